@@ -1,0 +1,52 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InferIsolatedConformances"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableUpcomingFeature("ImmutableWeakCaptures"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+  name: "thin-merge",
+  products: [
+    .executable(name: "thin-merge", targets: ["thin-merge"]),
+    .library(name: "MergeEngine", targets: ["MergeEngine"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CAIO", providers: [.apt(["libaio-dev"])]),
+    .systemLibrary(name: "CISAL", providers: [.apt(["libisal-dev"])]),
+    .target(
+      name: "MergeEngine",
+      dependencies: ["CAIO", "CISAL", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "thin-merge",
+      dependencies: [
+        "MergeEngine",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: settings),
+    .target(
+      name: "Fixtures",
+      dependencies: ["MergeEngine"],
+      path: "Tests/Fixtures",
+      resources: [.copy("Scenarios")],
+      swiftSettings: settings),
+    .testTarget(
+      name: "MergeTests",
+      dependencies: ["MergeEngine", "thin-merge", "Fixtures"],
+      swiftSettings: settings),
+  ]
+)

@@ -1,0 +1,141 @@
+// libaio for Swift, and the few kernel facts that Swift cannot import by itself: constants behind
+// macros, variadic calls, and structures that glibc only shows with feature macros. (Feature macros
+// must not be defined here: the module would then disagree with Glibc's own about fd_set.)
+#ifndef CAIO_H
+#define CAIO_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libaio.h>
+#include <linux/aio_abi.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/loop.h>
+#include <linux/magic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(struct iocb) == 64, "iocb layout");
+_Static_assert(sizeof(struct io_event) == 32, "io_event layout");
+
+// O_DIRECT is a macro that Glibc's Swift module does not show.
+static const int caio_o_direct = __O_DIRECT;
+
+// RWF_NOWAIT and friends are not used; the opcodes below are enum cases behind a C typedef.
+static inline void caio_prepare_read(struct iocb *_Nonnull iocb, int fd, void *_Nonnull buffer,
+                                     size_t byte_count, long long byte_offset) {
+  io_prep_pread(iocb, fd, buffer, byte_count, byte_offset);
+}
+
+static inline void caio_prepare_write(struct iocb *_Nonnull iocb, int fd, void *_Nonnull buffer,
+                                      size_t byte_count, long long byte_offset) {
+  io_prep_pwrite(iocb, fd, buffer, byte_count, byte_offset);
+}
+
+static inline void caio_prepare_fdatasync(struct iocb *_Nonnull iocb, int fd) {
+  io_prep_fdsync(iocb, fd);
+}
+
+// `data` is a pointer in the header and a plain tag for us.
+static inline void caio_set_tag(struct iocb *_Nonnull iocb, uint64_t tag) {
+  iocb->data = (void *)(uintptr_t)tag;
+}
+
+static inline uint64_t caio_tag(const struct io_event *_Nonnull event) {
+  return (uint64_t)(uintptr_t)event->data;
+}
+
+// `res` is unsigned in the header and a negative errno in truth.
+static inline int64_t caio_result(const struct io_event *_Nonnull event) {
+  return (int64_t)(long)event->res;
+}
+
+// ioctl is variadic, so not importable; the request numbers are macros.
+static inline int caio_device_byte_count(int fd, uint64_t *_Nonnull byte_count) {
+  return ioctl(fd, BLKGETSIZE64, byte_count);
+}
+
+static inline int caio_logical_block_byte_count(int fd, int *_Nonnull byte_count) {
+  return ioctl(fd, BLKSSZGET, byte_count);
+}
+
+static inline int caio_device_read_only(int fd, int *_Nonnull read_only) {
+  return ioctl(fd, BLKROGET, read_only);
+}
+
+// The device and inode numbers of the file under a loop device, as LOOP_GET_STATUS64 tells them.
+static inline int caio_loop_backing(int fd, uint64_t *_Nonnull device, uint64_t *_Nonnull inode) {
+  struct loop_info64 info;
+  int result = ioctl(fd, LOOP_GET_STATUS64, &info);
+  if (result == 0) {
+    *device = info.lo_device;
+    *inode = info.lo_inode;
+  }
+  return result;
+}
+
+// F_OFD_GETLK needs a feature macro in <fcntl.h>; its number is kernel ABI
+// (include/uapi/asm-generic/fcntl.h). Returns 1 if someone holds a lock that conflicts with a write
+// lock on the whole file, 0 if not, -1 with errno on failure.
+static inline int caio_ofd_write_lock_conflicts(int fd) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 0};
+  int result = fcntl(fd, 36 /* F_OFD_GETLK */, &lock);
+  if (result < 0) return -1;
+  return lock.l_type == F_UNLCK ? 0 : 1;
+}
+
+// statx by number: its structure is only in headers that clash with Glibc's module. The layout is
+// kernel ABI (include/uapi/linux/stat.h); the direct-I/O fields exist since Linux 6.1.
+struct caio_statx {
+  uint32_t mask;
+  uint32_t block_size;
+  uint64_t attributes;
+  uint32_t link_count;
+  uint32_t user_id;
+  uint32_t group_id;
+  uint16_t mode;
+  uint16_t spare0;
+  uint64_t inode;
+  uint64_t byte_count;
+  uint64_t block_count_512;
+  uint64_t attributes_mask;
+  int64_t access_seconds;
+  uint32_t access_nanoseconds;
+  int32_t reserved0;
+  int64_t birth_seconds;
+  uint32_t birth_nanoseconds;
+  int32_t reserved1;
+  int64_t change_seconds;
+  uint32_t change_nanoseconds;
+  int32_t reserved2;
+  int64_t modification_seconds;
+  uint32_t modification_nanoseconds;
+  int32_t reserved3;
+  uint32_t rdev_major;
+  uint32_t rdev_minor;
+  uint32_t dev_major;
+  uint32_t dev_minor;
+  uint64_t mount_id;
+  uint32_t direct_memory_alignment;
+  uint32_t direct_offset_alignment;
+  uint64_t spare1[12];
+};
+_Static_assert(sizeof(struct caio_statx) == 256, "statx layout");
+
+static const uint32_t caio_statx_birth_time = 0x800;
+static const uint32_t caio_statx_direct_io = 0x2000;
+
+static inline int caio_statx_fd(int fd, struct caio_statx *_Nonnull out) {
+  return (int)syscall(SYS_statx, fd, "", 0x1000 /* AT_EMPTY_PATH */,
+                      0x7ff | caio_statx_birth_time | caio_statx_direct_io, out);
+}
+
+// fallocate is hidden behind a feature macro in <fcntl.h>. Never changes the file's length.
+static inline int caio_allocate_keep_size(int fd, int64_t byte_offset, int64_t byte_count) {
+  return (int)syscall(SYS_fallocate, fd, FALLOC_FL_KEEP_SIZE, byte_offset, byte_count);
+}
+
+#endif

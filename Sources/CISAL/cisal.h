@@ -1,0 +1,10 @@
+// ISA-L's CRC routines (libisal-dev). Only what thin-merge calls is declared visible here;
+// the umbrella header <isa-l.h> would also import erasure coding and compression.
+#ifndef CISAL_H
+#define CISAL_H
+
+#include <stdint.h>
+#include <isa-l/crc.h>
+#include <isa-l/crc64.h>
+
+#endif
