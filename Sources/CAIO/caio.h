@@ -7,11 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libaio.h>
-#include <linux/aio_abi.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
-#include <linux/magic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -23,6 +21,8 @@ _Static_assert(sizeof(struct io_event) == 32, "io_event layout");
 
 // O_DIRECT is a macro that Glibc's Swift module does not show.
 static const int caio_o_direct = __O_DIRECT;
+// O_PATH needs a feature macro in <fcntl.h>; its number is kernel ABI.
+static const int caio_o_path = 010000000;
 
 // RWF_NOWAIT and friends are not used; the opcodes below are enum cases behind a C typedef.
 static inline void caio_prepare_read(struct iocb *_Nonnull iocb, int fd, void *_Nonnull buffer,

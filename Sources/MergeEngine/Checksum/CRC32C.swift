@@ -1,5 +1,33 @@
 internal import CISAL
 
-/// CRC-32C (Castagnoli), the standard one: register and result both inverted.
-package enum CRC32C {
+/// CRC-32C (Castagnoli), the standard one: register set to ones, result inverted.
+package struct CRC32C {
+  private var register: UInt32 = 0xFFFF_FFFF
+
+  package init() {}
+
+  /// The checksum of all bytes given so far.
+  package var value: UInt32 { ~register }
+
+  package mutating func update(_ bytes: RawSpan) {
+    // SAFETY: the pointer is used only inside the closure, for exactly the span's bytes; the routine
+    // reads only (its parameter lacks a const). It takes a 32-bit length, hence the pieces.
+    unsafe bytes.withUnsafeBytes { buffer in
+      guard let base = buffer.baseAddress else { return }
+      var done = 0
+      while done < buffer.count {
+        let pieceByteCount = min(buffer.count - done, 1 << 30)
+        let piece = unsafe UnsafeMutableRawPointer(mutating: base + done)
+        register = unsafe crc32_iscsi(
+          piece.assumingMemoryBound(to: UInt8.self), CInt(pieceByteCount), register)
+        done += pieceByteCount
+      }
+    }
+  }
+
+  package static func checksum(of bytes: RawSpan) -> UInt32 {
+    var crc = CRC32C()
+    crc.update(bytes)
+    return crc.value
+  }
 }

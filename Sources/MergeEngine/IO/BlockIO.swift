@@ -1,0 +1,114 @@
+/// What the pipelines run on: a queue of reads, writes and flushes on a few files.
+///
+/// In the product it is ``LinuxAIO``; in tests a simulated disk. Bytes travel through a slab that the
+/// queue owns, since the kernel keeps using a buffer after the call returns; requests name places in
+/// it. Nobody may touch the bytes of a request between `submit` and its completion.
+package protocol BlockIO: ~Copyable {
+  /// How many requests may be enqueued or in flight at once.
+  var requestCountMax: Int { get }
+  /// How many are enqueued or in flight now.
+  var requestCount: Int { get }
+  var slabByteCount: Int { get }
+
+  /// Adds a request to the batch. Precondition: `requestCount < requestCountMax`.
+  mutating func enqueue(_ request: IORequest)
+
+  /// Hands the batch to the device; what the device does not take yet stays enqueued.
+  mutating func submit()
+
+  /// Waits until `minimum` requests have completed, or the time is over, or a signal came, and
+  /// replaces the batch's content by what has completed.
+  mutating func reap(atLeast minimum: Int, timeout: Duration?, into batch: inout CompletionBatch)
+
+  @_lifetime(borrow self)
+  borrowing func bytes(at slabByteOffset: Int, count byteCount: Int) -> RawSpan
+
+  /// Copies bytes into the slab, for records that are made in memory.
+  mutating func store(_ bytes: RawSpan, at slabByteOffset: Int)
+}
+
+/// Which of the open files a request is for.
+package enum IOTarget: UInt8, CaseIterable, Sendable {
+  case metadata
+  case data
+  case origin
+  /// The origin again, through the page cache: for the unaligned rest at its end.
+  case originBuffered
+  case journal
+}
+
+package struct IORequest {
+  package enum Operation: UInt8, Sendable {
+    case read, write
+    /// Makes durable what was written to the target and had completed before.
+    case flush
+  }
+
+  package var operation: Operation
+  package var target: IOTarget
+  package var byteOffset: UInt64
+  package var slabByteOffset: Int
+  package var byteCount: Int
+  /// Comes back with the completion.
+  package var tag: UInt64
+
+  package init(
+    _ operation: Operation, _ target: IOTarget, byteOffset: UInt64 = 0, slabByteOffset: Int = 0,
+    byteCount: Int = 0, tag: UInt64
+  ) {
+    self.operation = operation
+    self.target = target
+    self.byteOffset = byteOffset
+    self.slabByteOffset = slabByteOffset
+    self.byteCount = byteCount
+    self.tag = tag
+  }
+}
+
+package struct IOCompletion {
+  package var tag: UInt64
+  /// Bytes done, or a negative errno.
+  package var result: Int64
+
+  package init(tag: UInt64, result: Int64) {
+    self.tag = tag
+    self.result = result
+  }
+}
+
+/// Completions of one `reap`, in a fixed place so that reaping allocates nothing.
+package struct CompletionBatch: ~Copyable {
+  package static let capacity = 64
+  private var storage = InlineArray<64, IOCompletion>(repeating: IOCompletion(tag: 0, result: 0))
+  package private(set) var count = 0
+
+  package init() {}
+
+  package subscript(index: Int) -> IOCompletion {
+    precondition(index < count)
+    return storage[index]
+  }
+
+  package mutating func removeAll() { count = 0 }
+
+  /// Precondition: fewer than `capacity` are in it.
+  package mutating func append(_ completion: IOCompletion) {
+    storage[count] = completion
+    count += 1
+  }
+}
+
+extension BlockIO where Self: ~Copyable {
+  /// Does one request and waits for it. Precondition: nothing else is enqueued or in flight.
+  /// - Returns: Bytes done, or a negative errno.
+  package mutating func perform(_ request: IORequest) -> Int64 {
+    precondition(requestCount == 0)
+    var batch = CompletionBatch()
+    enqueue(request)
+    repeat {
+      submit()
+      reap(atLeast: 1, timeout: nil, into: &batch)
+    } while batch.count == 0
+    return batch[0].result
+  }
+}

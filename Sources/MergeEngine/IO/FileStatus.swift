@@ -1,0 +1,85 @@
+internal import CAIO
+internal import Glibc
+internal import SystemPackage
+
+/// The number of a block device, or of the device under a file system.
+package struct DeviceNumber: Hashable, Sendable, CustomStringConvertible {
+  package var major: UInt32
+  package var minor: UInt32
+
+  package var description: String { "\(major):\(minor)" }
+
+  /// As the kernel packs it for user space: 12 bits of major, 20 of minor, spread out.
+  package var packed: UInt64 {
+    UInt64(minor & 0xFF) | UInt64(major & 0xFFF) << 8 | UInt64(minor & ~0xFF) << 12
+      | UInt64(major & ~0xFFF) << 32
+  }
+}
+
+/// What `statx` tells of a file.
+struct FileStatus {
+  private let status: caio_statx
+
+  /// Looks at the file that `path` leads to.
+  init(_ path: String, role: String) throws(MergeError) {
+    let descriptor = unsafe open(path, caio_o_path | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw MergeError(
+        .refused, "cannot open the \(role)", at: path, because: "\(Errno.current)")
+    }
+    let owner = OwnedDescriptor(takingOwnershipOf: descriptor)
+    try self.init(descriptor: owner.rawValue, path: path, role: role)
+  }
+
+  init(descriptor: CInt, path: String, role: String) throws(MergeError) {
+    var status = caio_statx()
+    // SAFETY: the call fills the structure given.
+    guard unsafe caio_statx_fd(descriptor, &status) == 0 else {
+      throw MergeError(
+        .refused, "cannot look at the \(role)", at: path, because: "\(Errno.current)")
+    }
+    self.status = status
+  }
+
+  private var type: UInt32 { UInt32(status.mode) & UInt32(Glibc::S_IFMT) }
+  var isRegularFile: Bool { type == UInt32(Glibc::S_IFREG) }
+  var isBlockDevice: Bool { type == UInt32(Glibc::S_IFBLK) }
+
+  var kindInWords: String {
+    switch type {
+    case UInt32(Glibc::S_IFDIR): "a directory"
+    case UInt32(Glibc::S_IFCHR): "a character device"
+    case UInt32(Glibc::S_IFIFO): "a pipe"
+    case UInt32(Glibc::S_IFSOCK): "a socket"
+    default: "of an unknown kind"
+    }
+  }
+
+  var byteCount: UInt64 { status.byte_count }
+  var allocatedByteCount: UInt64 {
+    let (product, overflow) = status.block_count_512.multipliedReportingOverflow(by: 512)
+    return overflow ? .max : product
+  }
+  var inode: UInt64 { status.inode }
+  var birthSeconds: Int64 { status.birth_seconds }
+  var birthNanoseconds: UInt32 { status.birth_nanoseconds }
+  /// The device that the file system is on.
+  var device: DeviceNumber { DeviceNumber(major: status.dev_major, minor: status.dev_minor) }
+  /// Of a block device node: the device itself.
+  var deviceItself: DeviceNumber {
+    DeviceNumber(major: status.rdev_major, minor: status.rdev_minor)
+  }
+
+  /// What direct I/O on the file must be aligned to; 0 where the file system has none, nil where it
+  /// does not say.
+  var directAlignmentByteCount: Int? {
+    guard status.mask & caio_statx_direct_io != 0 else { return nil }
+    guard status.direct_offset_alignment > 0 else { return 0 }
+    return Int(max(status.direct_offset_alignment, status.direct_memory_alignment))
+  }
+
+  func isSameFile(as other: FileStatus) -> Bool {
+    inode == other.inode && device == other.device && deviceItself == other.deviceItself
+      && type == other.type
+  }
+}

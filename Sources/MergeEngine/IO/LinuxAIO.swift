@@ -1,0 +1,179 @@
+internal import CAIO
+internal import Glibc
+internal import SystemPackage
+
+/// ``BlockIO`` on kernel AIO (libaio): one context, one slab, used by one thread.
+///
+/// Control blocks are kept in a fixed array, one per request; a completion names its control block by
+/// index, so that neither submitting nor reaping allocates.
+@safe package struct LinuxAIO: BlockIO, ~Copyable {
+  package let requestCountMax: Int
+  package private(set) var requestCount = 0
+  package var slabByteCount: Int { slab.byteCount }
+
+  /// How long `io_submit` took in all: it blocks when the device's own queue is full.
+  package private(set) var submitDuration = Duration.zero
+
+  private var slab: BufferSlab
+  private let files: [IOTarget: OpenFile]
+  private let clock: Clock
+  private let context: OpaquePointer
+  private let blocks: UnsafeMutablePointer<iocb>
+  private let events: UnsafeMutablePointer<io_event>
+  /// Tags of the callers, by control block.
+  private var tags: [UInt64]
+  private var freeBlocks: [Int]
+  /// Enqueued and not yet taken by the kernel, in order: a ring as long as all control blocks.
+  private let waiting: UnsafeMutablePointer<UnsafeMutablePointer<iocb>?>
+  private var waitingCount = 0
+  /// Completions that the kernel did not make: requests that `io_submit` refused.
+  private var refused: [IOCompletion] = []
+  private let descriptors: [CInt]
+
+  /// - Parameters:
+  ///   - requestCount: requests wanted in flight; fewer are taken when `fs.aio-max-nr` is used up.
+  ///   - note: told when fewer were taken.
+  /// - Throws: `MergeError` when not even one is to be had.
+  package init(
+    requestCount wanted: Int, slabByteCount: Int, files: [IOTarget: OpenFile], clock: Clock,
+    note: (String) -> Void = { _ in }
+  ) throws(MergeError) {
+    let slab = try BufferSlab(byteCount: slabByteCount)
+    var taken = wanted
+    var context: OpaquePointer?
+    var status = unsafe io_setup(CInt(taken), &context)
+    while status == -EAGAIN, taken > 1 {
+      taken = max(1, taken / 2)
+      status = unsafe io_setup(CInt(taken), &context)
+    }
+    guard status == 0, let context = unsafe context else {
+      throw MergeError(
+        .busy, "cannot start asynchronous I/O", at: "io_setup",
+        because: "\(Errno(rawValue: -status))",
+        hint: "all AIO requests of the system are in use: raise sysctl fs.aio-max-nr")
+    }
+    if taken < wanted {
+      note(
+        "only \(taken) of \(wanted) requests in flight: fs.aio-max-nr is used up; "
+          + "'sysctl fs.aio-max-nr=1048576' allows more")
+    }
+    unsafe self.context = context
+    self.slab = slab
+    self.files = files
+    self.clock = clock
+    requestCountMax = taken
+    unsafe blocks = .allocate(capacity: taken)
+    unsafe blocks.initialize(repeating: iocb(), count: taken)
+    unsafe events = .allocate(capacity: CompletionBatch.capacity)
+    unsafe events.initialize(repeating: io_event(), count: CompletionBatch.capacity)
+    unsafe waiting = .allocate(capacity: taken)
+    unsafe waiting.initialize(repeating: nil, count: taken)
+    tags = Array(repeating: 0, count: taken)
+    freeBlocks = Array((0..<taken).reversed())
+    descriptors = IOTarget.allCases.map { files[$0]?.descriptor ?? -1 }
+  }
+
+  deinit {
+    // io_destroy waits for what is in flight, so the slab outlives every request.
+    unsafe io_destroy(context)
+    unsafe blocks.deallocate()
+    unsafe events.deallocate()
+    unsafe waiting.deallocate()
+  }
+
+  package mutating func enqueue(_ request: IORequest) {
+    guard let index = freeBlocks.popLast() else { preconditionFailure("more requests than taken") }
+    let descriptor = descriptors[Int(request.target.rawValue)]
+    precondition(descriptor >= 0, "the target is not open")
+    tags[index] = request.tag
+    // SAFETY: the control block is free, so the kernel does not look at it; the buffer lies inside the
+    // slab, which outlives the context. That nobody touches it in flight is the pipelines' promise.
+    let block = unsafe blocks + index
+    switch request.operation {
+    case .read:
+      unsafe caio_prepare_read(
+        block, descriptor, slab.address(at: request.slabByteOffset, count: request.byteCount),
+        request.byteCount, Int64(request.byteOffset))
+    case .write:
+      unsafe caio_prepare_write(
+        block, descriptor, slab.address(at: request.slabByteOffset, count: request.byteCount),
+        request.byteCount, Int64(request.byteOffset))
+    case .flush:
+      unsafe caio_prepare_fdatasync(block, descriptor)
+    }
+    unsafe caio_set_tag(block, UInt64(index))
+    unsafe waiting[waitingCount] = block
+    waitingCount += 1
+    requestCount += 1
+  }
+
+  package mutating func submit() {
+    guard waitingCount > 0 else { return }
+    let start = clock.now()
+    var first = 0
+    while first < waitingCount {
+      // SAFETY: `waiting` holds that many pointers to live control blocks.
+      let taken = unsafe io_submit(context, waitingCount - first, waiting + first)
+      if taken > 0 {
+        first += Int(taken)
+      } else if taken == -EINTR {
+        continue
+      } else if taken == 0 || taken == -EAGAIN {
+        break
+      } else {
+        // The first request is the one at fault; it completes with the error, as if the device had said so.
+        guard let block = unsafe waiting[first] else { break }
+        let index = unsafe block - blocks
+        refused.append(IOCompletion(tag: UInt64(index), result: Int64(taken)))
+        first += 1
+      }
+    }
+    submitDuration += clock.now() - start
+    for index in first..<waitingCount { unsafe waiting[index - first] = unsafe waiting[index] }
+    waitingCount -= first
+  }
+
+  package mutating func reap(
+    atLeast minimum: Int, timeout: Duration?, into batch: inout CompletionBatch
+  ) {
+    batch.removeAll()
+    while let completion = refused.last, batch.count < CompletionBatch.capacity {
+      refused.removeLast()
+      finish(Int(completion.tag), result: completion.result, into: &batch)
+    }
+    let inKernel = requestCount - waitingCount
+    guard inKernel > 0 else { return }
+    let room = CompletionBatch.capacity - batch.count
+    guard room > 0 else { return }
+    let wanted = max(0, min(minimum - batch.count, inKernel, room))
+    let got: CInt
+    if let timeout {
+      let parts = timeout.components
+      var time = timespec(
+        tv_sec: Int(parts.seconds), tv_nsec: Int(parts.attoseconds / 1_000_000_000))
+      got = unsafe io_getevents(context, wanted, room, events, &time)
+    } else {
+      got = unsafe io_getevents(context, wanted, room, events, nil)
+    }
+    // A signal (-EINTR) is no failure: the caller looks at its stop flag and comes again.
+    for index in 0..<max(0, Int(got)) {
+      let event = unsafe events + index
+      unsafe finish(Int(caio_tag(event)), result: caio_result(event), into: &batch)
+    }
+  }
+
+  private mutating func finish(_ index: Int, result: Int64, into batch: inout CompletionBatch) {
+    batch.append(IOCompletion(tag: tags[index], result: result))
+    freeBlocks.append(index)
+    requestCount -= 1
+  }
+
+  @_lifetime(borrow self)
+  package borrowing func bytes(at slabByteOffset: Int, count byteCount: Int) -> RawSpan {
+    slab.bytes(at: slabByteOffset, count: byteCount)
+  }
+
+  package mutating func store(_ bytes: RawSpan, at slabByteOffset: Int) {
+    slab.store(bytes, at: slabByteOffset)
+  }
+}

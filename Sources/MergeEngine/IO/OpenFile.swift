@@ -1,0 +1,122 @@
+internal import CAIO
+internal import Glibc
+internal import SystemPackage
+
+/// A regular file or block device that is open, with what is known of its shape.
+package final class OpenFile {
+  package enum Kind: Sendable { case regularFile, blockDevice }
+  package enum Access: Sendable { case readOnly, readWrite }
+
+  package let path: String
+  package let kind: Kind
+  package let byteCount: UInt64
+  /// Every direct request's offset, byte count and buffer is a multiple of this many bytes.
+  package let alignmentByteCount: Int
+  /// Whether I/O goes past the page cache.
+  package let isDirect: Bool
+  package let inode: UInt64
+  /// The file system's device number, or of a block device its own.
+  package let deviceNumber: DeviceNumber
+  package let birth: BirthTime
+  /// Bytes that the file system has allocated; of a block device all.
+  package let allocatedByteCount: UInt64
+
+  private let owner: OwnedDescriptor
+  package var descriptor: CInt { owner.rawValue }
+
+  /// When a file was made, as its file system tells.
+  package struct BirthTime: Equatable, Sendable {
+    package var seconds: Int64
+    package var nanoseconds: UInt32
+  }
+
+  /// Opens the file or device at `path`.
+  ///
+  /// - Parameters:
+  ///   - role: what it is for the reader of an error: "origin", "data device".
+  ///   - exclusive: O_EXCL; for block devices only.
+  ///   - direct: O_DIRECT, where the file system has it.
+  /// - Throws: `MergeError`, `busy` when somebody else has it and `refused` otherwise.
+  package init(
+    _ path: String, role: String, access: Access, exclusive: Bool = false, direct: Bool = true
+  ) throws(MergeError) {
+    let found = try FileStatus(path, role: role)
+    guard found.isRegularFile || found.isBlockDevice else {
+      throw MergeError(
+        .refused, "cannot use the \(role)", at: path,
+        because: "it is \(found.kindInWords); a regular file or a block device is expected")
+    }
+    let isDevice = found.isBlockDevice
+    var flags = (access == .readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC
+    if exclusive, isDevice { flags |= O_EXCL }
+    var isDirect = direct
+    var opened = unsafe open(path, flags | (direct ? caio_o_direct : 0))
+    if opened < 0, direct, !isDevice, Errno.current == .invalidArgument {
+      isDirect = false
+      opened = unsafe open(path, flags)
+    }
+    guard opened >= 0 else {
+      let errno = Errno.current
+      let isBusy = errno == .resourceBusy
+      throw MergeError(
+        isBusy ? .busy : .refused, "cannot open the \(role)", at: path,
+        because: isBusy ? "the device is in use: mounted, or held by another program" : "\(errno)",
+        hint: isBusy ? "see 'lsblk \(path)' and 'lsof \(path)' for who uses it" : nil)
+    }
+    let owner = OwnedDescriptor(takingOwnershipOf: opened)
+    let status = try FileStatus(descriptor: opened, path: path, role: role)
+    guard status.isSameFile(as: found) else {
+      throw MergeError(
+        .refused, "cannot open the \(role)", at: path, because: "it was replaced while being opened"
+      )
+    }
+
+    if isDevice {
+      let device = try Self.deviceShape(opened, path: path, role: role)
+      byteCount = device.byteCount
+      alignmentByteCount = device.logicalBlockByteCount
+      deviceNumber = status.deviceItself
+      allocatedByteCount = device.byteCount
+      if access == .readWrite, device.isReadOnly {
+        throw MergeError(
+          .refused, "cannot write to the \(role)", at: path, because: "the device is read-only")
+      }
+    } else {
+      byteCount = status.byteCount
+      alignmentByteCount = isDirect ? status.directAlignmentByteCount ?? 4096 : 1
+      if isDirect, status.directAlignmentByteCount == 0 { isDirect = false }
+      deviceNumber = status.device
+      allocatedByteCount = status.allocatedByteCount
+    }
+    self.owner = owner
+    self.path = path
+    self.isDirect = isDirect
+    kind = isDevice ? .blockDevice : .regularFile
+    inode = status.inode
+    birth = BirthTime(seconds: status.birthSeconds, nanoseconds: status.birthNanoseconds)
+  }
+
+  private struct DeviceShape {
+    var byteCount: UInt64
+    var logicalBlockByteCount: Int
+    var isReadOnly: Bool
+  }
+
+  private static func deviceShape(
+    _ descriptor: CInt, path: String, role: String
+  ) throws(MergeError) -> DeviceShape {
+    var byteCount: UInt64 = 0
+    var logical: CInt = 0
+    var readOnly: CInt = 0
+    // SAFETY: each call writes one number into the variable given.
+    guard unsafe caio_device_byte_count(descriptor, &byteCount) == 0,
+      unsafe caio_logical_block_byte_count(descriptor, &logical) == 0,
+      unsafe caio_device_read_only(descriptor, &readOnly) == 0, logical > 0
+    else {
+      throw MergeError(
+        .refused, "cannot ask the \(role) for its size", at: path, because: "\(Errno.current)")
+    }
+    return DeviceShape(
+      byteCount: byteCount, logicalBlockByteCount: Int(logical), isReadOnly: readOnly != 0)
+  }
+}

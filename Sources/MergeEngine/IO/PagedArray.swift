@@ -1,0 +1,59 @@
+internal import Glibc
+
+/// One bit per block; a page of memory is taken when a bit in it is first set.
+@safe package struct PagedBitmap: ~Copyable {
+  private let bitCount: UInt64
+  private let words: UnsafeMutablePointer<UInt64>
+  private let slab: BufferSlab
+
+  package init(bitCount: UInt64) throws(MergeError) {
+    slab = try BufferSlab(byteCount: Int(clamping: bitCount / 8 + 8))
+    self.bitCount = bitCount
+    // SAFETY: the slab is page-aligned, zero-filled, and lives as long as this value.
+    unsafe words = slab.address(at: 0, count: slab.byteCount).assumingMemoryBound(to: UInt64.self)
+  }
+
+  /// Sets the bit; true if it was clear before. Precondition: `index` is below the bit count.
+  @inline(__always)
+  package mutating func insert(_ index: UInt64) -> Bool {
+    precondition(index < bitCount)
+    let mask = 1 as UInt64 &<< (index & 63)
+    // SAFETY: index / 64 is inside, by the precondition and the size taken in init.
+    let word = unsafe words + Int(truncatingIfNeeded: index &>> 6)
+    let old = unsafe word.pointee
+    unsafe word.pointee = old | mask
+    return old & mask == 0
+  }
+
+  package borrowing func contains(_ index: UInt64) -> Bool {
+    precondition(index < bitCount)
+    // SAFETY: as in insert.
+    return unsafe words[Int(truncatingIfNeeded: index >> 6)] & (1 << (index & 63)) != 0
+  }
+}
+
+/// A 32-bit number per block; a page of memory is taken when a number in it is first stored.
+@safe package struct PagedNumbers: ~Copyable {
+  private let count: UInt64
+  private let numbers: UnsafeMutablePointer<UInt32>
+  private let slab: BufferSlab
+
+  package init(count: UInt64) throws(MergeError) {
+    slab = try BufferSlab(byteCount: Int(clamping: count) * 4)
+    self.count = count
+    // SAFETY: the slab is page-aligned, zero-filled, and lives as long as this value.
+    unsafe numbers = slab.address(at: 0, count: slab.byteCount).assumingMemoryBound(to: UInt32.self)
+  }
+
+  /// Precondition for both: `index` is below the count.
+  package subscript(index: UInt64) -> UInt32 {
+    get {
+      precondition(index < count)
+      return unsafe numbers[Int(index)]
+    }
+    set {
+      precondition(index < count)
+      unsafe numbers[Int(index)] = newValue
+    }
+  }
+}

@@ -1,0 +1,23 @@
+/// The one way in which numbers are taken from bytes that came from a disk.
+extension RawSpan {
+  /// The little-endian number at `byteOffset`, at any alignment. Precondition: it lies inside.
+  @inline(__always)
+  package func littleEndian<Number: FixedWidthInteger & BitwiseCopyable>(
+    at byteOffset: Int, as type: Number.Type
+  ) -> Number {
+    // SAFETY: the load is bounds-checked by the standard library, and every bit pattern is a number.
+    Number(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: byteOffset, as: type))
+  }
+
+  /// A copy of `byteCount` bytes. Precondition: they lie inside.
+  package func copiedBytes(at byteOffset: Int, count byteCount: Int) -> [UInt8] {
+    let part = extracting(byteOffset..<byteOffset + byteCount)
+    return unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initializedCount in
+      // SAFETY: both sides have `byteCount` bytes and are distinct.
+      unsafe part.withUnsafeBytes {
+        unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: $0)
+      }
+      initializedCount = byteCount
+    }
+  }
+}

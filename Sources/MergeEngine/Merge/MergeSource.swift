@@ -1,0 +1,33 @@
+/// What is merged: one thin device of a pool, given by the pool's two devices or images of them.
+public struct MergeSource: Equatable, Sendable {
+  /// Which of the pool's mapping trees is read.
+  public enum Mappings: Equatable, Sendable {
+    /// The metadata snapshot that the superblock holds; with a block number, only that one.
+    case metadataSnapshot(block: UInt64?)
+    /// The live tree of a pool that is not active.
+    case inactivePool
+  }
+
+  /// The pool's metadata device, or a file with its content.
+  public var metadataPath: String
+  /// The pool's data device, or a file with its content.
+  public var dataPath: String
+  /// The thin device's number in the pool, up to 16777215.
+  public var deviceID: UInt32
+  /// Which mapping tree is read.
+  public var mappings: Mappings
+  /// Reads the held metadata snapshot of a pool that is marked `needs_check`.
+  public var ignoresNeedsCheck: Bool
+
+  /// Describes a source.
+  public init(
+    metadataPath: String, dataPath: String, deviceID: UInt32,
+    mappings: Mappings = .metadataSnapshot(block: nil), ignoresNeedsCheck: Bool = false
+  ) {
+    self.metadataPath = metadataPath
+    self.dataPath = dataPath
+    self.deviceID = deviceID
+    self.mappings = mappings
+    self.ignoresNeedsCheck = ignoresNeedsCheck
+  }
+}

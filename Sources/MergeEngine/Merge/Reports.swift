@@ -1,0 +1,156 @@
+/// What a merge would do.
+public struct PlanReport: Equatable, Sendable {
+  /// The thin device's number in the pool.
+  public var deviceID: UInt32
+  /// Bytes of a pool block.
+  public var blockByteCount: UInt64
+  /// Mappings of the thin device.
+  public var mappedBlockCount: UInt64
+  /// Pieces that are consecutive on both sides.
+  public var runCount: UInt64
+  /// Bytes to be written to the origin.
+  public var byteCount: UInt64
+  /// Mapped blocks that begin behind the end of what is merged.
+  public var pastEndBlockCount: UInt64
+  /// Bytes of the block across that end which are left out.
+  public var clippedByteCount: UInt64
+  /// Where the thin device ends.
+  public var thinByteCount: UInt64
+  /// Whether that end is only taken to be the origin's.
+  public var thinByteCountIsAssumed: Bool
+  /// The origin's bytes now; nil where no origin was given.
+  public var originByteCount: UInt64?
+  /// The origin's bytes once it has been extended, where it is to be.
+  public var grownOriginByteCount: UInt64?
+  /// The largest size of the journal of an uninterrupted merge.
+  public var journalByteCountMax: UInt64
+  /// The journal's place; nil where no origin was given.
+  public var journalPath: String?
+  /// CRC-64/ECMA and CRC-32C of the mappings, in hexadecimal.
+  public var fingerprint: String
+  /// The pool's transaction id in the superblock that was read.
+  public var transactionID: UInt64
+  /// The metadata snapshot that was read; nil for the live tree.
+  public var heldRoot: UInt64?
+  /// Other devices in the same metadata.
+  public var otherDeviceCount: UInt64
+}
+
+/// What a merge or a resumed merge did.
+public struct MergeReport: Equatable, Sendable {
+  /// How it ended.
+  public enum State: Equatable, Sendable {
+    /// All of the plan is durable on the origin.
+    case finished
+    /// Something is left to be done; why.
+    case stopped(MergeError)
+  }
+
+  /// The plan that was carried out.
+  public var plan: PlanReport
+  /// How it ended.
+  public var state: State
+  /// Bytes written to the origin by this run.
+  public var writtenByteCount: UInt64
+  /// Bytes of the plan that earlier runs had recorded.
+  public var resumedFromByteCount: UInt64
+  /// Bytes of earlier runs that this run read again and compared.
+  public var recheckedByteCount: UInt64
+  /// Of those, bytes that differed and were written again.
+  public var rewrittenByteCount: UInt64
+  /// How long it took.
+  public var duration: Duration
+  /// Of that, how long the kernel took to accept requests.
+  public var submitDuration: Duration
+  /// Checkpoints made durable by this run.
+  public var checkpointCount: UInt64
+  /// What reading everything back found; nil where it was not asked for.
+  public var verification: VerifyReport?
+  /// Where the journal is.
+  public var journalPath: String
+  /// Ranges of the origin whose source could not be read.
+  public var unreadable: [ByteRange]
+}
+
+/// What comparing found.
+public struct VerifyReport: Equatable, Sendable {
+  /// What one difference stands for.
+  public enum Granularity: String, Sendable {
+    /// Sectors of 512 bytes, compared with the source.
+    case sector
+    /// Entries of the journal, compared with their checksums.
+    case entry
+  }
+
+  /// The most differences that are listed.
+  public static let differenceCountMax = 100
+
+  /// What one difference stands for.
+  public var granularity: Granularity
+  /// Bytes of the origin that were compared.
+  public var comparedByteCount: UInt64
+  /// Bytes in ranges that differ.
+  public var differingByteCount: UInt64
+  /// The first differing ranges of the origin, each as long as it goes.
+  public var differences: [ByteRange]
+  /// Ranges of the origin that could not be compared.
+  public var unreadable: [ByteRange]
+  /// How long it took.
+  public var duration: Duration
+  /// Why not everything was compared; nil if it was.
+  public var incomplete: MergeError?
+}
+
+/// What a journal says of its merge.
+public struct StatusReport: Equatable, Sendable {
+  /// How far the merge is.
+  public enum State: String, Sendable {
+    /// Nothing is recorded yet.
+    case started
+    /// Recorded in part.
+    case unfinished
+    /// Recorded in full, but for ranges that could not be read.
+    case unreadable
+    /// Recorded in full.
+    case finished
+    /// Recorded in full, read back and found right.
+    case verified
+  }
+
+  /// How far the merge is.
+  public var state: State
+  /// Whether a merge has the journal open now.
+  public var isRunning: Bool
+  /// Bytes recorded.
+  public var doneByteCount: UInt64
+  /// Bytes of the plan.
+  public var totalByteCount: UInt64
+  /// Time spent writing, from the first record of each run to its last.
+  public var writingSeconds: Int64
+  /// Runs so far.
+  public var runCount: UInt64
+  /// Seconds since 1970 of the first run's beginning and of the last record.
+  public var begunSeconds, recordedSeconds: Int64
+  /// The devices as the journal names them.
+  public var metadataPath, dataPath, originPath: String
+  /// The thin device's number in the pool.
+  public var deviceID: UInt32
+  /// Ranges of the origin whose source could not be read.
+  public var unreadable: [ByteRange]
+  /// Where the journal is.
+  public var journalPath: String
+}
+
+/// A thin device in the pool's metadata.
+public struct ThinDevice: Equatable, Sendable {
+  /// Its number in the pool.
+  public var deviceID: UInt32
+  /// Its mappings.
+  public var mappedBlockCount: UInt64
+  /// The pool's transaction id when it was made.
+  public var transactionID: UInt64
+  /// The pool's snapshot counter when it was made.
+  public var creationTime: UInt32
+  /// The pool's snapshot counter when it last took part in a snapshot.
+  public var snapshottedTime: UInt32
+}

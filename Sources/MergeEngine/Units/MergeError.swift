@@ -1,0 +1,48 @@
+/// Why a verb did not do what it was asked, in words for the person who asked.
+public struct MergeError: Error, Equatable, Sendable {
+  /// What the failure means for the origin and for trying again.
+  public enum Kind: Sendable {
+    /// Nothing was written: bad metadata, sizes that do not fit, an unsafe target.
+    case refused
+    /// The merge stopped early and can be resumed.
+    case stopped
+    /// The journal belongs to another, unfinished merge, or is damaged.
+    case journalConflict
+    /// Somebody else uses what is needed; try again later.
+    case busy
+    /// A mistake in this program.
+    case bug
+  }
+
+  /// What the failure means.
+  public var kind: Kind
+  /// What could not be done.
+  public var what: String
+  /// The file, device or block that it is about.
+  public var place: String
+  /// Why, and what was expected.
+  public var why: String
+  /// What the reader can do about it.
+  public var hint: String?
+
+  /// Describes a failure.
+  public init(
+    _ kind: Kind, _ what: String, at place: String, because why: String, hint: String? = nil
+  ) {
+    self.kind = kind
+    self.what = what
+    self.place = place
+    self.why = why
+    self.hint = hint
+  }
+
+  /// The whole sentence: what, where, why.
+  public var message: String { "\(what), \(place): \(why)" }
+
+  /// The same failure, met after the origin was first written to.
+  package func afterFirstWrite() -> MergeError {
+    var error = self
+    if error.kind == .refused { error.kind = .stopped }
+    return error
+  }
+}
