@@ -10,10 +10,12 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
+#include <linux/magic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(struct iocb) == 64, "iocb layout");
@@ -136,6 +138,15 @@ static inline int caio_statx_fd(int fd, struct caio_statx *_Nonnull out) {
 // fallocate is hidden behind a feature macro in <fcntl.h>. Never changes the file's length.
 static inline int caio_allocate_keep_size(int fd, int64_t byte_offset, int64_t byte_count) {
   return (int)syscall(SYS_fallocate, fd, FALLOC_FL_KEEP_SIZE, byte_offset, byte_count);
+}
+
+// struct statfs and the function share a name, which Swift cannot tell apart.
+static const unsigned long caio_tmpfs = TMPFS_MAGIC;
+static const unsigned long caio_ramfs = RAMFS_MAGIC;
+static const unsigned long caio_overlayfs = OVERLAYFS_SUPER_MAGIC;
+static inline unsigned long caio_file_system_type(const char *_Nonnull path) {
+  struct statfs information;
+  return statfs(path, &information) == 0 ? (unsigned long)information.f_type : 0;
 }
 
 #endif

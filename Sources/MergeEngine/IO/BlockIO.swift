@@ -9,6 +9,8 @@ package protocol BlockIO: ~Copyable {
   /// How many are enqueued or in flight now.
   var requestCount: Int { get }
   var slabByteCount: Int { get }
+  /// How long handing requests to the device took in all.
+  var submitDuration: Duration { get }
 
   /// Adds a request to the batch. Precondition: `requestCount < requestCountMax`.
   mutating func enqueue(_ request: IORequest)

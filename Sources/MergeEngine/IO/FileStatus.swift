@@ -21,8 +21,9 @@ struct FileStatus {
   private let status: caio_statx
 
   /// Looks at the file that `path` leads to.
-  init(_ path: String, role: String) throws(MergeError) {
-    let descriptor = unsafe open(path, caio_o_path | O_CLOEXEC)
+  init(_ path: String, role: String, followsLinks: Bool = true) throws(MergeError) {
+    let descriptor = unsafe open(
+      path, caio_o_path | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW))
     guard descriptor >= 0 else {
       throw MergeError(
         .refused, "cannot open the \(role)", at: path, because: "\(Errno.current)")
@@ -51,6 +52,7 @@ struct FileStatus {
     case UInt32(Glibc::S_IFCHR): "a character device"
     case UInt32(Glibc::S_IFIFO): "a pipe"
     case UInt32(Glibc::S_IFSOCK): "a socket"
+    case UInt32(Glibc::S_IFLNK): "a symbolic link"
     default: "of an unknown kind"
     }
   }

@@ -35,15 +35,15 @@ internal import SystemPackage
   ///   - note: told when fewer were taken.
   /// - Throws: `MergeError` when not even one is to be had.
   package init(
-    requestCount wanted: Int, slabByteCount: Int, files: [IOTarget: OpenFile], clock: Clock,
+    requestCount wanted: Int, atLeast minimum: Int = 1, slabByteCount: Int, files: [IOTarget: OpenFile], clock: Clock,
     note: (String) -> Void = { _ in }
   ) throws(MergeError) {
     let slab = try BufferSlab(byteCount: slabByteCount)
     var taken = wanted
     var context: OpaquePointer?
     var status = unsafe io_setup(CInt(taken), &context)
-    while status == -EAGAIN, taken > 1 {
-      taken = max(1, taken / 2)
+    while status == -EAGAIN, taken > minimum {
+      taken = max(minimum, taken / 2)
       status = unsafe io_setup(CInt(taken), &context)
     }
     guard status == 0, let context = unsafe context else {
@@ -142,7 +142,11 @@ internal import SystemPackage
       finish(Int(completion.tag), result: completion.result, into: &batch)
     }
     let inKernel = requestCount - waitingCount
-    guard inKernel > 0 else { return }
+    guard inKernel > 0 else {
+      // The kernel takes nothing just now, and nothing that it has could end the shortage.
+      if waitingCount > 0, batch.count == 0 { clock.sleep(.milliseconds(1)) }
+      return
+    }
     let room = CompletionBatch.capacity - batch.count
     guard room > 0 else { return }
     let wanted = max(0, min(minimum - batch.count, inKernel, room))

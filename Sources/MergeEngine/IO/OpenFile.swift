@@ -24,6 +24,23 @@ package final class OpenFile {
   private let owner: OwnedDescriptor
   package var descriptor: CInt { owner.rawValue }
 
+  /// Takes over a regular file that was just made, for I/O through the page cache.
+  package init(
+    adopting owner: consuming OwnedDescriptor, path: String, role: String
+  ) throws(MergeError) {
+    let status = try FileStatus(descriptor: owner.rawValue, path: path, role: role)
+    self.path = path
+    kind = .regularFile
+    byteCount = status.byteCount
+    alignmentByteCount = 1
+    isDirect = false
+    inode = status.inode
+    deviceNumber = status.device
+    birth = BirthTime(seconds: status.birthSeconds, nanoseconds: status.birthNanoseconds)
+    allocatedByteCount = status.allocatedByteCount
+    self.owner = owner
+  }
+
   /// When a file was made, as its file system tells.
   package struct BirthTime: Equatable, Sendable {
     package var seconds: Int64
@@ -38,9 +55,10 @@ package final class OpenFile {
   ///   - direct: O_DIRECT, where the file system has it.
   /// - Throws: `MergeError`, `busy` when somebody else has it and `refused` otherwise.
   package init(
-    _ path: String, role: String, access: Access, exclusive: Bool = false, direct: Bool = true
+    _ path: String, role: String, access: Access, exclusive: Bool = false, direct: Bool = true,
+    followsLinks: Bool = true
   ) throws(MergeError) {
-    let found = try FileStatus(path, role: role)
+    let found = try FileStatus(path, role: role, followsLinks: followsLinks)
     guard found.isRegularFile || found.isBlockDevice else {
       throw MergeError(
         .refused, "cannot use the \(role)", at: path,
@@ -49,6 +67,7 @@ package final class OpenFile {
     let isDevice = found.isBlockDevice
     var flags = (access == .readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC
     if exclusive, isDevice { flags |= O_EXCL }
+    if !followsLinks { flags |= O_NOFOLLOW }
     var isDirect = direct
     var opened = unsafe open(path, flags | (direct ? caio_o_direct : 0))
     if opened < 0, direct, !isDevice, Errno.current == .invalidArgument {

@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// What the engine needs from the program around it: time, a place for journals, somebody to tell.
 public struct Environment: Sendable {
   /// Time for intervals, rates and rate limits.
@@ -33,20 +31,6 @@ public struct Environment: Sendable {
   }
 }
 
-/// A request to stop, which may be made at any time, from a signal handler too.
-public final class Interruption: Sendable {
-  private let requested = Atomic<Bool>(false)
-
-  /// Makes one that has not been requested.
-  public init() {}
-
-  /// Asks the verb that is running to drain, checkpoint and return.
-  public func request() { requested.store(true, ordering: .relaxed) }
-
-  /// Whether it has been asked to stop.
-  public var isRequested: Bool { requested.load(ordering: .relaxed) }
-}
-
 /// Who is told how a verb goes on; called on the thread that called the verb.
 public protocol MergeObserver: Sendable {
   /// Something worth knowing that is no failure, one sentence.
@@ -55,38 +39,4 @@ public protocol MergeObserver: Sendable {
   func progress(_ progress: Progress)
   /// Whether a merge that was planned so may write; asked once, before anything is written.
   func mayWrite(_ plan: PlanReport) -> Bool
-}
-
-/// How far a verb is.
-public struct Progress: Sendable {
-  /// What is being done.
-  public enum Phase: String, Sendable {
-    /// Reading and checking the mapping tree; counts mapped bytes.
-    case planning
-    /// Writing blocks onto the origin.
-    case merging
-    /// Trying again what could not be read.
-    case retrying
-    /// Reading again what earlier runs recorded.
-    case rechecking
-    /// Comparing.
-    case verifying
-  }
-
-  /// What is being done.
-  public var phase: Phase
-  /// Bytes of this phase that are done, those of earlier runs among them.
-  public var doneByteCount: UInt64
-  /// Bytes of this phase in all.
-  public var totalByteCount: UInt64
-  /// Of `doneByteCount`, those that were done before this run.
-  public var earlierByteCount: UInt64
-  /// Time since the phase began.
-  public var elapsed: Duration
-  /// Requests in flight.
-  public var readsInFlight: Int
-  /// Requests in flight.
-  public var writesInFlight: Int
-  /// Time since the last checkpoint was durable; nil where there are none.
-  public var sinceCheckpoint: Duration?
 }

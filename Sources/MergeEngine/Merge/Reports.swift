@@ -83,7 +83,7 @@ public struct VerifyReport: Equatable, Sendable {
   }
 
   /// The most differences that are listed.
-  public static let differenceCountMax = 100
+  public static let differenceCountMax = Differences.countMax
 
   /// What one difference stands for.
   public var granularity: Granularity
@@ -105,12 +105,10 @@ public struct VerifyReport: Equatable, Sendable {
 public struct StatusReport: Equatable, Sendable {
   /// How far the merge is.
   public enum State: String, Sendable {
-    /// Nothing is recorded yet.
-    case started
-    /// Recorded in part.
-    case unfinished
-    /// Recorded in full, but for ranges that could not be read.
-    case unreadable
+    /// A merge has the journal open.
+    case running
+    /// Something is left to be done.
+    case stopped
     /// Recorded in full.
     case finished
     /// Recorded in full, read back and found right.
@@ -119,8 +117,6 @@ public struct StatusReport: Equatable, Sendable {
 
   /// How far the merge is.
   public var state: State
-  /// Whether a merge has the journal open now.
-  public var isRunning: Bool
   /// Bytes recorded.
   public var doneByteCount: UInt64
   /// Bytes of the plan.

@@ -1,0 +1,60 @@
+/// What tells a device or file from every other one, also after a reboot or under another path.
+package struct DeviceIdentity: Equatable, Sendable {
+  /// Empty where the device has nothing of its own that could be named.
+  package var name: String
+  package var byteCount: UInt64
+
+  package init(name: String, byteCount: UInt64) {
+    self.name = name
+    self.byteCount = byteCount
+  }
+
+  /// Of a regular file its inode and birth; of a loop device those of its file; of another block
+  /// device the first present of device-mapper's uuid, the world-wide id and the serial number.
+  package init(_ file: OpenFile) {
+    byteCount = file.byteCount
+    switch file.kind {
+    case .regularFile: name = Self.name(inode: file.inode, birth: file.birth)
+    case .blockDevice: name = Self.name(file.deviceNumber)
+    }
+  }
+
+  private static func name(inode: UInt64, birth: OpenFile.BirthTime) -> String {
+    "file-\(inode)-\(birth.seconds).\(birth.nanoseconds)"
+  }
+
+  private static func name(_ number: DeviceNumber) -> String {
+    let folder = "/sys/dev/block/\(number)"
+    if FileSystem.exists(folder + "/partition"),
+      let disk = DeviceNumber(text: FileSystem.text(of: folder + "/../dev"))
+    {
+      let whole = name(disk)
+      guard !whole.isEmpty else { return "" }
+      return "\(whole)-part-\(partitionName(folder))"
+    }
+    if let path = FileSystem.text(of: folder + "/loop/backing_file") {
+      guard let status = try? FileStatus(path, role: "file") else { return "" }
+      return "loop-"
+        + name(
+          inode: status.inode,
+          birth: OpenFile.BirthTime(
+            seconds: status.birthSeconds, nanoseconds: status.birthNanoseconds))
+    }
+    for (kind, path) in [
+      ("dm", "dm/uuid"), ("wwid", "wwid"), ("wwid", "device/wwid"), ("serial", "serial"),
+      ("serial", "device/serial"),
+    ] {
+      if let text = FileSystem.text(of: "\(folder)/\(path)"), !text.isEmpty {
+        return "\(kind)-\(text)"
+      }
+    }
+    return ""
+  }
+
+  private static func partitionName(_ folder: String) -> String {
+    let lines = FileSystem.text(of: folder + "/uevent")?.split(separator: "\n") ?? []
+    if let uuid = lines.first(where: { $0.hasPrefix("PARTUUID=") }) { return String(uuid.dropFirst(9)) }
+    let number = FileSystem.text(of: folder + "/partition") ?? ""
+    return "\(number)-\(FileSystem.text(of: folder + "/start") ?? "")"
+  }
+}

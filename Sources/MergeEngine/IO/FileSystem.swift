@@ -1,0 +1,184 @@
+internal import CAIO
+internal import Glibc
+package import SystemPackage
+
+/// Names, folders and small files: what is done with the file system besides moving blocks.
+package enum FileSystem {
+  /// The kinds of file system on which nothing survives a reboot.
+  package enum Permanence: Sendable { case lasting, memory, overlay }
+
+  /// The whole text of a small file such as those in sysfs, without white space at its ends; nil where
+  /// there is none.
+  package static func text(of path: String) -> String? {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    let owner = OwnedDescriptor(takingOwnershipOf: descriptor)
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+      // SAFETY: the call writes at most the buffer's own count.
+      let count = unsafe buffer.withUnsafeMutableBytes {
+        unsafe read(owner.rawValue, $0.baseAddress, $0.count)
+      }
+      guard count > 0 else { break }
+      bytes += buffer[..<count]
+    }
+    let isSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) || $0 == 0 }
+    let text = bytes.drop(while: isSpace)
+    return String(decoding: text.reversed().drop(while: isSpace).reversed(), as: UTF8.self)
+  }
+
+  /// The names in a folder, sorted; none where it cannot be read.
+  package static func names(in folder: String) -> [String] {
+    guard let stream = unsafe opendir(folder) else { return [] }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      // SAFETY: the entry is valid until the next call, and its name ends with a zero.
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  package static func exists(_ path: String) -> Bool {
+    // SAFETY: the path ends with a zero, as Swift hands it over.
+    unsafe access(path, F_OK) == 0
+  }
+
+  /// The path without links, `.` and `..`; nil where it leads nowhere.
+  package static func resolved(_ path: String) -> String? {
+    guard let resolved = unsafe realpath(path, nil) else { return nil }
+    defer { unsafe free(resolved) }
+    return unsafe String(cString: resolved)
+  }
+
+  /// The path from the root on, its links as they are: a name such as /dev/mapper/x stays that name.
+  package static func absolute(_ path: String) -> String {
+    guard !path.hasPrefix("/"), let folder = resolved(".") else { return path }
+    return FilePath(folder).appending(path).lexicallyNormalized().string
+  }
+
+  /// The folder that a path's last part is in.
+  package static func folder(of path: String) -> String {
+    let parent = FilePath(path).removingLastComponent().string
+    return parent.isEmpty ? "." : parent
+  }
+
+  /// Makes a folder and those above it, for their owner only.
+  package static func makeFolders(_ path: String) throws(Errno) {
+    if exists(path) { return }
+    let parent = folder(of: path)
+    if parent != path { try makeFolders(parent) }
+    guard unsafe mkdir(path, 0o700) == 0 || Errno.current == .fileExists else { throw .current }
+  }
+
+  /// Makes a file that was not there, for its owner only.
+  package static func make(_ path: String) throws(Errno) -> OwnedDescriptor {
+    let descriptor = unsafe open(
+      path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600 as mode_t)
+    guard descriptor >= 0 else { throw .current }
+    return OwnedDescriptor(takingOwnershipOf: descriptor)
+  }
+
+  package static func append(
+    _ bytes: [UInt8], to descriptor: borrowing OwnedDescriptor
+  ) throws(Errno) {
+    var done = 0
+    while done < bytes.count {
+      // SAFETY: the pointer is to the bytes that are not written yet, and used in the call only.
+      let count = unsafe bytes.withUnsafeBytes {
+        unsafe write(descriptor.rawValue, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done)
+      }
+      guard count > 0 else { throw count < 0 ? .current : .noSpace }
+      done += count
+    }
+  }
+
+  package static func synchronize(_ descriptor: borrowing OwnedDescriptor) throws(Errno) {
+    guard fsync(descriptor.rawValue) == 0 else { throw .current }
+  }
+
+  /// Makes the names in a folder durable.
+  package static func synchronizeFolder(_ path: String) throws(Errno) {
+    let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .current }
+    let owner = OwnedDescriptor(takingOwnershipOf: descriptor)
+    try synchronize(owner)
+  }
+
+  /// Gives a file a second name; fails if the name is taken.
+  package static func link(_ path: String, as name: String) throws(Errno) {
+    guard unsafe Glibc::link(path, name) == 0 else { throw .current }
+  }
+
+  package static func rename(_ path: String, to name: String) throws(Errno) {
+    guard unsafe Glibc::rename(path, name) == 0 else { throw .current }
+  }
+
+  package static func remove(_ path: String) throws(Errno) {
+    guard unsafe unlink(path) == 0 else { throw .current }
+  }
+
+  package static func permanence(of path: String) -> Permanence {
+    switch unsafe caio_file_system_type(path) {
+    case caio_tmpfs, caio_ramfs: .memory
+    case caio_overlayfs: .overlay
+    default: .lasting
+    }
+  }
+
+  /// The device under the file system that a path is on.
+  package static func device(under path: String) throws(MergeError) -> DeviceNumber {
+    try FileStatus(path, role: "folder").device
+  }
+}
+
+extension OpenFile {
+  /// Takes the file for this process alone, as far as others ask; false if somebody else has it.
+  package func lock() throws(Errno) -> Bool {
+    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+    guard Errno.current == .wouldBlock else { throw .current }
+    return false
+  }
+
+  /// Whether somebody holds the file's lock now.
+  package var isLockedByAnother: Bool {
+    guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else { return Errno.current == .wouldBlock }
+    flock(descriptor, LOCK_UN)
+    return false
+  }
+
+  /// Whether the path still leads to this file.
+  package var isStillAtItsPath: Bool {
+    guard let now = try? FileStatus(path, role: "file") else { return false }
+    return now.inode == inode && (kind == .blockDevice || now.device == deviceNumber)
+  }
+
+  /// How many bytes the file has now; it may have grown since it was opened.
+  package func byteCountNow() throws(MergeError) -> UInt64 {
+    guard kind == .regularFile else { return byteCount }
+    return try FileStatus(descriptor: descriptor, path: path, role: "file").byteCount
+  }
+
+  /// Cuts or extends a regular file.
+  package func setByteCount(_ byteCount: UInt64) throws(Errno) {
+    guard ftruncate(descriptor, off_t(byteCount)) == 0 else { throw .current }
+  }
+
+  /// Takes disk space for bytes that have none, without changing any byte or the file's end.
+  package func allocate(_ range: ByteRange) throws(Errno) {
+    guard caio_allocate_keep_size(descriptor, Int64(range.start), Int64(range.byteCount)) == 0 else {
+      throw .current
+    }
+  }
+
+  package func synchronize() throws(Errno) {
+    guard fsync(descriptor) == 0 else { throw .current }
+  }
+
+  /// Whether an open-file-description lock of somebody else (qemu's, say) keeps writers out.
+  package var hasForeignLock: Bool { caio_ofd_write_lock_conflicts(descriptor) == 1 }
+}

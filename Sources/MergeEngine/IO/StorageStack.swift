@@ -1,0 +1,105 @@
+internal import CAIO
+internal import Glibc
+
+/// What lies under a device or file, as far as the kernel tells: partitions, device-mapper layers and
+/// the files of loop devices.
+package struct StorageStack: Equatable, Sendable {
+  package enum Layer: Hashable, Sendable {
+    case device(DeviceNumber)
+    case file(device: DeviceNumber, inode: UInt64)
+  }
+
+  /// The device or file itself.
+  package let top: Layer
+  /// Everything that its bytes are in, itself among them.
+  package private(set) var layers: Set<Layer> = []
+
+  package init(_ file: OpenFile) {
+    switch file.kind {
+    case .regularFile: top = .file(device: file.deviceNumber, inode: file.inode)
+    case .blockDevice: top = .device(file.deviceNumber)
+    }
+    add(top)
+  }
+
+  /// What the file system with that device number is on.
+  package init(fileSystemOn device: DeviceNumber) {
+    top = .device(device)
+    add(top)
+  }
+
+  /// Whether writing to one would change bytes of the other.
+  package func overlaps(_ other: StorageStack) -> Bool {
+    layers.contains(other.top) || other.layers.contains(top)
+  }
+
+  private mutating func add(_ layer: Layer) {
+    guard layers.insert(layer).inserted, case .device(let number) = layer else { return }
+    let folder = "/sys/dev/block/\(number)"
+    for name in FileSystem.names(in: folder + "/slaves") {
+      if let slave = DeviceNumber(text: FileSystem.text(of: "\(folder)/slaves/\(name)/dev")) {
+        add(.device(slave))
+      }
+    }
+    if FileSystem.exists(folder + "/partition"),
+      let disk = DeviceNumber(text: FileSystem.text(of: folder + "/../dev"))
+    {
+      add(.device(disk))
+    }
+    if let backing = LoopDevice.backing(of: number) { add(backing) }
+  }
+}
+
+extension DeviceNumber {
+  /// From `major:minor`.
+  init?(text: String?) {
+    guard let parts = text?.split(separator: ":"), parts.count == 2, let major = UInt32(parts[0]),
+      let minor = UInt32(parts[1])
+    else { return nil }
+    self.init(major: major, minor: minor)
+  }
+
+  /// From the kernel's packed form.
+  init(packed: UInt64) {
+    major = UInt32(truncatingIfNeeded: packed >> 8 & 0xFFF | packed >> 32 & ~0xFFF)
+    minor = UInt32(truncatingIfNeeded: packed & 0xFF | packed >> 12 & ~0xFF)
+  }
+}
+
+/// Loop devices and the files under them.
+package enum LoopDevice {
+  /// The file under a loop device; nil for any other device.
+  static func backing(of number: DeviceNumber) -> StorageStack.Layer? {
+    guard let path = FileSystem.text(of: "/sys/dev/block/\(number)/loop/backing_file") else {
+      return nil
+    }
+    if let name = FileSystem.text(of: "/sys/dev/block/\(number)/uevent")?
+      .split(separator: "\n").first(where: { $0.hasPrefix("DEVNAME=") })?.dropFirst(8)
+    {
+      let descriptor = unsafe open("/dev/\(name)", O_RDONLY | O_CLOEXEC)
+      if descriptor >= 0 {
+        let owner = OwnedDescriptor(takingOwnershipOf: descriptor)
+        var device: UInt64 = 0
+        var inode: UInt64 = 0
+        // SAFETY: the call writes the two numbers given.
+        if unsafe caio_loop_backing(owner.rawValue, &device, &inode) == 0 {
+          return .file(device: DeviceNumber(packed: device), inode: inode)
+        }
+      }
+    }
+    // No device node to ask: the path that sysfs tells.
+    guard let status = try? FileStatus(path, role: "file") else { return nil }
+    return .file(device: status.device, inode: status.inode)
+  }
+
+  /// The loop device that lies over a file; nil if none does.
+  package static func over(_ file: OpenFile) -> String? {
+    let layer = StorageStack.Layer.file(device: file.deviceNumber, inode: file.inode)
+    return FileSystem.names(in: "/sys/block").first { name in
+      guard name.hasPrefix("loop"),
+        let number = DeviceNumber(text: FileSystem.text(of: "/sys/block/\(name)/dev"))
+      else { return false }
+      return backing(of: number) == layer
+    }.map { "/dev/\($0)" }
+  }
+}

@@ -1,0 +1,65 @@
+/// What is wrong with a journal.
+package struct JournalFault: Error, Equatable, Sendable {
+  package var reason: String
+
+  package init(_ reason: String) { self.reason = reason }
+
+  /// The fault in words for people.
+  package func conflict(path: String) -> MergeError {
+    MergeError(
+      .journalConflict, "cannot use the journal", at: path, because: reason,
+      hint: "the origin may be merged in part; '--restart' puts this journal aside and merges from the "
+        + "beginning")
+  }
+}
+
+/// Fields with tags, so that a reader can pass over what it does not know.
+///
+/// Each is: tag (2 bytes), 0 (2 bytes), byte count of the value (4 bytes), value.
+struct FieldWriter<Tag: RawRepresentable> where Tag.RawValue == UInt16 {
+  private var writer = ByteWriter()
+  var bytes: [UInt8] { writer.bytes }
+
+  mutating func append(_ tag: Tag, _ number: UInt64) {
+    var value = ByteWriter()
+    value.append(number)
+    append(tag, value.bytes)
+  }
+
+  mutating func append(_ tag: Tag, _ text: String) { append(tag, Array(text.utf8)) }
+
+  private mutating func append(_ tag: Tag, _ value: [UInt8]) {
+    writer.append(tag.rawValue)
+    writer.append(0 as UInt16)
+    writer.append(UInt32(value.count))
+    writer.append(value)
+  }
+}
+
+struct FieldReader<Tag: RawRepresentable & Hashable> where Tag.RawValue == UInt16 {
+  private var values: [Tag: [UInt8]] = [:]
+
+  /// Stops at the first field that is cut or has the tag 0, which is padding.
+  init(_ bytes: [UInt8]) {
+    var reader = ByteReader(bytes)
+    while let number = reader.next(UInt16.self), number != 0, reader.next(UInt16.self) != nil,
+      let byteCount = reader.next(UInt32.self), let value = reader.next(Int(byteCount))
+    {
+      if let tag = Tag(rawValue: number) { values[tag] = value }
+    }
+  }
+
+  func number(_ tag: Tag) -> UInt64? {
+    guard let value = values[tag], value.count == 8 else { return nil }
+    var reader = ByteReader(value)
+    return reader.next(UInt64.self)
+  }
+
+  func number<Number: FixedWidthInteger>(_ tag: Tag, as type: Number.Type) -> Number? {
+    number(tag).flatMap { Number(exactly: $0) }
+  }
+
+  func text(_ tag: Tag) -> String? {
+    values[tag].map { String(decoding: $0, as: UTF8.self) }
+  }
+}

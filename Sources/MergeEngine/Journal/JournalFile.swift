@@ -1,0 +1,106 @@
+internal import SystemPackage
+
+/// Where journals are, and how they come to be there whole.
+package enum JournalFile {
+  private static let magicByteCount = JournalHeader.magic.count
+
+  /// Beside a regular file, and for a block device in the state folder, named by the identity.
+  package static func place(
+    of origin: OpenFile, identity: DeviceIdentity, stateFolder: String
+  ) -> String {
+    switch origin.kind {
+    case .regularFile:
+      return (FileSystem.resolved(origin.path) ?? origin.path) + ".thin-merge"
+    case .blockDevice:
+      let name = identity.name.isEmpty ? "device-\(origin.deviceNumber)" : identity.name
+      let isPlain: (Character) -> Bool = {
+        $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "." || $0 == "_")
+      }
+      return "\(stateFolder)/" + String(name.prefix(200).map { isPlain($0) ? $0 : "_" }) + ".journal"
+    }
+  }
+
+  /// Opens and locks the journal at `path`; nil if nothing is there.
+  ///
+  /// - Throws: `MergeError`, `busy` when another merge has it.
+  package static func open(_ path: String) throws(MergeError) -> OpenFile? {
+    while FileSystem.exists(path) {
+      let file = try OpenFile(
+        path, role: "journal", access: .readWrite, direct: false, followsLinks: false)
+      guard file.kind == .regularFile else {
+        throw MergeError(
+          .refused, "cannot use the journal", at: path, because: "it is a block device")
+      }
+      guard try call(path, "lock the journal", { () throws(Errno) in try file.lock() }) else {
+        throw MergeError(
+          .busy, "cannot use the journal", at: path, because: "another merge has it locked",
+          hint: "'thin-merge status \(path)' tells how far that merge is")
+      }
+      // Between opening and locking another merge may have put the file aside.
+      if file.isStillAtItsPath { return file }
+    }
+    return nil
+  }
+
+  /// Makes a journal with that header, locked, so that its name never leads to half a header.
+  package static func make(
+    _ path: String, header: [UInt8], processID: Int32
+  ) throws(MergeError) -> OpenFile {
+    let folder = FileSystem.folder(of: path)
+    let name = FilePath(path).lastComponent?.string ?? "journal"
+    let temporary = "\(folder)/.\(name).\(processID)"
+    return try call(path, "make the journal") { () throws(Errno) in
+      // Left over from a process of that number which was killed here.
+      if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
+      let made = try FileSystem.make(temporary)
+      do throws(Errno) {
+        try FileSystem.append(header, to: made)
+        try FileSystem.synchronize(made)
+        guard let file = try? OpenFile(adopting: made, path: path, role: "journal"),
+          try file.lock()
+        else { throw .resourceBusy }
+        try FileSystem.link(temporary, as: path)
+        try FileSystem.remove(temporary)
+        try FileSystem.synchronizeFolder(folder)
+        return file
+      } catch {
+        try? FileSystem.remove(temporary)
+        throw error
+      }
+    }
+  }
+
+  /// Gives a journal another name, which is free afterwards for a new one.
+  package static func putAside(_ file: OpenFile, suffix: String) throws(MergeError) {
+    try call(file.path, "put the journal aside") { () throws(Errno) in
+      try FileSystem.rename(file.path, to: file.path + suffix)
+      try FileSystem.synchronizeFolder(FileSystem.folder(of: file.path))
+    }
+  }
+
+  /// Takes the disk space that the journal may come to need.
+  package static func allocate(
+    _ file: OpenFile, byteCount: UInt64
+  ) throws(MergeError) {
+    do throws(Errno) {
+      try file.allocate(ByteRange(start: 0, end: byteCount))
+    } catch {
+      // Not every file system can; then the journal meets its end when it comes.
+      if error == .notSupported { return }
+      throw MergeError(
+        .refused, "no room for the journal", at: file.path,
+        because: "it may come to \(BinaryText.bytes(byteCount)): \(error)",
+        hint: "give --journal with a path on a file system that has the room")
+    }
+  }
+
+  private static func call<Result>(
+    _ path: String, _ what: String, _ body: () throws(Errno) -> Result
+  ) throws(MergeError) -> Result {
+    do throws(Errno) {
+      return try body()
+    } catch {
+      throw MergeError(.refused, "cannot \(what)", at: path, because: "\(error)")
+    }
+  }
+}

@@ -1,0 +1,172 @@
+/// What a journal says of its merge; written once, when it is made.
+///
+/// Magic, format version, byte count, then fields (tag, byte count, value), then a CRC-32C. The whole
+/// is described in `docs/journal-format.md`.
+package struct JournalHeader: Equatable, Sendable {
+  package static let magic: [UInt8] = Array("thinmerg".utf8)
+  package static let formatVersion: UInt32 = 1
+  /// A header is far smaller; what says otherwise is none.
+  package static let byteCountMax = 1 << 20
+
+  // What a resumed merge must find again.
+  package var fingerprint: Fingerprint
+  package var deviceID: UInt32
+  package var dataBlockByteCount: UInt64
+  package var endByteOffset: UInt64
+  package var pastEnd: PastEndPolicy
+  package var dataIdentity: DeviceIdentity
+  package var originIdentity: DeviceIdentity
+  /// What the origin is extended to; its identity says what it had before.
+  package var grownOriginByteCount: UInt64?
+  package var thinByteCount: UInt64?
+
+  // What the merge is, for resuming and for people.
+  package var plannedByteCount: UInt64
+  package var metadataPath: String
+  package var dataPath: String
+  package var originPath: String
+  package var mappings: MergeSource.Mappings
+  package var ignoresNeedsCheck: Bool
+  package var transactionID: UInt64
+  package var heldRoot: UInt64
+  package var mappingRoot: UInt64
+  package var queueDepth: UInt64
+  package var ioByteCount: UInt64
+  package var rateLimit: UInt64
+  package var checkpointMilliseconds: UInt64
+  package var verifies: Bool
+  package var bootID: String
+  package var madeSeconds: Int64
+
+  private enum Tag: UInt16, CaseIterable {
+    case crc64 = 1, crc32c, deviceID, dataBlockByteCount, endByteOffset, pastEnd, dataIdentity
+    case dataByteCount, originIdentity, originByteCount, grownOriginByteCount, thinByteCount
+    case plannedByteCount = 32, metadataPath, dataPath, originPath, mappings, snapshotBlock
+    case ignoresNeedsCheck, transactionID, heldRoot, mappingRoot, queueDepth, ioByteCount
+    case rateLimit, checkpointMilliseconds, verifies, bootID, madeSeconds
+  }
+
+  /// The header as it stands in the file, checksum included.
+  package var encoded: [UInt8] {
+    var fields = FieldWriter<Tag>()
+    fields.append(.crc64, fingerprint.crc64)
+    fields.append(.crc32c, UInt64(fingerprint.crc32c))
+    fields.append(.deviceID, UInt64(deviceID))
+    fields.append(.dataBlockByteCount, dataBlockByteCount)
+    fields.append(.endByteOffset, endByteOffset)
+    fields.append(.pastEnd, UInt64(pastEnd.code))
+    fields.append(.dataIdentity, dataIdentity.name)
+    fields.append(.dataByteCount, dataIdentity.byteCount)
+    fields.append(.originIdentity, originIdentity.name)
+    fields.append(.originByteCount, originIdentity.byteCount)
+    if let grownOriginByteCount { fields.append(.grownOriginByteCount, grownOriginByteCount) }
+    if let thinByteCount { fields.append(.thinByteCount, thinByteCount) }
+    fields.append(.plannedByteCount, plannedByteCount)
+    fields.append(.metadataPath, metadataPath)
+    fields.append(.dataPath, dataPath)
+    fields.append(.originPath, originPath)
+    switch mappings {
+    case .inactivePool: fields.append(.mappings, 1)
+    case .metadataSnapshot(let block):
+      fields.append(.mappings, 0)
+      if let block { fields.append(.snapshotBlock, block) }
+    }
+    fields.append(.ignoresNeedsCheck, ignoresNeedsCheck ? 1 : 0)
+    fields.append(.transactionID, transactionID)
+    fields.append(.heldRoot, heldRoot)
+    fields.append(.mappingRoot, mappingRoot)
+    fields.append(.queueDepth, queueDepth)
+    fields.append(.ioByteCount, ioByteCount)
+    fields.append(.rateLimit, rateLimit)
+    fields.append(.checkpointMilliseconds, checkpointMilliseconds)
+    fields.append(.verifies, verifies ? 1 : 0)
+    fields.append(.bootID, bootID)
+    fields.append(.madeSeconds, UInt64(bitPattern: madeSeconds))
+
+    var writer = ByteWriter()
+    writer.append(Self.magic)
+    writer.append(Self.formatVersion)
+    let byteCount = (16 + fields.bytes.count + 4 + 7) / 8 * 8
+    writer.append(UInt32(byteCount))
+    writer.append(fields.bytes)
+    while writer.bytes.count < byteCount - 4 { writer.append(0 as UInt8) }
+    writer.append(CRC32C.checksum(of: RawSpan(_elements: writer.bytes.span)))
+    return writer.bytes
+  }
+
+  /// How many bytes the header has whose first 16 bytes are these.
+  ///
+  /// - Throws: `JournalFault` if they are not the beginning of a header of a known version.
+  package static func byteCount(of first: [UInt8]) throws(JournalFault) -> Int {
+    var reader = ByteReader(first)
+    guard reader.next(8) == magic else { throw JournalFault("it is not a journal of thin-merge") }
+    guard let version = reader.next(UInt32.self), let byteCount = reader.next(UInt32.self) else {
+      throw JournalFault("its header is cut short")
+    }
+    guard version == formatVersion else {
+      throw JournalFault("its format version is \(version); \(formatVersion) is expected")
+    }
+    guard (24...byteCountMax).contains(Int(byteCount)), byteCount.isMultiple(of: 8) else {
+      throw JournalFault("its header says that it has \(byteCount) bytes")
+    }
+    return Int(byteCount)
+  }
+}
+
+extension JournalHeader {
+  /// Reads a whole header.
+  ///
+  /// - Throws: `JournalFault` where it is damaged.
+  package init(decoding bytes: [UInt8]) throws(JournalFault) {
+    let byteCount = try Self.byteCount(of: Array(bytes.prefix(16)))
+    guard bytes.count == byteCount else { throw JournalFault("its header is cut short") }
+    var end = ByteReader(Array(bytes.suffix(4)))
+    let checked = Array(bytes.dropLast(4))
+    guard end.next(UInt32.self) == CRC32C.checksum(of: RawSpan(_elements: checked.span)) else {
+      throw JournalFault("its header's checksum is wrong")
+    }
+    let fields = FieldReader<Tag>(Array(checked.dropFirst(16)))
+    guard let crc64 = fields.number(.crc64), let crc32c = fields.number(.crc32c, as: UInt32.self),
+      let deviceID = fields.number(.deviceID, as: UInt32.self),
+      let dataBlockByteCount = fields.number(.dataBlockByteCount), dataBlockByteCount > 0,
+      let endByteOffset = fields.number(.endByteOffset),
+      let pastEnd = fields.number(.pastEnd).flatMap(PastEndPolicy.init(code:)),
+      let dataName = fields.text(.dataIdentity), let dataByteCount = fields.number(.dataByteCount),
+      let originName = fields.text(.originIdentity),
+      let originByteCount = fields.number(.originByteCount),
+      let plannedByteCount = fields.number(.plannedByteCount),
+      let metadataPath = fields.text(.metadataPath), let dataPath = fields.text(.dataPath),
+      let originPath = fields.text(.originPath), let mappings = fields.number(.mappings),
+      let ioByteCount = fields.number(.ioByteCount),
+      TransferOptions.ioByteCountRange.contains(ioByteCount), ioByteCount.isMultiple(of: 4096),
+      let queueDepth = fields.number(.queueDepth), let depth = Int(exactly: queueDepth),
+      TransferOptions.queueDepthRange.contains(depth)
+    else { throw JournalFault("its header lacks a field that this version needs") }
+    fingerprint = Fingerprint(crc64: crc64, crc32c: crc32c)
+    self.deviceID = deviceID
+    self.dataBlockByteCount = dataBlockByteCount
+    self.endByteOffset = endByteOffset
+    self.pastEnd = pastEnd
+    dataIdentity = DeviceIdentity(name: dataName, byteCount: dataByteCount)
+    originIdentity = DeviceIdentity(name: originName, byteCount: originByteCount)
+    grownOriginByteCount = fields.number(.grownOriginByteCount)
+    thinByteCount = fields.number(.thinByteCount)
+    self.plannedByteCount = plannedByteCount
+    self.metadataPath = metadataPath
+    self.dataPath = dataPath
+    self.originPath = originPath
+    self.mappings =
+      mappings == 1 ? .inactivePool : .metadataSnapshot(block: fields.number(.snapshotBlock))
+    ignoresNeedsCheck = fields.number(.ignoresNeedsCheck) == 1
+    transactionID = fields.number(.transactionID) ?? 0
+    heldRoot = fields.number(.heldRoot) ?? 0
+    mappingRoot = fields.number(.mappingRoot) ?? 0
+    self.queueDepth = queueDepth
+    self.ioByteCount = ioByteCount
+    rateLimit = fields.number(.rateLimit) ?? 0
+    checkpointMilliseconds = fields.number(.checkpointMilliseconds) ?? 0
+    verifies = fields.number(.verifies) == 1
+    bootID = fields.text(.bootID) ?? ""
+    madeSeconds = Int64(bitPattern: fields.number(.madeSeconds) ?? 0)
+  }
+}

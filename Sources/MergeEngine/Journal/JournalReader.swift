@@ -1,0 +1,112 @@
+internal import SystemPackage
+
+/// Reads a journal's header and records through a queue of its own.
+package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
+  package static var slabByteCount: Int { 256 << 10 }
+
+  /// What stands at a place in the journal.
+  enum Found {
+    case record(JournalRecord, sequence: UInt64, nextByteOffset: UInt64)
+    case invalid
+    /// The place is exactly the end of the file.
+    case end
+  }
+
+  package let path: String
+  package let byteCount: UInt64
+  package let header: JournalHeader
+  package let headerByteCount: UInt64
+  /// The header's own checksum, which every record's checksum begins with.
+  package let headerChecksum: UInt32
+  private var io: IO
+  private var windowByteOffset: UInt64 = 0
+  private var windowByteCount = 0
+
+  /// - Throws: `MergeError`, `journalConflict` for what is no journal or is damaged.
+  package init(path: String, byteCount: UInt64, io: consuming IO) throws(MergeError) {
+    var io = io
+    do throws(JournalFault) {
+      let first = try Self.read(0, count: 16, byteCount, &io)
+      guard first.count == 16 else { throw JournalFault("it is cut short within its header") }
+      let headerByteCount = try JournalHeader.byteCount(of: first)
+      let bytes = try Self.read(0, count: headerByteCount, byteCount, &io)
+      header = try JournalHeader(decoding: bytes)
+      headerChecksum = CRC32C.checksum(of: RawSpan(_elements: bytes.span))
+      self.headerByteCount = UInt64(headerByteCount)
+    } catch {
+      throw error.conflict(path: path)
+    }
+    self.path = path
+    self.byteCount = byteCount
+    self.io = io
+  }
+
+  /// Reads a piece of any size, a slab at a time; shorter where the file ends.
+  private static func read(
+    _ byteOffset: UInt64, count: Int, _ byteCount: UInt64, _ io: inout IO
+  ) throws(JournalFault) -> [UInt8] {
+    var bytes: [UInt8] = []
+    while bytes.count < count, byteOffset + UInt64(bytes.count) < byteCount {
+      let wanted = min(count - bytes.count, io.slabByteCount)
+      let result = io.perform(
+        IORequest(
+          .read, .journal, byteOffset: byteOffset + UInt64(bytes.count), byteCount: wanted, tag: 0))
+      guard result >= 0 else {
+        throw JournalFault("it cannot be read: \(Errno(rawValue: CInt(-result)))")
+      }
+      guard result > 0 else { break }
+      bytes += io.bytes(at: 0, count: Int(result)).copiedBytes(at: 0, count: Int(result))
+    }
+    return bytes
+  }
+
+  /// The bytes at a place, from the window if they are in it; shorter where the file ends.
+  private mutating func bytes(_ byteOffset: UInt64, count: Int) throws(JournalFault) -> [UInt8] {
+    let there = byteOffset < byteCount ? min(UInt64(count), byteCount - byteOffset) : 0
+    guard there > 0 else { return [] }
+    if byteOffset < windowByteOffset
+      || byteOffset + there > windowByteOffset + UInt64(windowByteCount)
+    {
+      let result = io.perform(
+        IORequest(
+          .read, .journal, byteOffset: byteOffset, byteCount: io.slabByteCount, tag: 0))
+      guard result >= 0 else {
+        throw JournalFault("it cannot be read: \(Errno(rawValue: CInt(-result)))")
+      }
+      windowByteOffset = byteOffset
+      windowByteCount = Int(result)
+    }
+    let first = Int(byteOffset - windowByteOffset)
+    let count = min(Int(there), windowByteCount - first)
+    return io.bytes(at: 0, count: windowByteCount).copiedBytes(at: first, count: count)
+  }
+
+  mutating func record(at byteOffset: UInt64) throws(JournalFault) -> Found {
+    guard byteOffset < byteCount else { return .end }
+    guard let frame = RecordFrame(try bytes(byteOffset, count: RecordFrame.byteCount)) else {
+      return .invalid
+    }
+    let payload = try bytes(
+      byteOffset + UInt64(RecordFrame.byteCount), count: frame.payloadByteCount)
+    guard payload.count == frame.payloadByteCount,
+      frame.proves(payload, headerChecksum: headerChecksum),
+      let record = JournalRecord(
+        kindCode: frame.kindCode, payload: payload,
+        dataBlockByteCount: header.dataBlockByteCount)
+    else { return .invalid }
+    return .record(
+      record, sequence: frame.sequence, nextByteOffset: byteOffset + UInt64(frame.recordByteCount))
+  }
+
+  /// Whether a valid record with a sequence number above `sequence` stands anywhere behind a place.
+  mutating func hasRecord(
+    after byteOffset: UInt64, above sequence: UInt64
+  ) throws(JournalFault) -> Bool {
+    var place = byteOffset
+    while place < byteCount {
+      if case .record(_, let found, _) = try record(at: place), found > sequence { return true }
+      place += 8
+    }
+    return false
+  }
+}

@@ -1,0 +1,259 @@
+/// One record of a journal.
+package enum JournalRecord: Equatable, Sendable {
+  /// A run began; what was finished before is not any more.
+  case run(Run)
+  case checkpoint(Checkpoint)
+  /// Ranges of the origin whose source could not be read.
+  case unreadable([ByteRange])
+  /// All of the plan is recorded and durable.
+  case finished(seconds: Int64)
+  /// The origin was read back and found right.
+  case verified(seconds: Int64)
+
+  package struct Run: Equatable, Sendable {
+    package var seconds: Int64
+    package var bootID: String
+    package var metadataPath, dataPath, originPath: String
+
+    package init(
+      seconds: Int64, bootID: String, metadataPath: String, dataPath: String, originPath: String
+    ) {
+      self.seconds = seconds
+      self.bootID = bootID
+      self.metadataPath = metadataPath
+      self.dataPath = dataPath
+      self.originPath = originPath
+    }
+  }
+
+  /// Which pass over the plan a checkpoint is of.
+  package enum SweepKind: UInt8, Sendable {
+    case merge = 0
+    /// Trying again what could not be read.
+    case retry = 1
+    /// Reading again what earlier runs recorded; its entries replace those of before.
+    case recheck = 2
+  }
+
+  package struct Checkpoint: Equatable, Sendable {
+    package var seconds: Int64
+    package var kind: SweepKind
+    /// Counts sweeps; the entries of one rise.
+    package var sweep: UInt64
+    /// Everything of the plan before this byte of the origin is durable or named unreadable.
+    package var watermark: UInt64
+    package var entries: [JournalEntry]
+
+    package init(
+      seconds: Int64, kind: SweepKind, sweep: UInt64, watermark: UInt64, entries: [JournalEntry]
+    ) {
+      self.seconds = seconds
+      self.kind = kind
+      self.sweep = sweep
+      self.watermark = watermark
+      self.entries = entries
+    }
+  }
+
+  /// Entries that one record holds at most; a larger checkpoint is several records.
+  package static let entryCountMax = 2048
+  /// What a payload has at most; what says otherwise is no record.
+  package static let payloadByteCountMax = 64 << 10
+  /// Ranges that one record of unreadable ranges holds at most.
+  package static let rangeCountMax = 2048
+
+  private enum Kind: UInt32 { case run = 1, checkpoint, unreadable, finished, verified }
+  private enum RunTag: UInt16 { case seconds = 1, bootID, metadataPath, dataPath, originPath }
+
+  var kindCode: UInt32 {
+    let kind: Kind =
+      switch self {
+      case .run: .run
+      case .checkpoint: .checkpoint
+      case .unreadable: .unreadable
+      case .finished: .finished
+      case .verified: .verified
+      }
+    return kind.rawValue
+  }
+
+  /// - Parameter dataBlockByteCount: the watermark stands as a thin block and a byte offset in it.
+  func encodePayload(into writer: inout ByteWriter, dataBlockByteCount: UInt64) {
+    switch self {
+    case .run(let run):
+      var fields = FieldWriter<RunTag>()
+      fields.append(.seconds, UInt64(bitPattern: run.seconds))
+      fields.append(.bootID, run.bootID)
+      fields.append(.metadataPath, run.metadataPath)
+      fields.append(.dataPath, run.dataPath)
+      fields.append(.originPath, run.originPath)
+      writer.append(fields.bytes)
+    case .checkpoint(let checkpoint):
+      writer.append(checkpoint.seconds)
+      writer.append(checkpoint.kind.rawValue)
+      writer.appendVariable(checkpoint.sweep)
+      writer.appendVariable(checkpoint.watermark / dataBlockByteCount)
+      writer.appendVariable(checkpoint.watermark % dataBlockByteCount)
+      writer.appendVariable(UInt64(checkpoint.entries.count))
+      var packer = RangePacker()
+      for entry in checkpoint.entries {
+        packer.pack(start: entry.start, byteCount: entry.byteCount, into: &writer)
+        writer.append(entry.checksum)
+      }
+    case .unreadable(let ranges):
+      writer.appendVariable(UInt64(ranges.count))
+      var packer = RangePacker()
+      for range in ranges {
+        packer.pack(start: range.start, byteCount: range.byteCount, into: &writer)
+      }
+    case .finished(let seconds), .verified(let seconds):
+      writer.append(seconds)
+    }
+  }
+
+  /// Nil where the payload is not one of that kind.
+  init?(kindCode: UInt32, payload: [UInt8], dataBlockByteCount: UInt64) {
+    var reader = ByteReader(payload)
+    switch Kind(rawValue: kindCode) {
+    case .run:
+      let fields = FieldReader<RunTag>(payload)
+      guard let seconds = fields.number(.seconds), let bootID = fields.text(.bootID),
+        let metadataPath = fields.text(.metadataPath), let dataPath = fields.text(.dataPath),
+        let originPath = fields.text(.originPath)
+      else { return nil }
+      self = .run(
+        Run(
+          seconds: Int64(bitPattern: seconds), bootID: bootID, metadataPath: metadataPath,
+          dataPath: dataPath, originPath: originPath))
+    case .checkpoint:
+      guard let checkpoint = Self.checkpoint(&reader, dataBlockByteCount) else { return nil }
+      self = .checkpoint(checkpoint)
+    case .unreadable:
+      guard let count = reader.nextVariable(), count <= Self.rangeCountMax else { return nil }
+      var ranges: [ByteRange] = []
+      var packer = RangePacker()
+      for _ in 0..<count {
+        guard let range = packer.unpack(&reader) else { return nil }
+        ranges.append(range)
+      }
+      self = .unreadable(ranges)
+    case .finished:
+      guard let seconds = reader.next(Int64.self) else { return nil }
+      self = .finished(seconds: seconds)
+    case .verified:
+      guard let seconds = reader.next(Int64.self) else { return nil }
+      self = .verified(seconds: seconds)
+    case nil:
+      return nil
+    }
+  }
+
+  private static func checkpoint(
+    _ reader: inout ByteReader, _ dataBlockByteCount: UInt64
+  ) -> Checkpoint? {
+    guard let seconds = reader.next(Int64.self),
+      let kind = reader.next(UInt8.self).flatMap(SweepKind.init(rawValue:)),
+      let sweep = reader.nextVariable(), let block = reader.nextVariable(),
+      let rest = reader.nextVariable(), rest < dataBlockByteCount,
+      block <= UInt64(Int64.max) / dataBlockByteCount,
+      let count = reader.nextVariable(), count <= entryCountMax
+    else { return nil }
+    var entries: [JournalEntry] = []
+    entries.reserveCapacity(Int(count))
+    var packer = RangePacker()
+    for _ in 0..<count {
+      guard let range = packer.unpack(&reader), let checksum = reader.next(UInt32.self) else {
+        return nil
+      }
+      entries.append(
+        JournalEntry(start: range.start, byteCount: range.byteCount, checksum: checksum))
+    }
+    return Checkpoint(
+      seconds: seconds, kind: kind, sweep: sweep, watermark: block * dataBlockByteCount + rest,
+      entries: entries)
+  }
+}
+
+/// How records stand in the file: at multiples of 8 bytes, each with what proves it.
+///
+/// | offset | bytes | field |
+/// |---:|---:|---|
+/// | 0 | 4 | "TMr1" |
+/// | 4 | 4 | kind |
+/// | 8 | 8 | sequence number, from 1, one more each |
+/// | 16 | 4 | bytes of the payload |
+/// | 20 | 4 | CRC-32C of the header's checksum, bytes 0..<20 and the payload, salted by kind |
+/// | 24 | … | payload, then zeros up to a multiple of 8 |
+package struct RecordFrame: Equatable, Sendable {
+  package static let byteCount = 24
+  static let magic: UInt32 = 0x3172_4D54
+  private static let kindSalt: UInt32 = 0x9E37_79B1
+
+  package var kindCode: UInt32
+  package var sequence: UInt64
+  package var payloadByteCount: Int
+  private var checksum: UInt32
+
+  /// What the whole record has in the file.
+  package var recordByteCount: Int { (Self.byteCount + payloadByteCount + 7) / 8 * 8 }
+
+  /// Nil where the bytes cannot be the beginning of a record.
+  init?(_ bytes: [UInt8]) {
+    var reader = ByteReader(bytes)
+    guard reader.next(UInt32.self) == Self.magic, let kindCode = reader.next(UInt32.self),
+      let sequence = reader.next(UInt64.self), let payloadByteCount = reader.next(UInt32.self),
+      payloadByteCount <= JournalRecord.payloadByteCountMax,
+      let checksum = reader.next(UInt32.self)
+    else { return nil }
+    self.kindCode = kindCode
+    self.sequence = sequence
+    self.payloadByteCount = Int(payloadByteCount)
+    self.checksum = checksum
+  }
+
+  private init(kindCode: UInt32, sequence: UInt64, payloadByteCount: Int) {
+    self.kindCode = kindCode
+    self.sequence = sequence
+    self.payloadByteCount = payloadByteCount
+    checksum = 0
+  }
+
+  /// Whether `payload` is the one that the frame was made for, in the journal with that header.
+  func proves(_ payload: [UInt8], headerChecksum: UInt32) -> Bool {
+    checksum == Self.checksum(self, payload, headerChecksum)
+  }
+
+  /// Appends a whole record.
+  static func append(
+    _ record: JournalRecord, sequence: UInt64, headerChecksum: UInt32, dataBlockByteCount: UInt64,
+    to writer: inout ByteWriter
+  ) {
+    var payload = ByteWriter()
+    record.encodePayload(into: &payload, dataBlockByteCount: dataBlockByteCount)
+    let frame = RecordFrame(
+      kindCode: record.kindCode, sequence: sequence, payloadByteCount: payload.bytes.count)
+    frame.encode(into: &writer)
+    writer.append(checksum(frame, payload.bytes, headerChecksum))
+    writer.append(payload.bytes)
+    writer.pad(toMultipleOf: 8)
+  }
+
+  private func encode(into writer: inout ByteWriter) {
+    writer.append(Self.magic)
+    writer.append(kindCode)
+    writer.append(sequence)
+    writer.append(UInt32(payloadByteCount))
+  }
+
+  private static func checksum(
+    _ frame: RecordFrame, _ payload: [UInt8], _ headerChecksum: UInt32
+  ) -> UInt32 {
+    var first = ByteWriter()
+    first.append(headerChecksum)
+    frame.encode(into: &first)
+    var crc = CRC32C()
+    crc.update(RawSpan(_elements: first.bytes.span))
+    crc.update(RawSpan(_elements: payload.span))
+    return crc.value ^ (frame.kindCode &* kindSalt)
+  }
+}

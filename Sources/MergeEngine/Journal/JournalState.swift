@@ -1,0 +1,139 @@
+/// What a journal says, as far as it can be believed.
+package struct JournalState: Sendable {
+  /// Checkpoints whose entries rise, from the first to the last record of it.
+  struct Sweep: Sendable {
+    var firstByteOffset: UInt64
+    var endByteOffset: UInt64
+    var firstStart: UInt64
+    var lastEnd: UInt64
+  }
+
+  /// The sweep whose checkpoints are being read, and the chain that it goes on.
+  private struct OpenSweep {
+    var sweep: UInt64
+    var chain: Int
+  }
+
+  /// Ranges that may be waiting to be read again; a merge with more is not carried on.
+  package static let unreadableCountMax = 64 << 10
+
+  package private(set) var watermark: UInt64 = 0
+  /// Bytes recorded, each once.
+  package private(set) var doneByteCount: UInt64 = 0
+  package private(set) var unreadable = RangeSet()
+  package private(set) var isFinished = false
+  package private(set) var isVerified = false
+  package private(set) var lastRun: JournalRecord.Run?
+  package private(set) var runCount: UInt64 = 0
+  package private(set) var lastSeconds: Int64
+  /// Time from the beginning of each run to its last record.
+  package private(set) var writingSeconds: Int64 = 0
+  /// The largest entry; what reads entries again needs buffers of that size.
+  package private(set) var entryByteCountMax: UInt64 = 0
+  package private(set) var nextSequence: UInt64 = 1
+  package private(set) var nextSweep: UInt64 = 0
+  /// Where the next record goes.
+  package private(set) var endByteOffset: UInt64
+  /// Whether something that is no record stands behind the last one and is to be cut off.
+  package private(set) var hasTornEnd = false
+  /// Sweeps one behind the other whose entries rise throughout; later chains replace earlier ones.
+  private(set) var chains: [[Sweep]] = []
+  private var open: OpenSweep?
+  private var runBegan: Int64
+
+  /// Reads all records.
+  ///
+  /// - Throws: `MergeError` (`journalConflict`) where valid records follow an invalid one: then the
+  ///   journal was damaged, not only cut short by a crash.
+  package init<IO: BlockIO & ~Copyable>(
+    reading reader: inout JournalReader<IO>
+  ) throws(MergeError) {
+    endByteOffset = reader.headerByteCount
+    lastSeconds = reader.header.madeSeconds
+    runBegan = reader.header.madeSeconds
+    do throws(JournalFault) {
+      while case .record(let record, let sequence, let next) = try reader.record(at: endByteOffset),
+        sequence == nextSequence
+      {
+        try take(record, at: endByteOffset, next: next)
+        nextSequence += 1
+        endByteOffset = next
+      }
+      guard endByteOffset < reader.byteCount else {
+        return
+      }
+      guard try !reader.hasRecord(after: endByteOffset, above: nextSequence - 1) else {
+        throw JournalFault(
+          "it is damaged: no valid record at byte \(endByteOffset), but valid ones behind it")
+      }
+      hasTornEnd = true
+    } catch {
+      throw error.conflict(path: reader.path)
+    }
+  }
+
+  private mutating func take(
+    _ record: JournalRecord, at byteOffset: UInt64, next: UInt64
+  ) throws(JournalFault) {
+    switch record {
+    case .run(let run):
+      isFinished = false
+      isVerified = false
+      lastRun = run
+      runCount += 1
+      runBegan = run.seconds
+      note(run.seconds)
+    case .checkpoint(let checkpoint):
+      try take(checkpoint, at: byteOffset, next: next)
+      note(checkpoint.seconds)
+    case .unreadable(let ranges):
+      for range in ranges { unreadable.insert(range) }
+      guard unreadable.ranges.count <= Self.unreadableCountMax else {
+        throw JournalFault("it names more than \(Self.unreadableCountMax) unreadable ranges")
+      }
+    case .finished(let seconds):
+      isFinished = true
+      note(seconds)
+    case .verified(let seconds):
+      isVerified = true
+      note(seconds)
+    }
+  }
+
+  private mutating func note(_ seconds: Int64) {
+    writingSeconds += max(0, seconds &- max(lastSeconds, runBegan))
+    lastSeconds = seconds
+  }
+
+  private mutating func take(
+    _ checkpoint: JournalRecord.Checkpoint, at byteOffset: UInt64, next: UInt64
+  ) throws(JournalFault) {
+    guard checkpoint.watermark >= watermark else {
+      throw JournalFault("its watermark goes back at byte \(byteOffset)")
+    }
+    watermark = checkpoint.watermark
+    nextSweep = max(nextSweep, checkpoint.sweep + 1)
+    guard let first = checkpoint.entries.first, let last = checkpoint.entries.last else { return }
+    for entry in checkpoint.entries {
+      entryByteCountMax = max(entryByteCountMax, entry.byteCount)
+      if checkpoint.kind != .recheck { doneByteCount += entry.byteCount }
+      unreadable.remove(entry.range)
+    }
+    let sweep = Sweep(
+      firstByteOffset: byteOffset, endByteOffset: next, firstStart: first.start, lastEnd: last.end)
+    if let open, open.sweep == checkpoint.sweep {
+      guard let before = chains[open.chain].popLast(), before.lastEnd <= first.start else {
+        throw JournalFault("its entries go back at byte \(byteOffset)")
+      }
+      chains[open.chain].append(
+        Sweep(
+          firstByteOffset: before.firstByteOffset, endByteOffset: next,
+          firstStart: before.firstStart, lastEnd: last.end))
+      return
+    }
+    let chain = chains.firstIndex { ($0.last?.lastEnd ?? 0) <= first.start } ?? chains.count
+    if chain == chains.count { chains.append([]) }
+    chains[chain].append(sweep)
+    open = OpenSweep(sweep: checkpoint.sweep, chain: chain)
+  }
+}

@@ -1,0 +1,78 @@
+internal import SystemPackage
+
+/// The open files of a verb, after the checks of who else uses them.
+struct Devices {
+  let metadata: OpenFile
+  let data: OpenFile
+  let origin: OpenFile?
+  /// The origin through the page cache, for its unaligned rest.
+  let originBuffered: OpenFile?
+
+  /// - Parameter writes: whether the origin is going to be written.
+  /// - Throws: `MergeError`: `busy` when somebody else uses the origin or an inactive pool's metadata.
+  init(_ source: MergeSource, originPath: String?, writes: Bool) throws(MergeError) {
+    let isInactive = source.mappings == .inactivePool
+    metadata = try OpenFile(
+      source.metadataPath, role: "metadata device", access: .readOnly, exclusive: isInactive)
+    if isInactive { try Self.checkNoLoop(over: metadata, "the pool may be active on it") }
+    data = try OpenFile(source.dataPath, role: "data device", access: .readOnly)
+    guard !StorageStack(metadata).overlaps(StorageStack(data)) else {
+      throw MergeError(
+        .refused, "cannot use the data device", at: data.path,
+        because: "it is the metadata device, or lies on it")
+    }
+    guard let originPath else {
+      origin = nil
+      originBuffered = nil
+      return
+    }
+    // Opened without O_EXCL first: it says that it is the data device before that it is busy.
+    let looked = try OpenFile(originPath, role: "origin", access: .readOnly)
+    for (other, role) in [(metadata, "metadata"), (data, "data")]
+    where StorageStack(looked).overlaps(StorageStack(other)) {
+      throw MergeError(
+        .refused, "cannot use the origin", at: originPath,
+        because: "it is the pool's \(role) device \(other.path), or shares its blocks")
+    }
+    guard writes else {
+      origin = looked
+      originBuffered = nil
+      return
+    }
+    let origin = try OpenFile(originPath, role: "origin", access: .readWrite, exclusive: true)
+    try Self.takeForThisMerge(origin)
+    self.origin = origin
+    originBuffered = try OpenFile(originPath, role: "origin", access: .readWrite, direct: false)
+  }
+
+  private static func takeForThisMerge(_ origin: OpenFile) throws(MergeError) {
+    let isLocked: Bool
+    do throws(Errno) {
+      isLocked = try origin.lock()
+    } catch {
+      throw MergeError(.refused, "cannot lock the origin", at: origin.path, because: "\(error)")
+    }
+    guard isLocked else {
+      throw MergeError(
+        .busy, "the origin is in use", at: origin.path,
+        because: "another program has it locked, perhaps another merge")
+    }
+    guard origin.kind == .regularFile else { return }
+    try checkNoLoop(over: origin, "what uses that device would not see the merge, or destroy it")
+    guard !origin.hasForeignLock else {
+      throw MergeError(
+        .busy, "the origin is in use", at: origin.path,
+        because: "another program holds a lock on it, perhaps a virtual machine")
+    }
+  }
+
+  private static func checkNoLoop(over file: OpenFile, _ why: String) throws(MergeError) {
+    guard file.kind == .regularFile, let loop = LoopDevice.over(file) else { return }
+    throw MergeError(
+      .busy, "the file is in use", at: file.path, because: "\(loop) lies over it: \(why)",
+      hint: "'losetup -d \(loop)' frees it once nothing uses the device")
+  }
+
+  /// What the queue for the mapping tree reads from.
+  var metadataFiles: [IOTarget: OpenFile] { [.metadata: metadata] }
+}

@@ -1,0 +1,178 @@
+internal import SystemPackage
+
+/// One run of a merge, from the first transfer to the `finished` record: the sweeps over the plan, in
+/// order, on open devices and an open journal.
+package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
+  /// What the run is given besides its queues.
+  package struct Setting: Sendable {
+    package var plan: MergePlan
+    package var cuts: TransferCuts
+    package var transfer: TransferOptions
+    package var dataAlignmentByteCount: Int
+    package var originAlignmentByteCount: Int
+    package var originPath: String
+    package var journalPath: String
+    /// What earlier runs recorded.
+    package var state: JournalState
+    package var trustsEarlierRuns: Bool
+  }
+
+  package let setting: Setting
+  private var io: IO
+  private var checkpoints: Checkpoints
+  private let control: RunControl
+  private let secondsSince1970: @Sendable () -> Int64
+  package private(set) var writtenByteCount: UInt64 = 0
+  package private(set) var recheckedByteCount: UInt64 = 0
+  package private(set) var rewrittenByteCount: UInt64 = 0
+  /// Ranges that are not merged, since their source could not be read.
+  package private(set) var unreadable: RangeSet
+  package var checkpointCount: UInt64 { checkpoints.checkpointCount }
+  package var submitDuration: Duration { io.submitDuration }
+
+  /// What the queue's slab must have.
+  package static func slabByteCount(_ setting: Setting) -> Int {
+    transferSlabByteCount(setting) + Checkpoints.slabByteCount
+  }
+
+  private static func transferSlabByteCount(_ setting: Setting) -> Int {
+    PipelineShape.slabByteCount(
+      depth: setting.transfer.queueDepth, ioByteCount: setting.transfer.ioByteCount,
+      largest: max(setting.plan.transferByteCountMax, setting.state.entryByteCountMax))
+  }
+
+  /// - Parameters:
+  ///   - io: the queue on data device, origin and journal; nothing is enqueued.
+  ///   - checkpointInterval: how long a checkpoint may be away.
+  package init(
+    _ setting: Setting, io: consuming IO, journal: JournalEncoder, checkpointInterval: Duration,
+    control: RunControl, secondsSince1970: @escaping @Sendable () -> Int64
+  ) {
+    self.setting = setting
+    self.io = io
+    self.control = control
+    self.secondsSince1970 = secondsSince1970
+    var unreadable = setting.state.unreadable
+    // What lies behind the watermark is merged as if it had never been tried.
+    unreadable.remove(
+      ByteRange(start: setting.state.watermark, end: max(setting.state.watermark, .max >> 1)))
+    self.unreadable = unreadable
+    checkpoints = Checkpoints(
+      journal: journal, watermark: setting.state.watermark, nextSweep: setting.state.nextSweep,
+      interval: checkpointInterval, slabByteOffset: Self.transferSlabByteCount(setting),
+      originPath: setting.originPath, journalPath: setting.journalPath, now: control.clock.now(),
+      secondsSince1970: secondsSince1970)
+  }
+
+  /// Merges what is left, then reads again what earlier runs recorded.
+  ///
+  /// - Parameters:
+  ///   - stream: the device's mappings, read once already.
+  ///   - recorded: reads the journal as it was when the run began.
+  package mutating func carryOut(
+    _ stream: SegmentStream<IO>, recorded: consuming JournalReader<IO>?
+  ) -> PipelineEnd {
+    do throws(MergeError) {
+      if !unreadable.isEmpty {
+        let end = try retry(stream)
+        guard end == .finished else { return end }
+      }
+      let end = try merge(stream)
+      guard end == .finished else { return end }
+      if let reader = recorded, !setting.state.chains.isEmpty, !setting.trustsEarlierRuns {
+        return try recheck(stream, RecordedPieces(reader, setting.state))
+      }
+      return .finished
+    } catch {
+      return .failed(error.afterFirstWrite())
+    }
+  }
+
+  private mutating func merge(_ stream: SegmentStream<IO>) throws(MergeError) -> PipelineEnd {
+    checkpoints.beginSweep(.merge)
+    var pipeline = Pipeline<MergeWork>(shape(readsBothSides: false), originPath: setting.originPath)
+    var feed = try PlanFeed(stream, from: setting.state.watermark)
+    var work = MergeWork()
+    let end = pipeline.run(
+      &io, feed: &feed, work: &work, record: &checkpoints, control: control,
+      progress: progress(
+        .merging, earlier: setting.state.doneByteCount, total: setting.plan.byteCount))
+    account(pipeline)
+    return end
+  }
+
+  private mutating func retry(_ stream: SegmentStream<IO>) throws(MergeError) -> PipelineEnd {
+    let ranges = unreadable
+    unreadable = RangeSet()
+    checkpoints.beginSweep(.retry)
+    var pipeline = Pipeline<MergeWork>(shape(readsBothSides: false), originPath: setting.originPath)
+    var feed = try PieceFeed(
+      stream,
+      pieces: RangePieces(
+        ranges, cuts: setting.cuts, byteCountMax: setting.plan.transferByteCountMax))
+    var work = MergeWork()
+    let end = pipeline.run(
+      &io, feed: &feed, work: &work, record: &checkpoints, control: control,
+      progress: progress(.retrying, earlier: 0, total: ranges.byteCount))
+    if end != .finished { for range in ranges.ranges { unreadable.insert(range) } }
+    account(pipeline)
+    return end
+  }
+
+  private mutating func recheck(
+    _ stream: SegmentStream<IO>, _ pieces: consuming RecordedPieces<IO>
+  ) throws(MergeError) -> PipelineEnd {
+    checkpoints.beginSweep(.recheck)
+    var pipeline = Pipeline<RecheckWork>(shape(readsBothSides: true), originPath: setting.originPath)
+    var feed = try PieceFeed(stream, pieces: pieces)
+    var work = RecheckWork()
+    let end = pipeline.run(
+      &io, feed: &feed, work: &work, record: &checkpoints, control: control,
+      progress: progress(.rechecking, earlier: 0, total: setting.state.doneByteCount))
+    recheckedByteCount += work.checkedByteCount
+    rewrittenByteCount += work.rewrittenByteCount
+    account(pipeline)
+    return end
+  }
+
+  /// Reads all of the plan back and compares it with the source.
+  package mutating func compare(
+    _ stream: SegmentStream<IO>
+  ) throws(MergeError) -> Comparison {
+    try Comparison.ofPlan(
+      stream, total: setting.plan.byteCount, shape: shape(readsBothSides: true),
+      originPath: setting.originPath, &io, control)
+  }
+
+  /// Appends a record by itself and makes it durable. Precondition: no sweep is running.
+  package mutating func append(_ record: JournalRecord) throws(MergeError) {
+    try checkpoints.append(record, &io)
+  }
+
+  private mutating func account<Work: TransferWork & ~Copyable>(_ pipeline: borrowing Pipeline<Work>) {
+    writtenByteCount += pipeline.writtenByteCount
+    for range in pipeline.unreadable.ranges { unreadable.insert(range) }
+  }
+
+  private func shape(readsBothSides: Bool) -> PipelineShape {
+    PipelineShape(
+      depth: min(
+        setting.transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
+      slabByteCount: Self.transferSlabByteCount(setting),
+      transferByteCountMax: readsBothSides
+        ? max(setting.plan.transferByteCountMax, setting.state.entryByteCountMax)
+        : setting.plan.transferByteCountMax,
+      readsBothSides: readsBothSides, dataBlockByteCount: setting.plan.dataBlockByteCount,
+      dataAlignmentByteCount: setting.dataAlignmentByteCount,
+      originAlignmentByteCount: setting.originAlignmentByteCount,
+      tailByteOffset: setting.cuts.tailByteOffset, rateLimit: setting.transfer.rateLimit)
+  }
+
+  private func progress(
+    _ phase: Progress.Phase, earlier: UInt64, total: UInt64
+  ) -> Progress {
+    Progress(
+      phase: phase, doneByteCount: earlier, totalByteCount: total, earlierByteCount: earlier,
+      elapsed: .zero, readsInFlight: 0, writesInFlight: 0)
+  }
+}

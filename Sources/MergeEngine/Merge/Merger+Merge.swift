@@ -1,0 +1,291 @@
+internal import SystemPackage
+
+extension Merger {
+  /// Writes the device's blocks onto the origin, going on where an earlier run stopped.
+  ///
+  /// - Throws: `MergeError` where nothing was written: `refused`, `busy`, `journalConflict`. What
+  ///   stops a merge that has begun stands in the report.
+  public func merge(
+    _ source: MergeSource, onto originPath: String, options: MergeOptions
+  ) throws(MergeError) -> MergeReport {
+    try carryOut(source, originPath, options, resumes: false)
+  }
+
+  /// Goes on with the merge that a journal tells of.
+  ///
+  /// - Throws: `MergeError` as `merge` does; `journalConflict` also where the journal is of another
+  ///   merge than the devices are.
+  public func resume(
+    journalPath: String, options: ResumeOptions
+  ) throws(MergeError) -> MergeReport {
+    let file = try OpenFile(
+      journalPath, role: "journal", access: .readOnly, direct: false, followsLinks: false)
+    var reader = try journalReader(file)
+    let header = reader.header
+    let last = try JournalState(reading: &reader).lastRun
+    let source = MergeSource(
+      metadataPath: options.metadataPath ?? last?.metadataPath ?? header.metadataPath,
+      dataPath: options.dataPath ?? last?.dataPath ?? header.dataPath, deviceID: header.deviceID,
+      mappings: header.mappings.retaken, ignoresNeedsCheck: header.ignoresNeedsCheck)
+    let merge = MergeOptions(
+      extent: ExtentOptions(thinByteCount: header.thinByteCount, pastEnd: header.pastEnd),
+      transfer: TransferOptions(
+        queueDepth: options.queueDepth ?? Int(clamping: header.queueDepth),
+        ioByteCount: options.ioByteCount ?? header.ioByteCount,
+        rateLimit: options.rateLimit ?? (header.rateLimit == 0 ? nil : header.rateLimit)),
+      journalPath: journalPath, trustsEarlierRuns: options.trustsEarlierRuns,
+      verifies: options.verifies || header.verifies,
+      checkpointInterval: options.checkpointInterval
+        ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
+      originIsTheSame: options.originIsTheSame)
+    return try carryOut(
+      source, options.originPath ?? last?.originPath ?? header.originPath, merge, resumes: true)
+  }
+
+  private func carryOut(
+    _ source: MergeSource, _ originPath: String, _ options: MergeOptions, resumes: Bool
+  ) throws(MergeError) -> MergeReport {
+    let begin = environment.clock.now()
+    let devices = try Devices(source, originPath: originPath, writes: true)
+    guard let origin = devices.origin, let originBuffered = devices.originBuffered else {
+      throw MergeError(.bug, "no origin", at: originPath, because: "one was given")
+    }
+    let identity = DeviceIdentity(origin)
+    let journalPath =
+      options.journalPath
+      ?? JournalFile.place(of: origin, identity: identity, stateFolder: environment.stateFolder)
+    try checkJournalPlace(journalPath, devices)
+    if identity.name.isEmpty {
+      environment.observer.note(
+        "\(originPath) has no identity of its own: resuming after a reboot needs --same-origin")
+    }
+
+    var transfer = options.transfer
+    transfer.ioByteCount = ioByteCount(transfer, devices)
+    let planned = try plan(
+      source, on: devices, extent: options.extent, ioByteCount: transfer.ioByteCount)
+    let plan = planned.plan
+    let pool = planned.pool
+    let report = planned.report(
+      originByteCount: origin.byteCount, journalPath: journalPath, ioByteCount: transfer.ioByteCount)
+    let header = JournalHeader(
+      planned: planned, source: source, options: options, transfer: transfer, originPath: originPath,
+      dataIdentity: DeviceIdentity(devices.data), originIdentity: identity, environment: environment)
+    let found = try findJournal(
+      journalPath,
+      match: JournalMatch(
+        wanted: header, bootID: environment.bootID, originIsTheSame: options.originIsTheSame),
+      restarts: options.restarts, mustExist: resumes)
+
+    guard environment.observer.mayWrite(report) else {
+      throw MergeError(
+        .refused, "not merged", at: originPath, because: "writing was not agreed to")
+    }
+    let stream = planned.segments(
+      cuts: TransferCuts(
+        ioByteCount: transfer.ioByteCount, endByteOffset: plan.endByteOffset,
+        alignmentByteCount: origin.alignmentByteCount))
+    try allocateHoles(of: origin, stream, from: found?.state.watermark ?? 0)
+    let journal: OpenJournal
+    if let found {
+      journal = found
+    } else {
+      journal = try makeJournal(
+        journalPath, header: header, byteCountMax: report.journalByteCountMax)
+    }
+    let setting = MergeRun<LinuxAIO>.Setting(
+      plan: plan, cuts: stream.cuts, transfer: transfer,
+      dataAlignmentByteCount: devices.data.alignmentByteCount,
+      originAlignmentByteCount: origin.alignmentByteCount, originPath: originPath,
+      journalPath: journalPath, state: journal.state, trustsEarlierRuns: options.trustsEarlierRuns)
+    let files: [IOTarget: OpenFile] = [
+      .data: devices.data, .origin: origin, .originBuffered: originBuffered, .journal: journal.file,
+    ]
+    let recorded: JournalReader<LinuxAIO>? =
+      journal.isNew ? nil : try journalReader(journal.file)
+    try prepare(journal, byteCountMax: report.journalByteCountMax)
+    var run = MergeRun(
+      setting,
+      io: try transferQueue(
+        depth: transfer.queueDepth, slabByteCount: MergeRun<LinuxAIO>.slabByteCount(setting),
+        files: files),
+      journal: journal.encoder, checkpointInterval: options.checkpointInterval, control: control,
+      secondsSince1970: environment.secondsSince1970)
+
+    var result = MergeReport(
+      plan: report, state: .finished, writtenByteCount: 0,
+      resumedFromByteCount: journal.state.doneByteCount, recheckedByteCount: 0,
+      rewrittenByteCount: 0, duration: .zero, submitDuration: .zero, checkpointCount: 0,
+      verification: nil, journalPath: journalPath, unreadable: [])
+    do throws(MergeError) {
+      try run.append(
+        .run(
+          JournalRecord.Run(
+            seconds: environment.secondsSince1970(), bootID: environment.bootID,
+            metadataPath: header.metadataPath, dataPath: header.dataPath,
+            originPath: header.originPath)))
+      try grow(origin, to: plan.grownOriginByteCount)
+      let end = run.carryOut(stream, recorded: recorded)
+      try finish(&run, end, pool, devices.metadata, source)
+      if options.verifies {
+        let verifyBegin = environment.clock.now()
+        let comparison = try run.compare(stream)
+        let verification = VerifyReport(
+          comparison, .sector, place: originPath,
+          duration: environment.clock.now() - verifyBegin)
+        result.verification = verification
+        if verification.incomplete == nil, verification.differingByteCount == 0 {
+          try run.append(.verified(seconds: environment.secondsSince1970()))
+        }
+      }
+    } catch {
+      result.state = .stopped(error.afterFirstWrite())
+    }
+    result.writtenByteCount = run.writtenByteCount
+    result.recheckedByteCount = run.recheckedByteCount
+    result.rewrittenByteCount = run.rewrittenByteCount
+    result.submitDuration = run.submitDuration
+    result.checkpointCount = run.checkpointCount
+    result.unreadable = run.unreadable.ranges
+    result.duration = environment.clock.now() - begin
+    return result
+  }
+
+  /// Takes disk space for the holes of a sparse origin where blocks go, so that it cannot run out.
+  private func allocateHoles(
+    of origin: OpenFile, _ stream: SegmentStream<LinuxAIO>, from byteOffset: UInt64
+  ) throws(MergeError) {
+    guard origin.kind == .regularFile, origin.allocatedByteCount < origin.byteCount else { return }
+    try stream.restart(from: byteOffset)
+    var open: ByteRange?
+    while let segment = try stream.peek(), segment.originByteOffset < origin.byteCount {
+      let start = segment.originByteOffset
+      let end = min(start + segment.byteCount, origin.byteCount)
+      stream.take(segment.byteCount)
+      if let range = open, range.end == start {
+        open = ByteRange(start: range.start, end: end)
+        continue
+      }
+      if let range = open, try !allocate(range, of: origin) { return }
+      open = ByteRange(start: start, end: end)
+    }
+    if let range = open { _ = try allocate(range, of: origin) }
+  }
+
+  /// False where the file system cannot take space in advance.
+  private func allocate(_ range: ByteRange, of origin: OpenFile) throws(MergeError) -> Bool {
+    do throws(Errno) {
+      try origin.allocate(range)
+      return true
+    } catch {
+      if error == .notSupported { return false }
+      throw MergeError(
+        .refused, "no room for the holes of the origin", at: origin.path,
+        because: "bytes \(range.start) to \(range.end): \(error)")
+    }
+  }
+
+  /// Cuts what a crash left behind the last record, and takes the journal's space again.
+  private func prepare(_ journal: OpenJournal, byteCountMax: UInt64) throws(MergeError) {
+    guard !journal.isNew else { return }
+    do throws(Errno) {
+      if journal.state.hasTornEnd {
+        try journal.file.setByteCount(journal.state.endByteOffset)
+        try journal.file.synchronize()
+      }
+    } catch {
+      throw MergeError(
+        .refused, "cannot cut the journal's torn end", at: journal.file.path, because: "\(error)")
+    }
+    try JournalFile.allocate(journal.file, byteCount: journal.state.endByteOffset + byteCountMax)
+  }
+
+  private func grow(_ origin: OpenFile, to byteCount: UInt64?) throws(MergeError) {
+    guard let byteCount, byteCount > origin.byteCount else { return }
+    do throws(Errno) {
+      try origin.setByteCount(byteCount)
+      try origin.synchronize()
+    } catch {
+      throw MergeError(
+        .stopped, "cannot extend the origin", at: origin.path,
+        because: "to \(byteCount) bytes: \(error)")
+    }
+  }
+
+  /// Says that the merge is finished, if it is.
+  ///
+  /// - Throws: `MergeError` (`stopped`) where something is left to be done.
+  private func finish(
+    _ run: inout MergeRun<LinuxAIO>, _ end: PipelineEnd, _ pool: PoolMetadata,
+    _ metadata: OpenFile, _ source: MergeSource
+  ) throws(MergeError) {
+    switch end {
+    case .finished: break
+    case .interrupted:
+      throw MergeError(
+        .stopped, "interrupted", at: run.setting.originPath,
+        because: "a signal came; what is recorded is durable")
+    case .failed(let error):
+      throw error
+    }
+    guard run.unreadable.isEmpty else {
+      throw MergeError(
+        .stopped, "some blocks cannot be read", at: source.dataPath,
+        because: "\(run.unreadable.byteCount) bytes in \(run.unreadable.ranges.count) ranges; "
+          + "everything else is merged",
+        hint: "once the cause is gone, 'thin-merge resume \(run.setting.journalPath)' tries only "
+          + "those")
+    }
+    var io = try metadataQueue(metadata)
+    let now = try PoolMetadata(
+      path: source.metadataPath, byteCount: metadata.byteCount, mappings: source.mappings,
+      ignoresNeedsCheck: source.ignoresNeedsCheck, &io)
+    guard now.heldRoot == pool.heldRoot, now.superblock == pool.superblock else {
+      throw MergeError(
+        .stopped, "the metadata changed during the merge", at: source.metadataPath,
+        because: pool.heldRoot == nil
+          ? "the superblock is another one: the pool was active"
+          : "the metadata snapshot was released, so blocks may have been used again",
+        hint: "hold a metadata snapshot until the merge has finished, and resume")
+    }
+    try run.append(.finished(seconds: environment.secondsSince1970()))
+  }
+}
+
+extension MergeSource.Mappings {
+  /// For a later run: a metadata snapshot that was taken again is in another block.
+  fileprivate var retaken: Self {
+    switch self {
+    case .inactivePool: .inactivePool
+    case .metadataSnapshot: .metadataSnapshot(block: nil)
+    }
+  }
+}
+
+extension JournalHeader {
+  fileprivate init(
+    planned: borrowing PlannedMerge<LinuxAIO>, source: MergeSource, options: MergeOptions,
+    transfer: TransferOptions, originPath: String, dataIdentity: DeviceIdentity,
+    originIdentity: DeviceIdentity, environment: Environment
+  ) {
+    let plan = planned.plan
+    let interval = options.checkpointInterval.components
+    self.init(
+      fingerprint: plan.fingerprint, deviceID: plan.deviceID,
+      dataBlockByteCount: plan.dataBlockByteCount, endByteOffset: plan.endByteOffset,
+      pastEnd: options.extent.pastEnd, dataIdentity: dataIdentity, originIdentity: originIdentity,
+      grownOriginByteCount: plan.grownOriginByteCount,
+      thinByteCount: options.extent.thinByteCount, plannedByteCount: plan.byteCount,
+      metadataPath: FileSystem.absolute(source.metadataPath),
+      dataPath: FileSystem.absolute(source.dataPath), originPath: FileSystem.absolute(originPath),
+      mappings: source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck,
+      transactionID: planned.pool.superblock.transactionID,
+      heldRoot: planned.pool.heldRoot?.rawValue ?? 0, mappingRoot: planned.mappingRoot.rawValue,
+      queueDepth: UInt64(transfer.queueDepth), ioByteCount: transfer.ioByteCount,
+      rateLimit: transfer.rateLimit ?? 0,
+      checkpointMilliseconds: UInt64(
+        clamping: interval.seconds * 1000 + interval.attoseconds / 1_000_000_000_000_000),
+      verifies: options.verifies, bootID: environment.bootID,
+      madeSeconds: environment.secondsSince1970())
+  }
+}

@@ -1,0 +1,22 @@
+extension Merger {
+  /// What a merge would do; writes nothing.
+  ///
+  /// Without an origin nothing is said of its end and of the journal.
+  ///
+  /// - Throws: `MergeError`: `refused` for whatever a merge would refuse, `stopped` on a signal.
+  public func plan(
+    _ source: MergeSource, onto originPath: String?, extent: ExtentOptions,
+    transfer: TransferOptions = TransferOptions(), journalPath: String? = nil
+  ) throws(MergeError) -> PlanReport {
+    let devices = try Devices(source, originPath: originPath, writes: false)
+    let ioByteCount = ioByteCount(transfer, devices)
+    let planned = try plan(source, on: devices, extent: extent, ioByteCount: ioByteCount)
+    let place = devices.origin.map {
+      journalPath
+        ?? JournalFile.place(
+          of: $0, identity: DeviceIdentity($0), stateFolder: environment.stateFolder)
+    }
+    return planned.report(
+      originByteCount: devices.origin?.byteCount, journalPath: place, ioByteCount: ioByteCount)
+  }
+}

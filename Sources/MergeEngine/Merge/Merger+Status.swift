@@ -1,0 +1,34 @@
+extension Merger {
+  /// How far the merge of a journal is; works while the merge runs.
+  ///
+  /// - Throws: `MergeError`, `journalConflict` for what is no journal or is damaged.
+  public func status(journalPath: String) throws(MergeError) -> StatusReport {
+    let file = try OpenFile(
+      journalPath, role: "journal", access: .readOnly, direct: false, followsLinks: false)
+    var reader = try journalReader(file)
+    let state = try JournalState(reading: &reader)
+    let isRunning = file.isLockedByAnother
+    let header = reader.header
+    let paths = state.lastRun
+    return StatusReport(
+      state: StatusReport.State(state, isRunning: isRunning), doneByteCount: state.doneByteCount,
+      totalByteCount: header.plannedByteCount, writingSeconds: state.writingSeconds,
+      runCount: state.runCount, begunSeconds: header.madeSeconds,
+      recordedSeconds: state.lastSeconds, metadataPath: paths?.metadataPath ?? header.metadataPath,
+      dataPath: paths?.dataPath ?? header.dataPath,
+      originPath: paths?.originPath ?? header.originPath, deviceID: header.deviceID,
+      unreadable: state.unreadable.ranges, journalPath: journalPath)
+  }
+}
+
+extension StatusReport.State {
+  fileprivate init(_ state: JournalState, isRunning: Bool) {
+    if isRunning {
+      self = .running
+    } else if state.isVerified {
+      self = .verified
+    } else {
+      self = state.isFinished ? .finished : .stopped
+    }
+  }
+}

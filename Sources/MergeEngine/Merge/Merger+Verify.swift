@@ -1,0 +1,112 @@
+extension Merger {
+  /// Compares the origin with the source, sector by sector; what is not mapped is not compared.
+  ///
+  /// - Throws: `MergeError`: `refused` where the plan is, `stopped` on a signal during planning.
+  public func verify(
+    _ source: MergeSource, against originPath: String, extent: ExtentOptions,
+    transfer: TransferOptions
+  ) throws(MergeError) -> VerifyReport {
+    let begin = environment.clock.now()
+    let devices = try Devices(source, originPath: originPath, writes: false)
+    guard let origin = devices.origin else {
+      throw MergeError(.bug, "no origin", at: originPath, because: "one was given")
+    }
+    let ioByteCount = ioByteCount(transfer, devices)
+    let planned = try plan(source, on: devices, extent: extent, ioByteCount: ioByteCount)
+    let plan = planned.plan
+    guard plan.endByteOffset <= origin.byteCount else {
+      throw MergeError(
+        .refused, "cannot compare", at: originPath,
+        because: "the origin has \(origin.byteCount) bytes and was not extended to "
+          + "\(plan.endByteOffset) yet")
+    }
+    let cuts = TransferCuts(
+      ioByteCount: ioByteCount, endByteOffset: plan.endByteOffset,
+      alignmentByteCount: origin.alignmentByteCount)
+    let slabByteCount = PipelineShape.slabByteCount(
+      depth: transfer.queueDepth, ioByteCount: ioByteCount, largest: plan.transferByteCountMax)
+    var io = try transferQueue(
+      depth: transfer.queueDepth, slabByteCount: slabByteCount,
+      files: [.data: devices.data, .origin: origin])
+    let shape = PipelineShape(
+      depth: min(transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
+      slabByteCount: slabByteCount, transferByteCountMax: plan.transferByteCountMax,
+      readsBothSides: true, dataBlockByteCount: plan.dataBlockByteCount,
+      dataAlignmentByteCount: devices.data.alignmentByteCount,
+      originAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: cuts.tailByteOffset,
+      rateLimit: transfer.rateLimit)
+    let comparison = try Comparison.ofPlan(
+      planned.segments(cuts: cuts), total: plan.byteCount, shape: shape, originPath: originPath,
+      &io, control)
+    return VerifyReport(
+      comparison, .sector, place: originPath, duration: environment.clock.now() - begin)
+  }
+
+  /// Compares the origin with the checksums in a journal; needs no pool.
+  ///
+  /// - Throws: `MergeError`, `journalConflict` for what is no journal or is damaged.
+  public func verify(
+    journalPath: String, originPath: String?, transfer: TransferOptions
+  ) throws(MergeError) -> VerifyReport {
+    let begin = environment.clock.now()
+    let file = try OpenFile(
+      journalPath, role: "journal", access: .readOnly, direct: false, followsLinks: false)
+    var reader = try journalReader(file)
+    let state = try JournalState(reading: &reader)
+    let header = reader.header
+    let path = originPath ?? state.lastRun?.originPath ?? header.originPath
+    let origin = try OpenFile(path, role: "origin", access: .readOnly)
+    let cuts = TransferCuts(
+      ioByteCount: header.ioByteCount, endByteOffset: header.endByteOffset,
+      alignmentByteCount: origin.alignmentByteCount)
+    let largest = max(state.entryByteCountMax, 4096)
+    let slabByteCount = PipelineShape.slabByteCount(
+      depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
+    var io = try transferQueue(
+      depth: transfer.queueDepth, slabByteCount: slabByteCount, files: [.origin: origin])
+    let shape = PipelineShape(
+      depth: min(transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
+      slabByteCount: slabByteCount, transferByteCountMax: largest, readsBothSides: false,
+      dataBlockByteCount: header.dataBlockByteCount, dataAlignmentByteCount: 1,
+      originAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: cuts.tailByteOffset,
+      rateLimit: transfer.rateLimit)
+    let comparison = Comparison.ofJournal(
+      reader, state, shape: shape, originPath: path, &io, control)
+    var report = VerifyReport(
+      comparison, .entry, place: path, duration: environment.clock.now() - begin)
+    if report.incomplete == nil, !state.isFinished {
+      report.incomplete = MergeError(
+        .stopped, "only part of the merge could be compared", at: journalPath,
+        because: "the merge is not finished: \(state.doneByteCount) of \(header.plannedByteCount) "
+          + "bytes are recorded",
+        hint: "'thin-merge resume \(journalPath)' goes on with it")
+    }
+    return report
+  }
+}
+
+extension VerifyReport {
+  init(
+    _ comparison: Comparison, _ granularity: Granularity, place: String, duration: Duration
+  ) {
+    self.granularity = granularity
+    comparedByteCount = comparison.comparedByteCount
+    differingByteCount = comparison.differences.byteCount
+    differences = comparison.differences.first
+    unreadable = comparison.unreadable.ranges
+    self.duration = duration
+    incomplete =
+      switch comparison.end {
+      case .failed(let error): error
+      case .interrupted:
+        MergeError(
+          .stopped, "interrupted", at: place, because: "a signal came before all was compared")
+      case .finished where !comparison.unreadable.isEmpty:
+        MergeError(
+          .stopped, "not everything could be compared", at: place,
+          because: "\(comparison.unreadable.byteCount) bytes of the source or of the origin cannot "
+            + "be read")
+      case .finished: nil
+      }
+  }
+}

@@ -1,0 +1,201 @@
+internal import SystemPackage
+
+/// A merge's journal, open and locked: one that was made just now, or that of an earlier run.
+struct OpenJournal {
+  let file: OpenFile
+  let header: JournalHeader
+  let headerByteCount: UInt64
+  let headerChecksum: UInt32
+  let state: JournalState
+  let isNew: Bool
+
+  var encoder: JournalEncoder {
+    JournalEncoder(
+      endByteOffset: state.endByteOffset, nextSequence: state.nextSequence,
+      headerChecksum: headerChecksum, dataBlockByteCount: header.dataBlockByteCount)
+  }
+}
+
+/// What an earlier run's journal means for the merge that is wanted now.
+struct JournalMatch {
+  /// The merge that is wanted.
+  let wanted: JournalHeader
+  let bootID: String
+  let originIsTheSame: Bool
+
+  /// What differs between the journal's merge and the wanted one; nil if they are the same.
+  func difference(from found: JournalHeader, lastBootID: String) -> String? {
+    if found.deviceID != wanted.deviceID {
+      return "it is the journal of device \(found.deviceID), this merge is of device "
+        + "\(wanted.deviceID)"
+    }
+    if let difference = Self.difference(
+      "data device", found.dataIdentity, wanted.dataIdentity, path: wanted.dataPath)
+    {
+      return difference
+    }
+    var origin = found.originIdentity
+    // A run that was stopped after the origin was extended finds it extended.
+    if wanted.originIdentity.byteCount == found.grownOriginByteCount {
+      origin.byteCount = wanted.originIdentity.byteCount
+    }
+    if let difference = Self.difference(
+      "origin", origin, wanted.originIdentity, path: wanted.originPath)
+    {
+      return difference
+    }
+    if found.fingerprint != wanted.fingerprint {
+      if found.endByteOffset != wanted.endByteOffset || found.pastEnd != wanted.pastEnd {
+        return "it merges up to byte \(found.endByteOffset) (--past-end \(found.pastEnd.rawValue)), "
+          + "this merge up to byte \(wanted.endByteOffset) (--past-end \(wanted.pastEnd.rawValue))"
+      }
+      return "the device's mappings changed: the fingerprint is \(wanted.fingerprint), the journal's "
+        + "\(found.fingerprint)"
+    }
+    return nil
+  }
+
+  /// Whether a device that has no identity may be another one than before the last boot.
+  func needsSameOrigin(_ found: JournalHeader, lastBootID: String) -> Bool {
+    (found.originIdentity.name.isEmpty || found.dataIdentity.name.isEmpty) && lastBootID != bootID
+      && !originIsTheSame
+  }
+
+  private static func difference(
+    _ role: String, _ found: DeviceIdentity, _ wanted: DeviceIdentity, path: String
+  ) -> String? {
+    if found.name != wanted.name {
+      return "the \(role) \(path) is another one than the journal's: \(name(wanted)), not "
+        + "\(name(found))"
+    }
+    if found.byteCount != wanted.byteCount {
+      return "the \(role) \(path) has \(wanted.byteCount) bytes; it had \(found.byteCount)"
+    }
+    return nil
+  }
+
+  private static func name(_ identity: DeviceIdentity) -> String {
+    identity.name.isEmpty ? "without identity" : identity.name
+  }
+}
+
+extension Merger {
+  /// Finds the merge's journal at its place, or none; puts aside what may be put aside.
+  ///
+  /// - Parameter mustExist: whether only the merge of that very journal is wanted, finished or not.
+  /// - Throws: `MergeError`, `journalConflict` where another merge is unfinished there.
+  func findJournal(
+    _ path: String, match: JournalMatch, restarts: Bool, mustExist: Bool
+  ) throws(MergeError) -> OpenJournal? {
+    guard let file = try JournalFile.open(path) else { return nil }
+    if restarts {
+      try checkIsJournal(file)
+      try JournalFile.putAside(file, suffix: ".old")
+      environment.observer.note("the earlier journal is now \(path).old")
+      return nil
+    }
+    var reader = try journalReader(file)
+    let header = reader.header
+    let state = try JournalState(reading: &reader)
+    let lastBootID = state.lastRun?.bootID ?? header.bootID
+    if let difference = match.difference(from: header, lastBootID: lastBootID) {
+      if state.isFinished, !mustExist {
+        try JournalFile.putAside(file, suffix: ".1")
+        environment.observer.note("the journal of an earlier, finished merge is now \(path).1")
+        return nil
+      }
+      throw MergeError(
+        .journalConflict, "the journal is of another merge", at: path, because: difference,
+        hint: state.isFinished
+          ? "'thin-merge merge' with --journal and another path keeps this one"
+          : "the origin is half merged with dev \(header.deviceID): either go on with that merge by "
+            + "'thin-merge resume \(path)', or put its journal aside with --restart")
+    }
+    guard !match.needsSameOrigin(header, lastBootID: lastBootID) else {
+      throw MergeError(
+        .journalConflict, "cannot tell whether these are the same devices", at: path,
+        because: "a device of this merge has no identity, and the system was booted since",
+        hint: "give --same-origin if they are the same")
+    }
+    return OpenJournal(
+      file: file, header: header, headerByteCount: reader.headerByteCount,
+      headerChecksum: reader.headerChecksum, state: state, isNew: false)
+  }
+
+  private func checkIsJournal(_ file: OpenFile) throws(MergeError) {
+    do throws(MergeError) {
+      _ = try journalReader(file)
+    } catch {
+      // A damaged journal may be put aside; a file that was never one may not.
+      guard error.kind == .journalConflict, try hasMagic(file) else { throw error }
+    }
+  }
+
+  private func hasMagic(_ file: OpenFile) throws(MergeError) -> Bool {
+    FileSystem.text(of: file.path)?.utf8.starts(with: JournalHeader.magic) ?? false
+  }
+
+  /// Makes the merge's journal, with room for all that it may come to.
+  func makeJournal(
+    _ path: String, header: JournalHeader, byteCountMax: UInt64
+  ) throws(MergeError) -> OpenJournal {
+    let folder = FileSystem.folder(of: path)
+    if path.hasPrefix(environment.stateFolder + "/") {
+      do throws(Errno) {
+        try FileSystem.makeFolders(environment.stateFolder)
+      } catch {
+        throw MergeError(
+          .refused, "cannot make the folder for journals", at: environment.stateFolder,
+          because: "\(error)")
+      }
+    }
+    switch FileSystem.permanence(of: folder) {
+    case .lasting: break
+    case .memory:
+      environment.observer.note("\(path) is in memory: the merge cannot be resumed after a reboot")
+    case .overlay:
+      environment.observer.note(
+        "\(path) is on an overlay: the merge may not be resumable after a reboot")
+    }
+    let bytes = header.encoded
+    let file = try JournalFile.make(path, header: bytes, processID: environment.processID)
+    do throws(MergeError) {
+      try JournalFile.allocate(file, byteCount: byteCountMax)
+      var reader = try journalReader(file)
+      let state = try JournalState(reading: &reader)
+      return OpenJournal(
+        file: file, header: header, headerByteCount: reader.headerByteCount,
+        headerChecksum: reader.headerChecksum, state: state, isNew: true)
+    } catch {
+      try? FileSystem.remove(path)
+      throw error
+    }
+  }
+
+  /// A journal must not be on what it is about.
+  func checkJournalPlace(_ path: String, _ devices: Devices) throws(MergeError) {
+    let folder = FileSystem.folder(of: path)
+    let involved = [devices.metadata, devices.data, devices.origin].compactMap { $0 }
+    if FileSystem.exists(path) {
+      let there = try OpenFile(
+        path, role: "journal", access: .readOnly, direct: false, followsLinks: false)
+      for file in involved where StorageStack(there).overlaps(StorageStack(file)) {
+        throw MergeError(
+          .refused, "cannot use the journal", at: path, because: "it is \(file.path) itself")
+      }
+    }
+    guard FileSystem.exists(folder) || folder == environment.stateFolder else {
+      throw MergeError(
+        .refused, "cannot make the journal", at: path, because: "there is no folder \(folder)")
+    }
+    guard FileSystem.exists(folder) else { return }
+    let under = StorageStack(fileSystemOn: try FileSystem.device(under: folder))
+    for file in involved where file.kind == .blockDevice {
+      guard !under.layers.contains(StorageStack(file).top) else {
+        throw MergeError(
+          .refused, "cannot make the journal", at: path,
+          because: "its file system is on \(file.path), a device of this merge")
+      }
+    }
+  }
+}

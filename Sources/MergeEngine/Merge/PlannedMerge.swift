@@ -1,0 +1,134 @@
+/// A device's mappings after their first pass: checked as a whole, counted, and ready to be streamed.
+package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
+  package let pool: PoolMetadata
+  package let details: DeviceDetails
+  package let deviceCount: UInt64
+  package let mappingRoot: MetadataBlock
+  package let plan: MergePlan
+  package let thinByteCount: UInt64?
+  private let reader: MappingReader<IO>
+
+  /// What the plan is made of besides the metadata.
+  package struct Request {
+    package var source: MergeSource
+    package var metadataByteCount: UInt64
+    package var dataByteCount: UInt64
+    package var originPath: String?
+    package var extent: MergeExtent
+    package var ioByteCount: UInt64
+  }
+
+  /// Reads and checks the whole tree.
+  ///
+  /// - Throws: `MergeError`: `refused` for anything that is wrong, `stopped` on an interruption.
+  package init(
+    _ request: Request, metadata queue: consuming IO, control: RunControl
+  ) throws(MergeError) {
+    var io = queue
+    let source = request.source
+    if let thinByteCount = request.extent.thinByteCount {
+      guard thinByteCount > 0, thinByteCount <= UInt64(Int64.max) else {
+        throw MergeError(
+          .refused, "cannot use the thin size", at: "\(thinByteCount) bytes",
+          because: "1 to \(Int64.max) is expected")
+      }
+    }
+    let pool = try PoolMetadata(
+      path: source.metadataPath, byteCount: request.metadataByteCount, mappings: source.mappings,
+      ignoresNeedsCheck: source.ignoresNeedsCheck, &io)
+    try Self.checkDataDevice(pool, request)
+    var ledger = try NodeLedger(metadataBlockCount: pool.live.metadataBlockCount)
+    let table: DeviceTable
+    do throws(MetadataFault) {
+      table = try DeviceTable(
+        pool.superblock, bounds: pool.bounds, wanted: source.deviceID, &io, &ledger)
+    } catch {
+      throw error.refusal(path: pool.path)
+    }
+    guard let details = table.details, let root = table.mappingRoot else {
+      throw MergeError(
+        .refused, "no device \(source.deviceID) in the metadata", at: source.metadataPath,
+        because: "there are \(table.deviceCount) others",
+        hint: "'thin-merge devices --metadata \(source.metadataPath)' lists them")
+    }
+
+    let blockByteCount = pool.superblock.dataBlockByteCount
+    var reader = try MappingReader(pool.tree(root: root), io: io, ledger: ledger)
+    var builder = PlanBuilder(
+      request.extent, dataBlockByteCount: blockByteCount, ioByteCount: request.ioByteCount)
+    var batch = RunBatch()
+    let begin = control.clock.now()
+    var nextReport = begin + .milliseconds(200)
+    var leafCount = 0
+    while try reader.next(&batch) {
+      for index in batch.runs.indices { builder.append(batch.runs[index]) }
+      leafCount += 1
+      guard leafCount.isMultiple(of: 64) else { continue }
+      guard !control.interruption.isRequested else {
+        throw MergeError(
+          .stopped, "interrupted", at: source.metadataPath,
+          because: "a signal came while the mappings were being read; nothing was written")
+      }
+      let now = control.clock.now()
+      guard now >= nextReport else { continue }
+      nextReport = now + .milliseconds(200)
+      control.report(
+        Progress(
+          phase: .planning, doneByteCount: reader.mappedBlockCount * blockByteCount,
+          totalByteCount: details.mappedBlockCount.multipliedReportingOverflow(by: blockByteCount)
+            .partialValue, earlierByteCount: 0, elapsed: now - begin, readsInFlight: 0,
+          writesInFlight: 0))
+    }
+    guard reader.mappedBlockCount == details.mappedBlockCount else {
+      throw MetadataFault(
+        pool.superblock.detailsRoot,
+        "device \(source.deviceID) has \(reader.mappedBlockCount) mappings; its details say "
+          + "\(details.mappedBlockCount)"
+      ).refusal(path: pool.path)
+    }
+    plan = try builder.finish(
+      deviceID: source.deviceID, mappedBlockCount: reader.mappedBlockCount,
+      originPath: request.originPath)
+    thinByteCount = request.extent.thinByteCount
+    self.pool = pool
+    self.details = details
+    deviceCount = table.deviceCount
+    mappingRoot = root
+    self.reader = reader
+  }
+
+  private static func checkDataDevice(
+    _ pool: PoolMetadata, _ request: Request
+  ) throws(MergeError) {
+    let (needed, overflow) = pool.live.dataBlockCount.multipliedReportingOverflow(
+      by: pool.superblock.dataBlockByteCount)
+    guard !overflow, needed <= request.dataByteCount else {
+      throw MergeError(
+        .refused, "the data device is too short", at: request.source.dataPath,
+        because: "it has \(request.dataByteCount) bytes; \(pool.live.dataBlockCount) blocks of "
+          + "\(pool.superblock.dataBlockByteCount) are expected")
+    }
+  }
+
+  /// The plan in words for people and programs.
+  package func report(originByteCount: UInt64?, journalPath: String?, ioByteCount: UInt64) -> PlanReport {
+    PlanReport(
+      deviceID: plan.deviceID, blockByteCount: plan.dataBlockByteCount,
+      mappedBlockCount: plan.mappedBlockCount, runCount: plan.runCount, byteCount: plan.byteCount,
+      pastEndBlockCount: plan.pastEndBlockCount, clippedByteCount: plan.clippedByteCount,
+      thinByteCount: thinByteCount ?? plan.endByteOffset,
+      thinByteCountIsAssumed: thinByteCount == nil, originByteCount: originByteCount,
+      grownOriginByteCount: plan.grownOriginByteCount,
+      journalByteCountMax: JournalSize.byteCountMax(
+        transferCount: plan.transferCount, endByteOffset: plan.endByteOffset,
+        ioByteCount: ioByteCount),
+      journalPath: journalPath, fingerprint: plan.fingerprint.description,
+      transactionID: pool.superblock.transactionID, heldRoot: pool.heldRoot?.rawValue,
+      otherDeviceCount: deviceCount - 1)
+  }
+
+  /// The mappings, to be streamed from wherever `restart` says.
+  package consuming func segments(cuts: TransferCuts) -> SegmentStream<IO> {
+    SegmentStream(reader, dataBlockByteCount: plan.dataBlockByteCount, cuts: cuts)
+  }
+}

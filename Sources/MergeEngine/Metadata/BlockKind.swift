@@ -1,0 +1,39 @@
+/// The kinds of metadata blocks; each salts its checksum with another number.
+///
+/// The checksum is in bytes 0..<4 of a block, CRC-32C without the final inversion over the rest,
+/// exclusive-or the salt (dm-block-manager.c, dm_bm_checksum).
+package enum BlockKind: UInt32, CaseIterable {
+  case superblock = 160774
+  case btreeNode = 121107
+  case spaceMapBitmap = 240779
+  case spaceMapIndex = 160478
+
+  /// Bytes of every metadata block.
+  package static let blockByteCount = 4096
+
+  /// - Throws: `MetadataFault` when the block's checksum is not that of this kind.
+  package func check(_ bytes: RawSpan, of block: MetadataBlock) throws(MetadataFault) {
+    let stored = bytes.littleEndian(at: 0, as: UInt32.self)
+    let plain = ~CRC32C.checksum(of: bytes.extracting(4..<Self.blockByteCount))
+    guard stored != plain ^ rawValue else { return }
+    if let other = Self.allCases.first(where: { stored == plain ^ $0.rawValue }) {
+      throw MetadataFault(block, "it is a \(other.inWords); a \(inWords) is expected")
+    }
+    throw MetadataFault(
+      block, "the checksum is \(hex(stored)); \(hex(plain ^ rawValue)) is expected of a \(inWords)")
+  }
+
+  private var inWords: String {
+    switch self {
+    case .superblock: "superblock"
+    case .btreeNode: "btree node"
+    case .spaceMapBitmap: "space-map bitmap"
+    case .spaceMapIndex: "space-map index"
+    }
+  }
+
+  private func hex(_ number: UInt32) -> String {
+    let digits = String(number, radix: 16)
+    return "0x" + String(repeating: "0", count: 8 - digits.count) + digits
+  }
+}

@@ -1,0 +1,109 @@
+/// The details that a pool keeps of a thin device, 24 bytes.
+///
+/// | offset | bytes | field |
+/// |---:|---:|---|
+/// | 0 | 8 | mapped blocks |
+/// | 8 | 8 | transaction id when it was made |
+/// | 16 | 4 | snapshot counter when it was made |
+/// | 20 | 4 | snapshot counter when it last took part in a snapshot |
+///
+/// Little endian; dm-thin-metadata.c, struct disk_device_details.
+package struct DeviceDetails: Equatable, Sendable {
+  package static let byteCount = 24
+
+  package var mappedBlockCount: UInt64
+  package var transactionID: UInt64
+  package var creationTime: UInt32
+  package var snapshottedTime: UInt32
+
+  package init(_ bytes: RawSpan, at byteOffset: Int) {
+    mappedBlockCount = bytes.littleEndian(at: byteOffset, as: UInt64.self)
+    transactionID = bytes.littleEndian(at: byteOffset + 8, as: UInt64.self)
+    creationTime = bytes.littleEndian(at: byteOffset + 16, as: UInt32.self)
+    snapshottedTime = bytes.littleEndian(at: byteOffset + 20, as: UInt32.self)
+  }
+}
+
+/// The two trees whose keys are thin devices, read side by side and held against each other.
+package struct DeviceTable: Equatable, Sendable {
+  package static let deviceIDMax: UInt64 = (1 << 24) - 1
+
+  /// The wanted device's details and the root of its mapping tree; nil if there is no such device.
+  package private(set) var details: DeviceDetails?
+  package private(set) var mappingRoot: MetadataBlock?
+  package private(set) var deviceCount: UInt64 = 0
+
+  /// Reads both trees; `list`, where given, gets every device.
+  ///
+  /// - Throws: `MetadataFault` also where the trees do not have the same devices.
+  package init<IO: BlockIO & ~Copyable>(
+    _ superblock: Superblock, bounds: MetadataBounds, wanted: UInt32?, _ io: inout IO,
+    _ ledger: inout NodeLedger, list: (UInt32, DeviceDetails) -> Void = { _, _ in }
+  ) throws(MetadataFault) {
+    let details = try Self.walk(
+      superblock.detailsRoot, valueByteCount: DeviceDetails.byteCount, bounds, &io, &ledger
+    ) { id, bytes, byteOffset in
+      let details = DeviceDetails(bytes, at: byteOffset)
+      list(id, details)
+      if id == wanted { self.details = details }
+    }
+    let roots = try Self.walk(
+      superblock.mappingRoot, valueByteCount: MemoryLayout<UInt64>.size, bounds, &io, &ledger
+    ) { id, bytes, byteOffset in
+      if id == wanted {
+        mappingRoot = MetadataBlock(bytes.littleEndian(at: byteOffset, as: UInt64.self))
+      }
+    }
+    deviceCount = details.count
+    guard (self.details == nil) == (mappingRoot == nil) else {
+      let id = wanted ?? 0
+      throw MetadataFault(
+        self.details == nil ? superblock.detailsRoot : superblock.mappingRoot,
+        "device \(id) is in the \(self.details == nil ? "mapping" : "details") tree only; both are "
+          + "expected to have it")
+    }
+    guard details == roots else {
+      throw MetadataFault(
+        superblock.detailsRoot,
+        "the details tree has other devices (\(details.count)) than the mapping tree "
+          + "(\(roots.count)); the same are expected")
+    }
+  }
+
+  /// The ids of a tree without keeping them: their count and the checksum of them in order.
+  private struct IDs: Equatable {
+    var count: UInt64 = 0
+    var checksum: UInt64 = 0
+  }
+
+  private static func walk<IO: BlockIO & ~Copyable>(
+    _ root: MetadataBlock, valueByteCount: Int, _ bounds: MetadataBounds, _ io: inout IO,
+    _ ledger: inout NodeLedger, _ body: (UInt32, RawSpan, Int) -> Void
+  ) throws(MetadataFault) -> IDs {
+    var walker = try TreeWalker(root: root, bounds: bounds, leafValueByteCount: valueByteCount)
+    var count: UInt64 = 0
+    var crc = CRC64()
+    do throws(MetadataFault) {
+      while try walker.nextLeaf(
+        &io, &ledger,
+        { (node, bytes, block, keys) throws(MetadataFault) in
+          try node.checkKeys(in: bytes, of: block, within: keys)
+          for index in 0..<node.entryCount {
+            let key = node.key(index, in: bytes)
+            guard key <= deviceIDMax else {
+              throw MetadataFault(
+                block, "the device id is \(key); at most \(deviceIDMax) is expected")
+            }
+            crc.update(bytes.extracting(node.keyBytes(index)))
+            count += 1
+            body(UInt32(key), bytes, node.valueByteOffset(index))
+          }
+        })
+      {}
+    } catch {
+      walker.drain(&io)
+      throw error
+    }
+    return IDs(count: count, checksum: crc.value)
+  }
+}

@@ -1,0 +1,156 @@
+internal import SystemPackage
+
+/// A pool's superblocks, checked: the live one for bounds, and the one whose trees are read.
+package struct PoolMetadata: Equatable, Sendable {
+  /// What a data block's number can be: 40 bits of a mapping.
+  private static let dataBlockCountMax: UInt64 = 1 << 40
+  /// A block that the pool is just writing may be read half old, half new.
+  private static let liveReadCountMax = 5
+
+  package let path: String
+  package let live: Superblock
+  /// The metadata snapshot's superblock, or the live one of an inactive pool.
+  package let superblock: Superblock
+  /// Where the metadata snapshot is; nil for an inactive pool.
+  package let heldRoot: MetadataBlock?
+
+  package var bounds: MetadataBounds {
+    MetadataBounds(blockCount: live.metadataBlockCount, heldRoot: heldRoot)
+  }
+
+  /// Reads the superblocks through `io`, whose slab must have room for one block.
+  ///
+  /// - Throws: `MergeError` (`refused`) with block and expectation.
+  package init<IO: BlockIO & ~Copyable>(
+    path: String, byteCount: UInt64, mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool,
+    _ io: inout IO
+  ) throws(MergeError) {
+    do throws(MetadataFault) {
+      try self.init(
+        checking: path, byteCount: byteCount, mappings: mappings,
+        ignoresNeedsCheck: ignoresNeedsCheck, &io)
+    } catch {
+      throw error.refusal(path: path)
+    }
+  }
+
+  private init<IO: BlockIO & ~Copyable>(
+    checking path: String, byteCount: UInt64, mappings: MergeSource.Mappings,
+    ignoresNeedsCheck: Bool, _ io: inout IO
+  ) throws(MetadataFault) {
+    guard byteCount >= UInt64(BlockKind.blockByteCount) else {
+      throw MetadataFault(
+        nil,
+        "not the metadata of a thin pool: it has \(byteCount) bytes, at least one block of "
+          + "\(BlockKind.blockByteCount) is expected")
+    }
+    self.path = path
+    let live = try Self.readLive(&io)
+    self.live = live
+    guard live.metadataBlockCount <= MetadataBounds.blockCountMax,
+      live.metadataBlockCount * UInt64(BlockKind.blockByteCount) <= byteCount
+    else {
+      throw MetadataFault(
+        MetadataBlock(0),
+        "the metadata is cut short: the pool has \(live.metadataBlockCount) metadata blocks, "
+          + "\(byteCount / UInt64(BlockKind.blockByteCount)) are there")
+    }
+    guard live.dataBlockCount <= Self.dataBlockCountMax else {
+      throw MetadataFault(
+        MetadataBlock(0),
+        "the pool has \(live.dataBlockCount) data blocks; at most \(Self.dataBlockCountMax) are "
+          + "possible")
+    }
+    guard !live.needsCheck || ignoresNeedsCheck else {
+      throw MetadataFault(
+        MetadataBlock(0), "the pool is marked needs_check",
+        hint: "repair it with thin_check and thin_repair, or give --ignore-needs-check to read the "
+          + "metadata snapshot all the same")
+    }
+    switch mappings {
+    case .inactivePool:
+      heldRoot = nil
+      superblock = live
+    case .metadataSnapshot(let wanted):
+      guard let held = live.heldRoot else {
+        throw MetadataFault(
+          MetadataBlock(0), "no metadata snapshot is held",
+          hint: "of an active pool: 'dmsetup message POOL 0 reserve_metadata_snap', and give "
+            + "--inactive only if the pool is not active")
+      }
+      if let wanted, wanted != held.rawValue {
+        throw MetadataFault(
+          MetadataBlock(0),
+          "the metadata snapshot that is held is at block \(held); --metadata-snap says \(wanted)")
+      }
+      heldRoot = held
+      superblock = try Self.readHeld(held, live, &io)
+    }
+  }
+
+  private static func readLive<IO: BlockIO & ~Copyable>(
+    _ io: inout IO
+  ) throws(MetadataFault) -> Superblock {
+    var attempt = 1
+    while true {
+      do throws(MetadataFault) {
+        return try read(MetadataBlock(0), &io)
+      } catch {
+        guard attempt < liveReadCountMax else { throw error }
+        attempt += 1
+      }
+    }
+  }
+
+  private static func readHeld<IO: BlockIO & ~Copyable>(
+    _ held: MetadataBlock, _ live: Superblock, _ io: inout IO
+  ) throws(MetadataFault) -> Superblock {
+    guard held.rawValue < live.metadataBlockCount else {
+      throw MetadataFault(
+        MetadataBlock(0),
+        "the metadata snapshot is at block \(held); the last block is "
+          + "\(live.metadataBlockCount - 1)")
+    }
+    let copy = try read(held, &io)
+    guard copy.heldRoot == nil else {
+      throw MetadataFault(held, "the metadata snapshot holds another one; none is expected")
+    }
+    guard copy.dataBlockByteCount == live.dataBlockByteCount else {
+      throw MetadataFault(
+        held,
+        "the metadata snapshot's data block size is \(copy.dataBlockByteCount) bytes, the pool's "
+          + "\(live.dataBlockByteCount)")
+    }
+    guard copy.time <= live.time else {
+      throw MetadataFault(
+        held,
+        "the metadata snapshot's time is \(copy.time), above the pool's \(live.time)")
+    }
+    return copy
+  }
+
+  private static func read<IO: BlockIO & ~Copyable>(
+    _ block: MetadataBlock, _ io: inout IO
+  ) throws(MetadataFault) -> Superblock {
+    let byteCount = BlockKind.blockByteCount
+    let result = io.perform(
+      IORequest(
+        .read, .metadata, byteOffset: block.rawValue * UInt64(byteCount), byteCount: byteCount,
+        tag: 0))
+    guard result == Int64(byteCount) else {
+      throw MetadataFault(
+        block,
+        result < 0
+          ? "cannot be read: \(Errno(rawValue: CInt(-result)))"
+          : "cannot be read: the metadata ends inside it")
+    }
+    return try Superblock(io.bytes(at: 0, count: byteCount), at: block)
+  }
+
+  /// The tree of a device that the tables name.
+  package func tree(root: MetadataBlock) -> MappingTree {
+    MappingTree(
+      path: path, root: root, bounds: bounds, dataBlockCount: live.dataBlockCount,
+      dataBlockByteCount: superblock.dataBlockByteCount)
+  }
+}

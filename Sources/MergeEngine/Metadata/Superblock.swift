@@ -1,0 +1,90 @@
+/// The superblock of a thin pool: the live one in block 0, or the copy that a metadata snapshot is.
+///
+/// | offset | bytes | field |
+/// |---:|---:|---|
+/// | 0 | 4 | checksum |
+/// | 4 | 4 | flags; bit 0: needs_check |
+/// | 8 | 8 | own block number |
+/// | 32 | 8 | magic, 27022010 |
+/// | 40 | 4 | version, 1 or 2 |
+/// | 44 | 4 | time: the pool's snapshot counter |
+/// | 48 | 8 | transaction id |
+/// | 56 | 8 | held root: block of the metadata snapshot, 0 for none |
+/// | 64 | 8 | data blocks (first field of the data space map's root) |
+/// | 192 | 8 | metadata blocks (first field of the metadata space map's root) |
+/// | 320 | 8 | root of the mapping tree |
+/// | 328 | 8 | root of the details tree |
+/// | 336 | 4 | data block size, sectors |
+/// | 340 | 4 | metadata block size, sectors; 8 |
+/// | 360 | 4 | features that a reader must know; none exist |
+///
+/// Little endian; dm-thin-metadata.c, struct thin_disk_superblock.
+package struct Superblock: Equatable, Sendable {
+  package static let magic: UInt64 = 27_022_010
+  package static let sectorByteCount: UInt64 = 512
+  /// The data block's time shares 64 bits with its number and has 24 of them.
+  package static let timeMax: UInt32 = (1 << 24) - 1
+
+  package var needsCheck: Bool
+  package var time: UInt32
+  package var transactionID: UInt64
+  package var heldRoot: MetadataBlock?
+  package var dataBlockCount: UInt64
+  package var metadataBlockCount: UInt64
+  package var mappingRoot: MetadataBlock
+  package var detailsRoot: MetadataBlock
+  package var dataBlockByteCount: UInt64
+
+  /// Reads the superblock in `bytes`, which came from `block`.
+  ///
+  /// - Throws: `MetadataFault` when it is none, is damaged, or needs what this reader does not know.
+  package init(_ bytes: RawSpan, at block: MetadataBlock) throws(MetadataFault) {
+    let magic = bytes.littleEndian(at: 32, as: UInt64.self)
+    guard magic == Self.magic else {
+      throw MetadataFault(
+        block,
+        "not the metadata of a thin pool: the magic number is \(magic), \(Self.magic) is expected")
+    }
+    try BlockKind.superblock.check(bytes, of: block)
+    let own = bytes.littleEndian(at: 8, as: UInt64.self)
+    guard own == block.rawValue else {
+      throw MetadataFault(block, "the superblock says it is block \(own); \(block) is expected")
+    }
+    let version = bytes.littleEndian(at: 40, as: UInt32.self)
+    guard (1...2).contains(version) else {
+      throw MetadataFault(block, "the superblock's version is \(version); 1 or 2 is expected")
+    }
+    let incompatible = bytes.littleEndian(at: 360, as: UInt32.self)
+    guard incompatible == 0 else {
+      throw MetadataFault(
+        block,
+        "the incompatible-feature flags are 0x\(String(incompatible, radix: 16)); 0 is expected")
+    }
+    let sectorCount = bytes.littleEndian(at: 336, as: UInt32.self)
+    guard (128...2_097_152).contains(sectorCount), sectorCount.isMultiple(of: 128) else {
+      throw MetadataFault(
+        block,
+        "the data block size is \(sectorCount) sectors; a multiple of 128 from 128 to 2097152 is "
+          + "expected")
+    }
+    let metadataSectorCount = bytes.littleEndian(at: 340, as: UInt32.self)
+    guard metadataSectorCount == 8 else {
+      throw MetadataFault(
+        block, "the metadata block size is \(metadataSectorCount) sectors; 8 is expected")
+    }
+    time = bytes.littleEndian(at: 44, as: UInt32.self)
+    guard time <= Self.timeMax else {
+      throw MetadataFault(
+        block, "the snapshot counter is \(time), above the \(Self.timeMax) that mappings can hold")
+    }
+    needsCheck = bytes.littleEndian(at: 4, as: UInt32.self) & 1 != 0
+    transactionID = bytes.littleEndian(at: 48, as: UInt64.self)
+    let held = bytes.littleEndian(at: 56, as: UInt64.self)
+    heldRoot = held == 0 ? nil : MetadataBlock(held)
+    dataBlockCount = bytes.littleEndian(at: 64, as: UInt64.self)
+    metadataBlockCount = bytes.littleEndian(at: 192, as: UInt64.self)
+    mappingRoot = MetadataBlock(bytes.littleEndian(at: 320, as: UInt64.self))
+    detailsRoot = MetadataBlock(bytes.littleEndian(at: 328, as: UInt64.self))
+    dataBlockByteCount = UInt64(sectorCount) * Self.sectorByteCount
+  }
+}

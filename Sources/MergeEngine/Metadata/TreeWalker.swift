@@ -1,0 +1,326 @@
+internal import SystemPackage
+
+/// Reads a btree leaf by leaf in key order, with many nodes in flight and in constant memory.
+///
+/// All children of one internal node, a *family*, are read together: sorted by their place on the
+/// device, neighbours joined into one read, into one region of the slab. Each level above the leaves
+/// has one family at a time and the leaf level up to eight, so that leaves are there when wanted.
+package struct TreeWalker: ~Copyable {
+  /// A node to be read, and the keys that its parent allows it.
+  private struct Child {
+    var block = MetadataBlock(0)
+    var keys: ClosedRange<UInt64> = 0...UInt64.max
+    /// Which of its family's places in the slab it is read into.
+    var place = 0
+  }
+
+  private struct Family {
+    var childCount = 0
+    /// The first child that was not handed out yet.
+    var next = 0
+    var unreadCount = 0
+  }
+
+  /// Consecutive places of a region that are read at once.
+  private struct Read {
+    var region = 0
+    var firstPlace = 0
+    var count = 0
+    var block: UInt64 = 0
+  }
+
+  private enum Expansion { case made, notYet, exhausted }
+
+  private static let childCountMax = BtreeNode.childCountMax
+  /// A sound tree has at most five levels; the kernel's own limits end below this.
+  package static let levelCountMax = 16
+  private static let leafFamilyCountMax = 8
+  private static let regionCount = levelCountMax + leafFamilyCountMax
+  private static let regionByteCount = childCountMax * BlockKind.blockByteCount
+  private static let joinedCountMax = 64
+  /// What a queue's slab must have.
+  package static let slabByteCount = regionCount * regionByteCount
+  package static let requestCount = 128
+
+  private let bounds: MetadataBounds
+  private let leafValueByteCount: Int
+  private let firstKey: UInt64
+  private var leafLevel: Int?
+  private var children: [Child]
+  private var families: [Family]
+  /// The regions of each level's families, in key order.
+  private var levels: [[Int]]
+  private var freeRegions: [Int]
+  private var reads: [Read] = []
+  private var firstRead = 0
+  private var order: [UInt64] = []
+  private var batch = CompletionBatch()
+
+  /// Walks the tree at `root`, from the leaf on in which `firstKey` is or would be.
+  package init(
+    root: MetadataBlock, bounds: MetadataBounds, leafValueByteCount: Int, firstKey: UInt64 = 0
+  ) throws(MetadataFault) {
+    self.bounds = bounds
+    self.leafValueByteCount = leafValueByteCount
+    self.firstKey = firstKey
+    children = Array(repeating: Child(), count: Self.regionCount * Self.childCountMax)
+    families = Array(repeating: Family(), count: Self.regionCount)
+    levels = Array(repeating: [], count: Self.levelCountMax)
+    for level in levels.indices { levels[level].reserveCapacity(Self.leafFamilyCountMax) }
+    freeRegions = Array((1..<Self.regionCount).reversed())
+    order.reserveCapacity(Self.childCountMax)
+    reads.reserveCapacity(Self.regionCount * Self.childCountMax)
+    try bounds.check(root, from: nil)
+    children[0].block = root
+    families[0] = Family(childCount: 1)
+    levels[0].append(0)
+    planReads(region: 0)
+  }
+
+  /// Hands the next leaf to `body`; false behind the last.
+  ///
+  /// - Throws: `MetadataFault` from the reading, the checks, or `body`.
+  package mutating func nextLeaf<IO: BlockIO & ~Copyable>(
+    _ io: inout IO, _ ledger: inout NodeLedger,
+    _ body: (BtreeNode, RawSpan, MetadataBlock, ClosedRange<UInt64>) throws(MetadataFault) -> Void
+  ) throws(MetadataFault) -> Bool {
+    if leafLevel == nil { try descend(&io, &ledger) }
+    guard let level = leafLevel else { return false }
+    while true {
+      guard let region = levels[level].first else {
+        guard try expand(level - 1, waiting: true, &io, &ledger) == .made else { return false }
+        continue
+      }
+      guard families[region].next < families[region].childCount else {
+        release(level)
+        try readAhead(level, &io, &ledger)
+        continue
+      }
+      try awaitFamily(region, &io)
+      let (node, child) = try takeNode(region, isLeaf: true, io, &ledger)
+      try body(node, bytes(of: child, region, io), child.block, child.keys)
+      return true
+    }
+  }
+
+  /// Finds out at which level the leaves are, by the leftmost path.
+  private mutating func descend<IO: BlockIO & ~Copyable>(
+    _ io: inout IO, _ ledger: inout NodeLedger
+  ) throws(MetadataFault) {
+    var level = 0
+    while true {
+      let region = levels[level][0]
+      try awaitFamily(region, &io)
+      let child = children[region * Self.childCountMax]
+      let node = try BtreeNode(
+        bytes(of: child, region, io), at: child.block, leafValueByteCount: leafValueByteCount)
+      if node.isLeaf {
+        leafLevel = level
+        try readAhead(level, &io, &ledger)
+        return
+      }
+      guard level + 1 < Self.levelCountMax else {
+        throw MetadataFault(
+          child.block, "the tree has more than \(Self.levelCountMax) levels")
+      }
+      _ = try expand(level, waiting: true, &io, &ledger)
+      level += 1
+    }
+  }
+
+  /// Makes families of leaves without waiting, as many as there is room for.
+  private mutating func readAhead<IO: BlockIO & ~Copyable>(
+    _ level: Int, _ io: inout IO, _ ledger: inout NodeLedger
+  ) throws(MetadataFault) {
+    while levels[level].count < Self.leafFamilyCountMax,
+      try expand(level - 1, waiting: false, &io, &ledger) == .made
+    {}
+    pump(&io)
+    io.submit()
+  }
+
+  /// Makes the family of the next node at `level`.
+  private mutating func expand<IO: BlockIO & ~Copyable>(
+    _ level: Int, waiting: Bool, _ io: inout IO, _ ledger: inout NodeLedger
+  ) throws(MetadataFault) -> Expansion {
+    guard level >= 0 else { return .exhausted }
+    while true {
+      if let region = levels[level].first {
+        if families[region].next < families[region].childCount {
+          if families[region].unreadCount > 0 {
+            guard waiting else { return .notYet }
+            try awaitFamily(region, &io)
+          }
+          let (node, child) = try takeNode(region, isLeaf: false, io, &ledger)
+          if try makeFamily(of: node, bytes(of: child, region, io), child, at: level + 1) {
+            pump(&io)
+            io.submit()
+            return .made
+          }
+          continue
+        }
+        release(level)
+      }
+      let above = try expand(level - 1, waiting: waiting, &io, &ledger)
+      guard above == .made else { return above }
+    }
+  }
+
+  private mutating func takeNode<IO: BlockIO & ~Copyable>(
+    _ region: Int, isLeaf: Bool, _ io: borrowing IO, _ ledger: inout NodeLedger
+  ) throws(MetadataFault) -> (BtreeNode, Child) {
+    let child = children[region * Self.childCountMax + families[region].next]
+    families[region].next += 1
+    let node = try BtreeNode(
+      bytes(of: child, region, io), at: child.block, leafValueByteCount: leafValueByteCount)
+    guard node.isLeaf == isLeaf else {
+      throw MetadataFault(
+        child.block,
+        "a \(node.isLeaf ? "leaf" : "internal node") where a"
+          + "\(isLeaf ? " leaf" : "n internal node") is expected: not all leaves are equally deep")
+    }
+    try ledger.enter(child.block, checksum: node.checksum)
+    return (node, child)
+  }
+
+  /// False if all of the node's children lie before the first key.
+  private mutating func makeFamily(
+    of node: BtreeNode, _ bytes: RawSpan, _ parent: Child, at level: Int
+  ) throws(MetadataFault) -> Bool {
+    try node.checkKeys(in: bytes, of: parent.block, within: parent.keys)
+    guard let region = freeRegions.popLast() else {
+      throw MetadataFault(parent.block, "the tree has more than \(Self.levelCountMax) levels")
+    }
+    var count = 0
+    for index in 0..<node.entryCount {
+      let last = index + 1 < node.entryCount ? node.key(index + 1, in: bytes) - 1 : parent.keys.upperBound
+      guard last >= firstKey else { continue }
+      let block = MetadataBlock(node.value(index, in: bytes))
+      try bounds.check(block, from: parent.block)
+      let first = node.key(index, in: bytes)
+      children[region * Self.childCountMax + count] = Child(block: block, keys: first...last)
+      count += 1
+    }
+    guard count > 0 else {
+      freeRegions.append(region)
+      return false
+    }
+    families[region] = Family(childCount: count)
+    levels[level].append(region)
+    planReads(region: region)
+    return true
+  }
+
+  private mutating func release(_ level: Int) {
+    freeRegions.append(levels[level].removeFirst())
+  }
+
+  private func byteOffset(_ region: Int, _ place: Int) -> Int {
+    region * Self.regionByteCount + place * BlockKind.blockByteCount
+  }
+
+  @_lifetime(borrow io)
+  private func bytes<IO: BlockIO & ~Copyable>(
+    of child: Child, _ region: Int, _ io: borrowing IO
+  ) -> RawSpan {
+    io.bytes(at: byteOffset(region, child.place), count: BlockKind.blockByteCount)
+  }
+
+  /// Gives the family's nodes places in the order of the device and joins neighbours.
+  private mutating func planReads(region: Int) {
+    let base = region * Self.childCountMax
+    let count = families[region].childCount
+    order.removeAll(keepingCapacity: true)
+    // A block's number has 22 bits and a child's index 8: both fit one number that sorts by block.
+    for index in 0..<count {
+      order.append(children[base + index].block.rawValue << 8 | UInt64(index))
+    }
+    sortRising()
+    families[region].unreadCount = count
+    var place = 0
+    while place < count {
+      let block = order[place] >> 8
+      var joined = 1
+      while place + joined < count, joined < Self.joinedCountMax,
+        order[place + joined] >> 8 == block + UInt64(joined)
+      {
+        joined += 1
+      }
+      for step in 0..<joined {
+        children[base + Int(order[place + step] & 0xFF)].place = place + step
+      }
+      reads.append(Read(region: region, firstPlace: place, count: joined, block: block))
+      place += joined
+    }
+  }
+
+  /// Sorts `order` in place: it is short and often sorted already, and sorting must not allocate.
+  private mutating func sortRising() {
+    for index in 1..<max(1, order.count) {
+      let moved = order[index]
+      var hole = index
+      while hole > 0, order[hole - 1] > moved {
+        order[hole] = order[hole - 1]
+        hole -= 1
+      }
+      order[hole] = moved
+    }
+  }
+
+  /// Enqueues planned reads while the queue has room.
+  private mutating func pump<IO: BlockIO & ~Copyable>(_ io: inout IO) {
+    while firstRead < reads.count, io.requestCount < io.requestCountMax {
+      let read = reads[firstRead]
+      firstRead += 1
+      io.enqueue(
+        IORequest(
+          .read, .metadata, byteOffset: read.block * UInt64(BlockKind.blockByteCount),
+          slabByteOffset: byteOffset(read.region, read.firstPlace),
+          byteCount: read.count * BlockKind.blockByteCount,
+          tag: UInt64(read.region) << 32 | UInt64(read.firstPlace) << 16 | UInt64(read.count)))
+    }
+    if firstRead == reads.count {
+      reads.removeAll(keepingCapacity: true)
+      firstRead = 0
+    }
+  }
+
+  private mutating func awaitFamily<IO: BlockIO & ~Copyable>(
+    _ region: Int, _ io: inout IO
+  ) throws(MetadataFault) {
+    while families[region].unreadCount > 0 {
+      pump(&io)
+      io.submit()
+      io.reap(atLeast: 1, timeout: nil, into: &batch)
+      for index in 0..<batch.count { try arrived(batch[index]) }
+    }
+  }
+
+  private mutating func arrived(_ completion: IOCompletion) throws(MetadataFault) {
+    let region = Int(completion.tag >> 32)
+    let firstPlace = Int(completion.tag >> 16 & 0xFFFF)
+    let count = Int(completion.tag & 0xFFFF)
+    guard completion.result == Int64(count * BlockKind.blockByteCount) else {
+      let base = region * Self.childCountMax
+      let child = children[base..<base + families[region].childCount].first {
+        $0.place == firstPlace
+      }
+      throw MetadataFault(
+        child?.block,
+        completion.result < 0
+          ? "cannot be read: \(Errno(rawValue: CInt(-completion.result)))"
+          : "cannot be read: the metadata ends inside it")
+    }
+    families[region].unreadCount -= count
+  }
+
+  /// Waits for what is still being read, so that the queue can be used for something else.
+  package mutating func drain<IO: BlockIO & ~Copyable>(_ io: inout IO) {
+    reads.removeAll(keepingCapacity: true)
+    firstRead = 0
+    while io.requestCount > 0 {
+      io.submit()
+      io.reap(atLeast: 1, timeout: nil, into: &batch)
+    }
+  }
+}

@@ -1,0 +1,144 @@
+/// What a merge will do, in numbers: the outcome of the first pass over the mappings.
+package struct MergePlan: Equatable, Sendable {
+  package var deviceID: UInt32
+  package var dataBlockByteCount: UInt64
+  package var mappedBlockCount: UInt64
+  package var runCount: UInt64
+  /// Bytes to be written to the origin.
+  package var byteCount: UInt64
+  /// Nothing at or behind this byte of the origin is written.
+  package var endByteOffset: UInt64
+  package var grownOriginByteCount: UInt64?
+  package var pastEndBlockCount: UInt64
+  package var clippedByteCount: UInt64
+  package var transferCount: UInt64
+  /// Bytes of the largest transfer.
+  package var transferByteCountMax: UInt64
+  package var fingerprint: Fingerprint
+}
+
+/// How the plan's byte ranges are cut into transfers: at multiples of the I/O size on the origin, so
+/// that cuts do not depend on where a run began, and where the unaligned rest at the end begins.
+package struct TransferCuts: Equatable, Sendable {
+  package let ioByteCount: UInt64
+  /// The effective end.
+  package let endByteOffset: UInt64
+  /// Where the rest that cannot be written directly begins; the effective end if there is none.
+  package let tailByteOffset: UInt64
+
+  /// - Parameter alignmentByteCount: what direct writes to the origin are multiples of.
+  package init(ioByteCount: UInt64, endByteOffset: UInt64, alignmentByteCount: Int) {
+    self.ioByteCount = ioByteCount
+    self.endByteOffset = endByteOffset
+    tailByteOffset = endByteOffset.roundedDown(toMultipleOf: UInt64(max(alignmentByteCount, 4096)))
+  }
+
+  /// Where a transfer that begins at `start` ends at the latest.
+  package func cut(after start: UInt64) -> UInt64 {
+    let window = start.roundedDown(toMultipleOf: ioByteCount) + ioByteCount
+    return min(window, start < tailByteOffset ? tailByteOffset : endByteOffset)
+  }
+}
+
+/// Counts what the runs of a device come to, without keeping them.
+struct PlanBuilder {
+  private let extent: MergeExtent
+  private let dataBlockByteCount: UInt64
+  private let ioByteCount: UInt64
+  private let limit: UInt64
+  private var fingerprint = FingerprintBuilder()
+  private var runCount: UInt64 = 0
+  private var byteCount: UInt64 = 0
+  private var pastEndBlockCount: UInt64 = 0
+  private var clippedByteCount: UInt64 = 0
+  /// Mapped blocks behind the thin device's own end, which it does not show.
+  private var pastThinBlockCount: UInt64 = 0
+  private var lastMappingEnd: UInt64 = 0
+  /// Consecutive bytes of the origin that are not counted as transfers yet.
+  private var openStart: UInt64 = 0
+  private var openEnd: UInt64 = 0
+  private var transferCount: UInt64 = 0
+  private var transferByteCountMax: UInt64 = 0
+
+  init(_ extent: MergeExtent, dataBlockByteCount: UInt64, ioByteCount: UInt64) {
+    self.extent = extent
+    self.dataBlockByteCount = dataBlockByteCount
+    self.ioByteCount = ioByteCount
+    limit = extent.limitByteOffset ?? .max
+  }
+
+  /// Adds the next run. Precondition: its end in bytes fits 63 bits, as the reader has checked.
+  @inline(__always)
+  mutating func append(_ run: MappingRun) {
+    fingerprint.append(run)
+    runCount += 1
+    let start = run.thinBlock.rawValue * dataBlockByteCount
+    let end = start + run.blockCount * dataBlockByteCount
+    lastMappingEnd = end
+    if end > limit { leaveOut(start, end) }
+    let clippedEnd = min(end, limit)
+    guard start < clippedEnd else { return }
+    byteCount += clippedEnd - start
+    if start == openEnd {
+      openEnd = clippedEnd
+    } else {
+      count(from: openStart, to: openEnd)
+      openStart = start
+      openEnd = clippedEnd
+    }
+  }
+
+  private mutating func leaveOut(_ start: UInt64, _ end: UInt64) {
+    let firstWhole = max(start, limit).roundedUp(toMultipleOf: dataBlockByteCount)
+    if end > firstWhole { pastEndBlockCount += (end - firstWhole) / dataBlockByteCount }
+    if start < limit { clippedByteCount += min(firstWhole, end) - limit }
+    guard let thinByteCount = extent.thinByteCount else { return }
+    let firstPastThin = max(start, thinByteCount.roundedUp(toMultipleOf: dataBlockByteCount))
+    if end > firstPastThin { pastThinBlockCount += (end - firstPastThin) / dataBlockByteCount }
+  }
+
+  /// Counts the transfers of consecutive bytes, by ``TransferCuts`` but for the tail.
+  private mutating func count(from start: UInt64, to end: UInt64) {
+    guard start < end else { return }
+    let firstCut = min(start.roundedDown(toMultipleOf: ioByteCount) + ioByteCount, end)
+    let lastCut = max(start, (end - 1).roundedDown(toMultipleOf: ioByteCount))
+    transferCount += (end - 1) / ioByteCount - start / ioByteCount + 1
+    transferByteCountMax = max(transferByteCountMax, firstCut - start, end - lastCut)
+    if lastCut > firstCut { transferByteCountMax = ioByteCount }
+  }
+
+  /// - Throws: `MergeError` (`refused`) where the policy does not let blocks be left out.
+  mutating func finish(
+    deviceID: UInt32, mappedBlockCount: UInt64, originPath: String?
+  ) throws(MergeError) -> MergePlan {
+    count(from: openStart, to: openEnd)
+    // The last transfer is cut once more where the unaligned rest begins.
+    if openEnd > openStart { transferCount += 1 }
+    if let originPath { try checkPastEnd(originPath) }
+    let end = extent.endByteOffset(lastMappingEnd: lastMappingEnd)
+    return MergePlan(
+      deviceID: deviceID, dataBlockByteCount: dataBlockByteCount,
+      mappedBlockCount: mappedBlockCount, runCount: runCount, byteCount: byteCount,
+      endByteOffset: end,
+      grownOriginByteCount: extent.grownOriginByteCount(lastMappingEnd: lastMappingEnd),
+      pastEndBlockCount: pastEndBlockCount, clippedByteCount: clippedByteCount,
+      transferCount: transferCount, transferByteCountMax: max(transferByteCountMax, 1),
+      fingerprint: fingerprint.finish(
+        dataBlockByteCount: dataBlockByteCount, deviceID: deviceID, endByteOffset: end,
+        pastEnd: extent.pastEnd))
+  }
+
+  private func checkPastEnd(_ originPath: String) throws(MergeError) {
+    guard extent.pastEnd == .refuse, let originByteCount = extent.originByteCount else { return }
+    let hidden = pastEndBlockCount - pastThinBlockCount
+    let isCut = clippedByteCount > 0 && (extent.thinByteCount ?? 0) > originByteCount
+    guard hidden > 0 || isCut else { return }
+    let blocks = hidden + (isCut ? 1 : 0)
+    throw MergeError(
+      .refused, "the origin is too short", at: originPath,
+      because: "it ends at byte \(originByteCount), and \(blocks) mapped blocks lie behind or across "
+        + "that end",
+      hint: "extend the origin, give --thin-size if the thin device ends there too, or choose "
+        + "--past-end clip (leave them out) or --past-end grow (extend a regular file)")
+  }
+}

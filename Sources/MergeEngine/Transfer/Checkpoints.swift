@@ -1,0 +1,304 @@
+internal import SystemPackage
+
+/// Makes durable statements of how far the merge is, while the pipeline goes on.
+///
+/// A checkpoint is four steps, each begun when the one before has completed: flush the origin, append
+/// the records, flush the journal, forget what they cover. It covers what had completed when the flush
+/// of the origin was issued, up to the first transfer that had not. After a failed flush or append
+/// nothing more is recorded.
+package struct Checkpoints: TransferRecord, ~Copyable {
+  /// What waits for a checkpoint at most.
+  package static let waitingCountMax = 128 << 10
+  package static let waitingByteCountMax: UInt64 = 8 << 30
+  /// A checkpoint is due after so many bytes, whatever the time.
+  package static let dueByteCount: UInt64 = 4 << 30
+  /// Where a checkpoint's records are made.
+  package static let slabByteCount = 1 << 20
+
+  private enum Step {
+    case idle
+    case flushing(count: Int)
+    case appending(count: Int, left: Int)
+    case syncing(count: Int, left: Int)
+  }
+
+  private struct Waiting {
+    enum State: UInt8 { case pending, merged, unchanged, pieces }
+    var start: UInt64 = 0
+    var byteCount: UInt64 = 0
+    var checksum: UInt32 = 0
+    var state = State.pending
+  }
+
+  package private(set) var failure: MergeError?
+  package private(set) var checkpointCount: UInt64 = 0
+  package private(set) var watermark: UInt64
+  package private(set) var journal: JournalEncoder
+  /// Ranges that this run could not read.
+  package private(set) var unreadable = RangeSet()
+
+  private var kind = JournalRecord.SweepKind.merge
+  private var sweep: UInt64
+  private let interval: Duration
+  private let secondsSince1970: @Sendable () -> Int64
+  private let slabByteOffset: Int
+  private let originPath: String
+  private let journalPath: String
+
+  private var step = Step.idle
+  /// A ring of transfers by ticket, the oldest that is not durable first.
+  private var waiting: [Waiting]
+  private var firstTicket: UInt64 = 0
+  private var nextTicket: UInt64 = 0
+  /// How many at the front have ended.
+  private var endedCount = 0
+  private var waitingByteCount: UInt64 = 0
+  private var pieces: [UInt64: (entries: [JournalEntry], unreadable: [ByteRange])] = [:]
+  private var lastCheckpoint: Duration
+  private var appendedByteCount = 0
+
+  /// - Parameters:
+  ///   - slabByteOffset: where in the queue's slab `slabByteCount` bytes are this record's own.
+  package init(
+    journal: JournalEncoder, watermark: UInt64, nextSweep: UInt64, interval: Duration,
+    slabByteOffset: Int, originPath: String, journalPath: String, now: Duration,
+    secondsSince1970: @escaping @Sendable () -> Int64
+  ) {
+    self.journal = journal
+    self.watermark = watermark
+    sweep = nextSweep
+    self.interval = interval
+    self.slabByteOffset = slabByteOffset
+    self.originPath = originPath
+    self.journalPath = journalPath
+    self.secondsSince1970 = secondsSince1970
+    lastCheckpoint = now
+    waiting = Array(repeating: Waiting(), count: Self.waitingCountMax)
+  }
+
+  /// Begins another pass over the plan. Precondition: the record is settled.
+  package mutating func beginSweep(_ kind: JournalRecord.SweepKind) {
+    precondition(isSettled)
+    self.kind = kind
+    sweep += 1
+    firstTicket = nextTicket
+    endedCount = 0
+    waitingByteCount = 0
+    pieces.removeAll()
+  }
+
+  private var waitingCount: Int { Int(nextTicket - firstTicket) }
+
+  package var isFull: Bool {
+    waitingCount >= Self.waitingCountMax || waitingByteCount >= Self.waitingByteCountMax
+  }
+
+  package var isSettled: Bool {
+    guard case .idle = step else { return false }
+    return endedCount == 0 || failure != nil
+  }
+
+  package func sinceCheckpoint(now: Duration) -> Duration? { now - lastCheckpoint }
+
+  package mutating func began(_ range: ByteRange) -> UInt64 {
+    precondition(waitingCount < Self.waitingCountMax)
+    let ticket = nextTicket
+    nextTicket += 1
+    waiting[place(ticket)] = Waiting(start: range.start, byteCount: range.byteCount)
+    waitingByteCount += range.byteCount
+    return ticket
+  }
+
+  package mutating func ended(_ ticket: UInt64, _ outcome: TransferOutcome) {
+    let place = place(ticket)
+    switch outcome {
+    case .merged(let checksum):
+      waiting[place].checksum = checksum
+      waiting[place].state = .merged
+    case .unchanged:
+      waiting[place].state = .unchanged
+    case .pieces(let entries, let unreadable):
+      waiting[place].state = .pieces
+      pieces[ticket] = (entries, unreadable)
+      for range in unreadable { self.unreadable.insert(range) }
+    }
+    while endedCount < waitingCount,
+      waiting[self.place(firstTicket + UInt64(endedCount))].state != .pending
+    {
+      endedCount += 1
+    }
+  }
+
+  private func place(_ ticket: UInt64) -> Int { Int(ticket % UInt64(Self.waitingCountMax)) }
+
+  package mutating func advance<IO: BlockIO & ~Copyable>(
+    _ io: inout IO, now: Duration, isLast: Bool
+  ) {
+    guard case .idle = step, endedCount > 0, failure == nil else { return }
+    let isDue =
+      isLast || isFull || waitingByteCount >= Self.dueByteCount
+      || (now - lastCheckpoint >= interval
+        && JournalSize.allowsCheckpoint(of: endedCount, after: checkpointCount))
+    guard isDue else { return }
+    io.enqueue(IORequest(.flush, .origin, tag: RequestTag.originFlush.tag))
+    step = .flushing(count: endedCount)
+  }
+
+  package mutating func completed<IO: BlockIO & ~Copyable>(
+    _ completion: IOCompletion, _ io: inout IO, now: Duration
+  ) {
+    switch step {
+    case .idle:
+      return
+    case .flushing(let count):
+      guard completion.result >= 0 else {
+        return fail("cannot make the origin's blocks durable", at: originPath, completion.result)
+      }
+      append(count, &io)
+    case .appending(let count, let left):
+      guard completion.result == Int64(appendedByteCount) else {
+        return fail(
+          "cannot append to the journal", at: journalPath,
+          completion.result < 0 ? completion.result : Int64(-Errno.noSpace.rawValue))
+      }
+      io.enqueue(IORequest(.flush, .journal, tag: RequestTag.journalFlush.tag))
+      step = .syncing(count: count, left: left)
+    case .syncing(let count, let left):
+      guard completion.result >= 0 else {
+        return fail("cannot make the journal durable", at: journalPath, completion.result)
+      }
+      journal.advance()
+      forget(count)
+      lastCheckpoint = now
+      checkpointCount += 1
+      step = .idle
+      if left > 0 { append(left, &io) }
+    }
+  }
+
+  /// Appends one record by itself and makes it durable. Precondition: nothing is in flight.
+  package mutating func append<IO: BlockIO & ~Copyable>(
+    _ record: JournalRecord, _ io: inout IO
+  ) throws(MergeError) {
+    journal.add(record)
+    appendedByteCount = journal.pendingByteCount
+    io.store(RawSpan(_elements: journal.pendingBytes.span), at: slabByteOffset)
+    let written = io.perform(
+      IORequest(
+        .write, .journal, byteOffset: journal.endByteOffset, slabByteOffset: slabByteOffset,
+        byteCount: appendedByteCount, tag: RequestTag.journalWrite.tag))
+    if written != Int64(appendedByteCount) {
+      fail(
+        "cannot append to the journal", at: journalPath,
+        written < 0 ? written : Int64(-Errno.noSpace.rawValue))
+    } else {
+      let flushed = io.perform(IORequest(.flush, .journal, tag: RequestTag.journalFlush.tag))
+      if flushed < 0 { fail("cannot make the journal durable", at: journalPath, flushed) }
+    }
+    if let failure { throw failure }
+    journal.advance()
+  }
+
+  private mutating func fail(_ what: String, at path: String, _ result: Int64) {
+    step = .idle
+    failure = MergeError(
+      .stopped, what, at: path, because: "\(Errno(rawValue: CInt(clamping: -result)))")
+  }
+
+  /// Encodes records of the first `count` transfers, as many as the buffer holds, and appends them.
+  private mutating func append<IO: BlockIO & ~Copyable>(_ count: Int, _ io: inout IO) {
+    var taken = 0
+    var builder = CheckpointBuilder(
+      seconds: secondsSince1970(), kind: kind, sweep: sweep, watermark: watermark)
+    while taken < count,
+      journal.pendingByteCount + 2 * JournalRecord.payloadByteCountMax < Self.slabByteCount
+    {
+      let ticket = firstTicket + UInt64(taken)
+      let item = waiting[place(ticket)]
+      let end = item.start + item.byteCount
+      switch item.state {
+      case .pending, .unchanged:
+        builder.pass(to: end)
+      case .merged:
+        builder.add(
+          JournalEntry(start: item.start, byteCount: item.byteCount, checksum: item.checksum),
+          to: &journal)
+      case .pieces:
+        guard let (entries, unreadable) = pieces[ticket] else { break }
+        builder.addUnreadable(unreadable, to: &journal)
+        for entry in entries { builder.add(entry, to: &journal) }
+        builder.pass(to: end)
+      }
+      taken += 1
+    }
+    builder.finish(&journal)
+    watermark = builder.watermark
+    guard journal.pendingByteCount > 0 else {
+      forget(taken)
+      step = .idle
+      return
+    }
+    precondition(journal.pendingByteCount <= Self.slabByteCount)
+    appendedByteCount = journal.pendingByteCount
+    io.store(RawSpan(_elements: journal.pendingBytes.span), at: slabByteOffset)
+    io.enqueue(
+      IORequest(
+        .write, .journal, byteOffset: journal.endByteOffset, slabByteOffset: slabByteOffset,
+        byteCount: appendedByteCount, tag: RequestTag.journalWrite.tag))
+    step = .appending(count: taken, left: count - taken)
+  }
+
+  private mutating func forget(_ count: Int) {
+    for _ in 0..<count {
+      let item = waiting[place(firstTicket)]
+      waitingByteCount -= item.byteCount
+      if item.state == .pieces { pieces[firstTicket] = nil }
+      firstTicket += 1
+    }
+    endedCount -= count
+  }
+}
+
+/// Puts entries into checkpoint records of bounded size.
+private struct CheckpointBuilder {
+  private var checkpoint: JournalRecord.Checkpoint
+  private var passed: UInt64
+  private(set) var watermark: UInt64
+  private var isNewSweep: Bool { checkpoint.kind != .merge }
+
+  init(seconds: Int64, kind: JournalRecord.SweepKind, sweep: UInt64, watermark: UInt64) {
+    checkpoint = JournalRecord.Checkpoint(
+      seconds: seconds, kind: kind, sweep: sweep, watermark: watermark, entries: [])
+    self.watermark = watermark
+    passed = watermark
+  }
+
+  /// Everything before `end` is done; only the merging sweep moves the watermark.
+  mutating func pass(to end: UInt64) {
+    if checkpoint.kind == .merge { passed = max(passed, end) }
+  }
+
+  mutating func add(_ entry: JournalEntry, to journal: inout JournalEncoder) {
+    if checkpoint.entries.count == JournalRecord.entryCountMax { finish(&journal) }
+    checkpoint.entries.append(entry)
+    pass(to: entry.end)
+  }
+
+  mutating func addUnreadable(_ ranges: [ByteRange], to journal: inout JournalEncoder) {
+    var first = 0
+    while first < ranges.count {
+      let end = min(first + JournalRecord.rangeCountMax, ranges.count)
+      journal.add(.unreadable(Array(ranges[first..<end])))
+      first = end
+    }
+  }
+
+  /// Ends the record that is being filled, if it says anything.
+  mutating func finish(_ journal: inout JournalEncoder) {
+    guard !checkpoint.entries.isEmpty || passed > watermark else { return }
+    checkpoint.watermark = passed
+    watermark = passed
+    journal.add(.checkpoint(checkpoint))
+    checkpoint.entries.removeAll(keepingCapacity: true)
+  }
+}

@@ -1,0 +1,131 @@
+/// The plan itself: neighbours on the origin in one transfer, cut as ``TransferCuts`` says.
+package struct PlanFeed<IO: BlockIO & ~Copyable>: TransferFeed, ~Copyable {
+  private let segments: SegmentStream<IO>
+
+  /// From that byte of the origin on.
+  package init(_ segments: SegmentStream<IO>, from byteOffset: UInt64) throws(MergeError) {
+    try segments.restart(from: byteOffset)
+    self.segments = segments
+  }
+
+  package mutating func next(_ transfer: inout Transfer) throws(MergeError) -> Bool {
+    guard let first = try segments.peek() else { return false }
+    transfer.begin(at: first.originByteOffset)
+    let cut = segments.cuts.cut(after: transfer.start)
+    while transfer.end < cut, let segment = try segments.peek(),
+      segment.originByteOffset == transfer.end
+    {
+      let byteCount = min(segment.byteCount, cut - transfer.end)
+      transfer.append(
+        Segment(
+          dataByteOffset: segment.dataByteOffset, originByteOffset: segment.originByteOffset,
+          byteCount: byteCount))
+      segments.take(byteCount)
+    }
+    return true
+  }
+}
+
+/// Given pieces of the plan, one transfer each: what the journal recorded, or could not be read.
+package struct PieceFeed<IO: BlockIO & ~Copyable, Pieces: PieceSource & ~Copyable>: TransferFeed,
+  ~Copyable
+{
+  private let segments: SegmentStream<IO>
+  private var pieces: Pieces
+
+  /// From the beginning of the plan. Precondition: the pieces rise.
+  package init(
+    _ segments: SegmentStream<IO>, pieces: consuming Pieces
+  ) throws(MergeError) {
+    try segments.restart(from: 0)
+    self.segments = segments
+    self.pieces = pieces
+  }
+
+  package mutating func next(_ transfer: inout Transfer) throws(MergeError) -> Bool {
+    guard let piece = try pieces.next() else { return false }
+    transfer.begin(at: piece.range.start)
+    transfer.recordedChecksum = piece.checksum
+    try segments.skip(to: piece.range.start)
+    while transfer.end < piece.range.end {
+      guard let segment = try segments.peek(), segment.originByteOffset == transfer.end else {
+        throw MergeError(
+          .bug, "the journal names bytes that the device does not map",
+          at: "origin byte \(transfer.end)", because: "the fingerprints are equal all the same")
+      }
+      let byteCount = min(segment.byteCount, piece.range.end - transfer.end)
+      transfer.append(
+        Segment(
+          dataByteOffset: segment.dataByteOffset, originByteOffset: segment.originByteOffset,
+          byteCount: byteCount))
+      segments.take(byteCount)
+    }
+    return true
+  }
+}
+
+/// The same pieces without the source: only the origin is read.
+package struct OriginFeed<Pieces: PieceSource & ~Copyable>: TransferFeed, ~Copyable {
+  private var pieces: Pieces
+
+  package init(_ pieces: consuming Pieces) { self.pieces = pieces }
+
+  package mutating func next(_ transfer: inout Transfer) throws(MergeError) -> Bool {
+    guard let piece = try pieces.next() else { return false }
+    transfer.begin(at: piece.range.start)
+    transfer.byteCount = piece.range.byteCount
+    transfer.recordedChecksum = piece.checksum
+    return true
+  }
+}
+
+/// Pieces of the origin in rising order.
+package protocol PieceSource: ~Copyable {
+  mutating func next() throws(MergeError) -> Piece?
+}
+
+package struct Piece: Equatable, Sendable {
+  package var range: ByteRange
+  package var checksum: UInt32?
+}
+
+/// What a journal recorded.
+package struct RecordedPieces<IO: BlockIO & ~Copyable>: PieceSource, ~Copyable {
+  private var reader: JournalReader<IO>
+  private var entries: EntryStream
+
+  package init(_ reader: consuming JournalReader<IO>, _ state: JournalState) {
+    self.reader = reader
+    entries = EntryStream(state)
+  }
+
+  package mutating func next() throws(MergeError) -> Piece? {
+    guard let entry = try entries.next(&reader) else { return nil }
+    return Piece(range: entry.range, checksum: entry.checksum)
+  }
+}
+
+/// Ranges, cut to what a buffer holds.
+package struct RangePieces: PieceSource, ~Copyable {
+  private let ranges: [ByteRange]
+  private let cuts: TransferCuts
+  private let byteCountMax: UInt64
+  private var index = 0
+  private var position: UInt64 = 0
+
+  package init(_ ranges: RangeSet, cuts: TransferCuts, byteCountMax: UInt64) {
+    self.ranges = ranges.ranges
+    self.cuts = cuts
+    self.byteCountMax = byteCountMax
+  }
+
+  package mutating func next() throws(MergeError) -> Piece? {
+    guard index < ranges.count else { return nil }
+    let range = ranges[index]
+    let start = max(position, range.start)
+    let end = min(range.end, cuts.cut(after: start), start + byteCountMax)
+    position = end
+    if end == range.end { index += 1 }
+    return Piece(range: ByteRange(start: start, end: end), checksum: nil)
+  }
+}

@@ -1,0 +1,49 @@
+/// How a pipeline uses its queue and slab.
+package struct PipelineShape: Sendable {
+  /// Requests that a pipeline's own record has in flight at most, besides `depth`.
+  package static let recordRequestCount = 4
+
+  /// Reads and writes in flight.
+  package let depth: Int
+  package let slotCount: Int
+  /// Bytes of one buffer; a slot that reads both sides has two.
+  package let bufferByteCount: Int
+  package let buffersPerSlot: Int
+  package let segmentCountMax: Int
+  package let dataAlignmentByteCount: Int
+  package let originAlignmentByteCount: Int
+  /// Where what cannot be written directly begins.
+  package let tailByteOffset: UInt64
+  package let rateLimit: UInt64?
+
+  /// - Parameters:
+  ///   - slabByteCount: what of the slab, from its beginning, is the pipeline's.
+  ///   - transferByteCountMax: bytes of the largest transfer.
+  package init(
+    depth: Int, slabByteCount: Int, transferByteCountMax: UInt64, readsBothSides: Bool,
+    dataBlockByteCount: UInt64, dataAlignmentByteCount: Int, originAlignmentByteCount: Int,
+    tailByteOffset: UInt64, rateLimit: UInt64?
+  ) {
+    self.depth = depth
+    // Whole pages, so that every buffer is aligned and a read rounded up at the end has room.
+    bufferByteCount = Int(transferByteCountMax.roundedUp(toMultipleOf: 4096))
+    buffersPerSlot = readsBothSides ? 2 : 1
+    slotCount = max(1, slabByteCount / (bufferByteCount * buffersPerSlot))
+    segmentCountMax = bufferByteCount / Int(dataBlockByteCount) + 2
+    self.dataAlignmentByteCount = dataAlignmentByteCount
+    self.originAlignmentByteCount = originAlignmentByteCount
+    self.tailByteOffset = tailByteOffset
+    self.rateLimit = rateLimit
+  }
+
+  /// What a slab needs, besides a record's part, for transfers of that size.
+  package static func slabByteCount(depth: Int, ioByteCount: UInt64, largest: UInt64) -> Int {
+    Int(max(UInt64(depth) * ioByteCount, 2 * largest.roundedUp(toMultipleOf: 4096)))
+  }
+
+  /// The unit in which a bad spot is looked for.
+  var salvageByteCount: Int { max(dataAlignmentByteCount, originAlignmentByteCount, 512) }
+
+  func sourceBuffer(_ slot: Int) -> Int { slot * bufferByteCount * buffersPerSlot }
+  func originBuffer(_ slot: Int) -> Int { sourceBuffer(slot) + (buffersPerSlot - 1) * bufferByteCount }
+}

@@ -1,0 +1,74 @@
+/// The device's mappings as segments, from some byte of the origin on, clipped at the effective end.
+///
+/// A class, since one sweep after the other reads it and none of them owns it.
+package final class SegmentStream<IO: BlockIO & ~Copyable> {
+  package let cuts: TransferCuts
+  private var reader: MappingReader<IO>
+  private let dataBlockByteCount: UInt64
+  private var batch = RunBatch()
+  private var nextRun = 0
+  private var current: Segment?
+  private var firstByteOffset: UInt64 = 0
+
+  /// Precondition: the reader's first pass is over; `restart` begins the stream.
+  package init(
+    _ reader: consuming MappingReader<IO>, dataBlockByteCount: UInt64, cuts: TransferCuts
+  ) {
+    self.reader = reader
+    self.dataBlockByteCount = dataBlockByteCount
+    self.cuts = cuts
+  }
+
+  /// Begins again, at a byte of the origin.
+  package func restart(from byteOffset: UInt64) throws(MergeError) {
+    try reader.restart(from: ThinBlock(byteOffset / dataBlockByteCount))
+    batch.removeAll()
+    nextRun = 0
+    current = nil
+    firstByteOffset = byteOffset
+  }
+
+  /// The segment that comes next, as far as it goes; nil behind the last.
+  package func peek() throws(MergeError) -> Segment? {
+    while current == nil {
+      guard nextRun < batch.runs.count else {
+        guard try reader.next(&batch) else { return nil }
+        nextRun = 0
+        continue
+      }
+      current = clipped(batch.runs[nextRun])
+      nextRun += 1
+    }
+    return current
+  }
+
+  private func clipped(_ run: MappingRun) -> Segment? {
+    let start = run.thinBlock.rawValue * dataBlockByteCount
+    let end = min(start + run.blockCount * dataBlockByteCount, cuts.endByteOffset)
+    let first = max(start, firstByteOffset)
+    guard first < end else { return nil }
+    return Segment(
+      dataByteOffset: run.dataBlock.rawValue * dataBlockByteCount + (first - start),
+      originByteOffset: first, byteCount: end - first)
+  }
+
+  /// Takes the first bytes of the next segment. Precondition: it has that many.
+  package func take(_ byteCount: UInt64) {
+    guard let segment = current else { preconditionFailure("nothing was peeked at") }
+    precondition(byteCount <= segment.byteCount)
+    current =
+      byteCount == segment.byteCount
+      ? nil
+      : Segment(
+        dataByteOffset: segment.dataByteOffset + byteCount,
+        originByteOffset: segment.originByteOffset + byteCount,
+        byteCount: segment.byteCount - byteCount)
+  }
+
+  /// Passes over everything before a byte of the origin.
+  package func skip(to byteOffset: UInt64) throws(MergeError) {
+    while let segment = try peek(), segment.originByteOffset < byteOffset {
+      take(min(segment.byteCount, byteOffset - segment.originByteOffset))
+    }
+  }
+}

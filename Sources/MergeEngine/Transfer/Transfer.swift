@@ -1,0 +1,48 @@
+/// Consecutive bytes of the data device that go to consecutive bytes of the origin.
+package struct Segment: Equatable, Sendable {
+  package var dataByteOffset: UInt64
+  package var originByteOffset: UInt64
+  package var byteCount: UInt64
+
+  package init(dataByteOffset: UInt64, originByteOffset: UInt64, byteCount: UInt64) {
+    self.dataByteOffset = dataByteOffset
+    self.originByteOffset = originByteOffset
+    self.byteCount = byteCount
+  }
+}
+
+/// One contiguous piece of the origin, made of one or more segments of the data device; filled by a
+/// feed again and again, so that the steady state allocates nothing.
+package struct Transfer: Equatable, Sendable {
+  package var start: UInt64 = 0
+  package var byteCount: UInt64 = 0
+  /// Empty where only the origin is read.
+  package var segments: [Segment] = []
+  /// What the journal says of these bytes.
+  package var recordedChecksum: UInt32?
+
+  package init() { segments.reserveCapacity(64) }
+
+  package var end: UInt64 { start + byteCount }
+  package var range: ByteRange { ByteRange(start: start, end: end) }
+
+  package mutating func begin(at start: UInt64) {
+    self.start = start
+    byteCount = 0
+    segments.removeAll(keepingCapacity: true)
+    recordedChecksum = nil
+  }
+
+  /// Precondition: the segment begins where the transfer ends.
+  package mutating func append(_ segment: Segment) {
+    precondition(segment.originByteOffset == end)
+    byteCount += segment.byteCount
+    segments.append(segment)
+  }
+}
+
+/// Where a pipeline's transfers come from, in rising order.
+package protocol TransferFeed: ~Copyable {
+  /// Makes `transfer` the next one; false behind the last.
+  mutating func next(_ transfer: inout Transfer) throws(MergeError) -> Bool
+}

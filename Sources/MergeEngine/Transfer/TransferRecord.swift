@@ -1,0 +1,56 @@
+/// How a transfer ended.
+package enum TransferOutcome: Equatable, Sendable {
+  /// The origin holds bytes with that checksum.
+  case merged(checksum: UInt32)
+  /// As before; nothing is to be recorded.
+  case unchanged
+  /// Some of it could not be read; the rest is merged in these pieces.
+  case pieces([JournalEntry], unreadable: [ByteRange])
+}
+
+/// Who keeps account of a pipeline's transfers.
+package protocol TransferRecord: ~Copyable {
+  /// No further transfer may begin before some are durable.
+  var isFull: Bool { get }
+  /// Everything that ended is recorded, and nothing of the record's own is in flight.
+  var isSettled: Bool { get }
+  /// What went wrong with flushing or recording; then nothing more is recorded.
+  var failure: MergeError? { get }
+  /// Time since the last checkpoint was durable; nil if there are none.
+  func sinceCheckpoint(now: Duration) -> Duration?
+
+  /// A transfer begins; transfers begin in the order of the plan.
+  /// - Returns: The ticket under which it ends.
+  mutating func began(_ range: ByteRange) -> UInt64
+  mutating func ended(_ ticket: UInt64, _ outcome: TransferOutcome)
+  /// Enqueues what is due. With `isLast`, everything that ended is due.
+  mutating func advance<IO: BlockIO & ~Copyable>(_ io: inout IO, now: Duration, isLast: Bool)
+  /// A request of the record's own completed.
+  mutating func completed<IO: BlockIO & ~Copyable>(
+    _ completion: IOCompletion, _ io: inout IO, now: Duration)
+}
+
+/// Keeps no account: for comparing.
+package struct NoRecord: TransferRecord, ~Copyable {
+  private var nextTicket: UInt64 = 0
+
+  package init() {}
+
+  package var isFull: Bool { false }
+  package var isSettled: Bool { true }
+  package var failure: MergeError? { nil }
+  package func sinceCheckpoint(now: Duration) -> Duration? { nil }
+
+  package mutating func began(_ range: ByteRange) -> UInt64 {
+    defer { nextTicket += 1 }
+    return nextTicket
+  }
+
+  package mutating func ended(_ ticket: UInt64, _ outcome: TransferOutcome) {}
+  package mutating func advance<IO: BlockIO & ~Copyable>(
+    _ io: inout IO, now: Duration, isLast: Bool
+  ) {}
+  package mutating func completed<IO: BlockIO & ~Copyable>(
+    _ completion: IOCompletion, _ io: inout IO, now: Duration
+  ) {}
+}

@@ -1,0 +1,134 @@
+/// What is done with a transfer once its bytes are there.
+package enum Verdict: Equatable, Sendable {
+  /// The source's bytes go to the origin; their checksum is recorded.
+  case write(checksum: UInt32)
+  /// The origin has these bytes already; the checksum is recorded.
+  case record(checksum: UInt32)
+  /// Nothing is written and nothing recorded.
+  case keep
+}
+
+/// The steps of a pipeline: what is read, and what follows from it.
+package protocol TransferWork: ~Copyable {
+  static var readsSource: Bool { get }
+  static var readsOrigin: Bool { get }
+  /// Whether transfers are inspected in the order of the plan.
+  static var isOrdered: Bool { get }
+
+  /// Looks at the bytes of `range`; those that are not read are empty.
+  mutating func inspect(
+    _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, origin: RawSpan
+  ) -> Verdict
+}
+
+/// Merge: what is read is checksummed and written.
+package struct MergeWork: TransferWork, ~Copyable {
+  package static var readsSource: Bool { true }
+  package static var readsOrigin: Bool { false }
+  package static var isOrdered: Bool { false }
+
+  package init() {}
+
+  package mutating func inspect(
+    _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, origin: RawSpan
+  ) -> Verdict {
+    .write(checksum: CRC32C.checksum(of: source))
+  }
+}
+
+/// Re-check of what earlier runs recorded: where source, origin and record are not one, the source's
+/// bytes are written again.
+package struct RecheckWork: TransferWork, ~Copyable {
+  package static var readsSource: Bool { true }
+  package static var readsOrigin: Bool { true }
+  package static var isOrdered: Bool { false }
+
+  package private(set) var checkedByteCount: UInt64 = 0
+  package private(set) var rewrittenByteCount: UInt64 = 0
+
+  package init() {}
+
+  package mutating func inspect(
+    _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, origin: RawSpan
+  ) -> Verdict {
+    checkedByteCount += range.byteCount
+    let checksum = CRC32C.checksum(of: source)
+    guard source.hasSameBytes(as: origin) else {
+      rewrittenByteCount += range.byteCount
+      return .write(checksum: checksum)
+    }
+    return checksum == recordedChecksum ? .keep : .record(checksum: checksum)
+  }
+}
+
+/// Verify: source and origin are compared sector by sector.
+package struct CompareWork: TransferWork, ~Copyable {
+  package static var readsSource: Bool { true }
+  package static var readsOrigin: Bool { true }
+  package static var isOrdered: Bool { true }
+
+  private static let sectorByteCount = 512
+  package private(set) var comparedByteCount: UInt64 = 0
+  package private(set) var differences = Differences()
+
+  package init() {}
+
+  package mutating func inspect(
+    _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, origin: RawSpan
+  ) -> Verdict {
+    comparedByteCount += range.byteCount
+    guard !source.hasSameBytes(as: origin) else { return .keep }
+    var first = 0
+    while first < source.byteCount {
+      let end = min(first + Self.sectorByteCount, source.byteCount)
+      if !source.extracting(first..<end).hasSameBytes(as: origin.extracting(first..<end)) {
+        differences.append(
+          ByteRange(start: range.start + UInt64(first), end: range.start + UInt64(end)))
+      }
+      first = end
+    }
+    return .keep
+  }
+}
+
+/// Verify by the journal: the origin is compared with what was recorded.
+package struct ChecksumWork: TransferWork, ~Copyable {
+  package static var readsSource: Bool { false }
+  package static var readsOrigin: Bool { true }
+  package static var isOrdered: Bool { true }
+
+  package private(set) var comparedByteCount: UInt64 = 0
+  package private(set) var differences = Differences()
+
+  package init() {}
+
+  package mutating func inspect(
+    _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, origin: RawSpan
+  ) -> Verdict {
+    // Of an entry that could not be read as a whole the rest proves nothing.
+    guard let recordedChecksum else { return .keep }
+    comparedByteCount += range.byteCount
+    if CRC32C.checksum(of: origin) != recordedChecksum { differences.append(range) }
+    return .keep
+  }
+}
+
+/// Differing ranges in rising order, neighbours joined; all are counted and the first are kept.
+package struct Differences: Equatable, Sendable {
+  /// How many are kept.
+  package static let countMax = 100
+
+  package private(set) var byteCount: UInt64 = 0
+  package private(set) var first: [ByteRange] = []
+
+  package init() {}
+
+  package mutating func append(_ range: ByteRange) {
+    byteCount += range.byteCount
+    if let last = first.last, last.end == range.start {
+      first[first.count - 1] = ByteRange(start: last.start, end: range.end)
+    } else if first.count < Self.countMax {
+      first.append(range)
+    }
+  }
+}

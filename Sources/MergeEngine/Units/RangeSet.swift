@@ -1,0 +1,48 @@
+/// Byte ranges that do not touch, in rising order.
+package struct RangeSet: Equatable, Sendable {
+  package private(set) var ranges: [ByteRange] = []
+
+  package init() {}
+
+  package var byteCount: UInt64 { ranges.reduce(0) { $0 + $1.byteCount } }
+  package var isEmpty: Bool { ranges.isEmpty }
+
+  package mutating func insert(_ range: ByteRange) {
+    guard !range.isEmpty else { return }
+    let first = firstIndex { $0.end >= range.start }
+    var merged = range
+    var last = first
+    while last < ranges.count, ranges[last].start <= merged.end {
+      merged = ByteRange(
+        start: min(merged.start, ranges[last].start), end: max(merged.end, ranges[last].end))
+      last += 1
+    }
+    ranges.replaceSubrange(first..<last, with: [merged])
+  }
+
+  package mutating func remove(_ range: ByteRange) {
+    guard !range.isEmpty, !ranges.isEmpty else { return }
+    let first = firstIndex { $0.end > range.start }
+    var last = first
+    var kept: [ByteRange] = []
+    while last < ranges.count, ranges[last].start < range.end {
+      let old = ranges[last]
+      if old.start < range.start { kept.append(ByteRange(start: old.start, end: range.start)) }
+      if old.end > range.end { kept.append(ByteRange(start: range.end, end: old.end)) }
+      last += 1
+    }
+    guard first < last else { return }
+    ranges.replaceSubrange(first..<last, with: kept)
+  }
+
+  /// The first range of which `isBehind` is true, by halving.
+  private func firstIndex(where isBehind: (ByteRange) -> Bool) -> Int {
+    var low = 0
+    var high = ranges.count
+    while low < high {
+      let middle = (low + high) / 2
+      if isBehind(ranges[middle]) { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
+}
