@@ -59,7 +59,8 @@ struct Run {
   // What the argument parser throws: help that was asked for, or a mistake in the arguments.
   private func answer(_ error: any Error, _ messages: Messages) -> ExitStatus {
     guard ThinMerge.exitCode(for: error) != .success else {
-      StandardStream.output.write(ThinMerge.fullMessage(for: error) + "\n")
+      let text = ThinMerge.fullMessage(for: error)
+      StandardStream.output.write(text.hasSuffix("\n") ? text : text + "\n")
       return .done
     }
     guard ThinMerge.exitCode(for: error) == .validationFailure else {

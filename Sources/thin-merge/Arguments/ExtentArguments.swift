@@ -13,7 +13,7 @@ struct ExtentArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Mapped blocks past the origin's end: refuse, leave them out, or extend a regular file.",
-      valueName: "refuse|clip|grow"))
+      valueName: "policy"))
   var pastEnd: PastEndPolicy = .refuse
 
   func validate() throws {

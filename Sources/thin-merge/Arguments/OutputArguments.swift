@@ -5,7 +5,7 @@ struct OutputArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "The report, on standard output; with json, standard error has one JSON object a line.",
-      valueName: "text|json"))
+      valueName: "format"))
   var output: OutputFormat = .text
 }
 
@@ -27,7 +27,7 @@ enum ProgressMode: String, CaseIterable, ExpressibleByArgument, Sendable {
 struct ReportArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "How progress is shown on standard error.", valueName: "auto|bar|lines|json|none"))
+      "How progress is shown on standard error.", valueName: "mode"))
   var progress: ProgressMode = .auto
 
   @OptionGroup var output: OutputArguments

@@ -6,6 +6,9 @@ struct SourceArguments: ParsableArguments {
   /// The largest number that a pool gives a thin device.
   static let deviceIDMax: UInt32 = 16_777_215
 
+  /// The words that name a source.
+  static let usage = "--metadata <path> --data <path> --dev-id <number>"
+
   @OptionGroup var mapping: MappingArguments
 
   @Option(help: ArgumentHelp("The pool's data device, or an image of it.", valueName: "path"))
@@ -29,7 +32,8 @@ struct SourceArguments: ParsableArguments {
         "live pools are not supported yet: give --metadata, --data and --dev-id")
     }
     if let deviceID, deviceID > Self.deviceIDMax {
-      throw ValidationError("--dev-id \(deviceID) is above \(Self.deviceIDMax), the largest there is")
+      throw ValidationError(
+        "--dev-id \(deviceID) is above \(Self.deviceIDMax), the largest there is")
     }
     if ignoreNeedsCheck, mapping.inactive {
       throw ValidationError(

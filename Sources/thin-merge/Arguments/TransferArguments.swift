@@ -9,7 +9,8 @@ struct IOSizeArguments: ParsableArguments {
   @Option(
     name: .customLong("io-size"),
     help: ArgumentHelp(
-      "Largest transfer (default: 1M); sizes take b, s (512-byte sectors), k, M, G, T.",
+      "Largest transfer (default: \(ByteSize(byteCount: byteCountDefault).defaultValueDescription)).",
+      discussion: "Sizes take b, s (512-byte sectors), k, M, G, T, 1024-based.",
       valueName: "size"))
   var ioSize: ByteSize?
 
@@ -29,7 +30,8 @@ struct QueueArguments: ParsableArguments {
   /// How many requests are in flight unless told.
   static let depthDefault = TransferOptions().queueDepth
 
-  @Option(help: ArgumentHelp("Requests in flight (default: 64).", valueName: "number"))
+  @Option(
+    help: ArgumentHelp("Requests in flight (default: \(depthDefault)).", valueName: "number"))
   var queueDepth: Int?
 
   @OptionGroup var io: IOSizeArguments
@@ -53,7 +55,11 @@ struct QueueArguments: ParsableArguments {
 
 /// How fast, and how often it is recorded.
 struct PaceArguments: ParsableArguments {
-  /// The shortest and longest time between checkpoints, in seconds.
+  /// The time between checkpoints unless told.
+  static let intervalDefault =
+    DecimalSeconds(MergeOptions().checkpointInterval).defaultValueDescription
+
+  /// The shortest and longest time between checkpoints.
   static let intervalRange: ClosedRange<Duration> = .milliseconds(10)...(.seconds(86_400))
 
   @OptionGroup var queue: QueueArguments
@@ -63,7 +69,8 @@ struct PaceArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Seconds between checkpoints, decimals allowed (default: 5).", valueName: "seconds"))
+      "Seconds between checkpoints, decimals allowed (default: \(intervalDefault)).",
+      valueName: "seconds"))
   var checkpointInterval: DecimalSeconds?
 
   func validate() throws {

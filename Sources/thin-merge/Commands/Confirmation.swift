@@ -33,7 +33,7 @@ struct Confirmation: Sendable {
     var text = ReportText("Thin device \(plan.deviceID) is about to be merged.")
     PlanText.addExtent(plan, to: &text)
     let amount = BinaryText.bytes(plan.byteCount)
-    return text.text + "Write \(amount) onto \(originPath)? [y/N] "
+    return text.text + "\nWrite \(amount) onto \(originPath)? [y/N] "
   }
 
   /// Whether an answer says yes; no answer says no.

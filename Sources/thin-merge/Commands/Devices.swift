@@ -5,7 +5,8 @@ internal import MergeEngine
 struct Devices: Verb {
   static let configuration = CommandConfiguration(
     commandName: "devices",
-    abstract: "List the thin devices in a pool's metadata snapshot.")
+    abstract: "List the thin devices in a pool's metadata snapshot.",
+    usage: "thin-merge devices --metadata <path> [<options>]")
 
   @OptionGroup(title: "Source") var mapping: MappingArguments
   @OptionGroup(title: "Output") var output: OutputArguments

@@ -6,6 +6,7 @@ struct Merge: Verb {
   static let configuration = CommandConfiguration(
     commandName: "merge",
     abstract: "Write a thin device's own blocks onto its external origin.",
+    usage: "thin-merge merge \(SourceArguments.usage) --origin <path> [<options>]",
     discussion: """
       Goes on by itself where an earlier run of the same merge stopped. On SIGINT, SIGTERM or \
       SIGHUP it records how far it is and ends with status 3; a second one ends it at once.

@@ -6,6 +6,7 @@ struct Plan: Verb {
   static let configuration = CommandConfiguration(
     commandName: "plan",
     abstract: "Say what a merge would do; writes nothing.",
+    usage: "thin-merge plan \(SourceArguments.usage) [--origin <path>] [<options>]",
     discussion: "Without an origin, nothing is said of its end and of the journal's place.")
 
   @OptionGroup(title: "Source") var sourceArguments: SourceArguments
@@ -28,7 +29,8 @@ struct Plan: Verb {
     try origin.checkPath(of: "--origin <path>")
     try journal.checkPath(of: "--journal <path>")
     if journal != nil, origin == nil {
-      throw ValidationError("--journal says where the journal of a merge would be: give --origin too")
+      throw ValidationError(
+        "--journal says where the journal of a merge would be: give --origin too")
     }
   }
 

@@ -55,8 +55,8 @@ struct Resume: Verb {
     let originPath = origin ?? status.originPath
     let confirmation = try Confirmation.needed(
       originPath: originPath, yes: consent.yes, format: outputFormat)
-    let report = try session.merger(confirmation: confirmation)
-      .resume(journalPath: journal, options: options)
+    let merger = session.merger(confirmation: confirmation)
+    let report = try merger.resume(journalPath: journal, options: options)
     let text = MergeText(
       report: report, originPath: originPath, metadataPath: metadata ?? status.metadataPath,
       dataPath: data ?? status.dataPath,

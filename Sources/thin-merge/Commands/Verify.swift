@@ -6,6 +6,10 @@ struct Verify: Verb {
   static let configuration = CommandConfiguration(
     commandName: "verify",
     abstract: "Compare the origin with the thin device, or with the checksums in a journal.",
+    usage: """
+      thin-merge verify \(SourceArguments.usage) --origin <path> [<options>]
+      thin-merge verify --journal <path> [--origin <path>] [<options>]
+      """,
     discussion: """
       With --journal no pool is needed: what was merged is read from the origin and compared with \
       the checksum that was taken when it was read from the pool. Ends with status 1 if anything \

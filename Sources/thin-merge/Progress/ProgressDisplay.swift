@@ -68,7 +68,9 @@ final class ProgressDisplay: Sendable {
   /// Shows how far the verb is, if it is time to.
   func progress(_ progress: Progress) {
     state.withLock { state in
-      if let line = state.line, line.progress.phase != progress.phase {
+      if let last = state.line?.progress,
+        last.phase != progress.phase || last.elapsed > progress.elapsed
+      {
         showLast(&state)
         state = State()
       }

@@ -24,7 +24,7 @@ struct ProgressLine {
 
   /// A sentence for logs.
   var sentence: String {
-    var parts = ["\(amount) (\(percent))"]
+    var parts = ["\(amount) (\(wholePercent)%)"]
     if let rate = pace.current(progress) { parts.append("\(Amount.rate(rate)) now") }
     if let rate = Pace.average(progress) { parts.append("\(Amount.rate(rate)) on average") }
     if progress.doneByteCount < progress.totalByteCount { parts.append("ETA \(remaining)") }
@@ -41,8 +41,12 @@ struct ProgressLine {
 
   private var head: String { "\(progress.phase.rawValue) \(percent)" }
 
+  private var wholePercent: Int {
+    Amount.percent(progress.doneByteCount, of: progress.totalByteCount)
+  }
+
   private var percent: String {
-    let value = String(Amount.percent(progress.doneByteCount, of: progress.totalByteCount))
+    let value = String(wholePercent)
     return String(repeating: " ", count: max(0, 3 - value.count)) + value + "%"
   }
 

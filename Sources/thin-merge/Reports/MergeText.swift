@@ -32,17 +32,21 @@ struct MergeText {
   }
 
   private func addTransfers(to text: inout ReportText) {
-    text.add("merged", "\(Amount.exactBytes(plan.byteCount)), \(PlanText.blocks(plan))")
+    text.add(
+      isFinished ? "merged" : "to merge",
+      "\(Amount.exactBytes(plan.byteCount)), \(PlanText.blocks(plan))")
     text.add("from", dataPath)
     PlanText.addMappings(plan, metadataPath: metadataPath, to: &text)
     let rate = Amount.rate(report.writtenByteCount, in: report.duration)
     text.add(
-      "written", Amount.exactBytes(report.writtenByteCount)
+      "written",
+      Amount.exactBytes(report.writtenByteCount)
         + " in \(Amount.time(report.duration))" + (rate.map { ", \($0)" } ?? ""))
     let share = report.submitDuration.seconds / max(report.duration.seconds, 0.001)
     if share > 0.05 {
       text.add(
-        "submitting", "\(Amount.time(report.submitDuration)), \(Int((share * 100).rounded())) % "
+        "submitting",
+        "\(Amount.time(report.submitDuration)), \(Int((share * 100).rounded()))% "
           + "of the time: the device queue was full")
     }
   }

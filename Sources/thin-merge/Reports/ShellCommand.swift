@@ -45,7 +45,8 @@ struct ShellCommand: Equatable {
       }
     }
     guard word.isEmpty || !isPlain else { return word }
-    return "'" + word.split(separator: "'", omittingEmptySubsequences: false)
+    return "'"
+      + word.split(separator: "'", omittingEmptySubsequences: false)
       .joined(separator: "'\\''") + "'"
   }
 

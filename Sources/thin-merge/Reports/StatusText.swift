@@ -11,8 +11,9 @@ struct StatusText {
     let done = report.doneByteCount
     let total = report.totalByteCount
     text.add(
-      "done", "\(BinaryText.bytes(done)) of \(BinaryText.bytes(total)), "
-        + "\(Amount.percent(done, of: total)) %")
+      "done",
+      "\(BinaryText.bytes(done)) of \(BinaryText.bytes(total)), "
+        + "\(Amount.percent(done, of: total))%")
     addLeft(to: &text)
     if let rate = Amount.rate(done, in: .seconds(report.writingSeconds)) {
       text.add("speed", "\(rate) over \(Amount.time(.seconds(report.writingSeconds))) of writing")

@@ -13,7 +13,8 @@ struct VerifyText {
     var text = ReportText(heading)
     let rate = Amount.rate(report.comparedByteCount, in: report.duration)
     text.add(
-      "compared", Amount.exactBytes(report.comparedByteCount)
+      "compared",
+      Amount.exactBytes(report.comparedByteCount)
         + " in \(Amount.time(report.duration))" + (rate.map { ", \($0)" } ?? ""))
     Self.addRanges(report, to: &text)
     switch ExitStatus(report) {
