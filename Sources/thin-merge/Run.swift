@@ -36,19 +36,21 @@ struct Run {
       throw error
     }
     display.finish()
-    var exitStatus = outcome.exitStatus
-    if let number = StandardStream.output.write(outcome.report),
-      !StandardStream.isNobodyReading(number)
-    {
-      let reason = StandardStream.reason(number)
-      messages.failure(
-        Failure(
-          message: "could not write the report, standard output: \(reason)", hints: [],
-          exitStatus: .stopped))
-      if exitStatus == .done { exitStatus = .stopped }
-    }
+    let delivered = deliver(outcome.report, messages)
     if let failure = outcome.failure { messages.failure(failure) }
-    return exitStatus
+    return outcome.exitStatus == .done ? delivered : outcome.exitStatus
+  }
+
+  // A reader who has seen enough and left is no failure; a full disk is one.
+  private func deliver(_ report: String, _ messages: Messages) -> ExitStatus {
+    guard let number = StandardStream.output.write(report),
+      !StandardStream.isNobodyReading(number)
+    else { return .done }
+    let reason = StandardStream.reason(number)
+    return fail(
+      Failure(
+        message: "could not write the report, standard output: \(reason)", hints: [],
+        exitStatus: .stopped), messages)
   }
 
   private func fail(_ failure: Failure, _ messages: Messages) -> ExitStatus {
@@ -60,8 +62,7 @@ struct Run {
   private func answer(_ error: any Error, _ messages: Messages) -> ExitStatus {
     guard ThinMerge.exitCode(for: error) != .success else {
       let text = ThinMerge.fullMessage(for: error)
-      StandardStream.output.write(text.hasSuffix("\n") ? text : text + "\n")
-      return .done
+      return deliver(text.hasSuffix("\n") ? text : text + "\n", messages)
     }
     guard ThinMerge.exitCode(for: error) == .validationFailure else {
       return fail(

@@ -55,9 +55,9 @@ struct Verify: Verb {
   func perform(in session: Session) throws -> Outcome {
     let merger = session.merger()
     if let journal {
+      let originPath = try origin ?? merger.status(journalPath: journal).originPath
       let report = try merger.verify(
         journalPath: journal, originPath: origin, transfer: queue.options)
-      let originPath = try origin ?? merger.status(journalPath: journal).originPath
       let text = VerifyText(
         report: report, originPath: originPath, comparedWith: "the checksums in \(journal)",
         repairCommand: .resume(journalPath: journal))

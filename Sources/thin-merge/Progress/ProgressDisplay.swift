@@ -27,21 +27,35 @@ final class ProgressDisplay: Sendable {
     var isBarOnScreen = false
   }
 
+  /// What the display asks about signals.
+  struct Requests: Sendable {
+    /// Whether a status line was asked for since the last call.
+    var takeStatus: @Sendable () -> Bool
+    /// Whether the verb was asked to stop.
+    var isStopping: @Sendable () -> Bool
+
+    /// What came to this process.
+    static let process = Requests(
+      takeStatus: { Signals.takeStatusRequest() },
+      isStopping: { Signals.interruption.isRequested })
+  }
+
   private let style: Style
   private let messages: Messages
   private let columnCount: @Sendable () -> Int
-  private let takeStatusRequest: @Sendable () -> Bool
+  private let requests: Requests
+  private let hasSaidStopping = Atomic<Bool>(false)
   private let state = Mutex(State())
 
   /// Shows progress in `style`.
   init(
     style: Style, messages: Messages, columnCount: @escaping @Sendable () -> Int,
-    takeStatusRequest: @escaping @Sendable () -> Bool
+    requests: Requests
   ) {
     self.style = style
     self.messages = messages
     self.columnCount = columnCount
-    self.takeStatusRequest = takeStatusRequest
+    self.requests = requests
   }
 
   /// Shows progress as the command line asks for.
@@ -51,7 +65,7 @@ final class ProgressDisplay: Sendable {
       style: Self.style(
         mode, format: messages.format, isTerminal: Terminal.isStandardError && capable),
       messages: messages, columnCount: { Terminal.columnCount },
-      takeStatusRequest: { Signals.takeStatusRequest() })
+      requests: .process)
   }
 
   /// What `auto` means for an output and a terminal.
@@ -67,6 +81,10 @@ final class ProgressDisplay: Sendable {
 
   /// Shows how far the verb is, if it is time to.
   func progress(_ progress: Progress) {
+    // What is in flight has to arrive and be recorded, which can take a while.
+    if requests.isStopping(), !hasSaidStopping.exchange(true, ordering: .relaxed) {
+      note("stopping in good order; another signal ends the process at once")
+    }
     state.withLock { state in
       if let last = state.line?.progress,
         last.phase != progress.phase || last.elapsed > progress.elapsed
@@ -78,7 +96,7 @@ final class ProgressDisplay: Sendable {
       line.pace.record(progress)
       state.line = line
       state.isShown = false
-      if takeStatusRequest() { showStatus(line, &state) }
+      if requests.takeStatus() { showStatus(line, &state) }
       // The first line says nothing; the first moment of a bar shows that it is alive.
       let shownAt = state.shownAt ?? (style == .lines ? .zero : .zero - style.interval)
       guard progress.elapsed - shownAt >= style.interval else { return }

@@ -16,7 +16,9 @@ struct ProgressLine {
       // A bar with fewer cells than this says nothing.
       let cellCount = columnCount - head.count - tail.count - 5
       guard cellCount >= 10 else { continue }
-      return "\(head) [\(cells(min(cellCount, 40)))]  \(tail)"
+      // The width of the numbers changes from moment to moment; that of the bar should not.
+      let calmCount = min(max(10, columnCount / 4), 40)
+      return "\(head) [\(cells(min(cellCount, calmCount)))]  \(tail)"
     }
     let plain = "\(head)  ETA \(remaining)"
     return String((plain.count <= columnCount ? plain : percent).prefix(max(0, columnCount)))

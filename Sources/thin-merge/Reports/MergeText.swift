@@ -67,7 +67,7 @@ struct MergeText {
   private func addEnds(to text: inout ReportText) {
     if plan.thinByteCountIsAssumed {
       text.add(
-        "thin size", "thin size not known: taken as \(BinaryText.bytes(plan.thinByteCount))")
+        "assumed", "thin size not known: taken as \(BinaryText.bytes(plan.thinByteCount))")
     }
     if let grown = plan.grownOriginByteCount {
       text.add("origin size", "extended to \(Amount.exactBytes(grown))")

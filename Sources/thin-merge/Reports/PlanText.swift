@@ -32,7 +32,7 @@ struct PlanText {
     text.add("to write", "\(Amount.exactBytes(plan.byteCount)), \(blocks(plan))")
     if plan.thinByteCountIsAssumed {
       text.add(
-        "thin size", "thin size not known: taken as \(BinaryText.bytes(plan.thinByteCount))")
+        "assumed", "thin size not known: taken as \(BinaryText.bytes(plan.thinByteCount))")
     } else if plan.originByteCount != nil {
       text.add("thin size", Amount.exactBytes(plan.thinByteCount))
     }

@@ -35,10 +35,10 @@ struct ProgressLineTests {
         + "1 GiB of 4 GiB  128 MiB/s  128 MiB/s avg  ETA 0:24")
     #expect(
       line.bar(columnCount: 70)
-        == "merging  25% [####--------------]  1 GiB of 4 GiB  128 MiB/s  ETA 0:24")
+        == "merging  25% [####-------------]  1 GiB of 4 GiB  128 MiB/s  ETA 0:24")
     #expect(
-      line.bar(columnCount: 60) == "merging  25% [######------------------]  128 MiB/s  ETA 0:24")
-    #expect(line.bar(columnCount: 45) == "merging  25% [#####---------------]  ETA 0:24")
+      line.bar(columnCount: 60) == "merging  25% [###------------]  128 MiB/s  ETA 0:24")
+    #expect(line.bar(columnCount: 45) == "merging  25% [##---------]  ETA 0:24")
     #expect(line.bar(columnCount: 30) == "merging  25%  ETA 0:24")
     #expect(line.bar(columnCount: 10) == " 25%")
   }
@@ -114,8 +114,8 @@ struct ProgressLineTests {
     let end = "\u{1B}[K"
     #expect(
       screen.text
-        == "\rplanning  50% [######------]  ETA --:--\(end)\r\(end)thin-merge: note: something\n"
-        + "\rmerging 100% [##############]  ETA 0:00\(end)\n")
+        == "\rplanning  50% [#####-----]  ETA --:--\(end)\r\(end)thin-merge: note: something\n"
+        + "\rmerging 100% [##########]  ETA 0:00\(end)\n")
   }
 
   @Test("progress for programs is one object a line")
@@ -150,6 +150,20 @@ struct ProgressLineTests {
         + "2 writes in flight, last checkpoint 2.5 s ago\n")
   }
 
+  @Test("a request to stop is acknowledged once")
+  func stopping() {
+    let screen = Screen()
+    let display = screen.display(.nothing)
+    screen.stop()
+    for done: UInt64 in 0...3 {
+      display.progress(
+        Self.progress(.merging, done: done, of: 3, after: .seconds(Int64(done))))
+    }
+    #expect(
+      screen.text
+        == "thin-merge: note: stopping in good order; another signal ends the process at once\n")
+  }
+
   private static func progress(
     _ phase: Progress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
   ) -> Progress {
@@ -172,22 +186,22 @@ struct ProgressLineTests {
 /// Standard error in memory, 40 columns wide.
 private final class Screen: Sendable {
   private let lines = Mutex("")
-  private let statusWanted = Mutex(false)
+  private let statusWanted = Atomic(false)
+  private let stopping = Atomic(false)
 
   var text: String { lines.withLock { $0 } }
 
-  func wantStatus() { statusWanted.withLock { $0 = true } }
+  func wantStatus() { statusWanted.store(true, ordering: .relaxed) }
+
+  func stop() { stopping.store(true, ordering: .relaxed) }
 
   func display(_ style: ProgressDisplay.Style, format: OutputFormat = .text) -> ProgressDisplay {
     ProgressDisplay(
       style: style,
       messages: Messages(format: format) { [self] text in lines.withLock { $0 += text } },
       columnCount: { 40 },
-      takeStatusRequest: { [self] in
-        statusWanted.withLock { wanted in
-          defer { wanted = false }
-          return wanted
-        }
-      })
+      requests: ProgressDisplay.Requests(
+        takeStatus: { [self] in statusWanted.exchange(false, ordering: .relaxed) },
+        isStopping: { [self] in stopping.load(ordering: .relaxed) }))
   }
 }

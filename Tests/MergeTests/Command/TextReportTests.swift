@@ -68,7 +68,7 @@ struct TextReportTests {
         A merge of thin device 7 onto base.img would do this.
 
           to write       6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
-          thin size      thin size not known: taken as 1 GiB
+          assumed        thin size not known: taken as 1 GiB
           origin size    1 GiB (1073741824 bytes)
           mappings       /dev/pool meta, metadata snapshot at block 42, transaction 5
           other devices  1 more thin device in this pool
@@ -91,7 +91,7 @@ struct TextReportTests {
         Thin device 7 is about to be merged.
 
           to write      6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
-          thin size     thin size not known: taken as 1 GiB
+          assumed       thin size not known: taken as 1 GiB
           origin size   1 GiB (1073741824 bytes)
           past the end  2 mapped blocks left out
           clipped       512 bytes of the block across the end
@@ -112,7 +112,7 @@ struct TextReportTests {
           other devices  1 more thin device in this pool
           written        6.3 MiB (6553600 bytes) in 2.5 s, 2.5 MiB/s
           checksums      CRC-32C of every transfer, in the journal base.img.thin-merge
-          thin size      thin size not known: taken as 1 GiB
+          assumed        thin size not known: taken as 1 GiB
 
         Keep the thin device until the origin is verified:
           thin-merge verify --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
