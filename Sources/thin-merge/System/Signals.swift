@@ -30,10 +30,12 @@ enum Signals {
     // Under nohup the hang-up is ignored from the start, and stays so.
     if !isIgnored(SIGHUP) { handle(SIGHUP, stop) }
     handle(SIGUSR1, wantStatus)
+    // A parent that started us from one of its worker threads hands down what they block.
+    unblock([SIGINT, SIGTERM, SIGHUP, SIGUSR1])
   }
 
-  // SAFETY: both handlers use atomics and `_exit` only, which POSIX allows at any moment; the
-  // structures given to `sigaction` live on the stack for the length of the call.
+  // SAFETY: both handlers use atomics and `_exit` only, which POSIX allows at any moment; what is
+  // given to the calls below lives on the stack for the length of the call.
 
   private static let stop: @convention(c) (Int32) -> Void = { _ in
     if stopCount.wrappingAdd(1, ordering: .relaxed).oldValue > 0 {
@@ -56,6 +58,13 @@ enum Signals {
     // Calls go on after a signal; what waits for a person polls, and polling is never restarted.
     action.sa_flags = Int32(SA_RESTART)
     _ = unsafe sigaction(number, &action, nil)
+  }
+
+  private static func unblock(_ numbers: [Int32]) {
+    var set = sigset_t()
+    unsafe sigemptyset(&set)
+    for number in numbers { unsafe sigaddset(&set, number) }
+    _ = unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 
   private static func isIgnored(_ number: Int32) -> Bool {

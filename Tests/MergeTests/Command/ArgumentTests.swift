@@ -221,10 +221,11 @@ struct ArgumentTests {
 
 @Suite("Command: signals")
 struct SignalTests {
+  // These run on threads that block signals, like those from which a program may be started.
+
   @Test("the first signal asks to stop, and SIGUSR1 for a line")
   func first() async {
     await #expect(processExitsWith: .exitCode(42)) {
-      unblockSignals()
       Signals.install()
       raise(SIGPIPE)
       raise(SIGXFSZ)
@@ -239,7 +240,6 @@ struct SignalTests {
   @Test("the second signal ends the process at once")
   func second() async {
     await #expect(processExitsWith: .exitCode(3)) {
-      unblockSignals()
       Signals.install()
       raise(SIGINT)
       raise(SIGTERM)
@@ -251,7 +251,6 @@ struct SignalTests {
   func hangUp() async {
     await #expect(processExitsWith: .exitCode(42)) {
       signal(SIGHUP, SIG_IGN)
-      unblockSignals()
       Signals.install()
       raise(SIGHUP)
       exit(Signals.interruption.isRequested ? 1 : 42)
@@ -267,11 +266,4 @@ struct SignalTests {
       exit(fcntl(0, F_GETFD) >= 0 && fcntl(1, F_GETFD) >= 0 ? 42 : 1)
     }
   }
-}
-
-// Tests run on threads that block signals, which would leave a raised one waiting.
-private func unblockSignals() {
-  var all = sigset_t()
-  unsafe sigfillset(&all)
-  unsafe pthread_sigmask(SIG_UNBLOCK, &all, nil)
 }
