@@ -1,6 +1,30 @@
-import ArgumentParser
+internal import ArgumentParser
+internal import Glibc
 
+/// The command.
 @main
 struct ThinMerge: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "thin-merge")
+  static let configuration = CommandConfiguration(
+    commandName: "thin-merge",
+    abstract: "Merge a dm-thin device onto its external origin.",
+    discussion: """
+      Exit status: 0 done; 1 verify found differences; 2 refused, nothing was written; 3 stopped \
+      early, can be resumed; 4 the journal belongs to another unfinished merge or is damaged; \
+      5 busy, try later; 64 usage; 70 a mistake in this program.
+      """,
+    version: "thin-merge 0.1.0",
+    subcommands: [
+      Merge.self, Resume.self, Verify.self, Plan.self, Status.self, Devices.self,
+    ])
+
+  static func main() {
+    Signals.install()
+    StandardStream.openMissing()
+    Glibc.exit(Run(arguments: Array(CommandLine.arguments.dropFirst())).exitStatus().rawValue)
+  }
+
+  func run() throws {
+    let names = Self.configuration.subcommands.map { $0.configuration.commandName ?? "" }
+    throw ValidationError("no command given; there are \(names.joined(separator: ", "))")
+  }
 }

@@ -1,0 +1,39 @@
+internal import ArgumentParser
+
+/// A number of seconds as people type it: `5`, `0.2`.
+struct DecimalSeconds: Equatable, Sendable {
+  /// The time.
+  var duration: Duration
+
+  /// A time.
+  init(_ duration: Duration) { self.duration = duration }
+
+  /// Reads digits with at most one point and nine decimals; nil if that is not what `text` is.
+  init?(_ text: String) {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard let whole = parts.first, parts.count <= 2, let seconds = Self.number(whole) else {
+      return nil
+    }
+    var nanoseconds: Int64 = 0
+    if parts.count == 2 {
+      guard parts[1].count <= 9, let decimals = Self.number(parts[1]) else { return nil }
+      nanoseconds = (parts[1].count..<9).reduce(decimals) { value, _ in value * 10 }
+    }
+    duration = .seconds(seconds) + .nanoseconds(nanoseconds)
+  }
+
+  private static func number(_ digits: Substring) -> Int64? {
+    guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }) else { return nil }
+    return Int64(digits)
+  }
+}
+
+extension DecimalSeconds: ExpressibleByArgument {
+  init?(argument: String) { self.init(argument) }
+
+  /// The seconds, without decimals where there are none.
+  var defaultValueDescription: String {
+    let (seconds, attoseconds) = duration.components
+    return attoseconds == 0 ? "\(seconds)" : "\(duration.seconds)"
+  }
+}

@@ -1,0 +1,43 @@
+internal import MergeEngine
+
+/// The question that is asked before a block device is written to.
+struct Confirmation: Sendable {
+  /// What is written to, as it was typed.
+  let originPath: String
+
+  /// The question that `originPath` needs; nil if it needs none.
+  ///
+  /// Without anybody to ask, and without `--yes`, that is a mistake of the command line.
+  static func needed(
+    originPath: String, yes: Bool, format: OutputFormat
+  ) throws(Failure) -> Confirmation? {
+    guard !yes, Terminal.isBlockDevice(originPath) else { return nil }
+    guard format == .text, Terminal.isStandardInput else {
+      throw .usage(
+        "\(originPath) is a block device and nobody can be asked: --yes is required to write to it",
+        hint: "see what would be written with 'thin-merge plan', then give --yes")
+    }
+    return Confirmation(originPath: originPath)
+  }
+
+  /// Asks on the terminal, and waits for the answer.
+  func ask(_ plan: PlanReport) -> Bool {
+    StandardStream.error.write(question(plan))
+    let answer = Terminal.readLine(unless: { Signals.interruption.isRequested })
+    if answer == nil { StandardStream.error.write("\n") }
+    return Self.isConsent(answer)
+  }
+
+  /// A short plan and the question.
+  func question(_ plan: PlanReport) -> String {
+    var text = ReportText("Thin device \(plan.deviceID) is about to be merged.")
+    PlanText.addExtent(plan, to: &text)
+    let amount = BinaryText.bytes(plan.byteCount)
+    return text.text + "\nWrite \(amount) onto \(originPath)? [y/N] "
+  }
+
+  /// Whether an answer says yes; no answer says no.
+  static func isConsent(_ answer: String?) -> Bool {
+    ["y", "yes"].contains(answer?.lowercased().filter { !$0.isWhitespace })
+  }
+}

@@ -1,0 +1,86 @@
+internal import ArgumentParser
+internal import MergeEngine
+
+/// Writes a thin device's blocks onto its external origin.
+struct Merge: Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "merge",
+    abstract: "Write a thin device's own blocks onto its external origin.",
+    usage: "thin-merge merge \(SourceArguments.usage) --origin <path> [<options>]",
+    discussion: """
+      Goes on by itself where an earlier run of the same merge stopped. On SIGINT, SIGTERM or \
+      SIGHUP it records how far it is and ends with status 3; a second one ends it at once.
+      """)
+
+  @OptionGroup(title: "Source") var sourceArguments: SourceArguments
+
+  @Option(help: ArgumentHelp("What is written to: a block device or a file.", valueName: "path"))
+  var origin: String
+
+  @OptionGroup(title: "Ends") var extent: ExtentArguments
+
+  @Option(help: ArgumentHelp("Where the journal is.", valueName: "path"))
+  var journal: String?
+
+  @Flag(help: "Put an earlier journal aside and begin again.")
+  var restart = false
+
+  @OptionGroup(title: "Trust") var consent: ConsentArguments
+  @OptionGroup(title: "Transfers") var pace: PaceArguments
+  @OptionGroup(title: "Output") var report: ReportArguments
+
+  var outputFormat: OutputFormat { report.output.output }
+  var progressMode: ProgressMode { report.progress }
+
+  func validate() throws {
+    _ = try sourceArguments.source()
+    _ = try Optional(origin).path(of: "--origin <path>")
+    try journal.checkPath(of: "--journal <path>")
+    if restart, consent.trustEarlierRuns {
+      throw ValidationError(
+        "--restart puts earlier runs aside and --trust-earlier-runs relies on them: give one")
+    }
+  }
+
+  /// What the engine is told.
+  var options: MergeOptions {
+    var options = MergeOptions(
+      extent: extent.options, transfer: pace.transfer, journalPath: journal, restarts: restart,
+      trustsEarlierRuns: consent.trustEarlierRuns, verifies: consent.verify,
+      originIsTheSame: consent.sameOrigin)
+    if let interval = pace.checkpointInterval { options.checkpointInterval = interval.duration }
+    return options
+  }
+
+  func perform(in session: Session) throws -> Outcome {
+    let source = try sourceArguments.source()
+    let confirmation = try Confirmation.needed(
+      originPath: origin, yes: consent.yes, format: outputFormat)
+    let report = try session.merger(confirmation: confirmation)
+      .merge(source, onto: origin, options: options)
+    let text = MergeText(
+      report: report, originPath: origin, metadataPath: source.metadataPath,
+      dataPath: source.dataPath,
+      verifyCommand: .verify(source, originPath: origin, extent: extent.options))
+    return Outcome(report, text: text, format: outputFormat)
+  }
+}
+
+extension Outcome {
+  /// The outcome of a merge or a resumed one.
+  init(_ report: MergeReport, text: MergeText, format: OutputFormat) {
+    self.init(
+      report: format == .json ? JSONText.report(MergeDocument(report)) : text.text,
+      failure: report.failure, exitStatus: ExitStatus(report))
+  }
+}
+
+extension MergeReport {
+  /// What is to be said on standard error; nil if all went well, or if the report says it all.
+  var failure: Failure? {
+    switch state {
+    case .stopped(let error): Failure(stopping: error, journalPath: journalPath)
+    case .finished: verification?.failure
+    }
+  }
+}

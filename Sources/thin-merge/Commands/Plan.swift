@@ -1,0 +1,53 @@
+internal import ArgumentParser
+internal import MergeEngine
+
+/// Says what a merge would do.
+struct Plan: Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "plan",
+    abstract: "Say what a merge would do; writes nothing.",
+    usage: "thin-merge plan \(SourceArguments.usage) [--origin <path>] [<options>]",
+    discussion: "Without an origin, nothing is said of its end and of the journal's place.")
+
+  @OptionGroup(title: "Source") var sourceArguments: SourceArguments
+
+  @Option(help: ArgumentHelp("What would be written to.", valueName: "path"))
+  var origin: String?
+
+  @Option(help: ArgumentHelp("Where the journal would be.", valueName: "path"))
+  var journal: String?
+
+  @OptionGroup(title: "Ends") var extent: ExtentArguments
+  @OptionGroup(title: "Transfers") var io: IOSizeArguments
+  @OptionGroup(title: "Output") var output: OutputArguments
+
+  var outputFormat: OutputFormat { output.output }
+  var progressMode: ProgressMode { .auto }
+
+  func validate() throws {
+    _ = try sourceArguments.source()
+    try origin.checkPath(of: "--origin <path>")
+    try journal.checkPath(of: "--journal <path>")
+    if journal != nil, origin == nil {
+      throw ValidationError(
+        "--journal says where the journal of a merge would be: give --origin too")
+    }
+  }
+
+  func perform(in session: Session) throws -> Outcome {
+    let source = try sourceArguments.source()
+    let transfer = TransferOptions(
+      ioByteCount: io.ioSize?.byteCount ?? IOSizeArguments.byteCountDefault)
+    var report = try session.merger()
+      .plan(source, onto: origin, extent: extent.options, transfer: transfer)
+    if let journal { report.journalPath = journal }
+    let text = PlanText(
+      report: report, metadataPath: source.metadataPath, originPath: origin,
+      mergeCommand: origin.map {
+        .merge(source, originPath: $0, extent: extent.options, journalPath: journal)
+      })
+    return Outcome(
+      report: outputFormat == .json ? JSONText.report(PlanDocument(report)) : text.text,
+      failure: nil, exitStatus: .done)
+  }
+}

@@ -1,0 +1,66 @@
+internal import ArgumentParser
+internal import MergeEngine
+
+/// Goes on with a merge that stopped.
+struct Resume: Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "resume",
+    abstract: "Go on with a merge; everything is taken from its journal.")
+
+  @Argument(help: ArgumentHelp("The journal of the merge.", valueName: "journal"))
+  var journal: String
+
+  @Option(help: ArgumentHelp("Where the same metadata device is now.", valueName: "path"))
+  var metadata: String?
+
+  @Option(help: ArgumentHelp("Where the same data device is now.", valueName: "path"))
+  var data: String?
+
+  @Option(help: ArgumentHelp("Where the same origin is now.", valueName: "path"))
+  var origin: String?
+
+  @OptionGroup(title: "Trust") var consent: ConsentArguments
+  @OptionGroup(title: "Transfers") var pace: PaceArguments
+  @OptionGroup(title: "Output") var report: ReportArguments
+
+  var outputFormat: OutputFormat { report.output.output }
+  var progressMode: ProgressMode { report.progress }
+
+  func validate() throws {
+    _ = try Optional(journal).path(of: "<journal>")
+    try metadata.checkPath(of: "--metadata <path>")
+    try data.checkPath(of: "--data <path>")
+    try origin.checkPath(of: "--origin <path>")
+  }
+
+  /// What the engine is told.
+  var options: ResumeOptions {
+    var options = ResumeOptions()
+    options.metadataPath = metadata
+    options.dataPath = data
+    options.originPath = origin
+    options.queueDepth = pace.queue.queueDepth
+    options.ioByteCount = pace.queue.io.ioSize?.byteCount
+    options.rateLimit = pace.rateLimit?.byteCount
+    options.checkpointInterval = pace.checkpointInterval?.duration
+    options.trustsEarlierRuns = consent.trustEarlierRuns
+    options.verifies = consent.verify
+    options.originIsTheSame = consent.sameOrigin
+    return options
+  }
+
+  func perform(in session: Session) throws -> Outcome {
+    // The journal names the devices, which the question and the report are about.
+    let status = try session.merger().status(journalPath: journal)
+    let originPath = origin ?? status.originPath
+    let confirmation = try Confirmation.needed(
+      originPath: originPath, yes: consent.yes, format: outputFormat)
+    let merger = session.merger(confirmation: confirmation)
+    let report = try merger.resume(journalPath: journal, options: options)
+    let text = MergeText(
+      report: report, originPath: originPath, metadataPath: metadata ?? status.metadataPath,
+      dataPath: data ?? status.dataPath,
+      verifyCommand: .verify(journalPath: report.journalPath))
+    return Outcome(report, text: text, format: outputFormat)
+  }
+}

@@ -1,0 +1,49 @@
+internal import ArgumentParser
+internal import MergeEngine
+
+/// One thing that the command does: options in, one call of the engine, one report out.
+protocol Verb: ParsableCommand {
+  /// What the report is made for.
+  var outputFormat: OutputFormat { get }
+  /// How progress is shown.
+  var progressMode: ProgressMode { get }
+  /// Does it.
+  func perform(in session: Session) throws -> Outcome
+}
+
+/// What a verb has to say at its end.
+struct Outcome {
+  /// The report, for standard output.
+  var report: String
+  /// What is said on standard error afterwards.
+  var failure: Failure?
+  /// How the command ends.
+  var exitStatus: ExitStatus
+}
+
+/// What a verb runs in.
+struct Session {
+  /// Who shows how it goes.
+  let display: ProgressDisplay
+
+  /// The verbs of the engine, with `confirmation` to ask before a block device is written to.
+  func merger(confirmation: Confirmation? = nil) -> Merger {
+    let observer = Observer(display: display, confirmation: confirmation)
+    return Merger(environment: Surroundings.environment(observer: observer))
+  }
+}
+
+private struct Observer: MergeObserver {
+  let display: ProgressDisplay
+  let confirmation: Confirmation?
+
+  func note(_ text: String) { display.note(text) }
+
+  func progress(_ progress: Progress) { display.progress(progress) }
+
+  func mayWrite(_ plan: PlanReport) -> Bool {
+    guard let confirmation else { return true }
+    display.clear()
+    return confirmation.ask(plan)
+  }
+}

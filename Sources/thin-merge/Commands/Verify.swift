@@ -1,0 +1,93 @@
+internal import ArgumentParser
+internal import MergeEngine
+
+/// Compares the origin with the source, or with a journal's checksums.
+struct Verify: Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "verify",
+    abstract: "Compare the origin with the thin device, or with the checksums in a journal.",
+    usage: """
+      thin-merge verify \(SourceArguments.usage) --origin <path> [<options>]
+      thin-merge verify --journal <path> [--origin <path>] [<options>]
+      """,
+    discussion: """
+      With --journal no pool is needed: what was merged is read from the origin and compared with \
+      the checksum that was taken when it was read from the pool. Ends with status 1 if anything \
+      differs. Nothing is written.
+      """)
+
+  @OptionGroup(title: "Source") var sourceArguments: SourceArguments
+
+  @Option(
+    help: ArgumentHelp("What is compared; from the journal unless given.", valueName: "path"))
+  var origin: String?
+
+  @Option(
+    help: ArgumentHelp("Compare with the checksums in this journal.", valueName: "path"))
+  var journal: String?
+
+  @OptionGroup(title: "Ends") var extent: ExtentArguments
+  @OptionGroup(title: "Transfers") var queue: QueueArguments
+  @OptionGroup(title: "Output") var report: ReportArguments
+
+  var outputFormat: OutputFormat { report.output.output }
+  var progressMode: ProgressMode { report.progress }
+
+  func validate() throws {
+    try journal.checkPath(of: "--journal <path>")
+    try origin.checkPath(of: "--origin <path>")
+    guard journal != nil else {
+      guard sourceArguments.isGiven else {
+        throw ValidationError(
+          "give what to compare with: --metadata, --data and --dev-id, or --journal")
+      }
+      _ = try sourceArguments.source()
+      _ = try origin.path(of: "--origin <path>")
+      return
+    }
+    guard !sourceArguments.isGiven, !extent.isGiven else {
+      throw ValidationError(
+        "--journal needs no source: --metadata, --data, --dev-id, --metadata-snap, --inactive, "
+          + "--ignore-needs-check, --thin-size and --past-end cannot go with it")
+    }
+  }
+
+  func perform(in session: Session) throws -> Outcome {
+    let merger = session.merger()
+    if let journal {
+      let originPath = try origin ?? merger.status(journalPath: journal).originPath
+      let report = try merger.verify(
+        journalPath: journal, originPath: origin, transfer: queue.options)
+      let text = VerifyText(
+        report: report, originPath: originPath, comparedWith: "the checksums in \(journal)",
+        repairCommand: .resume(journalPath: journal))
+      return Outcome(report, text: text, format: outputFormat)
+    }
+    let source = try sourceArguments.source()
+    let originPath = try origin.path(of: "--origin <path>")
+    let report = try merger.verify(
+      source, against: originPath, extent: extent.options, transfer: queue.options)
+    let text = VerifyText(
+      report: report, originPath: originPath, comparedWith: "thin device \(source.deviceID)",
+      repairCommand: .merge(source, originPath: originPath, extent: extent.options))
+    return Outcome(report, text: text, format: outputFormat)
+  }
+}
+
+extension Outcome {
+  fileprivate init(_ report: VerifyReport, text: VerifyText, format: OutputFormat) {
+    self.init(
+      report: format == .json ? JSONText.report(VerifyDocument(report)) : text.text,
+      failure: report.failure, exitStatus: ExitStatus(report))
+  }
+}
+
+extension VerifyReport {
+  /// What is to be said on standard error; nil if the report says it all.
+  var failure: Failure? {
+    guard let incomplete else { return nil }
+    var failure = Failure(incomplete)
+    failure.exitStatus = ExitStatus(self)
+    return failure
+  }
+}

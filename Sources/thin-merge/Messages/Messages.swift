@@ -1,0 +1,91 @@
+internal import ArgumentParser
+
+/// What the report and the lines on standard error are made for.
+enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
+  /// People.
+  case text
+  /// Programs.
+  case json
+
+  /// What a command line asks for, even if the rest of it cannot be understood.
+  static func asked(in arguments: [String]) -> OutputFormat {
+    var asked = OutputFormat.text
+    var words = arguments.prefix { $0 != "--" }[...]
+    while let word = words.popFirst() {
+      let value: String? =
+        if word == "--output" {
+          words.first
+        } else if word.hasPrefix("--output=") {
+          String(word.dropFirst("--output=".count))
+        } else {
+          nil
+        }
+      if let format = value.flatMap({ OutputFormat(rawValue: $0) }) { asked = format }
+    }
+    return asked
+  }
+}
+
+/// Lines on standard error: sentences, or one JSON object each.
+struct Messages: Sendable {
+  /// What the lines are made for.
+  let format: OutputFormat
+  private let write: @Sendable (String) -> Void
+
+  /// Makes lines of `format` that go to `write`.
+  init(
+    format: OutputFormat,
+    write: @escaping @Sendable (String) -> Void = { StandardStream.error.write($0) }
+  ) {
+    self.format = format
+    self.write = write
+  }
+
+  /// Says why the command fails.
+  func failure(_ failure: Failure) {
+    switch format {
+    case .text:
+      let hints = failure.hints.map { "hint: \($0)\n" }.joined()
+      write("thin-merge: error: \(failure.message)\n\(hints)")
+    case .json:
+      object(
+        FailureDocument(
+          type: "error", message: failure.message,
+          hint: failure.hints.isEmpty ? nil : failure.hints.joined(separator: "; "),
+          exitStatus: failure.exitStatus.rawValue))
+    }
+  }
+
+  /// Says something worth knowing that is no failure.
+  func note(_ text: String) {
+    switch format {
+    case .text: write("thin-merge: note: \(text)\n")
+    case .json: object(NoteDocument(type: "note", message: text))
+    }
+  }
+
+  /// Writes one JSON object as a line.
+  func object(_ document: some Encodable) {
+    write(JSONText.line(document))
+  }
+
+  /// Writes text as it is: part of a display for people.
+  func raw(_ text: String) { write(text) }
+}
+
+private struct FailureDocument: Encodable {
+  var type: String
+  var message: String
+  @Nullable var hint: String?
+  var exitStatus: Int32
+
+  private enum CodingKeys: String, CodingKey {
+    case type, message, hint
+    case exitStatus = "exit_status"
+  }
+}
+
+private struct NoteDocument: Encodable {
+  var type: String
+  var message: String
+}

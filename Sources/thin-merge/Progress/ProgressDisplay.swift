@@ -1,0 +1,173 @@
+internal import FoundationEssentials
+internal import MergeEngine
+internal import Synchronization
+
+/// Shows on standard error how a verb goes on, and keeps other lines there from mixing with it.
+///
+/// No colours anywhere: a terminal that asks for none (`NO_COLOR`) gets what every other gets.
+final class ProgressDisplay: Sendable {
+  /// How it is shown, once `auto` has been decided.
+  enum Style: Sendable {
+    case bar, lines, json, nothing
+
+    /// How long a shown moment stays.
+    var interval: Duration {
+      switch self {
+      case .bar: .milliseconds(200)
+      case .lines: .seconds(5)
+      case .json, .nothing: .seconds(1)
+      }
+    }
+  }
+
+  private struct State {
+    var line: ProgressLine?
+    var shownAt: Duration?
+    var isShown = false
+    var isBarOnScreen = false
+  }
+
+  /// What the display asks about signals.
+  struct Requests: Sendable {
+    /// Whether a status line was asked for since the last call.
+    var takeStatus: @Sendable () -> Bool
+    /// Whether the verb was asked to stop.
+    var isStopping: @Sendable () -> Bool
+
+    /// What came to this process.
+    static let process = Requests(
+      takeStatus: { Signals.takeStatusRequest() },
+      isStopping: { Signals.interruption.isRequested })
+  }
+
+  private let style: Style
+  private let messages: Messages
+  private let columnCount: @Sendable () -> Int
+  private let requests: Requests
+  private let hasSaidStopping = Atomic<Bool>(false)
+  private let state = Mutex(State())
+
+  /// Shows progress in `style`.
+  init(
+    style: Style, messages: Messages, columnCount: @escaping @Sendable () -> Int,
+    requests: Requests
+  ) {
+    self.style = style
+    self.messages = messages
+    self.columnCount = columnCount
+    self.requests = requests
+  }
+
+  /// Shows progress as the command line asks for.
+  convenience init(_ mode: ProgressMode, messages: Messages) {
+    let capable = Surroundings.terminalIsCapable(variables: ProcessInfo.processInfo.environment)
+    self.init(
+      style: Self.style(
+        mode, format: messages.format, isTerminal: Terminal.isStandardError && capable),
+      messages: messages, columnCount: { Terminal.columnCount },
+      requests: .process)
+  }
+
+  /// What `auto` means for an output and a terminal.
+  static func style(_ mode: ProgressMode, format: OutputFormat, isTerminal: Bool) -> Style {
+    switch mode {
+    case .auto: format == .json ? .nothing : isTerminal ? .bar : .lines
+    case .bar: .bar
+    case .lines: .lines
+    case .json: .json
+    case .nothing: .nothing
+    }
+  }
+
+  /// Shows how far the verb is, if it is time to.
+  func progress(_ progress: Progress) {
+    // What is in flight has to arrive and be recorded, which can take a while.
+    if requests.isStopping(), !hasSaidStopping.exchange(true, ordering: .relaxed) {
+      note("stopping in good order; another signal ends the process at once")
+    }
+    state.withLock { state in
+      if let last = state.line?.progress,
+        last.phase != progress.phase || last.elapsed > progress.elapsed
+      {
+        showLast(&state)
+        state = State()
+      }
+      var line = ProgressLine(progress: progress, pace: state.line?.pace ?? Pace())
+      line.pace.record(progress)
+      state.line = line
+      state.isShown = false
+      if requests.takeStatus() { showStatus(line, &state) }
+      // The first line says nothing; the first moment of a bar shows that it is alive.
+      let shownAt = state.shownAt ?? (style == .lines ? .zero : .zero - style.interval)
+      guard progress.elapsed - shownAt >= style.interval else { return }
+      show(line, &state)
+    }
+  }
+
+  /// Says something worth knowing that is no failure.
+  func note(_ text: String) {
+    state.withLock { state in
+      clearBar(&state)
+      messages.note(text)
+    }
+  }
+
+  /// Takes the bar away, for something else to be shown.
+  func clear() {
+    state.withLock { clearBar(&$0) }
+  }
+
+  /// Shows the last moment, and leaves the cursor on a fresh line.
+  func finish() {
+    state.withLock { state in
+      showLast(&state)
+      state = State()
+    }
+  }
+
+  private func show(_ line: ProgressLine, _ state: inout State) {
+    switch style {
+    case .bar:
+      // In the last column some terminals begin a new line.
+      let text = line.bar(columnCount: columnCount() - 1)
+      messages.raw("\r\(text)\(Self.clearToEnd)")
+      state.isBarOnScreen = true
+    case .lines: messages.raw("thin-merge: \(line.sentence)\n")
+    case .json: messages.object(ProgressDocument(line))
+    case .nothing: break
+    }
+    state.shownAt = line.progress.elapsed
+    state.isShown = true
+  }
+
+  // Planning is over in a moment as a rule, and then is not worth a line of its own.
+  private func showLast(_ state: inout State) {
+    guard let line = state.line else { return }
+    let isWorthIt = line.progress.phase != .planning || state.shownAt != nil
+    if !state.isShown, isWorthIt { show(line, &state) }
+    guard state.isBarOnScreen else { return }
+    if line.progress.phase == .planning {
+      clearBar(&state)
+    } else {
+      messages.raw("\n")
+      state.isBarOnScreen = false
+    }
+  }
+
+  private func showStatus(_ line: ProgressLine, _ state: inout State) {
+    clearBar(&state)
+    switch (messages.format, style) {
+    case (.json, _), (_, .json): messages.object(ProgressDocument(line))
+    default: messages.raw("thin-merge: \(line.detailedSentence)\n")
+    }
+  }
+
+  private func clearBar(_ state: inout State) {
+    guard state.isBarOnScreen else { return }
+    messages.raw("\r\(Self.clearToEnd)")
+    state.isBarOnScreen = false
+    state.shownAt = nil
+  }
+
+  private static let clearToEnd = "\u{1B}[K"
+}

@@ -1,0 +1,64 @@
+internal import FoundationEssentials
+internal import MergeEngine
+
+/// JSON as the command writes it: names in order, so that two outputs can be compared.
+enum JSONText {
+  /// A report on several lines.
+  static func report(_ document: some Encodable) -> String {
+    text(document, formatting: [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes])
+  }
+
+  /// One object on one line.
+  static func line(_ document: some Encodable) -> String {
+    text(document, formatting: [.sortedKeys, .withoutEscapingSlashes])
+  }
+
+  private static func text(
+    _ document: some Encodable, formatting: JSONEncoder.OutputFormatting
+  ) -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = formatting
+    do {
+      return String(decoding: try encoder.encode(document), as: UTF8.self) + "\n"
+    } catch {
+      // Only a number that is no number cannot be encoded, and every document is made of sound ones.
+      preconditionFailure("a document cannot be encoded: \(error)")
+    }
+  }
+}
+
+/// An optional that is written as `null` and not left out, so that its name is always there.
+@propertyWrapper
+struct Nullable<Value: Encodable>: Encodable {
+  var wrappedValue: Value?
+
+  init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    if let value = wrappedValue {
+      try container.encode(value)
+    } else {
+      try container.encodeNil()
+    }
+  }
+}
+
+/// A range of the origin.
+struct RangeDocument: Encodable {
+  var offset: UInt64
+  var length: UInt64
+
+  init(_ range: ByteRange) {
+    offset = range.start
+    length = range.byteCount
+  }
+}
+
+extension Duration {
+  /// Seconds to the thousandth.
+  var seconds: Double {
+    let (seconds, attoseconds) = components
+    return Double(seconds) + Double(attoseconds / 1_000_000_000_000_000) / 1000
+  }
+}

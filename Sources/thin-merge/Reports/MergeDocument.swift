@@ -1,0 +1,72 @@
+internal import MergeEngine
+
+/// What a merge did, for programs: its plan's names, and these.
+struct MergeDocument: Encodable {
+  private let report: MergeReport
+
+  init(_ report: MergeReport) { self.report = report }
+
+  func encode(to encoder: any Encoder) throws {
+    try PlanFields(report.plan).encode(to: encoder)
+    try MergeFields(report).encode(to: encoder)
+  }
+}
+
+private struct MergeFields: Encodable {
+  let schema = "thin-merge/merge/1"
+  let state: String
+  @Nullable var failure: StopDocument?
+  let writtenByteCount, resumedFromByteCount, recheckedByteCount, rewrittenByteCount: UInt64
+  let seconds, submitSeconds: Double
+  let checkpointCount: UInt64
+  @Nullable var isVerified: Bool?
+  @Nullable var verification: VerifyFields?
+  let journalPath: String
+  let unreadable: [RangeDocument]
+
+  init(_ report: MergeReport) {
+    switch report.state {
+    case .finished:
+      state = "finished"
+      failure = nil
+    case .stopped(let error):
+      state = "stopped"
+      failure = StopDocument(error)
+    }
+    writtenByteCount = report.writtenByteCount
+    resumedFromByteCount = report.resumedFromByteCount
+    recheckedByteCount = report.recheckedByteCount
+    rewrittenByteCount = report.rewrittenByteCount
+    seconds = report.duration.seconds
+    submitSeconds = report.submitDuration.seconds
+    checkpointCount = report.checkpointCount
+    isVerified = report.verification.map { ExitStatus($0) == .done }
+    verification = report.verification.map { VerifyFields($0) }
+    journalPath = report.journalPath
+    unreadable = report.unreadable.map { RangeDocument($0) }
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case schema, state, seconds, verification, unreadable
+    case failure = "stopped_by"
+    case writtenByteCount = "bytes_written"
+    case resumedFromByteCount = "resumed_from_bytes"
+    case recheckedByteCount = "rechecked_bytes"
+    case rewrittenByteCount = "rewritten_bytes"
+    case submitSeconds = "submit_seconds"
+    case checkpointCount = "checkpoints"
+    case isVerified = "verified"
+    case journalPath = "journal"
+  }
+}
+
+/// Why something ended early.
+struct StopDocument: Encodable {
+  private let message: String
+  @Nullable private var hint: String?
+
+  init(_ error: MergeError) {
+    message = error.message
+    hint = error.hint
+  }
+}

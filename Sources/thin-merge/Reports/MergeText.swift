@@ -1,0 +1,105 @@
+internal import MergeEngine
+
+/// What a merge did, for people.
+struct MergeText {
+  var report: MergeReport
+  var originPath: String
+  var metadataPath: String
+  var dataPath: String
+  /// What compares the origin with what was merged.
+  var verifyCommand: ShellCommand
+
+  var text: String {
+    var text = ReportText(heading)
+    addTransfers(to: &text)
+    addEarlierRuns(to: &text)
+    text.add("checksums", "CRC-32C of every transfer, in the journal \(report.journalPath)")
+    addEnds(to: &text)
+    text.add("unreadable", ranges: report.unreadable, of: report.unreadable.byteCount)
+    addVerification(to: &text)
+    addNext(to: &text)
+    return text.text
+  }
+
+  private var plan: PlanReport { report.plan }
+
+  private var isFinished: Bool { report.state == .finished }
+
+  private var heading: String {
+    isFinished
+      ? "Merged thin device \(plan.deviceID) onto \(originPath)."
+      : "The merge of thin device \(plan.deviceID) onto \(originPath) stopped and can be resumed."
+  }
+
+  private func addTransfers(to text: inout ReportText) {
+    text.add(
+      isFinished ? "merged" : "to merge",
+      "\(Amount.exactBytes(plan.byteCount)), \(PlanText.blocks(plan))")
+    text.add("from", dataPath)
+    PlanText.addMappings(plan, metadataPath: metadataPath, to: &text)
+    let rate = Amount.rate(report.writtenByteCount, in: report.duration)
+    text.add(
+      "written",
+      Amount.exactBytes(report.writtenByteCount)
+        + " in \(Amount.time(report.duration))" + (rate.map { ", \($0)" } ?? ""))
+    let share = report.submitDuration.seconds / max(report.duration.seconds, 0.001)
+    if share > 0.05 {
+      text.add(
+        "submitting",
+        "\(Amount.time(report.submitDuration)), \(Int((share * 100).rounded()))% "
+          + "of the time: the device queue was full")
+    }
+  }
+
+  private func addEarlierRuns(to text: inout ReportText) {
+    if report.resumedFromByteCount > 0 {
+      text.add(
+        "earlier runs", "\(Amount.exactBytes(report.resumedFromByteCount)) were recorded")
+    }
+    guard report.recheckedByteCount > 0 else { return }
+    let differed =
+      report.rewrittenByteCount == 0
+      ? "no difference"
+      : "\(BinaryText.bytes(report.rewrittenByteCount)) differed and were written again"
+    text.add("rechecked", "\(BinaryText.bytes(report.recheckedByteCount)) of them: \(differed)")
+  }
+
+  private func addEnds(to text: inout ReportText) {
+    if plan.thinByteCountIsAssumed {
+      text.add(
+        "assumed", "thin size not known: taken as \(BinaryText.bytes(plan.thinByteCount))")
+    }
+    if let grown = plan.grownOriginByteCount {
+      text.add("origin size", "extended to \(Amount.exactBytes(grown))")
+    }
+    PlanText.addPastEnd(plan, to: &text)
+  }
+
+  private func addVerification(to text: inout ReportText) {
+    guard let verification = report.verification else { return }
+    let compared = BinaryText.bytes(verification.comparedByteCount)
+    let found =
+      verification.differingByteCount == 0
+      ? "no difference" : "\(BinaryText.bytes(verification.differingByteCount)) differ"
+    text.add("verified", "\(compared) read back and compared: \(found)")
+    VerifyText.addRanges(verification, to: &text)
+  }
+
+  private func addNext(to text: inout ReportText) {
+    let resume = ShellCommand.resume(journalPath: report.journalPath)
+    guard isFinished else {
+      text.addNext("The origin is merged in part; keep the thin device. To go on:", resume)
+      return
+    }
+    switch ExitStatus(report) {
+    case .done where report.verification != nil:
+      text.addNext("The origin holds what the thin device showed.")
+    case .done:
+      text.addNext("Keep the thin device until the origin is verified:", verifyCommand)
+    case .different:
+      text.addNext("Keep the thin device. To compare again and write what differs:", resume)
+    default:
+      text.addNext("Not all was compared; keep the thin device until it is:", verifyCommand)
+    }
+  }
+}

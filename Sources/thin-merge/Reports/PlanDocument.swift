@@ -1,0 +1,73 @@
+internal import MergeEngine
+
+/// A plan, for programs.
+struct PlanDocument: Encodable {
+  private let report: PlanReport
+
+  init(_ report: PlanReport) { self.report = report }
+
+  private enum CodingKeys: String, CodingKey { case schema }
+
+  func encode(to encoder: any Encoder) throws {
+    try PlanFields(report).encode(to: encoder)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode("thin-merge/plan/1", forKey: .schema)
+  }
+}
+
+/// What every report of a merge says of its plan.
+struct PlanFields: Encodable {
+  private let deviceID: UInt32
+  private let blockByteCount, mappedBlockCount, runCount, byteCount: UInt64
+  private let pastEndBlockCount, clippedByteCount: UInt64
+  private let thinByteCount: UInt64
+  private let thinByteCountIsAssumed: Bool
+  @Nullable private var originByteCount: UInt64?
+  @Nullable private var grownOriginByteCount: UInt64?
+  private let journalByteCountMax: UInt64
+  @Nullable private var journalPath: String?
+  private let fingerprint: String
+  private let transactionID: UInt64
+  @Nullable private var heldRoot: UInt64?
+  private let otherDeviceCount: UInt64
+
+  init(_ report: PlanReport) {
+    deviceID = report.deviceID
+    blockByteCount = report.blockByteCount
+    mappedBlockCount = report.mappedBlockCount
+    runCount = report.runCount
+    byteCount = report.byteCount
+    pastEndBlockCount = report.pastEndBlockCount
+    clippedByteCount = report.clippedByteCount
+    thinByteCount = report.thinByteCount
+    thinByteCountIsAssumed = report.thinByteCountIsAssumed
+    originByteCount = report.originByteCount
+    grownOriginByteCount = report.grownOriginByteCount
+    journalByteCountMax = report.journalByteCountMax
+    journalPath = report.journalPath
+    fingerprint = report.fingerprint
+    transactionID = report.transactionID
+    heldRoot = report.heldRoot
+    otherDeviceCount = report.otherDeviceCount
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case deviceID = "dev_id"
+    case blockByteCount = "block_size"
+    case mappedBlockCount = "mapped_blocks"
+    case runCount = "runs"
+    case byteCount = "bytes"
+    case pastEndBlockCount = "past_end_blocks"
+    case clippedByteCount = "clipped_bytes"
+    case thinByteCount = "thin_bytes"
+    case thinByteCountIsAssumed = "thin_size_assumed"
+    case originByteCount = "origin_bytes"
+    case grownOriginByteCount = "grown_origin_bytes"
+    case journalByteCountMax = "journal_bytes_max"
+    case journalPath = "journal"
+    case fingerprint
+    case transactionID = "transaction_id"
+    case heldRoot = "metadata_snapshot"
+    case otherDeviceCount = "other_devices"
+  }
+}

@@ -1,0 +1,73 @@
+internal import MergeEngine
+
+/// A plan, for people.
+struct PlanText {
+  var report: PlanReport
+  var metadataPath: String
+  var originPath: String?
+  /// What carries the plan out; nil without an origin.
+  var mergeCommand: ShellCommand?
+
+  var text: String {
+    let onto = originPath.map { " onto \($0)" } ?? ""
+    var text = ReportText("A merge of thin device \(report.deviceID)\(onto) would do this.")
+    Self.addExtent(report, to: &text)
+    Self.addMappings(report, metadataPath: metadataPath, to: &text)
+    if let path = report.journalPath {
+      text.add("journal", "\(path), at most \(BinaryText.bytes(report.journalByteCountMax))")
+    } else {
+      text.add("journal", "at most \(BinaryText.bytes(report.journalByteCountMax))")
+    }
+    text.add("fingerprint", report.fingerprint)
+    if let mergeCommand {
+      text.addNext("Nothing was written. To carry it out:", mergeCommand)
+    } else {
+      text.addNext("Nothing was written. With --origin the plan says more.")
+    }
+    return text.text
+  }
+
+  /// What is written, and how the ends of thin device and origin meet.
+  static func addExtent(_ plan: PlanReport, to text: inout ReportText) {
+    text.add("to write", "\(Amount.exactBytes(plan.byteCount)), \(blocks(plan))")
+    if plan.thinByteCountIsAssumed {
+      text.add(
+        "assumed", "thin size not known: taken as \(BinaryText.bytes(plan.thinByteCount))")
+    } else if plan.originByteCount != nil {
+      text.add("thin size", Amount.exactBytes(plan.thinByteCount))
+    }
+    if let origin = plan.originByteCount {
+      let grown = plan.grownOriginByteCount.map { ", extended to \(Amount.exactBytes($0))" }
+      text.add("origin size", Amount.exactBytes(origin) + (grown ?? ""))
+    }
+    addPastEnd(plan, to: &text)
+  }
+
+  /// What is left out.
+  static func addPastEnd(_ plan: PlanReport, to text: inout ReportText) {
+    if plan.pastEndBlockCount > 0 {
+      text.add("past the end", "\(Amount.text(plan.pastEndBlockCount, "mapped block")) left out")
+    }
+    if plan.clippedByteCount > 0 {
+      text.add("clipped", "\(Amount.exactBytes(plan.clippedByteCount)) of the block across the end")
+    }
+  }
+
+  /// Which mappings were read.
+  static func addMappings(_ plan: PlanReport, metadataPath: String, to text: inout ReportText) {
+    let tree = plan.heldRoot.map { "metadata snapshot at block \($0)" } ?? "live mappings"
+    text.add(
+      "mappings", "\(metadataPath), \(tree), transaction \(plan.transactionID)")
+    if plan.otherDeviceCount > 0 {
+      text.add(
+        "other devices", "\(Amount.text(plan.otherDeviceCount, "more thin device")) in this pool")
+    }
+  }
+
+  /// How many blocks in how many runs.
+  static func blocks(_ plan: PlanReport) -> String {
+    let count = Amount.text(plan.mappedBlockCount, "mapped block")
+    let size = BinaryText.bytes(plan.blockByteCount)
+    return "\(count) of \(size) in \(Amount.text(plan.runCount, "run"))"
+  }
+}

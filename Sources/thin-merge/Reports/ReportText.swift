@@ -1,0 +1,112 @@
+internal import MergeEngine
+
+/// A report for people: a sentence, aligned lines of label and value, and what to do next.
+struct ReportText {
+  /// What a line says under its label.
+  private struct Row {
+    var label: String
+    var value: String
+  }
+
+  private let heading: String
+  private var rows: [Row] = []
+  private var closing: [String] = []
+
+  /// Begins a report.
+  init(_ heading: String) { self.heading = heading }
+
+  /// Adds a line; an empty label goes on with the line above.
+  mutating func add(_ label: String, _ value: String) {
+    rows.append(Row(label: label, value: value))
+  }
+
+  /// Adds what to do next, and the command that does it.
+  mutating func addNext(_ sentence: String, _ command: ShellCommand? = nil) {
+    closing.append(sentence)
+    if let command { closing.append("  \(command.text)") }
+  }
+
+  /// The whole report.
+  var text: String {
+    let width = rows.map(\.label.count).max() ?? 0
+    var lines = [heading, ""]
+    for row in rows {
+      let padding = String(repeating: " ", count: width - row.label.count)
+      lines.append("  \(row.label)\(padding)  \(row.value)")
+    }
+    if !rows.isEmpty { lines.append("") }
+    if !closing.isEmpty { lines += closing } else { lines.removeLast() }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// Adds ranges of the origin, one a line.
+  mutating func add(_ label: String, ranges: [ByteRange], of byteCount: UInt64) {
+    guard let first = ranges.first else { return }
+    add(label, "\(BinaryText.bytes(byteCount)) in \(Amount.text(ranges.count, "range")):")
+    let width = String(ranges.last?.start ?? first.start).count
+    for range in ranges {
+      let start = String(range.start)
+      let padding = String(repeating: " ", count: max(0, width - start.count))
+      add("", "offset \(padding)\(start), \(Amount.text(range.byteCount, "byte"))")
+    }
+  }
+}
+
+/// Numbers as people read them.
+enum Amount {
+  /// A number of things.
+  static func text(_ count: some BinaryInteger, _ thing: String) -> String {
+    count == 1 ? "1 \(thing)" : "\(count) \(thing)s"
+  }
+
+  /// A byte count, rounded and in full.
+  static func exactBytes(_ byteCount: UInt64) -> String {
+    let rounded = BinaryText.bytes(byteCount)
+    return byteCount < 1024 ? rounded : "\(rounded) (\(byteCount) bytes)"
+  }
+
+  /// Whole percent, never 100 before all is done.
+  static func percent(_ part: UInt64, of whole: UInt64) -> Int {
+    guard part < whole else { return 100 }
+    return min(99, Int(Double(part) / Double(whole) * 100))
+  }
+
+  /// How long something took.
+  static func time(_ duration: Duration) -> String {
+    let seconds = max(0, duration.seconds)
+    guard seconds >= 0.995 else { return "\(Int((seconds * 1000).rounded())) ms" }
+    guard seconds >= 99.95 else { return "\(tenths(seconds)) s" }
+    guard seconds < 1e15 else { return "more than a million years" }
+    let whole = Int(seconds.rounded())
+    guard whole >= 3600 else { return "\(whole / 60) min \(whole % 60) s" }
+    return "\(whole / 3600) h \(whole % 3600 / 60) min"
+  }
+
+  /// Bytes a second; nil where nothing can be said.
+  static func rate(_ byteCount: UInt64, in duration: Duration) -> String? {
+    let seconds = duration.seconds
+    guard byteCount > 0, seconds > 0 else { return nil }
+    return rate(Double(byteCount) / seconds)
+  }
+
+  /// Bytes a second.
+  static func rate(_ bytesPerSecond: Double) -> String {
+    "\(BinaryText.bytes(whole(bytesPerSecond)))/s"
+  }
+
+  /// The nearest whole number that can be represented.
+  static func whole(_ value: Double) -> UInt64 {
+    guard value > 0 else { return 0 }
+    return UInt64(exactly: value.rounded()) ?? .max
+  }
+
+  private static func tenths(_ value: Double) -> String {
+    let count = Int((value * 10).rounded())
+    return count % 10 == 0 ? "\(count / 10)" : "\(count / 10).\(count % 10)"
+  }
+}
+
+extension [ByteRange] {
+  /// Bytes of all ranges.
+  var byteCount: UInt64 { reduce(0) { $0 &+ $1.byteCount } }
+}

@@ -1,0 +1,81 @@
+internal import FoundationEssentials
+internal import MergeEngine
+
+/// How far a merge is, for people.
+struct StatusText {
+  var report: StatusReport
+
+  var text: String {
+    var text = ReportText(
+      "The merge of thin device \(report.deviceID) onto \(report.originPath) \(state).")
+    let done = report.doneByteCount
+    let total = report.totalByteCount
+    text.add(
+      "done",
+      "\(BinaryText.bytes(done)) of \(BinaryText.bytes(total)), "
+        + "\(Amount.percent(done, of: total))%")
+    addLeft(to: &text)
+    if let rate = Amount.rate(done, in: .seconds(report.writingSeconds)) {
+      text.add("speed", "\(rate) over \(Amount.time(.seconds(report.writingSeconds))) of writing")
+    }
+    text.add("runs", "\(report.runCount), the first on \(Self.date(report.begunSeconds))")
+    text.add("last record", Self.date(report.recordedSeconds))
+    text.add("from", "\(report.dataPath), mappings in \(report.metadataPath)")
+    text.add("journal", report.journalPath)
+    text.add("unreadable", ranges: report.unreadable, of: report.unreadable.byteCount)
+    addNext(to: &text)
+    return text.text
+  }
+
+  private var state: String {
+    if report.isRunning { return "is running" }
+    return switch report.state {
+    case .started: "has begun, and nothing is recorded yet"
+    case .unfinished: "is not finished"
+    case .unreadable: "is done but for what could not be read"
+    case .finished: "is finished"
+    case .verified: "is finished, and was read back and found right"
+    }
+  }
+
+  private func addLeft(to text: inout ReportText) {
+    guard report.doneByteCount < report.totalByteCount else { return }
+    let left = report.totalByteCount - report.doneByteCount
+    var value = BinaryText.bytes(left)
+    if report.doneByteCount > 0, report.writingSeconds > 0 {
+      let perSecond = Double(report.doneByteCount) / Double(report.writingSeconds)
+      let seconds = Int64(min(Double(left) / perSecond, 1e15))
+      value += ", \(Amount.time(.seconds(seconds))) at the speed so far"
+    }
+    text.add("left", value)
+  }
+
+  private func addNext(to text: inout ReportText) {
+    guard !report.isRunning else {
+      text.addNext("Nothing to do: SIGUSR1 makes it print a line, SIGINT stops it in good order.")
+      return
+    }
+    switch report.state {
+    case .started, .unfinished:
+      text.addNext(
+        "The origin may be merged in part; keep the thin device. To go on:",
+        .resume(journalPath: report.journalPath))
+    case .unreadable:
+      text.addNext(
+        "Once the source can be read, this tries those ranges again:",
+        .resume(journalPath: report.journalPath))
+    case .finished:
+      text.addNext(
+        "Keep the thin device until the origin is verified:",
+        .verify(journalPath: report.journalPath))
+    case .verified:
+      text.addNext("Nothing is left to do.")
+    }
+  }
+
+  /// A moment, or the bare number if it lies outside of what a calendar shows in four digits.
+  static func date(_ secondsSince1970: Int64) -> String {
+    guard (0...253_402_300_799).contains(secondsSince1970) else { return "\(secondsSince1970)" }
+    return Date(timeIntervalSince1970: Double(secondsSince1970)).formatted(.iso8601)
+  }
+}

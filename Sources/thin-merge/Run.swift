@@ -1,0 +1,77 @@
+internal import ArgumentParser
+internal import MergeEngine
+
+/// One run of the command, from its arguments to its exit status.
+struct Run {
+  /// What was typed behind the command's name.
+  let arguments: [String]
+
+  /// Does what the arguments ask for.
+  func exitStatus() -> ExitStatus {
+    let messages = Messages(format: .asked(in: arguments))
+    do {
+      var command = try ThinMerge.parseAsRoot(arguments)
+      guard let verb = command as? any Verb else {
+        try command.run()
+        return .done
+      }
+      return try perform(verb)
+    } catch let error as MergeError {
+      return fail(Failure(error), messages)
+    } catch let failure as Failure {
+      return fail(failure, messages)
+    } catch {
+      return answer(error, messages)
+    }
+  }
+
+  private func perform(_ verb: any Verb) throws -> ExitStatus {
+    let messages = Messages(format: verb.outputFormat)
+    let display = ProgressDisplay(verb.progressMode, messages: messages)
+    let outcome: Outcome
+    do {
+      outcome = try verb.perform(in: Session(display: display))
+    } catch {
+      display.finish()
+      throw error
+    }
+    display.finish()
+    let delivered = deliver(outcome.report, messages)
+    if let failure = outcome.failure { messages.failure(failure) }
+    return outcome.exitStatus == .done ? delivered : outcome.exitStatus
+  }
+
+  // A reader who has seen enough and left is no failure; a full disk is one.
+  private func deliver(_ report: String, _ messages: Messages) -> ExitStatus {
+    guard let number = StandardStream.output.write(report),
+      !StandardStream.isNobodyReading(number)
+    else { return .done }
+    let reason = StandardStream.reason(number)
+    return fail(
+      Failure(
+        message: "could not write the report, standard output: \(reason)", hints: [],
+        exitStatus: .stopped), messages)
+  }
+
+  private func fail(_ failure: Failure, _ messages: Messages) -> ExitStatus {
+    messages.failure(failure)
+    return failure.exitStatus
+  }
+
+  // What the argument parser throws: help that was asked for, or a mistake in the arguments.
+  private func answer(_ error: any Error, _ messages: Messages) -> ExitStatus {
+    guard ThinMerge.exitCode(for: error) != .success else {
+      let text = ThinMerge.fullMessage(for: error)
+      return deliver(text.hasSuffix("\n") ? text : text + "\n", messages)
+    }
+    guard ThinMerge.exitCode(for: error) == .validationFailure else {
+      return fail(
+        Failure(MergeError(.bug, "could not go on", at: "thin-merge", because: "\(error)")),
+        messages)
+    }
+    let known = ThinMerge.configuration.subcommands.map { $0.configuration.commandName }
+    let verb = arguments.first.flatMap { known.contains($0) ? "\($0) " : nil } ?? ""
+    return fail(
+      .usage(ThinMerge.message(for: error), hint: "see 'thin-merge \(verb)--help'"), messages)
+  }
+}

@@ -1,0 +1,77 @@
+internal import Glibc
+internal import MergeEngine
+internal import Synchronization
+
+/// The one place where signals reach the program.
+///
+/// A handler has no argument of ours, so what it sets must be reachable without one: these three are
+/// the only state of the process, written by handlers and handed in to everything else.
+enum Signals {
+  /// Asked to stop by the first of SIGINT, SIGTERM and SIGHUP.
+  static let interruption = Interruption()
+  private static let statusWanted = Atomic<Bool>(false)
+  private static let stopCount = Atomic<Int>(0)
+
+  /// Whether SIGUSR1 came since the last call.
+  static func takeStatusRequest() -> Bool {
+    statusWanted.exchange(false, ordering: .relaxed)
+  }
+
+  /// Ignores what would end the process without a word, and listens to what asks it to stop.
+  static func install() {
+    ignore(SIGPIPE)
+    ignore(SIGXFSZ)
+    // Statics are made on first use, under a lock: that must not happen in a handler.
+    _ = interruption.isRequested
+    _ = takeStatusRequest()
+    _ = stopCount.load(ordering: .relaxed)
+    handle(SIGINT, stop)
+    handle(SIGTERM, stop)
+    // Under nohup the hang-up is ignored from the start, and stays so.
+    if !isIgnored(SIGHUP) { handle(SIGHUP, stop) }
+    handle(SIGUSR1, wantStatus)
+    // A parent that started us from one of its worker threads hands down what they block.
+    unblock([SIGINT, SIGTERM, SIGHUP, SIGUSR1])
+  }
+
+  // SAFETY: both handlers use atomics and `_exit` only, which POSIX allows at any moment; what is
+  // given to the calls below lives on the stack for the length of the call.
+
+  private static let stop: @convention(c) (Int32) -> Void = { _ in
+    if stopCount.wrappingAdd(1, ordering: .relaxed).oldValue > 0 {
+      _exit(ExitStatus.stopped.rawValue)
+    }
+    interruption.request()
+  }
+
+  private static let wantStatus: @convention(c) (Int32) -> Void = { _ in
+    statusWanted.store(true, ordering: .relaxed)
+  }
+
+  private static func ignore(_ number: Int32) {
+    _ = signal(number, SIG_IGN)
+  }
+
+  private static func handle(_ number: Int32, _ handler: @escaping @convention(c) (Int32) -> Void) {
+    var action = sigaction()
+    unsafe action.__sigaction_handler.sa_handler = handler
+    // Calls go on after a signal; what waits for a person polls, and polling is never restarted.
+    action.sa_flags = Int32(SA_RESTART)
+    _ = unsafe sigaction(number, &action, nil)
+  }
+
+  private static func unblock(_ numbers: [Int32]) {
+    var set = sigset_t()
+    unsafe sigemptyset(&set)
+    for number in numbers { unsafe sigaddset(&set, number) }
+    _ = unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)
+  }
+
+  private static func isIgnored(_ number: Int32) -> Bool {
+    var action = sigaction()
+    guard unsafe sigaction(number, nil, &action) == 0 else { return false }
+    let current = unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+    let ignoring = unsafe unsafeBitCast(SIG_IGN, to: Int.self)
+    return current == ignoring
+  }
+}

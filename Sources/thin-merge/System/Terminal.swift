@@ -1,0 +1,41 @@
+internal import Glibc
+
+/// The terminal around the program, if there is one.
+enum Terminal {
+  /// Columns where nothing tells how many there are.
+  static let columnCountFallback = 80
+
+  static var isStandardInput: Bool { isatty(STDIN_FILENO) == 1 }
+  static var isStandardError: Bool { isatty(STDERR_FILENO) == 1 }
+
+  /// Columns of the terminal on standard error.
+  static var columnCount: Int {
+    // SAFETY: the kernel fills the structure that lives on the stack for the length of the call.
+    var window = winsize()
+    let result = unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &window)
+    return result == 0 && window.ws_col > 0 ? Int(window.ws_col) : columnCountFallback
+  }
+
+  /// Reads one line from standard input; nil at its end, or once `isCancelled` says so.
+  static func readLine(unless isCancelled: () -> Bool) -> String? {
+    // SAFETY: both calls get one structure or byte on the stack, for the length of the call.
+    var line: [UInt8] = []
+    while !isCancelled() {
+      var waiting = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+      // A signal between the check above and the wait is seen after this time.
+      guard unsafe poll(&waiting, 1, 500) > 0 else { continue }
+      var byte: UInt8 = 0
+      guard unsafe read(STDIN_FILENO, &byte, 1) == 1 else { return nil }
+      guard byte != UInt8(ascii: "\n") else { return String(decoding: line, as: UTF8.self) }
+      line.append(byte)
+    }
+    return nil
+  }
+
+  /// Whether `path` leads to a block device.
+  static func isBlockDevice(_ path: String) -> Bool {
+    // SAFETY: the kernel fills the structure that lives on the stack for the length of the call.
+    var status = stat()
+    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFBLK
+  }
+}

@@ -1,0 +1,269 @@
+import ArgumentParser
+import Glibc
+import MergeEngine
+import Testing
+
+@testable import thin_merge
+
+@Suite("Command: arguments")
+struct ArgumentTests {
+  private static let source = ["--metadata", "meta", "--data", "data", "--dev-id", "7"]
+  private static let merge = ["merge"] + source + ["--origin", "origin"]
+
+  @Test(
+    "a size is digits and a unit",
+    arguments: [
+      ("0", 0), ("512", 512), ("7b", 7), ("8s", 4096), ("64k", 65536), ("64K", 65536),
+      ("1KiB", 1024), ("1m", 1 << 20), ("1MiB", 1 << 20), ("3G", 3 << 30), ("2gib", 2 << 30),
+      ("16777215T", 16_777_215 << 40), ("18446744073709551615", .max),
+    ] as [(String, UInt64)])
+  func size(text: String, byteCount: UInt64) {
+    #expect(ByteSize(text)?.byteCount == byteCount)
+  }
+
+  @Test(
+    "what is no size, or too large, is refused",
+    arguments: [
+      "", "k", "-1", "+1", " 1", "1 k", "1.5G", "1KB", "1x", "0x10", "1kk", "٣",
+      "18446744073709551616", "16777216T", "18446744073709551615k",
+    ])
+  func noSize(text: String) {
+    #expect(ByteSize(text) == nil)
+  }
+
+  @Test("a size is shown with its largest whole unit")
+  func shownSize() {
+    #expect(ByteSize(byteCount: 1 << 20).defaultValueDescription == "1M")
+    #expect(ByteSize(byteCount: 1536).defaultValueDescription == "1536")
+    #expect(ByteSize(byteCount: 5 << 40).defaultValueDescription == "5T")
+    #expect(ByteSize(byteCount: 0).defaultValueDescription == "0")
+  }
+
+  @Test("seconds may have decimals")
+  func seconds() {
+    #expect(DecimalSeconds("5")?.duration == .seconds(5))
+    #expect(DecimalSeconds("0.2")?.duration == .milliseconds(200))
+    #expect(DecimalSeconds("1.000000001")?.duration == .seconds(1) + .nanoseconds(1))
+    for text in ["", ".", "1.", ".5", "-1", "1e3", "1.2.3", "1.0000000001", "99999999999999999999"]
+    {
+      #expect(DecimalSeconds(text) == nil, "\(text)")
+    }
+  }
+
+  @Test("a merge has the defaults of its options")
+  func mergeDefaults() throws {
+    let merge = try #require(try ThinMerge.parseAsRoot(Self.merge) as? Merge)
+    #expect(merge.options == MergeOptions())
+    #expect(merge.outputFormat == .text)
+    #expect(merge.progressMode == .auto)
+    #expect(!merge.consent.yes)
+    #expect(
+      try merge.sourceArguments.source()
+        == MergeSource(metadataPath: "meta", dataPath: "data", deviceID: 7))
+  }
+
+  @Test("a merge passes on all its options")
+  func mergeOptions() throws {
+    let words =
+      Self.merge + [
+        "--metadata-snap", "9", "--ignore-needs-check", "--thin-size", "8s", "--past-end", "grow",
+        "--journal", "j", "--trust-earlier-runs", "--verify", "--same-origin", "--queue-depth",
+        "8", "--io-size", "64k", "--rate-limit", "10M", "--checkpoint-interval", "0.2", "-y",
+        "--progress", "none", "--output", "json",
+      ]
+    let merge = try #require(try ThinMerge.parseAsRoot(words) as? Merge)
+    #expect(
+      merge.options
+        == MergeOptions(
+          extent: ExtentOptions(thinByteCount: 4096, pastEnd: .grow),
+          transfer: TransferOptions(queueDepth: 8, ioByteCount: 65536, rateLimit: 10 << 20),
+          journalPath: "j", trustsEarlierRuns: true, verifies: true,
+          checkpointInterval: .milliseconds(200), originIsTheSame: true))
+    let source = try merge.sourceArguments.source()
+    #expect(source.mappings == .metadataSnapshot(block: 9))
+    #expect(source.ignoresNeedsCheck)
+    #expect(merge.consent.yes)
+    #expect(merge.outputFormat == .json)
+    #expect(merge.progressMode == .nothing)
+    let again = try #require(try ThinMerge.parseAsRoot(Self.merge + ["--restart"]) as? Merge)
+    #expect(again.options.restarts)
+  }
+
+  @Test("resume changes only what is given")
+  func resume() throws {
+    let plain = try #require(try ThinMerge.parseAsRoot(["resume", "j"]) as? Resume)
+    #expect(plain.options == ResumeOptions())
+    let words = ["resume", "j", "--origin", "o", "--queue-depth", "3", "--rate-limit", "1M"]
+    let changed = try #require(try ThinMerge.parseAsRoot(words) as? Resume)
+    var expected = ResumeOptions()
+    expected.originPath = "o"
+    expected.queueDepth = 3
+    expected.rateLimit = 1 << 20
+    #expect(changed.options == expected)
+  }
+
+  @Test("every verb parses in its shortest form")
+  func shortest() throws {
+    #expect(try ThinMerge.parseAsRoot(["plan"] + Self.source) is Plan)
+    #expect(try ThinMerge.parseAsRoot(["verify"] + Self.source + ["--origin", "o"]) is Verify)
+    #expect(try ThinMerge.parseAsRoot(["verify", "--journal", "j"]) is Verify)
+    #expect(try ThinMerge.parseAsRoot(["status", "j"]) is Status)
+    #expect(try ThinMerge.parseAsRoot(["devices", "--metadata", "m"]) is Devices)
+  }
+
+  @Test(
+    "what makes no sense is a usage error",
+    arguments: [
+      ["frobnicate"], [],
+      ["merge", "/dev/mapper/vm1", "--origin", "o"], ["merge", "vg/vm1", "--origin", "o"],
+      ["merge", "--pool", "p", "--dev-id", "1", "--thin-size", "1G", "--origin", "o"],
+      ["merge"] + source, merge + ["--metadata-snap", "5", "--inactive"],
+      merge + ["--metadata-snap", "0"], merge + ["--inactive", "--ignore-needs-check"],
+      merge + ["--restart", "--trust-earlier-runs"], merge + ["--dev-id", "16777216"],
+      merge + ["--queue-depth", "0"], merge + ["--queue-depth", "4097"],
+      merge + ["--io-size", "2k"], merge + ["--io-size", "65M"], merge + ["--io-size", "6k"],
+      merge + ["--thin-size", "0"], merge + ["--thin-size", "1000"],
+      merge + ["--rate-limit", "0"], merge + ["--checkpoint-interval", "0"],
+      merge + ["--checkpoint-interval", "86401"], merge + ["--past-end", "cut"],
+      merge + ["--output", "json", "--progress", "bar"], merge + ["--metadata", ""],
+      merge + ["--origin", ""], merge + ["--journal", ""],
+      ["verify", "--journal", "j", "--data", "d"], ["verify"], ["verify"] + source,
+      ["verify", "--journal", "j", "--past-end", "clip"],
+      ["plan", "--metadata", "m", "--data", "d"], ["plan"] + source + ["--journal", "j"],
+      ["plan"] + source + ["--rate-limit", "1M"], ["devices"], ["status"], ["resume", ""],
+    ])
+  func usage(words: [String]) {
+    #expect(Self.exitCode(words) == .validationFailure)
+  }
+
+  @Test("a usage error ends with 64, and with JSON output it is one object")
+  func usageStatus() async throws {
+    let result = await #expect(
+      processExitsWith: .exitCode(64), observing: [\.standardErrorContent]
+    ) {
+      exit(Run(arguments: ["merge", "--origin", "o", "--output", "json"]).exitStatus().rawValue)
+    }
+    let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+    #expect(
+      text == #"{"exit_status":64,"hint":"see 'thin-merge merge --help'","#
+        + #""message":"Missing expected argument '--metadata <path>'","type":"error"}"# + "\n")
+  }
+
+  @Test("the live forms say that they are not there yet")
+  func live() {
+    for words in [["/dev/mapper/vm1"], ["--pool", "p", "--dev-id", "3"]] {
+      let error = #expect(throws: (any Error).self) {
+        _ = try ThinMerge.parseAsRoot(["merge"] + words + ["--origin", "o"])
+      }
+      let message = error.map { ThinMerge.message(for: $0) }
+      #expect(
+        message == "live pools are not supported yet: give --metadata, --data and --dev-id")
+    }
+  }
+
+  @Test("the version is one line")
+  func version() {
+    let error = #expect(throws: (any Error).self) { _ = try ThinMerge.parseAsRoot(["--version"]) }
+    #expect(error.map { ThinMerge.message(for: $0) } == "thin-merge 0.1.0")
+  }
+
+  @Test("the output format is known even where the rest is wrong")
+  func askedFormat() {
+    #expect(OutputFormat.asked(in: ["merge", "--wrong", "--output", "json"]) == .json)
+    #expect(OutputFormat.asked(in: ["merge", "--output=json", "-x"]) == .json)
+    #expect(OutputFormat.asked(in: ["--output=json", "--output", "text"]) == .text)
+    #expect(OutputFormat.asked(in: ["--output", "xml"]) == .text)
+    #expect(OutputFormat.asked(in: ["--", "--output", "json"]) == .text)
+    #expect(OutputFormat.asked(in: ["--output"]) == .text)
+  }
+
+  @Test("auto shows a bar on a terminal, lines elsewhere, and nothing with JSON")
+  func autoProgress() {
+    #expect(ProgressDisplay.style(.auto, format: .text, isTerminal: true) == .bar)
+    #expect(ProgressDisplay.style(.auto, format: .text, isTerminal: false) == .lines)
+    #expect(ProgressDisplay.style(.auto, format: .json, isTerminal: true) == .nothing)
+    #expect(ProgressDisplay.style(.json, format: .json, isTerminal: true) == .json)
+    #expect(Surroundings.terminalIsCapable(variables: ["TERM": "xterm"]))
+    #expect(!Surroundings.terminalIsCapable(variables: ["TERM": "dumb"]))
+    #expect(!Surroundings.terminalIsCapable(variables: [:]))
+  }
+
+  @Test("the journals' folder may come from the service manager")
+  func stateFolder() {
+    #expect(Surroundings.stateFolder(variables: [:]) == "/var/lib/thin-merge")
+    #expect(Surroundings.stateFolder(variables: ["STATE_DIRECTORY": "/a:/b"]) == "/a")
+    #expect(Surroundings.stateFolder(variables: ["STATE_DIRECTORY": ""]) == "/var/lib/thin-merge")
+  }
+
+  @Test("only a clear yes is consent")
+  func consent() {
+    for answer in ["y", "Y", " yes ", "YES\r"] { #expect(Confirmation.isConsent(answer)) }
+    for answer in [nil, "", "n", "ye", "yes please"] { #expect(!Confirmation.isConsent(answer)) }
+  }
+
+  @Test("a file needs no question")
+  func noQuestion() throws {
+    #expect(
+      try Confirmation.needed(originPath: "/dev/null", yes: false, format: .json) == nil)
+  }
+
+  private static func exitCode(_ words: [String]) -> ExitCode {
+    do {
+      var command = try ThinMerge.parseAsRoot(words)
+      // Without a verb it is running that fails.
+      if command is ThinMerge { try command.run() }
+      return .success
+    } catch {
+      return ThinMerge.exitCode(for: error)
+    }
+  }
+}
+
+@Suite("Command: signals")
+struct SignalTests {
+  // These run on threads that block signals, like those from which a program may be started.
+
+  @Test("the first signal asks to stop, and SIGUSR1 for a line")
+  func first() async {
+    await #expect(processExitsWith: .exitCode(42)) {
+      Signals.install()
+      raise(SIGPIPE)
+      raise(SIGXFSZ)
+      guard !Signals.interruption.isRequested, !Signals.takeStatusRequest() else { exit(1) }
+      raise(SIGUSR1)
+      guard Signals.takeStatusRequest(), !Signals.takeStatusRequest() else { exit(2) }
+      raise(SIGHUP)
+      exit(Signals.interruption.isRequested ? 42 : 3)
+    }
+  }
+
+  @Test("the second signal ends the process at once")
+  func second() async {
+    await #expect(processExitsWith: .exitCode(3)) {
+      Signals.install()
+      raise(SIGINT)
+      raise(SIGTERM)
+      exit(1)
+    }
+  }
+
+  @Test("a hang-up that is ignored from the start stays so")
+  func hangUp() async {
+    await #expect(processExitsWith: .exitCode(42)) {
+      signal(SIGHUP, SIG_IGN)
+      Signals.install()
+      raise(SIGHUP)
+      exit(Signals.interruption.isRequested ? 1 : 42)
+    }
+  }
+
+  @Test("closed standard descriptors are filled before anything else is opened")
+  func descriptors() async {
+    await #expect(processExitsWith: .exitCode(42)) {
+      close(0)
+      close(1)
+      StandardStream.openMissing()
+      exit(fcntl(0, F_GETFD) >= 0 && fcntl(1, F_GETFD) >= 0 ? 42 : 1)
+    }
+  }
+}

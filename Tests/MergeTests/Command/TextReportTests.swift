@@ -1,0 +1,383 @@
+import Synchronization
+import Testing
+
+@testable import MergeEngine
+@testable import thin_merge
+
+@Suite("Command: reports")
+struct TextReportTests {
+  private static let source = MergeSource(
+    metadataPath: "/dev/pool meta", dataPath: "data.img", deviceID: 7)
+
+  private static let plan = PlanReport(
+    deviceID: 7, blockByteCount: 65536, mappedBlockCount: 100, runCount: 3, byteCount: 6_553_600,
+    pastEndBlockCount: 0, clippedByteCount: 0, thinByteCount: 1 << 30,
+    thinByteCountIsAssumed: true, originByteCount: 1 << 30, grownOriginByteCount: nil,
+    journalByteCountMax: 12288, journalPath: "base.img.thin-merge",
+    fingerprint: "0123456789abcdef-01234567", transactionID: 5, heldRoot: 42, otherDeviceCount: 1)
+
+  private static let stop = MergeError(
+    .stopped, "could not write", at: "base.img", because: "Input/output error at byte 4096",
+    hint: "look at the kernel's log")
+
+  private static var merge: MergeReport {
+    MergeReport(
+      plan: plan, state: .finished, writtenByteCount: 6_553_600, resumedFromByteCount: 0,
+      recheckedByteCount: 0, rewrittenByteCount: 0, duration: .milliseconds(2500),
+      submitDuration: .milliseconds(20), checkpointCount: 2, verification: nil,
+      journalPath: "base.img.thin-merge", unreadable: [])
+  }
+
+  private static var verification: VerifyReport {
+    VerifyReport(
+      granularity: .sector, comparedByteCount: 6_553_600, differingByteCount: 0, differences: [],
+      unreadable: [], duration: .seconds(1), incomplete: nil)
+  }
+
+  private static var status: StatusReport {
+    StatusReport(
+      state: .unfinished, isRunning: false, doneByteCount: 3 << 30, totalByteCount: 4 << 30,
+      writingSeconds: 30, runCount: 2, begunSeconds: 0, recordedSeconds: 86_461,
+      metadataPath: "meta", dataPath: "data", originPath: "base.img", deviceID: 7, unreadable: [],
+      journalPath: "base.img.thin-merge")
+  }
+
+  private static func text(_ report: MergeReport) -> String {
+    MergeText(
+      report: report, originPath: "base.img", metadataPath: source.metadataPath,
+      dataPath: source.dataPath,
+      verifyCommand: .verify(source, originPath: "base.img", extent: ExtentOptions())
+    ).text
+  }
+
+  private static func text(_ report: VerifyReport) -> String {
+    VerifyText(
+      report: report, originPath: "base.img", comparedWith: "thin device 7",
+      repairCommand: .resume(journalPath: "j")
+    ).text
+  }
+
+  @Test("a plan says what would be written and how")
+  func planText() {
+    let text = PlanText(
+      report: Self.plan, metadataPath: "/dev/pool meta", originPath: "base.img",
+      mergeCommand: .merge(Self.source, originPath: "base.img", extent: ExtentOptions())
+    ).text
+    #expect(
+      text == """
+        A merge of thin device 7 onto base.img would do this.
+
+          to write       6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
+          assumed        thin size not known: taken as 1 GiB
+          origin size    1 GiB (1073741824 bytes)
+          mappings       /dev/pool meta, metadata snapshot at block 42, transaction 5
+          other devices  1 more thin device in this pool
+          journal        base.img.thin-merge, at most 12 KiB
+          fingerprint    0123456789abcdef-01234567
+
+        Nothing was written. To carry it out:
+          thin-merge merge --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
+
+        """)
+  }
+
+  @Test("the question shows a short plan")
+  func question() {
+    var plan = Self.plan
+    plan.pastEndBlockCount = 2
+    plan.clippedByteCount = 512
+    #expect(
+      Confirmation(originPath: "/dev/x").question(plan) == """
+        Thin device 7 is about to be merged.
+
+          to write      6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
+          assumed       thin size not known: taken as 1 GiB
+          origin size   1 GiB (1073741824 bytes)
+          past the end  2 mapped blocks left out
+          clipped       512 bytes of the block across the end
+
+        Write 6.3 MiB onto /dev/x? [y/N] \("")
+        """)
+  }
+
+  @Test("a finished merge says what to do next")
+  func mergeText() {
+    #expect(
+      Self.text(Self.merge) == """
+        Merged thin device 7 onto base.img.
+
+          merged         6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
+          from           data.img
+          mappings       /dev/pool meta, metadata snapshot at block 42, transaction 5
+          other devices  1 more thin device in this pool
+          written        6.3 MiB (6553600 bytes) in 2.5 s, 2.5 MiB/s
+          checksums      CRC-32C of every transfer, in the journal base.img.thin-merge
+          assumed        thin size not known: taken as 1 GiB
+
+        Keep the thin device until the origin is verified:
+          thin-merge verify --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
+
+        """)
+  }
+
+  @Test("a stopped merge says what is missing and how to go on")
+  func stoppedText() {
+    var report = Self.merge
+    report.state = .stopped(Self.stop)
+    report.plan.otherDeviceCount = 0
+    report.plan.thinByteCountIsAssumed = false
+    report.resumedFromByteCount = 1 << 20
+    report.recheckedByteCount = 1 << 20
+    report.rewrittenByteCount = 65536
+    report.submitDuration = .milliseconds(500)
+    report.unreadable = [
+      ByteRange(start: 512, end: 1024), ByteRange(start: 65536, end: 65537),
+    ]
+    #expect(
+      Self.text(report) == """
+        The merge of thin device 7 onto base.img stopped and can be resumed.
+
+          to merge      6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
+          from          data.img
+          mappings      /dev/pool meta, metadata snapshot at block 42, transaction 5
+          written       6.3 MiB (6553600 bytes) in 2.5 s, 2.5 MiB/s
+          submitting    500 ms, 20% of the time: the device queue was full
+          earlier runs  1 MiB (1048576 bytes) were recorded
+          rechecked     1 MiB of them: 64 KiB differed and were written again
+          checksums     CRC-32C of every transfer, in the journal base.img.thin-merge
+          unreadable    513 bytes in 2 ranges:
+                        offset   512, 512 bytes
+                        offset 65536, 1 byte
+
+        The origin is merged in part; keep the thin device. To go on:
+          thin-merge resume base.img.thin-merge
+
+        """)
+  }
+
+  @Test("verify says what differs")
+  func verifyText() {
+    #expect(
+      Self.text(Self.verification) == """
+        base.img agrees with thin device 7.
+
+          compared  6.3 MiB (6553600 bytes) in 1 s, 6.3 MiB/s
+
+        """)
+    var different = Self.verification
+    different.differingByteCount = 1024
+    different.differences = [ByteRange(start: 4096, end: 5120)]
+    #expect(
+      Self.text(different) == """
+        base.img differs from thin device 7.
+
+          compared   6.3 MiB (6553600 bytes) in 1 s, 6.3 MiB/s
+          differing  1 KiB in 1 range:
+                     offset 4096, 1024 bytes
+
+        Keep the thin device. To compare again and write what differs:
+          thin-merge resume j
+
+        """)
+  }
+
+  @Test("status says how far, how fast, what is left and what to do next")
+  func statusText() {
+    #expect(
+      StatusText(report: Self.status).text == """
+        The merge of thin device 7 onto base.img is not finished.
+
+          done         3 GiB of 4 GiB, 75%
+          left         1 GiB, 10 s at the speed so far
+          speed        102.4 MiB/s over 30 s of writing
+          runs         2, the first on 1970-01-01T00:00:00Z
+          last record  1970-01-02T00:01:01Z
+          from         data, mappings in meta
+          journal      base.img.thin-merge
+
+        The origin may be merged in part; keep the thin device. To go on:
+          thin-merge resume base.img.thin-merge
+
+        """)
+  }
+
+  @Test("a date outside of the calendar is shown as it is")
+  func dates() {
+    #expect(StatusText.date(.max) == "9223372036854775807")
+    #expect(StatusText.date(-1) == "-1")
+    #expect(StatusText.date(253_402_300_799) == "9999-12-31T23:59:59Z")
+  }
+
+  @Test("devices are a table")
+  func devicesText() {
+    let devices = [
+      ThinDevice(
+        deviceID: 0, mappedBlockCount: 123_456_789_012_345, transactionID: 1, creationTime: 0,
+        snapshottedTime: 3),
+      ThinDevice(
+        deviceID: 16_777_215, mappedBlockCount: 0, transactionID: 12, creationTime: 3,
+        snapshottedTime: 3),
+    ]
+    #expect(
+      DevicesText(devices: devices).text == """
+          dev id    mapped blocks  transaction  created  snapshotted
+               0  123456789012345            1        0            3
+        16777215                0           12        3            3
+
+        """)
+    #expect(DevicesText(devices: []).text == "There is no thin device in this pool.\n")
+  }
+
+  @Test("the plan's JSON has stable names")
+  func planJSON() {
+    #expect(
+      JSONText.line(PlanDocument(Self.plan))
+        == #"{"block_size":65536,"bytes":6553600,"clipped_bytes":0,"dev_id":7,"#
+        + #""fingerprint":"0123456789abcdef-01234567","grown_origin_bytes":null,"#
+        + #""journal":"base.img.thin-merge","journal_bytes_max":12288,"mapped_blocks":100,"#
+        + #""metadata_snapshot":42,"origin_bytes":1073741824,"other_devices":1,"#
+        + #""past_end_blocks":0,"runs":3,"schema":"thin-merge/plan/1","#
+        + #""thin_bytes":1073741824,"thin_size_assumed":true,"transaction_id":5}"# + "\n")
+  }
+
+  @Test("a merge's JSON holds its plan's names too")
+  func mergeJSON() {
+    var report = Self.merge
+    report.state = .stopped(Self.stop)
+    report.unreadable = [ByteRange(start: 512, end: 1024)]
+    let text = JSONText.line(MergeDocument(report))
+    for part in [
+      #""block_size":65536"#, #""bytes":6553600"#, #""bytes_written":6553600"#,
+      #""resumed_from_bytes":0"#, #""seconds":2.5"#, #""verified":null"#,
+      #""journal":"base.img.thin-merge""#, #""state":"stopped""#,
+      #""unreadable":[{"length":512,"offset":512}]"#, #""schema":"thin-merge/merge/1""#,
+      #""stopped_by":{"hint":"look at the kernel's log","message":"could not write, base.img: "#,
+    ] {
+      #expect(text.contains(part), "\(part)")
+    }
+    report.state = .finished
+    report.unreadable = []
+    report.verification = Self.verification
+    #expect(JSONText.line(MergeDocument(report)).contains(#""verified":true"#))
+    report.verification?.differingByteCount = 1
+    #expect(JSONText.line(MergeDocument(report)).contains(#""verified":false"#))
+  }
+
+  @Test("the other reports' JSON have stable names")
+  func otherJSON() {
+    #expect(
+      JSONText.line(VerifyDocument(Self.verification))
+        == #"{"compared_bytes":6553600,"differences":[],"differing_bytes":0,"#
+        + #""granularity":"sector","incomplete":null,"schema":"thin-merge/verify/1","#
+        + #""seconds":1,"unreadable":[]}"# + "\n")
+    #expect(
+      JSONText.line(StatusDocument(Self.status))
+        == #"{"begun_time":0,"data":"data","dev_id":7,"done_bytes":3221225472,"#
+        + #""journal":"base.img.thin-merge","merge_runs":2,"metadata":"meta","#
+        + #""origin":"base.img","recorded_time":86461,"running":false,"#
+        + #""schema":"thin-merge/status/1","state":"unfinished","total_bytes":4294967296,"#
+        + #""unreadable":[],"writing_seconds":30}"# + "\n")
+    let device = ThinDevice(
+      deviceID: 1, mappedBlockCount: 2, transactionID: 3, creationTime: 4, snapshottedTime: 5)
+    #expect(
+      JSONText.line(DevicesDocument([device]))
+        == #"{"devices":[{"creation_time":4,"dev_id":1,"mapped_blocks":2,"#
+        + #""snapshotted_time":5,"transaction_id":3}],"schema":"thin-merge/devices/1"}"# + "\n")
+  }
+
+  @Test("a failure is a sentence and hints, or one object")
+  func failure() {
+    let failure = Failure(stopping: Self.stop, journalPath: "a b")
+    #expect(
+      Self.lines(.text) { $0.failure(failure) } == """
+        thin-merge: error: could not write, base.img: Input/output error at byte 4096
+        hint: look at the kernel's log
+        hint: to go on: thin-merge resume 'a b'
+
+        """)
+    #expect(
+      Self.lines(.json) { $0.failure(failure) }
+        == #"{"exit_status":3,"hint":"look at the kernel's log; to go on: thin-merge resume 'a b'","#
+        + #""message":"could not write, base.img: Input/output error at byte 4096","#
+        + #""type":"error"}"# + "\n")
+    #expect(Self.lines(.text) { $0.note("n") } == "thin-merge: note: n\n")
+    #expect(Self.lines(.json) { $0.note("n") } == #"{"message":"n","type":"note"}"# + "\n")
+  }
+
+  @Test(
+    "every kind of failure has its exit status",
+    arguments: [
+      (.refused, 2), (.stopped, 3), (.journalConflict, 4), (.busy, 5), (.bug, 70),
+    ] as [(MergeError.Kind, Int32)])
+  func exitStatus(kind: MergeError.Kind, status: Int32) {
+    let error = MergeError(kind, "what", at: "where", because: "why")
+    #expect(Failure(error).exitStatus.rawValue == status)
+    var report = Self.merge
+    report.state = .stopped(error)
+    #expect(ExitStatus(report).rawValue == (kind == .bug ? 70 : 3))
+    #expect(Failure(stopping: error, journalPath: "j").exitStatus == ExitStatus(report))
+  }
+
+  @Test("what comparing found has its exit status")
+  func verifyStatus() {
+    var report = Self.verification
+    #expect(ExitStatus(report) == .done)
+    report.unreadable = [ByteRange(start: 0, end: 1)]
+    #expect(ExitStatus(report) == .stopped)
+    report.unreadable = []
+    report.incomplete = Self.stop
+    #expect(ExitStatus(report) == .stopped)
+    report.differingByteCount = 1
+    #expect(ExitStatus(report) == .different)
+    var merge = Self.merge
+    #expect(ExitStatus(merge) == .done)
+    merge.verification = report
+    #expect(ExitStatus(merge) == .different)
+  }
+
+  @Test("a word is quoted where the shell would take it apart")
+  func quoting() {
+    #expect(
+      ShellCommand.quoted("/dev/mapper/a-b_c.1+2:3,4@5%6=7") == "/dev/mapper/a-b_c.1+2:3,4@5%6=7")
+    #expect(ShellCommand.quoted("") == "''")
+    #expect(ShellCommand.quoted("a b") == "'a b'")
+    #expect(ShellCommand.quoted("it's $x") == #"'it'\''s $x'"#)
+    #expect(ShellCommand.quoted("é") == "'é'")
+    #expect(
+      ShellCommand.verify(
+        MergeSource(
+          metadataPath: "m", dataPath: "d", deviceID: 1, mappings: .metadataSnapshot(block: 4),
+          ignoresNeedsCheck: true),
+        originPath: "o", extent: ExtentOptions(thinByteCount: 512, pastEnd: .clip)
+      ).text
+        == "thin-merge verify --metadata m --data d --dev-id 1 --metadata-snap 4 "
+        + "--ignore-needs-check --origin o --thin-size 512 --past-end clip")
+  }
+
+  @Test("times and rates are read at a glance")
+  func amounts() {
+    #expect(Amount.time(.milliseconds(-5)) == "0 ms")
+    #expect(Amount.time(.milliseconds(42)) == "42 ms")
+    #expect(Amount.time(.milliseconds(1000)) == "1 s")
+    #expect(Amount.time(.milliseconds(99_900)) == "99.9 s")
+    #expect(Amount.time(.seconds(185)) == "3 min 5 s")
+    #expect(Amount.time(.seconds(7500)) == "2 h 5 min")
+    #expect(Amount.rate(0, in: .seconds(1)) == nil)
+    #expect(Amount.rate(1, in: .zero) == nil)
+    #expect(Amount.whole(.infinity) == .max)
+    #expect(Amount.whole(-1) == 0)
+    #expect(Amount.percent(999, of: 1000) == 99)
+    #expect(Amount.percent(.max, of: .max) == 100)
+    #expect(Amount.percent(.max - 1, of: .max) == 99)
+  }
+
+  private static func lines(_ format: OutputFormat, _ body: (Messages) -> Void) -> String {
+    let screen = Lines()
+    body(Messages(format: format) { text in screen.text.withLock { $0 += text } })
+    return screen.text.withLock { $0 }
+  }
+}
+
+private final class Lines: Sendable {
+  let text = Mutex("")
+}
