@@ -1,0 +1,166 @@
+import Fixtures
+import Foundation
+import Testing
+
+/// A kernel-made pool and origin as files in a folder of their own, and what a merge must make of
+/// them.
+///
+/// The expected origin is computed from what `thin_dump` said about the pool, so it is known for
+/// an origin of any byte count and after the test changed the data; for the unchanged scenario,
+/// `CommandHarnessTests` holds it against what the kernel read.
+final class MergeCase {
+  /// One mapping of the thin device, as thin_dump printed it.
+  struct Mapping: Equatable {
+    var thinBlock: Int
+    var dataBlock: Int
+  }
+
+  let folder: TemporaryFolder
+  let blockByteCount: Int
+  let mappings: [Mapping]
+  /// The origin before any merge.
+  let before: Data
+
+  /// The arguments of a merge; tests put other paths in place of these.
+  var metadata: String
+  var data: String
+  var origin: String
+  var journal: String
+  var deviceID = 0
+
+  /// The images as unpacked, whatever the arguments above say.
+  var metadataFile: String { folder.path("meta.img") }
+  var dataFile: String { folder.path("data.img") }
+  var originFile: String { folder.path("origin.img") }
+
+  /// Unpacks `scenario`, with the origin cut to `originByteCount` bytes.
+  init(
+    _ scenario: Scenario = .basic, originByteCount: Int? = nil, in folder: TemporaryFolder? = nil
+  ) throws {
+    let home = try folder ?? TemporaryFolder()
+    self.folder = home
+    blockByteCount = scenario.blockByteCount
+    for image in ["meta.img", "data.img", "origin-before.img"] {
+      let unpacked = home.path(image == "origin-before.img" ? "origin.img" : image)
+      try Program.mustRun(
+        "zstd", "-q", "-d", "--sparse", scenario.path("\(image).zst"), "-o", unpacked)
+    }
+    metadata = home.path("meta.img")
+    data = home.path("data.img")
+    origin = home.path("origin.img")
+    journal = home.path("origin.img.thin-merge")
+    mappings = try scenario.mappings()
+    if let originByteCount {
+      try Program.mustRun("truncate", "--size", "\(originByteCount)", origin)
+    }
+    before = try content(of: origin)
+  }
+
+  /// What the origin must hold after the merge, from the data file as it is now.
+  func expectedOrigin(thinByteCount: Int? = nil) throws -> Data {
+    var expected = before
+    let source = try content(of: dataFile)
+    let effectiveEnd = min(thinByteCount ?? before.count, before.count)
+    for mapping in mappings {
+      let start = mapping.thinBlock * blockByteCount
+      let end = min(start + blockByteCount, effectiveEnd)
+      guard start < end else { continue }
+      let sourceStart = mapping.dataBlock * blockByteCount
+      expected.replaceSubrange(
+        start..<end, with: source[sourceStart..<(sourceStart + end - start)])
+    }
+    return expected
+  }
+
+  /// The merged byte count when nothing lies past the origin's end.
+  var mappedByteCount: Int { mappings.count * blockByteCount }
+
+  // MARK: Running
+
+  /// `--metadata … --data … --dev-id …`.
+  var sourceArguments: [String] {
+    ["--metadata", metadata, "--data", data, "--dev-id", "\(deviceID)"]
+  }
+
+  /// The command line of a merge, after the binary's name.
+  func mergeArguments(_ options: [String] = []) -> [String] {
+    ["merge"] + sourceArguments + ["--origin", origin] + options
+  }
+
+  func merge(_ options: [String] = [], under wrapper: [String] = []) throws -> CommandResult {
+    try ThinMergeCommand.run(mergeArguments(options), under: wrapper)
+  }
+
+  func startMerge(_ options: [String] = []) throws -> RunningCommand {
+    try ThinMergeCommand.start(mergeArguments(options))
+  }
+
+  func resume(_ options: [String] = []) throws -> CommandResult {
+    try ThinMergeCommand.run(["resume", journal] + options)
+  }
+
+  func plan(_ options: [String] = []) throws -> CommandResult {
+    try ThinMergeCommand.run(["plan"] + sourceArguments + ["--origin", origin] + options)
+  }
+
+  func verify(_ options: [String] = []) throws -> CommandResult {
+    try ThinMergeCommand.run(["verify"] + sourceArguments + ["--origin", origin] + options)
+  }
+
+  func status() throws -> JSONValue {
+    try ThinMergeCommand.run(["status", journal, "--output", "json"]).report()
+  }
+
+  /// Options under which a merge takes seconds and passes many checkpoints.
+  static let slowly = [
+    "--rate-limit", "1M", "--checkpoint-interval", "0.2", "--io-size", "16k",
+    "--queue-depth", "4",
+  ]
+
+  /// A merge stopped by SIGINT after its journal showed `checkpointCount` different watermarks.
+  @discardableResult
+  func interruptMerge(afterCheckpoints checkpointCount: Int = 3, _ options: [String] = [])
+    throws -> CommandResult
+  {
+    let running = try startMerge(Self.slowly + options)
+    try #require(try running.waitUntilCheckpoint(checkpointCount, in: journal))
+    running.send(SIGINT)
+    let result = try running.wait()
+    try #require(result.exitStatus == 3, "\(result.standardError)")
+    return result
+  }
+
+  // MARK: Looking
+
+  /// Byte offsets of the first sectors in which the origin is not what a merge must make of it.
+  func wrongSectors(thinByteCount: Int? = nil) throws -> [Int] {
+    try differingSectors(content(of: originFile), expectedOrigin(thinByteCount: thinByteCount))
+  }
+
+  /// Byte offsets of the first sectors in which the origin is not as it was before.
+  func changedSectors() throws -> [Int] {
+    try differingSectors(content(of: originFile), before)
+  }
+
+  /// Files in the folder that were not there at the start.
+  func newFiles() throws -> [String] {
+    try folder.names().filter { !["meta.img", "data.img", "origin.img"].contains($0) }
+  }
+
+  /// Puts the origin's old content back, into the same file.
+  func restoreOrigin() throws { try overwrite(originFile, with: before) }
+}
+
+extension ChildProcess {
+  /// Waits until `status` has shown `count` different watermarks above zero.
+  func waitUntilCheckpoint(_ count: Int, in journal: String) throws -> Bool {
+    var seen: Set<Int> = []
+    return try waitUntil {
+      let status = try ThinMergeCommand.run(["status", journal, "--output", "json"])
+      if status.exitStatus == 0, let done = try status.report()["done_bytes"]?.integer, done > 0 {
+        seen.insert(done)
+      }
+      return seen.count >= count
+    }
+  }
+}
