@@ -1,11 +1,11 @@
 import Foundation
 import Testing
 
-@Suite("Command: files and folders without the permission that a merge needs", .needsZstd)
+@Suite("Command: files and folders without the permission that a merge needs")
 struct PermissionTests {
   @Test(
     "a file that the user may not use is refused", .needsRoot,
-    arguments: ["meta.img", "data.img", "origin.img"])
+    arguments: ["metadata.img", "data.img", "origin.img"])
   func noPermission(file: String) throws {
     let merge = try MergeCase()
     try merge.openToEverybody()
@@ -36,7 +36,7 @@ struct PermissionTests {
   }
 }
 
-@Suite("Command: places where no journal can be", .needsZstd)
+@Suite("Command: places where no journal can be")
 struct BadJournalPlaceTests {
   @Test("a journal in a read-only folder is refused before anything is written", .needsTmpfs)
   func readOnlyFolder() throws {
@@ -72,7 +72,7 @@ struct BadJournalPlaceTests {
 
   @Test(
     "the files of the merge itself are refused as the journal",
-    arguments: ["meta.img", "data.img", "origin.img"])
+    arguments: ["metadata.img", "data.img", "origin.img"])
   func ownFiles(file: String) throws {
     let merge = try MergeCase()
     let before = try content(of: merge.folder.path(file))

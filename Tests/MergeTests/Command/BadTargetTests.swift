@@ -13,7 +13,7 @@ struct BadTarget: Sendable, CustomTestStringConvertible {
   }
 }
 
-@Suite("Command: targets and sources that are not fit for a merge", .needsZstd)
+@Suite("Command: targets and sources that are not fit for a merge")
 struct BadTargetTests {
   static let origins = [
     BadTarget("the origin is missing") { merge in
@@ -30,7 +30,7 @@ struct BadTargetTests {
     },
     BadTarget("the origin ends before the last mapped block") { merge in
       merge.origin = merge.folder.path("short.img")
-      try Program.mustRun("truncate", "--size", "32M", merge.origin)
+      try Program.mustRun("truncate", "--size", "4M", merge.origin)
       return merge.origin
     },
     BadTarget("the origin is empty") { merge in
@@ -127,7 +127,7 @@ struct BadTargetTests {
   }
 }
 
-@Suite("Command: block devices that are not fit for a merge", .needsZstd, .needsLoopDevices)
+@Suite("Command: block devices that are not fit for a merge", .needsLoopDevices)
 struct BadDeviceTests {
   @Test("a read-only device as the origin is refused")
   func readOnlyDevice() throws {
@@ -142,7 +142,7 @@ struct BadDeviceTests {
   func shortDevice() throws {
     let merge = try MergeCase()
     let backing = merge.folder.path("short.img")
-    try Program.mustRun("truncate", "--size", "32M", backing)
+    try Program.mustRun("truncate", "--size", "4M", backing)
     let device = try LoopDevice(backing: backing)
     merge.origin = device.path
     expectError(try merge.mergeOntoDevice(), exitStatus: 2, naming: device.path)

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Command: an origin that somebody else uses", .needsZstd)
+@Suite("Command: an origin that somebody else uses")
 struct InUseTests {
   @Test("a mounted device is busy", .needsExt4)
   func mounted() throws {
@@ -124,7 +124,7 @@ struct InUseTests {
   }
 }
 
-@Suite("Command: two merges at once", .needsZstd)
+@Suite("Command: two merges at once")
 struct TwoMergesTests {
   @Test("the second merge onto one file is busy, and the first one ends right")
   func oneFile() throws {

@@ -2,22 +2,15 @@ import Fixtures
 import Foundation
 import Testing
 
-/// A kernel-made pool and origin as files in a folder of their own, and what a merge must make of
-/// them.
+/// A pool and an origin as files in a folder of their own, and what a merge must make of them.
 ///
-/// The expected origin is computed from what `thin_dump` said about the pool, so it is known for
-/// an origin of any byte count and after the test changed the data; for the unchanged scenario,
-/// `CommandHarnessTests` holds it against what the kernel read.
+/// The expected origin is computed from the pool's mappings and the data file as it is, so it is
+/// known for an origin of any byte count and after a test changed the data. For the kernel-made
+/// scenarios, `CommandHarnessTests` holds it against what the kernel read.
 final class MergeCase {
-  /// One mapping of the thin device, as thin_dump printed it.
-  struct Mapping: Equatable {
-    var thinBlock: Int
-    var dataBlock: Int
-  }
-
   let folder: TemporaryFolder
   let blockByteCount: Int
-  let mappings: [Mapping]
+  let mappings: [ThinMapping]
   /// The origin before any merge.
   let before: Data
 
@@ -26,34 +19,60 @@ final class MergeCase {
   var data: String
   var origin: String
   var journal: String
-  var deviceID = 0
+  let deviceID: Int
 
-  /// The images as unpacked, whatever the arguments above say.
-  var metadataFile: String { folder.path("meta.img") }
+  /// The files themselves, whatever the arguments above say.
+  var metadataFile: String { folder.path("metadata.img") }
   var dataFile: String { folder.path("data.img") }
   var originFile: String { folder.path("origin.img") }
 
-  /// Unpacks `scenario`, with the origin cut to `originByteCount` bytes.
-  init(
-    _ scenario: Scenario = .basic, originByteCount: Int? = nil, in folder: TemporaryFolder? = nil
+  /// Unpacks a kernel-made scenario.
+  convenience init(kernel name: String, deviceID: Int = 0) throws {
+    let scenario = try KernelScenario.load(name)
+    let folder = try TemporaryFolder()
+    let images = try scenario.unpack(into: folder.path)
+    try Program.mustRun("mv", images.metadata, folder.path("metadata.img"))
+    try Program.mustRun("mv", images.origin, folder.path("origin.img"))
+    try self.init(
+      in: folder, blockByteCount: scenario.blockSize,
+      mappings: scenario.thinDump().device(deviceID).mappings, deviceID: deviceID)
+  }
+
+  /// Writes a pool that the test describes, whose device 0 is merged.
+  ///
+  /// Every sector names its place on the device it comes from, so that no sector of the pool is
+  /// equal to one of the origin.
+  convenience init(
+    pool: PoolImage, originByteCount: Int, in folder: TemporaryFolder? = nil
   ) throws {
     let home = try folder ?? TemporaryFolder()
-    self.folder = home
-    blockByteCount = scenario.blockByteCount
-    for image in ["meta.img", "data.img", "origin-before.img"] {
-      let unpacked = home.path(image == "origin-before.img" ? "origin.img" : image)
-      try Program.mustRun(
-        "zstd", "-q", "-d", "--sparse", scenario.path("\(image).zst"), "-o", unpacked)
-    }
-    metadata = home.path("meta.img")
-    data = home.path("data.img")
-    origin = home.path("origin.img")
-    journal = home.path("origin.img.thin-merge")
-    mappings = try scenario.mappings()
-    if let originByteCount {
-      try Program.mustRun("truncate", "--size", "\(originByteCount)", origin)
-    }
-    before = try content(of: origin)
+    _ = try pool.write(to: home.path)
+    try SectorContent(source: .origin, seed: 7).bytes(in: 0..<originByteCount)
+      .write(to: URL(filePath: home.path("origin.img")))
+    try self.init(
+      in: home, blockByteCount: pool.blockByteCount, mappings: pool.devices[0].mappings,
+      deviceID: 0)
+  }
+
+  /// A built pool of `blockCount` mapped blocks with holes between them.
+  convenience init(scatteredBlocks blockCount: Int = 40) throws {
+    let builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: blockCount))])
+    try self.init(
+      pool: builder.build(), originByteCount: 3 * blockCount * builder.blockByteCount)
+  }
+
+  private init(
+    in folder: TemporaryFolder, blockByteCount: Int, mappings: [ThinMapping], deviceID: Int
+  ) throws {
+    self.folder = folder
+    self.blockByteCount = blockByteCount
+    self.mappings = mappings
+    self.deviceID = deviceID
+    metadata = folder.path("metadata.img")
+    data = folder.path("data.img")
+    origin = folder.path("origin.img")
+    journal = folder.path("origin.img.thin-merge")
+    before = try content(of: folder.path("origin.img"))
   }
 
   /// What the origin must hold after the merge, from the data file as it is now.
@@ -62,10 +81,10 @@ final class MergeCase {
     let source = try content(of: dataFile)
     let effectiveEnd = min(thinByteCount ?? before.count, before.count)
     for mapping in mappings {
-      let start = mapping.thinBlock * blockByteCount
+      let start = Int(mapping.thinBlock) * blockByteCount
       let end = min(start + blockByteCount, effectiveEnd)
       guard start < end else { continue }
-      let sourceStart = mapping.dataBlock * blockByteCount
+      let sourceStart = Int(mapping.dataBlock) * blockByteCount
       expected.replaceSubrange(
         start..<end, with: source[sourceStart..<(sourceStart + end - start)])
     }
@@ -144,7 +163,7 @@ final class MergeCase {
 
   /// Files in the folder that were not there at the start.
   func newFiles() throws -> [String] {
-    try folder.names().filter { !["meta.img", "data.img", "origin.img"].contains($0) }
+    try folder.names().filter { !["metadata.img", "data.img", "origin.img"].contains($0) }
   }
 
   /// Puts the origin's old content back, into the same file.

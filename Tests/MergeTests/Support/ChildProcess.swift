@@ -215,4 +215,9 @@ enum Program {
     }
     return result.standardOutput
   }
+
+  /// Removes a file that must be there.
+  static func remove(_ path: String) throws {
+    try FileManager.default.removeItem(atPath: path)
+  }
 }

@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 
 /// The number that a random test draws everything from.
@@ -13,18 +14,5 @@ struct Seed: CustomStringConvertible, Sendable {
   /// How to run the same test again; put into every message of a random test.
   var description: String { "replay with THIN_MERGE_SEED=\(value)" }
 
-  var generator: SeededGenerator { SeededGenerator(state: value) }
-}
-
-/// SplitMix64: the same numbers for the same seed, on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-  fileprivate var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
-  }
+  var generator: SeededGenerator { SeededGenerator(seed: value) }
 }
