@@ -11,8 +11,9 @@ final class MergeCase {
   let folder: TemporaryFolder
   let blockByteCount: Int
   let mappings: [ThinMapping]
-  /// The origin before any merge.
+  /// The origin and the data file before any merge.
   let before: Data
+  let dataBefore: Data
 
   /// The arguments of a merge; tests put other paths in place of these.
   var metadata: String
@@ -73,12 +74,15 @@ final class MergeCase {
     origin = folder.path("origin.img")
     journal = folder.path("origin.img.thin-merge")
     before = try content(of: folder.path("origin.img"))
+    dataBefore = try content(of: folder.path("data.img"))
   }
 
-  /// What the origin must hold after the merge, from the data file as it is now.
+  /// What the origin must hold after the merge, from the data file as it is now; where a test has
+  /// made that shorter, as it was.
   func expectedOrigin(thinByteCount: Int? = nil) throws -> Data {
     var expected = before
-    let source = try content(of: dataFile)
+    var source = try content(of: dataFile)
+    source.append(dataBefore.dropFirst(source.count))
     let effectiveEnd = min(thinByteCount ?? before.count, before.count)
     for mapping in mappings {
       let start = Int(mapping.thinBlock) * blockByteCount
@@ -138,7 +142,9 @@ final class MergeCase {
 
   /// A merge stopped by SIGINT after its journal showed `checkpointCount` different watermarks.
   @discardableResult
-  func interruptMerge(afterCheckpoints checkpointCount: Int = 3, _ options: [String] = [])
+  func interruptMerge(
+    afterCheckpoints checkpointCount: Int = 3, _ options: [String] = []
+  )
     throws -> CommandResult
   {
     let running = try startMerge(Self.slowly + options)
@@ -152,8 +158,9 @@ final class MergeCase {
   // MARK: Looking
 
   /// Byte offsets of the first sectors in which the origin is not what a merge must make of it.
-  func wrongSectors(thinByteCount: Int? = nil) throws -> [Int] {
-    try differingSectors(content(of: originFile), expectedOrigin(thinByteCount: thinByteCount))
+  func wrongSectors(thinByteCount: Int? = nil, limit: Int = 8) throws -> [Int] {
+    try differingSectors(
+      content(of: originFile), expectedOrigin(thinByteCount: thinByteCount), limit: limit)
   }
 
   /// Byte offsets of the first sectors in which the origin is not as it was before.
