@@ -19,6 +19,15 @@ enum HeldFile {
     return handle
   }
 
+  /// With flock, as another merge holds a regular file.
+  static func withFileLock(_ path: String) throws -> FileHandle {
+    let handle = try opened(path, O_RDWR)
+    guard flock(handle.fileDescriptor, LOCK_EX | LOCK_NB) == 0 else {
+      throw SupportError.system("flock \(path)")
+    }
+    return handle
+  }
+
   private static func opened(_ path: String, _ flags: Int32) throws -> FileHandle {
     let descriptor = unsafe open(path, flags | O_CLOEXEC)
     guard descriptor >= 0 else { throw SupportError.system("open \(path)") }
