@@ -19,9 +19,9 @@ struct InUseTests {
   func mountedPartition() throws {
     let merge = try MergeCase()
     let folder = try TemporaryFolder()
-    try overwrite(merge.originFile, with: PartitionTable.withOnePartition(of: merge.before.count))
-    let disk = try LoopDevice(backing: merge.originFile, scansPartitions: true)
+    let disk = try LoopDevice(backing: merge.originFile, allowsPartitions: true)
     let partition = disk.path + "p1"
+    try Program.mustRun("addpart", disk.path, "1", "2048", "8192")
     #expect(
       try poll(timeoutSeconds: 10) { FileManager.default.fileExists(atPath: partition) })
     try Program.mustRun("mkfs.ext4", "-q", partition)
@@ -167,31 +167,5 @@ struct TwoMergesTests {
     #expect(try merge.merge(["--restart"]).exitStatus == 5)
     expectSuccess(try first.wait())
     #expect(try merge.newFiles() == ["origin.img.thin-merge"])
-  }
-}
-
-/// A partition table, made by hand so that the tests need no partitioning program.
-enum PartitionTable {
-  /// A master boot record whose one partition covers all but the first MiB of `diskByteCount`.
-  static func withOnePartition(of diskByteCount: Int) -> Data {
-    let sectorByteCount = 512
-    let firstSector = (1 << 20) / sectorByteCount
-    var record = Data(count: sectorByteCount)
-    let entry = 446
-    record[entry + 4] = 0x83
-    record.set(UInt32(firstSector), at: entry + 8)
-    record.set(UInt32(diskByteCount / sectorByteCount - firstSector), at: entry + 12)
-    record[510] = 0x55
-    record[511] = 0xaa
-    return record
-  }
-}
-
-extension Data {
-  /// Writes `value` as four bytes, the lowest first.
-  fileprivate mutating func set(_ value: UInt32, at index: Int) {
-    for byte in 0..<4 {
-      self[index + byte] = UInt8(truncatingIfNeeded: value >> UInt32(8 * byte))
-    }
   }
 }

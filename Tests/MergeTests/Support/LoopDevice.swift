@@ -4,14 +4,14 @@ import Foundation
 final class LoopDevice {
   let path: String
 
-  /// Attaches the file `backing`; with `scansPartitions` the kernel looks for a partition table.
+  /// Attaches the file `backing`; with `allowsPartitions` it can be divided like a disk.
   init(
     backing: String, sectorByteCount: Int = 512, readOnly: Bool = false,
-    scansPartitions: Bool = false
+    allowsPartitions: Bool = false
   ) throws {
     var arguments = ["losetup", "--find", "--show", "--sector-size", "\(sectorByteCount)"]
     if readOnly { arguments.append("--read-only") }
-    if scansPartitions { arguments.append("--partscan") }
+    if allowsPartitions { arguments.append("--partscan") }
     let attached = try Program.run(arguments + [backing])
     guard attached.exitStatus == 0 else {
       throw SupportError("losetup \(backing): \(attached.standardError)")
