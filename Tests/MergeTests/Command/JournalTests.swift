@@ -107,7 +107,7 @@ struct OtherJournalTests {
     var mappings = merge.mappings
     mappings[mappings.count - 1].dataBlock += 1
     try replacePool(of: merge, mappings: mappings)
-    try expectRefused(merge, naming: "snapshot")
+    try expectRefused(merge, naming: merge.journal)
   }
 
   @Test("a snapshot with one more mapping is refused")
@@ -116,7 +116,7 @@ struct OtherJournalTests {
     try merge.interruptMerge()
     let mappings = merge.mappings + [ThinMapping((merge.mappings.last?.thinBlock ?? 0) + 1, 200)]
     try replacePool(of: merge, mappings: mappings)
-    try expectRefused(merge, naming: "snapshot")
+    try expectRefused(merge, naming: merge.journal)
   }
 
   @Test("a metadata snapshot released and taken again goes on")
