@@ -46,7 +46,7 @@ package struct KernelScenario: Sendable, Codable {
   /// Every device of every scenario that is small enough for a test to unpack for itself.
   package static func smallDevices() throws -> [KernelDevice] {
     try all.filter { $0 != "deep" }.map(load).flatMap { scenario in
-      scenario.devices.map { KernelDevice(scenario: scenario, device: $0) }
+      try scenario.devices.map { try KernelDevice(scenario, $0.devId) }
     }
   }
 
@@ -107,6 +107,12 @@ package struct KernelScenario: Sendable, Codable {
 package struct KernelDevice: Sendable, CustomStringConvertible {
   package let scenario: KernelScenario
   package let device: KernelScenario.Device
+
+  /// The device of a scenario with this id.
+  package init(_ scenario: KernelScenario, _ devId: Int) throws {
+    self.scenario = scenario
+    device = try scenario.device(devId)
+  }
 
   package var description: String { "\(scenario.scenario) dev \(device.devId)" }
 }

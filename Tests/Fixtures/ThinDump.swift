@@ -8,6 +8,17 @@ package struct ThinDump: Sendable {
     package var creationTime: UInt64
     package var snapshottedTime: UInt64
     package var mappings: [ThinMapping] = []
+
+    package init(
+      devID: UInt64, mappedBlocks: UInt64, transactionID: UInt64, creationTime: UInt64,
+      snapshottedTime: UInt64
+    ) {
+      self.devID = devID
+      self.mappedBlocks = mappedBlocks
+      self.transactionID = transactionID
+      self.creationTime = creationTime
+      self.snapshottedTime = snapshottedTime
+    }
   }
 
   /// A line that is not what `thin_dump` prints.

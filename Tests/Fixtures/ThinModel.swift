@@ -77,21 +77,25 @@ package struct ThinModel: Sendable {
     min(mergedOriginByteCount, thinByteCount ?? mergedOriginByteCount)
   }
 
-  /// The byte ranges of the origin that are written, one for each block, in order.
-  package var writtenRanges: [Range<Int>] {
-    writtenMappings.map { range(of: $0) }
+  /// One piece of the origin that is written, and where it comes from.
+  package struct Write: Sendable, Equatable {
+    package var target: Range<Int>
+    package var sourceByteOffset: Int
   }
 
-  package var writtenByteCount: Int { writtenRanges.reduce(0) { $0 + $1.count } }
-
-  private var writtenMappings: [ThinMapping] {
-    mappings.filter { Int($0.thinBlock) * blockByteCount < effectiveEnd }
+  /// What is written, one piece for each block, in order of the origin.
+  package var writes: [Write] {
+    let effectiveEnd = effectiveEnd
+    return mappings.compactMap { mapping in
+      let start = Int(mapping.thinBlock) * blockByteCount
+      guard start < effectiveEnd else { return nil }
+      return Write(
+        target: start..<min(start + blockByteCount, effectiveEnd),
+        sourceByteOffset: Int(mapping.dataBlock) * blockByteCount)
+    }
   }
 
-  private func range(of mapping: ThinMapping) -> Range<Int> {
-    let start = Int(mapping.thinBlock) * blockByteCount
-    return start..<min(start + blockByteCount, effectiveEnd)
-  }
+  package var writtenByteCount: Int { writes.reduce(0) { $0 + $1.target.count } }
 
   /// The origin before the merge.
   package var originBefore: Data {
@@ -104,10 +108,9 @@ package struct ThinModel: Sendable {
     guard !isRefused else { return origin }
     origin.append(Data(count: mergedOriginByteCount - originByteCount))
     let data = SectorContent(source: .data, seed: contentSeed)
-    for mapping in writtenMappings {
-      let target = range(of: mapping)
-      let source = Int(mapping.dataBlock) * blockByteCount
-      origin.replaceSubrange(target, with: data.bytes(in: source..<(source + target.count)))
+    for write in writes {
+      let source = write.sourceByteOffset..<(write.sourceByteOffset + write.target.count)
+      origin.replaceSubrange(write.target, with: data.bytes(in: source))
     }
     return origin
   }
