@@ -9,7 +9,9 @@ package struct PoolTrees: Sendable {
   /// The mapping tree of each device by device id.
   package let mappings: [UInt64: TreeShape]
 
-  /// The mapping tree of a device the builder was given. Precondition: it was.
+  /// The mapping tree of a device.
+  ///
+  /// Precondition: the builder was given it.
   package func mapping(of devID: UInt64) -> TreeShape {
     guard let shape = mappings[devID] else { preconditionFailure("no device \(devID) was built") }
     return shape
@@ -66,7 +68,9 @@ package struct PoolImage: Sendable {
     metadata[block] = bytes
   }
 
-  /// The block of a superblock. Precondition for `.held`: a metadata snapshot was built.
+  /// The block of a superblock.
+  ///
+  /// Precondition for `.held`: a metadata snapshot was built.
   package func blockNumber(of which: Superblock) -> Int {
     switch which {
     case .live: return 0
@@ -86,8 +90,8 @@ package struct PoolFiles: Sendable {
 extension PoolImage {
   /// Writes `metadata.img` and a sparse `data.img` into a folder.
   ///
-  /// Each sector of a data block that a device maps names its place on the data device.
-  /// - Parameter fillingData: `false` leaves the data file one big hole.
+  /// Each sector of a data block that a device maps names its place on the data device, unless
+  /// `fillingData` is false, which leaves the data file one big hole.
   package func write(to folder: String, fillingData: Bool = true) throws -> PoolFiles {
     let files = PoolFiles(metadata: folder + "/metadata.img", data: folder + "/data.img")
     var bytes = metadata.data

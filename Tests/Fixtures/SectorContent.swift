@@ -18,7 +18,9 @@ package struct SectorContent: Sendable {
     self.seed = seed
   }
 
-  /// The bytes of a range of the device. Precondition: it starts at a sector.
+  /// The bytes of a range of the device.
+  ///
+  /// Precondition: it starts at a sector.
   package func bytes(in range: Range<Int>) -> Data {
     precondition(range.lowerBound % Self.sectorByteCount == 0, "content is made by sectors")
     let firstSector = range.lowerBound / Self.sectorByteCount

@@ -3,6 +3,7 @@ import Foundation
 import Testing
 
 extension KernelDevice: CustomTestStringConvertible {
+  /// The name of the device in a test's report.
   public var testDescription: String { description }
 
   /// The devices whose mappings `thin_dump` printed, without the big scenario.
