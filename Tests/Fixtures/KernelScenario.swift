@@ -59,16 +59,23 @@ package struct KernelScenario: Sendable, Codable {
   }
 
   /// Unpacks the three images, sparse, into an existing folder.
-  package func unpack(into destination: String) throws -> Images {
-    for image in ["meta.img", "data.img", "origin-before.img"] {
-      let packed = Self.folder(of: scenario).appendingPathComponent(image + ".zst")
-      _ = try Self.zstd([
-        "-q", "-d", "-f", "--sparse", packed.path, "-o", destination + "/" + image,
-      ])
-    }
-    return Images(
-      metadata: destination + "/meta.img", data: destination + "/data.img",
-      origin: destination + "/origin-before.img")
+  package func unpack(into folder: String) throws -> Images {
+    Images(
+      metadata: try unpackMetadata(into: folder),
+      data: try unpack("data.img", into: folder),
+      origin: try unpack("origin-before.img", into: folder))
+  }
+
+  /// Unpacks the image of the metadata device alone, and returns its path.
+  package func unpackMetadata(into folder: String) throws -> String {
+    try unpack("meta.img", into: folder)
+  }
+
+  private func unpack(_ image: String, into folder: String) throws -> String {
+    let packed = Self.folder(of: scenario).appendingPathComponent(image + ".zst")
+    let path = folder + "/" + image
+    _ = try Self.zstd(["-q", "-d", "-f", "--sparse", packed.path, "-o", path])
+    return path
   }
 
   /// What `thin_dump` said of the metadata snapshot, if one was held.

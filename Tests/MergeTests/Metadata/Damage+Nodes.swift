@@ -132,10 +132,7 @@ extension Damage {
     Damage("a child is the first block past the end") { image in
       image.redirectSecondChild(to: UInt64(image.metadata.blockCount))
     },
-    Damage("a child is past the end by far") { image in
-      image.editNode(at: image.firstParent) { $0.setValue(1, to: .max) }
-      return .blocks([image.firstParent])
-    },
+    Damage("a child is past the end by far") { $0.redirectSecondChild(to: .max) },
     Damage("a child is past the space map's end but inside the file") { image in
       let last = image.metadata.blockCount - 1
       let leaf = image.tree.leaves[1]

@@ -57,7 +57,7 @@ struct DamagedMetadataTests {
     case .blocks(let blocks):
       #expect(message.contains(pool.metadata))
       let numbers = message.replacing(pool.metadata, with: "")
-        .split { !$0.isNumber }.compactMap { Int($0) }
+        .split { !$0.isNumber }.compactMap { UInt64($0) }.map { Int(clamping: $0) }
       #expect(blocks.contains(where: numbers.contains), "none of \(blocks) in: \(message)")
     }
     #expect(try pool.originContent() == before, "the origin was changed")

@@ -27,9 +27,10 @@ struct KernelFixtureTests {
     "the devices are those of thin_dump", arguments: ["basic", "big-blocks", "deep", "snapshots"])
   func devicesAgreeWithDump(scenario name: String) throws {
     let scenario = try KernelScenario.load(name)
-    let pool = try PoolOnDisk(scenario)
+    let folder = try TemporaryFolder()
+    let metadata = try scenario.unpackMetadata(into: folder.path)
     let listing = try report(
-      of: pool.run(["devices", "--metadata", pool.metadata, "--output", "json"]))
+      of: ThinMergeCommand.run(["devices", "--metadata", metadata, "--output", "json"]))
     let listed = try #require(listing["devices"]?.array).map(ThinDump.Device.init(listed:))
     let expected = try scenario.thinDump().devices.map { device in
       var device = device
