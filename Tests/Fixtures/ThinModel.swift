@@ -11,6 +11,12 @@ package struct MappedRun: Sendable, Equatable {
   package var dataBlock: UInt64
   package var blockCount: UInt64
 
+  package init(thinBlock: UInt64, dataBlock: UInt64, blockCount: UInt64) {
+    self.thinBlock = thinBlock
+    self.dataBlock = dataBlock
+    self.blockCount = blockCount
+  }
+
   /// The maximal runs of mappings in order.
   package static func runs(of mappings: [ThinMapping]) -> [MappedRun] {
     var runs: [MappedRun] = []

@@ -22,6 +22,31 @@ struct DamagedMetadataTests {
   @Test("mappings and device details", arguments: Damage.ofDevices)
   func devices(_ damage: Damage) throws { try expectRefusal(of: damage) }
 
+  @Test("every verb that reads metadata refuses it", arguments: ["plan", "verify", "devices"])
+  func otherVerbs(verb: String) throws {
+    var image = PoolImageBuilder.sound.build()
+    let root = image.held.details.root
+    image.editNode(at: root) { $0.flags = 3 }
+    let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin, fillingData: false)
+    let what =
+      switch verb {
+      case "plan": pool.source(1)
+      case "verify": pool.source(1) + ["--origin", pool.origin]
+      default: ["--metadata", pool.metadata]
+      }
+    let refused = try pool.run([verb] + what)
+    #expect(refused.exitStatus == 2)
+    #expect(errorLines(refused).count == 1, "\(refused.standardError)")
+  }
+
+  @Test("a pool that needs a check is refused with a hint that names the way on")
+  func needsCheckHint() throws {
+    var image = PoolImageBuilder.sound.build()
+    image.editSuperblock { $0.flags = 1 }
+    let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin, fillingData: false)
+    #expect(try pool.merge(1).standardError.contains("--ignore-needs-check"))
+  }
+
   @Test("the rows change what they claim to: the pool they start from is merged")
   func soundPool() throws {
     let pool = try PoolOnDisk(
