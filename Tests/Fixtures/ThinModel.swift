@@ -72,10 +72,7 @@ package struct ThinModel: Sendable {
   package var mergedOriginByteCount: Int {
     guard pastEnd == .grow else { return originByteCount }
     let lastEnd = mappings.last.map { (Int($0.thinBlock) + 1) * blockByteCount } ?? 0
-    guard let thinByteCount else {
-      return reachesPastOrigin ? max(originByteCount, lastEnd) : originByteCount
-    }
-    return max(originByteCount, thinByteCount)
+    return max(originByteCount, thinByteCount ?? lastEnd)
   }
 
   /// Nothing at or behind this byte is written.

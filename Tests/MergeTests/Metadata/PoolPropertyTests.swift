@@ -10,7 +10,7 @@ struct PoolPropertyTests {
   @Test("a merge leaves the origin as the model has it", arguments: 1...4)
   func merges(depth: Int) throws {
     let seed = Seed.current
-    var generator = seed.generator
+    var generator = SeededGenerator(seed: seed.value &+ UInt64(depth))
     for round in 1...Self.mergesPerDepth {
       let random = RandomMerge(depth: depth, using: &generator)
       let comment: Comment = "depth \(depth), round \(round): \(random); \(seed)"
@@ -32,7 +32,7 @@ struct PoolPropertyTests {
   @Test("a plan promises the bytes that the model writes", arguments: 1...4)
   func plans(depth: Int) throws {
     let seed = Seed.current
-    var generator = seed.generator
+    var generator = SeededGenerator(seed: seed.value &+ UInt64(depth))
     for round in 1...Self.plansPerDepth {
       let random = RandomMerge(depth: depth, using: &generator)
       let comment: Comment = "depth \(depth), round \(round): \(random); \(seed)"

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Random damage to metadata: refused, or harmless, but never a crash")
 struct RandomDamageTests {
-  static let rounds = 60
+  static let rounds = 40
 
   @Test("a flipped bit in any block that is read is refused")
   func flippedBits() throws {
