@@ -1,0 +1,132 @@
+import Foundation
+import Testing
+
+@Suite("Command: files and folders without the permission that a merge needs")
+struct PermissionTests {
+  @Test(
+    "a file that the user may not use is refused", .needsRoot,
+    arguments: ["metadata.img", "data.img", "origin.img"])
+  func noPermission(file: String) throws {
+    let merge = try MergeCase()
+    try merge.openToEverybody()
+    try Program.mustRun("chmod", file == "origin.img" ? "0444" : "0000", merge.folder.path(file))
+    let result = try ThinMergeCommand.runAsNobody(merge.mergeArguments(), in: merge.folder)
+    expectError(result, exitStatus: 2, naming: merge.folder.path(file))
+    #expect(try merge.changedSectors() == [])
+  }
+
+  @Test("a user without any rights can merge files of their own", .needsRoot)
+  func ownFiles() throws {
+    let merge = try MergeCase()
+    try merge.openToEverybody()
+    expectSuccess(try ThinMergeCommand.runAsNobody(merge.mergeArguments(), in: merge.folder))
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("an origin in a read-only file system is refused", .needsTmpfs)
+  func readOnlyFileSystem() throws {
+    let merge = try MergeCase()
+    let place = try TemporaryFolder(onTmpfsOf: 128 << 20)
+    merge.origin = place.path("origin.img")
+    try Program.mustRun("cp", "--sparse=always", merge.originFile, merge.origin)
+    try place.makeReadOnly()
+    let result = try merge.merge(["--journal", merge.folder.path("journal")])
+    expectError(result, exitStatus: 2, naming: merge.origin)
+    #expect(try merge.newFiles() == [])
+  }
+}
+
+@Suite("Command: places where no journal can be")
+struct BadJournalPlaceTests {
+  @Test("a journal in a read-only folder is refused before anything is written", .needsTmpfs)
+  func readOnlyFolder() throws {
+    let merge = try MergeCase()
+    let place = try TemporaryFolder(onTmpfsOf: 1 << 16)
+    try place.makeReadOnly()
+    try expectNoMerge(merge, journal: place.path("journal"))
+    #expect(try place.names() == [])
+  }
+
+  @Test("a journal in a full file system is refused before anything is written", .needsTmpfs)
+  func fullFolder() throws {
+    let merge = try MergeCase()
+    let place = try TemporaryFolder(onTmpfsOf: 1 << 16)
+    _ = try Program.run(["dd", "if=/dev/zero", "of=\(place.path("filler"))", "bs=4k"])
+    try expectNoMerge(merge, journal: place.path("journal"))
+    #expect(try place.names() == ["filler"])
+  }
+
+  @Test("a journal in a folder that does not exist is refused")
+  func missingFolder() throws {
+    let merge = try MergeCase()
+    try expectNoMerge(merge, journal: merge.folder.path("nothing/journal"))
+  }
+
+  @Test("a folder in the journal's place is refused")
+  func folderInItsPlace() throws {
+    let merge = try MergeCase()
+    let journal = merge.folder.path("journal")
+    try FileManager.default.createDirectory(atPath: journal, withIntermediateDirectories: false)
+    try expectNoMerge(merge, journal: journal)
+  }
+
+  @Test(
+    "the files of the merge itself are refused as the journal",
+    arguments: ["metadata.img", "data.img", "origin.img"])
+  func ownFiles(file: String) throws {
+    let merge = try MergeCase()
+    let before = try content(of: merge.folder.path(file))
+    try expectNoMerge(merge, journal: merge.folder.path(file))
+    #expect(try content(of: merge.folder.path(file)) == before)
+  }
+
+  @Test(
+    "somebody else's file in the journal's place is left alone", arguments: [[], ["--restart"]])
+  func foreignFile(options: [String]) throws {
+    let merge = try MergeCase()
+    try Data("a letter, not a journal\n".utf8).write(to: URL(filePath: merge.journal))
+    let result = try merge.merge(options)
+    #expect([2, 4].contains(result.exitStatus), "\(result.standardError)")
+    #expect(try content(of: merge.journal) == Data("a letter, not a journal\n".utf8))
+    #expect(try merge.changedSectors() == [])
+    #expect(try merge.newFiles() == ["origin.img.thin-merge"])
+  }
+
+  @Test("a symbolic link in the journal's place is not followed to a file that is not there")
+  func danglingLink() throws {
+    let merge = try MergeCase()
+    try Program.mustRun("ln", "-s", merge.folder.path("elsewhere"), merge.journal)
+    let result = try merge.merge()
+    #expect(result.exitStatus == 2, "\(result.standardError)")
+    #expect(try merge.newFiles() == ["origin.img.thin-merge"])
+    #expect(try merge.changedSectors() == [])
+  }
+
+  @Test("a journal on the device that is merged from is refused", .needsExt4)
+  func onTheDataDevice() throws {
+    let merge = try MergeCase()
+    let folder = try TemporaryFolder()
+    try Program.mustRun("mkfs.ext4", "-q", merge.dataFile)
+    let device = try LoopDevice(backing: merge.dataFile)
+    let mount = try Mount(device: device.path, at: folder.path)
+    merge.data = device.path
+    try expectNoMerge(merge, journal: folder.path("journal"))
+    mount.unmount()
+  }
+
+  private func expectNoMerge(
+    _ merge: MergeCase, journal: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let result = try merge.merge(["--journal", journal])
+    expectError(result, exitStatus: 2, naming: journal, sourceLocation: sourceLocation)
+    #expect(try merge.changedSectors() == [], sourceLocation: sourceLocation)
+  }
+}
+
+extension MergeCase {
+  /// Gives the folder and the images to everybody, for runs as another user.
+  func openToEverybody() throws {
+    try Program.mustRun("chmod", "0777", folder.path)
+    try Program.mustRun("chmod", "0666", metadataFile, dataFile, originFile)
+  }
+}

@@ -1,0 +1,190 @@
+import Foundation
+import Testing
+
+/// One way in which what a merge was given is not fit for it.
+struct BadTarget: Sendable, CustomTestStringConvertible {
+  let testDescription: String
+  /// Spoils the case, and gives back the path that the error has to name.
+  let spoil: @Sendable (MergeCase) throws -> String
+
+  init(_ description: String, spoil: @escaping @Sendable (MergeCase) throws -> String) {
+    testDescription = description
+    self.spoil = spoil
+  }
+}
+
+@Suite("Command: targets and sources that are not fit for a merge")
+struct BadTargetTests {
+  static let origins = [
+    BadTarget("the origin is missing") { merge in
+      merge.origin = merge.folder.path("nothing")
+      return merge.origin
+    },
+    BadTarget("the origin is a folder") { merge in
+      merge.origin = merge.folder.path
+      return merge.origin
+    },
+    BadTarget("the origin is a character device") { merge in
+      merge.origin = "/dev/null"
+      return merge.origin
+    },
+    BadTarget("the origin ends before the last mapped block") { merge in
+      merge.origin = merge.folder.path("short.img")
+      try Program.mustRun("truncate", "--size", "4M", merge.origin)
+      return merge.origin
+    },
+    BadTarget("the origin is empty") { merge in
+      merge.origin = merge.folder.path("empty.img")
+      try Data().write(to: URL(filePath: merge.origin))
+      return merge.origin
+    },
+  ]
+
+  static let sources = [
+    BadTarget("the metadata is missing") { merge in
+      merge.metadata = merge.folder.path("nothing")
+      return merge.metadata
+    },
+    BadTarget("the metadata is a folder") { merge in
+      merge.metadata = merge.folder.path
+      return merge.metadata
+    },
+    BadTarget("the data is missing") { merge in
+      merge.data = merge.folder.path("nothing")
+      return merge.data
+    },
+    BadTarget("the data is a folder") { merge in
+      merge.data = merge.folder.path
+      return merge.data
+    },
+    BadTarget("the data file is too short for the pool") { merge in
+      try Program.mustRun("truncate", "--size", "1M", merge.data)
+      return merge.data
+    },
+  ]
+
+  static let sameFiles = ["data", "metadata"].flatMap { role in
+    [
+      BadTarget("the origin is the \(role)") { merge in
+        merge.origin = path(of: role, in: merge)
+        return merge.origin
+      },
+      BadTarget("the origin is a hard link to the \(role)") { merge in
+        merge.origin = merge.folder.path("linked.img")
+        try Program.mustRun("ln", path(of: role, in: merge), merge.origin)
+        return merge.origin
+      },
+      BadTarget("the origin is a symbolic link to the \(role)") { merge in
+        merge.origin = merge.folder.path("linked.img")
+        try Program.mustRun("ln", "-s", path(of: role, in: merge), merge.origin)
+        return merge.origin
+      },
+    ]
+  }
+
+  @Test("is refused", arguments: origins + sources + sameFiles)
+  func refused(target: BadTarget) throws {
+    let merge = try MergeCase()
+    let named = try target.spoil(merge)
+    expectError(try merge.merge(), exitStatus: 2, naming: named)
+  }
+
+  @Test("leaves the origin as it was", arguments: origins + sources + sameFiles)
+  func untouched(target: BadTarget) throws {
+    let merge = try MergeCase()
+    _ = try target.spoil(merge)
+    _ = try merge.merge()
+    #expect(try merge.changedSectors() == [])
+  }
+
+  @Test("leaves data and metadata as they were", arguments: sameFiles)
+  func sourcesUntouched(target: BadTarget) throws {
+    let merge = try MergeCase()
+    let before = try [merge.dataFile, merge.metadataFile].map(content)
+    _ = try target.spoil(merge)
+    _ = try merge.merge()
+    #expect(try [merge.dataFile, merge.metadataFile].map(content) == before)
+  }
+
+  @Test("leaves no journal behind", arguments: origins + sources + sameFiles)
+  func noJournal(target: BadTarget) throws {
+    let merge = try MergeCase()
+    _ = try target.spoil(merge)
+    let before = try merge.folder.names()
+    _ = try merge.merge()
+    #expect(try merge.folder.names() == before)
+  }
+
+  @Test("the plan refuses them too", arguments: origins + sources + sameFiles)
+  func planRefuses(target: BadTarget) throws {
+    let merge = try MergeCase()
+    let named = try target.spoil(merge)
+    expectError(try merge.plan(), exitStatus: 2, naming: named)
+  }
+
+  private static func path(of role: String, in merge: MergeCase) -> String {
+    role == "data" ? merge.dataFile : merge.metadataFile
+  }
+}
+
+@Suite("Command: block devices that are not fit for a merge", .needsLoopDevices)
+struct BadDeviceTests {
+  @Test("a read-only device as the origin is refused")
+  func readOnlyDevice() throws {
+    let merge = try MergeCase()
+    let device = try LoopDevice(backing: merge.originFile, readOnly: true)
+    merge.origin = device.path
+    expectError(try merge.mergeOntoDevice(), exitStatus: 2, naming: device.path)
+    #expect(try merge.changedSectors() == [])
+  }
+
+  @Test("a device that is too short is refused")
+  func shortDevice() throws {
+    let merge = try MergeCase()
+    let backing = merge.folder.path("short.img")
+    try Program.mustRun("truncate", "--size", "4M", backing)
+    let device = try LoopDevice(backing: backing)
+    merge.origin = device.path
+    expectError(try merge.mergeOntoDevice(), exitStatus: 2, naming: device.path)
+  }
+
+  @Test("a loop device over the data or metadata file as the origin is refused")
+  func loopOverSource() throws {
+    let merge = try MergeCase()
+    for source in [merge.dataFile, merge.metadataFile] {
+      let before = try content(of: source)
+      let device = try LoopDevice(backing: source)
+      merge.origin = device.path
+      expectError(try merge.mergeOntoDevice(), exitStatus: 2, naming: device.path)
+      #expect(try content(of: source) == before)
+    }
+  }
+
+  @Test("two loop devices over one file as data and origin are refused")
+  func twoLoopsOverOneFile() throws {
+    let merge = try MergeCase()
+    let source = try LoopDevice(backing: merge.dataFile, readOnly: true)
+    let origin = try LoopDevice(backing: merge.dataFile)
+    merge.data = source.path
+    merge.origin = origin.path
+    expectError(try merge.mergeOntoDevice(), exitStatus: 2, naming: origin.path)
+  }
+
+  @Test("a block device as the origin needs --yes when nobody can be asked")
+  func needsConfirmation() throws {
+    let merge = try MergeCase()
+    let device = try LoopDevice(backing: merge.originFile)
+    merge.origin = device.path
+    let result = try merge.merge(["--journal", merge.folder.path("journal")])
+    #expect([2, 64].contains(result.exitStatus), "\(result.standardError)")
+    #expect(result.standardError.contains("--yes"))
+    #expect(try merge.changedSectors() == [])
+  }
+}
+
+extension MergeCase {
+  /// A merge onto a block device: nobody is asked, and the journal stays in the test's folder.
+  func mergeOntoDevice(_ options: [String] = []) throws -> CommandResult {
+    try merge(["--yes", "--journal", folder.path("device.journal")] + options)
+  }
+}

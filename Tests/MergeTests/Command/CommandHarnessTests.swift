@@ -1,0 +1,30 @@
+import Fixtures
+import Foundation
+import Testing
+
+@Suite("What the command's tests stand on", .needsZstd)
+struct CommandHarnessTests {
+  @Test(
+    "the expected origin is the one that the kernel read",
+    arguments: try KernelScenario.smallDevices().filter { $0.scenario.metadataSnapHeld })
+  func expectedOrigin(kernel: KernelDevice) throws {
+    let merge = try MergeCase(kernel: kernel.scenario.scenario, deviceID: kernel.device.devId)
+    try overwrite(merge.originFile, with: merge.expectedOrigin())
+    #expect(try sha256(ofFile: merge.originFile) == kernel.device.mergedOriginSha256)
+  }
+
+  @Test("a changed sector is found at its offset")
+  func changedSectors() throws {
+    let merge = try MergeCase(scatteredBlocks: 2)
+    try overwrite(merge.originFile, at: 1000, with: Data([0xff]))
+    #expect(try merge.changedSectors() == [512])
+  }
+
+  @Test("every sector of a mapped block changes in a merge of a built pool")
+  func builtPool() throws {
+    let merge = try MergeCase(scatteredBlocks: 1)
+    let sectorCount = merge.blockByteCount / 512
+    #expect(
+      try differingSectors(merge.before, merge.expectedOrigin(), limit: .max).count == sectorCount)
+  }
+}

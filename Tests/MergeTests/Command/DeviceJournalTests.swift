@@ -1,0 +1,68 @@
+import Foundation
+import Testing
+
+@Suite("Command: the journal of a merge onto a block device", .needsLoopDevices)
+struct DeviceJournalTests {
+  @Test("is in the folder for the program's state")
+  func place() throws {
+    let merge = try MergeCase()
+    let state = try TemporaryFolder()
+    let device = try LoopDevice(backing: merge.originFile)
+    merge.origin = device.path
+    expectSuccess(try self.merge(merge, state: state))
+    let names = try state.names()
+    #expect(names.count == 1)
+    #expect(names.first?.hasSuffix(".journal") == true)
+    #expect(try merge.newFiles() == [])
+  }
+
+  @Test("is found by whatever path the device is named")
+  func otherPath() throws {
+    let merge = try MergeCase()
+    let state = try TemporaryFolder()
+    let device = try LoopDevice(backing: merge.originFile)
+    merge.origin = device.path
+    expectSuccess(try self.merge(merge, state: state))
+    let names = try state.names()
+    merge.origin = merge.folder.path("by-another-name")
+    try Program.mustRun("ln", "-s", device.path, merge.origin)
+    expectSuccess(try self.merge(merge, state: state))
+    #expect(try state.names() == names)
+  }
+
+  @Test("goes on when the same file is under another loop device")
+  func otherLoopDevice() throws {
+    let merge = try MergeCase()
+    var first: LoopDevice? = try LoopDevice(backing: merge.originFile)
+    merge.origin = try #require(first?.path)
+    try merge.interruptMerge(["--yes", "--journal", merge.journal])
+    let spare = merge.folder.path("spare.img")
+    try Program.mustRun("truncate", "--size", "1M", spare)
+    first = nil
+    // Takes the number that the first device had, so that the next one gets another.
+    let inBetween = try LoopDevice(backing: spare)
+    let second = try LoopDevice(backing: merge.originFile)
+    expectSuccess(try merge.resume(["--origin", second.path, "--yes"]))
+    #expect(try differingSectors(content(of: second.path), merge.expectedOrigin()) == [])
+    withExtendedLifetime(inBetween) {}
+  }
+
+  @Test("refuses another file under a loop device")
+  func otherBackingFile() throws {
+    let merge = try MergeCase()
+    var first: LoopDevice? = try LoopDevice(backing: merge.originFile)
+    merge.origin = try #require(first?.path)
+    try merge.interruptMerge(["--yes", "--journal", merge.journal])
+    first = nil
+    let copy = merge.folder.path("copy.img")
+    try Program.mustRun("cp", merge.originFile, copy)
+    let second = try LoopDevice(backing: copy)
+    let result = try merge.resume(["--origin", second.path, "--yes"])
+    expectError(result, exitStatus: 4, naming: second.path)
+  }
+
+  private func merge(_ merge: MergeCase, state: TemporaryFolder) throws -> CommandResult {
+    try ThinMergeCommand.run(
+      merge.mergeArguments(["--yes"]), environment: ["STATE_DIRECTORY": state.path])
+  }
+}

@@ -1,0 +1,171 @@
+import Foundation
+import Testing
+
+@Suite("Command: an origin that somebody else uses")
+struct InUseTests {
+  @Test("a mounted device is busy", .needsExt4)
+  func mounted() throws {
+    let merge = try MergeCase()
+    let folder = try TemporaryFolder()
+    try Program.mustRun("mkfs.ext4", "-q", merge.originFile)
+    let device = try LoopDevice(backing: merge.originFile)
+    let mount = try Mount(device: device.path, at: folder.path, readOnly: true)
+    merge.origin = device.path
+    try expectBusy(merge, device.path)
+    mount.unmount()
+  }
+
+  @Test("a disk with a mounted partition is busy", .needsExt4)
+  func mountedPartition() throws {
+    let merge = try MergeCase()
+    let folder = try TemporaryFolder()
+    let disk = try LoopDevice(backing: merge.originFile, allowsPartitions: true)
+    let partition = disk.path + "p1"
+    try Program.mustRun("addpart", disk.path, "1", "2048", "8192")
+    #expect(
+      try poll(timeoutSeconds: 10) { FileManager.default.fileExists(atPath: partition) })
+    try Program.mustRun("mkfs.ext4", "-q", partition)
+    let mount = try Mount(device: partition, at: folder.path, readOnly: true)
+    merge.origin = disk.path
+    try expectBusy(merge, disk.path)
+    mount.unmount()
+  }
+
+  @Test("a device that another program has open for itself alone is busy", .needsLoopDevices)
+  func heldExclusively() throws {
+    let merge = try MergeCase()
+    let device = try LoopDevice(backing: merge.originFile)
+    merge.origin = device.path
+    let holder = try HeldFile.exclusively(device.path)
+    try expectBusy(merge, device.path)
+    try holder.close()
+  }
+
+  @Test("a file under a loop device is busy", .needsLoopDevices)
+  func underLoopDevice() throws {
+    let merge = try MergeCase()
+    let device = try LoopDevice(backing: merge.originFile)
+    try expectBusy(merge, merge.originFile)
+    withExtendedLifetime(device) {}
+  }
+
+  @Test("a hard link to a file under a loop device is busy", .needsLoopDevices)
+  func linkUnderLoopDevice() throws {
+    let merge = try MergeCase()
+    let device = try LoopDevice(backing: merge.originFile)
+    merge.origin = merge.folder.path("link.img")
+    try Program.mustRun("ln", merge.originFile, merge.origin)
+    try expectBusy(merge, merge.origin)
+    withExtendedLifetime(device) {}
+  }
+
+  @Test("a file that another program has locked as qemu does is busy")
+  func openFileLock() throws {
+    let merge = try MergeCase()
+    let holder = try HeldFile.withOpenFileLock(merge.originFile)
+    try expectBusy(merge, merge.originFile)
+    try holder.close()
+  }
+
+  @Test("a file that another program has locked with flock is busy")
+  func fileLock() throws {
+    let merge = try MergeCase()
+    let holder = try HeldFile.withFileLock(merge.originFile)
+    try expectBusy(merge, merge.originFile)
+    try holder.close()
+  }
+
+  @Test("the metadata of an active pool is busy with --inactive", .needsLoopDevices)
+  func activePool() throws {
+    let merge = try MergeCase()
+    let device = try LoopDevice(backing: merge.metadataFile)
+    merge.metadata = device.path
+    let holder = try HeldFile.exclusively(device.path)
+    try expectBusy(merge, device.path, options: ["--inactive"])
+    try holder.close()
+  }
+
+  @Test("the metadata of an active pool can be read without --inactive", .needsLoopDevices)
+  func metadataSnapshotOfActivePool() throws {
+    let merge = try MergeCase()
+    let device = try LoopDevice(backing: merge.metadataFile)
+    merge.metadata = device.path
+    let holder = try HeldFile.exclusively(device.path)
+    expectSuccess(try merge.merge())
+    #expect(try merge.wrongSectors() == [])
+    try holder.close()
+  }
+
+  @Test("a device can be merged onto once nobody uses it any more", .needsLoopDevices)
+  func released() throws {
+    let merge = try MergeCase()
+    let device = try LoopDevice(backing: merge.originFile)
+    merge.origin = device.path
+    let holder = try HeldFile.exclusively(device.path)
+    try expectBusy(merge, device.path)
+    try holder.close()
+    expectSuccess(try merge.mergeOntoDevice())
+    #expect(try differingSectors(content(of: device.path), merge.expectedOrigin()) == [])
+  }
+
+  private func expectBusy(
+    _ merge: MergeCase, _ path: String, options: [String] = [],
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let before = try content(of: merge.originFile)
+    let result = try merge.mergeOntoDevice(options)
+    expectError(result, exitStatus: 5, naming: path, sourceLocation: sourceLocation)
+    #expect(
+      try differingSectors(content(of: merge.originFile), before) == [],
+      sourceLocation: sourceLocation)
+    #expect(
+      try !merge.folder.names().contains("device.journal"), sourceLocation: sourceLocation)
+  }
+}
+
+@Suite("Command: two merges at once")
+struct TwoMergesTests {
+  @Test("the second merge onto one file is busy, and the first one ends right")
+  func oneFile() throws {
+    let merge = try MergeCase()
+    let first = try merge.startMerge(MergeCase.slowly)
+    try #require(try first.waitUntilCheckpoint(1, in: merge.journal))
+    let second = try merge.merge(["--journal", merge.folder.path("second.journal")])
+    expectError(second, exitStatus: 5, naming: merge.origin)
+    expectSuccess(try first.wait())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("the second merge onto one device is busy, and the first one ends right", .needsLoopDevices)
+  func oneDevice() throws {
+    let merge = try MergeCase()
+    let device = try LoopDevice(backing: merge.originFile)
+    merge.origin = device.path
+    let first = try merge.startMerge(MergeCase.slowly + ["--yes", "--journal", merge.journal])
+    try #require(try first.waitUntilCheckpoint(1, in: merge.journal))
+    let second = try merge.mergeOntoDevice()
+    expectError(second, exitStatus: 5, naming: device.path)
+    expectSuccess(try first.wait())
+    #expect(try differingSectors(content(of: device.path), merge.expectedOrigin()) == [])
+  }
+
+  @Test("a resume of a merge that is running is busy, and the merge ends right")
+  func resumeOfRunningMerge() throws {
+    let merge = try MergeCase()
+    let first = try merge.startMerge(MergeCase.slowly)
+    try #require(try first.waitUntilCheckpoint(1, in: merge.journal))
+    #expect(try merge.resume().exitStatus == 5)
+    expectSuccess(try first.wait())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a restart of a merge that is running is busy, and leaves its journal in place")
+  func restartOfRunningMerge() throws {
+    let merge = try MergeCase()
+    let first = try merge.startMerge(MergeCase.slowly)
+    try #require(try first.waitUntilCheckpoint(1, in: merge.journal))
+    #expect(try merge.merge(["--restart"]).exitStatus == 5)
+    expectSuccess(try first.wait())
+    #expect(try merge.newFiles() == ["origin.img.thin-merge"])
+  }
+}

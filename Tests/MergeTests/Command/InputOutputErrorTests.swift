@@ -1,0 +1,156 @@
+import Fixtures
+import Foundation
+import Testing
+
+@Suite("Command: a source that cannot be read in places")
+struct UnreadableSourceTests {
+  /// How many blocks at the end of the data file go away while the merge runs.
+  static let lostBlockCount = 5
+
+  @Test("the merge ends as stopped")
+  func exitStatus() throws {
+    let (_, result) = try mergeWhileDataIsCut()
+    #expect(result.exitStatus == 3, "\(result.standardError)")
+    #expect(try result.report()["state"] == .string("stopped"))
+  }
+
+  @Test("everything that could be read is merged")
+  func restIsMerged() throws {
+    let (merge, _) = try mergeWhileDataIsCut()
+    let lost = Set(lostRanges(merge).map(\.lowerBound))
+    let wrong = try merge.wrongSectors(limit: .max)
+    #expect(Set(wrong.map { $0 / merge.blockByteCount * merge.blockByteCount }) == lost)
+    #expect(wrong.count == lost.count * merge.blockByteCount / SectorContent.sectorByteCount)
+  }
+
+  @Test("the report names the ranges that could not be read")
+  func rangesNamed() throws {
+    let (merge, result) = try mergeWhileDataIsCut()
+    let named = try #require(try result.report()["unreadable"]?.array)
+    #expect(try joined(named) == lostRanges(merge))
+  }
+
+  @Test("a resume after the file is whole again ends right")
+  func resume() throws {
+    let (merge, _) = try mergeWhileDataIsCut()
+    try merge.putDataBack()
+    expectSuccess(try merge.resume())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a resume reads only what could not be read before")
+  func resumeReadsTheRest() throws {
+    let (merge, _) = try mergeWhileDataIsCut()
+    try merge.putDataBack()
+    let result = try merge.resume(["--output", "json"])
+    let lostByteCount = Self.lostBlockCount * merge.blockByteCount
+    #expect(try result.report()["bytes_written"]?.integer == lostByteCount)
+  }
+
+  @Test("a resume while the cause is still there ends as stopped again")
+  func resumeTooEarly() throws {
+    let (merge, _) = try mergeWhileDataIsCut()
+    // The byte count is part of what the journal knows the data by; the content is not there.
+    let result = try merge.resume()
+    #expect([3, 4].contains(result.exitStatus), "\(result.standardError)")
+  }
+
+  private func mergeWhileDataIsCut() throws -> (MergeCase, CommandResult) {
+    let merge = try MergeCase()
+    let running = try merge.startMerge(MergeCase.slowly + ["--output", "json"])
+    try #require(try running.waitUntilCheckpoint(1, in: merge.journal))
+    let kept = merge.mappings.count - Self.lostBlockCount
+    try Program.mustRun("truncate", "--size", "\(kept * merge.blockByteCount)", merge.dataFile)
+    return (merge, try running.wait())
+  }
+
+  private func lostRanges(_ merge: MergeCase) -> [Range<Int>] {
+    merge.mappings.suffix(Self.lostBlockCount).map { mapping in
+      let start = Int(mapping.thinBlock) * merge.blockByteCount
+      return start..<(start + merge.blockByteCount)
+    }
+  }
+
+  /// The ranges as the report has them, neighbours joined.
+  private func joined(_ reported: [JSONValue]) throws -> [Range<Int>] {
+    var ranges: [Range<Int>] = []
+    for range in reported {
+      let start = try #require(range["offset"]?.integer)
+      let end = start + (try #require(range["length"]?.integer))
+      if let last = ranges.last, last.upperBound == start {
+        ranges[ranges.count - 1] = last.lowerBound..<end
+      } else {
+        ranges.append(start..<end)
+      }
+    }
+    return ranges
+  }
+}
+
+@Suite("Command: an origin that cannot be written")
+struct UnwritableOriginTests {
+  @Test("a limit on file sizes stops the merge as resumable")
+  func fileSizeLimit() throws {
+    let merge = try MergeCase()
+    let result = try mergeUnderLimit(merge)
+    expectError(result, exitStatus: 3, naming: merge.originFile)
+  }
+
+  @Test("a resume without the limit ends right")
+  func resumeWithoutLimit() throws {
+    let merge = try MergeCase()
+    _ = try mergeUnderLimit(merge)
+    expectSuccess(try merge.resume())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("what was recorded under the limit is on the origin")
+  func recordedUnderLimit() throws {
+    let merge = try MergeCase()
+    _ = try mergeUnderLimit(merge)
+    let recorded = try #require(try merge.status()["done_bytes"]?.integer)
+    #expect(try merge.writtenByteCount() >= recorded)
+  }
+
+  @Test("a full file system under a growing origin ends right once there is room", .needsTmpfs)
+  func fullFileSystem() throws {
+    let place = try TemporaryFolder(onTmpfsOf: 2 << 20)
+    let merge = try MergeCase()
+    let grown = try merge.expectedOrigin()
+    merge.origin = place.path("origin.img")
+    try merge.before.prefix(1 << 20).write(to: URL(filePath: merge.origin))
+    let options = [
+      "--past-end", "grow", "--thin-size", "\(merge.before.count)",
+      "--journal", merge.folder.path("journal"),
+    ]
+    let stopped = try merge.merge(options)
+    // Room is taken before the first write where the file system can do that (2); else the write
+    // that finds none stops the merge (3).
+    #expect([2, 3].contains(stopped.exitStatus), "\(stopped.standardError)")
+    try place.resize(to: 64 << 20)
+    expectSuccess(try merge.merge(options))
+    #expect(try differingSectors(content(of: merge.origin), mergedOverHoles(merge, grown)) == [])
+  }
+
+  /// The grown origin: as `grown`, with zeroes where nothing is mapped past the old end.
+  private func mergedOverHoles(_ merge: MergeCase, _ grown: Data) -> Data {
+    var expected = grown
+    let mapped = Set(merge.mappings.map { Int($0.thinBlock) })
+    for block in (1 << 20) / merge.blockByteCount..<merge.before.count / merge.blockByteCount
+    where !mapped.contains(block) {
+      let start = block * merge.blockByteCount
+      expected.replaceSubrange(
+        start..<(start + merge.blockByteCount), with: Data(count: merge.blockByteCount))
+    }
+    return expected
+  }
+
+  private func mergeUnderLimit(_ merge: MergeCase) throws -> CommandResult {
+    try merge.merge(["--io-size", "64k"], under: ["prlimit", "--fsize=\(4 << 20)"])
+  }
+}
+
+extension MergeCase {
+  /// Makes the data file what it was before, without another inode.
+  fileprivate func putDataBack() throws { try overwrite(dataFile, with: dataBefore) }
+}

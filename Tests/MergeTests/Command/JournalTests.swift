@@ -1,0 +1,307 @@
+import Fixtures
+import Foundation
+import Testing
+
+@Suite("Command: going on with a journal")
+struct JournalTests {
+  @Test("a merge goes on by itself from an interrupted one")
+  func goesOn() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    let recorded = try merge.status()["done_bytes"]?.integer
+    let result = try merge.merge(["--output", "json"])
+    expectSuccess(result)
+    #expect(try result.report()["resumed_from_bytes"]?.integer == recorded)
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a resume needs nothing but the journal")
+  func resume() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    expectSuccess(try merge.resume())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a resume can be told where the same files are now")
+  func movedFiles() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    let place = merge.folder.path("moved")
+    try Program.mustRun("mkdir", place)
+    try Program.mustRun("mv", merge.metadataFile, merge.dataFile, merge.originFile, place)
+    let result = try merge.resume([
+      "--origin", "\(place)/origin.img", "--metadata", "\(place)/metadata.img",
+      "--data", "\(place)/data.img",
+    ])
+    expectSuccess(result)
+    try Program.mustRun("mv", "\(place)/origin.img", "\(place)/data.img", merge.folder.path)
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("queue depth, io size and rate may change from run to run")
+  func otherOptions() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge(afterCheckpoints: 2, ["--io-size", "24k"])
+    expectSuccess(try merge.merge(["--io-size", "1M", "--queue-depth", "1"]))
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a block overwritten in place between two runs ends as the source has it then")
+  func sourceOverwritten() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    try overwrite(
+      merge.dataFile, at: Int(merge.mappings[0].dataBlock) * merge.blockByteCount,
+      with: Data(repeating: 0x5a, count: 4096))
+    expectSuccess(try merge.merge())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("an origin restored between two runs ends right")
+  func originRestored() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    try merge.restoreOrigin()
+    expectSuccess(try merge.merge())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a resume of a restored origin ends right")
+  func resumeOfRestoredOrigin() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    try merge.restoreOrigin()
+    expectSuccess(try merge.resume())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("with --trust-earlier-runs, what earlier runs recorded is not looked at again")
+  func trust() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    try merge.restoreOrigin()
+    expectSuccess(try merge.merge(["--trust-earlier-runs"]))
+    let firstBlock = Int(merge.mappings[0].thinBlock) * merge.blockByteCount
+    #expect(try merge.wrongSectors().first == firstBlock)
+  }
+
+  @Test("a restart puts the earlier journal aside and merges everything")
+  func restart() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    let journal = try content(of: merge.journal)
+    let result = try merge.merge(["--restart", "--output", "json"])
+    expectSuccess(result)
+    #expect(try result.report()["bytes_written"]?.integer == merge.mappedByteCount)
+    #expect(try content(of: merge.journal + ".old") == journal)
+  }
+}
+
+@Suite("Command: a journal that is of something else is refused")
+struct OtherJournalTests {
+  @Test("a snapshot with one mapping changed is refused")
+  func mappingChanged() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    var mappings = merge.mappings
+    mappings[mappings.count - 1].dataBlock += 1
+    try replacePool(of: merge, mappings: mappings)
+    try expectRefused(merge, naming: merge.journal)
+  }
+
+  @Test("a snapshot with one more mapping is refused")
+  func mappingAdded() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    let mappings = merge.mappings + [ThinMapping((merge.mappings.last?.thinBlock ?? 0) + 1, 200)]
+    try replacePool(of: merge, mappings: mappings)
+    try expectRefused(merge, naming: merge.journal)
+  }
+
+  @Test("a metadata snapshot released and taken again goes on")
+  func takenAgain() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    var builder = PoolImageBuilder(devices: [ThinDevice(0, merge.mappings, transactionID: 9)])
+    builder.transactionID = 12
+    builder.time = 3
+    builder.placement = .shuffled(seed: 5)
+    builder.leafEntryCount = 12
+    try builder.build().metadata.data.write(to: URL(filePath: merge.metadataFile))
+    expectSuccess(try merge.merge())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("another file in the place of the origin is refused")
+  func originReplaced() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    try replaceByCopy(merge.originFile, in: merge)
+    try expectRefused(merge, naming: merge.originFile)
+  }
+
+  @Test("another file in the place of the data is refused")
+  func dataReplaced() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    try replaceByCopy(merge.dataFile, in: merge)
+    try expectRefused(merge, naming: merge.dataFile)
+  }
+
+  @Test("a resume onto another file is refused")
+  func resumeOntoOther() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    let other = merge.folder.path("other.img")
+    try Program.mustRun("cp", merge.originFile, other)
+    let before = try content(of: other)
+    let result = try merge.resume(["--origin", other])
+    expectError(result, exitStatus: 4, naming: other)
+    #expect(try content(of: other) == before)
+  }
+
+  @Test("an unfinished merge of another device is refused, with both ways on")
+  func otherDevice() throws {
+    let merge = try twoDevices()
+    try merge.interruptMerge()
+    let before = try content(of: merge.originFile)
+    let result = try ThinMergeCommand.run(mergeOfDevice1(merge))
+    #expect(result.exitStatus == 4, "\(result.standardError)")
+    #expect(result.standardError.contains("dev 0"))
+    #expect(result.standardError.contains("thin-merge resume"))
+    #expect(result.standardError.contains("--restart"))
+    #expect(try content(of: merge.originFile) == before)
+  }
+
+  @Test("a finished merge of another device is put aside")
+  func finishedOtherDevice() throws {
+    let merge = try twoDevices()
+    expectSuccess(try merge.merge())
+    let journal = try content(of: merge.journal)
+    expectSuccess(try ThinMergeCommand.run(mergeOfDevice1(merge)))
+    #expect(try content(of: merge.journal + ".1") == journal)
+    #expect(try content(of: merge.journal) != journal)
+  }
+
+  // MARK: Preparing
+
+  private func twoDevices() throws -> MergeCase {
+    let builder = PoolImageBuilder(devices: [
+      ThinDevice(0, .everyThird(count: 40)),
+      ThinDevice(1, .everyThird(count: 40, startingAt: 1, dataBlock: 100)),
+    ])
+    return try MergeCase(pool: builder.build(), originByteCount: 120 * 65_536)
+  }
+
+  private func mergeOfDevice1(_ merge: MergeCase) -> [String] {
+    [
+      "merge", "--metadata", merge.metadata, "--data", merge.data, "--dev-id", "1",
+      "--origin", merge.origin,
+    ]
+  }
+
+  private func replacePool(of merge: MergeCase, mappings: [ThinMapping]) throws {
+    let pool = PoolImageBuilder(devices: [ThinDevice(0, mappings)]).build()
+    try overwrite(merge.metadataFile, with: pool.metadata.data)
+  }
+
+  private func replaceByCopy(_ path: String, in merge: MergeCase) throws {
+    let copy = merge.folder.path("copy")
+    try Program.mustRun("cp", path, copy)
+    try Program.mustRun("mv", copy, path)
+  }
+
+  private func expectRefused(
+    _ merge: MergeCase, naming name: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let before = try content(of: merge.originFile)
+    let journal = try content(of: merge.journal)
+    expectError(try merge.merge(), exitStatus: 4, naming: name, sourceLocation: sourceLocation)
+    #expect(try content(of: merge.originFile) == before, sourceLocation: sourceLocation)
+    #expect(try content(of: merge.journal) == journal, sourceLocation: sourceLocation)
+  }
+}
+
+@Suite("Command: a finished journal")
+struct FinishedJournalTests {
+  @Test("a merge on it finds nothing to write when all is as it was")
+  func nothingToDo() throws {
+    let merge = try MergeCase()
+    expectSuccess(try merge.merge())
+    let again = try merge.merge(["--output", "json"])
+    expectSuccess(again)
+    #expect(try again.report()["bytes_written"]?.integer == 0)
+  }
+
+  @Test("a merge on it repairs an origin that was restored")
+  func restored() throws {
+    let merge = try MergeCase()
+    expectSuccess(try merge.merge())
+    try merge.restoreOrigin()
+    expectSuccess(try merge.merge())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a merge on it brings over what was written to the source since")
+  func sourceOverwritten() throws {
+    let merge = try MergeCase()
+    expectSuccess(try merge.merge())
+    let lastBlock = Int(merge.mappings.last?.dataBlock ?? 0)
+    try overwrite(
+      merge.dataFile, at: lastBlock * merge.blockByteCount + 512,
+      with: Data(repeating: 0x5a, count: 512))
+    expectSuccess(try merge.merge())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a resume of it ends well")
+  func resume() throws {
+    let merge = try MergeCase()
+    expectSuccess(try merge.merge())
+    expectSuccess(try merge.resume())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a journal can be verified when the pool is gone")
+  func verifyWithoutPool() throws {
+    let merge = try MergeCase()
+    expectSuccess(try merge.merge())
+    try Program.remove(merge.dataFile)
+    try Program.remove(merge.metadataFile)
+    expectSuccess(try ThinMergeCommand.run(["verify", "--journal", merge.journal]))
+  }
+
+  @Test("a byte changed on the origin is found by the journal's checksums")
+  func verifyFindsChange() throws {
+    let merge = try MergeCase()
+    expectSuccess(try merge.merge())
+    let offset = Int(merge.mappings[3].thinBlock) * merge.blockByteCount + 777
+    try overwrite(merge.originFile, at: offset, with: Data([0]))
+    let result = try ThinMergeCommand.run([
+      "verify", "--journal", merge.journal, "--output", "json",
+    ])
+    #expect(result.exitStatus == 1, "\(result.standardError)")
+    let entry = try result.report()["differences"]?.array?.first
+    let start = try #require(entry?["offset"]?.integer)
+    let byteCount = try #require(entry?["length"]?.integer)
+    #expect((start..<(start + byteCount)).contains(offset))
+  }
+
+  @Test("verify by an unfinished journal says that what is recorded is right, and is not all")
+  func verifyUnfinished() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    let result = try ThinMergeCommand.run(["verify", "--journal", merge.journal])
+    #expect(result.exitStatus == 3, "\(result.standardError)")
+  }
+
+  @Test("verify by an unfinished journal finds what is wrong in what is recorded")
+  func verifyUnfinishedFindsChange() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    try merge.restoreOrigin()
+    let result = try ThinMergeCommand.run(["verify", "--journal", merge.journal])
+    #expect(result.exitStatus == 1, "\(result.standardError)")
+  }
+}

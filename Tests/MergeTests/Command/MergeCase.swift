@@ -1,0 +1,192 @@
+import Fixtures
+import Foundation
+import Testing
+
+/// A pool and an origin as files in a folder of their own, and what a merge must make of them.
+///
+/// The expected origin is computed from the pool's mappings and the data file as it is, so it is
+/// known for an origin of any byte count and after a test changed the data. For the kernel-made
+/// scenarios, `CommandHarnessTests` holds it against what the kernel read.
+final class MergeCase {
+  let folder: TemporaryFolder
+  let blockByteCount: Int
+  let mappings: [ThinMapping]
+  /// The origin and the data file before any merge.
+  let before: Data
+  let dataBefore: Data
+
+  /// The arguments of a merge; tests put other paths in place of these.
+  var metadata: String
+  var data: String
+  var origin: String
+  var journal: String
+  let deviceID: Int
+
+  /// The files themselves, whatever the arguments above say.
+  var metadataFile: String { folder.path("metadata.img") }
+  var dataFile: String { folder.path("data.img") }
+  var originFile: String { folder.path("origin.img") }
+
+  /// Unpacks a kernel-made scenario.
+  convenience init(kernel name: String, deviceID: Int = 0) throws {
+    let scenario = try KernelScenario.load(name)
+    let folder = try TemporaryFolder()
+    let images = try scenario.unpack(into: folder.path)
+    try Program.mustRun("mv", images.metadata, folder.path("metadata.img"))
+    try Program.mustRun("mv", images.origin, folder.path("origin.img"))
+    try self.init(
+      in: folder, blockByteCount: scenario.blockSize,
+      mappings: scenario.thinDump().device(deviceID).mappings, deviceID: deviceID)
+  }
+
+  /// Writes a pool that the test describes, whose device 0 is merged.
+  ///
+  /// Every sector names its place on the device it comes from, so that no sector of the pool is
+  /// equal to one of the origin.
+  convenience init(
+    pool: PoolImage, originByteCount: Int, in folder: TemporaryFolder? = nil
+  ) throws {
+    let home = try folder ?? TemporaryFolder()
+    _ = try pool.write(to: home.path)
+    try SectorContent(source: .origin, seed: 7).bytes(in: 0..<originByteCount)
+      .write(to: URL(filePath: home.path("origin.img")))
+    try self.init(
+      in: home, blockByteCount: pool.blockByteCount, mappings: pool.devices[0].mappings,
+      deviceID: 0)
+  }
+
+  /// A built pool of `blockCount` mapped blocks with holes between them.
+  convenience init(scatteredBlocks blockCount: Int = 40) throws {
+    let builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: blockCount))])
+    try self.init(
+      pool: builder.build(), originByteCount: 3 * blockCount * builder.blockByteCount)
+  }
+
+  private init(
+    in folder: TemporaryFolder, blockByteCount: Int, mappings: [ThinMapping], deviceID: Int
+  ) throws {
+    self.folder = folder
+    self.blockByteCount = blockByteCount
+    self.mappings = mappings
+    self.deviceID = deviceID
+    metadata = folder.path("metadata.img")
+    data = folder.path("data.img")
+    origin = folder.path("origin.img")
+    journal = folder.path("origin.img.thin-merge")
+    before = try content(of: folder.path("origin.img"))
+    dataBefore = try content(of: folder.path("data.img"))
+  }
+
+  /// What the origin must hold after the merge, from the data file as it is now; where a test has
+  /// made that shorter, as it was.
+  func expectedOrigin(thinByteCount: Int? = nil) throws -> Data {
+    var expected = before
+    var source = try content(of: dataFile)
+    source.append(dataBefore.dropFirst(source.count))
+    let effectiveEnd = min(thinByteCount ?? before.count, before.count)
+    for mapping in mappings {
+      let start = Int(mapping.thinBlock) * blockByteCount
+      let end = min(start + blockByteCount, effectiveEnd)
+      guard start < end else { continue }
+      let sourceStart = Int(mapping.dataBlock) * blockByteCount
+      expected.replaceSubrange(
+        start..<end, with: source[sourceStart..<(sourceStart + end - start)])
+    }
+    return expected
+  }
+
+  /// The merged byte count when nothing lies past the origin's end.
+  var mappedByteCount: Int { mappings.count * blockByteCount }
+
+  // MARK: Running
+
+  /// `--metadata … --data … --dev-id …`.
+  var sourceArguments: [String] {
+    ["--metadata", metadata, "--data", data, "--dev-id", "\(deviceID)"]
+  }
+
+  /// The command line of a merge, after the binary's name.
+  func mergeArguments(_ options: [String] = []) -> [String] {
+    ["merge"] + sourceArguments + ["--origin", origin] + options
+  }
+
+  func merge(_ options: [String] = [], under wrapper: [String] = []) throws -> CommandResult {
+    try ThinMergeCommand.run(mergeArguments(options), under: wrapper)
+  }
+
+  func startMerge(_ options: [String] = []) throws -> RunningCommand {
+    try ThinMergeCommand.start(mergeArguments(options))
+  }
+
+  func resume(_ options: [String] = []) throws -> CommandResult {
+    try ThinMergeCommand.run(["resume", journal] + options)
+  }
+
+  func plan(_ options: [String] = []) throws -> CommandResult {
+    try ThinMergeCommand.run(["plan"] + sourceArguments + ["--origin", origin] + options)
+  }
+
+  func verify(_ options: [String] = []) throws -> CommandResult {
+    try ThinMergeCommand.run(["verify"] + sourceArguments + ["--origin", origin] + options)
+  }
+
+  func status() throws -> JSONValue {
+    try ThinMergeCommand.run(["status", journal, "--output", "json"]).report()
+  }
+
+  /// Options under which a merge takes seconds and passes many checkpoints.
+  static let slowly = [
+    "--rate-limit", "1M", "--checkpoint-interval", "0.2", "--io-size", "16k",
+    "--queue-depth", "4",
+  ]
+
+  /// A merge stopped by SIGINT after its journal showed `checkpointCount` different watermarks.
+  @discardableResult
+  func interruptMerge(
+    afterCheckpoints checkpointCount: Int = 3, _ options: [String] = []
+  )
+    throws -> CommandResult
+  {
+    let running = try startMerge(Self.slowly + options)
+    try #require(try running.waitUntilCheckpoint(checkpointCount, in: journal))
+    running.send(SIGINT)
+    let result = try running.wait()
+    try #require(result.exitStatus == 3, "\(result.standardError)")
+    return result
+  }
+
+  // MARK: Looking
+
+  /// Byte offsets of the first sectors in which the origin is not what a merge must make of it.
+  func wrongSectors(thinByteCount: Int? = nil, limit: Int = 8) throws -> [Int] {
+    try differingSectors(
+      content(of: originFile), expectedOrigin(thinByteCount: thinByteCount), limit: limit)
+  }
+
+  /// Byte offsets of the first sectors in which the origin is not as it was before.
+  func changedSectors() throws -> [Int] {
+    try differingSectors(content(of: originFile), before)
+  }
+
+  /// Files in the folder that were not there at the start.
+  func newFiles() throws -> [String] {
+    try folder.names().filter { !["metadata.img", "data.img", "origin.img"].contains($0) }
+  }
+
+  /// Puts the origin's old content back, into the same file.
+  func restoreOrigin() throws { try overwrite(originFile, with: before) }
+}
+
+extension ChildProcess {
+  /// Waits until `status` has shown `count` different watermarks above zero.
+  func waitUntilCheckpoint(_ count: Int, in journal: String) throws -> Bool {
+    var seen: Set<Int> = []
+    return try waitUntil {
+      let status = try ThinMergeCommand.run(["status", journal, "--output", "json"])
+      if status.exitStatus == 0, let done = try status.report()["done_bytes"]?.integer, done > 0 {
+        seen.insert(done)
+      }
+      return seen.count >= count
+    }
+  }
+}

@@ -1,0 +1,257 @@
+import Fixtures
+import Foundation
+import Testing
+
+@Suite("Command: the report for programs")
+struct JSONReportTests {
+  static let plan = [
+    ("block_size", "integer"), ("dev_id", "integer"), ("mapped_blocks", "integer"),
+    ("runs", "integer"), ("bytes", "integer"), ("past_end_blocks", "integer"),
+    ("clipped_bytes", "integer"), ("thin_size_assumed", "boolean"),
+    ("journal_bytes_max", "integer"), ("fingerprint", "string"), ("schema", "integer"),
+  ]
+  static let merge =
+    plan + [
+      ("bytes_written", "integer"), ("resumed_from_bytes", "integer"), ("seconds", "number"),
+      ("verified", "boolean"), ("journal", "string"), ("state", "string"),
+      ("unreadable", "array"),
+    ]
+
+  @Test("a plan has each name with its type")
+  func planNames() throws {
+    try expectNames(Self.plan, in: MergeCase().plan(["--output", "json"]))
+  }
+
+  @Test("a merge has each name with its type")
+  func mergeNames() throws {
+    try expectNames(Self.merge, in: MergeCase().merge(["--output", "json"]))
+  }
+
+  @Test("a resume has each name with its type")
+  func resumeNames() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    try expectNames(Self.merge, in: merge.resume(["--output", "json"]))
+  }
+
+  @Test("a stopped merge has each name with its type")
+  func stoppedNames() throws {
+    let result = try MergeCase().interruptMerge(["--output", "json"])
+    try expectNames(Self.merge, in: result, exitStatus: 3)
+  }
+
+  @Test("a verify has each name with its type")
+  func verifyNames() throws {
+    try expectNames(
+      [
+        ("compared_bytes", "integer"), ("differing_bytes", "integer"), ("granularity", "string"),
+        ("differences", "array"), ("schema", "integer"),
+      ], in: MergeCase().verify(["--output", "json"]), exitStatus: 1)
+  }
+
+  @Test("a status has each name with its type")
+  func statusNames() throws {
+    let merge = try MergeCase()
+    expectSuccess(try merge.merge())
+    try expectNames(
+      [
+        ("state", "string"), ("done_bytes", "integer"), ("total_bytes", "integer"),
+        ("schema", "integer"),
+      ], in: ThinMergeCommand.run(["status", merge.journal, "--output", "json"]))
+  }
+
+  @Test("devices has each name with its type")
+  func devicesNames() throws {
+    let merge = try MergeCase()
+    let result = try ThinMergeCommand.run([
+      "devices", "--metadata", merge.metadata, "--output", "json",
+    ])
+    expectSuccess(result)
+    let device = try #require(try result.report()["devices"]?.array?.first)
+    let names = [
+      "dev_id", "mapped_blocks", "transaction_id", "creation_time", "snapshotted_time",
+    ]
+    for name in names { #expect(device[name]?.kind == "integer", "\(name)") }
+  }
+
+  @Test("the numbers of a plan are those of the pool")
+  func planNumbers() throws {
+    let merge = try MergeCase()
+    let report = try merge.plan(["--output", "json"]).report()
+    #expect(report["block_size"]?.integer == merge.blockByteCount)
+    #expect(report["mapped_blocks"]?.integer == merge.mappings.count)
+    #expect(report["runs"]?.integer == MappedRun.runs(of: merge.mappings).count)
+    #expect(report["bytes"]?.integer == merge.mappedByteCount)
+    #expect(report["thin_size_assumed"] == .boolean(true))
+  }
+
+  @Test("a plan writes nothing and leaves nothing behind")
+  func planWritesNothing() throws {
+    let merge = try MergeCase()
+    expectSuccess(try merge.plan())
+    #expect(try merge.changedSectors() == [])
+    #expect(try merge.newFiles() == [])
+  }
+
+  @Test("the numbers of a finished merge are those of the pool")
+  func mergeNumbers() throws {
+    let merge = try MergeCase()
+    let report = try merge.merge(["--verify", "--output", "json"]).report()
+    #expect(report["bytes_written"]?.integer == merge.mappedByteCount)
+    #expect(report["resumed_from_bytes"]?.integer == 0)
+    #expect(report["verified"] == .boolean(true))
+    #expect(report["state"] == .string("finished"))
+    #expect(report["unreadable"] == .array([]))
+    #expect(report["journal"] == .string(merge.journal))
+  }
+
+  @Test("a merge writes no more than its plan says, with a journal no larger")
+  func planHolds() throws {
+    let merge = try MergeCase()
+    let plan = try merge.plan(["--output", "json"]).report()
+    let report = try merge.merge(MergeCase.slowly + ["--output", "json"]).report()
+    #expect(report["bytes_written"]?.integer == plan["bytes"]?.integer)
+    let largest = try #require(plan["journal_bytes_max"]?.integer)
+    #expect(try byteCount(ofFile: merge.journal) <= largest)
+  }
+
+  @Test("an error is one object with what a program needs")
+  func error() throws {
+    let merge = try MergeCase()
+    merge.origin = merge.folder.path("nothing")
+    let messages = try merge.merge(["--output", "json"]).messages()
+    let errors = messages.filter { $0["type"] == .string("error") }
+    try #require(errors.count == 1)
+    #expect(errors[0]["message"]?.string?.contains(merge.origin) == true)
+    #expect(errors[0]["exit_status"]?.integer == 2)
+    #expect(errors[0]["hint"] != nil)
+  }
+
+  @Test(
+    "every line on standard error is an object with a type",
+    arguments: [[], ["--progress", "json"], ["--progress", "lines"]])
+  func messages(options: [String]) throws {
+    let merge = try MergeCase()
+    let result = try merge.merge(MergeCase.slowly + ["--output", "json"] + options)
+    expectSuccess(result)
+    for message in try result.messages() { #expect(message["type"]?.string != nil) }
+  }
+
+  @Test("progress for programs tells how much is done, and never less than before")
+  func progress() throws {
+    let merge = try MergeCase()
+    let result = try merge.merge(
+      MergeCase.slowly + ["--output", "json", "--progress", "json"])
+    let progress = try result.messages().filter { $0["type"] == .string("progress") }
+    let done = progress.compactMap { $0["done_bytes"]?.integer }
+    #expect(!progress.isEmpty)
+    #expect(done.count == progress.count && done == done.sorted())
+  }
+
+  private func expectNames(
+    _ names: [(String, String)], in result: CommandResult, exitStatus: Int32 = 0,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    #expect(
+      result.exitStatus == exitStatus, "\(result.standardError)", sourceLocation: sourceLocation)
+    let report = try result.report()
+    for (name, kind) in names {
+      let found = report[name]?.kind
+      // A number of seconds may happen to be a whole one.
+      #expect(
+        found == kind || (kind == "number" && found == "integer"),
+        "\(name) is \(found ?? "missing")", sourceLocation: sourceLocation)
+    }
+  }
+}
+
+@Suite("Command: the report for people")
+struct TextReportTests {
+  @Test("a merge says what, how fast, how long, checked how, and what next")
+  func merge() throws {
+    let merge = try MergeCase()
+    let result = try merge.merge()
+    expectSuccess(result)
+    let report = result.standardOutput
+    for word in [merge.origin, "/s", "CRC-32C", "thin-merge verify"] {
+      #expect(report.contains(word), "no \(word) in: \(report)")
+    }
+  }
+
+  @Test("a merge without a terminal prints lines, and no bar")
+  func progressLines() throws {
+    let result = try MergeCase().merge(MergeCase.slowly)
+    #expect(result.standardError.contains("%"), "\(result.standardError)")
+    #expect(!result.standardError.contains("\r"))
+    #expect(!result.standardError.contains("\u{1b}"))
+  }
+
+  @Test("a merge told to print no progress prints none")
+  func noProgress() throws {
+    let result = try MergeCase().merge(MergeCase.slowly + ["--progress", "none"])
+    #expect(!result.standardError.contains("%"), "\(result.standardError)")
+  }
+
+  @Test("a plan says that the thin size was taken from the origin")
+  func assumedThinSize() throws {
+    #expect(try MergeCase().plan().standardOutput.contains("thin size not known"))
+  }
+
+  @Test("a stopped merge's status says what to do next")
+  func statusOfStopped() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    let status = try ThinMergeCommand.run(["status", merge.journal])
+    #expect(status.standardOutput.contains("thin-merge resume \(merge.journal)"))
+  }
+}
+
+@Suite("Command: the status of a merge")
+struct StatusTests {
+  @Test("of a finished merge is finished, with all of it done")
+  func finished() throws {
+    let merge = try MergeCase()
+    expectSuccess(try merge.merge())
+    let status = try merge.status()
+    #expect(status["state"] == .string("finished"))
+    #expect(status["done_bytes"]?.integer == merge.mappedByteCount)
+    #expect(status["total_bytes"]?.integer == merge.mappedByteCount)
+  }
+
+  @Test("of a stopped merge is stopped, with less than all of it done")
+  func stopped() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    let status = try merge.status()
+    let done = try #require(status["done_bytes"]?.integer)
+    #expect(status["state"] == .string("stopped"))
+    #expect(done > 0 && done < merge.mappedByteCount)
+  }
+
+  @Test("of a killed merge is not finished")
+  func killed() throws {
+    let merge = try MergeCase()
+    let running = try merge.startMerge(MergeCase.slowly)
+    try #require(try running.waitUntilCheckpoint(1, in: merge.journal))
+    running.send(SIGKILL)
+    _ = try running.wait()
+    #expect(try merge.status()["state"] != .string("finished"))
+  }
+
+  @Test("does not change the journal")
+  func readsOnly() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    let journal = try content(of: merge.journal)
+    _ = try merge.status()
+    #expect(try content(of: merge.journal) == journal)
+  }
+
+  @Test("of a file that is no journal is refused")
+  func noJournal() throws {
+    let merge = try MergeCase()
+    let result = try ThinMergeCommand.run(["status", merge.metadata])
+    #expect([2, 4].contains(result.exitStatus), "\(result.standardError)")
+    #expect(result.errorLines.count == 1, "\(result.standardError)")
+  }
+}

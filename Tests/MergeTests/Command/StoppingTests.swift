@@ -1,0 +1,213 @@
+import Fixtures
+import Foundation
+import Testing
+
+@Suite("Command: stopping by a signal")
+struct StoppingTests {
+  @Test("a signal stops the merge as resumable", arguments: [SIGINT, SIGTERM, SIGHUP])
+  func exitStatus(signal: Int32) throws {
+    let (_, result) = try stoppedMerge(by: signal)
+    #expect(result.exitStatus == 3, "\(result.standardError)")
+  }
+
+  @Test("the stopped merge prints the command that goes on", arguments: [SIGINT, SIGTERM, SIGHUP])
+  func resumeCommand(signal: Int32) throws {
+    let (merge, result) = try stoppedMerge(by: signal)
+    let printed = result.standardOutput + result.standardError
+    #expect(printed.contains("thin-merge resume \(merge.journal)"), "\(printed)")
+  }
+
+  @Test("the printed command ends the merge right")
+  func printedCommandWorks() throws {
+    let (merge, _) = try stoppedMerge(by: SIGINT)
+    expectSuccess(try ThinMergeCommand.run(["resume", merge.journal]))
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test(
+    "all that was written before the signal is recorded", arguments: [SIGINT, SIGTERM, SIGHUP])
+  func allRecorded(signal: Int32) throws {
+    let (merge, _) = try stoppedMerge(by: signal)
+    #expect(try merge.writtenByteCount() == merge.status()["done_bytes"]?.integer)
+  }
+
+  @Test("a second signal ends the command with a journal that can be gone on from")
+  func twoSignals() throws {
+    let merge = try MergeCase()
+    let running = try merge.startMerge(MergeCase.slowly)
+    try #require(try running.waitUntilCheckpoint(1, in: merge.journal))
+    running.send(SIGINT)
+    running.send(SIGINT)
+    _ = try running.wait(timeoutSeconds: 30)
+    expectSuccess(try merge.resume())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("SIGUSR1 prints a line, and the merge goes on to its end")
+  func statusLine() throws {
+    let merge = try MergeCase()
+    let running = try merge.startMerge(MergeCase.slowly + ["--progress", "none"])
+    try #require(try running.waitUntilCheckpoint(1, in: merge.journal))
+    let before = running.standardErrorSoFar
+    running.send(SIGUSR1)
+    #expect(try running.waitUntil { running.standardErrorSoFar.count > before.count })
+    #expect(running.isRunning)
+    expectSuccess(try running.wait())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a reader of the report that went away does not end the merge")
+  func brokenPipe() throws {
+    let merge = try MergeCase()
+    let running = try ThinMergeCommand.start(
+      merge.mergeArguments(), standardOutputTarget: .brokenPipe)
+    let result = try running.wait()
+    #expect(result.exitStatus < 128, "\(result.standardError)")
+    #expect(try merge.wrongSectors() == [])
+    #expect(try merge.status()["state"] == .string("finished"))
+  }
+
+  private func stoppedMerge(by signal: Int32) throws -> (MergeCase, CommandResult) {
+    let merge = try MergeCase()
+    let running = try merge.startMerge(MergeCase.slowly)
+    try #require(try running.waitUntilCheckpoint(2, in: merge.journal))
+    running.send(signal)
+    return (merge, try running.wait())
+  }
+}
+
+@Suite("Command: stopping at any moment")
+struct RandomStopTests {
+  /// A merge that takes long enough to be stopped several times.
+  static let options = [
+    "--rate-limit", "2M", "--checkpoint-interval", "0.05", "--io-size", "16k",
+    "--queue-depth", "8",
+  ]
+
+  @Test(
+    "a merge stopped again and again by signals ends right", arguments: [SIGINT, SIGTERM, SIGHUP])
+  func signals(signal: Int32) throws {
+    try stopAgainAndAgain(stopCount: 12) { running in
+      guard try running.waitUntilItHandles(signal) else { return [0] }
+      running.send(signal)
+      return [0, 3]
+    }
+  }
+
+  @Test("a merge killed again and again ends right")
+  func kills() throws {
+    try stopAgainAndAgain(stopCount: 50) { running in
+      running.send(SIGKILL)
+      return [0, 128 + SIGKILL]
+    }
+  }
+
+  @Test("a merge stopped by one signal or another ends right")
+  func mixed() throws {
+    var generator = Seed.current.generator
+    try stopAgainAndAgain(stopCount: 20) { running in
+      let signal = [SIGKILL, SIGINT, SIGTERM, SIGHUP].randomElement(using: &generator) ?? SIGKILL
+      guard signal != SIGKILL else {
+        running.send(signal)
+        return [0, 128 + signal]
+      }
+      guard try running.waitUntilItHandles(signal) else { return [0] }
+      running.send(signal)
+      return [0, 3]
+    }
+  }
+
+  /// Starts merges, stops each at a random moment with `stop`, which gives back the exit statuses
+  /// that are right then, and goes on until each is finished; in all, at least `stopCount` stops.
+  private func stopAgainAndAgain(
+    stopCount: Int, stop: (RunningCommand) throws -> [Int32]
+  ) throws {
+    let seed = Seed.current
+    var generator = seed.generator
+    var stopsLeft = stopCount
+    while stopsLeft > 0 {
+      let merge = try MergeCase()
+      var finished = false
+      while !finished {
+        let running = try merge.startMerge(Self.options)
+        // A random moment to stop at: whatever has happened until then, all must end right.
+        usleep(UInt32.random(in: 0..<400_000, using: &generator))
+        let expected = try stop(running)
+        let result = try running.wait()
+        try #require(
+          expected.contains(result.exitStatus),
+          "exit \(result.exitStatus); \(seed)\n\(result.standardError)")
+        finished = result.exitStatus == 0
+        if !finished { stopsLeft -= 1 }
+      }
+      try #require(try merge.wrongSectors() == [], "\(seed)")
+    }
+  }
+}
+
+@Suite("Command: what a stop costs")
+struct WrittenAgainTests {
+  static let rateLimit = 1 << 20
+  static let checkpointSeconds = 0.2
+  static let queueDepth = 4
+  static let ioByteCount = 16_384
+  /// What one flush of a file system in memory may take on a machine that is busy.
+  static let flushSeconds = 0.5
+
+  /// Two checkpoint intervals and a flush at the rate limit, and what is in flight.
+  static var boundByteCount: Int {
+    Int((2 * checkpointSeconds + flushSeconds) * Double(rateLimit)) + queueDepth * ioByteCount
+  }
+
+  @Test("a killed merge has written little that its journal does not have", .needsTmpfs)
+  func killed() throws {
+    let seed = Seed.current
+    var generator = seed.generator
+    for _ in 0..<5 {
+      let merge = try MergeCase(
+        pool: PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 40))]).build(),
+        originByteCount: 120 * 65_536, in: TemporaryFolder(onTmpfsOf: 64 << 20))
+      let running = try merge.startMerge(MergeCase.slowly)
+      try #require(try running.waitUntilCheckpoint(2, in: merge.journal))
+      usleep(UInt32.random(in: 0..<400_000, using: &generator))
+      running.send(SIGKILL)
+      _ = try running.wait()
+      let recorded = try #require(try merge.status()["done_bytes"]?.integer)
+      let unrecorded = try merge.writtenByteCount() - recorded
+      #expect(unrecorded >= 0, "recorded but not written; \(seed)")
+      #expect(unrecorded < Self.boundByteCount, "\(seed)")
+    }
+  }
+
+  @Test("a merge stopped by signals writes nothing twice")
+  func signalled() throws {
+    let merge = try MergeCase()
+    var written = 0
+    for _ in 0..<3 {
+      let running = try merge.startMerge(MergeCase.slowly + ["--output", "json"])
+      let resumedFrom = try recordedByteCount(merge)
+      let moved = try running.waitUntil { try recordedByteCount(merge) > resumedFrom }
+      if moved { running.send(SIGINT) }
+      written += try running.wait().report()["bytes_written"]?.integer ?? 0
+    }
+    written += try merge.merge(["--output", "json"]).report()["bytes_written"]?.integer ?? 0
+    #expect(written == merge.mappedByteCount)
+  }
+
+  private func recordedByteCount(_ merge: MergeCase) throws -> Int {
+    let status = try ThinMergeCommand.run(["status", merge.journal, "--output", "json"])
+    return status.exitStatus == 0 ? try status.report()["done_bytes"]?.integer ?? 0 : 0
+  }
+}
+
+extension MergeCase {
+  /// How many bytes of the origin already are what a merge makes of them.
+  ///
+  /// Precondition: a built pool, in which every sector differs from the origin's.
+  func writtenByteCount() throws -> Int {
+    let unwritten = try differingSectors(
+      content(of: originFile), expectedOrigin(), limit: .max
+    ).count
+    return mappedByteCount - unwritten * SectorContent.sectorByteCount
+  }
+}

@@ -1,0 +1,179 @@
+import Fixtures
+import Foundation
+import Testing
+
+/// A merge whose last block is not a whole one.
+struct Tail: Sendable, CustomTestStringConvertible {
+  /// How many bytes of the last mapped block the origin has.
+  var originByteCount: Int
+  /// How many bytes of it the thin device has; `nil`: not told.
+  var thinByteCount: Int?
+
+  var testDescription: String {
+    "origin \(originByteCount), thin \(thinByteCount.map(String.init) ?? "not told")"
+  }
+}
+
+@Suite("Command: ends that are not whole blocks")
+struct TailTests {
+  static let blockByteCount = 65_536
+  /// Enough neighbours before the tail that many requests are in flight when it comes.
+  static let mappings: [ThinMapping] =
+    .everyThird(count: 20) + .consecutive(count: 40, startingAt: 64, dataBlock: 100)
+  static let lastBlockStart = 103 * blockByteCount
+
+  static let originTails = [1, 511, 512, 513, 4095, 4096, 4097, 10_000, 61_440, 65_535]
+
+  @Test("an origin of odd byte count is merged to its last byte", arguments: originTails)
+  func oddOrigin(tail: Int) throws {
+    let merge = try merge(originTail: tail)
+    expectSuccess(try merge.merge(["--io-size", "4k", "--verify"]))
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test(
+    "bytes behind the end of the thin device stay as they were",
+    arguments: [1, 511, 512, 513, 4095, 4097, 10_001, 65_535])
+  func oddThinDevice(tail: Int) throws {
+    let merge = try merge(originTail: Self.blockByteCount)
+    let thinByteCount = Self.lastBlockStart + tail
+    expectSuccess(try merge.merge(["--io-size", "4k", "--thin-size", "\(thinByteCount)"]))
+    #expect(try merge.wrongSectors(thinByteCount: thinByteCount) == [])
+  }
+
+  @Test(
+    "an odd thin device on an odd origin ends at the shorter one",
+    arguments: [
+      Tail(originByteCount: 5000, thinByteCount: 4999),
+      Tail(originByteCount: 4097, thinByteCount: 4096),
+      Tail(originByteCount: 513, thinByteCount: 1),
+      Tail(originByteCount: 4999, thinByteCount: 4999),
+    ])
+  func oddBoth(tail: Tail) throws {
+    let merge = try merge(originTail: tail.originByteCount)
+    let thinByteCount = Self.lastBlockStart + (tail.thinByteCount ?? tail.originByteCount)
+    expectSuccess(try merge.merge(["--thin-size", "\(thinByteCount)"]))
+    #expect(try merge.wrongSectors(thinByteCount: thinByteCount) == [])
+  }
+
+  @Test(
+    "an unaligned tail goes out behind transfers of every size", arguments: ["4k", "64k", "1M"])
+  func transferSizes(ioSize: String) throws {
+    let merge = try merge(originTail: 5001)
+    expectSuccess(try merge.merge(["--io-size", ioSize, "--queue-depth", "64"]))
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a merge interrupted before its unaligned tail ends right")
+  func interrupted() throws {
+    let merge = try merge(originTail: 5001)
+    try merge.interruptMerge()
+    expectSuccess(try merge.resume())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test(
+    "an odd thin device on a block device is merged to its last byte", .needsLoopDevices,
+    arguments: [512, 4096], [1, 512, 513, 4095, 4096, 4097, 10_001])
+  func onDevice(sectorByteCount: Int, tail: Int) throws {
+    let merge = try merge(originTail: Self.blockByteCount)
+    let device = try LoopDevice(backing: merge.originFile, sectorByteCount: sectorByteCount)
+    merge.origin = device.path
+    let thinByteCount = Self.lastBlockStart + tail
+    expectSuccess(
+      try merge.mergeOntoDevice(["--io-size", "4k", "--thin-size", "\(thinByteCount)"]))
+    let expected = try merge.expectedOrigin(thinByteCount: thinByteCount)
+    #expect(try differingSectors(content(of: device.path), expected) == [])
+  }
+
+  @Test("data and origin may have different sectors", .needsLoopDevices, arguments: [512, 4096])
+  func differentSectors(dataSectorByteCount: Int) throws {
+    let merge = try merge(originTail: 8192)
+    let origin = try LoopDevice(
+      backing: merge.originFile, sectorByteCount: dataSectorByteCount == 512 ? 4096 : 512)
+    let data = try LoopDevice(
+      backing: merge.dataFile, sectorByteCount: dataSectorByteCount, readOnly: true)
+    merge.origin = origin.path
+    merge.data = data.path
+    expectSuccess(try merge.mergeOntoDevice())
+    #expect(try differingSectors(content(of: origin.path), merge.expectedOrigin()) == [])
+  }
+
+  private func merge(originTail: Int) throws -> MergeCase {
+    try MergeCase(
+      pool: PoolImageBuilder(devices: [ThinDevice(0, Self.mappings)]).build(),
+      originByteCount: Self.lastBlockStart + originTail)
+  }
+}
+
+@Suite("Command: mapped blocks past the origin's end")
+struct PastEndTests {
+  static let originByteCount = 50 * 65_536
+
+  @Test("are refused unless told otherwise")
+  func refused() throws {
+    let merge = try merge()
+    expectError(try merge.merge(), exitStatus: 2, naming: merge.origin)
+    #expect(try merge.changedSectors() == [])
+  }
+
+  @Test("can be left out")
+  func clipped() throws {
+    let merge = try merge()
+    expectSuccess(try merge.merge(["--past-end", "clip"]))
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("that are left out are counted in the report")
+  func clippedAreReported() throws {
+    let merge = try merge()
+    let result = try merge.merge(["--past-end", "clip", "--output", "json"])
+    let past = merge.mappings.filter {
+      Int($0.thinBlock) * merge.blockByteCount >= Self.originByteCount
+    }
+    #expect(try result.report()["past_end_blocks"]?.integer == past.count)
+  }
+
+  @Test("can extend a file to the end of the last of them")
+  func grown() throws {
+    let merge = try merge()
+    expectSuccess(try merge.merge(["--past-end", "grow"]))
+    let lastBlock = Int(merge.mappings.last?.thinBlock ?? 0)
+    #expect(try byteCount(ofFile: merge.originFile) == (lastBlock + 1) * merge.blockByteCount)
+  }
+
+  @Test("can extend a file to the end of the thin device")
+  func grownToThinDevice() throws {
+    let merge = try merge()
+    let thinByteCount = 130 * merge.blockByteCount + 513
+    expectSuccess(try merge.merge(["--past-end", "grow", "--thin-size", "\(thinByteCount)"]))
+    #expect(try byteCount(ofFile: merge.originFile) == thinByteCount)
+  }
+
+  @Test("that extend a file are gone on with after a stop")
+  func grownInTwoRuns() throws {
+    let merge = try merge()
+    try merge.interruptMerge(["--past-end", "grow"])
+    expectSuccess(try merge.resume())
+    let last = try #require(merge.mappings.last)
+    let written = try content(of: merge.originFile).suffix(merge.blockByteCount)
+    let start = Int(last.dataBlock) * merge.blockByteCount
+    #expect(Data(written) == merge.dataBefore[start..<(start + merge.blockByteCount)])
+  }
+
+  @Test("do not extend a block device", .needsLoopDevices)
+  func deviceCannotGrow() throws {
+    let merge = try merge()
+    let device = try LoopDevice(backing: merge.originFile)
+    merge.origin = device.path
+    let result = try merge.mergeOntoDevice(["--past-end", "grow"])
+    #expect([2, 64].contains(result.exitStatus), "\(result.standardError)")
+    #expect(try merge.changedSectors() == [])
+  }
+
+  private func merge() throws -> MergeCase {
+    try MergeCase(
+      pool: PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 40))]).build(),
+      originByteCount: Self.originByteCount)
+  }
+}

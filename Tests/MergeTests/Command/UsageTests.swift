@@ -1,0 +1,123 @@
+import Fixtures
+import Foundation
+import Testing
+
+@Suite("Command: usage")
+struct UsageTests {
+  static let source = ["--metadata", "meta.img", "--data", "data.img", "--dev-id", "0"]
+  static let merge = ["merge"] + source + ["--origin", "origin.img"]
+
+  @Test(
+    "a merge that leaves out what it needs is a usage error",
+    arguments: [
+      ["merge"],
+      ["merge"] + source,
+      ["merge", "--metadata", "m", "--data", "d", "--origin", "o"],
+      ["merge", "--metadata", "m", "--dev-id", "0", "--origin", "o"],
+      ["merge", "--data", "d", "--dev-id", "0", "--origin", "o"],
+    ])
+  func missingOptions(arguments: [String]) throws {
+    try expectUsageError(arguments)
+  }
+
+  @Test(
+    "a verb without its operand, or that does not exist, is a usage error",
+    arguments: [
+      ["resume"], ["status"], ["verify"], ["plan"], ["devices"], ["merrge"],
+      ["verify"] + source,
+      ["resume", "one.journal", "another.journal"],
+    ])
+  func missingOperands(arguments: [String]) throws {
+    try expectUsageError(arguments)
+  }
+
+  @Test(
+    "a value that an option cannot take is a usage error",
+    arguments: [
+      ("--dev-id", "x"), ("--dev-id", "-1"), ("--dev-id", "16777216"),
+      ("--queue-depth", "0"), ("--queue-depth", "-1"), ("--queue-depth", "many"),
+      ("--io-size", "0"), ("--io-size", "1000"), ("--io-size", "4097"), ("--io-size", "2048"),
+      ("--rate-limit", "0"), ("--rate-limit", "-1M"), ("--rate-limit", "fast"),
+      ("--checkpoint-interval", "-1"), ("--checkpoint-interval", "nan"),
+      ("--checkpoint-interval", "soon"),
+      ("--past-end", "ignore"), ("--progress", "loud"), ("--output", "xml"),
+      ("--metadata-snap", "x"), ("--metadata-snap", "-1"), ("--frobnicate", "1"),
+    ])
+  func badValues(option: String, value: String) throws {
+    try expectUsageError(Self.merge + ["\(option)=\(value)"])
+  }
+
+  @Test(
+    "a size that is not a size is a usage error",
+    arguments: [
+      "", "M", "12Q", "1MM", "1.5M", "-1", "0x10", "1 M", "99999999999999999999",
+      "18446744073709551615k", "9007199254740992T",
+    ])
+  func badSizes(size: String) throws {
+    try expectUsageError(Self.merge + ["--thin-size=\(size)"])
+  }
+
+  @Test(
+    "help is there for each verb",
+    arguments: ["merge", "resume", "verify", "plan", "status", "devices"])
+  func help(verb: String) throws {
+    let result = try ThinMergeCommand.run([verb, "--help"])
+    expectSuccess(result)
+    #expect(result.standardOutput.contains("thin-merge \(verb)"))
+  }
+
+  @Test("help names all verbs")
+  func overview() throws {
+    let result = try ThinMergeCommand.run(["--help"])
+    expectSuccess(result)
+    for verb in ["merge", "resume", "verify", "plan", "status", "devices"] {
+      #expect(result.standardOutput.contains(verb))
+    }
+  }
+
+  @Test(
+    "a live pool as the source is said to be not there yet",
+    arguments: [
+      ["merge", "/dev/mapper/vm1"],
+      ["merge", "/dev/vg/vm1"],
+      ["merge", "vg/vm1"],
+      ["merge", "--pool", "pool", "--dev-id", "1", "--thin-size", "1G", "--origin", "origin.img"],
+      ["plan", "vg/vm1"],
+      ["verify", "vg/vm1", "--origin", "origin.img"],
+    ])
+  func livePools(arguments: [String]) throws {
+    let result = try ThinMergeCommand.run(arguments)
+    #expect(result.exitStatus == 64)
+    #expect(result.standardError.contains("live pool"), "\(result.standardError)")
+  }
+
+  private func expectUsageError(
+    _ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let result = try ThinMergeCommand.run(arguments)
+    #expect(result.exitStatus == 64, "\(result.standardError)", sourceLocation: sourceLocation)
+    #expect(!result.standardError.isEmpty, sourceLocation: sourceLocation)
+    #expect(result.standardOutput.isEmpty, sourceLocation: sourceLocation)
+  }
+}
+
+@Suite("Command: sizes")
+struct SizeTests {
+  @Test("the spellings of one size mean the same")
+  func spellings() throws {
+    let merge = try MergeCase()
+    let bytes = try ["4194304", "4194304b", "8192s", "4096k", "4M"].map { size in
+      let result = try merge.plan(["--thin-size", size, "--output", "json"])
+      return try result.report()["bytes"]?.integer
+    }
+    let below = merge.mappings.filter { Int($0.thinBlock) * merge.blockByteCount < 4 << 20 }.count
+    #expect(bytes == Array(repeating: below * merge.blockByteCount, count: bytes.count))
+  }
+
+  @Test("a size can be given in gigabytes and terabytes", arguments: ["1G", "1T"])
+  func large(size: String) throws {
+    let merge = try MergeCase()
+    let result = try merge.plan(["--thin-size", size, "--output", "json"])
+    #expect(try result.report()["bytes"]?.integer == merge.mappedByteCount)
+  }
+}

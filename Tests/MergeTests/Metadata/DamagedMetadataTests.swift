@@ -1,0 +1,91 @@
+import Fixtures
+import Foundation
+import Testing
+
+@Suite("Damaged metadata: refused before anything is written")
+struct DamagedMetadataTests {
+  @Test("metadata file and superblocks", arguments: Damage.ofSuperblocks)
+  func superblocks(_ damage: Damage) throws { try expectRefusal(of: damage) }
+
+  @Test("block size", arguments: Damage.ofBlockSize)
+  func blockSize(_ damage: Damage) throws { try expectRefusal(of: damage) }
+
+  @Test("any node", arguments: Damage.ofAnyNode)
+  func anyNode(_ damage: Damage) throws { try expectRefusal(of: damage) }
+
+  @Test("keys", arguments: Damage.ofKeys)
+  func keys(_ damage: Damage) throws { try expectRefusal(of: damage) }
+
+  @Test("the shape of a tree", arguments: Damage.ofShape)
+  func shape(_ damage: Damage) throws { try expectRefusal(of: damage) }
+
+  @Test("mappings and device details", arguments: Damage.ofDevices)
+  func devices(_ damage: Damage) throws { try expectRefusal(of: damage) }
+
+  @Test("every verb that reads metadata refuses it", arguments: ["plan", "verify", "devices"])
+  func otherVerbs(verb: String) throws {
+    var image = PoolImageBuilder.sound.build()
+    let root = image.held.details.root
+    image.editNode(at: root) { $0.flags = 3 }
+    let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin, fillingData: false)
+    let what =
+      switch verb {
+      case "plan": pool.source(1)
+      case "verify": pool.source(1) + ["--origin", pool.origin]
+      default: ["--metadata", pool.metadata]
+      }
+    let refused = try pool.run([verb] + what)
+    #expect(refused.exitStatus == 2)
+    #expect(errorLines(refused).count == 1, "\(refused.standardError)")
+  }
+
+  @Test("a pool that needs a check is refused with a hint that names the way on")
+  func needsCheckHint() throws {
+    var image = PoolImageBuilder.sound.build()
+    image.editSuperblock { $0.flags = 1 }
+    let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin, fillingData: false)
+    #expect(try pool.merge(1).standardError.contains("--ignore-needs-check"))
+  }
+
+  @Test("the rows change what they claim to: the pool they start from is merged")
+  func soundPool() throws {
+    let pool = try PoolOnDisk(
+      PoolImageBuilder.sound.build(), origin: PoolImageBuilder.origin, fillingData: false)
+    for devID in [1, 5, 9] {
+      let merge = try pool.merge(devID)
+      #expect(merge.exitStatus == 0, "\(merge.standardError)")
+    }
+  }
+
+  private func expectRefusal(of damage: Damage) throws {
+    var image = damage.pool.build()
+    let culprit = damage.damage(&image)
+    let before = PoolImageBuilder.origin
+    let pool = try PoolOnDisk(image, origin: before, fillingData: false)
+    let files = try pool.folder.names()
+
+    let refused = try pool.merge(damage.devID, damage.options)
+
+    #expect(refused.exitStatus == 2, "\(refused.standardError)")
+    let lines = refused.standardError.split(separator: "\n")
+    let errors = errorLines(refused)
+    #expect(errors.count == 1, "\(refused.standardError)")
+    #expect(
+      lines.allSatisfy { $0.hasPrefix("thin-merge: error: ") || $0.hasPrefix("hint: ") },
+      "\(refused.standardError)")
+    let message = String(errors.first ?? "")
+    switch culprit {
+    case .metadataFile:
+      #expect(message.contains(pool.metadata))
+    case .dataFile:
+      #expect(message.contains(pool.data))
+    case .blocks(let blocks):
+      #expect(message.contains(pool.metadata))
+      let numbers = message.replacing(pool.metadata, with: "")
+        .split { !$0.isNumber }.compactMap { UInt64($0) }.map { Int(clamping: $0) }
+      #expect(blocks.contains(where: numbers.contains), "none of \(blocks) in: \(message)")
+    }
+    #expect(try pool.originContent() == before, "the origin was changed")
+    #expect(try pool.folder.names() == files, "something was left behind")
+  }
+}

@@ -1,0 +1,102 @@
+import Fixtures
+import Foundation
+import Testing
+
+/// One kind of damage to a sound pool, and what an error about it has to name.
+struct Damage: Sendable, CustomTestStringConvertible {
+  /// What an error has to name besides the metadata file.
+  enum Culprit: Sendable {
+    /// Any of these blocks: the one at fault, or the one that points at it.
+    case blocks([Int])
+    /// Nothing more.
+    case metadataFile
+    /// The data file instead of the metadata file.
+    case dataFile
+  }
+
+  let name: String
+  var pool: PoolImageBuilder = .sound
+  var devID = 1
+  var options: [String] = []
+  let damage: @Sendable (inout PoolImage) -> Culprit
+
+  init(
+    _ name: String, pool: PoolImageBuilder = .sound, devID: Int = 1, options: [String] = [],
+    damage: @escaping @Sendable (inout PoolImage) -> Culprit
+  ) {
+    self.name = name
+    self.pool = pool
+    self.devID = devID
+    self.options = options
+    self.damage = damage
+  }
+
+  var testDescription: String { name }
+}
+
+extension PoolImageBuilder {
+  /// Bytes of the origin of the pools here.
+  static let originByteCount = 8 << 20
+
+  /// The origin of the pools here.
+  static let origin = SectorContent(source: .origin, seed: 1).bytes(in: 0..<originByteCount)
+
+  /// A pool with a metadata snapshot of three devices, the first with a tree of four levels.
+  static var sound: PoolImageBuilder {
+    var builder = PoolImageBuilder(devices: [
+      ThinDevice(1, .everyThird(count: 40, startingAt: 6)),
+      ThinDevice(5, .consecutive(count: 10, dataBlock: 60)),
+      ThinDevice(9, .consecutive(count: 5, startingAt: 50, dataBlock: 100)),
+    ])
+    builder.leafEntryCount = 4
+    builder.internalEntryCount = 3
+    builder.dataBlockCount = 128
+    builder.time = 3
+    builder.transactionID = 7
+    return builder
+  }
+
+  /// A pool whose one device has a tree of single-entry nodes above a leaf.
+  static func chain(depth: Int) -> PoolImageBuilder {
+    var builder = PoolImageBuilder(devices: [ThinDevice(1, .consecutive(count: 4))])
+    builder.extraRootLevelCount = depth - 1
+    return builder
+  }
+}
+
+extension PoolImage {
+  /// The mapping tree of device 1 in the metadata snapshot.
+  var tree: TreeShape { held.mapping(of: 1) }
+
+  /// The first leaf of the mapping tree of device 1.
+  var firstLeaf: Int { tree.leaves[0] }
+
+  /// The parent of the first leaf of device 1.
+  var firstParent: Int { tree.levels[tree.depth - 2][0] }
+
+  /// Edits the first leaf of device 1 and blames it.
+  mutating func damageFirstLeaf(_ edit: (inout NodeEditor) -> Void) -> Damage.Culprit {
+    editNode(at: firstLeaf, edit)
+    return .blocks([firstLeaf])
+  }
+
+  /// Edits the parent of the first leaf of device 1 and blames it.
+  mutating func damageFirstParent(_ edit: (inout NodeEditor) -> Void) -> Damage.Culprit {
+    editNode(at: firstParent, edit)
+    return .blocks([firstParent])
+  }
+
+  /// Edits a superblock and blames it.
+  mutating func damageSuperblock(
+    _ which: Superblock = .live, _ edit: (inout SuperblockEditor) -> Void
+  ) -> Damage.Culprit {
+    editSuperblock(which, edit)
+    return which == .live ? .metadataFile : .blocks([blockNumber(of: .held)])
+  }
+
+  /// Makes the second child of the first leaf's parent `child`, and blames parent or child.
+  mutating func redirectSecondChild(to child: UInt64) -> Damage.Culprit {
+    editNode(at: firstParent) { $0.setValue(1, to: child) }
+    return .blocks([firstParent, Int(clamping: child)])
+  }
+}

@@ -1,0 +1,223 @@
+import Foundation
+
+/// What a finished program said and how it ended.
+struct CommandResult: Sendable {
+  /// The exit status; 128 + the signal's number if a signal ended the program.
+  var exitStatus: Int32
+  var standardOutput: String
+  var standardError: String
+}
+
+/// A step of the test's own machinery that failed; never the behaviour under test.
+struct SupportError: Error, CustomStringConvertible {
+  var description: String
+
+  init(_ description: String) { self.description = description }
+
+  /// An error of the call `what` with the text of the current `errno`.
+  static func system(_ what: String, code: Int32 = errno) -> SupportError {
+    SupportError("\(what): \(unsafe String(cString: strerror(code)))")
+  }
+}
+
+/// Where a child's standard output goes.
+enum StandardOutputTarget {
+  /// Kept, and given back in ``CommandResult``.
+  case captured
+  /// A pipe that nobody reads: the first write to it fails with EPIPE.
+  case brokenPipe
+}
+
+/// A started program, whose output can be read while it runs.
+///
+/// Both outputs go to unlinked files, so a child can neither block on a full pipe nor
+/// lose what it wrote before it was killed.
+final class ChildProcess {
+  let processIdentifier: pid_t
+  private let standardOutput: FileHandle
+  private let standardError: FileHandle
+  private var endedWith: Int32?
+
+  /// Starts `arguments[0]`, looked up in PATH, with the signal state of a fresh shell.
+  init(
+    _ arguments: [String], environment: [String: String] = [:],
+    standardOutputTarget: StandardOutputTarget = .captured
+  ) throws {
+    standardOutput = try Self.unlinkedFile()
+    standardError = try Self.unlinkedFile()
+    var outputDescriptor = standardOutput.fileDescriptor
+    var brokenPipe: FileHandle?
+    if standardOutputTarget == .brokenPipe {
+      let writeEnd = try Self.writeEndOfBrokenPipe()
+      outputDescriptor = writeEnd.fileDescriptor
+      brokenPipe = writeEnd
+    }
+    processIdentifier = try Self.spawn(
+      arguments, environment: environment, standardOutput: outputDescriptor,
+      standardError: standardError.fileDescriptor)
+    try brokenPipe?.close()
+  }
+
+  deinit {
+    if endedWith == nil {
+      kill(processIdentifier, SIGKILL)
+      waitpid(processIdentifier, nil, 0)
+    }
+  }
+
+  /// Whether the program has not ended yet.
+  var isRunning: Bool { pollExitStatus() == nil }
+
+  /// What the program has written to its standard error so far.
+  var standardErrorSoFar: String { Self.text(of: standardError) }
+
+  /// What the program has written to its standard output so far.
+  var standardOutputSoFar: String { Self.text(of: standardOutput) }
+
+  /// Sends `signal`, unless the program has already been seen to end.
+  func send(_ signal: Int32) {
+    if endedWith == nil { kill(processIdentifier, signal) }
+  }
+
+  /// Waits for the end; a program that hangs is killed and reported as an error.
+  func wait(timeoutSeconds: Double = 120) throws -> CommandResult {
+    let ended = try poll(timeoutSeconds: timeoutSeconds) { pollExitStatus() != nil }
+    guard ended, let exitStatus = endedWith else {
+      send(SIGKILL)
+      throw SupportError("still running after \(timeoutSeconds) s:\n\(standardErrorSoFar)")
+    }
+    return CommandResult(
+      exitStatus: exitStatus, standardOutput: standardOutputSoFar,
+      standardError: standardErrorSoFar)
+  }
+
+  /// Waits until `condition` holds; returns whether it did before the program ended.
+  func waitUntil(
+    timeoutSeconds: Double = 60, _ condition: () throws -> Bool
+  ) throws -> Bool {
+    var held = false
+    let settled = try poll(timeoutSeconds: timeoutSeconds) {
+      let running = isRunning
+      held = try condition()
+      return held || !running
+    }
+    guard settled else {
+      throw SupportError("condition not met in \(timeoutSeconds) s:\n\(standardErrorSoFar)")
+    }
+    return held
+  }
+
+  private func pollExitStatus() -> Int32? {
+    if endedWith != nil { return endedWith }
+    var status: Int32 = 0
+    guard unsafe waitpid(processIdentifier, &status, WNOHANG) == processIdentifier else {
+      return nil
+    }
+    let signal = status & 0x7f
+    endedWith = signal == 0 ? (status >> 8) & 0xff : 128 + signal
+    return endedWith
+  }
+
+  private static func text(of handle: FileHandle) -> String {
+    do {
+      try handle.seek(toOffset: 0)
+      return String(decoding: try handle.readToEnd() ?? Data(), as: UTF8.self)
+    } catch {
+      return "(output not readable: \(error))"
+    }
+  }
+
+  private static func unlinkedFile() throws -> FileHandle {
+    let path = TemporaryFolder.parent + "/thin-merge-output-" + UUID().uuidString
+    // O_APPEND: the child's writes do not depend on where this side has read to.
+    let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw SupportError.system("open \(path)") }
+    unsafe unlink(path)
+    return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+  }
+
+  private static func writeEndOfBrokenPipe() throws -> FileHandle {
+    let ends = Pipe()
+    try ends.fileHandleForReading.close()
+    return ends.fileHandleForWriting
+  }
+
+  private static func spawn(
+    _ arguments: [String], environment: [String: String], standardOutput: Int32,
+    standardError: Int32
+  ) throws -> pid_t {
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+    unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    unsafe posix_spawn_file_actions_adddup2(&actions, standardOutput, 1)
+    unsafe posix_spawn_file_actions_adddup2(&actions, standardError, 2)
+
+    // The threads that run tests have signals blocked, which a child would inherit.
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    unsafe posix_spawnattr_setsigmask(&attributes, &signals)
+    unsafe sigfillset(&signals)
+    unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
+    unsafe posix_spawnattr_setflags(
+      &attributes, Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF))
+
+    let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    let assignments = variables.map { "\($0.key)=\($0.value)" }
+    var identifier: pid_t = 0
+    let code = unsafe withCStrings(arguments) { argumentPointers in
+      unsafe withCStrings(assignments) { variablePointers in
+        unsafe posix_spawnp(
+          &identifier, arguments[0], &actions, &attributes, argumentPointers, variablePointers)
+      }
+    }
+    guard code == 0 else { throw SupportError.system("start \(arguments[0])", code: code) }
+    return identifier
+  }
+
+  private static func withCStrings(
+    _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Int32
+  ) -> Int32 {
+    // SAFETY: the strings live until `body` has returned, and are freed once.
+    let pointers = unsafe strings.map { unsafe strdup($0) }
+    defer { unsafe pointers.forEach { unsafe free($0) } }
+    return unsafe body(pointers + [nil])
+  }
+}
+
+/// Asks `condition` again and again until it holds or the time is over; returns whether it held.
+func poll(timeoutSeconds: Double, _ condition: () throws -> Bool) throws -> Bool {
+  let deadline = ContinuousClock.now + .seconds(timeoutSeconds)
+  while true {
+    if try condition() { return true }
+    if ContinuousClock.now >= deadline { return false }
+    usleep(1000)
+  }
+}
+
+/// Programs of the operating system that the tests need.
+enum Program {
+  /// Runs `arguments[0]` and gives back what it said, whatever its exit status.
+  static func run(_ arguments: [String]) throws -> CommandResult {
+    try ChildProcess(arguments).wait()
+  }
+
+  /// Runs a step of the test's own preparation, which must succeed; returns its output.
+  @discardableResult
+  static func mustRun(_ arguments: String...) throws -> String {
+    let result = try run(arguments)
+    guard result.exitStatus == 0 else {
+      let command = arguments.joined(separator: " ")
+      throw SupportError("\(command): exit \(result.exitStatus): \(result.standardError)")
+    }
+    return result.standardOutput
+  }
+
+  /// Removes a file that must be there.
+  static func remove(_ path: String) throws {
+    try FileManager.default.removeItem(atPath: path)
+  }
+}

@@ -1,0 +1,36 @@
+import Foundation
+
+/// A file or device that this process holds, as another program would.
+enum HeldFile {
+  /// Opened O_EXCL, as a mount or another merge opens a block device.
+  static func exclusively(_ path: String) throws -> FileHandle {
+    try opened(path, O_RDONLY | O_EXCL)
+  }
+
+  /// With an open-file-description lock for writing, as qemu takes on an image.
+  static func withOpenFileLock(_ path: String) throws -> FileHandle {
+    let handle = try opened(path, O_RDWR)
+    let setOpenFileLock: Int32 = 37  // F_OFD_SETLK is not imported
+    var lock = flock(
+      l_type: Int16(F_WRLCK), l_whence: Int16(SEEK_SET), l_start: 0, l_len: 0, l_pid: 0)
+    guard unsafe fcntl(handle.fileDescriptor, setOpenFileLock, &lock) == 0 else {
+      throw SupportError.system("lock \(path)")
+    }
+    return handle
+  }
+
+  /// With flock, as another merge holds a regular file.
+  static func withFileLock(_ path: String) throws -> FileHandle {
+    let handle = try opened(path, O_RDWR)
+    guard flock(handle.fileDescriptor, LOCK_EX | LOCK_NB) == 0 else {
+      throw SupportError.system("flock \(path)")
+    }
+    return handle
+  }
+
+  private static func opened(_ path: String, _ flags: Int32) throws -> FileHandle {
+    let descriptor = unsafe open(path, flags | O_CLOEXEC)
+    guard descriptor >= 0 else { throw SupportError.system("open \(path)") }
+    return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+  }
+}

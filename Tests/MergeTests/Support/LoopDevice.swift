@@ -1,0 +1,26 @@
+import Foundation
+
+/// A block device over a regular file, detached when the last reference goes.
+final class LoopDevice {
+  let path: String
+
+  /// Attaches the file `backing`; with `allowsPartitions` it can be divided like a disk.
+  init(
+    backing: String, sectorByteCount: Int = 512, readOnly: Bool = false,
+    allowsPartitions: Bool = false
+  ) throws {
+    var arguments = ["losetup", "--find", "--show", "--sector-size", "\(sectorByteCount)"]
+    if readOnly { arguments.append("--read-only") }
+    if allowsPartitions { arguments.append("--partscan") }
+    let attached = try Program.run(arguments + [backing])
+    guard attached.exitStatus == 0 else {
+      throw SupportError("losetup \(backing): \(attached.standardError)")
+    }
+    path = attached.standardOutput.trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+
+  deinit {
+    // Errors cannot be thrown from here; a device still in use goes away with its last user.
+    _ = try? Program.run(["losetup", "--detach", path])
+  }
+}

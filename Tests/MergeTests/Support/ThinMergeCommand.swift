@@ -1,0 +1,48 @@
+import Foundation
+
+/// The `thin-merge` binary, run as a user would run it.
+enum ThinMergeCommand {
+  /// The binary that was built together with the tests.
+  static var binaryPath: String {
+    URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+      .appending(path: "thin-merge").path(percentEncoded: false)
+  }
+
+  /// Runs the command to its end.
+  ///
+  /// `wrapper` is a command line that the command is appended to, such as `["prlimit", …]`;
+  /// `environment` holds variables set besides those of the test.
+  static func run(
+    _ arguments: [String], under wrapper: [String] = [], environment: [String: String] = [:]
+  ) throws -> CommandResult {
+    try start(arguments, under: wrapper, environment: environment).wait()
+  }
+
+  /// Starts the command, to be signalled or watched while it runs.
+  static func start(
+    _ arguments: [String], under wrapper: [String] = [], environment: [String: String] = [:],
+    standardOutputTarget: StandardOutputTarget = .captured
+  ) throws -> RunningCommand {
+    try RunningCommand(
+      wrapper + [binaryPath] + arguments, environment: environment,
+      standardOutputTarget: standardOutputTarget)
+  }
+
+  /// Runs the command as a user without any rights.
+  ///
+  /// The binary is copied into `folder` first: where it was built may not be open to everybody.
+  static func runAsNobody(_ arguments: [String], in folder: TemporaryFolder) throws -> CommandResult
+  {
+    let copy = folder.path("thin-merge-for-everybody")
+    if !FileManager.default.fileExists(atPath: copy) {
+      try FileManager.default.copyItem(atPath: binaryPath, toPath: copy)
+      try Program.mustRun("chmod", "0755", copy)
+    }
+    return try RunningCommand(asNobody + [copy] + arguments).wait()
+  }
+
+  private static let asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+}
+
+/// A `thin-merge` that was started and may still run.
+typealias RunningCommand = ChildProcess
