@@ -1,0 +1,55 @@
+# thin-merge: everything a developer types. `make` alone lists the targets.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+SWIFT ?= swift
+SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo
+PYTHON_SCRIPTS := $(wildcard Benchmarks/*.py) Benchmarks/make-inputs Benchmarks/compare-fio \
+  Benchmarks/compare-thin-check
+SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks)
+
+export SWIFT
+
+.PHONY: help setup build demo test lint format bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## check the Swift toolchain, install missing Debian packages
+	@scripts/setup build
+
+build: setup ## build the release binary
+	$(SWIFT) build -c release --product thin-merge
+	@printf 'built: %s/thin-merge\n' "$$($(SWIFT) build -c release --show-bin-path)"
+
+demo: build ## merge a pool made by a real kernel: plan, interrupt, resume, verify
+	@scripts/demo
+
+test: ## run the whole suite (with CI=true a skipped test is a failure)
+	@scripts/setup test
+	@scripts/test
+
+lint: ## check formatting and scripts
+	@scripts/setup build
+	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_SOURCES)
+	@if command -v shellcheck >/dev/null; then \
+	  echo shellcheck $(SHELL_SCRIPTS); shellcheck $(SHELL_SCRIPTS); \
+	else echo 'lint: shellcheck is not installed, the shell scripts were not checked'; fi
+	@if command -v python3 >/dev/null; then \
+	  echo 'python3: parse' $(PYTHON_SCRIPTS); \
+	  python3 -c 'import ast, sys; [ast.parse(open(p).read(), p) for p in sys.argv[1:]]' \
+	    $(PYTHON_SCRIPTS); \
+	else echo 'lint: python3 is not installed, the Python scripts were not checked'; fi
+
+format: ## format the Swift sources in place
+	$(SWIFT) format --in-place --parallel --recursive $(SWIFT_SOURCES)
+
+bench: build ## compare with fio and thin_check (needs root; about 10 minutes, 8 GiB of disk)
+	@scripts/setup bench
+	Benchmarks/compare-fio
+	Benchmarks/compare-thin-check
+
+clean: ## remove everything that was built
+	$(SWIFT) package clean
+	rm -rf .build/demo .build/benchmarks
