@@ -53,7 +53,9 @@ package struct DeviceIdentity: Equatable, Sendable {
 
   private static func partitionName(_ folder: String) -> String {
     let lines = FileSystem.text(of: folder + "/uevent")?.split(separator: "\n") ?? []
-    if let uuid = lines.first(where: { $0.hasPrefix("PARTUUID=") }) { return String(uuid.dropFirst(9)) }
+    if let uuid = lines.first(where: { $0.hasPrefix("PARTUUID=") }) {
+      return String(uuid.dropFirst(9))
+    }
     let number = FileSystem.text(of: folder + "/partition") ?? ""
     return "\(number)-\(FileSystem.text(of: folder + "/start") ?? "")"
   }

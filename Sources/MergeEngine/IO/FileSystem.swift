@@ -36,7 +36,9 @@ package enum FileSystem {
     while let entry = unsafe readdir(stream) {
       // SAFETY: the entry is valid until the next call, and its name ends with a zero.
       let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-        unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+        unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) {
+          unsafe String(cString: $0)
+        }
       }
       if name != ".", name != ".." { names.append(name) }
     }
@@ -90,7 +92,8 @@ package enum FileSystem {
     while done < bytes.count {
       // SAFETY: the pointer is to the bytes that are not written yet, and used in the call only.
       let count = unsafe bytes.withUnsafeBytes {
-        unsafe write(descriptor.rawValue, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done)
+        unsafe write(
+          descriptor.rawValue, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done)
       }
       guard count > 0 else { throw count < 0 ? .current : .noSpace }
       done += count
@@ -170,7 +173,8 @@ extension OpenFile {
 
   /// Takes disk space for bytes that have none, without changing any byte or the file's end.
   package func allocate(_ range: ByteRange) throws(Errno) {
-    guard caio_allocate_keep_size(descriptor, Int64(range.start), Int64(range.byteCount)) == 0 else {
+    guard caio_allocate_keep_size(descriptor, Int64(range.start), Int64(range.byteCount)) == 0
+    else {
       throw .current
     }
   }

@@ -35,7 +35,8 @@ internal import SystemPackage
   ///   - note: told when fewer were taken.
   /// - Throws: `MergeError` when not even one is to be had.
   package init(
-    requestCount wanted: Int, atLeast minimum: Int = 1, slabByteCount: Int, files: [IOTarget: OpenFile], clock: Clock,
+    requestCount wanted: Int, atLeast minimum: Int = 1, slabByteCount: Int,
+    files: [IOTarget: OpenFile], clock: Clock,
     note: (String) -> Void = { _ in }
   ) throws(MergeError) {
     let slab = try BufferSlab(byteCount: slabByteCount)

@@ -8,7 +8,8 @@ package struct JournalFault: Error, Equatable, Sendable {
   package func conflict(path: String) -> MergeError {
     MergeError(
       .journalConflict, "cannot use the journal", at: path, because: reason,
-      hint: "the origin may be merged in part; '--restart' puts this journal aside and merges from the "
+      hint:
+        "the origin may be merged in part; '--restart' puts this journal aside and merges from the "
         + "beginning")
   }
 }

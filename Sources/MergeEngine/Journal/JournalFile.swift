@@ -16,7 +16,8 @@ package enum JournalFile {
       let isPlain: (Character) -> Bool = {
         $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "." || $0 == "_")
       }
-      return "\(stateFolder)/" + String(name.prefix(200).map { isPlain($0) ? $0 : "_" }) + ".journal"
+      return "\(stateFolder)/" + String(name.prefix(200).map { isPlain($0) ? $0 : "_" })
+        + ".journal"
     }
   }
 

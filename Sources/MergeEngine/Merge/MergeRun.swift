@@ -123,7 +123,8 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     _ stream: SegmentStream<IO>, _ pieces: consuming RecordedPieces<IO>
   ) throws(MergeError) -> PipelineEnd {
     checkpoints.beginSweep(.recheck)
-    var pipeline = Pipeline<RecheckWork>(shape(readsBothSides: true), originPath: setting.originPath)
+    var pipeline = Pipeline<RecheckWork>(
+      shape(readsBothSides: true), originPath: setting.originPath)
     var feed = try PieceFeed(stream, pieces: pieces)
     var work = RecheckWork()
     let end = pipeline.run(
@@ -149,7 +150,9 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     try checkpoints.append(record, &io)
   }
 
-  private mutating func account<Work: TransferWork & ~Copyable>(_ pipeline: borrowing Pipeline<Work>) {
+  private mutating func account<Work: TransferWork & ~Copyable>(
+    _ pipeline: borrowing Pipeline<Work>
+  ) {
     writtenByteCount += pipeline.writtenByteCount
     for range in pipeline.unreadable.ranges { unreadable.insert(range) }
   }

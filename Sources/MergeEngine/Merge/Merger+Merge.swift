@@ -67,10 +67,13 @@ extension Merger {
     let plan = planned.plan
     let pool = planned.pool
     let report = planned.report(
-      originByteCount: origin.byteCount, journalPath: journalPath, ioByteCount: transfer.ioByteCount)
+      originByteCount: origin.byteCount, journalPath: journalPath, ioByteCount: transfer.ioByteCount
+    )
     let header = JournalHeader(
-      planned: planned, source: source, options: options, transfer: transfer, originPath: originPath,
-      dataIdentity: DeviceIdentity(devices.data), originIdentity: identity, environment: environment)
+      planned: planned, source: source, options: options, transfer: transfer,
+      originPath: originPath,
+      dataIdentity: DeviceIdentity(devices.data), originIdentity: identity, environment: environment
+    )
     let found = try findJournal(
       journalPath,
       match: JournalMatch(

@@ -53,7 +53,8 @@ public struct Merger: Sendable {
     for file in [devices.metadata, devices.data, devices.origin] {
       guard let file, !file.isDirect else { continue }
       environment.observer.note(
-        "\(file.path): its file system has no direct I/O; reads and writes go through the page cache")
+        "\(file.path): its file system has no direct I/O; reads and writes go through the page cache"
+      )
     }
     let planned = try PlannedMerge(
       PlannedMerge<LinuxAIO>.Request(

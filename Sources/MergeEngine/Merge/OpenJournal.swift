@@ -46,10 +46,12 @@ struct JournalMatch {
     }
     if found.fingerprint != wanted.fingerprint {
       if found.endByteOffset != wanted.endByteOffset || found.pastEnd != wanted.pastEnd {
-        return "it merges up to byte \(found.endByteOffset) (--past-end \(found.pastEnd.rawValue)), "
+        return
+          "it merges up to byte \(found.endByteOffset) (--past-end \(found.pastEnd.rawValue)), "
           + "this merge up to byte \(wanted.endByteOffset) (--past-end \(wanted.pastEnd.rawValue))"
       }
-      return "the device's mappings changed: the fingerprint is \(wanted.fingerprint), the journal's "
+      return
+        "the device's mappings changed: the fingerprint is \(wanted.fingerprint), the journal's "
         + "\(found.fingerprint)"
     }
     return nil

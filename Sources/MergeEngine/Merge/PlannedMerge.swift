@@ -111,7 +111,9 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
   }
 
   /// The plan in words for people and programs.
-  package func report(originByteCount: UInt64?, journalPath: String?, ioByteCount: UInt64) -> PlanReport {
+  package func report(originByteCount: UInt64?, journalPath: String?, ioByteCount: UInt64)
+    -> PlanReport
+  {
     PlanReport(
       deviceID: plan.deviceID, blockByteCount: plan.dataBlockByteCount,
       mappedBlockCount: plan.mappedBlockCount, runCount: plan.runCount, byteCount: plan.byteCount,

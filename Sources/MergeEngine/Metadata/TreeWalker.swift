@@ -193,7 +193,8 @@ package struct TreeWalker: ~Copyable {
     }
     var count = 0
     for index in 0..<node.entryCount {
-      let last = index + 1 < node.entryCount ? node.key(index + 1, in: bytes) - 1 : parent.keys.upperBound
+      let last =
+        index + 1 < node.entryCount ? node.key(index + 1, in: bytes) - 1 : parent.keys.upperBound
       guard last >= firstKey else { continue }
       let block = MetadataBlock(node.value(index, in: bytes))
       try bounds.check(block, from: parent.block)

@@ -136,7 +136,8 @@ struct PlanBuilder {
     let blocks = hidden + (isCut ? 1 : 0)
     throw MergeError(
       .refused, "the origin is too short", at: originPath,
-      because: "it ends at byte \(originByteCount), and \(blocks) mapped blocks lie behind or across "
+      because:
+        "it ends at byte \(originByteCount), and \(blocks) mapped blocks lie behind or across "
         + "that end",
       hint: "extend the origin, give --thin-size if the thin device ends there too, or choose "
         + "--past-end clip (leave them out) or --past-end grow (extend a regular file)")

@@ -123,7 +123,8 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
   private mutating func takeTransfers<
     Feed: TransferFeed & ~Copyable, Record: TransferRecord & ~Copyable
   >(_ feed: inout Feed, _ record: inout Record) {
-    while !isStopping, !isFeedEmpty, readQueue.isEmpty || readsInFlight + writesInFlight < shape.depth,
+    while !isStopping, !isFeedEmpty,
+      readQueue.isEmpty || readsInFlight + writesInFlight < shape.depth,
       readQueue.count < shape.depth, !record.isFull, let slot = freeSlots.last
     {
       do throws(MergeError) {

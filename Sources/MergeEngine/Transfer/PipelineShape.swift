@@ -45,5 +45,7 @@ package struct PipelineShape: Sendable {
   var salvageByteCount: Int { max(dataAlignmentByteCount, originAlignmentByteCount, 512) }
 
   func sourceBuffer(_ slot: Int) -> Int { slot * bufferByteCount * buffersPerSlot }
-  func originBuffer(_ slot: Int) -> Int { sourceBuffer(slot) + (buffersPerSlot - 1) * bufferByteCount }
+  func originBuffer(_ slot: Int) -> Int {
+    sourceBuffer(slot) + (buffersPerSlot - 1) * bufferByteCount
+  }
 }

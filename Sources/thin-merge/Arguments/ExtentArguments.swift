@@ -18,10 +18,7 @@ struct ExtentArguments: ParsableArguments {
 
   func validate() throws {
     guard let byteCount = thinSize?.byteCount else { return }
-    guard byteCount > 0, byteCount.isMultiple(of: 512) else {
-      throw ValidationError(
-        "--thin-size must be a whole number of 512-byte sectors above 0, not \(byteCount) bytes")
-    }
+    guard byteCount > 0 else { throw ValidationError("--thin-size must be above 0") }
   }
 
   /// Whether anything of this was given.

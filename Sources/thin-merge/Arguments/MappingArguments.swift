@@ -21,9 +21,6 @@ struct MappingArguments: ParsableArguments {
       throw ValidationError(
         "--metadata-snap reads the metadata snapshot and --inactive the live mappings: give one")
     }
-    if metadataSnapshotBlock == 0 {
-      throw ValidationError("--metadata-snap 0 is the superblock, never a metadata snapshot")
-    }
   }
 
   /// Which mapping tree is read.

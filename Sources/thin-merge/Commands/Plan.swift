@@ -38,9 +38,9 @@ struct Plan: Verb {
     let source = try sourceArguments.source()
     let transfer = TransferOptions(
       ioByteCount: io.ioSize?.byteCount ?? IOSizeArguments.byteCountDefault)
-    var report = try session.merger()
-      .plan(source, onto: origin, extent: extent.options, transfer: transfer)
-    if let journal { report.journalPath = journal }
+    let report = try session.merger()
+      .plan(
+        source, onto: origin, extent: extent.options, transfer: transfer, journalPath: journal)
     let text = PlanText(
       report: report, metadataPath: source.metadataPath, originPath: origin,
       mergeCommand: origin.map {

@@ -4,7 +4,6 @@ internal import MergeEngine
 struct StatusDocument: Encodable {
   private let schema = "thin-merge/status/1"
   private let state: String
-  private let isRunning: Bool
   private let doneByteCount, totalByteCount: UInt64
   private let writingSeconds: Int64
   private let runCount: UInt64
@@ -15,7 +14,6 @@ struct StatusDocument: Encodable {
 
   init(_ report: StatusReport) {
     state = report.state.rawValue
-    isRunning = report.isRunning
     doneByteCount = report.doneByteCount
     totalByteCount = report.totalByteCount
     writingSeconds = report.writingSeconds
@@ -32,7 +30,6 @@ struct StatusDocument: Encodable {
 
   private enum CodingKeys: String, CodingKey {
     case schema, state, unreadable
-    case isRunning = "running"
     case doneByteCount = "done_bytes"
     case totalByteCount = "total_bytes"
     case writingSeconds = "writing_seconds"

@@ -28,11 +28,9 @@ struct StatusText {
   }
 
   private var state: String {
-    if report.isRunning { return "is running" }
-    return switch report.state {
-    case .started: "has begun, and nothing is recorded yet"
-    case .unfinished: "is not finished"
-    case .unreadable: "is done but for what could not be read"
+    switch report.state {
+    case .running: "is running"
+    case .stopped: "is not finished"
     case .finished: "is finished"
     case .verified: "is finished, and was read back and found right"
     }
@@ -51,18 +49,12 @@ struct StatusText {
   }
 
   private func addNext(to text: inout ReportText) {
-    guard !report.isRunning else {
-      text.addNext("Nothing to do: SIGUSR1 makes it print a line, SIGINT stops it in good order.")
-      return
-    }
     switch report.state {
-    case .started, .unfinished:
+    case .running:
+      text.addNext("Nothing to do: SIGUSR1 makes it print a line, SIGINT stops it in good order.")
+    case .stopped:
       text.addNext(
         "The origin may be merged in part; keep the thin device. To go on:",
-        .resume(journalPath: report.journalPath))
-    case .unreadable:
-      text.addNext(
-        "Once the source can be read, this tries those ranges again:",
         .resume(journalPath: report.journalPath))
     case .finished:
       text.addNext(

@@ -7,7 +7,7 @@ enum Surroundings {
   static func environment(observer: any MergeObserver) -> MergeEngine.Environment {
     let start = SuspendingClock.now
     return MergeEngine.Environment(
-      clock: MergeEngine.Clock { start.duration(to: .now) },
+      clock: MergeEngine.Clock(now: { start.duration(to: .now) }, sleep: Signals.sleep),
       secondsSince1970: { Int64(Date().timeIntervalSince1970) },
       stateFolder: stateFolder(variables: ProcessInfo.processInfo.environment),
       bootID: bootID(),
