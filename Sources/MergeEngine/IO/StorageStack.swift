@@ -11,6 +11,8 @@ package struct StorageStack: Equatable, Sendable {
 
   /// The device or file itself.
   package let top: Layer
+  /// The device or file itself, and the file that it shows as a whole if it is a loop device.
+  private var wholes: Set<Layer> = []
   /// Everything that its bytes are in, itself among them.
   package private(set) var layers: Set<Layer> = []
 
@@ -18,6 +20,10 @@ package struct StorageStack: Equatable, Sendable {
     switch file.kind {
     case .regularFile: top = .file(device: file.deviceNumber, inode: file.inode)
     case .blockDevice: top = .device(file.deviceNumber)
+    }
+    wholes = [top]
+    if case .device(let number) = top, let file = LoopDevice.backing(of: number) {
+      wholes.insert(file)
     }
     add(top)
   }
@@ -30,7 +36,7 @@ package struct StorageStack: Equatable, Sendable {
 
   /// Whether writing to one would change bytes of the other.
   package func overlaps(_ other: StorageStack) -> Bool {
-    layers.contains(other.top) || other.layers.contains(top)
+    !layers.isDisjoint(with: other.wholes) || !other.layers.isDisjoint(with: wholes)
   }
 
   private mutating func add(_ layer: Layer) {

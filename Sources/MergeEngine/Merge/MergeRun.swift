@@ -91,7 +91,8 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   private mutating func merge(_ stream: SegmentStream<IO>) throws(MergeError) -> PipelineEnd {
     checkpoints.beginSweep(.merge)
     var pipeline = Pipeline<MergeWork>(shape(readsBothSides: false), originPath: setting.originPath)
-    var feed = try PlanFeed(stream, from: setting.state.watermark)
+    try stream.restart(from: setting.state.watermark)
+    var feed = PlanFeed(stream)
     var work = MergeWork()
     let end = pipeline.run(
       &io, feed: &feed, work: &work, record: &checkpoints, control: control,
@@ -106,7 +107,8 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     unreadable = RangeSet()
     checkpoints.beginSweep(.retry)
     var pipeline = Pipeline<MergeWork>(shape(readsBothSides: false), originPath: setting.originPath)
-    var feed = try PieceFeed(
+    try stream.restart(from: 0)
+    var feed = PieceFeed(
       stream,
       pieces: RangePieces(
         ranges, cuts: setting.cuts, byteCountMax: setting.plan.transferByteCountMax))
@@ -125,7 +127,8 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     checkpoints.beginSweep(.recheck)
     var pipeline = Pipeline<RecheckWork>(
       shape(readsBothSides: true), originPath: setting.originPath)
-    var feed = try PieceFeed(stream, pieces: pieces)
+    try stream.restart(from: 0)
+    var feed = PieceFeed(stream, pieces: pieces)
     var work = RecheckWork()
     let end = pipeline.run(
       &io, feed: &feed, work: &work, record: &checkpoints, control: control,

@@ -100,9 +100,9 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
   private static func checkDataDevice(
     _ pool: PoolMetadata, _ request: Request
   ) throws(MergeError) {
-    let (needed, overflow) = pool.live.dataBlockCount.multipliedReportingOverflow(
-      by: pool.superblock.dataBlockByteCount)
-    guard !overflow, needed <= request.dataByteCount else {
+    // The product fits: PoolMetadata has checked it.
+    let needed = pool.live.dataBlockCount * pool.superblock.dataBlockByteCount
+    guard needed <= request.dataByteCount else {
       throw MergeError(
         .refused, "the data device is too short", at: request.source.dataPath,
         because: "it has \(request.dataByteCount) bytes; \(pool.live.dataBlockCount) blocks of "

@@ -47,6 +47,10 @@ package struct PoolMetadata: Equatable, Sendable {
     self.path = path
     let live = try Self.readLive(&io)
     self.live = live
+    guard live.metadataBlockCount > 0 else {
+      throw MetadataFault(
+        MetadataBlock(0), "the pool has no metadata blocks; at least 1 is expected")
+    }
     guard live.metadataBlockCount <= MetadataBounds.blockCountMax,
       live.metadataBlockCount * UInt64(BlockKind.blockByteCount) <= byteCount
     else {
@@ -55,11 +59,13 @@ package struct PoolMetadata: Equatable, Sendable {
         "the metadata is cut short: the pool has \(live.metadataBlockCount) metadata blocks, "
           + "\(byteCount / UInt64(BlockKind.blockByteCount)) are there")
     }
-    guard live.dataBlockCount <= Self.dataBlockCountMax else {
+    guard live.dataBlockCount <= Self.dataBlockCountMax,
+      live.dataBlockCount <= UInt64(Int64.max) / live.dataBlockByteCount
+    else {
       throw MetadataFault(
         MetadataBlock(0),
         "the pool has \(live.dataBlockCount) data blocks; at most \(Self.dataBlockCountMax) are "
-          + "possible")
+          + "possible, and no more than \(Int64.max) bytes")
     }
     guard !live.needsCheck || ignoresNeedsCheck else {
       throw MetadataFault(

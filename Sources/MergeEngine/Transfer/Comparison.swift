@@ -11,7 +11,8 @@ package struct Comparison: Sendable {
     _ io: inout IO, _ control: RunControl
   ) throws(MergeError) -> Comparison {
     var pipeline = Pipeline<CompareWork>(shape, originPath: originPath)
-    var feed = try PlanFeed(stream, from: 0)
+    try stream.restart(from: 0)
+    var feed = PlanFeed(stream)
     var work = CompareWork()
     var record = NoRecord()
     let end = pipeline.run(

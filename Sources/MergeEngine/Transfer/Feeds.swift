@@ -2,11 +2,8 @@
 package struct PlanFeed<IO: BlockIO & ~Copyable>: TransferFeed, ~Copyable {
   private let segments: SegmentStream<IO>
 
-  /// From that byte of the origin on.
-  package init(_ segments: SegmentStream<IO>, from byteOffset: UInt64) throws(MergeError) {
-    try segments.restart(from: byteOffset)
-    self.segments = segments
-  }
+  /// From where the stream is.
+  package init(_ segments: SegmentStream<IO>) { self.segments = segments }
 
   package mutating func next(_ transfer: inout Transfer) throws(MergeError) -> Bool {
     guard let first = try segments.peek() else { return false }
@@ -33,11 +30,8 @@ package struct PieceFeed<IO: BlockIO & ~Copyable, Pieces: PieceSource & ~Copyabl
   private let segments: SegmentStream<IO>
   private var pieces: Pieces
 
-  /// From the beginning of the plan. Precondition: the pieces rise.
-  package init(
-    _ segments: SegmentStream<IO>, pieces: consuming Pieces
-  ) throws(MergeError) {
-    try segments.restart(from: 0)
+  /// From where the stream is, which is before the first piece. Precondition: the pieces rise.
+  package init(_ segments: SegmentStream<IO>, pieces: consuming Pieces) {
     self.segments = segments
     self.pieces = pieces
   }

@@ -166,7 +166,7 @@ struct JSONReportTests {
 }
 
 @Suite("Command: the report for people")
-struct TextReportTests {
+struct PrintedReportTests {
   @Test("a merge says what, how fast, how long, checked how, and what next")
   func merge() throws {
     let merge = try MergeCase()

@@ -36,7 +36,7 @@ struct TextReportTests {
 
   private static var status: StatusReport {
     StatusReport(
-      state: .unfinished, isRunning: false, doneByteCount: 3 << 30, totalByteCount: 4 << 30,
+      state: .stopped, doneByteCount: 3 << 30, totalByteCount: 4 << 30,
       writingSeconds: 30, runCount: 2, begunSeconds: 0, recordedSeconds: 86_461,
       metadataPath: "meta", dataPath: "data", originPath: "base.img", deviceID: 7, unreadable: [],
       journalPath: "base.img.thin-merge")
