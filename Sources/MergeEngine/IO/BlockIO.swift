@@ -22,6 +22,10 @@ package protocol BlockIO: ~Copyable {
   /// replaces the batch's content by what has completed.
   mutating func reap(atLeast minimum: Int, timeout: Duration?, into batch: inout CompletionBatch)
 
+  /// Does one request and waits for it. Precondition: nothing else is enqueued or in flight.
+  /// - Returns: Bytes done, or a negative errno.
+  mutating func perform(_ request: IORequest) -> Int64
+
   @_lifetime(borrow self)
   borrowing func bytes(at slabByteOffset: Int, count byteCount: Int) -> RawSpan
 
@@ -97,20 +101,5 @@ package struct CompletionBatch: ~Copyable {
   package mutating func append(_ completion: IOCompletion) {
     storage[count] = completion
     count += 1
-  }
-}
-
-extension BlockIO where Self: ~Copyable {
-  /// Does one request and waits for it. Precondition: nothing else is enqueued or in flight.
-  /// - Returns: Bytes done, or a negative errno.
-  package mutating func perform(_ request: IORequest) -> Int64 {
-    precondition(requestCount == 0)
-    var batch = CompletionBatch()
-    enqueue(request)
-    repeat {
-      submit()
-      reap(atLeast: 1, timeout: nil, into: &batch)
-    } while batch.count == 0
-    return batch[0].result
   }
 }

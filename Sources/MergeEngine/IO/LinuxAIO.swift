@@ -17,7 +17,8 @@ internal import SystemPackage
   private var slab: BufferSlab
   private let files: [IOTarget: OpenFile]
   private let clock: Clock
-  private let context: OpaquePointer
+  /// Nil where no requests in flight were wanted: making and destroying one costs tens of milliseconds.
+  private let context: OpaquePointer?
   private let blocks: UnsafeMutablePointer<iocb>
   private let events: UnsafeMutablePointer<io_event>
   /// Tags of the callers, by control block.
@@ -31,7 +32,7 @@ internal import SystemPackage
   private let descriptors: [CInt]
 
   /// - Parameters:
-  ///   - requestCount: requests wanted in flight; fewer are taken when `fs.aio-max-nr` is used up.
+  ///   - requestCount: requests wanted in flight, 0 if only `perform` is used; fewer are taken when `fs.aio-max-nr` is used up.
   ///   - note: told when fewer were taken.
   /// - Throws: `MergeError` when not even one is to be had.
   package init(
@@ -42,12 +43,12 @@ internal import SystemPackage
     let slab = try BufferSlab(byteCount: slabByteCount)
     var taken = wanted
     var context: OpaquePointer?
-    var status = unsafe io_setup(CInt(taken), &context)
+    var status = wanted == 0 ? 0 : unsafe io_setup(CInt(taken), &context)
     while status == -EAGAIN, taken > minimum {
       taken = max(minimum, taken / 2)
       status = unsafe io_setup(CInt(taken), &context)
     }
-    guard status == 0, let context = unsafe context else {
+    guard status == 0 else {
       throw MergeError(
         .busy, "cannot start asynchronous I/O", at: "io_setup",
         because: "\(Errno(rawValue: -status))",
@@ -76,7 +77,7 @@ internal import SystemPackage
 
   deinit {
     // io_destroy waits for what is in flight, so the slab outlives every request.
-    unsafe io_destroy(context)
+    if let context = unsafe context { unsafe io_destroy(context) }
     unsafe blocks.deallocate()
     unsafe events.deallocate()
     unsafe waiting.deallocate()
@@ -109,7 +110,7 @@ internal import SystemPackage
   }
 
   package mutating func submit() {
-    guard waitingCount > 0 else { return }
+    guard waitingCount > 0, let context = unsafe context else { return }
     let start = clock.now()
     var first = 0
     while first < waitingCount {
@@ -143,7 +144,7 @@ internal import SystemPackage
       finish(Int(completion.tag), result: completion.result, into: &batch)
     }
     let inKernel = requestCount - waitingCount
-    guard inKernel > 0 else {
+    guard inKernel > 0, let context = unsafe context else {
       // The kernel takes nothing just now, and nothing that it has could end the shortage.
       if waitingCount > 0, batch.count == 0 { clock.sleep(.milliseconds(1)) }
       return
@@ -171,6 +172,25 @@ internal import SystemPackage
     batch.append(IOCompletion(tag: tags[index], result: result))
     freeBlocks.append(index)
     requestCount -= 1
+  }
+
+  package mutating func perform(_ request: IORequest) -> Int64 {
+    precondition(requestCount == 0)
+    let descriptor = descriptors[Int(request.target.rawValue)]
+    precondition(descriptor >= 0, "the target is not open")
+    // SAFETY: the buffer lies inside the slab, and the call returns before anyone else uses it.
+    let buffer = unsafe slab.address(at: request.slabByteOffset, count: request.byteCount)
+    while true {
+      let result =
+        switch request.operation {
+        case .read: unsafe pread(descriptor, buffer, request.byteCount, off_t(request.byteOffset))
+        case .write: unsafe pwrite(descriptor, buffer, request.byteCount, off_t(request.byteOffset))
+        case .flush: Int(fdatasync(descriptor))
+        }
+      if result >= 0 { return Int64(result) }
+      let error = Errno.current
+      if error != .interrupted { return -Int64(error.rawValue) }
+    }
   }
 
   @_lifetime(borrow self)

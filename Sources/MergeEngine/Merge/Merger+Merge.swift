@@ -239,10 +239,7 @@ extension Merger {
         hint: "once the cause is gone, 'thin-merge resume \(run.setting.journalPath)' tries only "
           + "those")
     }
-    var io = try metadataQueue(metadata)
-    let now = try PoolMetadata(
-      path: source.metadataPath, byteCount: metadata.byteCount, mappings: source.mappings,
-      ignoresNeedsCheck: source.ignoresNeedsCheck, &io)
+    let now = try readPool(metadata, source)
     guard now.heldRoot == pool.heldRoot, now.superblock == pool.superblock else {
       throw MergeError(
         .stopped, "the metadata changed during the merge", at: source.metadataPath,

@@ -20,6 +20,16 @@ public struct Merger: Sendable {
       files: [.metadata: metadata], clock: environment.clock)
   }
 
+  /// Reads the superblocks alone.
+  func readPool(_ metadata: OpenFile, _ source: MergeSource) throws(MergeError) -> PoolMetadata {
+    var io = try LinuxAIO(
+      requestCount: 0, slabByteCount: BlockKind.blockByteCount, files: [.metadata: metadata],
+      clock: environment.clock)
+    return try PoolMetadata(
+      path: source.metadataPath, byteCount: metadata.byteCount, mappings: source.mappings,
+      ignoresNeedsCheck: source.ignoresNeedsCheck, &io)
+  }
+
   /// A queue for moving blocks.
   func transferQueue(
     depth: Int, slabByteCount: Int, files: [IOTarget: OpenFile]
@@ -36,7 +46,7 @@ public struct Merger: Sendable {
     return try JournalReader(
       path: file.path, byteCount: byteCount,
       io: try LinuxAIO(
-        requestCount: 1, slabByteCount: JournalReader<LinuxAIO>.slabByteCount,
+        requestCount: 0, slabByteCount: JournalReader<LinuxAIO>.slabByteCount,
         files: [.journal: file], clock: environment.clock))
   }
 
