@@ -40,7 +40,7 @@ internal import SystemPackage
     files: [IOTarget: OpenFile], clock: Clock,
     note: (String) -> Void = { _ in }
   ) throws(MergeError) {
-    let slab = try BufferSlab(byteCount: slabByteCount)
+    let slab = try BufferSlab(byteCount: slabByteCount, pages: .large)
     var taken = wanted
     var context: OpaquePointer?
     var status = wanted == 0 ? 0 : unsafe io_setup(CInt(taken), &context)

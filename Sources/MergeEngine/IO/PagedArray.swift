@@ -1,13 +1,14 @@
 internal import Glibc
 
-/// One bit per block; a page of memory is taken when a bit in it is first set.
+/// One bit per block; memory is taken as bits in it are first set.
 @safe package struct PagedBitmap: ~Copyable {
   private let bitCount: UInt64
   private let words: UnsafeMutablePointer<UInt64>
   private let slab: BufferSlab
 
   package init(bitCount: UInt64) throws(MergeError) {
-    slab = try BufferSlab(byteCount: Int(clamping: bitCount / 8 + 8))
+    // Set in no order, so every look-up would miss with small pages.
+    slab = try BufferSlab(byteCount: Int(clamping: bitCount / 8 + 8), pages: .large)
     self.bitCount = bitCount
     // SAFETY: the slab is page-aligned, zero-filled, and lives as long as this value.
     unsafe words = slab.address(at: 0, count: slab.byteCount).assumingMemoryBound(to: UInt64.self)

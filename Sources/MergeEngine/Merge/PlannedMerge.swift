@@ -61,7 +61,7 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
     var nextReport = begin + .milliseconds(200)
     var leafCount = 0
     while try reader.next(&batch) {
-      for index in batch.runs.indices { builder.append(batch.runs[index]) }
+      builder.append(batch)
       leafCount += 1
       guard leafCount.isMultiple(of: 64) else { continue }
       guard !control.interruption.isRequested else {

@@ -1,8 +1,20 @@
 /// Mappings that are consecutive on the thin device and on the data device.
-package struct MappingRun: Equatable, Sendable {
+///
+/// Three numbers in a row, as fingerprints take them: checksumming runs where they lie costs no copy.
+package struct MappingRun: Equatable, Sendable, BitwiseCopyable {
   package var thinBlock: ThinBlock
   package var dataBlock: DataBlock
   package var blockCount: UInt64
+
+  /// 24 bytes for each run: thin block, data block, block count.
+  @_lifetime(borrow runs)
+  package static func littleEndianBytes(of runs: borrowing [MappingRun]) -> RawSpan {
+    #if _endian(big)
+      #error("the numbers of a run must be turned round for its fingerprint")
+    #endif
+    precondition(MemoryLayout<MappingRun>.stride == 24)
+    return RawSpan(_elements: runs.span)
+  }
 
   package init(thinBlock: ThinBlock, dataBlock: DataBlock, blockCount: UInt64) {
     self.thinBlock = thinBlock
@@ -32,9 +44,11 @@ package struct MappingReader<IO: BlockIO & ~Copyable>: ~Copyable {
   private var io: IO
   private var walker: TreeWalker
   private var ledger: NodeLedger
-  /// Data blocks met so far; only in the first pass: later passes see the same leaves.
-  private var usedDataBlocks: PagedBitmap?
-  private var pending: MappingRun?
+  /// Data blocks met so far; filled in the first pass only: later passes see the same leaves.
+  private var usedDataBlocks: PagedBitmap
+  private var isFirstPass = true
+  /// The run that the next mapping may continue; without blocks if there is none.
+  private var pending = MappingRun(thinBlock: ThinBlock(0), dataBlock: DataBlock(0), blockCount: 0)
   private let tree: MappingTree
 
   /// Reads the tree for the first time, as a whole.
@@ -53,15 +67,15 @@ package struct MappingReader<IO: BlockIO & ~Copyable>: ~Copyable {
     self.io = io
     self.ledger = ledger
     self.tree = tree
-    usedDataBlocks = consume bitmap
+    usedDataBlocks = bitmap
   }
 
   /// Begins a later pass at `first`; every node must be as the first pass saw it.
   package mutating func restart(from first: ThinBlock) throws(MergeError) {
     walker.drain(&io)
     ledger.beginComparing()
-    usedDataBlocks = nil
-    pending = nil
+    isFirstPass = false
+    pending.blockCount = 0
     mappedBlockCount = 0
     do throws(MetadataFault) {
       walker = try TreeWalker(
@@ -93,18 +107,18 @@ package struct MappingReader<IO: BlockIO & ~Copyable>: ~Copyable {
               "thin block \(key) is mapped to data block \(dataBlock); at most "
                 + "\(tree.dataBlockCount - 1) is expected")
           }
-          guard usedDataBlocks?.insert(dataBlock) ?? true else {
+          if isFirstPass, !usedDataBlocks.insert(dataBlock) {
             throw MetadataFault(
               block,
               "data block \(dataBlock) is mapped twice, the second time by thin block \(key); once "
                 + "is expected within a device")
           }
-          if let open = run, key == open.thinBlock.rawValue + open.blockCount,
-            dataBlock == open.dataBlock.rawValue + open.blockCount
+          if key == run.thinBlock.rawValue &+ run.blockCount,
+            dataBlock == run.dataBlock.rawValue &+ run.blockCount, run.blockCount > 0
           {
-            run?.blockCount += 1
+            run.blockCount &+= 1
           } else {
-            if let complete = run { batch.append(complete) }
+            if run.blockCount > 0 { batch.append(run) }
             run = MappingRun(
               thinBlock: ThinBlock(key), dataBlock: DataBlock(dataBlock), blockCount: 1)
           }
@@ -115,9 +129,9 @@ package struct MappingReader<IO: BlockIO & ~Copyable>: ~Copyable {
     } catch {
       throw error.refusal(path: tree.path)
     }
-    guard let last = pending else { return false }
-    batch.append(last)
-    pending = nil
+    guard pending.blockCount > 0 else { return false }
+    batch.append(pending)
+    pending.blockCount = 0
     return true
   }
 }

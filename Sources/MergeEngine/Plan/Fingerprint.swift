@@ -25,37 +25,18 @@ package struct Fingerprint: Equatable, Sendable, CustomStringConvertible {
 /// block, block count), then block size in bytes (8 bytes), device id (4), effective end in bytes
 /// (8), past-end policy (1, ``PastEndPolicy/code``).
 struct FingerprintBuilder {
-  private static let batchCount = 3 * 1024
-
   private var crc64 = CRC64()
   private var crc32c = CRC32C()
-  /// Numbers that were not checksummed yet.
-  private var numbers: [UInt64] = []
 
-  init() { numbers.reserveCapacity(Self.batchCount) }
-
-  @inline(__always)
-  mutating func append(_ run: MappingRun) {
-    numbers.append(run.thinBlock.rawValue.littleEndian)
-    numbers.append(run.dataBlock.rawValue.littleEndian)
-    numbers.append(run.blockCount.littleEndian)
-    if numbers.count >= Self.batchCount { flush() }
-  }
-
-  private mutating func flush() {
-    // Taken out and put back: the checksums cannot be changed while a span of `numbers` is looked at.
-    var batch: [UInt64] = []
-    swap(&batch, &numbers)
-    crc64.update(RawSpan(_elements: batch.span))
-    crc32c.update(RawSpan(_elements: batch.span))
-    batch.removeAll(keepingCapacity: true)
-    swap(&batch, &numbers)
+  mutating func append(_ runs: [MappingRun]) {
+    let bytes = MappingRun.littleEndianBytes(of: runs)
+    crc64.update(bytes)
+    crc32c.update(bytes)
   }
 
   mutating func finish(
     dataBlockByteCount: UInt64, deviceID: UInt32, endByteOffset: UInt64, pastEnd: PastEndPolicy
   ) -> Fingerprint {
-    flush()
     var header = ByteWriter()
     header.append(dataBlockByteCount)
     header.append(deviceID)

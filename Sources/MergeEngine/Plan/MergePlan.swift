@@ -58,6 +58,8 @@ struct PlanBuilder {
   private var openStart: UInt64 = 0
   private var openEnd: UInt64 = 0
   private var transferCount: UInt64 = 0
+  /// The end of the window of the I/O size in which the last counted byte lies.
+  private var windowEnd: UInt64 = 0
   private var transferByteCountMax: UInt64 = 0
 
   init(_ extent: MergeExtent, dataBlockByteCount: UInt64, ioByteCount: UInt64) {
@@ -67,11 +69,15 @@ struct PlanBuilder {
     limit = extent.limitByteOffset ?? .max
   }
 
-  /// Adds the next run. Precondition: its end in bytes fits 63 bits, as the reader has checked.
+  /// Adds the next runs. Precondition: their ends in bytes fit 63 bits, as the reader has checked.
+  mutating func append(_ batch: borrowing RunBatch) {
+    fingerprint.append(batch.runs)
+    runCount += UInt64(batch.runs.count)
+    for run in batch.runs { append(run) }
+  }
+
   @inline(__always)
-  mutating func append(_ run: MappingRun) {
-    fingerprint.append(run)
-    runCount += 1
+  private mutating func append(_ run: MappingRun) {
     let start = run.thinBlock.rawValue * dataBlockByteCount
     let end = start + run.blockCount * dataBlockByteCount
     lastMappingEnd = end
@@ -98,13 +104,23 @@ struct PlanBuilder {
   }
 
   /// Counts the transfers of consecutive bytes, by ``TransferCuts`` but for the tail.
+  @inline(__always)
   private mutating func count(from start: UInt64, to end: UInt64) {
+    // Scattered blocks lie many to a window of the I/O size: no division for those.
+    if start >= windowEnd || end > windowEnd { return countByDivision(from: start, to: end) }
     guard start < end else { return }
-    let firstCut = min(start.roundedDown(toMultipleOf: ioByteCount) + ioByteCount, end)
+    transferCount += 1
+    transferByteCountMax = max(transferByteCountMax, end - start)
+  }
+
+  private mutating func countByDivision(from start: UInt64, to end: UInt64) {
+    guard start < end else { return }
+    let firstCut = start.roundedDown(toMultipleOf: ioByteCount) + ioByteCount
     let lastCut = max(start, (end - 1).roundedDown(toMultipleOf: ioByteCount))
     transferCount += (end - 1) / ioByteCount - start / ioByteCount + 1
-    transferByteCountMax = max(transferByteCountMax, firstCut - start, end - lastCut)
+    transferByteCountMax = max(transferByteCountMax, min(firstCut, end) - start, end - lastCut)
     if lastCut > firstCut { transferByteCountMax = ioByteCount }
+    windowEnd = lastCut.roundedDown(toMultipleOf: ioByteCount) + ioByteCount
   }
 
   /// - Throws: `MergeError` (`refused`) where the policy does not let blocks be left out.

@@ -1,5 +1,5 @@
 /// A block's number in one of the spaces of a thin pool; numbers of two spaces cannot be mixed.
-package struct BlockNumber<Space>: Hashable, Comparable, Sendable {
+package struct BlockNumber<Space>: Hashable, Comparable, Sendable, BitwiseCopyable {
   package var rawValue: UInt64
 
   package init(_ rawValue: UInt64) { self.rawValue = rawValue }
