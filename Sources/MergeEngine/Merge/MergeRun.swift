@@ -27,6 +27,10 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   package private(set) var rewrittenByteCount: UInt64 = 0
   /// Ranges that are not merged, since their source could not be read.
   package private(set) var unreadable: RangeSet
+  /// Bytes of the plan that are recorded, by this run and those before.
+  package var recordedByteCount: UInt64 {
+    setting.state.doneByteCount + checkpoints.recordedByteCount
+  }
   package var checkpointCount: UInt64 { checkpoints.checkpointCount }
   package var submitDuration: Duration { io.submitDuration }
 

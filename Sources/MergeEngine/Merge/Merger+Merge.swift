@@ -239,6 +239,13 @@ extension Merger {
         hint: "once the cause is gone, 'thin-merge resume \(run.setting.journalPath)' tries only "
           + "those")
     }
+    guard run.recordedByteCount == run.setting.plan.byteCount else {
+      throw MergeError(
+        .bug, "the sums do not agree", at: run.setting.journalPath,
+        because: "\(run.recordedByteCount) bytes are recorded, \(run.setting.plan.byteCount) are "
+          + "planned",
+        hint: "nothing is lost: 'thin-merge resume \(run.setting.journalPath)' goes on")
+    }
     let now = try readPool(metadata, source)
     guard now.heldRoot == pool.heldRoot, now.superblock == pool.superblock else {
       throw MergeError(

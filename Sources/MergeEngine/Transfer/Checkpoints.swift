@@ -32,6 +32,8 @@ package struct Checkpoints: TransferRecord, ~Copyable {
 
   package private(set) var failure: MergeError?
   package private(set) var checkpointCount: UInt64 = 0
+  /// Bytes of the plan that this run made durable and recorded, each once.
+  package private(set) var recordedByteCount: UInt64 = 0
   package private(set) var watermark: UInt64
   package private(set) var journal: JournalEncoder
   /// Ranges that this run could not read.
@@ -252,10 +254,19 @@ package struct Checkpoints: TransferRecord, ~Copyable {
     for _ in 0..<count {
       let item = waiting[place(firstTicket)]
       waitingByteCount -= item.byteCount
+      if kind != .recheck { recordedByteCount += recordedByteCount(of: item, firstTicket) }
       if item.state == .pieces { pieces[firstTicket] = nil }
       firstTicket += 1
     }
     endedCount -= count
+  }
+
+  private func recordedByteCount(of item: Waiting, _ ticket: UInt64) -> UInt64 {
+    switch item.state {
+    case .pending, .unchanged: 0
+    case .merged: item.byteCount
+    case .pieces: pieces[ticket]?.entries.reduce(0) { $0 + $1.byteCount } ?? 0
+    }
   }
 }
 

@@ -25,7 +25,7 @@ extension Pipeline where Work: ~Copyable {
       readsInFlight + writesInFlight + 2 <= shape.depth || readsInFlight + writesInFlight == 0
     else { return }
     salvageQueue.removeFirst()
-    guard !isStopping else { return release(slot) }
+    guard !isStopping else { return abandon(slot) }
     salvage = Salvage(slot: slot)
     readUnit(&io)
   }
@@ -205,6 +205,6 @@ extension Pipeline where Work: ~Copyable {
   private mutating func abandonSalvage() {
     guard let current = salvage else { return }
     salvage = nil
-    release(current.slot)
+    abandon(current.slot)
   }
 }

@@ -38,6 +38,8 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
   /// Ranges of the origin that could not be dealt with, since a side of them could not be read.
   package internal(set) var unreadable = RangeSet()
   private var isFeedEmpty = false
+  /// Whether a transfer that had begun was given up, since the run is to stop.
+  private var hasAbandoned = false
   private var transfer = Transfer()
   private var batch = CompletionBatch()
 
@@ -69,6 +71,10 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
       if control.interruption.isRequested || record.failure != nil || failure != nil {
         isStopping = true
       }
+      // Nothing waits for its turn any more: the one before may have been given up.
+      if isStopping {
+        for slot in slots.indices where slots[slot].state == .arrived { abandon(slot) }
+      }
       takeTransfers(&feed, &record)
       enqueueWrites(&io, now: now)
       enqueueReads(&io)
@@ -89,7 +95,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
       begun, control, record.sinceCheckpoint(now: control.clock.now()),
       elapsed: control.clock.now() - begin)
     if let failure = failure ?? record.failure { return .failed(failure) }
-    return isFeedEmpty ? .finished : .interrupted
+    return isFeedEmpty && !hasAbandoned ? .finished : .interrupted
   }
 
   private func report(
@@ -169,7 +175,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
       if isStopping, index == 0 {
         // Nothing of it was read yet: it is simply not begun.
         readQueue.removeFirst()
-        release(slot)
+        abandon(slot)
         continue
       }
       slots[slot].nextRead += 1
@@ -213,7 +219,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
     while let slot = writeQueue.first, readsInFlight + writesInFlight < shape.depth {
       if isStopping, slots[slot].writtenByteCount == 0 {
         writeQueue.removeFirst()
-        release(slot)
+        abandon(slot)
         continue
       }
       let isTail = slots[slot].range.start >= shape.tailByteOffset
@@ -309,7 +315,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
     else { return }
     if isStopping {
       if slots[slot].nextRead < readCount { readQueue.removeFirst() }
-      return release(slot)
+      return abandon(slot)
     }
     slots[slot].state = .arrived
     guard Work.isOrdered else { return inspect(slot, io, &work, &record) }
@@ -371,7 +377,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
     let aligned = done / shape.originAlignmentByteCount * shape.originAlignmentByteCount
     guard result > 0, aligned > slots[slot].writtenByteCount else {
       fail(slots[slot].range.start + UInt64(slots[slot].writtenByteCount), result)
-      return release(slot)
+      return abandon(slot)
     }
     slots[slot].writtenByteCount = aligned
     enqueueWrite(slot, &io)
@@ -395,7 +401,13 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
     release(slot)
   }
 
-  mutating func release(_ slot: Int) {
+  /// Gives a transfer up that had begun: it is not recorded, and the next run does it again.
+  mutating func abandon(_ slot: Int) {
+    hasAbandoned = true
+    release(slot)
+  }
+
+  private mutating func release(_ slot: Int) {
     slots[slot].state = .free
     if Work.isOrdered {
       slotByTicket[Int(slots[slot].ticket % UInt64(slots.count))] = -1
