@@ -39,15 +39,28 @@ struct ReportText {
     return lines.joined(separator: "\n") + "\n"
   }
 
+  /// How many ranges a report for people lists; the one for programs has more.
+  private static let listedRangeCountMax = 12
+
   /// Adds ranges of the origin, one a line.
-  mutating func add(_ label: String, ranges: [ByteRange], of byteCount: UInt64) {
+  ///
+  /// - Parameter countMax: how many ranges the report keeps; with as many there may be more.
+  mutating func add(
+    _ label: String, ranges: [ByteRange], of byteCount: UInt64, countMax: Int = .max
+  ) {
     guard let first = ranges.first else { return }
-    add(label, "\(BinaryText.bytes(byteCount)) in \(Amount.text(ranges.count, "range")):")
+    let number =
+      ranges.count >= countMax
+      ? "\(ranges.count) ranges or more" : Amount.text(ranges.count, "range")
+    add(label, "\(BinaryText.bytes(byteCount)) in \(number):")
     let width = String(ranges.last?.start ?? first.start).count
-    for range in ranges {
+    for range in ranges.prefix(Self.listedRangeCountMax) {
       let start = String(range.start)
       let padding = String(repeating: " ", count: max(0, width - start.count))
       add("", "offset \(padding)\(start), \(Amount.text(range.byteCount, "byte"))")
+    }
+    if ranges.count > Self.listedRangeCountMax {
+      add("", "--output json lists \(ranges.count)")
     }
   }
 }

@@ -37,10 +37,9 @@ struct VerifyText {
 
   /// The ranges that differ, and those that could not be compared.
   static func addRanges(_ report: VerifyReport, to text: inout ReportText) {
-    text.add("differing", ranges: report.differences, of: report.differingByteCount)
-    if report.differences.count >= VerifyReport.differenceCountMax {
-      text.add("", "only the first \(report.differences.count) are listed")
-    }
+    text.add(
+      "differing", ranges: report.differences, of: report.differingByteCount,
+      countMax: VerifyReport.differenceCountMax)
     text.add("not compared", ranges: report.unreadable, of: report.unreadable.byteCount)
   }
 }
