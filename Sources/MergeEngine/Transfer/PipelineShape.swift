@@ -3,6 +3,10 @@ package struct PipelineShape: Sendable {
   /// Requests that a pipeline's own record has in flight at most, besides `depth`.
   package static let recordRequestCount = 4
 
+  /// A slot is read or written: with two for each request no more could be of use, and fewer buffers
+  /// stay in the processor's cache.
+  private static let slotsPerRequest = 2
+
   /// Reads and writes in flight.
   package let depth: Int
   package let slotCount: Int
@@ -28,7 +32,9 @@ package struct PipelineShape: Sendable {
     // Whole pages, so that every buffer is aligned and a read rounded up at the end has room.
     bufferByteCount = Int(transferByteCountMax.roundedUp(toMultipleOf: 4096))
     buffersPerSlot = readsBothSides ? 2 : 1
-    slotCount = max(1, slabByteCount / (bufferByteCount * buffersPerSlot))
+    slotCount = max(
+      1,
+      min(slabByteCount / (bufferByteCount * buffersPerSlot), Self.slotsPerRequest * depth))
     segmentCountMax = bufferByteCount / Int(dataBlockByteCount) + 2
     self.dataAlignmentByteCount = dataAlignmentByteCount
     self.originAlignmentByteCount = originAlignmentByteCount
@@ -38,7 +44,9 @@ package struct PipelineShape: Sendable {
 
   /// What a slab needs, besides a record's part, for transfers of that size.
   package static func slabByteCount(depth: Int, ioByteCount: UInt64, largest: UInt64) -> Int {
-    Int(max(UInt64(depth) * ioByteCount, 2 * largest.roundedUp(toMultipleOf: 4096)))
+    let bothSides = 2 * largest.roundedUp(toMultipleOf: 4096)
+    let usable = UInt64(slotsPerRequest * depth) * bothSides
+    return Int(max(min(UInt64(depth) * ioByteCount, usable), bothSides))
   }
 
   /// The unit in which a bad spot is looked for.
