@@ -1,8 +1,9 @@
 internal import Glibc
 internal import SystemPackage
 
-/// Page-aligned memory taken once and cut into buffers by its user. Pages cost memory only once
-/// they are touched.
+/// Page-aligned memory taken once and cut into buffers by its user.
+///
+/// Pages cost memory only once they are touched.
 @safe package struct BufferSlab: ~Copyable {
   package enum Pages: Sendable {
     /// Taken one by one as touched.
@@ -70,7 +71,9 @@ internal import SystemPackage
     }
   }
 
-  /// For the kernel. Precondition: the bytes lie inside.
+  /// For the kernel.
+  ///
+  /// Precondition: the bytes lie inside.
   borrowing func address(at byteOffset: Int, count: Int) -> UnsafeMutableRawPointer {
     precondition(byteOffset >= 0 && count >= 0 && byteOffset <= byteCount - count)
     return unsafe base + byteOffset

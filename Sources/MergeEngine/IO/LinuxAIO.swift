@@ -31,9 +31,9 @@ internal import SystemPackage
   private var refused: [IOCompletion] = []
   private let descriptors: [CInt]
 
-  /// - Parameters:
-  ///   - requestCount: requests wanted in flight, 0 if only `perform` is used; fewer are taken when `fs.aio-max-nr` is used up.
-  ///   - note: told when fewer were taken.
+  /// - `requestCount`: requests wanted in flight, 0 if only `perform` is used; fewer are taken when
+  ///   `fs.aio-max-nr` is used up.
+  /// - `note`: told when fewer were taken.
   /// - Throws: `MergeError` when not even one is to be had.
   package init(
     requestCount wanted: Int, atLeast minimum: Int = 1, slabByteCount: Int,

@@ -49,10 +49,9 @@ package final class OpenFile {
 
   /// Opens the file or device at `path`.
   ///
-  /// - Parameters:
-  ///   - role: what it is for the reader of an error: "origin", "data device".
-  ///   - exclusive: O_EXCL; for block devices only.
-  ///   - direct: O_DIRECT, where the file system has it.
+  /// - `role`: what it is for the reader of an error: "origin", "data device".
+  /// - `exclusive`: O_EXCL; for block devices only.
+  /// - `direct`: O_DIRECT, where the file system has it.
   /// - Throws: `MergeError`, `busy` when somebody else has it and `refused` otherwise.
   package init(
     _ path: String, role: String, access: Access, exclusive: Bool = false, direct: Bool = true,

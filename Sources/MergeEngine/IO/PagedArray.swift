@@ -14,7 +14,9 @@ internal import Glibc
     unsafe words = slab.address(at: 0, count: slab.byteCount).assumingMemoryBound(to: UInt64.self)
   }
 
-  /// Sets the bit; true if it was clear before. Precondition: `index` is below the bit count.
+  /// Sets the bit; true if it was clear before.
+  ///
+  /// Precondition: `index` is below the bit count.
   @inline(__always)
   package mutating func insert(_ index: UInt64) -> Bool {
     precondition(index < bitCount)

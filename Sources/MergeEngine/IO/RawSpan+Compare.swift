@@ -1,7 +1,9 @@
 internal import Glibc
 
 extension RawSpan {
-  /// Whether both have the same bytes. Precondition: the same count.
+  /// Whether both have the same bytes.
+  ///
+  /// Precondition: the same count.
   package func hasSameBytes(as other: RawSpan) -> Bool {
     precondition(byteCount == other.byteCount)
     // SAFETY: both pointers are used only inside the closures, for exactly the spans' bytes.

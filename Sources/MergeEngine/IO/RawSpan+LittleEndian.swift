@@ -1,6 +1,8 @@
 /// The one way in which numbers are taken from bytes that came from a disk.
 extension RawSpan {
-  /// The little-endian number at `byteOffset`, at any alignment. Precondition: it lies inside.
+  /// The little-endian number at `byteOffset`, at any alignment.
+  ///
+  /// Precondition: it lies inside.
   @inline(__always)
   package func littleEndian<Number: FixedWidthInteger & BitwiseCopyable>(
     at byteOffset: Int, as type: Number.Type
@@ -9,7 +11,9 @@ extension RawSpan {
     Number(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: byteOffset, as: type))
   }
 
-  /// A copy of `byteCount` bytes. Precondition: they lie inside.
+  /// A copy of `byteCount` bytes.
+  ///
+  /// Precondition: they lie inside.
   package func copiedBytes(at byteOffset: Int, count byteCount: Int) -> [UInt8] {
     let part = extracting(byteOffset..<byteOffset + byteCount)
     return unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initializedCount in

@@ -77,7 +77,7 @@ package enum JournalRecord: Equatable, Sendable {
     return kind.rawValue
   }
 
-  /// - Parameter dataBlockByteCount: the watermark stands as a thin block and a byte offset in it.
+  /// `dataBlockByteCount`: the watermark stands as a thin block and a byte offset in it.
   func encodePayload(into writer: inout ByteWriter, dataBlockByteCount: UInt64) {
     switch self {
     case .run(let run):

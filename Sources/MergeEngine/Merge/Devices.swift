@@ -8,7 +8,7 @@ struct Devices {
   /// The origin through the page cache, for its unaligned rest.
   let originBuffered: OpenFile?
 
-  /// - Parameter writes: whether the origin is going to be written.
+  /// `writes`: whether the origin is going to be written.
   /// - Throws: `MergeError`: `busy` when somebody else uses the origin or an inactive pool's metadata.
   init(_ source: MergeSource, originPath: String?, writes: Bool) throws(MergeError) {
     let isInactive = source.mappings == .inactivePool

@@ -45,9 +45,8 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
       largest: max(setting.plan.transferByteCountMax, setting.state.entryByteCountMax))
   }
 
-  /// - Parameters:
-  ///   - io: the queue on data device, origin and journal; nothing is enqueued.
-  ///   - checkpointInterval: how long a checkpoint may be away.
+  /// - `io`: the queue on data device, origin and journal; nothing is enqueued.
+  /// - `checkpointInterval`: how long a checkpoint may be away.
   package init(
     _ setting: Setting, io: consuming IO, journal: JournalEncoder, checkpointInterval: Duration,
     control: RunControl, secondsSince1970: @escaping @Sendable () -> Int64
@@ -70,9 +69,8 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
 
   /// Merges what is left, then reads again what earlier runs recorded.
   ///
-  /// - Parameters:
-  ///   - stream: the device's mappings, read once already.
-  ///   - recorded: reads the journal as it was when the run began.
+  /// - `stream`: the device's mappings, read once already.
+  /// - `recorded`: reads the journal as it was when the run began.
   package mutating func carryOut(
     _ stream: SegmentStream<IO>, recorded: consuming JournalReader<IO>?
   ) -> PipelineEnd {
@@ -152,7 +150,9 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
       originPath: setting.originPath, &io, control)
   }
 
-  /// Appends a record by itself and makes it durable. Precondition: no sweep is running.
+  /// Appends a record by itself and makes it durable.
+  ///
+  /// Precondition: no sweep is running.
   package mutating func append(_ record: JournalRecord) throws(MergeError) {
     try checkpoints.append(record, &io)
   }

@@ -84,7 +84,7 @@ struct JournalMatch {
 extension Merger {
   /// Finds the merge's journal at its place, or none; puts aside what may be put aside.
   ///
-  /// - Parameter mustExist: whether only the merge of that very journal is wanted, finished or not.
+  /// `mustExist`: whether only the merge of that very journal is wanted, finished or not.
   /// - Throws: `MergeError`, `journalConflict` where another merge is unfinished there.
   func findJournal(
     _ path: String, match: JournalMatch, restarts: Bool, mustExist: Bool

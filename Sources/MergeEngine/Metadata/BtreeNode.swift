@@ -26,7 +26,7 @@ package struct BtreeNode {
 
   /// Checks the node in `bytes`, which came from `block`.
   ///
-  /// - Parameter leafValueByteCount: what the values of the tree's leaves have.
+  /// `leafValueByteCount`: what the values of the tree's leaves have.
   /// - Throws: `MetadataFault` naming the field and what was expected.
   package init(
     _ bytes: RawSpan, at block: MetadataBlock, leafValueByteCount: Int

@@ -13,7 +13,7 @@ package struct MetadataBounds: Sendable {
     self.heldRoot = heldRoot
   }
 
-  /// - Parameter parent: the block that names this one; nil for the superblock.
+  /// `parent`: the block that names this one; nil for the superblock.
   /// - Throws: `MetadataFault` when no node can be at `block`.
   package func check(
     _ block: MetadataBlock, from parent: MetadataBlock?

@@ -1,5 +1,7 @@
 /// Which nodes were read and with which checksums, so that a second pass can tell whether it reads
-/// the same tree. One bit and four bytes for each metadata block, taken as touched.
+/// the same tree.
+///
+/// One bit and four bytes for each metadata block, taken as touched.
 package struct NodeLedger: ~Copyable {
   private enum Pass { case recording, comparing }
 

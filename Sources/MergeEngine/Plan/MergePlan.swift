@@ -26,7 +26,7 @@ package struct TransferCuts: Equatable, Sendable {
   /// Where the rest that cannot be written directly begins; the effective end if there is none.
   package let tailByteOffset: UInt64
 
-  /// - Parameter alignmentByteCount: what direct writes to the origin are multiples of.
+  /// `alignmentByteCount`: what direct writes to the origin are multiples of.
   package init(ioByteCount: UInt64, endByteOffset: UInt64, alignmentByteCount: Int) {
     self.ioByteCount = ioByteCount
     self.endByteOffset = endByteOffset
@@ -69,7 +69,9 @@ struct PlanBuilder {
     limit = extent.limitByteOffset ?? .max
   }
 
-  /// Adds the next runs. Precondition: their ends in bytes fit 63 bits, as the reader has checked.
+  /// Adds the next runs.
+  ///
+  /// Precondition: their ends in bytes fit 63 bits, as the reader has checked.
   mutating func append(_ batch: borrowing RunBatch) {
     fingerprint.append(batch.runs)
     runCount += UInt64(batch.runs.count)

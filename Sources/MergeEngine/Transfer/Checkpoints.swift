@@ -59,8 +59,7 @@ package struct Checkpoints: TransferRecord, ~Copyable {
   private var lastCheckpoint: Duration
   private var appendedByteCount = 0
 
-  /// - Parameters:
-  ///   - slabByteOffset: where in the queue's slab `slabByteCount` bytes are this record's own.
+  /// - `slabByteOffset`: where in the queue's slab `slabByteCount` bytes are this record's own.
   package init(
     journal: JournalEncoder, watermark: UInt64, nextSweep: UInt64, interval: Duration,
     slabByteOffset: Int, originPath: String, journalPath: String, now: Duration,
@@ -78,7 +77,9 @@ package struct Checkpoints: TransferRecord, ~Copyable {
     waiting = Array(repeating: Waiting(), count: Self.waitingCountMax)
   }
 
-  /// Begins another pass over the plan. Precondition: the record is settled.
+  /// Begins another pass over the plan.
+  ///
+  /// Precondition: the record is settled.
   package mutating func beginSweep(_ kind: JournalRecord.SweepKind) {
     precondition(isSettled)
     self.kind = kind
@@ -178,7 +179,9 @@ package struct Checkpoints: TransferRecord, ~Copyable {
     }
   }
 
-  /// Appends one record by itself and makes it durable. Precondition: nothing is in flight.
+  /// Appends one record by itself and makes it durable.
+  ///
+  /// Precondition: nothing is in flight.
   package mutating func append<IO: BlockIO & ~Copyable>(
     _ record: JournalRecord, _ io: inout IO
   ) throws(MergeError) {

@@ -30,7 +30,9 @@ package struct PieceFeed<IO: BlockIO & ~Copyable, Pieces: PieceSource & ~Copyabl
   private let segments: SegmentStream<IO>
   private var pieces: Pieces
 
-  /// From where the stream is, which is before the first piece. Precondition: the pieces rise.
+  /// From where the stream is, which is before the first piece.
+  ///
+  /// Precondition: the pieces rise.
   package init(_ segments: SegmentStream<IO>, pieces: consuming Pieces) {
     self.segments = segments
     self.pieces = pieces

@@ -8,8 +8,10 @@ package enum PipelineEnd: Equatable, Sendable {
 }
 
 /// The one loop that moves bytes: transfers are read, inspected, written if the work says so, and
-/// accounted for. What is read and what follows is the work's; where transfers come from, the feed's;
-/// what is recorded, the record's.
+/// accounted for.
+///
+/// What is read and what follows is the work's; where transfers come from, the feed's; what is
+/// recorded, the record's.
 ///
 /// One thread, a fixed number of slots, at most `depth` reads and writes in flight. Writes go first:
 /// they free slots.
@@ -57,7 +59,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
 
   /// Runs until the feed is empty and everything is recorded, or until it is to stop.
   ///
-  /// - Parameter progress: filled in and reported several times a second.
+  /// `progress`: filled in and reported several times a second.
   package mutating func run<
     IO: BlockIO & ~Copyable, Feed: TransferFeed & ~Copyable, Record: TransferRecord & ~Copyable
   >(

@@ -20,9 +20,8 @@ package struct PipelineShape: Sendable {
   package let tailByteOffset: UInt64
   package let rateLimit: UInt64?
 
-  /// - Parameters:
-  ///   - slabByteCount: what of the slab, from its beginning, is the pipeline's.
-  ///   - transferByteCountMax: bytes of the largest transfer.
+  /// - `slabByteCount`: what of the slab, from its beginning, is the pipeline's.
+  /// - `transferByteCountMax`: bytes of the largest transfer.
   package init(
     depth: Int, slabByteCount: Int, transferByteCountMax: UInt64, readsBothSides: Bool,
     dataBlockByteCount: UInt64, dataAlignmentByteCount: Int, originAlignmentByteCount: Int,

@@ -52,7 +52,9 @@ package final class SegmentStream<IO: BlockIO & ~Copyable> {
       originByteOffset: first, byteCount: end - first)
   }
 
-  /// Takes the first bytes of the next segment. Precondition: it has that many.
+  /// Takes the first bytes of the next segment.
+  ///
+  /// Precondition: it has that many.
   package func take(_ byteCount: UInt64) {
     guard let segment = current else { preconditionFailure("nothing was peeked at") }
     precondition(byteCount <= segment.byteCount)

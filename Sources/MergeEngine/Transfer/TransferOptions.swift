@@ -12,7 +12,9 @@ public struct TransferOptions: Equatable, Sendable {
   /// Bytes a second written to the origin; nil for as many as it takes.
   public var rateLimit: UInt64?
 
-  /// Describes how bytes are moved. Precondition: the values lie in their ranges.
+  /// Describes how bytes are moved.
+  ///
+  /// Precondition: the values lie in their ranges.
   public init(queueDepth: Int = 64, ioByteCount: UInt64 = 1 << 20, rateLimit: UInt64? = nil) {
     precondition(Self.queueDepthRange.contains(queueDepth))
     precondition(Self.ioByteCountRange.contains(ioByteCount) && ioByteCount.isMultiple(of: 4096))

@@ -5,7 +5,9 @@ public struct ByteRange: Hashable, Sendable {
   /// The first byte behind the range.
   public var end: UInt64
 
-  /// Makes the range from `start` up to, not including, `end`. Precondition: `start <= end`.
+  /// Makes the range from `start` up to, not including, `end`.
+  ///
+  /// Precondition: `start <= end`.
   public init(start: UInt64, end: UInt64) {
     precondition(start <= end)
     self.start = start
@@ -23,7 +25,9 @@ extension UInt64 {
   /// The largest multiple of `unit` that is not above this number.
   package func roundedDown(toMultipleOf unit: UInt64) -> UInt64 { self - self % unit }
 
-  /// The smallest multiple of `unit` that is not below this number. Precondition: it fits 64 bits.
+  /// The smallest multiple of `unit` that is not below this number.
+  ///
+  /// Precondition: it fits 64 bits.
   package func roundedUp(toMultipleOf unit: UInt64) -> UInt64 {
     let rest = self % unit
     return rest == 0 ? self : self + (unit - rest)

@@ -44,7 +44,7 @@ struct ReportText {
 
   /// Adds ranges of the origin, one a line.
   ///
-  /// - Parameter countMax: how many ranges the report keeps; with as many there may be more.
+  /// `countMax`: how many ranges the report keeps; with as many there may be more.
   mutating func add(
     _ label: String, ranges: [ByteRange], of byteCount: UInt64, countMax: Int = .max
   ) {
