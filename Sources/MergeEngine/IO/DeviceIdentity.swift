@@ -34,11 +34,12 @@ package struct DeviceIdentity: Equatable, Sendable {
     }
     if let path = FileSystem.text(of: folder + "/loop/backing_file") {
       guard let status = try? FileStatus(path, role: "file") else { return "" }
-      return "loop-"
-        + name(
-          inode: status.inode,
-          birth: OpenFile.BirthTime(
-            seconds: status.birthSeconds, nanoseconds: status.birthNanoseconds))
+      let birth = OpenFile.BirthTime(
+        seconds: status.birthSeconds, nanoseconds: status.birthNanoseconds)
+      // Two devices may show two parts of one file.
+      let offset = FileSystem.text(of: folder + "/loop/offset") ?? ""
+      let part = offset == "0" || offset.isEmpty ? "" : "-at-\(offset)"
+      return "loop-" + name(inode: status.inode, birth: birth) + part
     }
     for (kind, path) in [
       ("dm", "dm/uuid"), ("wwid", "wwid"), ("wwid", "device/wwid"), ("serial", "serial"),

@@ -57,6 +57,12 @@ package enum FileSystem {
     return unsafe String(cString: resolved)
   }
 
+  /// Whether the system swaps to that file now.
+  package static func isSwap(_ path: String) -> Bool {
+    guard let resolved = resolved(path), let swaps = text(of: "/proc/swaps") else { return false }
+    return swaps.split(separator: "\n").contains { $0.hasPrefix(resolved + " ") }
+  }
+
   /// The path from the root on, its links as they are: a name such as /dev/mapper/x stays that name.
   package static func absolute(_ path: String) -> String {
     guard !path.hasPrefix("/"), let folder = resolved(".") else { return path }

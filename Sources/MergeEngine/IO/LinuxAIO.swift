@@ -15,7 +15,7 @@ internal import SystemPackage
   package private(set) var submitDuration = Duration.zero
 
   private var slab: BufferSlab
-  private let files: [IOTarget: OpenFile]
+  private var files: [IOTarget: OpenFile]
   private let clock: Clock
   /// Nil where no requests in flight were wanted: making and destroying one costs tens of milliseconds.
   private let context: OpaquePointer?
@@ -29,7 +29,7 @@ internal import SystemPackage
   private var waitingCount = 0
   /// Completions that the kernel did not make: requests that `io_submit` refused.
   private var refused: [IOCompletion] = []
-  private let descriptors: [CInt]
+  private var descriptors: [CInt]
 
   /// - `requestCount`: requests wanted in flight, 0 if only `perform` is used; fewer are taken when
   ///   `fs.aio-max-nr` is used up.
@@ -44,8 +44,9 @@ internal import SystemPackage
     var taken = wanted
     var context: OpaquePointer?
     var status = wanted == 0 ? 0 : unsafe io_setup(CInt(taken), &context)
+    // Quarters: a first queue must leave room for the second.
     while status == -EAGAIN, taken > minimum {
-      taken = max(minimum, taken / 2)
+      taken = max(minimum, taken / 4)
       status = unsafe io_setup(CInt(taken), &context)
     }
     guard status == 0 else {
@@ -81,6 +82,12 @@ internal import SystemPackage
     unsafe blocks.deallocate()
     unsafe events.deallocate()
     unsafe waiting.deallocate()
+  }
+
+  /// Lets requests be made to another file from now on.
+  package mutating func open(_ file: OpenFile, as target: IOTarget) {
+    files[target] = file
+    descriptors[Int(target.rawValue)] = file.descriptor
   }
 
   package mutating func enqueue(_ request: IORequest) {

@@ -1,8 +1,13 @@
 /// What is wrong with a journal.
 package struct JournalFault: Error, Equatable, Sendable {
   package var reason: String
+  /// Whether the file was never a journal, so that it must not be put aside.
+  package var isForeign: Bool
 
-  package init(_ reason: String) { self.reason = reason }
+  package init(_ reason: String, isForeign: Bool = false) {
+    self.reason = reason
+    self.isForeign = isForeign
+  }
 
   /// The fault in words for people.
   package func conflict(path: String) -> MergeError {

@@ -35,7 +35,7 @@ package enum JournalFile {
       guard try call(path, "lock the journal", { () throws(Errno) in try file.lock() }) else {
         throw MergeError(
           .busy, "cannot use the journal", at: path, because: "another merge has it locked",
-          hint: "'thin-merge status \(path)' tells how far that merge is")
+          hint: "how far that merge is: thin-merge status \(ShellWord.quoted(path))")
       }
       // Between opening and locking another merge may have put the file aside.
       if file.isStillAtItsPath { return file }
@@ -61,8 +61,13 @@ package enum JournalFile {
           try file.lock()
         else { throw .resourceBusy }
         try FileSystem.link(temporary, as: path)
-        try FileSystem.remove(temporary)
-        try FileSystem.synchronizeFolder(folder)
+        do throws(Errno) {
+          try FileSystem.remove(temporary)
+          try FileSystem.synchronizeFolder(folder)
+        } catch {
+          try? FileSystem.remove(path)
+          throw error
+        }
         return file
       } catch {
         try? FileSystem.remove(temporary)
@@ -75,6 +80,14 @@ package enum JournalFile {
   package static func putAside(_ file: OpenFile, suffix: String) throws(MergeError) {
     try call(file.path, "put the journal aside") { () throws(Errno) in
       try FileSystem.rename(file.path, to: file.path + suffix)
+      try FileSystem.synchronizeFolder(FileSystem.folder(of: file.path))
+    }
+  }
+
+  /// Removes a journal that says nothing.
+  package static func remove(_ file: OpenFile) throws(MergeError) {
+    try call(file.path, "remove the journal") { () throws(Errno) in
+      try FileSystem.remove(file.path)
       try FileSystem.synchronizeFolder(FileSystem.folder(of: file.path))
     }
   }

@@ -99,7 +99,9 @@ package struct JournalHeader: Equatable, Sendable {
   /// - Throws: `JournalFault` if they are not the beginning of a header of a known version.
   package static func byteCount(of first: [UInt8]) throws(JournalFault) -> Int {
     var reader = ByteReader(first)
-    guard reader.next(8) == magic else { throw JournalFault("it is not a journal of thin-merge") }
+    guard reader.next(8) == magic else {
+      throw JournalFault("it is not a journal of thin-merge", isForeign: true)
+    }
     guard let version = reader.next(UInt32.self), let byteCount = reader.next(UInt32.self) else {
       throw JournalFault("its header is cut short")
     }

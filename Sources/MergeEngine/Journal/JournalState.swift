@@ -59,9 +59,11 @@ package struct JournalState: Sendable {
         nextSequence += 1
         endByteOffset = next
       }
-      guard endByteOffset < reader.byteCount else {
-        return
+      if doneByteCount < reader.header.plannedByteCount {
+        isFinished = false
+        isVerified = false
       }
+      guard endByteOffset < reader.byteCount else { return }
       guard try !reader.hasRecord(after: endByteOffset, above: nextSequence - 1) else {
         throw JournalFault(
           "it is damaged: no valid record at byte \(endByteOffset), but valid ones behind it")

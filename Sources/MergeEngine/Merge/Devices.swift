@@ -58,6 +58,11 @@ struct Devices {
         because: "another program has it locked, perhaps another merge")
     }
     guard origin.kind == .regularFile else { return }
+    guard !FileSystem.isSwap(origin.path) else {
+      throw MergeError(
+        .busy, "the origin is in use", at: origin.path, because: "the system swaps to it",
+        hint: "'swapoff' frees it")
+    }
     try checkNoLoop(over: origin, "what uses that device would not see the merge, or destroy it")
     guard !origin.hasForeignLock else {
       throw MergeError(

@@ -35,14 +35,22 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   package var submitDuration: Duration { io.submitDuration }
 
   /// What the queue's slab must have.
-  package static func slabByteCount(_ setting: Setting) -> Int {
-    transferSlabByteCount(setting) + Checkpoints.slabByteCount
+  ///
+  /// `largest`: bytes of the largest transfer, of earlier runs too.
+  package static func slabByteCount(_ transfer: TransferOptions, largest: UInt64) -> Int {
+    transferSlabByteCount(transfer, largest) + Checkpoints.slabByteCount
+  }
+
+  private static func transferSlabByteCount(
+    _ transfer: TransferOptions, _ largest: UInt64
+  ) -> Int {
+    PipelineShape.slabByteCount(
+      depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
   }
 
   private static func transferSlabByteCount(_ setting: Setting) -> Int {
-    PipelineShape.slabByteCount(
-      depth: setting.transfer.queueDepth, ioByteCount: setting.transfer.ioByteCount,
-      largest: max(setting.plan.transferByteCountMax, setting.state.entryByteCountMax))
+    transferSlabByteCount(
+      setting.transfer, max(setting.plan.transferByteCountMax, setting.state.entryByteCountMax))
   }
 
   /// - `io`: the queue on data device, origin and journal; nothing is enqueued.
@@ -99,7 +107,7 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     let end = pipeline.run(
       &io, feed: &feed, work: &work, record: &checkpoints, control: control,
       progress: progress(
-        .merging, earlier: setting.state.doneByteCount, total: setting.plan.byteCount))
+        .merging, earlier: recordedByteCount, total: setting.plan.byteCount))
     account(pipeline)
     return end
   }

@@ -51,10 +51,11 @@ extension Merger {
       throw MergeError(.bug, "no origin", at: originPath, because: "one was given")
     }
     let identity = DeviceIdentity(origin)
-    let journalPath =
-      options.journalPath
-      ?? JournalFile.place(of: origin, identity: identity, stateFolder: environment.stateFolder)
+    let usualPath = JournalFile.place(
+      of: origin, identity: identity, stateFolder: environment.stateFolder)
+    let journalPath = options.journalPath.map(FileSystem.absolute) ?? usualPath
     try checkJournalPlace(journalPath, devices)
+    if !resumes, !options.restarts { try checkUsualPlace(usualPath, chosen: journalPath) }
     if identity.name.isEmpty {
       environment.observer.note(
         "\(originPath) has no identity of its own: resuming after a reboot needs --same-origin")
@@ -89,6 +90,12 @@ extension Merger {
         ioByteCount: transfer.ioByteCount, endByteOffset: plan.endByteOffset,
         alignmentByteCount: origin.alignmentByteCount))
     try allocateHoles(of: origin, stream, from: found?.state.watermark ?? 0)
+    // Everything that may fail for want of memory or requests comes before the journal is made.
+    var io = try transferQueue(
+      depth: transfer.queueDepth,
+      slabByteCount: MergeRun<LinuxAIO>.slabByteCount(
+        transfer, largest: max(plan.transferByteCountMax, found?.state.entryByteCountMax ?? 0)),
+      files: [.data: devices.data, .origin: origin, .originBuffered: originBuffered])
     let journal: OpenJournal
     if let found {
       journal = found
@@ -96,24 +103,18 @@ extension Merger {
       journal = try makeJournal(
         journalPath, header: header, byteCountMax: report.journalByteCountMax)
     }
+    io.open(journal.file, as: .journal)
     let setting = MergeRun<LinuxAIO>.Setting(
       plan: plan, cuts: stream.cuts, transfer: transfer,
       dataAlignmentByteCount: devices.data.alignmentByteCount,
       originAlignmentByteCount: origin.alignmentByteCount, originPath: originPath,
       journalPath: journalPath, state: journal.state, trustsEarlierRuns: options.trustsEarlierRuns)
-    let files: [IOTarget: OpenFile] = [
-      .data: devices.data, .origin: origin, .originBuffered: originBuffered, .journal: journal.file,
-    ]
     let recorded: JournalReader<LinuxAIO>? =
       journal.isNew ? nil : try journalReader(journal.file)
     try prepare(journal, byteCountMax: report.journalByteCountMax)
     var run = MergeRun(
-      setting,
-      io: try transferQueue(
-        depth: transfer.queueDepth, slabByteCount: MergeRun<LinuxAIO>.slabByteCount(setting),
-        files: files),
-      journal: journal.encoder, checkpointInterval: options.checkpointInterval, control: control,
-      secondsSince1970: environment.secondsSince1970)
+      setting, io: io, journal: journal.encoder, checkpointInterval: options.checkpointInterval,
+      control: control, secondsSince1970: environment.secondsSince1970)
 
     var result = MergeReport(
       plan: report, state: .finished, writtenByteCount: 0,
@@ -162,6 +163,11 @@ extension Merger {
     try stream.restart(from: byteOffset)
     var open: ByteRange?
     while let segment = try stream.peek(), segment.originByteOffset < origin.byteCount {
+      guard !environment.interruption.isRequested else {
+        throw MergeError(
+          .stopped, "interrupted", at: origin.path,
+          because: "a signal came while its holes were being allocated; nothing was written")
+      }
       let start = segment.originByteOffset
       let end = min(start + segment.byteCount, origin.byteCount)
       stream.take(segment.byteCount)
@@ -236,15 +242,16 @@ extension Merger {
         .stopped, "some blocks cannot be read", at: source.dataPath,
         because: "\(run.unreadable.byteCount) bytes in \(run.unreadable.ranges.count) ranges; "
           + "everything else is merged",
-        hint: "once the cause is gone, 'thin-merge resume \(run.setting.journalPath)' tries only "
-          + "those")
+        hint: "once the cause is gone, this tries only those: thin-merge resume "
+          + ShellWord.quoted(run.setting.journalPath))
     }
     guard run.recordedByteCount == run.setting.plan.byteCount else {
       throw MergeError(
         .bug, "the sums do not agree", at: run.setting.journalPath,
         because: "\(run.recordedByteCount) bytes are recorded, \(run.setting.plan.byteCount) are "
           + "planned",
-        hint: "nothing is lost: 'thin-merge resume \(run.setting.journalPath)' goes on")
+        hint: "nothing is lost; to go on: thin-merge resume "
+          + ShellWord.quoted(run.setting.journalPath))
     }
     let now = try readPool(metadata, source)
     guard now.heldRoot == pool.heldRoot, now.superblock == pool.superblock else {

@@ -16,7 +16,20 @@ extension Merger {
         ?? JournalFile.place(
           of: $0, identity: DeviceIdentity($0), stateFolder: environment.stateFolder)
     }
+    if let place { noteWhatMergeRefuses(source, originPath, journalPath: place) }
     return planned.report(
       originByteCount: devices.origin?.byteCount, journalPath: place, ioByteCount: ioByteCount)
+  }
+
+  /// A plan may be looked at while the origin is in use; merging has to wait.
+  private func noteWhatMergeRefuses(
+    _ source: MergeSource, _ originPath: String?, journalPath: String
+  ) {
+    do throws(MergeError) {
+      let devices = try Devices(source, originPath: originPath, writes: true)
+      try checkJournalPlace(journalPath, devices)
+    } catch {
+      environment.observer.note("a merge would be refused now: \(error.message)")
+    }
   }
 }

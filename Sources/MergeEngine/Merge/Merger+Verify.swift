@@ -79,7 +79,7 @@ extension Merger {
         .stopped, "only part of the merge could be compared", at: journalPath,
         because: "the merge is not finished: \(state.doneByteCount) of \(header.plannedByteCount) "
           + "bytes are recorded",
-        hint: "'thin-merge resume \(journalPath)' goes on with it")
+        hint: "to go on with it: thin-merge resume \(ShellWord.quoted(journalPath))")
     }
     return report
   }
@@ -100,7 +100,8 @@ extension VerifyReport {
       case .failed(let error): error
       case .interrupted:
         MergeError(
-          .stopped, "interrupted", at: place, because: "a signal came before all was compared")
+          .stopped, "interrupted", at: place, because: "a signal came before all was compared",
+          hint: "nothing was changed; the same command compares again")
       case .finished where !comparison.unreadable.isEmpty:
         MergeError(
           .stopped, "not everything could be compared", at: place,

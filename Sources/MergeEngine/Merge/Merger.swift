@@ -75,7 +75,9 @@ public struct Merger: Sendable {
       metadata: try metadataQueue(devices.metadata), control: control)
     if extent.thinByteCount == nil, devices.origin != nil {
       environment.observer.note(
-        "thin size not known: taken as \(planned.plan.endByteOffset) bytes, the origin's end")
+        "thin size not known: taken as \(planned.plan.endByteOffset) bytes, "
+          + (planned.plan.grownOriginByteCount == nil
+            ? "the origin's end" : "the end of the last mapping"))
     }
     return planned
   }

@@ -24,7 +24,7 @@ struct JournalMatch {
   let originIsTheSame: Bool
 
   /// What differs between the journal's merge and the wanted one; nil if they are the same.
-  func difference(from found: JournalHeader, lastBootID: String) -> String? {
+  func difference(from found: JournalHeader) -> String? {
     if found.deviceID != wanted.deviceID {
       return "it is the journal of device \(found.deviceID), this merge is of device "
         + "\(wanted.deviceID)"
@@ -100,7 +100,12 @@ extension Merger {
     let header = reader.header
     let state = try JournalState(reading: &reader)
     let lastBootID = state.lastRun?.bootID ?? header.bootID
-    if let difference = match.difference(from: header, lastBootID: lastBootID) {
+    if let difference = match.difference(from: header) {
+      if state.runCount == 0, !mustExist {
+        // A run says that it begins before it writes: the origin was not touched.
+        try JournalFile.remove(file)
+        return nil
+      }
       if state.isFinished, !mustExist {
         try JournalFile.putAside(file, suffix: ".1")
         environment.observer.note("the journal of an earlier, finished merge is now \(path).1")
@@ -111,7 +116,7 @@ extension Merger {
         hint: state.isFinished
           ? "'thin-merge merge' with --journal and another path keeps this one"
           : "the origin is half merged with dev \(header.deviceID): either go on with that merge by "
-            + "'thin-merge resume \(path)', or put its journal aside with --restart")
+            + "'thin-merge resume \(ShellWord.quoted(path))', or put its journal aside with --restart")
     }
     guard !match.needsSameOrigin(header, lastBootID: lastBootID) else {
       throw MergeError(
@@ -122,6 +127,23 @@ extension Merger {
     return OpenJournal(
       file: file, header: header, headerByteCount: reader.headerByteCount,
       headerChecksum: reader.headerChecksum, state: state, isNew: false)
+  }
+
+  /// A journal at another place must not hide that the origin is half merged.
+  ///
+  /// - Throws: `MergeError` (`journalConflict`) where the usual place has an unfinished one.
+  func checkUsualPlace(_ usualPath: String, chosen: String) throws(MergeError) {
+    guard chosen != usualPath, FileSystem.exists(usualPath) else { return }
+    let file = try OpenFile(
+      usualPath, role: "journal", access: .readOnly, direct: false, followsLinks: false)
+    var reader = try journalReader(file)
+    let state = try JournalState(reading: &reader)
+    guard state.runCount > 0, !state.isFinished else { return }
+    throw MergeError(
+      .journalConflict, "the origin is half merged", at: usualPath,
+      because: "a merge of dev \(reader.header.deviceID) is recorded there and not finished",
+      hint: "either go on with it by 'thin-merge resume \(ShellWord.quoted(usualPath))', or give "
+        + "--restart if that merge is given up")
   }
 
   private func checkIsJournal(_ file: OpenFile) throws(MergeError) {

@@ -48,8 +48,10 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
     guard let details = table.details, let root = table.mappingRoot else {
       throw MergeError(
         .refused, "no device \(source.deviceID) in the metadata", at: source.metadataPath,
-        because: "there are \(table.deviceCount) others",
-        hint: "'thin-merge devices --metadata \(source.metadataPath)' lists them")
+        because: "it has \(table.deviceCount == 1 ? "one other" : "\(table.deviceCount) others")",
+        hint: "they are listed by: thin-merge devices --metadata "
+          + ShellWord.quoted(source.metadataPath)
+          + (source.mappings == .inactivePool ? " --inactive" : ""))
     }
 
     let blockByteCount = pool.superblock.dataBlockByteCount

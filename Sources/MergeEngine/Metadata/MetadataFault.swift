@@ -3,8 +3,13 @@ package struct MetadataFault: Error, Equatable, Sendable {
   package var block: MetadataBlock?
   package var reason: String
   package var hint: String?
+  /// Whether the metadata is damaged, or only not fit for what is wanted.
+  package var isDamage: Bool
 
-  package init(_ block: MetadataBlock?, _ reason: String, hint: String? = nil) {
+  package init(
+    _ block: MetadataBlock?, _ reason: String, hint: String? = nil, isDamage: Bool = true
+  ) {
+    self.isDamage = isDamage
     self.block = block
     self.reason = reason
     self.hint = hint
@@ -13,7 +18,7 @@ package struct MetadataFault: Error, Equatable, Sendable {
   /// The fault in words for people; nothing was written yet.
   package func refusal(path: String) -> MergeError {
     MergeError(
-      .refused, "bad metadata", at: block.map { "\(path), block \($0)" } ?? path, because: reason,
+      .refused, isDamage ? "bad metadata" : "cannot use the metadata", at: block.map { "\(path), block \($0)" } ?? path, because: reason,
       hint: hint)
   }
 }

@@ -71,7 +71,7 @@ package struct PoolMetadata: Equatable, Sendable {
       throw MetadataFault(
         MetadataBlock(0), "the pool is marked needs_check",
         hint: "repair it with thin_check and thin_repair, or give --ignore-needs-check to read the "
-          + "metadata snapshot all the same")
+          + "metadata snapshot all the same", isDamage: false)
     }
     switch mappings {
     case .inactivePool:
@@ -82,12 +82,13 @@ package struct PoolMetadata: Equatable, Sendable {
         throw MetadataFault(
           MetadataBlock(0), "no metadata snapshot is held",
           hint: "of an active pool: 'dmsetup message POOL 0 reserve_metadata_snap', and give "
-            + "--inactive only if the pool is not active")
+            + "--inactive only if the pool is not active", isDamage: false)
       }
       if let wanted, wanted != held.rawValue {
         throw MetadataFault(
           MetadataBlock(0),
-          "the metadata snapshot that is held is at block \(held); --metadata-snap says \(wanted)")
+          "the metadata snapshot that is held is at block \(held); --metadata-snap says \(wanted)",
+          isDamage: false)
       }
       heldRoot = held
       superblock = try Self.readHeld(held, live, &io)

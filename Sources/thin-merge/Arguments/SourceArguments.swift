@@ -27,9 +27,10 @@ struct SourceArguments: ParsableArguments {
   @Argument(help: .hidden) var thinDevice: String?
 
   func validate() throws {
-    if pool != nil || thinDevice != nil {
+    if let name = pool ?? thinDevice {
       throw ValidationError(
-        "live pools are not supported yet: give --metadata, --data and --dev-id")
+        "'\(name)' is no option here, and thin devices of live pools are not supported yet: give "
+          + "--metadata, --data and --dev-id")
     }
     if let deviceID, deviceID > Self.deviceIDMax {
       throw ValidationError(

@@ -9,7 +9,7 @@ struct IOSizeArguments: ParsableArguments {
   @Option(
     name: .customLong("io-size"),
     help: ArgumentHelp(
-      "Largest transfer (default: \(ByteSize(byteCount: byteCountDefault).defaultValueDescription)).",
+      "Largest transfer (\(ByteSize(byteCount: byteCountDefault).defaultValueDescription) unless told).",
       discussion: "Sizes take b, s (512-byte sectors), k, M, G, T, 1024-based.",
       valueName: "size"))
   var ioSize: ByteSize?
@@ -31,7 +31,7 @@ struct QueueArguments: ParsableArguments {
   static let depthDefault = TransferOptions().queueDepth
 
   @Option(
-    help: ArgumentHelp("Requests in flight (default: \(depthDefault)).", valueName: "number"))
+    help: ArgumentHelp("Requests in flight (\(depthDefault) unless told).", valueName: "number"))
   var queueDepth: Int?
 
   @OptionGroup var io: IOSizeArguments
@@ -64,12 +64,12 @@ struct PaceArguments: ParsableArguments {
 
   @OptionGroup var queue: QueueArguments
 
-  @Option(help: ArgumentHelp("Bytes a second written to the origin.", valueName: "size"))
+  @Option(help: ArgumentHelp("Bytes a second written to the origin, in the same units.", valueName: "size"))
   var rateLimit: ByteSize?
 
   @Option(
     help: ArgumentHelp(
-      "Seconds between checkpoints, decimals allowed (default: \(intervalDefault)).",
+      "Seconds between checkpoints, decimals allowed (\(intervalDefault) unless told).",
       valueName: "seconds"))
   var checkpointInterval: DecimalSeconds?
 

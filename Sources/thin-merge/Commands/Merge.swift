@@ -19,7 +19,9 @@ struct Merge: Verb {
 
   @OptionGroup(title: "Ends") var extent: ExtentArguments
 
-  @Option(help: ArgumentHelp("Where the journal is.", valueName: "path"))
+  @Option(help: ArgumentHelp(
+      "Where the journal is: beside a file, for a block device in /var/lib/thin-merge.",
+      valueName: "path"))
   var journal: String?
 
   @Flag(help: "Put an earlier journal aside and begin again.")

@@ -5,7 +5,8 @@ internal import MergeEngine
 struct Resume: Verb {
   static let configuration = CommandConfiguration(
     commandName: "resume",
-    abstract: "Go on with a merge; everything is taken from its journal.")
+    abstract: "Go on with a merge; everything is taken from its journal.",
+    discussion: "What is not given here, transfers among it, is as the journal says.")
 
   @Argument(help: ArgumentHelp("The journal of the merge.", valueName: "journal"))
   var journal: String

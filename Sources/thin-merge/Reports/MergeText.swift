@@ -47,7 +47,7 @@ struct MergeText {
       text.add(
         "submitting",
         "\(Amount.time(report.submitDuration)), \(Int((share * 100).rounded()))% "
-          + "of the time: the device queue was full")
+          + "of the time: how long the kernel took to accept requests")
     }
   }
 
@@ -67,9 +67,9 @@ struct MergeText {
   private func addEnds(to text: inout ReportText) {
     if plan.thinByteCountIsAssumed {
       text.add(
-        "assumed", "thin size not known: taken as \(BinaryText.bytes(plan.thinByteCount))")
+        "assumed", "thin size not known: taken as \(plan.thinByteCount) bytes")
     }
-    if let grown = plan.grownOriginByteCount {
+    if isFinished, let grown = plan.grownOriginByteCount {
       text.add("origin size", "extended to \(Amount.exactBytes(grown))")
     }
     PlanText.addPastEnd(plan, to: &text)
@@ -88,14 +88,18 @@ struct MergeText {
   private func addNext(to text: inout ReportText) {
     let resume = ShellCommand.resume(journalPath: report.journalPath)
     guard isFinished else {
-      text.addNext("The origin is merged in part; keep the thin device. To go on:", resume)
+      text.addNext("The origin may be merged in part; keep the thin device. To go on:", resume)
       return
     }
+    let release =
+      plan.heldRoot == nil
+      ? "" : " Then release the metadata snapshot, if it was taken for this merge."
     switch ExitStatus(report) {
     case .done where report.verification != nil:
-      text.addNext("The origin holds what the thin device showed.")
+      text.addNext("The origin holds what the thin device showed." + release)
     case .done:
       text.addNext("Keep the thin device until the origin is verified:", verifyCommand)
+      if !release.isEmpty { text.addNext(String(release.dropFirst())) }
     case .different:
       text.addNext("Keep the thin device. To compare again and write what differs:", resume)
     default:

@@ -30,9 +30,9 @@ struct PlanText {
   /// What is written, and how the ends of thin device and origin meet.
   static func addExtent(_ plan: PlanReport, to text: inout ReportText) {
     text.add("to write", "\(Amount.exactBytes(plan.byteCount)), \(blocks(plan))")
-    if plan.thinByteCountIsAssumed {
+    if plan.thinByteCountIsAssumed, plan.originByteCount != nil {
       text.add(
-        "assumed", "thin size not known: taken as \(BinaryText.bytes(plan.thinByteCount))")
+        "assumed", "thin size not known: taken as \(plan.thinByteCount) bytes")
     } else if plan.originByteCount != nil {
       text.add("thin size", Amount.exactBytes(plan.thinByteCount))
     }
@@ -68,6 +68,8 @@ struct PlanText {
   static func blocks(_ plan: PlanReport) -> String {
     let count = Amount.text(plan.mappedBlockCount, "mapped block")
     let size = BinaryText.bytes(plan.blockByteCount)
-    return "\(count) of \(size) in \(Amount.text(plan.runCount, "run"))"
+    let all = "\(count) of \(size) in \(Amount.text(plan.runCount, "run"))"
+    guard plan.pastEndBlockCount > 0 else { return all }
+    return "\(plan.mappedBlockCount - plan.pastEndBlockCount) of \(all)"
   }
 }

@@ -7,7 +7,7 @@ struct ShellCommand: Equatable {
   private init(_ verb: String, _ words: [String]) { self.words = ["thin-merge", verb] + words }
 
   /// The command, quoted where the shell would take a word apart.
-  var text: String { words.map { Self.quoted($0) }.joined(separator: " ") }
+  var text: String { words.map { ShellWord.quoted($0) }.joined(separator: " ") }
 
   /// Goes on with a merge.
   static func resume(journalPath: String) -> ShellCommand {
@@ -33,21 +33,6 @@ struct ShellCommand: Equatable {
     let journal = journalPath.map { ["--journal", $0] } ?? []
     return ShellCommand(
       "merge", words(source) + ["--origin", originPath] + words(extent) + journal)
-  }
-
-  /// A word that the shell passes on unchanged.
-  static func quoted(_ word: String) -> String {
-    let plain = "_@%+=:,./-"
-    let isPlain = word.unicodeScalars.allSatisfy { scalar in
-      switch scalar {
-      case "a"..."z", "A"..."Z", "0"..."9": true
-      default: plain.unicodeScalars.contains(scalar)
-      }
-    }
-    guard word.isEmpty || !isPlain else { return word }
-    return "'"
-      + word.split(separator: "'", omittingEmptySubsequences: false)
-      .joined(separator: "'\\''") + "'"
   }
 
   private static func words(_ source: MergeSource) -> [String] {

@@ -338,11 +338,11 @@ struct TextReportTests {
   @Test("a word is quoted where the shell would take it apart")
   func quoting() {
     #expect(
-      ShellCommand.quoted("/dev/mapper/a-b_c.1+2:3,4@5%6=7") == "/dev/mapper/a-b_c.1+2:3,4@5%6=7")
-    #expect(ShellCommand.quoted("") == "''")
-    #expect(ShellCommand.quoted("a b") == "'a b'")
-    #expect(ShellCommand.quoted("it's $x") == #"'it'\''s $x'"#)
-    #expect(ShellCommand.quoted("é") == "'é'")
+      ShellWord.quoted("/dev/mapper/a-b_c.1+2:3,4@5%6=7") == "/dev/mapper/a-b_c.1+2:3,4@5%6=7")
+    #expect(ShellWord.quoted("") == "''")
+    #expect(ShellWord.quoted("a b") == "'a b'")
+    #expect(ShellWord.quoted("it's $x") == #"'it'\''s $x'"#)
+    #expect(ShellWord.quoted("é") == "'é'")
     #expect(
       ShellCommand.verify(
         MergeSource(
