@@ -47,12 +47,14 @@ struct UnreadableSourceTests {
     #expect(try result.report()["bytes_written"]?.integer == lostByteCount)
   }
 
-  @Test("a resume while the cause is still there ends as stopped again")
+  @Test("a resume while the data file is still too short is refused")
   func resumeTooEarly() throws {
     let (merge, _) = try mergeWhileDataIsCut()
-    // The byte count is part of what the journal knows the data by; the content is not there.
-    let result = try merge.resume()
-    #expect([3, 4].contains(result.exitStatus), "\(result.standardError)")
+    let origin = try content(of: merge.originFile)
+    let journal = try content(of: merge.journal)
+    expectError(try merge.resume(), exitStatus: 2, naming: merge.dataFile)
+    #expect(try content(of: merge.originFile) == origin)
+    #expect(try content(of: merge.journal) == journal)
   }
 
   private func mergeWhileDataIsCut() throws -> (MergeCase, CommandResult) {
