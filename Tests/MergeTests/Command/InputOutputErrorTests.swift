@@ -2,7 +2,7 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Command: a source that cannot be read in places")
+@Suite("Command: a source that cannot be read in places", .waitsForPrograms)
 struct UnreadableSourceTests {
   /// How many blocks at the end of the data file go away while the merge runs.
   static let lostBlockCount = 5
@@ -89,7 +89,7 @@ struct UnreadableSourceTests {
   }
 }
 
-@Suite("Command: an origin that cannot be written")
+@Suite("Command: an origin that cannot be written", .waitsForPrograms)
 struct UnwritableOriginTests {
   @Test("a limit on file sizes stops the merge as resumable")
   func fileSizeLimit() throws {

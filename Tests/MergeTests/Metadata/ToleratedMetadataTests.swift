@@ -140,7 +140,7 @@ extension Oddity {
   ]
 }
 
-@Suite("Tolerated metadata: what is odd but sound is merged")
+@Suite("Tolerated metadata: what is odd but sound is merged", .waitsForPrograms)
 struct ToleratedMetadataTests {
   @Test("is merged right", arguments: Oddity.all)
   func merged(_ oddity: Oddity) throws {
