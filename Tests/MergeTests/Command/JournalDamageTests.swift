@@ -1,5 +1,6 @@
 import Fixtures
 import Foundation
+import MergeEngine
 import Testing
 
 /// A merge interrupted in the middle, put back into that state as often as a test likes.
@@ -28,11 +29,14 @@ private final class InterruptedMerge {
   /// Merges with `journal` in the place of the true one, and says what was wrong, if anything.
   ///
   /// Right is: refused as damaged with the origin untouched, or merged completely.
-  func complaint(withJournal journal: Data) throws -> String? {
+  ///
+  /// - Parameter byCommand: runs the command instead of calling the engine as the command does,
+  ///   which takes far less time.
+  func complaint(withJournal journal: Data, byCommand: Bool = true) throws -> String? {
     for file in try merge.newFiles() { try Program.remove(merge.folder.path(file)) }
     if !originIsHalfMerged { try overwrite(merge.originFile, with: halfMerged) }
     try journal.write(to: URL(filePath: merge.journal))
-    let result = try merge.merge()
+    let result = try byCommand ? mergedByCommand() : mergedByEngine()
     let origin = try content(of: merge.originFile)
     originIsHalfMerged = origin == halfMerged
     switch result.exitStatus {
@@ -40,8 +44,20 @@ private final class InterruptedMerge {
     case 4 where originIsHalfMerged: return nil
     case 0: return "exit 0, wrong at \(differingSectors(origin, expected))"
     case 4: return "exit 4, origin changed at \(differingSectors(origin, halfMerged))"
-    default: return "exit \(result.exitStatus): \(result.standardError)"
+    default: return "exit \(result.exitStatus): \(result.message)"
     }
+  }
+
+  private func mergedByCommand() throws -> EngineInProcess.Outcome {
+    let result = try merge.merge()
+    return EngineInProcess.Outcome(
+      exitStatus: result.exitStatus, message: result.standardError)
+  }
+
+  private func mergedByEngine() throws -> EngineInProcess.Outcome {
+    try EngineInProcess.merge(
+      MergeSource(metadataPath: merge.metadata, dataPath: merge.data, deviceID: 0),
+      onto: merge.origin)
   }
 
   /// The positions of one of ``partCount`` parts, which together are all of the header and of the
@@ -68,14 +84,14 @@ private final class InterruptedMerge {
 @Suite(
   "Command: a damaged journal is refused or gone on from, and never believed", .waitsForPrograms)
 struct JournalDamageTests {
-  // Here the whole command runs for each position; `JournalStateTests` has every single bit.
+  // Here whole merges run, in part by the command; `JournalStateTests` has every single bit.
 
   @Test("a journal cut at any byte count", arguments: InterruptedMerge.parts)
   func cut(part: Int) throws {
     let interrupted = try InterruptedMerge()
     for byteCount in try interrupted.positions(ofPart: part) {
       let complaint = try interrupted.complaint(
-        withJournal: interrupted.journalBytes.prefix(byteCount))
+        withJournal: interrupted.journalBytes.prefix(byteCount), byCommand: byteCount % 16 == part)
       try #require(complaint == nil, "cut to \(byteCount) bytes")
     }
   }
@@ -89,7 +105,8 @@ struct JournalDamageTests {
       let bits = UInt8.random(in: 1...255, using: &generator)
       var journal = interrupted.journalBytes
       journal[position] ^= bits
-      let complaint = try interrupted.complaint(withJournal: journal)
+      let complaint = try interrupted.complaint(
+        withJournal: journal, byCommand: position % 16 == part)
       try #require(complaint == nil, "byte \(position), bits \(bits); \(seed)")
     }
   }
