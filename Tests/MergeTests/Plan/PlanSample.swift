@@ -43,7 +43,13 @@ struct PlanSample: CustomStringConvertible {
     var builder = PlanBuilder(
       MergeExtent(originByteCount: originByteCount, options: options),
       dataBlockByteCount: Self.blockByteCount, ioByteCount: ioByteCount)
-    for run in runs { builder.append(run) }
+    // As they come from leaves: a few at a time, and sometimes none.
+    for first in stride(from: 0, to: runs.count, by: 3) {
+      var batch = RunBatch()
+      builder.append(batch)
+      for run in runs[first...].prefix(3) { batch.append(run) }
+      builder.append(batch)
+    }
     return try builder.finish(
       deviceID: 3, mappedBlockCount: UInt64(blockStarts.count), originPath: "origin")
   }
