@@ -28,10 +28,8 @@ private final class InterruptedMerge {
 
   /// Merges with `journal` in the place of the true one, and says what was wrong, if anything.
   ///
-  /// Right is: refused as damaged with the origin untouched, or merged completely.
-  ///
-  /// - Parameter byCommand: runs the command instead of calling the engine as the command does,
-  ///   which takes far less time.
+  /// Right is: refused as damaged with the origin untouched, or merged completely. Unless it is to be
+  /// done `byCommand`, the engine is called as the command does, which takes far less time.
   func complaint(withJournal journal: Data, byCommand: Bool = true) throws -> String? {
     for file in try merge.newFiles() { try Program.remove(merge.folder.path(file)) }
     if !originIsHalfMerged { try overwrite(merge.originFile, with: halfMerged) }

@@ -4,8 +4,9 @@ import Testing
 @Suite("Units: numbers as bytes")
 struct ByteCodingTests {
   /// Numbers at which the byte count changes, and their neighbours.
-  private static let edges: [UInt64] = (0..<64).map { UInt64(1) << UInt64($0) }.flatMap { (power: UInt64) in
-    [power - 1, power, power | 1]
+  private static let edges: [UInt64] = (0..<64).flatMap { (shift: UInt64) -> [UInt64] in
+    let power: UInt64 = 1 << shift
+    return [power - 1, power, power | 1]
   }
 
   @Test("variable numbers come back, in as few bytes as seven bits each allow")
