@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Command: files and folders without the permission that a merge needs")
+@Suite("Command: files and folders without the permission that a merge needs", .waitsForPrograms)
 struct PermissionTests {
   @Test(
     "a file that the user may not use is refused", .needsRoot,
@@ -36,7 +36,7 @@ struct PermissionTests {
   }
 }
 
-@Suite("Command: places where no journal can be")
+@Suite("Command: places where no journal can be", .waitsForPrograms)
 struct BadJournalPlaceTests {
   @Test("a journal in a read-only folder is refused before anything is written", .needsTmpfs)
   func readOnlyFolder() throws {

@@ -13,7 +13,7 @@ struct BadTarget: Sendable, CustomTestStringConvertible {
   }
 }
 
-@Suite("Command: targets and sources that are not fit for a merge")
+@Suite("Command: targets and sources that are not fit for a merge", .waitsForPrograms)
 struct BadTargetTests {
   static let origins = [
     BadTarget("the origin is missing") { merge in
@@ -127,7 +127,7 @@ struct BadTargetTests {
   }
 }
 
-@Suite("Command: block devices that are not fit for a merge", .needsLoopDevices)
+@Suite("Command: block devices that are not fit for a merge", .waitsForPrograms, .needsLoopDevices)
 struct BadDeviceTests {
   @Test("a read-only device as the origin is refused")
   func readOnlyDevice() throws {

@@ -2,7 +2,7 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("What the command's tests stand on", .needsZstd)
+@Suite("What the command's tests stand on", .waitsForPrograms, .needsZstd)
 struct CommandHarnessTests {
   @Test(
     "the expected origin is the one that the kernel read",

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Command: the journal of a merge onto a block device", .needsLoopDevices)
+@Suite("Command: the journal of a merge onto a block device", .waitsForPrograms, .needsLoopDevices)
 struct DeviceJournalTests {
   @Test("is in the folder for the program's state")
   func place() throws {

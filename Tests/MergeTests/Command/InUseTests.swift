@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Command: an origin that somebody else uses")
+@Suite("Command: an origin that somebody else uses", .waitsForPrograms)
 struct InUseTests {
   @Test("a mounted device is busy", .needsExt4)
   func mounted() throws {
@@ -123,7 +123,7 @@ struct InUseTests {
   }
 }
 
-@Suite("Command: two merges at once")
+@Suite("Command: two merges at once", .waitsForPrograms)
 struct TwoMergesTests {
   @Test("the second merge onto one file is busy, and the first one ends right")
   func oneFile() throws {

@@ -1,5 +1,6 @@
 import Fixtures
 import Foundation
+import MergeEngine
 import Testing
 
 /// A merge interrupted in the middle, put back into that state as often as a test likes.
@@ -8,67 +9,102 @@ import Testing
 private final class InterruptedMerge {
   let merge: MergeCase
   let journalBytes: Data
+  /// Where the journal's records stand.
+  let records: [Range<Int>]
   private let halfMerged: Data
   private let expected: Data
+  private var originIsHalfMerged = true
 
   init() throws {
-    merge = try MergeCase(scatteredBlocks: 24)
-    try merge.interruptMerge(afterCheckpoints: 3)
+    merge = try MergeCase(scatteredBlocks: 8)
+    try merge.interruptMerge(afterCheckpoints: 3, ["--rate-limit", "512k"])
     journalBytes = try content(of: merge.journal)
+    records = try JournalOnDisk.recordRanges(of: merge.journal)
+    try #require(records.count > 3 && records.last?.upperBound == journalBytes.count)
     halfMerged = try content(of: merge.originFile)
     expected = try merge.expectedOrigin()
+    try #require(halfMerged != expected)
   }
 
   /// Merges with `journal` in the place of the true one, and says what was wrong, if anything.
   ///
-  /// Right is: refused as damaged with the origin untouched, or merged completely.
-  func complaint(withJournal journal: Data) throws -> String? {
+  /// Right is: refused as damaged with the origin untouched, or merged completely. Unless it is to be
+  /// done `byCommand`, the engine is called as the command does, which takes far less time.
+  func complaint(withJournal journal: Data, byCommand: Bool = true) throws -> String? {
     for file in try merge.newFiles() { try Program.remove(merge.folder.path(file)) }
-    try overwrite(merge.originFile, with: halfMerged)
+    if !originIsHalfMerged { try overwrite(merge.originFile, with: halfMerged) }
     try journal.write(to: URL(filePath: merge.journal))
-    let result = try merge.merge()
+    let result = try byCommand ? mergedByCommand() : mergedByEngine()
     let origin = try content(of: merge.originFile)
+    originIsHalfMerged = origin == halfMerged
     switch result.exitStatus {
     case 0 where origin == expected: return nil
-    case 4 where origin == halfMerged: return nil
+    case 4 where originIsHalfMerged: return nil
     case 0: return "exit 0, wrong at \(differingSectors(origin, expected))"
     case 4: return "exit 4, origin changed at \(differingSectors(origin, halfMerged))"
-    default: return "exit \(result.exitStatus): \(result.standardError)"
+    default: return "exit \(result.exitStatus): \(result.message)"
     }
   }
 
-  /// Positions in the journal: all of a short one; of a long one all near both ends, and every
-  /// seventh between.
-  var positions: [Int] {
-    let nearEnd = 4096
-    return (0..<journalBytes.count).filter { position in
-      position < nearEnd || position >= journalBytes.count - nearEnd || position % 7 == 0
+  private func mergedByCommand() throws -> EngineInProcess.Outcome {
+    let result = try merge.merge()
+    return EngineInProcess.Outcome(
+      exitStatus: result.exitStatus, message: result.standardError)
+  }
+
+  private func mergedByEngine() throws -> EngineInProcess.Outcome {
+    try EngineInProcess.merge(
+      MergeSource(metadataPath: merge.metadata, dataPath: merge.data, deviceID: 0),
+      onto: merge.origin)
+  }
+
+  /// The positions of one of ``partCount`` parts, which together are all of the header and of the
+  /// first and the last record, and every seventh between.
+  ///
+  /// Journals of two merges may differ in length by an entry or two, so parts are counted from the
+  /// nearer end.
+  func positions(ofPart part: Int) throws -> [Int] {
+    let firstEnd = try #require(records.first?.upperBound)
+    let lastStart = try #require(records.last?.lowerBound)
+    return journalBytes.indices.filter { position in
+      let fromEnd = journalBytes.count - 1 - position
+      let distance = position < firstEnd ? position : fromEnd
+      let isSampled = position < firstEnd || position >= lastStart || distance % 7 == 0
+      return isSampled && distance % Self.partCount == part
     }
   }
+
+  static let partCount = 4
+  /// As many as make use of a few cores; each has a merge of its own.
+  static let parts = 0..<partCount
 }
 
-@Suite("Command: a damaged journal is refused or gone on from, and never believed")
+@Suite(
+  "Command: a damaged journal is refused or gone on from, and never believed", .waitsForPrograms)
 struct JournalDamageTests {
-  @Test("a journal cut at any byte count")
-  func cut() throws {
+  // Here whole merges run, in part by the command; `JournalStateTests` has every single bit.
+
+  @Test("a journal cut at any byte count", arguments: InterruptedMerge.parts)
+  func cut(part: Int) throws {
     let interrupted = try InterruptedMerge()
-    for byteCount in interrupted.positions {
+    for byteCount in try interrupted.positions(ofPart: part) {
       let complaint = try interrupted.complaint(
-        withJournal: interrupted.journalBytes.prefix(byteCount))
+        withJournal: interrupted.journalBytes.prefix(byteCount), byCommand: byteCount % 16 == part)
       try #require(complaint == nil, "cut to \(byteCount) bytes")
     }
   }
 
-  @Test("a journal with any byte changed")
-  func flipped() throws {
+  @Test("a journal with any byte changed", arguments: InterruptedMerge.parts)
+  func flipped(part: Int) throws {
     let interrupted = try InterruptedMerge()
     let seed = Seed.current
-    var generator = seed.generator
-    for position in interrupted.positions {
+    var generator = SeededGenerator(seed: seed.value &+ UInt64(part))
+    for position in try interrupted.positions(ofPart: part) {
       let bits = UInt8.random(in: 1...255, using: &generator)
       var journal = interrupted.journalBytes
       journal[position] ^= bits
-      let complaint = try interrupted.complaint(withJournal: journal)
+      let complaint = try interrupted.complaint(
+        withJournal: journal, byCommand: position % 16 == part)
       try #require(complaint == nil, "byte \(position), bits \(bits); \(seed)")
     }
   }
@@ -77,7 +113,8 @@ struct JournalDamageTests {
   func zeroed() throws {
     let interrupted = try InterruptedMerge()
     let byteCount = interrupted.journalBytes.count
-    for start in stride(from: 0, to: byteCount, by: max(1, byteCount / 64)) {
+    let starts = interrupted.records.flatMap { [$0.lowerBound, $0.lowerBound + 25] }
+    for start in [0, 8, 16] + starts {
       var journal = interrupted.journalBytes
       journal.replaceSubrange(start..., with: Data(count: byteCount - start))
       let complaint = try interrupted.complaint(withJournal: journal)

@@ -2,7 +2,7 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Command: going on with a journal")
+@Suite("Command: going on with a journal", .waitsForPrograms)
 struct JournalTests {
   @Test("a merge goes on by itself from an interrupted one")
   func goesOn() throws {
@@ -98,7 +98,7 @@ struct JournalTests {
   }
 }
 
-@Suite("Command: a journal that is of something else is refused")
+@Suite("Command: a journal that is of something else is refused", .waitsForPrograms)
 struct OtherJournalTests {
   @Test("a snapshot with one mapping changed is refused")
   func mappingChanged() throws {
@@ -223,7 +223,7 @@ struct OtherJournalTests {
   }
 }
 
-@Suite("Command: a finished journal")
+@Suite("Command: a finished journal", .waitsForPrograms)
 struct FinishedJournalTests {
   @Test("a merge on it finds nothing to write when all is as it was")
   func nothingToDo() throws {

@@ -14,7 +14,7 @@ struct Tail: Sendable, CustomTestStringConvertible {
   }
 }
 
-@Suite("Command: ends that are not whole blocks")
+@Suite("Command: ends that are not whole blocks", .waitsForPrograms)
 struct TailTests {
   static let blockByteCount = 65_536
   /// Enough neighbours before the tail that many requests are in flight when it comes.
@@ -106,7 +106,7 @@ struct TailTests {
   }
 }
 
-@Suite("Command: mapped blocks past the origin's end")
+@Suite("Command: mapped blocks past the origin's end", .waitsForPrograms)
 struct PastEndTests {
   static let originByteCount = 50 * 65_536
 

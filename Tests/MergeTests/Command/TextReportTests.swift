@@ -201,6 +201,17 @@ struct TextReportTests {
         """)
   }
 
+  @Test("the status of a merge that runs says so, and that nothing is to be done")
+  func runningText() {
+    var report = Self.status
+    report.state = .running
+    let text = StatusText(report: report).text
+    #expect(text.hasPrefix("The merge of thin device 7 onto base.img is running.\n"))
+    #expect(text.contains("Nothing to do: SIGUSR1 makes it print a line"))
+    #expect(!text.contains("thin-merge resume"))
+    #expect(JSONText.line(StatusDocument(report)).contains(#""state":"running""#))
+  }
+
   @Test("a date outside of the calendar is shown as it is")
   func dates() {
     #expect(StatusText.date(.max) == "9223372036854775807")
@@ -274,8 +285,8 @@ struct TextReportTests {
       JSONText.line(StatusDocument(Self.status))
         == #"{"begun_time":0,"data":"data","dev_id":7,"done_bytes":3221225472,"#
         + #""journal":"base.img.thin-merge","merge_runs":2,"metadata":"meta","#
-        + #""origin":"base.img","recorded_time":86461,"running":false,"#
-        + #""schema":"thin-merge/status/1","state":"unfinished","total_bytes":4294967296,"#
+        + #""origin":"base.img","recorded_time":86461,"#
+        + #""schema":"thin-merge/status/1","state":"stopped","total_bytes":4294967296,"#
         + #""unreadable":[],"writing_seconds":30}"# + "\n")
     let device = ThinDevice(
       deviceID: 1, mappedBlockCount: 2, transactionID: 3, creationTime: 4, snapshottedTime: 5)

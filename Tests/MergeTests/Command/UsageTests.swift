@@ -2,7 +2,7 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Command: usage")
+@Suite("Command: usage", .waitsForPrograms)
 struct UsageTests {
   static let source = ["--metadata", "meta.img", "--data", "data.img", "--dev-id", "0"]
   static let merge = ["merge"] + source + ["--origin", "origin.img"]
@@ -101,7 +101,7 @@ struct UsageTests {
   }
 }
 
-@Suite("Command: sizes")
+@Suite("Command: sizes", .waitsForPrograms)
 struct SizeTests {
   @Test("the spellings of one size mean the same")
   func spellings() throws {

@@ -95,7 +95,7 @@ extension Damage {
     },
     Damage("the data device's byte count overflows") { image in
       image.editSuperblock { $0.dataBlockCount = 1 << 60 }
-      return .dataFile
+      return .blocks([0])
     },
     Damage("the held copy's checksum is wrong") { image in
       image.flip(4, inBlock: image.blockNumber(of: .held), atByte: 60)

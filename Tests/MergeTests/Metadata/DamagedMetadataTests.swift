@@ -2,7 +2,7 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Damaged metadata: refused before anything is written")
+@Suite("Damaged metadata: refused before anything is written", .waitsForPrograms)
 struct DamagedMetadataTests {
   @Test("metadata file and superblocks", arguments: Damage.ofSuperblocks)
   func superblocks(_ damage: Damage) throws { try expectRefusal(of: damage) }

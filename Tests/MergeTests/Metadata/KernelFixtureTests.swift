@@ -2,7 +2,9 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Kernel fixtures: what a real kernel made is merged as that kernel read it", .needsZstd)
+@Suite(
+  "Kernel fixtures: what a real kernel made is merged as that kernel read it", .waitsForPrograms,
+  .needsZstd)
 struct KernelFixtureTests {
   @Test("a plan counts the mappings of thin_dump", arguments: try KernelDevice.withDump())
   func planAgreesWithDump(_ kernel: KernelDevice) throws {

@@ -2,7 +2,7 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Random pools: the command does what a model of ten lines does")
+@Suite("Random pools: the command does what a model of ten lines does", .waitsForPrograms)
 struct PoolPropertyTests {
   static let mergesPerDepth = 10
   static let plansPerDepth = 10

@@ -2,7 +2,7 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Random damage to metadata: refused, or harmless, but never a crash")
+@Suite("Random damage to metadata: refused, or harmless, but never a crash", .waitsForPrograms)
 struct RandomDamageTests {
   static let rounds = 40
 

@@ -140,7 +140,7 @@ extension Oddity {
   ]
 }
 
-@Suite("Tolerated metadata: what is odd but sound is merged")
+@Suite("Tolerated metadata: what is odd but sound is merged", .waitsForPrograms)
 struct ToleratedMetadataTests {
   @Test("is merged right", arguments: Oddity.all)
   func merged(_ oddity: Oddity) throws {
@@ -175,14 +175,19 @@ struct ToleratedMetadataTests {
     #expect(merge.exitStatus == 0, "\(merge.standardError)")
   }
 
-  @Test("a metadata snapshot that is not the held one is refused")
-  func otherSnapshot() throws {
+  @Test("a metadata snapshot that is not the held one is refused", arguments: 0...2)
+  func otherSnapshot(choice: Int) throws {
     let image = PoolImageBuilder.sound.build()
-    let pool = try PoolOnDisk(image, origin: Data(count: PoolImageBuilder.originByteCount))
-    let other = image.blockNumber(of: .held) + 1
+    let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin)
+    let held = image.blockNumber(of: .held)
+    // No block, the superblock's neighbour, and the one behind the snapshot's own.
+    let other = [0, 1, held + 1][choice]
+    try #require(other != held)
     let refused = try pool.merge(1, ["--metadata-snap", String(other)])
-    #expect(refused.exitStatus == 2)
+    #expect(refused.exitStatus == 2, "\(refused.standardError)")
     #expect(errorLines(refused).count == 1)
+    #expect(errorLines(refused).first?.contains(pool.metadata) == true)
+    #expect(try pool.originContent() == PoolImageBuilder.origin)
   }
 }
 

@@ -35,8 +35,9 @@ enum ThinMergeCommand {
   {
     let copy = folder.path("thin-merge-for-everybody")
     if !FileManager.default.fileExists(atPath: copy) {
-      try FileManager.default.copyItem(atPath: binaryPath, toPath: copy)
-      try Program.mustRun("chmod", "0755", copy)
+      // Copied by a program of its own: a file that this process writes cannot be executed while a
+      // child that another test is starting still has a copy of the descriptor.
+      try Program.mustRun("install", "-m", "0755", binaryPath, copy)
     }
     return try RunningCommand(asNobody + [copy] + arguments).wait()
   }

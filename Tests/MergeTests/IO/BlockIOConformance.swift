@@ -1,0 +1,231 @@
+import MergeEngine
+import Testing
+
+/// What every ``BlockIO`` has to do, whatever it is made of.
+///
+/// Precondition of each: nothing is in flight, `.data` is a file of `fileByteCount` bytes for reading
+/// and writing, and the slab has room for `requestCountMax` blocks.
+enum BlockIOConformance {
+  static let blockByteCount = 4096
+  static let blockCount = 64
+  static let fileByteCount = blockCount * blockByteCount
+  /// Long enough for anything that is going to complete at all.
+  static let patience = Duration.seconds(20)
+
+  /// What a finished request said, by its tag.
+  typealias Results = [UInt64: Int64]
+
+  /// Waits until nothing is enqueued or in flight; stops when nothing comes for a long time.
+  static func drain<IO: BlockIO & ~Copyable>(_ io: inout IO) throws -> Results {
+    var results: Results = [:]
+    var batch = CompletionBatch()
+    while io.requestCount > 0 {
+      io.submit()
+      let before = io.requestCount
+      io.reap(atLeast: 1, timeout: patience, into: &batch)
+      try #require(batch.count > 0, "nothing completed in \(patience)")
+      #expect(io.requestCount == before - batch.count)
+      for index in 0..<batch.count {
+        #expect(results[batch[index].tag] == nil, "tag \(batch[index].tag) came twice")
+        results[batch[index].tag] = batch[index].result
+      }
+    }
+    return results
+  }
+
+  /// The bytes that stand for a block after it was written for the `version`th time.
+  static func content(of block: Int, version: UInt8 = 0) -> [UInt8] {
+    (0..<blockByteCount).map { UInt8(truncatingIfNeeded: $0 &+ block &* 31) ^ version }
+  }
+
+  static func slabBytes<IO: BlockIO & ~Copyable>(
+    _ io: borrowing IO, at slabByteOffset: Int, count: Int = blockByteCount
+  ) -> [UInt8] {
+    io.bytes(at: slabByteOffset, count: count).copiedBytes(at: 0, count: count)
+  }
+
+  static func store<IO: BlockIO & ~Copyable>(
+    _ bytes: [UInt8], _ io: inout IO, at slabByteOffset: Int
+  ) {
+    io.store(RawSpan(_elements: bytes.span), at: slabByteOffset)
+  }
+
+  // MARK: The rules
+
+  /// Writes land where they say, and reads bring what is there, several at once in any order.
+  static func readsAndWritesLand<IO: BlockIO & ~Copyable>(
+    _ io: inout IO, using generator: inout some RandomNumberGenerator
+  ) throws {
+    var version: [UInt8] = Array(repeating: 0, count: blockCount)
+    for round in 1...4 as ClosedRange<UInt8> {
+      let blocks = (0..<blockCount).shuffled(using: &generator).prefix(io.requestCountMax)
+      for (slot, block) in blocks.enumerated() {
+        store(content(of: block, version: round), &io, at: slot * blockByteCount)
+        version[block] = round
+        io.enqueue(
+          IORequest(
+            .write, .data, byteOffset: UInt64(block * blockByteCount),
+            slabByteOffset: slot * blockByteCount, byteCount: blockByteCount, tag: UInt64(block)))
+      }
+      let written = try drain(&io)
+      #expect(written == Results(uniqueKeysWithValues: blocks.map { (UInt64($0), 4096) }))
+    }
+    var rest = Array(0..<blockCount).shuffled(using: &generator)[...]
+    while !rest.isEmpty {
+      let blocks = Array(rest.prefix(io.requestCountMax))
+      rest = rest.dropFirst(blocks.count)
+      for (slot, block) in blocks.enumerated() {
+        io.enqueue(
+          IORequest(
+            .read, .data, byteOffset: UInt64(block * blockByteCount),
+            slabByteOffset: slot * blockByteCount, byteCount: blockByteCount, tag: UInt64(block)))
+      }
+      let read = try drain(&io)
+      #expect(read == Results(uniqueKeysWithValues: blocks.map { (UInt64($0), 4096) }))
+      for (slot, block) in blocks.enumerated() where version[block] > 0 {
+        #expect(
+          slabBytes(io, at: slot * blockByteCount)
+            == content(of: block, version: version[block]), "block \(block)")
+      }
+    }
+  }
+
+  /// A completion carries the tag of its request, whatever number that is.
+  static func tagsComeBack<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
+    let tags: [UInt64] = [0, 1, .max, 1 << 63, 0xDEAD_BEEF, 42]
+    for (slot, tag) in tags.prefix(io.requestCountMax).enumerated() {
+      // Each asks for another byte count, so that results cannot be mixed up.
+      io.enqueue(
+        IORequest(
+          .read, .data, slabByteOffset: slot * blockByteCount, byteCount: 512 * (slot + 1),
+          tag: tag))
+    }
+    let results = try drain(&io)
+    for (slot, tag) in tags.prefix(io.requestCountMax).enumerated() {
+      #expect(results[tag] == Int64(512 * (slot + 1)), "tag \(tag)")
+    }
+    #expect(results.count == min(tags.count, io.requestCountMax))
+  }
+
+  /// Nothing happens before `submit`; requests that are enqueued later go with a later batch.
+  static func enqueuedIsNotSubmitted<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
+    try #require(io.requestCountMax >= 2)
+    var batch = CompletionBatch()
+    io.enqueue(IORequest(.read, .data, byteCount: blockByteCount, tag: 1))
+    io.reap(atLeast: 0, timeout: .zero, into: &batch)
+    #expect(batch.count == 0 && io.requestCount == 1)
+    io.submit()
+    io.enqueue(
+      IORequest(
+        .read, .data, slabByteOffset: blockByteCount, byteCount: blockByteCount, tag: 2))
+    #expect(io.requestCount == 2)
+    io.reap(atLeast: 1, timeout: patience, into: &batch)
+    try #require(batch.count == 1)
+    #expect(batch[0].tag == 1 && io.requestCount == 1)
+    #expect(try drain(&io) == [2: Int64(blockByteCount)])
+  }
+
+  /// As many requests as may be enqueued all complete, batch after batch, though one batch of
+  /// completions holds fewer.
+  static func manyAtOnce<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
+    for round in 0..<3 as Range<UInt64> {
+      let first = round * 1000
+      for slot in 0..<io.requestCountMax {
+        io.enqueue(
+          IORequest(
+            .read, .data, byteOffset: UInt64(slot % blockCount * blockByteCount),
+            slabByteOffset: slot * blockByteCount, byteCount: blockByteCount,
+            tag: first + UInt64(slot)))
+        // Some go in batches of three, some only at the end.
+        if round == 1, slot % 3 == 0 { io.submit() }
+      }
+      #expect(io.requestCount == io.requestCountMax)
+      let results = try drain(&io)
+      #expect(Set(results.keys) == Set((0..<UInt64(io.requestCountMax)).map { first + $0 }))
+      #expect(results.values.allSatisfy { $0 == Int64(blockByteCount) })
+    }
+  }
+
+  /// A flush completes, alone and among other requests.
+  static func flushCompletes<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
+    try #require(io.requestCountMax >= 3)
+    io.enqueue(IORequest(.flush, .data, tag: 1))
+    #expect(try drain(&io) == [1: 0])
+    store(content(of: 1, version: 7), &io, at: 0)
+    io.enqueue(
+      IORequest(
+        .write, .data, byteOffset: UInt64(blockByteCount), byteCount: blockByteCount, tag: 2))
+    io.enqueue(IORequest(.flush, .data, tag: 3))
+    io.enqueue(
+      IORequest(
+        .read, .data, slabByteOffset: blockByteCount, byteCount: blockByteCount, tag: 4))
+    #expect(try drain(&io) == [2: Int64(blockByteCount), 3: 0, 4: Int64(blockByteCount)])
+    #expect(io.perform(IORequest(.flush, .data, tag: 5)) == 0)
+  }
+
+  /// A read across the end is short, one behind it brings nothing; neither is an error.
+  static func endOfFile<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
+    let across = IORequest(
+      .read, .data, byteOffset: UInt64(fileByteCount - blockByteCount),
+      byteCount: 2 * blockByteCount, tag: 1)
+    let behind = IORequest(
+      .read, .data, byteOffset: UInt64(fileByteCount), slabByteOffset: 2 * blockByteCount,
+      byteCount: blockByteCount, tag: 2)
+    io.enqueue(across)
+    io.enqueue(behind)
+    #expect(try drain(&io) == [1: Int64(blockByteCount), 2: 0])
+    #expect(io.perform(across) == Int64(blockByteCount))
+    #expect(io.perform(behind) == 0)
+  }
+
+  /// What fails completes with a negative errno and the request's tag, and hinders no other.
+  static func errorsAreResults<IO: BlockIO & ~Copyable>(
+    _ io: inout IO, writing target: IOTarget, errno: Int64
+  ) throws {
+    let fails = IORequest(.write, target, byteCount: blockByteCount, tag: 11)
+    io.enqueue(IORequest(.read, .data, byteCount: blockByteCount, tag: 10))
+    io.enqueue(fails)
+    io.enqueue(
+      IORequest(
+        .read, .data, slabByteOffset: blockByteCount, byteCount: blockByteCount, tag: 12))
+    #expect(
+      try drain(&io) == [10: Int64(blockByteCount), 11: -errno, 12: Int64(blockByteCount)])
+    #expect(io.perform(fails) == -errno)
+    io.enqueue(IORequest(.read, .data, byteCount: blockByteCount, tag: 13))
+    #expect(try drain(&io) == [13: Int64(blockByteCount)])
+  }
+
+  /// Reaping of what does not come ends with the time, and of nothing at once.
+  static func reapingEnds<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
+    var batch = CompletionBatch()
+    batch.append(IOCompletion(tag: 99, result: 0))
+    io.reap(atLeast: 1, timeout: nil, into: &batch)
+    #expect(batch.count == 0, "nothing is in flight, and the batch is replaced")
+    io.enqueue(IORequest(.read, .data, byteCount: blockByteCount, tag: 1))
+    io.submit()
+    // More are wanted than can come.
+    let begin = ContinuousClock.now
+    io.reap(atLeast: 5, timeout: .milliseconds(50), into: &batch)
+    let once = batch.count
+    #expect(ContinuousClock.now - begin < patience)
+    #expect(try once + drain(&io).count == 1)
+  }
+
+  /// `perform` does one request at once and needs no other call.
+  static func performing<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
+    let bytes = content(of: 9, version: 3)
+    store(bytes, &io, at: blockByteCount)
+    let byteOffset = UInt64(9 * blockByteCount)
+    #expect(
+      io.perform(
+        IORequest(
+          .write, .data, byteOffset: byteOffset, slabByteOffset: blockByteCount,
+          byteCount: blockByteCount, tag: 1)) == Int64(blockByteCount))
+    #expect(
+      io.perform(
+        IORequest(.read, .data, byteOffset: byteOffset, byteCount: blockByteCount, tag: 2))
+        == Int64(blockByteCount))
+    #expect(slabBytes(io, at: 0) == bytes)
+    #expect(io.requestCount == 0)
+  }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import MergeEngine
+import Testing
+
+/// A file for a queue under test, and the same file where nobody may write.
+private final class LinuxAIOBench {
+  private let folder: TemporaryFolder
+  private let path: String
+
+  init() throws {
+    folder = try TemporaryFolder()
+    path = folder.path("blocks")
+    try Data(count: BlockIOConformance.fileByteCount).write(to: URL(filePath: path))
+  }
+
+  /// A queue of that many requests, on a file past the page cache or through it.
+  func queue(requestCount: Int, direct: Bool) throws -> LinuxAIO {
+    try LinuxAIO(
+      requestCount: requestCount,
+      slabByteCount: max(8, requestCount) * BlockIOConformance.blockByteCount,
+      files: [
+        .data: OpenFile(path, role: "test file", access: .readWrite, direct: direct),
+        .metadata: OpenFile(path, role: "test file", access: .readOnly, direct: direct),
+      ],
+      clock: .ofTests)
+  }
+}
+
+@Suite("The seam: Linux AIO does what every queue has to do", .waitsForPrograms)
+struct LinuxAIOConformanceTests {
+  @Test("reads and writes land where they say", arguments: [1, 7, 64], [true, false])
+  func readsAndWritesLand(requestCount: Int, direct: Bool) throws {
+    let seed = Seed.current
+    var generator = seed.generator
+    let bench = try LinuxAIOBench()
+    var io = try bench.queue(requestCount: requestCount, direct: direct)
+    try BlockIOConformance.readsAndWritesLand(&io, using: &generator)
+  }
+
+  @Test("completions carry their requests' tags", arguments: [1, 3, 16])
+  func tagsComeBack(requestCount: Int) throws {
+    let bench = try LinuxAIOBench()
+    var io = try bench.queue(requestCount: requestCount, direct: true)
+    try BlockIOConformance.tagsComeBack(&io)
+  }
+
+  @Test("what is enqueued waits for the next submit")
+  func enqueuedIsNotSubmitted() throws {
+    let bench = try LinuxAIOBench()
+    var io = try bench.queue(requestCount: 4, direct: true)
+    try BlockIOConformance.enqueuedIsNotSubmitted(&io)
+  }
+
+  @Test("as many as may be in flight complete", arguments: [1, 63, 64, 65, 200])
+  func manyAtOnce(requestCount: Int) throws {
+    let bench = try LinuxAIOBench()
+    var io = try bench.queue(requestCount: requestCount, direct: true)
+    #expect(io.requestCountMax == requestCount)
+    try BlockIOConformance.manyAtOnce(&io)
+  }
+
+  @Test("a flush completes", arguments: [true, false])
+  func flushCompletes(direct: Bool) throws {
+    let bench = try LinuxAIOBench()
+    var io = try bench.queue(requestCount: 4, direct: direct)
+    try BlockIOConformance.flushCompletes(&io)
+  }
+
+  @Test("a read past the end is short or empty", arguments: [true, false])
+  func endOfFile(direct: Bool) throws {
+    let bench = try LinuxAIOBench()
+    var io = try bench.queue(requestCount: 4, direct: direct)
+    try BlockIOConformance.endOfFile(&io)
+  }
+
+  @Test("a failed request completes with a negative errno", arguments: [true, false])
+  func errorsAreResults(direct: Bool) throws {
+    let bench = try LinuxAIOBench()
+    var io = try bench.queue(requestCount: 4, direct: direct)
+    try BlockIOConformance.errorsAreResults(&io, writing: .metadata, errno: Int64(EBADF))
+  }
+
+  @Test("reaping respects its time")
+  func reapingEnds() throws {
+    let bench = try LinuxAIOBench()
+    var io = try bench.queue(requestCount: 8, direct: true)
+    try BlockIOConformance.reapingEnds(&io)
+  }
+
+  @Test("one request at a time needs no queue", arguments: [0, 2])
+  func performing(requestCount: Int) throws {
+    let bench = try LinuxAIOBench()
+    var io = try bench.queue(requestCount: requestCount, direct: true)
+    try BlockIOConformance.performing(&io)
+  }
+}

@@ -1,0 +1,170 @@
+import Fixtures
+import Testing
+
+@testable import MergeEngine
+
+@Suite("Journal: entries in order")
+struct EntryStreamTests {
+  private static let unit: UInt64 = 512
+
+  @Test("of a journal without any, there are none")
+  func none() throws {
+    #expect(try entries(of: []) == [])
+    #expect(try entries(of: [JournalSample.run, .finished(seconds: 1)]) == [])
+  }
+
+  @Test("of one sweep over several records, all")
+  func oneSweep() throws {
+    let found = try entries(of: [
+      JournalSample.checkpoint(
+        watermark: 1024, [JournalSample.entry(0, 512, 1), JournalSample.entry(512, 512, 2)]),
+      .unreadable([ByteRange(start: 1024, end: 1536)]),
+      JournalSample.checkpoint(watermark: 1536, []),
+      JournalSample.checkpoint(watermark: 2048, [JournalSample.entry(1536, 512, 3)]),
+    ])
+    #expect(found.map(\.checksum) == [1, 2, 3])
+  }
+
+  @Test("of a sweep that records pieces again, the newest of each")
+  func newest() throws {
+    let found = try entries(of: [
+      JournalSample.checkpoint(
+        watermark: 2048, (0..<4).map { JournalSample.entry($0 * 512, 512, UInt32($0)) }),
+      JournalSample.checkpoint(
+        .recheck, sweep: 1, watermark: 2048,
+        [JournalSample.entry(512, 512, 11), JournalSample.entry(1536, 512, 13)]),
+      JournalSample.checkpoint(
+        .recheck, sweep: 2, watermark: 2048, [JournalSample.entry(512, 512, 21)]),
+    ])
+    #expect(found.map(\.checksum) == [0, 21, 2, 13])
+  }
+
+  @Test("what smaller pieces replace is not given, whatever is left of it")
+  func smallerPieces() throws {
+    let found = try entries(of: [
+      JournalSample.checkpoint(watermark: 4096, [JournalSample.entry(0, 4096, 1)]),
+      JournalSample.checkpoint(
+        .recheck, sweep: 1, watermark: 4096,
+        [JournalSample.entry(0, 1024, 2), JournalSample.entry(2048, 2048, 3)]),
+    ])
+    #expect(found.map(\.checksum) == [2, 3])
+  }
+
+  @Test("of random sweeps, each entry that none recorded later overlaps, and no other")
+  func model() throws {
+    let seed = Seed.current
+    var generator = seed.generator
+    let scratch = try JournalScratch()
+    for round in 1...150 {
+      let records = Self.sweeps(using: &generator)
+      let found = try entries(of: records, in: scratch)
+      let expected = Self.newest(of: records)
+      try #require(found == expected, "round \(round), \(records); \(seed)")
+    }
+  }
+
+  /// A sweep over a plan, then sweeps that record some of it again: whole, in pieces, or the pieces
+  /// that were left out before; with records of other kinds between.
+  private static func sweeps(using generator: inout SeededGenerator) -> [JournalRecord] {
+    var checksum: UInt32 = 0
+    var current: [JournalEntry] = []
+    var position: UInt64 = 0
+    for _ in 0..<Int.random(in: 0...20, using: &generator) {
+      position += .random(in: 0...3, using: &generator)
+      let count = UInt64.random(in: 1...8, using: &generator)
+      checksum += 1
+      current.append(JournalSample.entry(position * unit, count * unit, checksum))
+      position += count
+    }
+    var records = Self.records(.merge, sweep: 0, current, using: &generator)
+    var leftOut: [ByteRange] = []
+    for sweep in 1..<UInt64.random(in: 2...7, using: &generator) {
+      var recorded: [JournalEntry] = []
+      var newlyLeftOut: [ByteRange] = []
+      for range in current.map(\.range) + leftOut where generator.chance(oneIn: 2) {
+        for piece in pieces(of: range, using: &generator) {
+          if generator.chance(oneIn: 8) {
+            newlyLeftOut.append(piece)
+          } else {
+            checksum += 1
+            recorded.append(JournalSample.entry(piece.start, piece.byteCount, checksum))
+          }
+        }
+      }
+      recorded.sort { $0.start < $1.start }
+      records += Self.records(.recheck, sweep: sweep, recorded, using: &generator)
+      current = newest(of: records)
+      // Where every piece was left out, the entry of before still stands.
+      let before = leftOut.filter { range in !newlyLeftOut.contains { overlap($0, range) } }
+      leftOut = (before + newlyLeftOut).filter { range in
+        !current.contains { overlap($0.range, range) }
+      }
+    }
+    return records
+  }
+
+  /// The whole range, or two or three pieces of it.
+  private static func pieces(
+    of range: ByteRange, using generator: inout SeededGenerator
+  ) -> [ByteRange] {
+    var pieces = [range]
+    for _ in 0..<2 where generator.chance(oneIn: 3) {
+      guard let last = pieces.last, last.byteCount > unit else { break }
+      pieces.removeLast()
+      let cut = last.start + unit * .random(in: 1..<last.byteCount / unit, using: &generator)
+      pieces += [
+        ByteRange(start: last.start, end: cut), ByteRange(start: cut, end: last.end),
+      ]
+    }
+    return pieces
+  }
+
+  private static func overlap(_ one: ByteRange, _ other: ByteRange) -> Bool {
+    one.start < other.end && other.start < one.end
+  }
+
+  /// One sweep as a merge records it: a few entries at a time.
+  private static func records(
+    _ kind: JournalRecord.SweepKind, sweep: UInt64, _ entries: [JournalEntry],
+    using generator: inout SeededGenerator
+  ) -> [JournalRecord] {
+    var records: [JournalRecord] = []
+    var rest = entries[...]
+    while !rest.isEmpty {
+      let part = rest.prefix(.random(in: 1...6, using: &generator))
+      rest = rest.dropFirst(part.count)
+      records.append(
+        JournalSample.checkpoint(kind, sweep: sweep, watermark: 1 << 30, Array(part)))
+      if generator.chance(oneIn: 4) { records.append(JournalSample.run) }
+      if generator.chance(oneIn: 4) { records.append(.unreadable([])) }
+    }
+    return records
+  }
+
+  /// Each entry that no entry of a later record overlaps, in order of the origin.
+  private static func newest(of records: [JournalRecord]) -> [JournalEntry] {
+    var found: [(record: Int, entry: JournalEntry)] = []
+    for (index, record) in records.enumerated() {
+      guard case .checkpoint(let checkpoint) = record else { continue }
+      found += checkpoint.entries.map { (index, $0) }
+    }
+    return found.filter { old in
+      !found.contains { new in
+        new.record > old.record && new.entry.start < old.entry.end
+          && old.entry.start < new.entry.end
+      }
+    }
+    .map(\.entry).sorted { $0.start < $1.start }
+  }
+
+  private func entries(
+    of records: [JournalRecord], in scratch: JournalScratch? = nil
+  ) throws -> [JournalEntry] {
+    let place = try scratch ?? JournalScratch()
+    var reader = try place.reader(of: JournalSample(records: records).bytes)
+    var stream = EntryStream(try JournalState(reading: &reader))
+    var found: [JournalEntry] = []
+    while let entry = try stream.next(&reader) { found.append(entry) }
+    return found
+  }
+}

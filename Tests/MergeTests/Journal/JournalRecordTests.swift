@@ -1,0 +1,206 @@
+import Testing
+
+@testable import MergeEngine
+
+@Suite("Journal: the header")
+struct JournalHeaderTests {
+  @Test("comes back as it was written")
+  func roundTrip() throws {
+    var headers = [JournalSample.header]
+    headers.append(JournalSample.header)
+    headers[1].grownOriginByteCount = nil
+    headers[1].thinByteCount = nil
+    headers[1].mappings = .inactivePool
+    headers[1].pastEnd = .grow
+    headers[1].ignoresNeedsCheck = false
+    headers[1].verifies = false
+    headers[1].madeSeconds = -1
+    headers.append(JournalSample.header)
+    headers[2].mappings = .metadataSnapshot(block: nil)
+    for header in headers {
+      let bytes = header.encoded
+      #expect(bytes.count.isMultiple(of: 8))
+      #expect(try JournalHeader.byteCount(of: Array(bytes.prefix(16))) == bytes.count)
+      #expect(try JournalHeader(decoding: bytes) == header)
+    }
+  }
+
+  @Test("with any single bit flipped is refused")
+  func flippedBits() {
+    let bytes = JournalSample.header.encoded
+    for bit in 0..<8 * bytes.count {
+      var damaged = bytes
+      damaged[bit / 8] ^= 1 << (bit % 8)
+      #expect(throws: JournalFault.self, "bit \(bit)") { try JournalHeader(decoding: damaged) }
+    }
+  }
+
+  @Test("cut or with more behind it is refused")
+  func cut() {
+    let bytes = JournalSample.header.encoded
+    for byteCount in 0..<bytes.count {
+      #expect(throws: JournalFault.self) {
+        try JournalHeader(decoding: Array(bytes.prefix(byteCount)))
+      }
+    }
+    #expect(throws: JournalFault.self) { try JournalHeader(decoding: bytes + [0]) }
+  }
+
+  @Test("of another format version is refused by its number")
+  func otherVersion() {
+    var bytes = JournalSample.header.encoded
+    bytes[8] = 2
+    #expect(throws: JournalFault("its format version is 2; 1 is expected")) {
+      _ = try JournalHeader.byteCount(of: bytes)
+    }
+  }
+
+  @Test("whose values a merge cannot have is refused, behind a right checksum")
+  func impossibleValues() {
+    let changes: [(inout JournalHeader) -> Void] = [
+      { $0.dataBlockByteCount = 0 }, { $0.ioByteCount = 0 }, { $0.ioByteCount = 5000 },
+      { $0.ioByteCount = 1 << 40 }, { $0.queueDepth = 0 }, { $0.queueDepth = .max },
+    ]
+    for (index, change) in changes.enumerated() {
+      var header = JournalSample.header
+      change(&header)
+      #expect(throws: JournalFault.self, "change \(index)") {
+        try JournalHeader(decoding: header.encoded)
+      }
+    }
+  }
+}
+
+@Suite("Journal: records")
+struct JournalRecordTests {
+  private static let blockByteCount: UInt64 = 65_536
+  private static let headerChecksum: UInt32 = 0xCAFE_F00D
+
+  /// At least one of each kind, with the smallest and the largest of what it may hold.
+  static let records: [JournalRecord] = [
+    JournalSample.run,
+    .run(
+      JournalRecord.Run(
+        seconds: .min, bootID: "", metadataPath: "", dataPath: "é", originPath: "")),
+    JournalSample.checkpoint(watermark: 0, []),
+    JournalSample.checkpoint(
+      .retry, sweep: 3, watermark: 65_537, [JournalSample.entry(512, 1, .max)]),
+    JournalSample.checkpoint(
+      .recheck, sweep: .max, watermark: UInt64(Int64.max) / 65_536 * 65_536,
+      [JournalSample.entry(0, 512, 0), JournalSample.entry(512, 1 << 40, 2)], seconds: -1),
+    JournalSample.checkpoint(
+      watermark: 1 << 40,
+      [JournalSample.entry(1 << 40, 4096, 5), JournalSample.entry((1 << 40) + 8192, 777, 6)]),
+    .unreadable([]),
+    .unreadable([ByteRange(start: 512, end: 513), ByteRange(start: 1024, end: 1 << 50)]),
+    .finished(seconds: .max), .verified(seconds: 0),
+  ]
+
+  @Test("come back as they were written", arguments: records.indices)
+  func roundTrip(index: Int) {
+    let record = Self.records[index]
+    let bytes = encoded(record)
+    #expect(bytes.count.isMultiple(of: 8))
+    #expect(decoded(bytes) == record)
+    #expect(RecordFrame(bytes)?.sequence == 42)
+    #expect(RecordFrame(bytes)?.recordByteCount == bytes.count)
+  }
+
+  @Test("with as many entries as one may hold come back, and are no larger than one may be")
+  func largest() {
+    let entries = (0..<UInt64(JournalRecord.entryCountMax)).map {
+      JournalSample.entry($0 << 42, 1 << 41, UInt32($0))
+    }
+    let record = JournalSample.checkpoint(watermark: 1 << 62, entries)
+    let bytes = encoded(record)
+    #expect(bytes.count <= JournalRecord.payloadByteCountMax)
+    #expect(decoded(bytes) == record)
+  }
+
+  @Test("with any single bit flipped are noticed", arguments: records.indices)
+  func flippedBits(index: Int) {
+    let bytes = encoded(Self.records[index])
+    let payloadByteCount = RecordFrame(bytes)?.payloadByteCount ?? 0
+    // What pads to a multiple of 8 says nothing.
+    for bit in 0..<8 * (RecordFrame.byteCount + payloadByteCount) {
+      var damaged = bytes
+      damaged[bit / 8] ^= 1 << (bit % 8)
+      #expect(decoded(damaged) == nil, "bit \(bit)")
+    }
+  }
+
+  @Test("cut at any byte are noticed", arguments: records.indices)
+  func cut(index: Int) {
+    let bytes = encoded(Self.records[index])
+    let byteCount = RecordFrame.byteCount + (RecordFrame(bytes)?.payloadByteCount ?? 0)
+    for cut in 0..<byteCount { #expect(decoded(Array(bytes.prefix(cut))) == nil) }
+  }
+
+  @Test("of another journal are not believed", arguments: records.indices)
+  func otherJournal(index: Int) {
+    let bytes = encoded(Self.records[index])
+    for bit in 0..<32 {
+      #expect(decoded(bytes, headerChecksum: Self.headerChecksum ^ 1 << UInt32(bit)) == nil)
+    }
+  }
+
+  @Test("taken for another kind are not believed", arguments: records.indices)
+  func otherKind(index: Int) {
+    let record = Self.records[index]
+    for kind in 0...6 as ClosedRange<UInt32> where kind != record.kindCode {
+      var bytes = encoded(record)
+      bytes[4] = UInt8(kind)
+      #expect(decoded(bytes) == nil, "as \(kind)")
+    }
+  }
+
+  @Test("with another sequence number are not believed")
+  func otherSequence() {
+    var bytes = encoded(.finished(seconds: 5))
+    bytes[8] &+= 1
+    #expect(decoded(bytes) == nil)
+  }
+
+  @Test("whose payload is nonsense are none, and end no process")
+  func nonsense() {
+    let seed = Seed.current
+    var generator = seed.generator
+    var decodedCount = 0
+    for round in 1...20_000 {
+      let payload = (0..<Int.random(in: 0...40, using: &generator)).map { _ in
+        [0, 1, 2, 0x7F, 0x80, 0xFF, UInt8.random(in: 0...255, using: &generator)]
+          .randomElement(using: &generator) ?? 0
+      }
+      let kind = UInt32.random(in: 1...5, using: &generator)
+      guard
+        let record = JournalRecord(
+          kindCode: kind, payload: payload, dataBlockByteCount: Self.blockByteCount)
+      else { continue }
+      decodedCount += 1
+      // What is taken for a record can be written again, and means the same.
+      #expect(decoded(encoded(record)) == record, "round \(round): \(payload); \(seed)")
+    }
+    #expect(decodedCount > 0, "\(seed)")
+  }
+
+  private func encoded(_ record: JournalRecord) -> [UInt8] {
+    var writer = ByteWriter()
+    RecordFrame.append(
+      record, sequence: 42, headerChecksum: Self.headerChecksum,
+      dataBlockByteCount: Self.blockByteCount, to: &writer)
+    return writer.bytes
+  }
+
+  /// The record as a reader of the journal takes it; nil where it is not believed.
+  private func decoded(
+    _ bytes: [UInt8], headerChecksum: UInt32 = headerChecksum
+  ) -> JournalRecord? {
+    guard let frame = RecordFrame(bytes) else { return nil }
+    let payload = Array(bytes.dropFirst(RecordFrame.byteCount).prefix(frame.payloadByteCount))
+    guard payload.count == frame.payloadByteCount,
+      frame.proves(payload, headerChecksum: headerChecksum)
+    else { return nil }
+    return JournalRecord(
+      kindCode: frame.kindCode, payload: payload, dataBlockByteCount: Self.blockByteCount)
+  }
+}

@@ -1,0 +1,269 @@
+import Testing
+
+@testable import MergeEngine
+
+@Suite("Journal: what it says, as far as it can be believed")
+struct JournalStateTests {
+  private typealias Sample = JournalSample
+
+  @Test("of a header alone, that nothing is done")
+  func headerAlone() throws {
+    let sample = JournalSample()
+    let state = try JournalScratch().state(of: sample.bytes)
+    #expect(state.watermark == 0 && state.doneByteCount == 0 && state.runCount == 0)
+    #expect(!state.isFinished && !state.isVerified && !state.hasTornEnd)
+    #expect(state.nextSequence == 1 && state.nextSweep == 0)
+    #expect(state.endByteOffset == UInt64(sample.bytes.count))
+    #expect(state.lastSeconds == Sample.header.madeSeconds)
+  }
+
+  @Test("after each record, what the records up to there say")
+  func prefixes() throws {
+    let expected: [(watermark: UInt64, done: UInt64, unreadable: UInt64, runs: UInt64)] = [
+      (0, 0, 0, 1), (8192, 8192, 0, 1), (8192, 8192, 4096, 1), (20_480, 16_384, 4096, 1),
+      (20_480, 16_384, 4096, 2), (20_480, 16_384, 4096, 2), (20_480, 20_480, 0, 2),
+      (20_480, 20_480, 0, 2), (20_480, 20_480, 0, 2),
+    ]
+    let scratch = try JournalScratch()
+    try #require(expected.count == Sample.whole.records.count)
+    for (index, numbers) in expected.enumerated() {
+      let sample = JournalSample(records: Array(Sample.whole.records[...index]))
+      let state = try scratch.state(of: sample.bytes)
+      #expect(state.watermark == numbers.watermark, "record \(index)")
+      #expect(state.doneByteCount == numbers.done, "record \(index)")
+      #expect(state.unreadable.byteCount == numbers.unreadable, "record \(index)")
+      #expect(state.runCount == numbers.runs, "record \(index)")
+      #expect(state.isFinished == (index >= 7) && state.isVerified == (index >= 8))
+      #expect(state.nextSequence == UInt64(index) + 2)
+    }
+  }
+
+  @Test("a new run takes back what was finished and verified")
+  func newRun() throws {
+    let sample = JournalSample(records: Sample.whole.records + [Sample.run])
+    let state = try JournalScratch().state(of: sample.bytes)
+    #expect(!state.isFinished && !state.isVerified)
+  }
+
+  @Test("of unreadable ranges, those that no later entry covers")
+  func unreadable() throws {
+    let sample = JournalSample(records: [
+      .unreadable([ByteRange(start: 0, end: 8192), ByteRange(start: 16_384, end: 24_576)]),
+      Sample.checkpoint(.retry, sweep: 1, watermark: 0, [Sample.entry(4096, 16_384)]),
+      .unreadable([ByteRange(start: 512, end: 1024)]),
+    ])
+    let state = try JournalScratch().state(of: sample.bytes)
+    #expect(
+      state.unreadable.ranges
+        == [ByteRange(start: 0, end: 4096), ByteRange(start: 20_480, end: 24_576)])
+  }
+
+  @Test("time is counted from the beginning of each run to its last record")
+  func seconds() throws {
+    func run(_ seconds: Int64) -> JournalRecord {
+      .run(
+        JournalRecord.Run(
+          seconds: seconds, bootID: "", metadataPath: "", dataPath: "", originPath: ""))
+    }
+    var sample = JournalSample(records: [
+      run(100), Sample.checkpoint(watermark: 512, [Sample.entry(0, 512)], seconds: 110),
+      run(1000), Sample.checkpoint(watermark: 1024, [Sample.entry(512, 512)], seconds: 1005),
+      .finished(seconds: 1007),
+    ])
+    sample.header.madeSeconds = 100
+    let state = try JournalScratch().state(of: sample.bytes)
+    #expect(state.writingSeconds == 17)
+    #expect(state.lastSeconds == 1007)
+  }
+
+  @Test("a watermark that goes back is damage")
+  func watermarkGoesBack() throws {
+    try expectDamage([
+      Sample.checkpoint(watermark: 1024, [Sample.entry(0, 1024)]),
+      Sample.checkpoint(watermark: 1023, [Sample.entry(1024, 512)]),
+    ])
+  }
+
+  @Test("entries of one sweep that go back are damage")
+  func entriesGoBack() throws {
+    try expectDamage([
+      Sample.checkpoint(watermark: 1024, [Sample.entry(512, 1024)]),
+      Sample.checkpoint(watermark: 1024, [Sample.entry(1024, 512)]),
+    ])
+  }
+
+  @Test(
+    "a number that no merge comes to ends no process",
+    arguments: JournalSample.extremes.keys.sorted())
+  func extremes(name: String) async {
+    await #expect(processExitsWith: .success) { [name] in
+      let records = JournalSample.extremes[name] ?? []
+      _ = try JournalScratch().verdict(on: JournalSample(records: records).bytes)
+    }
+  }
+
+  private func expectDamage(
+    _ records: [JournalRecord], sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let verdict = try JournalScratch().verdict(on: JournalSample(records: records).bytes)
+    guard case .refused(let error) = verdict else {
+      Issue.record("believed: \(verdict)", sourceLocation: sourceLocation)
+      return
+    }
+    #expect(error.kind == .journalConflict, sourceLocation: sourceLocation)
+  }
+}
+
+@Suite("Journal: damage and torn ends")
+struct JournalDamageStateTests {
+  @Test("a journal cut at any byte is believed up to its last whole record")
+  func cut() throws {
+    let sample = JournalSample.whole
+    let bytes = sample.bytes
+    let ends = Self.ends(of: sample)
+    let padding = Self.padding(of: sample)
+    let scratch = try JournalScratch()
+    for byteCount in 0..<bytes.count {
+      let verdict = try scratch.verdict(on: Array(bytes.prefix(byteCount)))
+      // A record that only lacks zeroes behind its payload is whole: a gap reads as zeroes.
+      let reached = (byteCount...).first { !padding.contains($0) } ?? byteCount
+      guard let whole = ends.lastIndex(where: { $0 <= reached }) else {
+        expectRefused(verdict)
+        continue
+      }
+      let expected = try scratch.verdict(on: Array(bytes.prefix(ends[whole])))
+      #expect(
+        verdict == expected.torn(ends[whole] < byteCount), "cut to \(byteCount) bytes")
+    }
+  }
+
+  @Test("any single flipped bit is found: as a torn end in the last record, as damage elsewhere")
+  func flippedBits() throws {
+    let sample = JournalSample.whole
+    let bytes = sample.bytes
+    let ends = Self.ends(of: sample)
+    let scratch = try JournalScratch()
+    let whole = try scratch.verdict(on: bytes)
+    let withoutLast = try scratch.verdict(on: Array(bytes.prefix(ends[ends.count - 2])))
+    let padding = Self.padding(of: sample)
+    for byte in bytes.indices {
+      // All bits of the header and of single records are tried elsewhere.
+      for bit in byte % 8 == 0 ? [0, 3, 7] : [byte % 8] {
+        var damaged = bytes
+        damaged[byte] ^= 1 << bit
+        let verdict = try scratch.verdict(on: damaged)
+        let place: Comment = "bit \(bit) of byte \(byte)"
+        if padding.contains(byte) {
+          #expect(verdict == whole, place)
+        } else if byte >= ends[ends.count - 2] {
+          #expect(verdict == withoutLast.torn(true), place)
+        } else if case .refused(let error) = verdict {
+          #expect(error.kind == .journalConflict, place)
+        } else {
+          Issue.record("believed: \(verdict), \(place)")
+        }
+      }
+    }
+  }
+
+  @Test("a record left out or put in twice is damage")
+  func otherOrder() throws {
+    let sample = JournalSample.whole
+    let records = sample.recordBytes
+    let scratch = try JournalScratch()
+    for index in records.indices.dropLast() {
+      var missing = records
+      missing.remove(at: index)
+      try expectRefused(scratch.verdict(on: sample.header.encoded + missing.flatMap { $0 }))
+      var twice = records
+      twice.insert(records[index], at: index)
+      try expectRefused(scratch.verdict(on: sample.header.encoded + twice.flatMap { $0 }))
+      var swapped = records
+      swapped.swapAt(index, index + 1)
+      // The record at the very end has nothing valid behind it but an older one.
+      if index + 1 < records.count - 1 {
+        try expectRefused(scratch.verdict(on: sample.header.encoded + swapped.flatMap { $0 }))
+      }
+    }
+  }
+
+  @Test("records of another journal behind the last one are only a torn end")
+  func otherJournalBehind() throws {
+    var other = JournalSample.whole
+    other.header.madeSeconds += 1
+    let scratch = try JournalScratch()
+    let whole = try scratch.verdict(on: JournalSample.whole.bytes)
+    let strange = Array(other.bytes.dropFirst(other.header.encoded.count))
+    #expect(try scratch.verdict(on: JournalSample.whole.bytes + strange) == whole.torn(true))
+  }
+
+  @Test("garbage, zeroes or half a record behind the last one are only a torn end")
+  func garbageBehind() throws {
+    let seed = Seed.current
+    var generator = seed.generator
+    let scratch = try JournalScratch()
+    let bytes = JournalSample.whole.bytes
+    let whole = try scratch.verdict(on: bytes)
+    for byteCount in [1, 7, 8, 23, 24, 25, 1000, 300_000] {
+      let garbage = (0..<byteCount).map { _ in UInt8.random(in: 0...255, using: &generator) }
+      #expect(try scratch.verdict(on: bytes + garbage) == whole.torn(true), "\(seed)")
+      let zeroes = [UInt8](repeating: 0, count: byteCount)
+      #expect(try scratch.verdict(on: bytes + zeroes) == whole.torn(true))
+    }
+  }
+
+  /// Where the header and each record end.
+  private static func ends(of sample: JournalSample) -> [Int] {
+    sample.recordBytes.reduce(into: [sample.header.encoded.count]) { ends, record in
+      ends.append(ends[ends.count - 1] + record.count)
+    }
+  }
+
+  /// The bytes behind payloads that only fill up to a multiple of 8.
+  private static func padding(of sample: JournalSample) -> Set<Int> {
+    var padding: Set<Int> = []
+    for (start, record) in zip(ends(of: sample), sample.recordBytes) {
+      let used = RecordFrame.byteCount + (RecordFrame(record)?.payloadByteCount ?? 0)
+      padding.formUnion(start + used..<start + record.count)
+    }
+    return padding
+  }
+
+  private func expectRefused(
+    _ verdict: JournalScratch.Verdict, sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    guard case .refused(let error) = verdict else {
+      Issue.record("believed: \(verdict)", sourceLocation: sourceLocation)
+      return
+    }
+    #expect(error.kind == .journalConflict, sourceLocation: sourceLocation)
+  }
+}
+
+extension JournalScratch.Verdict {
+  /// The same with or without something behind the last record.
+  fileprivate func torn(_ isTorn: Bool) -> Self {
+    guard case .believed(var believed) = self else { return self }
+    believed.hasTornEnd = isTorn
+    return .believed(believed)
+  }
+}
+
+extension JournalSample {
+  /// Journals with right checksums that no merge writes.
+  static let extremes: [String: [JournalRecord]] = [
+    "none": whole.records,
+    "sweep number": [
+      JournalSample.checkpoint(sweep: .max, watermark: 0, [JournalSample.entry(0, 512)])
+    ],
+    "byte count": (0..<4).map {
+      JournalSample.checkpoint(sweep: $0, watermark: 0, [JournalSample.entry(0, UInt64(Int64.max))])
+    },
+    "time forward": [
+      JournalSample.checkpoint(watermark: 0, [], seconds: .max), JournalSample.run,
+      JournalSample.checkpoint(watermark: 0, [], seconds: .max), JournalSample.run,
+      .finished(seconds: .max),
+    ],
+    "time back": [.finished(seconds: .min), .verified(seconds: .max), .finished(seconds: .min)],
+  ]
+}

@@ -1,0 +1,53 @@
+import Foundation
+import MergeEngine
+
+@testable import thin_merge
+
+/// The engine called as the command calls it, without a process for each call.
+enum EngineInProcess {
+  /// What a call came to: the exit status that the command would have, and the error's words.
+  struct Outcome {
+    var exitStatus: Int32
+    var message: String
+  }
+
+  private struct Silence: MergeObserver {
+    func note(_ text: String) {}
+    func progress(_ progress: MergeEngine.Progress) {}
+    func mayWrite(_ plan: PlanReport) -> Bool { true }
+  }
+
+  static var merger: Merger {
+    Merger(
+      environment: Environment(
+        clock: .ofTests, secondsSince1970: { Int64(Date().timeIntervalSince1970) },
+        stateFolder: "/nonexistent", bootID: "tests", processID: getpid(),
+        interruption: Interruption(), observer: Silence()))
+  }
+
+  /// Merges, waiting a while where a file is locked.
+  ///
+  /// A program that another test is starting has, for a moment, copies of all our descriptors, and
+  /// with them the locks of a merge that is over.
+  static func merge(
+    _ source: MergeSource, onto originPath: String, options: MergeOptions = MergeOptions()
+  ) throws -> Outcome {
+    var outcome = Outcome(exitStatus: ExitStatus.busy.rawValue, message: "")
+    _ = try poll(timeoutSeconds: 10) {
+      outcome = mergeOnce(source, onto: originPath, options: options)
+      return outcome.exitStatus != ExitStatus.busy.rawValue
+    }
+    return outcome
+  }
+
+  private static func mergeOnce(
+    _ source: MergeSource, onto originPath: String, options: MergeOptions
+  ) -> Outcome {
+    do throws(MergeError) {
+      let report = try merger.merge(source, onto: originPath, options: options)
+      return Outcome(exitStatus: ExitStatus(report).rawValue, message: "\(report.state)")
+    } catch {
+      return Outcome(exitStatus: Failure(error).exitStatus.rawValue, message: error.message)
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import Foundation
+
+@testable import MergeEngine
+
+/// Journals read by the engine's own reader, without a program for each look.
+enum JournalOnDisk {
+  static func reader(of path: String) throws -> JournalReader<LinuxAIO> {
+    let file = try OpenFile(path, role: "journal", access: .readOnly, direct: false)
+    return try JournalReader(
+      path: path, byteCount: file.byteCountNow(),
+      io: LinuxAIO(
+        requestCount: 0, slabByteCount: JournalReader<LinuxAIO>.slabByteCount,
+        files: [.journal: file], clock: .ofTests))
+  }
+
+  static func state(of path: String) throws -> JournalState {
+    var reader = try reader(of: path)
+    return try JournalState(reading: &reader)
+  }
+
+  /// Where the records stand, in order, up to the end of the file or the first that is none.
+  static func recordRanges(of path: String) throws -> [Range<Int>] {
+    var reader = try reader(of: path)
+    var ranges: [Range<Int>] = []
+    var start = reader.headerByteCount
+    while case .record(_, _, let next) = try reader.record(at: start) {
+      ranges.append(Int(start)..<Int(next))
+      start = next
+    }
+    return ranges
+  }
+
+  /// The bytes recorded so far, by a merge that may run; 0 while there is no journal.
+  static func recordedByteCount(of path: String) throws -> Int {
+    guard FileManager.default.fileExists(atPath: path) else { return 0 }
+    return try Int(state(of: path).doneByteCount)
+  }
+}
+
+extension Clock {
+  /// The system's time; tests that need another one make it themselves.
+  static var ofTests: Clock {
+    let start = ContinuousClock.now
+    return Clock(
+      now: { ContinuousClock.now - start },
+      sleep: { duration in
+        let parts = duration.components
+        usleep(UInt32(parts.seconds * 1_000_000 + parts.attoseconds / 1_000_000_000_000))
+      })
+  }
+}

@@ -1,0 +1,67 @@
+import Foundation
+import Testing
+
+/// Runs the tests of a suite on threads kept for tests that wait for programs.
+///
+/// The runner has one thread for each core; tests that wait there keep others from running.
+struct WaitsForPrograms: SuiteTrait, TestTrait, TestScoping {
+  var isRecursive: Bool { true }
+
+  func provideScope(
+    for test: Test, testCase: Test.Case?,
+    performing function: @concurrent @Sendable () async throws -> Void
+  ) async throws {
+    try await withTaskExecutorPreference(WaitingThreads.shared) { try await function() }
+  }
+}
+
+extension Trait where Self == WaitsForPrograms {
+  /// The tests mostly wait for other programs, so more of them than cores run at once.
+  static var waitsForPrograms: Self { WaitsForPrograms() }
+}
+
+/// A few threads for each core, that take one job after the other.
+final class WaitingThreads: TaskExecutor {
+  static let shared = WaitingThreads(
+    threadCount: 4 * max(2, ProcessInfo.processInfo.activeProcessorCount))
+
+  private let jobs = JobQueue()
+
+  private init(threadCount: Int) {
+    for _ in 0..<threadCount {
+      let thread = Thread { [jobs] in
+        while true { unsafe jobs.next().runSynchronously(on: Self.shared.asUnownedTaskExecutor()) }
+      }
+      // What a thread has by default is not enough for debug builds of deep calls.
+      thread.stackSize = 8 << 20
+      thread.start()
+    }
+  }
+
+  func enqueue(_ job: consuming ExecutorJob) { jobs.append(UnownedJob(job)) }
+
+  func asUnownedTaskExecutor() -> UnownedTaskExecutor {
+    unsafe UnownedTaskExecutor(ordinary: self)
+  }
+}
+
+/// Jobs in the order in which they came.
+private final class JobQueue: @unchecked Sendable {
+  // Everything below is guarded by the condition.
+  private let condition = NSCondition()
+  private var jobs: [UnownedJob] = []
+
+  func append(_ job: UnownedJob) {
+    condition.lock()
+    jobs.append(job)
+    condition.signal()
+    condition.unlock()
+  }
+
+  func next() -> UnownedJob {
+    condition.lock()
+    defer { condition.unlock() }
+    while jobs.isEmpty { condition.wait() }
+    return jobs.removeFirst()
+  }
+}

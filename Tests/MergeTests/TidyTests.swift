@@ -1,0 +1,164 @@
+import Foundation
+import Testing
+
+/// One source file, with and without what is said in comments and texts.
+private struct SourceFile: Sendable {
+  /// From the package's folder on.
+  let path: String
+  let lines: [String]
+  /// The lines without comments and without the content of texts.
+  let code: [String]
+
+  init(path: String, text: String) {
+    self.path = path
+    lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    code = lines.map(Self.withoutWords)
+  }
+
+  private static func withoutWords(_ line: String) -> String {
+    let withoutTexts = line.replacing(#/"(?:[^"\\]|\\.)*"/#, with: "\"\"")
+    guard let comment = withoutTexts.firstRange(of: "//") else { return withoutTexts }
+    return String(withoutTexts[..<comment.lowerBound])
+  }
+
+  /// `path:line` of each line of code that `matches`.
+  func places(where matches: (String) -> Bool) -> [String] {
+    code.indices.filter { matches(code[$0]) }.map { "\(path):\($0 + 1): \(lines[$0])" }
+  }
+}
+
+/// The package's sources as they were compiled.
+private enum SourceTree {
+  static let files: [SourceFile] = {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let sources = root.appending(path: "Sources")
+    guard
+      let found = FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil)
+    else { return [] }
+    return found.compactMap { $0 as? URL }.filter { $0.pathExtension == "swift" }
+      .compactMap { url in
+        guard let text = try? String(contentsOf: url, encoding: .utf8) else { return nil }
+        let path = url.path(percentEncoded: false)
+        return SourceFile(
+          path: String(path.dropFirst(root.path(percentEncoded: false).count)), text: text)
+      }
+      .sorted { $0.path < $1.path }
+  }()
+
+  static func files(in folder: String) -> [SourceFile] {
+    files.filter { $0.path.hasPrefix("Sources/\(folder)/") }
+  }
+}
+
+@Suite("Tidiness: the rules of the house, held over the source text")
+struct TidyTests {
+  /// Folders of the engine, each of which may name only what those before it declare.
+  private static let layers = [
+    "Units", "Checksum", "IO", "Metadata", "Plan", "Journal", "Transfer", "Merge",
+  ]
+
+  @Test("there are sources, in every layer")
+  func found() {
+    for layer in Self.layers {
+      #expect(!SourceTree.files(in: "MergeEngine/\(layer)").isEmpty, "\(layer)")
+    }
+    #expect(!SourceTree.files(in: "thin-merge").isEmpty)
+  }
+
+  @Test("raw memory and C stay where they belong")
+  func rawMemory() throws {
+    let allowed = [
+      "Sources/MergeEngine/IO/", "Sources/MergeEngine/Checksum/", "Sources/MergeEngine/Pool/",
+      "Sources/thin-merge/System/",
+    ]
+    for file in SourceTree.files where !allowed.contains(where: file.path.hasPrefix) {
+      let places = file.places { line in
+        line.contains(#/\bunsafe\b|\bimport (CAIO|CISAL|CDeviceMapper|Glibc)\b/#)
+      }
+      #expect(places == [])
+    }
+  }
+
+  @Test("no file is longer than 450 lines")
+  func fileLength() {
+    for file in SourceTree.files { #expect(file.lines.count <= 451, "\(file.path)") }
+  }
+
+  @Test("nothing ends the process at a guess, and nothing is left to be done")
+  func shortcuts() {
+    for file in SourceTree.files {
+      #expect(file.places { $0.contains(#/\btry!|\bas!|\bfatalError\(/#) } == [])
+      let leftOver = file.lines.filter { $0.contains(#/\b(TODO|FIXME|XXX)\b/#) }
+      #expect(leftOver == [], "\(file.path)")
+    }
+  }
+
+  @Test("every type that others see says what it is")
+  func typesAreDescribed() {
+    for file in SourceTree.files {
+      for index in file.lines.indices
+      where Self.isVisibleType(file.code[index]) && !Self.isDescribed(file.lines, index) {
+        Issue.record("\(file.path):\(index + 1): \(file.lines[index])")
+      }
+    }
+  }
+
+  @Test("a layer names nothing that a later layer declares")
+  func layerOrder() {
+    var owners: [String: Int] = [:]
+    var ambiguous: Set<String> = []
+    for (layer, name) in Self.layers.enumerated() {
+      for file in SourceTree.files(in: "MergeEngine/\(name)") {
+        for type in Self.declaredTypes(in: file) {
+          if let other = owners[type], other != layer { ambiguous.insert(type) }
+          owners[type] = layer
+        }
+      }
+    }
+    #expect(owners.count > 50)
+    for (layer, name) in Self.layers.enumerated() {
+      for file in SourceTree.files(in: "MergeEngine/\(name)") {
+        for (number, line) in file.code.enumerated() {
+          for word in line.matches(of: #/\b[A-Z]\w+/#) {
+            let type = String(word.output)
+            guard let owner = owners[type], owner > layer, !ambiguous.contains(type) else {
+              continue
+            }
+            Issue.record(
+              "\(file.path):\(number + 1): \(name) names \(type) of \(Self.layers[owner])")
+          }
+        }
+      }
+    }
+  }
+
+  @Test("the command does not reach into the engine's layers")
+  func commandUsesTheVerbs() {
+    for file in SourceTree.files(in: "thin-merge") {
+      #expect(
+        file.places { $0.contains(#/\b(LinuxAIO|OpenFile|JournalReader|IORequest)\b/#) } == [])
+    }
+  }
+
+  private static func isVisibleType(_ line: String) -> Bool {
+    line.contains(#/^(@\w+ )?(public|package) (final )?(struct|enum|class|protocol|actor) /#)
+  }
+
+  /// The types at file level; those inside of others are named by way of them.
+  private static func declaredTypes(in file: SourceFile) -> [String] {
+    file.code.compactMap { line in
+      line.firstMatch(
+        of:
+          #/^(?:@\w+ )?(?:public |package |internal )?(?:final )?(?:struct|enum|class|protocol) (\w+)/#
+      ).map { String($0.output.1) }
+    }
+  }
+
+  /// Whether a documentation comment stands above, past any attributes.
+  private static func isDescribed(_ lines: [String], _ index: Int) -> Bool {
+    var above = index - 1
+    while above >= 0, lines[above].hasPrefix("@") { above -= 1 }
+    return above >= 0 && lines[above].hasPrefix("///")
+  }
+}

@@ -1,0 +1,89 @@
+import MergeEngine
+import Testing
+
+@Suite("Units: numbers as bytes")
+struct ByteCodingTests {
+  /// Numbers at which the byte count changes, and their neighbours.
+  private static let edges: [UInt64] = (0..<64).flatMap { (shift: UInt64) -> [UInt64] in
+    let power: UInt64 = 1 << shift
+    return [power - 1, power, power | 1]
+  }
+
+  @Test("variable numbers come back, in as few bytes as seven bits each allow")
+  func roundTrip() {
+    for number in Self.edges {
+      var writer = ByteWriter()
+      writer.appendVariable(number)
+      let bits = max(1, 64 - number.leadingZeroBitCount)
+      #expect(writer.bytes.count == (bits + 6) / 7, "\(number)")
+      var reader = ByteReader(writer.bytes + [0xAA])
+      #expect(reader.nextVariable() == number)
+      #expect(reader.remainingByteCount == 1, "\(number)")
+    }
+  }
+
+  @Test("a variable number that is cut is none")
+  func cut() {
+    for number in Self.edges {
+      var writer = ByteWriter()
+      writer.appendVariable(number)
+      for byteCount in 0..<writer.bytes.count {
+        var reader = ByteReader(Array(writer.bytes.prefix(byteCount)))
+        #expect(reader.nextVariable() == nil, "\(number) cut to \(byteCount) bytes")
+      }
+    }
+  }
+
+  @Test(
+    "a variable number of more than 64 bits is none",
+    arguments: [
+      [UInt8](repeating: 0xFF, count: 9) + [0x02], [UInt8](repeating: 0xFF, count: 9) + [0x7F],
+      [UInt8](repeating: 0x80, count: 10) + [0x01], [UInt8](repeating: 0x80, count: 9) + [0x02],
+      [UInt8](repeating: 0xFF, count: 20), [UInt8](repeating: 0x80, count: 30) + [0x00],
+    ])
+  func tooLarge(bytes: [UInt8]) {
+    var reader = ByteReader(bytes)
+    #expect(reader.nextVariable() == nil)
+  }
+
+  @Test("numbers of fixed width are little endian and come back")
+  func fixed() {
+    var writer = ByteWriter()
+    writer.append(0x0102_0304 as UInt32)
+    writer.append(0xFFFE as UInt16)
+    writer.append(-2 as Int64)
+    writer.append(.max as UInt64)
+    writer.append(0x80 as UInt8)
+    #expect(writer.bytes.prefix(6) == [4, 3, 2, 1, 0xFE, 0xFF])
+    var reader = ByteReader(writer.bytes)
+    #expect(reader.next(UInt32.self) == 0x0102_0304)
+    #expect(reader.next(UInt16.self) == 0xFFFE)
+    #expect(reader.next(Int64.self) == -2)
+    #expect(reader.next(UInt64.self) == .max)
+    #expect(reader.next(UInt8.self) == 0x80)
+    #expect(reader.next(UInt8.self) == nil)
+  }
+
+  @Test("a read of more than there is takes nothing")
+  func short() {
+    var reader = ByteReader([1, 2, 3])
+    #expect(reader.next(UInt32.self) == nil)
+    #expect(reader.next(4) == nil)
+    #expect(reader.next(-1) == nil)
+    #expect(reader.next(.max) == nil)
+    #expect(reader.remainingByteCount == 3)
+    #expect(reader.next(0) == [])
+    #expect(reader.next(3) == [1, 2, 3])
+  }
+
+  @Test("padding goes up to the next multiple and no further")
+  func padding() {
+    for byteCount in 0...17 {
+      var writer = ByteWriter()
+      writer.append([UInt8](repeating: 9, count: byteCount))
+      writer.pad(toMultipleOf: 8)
+      #expect(writer.bytes.count == (byteCount + 7) / 8 * 8)
+      #expect(writer.bytes.dropFirst(byteCount).allSatisfy { $0 == 0 })
+    }
+  }
+}
