@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Glibc
 
 /// The command.
 @main
@@ -20,7 +19,8 @@ struct ThinMerge: ParsableCommand {
   static func main() {
     Signals.install()
     StandardStream.openMissing()
-    Glibc.exit(Run(arguments: Array(CommandLine.arguments.dropFirst())).exitStatus().rawValue)
+    let run = Run(arguments: Array(CommandLine.arguments.dropFirst()))
+    exit(withError: ExitCode(run.exitStatus().rawValue))
   }
 
   func run() throws {

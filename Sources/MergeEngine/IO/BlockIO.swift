@@ -43,6 +43,7 @@ package enum IOTarget: UInt8, CaseIterable, Sendable {
   case journal
 }
 
+/// One read, write or flush.
 package struct IORequest {
   package enum Operation: UInt8, Sendable {
     case read, write
@@ -71,6 +72,7 @@ package struct IORequest {
   }
 }
 
+/// What became of a request.
 package struct IOCompletion {
   package var tag: UInt64
   /// Bytes done, or a negative errno.

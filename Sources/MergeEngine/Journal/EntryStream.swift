@@ -1,5 +1,8 @@
 /// The entries of a journal in rising order, where several overlap only the newest.
 ///
+/// An entry that a newer one overlaps is dropped as a whole. The writer only ever replaces entries by
+/// pieces of themselves, so nothing older can come to light by that.
+///
 /// Later sweeps over the plan record pieces again. The journal's chains of sweeps are merged here, each
 /// with one record in memory.
 package struct EntryStream: ~Copyable {

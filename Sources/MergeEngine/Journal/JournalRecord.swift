@@ -57,6 +57,8 @@ package enum JournalRecord: Equatable, Sendable {
 
   /// Entries that one record holds at most; a larger checkpoint is several records.
   package static let entryCountMax = 2048
+  /// A sweep takes a run, so no journal comes near this number.
+  package static let sweepMax: UInt64 = 1 << 48
   /// What a payload has at most; what says otherwise is no record.
   package static let payloadByteCountMax = 64 << 10
   /// Ranges that one record of unreadable ranges holds at most.
@@ -153,7 +155,7 @@ package enum JournalRecord: Equatable, Sendable {
   ) -> Checkpoint? {
     guard let seconds = reader.next(Int64.self),
       let kind = reader.next(UInt8.self).flatMap(SweepKind.init(rawValue:)),
-      let sweep = reader.nextVariable(), let block = reader.nextVariable(),
+      let sweep = reader.nextVariable(), sweep <= sweepMax, let block = reader.nextVariable(),
       let rest = reader.nextVariable(), rest < dataBlockByteCount,
       block <= UInt64(Int64.max) / dataBlockByteCount,
       let count = reader.nextVariable(), count <= entryCountMax

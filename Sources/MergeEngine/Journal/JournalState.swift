@@ -38,6 +38,7 @@ package struct JournalState: Sendable {
   package private(set) var hasTornEnd = false
   /// Sweeps one behind the other whose entries rise throughout; later chains replace earlier ones.
   private(set) var chains: [[Sweep]] = []
+  private static let passedSecondsMax: Int64 = 1 << 40
   private var open: OpenSweep?
   private var runBegan: Int64
 
@@ -103,7 +104,11 @@ package struct JournalState: Sendable {
   }
 
   private mutating func note(_ seconds: Int64) {
-    writingSeconds += max(0, seconds &- max(lastSeconds, runBegan))
+    // Clocks are set, and what is recorded need not be true: a time that makes no sense counts nothing.
+    let (passed, overflow) = seconds.subtractingReportingOverflow(max(lastSeconds, runBegan))
+    if !overflow, (0...Self.passedSecondsMax).contains(passed) {
+      writingSeconds = min(writingSeconds + passed, Self.passedSecondsMax)
+    }
     lastSeconds = seconds
   }
 
@@ -118,7 +123,13 @@ package struct JournalState: Sendable {
     guard let first = checkpoint.entries.first, let last = checkpoint.entries.last else { return }
     for entry in checkpoint.entries {
       entryByteCountMax = max(entryByteCountMax, entry.byteCount)
-      if checkpoint.kind != .recheck { doneByteCount += entry.byteCount }
+      if checkpoint.kind != .recheck {
+        let (sum, overflow) = doneByteCount.addingReportingOverflow(entry.byteCount)
+        guard !overflow else {
+          throw JournalFault("its entries come to more bytes than any device has")
+        }
+        doneByteCount = sum
+      }
       unreadable.remove(entry.range)
     }
     let sweep = Sweep(

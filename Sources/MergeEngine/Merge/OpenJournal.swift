@@ -116,7 +116,8 @@ extension Merger {
         hint: state.isFinished
           ? "'thin-merge merge' with --journal and another path keeps this one"
           : "the origin is half merged with dev \(header.deviceID): either go on with that merge by "
-            + "'thin-merge resume \(ShellWord.quoted(path))', or put its journal aside with --restart")
+            + "'thin-merge resume \(ShellWord.quoted(path))', or put its journal aside with --restart"
+      )
     }
     guard !match.needsSameOrigin(header, lastBootID: lastBootID) else {
       throw MergeError(

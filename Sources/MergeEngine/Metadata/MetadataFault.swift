@@ -18,7 +18,8 @@ package struct MetadataFault: Error, Equatable, Sendable {
   /// The fault in words for people; nothing was written yet.
   package func refusal(path: String) -> MergeError {
     MergeError(
-      .refused, isDamage ? "bad metadata" : "cannot use the metadata", at: block.map { "\(path), block \($0)" } ?? path, because: reason,
+      .refused, isDamage ? "bad metadata" : "cannot use the metadata",
+      at: block.map { "\(path), block \($0)" } ?? path, because: reason,
       hint: hint)
   }
 }

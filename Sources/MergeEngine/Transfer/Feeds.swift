@@ -80,6 +80,7 @@ package protocol PieceSource: ~Copyable {
   mutating func next() throws(MergeError) -> Piece?
 }
 
+/// A piece of the origin, and what it should hold where that is known.
 package struct Piece: Equatable, Sendable {
   package var range: ByteRange
   package var checksum: UInt32?

@@ -64,7 +64,9 @@ struct PaceArguments: ParsableArguments {
 
   @OptionGroup var queue: QueueArguments
 
-  @Option(help: ArgumentHelp("Bytes a second written to the origin, in the same units.", valueName: "size"))
+  @Option(
+    help: ArgumentHelp(
+      "Bytes a second written to the origin, in the same units.", valueName: "size"))
   var rateLimit: ByteSize?
 
   @Option(

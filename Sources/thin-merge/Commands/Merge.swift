@@ -19,7 +19,8 @@ struct Merge: Verb {
 
   @OptionGroup(title: "Ends") var extent: ExtentArguments
 
-  @Option(help: ArgumentHelp(
+  @Option(
+    help: ArgumentHelp(
       "Where the journal is: beside a file, for a block device in /var/lib/thin-merge.",
       valueName: "path"))
   var journal: String?
