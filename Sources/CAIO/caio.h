@@ -68,13 +68,16 @@ static inline int caio_device_read_only(int fd, int *_Nonnull read_only) {
   return ioctl(fd, BLKROGET, read_only);
 }
 
-// The device and inode numbers of the file under a loop device, as LOOP_GET_STATUS64 tells them.
-static inline int caio_loop_backing(int fd, uint64_t *_Nonnull device, uint64_t *_Nonnull inode) {
+// What lies under a loop device, as LOOP_GET_STATUS64 tells: device and inode number of the file, and
+// of a block device its own number, 0 for any other file.
+static inline int caio_loop_backing(int fd, uint64_t *_Nonnull device, uint64_t *_Nonnull inode,
+                                    uint64_t *_Nonnull block_device) {
   struct loop_info64 info;
   int result = ioctl(fd, LOOP_GET_STATUS64, &info);
   if (result == 0) {
     *device = info.lo_device;
     *inode = info.lo_inode;
+    *block_device = info.lo_rdevice;
   }
   return result;
 }

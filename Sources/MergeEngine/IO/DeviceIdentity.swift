@@ -19,8 +19,10 @@ package struct DeviceIdentity: Equatable, Sendable {
     }
   }
 
-  private static func name(inode: UInt64, birth: OpenFile.BirthTime) -> String {
-    "file-\(inode)-\(birth.seconds).\(birth.nanoseconds)"
+  /// Inodes are used again: without the birth time one says nothing.
+  private static func name(inode: UInt64, birth: OpenFile.BirthTime?) -> String {
+    guard let birth else { return "" }
+    return "file-\(inode)-\(birth.seconds).\(birth.nanoseconds)"
   }
 
   private static func name(_ number: DeviceNumber) -> String {
@@ -34,12 +36,15 @@ package struct DeviceIdentity: Equatable, Sendable {
     }
     if let path = FileSystem.text(of: folder + "/loop/backing_file") {
       guard let status = try? FileStatus(path, role: "file") else { return "" }
-      let birth = OpenFile.BirthTime(
-        seconds: status.birthSeconds, nanoseconds: status.birthNanoseconds)
       // Two devices may show two parts of one file.
       let offset = FileSystem.text(of: folder + "/loop/offset") ?? ""
       let part = offset == "0" || offset.isEmpty ? "" : "-at-\(offset)"
-      return "loop-" + name(inode: status.inode, birth: birth) + part
+      if status.isBlockDevice {
+        let whole = name(status.deviceItself)
+        return whole.isEmpty ? "" : "loop-" + whole + part
+      }
+      let file = name(inode: status.inode, birth: status.birth)
+      return file.isEmpty ? "" : "loop-" + file + part
     }
     for (kind, path) in [
       ("dm", "dm/uuid"), ("wwid", "wwid"), ("wwid", "device/wwid"), ("serial", "serial"),

@@ -63,8 +63,11 @@ struct FileStatus {
     return overflow ? .max : product
   }
   var inode: UInt64 { status.inode }
-  var birthSeconds: Int64 { status.birth_seconds }
-  var birthNanoseconds: UInt32 { status.birth_nanoseconds }
+  var birth: OpenFile.BirthTime? {
+    guard status.mask & caio_statx_birth_time != 0 else { return nil }
+    return OpenFile.BirthTime(
+      seconds: status.birth_seconds, nanoseconds: status.birth_nanoseconds)
+  }
   /// The device that the file system is on.
   var device: DeviceNumber { DeviceNumber(major: status.dev_major, minor: status.dev_minor) }
   /// Of a block device node: the device itself.

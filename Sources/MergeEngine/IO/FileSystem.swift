@@ -10,22 +10,28 @@ package enum FileSystem {
   /// The whole text of a small file such as those in sysfs, without white space at its ends; nil where
   /// there is none.
   package static func text(of path: String) -> String? {
+    guard let bytes = firstBytes(of: path, count: 1 << 20) else { return nil }
+    let isSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) || $0 == 0 }
+    let text = bytes.drop(while: isSpace)
+    return String(decoding: text.reversed().drop(while: isSpace).reversed(), as: UTF8.self)
+  }
+
+  /// The first bytes of a file, as many as it has up to `count`; nil where there is none.
+  package static func firstBytes(of path: String, count: Int) -> [UInt8]? {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     let owner = OwnedDescriptor(takingOwnershipOf: descriptor)
     var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    while true {
+    var buffer = [UInt8](repeating: 0, count: min(count, 4096))
+    while bytes.count < count {
       // SAFETY: the call writes at most the buffer's own count.
-      let count = unsafe buffer.withUnsafeMutableBytes {
-        unsafe read(owner.rawValue, $0.baseAddress, $0.count)
+      let read = unsafe buffer.withUnsafeMutableBytes {
+        unsafe Glibc::read(owner.rawValue, $0.baseAddress, min($0.count, count - bytes.count))
       }
-      guard count > 0 else { break }
-      bytes += buffer[..<count]
+      guard read > 0 else { break }
+      bytes += buffer[..<read]
     }
-    let isSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) || $0 == 0 }
-    let text = bytes.drop(while: isSpace)
-    return String(decoding: text.reversed().drop(while: isSpace).reversed(), as: UTF8.self)
+    return bytes
   }
 
   /// The names in a folder, sorted; none where it cannot be read.
@@ -81,6 +87,7 @@ package enum FileSystem {
     let parent = folder(of: path)
     if parent != path { try makeFolders(parent) }
     guard unsafe mkdir(path, 0o700) == 0 || Errno.current == .fileExists else { throw .current }
+    try synchronizeFolder(parent)
   }
 
   /// Makes a file that was not there, for its owner only.

@@ -17,7 +17,8 @@ package final class OpenFile {
   package let inode: UInt64
   /// The file system's device number, or of a block device its own.
   package let deviceNumber: DeviceNumber
-  package let birth: BirthTime
+  /// Nil where the file system does not tell.
+  package let birth: BirthTime?
   /// Bytes that the file system has allocated; of a block device all.
   package let allocatedByteCount: UInt64
 
@@ -36,7 +37,7 @@ package final class OpenFile {
     isDirect = false
     inode = status.inode
     deviceNumber = status.device
-    birth = BirthTime(seconds: status.birthSeconds, nanoseconds: status.birthNanoseconds)
+    birth = status.birth
     allocatedByteCount = status.allocatedByteCount
     self.owner = owner
   }
@@ -67,9 +68,10 @@ package final class OpenFile {
     var flags = (access == .readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC
     if exclusive, isDevice { flags |= O_EXCL }
     if !followsLinks { flags |= O_NOFOLLOW }
-    var isDirect = direct
-    var opened = unsafe open(path, flags | (direct ? caio_o_direct : 0))
-    if opened < 0, direct, !isDevice, Errno.current == .invalidArgument {
+    // Some file systems take the flag and then have no direct I/O for this file.
+    var isDirect = direct && (isDevice || found.directAlignmentByteCount != 0)
+    var opened = unsafe open(path, flags | (isDirect ? caio_o_direct : 0))
+    if opened < 0, isDirect, !isDevice, Errno.current == .invalidArgument {
       isDirect = false
       opened = unsafe open(path, flags)
     }
@@ -102,7 +104,6 @@ package final class OpenFile {
     } else {
       byteCount = status.byteCount
       alignmentByteCount = isDirect ? status.directAlignmentByteCount ?? 4096 : 1
-      if isDirect, status.directAlignmentByteCount == 0 { isDirect = false }
       deviceNumber = status.device
       allocatedByteCount = status.allocatedByteCount
     }
@@ -111,7 +112,11 @@ package final class OpenFile {
     self.isDirect = isDirect
     kind = isDevice ? .blockDevice : .regularFile
     inode = status.inode
-    birth = BirthTime(seconds: status.birthSeconds, nanoseconds: status.birthNanoseconds)
+    birth = status.birth
+  }
+
+  package func isSameFile(as other: OpenFile) -> Bool {
+    kind == other.kind && deviceNumber == other.deviceNumber && inode == other.inode
   }
 
   private struct DeviceShape {

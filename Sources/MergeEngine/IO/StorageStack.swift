@@ -11,7 +11,7 @@ package struct StorageStack: Equatable, Sendable {
 
   /// The device or file itself.
   package let top: Layer
-  /// The device or file itself, and the file that it shows as a whole if it is a loop device.
+  /// The device or file itself, and what it shows as a whole if it is a loop device.
   private var wholes: Set<Layer> = []
   /// Everything that its bytes are in, itself among them.
   package private(set) var layers: Set<Layer> = []
@@ -21,9 +21,11 @@ package struct StorageStack: Equatable, Sendable {
     case .regularFile: top = .file(device: file.deviceNumber, inode: file.inode)
     case .blockDevice: top = .device(file.deviceNumber)
     }
-    wholes = [top]
-    if case .device(let number) = top, let file = LoopDevice.backing(of: number) {
-      wholes.insert(file)
+    var whole = top
+    while wholes.insert(whole).inserted, case .device(let number) = whole,
+      let backing = LoopDevice.backing(of: number)
+    {
+      whole = backing
     }
     add(top)
   }
@@ -87,14 +89,17 @@ package enum LoopDevice {
         let owner = OwnedDescriptor(takingOwnershipOf: descriptor)
         var device: UInt64 = 0
         var inode: UInt64 = 0
-        // SAFETY: the call writes the two numbers given.
-        if unsafe caio_loop_backing(owner.rawValue, &device, &inode) == 0 {
+        var blockDevice: UInt64 = 0
+        // SAFETY: the call writes the three numbers given.
+        if unsafe caio_loop_backing(owner.rawValue, &device, &inode, &blockDevice) == 0 {
+          if blockDevice != 0 { return .device(DeviceNumber(packed: blockDevice)) }
           return .file(device: DeviceNumber(packed: device), inode: inode)
         }
       }
     }
     // No device node to ask: the path that sysfs tells.
     guard let status = try? FileStatus(path, role: "file") else { return nil }
+    if status.isBlockDevice { return .device(status.deviceItself) }
     return .file(device: status.device, inode: status.inode)
   }
 

@@ -1,10 +1,8 @@
-/// The entries of a journal in rising order, where several overlap only the newest.
-///
-/// An entry that a newer one overlaps is dropped as a whole. The writer only ever replaces entries by
-/// pieces of themselves, so nothing older can come to light by that.
+/// What a journal recorded, in rising order, where several records overlap only the newest.
 ///
 /// Later sweeps over the plan record pieces again. The journal's chains of sweeps are merged here, each
-/// with one record in memory.
+/// with one record in memory. Of an entry that a newer one covers in part the rest stays, without a
+/// checksum: that one was of the whole.
 package struct EntryStream: ~Copyable {
   /// Where one chain is being read.
   private struct Cursor {
@@ -14,8 +12,8 @@ package struct EntryStream: ~Copyable {
     var entries: [JournalEntry] = []
     var next = 0
     var sequence: UInt64 = 0
-
-    var head: JournalEntry? { next < entries.count ? entries[next] : nil }
+    /// What is left of the next entry.
+    var head: RecordedPiece?
   }
 
   private var cursors: [Cursor] = []
@@ -27,26 +25,31 @@ package struct EntryStream: ~Copyable {
     }
   }
 
-  /// The next entry; nil behind the last.
+  /// The next piece; nil behind the last.
   ///
   /// - Throws: `MergeError` where the journal cannot be read as it was before.
   package mutating func next<IO: BlockIO & ~Copyable>(
     _ reader: inout JournalReader<IO>
-  ) throws(MergeError) -> JournalEntry? {
+  ) throws(MergeError) -> RecordedPiece? {
     do throws(JournalFault) {
-      for index in cursors.indices where cursors[index].head == nil { try fill(index, &reader) }
-      search: while let first = firstCursor(), let entry = cursors[first].head {
+      for index in cursors.indices where cursors[index].head == nil { try advance(index, &reader) }
+      search: while let first = firstCursor(), let piece = cursors[first].head {
         for other in cursors.indices where other != first {
-          while let head = cursors[other].head, head.start < entry.end {
-            if cursors[other].sequence > cursors[first].sequence {
-              try advance(first, &reader)
-              continue search
+          while let head = cursors[other].head, head.range.start < piece.range.end {
+            guard cursors[other].sequence > cursors[first].sequence else {
+              try drop(upTo: piece.range.end, other, &reader)
+              continue
             }
-            try advance(other, &reader)
+            // A newer piece begins inside: what lies before it goes out, the rest is looked at again.
+            let start = max(piece.range.start, head.range.start)
+            try drop(upTo: min(piece.range.end, head.range.end), first, &reader)
+            guard piece.range.start < start else { continue search }
+            return RecordedPiece(
+              range: ByteRange(start: piece.range.start, end: start), checksum: nil)
           }
         }
         try advance(first, &reader)
-        return entry
+        return piece
       }
       return nil
     } catch {
@@ -58,24 +61,39 @@ package struct EntryStream: ~Copyable {
     var found: Int?
     for index in cursors.indices {
       guard let head = cursors[index].head else { continue }
-      if let other = found, let least = cursors[other].head, least.start <= head.start { continue }
+      if let other = found, let least = cursors[other].head,
+        least.range.start <= head.range.start
+      {
+        continue
+      }
       found = index
     }
     return found
   }
 
+  /// Takes what lies before `end` off a chain's head.
+  private mutating func drop<IO: BlockIO & ~Copyable>(
+    upTo end: UInt64, _ index: Int, _ reader: inout JournalReader<IO>
+  ) throws(JournalFault) {
+    guard let head = cursors[index].head else { return }
+    guard head.range.end > end else { return try advance(index, &reader) }
+    cursors[index].head = RecordedPiece(
+      range: ByteRange(start: end, end: head.range.end), checksum: nil)
+  }
+
+  /// Goes to the chain's next entry, through as many records as it takes.
   private mutating func advance<IO: BlockIO & ~Copyable>(
     _ index: Int, _ reader: inout JournalReader<IO>
   ) throws(JournalFault) {
-    cursors[index].next += 1
-    if cursors[index].head == nil { try fill(index, &reader) }
-  }
-
-  /// Reads records of the chain until one has entries, or the chain ends.
-  private mutating func fill<IO: BlockIO & ~Copyable>(
-    _ index: Int, _ reader: inout JournalReader<IO>
-  ) throws(JournalFault) {
-    while cursors[index].head == nil, cursors[index].sweep < cursors[index].sweeps.count {
+    cursors[index].head = nil
+    while true {
+      if cursors[index].next < cursors[index].entries.count {
+        let entry = cursors[index].entries[cursors[index].next]
+        cursors[index].next += 1
+        cursors[index].head = RecordedPiece(range: entry.range, checksum: entry.checksum)
+        return
+      }
+      guard cursors[index].sweep < cursors[index].sweeps.count else { return }
       let sweep = cursors[index].sweeps[cursors[index].sweep]
       cursors[index].byteOffset = max(cursors[index].byteOffset, sweep.firstByteOffset)
       guard cursors[index].byteOffset < sweep.endByteOffset else {
@@ -83,7 +101,7 @@ package struct EntryStream: ~Copyable {
         continue
       }
       guard
-        case .record(let record, let sequence, let next) = try reader.record(
+        case .record(let record, let frame, let next) = try reader.record(
           at: cursors[index].byteOffset)
       else {
         throw JournalFault("it changed at byte \(cursors[index].byteOffset) while being read")
@@ -92,7 +110,18 @@ package struct EntryStream: ~Copyable {
       guard case .checkpoint(let checkpoint) = record else { continue }
       cursors[index].entries = checkpoint.entries
       cursors[index].next = 0
-      cursors[index].sequence = sequence
+      cursors[index].sequence = frame.sequence
     }
+  }
+}
+
+/// A piece of the origin, and the CRC-32C of it where that is known.
+package struct RecordedPiece: Equatable, Sendable {
+  package var range: ByteRange
+  package var checksum: UInt32?
+
+  package init(range: ByteRange, checksum: UInt32?) {
+    self.range = range
+    self.checksum = checksum
   }
 }

@@ -3,6 +3,8 @@ package struct JournalEncoder {
   /// Where the next record goes.
   package private(set) var endByteOffset: UInt64
   private var nextSequence: UInt64
+  /// The first record that was added since the last append.
+  private var appendSequence: UInt64
   private let headerChecksum: UInt32
   private let dataBlockByteCount: UInt64
   private var writer = ByteWriter()
@@ -12,6 +14,7 @@ package struct JournalEncoder {
   ) {
     self.endByteOffset = endByteOffset
     self.nextSequence = nextSequence
+    appendSequence = nextSequence
     self.headerChecksum = headerChecksum
     self.dataBlockByteCount = dataBlockByteCount
   }
@@ -22,7 +25,7 @@ package struct JournalEncoder {
 
   package mutating func add(_ record: JournalRecord) {
     RecordFrame.append(
-      record, sequence: nextSequence, headerChecksum: headerChecksum,
+      record, sequence: nextSequence, appendSequence: appendSequence, headerChecksum: headerChecksum,
       dataBlockByteCount: dataBlockByteCount, to: &writer)
     nextSequence += 1
   }
@@ -31,5 +34,6 @@ package struct JournalEncoder {
   package mutating func advance() {
     endByteOffset += UInt64(writer.bytes.count)
     writer.removeAll()
+    appendSequence = nextSequence
   }
 }

@@ -2,8 +2,6 @@ internal import SystemPackage
 
 /// Where journals are, and how they come to be there whole.
 package enum JournalFile {
-  private static let magicByteCount = JournalHeader.magic.count
-
   /// Beside a regular file, and for a block device in the state folder, named by the identity.
   package static func place(
     of origin: OpenFile, identity: DeviceIdentity, stateFolder: String
@@ -76,12 +74,21 @@ package enum JournalFile {
     }
   }
 
-  /// Gives a journal another name, which is free afterwards for a new one.
-  package static func putAside(_ file: OpenFile, suffix: String) throws(MergeError) {
+  /// Gives a journal another name, so that its own is free for a new one.
+  ///
+  /// - Returns: The name: the suffix, and a number if that name is taken.
+  package static func putAside(_ file: OpenFile, suffix: String) throws(MergeError) -> String {
+    var name = file.path + suffix
+    var number = 2
+    while FileSystem.exists(name) {
+      name = "\(file.path)\(suffix).\(number)"
+      number += 1
+    }
     try call(file.path, "put the journal aside") { () throws(Errno) in
-      try FileSystem.rename(file.path, to: file.path + suffix)
+      try FileSystem.rename(file.path, to: name)
       try FileSystem.synchronizeFolder(FileSystem.folder(of: file.path))
     }
+    return name
   }
 
   /// Removes a journal that says nothing.

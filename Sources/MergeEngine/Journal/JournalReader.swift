@@ -6,7 +6,7 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
 
   /// What stands at a place in the journal.
   enum Found {
-    case record(JournalRecord, sequence: UInt64, nextByteOffset: UInt64)
+    case record(JournalRecord, frame: RecordFrame, nextByteOffset: UInt64)
     case invalid
     /// The place is exactly the end of the file.
     case end
@@ -67,14 +67,19 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     if byteOffset < windowByteOffset
       || byteOffset + there > windowByteOffset + UInt64(windowByteCount)
     {
-      let result = io.perform(
-        IORequest(
-          .read, .journal, byteOffset: byteOffset, byteCount: io.slabByteCount, tag: 0))
-      guard result >= 0 else {
-        throw JournalFault("it cannot be read: \(Errno(rawValue: CInt(-result)))")
-      }
       windowByteOffset = byteOffset
-      windowByteCount = Int(result)
+      windowByteCount = 0
+      while windowByteCount < Int(there) {
+        let result = io.perform(
+          IORequest(
+            .read, .journal, byteOffset: byteOffset + UInt64(windowByteCount),
+            slabByteOffset: windowByteCount, byteCount: io.slabByteCount - windowByteCount, tag: 0))
+        guard result >= 0 else {
+          throw JournalFault("it cannot be read: \(Errno(rawValue: CInt(-result)))")
+        }
+        guard result > 0 else { break }
+        windowByteCount += Int(result)
+      }
     }
     let first = Int(byteOffset - windowByteOffset)
     let count = min(Int(there), windowByteCount - first)
@@ -95,16 +100,19 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
         dataBlockByteCount: header.dataBlockByteCount)
     else { return .invalid }
     return .record(
-      record, sequence: frame.sequence, nextByteOffset: byteOffset + UInt64(frame.recordByteCount))
+      record, frame: frame, nextByteOffset: byteOffset + UInt64(frame.recordByteCount))
   }
 
-  /// Whether a valid record with a sequence number above `sequence` stands anywhere behind a place.
+  /// Whether a valid record stands anywhere behind a place whose append began after record `sequence`
+  /// was durable.
   mutating func hasRecord(
-    after byteOffset: UInt64, above sequence: UInt64
+    after byteOffset: UInt64, appendedAfter sequence: UInt64
   ) throws(JournalFault) -> Bool {
     var place = byteOffset
     while place < byteCount {
-      if case .record(_, let found, _) = try record(at: place), found > sequence { return true }
+      if case .record(_, let frame, _) = try record(at: place), frame.appendSequence > sequence {
+        return true
+      }
       place += 8
     }
     return false

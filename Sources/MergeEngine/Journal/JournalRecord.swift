@@ -183,16 +183,22 @@ package enum JournalRecord: Equatable, Sendable {
 /// | 0 | 4 | "TMr1" |
 /// | 4 | 4 | kind |
 /// | 8 | 8 | sequence number, from 1, one more each |
-/// | 16 | 4 | bytes of the payload |
-/// | 20 | 4 | CRC-32C of the header's checksum, bytes 0..<20 and the payload, salted by kind |
-/// | 24 | … | payload, then zeros up to a multiple of 8 |
+/// | 16 | 8 | sequence number of the first record of the same append |
+/// | 24 | 4 | bytes of the payload |
+/// | 28 | 4 | CRC-32C of the header's checksum, bytes 0..<28 and the payload, salted by kind |
+/// | 32 | … | payload, then zeros up to a multiple of 8 |
+///
+/// An append is synced before the next one begins. So records that one append brought may be lost in
+/// any order by a crash, but none that was there when a later append began.
 package struct RecordFrame: Equatable, Sendable {
-  package static let byteCount = 24
+  package static let byteCount = 32
   static let magic: UInt32 = 0x3172_4D54
   private static let kindSalt: UInt32 = 0x9E37_79B1
 
   package var kindCode: UInt32
   package var sequence: UInt64
+  /// The first record of the same append.
+  package var appendSequence: UInt64
   package var payloadByteCount: Int
   private var checksum: UInt32
 
@@ -203,19 +209,24 @@ package struct RecordFrame: Equatable, Sendable {
   init?(_ bytes: [UInt8]) {
     var reader = ByteReader(bytes)
     guard reader.next(UInt32.self) == Self.magic, let kindCode = reader.next(UInt32.self),
-      let sequence = reader.next(UInt64.self), let payloadByteCount = reader.next(UInt32.self),
+      let sequence = reader.next(UInt64.self), let appendSequence = reader.next(UInt64.self),
+      let payloadByteCount = reader.next(UInt32.self),
       payloadByteCount <= JournalRecord.payloadByteCountMax,
       let checksum = reader.next(UInt32.self)
     else { return nil }
     self.kindCode = kindCode
     self.sequence = sequence
+    self.appendSequence = appendSequence
     self.payloadByteCount = Int(payloadByteCount)
     self.checksum = checksum
   }
 
-  private init(kindCode: UInt32, sequence: UInt64, payloadByteCount: Int) {
+  private init(
+    kindCode: UInt32, sequence: UInt64, appendSequence: UInt64, payloadByteCount: Int
+  ) {
     self.kindCode = kindCode
     self.sequence = sequence
+    self.appendSequence = appendSequence
     self.payloadByteCount = payloadByteCount
     checksum = 0
   }
@@ -227,13 +238,14 @@ package struct RecordFrame: Equatable, Sendable {
 
   /// Appends a whole record.
   static func append(
-    _ record: JournalRecord, sequence: UInt64, headerChecksum: UInt32, dataBlockByteCount: UInt64,
-    to writer: inout ByteWriter
+    _ record: JournalRecord, sequence: UInt64, appendSequence: UInt64, headerChecksum: UInt32,
+    dataBlockByteCount: UInt64, to writer: inout ByteWriter
   ) {
     var payload = ByteWriter()
     record.encodePayload(into: &payload, dataBlockByteCount: dataBlockByteCount)
     let frame = RecordFrame(
-      kindCode: record.kindCode, sequence: sequence, payloadByteCount: payload.bytes.count)
+      kindCode: record.kindCode, sequence: sequence, appendSequence: appendSequence,
+      payloadByteCount: payload.bytes.count)
     frame.encode(into: &writer)
     writer.append(checksum(frame, payload.bytes, headerChecksum))
     writer.append(payload.bytes)
@@ -244,6 +256,7 @@ package struct RecordFrame: Equatable, Sendable {
     writer.append(Self.magic)
     writer.append(kindCode)
     writer.append(sequence)
+    writer.append(appendSequence)
     writer.append(UInt32(payloadByteCount))
   }
 

@@ -1,7 +1,7 @@
 /// What a journal comes to at most, so that its space can be taken before the first write.
 package enum JournalSize {
   /// Bytes of a checkpoint record without its entries, at most.
-  package static let checkpointByteCountMax: UInt64 = 80
+  package static let checkpointByteCountMax: UInt64 = 88
   /// Until so many checkpoints, one may hold a single entry.
   private static let smallCheckpointCountMax: UInt64 = 16 << 10
   /// Behind that, a checkpoint that is due by time waits for this many entries.

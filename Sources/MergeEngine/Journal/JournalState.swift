@@ -38,34 +38,39 @@ package struct JournalState: Sendable {
   package private(set) var hasTornEnd = false
   /// Sweeps one behind the other whose entries rise throughout; later chains replace earlier ones.
   private(set) var chains: [[Sweep]] = []
+  /// What the header says: nothing is recorded behind the one, nor more than the other.
+  private let limit: UInt64
+  private let plannedByteCount: UInt64
   private static let passedSecondsMax: Int64 = 1 << 40
   private var open: OpenSweep?
   private var runBegan: Int64
 
   /// Reads all records.
   ///
-  /// - Throws: `MergeError` (`journalConflict`) where valid records follow an invalid one: then the
-  ///   journal was damaged, not only cut short by a crash.
+  /// - Throws: `MergeError` (`journalConflict`) where records follow an invalid one that were appended
+  ///   after it was durable: then the journal was damaged, not only cut short by a crash.
   package init<IO: BlockIO & ~Copyable>(
     reading reader: inout JournalReader<IO>
   ) throws(MergeError) {
     endByteOffset = reader.headerByteCount
+    limit = reader.header.endByteOffset
+    plannedByteCount = reader.header.plannedByteCount
     lastSeconds = reader.header.madeSeconds
     runBegan = reader.header.madeSeconds
     do throws(JournalFault) {
-      while case .record(let record, let sequence, let next) = try reader.record(at: endByteOffset),
-        sequence == nextSequence
+      while case .record(let record, let frame, let next) = try reader.record(at: endByteOffset),
+        frame.sequence == nextSequence
       {
         try take(record, at: endByteOffset, next: next)
         nextSequence += 1
         endByteOffset = next
       }
-      if doneByteCount < reader.header.plannedByteCount {
+      if doneByteCount < plannedByteCount {
         isFinished = false
         isVerified = false
       }
       guard endByteOffset < reader.byteCount else { return }
-      guard try !reader.hasRecord(after: endByteOffset, above: nextSequence - 1) else {
+      guard try !reader.hasRecord(after: endByteOffset, appendedAfter: nextSequence) else {
         throw JournalFault(
           "it is damaged: no valid record at byte \(endByteOffset), but valid ones behind it")
       }
@@ -90,7 +95,14 @@ package struct JournalState: Sendable {
       try take(checkpoint, at: byteOffset, next: next)
       note(checkpoint.seconds)
     case .unreadable(let ranges):
-      for range in ranges { unreadable.insert(range) }
+      for range in ranges {
+        guard range.end <= limit else {
+          throw JournalFault("it names bytes behind the merge's end at byte \(byteOffset)")
+        }
+        let added = unreadable.insert(range)
+        // What the re-check can no longer read had been recorded, and counts again once it is.
+        if range.end <= watermark { doneByteCount -= min(added, doneByteCount) }
+      }
       guard unreadable.ranges.count <= Self.unreadableCountMax else {
         throw JournalFault("it names more than \(Self.unreadableCountMax) unreadable ranges")
       }
@@ -115,20 +127,24 @@ package struct JournalState: Sendable {
   private mutating func take(
     _ checkpoint: JournalRecord.Checkpoint, at byteOffset: UInt64, next: UInt64
   ) throws(JournalFault) {
-    guard checkpoint.watermark >= watermark else {
-      throw JournalFault("its watermark goes back at byte \(byteOffset)")
+    guard checkpoint.watermark >= watermark, checkpoint.watermark <= limit,
+      checkpoint.entries.last?.end ?? 0 <= limit
+    else {
+      throw JournalFault("its watermark or an entry makes no sense at byte \(byteOffset)")
     }
     watermark = checkpoint.watermark
     nextSweep = max(nextSweep, checkpoint.sweep + 1)
     guard let first = checkpoint.entries.first, let last = checkpoint.entries.last else { return }
     for entry in checkpoint.entries {
+      guard entry.byteCount <= TransferOptions.ioByteCountRange.upperBound else {
+        throw JournalFault("an entry has \(entry.byteCount) bytes at byte \(byteOffset)")
+      }
       entryByteCountMax = max(entryByteCountMax, entry.byteCount)
       if checkpoint.kind != .recheck {
-        let (sum, overflow) = doneByteCount.addingReportingOverflow(entry.byteCount)
-        guard !overflow else {
-          throw JournalFault("its entries come to more bytes than any device has")
+        doneByteCount += entry.byteCount
+        guard doneByteCount <= plannedByteCount else {
+          throw JournalFault("its entries come to more bytes than the merge has")
         }
-        doneByteCount = sum
       }
       unreadable.remove(entry.range)
     }

@@ -41,8 +41,14 @@ struct Devices {
     }
     let origin = try OpenFile(originPath, role: "origin", access: .readWrite, exclusive: true)
     try Self.takeForThisMerge(origin)
+    let buffered = try OpenFile(originPath, role: "origin", access: .readWrite, direct: false)
+    guard origin.isSameFile(as: looked), buffered.isSameFile(as: looked) else {
+      throw MergeError(
+        .refused, "cannot use the origin", at: originPath,
+        because: "it was replaced while being opened")
+    }
     self.origin = origin
-    originBuffered = try OpenFile(originPath, role: "origin", access: .readWrite, direct: false)
+    originBuffered = buffered
   }
 
   private static func takeForThisMerge(_ origin: OpenFile) throws(MergeError) {
@@ -71,7 +77,7 @@ struct Devices {
     }
   }
 
-  private static func checkNoLoop(over file: OpenFile, _ why: String) throws(MergeError) {
+  static func checkNoLoop(over file: OpenFile, _ why: String) throws(MergeError) {
     guard file.kind == .regularFile, let loop = LoopDevice.over(file) else { return }
     throw MergeError(
       .busy, "the file is in use", at: file.path, because: "\(loop) lies over it: \(why)",

@@ -31,6 +31,8 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   package var recordedByteCount: UInt64 {
     setting.state.doneByteCount + checkpoints.recordedByteCount
   }
+  /// Where the journal's last record ends.
+  package var journalByteCount: UInt64 { checkpoints.journal.endByteOffset }
   package var checkpointCount: UInt64 { checkpoints.checkpointCount }
   package var submitDuration: Duration { io.submitDuration }
 

@@ -8,6 +8,9 @@ extension Merger {
     let file = try OpenFile(
       metadataPath, role: "metadata device", access: .readOnly,
       exclusive: mappings == .inactivePool)
+    if mappings == .inactivePool {
+      try Devices.checkNoLoop(over: file, "the pool may be active on it")
+    }
     var io = try metadataQueue(file)
     let pool = try PoolMetadata(
       path: metadataPath, byteCount: file.byteCount, mappings: mappings, ignoresNeedsCheck: false,

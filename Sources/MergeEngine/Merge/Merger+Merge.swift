@@ -75,12 +75,13 @@ extension Merger {
       originPath: originPath,
       dataIdentity: DeviceIdentity(devices.data), originIdentity: identity, environment: environment
     )
-    let found = try findJournal(
+    let place = try findJournal(
       journalPath,
       match: JournalMatch(
         wanted: header, bootID: environment.bootID, originIsTheSame: options.originIsTheSame),
       restarts: options.restarts, mustExist: resumes)
 
+    let found: OpenJournal? = if case .sameMerge(let journal) = place { journal } else { nil }
     guard environment.observer.mayWrite(report) else {
       throw MergeError(
         .refused, "not merged", at: originPath, because: "writing was not agreed to")
@@ -100,6 +101,7 @@ extension Merger {
     if let found {
       journal = found
     } else {
+      try clear(journalPath, found: place)
       journal = try makeJournal(
         journalPath, header: header, byteCountMax: report.journalByteCountMax)
     }
@@ -144,6 +146,10 @@ extension Merger {
       }
     } catch {
       result.state = .stopped(error.afterFirstWrite())
+    }
+    if result.state == .finished {
+      // Space that was taken and not needed goes back; a journal that keeps it is as good.
+      try? journal.file.setByteCount(run.journalByteCount)
     }
     result.writtenByteCount = run.writtenByteCount
     result.recheckedByteCount = run.recheckedByteCount
@@ -198,15 +204,18 @@ extension Merger {
   private func prepare(_ journal: OpenJournal, byteCountMax: UInt64) throws(MergeError) {
     guard !journal.isNew else { return }
     do throws(Errno) {
-      if journal.state.hasTornEnd {
-        try journal.file.setByteCount(journal.state.endByteOffset)
-        try journal.file.synchronize()
-      }
+      if journal.state.hasTornEnd { try journal.file.setByteCount(journal.state.endByteOffset) }
+      // What was read may be in the page cache only, if the earlier run's flush failed.
+      try journal.file.synchronize()
     } catch {
       throw MergeError(
         .refused, "cannot cut the journal's torn end", at: journal.file.path, because: "\(error)")
     }
-    try JournalFile.allocate(journal.file, byteCount: journal.state.endByteOffset + byteCountMax)
+    let planned = Double(max(1, journal.header.plannedByteCount))
+    let left = max(0, 1 - Double(journal.state.doneByteCount) / planned)
+    try JournalFile.allocate(
+      journal.file,
+      byteCount: journal.state.endByteOffset + UInt64(Double(byteCountMax) * left) + 64 << 10)
   }
 
   private func grow(_ origin: OpenFile, to byteCount: UInt64?) throws(MergeError) {

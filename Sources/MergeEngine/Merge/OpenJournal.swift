@@ -16,6 +16,18 @@ struct OpenJournal {
   }
 }
 
+/// What stands where the journal of a merge belongs. All of them are locked.
+enum JournalPlace {
+  case empty
+  /// The same merge, to be gone on with.
+  case sameMerge(OpenJournal)
+  /// Another merge's, whose first run did not begin: a run says so before it writes, so the origin was
+  /// not touched.
+  case notBegun(OpenFile)
+  /// One that is to be kept under another name.
+  case putAside(OpenFile, suffix: String)
+}
+
 /// What an earlier run's journal means for the merge that is wanted now.
 struct JournalMatch {
   /// The merge that is wanted.
@@ -82,19 +94,17 @@ struct JournalMatch {
 }
 
 extension Merger {
-  /// Finds the merge's journal at its place, or none; puts aside what may be put aside.
+  /// Looks at the merge's place for a journal; changes nothing.
   ///
   /// `mustExist`: whether only the merge of that very journal is wanted, finished or not.
   /// - Throws: `MergeError`, `journalConflict` where another merge is unfinished there.
   func findJournal(
     _ path: String, match: JournalMatch, restarts: Bool, mustExist: Bool
-  ) throws(MergeError) -> OpenJournal? {
-    guard let file = try JournalFile.open(path) else { return nil }
+  ) throws(MergeError) -> JournalPlace {
+    guard let file = try JournalFile.open(path) else { return .empty }
     if restarts {
       try checkIsJournal(file)
-      try JournalFile.putAside(file, suffix: ".old")
-      environment.observer.note("the earlier journal is now \(path).old")
-      return nil
+      return .putAside(file, suffix: ".old")
     }
     var reader = try journalReader(file)
     let header = reader.header
@@ -102,15 +112,9 @@ extension Merger {
     let lastBootID = state.lastRun?.bootID ?? header.bootID
     if let difference = match.difference(from: header) {
       if state.runCount == 0, !mustExist {
-        // A run says that it begins before it writes: the origin was not touched.
-        try JournalFile.remove(file)
-        return nil
+        return .notBegun(file)
       }
-      if state.isFinished, !mustExist {
-        try JournalFile.putAside(file, suffix: ".1")
-        environment.observer.note("the journal of an earlier, finished merge is now \(path).1")
-        return nil
-      }
+      if state.isFinished, !mustExist { return .putAside(file, suffix: ".1") }
       throw MergeError(
         .journalConflict, "the journal is of another merge", at: path, because: difference,
         hint: state.isFinished
@@ -125,9 +129,21 @@ extension Merger {
         because: "a device of this merge has no identity, and the system was booted since",
         hint: "give --same-origin if they are the same")
     }
-    return OpenJournal(
-      file: file, header: header, headerByteCount: reader.headerByteCount,
-      headerChecksum: reader.headerChecksum, state: state, isNew: false)
+    return .sameMerge(
+      OpenJournal(
+        file: file, header: header, headerByteCount: reader.headerByteCount,
+        headerChecksum: reader.headerChecksum, state: state, isNew: false))
+  }
+
+  /// Makes room for a new journal, as `findJournal` saw fit.
+  func clear(_ path: String, found: JournalPlace) throws(MergeError) {
+    switch found {
+    case .empty, .sameMerge: return
+    case .notBegun(let file): try JournalFile.remove(file)
+    case .putAside(let file, let suffix):
+      let name = try JournalFile.putAside(file, suffix: suffix)
+      environment.observer.note("the earlier journal is now \(name)")
+    }
   }
 
   /// A journal at another place must not hide that the origin is half merged.
@@ -152,12 +168,11 @@ extension Merger {
       _ = try journalReader(file)
     } catch {
       // A damaged journal may be put aside; a file that was never one may not.
-      guard error.kind == .journalConflict, try hasMagic(file) else { throw error }
+      let magicByteCount = JournalHeader.magic.count
+      guard error.kind == .journalConflict,
+        FileSystem.firstBytes(of: file.path, count: magicByteCount) == JournalHeader.magic
+      else { throw error }
     }
-  }
-
-  private func hasMagic(_ file: OpenFile) throws(MergeError) -> Bool {
-    FileSystem.text(of: file.path)?.utf8.starts(with: JournalHeader.magic) ?? false
   }
 
   /// Makes the merge's journal, with room for all that it may come to.

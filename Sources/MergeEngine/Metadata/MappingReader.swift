@@ -104,8 +104,8 @@ package struct MappingReader<IO: BlockIO & ~Copyable>: ~Copyable {
           guard dataBlock < tree.dataBlockCount else {
             throw MetadataFault(
               block,
-              "thin block \(key) is mapped to data block \(dataBlock); at most "
-                + "\(tree.dataBlockCount - 1) is expected")
+              "thin block \(key) is mapped to data block \(dataBlock); one below "
+                + "\(tree.dataBlockCount) is expected")
           }
           if isFirstPass, !usedDataBlocks.insert(dataBlock) {
             throw MetadataFault(

@@ -22,6 +22,8 @@
 package struct Superblock: Equatable, Sendable {
   package static let magic: UInt64 = 27_022_010
   package static let sectorByteCount: UInt64 = 512
+  /// What a data block can have; a multiple of the smallest.
+  package static let dataBlockByteCountRange: ClosedRange<UInt64> = (64 << 10)...(1 << 30)
   /// The data block's time shares 64 bits with its number and has 24 of them.
   package static let timeMax: UInt32 = (1 << 24) - 1
 

@@ -13,7 +13,7 @@ package struct Checkpoints: TransferRecord, ~Copyable {
   /// A checkpoint is due after so many bytes, whatever the time.
   package static let dueByteCount: UInt64 = 4 << 30
   /// Where a checkpoint's records are made.
-  package static let slabByteCount = 1 << 20
+  package static let slabByteCount = 4 << 20
 
   private enum Step {
     case idle
@@ -157,7 +157,7 @@ package struct Checkpoints: TransferRecord, ~Copyable {
       guard completion.result >= 0 else {
         return fail("cannot make the origin's blocks durable", at: originPath, completion.result)
       }
-      append(count, &io)
+      append(count, &io, now: now)
     case .appending(let count, let left):
       guard completion.result == Int64(appendedByteCount) else {
         return fail(
@@ -175,7 +175,7 @@ package struct Checkpoints: TransferRecord, ~Copyable {
       lastCheckpoint = now
       checkpointCount += 1
       step = .idle
-      if left > 0 { append(left, &io) }
+      if left > 0 { append(left, &io, now: now) }
     }
   }
 
@@ -210,13 +210,16 @@ package struct Checkpoints: TransferRecord, ~Copyable {
       .stopped, what, at: path, because: "\(Errno(rawValue: CInt(clamping: -result)))")
   }
 
-  /// Encodes records of the first `count` transfers, as many as the buffer holds, and appends them.
-  private mutating func append<IO: BlockIO & ~Copyable>(_ count: Int, _ io: inout IO) {
+  /// Encodes records of the first `count` transfers and appends them, half a buffer at a time: the other
+  /// half is room for all pieces that one transfer with bad spots can come to.
+  private mutating func append<IO: BlockIO & ~Copyable>(
+    _ count: Int, _ io: inout IO, now: Duration
+  ) {
     var taken = 0
     var builder = CheckpointBuilder(
       seconds: secondsSince1970(), kind: kind, sweep: sweep, watermark: watermark)
     while taken < count,
-      journal.pendingByteCount + 2 * JournalRecord.payloadByteCountMax < Self.slabByteCount
+      journal.pendingByteCount < Self.slabByteCount / 2
     {
       let ticket = firstTicket + UInt64(taken)
       let item = waiting[place(ticket)]
@@ -240,6 +243,7 @@ package struct Checkpoints: TransferRecord, ~Copyable {
     watermark = builder.watermark
     guard journal.pendingByteCount > 0 else {
       forget(taken)
+      lastCheckpoint = now
       step = .idle
       return
     }

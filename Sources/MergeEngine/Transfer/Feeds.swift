@@ -46,7 +46,7 @@ package struct PieceFeed<IO: BlockIO & ~Copyable, Pieces: PieceSource & ~Copyabl
     while transfer.end < piece.range.end {
       guard let segment = try segments.peek(), segment.originByteOffset == transfer.end else {
         throw MergeError(
-          .bug, "the journal names bytes that the device does not map",
+          .journalConflict, "the journal names bytes that the device does not map",
           at: "origin byte \(transfer.end)", because: "the fingerprints are equal all the same")
       }
       let byteCount = min(segment.byteCount, piece.range.end - transfer.end)
@@ -77,13 +77,7 @@ package struct OriginFeed<Pieces: PieceSource & ~Copyable>: TransferFeed, ~Copya
 
 /// Pieces of the origin in rising order.
 package protocol PieceSource: ~Copyable {
-  mutating func next() throws(MergeError) -> Piece?
-}
-
-/// A piece of the origin, and what it should hold where that is known.
-package struct Piece: Equatable, Sendable {
-  package var range: ByteRange
-  package var checksum: UInt32?
+  mutating func next() throws(MergeError) -> RecordedPiece?
 }
 
 /// What a journal recorded.
@@ -96,9 +90,8 @@ package struct RecordedPieces<IO: BlockIO & ~Copyable>: PieceSource, ~Copyable {
     entries = EntryStream(state)
   }
 
-  package mutating func next() throws(MergeError) -> Piece? {
-    guard let entry = try entries.next(&reader) else { return nil }
-    return Piece(range: entry.range, checksum: entry.checksum)
+  package mutating func next() throws(MergeError) -> RecordedPiece? {
+    try entries.next(&reader)
   }
 }
 
@@ -116,13 +109,13 @@ package struct RangePieces: PieceSource, ~Copyable {
     self.byteCountMax = byteCountMax
   }
 
-  package mutating func next() throws(MergeError) -> Piece? {
+  package mutating func next() throws(MergeError) -> RecordedPiece? {
     guard index < ranges.count else { return nil }
     let range = ranges[index]
     let start = max(position, range.start)
     let end = min(range.end, cuts.cut(after: start), start + byteCountMax)
     position = end
     if end == range.end { index += 1 }
-    return Piece(range: ByteRange(start: start, end: end), checksum: nil)
+    return RecordedPiece(range: ByteRange(start: start, end: end), checksum: nil)
   }
 }

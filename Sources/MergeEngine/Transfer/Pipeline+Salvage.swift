@@ -21,11 +21,14 @@ struct Salvage {
 
 extension Pipeline where Work: ~Copyable {
   mutating func startSalvage<IO: BlockIO & ~Copyable>(_ io: inout IO) {
-    guard salvage == nil, let slot = salvageQueue.first,
+    if isStopping {
+      for slot in salvageQueue { abandon(slot) }
+      salvageQueue.removeAll()
+    }
+    guard salvage == nil, let slot = salvageQueue.first, mayTouchTail(slot),
       readsInFlight + writesInFlight + 2 <= shape.depth || readsInFlight + writesInFlight == 0
     else { return }
     salvageQueue.removeFirst()
-    guard !isStopping else { return abandon(slot) }
     salvage = Salvage(slot: slot)
     readUnit(&io)
   }
@@ -69,12 +72,13 @@ extension Pipeline where Work: ~Copyable {
   }
 
   mutating func salvageCompleted<IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable>(
-    _ completion: IOCompletion, _ io: inout IO, _ work: inout Work, _ record: inout Record
+    _ completion: IOCompletion, _ io: inout IO, _ work: inout Work, _ record: inout Record,
+    now: Duration
   ) {
     guard var current = salvage else { return }
     if RequestTag(of: completion.tag) == .salvageWrite {
       writesInFlight -= 1
-      return pieceWritten(completion.result, &io, &work, &record)
+      return pieceWritten(completion.result, &io, &work, &record, now: now)
     }
     readsInFlight -= 1
     if RequestTag(of: completion.tag) == .salvageOrigin { originReadsInFlight -= 1 }
@@ -108,7 +112,7 @@ extension Pipeline where Work: ~Copyable {
     salvage?.pieces = good.ranges
     salvage?.step = .writing
     if Work.isOrdered { nextInspected += 1 }
-    inspectPieces(&io, &work, &record)
+    inspectPieces(&io, &work, &record, now: now)
   }
 
   /// Where the segment under the salvage's position ends on the origin.
@@ -125,7 +129,7 @@ extension Pipeline where Work: ~Copyable {
   /// Inspects the stretches that could be read, until one is to be written or none is left.
   private mutating func inspectPieces<
     IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable
-  >(_ io: inout IO, _ work: inout Work, _ record: inout Record) {
+  >(_ io: inout IO, _ work: inout Work, _ record: inout Record, now: Duration) {
     while let current = salvage, let piece = current.pieces.first {
       let slot = current.slot
       let offset = Int(piece.start - slots[slot].range.start)
@@ -140,6 +144,8 @@ extension Pipeline where Work: ~Copyable {
       case .write(let checksum):
         salvage?.checksum = checksum
         slots[slot].writtenByteCount = 0
+        // It cannot wait for its turn, but what follows waits for it.
+        limiter.pass(piece.byteCount, now: now)
         return enqueuePiece(&io)
       case .record(let checksum):
         pieceDone(checksum)
@@ -184,13 +190,15 @@ extension Pipeline where Work: ~Copyable {
 
   private mutating func pieceWritten<
     IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable
-  >(_ result: Int64, _ io: inout IO, _ work: inout Work, _ record: inout Record) {
+  >(
+    _ result: Int64, _ io: inout IO, _ work: inout Work, _ record: inout Record, now: Duration
+  ) {
     guard let current = salvage, let piece = current.pieces.first else { return }
     let done = slots[current.slot].writtenByteCount + Int(max(0, result))
     if result > 0, done >= Int(piece.byteCount) {
       writtenByteCount += piece.byteCount
       pieceDone(current.checksum)
-      return isStopping ? abandonSalvage() : inspectPieces(&io, &work, &record)
+      return isStopping ? abandonSalvage() : inspectPieces(&io, &work, &record, now: now)
     }
     let aligned = done / shape.originAlignmentByteCount * shape.originAlignmentByteCount
     guard result > 0, aligned > slots[current.slot].writtenByteCount else {

@@ -21,9 +21,10 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
   var slots: [Slot]
   var segments: [SlotSegment]
   var freeSlots: [Int]
-  /// Slots with reads to be enqueued, and slots with a write to be.
+  /// Slots with reads to be enqueued, in the order of the plan.
   var readQueue: SlotQueue
-  var writeQueue: SlotQueue
+  /// Slots with a write to be enqueued: the first of the plan goes first, so that it can be recorded.
+  var writeQueue: SlotHeap
   var salvageQueue: [Int] = []
   var salvage: Salvage?
   /// Slots by ticket, for works that inspect in order.
@@ -52,7 +53,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
     segments = Array(repeating: SlotSegment(), count: shape.slotCount * shape.segmentCountMax)
     freeSlots = Array((0..<shape.slotCount).reversed())
     readQueue = SlotQueue(capacity: shape.slotCount)
-    writeQueue = SlotQueue(capacity: shape.slotCount)
+    writeQueue = SlotHeap(capacity: shape.slotCount)
     slotByTicket = Array(repeating: -1, count: Work.isOrdered ? shape.slotCount : 0)
     limiter = RateLimiter(bytesPerSecond: shape.rateLimit)
   }
@@ -224,14 +225,19 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
         abandon(slot)
         continue
       }
-      let isTail = slots[slot].range.start >= shape.tailByteOffset
-      // The tail goes through the page cache: nothing direct may be under way on the origin then.
-      if isTail, writesInFlight + originReadsInFlight > 0 { return }
+      guard mayTouchTail(slot) else { return }
       guard limiter.delay(now: now) == nil else { return }
       writeQueue.removeFirst()
       limiter.pass(slots[slot].range.byteCount, now: now)
       enqueueWrite(slot, &io)
     }
+  }
+
+  /// The tail goes through the page cache: nothing direct may be under way on the origin then. It is the
+  /// last of the plan, so it waits until it is alone.
+  func mayTouchTail(_ slot: Int) -> Bool {
+    slots[slot].range.start < shape.tailByteOffset
+      || freeSlots.count == slots.count - 1 && readsInFlight + writesInFlight == 0
   }
 
   private mutating func enqueueWrite<IO: BlockIO & ~Copyable>(_ slot: Int, _ io: inout IO) {
@@ -270,7 +276,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
       writesInFlight -= 1
       written(slot, completion.result, &io, &record)
     case .salvageSource, .salvageOrigin, .salvageWrite:
-      salvageCompleted(completion, &io, &work, &record)
+      salvageCompleted(completion, &io, &work, &record, now: now)
     case .originFlush, .journalWrite, .journalFlush, nil:
       record.completed(completion, &io, now: now)
     }
@@ -360,7 +366,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
     case .write(let checksum):
       slots[slot].checksum = checksum
       slots[slot].state = .writing
-      writeQueue.append(slot)
+      writeQueue.insert(slot, ticket: slots[slot].ticket)
     case .record(let checksum):
       end(slot, .merged(checksum: checksum), &record)
     case .keep:

@@ -28,8 +28,10 @@ package struct PipelineShape: Sendable {
     tailByteOffset: UInt64, rateLimit: UInt64?
   ) {
     self.depth = depth
-    // Whole pages, so that every buffer is aligned and a read rounded up at the end has room.
-    bufferByteCount = Int(transferByteCountMax.roundedUp(toMultipleOf: 4096))
+    // Whole blocks, so that every buffer is aligned and a read rounded up at the end has room.
+    bufferByteCount = Int(
+      transferByteCountMax.roundedUp(
+        toMultipleOf: UInt64(max(4096, dataAlignmentByteCount, originAlignmentByteCount))))
     buffersPerSlot = readsBothSides ? 2 : 1
     slotCount = max(
       1,

@@ -7,17 +7,24 @@ package struct RangeSet: Equatable, Sendable {
   package var byteCount: UInt64 { ranges.reduce(0) { $0 + $1.byteCount } }
   package var isEmpty: Bool { ranges.isEmpty }
 
-  package mutating func insert(_ range: ByteRange) {
-    guard !range.isEmpty else { return }
+  /// Adds a range.
+  ///
+  /// - Returns: How many of its bytes were not in the set.
+  @discardableResult
+  package mutating func insert(_ range: ByteRange) -> UInt64 {
+    guard !range.isEmpty else { return 0 }
     let first = firstIndex { $0.end >= range.start }
     var merged = range
     var last = first
+    var known: UInt64 = 0
     while last < ranges.count, ranges[last].start <= merged.end {
+      known += ranges[last].byteCount
       merged = ByteRange(
         start: min(merged.start, ranges[last].start), end: max(merged.end, ranges[last].end))
       last += 1
     }
     ranges.replaceSubrange(first..<last, with: [merged])
+    return merged.byteCount - known
   }
 
   package mutating func remove(_ range: ByteRange) {
