@@ -1,0 +1,95 @@
+import Fixtures
+import MergeEngine
+
+/// Holds each record that is appended to a journal against the disk at that moment.
+///
+/// Every entry must be durable on the origin and carry the checksum of what is there, and all of the
+/// plan before the watermark must be recorded or named unreadable.
+final class CheckpointAudit {
+  private unowned let disk: MemoryDisk
+  private let planned: RangeSet
+  private var journal: [UInt8]
+  private var known: Set<Entry> = []
+  private(set) var checkpointCount = 0
+
+  private struct Entry: Hashable {
+    var range: ByteRange
+    var checksum: UInt32?
+  }
+
+  /// Begins with the journal as it is.
+  init(_ disk: MemoryDisk, planned: RangeSet) throws(MergeError) {
+    self.disk = disk
+    self.planned = planned
+    journal = disk[.journal].bytes(at: 0, count: Int(disk[.journal].byteCount))
+    known = Set(try entries().pieces)
+  }
+
+  /// Bytes are about to be appended.
+  func append(_ bytes: [UInt8], at byteOffset: UInt64) {
+    guard byteOffset == UInt64(journal.count) else {
+      return disk.stop("a record at byte \(byteOffset) of a journal of \(journal.count)")
+    }
+    journal += bytes
+    do throws(MergeError) {
+      let now = try entries()
+      for entry in now.pieces where known.insert(entry).inserted { check(entry) }
+      checkpointCount += 1
+      var missing = planned
+      missing.remove(ByteRange(start: now.state.watermark, end: .max >> 1))
+      for entry in now.pieces { missing.remove(entry.range) }
+      for range in now.state.unreadable.ranges { missing.remove(range) }
+      if !missing.isEmpty {
+        disk.stop("watermark \(now.state.watermark) passes over \(missing.ranges.prefix(3))")
+      }
+    } catch {
+      disk.stop("the journal that is being written cannot be read: \(error.message)")
+    }
+  }
+
+  private func check(_ entry: Entry) {
+    guard disk.isDurable(entry.range, on: .origin) else {
+      return disk.stop("a checkpoint claims \(entry.range), which is not durable")
+    }
+    let bytes = disk[.origin].bytes(at: entry.range.start, count: Int(entry.range.byteCount))
+    if CRC32C.checksum(of: RawSpan(_elements: bytes.span)) != entry.checksum {
+      disk.stop("a checkpoint's checksum is not that of \(entry.range)")
+    }
+  }
+
+  private func entries() throws(MergeError) -> (state: JournalState, pieces: [Entry]) {
+    let copy = MemoryDisk(journal: journal)
+    var reader = try copy.journalReader()
+    let state = try JournalState(reading: &reader)
+    if state.hasTornEnd { disk.stop("the journal ends in something that is no record") }
+    var recorded = RecordedPieces(reader, state)
+    var pieces: [Entry] = []
+    while let piece = try recorded.next() {
+      pieces.append(Entry(range: piece.range, checksum: piece.checksum))
+    }
+    return (state, pieces)
+  }
+}
+
+extension MemoryDisk {
+  /// Reads the journal as it is now.
+  func journalReader() throws(MergeError) -> JournalReader<MemoryQueue> {
+    try JournalReader(
+      path: "journal", byteCount: self[.journal].byteCount,
+      io: try MemoryQueue(
+        self, requestCount: 1, slabByteCount: JournalReader<MemoryQueue>.slabByteCount))
+  }
+
+  func journalState() throws(MergeError) -> JournalState {
+    var reader = try journalReader()
+    return try JournalState(reading: &reader)
+  }
+
+  /// What the journal recorded, where several entries overlap only the newest.
+  func recordedPieces() throws(MergeError) -> [Piece] {
+    var recorded = RecordedPieces(try journalReader(), try journalState())
+    var pieces: [Piece] = []
+    while let piece = try recorded.next() { pieces.append(piece) }
+    return pieces
+  }
+}

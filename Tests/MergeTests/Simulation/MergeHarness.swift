@@ -1,0 +1,223 @@
+import Fixtures
+@testable import MergeEngine
+
+/// Merges on a ``MemoryDisk`` as the product does on files: plan, journal, sweeps, last record.
+struct MergeHarness {
+  let merge: SimulatedMerge
+  let disk: MemoryDisk
+  /// The origin as it was before the first run.
+  let before: SparseContent
+
+  /// What is different in one run.
+  struct RunOptions {
+    var transfer: TransferOptions?
+    /// Asks the run to stop at that reap of queues with requests in flight, from 1.
+    var interruptedAtReap: Int?
+    var trustsEarlierRuns = false
+  }
+
+  /// What a run came to.
+  struct RunResult {
+    var end: PipelineEnd
+    var unreadable: RangeSet
+    var writtenByteCount: UInt64
+    var recheckedByteCount: UInt64
+    var rewrittenByteCount: UInt64
+    var checkpointCount: UInt64
+    var reapCount: Int
+    var state: JournalState
+
+    var isFinished: Bool { end == .finished && unreadable.isEmpty }
+  }
+
+  init(_ merge: SimulatedMerge, seed: UInt64) {
+    self.merge = merge
+    disk = merge.makeDisk(seed: seed)
+    before = disk[.origin]
+  }
+
+  private final class Counter {
+    var count = 0
+  }
+
+  /// Merges, or goes on with what the journal tells of.
+  ///
+  /// - Throws: `MergeError` where nothing was written; what stops a merge that has begun is the
+  ///   result's end.
+  func run(_ options: RunOptions = RunOptions()) throws(MergeError) -> RunResult {
+    let interruption = Interruption()
+    let reaps = Counter()
+    disk.beginRun()
+    let control = RunControl(clock: disk.time.clock, interruption: interruption) { _ in }
+    let transfer = options.transfer ?? merge.transfer
+    let planned = try plan(transfer, control)
+    let plan = planned.plan
+    let isNew = disk[.journal].byteCount == 0
+    if isNew { disk.put(header(planned, transfer).encoded, on: .journal, at: 0) }
+    var reader = try disk.journalReader()
+    let state = try JournalState(reading: &reader)
+    if state.hasTornEnd { disk.setByteCount(state.endByteOffset, of: .journal) }
+    let stream = planned.segments(cuts: cuts(plan, transfer))
+    let setting = MergeRun<MemoryQueue>.Setting(
+      plan: plan, cuts: stream.cuts, transfer: transfer,
+      dataAlignmentByteCount: merge.dataAlignment, originAlignmentByteCount: merge.originAlignment,
+      originPath: "origin", journalPath: "journal", state: state,
+      trustsEarlierRuns: options.trustsEarlierRuns)
+    var run = MergeRun(
+      setting, io: try queue(transfer, MergeRun<MemoryQueue>.slabByteCount(setting)),
+      journal: JournalEncoder(
+        endByteOffset: state.endByteOffset, nextSequence: state.nextSequence,
+        headerChecksum: reader.headerChecksum, dataBlockByteCount: plan.dataBlockByteCount),
+      checkpointInterval: merge.checkpointInterval, control: control,
+      secondsSince1970: { [time = disk.time] in time.secondsSince1970 })
+    let audit = try CheckpointAudit(disk, planned: merge.plannedRanges)
+    disk.journalIsWritten = { audit.append($0, at: $1) }
+    disk.reaped = {
+      reaps.count += 1
+      if reaps.count == options.interruptedAtReap { interruption.request() }
+    }
+    defer {
+      disk.journalIsWritten = nil
+      disk.reaped = nil
+    }
+    let end = carryOut(&run, stream, recorded: isNew ? nil : try disk.journalReader())
+    if let violation = disk.violation {
+      throw MergeError(.bug, "a rule was broken", at: "disk", because: violation)
+    }
+    return RunResult(
+      end: end, unreadable: run.unreadable, writtenByteCount: run.writtenByteCount,
+      recheckedByteCount: run.recheckedByteCount, rewrittenByteCount: run.rewrittenByteCount,
+      checkpointCount: run.checkpointCount, reapCount: reaps.count, state: try disk.journalState())
+  }
+
+  private func carryOut(
+    _ run: inout MergeRun<MemoryQueue>, _ stream: SegmentStream<MemoryQueue>,
+    recorded: consuming JournalReader<MemoryQueue>?
+  ) -> PipelineEnd {
+    do throws(MergeError) {
+      let now = disk.time.secondsSince1970
+      try run.append(
+        .run(
+          JournalRecord.Run(
+            seconds: now, bootID: "boot", metadataPath: "metadata", dataPath: "data",
+            originPath: "origin")))
+      if let grown = run.setting.plan.grownOriginByteCount {
+        disk.setByteCount(max(grown, disk[.origin].byteCount), of: .origin)
+      }
+      let end = run.carryOut(stream, recorded: recorded)
+      if end == .finished, run.unreadable.isEmpty {
+        try run.append(.finished(seconds: disk.time.secondsSince1970))
+      }
+      return end
+    } catch {
+      return .failed(error)
+    }
+  }
+
+  // MARK: Comparing
+
+  /// Compares source and origin sector by sector, with options of its own.
+  func compare(
+    _ transfer: TransferOptions? = nil, interruptedAtReap: Int? = nil
+  ) throws(MergeError) -> Comparison {
+    let interruption = Interruption()
+    let control = RunControl(clock: disk.time.clock, interruption: interruption) { _ in }
+    let transfer = transfer ?? merge.transfer
+    let planned = try plan(transfer, control)
+    let plan = planned.plan
+    let slabByteCount = PipelineShape.slabByteCount(
+      depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount,
+      largest: plan.transferByteCountMax)
+    let stream = planned.segments(cuts: cuts(plan, transfer))
+    var io = try queue(transfer, slabByteCount)
+    let reaps = Counter()
+    disk.reaped = {
+      reaps.count += 1
+      if reaps.count == interruptedAtReap { interruption.request() }
+    }
+    defer { disk.reaped = nil }
+    return try Comparison.ofPlan(
+      stream, total: plan.byteCount,
+      shape: shape(
+        transfer, slabByteCount, largest: plan.transferByteCountMax, readsBothSides: true,
+        tailByteOffset: stream.cuts.tailByteOffset),
+      originPath: "origin", &io, control)
+  }
+
+  /// Compares the origin with what the journal recorded.
+  func compareWithJournal(_ transfer: TransferOptions? = nil) throws(MergeError) -> Comparison {
+    let control = RunControl(clock: disk.time.clock, interruption: Interruption()) { _ in }
+    let transfer = transfer ?? merge.transfer
+    let state = try disk.journalState()
+    let largest = max(state.entryByteCountMax, 4096)
+    let slabByteCount = PipelineShape.slabByteCount(
+      depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
+    var io = try queue(transfer, slabByteCount)
+    return Comparison.ofJournal(
+      try disk.journalReader(), state,
+      shape: shape(
+        transfer, slabByteCount, largest: largest, readsBothSides: false,
+        tailByteOffset: UInt64(merge.model.effectiveEnd)),
+      originPath: "origin", &io, control)
+  }
+
+  private func plan(
+    _ transfer: TransferOptions, _ control: RunControl
+  ) throws(MergeError) -> PlannedMerge<MemoryQueue> {
+    let originByteCount = UInt64(merge.model.originByteCount)
+    return try PlannedMerge(
+      PlannedMerge<MemoryQueue>.Request(
+        source: MergeSource(
+          metadataPath: "metadata", dataPath: "data", deviceID: SimulatedMerge.deviceID),
+        metadataByteCount: disk[.metadata].byteCount, dataByteCount: disk[.data].byteCount,
+        originPath: "origin",
+        extent: MergeExtent(originByteCount: originByteCount, options: merge.extent),
+        ioByteCount: transfer.ioByteCount),
+      metadata: try MemoryQueue(
+        disk, requestCount: TreeWalker.requestCount, slabByteCount: TreeWalker.slabByteCount),
+      control: control)
+  }
+
+  private func cuts(_ plan: MergePlan, _ transfer: TransferOptions) -> TransferCuts {
+    TransferCuts(
+      ioByteCount: transfer.ioByteCount, endByteOffset: plan.endByteOffset,
+      alignmentByteCount: merge.originAlignment)
+  }
+
+  private func queue(
+    _ transfer: TransferOptions, _ slabByteCount: Int
+  ) throws(MergeError) -> MemoryQueue {
+    try MemoryQueue(
+      disk, requestCount: transfer.queueDepth + PipelineShape.recordRequestCount,
+      slabByteCount: slabByteCount)
+  }
+
+  private func shape(
+    _ transfer: TransferOptions, _ slabByteCount: Int, largest: UInt64, readsBothSides: Bool,
+    tailByteOffset: UInt64
+  ) -> PipelineShape {
+    PipelineShape(
+      depth: transfer.queueDepth, slabByteCount: slabByteCount, transferByteCountMax: largest,
+      readsBothSides: readsBothSides, dataBlockByteCount: UInt64(merge.model.blockByteCount),
+      dataAlignmentByteCount: merge.dataAlignment, originAlignmentByteCount: merge.originAlignment,
+      tailByteOffset: tailByteOffset, rateLimit: nil)
+  }
+
+  private func header(
+    _ planned: borrowing PlannedMerge<MemoryQueue>, _ transfer: TransferOptions
+  ) -> JournalHeader {
+    let plan = planned.plan
+    return JournalHeader(
+      fingerprint: plan.fingerprint, deviceID: plan.deviceID,
+      dataBlockByteCount: plan.dataBlockByteCount, endByteOffset: plan.endByteOffset,
+      pastEnd: merge.extent.pastEnd,
+      dataIdentity: DeviceIdentity(name: "data", byteCount: disk[.data].byteCount),
+      originIdentity: DeviceIdentity(name: "origin", byteCount: before.byteCount),
+      grownOriginByteCount: plan.grownOriginByteCount, thinByteCount: merge.extent.thinByteCount,
+      plannedByteCount: plan.byteCount, metadataPath: "metadata", dataPath: "data",
+      originPath: "origin", mappings: .metadataSnapshot(block: nil), ignoresNeedsCheck: false,
+      transactionID: 0, heldRoot: 0, mappingRoot: planned.mappingRoot.rawValue,
+      queueDepth: UInt64(transfer.queueDepth), ioByteCount: transfer.ioByteCount, rateLimit: 0,
+      checkpointMilliseconds: 5, verifies: false, bootID: "boot", madeSeconds: 0)
+  }
+}

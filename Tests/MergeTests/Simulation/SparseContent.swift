@@ -1,0 +1,173 @@
+import Fixtures
+import MergeEngine
+
+/// The bytes of one simulated device, kept sparsely so that a device of terabytes costs nothing.
+///
+/// Pieces that hold sectors of a ``SectorContent`` in a row, as whole blocks of a source do, are kept
+/// as the name of their first sector, and other pieces as bytes.
+struct SparseContent {
+  /// What a piece holds that was never written.
+  enum Base {
+    case zeros
+    /// Named sectors up to an end; zeros behind them.
+    case sectors(SectorContent, byteCount: UInt64)
+    /// Bytes from the beginning; zeros behind them.
+    case bytes([UInt8])
+  }
+
+  private enum Piece: Equatable {
+    /// The first 8 bytes of a run of named sectors.
+    case named(UInt64)
+    case bytes([UInt8])
+  }
+
+  static let pieceByteCount = 64 << 10
+  private static let sectorByteCount = SectorContent.sectorByteCount
+
+  var byteCount: UInt64
+  private let base: Base
+  private var pieces: [UInt64: Piece] = [:]
+
+  init(byteCount: UInt64, base: Base) {
+    self.byteCount = byteCount
+    self.base = base
+  }
+
+  /// Bytes from a place on; the device's end does not matter.
+  func bytes(at byteOffset: UInt64, count: Int) -> [UInt8] {
+    var result: [UInt8] = []
+    result.reserveCapacity(count)
+    forEachPiece(byteOffset, count) { index, range in
+      switch pieces[index] ?? piece(index) {
+      case .named(let word):
+        result += Self.sectors(word, range)
+      case .bytes(let bytes):
+        result += bytes[range]
+      }
+    }
+    return result
+  }
+
+  mutating func write(_ bytes: [UInt8], at byteOffset: UInt64) {
+    var done = 0
+    var changes: [(index: UInt64, range: Range<Int>)] = []
+    forEachPiece(byteOffset, bytes.count) { index, range in changes.append((index, range)) }
+    for (index, range) in changes {
+      let part = bytes[done..<done + range.count]
+      done += range.count
+      if range.count == Self.pieceByteCount {
+        pieces[index] = Self.piece(Array(part))
+        continue
+      }
+      var whole: [UInt8]
+      switch pieces[index] ?? piece(index) {
+      case .named(let word): whole = Self.sectors(word, 0..<Self.pieceByteCount)
+      case .bytes(let kept): whole = kept
+      }
+      // Given back first, so that the bytes are changed in place.
+      pieces[index] = nil
+      whole.replaceSubrange(range, with: part)
+      pieces[index] = .bytes(whole)
+    }
+  }
+
+  /// The first byte of a range that differs from what another device holds at some place.
+  ///
+  /// Nil if none does. Precondition: both places lie equally in their pieces.
+  func firstDifference(
+    _ range: ByteRange, from other: SparseContent, at otherByteOffset: UInt64
+  ) -> UInt64? {
+    let unit = UInt64(Self.pieceByteCount)
+    precondition(range.start % unit == otherByteOffset % unit)
+    var place = range.start
+    while place < range.end {
+      let end = min(range.end, place.roundedDown(toMultipleOf: unit) + unit)
+      let otherPlace = otherByteOffset + (place - range.start)
+      // Pieces of one name need no look at their bytes.
+      if !hasSamePiece(place / unit, as: other, otherPlace / unit) {
+        let found = bytes(at: place, count: Int(end - place))
+        let expected = other.bytes(at: otherPlace, count: Int(end - place))
+        if found != expected {
+          let first = zip(found, expected).enumerated().first { $0.element.0 != $0.element.1 }
+          return place + UInt64(first?.offset ?? 0)
+        }
+      }
+      place = end
+    }
+    return nil
+  }
+
+  private func hasSamePiece(_ index: UInt64, as other: SparseContent, _ otherIndex: UInt64) -> Bool
+  {
+    guard case .named(let word) = pieces[index] ?? piece(index),
+      case .named(let otherWord) = other.pieces[otherIndex] ?? other.piece(otherIndex)
+    else { return false }
+    return word == otherWord
+  }
+
+  /// Numbers of the pieces that were ever written, in order.
+  var writtenPieces: [UInt64] { pieces.keys.sorted() }
+
+  private func forEachPiece(
+    _ byteOffset: UInt64, _ count: Int, _ body: (UInt64, Range<Int>) -> Void
+  ) {
+    var place = byteOffset
+    let end = byteOffset + UInt64(count)
+    while place < end {
+      let index = place / UInt64(Self.pieceByteCount)
+      let first = Int(place % UInt64(Self.pieceByteCount))
+      let last = min(Self.pieceByteCount, first + Int(end - place))
+      body(index, first..<last)
+      place += UInt64(last - first)
+    }
+  }
+
+  /// What a piece holds that was never written.
+  private func piece(_ index: UInt64) -> Piece {
+    let start = index * UInt64(Self.pieceByteCount)
+    switch base {
+    case .zeros:
+      return .bytes([UInt8](repeating: 0, count: Self.pieceByteCount))
+    case .sectors(let content, let byteCount):
+      let word = Self.word(of: content, at: start)
+      let left = byteCount > start ? byteCount - start : 0
+      if left >= UInt64(Self.pieceByteCount) { return .named(word) }
+      let named = left == 0 ? [] : Self.sectors(word, 0..<Int(left))
+      return .bytes(named + [UInt8](repeating: 0, count: Self.pieceByteCount - Int(left)))
+    case .bytes(let bytes):
+      var part = Array(bytes.dropFirst(Int(start)).prefix(Self.pieceByteCount))
+      part += [UInt8](repeating: 0, count: Self.pieceByteCount - part.count)
+      return .bytes(part)
+    }
+  }
+
+  /// The word that a sector of `content` repeats.
+  private static func word(of content: SectorContent, at byteOffset: UInt64) -> UInt64 {
+    UInt64(content.source.rawValue) << 56 | UInt64(content.seed) << 40
+      | byteOffset / UInt64(sectorByteCount)
+  }
+
+  /// Bytes of a piece whose first sector repeats `word`.
+  private static func sectors(_ word: UInt64, _ range: Range<Int>) -> [UInt8] {
+    let first = range.lowerBound / sectorByteCount
+    let content = content(of: word)
+    let start = Int(word & 0xFF_FFFF_FFFF) + first
+    let skipped = range.lowerBound % sectorByteCount
+    let bytes = content.bytes(
+      in: start * sectorByteCount..<start * sectorByteCount + skipped + range.count)
+    return [UInt8](bytes.dropFirst(skipped))
+  }
+
+  private static func content(of word: UInt64) -> SectorContent {
+    SectorContent(
+      source: SectorContent.Source(rawValue: UInt8(word >> 56)) ?? .data,
+      seed: UInt16(truncatingIfNeeded: word >> 40))
+  }
+
+  /// A whole piece, by name if it has one.
+  private static func piece(_ bytes: [UInt8]) -> Piece {
+    let word = RawSpan(_elements: bytes.span).littleEndian(at: 0, as: UInt64.self)
+    guard SectorContent.Source(rawValue: UInt8(word >> 56)) != nil else { return .bytes(bytes) }
+    return sectors(word, 0..<pieceByteCount) == bytes ? .named(word) : .bytes(bytes)
+  }
+}
