@@ -1,0 +1,77 @@
+import Fixtures
+import MergeEngine
+import Testing
+
+@Suite("Merges in memory: what changed between two runs")
+struct ChangesBetweenRunsTests {
+  @Test("a source overwritten and an origin restored in part are merged as they are at the end")
+  func changed() throws {
+    let seed = Seed.current
+    var generator = SeededGenerator(seed: seed.value &+ 0xB000)
+    for round in 1...24 {
+      let merge = InterruptedMergeTests.merge(SimulatedMerge.transfer(using: &generator))
+      let harness = MergeHarness(merge, seed: generator.next())
+      let comment: Comment = "round \(round): \(merge); \(seed)"
+      var options = MergeHarness.RunOptions()
+      // Also after a merge that is finished.
+      if round % 3 != 0 { options.interruptedAtReap = .random(in: 5...60, using: &generator) }
+      let first = try harness.run(options)
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      for _ in 0..<3 {
+        harness.overwriteSource(block: .random(in: 0..<10, using: &generator))
+        harness.restoreOrigin(sector: .random(in: 0..<14 * 128, using: &generator))
+      }
+
+      let second = try harness.run(.init(transfer: SimulatedMerge.transfer(using: &generator)))
+
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      try harness.expectMerged(second, "\(harness.wrongPlace() ?? ""): \(comment)")
+      #expect(second.recheckedByteCount == first.state.doneByteCount, comment)
+      let recorded = try harness.compareWithJournal()
+      #expect(recorded.end == .finished && recorded.differences.byteCount == 0, comment)
+      #expect(recorded.comparedByteCount == merge.plannedRanges.byteCount, comment)
+    }
+  }
+
+  @Test("an interrupted second look at what earlier runs wrote is taken again as a whole")
+  func interruptedRecheck() throws {
+    let seed = Seed.current
+    var reap = 1
+    var isInterrupted = true
+    while isInterrupted {
+      let merge = InterruptedMergeTests.merge(
+        TransferOptions(queueDepth: 4, ioByteCount: 32 << 10))
+      let harness = MergeHarness(merge, seed: seed.value &+ UInt64(reap))
+      let comment: Comment = "reap \(reap); \(seed)"
+      try harness.expectMerged(try harness.run(), comment)
+      for block in [1, 4, 7] { harness.overwriteSource(block: block) }
+      harness.restoreOrigin(sector: 9 * 128 + 5)
+
+      let second = try harness.run(.init(interruptedAtReap: reap))
+
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      isInterrupted = second.reapCount >= reap
+      #expect(
+        second.end == .finished ? harness.wrongPlace() == nil : !second.state.isFinished, comment)
+      let third = try harness.run()
+      try harness.expectMerged(third, "\(harness.wrongPlace() ?? ""): \(comment)")
+      reap += 1
+    }
+  }
+}
+
+extension MergeHarness {
+  /// Gives a data block other content in place, which changes no mapping.
+  fileprivate func overwriteSource(block: Int) {
+    let byteCount = merge.model.blockByteCount
+    let range = block * byteCount..<(block + 1) * byteCount
+    let content = SectorContent(source: .data, seed: 77)
+    disk.put([UInt8](content.bytes(in: range)), on: .data, at: UInt64(range.lowerBound))
+  }
+
+  /// Puts back what a sector of the origin held before the first run.
+  fileprivate func restoreOrigin(sector: Int) {
+    let start = UInt64(sector * 512)
+    disk.put(before.bytes(at: start, count: 512), on: .origin, at: start)
+  }
+}

@@ -1,0 +1,203 @@
+import Fixtures
+import MergeEngine
+import Testing
+
+@Suite("Merges in memory: devices that fail")
+struct InjectedErrorTests {
+  typealias Class = DiskFaults.Class
+
+  static let transfer = TransferOptions(queueDepth: 8, ioByteCount: 65_536)
+
+  @Test("what cannot be read is left out by units; all else is merged, and only it is tried again")
+  func badSource() throws {
+    let seed = Seed.current
+    var generator = SeededGenerator(seed: seed.value &+ 0x8000)
+    for round in 1...16 {
+      var merge = InterruptedMergeTests.merge(SimulatedMerge.transfer(using: &generator))
+      merge.dataAlignment = round % 2 == 0 ? 512 : 4096
+      merge.originAlignment = round % 4 < 2 ? 512 : 4096
+      let harness = MergeHarness(merge, seed: generator.next())
+      let unit = UInt64(max(merge.dataAlignment, merge.originAlignment))
+      var expected = RangeSet()
+      for _ in 0..<Int.random(in: 1...5, using: &generator) {
+        let start = UInt64.random(in: 0..<10 * 65_536, using: &generator)
+        let end = start + UInt64([1, 512, 5000].randomElement(using: &generator) ?? 1)
+        harness.disk.faults.addBadRange(.read, .data, ByteRange(start: start, end: end))
+        var place = start.roundedDown(toMultipleOf: unit)
+        while place < end {
+          let bad = ByteRange(start: place, end: place + unit)
+          if let range = merge.originRange(ofData: bad) { expected.insert(range) }
+          place += unit
+        }
+      }
+      let comment: Comment = "round \(round): \(merge); \(seed)"
+
+      let first = try harness.run()
+
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      #expect(first.end == .finished && first.unreadable == expected, comment)
+      #expect(first.state.unreadable == expected, comment)
+      #expect(first.state.isFinished == expected.isEmpty, comment)
+      #expect(harness.wrongPlace(unmerged: expected) == nil, comment)
+      let planned = merge.plannedRanges.byteCount
+      #expect(first.state.doneByteCount == planned - expected.byteCount, comment)
+
+      // The cause is still there: nothing changes.
+      let second = try harness.run(.init(trustsEarlierRuns: true))
+      #expect(second.unreadable == expected && second.writtenByteCount == 0, comment)
+
+      harness.disk.faults = DiskFaults()
+      let third = try harness.run(.init(trustsEarlierRuns: true))
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      try harness.expectMerged(third, comment)
+      #expect(third.writtenByteCount == expected.byteCount, comment)
+      let reads = harness.disk.dataReads.reduce(0) { $0 + $1.byteCount }
+      #expect(reads <= expected.byteCount.roundedUp(toMultipleOf: unit) + unit, comment)
+      try harness.expectMerged(try harness.run(), comment)
+    }
+  }
+
+  @Test("an origin that fails to be written stops the merge, and it resumes to the right bytes")
+  func badOrigin() throws {
+    let seed = Seed.current
+    var generator = SeededGenerator(seed: seed.value &+ 0x9000)
+    for round in 1...16 {
+      let merge = InterruptedMergeTests.merge(SimulatedMerge.transfer(using: &generator))
+      let harness = MergeHarness(merge, seed: generator.next())
+      let comment: Comment = "round \(round): \(merge); \(seed)"
+      if round % 2 == 0 {
+        harness.disk.faults.fullFrom[.origin] = .random(in: 1...4, using: &generator)
+      } else {
+        let bad = merge.model.writes.randomElement(using: &generator)?.target ?? 0..<1
+        harness.disk.faults.addBadRange(.write, .origin, ByteRange(bad.prefix(1)))
+      }
+      let first = try harness.run()
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      let error = try #require(first.end.error, comment)
+      #expect(error.kind == .stopped && error.place.hasPrefix("origin, byte "), comment)
+      #expect(!first.state.isFinished, comment)
+
+      harness.disk.faults = DiskFaults()
+      try harness.expectMerged(try harness.run(), comment)
+    }
+  }
+
+  @Test("after a failed flush of the origin nothing more is recorded in that run")
+  func failedFlush() throws {
+    let seed = Seed.current
+    var number = 1
+    var isMet = true
+    while isMet {
+      let merge = InterruptedMergeTests.merge(
+        TransferOptions(queueDepth: 2, ioByteCount: 16 << 10))
+      let harness = MergeHarness(merge, seed: seed.value &+ UInt64(number))
+      let comment: Comment = "flush \(number); \(seed)"
+      harness.disk.faults.failing[Class(.flush, .origin)] = number
+      let first = try harness.run()
+      isMet = harness.disk.counts[Class(.flush, .origin), default: 0] >= number
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      guard isMet else {
+        try harness.expectMerged(first, comment)
+        break
+      }
+      #expect(first.end.error?.place == "origin" && !first.state.isFinished, comment)
+      #expect(harness.disk.counts[Class(.flush, .origin)] == number, comment)
+      #expect(first.checkpointCount == UInt64(number - 1), comment)
+
+      harness.disk.faults = DiskFaults()
+      let second = try harness.run()
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      try harness.expectMerged(second, comment)
+      // Nothing is taken to be there only because it can be read.
+      let left = harness.merge.plannedRanges.byteCount - first.state.doneByteCount
+      #expect(second.writtenByteCount == left, comment)
+      number += 1
+    }
+    #expect(number > 3, "the merge made too few checkpoints; \(seed)")
+  }
+
+  @Test("the Nth operation of a class fails, for each N until none is left")
+  func failTheNth() throws {
+    let seed = Seed.current
+    for kind in [
+      Class(.read, .data), Class(.write, .origin), Class(.flush, .origin), Class(.write, .journal),
+      Class(.flush, .journal),
+    ] {
+      var number = 1
+      var isMet = true
+      while isMet {
+        let harness = MergeHarness(
+          InterruptedMergeTests.merge(Self.transfer), seed: seed.value &+ UInt64(number))
+        let comment: Comment = "\(kind) \(number); \(seed)"
+        harness.disk.faults.failing[kind] = number
+        let first = try harness.run()
+        let counts = harness.disk.counts
+        isMet = counts[kind, default: 0] >= number
+        try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+        if first.isFinished {
+          try harness.expectMerged(first, comment)
+        } else {
+          #expect(isMet && first.end.error?.kind == .stopped, comment)
+        }
+        if isMet, kind.device == .journal {
+          #expect(counts[kind] == number, "something was appended after it; \(comment)")
+        }
+        harness.disk.faults = DiskFaults()
+        try harness.expectMerged(try harness.run(), comment)
+        number += 1
+      }
+    }
+  }
+
+  @Test("a journal without room, or appended to in part, stops the merge; it resumes when there is")
+  func fullJournal() throws {
+    let seed = Seed.current
+    for number in 2...6 {
+      for isShort in [false, true] {
+        let harness = MergeHarness(
+          InterruptedMergeTests.merge(Self.transfer), seed: seed.value &+ UInt64(number))
+        let comment: Comment = "append \(number), in part \(isShort); \(seed)"
+        if isShort {
+          harness.disk.faults.shortOneIn[Class(.write, .journal)] = number
+        } else {
+          harness.disk.faults.fullFrom[.journal] = number
+        }
+        let first = try harness.run()
+        try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+        if !isShort, harness.disk.counts[Class(.write, .journal), default: 0] >= number {
+          #expect(first.end.error?.place == "journal", comment)
+        }
+        harness.disk.faults = DiskFaults()
+        try harness.expectMerged(try harness.run(), comment)
+      }
+    }
+  }
+
+  @Test("requests that are done in part are gone on with from an aligned place")
+  func shortRequests() throws {
+    let seed = Seed.current
+    var generator = SeededGenerator(seed: seed.value &+ 0xA000)
+    for round in 1...10 {
+      var merge = SimulatedMerge(depth: 1, using: &generator)
+      merge.model.pastEnd = .clip
+      let harness = MergeHarness(merge, seed: generator.next())
+      let comment: Comment = "round \(round): \(merge); \(seed)"
+      for kind in [Class(.read, .data), Class(.read, .origin), Class(.write, .origin)] {
+        harness.disk.faults.shortOneIn[kind] = .random(in: 2...5, using: &generator)
+      }
+      try harness.expectMerged(try harness.run(), "\(harness.disk.violation ?? ""): \(comment)")
+      let comparison = try harness.compare()
+      #expect(comparison.comparedByteCount == merge.plannedRanges.byteCount, comment)
+      #expect(comparison.differences.byteCount == 0, comment)
+      try harness.expectMerged(try harness.run(), comment)
+    }
+  }
+}
+
+extension PipelineEnd {
+  /// What a run failed with.
+  var error: MergeError? {
+    guard case .failed(let error) = self else { return nil }
+    return error
+  }
+}

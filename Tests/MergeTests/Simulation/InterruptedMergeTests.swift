@@ -1,0 +1,99 @@
+import Fixtures
+import MergeEngine
+import Testing
+
+@Suite("Merges in memory: interrupted at every moment")
+struct InterruptedMergeTests {
+  /// A small merge with gaps, neighbours from scattered data blocks, and an odd tail.
+  static func merge(_ transfer: TransferOptions) -> SimulatedMerge {
+    var merge = SimulatedMerge(
+      thinBlocks: [0, 1, 2, 5, 6, 9, 10, 11, 14], dataBlocks: [4, 5, 1, 8, 2, 3, 9, 7, 0],
+      originByteCount: 14 * 65_536 + 33_001, transfer: transfer)
+    merge.checkpointInterval = .milliseconds(1)
+    return merge
+  }
+
+  /// What a run and the one that resumes it move bytes with.
+  struct Pair {
+    var first, second: TransferOptions
+
+    init(_ firstDepth: Int, _ firstByteCount: UInt64, _ secondDepth: Int, _ secondByteCount: UInt64)
+    {
+      first = TransferOptions(queueDepth: firstDepth, ioByteCount: firstByteCount)
+      second = TransferOptions(queueDepth: secondDepth, ioByteCount: secondByteCount)
+    }
+  }
+
+  static let pairs = [
+    Pair(4, 65_536, 4, 65_536), Pair(64, 1 << 20, 2, 16_384), Pair(1, 32_768, 64, 4 << 20),
+    Pair(8, 20_480, 3, 1 << 20),
+  ]
+
+  @Test("a merge that is stopped at any reap says so, and resumes to the right bytes")
+  func everyReap() throws {
+    let seed = Seed.current
+    for (pairIndex, pair) in Self.pairs.enumerated() {
+      var reap = 1
+      var isInterrupted = true
+      while isInterrupted {
+        let harness = MergeHarness(
+          Self.merge(pair.first), seed: seed.value &+ UInt64(1000 * pairIndex + reap))
+        let comment: Comment = "pair \(pairIndex), reap \(reap); \(seed)"
+        let first = try harness.run(.init(interruptedAtReap: reap))
+        try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+        isInterrupted = first.reapCount >= reap
+        if first.end == .finished {
+          // Too late to stop anything: then it has to be done.
+          try harness.expectMerged(first, comment)
+        } else {
+          #expect(first.end == .interrupted && !first.state.isFinished, comment)
+        }
+        let second = try harness.run(.init(transfer: pair.second))
+        try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+        try harness.expectMerged(second, comment)
+        #expect(second.recheckedByteCount == first.state.doneByteCount, comment)
+        #expect(second.rewrittenByteCount == 0, comment)
+        let left = UInt64(harness.merge.model.writtenByteCount) - first.state.doneByteCount
+        #expect(second.writtenByteCount == left, comment)
+        reap += 1
+      }
+    }
+  }
+
+  @Test("a merge that is stopped again and again gets done, each time with other options")
+  func againAndAgain() throws {
+    let seed = Seed.current
+    var generator = SeededGenerator(seed: seed.value &+ 0x7000)
+    for round in 1...6 {
+      var merge = SimulatedMerge(depth: .random(in: 1...3, using: &generator), using: &generator)
+      merge.model.pastEnd = .clip
+      let harness = MergeHarness(merge, seed: generator.next())
+      let comment: Comment = "round \(round): \(merge); \(seed)"
+      for _ in 0..<6 {
+        var options = MergeHarness.RunOptions()
+        options.transfer = SimulatedMerge.transfer(using: &generator)
+        options.interruptedAtReap = .random(in: 1...120, using: &generator)
+        let result = try harness.run(options)
+        try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+        if result.end == .finished { try harness.expectMerged(result, comment) }
+      }
+      try harness.expectMerged(try harness.run(), comment)
+    }
+  }
+
+  @Test("comparing that is stopped at any reap does not say that all is equal")
+  func comparing() throws {
+    let seed = Seed.current
+    let transfer = TransferOptions(queueDepth: 64, ioByteCount: 65_536)
+    let harness = MergeHarness(Self.merge(transfer), seed: seed.value)
+    try harness.expectMerged(try harness.run(), "\(seed)")
+    let plannedByteCount = harness.merge.plannedRanges.byteCount
+    for reap in 1...30 {
+      let comparison = try harness.compare(interruptedAtReap: reap)
+      let comment: Comment = "reap \(reap), \(comparison.comparedByteCount) bytes; \(seed)"
+      #expect(
+        (comparison.end == .finished) == (comparison.comparedByteCount == plannedByteCount), comment
+      )
+    }
+  }
+}
