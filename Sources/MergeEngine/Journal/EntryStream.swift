@@ -33,23 +33,29 @@ package struct EntryStream: ~Copyable {
   ) throws(MergeError) -> RecordedPiece? {
     do throws(JournalFault) {
       for index in cursors.indices where cursors[index].head == nil { try advance(index, &reader) }
-      search: while let first = firstCursor(), let piece = cursors[first].head {
+      while let first = firstCursor(), let piece = cursors[first].head {
+        // The piece goes out up to where a newer one begins; what is left of it is looked at again.
+        var end = piece.range.end
+        var covered: UInt64?
+        for (other, cursor) in cursors.enumerated()
+        where other != first && cursor.sequence > cursors[first].sequence {
+          guard let newer = cursor.head?.range, newer.start < end else { continue }
+          if newer.start == piece.range.start { covered = newer.end }
+          end = newer.start
+        }
+        if let covered {
+          try drop(upTo: min(covered, piece.range.end), first, &reader)
+          continue
+        }
         for other in cursors.indices where other != first {
-          while let head = cursors[other].head, head.range.start < piece.range.end {
-            guard cursors[other].sequence > cursors[first].sequence else {
-              try drop(upTo: piece.range.end, other, &reader)
-              continue
-            }
-            // A newer piece begins inside: what lies before it goes out, the rest is looked at again.
-            let start = max(piece.range.start, head.range.start)
-            try drop(upTo: min(piece.range.end, head.range.end), first, &reader)
-            guard piece.range.start < start else { continue search }
-            return RecordedPiece(
-              range: ByteRange(start: piece.range.start, end: start), checksum: nil)
+          while let head = cursors[other].head, head.range.start < end {
+            try drop(upTo: end, other, &reader)
           }
         }
-        try advance(first, &reader)
-        return piece
+        try drop(upTo: end, first, &reader)
+        return end == piece.range.end
+          ? piece
+          : RecordedPiece(range: ByteRange(start: piece.range.start, end: end), checksum: nil)
       }
       return nil
     } catch {

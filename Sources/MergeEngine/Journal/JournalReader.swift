@@ -103,14 +103,16 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
       record, frame: frame, nextByteOffset: byteOffset + UInt64(frame.recordByteCount))
   }
 
-  /// Whether a valid record stands anywhere behind a place whose append began after record `sequence`
-  /// was durable.
+  /// Whether a valid record stands anywhere behind a place that shows damage there: its append began
+  /// after record `sequence` was durable, or it is that record.
   mutating func hasRecord(
     after byteOffset: UInt64, appendedAfter sequence: UInt64
   ) throws(JournalFault) -> Bool {
     var place = byteOffset
     while place < byteCount {
-      if case .record(_, let frame, _) = try record(at: place), frame.appendSequence > sequence {
+      if case .record(_, let frame, _) = try record(at: place),
+        frame.appendSequence > sequence || frame.sequence == sequence
+      {
         return true
       }
       place += 8

@@ -9,13 +9,13 @@ struct EntryStreamTests {
 
   @Test("of a journal without any, there are none")
   func none() throws {
-    #expect(try entries(of: []) == [])
-    #expect(try entries(of: [JournalSample.run, .finished(seconds: 1)]) == [])
+    #expect(try pieces(of: []) == [])
+    #expect(try pieces(of: [JournalSample.run, .finished(seconds: 1)]) == [])
   }
 
   @Test("of one sweep over several records, all")
   func oneSweep() throws {
-    let found = try entries(of: [
+    let found = try pieces(of: [
       JournalSample.checkpoint(
         watermark: 1024, [JournalSample.entry(0, 512, 1), JournalSample.entry(512, 512, 2)]),
       .unreadable([ByteRange(start: 1024, end: 1536)]),
@@ -27,7 +27,7 @@ struct EntryStreamTests {
 
   @Test("of a sweep that records pieces again, the newest of each")
   func newest() throws {
-    let found = try entries(of: [
+    let found = try pieces(of: [
       JournalSample.checkpoint(
         watermark: 2048, (0..<4).map { JournalSample.entry($0 * 512, 512, UInt32($0)) }),
       JournalSample.checkpoint(
@@ -39,15 +39,20 @@ struct EntryStreamTests {
     #expect(found.map(\.checksum) == [0, 21, 2, 13])
   }
 
-  @Test("what smaller pieces replace is not given, whatever is left of it")
+  @Test("what smaller pieces leave of an entry is given without a checksum")
   func smallerPieces() throws {
-    let found = try entries(of: [
+    let found = try pieces(of: [
       JournalSample.checkpoint(watermark: 4096, [JournalSample.entry(0, 4096, 1)]),
       JournalSample.checkpoint(
         .recheck, sweep: 1, watermark: 4096,
         [JournalSample.entry(0, 1024, 2), JournalSample.entry(2048, 2048, 3)]),
     ])
-    #expect(found.map(\.checksum) == [2, 3])
+    #expect(
+      found == [
+        RecordedPiece(range: ByteRange(start: 0, end: 1024), checksum: 2),
+        RecordedPiece(range: ByteRange(start: 1024, end: 2048), checksum: nil),
+        RecordedPiece(range: ByteRange(start: 2048, end: 4096), checksum: 3),
+      ])
   }
 
   @Test("of random sweeps, each entry that none recorded later overlaps, and no other")
@@ -57,9 +62,21 @@ struct EntryStreamTests {
     let scratch = try JournalScratch()
     for round in 1...150 {
       let records = Self.sweeps(using: &generator)
-      let found = try entries(of: records, in: scratch)
+      let found = try pieces(of: records, in: scratch)
+      let whole = found.compactMap { piece in
+        piece.checksum.map {
+          JournalEntry(
+            start: piece.range.start, byteCount: piece.range.byteCount, checksum: $0)
+        }
+      }
       let expected = Self.newest(of: records)
-      try #require(found == expected, "round \(round), \(records); \(seed)")
+      try #require(whole == expected, "round \(round), \(records); \(seed)")
+      // Whatever was recorded once is given, and nothing twice.
+      var covered = RangeSet()
+      var byteCount: UInt64 = 0
+      for piece in found { byteCount += covered.insert(piece.range) }
+      try #require(byteCount == found.reduce(0) { $0 + $1.range.byteCount }, "round \(round); \(seed)")
+      try #require(covered == Self.recorded(records), "round \(round), \(records); \(seed)")
     }
   }
 
@@ -134,7 +151,7 @@ struct EntryStreamTests {
       let part = rest.prefix(.random(in: 1...6, using: &generator))
       rest = rest.dropFirst(part.count)
       records.append(
-        JournalSample.checkpoint(kind, sweep: sweep, watermark: 1 << 30, Array(part)))
+        JournalSample.checkpoint(kind, sweep: sweep, watermark: 9_000_000, Array(part)))
       if generator.chance(oneIn: 4) { records.append(JournalSample.run) }
       if generator.chance(oneIn: 4) { records.append(.unreadable([])) }
     }
@@ -157,13 +174,22 @@ struct EntryStreamTests {
     .map(\.entry).sorted { $0.start < $1.start }
   }
 
-  private func entries(
+  /// Everything that some record has an entry of.
+  private static func recorded(_ records: [JournalRecord]) -> RangeSet {
+    var ranges = RangeSet()
+    for case .checkpoint(let checkpoint) in records {
+      for entry in checkpoint.entries { ranges.insert(entry.range) }
+    }
+    return ranges
+  }
+
+  private func pieces(
     of records: [JournalRecord], in scratch: JournalScratch? = nil
-  ) throws -> [JournalEntry] {
+  ) throws -> [RecordedPiece] {
     let place = try scratch ?? JournalScratch()
     var reader = try place.reader(of: JournalSample(records: records).bytes)
     var stream = EntryStream(try JournalState(reading: &reader))
-    var found: [JournalEntry] = []
+    var found: [RecordedPiece] = []
     while let entry = try stream.next(&reader) { found.append(entry) }
     return found
   }

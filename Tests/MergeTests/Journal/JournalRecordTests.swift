@@ -86,7 +86,7 @@ struct JournalRecordTests {
     JournalSample.checkpoint(
       .retry, sweep: 3, watermark: 65_537, [JournalSample.entry(512, 1, .max)]),
     JournalSample.checkpoint(
-      .recheck, sweep: .max, watermark: UInt64(Int64.max) / 65_536 * 65_536,
+      .recheck, sweep: JournalRecord.sweepMax, watermark: UInt64(Int64.max) / 65_536 * 65_536,
       [JournalSample.entry(0, 512, 0), JournalSample.entry(512, 1 << 40, 2)], seconds: -1),
     JournalSample.checkpoint(
       watermark: 1 << 40,
@@ -186,7 +186,7 @@ struct JournalRecordTests {
   private func encoded(_ record: JournalRecord) -> [UInt8] {
     var writer = ByteWriter()
     RecordFrame.append(
-      record, sequence: 42, headerChecksum: Self.headerChecksum,
+      record, sequence: 42, appendSequence: 41, headerChecksum: Self.headerChecksum,
       dataBlockByteCount: Self.blockByteCount, to: &writer)
     return writer.bytes
   }

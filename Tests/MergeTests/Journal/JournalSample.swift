@@ -59,8 +59,14 @@ struct JournalSample {
     JournalEntry(start: start, byteCount: byteCount, checksum: checksum)
   }
 
+  private static var wholeHeader: JournalHeader {
+    var header = header
+    header.plannedByteCount = 20_480
+    return header
+  }
+
   /// A journal as a merge leaves it that was interrupted, gone on with, and verified.
-  static let whole = JournalSample(records: [
+  static let whole = JournalSample(header: wholeHeader, records: [
     run,
     checkpoint(watermark: 8192, [entry(0, 4096, 11), entry(4096, 4096, 12)]),
     .unreadable([ByteRange(start: 8192, end: 12_288)]),

@@ -27,7 +27,8 @@ struct JournalStateTests {
     let scratch = try JournalScratch()
     try #require(expected.count == Sample.whole.records.count)
     for (index, numbers) in expected.enumerated() {
-      let sample = JournalSample(records: Array(Sample.whole.records[...index]))
+      var sample = Sample.whole
+      sample.records = Array(Sample.whole.records[...index])
       let state = try scratch.state(of: sample.bytes)
       #expect(state.watermark == numbers.watermark, "record \(index)")
       #expect(state.doneByteCount == numbers.done, "record \(index)")
@@ -40,7 +41,8 @@ struct JournalStateTests {
 
   @Test("a new run takes back what was finished and verified")
   func newRun() throws {
-    let sample = JournalSample(records: Sample.whole.records + [Sample.run])
+    var sample = Sample.whole
+    sample.records.append(Sample.run)
     let state = try JournalScratch().state(of: sample.bytes)
     #expect(!state.isFinished && !state.isVerified)
   }

@@ -86,9 +86,9 @@ extension MemoryDisk {
   }
 
   /// What the journal recorded, where several entries overlap only the newest.
-  func recordedPieces() throws(MergeError) -> [Piece] {
+  func recordedPieces() throws(MergeError) -> [RecordedPiece] {
     var recorded = RecordedPieces(try journalReader(), try journalState())
-    var pieces: [Piece] = []
+    var pieces: [RecordedPiece] = []
     while let piece = try recorded.next() { pieces.append(piece) }
     return pieces
   }

@@ -64,7 +64,9 @@ struct MergeHarness {
       originPath: "origin", journalPath: "journal", state: state,
       trustsEarlierRuns: options.trustsEarlierRuns)
     var run = MergeRun(
-      setting, io: try queue(transfer, MergeRun<MemoryQueue>.slabByteCount(setting)),
+      setting, io: try queue(transfer, 
+        MergeRun<MemoryQueue>.slabByteCount(
+          transfer, largest: max(plan.transferByteCountMax, state.entryByteCountMax))),
       journal: JournalEncoder(
         endByteOffset: state.endByteOffset, nextSequence: state.nextSequence,
         headerChecksum: reader.headerChecksum, dataBlockByteCount: plan.dataBlockByteCount),
