@@ -25,7 +25,8 @@ package struct JournalEncoder {
 
   package mutating func add(_ record: JournalRecord) {
     RecordFrame.append(
-      record, sequence: nextSequence, appendSequence: appendSequence, headerChecksum: headerChecksum,
+      record, sequence: nextSequence, appendSequence: appendSequence,
+      headerChecksum: headerChecksum,
       dataBlockByteCount: dataBlockByteCount, to: &writer)
     nextSequence += 1
   }

@@ -16,7 +16,9 @@ struct OpenJournal {
   }
 }
 
-/// What stands where the journal of a merge belongs. All of them are locked.
+/// What stands where the journal of a merge belongs.
+///
+/// All of them are locked.
 enum JournalPlace {
   case empty
   /// The same merge, to be gone on with.

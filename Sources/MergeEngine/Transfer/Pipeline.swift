@@ -233,8 +233,9 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
     }
   }
 
-  /// The tail goes through the page cache: nothing direct may be under way on the origin then. It is the
-  /// last of the plan, so it waits until it is alone.
+  /// The tail goes through the page cache: nothing direct may be under way on the origin then.
+  ///
+  /// It is the last of the plan, so it waits until it is alone.
   func mayTouchTail(_ slot: Int) -> Bool {
     slots[slot].range.start < shape.tailByteOffset
       || freeSlots.count == slots.count - 1 && readsInFlight + writesInFlight == 0

@@ -152,13 +152,16 @@ struct ArgumentTests {
 
   @Test("the live forms say that they are not there yet")
   func live() {
-    for words in [["/dev/mapper/vm1"], ["--pool", "p", "--dev-id", "3"]] {
+    for (name, words) in [
+      ("/dev/mapper/vm1", ["/dev/mapper/vm1"]), ("p", ["--pool", "p", "--dev-id", "3"]),
+    ] {
       let error = #expect(throws: (any Error).self) {
         _ = try ThinMerge.parseAsRoot(["merge"] + words + ["--origin", "o"])
       }
       let message = error.map { ThinMerge.message(for: $0) }
       #expect(
-        message == "live pools are not supported yet: give --metadata, --data and --dev-id")
+        message == "'\(name)' is no option here, and thin devices of live pools are not supported "
+          + "yet: give --metadata, --data and --dev-id")
     }
   }
 

@@ -68,7 +68,7 @@ struct TextReportTests {
         A merge of thin device 7 onto base.img would do this.
 
           to write       6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
-          assumed        thin size not known: taken as 1 GiB
+          assumed        thin size not known: taken as 1073741824 bytes
           origin size    1 GiB (1073741824 bytes)
           mappings       /dev/pool meta, metadata snapshot at block 42, transaction 5
           other devices  1 more thin device in this pool
@@ -90,8 +90,8 @@ struct TextReportTests {
       Confirmation(originPath: "/dev/x").question(plan) == """
         Thin device 7 is about to be merged.
 
-          to write      6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
-          assumed       thin size not known: taken as 1 GiB
+          to write      6.3 MiB (6553600 bytes), 98 of 100 mapped blocks of 64 KiB in 3 runs
+          assumed       thin size not known: taken as 1073741824 bytes
           origin size   1 GiB (1073741824 bytes)
           past the end  2 mapped blocks left out
           clipped       512 bytes of the block across the end
@@ -112,10 +112,11 @@ struct TextReportTests {
           other devices  1 more thin device in this pool
           written        6.3 MiB (6553600 bytes) in 2.5 s, 2.5 MiB/s
           checksums      CRC-32C of every transfer, in the journal base.img.thin-merge
-          assumed        thin size not known: taken as 1 GiB
+          assumed        thin size not known: taken as 1073741824 bytes
 
         Keep the thin device until the origin is verified:
           thin-merge verify --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
+        Then release the metadata snapshot, if it was taken for this merge.
 
         """)
   }
@@ -141,7 +142,7 @@ struct TextReportTests {
           from          data.img
           mappings      /dev/pool meta, metadata snapshot at block 42, transaction 5
           written       6.3 MiB (6553600 bytes) in 2.5 s, 2.5 MiB/s
-          submitting    500 ms, 20% of the time: the device queue was full
+          submitting    500 ms, 20% of the time: how long the kernel took to accept requests
           earlier runs  1 MiB (1048576 bytes) were recorded
           rechecked     1 MiB of them: 64 KiB differed and were written again
           checksums     CRC-32C of every transfer, in the journal base.img.thin-merge
@@ -149,7 +150,7 @@ struct TextReportTests {
                         offset   512, 512 bytes
                         offset 65536, 1 byte
 
-        The origin is merged in part; keep the thin device. To go on:
+        The origin may be merged in part; keep the thin device. To go on:
           thin-merge resume base.img.thin-merge
 
         """)

@@ -75,7 +75,8 @@ struct EntryStreamTests {
       var covered = RangeSet()
       var byteCount: UInt64 = 0
       for piece in found { byteCount += covered.insert(piece.range) }
-      try #require(byteCount == found.reduce(0) { $0 + $1.range.byteCount }, "round \(round); \(seed)")
+      try #require(
+        byteCount == found.reduce(0) { $0 + $1.range.byteCount }, "round \(round); \(seed)")
       try #require(covered == Self.recorded(records), "round \(round), \(records); \(seed)")
     }
   }

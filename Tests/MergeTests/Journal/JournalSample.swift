@@ -66,17 +66,19 @@ struct JournalSample {
   }
 
   /// A journal as a merge leaves it that was interrupted, gone on with, and verified.
-  static let whole = JournalSample(header: wholeHeader, records: [
-    run,
-    checkpoint(watermark: 8192, [entry(0, 4096, 11), entry(4096, 4096, 12)]),
-    .unreadable([ByteRange(start: 8192, end: 12_288)]),
-    checkpoint(watermark: 20_480, [entry(12_288, 8192, 13)]),
-    run,
-    checkpoint(.recheck, sweep: 1, watermark: 20_480, [entry(0, 4096, 21)]),
-    checkpoint(.retry, sweep: 2, watermark: 20_480, [entry(8192, 4096, 31)]),
-    .finished(seconds: 1_700_000_003),
-    .verified(seconds: 1_700_000_004),
-  ])
+  static let whole = JournalSample(
+    header: wholeHeader,
+    records: [
+      run,
+      checkpoint(watermark: 8192, [entry(0, 4096, 11), entry(4096, 4096, 12)]),
+      .unreadable([ByteRange(start: 8192, end: 12_288)]),
+      checkpoint(watermark: 20_480, [entry(12_288, 8192, 13)]),
+      run,
+      checkpoint(.recheck, sweep: 1, watermark: 20_480, [entry(0, 4096, 21)]),
+      checkpoint(.retry, sweep: 2, watermark: 20_480, [entry(8192, 4096, 31)]),
+      .finished(seconds: 1_700_000_003),
+      .verified(seconds: 1_700_000_004),
+    ])
 }
 
 /// A file in which one journal after the other is put to be read.

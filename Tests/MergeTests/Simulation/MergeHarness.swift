@@ -64,7 +64,9 @@ struct MergeHarness {
       originPath: "origin", journalPath: "journal", state: state,
       trustsEarlierRuns: options.trustsEarlierRuns)
     var run = MergeRun(
-      setting, io: try queue(transfer, 
+      setting,
+      io: try queue(
+        transfer,
         MergeRun<MemoryQueue>.slabByteCount(
           transfer, largest: max(plan.transferByteCountMax, state.entryByteCountMax))),
       journal: JournalEncoder(
