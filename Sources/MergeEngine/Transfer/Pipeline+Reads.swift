@@ -1,0 +1,143 @@
+/// Reading: from a slot that got a transfer to the verdict on its bytes.
+extension Pipeline where Work: ~Copyable {
+  mutating func enqueueReads<IO: BlockIO & ~Copyable>(_ io: inout IO) {
+    while let slot = readQueue.first, readsInFlight + writesInFlight < shape.depth {
+      let index = slots[slot].nextRead
+      let readCount = slots[slot].segmentCount + (Work.readsOrigin ? 1 : 0)
+      if isStopping, index == 0 {
+        // Nothing of it was read yet: it is simply not begun.
+        readQueue.removeFirst()
+        abandon(slot)
+        continue
+      }
+      slots[slot].nextRead += 1
+      slots[slot].pendingReadCount += 1
+      if index < slots[slot].segmentCount {
+        enqueueSourceRead(slot, index, &io)
+      } else {
+        enqueueOriginRead(slot, &io)
+      }
+      if slots[slot].nextRead == readCount { readQueue.removeFirst() }
+    }
+  }
+
+  mutating func enqueueSourceRead<IO: BlockIO & ~Copyable>(
+    _ slot: Int, _ index: Int, _ io: inout IO
+  ) {
+    let segment = segments[slot * shape.segmentCountMax + index]
+    let left = segment.byteCount - segment.doneByteCount
+    io.enqueue(
+      IORequest(
+        .read, .data, byteOffset: segment.dataByteOffset + UInt64(segment.doneByteCount),
+        slabByteOffset: shape.sourceBuffer(slot) + segment.bufferByteOffset + segment.doneByteCount,
+        byteCount: roundedUp(left, shape.dataAlignmentByteCount),
+        tag: RequestTag.sourceRead.tag(slot: slot, segment: index)))
+    readsInFlight += 1
+  }
+
+  mutating func enqueueOriginRead<IO: BlockIO & ~Copyable>(_ slot: Int, _ io: inout IO) {
+    let done = slots[slot].originDoneByteCount
+    io.enqueue(
+      IORequest(
+        .read, .origin, byteOffset: slots[slot].range.start + UInt64(done),
+        slabByteOffset: shape.originBuffer(slot) + done,
+        byteCount: roundedUp(slots[slot].byteCount - done, shape.originAlignmentByteCount),
+        tag: RequestTag.originRead.tag(slot: slot)))
+    readsInFlight += 1
+    originReadsInFlight += 1
+  }
+
+  func roundedUp(_ byteCount: Int, _ unit: Int) -> Int { (byteCount + unit - 1) / unit * unit }
+
+  mutating func sourceArrived<IO: BlockIO & ~Copyable>(
+    _ slot: Int, _ index: Int, _ result: Int64, _ io: inout IO
+  ) {
+    let place = slot * shape.segmentCountMax + index
+    let wanted = segments[place].byteCount
+    guard result > 0 else { return noteBadSpot(slot) }
+    let done = segments[place].doneByteCount + Int(result)
+    guard done < wanted else { return slots[slot].pendingReadCount -= 1 }
+    // A short direct read goes on at the last aligned boundary, not where it stopped.
+    let aligned = done / shape.dataAlignmentByteCount * shape.dataAlignmentByteCount
+    guard aligned > segments[place].doneByteCount, !isStopping else { return noteBadSpot(slot) }
+    segments[place].doneByteCount = aligned
+    enqueueSourceRead(slot, index, &io)
+  }
+
+  mutating func originArrived<IO: BlockIO & ~Copyable>(
+    _ slot: Int, _ result: Int64, _ io: inout IO
+  ) {
+    guard result > 0 else { return noteBadSpot(slot) }
+    let done = slots[slot].originDoneByteCount + Int(result)
+    guard done < slots[slot].byteCount else { return slots[slot].pendingReadCount -= 1 }
+    let aligned = done / shape.originAlignmentByteCount * shape.originAlignmentByteCount
+    guard aligned > slots[slot].originDoneByteCount, !isStopping else { return noteBadSpot(slot) }
+    slots[slot].originDoneByteCount = aligned
+    enqueueOriginRead(slot, &io)
+  }
+
+  mutating func noteBadSpot(_ slot: Int) {
+    slots[slot].hasBadSpot = true
+    slots[slot].pendingReadCount -= 1
+  }
+
+  mutating func inspectIfComplete<
+    IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable
+  >(_ slot: Int, _ io: borrowing IO, _ work: inout Work, _ record: inout Record) {
+    let readCount = slots[slot].segmentCount + (Work.readsOrigin ? 1 : 0)
+    guard slots[slot].pendingReadCount == 0, slots[slot].state == .reading,
+      slots[slot].nextRead == readCount || isStopping
+    else { return }
+    if isStopping {
+      if slots[slot].nextRead < readCount { readQueue.removeFirst() }
+      return abandon(slot)
+    }
+    slots[slot].state = .arrived
+    guard Work.isOrdered else { return inspect(slot, io, &work, &record) }
+    inspectInOrder(io, &work, &record)
+  }
+
+  /// Inspects what has arrived, as far as it is next in the order of the plan.
+  mutating func inspectInOrder<IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable>(
+    _ io: borrowing IO, _ work: inout Work, _ record: inout Record
+  ) {
+    while let slot = nextInOrder, slots[slot].state == .arrived, !slots[slot].hasBadSpot {
+      nextInspected += 1
+      inspect(slot, io, &work, &record)
+    }
+    if let slot = nextInOrder, slots[slot].state == .arrived {
+      salvageQueue.append(slot)
+      slots[slot].state = .salvaging
+    }
+  }
+
+  private var nextInOrder: Int? {
+    let slot = slotByTicket[Int(nextInspected % UInt64(slots.count))]
+    guard slot >= 0, slots[slot].ticket == nextInspected else { return nil }
+    return slot
+  }
+
+  mutating func inspect<IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable>(
+    _ slot: Int, _ io: borrowing IO, _ work: inout Work, _ record: inout Record
+  ) {
+    guard !slots[slot].hasBadSpot else {
+      slots[slot].state = .salvaging
+      return salvageQueue.append(slot)
+    }
+    let byteCount = slots[slot].byteCount
+    let verdict = work.inspect(
+      slots[slot].range, recordedChecksum: slots[slot].recordedChecksum,
+      source: io.bytes(at: shape.sourceBuffer(slot), count: Work.readsSource ? byteCount : 0),
+      origin: io.bytes(at: shape.originBuffer(slot), count: Work.readsOrigin ? byteCount : 0))
+    switch verdict {
+    case .write(let checksum):
+      slots[slot].checksum = checksum
+      slots[slot].state = .writing
+      writeQueue.insert(slot, ticket: slots[slot].ticket)
+    case .record(let checksum):
+      end(slot, .merged(checksum: checksum), &record)
+    case .keep:
+      end(slot, .unchanged, &record)
+    }
+  }
+}

@@ -1,0 +1,65 @@
+internal import SystemPackage
+
+/// Writing: from a verdict to the origin.
+extension Pipeline where Work: ~Copyable {
+  mutating func enqueueWrites<IO: BlockIO & ~Copyable>(_ io: inout IO, now: Duration) {
+    while let slot = writeQueue.first, readsInFlight + writesInFlight < shape.depth {
+      if isStopping, slots[slot].writtenByteCount == 0 {
+        writeQueue.removeFirst()
+        abandon(slot)
+        continue
+      }
+      guard mayTouchTail(slot) else { return }
+      guard limiter.delay(now: now) == nil else { return }
+      writeQueue.removeFirst()
+      limiter.pass(slots[slot].range.byteCount, now: now)
+      enqueueWrite(slot, &io)
+    }
+  }
+
+  /// The tail goes through the page cache: nothing direct may be under way on the origin then.
+  ///
+  /// It is the last of the plan, so it waits until it is alone.
+  func mayTouchTail(_ slot: Int) -> Bool {
+    slots[slot].range.start < shape.tailByteOffset
+      || freeSlots.count == slots.count - 1 && readsInFlight + writesInFlight == 0
+  }
+
+  mutating func enqueueWrite<IO: BlockIO & ~Copyable>(_ slot: Int, _ io: inout IO) {
+    let done = slots[slot].writtenByteCount
+    let start = slots[slot].range.start
+    io.enqueue(
+      IORequest(
+        .write, start >= shape.tailByteOffset ? .originBuffered : .origin,
+        byteOffset: start + UInt64(done), slabByteOffset: shape.sourceBuffer(slot) + done,
+        byteCount: slots[slot].byteCount - done, tag: RequestTag.originWrite.tag(slot: slot)))
+    writesInFlight += 1
+  }
+
+  mutating func written<IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable>(
+    _ slot: Int, _ result: Int64, _ io: inout IO, _ record: inout Record
+  ) {
+    let done = slots[slot].writtenByteCount + Int(max(0, result))
+    if result > 0, done >= slots[slot].byteCount {
+      writtenByteCount += slots[slot].range.byteCount
+      return end(slot, .merged(checksum: slots[slot].checksum), &record)
+    }
+    let aligned = done / shape.originAlignmentByteCount * shape.originAlignmentByteCount
+    guard result > 0, aligned > slots[slot].writtenByteCount else {
+      fail(slots[slot].range.start + UInt64(slots[slot].writtenByteCount), result)
+      return abandon(slot)
+    }
+    slots[slot].writtenByteCount = aligned
+    enqueueWrite(slot, &io)
+  }
+
+  /// The origin could not be written: nothing new is begun, what is under way is completed.
+  mutating func fail(_ byteOffset: UInt64, _ result: Int64) {
+    isStopping = true
+    guard failure == nil else { return }
+    let errno = result < 0 ? Errno(rawValue: CInt(clamping: -result)) : .noSpace
+    failure = MergeError(
+      .stopped, "cannot write to the origin", at: "\(originPath), byte \(byteOffset)",
+      because: "\(errno)")
+  }
+}
