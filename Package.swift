@@ -40,7 +40,6 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "Fixtures",
-      dependencies: ["MergeEngine"],
       path: "Tests/Fixtures",
       resources: [.copy("Scenarios")],
       swiftSettings: settings),
