@@ -45,7 +45,7 @@ extension Merger {
   private func carryOut(
     _ source: MergeSource, _ originPath: String, _ options: MergeOptions, resumes: Bool
   ) throws(MergeError) -> MergeReport {
-    let begin = environment.clock.now()
+    var begin = environment.clock.now()
     let devices = try Devices(source, originPath: originPath, writes: true)
     guard let origin = devices.origin, let originBuffered = devices.originBuffered else {
       throw MergeError(.bug, "no origin", at: originPath, because: "one was given")
@@ -67,7 +67,7 @@ extension Merger {
       source, on: devices, extent: options.extent, ioByteCount: transfer.ioByteCount)
     let plan = planned.plan
     let pool = planned.pool
-    let report = planned.report(
+    var report = planned.report(
       originByteCount: origin.byteCount, journalPath: journalPath, ioByteCount: transfer.ioByteCount
     )
     let header = JournalHeader(
@@ -82,10 +82,14 @@ extension Merger {
       restarts: options.restarts, mustExist: resumes)
 
     let found: OpenJournal? = if case .sameMerge(let journal) = place { journal } else { nil }
+    report.recordedByteCount = found?.state.doneByteCount ?? 0
+    let asked = environment.clock.now()
     guard environment.observer.mayWrite(report) else {
       throw MergeError(
         .refused, "not merged", at: originPath, because: "writing was not agreed to")
     }
+    // The time that somebody took to answer is not the merge's.
+    begin += environment.clock.now() - asked
     let stream = planned.segments(
       cuts: TransferCuts(
         ioByteCount: transfer.ioByteCount, endByteOffset: plan.endByteOffset,

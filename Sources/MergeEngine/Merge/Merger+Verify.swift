@@ -77,8 +77,11 @@ extension Merger {
     if report.incomplete == nil, !state.isFinished {
       report.incomplete = MergeError(
         .stopped, "only part of the merge could be compared", at: journalPath,
-        because: "the merge is not finished: \(state.doneByteCount) of \(header.plannedByteCount) "
-          + "bytes are recorded",
+        because: state.doneByteCount < header.plannedByteCount
+          ? "the merge is not finished: \(state.doneByteCount) of \(header.plannedByteCount) bytes "
+            + "are recorded"
+          : "the merge is not finished: all bytes are recorded, but not yet checked to be those of "
+            + "the source still",
         hint: "to go on with it: thin-merge resume \(ShellWord.quoted(journalPath))")
     }
     return report

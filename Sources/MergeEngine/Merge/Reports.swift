@@ -34,6 +34,8 @@ public struct PlanReport: Equatable, Sendable {
   public var heldRoot: UInt64?
   /// Other devices in the same metadata.
   public var otherDeviceCount: UInt64
+  /// Bytes that earlier runs of the same merge have recorded already.
+  public var recordedByteCount: UInt64 = 0
 }
 
 /// What a merge or a resumed merge did.

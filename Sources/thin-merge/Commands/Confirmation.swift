@@ -32,8 +32,11 @@ struct Confirmation: Sendable {
   func question(_ plan: PlanReport) -> String {
     var text = ReportText("Thin device \(plan.deviceID) is about to be merged.")
     PlanText.addExtent(plan, to: &text)
-    let amount = BinaryText.bytes(plan.byteCount)
-    return text.text + "\nWrite \(amount) onto \(originPath)? [y/N] "
+    let left = plan.byteCount - min(plan.recordedByteCount, plan.byteCount)
+    let amount = BinaryText.bytes(left)
+    let what =
+      plan.recordedByteCount == 0 ? amount : "the \(amount) that are left, and what differs,"
+    return text.text + "\nWrite \(what) onto \(originPath)? [y/N] "
   }
 
   /// Whether an answer says yes; no answer says no.

@@ -30,7 +30,9 @@ struct StatusText {
   private var state: String {
     switch report.state {
     case .running: "is running"
-    case .stopped: "is not finished"
+    case .stopped:
+      report.doneByteCount < report.totalByteCount
+        ? "is not finished" : "is recorded in full, but its last check is missing"
     case .finished: "is finished"
     case .verified: "is finished, and was read back and found right"
     }
