@@ -19,7 +19,8 @@ private struct MergeFields: Encodable {
   let writtenByteCount, resumedFromByteCount, recheckedByteCount, rewrittenByteCount: UInt64
   let seconds, submitSeconds: Double
   let checkpointCount: UInt64
-  @Nullable var isVerified: Bool?
+  /// Whether everything was read back and found right; false also where it was not asked for.
+  let isVerified: Bool
   @Nullable var verification: VerifyFields?
   let journalPath: String
   let unreadable: [RangeDocument]
@@ -40,7 +41,7 @@ private struct MergeFields: Encodable {
     seconds = report.duration.seconds
     submitSeconds = report.submitDuration.seconds
     checkpointCount = report.checkpointCount
-    isVerified = report.verification.map { ExitStatus($0) == .done }
+    isVerified = report.verification.map { ExitStatus($0) == .done } ?? false
     verification = report.verification.map { VerifyFields($0) }
     journalPath = report.journalPath
     unreadable = report.unreadable.map { RangeDocument($0) }

@@ -13,7 +13,7 @@ struct JSONReportTests {
   static let merge =
     plan + [
       ("bytes_written", "integer"), ("resumed_from_bytes", "integer"), ("seconds", "number"),
-      ("verified", "null"), ("journal", "string"), ("state", "string"),
+      ("verified", "boolean"), ("journal", "string"), ("state", "string"),
       ("unreadable", "array"),
     ]
 

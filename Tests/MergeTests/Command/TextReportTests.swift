@@ -260,7 +260,7 @@ struct TextReportTests {
     let text = JSONText.line(MergeDocument(report))
     for part in [
       #""block_size":65536"#, #""bytes":6553600"#, #""bytes_written":6553600"#,
-      #""resumed_from_bytes":0"#, #""seconds":2.5"#, #""verified":null"#,
+      #""resumed_from_bytes":0"#, #""seconds":2.5"#, #""verified":false"#,
       #""journal":"base.img.thin-merge""#, #""state":"stopped""#,
       #""unreadable":[{"length":512,"offset":512}]"#, #""schema":"thin-merge/merge/1""#,
       #""stopped_by":{"hint":"look at the kernel's log","message":"could not write, base.img: "#,
