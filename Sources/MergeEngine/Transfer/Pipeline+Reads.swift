@@ -106,7 +106,7 @@ extension Pipeline where Work: ~Copyable {
       inspect(slot, io, &work, &record)
     }
     if let slot = nextInOrder, slots[slot].state == .arrived {
-      salvageQueue.append(slot)
+      salvageQueue.insert(slot, ticket: slots[slot].ticket)
       slots[slot].state = .salvaging
     }
   }
@@ -122,7 +122,7 @@ extension Pipeline where Work: ~Copyable {
   ) {
     guard !slots[slot].hasBadSpot else {
       slots[slot].state = .salvaging
-      return salvageQueue.append(slot)
+      return salvageQueue.insert(slot, ticket: slots[slot].ticket)
     }
     let byteCount = slots[slot].byteCount
     let verdict = work.inspect(

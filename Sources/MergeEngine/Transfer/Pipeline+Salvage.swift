@@ -22,8 +22,10 @@ struct Salvage {
 extension Pipeline where Work: ~Copyable {
   mutating func startSalvage<IO: BlockIO & ~Copyable>(_ io: inout IO) {
     if isStopping {
-      for slot in salvageQueue { abandon(slot) }
-      salvageQueue.removeAll()
+      while let slot = salvageQueue.first {
+        salvageQueue.removeFirst()
+        abandon(slot)
+      }
     }
     guard salvage == nil, let slot = salvageQueue.first, mayTouchTail(slot),
       readsInFlight + writesInFlight + 2 <= shape.depth || readsInFlight + writesInFlight == 0

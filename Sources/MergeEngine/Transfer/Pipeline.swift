@@ -23,7 +23,9 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
   var readQueue: SlotQueue
   /// Slots with a write to be enqueued: the first of the plan goes first, so that it can be recorded.
   var writeQueue: SlotHeap
-  var salvageQueue: [Int] = []
+  /// Slots with a bad spot. Again the first of the plan: the tail, which waits until it is alone, must not
+  /// be what others wait for.
+  var salvageQueue: SlotHeap
   var salvage: Salvage?
   /// Slots by ticket, for works that inspect in order.
   var slotByTicket: [Int]
@@ -52,6 +54,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
     freeSlots = Array((0..<shape.slotCount).reversed())
     readQueue = SlotQueue(capacity: shape.slotCount)
     writeQueue = SlotHeap(capacity: shape.slotCount)
+    salvageQueue = SlotHeap(capacity: shape.slotCount)
     slotByTicket = Array(repeating: -1, count: Work.isOrdered ? shape.slotCount : 0)
     limiter = RateLimiter(bytesPerSecond: shape.rateLimit)
   }
