@@ -164,6 +164,6 @@ import MergeEngine
     disk.stop(
       writesBuffered
         ? "a buffered write while direct requests are in flight: \(request)"
-        : "a request beside a buffered write, or on bytes of the origin that are being written: \(request)")
+        : "a request on bytes of the origin that are being written, or beside the tail: \(request)")
   }
 }
