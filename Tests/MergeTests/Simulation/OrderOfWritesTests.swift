@@ -39,6 +39,28 @@ struct OrderOfWritesTests {
     }
   }
 
+  @Test("bad spots in the tail and before it do not wait for each other, whichever is met first")
+  func badSpotsInTailAndBefore() throws {
+    let seed = Seed.current
+    for round in 0..<40 {
+      let merge = InterruptedMergeTests.merge(
+        TransferOptions(queueDepth: 8, ioByteCount: round % 2 == 0 ? 16_384 : 65_536))
+      let harness = MergeHarness(merge, seed: seed.value &+ UInt64(0xE000 + round))
+      let comment: Comment = "round \(round): \(merge); \(seed)"
+      // The tail's transfer, and the two blocks before it.
+      for byteOffset: UInt64 in [32_768, 7 * 65_536 + 60_000, 9 * 65_536 + 60_000] {
+        harness.disk.faults.addBadRange(
+          .read, .data, ByteRange(start: byteOffset, end: byteOffset + 1))
+      }
+      let first = try harness.run()
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      try #require(first.end == .finished && first.unreadable.ranges.count == 3, comment)
+      #expect(harness.wrongPlace(unmerged: first.unreadable) == nil, comment)
+      harness.disk.faults = DiskFaults()
+      try harness.expectMerged(try harness.run(), comment)
+    }
+  }
+
   @Test("under a rate limit the lowest transfers are written first, so an interruption loses few")
   func rateLimited() throws {
     let seed = Seed.current
