@@ -59,6 +59,27 @@ struct InUseTests {
     withExtendedLifetime(device) {}
   }
 
+  @Test("a file that the system swaps to is busy", .needsSwap)
+  func swapFile() throws {
+    let merge = try MergeCase()
+    let swap = try SwapFile(
+      at: merge.folder.path("swap.img"), byteCount: merge.before.count)
+    merge.origin = swap.path
+    try expectBusy(merge, swap.path)
+    withExtendedLifetime(swap) {}
+  }
+
+  @Test("a file that the system swaps to is busy by a symbolic link, too", .needsSwap)
+  func linkToSwapFile() throws {
+    let merge = try MergeCase()
+    let swap = try SwapFile(
+      at: merge.folder.path("swap.img"), byteCount: merge.before.count)
+    merge.origin = merge.folder.path("link.img")
+    try Program.mustRun("ln", "-s", swap.path, merge.origin)
+    try expectBusy(merge, merge.origin)
+    withExtendedLifetime(swap) {}
+  }
+
   @Test("a file that another program has locked as qemu does is busy")
   func openFileLock() throws {
     let merge = try MergeCase()

@@ -258,6 +258,9 @@ extension JournalSample {
     "sweep number": [
       JournalSample.checkpoint(sweep: .max, watermark: 0, [JournalSample.entry(0, 512)])
     ],
+    "watermark": [
+      JournalSample.checkpoint(watermark: .max, [JournalSample.entry(0, 512)]), JournalSample.run,
+    ],
     "byte count": (0..<4).map {
       JournalSample.checkpoint(sweep: $0, watermark: 0, [JournalSample.entry(0, UInt64(Int64.max))])
     },

@@ -85,6 +85,13 @@ extension Damage {
     Damage("the pool has no metadata blocks") { image in
       image.damageSuperblock { $0.metadataBlockCount = 0 }
     },
+    Damage("the pool has no data blocks, but mappings") { image in
+      image.editSuperblock(.held) { $0.dataBlockCount = 0 }
+      return image.damageSuperblock { $0.dataBlockCount = 0 }
+    },
+    Damage("the pool has no data blocks, though its metadata snapshot has") { image in
+      image.damageSuperblock { $0.dataBlockCount = 0 }
+    },
     Damage("the data file is one byte too short for the pool") { image in
       image.dataFileByteCount = image.dataBlockCount * image.blockByteCount - 1
       return .dataFile

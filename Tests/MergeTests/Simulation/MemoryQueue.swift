@@ -151,7 +151,8 @@ import MergeEngine
       guard DiskFaults.Device(other.target) == .origin, other.operation != .flush else {
         return false
       }
-      if writesBuffered, other.target == .origin { return true }
+      // Neither may begin while one of the other kind is under way.
+      if writesBuffered != (other.target == .originBuffered) { return true }
       // A buffered write works on whole pages.
       let page: UInt64 = other.target == .originBuffered ? 4096 : 1
       let otherStart = other.byteOffset.roundedDown(toMultipleOf: page)
@@ -163,6 +164,6 @@ import MergeEngine
     disk.stop(
       writesBuffered
         ? "a buffered write while direct requests are in flight: \(request)"
-        : "a request on bytes of the origin that are being written: \(request)")
+        : "a request on bytes of the origin that are being written, or beside the tail: \(request)")
   }
 }

@@ -48,7 +48,9 @@ struct MergeHarness {
     let interruption = Interruption()
     let reaps = Counter()
     disk.beginRun()
-    let control = RunControl(clock: disk.time.clock, interruption: interruption) { _ in }
+    let control = RunControl(
+      clock: disk.time.clock(interrupting: interruption), interruption: interruption
+    ) { _ in }
     let transfer = options.transfer ?? merge.transfer
     let planned = try plan(transfer, control)
     let plan = planned.plan
@@ -85,6 +87,7 @@ struct MergeHarness {
       disk.reaped = nil
     }
     let end = carryOut(&run, stream, recorded: isNew ? nil : try disk.journalReader())
+    if disk.time.isStuck { disk.stop("the run waited for ever, with nothing in flight") }
     if let violation = disk.violation {
       throw MergeError(.bug, "a rule was broken", at: "disk", because: violation)
     }

@@ -12,17 +12,22 @@ enum EngineInProcess {
   }
 
   private struct Silence: MergeObserver {
+    var agrees: Bool
+
     func note(_ text: String) {}
     func progress(_ progress: MergeEngine.Progress) {}
-    func mayWrite(_ plan: PlanReport) -> Bool { true }
+    func mayWrite(_ plan: PlanReport) -> Bool { agrees }
   }
 
-  static var merger: Merger {
+  static var merger: Merger { merger(agrees: true) }
+
+  /// `agrees`: what is said to the question whether a merge may write.
+  private static func merger(agrees: Bool) -> Merger {
     Merger(
       environment: Environment(
         clock: .ofTests, secondsSince1970: { Int64(Date().timeIntervalSince1970) },
         stateFolder: "/nonexistent", bootID: "tests", processID: getpid(),
-        interruption: Interruption(), observer: Silence()))
+        interruption: Interruption(), observer: Silence(agrees: agrees)))
   }
 
   /// Merges, waiting a while where a file is locked.
@@ -30,21 +35,22 @@ enum EngineInProcess {
   /// A program that another test is starting has, for a moment, copies of all our descriptors, and
   /// with them the locks of a merge that is over.
   static func merge(
-    _ source: MergeSource, onto originPath: String, options: MergeOptions = MergeOptions()
+    _ source: MergeSource, onto originPath: String, options: MergeOptions = MergeOptions(),
+    agrees: Bool = true
   ) throws -> Outcome {
     var outcome = Outcome(exitStatus: ExitStatus.busy.rawValue, message: "")
     _ = try poll(timeoutSeconds: 10) {
-      outcome = mergeOnce(source, onto: originPath, options: options)
+      outcome = mergeOnce(source, onto: originPath, options: options, agrees: agrees)
       return outcome.exitStatus != ExitStatus.busy.rawValue
     }
     return outcome
   }
 
   private static func mergeOnce(
-    _ source: MergeSource, onto originPath: String, options: MergeOptions
+    _ source: MergeSource, onto originPath: String, options: MergeOptions, agrees: Bool
   ) -> Outcome {
     do throws(MergeError) {
-      let report = try merger.merge(source, onto: originPath, options: options)
+      let report = try merger(agrees: agrees).merge(source, onto: originPath, options: options)
       return Outcome(exitStatus: ExitStatus(report).rawValue, message: "\(report.state)")
     } catch {
       return Outcome(exitStatus: Failure(error).exitStatus.rawValue, message: error.message)

@@ -4,12 +4,16 @@ import Foundation
 final class LoopDevice {
   let path: String
 
-  /// Attaches the file `backing`; with `allowsPartitions` it can be divided like a disk.
+  /// Attaches the file `backing`, or `range` of it; with `allowsPartitions` it can be divided like a
+  /// disk.
   init(
-    backing: String, sectorByteCount: Int = 512, readOnly: Bool = false,
+    backing: String, range: Range<Int>? = nil, sectorByteCount: Int = 512, readOnly: Bool = false,
     allowsPartitions: Bool = false
   ) throws {
     var arguments = ["losetup", "--find", "--show", "--sector-size", "\(sectorByteCount)"]
+    if let range {
+      arguments += ["--offset", "\(range.lowerBound)", "--sizelimit", "\(range.count)"]
+    }
     if readOnly { arguments.append("--read-only") }
     if allowsPartitions { arguments.append("--partscan") }
     let attached = try Program.run(arguments + [backing])

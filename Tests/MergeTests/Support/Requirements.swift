@@ -21,6 +21,11 @@ extension Trait where Self == ConditionTrait {
     }
   }
 
+  /// Swapping to a file needs root, and a file system that can.
+  static var needsSwap: Self {
+    .enabled("the system cannot be made to swap to a file here") { Machine.hasSwap }
+  }
+
   /// A mounted file system in memory.
   static var needsTmpfs: Self { .enabled("tmpfs cannot be mounted here") { Machine.hasTmpfs } }
 }
@@ -41,6 +46,17 @@ enum Machine {
       let backing = folder.path("probe")
       try Data(count: 1 << 20).write(to: URL(filePath: backing))
       _ = try LoopDevice(backing: backing)
+      return true
+    } catch {
+      return false
+    }
+  }()
+
+  static let hasSwap: Bool = {
+    guard geteuid() == 0, has("mkswap"), has("swapon") else { return false }
+    do {
+      let folder = try TemporaryFolder()
+      _ = try SwapFile(at: folder.path("probe"), byteCount: 1 << 20)
       return true
     } catch {
       return false

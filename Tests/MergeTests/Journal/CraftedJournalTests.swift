@@ -1,0 +1,210 @@
+import Testing
+
+@testable import MergeEngine
+
+/// A journal of several appends, each of several records.
+private struct Appends {
+  var header = JournalSample.header
+  /// What the records' numbers are encoded by, whatever the header says.
+  var dataBlockByteCount: UInt64 = 65_536
+  var appends: [[JournalRecord]] = []
+
+  /// The header, and each append's records as they stand in the file.
+  var parts: (header: [UInt8], appends: [[[UInt8]]]) {
+    let encoded = header.encoded
+    var encoder = JournalEncoder(
+      endByteOffset: UInt64(encoded.count), nextSequence: 1,
+      headerChecksum: JournalSample.checksum(encoded), dataBlockByteCount: dataBlockByteCount)
+    let records = appends.map { append in
+      defer { encoder.advance() }
+      return append.map { record in
+        let before = encoder.pendingByteCount
+        encoder.add(record)
+        return Array(encoder.pendingBytes[before...])
+      }
+    }
+    return (encoded, records)
+  }
+
+  var bytes: [UInt8] {
+    let parts = parts
+    return parts.header + parts.appends.joined().joined()
+  }
+}
+
+@Suite("Journal: a power cut in the middle of an append")
+struct TornAppendTests {
+  private typealias Sample = JournalSample
+
+  @Test(
+    "a page lost of an earlier record of the last append is a torn end, whatever later one is there"
+  )
+  func pageLost() throws {
+    let scratch = try JournalScratch()
+    var torn = Self.appends
+    torn.appends.removeLast()
+    let parts = torn.parts
+    let whole = try scratch.verdict(on: torn.bytes)
+    guard case .believed(let state) = whole else { throw SupportError("\(whole)") }
+    try #require(!state.hasTornEnd)
+    for lost in 0..<2 {
+      var kept = torn
+      kept.appends[1].removeSubrange(lost...)
+      guard case .believed(var expected) = try scratch.verdict(on: kept.bytes) else {
+        throw SupportError("the journal before the loss is not believed")
+      }
+      expected.hasTornEnd = true
+      let start = kept.bytes.count
+      for hole in Self.holes(in: parts.appends[1][lost], at: start) {
+        let verdict = try scratch.verdict(on: Self.zeroed(torn.bytes, hole))
+        #expect(verdict == .believed(expected), "record \(lost), bytes \(hole)")
+      }
+    }
+  }
+
+  @Test("the same page lost before a record of a later append is damage")
+  func damage() throws {
+    let scratch = try JournalScratch()
+    let parts = Self.appends.parts
+    var start = parts.header.count + parts.appends[0].joined().count
+    for (index, record) in parts.appends[1].prefix(2).enumerated() {
+      for hole in Self.holes(in: record, at: start) {
+        let verdict = try scratch.verdict(on: Self.zeroed(Self.appends.bytes, hole))
+        guard case .refused(let error) = verdict else {
+          Issue.record("record \(index), bytes \(hole): \(verdict)")
+          continue
+        }
+        #expect(error.kind == .journalConflict)
+      }
+      start += record.count
+    }
+  }
+
+  /// A run, then a checkpoint of three records in one append, then a smaller one.
+  private static var appends: Appends {
+    func entries(_ first: UInt64, _ count: UInt64) -> [JournalEntry] {
+      (first..<first + count).map { Sample.entry($0 * 1024, 512, UInt32($0) + 1) }
+    }
+    return Appends(appends: [
+      [Sample.run],
+      [
+        Sample.checkpoint(watermark: 1_024_000, entries(0, 2000)),
+        Sample.checkpoint(watermark: 3_000_000, entries(2000, 2000)),
+        Sample.checkpoint(watermark: 4_096_512, entries(4000, 1)),
+      ],
+      [Sample.checkpoint(watermark: 5_000_000, entries(5000, 1))],
+    ])
+  }
+
+  /// The 4 KiB in the middle of a record, and the page that lies in it as a whole.
+  private static func holes(in record: [UInt8], at start: Int) -> [Range<Int>] {
+    let middle = start + record.count / 2
+    let page = (middle - 4095 + 4095) / 4096 * 4096
+    return [middle - 2048..<middle + 2048, page..<page + 4096].filter {
+      $0.lowerBound > start && $0.upperBound < start + record.count
+    }
+  }
+
+  private static func zeroed(_ bytes: [UInt8], _ hole: Range<Int>) -> [UInt8] {
+    var bytes = bytes
+    bytes.replaceSubrange(hole, with: repeatElement(0, count: hole.count))
+    return bytes
+  }
+}
+
+@Suite("Journal: one with right checksums whose numbers make no sense")
+struct CraftedJournalTests {
+  private typealias Sample = JournalSample
+
+  @Test("is refused as a journal", arguments: CraftedJournalTests.journals.keys.sorted())
+  func refused(name: String) async {
+    // In a process of its own: what is tested is also that nothing traps.
+    await #expect(processExitsWith: .success) { [name] in
+      let crafted = try #require(CraftedJournalTests.journals[name])
+      let verdict = try JournalScratch().verdict(on: crafted.bytes)
+      guard case .refused(let error) = verdict else {
+        throw SupportError("believed: \(verdict)")
+      }
+      guard error.kind == .journalConflict else { throw SupportError("\(error)") }
+    }
+  }
+
+  @Test("the same with numbers that make sense is believed")
+  func believed() throws {
+    let crafted = Self.journal([
+      Sample.run, Sample.checkpoint(watermark: 5 << 20, [Sample.entry(0, 4 << 20)]),
+      .unreadable([ByteRange(start: 6 << 20, end: 7 << 20)]),
+    ])
+    guard case .believed(let state) = try JournalScratch().verdict(on: crafted.bytes) else {
+      Issue.record("refused")
+      return
+    }
+    #expect(!state.hasTornEnd && state.doneByteCount == 4 << 20)
+  }
+
+  fileprivate static let journals: [String: Appends] = {
+    var journals: [String: Appends] = [:]
+    for size: UInt64 in [0, 1, 512, 1 << 31, 1 << 40, 1 << 63, .max] {
+      journals["data blocks of \(size) bytes"] = journal([
+        Sample.run, Sample.checkpoint(watermark: 65_536, [Sample.entry(0, 512)]),
+      ]) { $0.dataBlockByteCount = size }
+    }
+    let entries: [(String, JournalEntry)] = [
+      ("an entry of more than 64 MiB", Sample.entry(0, (64 << 20) + 512)),
+      ("an entry of nearly all", Sample.entry(0, 1 << 40)),
+    ]
+    for (name, entry) in entries {
+      journals[name] = journal([Sample.run, Sample.checkpoint(watermark: 0, [entry])]) {
+        $0.endByteOffset = 1 << 41
+        $0.plannedByteCount = 1 << 41
+      }
+    }
+    let end = JournalSample.header.endByteOffset
+    let sector = end / 512 * 512
+    journals["an entry across the end"] = journal([
+      Sample.run, Sample.checkpoint(watermark: 0, [Sample.entry(sector, 512)]),
+    ])
+    journals["an entry behind the end"] = journal([
+      Sample.run, Sample.checkpoint(watermark: 0, [Sample.entry(sector + 512, 512)]),
+    ])
+    journals["an entry at the end of all numbers"] = journal([
+      Sample.run, Sample.checkpoint(watermark: 0, [Sample.entry((1 << 63) - 1024, 512)]),
+    ])
+    journals["a re-checked entry behind the end"] = journal([
+      Sample.run, Sample.checkpoint(.recheck, watermark: 0, [Sample.entry(sector + 512, 512)]),
+    ])
+    journals["an unreadable range behind the end"] = journal([
+      Sample.run, .unreadable([ByteRange(start: sector + 512, end: sector + 1024)]),
+    ])
+    journals["an unreadable range across the end"] = journal([
+      Sample.run, .unreadable([ByteRange(start: 0, end: sector + 512)]),
+    ])
+    journals["a watermark behind the end"] = journal([
+      Sample.run, Sample.checkpoint(watermark: end + 1, [Sample.entry(0, 512)]),
+    ])
+    journals["a watermark far behind the end"] = journal([
+      Sample.run, Sample.checkpoint(watermark: 1 << 62, [Sample.entry(0, 512)]),
+    ])
+    journals["entries of more than is planned"] = journal([
+      Sample.run,
+      Sample.checkpoint(
+        watermark: 6 << 20, [Sample.entry(0, 4 << 20), Sample.entry(4 << 20, 2 << 20)]),
+    ])
+    journals["the same entry again in each of two sweeps"] = journal([
+      Sample.run, Sample.checkpoint(sweep: 0, watermark: 4 << 20, [Sample.entry(0, 4 << 20)]),
+      Sample.run, Sample.checkpoint(sweep: 1, watermark: 4 << 20, [Sample.entry(0, 4 << 20)]),
+    ])
+    journals["more planned than there is"] = journal([Sample.run]) {
+      $0.plannedByteCount = $0.endByteOffset + 1
+    }
+    return journals
+  }()
+
+  private static func journal(
+    _ records: [JournalRecord], edit: (inout JournalHeader) -> Void = { _ in }
+  ) -> Appends {
+    var appends = Appends(appends: records.map { [$0] })
+    edit(&appends.header)
+    return appends
+  }
+}

@@ -1,0 +1,55 @@
+import Fixtures
+import MergeEngine
+import Testing
+
+@Suite("Merges in memory: a spot that can no longer be read when it is looked at again")
+struct LateUnreadableTests {
+  @Test("counts as merged no longer, then once, however often the merge is run again")
+  func metByTheRecheck() throws {
+    let seed = Seed.current
+    var generator = SeededGenerator(seed: seed.value &+ 0xC000)
+    for round in 1...24 {
+      let merge = InterruptedMergeTests.merge(SimulatedMerge.transfer(using: &generator))
+      let harness = MergeHarness(merge, seed: generator.next())
+      let comment: Comment = "round \(round): \(merge); \(seed)"
+      let planned = merge.plannedRanges.byteCount
+      try harness.expectMerged(try harness.run(), comment)
+
+      var expected = RangeSet()
+      for _ in 0..<(round % 3 + 1) {
+        // Of each mapped block the whole is merged, but for the last one's end.
+        let start = UInt64(Int.random(in: 0..<9 * 128, using: &generator) * 512)
+        let bad = ByteRange(start: start, end: start + 512)
+        guard let range = merge.originRange(ofData: bad) else { continue }
+        harness.disk.faults.addBadRange(.read, .data, bad)
+        expected.insert(ByteRange(start: range.start, end: range.start + 512))
+      }
+      for ending in ["first", "again"] {
+        let second = try harness.run()
+        try expectNoBug(second, harness, "\(ending): \(comment)")
+        try #require(second.end == .finished, "\(ending): \(comment)")
+        #expect(second.state.isFinished == expected.isEmpty, "\(ending): \(comment)")
+        #expect(
+          second.state.doneByteCount >= planned - expected.byteCount
+            && second.state.doneByteCount <= planned, "\(ending): \(comment)")
+      }
+
+      harness.disk.faults = DiskFaults()
+      for run in ["first resume", "second resume"] {
+        let result = try harness.run()
+        try expectNoBug(result, harness, "\(run): \(comment)")
+        try harness.expectMerged(
+          result, "\(run): \(harness.wrongPlace() ?? ""): \(comment)")
+        #expect(result.state.doneByteCount == planned, "\(run): \(comment)")
+      }
+    }
+  }
+
+  private func expectNoBug(
+    _ result: MergeHarness.RunResult, _ harness: MergeHarness, _ comment: Comment,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    try harness.expectNoViolation(comment, sourceLocation: sourceLocation)
+    #expect(result.end.error?.kind != .bug, comment, sourceLocation: sourceLocation)
+  }
+}

@@ -1,0 +1,96 @@
+import Fixtures
+import MergeEngine
+import Testing
+
+@Suite("Merges in memory: what is written when")
+struct OrderOfWritesTests {
+  @Test("nothing direct is under way on the origin while a tail with a bad spot is written")
+  func badSpotInTail() throws {
+    let seed = Seed.current
+    var generator = SeededGenerator(seed: seed.value &+ 0xD000)
+    // The tail is what lies behind the last whole alignment unit: the last sector, or up to a page.
+    let tailSectors: [UInt64] = [0, 7, 40, 55, 63, 64]
+    for (round, sector) in tailSectors.enumerated() {
+      for depth in [1, 2, 8, 64] {
+        for ioByteCount: UInt64 in [4096, 16_384, 65_536, 1 << 20] {
+          var merge = InterruptedMergeTests.merge(
+            TransferOptions(queueDepth: depth, ioByteCount: ioByteCount))
+          merge.dataAlignment = generator.chance(oneIn: 2) ? 512 : 4096
+          merge.originAlignment = generator.chance(oneIn: 2) ? 512 : 4096
+          let harness = MergeHarness(merge, seed: generator.next())
+          let comment: Comment = "round \(round), sector \(sector): \(merge); \(seed)"
+          // The last block of the origin comes from the first one of the data device.
+          let bad = ByteRange(start: sector * 512, end: sector * 512 + 1)
+          harness.disk.faults.addBadRange(.read, .data, bad)
+          let first = try harness.run()
+          try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+          try #require(first.end == .finished && !first.unreadable.isEmpty, comment)
+          #expect(harness.wrongPlace(unmerged: first.unreadable) == nil, comment)
+
+          // Now the retry writes the tail, and the re-check what was restored.
+          harness.disk.faults = DiskFaults()
+          harness.disk.put([1, 2, 3], on: .origin, at: 14 * 65_536 + 32_998)
+          harness.disk.put([1, 2, 3], on: .origin, at: 13 * 512)
+          let second = try harness.run()
+          try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+          try harness.expectMerged(second, "\(harness.wrongPlace() ?? ""): \(comment)")
+        }
+      }
+    }
+  }
+
+  @Test("bad spots in the tail and before it do not wait for each other, whichever is met first")
+  func badSpotsInTailAndBefore() throws {
+    let seed = Seed.current
+    for round in 0..<40 {
+      let merge = InterruptedMergeTests.merge(
+        TransferOptions(queueDepth: 8, ioByteCount: round % 2 == 0 ? 16_384 : 65_536))
+      let harness = MergeHarness(merge, seed: seed.value &+ UInt64(0xE000 + round))
+      let comment: Comment = "round \(round): \(merge); \(seed)"
+      // The tail's transfer, and the two blocks before it.
+      for byteOffset: UInt64 in [32_768, 7 * 65_536 + 60_000, 9 * 65_536 + 60_000] {
+        harness.disk.faults.addBadRange(
+          .read, .data, ByteRange(start: byteOffset, end: byteOffset + 1))
+      }
+      let first = try harness.run()
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      try #require(first.end == .finished && first.unreadable.ranges.count == 3, comment)
+      #expect(harness.wrongPlace(unmerged: first.unreadable) == nil, comment)
+      harness.disk.faults = DiskFaults()
+      try harness.expectMerged(try harness.run(), comment)
+    }
+  }
+
+  @Test("under a rate limit the lowest transfers are written first, so an interruption loses few")
+  func rateLimited() throws {
+    let seed = Seed.current
+    for depth in [2, 8, 32] {
+      var reap = 1
+      var isInterrupted = true
+      while isInterrupted {
+        let transfer = TransferOptions(
+          queueDepth: depth, ioByteCount: 16_384, rateLimit: 4 << 20)
+        let harness = MergeHarness(
+          InterruptedMergeTests.merge(transfer), seed: seed.value &+ UInt64(1000 * depth + reap))
+        let comment: Comment = "depth \(depth), reap \(reap); \(seed)"
+        let result = try harness.run(.init(interruptedAtReap: reap))
+        try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+        isInterrupted = result.reapCount >= reap
+        let written = harness.disk.originWrites.reduce(0) { $0 + $1.byteCount }
+        let lost = UInt64(depth) * transfer.ioByteCount
+        #expect(result.state.doneByteCount + lost >= written, comment)
+        // Among what is written, nothing lies far behind what is not.
+        var missing = harness.merge.plannedRanges
+        for range in harness.disk.originWrites { missing.remove(range) }
+        if let first = missing.ranges.first {
+          let behind = harness.disk.originWrites.reduce(0) {
+            $0 + ($1.start > first.start ? $1.byteCount : 0)
+          }
+          #expect(behind <= lost, comment)
+        }
+        reap += 3
+      }
+      #expect(reap > 20, "depth \(depth): nearly nothing was interrupted; \(seed)")
+    }
+  }
+}
