@@ -63,12 +63,6 @@ package enum FileSystem {
     return unsafe String(cString: resolved)
   }
 
-  /// Whether the system swaps to that file now.
-  package static func isSwap(_ path: String) -> Bool {
-    guard let resolved = resolved(path), let swaps = text(of: "/proc/swaps") else { return false }
-    return swaps.split(separator: "\n").contains { $0.hasPrefix(resolved + " ") }
-  }
-
   /// The path from the root on, its links as they are: a name such as /dev/mapper/x stays that name.
   package static func absolute(_ path: String) -> String {
     guard !path.hasPrefix("/"), let folder = resolved(".") else { return path }
@@ -198,4 +192,16 @@ extension OpenFile {
 
   /// Whether an open-file-description lock of somebody else (qemu's, say) keeps writers out.
   package var hasForeignLock: Bool { caio_ofd_write_lock_conflicts(descriptor) == 1 }
+
+  /// Whether the system swaps to the file now.
+  package var isSwap: Bool {
+    let lines = FileSystem.text(of: "/proc/swaps")?.split(separator: "\n").dropFirst() ?? []
+    return lines.contains { line in
+      // Blanks in a path stand as octal numbers, so it ends at the first blank or tab.
+      let path = String(line.prefix { $0 != " " && $0 != "\t" })
+        .split(separator: "\\040", omittingEmptySubsequences: false).joined(separator: " ")
+      guard let status = try? FileStatus(path, role: "swap file") else { return false }
+      return status.inode == inode && status.device == deviceNumber
+    }
+  }
 }

@@ -133,6 +133,7 @@ extension JournalHeader {
       deviceID <= DeviceTable.deviceIDMax,
       let dataBlockByteCount = fields.number(.dataBlockByteCount),
       Superblock.dataBlockByteCountRange.contains(dataBlockByteCount),
+      dataBlockByteCount.isMultiple(of: Superblock.dataBlockByteCountRange.lowerBound),
       let endByteOffset = fields.number(.endByteOffset), endByteOffset <= UInt64(Int64.max),
       let pastEnd = fields.number(.pastEnd).flatMap(PastEndPolicy.init(code:)),
       let dataName = fields.text(.dataIdentity), let dataByteCount = fields.number(.dataByteCount),

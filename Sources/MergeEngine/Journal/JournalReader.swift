@@ -94,11 +94,15 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     let payload = try bytes(
       byteOffset + UInt64(RecordFrame.byteCount), count: frame.payloadByteCount)
     guard payload.count == frame.payloadByteCount,
-      frame.proves(payload, headerChecksum: headerChecksum),
-      let record = JournalRecord(
-        kindCode: frame.kindCode, payload: payload,
-        dataBlockByteCount: header.dataBlockByteCount)
+      frame.proves(payload, headerChecksum: headerChecksum)
     else { return .invalid }
+    guard
+      let record = JournalRecord(
+        kindCode: frame.kindCode, payload: payload, dataBlockByteCount: header.dataBlockByteCount)
+    else {
+      // It is whole, so no crash cut it: a later version wrote it, or nobody sane.
+      throw JournalFault("the record at byte \(byteOffset) cannot be understood")
+    }
     return .record(
       record, frame: frame, nextByteOffset: byteOffset + UInt64(frame.recordByteCount))
   }

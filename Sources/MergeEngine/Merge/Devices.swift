@@ -64,7 +64,7 @@ struct Devices {
         because: "another program has it locked, perhaps another merge")
     }
     guard origin.kind == .regularFile else { return }
-    guard !FileSystem.isSwap(origin.path) else {
+    guard !origin.isSwap else {
       throw MergeError(
         .busy, "the origin is in use", at: origin.path, because: "the system swaps to it",
         hint: "'swapoff' frees it")

@@ -155,6 +155,11 @@ extension Merger {
     guard chosen != usualPath, FileSystem.exists(usualPath) else { return }
     let file = try OpenFile(
       usualPath, role: "journal", access: .readOnly, direct: false, followsLinks: false)
+    if FileSystem.exists(chosen) {
+      let there = try OpenFile(
+        chosen, role: "journal", access: .readOnly, direct: false, followsLinks: false)
+      guard !there.isSameFile(as: file) else { return }
+    }
     var reader = try journalReader(file)
     let state = try JournalState(reading: &reader)
     guard state.runCount > 0, !state.isFinished else { return }

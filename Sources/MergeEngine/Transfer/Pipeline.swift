@@ -23,8 +23,10 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
   var readQueue: SlotQueue
   /// Slots with a write to be enqueued: the first of the plan goes first, so that it can be recorded.
   var writeQueue: SlotHeap
-  /// Slots with a bad spot. Again the first of the plan: the tail, which waits until it is alone, must not
-  /// be what others wait for.
+  /// Slots with a bad spot.
+  ///
+  /// Again the first of the plan: the tail, which waits until it is alone, must not be what others
+  /// wait for.
   var salvageQueue: SlotHeap
   var salvage: Salvage?
   /// Slots by ticket, for works that inspect in order.
