@@ -93,7 +93,9 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     }
     let payload = try bytes(
       byteOffset + UInt64(RecordFrame.byteCount), count: frame.payloadByteCount)
+    // Without its padding a record was appended in part: nothing was ever built upon it.
     guard payload.count == frame.payloadByteCount,
+      byteCount - byteOffset >= UInt64(frame.recordByteCount),
       frame.proves(payload, headerChecksum: headerChecksum)
     else { return .invalid }
     guard

@@ -123,13 +123,11 @@ struct JournalDamageStateTests {
     let sample = JournalSample.whole
     let bytes = sample.bytes
     let ends = Self.ends(of: sample)
-    let padding = Self.padding(of: sample)
     let scratch = try JournalScratch()
     for byteCount in 0..<bytes.count {
       let verdict = try scratch.verdict(on: Array(bytes.prefix(byteCount)))
-      // A record that only lacks zeroes behind its payload is whole: a gap reads as zeroes.
-      let reached = (byteCount...).first { !padding.contains($0) } ?? byteCount
-      guard let whole = ends.lastIndex(where: { $0 <= reached }) else {
+      // Padding belongs to the record: without it the append was never done.
+      guard let whole = ends.lastIndex(where: { $0 <= byteCount }) else {
         expectRefused(verdict)
         continue
       }

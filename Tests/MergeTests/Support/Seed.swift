@@ -5,10 +5,11 @@ import Foundation
 struct Seed: CustomStringConvertible, Sendable {
   let value: UInt64
 
-  /// The seed of this test run: the one in the environment, if one is set, else a new one.
+  /// The seed of this test run: the one in the environment, if one is set, else always the same, so
+  /// that a change that passed does not fail elsewhere for what it did not touch.
   static let current: Seed = {
     let given = ProcessInfo.processInfo.environment["THIN_MERGE_SEED"].flatMap { UInt64($0) }
-    return Seed(value: given ?? .random(in: 0...UInt64(UInt32.max)))
+    return Seed(value: given ?? 20_261_124)
   }()
 
   /// How to run the same test again; put into every message of a random test.
