@@ -83,7 +83,4 @@ struct Devices {
       .busy, "the file is in use", at: file.path, because: "\(loop) lies over it: \(why)",
       hint: "'losetup -d \(loop)' frees it once nothing uses the device")
   }
-
-  /// What the queue for the mapping tree reads from.
-  var metadataFiles: [IOTarget: OpenFile] { [.metadata: metadata] }
 }

@@ -282,7 +282,6 @@ private struct CheckpointBuilder {
   private var checkpoint: JournalRecord.Checkpoint
   private var passed: UInt64
   private(set) var watermark: UInt64
-  private var isNewSweep: Bool { checkpoint.kind != .merge }
 
   init(seconds: Int64, kind: JournalRecord.SweepKind, sweep: UInt64, watermark: UInt64) {
     checkpoint = JournalRecord.Checkpoint(
