@@ -8,7 +8,9 @@ package struct EntryStream: ~Copyable {
   private struct Cursor {
     var sweeps: [JournalState.Sweep]
     var sweep = 0
+    /// Where the record before ends, and the number of the one to be read.
     var byteOffset: UInt64
+    var nextSequence: UInt64
     var entries: [JournalEntry] = []
     var next = 0
     var sequence: UInt64 = 0
@@ -21,7 +23,9 @@ package struct EntryStream: ~Copyable {
   package init(_ state: JournalState) {
     for chain in state.chains {
       guard let first = chain.first else { continue }
-      cursors.append(Cursor(sweeps: chain, byteOffset: first.firstByteOffset))
+      cursors.append(
+        Cursor(
+          sweeps: chain, byteOffset: first.firstByteOffset, nextSequence: first.firstSequence))
     }
   }
 
@@ -101,22 +105,26 @@ package struct EntryStream: ~Copyable {
       }
       guard cursors[index].sweep < cursors[index].sweeps.count else { return }
       let sweep = cursors[index].sweeps[cursors[index].sweep]
-      cursors[index].byteOffset = max(cursors[index].byteOffset, sweep.firstByteOffset)
+      if cursors[index].byteOffset < sweep.firstByteOffset {
+        cursors[index].byteOffset = sweep.firstByteOffset
+        cursors[index].nextSequence = sweep.firstSequence
+      }
       guard cursors[index].byteOffset < sweep.endByteOffset else {
         cursors[index].sweep += 1
         continue
       }
       guard
-        case .record(let record, let frame, let next) = try reader.record(
-          at: cursors[index].byteOffset)
+        let found = try reader.record(
+          following: cursors[index].byteOffset, sequence: cursors[index].nextSequence)
       else {
         throw JournalFault("it changed at byte \(cursors[index].byteOffset) while being read")
       }
-      cursors[index].byteOffset = next
-      guard case .checkpoint(let checkpoint) = record else { continue }
+      cursors[index].byteOffset = found.endByteOffset
+      cursors[index].nextSequence += 1
+      guard case .checkpoint(let checkpoint) = found.record else { continue }
       cursors[index].entries = checkpoint.entries
       cursors[index].next = 0
-      cursors[index].sequence = frame.sequence
+      cursors[index].sequence = found.frame.sequence
     }
   }
 }

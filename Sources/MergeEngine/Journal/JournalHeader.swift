@@ -86,7 +86,9 @@ package struct JournalHeader: Equatable, Sendable {
     var writer = ByteWriter()
     writer.append(Self.magic)
     writer.append(Self.formatVersion)
-    let byteCount = (16 + fields.bytes.count + 4 + 7) / 8 * 8
+    // As many blocks of the file as it takes: the first append begins in one of its own.
+    let alignment = Int(JournalEncoder.appendAlignmentByteCount)
+    let byteCount = (16 + fields.bytes.count + 4 + alignment - 1) / alignment * alignment
     writer.append(UInt32(byteCount))
     writer.append(fields.bytes)
     while writer.bytes.count < byteCount - 4 { writer.append(0 as UInt8) }
@@ -108,7 +110,9 @@ package struct JournalHeader: Equatable, Sendable {
     guard version == formatVersion else {
       throw JournalFault("its format version is \(version); \(formatVersion) is expected")
     }
-    guard (24...byteCountMax).contains(Int(byteCount)), byteCount.isMultiple(of: 8) else {
+    guard (1...byteCountMax).contains(Int(byteCount)),
+      UInt64(byteCount).isMultiple(of: JournalEncoder.appendAlignmentByteCount)
+    else {
       throw JournalFault("its header says that it has \(byteCount) bytes")
     }
     return Int(byteCount)

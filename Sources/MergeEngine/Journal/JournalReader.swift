@@ -12,6 +12,14 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     case end
   }
 
+  /// A record, and where it stands.
+  struct Placed {
+    var record: JournalRecord
+    var frame: RecordFrame
+    var byteOffset: UInt64
+    var endByteOffset: UInt64
+  }
+
   package let path: String
   package let byteCount: UInt64
   package let header: JournalHeader
@@ -88,9 +96,9 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
 
   mutating func record(at byteOffset: UInt64) throws(JournalFault) -> Found {
     guard byteOffset < byteCount else { return .end }
-    guard let frame = RecordFrame(try bytes(byteOffset, count: RecordFrame.byteCount)) else {
-      return .invalid
-    }
+    guard let frame = RecordFrame(try bytes(byteOffset, count: RecordFrame.byteCount)),
+      frame.mayStand(at: byteOffset)
+    else { return .invalid }
     let payload = try bytes(
       byteOffset + UInt64(RecordFrame.byteCount), count: frame.payloadByteCount)
     // Without its padding a record was appended in part: nothing was ever built upon it.
@@ -107,6 +115,29 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     }
     return .record(
       record, frame: frame, nextByteOffset: byteOffset + UInt64(frame.recordByteCount))
+  }
+
+  /// The record that follows one that ends at a place: in the same append, or at the next one's beginning.
+  mutating func record(
+    following byteOffset: UInt64, sequence: UInt64
+  ) throws(JournalFault) -> Placed? {
+    let nextAppend = byteOffset.roundedUp(toMultipleOf: JournalEncoder.appendAlignmentByteCount)
+    for place in byteOffset == nextAppend ? [byteOffset] : [byteOffset, nextAppend] {
+      if case .record(let record, let frame, let end) = try record(at: place),
+        frame.sequence == sequence
+      {
+        return Placed(
+          record: record, frame: frame, byteOffset: place, endByteOffset: end)
+      }
+    }
+    return nil
+  }
+
+  /// Whether nothing but the zeros that fill up an append is behind its last record.
+  mutating func endsWithAppend(_ byteOffset: UInt64) throws(JournalFault) -> Bool {
+    let nextAppend = byteOffset.roundedUp(toMultipleOf: JournalEncoder.appendAlignmentByteCount)
+    guard byteCount <= nextAppend else { return false }
+    return try bytes(byteOffset, count: Int(nextAppend - byteOffset)).allSatisfy { $0 == 0 }
   }
 
   /// Whether a valid record stands anywhere behind a place that shows damage there: its append began

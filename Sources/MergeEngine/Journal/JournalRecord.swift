@@ -176,7 +176,9 @@ package enum JournalRecord: Equatable, Sendable {
   }
 }
 
-/// How records stand in the file: at multiples of 8 bytes, each with what proves it.
+/// How records stand in the file: one behind the other within an append, each with what proves it.
+///
+/// Records begin at multiples of 8 bytes, the first one of an append at a multiple of 4096.
 ///
 /// | offset | bytes | field |
 /// |---:|---:|---|
@@ -229,6 +231,13 @@ package struct RecordFrame: Equatable, Sendable {
     self.appendSequence = appendSequence
     self.payloadByteCount = payloadByteCount
     checksum = 0
+  }
+
+  /// Whether a record of that number can begin there: an append has blocks to itself.
+  func mayStand(at byteOffset: UInt64) -> Bool {
+    appendSequence < sequence
+      || appendSequence == sequence
+        && byteOffset.isMultiple(of: JournalEncoder.appendAlignmentByteCount)
   }
 
   /// Whether `payload` is the one that the frame was made for, in the journal with that header.

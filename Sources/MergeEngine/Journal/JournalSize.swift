@@ -2,10 +2,11 @@
 package enum JournalSize {
   /// Bytes of a checkpoint record without its entries, at most.
   package static let checkpointByteCountMax: UInt64 = 88
-  /// Until so many checkpoints, one may hold a single entry.
-  private static let smallCheckpointCountMax: UInt64 = 16 << 10
-  /// Behind that, a checkpoint that is due by time waits for this many entries.
-  private static let entryCountMin = 32
+  /// Until so many checkpoints, one may hold a single entry: hours of a merge, and little space.
+  private static let smallCheckpointCountMax: UInt64 = 4 << 10
+  /// Behind that, a checkpoint that is due by time waits for this many entries, so that what fills up
+  /// its last block comes to little.
+  private static let entryCountMin = 512
   /// Header and the first run's record, whose texts are bounded by the system's longest path.
   private static let beginByteCountMax: UInt64 = 32 << 10
 
@@ -23,7 +24,11 @@ package enum JournalSize {
       + variableByteCount(ioByteCount / RangePacker.unitByteCount) + 4
     let checkpoints = min(
       transferCount, smallCheckpointCountMax + transferCount / UInt64(entryCountMin))
-    return beginByteCountMax + transferCount * entry + (checkpoints + 1) * checkpointByteCountMax
+    // Besides the checkpoints, that the merge is finished and that it is verified.
+    let appends = checkpoints + 2
+    let records = transferCount / UInt64(JournalRecord.entryCountMax) + appends
+    return beginByteCountMax + transferCount * entry + records * checkpointByteCountMax
+      + appends * JournalEncoder.appendAlignmentByteCount
   }
 
   private static func variableByteCount(_ number: UInt64) -> UInt64 {

@@ -3,6 +3,7 @@ package struct JournalState: Sendable {
   /// Checkpoints whose entries rise, from the first to the last record of it.
   struct Sweep: Sendable {
     var firstByteOffset: UInt64
+    var firstSequence: UInt64
     var endByteOffset: UInt64
     var firstStart: UInt64
     var lastEnd: UInt64
@@ -32,7 +33,7 @@ package struct JournalState: Sendable {
   package private(set) var entryByteCountMax: UInt64 = 0
   package private(set) var nextSequence: UInt64 = 1
   package private(set) var nextSweep: UInt64 = 0
-  /// Where the next record goes.
+  /// Where the last record ends; what is behind it in the same block is zero or is cut off.
   package private(set) var endByteOffset: UInt64
   /// Whether something that is no record stands behind the last one and is to be cut off.
   package private(set) var hasTornEnd = false
@@ -58,18 +59,16 @@ package struct JournalState: Sendable {
     lastSeconds = reader.header.madeSeconds
     runBegan = reader.header.madeSeconds
     do throws(JournalFault) {
-      while case .record(let record, let frame, let next) = try reader.record(at: endByteOffset),
-        frame.sequence == nextSequence
-      {
-        try take(record, at: endByteOffset, next: next)
+      while let next = try reader.record(following: endByteOffset, sequence: nextSequence) {
+        try take(next.record, at: next.byteOffset, next: next.endByteOffset)
         nextSequence += 1
-        endByteOffset = next
+        endByteOffset = next.endByteOffset
       }
       if doneByteCount < plannedByteCount {
         isFinished = false
         isVerified = false
       }
-      guard endByteOffset < reader.byteCount else { return }
+      guard try !reader.endsWithAppend(endByteOffset) else { return }
       guard try !reader.hasRecord(after: endByteOffset, appendedAfter: nextSequence) else {
         throw JournalFault(
           "it is damaged: no valid record at byte \(endByteOffset), but valid ones behind it")
@@ -149,14 +148,16 @@ package struct JournalState: Sendable {
       unreadable.remove(entry.range)
     }
     let sweep = Sweep(
-      firstByteOffset: byteOffset, endByteOffset: next, firstStart: first.start, lastEnd: last.end)
+      firstByteOffset: byteOffset, firstSequence: nextSequence, endByteOffset: next,
+      firstStart: first.start, lastEnd: last.end)
     if let open, open.sweep == checkpoint.sweep {
       guard let before = chains[open.chain].popLast(), before.lastEnd <= first.start else {
         throw JournalFault("its entries go back at byte \(byteOffset)")
       }
       chains[open.chain].append(
         Sweep(
-          firstByteOffset: before.firstByteOffset, endByteOffset: next,
+          firstByteOffset: before.firstByteOffset, firstSequence: before.firstSequence,
+          endByteOffset: next,
           firstStart: before.firstStart, lastEnd: last.end))
       return
     }

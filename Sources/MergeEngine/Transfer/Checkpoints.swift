@@ -186,8 +186,9 @@ package struct Checkpoints: TransferRecord, ~Copyable {
     _ record: JournalRecord, _ io: inout IO
   ) throws(MergeError) {
     journal.add(record)
-    appendedByteCount = journal.pendingByteCount
-    io.store(RawSpan(_elements: journal.pendingBytes.span), at: slabByteOffset)
+    let bytes = journal.appendBytes()
+    appendedByteCount = bytes.count
+    io.store(RawSpan(_elements: bytes.span), at: slabByteOffset)
     let written = io.perform(
       IORequest(
         .write, .journal, byteOffset: journal.endByteOffset, slabByteOffset: slabByteOffset,
@@ -247,9 +248,10 @@ package struct Checkpoints: TransferRecord, ~Copyable {
       step = .idle
       return
     }
-    precondition(journal.pendingByteCount <= Self.slabByteCount)
-    appendedByteCount = journal.pendingByteCount
-    io.store(RawSpan(_elements: journal.pendingBytes.span), at: slabByteOffset)
+    let bytes = journal.appendBytes()
+    appendedByteCount = bytes.count
+    precondition(appendedByteCount <= Self.slabByteCount)
+    io.store(RawSpan(_elements: bytes.span), at: slabByteOffset)
     io.enqueue(
       IORequest(
         .write, .journal, byteOffset: journal.endByteOffset, slabByteOffset: slabByteOffset,

@@ -17,11 +17,12 @@ private struct Appends {
       headerChecksum: JournalSample.checksum(encoded), dataBlockByteCount: dataBlockByteCount)
     let records = appends.map { append in
       defer { encoder.advance() }
-      return append.map { record in
-        let before = encoder.pendingByteCount
-        encoder.add(record)
-        return Array(encoder.pendingBytes[before...])
+      let starts = append.map { record in
+        defer { encoder.add(record) }
+        return encoder.pendingByteCount
       }
+      let bytes = encoder.appendBytes()
+      return zip(starts, starts.dropFirst() + [bytes.count]).map { Array(bytes[$0..<$1]) }
     }
     return (encoded, records)
   }
@@ -54,7 +55,9 @@ struct TornAppendTests {
         throw SupportError("the journal before the loss is not believed")
       }
       expected.hasTornEnd = true
-      let start = kept.bytes.count
+      let start =
+        [parts.header, parts.appends[0].flatMap(\.self)].joined().count
+        + parts.appends[1].prefix(lost).joined().count
       for hole in Self.holes(in: parts.appends[1][lost], at: start) {
         let verdict = try scratch.verdict(on: Self.zeroed(torn.bytes, hole))
         #expect(verdict == .believed(expected), "record \(lost), bytes \(hole)")

@@ -10,7 +10,7 @@ struct JournalSample {
   /// The whole file.
   var bytes: [UInt8] { header.encoded + recordBytes.flatMap { $0 } }
 
-  /// Each record as it stands in the file.
+  /// Each record as it stands in the file, in an append of its own.
   var recordBytes: [[UInt8]] {
     let encoded = header.encoded
     var encoder = JournalEncoder(
@@ -19,7 +19,29 @@ struct JournalSample {
     return records.map { record in
       encoder.add(record)
       defer { encoder.advance() }
-      return encoder.pendingBytes
+      return encoder.appendBytes()
+    }
+  }
+
+  /// Where the header and each record end, without what fills up their last block.
+  var ends: [Int] {
+    var start = header.encoded.count
+    var ends = [start]
+    for record in recordBytes {
+      ends.append(start + (RecordFrame(record)?.recordByteCount ?? 0))
+      start += record.count
+    }
+    return ends
+  }
+
+  /// Places worth a look: every byte that says something, and some of those that fill up blocks.
+  var telltalePlaces: [Int] {
+    let bytes = bytes
+    let ends = ends
+    return bytes.indices.filter { place in
+      let blockStart = place / 4096 * 4096
+      let end = place < ends[0] ? 512 : ends.first { $0 > blockStart } ?? 0
+      return place < end + 16 || place % 61 == 0 || place % 4096 > 4080
     }
   }
 

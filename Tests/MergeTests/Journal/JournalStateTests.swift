@@ -122,18 +122,18 @@ struct JournalDamageStateTests {
   func cut() throws {
     let sample = JournalSample.whole
     let bytes = sample.bytes
-    let ends = Self.ends(of: sample)
+    let ends = sample.ends
     let scratch = try JournalScratch()
-    for byteCount in 0..<bytes.count {
+    for byteCount in sample.telltalePlaces {
       let verdict = try scratch.verdict(on: Array(bytes.prefix(byteCount)))
-      // Padding belongs to the record: without it the append was never done.
       guard let whole = ends.lastIndex(where: { $0 <= byteCount }) else {
         expectRefused(verdict)
         continue
       }
       let expected = try scratch.verdict(on: Array(bytes.prefix(ends[whole])))
-      #expect(
-        verdict == expected.torn(ends[whole] < byteCount), "cut to \(byteCount) bytes")
+      // What fills up the block of the last record says nothing.
+      let nextAppend = (ends[whole] + 4095) / 4096 * 4096
+      #expect(verdict == expected.torn(nextAppend < byteCount), "cut to \(byteCount) bytes")
     }
   }
 
@@ -141,21 +141,22 @@ struct JournalDamageStateTests {
   func flippedBits() throws {
     let sample = JournalSample.whole
     let bytes = sample.bytes
-    let ends = Self.ends(of: sample)
+    let ends = sample.ends
     let scratch = try JournalScratch()
     let whole = try scratch.verdict(on: bytes)
     let withoutLast = try scratch.verdict(on: Array(bytes.prefix(ends[ends.count - 2])))
-    let padding = Self.padding(of: sample)
-    for byte in bytes.indices {
+    let unread = Self.unread(of: sample)
+    let lastStart = bytes.count - (sample.recordBytes.last?.count ?? 0)
+    for byte in sample.telltalePlaces {
       // All bits of the header and of single records are tried elsewhere.
       for bit in byte % 8 == 0 ? [0, 3, 7] : [byte % 8] {
         var damaged = bytes
         damaged[byte] ^= 1 << bit
         let verdict = try scratch.verdict(on: damaged)
         let place: Comment = "bit \(bit) of byte \(byte)"
-        if padding.contains(byte) {
-          #expect(verdict == whole, place)
-        } else if byte >= ends[ends.count - 2] {
+        if unread.contains(byte) {
+          #expect(verdict == whole.torn(byte >= ends[ends.count - 1]), place)
+        } else if byte >= lastStart {
           #expect(verdict == withoutLast.torn(true), place)
         } else if case .refused(let error) = verdict {
           #expect(error.kind == .journalConflict, place)
@@ -212,21 +213,16 @@ struct JournalDamageStateTests {
     }
   }
 
-  /// Where the header and each record end.
-  private static func ends(of sample: JournalSample) -> [Int] {
-    sample.recordBytes.reduce(into: [sample.header.encoded.count]) { ends, record in
-      ends.append(ends[ends.count - 1] + record.count)
-    }
-  }
-
-  /// The bytes behind payloads that only fill up to a multiple of 8.
-  private static func padding(of sample: JournalSample) -> Set<Int> {
-    var padding: Set<Int> = []
-    for (start, record) in zip(ends(of: sample), sample.recordBytes) {
+  /// The bytes behind payloads that only fill up.
+  private static func unread(of sample: JournalSample) -> Set<Int> {
+    var unread: Set<Int> = []
+    var start = sample.header.encoded.count
+    for record in sample.recordBytes {
       let used = RecordFrame.byteCount + (RecordFrame(record)?.payloadByteCount ?? 0)
-      padding.formUnion(start + used..<start + record.count)
+      unread.formUnion(start + used..<start + record.count)
+      start += record.count
     }
-    return padding
+    return unread
   }
 
   private func expectRefused(

@@ -27,10 +27,10 @@ final class CheckpointAudit {
 
   /// Bytes are about to be appended.
   func append(_ bytes: [UInt8], at byteOffset: UInt64) {
-    guard byteOffset == UInt64(journal.count) else {
+    guard byteOffset == UInt64(journal.count).roundedUp(toMultipleOf: 4096) else {
       return disk.stop("a record at byte \(byteOffset) of a journal of \(journal.count)")
     }
-    journal += bytes
+    journal += [UInt8](repeating: 0, count: Int(byteOffset) - journal.count) + bytes
     do throws(MergeError) {
       let now = try entries()
       for entry in now.pieces where known.insert(entry).inserted { check(entry) }

@@ -22,10 +22,10 @@ enum JournalOnDisk {
   static func recordRanges(of path: String) throws -> [Range<Int>] {
     var reader = try reader(of: path)
     var ranges: [Range<Int>] = []
-    var start = reader.headerByteCount
-    while case .record(_, _, let next) = try reader.record(at: start) {
-      ranges.append(Int(start)..<Int(next))
-      start = next
+    var end = reader.headerByteCount
+    while let record = try reader.record(following: end, sequence: UInt64(ranges.count) + 1) {
+      end = record.endByteOffset
+      ranges.append(Int(record.byteOffset)..<Int(end))
     }
     return ranges
   }
