@@ -190,6 +190,14 @@ extension OpenFile {
     guard fsync(descriptor) == 0 else { throw .current }
   }
 
+  /// Makes reads find what is on the disk: after a failed flush a file's pages can be read for a while
+  /// that never come there.
+  package func forgetCache() {
+    // Should it fail, what it was to save is gone, and not to be believed either.
+    _ = fsync(descriptor)
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+  }
+
   /// Whether an open-file-description lock of somebody else (qemu's, say) keeps writers out.
   package var hasForeignLock: Bool { caio_ofd_write_lock_conflicts(descriptor) == 1 }
 

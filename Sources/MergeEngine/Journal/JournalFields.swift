@@ -1,17 +1,25 @@
+internal import SystemPackage
+
 /// What is wrong with a journal.
 package struct JournalFault: Error, Equatable, Sendable {
   package var reason: String
-  /// Whether the file was never a journal, so that it must not be put aside.
-  package var isForeign: Bool
+  /// Whether its bytes could not be had, so that nothing is known of what they are.
+  package var isReadError = false
 
-  package init(_ reason: String, isForeign: Bool = false) {
-    self.reason = reason
-    self.isForeign = isForeign
+  package init(_ reason: String) { self.reason = reason }
+
+  /// A read of the journal that came to a negative errno.
+  init(readResult: Int64) {
+    reason = "\(Errno(rawValue: CInt(clamping: -readResult)))"
+    isReadError = true
   }
 
   /// The fault in words for people.
   package func conflict(path: String) -> MergeError {
-    MergeError(
+    guard !isReadError else {
+      return MergeError(.refused, "cannot read the journal", at: path, because: reason)
+    }
+    return MergeError(
       .journalConflict, "cannot use the journal", at: path, because: reason,
       hint:
         "the origin may be merged in part; '--restart' puts this journal aside and merges from the "

@@ -36,7 +36,9 @@ package enum JournalFile {
           hint: "how far that merge is: thin-merge status \(ShellWord.quoted(path))")
       }
       // Between opening and locking another merge may have put the file aside.
-      if file.isStillAtItsPath { return file }
+      guard file.isStillAtItsPath else { continue }
+      file.forgetCache()
+      return file
     }
     return nil
   }

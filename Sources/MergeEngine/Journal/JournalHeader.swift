@@ -102,7 +102,7 @@ package struct JournalHeader: Equatable, Sendable {
   package static func byteCount(of first: [UInt8]) throws(JournalFault) -> Int {
     var reader = ByteReader(first)
     guard reader.next(8) == magic else {
-      throw JournalFault("it is not a journal of thin-merge", isForeign: true)
+      throw JournalFault("it is not a journal of thin-merge")
     }
     guard let version = reader.next(UInt32.self), let byteCount = reader.next(UInt32.self) else {
       throw JournalFault("its header is cut short")

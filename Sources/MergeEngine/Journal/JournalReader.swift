@@ -1,5 +1,3 @@
-internal import SystemPackage
-
 /// Reads a journal's header and records through a queue of its own.
 package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
   package static var slabByteCount: Int { 256 << 10 }
@@ -36,11 +34,12 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     do throws(JournalFault) {
       let first = try Self.read(0, count: 16, byteCount, &io)
       guard first.count == 16 else { throw JournalFault("it is cut short within its header") }
-      let headerByteCount = try JournalHeader.byteCount(of: first)
-      let bytes = try Self.read(0, count: headerByteCount, byteCount, &io)
+      let bytes = try Self.read(
+        0, count: JournalHeader.byteCount(of: first), byteCount, &io)
       header = try JournalHeader(decoding: bytes)
       headerChecksum = CRC32C.checksum(of: RawSpan(_elements: bytes.span))
-      self.headerByteCount = UInt64(headerByteCount)
+      // What the checksum proves, not what was read before it.
+      self.headerByteCount = UInt64(bytes.count)
     } catch {
       throw error.conflict(path: path)
     }
@@ -60,7 +59,7 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
         IORequest(
           .read, .journal, byteOffset: byteOffset + UInt64(bytes.count), byteCount: wanted, tag: 0))
       guard result >= 0 else {
-        throw JournalFault("it cannot be read: \(Errno(rawValue: CInt(-result)))")
+        throw JournalFault(readResult: result)
       }
       guard result > 0 else { break }
       bytes += io.bytes(at: 0, count: Int(result)).copiedBytes(at: 0, count: Int(result))
@@ -83,7 +82,7 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
             .read, .journal, byteOffset: byteOffset + UInt64(windowByteCount),
             slabByteOffset: windowByteCount, byteCount: io.slabByteCount - windowByteCount, tag: 0))
         guard result >= 0 else {
-          throw JournalFault("it cannot be read: \(Errno(rawValue: CInt(-result)))")
+          throw JournalFault(readResult: result)
         }
         guard result > 0 else { break }
         windowByteCount += Int(result)

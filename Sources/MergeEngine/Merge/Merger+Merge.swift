@@ -88,6 +88,8 @@ extension Merger {
     }
     // The time that somebody took to answer is not the merge's.
     begin += environment.clock.now() - asked
+    // What earlier runs wrote is looked at again, and must be what is on the disk.
+    if found != nil { origin.forgetCache() }
     let stream = planned.segments(
       cuts: TransferCuts(
         ioByteCount: transfer.ioByteCount, endByteOffset: plan.endByteOffset,

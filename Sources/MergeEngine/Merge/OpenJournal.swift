@@ -176,8 +176,7 @@ extension Merger {
     } catch {
       // A damaged journal may be put aside; a file that was never one may not.
       let magicByteCount = JournalHeader.magic.count
-      guard error.kind == .journalConflict,
-        FileSystem.firstBytes(of: file.path, count: magicByteCount) == JournalHeader.magic
+      guard FileSystem.firstBytes(of: file.path, count: magicByteCount) == JournalHeader.magic
       else { throw error }
     }
   }

@@ -134,8 +134,6 @@ extension Pipeline where Work: ~Copyable {
       slots[slot].checksum = checksum
       slots[slot].state = .writing
       writeQueue.insert(slot, ticket: slots[slot].ticket)
-    case .record(let checksum):
-      end(slot, .merged(checksum: checksum), &record)
     case .keep:
       end(slot, .unchanged, &record)
     }

@@ -149,8 +149,6 @@ extension Pipeline where Work: ~Copyable {
         // It cannot wait for its turn, but what follows waits for it.
         limiter.pass(piece.byteCount, now: now)
         return enqueuePiece(&io)
-      case .record(let checksum):
-        pieceDone(checksum)
       case .keep:
         salvage?.pieces.removeFirst()
       }

@@ -2,8 +2,6 @@
 package enum Verdict: Equatable, Sendable {
   /// The source's bytes go to the origin; their checksum is recorded.
   case write(checksum: UInt32)
-  /// The origin has these bytes already; the checksum is recorded.
-  case record(checksum: UInt32)
   /// Nothing is written and nothing recorded.
   case keep
 }
@@ -53,11 +51,13 @@ package struct RecheckWork: TransferWork, ~Copyable {
   ) -> Verdict {
     checkedByteCount += range.byteCount
     let checksum = CRC32C.checksum(of: source)
-    guard source.hasSameBytes(as: origin) else {
+    // Equal bytes that were not recorded may be what a failed flush left behind: they can be read, and
+    // no later flush makes them durable.
+    guard checksum == recordedChecksum, source.hasSameBytes(as: origin) else {
       rewrittenByteCount += range.byteCount
       return .write(checksum: checksum)
     }
-    return checksum == recordedChecksum ? .keep : .record(checksum: checksum)
+    return .keep
   }
 }
 

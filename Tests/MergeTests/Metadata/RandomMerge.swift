@@ -8,14 +8,17 @@ struct RandomMerge: CustomStringConvertible {
   let ioByteCount: Int
   let queueDepth: Int
 
-  private static let mappedByteCountMax = 12 << 20
+  static let mappedByteCountMax = 12 << 20
 
   /// Draws a merge whose mapping tree has about `depth` levels.
-  init(depth: Int, using generator: inout some RandomNumberGenerator) {
+  init(
+    depth: Int, mappedByteCountMax: Int = Self.mappedByteCountMax,
+    using generator: inout some RandomNumberGenerator
+  ) {
     let unitCount = [1, 1, 2, 3, 6, 16, .random(in: 1...64, using: &generator)]
       .randomElement(using: &generator)
     let blockByteCount = 65_536 * (unitCount ?? 1)
-    let mappedMax = Self.mappedByteCountMax / blockByteCount
+    let mappedMax = max(1, mappedByteCountMax / blockByteCount)
     let mappings = Self.mappings(
       count: .random(in: min(mappedMax, 1 << (depth - 1))...mappedMax, using: &generator),
       using: &generator)

@@ -62,16 +62,24 @@ struct ChangesBetweenRunsTests {
 
 extension MergeHarness {
   /// Gives a data block other content in place, which changes no mapping.
-  fileprivate func overwriteSource(block: Int) {
+  ///
+  /// - Returns: The bytes of the block.
+  @discardableResult
+  func overwriteSource(block: Int, contentSeed: UInt16 = 77) -> ByteRange {
     let byteCount = merge.model.blockByteCount
     let range = block * byteCount..<(block + 1) * byteCount
-    let content = SectorContent(source: .data, seed: 77)
+    let content = SectorContent(source: .data, seed: contentSeed)
     disk.put([UInt8](content.bytes(in: range)), on: .data, at: UInt64(range.lowerBound))
+    return ByteRange(range)
   }
 
   /// Puts back what a sector of the origin held before the first run.
-  fileprivate func restoreOrigin(sector: Int) {
+  ///
+  /// - Returns: The bytes of the sector.
+  @discardableResult
+  func restoreOrigin(sector: Int) -> ByteRange {
     let start = UInt64(sector * 512)
     disk.put(before.bytes(at: start, count: 512), on: .origin, at: start)
+    return ByteRange(start: start, end: start + 512)
   }
 }

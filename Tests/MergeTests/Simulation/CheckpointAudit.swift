@@ -6,7 +6,7 @@ import MergeEngine
 /// Every entry must be durable on the origin and carry the checksum of what is there, and all of the
 /// plan before the watermark must be recorded or named unreadable.
 final class CheckpointAudit {
-  private unowned let disk: MemoryDisk
+  private unowned let disk: SimulatedDisk
   private let planned: RangeSet
   private var journal: [UInt8]
   private var known: Set<Entry> = []
@@ -18,7 +18,7 @@ final class CheckpointAudit {
   }
 
   /// Begins with the journal as it is.
-  init(_ disk: MemoryDisk, planned: RangeSet) throws(MergeError) {
+  init(_ disk: SimulatedDisk, planned: RangeSet) throws(MergeError) {
     self.disk = disk
     self.planned = planned
     journal = disk[.journal].bytes(at: 0, count: Int(disk[.journal].byteCount))
@@ -48,11 +48,11 @@ final class CheckpointAudit {
   }
 
   private func check(_ entry: Entry) {
+    // What is left of an entry that was replaced in part claims nothing of its content.
+    guard let checksum = entry.checksum else { return }
     guard disk.isDurable(entry.range, on: .origin) else {
       return disk.stop("a checkpoint claims \(entry.range), which is not durable")
     }
-    // What is left of an entry that was replaced in part claims nothing of its content.
-    guard let checksum = entry.checksum else { return }
     let bytes = disk[.origin].bytes(at: entry.range.start, count: Int(entry.range.byteCount))
     if CRC32C.checksum(of: RawSpan(_elements: bytes.span)) != checksum {
       disk.stop("a checkpoint's checksum is not that of \(entry.range)")
@@ -60,7 +60,7 @@ final class CheckpointAudit {
   }
 
   private func entries() throws(MergeError) -> (state: JournalState, pieces: [Entry]) {
-    let copy = MemoryDisk(journal: journal)
+    let copy = SimulatedDisk(journal: journal)
     var reader = try copy.journalReader()
     let state = try JournalState(reading: &reader)
     if state.hasTornEnd { disk.stop("the journal ends in something that is no record") }
@@ -73,23 +73,29 @@ final class CheckpointAudit {
   }
 }
 
-extension MemoryDisk {
-  /// Reads the journal as it is now.
-  func journalReader() throws(MergeError) -> JournalReader<MemoryQueue> {
+extension SimulatedDisk {
+  /// Reads the journal as a run does, with whatever goes wrong on this disk.
+  func journalReader() throws(MergeError) -> JournalReader<SimulatedQueue> {
     try JournalReader(
       path: "journal", byteCount: self[.journal].byteCount,
-      io: try MemoryQueue(
-        self, requestCount: 1, slabByteCount: JournalReader<MemoryQueue>.slabByteCount))
+      io: try SimulatedQueue(
+        self, requestCount: 1, slabByteCount: JournalReader<SimulatedQueue>.slabByteCount))
   }
 
+  /// The journal alone, on a disk where nothing goes wrong.
+  private var journalAlone: SimulatedDisk {
+    SimulatedDisk(seed: 0, contents: [.journal: self[.journal]])
+  }
+
+  /// What the journal says.
   func journalState() throws(MergeError) -> JournalState {
-    var reader = try journalReader()
+    var reader = try journalAlone.journalReader()
     return try JournalState(reading: &reader)
   }
 
   /// What the journal recorded, where several entries overlap only the newest.
   func recordedPieces() throws(MergeError) -> [RecordedPiece] {
-    var recorded = RecordedPieces(try journalReader(), try journalState())
+    var recorded = RecordedPieces(try journalAlone.journalReader(), try journalState())
     var pieces: [RecordedPiece] = []
     while let piece = try recorded.next() { pieces.append(piece) }
     return pieces

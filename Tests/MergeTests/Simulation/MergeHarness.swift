@@ -1,10 +1,10 @@
 import Fixtures
 @testable import MergeEngine
 
-/// Merges on a ``MemoryDisk`` as the product does on files: plan, journal, sweeps, last record.
+/// Merges on a ``SimulatedDisk`` as the product does on files: plan, journal, sweeps, last record.
 struct MergeHarness {
   let merge: SimulatedMerge
-  let disk: MemoryDisk
+  let disk: SimulatedDisk
   /// The origin as it was before the first run.
   let before: SparseContent
 
@@ -14,6 +14,10 @@ struct MergeHarness {
     /// Asks the run to stop at that reap of queues with requests in flight, from 1.
     var interruptedAtReap: Int?
     var trustsEarlierRuns = false
+    /// The power goes just before that operation of the run, from 1.
+    var powerCutAtOperation: Int?
+    /// Is done between the plan and the first write.
+    var afterPlanning: (() -> Void)?
   }
 
   /// What a run came to.
@@ -36,6 +40,13 @@ struct MergeHarness {
     before = disk[.origin]
   }
 
+  /// The same merge on devices that were through something.
+  init(_ harness: MergeHarness, on disk: SimulatedDisk) {
+    merge = harness.merge
+    before = harness.before
+    self.disk = disk
+  }
+
   private final class Counter {
     var count = 0
   }
@@ -48,19 +59,22 @@ struct MergeHarness {
     let interruption = Interruption()
     let reaps = Counter()
     disk.beginRun()
+    disk.cutsPowerAt = options.powerCutAtOperation
     let control = RunControl(
       clock: disk.time.clock(interrupting: interruption), interruption: interruption
     ) { _ in }
     let transfer = options.transfer ?? merge.transfer
     let planned = try plan(transfer, control)
     let plan = planned.plan
+    options.afterPlanning?()
     let isNew = disk[.journal].byteCount == 0
-    if isNew { disk.put(header(planned, transfer).encoded, on: .journal, at: 0) }
+    if isNew { putHeader(planned, transfer) }
+    for device in [SimulatedDisk.Device.journal, .origin] { disk.reopen(device) }
     var reader = try disk.journalReader()
     let state = try JournalState(reading: &reader)
     if state.hasTornEnd { disk.setByteCount(state.endByteOffset, of: .journal) }
     let stream = planned.segments(cuts: cuts(plan, transfer))
-    let setting = MergeRun<MemoryQueue>.Setting(
+    let setting = MergeRun<SimulatedQueue>.Setting(
       plan: plan, cuts: stream.cuts, transfer: transfer,
       dataAlignmentByteCount: merge.dataAlignment, originAlignmentByteCount: merge.originAlignment,
       originPath: "origin", journalPath: "journal", state: state,
@@ -69,7 +83,7 @@ struct MergeHarness {
       setting,
       io: try queue(
         transfer,
-        MergeRun<MemoryQueue>.slabByteCount(
+        MergeRun<SimulatedQueue>.slabByteCount(
           transfer, largest: max(plan.transferByteCountMax, state.entryByteCountMax))),
       journal: JournalEncoder(
         endByteOffset: state.endByteOffset, nextSequence: state.nextSequence,
@@ -97,9 +111,22 @@ struct MergeHarness {
       checkpointCount: run.checkpointCount, reapCount: reaps.count, state: try disk.journalState())
   }
 
+  /// Makes the journal, if there is none, without beginning to merge.
+  func makeJournal() throws(MergeError) {
+    guard disk[.journal].byteCount == 0 else { return }
+    let control = RunControl(clock: disk.time.clock, interruption: Interruption()) { _ in }
+    putHeader(try plan(merge.transfer, control), merge.transfer)
+  }
+
+  private func putHeader(
+    _ planned: borrowing PlannedMerge<SimulatedQueue>, _ transfer: TransferOptions
+  ) {
+    disk.put(header(planned, transfer).encoded, on: .journal, at: 0)
+  }
+
   private func carryOut(
-    _ run: inout MergeRun<MemoryQueue>, _ stream: SegmentStream<MemoryQueue>,
-    recorded: consuming JournalReader<MemoryQueue>?
+    _ run: inout MergeRun<SimulatedQueue>, _ stream: SegmentStream<SimulatedQueue>,
+    recorded: consuming JournalReader<SimulatedQueue>?
   ) -> PipelineEnd {
     do throws(MergeError) {
       let now = disk.time.secondsSince1970
@@ -170,17 +197,17 @@ struct MergeHarness {
 
   private func plan(
     _ transfer: TransferOptions, _ control: RunControl
-  ) throws(MergeError) -> PlannedMerge<MemoryQueue> {
+  ) throws(MergeError) -> PlannedMerge<SimulatedQueue> {
     let originByteCount = UInt64(merge.model.originByteCount)
     return try PlannedMerge(
-      PlannedMerge<MemoryQueue>.Request(
+      PlannedMerge<SimulatedQueue>.Request(
         source: MergeSource(
           metadataPath: "metadata", dataPath: "data", deviceID: SimulatedMerge.deviceID),
         metadataByteCount: disk[.metadata].byteCount, dataByteCount: disk[.data].byteCount,
         originPath: "origin",
         extent: MergeExtent(originByteCount: originByteCount, options: merge.extent),
         ioByteCount: transfer.ioByteCount),
-      metadata: try MemoryQueue(
+      metadata: try SimulatedQueue(
         disk, requestCount: TreeWalker.requestCount, slabByteCount: TreeWalker.slabByteCount),
       control: control)
   }
@@ -193,8 +220,8 @@ struct MergeHarness {
 
   private func queue(
     _ transfer: TransferOptions, _ slabByteCount: Int
-  ) throws(MergeError) -> MemoryQueue {
-    try MemoryQueue(
+  ) throws(MergeError) -> SimulatedQueue {
+    try SimulatedQueue(
       disk, requestCount: transfer.queueDepth + PipelineShape.recordRequestCount,
       slabByteCount: slabByteCount)
   }
@@ -211,7 +238,7 @@ struct MergeHarness {
   }
 
   private func header(
-    _ planned: borrowing PlannedMerge<MemoryQueue>, _ transfer: TransferOptions
+    _ planned: borrowing PlannedMerge<SimulatedQueue>, _ transfer: TransferOptions
   ) -> JournalHeader {
     let plan = planned.plan
     return JournalHeader(

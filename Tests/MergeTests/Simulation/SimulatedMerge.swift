@@ -9,6 +9,8 @@ struct SimulatedMerge: CustomStringConvertible {
   var checkpointInterval = Duration.milliseconds(4)
   var dataAlignment = 512
   var originAlignment = 512
+  /// What the devices write as a whole or not at all.
+  var sectorByteCount = 512
 
   static let deviceID: UInt32 = 3
 
@@ -30,8 +32,12 @@ struct SimulatedMerge: CustomStringConvertible {
   }
 
   /// Draws a merge of small blocks whose mapping tree has about `depth` levels.
-  init(depth: Int, using generator: inout SeededGenerator) {
-    let random = RandomMerge(depth: depth, using: &generator)
+  init(
+    depth: Int, mappedByteCountMax: Int = RandomMerge.mappedByteCountMax,
+    using generator: inout SeededGenerator
+  ) {
+    let random = RandomMerge(
+      depth: depth, mappedByteCountMax: mappedByteCountMax, using: &generator)
     builder = random.builder
     model = random.model
     transfer = Self.transfer(using: &generator)
@@ -71,6 +77,7 @@ struct SimulatedMerge: CustomStringConvertible {
     checkpointInterval = .milliseconds(.random(in: 1...30, using: &generator))
     dataAlignment = generator.chance(oneIn: 2) ? 512 : 4096
     originAlignment = generator.chance(oneIn: 2) ? 512 : 4096
+    sectorByteCount = max(originAlignment, generator.chance(oneIn: 2) ? 512 : 4096)
   }
 
   /// What a merge of the content as it is now has to be carried out with.
@@ -98,19 +105,28 @@ struct SimulatedMerge: CustomStringConvertible {
     return start < end ? ByteRange(start: start, end: end) : nil
   }
 
-  func makeDisk(seed: UInt64) -> MemoryDisk {
-    MemoryDisk(
-      seed: seed, metadata: [UInt8](builder.build().metadata.data),
-      data: SparseContent(
-        byteCount: UInt64(builder.dataBlockCount * builder.blockByteCount),
-        base: .sectors(
-          SectorContent(source: .data, seed: model.contentSeed), byteCount: .max >> 1)),
-      origin: SparseContent(
-        byteCount: UInt64(model.originByteCount),
-        base: .sectors(
-          SectorContent(source: .origin, seed: model.contentSeed),
-          byteCount: UInt64(model.originByteCount))),
-      dataAlignment: dataAlignment, originAlignment: originAlignment)
+  func makeDisk(seed: UInt64) -> SimulatedDisk {
+    SimulatedDisk(
+      seed: seed,
+      contents: [
+        .metadata: metadata,
+        .data: SparseContent(
+          byteCount: UInt64(builder.dataBlockCount * builder.blockByteCount),
+          base: .sectors(
+            SectorContent(source: .data, seed: model.contentSeed), byteCount: .max >> 1)),
+        .origin: SparseContent(
+          byteCount: UInt64(model.originByteCount),
+          base: .sectors(
+            SectorContent(source: .origin, seed: model.contentSeed),
+            byteCount: UInt64(model.originByteCount))),
+        .journal: SparseContent(byteCount: 0, base: .zeros),
+      ], dataAlignment: dataAlignment, originAlignment: originAlignment,
+      sectorByteCount: sectorByteCount)
+  }
+
+  private var metadata: SparseContent {
+    let bytes = [UInt8](builder.build().metadata.data)
+    return SparseContent(byteCount: UInt64(bytes.count), base: .bytes(bytes))
   }
 
   var description: String {

@@ -71,6 +71,20 @@ struct SparseContent {
     }
   }
 
+  /// Makes the device longer, with what was never written, or shorter, with zeros if it grows again.
+  mutating func resize(to newByteCount: UInt64) {
+    let cut = newByteCount / UInt64(Self.pieceByteCount)
+    if newByteCount < byteCount {
+      for index in pieces.keys.filter({ $0 >= cut }) {
+        let start = index * UInt64(Self.pieceByteCount)
+        let kept = index == cut ? bytes(at: start, count: Int(newByteCount - start)) : []
+        pieces[index] = .bytes(
+          kept + [UInt8](repeating: 0, count: Self.pieceByteCount - kept.count))
+      }
+    }
+    byteCount = newByteCount
+  }
+
   /// The first byte of a range that differs from what another device holds at some place.
   ///
   /// Nil if none does. Precondition: both places lie equally in their pieces.
@@ -87,14 +101,30 @@ struct SparseContent {
       if !hasSamePiece(place / unit, as: other, otherPlace / unit) {
         let found = bytes(at: place, count: Int(end - place))
         let expected = other.bytes(at: otherPlace, count: Int(end - place))
-        if found != expected {
-          let first = zip(found, expected).enumerated().first { $0.element.0 != $0.element.1 }
-          return place + UInt64(first?.offset ?? 0)
-        }
+        if let first = Self.firstDifference(found, expected) { return place + UInt64(first) }
       }
       place = end
     }
     return nil
+  }
+
+  /// The index of the first byte that differs: by halves, since comparing arrays byte by byte takes long.
+  private static func firstDifference(_ found: [UInt8], _ expected: [UInt8]) -> Int? {
+    let one = RawSpan(_elements: found.span)
+    let other = RawSpan(_elements: expected.span)
+    guard !one.hasSameBytes(as: other) else { return nil }
+    var first = 0
+    var count = found.count
+    while count > 1 {
+      let half = first..<first + count / 2
+      if one.extracting(half).hasSameBytes(as: other.extracting(half)) {
+        first += half.count
+        count -= half.count
+      } else {
+        count = half.count
+      }
+    }
+    return first
   }
 
   private func hasSamePiece(_ index: UInt64, as other: SparseContent, _ otherIndex: UInt64) -> Bool
@@ -168,6 +198,7 @@ struct SparseContent {
   private static func piece(_ bytes: [UInt8]) -> Piece {
     let word = RawSpan(_elements: bytes.span).littleEndian(at: 0, as: UInt64.self)
     guard SectorContent.Source(rawValue: UInt8(word >> 56)) != nil else { return .bytes(bytes) }
-    return sectors(word, 0..<pieceByteCount) == bytes ? .named(word) : .bytes(bytes)
+    let isNamed = firstDifference(sectors(word, 0..<pieceByteCount), bytes) == nil
+    return isNamed ? .named(word) : .bytes(bytes)
   }
 }

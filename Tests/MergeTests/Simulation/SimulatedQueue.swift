@@ -1,26 +1,21 @@
 import Fixtures
 import MergeEngine
 
-/// ``BlockIO`` on a ``MemoryDisk``: takes fewer requests than offered, completes in any order and in
+/// ``BlockIO`` on a ``SimulatedDisk``: takes fewer requests than offered, completes in any order and in
 /// bursts, and copies bytes only when a request completes.
-@safe struct MemoryQueue: BlockIO, ~Copyable {
+@safe struct SimulatedQueue: BlockIO, ~Copyable {
   let requestCountMax: Int
   var requestCount: Int { waiting.count + inFlight.count }
   var slabByteCount: Int { slab.byteCount }
   private(set) var submitDuration = Duration.zero
 
-  private let disk: MemoryDisk
+  private let disk: SimulatedDisk
   private var slab: BufferSlab
-  private var waiting: [Enqueued] = []
-  private var inFlight: [(enqueued: Enqueued, taken: MemoryDisk.Taken)] = []
+  /// Requests, and of writes the bytes that they had.
+  private var waiting: [(request: IORequest, bytes: [UInt8])] = []
+  private var inFlight: [SimulatedDisk.Taken] = []
 
-  /// A request, and of a write the bytes that it had.
-  private struct Enqueued {
-    var request: IORequest
-    var bytes: [UInt8] = []
-  }
-
-  init(_ disk: MemoryDisk, requestCount: Int, slabByteCount: Int) throws(MergeError) {
+  init(_ disk: SimulatedDisk, requestCount: Int, slabByteCount: Int) throws(MergeError) {
     self.disk = disk
     requestCountMax = requestCount
     slab = try BufferSlab(byteCount: slabByteCount)
@@ -30,18 +25,15 @@ import MergeEngine
     if requestCount >= requestCountMax { disk.stop("more than \(requestCountMax) requests") }
     checkSlab(request)
     checkOrigin(request)
-    var enqueued = Enqueued(request: request)
-    if request.operation == .write { enqueued.bytes = slabBytes(request) }
-    waiting.append(enqueued)
+    waiting.append((request, writtenBytes(request)))
   }
 
   mutating func submit() {
     guard !waiting.isEmpty else { return }
-    let count =
-      disk.generator.chance(oneIn: 3)
-      ? .random(in: 0...waiting.count, using: &disk.generator) : waiting.count
-    for enqueued in waiting.prefix(count) {
-      inFlight.append((enqueued, disk.take(enqueued.request, bytes: enqueued.bytes)))
+    let takesAll = disk.faults.takesFewerOneIn.map { !disk.generator.chance(oneIn: $0) } ?? true
+    let count = takesAll ? waiting.count : .random(in: 0...waiting.count, using: &disk.generator)
+    for (request, bytes) in waiting.prefix(count) {
+      inFlight.append(disk.take(request, bytes: bytes))
     }
     waiting.removeFirst(count)
     submitDuration += .microseconds(count)
@@ -53,7 +45,7 @@ import MergeEngine
     guard !inFlight.isEmpty else { return }
     disk.reaped?()
     // A signal may come before anything has completed.
-    guard !disk.generator.chance(oneIn: 16) else { return }
+    if let oneIn = disk.faults.interruptedReapOneIn, disk.generator.chance(oneIn: oneIn) { return }
     let room = min(inFlight.count, CompletionBatch.capacity)
     let least = min(max(1, minimum), room)
     let count =
@@ -61,18 +53,15 @@ import MergeEngine
     for _ in 0..<count {
       let index = Int.random(in: 0..<inFlight.count, using: &disk.generator)
       inFlight.swapAt(index, inFlight.count - 1)
-      guard let last = inFlight.popLast() else { return }
-      let result = complete(last.enqueued, last.taken)
-      batch.append(IOCompletion(tag: last.enqueued.request.tag, result: result))
+      guard let taken = inFlight.popLast() else { return }
+      batch.append(IOCompletion(tag: taken.request.tag, result: complete(taken)))
     }
   }
 
   mutating func perform(_ request: IORequest) -> Int64 {
     if requestCount > 0 { disk.stop("a request by itself while others are in flight") }
-    var enqueued = Enqueued(request: request)
-    if request.operation == .write { enqueued.bytes = slabBytes(request) }
     disk.time.advance(by: .microseconds(10))
-    return complete(enqueued, disk.take(request, bytes: enqueued.bytes))
+    return complete(disk.take(request, bytes: writtenBytes(request)))
   }
 
   @_lifetime(borrow self)
@@ -92,28 +81,28 @@ import MergeEngine
     slab.store(bytes, at: slabByteOffset)
   }
 
-  private mutating func complete(_ enqueued: Enqueued, _ taken: MemoryDisk.Taken) -> Int64 {
-    let request = enqueued.request
-    if request.operation == .flush {
-      disk.flush(taken, fails: taken.error != nil)
-      return taken.error ?? 0
+  private mutating func complete(_ taken: SimulatedDisk.Taken) -> Int64 {
+    let request = taken.request
+    if !hasSameBytes(taken) {
+      disk.stop("bytes changed while they were written: \(request)")
     }
-    if let error = taken.error { return error }
-    switch request.operation {
-    case .read:
-      let bytes = disk.read(taken)
-      slab.store(RawSpan(_elements: bytes.span), at: request.slabByteOffset)
-    case .write:
-      let now = slabBytes(request)
-      if now != enqueued.bytes { disk.stop("bytes changed while they were written: \(request)") }
-      disk.write(taken, now)
-    case .flush: break
+    let done = disk.complete(taken)
+    if request.operation == .read, done.result > 0 {
+      slab.store(RawSpan(_elements: done.bytes.span), at: request.slabByteOffset)
     }
-    return Int64(taken.byteCount)
+    return done.result
   }
 
-  private borrowing func slabBytes(_ request: IORequest) -> [UInt8] {
-    slab.bytes(at: request.slabByteOffset, count: request.byteCount)
+  /// Whether a write's bytes are still what they were when it was enqueued.
+  private borrowing func hasSameBytes(_ taken: SimulatedDisk.Taken) -> Bool {
+    slab.bytes(at: taken.request.slabByteOffset, count: taken.bytes.count)
+      .hasSameBytes(as: RawSpan(_elements: taken.bytes.span))
+  }
+
+  /// The bytes of a write as they are now; none of another request.
+  private borrowing func writtenBytes(_ request: IORequest) -> [UInt8] {
+    guard request.operation == .write else { return [] }
+    return slab.bytes(at: request.slabByteOffset, count: request.byteCount)
       .copiedBytes(at: 0, count: request.byteCount)
   }
 
@@ -130,7 +119,7 @@ import MergeEngine
   }
 
   private borrowing func contains(_ isMeant: (IORequest) -> Bool) -> Bool {
-    waiting.contains { isMeant($0.request) } || inFlight.contains { isMeant($0.enqueued.request) }
+    waiting.contains { isMeant($0.request) } || inFlight.contains { isMeant($0.request) }
   }
 
   private borrowing func checkSlab(_ request: IORequest) {

@@ -1,0 +1,112 @@
+import Fixtures
+import MergeEngine
+import Testing
+
+/// Cuts the power at every operation of a merge, and resumes from whatever may survive; then cuts the
+/// power in the resumed run too.
+struct CrashEnumeration {
+  /// Random survivals tried for each power cut that leaves anything open.
+  static let survivalCount = Effort.of(all: 50, few: 4)
+  /// Up to so many pieces of writes that may survive, all subsets are tried.
+  static let pieceCountMax = Effort.of(all: 10, few: 3)
+  /// Second power cuts tried for each first one, with some survivals each.
+  static let secondCutCount = Effort.of(all: 3, few: 1)
+  static let secondSurvivalCount = 2
+
+  /// The merge as it is before the run whose operations are enumerated.
+  let harness: MergeHarness
+  var options = MergeHarness.RunOptions()
+  var resumeOptions = MergeHarness.RunOptions()
+  var disturbance = Disturbance()
+  private let contents: [PowerCut.Device: SparseContent]
+  private let seed: Seed
+  private var generator: SeededGenerator
+  private(set) var cutCount = 0
+  private(set) var survivalCount = 0
+  /// Power cuts of which every subset of pieces was tried.
+  private(set) var exhaustedCutCount = 0
+
+  init(_ harness: MergeHarness, seed: Seed, salt: UInt64) throws {
+    try harness.makeJournal()
+    self.harness = harness
+    self.seed = seed
+    generator = SeededGenerator(seed: seed.value &+ salt)
+    contents = harness.disk.devices.mapValues(\.content)
+  }
+
+  mutating func run(_ name: String) throws {
+    let runSeed = generator.next()
+    var last: PowerCut?
+    var operation = 1
+    while true {
+      let comment: Comment = "\(name), power cut at operation \(operation); \(seed)"
+      let first = harness.afterPowerCut(contents, seed: runSeed)
+      guard let cut = try first.powerCut(at: operation, options, comment) else {
+        // The run was done: now nothing may be lost any more.
+        let end = first.disk.cutPower()
+        #expect(end.pieces.isEmpty, "\(end.pieces.count) pieces are not durable; \(comment)")
+        return
+      }
+      cutCount += 1
+      try survive(cut, isNew: !(last.map { cut.allowsTheSame(as: $0) } ?? false), comment)
+      last = cut
+      operation += 1
+    }
+  }
+
+  private mutating func survive(_ cut: PowerCut, isNew: Bool, _ comment: Comment) throws {
+    let torn = cut.tornRanges
+    let durable = try harness.afterPowerCut(cut.durable, seed: 0).disk.journalState()
+    var resumedOperationCount = 0
+    // Where nothing is open, only one thing can survive.
+    for survival in 0..<(cut.pieces.isEmpty ? 1 : Self.survivalCount) {
+      resumedOperationCount = try resume(
+        cut.survivors(using: &generator), torn, durable, "survival \(survival) of \(comment)")
+    }
+    if isNew {
+      let all = cut.everySurvival(pieceCountMax: Self.pieceCountMax)
+      exhaustedCutCount += all.isEmpty ? 0 : 1
+      for (subset, survivors) in all.enumerated() {
+        _ = try resume(survivors, torn, durable, "subset \(subset) of \(comment)")
+      }
+    }
+    for _ in 0..<Self.secondCutCount {
+      let operation = Int.random(in: 1...resumedOperationCount, using: &generator)
+      try cutAgain(
+        at: operation, cut, "again at operation \(operation) after a \(comment)")
+    }
+  }
+
+  /// Checks what survived, resumes to the end, and checks that.
+  ///
+  /// `torn`: what may hold garbage. `durable`: what the journal said that was durable.
+  /// - Returns: How many operations that took.
+  private mutating func resume(
+    _ survivors: [PowerCut.Device: SparseContent], _ torn: RangeSet, _ durable: JournalState,
+    _ comment: Comment
+  ) throws -> Int {
+    survivalCount += 1
+    let resumed = harness.afterPowerCut(survivors, seed: generator.next())
+    try resumed.expectTrue(torn: torn, atLeast: durable, disturbance, comment)
+    let done = try resumed.disk.journalState().doneByteCount
+    let result = try resumed.run(resumeOptions)
+    try resumed.expectMerged(result, comment)
+    #expect(
+      result.writtenByteCount - result.rewrittenByteCount
+        == harness.merge.plannedRanges.byteCount - done, comment)
+    return resumed.disk.operationCount
+  }
+
+  private mutating func cutAgain(at operation: Int, _ cut: PowerCut, _ comment: Comment) throws {
+    let resumed = harness.afterPowerCut(
+      cut.survivors(using: &generator), seed: generator.next())
+    guard let second = try resumed.powerCut(at: operation, resumeOptions, comment) else { return }
+    var torn = cut.tornRanges
+    for range in second.tornRanges.ranges { torn.insert(range) }
+    let durable = try resumed.afterPowerCut(second.durable, seed: 0).disk.journalState()
+    for survival in 0..<Self.secondSurvivalCount {
+      _ = try resume(
+        second.survivors(using: &generator), torn, durable, "survival \(survival), \(comment)")
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import MergeEngine
+
+/// What no merge may do to its devices, whatever happens.
+struct MergeRules {
+  private var journalWasFlushed = false
+
+  mutating func beginRun() { journalWasFlushed = false }
+
+  mutating func flushed(_ device: DiskFaults.Device) {
+    if device == .journal { journalWasFlushed = true }
+  }
+
+  /// Stops the disk if a request must not be made.
+  func check(_ request: IORequest, on disk: SimulatedDisk) {
+    guard request.operation == .write else { return }
+    let end = request.byteOffset + UInt64(request.byteCount)
+    switch DiskFaults.Device(request.target) {
+    case .metadata, .data: disk.stop("a write to the source: \(request)")
+    case .origin:
+      if end > disk[.origin].byteCount { disk.stop("a write behind the origin's end: \(request)") }
+      if !journalWasFlushed { disk.stop("a write to the origin before the journal is durable") }
+    case .journal:
+      let alignment: UInt64 = 4096
+      let journalEnd = disk[.journal].byteCount
+      if request.byteOffset != journalEnd.roundedUp(toMultipleOf: alignment) {
+        disk.stop("an append at byte \(request.byteOffset) of a journal of \(journalEnd)")
+      }
+      if !UInt64(request.byteCount).isMultiple(of: alignment) {
+        disk.stop("an append of \(request.byteCount) bytes shares a block with the next")
+      }
+    }
+  }
+}

@@ -1,0 +1,243 @@
+import Fixtures
+import MergeEngine
+
+/// The devices of a merge in memory, what goes wrong on them, and what must not be done to them.
+///
+/// Everything is drawn from a seed. What breaks a rule stops the disk: the violation is kept, and every
+/// later operation fails, so that a run ends soon.
+final class SimulatedDisk {
+  typealias Device = DiskFaults.Device
+
+  let time = VirtualClock()
+  var faults = DiskFaults()
+  var generator: SeededGenerator
+  /// The first rule that was broken.
+  private(set) var violation: String?
+  /// Every direct request's place and byte count is a multiple of this.
+  let alignments: [Device: Int]
+  /// What a device writes as a whole or not at all.
+  let sectorByteCount: Int
+  private(set) var devices: [Device: SimulatedDevice]
+  /// Operations of this run so far: each request twice, when it is taken and when it completes.
+  private(set) var operationCount = 0
+  /// Requests of this run so far, by class.
+  private(set) var counts: [DiskFaults.Class: Int] = [:]
+  /// The power goes just before that operation, from 1.
+  var cutsPowerAt: Int?
+  /// What the power cut found; from then on nothing happens any more.
+  private(set) var powerCut: PowerCut?
+  /// What a merge may not do, if one is run.
+  var rules: MergeRules? = MergeRules()
+  /// Ranges of the origin that were written in this run, one for each request, in order of completion.
+  private(set) var originWrites: [ByteRange] = []
+  /// Ranges of the data device that were read in this run.
+  private(set) var dataReads: [ByteRange] = []
+  /// Is told of bytes that are about to be written to the journal, and where.
+  var journalIsWritten: (([UInt8], UInt64) -> Void)?
+  /// Is told of every reap of a queue with requests in flight.
+  var reaped: (() -> Void)?
+
+  private var sequence: UInt64 = 0
+  private var inFlight: [Int: Taken] = [:]
+
+  /// A request that the device has taken.
+  struct Taken {
+    var number: Int
+    var request: IORequest
+    var bytes: [UInt8]
+    var error: Int64?
+    /// How much of it is done, if it does not fail.
+    var byteCount: Int
+    /// A flush covers writes up to this one.
+    var coveredSequence: UInt64
+    /// Which request of its class it is, from 1.
+    var classNumber: Int
+  }
+
+  init(
+    seed: UInt64, contents: [Device: SparseContent], dataAlignment: Int = 512,
+    originAlignment: Int = 512, sectorByteCount: Int = 512
+  ) {
+    generator = SeededGenerator(seed: seed)
+    alignments = [.metadata: 512, .data: dataAlignment, .origin: originAlignment, .journal: 1]
+    self.sectorByteCount = sectorByteCount
+    devices = contents.mapValues { SimulatedDevice($0) }
+  }
+
+  /// A disk that holds nothing but a journal.
+  convenience init(journal: [UInt8]) {
+    self.init(
+      seed: 0,
+      contents: [.journal: SparseContent(byteCount: UInt64(journal.count), base: .bytes(journal))])
+  }
+
+  /// The devices once there is power again, when `contents` survived.
+  func afterPowerCut(_ contents: [Device: SparseContent], seed: UInt64) -> SimulatedDisk {
+    SimulatedDisk(
+      seed: seed, contents: contents, dataAlignment: alignments[.data] ?? 512,
+      originAlignment: alignments[.origin] ?? 512, sectorByteCount: sectorByteCount)
+  }
+
+  subscript(device: Device) -> SparseContent {
+    devices[device]?.content ?? SparseContent(byteCount: 0, base: .zeros)
+  }
+
+  func alignment(of target: IOTarget) -> Int {
+    target == .originBuffered ? 1 : alignments[Device(target)] ?? 1
+  }
+
+  /// Forgets what the run before did; nothing may be written before the journal is flushed again.
+  func beginRun() {
+    counts = [:]
+    operationCount = 0
+    originWrites = []
+    dataReads = []
+    rules?.beginRun()
+  }
+
+  func stop(_ violation: String) {
+    if self.violation == nil { self.violation = violation }
+  }
+
+  // MARK: Outside the queues
+
+  /// Puts bytes on a device, durably and without counting, as somebody else would.
+  func put(_ bytes: [UInt8], on device: Device, at byteOffset: UInt64) {
+    devices[device]?.put(bytes, at: byteOffset)
+  }
+
+  /// Makes a device longer or shorter, durably.
+  func setByteCount(_ byteCount: UInt64, of device: Device) {
+    devices[device]?.setByteCount(byteCount)
+  }
+
+  /// Makes a file durable, then finds of it what is on the medium, as one does who opens it anew.
+  func reopen(_ device: Device) {
+    devices[device]?.flush(upTo: .max)
+    devices[device]?.forgetLost()
+  }
+
+  /// Whether nothing of a range waits for a flush.
+  func isDurable(_ range: ByteRange, on device: Device) -> Bool {
+    devices[device]?.isDurable(range) != false
+  }
+
+  /// What a power cut now would find.
+  func cutPower() -> PowerCut {
+    PowerCut(
+      operation: operationCount, devices: devices,
+      inFlight: inFlight.values.sorted { $0.number < $1.number }.compactMap { taken in
+        guard taken.request.operation == .write, taken.error == nil else { return nil }
+        return (
+          Device(taken.request.target), taken.request.byteOffset,
+          Array(taken.bytes.prefix(taken.byteCount))
+        )
+      },
+      sectorByteCount: sectorByteCount)
+  }
+
+  // MARK: For queues
+
+  /// Counts an operation; false if there is no power for it any more.
+  private func hasPower() -> Bool {
+    guard powerCut == nil else { return false }
+    operationCount += 1
+    if operationCount == cutsPowerAt { powerCut = cutPower() }
+    return powerCut == nil
+  }
+
+  /// The device takes a request: now its number is known, and what a flush covers.
+  func take(_ request: IORequest, bytes: [UInt8]) -> Taken {
+    let device = Device(request.target)
+    let kind = DiskFaults.Class(request.operation, device)
+    var taken = Taken(
+      number: operationCount + 1, request: request, bytes: bytes,
+      error: DiskFaults.inputOutputError, byteCount: request.byteCount, coveredSequence: sequence,
+      classNumber: (counts[kind] ?? 0) + 1)
+    guard hasPower() else { return taken }
+    counts[kind] = taken.classNumber
+    if !isAligned(request) { stop("a misaligned request: \(request)") }
+    rules?.check(request, on: self)
+    taken.error = faults.error(request, number: taken.classNumber, using: &generator)
+    if !isAligned(request) { taken.error = DiskFaults.invalidArgument }
+    if violation != nil { taken.error = taken.error ?? DiskFaults.inputOutputError }
+    taken.byteCount = doneByteCount(of: request, kind)
+    if kind == DiskFaults.Class(.write, .journal), taken.error == nil {
+      journalIsWritten?(bytes, request.byteOffset)
+    }
+    inFlight[taken.number] = taken
+    return taken
+  }
+
+  /// How much of a request is done: less than all behind the end, and where it is to be short.
+  private func doneByteCount(of request: IORequest, _ kind: DiskFaults.Class) -> Int {
+    if request.operation == .read {
+      let byteCount = self[kind.device].byteCount
+      let left = byteCount - min(byteCount, request.byteOffset)
+      guard UInt64(request.byteCount) <= left else { return Int(left) }
+    }
+    guard let oneIn = faults.shortOneIn[kind], generator.chance(oneIn: oneIn) else {
+      return request.byteCount
+    }
+    let unit = kind.device == .journal ? 1 : max(alignment(of: request.target), 512)
+    guard request.byteCount > (kind.device == .journal ? unit : max(unit, 4096)) else {
+      return request.byteCount
+    }
+    return .random(in: 1...(request.byteCount - 1) / unit, using: &generator) * unit
+  }
+
+  /// A request ends.
+  ///
+  /// - Returns: Bytes done or a negative errno, and the bytes of a read.
+  func complete(_ taken: Taken) -> (result: Int64, bytes: [UInt8]) {
+    guard hasPower() else { return (DiskFaults.inputOutputError, []) }
+    inFlight[taken.number] = nil
+    let request = taken.request
+    let device = Device(request.target)
+    switch request.operation {
+    case .flush:
+      flush(taken, device)
+      return (taken.error ?? 0, [])
+    case .read:
+      guard taken.error == nil else { break }
+      if device == .data { dataReads.append(range(of: request, taken.byteCount)) }
+      var bytes = self[device].bytes(at: request.byteOffset, count: taken.byteCount)
+      faults.flip(&bytes, of: request, using: &generator)
+      return (Int64(taken.byteCount), bytes)
+    case .write:
+      guard taken.error == nil else { break }
+      write(taken, device)
+      return (Int64(taken.byteCount), [])
+    }
+    return (taken.error ?? DiskFaults.inputOutputError, [])
+  }
+
+  private func write(_ taken: Taken, _ device: Device) {
+    let range = range(of: taken.request, taken.byteCount)
+    if device == .origin { originWrites.append(range) }
+    sequence += 1
+    guard let place = faults.place(ofWrite: taken, device) else { return }
+    devices[device]?.write(
+      Array(taken.bytes.prefix(taken.byteCount)), at: place, sequence: sequence)
+  }
+
+  private func flush(_ taken: Taken, _ device: Device) {
+    if taken.error != nil {
+      devices[device]?.loseCache()
+    } else if !faults.lyingFlushes.contains(device) {
+      devices[device]?.flush(upTo: taken.coveredSequence)
+    }
+    if taken.error == nil { rules?.flushed(device) }
+  }
+
+  private func isAligned(_ request: IORequest) -> Bool {
+    guard request.operation != .flush else { return true }
+    let unit = alignment(of: request.target)
+    return request.byteOffset.isMultiple(of: UInt64(unit))
+      && request.byteCount.isMultiple(of: unit) && request.slabByteOffset.isMultiple(of: unit)
+  }
+
+  private func range(of request: IORequest, _ byteCount: Int) -> ByteRange {
+    ByteRange(start: request.byteOffset, end: request.byteOffset + UInt64(byteCount))
+  }
+}

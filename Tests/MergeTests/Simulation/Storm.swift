@@ -1,0 +1,145 @@
+import Fixtures
+import MergeEngine
+import Testing
+
+/// A merge that has to live through whatever a seed draws: devices that fail, lie about bits, or are
+/// full, power cuts, interruptions, and others who change the devices between runs.
+///
+/// Then the weather is fine, and the merge must get done.
+struct Storm: CustomStringConvertible {
+  private static let roundCountMax = 8
+
+  let seed: UInt64
+  private var generator: SeededGenerator
+  private let merge: SimulatedMerge
+  private(set) var powerCutCount = 0
+  private(set) var runCount = 0
+
+  init(seed: UInt64) {
+    self.seed = seed
+    generator = SeededGenerator(seed: seed)
+    merge = SimulatedMerge(storm: &generator)
+  }
+
+  var description: String {
+    "storm \(seed) of \(merge); replay with THIN_MERGE_STORM=\(seed) scripts/test --filter StormTests"
+  }
+
+  /// Runs to the end.
+  mutating func run() throws {
+    let comment: Comment = "\(self)"
+    var harness = MergeHarness(merge, seed: generator.next())
+    for _ in 0..<Int.random(in: 1...Self.roundCountMax, using: &generator) {
+      harness.disk.faults = faults()
+      try live(through: harness, comment)
+      if let cut = harness.disk.powerCut {
+        powerCutCount += 1
+        harness = harness.afterPowerCut(
+          cut.survivors(using: &generator), seed: generator.next())
+      }
+      disturb(harness)
+    }
+    harness.disk.faults = DiskFaults()
+    // The first run finishes; what a flipped bit brought is found by the second, which reads all again.
+    for run in ["first", "second"] {
+      let result = try harness.run(.init(transfer: SimulatedMerge.transfer(using: &generator)))
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""), \(run) run: \(comment)")
+      try #require(result.isFinished, "\(result.end), \(run) run: \(comment)")
+      if run == "second" {
+        try harness.expectMerged(result, "\(harness.wrongPlace() ?? ""): \(comment)")
+      }
+    }
+    let open = harness.disk.cutPower().pieces.count
+    try #require(open == 0, "\(open) pieces are not durable at the end: \(comment)")
+    try expectVerified(harness, comment)
+  }
+
+  private func expectVerified(_ harness: MergeHarness, _ comment: Comment) throws {
+    let comparison = try harness.compare()
+    #expect(comparison.end == .finished && comparison.differences.byteCount == 0, comment)
+    let recorded = try harness.compareWithJournal()
+    #expect(recorded.end == .finished && recorded.differences.byteCount == 0, comment)
+  }
+
+  /// One run in bad weather: it may end in any way that tells the truth.
+  private mutating func live(through harness: MergeHarness, _ comment: Comment) throws {
+    runCount += 1
+    var options = MergeHarness.RunOptions(transfer: SimulatedMerge.transfer(using: &generator))
+    if generator.chance(oneIn: 3) {
+      options.interruptedAtReap = .random(in: 1...80, using: &generator)
+    }
+    if generator.chance(oneIn: 2) {
+      options.powerCutAtOperation = .random(in: 1...600, using: &generator)
+    }
+    do throws(MergeError) {
+      let result = try harness.run(options)
+      if let error = result.end.error, harness.disk.powerCut == nil {
+        #expect(error.kind == .stopped, "\(error.message): \(comment)")
+      }
+    } catch {
+      guard harness.disk.powerCut == nil else { return }
+      // Refused: then nothing was written.
+      #expect(error.kind != .bug && error.kind != .stopped, "\(error.message): \(comment)")
+      #expect(harness.disk.originWrites.isEmpty, comment)
+    }
+    try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+  }
+
+  /// What goes wrong in one run: often a little of everything, sometimes much of one thing.
+  private mutating func faults() -> DiskFaults {
+    typealias Class = DiskFaults.Class
+    var faults = DiskFaults()
+    let rates: [Int?] = [nil, nil, nil, 300, 60, 15]
+    for kind in [
+      Class(.read, .metadata), Class(.read, .data), Class(.read, .origin), Class(.write, .origin),
+      Class(.flush, .origin), Class(.write, .journal), Class(.flush, .journal),
+      Class(.read, .journal),
+    ] {
+      faults.failingOneIn[kind] = rates.randomElement(using: &generator) ?? nil
+      if kind.operation != .flush {
+        faults.shortOneIn[kind] = [nil, nil, 40, 6].randomElement(using: &generator) ?? nil
+      }
+    }
+    for device in DiskFaults.Device.allCases {
+      faults.flippedReadOneIn[device] = rates.randomElement(using: &generator) ?? nil
+    }
+    if generator.chance(oneIn: 6) {
+      faults.fullFrom[.journal] = .random(in: 1...8, using: &generator)
+    }
+    if generator.chance(oneIn: 8) {
+      faults.fullFrom[.origin] = .random(in: 1...40, using: &generator)
+    }
+    for _ in 0..<(generator.chance(oneIn: 3) ? 3 : 0) {
+      let start = UInt64.random(
+        in: 0..<UInt64(merge.builder.dataBlockCount * merge.builder.blockByteCount),
+        using: &generator)
+      faults.addBadRange(.read, .data, ByteRange(start: start, end: start + 1000))
+    }
+    faults.takesFewerOneIn = [nil, 2, 5].randomElement(using: &generator) ?? nil
+    faults.interruptedReapOneIn = [nil, 3, 20].randomElement(using: &generator) ?? nil
+    return faults
+  }
+
+  /// What others do between two runs.
+  private mutating func disturb(_ harness: MergeHarness) {
+    if generator.chance(oneIn: 3) {
+      harness.overwriteSource(
+        block: .random(in: 0..<merge.builder.dataBlockCount, using: &generator),
+        contentSeed: .random(in: 2...900, using: &generator))
+    }
+    if generator.chance(oneIn: 4) {
+      let sectorCount = (merge.model.originByteCount - 1) / 512
+      guard sectorCount > 0 else { return }
+      harness.restoreOrigin(sector: .random(in: 0..<sectorCount, using: &generator))
+    }
+  }
+}
+
+extension SimulatedMerge {
+  /// Draws a merge for a storm: of any shape, and small enough for many runs.
+  init(storm generator: inout SeededGenerator) {
+    self.init(
+      depth: .random(in: 1...3, using: &generator), mappedByteCountMax: 3 << 20, using: &generator)
+    if model.pastEnd == .refuse { model.pastEnd = .clip }
+  }
+}
