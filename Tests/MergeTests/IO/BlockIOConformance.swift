@@ -182,7 +182,8 @@ enum BlockIOConformance {
   static func errorsAreResults<IO: BlockIO & ~Copyable>(
     _ io: inout IO, writing target: IOTarget, errno: Int64
   ) throws {
-    let fails = IORequest(.write, target, byteCount: blockByteCount, tag: 11)
+    let fails = IORequest(
+      .write, target, slabByteOffset: 2 * blockByteCount, byteCount: blockByteCount, tag: 11)
     io.enqueue(IORequest(.read, .data, byteCount: blockByteCount, tag: 10))
     io.enqueue(fails)
     io.enqueue(

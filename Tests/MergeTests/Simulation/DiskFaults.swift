@@ -71,6 +71,9 @@ struct DiskFaults {
   /// The number of a write to the origin, from 1, to what becomes of it.
   var silentFaults: [Int: SilentFault] = [:]
 
+  /// Whether no checkpoint can be held against what is on the origin.
+  var originLies: Bool { lyingFlushes.contains(.origin) || !silentFaults.isEmpty }
+
   // MARK: The queue
 
   /// One in so many submissions takes fewer requests than offered, or none (EAGAIN); nil for never.

@@ -121,39 +121,6 @@ struct InjectedErrorTests {
     #expect(number > 3, "the merge made too few checkpoints; \(seed)")
   }
 
-  @Test("the Nth operation of a class fails, for each N until none is left")
-  func failTheNth() throws {
-    let seed = Seed.current
-    for kind in [
-      Class(.read, .data), Class(.write, .origin), Class(.flush, .origin), Class(.write, .journal),
-      Class(.flush, .journal),
-    ] {
-      var number = 1
-      var isMet = true
-      while isMet {
-        let harness = MergeHarness(
-          InterruptedMergeTests.merge(Self.transfer), seed: seed.value &+ UInt64(number))
-        let comment: Comment = "\(kind) \(number); \(seed)"
-        harness.disk.faults.failing[kind] = number
-        let first = try harness.run()
-        let counts = harness.disk.counts
-        isMet = counts[kind, default: 0] >= number
-        try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
-        if first.isFinished {
-          try harness.expectMerged(first, comment)
-        } else {
-          #expect(isMet && first.end.error?.kind == .stopped, comment)
-        }
-        if isMet, kind.device == .journal {
-          #expect(counts[kind] == number, "something was appended after it; \(comment)")
-        }
-        harness.disk.faults = DiskFaults()
-        try harness.expectMerged(try harness.run(), comment)
-        number += 1
-      }
-    }
-  }
-
   @Test("a journal without room, or appended to in part, stops the merge; it resumes when there is")
   func fullJournal() throws {
     let seed = Seed.current

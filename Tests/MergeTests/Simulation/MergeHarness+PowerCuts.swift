@@ -49,6 +49,7 @@ extension MergeHarness {
       "records that were durable are lost: \(comment)")
     var missing = merge.plannedRanges
     missing.remove(ByteRange(start: state.watermark, end: .max >> 1))
+    for range in state.unreadable.ranges { missing.remove(range) }
     for piece in try disk.recordedPieces() {
       missing.remove(piece.range)
       guard let checksum = piece.checksum,

@@ -30,6 +30,8 @@ final class SimulatedDisk {
   var rules: MergeRules? = MergeRules()
   /// Ranges of the origin that were written in this run, one for each request, in order of completion.
   private(set) var originWrites: [ByteRange] = []
+  /// The last range of the origin that a write did not reach although it was said to have.
+  private(set) var silentlyLost: ByteRange?
   /// Ranges of the data device that were read in this run.
   private(set) var dataReads: [ByteRange] = []
   /// Is told of bytes that are about to be written to the journal, and where.
@@ -216,7 +218,9 @@ final class SimulatedDisk {
     let range = range(of: taken.request, taken.byteCount)
     if device == .origin { originWrites.append(range) }
     sequence += 1
-    guard let place = faults.place(ofWrite: taken, device) else { return }
+    let place = faults.place(ofWrite: taken, device)
+    if place != range.start { silentlyLost = range }
+    guard let place else { return }
     devices[device]?.write(
       Array(taken.bytes.prefix(taken.byteCount)), at: place, sequence: sequence)
   }

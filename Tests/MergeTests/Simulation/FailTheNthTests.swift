@@ -1,0 +1,110 @@
+import Fixtures
+import MergeEngine
+import Testing
+
+@Suite("Merges in memory: the Nth operation fails, for each N until a run needs no more of them")
+struct FailTheNthTests {
+  typealias Class = DiskFaults.Class
+
+  /// A class of operations, and which of a merge's runs meets the failure.
+  struct Case: CustomTestStringConvertible {
+    var kind: Class
+    var isForGood: Bool
+    var isResumed: Bool
+
+    var testDescription: String {
+      "\(kind) \(isForGood ? "from then on" : "once"), in \(isResumed ? "a resumed" : "the first") run"
+    }
+  }
+
+  static let cases = [
+    Class(.read, .metadata), Class(.read, .data), Class(.read, .origin), Class(.write, .origin),
+    Class(.flush, .origin), Class(.read, .journal), Class(.write, .journal),
+    Class(.flush, .journal),
+  ].flatMap { kind in
+    [(false, false), (false, true), (true, false), (true, true)].map {
+      Case(kind: kind, isForGood: $0.0, isResumed: $0.1)
+    }
+  }.filter { $0.isResumed || $0.kind != Class(.read, .origin) }
+
+  @Test(
+    "then nothing is lost, whatever else a power cut takes, and the merge gets done",
+    arguments: cases)
+  func fail(_ example: Case) throws {
+    let seed = Seed.current
+    var number = 1
+    while true {
+      let comment: Comment = "\(example.testDescription), number \(number); \(seed)"
+      let harness = try Self.harness(example, seed: seed.value &+ UInt64(number), comment)
+      if example.isForGood {
+        harness.disk.faults.failingFrom[example.kind] = number
+      } else {
+        harness.disk.faults.failing[example.kind] = number
+      }
+      try Self.run(harness, comment)
+      let count = harness.disk.counts[example.kind, default: 0]
+      if example.kind.operation != .read, example.kind.device == .journal {
+        #expect(count <= number, "something was appended after it; \(comment)")
+      }
+
+      // The power goes as well, with what the failure left in the caches.
+      var generator = SeededGenerator(seed: seed.value &+ UInt64(number))
+      let cut = harness.disk.cutPower()
+      let durable = try harness.afterPowerCut(cut.durable, seed: 0).disk.journalState()
+      for contents in [cut.durable, cut.survivors(using: &generator)] {
+        let resumed = harness.afterPowerCut(contents, seed: generator.next())
+        try resumed.expectTrue(
+          torn: cut.tornRanges, atLeast: durable, Disturbance(), comment)
+        try resumed.expectMerged(try resumed.run(), comment)
+      }
+      guard count >= number else { break }
+      harness.disk.faults = DiskFaults()
+      try harness.expectMerged(try harness.run(), comment)
+      number += 1
+    }
+    #expect(number > 1, "there is no such operation; \(seed)")
+  }
+
+  /// The run that meets the failure: finished all the same, or stopped, or refused before it wrote.
+  private static func run(_ harness: MergeHarness, _ comment: Comment) throws {
+    let result: Result<MergeHarness.RunResult, MergeError>
+    do throws(MergeError) {
+      result = .success(try harness.run())
+    } catch {
+      result = .failure(error)
+    }
+    try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+    switch result {
+    case .success(let run):
+      if run.isFinished {
+        try harness.expectMerged(run, comment)
+      } else if let error = run.end.error {
+        #expect(error.kind == .stopped, "\(error.message): \(comment)")
+      }
+    case .failure(let error):
+      #expect(error.kind == .refused, "\(error.message): \(comment)")
+      #expect(harness.disk.originWrites.isEmpty, comment)
+    }
+  }
+
+  /// A merge that is to begin, or one that was interrupted, with a spot that could not be read.
+  private static func harness(
+    _ example: Case, seed: UInt64, _ comment: Comment
+  ) throws -> MergeHarness {
+    let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
+    var merge = InterruptedMergeTests.merge(transfer)
+    merge.dataAlignment = 4096
+    for reap in 20..<120 {
+      let harness = MergeHarness(merge, seed: seed)
+      try harness.makeJournal()
+      guard example.isResumed else { return harness }
+      harness.disk.faults.addBadRange(
+        .read, .data, ByteRange(start: 5 * 65_536, end: 5 * 65_536 + 1))
+      let first = try harness.run(.init(interruptedAtReap: reap))
+      harness.disk.faults = DiskFaults()
+      let isInTheMiddle = first.end == .interrupted && first.state.doneByteCount > 0
+      if isInTheMiddle, !first.state.unreadable.isEmpty { return harness }
+    }
+    throw SupportError("no interruption came between the bad spot and the end: \(comment)")
+  }
+}

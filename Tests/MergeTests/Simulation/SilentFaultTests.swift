@@ -1,0 +1,256 @@
+import Fixtures
+import MergeEngine
+import Testing
+
+@Suite("Merges in memory: devices that do not say what went wrong")
+struct SilentFaultTests {
+  static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
+
+  private static func merged(
+    seed: UInt64, _ prepare: (SimulatedDisk) -> Void
+  ) throws -> MergeHarness {
+    let harness = MergeHarness(InterruptedMergeTests.merge(transfer), seed: seed)
+    prepare(harness.disk)
+    let result = try harness.run()
+    try harness.expectNoViolation("\(harness.disk.violation ?? "")")
+    try #require(result.isFinished)
+    return harness
+  }
+
+  @Test("what an origin lost that only said it was flushed, verify finds and a resumed run mends")
+  func lyingFlushOfTheOrigin() throws {
+    let seed = Seed.current
+    var generator = SeededGenerator(seed: seed.value &+ 0x1_1000)
+    var lossCount = 0
+    for round in 1...40 {
+      let comment: Comment = "round \(round); \(seed)"
+      let harness = MergeHarness(
+        InterruptedMergeTests.merge(Self.transfer), seed: generator.next())
+      try harness.makeJournal()
+      harness.disk.faults.lyingFlushes = [.origin]
+      let cut =
+        try harness.powerCut(
+          at: .random(in: 20...500, using: &generator), .init(), comment)
+        ?? harness.disk.cutPower()
+      // Nothing of the origin was ever durable.
+      var survivors = cut.survivors(using: &generator)
+      survivors[.origin] = cut.durable[.origin]
+      let after = harness.afterPowerCut(survivors, seed: generator.next())
+      let claimed = try after.disk.recordedPieces()
+
+      let found = try after.compareWithJournal()
+      #expect(
+        found.differences.byteCount == claimed.reduce(0) { $0 + $1.range.byteCount }, comment)
+      lossCount += claimed.isEmpty ? 0 : 1
+
+      let trusting = after.afterPowerCut(survivors, seed: generator.next())
+      let trusted = try trusting.run(.init(trustsEarlierRuns: true))
+      try #require(trusted.isFinished, comment)
+      #expect((trusting.wrongPlace() == nil) == claimed.isEmpty, comment)
+      let compared = try trusting.compare()
+      #expect((compared.differences.byteCount == 0) == claimed.isEmpty, comment)
+
+      let second = try after.run()
+      try after.expectMerged(second, comment)
+      #expect(second.rewrittenByteCount == found.differences.byteCount, comment)
+    }
+    #expect(lossCount > 20, "too little was lost to prove anything; \(seed)")
+  }
+
+  @Test("a journal that only said it was flushed costs work, and nothing else")
+  func lyingFlushOfTheJournal() throws {
+    let seed = Seed.current
+    var generator = SeededGenerator(seed: seed.value &+ 0x1_2000)
+    for round in 1...40 {
+      let comment: Comment = "round \(round); \(seed)"
+      let harness = MergeHarness(
+        InterruptedMergeTests.merge(Self.transfer), seed: generator.next())
+      try harness.makeJournal()
+      harness.disk.faults.lyingFlushes = [.journal]
+      let cut =
+        try harness.powerCut(
+          at: .random(in: 20...500, using: &generator), .init(), comment)
+        ?? harness.disk.cutPower()
+      let after = harness.afterPowerCut(cut.durable, seed: generator.next())
+      try after.expectMerged(try after.run(), comment)
+    }
+  }
+
+  @Test("a write that an origin dropped or put elsewhere is found by both ways to verify")
+  func lostWrites() throws {
+    let seed = Seed.current
+    let writeCount = try Self.merged(seed: seed.value) { _ in }.disk.originWrites.count
+    try #require(writeCount > 30)
+    for number in 1...writeCount {
+      for fault in [DiskFaults.SilentFault.dropped, .misdirected(by: 65_536)] {
+        let comment: Comment = "write \(number), \(fault); \(seed)"
+        let harness = try Self.merged(seed: seed.value) { $0.faults.silentFaults = [number: fault] }
+        guard harness.wrongPlace() != nil else { continue }
+        let lost = try #require(harness.disk.silentlyLost, comment)
+        var missed = RangeSet()
+        missed.insert(lost)
+        let compared = try harness.compare().differences.first
+        for range in compared { missed.remove(range) }
+        #expect(missed.isEmpty, "\(lost), \(compared.prefix(4)); \(comment)")
+        let recorded = try harness.compareWithJournal().differences.first
+        #expect(recorded.contains { $0.overlaps(lost) }, "\(recorded.prefix(4)); \(comment)")
+
+        harness.disk.faults = DiskFaults()
+        let second = try harness.run()
+        #expect(second.isFinished && second.rewrittenByteCount >= lost.byteCount, comment)
+        let again = try harness.compare()
+        #expect(again.end == .finished && again.differences.byteCount == 0, comment)
+      }
+    }
+  }
+
+  @Test(
+    "a bit that flips on the way from the source is found by comparing, and mended by merging again"
+  )
+  func flippedSource() throws {
+    let seed = Seed.current
+    for round in 1...30 {
+      let comment: Comment = "round \(round); \(seed)"
+      let harness = try Self.merged(seed: seed.value &+ UInt64(round)) {
+        $0.faults.flippedReadOneIn[.data] = 8
+      }
+      harness.disk.faults = DiskFaults()
+      let wrong = harness.wrongPlace()
+      let compared = try harness.compare()
+      #expect((compared.differences.byteCount == 0) == (wrong == nil), comment)
+      // The journal has the checksums of what arrived: it cannot tell.
+      #expect(try harness.compareWithJournal().differences.byteCount == 0, comment)
+      try harness.expectMerged(try harness.run(), comment)
+    }
+  }
+
+  @Test("a bit that flips in what is read of the metadata ends in a refusal or in the right bytes")
+  func flippedMetadata() throws {
+    let seed = Seed.current
+    var refusalCount = 0
+    for round in 1...60 {
+      let comment: Comment = "round \(round); \(seed)"
+      let harness = MergeHarness(
+        InterruptedMergeTests.merge(Self.transfer), seed: seed.value &+ UInt64(round))
+      harness.disk.faults.flippedReadOneIn[.metadata] = 4
+      do throws(MergeError) {
+        let result = try harness.run()
+        if let error = result.end.error { #expect(error.kind == .stopped, comment) }
+        if result.isFinished { #expect(harness.wrongPlace() == nil, comment) }
+      } catch {
+        refusalCount += 1
+        #expect(error.kind == .refused && harness.disk.originWrites.isEmpty, comment)
+      }
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      harness.disk.faults = DiskFaults()
+      try harness.expectMerged(try harness.run(), comment)
+    }
+    #expect(refusalCount > 10, "hardly a flipped bit was met; \(seed)")
+  }
+
+  @Test("a bit that flips in what is read of the journal ends in a refusal or in the right bytes")
+  func flippedJournal() throws {
+    let seed = Seed.current
+    var refusalCount = 0
+    for round in 1...60 {
+      let comment: Comment = "round \(round); \(seed)"
+      let harness = MergeHarness(
+        InterruptedMergeTests.merge(Self.transfer), seed: seed.value &+ UInt64(round))
+      _ = try harness.run(.init(interruptedAtReap: 40))
+      harness.disk.faults.flippedReadOneIn[.journal] = 3
+      do throws(MergeError) {
+        let result = try harness.run()
+        if let error = result.end.error {
+          #expect(error.kind == .stopped || error.kind == .journalConflict, comment)
+        }
+        if result.isFinished { #expect(harness.wrongPlace() == nil, comment) }
+      } catch {
+        refusalCount += 1
+        #expect(error.kind == .journalConflict && harness.disk.originWrites.isEmpty, comment)
+      }
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      harness.disk.faults = DiskFaults()
+      try harness.expectMerged(try harness.run(), comment)
+    }
+    #expect(refusalCount > 10, "hardly a flipped bit was met; \(seed)")
+  }
+
+  @Test("a journal whose header is misread once is refused, or its length is the right one")
+  func misreadHeader() throws {
+    let seed = Seed.current
+    let journal = JournalSample.whole.bytes
+    let expected = UInt64(JournalSample.whole.header.encoded.count)
+    for round in 1...4000 as ClosedRange<UInt64> {
+      let disk = SimulatedDisk(journal: journal)
+      disk.generator = SeededGenerator(seed: seed.value &+ round)
+      disk.faults.flippedReadOneIn[.journal] = 2
+      do throws(MergeError) {
+        let reader = try disk.journalReader()
+        let byteCount = reader.headerByteCount
+        #expect(byteCount == expected, "round \(round); \(seed)")
+      } catch {
+        #expect(error.kind == .journalConflict, "round \(round); \(seed)")
+      }
+    }
+  }
+}
+
+@Suite("Merges in memory: what a failed flush left behind is not believed")
+struct FailedFlushTests {
+  typealias Class = DiskFaults.Class
+
+  @Test("bytes that can be read but are not recorded are written again by the re-check")
+  func rewritten() throws {
+    let seed = Seed.current
+    let harness = MergeHarness(
+      InterruptedMergeTests.merge(SilentFaultTests.transfer), seed: seed.value)
+    try harness.expectMerged(try harness.run(), "\(seed)")
+    harness.overwriteSource(block: 4)
+    harness.disk.faults.failingFrom[Class(.flush, .origin)] = 1
+    let second = try harness.run()
+    try #require(second.end.error?.place == "origin" && second.rewrittenByteCount > 0)
+    harness.disk.faults = DiskFaults()
+
+    let third = try harness.run()
+
+    try harness.expectMerged(third, "\(seed)")
+    #expect(third.rewrittenByteCount == 65_536)
+    let survivors = harness.disk.cutPower().durable
+    let after = harness.afterPowerCut(survivors, seed: seed.value)
+    #expect(after.wrongPlace() == nil)
+  }
+
+  @Test(
+    "records whose flush failed are not gone on from, so that no power cut makes a hole of them")
+  func journal() throws {
+    let seed = Seed.current
+    for number in 1...6 {
+      let comment: Comment = "flush \(number) of the journal; \(seed)"
+      let harness = MergeHarness(
+        InterruptedMergeTests.merge(SilentFaultTests.transfer), seed: seed.value)
+      harness.disk.faults.failing[Class(.flush, .journal)] = number
+      let first = try harness.run()
+      try #require(first.end.error?.place == "journal", comment)
+      harness.disk.faults = DiskFaults()
+      _ = try harness.run(.init(interruptedAtReap: 40))
+      let after = harness.afterPowerCut(harness.disk.cutPower().durable, seed: seed.value)
+      try after.expectMerged(try after.run(), comment)
+    }
+  }
+
+  @Test("a journal that cannot be read in mid-merge stops the merge, which can be resumed")
+  func unreadableJournal() throws {
+    let seed = Seed.current
+    let harness = MergeHarness(
+      InterruptedMergeTests.merge(SilentFaultTests.transfer), seed: seed.value)
+    try harness.expectMerged(try harness.run(), "\(seed)")
+    // Header, records, and the same once more for the re-check: the last of these fails.
+    _ = try harness.run()
+    let readCount = try #require(harness.disk.counts[Class(.read, .journal)])
+    harness.disk.faults.failing[Class(.read, .journal)] = readCount
+    let second = try harness.run()
+    #expect(second.end.error?.kind == .stopped, "\(second.end)")
+    harness.disk.faults = DiskFaults()
+    try harness.expectMerged(try harness.run(), "\(seed)")
+  }
+}
