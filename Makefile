@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 SWIFT ?= swift
+# How long `make soak` goes on.
+SECONDS ?= 600
 SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo
 PYTHON_SCRIPTS := $(wildcard Benchmarks/*.py) Benchmarks/make-inputs Benchmarks/compare-fio \
   Benchmarks/compare-thin-check
@@ -11,7 +13,7 @@ SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks)
 
 export SWIFT
 
-.PHONY: help setup build demo test lint format bench clean
+.PHONY: help setup build demo test soak lint format bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +31,10 @@ demo: build ## merge a pool made by a real kernel: plan, interrupt, resume, veri
 test: ## run the whole suite (with CI=true a skipped test is a failure)
 	@scripts/setup test
 	@scripts/test
+
+soak: ## storms over the simulated disk for SECONDS (default 600), from a seed of their own
+	@scripts/setup test
+	@THIN_MERGE_SOAK_SECONDS=$(SECONDS) OPTIMISED=1 scripts/test --filter StormTests
 
 lint: ## check formatting and scripts
 	@scripts/setup build
@@ -52,4 +58,4 @@ bench: build ## compare with fio and thin_check (needs root; about 10 minutes, 8
 
 clean: ## remove everything that was built
 	$(SWIFT) package clean
-	rm -rf .build/demo .build/benchmarks
+	rm -rf .build/demo .build/benchmarks .build/optimised

@@ -1,7 +1,9 @@
 /// Reading: from a slot that got a transfer to the verdict on its bytes.
 extension Pipeline where Work: ~Copyable {
   mutating func enqueueReads<IO: BlockIO & ~Copyable>(_ io: inout IO) {
-    while let slot = readQueue.first, readsInFlight + writesInFlight < shape.depth {
+    while !isTailUnderWay, let slot = readQueue.first,
+      readsInFlight + writesInFlight < shape.depth
+    {
       let index = slots[slot].nextRead
       let readCount = slots[slot].segmentCount + (Work.readsOrigin ? 1 : 0)
       if isStopping, index == 0 {

@@ -17,21 +17,31 @@ extension Pipeline where Work: ~Copyable {
     }
   }
 
+  func isInTail(_ slot: Int) -> Bool { slots[slot].range.start >= shape.tailByteOffset }
+
   /// The tail goes through the page cache: nothing direct may be under way on the origin then.
   ///
-  /// It is the last of the plan, so it waits until it is alone.
+  /// It is the last of the plan, so it waits until nothing else is left. It may be several transfers,
+  /// after bad spots in it: these go one by one, and none waits for another to be gone.
   func mayTouchTail(_ slot: Int) -> Bool {
-    slots[slot].range.start < shape.tailByteOffset
-      || freeSlots.count == slots.count - 1 && readsInFlight + writesInFlight == 0
+    guard isInTail(slot) else { return true }
+    return readsInFlight + writesInFlight == 0
+      && slots.indices.allSatisfy { slots[$0].state == .free || isInTail($0) }
+  }
+
+  /// Whether the tail is being written, so that nothing may be read from the origin.
+  var isTailUnderWay: Bool {
+    isWritingTail || salvage.map { isInTail($0.slot) } ?? false
   }
 
   mutating func enqueueWrite<IO: BlockIO & ~Copyable>(_ slot: Int, _ io: inout IO) {
     let done = slots[slot].writtenByteCount
-    let start = slots[slot].range.start
+    isWritingTail = isInTail(slot)
     io.enqueue(
       IORequest(
-        .write, start >= shape.tailByteOffset ? .originBuffered : .origin,
-        byteOffset: start + UInt64(done), slabByteOffset: shape.sourceBuffer(slot) + done,
+        .write, isWritingTail ? .originBuffered : .origin,
+        byteOffset: slots[slot].range.start + UInt64(done),
+        slabByteOffset: shape.sourceBuffer(slot) + done,
         byteCount: slots[slot].byteCount - done, tag: RequestTag.originWrite.tag(slot: slot)))
     writesInFlight += 1
   }
@@ -39,6 +49,7 @@ extension Pipeline where Work: ~Copyable {
   mutating func written<IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable>(
     _ slot: Int, _ result: Int64, _ io: inout IO, _ record: inout Record
   ) {
+    isWritingTail = false
     let done = slots[slot].writtenByteCount + Int(max(0, result))
     if result > 0, done >= slots[slot].byteCount {
       writtenByteCount += slots[slot].range.byteCount

@@ -36,6 +36,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
   var readsInFlight = 0
   var writesInFlight = 0
   var originReadsInFlight = 0
+  var isWritingTail = false
   var isStopping = false
   var failure: MergeError?
   package internal(set) var writtenByteCount: UInt64 = 0

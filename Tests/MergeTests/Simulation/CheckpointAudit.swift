@@ -1,5 +1,5 @@
 import Fixtures
-import MergeEngine
+@testable import MergeEngine
 
 /// Holds each record that is appended to a journal against the disk at that moment.
 ///
@@ -91,6 +91,19 @@ extension SimulatedDisk {
   func journalState() throws(MergeError) -> JournalState {
     var reader = try journalAlone.journalReader()
     return try JournalState(reading: &reader)
+  }
+
+  /// The journal's records, as far as they follow each other.
+  func journalRecords() throws -> [JournalReader<SimulatedQueue>.Placed] {
+    var reader = try journalAlone.journalReader()
+    var records: [JournalReader<SimulatedQueue>.Placed] = []
+    while let next = try reader.record(
+      following: records.last?.endByteOffset ?? reader.headerByteCount,
+      sequence: UInt64(records.count) + 1)
+    {
+      records.append(next)
+    }
+    return records
   }
 
   /// What the journal recorded, where several entries overlap only the newest.

@@ -1,5 +1,5 @@
 import Fixtures
-import MergeEngine
+@testable import MergeEngine
 import Testing
 
 /// Cuts the power at every operation of a merge, and resumes from whatever may survive; then cuts the
@@ -10,7 +10,7 @@ struct CrashEnumeration {
   /// Up to so many pieces of writes that may survive, all subsets are tried.
   static let pieceCountMax = Effort.of(all: 10, few: 3)
   /// Second power cuts tried for each first one, with some survivals each.
-  static let secondCutCount = Effort.of(all: 3, few: 1)
+  static let secondCutCountEach = Effort.of(all: 3, few: 1)
   static let secondSurvivalCount = 2
 
   /// The merge as it is before the run whose operations are enumerated.
@@ -25,6 +25,9 @@ struct CrashEnumeration {
   private(set) var survivalCount = 0
   /// Power cuts of which every subset of pieces was tried.
   private(set) var exhaustedCutCount = 0
+  private(set) var secondCutCount = 0
+  /// Journals that were damaged where they had been durable.
+  private(set) var damageCount = 0
 
   init(_ harness: MergeHarness, seed: Seed, salt: UInt64) throws {
     try harness.makeJournal()
@@ -45,10 +48,14 @@ struct CrashEnumeration {
         // The run was done: now nothing may be lost any more.
         let end = first.disk.cutPower()
         #expect(end.pieces.isEmpty, "\(end.pieces.count) pieces are not durable; \(comment)")
+        print(
+          "\(name): \(cutCount) power cuts, \(exhaustedCutCount) with every subset, "
+            + "\(secondCutCount) second ones; \(survivalCount) survivals, \(damageCount) damaged")
         return
       }
       cutCount += 1
       try survive(cut, isNew: !(last.map { cut.allowsTheSame(as: $0) } ?? false), comment)
+      try damage(cut, comment)
       last = cut
       operation += 1
     }
@@ -70,7 +77,7 @@ struct CrashEnumeration {
         _ = try resume(survivors, torn, durable, "subset \(subset) of \(comment)")
       }
     }
-    for _ in 0..<Self.secondCutCount {
+    for _ in 0..<Self.secondCutCountEach {
       let operation = Int.random(in: 1...resumedOperationCount, using: &generator)
       try cutAgain(
         at: operation, cut, "again at operation \(operation) after a \(comment)")
@@ -101,6 +108,7 @@ struct CrashEnumeration {
     let resumed = harness.afterPowerCut(
       cut.survivors(using: &generator), seed: generator.next())
     guard let second = try resumed.powerCut(at: operation, resumeOptions, comment) else { return }
+    secondCutCount += 1
     var torn = cut.tornRanges
     for range in second.tornRanges.ranges { torn.insert(range) }
     let durable = try resumed.afterPowerCut(second.durable, seed: 0).disk.journalState()
@@ -108,5 +116,25 @@ struct CrashEnumeration {
       _ = try resume(
         second.survivors(using: &generator), torn, durable, "survival \(survival), \(comment)")
     }
+  }
+
+  /// A bit that flips in a record of an append before the last one is no torn end: it is refused.
+  private mutating func damage(_ cut: PowerCut, _ comment: Comment) throws {
+    let damaged = harness.afterPowerCut(cut.durable, seed: generator.next())
+    let records = try damaged.disk.journalRecords()
+    guard let last = records.last?.frame.appendSequence,
+      let record = records.filter({ $0.frame.sequence < last }).randomElement(using: &generator)
+    else { return }
+    damageCount += 1
+    let place = UInt64.random(
+      in: record.byteOffset..<record.byteOffset + 32 + UInt64(record.frame.payloadByteCount),
+      using: &generator)
+    let bit = UInt8.random(in: 0...7, using: &generator)
+    let byte = damaged.disk[.journal].bytes(at: place, count: 1)[0]
+    damaged.disk.put([byte ^ 1 << bit], on: .journal, at: place)
+    let comment: Comment = "bit \(bit) of byte \(place) of the journal flipped, \(comment)"
+    let error = #expect(throws: MergeError.self, comment) { try damaged.run(resumeOptions) }
+    #expect(error?.kind == .journalConflict, comment)
+    #expect(damaged.disk.originWrites.isEmpty, comment)
   }
 }

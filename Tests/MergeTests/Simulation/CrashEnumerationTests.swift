@@ -33,8 +33,6 @@ struct CrashEnumerationTests {
     enumeration.options.transfer = example.transfer
     enumeration.resumeOptions.transfer = example.resumed
     try enumeration.run(example.name)
-    print(
-      example.name, enumeration.cutCount, enumeration.survivalCount, enumeration.exhaustedCutCount)
   }
 
   @Test("in the second look at a finished merge whose source and origin changed")
@@ -55,7 +53,6 @@ struct CrashEnumerationTests {
     enumeration.options.transfer = example.transfer
     enumeration.resumeOptions.transfer = example.resumed
     try enumeration.run("re-check")
-    print("recheck", enumeration.cutCount, enumeration.survivalCount, enumeration.exhaustedCutCount)
   }
 
   /// Eight blocks and an odd end, with gaps, and neighbours from scattered data blocks.

@@ -60,7 +60,7 @@ struct FailTheNthTests {
       guard count >= number else { break }
       harness.disk.faults = DiskFaults()
       try harness.expectMerged(try harness.run(), comment)
-      number += 1
+      number += Effort.of(all: 1, few: 4)
     }
     #expect(number > 1, "there is no such operation; \(seed)")
   }

@@ -61,6 +61,45 @@ struct OrderOfWritesTests {
     }
   }
 
+  @Test("several bad spots in the tail do not wait for each other once they can be read")
+  func badSpotsInTail() throws {
+    let seed = Seed.current
+    for depth in [1, 2, 8, 64] {
+      // The tail begins at the last 4 KiB boundary, and has six whole sectors and a part of one.
+      let tail = 14 * 65_536 + 32_768
+      var merge = SimulatedMerge(
+        thinBlocks: [0, 1, 2, 14], dataBlocks: [3, 1, 2, 0],
+        originByteCount: tail + 6 * 512 + 100,
+        transfer: TransferOptions(queueDepth: depth, ioByteCount: 65_536))
+      merge.checkpointInterval = .milliseconds(1)
+      let harness = MergeHarness(merge, seed: seed.value &+ UInt64(0xF000 + depth))
+      let comment: Comment = "depth \(depth): \(merge); \(seed)"
+      for sector in [0, 3, 5] as [UInt64] {
+        let start = 32_768 + sector * 512
+        harness.disk.faults.addBadRange(.read, .data, ByteRange(start: start, end: start + 1))
+      }
+      let first = try harness.run()
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      try #require(first.unreadable.ranges.count == 3, comment)
+
+      harness.disk.faults = DiskFaults()
+      try harness.expectMerged(try harness.run(), comment)
+
+      // Each piece of the tail is another transfer to the re-check, and all are to be written again.
+      harness.disk.put(
+        before(harness, tail, 6 * 512 + 100), on: .origin, at: UInt64(tail))
+      let third = try harness.run()
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      try harness.expectMerged(third, comment)
+      #expect(third.rewrittenByteCount == 6 * 512 + 100, comment)
+    }
+  }
+
+  /// What the origin held before the first run.
+  private func before(_ harness: MergeHarness, _ byteOffset: Int, _ count: Int) -> [UInt8] {
+    harness.before.bytes(at: UInt64(byteOffset), count: count)
+  }
+
   @Test("under a rate limit the lowest transfers are written first, so an interruption loses few")
   func rateLimited() throws {
     let seed = Seed.current

@@ -25,8 +25,16 @@ struct Storm: CustomStringConvertible {
     "storm \(seed) of \(merge); replay with THIN_MERGE_STORM=\(seed) scripts/test --filter StormTests"
   }
 
-  /// Runs to the end.
+  /// Runs to the end; an error names the storm.
   mutating func run() throws {
+    do {
+      try rage()
+    } catch let error as MergeError {
+      throw SupportError("\(error.message): \(self)")
+    }
+  }
+
+  private mutating func rage() throws {
     let comment: Comment = "\(self)"
     var harness = MergeHarness(merge, seed: generator.next())
     for _ in 0..<Int.random(in: 1...Self.roundCountMax, using: &generator) {

@@ -3,46 +3,62 @@ import Foundation
 import MergeEngine
 import Testing
 
-private enum Environment {
-  static func number(_ name: String) -> UInt64? {
-    ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
-  }
-}
-
 @Suite("Storms: whatever a seed draws, the merge is right once the weather is fine")
 struct StormTests {
-  /// Seeds that found a mistake, each of which was mended.
-  static let seedsThatFound: [UInt64] = []
+  /// Which seeds are tried.
+  enum Seeds: CustomTestStringConvertible {
+    /// One that found a mistake, which was mended, or one that somebody gave.
+    case one(UInt64)
+    /// So many from a first one on.
+    case from(UInt64, count: Int)
+    /// From a first one on, as many as so many seconds allow.
+    case soak(UInt64, seconds: UInt64)
 
-  @Test("with seeds that nobody chose", arguments: 0..<4 as Range<UInt64>)
-  func storms(part: UInt64) throws {
-    let seed = Seed.current
-    for number in 0..<UInt64(Effort.of(all: 250, few: 20)) {
-      var storm = Storm(seed: seed.value &+ part &* 1_000_000 &+ number)
-      try storm.run()
+    var testDescription: String {
+      switch self {
+      case .one(let seed): "seed \(seed)"
+      case .from(let first, let count): "\(count) seeds from \(first)"
+      case .soak(let first, let seconds): "\(seconds) seconds of seeds from \(first)"
+      }
     }
   }
 
-  @Test("with a seed that found a mistake", arguments: seedsThatFound)
-  func foundBefore(seed: UInt64) throws {
-    var storm = Storm(seed: seed)
-    try storm.run()
+  /// What is tried in this run: usually what found a mistake before, and some that nobody chose.
+  static let seeds: [Seeds] = {
+    if let seed = number("THIN_MERGE_STORM") { return [.one(seed)] }
+    if let seconds = number("THIN_MERGE_SOAK_SECONDS") {
+      return [.soak(number("THIN_MERGE_SEED") ?? .random(in: 0...(.max)), seconds: seconds)]
+    }
+    let foundMistakes: [UInt64] = [
+      20_261_138, 22_261_239, 23_261_241, 23_261_290, 6_969_227_212_945_356_717,
+    ]
+    return foundMistakes.map { .one($0) }
+      + (0..<4).map {
+        .from(Seed.current.value &+ $0 &* 1_000_000, count: Effort.of(all: 500, few: 15))
+      }
+  }()
+
+  private static func number(_ name: String) -> UInt64? {
+    ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
   }
 
-  @Test(
-    "with the seed in THIN_MERGE_STORM", .enabled(if: Environment.number("THIN_MERGE_STORM") != nil)
-  )
-  func replay() throws {
-    var storm = Storm(seed: Environment.number("THIN_MERGE_STORM") ?? 0)
-    try storm.run()
+  @Test("with every seed", arguments: seeds)
+  func storms(_ seeds: Seeds) throws {
+    switch seeds {
+    case .one(let seed):
+      var storm = Storm(seed: seed)
+      try storm.run()
+    case .from(let first, let count):
+      for number in 0..<UInt64(count) {
+        var storm = Storm(seed: first &+ number)
+        try storm.run()
+      }
+    case .soak(let first, let seconds):
+      try soak(from: first, seconds)
+    }
   }
 
-  @Test(
-    "for as many seconds as THIN_MERGE_SOAK_SECONDS says",
-    .enabled(if: Environment.number("THIN_MERGE_SOAK_SECONDS") != nil))
-  func soak() throws {
-    let seconds = Environment.number("THIN_MERGE_SOAK_SECONDS") ?? 0
-    let first = Environment.number("THIN_MERGE_SEED") ?? UInt64.random(in: 0...(.max))
+  private func soak(from first: UInt64, _ seconds: UInt64) throws {
     let begin = ContinuousClock.now
     var runCount = 0
     var powerCutCount = 0
