@@ -4,14 +4,15 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 SWIFT ?= swift
-SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo
+SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/fuzz
 PYTHON_SCRIPTS := $(wildcard Benchmarks/*.py) Benchmarks/make-inputs Benchmarks/compare-fio \
   Benchmarks/compare-thin-check
-SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks)
+# The links in Fuzz/Sources are not followed: what they lead to is listed itself.
+SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks) Fuzz
 
 export SWIFT
 
-.PHONY: help setup build demo test lint format bench clean
+.PHONY: help setup build demo test fuzz lint format bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +30,10 @@ demo: build ## merge a pool made by a real kernel: plan, interrupt, resume, veri
 test: ## run the whole suite (with CI=true a skipped test is a failure)
 	@scripts/setup test
 	@scripts/test
+
+fuzz: ## fuzz the readers, RUNS=N or SECONDS_EACH=N each (neither: until stopped)
+	@scripts/setup test
+	@scripts/fuzz
 
 lint: ## check formatting and scripts
 	@scripts/setup build

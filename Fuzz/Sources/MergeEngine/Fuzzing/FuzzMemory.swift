@@ -112,7 +112,8 @@ internal import Glibc
     precondition(
       request.slabByteOffset >= 0 && count >= 0
         && request.slabByteOffset <= Self.slabByteCountMax - count)
-    let there = request.byteOffset < UInt64(mediumByteCount)
+    let there =
+      request.byteOffset < UInt64(mediumByteCount)
       ? min(count, mediumByteCount - Int(request.byteOffset)) : 0
     // SAFETY: inside of the slab by the precondition, and of the medium by the minimum.
     unsafe (slab + request.slabByteOffset).copyMemory(

@@ -146,7 +146,9 @@ package struct JournalCase {
       Finding.stop("a journal that was believed is refused: \(error)")
     }
     guard !model.isTooLarge else { return true }
-    Finding.unless(model.pieces == reading.pieces, "other pieces than the model's")
+    Finding.unless(
+      model.pieces == reading.pieces,
+      "other pieces than the model's:\n\(reading.pieces)\n\(model.pieces)")
     if let doneByteCount = model.doneByteCount {
       Finding.unless(doneByteCount == reading.doneByteCount, "another sum than the model's")
       Finding.unless(

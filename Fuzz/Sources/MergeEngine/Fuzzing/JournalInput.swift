@@ -25,8 +25,10 @@ struct JournalInput {
 
   /// Bytes without long zeros.
   struct Chunk {
+    /// Where the chunk begins.
+    ///
     /// 0, 1, 2: at the next multiple of a record's, a sector's, a page's bytes; from 3 on: behind one
-    /// word of zeros, two words, …
+    /// word of zeros, two words, and so on.
     var place: UInt8 = 0
     var bytes: [UInt8]
 

@@ -87,7 +87,8 @@ package struct JournalMutator {
         .checkpoint(
           JournalRecord.Checkpoint(
             seconds: seconds,
-            kind: JournalRecord.SweepKind(rawValue: .random(in: 0...2, using: &generator)) ?? .merge,
+            kind: JournalRecord.SweepKind(rawValue: .random(in: 0...2, using: &generator))
+              ?? .merge,
             sweep: .random(in: 0...4, using: &generator),
             watermark: 512 * .random(in: 0...64, using: &generator), entries: ranges()))
       }

@@ -38,7 +38,8 @@ struct MetadataInput {
 
     var pastEnd: PastEndPolicy { PastEndPolicy(code: UInt64(bytes[1] % 3)) ?? .clip }
     var thinByteCount: UInt64? {
-      bytes[1] & 64 == 0 ? nil : UInt64(bytes.number(at: 12, UInt32.self)) << (bytes[1] >> 3 & 7) * 5
+      guard bytes[1] & 64 != 0 else { return nil }
+      return UInt64(bytes.number(at: 12, UInt32.self)) << (bytes[1] >> 3 & 7) * 5
     }
     var order: UInt8 { bytes[2] }
     /// The block that changes between the passes; nil for none.
