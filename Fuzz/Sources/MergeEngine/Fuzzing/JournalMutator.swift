@@ -23,7 +23,8 @@ package struct JournalMutator {
     let index = Int.random(in: 0..<input.chunks.count, using: &generator)
     let other = Int.random(in: 0..<input.chunks.count, using: &generator)
     switch Int.random(in: 0..<16, using: &generator) {
-    case 0...3: mutatePayload(&input.chunks[index])
+    case 0...2: mutatePayload(&input.chunks[index])
+    case 3: putNumber(&input.chunks[index])
     case 4: input.chunks[index].bytes.mutate(byteCountMax: Int(UInt16.max))
     case 5: mutateFrame(&input.chunks[index])
     case 6: input.chunks.swapAt(index, other)
@@ -46,6 +47,19 @@ package struct JournalMutator {
     payload.mutate(byteCountMax: 4096)
     chunk.bytes.replaceSubrange(RecordFrame.byteCount..., with: payload)
     chunk.bytes.set(UInt32(payload.count), at: 24)
+  }
+
+  /// Puts a packed number that begins or ends something in the place of a byte of what a record says.
+  private mutating func putNumber(_ chunk: inout JournalInput.Chunk) {
+    guard chunk.bytes.count > RecordFrame.byteCount else { return }
+    var writer = ByteWriter()
+    for _ in 0...Int.random(in: 0...1, using: &generator) {
+      let power = (1 as UInt64) << UInt64.random(in: 0..<64, using: &generator)
+      writer.appendVariable(power &- UInt64.random(in: 0...2, using: &generator))
+    }
+    let place = Int.random(in: RecordFrame.byteCount..<chunk.bytes.count, using: &generator)
+    chunk.bytes.replaceSubrange(place...place, with: writer.bytes)
+    chunk.bytes.set(UInt32(chunk.bytes.count - RecordFrame.byteCount), at: 24)
   }
 
   private mutating func mutateFrame(_ chunk: inout JournalInput.Chunk) {

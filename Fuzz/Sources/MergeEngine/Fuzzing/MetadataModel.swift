@@ -1,6 +1,6 @@
-/// The metadata read in the plainest way: by descending, all in memory, checking nothing.
+/// The metadata read in the plainest way: by descending, all in memory.
 ///
-/// What the engine accepts has to come to the same.
+/// What the engine accepts has to be a tree here too, and to come to the same.
 struct MetadataModel {
   /// An entry of a leaf.
   struct Entry {
@@ -19,13 +19,14 @@ struct MetadataModel {
   func entries(root: UInt64, leafValueByteCount: Int) -> [Entry]? {
     var entries: [Entry] = []
     var budget = Self.nodeCountMax
-    let isTree = collect(root, leafValueByteCount, depth: 0, &budget, &entries)
+    let isTree = collect(
+      root, leafValueByteCount, depth: 0, keys: 0...UInt64.max, &budget, &entries)
     return isTree ? entries : nil
   }
 
   private func collect(
-    _ block: UInt64, _ leafValueByteCount: Int, depth: Int, _ budget: inout Int,
-    _ entries: inout [Entry]
+    _ block: UInt64, _ leafValueByteCount: Int, depth: Int, keys: ClosedRange<UInt64>,
+    _ budget: inout Int, _ entries: inout [Entry]
   ) -> Bool {
     budget -= 1
     guard block < memory.mediumByteCount / BlockKind.blockByteCount, budget > 0,
@@ -35,19 +36,29 @@ struct MetadataModel {
     let isLeaf = memory.number(at: start + 4, as: UInt32.self) == 2
     let count = memory.number(at: start + 16, as: UInt32.self)
     let roomCount = memory.number(at: start + 20, as: UInt32.self)
-    guard count <= 512, roomCount <= 512 else { return false }
-    let values = start + BtreeNode.headerByteCount + 8 * Int(roomCount)
+    let valueByteCount = isLeaf ? leafValueByteCount : 8
+    let values = BtreeNode.headerByteCount + 8 * Int(min(roomCount, 512))
+    guard count <= roomCount, values + Int(count) * valueByteCount <= BlockKind.blockByteCount
+    else { return false }
+    var first = keys.lowerBound
     for index in 0..<Int(count) {
-      if isLeaf {
-        let key = memory.number(at: start + BtreeNode.headerByteCount + 8 * index, as: UInt64.self)
-        entries.append(
-          Entry(key: key, valueByteOffset: values + leafValueByteCount * index))
-      } else {
-        let child = memory.number(at: values + 8 * index, as: UInt64.self)
-        guard collect(child, leafValueByteCount, depth: depth + 1, &budget, &entries) else {
-          return false
-        }
+      let keyByteOffset = start + BtreeNode.headerByteCount + 8 * index
+      let key = memory.number(at: keyByteOffset, as: UInt64.self)
+      guard key >= first, key <= keys.upperBound else { return false }
+      first = key &+ 1
+      let value = start + values + valueByteCount * index
+      guard !isLeaf else {
+        entries.append(Entry(key: key, valueByteOffset: value))
+        continue
       }
+      let isLast = index + 1 == count
+      let next = isLast ? 0 : memory.number(at: keyByteOffset + 8, as: UInt64.self)
+      let last = isLast ? keys.upperBound : max(key, next &- 1)
+      guard
+        collect(
+          memory.number(at: value, as: UInt64.self), leafValueByteCount, depth: depth + 1,
+          keys: key...last, &budget, &entries)
+      else { return false }
     }
     return true
   }
