@@ -57,4 +57,4 @@ bench: build ## compare with fio and thin_check (needs root; about 10 minutes, 8
 
 clean: ## remove everything that was built
 	$(SWIFT) package clean
-	rm -rf .build/demo .build/benchmarks
+	rm -rf .build/demo .build/benchmarks .build/fuzz

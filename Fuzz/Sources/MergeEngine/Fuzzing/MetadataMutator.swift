@@ -112,6 +112,18 @@ package struct MetadataMutator {
     let isSuperblock = input.blocks[block].isSuperblock
     let fields = isSuperblock ? Self.superblockFields : Self.nodeFields
     let field = fields.randomElement(using: &generator) ?? 4
+    if !isSuperblock, generator.chance(oneIn: 4) {
+      // Room for about as many entries as there are.
+      let count = input.blocks[block].head.number(at: 16, UInt32.self)
+      let step = UInt32.random(in: 0...4, using: &generator)
+      return input.blocks[block].head.set(count &+ step &- 2, at: 20)
+    }
+    if Bool.random(using: &generator) {
+      // Most limits are near what is there.
+      let old = input.blocks[block].head.number(at: field, UInt32.self)
+      let step = UInt32.random(in: 0...8, using: &generator)
+      return input.blocks[block].head.set(old &+ step &- 4, at: field)
+    }
     if isSuperblock, field != 336, field != 44 {
       input.blocks[block].head.set(value, at: field)
     } else {
