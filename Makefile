@@ -6,14 +6,15 @@ SHELL := /bin/bash
 SWIFT ?= swift
 # How long `make soak` goes on.
 SECONDS ?= 600
-SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo
+SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/fuzz
 PYTHON_SCRIPTS := $(wildcard Benchmarks/*.py) Benchmarks/make-inputs Benchmarks/compare-fio \
   Benchmarks/compare-thin-check
-SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks)
+# The links in Fuzz/Sources are not followed: what they lead to is listed itself.
+SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks) Fuzz
 
 export SWIFT
 
-.PHONY: help setup build demo test soak lint format bench clean
+.PHONY: help setup build demo test soak fuzz lint format bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +36,10 @@ test: ## run the whole suite (with CI=true a skipped test is a failure)
 soak: ## storms over the simulated disk for SECONDS (default 600), from a seed of their own
 	@scripts/setup test
 	@THIN_MERGE_SOAK_SECONDS=$(SECONDS) OPTIMISED=1 scripts/test --filter StormTests
+
+fuzz: ## fuzz the readers, RUNS=N or SECONDS_EACH=N each (neither: until stopped)
+	@scripts/setup test
+	@scripts/fuzz
 
 lint: ## check formatting and scripts
 	@scripts/setup build
@@ -58,4 +63,4 @@ bench: build ## compare with fio and thin_check (needs root; about 10 minutes, 8
 
 clean: ## remove everything that was built
 	$(SWIFT) package clean
-	rm -rf .build/demo .build/benchmarks .build/optimised
+	rm -rf .build/demo .build/benchmarks .build/optimised .build/fuzz

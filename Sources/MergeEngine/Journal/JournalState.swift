@@ -37,7 +37,9 @@ package struct JournalState: Sendable {
   package private(set) var endByteOffset: UInt64
   /// Whether something that is no record stands behind the last one and is to be cut off.
   package private(set) var hasTornEnd = false
-  /// Sweeps one behind the other whose entries rise throughout; later chains replace earlier ones.
+  /// Sweeps one behind the other whose entries rise throughout.
+  ///
+  /// A sweep that begins before the end of any other is the first of a chain of its own.
   private(set) var chains: [[Sweep]] = []
   /// What the header says: nothing is recorded behind the one, nor more than the other.
   private let limit: UInt64
@@ -161,7 +163,10 @@ package struct JournalState: Sendable {
           firstStart: before.firstStart, lastEnd: last.end))
       return
     }
-    let chain = chains.firstIndex { ($0.last?.lastEnd ?? 0) <= first.start } ?? chains.count
+    // Only behind everything: a reader of chains sees the first of each and would take an entry of
+    // another chain that reaches over the end of this one for the newest.
+    let isBehindAll = chains.allSatisfy { ($0.last?.lastEnd ?? 0) <= first.start }
+    let chain = isBehindAll ? 0 : chains.count
     if chain == chains.count { chains.append([]) }
     chains[chain].append(sweep)
     open = OpenSweep(sweep: checkpoint.sweep, chain: chain)

@@ -55,6 +55,23 @@ struct EntryStreamTests {
       ])
   }
 
+  @Test("an older entry across the end of one sweep does not hide what a newer one behind it says")
+  func acrossTheEnd() throws {
+    let found = try pieces(of: [
+      JournalSample.checkpoint(
+        watermark: 2048, [JournalSample.entry(0, 1024, 1), JournalSample.entry(1536, 512, 1)]),
+      JournalSample.checkpoint(
+        .recheck, sweep: 1, watermark: 2048, [JournalSample.entry(1024, 3072, 2)]),
+      JournalSample.checkpoint(sweep: 2, watermark: 4096, [JournalSample.entry(2048, 2048, 3)]),
+    ])
+    #expect(
+      found == [
+        RecordedPiece(range: ByteRange(start: 0, end: 1024), checksum: 1),
+        RecordedPiece(range: ByteRange(start: 1024, end: 2048), checksum: nil),
+        RecordedPiece(range: ByteRange(start: 2048, end: 4096), checksum: 3),
+      ])
+  }
+
   @Test("of random sweeps, each entry that none recorded later overlaps, and no other")
   func model() throws {
     let seed = Seed.current

@@ -1,0 +1,49 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+// A package of its own, so that nothing of it reaches a user of the engine. The engine is compiled
+// here once more, by way of symbolic links: instrumented, and with the harness in the same module,
+// where its generic code is specialised for the harness's queue.
+
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InferIsolatedConformances"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableUpcomingFeature("ImmutableWeakCaptures"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+
+/// A target without a main function: that is libFuzzer's.
+func fuzzTarget(_ name: String) -> Target {
+  .executableTarget(
+    name: name, dependencies: ["MergeEngine"],
+    swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
+}
+
+let package = Package(
+  name: "thin-merge-fuzz",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.0")
+  ],
+  targets: [
+    .systemLibrary(name: "CAIO", providers: [.apt(["libaio-dev"])]),
+    .systemLibrary(name: "CISAL", providers: [.apt(["libisal-dev"])]),
+    .systemLibrary(name: "CLibFuzzer"),
+    .target(
+      name: "Fixtures", resources: [.copy("Scenarios")], swiftSettings: settings),
+    .target(
+      name: "MergeEngine",
+      dependencies: [
+        "CAIO", "CISAL", "CLibFuzzer", "Fixtures",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: settings),
+    fuzzTarget("fuzz-metadata"),
+    fuzzTarget("fuzz-journal"),
+  ]
+)

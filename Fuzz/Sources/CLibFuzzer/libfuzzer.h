@@ -1,0 +1,7 @@
+/* What libFuzzer offers to mutators; its own header comes with no package of the system. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/* Mutates bytes in place, also with what it has seen compared; returns how many there are then. */
+size_t LLVMFuzzerMutate(uint8_t *_Nonnull data, size_t byte_count, size_t byte_count_max);

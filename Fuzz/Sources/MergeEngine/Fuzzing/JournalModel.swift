@@ -1,0 +1,66 @@
+/// What a journal recorded, found in the plainest way: each entry without what newer ones cover.
+struct JournalModel {
+  /// More would take the model longer than the reader.
+  static let entryCountMax = 256
+
+  private struct Recorded {
+    var entry: JournalEntry
+    var sequence: UInt64
+    var isRecheck: Bool
+  }
+
+  private var recorded: [Recorded] = []
+  private(set) var hasUnreadable = false
+  var isTooLarge: Bool { recorded.count > Self.entryCountMax }
+
+  mutating func append(_ record: JournalRecord, sequence: UInt64) {
+    switch record {
+    case .checkpoint(let checkpoint):
+      for entry in checkpoint.entries {
+        recorded.append(
+          Recorded(entry: entry, sequence: sequence, isRecheck: checkpoint.kind == .recheck))
+      }
+    case .unreadable: hasUnreadable = true
+    case .run, .finished, .verified: break
+    }
+  }
+
+  /// In rising order; with a checksum where an entry is there as a whole.
+  var pieces: [RecordedPiece] { Self.pieces(recorded) }
+
+  /// The bytes that count as done; nil where merging would never leave such a journal, and the count
+  /// is only bounded.
+  var doneByteCount: UInt64? {
+    let merged = recorded.filter { !$0.isRecheck }
+    let byteCount = merged.reduce(0 as UInt64) { $0 + $1.entry.byteCount }
+    let isPlain =
+      !hasUnreadable && Self.byteCount(Self.pieces(merged)) == byteCount
+      && Self.byteCount(pieces) == byteCount
+    return isPlain ? byteCount : nil
+  }
+
+  static func byteCount(_ pieces: [RecordedPiece]) -> UInt64 {
+    pieces.reduce(0) { $0 + $1.range.byteCount }
+  }
+
+  private static func pieces(_ recorded: [Recorded]) -> [RecordedPiece] {
+    var pieces: [RecordedPiece] = []
+    for old in recorded {
+      var rest = [old.entry.range]
+      for new in recorded where new.sequence > old.sequence {
+        rest = rest.flatMap { without(new.entry.range, $0) }
+      }
+      let checksum = rest == [old.entry.range] ? old.entry.checksum : nil
+      pieces += rest.map { RecordedPiece(range: $0, checksum: checksum) }
+    }
+    return pieces.sorted { $0.range.start < $1.range.start }
+  }
+
+  private static func without(_ hole: ByteRange, _ range: ByteRange) -> [ByteRange] {
+    guard hole.start < range.end, hole.end > range.start else { return [range] }
+    var parts: [ByteRange] = []
+    if range.start < hole.start { parts.append(ByteRange(start: range.start, end: hole.start)) }
+    if hole.end < range.end { parts.append(ByteRange(start: hole.end, end: range.end)) }
+    return parts
+  }
+}
