@@ -162,8 +162,10 @@ struct JournalInput {
       }
       if choices.renumbersRecords {
         memory.write(sequence, at: position + 8)
+        // Only where an append may begin is a record the first of one.
         let append = memory.number(at: position + 16, as: UInt64.self)
-        memory.write(min(append, sequence), at: position + 16)
+        let most = position.isMultiple(of: 4096) ? sequence : sequence - 1
+        memory.write(min(append, most), at: position + 16)
       }
       sequence += 1
       repairRecord(position..<end, headerChecksum, memory)

@@ -115,7 +115,8 @@ package struct JournalMutator {
     frame.append(UInt64.random(in: 0...8, using: &generator))
     frame.append(UInt32(payload.bytes.count))
     frame.append(0 as UInt32)
-    return JournalInput.Chunk(bytes: frame.bytes + payload.bytes)
+    return JournalInput.Chunk(
+      place: generator.chance(oneIn: 2) ? 2 : 0, bytes: frame.bytes + payload.bytes)
   }
 
   private mutating func ranges() -> [JournalEntry] {

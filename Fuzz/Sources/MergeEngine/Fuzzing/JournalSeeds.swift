@@ -33,7 +33,7 @@ extension Seeds {
       dataBlockByteCount: header.dataBlockByteCount)
     for append in appends {
       for record in append { encoder.add(record) }
-      journal += encoder.pendingBytes
+      journal += encoder.appendBytes()
       encoder.advance()
     }
     return journal
