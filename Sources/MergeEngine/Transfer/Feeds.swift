@@ -80,18 +80,45 @@ package protocol PieceSource: ~Copyable {
   mutating func next() throws(MergeError) -> RecordedPiece?
 }
 
-/// What a journal recorded.
+/// What a journal recorded, without what it named unreadable since: that is tried again by itself.
 package struct RecordedPieces<IO: BlockIO & ~Copyable>: PieceSource, ~Copyable {
   private var reader: JournalReader<IO>
   private var entries: EntryStream
+  private let unreadable: [ByteRange]
+  /// The first unreadable range that does not end before the current piece.
+  private var nextUnreadable = 0
+  /// What is left of the current piece.
+  private var current: RecordedPiece?
 
   package init(_ reader: consuming JournalReader<IO>, _ state: JournalState) {
     self.reader = reader
     entries = EntryStream(state)
+    unreadable = state.unreadable.ranges
   }
 
   package mutating func next() throws(MergeError) -> RecordedPiece? {
-    try entries.next(&reader)
+    while true {
+      if current == nil { current = try entries.next(&reader) }
+      guard let piece = current else { return nil }
+      while nextUnreadable < unreadable.count, unreadable[nextUnreadable].end <= piece.range.start {
+        nextUnreadable += 1
+      }
+      guard nextUnreadable < unreadable.count,
+        unreadable[nextUnreadable].start < piece.range.end
+      else {
+        current = nil
+        return piece
+      }
+      // Of the parts beside it the checksum is not known.
+      let hole = unreadable[nextUnreadable]
+      current =
+        hole.end < piece.range.end
+        ? RecordedPiece(range: ByteRange(start: hole.end, end: piece.range.end), checksum: nil)
+        : nil
+      guard hole.start > piece.range.start else { continue }
+      return RecordedPiece(
+        range: ByteRange(start: piece.range.start, end: hole.start), checksum: nil)
+    }
   }
 }
 

@@ -42,7 +42,14 @@ public struct MergeError: Error, Equatable, Sendable {
   /// The same failure, met after the origin was first written to.
   package func afterFirstWrite() -> MergeError {
     var error = self
-    if error.kind == .refused { error.kind = .stopped }
+    switch kind {
+    case .refused: error.kind = .stopped
+    case .journalConflict:
+      // It was sound when the run began: the next run finds out whether it still is.
+      error.kind = .stopped
+      error.hint = nil
+    case .stopped, .busy, .bug: break
+    }
     return error
   }
 }

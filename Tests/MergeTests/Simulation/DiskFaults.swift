@@ -55,6 +55,8 @@ struct DiskFaults {
   var failing: [Class: Int] = [:]
   /// Class to the number, from 1, of the operation from which on all fail.
   var failingFrom: [Class: Int] = [:]
+  /// Class to the number, from 1, of the operation up to which all fail.
+  var failingUpTo: [Class: Int] = [:]
   /// One in so many operations of a class fails.
   var failingOneIn: [Class: Int] = [:]
   /// Device to the number, from 1, of the first write that finds no space.
@@ -94,6 +96,7 @@ struct DiskFaults {
     let kind = Class(request.operation, Device(request.target))
     if failing[kind] == number { return Self.inputOutputError }
     if let first = failingFrom[kind], number >= first { return Self.inputOutputError }
+    if let last = failingUpTo[kind], number <= last { return Self.inputOutputError }
     if let oneIn = failingOneIn[kind], generator.chance(oneIn: oneIn) {
       return Self.inputOutputError
     }

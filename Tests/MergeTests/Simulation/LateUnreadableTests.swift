@@ -45,6 +45,32 @@ struct LateUnreadableTests {
     }
   }
 
+  @Test("is left to the next run where a retry could not read it and the re-check could")
+  func readByTheRecheckOnly() throws {
+    let seed = Seed.current
+    for round in 1...8 {
+      let merge = InterruptedMergeTests.merge(SilentFaultTests.transfer)
+      let harness = MergeHarness(merge, seed: seed.value &+ UInt64(round))
+      let comment: Comment = "round \(round); \(seed)"
+      try harness.expectMerged(try harness.run(), comment)
+      let bad = ByteRange(start: 4 * 65_536 + 512, end: 4 * 65_536 + 1024)
+      harness.disk.faults.addBadRange(.read, .data, bad)
+      try #require(try harness.run().unreadable.byteCount == 512, comment)
+
+      // The retry is what reads first: as a whole, then by itself.
+      harness.disk.faults = DiskFaults()
+      harness.disk.faults.failingUpTo[DiskFaults.Class(.read, .data)] = 2
+      let third = try harness.run()
+      try expectNoBug(third, harness, comment)
+      try #require(third.unreadable.byteCount == 512, comment)
+      #expect(third.state.unreadable == third.unreadable, comment)
+      #expect(third.state.doneByteCount == merge.plannedRanges.byteCount - 512, comment)
+
+      harness.disk.faults = DiskFaults()
+      try harness.expectMerged(try harness.run(), comment)
+    }
+  }
+
   private func expectNoBug(
     _ result: MergeHarness.RunResult, _ harness: MergeHarness, _ comment: Comment,
     sourceLocation: SourceLocation = #_sourceLocation

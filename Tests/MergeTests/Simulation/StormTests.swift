@@ -31,6 +31,7 @@ struct StormTests {
     }
     let foundMistakes: [UInt64] = [
       20_261_138, 22_261_239, 23_261_241, 23_261_290, 6_969_227_212_945_356_717,
+      16_632_181_858_003_406_808,
     ]
     return foundMistakes.map { .one($0) }
       + (0..<4).map {

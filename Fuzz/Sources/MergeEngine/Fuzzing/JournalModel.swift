@@ -10,8 +10,9 @@ struct JournalModel {
   }
 
   private var recorded: [Recorded] = []
-  private(set) var hasUnreadable = false
-  var isTooLarge: Bool { recorded.count > Self.entryCountMax }
+  /// What could not be read, and when that was found.
+  private var unreadable: [(range: ByteRange, sequence: UInt64)] = []
+  var isTooLarge: Bool { recorded.count + unreadable.count > Self.entryCountMax }
 
   mutating func append(_ record: JournalRecord, sequence: UInt64) {
     switch record {
@@ -20,13 +21,13 @@ struct JournalModel {
         recorded.append(
           Recorded(entry: entry, sequence: sequence, isRecheck: checkpoint.kind == .recheck))
       }
-    case .unreadable: hasUnreadable = true
+    case .unreadable(let ranges): unreadable += ranges.map { ($0, sequence) }
     case .run, .finished, .verified: break
     }
   }
 
   /// In rising order; with a checksum where an entry is there as a whole.
-  var pieces: [RecordedPiece] { Self.pieces(recorded) }
+  var pieces: [RecordedPiece] { Self.pieces(recorded, unreadable) }
 
   /// The bytes that count as done; nil where merging would never leave such a journal, and the count
   /// is only bounded.
@@ -34,7 +35,7 @@ struct JournalModel {
     let merged = recorded.filter { !$0.isRecheck }
     let byteCount = merged.reduce(0 as UInt64) { $0 + $1.entry.byteCount }
     let isPlain =
-      !hasUnreadable && Self.byteCount(Self.pieces(merged)) == byteCount
+      unreadable.isEmpty && Self.byteCount(Self.pieces(merged)) == byteCount
       && Self.byteCount(pieces) == byteCount
     return isPlain ? byteCount : nil
   }
@@ -43,12 +44,17 @@ struct JournalModel {
     pieces.reduce(0) { $0 + $1.range.byteCount }
   }
 
-  private static func pieces(_ recorded: [Recorded]) -> [RecordedPiece] {
+  private static func pieces(
+    _ recorded: [Recorded], _ unreadable: [(range: ByteRange, sequence: UInt64)] = []
+  ) -> [RecordedPiece] {
     var pieces: [RecordedPiece] = []
     for old in recorded {
       var rest = [old.entry.range]
       for new in recorded where new.sequence > old.sequence {
         rest = rest.flatMap { without(new.entry.range, $0) }
+      }
+      for hole in unreadable where hole.sequence > old.sequence {
+        rest = rest.flatMap { without(hole.range, $0) }
       }
       let checksum = rest == [old.entry.range] ? old.entry.checksum : nil
       pieces += rest.map { RecordedPiece(range: $0, checksum: checksum) }
