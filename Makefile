@@ -4,14 +4,14 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 SWIFT ?= swift
-SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo
+SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/mutate
 PYTHON_SCRIPTS := $(wildcard Benchmarks/*.py) Benchmarks/make-inputs Benchmarks/compare-fio \
   Benchmarks/compare-thin-check
 SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks)
 
 export SWIFT
 
-.PHONY: help setup build demo test lint format bench clean
+.PHONY: help setup build demo test mutate lint format bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ demo: build ## merge a pool made by a real kernel: plan, interrupt, resume, veri
 test: ## run the whole suite (with CI=true a skipped test is a failure)
 	@scripts/setup test
 	@scripts/test
+
+mutate: ## test the tests: break the engine in 40 ways, one at a time (about an hour)
+	@scripts/setup test
+	@scripts/mutate
 
 lint: ## check formatting and scripts
 	@scripts/setup build
@@ -52,4 +56,4 @@ bench: build ## compare with fio and thin_check (needs root; about 10 minutes, 8
 
 clean: ## remove everything that was built
 	$(SWIFT) package clean
-	rm -rf .build/demo .build/benchmarks
+	rm -rf .build/demo .build/benchmarks .build/mutate
