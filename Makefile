@@ -4,9 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 SWIFT ?= swift
-# How long `make soak` goes on.
-SECONDS ?= 600
-SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/fuzz
+SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/fuzz scripts/mutate
 PYTHON_SCRIPTS := $(wildcard Benchmarks/*.py) Benchmarks/make-inputs Benchmarks/compare-fio \
   Benchmarks/compare-thin-check
 # The links in Fuzz/Sources are not followed: what they lead to is listed itself.
@@ -14,7 +12,7 @@ SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks) Fuzz
 
 export SWIFT
 
-.PHONY: help setup build demo test soak fuzz lint format bench clean
+.PHONY: help setup build demo test soak fuzz mutate lint format bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +39,10 @@ fuzz: ## fuzz the readers, RUNS=N or SECONDS_EACH=N each (neither: until stopped
 	@scripts/setup test
 	@scripts/fuzz
 
+mutate: ## test the tests: break the engine in 45 ways, one at a time (about an hour)
+	@scripts/setup test
+	@scripts/mutate
+
 lint: ## check formatting and scripts
 	@scripts/setup build
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_SOURCES)
@@ -63,4 +65,4 @@ bench: build ## compare with fio and thin_check (needs root; about 10 minutes, 8
 
 clean: ## remove everything that was built
 	$(SWIFT) package clean
-	rm -rf .build/demo .build/benchmarks .build/optimised .build/fuzz
+	rm -rf .build/demo .build/benchmarks .build/optimised .build/fuzz .build/mutate

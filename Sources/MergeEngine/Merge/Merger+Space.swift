@@ -45,9 +45,11 @@ extension Merger {
   func prepare(_ journal: OpenJournal, byteCountMax: UInt64) throws(MergeError) {
     guard !journal.isNew else { return }
     do throws(Errno) {
-      if journal.state.hasTornEnd { try journal.file.setByteCount(journal.state.endByteOffset) }
-      // What was read may be in the page cache only, if the earlier run's flush failed.
-      try journal.file.synchronize()
+      // What was read is on the disk since the journal was opened.
+      if journal.state.hasTornEnd {
+        try journal.file.setByteCount(journal.state.endByteOffset)
+        try journal.file.synchronize()
+      }
     } catch {
       throw MergeError(
         .refused, "cannot cut the journal's torn end", at: journal.file.path, because: "\(error)")

@@ -26,6 +26,11 @@ extension Trait where Self == ConditionTrait {
     .enabled("the system cannot be made to swap to a file here") { Machine.hasSwap }
   }
 
+  /// Watching the system calls of the command.
+  static var needsTracing: Self {
+    .enabled("strace is not installed, or may not trace here") { SystemCallTrace.isPossible }
+  }
+
   /// A mounted file system in memory.
   static var needsTmpfs: Self { .enabled("tmpfs cannot be mounted here") { Machine.hasTmpfs } }
 }

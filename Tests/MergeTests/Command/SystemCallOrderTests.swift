@@ -1,0 +1,181 @@
+import Fixtures
+import Foundation
+@testable import MergeEngine
+import Testing
+
+/// What only the system's side of the calls shows: that a thing was made durable before the next one.
+@Suite("Command: the order of system calls", .waitsForPrograms, .needsTracing)
+struct SystemCallOrderTests {
+  @Test("a new journal is durable with its name before the first write to the origin")
+  func newJournal() throws {
+    let merge = try Self.mergeWithTail()
+    let traced = try Traced(merge, Self.inManySteps)
+    let header = try #require(traced.trace.requests.first { traced.isOfJournal($0.path) })
+    let named = try #require(traced.trace.namings.first { $0.name == merge.journal })
+
+    let synced = traced.flush(of: header.path, after: header.end, before: named.begin)
+    #expect(synced != nil, "the header is not durable when it gets its name")
+    let record = try #require(traced.journalWrites.first { $0.begin > named.end })
+    let folder = traced.flush(of: merge.folder.path, after: named.end, before: record.begin)
+    #expect(folder != nil, "the name is not durable when the run begins")
+    let begun = traced.flush(
+      of: record.path, after: record.end, before: try traced.firstOriginWrite().begin)
+    #expect(begun != nil, "that a run began is not durable when it writes")
+  }
+
+  @Test("what a checkpoint says is durable before it is appended, and it before the next one")
+  func checkpoints() throws {
+    let merge = try Self.mergeWithTail()
+    let traced = try Traced(merge, Self.inManySteps)
+    let checkpointCount = try traced.expectCheckpointsToBeTrue()
+    #expect(checkpointCount > 3, "too few to show anything")
+  }
+
+  @Test("an earlier run's journal is made durable before it is built upon")
+  func resumed() throws {
+    let merge = try Self.mergeWithTail()
+    try merge.interruptMerge()
+    let traced = try Traced(merge, Self.inManySteps)
+    let record = try #require(traced.journalWrites.first)
+    let found = traced.flush(of: record.path, after: -1, before: record.begin)
+    #expect(found != nil, "the journal may be in the page cache only")
+    let begun = traced.flush(
+      of: record.path, after: record.end, before: try traced.firstOriginWrite().begin)
+    #expect(begun != nil, "that a run began is not durable when it writes")
+    _ = try traced.expectCheckpointsToBeTrue()
+  }
+
+  @Test("a journal that is put aside has its new name for good before the origin is written")
+  func putAside() throws {
+    let merge = try Self.mergeWithTail()
+    try merge.interruptMerge()
+    let traced = try Traced(merge, Self.inManySteps + ["--restart"])
+    let aside = try #require(traced.trace.namings.first { $0.name == merge.journal + ".old" })
+    let folder = traced.flush(
+      of: merge.folder.path, after: aside.end, before: try traced.firstOriginWrite().begin)
+    #expect(folder != nil)
+  }
+
+  @Test("metadata and data are never opened for writing, whatever is done")
+  func sourceIsRead() throws {
+    let merge = try Self.mergeWithTail()
+    let source = merge.sourceArguments + ["--origin", merge.origin]
+    for arguments in [["plan"] + source, merge.mergeArguments(), ["verify"] + source] {
+      let (result, trace) = try SystemCallTrace.ofCommand(arguments, in: merge.folder)
+      expectSuccess(result)
+      for file in [merge.metadataFile, merge.dataFile] {
+        let openings = trace.openings.filter { $0.path == file }
+        #expect(!openings.isEmpty, "\(arguments)")
+        #expect(openings.allSatisfy { $0.flags.contains("O_RDONLY") }, "\(openings)")
+        #expect(!trace.requests.contains { $0.path == file && $0.operation != .read })
+      }
+    }
+  }
+
+  /// Small requests and many checkpoints.
+  private static let inManySteps = [
+    "--io-size", "16k", "--queue-depth", "4", "--checkpoint-interval", "0.01",
+    "--rate-limit", "16M",
+  ]
+
+  /// The last mapped block is cut, at a byte that only a buffered write can end at.
+  private static func mergeWithTail() throws -> MergeCase {
+    let builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 40))])
+    return try MergeCase(pool: builder.build(), originByteCount: 117 * 65_536 + 40_001)
+  }
+}
+
+/// A merge that was carried out under a tracer.
+private struct Traced {
+  let trace: SystemCallTrace
+  private let merge: MergeCase
+
+  init(_ merge: MergeCase, _ options: [String]) throws {
+    let (result, trace) = try SystemCallTrace.ofCommand(
+      merge.mergeArguments(options), in: merge.folder)
+    expectSuccess(result)
+    #expect(try merge.wrongSectors() == [])
+    self.merge = merge
+    self.trace = trace
+  }
+
+  /// A journal that was made in this run goes by the name under which it was made.
+  func isOfJournal(_ path: String) -> Bool {
+    path == merge.journal || path.contains(".origin.img.thin-merge.")
+  }
+
+  var journalWrites: [SystemCallTrace.Request] {
+    trace.requests.filter { $0.operation == .write && isOfJournal($0.path) && $0.byteOffset != nil }
+  }
+
+  var originWrites: [SystemCallTrace.Request] {
+    trace.requests.filter { $0.operation == .write && $0.path == merge.origin }
+  }
+
+  func firstOriginWrite() throws -> SystemCallTrace.Request { try #require(originWrites.first) }
+
+  /// A flush that began after one place, and had succeeded before another.
+  func flush(
+    of path: String, after begin: Int?, before end: Int
+  ) -> SystemCallTrace.Request? {
+    guard let begin else { return nil }
+    return trace.requests.first {
+      $0.operation == .flush && $0.path == path && $0.hasSucceeded && $0.begin > begin
+        && ($0.end ?? .max) < end
+    }
+  }
+
+  /// Expects of each append that what it says was durable when it began, and of the one before it that
+  /// it was.
+  ///
+  /// - Returns: How many checkpoints there were.
+  func expectCheckpointsToBeTrue() throws -> Int {
+    let file = try OpenFile(merge.journal, role: "journal", access: .readOnly, direct: false)
+    var reader = try JournalReader(
+      path: merge.journal, byteCount: file.byteCount,
+      io: LinuxAIO(
+        requestCount: 0, slabByteCount: JournalReader<LinuxAIO>.slabByteCount,
+        files: [.journal: file], clock: .ofTests))
+    var before: SystemCallTrace.Request?
+    var count = 0
+    for append in journalWrites {
+      if let before {
+        let synced = flush(of: append.path, after: before.end, before: append.begin)
+        #expect(synced != nil, "the append at line \(before.begin) is not durable at the next")
+      }
+      before = append
+      let end = append.range.upperBound
+      var byteOffset = append.range.lowerBound
+      while byteOffset < end,
+        case .record(let record, _, let next) = try reader.record(at: byteOffset)
+      {
+        byteOffset = next
+        switch record {
+        case .checkpoint(let checkpoint):
+          count += 1
+          for entry in checkpoint.entries {
+            #expect(isDurable(entry.range, at: append.begin), "\(entry) at line \(append.begin)")
+          }
+        case .finished:
+          for write in originWrites {
+            #expect(
+              flush(of: write.path, after: write.end, before: append.begin) != nil, "\(write)")
+          }
+        default: continue
+        }
+      }
+    }
+    return count
+  }
+
+  /// Whether all bytes of a range were written and then flushed, as far as was known at a place.
+  private func isDurable(_ range: ByteRange, at place: Int) -> Bool {
+    var missing = RangeSet()
+    missing.insert(range)
+    for write in originWrites
+    where flush(of: write.path, after: write.end, before: place) != nil {
+      missing.remove(ByteRange(start: write.range.lowerBound, end: write.range.upperBound))
+    }
+    return missing.isEmpty
+  }
+}
