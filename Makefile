@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 SWIFT ?= swift
-SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/fuzz scripts/mutate
+SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/fuzz scripts/mutate \
+  scripts/sanitize
 PYTHON_SCRIPTS := $(wildcard Benchmarks/*.py) Benchmarks/make-inputs Benchmarks/compare-fio \
   Benchmarks/compare-thin-check
 # The links in Fuzz/Sources are not followed: what they lead to is listed itself.
@@ -12,7 +13,7 @@ SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks) Fuzz
 
 export SWIFT
 
-.PHONY: help setup build demo test soak fuzz mutate lint format bench clean
+.PHONY: help setup build demo test soak fuzz sanitize mutate lint format bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +39,10 @@ soak: ## storms over the simulated disk for SECONDS (default 600), from a seed o
 fuzz: ## fuzz the readers, RUNS=N or SECONDS_EACH=N each (neither: until stopped)
 	@scripts/setup test
 	@scripts/fuzz
+
+sanitize: ## the suite under the address and the thread sanitizer (about 20 minutes)
+	@scripts/setup test
+	@scripts/sanitize
 
 mutate: ## test the tests: break the engine in 45 ways, one at a time (about an hour)
 	@scripts/setup test
@@ -65,4 +70,4 @@ bench: build ## compare with fio and thin_check (needs root; about 10 minutes, 8
 
 clean: ## remove everything that was built
 	$(SWIFT) package clean
-	rm -rf .build/demo .build/benchmarks .build/optimised .build/fuzz .build/mutate
+	rm -rf .build/demo .build/benchmarks .build/optimised .build/fuzz .build/mutate .build/sanitize

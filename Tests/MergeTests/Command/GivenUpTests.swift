@@ -12,7 +12,7 @@ struct RefusedRestartTests {
     try expectKept(merge) {
       let outcome = try EngineInProcess.merge(
         MergeSource(metadataPath: merge.metadata, dataPath: merge.data, deviceID: 0),
-        onto: merge.origin, options: MergeOptions(restarts: true), agrees: false)
+        onto: merge.origin, options: MergeOptions(restarts: true), answer: { false })
       #expect(outcome.exitStatus == 2, "\(outcome.message)")
     }
     expectSuccess(try merge.resume())
@@ -30,7 +30,7 @@ struct RefusedRestartTests {
     try expectKept(merge) {
       let outcome = try EngineInProcess.merge(
         MergeSource(metadataPath: merge.metadata, dataPath: merge.data, deviceID: 1),
-        onto: merge.origin, agrees: false)
+        onto: merge.origin, answer: { false })
       #expect(outcome.exitStatus == 2, "\(outcome.message)")
     }
   }

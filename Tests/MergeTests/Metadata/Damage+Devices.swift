@@ -11,11 +11,11 @@ extension Damage {
       image.damageFirstLeaf { $0.setValue(1, to: ThinMapping(0, 1 << 40 - 1).packed) }
     },
     Damage("a data block is mapped twice in one leaf") { image in
-      image.damageFirstLeaf { $0.setValue(1, to: $0.value(0)) }
+      image.damageFirstLeaf { $0.setValue(2, to: $0.value(1)) }
     },
     Damage("a data block is mapped twice, in two leaves and at different times") { image in
       let last = image.tree.leaves[image.tree.leaves.count - 1]
-      let twice = NodeEditor(block: image.metadata[image.firstLeaf]).value(0)
+      let twice = NodeEditor(block: image.metadata[image.firstLeaf]).value(1)
       image.editNode(at: last) { $0.setValue(0, to: twice + 1) }
       return .blocks([last])
     },

@@ -12,45 +12,47 @@ enum EngineInProcess {
   }
 
   private struct Silence: MergeObserver {
-    var agrees: Bool
+    var answer: @Sendable () -> Bool
 
     func note(_ text: String) {}
     func progress(_ progress: MergeEngine.Progress) {}
-    func mayWrite(_ plan: PlanReport) -> Bool { agrees }
+    func mayWrite(_ plan: PlanReport) -> Bool { answer() }
   }
 
-  static var merger: Merger { merger(agrees: true) }
+  static var merger: Merger { merger { true } }
 
-  /// `agrees`: what is said to the question whether a merge may write.
-  private static func merger(agrees: Bool) -> Merger {
+  private static func merger(answer: @escaping @Sendable () -> Bool) -> Merger {
     Merger(
       environment: Environment(
         clock: .ofTests, secondsSince1970: { Int64(Date().timeIntervalSince1970) },
         stateFolder: "/nonexistent", bootID: "tests", processID: getpid(),
-        interruption: Interruption(), observer: Silence(agrees: agrees)))
+        interruption: Interruption(), observer: Silence(answer: answer)))
   }
 
   /// Merges, waiting a while where a file is locked.
   ///
   /// A program that another test is starting has, for a moment, copies of all our descriptors, and
   /// with them the locks of a merge that is over.
+  ///
+  /// `answer`: what is said to the question whether the merge may write, once its plan is made.
   static func merge(
     _ source: MergeSource, onto originPath: String, options: MergeOptions = MergeOptions(),
-    agrees: Bool = true
+    answer: @escaping @Sendable () -> Bool = { true }
   ) throws -> Outcome {
     var outcome = Outcome(exitStatus: ExitStatus.busy.rawValue, message: "")
     _ = try poll(timeoutSeconds: 10) {
-      outcome = mergeOnce(source, onto: originPath, options: options, agrees: agrees)
+      outcome = mergeOnce(source, onto: originPath, options: options, answer: answer)
       return outcome.exitStatus != ExitStatus.busy.rawValue
     }
     return outcome
   }
 
   private static func mergeOnce(
-    _ source: MergeSource, onto originPath: String, options: MergeOptions, agrees: Bool
+    _ source: MergeSource, onto originPath: String, options: MergeOptions,
+    answer: @escaping @Sendable () -> Bool
   ) -> Outcome {
     do throws(MergeError) {
-      let report = try merger(agrees: agrees).merge(source, onto: originPath, options: options)
+      let report = try merger(answer: answer).merge(source, onto: originPath, options: options)
       return Outcome(exitStatus: ExitStatus(report).rawValue, message: "\(report.state)")
     } catch {
       return Outcome(exitStatus: Failure(error).exitStatus.rawValue, message: error.message)
