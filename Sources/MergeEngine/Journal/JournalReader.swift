@@ -139,19 +139,20 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     return try bytes(byteOffset, count: Int(nextAppend - byteOffset)).allSatisfy { $0 == 0 }
   }
 
-  /// Whether a valid record stands anywhere behind a place that shows damage there: its append began
-  /// after record `sequence` was durable, or it is that record.
-  mutating func hasRecord(
-    after byteOffset: UInt64, appendedAfter sequence: UInt64
+  /// Whether an append stands anywhere behind a place that shows damage there: it began after record
+  /// `sequence` was durable, or it begins with that record.
+  mutating func hasAppend(
+    behind byteOffset: UInt64, after sequence: UInt64
   ) throws(JournalFault) -> Bool {
-    var place = byteOffset
+    let alignment = JournalEncoder.appendAlignmentByteCount
+    var place = byteOffset.roundedUp(toMultipleOf: alignment)
     while place < byteCount {
       if case .record(_, let frame, _) = try record(at: place),
         frame.appendSequence > sequence || frame.sequence == sequence
       {
         return true
       }
-      place += 8
+      place += alignment
     }
     return false
   }

@@ -71,7 +71,7 @@ package struct JournalState: Sendable {
         isVerified = false
       }
       guard try !reader.endsWithAppend(endByteOffset) else { return }
-      guard try !reader.hasRecord(after: endByteOffset, appendedAfter: nextSequence) else {
+      guard try !reader.hasAppend(behind: endByteOffset, after: nextSequence) else {
         throw JournalFault(
           "it is damaged: no valid record at byte \(endByteOffset), but valid ones behind it")
       }
