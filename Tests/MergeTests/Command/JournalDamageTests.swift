@@ -74,7 +74,9 @@ private final class InterruptedMerge {
       let isSampled =
         position < headerFieldsEnd || first.contains(position) || last.contains(position)
         || distance % 7 == 0 && records.contains { $0.contains(position) } || position % 512 == 511
+      let step = distance / Self.partCount
       return isSampled && distance % Self.partCount == part
+        && step.isMultiple(of: Effort.sampleOneIn)
     }
   }
 
