@@ -34,7 +34,7 @@ test: ## run the whole suite (with CI=true a skipped test is a failure)
 
 soak: ## storms over the simulated disk for SECONDS (default 600), from a seed of their own
 	@scripts/setup test
-	@THIN_MERGE_SOAK_SECONDS=$(SECONDS) OPTIMISED=1 scripts/test --filter StormTests
+	@THIN_MERGE_SOAK_SECONDS=$(or $(SECONDS),600) OPTIMISED=1 scripts/test --filter StormTests
 
 fuzz: ## fuzz the readers, RUNS=N or SECONDS_EACH=N each (neither: until stopped)
 	@scripts/setup test

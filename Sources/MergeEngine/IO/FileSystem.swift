@@ -192,9 +192,9 @@ extension OpenFile {
 
   /// Makes reads find what is on the disk: after a failed flush a file's pages can be read for a while
   /// that never come there.
-  package func forgetCache() {
-    // Should it fail, what it was to save is gone, and not to be believed either.
-    _ = fsync(descriptor)
+  package func forgetCache() throws(Errno) {
+    // What cannot be saved would stay in the cache, and be believed.
+    try synchronize()
     posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
   }
 

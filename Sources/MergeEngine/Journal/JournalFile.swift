@@ -37,7 +37,7 @@ package enum JournalFile {
       }
       // Between opening and locking another merge may have put the file aside.
       guard file.isStillAtItsPath else { continue }
-      file.forgetCache()
+      try call(path, "make the journal durable") { () throws(Errno) in try file.forgetCache() }
       return file
     }
     return nil

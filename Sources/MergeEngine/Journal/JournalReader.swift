@@ -132,13 +132,6 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     return nil
   }
 
-  /// Whether nothing but the zeros that fill up an append is behind its last record.
-  mutating func endsWithAppend(_ byteOffset: UInt64) throws(JournalFault) -> Bool {
-    let nextAppend = byteOffset.roundedUp(toMultipleOf: JournalEncoder.appendAlignmentByteCount)
-    guard byteCount <= nextAppend else { return false }
-    return try bytes(byteOffset, count: Int(nextAppend - byteOffset)).allSatisfy { $0 == 0 }
-  }
-
   /// Whether an append stands anywhere behind a place that shows damage there: it began after record
   /// `sequence` was durable, or it begins with that record.
   mutating func hasAppend(

@@ -33,9 +33,13 @@ package struct JournalState: Sendable {
   package private(set) var entryByteCountMax: UInt64 = 0
   package private(set) var nextSequence: UInt64 = 1
   package private(set) var nextSweep: UInt64 = 0
-  /// Where the last record ends; what is behind it in the same block is zero or is cut off.
+  /// Where the last record ends.
   package private(set) var endByteOffset: UInt64
-  /// Whether something that is no record stands behind the last one and is to be cut off.
+  /// Where the next append goes: the block of the last record is left as it is.
+  package var nextAppendByteOffset: UInt64 {
+    endByteOffset.roundedUp(toMultipleOf: JournalEncoder.appendAlignmentByteCount)
+  }
+  /// Whether something that is no record stands there and is to be cut off.
   package private(set) var hasTornEnd = false
   /// Sweeps one behind the other whose entries rise throughout.
   ///
@@ -70,7 +74,7 @@ package struct JournalState: Sendable {
         isFinished = false
         isVerified = false
       }
-      guard try !reader.endsWithAppend(endByteOffset) else { return }
+      guard reader.byteCount > nextAppendByteOffset else { return }
       guard try !reader.hasAppend(behind: endByteOffset, after: nextSequence) else {
         throw JournalFault(
           "it is damaged: no valid record at byte \(endByteOffset), but valid ones behind it")

@@ -1,3 +1,5 @@
+internal import SystemPackage
+
 extension Merger {
   /// Writes the device's blocks onto the origin, going on where an earlier run stopped.
   ///
@@ -89,7 +91,15 @@ extension Merger {
     // The time that somebody took to answer is not the merge's.
     begin += environment.clock.now() - asked
     // What earlier runs wrote is looked at again, and must be what is on the disk.
-    if found != nil { origin.forgetCache() }
+    if found != nil {
+      do throws(Errno) {
+        try origin.forgetCache()
+      } catch {
+        throw MergeError(
+          .refused, "cannot make durable what the origin holds", at: originPath, because: "\(error)"
+        )
+      }
+    }
     let stream = planned.segments(
       cuts: TransferCuts(
         ioByteCount: transfer.ioByteCount, endByteOffset: plan.endByteOffset,

@@ -179,3 +179,34 @@ private struct Traced {
     return missing.isEmpty
   }
 }
+
+/// What the system may answer at any time, put in by the tracer.
+@Suite("Command: system calls that do not do what they are asked", .waitsForPrograms, .needsTracing)
+struct InjectedSystemCallTests {
+  @Test(
+    "that take no request for now, or are interrupted, are made again",
+    arguments: [
+      "io_submit:error=EAGAIN:when=1+2", "io_submit:error=EINTR:when=1+3",
+      "io_getevents:error=EINTR:when=1+2", "pwrite64:error=EINTR:when=1+2",
+      "fdatasync:error=EINTR:when=1",
+    ])
+  func again(injection: String) throws {
+    let merge = try MergeCase(scatteredBlocks: 12)
+    let result = try ThinMergeCommand.run(
+      merge.mergeArguments(["--io-size", "16k", "--queue-depth", "4"]),
+      under: ["strace", "-f", "-o", "/dev/null", "-e", "inject=\(injection)"])
+    expectSuccess(result)
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("that cannot make the journal durable stop the merge, which can be resumed")
+  func journalNotDurable() throws {
+    let merge = try MergeCase(scatteredBlocks: 12)
+    let result = try ThinMergeCommand.run(
+      merge.mergeArguments(),
+      under: ["strace", "-f", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO:when=1"])
+    expectError(result, exitStatus: 3, naming: merge.journal)
+    expectSuccess(try merge.resume())
+    #expect(try merge.wrongSectors() == [])
+  }
+}

@@ -16,9 +16,13 @@ struct CrashEnumerationTests {
 
   static let cases = [
     Case(
-      name: "sectors of 512 bytes, four large transfers at once", sectorByteCount: 512,
-      transfer: TransferOptions(queueDepth: 4, ioByteCount: 65_536),
+      name: "sectors of 512 bytes, four transfers at once", sectorByteCount: 512,
+      transfer: TransferOptions(queueDepth: 4, ioByteCount: 16_384),
       resumed: TransferOptions(queueDepth: 4, ioByteCount: 65_536)),
+    Case(
+      name: "sectors of 512 bytes, one large transfer after the other", sectorByteCount: 512,
+      transfer: TransferOptions(queueDepth: 1, ioByteCount: 65_536),
+      resumed: TransferOptions(queueDepth: 8, ioByteCount: 8192)),
     Case(
       name: "sectors of 4096 bytes, two small transfers at once", sectorByteCount: 4096,
       transfer: TransferOptions(queueDepth: 2, ioByteCount: 16_384),
@@ -38,7 +42,7 @@ struct CrashEnumerationTests {
   @Test("in the second look at a finished merge whose source and origin changed")
   func recheck() throws {
     let seed = Seed.current
-    let example = Self.cases[1]
+    let example = Self.cases[2]
     let harness = MergeHarness(Self.merge(example), seed: seed.value)
     try harness.expectMerged(try harness.run(), "\(seed)")
     var disturbance = Disturbance(earlierSource: harness.disk[.data])

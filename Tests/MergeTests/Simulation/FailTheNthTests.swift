@@ -41,7 +41,7 @@ struct FailTheNthTests {
       } else {
         harness.disk.faults.failing[example.kind] = number
       }
-      try Self.run(harness, comment)
+      let isFinished = try Self.run(harness, comment)
       let count = harness.disk.counts[example.kind, default: 0]
       if example.kind.operation != .read, example.kind.device == .journal {
         #expect(count <= number, "something was appended after it; \(comment)")
@@ -57,7 +57,10 @@ struct FailTheNthTests {
           torn: cut.tornRanges, atLeast: durable, Disturbance(), comment)
         try resumed.expectMerged(try resumed.run(), comment)
       }
-      guard count >= number else { break }
+      guard count >= number else {
+        #expect(isFinished, "nothing failed, and the merge is not finished; \(comment)")
+        break
+      }
       harness.disk.faults = DiskFaults()
       try harness.expectMerged(try harness.run(), comment)
       number += Effort.of(all: 1, few: 4)
@@ -66,7 +69,9 @@ struct FailTheNthTests {
   }
 
   /// The run that meets the failure: finished all the same, or stopped, or refused before it wrote.
-  private static func run(_ harness: MergeHarness, _ comment: Comment) throws {
+  ///
+  /// - Returns: Whether it is finished.
+  private static func run(_ harness: MergeHarness, _ comment: Comment) throws -> Bool {
     let result: Result<MergeHarness.RunResult, MergeError>
     do throws(MergeError) {
       result = .success(try harness.run())
@@ -81,9 +86,11 @@ struct FailTheNthTests {
       } else if let error = run.end.error {
         #expect(error.kind == .stopped, "\(error.message): \(comment)")
       }
+      return run.isFinished
     case .failure(let error):
       #expect(error.kind == .refused, "\(error.message): \(comment)")
       #expect(harness.disk.originWrites.isEmpty, comment)
+      return false
     }
   }
 

@@ -2,23 +2,23 @@ import MergeEngine
 
 /// What no merge may do to its devices, whatever happens.
 struct MergeRules {
-  private var journalWasFlushed = false
+  private var originWasWritten = false
 
-  mutating func beginRun() { journalWasFlushed = false }
-
-  mutating func flushed(_ device: DiskFaults.Device) {
-    if device == .journal { journalWasFlushed = true }
-  }
+  mutating func beginRun() { originWasWritten = false }
 
   /// Stops the disk if a request must not be made.
-  func check(_ request: IORequest, on disk: SimulatedDisk) {
+  mutating func check(_ request: IORequest, on disk: SimulatedDisk) {
     guard request.operation == .write else { return }
     let end = request.byteOffset + UInt64(request.byteCount)
     switch DiskFaults.Device(request.target) {
     case .metadata, .data: disk.stop("a write to the source: \(request)")
     case .origin:
       if end > disk[.origin].byteCount { disk.stop("a write behind the origin's end: \(request)") }
-      if !journalWasFlushed { disk.stop("a write to the origin before the journal is durable") }
+      let isLying = disk.faults.lyingFlushes.contains(.journal)
+      if !originWasWritten, !isLying, disk.devices[.journal]?.isDurable == false {
+        disk.stop("a write to the origin before the journal is durable")
+      }
+      originWasWritten = true
     case .journal:
       let alignment: UInt64 = 4096
       let journalEnd = disk[.journal].byteCount

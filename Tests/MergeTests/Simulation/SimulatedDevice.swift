@@ -102,9 +102,14 @@ struct SimulatedDevice {
     }
   }
 
-  /// Whether the durable bytes of a range are those that are read.
+  /// Whether a range holds the same bytes whatever of the cache survives.
   func isDurable(_ range: ByteRange) -> Bool {
-    !cache.contains { $0.range.overlaps(range) }
-      || durable.firstDifference(range, from: content, at: range.start) == nil
+    cache.allSatisfy { write in
+      guard write.range.overlaps(range) else { return true }
+      return durable.bytes(at: write.byteOffset, count: write.bytes.count) == write.bytes
+    }
   }
+
+  /// Whether nothing waits for a flush.
+  var isDurable: Bool { cache.isEmpty }
 }

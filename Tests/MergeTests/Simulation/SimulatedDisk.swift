@@ -207,7 +207,10 @@ final class SimulatedDisk {
       faults.flip(&bytes, of: request, using: &generator)
       return (Int64(taken.byteCount), bytes)
     case .write:
-      guard taken.error == nil else { break }
+      guard taken.error == nil else {
+        if taken.error == DiskFaults.inputOutputError { writeInPart(taken, device) }
+        break
+      }
       write(taken, device)
       return (Int64(taken.byteCount), [])
     }
@@ -225,13 +228,24 @@ final class SimulatedDisk {
       Array(taken.bytes.prefix(taken.byteCount)), at: place, sequence: sequence)
   }
 
+  /// Of a write that fails, any number of its first sectors may have come to the device.
+  private func writeInPart(_ taken: Taken, _ device: Device) {
+    guard violation == nil else { return }
+    let unit = max(sectorByteCount, alignment(of: taken.request.target))
+    let byteCount =
+      .random(in: 0...taken.request.byteCount / unit, using: &generator) * unit
+    guard byteCount > 0 else { return }
+    sequence += 1
+    devices[device]?.write(
+      Array(taken.bytes.prefix(byteCount)), at: taken.request.byteOffset, sequence: sequence)
+  }
+
   private func flush(_ taken: Taken, _ device: Device) {
     if taken.error != nil {
       devices[device]?.loseCache()
     } else if !faults.lyingFlushes.contains(device) {
       devices[device]?.flush(upTo: taken.coveredSequence)
     }
-    if taken.error == nil { rules?.flushed(device) }
   }
 
   private func isAligned(_ request: IORequest) -> Bool {

@@ -23,7 +23,7 @@ struct StormTests {
     }
   }
 
-  /// What is tried in this run: usually what found a mistake before, and some that nobody chose.
+  /// What is tried in this run: usually what found a mistake before, and the next ones from a fixed seed.
   static let seeds: [Seeds] = {
     if let seed = number("THIN_MERGE_STORM") { return [.one(seed)] }
     if let seconds = number("THIN_MERGE_SOAK_SECONDS") {

@@ -196,7 +196,7 @@ package struct JournalCase {
       let start = encoder.endByteOffset
       expected.endByteOffset = start + UInt64(encoder.pendingByteCount)
       let appended = encoder.appendBytes()
-      if reading.hasTornEnd { memory.resize(Int(reading.endByteOffset)) }
+      if reading.hasTornEnd { memory.resize(Int(start)) }
       memory.resize(Int(start) + appended.count)
       memory.write(RawSpan(_elements: appended.span), at: Int(start))
       expected.isFinished = reading.doneByteCount == reader.header.plannedByteCount
