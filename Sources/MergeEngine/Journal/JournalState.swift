@@ -35,11 +35,12 @@ package struct JournalState: Sendable {
   package private(set) var nextSweep: UInt64 = 0
   /// Where the last record ends.
   package private(set) var endByteOffset: UInt64
-  /// Where the next append goes: the block of the last record is left as it is.
-  package var nextAppendByteOffset: UInt64 {
-    endByteOffset.roundedUp(toMultipleOf: JournalEncoder.appendAlignmentByteCount)
-  }
-  /// Whether something that is no record stands there and is to be cut off.
+  /// Where the file is to be cut before it is gone on with: what is behind is no record.
+  ///
+  /// The block of the last record is left as it is if it was written as a whole, for it may be durable.
+  /// One that the file ends in never was, and must not be filled up to a record by zeros.
+  package private(set) var cutByteOffset: UInt64
+  /// Whether there is something to be cut off.
   package private(set) var hasTornEnd = false
   /// Sweeps one behind the other whose entries rise throughout.
   ///
@@ -60,6 +61,7 @@ package struct JournalState: Sendable {
     reading reader: inout JournalReader<IO>
   ) throws(MergeError) {
     endByteOffset = reader.headerByteCount
+    cutByteOffset = reader.byteCount
     limit = reader.header.endByteOffset
     plannedByteCount = reader.header.plannedByteCount
     lastSeconds = reader.header.madeSeconds
@@ -74,7 +76,10 @@ package struct JournalState: Sendable {
         isFinished = false
         isVerified = false
       }
-      guard reader.byteCount > nextAppendByteOffset else { return }
+      let nextAppend = endByteOffset.roundedUp(
+        toMultipleOf: JournalEncoder.appendAlignmentByteCount)
+      guard reader.byteCount > endByteOffset, reader.byteCount != nextAppend else { return }
+      cutByteOffset = reader.byteCount < nextAppend ? endByteOffset : nextAppend
       guard try !reader.hasAppend(behind: endByteOffset, after: nextSequence) else {
         throw JournalFault(
           "it is damaged: no valid record at byte \(endByteOffset), but valid ones behind it")

@@ -47,7 +47,7 @@ extension Merger {
     do throws(Errno) {
       // What was read is on the disk since the journal was opened.
       if journal.state.hasTornEnd {
-        try journal.file.setByteCount(journal.state.nextAppendByteOffset)
+        try journal.file.setByteCount(journal.state.cutByteOffset)
         try journal.file.synchronize()
       }
     } catch {

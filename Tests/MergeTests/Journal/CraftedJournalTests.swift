@@ -65,6 +65,23 @@ struct TornAppendTests {
     }
   }
 
+  @Test("a record that is cut within its zeros does not come back when the journal is gone on with")
+  func cutWithinZeros() throws {
+    var torn = Self.appends
+    torn.appends.removeLast(2)
+    // The bytes of each end in zeros: the second is whole as soon as zeros follow.
+    torn.appends.append([.finished(seconds: 0), .finished(seconds: 0)])
+    let bytes = torn.bytes
+    let firstEnd = bytes.count - 4096 + RecordFrame.byteCount + 8
+    let scratch = try JournalScratch()
+    let state = try scratch.state(of: Array(bytes.prefix(firstEnd + RecordFrame.byteCount + 1)))
+    #expect(state.hasTornEnd && state.cutByteOffset == UInt64(firstEnd))
+    let goneOnWith =
+      Array(bytes.prefix(Int(state.cutByteOffset)))
+      + [UInt8](repeating: 0, count: bytes.count - firstEnd)
+    #expect(try scratch.state(of: goneOnWith).nextSequence == state.nextSequence)
+  }
+
   @Test("the same page lost before a record of a later append is damage")
   func damage() throws {
     let scratch = try JournalScratch()

@@ -72,7 +72,7 @@ struct MergeHarness {
     for device in [SimulatedDisk.Device.journal, .origin] { disk.reopen(device) }
     var reader = try disk.journalReader()
     let state = try JournalState(reading: &reader)
-    if state.hasTornEnd { disk.setByteCount(state.nextAppendByteOffset, of: .journal) }
+    if state.hasTornEnd { disk.setByteCount(state.cutByteOffset, of: .journal) }
     let stream = planned.segments(cuts: cuts(plan, transfer))
     let setting = MergeRun<SimulatedQueue>.Setting(
       plan: plan, cuts: stream.cuts, transfer: transfer,

@@ -2,7 +2,8 @@
 package struct JournalCase {
   /// What reading a journal came to, as far as it is compared.
   private struct Reading: Equatable {
-    var watermark, doneByteCount, endByteOffset, nextSequence, nextSweep, runCount: UInt64
+    var watermark, doneByteCount, endByteOffset, cutByteOffset, nextSequence, nextSweep: UInt64
+    var runCount: UInt64
     var entryByteCountMax: UInt64
     var lastSeconds, writingSeconds: Int64
     var unreadable: RangeSet
@@ -13,6 +14,7 @@ package struct JournalCase {
       watermark = state.watermark
       doneByteCount = state.doneByteCount
       endByteOffset = state.endByteOffset
+      cutByteOffset = state.cutByteOffset
       nextSequence = state.nextSequence
       nextSweep = state.nextSweep
       runCount = state.runCount
@@ -196,7 +198,7 @@ package struct JournalCase {
       let start = encoder.endByteOffset
       expected.endByteOffset = start + UInt64(encoder.pendingByteCount)
       let appended = encoder.appendBytes()
-      if reading.hasTornEnd { memory.resize(Int(start)) }
+      memory.resize(Int(reading.cutByteOffset))
       memory.resize(Int(start) + appended.count)
       memory.write(RawSpan(_elements: appended.span), at: Int(start))
       expected.isFinished = reading.doneByteCount == reader.header.plannedByteCount
@@ -205,6 +207,7 @@ package struct JournalCase {
     }
     expected.nextSequence += 1
     expected.hasTornEnd = false
+    expected.cutByteOffset = UInt64(memory.mediumByteCount)
     guard var found = self.reading(manner()) else {
       Finding.stop("a journal is refused once the merge has gone on")
     }
