@@ -11,9 +11,14 @@ import MergeEngine
 
   private let disk: SimulatedDisk
   private var slab: BufferSlab
-  /// Requests, and of writes the bytes that they had.
-  private var waiting: [(request: IORequest, bytes: [UInt8])] = []
+  private var waiting: [Enqueued] = []
   private var inFlight: [SimulatedDisk.Taken] = []
+
+  /// A request, and of a write the bytes that it had.
+  private struct Enqueued {
+    var request: IORequest
+    var bytes: [UInt8]
+  }
 
   init(_ disk: SimulatedDisk, requestCount: Int, slabByteCount: Int) throws(MergeError) {
     self.disk = disk
@@ -25,15 +30,17 @@ import MergeEngine
     if requestCount >= requestCountMax { disk.stop("more than \(requestCountMax) requests") }
     checkSlab(request)
     checkOrigin(request)
-    waiting.append((request, writtenBytes(request)))
+    waiting.append(Enqueued(request: request, bytes: writtenBytes(request)))
   }
 
   mutating func submit() {
     guard !waiting.isEmpty else { return }
-    let takesAll = disk.faults.takesFewerOneIn.map { !disk.generator.chance(oneIn: $0) } ?? true
-    let count = takesAll ? waiting.count : .random(in: 0...waiting.count, using: &disk.generator)
-    for (request, bytes) in waiting.prefix(count) {
-      inFlight.append(disk.take(request, bytes: bytes))
+    var count = waiting.count
+    if let oneIn = disk.faults.takesFewerOneIn, disk.generator.chance(oneIn: oneIn) {
+      count = .random(in: 0...count, using: &disk.generator)
+    }
+    for enqueued in waiting.prefix(count) {
+      inFlight.append(disk.take(enqueued.request, bytes: enqueued.bytes))
     }
     waiting.removeFirst(count)
     submitDuration += .microseconds(count)
