@@ -40,11 +40,11 @@ fuzz: ## fuzz the readers, RUNS=N or SECONDS_EACH=N each (neither: until stopped
 	@scripts/setup test
 	@scripts/fuzz
 
-sanitize: ## the suite under the address and the thread sanitizer (about 20 minutes)
+sanitize: ## the suite under the address and the thread sanitizer
 	@scripts/setup test
 	@scripts/sanitize
 
-mutate: ## test the tests: break the engine in 45 ways, one at a time (about an hour)
+mutate: ## test the tests: break the engine in many ways, one at a time
 	@scripts/setup test
 	@scripts/mutate
 

@@ -21,18 +21,15 @@ struct PowerCut {
     }
   }
 
-  /// The operation that was not carried out any more.
-  let operation: Int
   let durable: [Device: SparseContent]
   private let writtenByteCount: [Device: UInt64]
   let pieces: [Piece]
 
   /// `inFlight`: writes that devices had taken, with their bytes.
   init(
-    operation: Int, devices: [Device: SimulatedDevice],
+    devices: [Device: SimulatedDevice],
     inFlight: [(device: Device, byteOffset: UInt64, bytes: [UInt8])], sectorByteCount: Int
   ) {
-    self.operation = operation
     durable = devices.mapValues(\.durable)
     var writtenByteCount = devices.mapValues(\.content.byteCount)
     var pieces: [Piece] = []

@@ -135,32 +135,13 @@ struct SilentFaultTests {
     }
   }
 
-  @Test("a bit that flips in what is read of the metadata ends in a refusal or in the right bytes")
-  func flippedMetadata() throws {
-    let seed = Seed.current
-    var refusalCount = 0
-    for round in 1...60 {
-      let comment: Comment = "round \(round); \(seed)"
-      let harness = MergeHarness(
-        InterruptedMergeTests.merge(Self.transfer), seed: seed.value &+ UInt64(round))
-      harness.disk.faults.flippedReadOneIn[.metadata] = 4
-      do throws(MergeError) {
-        let result = try harness.run()
-        if let error = result.end.error { #expect(error.kind == .stopped, comment) }
-        if result.isFinished { #expect(harness.wrongPlace() == nil, comment) }
-      } catch {
-        refusalCount += 1
-        #expect(error.kind == .refused && harness.disk.originWrites.isEmpty, comment)
-      }
-      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
-      harness.disk.faults = DiskFaults()
-      try harness.expectMerged(try harness.run(), comment)
-    }
-    #expect(refusalCount > 10, "hardly a flipped bit was met; \(seed)")
-  }
-
-  @Test("a bit that flips in what is read of the journal ends in a refusal or in the right bytes")
-  func flippedJournal() throws {
+  @Test(
+    "a bit that flips in what is read of metadata or journal ends in a refusal or in the right bytes",
+    arguments: [
+      (DiskFaults.Device.metadata, MergeError.Kind.refused),
+      (DiskFaults.Device.journal, MergeError.Kind.journalConflict),
+    ])
+  func flippedRead(of device: DiskFaults.Device, refusal: MergeError.Kind) throws {
     let seed = Seed.current
     var refusalCount = 0
     for round in 1...60 {
@@ -168,14 +149,14 @@ struct SilentFaultTests {
       let harness = MergeHarness(
         InterruptedMergeTests.merge(Self.transfer), seed: seed.value &+ UInt64(round))
       _ = try harness.run(.init(interruptedAtReap: 40))
-      harness.disk.faults.flippedReadOneIn[.journal] = 3
+      harness.disk.faults.flippedReadOneIn[device] = 3
       do throws(MergeError) {
         let result = try harness.run()
         if let error = result.end.error { #expect(error.kind == .stopped, comment) }
         if result.isFinished { #expect(harness.wrongPlace() == nil, comment) }
       } catch {
         refusalCount += 1
-        #expect(error.kind == .journalConflict && harness.disk.originWrites.isEmpty, comment)
+        #expect(error.kind == refusal && harness.disk.originWrites.isEmpty, comment)
       }
       try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
       harness.disk.faults = DiskFaults()

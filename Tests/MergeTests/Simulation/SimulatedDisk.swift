@@ -88,7 +88,7 @@ final class SimulatedDisk {
     target == .originBuffered ? 1 : alignments[Device(target)] ?? 1
   }
 
-  /// Forgets what the run before did; nothing may be written before the journal is flushed again.
+  /// Forgets what the run before did.
   func beginRun() {
     counts = [:]
     operationCount = 0
@@ -127,7 +127,7 @@ final class SimulatedDisk {
   /// What a power cut now would find.
   func cutPower() -> PowerCut {
     PowerCut(
-      operation: operationCount, devices: devices,
+      devices: devices,
       inFlight: inFlight.values.sorted { $0.number < $1.number }.compactMap { taken in
         guard taken.request.operation == .write, taken.error == nil else { return nil }
         return (
