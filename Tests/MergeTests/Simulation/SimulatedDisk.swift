@@ -101,6 +101,16 @@ final class SimulatedDisk {
     if self.violation == nil { self.violation = violation }
   }
 
+  // MARK: What its queues draw
+
+  /// True one time in `oneIn`, never if there is none.
+  func chance(oneIn: Int?) -> Bool {
+    guard let oneIn else { return false }
+    return generator.chance(oneIn: oneIn)
+  }
+
+  func random(in range: ClosedRange<Int>) -> Int { .random(in: range, using: &generator) }
+
   // MARK: Outside the queues
 
   /// Puts bytes on a device, durably and without counting, as somebody else would.

@@ -36,9 +36,7 @@ import MergeEngine
   mutating func submit() {
     guard !waiting.isEmpty else { return }
     var count = waiting.count
-    if let oneIn = disk.faults.takesFewerOneIn, disk.generator.chance(oneIn: oneIn) {
-      count = .random(in: 0...count, using: &disk.generator)
-    }
+    if disk.chance(oneIn: disk.faults.takesFewerOneIn) { count = disk.random(in: 0...count) }
     for enqueued in waiting.prefix(count) {
       inFlight.append(disk.take(enqueued.request, bytes: enqueued.bytes))
     }
@@ -48,17 +46,16 @@ import MergeEngine
 
   mutating func reap(atLeast minimum: Int, timeout: Duration?, into batch: inout CompletionBatch) {
     batch.removeAll()
-    disk.time.advance(by: .microseconds(.random(in: 20...2000, using: &disk.generator)))
+    disk.time.advance(by: .microseconds(disk.random(in: 20...2000)))
     guard !inFlight.isEmpty else { return }
     disk.reaped?()
     // A signal may come before anything has completed.
-    if let oneIn = disk.faults.interruptedReapOneIn, disk.generator.chance(oneIn: oneIn) { return }
+    if disk.chance(oneIn: disk.faults.interruptedReapOneIn) { return }
     let room = min(inFlight.count, CompletionBatch.capacity)
     let least = min(max(1, minimum), room)
-    let count =
-      disk.generator.chance(oneIn: 2) ? least : .random(in: least...room, using: &disk.generator)
+    let count = disk.chance(oneIn: 2) ? least : disk.random(in: least...room)
     for _ in 0..<count {
-      let index = Int.random(in: 0..<inFlight.count, using: &disk.generator)
+      let index = disk.random(in: 0...inFlight.count - 1)
       inFlight.swapAt(index, inFlight.count - 1)
       guard let taken = inFlight.popLast() else { return }
       batch.append(IOCompletion(tag: taken.request.tag, result: complete(taken)))
