@@ -27,9 +27,13 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CAIO", providers: [.apt(["libaio-dev"])]),
     .systemLibrary(name: "CISAL", providers: [.apt(["libisal-dev"])]),
+    .systemLibrary(name: "CDeviceMapper", providers: [.apt(["libdevmapper-dev"])]),
     .target(
       name: "MergeEngine",
-      dependencies: ["CAIO", "CISAL", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: [
+        "CAIO", "CISAL", "CDeviceMapper",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: settings),
     .executableTarget(
       name: "thin-merge",

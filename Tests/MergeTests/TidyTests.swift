@@ -55,7 +55,7 @@ private enum SourceTree {
 struct TidyTests {
   /// Folders of the engine, each of which may name only what those before it declare.
   private static let layers = [
-    "Units", "Checksum", "IO", "Metadata", "Plan", "Journal", "Transfer", "Merge",
+    "Units", "Checksum", "IO", "Metadata", "Plan", "Journal", "Transfer", "Pool", "Merge",
   ]
 
   @Test("there are sources, in every layer")

@@ -51,7 +51,9 @@ package struct DeviceIdentity: Equatable, Sendable {
       ("serial", "device/serial"),
     ] {
       if let text = FileSystem.text(of: "\(folder)/\(path)"), !text.isEmpty {
-        return "\(kind)-\(text)"
+        // LVM shows an external origin in two layers of one length; either is the volume.
+        let isLayer = text.hasPrefix("LVM-") && text.hasSuffix("-real")
+        return "\(kind)-\(isLayer ? String(text.dropLast(5)) : text)"
       }
     }
     return ""

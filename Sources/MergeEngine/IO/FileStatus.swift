@@ -3,7 +3,7 @@ internal import Glibc
 internal import SystemPackage
 
 /// The number of a block device, or of the device under a file system.
-package struct DeviceNumber: Hashable, Sendable, CustomStringConvertible {
+package struct DeviceNumber: Hashable, Sendable, Codable, CustomStringConvertible {
   package var major: UInt32
   package var minor: UInt32
 

@@ -51,6 +51,20 @@ package enum FileSystem {
     return names.sorted()
   }
 
+  /// The node that the kernel names for a block device.
+  package static func node(of device: DeviceNumber) -> String? {
+    text(of: "/sys/dev/block/\(device)/uevent")?.split(separator: "\n")
+      .first { $0.hasPrefix("DEVNAME=") }.map { "/dev/" + $0.dropFirst(8) }
+  }
+
+  /// The block device that a node is of; nil for anything else.
+  package static func blockDevice(at path: String) -> DeviceNumber? {
+    guard let status = try? FileStatus(path, role: "device"), status.isBlockDevice else {
+      return nil
+    }
+    return status.deviceItself
+  }
+
   package static func exists(_ path: String) -> Bool {
     // SAFETY: the path ends with a zero, as Swift hands it over.
     unsafe access(path, F_OK) == 0
@@ -67,6 +81,14 @@ package enum FileSystem {
   package static func absolute(_ path: String) -> String {
     guard !path.hasPrefix("/"), let folder = resolved(".") else { return path }
     return FilePath(folder).appending(path).lexicallyNormalized().string
+  }
+
+  /// A text as it can stand in a file's name.
+  package static func plainName(_ text: String) -> String {
+    String(
+      text.prefix(200).map {
+        $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "." || $0 == "_") ? $0 : "_"
+      })
   }
 
   /// The folder that a path's last part is in.

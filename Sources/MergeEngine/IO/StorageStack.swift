@@ -21,13 +21,23 @@ package struct StorageStack: Equatable, Sendable {
     case .regularFile: top = .file(device: file.deviceNumber, inode: file.inode)
     case .blockDevice: top = .device(file.deviceNumber)
     }
+    addWholes()
+    add(top)
+  }
+
+  package init(device: DeviceNumber) {
+    top = .device(device)
+    addWholes()
+    add(top)
+  }
+
+  private mutating func addWholes() {
     var whole = top
     while wholes.insert(whole).inserted, case .device(let number) = whole,
       let backing = LoopDevice.backing(of: number)
     {
       whole = backing
     }
-    add(top)
   }
 
   /// What the file system with that device number is on.
@@ -81,10 +91,8 @@ package enum LoopDevice {
     guard let path = FileSystem.text(of: "/sys/dev/block/\(number)/loop/backing_file") else {
       return nil
     }
-    if let name = FileSystem.text(of: "/sys/dev/block/\(number)/uevent")?
-      .split(separator: "\n").first(where: { $0.hasPrefix("DEVNAME=") })?.dropFirst(8)
-    {
-      let descriptor = unsafe open("/dev/\(name)", O_RDONLY | O_CLOEXEC)
+    if let node = FileSystem.node(of: number) {
+      let descriptor = unsafe open(node, O_RDONLY | O_CLOEXEC)
       if descriptor >= 0 {
         let owner = OwnedDescriptor(takingOwnershipOf: descriptor)
         var device: UInt64 = 0

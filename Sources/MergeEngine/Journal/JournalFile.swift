@@ -11,11 +11,7 @@ package enum JournalFile {
       return (FileSystem.resolved(origin.path) ?? origin.path) + ".thin-merge"
     case .blockDevice:
       let name = identity.name.isEmpty ? "device-\(origin.deviceNumber)" : identity.name
-      let isPlain: (Character) -> Bool = {
-        $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "." || $0 == "_")
-      }
-      return "\(stateFolder)/" + String(name.prefix(200).map { isPlain($0) ? $0 : "_" })
-        + ".journal"
+      return "\(stateFolder)/\(FileSystem.plainName(name)).journal"
     }
   }
 

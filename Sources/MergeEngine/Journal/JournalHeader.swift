@@ -35,6 +35,7 @@ package struct JournalHeader: Equatable, Sendable {
   package var rateLimit: UInt64
   package var checkpointMilliseconds: UInt64
   package var verifies: Bool
+  package var pool = PoolOptions()
   package var bootID: String
   package var madeSeconds: Int64
 
@@ -43,7 +44,7 @@ package struct JournalHeader: Equatable, Sendable {
     case dataByteCount, originIdentity, originByteCount, grownOriginByteCount, thinByteCount
     case plannedByteCount = 32, metadataPath, dataPath, originPath, mappings, snapshotBlock
     case ignoresNeedsCheck, transactionID, heldRoot, mappingRoot, queueDepth, ioByteCount
-    case rateLimit, checkpointMilliseconds, verifies, bootID, madeSeconds
+    case rateLimit, checkpointMilliseconds, verifies, bootID, madeSeconds, poolOptions
   }
 
   /// The header as it stands in the file, checksum included.
@@ -67,6 +68,7 @@ package struct JournalHeader: Equatable, Sendable {
     fields.append(.originPath, originPath)
     switch mappings {
     case .inactivePool: fields.append(.mappings, 1)
+    case .ownMetadataSnapshot: fields.append(.mappings, 2)
     case .metadataSnapshot(let block):
       fields.append(.mappings, 0)
       if let block { fields.append(.snapshotBlock, block) }
@@ -80,6 +82,7 @@ package struct JournalHeader: Equatable, Sendable {
     fields.append(.rateLimit, rateLimit)
     fields.append(.checkpointMilliseconds, checkpointMilliseconds)
     fields.append(.verifies, verifies ? 1 : 0)
+    fields.append(.poolOptions, pool.code)
     fields.append(.bootID, bootID)
     fields.append(.madeSeconds, UInt64(bitPattern: madeSeconds))
 
@@ -165,7 +168,11 @@ extension JournalHeader {
     self.dataPath = dataPath
     self.originPath = originPath
     self.mappings =
-      mappings == 1 ? .inactivePool : .metadataSnapshot(block: fields.number(.snapshotBlock))
+      switch mappings {
+      case 1: .inactivePool
+      case 2: .ownMetadataSnapshot
+      default: .metadataSnapshot(block: fields.number(.snapshotBlock))
+      }
     ignoresNeedsCheck = fields.number(.ignoresNeedsCheck) == 1
     transactionID = fields.number(.transactionID) ?? 0
     heldRoot = fields.number(.heldRoot) ?? 0
@@ -175,6 +182,7 @@ extension JournalHeader {
     rateLimit = fields.number(.rateLimit) ?? 0
     checkpointMilliseconds = fields.number(.checkpointMilliseconds) ?? 0
     verifies = fields.number(.verifies) == 1
+    pool = PoolOptions(code: fields.number(.poolOptions) ?? 0)
     bootID = fields.text(.bootID) ?? ""
     madeSeconds = Int64(bitPattern: fields.number(.madeSeconds) ?? 0)
   }

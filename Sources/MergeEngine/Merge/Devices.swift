@@ -8,9 +8,11 @@ struct Devices {
   /// The origin through the page cache, for its unaligned rest.
   let originBuffered: OpenFile?
 
-  /// `writes`: whether the origin is going to be written.
+  /// `origin`: how the origin is going to be written to; nil where it is only read.
   /// - Throws: `MergeError`: `busy` when somebody else uses the origin or an inactive pool's metadata.
-  init(_ source: MergeSource, originPath: String?, writes: Bool) throws(MergeError) {
+  init(
+    _ source: MergeSource, originPath: String?, writing use: OriginUse?
+  ) throws(MergeError) {
     let isInactive = source.mappings == .inactivePool
     metadata = try OpenFile(
       source.metadataPath, role: "metadata device", access: .readOnly, exclusive: isInactive)
@@ -34,12 +36,13 @@ struct Devices {
         .refused, "cannot use the origin", at: originPath,
         because: "it is the pool's \(role) device \(other.path), or shares its blocks")
     }
-    guard writes else {
+    guard let use else {
       origin = looked
       originBuffered = nil
       return
     }
-    let origin = try OpenFile(originPath, role: "origin", access: .readWrite, exclusive: true)
+    let origin = try OpenFile(
+      originPath, role: "origin", access: .readWrite, exclusive: use == .exclusive)
     try Self.takeForThisMerge(origin)
     let buffered = try OpenFile(originPath, role: "origin", access: .readWrite, direct: false)
     guard origin.isSameFile(as: looked), buffered.isSameFile(as: looked) else {

@@ -14,6 +14,10 @@ public struct Environment: Sendable {
   public var interruption: Interruption
   /// Is told how things go.
   public var observer: any MergeObserver
+  /// The mapped devices of the system.
+  package var deviceMapper: any DeviceMapper = KernelDeviceMapper()
+  /// Runs a program and brings what it prints.
+  package var runProgram: @Sendable ([String]) -> String? = Program.output
 
   /// Describes the surroundings.
   public init(

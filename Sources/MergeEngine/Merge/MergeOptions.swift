@@ -16,13 +16,15 @@ public struct MergeOptions: Equatable, Sendable {
   public var checkpointInterval: Duration
   /// Says that an origin without any identity of its own is the one of the earlier run.
   public var originIsTheSame: Bool
+  /// What may be done to an active pool and its devices.
+  public var pool: PoolOptions
 
   /// Describes a merge.
   public init(
     extent: ExtentOptions = ExtentOptions(), transfer: TransferOptions = TransferOptions(),
     journalPath: String? = nil, restarts: Bool = false, trustsEarlierRuns: Bool = false,
     verifies: Bool = false, checkpointInterval: Duration = .seconds(5),
-    originIsTheSame: Bool = false
+    originIsTheSame: Bool = false, pool: PoolOptions = PoolOptions()
   ) {
     self.extent = extent
     self.transfer = transfer
@@ -32,6 +34,7 @@ public struct MergeOptions: Equatable, Sendable {
     self.verifies = verifies
     self.checkpointInterval = checkpointInterval
     self.originIsTheSame = originIsTheSame
+    self.pool = pool
   }
 }
 
@@ -53,6 +56,8 @@ public struct ResumeOptions: Equatable, Sendable {
   public var verifies = false
   /// Says that an origin without any identity of its own is the one of the earlier run.
   public var originIsTheSame = false
+  /// What may be done to an active pool and its devices.
+  public var pool = PoolOptions()
 
   /// Changes nothing.
   public init() {}

@@ -11,24 +11,13 @@ extension Merger {
     if mappings == .inactivePool {
       try Devices.checkNoLoop(over: file, "the pool may be active on it")
     }
-    var io = try metadataQueue(file)
-    let pool = try PoolMetadata(
-      path: metadataPath, byteCount: file.byteCount, mappings: mappings, ignoresNeedsCheck: false,
-      &io)
-    var ledger = try NodeLedger(metadataBlockCount: pool.live.metadataBlockCount)
-    var devices: [ThinDevice] = []
-    do throws(MetadataFault) {
-      _ = try DeviceTable(pool.superblock, bounds: pool.bounds, wanted: nil, &io, &ledger) {
-        id, details in
-        devices.append(
-          ThinDevice(
-            deviceID: id, mappedBlockCount: details.mappedBlockCount,
-            transactionID: details.transactionID, creationTime: details.creationTime,
-            snapshottedTime: details.snapshottedTime))
-      }
-    } catch {
-      throw error.refusal(path: metadataPath)
+    let reader = PoolReader(file, clock: environment.clock)
+    let pool = try reader.superblocks(mappings, ignoresNeedsCheck: false)
+    return try reader.devices(in: pool).map { device in
+      ThinDevice(
+        deviceID: device.id, mappedBlockCount: device.details.mappedBlockCount,
+        transactionID: device.details.transactionID, creationTime: device.details.creationTime,
+        snapshottedTime: device.details.snapshottedTime)
     }
-    return devices
   }
 }

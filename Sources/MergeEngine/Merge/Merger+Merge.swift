@@ -37,16 +37,46 @@ extension Merger {
       verifies: options.verifies || header.verifies,
       checkpointInterval: options.checkpointInterval
         ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
-      originIsTheSame: options.originIsTheSame)
+      originIsTheSame: options.originIsTheSame, pool: header.pool.union(options.pool))
     return try carryOut(
       source, options.originPath ?? last?.originPath ?? header.originPath, merge, resumes: true)
   }
 
+  /// Merges; of an active pool with the thin device at rest and its metadata snapshot held.
   private func carryOut(
     _ source: MergeSource, _ originPath: String, _ options: MergeOptions, resumes: Bool
   ) throws(MergeError) -> MergeReport {
+    guard let session = try poolSession(source) else {
+      try checkNeedsNoPool(source)
+      return try carryOut(
+        QuietSource(source: source, originPath: originPath), options, resumes: resumes)
+    }
+    var end = PoolSession.End.nothingWritten
+    defer { session.end(end) }
+    var quiet = QuietSource(source: source, originPath: originPath, session: session)
+    try session.checkHealth(ignoresNeedsCheck: source.ignoresNeedsCheck)
+    try session.checkOrigin(originPath, of: source.deviceID, options: options.pool)
+    quiet.source.deviceID = try session.quiesce(
+      source.deviceID, options: options.pool, restarts: options.restarts)
+    (quiet.originPath, quiet.originUse) = try session.prepare(origin: originPath)
+    quiet.source.mappings = try session.hold(
+      source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)
+    let report = try carryOut(quiet, options, resumes: resumes)
+    end = .stopped
+    if report.state == .finished {
+      end = .finished
+      try? session.snapshotIsMerged()
+    }
+    return report
+  }
+
+  private func carryOut(
+    _ quiet: QuietSource, _ options: MergeOptions, resumes: Bool
+  ) throws(MergeError) -> MergeReport {
     var begin = environment.clock.now()
-    let devices = try Devices(source, originPath: originPath, writes: true)
+    let source = quiet.source
+    let originPath = quiet.originPath
+    let devices = try Devices(source, originPath: originPath, writing: quiet.originUse)
     guard let origin = devices.origin, let originBuffered = devices.originBuffered else {
       throw MergeError(.bug, "no origin", at: originPath, because: "one was given")
     }
@@ -67,12 +97,12 @@ extension Merger {
       source, on: devices, extent: options.extent, ioByteCount: transfer.ioByteCount)
     let plan = planned.plan
     let pool = planned.pool
+    try quiet.session?.checkOtherDevices(pool, options: options.pool)
     var report = planned.report(
       originByteCount: origin.byteCount, journalPath: journalPath, ioByteCount: transfer.ioByteCount
     )
     let header = JournalHeader(
-      planned: planned, source: source, options: options, transfer: transfer,
-      originPath: originPath,
+      planned: planned, source: quiet, options: options, transfer: transfer,
       dataIdentity: DeviceIdentity(devices.data), originIdentity: identity, environment: environment
     )
     let place = try findJournal(
@@ -146,7 +176,7 @@ extension Merger {
             originPath: header.originPath)))
       try grow(origin, to: plan.grownOriginByteCount)
       let end = run.carryOut(stream, recorded: recorded)
-      try finish(&run, end, pool, devices.metadata, source)
+      try finish(&run, end, pool, devices.metadata, quiet)
       if options.verifies { result.verification = try readBack(&run, stream, originPath) }
     } catch {
       result.state = .stopped(error.afterFirstWrite())
@@ -184,8 +214,9 @@ extension Merger {
   /// - Throws: `MergeError` (`stopped`) where something is left to be done.
   private func finish(
     _ run: inout MergeRun<LinuxAIO>, _ end: PipelineEnd, _ pool: PoolMetadata,
-    _ metadata: OpenFile, _ source: MergeSource
+    _ metadata: OpenFile, _ quiet: QuietSource
   ) throws(MergeError) {
+    let source = quiet.source
     switch end {
     case .finished: break
     case .interrupted:
@@ -211,7 +242,8 @@ extension Merger {
         hint: "nothing is lost; to go on: thin-merge resume "
           + ShellWord.quoted(run.setting.journalPath))
     }
-    let now = try readPool(metadata, source)
+    let now = try reader(metadata).superblocks(
+      source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)
     guard now.heldRoot == pool.heldRoot, now.superblock == pool.superblock else {
       throw MergeError(
         .stopped, "the metadata changed during the merge", at: source.metadataPath,
@@ -220,7 +252,22 @@ extension Merger {
           : "the metadata snapshot was released, so blocks may have been used again",
         hint: "hold a metadata snapshot until the merge has finished, and resume")
     }
+    try quiet.session?.checkStillQuiet()
     try run.append(.finished(seconds: environment.secondsSince1970()))
+  }
+}
+
+/// What is merged onto what, and how both are kept at rest meanwhile.
+private struct QuietSource {
+  var source: MergeSource
+  var originPath: String
+  var originUse = OriginUse.exclusive
+  /// Nil where no pool is active on the metadata.
+  var session: PoolSession?
+
+  /// For a later run: it takes a metadata snapshot of its own again.
+  var recordedMappings: MergeSource.Mappings {
+    session?.holdsMetadataSnapshot == true ? .ownMetadataSnapshot : source.mappings
   }
 }
 
@@ -228,7 +275,7 @@ extension MergeSource.Mappings {
   /// For a later run: a metadata snapshot that was taken again is in another block.
   fileprivate var retaken: Self {
     switch self {
-    case .inactivePool: .inactivePool
+    case .inactivePool, .ownMetadataSnapshot: self
     case .metadataSnapshot: .metadataSnapshot(block: nil)
     }
   }
@@ -236,11 +283,12 @@ extension MergeSource.Mappings {
 
 extension JournalHeader {
   fileprivate init(
-    planned: borrowing PlannedMerge<LinuxAIO>, source: MergeSource, options: MergeOptions,
-    transfer: TransferOptions, originPath: String, dataIdentity: DeviceIdentity,
+    planned: borrowing PlannedMerge<LinuxAIO>, source quiet: QuietSource, options: MergeOptions,
+    transfer: TransferOptions, dataIdentity: DeviceIdentity,
     originIdentity: DeviceIdentity, environment: Environment
   ) {
     let plan = planned.plan
+    let source = quiet.source
     let interval = options.checkpointInterval.components
     self.init(
       fingerprint: plan.fingerprint, deviceID: plan.deviceID,
@@ -249,15 +297,16 @@ extension JournalHeader {
       grownOriginByteCount: plan.grownOriginByteCount,
       thinByteCount: options.extent.thinByteCount, plannedByteCount: plan.byteCount,
       metadataPath: FileSystem.absolute(source.metadataPath),
-      dataPath: FileSystem.absolute(source.dataPath), originPath: FileSystem.absolute(originPath),
-      mappings: source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck,
+      dataPath: FileSystem.absolute(source.dataPath),
+      originPath: FileSystem.absolute(quiet.originPath),
+      mappings: quiet.recordedMappings, ignoresNeedsCheck: source.ignoresNeedsCheck,
       transactionID: planned.pool.superblock.transactionID,
       heldRoot: planned.pool.heldRoot?.rawValue ?? 0, mappingRoot: planned.mappingRoot.rawValue,
       queueDepth: UInt64(transfer.queueDepth), ioByteCount: transfer.ioByteCount,
       rateLimit: transfer.rateLimit ?? 0,
       checkpointMilliseconds: UInt64(
         clamping: interval.seconds * 1000 + interval.attoseconds / 1_000_000_000_000_000),
-      verifies: options.verifies, bootID: environment.bootID,
+      verifies: options.verifies, pool: options.pool, bootID: environment.bootID,
       madeSeconds: environment.secondsSince1970())
   }
 }

@@ -8,7 +8,16 @@ extension Merger {
     _ source: MergeSource, onto originPath: String?, extent: ExtentOptions,
     transfer: TransferOptions = TransferOptions(), journalPath: String? = nil
   ) throws(MergeError) -> PlanReport {
-    let devices = try Devices(source, originPath: originPath, writes: false)
+    try whileHeld(source) { (source) throws(MergeError) in
+      try plan(source, originPath, extent, transfer, journalPath)
+    }
+  }
+
+  private func plan(
+    _ source: MergeSource, _ originPath: String?, _ extent: ExtentOptions,
+    _ transfer: TransferOptions, _ journalPath: String?
+  ) throws(MergeError) -> PlanReport {
+    let devices = try Devices(source, originPath: originPath, writing: nil)
     let ioByteCount = ioByteCount(transfer, devices)
     let planned = try plan(source, on: devices, extent: extent, ioByteCount: ioByteCount)
     let place = devices.origin.map {
@@ -26,7 +35,7 @@ extension Merger {
     _ source: MergeSource, _ originPath: String?, journalPath: String
   ) {
     do throws(MergeError) {
-      let devices = try Devices(source, originPath: originPath, writes: true)
+      let devices = try Devices(source, originPath: originPath, writing: .exclusive)
       try checkJournalPlace(journalPath, devices)
     } catch {
       environment.observer.note("a merge would be refused now: \(error.message)")

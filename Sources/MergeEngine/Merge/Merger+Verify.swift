@@ -6,8 +6,17 @@ extension Merger {
     _ source: MergeSource, against originPath: String, extent: ExtentOptions,
     transfer: TransferOptions
   ) throws(MergeError) -> VerifyReport {
+    try whileHeld(source) { (source) throws(MergeError) in
+      try verify(source, originPath, extent, transfer)
+    }
+  }
+
+  private func verify(
+    _ source: MergeSource, _ originPath: String, _ extent: ExtentOptions,
+    _ transfer: TransferOptions
+  ) throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
-    let devices = try Devices(source, originPath: originPath, writes: false)
+    let devices = try Devices(source, originPath: originPath, writing: nil)
     guard let origin = devices.origin else {
       throw MergeError(.bug, "no origin", at: originPath, because: "one was given")
     }

@@ -13,21 +13,8 @@ public struct Merger: Sendable {
       report: environment.observer.progress)
   }
 
-  /// A queue for reading mapping trees.
-  func metadataQueue(_ metadata: OpenFile) throws(MergeError) -> LinuxAIO {
-    try LinuxAIO(
-      requestCount: TreeWalker.requestCount, slabByteCount: TreeWalker.slabByteCount,
-      files: [.metadata: metadata], clock: environment.clock)
-  }
-
-  /// Reads the superblocks alone.
-  func readPool(_ metadata: OpenFile, _ source: MergeSource) throws(MergeError) -> PoolMetadata {
-    var io = try LinuxAIO(
-      requestCount: 0, slabByteCount: BlockKind.blockByteCount, files: [.metadata: metadata],
-      clock: environment.clock)
-    return try PoolMetadata(
-      path: source.metadataPath, byteCount: metadata.byteCount, mappings: source.mappings,
-      ignoresNeedsCheck: source.ignoresNeedsCheck, &io)
+  func reader(_ metadata: OpenFile) -> PoolReader {
+    PoolReader(metadata, clock: environment.clock)
   }
 
   /// A queue for moving blocks.
@@ -72,7 +59,7 @@ public struct Merger: Sendable {
         dataByteCount: devices.data.byteCount, originPath: devices.origin?.path,
         extent: MergeExtent(originByteCount: devices.origin?.byteCount, options: extent),
         ioByteCount: ioByteCount),
-      metadata: try metadataQueue(devices.metadata), control: control)
+      metadata: try reader(devices.metadata).treeQueue(), control: control)
     if extent.thinByteCount == nil, devices.origin != nil {
       environment.observer.note(
         "thin size not known: taken as \(planned.plan.endByteOffset) bytes, "

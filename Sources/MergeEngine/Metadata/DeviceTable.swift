@@ -38,21 +38,26 @@ package struct DeviceTable: Equatable, Sendable {
   /// - Throws: `MetadataFault` also where the trees do not have the same devices.
   package init<IO: BlockIO & ~Copyable>(
     _ superblock: Superblock, bounds: MetadataBounds, wanted: UInt32?, _ io: inout IO,
-    _ ledger: inout NodeLedger, list: (UInt32, DeviceDetails) -> Void = { _, _ in }
+    _ ledger: inout NodeLedger, list: ((UInt32, DeviceDetails, MetadataBlock) -> Void)? = nil
   ) throws(MetadataFault) {
+    // Kept only for whoever asks for all: 24 bytes for each of at most 2^24 devices.
+    var listed: [DeviceDetails] = []
     let details = try Self.walk(
       superblock.detailsRoot, valueByteCount: DeviceDetails.byteCount, bounds, &io, &ledger
     ) { id, bytes, byteOffset in
       let details = DeviceDetails(bytes, at: byteOffset)
-      list(id, details)
+      if list != nil { listed.append(details) }
       if id == wanted { self.details = details }
     }
+    var index = 0
     let roots = try Self.walk(
       superblock.mappingRoot, valueByteCount: MemoryLayout<UInt64>.size, bounds, &io, &ledger
     ) { id, bytes, byteOffset in
-      if id == wanted {
-        mappingRoot = MetadataBlock(bytes.littleEndian(at: byteOffset, as: UInt64.self))
-      }
+      let root = MetadataBlock(bytes.littleEndian(at: byteOffset, as: UInt64.self))
+      // The two trees turn out to have the same ids, or there is an error in the end.
+      if let list, index < listed.count { list(id, listed[index], root) }
+      index += 1
+      if id == wanted { mappingRoot = root }
     }
     deviceCount = details.count
     guard (self.details == nil) == (mappingRoot == nil) else {

@@ -4,6 +4,8 @@ public struct MergeSource: Equatable, Sendable {
   public enum Mappings: Equatable, Sendable {
     /// The metadata snapshot that the superblock holds; with a block number, only that one.
     case metadataSnapshot(block: UInt64?)
+    /// One that is taken for this purpose of the active pool, and released afterwards.
+    case ownMetadataSnapshot
     /// The live tree of a pool that is not active.
     case inactivePool
   }

@@ -77,14 +77,14 @@ package struct PoolMetadata: Equatable, Sendable {
     case .inactivePool:
       heldRoot = nil
       superblock = live
-    case .metadataSnapshot(let wanted):
+    case .metadataSnapshot, .ownMetadataSnapshot:
       guard let held = live.heldRoot else {
         throw MetadataFault(
           MetadataBlock(0), "no metadata snapshot is held",
           hint: "of an active pool: 'dmsetup message POOL 0 reserve_metadata_snap', and give "
             + "--inactive only if the pool is not active", isDamage: false)
       }
-      if let wanted, wanted != held.rawValue {
+      if case .metadataSnapshot(let wanted?) = mappings, wanted != held.rawValue {
         throw MetadataFault(
           MetadataBlock(0),
           "the metadata snapshot that is held is at block \(held); --metadata-snap says \(wanted)",

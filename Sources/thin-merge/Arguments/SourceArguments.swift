@@ -6,8 +6,23 @@ struct SourceArguments: ParsableArguments {
   /// The largest number that a pool gives a thin device.
   static let deviceIDMax: UInt32 = 16_777_215
 
-  /// The words that name a source.
-  static let usage = "--metadata <path> --data <path> --dev-id <number>"
+  /// The three ways to name a source, each a line of a verb's usage.
+  static func usage(_ verb: String, origin: String, optionalOrigin: String) -> String {
+    """
+    thin-merge \(verb) <thin-device>\(optionalOrigin) [<options>]
+    thin-merge \(verb) --pool <name> --dev-id <number>\(origin) [<options>]
+    thin-merge \(verb) --metadata <path> --data <path> --dev-id <number>\(origin) [<options>]
+    """
+  }
+
+  @Argument(
+    help: ArgumentHelp(
+      "A thin device of an active pool: /dev/mapper/NAME, VG/LV, /dev/VG/LV or a name.",
+      valueName: "thin-device"))
+  var thinDevice: String?
+
+  @Option(help: ArgumentHelp("The active pool that the thin device is in.", valueName: "name"))
+  var pool: String?
 
   @OptionGroup var mapping: MappingArguments
 
@@ -22,16 +37,7 @@ struct SourceArguments: ParsableArguments {
   @Flag(help: "Read the held metadata snapshot of a pool that is marked needs_check.")
   var ignoreNeedsCheck = false
 
-  // The live forms are known here so that they get an answer and not a riddle.
-  @Option(help: .hidden) var pool: String?
-  @Argument(help: .hidden) var thinDevice: String?
-
   func validate() throws {
-    if let name = pool ?? thinDevice {
-      throw ValidationError(
-        "'\(name)' is no option here, and thin devices of live pools are not supported yet: give "
-          + "--metadata, --data and --dev-id")
-    }
     if let deviceID, deviceID > Self.deviceIDMax {
       throw ValidationError(
         "--dev-id \(deviceID) is above \(Self.deviceIDMax), the largest there is")
@@ -43,17 +49,65 @@ struct SourceArguments: ParsableArguments {
   }
 
   /// Whether anything of this was given.
-  var isGiven: Bool { mapping.isGiven || data != nil || deviceID != nil || ignoreNeedsCheck }
+  var isGiven: Bool {
+    thinDevice != nil || pool != nil || mapping.isGiven || data != nil || deviceID != nil
+      || ignoreNeedsCheck
+  }
 
-  /// The source, if the command line names all of it.
-  func source() throws -> MergeSource {
+  /// What the command line names as the source.
+  func source() throws -> NamedSource {
+    guard isGiven else {
+      throw ValidationError(
+        "give what is to be read: a thin device, or --metadata, --data and --dev-id")
+    }
+    if let thinDevice {
+      guard pool == nil, mapping.metadata == nil, data == nil, deviceID == nil else {
+        throw ValidationError(
+          "'\(thinDevice)' names all of the source: --pool, --metadata, --data and --dev-id cannot "
+            + "go with it")
+      }
+      return try active(.device(Optional(thinDevice).path(of: "<thin-device>")))
+    }
+    if let pool {
+      guard mapping.metadata == nil, data == nil else {
+        throw ValidationError(
+          "--pool names the pool's devices: --metadata and --data cannot go with it")
+      }
+      return try active(
+        .member(pool: Optional(pool).path(of: "--pool <name>"), deviceID: givenDeviceID()))
+    }
     let metadataPath = try mapping.metadata.path(of: "--metadata <path>")
     let dataPath = try data.path(of: "--data <path>")
+    return .devices(
+      MergeSource(
+        metadataPath: metadataPath, dataPath: dataPath, deviceID: try givenDeviceID(),
+        mappings: mapping.mappings, ignoresNeedsCheck: ignoreNeedsCheck))
+  }
+
+  /// The source must be named whole; an origin too, unless a thin device's table may name it.
+  func checkOrigin(_ origin: String?, isOptional: Bool) throws {
+    let source = try source()
+    try origin.checkPath(of: "--origin <path>")
+    if case .thinDevice = source { return }
+    if !isOptional { _ = try origin.path(of: "--origin <path>") }
+  }
+
+  private func givenDeviceID() throws -> UInt32 {
     guard let deviceID else {
       throw ValidationError("Missing expected argument '--dev-id <number>'")
     }
-    return MergeSource(
-      metadataPath: metadataPath, dataPath: dataPath, deviceID: deviceID,
-      mappings: mapping.mappings, ignoresNeedsCheck: ignoreNeedsCheck)
+    return deviceID
+  }
+
+  private func active(_ selection: ThinSelection) throws -> NamedSource {
+    guard !mapping.inactive else {
+      throw ValidationError("--inactive is for the devices of a pool that is not active")
+    }
+    let isHeldAlready = mapping.metadataSnapshotBlock != nil || ignoreNeedsCheck
+    return .thinDevice(
+      selection,
+      mappings: isHeldAlready
+        ? .metadataSnapshot(block: mapping.metadataSnapshotBlock) : .ownMetadataSnapshot,
+      ignoresNeedsCheck: ignoreNeedsCheck)
   }
 }

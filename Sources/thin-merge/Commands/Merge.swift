@@ -6,7 +6,8 @@ struct Merge: Verb {
   static let configuration = CommandConfiguration(
     commandName: "merge",
     abstract: "Write a thin device's own blocks onto its external origin.",
-    usage: "thin-merge merge \(SourceArguments.usage) --origin <path> [<options>]",
+    usage: SourceArguments.usage(
+      "merge", origin: " --origin <path>", optionalOrigin: " [--origin <path>]"),
     discussion: """
       Goes on by itself where an earlier run of the same merge stopped. On SIGINT, SIGTERM or \
       SIGHUP it records how far it is and ends with status 3; a second one ends it at once.
@@ -14,9 +15,13 @@ struct Merge: Verb {
 
   @OptionGroup(title: "Source") var sourceArguments: SourceArguments
 
-  @Option(help: ArgumentHelp("What is written to: a block device or a file.", valueName: "path"))
-  var origin: String
+  @Option(
+    help: ArgumentHelp(
+      "What is written to: a block device or a file; from the thin device's table unless given.",
+      valueName: "path"))
+  var origin: String?
 
+  @OptionGroup(title: "Active pools") var pool: PoolArguments
   @OptionGroup(title: "Ends") var extent: ExtentArguments
 
   @Option(
@@ -36,8 +41,7 @@ struct Merge: Verb {
   var progressMode: ProgressMode { report.progress }
 
   func validate() throws {
-    _ = try sourceArguments.source()
-    _ = try Optional(origin).path(of: "--origin <path>")
+    try sourceArguments.checkOrigin(origin, isOptional: false)
     try journal.checkPath(of: "--journal <path>")
     if restart, consent.trustEarlierRuns {
       throw ValidationError(
@@ -50,20 +54,24 @@ struct Merge: Verb {
     var options = MergeOptions(
       extent: extent.options, transfer: pace.transfer, journalPath: journal, restarts: restart,
       trustsEarlierRuns: consent.trustEarlierRuns, verifies: consent.verify,
-      originIsTheSame: consent.sameOrigin)
+      originIsTheSame: consent.sameOrigin, pool: pool.options)
     if let interval = pace.checkpointInterval { options.checkpointInterval = interval.duration }
     return options
   }
 
   func perform(in session: Session) throws -> Outcome {
     let source = try sourceArguments.source()
+    let found = try source.found(by: session.merger())
+    let originPath = try found.originPath(typed: origin)
     let confirmation = try Confirmation.needed(
-      originPath: origin, yes: consent.yes, format: outputFormat)
+      originPath: originPath, yes: consent.yes, format: outputFormat)
+    var options = options
+    options.extent = found.extent(options.extent)
     let report = try session.merger(confirmation: confirmation)
-      .merge(source, onto: origin, options: options)
+      .merge(found.source, onto: originPath, options: options)
     let text = MergeText(
-      report: report, originPath: origin, metadataPath: source.metadataPath,
-      dataPath: source.dataPath,
+      report: report, originPath: originPath, metadataPath: found.source.metadataPath,
+      dataPath: found.source.dataPath,
       verifyCommand: .verify(source, originPath: origin, extent: extent.options))
     return Outcome(report, text: text, format: outputFormat)
   }

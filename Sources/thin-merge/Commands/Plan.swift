@@ -6,7 +6,8 @@ struct Plan: Verb {
   static let configuration = CommandConfiguration(
     commandName: "plan",
     abstract: "Say what a merge would do; writes nothing.",
-    usage: "thin-merge plan \(SourceArguments.usage) [--origin <path>] [<options>]",
+    usage: SourceArguments.usage(
+      "plan", origin: " [--origin <path>]", optionalOrigin: " [--origin <path>]"),
     discussion: "Without an origin, nothing is said of its end and of the journal's place.")
 
   @OptionGroup(title: "Source") var sourceArguments: SourceArguments
@@ -25,10 +26,9 @@ struct Plan: Verb {
   var progressMode: ProgressMode { .auto }
 
   func validate() throws {
-    _ = try sourceArguments.source()
-    try origin.checkPath(of: "--origin <path>")
+    try sourceArguments.checkOrigin(origin, isOptional: true)
     try journal.checkPath(of: "--journal <path>")
-    if journal != nil, origin == nil {
+    if journal != nil, origin == nil, case .devices = try sourceArguments.source() {
       throw ValidationError(
         "--journal says where the journal of a merge would be: give --origin too")
     }
@@ -36,15 +36,18 @@ struct Plan: Verb {
 
   func perform(in session: Session) throws -> Outcome {
     let source = try sourceArguments.source()
+    let merger = session.merger()
+    let found = try source.found(by: merger)
+    let originPath = origin ?? found.originPath
     let transfer = TransferOptions(
       ioByteCount: io.ioSize?.byteCount ?? IOSizeArguments.byteCountDefault)
-    let report = try session.merger()
-      .plan(
-        source, onto: origin, extent: extent.options, transfer: transfer, journalPath: journal)
+    let report = try merger.plan(
+      found.source, onto: originPath, extent: found.extent(extent.options), transfer: transfer,
+      journalPath: journal)
     let text = PlanText(
-      report: report, metadataPath: source.metadataPath, originPath: origin,
-      mergeCommand: origin.map {
-        .merge(source, originPath: $0, extent: extent.options, journalPath: journal)
+      report: report, metadataPath: found.source.metadataPath, originPath: originPath,
+      mergeCommand: originPath.map { _ in
+        .merge(source, originPath: origin, extent: extent.options, journalPath: journal)
       })
     return Outcome(
       report: outputFormat == .json ? JSONText.report(PlanDocument(report)) : text.text,

@@ -20,6 +20,7 @@ struct Resume: Verb {
   @Option(help: ArgumentHelp("Where the same origin is now.", valueName: "path"))
   var origin: String?
 
+  @OptionGroup(title: "Active pools") var pool: PoolArguments
   @OptionGroup(title: "Trust") var consent: ConsentArguments
   @OptionGroup(title: "Transfers") var pace: PaceArguments
   @OptionGroup(title: "Output") var report: ReportArguments
@@ -47,6 +48,7 @@ struct Resume: Verb {
     options.trustsEarlierRuns = consent.trustEarlierRuns
     options.verifies = consent.verify
     options.originIsTheSame = consent.sameOrigin
+    options.pool = pool.options
     return options
   }
 

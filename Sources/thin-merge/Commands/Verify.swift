@@ -6,10 +6,9 @@ struct Verify: Verb {
   static let configuration = CommandConfiguration(
     commandName: "verify",
     abstract: "Compare the origin with the thin device, or with the checksums in a journal.",
-    usage: """
-      thin-merge verify \(SourceArguments.usage) --origin <path> [<options>]
-      thin-merge verify --journal <path> [--origin <path>] [<options>]
-      """,
+    usage: SourceArguments.usage(
+      "verify", origin: " --origin <path>", optionalOrigin: " [--origin <path>]")
+      + "\nthin-merge verify --journal <path> [--origin <path>] [<options>]",
     discussion: """
       With --journal no pool is needed: what was merged is read from the origin and compared with \
       the checksum that was taken when it was read from the pool. Ends with status 1 if anything \
@@ -39,11 +38,10 @@ struct Verify: Verb {
     guard journal != nil else {
       guard sourceArguments.isGiven else {
         throw ValidationError(
-          "give what to compare with: --metadata, --data and --dev-id, or --journal")
+          "give what to compare with: a thin device, or --metadata, --data and --dev-id, or "
+            + "--journal")
       }
-      _ = try sourceArguments.source()
-      _ = try origin.path(of: "--origin <path>")
-      return
+      return try sourceArguments.checkOrigin(origin, isOptional: false)
     }
     guard !sourceArguments.isGiven, !extent.isGiven else {
       throw ValidationError(
@@ -64,12 +62,15 @@ struct Verify: Verb {
       return Outcome(report, text: text, format: outputFormat)
     }
     let source = try sourceArguments.source()
-    let originPath = try origin.path(of: "--origin <path>")
+    let found = try source.found(by: merger)
+    let originPath = try found.originPath(typed: origin)
     let report = try merger.verify(
-      source, against: originPath, extent: extent.options, transfer: queue.options)
+      found.source, against: originPath, extent: found.extent(extent.options),
+      transfer: queue.options)
     let text = VerifyText(
-      report: report, originPath: originPath, comparedWith: "thin device \(source.deviceID)",
-      repairCommand: .merge(source, originPath: originPath, extent: extent.options))
+      report: report, originPath: originPath,
+      comparedWith: "thin device \(found.source.deviceID)",
+      repairCommand: .merge(source, originPath: origin, extent: extent.options))
     return Outcome(report, text: text, format: outputFormat)
   }
 }

@@ -21,32 +21,22 @@ struct ShellCommand: Equatable {
 
   /// Compares the origin with a source.
   static func verify(
-    _ source: MergeSource, originPath: String, extent: ExtentOptions
+    _ source: NamedSource, originPath: String?, extent: ExtentOptions
   ) -> ShellCommand {
-    ShellCommand("verify", words(source) + ["--origin", originPath] + words(extent))
+    ShellCommand("verify", source.words + origin(originPath) + words(extent))
   }
 
   /// Merges a source.
   static func merge(
-    _ source: MergeSource, originPath: String, extent: ExtentOptions, journalPath: String? = nil
+    _ source: NamedSource, originPath: String?, extent: ExtentOptions, journalPath: String? = nil
   ) -> ShellCommand {
     let journal = journalPath.map { ["--journal", $0] } ?? []
     return ShellCommand(
-      "merge", words(source) + ["--origin", originPath] + words(extent) + journal)
+      "merge", source.words + origin(originPath) + words(extent) + journal)
   }
 
-  private static func words(_ source: MergeSource) -> [String] {
-    var words = [
-      "--metadata", source.metadataPath, "--data", source.dataPath, "--dev-id",
-      String(source.deviceID),
-    ]
-    switch source.mappings {
-    case .metadataSnapshot(let block?): words += ["--metadata-snap", String(block)]
-    case .metadataSnapshot(nil): break
-    case .inactivePool: words.append("--inactive")
-    }
-    if source.ignoresNeedsCheck { words.append("--ignore-needs-check") }
-    return words
+  private static func origin(_ path: String?) -> [String] {
+    path.map { ["--origin", $0] } ?? []
   }
 
   private static func words(_ extent: ExtentOptions) -> [String] {

@@ -59,7 +59,7 @@ struct ArgumentTests {
     #expect(!merge.consent.yes)
     #expect(
       try merge.sourceArguments.source()
-        == MergeSource(metadataPath: "meta", dataPath: "data", deviceID: 7))
+        == .devices(MergeSource(metadataPath: "meta", dataPath: "data", deviceID: 7)))
   }
 
   @Test("a merge passes on all its options")
@@ -79,7 +79,10 @@ struct ArgumentTests {
           transfer: TransferOptions(queueDepth: 8, ioByteCount: 65536, rateLimit: 10 << 20),
           journalPath: "j", trustsEarlierRuns: true, verifies: true,
           checkpointInterval: .milliseconds(200), originIsTheSame: true))
-    let source = try merge.sourceArguments.source()
+    guard case .devices(let source) = try merge.sourceArguments.source() else {
+      Issue.record("not named by devices")
+      return
+    }
     #expect(source.mappings == .metadataSnapshot(block: 9))
     #expect(source.ignoresNeedsCheck)
     #expect(merge.consent.yes)
@@ -115,8 +118,10 @@ struct ArgumentTests {
     "what makes no sense is a usage error",
     arguments: [
       ["frobnicate"], [],
-      ["merge", "/dev/mapper/vm1", "--origin", "o"], ["merge", "vg/vm1", "--origin", "o"],
-      ["merge", "--pool", "p", "--dev-id", "1", "--thin-size", "1G", "--origin", "o"],
+      ["merge", "vg/vm1", "--dev-id", "1"], ["merge", "vg/vm1", "--pool", "p"],
+      ["merge", "vg/vm1"] + source, ["merge", "vg/vm1", "--inactive"], ["merge", ""],
+      ["merge", "--pool", "p", "--origin", "o"], ["merge", "--pool", "", "--dev-id", "1"],
+      ["merge", "--pool", "p", "--dev-id", "1", "--metadata", "m", "--origin", "o"],
       ["merge"] + source, merge + ["--metadata-snap", "5", "--inactive"],
       merge + ["--inactive", "--ignore-needs-check"],
       merge + ["--restart", "--trust-earlier-runs"], merge + ["--dev-id", "16777216"],
@@ -147,22 +152,41 @@ struct ArgumentTests {
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
     #expect(
       text == #"{"exit_status":64,"hint":"see 'thin-merge merge --help'","#
-        + #""message":"Missing expected argument '--metadata <path>'","type":"error"}"# + "\n")
+        + #""message":"give what is to be read: a thin device, or --metadata, --data and --dev-id","#
+        + #""type":"error"}"# + "\n")
   }
 
-  @Test("the live forms say that they are not there yet")
-  func live() {
-    for (name, words) in [
-      ("/dev/mapper/vm1", ["/dev/mapper/vm1"]), ("p", ["--pool", "p", "--dev-id", "3"]),
-    ] {
-      let error = #expect(throws: (any Error).self) {
-        _ = try ThinMerge.parseAsRoot(["merge"] + words + ["--origin", "o"])
-      }
-      let message = error.map { ThinMerge.message(for: $0) }
-      #expect(
-        message == "'\(name)' is no option here, and thin devices of live pools are not supported "
-          + "yet: give --metadata, --data and --dev-id")
-    }
+  @Test("a thin device of an active pool is named by one word, or by pool and number")
+  func thinDevices() throws {
+    let named = try #require(try ThinMerge.parseAsRoot(["merge", "vg/vm1"]) as? Merge)
+    #expect(
+      try named.sourceArguments.source()
+        == .thinDevice(
+          .device("vg/vm1"), mappings: .ownMetadataSnapshot, ignoresNeedsCheck: false))
+    #expect(named.origin == nil)
+    let words = ["merge", "--pool", "p", "--dev-id", "3", "--origin", "o", "--metadata-snap", "5"]
+    let numbered = try #require(try ThinMerge.parseAsRoot(words) as? Merge)
+    #expect(
+      try numbered.sourceArguments.source()
+        == .thinDevice(
+          .member(pool: "p", deviceID: 3), mappings: .metadataSnapshot(block: 5),
+          ignoresNeedsCheck: false))
+    #expect(try numbered.sourceArguments.source().words == Array(words[1...4] + words[7...8]))
+  }
+
+  @Test(
+    "each thing that may be done to an active pool has its flag, of merge and of resume",
+    arguments: [
+      ("--snapshot", PoolOptions(takesSnapshot: true)),
+      ("--reactivate", PoolOptions(reactivates: true)),
+      ("--make-origin-writable", PoolOptions(makesOriginWritable: true)),
+      ("--other-users-ok", PoolOptions(allowsOtherUsers: true)),
+    ])
+  func poolOptions(flag: String, options: PoolOptions) throws {
+    let merge = try #require(try ThinMerge.parseAsRoot(["merge", "vg/vm1", flag]) as? Merge)
+    #expect(merge.options.pool == options)
+    let resume = try #require(try ThinMerge.parseAsRoot(["resume", "j", flag]) as? Resume)
+    #expect(resume.options.pool == options)
   }
 
   @Test("the version is one line")

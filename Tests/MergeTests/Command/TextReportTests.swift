@@ -46,7 +46,7 @@ struct TextReportTests {
     MergeText(
       report: report, originPath: "base.img", metadataPath: source.metadataPath,
       dataPath: source.dataPath,
-      verifyCommand: .verify(source, originPath: "base.img", extent: ExtentOptions())
+      verifyCommand: .verify(.devices(source), originPath: "base.img", extent: ExtentOptions())
     ).text
   }
 
@@ -61,7 +61,7 @@ struct TextReportTests {
   func planText() {
     let text = PlanText(
       report: Self.plan, metadataPath: "/dev/pool meta", originPath: "base.img",
-      mergeCommand: .merge(Self.source, originPath: "base.img", extent: ExtentOptions())
+      mergeCommand: .merge(.devices(Self.source), originPath: "base.img", extent: ExtentOptions())
     ).text
     #expect(
       text == """
@@ -357,9 +357,10 @@ struct TextReportTests {
     #expect(ShellWord.quoted("é") == "'é'")
     #expect(
       ShellCommand.verify(
-        MergeSource(
-          metadataPath: "m", dataPath: "d", deviceID: 1, mappings: .metadataSnapshot(block: 4),
-          ignoresNeedsCheck: true),
+        .devices(
+          MergeSource(
+            metadataPath: "m", dataPath: "d", deviceID: 1, mappings: .metadataSnapshot(block: 4),
+            ignoresNeedsCheck: true)),
         originPath: "o", extent: ExtentOptions(thinByteCount: 512, pastEnd: .clip)
       ).text
         == "thin-merge verify --metadata m --data d --dev-id 1 --metadata-snap 4 "

@@ -60,7 +60,8 @@ struct JournalSample {
     originPath: "/srv/é base.img", mappings: .metadataSnapshot(block: 39),
     ignoresNeedsCheck: true, transactionID: 21, heldRoot: 39, mappingRoot: 40, queueDepth: 64,
     ioByteCount: 1 << 20, rateLimit: 3 << 20, checkpointMilliseconds: 5000, verifies: true,
-    bootID: "boot", madeSeconds: 1_700_000_000)
+    pool: PoolOptions(reactivates: true, allowsOtherUsers: true), bootID: "boot",
+    madeSeconds: 1_700_000_000)
 
   static let run = JournalRecord.run(
     JournalRecord.Run(

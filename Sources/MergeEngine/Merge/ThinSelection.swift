@@ -1,0 +1,24 @@
+/// A thin device of an active pool, as people name it.
+public enum ThinSelection: Equatable, Sendable {
+  /// A node, a logical volume (`VG/LV`, `/dev/VG/LV`) or a name of device-mapper.
+  case device(String)
+  /// One by its number in the pool of that name, which need not be active itself.
+  case member(pool: String, deviceID: UInt32)
+}
+
+/// What device-mapper and LVM tell of a thin device.
+public struct FoundThinDevice: Equatable, Sendable {
+  /// Where its mappings and blocks are.
+  public var source: MergeSource
+  /// The external origin that its table names; nil if it has none, or that is not known.
+  public var originPath: String?
+  /// Bytes of the thin device, from its table; nil where that is not known.
+  public var thinByteCount: UInt64?
+
+  /// Describes a source whose devices are known already, and what is known of it.
+  public init(source: MergeSource, originPath: String? = nil, thinByteCount: UInt64? = nil) {
+    self.source = source
+    self.originPath = originPath
+    self.thinByteCount = thinByteCount
+  }
+}

@@ -1,0 +1,96 @@
+package import SystemPackage
+
+/// What is asked of device-mapper, and what is done with it.
+///
+/// Errors are those of the system call: what each means depends on what was asked.
+package protocol DeviceMapper: Sendable {
+  /// Every mapped device with its tables, by rising name; none where there is no device-mapper.
+  func devices() throws(Errno) -> [MappedDevice]
+  /// A device's status lines, without committing anything.
+  func status(of device: DeviceNumber) throws(Errno) -> [TableLine]
+  func send(_ message: String, to device: DeviceNumber) throws(Errno)
+  /// Removes a device that nobody has open.
+  func remove(_ device: MappedDevice) throws(Errno)
+  /// Makes a device of that name, uuid and live table.
+  func make(_ device: MappedDevice) throws(Errno)
+  /// Loads the device's own live table again, for reading only or for writing too.
+  func reload(_ device: MappedDevice, isReadOnly: Bool) throws(Errno)
+  /// Resumes a device that is suspended.
+  func resume(_ device: MappedDevice) throws(Errno)
+  /// Sends a message to a pool while one of its thin devices is suspended, and resumes that on every
+  /// way out, also if this process dies.
+  func send(
+    _ message: String, toPool pool: DeviceNumber, whileSuspended thin: DeviceNumber
+  ) throws(Errno)
+}
+
+/// A device of device-mapper, as it was when it was looked at.
+package struct MappedDevice: Equatable, Sendable, Codable {
+  package var name: String
+  /// Empty where it has none.
+  package var uuid: String
+  package var number: DeviceNumber
+  package var openCount: Int
+  package var isReadOnly: Bool
+  package var isSuspended: Bool
+  package var liveTable: [TableLine]
+  /// A table that was loaded and not made live yet.
+  package var inactiveTable: [TableLine]
+
+  package init(
+    name: String, uuid: String = "", number: DeviceNumber, openCount: Int = 0,
+    isReadOnly: Bool = false, isSuspended: Bool = false, liveTable: [TableLine],
+    inactiveTable: [TableLine] = []
+  ) {
+    self.name = name
+    self.uuid = uuid
+    self.number = number
+    self.openCount = openCount
+    self.isReadOnly = isReadOnly
+    self.isSuspended = isSuspended
+    self.liveTable = liveTable
+    self.inactiveTable = inactiveTable
+  }
+
+  /// The device's node.
+  package var path: String { "/dev/mapper/\(Self.nodeName(name))" }
+
+  package var byteCount: UInt64 {
+    liveTable.reduce(0) { $0 &+ $1.sectorCount } &* 512
+  }
+
+  /// As libdevmapper names nodes: what is not harmless in a path stands as `\xNN`.
+  private static func nodeName(_ name: String) -> String {
+    name.utf8.map { byte in
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "#"), UInt8(ascii: "+"),
+        UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: ":"), UInt8(ascii: "="),
+        UInt8(ascii: "@"), UInt8(ascii: "_"):
+        String(UnicodeScalar(byte))
+      default:
+        "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+      }
+    }.joined()
+  }
+}
+
+/// One target of a table, or one line of its status.
+package struct TableLine: Equatable, Sendable, Codable {
+  package var startSector: UInt64
+  package var sectorCount: UInt64
+  /// The target: `thin`, `linear`.
+  package var kind: String
+  package var arguments: String
+
+  package init(
+    startSector: UInt64 = 0, sectorCount: UInt64, kind: String, arguments: String
+  ) {
+    self.startSector = startSector
+    self.sectorCount = sectorCount
+    self.kind = kind
+    self.arguments = arguments
+  }
+
+  package var words: [Substring] { arguments.split(separator: " ") }
+}

@@ -1,0 +1,58 @@
+internal import FoundationEssentials
+
+/// What LVM knows of a thin volume, active or not.
+package struct LogicalVolume: Equatable, Sendable {
+  package var group: String
+  /// The pool's name in the group.
+  package var pool: String
+  package var deviceID: UInt32
+  package var byteCount: UInt64
+  /// The external origin's name in the group; nil if it has none.
+  package var externalOrigin: String?
+
+  /// Asks `lvs`, through `run`, which gets a program with its arguments and brings what it printed.
+  ///
+  /// - Returns: nil where there is no LVM, or no thin volume of that name.
+  package init?(
+    group: String, volume: String, run: ([String]) -> String?
+  ) {
+    let fields = "lv_size,pool_lv,origin,thin_id"
+    guard
+      let text = run([
+        "lvs", "--reportformat", "json", "--units", "b", "--nosuffix", "-o", fields, "--",
+        "\(group)/\(volume)",
+      ]), let report = try? JSONDecoder().decode(Report.self, from: Data(text.utf8)),
+      let row = report.report.first?.lv.first, let deviceID = UInt32(row.thin_id),
+      let byteCount = UInt64(row.lv_size), !row.pool_lv.isEmpty
+    else { return nil }
+    self.group = group
+    pool = row.pool_lv
+    self.deviceID = deviceID
+    self.byteCount = byteCount
+    externalOrigin = row.origin.isEmpty ? nil : row.origin
+  }
+
+  /// The mapped device of the pool itself, to which messages go.
+  package var poolMappedName: String {
+    ThinDeviceName.mappedName(group: group, volume: pool) + "-tpool"
+  }
+
+  /// Where the external origin would be, the lowest layer that LVM makes first.
+  package var originMappedNames: [String] {
+    guard let externalOrigin else { return [] }
+    let name = ThinDeviceName.mappedName(group: group, volume: externalOrigin)
+    return [name + "-real", name]
+  }
+
+  private struct Report: Decodable {
+    var report: [Volumes]
+  }
+
+  private struct Volumes: Decodable {
+    var lv: [Row]
+  }
+
+  private struct Row: Decodable {
+    var lv_size, pool_lv, origin, thin_id: String
+  }
+}

@@ -1,0 +1,156 @@
+internal import FoundationEssentials
+internal import SystemPackage
+
+/// What this tool has done to a pool and must undo, or was about to do: one file for each pool, written
+/// before every step and after it.
+///
+/// A run that was killed leaves it, and the next one settles it.
+package struct PoolRecord: Equatable, Sendable, Codable {
+  /// A metadata snapshot that was asked for.
+  package struct Hold: Equatable, Sendable, Codable {
+    /// The pool's counters before; there was no metadata snapshot then.
+    package var timeBefore: UInt32
+    package var transactionBefore: UInt64
+    /// The block it is in and what it holds; nil while it is only intended.
+    package var taken: Taken?
+  }
+
+  package struct Taken: Equatable, Sendable, Codable {
+    package var block: UInt64
+    package var mappingRoot: UInt64
+    package var detailsRoot: UInt64
+    package var time: UInt32
+    package var transactionID: UInt64
+  }
+
+  /// A snapshot of a thin device in use, made to be merged in its place.
+  package struct Snapshot: Equatable, Sendable, Codable {
+    package var deviceID: UInt32
+    package var originalID: UInt32
+    package var thinDeviceName: String
+    package var timeBefore: UInt32
+    package var isMade = false
+    package var isMerged = false
+  }
+
+  /// A thin device that was removed for the time of a merge.
+  package struct Removal: Equatable, Sendable, Codable {
+    package var device: MappedDevice
+    package var isPutBack: Bool
+  }
+
+  package var format = 1
+  package var pool: String
+  package var processID: Int32 = 0
+  package var bootID = ""
+  package var beganSeconds: Int64 = 0
+  package var hold: Hold?
+  package var snapshot: Snapshot?
+  package var removals: [Removal] = []
+  /// Layers of the origin that are writable for the time of a merge, the lowest first.
+  package var madeWritable: [MappedDevice] = []
+
+  package init(pool: String) { self.pool = pool }
+
+  /// Whether nothing is left to be undone.
+  package var isSettled: Bool {
+    hold == nil && snapshot == nil && removals.isEmpty && madeWritable.isEmpty
+  }
+}
+
+/// The file of a pool's record, locked: one run for each pool.
+package final class PoolRecordFile {
+  package let path: String
+  package private(set) var record: PoolRecord
+  private let lock: OpenFile
+
+  /// Opens the record of a pool, or begins one.
+  ///
+  /// - Throws: `MergeError`: `busy` where another run has the pool.
+  package init(
+    pool: MappedDevice, stateFolder: String, processID: Int32, bootID: String, seconds: Int64
+  ) throws(MergeError) {
+    let name = pool.uuid.isEmpty ? "name-\(pool.name)" : pool.uuid
+    let folder = "\(stateFolder)/pools"
+    path = "\(folder)/" + FileSystem.plainName(name) + ".json"
+    lock = try Self.lock(path + ".lock", folder: folder, pool: pool.name)
+    if let bytes = FileSystem.firstBytes(of: path, count: 1 << 20) {
+      guard let found = try? JSONDecoder().decode(PoolRecord.self, from: Data(bytes)),
+        found.format == 1
+      else {
+        throw MergeError(
+          .refused, "cannot read the record of pool \(pool.name)", at: path,
+          because: "this program wrote it, and it is not what it was",
+          hint: "see whether a metadata snapshot is held with 'dmsetup status \(pool.name)', then "
+            + "remove the file")
+      }
+      record = found
+    } else {
+      record = PoolRecord(pool: pool.name)
+    }
+    record.processID = processID
+    record.bootID = bootID
+    record.beganSeconds = seconds
+  }
+
+  /// Changes the record, durably.
+  ///
+  /// - Throws: `MergeError` (`refused`); the record is then what it was.
+  package func update(_ change: (inout PoolRecord) -> Void) throws(MergeError) {
+    var changed = record
+    change(&changed)
+    do throws(Errno) {
+      try save(changed)
+    } catch {
+      throw MergeError(
+        .refused, "cannot write the record of pool \(record.pool)", at: path, because: "\(error)")
+    }
+    record = changed
+  }
+
+  private func save(_ record: PoolRecord) throws(Errno) {
+    let folder = FileSystem.folder(of: path)
+    guard !record.isSettled else {
+      if FileSystem.exists(path) { try FileSystem.remove(path) }
+      return try FileSystem.synchronizeFolder(folder)
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    guard let text = try? encoder.encode(record) else { throw .invalidArgument }
+    // The lock is ours, so what stands there is of a run that was killed.
+    let temporary = path + ".new"
+    if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
+    let file = try FileSystem.make(temporary)
+    try FileSystem.append([UInt8](text), to: file)
+    try FileSystem.synchronize(file)
+    try FileSystem.rename(temporary, to: path)
+    try FileSystem.synchronizeFolder(folder)
+  }
+
+  private static func lock(
+    _ path: String, folder: String, pool: String
+  ) throws(MergeError) -> OpenFile {
+    let isLocked: Bool
+    let file: OpenFile
+    do throws(Errno) {
+      try FileSystem.makeFolders(folder)
+      if !FileSystem.exists(path) { _ = try? FileSystem.make(path) }
+      guard
+        let opened = try? OpenFile(
+          path, role: "lock of the pool", access: .readWrite, direct: false, followsLinks: false)
+      else { throw .permissionDenied }
+      file = opened
+      isLocked = try file.lock()
+    } catch {
+      throw MergeError(
+        .refused, "cannot lock pool \(pool)", at: path, because: "\(error)",
+        hint: "root may write there; $STATE_DIRECTORY names another folder")
+    }
+    guard isLocked else {
+      throw MergeError(
+        .busy, "pool \(pool) is in use", at: path,
+        because: "another run of thin-merge works on it")
+    }
+    return file
+  }
+}

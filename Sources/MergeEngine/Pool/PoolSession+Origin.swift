@@ -1,0 +1,183 @@
+internal import SystemPackage
+
+/// What keeps everybody else off the origin.
+package enum OriginUse: Equatable, Sendable {
+  /// Nobody else may have it: it is opened with O_EXCL.
+  case exclusive
+  /// Mapped devices hold it, so O_EXCL is impossible; nobody besides them may.
+  case shared(holders: Set<DeviceNumber>)
+}
+
+/// Who else shows the origin, and whether it can be written to.
+extension PoolSession {
+  /// - Throws: `MergeError` (`refused`) where others show the origin or it is read-only, and that was not
+  ///   agreed to.
+  package func checkOrigin(
+    _ path: String, of deviceID: UInt32, options: PoolOptions
+  ) throws(MergeError) {
+    guard let number = FileSystem.blockDevice(at: path) else { return }
+    let found = try devices()
+    let others = others(on: number, besides: deviceID, found)
+    guard others.isEmpty || options.allowsOtherUsers else {
+      throw MergeError(
+        .refused, "other thin devices show this origin", at: path,
+        because: "what they show would change: " + others.map(\.name).joined(separator: ", "),
+        hint: "if that is wanted: --other-users-ok")
+    }
+    let layers = found.linearLayers(of: topmost(number, found))
+    if let suspended = layers.first(where: \.isSuspended) {
+      throw MergeError(
+        .busy, "the origin is suspended", at: suspended.path, because: "writes to it would wait",
+        hint: "'dmsetup resume \(suspended.name)'")
+    }
+    guard options.makesOriginWritable || !layers.contains(where: \.isReadOnly) else {
+      throw MergeError(
+        .refused, "cannot write to the origin", at: path,
+        because: "device-mapper has it read-only, as LVM does with external origins",
+        hint: "--make-origin-writable lifts that for the time of the merge")
+    }
+  }
+
+  /// Gets the origin ready to be written to.
+  ///
+  /// - Returns: the path to be opened, the topmost layer of the same device, and how.
+  package func prepare(origin path: String) throws(MergeError) -> (path: String, use: OriginUse) {
+    guard let number = FileSystem.blockDevice(at: path), let quiesced else {
+      return (path, .exclusive)
+    }
+    let found = try devices()
+    let others = others(on: number, besides: quiesced.deviceID, found)
+    let top = topmost(number, found)
+    let layers = found.linearLayers(of: top)
+    try makeWritable(layers.reversed().filter(\.isReadOnly))
+    let holders = Set((quiesced.users + others).map(\.number))
+    let origin = HeldOrigin(
+      layers: layers.isEmpty ? [number] : layers.map(\.number), holders: holders)
+    try check(origin, found)
+    heldOrigin = origin
+    // The layers under the top one are held by that.
+    let isHeld = BlockHolders.of(top).contains { holders.contains($0) }
+    return (
+      top == number ? path : found.path(of: top), isHeld ? .shared(holders: holders) : .exclusive
+    )
+  }
+
+  /// Thin devices that show the origin, without the one that is merged.
+  private func others(
+    on origin: DeviceNumber, besides deviceID: UInt32, _ devices: MappedDevices
+  ) -> [MappedDevice] {
+    var own = devices.showing(deviceID, of: pool.number)
+    if let snapshot = record.record.snapshot, snapshot.deviceID == deviceID {
+      own += devices.showing(snapshot.originalID, of: pool.number)
+    }
+    return devices.thinDevices(over: StorageStack(device: origin)).filter { !own.contains($0) }
+  }
+
+  /// The device through which nothing else sees the origin: LVM puts a second layer over one.
+  private func topmost(_ number: DeviceNumber, _ devices: MappedDevices) -> DeviceNumber {
+    var top = number
+    while let above = devices.all.first(where: { device in
+      device.linearTarget == top && device.byteCount == devices[top]?.byteCount
+    }) {
+      top = above.number
+    }
+    return top
+  }
+
+  /// The origin's layers, the topmost first, and who may lie on them.
+  struct HeldOrigin {
+    var layers: [DeviceNumber]
+    var holders: Set<DeviceNumber>
+  }
+
+  /// - Throws: `MergeError` (`busy`) where something lies on a layer that is neither the layer above
+  ///   nor expected.
+  func check(_ origin: HeldOrigin, _ devices: MappedDevices) throws(MergeError) {
+    for (index, layer) in origin.layers.enumerated() {
+      // Further down, a layer may carry many volumes.
+      guard index == 0 || devices[layer]?.byteCount == devices[origin.layers[0]]?.byteCount else {
+        return
+      }
+      let above = index > 0 ? origin.layers[index - 1] : nil
+      for holder in BlockHolders.of(layer) where holder != above && !origin.holders.contains(holder)
+      {
+        throw MergeError(
+          .busy, "the origin is in use", at: devices.path(of: layer),
+          because: "\(devices.path(of: holder)) lies on it",
+          hint: "see 'lsblk \(devices.path(of: layer))'")
+      }
+    }
+  }
+
+  private func makeWritable(_ layers: [MappedDevice]) throws(MergeError) {
+    for layer in layers {
+      try record.update { $0.madeWritable.append(layer) }
+      do throws(Errno) {
+        try mapper.reload(layer, isReadOnly: false)
+      } catch {
+        throw MergeError(
+          .refused, "cannot make the origin writable", at: layer.path, because: "\(error)")
+      }
+    }
+  }
+
+  /// Makes the origin's layers read-only again, the upper ones first.
+  func restoreReadOnly() {
+    for layer in record.record.madeWritable.reversed() {
+      do throws(MergeError) {
+        if let now = try devices().named(layer.name), !now.isReadOnly {
+          do throws(Errno) {
+            try mapper.reload(now, isReadOnly: true)
+          } catch {
+            note("could not make \(layer.path) read-only again: \(error); the next run tries again")
+            continue
+          }
+        }
+        try record.update { $0.madeWritable.removeAll { $0 == layer } }
+      } catch {
+        note(error.message)
+      }
+    }
+  }
+
+  /// Refuses where other thin devices of the pool may be on the same origin, which no table tells.
+  package func checkOtherDevices(
+    _ metadata: PoolMetadata, options: PoolOptions
+  ) throws(MergeError) {
+    guard let quiesced else { return }
+    let all = try reader.devices(in: metadata)
+    var known = try devices().deviceIDs(of: pool.number)
+    known.insert(quiesced.deviceID)
+    if let snapshot = record.record.snapshot { known.insert(snapshot.originalID) }
+    let unknown = all.filter { !known.contains($0.id) }
+    guard let own = all.first(where: { $0.id == quiesced.deviceID }), !unknown.isEmpty else {
+      return
+    }
+    let kin = try reader.kin(of: own, among: unknown, in: metadata)
+    let sorted =
+      unknown.map(\.id).filter(kin.contains) + unknown.map(\.id).filter { !kin.contains($0) }
+    let list =
+      sorted.prefix(10).map { "\($0)" + (kin.contains($0) ? " (shares blocks)" : "") }
+      .joined(separator: ", ") + (sorted.count > 10 ? " and \(sorted.count - 10) more" : "")
+    let sentence =
+      "the pool has thin devices that are not active, and nothing tells whether they are on this "
+      + "origin: dev \(list)"
+    guard options.allowsOtherUsers else {
+      throw MergeError(
+        .refused, "other thin devices may show this origin", at: pool.name, because: sentence,
+        hint: "what they show would change; if they have another origin, or none: "
+          + "--other-users-ok")
+    }
+    note(sentence)
+  }
+}
+
+/// The devices that the kernel names as lying on another.
+enum BlockHolders {
+  static func of(_ device: DeviceNumber) -> [DeviceNumber] {
+    let folder = "/sys/dev/block/\(device)/holders"
+    return FileSystem.names(in: folder).compactMap {
+      DeviceNumber(text: FileSystem.text(of: "\(folder)/\($0)/dev"))
+    }
+  }
+}

@@ -1,0 +1,168 @@
+internal import SystemPackage
+
+/// Keeping the thin device as it is while it is merged: writes and discards go through under a metadata
+/// snapshot.
+extension PoolSession {
+  /// How the thin device was brought to rest.
+  struct Quiesced {
+    /// What is merged: the thin device, or a snapshot of it.
+    var deviceID: UInt32
+    /// Mapped devices that may go on showing the thin device, and hold the origin for that.
+    var users: [MappedDevice]
+  }
+
+  /// Brings a thin device to rest, and says which one is to be merged.
+  ///
+  /// - Throws: `MergeError`: `busy` where it is in use.
+  package func quiesce(
+    _ deviceID: UInt32, options: PoolOptions, restarts: Bool
+  ) throws(MergeError) -> UInt32 {
+    if restarts, let left = record.record.snapshot, left.originalID == deviceID {
+      deleteSnapshot()
+    }
+    let found = try devices()
+    let quiesced =
+      if let snapshot = record.record.snapshot,
+        snapshot.deviceID == deviceID || snapshot.originalID == deviceID
+      {
+        try quiesce(snapshot, deviceID, options, found)
+      } else {
+        try quiesce(deviceID, options, found)
+      }
+    self.quiesced = quiesced
+    return quiesced.deviceID
+  }
+
+  private func quiesce(
+    _ snapshot: PoolRecord.Snapshot, _ deviceID: UInt32, _ options: PoolOptions,
+    _ devices: MappedDevices
+  ) throws(MergeError) -> Quiesced {
+    guard deviceID == snapshot.deviceID || options.takesSnapshot else {
+      throw MergeError(
+        .refused, "a snapshot of the thin device is being merged", at: pool.name,
+        because: "an earlier run made dev \(snapshot.deviceID) of dev \(deviceID) for that",
+        hint: "--snapshot goes on with it; --restart deletes it and begins again")
+    }
+    if let user = devices.showing(snapshot.deviceID, of: pool.number).first {
+      throw MergeError(
+        .busy, "the snapshot that is merged is in use", at: user.path,
+        because: "dev \(snapshot.deviceID) is for this merge only",
+        hint: "'dmsetup remove \(user.name)' frees it")
+    }
+    return Quiesced(
+      deviceID: snapshot.deviceID, users: devices.showing(snapshot.originalID, of: pool.number))
+  }
+
+  private func quiesce(
+    _ deviceID: UInt32, _ options: PoolOptions, _ devices: MappedDevices
+  ) throws(MergeError) -> Quiesced {
+    let users = devices.showing(deviceID, of: pool.number)
+    if let pending = users.first(where: { !$0.inactiveTable.isEmpty }) {
+      throw MergeError(
+        .busy, "the thin device is about to be changed", at: pending.path,
+        because: "a table with dev \(deviceID) in it was loaded and is not live yet",
+        hint: "'dmsetup clear \(pending.name)' drops that table, 'dmsetup resume \(pending.name)' "
+          + "makes it live")
+    }
+    let writable = users.filter { !$0.isReadOnly }
+    guard let first = writable.first else {
+      return Quiesced(deviceID: deviceID, users: users)
+    }
+    guard !options.takesSnapshot else {
+      guard writable.count == 1 else {
+        throw MergeError(
+          .busy, "the thin device is in use", at: first.path,
+          because: "it can be written to through \(writable.count) devices, and a snapshot needs "
+            + "them suspended together: " + writable.map(\.name).joined(separator: ", "))
+      }
+      return Quiesced(deviceID: try makeSnapshot(of: deviceID, through: first), users: users)
+    }
+    if let open = writable.first(where: { $0.openCount > 0 }) {
+      throw MergeError(
+        .busy, "the thin device is in use", at: open.path,
+        because: "it is writable and open: mounted, or used by another program",
+        hint: "unmount it, or give --snapshot to merge a snapshot of it as it is now; "
+          + "'lsblk \(open.path)' shows who uses it")
+    }
+    for device in writable { try remove(device, isPutBack: options.reactivates) }
+    return Quiesced(deviceID: deviceID, users: users.filter(\.isReadOnly))
+  }
+
+  private func remove(_ device: MappedDevice, isPutBack: Bool) throws(MergeError) {
+    try record.update {
+      $0.removals.append(PoolRecord.Removal(device: device, isPutBack: isPutBack))
+    }
+    do throws(Errno) {
+      try mapper.remove(device)
+    } catch {
+      try record.update { $0.removals.removeAll { $0.device == device } }
+      throw MergeError(
+        .busy, "cannot remove the thin device for the time of the merge", at: device.path,
+        because: "\(error)",
+        hint: "it is writable and must not change; --snapshot merges a snapshot of it")
+    }
+    note("removed \(device.path) so that it cannot change during the merge")
+  }
+
+  /// Checks once more, when all is merged, that neither thin device nor origin could change meanwhile.
+  ///
+  /// - Throws: `MergeError` (`stopped`).
+  package func checkStillQuiet() throws(MergeError) {
+    guard let quiesced else { return }
+    let found = try devices()
+    if let heldOrigin {
+      do throws(MergeError) {
+        try check(heldOrigin, found)
+      } catch {
+        throw MergeError(
+          .stopped, error.what, at: error.place, because: error.why, hint: error.hint)
+      }
+    }
+    let now = found.showing(quiesced.deviceID, of: pool.number)
+    let isSnapshot = record.record.snapshot?.deviceID == quiesced.deviceID
+    let expected = isSnapshot ? [] : quiesced.users.map(\.number)
+    guard
+      let intruder = now.first(where: {
+        !expected.contains($0.number) || !$0.isReadOnly || !$0.inactiveTable.isEmpty
+      })
+    else { return }
+    throw MergeError(
+      .stopped, "the thin device was activated during the merge", at: intruder.path,
+      because: "what it wrote may be merged in part, or not at all",
+      hint: "deactivate it and resume: everything is compared again")
+  }
+
+  // MARK: Undoing
+
+  /// Puts devices back that were removed; says how to do so where that was not asked for.
+  func putBack(where isWanted: (PoolRecord.Removal) -> Bool) {
+    for removal in record.record.removals {
+      let device = removal.device
+      do throws(MergeError) {
+        if isWanted(removal), try devices().named(device.name) == nil {
+          do throws(Errno) {
+            try mapper.make(device)
+            note("put \(device.path) back")
+          } catch {
+            note("could not put \(device.path) back: \(error); \(Self.command(making: device))")
+            continue
+          }
+        } else if !isWanted(removal) {
+          note("\(device.path) stays removed; \(Self.command(making: device))")
+        }
+        try record.update { $0.removals.removeAll { $0.device == device } }
+      } catch {
+        note(error.message)
+      }
+    }
+  }
+
+  private static func command(making device: MappedDevice) -> String {
+    let table = device.liveTable.map {
+      "\($0.startSector) \($0.sectorCount) \($0.kind) \($0.arguments)"
+    }.joined(separator: "\n")
+    let uuid = device.uuid.isEmpty ? "" : " --uuid \(ShellWord.quoted(device.uuid))"
+    return "it is made by: dmsetup create \(ShellWord.quoted(device.name))\(uuid) --table "
+      + ShellWord.quoted(table)
+  }
+}

@@ -1,0 +1,89 @@
+/// A `thin` line of a table: `<pool> <dev id> [<external origin>]`.
+package struct ThinTarget: Equatable, Sendable {
+  package var pool: DeviceNumber
+  package var deviceID: UInt32
+  package var origin: DeviceNumber?
+  package var sectorCount: UInt64
+
+  /// Nil for a line of another target.
+  package init?(_ line: TableLine) {
+    let words = line.words
+    guard line.kind == "thin", words.count >= 2, let pool = DeviceNumber(text: String(words[0])),
+      let deviceID = UInt32(words[1])
+    else { return nil }
+    self.pool = pool
+    self.deviceID = deviceID
+    origin = words.count > 2 ? DeviceNumber(text: String(words[2])) : nil
+    sectorCount = line.sectorCount
+  }
+}
+
+/// The table of a pool: `<metadata> <data> <block size> <low water mark> …`.
+package struct PoolTarget: Equatable, Sendable {
+  package var metadata: DeviceNumber
+  package var data: DeviceNumber
+  package var blockByteCount: UInt64
+
+  /// Nil for a table of anything else.
+  package init?(_ table: [TableLine]) {
+    guard table.count == 1, table[0].kind == "thin-pool" else { return nil }
+    let words = table[0].words
+    guard words.count >= 3, let metadata = DeviceNumber(text: String(words[0])),
+      let data = DeviceNumber(text: String(words[1])), let sectors = UInt64(words[2]),
+      sectors <= 2_097_152
+    else { return nil }
+    self.metadata = metadata
+    self.data = data
+    blockByteCount = sectors * 512
+  }
+}
+
+/// The status of a pool.
+///
+/// Words after the eighth, and those that kernels before 4.2 do not have, are not asked for.
+package struct PoolStatus: Equatable, Sendable {
+  package enum Mode: Equatable, Sendable { case writable, outOfDataSpace, readOnly }
+
+  package var mode: Mode
+  /// Where the metadata snapshot is that is held.
+  package var heldRoot: UInt64?
+  package var passesDiscardsDown: Bool
+  package var needsCheck: Bool
+
+  /// Nil for a pool that has failed, and for what is no status of a pool.
+  package init?(_ lines: [TableLine]) {
+    guard lines.count == 1, lines[0].kind == "thin-pool" else { return nil }
+    let words = lines[0].words
+    guard words.count >= 6 else { return nil }
+    heldRoot = UInt64(words[3])
+    switch words[4] {
+    case "rw": mode = .writable
+    case "out_of_data_space": mode = .outOfDataSpace
+    case "ro": mode = .readOnly
+    default: return nil
+    }
+    passesDiscardsDown = words[5] == "discard_passdown"
+    needsCheck = words.count > 7 && words[7] == "needs_check"
+  }
+}
+
+extension MappedDevice {
+  /// Every `thin` line that the device has, live or about to be.
+  package var thinTargets: [ThinTarget] {
+    (liveTable + inactiveTable).compactMap { ThinTarget($0) }
+  }
+
+  /// What the device shows, if it is a thin device as a whole.
+  package var thinTarget: ThinTarget? {
+    guard liveTable.count == 1, liveTable[0].startSector == 0 else { return nil }
+    return ThinTarget(liveTable[0])
+  }
+
+  package var poolTarget: PoolTarget? { PoolTarget(liveTable) }
+
+  /// The device of which this one shows sectors, all of them in order; nil if it is more than that.
+  package var linearTarget: DeviceNumber? {
+    guard liveTable.count == 1, liveTable[0].kind == "linear" else { return nil }
+    return liveTable[0].words.first.flatMap { DeviceNumber(text: String($0)) }
+  }
+}

@@ -1,0 +1,66 @@
+internal import MergeEngine
+
+/// A source as the command line names it.
+enum NamedSource: Equatable {
+  /// By the pool's two devices, or images of them.
+  case devices(MergeSource)
+  /// By a name that device-mapper or LVM knows.
+  case thinDevice(
+    ThinSelection, mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool)
+
+  /// Finds out where it is.
+  func found(by merger: Merger) throws -> FoundThinDevice {
+    switch self {
+    case .devices(let source):
+      FoundThinDevice(source: source)
+    case .thinDevice(let selection, let mappings, let ignoresNeedsCheck):
+      try merger.find(selection, mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
+    }
+  }
+
+  /// The words that name it on a command line.
+  var words: [String] {
+    switch self {
+    case .devices(let source):
+      ["--metadata", source.metadataPath, "--data", source.dataPath, "--dev-id"]
+        + [String(source.deviceID)] + Self.words(source.mappings, source.ignoresNeedsCheck)
+    case .thinDevice(.device(let name), let mappings, let ignoresNeedsCheck):
+      [name] + Self.words(mappings, ignoresNeedsCheck)
+    case .thinDevice(.member(let pool, let deviceID), let mappings, let ignoresNeedsCheck):
+      ["--pool", pool, "--dev-id", String(deviceID)] + Self.words(mappings, ignoresNeedsCheck)
+    }
+  }
+
+  private static func words(
+    _ mappings: MergeSource.Mappings, _ ignoresNeedsCheck: Bool
+  ) -> [String] {
+    let mapping: [String] =
+      switch mappings {
+      case .metadataSnapshot(let block?): ["--metadata-snap", String(block)]
+      case .metadataSnapshot(nil), .ownMetadataSnapshot: []
+      case .inactivePool: ["--inactive"]
+      }
+    return mapping + (ignoresNeedsCheck ? ["--ignore-needs-check"] : [])
+  }
+}
+
+extension FoundThinDevice {
+  /// The origin that was typed, or else the one that the thin device's table names.
+  func originPath(typed: String?) throws -> String {
+    guard let path = typed ?? originPath else {
+      throw Failure(
+        message: "no origin: the thin device's table names no external origin",
+        hints: [
+          "--origin PATH says what is to be written to, if it has one all the same"
+        ], exitStatus: .refused)
+    }
+    return path
+  }
+
+  /// How the ends meet, with the thin device's size if it is known and was not typed.
+  func extent(_ typed: ExtentOptions) -> ExtentOptions {
+    var extent = typed
+    if extent.thinByteCount == nil { extent.thinByteCount = thinByteCount }
+    return extent
+  }
+}
