@@ -7,6 +7,11 @@ package struct DeviceNumber: Hashable, Sendable, Codable, CustomStringConvertibl
   package var major: UInt32
   package var minor: UInt32
 
+  package init(major: UInt32, minor: UInt32) {
+    self.major = major
+    self.minor = minor
+  }
+
   package var description: String { "\(major):\(minor)" }
 
   /// As the kernel packs it for user space: 12 bits of major, 20 of minor, spread out.

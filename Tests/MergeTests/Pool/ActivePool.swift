@@ -1,0 +1,169 @@
+import Fixtures
+import Foundation
+import MergeEngine
+
+@testable import thin_merge
+
+/// An active pool over loop devices, with a thin device `vm` on an external origin.
+final class ActivePool {
+  static let blockByteCount = 65_536
+  static let blockCount = 24
+
+  let folder: TemporaryFolder
+  let state: String
+  let mapper: SimulatedDeviceMapper
+  let origin: LoopDevice
+  private let metadata: LoopDevice
+  private let data: LoopDevice
+  private let before: Data
+  private let dataContent: Data
+
+  /// The thin device's mappings; others may be in the pool besides.
+  static let mappings = [0, 3, 4, 9, 17, 23].enumerated().map {
+    ThinMapping(UInt64($0.element), UInt64(40 - $0.offset))
+  }
+
+  init(otherIDs: [UInt64] = [], originSharesBlocks: Bool = false) throws {
+    folder = try TemporaryFolder()
+    state = folder.path("state")
+    let devices =
+      [Fixtures.ThinDevice(5, Self.mappings)]
+      + otherIDs.map { Fixtures.ThinDevice($0, [ThinMapping(1, 60 + $0)]) }
+    let files = try SimulatedDeviceMapper.builder(devices).build().write(to: folder.path)
+    let originFile = folder.path("origin.img")
+    before = SectorContent(source: .origin, seed: 2)
+      .bytes(in: 0..<Self.blockCount * Self.blockByteCount)
+    try before.write(to: URL(filePath: originFile))
+    dataContent = try Data(contentsOf: URL(filePath: files.data))
+    metadata = try LoopDevice(backing: files.metadata)
+    data = try LoopDevice(backing: files.data)
+    origin = try LoopDevice(backing: originFile)
+    mapper = try SimulatedDeviceMapper(devices, metadataPath: files.metadata)
+    mapper.mapped = [
+      MappedDevice(
+        name: "pool", uuid: "POOL-1", number: SimulatedDeviceMapper.poolNumber, openCount: 1,
+        liveTable: [
+          TableLine(
+            sectorCount: 32768, kind: "thin-pool",
+            arguments: "\(try number(metadata.path)) \(try number(data.path)) 128 0 0 ")
+        ])
+    ]
+  }
+
+  func number(_ path: String) throws -> DeviceNumber {
+    guard let number = FileSystem.blockDevice(at: path) else {
+      throw SupportError("\(path) is no block device")
+    }
+    return number
+  }
+
+  /// A mapped thin device of the pool.
+  func thin(
+    _ name: String = "vm", id: Int = 5, minor: UInt32 = 301, hasOrigin: Bool = true
+  ) throws -> MappedDevice {
+    let origin = hasOrigin ? " \(try number(origin.path))" : ""
+    return MappedDevice(
+      name: name, uuid: "THIN-\(name)", number: DeviceNumber(major: 253, minor: minor),
+      liveTable: [
+        TableLine(
+          sectorCount: UInt64(Self.blockCount * Self.blockByteCount / 512), kind: "thin",
+          arguments: "\(SimulatedDeviceMapper.poolNumber) \(id)\(origin)")
+      ])
+  }
+
+  /// What a run came to.
+  struct Outcome {
+    var exitStatus: Int32
+    var message: String
+    var hint: String
+    var notes: [String]
+  }
+
+  /// Notes are kept, and merges may write.
+  private final class Listener: MergeObserver, @unchecked Sendable {
+    var notes: [String] = []
+    var agrees = true
+    var asked: () -> Void = {}
+
+    func note(_ text: String) { notes.append(text) }
+    func progress(_ progress: MergeEngine.Progress) {}
+    func mayWrite(_ plan: PlanReport) -> Bool {
+      asked()
+      return agrees
+    }
+  }
+
+  /// Merges the thin device as the command does it.
+  ///
+  /// - `whenAsked`: happens when the plan is made and the merge is about to begin.
+  func merge(
+    _ selection: ThinSelection = .member(pool: "pool", deviceID: 5),
+    _ pool: PoolOptions = PoolOptions(), agrees: Bool = true, restarts: Bool = false,
+    whenAsked: @escaping () -> Void = {}
+  ) -> Outcome {
+    run(agrees: agrees, whenAsked: whenAsked) { [origin] merger throws(MergeError) in
+      let found = try merger.find(selection)
+      var options = MergeOptions(restarts: restarts, pool: pool)
+      options.extent.thinByteCount = found.thinByteCount
+      let report = try merger.merge(
+        found.source, onto: found.originPath ?? origin.path, options: options)
+      if case .stopped(let error) = report.state { throw error }
+    }
+  }
+
+  /// Runs verbs on the simulated system.
+  func run(
+    agrees: Bool = true, whenAsked: @escaping () -> Void = {},
+    _ body: (Merger) throws(MergeError) -> Void
+  ) -> Outcome {
+    let listener = Listener()
+    listener.agrees = agrees
+    listener.asked = whenAsked
+    var environment = Environment(
+      clock: .ofTests, secondsSince1970: { Int64(Date().timeIntervalSince1970) },
+      stateFolder: state, bootID: "tests", processID: getpid(), interruption: Interruption(),
+      observer: listener)
+    environment.deviceMapper = mapper
+    environment.runProgram = { _ in nil }
+    do throws(MergeError) {
+      try body(Merger(environment: environment))
+      return Outcome(exitStatus: 0, message: "", hint: "", notes: listener.notes)
+    } catch {
+      return Outcome(
+        exitStatus: Failure(error).exitStatus.rawValue, message: error.message,
+        hint: error.hint ?? "", notes: listener.notes)
+    }
+  }
+
+  // MARK: What is expected
+
+  /// What the origin holds once the thin device is merged.
+  var merged: Data {
+    var content = before
+    for mapping in Self.mappings {
+      let target = Int(mapping.thinBlock) * Self.blockByteCount
+      let source = Int(mapping.dataBlock) * Self.blockByteCount
+      content.replaceSubrange(
+        target..<target + Self.blockByteCount,
+        with: dataContent[source..<source + Self.blockByteCount])
+    }
+    return content
+  }
+
+  func originContent() throws -> Data {
+    try Data(contentsOf: URL(filePath: folder.path("origin.img")))
+  }
+
+  func isUntouched() throws -> Bool { try originContent() == before }
+
+  func isMerged() throws -> Bool { try originContent() == merged }
+
+  /// The pool's record, where there is one.
+  func recordFiles() throws -> [String] {
+    let pools = state + "/pools"
+    guard FileManager.default.fileExists(atPath: pools) else { return [] }
+    return try FileManager.default.contentsOfDirectory(atPath: pools).filter {
+      $0.hasSuffix(".json")
+    }
+  }
+}

@@ -1,0 +1,147 @@
+import Fixtures
+import Foundation
+import MergeEngine
+import Testing
+
+@Suite("Pool: a run that is killed", .needsLoopDevices, .waitsForPrograms)
+struct PoolCrashTests {
+  /// What stands in the state folder, as a killed process left it.
+  private struct State {
+    private let copy: TemporaryFolder
+
+    init(of pool: ActivePool) throws {
+      copy = try TemporaryFolder()
+      try Program.mustRun("cp", "-a", pool.state + "/.", copy.path)
+    }
+
+    func restore(to pool: ActivePool) throws {
+      try Program.mustRun("rm", "-rf", pool.state)
+      try Program.mustRun("cp", "-a", copy.path, pool.state)
+    }
+  }
+
+  enum Way: CaseIterable, Sendable {
+    case inactive, reactivated, snapshot
+
+    var options: PoolOptions {
+      switch self {
+      case .inactive: PoolOptions()
+      case .reactivated: PoolOptions(reactivates: true)
+      case .snapshot: PoolOptions(takesSnapshot: true)
+      }
+    }
+
+    func prepare(_ pool: ActivePool) throws {
+      guard self != .inactive else { return }
+      var thin = try pool.thin()
+      thin.openCount = self == .snapshot ? 1 : 0
+      pool.mapper.mapped.append(thin)
+    }
+  }
+
+  /// Merges, and is killed at that step.
+  ///
+  /// - Returns: false if it got done before.
+  private static func killed(
+    _ pool: ActivePool, _ way: Way, at step: Int
+  ) throws -> Bool {
+    var left: State?
+    pool.mapper.diesAt = step
+    pool.mapper.dies = { left = try? State(of: pool) }
+    let selection = ThinSelection.member(pool: "pool", deviceID: 5)
+    _ = pool.merge(selection, way.options)
+    let wasKilled = pool.mapper.isDead
+    pool.mapper.revive()
+    if wasKilled { try #require(left).restore(to: pool) }
+    return wasKilled
+  }
+
+  @Test("is gone on with and tidied up after, wherever it was", arguments: Way.allCases)
+  func settled(way: Way) throws {
+    var step = 0
+    while true {
+      let pool = try ActivePool()
+      try way.prepare(pool)
+      let mapped = pool.mapper.mapped
+      guard try Self.killed(pool, way, at: step) else { break }
+      let outcome = pool.merge(.member(pool: "pool", deviceID: 5), way.options)
+      #expect(outcome.exitStatus == 0, "step \(step): \(outcome.message)")
+      #expect(try pool.isMerged(), "step \(step)")
+      #expect(!pool.mapper.isHolding, "step \(step)")
+      #expect(pool.mapper.mapped == mapped, "step \(step)")
+      #expect(pool.mapper.thinDevices.map(\.devID) == [5], "step \(step)")
+      #expect(try pool.recordFiles() == [], "step \(step)")
+      step += 1
+    }
+    #expect(step >= 4)
+  }
+
+  @Test("is tidied up after by a verb that only reads", arguments: Way.allCases)
+  func settledByPlan(way: Way) throws {
+    var step = 0
+    while true {
+      let pool = try ActivePool()
+      try way.prepare(pool)
+      let mapped = pool.mapper.mapped
+      guard try Self.killed(pool, way, at: step) else { break }
+      let outcome = pool.run { merger throws(MergeError) in
+        let found = try merger.find(.member(pool: "pool", deviceID: 5))
+        _ = try merger.plan(found.source, onto: nil, extent: ExtentOptions())
+      }
+      #expect(outcome.exitStatus == 0, "step \(step): \(outcome.message)")
+      #expect(!pool.mapper.isHolding, "step \(step)")
+      #expect(pool.mapper.mapped == mapped, "step \(step)")
+      step += 1
+    }
+    #expect(step >= 4)
+  }
+
+  @Test("leaves a metadata snapshot that somebody else took since then alone")
+  func takenSince() throws {
+    for step in 1...3 {
+      let pool = try ActivePool()
+      #expect(try Self.killed(pool, .inactive, at: step))
+      if pool.mapper.isHolding { try pool.mapper.releaseBySomebodyElse() }
+      try pool.mapper.holdForSomebodyElse()
+      let outcome = pool.merge()
+      // Nothing tells an intent that was not carried out from one whose snapshot was released.
+      guard step > 1 else { continue }
+      #expect(outcome.exitStatus == 5, "step \(step): \(outcome.message)")
+      #expect(pool.mapper.isHolding, "step \(step)")
+      #expect(!pool.mapper.steps.contains("release_metadata_snap"), "step \(step)")
+    }
+  }
+
+  @Test("the same origin is made read-only again")
+  func writeProtection() throws {
+    // One layer over the origin, as LVM makes it, is told of but not there: it is never opened.
+    let pool = try ActivePool()
+    let record = """
+      {"format":1,"pool":"pool","processID":1,"bootID":"","beganSeconds":0,"removals":[],
+      "madeWritable":[{"name":"base","uuid":"","number":{"major":253,"minor":400},"openCount":0,
+      "isReadOnly":true,"isSuspended":false,"liveTable":[],"inactiveTable":[]}]}
+      """
+    try FileManager.default.createDirectory(
+      atPath: pool.state + "/pools", withIntermediateDirectories: true)
+    try Data(record.utf8).write(to: URL(filePath: pool.state + "/pools/POOL-1.json"))
+    pool.mapper.mapped.append(
+      MappedDevice(
+        name: "base", number: DeviceNumber(major: 253, minor: 400), liveTable: []))
+    #expect(pool.merge().exitStatus == 0)
+    #expect(pool.mapper.steps.first == "reload base ro")
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test("a record that is none is told of, and nothing is done")
+  func unreadableRecord() throws {
+    let pool = try ActivePool()
+    try FileManager.default.createDirectory(
+      atPath: pool.state + "/pools", withIntermediateDirectories: true)
+    try Data("{}".utf8).write(to: URL(filePath: pool.state + "/pools/POOL-1.json"))
+    let outcome = pool.merge()
+    #expect(outcome.exitStatus == 2)
+    #expect(outcome.message.contains("POOL-1.json"))
+    #expect(pool.mapper.steps == [])
+    #expect(try pool.isUntouched())
+  }
+}

@@ -1,0 +1,257 @@
+import Fixtures
+import Foundation
+import MergeEngine
+import Testing
+
+@Suite("Pool: merging from an active pool", .needsLoopDevices, .waitsForPrograms)
+struct PoolSessionTests {
+  @Test("an inactive thin device is merged under a metadata snapshot of the tool's own")
+  func inactive() throws {
+    let pool = try ActivePool()
+    let outcome = pool.merge()
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.steps == ["reserve_metadata_snap", "release_metadata_snap"])
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test("a read-only thin device is merged while it is active, by its name alone")
+  func readOnly() throws {
+    let pool = try ActivePool()
+    var thin = try pool.thin()
+    thin.isReadOnly = true
+    thin.openCount = 1
+    pool.mapper.mapped.append(thin)
+    let outcome = pool.merge(.device("vm"))
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.steps == ["reserve_metadata_snap", "release_metadata_snap"])
+  }
+
+  @Test("a thin device that nobody has open is removed for the merge; --reactivate puts it back")
+  func removed() throws {
+    for reactivates in [false, true] {
+      let pool = try ActivePool()
+      let thin = try pool.thin()
+      pool.mapper.mapped.append(thin)
+      let outcome = pool.merge(.device("vm"), PoolOptions(reactivates: reactivates))
+      #expect(outcome.exitStatus == 0, "\(outcome.message)")
+      #expect(try pool.isMerged())
+      #expect(pool.mapper.mapped.contains(thin) == reactivates)
+      #expect(
+        outcome.notes.contains { $0.contains("dmsetup create vm --uuid THIN-vm") } != reactivates)
+      #expect(try pool.recordFiles() == [])
+    }
+  }
+
+  @Test("a thin device that was removed is put back where the merge is not agreed to")
+  func notAgreed() throws {
+    let pool = try ActivePool()
+    let thin = try pool.thin()
+    pool.mapper.mapped.append(thin)
+    let outcome = pool.merge(.device("vm"), agrees: false)
+    #expect(outcome.exitStatus == 2)
+    #expect(pool.mapper.mapped.contains(thin))
+    #expect(!pool.mapper.isHolding)
+    #expect(try pool.isUntouched())
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test("a thin device in use is refused, and --snapshot merges a snapshot of it")
+  func snapshot() throws {
+    let pool = try ActivePool()
+    var thin = try pool.thin()
+    thin.openCount = 1
+    pool.mapper.mapped.append(thin)
+    let refused = pool.merge(.device("vm"))
+    #expect(refused.exitStatus == 5)
+    #expect(refused.hint.contains("--snapshot"))
+    #expect(pool.mapper.steps == [])
+    let outcome = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true))
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(
+      pool.mapper.steps == [
+        "create_snap 16777215 5 while suspended", "reserve_metadata_snap", "release_metadata_snap",
+        "delete 16777215",
+      ])
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test("a snapshot takes the next lower id where one is taken")
+  func takenID() throws {
+    let pool = try ActivePool(otherIDs: [16_777_215])
+    var thin = try pool.thin()
+    thin.openCount = 1
+    pool.mapper.mapped.append(thin)
+    let options = PoolOptions(takesSnapshot: true, allowsOtherUsers: true)
+    #expect(pool.merge(.device("vm"), options).exitStatus == 0)
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
+    #expect(try pool.isMerged())
+  }
+
+  @Test("a metadata snapshot that somebody else holds is told of and left alone")
+  func heldByAnother() throws {
+    let pool = try ActivePool()
+    try pool.mapper.holdForSomebodyElse()
+    let outcome = pool.merge()
+    #expect(outcome.exitStatus == 5)
+    #expect(outcome.hint.contains("dmsetup message pool 0 release_metadata_snap"))
+    #expect(pool.mapper.steps == [])
+    #expect(pool.mapper.isHolding)
+    #expect(try pool.isUntouched())
+  }
+
+  @Test("--metadata-snap merges from a metadata snapshot that is held, and does not release it")
+  func givenSnapshot() throws {
+    let pool = try ActivePool()
+    try pool.mapper.holdForSomebodyElse()
+    let outcome = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
+      let found = try merger.find(
+        .member(pool: "pool", deviceID: 5), mappings: .metadataSnapshot(block: nil))
+      _ = try merger.merge(found.source, onto: origin, options: MergeOptions())
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(pool.mapper.steps == [])
+    #expect(pool.mapper.isHolding)
+    #expect(try pool.isMerged())
+  }
+
+  @Test("plan and verify hold a metadata snapshot only while they read")
+  func reading() throws {
+    let pool = try ActivePool()
+    let outcome = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
+      let found = try merger.find(.member(pool: "pool", deviceID: 5))
+      let plan = try merger.plan(found.source, onto: origin, extent: ExtentOptions())
+      #expect(plan.mappedBlockCount == UInt64(ActivePool.mappings.count))
+      let report = try merger.verify(
+        found.source, against: origin, extent: ExtentOptions(), transfer: TransferOptions())
+      #expect(report.differingByteCount > 0)
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    let once = ["reserve_metadata_snap", "release_metadata_snap"]
+    #expect(pool.mapper.steps == once + once)
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test("other thin devices on the origin are named and refused, unless they are agreed to")
+  func otherUsers() throws {
+    let pool = try ActivePool(otherIDs: [6])
+    pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
+    let refused = pool.merge()
+    #expect(refused.exitStatus == 2)
+    #expect(refused.message.contains("sibling"))
+    #expect(pool.mapper.steps == [])
+    #expect(try pool.isUntouched())
+    #expect(
+      pool.merge(.member(pool: "pool", deviceID: 5), PoolOptions(allowsOtherUsers: true)).exitStatus
+        == 0)
+    #expect(try pool.isMerged())
+  }
+
+  @Test("thin devices that no table names are listed and refused, unless they are agreed to")
+  func unknownUsers() throws {
+    let pool = try ActivePool(otherIDs: [6, 7])
+    let refused = pool.merge()
+    #expect(refused.exitStatus == 2)
+    #expect(refused.message.contains("dev 6, 7"))
+    #expect(!pool.mapper.isHolding)
+    #expect(try pool.isUntouched())
+    #expect(
+      pool.merge(.member(pool: "pool", deviceID: 5), PoolOptions(allowsOtherUsers: true)).exitStatus
+        == 0)
+    #expect(try pool.isMerged())
+  }
+
+  @Test("of those, the ones that share blocks come first")
+  func kin() throws {
+    let pool = try ActivePool(otherIDs: [2])
+    try pool.mapper.send("create_snap 9 5", to: SimulatedDeviceMapper.poolNumber)
+    #expect(pool.merge().message.contains("dev 9 (shares blocks), 2"))
+  }
+
+  @Test("a pool that is not well is refused")
+  func health() throws {
+    for (needsCheck, mode, words) in [(true, "ro", "needs_check"), (false, "ro", "read-only")] {
+      let pool = try ActivePool()
+      pool.mapper.needsCheck = needsCheck
+      pool.mapper.mode = mode
+      let outcome = pool.merge()
+      #expect(outcome.exitStatus == 2)
+      #expect(outcome.message.contains(words), "\(outcome.message)")
+      #expect(pool.mapper.steps == [])
+      #expect(try pool.isUntouched())
+    }
+  }
+
+  @Test("a table with the thin device that was loaded and is not live yet is in the way")
+  func pendingTable() throws {
+    let pool = try ActivePool()
+    let thin = try pool.thin()
+    var alias = thin
+    alias.name = "alias"
+    alias.liveTable = []
+    alias.inactiveTable = thin.liveTable
+    pool.mapper.mapped.append(alias)
+    let outcome = pool.merge()
+    #expect(outcome.exitStatus == 5)
+    #expect(outcome.message.contains("/dev/mapper/alias"))
+    #expect(outcome.hint.contains("dmsetup clear alias"))
+    #expect(try pool.isUntouched())
+  }
+
+  @Test("a thin device that is activated during the merge is found out before it is finished")
+  func activatedMeanwhile() throws {
+    let pool = try ActivePool()
+    let thin = try pool.thin()
+    let outcome = pool.merge(whenAsked: { pool.mapper.mapped.append(thin) })
+    #expect(outcome.exitStatus == 3)
+    #expect(outcome.message.contains("activated during the merge"))
+    #expect(!pool.mapper.isHolding)
+  }
+
+  @Test("a thin device without an external origin says so, whoever asks")
+  func noOrigin() throws {
+    let pool = try ActivePool()
+    pool.mapper.mapped.append(try pool.thin(hasOrigin: false))
+    let outcome = pool.run { merger throws(MergeError) in
+      let found = try merger.find(.device("vm"))
+      #expect(found.originPath == nil)
+      #expect(found.thinByteCount == UInt64(ActivePool.blockCount * ActivePool.blockByteCount))
+    }
+    #expect(outcome.exitStatus == 0)
+  }
+
+  @Test("paths of an active pool given by hand get the same checks and a metadata snapshot")
+  func byHand() throws {
+    let pool = try ActivePool()
+    var thin = try pool.thin()
+    thin.openCount = 1
+    pool.mapper.mapped.append(thin)
+    let refused = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
+      var source = try merger.find(.device("vm")).source
+      source.mappings = .metadataSnapshot(block: nil)
+      _ = try merger.merge(source, onto: origin, options: MergeOptions())
+    }
+    #expect(refused.exitStatus == 5)
+    pool.mapper.mapped.removeLast()
+    let merged = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
+      var source = try merger.find(.member(pool: "pool", deviceID: 5)).source
+      source.mappings = .metadataSnapshot(block: nil)
+      _ = try merger.merge(source, onto: origin, options: MergeOptions())
+    }
+    #expect(merged.exitStatus == 0, "\(merged.message)")
+    #expect(pool.mapper.steps == ["reserve_metadata_snap", "release_metadata_snap"])
+    #expect(try pool.isMerged())
+  }
+
+  @Test("two runs do not work on one pool")
+  func oneRun() throws {
+    let pool = try ActivePool()
+    var inner: ActivePool.Outcome?
+    let outer = pool.merge(whenAsked: { inner = pool.merge() })
+    #expect(outer.exitStatus == 0)
+    #expect(inner?.exitStatus == 5)
+    #expect(inner?.message.contains("another run of thin-merge works on it") == true)
+  }
+}

@@ -1,0 +1,209 @@
+import Fixtures
+import Foundation
+import MergeEngine
+import SystemPackage
+
+/// Device-mapper with one thin pool, whose metadata is built anew after every change.
+///
+/// The pool's devices are real block devices; mapped devices are only told of. Everything happens on
+/// one thread, that of the test.
+final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
+  static let poolNumber = DeviceNumber(major: 253, minor: 300)
+
+  var mapped: [MappedDevice] = []
+  var mode = "rw"
+  var needsCheck = false
+  /// What was done, in order.
+  private(set) var steps: [String] = []
+  /// The process dies at that step, from 0: at an even number before the half of it is done, at an odd
+  /// one just after.
+  var diesAt: Int?
+  /// Is told of the death, when the process can do nothing any more.
+  var dies: () -> Void = {}
+  private(set) var isDead = false
+
+  private(set) var thinDevices: [Fixtures.ThinDevice]
+  private(set) var heldDevices: [Fixtures.ThinDevice]?
+  private var time: UInt32 = 1
+  private var heldTime: UInt32 = 0
+  private var transactionID: UInt64 = 7
+  private var heldTransactionID: UInt64 = 0
+  private var heldBlock: Int?
+  private let metadataPath: String
+
+  init(_ thinDevices: [Fixtures.ThinDevice], metadataPath: String) throws {
+    self.thinDevices = thinDevices
+    self.metadataPath = metadataPath
+    try write()
+  }
+
+  var isHolding: Bool { heldDevices != nil }
+
+  static func builder(_ devices: [Fixtures.ThinDevice]) -> PoolImageBuilder {
+    var builder = PoolImageBuilder(devices: devices)
+    builder.metadataBlockCount = 256
+    return builder
+  }
+
+  /// Another program takes a metadata snapshot.
+  func holdForSomebodyElse() throws {
+    transactionID += 1
+    hold()
+    try write()
+  }
+
+  /// Another program releases whatever metadata snapshot there is.
+  func releaseBySomebodyElse() throws {
+    heldDevices = nil
+    try write()
+  }
+
+  func revive() {
+    isDead = false
+    diesAt = nil
+    steps = []
+  }
+
+  private func hold() {
+    heldDevices = thinDevices
+    heldTime = time
+    heldTransactionID = transactionID
+  }
+
+  private func write() throws {
+    var builder = Self.builder(heldDevices ?? thinDevices)
+    builder.time = time
+    builder.transactionID = transactionID
+    builder.holdsMetadataSnapshot = isHolding
+    if isHolding { builder.liveDevices = thinDevices }
+    var image = builder.build()
+    heldBlock = image.heldBlock
+    if isHolding {
+      let (time, transactionID) = (heldTime, heldTransactionID)
+      image.editSuperblock(.held) {
+        $0.time = time
+        $0.transactionID = transactionID
+      }
+    }
+    let file = try FileHandle(forWritingTo: URL(filePath: metadataPath))
+    try file.write(contentsOf: image.metadata.data)
+    try file.synchronize()
+    try file.close()
+  }
+
+  // MARK: What the engine asks
+
+  func devices() throws(Errno) -> [MappedDevice] {
+    if isDead { throw .ioError }
+    return mapped
+  }
+
+  func status(of device: DeviceNumber) throws(Errno) -> [TableLine] {
+    if isDead { throw .ioError }
+    let held = heldBlock.map(String.init) ?? "-"
+    return [
+      TableLine(
+        sectorCount: 32768, kind: "thin-pool",
+        arguments: "\(transactionID) 20/256 30/256 \(held) \(mode) discard_passdown "
+          + "queue_if_no_space \(needsCheck ? "needs_check" : "-") 1024 ")
+    ]
+  }
+
+  func send(_ message: String, to device: DeviceNumber) throws(Errno) {
+    try step(message) { () throws(Errno) in
+      guard device == Self.poolNumber else { throw .invalidArgument }
+      try handle(message)
+    }
+  }
+
+  func remove(_ device: MappedDevice) throws(Errno) {
+    try step("remove \(device.name)") { () throws(Errno) in
+      guard let index = index(of: device) else { throw .noSuchAddressOrDevice }
+      guard mapped[index].openCount == 0 else { throw .resourceBusy }
+      mapped.remove(at: index)
+    }
+  }
+
+  func make(_ device: MappedDevice) throws(Errno) {
+    try step("make \(device.name)") { () throws(Errno) in
+      guard index(of: device) == nil else { throw .resourceBusy }
+      mapped.append(device)
+    }
+  }
+
+  func reload(_ device: MappedDevice, isReadOnly: Bool) throws(Errno) {
+    try step("reload \(device.name) \(isReadOnly ? "ro" : "rw")") { () throws(Errno) in
+      guard let index = index(of: device) else { throw .noSuchAddressOrDevice }
+      mapped[index].isReadOnly = isReadOnly
+    }
+  }
+
+  func resume(_ device: MappedDevice) throws(Errno) {
+    try step("resume \(device.name)") { () throws(Errno) in
+      guard let index = index(of: device) else { throw .noSuchAddressOrDevice }
+      mapped[index].isSuspended = false
+    }
+  }
+
+  func send(
+    _ message: String, toPool pool: DeviceNumber, whileSuspended thin: DeviceNumber
+  ) throws(Errno) {
+    // The kernel's side is one step here: suspend and resume stand around it whatever happens.
+    try step(message + " while suspended") { () throws(Errno) in try handle(message) }
+  }
+
+  private func index(of device: MappedDevice) -> Int? {
+    mapped.firstIndex { $0.name == device.name }
+  }
+
+  private func step(_ name: String, _ change: () throws(Errno) -> Void) throws(Errno) {
+    if isDead { throw .ioError }
+    let number = steps.count
+    if diesAt == 2 * number { throw die() }
+    try change()
+    steps.append(name)
+    if diesAt == 2 * number + 1 { throw die() }
+  }
+
+  private func die() -> Errno {
+    isDead = true
+    dies()
+    return .ioError
+  }
+
+  private func handle(_ message: String) throws(Errno) {
+    let words = message.split(separator: " ")
+    guard mode != "ro" else { throw .notSupportedOnSocket }
+    switch words.first {
+    case "reserve_metadata_snap":
+      if isHolding { throw .resourceBusy }
+      hold()
+    case "release_metadata_snap":
+      if !isHolding { throw .invalidArgument }
+      heldDevices = nil
+    case "create_snap":
+      guard let id = UInt64(words[1]), let originalID = UInt64(words[2]),
+        var copy = thinDevices.first(where: { $0.devID == originalID })
+      else { throw .noData }
+      if thinDevices.contains(where: { $0.devID == id }) { throw .fileExists }
+      time += 1
+      copy.devID = id
+      copy.sharesTreeOf = originalID
+      copy.creationTime = time
+      copy.snapshottedTime = time
+      thinDevices = (thinDevices + [copy]).sorted { $0.devID < $1.devID }
+    case "delete":
+      guard let id = UInt64(words[1]), thinDevices.contains(where: { $0.devID == id }) else {
+        throw .noData
+      }
+      thinDevices.removeAll { $0.devID == id }
+    default:
+      throw .invalidArgument
+    }
+    do {
+      try write()
+    } catch {
+      throw .ioError
+    }
+  }
+}

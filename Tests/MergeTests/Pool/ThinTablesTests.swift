@@ -1,0 +1,132 @@
+import MergeEngine
+import Testing
+
+@Suite("Pool: tables, status and names")
+struct ThinTablesTests {
+  @Test("a thin device's table names pool, id and origin, minor numbers above 255 among them")
+  func thin() throws {
+    let line = TableLine(sectorCount: 2048, kind: "thin", arguments: "254:300 7 7:65536 ")
+    let thin = try #require(ThinTarget(line))
+    #expect(thin.pool == DeviceNumber(major: 254, minor: 300))
+    #expect(thin.deviceID == 7)
+    #expect(thin.origin == DeviceNumber(major: 7, minor: 65536))
+    #expect(thin.sectorCount == 2048)
+    #expect(
+      ThinTarget(TableLine(sectorCount: 1, kind: "thin", arguments: "254:0 5"))?.origin == nil)
+  }
+
+  @Test(
+    "what is no thin line is none",
+    arguments: [
+      ("linear", "7:0 0"), ("thin", "254:0"), ("thin", "pool 5"), ("thin", "254:0 x"), ("thin", ""),
+    ])
+  func noThin(kind: String, arguments: String) {
+    #expect(ThinTarget(TableLine(sectorCount: 1, kind: kind, arguments: arguments)) == nil)
+  }
+
+  @Test("a pool's table names its devices and its block size in sectors")
+  func pool() throws {
+    let line = TableLine(
+      sectorCount: 9, kind: "thin-pool", arguments: "254:1 254:2 384 0 1 skip_block_zeroing ")
+    let pool = try #require(PoolTarget([line]))
+    #expect(pool.metadata == DeviceNumber(major: 254, minor: 1))
+    #expect(pool.data == DeviceNumber(major: 254, minor: 2))
+    #expect(pool.blockByteCount == 192 << 10)
+    #expect(PoolTarget([line, line]) == nil)
+    #expect(PoolTarget([]) == nil)
+  }
+
+  @Test(
+    "a pool's status is read with and without the words that newer kernels add",
+    arguments: [
+      ("1 1651/16384 3/2048 38 rw discard_passdown queue_if_no_space - 1024 ", 38, false, true),
+      (
+        "1 1651/16384 3/2048 - ro no_discard_passdown error_if_no_space needs_check 1024 ", nil,
+        true, false
+      ),
+      (
+        "1 1651/16384 3/2048 - out_of_data_space ignore_discard queue_if_no_space ", nil, false,
+        false
+      ),
+    ] as [(String, UInt64?, Bool, Bool)])
+  func status(words: String, heldRoot: UInt64?, needsCheck: Bool, passesDown: Bool) throws {
+    let status = try #require(
+      PoolStatus([TableLine(sectorCount: 1, kind: "thin-pool", arguments: words)]))
+    #expect(status.heldRoot == heldRoot)
+    #expect(status.needsCheck == needsCheck)
+    #expect(status.passesDiscardsDown == passesDown)
+  }
+
+  @Test("a pool that the kernel has given up has no status", arguments: ["Fail", "Error", "-", ""])
+  func failed(words: String) {
+    #expect(PoolStatus([TableLine(sectorCount: 1, kind: "thin-pool", arguments: words)]) == nil)
+  }
+
+  @Test(
+    "a logical volume is known by each of its names",
+    arguments: [
+      ("vg/vm1", "vg", "vm1"), ("/dev/vg/vm1", "vg", "vm1"), ("/dev/mapper/vg-vm1", "vg", "vm1"),
+      ("/dev/mapper/my--vg-lv--1", "my-vg", "lv-1"), ("my-vg/lv-1", "my-vg", "lv-1"),
+    ])
+  func logicalVolumes(text: String, group: String, volume: String) throws {
+    let name = try #require(ThinDeviceName(text).logicalVolume)
+    #expect(name == (group, volume))
+  }
+
+  @Test(
+    "what is no logical volume's name is none",
+    arguments: [
+      "vm1", "/dev/sda", "/dev/mapper/vm1", "a/b/c", "/", "", "-a/b", "vg/", "/dev/mapper/a-b-c",
+    ])
+  func noLogicalVolumes(text: String) {
+    #expect(ThinDeviceName(text).logicalVolume == nil)
+  }
+
+  @Test("dashes in names are doubled as LVM does it")
+  func dashes() {
+    #expect(ThinDeviceName.mappedName(group: "my-vg", volume: "a--b") == "my--vg-a----b")
+  }
+
+  @Test("a device's node is named as libdevmapper names it")
+  func nodes() {
+    let device = MappedDevice(
+      name: "a b/é", number: DeviceNumber(major: 1, minor: 1), liveTable: [])
+    #expect(device.path == #"/dev/mapper/a\x20b\x2f\xc3\xa9"#)
+  }
+
+  @Test("what lvs prints is understood")
+  func logicalVolume() {
+    let text = """
+        {
+            "report": [
+                {
+                    "lv": [
+                        {"lv_size":"67108864", "pool_lv":"pool", "origin":"base", "thin_id":"3"}
+                    ]
+                }
+            ]
+        }
+      """
+    var command: [String] = []
+    let found = LogicalVolume(group: "v-g", volume: "vm1") {
+      command = $0
+      return text
+    }
+    #expect(command.prefix(3) == ["lvs", "--reportformat", "json"])
+    #expect(command.last == "v-g/vm1")
+    #expect(found?.deviceID == 3)
+    #expect(found?.byteCount == 64 << 20)
+    #expect(found?.poolMappedName == "v--g-pool-tpool")
+    #expect(found?.originMappedNames == ["v--g-base-real", "v--g-base"])
+  }
+
+  @Test(
+    "a volume that is not thin, or an answer that is none, is no thin volume",
+    arguments: [
+      nil, "", "{}", #"{"report":[]}"#, #"{"report":[{"lv":[]}]}"#,
+      #"{"report":[{"lv":[{"lv_size":"1","pool_lv":"","origin":"","thin_id":""}]}]}"#,
+    ])
+  func noThinVolume(text: String?) {
+    #expect(LogicalVolume(group: "vg", volume: "lv", run: { _ in text }) == nil)
+  }
+}
