@@ -5,15 +5,30 @@ extension Merger {
   public func devices(
     metadataPath: String, mappings: MergeSource.Mappings
   ) throws(MergeError) -> [ThinDevice] {
+    let source = MergeSource(
+      metadataPath: metadataPath, dataPath: "", deviceID: 0, mappings: mappings)
+    return try whileHeld(source) { (source, _) throws(MergeError) in try devices(in: source) }
+  }
+
+  /// The thin devices of an active pool, by rising id.
+  ///
+  /// - Throws: `MergeError`, `refused` where no pool of that name is active.
+  public func devices(
+    pool name: String, mappings: MergeSource.Mappings = .ownMetadataSnapshot
+  ) throws(MergeError) -> [ThinDevice] {
+    let found = try mappedDevices()
+    return try devices(
+      metadataPath: found.path(of: try pool(named: name, found).target.metadata),
+      mappings: mappings)
+  }
+
+  private func devices(in source: MergeSource) throws(MergeError) -> [ThinDevice] {
+    let isInactive = source.mappings == .inactivePool
     let file = try OpenFile(
-      metadataPath, role: "metadata device", access: .readOnly,
-      exclusive: mappings == .inactivePool)
-    if mappings == .inactivePool {
-      try Devices.checkNoLoop(over: file, "the pool may be active on it")
-    }
-    let reader = PoolReader(file, clock: environment.clock)
-    let pool = try reader.superblocks(mappings, ignoresNeedsCheck: false)
-    return try reader.devices(in: pool).map { device in
+      source.metadataPath, role: "metadata device", access: .readOnly, exclusive: isInactive)
+    if isInactive { try Devices.checkNoLoop(over: file, "the pool may be active on it") }
+    let pool = try reader(file).superblocks(source.mappings, ignoresNeedsCheck: false)
+    return try reader(file).devices(in: pool).map { device in
       ThinDevice(
         deviceID: device.id, mappedBlockCount: device.details.mappedBlockCount,
         transactionID: device.details.transactionID, creationTime: device.details.creationTime,

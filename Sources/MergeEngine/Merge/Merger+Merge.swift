@@ -97,7 +97,8 @@ extension Merger {
       source, on: devices, extent: options.extent, ioByteCount: transfer.ioByteCount)
     let plan = planned.plan
     let pool = planned.pool
-    try quiet.session?.checkOtherDevices(pool, options: options.pool)
+    try quiet.session?.checkOtherDevices(
+      pool, besides: source.deviceID, options: options.pool)
     var report = planned.report(
       originByteCount: origin.byteCount, journalPath: journalPath, ioByteCount: transfer.ioByteCount
     )
@@ -112,6 +113,7 @@ extension Merger {
       restarts: options.restarts, mustExist: resumes)
 
     let found: OpenJournal? = if case .sameMerge(let journal) = place { journal } else { nil }
+    report.isOwnMetadataSnapshot = quiet.session?.holdsMetadataSnapshot == true
     report.recordedByteCount = found?.state.doneByteCount ?? 0
     let asked = environment.clock.now()
     guard environment.observer.mayWrite(report) else {

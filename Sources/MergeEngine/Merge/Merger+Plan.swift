@@ -8,14 +8,14 @@ extension Merger {
     _ source: MergeSource, onto originPath: String?, extent: ExtentOptions,
     transfer: TransferOptions = TransferOptions(), journalPath: String? = nil
   ) throws(MergeError) -> PlanReport {
-    try whileHeld(source) { (source) throws(MergeError) in
-      try plan(source, originPath, extent, transfer, journalPath)
+    try whileHeld(source) { (source, session) throws(MergeError) in
+      try plan(source, session, originPath, extent, transfer, journalPath)
     }
   }
 
   private func plan(
-    _ source: MergeSource, _ originPath: String?, _ extent: ExtentOptions,
-    _ transfer: TransferOptions, _ journalPath: String?
+    _ source: MergeSource, _ session: PoolSession?, _ originPath: String?,
+    _ extent: ExtentOptions, _ transfer: TransferOptions, _ journalPath: String?
   ) throws(MergeError) -> PlanReport {
     let devices = try Devices(source, originPath: originPath, writing: nil)
     let ioByteCount = ioByteCount(transfer, devices)
@@ -25,20 +25,35 @@ extension Merger {
         ?? JournalFile.place(
           of: $0, identity: DeviceIdentity($0), stateFolder: environment.stateFolder)
     }
-    if let place { noteWhatMergeRefuses(source, originPath, journalPath: place) }
-    return planned.report(
+    if let place, let originPath {
+      noteWhatMergeRefuses(source, session, planned.pool, originPath, journalPath: place)
+    }
+    var report = planned.report(
       originByteCount: devices.origin?.byteCount, journalPath: place, ioByteCount: ioByteCount)
+    report.isOwnMetadataSnapshot = session?.holdsMetadataSnapshot == true
+    return report
   }
 
   /// A plan may be looked at while the origin is in use; merging has to wait.
   private func noteWhatMergeRefuses(
-    _ source: MergeSource, _ originPath: String?, journalPath: String
+    _ source: MergeSource, _ session: PoolSession?, _ pool: PoolMetadata, _ originPath: String,
+    journalPath: String
   ) {
     do throws(MergeError) {
-      let devices = try Devices(source, originPath: originPath, writing: .exclusive)
+      var isHeld = false
+      if let session {
+        let options = PoolOptions()
+        try session.checkOrigin(originPath, of: source.deviceID, options: options)
+        isHeld = try session.checkCanQuiesce(source.deviceID, options: options)
+        try session.checkOtherDevices(pool, besides: source.deviceID, options: options)
+      }
+      // What shows the thin device holds the origin, and need not be in the way.
+      let devices = try Devices(
+        source, originPath: originPath, writing: isHeld ? .shared(holders: []) : .exclusive)
       try checkJournalPlace(journalPath, devices)
     } catch {
-      environment.observer.note("a merge would be refused now: \(error.message)")
+      environment.observer.note(
+        "a merge would be refused now: \(error.message)" + (error.hint.map { " (\($0))" } ?? ""))
     }
   }
 }

@@ -89,6 +89,17 @@ extension Merger {
   private func find(
     _ deviceID: UInt32, pool name: String, _ devices: MappedDevices
   ) throws(MergeError) -> FoundThin {
+    let (pool, target) = try self.pool(named: name, devices)
+    let shown = devices.showing(deviceID, of: pool.number).first?.thinTarget
+    return FoundThin(
+      target: target, deviceID: deviceID, originPath: shown?.origin.map(devices.path),
+      byteCount: shown.map { $0.sectorCount * 512 })
+  }
+
+  /// The active pool of a name of device-mapper or LVM.
+  func pool(
+    named name: String, _ devices: MappedDevices
+  ) throws(MergeError) -> (device: MappedDevice, target: PoolTarget) {
     let typed = ThinDeviceName(name)
     // LVM's own name of a pool is a layer over it.
     let pool = [typed.device(in: devices), devices.named(name + "-tpool"), tpool(typed, devices)]
@@ -99,10 +110,7 @@ extension Merger {
         because: "device-mapper has no thin-pool of that name",
         hint: "'dmsetup ls --target thin-pool' lists them")
     }
-    let shown = devices.showing(deviceID, of: pool.number).first?.thinTarget
-    return FoundThin(
-      target: target, deviceID: deviceID, originPath: shown?.origin.map(devices.path),
-      byteCount: shown.map { $0.sectorCount * 512 })
+    return (pool, target)
   }
 
   private func tpool(_ name: ThinDeviceName, _ devices: MappedDevices) -> MappedDevice? {
@@ -134,12 +142,14 @@ extension Merger {
         .refused, "several pools are active on the metadata device", at: source.metadataPath,
         because: pools.map(\.name).joined(separator: ", "))
     }
-    let data = try OpenFile(source.dataPath, role: "data device", access: .readOnly)
-    guard StorageStack(data).overlaps(StorageStack(device: target.data)) else {
-      throw MergeError(
-        .refused, "not the pool's data device", at: source.dataPath,
-        because: "pool \(pool.name) is active on that metadata device, and its data device is "
-          + "\(target.data)")
+    if !source.dataPath.isEmpty {
+      let data = try OpenFile(source.dataPath, role: "data device", access: .readOnly)
+      guard StorageStack(data).overlaps(StorageStack(device: target.data)) else {
+        throw MergeError(
+          .refused, "not the pool's data device", at: source.dataPath,
+          because: "pool \(pool.name) is active on that metadata device, and its data device is "
+            + "\(target.data)")
+      }
     }
     let record = try PoolRecordFile(
       pool: pool, stateFolder: environment.stateFolder, processID: environment.processID,
@@ -152,16 +162,16 @@ extension Merger {
   /// Does something that only reads with a pool's metadata snapshot held, if a pool is active on the
   /// source's metadata.
   func whileHeld<Result>(
-    _ source: MergeSource, _ body: (MergeSource) throws(MergeError) -> Result
+    _ source: MergeSource, _ body: (MergeSource, PoolSession?) throws(MergeError) -> Result
   ) throws(MergeError) -> Result {
     guard let session = try poolSession(source) else {
       try checkNeedsNoPool(source)
-      return try body(source)
+      return try body(source, nil)
     }
     defer { session.end(.nothingWritten) }
     var held = source
     held.mappings = try session.hold(source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)
-    return try body(held)
+    return try body(held, session)
   }
 
   /// A metadata snapshot of one's own can only be taken of an active pool.

@@ -6,8 +6,12 @@ extension Merger {
     _ source: MergeSource, against originPath: String, extent: ExtentOptions,
     transfer: TransferOptions
   ) throws(MergeError) -> VerifyReport {
-    try whileHeld(source) { (source) throws(MergeError) in
-      try verify(source, originPath, extent, transfer)
+    try whileHeld(source) { (source, session) throws(MergeError) in
+      if try session?.isWritable(source.deviceID) == true {
+        environment.observer.note(
+          "the thin device is active and writable: what changes now may show as a difference")
+      }
+      return try verify(source, originPath, extent, transfer)
     }
   }
 

@@ -32,6 +32,8 @@ public struct PlanReport: Equatable, Sendable {
   public var transactionID: UInt64
   /// The metadata snapshot that was read; nil for the live tree.
   public var heldRoot: UInt64?
+  /// Whether that was taken for this, and is released afterwards.
+  public var isOwnMetadataSnapshot: Bool = false
   /// Other devices in the same metadata.
   public var otherDeviceCount: UInt64
   /// Bytes that earlier runs of the same merge have recorded already.

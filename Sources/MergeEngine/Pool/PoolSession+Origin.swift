@@ -142,15 +142,14 @@ extension PoolSession {
 
   /// Refuses where other thin devices of the pool may be on the same origin, which no table tells.
   package func checkOtherDevices(
-    _ metadata: PoolMetadata, options: PoolOptions
+    _ metadata: PoolMetadata, besides deviceID: UInt32, options: PoolOptions
   ) throws(MergeError) {
-    guard let quiesced else { return }
     let all = try reader.devices(in: metadata)
     var known = try devices().deviceIDs(of: pool.number)
-    known.insert(quiesced.deviceID)
+    known.insert(deviceID)
     if let snapshot = record.record.snapshot { known.insert(snapshot.originalID) }
     let unknown = all.filter { !known.contains($0.id) }
-    guard let own = all.first(where: { $0.id == quiesced.deviceID }), !unknown.isEmpty else {
+    guard let own = all.first(where: { $0.id == deviceID }), !unknown.isEmpty else {
       return
     }
     let kin = try reader.kin(of: own, among: unknown, in: metadata)

@@ -11,6 +11,13 @@ extension PoolSession {
     var users: [MappedDevice]
   }
 
+  /// What has to be done to bring a thin device to rest.
+  private enum Way {
+    case nothing(Quiesced)
+    case remove([MappedDevice], Quiesced)
+    case snapshot(through: MappedDevice)
+  }
+
   /// Brings a thin device to rest, and says which one is to be merged.
   ///
   /// - Throws: `MergeError`: `busy` where it is in use.
@@ -21,20 +28,75 @@ extension PoolSession {
       deleteSnapshot()
     }
     let found = try devices()
-    let quiesced =
-      if let snapshot = record.record.snapshot,
-        snapshot.deviceID == deviceID || snapshot.originalID == deviceID
-      {
-        try quiesce(snapshot, deviceID, options, found)
-      } else {
-        try quiesce(deviceID, options, found)
-      }
+    let quiesced: Quiesced
+    switch try way(to: deviceID, options, found) {
+    case .nothing(let rest):
+      quiesced = rest
+    case .remove(let writable, let rest):
+      for device in writable { try remove(device, isPutBack: options.reactivates) }
+      quiesced = rest
+    case .snapshot(let thin):
+      quiesced = Quiesced(
+        deviceID: try makeSnapshot(of: deviceID, through: thin),
+        users: found.showing(deviceID, of: pool.number))
+    }
     self.quiesced = quiesced
     return quiesced.deviceID
   }
 
-  private func quiesce(
-    _ snapshot: PoolRecord.Snapshot, _ deviceID: UInt32, _ options: PoolOptions,
+  /// Finds out whether a thin device could be brought to rest now.
+  ///
+  /// - Returns: whether mapped devices hold the origin for it.
+  /// - Throws: `MergeError`: what a merge would be refused for.
+  package func checkCanQuiesce(
+    _ deviceID: UInt32, options: PoolOptions
+  ) throws(MergeError) -> Bool {
+    let found = try devices()
+    _ = try way(to: deviceID, options, found)
+    return !found.showing(deviceID, of: pool.number).isEmpty
+  }
+
+  private func way(
+    to deviceID: UInt32, _ options: PoolOptions, _ devices: MappedDevices
+  ) throws(MergeError) -> Way {
+    if let snapshot = record.record.snapshot,
+      snapshot.deviceID == deviceID || snapshot.originalID == deviceID
+    {
+      return .nothing(try rest(of: snapshot, deviceID, options, devices))
+    }
+    let users = devices.showing(deviceID, of: pool.number)
+    if let pending = users.first(where: { !$0.inactiveTable.isEmpty }) {
+      throw MergeError(
+        .busy, "the thin device is about to be changed", at: pending.path,
+        because: "a table with dev \(deviceID) in it was loaded and is not live yet",
+        hint: "'dmsetup clear \(pending.name)' drops that table, 'dmsetup resume \(pending.name)' "
+          + "makes it live")
+    }
+    let writable = users.filter { !$0.isReadOnly }
+    guard let first = writable.first else {
+      return .nothing(Quiesced(deviceID: deviceID, users: users))
+    }
+    guard !options.takesSnapshot else {
+      guard writable.count == 1 else {
+        throw MergeError(
+          .busy, "the thin device is in use", at: first.path,
+          because: "it can be written to through \(writable.count) devices, and a snapshot needs "
+            + "them suspended together: " + writable.map(\.name).joined(separator: ", "))
+      }
+      return .snapshot(through: first)
+    }
+    if let open = writable.first(where: { $0.openCount > 0 }) {
+      throw MergeError(
+        .busy, "the thin device is in use", at: open.path,
+        because: "it is writable and open: mounted, or used by another program",
+        hint: "unmount it, or give --snapshot to merge a snapshot of it as it is now; "
+          + "'lsblk \(open.path)' shows who uses it")
+    }
+    return .remove(writable, Quiesced(deviceID: deviceID, users: users.filter(\.isReadOnly)))
+  }
+
+  private func rest(
+    of snapshot: PoolRecord.Snapshot, _ deviceID: UInt32, _ options: PoolOptions,
     _ devices: MappedDevices
   ) throws(MergeError) -> Quiesced {
     guard deviceID == snapshot.deviceID || options.takesSnapshot else {
@@ -53,39 +115,9 @@ extension PoolSession {
       deviceID: snapshot.deviceID, users: devices.showing(snapshot.originalID, of: pool.number))
   }
 
-  private func quiesce(
-    _ deviceID: UInt32, _ options: PoolOptions, _ devices: MappedDevices
-  ) throws(MergeError) -> Quiesced {
-    let users = devices.showing(deviceID, of: pool.number)
-    if let pending = users.first(where: { !$0.inactiveTable.isEmpty }) {
-      throw MergeError(
-        .busy, "the thin device is about to be changed", at: pending.path,
-        because: "a table with dev \(deviceID) in it was loaded and is not live yet",
-        hint: "'dmsetup clear \(pending.name)' drops that table, 'dmsetup resume \(pending.name)' "
-          + "makes it live")
-    }
-    let writable = users.filter { !$0.isReadOnly }
-    guard let first = writable.first else {
-      return Quiesced(deviceID: deviceID, users: users)
-    }
-    guard !options.takesSnapshot else {
-      guard writable.count == 1 else {
-        throw MergeError(
-          .busy, "the thin device is in use", at: first.path,
-          because: "it can be written to through \(writable.count) devices, and a snapshot needs "
-            + "them suspended together: " + writable.map(\.name).joined(separator: ", "))
-      }
-      return Quiesced(deviceID: try makeSnapshot(of: deviceID, through: first), users: users)
-    }
-    if let open = writable.first(where: { $0.openCount > 0 }) {
-      throw MergeError(
-        .busy, "the thin device is in use", at: open.path,
-        because: "it is writable and open: mounted, or used by another program",
-        hint: "unmount it, or give --snapshot to merge a snapshot of it as it is now; "
-          + "'lsblk \(open.path)' shows who uses it")
-    }
-    for device in writable { try remove(device, isPutBack: options.reactivates) }
-    return Quiesced(deviceID: deviceID, users: users.filter(\.isReadOnly))
+  /// Whether somebody may write to the thin device now.
+  package func isWritable(_ deviceID: UInt32) throws(MergeError) -> Bool {
+    try devices().showing(deviceID, of: pool.number).contains { !$0.isReadOnly }
   }
 
   private func remove(_ device: MappedDevice, isPutBack: Bool) throws(MergeError) {

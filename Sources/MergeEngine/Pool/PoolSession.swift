@@ -99,11 +99,12 @@ package final class PoolSession {
   ) throws(MergeError) -> MergeSource.Mappings {
     try checkHealth(ignoresNeedsCheck: ignoresNeedsCheck)
     let live = try superblock()
-    guard live.dataBlockByteCount == target.blockByteCount else {
+    let total = try status().dataBlockCount
+    guard live.dataBlockByteCount == target.blockByteCount, live.dataBlockCount == total else {
       throw MergeError(
-        .refused, "the pool's metadata is not what its table says", at: pool.name,
-        because: "its block size is \(live.dataBlockByteCount) bytes, in the table "
-          + "\(target.blockByteCount)")
+        .refused, "the pool's metadata is not what device-mapper says", at: pool.name,
+        because: "it tells of \(live.dataBlockCount) blocks of \(live.dataBlockByteCount) bytes; "
+          + "\(total) of \(target.blockByteCount) are expected")
     }
     switch wanted {
     case .inactivePool:

@@ -45,6 +45,7 @@ package struct PoolStatus: Equatable, Sendable {
   package enum Mode: Equatable, Sendable { case writable, outOfDataSpace, readOnly }
 
   package var mode: Mode
+  package var dataBlockCount: UInt64
   /// Where the metadata snapshot is that is held.
   package var heldRoot: UInt64?
   package var passesDiscardsDown: Bool
@@ -54,7 +55,9 @@ package struct PoolStatus: Equatable, Sendable {
   package init?(_ lines: [TableLine]) {
     guard lines.count == 1, lines[0].kind == "thin-pool" else { return nil }
     let words = lines[0].words
-    guard words.count >= 6 else { return nil }
+    guard words.count >= 6, let total = words[2].split(separator: "/").last.flatMap({ UInt64($0) })
+    else { return nil }
+    dataBlockCount = total
     heldRoot = UInt64(words[3])
     switch words[4] {
     case "rw": mode = .writable

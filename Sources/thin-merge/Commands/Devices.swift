@@ -6,7 +6,13 @@ struct Devices: Verb {
   static let configuration = CommandConfiguration(
     commandName: "devices",
     abstract: "List the thin devices in a pool's metadata snapshot.",
-    usage: "thin-merge devices --metadata <path> [<options>]")
+    usage: """
+      thin-merge devices --pool <name> [<options>]
+      thin-merge devices --metadata <path> [<options>]
+      """)
+
+  @Option(help: ArgumentHelp("The active pool.", valueName: "name"))
+  var pool: String?
 
   @OptionGroup(title: "Source") var mapping: MappingArguments
   @OptionGroup(title: "Output") var output: OutputArguments
@@ -15,12 +21,29 @@ struct Devices: Verb {
   var progressMode: ProgressMode { .nothing }
 
   func validate() throws {
-    _ = try mapping.metadata.path(of: "--metadata <path>")
+    guard pool != nil else {
+      _ = try mapping.metadata.path(of: "--metadata <path>")
+      return
+    }
+    _ = try pool.path(of: "--pool <name>")
+    guard mapping.metadata == nil, !mapping.inactive else {
+      throw ValidationError(
+        "--pool names an active pool: --metadata and --inactive cannot go with it")
+    }
   }
 
   func perform(in session: Session) throws -> Outcome {
-    let devices = try session.merger().devices(
-      metadataPath: mapping.metadata.path(of: "--metadata <path>"), mappings: mapping.mappings)
+    let merger = session.merger()
+    let devices =
+      if let pool {
+        try merger.devices(
+          pool: pool,
+          mappings: mapping.metadataSnapshotBlock.map { .metadataSnapshot(block: $0) }
+            ?? .ownMetadataSnapshot)
+      } else {
+        try merger.devices(
+          metadataPath: mapping.metadata.path(of: "--metadata <path>"), mappings: mapping.mappings)
+      }
     return Outcome(
       report: outputFormat == .json
         ? JSONText.report(DevicesDocument(devices)) : DevicesText(devices: devices).text,

@@ -92,7 +92,7 @@ struct MergeText {
       return
     }
     let release =
-      plan.heldRoot == nil
+      plan.heldRoot == nil || plan.isOwnMetadataSnapshot
       ? "" : " Then release the metadata snapshot, if it was taken for this merge."
     switch ExitStatus(report) {
     case .done where report.verification != nil:

@@ -120,15 +120,19 @@ struct PoolSessionTests {
   @Test("plan and verify hold a metadata snapshot only while they read")
   func reading() throws {
     let pool = try ActivePool()
-    let outcome = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
+    let planned = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
       let found = try merger.find(.member(pool: "pool", deviceID: 5))
       let plan = try merger.plan(found.source, onto: origin, extent: ExtentOptions())
       #expect(plan.mappedBlockCount == UInt64(ActivePool.mappings.count))
+    }
+    #expect(planned.exitStatus == 0, "\(planned.message)")
+    let verified = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
+      let found = try merger.find(.member(pool: "pool", deviceID: 5))
       let report = try merger.verify(
         found.source, against: origin, extent: ExtentOptions(), transfer: TransferOptions())
       #expect(report.differingByteCount > 0)
     }
-    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(verified.exitStatus == 0, "\(verified.message)")
     let once = ["reserve_metadata_snap", "release_metadata_snap"]
     #expect(pool.mapper.steps == once + once)
     #expect(try pool.recordFiles() == [])
@@ -182,6 +186,42 @@ struct PoolSessionTests {
       #expect(pool.mapper.steps == [])
       #expect(try pool.isUntouched())
     }
+  }
+
+  @Test("metadata that is not the pool's as device-mapper knows it is refused")
+  func otherMetadata() throws {
+    let pool = try ActivePool()
+    pool.mapper.dataBlockCount = 255
+    let outcome = pool.merge()
+    #expect(outcome.exitStatus == 2)
+    #expect(outcome.message.contains("255 of 65536 are expected"))
+    #expect(pool.mapper.steps == [])
+  }
+
+  @Test("plan says why a merge would be refused")
+  func planSaysWhy() throws {
+    let pool = try ActivePool()
+    var thin = try pool.thin()
+    thin.openCount = 1
+    pool.mapper.mapped.append(thin)
+    let outcome = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
+      let found = try merger.find(.device("vm"))
+      _ = try merger.plan(found.source, onto: origin, extent: ExtentOptions())
+    }
+    #expect(outcome.exitStatus == 0)
+    #expect(
+      outcome.notes.contains { $0.contains("would be refused now") && $0.contains("--snapshot") })
+    #expect(pool.mapper.mapped.contains(thin))
+  }
+
+  @Test("the devices of an active pool are listed by its name")
+  func devices() throws {
+    let pool = try ActivePool(otherIDs: [8])
+    let outcome = pool.run { merger throws(MergeError) in
+      #expect(try merger.devices(pool: "pool").map(\.deviceID) == [5, 8])
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(!pool.mapper.isHolding)
   }
 
   @Test("a table with the thin device that was loaded and is not live yet is in the way")
@@ -249,9 +289,9 @@ struct PoolSessionTests {
   func oneRun() throws {
     let pool = try ActivePool()
     var inner: ActivePool.Outcome?
-    let outer = pool.merge(whenAsked: { inner = pool.merge() })
+    let outer = pool.merge(whenAsked: { inner = pool.merge(waits: false) })
     #expect(outer.exitStatus == 0)
     #expect(inner?.exitStatus == 5)
-    #expect(inner?.message.contains("another run of thin-merge works on it") == true)
+    #expect(inner?.message.contains(ActivePool.isLocked) == true)
   }
 }

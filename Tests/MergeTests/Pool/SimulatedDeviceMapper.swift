@@ -29,6 +29,8 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   private var transactionID: UInt64 = 7
   private var heldTransactionID: UInt64 = 0
   private var heldBlock: Int?
+  /// What the pool's status says of the data device.
+  var dataBlockCount = 256
   private let metadataPath: String
 
   init(_ thinDevices: [Fixtures.ThinDevice], metadataPath: String) throws {
@@ -104,7 +106,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     return [
       TableLine(
         sectorCount: 32768, kind: "thin-pool",
-        arguments: "\(transactionID) 20/256 30/256 \(held) \(mode) discard_passdown "
+        arguments: "\(transactionID) 20/256 30/\(dataBlockCount) \(held) \(mode) discard_passdown "
           + "queue_if_no_space \(needsCheck ? "needs_check" : "-") 1024 ")
     ]
   }
