@@ -1,5 +1,6 @@
 import Fixtures
 import Foundation
+import MergeEngine
 import Testing
 
 @Suite("Command: going on with a journal", .waitsForPrograms)
@@ -12,6 +13,23 @@ struct JournalTests {
     let result = try merge.merge(["--output", "json"])
     expectSuccess(result)
     #expect(try result.report()["resumed_from_bytes"]?.integer == recorded)
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("what a power cut left behind the last record is gone once the merge goes on")
+  func tornEnd() throws {
+    let merge = try MergeCase()
+    try merge.interruptMerge()
+    let torn = Data(repeating: 0xAB, count: 4096)
+    let journal = try FileHandle(forUpdating: URL(filePath: merge.journal))
+    // Far enough for no record of the next run to come there.
+    try journal.seek(
+      toOffset: UInt64(JournalOnDisk.state(of: merge.journal).endByteOffset) + 512 << 10)
+    try journal.write(contentsOf: torn)
+    try journal.close()
+    try merge.interruptMerge()
+    #expect(try Data(contentsOf: URL(filePath: merge.journal)).range(of: torn) == nil)
+    expectSuccess(try merge.resume(["--yes"]))
     #expect(try merge.wrongSectors() == [])
   }
 
