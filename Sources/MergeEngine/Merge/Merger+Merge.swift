@@ -128,8 +128,9 @@ extension Merger {
         try origin.forgetCache()
       } catch {
         throw MergeError(
-          .refused, "cannot make durable what the origin holds", at: originPath, because: "\(error)"
-        )
+          .stopped, "cannot make durable what earlier runs wrote", at: originPath,
+          because: "\(error)",
+          hint: "nothing is lost; once the device is well, the same command goes on")
       }
     }
     let stream = planned.segments(
