@@ -6,16 +6,18 @@ extension Merger {
   /// - Throws: `MergeError`: `refused` for whatever a merge would refuse, `stopped` on a signal.
   public func plan(
     _ source: MergeSource, onto originPath: String?, extent: ExtentOptions,
-    transfer: TransferOptions = TransferOptions(), journalPath: String? = nil
+    transfer: TransferOptions = TransferOptions(), journalPath: String? = nil,
+    pool: PoolOptions = PoolOptions()
   ) throws(MergeError) -> PlanReport {
     try whileHeld(source) { (source, session) throws(MergeError) in
-      try plan(source, session, originPath, extent, transfer, journalPath)
+      try plan(source, session, originPath, extent, transfer, journalPath, pool)
     }
   }
 
   private func plan(
     _ source: MergeSource, _ session: PoolSession?, _ originPath: String?,
-    _ extent: ExtentOptions, _ transfer: TransferOptions, _ journalPath: String?
+    _ extent: ExtentOptions, _ transfer: TransferOptions, _ journalPath: String?,
+    _ options: PoolOptions
   ) throws(MergeError) -> PlanReport {
     let devices = try Devices(source, originPath: originPath, writing: nil)
     let ioByteCount = ioByteCount(transfer, devices)
@@ -26,7 +28,8 @@ extension Merger {
           of: $0, identity: DeviceIdentity($0), stateFolder: environment.stateFolder)
     }
     if let place, let originPath {
-      noteWhatMergeRefuses(source, session, planned.pool, originPath, journalPath: place)
+      noteWhatMergeRefuses(
+        source, session, planned.pool, originPath, journalPath: place, options)
     }
     var report = planned.report(
       originByteCount: devices.origin?.byteCount, journalPath: place, ioByteCount: ioByteCount)
@@ -37,19 +40,20 @@ extension Merger {
   /// A plan may be looked at while the origin is in use; merging has to wait.
   private func noteWhatMergeRefuses(
     _ source: MergeSource, _ session: PoolSession?, _ pool: PoolMetadata, _ originPath: String,
-    journalPath: String
+    journalPath: String, _ options: PoolOptions
   ) {
     do throws(MergeError) {
-      var isHeld = false
+      var outlook = (path: originPath, isReadOnly: false)
+      var isHeld = options.allowsOtherUsers
       if let session {
-        let options = PoolOptions()
-        try session.checkOrigin(originPath, of: source.deviceID, options: options)
-        isHeld = try session.checkCanQuiesce(source.deviceID, options: options)
+        outlook = try session.checkOrigin(originPath, of: source.deviceID, options: options)
+        isHeld = try session.checkCanQuiesce(source.deviceID, options: options) || isHeld
         try session.checkOtherDevices(pool, besides: source.deviceID, options: options)
       }
       // What shows the thin device holds the origin, and need not be in the way.
+      let use = isHeld ? OriginUse.shared(holders: []) : .exclusive
       let devices = try Devices(
-        source, originPath: originPath, writing: isHeld ? .shared(holders: []) : .exclusive)
+        source, originPath: outlook.path, writing: outlook.isReadOnly ? nil : use)
       try checkJournalPlace(journalPath, devices)
     } catch {
       environment.observer.note(

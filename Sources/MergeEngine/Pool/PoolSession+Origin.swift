@@ -10,12 +10,16 @@ package enum OriginUse: Equatable, Sendable {
 
 /// Who else shows the origin, and whether it can be written to.
 extension PoolSession {
+  /// Finds out whether the origin could be written to.
+  ///
+  /// - Returns: the path that would be opened, and whether it has to be made writable first.
   /// - Throws: `MergeError` (`refused`) where others show the origin or it is read-only, and that was not
   ///   agreed to.
+  @discardableResult
   package func checkOrigin(
     _ path: String, of deviceID: UInt32, options: PoolOptions
-  ) throws(MergeError) {
-    guard let number = FileSystem.blockDevice(at: path) else { return }
+  ) throws(MergeError) -> (path: String, isReadOnly: Bool) {
+    guard let number = FileSystem.blockDevice(at: path) else { return (path, false) }
     let found = try devices()
     let others = others(on: number, besides: deviceID, found)
     guard others.isEmpty || options.allowsOtherUsers else {
@@ -24,18 +28,21 @@ extension PoolSession {
         because: "what they show would change: " + others.map(\.name).joined(separator: ", "),
         hint: "if that is wanted: --other-users-ok")
     }
-    let layers = found.linearLayers(of: topmost(number, found))
+    let top = topmost(number, found)
+    let layers = found.linearLayers(of: top)
     if let suspended = layers.first(where: \.isSuspended) {
       throw MergeError(
         .busy, "the origin is suspended", at: suspended.path, because: "writes to it would wait",
         hint: "'dmsetup resume \(suspended.name)'")
     }
-    guard options.makesOriginWritable || !layers.contains(where: \.isReadOnly) else {
+    let isReadOnly = layers.contains(where: \.isReadOnly)
+    guard options.makesOriginWritable || !isReadOnly else {
       throw MergeError(
         .refused, "cannot write to the origin", at: path,
         because: "device-mapper has it read-only, as LVM does with external origins",
         hint: "--make-origin-writable lifts that for the time of the merge")
     }
+    return (top == number ? path : found.path(of: top), isReadOnly)
   }
 
   /// Gets the origin ready to be written to.

@@ -18,6 +18,7 @@ struct Plan: Verb {
   @Option(help: ArgumentHelp("Where the journal would be.", valueName: "path"))
   var journal: String?
 
+  @OptionGroup(title: "Active pools") var pool: PoolArguments
   @OptionGroup(title: "Ends") var extent: ExtentArguments
   @OptionGroup(title: "Transfers") var io: IOSizeArguments
   @OptionGroup(title: "Output") var output: OutputArguments
@@ -43,11 +44,13 @@ struct Plan: Verb {
       ioByteCount: io.ioSize?.byteCount ?? IOSizeArguments.byteCountDefault)
     let report = try merger.plan(
       found.source, onto: originPath, extent: found.extent(extent.options), transfer: transfer,
-      journalPath: journal)
+      journalPath: journal, pool: pool.options)
     let text = PlanText(
       report: report, metadataPath: found.source.metadataPath, originPath: originPath,
       mergeCommand: originPath.map { _ in
-        .merge(source, originPath: origin, extent: extent.options, journalPath: journal)
+        .merge(
+          source, originPath: origin, extent: extent.options, pool: pool.options,
+          journalPath: journal)
       })
     return Outcome(
       report: outputFormat == .json ? JSONText.report(PlanDocument(report)) : text.text,

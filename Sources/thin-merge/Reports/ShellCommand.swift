@@ -28,15 +28,24 @@ struct ShellCommand: Equatable {
 
   /// Merges a source.
   static func merge(
-    _ source: NamedSource, originPath: String?, extent: ExtentOptions, journalPath: String? = nil
+    _ source: NamedSource, originPath: String?, extent: ExtentOptions,
+    pool: PoolOptions = PoolOptions(), journalPath: String? = nil
   ) -> ShellCommand {
     let journal = journalPath.map { ["--journal", $0] } ?? []
     return ShellCommand(
-      "merge", source.words + origin(originPath) + words(extent) + journal)
+      "merge", source.words + origin(originPath) + words(extent) + words(pool) + journal)
   }
 
   private static func origin(_ path: String?) -> [String] {
     path.map { ["--origin", $0] } ?? []
+  }
+
+  private static func words(_ pool: PoolOptions) -> [String] {
+    [
+      (pool.takesSnapshot, "--snapshot"), (pool.reactivates, "--reactivate"),
+      (pool.makesOriginWritable, "--make-origin-writable"),
+      (pool.allowsOtherUsers, "--other-users-ok"),
+    ].filter(\.0).map(\.1)
   }
 
   private static func words(_ extent: ExtentOptions) -> [String] {
