@@ -50,7 +50,8 @@ enum cdm_step { CDM_DONE, CDM_PREPARING, CDM_SUSPENDING, CDM_MAKING, CDM_RESUMIN
 //
 // The suspended device may carry the root file system: from suspend to resume nothing is done that
 // could need a page, a file or a terminal. The memory is locked, the requests are made before, and a
-// child of its own session waits on a pipe to resume the device in case this process dies.
+// child of its own session waits on a pipe to resume the device in case this process dies. A signal
+// can end the suspend (EINTR), and nothing after it; only SIGSTOP can stop the process in between.
 static inline enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool,
                                          const char *_Nonnull text) {
   struct cdm_request suspend, message, resume;
@@ -85,10 +86,11 @@ static inline enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool,
     sigaction(SIGPIPE, &ignored, NULL);
     close(alive[1]);
     close(ready[0]);
-    char byte = mlockall(MCL_CURRENT) == 0 ? 1 : 0;
+    // What it tells: 0, or why it cannot be relied on.
+    char byte = mlockall(MCL_CURRENT) == 0 ? 0 : (char)errno;
     ssize_t count;
     while ((count = write(ready[1], &byte, 1)) < 0 && errno == EINTR) continue;
-    if (byte == 0 || count != 1) _exit(1);
+    if (byte != 0 || count != 1) _exit(1);
     while ((count = read(alive[0], &byte, 1)) < 0 && errno == EINTR) continue;
     // A byte says that the device is resumed; the end of the pipe, that nobody is left to do it.
     if (count == 0) ioctl(control, DM_DEV_SUSPEND, &resume);
@@ -101,12 +103,18 @@ static inline enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool,
   ssize_t count = 0;
   if (child > 0) {
     while ((count = read(ready[0], &byte, 1)) < 0 && errno == EINTR) continue;
-    error = ENOLCK;
+    error = count == 1 ? byte : EPIPE;
   }
   close(ready[0]);
 
   enum cdm_step failed = CDM_PREPARING;
-  if (child > 0 && count == 1 && byte == 1) {
+  if (child > 0 && count == 1 && byte == 0) {
+    sigset_t blocked, before;
+    sigfillset(&blocked);
+    sigdelset(&blocked, SIGINT);
+    sigdelset(&blocked, SIGTERM);
+    sigdelset(&blocked, SIGHUP);
+    sigprocmask(SIG_BLOCK, &blocked, &before);
     if (mlockall(MCL_CURRENT) != 0) {
       error = errno;
     } else {
@@ -126,6 +134,7 @@ static inline enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool,
       }
       munlockall();
     }
+    sigprocmask(SIG_SETMASK, &before, NULL);
   }
   // After a failed resume the child gets a second chance at it.
   if (failed != CDM_RESUMING) {

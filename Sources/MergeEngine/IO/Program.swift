@@ -43,9 +43,13 @@ package enum Program {
     unsafe posix_spawn_file_actions_addclose(&actions, other)
     unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
     unsafe posix_spawn_file_actions_addclose(&actions, output)
+    // What it complains about is not for the reader of our own messages.
+    unsafe posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
     // SAFETY: copies made and freed here; both lists end with nil, as the call wants.
     var arguments = unsafe command.map { (text: String) in unsafe strdup(text) } + [nil]
-    let variables = ["LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+    let variables = [
+      "LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LVM_SUPPRESS_FD_WARNINGS=1",
+    ]
     var environment = unsafe variables.map { (text: String) in unsafe strdup(text) } + [nil]
     defer {
       for index in unsafe arguments.indices { unsafe free(arguments[index]) }

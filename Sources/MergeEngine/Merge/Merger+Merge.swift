@@ -8,7 +8,7 @@ extension Merger {
   public func merge(
     _ source: MergeSource, onto originPath: String, options: MergeOptions
   ) throws(MergeError) -> MergeReport {
-    try carryOut(source, originPath, options, resumes: false)
+    try carryOut(source, originPath, options)
   }
 
   /// Goes on with the merge that a journal tells of.
@@ -39,33 +39,38 @@ extension Merger {
         ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
       originIsTheSame: options.originIsTheSame, pool: header.pool.union(options.pool))
     return try carryOut(
-      source, options.originPath ?? last?.originPath ?? header.originPath, merge, resumes: true)
+      source, options.originPath ?? last?.originPath ?? header.originPath, merge,
+      resuming: header)
   }
 
   /// Merges; of an active pool with the thin device at rest and its metadata snapshot held.
+  ///
+  /// - `header`: of the journal that is to be gone on with.
   private func carryOut(
-    _ source: MergeSource, _ originPath: String, _ options: MergeOptions, resumes: Bool
+    _ source: MergeSource, _ originPath: String, _ options: MergeOptions,
+    resuming header: JournalHeader? = nil
   ) throws(MergeError) -> MergeReport {
+    let resumes = header != nil
     guard let session = try poolSession(source) else {
       try checkNeedsNoPool(source)
       return try carryOut(
         QuietSource(source: source, originPath: originPath), options, resumes: resumes)
     }
+    var options = options
     var end = PoolSession.End.nothingWritten
     defer { session.end(end) }
-    var quiet = QuietSource(source: source, originPath: originPath, session: session)
-    try session.checkHealth(ignoresNeedsCheck: source.ignoresNeedsCheck)
-    try session.checkOrigin(originPath, of: source.deviceID, options: options.pool)
-    quiet.source.deviceID = try session.quiesce(
-      source.deviceID, options: options.pool, restarts: options.restarts)
-    (quiet.originPath, quiet.originUse) = try session.prepare(origin: originPath)
+    if options.extent.thinByteCount == nil {
+      let target = try thinTarget(of: source.deviceID, in: session.pool, mappedDevices())
+      options.extent.thinByteCount = target.map { $0.sectorCount * 512 }
+    }
+    var quiet = try quiet(source, originPath, options, header, session)
     quiet.source.mappings = try session.hold(
       source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)
     let report = try carryOut(quiet, options, resumes: resumes)
     end = .stopped
-    if report.state == .finished {
+    if report.state == .finished, report.verification?.isClean != false {
       end = .finished
-      try? session.snapshotIsMerged()
+      session.snapshotIsMerged()
     }
     return report
   }
@@ -116,9 +121,8 @@ extension Merger {
     report.isOwnMetadataSnapshot = quiet.session?.holdsMetadataSnapshot == true
     report.recordedByteCount = found?.state.doneByteCount ?? 0
     let asked = environment.clock.now()
-    guard environment.observer.mayWrite(report) else {
-      throw MergeError(
-        .refused, "not merged", at: originPath, because: "writing was not agreed to")
+    guard quiet.isAgreedTo || environment.observer.mayWrite(report) else {
+      throw notAgreedTo(originPath)
     }
     // The time that somebody took to answer is not the merge's.
     begin += environment.clock.now() - asked
@@ -171,6 +175,7 @@ extension Merger {
       rewrittenByteCount: 0, duration: .zero, submitDuration: .zero, checkpointCount: 0,
       verification: nil, journalPath: journalPath, unreadable: [])
     do throws(MergeError) {
+      try quiet.session?.snapshotIsBegun()
       try run.append(
         .run(
           JournalRecord.Run(
@@ -257,20 +262,6 @@ extension Merger {
     }
     try quiet.session?.checkStillQuiet()
     try run.append(.finished(seconds: environment.secondsSince1970()))
-  }
-}
-
-/// What is merged onto what, and how both are kept at rest meanwhile.
-private struct QuietSource {
-  var source: MergeSource
-  var originPath: String
-  var originUse = OriginUse.exclusive
-  /// Nil where no pool is active on the metadata.
-  var session: PoolSession?
-
-  /// For a later run: it takes a metadata snapshot of its own again.
-  var recordedMappings: MergeSource.Mappings {
-    session?.holdsMetadataSnapshot == true ? .ownMetadataSnapshot : source.mappings
   }
 }
 

@@ -47,7 +47,9 @@ extension Merger {
       var isHeld = options.allowsOtherUsers
       if let session {
         outlook = try session.checkOrigin(originPath, of: source.deviceID, options: options)
-        isHeld = try session.checkCanQuiesce(source.deviceID, options: options) || isHeld
+        let thin = try session.checkCanQuiesce(
+          source.deviceID, options: options, restarts: false)
+        isHeld = thin.isActive || isHeld
         try session.checkOtherDevices(pool, besides: source.deviceID, options: options)
       }
       // What shows the thin device holds the origin, and need not be in the way.

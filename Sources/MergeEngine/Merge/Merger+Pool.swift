@@ -27,7 +27,7 @@ extension Merger {
         metadataPath: devices.path(of: thin.target.metadata),
         dataPath: devices.path(of: thin.target.data), deviceID: thin.deviceID, mappings: mappings,
         ignoresNeedsCheck: ignoresNeedsCheck),
-      originPath: thin.originPath, thinByteCount: thin.byteCount)
+      originPath: thin.originPath, thinByteCount: thin.byteCount, originHint: thin.originHint)
   }
 
   private struct FoundThin {
@@ -35,6 +35,7 @@ extension Merger {
     var deviceID: UInt32
     var originPath: String?
     var byteCount: UInt64?
+    var originHint: String?
   }
 
   private func find(
@@ -74,26 +75,56 @@ extension Merger {
         because: "there is no device \(found.poolMappedName)",
         hint: "lvchange -ay \(ShellWord.quoted("\(found.group)/\(found.pool)"))")
     }
-    let origin = found.originMappedNames.compactMap { devices.named($0) }.first
-    if let externalOrigin = found.externalOrigin, origin == nil {
-      throw MergeError(
-        .refused, "the external origin is not active", at: "\(group)/\(externalOrigin)",
-        because: "neither it nor the thin device is active, so it has no node",
-        hint: "lvchange -ay \(ShellWord.quoted("\(group)/\(externalOrigin)"))")
-    }
-    return FoundThin(
+    // Of a snapshot LVM names the thin volume that it was made of, which is no external origin.
+    let isInternal =
+      found.externalOrigin.map { origin in
+        LogicalVolume(group: group, volume: origin, run: environment.runProgram) != nil
+      } ?? false
+    let origin =
+      isInternal ? nil : found.originMappedNames.compactMap { devices.named($0) }.first
+    var thin = FoundThin(
       target: target, deviceID: found.deviceID, originPath: origin?.path,
       byteCount: found.byteCount)
+    if let externalOrigin = found.externalOrigin, origin == nil {
+      thin.originHint =
+        isInternal
+        ? "it is a snapshot of \(group)/\(externalOrigin): --origin PATH says which external origin"
+        : "its external origin \(group)/\(externalOrigin) is not active: lvchange -ay "
+          + ShellWord.quoted("\(group)/\(externalOrigin)")
+    }
+    return thin
   }
 
   private func find(
     _ deviceID: UInt32, pool name: String, _ devices: MappedDevices
   ) throws(MergeError) -> FoundThin {
     let (pool, target) = try self.pool(named: name, devices)
-    let shown = devices.showing(deviceID, of: pool.number).first?.thinTarget
+    let shown = try thinTarget(of: deviceID, in: pool, devices)
     return FoundThin(
       target: target, deviceID: deviceID, originPath: shown?.origin.map(devices.path),
       byteCount: shown.map { $0.sectorCount * 512 })
+  }
+
+  /// What the tables say of a thin device; nil if none names it.
+  ///
+  /// - Throws: `MergeError` (`refused`) where they do not agree.
+  func thinTarget(
+    of deviceID: UInt32, in pool: MappedDevice, _ devices: MappedDevices
+  ) throws(MergeError) -> ThinTarget? {
+    // A table that is not live yet is another matter.
+    let showing = devices.showing(deviceID, of: pool.number).filter { device in
+      device.liveTable.contains { ThinTarget($0)?.deviceID == deviceID }
+    }
+    guard let first = showing.first else { return nil }
+    let target = first.thinTarget
+    guard let target, showing.allSatisfy({ $0.thinTarget == target }) else {
+      throw MergeError(
+        .refused, "cannot tell how the thin device is meant", at: first.path,
+        because:
+          "dev \(deviceID) is shown by tables of more than one line, or with different lengths "
+          + "or origins: " + showing.map(\.name).joined(separator: ", "))
+    }
+    return target
   }
 
   /// The active pool of a name of device-mapper or LVM.
@@ -132,11 +163,14 @@ extension Merger {
   /// The active pool on the source's metadata device, taken for this run; nil if no pool is active on
   /// it.
   func poolSession(_ source: MergeSource) throws(MergeError) -> PoolSession? {
-    guard FileSystem.blockDevice(at: source.metadataPath) != nil else { return nil }
     let metadata = try OpenFile(
       source.metadataPath, role: "metadata device", access: .readOnly)
-    let pools = try mappedDevices().pools(onMetadata: StorageStack(metadata))
-    guard let pool = pools.first, let target = pool.poolTarget else { return nil }
+    guard let devices = try devicesForSession(metadata) else { return nil }
+    let pools = devices.pools(onMetadata: StorageStack(metadata))
+    guard let pool = pools.first, let target = pool.poolTarget else {
+      try checkNoPool(onData: source.dataPath, devices)
+      return nil
+    }
     guard pools.count == 1 else {
       throw MergeError(
         .refused, "several pools are active on the metadata device", at: source.metadataPath,
@@ -152,11 +186,37 @@ extension Merger {
       }
     }
     let record = try PoolRecordFile(
-      pool: pool, stateFolder: environment.stateFolder, processID: environment.processID,
-      bootID: environment.bootID, seconds: environment.secondsSince1970())
+      pool: pool, stateFolder: environment.stateFolder, bootID: environment.bootID)
     return try PoolSession(
       pool, target: target, mapper: environment.deviceMapper, record: record,
       reader: reader(metadata), note: environment.observer.note)
+  }
+
+  /// Nil where nobody can have made a pool over an image file.
+  private func devicesForSession(_ metadata: OpenFile) throws(MergeError) -> MappedDevices? {
+    do throws(MergeError) {
+      return try mappedDevices()
+    } catch {
+      // Whoever may not ask device-mapper may still work on files that no loop device lies over.
+      guard metadata.kind == .regularFile, LoopDevice.over(metadata) == nil else { throw error }
+      return nil
+    }
+  }
+
+  /// Blocks of an active pool's data device are used again under a reader of a copy of its metadata.
+  private func checkNoPool(
+    onData path: String, _ devices: MappedDevices
+  ) throws(MergeError) {
+    guard !path.isEmpty, !devices.all.isEmpty else { return }
+    let data = StorageStack(try OpenFile(path, role: "data device", access: .readOnly))
+    let pool = devices.all.first { device in
+      device.poolTarget.map { data.overlaps(StorageStack(device: $0.data)) } ?? false
+    }
+    guard let pool else { return }
+    throw MergeError(
+      .refused, "a pool is active on the data device", at: path,
+      because: "\(pool.name) is, and its metadata is elsewhere",
+      hint: "name the thin device instead: --pool \(ShellWord.quoted(pool.name)) --dev-id N")
   }
 
   /// Does something that only reads with a pool's metadata snapshot held, if a pool is active on the

@@ -103,6 +103,11 @@ public struct VerifyReport: Equatable, Sendable {
   public var duration: Duration
   /// Why not everything was compared; nil if it was.
   public var incomplete: MergeError?
+
+  /// Whether everything was compared and nothing differs.
+  public var isClean: Bool {
+    incomplete == nil && differingByteCount == 0 && unreadable.isEmpty
+  }
 }
 
 /// What a journal says of its merge.

@@ -14,11 +14,17 @@ public struct FoundThinDevice: Equatable, Sendable {
   public var originPath: String?
   /// Bytes of the thin device, from its table; nil where that is not known.
   public var thinByteCount: UInt64?
+  /// Where the external origin is not known: what can be done about it.
+  public var originHint: String?
 
   /// Describes a source whose devices are known already, and what is known of it.
-  public init(source: MergeSource, originPath: String? = nil, thinByteCount: UInt64? = nil) {
+  public init(
+    source: MergeSource, originPath: String? = nil, thinByteCount: UInt64? = nil,
+    originHint: String? = nil
+  ) {
     self.source = source
     self.originPath = originPath
     self.thinByteCount = thinByteCount
+    self.originHint = originHint
   }
 }

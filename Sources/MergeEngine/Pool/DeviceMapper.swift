@@ -21,7 +21,22 @@ package protocol DeviceMapper: Sendable {
   /// way out, also if this process dies.
   func send(
     _ message: String, toPool pool: DeviceNumber, whileSuspended thin: DeviceNumber
-  ) throws(Errno)
+  ) throws(SuspendedMessageFailure)
+  /// Makes the pool commit what it has changed.
+  func commit(_ pool: DeviceNumber) throws(Errno)
+}
+
+/// Why a message that was to be sent while a device is suspended came to nothing, or did not end well.
+package struct SuspendedMessageFailure: Error, Equatable, Sendable {
+  package enum Step: Sendable { case preparing, suspending, sending, resuming }
+
+  package var step: Step
+  package var errno: Errno
+
+  package init(_ step: Step, _ errno: Errno) {
+    self.step = step
+    self.errno = errno
+  }
 }
 
 /// A device of device-mapper, as it was when it was looked at.

@@ -44,7 +44,14 @@ package struct KernelDeviceMapper: DeviceMapper {
   private func device(_ name: String) throws(Errno) -> MappedDevice? {
     let request = try Request(DM_DEVICE_TABLE, name: name)
     unsafe dm_task_no_flush(request.handle)
-    guard let info = try request.runAndLook() else { return nil }
+    let info: dm_info
+    do throws(Errno) {
+      guard let found = try request.runAndLook() else { return nil }
+      info = found
+    } catch {
+      if error == .noSuchAddressOrDevice { return nil }
+      throw error
+    }
     let live = request.lines()
     let uuid = unsafe dm_task_get_uuid(request.handle).map { unsafe String(cString: $0) } ?? ""
     var inactive: [TableLine] = []
@@ -95,7 +102,13 @@ package struct KernelDeviceMapper: DeviceMapper {
     try load.add(device.liveTable)
     if isReadOnly { unsafe dm_task_set_ro(load.handle) }
     try load.run()
-    try resume(device)
+    do throws(Errno) {
+      try resume(device)
+    } catch {
+      // Or the next who resumes it would make the table live.
+      try? Request(DM_DEVICE_CLEAR, name: device.name).run()
+      throw error
+    }
   }
 
   package func resume(_ device: MappedDevice) throws(Errno) {
@@ -105,10 +118,19 @@ package struct KernelDeviceMapper: DeviceMapper {
 
   package func send(
     _ message: String, toPool pool: DeviceNumber, whileSuspended thin: DeviceNumber
-  ) throws(Errno) {
-    guard unsafe cdm_snapshot(thin.packed, pool.packed, message) == CDM_DONE else {
-      throw .current
+  ) throws(SuspendedMessageFailure) {
+    switch unsafe cdm_snapshot(thin.packed, pool.packed, message) {
+    case CDM_DONE: return
+    case CDM_SUSPENDING: throw SuspendedMessageFailure(.suspending, .current)
+    case CDM_MAKING: throw SuspendedMessageFailure(.sending, .current)
+    case CDM_RESUMING: throw SuspendedMessageFailure(.resuming, .current)
+    default: throw SuspendedMessageFailure(.preparing, .current)
     }
+  }
+
+  package func commit(_ pool: DeviceNumber) throws(Errno) {
+    // A status query does so unless told not to.
+    try Request(DM_DEVICE_STATUS, device: pool).run()
   }
 }
 

@@ -42,11 +42,13 @@ package struct MappedDevices: Sendable {
     }
   }
 
-  /// The device itself and, from there on down, each one of which it is a linear part.
+  /// The device itself and, from there on down, those that it shows whole and nothing else.
   package func linearLayers(of number: DeviceNumber) -> [MappedDevice] {
     var layers: [MappedDevice] = []
     var next: DeviceNumber? = number
-    while let number = next, let device = self[number], !layers.contains(device) {
+    while let number = next, let device = self[number], !layers.contains(device),
+      device.byteCount == layers.first?.byteCount ?? device.byteCount
+    {
       layers.append(device)
       next = device.linearTarget
     }

@@ -6,11 +6,35 @@ internal import SystemPackage
 ///
 /// A run that was killed leaves it, and the next one settles it.
 package struct PoolRecord: Equatable, Sendable, Codable {
+  /// A mapped device of the boot in which it was looked at: names are used again, numbers even sooner.
+  package struct KnownDevice: Equatable, Sendable, Codable {
+    package var name: String
+    package var uuid: String
+    package var number: DeviceNumber
+    package var bootID: String
+
+    package init(_ device: MappedDevice, bootID: String) {
+      name = device.name
+      uuid = device.uuid
+      number = device.number
+      self.bootID = bootID
+    }
+
+    /// That device now, if it is still there.
+    package func now(in devices: MappedDevices, bootID: String) -> MappedDevice? {
+      guard let device = devices.named(name), device.uuid == uuid, device.number == number,
+        self.bootID == bootID
+      else { return nil }
+      return device
+    }
+  }
+
   /// A metadata snapshot that was asked for.
   package struct Hold: Equatable, Sendable, Codable {
     /// The pool's counters before; there was no metadata snapshot then.
     package var timeBefore: UInt32
     package var transactionBefore: UInt64
+    package var bootID: String
     /// The block it is in and what it holds; nil while it is only intended.
     package var taken: Taken?
   }
@@ -27,30 +51,31 @@ package struct PoolRecord: Equatable, Sendable, Codable {
   package struct Snapshot: Equatable, Sendable, Codable {
     package var deviceID: UInt32
     package var originalID: UInt32
-    package var thinDeviceName: String
+    package var thinDevice: KnownDevice
     package var timeBefore: UInt32
+    /// The pool's snapshot counter when it was made, as its details tell; no other device has the same.
+    package var creationTime: UInt32?
     package var isMade = false
+    /// Whether the origin may have been written to from it.
+    package var hasBegun = false
     package var isMerged = false
   }
 
   /// A thin device that was removed for the time of a merge.
   package struct Removal: Equatable, Sendable, Codable {
     package var device: MappedDevice
+    package var bootID: String
     package var isPutBack: Bool
   }
 
   package var format = 1
-  package var pool: String
-  package var processID: Int32 = 0
-  package var bootID = ""
-  package var beganSeconds: Int64 = 0
   package var hold: Hold?
   package var snapshot: Snapshot?
   package var removals: [Removal] = []
   /// Layers of the origin that are writable for the time of a merge, the lowest first.
-  package var madeWritable: [MappedDevice] = []
+  package var madeWritable: [KnownDevice] = []
 
-  package init(pool: String) { self.pool = pool }
+  package init() {}
 
   /// Whether nothing is left to be undone.
   package var isSettled: Bool {
@@ -62,14 +87,19 @@ package struct PoolRecord: Equatable, Sendable, Codable {
 package final class PoolRecordFile {
   package let path: String
   package private(set) var record: PoolRecord
+  /// This boot of the system.
+  package let bootID: String
+  private let poolName: String
   private let lock: OpenFile
 
   /// Opens the record of a pool, or begins one.
   ///
   /// - Throws: `MergeError`: `busy` where another run has the pool.
   package init(
-    pool: MappedDevice, stateFolder: String, processID: Int32, bootID: String, seconds: Int64
+    pool: MappedDevice, stateFolder: String, bootID: String
   ) throws(MergeError) {
+    self.bootID = bootID
+    poolName = pool.name
     let name = pool.uuid.isEmpty ? "name-\(pool.name)" : pool.uuid
     let folder = "\(stateFolder)/pools"
     path = "\(folder)/" + FileSystem.plainName(name) + ".json"
@@ -86,16 +116,13 @@ package final class PoolRecordFile {
       }
       record = found
     } else {
-      record = PoolRecord(pool: pool.name)
+      record = PoolRecord()
     }
-    record.processID = processID
-    record.bootID = bootID
-    record.beganSeconds = seconds
   }
 
   /// Changes the record, durably.
   ///
-  /// - Throws: `MergeError` (`refused`); the record is then what it was.
+  /// - Throws: `MergeError` (`refused`); what was to be written down before may then not be done.
   package func update(_ change: (inout PoolRecord) -> Void) throws(MergeError) {
     var changed = record
     change(&changed)
@@ -103,9 +130,16 @@ package final class PoolRecordFile {
       try save(changed)
     } catch {
       throw MergeError(
-        .refused, "cannot write the record of pool \(record.pool)", at: path, because: "\(error)")
+        .refused, "cannot write the record of pool \(poolName)", at: path, because: "\(error)")
     }
     record = changed
+  }
+
+  /// Takes out of the record what is not so any more, durably if possible: a record that says more than
+  /// there is to undo costs the next run a look.
+  package func forget(_ change: (inout PoolRecord) -> Void) {
+    change(&record)
+    try? save(record)
   }
 
   private func save(_ record: PoolRecord) throws(Errno) {

@@ -22,11 +22,15 @@ extension PoolSession {
     guard let number = FileSystem.blockDevice(at: path) else { return (path, false) }
     let found = try devices()
     let others = others(on: number, besides: deviceID, found)
-    guard others.isEmpty || options.allowsOtherUsers else {
-      throw MergeError(
-        .refused, "other thin devices show this origin", at: path,
-        because: "what they show would change: " + others.map(\.name).joined(separator: ", "),
-        hint: "if that is wanted: --other-users-ok")
+    if !others.isEmpty {
+      let names = others.map(\.name).joined(separator: ", ")
+      guard options.allowsOtherUsers else {
+        throw MergeError(
+          .refused, "other thin devices show this origin", at: path,
+          because: "what they show would change: \(names)",
+          hint: "if that is wanted: --other-users-ok")
+      }
+      note("what other thin devices on this origin show changes: \(names)")
     }
     let top = topmost(number, found)
     let layers = found.linearLayers(of: top)
@@ -36,6 +40,11 @@ extension PoolSession {
         hint: "'dmsetup resume \(suspended.name)'")
     }
     let isReadOnly = layers.contains(where: \.isReadOnly)
+    guard !isReadOnly || layers.allSatisfy({ $0.linearTarget != nil }) else {
+      throw MergeError(
+        .refused, "cannot write to the origin", at: path,
+        because: "device-mapper has it read-only, and only linear devices are made writable here")
+    }
     guard options.makesOriginWritable || !isReadOnly else {
       throw MergeError(
         .refused, "cannot write to the origin", at: path,
@@ -101,10 +110,6 @@ extension PoolSession {
   ///   nor expected.
   func check(_ origin: HeldOrigin, _ devices: MappedDevices) throws(MergeError) {
     for (index, layer) in origin.layers.enumerated() {
-      // Further down, a layer may carry many volumes.
-      guard index == 0 || devices[layer]?.byteCount == devices[origin.layers[0]]?.byteCount else {
-        return
-      }
       let above = index > 0 ? origin.layers[index - 1] : nil
       for holder in BlockHolders.of(layer) where holder != above && !origin.holders.contains(holder)
       {
@@ -118,7 +123,8 @@ extension PoolSession {
 
   private func makeWritable(_ layers: [MappedDevice]) throws(MergeError) {
     for layer in layers {
-      try record.update { $0.madeWritable.append(layer) }
+      let known = PoolRecord.KnownDevice(layer, bootID: record.bootID)
+      try record.update { $0.madeWritable.append(known) }
       do throws(Errno) {
         try mapper.reload(layer, isReadOnly: false)
       } catch {
@@ -130,17 +136,18 @@ extension PoolSession {
 
   /// Makes the origin's layers read-only again, the upper ones first.
   func restoreReadOnly() {
-    for layer in record.record.madeWritable.reversed() {
+    for known in record.record.madeWritable.reversed() {
       do throws(MergeError) {
-        if let now = try devices().named(layer.name), !now.isReadOnly {
+        // After a boot, or by another one's doing, they are what they are.
+        if let layer = known.now(in: try devices(), bootID: record.bootID), !layer.isReadOnly {
           do throws(Errno) {
-            try mapper.reload(now, isReadOnly: true)
+            try mapper.reload(layer, isReadOnly: true)
           } catch {
             note("could not make \(layer.path) read-only again: \(error); the next run tries again")
             continue
           }
         }
-        try record.update { $0.madeWritable.removeAll { $0 == layer } }
+        record.forget { $0.madeWritable.removeAll { $0 == known } }
       } catch {
         note(error.message)
       }
@@ -154,7 +161,9 @@ extension PoolSession {
     let all = try reader.devices(in: metadata)
     var known = try devices().deviceIDs(of: pool.number)
     known.insert(deviceID)
-    if let snapshot = record.record.snapshot { known.insert(snapshot.originalID) }
+    if let snapshot = record.record.snapshot {
+      known.formUnion([snapshot.originalID, snapshot.deviceID])
+    }
     let unknown = all.filter { !known.contains($0.id) }
     guard let own = all.first(where: { $0.id == deviceID }), !unknown.isEmpty else {
       return

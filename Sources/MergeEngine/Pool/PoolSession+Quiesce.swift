@@ -24,12 +24,10 @@ extension PoolSession {
   package func quiesce(
     _ deviceID: UInt32, options: PoolOptions, restarts: Bool
   ) throws(MergeError) -> UInt32 {
-    if restarts, let left = record.record.snapshot, left.originalID == deviceID {
-      deleteSnapshot()
-    }
+    if restarts, record.record.snapshot?.originalID == deviceID { try deleteSnapshot() }
     let found = try devices()
     let quiesced: Quiesced
-    switch try way(to: deviceID, options, found) {
+    switch try way(to: deviceID, options, restarts: false, found) {
     case .nothing(let rest):
       quiesced = rest
     case .remove(let writable, let rest):
@@ -44,22 +42,35 @@ extension PoolSession {
     return quiesced.deviceID
   }
 
+  /// What bringing a thin device to rest would take.
+  package struct Outlook {
+    /// Whether mapped devices hold the origin for it.
+    package var isActive: Bool
+    /// Whether anything is changed for it.
+    package var changesDevices: Bool
+    package var makesSnapshot: Bool
+  }
+
   /// Finds out whether a thin device could be brought to rest now.
   ///
-  /// - Returns: whether mapped devices hold the origin for it.
   /// - Throws: `MergeError`: what a merge would be refused for.
   package func checkCanQuiesce(
-    _ deviceID: UInt32, options: PoolOptions
-  ) throws(MergeError) -> Bool {
+    _ deviceID: UInt32, options: PoolOptions, restarts: Bool
+  ) throws(MergeError) -> Outlook {
     let found = try devices()
-    _ = try way(to: deviceID, options, found)
-    return !found.showing(deviceID, of: pool.number).isEmpty
+    let deletes = restarts && record.record.snapshot?.originalID == deviceID
+    let isActive = !found.showing(deviceID, of: pool.number).isEmpty
+    return switch try way(to: deviceID, options, restarts: restarts, found) {
+    case .nothing: Outlook(isActive: isActive, changesDevices: deletes, makesSnapshot: false)
+    case .remove: Outlook(isActive: isActive, changesDevices: true, makesSnapshot: false)
+    case .snapshot: Outlook(isActive: isActive, changesDevices: true, makesSnapshot: true)
+    }
   }
 
   private func way(
-    to deviceID: UInt32, _ options: PoolOptions, _ devices: MappedDevices
+    to deviceID: UInt32, _ options: PoolOptions, restarts: Bool, _ devices: MappedDevices
   ) throws(MergeError) -> Way {
-    if let snapshot = record.record.snapshot,
+    if let snapshot = record.record.snapshot, snapshot.isMade, !restarts,
       snapshot.deviceID == deviceID || snapshot.originalID == deviceID
     {
       return .nothing(try rest(of: snapshot, deviceID, options, devices))
@@ -71,6 +82,12 @@ extension PoolSession {
         because: "a table with dev \(deviceID) in it was loaded and is not live yet",
         hint: "'dmsetup clear \(pending.name)' drops that table, 'dmsetup resume \(pending.name)' "
           + "makes it live")
+    }
+    if let suspended = users.first(where: \.isSuspended) {
+      throw MergeError(
+        .busy, "the thin device is suspended", at: suspended.path,
+        because: "somebody is about to change something about it",
+        hint: "'dmsetup resume \(suspended.name)' if nobody is")
     }
     let writable = users.filter { !$0.isReadOnly }
     guard let first = writable.first else {
@@ -122,12 +139,13 @@ extension PoolSession {
 
   private func remove(_ device: MappedDevice, isPutBack: Bool) throws(MergeError) {
     try record.update {
-      $0.removals.append(PoolRecord.Removal(device: device, isPutBack: isPutBack))
+      $0.removals.append(
+        PoolRecord.Removal(device: device, bootID: record.bootID, isPutBack: isPutBack))
     }
     do throws(Errno) {
       try mapper.remove(device)
     } catch {
-      try record.update { $0.removals.removeAll { $0.device == device } }
+      record.forget { $0.removals.removeAll { $0.device == device } }
       throw MergeError(
         .busy, "cannot remove the thin device for the time of the merge", at: device.path,
         because: "\(error)",
@@ -171,21 +189,35 @@ extension PoolSession {
     for removal in record.record.removals {
       let device = removal.device
       do throws(MergeError) {
-        if isWanted(removal), try devices().named(device.name) == nil {
-          do throws(Errno) {
-            try mapper.make(device)
-            note("put \(device.path) back")
-          } catch {
-            note("could not put \(device.path) back: \(error); \(Self.command(making: device))")
-            continue
-          }
-        } else if !isWanted(removal) {
-          note("\(device.path) stays removed; \(Self.command(making: device))")
-        }
-        try record.update { $0.removals.removeAll { $0.device == device } }
+        try putBack(removal, isWanted: isWanted(removal))
+        record.forget { $0.removals.removeAll { $0.device == device } }
       } catch {
         note(error.message)
       }
+    }
+  }
+
+  private func putBack(
+    _ removal: PoolRecord.Removal, isWanted: Bool
+  ) throws(MergeError) {
+    let device = removal.device
+    // After a boot, or with the pool made anew, the table's numbers may be those of other devices.
+    guard removal.bootID == record.bootID,
+      device.thinTargets.allSatisfy({ $0.pool == pool.number })
+    else {
+      return note("\(device.path), which a merge removed before the last boot, is not put back")
+    }
+    guard isWanted else {
+      return note("\(device.path) stays removed; \(Self.command(making: device))")
+    }
+    guard try devices().named(device.name) == nil else { return }
+    do throws(Errno) {
+      try mapper.make(device)
+      note("put \(device.path) back")
+    } catch {
+      throw MergeError(
+        .stopped, "could not put the thin device back", at: device.path,
+        because: "\(error); \(Self.command(making: device))")
     }
   }
 

@@ -15,22 +15,18 @@ extension PoolSession {
     for id in Self.deviceIDs.map(UInt32.init) {
       try record.update {
         $0.snapshot = PoolRecord.Snapshot(
-          deviceID: id, originalID: deviceID, thinDeviceName: thin.name, timeBefore: live.time)
+          deviceID: id, originalID: deviceID,
+          thinDevice: PoolRecord.KnownDevice(thin, bootID: record.bootID), timeBefore: live.time)
       }
-      do throws(Errno) {
+      do throws(SuspendedMessageFailure) {
         try mapper.send(
           "create_snap \(id) \(deviceID)", toPool: pool.number, whileSuspended: thin.number)
       } catch {
-        let isSuspended = try devices().named(thin.name)?.isSuspended == true
-        try record.update { $0.snapshot = nil }
-        if error == .fileExists, !isSuspended { continue }
-        throw MergeError(
-          .refused, "cannot make a snapshot of the thin device", at: thin.path,
-          because: "\(error)",
-          hint: isSuspended ? "it is suspended: 'dmsetup resume \(thin.name)'" : nil)
+        try stopMaking(through: thin, error)
+        continue
       }
-      try record.update { $0.snapshot?.isMade = true }
       hasNewSnapshot = true
+      try record.update { $0.snapshot?.isMade = true }
       note("made dev \(id), a snapshot of \(thin.path); it is deleted when it is merged")
       return id
     }
@@ -39,46 +35,102 @@ extension PoolSession {
       because: "the ids \(Self.deviceIDs.last ?? 0) to \(Self.deviceIDs.first ?? 0) are all in use")
   }
 
+  /// Returns where the id was only taken.
+  private func stopMaking(
+    through thin: MappedDevice, _ failure: SuspendedMessageFailure
+  ) throws(MergeError) {
+    guard failure.step != .resuming else {
+      // It is made. The record stays, for the next run to resume the device.
+      record.forget { $0.snapshot?.isMade = true }
+      throw MergeError(
+        .stopped, "cannot resume the thin device", at: thin.path, because: "\(failure.errno)",
+        hint: "'dmsetup resume \(thin.name)'")
+    }
+    record.forget { $0.snapshot = nil }
+    if failure.step == .sending, failure.errno == .fileExists { return }
+    if failure.errno == .interrupted {
+      throw MergeError(
+        .stopped, "interrupted", at: thin.path,
+        because: "a signal came while it was being suspended; nothing was written")
+    }
+    throw MergeError(
+      .refused, "cannot make a snapshot of the thin device", at: thin.path,
+      because: "\(failure.errno)")
+  }
+
+  /// Says that the origin is about to be written to from the snapshot.
+  package func snapshotIsBegun() throws(MergeError) {
+    guard let snapshot = record.record.snapshot, snapshot.deviceID == quiesced?.deviceID,
+      !snapshot.hasBegun
+    else { return }
+    try record.update { $0.snapshot?.hasBegun = true }
+  }
+
   /// Says that the snapshot is merged and can be deleted.
-  package func snapshotIsMerged() throws(MergeError) {
+  package func snapshotIsMerged() {
     guard let snapshot = record.record.snapshot, snapshot.deviceID == quiesced?.deviceID else {
       return
     }
-    try record.update { $0.snapshot?.isMerged = true }
+    do throws(MergeError) {
+      try record.update { $0.snapshot?.isMerged = true }
+    } catch {
+      note("dev \(snapshot.deviceID), the snapshot that was merged, is kept: \(error.message)")
+    }
+  }
+
+  /// Holds the snapshot in the metadata snapshot against the record: ids are used again.
+  func checkSnapshot() throws(MergeError) {
+    guard let snapshot = record.record.snapshot, snapshot.deviceID == quiesced?.deviceID else {
+      return
+    }
+    let found = try heldDevices().first { $0.id == snapshot.deviceID }?.details.creationTime
+    guard let found, found == snapshot.creationTime ?? found else {
+      throw MergeError(
+        .refused, "the snapshot that an earlier run made is gone", at: pool.name,
+        because: found == nil
+          ? "there is no dev \(snapshot.deviceID)" : "dev \(snapshot.deviceID) is another one",
+        hint: "--restart makes a new one; what is merged already is then merged again")
+    }
+    if snapshot.creationTime == nil { try record.update { $0.snapshot?.creationTime = found } }
   }
 
   /// Deletes the snapshot that this tool made.
-  func deleteSnapshot() {
+  func deleteSnapshot() throws(MergeError) {
     guard let snapshot = record.record.snapshot else { return }
+    if !hasNewSnapshot, try !isThere(snapshot) {
+      note(
+        "the snapshot that an earlier run made or was about to make, dev \(snapshot.deviceID) of pool "
+          + "\(pool.name), is not there (any more)")
+      return record.forget { $0.snapshot = nil }
+    }
     do throws(Errno) {
       try mapper.send("delete \(snapshot.deviceID)", to: pool.number)
     } catch {
       guard error == .noData else {
-        return note(
-          "could not delete dev \(snapshot.deviceID) of pool \(pool.name), the snapshot that was "
-            + "merged: \(error); the next run tries again")
+        throw MergeError(
+          .busy, "cannot delete the snapshot that was made for a merge", at: pool.name,
+          because: "dev \(snapshot.deviceID): \(error)")
       }
     }
-    do throws(MergeError) {
-      try record.update { $0.snapshot = nil }
-    } catch {
-      note(error.message)
+    hasNewSnapshot = false
+    record.forget { $0.snapshot = nil }
+  }
+
+  /// Whether the device of that number is the one that the record tells of.
+  ///
+  /// Of one that was only intended: the first that was made after that moment.
+  private func isThere(_ snapshot: PoolRecord.Snapshot) throws(MergeError) -> Bool {
+    // Each raises the counter.
+    if !snapshot.isMade, try superblock().time == snapshot.timeBefore { return false }
+    let expected = snapshot.creationTime ?? snapshot.timeBefore + 1
+    return try heldDevices().contains {
+      $0.id == snapshot.deviceID && $0.details.creationTime == expected
     }
   }
 
-  /// After a run that was killed: deletes what is merged, and finds out whether a snapshot that was
-  /// about to be made was made.
+  /// After a run that was killed: deletes what is merged, or what nothing was merged from.
   func settleSnapshot() throws(MergeError) {
     guard let snapshot = record.record.snapshot else { return }
-    guard !snapshot.isMerged else { return deleteSnapshot() }
-    guard !snapshot.isMade else { return }
-    guard try superblock().time > snapshot.timeBefore else {
-      // Every snapshot raises the counter.
-      return try record.update { $0.snapshot = nil }
-    }
-    guard try isOurs(snapshot) else {
-      return try record.update { $0.snapshot = nil }
-    }
-    deleteSnapshot()
+    if snapshot.isMerged || !snapshot.hasBegun { try deleteSnapshot() }
   }
 }

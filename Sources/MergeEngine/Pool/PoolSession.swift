@@ -82,6 +82,14 @@ package final class PoolSession {
         hint: "repair it with thin_check and thin_repair, or give --ignore-needs-check to read a "
           + "metadata snapshot that is held already")
     }
+    let live = try superblock()
+    let total = try status().dataBlockCount
+    guard live.dataBlockByteCount == target.blockByteCount, live.dataBlockCount == total else {
+      throw MergeError(
+        .refused, "the pool's metadata is not what device-mapper says", at: pool.name,
+        because: "it tells of \(live.dataBlockCount) blocks of \(live.dataBlockByteCount) bytes; "
+          + "\(total) of \(target.blockByteCount) are expected")
+    }
   }
 
   // MARK: The metadata snapshot
@@ -98,14 +106,6 @@ package final class PoolSession {
     _ wanted: MergeSource.Mappings, ignoresNeedsCheck: Bool
   ) throws(MergeError) -> MergeSource.Mappings {
     try checkHealth(ignoresNeedsCheck: ignoresNeedsCheck)
-    let live = try superblock()
-    let total = try status().dataBlockCount
-    guard live.dataBlockByteCount == target.blockByteCount, live.dataBlockCount == total else {
-      throw MergeError(
-        .refused, "the pool's metadata is not what device-mapper says", at: pool.name,
-        because: "it tells of \(live.dataBlockCount) blocks of \(live.dataBlockByteCount) bytes; "
-          + "\(total) of \(target.blockByteCount) are expected")
-    }
     switch wanted {
     case .inactivePool:
       throw MergeError(
@@ -113,18 +113,56 @@ package final class PoolSession {
         because: "--inactive reads the live mappings, which change under an active pool")
     case .metadataSnapshot(let block?):
       return .metadataSnapshot(block: block)
-    case .metadataSnapshot(nil) where live.heldRoot != nil:
-      return wanted
-    case .metadataSnapshot, .ownMetadataSnapshot:
+    case .metadataSnapshot(nil):
+      if try superblock().heldRoot != nil {
+        if !ignoresNeedsCheck { try checkIsFresh() }
+        return wanted
+      }
+    case .ownMetadataSnapshot:
       break
     }
-    if let held = live.heldRoot { throw heldByAnother("it is at block \(held)") }
-    guard try status().mode != .readOnly else {
-      throw MergeError(
-        .refused, "no metadata snapshot can be taken", at: pool.name,
-        because: "the pool is read-only")
+    let block = try take()
+    try checkSnapshot()
+    return .metadataSnapshot(block: block)
+  }
+
+  /// Finds out whether `hold` could give what is wanted, before anything is changed for it.
+  ///
+  /// - Throws: `MergeError` as `hold` does.
+  package func checkCanHold(
+    _ wanted: MergeSource.Mappings, snapshotIsMade: Bool
+  ) throws(MergeError) {
+    let live = try superblock()
+    guard snapshotIsMade else {
+      if wanted == .ownMetadataSnapshot, let held = live.heldRoot, record.record.hold == nil {
+        throw heldByAnother("it is at block \(held)")
+      }
+      return
     }
-    return .metadataSnapshot(block: try reserve(live))
+    // The snapshot is in no metadata snapshot that was taken before.
+    if let held = live.heldRoot { throw heldByAnother("it is at block \(held)") }
+    guard case .writable = try status().mode else {
+      throw MergeError(
+        .refused, "cannot make a snapshot of the thin device", at: pool.name,
+        because: "the pool is full or read-only, and suspending the thin device would wait for it")
+    }
+  }
+
+  /// A metadata snapshot that somebody else took serves if nothing was mapped since.
+  private func checkIsFresh() throws(MergeError) {
+    do throws(Errno) {
+      try mapper.commit(pool.number)
+    } catch {
+      throw MergeError(
+        .refused, "cannot make the pool commit", at: pool.name, because: "\(error)")
+    }
+    let held = try heldMetadata()
+    guard held.superblock.mappingRoot == held.live.mappingRoot,
+      held.superblock.detailsRoot == held.live.detailsRoot
+    else {
+      throw heldByAnother(
+        "it is at block \(held.heldRoot?.rawValue ?? 0), and older than the pool's last changes")
+    }
   }
 
   private func heldByAnother(_ why: String) -> MergeError {
@@ -135,14 +173,31 @@ package final class PoolSession {
         + "--metadata-snap BLOCK")
   }
 
-  private func reserve(_ live: Superblock) throws(MergeError) -> UInt64 {
+  /// Takes a metadata snapshot.
+  ///
+  /// - Returns: its block.
+  private func take() throws(MergeError) -> UInt64 {
+    guard record.record.hold == nil else {
+      throw MergeError(
+        .busy, "the metadata snapshot of an earlier run is still held", at: pool.name,
+        because: "it could not be released",
+        hint: "dmsetup message \(pool.name) 0 release_metadata_snap")
+    }
+    let live = try superblock()
+    if let held = live.heldRoot { throw heldByAnother("it is at block \(held)") }
+    guard try status().mode != .readOnly else {
+      throw MergeError(
+        .refused, "no metadata snapshot can be taken", at: pool.name,
+        because: "the pool is read-only")
+    }
     try record.update {
-      $0.hold = PoolRecord.Hold(timeBefore: live.time, transactionBefore: live.transactionID)
+      $0.hold = PoolRecord.Hold(
+        timeBefore: live.time, transactionBefore: live.transactionID, bootID: record.bootID)
     }
     do throws(Errno) {
       try mapper.send("reserve_metadata_snap", to: pool.number)
     } catch {
-      try record.update { $0.hold = nil }
+      record.forget { $0.hold = nil }
       if error == .resourceBusy { throw heldByAnother("it was taken just now") }
       throw MergeError(
         .refused, "cannot take a metadata snapshot", at: pool.name, because: "\(error)")
@@ -167,12 +222,12 @@ package final class PoolSession {
   }
 
   /// Gives the metadata snapshot back, if this tool took it.
-  private func release() {
+  package func release() {
     guard let hold = record.record.hold else { return }
     do throws(MergeError) {
       guard try isOurs(hold) else {
-        note("the metadata snapshot of pool \(pool.name) was released by somebody else")
-        return try record.update { $0.hold = nil }
+        note("the metadata snapshot of pool \(pool.name) is not the one of thin-merge (any more)")
+        return record.forget { $0.hold = nil }
       }
     } catch {
       return note("the metadata snapshot of pool \(pool.name) is still held: \(error.message)")
@@ -184,11 +239,7 @@ package final class PoolSession {
         "the metadata snapshot of pool \(pool.name) could not be released (\(error)); the next run "
           + "tries again, or: dmsetup message \(pool.name) 0 release_metadata_snap")
     }
-    do throws(MergeError) {
-      try record.update { $0.hold = nil }
-    } catch {
-      note(error.message)
-    }
+    record.forget { $0.hold = nil }
   }
 
   /// Whether the metadata snapshot that is held now is the one that the record tells of.
@@ -196,20 +247,17 @@ package final class PoolSession {
     guard let block = try superblock().heldRoot?.rawValue else { return false }
     let copy = try heldMetadata().superblock
     if let taken = hold.taken { return taken == PoolRecord.Taken(copy, block: block) }
-    // There was none when it was asked for, so it is what was asked for, unless it is older.
-    return copy.time >= hold.timeBefore && copy.transactionID >= hold.transactionBefore
+    // There was none when it was asked for. One that somebody took much later is not ours.
+    return copy.time == hold.timeBefore && copy.transactionID == hold.transactionBefore
+      && hold.bootID == record.bootID
   }
 
-  /// Whether a snapshot that was about to be made when its run was killed is there.
-  ///
-  /// The first one after that moment has a creation time of its own.
-  func isOurs(_ snapshot: PoolRecord.Snapshot) throws(MergeError) -> Bool {
-    _ = try hold(.ownMetadataSnapshot, ignoresNeedsCheck: false)
+  /// The thin devices in a metadata snapshot that is taken for a look.
+  func heldDevices() throws(MergeError) -> [PoolReader.Device] {
+    if holdsMetadataSnapshot { return try reader.devices(in: heldMetadata()) }
+    _ = try take()
     defer { release() }
-    let devices = try reader.devices(in: heldMetadata())
-    return devices.contains {
-      $0.id == snapshot.deviceID && $0.details.creationTime == snapshot.timeBefore + 1
-    }
+    return try reader.devices(in: heldMetadata())
   }
 
   // MARK: The end
@@ -221,10 +269,13 @@ package final class PoolSession {
     release()
     restoreReadOnly()
     putBack { end == .nothingWritten || $0.isPutBack }
-    switch end {
-    case .finished: if record.record.snapshot?.isMerged == true { deleteSnapshot() }
-    case .nothingWritten: if hasNewSnapshot { deleteSnapshot() }
-    case .stopped: break
+    let isDone = record.record.snapshot?.isMerged == true
+    if isDone || (end == .nothingWritten && hasNewSnapshot) {
+      do throws(MergeError) {
+        try deleteSnapshot()
+      } catch {
+        note("\(error.message); the next run tries again")
+      }
     }
   }
 
@@ -232,16 +283,26 @@ package final class PoolSession {
   private func settle() throws(MergeError) {
     guard !record.record.isSettled else { return }
     note("an earlier run left pool \(pool.name) without tidying up; that is done now")
-    let found = record.record
-    if let snapshot = found.snapshot, !snapshot.isMade,
-      let thin = try devices().named(snapshot.thinDeviceName), thin.isSuspended
+    if let snapshot = record.record.snapshot,
+      let thin = snapshot.thinDevice.now(in: try devices(), bootID: record.bootID),
+      thin.isSuspended
     {
-      try? mapper.resume(thin)
+      do throws(Errno) {
+        try mapper.resume(thin)
+      } catch {
+        throw MergeError(
+          .busy, "cannot resume the thin device that an earlier run suspended", at: thin.path,
+          because: "\(error)", hint: "'dmsetup resume \(thin.name)'")
+      }
     }
     release()
     restoreReadOnly()
     putBack { $0.isPutBack }
-    try settleSnapshot()
+    do throws(MergeError) {
+      try settleSnapshot()
+    } catch {
+      note("\(error.message); the next run tries again")
+    }
   }
 }
 

@@ -51,7 +51,7 @@ extension FoundThinDevice {
       throw Failure(
         message: "no origin: the thin device's table names no external origin",
         hints: [
-          "--origin PATH says what is to be written to, if it has one all the same"
+          originHint ?? "--origin PATH says what is to be written to, if it has one all the same"
         ], exitStatus: .refused)
     }
     return path

@@ -13,6 +13,7 @@ final class ActivePool {
   let state: String
   let mapper: SimulatedDeviceMapper
   let origin: LoopDevice
+  var bootID = "tests"
   private let metadata: LoopDevice
   private let data: LoopDevice
   private let before: Data
@@ -23,7 +24,7 @@ final class ActivePool {
     ThinMapping(UInt64($0.element), UInt64(40 - $0.offset))
   }
 
-  init(otherIDs: [UInt64] = [], originSharesBlocks: Bool = false) throws {
+  init(otherIDs: [UInt64] = []) throws {
     folder = try TemporaryFolder()
     state = folder.path("state")
     let devices =
@@ -111,16 +112,29 @@ final class ActivePool {
     }
   }
 
+  /// Merges from the pool's devices by their paths.
+  func mergeByHand(
+    _ mappings: MergeSource.Mappings, metadataPath: String? = nil
+  ) -> Outcome {
+    run { [origin] merger throws(MergeError) in
+      var source = try merger.find(.member(pool: "pool", deviceID: 5)).source
+      source.mappings = mappings
+      if let metadataPath { source.metadataPath = metadataPath }
+      let report = try merger.merge(source, onto: origin.path, options: MergeOptions())
+      if case .stopped(let error) = report.state { throw error }
+    }
+  }
+
   /// Runs one verb on the simulated system, waiting a while where the pool is locked.
   ///
   /// A program that another test is starting has, for a moment, copies of all our descriptors, and with
-  /// them the lock of a run that is over.
+  /// them the locks of a run that is over.
   func run(
     agrees: Bool = true, waits: Bool = true, whenAsked: @escaping () -> Void = {},
     _ body: (Merger) throws(MergeError) -> Void
   ) -> Outcome {
     var outcome = runOnce(agrees, whenAsked, body)
-    for _ in 0..<100 where waits && outcome.message.contains(Self.isLocked) {
+    for _ in 0..<100 where waits && Self.waitsFor.contains(where: outcome.message.contains) {
       Thread.sleep(forTimeInterval: 0.1)
       outcome = runOnce(agrees, whenAsked, body)
     }
@@ -128,6 +142,9 @@ final class ActivePool {
   }
 
   static let isLocked = "another run of thin-merge works on it"
+  private static let waitsFor = [
+    isLocked, "the device is in use: mounted, or held", "has it locked",
+  ]
 
   private func runOnce(
     _ agrees: Bool, _ whenAsked: @escaping () -> Void,
@@ -138,7 +155,7 @@ final class ActivePool {
     listener.asked = whenAsked
     var environment = Environment(
       clock: .ofTests, secondsSince1970: { Int64(Date().timeIntervalSince1970) },
-      stateFolder: state, bootID: "tests", processID: getpid(), interruption: Interruption(),
+      stateFolder: state, bootID: bootID, processID: getpid(), interruption: Interruption(),
       observer: listener)
     environment.deviceMapper = mapper
     environment.runProgram = { _ in nil }

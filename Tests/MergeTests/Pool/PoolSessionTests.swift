@@ -1,10 +1,16 @@
 import Fixtures
 import Foundation
 import MergeEngine
+import SystemPackage
 import Testing
+
+@testable import thin_merge
 
 @Suite("Pool: merging from an active pool", .needsLoopDevices, .waitsForPrograms)
 struct PoolSessionTests {
+  /// What the pool sees of a metadata snapshot that is taken and given back.
+  private static let lookedAt = ["reserve_metadata_snap", "release_metadata_snap"]
+
   @Test("an inactive thin device is merged under a metadata snapshot of the tool's own")
   func inactive() throws {
     let pool = try ActivePool()
@@ -44,15 +50,17 @@ struct PoolSessionTests {
     }
   }
 
-  @Test("a thin device that was removed is put back where the merge is not agreed to")
-  func notAgreed() throws {
+  @Test(
+    "nothing is changed before the merge is agreed to",
+    arguments: [PoolOptions(), PoolOptions(reactivates: true), PoolOptions(takesSnapshot: true)])
+  func notAgreed(options: PoolOptions) throws {
     let pool = try ActivePool()
-    let thin = try pool.thin()
+    var thin = try pool.thin()
+    thin.openCount = options.takesSnapshot ? 1 : 0
     pool.mapper.mapped.append(thin)
-    let outcome = pool.merge(.device("vm"), agrees: false)
+    let outcome = pool.merge(.device("vm"), options, agrees: false)
     #expect(outcome.exitStatus == 2)
-    #expect(pool.mapper.mapped.contains(thin))
-    #expect(!pool.mapper.isHolding)
+    #expect(pool.mapper.steps == Self.lookedAt)
     #expect(try pool.isUntouched())
     #expect(try pool.recordFiles() == [])
   }
@@ -71,9 +79,9 @@ struct PoolSessionTests {
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(try pool.isMerged())
     #expect(
-      pool.mapper.steps == [
-        "create_snap 16777215 5 while suspended", "reserve_metadata_snap", "release_metadata_snap",
-        "delete 16777215",
+      pool.mapper.steps == Self.lookedAt + [
+        "suspend", "create_snap 16777215 5", "resume", "reserve_metadata_snap",
+        "release_metadata_snap", "delete 16777215",
       ])
     #expect(try pool.recordFiles() == [])
   }
@@ -102,15 +110,23 @@ struct PoolSessionTests {
     #expect(try pool.isUntouched())
   }
 
+  @Test("by hand, a metadata snapshot that is held serves if nothing was mapped since")
+  func heldAndFresh() throws {
+    let pool = try ActivePool()
+    try pool.mapper.holdForSomebodyElse()
+    let outcome = pool.mergeByHand(.metadataSnapshot(block: nil))
+    // The simulated pool builds its live trees anew, so they are others than those that are held.
+    #expect(outcome.exitStatus == 5)
+    #expect(outcome.message.contains("older than the pool's last changes"))
+    #expect(pool.mapper.steps == [])
+    #expect(try pool.isUntouched())
+  }
+
   @Test("--metadata-snap merges from a metadata snapshot that is held, and does not release it")
   func givenSnapshot() throws {
     let pool = try ActivePool()
     try pool.mapper.holdForSomebodyElse()
-    let outcome = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
-      let found = try merger.find(
-        .member(pool: "pool", deviceID: 5), mappings: .metadataSnapshot(block: nil))
-      _ = try merger.merge(found.source, onto: origin, options: MergeOptions())
-    }
+    let outcome = pool.mergeByHand(.metadataSnapshot(block: pool.mapper.heldBlock.map(UInt64.init)))
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(pool.mapper.steps == [])
     #expect(pool.mapper.isHolding)
@@ -133,8 +149,7 @@ struct PoolSessionTests {
       #expect(report.differingByteCount > 0)
     }
     #expect(verified.exitStatus == 0, "\(verified.message)")
-    let once = ["reserve_metadata_snap", "release_metadata_snap"]
-    #expect(pool.mapper.steps == once + once)
+    #expect(pool.mapper.steps == Self.lookedAt + Self.lookedAt)
     #expect(try pool.recordFiles() == [])
   }
 
@@ -256,7 +271,7 @@ struct PoolSessionTests {
     pool.mapper.mapped.append(try pool.thin(hasOrigin: false))
     let outcome = pool.run { merger throws(MergeError) in
       let found = try merger.find(.device("vm"))
-      #expect(found.originPath == nil)
+      #expect(throws: Failure.self) { try found.originPath(typed: nil) }
       #expect(found.thinByteCount == UInt64(ActivePool.blockCount * ActivePool.blockByteCount))
     }
     #expect(outcome.exitStatus == 0)
@@ -268,20 +283,107 @@ struct PoolSessionTests {
     var thin = try pool.thin()
     thin.openCount = 1
     pool.mapper.mapped.append(thin)
-    let refused = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
-      var source = try merger.find(.device("vm")).source
-      source.mappings = .metadataSnapshot(block: nil)
-      _ = try merger.merge(source, onto: origin, options: MergeOptions())
-    }
-    #expect(refused.exitStatus == 5)
+    #expect(pool.mergeByHand(.metadataSnapshot(block: nil)).exitStatus == 5)
     pool.mapper.mapped.removeLast()
-    let merged = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
-      var source = try merger.find(.member(pool: "pool", deviceID: 5)).source
-      source.mappings = .metadataSnapshot(block: nil)
-      _ = try merger.merge(source, onto: origin, options: MergeOptions())
-    }
+    let merged = pool.mergeByHand(.metadataSnapshot(block: nil))
     #expect(merged.exitStatus == 0, "\(merged.message)")
-    #expect(pool.mapper.steps == ["reserve_metadata_snap", "release_metadata_snap"])
+    #expect(pool.mapper.steps == Self.lookedAt)
+    #expect(try pool.isMerged())
+  }
+
+  @Test("a data device of an active pool is refused with metadata from elsewhere")
+  func dataOfActivePool() throws {
+    let pool = try ActivePool()
+    try Program.mustRun(
+      "cp", pool.folder.path("metadata.img"), pool.folder.path("copy.img"))
+    let outcome = pool.mergeByHand(
+      .inactivePool, metadataPath: pool.folder.path("copy.img"))
+    #expect(outcome.exitStatus == 2)
+    #expect(outcome.message.contains("a pool is active on the data device"))
+    #expect(try pool.isUntouched())
+  }
+
+  @Test("a file that an active pool lies on by way of a loop device is known to be that pool's")
+  func fileUnderPool() throws {
+    let pool = try ActivePool()
+    let outcome = pool.mergeByHand(
+      .inactivePool, metadataPath: pool.folder.path("metadata.img"))
+    #expect(outcome.exitStatus == 5)
+    #expect(outcome.message.contains("the pool may be active on it"))
+    #expect(try pool.isUntouched())
+  }
+
+  @Test("a thin device that is its own origin is refused before anything is done")
+  func ownOrigin() throws {
+    let pool = try ActivePool()
+    let outcome = pool.run { merger throws(MergeError) in
+      let source = try merger.find(.member(pool: "pool", deviceID: 5)).source
+      _ = try merger.merge(source, onto: source.dataPath, options: MergeOptions())
+    }
+    #expect(outcome.exitStatus == 2)
+    #expect(outcome.message.contains("it is the pool's data device"))
+    #expect(pool.mapper.steps == [])
+  }
+
+  @Test("aliases that do not agree on origin or length are refused")
+  func aliases() throws {
+    let pool = try ActivePool()
+    var thin = try pool.thin()
+    thin.isReadOnly = true
+    var alias = try pool.thin("other", minor: 303, hasOrigin: false)
+    alias.isReadOnly = true
+    pool.mapper.mapped += [thin, alias]
+    let outcome = pool.merge()
+    #expect(outcome.exitStatus == 2)
+    #expect(outcome.message.contains("vm, other"))
+  }
+
+  @Test("a thin device that somebody has suspended is left alone")
+  func suspended() throws {
+    let pool = try ActivePool()
+    var thin = try pool.thin()
+    thin.openCount = 1
+    thin.isSuspended = true
+    pool.mapper.mapped.append(thin)
+    let outcome = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true))
+    #expect(outcome.exitStatus == 5)
+    #expect(pool.mapper.steps == [])
+    #expect(pool.mapper.mapped.last?.isSuspended == true)
+  }
+
+  @Test("a snapshot is not made of a pool that has no room, or while somebody holds its metadata")
+  func noSnapshot() throws {
+    for isFull in [true, false] {
+      let pool = try ActivePool()
+      var thin = try pool.thin()
+      thin.openCount = 1
+      pool.mapper.mapped.append(thin)
+      if isFull {
+        pool.mapper.mode = "out_of_data_space"
+      } else {
+        try pool.mapper.holdForSomebodyElse()
+      }
+      let outcome = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true))
+      #expect(outcome.exitStatus == (isFull ? 2 : 5))
+      #expect(pool.mapper.steps == [])
+    }
+  }
+
+  @Test("a thin device that cannot be resumed is told of, and the next run resumes it")
+  func resumeFails() throws {
+    let pool = try ActivePool()
+    var thin = try pool.thin()
+    thin.openCount = 1
+    pool.mapper.mapped.append(thin)
+    pool.mapper.resumeFails = .ioError
+    let outcome = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true))
+    #expect(outcome.exitStatus == 3)
+    #expect(outcome.hint.contains("dmsetup resume vm"))
+    #expect(pool.mapper.mapped.last?.isSuspended == true)
+    pool.mapper.resumeFails = nil
+    #expect(pool.merge(.device("vm"), PoolOptions(takesSnapshot: true)).exitStatus == 0)
+    #expect(pool.mapper.mapped.last?.isSuspended == false)
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
     #expect(try pool.isMerged())
   }
 

@@ -21,6 +21,8 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   /// Is told of the death, when the process can do nothing any more.
   var dies: () -> Void = {}
   private(set) var isDead = false
+  /// What else happens just after a step, from 0.
+  var happensAfter: [Int: () -> Void] = [:]
 
   private(set) var thinDevices: [Fixtures.ThinDevice]
   private(set) var heldDevices: [Fixtures.ThinDevice]?
@@ -28,7 +30,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   private var heldTime: UInt32 = 0
   private var transactionID: UInt64 = 7
   private var heldTransactionID: UInt64 = 0
-  private var heldBlock: Int?
+  private(set) var heldBlock: Int?
   /// What the pool's status says of the data device.
   var dataBlockCount = 256
   private let metadataPath: String
@@ -47,9 +49,9 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     return builder
   }
 
-  /// Another program takes a metadata snapshot.
-  func holdForSomebodyElse() throws {
-    transactionID += 1
+  /// Another program takes a metadata snapshot, after something was changed or not.
+  func holdForSomebodyElse(afterChange: Bool = true) throws {
+    if afterChange { transactionID += 1 }
     hold()
     try write()
   }
@@ -149,9 +151,39 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
 
   func send(
     _ message: String, toPool pool: DeviceNumber, whileSuspended thin: DeviceNumber
-  ) throws(Errno) {
-    // The kernel's side is one step here: suspend and resume stand around it whatever happens.
-    try step(message + " while suspended") { () throws(Errno) in try handle(message) }
+  ) throws(SuspendedMessageFailure) {
+    guard let index = mapped.firstIndex(where: { $0.number == thin }) else {
+      throw SuspendedMessageFailure(.suspending, .noSuchAddressOrDevice)
+    }
+    // Without the watchdog, so that what it leaves undone when it is killed itself is seen too.
+    try suspendedStep(.suspending, "suspend") { mapped[index].isSuspended = true }
+    var failure: SuspendedMessageFailure?
+    do throws(SuspendedMessageFailure) {
+      try suspendedStep(.sending, message) { () throws(Errno) in try handle(message) }
+    } catch {
+      if isDead { throw error }
+      failure = error
+    }
+    if let resumeFails { throw SuspendedMessageFailure(.resuming, resumeFails) }
+    try suspendedStep(.resuming, "resume") { mapped[index].isSuspended = false }
+    if let failure { throw failure }
+  }
+
+  /// What resuming after a snapshot ends with.
+  var resumeFails: Errno?
+
+  func commit(_ pool: DeviceNumber) throws(Errno) {
+    if isDead { throw .ioError }
+  }
+
+  private func suspendedStep(
+    _ step: SuspendedMessageFailure.Step, _ name: String, _ change: () throws(Errno) -> Void
+  ) throws(SuspendedMessageFailure) {
+    do throws(Errno) {
+      try self.step(name, change)
+    } catch {
+      throw SuspendedMessageFailure(step, error)
+    }
   }
 
   private func index(of device: MappedDevice) -> Int? {
@@ -164,6 +196,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     if diesAt == 2 * number { throw die() }
     try change()
     steps.append(name)
+    happensAfter[number]?()
     if diesAt == 2 * number + 1 { throw die() }
   }
 

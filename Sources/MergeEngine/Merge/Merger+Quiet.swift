@@ -1,0 +1,82 @@
+/// Bringing what an active pool shows to rest.
+extension Merger {
+  /// Brings thin device and origin to rest, once all that can be refused without it has been looked at
+  /// and, if anything is to be changed for it, that was agreed to.
+  func quiet(
+    _ source: MergeSource, _ originPath: String, _ options: MergeOptions, _ header: JournalHeader?,
+    _ session: PoolSession
+  ) throws(MergeError) -> QuietSource {
+    try session.checkHealth(ignoresNeedsCheck: source.ignoresNeedsCheck)
+    let origin = try session.checkOrigin(originPath, of: source.deviceID, options: options.pool)
+    let thin = try session.checkCanQuiesce(
+      source.deviceID, options: options.pool, restarts: options.restarts)
+    try session.checkCanHold(source.mappings, snapshotIsMade: thin.makesSnapshot)
+    let devices = try Devices(source, originPath: originPath, writing: nil)
+    if let header { try checkSameDevices(header, devices) }
+    var quiet = QuietSource(source: source, originPath: originPath, session: session)
+    if thin.changesDevices || origin.isReadOnly {
+      quiet.isAgreedTo = true
+      try askBeforeChanges(source, devices, options, session)
+    }
+    quiet.source.deviceID = try session.quiesce(
+      source.deviceID, options: options.pool, restarts: options.restarts)
+    (quiet.originPath, quiet.originUse) = try session.prepare(origin: originPath)
+    return quiet
+  }
+
+  /// A journal names devices by paths, which may lead to others since.
+  private func checkSameDevices(
+    _ header: JournalHeader, _ devices: Devices
+  ) throws(MergeError) {
+    var recorded = [(file: devices.data, identity: header.dataIdentity, role: "data device")]
+    if let origin = devices.origin { recorded.append((origin, header.originIdentity, "origin")) }
+    for (file, identity, role) in recorded where DeviceIdentity(file).name != identity.name {
+      throw MergeError(
+        .journalConflict, "the journal is of another merge", at: file.path,
+        because: "it is another \(role) than the journal's",
+        hint: "--metadata, --data and --origin say where the same devices are now")
+    }
+  }
+
+  /// Plans with the thin device as it is, and asks; what is then merged is planned again.
+  private func askBeforeChanges(
+    _ source: MergeSource, _ devices: Devices, _ options: MergeOptions, _ session: PoolSession
+  ) throws(MergeError) {
+    guard let origin = devices.origin else { return }
+    let journalPath =
+      options.journalPath.map(FileSystem.absolute)
+      ?? JournalFile.place(
+        of: origin, identity: DeviceIdentity(origin), stateFolder: environment.stateFolder)
+    try checkJournalPlace(journalPath, devices)
+    var held = source
+    held.mappings = try session.hold(source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)
+    defer { session.release() }
+    let byteCount = ioByteCount(options.transfer, devices)
+    let planned = try plan(held, on: devices, extent: options.extent, ioByteCount: byteCount)
+    try session.checkOtherDevices(
+      planned.pool, besides: source.deviceID, options: options.pool)
+    let report = planned.report(
+      originByteCount: origin.byteCount, journalPath: journalPath, ioByteCount: byteCount)
+    guard environment.observer.mayWrite(report) else { throw notAgreedTo(origin.path) }
+  }
+
+  func notAgreedTo(_ originPath: String) -> MergeError {
+    MergeError(.refused, "not merged", at: originPath, because: "writing was not agreed to")
+  }
+}
+
+/// What is merged onto what, and how both are kept at rest meanwhile.
+struct QuietSource {
+  var source: MergeSource
+  var originPath: String
+  var originUse = OriginUse.exclusive
+  /// Nil where no pool is active on the metadata.
+  var session: PoolSession?
+  /// Whether the question has been asked already.
+  var isAgreedTo = false
+
+  /// For a later run: it takes a metadata snapshot of its own again.
+  var recordedMappings: MergeSource.Mappings {
+    session?.holdsMetadataSnapshot == true ? .ownMetadataSnapshot : source.mappings
+  }
+}
