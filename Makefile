@@ -5,7 +5,8 @@ SHELL := /bin/bash
 
 SWIFT ?= swift
 SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/fuzz scripts/mutate \
-  scripts/sanitize
+  scripts/sanitize scripts/kernel-lab Tests/KernelLab/init Tests/KernelLab/scenario \
+  Tests/KernelLab/lab.sh
 PYTHON_SCRIPTS := $(wildcard Benchmarks/*.py) Benchmarks/make-inputs Benchmarks/compare-fio \
   Benchmarks/compare-thin-check
 # The links in Fuzz/Sources are not followed: what they lead to is listed itself.
@@ -13,10 +14,10 @@ SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks) Fuzz
 
 export SWIFT
 
-.PHONY: help setup build demo test soak fuzz sanitize mutate lint format bench clean
+.PHONY: help setup build demo test kernel-lab soak fuzz sanitize mutate lint format bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## check the Swift toolchain, install missing Debian packages
 	@scripts/setup build
@@ -31,6 +32,10 @@ demo: build ## merge a pool made by a real kernel: plan, interrupt, resume, veri
 test: ## run the whole suite (with CI=true a skipped test is a failure)
 	@scripts/setup test
 	@scripts/test
+
+kernel-lab: ## real pools on two kernels in qemu (scripts/kernel-lab NAME: one scenario)
+	@scripts/setup lab
+	@scripts/kernel-lab
 
 soak: ## storms over the simulated disk for SECONDS (default 600), from a seed of their own
 	@scripts/setup test
@@ -70,4 +75,5 @@ bench: build ## compare with fio and thin_check (needs root; about 10 minutes, 8
 
 clean: ## remove everything that was built
 	$(SWIFT) package clean
-	rm -rf .build/demo .build/benchmarks .build/optimised .build/fuzz .build/mutate .build/sanitize
+	rm -rf .build/demo .build/benchmarks .build/optimised .build/fuzz .build/mutate .build/sanitize \
+	  .build/kernel-lab .build/static
