@@ -3,7 +3,7 @@
 # A pool is named `pool`, its thin devices `thin1`, `thin2` … by their number, and the external origin
 # is $origin. Everything lies on loop devices over files in memory, which take discards, and is taken
 # down by the lab when the scenario ends.
-# shellcheck shell=bash disable=SC2034 # the variables are for the scenarios
+# shellcheck shell=bash disable=SC2034,SC2119,SC2120 # the variables are for the scenarios
 
 readonly work=/lab/work
 readonly mapper=/dev/mapper
@@ -47,7 +47,8 @@ make_origin() {
   labtool fill "$origin" "$origin_tag"
 }
 
-# make_pool [--block SIZE] [--data SIZE] [--data-device PATH] [--meta SIZE] [--name NAME] [FEATURE…]
+# make_pool [--block SIZE] [--data SIZE] [--data-device PATH] [--meta SIZE] [--meta-device PATH]
+# [--name NAME] [FEATURE…]
 make_pool() {
   local block=64k data_size=16M meta_size=4M name=pool
   while [[ ${1:-} == --* ]]; do
@@ -56,12 +57,15 @@ make_pool() {
     --data) data_size=$2 ;;
     --data-device) data=$2 data_size='' ;;
     --meta) meta_size=$2 ;;
+    --meta-device) metadata=$2 meta_size='' ;;
     --name) name=$2 ;;
     esac
     shift 2
   done
-  loop "$name-meta" "$meta_size"
-  metadata=$device
+  if [[ -n $meta_size ]]; then
+    loop "$name-meta" "$meta_size"
+    metadata=$device
+  fi
   if [[ -n $data_size ]]; then
     loop "$name-data" "$data_size"
     data=$device
@@ -151,6 +155,17 @@ expect_silent_about() { ! grep -q -i -E -e "$1" "$work/output" || fail "its outp
 pool_status() { dm status "${1:-pool}" | awk -v word="$2" '{ print $(word + 3) }'; }
 held() { pool_status "${1:-pool}" 4; }
 expect_held() { [[ $(held) != - ]] || fail 'no metadata snapshot is held'; }
+# Nothing is left of what the tool did to the pool.
+expect_settled() {
+  expect_not_held
+  local left=("$journals"/pools/*.json)
+  [[ ! -e ${left[0]} ]] || { cat "${left[0]}"; fail 'the record of the pool is not settled'; }
+}
+# The ids of the pool's devices, in a line.
+pool_ids() {
+  thin-merge devices --pool pool --output json | sed -n 's/.*"dev_id" *: *\([0-9]*\).*/\1/p' | paste -sd ' '
+}
+expect_ids() { [[ $(pool_ids) == "$*" ]] || fail "the pool has the devices $(pool_ids), not $*"; }
 expect_not_held() { [[ $(held "$@") == - ]] || fail "the metadata snapshot at $(held "$@") is still held"; }
 
 # thin-merge with the devices given as paths: by_path VERB ID [OPTION…]
@@ -163,6 +178,16 @@ by_path() {
   esac
   ${launch:-} thin-merge "$verb" --metadata "$metadata" --data "$data" --dev-id "$id" --origin "$origin" \
     "${more[@]}" "$@"
+}
+# thin-merge with the devices found by the thin device's name: by_name VERB WORD…
+by_name() {
+  local verb=$1 more=()
+  shift
+  case $verb in
+  merge) more=(--yes --verify --progress none) ;;
+  verify) more=(--progress none) ;;
+  esac
+  ${launch:-} thin-merge "$verb" "$@" "${more[@]}"
 }
 resume() { ${launch:-} thin-merge resume --yes --progress none "$@"; }
 the_journal() {
@@ -201,6 +226,14 @@ in_mid_merge() {
   done
   echo "in mid-merge: $reached bytes are done"
   set -x
+}
+# Waits for the end of the command in the background, which must have that status.
+expect_end() {
+  local status=0
+  wait "$running" || status=$?
+  cp "$work/background" "$work/output"
+  cat "$work/output"
+  ((status == $1)) || fail "it ended with status $status, not $1"
 }
 # Sends a signal to it and sets $status: stop_it SIGNAL
 stop_it() {

@@ -134,6 +134,24 @@ static void scatter(int count, char **argument) {
   if (wanted == 0) printf("%" PRIu64 "\n", writes);
 }
 
+/* newest DEVICE TAG: how many writes of a scatter with this tag have been made, by the last of them. */
+static void newest(int count, char **argument) {
+  if (count != 2) fail("newest DEVICE TAG");
+  int fd = open_device(argument[0], O_RDONLY);
+  uint32_t tag = (uint32_t)number(argument[1]), writes = 0;
+  uint64_t end = size_of(fd, argument[0]);
+  char *bytes = buffer(chunk_bytes);
+  for (uint64_t at = 0; at < end; at += chunk_bytes) {
+    size_t part = end - at < chunk_bytes ? end - at : chunk_bytes;
+    read_all(fd, argument[0], bytes, part, at);
+    for (size_t i = 0; i < part; i += sector_bytes) {
+      const struct tag *found = (const struct tag *)(bytes + i);
+      if (found->tag == tag && found->generation + 1 > writes) writes = found->generation + 1;
+    }
+  }
+  printf("%u\n", writes);
+}
+
 /* flip DEVICE OFFSET: changes one bit of the byte there. */
 static void flip(int count, char **argument) {
   if (count != 2) fail("flip DEVICE OFFSET");
@@ -146,13 +164,13 @@ static void flip(int count, char **argument) {
   if (fsync(fd)) fail("%s: fsync: %s", argument[0], strerror(errno));
 }
 
-/* needs-check METADATA: sets the flag in the superblock of a pool that is not active. */
+/* needs-check METADATA: turns the flag over in the superblock of a pool that is not active. */
 static void needs_check(int count, char **argument) {
   if (count != 1) fail("needs-check METADATA");
   int fd = open_device(argument[0], O_RDWR);
   unsigned char *bytes = buffer(alignment);
   read_all(fd, argument[0], bytes, alignment, 0);
-  bytes[4] |= 1;
+  bytes[4] ^= 1;
   uint32_t crc = ~0u;
   for (int i = 4; i < alignment; i++) {
     crc ^= bytes[i];
@@ -292,12 +310,13 @@ int main(int count, char **argument) {
   count -= 2, argument += 2;
   if (!strcmp(verb, "fill") && count >= 2) fill(count, argument);
   else if (!strcmp(verb, "scatter")) scatter(count, argument);
+  else if (!strcmp(verb, "newest")) newest(count, argument);
   else if (!strcmp(verb, "flip")) flip(count, argument);
   else if (!strcmp(verb, "needs-check")) needs_check(count, argument);
   else if (!strcmp(verb, "expectation")) expectation(count, argument);
   else if (!strcmp(verb, "compare")) return compare(count, argument);
   else if (!strcmp(verb, "flushes")) flushes(count, argument);
   else if (!strcmp(verb, "replay")) replay(count, argument);
-  else fail("fill, scatter, flip, needs-check, expectation, compare, flushes or replay");
+  else fail("fill, scatter, newest, flip, needs-check, expectation, compare, flushes or replay");
   return 0;
 }

@@ -10,8 +10,5 @@ in_mid_merge by_path merge 1 --rate-limit 4M --checkpoint-interval 0.2
 pool_message "delete 1"
 make_thin 2 16M -
 write "$mapper/thin2" 2 0 13M
-status=0
-wait "$running" || status=$?
-cat "$work/background"
-((status == 0)) || fail "the merge ended with status $status"
+expect_end 0
 expect_merged

@@ -1,0 +1,23 @@
+# Active, writable, not open: refused with status 2 unless --reactivate removes it and puts the same back.
+make_origin 8M
+make_pool
+make_thin 1 8M
+deactivate thin1
+activate 1 8M "$origin" --uuid LAB-thin-one
+scatter "$mapper/thin1" 1 40
+remember "$mapper/thin1"
+remember_origin
+table=$(dm table thin1)
+expect_exit 2 by_name merge thin1
+expect_says '[-]-reactivate'
+expect_says '[-]-snapshot'
+expect_untouched
+expect_settled
+[[ $(dm table thin1) == "$table" ]] || fail 'its table changed'
+expect_exit 0 by_name merge thin1 --reactivate
+expect_merged
+expect_settled
+[[ $(dm table thin1) == "$table" ]] || fail 'it is not as it was'
+[[ $(dmsetup info -c --noheadings -o uuid thin1) == LAB-thin-one ]] || fail 'it has lost its uuid'
+expect_equal expected "$mapper/thin1"
+write "$mapper/thin1" 5 0 64k
