@@ -26,7 +26,6 @@ exec 7<&-
 lvchange -q -an lab-vg/vm-1
 expect_exit 2 by_name merge lab-vg/vm-1
 expect_says '[-]-make-origin-writable'
-expect_exit 0 by_name plan lab-vg/vm-1 --make-origin-writable
 expect_exit 0 by_name merge lab-vg/vm-1 --make-origin-writable
 expect_merged /dev/lab-vg/base-image
 [[ $(blockdev --getro /dev/lab-vg/base-image) == 1 ]] || fail 'the origin is writable'
