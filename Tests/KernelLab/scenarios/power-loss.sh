@@ -68,7 +68,7 @@ at=0 number=0
 for mark in $(awk -v total="$total" 'NR % int(total / 8 + 1) == 1 || NR == total' marks); do
   labtool replay "$log" "$replayed" "$at" "$mark"
   at=$mark
-  for seed in none 1 2; do
+  for seed in none "$mark"; do
     number=$((number + 1))
     cp replayed.img "try$number.img"
     try=$(losetup --show --find "$work/try$number.img")

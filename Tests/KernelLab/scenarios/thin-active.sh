@@ -1,4 +1,4 @@
-# While a thin device on the origin is active, its origin is not written: status 5.
+# Given by paths, a pool is found to be active and its thin device in use: the origin is not written, status 5.
 make_origin 8M
 make_pool
 make_thin 1 8M
@@ -6,11 +6,10 @@ scatter "$mapper/thin1" 1 30
 remember "$mapper/thin1"
 remember_origin
 reserve
+exec 7<"$mapper/thin1"
 expect_exit 5 by_path merge 1
+exec 7<&-
 expect_untouched
-dm suspend thin1
-expect_exit 5 by_path merge 1
-dm resume thin1
 deactivate thin1
 expect_exit 0 by_path merge 1
 expect_merged

@@ -1,0 +1,36 @@
+# LVM: a mounted thin volume is merged with --snapshot; LVM goes on as before, and its own snapshots are counted.
+# time limit: 240
+loop pv 160M
+mkdir -p /run/lock/lvm
+pvcreate -q "$device"
+vgcreate -q -s 1M vg "$device"
+lvcreate -q -y -Wn -Zn -L 16M -n base vg
+mkfs.ext4 -q /dev/vg/base
+lvcreate -q -y -L 48M --poolmetadatasize 4M -c 64k -T vg/pool -Zn
+lvchange -q -an vg/base
+lvchange -q -pr vg/base
+lvcreate -q -y -s --thinpool vg/pool -n vm vg/base
+lvchange -q -ay -K vg/vm
+mkdir mounted
+mount /dev/vg/vm mounted
+head -c 3000000 /dev/urandom >mounted/file
+sha256sum <mounted/file >sum
+lvcreate -q -y -s -n save vg/vm
+expect_exit 2 by_name merge vg/vm --snapshot --make-origin-writable
+expect_says '[-]-other-users-ok'
+pool=vg-pool-tpool
+expect_not_held "$pool"
+lvremove -q -y vg/save
+expect_exit 0 by_name merge vg/vm --snapshot --make-origin-writable
+expect_not_held "$pool"
+echo later >mounted/later
+# LVM's idea of the pool is still the kernel's.
+lvcreate -q -y -V 8M --thinpool vg/pool -n another
+lvremove -q -y vg/another
+umount mounted
+lvchange -q -an vg/vm
+lvchange -q -ay vg/base
+mount -o ro,noload /dev/vg/base mounted
+[[ $(sha256sum <mounted/file) == "$(<sum)" ]] || fail 'the file is not what was written'
+[[ ! -e mounted/later ]] || fail 'what was written later is there'
+umount mounted
