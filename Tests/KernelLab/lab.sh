@@ -152,8 +152,8 @@ expect_says() { grep -q -i -E -e "$1" "$work/output" || fail "its output does no
 expect_silent_about() { ! grep -q -i -E -e "$1" "$work/output" || fail "its output says: $1"; }
 
 # A word of the pool's status, counted from 1 behind the target's name.
-pool_status() { dm status "${1:-pool}" | awk -v word="$2" '{ print $(word + 3) }'; }
-held() { pool_status "${1:-pool}" 4; }
+pool_status() { dm status "$1" | awk -v word="$2" '{ print $(word + 3) }'; }
+held() { pool_status "${1:-${pool:-pool}}" 4; }
 expect_held() { [[ $(held) != - ]] || fail 'no metadata snapshot is held'; }
 # Nothing is left of what the tool did to the pool.
 expect_settled() {
@@ -163,7 +163,7 @@ expect_settled() {
 }
 # The ids of the pool's devices, in a line.
 pool_ids() {
-  thin-merge devices --pool pool --output json | sed -n 's/.*"dev_id" *: *\([0-9]*\).*/\1/p' | paste -sd ' '
+  thin-merge devices --pool "${pool:-pool}" --output json | sed -n 's/.*"dev_id" *: *\([0-9]*\).*/\1/p' | paste -sd ' '
 }
 expect_ids() { [[ $(pool_ids) == "$*" ]] || fail "the pool has the devices $(pool_ids), not $*"; }
 expect_not_held() { [[ $(held "$@") == - ]] || fail "the metadata snapshot at $(held "$@") is still held"; }
