@@ -1,0 +1,20 @@
+# A thin device that somebody has suspended is not resumed behind his back: refused, and it stays suspended.
+make_origin 8M
+make_pool --data 32M
+make_thin 1 8M
+scatter "$mapper/thin1" 1 40
+remember "$mapper/thin1"
+remember_origin
+dm suspend thin1
+for option in --snapshot --reactivate; do
+  status=0
+  timeout 30 thin-merge merge thin1 "$option" --yes --progress none >output 2>&1 || status=$?
+  cat output
+  [[ $(dmsetup info -c --noheadings -o suspended thin1) == Suspended ]] || fail 'it was resumed'
+  ((status == 2 || status == 5)) || fail "exit status $status"
+done
+dm resume thin1
+expect_untouched
+expect_settled
+expect_exit 0 by_name merge thin1 --reactivate
+expect_merged
