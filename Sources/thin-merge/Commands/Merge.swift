@@ -72,7 +72,10 @@ struct Merge: Verb {
     let text = MergeText(
       report: report, originPath: originPath, metadataPath: found.source.metadataPath,
       dataPath: found.source.dataPath,
-      verifyCommand: .verify(source, originPath: origin, extent: extent.options))
+      // What was merged from a snapshot is in the thin device only as far as that did not change.
+      verifyCommand: report.plan.deviceID == found.source.deviceID
+        ? .verify(source, originPath: origin, extent: extent.options)
+        : .verify(journalPath: report.journalPath))
     return Outcome(report, text: text, format: outputFormat)
   }
 }
