@@ -7,6 +7,9 @@ SWIFT ?= swift
 SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/fuzz scripts/mutate \
   scripts/sanitize scripts/kernel-lab Tests/KernelLab/init Tests/KernelLab/scenario \
   Tests/KernelLab/lab.sh
+SCENARIOS := $(wildcard Tests/KernelLab/scenarios/*.sh)
+# Variables that scenarios and the words they are written with share, and files of the guest.
+FROM_THE_LAB := SC2034,SC2154,SC1091
 PYTHON_SCRIPTS := $(wildcard Benchmarks/*.py) Benchmarks/make-inputs Benchmarks/compare-fio \
   Benchmarks/compare-thin-check
 # The links in Fuzz/Sources are not followed: what they lead to is listed itself.
@@ -57,7 +60,8 @@ lint: ## check formatting and scripts
 	@scripts/setup build
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_SOURCES)
 	@if command -v shellcheck >/dev/null; then \
-	  echo shellcheck $(SHELL_SCRIPTS); shellcheck $(SHELL_SCRIPTS); \
+	  echo shellcheck $(SHELL_SCRIPTS) $(SCENARIOS); shellcheck $(SHELL_SCRIPTS) && \
+	  shellcheck --shell bash --exclude $(FROM_THE_LAB) $(SCENARIOS); \
 	else echo 'lint: shellcheck is not installed, the shell scripts were not checked'; fi
 	@if command -v python3 >/dev/null; then \
 	  echo 'python3: parse' $(PYTHON_SCRIPTS); \

@@ -8,7 +8,7 @@ deactivate thin1
 activate 1 8M "$origin" --readonly
 remember_origin
 make_pool --name pool-two --data 4M
-pool=pool-two
+pool='pool-two'
 make_thin 2 8M
 pool=pool
 expect_exit 2 by_name merge thin1

@@ -65,7 +65,8 @@ finish_on() {
 }
 
 at=0 number=0
-for mark in $(awk -v total="$total" 'NR % int(total / 8 + 1) == 1 || NR == total' marks); do
+mapfile -t chosen < <(awk -v total="$total" 'NR % int(total / 8 + 1) == 1 || NR == total' marks)
+for mark in "${chosen[@]}"; do
   labtool replay "$log" "$replayed" "$at" "$mark"
   at=$mark
   for seed in none "$mark"; do
