@@ -210,8 +210,12 @@ extension PoolSession {
     guard isWanted else {
       return note("\(device.path) stays removed; \(Self.command(making: device))")
     }
-    guard try devices().named(device.name) == nil else { return }
+    let present = try devices().named(device.name)
+    // Making is several steps, and a run may have been killed between them.
+    let isHalfMade = present.map { $0.uuid == device.uuid && $0.liveTable.isEmpty } ?? false
+    guard present == nil || isHalfMade else { return }
     do throws(Errno) {
+      if let present { try mapper.remove(present) }
       try mapper.make(device)
       note("put \(device.path) back")
     } catch {
