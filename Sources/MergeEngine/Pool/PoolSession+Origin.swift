@@ -21,6 +21,11 @@ extension PoolSession {
   ) throws(MergeError) -> (path: String, isReadOnly: Bool) {
     guard let number = FileSystem.blockDevice(at: path) else { return (path, false) }
     let found = try devices()
+    let named = found.showing(deviceID, of: pool.number).flatMap(\.thinTargets)
+      .compactMap(\.origin).first
+    if let named, !StorageStack(device: named).overlaps(StorageStack(device: number)) {
+      note("the thin device's table names \(found.path(of: named)) as its origin, not \(path)")
+    }
     let others = others(on: number, besides: deviceID, found)
     if !others.isEmpty {
       let names = others.map(\.name).joined(separator: ", ")
