@@ -14,7 +14,12 @@ labtool scatter "$mapper/thin1" 9 9 0 4096 &
 writer=$!
 sleep 0.5
 reserve
-in_mid_merge by_path merge 2 --rate-limit 2M --checkpoint-interval 0.2
+block=$(held)
+# The pool has changed since, so that has to be asked for.
+sleep 0.5
+expect_exit 5 by_path merge 2
+expect_says '[-]-metadata-snap'
+in_mid_merge by_path merge 2 --metadata-snap "$block" --rate-limit 2M --checkpoint-interval 0.2
 discard "$mapper/thin1" 2M 6M
 expect_end 0
 kill -TERM "$writer"
