@@ -25,4 +25,4 @@ expect_end 0
 kill -TERM "$writer"
 wait "$writer"
 expect_merged
-expect_exit 0 by_path verify 2
+expect_exit 0 by_path verify 2 --metadata-snap "$block"
