@@ -16,7 +16,7 @@ sleep 0.5
 reserve
 block=$(held)
 # The pool has changed since, so that has to be asked for.
-sleep 0.5
+write "$mapper/thin1" 3 0 1M
 expect_exit 5 by_path merge 2
 expect_says '[-]-metadata-snap'
 in_mid_merge by_path merge 2 --metadata-snap "$block" --rate-limit 2M --checkpoint-interval 0.2
