@@ -41,7 +41,7 @@ extension Merger {
   private func find(
     _ name: ThinDeviceName, _ devices: MappedDevices
   ) throws(MergeError) -> FoundThin {
-    if let device = name.device(in: devices) {
+    if let device = removedDevice(name, devices) ?? name.device(in: devices) {
       guard let thin = device.thinTarget else {
         throw MergeError(
           .refused, "not a thin device", at: name.text,
@@ -103,6 +103,19 @@ extension Merger {
     return FoundThin(
       target: target, deviceID: deviceID, originPath: shown?.origin.map(devices.path),
       byteCount: shown.map { $0.sectorCount * 512 })
+  }
+
+  /// A thin device that a killed run removed is known by its name all the same.
+  private func removedDevice(
+    _ name: ThinDeviceName, _ devices: MappedDevices
+  ) -> MappedDevice? {
+    guard let mappedName = name.mappedName,
+      devices.named(mappedName)?.liveTable.isEmpty != false
+    else { return nil }
+    return devices.all.lazy.filter { $0.poolTarget != nil }.compactMap { pool in
+      PoolRecordFile.removedDevice(
+        mappedName, of: pool, stateFolder: environment.stateFolder, bootID: environment.bootID)
+    }.first
   }
 
   /// What the tables say of a thin device; nil if none names it.

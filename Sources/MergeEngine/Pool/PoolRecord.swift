@@ -100,14 +100,10 @@ package final class PoolRecordFile {
   ) throws(MergeError) {
     self.bootID = bootID
     poolName = pool.name
-    let name = pool.uuid.isEmpty ? "name-\(pool.name)" : pool.uuid
-    let folder = "\(stateFolder)/pools"
-    path = "\(folder)/" + FileSystem.plainName(name) + ".json"
-    lock = try Self.lock(path + ".lock", folder: folder, pool: pool.name)
-    if let bytes = FileSystem.firstBytes(of: path, count: 1 << 20) {
-      guard let found = try? JSONDecoder().decode(PoolRecord.self, from: Data(bytes)),
-        found.format == 1
-      else {
+    path = Self.path(of: pool, stateFolder)
+    lock = try Self.lock(path + ".lock", folder: FileSystem.folder(of: path), pool: pool.name)
+    if FileSystem.exists(path) {
+      guard let found = Self.record(at: path) else {
         throw MergeError(
           .refused, "cannot read the record of pool \(pool.name)", at: path,
           because: "this program wrote it, and it is not what it was",
@@ -118,6 +114,27 @@ package final class PoolRecordFile {
     } else {
       record = PoolRecord()
     }
+  }
+
+  private static func path(of pool: MappedDevice, _ stateFolder: String) -> String {
+    let name = pool.uuid.isEmpty ? "name-\(pool.name)" : pool.uuid
+    return "\(stateFolder)/pools/\(FileSystem.plainName(name)).json"
+  }
+
+  private static func record(at path: String) -> PoolRecord? {
+    guard let bytes = FileSystem.firstBytes(of: path, count: 1 << 20),
+      let record = try? JSONDecoder().decode(PoolRecord.self, from: Data(bytes)),
+      record.format == 1
+    else { return nil }
+    return record
+  }
+
+  /// A thin device of that name which a merge removed in this boot and which is not put back.
+  package static func removedDevice(
+    _ name: String, of pool: MappedDevice, stateFolder: String, bootID: String
+  ) -> MappedDevice? {
+    record(at: path(of: pool, stateFolder))?.removals
+      .first { $0.device.name == name && $0.bootID == bootID }?.device
   }
 
   /// Changes the record, durably.

@@ -20,11 +20,16 @@ package struct ThinDeviceName: Equatable, Sendable {
   /// The active device of that name.
   package func device(in devices: MappedDevices) -> MappedDevice? {
     if text.contains("/"), let number = FileSystem.blockDevice(at: text) { return devices[number] }
-    if text.hasPrefix("/dev/mapper/") { return devices.named(String(text.dropFirst(12))) }
+    return mappedName.flatMap(devices.named)
+  }
+
+  /// The name that device-mapper has, or would have, for it.
+  package var mappedName: String? {
+    if text.hasPrefix("/dev/mapper/") { return String(text.dropFirst(12)) }
     if let (group, volume) = logicalVolume {
-      return devices.named(Self.mappedName(group: group, volume: volume))
+      return Self.mappedName(group: group, volume: volume)
     }
-    return devices.named(text)
+    return text.contains("/") ? nil : text
   }
 
   /// As LVM names devices: dashes of the names doubled, one dash between.

@@ -31,6 +31,10 @@ struct PoolCrashTests {
       }
     }
 
+    var selection: ThinSelection {
+      self == .inactive ? .member(pool: "pool", deviceID: 5) : .device("vm")
+    }
+
     func prepare(_ pool: ActivePool) throws {
       guard self != .inactive else { return }
       var thin = try pool.thin()
@@ -48,8 +52,7 @@ struct PoolCrashTests {
     var left: State?
     pool.mapper.diesAt = step
     pool.mapper.dies = { left = try? State(of: pool) }
-    let selection = ThinSelection.member(pool: "pool", deviceID: 5)
-    _ = pool.merge(selection, way.options)
+    _ = pool.merge(way.selection, way.options)
     let wasKilled = pool.mapper.isDead
     pool.mapper.revive()
     if wasKilled { try #require(left).restore(to: pool) }
@@ -64,7 +67,7 @@ struct PoolCrashTests {
       try way.prepare(pool)
       let mapped = pool.mapper.mapped
       guard try Self.killed(pool, way, at: step) else { break }
-      let outcome = pool.merge(.member(pool: "pool", deviceID: 5), way.options)
+      let outcome = pool.merge(way.selection, way.options)
       #expect(outcome.exitStatus == 0, "step \(step): \(outcome.message)")
       #expect(try pool.isMerged(), "step \(step)")
       #expect(!pool.mapper.isHolding, "step \(step)")
