@@ -25,7 +25,8 @@ package struct DeviceIdentity: Equatable, Sendable {
     return "file-\(inode)-\(birth.seconds).\(birth.nanoseconds)"
   }
 
-  private static func name(_ number: DeviceNumber) -> String {
+  /// What tells a block device from others, apart from its size.
+  package static func name(_ number: DeviceNumber) -> String {
     let folder = "/sys/dev/block/\(number)"
     if FileSystem.exists(folder + "/partition"),
       let disk = DeviceNumber(text: FileSystem.text(of: folder + "/../dev"))

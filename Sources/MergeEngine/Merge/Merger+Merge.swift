@@ -50,15 +50,34 @@ extension Merger {
     _ source: MergeSource, _ originPath: String, _ options: MergeOptions,
     resuming header: JournalHeader? = nil
   ) throws(MergeError) -> MergeReport {
-    let resumes = header != nil
     guard let session = try poolSession(source) else {
       try checkNeedsNoPool(source)
       return try carryOut(
-        QuietSource(source: source, originPath: originPath), options, resumes: resumes)
+        QuietSource(source: source, originPath: originPath), options, resumes: header != nil)
     }
+    do throws(MergeError) {
+      var (report, end) = try carryOut(source, originPath, options, header, session)
+      session.end(end)
+      report.leftUndone = session.leftUndone
+      return report
+    } catch {
+      session.end(.nothingWritten)
+      throw error
+    }
+  }
+
+  private func carryOut(
+    _ source: MergeSource, _ originPath: String, _ options: MergeOptions,
+    _ header: JournalHeader?, _ session: PoolSession
+  ) throws(MergeError) -> (MergeReport, PoolSession.End) {
+    var source = source
     var options = options
-    var end = PoolSession.End.nothingWritten
-    defer { session.end(end) }
+    // The one that the user named, or that served, is still there.
+    if let header, source.mappings == .metadataSnapshot(block: nil), header.heldRoot > 0,
+      try session.heldRoot() == header.heldRoot
+    {
+      source.mappings = .metadataSnapshot(block: header.heldRoot)
+    }
     if options.extent.thinByteCount == nil {
       let target = try thinTarget(of: source.deviceID, in: session.pool, mappedDevices())
       options.extent.thinByteCount = target.map { $0.sectorCount * 512 }
@@ -66,13 +85,12 @@ extension Merger {
     var quiet = try quiet(source, originPath, options, header, session)
     quiet.source.mappings = try session.hold(
       source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)
-    let report = try carryOut(quiet, options, resumes: resumes)
-    end = .stopped
-    if report.state == .finished, report.verification?.isClean != false {
-      end = .finished
-      session.snapshotIsMerged()
+    let report = try carryOut(quiet, options, resumes: header != nil)
+    guard report.state == .finished, report.verification?.isClean != false else {
+      return (report, .stopped)
     }
-    return report
+    session.snapshotIsMerged()
+    return (report, .finished)
   }
 
   private func carryOut(

@@ -55,6 +55,7 @@ extension Merger {
           .refused, "cannot find the thin device's pool", at: name.text,
           because: "device \(thin.pool) has no table of a thin-pool")
       }
+      _ = try thinTarget(of: thin.deviceID, in: pool, devices)
       return FoundThin(
         target: target, deviceID: thin.deviceID, originPath: thin.origin.map(devices.path),
         byteCount: device.byteCount)
@@ -223,7 +224,10 @@ extension Merger {
     guard !path.isEmpty, !devices.all.isEmpty else { return }
     let data = StorageStack(try OpenFile(path, role: "data device", access: .readOnly))
     let pool = devices.all.first { device in
-      device.poolTarget.map { data.overlaps(StorageStack(device: $0.data)) } ?? false
+      guard let target = device.poolTarget, !data.layers.contains(.device(device.number)) else {
+        return false
+      }
+      return data.overlaps(StorageStack(device: target.data))
     }
     guard let pool else { return }
     throw MergeError(

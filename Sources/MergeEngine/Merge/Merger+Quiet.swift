@@ -16,7 +16,9 @@ extension Merger {
     var quiet = QuietSource(source: source, originPath: originPath, session: session)
     if thin.changesDevices || origin.isReadOnly {
       quiet.isAgreedTo = true
-      try askBeforeChanges(source, devices, options, session)
+      var asked = source
+      asked.deviceID = thin.deviceID
+      try askBeforeChanges(asked, devices, options, session)
     }
     quiet.source.deviceID = try session.quiesce(
       source.deviceID, options: options.pool, restarts: options.restarts)

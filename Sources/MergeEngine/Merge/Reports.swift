@@ -74,6 +74,8 @@ public struct MergeReport: Equatable, Sendable {
   public var journalPath: String
   /// Ranges of the origin whose source could not be read.
   public var unreadable: [ByteRange]
+  /// What was done to an active pool or its devices and could not be undone, a sentence each.
+  public var leftUndone: [String] = []
 }
 
 /// What comparing found.

@@ -37,7 +37,10 @@ package struct MappedDevices: Sendable {
   /// The pools that are active on a metadata device.
   package func pools(onMetadata metadata: StorageStack) -> [MappedDevice] {
     all.filter { device in
-      guard let target = device.poolTarget else { return false }
+      // A thin device of the pool itself lies on its metadata, and may carry another pool.
+      guard let target = device.poolTarget, !metadata.layers.contains(.device(device.number)) else {
+        return false
+      }
       return metadata.overlaps(StorageStack(device: target.metadata))
     }
   }

@@ -34,7 +34,9 @@ package struct PoolRecord: Equatable, Sendable, Codable {
     /// The pool's counters before; there was no metadata snapshot then.
     package var timeBefore: UInt32
     package var transactionBefore: UInt64
-    package var bootID: String
+    /// The roots of the live trees then.
+    package var mappingRootBefore: UInt64
+    package var detailsRootBefore: UInt64
     /// The block it is in and what it holds; nil while it is only intended.
     package var taken: Taken?
   }
@@ -56,6 +58,8 @@ package struct PoolRecord: Equatable, Sendable, Codable {
     /// The pool's snapshot counter when it was made, as its details tell; no other device has the same.
     package var creationTime: UInt32?
     package var isMade = false
+    /// Whether the thin device may have been left suspended.
+    package var mayBeSuspended = true
     /// Whether the origin may have been written to from it.
     package var hasBegun = false
     package var isMerged = false
@@ -65,7 +69,11 @@ package struct PoolRecord: Equatable, Sendable, Codable {
   package struct Removal: Equatable, Sendable, Codable {
     package var device: MappedDevice
     package var bootID: String
+    /// What tells its origin from others.
+    package var originName: String
     package var isPutBack: Bool
+    /// Whether it stays removed, and is only remembered for its name.
+    package var isLeft = false
   }
 
   package var format = 1
@@ -79,7 +87,7 @@ package struct PoolRecord: Equatable, Sendable, Codable {
 
   /// Whether nothing is left to be undone.
   package var isSettled: Bool {
-    hold == nil && snapshot == nil && removals.isEmpty && madeWritable.isEmpty
+    hold == nil && snapshot == nil && removals.allSatisfy(\.isLeft) && madeWritable.isEmpty
   }
 }
 
@@ -134,7 +142,7 @@ package final class PoolRecordFile {
     _ name: String, of pool: MappedDevice, stateFolder: String, bootID: String
   ) -> MappedDevice? {
     record(at: path(of: pool, stateFolder))?.removals
-      .first { $0.device.name == name && $0.bootID == bootID }?.device
+      .first { $0.device.name == name && $0.isStill(in: pool, bootID: bootID) }?.device
   }
 
   /// Changes the record, durably.
@@ -161,7 +169,7 @@ package final class PoolRecordFile {
 
   private func save(_ record: PoolRecord) throws(Errno) {
     let folder = FileSystem.folder(of: path)
-    guard !record.isSettled else {
+    guard !record.isSettled || !record.removals.isEmpty else {
       if FileSystem.exists(path) { try FileSystem.remove(path) }
       return try FileSystem.synchronizeFolder(folder)
     }
@@ -203,5 +211,18 @@ package final class PoolRecordFile {
         because: "another run of thin-merge works on it")
     }
     return file
+  }
+}
+
+extension PoolRecord.Removal {
+  /// Whether the table's numbers still mean the same pool and the same origin.
+  package func isStill(in pool: MappedDevice, bootID: String) -> Bool {
+    self.bootID == bootID && device.thinTargets.allSatisfy { $0.pool == pool.number }
+      && Self.originName(of: device) == originName
+  }
+
+  /// What tells the origin of a thin device from others.
+  package static func originName(of device: MappedDevice) -> String {
+    device.thinTargets.compactMap(\.origin).map(DeviceIdentity.name).joined(separator: " ")
   }
 }

@@ -45,10 +45,14 @@ extension PoolSession {
         hint: "'dmsetup resume \(suspended.name)'")
     }
     let isReadOnly = layers.contains(where: \.isReadOnly)
-    guard !isReadOnly || layers.allSatisfy({ $0.linearTarget != nil }) else {
+    let isPlain = layers.allSatisfy { layer in
+      layer.liveTable.allSatisfy { ["linear", "striped"].contains($0.kind) }
+    }
+    guard !isReadOnly || isPlain else {
       throw MergeError(
         .refused, "cannot write to the origin", at: path,
-        because: "device-mapper has it read-only, and only linear devices are made writable here")
+        because: "device-mapper has it read-only, and only linear and striped devices are made "
+          + "writable here")
     }
     guard options.makesOriginWritable || !isReadOnly else {
       throw MergeError(
@@ -148,7 +152,8 @@ extension PoolSession {
           do throws(Errno) {
             try mapper.reload(layer, isReadOnly: true)
           } catch {
-            note("could not make \(layer.path) read-only again: \(error); the next run tries again")
+            complain(
+              "could not make \(layer.path) read-only again: \(error); the next run tries again")
             continue
           }
         }

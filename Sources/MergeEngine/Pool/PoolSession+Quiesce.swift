@@ -44,6 +44,8 @@ extension PoolSession {
 
   /// What bringing a thin device to rest would take.
   package struct Outlook {
+    /// What would be merged, if that is there yet: the thin device, or a snapshot of it.
+    package var deviceID: UInt32
     /// Whether mapped devices hold the origin for it.
     package var isActive: Bool
     /// Whether anything is changed for it.
@@ -60,11 +62,16 @@ extension PoolSession {
     let found = try devices()
     let deletes = restarts && record.record.snapshot?.originalID == deviceID
     let isActive = !found.showing(deviceID, of: pool.number).isEmpty
-    return switch try way(to: deviceID, options, restarts: restarts, found) {
-    case .nothing: Outlook(isActive: isActive, changesDevices: deletes, makesSnapshot: false)
-    case .remove: Outlook(isActive: isActive, changesDevices: true, makesSnapshot: false)
-    case .snapshot: Outlook(isActive: isActive, changesDevices: true, makesSnapshot: true)
+    var outlook = Outlook(
+      deviceID: deviceID, isActive: isActive, changesDevices: true, makesSnapshot: false)
+    switch try way(to: deviceID, options, restarts: restarts, found) {
+    case .nothing(let rest):
+      outlook.deviceID = rest.deviceID
+      outlook.changesDevices = deletes
+    case .remove: break
+    case .snapshot: outlook.makesSnapshot = true
     }
+    return outlook
   }
 
   private func way(
@@ -100,6 +107,12 @@ extension PoolSession {
           because: "it can be written to through \(writable.count) devices, and a snapshot needs "
             + "them suspended together: " + writable.map(\.name).joined(separator: ", "))
       }
+      if let other = record.record.snapshot, !restarts || other.originalID != deviceID {
+        throw MergeError(
+          .busy, "another snapshot in this pool is being merged", at: pool.name,
+          because: "dev \(other.deviceID), made of dev \(other.originalID) by an earlier run",
+          hint: "finish that merge first, or give it up with --restart")
+      }
       return .snapshot(through: first)
     }
     if let open = writable.first(where: { $0.openCount > 0 }) {
@@ -116,6 +129,12 @@ extension PoolSession {
     of snapshot: PoolRecord.Snapshot, _ deviceID: UInt32, _ options: PoolOptions,
     _ devices: MappedDevices
   ) throws(MergeError) -> Quiesced {
+    guard !snapshot.isMerged else {
+      throw MergeError(
+        .busy, "a snapshot that is merged could not be deleted yet", at: pool.name,
+        because: "dev \(snapshot.deviceID), made of dev \(snapshot.originalID)",
+        hint: "the next run tries again")
+    }
     guard deviceID == snapshot.deviceID || options.takesSnapshot else {
       throw MergeError(
         .refused, "a snapshot of the thin device is being merged", at: pool.name,
@@ -140,7 +159,9 @@ extension PoolSession {
   private func remove(_ device: MappedDevice, isPutBack: Bool) throws(MergeError) {
     try record.update {
       $0.removals.append(
-        PoolRecord.Removal(device: device, bootID: record.bootID, isPutBack: isPutBack))
+        PoolRecord.Removal(
+          device: device, bootID: record.bootID,
+          originName: PoolRecord.Removal.originName(of: device), isPutBack: isPutBack))
     }
     do throws(Errno) {
       try mapper.remove(device)
@@ -186,38 +207,57 @@ extension PoolSession {
 
   /// Puts devices back that were removed; says how to do so where that was not asked for.
   func putBack(where isWanted: (PoolRecord.Removal) -> Bool) {
-    for removal in record.record.removals {
-      let device = removal.device
+    for (index, removal) in record.record.removals.enumerated().reversed() where !removal.isLeft {
       do throws(MergeError) {
-        try putBack(removal, isWanted: isWanted(removal))
-        record.forget { $0.removals.removeAll { $0.device == device } }
+        if try putBack(removal, isWanted: isWanted(removal)) {
+          record.forget { $0.removals.remove(at: index) }
+        } else {
+          record.forget { $0.removals[index].isLeft = true }
+        }
       } catch {
-        note(error.message)
+        complain(error.message)
       }
     }
   }
 
+  /// Forgets devices that were left removed and are there again, or cannot be told any more.
+  func forgetLeft() throws(MergeError) {
+    guard record.record.removals.contains(where: \.isLeft) else { return }
+    let found = try devices()
+    record.forget { record in
+      record.removals.removeAll { removal in
+        removal.isLeft
+          && (!removal.isStill(in: pool, bootID: self.record.bootID)
+            || found.named(removal.device.name) != nil)
+      }
+    }
+  }
+
+  /// Returns false where it stays removed.
   private func putBack(
     _ removal: PoolRecord.Removal, isWanted: Bool
-  ) throws(MergeError) {
+  ) throws(MergeError) -> Bool {
     let device = removal.device
     // After a boot, or with the pool made anew, the table's numbers may be those of other devices.
-    guard removal.bootID == record.bootID,
-      device.thinTargets.allSatisfy({ $0.pool == pool.number })
-    else {
-      return note("\(device.path), which a merge removed before the last boot, is not put back")
+    guard removal.isStill(in: pool, bootID: record.bootID) else {
+      note(
+        "\(device.path), which a merge removed, is not put back: pool and origin have other numbers now"
+      )
+      return true
     }
     guard isWanted else {
-      return note("\(device.path) stays removed; \(Self.command(making: device))")
+      note("\(device.path) stays removed; \(Self.command(making: device))")
+      return false
     }
     let present = try devices().named(device.name)
     // Making is several steps, and a run may have been killed between them.
     let isHalfMade = present.map { $0.uuid == device.uuid && $0.liveTable.isEmpty } ?? false
-    guard present == nil || isHalfMade else { return }
+    guard present == nil || isHalfMade else { return true }
     do throws(Errno) {
       if let present { try mapper.remove(present) }
       try mapper.make(device)
       note("put \(device.path) back")
+      return true
     } catch {
       throw MergeError(
         .stopped, "could not put the thin device back", at: device.path,

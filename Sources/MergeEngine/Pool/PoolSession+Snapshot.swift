@@ -26,7 +26,10 @@ extension PoolSession {
         continue
       }
       hasNewSnapshot = true
-      try record.update { $0.snapshot?.isMade = true }
+      try record.update {
+        $0.snapshot?.isMade = true
+        $0.snapshot?.mayBeSuspended = false
+      }
       note("made dev \(id), a snapshot of \(thin.path); it is deleted when it is merged")
       return id
     }
@@ -83,7 +86,8 @@ extension PoolSession {
     guard let snapshot = record.record.snapshot, snapshot.deviceID == quiesced?.deviceID else {
       return
     }
-    let found = try heldDevices().first { $0.id == snapshot.deviceID }?.details.creationTime
+    let found = try reader.devices(in: heldMetadata()).first { $0.id == snapshot.deviceID }?
+      .details.creationTime
     guard let found, found == snapshot.creationTime ?? found else {
       throw MergeError(
         .refused, "the snapshot that an earlier run made is gone", at: pool.name,

@@ -15,6 +15,8 @@ package final class PoolSession {
   var quiesced: Quiesced?
   /// The origin, once it is ready to be written to.
   var heldOrigin: HeldOrigin?
+  /// What could not be undone, a sentence each.
+  package private(set) var leftUndone: [String] = []
   /// Whether the snapshot was made by this very run.
   var hasNewSnapshot = false
 
@@ -56,7 +58,7 @@ package final class PoolSession {
     try reader.superblocks(.inactivePool, ignoresNeedsCheck: true).live
   }
 
-  private func heldMetadata() throws(MergeError) -> PoolMetadata {
+  func heldMetadata() throws(MergeError) -> PoolMetadata {
     try reader.superblocks(.metadataSnapshot(block: nil), ignoresNeedsCheck: true)
   }
 
@@ -92,6 +94,9 @@ package final class PoolSession {
     }
   }
 
+  /// Where a metadata snapshot is held now, by whomever.
+  package func heldRoot() throws(MergeError) -> UInt64? { try superblock().heldRoot?.rawValue }
+
   // MARK: The metadata snapshot
 
   /// Whether a metadata snapshot is held that this tool took.
@@ -112,10 +117,14 @@ package final class PoolSession {
         .busy, "the pool is active", at: pool.name,
         because: "--inactive reads the live mappings, which change under an active pool")
     case .metadataSnapshot(let block?):
+      if try superblock().heldRoot != nil { try checkSnapshot() }
       return .metadataSnapshot(block: block)
     case .metadataSnapshot(nil):
       if try superblock().heldRoot != nil {
-        if !ignoresNeedsCheck { try checkIsFresh() }
+        // Of a pool that needs a check it may be all there is.
+        let needsCheck = try status().needsCheck
+        if !needsCheck || !ignoresNeedsCheck { try checkIsFresh() }
+        try checkSnapshot()
         return wanted
       }
     case .ownMetadataSnapshot:
@@ -150,18 +159,22 @@ package final class PoolSession {
 
   /// A metadata snapshot that somebody else took serves if nothing was mapped since.
   private func checkIsFresh() throws(MergeError) {
-    do throws(Errno) {
-      try mapper.commit(pool.number)
-    } catch {
-      throw MergeError(
-        .refused, "cannot make the pool commit", at: pool.name, because: "\(error)")
-    }
+    try commit()
     let held = try heldMetadata()
     guard held.superblock.mappingRoot == held.live.mappingRoot,
       held.superblock.detailsRoot == held.live.detailsRoot
     else {
       throw heldByAnother(
         "it is at block \(held.heldRoot?.rawValue ?? 0), and older than the pool's last changes")
+    }
+  }
+
+  private func commit() throws(MergeError) {
+    do throws(Errno) {
+      try mapper.commit(pool.number)
+    } catch {
+      throw MergeError(
+        .refused, "cannot make the pool commit", at: pool.name, because: "\(error)")
     }
   }
 
@@ -183,16 +196,19 @@ package final class PoolSession {
         because: "it could not be released",
         hint: "dmsetup message \(pool.name) 0 release_metadata_snap")
     }
-    let live = try superblock()
-    if let held = live.heldRoot { throw heldByAnother("it is at block \(held)") }
+    if let held = try superblock().heldRoot { throw heldByAnother("it is at block \(held)") }
     guard try status().mode != .readOnly else {
       throw MergeError(
         .refused, "no metadata snapshot can be taken", at: pool.name,
         because: "the pool is read-only")
     }
+    // What is not committed yet would be in the copy, and make it look like somebody else's.
+    try commit()
+    let live = try superblock()
     try record.update {
       $0.hold = PoolRecord.Hold(
-        timeBefore: live.time, transactionBefore: live.transactionID, bootID: record.bootID)
+        timeBefore: live.time, transactionBefore: live.transactionID,
+        mappingRootBefore: live.mappingRoot.rawValue, detailsRootBefore: live.detailsRoot.rawValue)
     }
     do throws(Errno) {
       try mapper.send("reserve_metadata_snap", to: pool.number)
@@ -230,12 +246,13 @@ package final class PoolSession {
         return record.forget { $0.hold = nil }
       }
     } catch {
-      return note("the metadata snapshot of pool \(pool.name) is still held: \(error.message)")
+      return complain(
+        "the metadata snapshot of pool \(pool.name) is still held: \(error.message)")
     }
     do throws(Errno) {
       try mapper.send("release_metadata_snap", to: pool.number)
     } catch {
-      return note(
+      return complain(
         "the metadata snapshot of pool \(pool.name) could not be released (\(error)); the next run "
           + "tries again, or: dmsetup message \(pool.name) 0 release_metadata_snap")
     }
@@ -247,9 +264,10 @@ package final class PoolSession {
     guard let block = try superblock().heldRoot?.rawValue else { return false }
     let copy = try heldMetadata().superblock
     if let taken = hold.taken { return taken == PoolRecord.Taken(copy, block: block) }
-    // There was none when it was asked for. One that somebody took much later is not ours.
+    // There was none when it was asked for. One that was taken after any change is not ours.
     return copy.time == hold.timeBefore && copy.transactionID == hold.transactionBefore
-      && hold.bootID == record.bootID
+      && copy.mappingRoot.rawValue == hold.mappingRootBefore
+      && copy.detailsRoot.rawValue == hold.detailsRootBefore
   }
 
   /// The thin devices in a metadata snapshot that is taken for a look.
@@ -274,16 +292,23 @@ package final class PoolSession {
       do throws(MergeError) {
         try deleteSnapshot()
       } catch {
-        note("\(error.message); the next run tries again")
+        complain("\(error.message); the next run tries again")
       }
     }
   }
 
+  /// Says what could not be undone.
+  func complain(_ text: String) {
+    leftUndone.append(text)
+    note(text)
+  }
+
   // The order of `end`, on what the record says.
   private func settle() throws(MergeError) {
+    try forgetLeft()
     guard !record.record.isSettled else { return }
     note("an earlier run left pool \(pool.name) without tidying up; that is done now")
-    if let snapshot = record.record.snapshot,
+    if let snapshot = record.record.snapshot, snapshot.mayBeSuspended,
       let thin = snapshot.thinDevice.now(in: try devices(), bootID: record.bootID),
       thin.isSuspended
     {
@@ -294,6 +319,9 @@ package final class PoolSession {
           .busy, "cannot resume the thin device that an earlier run suspended", at: thin.path,
           because: "\(error)", hint: "'dmsetup resume \(thin.name)'")
       }
+    }
+    if record.record.snapshot?.mayBeSuspended == true {
+      record.forget { $0.snapshot?.mayBeSuspended = false }
     }
     release()
     restoreReadOnly()

@@ -90,11 +90,19 @@ extension Outcome {
 }
 
 extension MergeReport {
+  private var undoFailure: Failure? {
+    guard !leftUndone.isEmpty else { return nil }
+    return Failure(
+      message: "merged, but not everything was put back as it was: "
+        + leftUndone.joined(separator: "; "),
+      hints: ["the next run of any verb on that pool tries again"], exitStatus: .stopped)
+  }
+
   /// What is to be said on standard error; nil if all went well, or if the report says it all.
   var failure: Failure? {
     switch state {
     case .stopped(let error): Failure(stopping: error, journalPath: journalPath)
-    case .finished: verification?.failure
+    case .finished: verification?.failure ?? undoFailure
     }
   }
 }

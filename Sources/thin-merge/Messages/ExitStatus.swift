@@ -45,7 +45,9 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
   /// The status of a merge.
   init(_ report: MergeReport) {
     switch report.state {
-    case .finished: self = report.verification.map { ExitStatus($0) } ?? .done
+    case .finished:
+      let verified = report.verification.map { ExitStatus($0) } ?? .done
+      self = verified == .done && !report.leftUndone.isEmpty ? .stopped : verified
     case .stopped(let error): self = error.kind == .bug ? .bug : .stopped
     }
   }

@@ -94,7 +94,7 @@ struct MergeText {
     let release =
       plan.heldRoot == nil || plan.isOwnMetadataSnapshot
       ? "" : " Then release the metadata snapshot, if it was taken for this merge."
-    switch ExitStatus(report) {
+    switch report.verification.map({ ExitStatus($0) }) ?? .done {
     case .done where report.verification != nil:
       text.addNext("The origin holds what the thin device showed." + release)
     case .done:

@@ -127,18 +127,53 @@ struct PoolCrashTests {
     #expect(try pool.recordFiles() == [])
   }
 
+  /// A merge of a snapshot of `vm` that was stopped after something was written.
+  private static func stopped(_ pool: ActivePool) throws {
+    try Way.snapshot.prepare(pool)
+    // Somebody activates the snapshot in mid-merge, so that it cannot be called finished.
+    let intruder = try pool.thin("intruder", id: 16_777_215, minor: 309)
+    pool.mapper.happensAfter[5] = { pool.mapper.mapped.append(intruder) }
+    let options = PoolOptions(takesSnapshot: true, allowsOtherUsers: true)
+    #expect(pool.merge(.device("vm"), options).exitStatus == 3)
+    pool.mapper.mapped.removeAll { $0.name == "intruder" }
+    pool.mapper.happensAfter = [:]
+  }
+
+  @Test("keeps its snapshot: that of another thin device has to wait")
+  func secondSnapshot() throws {
+    let pool = try ActivePool(otherIDs: [6])
+    try Self.stopped(pool)
+    var other = try pool.thin("other", id: 6, minor: 310)
+    other.openCount = 1
+    pool.mapper.mapped.append(other)
+    let options = PoolOptions(takesSnapshot: true, allowsOtherUsers: true)
+    let refused = pool.merge(.device("other"), options)
+    #expect(refused.exitStatus == 5)
+    #expect(refused.message.contains("dev 16777215, made of dev 5"))
+    #expect(pool.merge(.device("vm"), options).exitStatus == 0)
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 6])
+  }
+
+  @Test("does not resume a thin device that somebody else suspended since")
+  func suspendedSince() throws {
+    let pool = try ActivePool()
+    try Self.stopped(pool)
+    let index = try #require(pool.mapper.mapped.firstIndex { $0.name == "vm" })
+    pool.mapper.mapped[index].isSuspended = true
+    let outcome = pool.run { merger throws(MergeError) in
+      _ = try merger.devices(pool: "pool")
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(pool.mapper.mapped[index].isSuspended)
+  }
+
   @Test(
     "leaves a snapshot from which something was merged to the next run, and --restart makes another"
   )
   func restart() throws {
     let pool = try ActivePool()
-    try Way.snapshot.prepare(pool)
-    // Somebody activates the snapshot in mid-merge, so that it cannot be called finished.
-    let intruder = try pool.thin("intruder", id: 16_777_215, minor: 309)
-    pool.mapper.happensAfter[5] = { pool.mapper.mapped.append(intruder) }
-    #expect(pool.merge(.device("vm"), PoolOptions(takesSnapshot: true)).exitStatus == 3)
-    pool.mapper.mapped.removeLast()
-    pool.mapper.happensAfter = [:]
+    try Self.stopped(pool)
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
     let refused = pool.merge(.device("vm"))
     #expect(refused.exitStatus == 2)
