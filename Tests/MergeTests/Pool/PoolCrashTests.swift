@@ -52,6 +52,8 @@ struct PoolCrashTests {
     var left: State?
     pool.mapper.diesAt = step
     pool.mapper.dies = { left = try? State(of: pool) }
+    // Or the pool would hold itself, and its loop devices, for ever.
+    defer { pool.mapper.dies = {} }
     _ = pool.merge(way.selection, way.options)
     let wasKilled = pool.mapper.isDead
     pool.mapper.revive()
@@ -132,7 +134,8 @@ struct PoolCrashTests {
     try Way.snapshot.prepare(pool)
     // Somebody activates the snapshot in mid-merge, so that it cannot be called finished.
     let intruder = try pool.thin("intruder", id: 16_777_215, minor: 309)
-    pool.mapper.happensAfter[5] = { pool.mapper.mapped.append(intruder) }
+    pool.mapper.happensAfter[5] = { [unowned mapper = pool.mapper] in mapper.mapped.append(intruder)
+    }
     let options = PoolOptions(takesSnapshot: true, allowsOtherUsers: true)
     #expect(pool.merge(.device("vm"), options).exitStatus == 3)
     pool.mapper.mapped.removeAll { $0.name == "intruder" }
