@@ -31,6 +31,9 @@ extension Trait where Self == ConditionTrait {
     .enabled("strace is not installed, or may not trace here") { SystemCallTrace.isPossible }
   }
 
+  /// Checking pages of the manual.
+  static var needsMandoc: Self { .enabled("mandoc is not installed") { Machine.has("mandoc") } }
+
   /// A mounted file system in memory.
   static var needsTmpfs: Self { .enabled("tmpfs cannot be mounted here") { Machine.hasTmpfs } }
 }

@@ -1,0 +1,138 @@
+import Foundation
+import Testing
+
+@testable import thin_merge
+
+/// A page of the manual, as its source says it.
+private struct ManualPage: Sendable, CustomStringConvertible {
+  /// Commands of a page, and how they end.
+  struct Example {
+    /// What a shell is given.
+    var script: String
+    /// The exit status of the last command.
+    var exitStatus: Int32
+  }
+
+  /// The verb that the page is about; nil for that of the command.
+  let verb: String?
+  let lines: [String]
+
+  static let verbs = ThinMerge.configuration.subcommands.compactMap(\.configuration.commandName)
+
+  static func all() throws -> [ManualPage] {
+    try [ManualPage(verb: nil)] + verbs.map { try ManualPage(verb: $0) }
+  }
+
+  init(verb: String?) throws {
+    self.verb = verb
+    lines = try String(contentsOfFile: Self.path(verb), encoding: .utf8)
+      .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+  }
+
+  var path: String { Self.path(verb) }
+
+  var description: String { Self.name(verb) }
+
+  static func name(_ verb: String?) -> String { verb.map { "thin-merge-\($0)" } ?? "thin-merge" }
+
+  private static func path(_ verb: String?) -> String {
+    PackageFolder.path("man/\(name(verb)).8")
+  }
+
+  /// The options that have an entry of their own, with their dashes, sorted.
+  var options: [String] {
+    lines.filter { $0.hasPrefix(".It Fl ") }
+      .flatMap { $0.matches(of: #/\bFl (-?[a-z-]+)/#).map { "-" + $0.output.1 } }.sorted()
+  }
+
+  /// The exit statuses that have an entry of their own.
+  var exitStatuses: [Int32] {
+    lines.filter { $0.hasPrefix(".It ") }.compactMap { Int32($0.dropFirst(".It ".count)) }
+  }
+
+  /// What stands in a display behind a comment that says how it ends.
+  var examples: [Example] {
+    lines.indices.compactMap { index in
+      guard let comment = lines[index].firstMatch(of: #/^\.\\" example: (\d+)$/#),
+        let exitStatus = Int32(comment.output.1)
+      else { return nil }
+      let display = lines[(index + 1)...].drop { $0.hasPrefix(".Bd") }.prefix { $0 != ".Ed" }
+      let script = display.joined(separator: "\n")
+        .replacing("\\-", with: "-").replacing("\\e", with: "\\")
+      return Example(script: script, exitStatus: exitStatus)
+    }
+  }
+}
+
+@Suite("Command: the manual", .waitsForPrograms, .needsZstd)
+struct ManualTests {
+  @Test("a page has an entry for every option that the help has, and for no other")
+  func options() throws {
+    for page in try ManualPage.all() {
+      let result = try ThinMergeCommand.run((page.verb.map { [$0] } ?? []) + ["--help"])
+      expectSuccess(result)
+      let documented = result.standardOutput.split(separator: "\n")
+        .compactMap { $0.firstMatch(of: #/^  (?:(-[a-z]), )?(--[a-z-]+)/#)?.output }
+        .flatMap { [$0.1, $0.2].compactMap(\.self).map(String.init) }
+      #expect(page.options == documented.sorted(), "\(page)")
+    }
+  }
+
+  @Test("a page has the sections that one looks for, and no status that there is not")
+  func sections() throws {
+    let known = ExitStatus.allCases.map(\.rawValue)
+    for page in try ManualPage.all() {
+      for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "EXAMPLES", "SEE ALSO"] {
+        #expect(page.lines.contains(".Sh \(section)"), "\(page)")
+      }
+      #expect(page.exitStatuses.allSatisfy(known.contains), "\(page)")
+      #expect(!page.examples.isEmpty, "\(page)")
+    }
+    #expect(try ManualPage(verb: nil).exitStatuses == known)
+    #expect(try ManualPage(verb: "merge").exitStatuses == known)
+  }
+
+  @Test("the page of the command leads to those of its verbs")
+  func verbs() throws {
+    let page = try ManualPage(verb: nil)
+    for verb in ManualPage.verbs {
+      #expect(page.lines.contains(".It Cm \(verb)"))
+      #expect(page.lines.contains(".Xr thin-merge-\(verb) 8 ."))
+    }
+  }
+
+  @Test("the pages are well formed", .needsMandoc)
+  func lint() throws {
+    for page in try ManualPage.all() {
+      let result = try Program.run(["mandoc", "-T", "lint", "-W", "warning", page.path])
+      #expect(result.exitStatus == 0, "\(result.standardOutput)")
+    }
+  }
+
+  @Test("the examples over files do what the pages say")
+  func examples() throws {
+    for page in try ManualPage.all() {
+      let merge = try MergeCase(kernel: "snapshots")
+      // Going on, or looking how far it is, needs a merge that stopped.
+      if ["resume", "status"].contains(page.verb) { try merge.interruptMerge() }
+      for example in page.examples {
+        let result = try run(example.script, in: merge.folder)
+        #expect(
+          result.exitStatus == example.exitStatus,
+          "\(page): \(example.script)\n\(result.standardError)")
+      }
+      if page.verb == "resume" { #expect(try merge.wrongSectors() == []) }
+    }
+  }
+
+  /// Runs commands as they are typed, in a folder; the first that fails is the last.
+  private func run(_ script: String, in folder: TemporaryFolder) throws -> CommandResult {
+    let binaries = URL(filePath: ThinMergeCommand.binaryPath).deletingLastPathComponent()
+      .path(percentEncoded: false)
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+    return try ChildProcess(
+      ["sh", "-e", "-c", "cd '\(folder.path)'\n\(script)"],
+      environment: ["PATH": "\(binaries):\(path)"]
+    ).wait()
+  }
+}
