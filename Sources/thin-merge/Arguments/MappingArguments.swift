@@ -4,7 +4,8 @@ internal import MergeEngine
 /// Where the pool's metadata is, and which mapping tree in it is read.
 struct MappingArguments: ParsableArguments {
   @Option(
-    help: ArgumentHelp("The pool's metadata device, or an image of it.", valueName: "path"))
+    help: ArgumentHelp("The pool's metadata device, or an image of it.", valueName: "path"),
+    completion: .file())
   var metadata: String?
 
   @Option(

@@ -18,20 +18,26 @@ struct SourceArguments: ParsableArguments {
   @Argument(
     help: ArgumentHelp(
       "A thin device of an active pool: /dev/mapper/NAME, VG/LV, /dev/VG/LV or a name.",
-      valueName: "thin-device"))
+      valueName: "thin-device"),
+    completion: Completions.thinDevices)
   var thinDevice: String?
 
-  @Option(help: ArgumentHelp("The active pool that the thin device is in.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("The active pool that the thin device is in.", valueName: "name"),
+    completion: Completions.pools)
   var pool: String?
 
   @OptionGroup var mapping: MappingArguments
 
-  @Option(help: ArgumentHelp("The pool's data device, or an image of it.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp("The pool's data device, or an image of it.", valueName: "path"),
+    completion: .file())
   var data: String?
 
   @Option(
     name: .customLong("dev-id"),
-    help: ArgumentHelp("The thin device's number in the pool.", valueName: "number"))
+    help: ArgumentHelp("The thin device's number in the pool.", valueName: "number"),
+    completion: Completions.deviceIDs)
   var deviceID: UInt32?
 
   @Flag(help: "Read the held metadata snapshot of a pool that is marked needs_check.")

@@ -11,7 +11,8 @@ struct Devices: Verb {
       thin-merge devices --metadata <path> [<options>]
       """)
 
-  @Option(help: ArgumentHelp("The active pool.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp("The active pool.", valueName: "name"), completion: Completions.pools)
   var pool: String?
 
   @OptionGroup(title: "Source") var mapping: MappingArguments

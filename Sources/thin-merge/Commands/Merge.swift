@@ -18,7 +18,8 @@ struct Merge: Verb {
   @Option(
     help: ArgumentHelp(
       "What is written to: a block device or a file; from the thin device's table unless given.",
-      valueName: "path"))
+      valueName: "path"),
+    completion: .file())
   var origin: String?
 
   @OptionGroup(title: "Active pools") var pool: PoolArguments
@@ -27,7 +28,8 @@ struct Merge: Verb {
   @Option(
     help: ArgumentHelp(
       "Where the journal is: beside a file, for a block device in /var/lib/thin-merge.",
-      valueName: "path"))
+      valueName: "path"),
+    completion: .file())
   var journal: String?
 
   @Flag(help: "Put an earlier journal aside and begin again.")

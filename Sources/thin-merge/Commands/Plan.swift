@@ -12,10 +12,12 @@ struct Plan: Verb {
 
   @OptionGroup(title: "Source") var sourceArguments: SourceArguments
 
-  @Option(help: ArgumentHelp("What would be written to.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp("What would be written to.", valueName: "path"), completion: .file())
   var origin: String?
 
-  @Option(help: ArgumentHelp("Where the journal would be.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp("Where the journal would be.", valueName: "path"), completion: .file())
   var journal: String?
 
   @OptionGroup(title: "Active pools") var pool: PoolArguments

@@ -8,16 +8,23 @@ struct Resume: Verb {
     abstract: "Go on with a merge; everything is taken from its journal.",
     discussion: "What is not given here, transfers among it, is as the journal says.")
 
-  @Argument(help: ArgumentHelp("The journal of the merge.", valueName: "journal"))
+  @Argument(
+    help: ArgumentHelp("The journal of the merge.", valueName: "journal"), completion: .file())
   var journal: String
 
-  @Option(help: ArgumentHelp("Where the same metadata device is now.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp("Where the same metadata device is now.", valueName: "path"),
+    completion: .file())
   var metadata: String?
 
-  @Option(help: ArgumentHelp("Where the same data device is now.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp("Where the same data device is now.", valueName: "path"),
+    completion: .file())
   var data: String?
 
-  @Option(help: ArgumentHelp("Where the same origin is now.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp("Where the same origin is now.", valueName: "path"),
+    completion: .file())
   var origin: String?
 
   @OptionGroup(title: "Active pools") var pool: PoolArguments

@@ -8,7 +8,8 @@ struct Status: Verb {
     abstract: "Say how far a merge is, how fast it was, what is left and what to do next.",
     discussion: "Reads the journal only, also while the merge runs.")
 
-  @Argument(help: ArgumentHelp("The journal of the merge.", valueName: "journal"))
+  @Argument(
+    help: ArgumentHelp("The journal of the merge.", valueName: "journal"), completion: .file())
   var journal: String
 
   @OptionGroup(title: "Output") var output: OutputArguments

@@ -18,11 +18,13 @@ struct Verify: Verb {
   @OptionGroup(title: "Source") var sourceArguments: SourceArguments
 
   @Option(
-    help: ArgumentHelp("What is compared; from the journal unless given.", valueName: "path"))
+    help: ArgumentHelp("What is compared; from the journal unless given.", valueName: "path"),
+    completion: .file())
   var origin: String?
 
   @Option(
-    help: ArgumentHelp("Compare with the checksums in this journal.", valueName: "path"))
+    help: ArgumentHelp("Compare with the checksums in this journal.", valueName: "path"),
+    completion: .file())
   var journal: String?
 
   @OptionGroup(title: "Ends") var extent: ExtentArguments
