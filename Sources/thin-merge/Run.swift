@@ -32,10 +32,10 @@ struct Run {
     do {
       outcome = try verb.perform(in: Session(display: display))
     } catch {
-      display.finish()
+      display.finish(isDone: false)
       throw error
     }
-    display.finish()
+    display.finish(isDone: outcome.exitStatus == .done)
     let delivered = deliver(outcome.report, messages)
     if let failure = outcome.failure { messages.failure(failure) }
     return outcome.exitStatus == .done ? delivered : outcome.exitStatus

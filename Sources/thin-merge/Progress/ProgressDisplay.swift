@@ -44,28 +44,33 @@ final class ProgressDisplay: Sendable {
   private let messages: Messages
   private let columnCount: @Sendable () -> Int
   private let requests: Requests
+  private let service: ServiceStatus?
   private let hasSaidStopping = Atomic<Bool>(false)
   private let state = Mutex(State())
 
-  /// Shows progress in `style`.
+  /// Shows progress in `style`, and tells `service` of it.
   init(
     style: Style, messages: Messages, columnCount: @escaping @Sendable () -> Int,
-    requests: Requests
+    requests: Requests, service: ServiceStatus? = nil
   ) {
     self.style = style
     self.messages = messages
     self.columnCount = columnCount
     self.requests = requests
+    self.service = service
   }
 
   /// Shows progress as the command line asks for.
   convenience init(_ mode: ProgressMode, messages: Messages) {
-    let capable = Surroundings.terminalIsCapable(variables: ProcessInfo.processInfo.environment)
+    let process = ProcessInfo.processInfo
+    let capable = Surroundings.terminalIsCapable(variables: process.environment)
     self.init(
       style: Self.style(
         mode, format: messages.format, isTerminal: Terminal.isStandardError && capable),
       messages: messages, columnCount: { Terminal.columnCount },
-      requests: .process)
+      requests: .process,
+      service: ServiceStatus(
+        variables: process.environment, processID: process.processIdentifier))
   }
 
   /// What `auto` means for an output and a terminal.
@@ -96,6 +101,7 @@ final class ProgressDisplay: Sendable {
       line.pace.record(progress)
       state.line = line
       state.isShown = false
+      service?.progress(line, isStopping: requests.isStopping())
       if requests.takeStatus() { showStatus(line, &state) }
       // The first line says nothing; the first moment of a bar shows that it is alive.
       let shownAt = state.shownAt ?? (style == .lines ? .zero : .zero - style.interval)
@@ -118,7 +124,8 @@ final class ProgressDisplay: Sendable {
   }
 
   /// Shows the last moment, and leaves the cursor on a fresh line.
-  func finish() {
+  func finish(isDone: Bool = true) {
+    if isDone { service?.finish() }
     state.withLock { state in
       showLast(&state)
       state = State()

@@ -31,6 +31,14 @@ extension Trait where Self == ConditionTrait {
     .enabled("strace is not installed, or may not trace here") { SystemCallTrace.isPossible }
   }
 
+  /// Listening where the command tells how it goes.
+  static var needsPython: Self { .enabled("python3 is not installed") { Machine.has("python3") } }
+
+  /// Checking the unit.
+  static var needsSystemdAnalyze: Self {
+    .enabled("systemd-analyze is not installed") { Machine.has("systemd-analyze") }
+  }
+
   /// Checking pages of the manual.
   static var needsMandoc: Self { .enabled("mandoc is not installed") { Machine.has("mandoc") } }
 

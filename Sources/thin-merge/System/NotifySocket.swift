@@ -1,0 +1,56 @@
+internal import Glibc
+
+/// The socket on which a service manager is told how its service goes.
+///
+/// What is sent is lines `NAME=VALUE`, as `sd_notify` of systemd does.
+final class NotifySocket: Sendable {
+  private let number: Int32
+
+  /// Connects to `address`: a path, or `@` and a name that is in no file system.
+  ///
+  /// Nil where it leads nowhere: a service that nobody listens to does its work all the same.
+  init?(address text: String) {
+    guard let first = text.utf8.first, text.utf8.count > 1,
+      first == UInt8(ascii: "/") || first == UInt8(ascii: "@")
+    else { return nil }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    var name = Array(text.utf8)
+    // SAFETY: the bytes are copied into the structure, which is checked to have room for them, and
+    // the call only reads it.
+    let room = unsafe MemoryLayout.size(ofValue: address.sun_path)
+    guard name.count < room else { return nil }
+    if first == UInt8(ascii: "@") { name[0] = 0 }
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: name) }
+    // The length tells how long an abstract name is: a zero byte more would be another name.
+    let length = socklen_t(MemoryLayout<sockaddr_un>.size - room + name.count)
+
+    number = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    guard number >= 0 else { return nil }
+    let connected = unsafe withUnsafePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+        unsafe connect(number, pointer, length)
+      }
+    }
+    guard connected == 0 else {
+      close(number)
+      return nil
+    }
+  }
+
+  deinit { close(number) }
+
+  /// Sends one message; whether it was taken.
+  ///
+  /// A manager that does not read is not waited for: a merge has better things to do.
+  @discardableResult
+  func send(_ message: String) -> Bool {
+    // SAFETY: the call reads the bytes within the closure.
+    var copy = message
+    return copy.withUTF8 { bytes in
+      unsafe Glibc.send(
+        number, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT.rawValue | MSG_NOSIGNAL.rawValue)
+      ) == bytes.count
+    }
+  }
+}
