@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 SWIFT ?= swift
 SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/fuzz scripts/mutate \
+  scripts/install scripts/deb scripts/deb-check \
   scripts/sanitize scripts/kernel-lab Tests/KernelLab/init Tests/KernelLab/scenario \
   Tests/KernelLab/lab.sh
 SCENARIOS := $(wildcard Tests/KernelLab/scenarios/*.sh)
@@ -15,9 +16,13 @@ PYTHON_SCRIPTS := $(wildcard Benchmarks/*.py) Benchmarks/make-inputs Benchmarks/
 # The links in Fuzz/Sources are not followed: what they lead to is listed itself.
 SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks) Fuzz
 
-export SWIFT
+# Where `make install` puts everything, below DESTDIR.
+PREFIX ?= /usr/local
 
-.PHONY: help setup build demo test kernel-lab soak fuzz sanitize mutate lint format bench clean
+export SWIFT PREFIX DESTDIR
+
+.PHONY: help setup build static install uninstall deb deb-check demo test kernel-lab soak fuzz sanitize \
+  mutate lint format bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +33,24 @@ setup: ## check the Swift toolchain, install missing Debian packages
 build: setup ## build the release binary
 	$(SWIFT) build -c release --product thin-merge
 	@printf 'built: %s/thin-merge\n' "$$($(SWIFT) build -c release --show-bin-path)"
+
+static: setup ## build it with Swift's runtime inside
+	@scripts/install build
+
+install: ## install program, manual, completions and unit below DESTDIR, in PREFIX (/usr/local)
+	@scripts/install install
+
+uninstall: ## remove what install brought
+	@scripts/install uninstall
+
+deb: ## make a Debian package
+	@scripts/setup deb
+	@scripts/deb
+
+deb-check: ## install, use and remove it in a fresh Debian (needs root and a mirror)
+	@scripts/setup deb-check
+	@scripts/deb
+	@scripts/deb-check
 
 demo: build ## merge a pool made by a real kernel: plan, interrupt, resume, verify
 	@scripts/demo
@@ -81,4 +104,4 @@ bench: build ## compare with fio and thin_check (needs root; about 10 minutes, 8
 clean: ## remove everything that was built
 	$(SWIFT) package clean
 	rm -rf .build/demo .build/benchmarks .build/optimised .build/fuzz .build/mutate .build/sanitize \
-	  .build/kernel-lab .build/static
+	  .build/kernel-lab .build/static .build/deb .build/deb-check
