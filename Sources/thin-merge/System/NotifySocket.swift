@@ -18,24 +18,26 @@ final class NotifySocket: Sendable {
     var name = Array(text.utf8)
     // SAFETY: the bytes are copied into the structure, which is checked to have room for them, and
     // the call only reads it.
-    let room = unsafe MemoryLayout.size(ofValue: address.sun_path)
+    let room = MemoryLayout.size(ofValue: address.sun_path)
     guard name.count < room else { return nil }
     if first == UInt8(ascii: "@") { name[0] = 0 }
     unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: name) }
     // The length tells how long an abstract name is: a zero byte more would be another name.
     let length = socklen_t(MemoryLayout<sockaddr_un>.size - room + name.count)
 
-    number = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    guard number >= 0 else { return nil }
+    let descriptor = socket(
+      AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { return nil }
     let connected = unsafe withUnsafePointer(to: &address) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-        unsafe connect(number, pointer, length)
+        unsafe connect(descriptor, pointer, length)
       }
     }
     guard connected == 0 else {
-      close(number)
+      close(descriptor)
       return nil
     }
+    number = descriptor
   }
 
   deinit { close(number) }
@@ -49,8 +51,8 @@ final class NotifySocket: Sendable {
     var copy = message
     return copy.withUTF8 { bytes in
       unsafe Glibc.send(
-        number, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT.rawValue | MSG_NOSIGNAL.rawValue)
-      ) == bytes.count
+        number, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
+        == bytes.count
     }
   }
 }

@@ -1,6 +1,5 @@
 import Fixtures
 import Foundation
-import MergeEngine
 import Testing
 
 @testable import thin_merge

@@ -17,7 +17,7 @@ private struct ManualPage: Sendable, CustomStringConvertible {
   let verb: String?
   let lines: [String]
 
-  static let verbs = ThinMerge.configuration.subcommands.compactMap(\.configuration.commandName)
+  static let verbs = ["merge", "resume", "verify", "plan", "status", "devices"]
 
   static func all() throws -> [ManualPage] {
     try [ManualPage(verb: nil)] + verbs.map { try ManualPage(verb: $0) }
@@ -42,7 +42,7 @@ private struct ManualPage: Sendable, CustomStringConvertible {
   /// The options that have an entry of their own, with their dashes, sorted.
   var options: [String] {
     lines.filter { $0.hasPrefix(".It Fl ") }
-      .flatMap { $0.matches(of: #/\bFl (-?[a-z-]+)/#).map { "-" + $0.output.1 } }.sorted()
+      .flatMap { $0.matches(of: #/\bFl (-?[a-z-]+)/#).map { "-\($0.output.1)" } }.sorted()
   }
 
   /// The exit statuses that have an entry of their own.
@@ -52,7 +52,7 @@ private struct ManualPage: Sendable, CustomStringConvertible {
 
   /// What stands in a display behind a comment that says how it ends.
   var examples: [Example] {
-    lines.indices.compactMap { index in
+    lines.indices.compactMap { index -> Example? in
       guard let comment = lines[index].firstMatch(of: #/^\.\\" example: (\d+)$/#),
         let exitStatus = Int32(comment.output.1)
       else { return nil }
@@ -73,7 +73,7 @@ struct ManualTests {
       expectSuccess(result)
       let documented = result.standardOutput.split(separator: "\n")
         .compactMap { $0.firstMatch(of: #/^  (?:(-[a-z]), )?(--[a-z-]+)/#)?.output }
-        .flatMap { [$0.1, $0.2].compactMap(\.self).map(String.init) }
+        .flatMap { [$0.1, $0.2].compactMap { $0.map { String($0) } } }
       #expect(page.options == documented.sorted(), "\(page)")
     }
   }
@@ -94,6 +94,10 @@ struct ManualTests {
 
   @Test("the page of the command leads to those of its verbs")
   func verbs() throws {
+    let help = try ThinMergeCommand.run(["--help"]).standardOutput
+    let named = try #require(help.split(separator: "SUBCOMMANDS:\n").last).split(separator: "\n")
+      .compactMap { $0.firstMatch(of: #/^  ([a-z]+) /#).map { String($0.output.1) } }
+    #expect(named == ManualPage.verbs)
     let page = try ManualPage(verb: nil)
     for verb in ManualPage.verbs {
       #expect(page.lines.contains(".It Cm \(verb)"))

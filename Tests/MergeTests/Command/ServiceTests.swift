@@ -24,7 +24,10 @@ private struct Manager {
       """
     listener = try ChildProcess(["python3", "-c", script, address])
     let listener = listener
-    try #require(try listener.waitUntil { listener.standardOutputSoFar.contains("listening\n") })
+    let isListening = try listener.waitUntil {
+      listener.standardOutputSoFar.contains("listening\n")
+    }
+    try #require(isListening)
   }
 
   /// The messages so far, each with its lines.
