@@ -114,7 +114,7 @@ struct ServiceTests {
     #expect(interval(["WATCHDOG_USEC": "soon"]) == nil)
   }
 
-  @Test("what was not taken is said again, and what was said is not, at half of the watchdog's time")
+  @Test("what was not taken is said again; the watchdog hears at half of its time")
   func repetition() {
     let sent = Mutex<[String]>([])
     let isTaken = Atomic(false)
