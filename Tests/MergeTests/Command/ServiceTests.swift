@@ -82,10 +82,13 @@ struct ServiceTests {
     let merge = try MergeCase()
     let manager = try Manager(address: merge.folder.path("notify"))
     let environment = ["NOTIFY_SOCKET": manager.address]
-    let refused = try ThinMergeCommand.run(
-      merge.mergeArguments(["--metadata-snap", "12345"]), environment: environment)
+    // What lies past the end is known once all mappings have been read.
+    try Program.mustRun("truncate", "--size", "1M", merge.origin)
+    let refused = try ThinMergeCommand.run(merge.mergeArguments(), environment: environment)
     #expect(refused.exitStatus == 2)
-    expectSuccess(try ThinMergeCommand.run(merge.mergeArguments(), environment: environment))
+    expectSuccess(
+      try ThinMergeCommand.run(
+        merge.mergeArguments(["--past-end", "clip"]), environment: environment))
     #expect(try manager.waitFor("STATUS=done"))
     #expect(manager.messages.filter { $0.contains("READY=1") }.count == 1)
   }
