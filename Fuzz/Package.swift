@@ -33,13 +33,14 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CAIO", providers: [.apt(["libaio-dev"])]),
     .systemLibrary(name: "CISAL", providers: [.apt(["libisal-dev"])]),
+    .systemLibrary(name: "CDeviceMapper", providers: [.apt(["libdevmapper-dev"])]),
     .systemLibrary(name: "CLibFuzzer"),
     .target(
       name: "Fixtures", resources: [.copy("Scenarios")], swiftSettings: settings),
     .target(
       name: "MergeEngine",
       dependencies: [
-        "CAIO", "CISAL", "CLibFuzzer", "Fixtures",
+        "CAIO", "CISAL", "CDeviceMapper", "CLibFuzzer", "Fixtures",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: settings),

@@ -54,7 +54,7 @@ package struct MetadataCase {
       let table: DeviceTable
       do throws(MetadataFault) {
         table = try DeviceTable(pool.superblock, bounds: pool.bounds, wanted: nil, &io, &ledger) {
-          id, _ in ids.append(id)
+          id, _, _ in ids.append(id)
         }
       } catch {
         throw error.refusal(path: "metadata")
