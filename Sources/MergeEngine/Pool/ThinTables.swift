@@ -48,7 +48,6 @@ package struct PoolStatus: Equatable, Sendable {
   package var dataBlockCount: UInt64
   /// Where the metadata snapshot is that is held.
   package var heldRoot: UInt64?
-  package var passesDiscardsDown: Bool
   package var needsCheck: Bool
 
   /// Nil for a pool that has failed, and for what is no status of a pool.
@@ -65,7 +64,6 @@ package struct PoolStatus: Equatable, Sendable {
     case "ro": mode = .readOnly
     default: return nil
     }
-    passesDiscardsDown = words[5] == "discard_passdown"
     needsCheck = words.count > 7 && words[7] == "needs_check"
   }
 }
