@@ -77,11 +77,37 @@ internal import SystemPackage
   }
 
   deinit {
-    // io_destroy waits for what is in flight, so the slab outlives every request.
-    if let context = unsafe context { unsafe io_destroy(context) }
+    if let context = unsafe context {
+      // Waits for what is in flight, so that the slab outlives every request.
+      if requestCount > waitingCount || !(unsafe Self.destroyInBackground(context)) {
+        unsafe io_destroy(context)
+      }
+    }
     unsafe blocks.deallocate()
     unsafe events.deallocate()
     unsafe waiting.deallocate()
+  }
+
+  /// Gives an idle context back on a thread of its own; false if there is none to be had.
+  ///
+  /// The kernel waits for two RCU grace periods even if nothing is in flight: tens of milliseconds.
+  private static func destroyInBackground(_ context: OpaquePointer) -> Bool {
+    var all = sigset_t()
+    var before = sigset_t()
+    var thread = pthread_t()
+    // SAFETY: the context is the thread's alone from now on. It takes no signals: they are for the
+    // thread that waits for I/O.
+    unsafe sigfillset(&all)
+    unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
+    let status = unsafe pthread_create(
+      &thread, nil,
+      { context in
+        if let context = unsafe context { unsafe io_destroy(OpaquePointer(context)) }
+        return nil
+      }, UnsafeMutableRawPointer(context))
+    unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
+    if status == 0 { pthread_detach(thread) }
+    return status == 0
   }
 
   /// Lets requests be made to another file from now on.

@@ -115,7 +115,8 @@ package enum LoopDevice {
   package static func over(_ file: OpenFile) -> String? {
     let layer = StorageStack.Layer.file(device: file.deviceNumber, inode: file.inode)
     return FileSystem.names(in: "/sys/block").first { name in
-      guard name.hasPrefix("loop"),
+      // Few of those that have been made are in use.
+      guard name.hasPrefix("loop"), FileSystem.exists("/sys/block/\(name)/loop"),
         let number = DeviceNumber(text: FileSystem.text(of: "/sys/block/\(name)/dev"))
       else { return false }
       return backing(of: number) == layer
