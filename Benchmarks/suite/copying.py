@@ -1,0 +1,150 @@
+"""A merge against the other programs that copy blocks, on the same blocks, and against fio."""
+
+import json
+
+from . import grounds, images
+from .measure import (BenchmarkError, ratios, run_facts, run_in_turn, run_measured, save_results)
+from .tools import built, need_tool
+
+FIO_DEPTH = 32
+QUEUE_DEPTH = 64
+
+
+def thin_merge(program, ground, layout):
+    folder = ground.folder
+    journal, report = folder / "merge.journal", folder / "thin-merge.json"
+    command = [program, "merge", "--metadata", folder / "meta.img", "--data", ground.devices["data"],
+               "--dev-id", "1", "--inactive", "--origin", ground.devices["origin"],
+               "--queue-depth", QUEUE_DEPTH, "--journal", journal, "--yes", "--progress", "none",
+               "--output", "json"]
+
+    def contestant():
+        # Without its journal each merge is a new one; on the old one it would compare instead.
+        journal.unlink(missing_ok=True)
+        run = run_measured(command, report)
+        said = json.loads(report.read_text())
+        if said["state"] != "finished" or said["bytes_written"] != layout.merged_bytes:
+            raise BenchmarkError(f"not a whole merge: {said}")
+        return run
+
+    return contestant
+
+
+def qemu_commit(cache, ground, layout):
+    # -d: the overlay is not emptied, and serves the next run.
+    command = [need_tool("qemu-img", "qemu-utils"), "commit", "-q", "-d", "-f", "qcow2", "-t", cache,
+               ground.devices["overlay"]]
+    return lambda: run_measured(command, ground.folder / f"qemu-{cache}.out")
+
+
+def ddrescue(ground, layout):
+    domain, rescued = ground.folder / "domain.map", ground.folder / "rescue.map"
+    # Direct on both sides, 1 MiB at a time as thin-merge.
+    command = [need_tool("ddrescue", "gddrescue"), "-q", "-f", "-d", "-D", "-c", "2048",
+               "-m", domain, ground.devices["logical"], ground.devices["origin"], rescued]
+
+    def contestant():
+        rescued.unlink(missing_ok=True)
+        return run_measured(command, ground.folder / "ddrescue.out", sync=ground.devices["origin"])
+
+    return contestant
+
+
+def bmaptool(ground, layout):
+    program = need_tool("bmaptool", "bmap-tools")
+
+    def contestant():
+        with ground.origin_as_block_device() as origin:
+            return run_measured([program, "-q", "copy", "--bmap", ground.folder / "image.bmap",
+                                 ground.devices["logical"], origin], ground.folder / "bmaptool.out")
+
+    return contestant
+
+
+def dd_loop(ground, layout):
+    return lambda: run_measured(["sh", ground.folder / "dd.sh"], ground.folder / "dd.out",
+                                sync=ground.devices["origin"])
+
+
+def fio(ground, layout):
+    """One process, one thread that reads and one that writes, the requests of the merge; its time is
+    that of the longer job as it reports it itself, without start-up."""
+    reads, writes = ground.folder / "reads.iolog", ground.folder / "writes.iolog"
+    common = ["--ioengine=libaio", "--direct=1", "--thread", f"--iodepth={FIO_DEPTH}",
+              "--replay_no_stall=1"]
+    command = [need_tool("fio", "fio"), "--output-format=json",
+               "--name=read", *common, f"--read_iolog={reads}", "--readwrite=read",
+               "--name=write", *common, f"--read_iolog={writes}", "--readwrite=write"]
+    # At the end of an iolog fio waits for what is in flight, but does not count it.
+    uncounted = FIO_DEPTH * max(1 << 20, layout.block_bytes)
+
+    def contestant():
+        run = run_measured(command, ground.folder / "fio.json")
+        done, run.seconds = images.fio_bytes(run.output)
+        for kind, byte_count in done.items():
+            if not layout.merged_bytes - uncounted <= byte_count <= layout.merged_bytes:
+                raise BenchmarkError(f"fio: {kind} {byte_count} bytes, not {layout.merged_bytes}")
+        return run
+
+    return contestant
+
+
+def contestants(ground, layout):
+    """thin-merge, its peers, and fio, which is no peer but the limit."""
+    return {
+        "thin-merge": thin_merge(built("thin-merge"), ground, layout),
+        "qemu-img commit -t none": qemu_commit("none", ground, layout),
+        "qemu-img commit -t writeback": qemu_commit("writeback", ground, layout),
+        "ddrescue": ddrescue(ground, layout),
+        "bmaptool": bmaptool(ground, layout),
+        "dd for each run": dd_loop(ground, layout),
+        "fio": fio(ground, layout),
+    }
+
+
+def prepare(ground, layout):
+    data, origin = ground.devices["data"], ground.devices["origin"]
+    images.write_metadata(ground.folder / "meta.img", layout,
+                          need_tool("thin_restore", "thin-provisioning-tools"))
+    (ground.folder / "origin").unlink()
+    (ground.folder / "origin").symlink_to(origin)
+    images.write_domain_map(ground.folder / "domain.map", layout)
+    images.write_block_map(ground.folder / "image.bmap", layout)
+    images.write_dd_loop(ground.folder / "dd.sh", layout, data, origin)
+    images.write_iologs(ground.folder / "reads.iolog", ground.folder / "writes.iolog", layout, data,
+                        origin)
+
+
+def compare(work, ground_name, layout, rounds, seed, only=None):
+    """All contestants (or `only` those) in turn on one layout; keeps the results."""
+    with grounds.GROUNDS[ground_name](
+            work, lambda folder: images.write_images(folder, layout, seed)) as ground:
+        print(f"  {layout.title}, on {ground.title}", flush=True)
+        prepare(ground, layout)
+        sample, origin = images.Sample(layout, seed), ground.devices["origin"]
+        sample.spoil(origin)
+
+        def after_warm_up(name):
+            # fio writes what it has in its buffers: there is nothing to check.
+            if name != "fio":
+                sample.check(origin, name)
+                sample.spoil(origin)
+
+        entrants = contestants(ground, layout)
+        if only:
+            entrants = {name: entrants[name] for name in entrants if name in only}
+        runs = run_in_turn(entrants, rounds, after_warm_up)
+    ours = runs["thin-merge"]
+    facts = {"layout": layout.title, "ground": ground.title, "merged_bytes": layout.merged_bytes,
+             "runs": run_facts(runs),
+             "speed": {name: ratios(of, ours, "seconds") for name, of in runs.items()
+                       if name != "thin-merge"},
+             "processor": {name: ratios(ours, of, "processor_seconds")
+                           for name, of in runs.items() if name not in ("thin-merge", "fio")},
+             "machine": {name: ratios(ours, of, "machine_seconds")
+                         for name, of in runs.items() if name not in ("thin-merge", "fio")}}
+    for name, ratio in facts["speed"].items():
+        low, high = ratio["interval"]
+        print(f"    speed against {name}: {ratio['median']:.3f} ({low:.3f} to {high:.3f})",
+              flush=True)
+    save_results(work, f"copy-{ground_name}-{layout.name}", facts)

@@ -1,0 +1,106 @@
+"""The other programs: where they are, and their versions."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+from .measure import BenchmarkError
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
+MIRROR = "http://deb.debian.org/debian"
+
+
+def need_tool(name, package):
+    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    if path is None:
+        raise BenchmarkError(f"{name} is not installed (Debian package {package})")
+    return path
+
+
+def need_disk(folder, byte_count):
+    free = shutil.disk_usage(folder).free
+    if free < byte_count:
+        raise BenchmarkError(
+            f"{folder}: {free >> 30} GiB free, {byte_count / (1 << 30):.1f} GiB are needed")
+
+
+def built(product, package=REPOSITORY):
+    """The release build of a product of one of this repository's packages."""
+    swift = os.environ.get("SWIFT", "swift")
+    base = [swift, "build", "-c", "release", "--package-path", str(package)]
+    if package != REPOSITORY:
+        base += ["--scratch-path", str(REPOSITORY / ".build" / "bench")]
+    subprocess.run([*base, "--product", product], check=True, stdout=subprocess.DEVNULL)
+    shown = subprocess.run([*base, "--show-bin-path"], check=True, capture_output=True, text=True)
+    return pathlib.Path(shown.stdout.strip()) / product
+
+
+def built_library(source, folder):
+    """A preloaded library of one C file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    library = folder / (source.parent.name + "-" + source.stem + ".so")
+    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
+                    "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+class Trixie:
+    """A minimal Debian trixie in a folder, for its thin-provisioning-tools 1.1.0 (in Rust).
+
+    Its programs run on any machine, by the folder's own dynamic loader.
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def make(self):
+        if (self.folder / "usr/sbin/thin_check").exists():
+            return
+        debootstrap = need_tool("debootstrap", "debootstrap")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        print(f"debootstrap: Debian trixie into {self.folder}", flush=True)
+        with open(self.folder.with_suffix(".log"), "w") as log:
+            subprocess.run([debootstrap, "--variant=minbase",
+                            "--include=thin-provisioning-tools", "trixie", self.folder, MIRROR],
+                           check=True, stdout=log, stderr=log)
+
+    def command(self, name):
+        loaders = sorted(self.folder.glob("usr/lib*/ld-linux-*.so.*")) + sorted(
+            self.folder.glob("usr/lib/*/ld-linux-*.so.*"))
+        libraries = sorted(self.folder.glob("usr/lib/*-linux-gnu*"))
+        if not loaders or not libraries:
+            raise BenchmarkError(f"{self.folder}: no dynamic loader found")
+        return [loaders[0], "--library-path", ":".join(map(str, libraries)),
+                self.folder / "usr/sbin" / name]
+
+
+def first_line(command):
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    return (done.stdout + done.stderr).strip().split("\n")[0]
+
+
+def machine_facts():
+    model = "unknown"
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    memory = int(pathlib.Path("/proc/meminfo").read_text().split()[1]) >> 20
+    return {"kernel": os.uname().release, "processor": model, "processors": os.cpu_count(),
+            "memory_gib": memory}
+
+
+def versions(trixie):
+    return {
+        "thin-merge": first_line([built("thin-merge"), "--version"]),
+        "qemu-img": first_line(["qemu-img", "--version"]),
+        "ddrescue": first_line(["ddrescue", "--version"]),
+        "bmaptool": first_line(["bmaptool", "--version"]),
+        "fio": first_line(["fio", "--version"]),
+        "dd": first_line(["dd", "--version"]),
+        "thin-provisioning-tools, Debian trixie": first_line(
+            [*trixie.command("thin_check"), "--version"]),
+        "thin-provisioning-tools, this machine": first_line(["thin_check", "--version"]),
+    }
