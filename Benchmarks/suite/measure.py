@@ -11,8 +11,8 @@ import time
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 # Above this half-width of its interval, as a share of the median, a ratio decides nothing.
 DECIDABLE_HALF_WIDTH = 0.05
-# A contestant this many times slower than the fastest is run in fewer rounds.
-SLOW_FACTOR = 4
+# A contestant this many times slower than the fastest runs in three rounds, or in one.
+SLOW_FACTOR, VERY_SLOW_FACTOR = 4, 20
 
 
 class BenchmarkError(Exception):
@@ -81,21 +81,21 @@ def run_in_turn(contestants, rounds, after_warm_up=lambda name: None):
     """Runs each contestant once unmeasured, then all of them in turn, round after round.
 
     `contestants` maps a name to a function that runs it once and returns a Run. The result maps each
-    name to its runs, None in the rounds that a slow one sat out: it runs in the first, the middle and
-    the last.
+    name to its runs, None in the rounds that a slow one sat out.
     """
     warm = {}
     for name, contestant in contestants.items():
         warm[name] = contestant().seconds
         after_warm_up(name)
         print(f"    warmed up: {name}, {warm[name]:.3f} s", flush=True)
-    limit = SLOW_FACTOR * min(warm.values())
-    few = {0, rounds // 2, rounds - 1}
+    fastest = min(warm.values())
+    turns = {name: range(rounds) if seconds <= SLOW_FACTOR * fastest
+             else {0} if seconds > VERY_SLOW_FACTOR * fastest
+             else {0, rounds // 2, rounds - 1} for name, seconds in warm.items()}
     runs = {name: [] for name in contestants}
     for number in range(rounds):
         for name, contestant in contestants.items():
-            sits_out = warm[name] > limit and number not in few
-            runs[name].append(None if sits_out else contestant())
+            runs[name].append(contestant() if number in turns[name] else None)
         line = "  ".join(f"{name} {of[-1].seconds:.3f}" for name, of in runs.items() if of[-1])
         print(f"    {number + 1:2}/{rounds}  {line}", flush=True)
     return runs

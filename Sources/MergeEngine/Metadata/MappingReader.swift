@@ -7,13 +7,13 @@ package struct MappingRun: Equatable, Sendable, BitwiseCopyable {
   package var blockCount: UInt64
 
   /// 24 bytes for each run: thin block, data block, block count.
-  @_lifetime(borrow runs)
-  package static func littleEndianBytes(of runs: borrowing [MappingRun]) -> RawSpan {
+  @_lifetime(copy runs)
+  package static func littleEndianBytes(of runs: Span<MappingRun>) -> RawSpan {
     #if _endian(big)
       #error("the numbers of a run must be turned round for its fingerprint")
     #endif
     precondition(MemoryLayout<MappingRun>.stride == 24)
-    return RawSpan(_elements: runs.span)
+    return RawSpan(_elements: runs)
   }
 
   package init(thinBlock: ThinBlock, dataBlock: DataBlock, blockCount: UInt64) {
@@ -23,22 +23,29 @@ package struct MappingRun: Equatable, Sendable, BitwiseCopyable {
   }
 }
 
-/// Runs in a buffer that is filled again and again.
+/// The runs of one leaf, and one that the leaves before began, in a buffer that is filled again and again.
 package struct RunBatch: ~Copyable {
-  package private(set) var runs: [MappingRun] = []
+  private var storage = FixedArray(
+    repeating: MappingRun(thinBlock: ThinBlock(0), dataBlock: DataBlock(0), blockCount: 0),
+    count: BtreeNode.childCountMax + 1)
+  private var count = 0
 
-  package init() { runs.reserveCapacity(BtreeNode.childCountMax + 1) }
+  package init() {}
 
-  package mutating func removeAll() { runs.removeAll(keepingCapacity: true) }
+  @_lifetime(borrow self)
+  package borrowing func runs() -> Span<MappingRun> { storage.first(count) }
 
+  package mutating func removeAll() { count = 0 }
+
+  /// Precondition: there are fewer than a leaf has entries, and one.
   @inline(__always)
-  package mutating func append(_ run: MappingRun) { runs.append(run) }
+  package mutating func append(_ run: MappingRun) {
+    storage[count] = run
+    count &+= 1
+  }
 }
 
 /// Streams the maximal runs of one device's mapping tree, checked, in constant memory.
-///
-/// A value of the tree is a data block in its upper 40 bits and a time in the lower 24
-/// (dm-thin-metadata.c, pack_block_time).
 package struct MappingReader<IO: BlockIO & ~Copyable>: ~Copyable {
   package private(set) var mappedBlockCount: UInt64 = 0
   private var io: IO
@@ -96,23 +103,13 @@ package struct MappingReader<IO: BlockIO & ~Copyable>: ~Copyable {
         (node, bytes, block, keys) throws(MetadataFault) in
         try node.checkKeys(in: bytes, of: block, within: keys)
         try tree.checkEnd(of: node, bytes, block)
+        try tree.checkDataBlocks(of: node, bytes, block)
+        if isFirstPass { try tree.enterDataBlocks(of: node, bytes, block, into: &usedDataBlocks) }
         mappedBlockCount += UInt64(node.entryCount)
         var run = pending
         for index in 0..<node.entryCount {
           let key = node.key(index, in: bytes)
-          let dataBlock = node.value(index, in: bytes) >> 24
-          guard dataBlock < tree.dataBlockCount else {
-            throw MetadataFault(
-              block,
-              "thin block \(key) is mapped to data block \(dataBlock); one below "
-                + "\(tree.dataBlockCount) is expected")
-          }
-          if isFirstPass, !usedDataBlocks.insert(dataBlock) {
-            throw MetadataFault(
-              block,
-              "data block \(dataBlock) is mapped twice, the second time by thin block \(key); once "
-                + "is expected within a device")
-          }
+          let dataBlock = MappingTree.dataBlock(index, of: node, bytes)
           if key == run.thinBlock.rawValue &+ run.blockCount,
             dataBlock == run.dataBlock.rawValue &+ run.blockCount, run.blockCount > 0
           {
@@ -145,6 +142,46 @@ package struct MappingTree: Sendable {
   package var bounds: MetadataBounds
   package var dataBlockCount: UInt64
   package var dataBlockByteCount: UInt64
+
+  /// A value is a data block in its upper 40 bits and a time in the lower 24 (dm-thin-metadata.c,
+  /// pack_block_time).
+  @inline(__always)
+  static func dataBlock(_ index: Int, of leaf: BtreeNode, _ bytes: RawSpan) -> UInt64 {
+    leaf.value(index, in: bytes) >> 24
+  }
+
+  /// - Throws: `MetadataFault` where a data block lies behind the data device.
+  func checkDataBlocks(
+    of node: BtreeNode, _ bytes: RawSpan, _ block: MetadataBlock
+  ) throws(MetadataFault) {
+    for index in 0..<node.entryCount {
+      let dataBlock = Self.dataBlock(index, of: node, bytes)
+      guard dataBlock < dataBlockCount else {
+        throw MetadataFault(
+          block,
+          "thin block \(node.key(index, in: bytes)) is mapped to data block \(dataBlock); one below "
+            + "\(dataBlockCount) is expected")
+      }
+    }
+  }
+
+  /// - Throws: `MetadataFault` where a data block was met before.
+  ///
+  /// A loop of its own, and a short one: the bits lie all over memory, and the processor must have many
+  /// of them under way.
+  func enterDataBlocks(
+    of node: BtreeNode, _ bytes: RawSpan, _ block: MetadataBlock, into met: inout PagedBitmap
+  ) throws(MetadataFault) {
+    for index in 0..<node.entryCount {
+      let dataBlock = Self.dataBlock(index, of: node, bytes)
+      guard met.insert(dataBlock) else {
+        throw MetadataFault(
+          block,
+          "data block \(dataBlock) is mapped twice, the second time by thin block "
+            + "\(node.key(index, in: bytes)); once is expected within a device")
+      }
+    }
+  }
 
   /// - Throws: `MetadataFault` where the leaf's last thin block ends past what 64 bits can tell.
   func checkEnd(

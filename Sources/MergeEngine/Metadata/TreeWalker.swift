@@ -4,7 +4,7 @@ internal import SystemPackage
 ///
 /// All children of one internal node, a *family*, are read together: sorted by their place on the
 /// device, neighbours joined into one read, into one region of the slab. Each level above the leaves
-/// has one family at a time and the leaf level up to eight, so that leaves are there when wanted.
+/// has one family at a time and the leaf level up to four, so that leaves are there when wanted.
 package struct TreeWalker: ~Copyable {
   /// A node to be read, and the keys that its parent allows it.
   private struct Child {
@@ -34,7 +34,7 @@ package struct TreeWalker: ~Copyable {
   private static let childCountMax = BtreeNode.childCountMax
   /// A sound tree has at most five levels; the kernel's own limits end below this.
   package static let levelCountMax = 16
-  private static let leafFamilyCountMax = 8
+  private static let leafFamilyCountMax = 4
   private static let regionCount = levelCountMax + leafFamilyCountMax
   private static let regionByteCount = childCountMax * BlockKind.blockByteCount
   private static let joinedCountMax = 64

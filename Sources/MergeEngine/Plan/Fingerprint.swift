@@ -28,7 +28,7 @@ struct FingerprintBuilder {
   private var crc64 = CRC64()
   private var crc32c = CRC32C()
 
-  mutating func append(_ runs: [MappingRun]) {
+  mutating func append(_ runs: Span<MappingRun>) {
     let bytes = MappingRun.littleEndianBytes(of: runs)
     crc64.update(bytes)
     crc32c.update(bytes)

@@ -73,15 +73,16 @@ struct PlanBuilder {
   ///
   /// Precondition: their ends in bytes fit 63 bits, as the reader has checked.
   mutating func append(_ batch: borrowing RunBatch) {
-    fingerprint.append(batch.runs)
-    runCount += UInt64(batch.runs.count)
-    for run in batch.runs { append(run) }
+    let runs = batch.runs()
+    fingerprint.append(runs)
+    runCount += UInt64(runs.count)
+    for index in runs.indices { append(runs[index]) }
   }
 
   @inline(__always)
   private mutating func append(_ run: MappingRun) {
-    let start = run.thinBlock.rawValue * dataBlockByteCount
-    let end = start + run.blockCount * dataBlockByteCount
+    let start = run.thinBlock.rawValue &* dataBlockByteCount
+    let end = start &+ run.blockCount &* dataBlockByteCount
     lastMappingEnd = end
     if end > limit { leaveOut(start, end) }
     let clippedEnd = min(end, limit)
@@ -108,16 +109,18 @@ struct PlanBuilder {
   /// Counts the transfers of consecutive bytes, by ``TransferCuts`` but for the tail.
   @inline(__always)
   private mutating func count(from start: UInt64, to end: UInt64) {
-    // Scattered blocks lie many to a window of the I/O size: no division for those.
-    if start >= windowEnd || end > windowEnd { return countByDivision(from: start, to: end) }
     guard start < end else { return }
-    transferCount += 1
-    transferByteCountMax = max(transferByteCountMax, end - start)
+    // Scattered blocks lie many to a window of the I/O size: no division for those.
+    if start >= windowEnd {
+      windowEnd = start.roundedDown(toMultipleOf: ioByteCount) &+ ioByteCount
+    }
+    if end > windowEnd { return countOverWindows(from: start, to: end) }
+    transferCount &+= 1
+    transferByteCountMax = max(transferByteCountMax, end &- start)
   }
 
-  private mutating func countByDivision(from start: UInt64, to end: UInt64) {
-    guard start < end else { return }
-    let firstCut = start.roundedDown(toMultipleOf: ioByteCount) + ioByteCount
+  private mutating func countOverWindows(from start: UInt64, to end: UInt64) {
+    let firstCut = windowEnd
     let lastCut = max(start, (end - 1).roundedDown(toMultipleOf: ioByteCount))
     transferCount += (end - 1) / ioByteCount - start / ioByteCount + 1
     transferByteCountMax = max(transferByteCountMax, min(firstCut, end) - start, end - lastCut)

@@ -149,7 +149,7 @@ package struct MetadataCase {
       plan.endByteOffset == extent.endByteOffset(lastMappingEnd: lastEnd ?? 0),
       "the effective end is \(plan.endByteOffset)")
     var fingerprint = FingerprintBuilder()
-    fingerprint.append(runs)
+    fingerprint.append(runs.span)
     let expected = fingerprint.finish(
       dataBlockByteCount: plan.dataBlockByteCount, deviceID: plan.deviceID,
       endByteOffset: plan.endByteOffset, pastEnd: extent.pastEnd)

@@ -1,0 +1,108 @@
+"""A plan against the tools that read the same metadata, and against fio where nodes lie scattered."""
+
+import contextlib
+import json
+import shutil
+
+from .grounds import attach, tmpfs
+from .measure import BenchmarkError, GIB, ratios, run_facts, run_in_turn, run_measured, save_results
+from .metadata import MetadataInput
+from .tools import built, need_tool
+
+NODE_BYTES = 4096
+FIO_DEPTH = 64
+
+
+def plan(program, source, folder, metadata=None):
+    arguments = source.arguments()
+    if metadata:
+        arguments[1] = metadata
+    command = [program, "plan", *arguments, "--output", "json"]
+
+    def contestant():
+        run = run_measured(command, folder / "plan.json")
+        said = json.loads(run.output.read_text())
+        runs = 1 if source.order == "contiguous" else source.count
+        if said["mapped_blocks"] != source.count or said["runs"] != runs:
+            raise BenchmarkError(f"not the plan of this input: {said}")
+        return run
+
+    return contestant
+
+
+def reader(command, folder):
+    return lambda: run_measured(command, folder / "reader.out")
+
+
+def contestants(source, trixie, folder):
+    metadata = source.path("meta")
+    region = f"0..{source.count}"
+    entrants = {"thin-merge plan": plan(built("thin-merge"), source, folder)}
+    # 0.9.0 prints to standard output where 1.1.0 is given a file.
+    versions = (("1.1.0", trixie.command),
+                ("0.9.0", lambda name: [need_tool(name, "thin-provisioning-tools")]))
+    for version, tool in versions:
+        entrants[f"thin_check {version}"] = reader([*tool("thin_check"), metadata], folder)
+        entrants[f"thin_dump {version}"] = reader(
+            [*tool("thin_dump"), "-o", "/dev/null", metadata], folder)
+        entrants[f"thin_ls {version}"] = reader([*tool("thin_ls"), metadata], folder)
+        entrants[f"thin_rmap {version}"] = reader(
+            [*tool("thin_rmap"), "--region", region, metadata], folder)
+    return entrants
+
+
+def compare(work, trixie, order, count, rounds, seed, keep):
+    source = MetadataInput(work, order, count).make(trixie, seed)
+    print(f"  {count} {order} mappings", flush=True)
+    runs = run_in_turn(contestants(source, trixie, source.folder), rounds)
+    ours = runs["thin-merge plan"]
+    facts = {"order": order, "count": count, "runs": run_facts(runs),
+             "time": {name: ratios(ours, of, "seconds") for name, of in runs.items()
+                      if name != "thin-merge plan"}}
+    for name, ratio in facts["time"].items():
+        low, high = ratio["interval"]
+        print(f"    time by {name}: {ratio['median']:.4f} ({low:.4f} to {high:.4f})", flush=True)
+    save_results(work, f"plan-{order}-{count}", facts)
+    if not keep:
+        source.remove()
+
+
+@contextlib.contextmanager
+def scattered_nodes(source, ground):
+    """The aged metadata as a file on the disk, or on a loop device in memory."""
+    if ground == "disk":
+        yield source.path("meta")
+        return
+    with tmpfs(2 * GIB) as folder, contextlib.ExitStack() as stack:
+        shutil.copyfile(source.path("meta"), folder / "meta.img")
+        yield attach(folder / "meta.img", stack)
+
+
+def compare_aged(work, trixie, ground, count, rounds, seed, keep):
+    source = MetadataInput(work, "aged", count).make(trixie, seed)
+    print(f"  {count} mappings whose nodes lie scattered, {ground}", flush=True)
+    with scattered_nodes(source, ground) as metadata:
+        ours = plan(built("thin-merge"), source, source.folder, metadata)
+        node_count = ours().read_bytes // NODE_BYTES
+        command = [need_tool("fio", "fio"), "--output-format=json", "--name=nodes",
+                   "--ioengine=libaio", "--direct=1", "--thread", f"--iodepth={FIO_DEPTH}",
+                   "--rw=randread", "--bs=4k", "--norandommap", f"--randseed={seed}",
+                   f"--filename={metadata}", f"--size={source.path('meta').stat().st_size}",
+                   f"--io_size={node_count * NODE_BYTES}"]
+
+        def fio():
+            run = run_measured(command, source.folder / "fio.json")
+            text = run.output.read_text()
+            job = json.loads(text[text.index("{"):])["jobs"][0]
+            if job["read"]["io_bytes"] != node_count * NODE_BYTES:
+                raise BenchmarkError(f"fio read {job['read']['io_bytes']} bytes")
+            run.seconds = job["job_runtime"] / 1000
+            return run
+
+        runs = run_in_turn({"thin-merge plan": ours, "fio": fio}, rounds)
+    facts = {"ground": ground, "count": count, "nodes": node_count, "runs": run_facts(runs),
+             "speed": ratios(runs["fio"], runs["thin-merge plan"], "seconds")}
+    print(f"    speed against fio: {facts['speed']['median']:.3f} {facts['speed']['interval']}")
+    save_results(work, f"plan-aged-{ground}", facts)
+    if not keep:
+        source.remove()
