@@ -1,46 +1,57 @@
-/// What the engine needs from the program around it: time, a place for journals, somebody to tell.
+/// What the program around the engine decides: where records are kept, who is told, when to stop.
 public struct Environment: Sendable {
-  /// Time for intervals, rates and rate limits.
-  public var clock: Clock
-  /// Seconds since 1970, for what is recorded for people.
-  public var secondsSince1970: @Sendable () -> Int64
-  /// The folder of the journals of block devices.
+  /// The folder of what is recorded of block devices and of active pools; made when it is needed.
+  ///
+  /// The journal of a merge onto a regular file lies beside that file instead.
   public var stateFolder: String
-  /// Tells one boot of the system from another.
-  public var bootID: String
-  /// This process, for names of temporary files.
-  public var processID: Int32
-  /// Asks verbs to stop.
+  /// Asks the verbs that run in this environment to stop.
   public var interruption: Interruption
   /// Is told how things go.
   public var observer: any MergeObserver
+  /// Time for intervals, rates and rate limits.
+  package var clock = ThisSystem.clock
+  /// Seconds since 1970, for what is recorded for people.
+  package var secondsSince1970: @Sendable () -> Int64 = ThisSystem.secondsSince1970
+  /// Tells one boot of the system from another.
+  package var bootID = ThisSystem.bootID
+  /// This process, for names of temporary files.
+  package var processID = ThisSystem.processID
   /// The mapped devices of the system.
   package var deviceMapper: any DeviceMapper = KernelDeviceMapper()
   /// Runs a program and brings what it prints.
   package var runProgram: @Sendable ([String]) -> String? = Program.output
 
-  /// Describes the surroundings.
+  /// Describes the surroundings on the system that the program runs on.
+  ///
+  /// - Parameters:
+  ///   - stateFolder: Where the command keeps what it records, too; a merge of a block device that one of
+  ///     them began is found by the other only if both have the same folder.
+  ///   - interruption: One that somebody else holds, to stop the verbs by it.
+  ///   - observer: Who is told; with nil, nobody is told anything and every merge may write.
   public init(
-    clock: Clock, secondsSince1970: @escaping @Sendable () -> Int64,
-    stateFolder: String = "/var/lib/thin-merge", bootID: String, processID: Int32,
-    interruption: Interruption, observer: any MergeObserver
+    stateFolder: String = "/var/lib/thin-merge", interruption: Interruption = Interruption(),
+    observer: (any MergeObserver)? = nil
   ) {
-    self.clock = clock
-    self.secondsSince1970 = secondsSince1970
     self.stateFolder = stateFolder
-    self.bootID = bootID
-    self.processID = processID
     self.interruption = interruption
-    self.observer = observer
+    self.observer = observer ?? Silence()
   }
 }
 
-/// Who is told how a verb goes on; called on the thread that called the verb.
+/// Who is told how a verb goes on; called on the thread that called the verb, which waits meanwhile.
 public protocol MergeObserver: Sendable {
   /// Something worth knowing that is no failure, one sentence.
   func note(_ text: String)
   /// How far it is; called several times a second.
   func progress(_ progress: Progress)
   /// Whether a merge that was planned so may write; asked once, before anything is written.
+  ///
+  /// After a no, the merge throws a `MergeError` of the kind `refused`.
   func mayWrite(_ plan: PlanReport) -> Bool
+}
+
+private struct Silence: MergeObserver {
+  func note(_ text: String) {}
+  func progress(_ progress: Progress) {}
+  func mayWrite(_ plan: PlanReport) -> Bool { true }
 }

@@ -1,11 +1,12 @@
 /// The verbs: what can be done with a thin device and its external origin.
 ///
-/// Each runs to its end on the thread that calls it, on Linux AIO.
+/// Each runs to its end on the thread that calls it, on Linux AIO. Several threads may do so at once, for
+/// different origins; with active pools only one, since libdevmapper is for one thread.
 public struct Merger: Sendable {
   let environment: Environment
 
   /// Makes verbs that run in `environment`.
-  public init(environment: Environment) { self.environment = environment }
+  public init(environment: Environment = Environment()) { self.environment = environment }
 
   var control: RunControl {
     RunControl(

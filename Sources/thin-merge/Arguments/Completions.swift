@@ -46,7 +46,8 @@ struct TypedMetadata: Equatable {
   /// The numbers of the thin devices in it; none where it cannot be read.
   func deviceIDs() -> [UInt32] {
     guard let path, !path.isEmpty else { return [] }
-    let merger = Merger(environment: Surroundings.environment(observer: Silence()))
+    // Nobody is told anything while a line is being typed.
+    let merger = Merger(environment: Surroundings.environment(observer: nil))
     let devices = try? merger.devices(metadataPath: path, mappings: mappings)
     return (devices ?? []).map(\.deviceID)
   }
@@ -78,11 +79,4 @@ struct TypedMetadata: Equatable {
     }
     return home + path.dropFirst()
   }
-}
-
-/// Nobody is told anything while a line is being typed.
-private struct Silence: MergeObserver {
-  func note(_ text: String) {}
-  func progress(_ progress: Progress) {}
-  func mayWrite(_ plan: PlanReport) -> Bool { false }
 }

@@ -17,15 +17,6 @@ enum Signals {
     statusWanted.exchange(false, ordering: .relaxed)
   }
 
-  /// Waits about that long; a signal ends it.
-  static func sleep(_ duration: Duration) {
-    let parts = duration.components
-    var time = timespec(
-      tv_sec: Int(parts.seconds), tv_nsec: Int(parts.attoseconds / 1_000_000_000))
-    // SAFETY: the call only reads the value given.
-    _ = unsafe nanosleep(&time, nil)
-  }
-
   /// Ignores what would end the process without a word, and listens to what asks it to stop.
   static func install() {
     ignore(SIGPIPE)

@@ -1,19 +1,13 @@
 internal import FoundationEssentials
 internal import MergeEngine
 
-/// What the engine is told of the system that it runs on.
+/// What the command is told by the system that it runs on.
 enum Surroundings {
-  /// The engine's environment, with `observer` to tell.
-  static func environment(observer: any MergeObserver) -> MergeEngine.Environment {
-    let start = SuspendingClock.now
-    return MergeEngine.Environment(
-      clock: MergeEngine.Clock(now: { start.duration(to: .now) }, sleep: Signals.sleep),
-      secondsSince1970: { Int64(Date().timeIntervalSince1970) },
+  /// The engine's environment, with `observer` to tell, if anybody is to be told.
+  static func environment(observer: (any MergeObserver)?) -> MergeEngine.Environment {
+    MergeEngine.Environment(
       stateFolder: stateFolder(variables: ProcessInfo.processInfo.environment),
-      bootID: bootID(),
-      processID: ProcessInfo.processInfo.processIdentifier,
-      interruption: Signals.interruption,
-      observer: observer)
+      interruption: Signals.interruption, observer: observer)
   }
 
   /// The folder of the journals: what systemd made for the service, else the usual place.
@@ -27,16 +21,4 @@ enum Surroundings {
   static func terminalIsCapable(variables: [String: String]) -> Bool {
     variables["TERM"].map { !$0.isEmpty && $0 != "dumb" } ?? false
   }
-
-  private static func bootID() -> String {
-    let path = "/proc/sys/kernel/random/boot_id"
-    // Without it every boot is another one, which only ever asks for more care.
-    guard let bytes = FileManager.default.contents(atPath: path) else { return "unknown" }
-    return String(decoding: bytes, as: UTF8.self).firstLine
-  }
-}
-
-extension String {
-  /// The text without the line end that the kernel appends.
-  fileprivate var firstLine: String { String(prefix { !$0.isNewline }) }
 }

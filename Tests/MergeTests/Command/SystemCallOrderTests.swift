@@ -135,7 +135,7 @@ private struct Traced {
       path: merge.journal, byteCount: file.byteCount,
       io: LinuxAIO(
         requestCount: 0, slabByteCount: JournalReader<LinuxAIO>.slabByteCount,
-        files: [.journal: file], clock: .ofTests))
+        files: [.journal: file], clock: ThisSystem.clock))
     var before: SystemCallTrace.Request?
     var count = 0
     for append in journalWrites {

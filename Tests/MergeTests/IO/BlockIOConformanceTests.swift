@@ -22,7 +22,7 @@ private final class LinuxAIOBench {
         .data: OpenFile(path, role: "test file", access: .readWrite, direct: direct),
         .metadata: OpenFile(path, role: "test file", access: .readOnly, direct: direct),
       ],
-      clock: .ofTests)
+      clock: ThisSystem.clock)
   }
 }
 

@@ -153,10 +153,8 @@ final class ActivePool {
     let listener = Listener()
     listener.agrees = agrees
     listener.asked = whenAsked
-    var environment = Environment(
-      clock: .ofTests, secondsSince1970: { Int64(Date().timeIntervalSince1970) },
-      stateFolder: state, bootID: bootID, processID: getpid(), interruption: Interruption(),
-      observer: listener)
+    var environment = Environment(stateFolder: state, observer: listener)
+    environment.bootID = bootID
     environment.deviceMapper = mapper
     environment.runProgram = { _ in nil }
     do throws(MergeError) {

@@ -24,9 +24,7 @@ enum EngineInProcess {
   private static func merger(answer: @escaping @Sendable () -> Bool) -> Merger {
     Merger(
       environment: Environment(
-        clock: .ofTests, secondsSince1970: { Int64(Date().timeIntervalSince1970) },
-        stateFolder: "/nonexistent", bootID: "tests", processID: getpid(),
-        interruption: Interruption(), observer: Silence(answer: answer)))
+        stateFolder: "/nonexistent", observer: Silence(answer: answer)))
   }
 
   /// Merges, waiting a while where a file is locked.

@@ -10,7 +10,7 @@ enum JournalOnDisk {
       path: path, byteCount: file.byteCountNow(),
       io: LinuxAIO(
         requestCount: 0, slabByteCount: JournalReader<LinuxAIO>.slabByteCount,
-        files: [.journal: file], clock: .ofTests))
+        files: [.journal: file], clock: ThisSystem.clock))
   }
 
   static func state(of path: String) throws -> JournalState {
@@ -34,18 +34,5 @@ enum JournalOnDisk {
   static func recordedByteCount(of path: String) throws -> Int {
     guard FileManager.default.fileExists(atPath: path) else { return 0 }
     return try Int(state(of: path).doneByteCount)
-  }
-}
-
-extension Clock {
-  /// The system's time; tests that need another one make it themselves.
-  static var ofTests: Clock {
-    let start = ContinuousClock.now
-    return Clock(
-      now: { ContinuousClock.now - start },
-      sleep: { duration in
-        let parts = duration.components
-        usleep(UInt32(parts.seconds * 1_000_000 + parts.attoseconds / 1_000_000_000_000))
-      })
   }
 }
