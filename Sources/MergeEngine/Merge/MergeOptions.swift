@@ -1,20 +1,28 @@
 /// Everything about a merge besides its source and origin.
 public struct MergeOptions: Equatable, Sendable {
+  /// The shortest and longest `checkpointInterval`.
+  public static let checkpointIntervalRange: ClosedRange<Duration> =
+    .milliseconds(10)...(.seconds(86_400))
+
   /// How the two ends are brought together.
   public var extent: ExtentOptions
   /// How bytes are moved.
   public var transfer: TransferOptions
-  /// Where the journal is; nil for the place that belongs to the origin.
+  /// Where the journal is; nil for the place that belongs to the origin: beside a regular file, as its
+  /// path with `.thin-merge` appended, else in ``Environment/stateFolder``.
   public var journalPath: String?
-  /// Puts an earlier journal aside and begins again.
+  /// Puts an earlier journal aside, its name with `.old` appended, and begins again.
   public var restarts: Bool
-  /// Does not read again what earlier runs recorded.
+  /// Does not read again what earlier runs recorded; otherwise source and origin are compared there, and
+  /// what differs is written again, before the merge is finished.
   public var trustsEarlierRuns: Bool
-  /// Reads every merged block back and compares.
+  /// Reads every merged block back, past the page cache, and compares: ``MergeReport/verification``.
   public var verifies: Bool
-  /// How long a checkpoint may be away.
+  /// How long a checkpoint may be away: what a crash costs at most.
+  ///
+  /// Outside of ``checkpointIntervalRange``, the nearest in it.
   public var checkpointInterval: Duration
-  /// Says that an origin without any identity of its own is the one of the earlier run.
+  /// Says that an origin without any identity of its own is the one of the earlier run, after a reboot.
   public var originIsTheSame: Bool
   /// What may be done to an active pool and its devices.
   public var pool: PoolOptions
@@ -36,27 +44,35 @@ public struct MergeOptions: Equatable, Sendable {
     self.originIsTheSame = originIsTheSame
     self.pool = pool
   }
+
+  /// `checkpointInterval`, or the nearest that there may be.
+  var checkpointIntervalInRange: Duration {
+    let range = Self.checkpointIntervalRange
+    return min(max(checkpointInterval, range.lowerBound), range.upperBound)
+  }
 }
 
 /// What to change when a merge is resumed from its journal; nil leaves what the journal says.
 public struct ResumeOptions: Equatable, Sendable {
   /// Where the same devices are now.
+  ///
+  /// Others are refused: their identity is in the journal.
   public var metadataPath, dataPath, originPath: String?
-  /// How bytes are moved.
+  /// As in ``TransferOptions``; resuming with one that it does not allow is a trap.
   public var queueDepth: Int?
-  /// The largest transfer, in bytes.
+  /// As in ``TransferOptions``; resuming with one that it does not allow is a trap.
   public var ioByteCount: UInt64?
-  /// Bytes a second written to the origin.
+  /// As in ``TransferOptions``; resuming with zero is a trap.
   public var rateLimit: UInt64?
-  /// How long a checkpoint may be away.
+  /// As in ``MergeOptions``.
   public var checkpointInterval: Duration?
-  /// Does not read again what earlier runs recorded.
+  /// As in ``MergeOptions``.
   public var trustsEarlierRuns = false
   /// Reads every merged block back and compares, also where the journal does not ask for it.
   public var verifies = false
-  /// Says that an origin without any identity of its own is the one of the earlier run.
+  /// As in ``MergeOptions``.
   public var originIsTheSame = false
-  /// What may be done to an active pool and its devices.
+  /// What may be done to an active pool and its devices, besides what the journal says.
   public var pool = PoolOptions()
 
   /// Changes nothing.

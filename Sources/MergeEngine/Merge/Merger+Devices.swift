@@ -1,7 +1,12 @@
 extension Merger {
   /// The thin devices in the metadata, by rising id.
   ///
-  /// - Throws: `MergeError` (`refused`) where the metadata is damaged.
+  /// - Parameters:
+  ///   - metadataPath: The pool's metadata device, or a file with its content.
+  ///   - mappings: Which state of the metadata is read.
+  /// - Returns: All of them; whether one has an external origin is not in the metadata.
+  /// - Throws: `MergeError`: `refused` where the metadata is damaged or cannot be read, `busy` where it is in
+  ///   use.
   public func devices(
     metadataPath: String, mappings: MergeSource.Mappings
   ) throws(MergeError) -> [ThinDevice] {
@@ -12,7 +17,12 @@ extension Merger {
 
   /// The thin devices of an active pool, by rising id.
   ///
-  /// - Throws: `MergeError`, `refused` where no pool of that name is active.
+  /// - Parameters:
+  ///   - name: The pool's, as device-mapper has it or as `VG/LV`.
+  ///   - mappings: Which state of the metadata is read.
+  /// - Returns: All of them, active or not.
+  /// - Throws: `MergeError`: `refused` where no pool of that name is active or its metadata is damaged,
+  ///   `busy` where somebody else holds a metadata snapshot.
   public func devices(
     pool name: String, mappings: MergeSource.Mappings = .ownMetadataSnapshot
   ) throws(MergeError) -> [ThinDevice] {

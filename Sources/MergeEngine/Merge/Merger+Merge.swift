@@ -3,20 +3,31 @@ internal import SystemPackage
 extension Merger {
   /// Writes the device's blocks onto the origin, going on where an earlier run stopped.
   ///
-  /// - Throws: `MergeError` where nothing was written: `refused`, `busy`, `journalConflict`. What
-  ///   stops a merge that has begun stands in the report.
+  /// Where the journal of the same merge is there, what it records is not written again, unless it is
+  /// found to differ. An origin that is a block device is opened exclusively, one that is a file is locked.
+  ///
+  /// - Parameters:
+  ///   - source: What is merged; it must not change meanwhile, and is never written to.
+  ///   - originPath: A block device or a regular file, written in place.
+  ///   - options: Everything else.
+  /// - Returns: What was done. A merge that has begun and stops is no error but a report whose state is
+  ///   ``MergeReport/State-swift.enum/stopped(_:)``.
+  /// - Throws: `MergeError`: `refused`, `busy` or `journalConflict`, where this run has written nothing;
+  ///   `stopped` where it was interrupted, or a device failed, before it wrote.
   public func merge(
-    _ source: MergeSource, onto originPath: String, options: MergeOptions
+    _ source: MergeSource, onto originPath: String, options: MergeOptions = MergeOptions()
   ) throws(MergeError) -> MergeReport {
     try carryOut(source, originPath, options)
   }
 
-  /// Goes on with the merge that a journal tells of.
+  /// Goes on with the merge that a journal tells of; everything that is not given is as it says.
   ///
-  /// - Throws: `MergeError` as `merge` does; `journalConflict` also where the journal is of another
-  ///   merge than the devices are.
+  /// On a journal that is finished, source and origin are compared again, and what differs is written.
+  ///
+  /// - Throws: `MergeError` as ``merge(_:onto:options:)`` does; `journalConflict` also where the journal is
+  ///   of another merge than the devices are.
   public func resume(
-    journalPath: String, options: ResumeOptions
+    journalPath: String, options: ResumeOptions = ResumeOptions()
   ) throws(MergeError) -> MergeReport {
     let file = try OpenFile(
       journalPath, role: "journal", access: .readOnly, direct: false, followsLinks: false)
@@ -184,7 +195,8 @@ extension Merger {
       journal.isNew ? nil : try journalReader(journal.file)
     try prepare(journal, byteCountMax: report.journalByteCountMax)
     var run = MergeRun(
-      setting, io: io, journal: journal.encoder, checkpointInterval: options.checkpointInterval,
+      setting, io: io, journal: journal.encoder,
+      checkpointInterval: options.checkpointIntervalInRange,
       control: control, secondsSince1970: environment.secondsSince1970)
 
     var result = MergeReport(
@@ -301,7 +313,7 @@ extension JournalHeader {
   ) {
     let plan = planned.plan
     let source = quiet.source
-    let interval = options.checkpointInterval.components
+    let interval = options.checkpointIntervalInRange.components
     self.init(
       fingerprint: plan.fingerprint, deviceID: plan.deviceID,
       dataBlockByteCount: plan.dataBlockByteCount, endByteOffset: plan.endByteOffset,

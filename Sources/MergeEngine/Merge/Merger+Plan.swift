@@ -1,11 +1,21 @@
 extension Merger {
   /// What a merge would do; writes nothing.
   ///
-  /// Without an origin nothing is said of its end and of the journal.
+  /// The whole mapping tree is read and checked. What a merge would be refused for at the moment, such as an
+  /// origin in use, is a note to the observer.
   ///
-  /// - Throws: `MergeError`: `refused` for whatever a merge would refuse, `stopped` on a signal.
+  /// - Parameters:
+  ///   - source: What would be merged.
+  ///   - originPath: What would be written to; with nil nothing is said of its end and of the journal.
+  ///   - extent: How the two ends would be brought together.
+  ///   - transfer: How bytes would be moved, on which the size of the journal depends.
+  ///   - journalPath: Where the journal would be; nil for the place that belongs to the origin.
+  ///   - pool: What might be done to an active pool.
+  /// - Returns: The plan.
+  /// - Throws: `MergeError`: `refused` for metadata and sizes that a merge would refuse, `busy` where the
+  ///   mappings cannot be read now, `stopped` where it was interrupted.
   public func plan(
-    _ source: MergeSource, onto originPath: String?, extent: ExtentOptions,
+    _ source: MergeSource, onto originPath: String?, extent: ExtentOptions = ExtentOptions(),
     transfer: TransferOptions = TransferOptions(), journalPath: String? = nil,
     pool: PoolOptions = PoolOptions()
   ) throws(MergeError) -> PlanReport {

@@ -2,10 +2,16 @@ internal import SystemPackage
 
 /// Active pools.
 extension Merger {
-  /// Finds a thin device by its name.
+  /// Finds a thin device of an active pool by its name, from device-mapper's tables and, where it is not
+  /// active, from LVM.
   ///
-  /// - `mappings`: which mapping tree is to be read.
-  /// - Throws: `MergeError` (`refused`) where there is no such device, or it is no thin device.
+  /// - Parameters:
+  ///   - selection: Its name.
+  ///   - mappings: Which mapping tree is to be read; goes into the ``FoundThinDevice/source``.
+  ///   - ignoresNeedsCheck: Goes into the source as well.
+  /// - Returns: What a merge of it takes.
+  /// - Throws: `MergeError` (`refused`) where there is no such device, it is no thin device, or its pool is
+  ///   not active.
   public func find(
     _ selection: ThinSelection, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
     ignoresNeedsCheck: Bool = false

@@ -1,7 +1,8 @@
 extension Merger {
   /// How far the merge of a journal is; works while the merge runs.
   ///
-  /// - Throws: `MergeError`, `journalConflict` for what is no journal or is damaged.
+  /// - Throws: `MergeError`: `journalConflict` for what is no journal or is damaged, `refused` where it
+  ///   cannot be opened or read.
   public func status(journalPath: String) throws(MergeError) -> StatusReport {
     let file = try OpenFile(
       journalPath, role: "journal", access: .readOnly, direct: false, followsLinks: false)

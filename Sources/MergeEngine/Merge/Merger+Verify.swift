@@ -1,10 +1,17 @@
 extension Merger {
-  /// Compares the origin with the source, sector by sector; what is not mapped is not compared.
+  /// Compares the origin with the source, by sectors of 512 bytes; what is not mapped is not compared.
   ///
-  /// - Throws: `MergeError`: `refused` where the plan is, `stopped` on a signal during planning.
+  /// - Parameters:
+  ///   - source: What was merged.
+  ///   - originPath: What it was merged onto; read past the page cache, never written.
+  ///   - extent: As it was for the merge.
+  ///   - transfer: How bytes are moved; the rate limit is not for reading.
+  /// - Returns: What was found; an error or a stop in mid-way is ``VerifyReport/incomplete``.
+  /// - Throws: `MergeError`: `refused` or `busy` where a plan is, `stopped` where it was interrupted during
+  ///   planning.
   public func verify(
-    _ source: MergeSource, against originPath: String, extent: ExtentOptions,
-    transfer: TransferOptions
+    _ source: MergeSource, against originPath: String,
+    extent: ExtentOptions = ExtentOptions(), transfer: TransferOptions = TransferOptions()
   ) throws(MergeError) -> VerifyReport {
     try whileHeld(source) { (source, session) throws(MergeError) in
       if try session?.isWritable(source.deviceID) == true {
@@ -57,9 +64,17 @@ extension Merger {
 
   /// Compares the origin with the checksums in a journal; needs no pool.
   ///
-  /// - Throws: `MergeError`, `journalConflict` for what is no journal or is damaged.
+  /// - Parameters:
+  ///   - journalPath: The journal, finished or not; of one that is not, what it records is compared, and
+  ///     ``VerifyReport/incomplete`` says so.
+  ///   - originPath: Where the origin is now; nil for where the journal has it.
+  ///   - transfer: How bytes are moved; the rate limit is not for reading.
+  /// - Returns: What was found; an error or a stop in mid-way is ``VerifyReport/incomplete``.
+  /// - Throws: `MergeError`: `journalConflict` for what is no journal or is damaged, `refused` where journal
+  ///   or origin cannot be opened.
   public func verify(
-    journalPath: String, originPath: String?, transfer: TransferOptions
+    journalPath: String, originPath: String? = nil,
+    transfer: TransferOptions = TransferOptions()
   ) throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
     let file = try OpenFile(

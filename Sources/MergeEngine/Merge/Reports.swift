@@ -1,12 +1,17 @@
 /// What a merge would do.
+///
+/// What is said of the pool is read from its superblock: `dm-thin-metadata.c`, `struct
+/// thin_disk_superblock`.
 public struct PlanReport: Equatable, Sendable {
   /// The thin device's number in the pool.
   public var deviceID: UInt32
-  /// Bytes of a pool block.
+  /// Bytes of a pool block: a multiple of 64 KiB, up to 1 GiB.
+  ///
+  /// The superblock has it in sectors of 512 bytes.
   public var blockByteCount: UInt64
-  /// Mappings of the thin device.
+  /// Mappings of the thin device, each of one block.
   public var mappedBlockCount: UInt64
-  /// Pieces that are consecutive on both sides.
+  /// Runs: mappings that are consecutive both on the thin device and on the data device.
   public var runCount: UInt64
   /// Bytes to be written to the origin.
   public var byteCount: UInt64
@@ -14,15 +19,15 @@ public struct PlanReport: Equatable, Sendable {
   public var pastEndBlockCount: UInt64
   /// Bytes of the block across that end which are left out.
   public var clippedByteCount: UInt64
-  /// Where the thin device ends.
+  /// Bytes of the thin device.
   public var thinByteCount: UInt64
-  /// Whether that end is only taken to be the origin's.
+  /// Whether that is only taken to be the origin's.
   public var thinByteCountIsAssumed: Bool
   /// The origin's bytes now; nil where no origin was given.
   public var originByteCount: UInt64?
   /// The origin's bytes once it has been extended, where it is to be.
   public var grownOriginByteCount: UInt64?
-  /// The largest size of the journal of an uninterrupted merge.
+  /// The most bytes that the journal of an uninterrupted merge can have.
   public var journalByteCountMax: UInt64
   /// The journal's place; nil where no origin was given.
   public var journalPath: String?
@@ -30,7 +35,8 @@ public struct PlanReport: Equatable, Sendable {
   public var fingerprint: String
   /// The pool's transaction id in the superblock that was read.
   public var transactionID: UInt64
-  /// The metadata snapshot that was read; nil for the live tree.
+  /// The metadata snapshot that was read, as the number of its block of 4096 bytes, which is the
+  /// superblock's held root; nil for the live tree.
   public var heldRoot: UInt64?
   /// Whether that was taken for this, and is released afterwards.
   public var isOwnMetadataSnapshot: Bool = false
@@ -42,11 +48,11 @@ public struct PlanReport: Equatable, Sendable {
 
 /// What a merge or a resumed merge did.
 public struct MergeReport: Equatable, Sendable {
-  /// How it ended.
+  /// How a merge ended.
   public enum State: Equatable, Sendable {
     /// All of the plan is durable on the origin.
     case finished
-    /// Something is left to be done; why.
+    /// Something is left to be done, and the journal can be gone on from; why.
     case stopped(MergeError)
   }
 
@@ -72,7 +78,7 @@ public struct MergeReport: Equatable, Sendable {
   public var verification: VerifyReport?
   /// Where the journal is.
   public var journalPath: String
-  /// Ranges of the origin whose source could not be read.
+  /// Ranges of the origin whose source could not be read, which are as they were.
   public var unreadable: [ByteRange]
   /// What was done to an active pool or its devices and could not be undone, a sentence each.
   public var leftUndone: [String] = []
@@ -148,11 +154,11 @@ public struct StatusReport: Equatable, Sendable {
   public var journalPath: String
 }
 
-/// A thin device in the pool's metadata.
+/// A thin device in the pool's metadata: `dm-thin-metadata.c`, `struct disk_device_details`.
 public struct ThinDevice: Equatable, Sendable {
-  /// Its number in the pool.
+  /// Its number in the pool, up to 16777215: `dm-thin.c`, `MAX_DEV_ID`.
   public var deviceID: UInt32
-  /// Its mappings.
+  /// Its mappings, each of one block of the pool.
   public var mappedBlockCount: UInt64
   /// The pool's transaction id when it was made.
   public var transactionID: UInt64

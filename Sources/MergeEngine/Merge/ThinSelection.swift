@@ -1,12 +1,16 @@
 /// A thin device of an active pool, as people name it.
 public enum ThinSelection: Equatable, Sendable {
-  /// A node, a logical volume (`VG/LV`, `/dev/VG/LV`) or a name of device-mapper.
+  /// A path to its node, a logical volume (`VG/LV`, `/dev/VG/LV`), active or not, or a name of
+  /// device-mapper.
   case device(String)
-  /// One by its number in the pool of that name, which need not be active itself.
+  /// One by its number in the pool of that name, up to 16777215; the pool is active, the device need
+  /// not be.
   case member(pool: String, deviceID: UInt32)
 }
 
 /// What device-mapper and LVM tell of a thin device.
+///
+/// A merge is given ``source``, ``originPath``, and ``thinByteCount`` in its ``ExtentOptions``.
 public struct FoundThinDevice: Equatable, Sendable {
   /// Where its mappings and blocks are.
   public var source: MergeSource
@@ -14,11 +18,11 @@ public struct FoundThinDevice: Equatable, Sendable {
   public var originPath: String?
   /// Bytes of the thin device, from its table; nil where that is not known.
   public var thinByteCount: UInt64?
-  /// Where the external origin is not known: what can be done about it.
+  /// Where the external origin is not known: what can be done about it, one sentence.
   public var originHint: String?
 
   /// Describes a source whose devices are known already, and what is known of it.
-  public init(
+  package init(
     source: MergeSource, originPath: String? = nil, thinByteCount: UInt64? = nil,
     originHint: String? = nil
   ) {

@@ -2,11 +2,13 @@
 public struct MergeSource: Equatable, Sendable {
   /// Which of the pool's mapping trees is read.
   public enum Mappings: Equatable, Sendable {
-    /// The metadata snapshot that the superblock holds; with a block number, only that one.
+    /// The metadata snapshot that the superblock holds, and goes on holding; with a block number, only
+    /// that one. The number is that of a block of 4096 bytes, as the pool's status line shows it: the
+    /// kernel's `thin-provisioning.rst`, "held metadata root".
     case metadataSnapshot(block: UInt64?)
     /// One that is taken for this purpose of the active pool, and released afterwards.
     case ownMetadataSnapshot
-    /// The live tree of a pool that is not active.
+    /// The live tree of a pool that is not active; a block device is opened exclusively to prove that.
     case inactivePool
   }
 
@@ -14,11 +16,12 @@ public struct MergeSource: Equatable, Sendable {
   public var metadataPath: String
   /// The pool's data device, or a file with its content.
   public var dataPath: String
-  /// The thin device's number in the pool, up to 16777215.
+  /// The thin device's number in the pool, up to 16777215: `dm-thin.c`, `MAX_DEV_ID`.
   public var deviceID: UInt32
   /// Which mapping tree is read.
   public var mappings: Mappings
-  /// Reads the held metadata snapshot of a pool that is marked `needs_check`.
+  /// Reads the held metadata snapshot of a pool that is marked `needs_check`, which is refused otherwise:
+  /// `dm-thin-metadata.c`, `THIN_METADATA_NEEDS_CHECK_FLAG`.
   public var ignoresNeedsCheck: Bool
 
   /// Describes a source.

@@ -1,4 +1,6 @@
 /// What may be done to an active pool, its thin devices and the origin for a merge.
+///
+/// A source that is not of an active pool needs none of it.
 public struct PoolOptions: Equatable, Sendable {
   /// Merges a snapshot of the thin device, made for this, where the device is in use.
   public var takesSnapshot: Bool

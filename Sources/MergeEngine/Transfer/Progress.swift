@@ -2,9 +2,9 @@
 public struct Progress: Sendable {
   /// What is being done.
   public enum Phase: String, Sendable {
-    /// Reading and checking the mapping tree; counts mapped bytes.
+    /// Reading and checking the mapping tree; counts the bytes of mapped blocks.
     case planning
-    /// Writing blocks onto the origin.
+    /// Writing blocks onto the origin; counts bytes that are written.
     case merging
     /// Trying again what could not be read.
     case retrying
@@ -24,9 +24,9 @@ public struct Progress: Sendable {
   public var earlierByteCount: UInt64
   /// Time since the phase began.
   public var elapsed: Duration
-  /// Requests in flight.
+  /// Reads that have been submitted and have not completed.
   public var readsInFlight: Int
-  /// Requests in flight.
+  /// Writes and flushes that have been submitted and have not completed.
   public var writesInFlight: Int
   /// Time since the last checkpoint was durable; nil where there are none.
   public var sinceCheckpoint: Duration?

@@ -1,14 +1,14 @@
 /// Consecutive bytes of a device or file, half open.
 public struct ByteRange: Hashable, Sendable {
   /// The first byte, counted from the start of the device.
-  public var start: UInt64
+  public package(set) var start: UInt64
   /// The first byte behind the range.
-  public var end: UInt64
+  public package(set) var end: UInt64
 
   /// Makes the range from `start` up to, not including, `end`.
   ///
   /// Precondition: `start <= end`.
-  public init(start: UInt64, end: UInt64) {
+  package init(start: UInt64, end: UInt64) {
     precondition(start <= end)
     self.start = start
     self.end = end
@@ -18,7 +18,7 @@ public struct ByteRange: Hashable, Sendable {
   public var byteCount: UInt64 { end - start }
 
   /// Whether the range has no bytes.
-  public var isEmpty: Bool { start == end }
+  package var isEmpty: Bool { start == end }
 }
 
 extension UInt64 {

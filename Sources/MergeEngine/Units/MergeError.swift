@@ -1,16 +1,19 @@
 /// Why a verb did not do what it was asked, in words for the person who asked.
+///
+/// Programs go by the ``kind``; the words may change from version to version.
 public struct MergeError: Error, Equatable, Sendable {
   /// What the failure means for the origin and for trying again.
   public enum Kind: Sendable {
-    /// Nothing was written: bad metadata, sizes that do not fit, an unsafe target.
+    /// Nothing was written: bad metadata, sizes that do not fit, an unsafe target. The same call ends the
+    /// same way until something is changed.
     case refused
-    /// The merge stopped early and can be resumed.
+    /// It stopped early, on an error of a device or on request; a merge can be resumed.
     case stopped
-    /// The journal belongs to another, unfinished merge, or is damaged.
+    /// The journal belongs to another, unfinished merge, or is damaged; nothing was written.
     case journalConflict
-    /// Somebody else uses what is needed; try again later.
+    /// Somebody else uses what is needed; nothing was written, try again later.
     case busy
-    /// A mistake in this program.
+    /// A mistake in the engine.
     case bug
   }
 
@@ -22,11 +25,11 @@ public struct MergeError: Error, Equatable, Sendable {
   public var place: String
   /// Why, and what was expected.
   public var why: String
-  /// What the reader can do about it.
+  /// What the reader can do about it, often in terms of the command; nil where there is nothing to say.
   public var hint: String?
 
   /// Describes a failure.
-  public init(
+  package init(
     _ kind: Kind, _ what: String, at place: String, because why: String, hint: String? = nil
   ) {
     self.kind = kind

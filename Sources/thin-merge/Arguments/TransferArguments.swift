@@ -59,9 +59,6 @@ struct PaceArguments: ParsableArguments {
   static let intervalDefault =
     DecimalSeconds(MergeOptions().checkpointInterval).defaultValueDescription
 
-  /// The shortest and longest time between checkpoints.
-  static let intervalRange: ClosedRange<Duration> = .milliseconds(10)...(.seconds(86_400))
-
   @OptionGroup var queue: QueueArguments
 
   @Option(
@@ -79,7 +76,9 @@ struct PaceArguments: ParsableArguments {
     if rateLimit?.byteCount == 0 {
       throw ValidationError("--rate-limit 0 would never end; leave it out for no limit")
     }
-    if let interval = checkpointInterval, !Self.intervalRange.contains(interval.duration) {
+    if let interval = checkpointInterval,
+      !MergeOptions.checkpointIntervalRange.contains(interval.duration)
+    {
       throw ValidationError("--checkpoint-interval must be from 0.01 to 86400 seconds")
     }
   }
