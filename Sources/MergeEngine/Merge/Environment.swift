@@ -43,7 +43,7 @@ public protocol MergeObserver: Sendable {
   /// Something worth knowing that is no failure, one sentence.
   func note(_ text: String)
   /// How far it is; called several times a second.
-  func progress(_ progress: Progress)
+  func progress(_ progress: MergeProgress)
   /// Whether a merge that was planned so may write; asked once, before anything is written.
   ///
   /// After a no, the merge throws a `MergeError` of the kind `refused`.
@@ -52,6 +52,6 @@ public protocol MergeObserver: Sendable {
 
 private struct Silence: MergeObserver {
   func note(_ text: String) {}
-  func progress(_ progress: Progress) {}
+  func progress(_ progress: MergeProgress) {}
   func mayWrite(_ plan: PlanReport) -> Bool { true }
 }

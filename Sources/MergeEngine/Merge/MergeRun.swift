@@ -189,9 +189,9 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   }
 
   private func progress(
-    _ phase: Progress.Phase, earlier: UInt64, total: UInt64
-  ) -> Progress {
-    Progress(
+    _ phase: MergeProgress.Phase, earlier: UInt64, total: UInt64
+  ) -> MergeProgress {
+    MergeProgress(
       phase: phase, doneByteCount: earlier, totalByteCount: total, earlierByteCount: earlier,
       elapsed: .zero, readsInFlight: 0, writesInFlight: 0)
   }

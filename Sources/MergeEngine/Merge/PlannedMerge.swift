@@ -75,7 +75,7 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
       guard now >= nextReport else { continue }
       nextReport = now + .milliseconds(200)
       control.report(
-        Progress(
+        MergeProgress(
           phase: .planning, doneByteCount: reader.mappedBlockCount * blockByteCount,
           totalByteCount: details.mappedBlockCount.multipliedReportingOverflow(by: blockByteCount)
             .partialValue, earlierByteCount: 0, elapsed: now - begin, readsInFlight: 0,

@@ -39,8 +39,8 @@ package struct Comparison: Sendable {
       unreadable: pipeline.unreadable, end: end)
   }
 
-  private static func verifying(_ total: UInt64) -> Progress {
-    Progress(
+  private static func verifying(_ total: UInt64) -> MergeProgress {
+    MergeProgress(
       phase: .verifying, doneByteCount: 0, totalByteCount: total, earlierByteCount: 0,
       elapsed: .zero, readsInFlight: 0, writesInFlight: 0)
   }

@@ -69,7 +69,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
     IO: BlockIO & ~Copyable, Feed: TransferFeed & ~Copyable, Record: TransferRecord & ~Copyable
   >(
     _ io: inout IO, feed: inout Feed, work: inout Work, record: inout Record, control: RunControl,
-    progress begun: Progress
+    progress begun: MergeProgress
   ) -> PipelineEnd {
     let begin = control.clock.now()
     var nextReport = begin
@@ -106,7 +106,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
   }
 
   private func report(
-    _ begun: Progress, _ control: RunControl, _ sinceCheckpoint: Duration?, elapsed: Duration
+    _ begun: MergeProgress, _ control: RunControl, _ sinceCheckpoint: Duration?, elapsed: Duration
   ) {
     var progress = begun
     progress.doneByteCount += doneByteCount

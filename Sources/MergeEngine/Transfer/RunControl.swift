@@ -2,9 +2,10 @@
 package struct RunControl {
   package let clock: Clock
   package let interruption: Interruption
-  package let report: (Progress) -> Void
+  package let report: (MergeProgress) -> Void
 
-  package init(clock: Clock, interruption: Interruption, report: @escaping (Progress) -> Void) {
+  package init(clock: Clock, interruption: Interruption, report: @escaping (MergeProgress) -> Void)
+  {
     self.clock = clock
     self.interruption = interruption
     self.report = report

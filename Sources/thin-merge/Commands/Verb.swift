@@ -39,7 +39,7 @@ private struct Observer: MergeObserver {
 
   func note(_ text: String) { display.note(text) }
 
-  func progress(_ progress: Progress) { display.progress(progress) }
+  func progress(_ progress: MergeProgress) { display.progress(progress) }
 
   func mayWrite(_ plan: PlanReport) -> Bool {
     guard let confirmation else { return true }

@@ -15,7 +15,7 @@ struct Pace {
   private var samples: [Sample] = []
 
   /// Takes in how far the phase is.
-  mutating func record(_ progress: Progress) {
+  mutating func record(_ progress: MergeProgress) {
     let sample = Sample(elapsed: progress.elapsed, byteCount: progress.doneByteCount)
     if let last = samples.last, sample.elapsed - last.elapsed < Self.sampleInterval { return }
     samples.append(sample)
@@ -26,7 +26,7 @@ struct Pace {
   }
 
   /// Bytes a second over the last seconds; nil while there is too little to tell.
-  func current(_ progress: Progress) -> Double? {
+  func current(_ progress: MergeProgress) -> Double? {
     guard let first = samples.first, progress.doneByteCount >= first.byteCount else { return nil }
     let seconds = (progress.elapsed - first.elapsed).seconds
     guard seconds >= 0.2 else { return nil }
@@ -34,14 +34,14 @@ struct Pace {
   }
 
   /// Bytes a second since the phase began; nil while there is too little to tell.
-  static func average(_ progress: Progress) -> Double? {
+  static func average(_ progress: MergeProgress) -> Double? {
     let seconds = progress.elapsed.seconds
     guard seconds >= 0.2, progress.doneByteCount >= progress.earlierByteCount else { return nil }
     return Double(progress.doneByteCount - progress.earlierByteCount) / seconds
   }
 
   /// Seconds until the phase is done, at the current speed; nil while nobody can tell.
-  func remainingSeconds(_ progress: Progress) -> Double? {
+  func remainingSeconds(_ progress: MergeProgress) -> Double? {
     guard progress.doneByteCount < progress.totalByteCount else { return 0 }
     guard let rate = current(progress) ?? Self.average(progress), rate > 0 else { return nil }
     return Double(progress.totalByteCount - progress.doneByteCount) / rate

@@ -85,7 +85,7 @@ final class ProgressDisplay: Sendable {
   }
 
   /// Shows how far the verb is, if it is time to.
-  func progress(_ progress: Progress) {
+  func progress(_ progress: MergeProgress) {
     // What is in flight has to arrive and be recorded, which can take a while.
     if requests.isStopping(), !hasSaidStopping.exchange(true, ordering: .relaxed) {
       note("stopping in good order; another signal ends the process at once")

@@ -2,7 +2,7 @@ internal import MergeEngine
 
 /// One moment of a phase, as a line.
 struct ProgressLine {
-  var progress: Progress
+  var progress: MergeProgress
   var pace: Pace
 
   /// A bar and numbers in at most `columnCount` columns; what matters least is left out first.

@@ -11,7 +11,7 @@ struct ProgressLineTests {
   @Test("a bar never exceeds the width")
   func width() {
     let amounts: [UInt64] = [0, 1, 1023, 999 << 20, Self.gibibyte, 5 << 40, .max / 3]
-    let phases: [Progress.Phase] = [.planning, .merging, .rechecking]
+    let phases: [MergeProgress.Phase] = [.planning, .merging, .rechecking]
     for phase in phases {
       for total in amounts {
         for done in [0, total / 3, total] {
@@ -165,16 +165,16 @@ struct ProgressLineTests {
   }
 
   private static func progress(
-    _ phase: Progress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
-  ) -> Progress {
-    Progress(
+    _ phase: MergeProgress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
+  ) -> MergeProgress {
+    MergeProgress(
       phase: phase, doneByteCount: done, totalByteCount: total, earlierByteCount: 0,
       elapsed: elapsed, readsInFlight: 1, writesInFlight: 2,
       sinceCheckpoint: .milliseconds(2500))
   }
 
   private static func line(
-    _ phase: Progress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
+    _ phase: MergeProgress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
   ) -> ProgressLine {
     var pace = Pace()
     pace.record(progress(phase, done: 0, of: total, after: .zero))

@@ -129,10 +129,10 @@ struct ServiceTests {
         sent.withLock { $0.append(message) }
         return isTaken.load(ordering: .relaxed)
       })
-    func tell(_ time: Int, _ phase: MergeEngine.Progress.Phase) -> String? {
+    func tell(_ time: Int, _ phase: MergeProgress.Phase) -> String? {
       sent.withLock { $0 = [] }
       milliseconds.store(time, ordering: .relaxed)
-      let progress = MergeEngine.Progress(
+      let progress = MergeProgress(
         phase: phase, doneByteCount: 1, totalByteCount: 2, earlierByteCount: 0, elapsed: .zero,
         readsInFlight: 0, writesInFlight: 0)
       service.progress(ProgressLine(progress: progress, pace: Pace()), isStopping: false)

@@ -87,7 +87,7 @@ final class ActivePool {
     var asked: () -> Void = {}
 
     func note(_ text: String) { notes.append(text) }
-    func progress(_ progress: MergeEngine.Progress) {}
+    func progress(_ progress: MergeProgress) {}
     func mayWrite(_ plan: PlanReport) -> Bool {
       asked()
       return agrees

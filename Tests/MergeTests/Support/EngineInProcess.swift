@@ -15,7 +15,7 @@ enum EngineInProcess {
     var answer: @Sendable () -> Bool
 
     func note(_ text: String) {}
-    func progress(_ progress: MergeEngine.Progress) {}
+    func progress(_ progress: MergeProgress) {}
     func mayWrite(_ plan: PlanReport) -> Bool { answer() }
   }
 

@@ -1,5 +1,5 @@
 /// How far a verb is.
-public struct Progress: Sendable {
+public struct MergeProgress: Sendable {
   /// What is being done.
   public enum Phase: String, Sendable {
     /// Reading and checking the mapping tree; counts the bytes of mapped blocks.
