@@ -4,8 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 SWIFT ?= swift
-SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/fuzz scripts/mutate \
-  scripts/install scripts/deb scripts/deb-check \
+SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/docs scripts/fuzz \
+  scripts/mutate scripts/install scripts/deb scripts/deb-check \
   scripts/sanitize scripts/kernel-lab Tests/KernelLab/init Tests/KernelLab/scenario \
   Tests/KernelLab/lab.sh
 SCENARIOS := $(wildcard Tests/KernelLab/scenarios/*.sh)
@@ -14,15 +14,15 @@ FROM_THE_LAB := SC2034,SC2154,SC1091
 PYTHON_SCRIPTS := $(wildcard Benchmarks/*.py) Benchmarks/make-inputs Benchmarks/compare-fio \
   Benchmarks/compare-thin-check
 # The links in Fuzz/Sources are not followed: what they lead to is listed itself.
-SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks) Fuzz
+SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks) Fuzz Examples
 
 # Where `make install` puts everything, below DESTDIR.
 PREFIX ?= /usr/local
 
 export SWIFT PREFIX DESTDIR
 
-.PHONY: help setup build static install uninstall deb deb-check demo test kernel-lab soak fuzz sanitize \
-  mutate lint format bench clean
+.PHONY: help setup build static install uninstall deb deb-check demo docs test kernel-lab soak fuzz \
+  sanitize mutate lint format bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ deb-check: ## install, use and remove it in a fresh Debian (needs root and a mir
 
 demo: build ## merge a pool made by a real kernel: plan, interrupt, resume, verify
 	@scripts/demo
+
+docs: ## make the library's documentation; a broken link is an error
+	@scripts/setup build
+	@scripts/docs
 
 test: ## run the whole suite (with CI=true a skipped test is a failure)
 	@scripts/setup test
@@ -104,4 +108,4 @@ bench: build ## compare with fio and thin_check (needs root; about 10 minutes, 8
 clean: ## remove everything that was built
 	$(SWIFT) package clean
 	rm -rf .build/demo .build/benchmarks .build/optimised .build/fuzz .build/mutate .build/sanitize \
-	  .build/kernel-lab .build/static .build/deb .build/deb-check
+	  .build/kernel-lab .build/static .build/deb .build/deb-check .build/docs .build/examples

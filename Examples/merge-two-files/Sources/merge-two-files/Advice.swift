@@ -1,0 +1,14 @@
+import MergeEngine
+
+/// What a merge that was not begun means, in words.
+func advice(on error: MergeError) -> String {
+  let advice =
+    switch error.kind {
+    case .refused: "nothing was written, and something has to be changed first"
+    case .busy: "nothing was written; try again later"
+    case .journalConflict: "the origin is half merged with something else, or its journal damaged"
+    case .stopped: "stopped before anything was written; run it again"
+    case .bug: "a mistake in the engine"
+    }
+  return "\(error.message)\n\(advice)" + (error.hint.map { "\nhint: \($0)" } ?? "")
+}

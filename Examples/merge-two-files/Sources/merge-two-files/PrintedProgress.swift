@@ -1,0 +1,15 @@
+import MergeEngine
+
+/// Prints how far a merge is.
+struct PrintedProgress: MergeObserver {
+  func note(_ text: String) { print("note: \(text)") }
+
+  func progress(_ progress: MergeProgress) {
+    print("\(progress.phase): \(progress.doneByteCount) of \(progress.totalByteCount) bytes")
+  }
+
+  func mayWrite(_ plan: PlanReport) -> Bool {
+    print("\(plan.byteCount) bytes in \(plan.runCount) pieces are to be written")
+    return true
+  }
+}

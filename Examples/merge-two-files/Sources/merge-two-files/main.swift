@@ -1,0 +1,35 @@
+// Merges a thin device of a pool in two files onto a third, the image of its external origin. Run again
+// after it was stopped, it goes on.
+//
+//     swift run --package-path Examples/merge-two-files merge-two-files METADATA DATA DEV-ID ORIGIN
+
+import Foundation
+import MergeEngine
+
+let words = CommandLine.arguments
+guard words.count == 5, let deviceID = UInt32(words[3]) else {
+  print("usage: merge-two-files METADATA DATA DEV-ID ORIGIN")
+  exit(64)
+}
+let (metadataPath, dataPath, originPath) = (words[1], words[2], words[4])
+
+let interruption = Interruption()
+signal(SIGINT) { _ in interruption.request() }
+signal(SIGXFSZ, SIG_IGN)
+let environment = Environment(interruption: interruption, observer: PrintedProgress())
+
+do throws(MergeError) {
+  let source = MergeSource(
+    metadataPath: metadataPath, dataPath: dataPath, deviceID: deviceID, mappings: .inactivePool)
+  let report = try Merger(environment: environment).merge(source, onto: originPath)
+  switch report.state {
+  case .finished:
+    print("finished: \(report.writtenByteCount) of \(report.plan.byteCount) bytes written now")
+  case .stopped(let error):
+    print("stopped, run it again to go on: \(error.message)")
+    exit(3)
+  }
+} catch {
+  print(advice(on: error))
+  exit(2)
+}
