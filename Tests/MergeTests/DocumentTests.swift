@@ -1,0 +1,116 @@
+import Foundation
+import Testing
+
+/// A page of the package, for people.
+private struct Page {
+  /// From the package's folder on.
+  let path: String
+  let text: String
+
+  init(_ path: String) throws {
+    self.path = path
+    text = try String(contentsOfFile: PackageFolder.path(path), encoding: .utf8)
+  }
+
+  /// What stands between back quotes, and each line that is set off as code.
+  var code: [String] {
+    text.matches(of: #/`([^`\n]+)`/#).map { String($0.output.1) }
+      + text.split(separator: "\n").filter { $0.hasPrefix("    ") }.map { String($0.dropFirst(4)) }
+  }
+
+  /// Where its links within the package lead, from the package's folder on.
+  var links: [String] {
+    let targets =
+      text.matches(of: #/\]\(([^)\s]+)\)/#).map { String($0.output.1) }
+      + text.matches(of: #/(?m)^\[[^\]]+\]: (\S+)$/#).map { String($0.output.1) }
+    let folder = path.contains("/") ? path.prefix { $0 != "/" } + "/" : ""
+    return targets.filter { !$0.contains("://") && !$0.hasPrefix("#") }
+      .map { folder + $0.prefix { $0 != "#" } }
+  }
+
+  static func all() throws -> [Page] {
+    let inDocs = try FileManager.default.contentsOfDirectory(atPath: PackageFolder.path("docs"))
+      .filter { $0.hasSuffix(".md") }.sorted().map { "docs/" + $0 }
+    return try (["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Benchmarks/README.md"] + inDocs)
+      .map(Page.init)
+  }
+}
+
+@Suite("Tidiness: what the documents name is there")
+struct DocumentTests {
+  @Test("links within the package lead somewhere")
+  func links() throws {
+    let pages = try Page.all()
+    #expect(pages.flatMap(\.links).count > 10)
+    for page in pages {
+      let dead = page.links.filter { !isThere($0) }
+      #expect(dead == [], "\(page.path)")
+    }
+  }
+
+  @Test("files and folders that are named are there")
+  func paths() throws {
+    let pages = try Page.all()
+    let folders = "Sources|Tests|docs|scripts|Fuzz|Benchmarks|Examples|man|packaging|\\.ci"
+    let path = try Regex("(?:^|\\s)((?:\(folders))/[\\w./+@-]*)", as: (Substring, Substring).self)
+    var found = 0
+    for page in pages {
+      let named = page.code.flatMap { $0.matches(of: path).map { String($0.output.1) } }
+      found += named.count
+      #expect(named.filter { !isThere($0) } == [], "\(page.path)")
+    }
+    #expect(found > 25)
+  }
+
+  @Test("what make is told to make, it can make")
+  func targets() throws {
+    let makefile = try Page("Makefile")
+    let targets = Set(
+      makefile.text.matches(of: #/(?m)^([a-z-]+):.*## /#).map { String($0.output.1) })
+    #expect(targets.count > 15)
+    for page in try Page.all() {
+      let named = page.code.compactMap { $0.prefixMatch(of: #/make ([a-z-]+)/#) }
+        .map { String($0.output.1) }
+      #expect(named.filter { !targets.contains($0) } == [], "\(page.path)")
+    }
+  }
+
+  @Test("the README leads to every page")
+  func everyPage() throws {
+    let readme = try Page("README.md")
+    let pages = try Page.all().map(\.path).filter { $0 != "README.md" }
+    #expect(Set(pages).subtracting(readme.links) == [])
+  }
+
+  @Test(
+    "types and suites that are named are declared",
+    arguments: ["docs/architecture.md", "docs/reliability.md"])
+  func types(path: String) throws {
+    let page = try Page(path)
+    let declared = try declaredTypes()
+    let named = page.code.filter { $0.contains(#/^[A-Z][a-z]\w*[A-Z]\w*$|^[A-Z][a-z]+s?$/#) }
+    // These are modules.
+    let modules: Set = ["MergeEngine", "FoundationEssentials", "CDeviceMapper"]
+    #expect(named.count > 15)
+    #expect(Set(named).subtracting(declared).subtracting(modules) == [])
+  }
+
+  private func isThere(_ path: String) -> Bool {
+    FileManager.default.fileExists(atPath: PackageFolder.path(path))
+  }
+
+  private func declaredTypes() throws -> Set<String> {
+    var types: Set<String> = []
+    for folder in ["Sources", "Tests"] {
+      let root = PackageFolder.path(folder)
+      let names = try FileManager.default.subpathsOfDirectory(atPath: root)
+      for name in names where name.hasSuffix(".swift") {
+        let text = try String(contentsOfFile: root + "/" + name, encoding: .utf8)
+        for match in text.matches(of: #/\b(?:struct|class|enum|protocol) ([A-Z]\w+)/#) {
+          types.insert(String(match.output.1))
+        }
+      }
+    }
+    return types
+  }
+}
