@@ -34,7 +34,7 @@ build: setup ## build the release binary
 	$(SWIFT) build -c release --product thin-merge
 	@printf 'built: %s/thin-merge\n' "$$($(SWIFT) build -c release --show-bin-path)"
 
-static: setup ## build it with Swift's runtime inside
+static: ## build it with Swift's runtime inside
 	@scripts/install build
 
 install: ## install program, manual, completions and unit below DESTDIR, in PREFIX (/usr/local)
