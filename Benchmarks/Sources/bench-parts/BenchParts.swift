@@ -1,0 +1,1 @@
+@main struct BenchParts { static func main() {} }
