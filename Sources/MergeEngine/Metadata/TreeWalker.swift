@@ -292,7 +292,8 @@ package struct TreeWalker: ~Copyable {
     while families[region].unreadCount > 0 {
       pump(&io)
       io.submit()
-      io.reap(atLeast: 1, timeout: nil, into: &batch)
+      // Waking for each node would cost more than it takes to look at it.
+      io.reap(atLeast: max(1, io.requestCount / 4), timeout: nil, into: &batch)
       for index in 0..<batch.count { try arrived(batch[index]) }
     }
   }
