@@ -128,7 +128,7 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
         ioByteCount: ioByteCount),
       journalPath: journalPath, fingerprint: plan.fingerprint.description,
       transactionID: pool.superblock.transactionID, heldRoot: pool.heldRoot?.rawValue,
-      otherDeviceCount: deviceCount - 1)
+      otherDeviceCount: deviceCount - 1, layout: plan.layout)
   }
 
   /// The mappings, to be streamed from wherever `restart` says.

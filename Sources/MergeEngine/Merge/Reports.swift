@@ -42,6 +42,8 @@ public struct PlanReport: Equatable, Sendable {
   public var isOwnMetadataSnapshot: Bool = false
   /// Other devices in the same metadata.
   public var otherDeviceCount: UInt64
+  /// How long the runs are, and where they lie.
+  public var layout = MappingLayout()
   /// Bytes that earlier runs of the same merge have recorded already.
   public var recordedByteCount: UInt64 = 0
 }

@@ -15,6 +15,7 @@ package struct MergePlan: Equatable, Sendable {
   /// Bytes of the largest transfer.
   package var transferByteCountMax: UInt64
   package var fingerprint: Fingerprint
+  package var layout: MappingLayout
 }
 
 /// How the plan's byte ranges are cut into transfers: at multiples of the I/O size on the origin, so
@@ -47,8 +48,8 @@ struct PlanBuilder {
   private let ioByteCount: UInt64
   private let limit: UInt64
   private var fingerprint = FingerprintBuilder()
+  private var layout: LayoutBuilder
   private var runCount: UInt64 = 0
-  private var byteCount: UInt64 = 0
   private var pastEndBlockCount: UInt64 = 0
   private var clippedByteCount: UInt64 = 0
   /// Mapped blocks behind the thin device's own end, which it does not show.
@@ -67,6 +68,7 @@ struct PlanBuilder {
     self.dataBlockByteCount = dataBlockByteCount
     self.ioByteCount = ioByteCount
     limit = extent.limitByteOffset ?? .max
+    layout = LayoutBuilder(dataBlockByteCount: dataBlockByteCount)
   }
 
   /// Adds the next runs.
@@ -87,7 +89,7 @@ struct PlanBuilder {
     if end > limit { leaveOut(start, end) }
     let clippedEnd = min(end, limit)
     guard start < clippedEnd else { return }
-    byteCount += clippedEnd - start
+    layout.add(from: start, to: clippedEnd)
     if start == openEnd {
       openEnd = clippedEnd
     } else {
@@ -139,14 +141,15 @@ struct PlanBuilder {
     let end = extent.endByteOffset(lastMappingEnd: lastMappingEnd)
     return MergePlan(
       deviceID: deviceID, dataBlockByteCount: dataBlockByteCount,
-      mappedBlockCount: mappedBlockCount, runCount: runCount, byteCount: byteCount,
+      mappedBlockCount: mappedBlockCount, runCount: runCount, byteCount: layout.byteCount,
       endByteOffset: end,
       grownOriginByteCount: extent.grownOriginByteCount(lastMappingEnd: lastMappingEnd),
       pastEndBlockCount: pastEndBlockCount, clippedByteCount: clippedByteCount,
       transferCount: transferCount, transferByteCountMax: max(transferByteCountMax, 1),
       fingerprint: fingerprint.finish(
         dataBlockByteCount: dataBlockByteCount, deviceID: deviceID, endByteOffset: end,
-        pastEnd: extent.pastEnd))
+        pastEnd: extent.pastEnd),
+      layout: layout.finish(endByteOffset: end))
   }
 
   private func checkPastEnd(_ originPath: String) throws(MergeError) {

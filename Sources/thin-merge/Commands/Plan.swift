@@ -53,7 +53,7 @@ struct Plan: Verb {
         .merge(
           source, originPath: origin, extent: extent.options, pool: pool.options,
           journalPath: journal)
-      })
+      }, glyphs: Surroundings.glyphs, columnCount: Terminal.reportColumnCount)
     return Outcome(
       report: outputFormat == .json ? JSONText.report(PlanDocument(report)) : text.text,
       failure: nil, exitStatus: .done)

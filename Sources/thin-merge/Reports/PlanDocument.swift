@@ -6,12 +6,52 @@ struct PlanDocument: Encodable {
 
   init(_ report: PlanReport) { self.report = report }
 
-  private enum CodingKeys: String, CodingKey { case schema }
+  private enum CodingKeys: String, CodingKey {
+    case schema
+    case runLengths = "run_lengths"
+    case map
+  }
 
   func encode(to encoder: any Encoder) throws {
     try PlanFields(report).encode(to: encoder)
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode("thin-merge/plan/1", forKey: .schema)
+    try container.encode(
+      report.layout.runLengths.map { RunLengthDocument($0) }, forKey: .runLengths)
+    try container.encode(MapDocument(report.layout), forKey: .map)
+  }
+}
+
+/// Runs from one length up to the next power of two.
+private struct RunLengthDocument: Encodable {
+  private let byteCountMin, runCount, byteCount: UInt64
+
+  init(_ runLength: MappingLayout.RunLength) {
+    byteCountMin = runLength.byteCountMin
+    runCount = runLength.runCount
+    byteCount = runLength.byteCount
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case byteCountMin = "min_bytes"
+    case runCount = "runs"
+    case byteCount = "bytes"
+  }
+}
+
+/// Where on the origin bytes are merged.
+private struct MapDocument: Encodable {
+  private let cellByteCount: UInt64
+  private let mappedByteCounts: [UInt64]
+
+  init(_ layout: MappingLayout) {
+    cellByteCount = layout.cellByteCount
+    mappedByteCounts = layout.cells
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case cellByteCount = "cell_bytes"
+    case mappedByteCounts = "mapped_bytes"
   }
 }
 

@@ -7,6 +7,9 @@ struct PlanText {
   var originPath: String?
   /// What carries the plan out; nil without an origin.
   var mergeCommand: ShellCommand?
+  /// What the figures are drawn with, and how wide they may be.
+  var glyphs = Glyphs.ascii
+  var columnCount = Terminal.reportColumnCountFallback
 
   var text: String {
     let onto = originPath.map { " onto \($0)" } ?? ""
@@ -19,6 +22,7 @@ struct PlanText {
       text.add("journal", "at most \(BinaryText.bytes(report.journalByteCountMax))")
     }
     text.add("fingerprint", report.fingerprint)
+    LayoutText(layout: report.layout, glyphs: glyphs, columnCount: columnCount).add(to: &text)
     if let mergeCommand {
       text.addNext("Nothing was written. To carry it out:", mergeCommand)
     } else {

@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// A report for people: a sentence, aligned lines of label and value, and what to do next.
+/// A report for people: a sentence, aligned lines of label and value, figures, and what to do next.
 struct ReportText {
   /// What a line says under its label.
   private struct Row {
@@ -10,6 +10,7 @@ struct ReportText {
 
   private let heading: String
   private var rows: [Row] = []
+  private var figures: [String] = []
   private var closing: [String] = []
 
   /// Begins a report.
@@ -18,6 +19,11 @@ struct ReportText {
   /// Adds a line; an empty label goes on with the line above.
   mutating func add(_ label: String, _ value: String) {
     rows.append(Row(label: label, value: value))
+  }
+
+  /// Adds lines that are drawn, under a sentence that says what they are.
+  mutating func addFigure(_ caption: String, _ lines: [String]) {
+    figures += [caption, ""] + lines.map { "  \($0)" } + [""]
   }
 
   /// Adds what to do next, and the command that does it.
@@ -35,6 +41,7 @@ struct ReportText {
       lines.append("  \(row.label)\(padding)  \(row.value)")
     }
     if !rows.isEmpty { lines.append("") }
+    lines += figures
     if !closing.isEmpty { lines += closing } else { lines.removeLast() }
     return lines.joined(separator: "\n") + "\n"
   }

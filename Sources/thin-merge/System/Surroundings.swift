@@ -17,6 +17,9 @@ enum Surroundings {
     return first.map { String($0) } ?? "/var/lib/thin-merge"
   }
 
+  /// What bars and maps are drawn with here.
+  static var glyphs: Glyphs { .suited(to: ProcessInfo.processInfo.environment) }
+
   /// Whether the terminal can move its cursor.
   static func terminalIsCapable(variables: [String: String]) -> Bool {
     variables["TERM"].map { !$0.isEmpty && $0 != "dumb" } ?? false

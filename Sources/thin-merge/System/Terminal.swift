@@ -4,16 +4,28 @@ internal import Glibc
 enum Terminal {
   /// Columns where nothing tells how many there are.
   static let columnCountFallback = 80
+  /// Columns of a report that does not go to a terminal.
+  static let reportColumnCountFallback = 72
+  /// A report is not wider than this: it would be hard to read.
+  private static let reportColumnCountMax = 100
 
   static var isStandardInput: Bool { isatty(STDIN_FILENO) == 1 }
   static var isStandardError: Bool { isatty(STDERR_FILENO) == 1 }
 
-  /// Columns of the terminal on standard error.
-  static var columnCount: Int {
+  /// Columns of the terminal on standard error, as they are now.
+  static var columnCount: Int { columnCount(of: STDERR_FILENO) ?? columnCountFallback }
+
+  /// Columns that figures in a report on standard output may take.
+  static var reportColumnCount: Int {
+    columnCount(of: STDOUT_FILENO).map { min($0, reportColumnCountMax) }
+      ?? reportColumnCountFallback
+  }
+
+  private static func columnCount(of descriptor: Int32) -> Int? {
     // SAFETY: the kernel fills the structure that lives on the stack for the length of the call.
     var window = winsize()
-    let result = unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &window)
-    return result == 0 && window.ws_col > 0 ? Int(window.ws_col) : columnCountFallback
+    let result = unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &window)
+    return result == 0 && window.ws_col > 0 ? Int(window.ws_col) : nil
   }
 
   /// Reads one line from standard input; nil at its end, or once `isCancelled` says so.

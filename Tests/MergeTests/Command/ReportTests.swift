@@ -19,7 +19,9 @@ struct JSONReportTests {
 
   @Test("a plan has each name with its type")
   func planNames() throws {
-    try expectNames(Self.plan, in: MergeCase().plan(["--output", "json"]))
+    try expectNames(
+      Self.plan + [("run_lengths", "array"), ("map", "object")],
+      in: MergeCase().plan(["--output", "json"]))
   }
 
   @Test("a merge has each name with its type")
@@ -83,6 +85,15 @@ struct JSONReportTests {
     #expect(report["runs"]?.integer == MappedRun.runs(of: merge.mappings).count)
     #expect(report["bytes"]?.integer == merge.mappedByteCount)
     #expect(report["thin_size_assumed"] == .boolean(true))
+    // Every third block, each a run of its own.
+    let lengths = try #require(report["run_lengths"]?.array)
+    #expect(lengths.map { $0["min_bytes"]?.integer } == [merge.blockByteCount])
+    #expect(lengths.map { $0["runs"]?.integer } == [merge.mappings.count])
+    #expect(lengths.map { $0["bytes"]?.integer } == [merge.mappedByteCount])
+    #expect(report["map"]?["cell_bytes"]?.integer == merge.blockByteCount)
+    var cells = Array(repeating: 0, count: merge.before.count / merge.blockByteCount)
+    for mapping in merge.mappings { cells[Int(mapping.thinBlock)] = merge.blockByteCount }
+    #expect(report["map"]?["mapped_bytes"]?.array?.map(\.integer) == cells)
   }
 
   @Test("a plan writes nothing and leaves nothing behind")

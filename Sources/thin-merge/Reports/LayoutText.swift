@@ -1,0 +1,69 @@
+internal import MergeEngine
+
+/// Where the merged bytes lie, and how long their runs are, as figures in a report for people.
+struct LayoutText {
+  var layout: MappingLayout
+  var glyphs: Glyphs
+  /// Columns that the figures may take.
+  var columnCount: Int
+
+  /// What stands before a figure's lines.
+  private static let margin = 2
+  private static let mapRowCountMax = 4
+
+  /// Adds both figures, if there is something to show.
+  func add(to text: inout ReportText) {
+    guard !layout.runLengths.isEmpty else { return }
+    addMap(to: &text)
+    addHistogram(to: &text)
+  }
+
+  private func addMap(to text: inout ReportText) {
+    // Offsets of rows are round numbers where a row has a multiple of these.
+    let room = columnCount - Self.margin - Self.offsetColumnCount - 2
+    let rowCellCount = max(8, room / 16 * 16)
+    let (cellByteCount, cells) = layout.cells(atMost: rowCellCount * Self.mapRowCountMax)
+    let rows = stride(from: 0, to: cells.count, by: rowCellCount).map { first in
+      let row = cells.indices[first...].prefix(rowCellCount).map { index in
+        // The last cell may reach over the end.
+        let start = UInt64(index) * cellByteCount
+        return glyphs.mapCell(cells[index], of: min(cellByteCount, layout.endByteOffset - start))
+      }
+      let offset = BinaryText.bytes(UInt64(first) * cellByteCount)
+      return Self.padded(offset, Self.offsetColumnCount) + "  " + String(row)
+    }
+    text.addFigure(
+      "Where the blocks lie on the origin, \(BinaryText.bytes(cellByteCount)) to a cell: "
+        + "\(glyphs.map[0]) none, \(glyphs.map[glyphs.map.count - 1]) all.", rows)
+  }
+
+  private func addHistogram(to text: inout ReportText) {
+    let lengths = layout.runLengths
+    let runs = lengths.map { Amount.text($0.runCount, "run") }
+    let bytes = lengths.map { BinaryText.bytes($0.byteCount) }
+    let runColumnCount = runs.map(\.count).max() ?? 0
+    let byteColumnCount = bytes.map(\.count).max() ?? 0
+    let most = lengths.map(\.byteCount).max() ?? 1
+    let cellCount =
+      columnCount - Self.margin - Self.offsetColumnCount - runColumnCount - byteColumnCount - 6
+    let rows = lengths.indices.map { index in
+      let bar = glyphs.bar(
+        Double(lengths[index].byteCount) / Double(most), cellCount: max(0, cellCount))
+      // What is not filled would look like something here.
+      let filled = bar.prefix { $0 != glyphs.bar[0] }
+      return Self.padded(BinaryText.bytes(lengths[index].byteCountMin), Self.offsetColumnCount)
+        + "  \(Self.padded(runs[index], runColumnCount))"
+        + "  \(Self.padded(bytes[index], byteColumnCount))"
+        + (filled.isEmpty ? "" : "  \(filled)")
+    }
+    text.addFigure(
+      "How long the runs are, each line up to the next, and their bytes.", rows)
+  }
+
+  /// Columns of an offset or a length: `1023.9 GiB`.
+  private static let offsetColumnCount = 10
+
+  private static func padded(_ text: String, _ columnCount: Int) -> String {
+    String(repeating: " ", count: max(0, columnCount - text.count)) + text
+  }
+}

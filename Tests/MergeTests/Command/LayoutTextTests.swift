@@ -1,0 +1,72 @@
+import Testing
+
+@testable import MergeEngine
+@testable import thin_merge
+
+@Suite("Command: the figures of a plan")
+struct LayoutTextTests {
+  private static let mebibyte: UInt64 = 1 << 20
+
+  private static func text(
+    _ layout: MappingLayout, glyphs: Glyphs = .ascii, columnCount: Int = 72
+  ) -> String {
+    var text = ReportText("Heading.")
+    LayoutText(layout: layout, glyphs: glyphs, columnCount: columnCount).add(to: &text)
+    return text.text
+  }
+
+  /// 100 cells, of which the first is all merged, the second to a half, and the last up to the end.
+  private static let layout = MappingLayout(
+    runLengths: [
+      MappingLayout.RunLength(byteCountMin: 65_536, runCount: 16, byteCount: mebibyte),
+      MappingLayout.RunLength(byteCountMin: 131_072, runCount: 0, byteCount: 0),
+      MappingLayout.RunLength(byteCountMin: 262_144, runCount: 1, byteCount: mebibyte / 2),
+    ],
+    endByteOffset: 100 * mebibyte - 4096, cellByteCount: mebibyte,
+    cells: [mebibyte, mebibyte / 2] + Array(repeating: 0, count: 97) + [mebibyte - 4096])
+
+  @Test("are a map in rows and a histogram")
+  func figures() {
+    #expect(
+      Self.text(Self.layout) == """
+        Heading.
+
+        Where the blocks lie on the origin, 1 MiB to a cell: . none, # all.
+
+             0 bytes  #+..............................................
+              48 MiB  ................................................
+              96 MiB  ...#
+
+        How long the runs are, each line up to the next, and their bytes.
+
+              64 KiB  16 runs    1 MiB  ########################################
+             128 KiB   0 runs  0 bytes
+             256 KiB    1 run  512 KiB  ####################
+
+        """)
+  }
+
+  @Test("are drawn with blocks where these can be shown")
+  func blocks() {
+    let text = Self.text(Self.layout, glyphs: .blocks, columnCount: 40)
+    #expect(text.contains("  0 bytes  ▆···············\n"), "\(text)")
+    #expect(text.contains("512 KiB  ████\n"), "\(text)")
+  }
+
+  @Test("keep to the width, and to a few rows")
+  func width() {
+    for columnCount in 22...100 {
+      let lines = Self.text(Self.layout, columnCount: columnCount).split(separator: "\n")
+      let figures = lines.filter { $0.hasPrefix("  ") }
+      #expect(figures.allSatisfy { $0.count <= max(columnCount, 40) }, "\(columnCount): \(lines)")
+      #expect(figures.count <= 4 + Self.layout.runLengths.count)
+    }
+  }
+
+  @Test("are left out where nothing is merged")
+  func nothing() {
+    let empty = MappingLayout(
+      runLengths: [], endByteOffset: 8192, cellByteCount: 8192, cells: [0])
+    #expect(Self.text(empty) == "Heading.\n")
+  }
+}
