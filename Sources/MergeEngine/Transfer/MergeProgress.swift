@@ -30,4 +30,8 @@ public struct MergeProgress: Sendable {
   public var writesInFlight: Int
   /// Time since the last checkpoint was durable; nil where there are none.
   public var sinceCheckpoint: Duration?
+  /// Whether a transfer that could not be read is being read again piece by piece.
+  public var isSalvaging = false
+  /// Bytes of this phase that turned out to be unreadable.
+  public var unreadableByteCount: UInt64 = 0
 }

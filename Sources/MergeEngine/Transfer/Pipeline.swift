@@ -114,6 +114,8 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
     progress.readsInFlight = readsInFlight
     progress.writesInFlight = writesInFlight
     progress.sinceCheckpoint = sinceCheckpoint
+    progress.isSalvaging = salvage != nil || !salvageQueue.isEmpty
+    progress.unreadableByteCount = unreadable.byteCount
     control.report(progress)
   }
 

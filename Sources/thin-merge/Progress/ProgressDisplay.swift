@@ -4,7 +4,13 @@ internal import Synchronization
 
 /// Shows on standard error how a verb goes on, and keeps other lines there from mixing with it.
 ///
-/// No colours anywhere: a terminal that asks for none (`NO_COLOR`) gets what every other gets.
+/// No colours anywhere: a terminal that asks for none (`NO_COLOR`) gets what every other gets. Where a bar
+/// cannot be drawn in place, lines are shown.
+///
+/// The window may change its size at any moment, and no bar of another width may be left behind. So the width
+/// is asked before each redraw; the cursor rests at the bar's beginning, where it stays when a terminal breaks
+/// the bar into rows or cuts it off, and from where all rows of it are cleared; and a bar that has become too
+/// wide since the width was asked goes on in the last column, not in another row.
 final class ProgressDisplay: Sendable {
   /// How it is shown, once `auto` has been decided.
   enum Style: Sendable {
@@ -27,21 +33,25 @@ final class ProgressDisplay: Sendable {
     var isBarOnScreen = false
   }
 
-  /// What the display asks about signals.
+  /// What the display asks about signals, and what they are told.
   struct Requests: Sendable {
     /// Whether a status line was asked for since the last call.
     var takeStatus: @Sendable () -> Bool
     /// Whether the verb was asked to stop.
     var isStopping: @Sendable () -> Bool
+    /// Is told whether there is a bar that the end of the process would leave the cursor on.
+    var barIsShown: @Sendable (Bool) -> Void
 
     /// What came to this process.
     static let process = Requests(
       takeStatus: { Signals.takeStatusRequest() },
-      isStopping: { Signals.interruption.isRequested })
+      isStopping: { Signals.interruption.isRequested },
+      barIsShown: { Signals.barIsShown($0) })
   }
 
   private let style: Style
   private let messages: Messages
+  private let glyphs: Glyphs
   private let columnCount: @Sendable () -> Int
   private let requests: Requests
   private let service: ServiceStatus?
@@ -50,11 +60,12 @@ final class ProgressDisplay: Sendable {
 
   /// Shows progress in `style`, and tells `service` of it.
   init(
-    style: Style, messages: Messages, columnCount: @escaping @Sendable () -> Int,
-    requests: Requests, service: ServiceStatus? = nil
+    style: Style, messages: Messages, glyphs: Glyphs,
+    columnCount: @escaping @Sendable () -> Int, requests: Requests, service: ServiceStatus? = nil
   ) {
     self.style = style
     self.messages = messages
+    self.glyphs = glyphs
     self.columnCount = columnCount
     self.requests = requests
     self.service = service
@@ -66,18 +77,20 @@ final class ProgressDisplay: Sendable {
     let capable = Surroundings.terminalIsCapable(variables: process.environment)
     self.init(
       style: Self.style(
-        mode, format: messages.format, isTerminal: Terminal.isStandardError && capable),
-      messages: messages, columnCount: { Terminal.columnCount },
+        mode, format: messages.format, canMoveCursor: Terminal.isStandardError && capable),
+      messages: messages, glyphs: Surroundings.glyphs, columnCount: { Terminal.columnCount },
       requests: .process,
       service: ServiceStatus(
         variables: process.environment, processID: process.processIdentifier))
   }
 
-  /// What `auto` means for an output and a terminal.
-  static func style(_ mode: ProgressMode, format: OutputFormat, isTerminal: Bool) -> Style {
+  /// What a mode means for an output, and for a terminal or none.
+  static func style(
+    _ mode: ProgressMode, format: OutputFormat, canMoveCursor: Bool
+  ) -> Style {
     switch mode {
-    case .auto: format == .json ? .nothing : isTerminal ? .bar : .lines
-    case .bar: .bar
+    case .auto where format == .json: .nothing
+    case .auto, .bar: canMoveCursor ? .bar : .lines
     case .lines: .lines
     case .json: .json
     case .nothing: .nothing
@@ -135,10 +148,10 @@ final class ProgressDisplay: Sendable {
   private func show(_ line: ProgressLine, _ state: inout State) {
     switch style {
     case .bar:
-      // In the last column some terminals begin a new line.
-      let text = line.bar(columnCount: columnCount() - 1)
-      messages.raw("\r\(text)\(Self.clearToEnd)")
-      state.isBarOnScreen = true
+      // A character in the last column would leave the cursor in no certain place.
+      let text = ProgressBar(line: line, glyphs: glyphs).text(columnCount: columnCount() - 1)
+      messages.raw("\r\(Self.noWrap)\(text)\(Self.clearToEnd)\(Self.wrap)\r")
+      setBar(onScreen: true, &state)
     case .lines: messages.raw("thin-merge: \(line.sentence)\n")
     case .json: messages.object(ProgressDocument(line))
     case .nothing: break
@@ -147,18 +160,17 @@ final class ProgressDisplay: Sendable {
     state.isShown = true
   }
 
-  // Planning is over in a moment as a rule, and then is not worth a line of its own.
   private func showLast(_ state: inout State) {
     guard let line = state.line else { return }
-    let isWorthIt = line.progress.phase != .planning || state.shownAt != nil
-    if !state.isShown, isWorthIt { show(line, &state) }
-    guard state.isBarOnScreen else { return }
-    if line.progress.phase == .planning {
-      clearBar(&state)
-    } else {
-      messages.raw("\n")
-      state.isBarOnScreen = false
+    // Planning is over in a moment as a rule, and then is not worth a line of its own.
+    if line.progress.phase == .planning, state.isBarOnScreen || state.shownAt == nil {
+      return clearBar(&state)
     }
+    // A bar is drawn once more: it will stay, and the window may have changed.
+    if !state.isShown || state.isBarOnScreen { show(line, &state) }
+    guard state.isBarOnScreen else { return }
+    messages.raw("\n")
+    setBar(onScreen: false, &state)
   }
 
   private func showStatus(_ line: ProgressLine, _ state: inout State) {
@@ -172,9 +184,17 @@ final class ProgressDisplay: Sendable {
   private func clearBar(_ state: inout State) {
     guard state.isBarOnScreen else { return }
     messages.raw("\r\(Self.clearToEnd)")
-    state.isBarOnScreen = false
+    setBar(onScreen: false, &state)
     state.shownAt = nil
   }
 
-  private static let clearToEnd = "\u{1B}[K"
+  private func setBar(onScreen isOnScreen: Bool, _ state: inout State) {
+    state.isBarOnScreen = isOnScreen
+    requests.barIsShown(isOnScreen)
+  }
+
+  /// Clears from the cursor on, also what the terminal has broken into further rows.
+  private static let clearToEnd = "\u{1B}[J"
+  private static let noWrap = "\u{1B}[?7l"
+  private static let wrap = "\u{1B}[?7h"
 }

@@ -5,32 +5,25 @@ struct ProgressLine {
   var progress: MergeProgress
   var pace: Pace
 
-  /// A bar and numbers in at most `columnCount` columns; what matters least is left out first.
-  func bar(columnCount: Int) -> String {
-    let now = pace.current(progress).map { Amount.rate($0) }
-    let average = Pace.average(progress).map { "\(Amount.rate($0)) avg" }
-    let numbers = [amount, now, average, "ETA \(remaining)"]
-    let least = [now, "ETA \(remaining)"]
-    for parts in [numbers, [amount, now, "ETA \(remaining)"], least, ["ETA \(remaining)"]] {
-      let tail = parts.compactMap(\.self).joined(separator: "  ")
-      // A bar with fewer cells than this says nothing.
-      let cellCount = columnCount - head.count - tail.count - 5
-      guard cellCount >= 10 else { continue }
-      // The width of the numbers changes from moment to moment; that of the bar should not.
-      let calmCount = min(max(10, columnCount / 4), 40)
-      return "\(head) [\(cells(min(cellCount, calmCount)))]  \(tail)"
-    }
-    let plain = "\(head)  ETA \(remaining)"
-    return String((plain.count <= columnCount ? plain : percent).prefix(max(0, columnCount)))
-  }
+  /// What is being done, in a word.
+  var phase: String { progress.isSalvaging ? "salvaging" : progress.phase.rawValue }
 
   /// A sentence for logs.
   var sentence: String {
     var parts = ["\(amount) (\(wholePercent)%)"]
-    if let rate = pace.current(progress) { parts.append("\(Amount.rate(rate)) now") }
-    if let rate = Pace.average(progress) { parts.append("\(Amount.rate(rate)) on average") }
+    if progress.unreadableByteCount > 0 {
+      parts.append("\(BinaryText.bytes(progress.unreadableByteCount)) unreadable")
+    }
+    // Mappings stand for bytes that nobody moves yet: their speed says nothing.
+    if progress.phase != .planning { parts += rates }
     if progress.doneByteCount < progress.totalByteCount { parts.append("ETA \(remaining)") }
-    return "\(progress.phase.rawValue): \(parts.joined(separator: ", "))"
+    return "\(phase): \(parts.joined(separator: ", "))"
+  }
+
+  private var rates: [String] {
+    let current = pace.current(progress).map { "\(Amount.rate($0)) now" }
+    return [current, Pace.average(progress).map { "\(Amount.rate($0)) on average" }]
+      .compactMap(\.self)
   }
 
   /// The sentence, and what goes on inside.
@@ -41,32 +34,16 @@ struct ProgressLine {
     return "\(sentence), \(reads) and \(writes) in flight\(checkpoint ?? "")"
   }
 
-  private var head: String { "\(progress.phase.rawValue) \(percent)" }
-
-  private var wholePercent: Int {
-    Amount.percent(progress.doneByteCount, of: progress.totalByteCount)
-  }
-
-  private var percent: String {
-    let value = String(wholePercent)
-    return String(repeating: " ", count: max(0, 3 - value.count)) + value + "%"
-  }
+  /// Whole percent, never 100 before all is done.
+  var wholePercent: Int { Amount.percent(progress.doneByteCount, of: progress.totalByteCount) }
 
   private var amount: String {
     let done = BinaryText.bytes(progress.doneByteCount)
     return "\(done) of \(BinaryText.bytes(progress.totalByteCount))"
   }
 
-  private func cells(_ count: Int) -> String {
-    let share =
-      progress.doneByteCount >= progress.totalByteCount
-      ? 1 : Double(progress.doneByteCount) / Double(progress.totalByteCount)
-    let filled = min(count, Int(Double(count) * share))
-    return String(repeating: "#", count: filled) + String(repeating: "-", count: count - filled)
-  }
-
   /// The time that is left, like a clock.
-  private var remaining: String {
+  var remaining: String {
     guard let seconds = pace.remainingSeconds(progress), seconds < 8_640_000 else { return "--:--" }
     let whole = Int(seconds.rounded(.up))
     let minutes = Self.twoDigits(whole / 60 % 60)
@@ -88,6 +65,8 @@ struct ProgressDocument: Encodable {
   @Nullable private var averageBytesPerSecond: UInt64?
   @Nullable private var remainingSeconds: UInt64?
   private let readsInFlight, writesInFlight: Int
+  private let isSalvaging: Bool
+  private let unreadableByteCount: UInt64
   @Nullable private var secondsSinceCheckpoint: Double?
 
   init(_ line: ProgressLine) {
@@ -102,6 +81,8 @@ struct ProgressDocument: Encodable {
     remainingSeconds = line.pace.remainingSeconds(progress).map { Amount.whole($0) }
     readsInFlight = progress.readsInFlight
     writesInFlight = progress.writesInFlight
+    isSalvaging = progress.isSalvaging
+    unreadableByteCount = progress.unreadableByteCount
     secondsSinceCheckpoint = progress.sinceCheckpoint?.seconds
   }
 
@@ -116,6 +97,8 @@ struct ProgressDocument: Encodable {
     case remainingSeconds = "eta_seconds"
     case readsInFlight = "reads_in_flight"
     case writesInFlight = "writes_in_flight"
+    case isSalvaging = "salvaging"
+    case unreadableByteCount = "unreadable_bytes"
     case secondsSinceCheckpoint = "seconds_since_checkpoint"
   }
 }

@@ -102,6 +102,33 @@ enum Amount {
     return "\(whole / 3600) h \(whole % 3600 / 60) min"
   }
 
+  /// A byte count in four columns: `1.2G`, with the units that options have.
+  static func shortBytes(_ byteCount: UInt64) -> String {
+    var value = Double(byteCount)
+    var units = "BKMGTPE"[...]
+    while value >= 999.5, units.count > 1 {
+      value /= 1024
+      units.removeFirst()
+    }
+    let unit = String(units.prefix(1))
+    return (byteCount < 1000 || value >= 9.95 ? "\(Int(value.rounded()))" : fixed(value)) + unit
+  }
+
+  /// Whole seconds in three columns, as long as they are less than a hundred days.
+  static func shortTime(_ seconds: Int) -> String {
+    switch seconds {
+    case ..<100: "\(seconds)s"
+    case ..<6000: "\(seconds / 60)m"
+    case ..<360_000: "\(seconds / 3600)h"
+    default: "\(seconds / 86_400)d"
+    }
+  }
+
+  private static func fixed(_ value: Double) -> String {
+    let tenths = Int((value * 10).rounded())
+    return "\(tenths / 10).\(tenths % 10)"
+  }
+
   /// Bytes a second; nil where nothing can be said.
   static func rate(_ byteCount: UInt64, in duration: Duration) -> String? {
     let seconds = duration.seconds

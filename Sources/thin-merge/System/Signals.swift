@@ -4,17 +4,23 @@ internal import Synchronization
 
 /// The one place where signals reach the program.
 ///
-/// A handler has no argument of ours, so what it sets must be reachable without one: these three are
-/// the only state of the process, written by handlers and handed in to everything else.
+/// A handler has no argument of ours, so what it sets or asks must be reachable without one: these four are
+/// the only state of the process, shared with handlers and handed in to everything else.
 enum Signals {
   /// Asked to stop by the first of SIGINT, SIGTERM and SIGHUP.
   static let interruption = Interruption()
   private static let statusWanted = Atomic<Bool>(false)
   private static let stopCount = Atomic<Int>(0)
+  private static let cursorIsOnBar = Atomic<Bool>(false)
 
   /// Whether SIGUSR1 came since the last call.
   static func takeStatusRequest() -> Bool {
     statusWanted.exchange(false, ordering: .relaxed)
+  }
+
+  /// Takes note of whether the cursor is on a bar, which is to be left if a signal ends the process.
+  static func barIsShown(_ isShown: Bool) {
+    cursorIsOnBar.store(isShown, ordering: .relaxed)
   }
 
   /// Ignores what would end the process without a word, and listens to what asks it to stop.
@@ -25,6 +31,7 @@ enum Signals {
     _ = interruption.isRequested
     _ = takeStatusRequest()
     _ = stopCount.load(ordering: .relaxed)
+    barIsShown(false)
     handle(SIGINT, stop)
     handle(SIGTERM, stop)
     // Under nohup the hang-up is ignored from the start, and stays so.
@@ -34,14 +41,22 @@ enum Signals {
     unblock([SIGINT, SIGTERM, SIGHUP, SIGUSR1])
   }
 
-  // SAFETY: both handlers use atomics and `_exit` only, which POSIX allows at any moment; what is
-  // given to the calls below lives on the stack for the length of the call.
+  // SAFETY: both handlers use atomics, `poll`, `write` and `_exit` only, which POSIX allows at any moment;
+  // what is given to the calls below lives on the stack for the length of the call.
 
   private static let stop: @convention(c) (Int32) -> Void = { _ in
     if stopCount.wrappingAdd(1, ordering: .relaxed).oldValue > 0 {
+      if cursorIsOnBar.load(ordering: .relaxed) { endLine() }
       _exit(ExitStatus.stopped.rawValue)
     }
     interruption.request()
+  }
+
+  /// Moves the cursor on to the next line, unless the terminal takes nothing now.
+  private static func endLine() {
+    var terminal = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+    var end = UInt8(ascii: "\n")
+    if unsafe poll(&terminal, 1, 0) > 0 { _ = unsafe write(STDERR_FILENO, &end, 1) }
   }
 
   private static let wantStatus: @convention(c) (Int32) -> Void = { _ in

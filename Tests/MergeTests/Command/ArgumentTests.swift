@@ -205,17 +205,6 @@ struct ArgumentTests {
     #expect(OutputFormat.asked(in: ["--output"]) == .text)
   }
 
-  @Test("auto shows a bar on a terminal, lines elsewhere, and nothing with JSON")
-  func autoProgress() {
-    #expect(ProgressDisplay.style(.auto, format: .text, isTerminal: true) == .bar)
-    #expect(ProgressDisplay.style(.auto, format: .text, isTerminal: false) == .lines)
-    #expect(ProgressDisplay.style(.auto, format: .json, isTerminal: true) == .nothing)
-    #expect(ProgressDisplay.style(.json, format: .json, isTerminal: true) == .json)
-    #expect(Surroundings.terminalIsCapable(variables: ["TERM": "xterm"]))
-    #expect(!Surroundings.terminalIsCapable(variables: ["TERM": "dumb"]))
-    #expect(!Surroundings.terminalIsCapable(variables: [:]))
-  }
-
   @Test("the journals' folder may come from the service manager")
   func stateFolder() {
     #expect(Surroundings.stateFolder(variables: [:]) == "/var/lib/thin-merge")

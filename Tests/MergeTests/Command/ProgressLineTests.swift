@@ -6,46 +6,10 @@ import Testing
 
 @Suite("Command: progress")
 struct ProgressLineTests {
-  private static let gibibyte: UInt64 = 1 << 30
-
-  @Test("a bar never exceeds the width")
-  func width() {
-    let amounts: [UInt64] = [0, 1, 1023, 999 << 20, Self.gibibyte, 5 << 40, .max / 3]
-    let phases: [MergeProgress.Phase] = [.planning, .merging, .rechecking]
-    for phase in phases {
-      for total in amounts {
-        for done in [0, total / 3, total] {
-          let line = Self.line(phase, done: done, of: total, after: .seconds(100))
-          for columnCount in 0...200 {
-            let text = line.bar(columnCount: columnCount)
-            #expect(text.count <= columnCount, "\(columnCount): \(text)")
-            #expect(columnCount < 4 || text.contains("%"), "\(columnCount): \(text)")
-          }
-        }
-      }
-    }
-  }
-
-  @Test("a bar leaves out what matters least")
-  func narrower() {
-    let line = Self.line(.merging, done: Self.gibibyte, of: 4 * Self.gibibyte, after: .seconds(8))
-    #expect(
-      line.bar(columnCount: 200)
-        == "merging  25% [##########------------------------------]  "
-        + "1 GiB of 4 GiB  128 MiB/s  128 MiB/s avg  ETA 0:24")
-    #expect(
-      line.bar(columnCount: 70)
-        == "merging  25% [####-------------]  1 GiB of 4 GiB  128 MiB/s  ETA 0:24")
-    #expect(
-      line.bar(columnCount: 60) == "merging  25% [###------------]  128 MiB/s  ETA 0:24")
-    #expect(line.bar(columnCount: 45) == "merging  25% [##---------]  ETA 0:24")
-    #expect(line.bar(columnCount: 30) == "merging  25%  ETA 0:24")
-    #expect(line.bar(columnCount: 10) == " 25%")
-  }
-
   @Test("a line for logs is a sentence")
   func sentence() {
-    let line = Self.line(.merging, done: Self.gibibyte, of: 4 * Self.gibibyte, after: .seconds(8))
+    let line = ProgressSample.line(
+      .merging, done: ProgressSample.gibibyte, of: 4 * ProgressSample.gibibyte, after: .seconds(8))
     #expect(
       line.sentence
         == "merging: 1 GiB of 4 GiB (25%), 128 MiB/s now, 128 MiB/s on average, ETA 0:24")
@@ -54,18 +18,36 @@ struct ProgressLineTests {
         == line.sentence + ", 1 read and 2 writes in flight, last checkpoint 2.5 s ago")
   }
 
+  @Test("reading the mappings has no speed, for it moves nothing")
+  func planning() {
+    let line = ProgressSample.line(.planning, done: 1 << 30, of: 4 << 30, after: .seconds(8))
+    #expect(line.sentence == "planning: 1 GiB of 4 GiB (25%), ETA 0:24")
+  }
+
+  @Test("bad spots are told of, and that they are being read piece by piece")
+  func salvage() {
+    var line = ProgressSample.line(.merging, done: 1 << 30, of: 4 << 30, after: .seconds(8))
+    line.progress.isSalvaging = true
+    line.progress.unreadableByteCount = 512
+    #expect(line.sentence.hasPrefix("salvaging: 1 GiB of 4 GiB (25%), 512 bytes unreadable, "))
+    let json = JSONText.line(ProgressDocument(line))
+    #expect(json.contains(#""phase":"merging""#))
+    #expect(json.contains(#""salvaging":true"#) && json.contains(#""unreadable_bytes":512"#))
+  }
+
   @Test("the average leaves out what earlier runs did")
   func average() {
-    var progress = Self.progress(
-      .merging, done: 3 * Self.gibibyte, of: 4 * Self.gibibyte, after: .seconds(10))
-    progress.earlierByteCount = 2 * Self.gibibyte
-    #expect(Pace.average(progress) == Double(Self.gibibyte) / 10)
+    var progress = ProgressSample.progress(
+      .merging, done: 3 * ProgressSample.gibibyte, of: 4 * ProgressSample.gibibyte,
+      after: .seconds(10))
+    progress.earlierByteCount = 2 * ProgressSample.gibibyte
+    #expect(Pace.average(progress) == Double(ProgressSample.gibibyte) / 10)
   }
 
   @Test("the current rate follows the last seconds")
   func current() {
     var pace = Pace()
-    var progress = Self.progress(.merging, done: 0, of: 1000 << 20, after: .zero)
+    var progress = ProgressSample.progress(.merging, done: 0, of: 1000 << 20, after: .zero)
     for tenth in 0...400 {
       // Ten seconds at 10 MiB/s, then thirty at 1 MiB/s.
       progress.elapsed = .milliseconds(100 * tenth)
@@ -78,11 +60,11 @@ struct ProgressLineTests {
 
   @Test("nothing is divided by nothing")
   func nothing() {
-    let line = Self.line(.verifying, done: 0, of: 0, after: .zero)
-    #expect(line.bar(columnCount: 60).hasPrefix("verifying 100%"))
+    let line = ProgressSample.line(.verifying, done: 0, of: 0, after: .zero)
+    #expect(line.sentence == "verifying: 0 bytes of 0 bytes (100%)")
     let begun = ProgressLine(
-      progress: Self.progress(.merging, done: 0, of: 10, after: .zero), pace: Pace())
-    #expect(begun.bar(columnCount: 60).hasSuffix("ETA --:--"))
+      progress: ProgressSample.progress(.merging, done: 0, of: 10, after: .zero), pace: Pace())
+    #expect(begun.sentence == "merging: 0 bytes of 10 bytes (0%), ETA --:--")
   }
 
   @Test("a display shows lines every five seconds and at the end")
@@ -91,7 +73,8 @@ struct ProgressLineTests {
     let display = screen.display(.lines)
     for second in 0...12 {
       display.progress(
-        Self.progress(.merging, done: UInt64(second) << 20, of: 12 << 20, after: .seconds(second)))
+        ProgressSample.progress(
+          .merging, done: UInt64(second) << 20, of: 12 << 20, after: .seconds(second)))
     }
     display.finish()
     #expect(
@@ -103,30 +86,15 @@ struct ProgressLineTests {
         """)
   }
 
-  @Test("a note takes the bar away, and the end leaves a fresh line")
-  func bar() {
-    let screen = Screen()
-    let display = screen.display(.bar)
-    display.progress(Self.progress(.planning, done: 1, of: 2, after: .zero))
-    display.note("something")
-    display.progress(Self.progress(.merging, done: 2, of: 2, after: .zero))
-    display.finish()
-    let end = "\u{1B}[K"
-    #expect(
-      screen.text
-        == "\rplanning  50% [#####-----]  ETA --:--\(end)\r\(end)thin-merge: note: something\n"
-        + "\rmerging 100% [##########]  ETA 0:00\(end)\n")
-  }
-
   @Test("progress for programs is one object a line")
   func json() {
     let screen = Screen()
     let display = screen.display(.json, format: .json)
-    display.progress(Self.progress(.merging, done: 0, of: 8, after: .zero))
-    display.progress(Self.progress(.merging, done: 4, of: 8, after: .seconds(2)))
+    display.progress(ProgressSample.progress(.merging, done: 0, of: 8, after: .zero))
+    display.progress(ProgressSample.progress(.merging, done: 4, of: 8, after: .seconds(2)))
     display.finish()
-    let inFlight = #""reads_in_flight":1,"seconds_since_checkpoint":2.5"#
-    let end = #""total_bytes":8,"type":"progress","writes_in_flight":2}"#
+    let inFlight = #""reads_in_flight":1,"salvaging":false,"seconds_since_checkpoint":2.5"#
+    let end = #""total_bytes":8,"type":"progress","unreadable_bytes":0,"writes_in_flight":2}"#
     let first =
       #"{"average_bytes_per_second":null,"bytes_per_second":null,"done_bytes":0,"#
       + #""earlier_bytes":0,"elapsed_seconds":0,"eta_seconds":null,"phase":"merging","#
@@ -140,10 +108,10 @@ struct ProgressLineTests {
   func status() {
     let screen = Screen()
     let display = screen.display(.nothing)
-    display.progress(Self.progress(.merging, done: 1, of: 2, after: .zero))
+    display.progress(ProgressSample.progress(.merging, done: 1, of: 2, after: .zero))
     screen.wantStatus()
-    display.progress(Self.progress(.merging, done: 1, of: 2, after: .milliseconds(10)))
-    display.progress(Self.progress(.merging, done: 2, of: 2, after: .milliseconds(20)))
+    display.progress(ProgressSample.progress(.merging, done: 1, of: 2, after: .milliseconds(10)))
+    display.progress(ProgressSample.progress(.merging, done: 2, of: 2, after: .milliseconds(20)))
     display.finish()
     #expect(
       screen.text == "thin-merge: merging: 1 bytes of 2 bytes (50%), ETA --:--, 1 read and "
@@ -157,33 +125,15 @@ struct ProgressLineTests {
     screen.stop()
     for done: UInt64 in 0...3 {
       display.progress(
-        Self.progress(.merging, done: done, of: 3, after: .seconds(Int64(done))))
+        ProgressSample.progress(.merging, done: done, of: 3, after: .seconds(Int64(done))))
     }
     #expect(
       screen.text
         == "thin-merge: note: stopping in good order; another signal ends the process at once\n")
   }
-
-  private static func progress(
-    _ phase: MergeProgress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
-  ) -> MergeProgress {
-    MergeProgress(
-      phase: phase, doneByteCount: done, totalByteCount: total, earlierByteCount: 0,
-      elapsed: elapsed, readsInFlight: 1, writesInFlight: 2,
-      sinceCheckpoint: .milliseconds(2500))
-  }
-
-  private static func line(
-    _ phase: MergeProgress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
-  ) -> ProgressLine {
-    var pace = Pace()
-    pace.record(progress(phase, done: 0, of: total, after: .zero))
-    return ProgressLine(
-      progress: progress(phase, done: done, of: total, after: elapsed), pace: pace)
-  }
 }
 
-/// Standard error in memory, 40 columns wide.
+/// Standard error in memory.
 private final class Screen: Sendable {
   private let lines = Mutex("")
   private let statusWanted = Atomic(false)
@@ -199,9 +149,10 @@ private final class Screen: Sendable {
     ProgressDisplay(
       style: style,
       messages: Messages(format: format) { [self] text in lines.withLock { $0 += text } },
-      columnCount: { 40 },
+      glyphs: .ascii, columnCount: { 40 },
       requests: ProgressDisplay.Requests(
         takeStatus: { [self] in statusWanted.exchange(false, ordering: .relaxed) },
-        isStopping: { [self] in stopping.load(ordering: .relaxed) }))
+        isStopping: { [self] in stopping.load(ordering: .relaxed) },
+        barIsShown: { _ in }))
   }
 }

@@ -42,6 +42,9 @@ extension Trait where Self == ConditionTrait {
   /// Checking pages of the manual.
   static var needsMandoc: Self { .enabled("mandoc is not installed") { Machine.has("mandoc") } }
 
+  /// Looking at what a terminal shows.
+  static var needsTmux: Self { .enabled("tmux is not installed") { Machine.has("tmux") } }
+
   /// A mounted file system in memory.
   static var needsTmpfs: Self { .enabled("tmpfs cannot be mounted here") { Machine.hasTmpfs } }
 }

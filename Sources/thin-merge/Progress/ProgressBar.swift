@@ -1,0 +1,141 @@
+internal import MergeEngine
+
+/// One moment of a phase, as a line that is drawn again in place.
+///
+/// What is shown depends on the width and on the phase, and each figure keeps the columns that it may
+/// need: so nothing jumps from one moment to the next.
+struct ProgressBar {
+  var line: ProgressLine
+  var glyphs: Glyphs
+
+  /// A figure of the bar, in words, and in as few columns as can be.
+  private struct Figure {
+    var words, short: String
+    /// The higher, the sooner it is left out.
+    var rank: Int
+  }
+
+  /// Fewer cells say nothing.
+  private static let cellCountMin = 4
+  /// Words are not worth a bar that is shorter than this.
+  private static let cellCountMinBesideWords = 20
+  /// So few figures are worth more than cells.
+  private static let figureCountBeforeCells = 2
+
+  /// The line in at most `columnCount` columns; what matters least is left out first.
+  func text(columnCount: Int) -> String {
+    var shown = figures
+    let words = shown.map { "  \($0.words)" }.joined()
+    let room = columnCount - head.count - words.count - " []".count
+    if room >= Self.cellCountMinBesideWords { return "\(head) [\(cells(room))]\(words)".trimmed }
+    while true {
+      let short = shown.map { " \($0.short)" }.joined()
+      let room = columnCount - head.count - short.count
+      if room >= " []".count + Self.cellCountMin {
+        return "\(head) [\(cells(room - " []".count))]\(short)".trimmed
+      }
+      if room >= 0, shown.count <= Self.figureCountBeforeCells { return (head + short).trimmed }
+      guard let least = shown.indices.max(by: { shown[$0].rank < shown[$1].rank }) else { break }
+      shown.remove(at: least)
+    }
+    return percent.count <= columnCount ? percent : ""
+  }
+
+  private var progress: Progress { line.progress }
+
+  private var percent: String { Self.right("\(line.wholePercent)", in: 3) + "%" }
+
+  private var head: String { "\(line.phase) \(percent)" }
+
+  private func cells(_ count: Int) -> String {
+    let share =
+      progress.doneByteCount >= progress.totalByteCount
+      ? 1 : Double(progress.doneByteCount) / Double(progress.totalByteCount)
+    return glyphs.bar(share, cellCount: count)
+  }
+
+  /// The figures of the phase, in the order in which they are shown.
+  private var figures: [Figure] {
+    // Mappings stand for bytes that nobody moves yet: their speed says nothing.
+    guard progress.phase != .planning else { return [amount, remaining] }
+    return [
+      amount, unreadable, current, average, remaining, inFlight, checkpoint,
+    ].compactMap(\.self)
+  }
+
+  private var amount: Figure {
+    let (done, total) = (progress.doneByteCount, progress.totalByteCount)
+    return Figure(
+      words: "\(Self.right(BinaryText.bytes(done), in: 10)) of \(BinaryText.bytes(total))",
+      short: "\(Self.right(Amount.shortBytes(done), in: 4))/\(Amount.shortBytes(total))", rank: 2)
+  }
+
+  private var unreadable: Figure? {
+    guard progress.unreadableByteCount > 0 else { return nil }
+    return Figure(
+      words: "\(BinaryText.bytes(progress.unreadableByteCount)) unreadable",
+      short: "bad \(Self.left(Amount.shortBytes(progress.unreadableByteCount), in: 4))", rank: 3)
+  }
+
+  private var current: Figure {
+    let rate = line.pace.current(progress)
+    return Figure(words: Self.rate(rate), short: Self.shortRate(rate), rank: 1)
+  }
+
+  private var average: Figure {
+    let rate = Pace.average(progress)
+    return Figure(
+      words: "average \(Self.rate(rate))", short: "avg \(Self.shortRate(rate))", rank: 4)
+  }
+
+  private var remaining: Figure {
+    let text = "ETA \(Self.left(line.remaining, in: 8))"
+    return Figure(words: text, short: text, rank: 0)
+  }
+
+  private var inFlight: Figure {
+    let (reads, writes) = (progress.readsInFlight, progress.writesInFlight)
+    // Comparing writes nothing.
+    guard progress.phase != .verifying else {
+      return Figure(
+        words: Self.left(Amount.text(reads, "read"), in: 8), short: Self.left("r\(reads)", in: 3),
+        rank: 6)
+    }
+    return Figure(
+      words: Self.left("\(Amount.text(reads, "read")), \(Amount.text(writes, "write"))", in: 19),
+      short: Self.left("r\(reads) w\(writes)", in: 7), rank: 6)
+  }
+
+  private var checkpoint: Figure? {
+    guard let time = progress.sinceCheckpoint else { return nil }
+    let seconds = Int(max(0, time.seconds))
+    return Figure(
+      words: Self.left("checkpoint \(Amount.shortTime(seconds)) ago", in: 18),
+      short: Self.left("cp \(Amount.shortTime(seconds))", in: 6), rank: 5)
+  }
+
+  private static func rate(_ bytesPerSecond: Double?) -> String {
+    right(bytesPerSecond.map { Amount.rate($0) } ?? "--", in: 12)
+  }
+
+  private static func shortRate(_ bytesPerSecond: Double?) -> String {
+    right(bytesPerSecond.map { "\(Amount.shortBytes(Amount.whole($0)))/s" } ?? "--", in: 6)
+  }
+
+  private static func left(_ text: String, in columnCount: Int) -> String {
+    text + String(repeating: " ", count: max(0, columnCount - text.count))
+  }
+
+  private static func right(_ text: String, in columnCount: Int) -> String {
+    String(repeating: " ", count: max(0, columnCount - text.count)) + text
+  }
+}
+
+extension String {
+  /// Without the spaces at its end.
+  fileprivate var trimmed: String {
+    var text = self
+    while text.last == " " { text.removeLast() }
+    return text
+  }
+}

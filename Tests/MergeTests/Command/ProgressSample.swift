@@ -1,0 +1,27 @@
+@testable import MergeEngine
+@testable import thin_merge
+
+/// Moments of a phase.
+enum ProgressSample {
+  static let gibibyte: UInt64 = 1 << 30
+
+  /// With one read and two writes in flight, and a checkpoint 2.5 s ago unless there are none.
+  static func progress(
+    _ phase: Progress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
+  ) -> Progress {
+    Progress(
+      phase: phase, doneByteCount: done, totalByteCount: total, earlierByteCount: 0,
+      elapsed: elapsed, readsInFlight: 1, writesInFlight: phase == .verifying ? 0 : 2,
+      sinceCheckpoint: [.planning, .verifying].contains(phase) ? nil : .milliseconds(2500))
+  }
+
+  /// A moment of a phase that went at the same speed from its beginning on.
+  static func line(
+    _ phase: Progress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
+  ) -> ProgressLine {
+    var pace = Pace()
+    pace.record(progress(phase, done: 0, of: total, after: .zero))
+    return ProgressLine(
+      progress: progress(phase, done: done, of: total, after: elapsed), pace: pace)
+  }
+}

@@ -1,0 +1,112 @@
+import Foundation
+import Testing
+
+@testable import MergeEngine
+
+@Suite("Command: in a real terminal", .waitsForPrograms, .needsTmux)
+struct TerminalTests {
+  /// So slowly that it is always stopped before its end.
+  private static let verySlowly = [
+    "--rate-limit", "4k", "--io-size", "4k", "--queue-depth", "4", "--checkpoint-interval", "0.2",
+  ]
+
+  private static func command(_ arguments: [String]) -> String {
+    ([ThinMergeCommand.binaryPath] + arguments).map(ShellWord.quoted).joined(separator: " ")
+  }
+
+  /// A merge of which nothing is to be noted.
+  private static func command(_ merge: MergeCase, _ options: [String] = []) -> String {
+    command(merge.mergeArguments(["--thin-size", "\(merge.before.count)b"] + options))
+  }
+
+  private static let words =
+    #"merging +\d+% \[.{20,}\] +\S+ \w+ of 2.5 MiB +\S+ \w+/s  average +\S+ \w+/s  ETA \S+ +"#
+    + #"\d+ reads?, \d+ writes? +checkpoint \d+s ago"#
+  private static let short =
+    #"merging +\d+% \[.{8}\] +\S+/2.5M +\S+/s avg +\S+/s ETA \S+ +r\d w\d +cp \d+s"#
+
+  @Test("a bar has all figures, is one row at every width, and leaves room for the report")
+  func resized() throws {
+    let merge = try MergeCase()
+    let session = try TerminalSession(
+      columnCount: 200, environment: ["LC_ALL": "C.UTF-8"],
+      script: """
+        echo before
+        \(Self.command(merge, Self.verySlowly))
+        echo "merge: $?"
+        \(Self.command(["resume", merge.journal, "--rate-limit", "1G"]))
+        echo "resume: $?"
+        """)
+    for (columnCount, pattern) in [
+      (200, Self.words), (80, Self.short), (40, #"merging +\d+% \[.{4}\] +\S+/s ETA \S+"#),
+      (20, #"merging +\d+% \[.{4}\]"#), (80, Self.short), (9, #" +\d+%"#), (200, Self.words),
+      (60, #"merging +\d+% \[.+\] +\S+/2.5M .*ETA \S+"#), (200, Self.words),
+    ] {
+      try session.resize(columnCount: columnCount)
+      let bar = try Regex(pattern)
+      // Where rows are broken, tmux moves those above out of sight.
+      try session.waitForRows { rows in
+        rows.last?.wholeMatch(of: bar) != nil && [[], ["before"]].contains(rows.dropLast())
+      }
+    }
+    try session.press("C-c")
+    let rows = try session.waitForRows { $0.last == "resume: 0" }
+    let bars = rows.filter { $0.contains("% [") }
+    #expect(bars.count == 3, "\(rows)")
+    for (row, pattern) in zip(bars, [Self.words, "merging 100% .+", "rechecking 100% .+"]) {
+      #expect(try row.wholeMatch(of: Regex(pattern)) != nil, "\(row)")
+    }
+    let status = try #require(rows.firstIndex(of: "merge: 3"))
+    #expect(Array(rows[(status + 1)...].prefix(2)) == Array(bars.dropFirst()), "\(rows)")
+    #expect(rows[status + 3] == "Merged thin device 0 onto \(merge.origin).", "\(rows)")
+    #expect(!rows.contains { $0.contains("^C") }, "\(rows)")
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a second signal leaves the bar, and what comes next has a row of its own")
+  func secondSignal() throws {
+    let merge = try MergeCase()
+    let session = try TerminalSession(
+      columnCount: 80, environment: ["LC_ALL": "C"],
+      script: Self.command(merge, Self.verySlowly) + "\necho \"merge: $?\"")
+    let bar = try Regex(Self.short)
+    try session.waitForRows { $0.last?.wholeMatch(of: bar) != nil }
+    try session.press("C-c")
+    try session.press("C-c")
+    let rows = try session.waitForRows { $0.last == "merge: 3" }
+    #expect(rows.filter { $0.contains("merge: 3") } == ["merge: 3"])
+  }
+
+  @Test(
+    "a bar is drawn with what the locale has, and without colours",
+    arguments: [("C.UTF-8", "[█", ""), ("C", "[#", ""), ("C", "[#", "1")])
+  func characters(locale: String, cells: String, noColor: String) throws {
+    let merge = try MergeCase()
+    let session = try TerminalSession(
+      columnCount: 80, environment: ["LC_ALL": locale, "NO_COLOR": noColor],
+      script: Self.command(merge) + "\necho \"merge: $?\"")
+    let rows = try session.waitForRows { $0.last == "merge: 0" }
+    #expect(rows.filter { $0.contains("merging 100% \(cells)") }.count == 1, "\(rows)")
+    #expect(try session.rows(colours: true) == rows)
+  }
+
+  @Test("a terminal that cannot move its cursor has lines")
+  func dumb() throws {
+    let merge = try MergeCase()
+    let session = try TerminalSession(
+      columnCount: 200, script: "TERM=dumb \(Self.command(merge))\necho \"merge: $?\"")
+    let rows = try session.waitForRows { $0.last == "merge: 0" }
+    #expect(rows[0].hasPrefix("thin-merge: merging: 2.5 MiB of 2.5 MiB (100%)"), "\(rows)")
+  }
+
+  @Test("a plan's map is as wide as the terminal, up to a width", arguments: [50, 80, 100, 150])
+  func plan(columnCount: Int) throws {
+    let merge = try MergeCase(scatteredBlocks: 60)
+    let session = try TerminalSession(
+      columnCount: columnCount, environment: ["LC_ALL": "C"],
+      script: Self.command(["plan"] + merge.sourceArguments) + "\necho \"plan: $?\"")
+    let rows = try session.waitForRows { $0.last == "plan: 0" }
+    let first = try #require(rows.first { $0.hasPrefix("     0 bytes  ") })
+    #expect(first.count <= min(columnCount, 100) && first.count > min(columnCount, 100) - 18)
+  }
+}
