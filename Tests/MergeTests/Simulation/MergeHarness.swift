@@ -18,6 +18,8 @@ struct MergeHarness {
     var powerCutAtOperation: Int?
     /// Is done between the plan and the first write.
     var afterPlanning: (() -> Void)?
+    /// Is told how far the run is.
+    var progress: (Progress) -> Void = { _ in }
   }
 
   /// What a run came to.
@@ -61,8 +63,8 @@ struct MergeHarness {
     disk.beginRun()
     disk.cutsPowerAt = options.powerCutAtOperation
     let control = RunControl(
-      clock: disk.time.clock(interrupting: interruption), interruption: interruption
-    ) { _ in }
+      clock: disk.time.clock(interrupting: interruption), interruption: interruption,
+      report: options.progress)
     let transfer = options.transfer ?? merge.transfer
     let planned = try plan(transfer, control)
     let plan = planned.plan

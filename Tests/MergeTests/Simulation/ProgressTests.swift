@@ -1,0 +1,57 @@
+import Fixtures
+import MergeEngine
+import Testing
+
+@Suite("Merges in memory: what they tell of how far they are")
+struct ProgressTests {
+  private final class Observer {
+    var moments: [Progress] = []
+  }
+
+  private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
+
+  /// What a run tells, and what it comes to.
+  private func run(
+    _ harness: MergeHarness
+  ) throws -> (moments: [Progress], result: MergeHarness.RunResult) {
+    let observer = Observer()
+    let result = try harness.run(.init(progress: { observer.moments.append($0) }))
+    return (observer.moments, result)
+  }
+
+  @Test("what is done rises to all there is, with no more in flight than may be")
+  func figures() throws {
+    let seed = Seed.current
+    let harness = MergeHarness(InterruptedMergeTests.merge(Self.transfer), seed: seed.value)
+    let planned = harness.merge.plannedRanges.byteCount
+    for phases in [[.merging], [.merging, .rechecking]] as [[Progress.Phase]] {
+      let moments = try run(harness).moments
+      for phase in phases {
+        let done = moments.filter { $0.phase == phase }.map(\.doneByteCount)
+        #expect(done == done.sorted() && done.last == planned, "\(phase): \(done); \(seed)")
+      }
+      for moment in moments {
+        #expect(phases.contains(moment.phase) && moment.totalByteCount == planned)
+        #expect(
+          (0...Self.transfer.queueDepth).contains(moment.readsInFlight + moment.writesInFlight))
+        #expect(moment.sinceCheckpoint != nil)
+        #expect(!moment.isSalvaging && moment.unreadableByteCount == 0)
+      }
+      #expect(moments.contains { $0.readsInFlight + $0.writesInFlight > 0 }, "\(seed)")
+    }
+  }
+
+  @Test("a spot that is read again piece by piece is told of, and what of it stays unreadable")
+  func salvage() throws {
+    let seed = Seed.current
+    let harness = MergeHarness(InterruptedMergeTests.merge(Self.transfer), seed: seed.value)
+    harness.disk.faults.addBadRange(
+      .read, .data, ByteRange(start: 65_536, end: 6 * 65_536 - 32_768))
+    let (moments, result) = try run(harness)
+    #expect(moments.contains { $0.isSalvaging && $0.phase == .merging }, "\(seed)")
+    let last = try #require(moments.last)
+    #expect(!last.isSalvaging && last.doneByteCount == last.totalByteCount, "\(seed)")
+    #expect(result.unreadable.byteCount > 0, "\(seed)")
+    #expect(last.unreadableByteCount == result.unreadable.byteCount, "\(seed)")
+  }
+}
