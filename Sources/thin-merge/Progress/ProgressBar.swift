@@ -41,7 +41,7 @@ struct ProgressBar {
     return percent.count <= columnCount ? percent : ""
   }
 
-  private var progress: Progress { line.progress }
+  private var progress: MergeProgress { line.progress }
 
   private var percent: String { Self.right("\(line.wholePercent)", in: 3) + "%" }
 

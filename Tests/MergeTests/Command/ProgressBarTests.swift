@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Command: the bar")
 struct ProgressBarTests {
-  private static let phases: [Progress.Phase] = [
+  private static let phases: [MergeProgress.Phase] = [
     .planning, .merging, .retrying, .rechecking, .verifying,
   ]
   private static let merging = ProgressSample.line(
@@ -86,7 +86,7 @@ struct ProgressBarTests {
 
   @Test("tells the phase, and what the phase has")
   func phases() {
-    func text(_ phase: Progress.Phase) -> String {
+    func text(_ phase: MergeProgress.Phase) -> String {
       Self.text(
         ProgressSample.line(phase, done: 1 << 30, of: 4 << 30, after: .seconds(8)), columnCount: 79)
     }
@@ -176,7 +176,7 @@ struct ProgressBarInWindowTests {
     }
   }
 
-  private static func progress(_ second: Int) -> Progress {
+  private static func progress(_ second: Int) -> MergeProgress {
     ProgressSample.progress(
       .merging, done: UInt64(second) << 20, of: 1000 << 20, after: .seconds(second))
   }
@@ -238,7 +238,7 @@ struct ProgressBarInWindowTests {
   func phases() {
     let window = Window(.breaking, columnCount: 60)
     let display = window.display()
-    for phase in [.planning, .merging, .verifying] as [Progress.Phase] {
+    for phase in [.planning, .merging, .verifying] as [MergeProgress.Phase] {
       display.progress(ProgressSample.progress(phase, done: 1, of: 2, after: .zero))
       display.progress(ProgressSample.progress(phase, done: 2, of: 2, after: .milliseconds(10)))
     }

@@ -7,9 +7,9 @@ enum ProgressSample {
 
   /// With one read and two writes in flight, and a checkpoint 2.5 s ago unless there are none.
   static func progress(
-    _ phase: Progress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
-  ) -> Progress {
-    Progress(
+    _ phase: MergeProgress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
+  ) -> MergeProgress {
+    MergeProgress(
       phase: phase, doneByteCount: done, totalByteCount: total, earlierByteCount: 0,
       elapsed: elapsed, readsInFlight: 1, writesInFlight: phase == .verifying ? 0 : 2,
       sinceCheckpoint: [.planning, .verifying].contains(phase) ? nil : .milliseconds(2500))
@@ -17,7 +17,7 @@ enum ProgressSample {
 
   /// A moment of a phase that went at the same speed from its beginning on.
   static func line(
-    _ phase: Progress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
+    _ phase: MergeProgress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
   ) -> ProgressLine {
     var pace = Pace()
     pace.record(progress(phase, done: 0, of: total, after: .zero))

@@ -19,7 +19,7 @@ struct MergeHarness {
     /// Is done between the plan and the first write.
     var afterPlanning: (() -> Void)?
     /// Is told how far the run is.
-    var progress: (Progress) -> Void = { _ in }
+    var progress: (MergeProgress) -> Void = { _ in }
   }
 
   /// What a run came to.

@@ -5,7 +5,7 @@ import Testing
 @Suite("Merges in memory: what they tell of how far they are")
 struct ProgressTests {
   private final class Observer {
-    var moments: [Progress] = []
+    var moments: [MergeProgress] = []
   }
 
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
@@ -13,7 +13,7 @@ struct ProgressTests {
   /// What a run tells, and what it comes to.
   private func run(
     _ harness: MergeHarness
-  ) throws -> (moments: [Progress], result: MergeHarness.RunResult) {
+  ) throws -> (moments: [MergeProgress], result: MergeHarness.RunResult) {
     let observer = Observer()
     let result = try harness.run(.init(progress: { observer.moments.append($0) }))
     return (observer.moments, result)
@@ -24,7 +24,7 @@ struct ProgressTests {
     let seed = Seed.current
     let harness = MergeHarness(InterruptedMergeTests.merge(Self.transfer), seed: seed.value)
     let planned = harness.merge.plannedRanges.byteCount
-    for phases in [[.merging], [.merging, .rechecking]] as [[Progress.Phase]] {
+    for phases in [[.merging], [.merging, .rechecking]] as [[MergeProgress.Phase]] {
       let moments = try run(harness).moments
       for phase in phases {
         let done = moments.filter { $0.phase == phase }.map(\.doneByteCount)
