@@ -46,6 +46,11 @@ struct MappingLayoutTests {
       description: "an end far behind", runs: [(0, 3)], endBlock: 1 << 20,
       lengths: [(2, 1, 3)], cellBlockCount: 4096, cells: [3] + Array(repeating: 0, count: 255)),
     Example(
+      description: "a run over two cells, of which the first has one already",
+      runs: [(1, 1), (1000, 1), (1002, 4), (1012, 2)], endBlock: 1024,
+      lengths: [(1, 2, 2), (2, 1, 2), (4, 1, 4)], cellBlockCount: 4,
+      cells: [1] + Array(repeating: 0, count: 249) + [3, 2, 0, 2, 0, 0]),
+    Example(
       description: "a run over many cells, and one in the last",
       runs: [(100, 1000), (1 << 20 - 1, 1)], endBlock: 1 << 20,
       lengths: [(1, 1, 1)] + (1..<9).map { (1 << $0, 0, 0) } + [(512, 1, 1000)],
