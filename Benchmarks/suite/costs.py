@@ -1,0 +1,201 @@
+"""What a merge costs by itself: how it grows, what its parts take, what it asks of the heap, and how soon a
+resumed one writes."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from . import copying, grounds, images, layouts, planning
+from .grounds import attach
+from .measure import (BenchmarkError, GIB, KIB, MIB, Run, run_facts, run_in_turn, run_measured,
+                      save_results, summary)
+from .metadata import MetadataInput
+from .tools import REPOSITORY, built, built_library
+
+BENCHMARKS = REPOSITORY / "Benchmarks"
+HALVINGS = 5
+
+
+def grow_merges(work, rounds, seed):
+    """Scattered merges on the RAM ground, each twice the one before."""
+    facts = {}
+    for power in range(HALVINGS):
+        byte_count = layouts.MERGED_BYTES >> (HALVINGS - 2 - power)
+        layout = layouts.Layout("scattered", f"{byte_count // MIB} MiB of scattered blocks", 64 * KIB,
+                                layouts.scattered(seed, merged_bytes=byte_count))
+        with grounds.memory(work, lambda folder: images.write_images(folder, layout, seed)) as ground:
+            print(f"  {layout.title}", flush=True)
+            copying.prepare(ground, layout)
+            runs = run_in_turn({"thin-merge": copying.thin_merge(built("thin-merge"), ground, layout)},
+                               rounds)
+        facts[byte_count] = run_facts(runs)["thin-merge"]
+    save_results(work, "growth-merge", facts)
+
+
+def grow_plans(work, trixie, rounds, seed):
+    """Plans over shuffled mappings, each twice as many as the one before."""
+    facts = {}
+    for power in range(HALVINGS):
+        count = 1 << (24 - HALVINGS + 1 + power)
+        source = MetadataInput(work, "shuffled", count).make(trixie, seed)
+        print(f"  {count} shuffled mappings", flush=True)
+        runs = run_in_turn({"plan": planning.plan(built("thin-merge"), source, source.folder)}, rounds)
+        facts[count] = run_facts(runs)["plan"]
+        source.remove()
+    save_results(work, "growth-plan", facts)
+
+
+def parts(work, rounds, seed):
+    """Processor time of a merge's loop with checksums and checkpoints on and off."""
+    layout = layouts.all_layouts(seed)[0]
+    program = built("bench-parts", BENCHMARKS)
+    facts = {}
+    for name, ground_of in grounds.GROUNDS.items():
+        with ground_of(work, lambda folder: images.write_images(folder, layout, seed)) as ground:
+            print(f"  parts, {ground.title}", flush=True)
+            runs = run_in_turn(
+                {f"checksums {checksums}, checkpoints {checkpoints}":
+                 part_contestant(program, ground, layout, checksums, checkpoints, seed)
+                 for checksums in ("on", "off") for checkpoints in ("on", "off")}, rounds)
+        with_all = runs["checksums on, checkpoints on"]
+        facts[name] = {"runs": run_facts(runs), "merged_bytes": layout.merged_bytes, "share": {
+            without: {figure: summary([1 - getattr(off, figure) / getattr(on, figure)
+                                       for on, off in zip(with_all, of)])
+                      for figure in ("processor_seconds", "machine_seconds")}
+            for without, of in runs.items() if of is not with_all}}
+        for without, share in facts[name]["share"].items():
+            print(f"    {without}: {share['processor_seconds']['median']:.1%} less of the process, "
+                  f"{share['machine_seconds']['median']:.1%} less of the machine", flush=True)
+    save_results(work, "parts", facts)
+
+
+def part_contestant(program, ground, layout, checksums, checkpoints, seed):
+    command = [program, ground.devices["data"], ground.devices["origin"], "--count",
+               layout.data_blocks, "--checksums", checksums, "--checkpoints", checkpoints,
+               "--journal", ground.folder / "parts.journal", "--seed", seed]
+
+    def contestant():
+        run = run_measured(command, ground.folder / "parts.json")
+        said = json.loads(run.output.read_text())
+        run.seconds = said["seconds"]
+        run.processor_seconds = said["user_seconds"] + said["system_seconds"]
+        return run
+
+    return contestant
+
+
+@contextlib.contextmanager
+def swallowed(work, trixie, count, seed):
+    """Shuffled mappings whose data and origin swallow all I/O; yields (folder, command, environment)."""
+    source = MetadataInput(work, "shuffled", count).make(trixie, seed)
+    with contextlib.ExitStack() as stack:
+        # The origin is a device, since the holes of a file would be allocated.
+        origin = attach(source.path("origin"), stack)
+        command = [built("thin-merge"), "merge", "--metadata", source.path("meta"), "--data",
+                   source.path("data"), "--dev-id", "1", "--inactive", "--origin", origin,
+                   "--journal", source.folder / "merge.journal", "--yes", "--output", "json"]
+        yield source, command, {
+            "LD_PRELOAD": str(built_library(BENCHMARKS / "null" / "io.c", work / "libraries")),
+            "NULL_DATA": str(source.path("data")), "NULL_ORIGIN": str(origin)}
+
+
+def heap(work, trixie, seed):
+    """Calls of the heap's functions per transfer of a merge and per node of a plan."""
+    counting = built_library(BENCHMARKS / "heap" / "count.c", work / "libraries")
+    calls, nodes = {}, {}
+    for count in (1 << 19, 1 << 20):
+        with swallowed(work, trixie, count, seed) as (source, command, environment):
+            counts = source.folder / "heap.txt"
+            for verb in ("merge", "plan"):
+                words = command if verb == "merge" else [
+                    command[0], "plan", *source.arguments(), "--output", "json"]
+                (source.folder / "merge.journal").unlink(missing_ok=True)
+                run = run_measured([*words, *(["--progress", "none"] if verb == "merge" else [])],
+                                   source.folder / "heap.json", environment={
+                    **environment, "HEAP_COUNTS": str(counts),
+                    "LD_PRELOAD": f"{counting}:{environment['LD_PRELOAD']}"})
+                calls[verb, count] = sum(
+                    int(field.split("=")[1]) for field in counts.read_text().split()
+                    if not field.startswith("free"))
+                nodes[verb, count] = run.read_bytes // planning.NODE_BYTES
+            source.remove()
+    few, many = 1 << 19, 1 << 20
+    facts = {"calls": {f"{verb} {count}": of for (verb, count), of in calls.items()},
+             "per_transfer": (calls["merge", many] - calls["merge", few]) / (many - few),
+             "per_node": (calls["plan", many] - calls["plan", few])
+             / (nodes["plan", many] - nodes["plan", few]),
+             "nodes": {f"{verb} {count}": of for (verb, count), of in nodes.items()}}
+    print(f"    heap calls: {facts['per_transfer']:.6f} per transfer, {facts['per_node']:.6f} per node")
+    save_results(work, "heap", facts)
+
+
+def resume(work, trixie, rounds, seed, keep):
+    """How long a resumed merge of 16.7 million blocks takes until its first new write, and how much
+    memory the whole merge takes."""
+    count = 1 << 24
+    with swallowed(work, trixie, count, seed) as (source, command, environment):
+        journal, kept = source.folder / "merge.journal", source.folder / "kept.journal"
+        journal.unlink(missing_ok=True)
+        print(f"  resuming {count} blocks at the half", flush=True)
+        stop_half_way([*map(str, command), "--progress", "json"], environment,
+                      count * 64 * KIB // 2)
+        shutil.copyfile(journal, kept)
+        noted = source.folder / "first-write"
+
+        def resumed():
+            shutil.copyfile(kept, journal)
+            noted.unlink(missing_ok=True)
+            return until_first_write([command[0], "resume", journal, "--yes", "--progress", "none"],
+                                     {**environment, "NULL_FIRST_WRITE": str(noted)}, noted)
+
+        runs = run_in_turn({"plan": planning.plan(command[0], source, source.folder),
+                            "resume": resumed}, rounds)
+        journal.unlink()
+        whole = run_measured([*command, "--progress", "none"], source.folder / "whole.json",
+                             environment=environment)
+        facts = {"count": count, "runs": run_facts(runs), "journal_bytes": kept.stat().st_size,
+                 "time": summary([b.seconds / a.seconds
+                                  for a, b in zip(runs["plan"], runs["resume"])]),
+                 "whole": whole.facts(), "whole_journal_bytes": journal.stat().st_size}
+        journal.unlink()
+        kept.unlink()
+        if not keep:
+            source.remove()
+    print(f"    until the first write: {facts['time']['median']:.3f} of a plan, "
+          f"peak memory of the whole {whole.peak_bytes / MIB:.1f} MiB", flush=True)
+    save_results(work, "resume", facts)
+
+
+def stop_half_way(command, environment, byte_count):
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, env={**os.environ, **environment}, text=True)
+    for line in child.stderr:
+        said = json.loads(line)
+        if said["type"] == "error":
+            raise BenchmarkError(said["message"])
+        if said["type"] == "progress" and said["done_bytes"] >= byte_count and said[
+                "phase"] == "merging":
+            child.send_signal(signal.SIGINT)
+            break
+    child.stderr.read()
+    if child.wait() != 3:
+        raise BenchmarkError("the merge did not stop half-way")
+
+
+def until_first_write(command, environment, noted):
+    child = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             env={**os.environ, **environment})
+    while not (noted.exists() and noted.read_text().endswith("\n")):
+        if child.poll() is not None:
+            raise BenchmarkError("the resumed merge ended without a write")
+        time.sleep(0.01)
+    seconds = int(noted.read_text()) / 1e9
+    child.kill()
+    _, _, usage = os.wait4(child.pid, 0)
+    child.returncode = -signal.SIGKILL
+    return Run(seconds, usage, 0, None)

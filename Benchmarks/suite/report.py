@@ -1,0 +1,165 @@
+"""RESULTS.md and its plots, from what the runs have left."""
+
+import datetime
+import json
+
+from . import plots, targets
+from .layouts import all_layouts
+from .measure import GIB, MIB
+from .tools import REPOSITORY, machine_facts, versions
+
+BENCHMARKS = REPOSITORY / "Benchmarks"
+
+
+def table(heads, lines, numbers_from=1):
+    rule = ["---"] * numbers_from + ["---:"] * (len(heads) - numbers_from)
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in [heads, rule, *lines]) + "\n"
+
+
+def seconds(summary):
+    low, high = summary["range"]
+    return f"{summary['median']:.3f} ({low:.3f} to {high:.3f})"
+
+
+def ratio(summary):
+    low, high = summary["interval"]
+    return f"{summary['median']:.3f} ({low:.3f} to {high:.3f})"
+
+
+def copies(results, ground):
+    parts = []
+    for layout in all_layouts(1):
+        facts = results.get(f"copy-{ground}-{layout.name}")
+        if not facts:
+            continue
+        lines = []
+        for name, run in facts["runs"].items():
+            gib = facts["merged_bytes"] / GIB
+            lines.append([
+                name, seconds(run["seconds"]), f"{gib * 1024 / run['seconds']['median']:.0f}",
+                ratio(facts["speed"][name]) if name in facts["speed"] else "",
+                f"{run['processor_seconds']['median'] / gib:.3f}",
+                f"{run['machine_seconds']['median'] / gib:.3f}",
+                f"{run['peak_bytes']['median'] / MIB:.0f}", run["seconds"]["count"]])
+        parts.append(f"### {facts['layout'][0].upper()}{facts['layout'][1:]}\n\n" + table(
+            ["program", "seconds: median (range)", "MiB/s", "thin-merge is faster by (95 %)",
+             "process, s/GiB", "machine, s/GiB", "peak, MiB", "runs"], lines))
+    return "\n".join(parts)
+
+
+def plans(results):
+    parts = []
+    for order in ("shuffled", "contiguous"):
+        for count in (1 << 20, 1 << 24, 100_000_000):
+            facts = results.get(f"plan-{order}-{count}")
+            if not facts:
+                continue
+            lines = [[name, seconds(run["seconds"]),
+                      ratio(facts["time"][name]) if name in facts["time"] else "",
+                      f"{run['processor_seconds']['median']:.3f}",
+                      f"{run['peak_bytes']['median'] / MIB:.0f}",
+                      f"{run['read_bytes']['median'] / MIB:.0f}", run["seconds"]["count"]]
+                     for name, run in facts["runs"].items()]
+            parts.append(f"### {count:,} {order} mappings\n\n" + table(
+                ["program", "seconds: median (range)", "plan's time by it (95 %)",
+                 "processor seconds", "peak, MiB", "read, MiB", "runs"], lines))
+    return "\n".join(parts)
+
+
+def aged(results):
+    lines = []
+    for ground in ("disk", "ram"):
+        if facts := results.get(f"plan-aged-{ground}"):
+            lines.append([ground, f"{facts['nodes']:,}",
+                          seconds(facts["runs"]["thin-merge plan"]["seconds"]),
+                          seconds(facts["runs"]["fio"]["seconds"]), ratio(facts["speed"])])
+    return table(["ground", "nodes of 4 KiB", "plan, s", "fio, s", "speed against fio (95 %)"],
+                 lines) if lines else ""
+
+
+def growth(results):
+    parts = []
+    if facts := results.get("growth-merge"):
+        parts.append("### Merges of scattered 64 KiB blocks, RAM ground\n\n" + table(
+            ["MiB", "seconds: median (range)", "s/GiB", "process, s/GiB", "peak, MiB"],
+            [[int(size) // MIB, seconds(run["seconds"]),
+              f"{run['seconds']['median'] / (int(size) / GIB):.3f}",
+              f"{run['processor_seconds']['median'] / (int(size) / GIB):.3f}",
+              f"{run['peak_bytes']['median'] / MIB:.0f}"] for size, run in facts.items()],
+            numbers_from=0))
+    if facts := results.get("growth-plan"):
+        parts.append("### Plans over shuffled mappings\n\n" + table(
+            ["mappings", "seconds: median (range)", "ns for each", "processor, ns for each",
+             "metadata read, bytes for each", "peak, MiB"],
+            [[f"{int(count):,}", seconds(run["seconds"]),
+              f"{run['seconds']['median'] / int(count) * 1e9:.1f}",
+              f"{run['processor_seconds']['median'] / int(count) * 1e9:.1f}",
+              f"{run['read_bytes']['median'] / int(count):.2f}",
+              f"{run['peak_bytes']['median'] / MIB:.1f}"] for count, run in facts.items()],
+            numbers_from=0))
+    return "\n".join(parts)
+
+
+def costs(results):
+    parts = []
+    if facts := results.get("parts"):
+        lines = []
+        for ground, of in facts.items():
+            gib = of["merged_bytes"] / GIB
+            for name, run in of["runs"].items():
+                share = of["share"].get(name)
+                lines.append([ground, name, f"{run['processor_seconds']['median'] / gib:.3f}",
+                              ratio(share["processor_seconds"]) if share else "",
+                              f"{run['machine_seconds']['median'] / gib:.3f}",
+                              ratio(share["machine_seconds"]) if share else ""])
+        parts.append("### Checksums and checkpoints\n\n" + table(
+            ["ground", "parts", "process, s/GiB", "share saved (95 %)", "machine, s/GiB",
+             "share saved (95 %)"], lines, numbers_from=2))
+    if facts := results.get("heap"):
+        parts.append("### Heap\n\n" + table(
+            ["run", "allocations"], [[name, f"{of:,}"] for name, of in facts["calls"].items()])
+            + f"\n{facts['per_transfer']:.6f} for each further transfer, "
+            f"{facts['per_node']:.6f} for each further node.\n")
+    if facts := results.get("resume"):
+        parts.append("### Resume, and a merge of 1 TiB without I/O\n\n" + table(
+            ["what", "seconds: median (range)"],
+            [["plan", seconds(facts["runs"]["plan"]["seconds"])],
+             ["resume at the half, until the first write", seconds(facts["runs"]["resume"]["seconds"])]])
+            + f"\nThe journal had {facts['journal_bytes'] / MIB:.0f} MiB then. The whole merge, with all "
+            f"I/O of data and origin swallowed: {facts['whole']['seconds']:.1f} s, "
+            f"{facts['whole']['processor_seconds']:.1f} processor seconds, peak memory "
+            f"{facts['whole']['peak_bytes'] / MIB:.0f} MiB, a journal of "
+            f"{facts['whole_journal_bytes'] / MIB:.0f} MiB.\n")
+    return "\n".join(parts)
+
+
+def write(work, trixie):
+    results = {path.stem: json.loads(path.read_text())
+               for path in sorted((work / "results").glob("*.json"))}
+    plots.draw(results, BENCHMARKS / "plots")
+    machine = machine_facts()
+    micro = (work / "results" / "micro.txt")
+    sections = [
+        "# Results\n\nMade by `make bench`; [README.md](README.md) says what is measured and how. A figure "
+        "is the median of runs taken in turn, with its range, or with the 95 % interval of the median "
+        "where it says so.\n",
+        f"{datetime.date.today()}, {machine['processors']} x {machine['processor']}, "
+        f"{machine['memory_gib']} GiB, Linux {machine['kernel']}.\n",
+        table(["program", "version"], versions(trixie).items(), numbers_from=2),
+        "## Targets\n\nA ratio is met if the 95 % interval of its median reaches the target. One whose "
+        "interval is wider than ±5 % is not decidable here.\n",
+        table(["figure", "target", "measured (95 %)", ""],
+              [row.cells() for row in targets.rows(results)], numbers_from=4),
+        (BENCHMARKS / "bounds.md").read_text(),
+        "## Merges, loop devices in memory\n\n![speed](plots/copy-ram.svg)\n",
+        copies(results, "ram"),
+        "## Merges, files on the disk\n\n![speed](plots/copy-disk.svg)\n", copies(results, "disk"),
+        "## Plans\n\n![time](plots/plan.svg)\n", plans(results),
+        "### 16,777,216 mappings whose nodes lie scattered\n", aged(results),
+        "## How cost grows\n\n![growth](plots/growth.svg)\n", growth(results),
+        "## What the parts cost\n", costs(results),
+    ]
+    if micro.exists():
+        sections += ["## Micro-benchmarks\n", micro.read_text()]
+    (BENCHMARKS / "RESULTS.md").write_text("\n".join(section.rstrip() + "\n" for section in sections))
+    print(f"written: {BENCHMARKS / 'RESULTS.md'}")
