@@ -1,0 +1,246 @@
+import Foundation
+import Testing
+
+@testable import MergeEngine
+@testable import thin_merge
+
+@Suite("Command: what programs read, and its schemas", .waitsForPrograms, .needsJSONSchema)
+struct SchemaTests {
+  @Test(
+    "what is printed in any state is as the schemas say, the report and every line",
+    arguments: PrintedDocument.all)
+  func printed(document: PrintedDocument) throws {
+    let result = try document.run()
+    #expect(result.exitStatus == document.exitStatus, "\(result.standardError)")
+    var texts = result.lines.map { (schema: "messages", text: $0) }
+    if let schema = document.schema {
+      let report = try result.report()
+      for (name, value) in document.shows { #expect(report[name] == value, "\(name)") }
+      texts.append((schema, result.standardOutput))
+    } else {
+      #expect(result.standardOutput.isEmpty)
+      #expect(!texts.isEmpty)
+    }
+    #expect(try JSONSchema.complaints(of: texts) == [])
+  }
+
+  @Test("lines of progress are as the schema says, also beside a report for people")
+  func progressBesideText() throws {
+    let result = try MergeCase().merge(MergeCase.slowly + ["--progress", "json"])
+    let objects = result.lines.filter { !$0.hasPrefix("thin-merge: ") }
+    #expect(!objects.isEmpty)
+    #expect(try JSONSchema.complaints(of: objects.map { ("messages", $0) }) == [])
+  }
+
+  @Test("the largest numbers and the oddest ends are as the schemas say")
+  func extremes() throws {
+    let documents = [
+      ("merge", JSONText.report(MergeDocument(.extreme))),
+      ("verify", JSONText.report(VerifyDocument(.extreme))),
+      ("messages", JSONText.line(ProgressDocument(.extreme))),
+      ("messages", JSONText.line(ProgressDocument(.first))),
+    ]
+    #expect(try JSONSchema.complaints(of: documents) == [])
+  }
+
+  @Test("a mistake of the program is a line like every other error")
+  func bug() throws {
+    let lines = Lines()
+    Messages(format: .json, write: lines.append)
+      .failure(Failure(MergeError(.bug, "what", at: "where", because: "why")))
+    #expect(lines.all.count == 1)
+    #expect(try JSONSchema.complaints(of: lines.all.map { ("messages", $0) }) == [])
+  }
+
+  @Test(
+    "a document that is wrong is found out, by the name that is wrong",
+    arguments: WrongDocument.all)
+  func wrong(document: WrongDocument) throws {
+    let schema = JSONSchema(name: document.schema)
+    #expect(try schema.complaints(of: document.right) == [])
+    let complaints = try schema.complaints(of: document.wrong)
+    #expect(complaints.contains { $0.contains(document.complaint) }, "\(complaints)")
+  }
+
+  @Test("a schema's id, its file and the name in its documents agree", arguments: JSONSchema.names)
+  func identity(name: String) throws {
+    let schema = try JSONSchema(name: name).document()
+    #expect(schema["$id"] == .string("urn:thin-merge:schema:\(name):1"))
+    let document = schema["properties"]?["schema"]?["const"]
+    #expect(document == (name == "messages" ? nil : .string("thin-merge/\(name)/1")))
+  }
+
+  @Test("every object has exactly the names that are described", arguments: JSONSchema.names)
+  func closed(name: String) throws {
+    let objects = try JSONSchema(name: name).document().objects
+    #expect(!objects.isEmpty)
+    for object in objects {
+      let names = object["properties"]?.members.keys.sorted() ?? []
+      #expect(object["required"]?.array?.compactMap(\.string).sorted() == names)
+      #expect(object["additionalProperties"] == .boolean(false))
+      for (name, property) in object["properties"]?.members ?? [:] where name != "type" {
+        #expect(property["description"]?.string?.hasSuffix(".") == true, "\(name)")
+      }
+    }
+  }
+
+  @Test("what two schemas describe, they describe alike")
+  func alike() throws {
+    let plan = try JSONSchema(name: "plan").document()["properties"]?.members ?? [:]
+    let merge = try JSONSchema(name: "merge").document()
+    let verify = try JSONSchema(name: "verify").document()
+    // Without an origin there is a plan, but no merge.
+    for (name, property) in merge["properties"]?.members ?? [:]
+    where plan[name] != nil && !["schema", "origin_bytes", "journal"].contains(name) {
+      #expect(plan[name] == property, "\(name)")
+    }
+    var compared = verify["properties"]?.members ?? [:]
+    compared["schema"] = nil
+    #expect(merge["$defs"]?["verification"]?["properties"] == .object(compared))
+    for name in ["range", "stop"] { #expect(merge["$defs"]?[name] == verify["$defs"]?[name]) }
+  }
+
+  @Test("the page about the schemas names every file")
+  func page() throws {
+    let folder = PackageFolder.path("docs/schema")
+    let page = try String(contentsOfFile: folder + "/README.md", encoding: .utf8)
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder)
+      .filter { $0.hasSuffix(".json") }.sorted()
+    #expect(files == JSONSchema.names.map { "\($0)-1.json" }.sorted())
+    for file in files { #expect(page.contains("`\(file)`")) }
+  }
+}
+
+/// A document that a schema takes, and what one change to it makes the schema say.
+struct WrongDocument: Sendable, CustomTestStringConvertible {
+  let schema: String
+  let right: String
+  let wrong: String
+  let complaint: String
+
+  var testDescription: String { complaint }
+
+  private init(
+    _ schema: String, _ right: String, replacing: String, with replacement: String,
+    complaint: String
+  ) {
+    self.schema = schema
+    self.right = right
+    wrong = right.replacing(replacing, with: replacement)
+    self.complaint = complaint
+  }
+
+  private static let note = #"{"message": "a", "type": "note"}"#
+  private static let devices = """
+    {"devices": [{"creation_time": 0, "dev_id": 1, "mapped_blocks": 2, "snapshotted_time": 0,
+    "transaction_id": 3}], "schema": "thin-merge/devices/1"}
+    """
+
+  static let all: [Self] = [
+    Self(
+      "devices", devices, replacing: #""dev_id": 1"#, with: #""dev_id": 1, "colour": 7"#,
+      complaint: "'colour' was unexpected"),
+    Self(
+      "devices", devices, replacing: #""mapped_blocks": 2,"#, with: "",
+      complaint: "'mapped_blocks' is a required property"),
+    Self(
+      "devices", devices, replacing: #""dev_id": 1"#, with: #""dev_id": "1""#,
+      complaint: "/devices/0/dev_id: '1' is not of type 'integer'"),
+    Self(
+      "devices", devices, replacing: #""dev_id": 1"#, with: #""dev_id": -1"#,
+      complaint: "/devices/0/dev_id: -1 is less than the minimum of 0"),
+    Self(
+      "devices", devices, replacing: "devices/1", with: "devices/2",
+      complaint: "/schema: 'thin-merge/devices/1' was expected"),
+    Self("devices", devices, replacing: #""dev_id": 1"#, with: "", complaint: "line 1 column"),
+    Self(
+      "devices", devices, replacing: #""mapped_blocks": 2"#, with: #""mapped_blocks": NaN"#,
+      complaint: "NaN is no JSON"),
+    Self(
+      "messages", note, replacing: #""type""#, with: #""colour": 7, "type""#,
+      complaint: "'colour' was unexpected"),
+    Self(
+      "messages", note, replacing: #""note""#, with: #""rumour""#,
+      complaint: "/type: 'note' was expected"),
+    Self(
+      "merge", JSONText.report(MergeDocument(.extreme)), replacing: #""stopped","#,
+      with: #""finished","#, complaint: "is not of type 'null'"),
+    Self(
+      "merge", JSONText.report(MergeDocument(.extreme)), replacing: #""granularity" : "entry""#,
+      with: #""granularity" : "block""#, complaint: "'block' is not one of ['sector', 'entry']"),
+  ]
+}
+
+/// Lines that were said, for a test to look at.
+private final class Lines: @unchecked Sendable {
+  // Written to by the thread of the test only.
+  private(set) var all: [String] = []
+
+  func append(_ text: String) { all.append(text) }
+}
+
+extension CommandResult {
+  /// Standard error line by line.
+  fileprivate var lines: [String] { standardError.split(separator: "\n").map(String.init) }
+}
+
+extension JSONValue {
+  /// The members of an object; none of anything else.
+  fileprivate var members: [String: JSONValue] {
+    guard case .object(let members) = self else { return [:] }
+    return members
+  }
+
+  /// Every schema of an object within this one.
+  fileprivate var objects: [JSONValue] {
+    switch self {
+    case .object(let members):
+      (self["type"] == .string("object") && self["properties"] != nil ? [self] : [])
+        + members.values.flatMap(\.objects)
+    case .array(let elements): elements.flatMap(\.objects)
+    default: []
+    }
+  }
+}
+
+extension VerifyReport {
+  fileprivate static let extreme = VerifyReport(
+    granularity: .entry, comparedByteCount: .max, differingByteCount: .max,
+    differences: [ByteRange(start: 0, end: .max)],
+    unreadable: [ByteRange(start: .max - 1, end: .max)], duration: .seconds(Int64.max),
+    incomplete: MergeError(.stopped, "what", at: "where \"\n\u{1b}", because: "why"))
+}
+
+extension MergeReport {
+  fileprivate static let extreme = MergeReport(
+    plan: PlanReport(
+      deviceID: 16_777_215, blockByteCount: 1 << 30, mappedBlockCount: .max, runCount: .max,
+      byteCount: .max, pastEndBlockCount: .max, clippedByteCount: .max, thinByteCount: .max,
+      thinByteCountIsAssumed: false, originByteCount: .max, grownOriginByteCount: .max,
+      journalByteCountMax: .max, journalPath: "j", fingerprint: "0123456789abcdef-01234567",
+      transactionID: .max, heldRoot: .max, otherDeviceCount: .max),
+    state: .stopped(MergeError(.bug, "what", at: "where", because: "why", hint: "hint")),
+    writtenByteCount: .max, resumedFromByteCount: .max, recheckedByteCount: .max,
+    rewrittenByteCount: .max, duration: .zero, submitDuration: .nanoseconds(1),
+    checkpointCount: .max, verification: .extreme, journalPath: "j",
+    unreadable: [ByteRange(start: 0, end: 1)])
+}
+
+extension ProgressLine {
+  fileprivate static var extreme: ProgressLine {
+    var line = ProgressLine(
+      progress: MergeEngine.Progress(
+        phase: .rechecking, doneByteCount: 0, totalByteCount: .max, earlierByteCount: 0,
+        elapsed: .zero, readsInFlight: 4096, writesInFlight: 4096, sinceCheckpoint: .zero),
+      pace: Pace())
+    line.pace.record(line.progress)
+    line.progress.doneByteCount = .max - 1
+    line.progress.elapsed = .milliseconds(200)
+    return line
+  }
+
+  fileprivate static let first = ProgressLine(
+    progress: MergeEngine.Progress(
+      phase: .planning, doneByteCount: 0, totalByteCount: 0, earlierByteCount: 0, elapsed: .zero,
+      readsInFlight: 0, writesInFlight: 0), pace: Pace())
+}
