@@ -5,12 +5,13 @@ import Testing
 struct InstallTests {
   private static let pages = ["", "-merge", "-resume", "-verify", "-plan", "-status", "-devices"]
     .map { "share/man/man8/thin-merge\($0).8" }
+  private static let schemas = JSONSchema.names.map { "share/thin-merge/schema/\($0)-1.json" }
   private static let files =
     [
       "lib/systemd/system/thin-merge@.service", "sbin/thin-merge",
       "share/bash-completion/completions/thin-merge",
       "share/fish/vendor_completions.d/thin-merge.fish", "share/zsh/site-functions/_thin-merge",
-    ] + pages
+    ] + pages + schemas
 
   @Test("what is installed is where it is looked for, and goes away again")
   func installing() throws {
