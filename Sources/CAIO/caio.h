@@ -82,6 +82,9 @@ static inline int caio_loop_backing(int fd, uint64_t *_Nonnull device, uint64_t 
   return result;
 }
 
+// A hint to the processor, which Swift has no word for: this memory is about to be read and written.
+static inline void caio_expect(const void *_Nonnull memory) { __builtin_prefetch(memory, 1); }
+
 // F_OFD_GETLK needs a feature macro in <fcntl.h>; its number is kernel ABI
 // (include/uapi/asm-generic/fcntl.h). Returns 1 if someone holds a lock that conflicts with a write
 // lock on the whole file, 0 if not, -1 with errno on failure.

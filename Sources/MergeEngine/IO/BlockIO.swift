@@ -73,7 +73,7 @@ package struct IORequest {
 }
 
 /// What became of a request.
-package struct IOCompletion {
+package struct IOCompletion: BitwiseCopyable {
   package var tag: UInt64
   /// Bytes done, or a negative errno.
   package var result: Int64
@@ -87,7 +87,7 @@ package struct IOCompletion {
 /// Completions of one `reap`, in a fixed place so that reaping allocates nothing.
 package struct CompletionBatch: ~Copyable {
   package static let capacity = 64
-  private var storage = InlineArray<64, IOCompletion>(repeating: IOCompletion(tag: 0, result: 0))
+  private var storage = FixedArray(repeating: IOCompletion(tag: 0, result: 0), count: capacity)
   package private(set) var count = 0
 
   package init() {}

@@ -1,3 +1,4 @@
+internal import CAIO
 internal import Glibc
 
 /// One bit per block; memory is taken as bits in it are first set.
@@ -12,6 +13,16 @@ internal import Glibc
     self.bitCount = bitCount
     // SAFETY: the slab is page-aligned, zero-filled, and lives as long as this value.
     unsafe words = slab.address(at: 0, count: slab.byteCount).assumingMemoryBound(to: UInt64.self)
+  }
+
+  /// Lets the processor fetch the bit, which is to be set soon.
+  ///
+  /// Precondition: `index` is below the bit count.
+  @inline(__always)
+  package borrowing func expect(_ index: UInt64) {
+    precondition(index < bitCount)
+    // SAFETY: as in insert; nothing is read or written.
+    unsafe caio_expect(words + Int(truncatingIfNeeded: index &>> 6))
   }
 
   /// Sets the bit; true if it was clear before.

@@ -45,7 +45,6 @@ package struct TransferCuts: Equatable, Sendable {
 struct PlanBuilder {
   private let extent: MergeExtent
   private let dataBlockByteCount: UInt64
-  private let ioByteCount: UInt64
   private let limit: UInt64
   private var fingerprint = FingerprintBuilder()
   private var layout: LayoutBuilder
@@ -55,18 +54,12 @@ struct PlanBuilder {
   /// Mapped blocks behind the thin device's own end, which it does not show.
   private var pastThinBlockCount: UInt64 = 0
   private var lastMappingEnd: UInt64 = 0
-  /// Consecutive bytes of the origin that are not counted as transfers yet.
-  private var openStart: UInt64 = 0
-  private var openEnd: UInt64 = 0
-  private var transferCount: UInt64 = 0
-  /// The end of the window of the I/O size in which the last counted byte lies.
-  private var windowEnd: UInt64 = 0
-  private var transferByteCountMax: UInt64 = 0
+  private var transfers: TransferCounter
 
   init(_ extent: MergeExtent, dataBlockByteCount: UInt64, ioByteCount: UInt64) {
     self.extent = extent
     self.dataBlockByteCount = dataBlockByteCount
-    self.ioByteCount = ioByteCount
+    transfers = TransferCounter(ioByteCount: ioByteCount)
     limit = extent.limitByteOffset ?? .max
     layout = LayoutBuilder(dataBlockByteCount: dataBlockByteCount)
   }
@@ -78,25 +71,20 @@ struct PlanBuilder {
     let runs = batch.runs()
     fingerprint.append(runs)
     runCount += UInt64(runs.count)
-    for index in runs.indices { append(runs[index]) }
-  }
-
-  @inline(__always)
-  private mutating func append(_ run: MappingRun) {
-    let start = run.thinBlock.rawValue &* dataBlockByteCount
-    let end = start &+ run.blockCount &* dataBlockByteCount
-    lastMappingEnd = end
-    if end > limit { leaveOut(start, end) }
-    let clippedEnd = min(end, limit)
-    guard start < clippedEnd else { return }
-    layout.add(from: start, to: clippedEnd)
-    if start == openEnd {
-      openEnd = clippedEnd
-    } else {
-      count(from: openStart, to: openEnd)
-      openStart = start
-      openEnd = clippedEnd
+    // Local, so that it stays in registers from run to run.
+    var transfers = transfers
+    for index in runs.indices {
+      let run = runs[index]
+      let start = run.thinBlock.rawValue &* dataBlockByteCount
+      let end = start &+ run.blockCount &* dataBlockByteCount
+      lastMappingEnd = end
+      if end > limit { leaveOut(start, end) }
+      let clippedEnd = min(end, limit)
+      guard start < clippedEnd else { continue }
+      layout.add(from: start, to: clippedEnd)
+      transfers.add(from: start, to: clippedEnd)
     }
+    self.transfers = transfers
   }
 
   private mutating func leaveOut(_ start: UInt64, _ end: UInt64) {
@@ -108,35 +96,11 @@ struct PlanBuilder {
     if end > firstPastThin { pastThinBlockCount += (end - firstPastThin) / dataBlockByteCount }
   }
 
-  /// Counts the transfers of consecutive bytes, by ``TransferCuts`` but for the tail.
-  @inline(__always)
-  private mutating func count(from start: UInt64, to end: UInt64) {
-    guard start < end else { return }
-    // Scattered blocks lie many to a window of the I/O size: no division for those.
-    if start >= windowEnd {
-      windowEnd = start.roundedDown(toMultipleOf: ioByteCount) &+ ioByteCount
-    }
-    if end > windowEnd { return countOverWindows(from: start, to: end) }
-    transferCount &+= 1
-    transferByteCountMax = max(transferByteCountMax, end &- start)
-  }
-
-  private mutating func countOverWindows(from start: UInt64, to end: UInt64) {
-    let firstCut = windowEnd
-    let lastCut = max(start, (end - 1).roundedDown(toMultipleOf: ioByteCount))
-    transferCount += (end - 1) / ioByteCount - start / ioByteCount + 1
-    transferByteCountMax = max(transferByteCountMax, min(firstCut, end) - start, end - lastCut)
-    if lastCut > firstCut { transferByteCountMax = ioByteCount }
-    windowEnd = lastCut.roundedDown(toMultipleOf: ioByteCount) + ioByteCount
-  }
-
   /// - Throws: `MergeError` (`refused`) where the policy does not let blocks be left out.
   mutating func finish(
     deviceID: UInt32, mappedBlockCount: UInt64, originPath: String?
   ) throws(MergeError) -> MergePlan {
-    count(from: openStart, to: openEnd)
-    // The last transfer is cut once more where the unaligned rest begins.
-    if openEnd > openStart { transferCount += 1 }
+    transfers.finish()
     if let originPath { try checkPastEnd(originPath) }
     let end = extent.endByteOffset(lastMappingEnd: lastMappingEnd)
     return MergePlan(
@@ -145,7 +109,7 @@ struct PlanBuilder {
       endByteOffset: end,
       grownOriginByteCount: extent.grownOriginByteCount(lastMappingEnd: lastMappingEnd),
       pastEndBlockCount: pastEndBlockCount, clippedByteCount: clippedByteCount,
-      transferCount: transferCount, transferByteCountMax: max(transferByteCountMax, 1),
+      transferCount: transfers.count, transferByteCountMax: max(transfers.byteCountMax, 1),
       fingerprint: fingerprint.finish(
         dataBlockByteCount: dataBlockByteCount, deviceID: deviceID, endByteOffset: end,
         pastEnd: extent.pastEnd),

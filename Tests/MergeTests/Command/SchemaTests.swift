@@ -229,7 +229,7 @@ extension MergeReport {
 extension ProgressLine {
   fileprivate static var extreme: ProgressLine {
     var line = ProgressLine(
-      progress: MergeEngine.Progress(
+      progress: MergeProgress(
         phase: .rechecking, doneByteCount: 0, totalByteCount: .max, earlierByteCount: 0,
         elapsed: .zero, readsInFlight: 4096, writesInFlight: 4096, sinceCheckpoint: .zero),
       pace: Pace())
@@ -240,7 +240,7 @@ extension ProgressLine {
   }
 
   fileprivate static let first = ProgressLine(
-    progress: MergeEngine.Progress(
+    progress: MergeProgress(
       phase: .planning, doneByteCount: 0, totalByteCount: 0, earlierByteCount: 0, elapsed: .zero,
       readsInFlight: 0, writesInFlight: 0), pace: Pace())
 }
