@@ -1,0 +1,141 @@
+// What the micro-benchmarks call. Each is made anew for every measurement, which begins after that.
+
+/// A full leaf, decoded over and over.
+package struct LeafDecoding: Sendable {
+  private let leaf: BlockCopy
+  private let block = MetadataBlock(1)
+
+  package init(seed: UInt64) {
+    let image = MappingImage(.shuffled, leafCount: 1, seed: seed)
+    let start = Int(block.rawValue) * BlockKind.blockByteCount
+    leaf = BlockCopy(
+      RawSpan(_elements: image.bytes.span)
+        .extracting(start..<start + BlockKind.blockByteCount))
+  }
+
+  /// Checks the node and its keys, and looks at every mapping.
+  ///
+  /// - Returns: Something that depends on all of them.
+  package func decode() throws -> UInt64 {
+    let bytes = leaf.span
+    let node = try BtreeNode(bytes, at: block, leafValueByteCount: MappingTree.valueByteCount)
+    try node.checkKeys(in: bytes, of: block, within: 0...UInt64.max)
+    var sum: UInt64 = 0
+    for index in 0..<node.entryCount {
+      sum &+= node.key(index, in: bytes) ^ node.value(index, in: bytes)
+    }
+    return sum
+  }
+}
+
+/// A mapping tree in memory, streamed as runs.
+package struct RunReading: ~Copyable {
+  private var reader: MappingReader<InstantQueue>
+  private var batch = RunBatch()
+
+  package init(_ image: MappingImage) throws(MergeError) {
+    reader = try MappingReader(
+      image.tree,
+      io: InstantQueue(
+        requestCount: TreeWalker.requestCount, slabByteCount: TreeWalker.slabByteCount,
+        touchesSlab: true, metadata: image.bytes),
+      ledger: NodeLedger(metadataBlockCount: image.tree.bounds.blockCount))
+  }
+
+  /// Begins another pass, as the one that merges.
+  package mutating func restart() throws(MergeError) { try reader.restart(from: ThinBlock(0)) }
+
+  /// - Returns: How many mappings there were.
+  package mutating func readAll() throws(MergeError) -> UInt64 {
+    while try reader.next(&batch) {}
+    return reader.mappedBlockCount
+  }
+}
+
+/// The pipeline's loop, moving nothing: no device, no checksums, no record.
+package struct PipelineTurns: ~Copyable {
+  private var io: InstantQueue
+  private var pipeline: Pipeline<UncheckedWork>
+  private var feed: ScatteredFeed
+  private let control: RunControl
+
+  package init(transferCount: Int, segmentCount: Int, clock: Clock) throws(MergeError) {
+    let options = TransferOptions()
+    let largest = UInt64(segmentCount) * ScatteredFeed.blockByteCount
+    let slabByteCount = PipelineShape.slabByteCount(
+      depth: options.queueDepth, ioByteCount: options.ioByteCount, largest: largest)
+    let shape = PipelineShape(
+      depth: options.queueDepth, slabByteCount: slabByteCount, transferByteCountMax: largest,
+      readsBothSides: false,
+      dataBlockByteCount: ScatteredFeed.blockByteCount, dataAlignmentByteCount: 4096,
+      originAlignmentByteCount: 4096, tailByteOffset: .max, rateLimit: nil)
+    // Nobody looks at the bytes.
+    io = try InstantQueue(
+      requestCount: options.queueDepth + PipelineShape.recordRequestCount,
+      slabByteCount: slabByteCount, touchesSlab: false)
+    pipeline = Pipeline(shape, originPath: "memory")
+    feed = ScatteredFeed(
+      transferCount: UInt64(transferCount), segmentCount: UInt64(segmentCount), gapBlockCount: 1,
+      seed: 1)
+    control = RunControl(clock: clock, interruption: Interruption(), report: { _ in })
+  }
+
+  /// - Returns: How many bytes would have been written.
+  package mutating func run() -> UInt64 {
+    var work = UncheckedWork()
+    var record = NoRecord()
+    _ = pipeline.run(
+      &io, feed: &feed, work: &work, record: &record, control: control,
+      progress: .init(
+        phase: .merging, doneByteCount: 0, totalByteCount: 0, earlierByteCount: 0, elapsed: .zero,
+        readsInFlight: 0, writesInFlight: 0))
+    return pipeline.writtenByteCount
+  }
+}
+
+/// One checkpoint, from transfers that have ended to a journal that is durable.
+package struct CheckpointAppending: ~Copyable {
+  private let entryCount: Int
+  private var io: InstantQueue
+  private var record: Checkpoints
+  private var batch = CompletionBatch()
+
+  package init(entryCount: Int) throws(MergeError) {
+    self.entryCount = entryCount
+    io = try InstantQueue(
+      requestCount: PipelineShape.recordRequestCount, slabByteCount: Checkpoints.slabByteCount,
+      touchesSlab: true)
+    record = Checkpoints(
+      journal: JournalEncoder(
+        endByteOffset: 0, nextSequence: 1, headerChecksum: 0,
+        dataBlockByteCount: ScatteredFeed.blockByteCount),
+      watermark: 0, nextSweep: 1, interval: .seconds(5), slabByteOffset: 0, originPath: "memory",
+      journalPath: "memory", now: .zero, secondsSince1970: { 0 })
+    record.beginSweep(.merge)
+  }
+
+  /// - Returns: Bytes of the journal.
+  package mutating func run() -> UInt64 {
+    let byteCount = ScatteredFeed.blockByteCount
+    for number in 0..<UInt64(entryCount) {
+      let start = 2 * number * byteCount
+      let ticket = record.began(ByteRange(start: start, end: start + byteCount))
+      record.ended(ticket, .merged(checksum: UInt32(truncatingIfNeeded: number)))
+    }
+    while !record.isSettled {
+      record.advance(&io, now: .zero, isLast: true)
+      io.reap(atLeast: 1, timeout: nil, into: &batch)
+      for index in 0..<batch.count { record.completed(batch[index], &io, now: .zero) }
+    }
+    return record.journal.endByteOffset
+  }
+}
+
+/// Bytes that are checksummed.
+package struct Checksumming: Sendable {
+  private let bytes: [UInt8]
+
+  package init(byteCount: Int) { bytes = (0..<byteCount).map { UInt8(truncatingIfNeeded: $0) } }
+
+  package func checksum() -> UInt32 { CRC32C.checksum(of: RawSpan(_elements: bytes.span)) }
+}
