@@ -11,8 +11,7 @@ SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/docs sc
 SCENARIOS := $(wildcard Tests/KernelLab/scenarios/*.sh)
 # Variables that scenarios and the words they are written with share, and files of the guest.
 FROM_THE_LAB := SC2034,SC2154,SC1091
-PYTHON_SCRIPTS := $(wildcard Benchmarks/*.py) Benchmarks/make-inputs Benchmarks/compare-fio \
-  Benchmarks/compare-thin-check
+PYTHON_SCRIPTS := Benchmarks/bench $(wildcard Benchmarks/suite/*.py)
 # The links in Fuzz/Sources are not followed: what they lead to is listed itself.
 SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks) Fuzz Examples
 
@@ -100,12 +99,11 @@ lint: ## check formatting and scripts
 format: ## format the Swift sources in place
 	$(SWIFT) format --in-place --parallel --recursive $(SWIFT_SOURCES)
 
-bench: build ## compare with fio and thin_check (needs root; about 10 minutes, 8 GiB of disk)
+bench: build ## measure all of it against other programs (needs root; about 100 minutes)
 	@scripts/setup bench
-	Benchmarks/compare-fio
-	Benchmarks/compare-thin-check
+	Benchmarks/bench all
 
 clean: ## remove everything that was built
 	$(SWIFT) package clean
 	rm -rf .build/demo .build/benchmarks .build/optimised .build/fuzz .build/mutate .build/sanitize \
-	  .build/kernel-lab .build/static .build/deb .build/deb-check .build/docs .build/examples
+	  .build/kernel-lab .build/static .build/deb .build/deb-check .build/bench .build/docs .build/examples
