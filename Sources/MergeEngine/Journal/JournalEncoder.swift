@@ -14,6 +14,8 @@ package struct JournalEncoder {
   private let headerChecksum: UInt32
   private let dataBlockByteCount: UInt64
   private var writer = ByteWriter()
+  /// Kept from record to record, so that it need not grow again.
+  private var payload = ByteWriter()
 
   /// - `endByteOffset`: where the last record ends.
   package init(
@@ -32,7 +34,8 @@ package struct JournalEncoder {
   package mutating func add(_ record: JournalRecord) {
     RecordFrame.append(
       record, sequence: nextSequence, appendSequence: appendSequence,
-      headerChecksum: headerChecksum, dataBlockByteCount: dataBlockByteCount, to: &writer)
+      headerChecksum: headerChecksum, dataBlockByteCount: dataBlockByteCount,
+      payload: &payload, to: &writer)
     nextSequence += 1
   }
 

@@ -245,12 +245,12 @@ package struct RecordFrame: Equatable, Sendable {
     checksum == Self.checksum(self, payload, headerChecksum)
   }
 
-  /// Appends a whole record.
+  /// Appends a whole record, whose payload is made in `payload`.
   static func append(
     _ record: JournalRecord, sequence: UInt64, appendSequence: UInt64, headerChecksum: UInt32,
-    dataBlockByteCount: UInt64, to writer: inout ByteWriter
+    dataBlockByteCount: UInt64, payload: inout ByteWriter, to writer: inout ByteWriter
   ) {
-    var payload = ByteWriter()
+    payload.removeAll()
     record.encodePayload(into: &payload, dataBlockByteCount: dataBlockByteCount)
     let frame = RecordFrame(
       kindCode: record.kindCode, sequence: sequence, appendSequence: appendSequence,
@@ -273,6 +273,7 @@ package struct RecordFrame: Equatable, Sendable {
     _ frame: RecordFrame, _ payload: [UInt8], _ headerChecksum: UInt32
   ) -> UInt32 {
     var first = ByteWriter()
+    first.reserveCapacity(byteCount)
     first.append(headerChecksum)
     frame.encode(into: &first)
     var crc = CRC32C()

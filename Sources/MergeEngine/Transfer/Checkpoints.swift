@@ -288,6 +288,7 @@ private struct CheckpointBuilder {
   init(seconds: Int64, kind: JournalRecord.SweepKind, sweep: UInt64, watermark: UInt64) {
     checkpoint = JournalRecord.Checkpoint(
       seconds: seconds, kind: kind, sweep: sweep, watermark: watermark, entries: [])
+    checkpoint.entries.reserveCapacity(JournalRecord.entryCountMax)
     self.watermark = watermark
     passed = watermark
   }

@@ -184,10 +184,11 @@ struct JournalRecordTests {
   }
 
   private func encoded(_ record: JournalRecord) -> [UInt8] {
+    var payload = ByteWriter()
     var writer = ByteWriter()
     RecordFrame.append(
       record, sequence: 42, appendSequence: 41, headerChecksum: Self.headerChecksum,
-      dataBlockByteCount: Self.blockByteCount, to: &writer)
+      dataBlockByteCount: Self.blockByteCount, payload: &payload, to: &writer)
     return writer.bytes
   }
 
