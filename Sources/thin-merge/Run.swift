@@ -49,7 +49,8 @@ struct Run {
     let reason = StandardStream.reason(number)
     return fail(
       Failure(
-        message: "could not write the report, standard output: \(reason)", hints: [],
+        message: "could not write the report, standard output: \(reason)",
+        hints: ["what was done is done, and only its report is lost"],
         exitStatus: .stopped), messages)
   }
 
@@ -66,12 +67,36 @@ struct Run {
     }
     guard ThinMerge.exitCode(for: error) == .validationFailure else {
       return fail(
-        Failure(MergeError(.bug, "could not go on", at: "thin-merge", because: "\(error)")),
+        Failure(
+          MergeError(
+            .bug, "could not go on", at: "the command line", because: ThinMerge.message(for: error))
+        ),
         messages)
     }
-    let known = ThinMerge.configuration.subcommands.map { $0.configuration.commandName }
-    let verb = arguments.first.flatMap { known.contains($0) ? "\($0) " : nil } ?? ""
+    let message = ThinMerge.message(for: error)
+    guard let verb = arguments.first, !verb.hasPrefix("-") else {
+      return fail(.usage(message.asSentencePart, hint: "see 'thin-merge --help'"), messages)
+    }
+    guard ThinMerge.verbs.contains(verb) else {
+      return fail(
+        .usage(
+          "there is no command '\(verb)'; there are \(ThinMerge.verbs.joined(separator: ", "))",
+          hint: "see 'thin-merge --help'"), messages)
+    }
     return fail(
-      .usage(ThinMerge.message(for: error), hint: "see 'thin-merge \(verb)--help'"), messages)
+      .usage(message.asSentencePart, hint: "see 'thin-merge \(verb) --help'"), messages)
+  }
+}
+
+extension String {
+  /// The parser speaks in sentences; here they stand behind a colon.
+  fileprivate var asSentencePart: String {
+    var text = self
+    let choice = ". Please provide one of "
+    if text.contains(choice), text.hasSuffix(".") {
+      text = text.dropLast().replacing(choice, with: ": one of ") + " is expected"
+    }
+    guard let first = text.first, text.dropFirst().first?.isLowercase == true else { return text }
+    return first.lowercased() + text.dropFirst()
   }
 }

@@ -23,8 +23,10 @@ struct ThinMerge: ParsableCommand {
     exit(withError: ExitCode(run.exitStatus().rawValue))
   }
 
+  /// The commands by their names.
+  static let verbs = configuration.subcommands.compactMap { $0.configuration.commandName }
+
   func run() throws {
-    let names = Self.configuration.subcommands.map { $0.configuration.commandName ?? "" }
-    throw ValidationError("no command given; there are \(names.joined(separator: ", "))")
+    throw ValidationError("no command given; there are \(Self.verbs.joined(separator: ", "))")
   }
 }

@@ -28,7 +28,9 @@ internal import SystemPackage
   package init(byteCount: Int, pages: Pages = .small) throws(MergeError) {
     let wanted = max(byteCount, 1)
     guard wanted <= Int.max / 2 else {
-      throw MergeError(.refused, "cannot take buffers", at: "memory", because: "too large")
+      throw MergeError(
+        .refused, "cannot take buffers", at: "memory",
+        because: "\(BinaryText.bytes(UInt64(wanted))) are more than a program can have")
     }
     let rounded = (wanted + 4095) / 4096 * 4096
     // A piece that is to be large begins at a multiple of its size.
@@ -39,7 +41,8 @@ internal import SystemPackage
     guard let mapping = unsafe mapping, unsafe mapping != MAP_FAILED else {
       throw MergeError(
         .refused, "cannot take buffers", at: "memory",
-        because: "\(BinaryText.bytes(UInt64(rounded))) wanted: \(Errno.current)")
+        because: "\(BinaryText.bytes(UInt64(rounded))) wanted: \(Errno.current)",
+        hint: "a smaller --io-size or --queue-depth takes less")
     }
     unsafe base = mapping.alignedUp(toMultipleOf: pages.byteCount)
     // Advice: without it everything is as before, only slower.

@@ -30,8 +30,10 @@ struct FileStatus {
     let descriptor = unsafe open(
       path, caio_o_path | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW))
     guard descriptor >= 0 else {
+      let errno = Errno.current
       throw MergeError(
-        .refused, "cannot open the \(role)", at: path, because: "\(Errno.current)")
+        .refused, "cannot open the \(role)", at: path, because: "\(errno)",
+        hint: errno.permissionHint)
     }
     let owner = OwnedDescriptor(takingOwnershipOf: descriptor)
     try self.init(descriptor: owner.rawValue, path: path, role: role)
@@ -42,7 +44,8 @@ struct FileStatus {
     // SAFETY: the call fills the structure given.
     guard unsafe caio_statx_fd(descriptor, &status) == 0 else {
       throw MergeError(
-        .refused, "cannot look at the \(role)", at: path, because: "\(Errno.current)")
+        .refused, "cannot look at the \(role)", at: path, because: "\(Errno.current)",
+        hint: "the kernel's log may say more")
     }
     self.status = status
   }

@@ -51,9 +51,12 @@ internal import SystemPackage
     }
     guard status == 0 else {
       throw MergeError(
-        .busy, "cannot start asynchronous I/O", at: "io_setup",
-        because: "\(Errno(rawValue: -status))",
-        hint: "all AIO requests of the system are in use: raise sysctl fs.aio-max-nr")
+        status == -EAGAIN ? .busy : .refused, "cannot start asynchronous I/O", at: "the kernel",
+        because: status == -EAGAIN
+          ? "all its requests (fs.aio-max-nr) are in use" : "\(Errno(rawValue: -status))",
+        hint: status == -EAGAIN
+          ? "'sysctl fs.aio-max-nr=1048576' allows more"
+          : "the kernel has to be one with CONFIG_AIO")
     }
     if taken < wanted {
       note(

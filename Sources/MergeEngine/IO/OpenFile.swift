@@ -81,14 +81,17 @@ package final class OpenFile {
       throw MergeError(
         isBusy ? .busy : .refused, "cannot open the \(role)", at: path,
         because: isBusy ? "the device is in use: mounted, or held by another program" : "\(errno)",
-        hint: isBusy ? "see 'lsblk \(path)' and 'lsof \(path)' for who uses it" : nil)
+        hint: isBusy
+          ? "see 'lsblk \(path)' and 'lsof \(path)' for who uses it"
+          : errno.permissionHint)
     }
     let owner = OwnedDescriptor(takingOwnershipOf: opened)
     let status = try FileStatus(descriptor: opened, path: path, role: role)
     guard status.isSameFile(as: found) else {
       throw MergeError(
-        .refused, "cannot open the \(role)", at: path, because: "it was replaced while being opened"
-      )
+        .refused, "cannot open the \(role)", at: path,
+        because: "it was replaced while being opened",
+        hint: "see what replaces it, then give the same command again")
     }
 
     if isDevice {
@@ -99,7 +102,8 @@ package final class OpenFile {
       allocatedByteCount = device.byteCount
       if access == .readWrite, device.isReadOnly {
         throw MergeError(
-          .refused, "cannot write to the \(role)", at: path, because: "the device is read-only")
+          .refused, "cannot write to the \(role)", at: path, because: "the device is read-only",
+          hint: "'blockdev --setrw \(path)' lifts that, if it is meant to be written to")
       }
     } else {
       byteCount = status.byteCount
@@ -137,7 +141,8 @@ package final class OpenFile {
       unsafe caio_device_read_only(descriptor, &readOnly) == 0, logical > 0
     else {
       throw MergeError(
-        .refused, "cannot ask the \(role) for its size", at: path, because: "\(Errno.current)")
+        .refused, "cannot ask the \(role) for its size", at: path, because: "\(Errno.current)",
+        hint: "the kernel's log may say more")
     }
     return DeviceShape(
       byteCount: byteCount, logicalBlockByteCount: Int(logical), isReadOnly: readOnly != 0)

@@ -5,8 +5,13 @@ package struct JournalFault: Error, Equatable, Sendable {
   package var reason: String
   /// Whether its bytes could not be had, so that nothing is known of what they are.
   package var isReadError = false
+  /// What can be done where beginning again would be wrong.
+  package var hint: String?
 
-  package init(_ reason: String) { self.reason = reason }
+  package init(_ reason: String, hint: String? = nil) {
+    self.reason = reason
+    self.hint = hint
+  }
 
   /// A read of the journal that came to a negative errno.
   init(readResult: Int64) {
@@ -17,13 +22,15 @@ package struct JournalFault: Error, Equatable, Sendable {
   /// The fault in words for people.
   package func conflict(path: String) -> MergeError {
     guard !isReadError else {
-      return MergeError(.refused, "cannot read the journal", at: path, because: reason)
+      return MergeError(
+        .refused, "cannot read the journal", at: path, because: reason,
+        hint: "the kernel's log may say more about the device that it is on")
     }
     return MergeError(
       .journalConflict, "cannot use the journal", at: path, because: reason,
-      hint:
-        "the origin may be merged in part; '--restart' puts this journal aside and merges from the "
-        + "beginning")
+      hint: hint
+        ?? "the origin may be merged in part; '--restart' puts this journal aside and merges from "
+        + "the beginning")
   }
 }
 

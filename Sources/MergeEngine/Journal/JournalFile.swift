@@ -24,16 +24,24 @@ package enum JournalFile {
         path, role: "journal", access: .readWrite, direct: false, followsLinks: false)
       guard file.kind == .regularFile else {
         throw MergeError(
-          .refused, "cannot use the journal", at: path, because: "it is a block device")
+          .refused, "cannot use the journal", at: path,
+          because: "it is a block device; a regular file is expected")
       }
-      guard try call(path, "lock the journal", { () throws(Errno) in try file.lock() }) else {
+      let lock = { () throws(Errno) in try file.lock() }
+      guard
+        try call(
+          path, "lock the journal", hint: "its file system has to be one with locks", lock)
+      else {
         throw MergeError(
           .busy, "cannot use the journal", at: path, because: "another merge has it locked",
           hint: "how far that merge is: thin-merge status \(ShellWord.quoted(path))")
       }
       // Between opening and locking another merge may have put the file aside.
       guard file.isStillAtItsPath else { continue }
-      try call(path, "make the journal durable") { () throws(Errno) in try file.forgetCache() }
+      try call(
+        path, "make the journal durable",
+        hint: "the kernel's log may say more about the device that it is on"
+      ) { () throws(Errno) in try file.forgetCache() }
       return file
     }
     return nil
@@ -46,7 +54,8 @@ package enum JournalFile {
     let folder = FileSystem.folder(of: path)
     let name = FilePath(path).lastComponent?.string ?? "journal"
     let temporary = "\(folder)/.\(name).\(processID)"
-    return try call(path, "make the journal") { () throws(Errno) in
+    let elsewhere = "make its folder writable, or give --journal with a path elsewhere"
+    return try call(path, "make the journal", hint: elsewhere) { () throws(Errno) in
       // Left over from a process of that number which was killed here.
       if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
       let made = try FileSystem.make(temporary)
@@ -82,7 +91,7 @@ package enum JournalFile {
       name = "\(file.path)\(suffix).\(number)"
       number += 1
     }
-    try call(file.path, "put the journal aside") { () throws(Errno) in
+    try call(file.path, "put the journal aside", hint: folderHint) { () throws(Errno) in
       try FileSystem.rename(file.path, to: name)
       try FileSystem.synchronizeFolder(FileSystem.folder(of: file.path))
     }
@@ -91,7 +100,7 @@ package enum JournalFile {
 
   /// Removes a journal that says nothing.
   package static func remove(_ file: OpenFile) throws(MergeError) {
-    try call(file.path, "remove the journal") { () throws(Errno) in
+    try call(file.path, "remove the journal", hint: folderHint) { () throws(Errno) in
       try FileSystem.remove(file.path)
       try FileSystem.synchronizeFolder(FileSystem.folder(of: file.path))
     }
@@ -113,13 +122,15 @@ package enum JournalFile {
     }
   }
 
+  private static let folderHint = "its folder has to be writable"
+
   private static func call<Result>(
-    _ path: String, _ what: String, _ body: () throws(Errno) -> Result
+    _ path: String, _ what: String, hint: String? = nil, _ body: () throws(Errno) -> Result
   ) throws(MergeError) -> Result {
     do throws(Errno) {
       return try body()
     } catch {
-      throw MergeError(.refused, "cannot \(what)", at: path, because: "\(error)")
+      throw MergeError(.refused, "cannot \(what)", at: path, because: "\(error)", hint: hint)
     }
   }
 }

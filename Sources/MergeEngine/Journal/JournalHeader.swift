@@ -105,18 +105,25 @@ package struct JournalHeader: Equatable, Sendable {
   package static func byteCount(of first: [UInt8]) throws(JournalFault) -> Int {
     var reader = ByteReader(first)
     guard reader.next(8) == magic else {
-      throw JournalFault("it is not a journal of thin-merge")
+      throw JournalFault(
+        "it is not a journal of thin-merge",
+        hint: "'thin-merge plan' names the journal of a merge, and --journal gives it another place"
+      )
     }
     guard let version = reader.next(UInt32.self), let byteCount = reader.next(UInt32.self) else {
       throw JournalFault("its header is cut short")
     }
     guard version == formatVersion else {
-      throw JournalFault("its format version is \(version); \(formatVersion) is expected")
+      throw JournalFault(
+        "its format version is \(version); \(formatVersion) is expected",
+        hint: "another version of thin-merge wrote it, and reads it")
     }
     guard (1...byteCountMax).contains(Int(byteCount)),
       UInt64(byteCount).isMultiple(of: JournalEncoder.appendAlignmentByteCount)
     else {
-      throw JournalFault("its header says that it has \(byteCount) bytes")
+      throw JournalFault(
+        "its header says that it has \(byteCount) bytes; a multiple of "
+          + "\(JournalEncoder.appendAlignmentByteCount), up to \(byteCountMax), is expected")
     }
     return Int(byteCount)
   }

@@ -110,7 +110,11 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
         kindCode: frame.kindCode, payload: payload, dataBlockByteCount: header.dataBlockByteCount)
     else {
       // It is whole, so no crash cut it: a later version wrote it, or nobody sane.
-      throw JournalFault("the record at byte \(byteOffset) cannot be understood")
+      throw JournalFault(
+        "the record at byte \(byteOffset) cannot be understood",
+        hint:
+          "perhaps another version of thin-merge wrote it, and reads it; if not, '--restart' puts "
+          + "this journal aside and merges from the beginning")
     }
     return .record(
       record, frame: frame, nextByteOffset: byteOffset + UInt64(frame.recordByteCount))

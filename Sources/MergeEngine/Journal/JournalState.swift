@@ -107,7 +107,8 @@ package struct JournalState: Sendable {
     case .unreadable(let ranges):
       for range in ranges {
         guard range.end <= limit else {
-          throw JournalFault("it names bytes behind the merge's end at byte \(byteOffset)")
+          throw JournalFault(
+            "the record at byte \(byteOffset) names unreadable bytes that the merge does not have")
         }
         let added = unreadable.insert(range)
         // What the re-check can no longer read had been recorded, and counts again once it is.
@@ -140,14 +141,17 @@ package struct JournalState: Sendable {
     guard checkpoint.watermark >= watermark, checkpoint.watermark <= limit,
       checkpoint.entries.last?.end ?? 0 <= limit
     else {
-      throw JournalFault("its watermark or an entry makes no sense at byte \(byteOffset)")
+      throw JournalFault(
+        "the checkpoint at byte \(byteOffset) names bytes that the merge does not have")
     }
     watermark = checkpoint.watermark
     nextSweep = max(nextSweep, checkpoint.sweep + 1)
     guard let first = checkpoint.entries.first, let last = checkpoint.entries.last else { return }
     for entry in checkpoint.entries {
       guard entry.byteCount <= TransferOptions.ioByteCountRange.upperBound else {
-        throw JournalFault("an entry has \(entry.byteCount) bytes at byte \(byteOffset)")
+        throw JournalFault(
+          "an entry at byte \(byteOffset) has \(entry.byteCount) bytes; at most "
+            + "\(TransferOptions.ioByteCountRange.upperBound) are expected")
       }
       entryByteCountMax = max(entryByteCountMax, entry.byteCount)
       if checkpoint.kind != .recheck {
@@ -163,7 +167,8 @@ package struct JournalState: Sendable {
       firstStart: first.start, lastEnd: last.end)
     if let open, open.sweep == checkpoint.sweep {
       guard let before = chains[open.chain].popLast(), before.lastEnd <= first.start else {
-        throw JournalFault("its entries go back at byte \(byteOffset)")
+        throw JournalFault(
+          "the entries at byte \(byteOffset) do not follow those before; rising ones are expected")
       }
       chains[open.chain].append(
         Sweep(

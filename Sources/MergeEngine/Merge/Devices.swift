@@ -21,7 +21,8 @@ struct Devices {
     guard !StorageStack(metadata).overlaps(StorageStack(data)) else {
       throw MergeError(
         .refused, "cannot use the data device", at: data.path,
-        because: "it is the metadata device, or lies on it")
+        because: "it is the metadata device, or shares its blocks",
+        hint: "--data is the pool's data device: the second in 'dmsetup table POOL'")
     }
     guard let originPath else {
       origin = nil
@@ -34,7 +35,8 @@ struct Devices {
     where StorageStack(looked).overlaps(StorageStack(other)) {
       throw MergeError(
         .refused, "cannot use the origin", at: originPath,
-        because: "it is the pool's \(role) device \(other.path), or shares its blocks")
+        because: "it is the pool's \(role) device \(other.path), or shares its blocks",
+        hint: "--origin is the external origin, which lies outside the pool")
     }
     guard let use else {
       origin = looked
@@ -48,7 +50,8 @@ struct Devices {
     guard origin.isSameFile(as: looked), buffered.isSameFile(as: looked) else {
       throw MergeError(
         .refused, "cannot use the origin", at: originPath,
-        because: "it was replaced while being opened")
+        because: "it was replaced while being opened",
+        hint: "see what replaces it, then give the same command again")
     }
     self.origin = origin
     originBuffered = buffered
@@ -59,24 +62,28 @@ struct Devices {
     do throws(Errno) {
       isLocked = try origin.lock()
     } catch {
-      throw MergeError(.refused, "cannot lock the origin", at: origin.path, because: "\(error)")
+      throw MergeError(
+        .refused, "cannot lock the origin", at: origin.path, because: "\(error)",
+        hint: "its file system has to be one with locks")
     }
     guard isLocked else {
       throw MergeError(
         .busy, "the origin is in use", at: origin.path,
-        because: "another program has it locked, perhaps another merge")
+        because: "another program has it locked, perhaps another merge",
+        hint: "'lsof \(ShellWord.quoted(origin.path))' shows which")
     }
     guard origin.kind == .regularFile else { return }
     guard !origin.isSwap else {
       throw MergeError(
         .busy, "the origin is in use", at: origin.path, because: "the system swaps to it",
-        hint: "'swapoff' frees it")
+        hint: "'swapoff \(ShellWord.quoted(origin.path))' frees it")
     }
     try checkNoLoop(over: origin, "what uses that device would not see the merge, or destroy it")
     guard !origin.hasForeignLock else {
       throw MergeError(
         .busy, "the origin is in use", at: origin.path,
-        because: "another program holds a lock on it, perhaps a virtual machine")
+        because: "another program holds a lock on it, perhaps a virtual machine",
+        hint: "'lsof \(ShellWord.quoted(origin.path))' shows which; end it first")
     }
   }
 

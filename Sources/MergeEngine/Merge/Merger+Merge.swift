@@ -112,7 +112,7 @@ extension Merger {
     let originPath = quiet.originPath
     let devices = try Devices(source, originPath: originPath, writing: quiet.originUse)
     guard let origin = devices.origin, let originBuffered = devices.originBuffered else {
-      throw MergeError(.bug, "no origin", at: originPath, because: "one was given")
+      throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
     }
     let identity = DeviceIdentity(origin)
     let usualPath = JournalFile.place(

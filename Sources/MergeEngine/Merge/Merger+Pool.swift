@@ -54,12 +54,14 @@ extension Merger {
           because: "its table is "
             + (device.liveTable.count == 1
               ? "of the target \(device.liveTable[0].kind)"
-              : "of \(device.liveTable.count) lines; one line 'thin' is expected"))
+              : "of \(device.liveTable.count) lines; one line 'thin' is expected"),
+          hint: "'dmsetup ls --target thin' lists thin devices")
       }
       guard let pool = devices[thin.pool], let target = pool.poolTarget else {
         throw MergeError(
           .refused, "cannot find the thin device's pool", at: name.text,
-          because: "device \(thin.pool) has no table of a thin-pool")
+          because: "its table names \(devices.path(of: thin.pool)), which is no pool",
+          hint: "see 'dmsetup table'")
       }
       _ = try thinTarget(of: thin.deviceID, in: pool, devices)
       return FoundThin(
@@ -142,7 +144,8 @@ extension Merger {
         .refused, "cannot tell how the thin device is meant", at: first.path,
         because:
           "dev \(deviceID) is shown by tables of more than one line, or with different lengths "
-          + "or origins: " + showing.map(\.name).joined(separator: ", "))
+          + "or origins: " + showing.map(\.name).joined(separator: ", "),
+        hint: "see 'dmsetup table', and remove the devices that are not meant")
     }
     return target
   }
@@ -194,7 +197,8 @@ extension Merger {
     guard pools.count == 1 else {
       throw MergeError(
         .refused, "several pools are active on the metadata device", at: source.metadataPath,
-        because: pools.map(\.name).joined(separator: ", "))
+        because: pools.map(\.name).joined(separator: ", ") + "; one is expected",
+        hint: "they destroy each other's metadata: take them down, and check it with thin_check")
     }
     if !source.dataPath.isEmpty {
       let data = try OpenFile(source.dataPath, role: "data device", access: .readOnly)
@@ -202,7 +206,8 @@ extension Merger {
         throw MergeError(
           .refused, "not the pool's data device", at: source.dataPath,
           because: "pool \(pool.name) is active on that metadata device, and its data device is "
-            + "\(target.data)")
+            + devices.path(of: target.data),
+          hint: "name the thin device instead: --pool \(ShellWord.quoted(pool.name)) --dev-id N")
       }
     }
     let record = try PoolRecordFile(
@@ -238,7 +243,7 @@ extension Merger {
     guard let pool else { return }
     throw MergeError(
       .refused, "a pool is active on the data device", at: path,
-      because: "\(pool.name) is, and its metadata is elsewhere",
+      because: "it is the data device of pool \(pool.name), whose metadata is elsewhere",
       hint: "name the thin device instead: --pool \(ShellWord.quoted(pool.name)) --dev-id N")
   }
 

@@ -63,7 +63,9 @@ extension Merger {
   }
 
   func notAgreedTo(_ originPath: String) -> MergeError {
-    MergeError(.refused, "not merged", at: originPath, because: "writing was not agreed to")
+    MergeError(
+      .refused, "not merged", at: originPath,
+      because: "writing was not agreed to; nothing was written")
   }
 }
 

@@ -37,7 +37,8 @@ extension Merger {
       if error == .notSupported { return false }
       throw MergeError(
         .refused, "no room for the holes of the origin", at: origin.path,
-        because: "bytes \(range.start) to \(range.end): \(error)")
+        because: "bytes \(range.start) to \(range.end): \(error)",
+        hint: "make room on its file system, then give the same command again")
     }
   }
 
@@ -52,7 +53,9 @@ extension Merger {
       }
     } catch {
       throw MergeError(
-        .refused, "cannot cut the journal's torn end", at: journal.file.path, because: "\(error)")
+        .refused, "cannot cut the journal's torn end", at: journal.file.path, because: "\(error)",
+        hint:
+          "nothing was changed; see to the journal's file system, then give the same command again")
     }
     let planned = Double(max(1, journal.header.plannedByteCount))
     let left = max(0, 1 - Double(journal.state.doneByteCount) / planned)

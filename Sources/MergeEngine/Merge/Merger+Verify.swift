@@ -29,7 +29,7 @@ extension Merger {
     let begin = environment.clock.now()
     let devices = try Devices(source, originPath: originPath, writing: nil)
     guard let origin = devices.origin else {
-      throw MergeError(.bug, "no origin", at: originPath, because: "one was given")
+      throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
     }
     let ioByteCount = ioByteCount(transfer, devices)
     let planned = try plan(source, on: devices, extent: extent, ioByteCount: ioByteCount)
@@ -38,7 +38,8 @@ extension Merger {
       throw MergeError(
         .refused, "cannot compare", at: originPath,
         because: "the origin has \(origin.byteCount) bytes and was not extended to "
-          + "\(plan.endByteOffset) yet")
+          + "\(plan.endByteOffset) yet",
+        hint: "merge first, or compare what is there by --past-end clip")
     }
     let cuts = TransferCuts(
       ioByteCount: ioByteCount, endByteOffset: plan.endByteOffset,
@@ -137,7 +138,10 @@ extension VerifyReport {
         MergeError(
           .stopped, "not everything could be compared", at: place,
           because: "\(comparison.unreadable.byteCount) bytes of the source or of the origin cannot "
-            + "be read")
+            + "be read",
+          hint:
+            "the kernel's log may say more; once the cause is gone, the same command compares again"
+        )
       case .finished: nil
       }
   }

@@ -192,7 +192,7 @@ extension Merger {
       } catch {
         throw MergeError(
           .refused, "cannot make the folder for journals", at: environment.stateFolder,
-          because: "\(error)")
+          because: "\(error)", hint: "root may; --journal names another place")
       }
     }
     switch FileSystem.permanence(of: folder) {
@@ -227,12 +227,15 @@ extension Merger {
         path, role: "journal", access: .readOnly, direct: false, followsLinks: false)
       for file in involved where StorageStack(there).overlaps(StorageStack(file)) {
         throw MergeError(
-          .refused, "cannot use the journal", at: path, because: "it is \(file.path) itself")
+          .refused, "cannot use the journal", at: path,
+          because: "it is \(file.path) itself, or shares its blocks",
+          hint: "give --journal with the path of a new file")
       }
     }
     guard FileSystem.exists(folder) || folder == environment.stateFolder else {
       throw MergeError(
-        .refused, "cannot make the journal", at: path, because: "there is no folder \(folder)")
+        .refused, "cannot make the journal", at: path, because: "there is no folder \(folder)",
+        hint: "make it, or give --journal with a path elsewhere")
     }
     guard FileSystem.exists(folder) else { return }
     let under = StorageStack(fileSystemOn: try FileSystem.device(under: folder))
@@ -240,7 +243,8 @@ extension Merger {
       guard !under.layers.contains(StorageStack(file).top) else {
         throw MergeError(
           .refused, "cannot make the journal", at: path,
-          because: "its file system is on \(file.path), a device of this merge")
+          because: "its file system is on \(file.path), a device of this merge",
+          hint: "give --journal with a path on another file system")
       }
     }
   }

@@ -30,7 +30,8 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
       guard thinByteCount > 0, thinByteCount <= UInt64(Int64.max) else {
         throw MergeError(
           .refused, "cannot use the thin size", at: "\(thinByteCount) bytes",
-          because: "1 to \(Int64.max) is expected")
+          because: "1 to \(Int64.max) is expected",
+          hint: "'blockdev --getsize64' tells the size of a thin device")
       }
     }
     let pool = try PoolMetadata(
@@ -108,7 +109,8 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
       throw MergeError(
         .refused, "the data device is too short", at: request.source.dataPath,
         because: "it has \(request.dataByteCount) bytes; \(pool.live.dataBlockCount) blocks of "
-          + "\(pool.superblock.dataBlockByteCount) are expected")
+          + "\(pool.superblock.dataBlockByteCount) are expected",
+        hint: "is it the data device of the pool that the metadata is of?")
     }
   }
 

@@ -1,3 +1,5 @@
+internal import SystemPackage
+
 /// What is wrong with a pool's metadata, and in which block.
 package struct MetadataFault: Error, Equatable, Sendable {
   package var block: MetadataBlock?
@@ -15,11 +17,26 @@ package struct MetadataFault: Error, Equatable, Sendable {
     self.hint = hint
   }
 
+  /// A read of a block that came to a negative errno, or to less than the block.
+  init(readResult: Int64, of block: MetadataBlock?) {
+    self.init(
+      block,
+      readResult < 0
+        ? "cannot be read: \(Errno(rawValue: CInt(clamping: -readResult)))"
+        : "cannot be read: the metadata ends inside it",
+      hint: readResult < 0 ? "the kernel's log may say more about the device" : nil)
+  }
+
+  private static func checkHint(_ path: String) -> String {
+    "if this is the pool's metadata device: once the pool is not active, 'thin_check "
+      + "\(ShellWord.quoted(path))' says more"
+  }
+
   /// The fault in words for people; nothing was written yet.
   package func refusal(path: String) -> MergeError {
-    MergeError(
-      .refused, isDamage ? "bad metadata" : "cannot use the metadata",
-      at: block.map { "\(path), block \($0)" } ?? path, because: reason,
-      hint: hint)
+    let what = isDamage ? "bad metadata" : "cannot use the metadata"
+    return MergeError(
+      .refused, what, at: block.map { "\(path), block \($0)" } ?? path, because: reason,
+      hint: hint ?? (isDamage ? Self.checkHint(path) : nil))
   }
 }

@@ -34,7 +34,9 @@ package struct NodeLedger: ~Copyable {
       guard seen.contains(block.rawValue), checksums[block.rawValue] == checksum else {
         throw MetadataFault(
           block, "the node changed since the plan was made",
-          hint: "the metadata snapshot was released, or the pool was active with --inactive")
+          hint:
+            "the metadata snapshot was released, or the pool was active with --inactive: one has to "
+            + "be held until the merge has finished")
       }
     }
   }

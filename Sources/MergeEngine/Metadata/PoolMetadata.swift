@@ -1,5 +1,3 @@
-internal import SystemPackage
-
 /// A pool's superblocks, checked: the live one for bounds, and the one whose trees are read.
 package struct PoolMetadata: Equatable, Sendable {
   /// What a data block's number can be: 40 bits of a mapping.
@@ -88,7 +86,7 @@ package struct PoolMetadata: Equatable, Sendable {
         throw MetadataFault(
           MetadataBlock(0),
           "the metadata snapshot that is held is at block \(held); --metadata-snap says \(wanted)",
-          isDamage: false)
+          hint: "without --metadata-snap, the one that is held is used", isDamage: false)
       }
       heldRoot = held
       superblock = try Self.readHeld(held, live, &io)
@@ -144,13 +142,7 @@ package struct PoolMetadata: Equatable, Sendable {
       IORequest(
         .read, .metadata, byteOffset: block.rawValue * UInt64(byteCount), byteCount: byteCount,
         tag: 0))
-    guard result == Int64(byteCount) else {
-      throw MetadataFault(
-        block,
-        result < 0
-          ? "cannot be read: \(Errno(rawValue: CInt(-result)))"
-          : "cannot be read: the metadata ends inside it")
-    }
+    guard result == Int64(byteCount) else { throw MetadataFault(readResult: result, of: block) }
     return try Superblock(io.bytes(at: 0, count: byteCount), at: block)
   }
 

@@ -1,5 +1,3 @@
-internal import SystemPackage
-
 /// Reads a btree leaf by leaf in key order, with many nodes in flight and in constant memory.
 ///
 /// All children of one internal node, a *family*, are read together: sorted by their place on the
@@ -176,8 +174,9 @@ package struct TreeWalker: ~Copyable {
     guard node.isLeaf == isLeaf else {
       throw MetadataFault(
         child.block,
-        "a \(node.isLeaf ? "leaf" : "internal node") where a"
-          + "\(isLeaf ? " leaf" : "n internal node") is expected: not all leaves are equally deep")
+        isLeaf
+          ? "an internal node where a leaf is expected: not all leaves are equally deep"
+          : "a leaf where an internal node is expected: not all leaves are equally deep")
     }
     try ledger.enter(child.block, checksum: node.checksum)
     return (node, child)
@@ -307,11 +306,7 @@ package struct TreeWalker: ~Copyable {
       let child = children[base..<base + families[region].childCount].first {
         $0.place == firstPlace
       }
-      throw MetadataFault(
-        child?.block,
-        completion.result < 0
-          ? "cannot be read: \(Errno(rawValue: CInt(-completion.result)))"
-          : "cannot be read: the metadata ends inside it")
+      throw MetadataFault(readResult: completion.result, of: child?.block)
     }
     families[region].unreadCount -= count
   }

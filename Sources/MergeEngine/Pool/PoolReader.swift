@@ -76,8 +76,9 @@ package struct PoolReader {
       let request = IORequest(
         .read, .metadata, byteOffset: root.rawValue * UInt64(byteCount), byteCount: byteCount,
         tag: 0)
-      guard io.perform(request) == Int64(byteCount) else {
-        throw MetadataFault(root, "it cannot be read")
+      let result = io.perform(request)
+      guard result == Int64(byteCount) else {
+        throw MetadataFault(readResult: result, of: root)
       }
       let bytes = io.bytes(at: 0, count: byteCount)
       let node = try BtreeNode(bytes, at: root, leafValueByteCount: MemoryLayout<UInt64>.size)

@@ -155,7 +155,8 @@ package final class PoolRecordFile {
       try save(changed)
     } catch {
       throw MergeError(
-        .refused, "cannot write the record of pool \(poolName)", at: path, because: "\(error)")
+        .refused, "cannot write the record of pool \(poolName)", at: path, because: "\(error)",
+        hint: "what is done to a pool is written down before; see to that file system first")
     }
     record = changed
   }
@@ -208,7 +209,7 @@ package final class PoolRecordFile {
     guard isLocked else {
       throw MergeError(
         .busy, "pool \(pool) is in use", at: path,
-        because: "another run of thin-merge works on it")
+        because: "another run of thin-merge works on it", hint: "'lsof \(path)' shows which")
     }
     return file
   }

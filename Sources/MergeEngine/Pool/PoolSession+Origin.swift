@@ -52,7 +52,8 @@ extension PoolSession {
       throw MergeError(
         .refused, "cannot write to the origin", at: path,
         because: "device-mapper has it read-only, and only linear and striped devices are made "
-          + "writable here")
+          + "writable here",
+        hint: "make it writable, then give the same command again")
     }
     guard options.makesOriginWritable || !isReadOnly else {
       throw MergeError(
@@ -138,7 +139,8 @@ extension PoolSession {
         try mapper.reload(layer, isReadOnly: false)
       } catch {
         throw MergeError(
-          .refused, "cannot make the origin writable", at: layer.path, because: "\(error)")
+          .refused, "cannot make the origin writable", at: layer.path, because: "\(error)",
+          hint: "what lies under it may be read-only: see 'lsblk -s \(layer.path)'")
       }
     }
   }

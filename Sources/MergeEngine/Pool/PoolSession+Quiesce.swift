@@ -105,7 +105,8 @@ extension PoolSession {
         throw MergeError(
           .busy, "the thin device is in use", at: first.path,
           because: "it can be written to through \(writable.count) devices, and a snapshot needs "
-            + "them suspended together: " + writable.map(\.name).joined(separator: ", "))
+            + "them suspended together: " + writable.map(\.name).joined(separator: ", "),
+          hint: "'dmsetup remove' takes away those that are not needed")
       }
       if let other = record.record.snapshot, !restarts || other.originalID != deviceID {
         throw MergeError(

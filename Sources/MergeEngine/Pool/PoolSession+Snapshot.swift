@@ -35,7 +35,9 @@ extension PoolSession {
     }
     throw MergeError(
       .refused, "cannot make a snapshot of the thin device", at: thin.path,
-      because: "the ids \(Self.deviceIDs.last ?? 0) to \(Self.deviceIDs.first ?? 0) are all in use")
+      because: "the ids \(Self.deviceIDs.last ?? 0) to \(Self.deviceIDs.first ?? 0) are all in use",
+      hint: "'thin-merge devices --pool \(ShellWord.quoted(pool.name))' lists them; delete those "
+        + "that nobody needs")
   }
 
   /// Returns where the id was only taken.
@@ -47,7 +49,7 @@ extension PoolSession {
       record.forget { $0.snapshot?.isMade = true }
       throw MergeError(
         .stopped, "cannot resume the thin device", at: thin.path, because: "\(failure.errno)",
-        hint: "'dmsetup resume \(thin.name)'")
+        hint: "what uses it waits until it is resumed: 'dmsetup resume \(thin.name)'")
     }
     record.forget { $0.snapshot = nil }
     if failure.step == .sending, failure.errno == .fileExists { return }
@@ -58,7 +60,7 @@ extension PoolSession {
     }
     throw MergeError(
       .refused, "cannot make a snapshot of the thin device", at: thin.path,
-      because: "\(failure.errno)")
+      because: "\(failure.errno)", hint: "see 'dmsetup status \(pool.name)' and the kernel's log")
   }
 
   /// Says that the origin is about to be written to from the snapshot.
@@ -113,7 +115,9 @@ extension PoolSession {
       guard error == .noData else {
         throw MergeError(
           .busy, "cannot delete the snapshot that was made for a merge", at: pool.name,
-          because: "dev \(snapshot.deviceID): \(error)")
+          because: "dev \(snapshot.deviceID): \(error)",
+          hint: "the next run tries again, or: dmsetup message \(pool.name) 0 'delete "
+            + "\(snapshot.deviceID)'")
       }
     }
     hasNewSnapshot = false

@@ -49,7 +49,8 @@ package final class PoolSession {
       return MappedDevices(try mapper.devices())
     } catch {
       throw MergeError(
-        .refused, "cannot look at device-mapper's devices", at: pool.name, because: "\(error)")
+        .refused, "cannot look at device-mapper's devices", at: pool.name, because: "\(error)",
+        hint: "that takes root; the kernel's log may say more")
     }
   }
 
@@ -67,7 +68,8 @@ package final class PoolSession {
       if let status = PoolStatus(try mapper.status(of: pool.number)) { return status }
     } catch {
       throw MergeError(
-        .refused, "cannot ask for the pool's status", at: pool.name, because: "\(error)")
+        .refused, "cannot ask for the pool's status", at: pool.name, because: "\(error)",
+        hint: "see 'dmsetup status \(pool.name)' and the kernel's log")
     }
     throw MergeError(
       .refused, "the pool is not usable", at: pool.name,
@@ -90,7 +92,9 @@ package final class PoolSession {
       throw MergeError(
         .refused, "the pool's metadata is not what device-mapper says", at: pool.name,
         because: "it tells of \(live.dataBlockCount) blocks of \(live.dataBlockByteCount) bytes; "
-          + "\(total) of \(target.blockByteCount) are expected")
+          + "\(total) of \(target.blockByteCount) are expected",
+        hint: "another device may have taken the metadata device's place: see 'dmsetup table "
+          + "\(pool.name)'")
     }
   }
 
@@ -115,7 +119,8 @@ package final class PoolSession {
     case .inactivePool:
       throw MergeError(
         .busy, "the pool is active", at: pool.name,
-        because: "--inactive reads the live mappings, which change under an active pool")
+        because: "--inactive reads the live mappings, which change under an active pool",
+        hint: "leave --inactive out: a metadata snapshot is then taken")
     case .metadataSnapshot(let block?):
       if try superblock().heldRoot != nil { try checkSnapshot() }
       return .metadataSnapshot(block: block)
@@ -153,7 +158,8 @@ package final class PoolSession {
     guard case .writable = try status().mode else {
       throw MergeError(
         .refused, "cannot make a snapshot of the thin device", at: pool.name,
-        because: "the pool is full or read-only, and suspending the thin device would wait for it")
+        because: "the pool is full or read-only, and suspending the thin device would wait for it",
+        hint: "extend the pool; or stop what uses the thin device, and leave --snapshot out")
     }
   }
 
@@ -174,7 +180,8 @@ package final class PoolSession {
       try mapper.commit(pool.number)
     } catch {
       throw MergeError(
-        .refused, "cannot make the pool commit", at: pool.name, because: "\(error)")
+        .refused, "cannot make the pool commit", at: pool.name, because: "\(error)",
+        hint: "see 'dmsetup status \(pool.name)' and the kernel's log")
     }
   }
 
@@ -200,7 +207,8 @@ package final class PoolSession {
     guard try status().mode != .readOnly else {
       throw MergeError(
         .refused, "no metadata snapshot can be taken", at: pool.name,
-        because: "the pool is read-only")
+        because: "the pool is read-only",
+        hint: "deactivate it, and merge from its devices with --inactive")
     }
     // What is not committed yet would be in the copy, and make it look like somebody else's.
     try commit()
@@ -216,7 +224,8 @@ package final class PoolSession {
       record.forget { $0.hold = nil }
       if error == .resourceBusy { throw heldByAnother("it was taken just now") }
       throw MergeError(
-        .refused, "cannot take a metadata snapshot", at: pool.name, because: "\(error)")
+        .refused, "cannot take a metadata snapshot", at: pool.name, because: "\(error)",
+        hint: "see 'dmsetup status \(pool.name)' and the kernel's log")
     }
     do throws(MergeError) {
       let metadata = try heldMetadata()
@@ -227,7 +236,8 @@ package final class PoolSession {
         // The kernel answers before it knows whether its last commit went well.
         throw MergeError(
           .refused, "cannot take a metadata snapshot", at: pool.name,
-          because: "the pool did not commit it")
+          because: "the pool did not commit it",
+          hint: "see 'dmsetup status \(pool.name)' and the kernel's log")
       }
       try record.update { $0.hold?.taken = PoolRecord.Taken(metadata.superblock, block: block) }
       return block
@@ -317,7 +327,8 @@ package final class PoolSession {
       } catch {
         throw MergeError(
           .busy, "cannot resume the thin device that an earlier run suspended", at: thin.path,
-          because: "\(error)", hint: "'dmsetup resume \(thin.name)'")
+          because: "\(error)",
+          hint: "what uses it waits until it is resumed: 'dmsetup resume \(thin.name)'")
       }
     }
     if record.record.snapshot?.mayBeSuspended == true {

@@ -47,7 +47,9 @@ package struct PieceFeed<IO: BlockIO & ~Copyable, Pieces: PieceSource & ~Copyabl
       guard let segment = try segments.peek(), segment.originByteOffset == transfer.end else {
         throw MergeError(
           .journalConflict, "the journal names bytes that the device does not map",
-          at: "origin byte \(transfer.end)", because: "the fingerprints are equal all the same")
+          at: "origin byte \(transfer.end)",
+          because: "it is of the same mappings, and says otherwise",
+          hint: "'--restart' puts it aside and merges from the beginning")
       }
       let byteCount = min(segment.byteCount, piece.range.end - transfer.end)
       transfer.append(

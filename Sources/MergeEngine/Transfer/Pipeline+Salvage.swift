@@ -161,8 +161,11 @@ extension Pipeline where Work: ~Copyable {
     if unreadable.ranges.count > JournalState.unreadableCountMax {
       isStopping = true
       failure = MergeError(
-        .stopped, "cannot go on", at: originPath,
-        because: "more than \(JournalState.unreadableCountMax) ranges could not be read")
+        .stopped, "too much cannot be read", at: originPath,
+        because:
+          "more than \(JournalState.unreadableCountMax) ranges of it have no source that can "
+          + "be read",
+        hint: "the pool's data device may be failing: see the kernel's log")
     }
     if Work.isOrdered { inspectInOrder(io, &work, &record) }
   }

@@ -36,13 +36,17 @@ struct MappingArguments: ParsableArguments {
 extension Optional where Wrapped == String {
   /// The path, which must be there and not empty.
   func path(of option: String) throws -> String {
-    guard let path = self else { throw ValidationError("Missing expected argument '\(option)'") }
-    guard !path.isEmpty else { throw ValidationError("\(option) is empty") }
+    guard let path = self else { throw ValidationError("\(option) is missing") }
+    guard !path.isEmpty else { throw ValidationError(Self.isEmpty(option)) }
     return path
   }
 
   /// Refuses an empty path, which is nearly always a variable of a script that was not set.
   func checkPath(of option: String) throws {
-    if self == "" { throw ValidationError("\(option) is empty") }
+    if self == "" { throw ValidationError(Self.isEmpty(option)) }
+  }
+
+  private static func isEmpty(_ option: String) -> String {
+    "\(option) is empty: was a variable of a script not set?"
   }
 }

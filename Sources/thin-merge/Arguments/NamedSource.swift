@@ -49,7 +49,7 @@ extension FoundThinDevice {
   func originPath(typed: String?) throws -> String {
     guard let path = typed ?? originPath else {
       throw Failure(
-        message: "no origin: the thin device's table names no external origin",
+        message: "no origin, dev \(source.deviceID): its table names no external origin",
         hints: [
           originHint ?? "--origin PATH says what is to be written to, if it has one all the same"
         ], exitStatus: .refused)

@@ -100,7 +100,7 @@ struct SourceArguments: ParsableArguments {
 
   private func givenDeviceID() throws -> UInt32 {
     guard let deviceID else {
-      throw ValidationError("Missing expected argument '--dev-id <number>'")
+      throw ValidationError("--dev-id <number> is missing")
     }
     return deviceID
   }

@@ -95,7 +95,7 @@ extension MergeReport {
   private var undoFailure: Failure? {
     guard !leftUndone.isEmpty else { return nil }
     return Failure(
-      message: "merged, but not everything was put back as it was: "
+      message: "merged, but not everything was put back as it was, the pool: "
         + leftUndone.joined(separator: "; "),
       hints: ["the next run of any verb on that pool tries again"], exitStatus: .stopped)
   }
