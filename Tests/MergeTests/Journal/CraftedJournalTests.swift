@@ -2,8 +2,8 @@ import Testing
 
 @testable import MergeEngine
 
-/// A journal of several appends, each of several records.
-private struct Appends {
+/// A journal of several appends, each of several records, made to measure.
+struct Appends {
   var header = JournalSample.header
   /// What the records' numbers are encoded by, whatever the header says.
   var dataBlockByteCount: UInt64 = 65_536
@@ -27,8 +27,14 @@ private struct Appends {
     return (encoded, records)
   }
 
+  /// The append that a disk has lost.
+  var lostAppend: Int?
+
   var bytes: [UInt8] {
-    let parts = parts
+    var parts = parts
+    if let lostAppend {
+      parts.appends[lostAppend] = parts.appends[lostAppend].map { $0.map { _ in 0 } }
+    }
     return parts.header + parts.appends.joined().joined()
   }
 }
@@ -162,7 +168,7 @@ struct CraftedJournalTests {
     #expect(!state.hasTornEnd && state.doneByteCount == 4 << 20)
   }
 
-  fileprivate static let journals: [String: Appends] = {
+  static let journals: [String: Appends] = {
     var journals: [String: Appends] = [:]
     for size: UInt64 in [0, 1, 512, 1 << 31, 1 << 40, 1 << 63, .max] {
       journals["data blocks of \(size) bytes"] = journal([
@@ -214,6 +220,35 @@ struct CraftedJournalTests {
       Sample.run, Sample.checkpoint(sweep: 0, watermark: 4 << 20, [Sample.entry(0, 4 << 20)]),
       Sample.run, Sample.checkpoint(sweep: 1, watermark: 4 << 20, [Sample.entry(0, 4 << 20)]),
     ])
+    journals["entries that go back"] = journal([
+      Sample.run, Sample.checkpoint(watermark: 2048, [Sample.entry(1024, 512)]),
+      Sample.checkpoint(watermark: 2048, [Sample.entry(0, 512)]),
+    ])
+    let spots = (0...UInt64(JournalState.unreadableCountMax)).map {
+      ByteRange(start: $0 * 2048, end: $0 * 2048 + 512)
+    }
+    journals["a record of more ranges than one has"] = journal([
+      Sample.run, .unreadable(Array(spots.prefix(8192))),
+    ]) {
+      $0.endByteOffset = 1 << 41
+      $0.plannedByteCount = 1 << 41
+    }
+    let parts = stride(from: 0, to: spots.count, by: 512).map { spots[$0...].prefix(512) }
+    journals["more unreadable ranges than a merge goes on with"] = journal(
+      [Sample.run] + parts.map { JournalRecord.unreadable(Array($0)) }
+    ) {
+      $0.endByteOffset = 1 << 41
+      $0.plannedByteCount = 1 << 41
+    }
+    journals["a record that is gone, before others"] = {
+      var journal = journal([
+        Sample.run, Sample.checkpoint(watermark: 2048, [Sample.entry(0, 512)]),
+        Sample.checkpoint(watermark: 4096, [Sample.entry(1024, 512)]),
+        Sample.checkpoint(watermark: 8192, [Sample.entry(4096, 512)]),
+      ])
+      journal.lostAppend = 1
+      return journal
+    }()
     journals["more planned than there is"] = journal([Sample.run]) {
       $0.plannedByteCount = $0.endByteOffset + 1
     }

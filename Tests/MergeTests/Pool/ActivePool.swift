@@ -14,8 +14,10 @@ final class ActivePool {
   let mapper: SimulatedDeviceMapper
   let origin: LoopDevice
   var bootID = "tests"
-  private let metadata: LoopDevice
-  private let data: LoopDevice
+  let metadata: LoopDevice
+  let data: LoopDevice
+  /// What programs of the system print, such as `lvs`.
+  var runProgram: @Sendable ([String]) -> String? = { _ in nil }
   private let before: Data
   private let dataContent: Data
 
@@ -156,7 +158,7 @@ final class ActivePool {
     var environment = Environment(stateFolder: state, observer: listener)
     environment.bootID = bootID
     environment.deviceMapper = mapper
-    environment.runProgram = { _ in nil }
+    environment.runProgram = runProgram
     do throws(MergeError) {
       try body(Merger(environment: environment))
       return Outcome(exitStatus: 0, message: "", hint: "", notes: listener.notes)

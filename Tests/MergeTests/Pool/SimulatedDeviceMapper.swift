@@ -13,6 +13,8 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   var mapped: [MappedDevice] = []
   var mode = "rw"
   var needsCheck = false
+  /// What fails: a step by its first word, or `devices`, `status`, `commit`.
+  var fails: [String: Errno] = [:]
   /// What was done, in order.
   private(set) var steps: [String] = []
   /// The process dies at that step, from 0: at an even number before the half of it is done, at an odd
@@ -98,11 +100,13 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   // MARK: What the engine asks
 
   func devices() throws(Errno) -> [MappedDevice] {
+    try fail("devices")
     if isDead { throw .ioError }
     return mapped
   }
 
   func status(of device: DeviceNumber) throws(Errno) -> [TableLine] {
+    try fail("status")
     if isDead { throw .ioError }
     let held = heldBlock.map(String.init) ?? "-"
     return [
@@ -173,6 +177,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   var resumeFails: Errno?
 
   func commit(_ pool: DeviceNumber) throws(Errno) {
+    try fail("commit")
     if isDead { throw .ioError }
   }
 
@@ -190,8 +195,13 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     mapped.firstIndex { $0.name == device.name }
   }
 
+  private func fail(_ what: some StringProtocol) throws(Errno) {
+    if let errno = fails[String(what)] { throw errno }
+  }
+
   private func step(_ name: String, _ change: () throws(Errno) -> Void) throws(Errno) {
     if isDead { throw .ioError }
+    try fail(name.prefix { $0 != " " })
     let number = steps.count
     if diesAt == 2 * number { throw die() }
     try change()

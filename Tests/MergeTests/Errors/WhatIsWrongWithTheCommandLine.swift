@@ -1,0 +1,195 @@
+import Testing
+
+@testable import thin_merge
+
+/// Command lines that make no sense.
+enum WhatIsWrongWithTheCommandLine {
+  private static let source = ["--metadata", "m", "--data", "d", "--dev-id", "0"]
+  private static let merge = ["merge"] + source + ["--origin", "o"]
+
+  static let rows: [ErrorRow] = [
+    ErrorRow(
+      [], .usage, "no command given; there are merge, resume, verify, plan, status, devices",
+      hints: ["see 'thin-merge --help'"]),
+    ErrorRow(
+      ["merrge"], .usage,
+      """
+      there is no command 'merrge'; there are merge, resume, verify, plan, status, devices
+      """, hints: ["see 'thin-merge --help'"]),
+    ErrorRow(
+      ["merge"], .usage,
+      "give what is to be read: a thin device, or --metadata, --data and --dev-id",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      ["verify"], .usage,
+      """
+      give what to compare with: a thin device, or --metadata, --data and --dev-id, or \
+      --journal
+      """, hints: ["see 'thin-merge verify --help'"]),
+    ErrorRow(
+      ["resume"], .usage, "missing expected argument '<journal>'",
+      hints: ["see 'thin-merge resume --help'"]),
+    ErrorRow(
+      ["resume", ""], .usage, "<journal> is empty: was a variable of a script not set?",
+      hints: ["see 'thin-merge resume --help'"]),
+    ErrorRow(
+      ["resume", "a", "b"], .usage, "unexpected argument 'b'",
+      hints: ["see 'thin-merge resume --help'"]),
+    ErrorRow(
+      ["devices"], .usage, "--metadata <path> is missing",
+      hints: ["see 'thin-merge devices --help'"]),
+    ErrorRow(
+      ["devices", "--pool", "p", "--inactive"], .usage,
+      "--pool names an active pool: --metadata and --inactive cannot go with it",
+      hints: ["see 'thin-merge devices --help'"]),
+    ErrorRow(
+      ["merge"] + source, .usage, "--origin <path> is missing",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      ["merge", "--metadata", "m", "--data", "d", "--origin", "o"], .usage,
+      "--dev-id <number> is missing", hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      ["merge", "--metadata", "m", "--dev-id", "0", "--origin", "o"], .usage,
+      "--data <path> is missing", hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      ["merge", "--data", "d", "--dev-id", "0", "--origin", "o"], .usage,
+      "--metadata <path> is missing", hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      ["merge", "--pool", "p", "--origin", "o"], .usage, "--dev-id <number> is missing",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      ["merge", "vg/vm", "--pool", "p"], .usage,
+      """
+      'vg/vm' names all of the source: --pool, --metadata, --data and --dev-id cannot go \
+      with it
+      """, hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      ["merge", "vg/vm", "--inactive"], .usage,
+      "--inactive is for the devices of a pool that is not active",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      ["merge", "--pool", "p", "--dev-id", "1", "--data", "d"], .usage,
+      "--pool names the pool's devices: --metadata and --data cannot go with it",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--origin", ""], .usage,
+      "--origin <path> is empty: was a variable of a script not set?",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--metadata-snap", "1", "--inactive"], .usage,
+      """
+      --metadata-snap reads the metadata snapshot and --inactive the live mappings: give \
+      one
+      """, hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--ignore-needs-check", "--inactive"], .usage,
+      """
+      --ignore-needs-check reads a held metadata snapshot and cannot go with --inactive
+      """, hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--restart", "--trust-earlier-runs"], .usage,
+      """
+      --restart puts earlier runs aside and --trust-earlier-runs relies on them: give one
+      """, hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      ["plan"] + source + ["--journal", "j"], .usage,
+      "--journal says where the journal of a merge would be: give --origin too",
+      hints: ["see 'thin-merge plan --help'"]),
+    ErrorRow(
+      ["verify", "--journal", "j", "--inactive"], .usage,
+      """
+      --journal needs no source: --metadata, --data, --dev-id, --metadata-snap, \
+      --inactive, --ignore-needs-check, --thin-size and --past-end cannot go with it
+      """, hints: ["see 'thin-merge verify --help'"]),
+    ErrorRow(
+      merge + ["--dev-id=x"], .usage, "the value 'x' is invalid for '--dev-id <number>'",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--dev-id=16777216"], .usage,
+      "--dev-id 16777216 is above 16777215, the largest there is",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--thin-size=12Q"], .usage, "the value '12Q' is invalid for '--thin-size <size>'",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--thin-size=0"], .usage, "--thin-size must be above 0",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--io-size=1000"], .usage, "--io-size must be a multiple of 4k, up to 64M",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--queue-depth=0"], .usage, "--queue-depth must be from 1 to 4096, not 0",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--queue-depth=many"], .usage,
+      "the value 'many' is invalid for '--queue-depth <number>'",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--rate-limit=0"], .usage,
+      "--rate-limit 0 would never end; leave it out for no limit",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--checkpoint-interval=0"], .usage,
+      "--checkpoint-interval must be from 0.01 to 86400 seconds",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--checkpoint-interval=soon"], .usage,
+      "the value 'soon' is invalid for '--checkpoint-interval <seconds>'",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--past-end=ignore"], .usage,
+      """
+      the value 'ignore' is invalid for '--past-end <policy>': one of 'refuse', 'clip' or \
+      'grow' is expected
+      """, hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--progress=loud"], .usage,
+      """
+      the value 'loud' is invalid for '--progress <mode>': one of 'auto', 'bar', 'lines', \
+      'json' or 'none' is expected
+      """, hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--origin="], .usage, "missing value for '--origin <path>'",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--metadata-snap=x"], .usage,
+      "the value 'x' is invalid for '--metadata-snap <block>'",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--frobnicate"], .usage, "unknown option '--frobnicate'",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--dev-id"], .usage, "missing value for '--dev-id <number>'",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      "progress for people beside a report for programs", .usage,
+      """
+      --progress bar is for people and cannot go with --output json: use --progress json \
+      or none
+      """, hints: ["see 'thin-merge merge --help'"]
+    ) {
+      let result = try ThinMergeCommand.run(merge + ["--output=json", "--progress=bar"])
+      let line = try JSONValue(parsing: result.standardError)
+      return SaidError(
+        line["message"]?.string ?? "", hints: [line["hint"]?.string ?? ""],
+        exitStatus: result.exitStatus)
+    },
+    ErrorRow(
+      "a block device, and nobody to be asked", .usage,
+      """
+      DEVICE is a block device and nobody can be asked: --yes is required to write to it
+      """, hints: ["see what would be written with 'thin-merge plan', then give --yes"]
+    ) {
+      let merge = try MergeCase(scatteredBlocks: 8)
+      let device = try LoopDevice(backing: merge.originFile)
+      merge.origin = device.path
+      return try SaidError(merge.merge()).naming([(device.path, "DEVICE")])
+    },
+  ]
+}
+
+@Suite("Errors: what is wrong with the command line", .waitsForPrograms, .needsLoopDevices)
+struct CommandLineErrorTests {
+  @Test("in these words", arguments: WhatIsWrongWithTheCommandLine.rows)
+  func words(row: ErrorRow) throws { try row.check() }
+}
