@@ -61,6 +61,7 @@ docs: ## make the library's documentation; a broken link is an error
 test: ## run the whole suite (with CI=true a skipped test is a failure)
 	@scripts/setup test
 	@scripts/setup lab || echo 'test: note: the kernel lab may have to be left out'
+	@scripts/setup deb-check || echo 'test: note: the Debian package may have to be left out'
 	@scripts/test
 
 kernel-lab: ## real pools on two kernels in qemu (scripts/kernel-lab NAME: one scenario)

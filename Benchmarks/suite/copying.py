@@ -10,13 +10,13 @@ FIO_DEPTH = 32
 QUEUE_DEPTH = 64
 
 
-def thin_merge(program, ground, layout):
+def thin_merge(program, ground, layout, *options, depth=QUEUE_DEPTH):
     folder = ground.folder
     journal, report = folder / "merge.journal", folder / "thin-merge.json"
     command = [program, "merge", "--metadata", folder / "meta.img", "--data", ground.devices["data"],
                "--dev-id", "1", "--inactive", "--origin", ground.devices["origin"],
-               "--queue-depth", QUEUE_DEPTH, "--journal", journal, "--yes", "--progress", "none",
-               "--output", "json"]
+               "--queue-depth", depth, "--journal", journal, "--yes", "--progress", "none",
+               "--output", "json", *options]
 
     def contestant():
         # Without its journal each merge is a new one; on the old one it would compare instead.

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import statistics
 
 from . import plots, targets
 from .layouts import all_layouts
@@ -133,6 +134,29 @@ def costs(results):
     return "\n".join(parts)
 
 
+def tunings(results):
+    parts = []
+    for ground in ("ram", "disk"):
+        facts = results.get(f"tuning-{ground}")
+        if not facts:
+            continue
+        shapes = list(next(iter(facts.values())))
+        parts.append(f"{ground}, MiB/s:\n\n" + table(
+            ["layout", *shapes],
+            [[layout, *(f"{2048 / runs[shape]['seconds']['median']:.0f}" for shape in shapes)]
+             for layout, runs in facts.items()]))
+    return "\n".join(parts)
+
+
+def others(results):
+    if not (facts := results.get("lab")):
+        return ""
+    ours = statistics.median(facts["thin-merge"])
+    return table(["program", "ticks of 10 ms, median (range)", "by thin-merge"],
+                 [[name, f"{statistics.median(ticks):.0f} ({min(ticks)} to {max(ticks)})",
+                   f"{statistics.median(ticks) / ours:.2f}"] for name, ticks in facts.items()])
+
+
 def micros(results):
     if not (facts := results.get("micro")):
         return ""
@@ -166,11 +190,15 @@ def write(work, trixie):
         "## Merges, loop devices in memory\n\n![speed](plots/copy-ram.svg)\n",
         copies(results, "ram"),
         "## Merges, files on the disk\n\n![speed](plots/copy-disk.svg)\n", copies(results, "disk"),
+        "## Depth and I/O size\n", tunings(results),
         "## Plans\n\n![time](plots/plan.svg)\n", plans(results),
         "### 16,777,216 mappings whose nodes lie scattered\n", aged(results),
         "## How cost grows\n\n![growth](plots/growth.svg)\n", growth(results),
         "## What the parts cost\n", costs(results),
         "## Micro-benchmarks\n", micros(results),
+        "## Other mergers, in an emulated machine\n\nProcessor time of the whole machine for the same 800 "
+        "blocks of 64 KiB, under qemu without acceleration. `thin_migrate` copies to an empty device; the "
+        "kernel's snapshot merge reads its exceptions from the disk.\n", others(results),
     ]
     (BENCHMARKS / "RESULTS.md").write_text("\n".join(section.rstrip() + "\n" for section in sections))
     print(f"written: {BENCHMARKS / 'RESULTS.md'}")

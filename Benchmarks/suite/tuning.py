@@ -1,0 +1,25 @@
+"""Queue depth and I/O size of a merge, on the layouts where they matter most."""
+
+from . import copying, grounds, images
+from .layouts import all_layouts
+from .measure import run_facts, run_in_turn, save_results
+from .tools import built
+
+SHAPES = [(16, "1M"), (32, "1M"), (64, "1M"), (128, "1M"), (64, "256k"), (64, "512k"), (64, "2M")]
+
+
+def compare(work, ground_name, rounds, seed):
+    facts = {}
+    for layout in all_layouts(seed):
+        if layout.name not in ("scattered", "shuffled", "runs"):
+            continue
+        with grounds.GROUNDS[ground_name](
+                work, lambda folder: images.write_images(folder, layout, seed)) as ground:
+            print(f"  depth and size: {layout.title}, on {ground.title}", flush=True)
+            copying.prepare(ground, layout)
+            runs = run_in_turn(
+                {f"{depth} x {size}": copying.thin_merge(
+                    built("thin-merge"), ground, layout, "--io-size", size, depth=depth)
+                 for depth, size in SHAPES}, rounds)
+        facts[layout.name] = run_facts(runs)
+    save_results(work, f"tuning-{ground_name}", facts)
