@@ -36,6 +36,8 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
   var readsInFlight = 0
   var writesInFlight = 0
   var originReadsInFlight = 0
+  /// Bytes of all transfers that have a slot.
+  private var begunByteCount: UInt64 = 0
   var isWritingTail = false
   var isStopping = false
   var failure: MergeError?
@@ -142,7 +144,8 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
   >(_ feed: inout Feed, _ record: inout Record) {
     while !isStopping, !isFeedEmpty,
       readQueue.isEmpty || readsInFlight + writesInFlight < shape.depth,
-      readQueue.count < shape.depth, !record.isFull, let slot = freeSlots.last
+      readQueue.count < shape.depth, begunByteCount < shape.byteCountMax, !record.isFull,
+      let slot = freeSlots.last
     {
       do throws(MergeError) {
         guard try feed.next(&transfer) else {
@@ -174,6 +177,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
         bufferByteOffset: Int(segment.originByteOffset - transfer.start),
         byteCount: Int(segment.byteCount))
     }
+    begunByteCount += transfer.byteCount
     readQueue.append(slot)
   }
 
@@ -219,6 +223,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
   }
 
   private mutating func release(_ slot: Int) {
+    begunByteCount -= slots[slot].range.byteCount
     slots[slot].state = .free
     if Work.isOrdered {
       slotByTicket[Int(slots[slot].ticket % UInt64(slots.count))] = -1

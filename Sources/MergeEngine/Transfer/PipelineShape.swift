@@ -7,8 +7,15 @@ package struct PipelineShape: Sendable {
   /// stay in the processor's cache.
   private static let slotsPerRequest = 2
 
+  /// Large transfers keep the devices busy with few under way, and more would leave the processor's
+  /// cache: so many bytes for each request, or so many transfers if that is more.
+  private static let byteCountPerRequest: UInt64 = 128 << 10
+  private static let transferCountMin: UInt64 = 8
+
   /// Reads and writes in flight.
   package let depth: Int
+  /// No transfer is begun while those under way have as many bytes.
+  package let byteCountMax: UInt64
   package let slotCount: Int
   /// Bytes of one buffer; a slot that reads both sides has two.
   package let bufferByteCount: Int
@@ -28,6 +35,9 @@ package struct PipelineShape: Sendable {
     tailByteOffset: UInt64, rateLimit: UInt64?
   ) {
     self.depth = depth
+    byteCountMax = max(
+      UInt64(depth) * Self.byteCountPerRequest,
+      min(UInt64(depth), Self.transferCountMin) * transferByteCountMax)
     // Whole blocks, so that every buffer is aligned and a read rounded up at the end has room.
     bufferByteCount = Int(
       transferByteCountMax.roundedUp(

@@ -407,7 +407,7 @@ enum WhyAFileIsNotUsed {
     ) { () throws(MergeError) in
       _ = try LinuxAIO(
         requestCount: 1_000_000, atLeast: 1_000_000, slabByteCount: 4096, files: [:],
-        clock: .ofTests)
+        clock: ThisSystem.clock)
     },
     ofValue(
       "more requests than a kernel has", .refused,
@@ -416,7 +416,7 @@ enum WhyAFileIsNotUsed {
     ) { () throws(MergeError) in
       _ = try LinuxAIO(
         requestCount: Int(Int32.max), atLeast: Int(Int32.max), slabByteCount: 4096, files: [:],
-        clock: .ofTests)
+        clock: ThisSystem.clock)
     },
   ]
 

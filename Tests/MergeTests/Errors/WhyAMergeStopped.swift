@@ -330,7 +330,7 @@ private struct Agreeing: MergeObserver {
   let happens: @Sendable () -> Void
 
   func note(_ text: String) {}
-  func progress(_ progress: MergeEngine.Progress) {}
+  func progress(_ progress: MergeProgress) {}
   func mayWrite(_ plan: PlanReport) -> Bool {
     happens()
     return true
@@ -348,8 +348,8 @@ extension MergeCase {
   ) -> Merger {
     Merger(
       environment: Environment(
-        clock: .ofTests, secondsSince1970: { 0 }, stateFolder: "/nonexistent", bootID: "tests",
-        processID: getpid(), interruption: interruption, observer: Agreeing(happens: happens)))
+        stateFolder: "/nonexistent", interruption: interruption,
+        observer: Agreeing(happens: happens)))
   }
 
   /// What the command says of a merge that does not finish.
