@@ -83,9 +83,12 @@ struct ErrorRow: Sendable, CustomTestStringConvertible {
     meet = nil
   }
 
+  /// Whether a test can bring the situation about.
+  var canBeMet: Bool { meet != nil }
+
   /// Brings the situation about and compares every word.
   func check() throws {
-    guard let meet else { return }
+    guard let meet else { throw SupportError("this can only be stated") }
     let said = try meet()
     #expect(said.exitStatus == expected.exitStatus)
     #expect(said.message == expected.message)

@@ -367,7 +367,7 @@ extension ActivePool {
 
   /// A merge from a snapshot that began to write and did not finish.
   fileprivate func leaveSnapshot() throws {
-    // The pool goes when the metadata snapshot has been taken, so that the end finds nothing.
+    // The data device ends too early, so some blocks cannot be read.
     let options = PoolOptions(takesSnapshot: true)
     try Program.mustRun("truncate", "--size", "2M", folder.path("data.img"))
     _ = merge(.device("vm"), options)
@@ -378,6 +378,6 @@ extension ActivePool {
 @Suite(
   "Errors: why a thin device or an origin is not at rest", .waitsForPrograms, .needsLoopDevices)
 struct RestErrorTests {
-  @Test("in these words", arguments: WhyAThinDeviceIsNotAtRest.rows)
+  @Test("in these words", arguments: WhyAThinDeviceIsNotAtRest.rows.filter(\.canBeMet))
   func words(row: ErrorRow) throws { try row.check() }
 }
