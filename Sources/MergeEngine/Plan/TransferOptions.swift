@@ -5,11 +5,11 @@ public struct TransferOptions: Equatable, Sendable {
   /// The smallest and largest `ioByteCount`, which is also a multiple of the smallest.
   public static let ioByteCountRange: ClosedRange<UInt64> = 4096...(64 << 20)
 
-  /// The most requests in flight.
+  /// The most requests in flight; for each, 128 KiB may be under way, or eight transfers if that is more.
   public package(set) var queueDepth: Int
   /// The largest transfer, in bytes.
   ///
-  /// Buffers take `queueDepth` times as much memory.
+  /// Buffers take at most `queueDepth` times as much memory.
   public package(set) var ioByteCount: UInt64
   /// Bytes a second written to the origin, above zero; nil for as many as it takes.
   public package(set) var rateLimit: UInt64?
