@@ -58,7 +58,7 @@ docs: ## make the library's documentation; a broken link is an error
 	@scripts/setup build
 	@scripts/docs
 
-test: ## run the whole suite (with CI=true a skipped test is a failure)
+test: ## run the whole suite (with CI=true a test that Swift skipped is a failure)
 	@scripts/setup test
 	@scripts/setup lab || echo 'test: note: the kernel lab may have to be left out'
 	@scripts/setup deb-check || echo 'test: note: the Debian package may have to be left out'

@@ -62,7 +62,8 @@ def parts(work, rounds, seed):
                  part_contestant(program, ground, layout, checksums, checkpoints, seed)
                  for checksums in ("on", "off") for checkpoints in ("on", "off")}, rounds)
         with_all = runs["checksums on, checkpoints on"]
-        facts[name] = {"runs": run_facts(runs), "merged_bytes": layout.merged_bytes, "share": {
+        facts[name] = {"runs": run_facts(runs),
+                       "merged_bytes": parts_count(layout) * layout.block_bytes, "share": {
             without: {figure: summary([1 - getattr(off, figure) / getattr(on, figure)
                                        for on, off in zip(with_all, of)])
                       for figure in ("processor_seconds", "machine_seconds")}
@@ -73,9 +74,14 @@ def parts(work, rounds, seed):
     save_results(work, "parts", facts)
 
 
+def parts_count(layout):
+    """bench-parts wants an origin of twice as many blocks."""
+    return layout.origin_blocks // 2
+
+
 def part_contestant(program, ground, layout, checksums, checkpoints, seed):
     command = [program, ground.devices["data"], ground.devices["origin"], "--count",
-               layout.data_blocks, "--checksums", checksums, "--checkpoints", checkpoints,
+               parts_count(layout), "--checksums", checksums, "--checkpoints", checkpoints,
                "--journal", ground.folder / "parts.journal", "--seed", seed]
 
     def contestant():

@@ -49,9 +49,15 @@ extension Merger {
       checkpointInterval: options.checkpointInterval
         ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
       originIsTheSame: options.originIsTheSame, pool: header.pool.union(options.pool))
-    return try carryOut(
-      source, options.originPath ?? last?.originPath ?? header.originPath, merge,
-      resuming: header)
+    let originPath = options.originPath ?? last?.originPath ?? header.originPath
+    for (path, option) in [
+      (source.metadataPath, "--metadata"), (source.dataPath, "--data"), (originPath, "--origin"),
+    ] where !FileSystem.exists(path) {
+      throw MergeError(
+        .refused, "cannot go on", at: path, because: "it is not there any more",
+        hint: "\(option) says where it is now")
+    }
+    return try carryOut(source, originPath, merge, resuming: header)
   }
 
   /// Merges; of an active pool with the thin device at rest and its metadata snapshot held.
@@ -306,7 +312,7 @@ extension MergeSource.Mappings {
 }
 
 extension JournalHeader {
-  fileprivate init(
+  init(
     planned: borrowing PlannedMerge<LinuxAIO>, source quiet: QuietSource, options: MergeOptions,
     transfer: TransferOptions, dataIdentity: DeviceIdentity,
     originIdentity: DeviceIdentity, environment: Environment

@@ -37,39 +37,67 @@ extension Merger {
         ?? JournalFile.place(
           of: $0, identity: DeviceIdentity($0), stateFolder: environment.stateFolder)
     }
-    if let place, let originPath {
-      noteWhatMergeRefuses(
-        source, session, planned.pool, originPath, journalPath: place, options)
-    }
     var report = planned.report(
       originByteCount: devices.origin?.byteCount, journalPath: place, ioByteCount: ioByteCount)
     report.isOwnMetadataSnapshot = session?.holdsMetadataSnapshot == true
-    return report
-  }
-
-  /// A plan may be looked at while the origin is in use; merging has to wait.
-  private func noteWhatMergeRefuses(
-    _ source: MergeSource, _ session: PoolSession?, _ pool: PoolMetadata, _ originPath: String,
-    journalPath: String, _ options: PoolOptions
-  ) {
+    guard let place, let originPath else { return report }
+    // A plan may be looked at while the origin is in use; merging has to wait.
     do throws(MergeError) {
-      var outlook = (path: originPath, isReadOnly: false)
-      var isHeld = options.allowsOtherUsers
-      if let session {
-        outlook = try session.checkOrigin(originPath, of: source.deviceID, options: options)
-        let thin = try session.checkCanQuiesce(
-          source.deviceID, options: options, restarts: false)
-        isHeld = thin.isActive || isHeld
-        try session.checkOtherDevices(pool, besides: source.deviceID, options: options)
-      }
-      // What shows the thin device holds the origin, and need not be in the way.
-      let use = isHeld ? OriginUse.shared(holders: []) : .exclusive
-      let devices = try Devices(
-        source, originPath: outlook.path, writing: outlook.isReadOnly ? nil : use)
-      try checkJournalPlace(journalPath, devices)
+      let originIdentity = try checkMayMerge(
+        source, session, planned.pool, originPath, journalPath: place, options)
+      let wanted = JournalHeader(
+        planned: planned, source: QuietSource(source: source, originPath: originPath),
+        options: MergeOptions(extent: extent, transfer: transfer, pool: options),
+        transfer: transfer, dataIdentity: DeviceIdentity(devices.data),
+        originIdentity: originIdentity, environment: environment)
+      report.recordedByteCount = try recordedByteCount(of: wanted, journalPath: place)
     } catch {
+      report.refusal = error
       environment.observer.note(
         "a merge would be refused now: \(error.message)" + (error.hint.map { " (\($0))" } ?? ""))
     }
+    return report
+  }
+
+  /// What the journal in the merge's place has of it.
+  ///
+  /// - Throws: `MergeError`, `journalConflict` where another merge is unfinished there.
+  private func recordedByteCount(
+    of wanted: JournalHeader, journalPath: String
+  ) throws(MergeError) -> UInt64 {
+    let match = JournalMatch(
+      wanted: wanted, bootID: environment.bootID, originIsTheSame: false)
+    guard
+      case .sameMerge(let journal) = try findJournal(
+        journalPath, match: match, restarts: false, mustExist: false)
+    else { return 0 }
+    return journal.state.doneByteCount
+  }
+
+  /// Looks at what a merge looks at before it reads.
+  ///
+  /// - Returns: The identity of what it would write to.
+  private func checkMayMerge(
+    _ source: MergeSource, _ session: PoolSession?, _ pool: PoolMetadata, _ originPath: String,
+    journalPath: String, _ options: PoolOptions
+  ) throws(MergeError) -> DeviceIdentity {
+    var outlook = (path: originPath, isReadOnly: false)
+    var isHeld = options.allowsOtherUsers
+    if let session {
+      outlook = try session.checkOrigin(originPath, of: source.deviceID, options: options)
+      let thin = try session.checkCanQuiesce(
+        source.deviceID, options: options, restarts: false)
+      isHeld = thin.isActive || isHeld
+      try session.checkOtherDevices(pool, besides: source.deviceID, options: options)
+    }
+    // What shows the thin device holds the origin, and need not be in the way.
+    let use = isHeld ? OriginUse.shared(holders: []) : .exclusive
+    let devices = try Devices(
+      source, originPath: outlook.path, writing: outlook.isReadOnly ? nil : use)
+    try checkJournalPlace(journalPath, devices)
+    guard let origin = devices.origin else {
+      throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
+    }
+    return DeviceIdentity(origin)
   }
 }

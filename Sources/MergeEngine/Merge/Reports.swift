@@ -46,6 +46,8 @@ public struct PlanReport: Equatable, Sendable {
   public var layout = MappingLayout()
   /// Bytes that earlier runs of the same merge have recorded already.
   public var recordedByteCount: UInt64 = 0
+  /// What a merge would be refused for as things are; nil where it would begin or go on.
+  public var refusal: MergeError?
 }
 
 /// What a merge or a resumed merge did.

@@ -28,7 +28,8 @@ public struct MergeProgress: Sendable {
   public var readsInFlight: Int
   /// Writes and flushes that have been submitted and have not completed.
   public var writesInFlight: Int
-  /// Time since the last checkpoint was durable; nil where there are none.
+  /// Time since the last checkpoint of the phase was durable, or since the phase began; nil in phases
+  /// without any.
   public var sinceCheckpoint: Duration?
   /// Whether a transfer that could not be read is being read again piece by piece.
   public var isSalvaging = false

@@ -7,7 +7,8 @@ struct PlanDocument: Encodable {
   init(_ report: PlanReport) { self.report = report }
 
   private enum CodingKeys: String, CodingKey {
-    case schema
+    case schema, refused
+    case recordedByteCount = "recorded_bytes"
     case runLengths = "run_lengths"
     case map
   }
@@ -16,9 +17,29 @@ struct PlanDocument: Encodable {
     try PlanFields(report).encode(to: encoder)
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode("thin-merge/plan/1", forKey: .schema)
+    try container.encode(report.recordedByteCount, forKey: .recordedByteCount)
+    try container.encode(report.refusal.map { RefusalDocument($0) }, forKey: .refused)
     try container.encode(
       report.layout.runLengths.map { RunLengthDocument($0) }, forKey: .runLengths)
     try container.encode(MapDocument(report.layout), forKey: .map)
+  }
+}
+
+/// What a merge would be refused for.
+private struct RefusalDocument: Encodable {
+  private let message: String
+  @Nullable private var hint: String?
+  private let exitStatus: Int32
+
+  init(_ error: MergeError) {
+    message = error.message
+    hint = error.hint
+    exitStatus = ExitStatus(error.kind).rawValue
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case message, hint
+    case exitStatus = "exit_status"
   }
 }
 

@@ -23,8 +23,15 @@ struct PlanText {
     }
     text.add("fingerprint", report.fingerprint)
     LayoutText(layout: report.layout, glyphs: glyphs, columnCount: columnCount).add(to: &text)
-    if let mergeCommand {
-      text.addNext("Nothing was written. To carry it out:", mergeCommand)
+    if let refusal = report.refusal {
+      text.addNext("Nothing was written. As things are, a merge would be refused:")
+      text.addNext("  \(refusal.message)")
+    } else if let mergeCommand {
+      let done = report.recordedByteCount
+      text.addNext(
+        done > 0
+          ? "Nothing was written. Earlier runs have recorded \(Amount.exactBytes(done)). To go on:"
+          : "Nothing was written. To carry it out:", mergeCommand)
     } else {
       text.addNext("Nothing was written. With --origin the plan says more.")
     }

@@ -20,7 +20,10 @@ struct JSONReportTests {
   @Test("a plan has each name with its type")
   func planNames() throws {
     try expectNames(
-      Self.plan + [("run_lengths", "array"), ("map", "object")],
+      Self.plan + [
+        ("run_lengths", "array"), ("map", "object"), ("recorded_bytes", "integer"),
+        ("refused", "null"),
+      ],
       in: MergeCase().plan(["--output", "json"]))
   }
 
@@ -94,6 +97,31 @@ struct JSONReportTests {
     var cells = Array(repeating: 0, count: merge.before.count / merge.blockByteCount)
     for mapping in merge.mappings { cells[Int(mapping.thinBlock)] = merge.blockByteCount }
     #expect(report["map"]?["mapped_bytes"]?.array?.map(\.integer) == cells)
+  }
+
+  @Test("a plan of a merge that stopped says how much of it is recorded")
+  func planGoesOn() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    try merge.interruptEarly()
+    let recorded = try merge.status()["done_bytes"]?.integer
+    let report = try merge.plan(["--output", "json"]).report()
+    #expect(report["recorded_bytes"]?.integer == recorded)
+    #expect(report["refused"] == .null)
+    #expect(try merge.plan().standardOutput.contains("To go on:"))
+  }
+
+  @Test(
+    "a plan onto an origin that is half merged with another device says that it would be refused")
+  func planRefused() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    try merge.interruptEarly()
+    let refused = try merge.merge(["--thin-size", "64k", "--output", "json"])
+    let report = try merge.plan(["--thin-size", "64k", "--output", "json"]).report()
+    let message = try #require(report["refused"]?["message"]?.string)
+    #expect(refused.standardError.contains(message))
+    #expect(report["refused"]?["exit_status"]?.integer == Int(refused.exitStatus))
+    #expect(
+      try merge.plan(["--thin-size", "64k"]).standardOutput.contains("a merge would be refused:"))
   }
 
   @Test("a plan writes nothing and leaves nothing behind")

@@ -161,8 +161,10 @@ struct ServiceTests {
     #expect(!result.standardError.contains("thin-merge"), "\(result.standardError)")
   }
 
-  @Test("the unit's condition lets a merge that is finished alone, and no other")
-  func condition() throws {
+  @Test(
+    "the unit's condition lets a merge that is finished alone, and no other",
+    arguments: [[], ["--verify"]])
+  func condition(options: [String]) throws {
     let text = try String(
       contentsOfFile: PackageFolder.path("packaging/thin-merge@.service"), encoding: .utf8)
     let line = try #require(
@@ -174,7 +176,7 @@ struct ServiceTests {
     let merge = try MergeCase()
     try merge.interruptMerge()
     #expect(try Program.run(["sh", "-c", String(script), "sh", merge.journal]).exitStatus == 0)
-    expectSuccess(try merge.resume())
+    expectSuccess(try merge.merge(options))
     #expect(try Program.run(["sh", "-c", String(script), "sh", merge.journal]).exitStatus == 1)
   }
 }

@@ -262,7 +262,7 @@ struct TextReportTests {
         + #""journal":"base.img.thin-merge","journal_bytes_max":12288,"#
         + #""map":{"cell_bytes":536870912,"mapped_bytes":[6553600,0]},"mapped_blocks":100,"#
         + #""metadata_snapshot":42,"origin_bytes":1073741824,"other_devices":1,"#
-        + #""past_end_blocks":0,"run_lengths":[{"bytes":6553600,"min_bytes":2097152,"runs":3}],"#
+        + #""past_end_blocks":0,"recorded_bytes":0,"refused":null,"run_lengths":[{"bytes":6553600,"min_bytes":2097152,"runs":3}],"#
         + #""runs":3,"schema":"thin-merge/plan/1","#
         + #""thin_bytes":1073741824,"thin_size_assumed":true,"transaction_id":5}"# + "\n")
   }

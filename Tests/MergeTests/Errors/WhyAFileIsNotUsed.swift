@@ -84,6 +84,15 @@ enum WhyAFileIsNotUsed {
         return try merge.resume()
       }),
     ErrorRow(
+      "an origin that is elsewhere now", .refused,
+      "cannot go on, FOLDER/origin.img: it is not there any more",
+      hints: ["--origin says where it is now"],
+      command: { merge in
+        try merge.interruptEarly()
+        try Program.mustRun("mv", merge.origin, merge.folder.path("moved.img"))
+        return try merge.resume()
+      }),
+    ErrorRow(
       "a file that one may not write to", .refused,
       "cannot open the origin, FOLDER/origin.img: Permission denied",
       hints: ["root may use it, as a rule; 'ls -l' shows who else"],
