@@ -77,11 +77,11 @@ def run_measured(command, output_path, statuses=(0,), environment=None, sync=Non
     return Run(seconds, usage, machine_seconds, pathlib.Path(output_path))
 
 
-def run_in_turn(contestants, rounds, after_warm_up=lambda name: None):
+def run_in_turn(contestants, rounds, after_warm_up=lambda name: None, always=()):
     """Runs each contestant once unmeasured, then all of them in turn, round after round.
 
     `contestants` maps a name to a function that runs it once and returns a Run. The result maps each
-    name to its runs, None in the rounds that a slow one sat out.
+    name to its runs, None in the rounds that a slow one sat out, if it is not one of `always`.
     """
     warm = {}
     for name, contestant in contestants.items():
@@ -89,7 +89,7 @@ def run_in_turn(contestants, rounds, after_warm_up=lambda name: None):
         after_warm_up(name)
         print(f"    warmed up: {name}, {warm[name]:.3f} s", flush=True)
     fastest = min(warm.values())
-    turns = {name: range(rounds) if seconds <= SLOW_FACTOR * fastest
+    turns = {name: range(rounds) if seconds <= SLOW_FACTOR * fastest or name in always
              else {0} if seconds > VERY_SLOW_FACTOR * fastest
              else {0, rounds // 2, rounds - 1} for name, seconds in warm.items()}
     runs = {name: [] for name in contestants}

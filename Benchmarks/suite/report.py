@@ -40,11 +40,10 @@ def copies(results, ground):
                 name, seconds(run["seconds"]), f"{gib * 1024 / run['seconds']['median']:.0f}",
                 ratio(facts["speed"][name]) if name in facts["speed"] else "",
                 f"{run['processor_seconds']['median'] / gib:.3f}",
-                f"{run['machine_seconds']['median'] / gib:.3f}",
-                f"{run['peak_bytes']['median'] / MIB:.0f}", run["seconds"]["count"]])
+                f"{run['machine_seconds']['median'] / gib:.3f}", run["seconds"]["count"]])
         parts.append(f"### {facts['layout'][0].upper()}{facts['layout'][1:]}\n\n" + table(
             ["program", "seconds: median (range)", "MiB/s", "thin-merge is faster by (95 %)",
-             "process, s/GiB", "machine, s/GiB", "peak, MiB", "runs"], lines))
+             "process, s/GiB", "machine, s/GiB", "runs"], lines))
     return "\n".join(parts)
 
 
@@ -82,11 +81,11 @@ def growth(results):
     parts = []
     if facts := results.get("growth-merge"):
         parts.append("### Merges of scattered 64 KiB blocks, RAM ground\n\n" + table(
-            ["MiB", "seconds: median (range)", "s/GiB", "process, s/GiB", "peak, MiB"],
+            ["MiB", "seconds: median (range)", "s/GiB", "process, s/GiB"],
             [[int(size) // MIB, seconds(run["seconds"]),
               f"{run['seconds']['median'] / (int(size) / GIB):.3f}",
-              f"{run['processor_seconds']['median'] / (int(size) / GIB):.3f}",
-              f"{run['peak_bytes']['median'] / MIB:.0f}"] for size, run in facts.items()],
+              f"{run['processor_seconds']['median'] / (int(size) / GIB):.3f}"]
+             for size, run in facts.items()],
             numbers_from=0))
     if facts := results.get("growth-plan"):
         parts.append("### Plans over shuffled mappings\n\n" + table(
