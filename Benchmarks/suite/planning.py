@@ -41,7 +41,8 @@ def contestants(source, trixie, folder):
     # 0.9.0 prints to standard output where 1.1.0 is given a file.
     versions = (("1.1.0", trixie.command),
                 ("0.9.0", lambda name: [need_tool(name, "thin-provisioning-tools")]))
-    for version, tool in versions:
+    # The older tools would take minutes each over 100 million.
+    for version, tool in versions if source.count <= 1 << 24 else versions[:1]:
         entrants[f"thin_check {version}"] = reader([*tool("thin_check"), metadata], folder)
         entrants[f"thin_dump {version}"] = reader(
             [*tool("thin_dump"), "-o", "/dev/null", metadata], folder)
