@@ -24,7 +24,7 @@ def grow_merges(work, rounds, seed):
     """Scattered merges on the RAM ground, each twice the one before."""
     facts = {}
     for power in range(HALVINGS):
-        byte_count = layouts.MERGED_BYTES >> (HALVINGS - 2 - power)
+        byte_count = layouts.MERGED_BYTES >> (HALVINGS - 1 - power)
         layout = layouts.Layout("scattered", f"{byte_count // MIB} MiB of scattered blocks", 64 * KIB,
                                 layouts.scattered(seed, merged_bytes=byte_count))
         with grounds.memory(work, lambda folder: images.write_images(folder, layout, seed)) as ground:

@@ -57,7 +57,7 @@ def compare(work, trixie, order, count, rounds, seed, keep):
     print(f"  {count} {order} mappings", flush=True)
     # What there is a target for runs in every round.
     runs = run_in_turn(contestants(source, trixie, source.folder), rounds,
-                       always=("thin_check 1.1.0", "thin_dump 1.1.0"))
+                       always=("thin-merge plan", "thin_check 1.1.0", "thin_dump 1.1.0"))
     ours = runs["thin-merge plan"]
     facts = {"order": order, "count": count, "runs": run_facts(runs),
              "time": {name: ratios(ours, of, "seconds") for name, of in runs.items()

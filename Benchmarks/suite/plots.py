@@ -47,9 +47,10 @@ def plans(results, path):
               if f"plan-shuffled-{count}" in results]
     if not counts:
         return
-    for name in results[f"plan-shuffled-{counts[0]}"]["runs"]:
-        axes.plot(counts, [results[f"plan-shuffled-{count}"]["runs"][name]["seconds"]["median"]
-                           for count in counts], marker="o", label=name)
+    runs = {count: results[f"plan-shuffled-{count}"]["runs"] for count in counts}
+    for name in dict.fromkeys(name for of in runs.values() for name in of):
+        points = [(count, of[name]["seconds"]["median"]) for count, of in runs.items() if name in of]
+        axes.plot(*zip(*points), marker="o", label=name)
     axes.set(xscale="log", yscale="log", xlabel="shuffled mappings", ylabel="seconds")
     axes.legend(fontsize=7)
     save(figure, path)

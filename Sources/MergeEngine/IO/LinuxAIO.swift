@@ -98,12 +98,16 @@ internal import SystemPackage
     var all = sigset_t()
     var before = sigset_t()
     var thread = pthread_t()
+    var attributes = pthread_attr_t()
     // SAFETY: the context is the thread's alone from now on. It takes no signals: they are for the
-    // thread that waits for I/O.
+    // thread that waits for I/O. Its stack is small, since a process that locks its memory locks that too.
+    unsafe pthread_attr_init(&attributes)
+    unsafe pthread_attr_setstacksize(&attributes, 64 << 10)
+    defer { unsafe pthread_attr_destroy(&attributes) }
     unsafe sigfillset(&all)
     unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
     let status = unsafe pthread_create(
-      &thread, nil,
+      &thread, &attributes,
       { context in
         if let context = unsafe context { unsafe io_destroy(OpaquePointer(context)) }
         return nil

@@ -103,7 +103,8 @@ package struct MappingReader<IO: BlockIO & ~Copyable>: ~Copyable {
         (node, bytes, block, keys) throws(MetadataFault) in
         try node.checkKeys(in: bytes, of: block, within: keys)
         try tree.checkEnd(of: node, bytes, block)
-        try tree.checkDataBlocks(of: node, bytes, block, expecting: usedDataBlocks)
+        try tree.checkDataBlocks(
+          of: node, bytes, block, entersNext: isFirstPass, into: usedDataBlocks)
         if isFirstPass { try tree.enterDataBlocks(of: node, bytes, block, into: &usedDataBlocks) }
         mappedBlockCount += UInt64(node.entryCount)
         var run = pending
@@ -153,7 +154,8 @@ package struct MappingTree: Sendable {
   /// - Throws: `MetadataFault` where a data block lies behind the data device.
   func checkDataBlocks(
     of node: BtreeNode, _ bytes: RawSpan, _ block: MetadataBlock,
-    expecting met: borrowing PagedBitmap
+    entersNext: Bool,
+    into met: borrowing PagedBitmap
   ) throws(MetadataFault) {
     for index in 0..<node.entryCount {
       let dataBlock = Self.dataBlock(index, of: node, bytes)
@@ -163,7 +165,7 @@ package struct MappingTree: Sendable {
           "thin block \(node.key(index, in: bytes)) is mapped to data block \(dataBlock); one below "
             + "\(dataBlockCount) is expected")
       }
-      met.expect(dataBlock)
+      if entersNext { met.expect(dataBlock) }
     }
   }
 

@@ -130,8 +130,9 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
     io.submit()
     if io.requestCount > 0 {
       // Waking for each completion would cost more than the transfer: three quarters keep the devices
-      // busy meanwhile.
-      io.reap(atLeast: max(1, io.requestCount / 4), timeout: timeout, into: &batch)
+      // busy meanwhile. A salvage goes on piece by piece.
+      let least = salvage == nil ? max(1, io.requestCount / 4) : 1
+      io.reap(atLeast: least, timeout: timeout, into: &batch)
     } else {
       batch.removeAll()
       clock.sleep(timeout)
