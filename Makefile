@@ -100,7 +100,7 @@ lint: ## check formatting and scripts
 format: ## format the Swift sources in place
 	$(SWIFT) format --in-place --parallel --recursive $(SWIFT_SOURCES)
 
-bench: build ## measure all of it against other programs (needs root; about 100 minutes)
+bench: build ## measure all of it against other programs (needs root, takes long)
 	@scripts/setup bench
 	Benchmarks/bench all
 

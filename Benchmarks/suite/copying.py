@@ -116,7 +116,7 @@ def prepare(ground, layout):
 
 
 def compare(work, ground_name, layout, rounds, seed, only=None):
-    """All contestants (or `only` those) in turn on one layout; keeps the results."""
+    """All contestants in turn on one layout, and keeps the results; with `only`, those, and keeps nothing."""
     with grounds.GROUNDS[ground_name](
             work, lambda folder: images.write_images(folder, layout, seed)) as ground:
         print(f"  {layout.title}, on {ground.title}", flush=True)
@@ -147,4 +147,5 @@ def compare(work, ground_name, layout, rounds, seed, only=None):
         low, high = ratio["interval"]
         print(f"    speed against {name}: {ratio['median']:.3f} ({low:.3f} to {high:.3f})",
               flush=True)
-    save_results(work, f"copy-{ground_name}-{layout.name}", facts)
+    if not only:
+        save_results(work, f"copy-{ground_name}-{layout.name}", facts)

@@ -140,8 +140,8 @@ def heap(work, trixie, seed):
 
 
 def resume(work, trixie, rounds, seed, keep):
-    """How long a resumed merge of 16.7 million blocks takes until its first new write, and how much
-    memory the whole merge takes."""
+    """How long a resumed merge of 16.7 million blocks takes until its first new write, and the whole
+    merge."""
     count = 1 << 24
     with swallowed(work, trixie, count, seed) as (source, command, environment):
         journal, kept = source.folder / "merge.journal", source.folder / "kept.journal"
@@ -171,8 +171,7 @@ def resume(work, trixie, rounds, seed, keep):
         kept.unlink()
         if not keep:
             source.remove()
-    print(f"    until the first write: {facts['time']['median']:.3f} of a plan, "
-          f"peak memory of the whole {whole.peak_bytes / MIB:.1f} MiB", flush=True)
+    print(f"    until the first write: {facts['time']['median']:.3f} of a plan", flush=True)
     save_results(work, "resume", facts)
 
 

@@ -24,14 +24,14 @@ class Run:
 
     `seconds` by the wall clock; `processor_seconds` user and system time of the process and its
     children; `machine_seconds` all processor time of the machine meanwhile, kernel threads included;
-    `peak_bytes` the largest resident set; `read_bytes` what was read from devices.
+    `read_bytes` what was read from devices. Peak memory is not told: the kernel's figure for a child
+    counts what it had of this script before exec.
     """
 
     def __init__(self, seconds, usage, machine_seconds, output):
         self.seconds = seconds
         self.processor_seconds = usage.ru_utime + usage.ru_stime
         self.machine_seconds = machine_seconds
-        self.peak_bytes = usage.ru_maxrss * KIB
         self.read_bytes = usage.ru_inblock * 512
         self.output = output
 

@@ -174,7 +174,8 @@ def write(work, trixie):
     plots.draw(results, BENCHMARKS / "plots")
     machine = machine_facts()
     sections = [
-        "# Results\n\nMade by `make bench`; [README.md](README.md) says what is measured and how. A figure "
+        "# Results\n\nMade by `Benchmarks/bench report` of what its parts measured last, each by itself; "
+        "[README.md](README.md) says what is measured and how. A figure "
         "is the median of runs taken in turn, with its range, or with the 95 % interval of the median "
         "where it says so.\n",
         f"{datetime.date.today()}, {machine['processors']} x {machine['processor']}, "

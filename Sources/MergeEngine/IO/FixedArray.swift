@@ -1,6 +1,8 @@
 /// Elements in memory that is taken once: storing one looks neither for room nor for other owners.
 @safe package struct FixedArray<Element: BitwiseCopyable>: ~Copyable {
   package let count: Int
+  // SAFETY: allocated and initialised in init, all of it; nobody else has the pointer, and what the elements
+  // are needs no deinitialising.
   private let elements: UnsafeMutablePointer<Element>
 
   package init(repeating element: Element, count: Int) {

@@ -2,7 +2,7 @@ extension Merger {
   /// What a merge would do; writes nothing.
   ///
   /// The whole mapping tree is read and checked. What a merge would be refused for at the moment, such as an
-  /// origin in use, is a note to the observer.
+  /// origin in use or another merge's journal, is in the report, and a note to the observer.
   ///
   /// - Parameters:
   ///   - source: What would be merged.

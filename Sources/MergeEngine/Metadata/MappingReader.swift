@@ -151,10 +151,10 @@ package struct MappingTree: Sendable {
     leaf.value(index, in: bytes) >> 24
   }
 
+  /// `entersNext`: whether they are entered into `met` next, so that their bits are fetched meanwhile.
   /// - Throws: `MetadataFault` where a data block lies behind the data device.
   func checkDataBlocks(
-    of node: BtreeNode, _ bytes: RawSpan, _ block: MetadataBlock,
-    entersNext: Bool,
+    of node: BtreeNode, _ bytes: RawSpan, _ block: MetadataBlock, entersNext: Bool,
     into met: borrowing PagedBitmap
   ) throws(MetadataFault) {
     for index in 0..<node.entryCount {

@@ -291,7 +291,7 @@ package struct TreeWalker: ~Copyable {
     while families[region].unreadCount > 0 {
       pump(&io)
       io.submit()
-      // Waking for each node would cost more than it takes to look at it.
+      // As the pipeline: waking for each node costs processor time.
       io.reap(atLeast: max(1, io.requestCount / 4), timeout: nil, into: &batch)
       for index in 0..<batch.count { try arrived(batch[index]) }
     }
