@@ -42,6 +42,7 @@ struct RangePacker {
   }
 
   /// Nil where the bytes are no range.
+  @inline(__always)
   mutating func unpack(_ reader: inout ByteReader) -> ByteRange? {
     guard let gap = reader.nextVariable(), let sectors = reader.nextVariable(),
       let byteCount = sectors == 0

@@ -147,6 +147,7 @@ package struct JournalState: Sendable {
     watermark = checkpoint.watermark
     nextSweep = max(nextSweep, checkpoint.sweep + 1)
     guard let first = checkpoint.entries.first, let last = checkpoint.entries.last else { return }
+    var byteCount: UInt64 = 0
     for entry in checkpoint.entries {
       guard entry.byteCount <= TransferOptions.ioByteCountRange.upperBound else {
         throw JournalFault(
@@ -154,13 +155,17 @@ package struct JournalState: Sendable {
             + "\(TransferOptions.ioByteCountRange.upperBound) are expected")
       }
       entryByteCountMax = max(entryByteCountMax, entry.byteCount)
-      if checkpoint.kind != .recheck {
-        doneByteCount += entry.byteCount
-        guard doneByteCount <= plannedByteCount else {
-          throw JournalFault("its entries come to more bytes than the merge has")
-        }
+      // At most 2048 entries of so many bytes: the sum fits.
+      byteCount += entry.byteCount
+    }
+    if checkpoint.kind != .recheck {
+      doneByteCount += byteCount
+      guard doneByteCount <= plannedByteCount else {
+        throw JournalFault("its entries come to more bytes than the merge has")
       }
-      unreadable.remove(entry.range)
+    }
+    if !unreadable.isEmpty {
+      for entry in checkpoint.entries { unreadable.remove(entry.range) }
     }
     let sweep = Sweep(
       firstByteOffset: byteOffset, firstSequence: nextSequence, endByteOffset: next,

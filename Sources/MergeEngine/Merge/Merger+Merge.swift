@@ -29,11 +29,9 @@ extension Merger {
   public func resume(
     journalPath: String, options: ResumeOptions = ResumeOptions()
   ) throws(MergeError) -> MergeReport {
-    let file = try OpenFile(
-      journalPath, role: "journal", access: .readOnly, direct: false, followsLinks: false)
-    var reader = try journalReader(file)
-    let header = reader.header
-    let last = try JournalState(reading: &reader).lastRun
+    let journal = try openJournal(journalPath)
+    let header = journal.header
+    let last = journal.state.lastRun
     let source = MergeSource(
       metadataPath: options.metadataPath ?? last?.metadataPath ?? header.metadataPath,
       dataPath: options.dataPath ?? last?.dataPath ?? header.dataPath, deviceID: header.deviceID,
@@ -57,23 +55,23 @@ extension Merger {
         .refused, "cannot go on", at: path, because: "it is not there any more",
         hint: "\(option) says where it is now")
     }
-    return try carryOut(source, originPath, merge, resuming: header)
+    return try carryOut(source, originPath, merge, resuming: journal)
   }
 
   /// Merges; of an active pool with the thin device at rest and its metadata snapshot held.
   ///
-  /// - `header`: of the journal that is to be gone on with.
+  /// - `journal`: the one that is to be gone on with.
   private func carryOut(
     _ source: MergeSource, _ originPath: String, _ options: MergeOptions,
-    resuming header: JournalHeader? = nil
+    resuming journal: OpenJournal? = nil
   ) throws(MergeError) -> MergeReport {
     guard let session = try poolSession(source) else {
       try checkNeedsNoPool(source)
       return try carryOut(
-        QuietSource(source: source, originPath: originPath), options, resumes: header != nil)
+        QuietSource(source: source, originPath: originPath), options, resuming: journal)
     }
     do throws(MergeError) {
-      var (report, end) = try carryOut(source, originPath, options, header, session)
+      var (report, end) = try carryOut(source, originPath, options, journal, session)
       session.end(end)
       report.leftUndone = session.leftUndone
       return report
@@ -85,11 +83,12 @@ extension Merger {
 
   private func carryOut(
     _ source: MergeSource, _ originPath: String, _ options: MergeOptions,
-    _ header: JournalHeader?, _ session: PoolSession
+    _ journal: OpenJournal?, _ session: PoolSession
   ) throws(MergeError) -> (MergeReport, PoolSession.End) {
     var source = source
     var options = options
     // The one that the user named, or that served, is still there.
+    let header = journal?.header
     if let header, source.mappings == .metadataSnapshot(block: nil), header.heldRoot > 0,
       try session.heldRoot() == header.heldRoot
     {
@@ -102,7 +101,7 @@ extension Merger {
     var quiet = try quiet(source, originPath, options, header, session)
     quiet.source.mappings = try session.hold(
       source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)
-    let report = try carryOut(quiet, options, resumes: header != nil)
+    let report = try carryOut(quiet, options, resuming: journal)
     guard report.state == .finished, report.verification?.isClean != false else {
       return (report, .stopped)
     }
@@ -111,7 +110,7 @@ extension Merger {
   }
 
   private func carryOut(
-    _ quiet: QuietSource, _ options: MergeOptions, resumes: Bool
+    _ quiet: QuietSource, _ options: MergeOptions, resuming resumed: OpenJournal?
   ) throws(MergeError) -> MergeReport {
     var begin = environment.clock.now()
     let source = quiet.source
@@ -125,7 +124,7 @@ extension Merger {
       of: origin, identity: identity, stateFolder: environment.stateFolder)
     let journalPath = options.journalPath.map(FileSystem.absolute) ?? usualPath
     try checkJournalPlace(journalPath, devices)
-    if !resumes, !options.restarts { try checkUsualPlace(usualPath, chosen: journalPath) }
+    if resumed == nil, !options.restarts { try checkUsualPlace(usualPath, chosen: journalPath) }
     if identity.name.isEmpty {
       environment.observer.note(
         "\(originPath) has no identity of its own: resuming after a reboot needs --same-origin")
@@ -146,11 +145,14 @@ extension Merger {
       planned: planned, source: quiet, options: options, transfer: transfer,
       dataIdentity: DeviceIdentity(devices.data), originIdentity: identity, environment: environment
     )
-    let place = try findJournal(
-      journalPath,
-      match: JournalMatch(
-        wanted: header, bootID: environment.bootID, originIsTheSame: options.originIsTheSame),
-      restarts: options.restarts, mustExist: resumes)
+    let match = JournalMatch(
+      wanted: header, bootID: environment.bootID, originIsTheSame: options.originIsTheSame)
+    let place =
+      if let resumed {
+        try check(resumed, match)
+      } else {
+        try findJournal(journalPath, match: match, restarts: options.restarts)
+      }
 
     let found: OpenJournal? = if case .sameMerge(let journal) = place { journal } else { nil }
     report.isOwnMetadataSnapshot = quiet.session?.holdsMetadataSnapshot == true

@@ -96,45 +96,62 @@ struct JournalMatch {
 }
 
 extension Merger {
+  /// Opens, locks and reads the journal at `path`, which has to be there.
+  func openJournal(_ path: String) throws(MergeError) -> OpenJournal {
+    guard let file = try JournalFile.open(path) else {
+      throw MergeError(
+        .refused, "cannot open the journal", at: path, because: "\(Errno.noSuchFileOrDirectory)")
+    }
+    return try read(file)
+  }
+
+  private func read(_ file: OpenFile, isNew: Bool = false) throws(MergeError) -> OpenJournal {
+    var reader = try journalReader(file)
+    return OpenJournal(
+      file: file, header: reader.header, headerByteCount: reader.headerByteCount,
+      headerChecksum: reader.headerChecksum, state: try JournalState(reading: &reader),
+      isNew: isNew)
+  }
+
   /// Looks at the merge's place for a journal; changes nothing.
   ///
-  /// `mustExist`: whether only the merge of that very journal is wanted, finished or not.
   /// - Throws: `MergeError`, `journalConflict` where another merge is unfinished there.
   func findJournal(
-    _ path: String, match: JournalMatch, restarts: Bool, mustExist: Bool
+    _ path: String, match: JournalMatch, restarts: Bool
   ) throws(MergeError) -> JournalPlace {
     guard let file = try JournalFile.open(path) else { return .empty }
     if restarts {
       try checkIsJournal(file)
       return .putAside(file, suffix: ".old")
     }
-    var reader = try journalReader(file)
-    let header = reader.header
-    let state = try JournalState(reading: &reader)
-    let lastBootID = state.lastRun?.bootID ?? header.bootID
-    if let difference = match.difference(from: header) {
-      if state.runCount == 0, !mustExist {
-        return .notBegun(file)
-      }
-      if state.isFinished, !mustExist { return .putAside(file, suffix: ".1") }
+    let journal = try read(file)
+    if match.difference(from: journal.header) != nil {
+      if journal.state.runCount == 0 { return .notBegun(file) }
+      if journal.state.isFinished { return .putAside(file, suffix: ".1") }
+    }
+    return try check(journal, match)
+  }
+
+  /// - Throws: `MergeError` (`journalConflict`) where the journal is not of the merge that is wanted.
+  func check(_ journal: OpenJournal, _ match: JournalMatch) throws(MergeError) -> JournalPlace {
+    let path = journal.file.path
+    if let difference = match.difference(from: journal.header) {
       throw MergeError(
         .journalConflict, "the journal is of another merge", at: path, because: difference,
-        hint: state.isFinished
+        hint: journal.state.isFinished
           ? "'thin-merge merge' with --journal and another path keeps this one"
-          : "the origin is half merged with dev \(header.deviceID): either go on with that merge by "
-            + "'thin-merge resume \(ShellWord.quoted(path))', or put its journal aside with --restart"
-      )
+          : "the origin is half merged with dev \(journal.header.deviceID): either go on with that "
+            + "merge by 'thin-merge resume \(ShellWord.quoted(path))', or put its journal aside with "
+            + "--restart")
     }
-    guard !match.needsSameOrigin(header, lastBootID: lastBootID) else {
+    let lastBootID = journal.state.lastRun?.bootID ?? journal.header.bootID
+    guard !match.needsSameOrigin(journal.header, lastBootID: lastBootID) else {
       throw MergeError(
         .journalConflict, "cannot tell whether these are the same devices", at: path,
         because: "a device of this merge has no identity, and the system was booted since",
         hint: "give --same-origin if they are the same")
     }
-    return .sameMerge(
-      OpenJournal(
-        file: file, header: header, headerByteCount: reader.headerByteCount,
-        headerChecksum: reader.headerChecksum, state: state, isNew: false))
+    return .sameMerge(journal)
   }
 
   /// Makes room for a new journal, as `findJournal` saw fit.
@@ -207,11 +224,7 @@ extension Merger {
     let file = try JournalFile.make(path, header: bytes, processID: environment.processID)
     do throws(MergeError) {
       try JournalFile.allocate(file, byteCount: byteCountMax)
-      var reader = try journalReader(file)
-      let state = try JournalState(reading: &reader)
-      return OpenJournal(
-        file: file, header: header, headerByteCount: reader.headerByteCount,
-        headerChecksum: reader.headerChecksum, state: state, isNew: true)
+      return try read(file, isNew: true)
     } catch {
       try? FileSystem.remove(path)
       throw error

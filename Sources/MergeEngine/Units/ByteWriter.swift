@@ -46,18 +46,35 @@ package struct ByteReader {
 
   package var remainingByteCount: Int { end - position }
 
-  package mutating func next<Number: FixedWidthInteger>(_ type: Number.Type) -> Number? {
+  @inline(__always)
+  package mutating func next<Number: FixedWidthInteger & BitwiseCopyable>(
+    _ type: Number.Type
+  ) -> Number? {
     let byteCount = MemoryLayout<Number>.size
     guard remainingByteCount >= byteCount else { return nil }
-    var number: Number = 0
-    for index in 0..<byteCount {
-      number |= Number(truncatingIfNeeded: bytes[position + index]) << Number(8 * index)
-    }
-    position += byteCount
-    return number
+    defer { position += byteCount }
+    return RawSpan(_elements: bytes.span).littleEndian(at: position, as: type)
   }
 
+  @inline(__always)
   package mutating func nextVariable() -> UInt64? {
+    // Nearly all numbers of a journal have one byte or two.
+    if remainingByteCount >= 2 {
+      let first = bytes[position]
+      let second = bytes[position &+ 1]
+      if first < 0x80 {
+        position &+= 1
+        return UInt64(first)
+      }
+      if second < 0x80 {
+        position &+= 2
+        return UInt64(first & 0x7F) | UInt64(second) << 7
+      }
+    }
+    return nextLongVariable()
+  }
+
+  private mutating func nextLongVariable() -> UInt64? {
     var number: UInt64 = 0
     var shift: UInt64 = 0
     while position < end {
