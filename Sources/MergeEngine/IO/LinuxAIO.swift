@@ -95,26 +95,14 @@ internal import SystemPackage
   ///
   /// The kernel waits for two RCU grace periods even if nothing is in flight: tens of milliseconds.
   private static func destroyInBackground(_ context: OpaquePointer) -> Bool {
-    var all = sigset_t()
-    var before = sigset_t()
-    var thread = pthread_t()
-    var attributes = pthread_attr_t()
-    // SAFETY: the context is the thread's alone from now on. It takes no signals: they are for the
-    // thread that waits for I/O. Its stack is small, since a process that locks its memory locks that too.
-    unsafe pthread_attr_init(&attributes)
-    unsafe pthread_attr_setstacksize(&attributes, 64 << 10)
-    defer { unsafe pthread_attr_destroy(&attributes) }
-    unsafe sigfillset(&all)
-    unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
-    let status = unsafe pthread_create(
-      &thread, &attributes,
-      { context in
-        if let context = unsafe context { unsafe io_destroy(OpaquePointer(context)) }
-        return nil
-      }, UnsafeMutableRawPointer(context))
-    unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
-    if status == 0 { pthread_detach(thread) }
-    return status == 0
+    // SAFETY: the context is the thread's alone from now on.
+    nonisolated(unsafe) let context = unsafe context
+    do throws(Errno) {
+      try SystemThread(stackByteCount: 64 << 10) { unsafe io_destroy(context) }.detach()
+      return true
+    } catch {
+      return false
+    }
   }
 
   /// Lets requests be made to another file from now on.

@@ -1,3 +1,5 @@
+internal import SystemPackage
+
 /// A device's mappings after their first pass: checked as a whole, counted, and ready to be streamed.
 package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
   package let pool: PoolMetadata
@@ -57,16 +59,15 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
 
     let blockByteCount = pool.superblock.dataBlockByteCount
     var reader = try MappingReader(pool.tree(root: root), io: io, ledger: ledger)
-    var builder = PlanBuilder(
-      request.extent, dataBlockByteCount: blockByteCount, ioByteCount: request.ioByteCount)
-    var batch = RunBatch()
+    var thread = try Self.planThread(
+      PlanBuilder(
+        request.extent, dataBlockByteCount: blockByteCount, ioByteCount: request.ioByteCount),
+      request)
+    var batch = RunBatch(leafCount: PlanThread.batchLeafCount)
     let begin = control.clock.now()
     var nextReport = begin + .milliseconds(200)
-    var leafCount = 0
     while try reader.next(&batch) {
-      builder.append(batch)
-      leafCount += 1
-      guard leafCount.isMultiple(of: 64) else { continue }
+      thread.append(&batch)
       guard !control.interruption.isRequested else {
         throw MergeError(
           .stopped, "interrupted", at: source.metadataPath,
@@ -89,6 +90,7 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
           + "\(details.mappedBlockCount)"
       ).refusal(path: pool.path)
     }
+    var builder = thread.finish()
     plan = try builder.finish(
       deviceID: source.deviceID, mappedBlockCount: reader.mappedBlockCount,
       originPath: request.originPath)
@@ -98,6 +100,18 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
     deviceCount = table.deviceCount
     mappingRoot = root
     self.reader = reader
+  }
+
+  private static func planThread(
+    _ builder: PlanBuilder, _ request: Request
+  ) throws(MergeError) -> PlanThread {
+    do throws(Errno) {
+      return try PlanThread(builder)
+    } catch {
+      throw MergeError(
+        .refused, "cannot start a thread", at: request.source.metadataPath, because: "\(error)",
+        hint: "'ulimit -u', or TasksMax of a unit, limits how many there may be")
+    }
   }
 
   private static func checkDataDevice(

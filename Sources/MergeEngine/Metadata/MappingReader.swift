@@ -23,21 +23,26 @@ package struct MappingRun: Equatable, Sendable, BitwiseCopyable {
   }
 }
 
-/// The runs of one leaf, and one that the leaves before began, in a buffer that is filled again and again.
+/// The runs of some leaves, and one that the leaves before began, in a buffer that is filled again and
+/// again.
 package struct RunBatch: ~Copyable {
-  private var storage = FixedArray(
-    repeating: MappingRun(thinBlock: ThinBlock(0), dataBlock: DataBlock(0), blockCount: 0),
-    count: BtreeNode.childCountMax + 1)
+  let leafCountMax: Int
+  private var storage: FixedArray<MappingRun>
   private var count = 0
 
-  package init() {}
+  package init(leafCount: Int = 1) {
+    leafCountMax = leafCount
+    storage = FixedArray(
+      repeating: MappingRun(thinBlock: ThinBlock(0), dataBlock: DataBlock(0), blockCount: 0),
+      count: leafCount * BtreeNode.childCountMax + 1)
+  }
 
   @_lifetime(borrow self)
   package borrowing func runs() -> Span<MappingRun> { storage.first(count) }
 
   package mutating func removeAll() { count = 0 }
 
-  /// Precondition: there are fewer than a leaf has entries, and one.
+  /// Precondition: there are fewer than so many leaves have entries, and one.
   @inline(__always)
   package mutating func append(_ run: MappingRun) {
     storage[count] = run
@@ -93,44 +98,48 @@ package struct MappingReader<IO: BlockIO & ~Copyable>: ~Copyable {
     }
   }
 
-  /// Replaces the batch's content by the next runs; false behind the last.
+  /// Replaces the batch's content by the runs of as many leaves as it is for; false behind the last.
   ///
   /// The batch may stay empty although more follows: a run goes on over many leaves.
   package mutating func next(_ batch: inout RunBatch) throws(MergeError) -> Bool {
     batch.removeAll()
+    var leafCount = 0
     do throws(MetadataFault) {
-      let found = try walker.nextLeaf(&io, &ledger) {
-        (node, bytes, block, keys) throws(MetadataFault) in
-        try node.checkKeys(in: bytes, of: block, within: keys)
-        try tree.checkEnd(of: node, bytes, block)
-        try tree.checkDataBlocks(
-          of: node, bytes, block, entersNext: isFirstPass, into: usedDataBlocks)
-        if isFirstPass { try tree.enterDataBlocks(of: node, bytes, block, into: &usedDataBlocks) }
-        mappedBlockCount += UInt64(node.entryCount)
-        var run = pending
-        for index in 0..<node.entryCount {
-          let key = node.key(index, in: bytes)
-          let dataBlock = MappingTree.dataBlock(index, of: node, bytes)
-          if key == run.thinBlock.rawValue &+ run.blockCount,
-            dataBlock == run.dataBlock.rawValue &+ run.blockCount, run.blockCount > 0
-          {
-            run.blockCount &+= 1
-          } else {
-            if run.blockCount > 0 { batch.append(run) }
-            run = MappingRun(
-              thinBlock: ThinBlock(key), dataBlock: DataBlock(dataBlock), blockCount: 1)
-          }
-        }
-        pending = run
-      }
-      if found { return true }
+      while leafCount < batch.leafCountMax, try nextLeaf(into: &batch) { leafCount += 1 }
     } catch {
       throw error.refusal(path: tree.path)
     }
-    guard pending.blockCount > 0 else { return false }
+    guard leafCount < batch.leafCountMax, pending.blockCount > 0 else { return leafCount > 0 }
     batch.append(pending)
     pending.blockCount = 0
     return true
+  }
+
+  private mutating func nextLeaf(into batch: inout RunBatch) throws(MetadataFault) -> Bool {
+    try walker.nextLeaf(&io, &ledger) {
+      (node, bytes, block, keys) throws(MetadataFault) in
+      try node.checkKeys(in: bytes, of: block, within: keys)
+      try tree.checkEnd(of: node, bytes, block)
+      try tree.checkDataBlocks(
+        of: node, bytes, block, entersNext: isFirstPass, into: usedDataBlocks)
+      if isFirstPass { try tree.enterDataBlocks(of: node, bytes, block, into: &usedDataBlocks) }
+      mappedBlockCount += UInt64(node.entryCount)
+      var run = pending
+      for index in 0..<node.entryCount {
+        let key = node.key(index, in: bytes)
+        let dataBlock = MappingTree.dataBlock(index, of: node, bytes)
+        if key == run.thinBlock.rawValue &+ run.blockCount,
+          dataBlock == run.dataBlock.rawValue &+ run.blockCount, run.blockCount > 0
+        {
+          run.blockCount &+= 1
+        } else {
+          if run.blockCount > 0 { batch.append(run) }
+          run = MappingRun(
+            thinBlock: ThinBlock(key), dataBlock: DataBlock(dataBlock), blockCount: 1)
+        }
+      }
+      pending = run
+    }
   }
 }
 

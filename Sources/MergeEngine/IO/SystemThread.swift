@@ -1,0 +1,74 @@
+internal import Glibc
+internal import SystemPackage
+
+/// A thread beside the one that waits for I/O, to which the process's signals are left.
+///
+/// Precondition: it is joined or detached.
+struct SystemThread: ~Copyable {
+  private let thread: pthread_t
+
+  private final class Body {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+
+  /// - `stackByteCount`: small, since a process that locks its memory locks that too.
+  /// - Throws: `Errno` where there is no thread to be had; then `body` does not run.
+  init(stackByteCount: Int, _ body: @escaping @Sendable () -> Void) throws(Errno) {
+    var thread = pthread_t()
+    var attributes = pthread_attr_t()
+    var all = sigset_t()
+    var before = sigset_t()
+    // SAFETY: every object is the caller's own for the length of the calls. The body is retained until the
+    // thread takes it over, or given back here where there is none.
+    unsafe pthread_attr_init(&attributes)
+    defer { unsafe pthread_attr_destroy(&attributes) }
+    unsafe pthread_attr_setstacksize(&attributes, stackByteCount)
+    let retained = unsafe Unmanaged.passRetained(Body(body))
+    unsafe sigfillset(&all)
+    unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
+    let status = unsafe pthread_create(
+      &thread, &attributes,
+      { argument in
+        if let argument = unsafe argument {
+          unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+        }
+        return nil
+      }, retained.toOpaque())
+    unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
+    guard status == 0 else {
+      unsafe retained.release()
+      throw Errno(rawValue: status)
+    }
+    self.thread = thread
+  }
+
+  /// Waits until the body has returned.
+  consuming func join() { pthread_join(thread, nil) }
+
+  /// Lets it run to its end alone.
+  consuming func detach() { pthread_detach(thread) }
+}
+
+/// Counts up, and makes who counts down below zero wait; what was written before is seen after.
+@safe struct Semaphore: ~Copyable {
+  // SAFETY: allocated and made in init, at one address until deinit; nobody else has the pointer.
+  private let semaphore: UnsafeMutablePointer<sem_t>
+
+  init(_ count: UInt32) {
+    unsafe semaphore = .allocate(capacity: 1)
+    unsafe sem_init(semaphore, 0, count)
+  }
+
+  /// Precondition: nobody waits.
+  deinit {
+    unsafe sem_destroy(semaphore)
+    unsafe semaphore.deallocate()
+  }
+
+  borrowing func signal() { unsafe sem_post(semaphore) }
+
+  borrowing func wait() {
+    while unsafe sem_wait(semaphore) != 0 {}
+  }
+}
