@@ -70,6 +70,10 @@ enum WhatIsWrongWithTheMetadata {
       "bad metadata, FOLDER/metadata.img, block 7: it is a space-map index; a btree node is "
         + "expected", hints: [usualHint]),
     ErrorRow(
+      onlyStated: "a limit that root does not have", .refused,
+      "cannot start a thread, FOLDER/metadata.img: Resource temporarily unavailable",
+      hints: ["'ulimit -u', or TasksMax of a unit, limits how many there may be"]),
+    ErrorRow(
       onlyStated: "the kernel writes no other size", .refused,
       "bad metadata, FOLDER/metadata.img, block 0: the metadata block size is 16 sectors; 8 is "
         + "expected", hints: [usualHint]),

@@ -162,8 +162,7 @@ enum WhyAMergeStopped {
     ) {
       let merge = try MergeCase(scatteredBlocks: 8)
       let interruption = Interruption()
-      interruption.request()
-      let report = try merge.merger(interruption).verify(
+      let report = try merge.merger(interruption, whenPlanned: interruption.request).verify(
         merge.engineSource, against: merge.origin, extent: ExtentOptions(),
         transfer: TransferOptions())
       return try SaidError(#require(report.failure)).naming([(merge.folder.path, "FOLDER")])
@@ -325,11 +324,13 @@ extension MergeReport {
   }
 }
 
-/// Agrees to a merge, and lets something happen before.
+/// Agrees to a merge, and lets something happen before; or once it is told, of the plan, which end was
+/// taken for that of the thin device.
 private struct Agreeing: MergeObserver {
   let happens: @Sendable () -> Void
+  let planned: @Sendable () -> Void
 
-  func note(_ text: String) {}
+  func note(_ text: String) { planned() }
   func progress(_ progress: MergeProgress) {}
   func mayWrite(_ plan: PlanReport) -> Bool {
     happens()
@@ -344,12 +345,13 @@ extension MergeCase {
 
   /// The engine as the command calls it.
   fileprivate func merger(
-    _ interruption: Interruption, whenAsked happens: @escaping @Sendable () -> Void = {}
+    _ interruption: Interruption, whenAsked happens: @escaping @Sendable () -> Void = {},
+    whenPlanned planned: @escaping @Sendable () -> Void = {}
   ) -> Merger {
     Merger(
       environment: Environment(
         stateFolder: "/nonexistent", interruption: interruption,
-        observer: Agreeing(happens: happens)))
+        observer: Agreeing(happens: happens, planned: planned)))
   }
 
   /// What the command says of a merge that does not finish.

@@ -1,4 +1,5 @@
 import Fixtures
+import SystemPackage
 
 @testable import MergeEngine
 
@@ -40,18 +41,30 @@ struct PlanSample: CustomStringConvertible {
   }
 
   func plan() throws(MergeError) -> MergePlan {
-    var builder = PlanBuilder(
-      MergeExtent(originByteCount: originByteCount, options: options),
-      dataBlockByteCount: Self.blockByteCount, ioByteCount: ioByteCount)
+    var thread = planThread()
+    var batch = RunBatch()
     // As they come from leaves: a few at a time, and sometimes none.
     for first in stride(from: 0, to: runs.count, by: 3) {
-      var batch = RunBatch()
-      builder.append(batch)
+      batch.removeAll()
+      thread.append(&batch)
+      batch.removeAll()
       for run in runs[first...].prefix(3) { batch.append(run) }
-      builder.append(batch)
+      thread.append(&batch)
     }
+    var builder = thread.finish()
     return try builder.finish(
       deviceID: 3, mappedBlockCount: UInt64(blockStarts.count), originPath: "origin")
+  }
+
+  private func planThread() -> PlanThread {
+    let builder = PlanBuilder(
+      MergeExtent(originByteCount: originByteCount, options: options),
+      dataBlockByteCount: Self.blockByteCount, ioByteCount: ioByteCount)
+    do throws(Errno) {
+      return try PlanThread(builder)
+    } catch {
+      preconditionFailure("no thread for a test: \(error)")
+    }
   }
 
   var description: String {
