@@ -2,10 +2,13 @@
 
 import json
 
-from . import grounds, images
-from .measure import (BenchmarkError, ratios, run_facts, run_in_turn, run_measured, save_results)
-from .tools import built, need_tool
+from . import grounds, images, results
+from .measure import ratios, run_facts, run_in_turn, run_measured
+from .targets import AGAINST_FIO
+from .tools import BenchmarkError, built, need_tool
 
+QEMU = "qemu-img commit -t none"
+NO_PEERS = ("thin-merge", "fio")
 FIO_DEPTH = 32
 QUEUE_DEPTH = 64
 
@@ -93,7 +96,7 @@ def contestants(ground, layout):
     """thin-merge, its peers, and fio, which is no peer but the limit."""
     return {
         "thin-merge": thin_merge(built("thin-merge"), ground, layout),
-        "qemu-img commit -t none": qemu_commit("none", ground, layout),
+        QEMU: qemu_commit("none", ground, layout),
         "qemu-img commit -t writeback": qemu_commit("writeback", ground, layout),
         "ddrescue": ddrescue(ground, layout),
         "bmaptool": bmaptool(ground, layout),
@@ -115,6 +118,23 @@ def prepare(ground, layout):
                         origin)
 
 
+def best_peer(runs):
+    """The peer that thin-merge is least ahead of, or None."""
+    ahead = {name: ratios(of, runs["thin-merge"], "seconds")["median"] for name, of in runs.items()
+             if name not in NO_PEERS}
+    return min(ahead, key=ahead.get, default=None)
+
+
+def targeted(ground_name, layout_name, runs):
+    """The ratios that have a target."""
+    found = [(best_peer(runs), "thin-merge", "seconds"), ("thin-merge", QEMU, "processor_seconds")]
+    if layout_name in AGAINST_FIO[ground_name]:
+        found.append(("fio", "thin-merge", "seconds"))
+    if (ground_name, layout_name) == ("ram", "shuffled"):
+        found.append((QEMU, "thin-merge", "seconds"))
+    return [of for of in found if of[0] in runs and of[1] in runs]
+
+
 def compare(work, ground_name, layout, rounds, seed, only=None):
     """All contestants in turn on one layout, and keeps the results; with `only`, those, and keeps nothing."""
     with grounds.GROUNDS[ground_name](
@@ -132,20 +152,22 @@ def compare(work, ground_name, layout, rounds, seed, only=None):
 
         entrants = contestants(ground, layout)
         if only:
-            entrants = {name: entrants[name] for name in entrants if name in only}
-        runs = run_in_turn(entrants, rounds, after_warm_up)
+            entrants = {name: of for name, of in entrants.items()
+                        if name in ("thin-merge", *only)}
+        runs = run_in_turn(entrants, rounds, lambda runs: targeted(ground_name, layout.name, runs),
+                           ground.forget, after_warm_up)
     ours = runs["thin-merge"]
     facts = {"layout": layout.title, "ground": ground.title, "merged_bytes": layout.merged_bytes,
-             "runs": run_facts(runs),
+             "best_peer": best_peer(runs), "runs": run_facts(runs),
              "speed": {name: ratios(of, ours, "seconds") for name, of in runs.items()
                        if name != "thin-merge"},
              "processor": {name: ratios(ours, of, "processor_seconds")
-                           for name, of in runs.items() if name not in ("thin-merge", "fio")},
+                           for name, of in runs.items() if name not in NO_PEERS},
              "machine": {name: ratios(ours, of, "machine_seconds")
-                         for name, of in runs.items() if name not in ("thin-merge", "fio")}}
+                         for name, of in runs.items() if name not in NO_PEERS}}
     for name, ratio in facts["speed"].items():
         low, high = ratio["interval"]
         print(f"    speed against {name}: {ratio['median']:.3f} ({low:.3f} to {high:.3f})",
               flush=True)
     if not only:
-        save_results(work, f"copy-{ground_name}-{layout.name}", facts)
+        results.save(work, f"copy-{ground_name}-{layout.name}", facts)

@@ -1,5 +1,5 @@
-"""What a merge costs by itself: how it grows, what its parts take, what it asks of the heap, and how soon a
-resumed one writes."""
+"""What a merge costs by itself: how it grows, what its parts take, what it asks of the heap and of memory,
+and how soon a resumed one writes."""
 
 import contextlib
 import json
@@ -9,15 +9,15 @@ import signal
 import subprocess
 import time
 
-from . import copying, grounds, images, layouts, planning
+from . import copying, grounds, images, layouts, planning, results
 from .grounds import attach
-from .measure import (BenchmarkError, GIB, KIB, MIB, Run, run_facts, run_in_turn, run_measured,
-                      save_results, summary)
-from .metadata import MetadataInput
-from .tools import REPOSITORY, built, built_library
+from .measure import KIB, MIB, Run, ratios, run_facts, run_in_turn, run_measured
+from .metadata import BLOCK_BYTES, MILLIONS, MetadataInput
+from .tools import BENCHMARKS, BenchmarkError, built, preloaded_library
 
-BENCHMARKS = REPOSITORY / "Benchmarks"
 HALVINGS = 5
+WITH_BOTH, WITHOUT_BOTH = "checksums on, checkpoints on", "checksums off, checkpoints off"
+PART_FIGURES = ("processor_seconds", "machine_seconds")
 
 
 def grow_merges(work, rounds, seed):
@@ -27,13 +27,14 @@ def grow_merges(work, rounds, seed):
         byte_count = layouts.MERGED_BYTES >> (HALVINGS - 1 - power)
         layout = layouts.Layout("scattered", f"{byte_count // MIB} MiB of scattered blocks", 64 * KIB,
                                 layouts.scattered(seed, merged_bytes=byte_count))
-        with grounds.memory(work, lambda folder: images.write_images(folder, layout, seed)) as ground:
+        with grounds.memory(work, lambda folder: images.write_images(
+                folder, layout, seed, for_peers=False)) as ground:
             print(f"  {layout.title}", flush=True)
             copying.prepare(ground, layout)
             runs = run_in_turn({"thin-merge": copying.thin_merge(built("thin-merge"), ground, layout)},
                                rounds)
         facts[byte_count] = run_facts(runs)["thin-merge"]
-    save_results(work, "growth-merge", facts)
+    results.save(work, "growth-merge", facts)
 
 
 def grow_plans(work, trixie, rounds, seed):
@@ -46,32 +47,32 @@ def grow_plans(work, trixie, rounds, seed):
         runs = run_in_turn({"plan": planning.plan(built("thin-merge"), source, source.folder)}, rounds)
         facts[count] = run_facts(runs)["plan"]
         source.remove()
-    save_results(work, "growth-plan", facts)
+    results.save(work, "growth-plan", facts)
 
 
 def parts(work, rounds, seed):
-    """Processor time of a merge's loop with checksums and checkpoints on and off."""
+    """Processor time of a merge's loop without checksums, checkpoints or both, by that with both."""
     layout = layouts.all_layouts(seed)[0]
     program = built("bench-parts", BENCHMARKS)
     facts = {}
     for name, ground_of in grounds.GROUNDS.items():
-        with ground_of(work, lambda folder: images.write_images(folder, layout, seed)) as ground:
+        with ground_of(work, lambda folder: images.write_images(
+                folder, layout, seed, for_peers=False)) as ground:
             print(f"  parts, {ground.title}", flush=True)
             runs = run_in_turn(
                 {f"checksums {checksums}, checkpoints {checkpoints}":
                  part_contestant(program, ground, layout, checksums, checkpoints, seed)
-                 for checksums in ("on", "off") for checkpoints in ("on", "off")}, rounds)
-        with_all = runs["checksums on, checkpoints on"]
+                 for checksums in ("on", "off") for checkpoints in ("on", "off")}, rounds,
+                lambda runs: [(WITHOUT_BOTH, WITH_BOTH, figure) for figure in PART_FIGURES])
+        with_all = runs[WITH_BOTH]
         facts[name] = {"runs": run_facts(runs),
-                       "merged_bytes": parts_count(layout) * layout.block_bytes, "share": {
-            without: {figure: summary([1 - getattr(off, figure) / getattr(on, figure)
-                                       for on, off in zip(with_all, of)])
-                      for figure in ("processor_seconds", "machine_seconds")}
+                       "merged_bytes": parts_count(layout) * layout.block_bytes, "without": {
+            without: {figure: ratios(of, with_all, figure) for figure in PART_FIGURES}
             for without, of in runs.items() if of is not with_all}}
-        for without, share in facts[name]["share"].items():
-            print(f"    {without}: {share['processor_seconds']['median']:.1%} less of the process, "
-                  f"{share['machine_seconds']['median']:.1%} less of the machine", flush=True)
-    save_results(work, "parts", facts)
+        for without, ratio in facts[name]["without"].items():
+            print(f"    {without}: {ratio['processor_seconds']['median']:.3f} of the process, "
+                  f"{ratio['machine_seconds']['median']:.3f} of the machine", flush=True)
+    results.save(work, "parts", facts)
 
 
 def parts_count(layout):
@@ -105,13 +106,13 @@ def swallowed(work, trixie, count, seed):
                    source.path("data"), "--dev-id", "1", "--inactive", "--origin", origin,
                    "--journal", source.folder / "merge.journal", "--yes", "--output", "json"]
         yield source, command, {
-            "LD_PRELOAD": str(built_library(BENCHMARKS / "null" / "io.c", work / "libraries")),
+            "LD_PRELOAD": str(preloaded_library("null/io.c")),
             "NULL_DATA": str(source.path("data")), "NULL_ORIGIN": str(origin)}
 
 
 def heap(work, trixie, seed):
     """Calls of the heap's functions per transfer of a merge and per node of a plan."""
-    counting = built_library(BENCHMARKS / "heap" / "count.c", work / "libraries")
+    counting = preloaded_library("heap/count.c")
     calls, nodes = {}, {}
     for count in (1 << 19, 1 << 20):
         with swallowed(work, trixie, count, seed) as (source, command, environment):
@@ -136,7 +137,30 @@ def heap(work, trixie, seed):
              / (nodes["plan", many] - nodes["plan", few]),
              "nodes": {f"{verb} {count}": of for (verb, count), of in nodes.items()}}
     print(f"    heap calls: {facts['per_transfer']:.6f} per transfer, {facts['per_node']:.6f} per node")
-    save_results(work, "heap", facts)
+    results.save(work, "heap", facts)
+
+
+def memory(work, trixie, seed, keep):
+    """The peak of a whole merge of 100 million blocks, in no order, without I/O."""
+    count = MILLIONS["100"]
+    with swallowed(work, trixie, count, seed) as (source, command, environment):
+        journal = source.folder / "merge.journal"
+        journal.unlink(missing_ok=True)
+        print(f"  merging {count} blocks without I/O", flush=True)
+        run = run_measured([*command, "--progress", "none"], source.folder / "memory.json",
+                           environment=environment)
+        journal.unlink()
+        if not keep:
+            source.remove()
+    facts = {"count": count, **run.facts(), "buffer_bytes": buffer_bytes(BLOCK_BYTES)}
+    print(f"    {run.peak_bytes / MIB:.0f} MiB", flush=True)
+    results.save(work, "memory", facts)
+
+
+def buffer_bytes(largest, depth=64, io_bytes=MIB):
+    """What a merge's slab has for data: `io_bytes` for each request in flight, but no more than two slots
+    for each, which have two buffers of the largest transfer."""
+    return min(depth * io_bytes, 2 * depth * 2 * largest)
 
 
 def resume(work, trixie, rounds, seed, keep):
@@ -159,20 +183,19 @@ def resume(work, trixie, rounds, seed, keep):
                                      {**environment, "NULL_FIRST_WRITE": str(noted)}, noted)
 
         runs = run_in_turn({"plan": planning.plan(command[0], source, source.folder),
-                            "resume": resumed}, rounds)
+                            "resume": resumed}, rounds, lambda runs: [("resume", "plan", "seconds")])
         journal.unlink()
         whole = run_measured([*command, "--progress", "none"], source.folder / "whole.json",
                              environment=environment)
         facts = {"count": count, "runs": run_facts(runs), "journal_bytes": kept.stat().st_size,
-                 "time": summary([b.seconds / a.seconds
-                                  for a, b in zip(runs["plan"], runs["resume"])]),
+                 "time": ratios(runs["resume"], runs["plan"], "seconds"),
                  "whole": whole.facts(), "whole_journal_bytes": journal.stat().st_size}
         journal.unlink()
         kept.unlink()
         if not keep:
             source.remove()
     print(f"    until the first write: {facts['time']['median']:.3f} of a plan", flush=True)
-    save_results(work, "resume", facts)
+    results.save(work, "resume", facts)
 
 
 def stop_half_way(command, environment, byte_count):
@@ -201,6 +224,5 @@ def until_first_write(command, environment, noted):
         time.sleep(0.01)
     seconds = int(noted.read_text()) / 1e9
     child.kill()
-    _, _, usage = os.wait4(child.pid, 0)
-    child.returncode = -signal.SIGKILL
-    return Run(seconds, usage, 0, None)
+    child.wait()
+    return Run(seconds)

@@ -7,14 +7,16 @@ import shutil
 import subprocess
 import tempfile
 
-from .measure import GIB, MIB, BenchmarkError
-from .tools import need_disk, need_tool
+from .images import evict
+from .measure import GIB, MIB
+from .tools import BenchmarkError, need_disk, need_tool
 
 NAMES = ("data", "origin", "logical", "overlay")
 
 
 class Ground:
-    """`folder` holds NAME.img; `devices` maps a name to what the programs are given."""
+    """`folder` holds NAME.img, not all of them for each benchmark; `devices` maps a name to what the
+    programs are given."""
 
     def __init__(self, name, title, folder, devices):
         self.name = name
@@ -28,6 +30,11 @@ class Ground:
         with contextlib.ExitStack() as stack:
             origin = self.devices["origin"]
             yield origin if origin.is_block_device() else attach(origin, stack)
+
+    def forget(self):
+        """Drops what the page cache has of the devices: nobody is to find there what another read."""
+        for device in self.devices.values():
+            evict(device)
 
 
 def attach(path, stack):
@@ -55,11 +62,18 @@ def tmpfs(byte_count):
         yield folder
 
 
+def made(folder):
+    for name in NAMES:
+        image = folder / f"{name}.img"
+        if image.exists():
+            yield name, image
+
+
 @contextlib.contextmanager
 def memory(_work, make):
     with tmpfs(11 * GIB) as folder, contextlib.ExitStack() as stack:
         make(folder)
-        devices = {name: attach(folder / f"{name}.img", stack) for name in NAMES}
+        devices = {name: attach(image, stack) for name, image in made(folder)}
         yield Ground("ram", "loop devices in memory", folder, devices)
 
 
@@ -72,8 +86,7 @@ def disk(work, make):
         stack.callback(shutil.rmtree, folder)
         need_disk(folder, 10 * GIB + 64 * MIB)
         make(folder)
-        devices = {name: folder / f"{name}.img" for name in NAMES}
-        yield Ground("disk", "files on the disk", folder, devices)
+        yield Ground("disk", "files on the disk", folder, dict(made(folder)))
 
 
 GROUNDS = {"ram": memory, "disk": disk}

@@ -13,7 +13,8 @@ import random
 import struct
 import subprocess
 
-from .measure import MIB, BenchmarkError
+from .measure import MIB
+from .tools import BenchmarkError
 
 SECTOR_BYTES = 512
 QCOW2_CLUSTER_BYTES = 64 << 10
@@ -42,8 +43,11 @@ def evict(path):
         os.close(descriptor)
 
 
-def write_images(folder, layout, seed):
-    """NAME.img for each of the above; the overlay's backing file is folder/origin."""
+def write_images(folder, layout, seed, for_peers=True):
+    """NAME.img for each of the above; the overlay's backing file is folder/origin.
+
+    Without `for_peers`, only the first two.
+    """
     content, size = Content(seed), layout.block_bytes
     with open(folder / "data.img", "wb", buffering=0) as data:
         for block in range(layout.data_blocks):
@@ -51,13 +55,16 @@ def write_images(folder, layout, seed):
     with open(folder / "origin.img", "wb", buffering=0) as origin:
         for block in range(layout.origin_blocks):
             origin.write(content.block(b"origin..", block, size))
+    for name in ("data.img", "origin.img"):
+        evict(folder / name)
+    (folder / "origin").symlink_to("origin.img")
+    if not for_peers:
+        return
     with open(folder / "logical.img", "wb", buffering=0) as logical:
         logical.truncate(layout.origin_blocks * size)
         for thin, block in layout.blocks():
             os.pwrite(logical.fileno(), content.block(b"data....", block, size), thin * size)
-    for name in ("data.img", "origin.img", "logical.img"):
-        evict(folder / name)
-    (folder / "origin").symlink_to("origin.img")
+    evict(folder / "logical.img")
     write_overlay(folder / "overlay.img", layout, seed, folder / "origin")
 
 

@@ -6,8 +6,8 @@ import shutil
 import subprocess
 import tempfile
 
-from .measure import BenchmarkError, save_results
-from .tools import REPOSITORY
+from . import results
+from .tools import REPOSITORY, BenchmarkError
 
 SCENARIO = "cost-of-other-mergers"
 LIBRARIES = ("libudev.so.1", "libgcc_s.so.1", "libm.so.6", "libc.so.6", "libcap.so.2")
@@ -34,4 +34,4 @@ def measure(work, trixie, rounds):
             for name, ticks in found:
                 costs.setdefault(name, []).append(int(ticks))
             print("    " + "  ".join(f"{name} {ticks}" for name, ticks in found), flush=True)
-    save_results(work, "lab", costs)
+    results.save(work, "lab", costs)

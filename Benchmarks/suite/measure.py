@@ -1,22 +1,20 @@
 """Running programs in turn, and the statistics of what was measured."""
 
-import json
 import math
 import os
 import pathlib
+import random
 import statistics
 import subprocess
 import time
 
+from .tools import BenchmarkError, measuring_program
+
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 # Above this half-width of its interval, as a share of the median, a ratio decides nothing.
 DECIDABLE_HALF_WIDTH = 0.05
-# A contestant this many times slower than the fastest runs in three rounds, or in one.
-SLOW_FACTOR, VERY_SLOW_FACTOR = 4, 20
-
-
-class BenchmarkError(Exception):
-    """Something that ends the benchmark, in words for the person who started it."""
+# A contestant this many times slower than the first runs in three rounds, or in one.
+SLOW_FACTOR, VERY_SLOW_FACTOR = 2.5, 20
 
 
 class Run:
@@ -24,19 +22,37 @@ class Run:
 
     `seconds` by the wall clock; `processor_seconds` user and system time of the process and its
     children; `machine_seconds` all processor time of the machine meanwhile, kernel threads included;
-    `read_bytes` what was read from devices. Peak memory is not told: the kernel's figure for a child
-    counts what it had of this script before exec.
+    `peak_bytes` the most memory that one of its processes had; `read_bytes` what was read from devices.
+    What was not measured is None.
     """
 
-    def __init__(self, seconds, usage, machine_seconds, output):
+    def __init__(self, seconds, processor_seconds=None, machine_seconds=None, peak_bytes=None,
+                 read_bytes=None, output=None):
         self.seconds = seconds
-        self.processor_seconds = usage.ru_utime + usage.ru_stime
+        self.processor_seconds = processor_seconds
         self.machine_seconds = machine_seconds
-        self.read_bytes = usage.ru_inblock * 512
+        self.peak_bytes = peak_bytes
+        self.read_bytes = read_bytes
         self.output = output
 
     def facts(self):
-        return {name: value for name, value in vars(self).items() if name != "output"}
+        return {name: value for name, value in vars(self).items()
+                if name != "output" and value is not None}
+
+
+class Rounds:
+    """How often contestants run: `count` rounds, and more where a ratio is still undecided, up to
+    `count_max` and for no longer than `extra_seconds`. `seed` decides the order in each round."""
+
+    def __init__(self, count, count_max, extra_seconds, seed):
+        self.count = count
+        self.count_max = count_max
+        self.extra_seconds = extra_seconds
+        self.seed = seed
+
+    def at_most(self, count):
+        """The same with fewer rounds, and none after them."""
+        return Rounds(min(count, self.count), 0, 0, self.seed)
 
 
 def busy_seconds():
@@ -46,58 +62,87 @@ def busy_seconds():
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
-def run_measured(command, output_path, statuses=(0,), environment=None, sync=None):
+def run_measured(command, output_path, environment=None, sync=None):
     """Runs the command with its standard output in a file, and measures it as the kernel does.
 
     `sync`: a file to be made durable within the measured time, for programs that do not do it.
     """
     command = [str(word) for word in command]
+    usage = pathlib.Path(f"{output_path}.usage")
     with open(output_path, "wb") as output, open(f"{output_path}.err", "wb") as errors:
         busy = busy_seconds()
-        begun = time.monotonic()
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
+        child = subprocess.Popen([measuring_program(), usage, *command], stdin=subprocess.DEVNULL,
+                                 stdout=output, stderr=errors,
                                  env={**os.environ, **(environment or {})})
         try:
-            _, status, usage = os.wait4(child.pid, 0)
+            status = child.wait()
         except BaseException:
-            child.kill()
+            child.kill()  # The program that it runs ends with it.
             child.wait()
             raise
+        ended = time.monotonic()
         if sync is not None:
             descriptor = os.open(sync, os.O_RDWR)
             os.fdatasync(descriptor)
             os.close(descriptor)
-        seconds = time.monotonic() - begun
+        sync_seconds = time.monotonic() - ended if sync is not None else 0
         machine_seconds = busy_seconds() - busy
-        child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode not in statuses:
+    if status != 0:
         tail = pathlib.Path(f"{output_path}.err").read_text(errors="replace").strip()
-        raise BenchmarkError(
-            f"{' '.join(command)}\nended with status {child.returncode}: {tail[-2000:]}")
-    return Run(seconds, usage, machine_seconds, pathlib.Path(output_path))
+        raise BenchmarkError(f"{' '.join(command)}\nended with status {status}: {tail[-2000:]}")
+    nanoseconds, user, system, peak_kib, blocks = map(int, usage.read_text().split())
+    return Run(nanoseconds / 1e9 + sync_seconds, (user + system) / 1e6, machine_seconds,
+               peak_kib * KIB, blocks * 512, pathlib.Path(output_path))
 
 
-def run_in_turn(contestants, rounds, after_warm_up=lambda name: None, always=()):
-    """Runs each contestant once unmeasured, then all of them in turn, round after round.
+def run_in_turn(contestants, rounds, targets=lambda runs: (), before=lambda: None,
+                after_warm_up=lambda name: None):
+    """Runs each contestant once to warm up, then all of them in turn, in another order each round.
 
-    `contestants` maps a name to a function that runs it once and returns a Run. The result maps each
-    name to its runs, None in the rounds that a slow one sat out, if it is not one of `always`.
+    `contestants` maps a name to a function that runs it once and returns a Run; `before` is called
+    ahead of each. The result maps each name to its runs, with None for the rounds that it sat out: a
+    slow one runs in three rounds, a very slow one not again, its first run counts. `targets` tells, of
+    such runs, the ratios that have a target, as arguments of `ratios` by names: whom they name runs in every
+    round, and in more, as `rounds` allows, until the ratios are decided.
     """
-    warm = {}
-    for name, contestant in contestants.items():
-        warm[name] = contestant().seconds
+    def one_run(name):
+        before()
+        return contestants[name]()
+
+    runs = {}
+    for name in contestants:
+        runs[name] = [one_run(name)]
         after_warm_up(name)
-        print(f"    warmed up: {name}, {warm[name]:.3f} s", flush=True)
-    fastest = min(warm.values())
-    turns = {name: range(rounds) if seconds <= SLOW_FACTOR * fastest or name in always
-             else {0} if seconds > VERY_SLOW_FACTOR * fastest
-             else {0, rounds // 2, rounds - 1} for name, seconds in warm.items()}
-    runs = {name: [] for name in contestants}
-    for number in range(rounds):
-        for name, contestant in contestants.items():
-            runs[name].append(contestant() if number in turns[name] else None)
-        line = "  ".join(f"{name} {of[-1].seconds:.3f}" for name, of in runs.items() if of[-1])
-        print(f"    {number + 1:2}/{rounds}  {line}", flush=True)
+        print(f"    warmed up: {name}, {runs[name][0].seconds:.3f} s", flush=True)
+    warm = {name: of[0].seconds for name, of in runs.items()}
+    first = next(iter(warm.values()))
+    always = {name for over, under, _ in targets(runs) for name in (over, under)}
+    turns = {name: set(range(rounds.count)) if seconds <= SLOW_FACTOR * first or name in always
+             else set() if seconds > VERY_SLOW_FACTOR * first
+             else {0, rounds.count // 2, rounds.count - 1} for name, seconds in warm.items()}
+    runs = {name: [] if turns[name] else of + [None] * (rounds.count - 1)
+            for name, of in runs.items()}
+
+    generator = random.Random(rounds.seed)
+
+    def one_round(names, number):
+        for name in generator.sample(names, len(names)):
+            runs[name].append(one_run(name))
+        for of in runs.values():
+            of.extend([None] * (number + 1 - len(of)))
+        line = "  ".join(f"{name} {of[number].seconds:.3f}" for name, of in runs.items()
+                         if of[number])
+        print(f"    {number + 1:2}/{rounds.count}  {line}", flush=True)
+
+    for number in range(rounds.count):
+        one_round([name for name in contestants if number in turns[name]], number)
+    begun = time.monotonic()
+    for number in range(rounds.count, rounds.count_max):
+        undecided = {name for over, under, figure in targets(runs) for name in (over, under)
+                     if not is_decidable(ratios(runs[over], runs[under], figure))}
+        if not undecided or time.monotonic() - begun > rounds.extra_seconds:
+            break
+        one_round([name for name in contestants if name in undecided], number)
     return runs
 
 
@@ -125,6 +170,16 @@ def summary(values):
             "range": [min(values), max(values)], "count": len(values)}
 
 
+def half_width(ratio):
+    """Of the interval, as a share of the median."""
+    low, high = ratio["interval"]
+    return (high - low) / 2 / ratio["median"] if ratio["median"] else 0
+
+
+def is_decidable(ratio):
+    return half_width(ratio) <= DECIDABLE_HALF_WIDTH
+
+
 def ratios(over, under, figure):
     """`figure` of each run of `over` by that of the run of `under` in the same round."""
     return summary([getattr(a, figure) / getattr(b, figure)
@@ -139,11 +194,3 @@ def run_facts(runs):
         facts[name] = {figure: summary([getattr(run, figure) for run in done])
                        for figure in done[0].facts()}
     return facts
-
-
-def save_results(work, name, facts):
-    folder = work / "results"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.json"
-    path.write_text(json.dumps(facts, indent=1) + "\n")
-    print(f"    kept: {path}", flush=True)

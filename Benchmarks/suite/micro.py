@@ -7,10 +7,10 @@ import re
 import subprocess
 import tempfile
 
-from .measure import KIB, save_results
-from .tools import REPOSITORY, built, need_tool
+from . import results
+from .measure import KIB
+from .tools import BENCHMARKS, SCRATCH, built, need_tool
 
-BENCHMARKS = REPOSITORY / "Benchmarks"
 # The difference of two counts leaves out what a run costs once.
 FEW, MANY = 4096, 16384
 
@@ -18,7 +18,7 @@ FEW, MANY = 4096, 16384
 def measure(work):
     times = subprocess.run(
         [os.environ.get("SWIFT", "swift"), "package", "--package-path", BENCHMARKS, "--scratch-path",
-         REPOSITORY / ".build" / "bench", "benchmark", "--no-progress", "--format", "jmh", "--path",
+         SCRATCH, "benchmark", "--no-progress", "--format", "jmh", "--path",
          "stdout"], check=True, capture_output=True, text=True).stdout
     found = []
     for result in json.loads(times[times.index("["):times.rindex("]") + 1]):
@@ -26,7 +26,7 @@ def measure(work):
         found.append({"name": result["benchmark"], "score": metric["score"],
                       "percentiles": metric["scorePercentiles"], "unit": metric["scoreUnit"]})
     facts = {"times": found, "instructions": instructions(work)}
-    save_results(work, "micro", facts)
+    results.save(work, "micro", facts)
 
 
 def instructions(work):

@@ -4,13 +4,17 @@ import contextlib
 import json
 import shutil
 
+from . import results
 from .grounds import attach, tmpfs
-from .measure import BenchmarkError, GIB, ratios, run_facts, run_in_turn, run_measured, save_results
+from .images import evict
+from .measure import GIB, ratios, run_facts, run_in_turn, run_measured
 from .metadata import MetadataInput
-from .tools import built, need_tool
+from .tools import BenchmarkError, built, need_tool
 
 NODE_BYTES = 4096
 FIO_DEPTH = 64
+TARGETED = [("thin-merge plan", "thin_check 1.1.0", "seconds"),
+            ("thin-merge plan", "thin_dump 1.1.0", "seconds")]
 
 
 def plan(program, source, folder, metadata=None):
@@ -41,8 +45,7 @@ def contestants(source, trixie, folder):
     # 0.9.0 prints to standard output where 1.1.0 is given a file.
     versions = (("1.1.0", trixie.command),
                 ("0.9.0", lambda name: [need_tool(name, "thin-provisioning-tools")]))
-    # The older tools would take minutes each over 100 million.
-    for version, tool in versions if source.count <= 1 << 24 else versions[:1]:
+    for version, tool in versions:
         entrants[f"thin_check {version}"] = reader([*tool("thin_check"), metadata], folder)
         entrants[f"thin_dump {version}"] = reader(
             [*tool("thin_dump"), "-o", "/dev/null", metadata], folder)
@@ -55,9 +58,9 @@ def contestants(source, trixie, folder):
 def compare(work, trixie, order, count, rounds, seed, keep):
     source = MetadataInput(work, order, count).make(trixie, seed)
     print(f"  {count} {order} mappings", flush=True)
-    # What there is a target for runs in every round.
     runs = run_in_turn(contestants(source, trixie, source.folder), rounds,
-                       always=("thin-merge plan", "thin_check 1.1.0", "thin_dump 1.1.0"))
+                       lambda runs: TARGETED if (order, count) == ("shuffled", 1 << 24) else (),
+                       lambda: evict(source.path("meta")))
     ours = runs["thin-merge plan"]
     facts = {"order": order, "count": count, "runs": run_facts(runs),
              "time": {name: ratios(ours, of, "seconds") for name, of in runs.items()
@@ -65,7 +68,7 @@ def compare(work, trixie, order, count, rounds, seed, keep):
     for name, ratio in facts["time"].items():
         low, high = ratio["interval"]
         print(f"    time by {name}: {ratio['median']:.4f} ({low:.4f} to {high:.4f})", flush=True)
-    save_results(work, f"plan-{order}-{count}", facts)
+    results.save(work, f"plan-{order}-{count}", facts)
     if not keep:
         source.remove()
 
@@ -86,6 +89,7 @@ def compare_aged(work, trixie, ground, count, rounds, seed, keep):
     print(f"  {count} mappings whose nodes lie scattered, {ground}", flush=True)
     with scattered_nodes(source, ground) as metadata:
         ours = plan(built("thin-merge"), source, source.folder, metadata)
+        ours()  # The first run reads the program too.
         node_count = ours().read_bytes // NODE_BYTES
         command = [need_tool("fio", "fio"), "--output-format=json", "--name=nodes",
                    "--ioengine=libaio", "--direct=1", "--thread", f"--iodepth={FIO_DEPTH}",
@@ -102,10 +106,12 @@ def compare_aged(work, trixie, ground, count, rounds, seed, keep):
             run.seconds = job["job_runtime"] / 1000
             return run
 
-        runs = run_in_turn({"thin-merge plan": ours, "fio": fio}, rounds)
+        runs = run_in_turn({"thin-merge plan": ours, "fio": fio}, rounds,
+                           lambda runs: [("fio", "thin-merge plan", "seconds")],
+                           lambda: evict(metadata))
     facts = {"ground": ground, "count": count, "nodes": node_count, "runs": run_facts(runs),
              "speed": ratios(runs["fio"], runs["thin-merge plan"], "seconds")}
     print(f"    speed against fio: {facts['speed']['median']:.3f} {facts['speed']['interval']}")
-    save_results(work, f"plan-aged-{ground}", facts)
+    results.save(work, f"plan-aged-{ground}", facts)
     if not keep:
         source.remove()

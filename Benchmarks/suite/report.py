@@ -1,15 +1,12 @@
 """RESULTS.md and its plots, from what the runs have left."""
 
-import datetime
-import json
 import statistics
 
 from . import plots, targets
+from . import results as results_files
 from .layouts import all_layouts
 from .measure import GIB, MIB
-from .tools import REPOSITORY, machine_facts, versions
-
-BENCHMARKS = REPOSITORY / "Benchmarks"
+from .tools import BENCHMARKS, BenchmarkError
 
 
 def table(heads, lines, numbers_from=1):
@@ -27,6 +24,10 @@ def ratio(summary):
     return f"{summary['median']:.3f} ({low:.3f} to {high:.3f})"
 
 
+def peak(run):
+    return f"{run['peak_bytes']['median'] / MIB:.0f}"
+
+
 def copies(results, ground):
     parts = []
     for layout in all_layouts(1):
@@ -40,10 +41,11 @@ def copies(results, ground):
                 name, seconds(run["seconds"]), f"{gib * 1024 / run['seconds']['median']:.0f}",
                 ratio(facts["speed"][name]) if name in facts["speed"] else "",
                 f"{run['processor_seconds']['median'] / gib:.3f}",
-                f"{run['machine_seconds']['median'] / gib:.3f}", run["seconds"]["count"]])
+                f"{run['machine_seconds']['median'] / gib:.3f}", peak(run),
+                run["seconds"]["count"]])
         parts.append(f"### {facts['layout'][0].upper()}{facts['layout'][1:]}\n\n" + table(
             ["program", "seconds: median (range)", "MiB/s", "thin-merge is faster by (95 %)",
-             "process, s/GiB", "machine, s/GiB", "runs"], lines))
+             "process, s/GiB", "machine, s/GiB", "peak, MiB", "runs"], lines))
     return "\n".join(parts)
 
 
@@ -57,11 +59,12 @@ def plans(results):
             lines = [[name, seconds(run["seconds"]),
                       ratio(facts["time"][name]) if name in facts["time"] else "",
                       f"{run['processor_seconds']['median']:.3f}",
-                      f"{run['read_bytes']['median'] / MIB:.0f}", run["seconds"]["count"]]
+                      f"{run['read_bytes']['median'] / MIB:.0f}", peak(run),
+                      run["seconds"]["count"]]
                      for name, run in facts["runs"].items()]
             parts.append(f"### {count:,} {order} mappings\n\n" + table(
                 ["program", "seconds: median (range)", "plan's time by it (95 %)",
-                 "processor seconds", "read, MiB", "runs"], lines))
+                 "processor seconds", "read, MiB", "peak, MiB", "runs"], lines))
     return "\n".join(parts)
 
 
@@ -80,20 +83,21 @@ def growth(results):
     parts = []
     if facts := results.get("growth-merge"):
         parts.append("### Merges of scattered 64 KiB blocks, RAM ground\n\n" + table(
-            ["MiB", "seconds: median (range)", "s/GiB", "process, s/GiB"],
+            ["MiB", "seconds: median (range)", "s/GiB", "process, s/GiB", "peak, MiB"],
             [[int(size) // MIB, seconds(run["seconds"]),
               f"{run['seconds']['median'] / (int(size) / GIB):.3f}",
-              f"{run['processor_seconds']['median'] / (int(size) / GIB):.3f}"]
+              f"{run['processor_seconds']['median'] / (int(size) / GIB):.3f}", peak(run)]
              for size, run in facts.items()],
             numbers_from=0))
     if facts := results.get("growth-plan"):
         parts.append("### Plans over shuffled mappings\n\n" + table(
             ["mappings", "seconds: median (range)", "ns for each", "processor, ns for each",
-             "metadata read, bytes for each"],
+             "metadata read, bytes for each", "peak, MiB"],
             [[f"{int(count):,}", seconds(run["seconds"]),
               f"{run['seconds']['median'] / int(count) * 1e9:.1f}",
               f"{run['processor_seconds']['median'] / int(count) * 1e9:.1f}",
-              f"{run['read_bytes']['median'] / int(count):.2f}"] for count, run in facts.items()],
+              f"{run['read_bytes']['median'] / int(count):.2f}", peak(run)]
+             for count, run in facts.items()],
             numbers_from=0))
     return "\n".join(parts)
 
@@ -105,19 +109,27 @@ def costs(results):
         for ground, of in facts.items():
             gib = of["merged_bytes"] / GIB
             for name, run in of["runs"].items():
-                share = of["share"].get(name)
+                without = of["without"].get(name)
                 lines.append([ground, name, f"{run['processor_seconds']['median'] / gib:.3f}",
-                              ratio(share["processor_seconds"]) if share else "",
+                              ratio(without["processor_seconds"]) if without else "",
                               f"{run['machine_seconds']['median'] / gib:.3f}",
-                              ratio(share["machine_seconds"]) if share else ""])
+                              ratio(without["machine_seconds"]) if without else ""])
         parts.append("### Checksums and checkpoints\n\n" + table(
-            ["ground", "parts", "process, s/GiB", "share saved (95 %)", "machine, s/GiB",
-             "share saved (95 %)"], lines, numbers_from=2))
+            ["ground", "parts", "process, s/GiB", "by that of all on (95 %)", "machine, s/GiB",
+             "by that of all on (95 %)"], lines, numbers_from=2))
     if facts := results.get("heap"):
         parts.append("### Heap\n\n" + table(
             ["run", "allocations"], [[name, f"{of:,}"] for name, of in facts["calls"].items()])
             + f"\n{facts['per_transfer']:.6f} for each further transfer, "
             f"{facts['per_node']:.6f} for each further node.\n")
+    if facts := results.get("memory"):
+        parts.append(
+            "### Memory\n\n"
+            f"A whole merge of {facts['count']:,} shuffled blocks with all I/O of data and origin "
+            f"swallowed: {facts['peak_bytes'] / MIB:.0f} MiB at the peak, {facts['seconds']:.0f} s. Its "
+            f"buffers are {facts['buffer_bytes'] / MIB:.0f} MiB: `--io-size` for each request of "
+            "`--queue-depth`, but no more than four blocks of 64 KiB for each, where none can be joined "
+            "with the next. Of a plan, the target counts no buffers.\n")
     if facts := results.get("resume"):
         parts.append("### Resume, and a merge of 1 TiB without I/O\n\n" + table(
             ["what", "seconds: median (range)"],
@@ -168,24 +180,48 @@ def micros(results):
         [[name, f"{count:,.0f}"] for name, count in facts["instructions"].items()])
 
 
-def write(work, trixie):
-    results = {path.stem: json.loads(path.read_text())
-               for path in sorted((work / "results").glob("*.json"))}
+def provenance(made):
+    """What was measured, and with what: of all parts, or of each where they differ."""
+    newest = max(made.values(), key=lambda of: of["date"])
+    machine = newest["machine"]
+    text = (f"{newest['date'][:10]}, {machine['processors']} x {machine['processor']}, "
+            f"{machine['memory_gib']} GiB, Linux {machine['kernel']}.\n")
+    by_commit = {}
+    for name, of in made.items():
+        by_commit.setdefault(of["commit"], []).append(name)
+    if len(by_commit) == 1:
+        return text + f"\nCommit {newest['commit']}.\n"
+    return text + "\n**Parts are of different commits:**\n\n" + "".join(
+        f"- {commit}: {', '.join(names)}\n" for commit, names in by_commit.items())
+
+
+def failed(failures):
+    return "## Parts that failed\n\n" + "".join(
+        f"- {part}, at {of['commit']}: `{' '.join(of['error'].split())[:300]}`\n"
+        for part, of in failures.items())
+
+
+def write(work):
+    results, made, failures = results_files.load(work)
+    if not results:
+        raise BenchmarkError(f"{work}: nothing has been measured")
     plots.draw(results, BENCHMARKS / "plots")
-    machine = machine_facts()
+    used = {program: version for of in made.values() for program, version in of["versions"].items()}
     sections = [
         "# Results\n\nMade by `Benchmarks/bench report` of what its parts measured last, each by itself; "
         "[README.md](README.md) says what is measured and how. A figure "
         "is the median of runs taken in turn, with its range, or with the 95 % interval of the median "
         "where it says so.\n",
-        f"{datetime.date.today()}, {machine['processors']} x {machine['processor']}, "
-        f"{machine['memory_gib']} GiB, Linux {machine['kernel']}.\n",
-        table(["program", "version"], versions(trixie).items(), numbers_from=2),
-        "## Targets\n\nA ratio is met if the 95 % interval of its median reaches the target. One whose "
-        "interval is wider than ±5 % is not decidable here.\n",
-        table(["figure", "target", "measured (95 %)", ""],
-              [row.cells() for row in targets.rows(results)], numbers_from=4),
+        provenance(made),
+        *([failed(failures)] if failures else []),
+        "## Targets\n\nA ratio reaches its target if the 95 % interval of its median, of at least "
+        f"{targets.PAIRS_MIN} pairs, does. One whose interval is wider than ±5 % is not decidable "
+        "here.\n",
+        table(["figure", "target", "measured: median (95 %)", "pairs", "verdict"],
+              [row.cells() for row in targets.rows(results)], numbers_from=5),
         (BENCHMARKS / "bounds.md").read_text(),
+        "## Programs\n",
+        table(["program", "version"], used.items(), numbers_from=2),
         "## Merges, loop devices in memory\n\n![speed](plots/copy-ram.svg)\n",
         copies(results, "ram"),
         "## Merges, files on the disk\n\n![speed](plots/copy-disk.svg)\n", copies(results, "disk"),
@@ -196,9 +232,10 @@ def write(work, trixie):
           if "growth-plan" in results else []),
         "## What the parts cost\n", costs(results),
         "## Micro-benchmarks\n", micros(results),
-        *(["## Other mergers, in an emulated machine\n\nProcessor time of the whole machine for the same 800 "
-        "blocks of 64 KiB, under qemu without acceleration. `thin_migrate` copies to an empty device; the "
-        "kernel's snapshot merge reads its exceptions from the disk.\n", others(results)] if "lab" in results else []),
+        *(["## Other mergers, in an emulated machine\n\nProcessor time of the whole machine for the same "
+            "800 blocks of 64 KiB, under qemu without acceleration. `thin_migrate` copies to an empty "
+            "device; the kernel's snapshot merge reads its exceptions from the disk.\n",
+            others(results)] if "lab" in results else []),
     ]
     (BENCHMARKS / "RESULTS.md").write_text("\n".join(section.rstrip() + "\n" for section in sections))
     print(f"written: {BENCHMARKS / 'RESULTS.md'}")

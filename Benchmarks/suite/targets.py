@@ -1,99 +1,123 @@
 """The figures that are to be reached, and whether they are."""
 
 from .layouts import all_layouts
-from .measure import DECIDABLE_HALF_WIDTH
+from .measure import MIB, half_width, is_decidable
+from .metadata import MILLIONS
 
-PEERS_ARE_NOT = ("fio",)
+# On each ground, the layouts for which the speed against fio has a target.
+AGAINST_FIO = {"ram": {"scattered": 0.9, "runs": 0.9},
+               "disk": {layout: 0.95 for layout in ("scattered", "shuffled", "runs", "vm",
+                                                    "large-blocks")}}
 PAIRS_MIN = 11
 
 
 class Row:
-    """One line of the table: a measured summary (median, interval) against a target."""
+    """One line of the table: a measured summary against a target, which is a number, or the most or
+    least that there may be of something that is counted exactly."""
 
-    def __init__(self, figure, summary, target, at_least):
+    def __init__(self, figure, summary, target, at_least=True, exact=False):
         self.figure = figure
         self.summary = summary
         self.target = target
         self.at_least = at_least
+        self.exact = exact
 
     def verdict(self):
-        median, (low, high) = self.summary["median"], self.summary["interval"]
-        if self.summary.get("count", PAIRS_MIN) < PAIRS_MIN:
-            return f"too few pairs: {self.summary['count']}"
-        width = (high - low) / 2 / abs(median) if median else 0
+        low, high = self.summary["interval"]
         whole = low >= self.target if self.at_least else high <= self.target
         reaches = high >= self.target if self.at_least else low <= self.target
-        if width > DECIDABLE_HALF_WIDTH:
-            where = "all of it on the good side" if whole else (
-                "it holds the target" if reaches else "all of it on the bad side")
-            return f"not decidable here: ±{width:.0%}, {where}"
-        return "met" if whole else "met: the interval reaches it" if reaches else "**missed**"
+        if not self.exact:
+            side = ("all of the interval reaches the target" if whole
+                    else "the interval holds the target" if reaches
+                    else "all of the interval misses the target")
+            if self.summary["count"] < PAIRS_MIN:
+                return f"not decidable here: too few pairs; {side}"
+            if not is_decidable(self.summary):
+                return f"not decidable here: ±{half_width(self.summary):.0%}; {side}"
+        return "reached" if whole else "reached by a part of the interval" if reaches else "**missed**"
 
     def cells(self):
         low, high = self.summary["interval"]
         sign = "≥" if self.at_least else "≤"
-        return [self.figure, f"{sign} {self.target:g}",
-                f"{self.summary['median']:.3g} ({low:.3g} to {high:.3g})", self.verdict()]
+        interval = "" if low == high else f" ({low:.3g} to {high:.3g})"
+        return [self.figure, f"{sign} {self.target:.3g}", f"{self.summary['median']:.3g}{interval}",
+                self.summary["count"], self.verdict()]
 
 
-def best_peer(facts):
-    """The peer that thin-merge is least ahead of."""
-    peers = {name: ratio for name, ratio in facts["speed"].items() if name not in PEERS_ARE_NOT}
-    return min(peers.items(), key=lambda item: item[1]["median"])
+def counted(value):
+    return {"median": value, "interval": [value] * 2, "count": 1}
 
 
 def rows(results):
     """The table's rows, as far as there are results."""
     found = []
 
-    def add(figure, summary, target, at_least=True):
-        found.append(Row(figure, summary, target, at_least))
+    def add(*arguments, **options):
+        found.append(Row(*arguments, **options))
 
     layouts = [(layout.name, layout.title) for layout in all_layouts(1)]
-    ram = {name: results.get(f"copy-ram-{name}") for name, _ in layouts}
-    disk = {name: results.get(f"copy-disk-{name}") for name, _ in layouts}
-    for name, title in layouts:
-        if ram[name]:
-            target = {"scattered": 0.9, "runs": 0.9}.get(name)
-            if target:
-                add(f"RAM, {title}, speed against fio", ram[name]["speed"]["fio"], target)
-    if ram["shuffled"]:
-        add("RAM, shuffled, speed against `qemu-img commit -t none`",
-            ram["shuffled"]["speed"]["qemu-img commit -t none"], 1.5)
-    for name, title in layouts:
-        if ram[name]:
-            peer, ratio = best_peer(ram[name])
-            add(f"RAM, {title}, speed against the best peer ({peer})", ratio, 1.2)
-    for name, title in layouts:
-        if disk[name]:
-            add(f"disk, {title}, speed against fio", disk[name]["speed"]["fio"], 0.95)
-    for name, title in layouts:
-        if disk[name]:
-            peer, ratio = best_peer(disk[name])
-            add(f"disk, {title}, speed against the best peer ({peer})", ratio, 1.0)
-    for ground, of in (("RAM", ram), ("disk", disk)):
+    copies = {(ground, name): results.get(f"copy-{ground}-{name}")
+              for ground in AGAINST_FIO for name, _ in layouts}
+    shown = {"ram": "RAM", "disk": "disk"}
+    for ground, targets in AGAINST_FIO.items():
         for name, title in layouts:
-            if of[name]:
-                add(f"{ground}, {title}, processor time against `qemu-img commit -t none`",
-                    of[name]["processor"]["qemu-img commit -t none"], 0.35, at_least=False)
-    if parts := results.get("parts"):
-        for ground, title in (("ram", "RAM"), ("disk", "disk")):
-            share = parts[ground]["share"]["checksums off, checkpoints off"]
-            for figure, whose in (("processor_seconds", "process"), ("machine_seconds", "machine")):
-                add(f"{title}, checksums and checkpoints, share of the {whose}'s processor time",
-                    share[figure], 0.03, at_least=False)
-    if plan := results.get("plan-shuffled-16777216"):
+            if name in targets and (facts := copies[ground, name]):
+                add(f"{shown[ground]}, {title}, speed against fio", facts["speed"]["fio"],
+                    targets[name])
+    if facts := copies["ram", "shuffled"]:
+        add("RAM, shuffled, speed against `qemu-img commit -t none`",
+            facts["speed"]["qemu-img commit -t none"], 1.5)
+    for ground, target in (("ram", 1.2), ("disk", 1.0)):
+        for name, title in layouts:
+            if facts := copies[ground, name]:
+                peer = facts["best_peer"]
+                add(f"{shown[ground]}, {title}, speed against the best peer ({peer})",
+                    facts["speed"][peer], target)
+    for (ground, name), facts in copies.items():
+        if facts:
+            add(f"{shown[ground]}, {dict(layouts)[name]}, processor time by `qemu-img commit -t none`",
+                facts["processor"]["qemu-img commit -t none"], 0.35, at_least=False)
+    for ground, facts in results.get("parts", {}).items():
+        without = facts["without"]["checksums off, checkpoints off"]
+        for figure, whose in (("processor_seconds", "process"), ("machine_seconds", "machine")):
+            add(f"{shown[ground]}, processor time of the {whose} without checksums and checkpoints, by "
+                "that with them", without[figure], 0.97)
+    if "micro" in results:
+        counts = results["micro"]["instructions"]
+        add("instructions without checksums and checkpoints, by those with them (callgrind: user space, "
+            "no AVX-512)", counted(counts["checksums off, checkpoints off"]
+                                   / counts["checksums on, checkpoints on"]), 0.97, exact=True)
+    if plan := results.get(f"plan-shuffled-{MILLIONS['16.7']}"):
         add("plan of 16.7 million shuffled mappings, time by thin_check 1.1.0",
             plan["time"]["thin_check 1.1.0"], 0.35, at_least=False)
         add("the same, by thin_dump 1.1.0", plan["time"]["thin_dump 1.1.0"], 0.05, at_least=False)
-    for ground, title in (("disk", "disk"), ("ram", "RAM")):
+    for ground in AGAINST_FIO:
         if aged := results.get(f"plan-aged-{ground}"):
-            add(f"{title}, plan over scattered nodes, speed against fio", aged["speed"], 0.9)
+            add(f"{shown[ground]}, plan over scattered nodes, speed against fio", aged["speed"], 0.9)
+    for row in memory_rows(results):
+        found.append(row)
     if heap := results.get("heap"):
         for figure, title in (("per_transfer", "transfer"), ("per_node", "node")):
-            add(f"heap allocations per {title}",
-                {"median": heap[figure], "interval": [heap[figure]] * 2}, 0, at_least=False)
+            add(f"heap allocations per {title}", counted(heap[figure]), 0, at_least=False, exact=True)
     if resume := results.get("resume"):
         add("resume of a merge half done, until the first new write, by one plan", resume["time"], 1.1,
             at_least=False)
     return found
+
+
+def memory_rows(results):
+    """64 MiB, one bit for each of the data blocks, of which there are as many as mappings, and a
+    merge's buffers."""
+    count = MILLIONS["100"]
+    limit = 64 * MIB + count / 8
+    for order in ("shuffled", "contiguous"):
+        if plan := results.get(f"plan-{order}-{count}"):
+            peak = plan["runs"]["thin-merge plan"]["peak_bytes"]
+            yield Row(f"peak memory of plan, 100 million {order} mappings, MiB",
+                      {"median": peak["median"] / MIB, "count": peak["count"],
+                       "interval": [value / MIB for value in peak["range"]]},
+                      limit / MIB, at_least=False, exact=True)
+    if merge := results.get("memory"):
+        yield Row("peak memory of a whole merge of 100 million shuffled mappings, MiB",
+                  counted(merge["peak_bytes"] / MIB), (limit + merge["buffer_bytes"]) / MIB,
+                  at_least=False, exact=True)

@@ -1,14 +1,19 @@
 """The other programs: where they are, and their versions."""
 
+import functools
 import os
 import pathlib
 import shutil
 import subprocess
 
-from .measure import BenchmarkError
-
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
+BENCHMARKS = REPOSITORY / "Benchmarks"
+SCRATCH = REPOSITORY / ".build" / "bench"
 MIRROR = "http://deb.debian.org/debian"
+
+
+class BenchmarkError(Exception):
+    """Something that ends the benchmark, in words for the person who started it."""
 
 
 def need_tool(name, package):
@@ -25,24 +30,36 @@ def need_disk(folder, byte_count):
             f"{folder}: {free >> 30} GiB free, {byte_count / (1 << 30):.1f} GiB are needed")
 
 
+@functools.cache
 def built(product, package=REPOSITORY):
     """The release build of a product of one of this repository's packages."""
     swift = os.environ.get("SWIFT", "swift")
     base = [swift, "build", "-c", "release", "--package-path", str(package)]
     if package != REPOSITORY:
-        base += ["--scratch-path", str(REPOSITORY / ".build" / "bench")]
+        base += ["--scratch-path", str(SCRATCH)]
     subprocess.run([*base, "--product", product], check=True, stdout=subprocess.DEVNULL)
     shown = subprocess.run([*base, "--show-bin-path"], check=True, capture_output=True, text=True)
     return pathlib.Path(shown.stdout.strip()) / product
 
 
-def built_library(source, folder):
-    """A preloaded library of one C file."""
-    folder.mkdir(parents=True, exist_ok=True)
-    library = folder / (source.parent.name + "-" + source.stem + ".so")
-    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
-                    "-o", library, source, "-ldl"], check=True)
-    return library
+def compiled(source, *options):
+    """What becomes of one C file of this folder."""
+    SCRATCH.mkdir(parents=True, exist_ok=True)
+    made = SCRATCH / f"{source.parent.name}-{source.stem}"
+    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", made, source, *options],
+                   check=True)
+    return made
+
+
+@functools.cache
+def preloaded_library(name):
+    return compiled(BENCHMARKS / name, "-shared", "-fPIC", "-ldl")
+
+
+@functools.cache
+def measuring_program():
+    """Runs another program and tells what it took."""
+    return compiled(BENCHMARKS / "measured" / "run.c", "-static")
 
 
 class Trixie:
@@ -54,8 +71,11 @@ class Trixie:
     def __init__(self, folder):
         self.folder = folder
 
+    def is_made(self):
+        return (self.folder / "usr/sbin/thin_check").exists()
+
     def make(self):
-        if (self.folder / "usr/sbin/thin_check").exists():
+        if self.is_made():
             return
         debootstrap = need_tool("debootstrap", "debootstrap")
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -77,7 +97,10 @@ class Trixie:
 
 
 def first_line(command):
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    try:
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    except FileNotFoundError:
+        return "not installed"
     return (done.stdout + done.stderr).strip().split("\n")[0]
 
 
@@ -101,6 +124,6 @@ def versions(trixie):
         "fio": first_line(["fio", "--version"]),
         "dd": first_line(["dd", "--version"]),
         "thin-provisioning-tools, Debian trixie": first_line(
-            [*trixie.command("thin_check"), "--version"]),
+            [*trixie.command("thin_check"), "--version"]) if trixie.is_made() else "not used",
         "thin-provisioning-tools, this machine": first_line(["thin_check", "--version"]),
     }

@@ -1,11 +1,12 @@
 """Queue depth and I/O size of a merge, on the layouts where they matter most."""
 
-from . import copying, grounds, images
+from . import copying, grounds, images, results
 from .layouts import all_layouts
-from .measure import run_facts, run_in_turn, save_results
+from .measure import run_facts, run_in_turn
 from .tools import built
 
-SHAPES = [(16, "1M"), (32, "1M"), (64, "1M"), (128, "1M"), (64, "256k"), (64, "512k"), (64, "2M")]
+SHAPES = [(16, "1M"), (32, "1M"), (64, "1M"), (128, "1M"), (256, "1M"),
+          (64, "64k"), (64, "256k"), (64, "512k"), (64, "2M"), (64, "4M")]
 
 
 def compare(work, ground_name, rounds, seed):
@@ -14,7 +15,8 @@ def compare(work, ground_name, rounds, seed):
         if layout.name not in ("scattered", "shuffled", "runs"):
             continue
         with grounds.GROUNDS[ground_name](
-                work, lambda folder: images.write_images(folder, layout, seed)) as ground:
+                work, lambda folder: images.write_images(
+                    folder, layout, seed, for_peers=False)) as ground:
             print(f"  depth and size: {layout.title}, on {ground.title}", flush=True)
             copying.prepare(ground, layout)
             runs = run_in_turn(
@@ -22,4 +24,4 @@ def compare(work, ground_name, rounds, seed):
                     built("thin-merge"), ground, layout, "--io-size", size, depth=depth)
                  for depth, size in SHAPES}, rounds)
         facts[layout.name] = run_facts(runs)
-    save_results(work, f"tuning-{ground_name}", facts)
+    results.save(work, f"tuning-{ground_name}", facts)

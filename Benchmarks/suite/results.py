@@ -1,0 +1,73 @@
+"""The files that the parts leave: what was measured, and of what; and what failed."""
+
+import contextlib
+import datetime
+import functools
+import json
+import subprocess
+import time
+
+from .tools import REPOSITORY, BenchmarkError, Trixie, machine_facts, versions
+
+FAILURES = "failures"
+
+
+@functools.cache
+def commit():
+    """What is measured, with -dirty where something was changed since."""
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        return subprocess.run(["git", "-C", REPOSITORY, "describe", "--always", "--dirty"],
+                              check=True, capture_output=True, text=True).stdout.strip()
+    return "unknown"
+
+
+@functools.cache
+def machine_and_programs(work):
+    return {"machine": machine_facts(), "versions": versions(Trixie(work / "trixie"))}
+
+
+def made(work):
+    return {"commit": commit(), "date": f"{datetime.datetime.now():%Y-%m-%d %H:%M}",
+            **machine_and_programs(work)}
+
+
+def save(work, name, facts):
+    path = work / "results" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"made": made(work), "facts": facts}, indent=1) + "\n")
+    print(f"    kept: {path}", flush=True)
+
+
+def load(work):
+    """(facts by name, how they were made by name, errors by part)."""
+    files = {path.stem: json.loads(path.read_text())
+             for path in sorted((work / "results").glob("*.json"))}
+    failures = files.pop(FAILURES, {})
+    if old := [name for name, of in files.items() if "made" not in of]:
+        raise BenchmarkError(f"results that do not tell what was measured: {', '.join(old)}")
+    return ({name: of["facts"] for name, of in files.items()},
+            {name: of["made"] for name, of in files.items()}, failures)
+
+
+class Attempts:
+    """Parts of which one may fail and the others still run."""
+
+    def __init__(self, work):
+        self.path = work / "results" / f"{FAILURES}.json"
+        self.failed = []
+
+    @contextlib.contextmanager
+    def attempt(self, part):
+        """Prints an error instead of raising it, and notes it for the report until the part succeeds."""
+        failures = json.loads(self.path.read_text()) if self.path.exists() else {}
+        failures.pop(part, None)
+        begun = time.monotonic()
+        try:
+            yield
+        except (BenchmarkError, OSError, ValueError, subprocess.SubprocessError) as error:
+            print(f"bench: error: {part}: {error}", flush=True)
+            self.failed.append(part)
+            failures[part] = {"commit": commit(), "error": str(error)}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(json.dumps(failures, indent=1) + "\n")
+        print(f"{part}: {time.monotonic() - begun:.0f} s", flush=True)
