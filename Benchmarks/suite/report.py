@@ -233,9 +233,9 @@ def write(work):
         "## What the parts cost\n", costs(results),
         "## Micro-benchmarks\n", micros(results),
         *(["## Other mergers, in an emulated machine\n\nProcessor time of the whole machine for the same "
-            "800 blocks of 64 KiB, under qemu without acceleration. `thin_migrate` copies to an empty "
-            "device; the kernel's snapshot merge reads its exceptions from the disk.\n",
-            others(results)] if "lab" in results else []),
+           "800 blocks of 64 KiB, under qemu without acceleration. `thin_migrate` copies to an empty "
+           "device; the kernel's snapshot merge reads its exceptions from the disk.\n",
+           others(results)] if "lab" in results else []),
     ]
     (BENCHMARKS / "RESULTS.md").write_text("\n".join(section.rstrip() + "\n" for section in sections))
     print(f"written: {BENCHMARKS / 'RESULTS.md'}")
