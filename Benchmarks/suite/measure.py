@@ -132,7 +132,7 @@ def run_in_turn(contestants, rounds, targets=lambda runs: (), before=lambda: Non
             of.extend([None] * (number + 1 - len(of)))
         line = "  ".join(f"{name} {of[number].seconds:.3f}" for name, of in runs.items()
                          if of[number])
-        print(f"    {number + 1:2}/{rounds.count}  {line}", flush=True)
+        print(f"    {number + 1:2}  {line}", flush=True)
 
     for number in range(rounds.count):
         one_round([name for name in contestants if number in turns[name]], number)

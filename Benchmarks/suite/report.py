@@ -197,7 +197,7 @@ def provenance(made):
 
 def failed(failures):
     return "## Parts that failed\n\n" + "".join(
-        f"- {part}, at {of['commit']}: `{' '.join(of['error'].split())[:300]}`\n"
+        f"- {part}, at {of['commit']}: `{' '.join(of['error'].split())[-300:]}`\n"
         for part, of in failures.items())
 
 

@@ -14,11 +14,17 @@ FAILURES = "failures"
 
 @functools.cache
 def commit():
-    """What is measured, with -dirty where something was changed since."""
-    with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        return subprocess.run(["git", "-C", REPOSITORY, "describe", "--always", "--dirty"],
-                              check=True, capture_output=True, text=True).stdout.strip()
-    return "unknown"
+    """What is measured, with -dirty where something other than the report was changed since."""
+    def git(*words):
+        return subprocess.run(["git", "-C", REPOSITORY, *words], check=True, capture_output=True,
+                              text=True).stdout.strip()
+
+    try:
+        changed = git("diff", "--name-only", "HEAD", "--", ".",
+                      *(f":!Benchmarks/{name}" for name in ("RESULTS.md", "bounds.md", "plots")))
+        return git("describe", "--always") + ("-dirty" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 @functools.cache
