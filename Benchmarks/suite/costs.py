@@ -110,31 +110,31 @@ def swallowed(work, trixie, count, seed):
             "NULL_DATA": str(source.path("data")), "NULL_ORIGIN": str(origin)}
 
 
-def heap(work, trixie, seed):
-    """Calls of the heap's functions per transfer of a merge and per node of a plan."""
+def heap(work, trixie, seed, keep):
+    """Calls of the heap's functions per transfer of a merge and per node of a plan: what twice, or 16
+    times, as many take more. Start-up alone differs by a few calls from run to run."""
     counting = preloaded_library("heap/count.c")
     calls, nodes = {}, {}
-    for count in (1 << 19, 1 << 20):
+    few, many = 1 << 19, {"merge": 1 << 20, "plan": 1 << 24}
+    for verb, count in [("merge", few), ("plan", few), *many.items()]:
         with swallowed(work, trixie, count, seed) as (source, command, environment):
             counts = source.folder / "heap.txt"
-            for verb in ("merge", "plan"):
-                words = command if verb == "merge" else [
-                    command[0], "plan", *source.arguments(), "--output", "json"]
-                (source.folder / "merge.journal").unlink(missing_ok=True)
-                run = run_measured([*words, *(["--progress", "none"] if verb == "merge" else [])],
-                                   source.folder / "heap.json", environment={
-                    **environment, "HEAP_COUNTS": str(counts),
-                    "LD_PRELOAD": f"{counting}:{environment['LD_PRELOAD']}"})
-                calls[verb, count] = sum(
-                    int(field.split("=")[1]) for field in counts.read_text().split()
-                    if not field.startswith("free"))
-                nodes[verb, count] = run.read_bytes // planning.NODE_BYTES
-            source.remove()
-    few, many = 1 << 19, 1 << 20
+            words = [*command, "--progress", "none"] if verb == "merge" else [
+                command[0], "plan", *source.arguments(), "--output", "json"]
+            (source.folder / "merge.journal").unlink(missing_ok=True)
+            run = run_measured(words, source.folder / "heap.json", environment={
+                **environment, "HEAP_COUNTS": str(counts),
+                "LD_PRELOAD": f"{counting}:{environment['LD_PRELOAD']}"})
+            calls[verb, count] = sum(int(field.split("=")[1]) for field in counts.read_text().split()
+                                     if not field.startswith("free"))
+            nodes[verb, count] = run.read_bytes // planning.NODE_BYTES
+            if not keep:
+                source.remove()
     facts = {"calls": {f"{verb} {count}": of for (verb, count), of in calls.items()},
-             "per_transfer": (calls["merge", many] - calls["merge", few]) / (many - few),
-             "per_node": (calls["plan", many] - calls["plan", few])
-             / (nodes["plan", many] - nodes["plan", few]),
+             "per_transfer": (calls["merge", many["merge"]] - calls["merge", few])
+             / (many["merge"] - few),
+             "per_node": (calls["plan", many["plan"]] - calls["plan", few])
+             / (nodes["plan", many["plan"]] - nodes["plan", few]),
              "nodes": {f"{verb} {count}": of for (verb, count), of in nodes.items()}}
     print(f"    heap calls: {facts['per_transfer']:.6f} per transfer, {facts['per_node']:.6f} per node")
     results.save(work, "heap", facts)

@@ -98,7 +98,9 @@ def rows(results):
         found.append(row)
     if heap := results.get("heap"):
         for figure, title in (("per_transfer", "transfer"), ("per_node", "node")):
-            add(f"heap allocations per {title}", counted(heap[figure]), 0, at_least=False, exact=True)
+            # Start-up differs by a few calls, and one in 2048 transfers makes a journal record.
+            add(f"heap allocations per {title}, to a thousandth", counted(heap[figure]), 0.001,
+                at_least=False, exact=True)
     if resume := results.get("resume"):
         add("resume of a merge half done, until the first new write, by one plan", resume["time"], 1.1,
             at_least=False)
