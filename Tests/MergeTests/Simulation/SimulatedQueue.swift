@@ -49,11 +49,13 @@ import MergeEngine
     disk.time.advance(by: .microseconds(disk.random(in: 20...2000)))
     guard !inFlight.isEmpty else { return }
     disk.reaped?()
-    // A signal may come before anything has completed.
-    if disk.chance(oneIn: disk.faults.interruptedReapOneIn) { return }
     let room = min(inFlight.count, CompletionBatch.capacity)
     let least = min(max(1, minimum), room)
-    let count = disk.chance(oneIn: 2) ? least : disk.random(in: least...room)
+    // A signal may come before anything has completed, or before enough has.
+    let count =
+      disk.chance(oneIn: disk.faults.interruptedReapOneIn)
+      ? disk.random(in: 0...least - 1)
+      : disk.chance(oneIn: 2) ? least : disk.random(in: least...room)
     for _ in 0..<count {
       let index = disk.random(in: 0...inFlight.count - 1)
       inFlight.swapAt(index, inFlight.count - 1)
