@@ -8,8 +8,7 @@
 // can be measured at sizes that no disk here has: both files may be holes. (thin-merge allocates the
 // holes of an origin that is a regular file; a loop device over one stays a hole.)
 //
-// With NULL_FIRST_WRITE=FILE the first write to the origin is noted there: nanoseconds of
-// CLOCK_MONOTONIC since this library was loaded, which is the first thing that a process does.
+// With NULL_FIRST_WRITE=FILE the first write to the origin is noted there: CLOCK_MONOTONIC's nanoseconds.
 //
 // For programs that use libaio on one thread, as thin-merge does.
 #define _GNU_SOURCE
@@ -37,7 +36,6 @@ static int waiting_count;
 static struct stat data, origin;
 static bool has_data, has_origin;
 static const char *first_write_path;
-static struct timespec begin;
 
 static int (*real_submit)(io_context_t, long, struct iocb **);
 static int (*real_getevents)(io_context_t, long, long, struct io_event *, struct timespec *);
@@ -55,7 +53,6 @@ static bool find(const char *variable, struct stat *file) {
 }
 
 __attribute__((constructor)) static void load(void) {
-  clock_gettime(CLOCK_MONOTONIC, &begin);
   real_submit = dlsym(RTLD_NEXT, "io_submit");
   real_getevents = dlsym(RTLD_NEXT, "io_getevents");
   has_data = find("NULL_DATA", &data);
@@ -66,8 +63,7 @@ __attribute__((constructor)) static void load(void) {
 static void note_first_write(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  long long nanoseconds =
-      (now.tv_sec - begin.tv_sec) * 1000000000LL + now.tv_nsec - begin.tv_nsec;
+  long long nanoseconds = now.tv_sec * 1000000000LL + now.tv_nsec;
   int file = open(first_write_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (file < 0 || dprintf(file, "%lld\n", nanoseconds) < 0) stop(first_write_path);
   close(file);

@@ -11,6 +11,7 @@ import time
 
 from . import copying, grounds, images, layouts, planning, results
 from .grounds import attach
+from .images import evict
 from .measure import KIB, MIB, Run, ratios, run_facts, run_in_turn, run_measured
 from .metadata import BLOCK_BYTES, MILLIONS, MetadataInput
 from .tools import BENCHMARKS, BenchmarkError, built, preloaded_library
@@ -178,6 +179,8 @@ def resume(work, trixie, rounds, seed, keep):
 
         def resumed():
             shutil.copyfile(kept, journal)
+            # A journal of an earlier run is on the disk: writing this copy out is not the resume's.
+            evict(journal)
             noted.unlink(missing_ok=True)
             return until_first_write([command[0], "resume", journal, "--yes", "--progress", "none"],
                                      {**environment, "NULL_FIRST_WRITE": str(noted)}, noted)
@@ -201,28 +204,37 @@ def resume(work, trixie, rounds, seed, keep):
 def stop_half_way(command, environment, byte_count):
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                              stderr=subprocess.PIPE, env={**os.environ, **environment}, text=True)
-    for line in child.stderr:
-        said = json.loads(line)
-        if said["type"] == "error":
-            raise BenchmarkError(said["message"])
-        if said["type"] == "progress" and said["done_bytes"] >= byte_count and said[
-                "phase"] == "merging":
-            child.send_signal(signal.SIGINT)
-            break
-    child.stderr.read()
-    if child.wait() != 3:
-        raise BenchmarkError("the merge did not stop half-way")
+    try:
+        for line in child.stderr:
+            said = json.loads(line)
+            if said["type"] == "error":
+                raise BenchmarkError(said["message"])
+            if said["type"] == "progress" and said["done_bytes"] >= byte_count and said[
+                    "phase"] == "merging":
+                child.send_signal(signal.SIGINT)
+                break
+        child.stderr.read()
+        if child.wait() != 3:
+            raise BenchmarkError("the merge did not stop half-way")
+    finally:
+        end(child)
 
 
 def until_first_write(command, environment, noted):
+    begun = time.monotonic_ns()
     child = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                              env={**os.environ, **environment})
-    while not (noted.exists() and noted.read_text().endswith("\n")):
-        if child.poll() is not None:
-            raise BenchmarkError("the resumed merge ended without a write")
-        time.sleep(0.01)
-    seconds = int(noted.read_text()) / 1e9
+    try:
+        while not (noted.exists() and noted.read_text().endswith("\n")):
+            if child.poll() is not None:
+                raise BenchmarkError("the resumed merge ended without a write")
+            time.sleep(0.01)
+    finally:
+        end(child)
+    return Run((int(noted.read_text()) - begun) / 1e9)
+
+
+def end(child):
     child.kill()
     child.wait()
-    return Run(seconds)

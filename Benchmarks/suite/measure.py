@@ -126,8 +126,11 @@ def run_in_turn(contestants, rounds, targets=lambda runs: (), before=lambda: Non
     generator = random.Random(rounds.seed)
 
     def one_round(names, number):
-        for name in generator.sample(names, len(names)):
-            runs[name].append(one_run(name))
+        # Those that are compared for a target run one behind the other: the machine changes meanwhile.
+        blocks = [[name for name in names if (name in always) == among] for among in (True, False)]
+        for block in generator.sample(blocks, len(blocks)):
+            for name in generator.sample(block, len(block)):
+                runs[name].append(one_run(name))
         for of in runs.values():
             of.extend([None] * (number + 1 - len(of)))
         line = "  ".join(f"{name} {of[number].seconds:.3f}" for name, of in runs.items()
@@ -171,9 +174,9 @@ def summary(values):
 
 
 def half_width(ratio):
-    """Of the interval, as a share of the median."""
-    low, high = ratio["interval"]
-    return (high - low) / 2 / ratio["median"] if ratio["median"] else 0
+    """Of the interval's longer side, as a share of the median."""
+    (low, high), median = ratio["interval"], ratio["median"]
+    return max(high - median, median - low) / median if median else 0
 
 
 def is_decidable(ratio):

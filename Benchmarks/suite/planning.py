@@ -42,7 +42,6 @@ def contestants(source, trixie, folder):
     metadata = source.path("meta")
     region = f"0..{source.count}"
     entrants = {"thin-merge plan": plan(built("thin-merge"), source, folder)}
-    # 0.9.0 prints to standard output where 1.1.0 is given a file.
     versions = (("1.1.0", trixie.command),
                 ("0.9.0", lambda name: [need_tool(name, "thin-provisioning-tools")]))
     for version, tool in versions:

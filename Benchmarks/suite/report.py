@@ -20,6 +20,12 @@ def seconds(summary):
 
 
 def ratio(summary):
+    """With the interval, which fewer than six pairs do not give: with their range then."""
+    if summary["count"] == 1:
+        return f"{summary['median']:.3g} (one pair)"
+    if summary["count"] < 6:
+        low, high = summary["range"]
+        return f"{summary['median']:.3f} ({low:.3f} to {high:.3f}, all of {summary['count']} pairs)"
     low, high = summary["interval"]
     return f"{summary['median']:.3f} ({low:.3f} to {high:.3f})"
 
@@ -148,11 +154,12 @@ def tunings(results):
         facts = results.get(f"tuning-{ground}")
         if not facts:
             continue
-        shapes = list(next(iter(facts.values())))
-        parts.append(f"{ground}, MiB/s:\n\n" + table(
-            ["layout", *shapes],
-            [[layout, *(f"{2048 / runs[shape]['seconds']['median']:.0f}" for shape in shapes)]
-             for layout, runs in facts.items()]))
+        layouts = list(facts)
+        parts.append(f"{ground}: speed by that of 64 x 1M, median and range of "
+                     f"{facts[layouts[0]]['16 x 1M']['count']} pairs\n\n" + table(
+            ["depth x size", *layouts],
+            [[shape, *("{median:.2f} ({range[0]:.2f} to {range[1]:.2f})".format(**facts[layout][shape])
+                       for layout in layouts)] for shape in facts[layouts[0]]]))
     return "\n".join(parts)
 
 
@@ -214,9 +221,10 @@ def write(work):
         "where it says so.\n",
         provenance(made),
         *([failed(failures)] if failures else []),
-        "## Targets\n\nA ratio reaches its target if the 95 % interval of its median, of at least "
-        f"{targets.PAIRS_MIN} pairs, does. One whose interval is wider than ±5 % is not decidable "
-        "here.\n",
+        "## Targets\n\nA ratio has reached its target if all of the 95 % interval of its median, of at "
+        f"least {targets.PAIRS_MIN} pairs, lies on the right side, and missed it if all lies on the "
+        "other. One whose interval holds the target, or goes further than 5 % from the median, is not "
+        "decidable here; the table says on which side of the target such an interval lies.\n",
         table(["figure", "target", "measured: median (95 %)", "pairs", "verdict"],
               [row.cells() for row in targets.rows(results)], numbers_from=5),
         (BENCHMARKS / "bounds.md").read_text(),

@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import functools
 import json
+import os
 import subprocess
 import time
 
@@ -12,9 +13,8 @@ from .tools import REPOSITORY, BenchmarkError, Trixie, machine_facts, versions
 FAILURES = "failures"
 
 
-@functools.cache
 def commit():
-    """What is measured, with -dirty where something other than the report was changed since."""
+    """What is in the folder, with -dirty where something other than the report was changed since."""
     def git(*words):
         return subprocess.run(["git", "-C", REPOSITORY, *words], check=True, capture_output=True,
                               text=True).stdout.strip()
@@ -67,10 +67,14 @@ class Attempts:
         """Prints an error instead of raising it, and notes it for the report until the part succeeds."""
         failures = json.loads(self.path.read_text()) if self.path.exists() else {}
         failures.pop(part, None)
-        begun = time.monotonic()
+        os.sync()
+        begun, measured = time.monotonic(), commit()
         try:
             yield
-        except (BenchmarkError, OSError, ValueError, subprocess.SubprocessError) as error:
+            if commit() != measured:
+                raise BenchmarkError(f"the sources changed meanwhile: {measured} is {commit()} now")
+        except Exception as error:  # Whatever it is, the other parts are worth having.
+            error = error if isinstance(error, BenchmarkError) else repr(error)
             print(f"bench: error: {part}: {error}", flush=True)
             self.failed.append(part)
             failures[part] = {"commit": commit(), "error": str(error)}

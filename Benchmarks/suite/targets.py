@@ -34,7 +34,8 @@ class Row:
                 return f"not decidable here: too few pairs; {side}"
             if not is_decidable(self.summary):
                 return f"not decidable here: ±{half_width(self.summary):.0%}; {side}"
-        return "reached" if whole else "reached by a part of the interval" if reaches else "**missed**"
+        return "reached" if whole else "not decidable here: the interval holds the target" if reaches \
+            else "**missed**"
 
     def cells(self):
         low, high = self.summary["interval"]

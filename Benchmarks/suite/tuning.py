@@ -2,11 +2,12 @@
 
 from . import copying, grounds, images, results
 from .layouts import all_layouts
-from .measure import run_facts, run_in_turn
+from .measure import ratios, run_in_turn
 from .tools import built
 
 SHAPES = [(16, "1M"), (32, "1M"), (64, "1M"), (128, "1M"), (256, "1M"),
           (64, "64k"), (64, "256k"), (64, "512k"), (64, "2M"), (64, "4M")]
+DEFAULT = "64 x 1M"
 
 
 def compare(work, ground_name, rounds, seed):
@@ -23,5 +24,6 @@ def compare(work, ground_name, rounds, seed):
                 {f"{depth} x {size}": copying.thin_merge(
                     built("thin-merge"), ground, layout, "--io-size", size, depth=depth)
                  for depth, size in SHAPES}, rounds)
-        facts[layout.name] = run_facts(runs)
+        facts[layout.name] = {shape: ratios(runs[DEFAULT], of, "seconds") for shape, of in runs.items()
+                              if shape != DEFAULT}
     results.save(work, f"tuning-{ground_name}", facts)
