@@ -15,19 +15,20 @@ package enum JournalFile {
     }
   }
 
-  /// Opens and locks the journal at `path`; nil if nothing is there.
+  /// Opens the journal at `path`, and locks it unless it is only looked at; nil if nothing is there.
   ///
   /// - Throws: `MergeError`, `busy` when another merge has it.
-  package static func open(_ path: String) throws(MergeError) -> OpenFile? {
+  package static func open(_ path: String, locking: Bool = true) throws(MergeError) -> OpenFile? {
     while FileSystem.exists(path) {
       let file = try OpenFile(
-        path, role: "journal", access: .readWrite, direct: false, followsLinks: false)
+        path, role: "journal", access: locking ? .readWrite : .readOnly, direct: false,
+        followsLinks: false)
       guard file.kind == .regularFile else {
         throw MergeError(
           .refused, "cannot use the journal", at: path,
           because: "it is a block device; a regular file is expected")
       }
-      let lock = { () throws(Errno) in try file.lock() }
+      let lock = { () throws(Errno) in try locking ? file.lock() : !file.isLockedByAnother }
       guard
         try call(
           path, "lock the journal", hint: "its file system has to be one with locks", lock)

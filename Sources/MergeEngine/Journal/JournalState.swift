@@ -55,10 +55,12 @@ package struct JournalState: Sendable {
 
   /// Reads all records.
   ///
+  /// - `isBeingWritten`: whether a merge is appending. It has looked at what was behind the last record; what
+  ///   stands there now may have come while this reads.
   /// - Throws: `MergeError` (`journalConflict`) where records follow an invalid one that were appended
   ///   after it was durable: then the journal was damaged, not only cut short by a crash.
   package init<IO: BlockIO & ~Copyable>(
-    reading reader: inout JournalReader<IO>
+    reading reader: inout JournalReader<IO>, isBeingWritten: Bool = false
   ) throws(MergeError) {
     endByteOffset = reader.headerByteCount
     cutByteOffset = reader.byteCount
@@ -76,6 +78,7 @@ package struct JournalState: Sendable {
         isFinished = false
         isVerified = false
       }
+      if isBeingWritten { return }
       let nextAppend = endByteOffset.roundedUp(
         toMultipleOf: JournalEncoder.appendAlignmentByteCount)
       guard reader.byteCount > endByteOffset, reader.byteCount != nextAppend else { return }
@@ -155,7 +158,7 @@ package struct JournalState: Sendable {
             + "\(TransferOptions.ioByteCountRange.upperBound) are expected")
       }
       entryByteCountMax = max(entryByteCountMax, entry.byteCount)
-      // At most 2048 entries of so many bytes: the sum fits.
+      // At most `JournalRecord.entryCountMax` entries of so many bytes: the sum fits.
       byteCount += entry.byteCount
     }
     if checkpoint.kind != .recheck {

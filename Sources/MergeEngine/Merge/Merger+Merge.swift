@@ -147,12 +147,8 @@ extension Merger {
     )
     let match = JournalMatch(
       wanted: header, bootID: environment.bootID, originIsTheSame: options.originIsTheSame)
-    let place =
-      if let resumed {
-        try check(resumed, match)
-      } else {
-        try findJournal(journalPath, match: match, restarts: options.restarts)
-      }
+    let place = try findJournal(
+      journalPath, match: match, restarts: options.restarts, resuming: resumed)
 
     let found: OpenJournal? = if case .sameMerge(let journal) = place { journal } else { nil }
     report.isOwnMetadataSnapshot = quiet.session?.holdsMetadataSnapshot == true

@@ -69,7 +69,7 @@ extension Merger {
       wanted: wanted, bootID: environment.bootID, originIsTheSame: false)
     guard
       case .sameMerge(let journal) = try findJournal(
-        journalPath, match: match, restarts: false)
+        journalPath, match: match, restarts: false, locking: false)
     else { return 0 }
     return journal.state.doneByteCount
   }

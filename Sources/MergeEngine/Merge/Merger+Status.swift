@@ -6,9 +6,9 @@ extension Merger {
   public func status(journalPath: String) throws(MergeError) -> StatusReport {
     let file = try OpenFile(
       journalPath, role: "journal", access: .readOnly, direct: false, followsLinks: false)
-    var reader = try journalReader(file)
-    let state = try JournalState(reading: &reader)
     let isRunning = file.isLockedByAnother
+    var reader = try journalReader(file)
+    let state = try JournalState(reading: &reader, isBeingWritten: isRunning)
     let header = reader.header
     let paths = state.lastRun
     return StatusReport(

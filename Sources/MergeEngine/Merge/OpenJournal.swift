@@ -96,44 +96,67 @@ struct JournalMatch {
 }
 
 extension Merger {
-  /// Opens, locks and reads the journal at `path`, which has to be there.
+  /// Reads the journal at `path`, which has to be there, without keeping it from others.
   func openJournal(_ path: String) throws(MergeError) -> OpenJournal {
-    guard let file = try JournalFile.open(path) else {
-      throw MergeError(
-        .refused, "cannot open the journal", at: path, because: "\(Errno.noSuchFileOrDirectory)")
-    }
+    guard let file = try JournalFile.open(path, locking: false) else { throw noJournal(path) }
     return try read(file)
   }
 
-  private func read(_ file: OpenFile, isNew: Bool = false) throws(MergeError) -> OpenJournal {
+  private func noJournal(_ path: String) -> MergeError {
+    MergeError(
+      .refused, "cannot open the journal", at: path, because: "\(Errno.noSuchFileOrDirectory)",
+      hint: "'thin-merge plan' says where the journal of a merge is")
+  }
+
+  /// - `earlier`: the same journal as it was read before it was locked.
+  private func read(
+    _ file: OpenFile, earlier: OpenJournal? = nil, isNew: Bool = false
+  ) throws(MergeError) -> OpenJournal {
     var reader = try journalReader(file)
+    let state: JournalState
+    // Only appending changes a journal.
+    if let earlier, file.isSameFile(as: earlier.file),
+      earlier.headerChecksum == reader.headerChecksum,
+      try !reader.hasRecord(behind: earlier.state)
+    {
+      state = earlier.state
+    } else {
+      state = try JournalState(reading: &reader)
+    }
     return OpenJournal(
       file: file, header: reader.header, headerByteCount: reader.headerByteCount,
-      headerChecksum: reader.headerChecksum, state: try JournalState(reading: &reader),
-      isNew: isNew)
+      headerChecksum: reader.headerChecksum, state: state, isNew: isNew)
   }
 
   /// Looks at the merge's place for a journal; changes nothing.
   ///
+  /// - `resumed`: the journal that is gone on with, finished or not, and no other.
+  /// - `locking`: whether it is to be written to; a merge that begins meanwhile must not be kept out by one
+  ///   who only looks.
   /// - Throws: `MergeError`, `journalConflict` where another merge is unfinished there.
   func findJournal(
-    _ path: String, match: JournalMatch, restarts: Bool
+    _ path: String, match: JournalMatch, restarts: Bool, resuming resumed: OpenJournal? = nil,
+    locking: Bool = true
   ) throws(MergeError) -> JournalPlace {
-    guard let file = try JournalFile.open(path) else { return .empty }
+    guard let file = try JournalFile.open(path, locking: locking) else {
+      guard resumed == nil else { throw noJournal(path) }
+      return .empty
+    }
     if restarts {
       try checkIsJournal(file)
       return .putAside(file, suffix: ".old")
     }
-    let journal = try read(file)
-    if match.difference(from: journal.header) != nil {
+    let journal = try read(file, earlier: resumed)
+    if resumed == nil, match.difference(from: journal.header) != nil {
       if journal.state.runCount == 0 { return .notBegun(file) }
       if journal.state.isFinished { return .putAside(file, suffix: ".1") }
     }
-    return try check(journal, match)
+    try check(journal, match)
+    return .sameMerge(journal)
   }
 
   /// - Throws: `MergeError` (`journalConflict`) where the journal is not of the merge that is wanted.
-  func check(_ journal: OpenJournal, _ match: JournalMatch) throws(MergeError) -> JournalPlace {
+  private func check(_ journal: OpenJournal, _ match: JournalMatch) throws(MergeError) {
     let path = journal.file.path
     if let difference = match.difference(from: journal.header) {
       throw MergeError(
@@ -151,7 +174,6 @@ extension Merger {
         because: "a device of this merge has no identity, and the system was booted since",
         hint: "give --same-origin if they are the same")
     }
-    return .sameMerge(journal)
   }
 
   /// Makes room for a new journal, as `findJournal` saw fit.

@@ -21,8 +21,17 @@ enum HeldFile {
 
   /// With flock, as another merge holds a regular file.
   static func withFileLock(_ path: String) throws -> FileHandle {
+    try locked(path, LOCK_EX)
+  }
+
+  /// With flock, as somebody holds it who lets others do the same, but nobody lock it alone.
+  static func withSharedFileLock(_ path: String) throws -> FileHandle {
+    try locked(path, LOCK_SH)
+  }
+
+  private static func locked(_ path: String, _ kind: Int32) throws -> FileHandle {
     let handle = try opened(path, O_RDWR)
-    guard flock(handle.fileDescriptor, LOCK_EX | LOCK_NB) == 0 else {
+    guard flock(handle.fileDescriptor, kind | LOCK_NB) == 0 else {
       throw SupportError.system("flock \(path)")
     }
     return handle
