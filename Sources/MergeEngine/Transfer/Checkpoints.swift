@@ -101,7 +101,9 @@ package struct Checkpoints: TransferRecord, ~Copyable {
     return endedCount == 0 || failure != nil
   }
 
-  package func sinceCheckpoint(now: Duration) -> Duration? { now - lastCheckpoint }
+  package func sinceCheckpoint(now: Duration) -> Duration? {
+    checkpointCount > 0 ? now - lastCheckpoint : nil
+  }
 
   package mutating func began(_ range: ByteRange) -> UInt64 {
     precondition(waitingCount < Self.waitingCountMax)

@@ -28,8 +28,7 @@ public struct MergeProgress: Sendable {
   public var readsInFlight: Int
   /// Writes and flushes that have been submitted and have not completed.
   public var writesInFlight: Int
-  /// Time since the last checkpoint of the phase was durable, or since the phase began; nil in phases
-  /// without any.
+  /// Time since this run's last checkpoint was durable; nil before the first, and in phases without any.
   public var sinceCheckpoint: Duration?
   /// Whether a transfer that could not be read is being read again piece by piece.
   public var isSalvaging = false

@@ -16,7 +16,7 @@ package protocol TransferRecord: ~Copyable {
   var isSettled: Bool { get }
   /// What went wrong with flushing or recording; then nothing more is recorded.
   var failure: MergeError? { get }
-  /// Time since the last checkpoint was durable; nil if there are none.
+  /// Time since the last checkpoint was durable; nil if there was none.
   func sinceCheckpoint(now: Duration) -> Duration?
 
   /// A transfer begins; transfers begin in the order of the plan.

@@ -107,7 +107,11 @@ struct ProgressBar {
   }
 
   private var checkpoint: Figure? {
-    guard let time = progress.sinceCheckpoint else { return nil }
+    guard ![.planning, .verifying].contains(progress.phase) else { return nil }
+    guard let time = progress.sinceCheckpoint else {
+      return Figure(
+        words: Self.left("no checkpoint yet", in: 18), short: Self.left("cp --", in: 6), rank: 5)
+    }
     let seconds = Int(max(0, time.seconds))
     return Figure(
       words: Self.left("checkpoint \(Amount.shortTime(seconds)) ago", in: 18),

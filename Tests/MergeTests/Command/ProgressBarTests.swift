@@ -46,6 +46,16 @@ struct ProgressBarTests {
         + "average    128 MiB/s  ETA 0:24      1 read, 2 writes     checkpoint 2s ago")
   }
 
+  @Test("says that there is no checkpoint yet in the place of its age")
+  func noCheckpoint() {
+    var line = Self.merging
+    line.progress.sinceCheckpoint = nil
+    let wide = ProgressBar(line: line, glyphs: .ascii).text(columnCount: 150)
+    #expect(wide.hasSuffix("  no checkpoint yet"), "\(wide)")
+    let narrow = ProgressBar(line: line, glyphs: .ascii).text(columnCount: 79)
+    #expect(narrow.hasSuffix("   cp --"), "\(narrow)")
+  }
+
   @Test(
     "leaves out what matters least where it is narrow",
     arguments: [

@@ -34,9 +34,14 @@ struct ProgressTests {
         #expect(phases.contains(moment.phase) && moment.totalByteCount == planned)
         #expect(
           (0...Self.transfer.queueDepth).contains(moment.readsInFlight + moment.writesInFlight))
-        #expect(moment.sinceCheckpoint != nil)
         #expect(!moment.isSalvaging && moment.unreadableByteCount == 0)
       }
+      // Nil until there was one, and then never again.
+      let hasCheckpoint = moments.map { $0.sinceCheckpoint != nil }
+      #expect(hasCheckpoint.first == false, "\(seed)")
+      // A run that finds everything recorded and right has nothing to record.
+      #expect(hasCheckpoint.last == (phases == [.merging]), "\(seed)")
+      #expect(hasCheckpoint.drop { !$0 }.allSatisfy { $0 }, "\(seed)")
       #expect(moments.contains { $0.readsInFlight + $0.writesInFlight > 0 }, "\(seed)")
     }
   }
