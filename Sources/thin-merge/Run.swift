@@ -8,7 +8,7 @@ struct Run {
 
   /// Does what the arguments ask for.
   func exitStatus() -> ExitStatus {
-    let messages = Messages(format: .asked(in: arguments))
+    let messages = Messages(format: Messages.format(askedIn: arguments))
     do {
       var command = try ThinMerge.parseAsRoot(arguments)
       guard let verb = command as? any Verb else {
@@ -26,7 +26,7 @@ struct Run {
   }
 
   private func perform(_ verb: any Verb) throws -> ExitStatus {
-    let messages = Messages(format: verb.outputFormat)
+    let messages = Messages(format: verb.messageFormat)
     let display = ProgressDisplay(verb.progressMode, messages: messages)
     let outcome: Outcome
     do {

@@ -1,5 +1,3 @@
-internal import ArgumentParser
-
 /// A number of bytes as people type it: `4096`, `8s`, `64k`, `1MiB`.
 struct ByteSize: Equatable, Sendable {
   /// The bytes.
@@ -34,11 +32,9 @@ struct ByteSize: Equatable, Sendable {
   }
 }
 
-extension ByteSize: ExpressibleByArgument {
-  init?(argument: String) { self.init(argument) }
-
+extension ByteSize: CustomStringConvertible {
   /// The size with the largest unit that it is a multiple of.
-  var defaultValueDescription: String {
+  var description: String {
     let units: [Character] = ["k", "M", "G", "T"]
     var value = byteCount
     var unit = ""

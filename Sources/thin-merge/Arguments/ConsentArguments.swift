@@ -1,16 +1,16 @@
 internal import ArgumentParser
 
-/// What the caller vouches for.
+/// What is made sure of, and what the caller vouches for.
 struct ConsentArguments: ParsableArguments {
-  @Flag(help: "Do not read again what earlier runs recorded.")
-  var trustEarlierRuns = false
-
-  @Flag(help: "After merging, read every merged block back and compare.")
+  @Flag(help: "Read every merged block back afterwards, and compare.")
   var verify = false
-
-  @Flag(help: "The origin has no identity of its own, but it is the one of the earlier run.")
-  var sameOrigin = false
 
   @Flag(name: .shortAndLong, help: "Do not ask before writing to a block device.")
   var yes = false
+
+  @Flag(help: "Do not read again what earlier runs recorded.")
+  var trustEarlierRuns = false
+
+  @Flag(help: "An origin without an identity is that of the earlier run.")
+  var sameOrigin = false
 }

@@ -1,5 +1,3 @@
-internal import ArgumentParser
-
 /// A number of seconds as people type it: `5`, `0.2`.
 struct DecimalSeconds: Equatable, Sendable {
   /// The time.
@@ -28,11 +26,9 @@ struct DecimalSeconds: Equatable, Sendable {
   }
 }
 
-extension DecimalSeconds: ExpressibleByArgument {
-  init?(argument: String) { self.init(argument) }
-
+extension DecimalSeconds: CustomStringConvertible {
   /// The seconds, without decimals where there are none.
-  var defaultValueDescription: String {
+  var description: String {
     let (seconds, attoseconds) = duration.components
     return attoseconds == 0 ? "\(seconds)" : "\(duration.seconds)"
   }

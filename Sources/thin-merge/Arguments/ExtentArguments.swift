@@ -4,15 +4,16 @@ internal import MergeEngine
 /// How the ends of thin device and origin are brought together.
 struct ExtentArguments: ParsableArguments {
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
-      "End of the thin device; nothing past it is merged.",
-      discussion: "Where it is not given, it is taken to be the origin's, and the report says so.",
-      valueName: "size"))
+      "Where the thin device ends, if no table says so; nothing past it is merged.",
+      valueName: "size"),
+    transform: TypedNumber.size)
   var thinSize: ByteSize?
 
   @Option(
     help: ArgumentHelp(
-      "Mapped blocks past the origin's end: refuse, leave them out, or extend a regular file.",
+      "Mapped blocks past the origin's end: refuse, leave out, extend a file.",
       valueName: "policy"))
   var pastEnd: PastEndPolicy = .refuse
 

@@ -1,21 +1,16 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// Where the pool's metadata is, and which mapping tree in it is read.
+/// Which mapping tree of the pool's metadata is read.
 struct MappingArguments: ParsableArguments {
-  @Option(
-    help: ArgumentHelp("The pool's metadata device, or an image of it.", valueName: "path"),
-    completion: .file())
-  var metadata: String?
-
-  @Option(
-    name: .customLong("metadata-snap"),
-    help: ArgumentHelp(
-      "Use the metadata snapshot that is held, which must be at this block.", valueName: "block"))
-  var metadataSnapshotBlock: UInt64?
-
-  @Flag(help: "The pool is not active: read the live mappings, no metadata snapshot needed.")
+  @Flag(help: "The pool is not active: read its live mappings.")
   var inactive = false
+
+  @Option(
+    name: .customLong("metadata-snap"), parsing: .unconditional,
+    help: ArgumentHelp("Use the metadata snapshot that is held at this block.", valueName: "block"),
+    transform: TypedNumber.metadataBlock)
+  var metadataSnapshotBlock: UInt64?
 
   func validate() throws {
     if metadataSnapshotBlock != nil, inactive {
@@ -30,7 +25,7 @@ struct MappingArguments: ParsableArguments {
   }
 
   /// Whether anything of this was given.
-  var isGiven: Bool { metadata != nil || metadataSnapshotBlock != nil || inactive }
+  var isGiven: Bool { metadataSnapshotBlock != nil || inactive }
 }
 
 extension Optional where Wrapped == String {

@@ -18,6 +18,11 @@ enum NamedSource: Equatable {
     }
   }
 
+  /// The name of a thin device, if that is how the source was given.
+  var name: String? {
+    if case .thinDevice(.device(let name), _, _) = self { name } else { nil }
+  }
+
   /// The words that name it on a command line.
   var words: [String] {
     switch self {

@@ -4,7 +4,7 @@ internal import ArgumentParser
 struct OutputArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The report, on standard output; with json, standard error has one JSON object a line.",
+      "The report, on standard output.",
       valueName: "format"))
   var output: OutputFormat = .text
 }
@@ -17,7 +17,7 @@ enum ProgressMode: String, CaseIterable, ExpressibleByArgument, Sendable {
   case bar
   /// A line every few seconds.
   case lines
-  /// A JSON object a second.
+  /// A JSON object a second, and every other line as one too.
   case json
   /// Nothing.
   case nothing = "none"
@@ -27,7 +27,7 @@ enum ProgressMode: String, CaseIterable, ExpressibleByArgument, Sendable {
 struct ReportArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "How progress is shown on standard error.", valueName: "mode"))
+      "How progress is shown, on standard error.", valueName: "mode"))
   var progress: ProgressMode = .auto
 
   @OptionGroup var output: OutputArguments

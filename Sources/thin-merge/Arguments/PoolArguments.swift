@@ -3,16 +3,16 @@ internal import MergeEngine
 
 /// What may be done to an active pool, its thin devices and the origin.
 struct PoolArguments: ParsableArguments {
-  @Flag(help: "If the thin device is in use, merge a snapshot of it as it is now.")
+  @Flag(help: "If the thin device is in use, merge a snapshot of it.")
   var snapshot = false
 
-  @Flag(help: "Put the thin device back that is removed for the time of the merge.")
+  @Flag(help: "Put the thin device back that the merge removes.")
   var reactivate = false
 
-  @Flag(help: "Lift device-mapper's write protection of the origin for the time of the merge.")
+  @Flag(help: "Lift the origin's write protection meanwhile.")
   var makeOriginWritable = false
 
-  @Flag(help: "Merge although other thin devices show the origin, or may do so.")
+  @Flag(help: "Merge although others may show the same origin.")
   var otherUsersOk = false
 
   /// What the engine is told.

@@ -17,7 +17,7 @@ struct SourceArguments: ParsableArguments {
 
   @Argument(
     help: ArgumentHelp(
-      "A thin device of an active pool: /dev/mapper/NAME, VG/LV, /dev/VG/LV or a name.",
+      "A thin device of an active pool: VG/LV, /dev/mapper/NAME, NAME.",
       valueName: "thin-device"),
     completion: Completions.thinDevices)
   var thinDevice: String?
@@ -27,7 +27,10 @@ struct SourceArguments: ParsableArguments {
     completion: Completions.pools)
   var pool: String?
 
-  @OptionGroup var mapping: MappingArguments
+  @Option(
+    help: ArgumentHelp("The pool's metadata device, or an image of it.", valueName: "path"),
+    completion: .file())
+  var metadata: String?
 
   @Option(
     help: ArgumentHelp("The pool's data device, or an image of it.", valueName: "path"),
@@ -35,12 +38,14 @@ struct SourceArguments: ParsableArguments {
   var data: String?
 
   @Option(
-    name: .customLong("dev-id"),
+    name: .customLong("dev-id"), parsing: .unconditional,
     help: ArgumentHelp("The thin device's number in the pool.", valueName: "number"),
-    completion: Completions.deviceIDs)
+    completion: Completions.deviceIDs, transform: TypedNumber.deviceID)
   var deviceID: UInt32?
 
-  @Flag(help: "Read the held metadata snapshot of a pool that is marked needs_check.")
+  @OptionGroup var mapping: MappingArguments
+
+  @Flag(help: "Read what is held in a pool that is marked needs_check.")
   var ignoreNeedsCheck = false
 
   func validate() throws {
@@ -56,8 +61,8 @@ struct SourceArguments: ParsableArguments {
 
   /// Whether anything of this was given.
   var isGiven: Bool {
-    thinDevice != nil || pool != nil || mapping.isGiven || data != nil || deviceID != nil
-      || ignoreNeedsCheck
+    thinDevice != nil || pool != nil || metadata != nil || data != nil || deviceID != nil
+      || mapping.isGiven || ignoreNeedsCheck
   }
 
   /// What the command line names as the source.
@@ -67,7 +72,7 @@ struct SourceArguments: ParsableArguments {
         "give what is to be read: a thin device, or --metadata, --data and --dev-id")
     }
     if let thinDevice {
-      guard pool == nil, mapping.metadata == nil, data == nil, deviceID == nil else {
+      guard pool == nil, metadata == nil, data == nil, deviceID == nil else {
         throw ValidationError(
           "'\(thinDevice)' names all of the source: --pool, --metadata, --data and --dev-id cannot "
             + "go with it")
@@ -75,14 +80,14 @@ struct SourceArguments: ParsableArguments {
       return try active(.device(Optional(thinDevice).path(of: "<thin-device>")))
     }
     if let pool {
-      guard mapping.metadata == nil, data == nil else {
+      guard metadata == nil, data == nil else {
         throw ValidationError(
           "--pool names the pool's devices: --metadata and --data cannot go with it")
       }
       return try active(
         .member(pool: Optional(pool).path(of: "--pool <name>"), deviceID: givenDeviceID()))
     }
-    let metadataPath = try mapping.metadata.path(of: "--metadata <path>")
+    let metadataPath = try metadata.path(of: "--metadata <path>")
     let dataPath = try data.path(of: "--data <path>")
     return .devices(
       MergeSource(

@@ -7,20 +7,22 @@ struct IOSizeArguments: ParsableArguments {
   static let byteCountDefault = TransferOptions().ioByteCount
 
   @Option(
-    name: .customLong("io-size"),
+    name: .customLong("io-size"), parsing: .unconditional,
     help: ArgumentHelp(
-      "Largest transfer (\(ByteSize(byteCount: byteCountDefault).defaultValueDescription) unless told).",
-      discussion: "Sizes take b, s (512-byte sectors), k, M, G, T, 1024-based.",
-      valueName: "size"))
+      "Largest transfer (usually \(ByteSize(byteCount: byteCountDefault))).",
+      valueName: "size"),
+    transform: TypedNumber.size)
   var ioSize: ByteSize?
 
   func validate() throws {
     guard let byteCount = ioSize?.byteCount else { return }
     let range = TransferOptions.ioByteCountRange
     guard range.contains(byteCount), byteCount.isMultiple(of: range.lowerBound) else {
-      let smallest = ByteSize(byteCount: range.lowerBound).defaultValueDescription
-      let largest = ByteSize(byteCount: range.upperBound).defaultValueDescription
-      throw ValidationError("--io-size must be a multiple of \(smallest), up to \(largest)")
+      let smallest = ByteSize(byteCount: range.lowerBound)
+      let largest = ByteSize(byteCount: range.upperBound)
+      throw ValidationError(
+        "--io-size must be a multiple of \(smallest), up to \(largest), not \(ByteSize(byteCount: byteCount))"
+      )
     }
   }
 }
@@ -31,7 +33,9 @@ struct QueueArguments: ParsableArguments {
   static let depthDefault = TransferOptions().queueDepth
 
   @Option(
-    help: ArgumentHelp("Requests in flight (\(depthDefault) unless told).", valueName: "number"))
+    parsing: .unconditional,
+    help: ArgumentHelp("Requests in flight (usually \(depthDefault)).", valueName: "number"),
+    transform: TypedNumber.queueDepth)
   var queueDepth: Int?
 
   @OptionGroup var io: IOSizeArguments
@@ -56,20 +60,21 @@ struct QueueArguments: ParsableArguments {
 /// How fast, and how often it is recorded.
 struct PaceArguments: ParsableArguments {
   /// The time between checkpoints unless told.
-  static let intervalDefault =
-    DecimalSeconds(MergeOptions().checkpointInterval).defaultValueDescription
+  static let intervalDefault = DecimalSeconds(MergeOptions().checkpointInterval)
 
   @OptionGroup var queue: QueueArguments
 
   @Option(
-    help: ArgumentHelp(
-      "Bytes a second written to the origin, in the same units.", valueName: "size"))
+    parsing: .unconditional,
+    help: ArgumentHelp("Most bytes a second written to the origin.", valueName: "size"),
+    transform: TypedNumber.size)
   var rateLimit: ByteSize?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
-      "Seconds between checkpoints, decimals allowed (\(intervalDefault) unless told).",
-      valueName: "seconds"))
+      "Time between checkpoints (usually \(intervalDefault)).", valueName: "seconds"),
+    transform: TypedNumber.seconds)
   var checkpointInterval: DecimalSeconds?
 
   func validate() throws {
@@ -79,7 +84,8 @@ struct PaceArguments: ParsableArguments {
     if let interval = checkpointInterval,
       !MergeOptions.checkpointIntervalRange.contains(interval.duration)
     {
-      throw ValidationError("--checkpoint-interval must be from 0.01 to 86400 seconds")
+      throw ValidationError(
+        "--checkpoint-interval must be from 0.01 to 86400 seconds, not \(interval)")
     }
   }
 

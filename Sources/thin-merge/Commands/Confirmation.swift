@@ -2,14 +2,16 @@ internal import MergeEngine
 
 /// The question that is asked before a block device is written to.
 struct Confirmation: Sendable {
+  /// What is read.
+  let source: ReportedSource
   /// What is written to, as it was typed.
   let originPath: String
 
-  /// The question that `originPath` needs; nil if it needs none.
+  /// The question that writing to `originPath` needs; nil if it needs none.
   ///
   /// Without anybody to ask, and without `--yes`, that is a mistake of the command line.
   static func needed(
-    originPath: String, yes: Bool, format: OutputFormat
+    _ source: ReportedSource, originPath: String, yes: Bool, format: OutputFormat
   ) throws(Failure) -> Confirmation? {
     guard !yes, Terminal.isBlockDevice(originPath) else { return nil }
     guard format == .text, Terminal.isStandardInput else {
@@ -17,7 +19,7 @@ struct Confirmation: Sendable {
         "\(originPath) is a block device and nobody can be asked: --yes is required to write to it",
         hint: "see what would be written with 'thin-merge plan', then give --yes")
     }
-    return Confirmation(originPath: originPath)
+    return Confirmation(source: source, originPath: originPath)
   }
 
   /// Asks on the terminal, and waits for the answer.
@@ -30,8 +32,10 @@ struct Confirmation: Sendable {
 
   /// A short plan and the question.
   func question(_ plan: PlanReport) -> String {
-    var text = ReportText("Thin device \(plan.deviceID) is about to be merged.")
+    var text = ReportText("About to merge \(source.thinDevice) onto \(originPath).")
     PlanText.addExtent(plan, to: &text)
+    PlanText.addSource(plan, source, to: &text)
+    PlanText.addJournal(plan, to: &text)
     let left = plan.byteCount - min(plan.recordedByteCount, plan.byteCount)
     let amount = BinaryText.bytes(left)
     let what =

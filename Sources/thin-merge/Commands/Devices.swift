@@ -11,23 +11,33 @@ struct Devices: Verb {
       thin-merge devices --metadata <path> [<options>]
       """)
 
-  @Option(
-    help: ArgumentHelp("The active pool.", valueName: "name"), completion: Completions.pools)
-  var pool: String?
+  /// Whose thin devices are listed.
+  struct Source: ParsableArguments {
+    @Option(
+      help: ArgumentHelp("The active pool.", valueName: "name"), completion: Completions.pools)
+    var pool: String?
 
-  @OptionGroup(title: "Source") var mapping: MappingArguments
+    @Option(
+      help: ArgumentHelp("The pool's metadata device, or an image of it.", valueName: "path"),
+      completion: .file())
+    var metadata: String?
+
+    @OptionGroup var mapping: MappingArguments
+  }
+
+  @OptionGroup(title: "Source") var source: Source
   @OptionGroup(title: "Output") var output: OutputArguments
 
   var outputFormat: OutputFormat { output.output }
   var progressMode: ProgressMode { .nothing }
 
   func validate() throws {
-    guard pool != nil else {
-      _ = try mapping.metadata.path(of: "--metadata <path>")
-      return
+    guard source.pool != nil || source.metadata != nil else {
+      throw ValidationError("give the pool to be read: --pool <name> or --metadata <path>")
     }
-    _ = try pool.path(of: "--pool <name>")
-    guard mapping.metadata == nil, !mapping.inactive else {
+    try source.pool.checkPath(of: "--pool <name>")
+    try source.metadata.checkPath(of: "--metadata <path>")
+    guard source.pool == nil || (source.metadata == nil && !source.mapping.inactive) else {
       throw ValidationError(
         "--pool names an active pool: --metadata and --inactive cannot go with it")
     }
@@ -36,14 +46,15 @@ struct Devices: Verb {
   func perform(in session: Session) throws -> Outcome {
     let merger = session.merger()
     let devices =
-      if let pool {
+      if let pool = source.pool {
         try merger.devices(
           pool: pool,
-          mappings: mapping.metadataSnapshotBlock.map { .metadataSnapshot(block: $0) }
+          mappings: source.mapping.metadataSnapshotBlock.map { .metadataSnapshot(block: $0) }
             ?? .ownMetadataSnapshot)
       } else {
         try merger.devices(
-          metadataPath: mapping.metadata.path(of: "--metadata <path>"), mappings: mapping.mappings)
+          metadataPath: source.metadata.path(of: "--metadata <path>"),
+          mappings: source.mapping.mappings)
       }
     return Outcome(
       report: outputFormat == .json

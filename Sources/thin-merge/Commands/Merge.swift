@@ -9,33 +9,32 @@ struct Merge: Verb {
     usage: SourceArguments.usage(
       "merge", origin: " --origin <path>", optionalOrigin: " [--origin <path>]"),
     discussion: """
-      Goes on by itself where an earlier run of the same merge stopped. On SIGINT, SIGTERM or \
-      SIGHUP it records how far it is and ends with status 3; a second one ends it at once.
+      Goes on by itself where an earlier run of the same merge stopped. Ctrl-C stops it in good \
+      order. A size is a number with b, s (512 bytes), k, M, G, T or nothing behind it.
       """)
 
+  /// What is written.
+  struct Target: ParsableArguments {
+    @Option(
+      help: ArgumentHelp(
+        "The block device or file to write to, if no table names it.", valueName: "path"),
+      completion: .file())
+    var origin: String?
+
+    @Option(
+      help: ArgumentHelp("The journal, in another place than the usual.", valueName: "path"),
+      completion: .file())
+    var journal: String?
+
+    @Flag(help: "Put an earlier journal aside and begin again.")
+    var restart = false
+  }
+
   @OptionGroup(title: "Source") var sourceArguments: SourceArguments
-
-  @Option(
-    help: ArgumentHelp(
-      "What is written to: a block device or a file; from the thin device's table unless given.",
-      valueName: "path"),
-    completion: .file())
-  var origin: String?
-
+  @OptionGroup(title: "Target") var target: Target
+  @OptionGroup(title: "Safety") var consent: ConsentArguments
   @OptionGroup(title: "Active pools") var pool: PoolArguments
   @OptionGroup(title: "Ends") var extent: ExtentArguments
-
-  @Option(
-    help: ArgumentHelp(
-      "Where the journal is: beside a file, for a block device in /var/lib/thin-merge.",
-      valueName: "path"),
-    completion: .file())
-  var journal: String?
-
-  @Flag(help: "Put an earlier journal aside and begin again.")
-  var restart = false
-
-  @OptionGroup(title: "Trust") var consent: ConsentArguments
   @OptionGroup(title: "Transfers") var pace: PaceArguments
   @OptionGroup(title: "Output") var report: ReportArguments
 
@@ -43,9 +42,9 @@ struct Merge: Verb {
   var progressMode: ProgressMode { report.progress }
 
   func validate() throws {
-    try sourceArguments.checkOrigin(origin, isOptional: false)
-    try journal.checkPath(of: "--journal <path>")
-    if restart, consent.trustEarlierRuns {
+    try sourceArguments.checkOrigin(target.origin, isOptional: false)
+    try target.journal.checkPath(of: "--journal <path>")
+    if target.restart, consent.trustEarlierRuns {
       throw ValidationError(
         "--restart puts earlier runs aside and --trust-earlier-runs relies on them: give one")
     }
@@ -54,7 +53,8 @@ struct Merge: Verb {
   /// What the engine is told.
   var options: MergeOptions {
     var options = MergeOptions(
-      extent: extent.options, transfer: pace.transfer, journalPath: journal, restarts: restart,
+      extent: extent.options, transfer: pace.transfer, journalPath: target.journal,
+      restarts: target.restart,
       trustsEarlierRuns: consent.trustEarlierRuns, verifies: consent.verify,
       originIsTheSame: consent.sameOrigin, pool: pool.options)
     if let interval = pace.checkpointInterval { options.checkpointInterval = interval.duration }
@@ -64,19 +64,20 @@ struct Merge: Verb {
   func perform(in session: Session) throws -> Outcome {
     let source = try sourceArguments.source()
     let found = try source.found(by: session.merger())
-    let originPath = try found.originPath(typed: origin)
+    let originPath = try found.originPath(typed: target.origin)
+    let reported = ReportedSource(found, typed: source)
     let confirmation = try Confirmation.needed(
-      originPath: originPath, yes: consent.yes, format: outputFormat)
+      reported, originPath: originPath, yes: consent.yes, format: messageFormat)
     var options = options
     options.extent = found.extent(options.extent)
     let report = try session.merger(confirmation: confirmation)
       .merge(found.source, onto: originPath, options: options)
     let text = MergeText(
-      report: report, originPath: originPath, metadataPath: found.source.metadataPath,
-      dataPath: found.source.dataPath,
+      report: report, source: reported, originPath: originPath,
+      isOfWholeDevice: report.plan.deviceID == reported.deviceID,
       // What was merged from a snapshot is in the thin device only as far as that did not change.
-      verifyCommand: report.plan.deviceID == found.source.deviceID
-        ? .verify(source, originPath: origin, extent: extent.options)
+      verifyCommand: report.plan.deviceID == reported.deviceID
+        ? .verify(source, originPath: target.origin, extent: extent.options)
         : .verify(journalPath: report.journalPath))
     return Outcome(report, text: text, format: outputFormat)
   }
@@ -86,7 +87,9 @@ extension Outcome {
   /// The outcome of a merge or a resumed one.
   init(_ report: MergeReport, text: MergeText, format: OutputFormat) {
     self.init(
-      report: format == .json ? JSONText.report(MergeDocument(report)) : text.text,
+      report: format == .json
+        ? JSONText.report(
+          MergeDocument(report, source: text.source, originPath: text.originPath)) : text.text,
       failure: report.failure, exitStatus: ExitStatus(report))
   }
 }

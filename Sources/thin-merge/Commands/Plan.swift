@@ -10,16 +10,21 @@ struct Plan: Verb {
       "plan", origin: " [--origin <path>]", optionalOrigin: " [--origin <path>]"),
     discussion: "Without an origin, nothing is said of its end and of the journal's place.")
 
+  /// What would be written.
+  struct Target: ParsableArguments {
+    @Option(
+      help: ArgumentHelp("What would be written to, if no table names it.", valueName: "path"),
+      completion: .file())
+    var origin: String?
+
+    @Option(
+      help: ArgumentHelp("The journal, in another place than the usual.", valueName: "path"),
+      completion: .file())
+    var journal: String?
+  }
+
   @OptionGroup(title: "Source") var sourceArguments: SourceArguments
-
-  @Option(
-    help: ArgumentHelp("What would be written to.", valueName: "path"), completion: .file())
-  var origin: String?
-
-  @Option(
-    help: ArgumentHelp("Where the journal would be.", valueName: "path"), completion: .file())
-  var journal: String?
-
+  @OptionGroup(title: "Target") var target: Target
   @OptionGroup(title: "Active pools") var pool: PoolArguments
   @OptionGroup(title: "Ends") var extent: ExtentArguments
   @OptionGroup(title: "Transfers") var io: IOSizeArguments
@@ -29,9 +34,9 @@ struct Plan: Verb {
   var progressMode: ProgressMode { .auto }
 
   func validate() throws {
-    try sourceArguments.checkOrigin(origin, isOptional: true)
-    try journal.checkPath(of: "--journal <path>")
-    if journal != nil, origin == nil, case .devices = try sourceArguments.source() {
+    try sourceArguments.checkOrigin(target.origin, isOptional: true)
+    try target.journal.checkPath(of: "--journal <path>")
+    if target.journal != nil, target.origin == nil, case .devices = try sourceArguments.source() {
       throw ValidationError(
         "--journal says where the journal of a merge would be: give --origin too")
     }
@@ -41,21 +46,24 @@ struct Plan: Verb {
     let source = try sourceArguments.source()
     let merger = session.merger()
     let found = try source.found(by: merger)
-    let originPath = origin ?? found.originPath
+    let originPath = target.origin ?? found.originPath
     let transfer = TransferOptions(
       ioByteCount: io.ioSize?.byteCount ?? IOSizeArguments.byteCountDefault)
     let report = try merger.plan(
       found.source, onto: originPath, extent: found.extent(extent.options), transfer: transfer,
-      journalPath: journal, pool: pool.options)
+      journalPath: target.journal, pool: pool.options)
+    let reported = ReportedSource(found, typed: source)
     let text = PlanText(
-      report: report, metadataPath: found.source.metadataPath, originPath: originPath,
+      report: report, source: reported, originPath: originPath,
       mergeCommand: originPath.map { _ in
         .merge(
-          source, originPath: origin, extent: extent.options, pool: pool.options,
-          journalPath: journal)
+          source, originPath: target.origin, extent: extent.options, pool: pool.options,
+          journalPath: target.journal)
       }, glyphs: Surroundings.glyphs, columnCount: Terminal.reportColumnCount)
     return Outcome(
-      report: outputFormat == .json ? JSONText.report(PlanDocument(report)) : text.text,
+      report: outputFormat == .json
+        ? JSONText.report(PlanDocument(report, source: reported, originPath: originPath))
+        : text.text,
       failure: nil, exitStatus: .done)
   }
 }

@@ -8,27 +8,31 @@ struct Resume: Verb {
     abstract: "Go on with a merge; everything is taken from its journal.",
     discussion: "What is not given here, transfers among it, is as the journal says.")
 
+  /// Where the devices of the journal are, if they have moved.
+  struct Places: ParsableArguments {
+    @Option(
+      help: ArgumentHelp("Where the same origin is now.", valueName: "path"),
+      completion: .file())
+    var origin: String?
+
+    @Option(
+      help: ArgumentHelp("Where the same metadata device is now.", valueName: "path"),
+      completion: .file())
+    var metadata: String?
+
+    @Option(
+      help: ArgumentHelp("Where the same data device is now.", valueName: "path"),
+      completion: .file())
+    var data: String?
+  }
+
   @Argument(
     help: ArgumentHelp("The journal of the merge.", valueName: "journal"), completion: .file())
   var journal: String
 
-  @Option(
-    help: ArgumentHelp("Where the same metadata device is now.", valueName: "path"),
-    completion: .file())
-  var metadata: String?
-
-  @Option(
-    help: ArgumentHelp("Where the same data device is now.", valueName: "path"),
-    completion: .file())
-  var data: String?
-
-  @Option(
-    help: ArgumentHelp("Where the same origin is now.", valueName: "path"),
-    completion: .file())
-  var origin: String?
-
+  @OptionGroup(title: "Moved devices") var places: Places
+  @OptionGroup(title: "Safety") var consent: ConsentArguments
   @OptionGroup(title: "Active pools") var pool: PoolArguments
-  @OptionGroup(title: "Trust") var consent: ConsentArguments
   @OptionGroup(title: "Transfers") var pace: PaceArguments
   @OptionGroup(title: "Output") var report: ReportArguments
 
@@ -37,17 +41,17 @@ struct Resume: Verb {
 
   func validate() throws {
     _ = try Optional(journal).path(of: "<journal>")
-    try metadata.checkPath(of: "--metadata <path>")
-    try data.checkPath(of: "--data <path>")
-    try origin.checkPath(of: "--origin <path>")
+    try places.metadata.checkPath(of: "--metadata <path>")
+    try places.data.checkPath(of: "--data <path>")
+    try places.origin.checkPath(of: "--origin <path>")
   }
 
   /// What the engine is told.
   var options: ResumeOptions {
     var options = ResumeOptions()
-    options.metadataPath = metadata
-    options.dataPath = data
-    options.originPath = origin
+    options.metadataPath = places.metadata
+    options.dataPath = places.data
+    options.originPath = places.origin
     options.queueDepth = pace.queue.queueDepth
     options.ioByteCount = pace.queue.io.ioSize?.byteCount
     options.rateLimit = pace.rateLimit?.byteCount
@@ -62,14 +66,18 @@ struct Resume: Verb {
   func perform(in session: Session) throws -> Outcome {
     // The journal names the devices, which the question and the report are about.
     let status = try session.merger().status(journalPath: journal)
-    let originPath = origin ?? status.originPath
+    let originPath = places.origin ?? status.originPath
+    var source = ReportedSource(status)
+    if let metadata = places.metadata { source.metadataPath = metadata }
+    if let data = places.data { source.dataPath = data }
     let confirmation = try Confirmation.needed(
-      originPath: originPath, yes: consent.yes, format: outputFormat)
+      source, originPath: originPath, yes: consent.yes, format: messageFormat)
     let merger = session.merger(confirmation: confirmation)
     let report = try merger.resume(journalPath: journal, options: options)
     let text = MergeText(
-      report: report, originPath: originPath, metadataPath: metadata ?? status.metadataPath,
-      dataPath: data ?? status.dataPath,
+      report: report, source: source, originPath: originPath,
+      // The journal may be of a snapshot.
+      isOfWholeDevice: false,
       verifyCommand: .verify(journalPath: report.journalPath))
     return Outcome(report, text: text, format: outputFormat)
   }

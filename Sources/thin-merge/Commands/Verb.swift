@@ -11,6 +11,13 @@ protocol Verb: ParsableCommand {
   func perform(in session: Session) throws -> Outcome
 }
 
+extension Verb {
+  /// What the lines on standard error are made for.
+  var messageFormat: OutputFormat {
+    Messages.format(output: outputFormat, progress: progressMode)
+  }
+}
+
 /// What a verb has to say at its end.
 struct Outcome {
   /// The report, for standard output.

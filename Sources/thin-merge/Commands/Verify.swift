@@ -15,18 +15,22 @@ struct Verify: Verb {
       differs. Nothing is written.
       """)
 
+  /// What is compared, and with which journal.
+  struct Target: ParsableArguments {
+    @Option(
+      help: ArgumentHelp(
+        "What is compared, if neither table nor journal names it.", valueName: "path"),
+      completion: .file())
+    var origin: String?
+
+    @Option(
+      help: ArgumentHelp("Compare with the checksums in this journal.", valueName: "path"),
+      completion: .file())
+    var journal: String?
+  }
+
   @OptionGroup(title: "Source") var sourceArguments: SourceArguments
-
-  @Option(
-    help: ArgumentHelp("What is compared; from the journal unless given.", valueName: "path"),
-    completion: .file())
-  var origin: String?
-
-  @Option(
-    help: ArgumentHelp("Compare with the checksums in this journal.", valueName: "path"),
-    completion: .file())
-  var journal: String?
-
+  @OptionGroup(title: "Target") var target: Target
   @OptionGroup(title: "Ends") var extent: ExtentArguments
   @OptionGroup(title: "Transfers") var queue: QueueArguments
   @OptionGroup(title: "Output") var report: ReportArguments
@@ -35,15 +39,15 @@ struct Verify: Verb {
   var progressMode: ProgressMode { report.progress }
 
   func validate() throws {
-    try journal.checkPath(of: "--journal <path>")
-    try origin.checkPath(of: "--origin <path>")
-    guard journal != nil else {
+    try target.journal.checkPath(of: "--journal <path>")
+    try target.origin.checkPath(of: "--origin <path>")
+    guard target.journal != nil else {
       guard sourceArguments.isGiven else {
         throw ValidationError(
           "give what to compare with: a thin device, or --metadata, --data and --dev-id, or "
             + "--journal")
       }
-      return try sourceArguments.checkOrigin(origin, isOptional: false)
+      return try sourceArguments.checkOrigin(target.origin, isOptional: false)
     }
     guard !sourceArguments.isGiven, !extent.isGiven else {
       throw ValidationError(
@@ -54,25 +58,27 @@ struct Verify: Verb {
 
   func perform(in session: Session) throws -> Outcome {
     let merger = session.merger()
-    if let journal {
-      let originPath = try origin ?? merger.status(journalPath: journal).originPath
+    if let journal = target.journal {
+      let status = try merger.status(journalPath: journal)
       let report = try merger.verify(
-        journalPath: journal, originPath: origin, transfer: queue.options)
+        journalPath: journal, originPath: target.origin, transfer: queue.options)
       let text = VerifyText(
-        report: report, originPath: originPath, comparedWith: "the checksums in \(journal)",
+        report: report, source: ReportedSource(status),
+        originPath: target.origin ?? status.originPath,
+        journalPath: journal, isOfWholeDevice: false,
         repairCommand: .resume(journalPath: journal))
       return Outcome(report, text: text, format: outputFormat)
     }
     let source = try sourceArguments.source()
     let found = try source.found(by: merger)
-    let originPath = try found.originPath(typed: origin)
+    let originPath = try found.originPath(typed: target.origin)
     let report = try merger.verify(
       found.source, against: originPath, extent: found.extent(extent.options),
       transfer: queue.options)
     let text = VerifyText(
-      report: report, originPath: originPath,
-      comparedWith: "thin device \(found.source.deviceID)",
-      repairCommand: .merge(source, originPath: origin, extent: extent.options))
+      report: report, source: ReportedSource(found, typed: source), originPath: originPath,
+      isOfWholeDevice: extent.options.pastEnd != .clip && extent.options.thinByteCount == nil,
+      repairCommand: .merge(source, originPath: target.origin, extent: extent.options))
     return Outcome(report, text: text, format: outputFormat)
   }
 }
@@ -80,7 +86,11 @@ struct Verify: Verb {
 extension Outcome {
   fileprivate init(_ report: VerifyReport, text: VerifyText, format: OutputFormat) {
     self.init(
-      report: format == .json ? JSONText.report(VerifyDocument(report)) : text.text,
+      report: format == .json
+        ? JSONText.report(
+          VerifyDocument(
+            report, source: text.source, originPath: text.originPath,
+            journalPath: text.journalPath)) : text.text,
       failure: report.failure, exitStatus: ExitStatus(report))
   }
 }

@@ -7,23 +7,6 @@ enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
   /// Programs.
   case json
 
-  /// What a command line asks for, even if the rest of it cannot be understood.
-  static func asked(in arguments: [String]) -> OutputFormat {
-    var asked = OutputFormat.text
-    var words = arguments.prefix { $0 != "--" }[...]
-    while let word = words.popFirst() {
-      let value: String? =
-        if word == "--output" {
-          words.first
-        } else if word.hasPrefix("--output=") {
-          String(word.dropFirst("--output=".count))
-        } else {
-          nil
-        }
-      if let format = value.flatMap({ OutputFormat(rawValue: $0) }) { asked = format }
-    }
-    return asked
-  }
 }
 
 /// Lines on standard error: sentences, or one JSON object each.
@@ -31,6 +14,30 @@ struct Messages: Sendable {
   /// What the lines are made for.
   let format: OutputFormat
   private let write: @Sendable (String) -> Void
+
+  /// What the lines are to be made for where that is wanted of report and progress.
+  ///
+  /// Whoever reads progress as JSON reads all of the stream as JSON.
+  static func format(output: OutputFormat, progress: ProgressMode) -> OutputFormat {
+    progress == .json ? .json : output
+  }
+
+  /// What a command line asks for, even if the rest of it cannot be understood.
+  static func format(askedIn arguments: [String]) -> OutputFormat {
+    var output = OutputFormat.text
+    var progress = ProgressMode.auto
+    var words = arguments.prefix { $0 != "--" }[...]
+    while let word = words.popFirst() {
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard let value = parts.count == 2 ? String(parts[1]) : words.first else { continue }
+      switch parts[0] {
+      case "--output": output = OutputFormat(rawValue: value) ?? output
+      case "--progress": progress = ProgressMode(rawValue: value) ?? progress
+      default: continue
+      }
+    }
+    return format(output: output, progress: progress)
+  }
 
   /// Makes lines of `format` that go to `write`.
   init(

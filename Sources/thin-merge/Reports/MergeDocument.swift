@@ -3,10 +3,15 @@ internal import MergeEngine
 /// What a merge did, for programs: its plan's names, and these.
 struct MergeDocument: Encodable {
   private let report: MergeReport
+  private let source: SourceFields
 
-  init(_ report: MergeReport) { self.report = report }
+  init(_ report: MergeReport, source: ReportedSource, originPath: String) {
+    self.report = report
+    self.source = SourceFields(source, originPath: originPath)
+  }
 
   func encode(to encoder: any Encoder) throws {
+    try source.encode(to: encoder)
     try PlanFields(report.plan).encode(to: encoder)
     try MergeFields(report).encode(to: encoder)
   }

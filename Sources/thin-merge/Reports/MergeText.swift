@@ -3,9 +3,10 @@ internal import MergeEngine
 /// What a merge did, for people.
 struct MergeText {
   var report: MergeReport
+  var source: ReportedSource
   var originPath: String
-  var metadataPath: String
-  var dataPath: String
+  /// Whether the thin device itself is merged, and has all that it had, as far as is known here.
+  var isOfWholeDevice: Bool
   /// What compares the origin with what was merged.
   var verifyCommand: ShellCommand
 
@@ -27,16 +28,15 @@ struct MergeText {
 
   private var heading: String {
     isFinished
-      ? "Merged thin device \(plan.deviceID) onto \(originPath)."
-      : "The merge of thin device \(plan.deviceID) onto \(originPath) stopped and can be resumed."
+      ? "Merged \(source.thinDevice) onto \(originPath)."
+      : "The merge of \(source.thinDevice) onto \(originPath) stopped and can be resumed."
   }
 
   private func addTransfers(to text: inout ReportText) {
     text.add(
       isFinished ? "merged" : "to merge",
       "\(Amount.exactBytes(plan.byteCount)), \(PlanText.blocks(plan))")
-    text.add("from", dataPath)
-    PlanText.addMappings(plan, metadataPath: metadataPath, to: &text)
+    PlanText.addSource(plan, source, to: &text)
     let rate = Amount.rate(report.writtenByteCount, in: report.duration)
     text.add(
       "written",
@@ -86,24 +86,31 @@ struct MergeText {
   }
 
   private func addNext(to text: inout ReportText) {
-    let resume = ShellCommand.resume(journalPath: report.journalPath)
     guard isFinished else {
-      text.addNext("The origin may be merged in part; keep the thin device. To go on:", resume)
-      return
+      // How to go on stands with the error, which names what has to be seen to first.
+      return text.addNext("The origin may be merged in part; keep the thin device.")
     }
-    let release =
-      plan.heldRoot == nil || plan.isOwnMetadataSnapshot
-      ? "" : " Then release the metadata snapshot, if it was taken for this merge."
     switch report.verification.map({ ExitStatus($0) }) ?? .done {
     case .done where report.verification != nil:
-      text.addNext("The origin holds what the thin device showed." + release)
+      let hasAll = isOfWholeDevice && plan.pastEndBlockCount == 0 && plan.clippedByteCount == 0
+      text.addNext(hasAll ? ReportText.isNotNeeded : ReportText.isNeededForTheRest)
+      addRelease(to: &text)
     case .done:
       text.addNext("Keep the thin device until the origin is verified:", verifyCommand)
-      if !release.isEmpty { text.addNext(String(release.dropFirst())) }
+      addRelease(to: &text)
     case .different:
-      text.addNext("Keep the thin device. To compare again and write what differs:", resume)
+      text.addNext(
+        "Keep the thin device. To compare again and write what differs:",
+        .resume(journalPath: report.journalPath))
     default:
       text.addNext("Not all was compared; keep the thin device until it is:", verifyCommand)
     }
+  }
+
+  private func addRelease(to text: inout ReportText) {
+    guard plan.heldRoot != nil, !plan.isOwnMetadataSnapshot else { return }
+    text.addNext(
+      "Then release the metadata snapshot, if it was taken for this merge: "
+        + "dmsetup message POOL 0 release_metadata_snap")
   }
 }

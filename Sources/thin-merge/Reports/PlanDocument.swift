@@ -3,8 +3,12 @@ internal import MergeEngine
 /// A plan, for programs.
 struct PlanDocument: Encodable {
   private let report: PlanReport
+  private let source: SourceFields
 
-  init(_ report: PlanReport) { self.report = report }
+  init(_ report: PlanReport, source: ReportedSource, originPath: String?) {
+    self.report = report
+    self.source = SourceFields(source, originPath: originPath)
+  }
 
   private enum CodingKeys: String, CodingKey {
     case schema, refused
@@ -14,6 +18,7 @@ struct PlanDocument: Encodable {
   }
 
   func encode(to encoder: any Encoder) throws {
+    try source.encode(to: encoder)
     try PlanFields(report).encode(to: encoder)
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode("thin-merge/plan/1", forKey: .schema)
@@ -105,7 +110,7 @@ struct PlanFields: Encodable {
     originByteCount = report.originByteCount
     grownOriginByteCount = report.grownOriginByteCount
     journalByteCountMax = report.journalByteCountMax
-    journalPath = report.journalPath
+    journalPath = report.journalPath.map { FileSystem.absolute($0) }
     fingerprint = report.fingerprint
     transactionID = report.transactionID
     heldRoot = report.heldRoot

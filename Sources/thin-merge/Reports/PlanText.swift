@@ -3,7 +3,7 @@ internal import MergeEngine
 /// A plan, for people.
 struct PlanText {
   var report: PlanReport
-  var metadataPath: String
+  var source: ReportedSource
   var originPath: String?
   /// What carries the plan out; nil without an origin.
   var mergeCommand: ShellCommand?
@@ -13,14 +13,10 @@ struct PlanText {
 
   var text: String {
     let onto = originPath.map { " onto \($0)" } ?? ""
-    var text = ReportText("A merge of thin device \(report.deviceID)\(onto) would do this.")
+    var text = ReportText("A merge of \(source.thinDevice)\(onto) would do this.")
     Self.addExtent(report, to: &text)
-    Self.addMappings(report, metadataPath: metadataPath, to: &text)
-    if let path = report.journalPath {
-      text.add("journal", "\(path), at most \(BinaryText.bytes(report.journalByteCountMax))")
-    } else {
-      text.add("journal", "at most \(BinaryText.bytes(report.journalByteCountMax))")
-    }
+    Self.addSource(report, source, to: &text)
+    Self.addJournal(report, to: &text)
     text.add("fingerprint", report.fingerprint)
     LayoutText(layout: report.layout, glyphs: glyphs, columnCount: columnCount).add(to: &text)
     if let refusal = report.refusal {
@@ -64,15 +60,27 @@ struct PlanText {
     }
   }
 
-  /// Which mappings were read.
-  static func addMappings(_ plan: PlanReport, metadataPath: String, to text: inout ReportText) {
+  /// What is read, and by which mappings.
+  static func addSource(
+    _ plan: PlanReport, _ source: ReportedSource, to text: inout ReportText
+  ) {
+    text.add("from", source.dataPath)
+    if plan.deviceID != source.deviceID {
+      text.add("snapshot", "dev \(plan.deviceID), made of the thin device for this merge")
+    }
     let tree = plan.heldRoot.map { "metadata snapshot at block \($0)" } ?? "live mappings"
     text.add(
-      "mappings", "\(metadataPath), \(tree), transaction \(plan.transactionID)")
+      "mappings", "\(source.metadataPath), \(tree), transaction \(plan.transactionID)")
     if plan.otherDeviceCount > 0 {
       text.add(
         "other devices", "\(Amount.text(plan.otherDeviceCount, "more thin device")) in this pool")
     }
+  }
+
+  /// Where the journal is, and how large it may become.
+  static func addJournal(_ plan: PlanReport, to text: inout ReportText) {
+    let path = plan.journalPath.map { "\($0), " } ?? ""
+    text.add("journal", "\(path)at most \(BinaryText.bytes(plan.journalByteCountMax))")
   }
 
   /// How many blocks in how many runs.

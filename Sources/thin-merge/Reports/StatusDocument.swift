@@ -23,7 +23,7 @@ struct StatusDocument: Encodable {
     metadataPath = report.metadataPath
     dataPath = report.dataPath
     originPath = report.originPath
-    journalPath = report.journalPath
+    journalPath = FileSystem.absolute(report.journalPath)
     deviceID = report.deviceID
     unreadable = report.unreadable.map { RangeDocument($0) }
   }

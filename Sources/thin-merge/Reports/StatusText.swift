@@ -7,7 +7,7 @@ struct StatusText {
 
   var text: String {
     var text = ReportText(
-      "The merge of thin device \(report.deviceID) onto \(report.originPath) \(state).")
+      "The merge of \(source.thinDevice) onto \(report.originPath) \(state).")
     let done = report.doneByteCount
     let total = report.totalByteCount
     text.add(
@@ -20,12 +20,14 @@ struct StatusText {
     }
     text.add("runs", "\(report.runCount), the first on \(Self.date(report.begunSeconds))")
     text.add("last record", Self.date(report.recordedSeconds))
-    text.add("from", "\(report.dataPath), mappings in \(report.metadataPath)")
+    text.add("from", source.place)
     text.add("journal", report.journalPath)
     text.add("unreadable", ranges: report.unreadable, of: report.unreadable.byteCount)
     addNext(to: &text)
     return text.text
   }
+
+  private var source: ReportedSource { ReportedSource(report) }
 
   private var state: String {
     switch report.state {
@@ -63,7 +65,7 @@ struct StatusText {
         "Keep the thin device until the origin is verified:",
         .verify(journalPath: report.journalPath))
     case .verified:
-      text.addNext("Nothing is left to do.")
+      text.addNext("Nothing is left to do. " + ReportText.isNeededForTheRest)
     }
   }
 

@@ -3,15 +3,33 @@ internal import MergeEngine
 /// What comparing found, for programs.
 struct VerifyDocument: Encodable {
   private let report: VerifyReport
+  private let source: SourceFields
+  private let deviceID: UInt32
+  private let journalPath: String?
 
-  init(_ report: VerifyReport) { self.report = report }
+  /// `journalPath`: the journal that the origin was compared with; nil if it was the thin device.
+  init(
+    _ report: VerifyReport, source: ReportedSource, originPath: String, journalPath: String?
+  ) {
+    self.report = report
+    self.source = SourceFields(source, originPath: originPath)
+    deviceID = source.deviceID
+    self.journalPath = journalPath.map { FileSystem.absolute($0) }
+  }
 
-  private enum CodingKeys: String, CodingKey { case schema }
+  private enum CodingKeys: String, CodingKey {
+    case schema
+    case deviceID = "dev_id"
+    case journalPath = "journal"
+  }
 
   func encode(to encoder: any Encoder) throws {
+    try source.encode(to: encoder)
     try VerifyFields(report).encode(to: encoder)
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode("thin-merge/verify/1", forKey: .schema)
+    try container.encode(deviceID, forKey: .deviceID)
+    try container.encode(journalPath, forKey: .journalPath)
   }
 }
 

@@ -3,14 +3,22 @@ internal import MergeEngine
 /// What comparing found, for people.
 struct VerifyText {
   var report: VerifyReport
+  var source: ReportedSource
   var originPath: String
-  /// What the origin was compared with, as part of a sentence.
-  var comparedWith: String
+  /// The journal that the origin was compared with; nil if it was the thin device.
+  var journalPath: String?
+  /// Whether all that the thin device has was to be compared.
+  var isOfWholeDevice: Bool
   /// What writes again what differs.
   var repairCommand: ShellCommand
 
   var text: String {
     var text = ReportText(heading)
+    if journalPath == nil {
+      text.add("source", source.place)
+    } else {
+      text.add("merged", "\(source.thinDevice) from \(source.place)")
+    }
     let rate = Amount.rate(report.comparedByteCount, in: report.duration)
     text.add(
       "compared",
@@ -18,7 +26,12 @@ struct VerifyText {
         + " in \(Amount.time(report.duration))" + (rate.map { ", \($0)" } ?? ""))
     Self.addRanges(report, to: &text)
     switch ExitStatus(report) {
-    case .done: break
+    case .done:
+      if journalPath != nil {
+        text.addNext(ReportText.isNeededForTheRest)
+      } else if isOfWholeDevice {
+        text.addNext(ReportText.isNotNeeded)
+      }
     case .different:
       text.addNext("Keep the thin device. To compare again and write what differs:", repairCommand)
     default:
@@ -28,7 +41,8 @@ struct VerifyText {
   }
 
   private var heading: String {
-    switch ExitStatus(report) {
+    let comparedWith = journalPath.map { "the checksums in \($0)" } ?? source.thinDevice
+    return switch ExitStatus(report) {
     case .done: "\(originPath) agrees with \(comparedWith)."
     case .different: "\(originPath) differs from \(comparedWith)."
     default: "\(originPath) could not be compared in full with \(comparedWith)."

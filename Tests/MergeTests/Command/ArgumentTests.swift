@@ -33,10 +33,10 @@ struct ArgumentTests {
 
   @Test("a size is shown with its largest whole unit")
   func shownSize() {
-    #expect(ByteSize(byteCount: 1 << 20).defaultValueDescription == "1M")
-    #expect(ByteSize(byteCount: 1536).defaultValueDescription == "1536")
-    #expect(ByteSize(byteCount: 5 << 40).defaultValueDescription == "5T")
-    #expect(ByteSize(byteCount: 0).defaultValueDescription == "0")
+    #expect(ByteSize(byteCount: 1 << 20).description == "1M")
+    #expect(ByteSize(byteCount: 1536).description == "1536")
+    #expect(ByteSize(byteCount: 5 << 40).description == "5T")
+    #expect(ByteSize(byteCount: 0).description == "0")
   }
 
   @Test("seconds may have decimals")
@@ -163,7 +163,7 @@ struct ArgumentTests {
       try named.sourceArguments.source()
         == .thinDevice(
           .device("vg/vm1"), mappings: .ownMetadataSnapshot, ignoresNeedsCheck: false))
-    #expect(named.origin == nil)
+    #expect(named.target.origin == nil)
     let words = ["merge", "--pool", "p", "--dev-id", "3", "--origin", "o", "--metadata-snap", "5"]
     let numbered = try #require(try ThinMerge.parseAsRoot(words) as? Merge)
     #expect(
@@ -195,14 +195,17 @@ struct ArgumentTests {
     #expect(error.map { ThinMerge.message(for: $0) } == "thin-merge 0.1.0")
   }
 
-  @Test("the output format is known even where the rest is wrong")
+  @Test("the format of messages is known even where the rest is wrong")
   func askedFormat() {
-    #expect(OutputFormat.asked(in: ["merge", "--wrong", "--output", "json"]) == .json)
-    #expect(OutputFormat.asked(in: ["merge", "--output=json", "-x"]) == .json)
-    #expect(OutputFormat.asked(in: ["--output=json", "--output", "text"]) == .text)
-    #expect(OutputFormat.asked(in: ["--output", "xml"]) == .text)
-    #expect(OutputFormat.asked(in: ["--", "--output", "json"]) == .text)
-    #expect(OutputFormat.asked(in: ["--output"]) == .text)
+    #expect(Messages.format(askedIn: ["merge", "--wrong", "--output", "json"]) == .json)
+    #expect(Messages.format(askedIn: ["merge", "--output=json", "-x"]) == .json)
+    #expect(Messages.format(askedIn: ["--output=json", "--output", "text"]) == .text)
+    #expect(Messages.format(askedIn: ["--output", "xml"]) == .text)
+    #expect(Messages.format(askedIn: ["--", "--output", "json"]) == .text)
+    #expect(Messages.format(askedIn: ["--output"]) == .text)
+    #expect(Messages.format(askedIn: ["verify", "--progress", "json"]) == .json)
+    #expect(Messages.format(askedIn: ["--progress=json", "--output=text"]) == .json)
+    #expect(Messages.format(askedIn: ["--progress=json", "--progress=lines"]) == .text)
   }
 
   @Test("the journals' folder may come from the service manager")
@@ -221,7 +224,9 @@ struct ArgumentTests {
   @Test("a file needs no question")
   func noQuestion() throws {
     #expect(
-      try Confirmation.needed(originPath: "/dev/null", yes: false, format: .json) == nil)
+      try Confirmation.needed(
+        ReportedSource(deviceID: 0, metadataPath: "m", dataPath: "d"), originPath: "/dev/null",
+        yes: false, format: .json) == nil)
   }
 
   private static func exitCode(_ words: [String]) -> ExitCode {

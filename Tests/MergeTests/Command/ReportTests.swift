@@ -88,6 +88,7 @@ struct JSONReportTests {
     #expect(report["runs"]?.integer == MappedRun.runs(of: merge.mappings).count)
     #expect(report["bytes"]?.integer == merge.mappedByteCount)
     #expect(report["thin_size_assumed"] == .boolean(true))
+    expectSubject(of: report, merge)
     // Every third block, each a run of its own.
     let lengths = try #require(report["run_lengths"]?.array)
     #expect(lengths.map { $0["min_bytes"]?.integer } == [merge.blockByteCount])
@@ -124,6 +125,22 @@ struct JSONReportTests {
       try merge.plan(["--thin-size", "64k"]).standardOutput.contains("a merge would be refused:"))
   }
 
+  @Test("a plan takes no lock of the journal that would keep a merge out")
+  func planDoesNotLock() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    try merge.interruptEarly()
+    let recorded = try merge.status()["done_bytes"]?.integer
+    let report = try withExtendedLifetime(HeldFile.withSharedFileLock(merge.journal)) {
+      try merge.plan(["--output", "json"]).report()
+    }
+    #expect(report["refused"] == .null)
+    #expect(report["recorded_bytes"]?.integer == recorded)
+    let busy = try withExtendedLifetime(HeldFile.withFileLock(merge.journal)) {
+      try merge.plan(["--output", "json"]).report()
+    }
+    #expect(busy["refused"]?["exit_status"]?.integer == 5)
+  }
+
   @Test("a plan writes nothing and leaves nothing behind")
   func planWritesNothing() throws {
     let merge = try MergeCase()
@@ -142,6 +159,32 @@ struct JSONReportTests {
     #expect(report["state"] == .string("finished"))
     #expect(report["unreadable"] == .array([]))
     #expect(report["journal"] == .string(merge.journal))
+    expectSubject(of: report, merge)
+  }
+
+  @Test("a comparison says what was compared, also where the journal alone tells it")
+  func verifySubject() throws {
+    let merge = try MergeCase()
+    expectSuccess(try merge.merge())
+    let bySource = try merge.verify(["--output", "json"]).report()
+    expectSubject(of: bySource, merge)
+    #expect(bySource["journal"] == .null)
+    let byJournal = try ThinMergeCommand.run([
+      "verify", "--journal", merge.journal, "--output", "json",
+    ]).report()
+    expectSubject(of: byJournal, merge)
+    #expect(byJournal["journal"] == .string(merge.journal))
+  }
+
+  private func expectSubject(
+    of report: JSONValue, _ merge: MergeCase, sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    let paths = [("metadata", merge.metadata), ("data", merge.data), ("origin", merge.origin)]
+    for (name, path) in paths {
+      #expect(report[name] == .string(path), "\(name)", sourceLocation: sourceLocation)
+    }
+    #expect(report["dev_id"] == .integer(merge.deviceID), sourceLocation: sourceLocation)
+    #expect(report["thin_device"] == .null, sourceLocation: sourceLocation)
   }
 
   @Test("a merge writes no more than its plan says, with a journal no larger")

@@ -24,19 +24,31 @@ struct SchemaTests {
     #expect(try JSONSchema.complaints(of: texts) == [])
   }
 
-  @Test("lines of progress are as the schema says, also beside a report for people")
+  @Test("with progress for programs every line is as the schema says, beside a report for people")
   func progressBesideText() throws {
-    let result = try MergeCase().merge(MergeCase.slowly + ["--progress", "json"])
-    let objects = result.lines.filter { !$0.hasPrefix("thin-merge: ") }
-    #expect(!objects.isEmpty)
-    #expect(try JSONSchema.complaints(of: objects.map { ("messages", $0) }) == [])
+    let result = try MergeCase().interruptMerge(["--progress", "json"])
+    #expect(result.standardOutput.hasPrefix("The merge of thin device 0 onto "))
+    #expect(try JSONSchema.complaints(of: result.lines.map { ("messages", $0) }) == [])
+    let types = try result.messages().compactMap { $0["type"]?.string }
+    #expect(Set(types) == ["progress", "note", "error"], "\(types)")
+  }
+
+  @Test("with progress for programs a command line that makes no sense is an object too")
+  func usageBesideText() throws {
+    let result = try ThinMergeCommand.run(["verify", "--progress", "json"])
+    #expect(result.lines.count == 1)
+    #expect(try JSONSchema.complaints(of: result.lines.map { ("messages", $0) }) == [])
   }
 
   @Test("the largest numbers and the oddest ends are as the schemas say")
   func extremes() throws {
     let documents = [
-      ("merge", JSONText.report(MergeDocument(.extreme))),
-      ("verify", JSONText.report(VerifyDocument(.extreme))),
+      ("merge", JSONText.report(MergeDocument(.extreme, source: .extreme, originPath: "/o"))),
+      (
+        "verify",
+        JSONText.report(
+          VerifyDocument(.extreme, source: .extreme, originPath: "/o", journalPath: "/j"))
+      ),
       ("messages", JSONText.line(ProgressDocument(.extreme))),
       ("messages", JSONText.line(ProgressDocument(.first))),
     ]
@@ -91,11 +103,15 @@ struct SchemaTests {
     let verify = try JSONSchema(name: "verify").document()
     // Without an origin there is a plan, but no merge.
     for (name, property) in merge["properties"]?.members ?? [:]
-    where plan[name] != nil && !["schema", "origin_bytes", "journal"].contains(name) {
+    where plan[name] != nil && !["schema", "origin", "origin_bytes", "journal"].contains(name) {
       #expect(plan[name] == property, "\(name)")
     }
-    var compared = verify["properties"]?.members ?? [:]
-    compared["schema"] = nil
+    for name in ["thin_device", "metadata", "data", "origin"] {
+      #expect(merge["properties"]?[name] == verify["properties"]?[name], "\(name)")
+    }
+    // What was compared stands in the report around it.
+    let around = ["schema", "dev_id", "thin_device", "metadata", "data", "origin", "journal"]
+    let compared = (verify["properties"]?.members ?? [:]).filter { !around.contains($0.key) }
     #expect(merge["$defs"]?["verification"]?["properties"] == .object(compared))
     for name in ["range", "stop"] { #expect(merge["$defs"]?[name] == verify["$defs"]?[name]) }
   }
@@ -163,10 +179,12 @@ struct WrongDocument: Sendable, CustomTestStringConvertible {
       "messages", note, replacing: #""note""#, with: #""rumour""#,
       complaint: "/type: 'note' was expected"),
     Self(
-      "merge", JSONText.report(MergeDocument(.extreme)), replacing: #""stopped","#,
+      "merge", JSONText.report(MergeDocument(.extreme, source: .extreme, originPath: "/o")),
+      replacing: #""stopped","#,
       with: #""finished","#, complaint: "is not of type 'null'"),
     Self(
-      "merge", JSONText.report(MergeDocument(.extreme)), replacing: #""granularity" : "entry""#,
+      "merge", JSONText.report(MergeDocument(.extreme, source: .extreme, originPath: "/o")),
+      replacing: #""granularity" : "entry""#,
       with: #""granularity" : "block""#, complaint: "'block' is not one of ['sector', 'entry']"),
   ]
 }
@@ -201,6 +219,11 @@ extension JSONValue {
     default: []
     }
   }
+}
+
+extension ReportedSource {
+  fileprivate static let extreme = ReportedSource(
+    name: "\u{1b}\"\n", deviceID: 16_777_215, metadataPath: "/m", dataPath: "/d")
 }
 
 extension VerifyReport {

@@ -9,11 +9,14 @@ struct TextReportTests {
   private static let source = MergeSource(
     metadataPath: "/dev/pool meta", dataPath: "data.img", deviceID: 7)
 
+  private static let reported = ReportedSource(
+    deviceID: 7, metadataPath: source.metadataPath, dataPath: source.dataPath)
+
   private static let plan = PlanReport(
     deviceID: 7, blockByteCount: 65536, mappedBlockCount: 100, runCount: 3, byteCount: 6_553_600,
     pastEndBlockCount: 0, clippedByteCount: 0, thinByteCount: 1 << 30,
     thinByteCountIsAssumed: true, originByteCount: 1 << 30, grownOriginByteCount: nil,
-    journalByteCountMax: 12288, journalPath: "base.img.thin-merge",
+    journalByteCountMax: 12288, journalPath: "/base.img.thin-merge",
     fingerprint: "0123456789abcdef-01234567", transactionID: 5, heldRoot: 42, otherDeviceCount: 1,
     layout: MappingLayout(
       runLengths: [
@@ -44,20 +47,24 @@ struct TextReportTests {
       state: .stopped, doneByteCount: 3 << 30, totalByteCount: 4 << 30,
       writingSeconds: 30, runCount: 2, begunSeconds: 0, recordedSeconds: 86_461,
       metadataPath: "meta", dataPath: "data", originPath: "base.img", deviceID: 7, unreadable: [],
-      journalPath: "base.img.thin-merge")
+      journalPath: "/base.img.thin-merge")
   }
 
-  private static func text(_ report: MergeReport) -> String {
+  private static func text(
+    _ report: MergeReport, source reported: ReportedSource = reported, isOfWholeDevice: Bool = true
+  ) -> String {
     MergeText(
-      report: report, originPath: "base.img", metadataPath: source.metadataPath,
-      dataPath: source.dataPath,
+      report: report, source: reported, originPath: "base.img", isOfWholeDevice: isOfWholeDevice,
       verifyCommand: .verify(.devices(source), originPath: "base.img", extent: ExtentOptions())
     ).text
   }
 
-  private static func text(_ report: VerifyReport) -> String {
+  private static func text(
+    _ report: VerifyReport, journalPath: String? = nil, isOfWholeDevice: Bool = true
+  ) -> String {
     VerifyText(
-      report: report, originPath: "base.img", comparedWith: "thin device 7",
+      report: report, source: reported, originPath: "base.img", journalPath: journalPath,
+      isOfWholeDevice: isOfWholeDevice,
       repairCommand: .resume(journalPath: "j")
     ).text
   }
@@ -65,7 +72,7 @@ struct TextReportTests {
   @Test("a plan says what would be written and how")
   func planText() {
     let text = PlanText(
-      report: Self.plan, metadataPath: "/dev/pool meta", originPath: "base.img",
+      report: Self.plan, source: Self.reported, originPath: "base.img",
       mergeCommand: .merge(.devices(Self.source), originPath: "base.img", extent: ExtentOptions())
     ).text
     #expect(
@@ -75,9 +82,10 @@ struct TextReportTests {
           to write       6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
           assumed        thin size not known: taken as 1073741824 bytes
           origin size    1 GiB (1073741824 bytes)
+          from           data.img
           mappings       /dev/pool meta, metadata snapshot at block 42, transaction 5
           other devices  1 more thin device in this pool
-          journal        base.img.thin-merge, at most 12 KiB
+          journal        /base.img.thin-merge, at most 12 KiB
           fingerprint    0123456789abcdef-01234567
 
         Where the blocks lie on the origin, 512 MiB to a cell: . none, # all.
@@ -100,14 +108,18 @@ struct TextReportTests {
     plan.pastEndBlockCount = 2
     plan.clippedByteCount = 512
     #expect(
-      Confirmation(originPath: "/dev/x").question(plan) == """
-        Thin device 7 is about to be merged.
+      Confirmation(source: Self.reported, originPath: "/dev/x").question(plan) == """
+        About to merge thin device 7 onto /dev/x.
 
-          to write      6.3 MiB (6553600 bytes), 98 of 100 mapped blocks of 64 KiB in 3 runs
-          assumed       thin size not known: taken as 1073741824 bytes
-          origin size   1 GiB (1073741824 bytes)
-          past the end  2 mapped blocks left out
-          clipped       512 bytes of the block across the end
+          to write       6.3 MiB (6553600 bytes), 98 of 100 mapped blocks of 64 KiB in 3 runs
+          assumed        thin size not known: taken as 1073741824 bytes
+          origin size    1 GiB (1073741824 bytes)
+          past the end   2 mapped blocks left out
+          clipped        512 bytes of the block across the end
+          from           data.img
+          mappings       /dev/pool meta, metadata snapshot at block 42, transaction 5
+          other devices  1 more thin device in this pool
+          journal        /base.img.thin-merge, at most 12 KiB
 
         Write 6.3 MiB onto /dev/x? [y/N] \("")
         """)
@@ -129,9 +141,47 @@ struct TextReportTests {
 
         Keep the thin device until the origin is verified:
           thin-merge verify --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
-        Then release the metadata snapshot, if it was taken for this merge.
+        Then release the metadata snapshot, if it was taken for this merge: dmsetup message POOL 0 \
+        release_metadata_snap
 
         """)
+  }
+
+  @Test("a merge that was read back says whether the thin device is still needed")
+  func nextAfterReadingBack() {
+    var report = Self.merge
+    report.verification = Self.verification
+    report.plan.isOwnMetadataSnapshot = true
+    #expect(Self.text(report).hasSuffix("\n\n\(ReportText.isNotNeeded)\n"))
+    // One of a snapshot, or by a journal that may be of one.
+    #expect(
+      Self.text(report, isOfWholeDevice: false)
+        .hasSuffix("\n\n\(ReportText.isNeededForTheRest)\n"))
+    var leftOut = report
+    leftOut.plan.pastEndBlockCount = 1
+    #expect(Self.text(leftOut).hasSuffix("\n\n\(ReportText.isNeededForTheRest)\n"))
+    var clipped = report
+    clipped.plan.clippedByteCount = 1
+    #expect(Self.text(clipped).hasSuffix("\n\n\(ReportText.isNeededForTheRest)\n"))
+    report.plan.isOwnMetadataSnapshot = false
+    #expect(Self.text(report).contains("\(ReportText.isNotNeeded)\nThen release the metadata"))
+    report.verification?.differingByteCount = 512
+    for sentence in [ReportText.isNotNeeded, ReportText.isNeededForTheRest] {
+      #expect(!Self.text(report).contains(sentence))
+      #expect(!Self.text(Self.merge).contains(sentence))
+    }
+  }
+
+  @Test("a thin device that was named is called by its name, and the snapshot that was made of it")
+  func named() {
+    var report = Self.merge
+    report.plan.deviceID = 16_777_215
+    var named = Self.reported
+    named.name = "vg/vm1"
+    let text = Self.text(report, source: named)
+    #expect(text.hasPrefix("Merged thin device vg/vm1 (dev 7) onto base.img.\n"))
+    #expect(
+      text.contains("  snapshot       dev 16777215, made of the thin device for this merge\n"))
   }
 
   @Test("a stopped merge says what is missing and how to go on")
@@ -163,19 +213,33 @@ struct TextReportTests {
                         offset   512, 512 bytes
                         offset 65536, 1 byte
 
-        The origin may be merged in part; keep the thin device. To go on:
-          thin-merge resume base.img.thin-merge
+        The origin may be merged in part; keep the thin device.
 
         """)
   }
 
-  @Test("verify says what differs")
+  @Test(
+    "verify says what was compared and what differs, and whether the thin device is still needed")
   func verifyText() {
     #expect(
       Self.text(Self.verification) == """
         base.img agrees with thin device 7.
 
+          source    data.img, mappings in /dev/pool meta
           compared  6.3 MiB (6553600 bytes) in 1 s, 6.3 MiB/s
+
+        \(ReportText.isNotNeeded)
+
+        """)
+    #expect(!Self.text(Self.verification, isOfWholeDevice: false).contains("needed"))
+    #expect(
+      Self.text(Self.verification, journalPath: "j") == """
+        base.img agrees with the checksums in j.
+
+          merged    thin device 7 from data.img, mappings in /dev/pool meta
+          compared  6.3 MiB (6553600 bytes) in 1 s, 6.3 MiB/s
+
+        \(ReportText.isNeededForTheRest)
 
         """)
     var different = Self.verification
@@ -185,6 +249,7 @@ struct TextReportTests {
       Self.text(different) == """
         base.img differs from thin device 7.
 
+          source     data.img, mappings in /dev/pool meta
           compared   6.3 MiB (6553600 bytes) in 1 s, 6.3 MiB/s
           differing  1 KiB in 1 range:
                      offset 4096, 1024 bytes
@@ -207,10 +272,10 @@ struct TextReportTests {
           runs         2, the first on 1970-01-01T00:00:00Z
           last record  1970-01-02T00:01:01Z
           from         data, mappings in meta
-          journal      base.img.thin-merge
+          journal      /base.img.thin-merge
 
         The origin may be merged in part; keep the thin device. To go on:
-          thin-merge resume base.img.thin-merge
+          thin-merge resume /base.img.thin-merge
 
         """)
   }
@@ -253,18 +318,27 @@ struct TextReportTests {
     #expect(DevicesText(devices: []).text == "There is no thin device in this pool.\n")
   }
 
+  private static let absolute = ReportedSource(
+    name: "vg/vm1", deviceID: 7, metadataPath: "/dev/meta", dataPath: "/data.img")
+
+  private static func json(_ report: MergeReport) -> String {
+    JSONText.line(MergeDocument(report, source: absolute, originPath: "/base.img"))
+  }
+
   @Test("the plan's JSON has stable names")
   func planJSON() {
     #expect(
-      JSONText.line(PlanDocument(Self.plan))
-        == #"{"block_size":65536,"bytes":6553600,"clipped_bytes":0,"dev_id":7,"#
+      JSONText.line(PlanDocument(Self.plan, source: Self.absolute, originPath: "/base.img"))
+        == #"{"block_size":65536,"bytes":6553600,"clipped_bytes":0,"data":"/data.img","dev_id":7,"#
         + #""fingerprint":"0123456789abcdef-01234567","grown_origin_bytes":null,"#
-        + #""journal":"base.img.thin-merge","journal_bytes_max":12288,"#
+        + #""journal":"/base.img.thin-merge","journal_bytes_max":12288,"#
         + #""map":{"cell_bytes":536870912,"mapped_bytes":[6553600,0]},"mapped_blocks":100,"#
-        + #""metadata_snapshot":42,"origin_bytes":1073741824,"other_devices":1,"#
+        + #""metadata":"/dev/meta","metadata_snapshot":42,"origin":"/base.img","#
+        + #""origin_bytes":1073741824,"other_devices":1,"#
         + #""past_end_blocks":0,"recorded_bytes":0,"refused":null,"run_lengths":[{"bytes":6553600,"min_bytes":2097152,"runs":3}],"#
         + #""runs":3,"schema":"thin-merge/plan/1","#
-        + #""thin_bytes":1073741824,"thin_size_assumed":true,"transaction_id":5}"# + "\n")
+        + #""thin_bytes":1073741824,"thin_device":"vg/vm1","thin_size_assumed":true,"transaction_id":5}"#
+        + "\n")
   }
 
   @Test("a merge's JSON holds its plan's names too")
@@ -272,10 +346,12 @@ struct TextReportTests {
     var report = Self.merge
     report.state = .stopped(Self.stop)
     report.unreadable = [ByteRange(start: 512, end: 1024)]
-    let text = JSONText.line(MergeDocument(report))
+    let text = Self.json(report)
     #expect(!text.contains("run_lengths") && !text.contains(#""map""#))
     for part in [
-      #""block_size":65536"#, #""bytes":6553600"#, #""bytes_written":6553600"#,
+      #""origin":"/base.img""#, #""metadata":"/dev/meta""#, #""data":"/data.img""#,
+      #""thin_device":"vg/vm1""#, #""block_size":65536"#, #""bytes":6553600"#,
+      #""bytes_written":6553600"#,
       #""resumed_from_bytes":0"#, #""seconds":2.5"#, #""verified":false"#,
       #""journal":"base.img.thin-merge""#, #""state":"stopped""#,
       #""unreadable":[{"length":512,"offset":512}]"#, #""schema":"thin-merge/merge/1""#,
@@ -286,22 +362,25 @@ struct TextReportTests {
     report.state = .finished
     report.unreadable = []
     report.verification = Self.verification
-    #expect(JSONText.line(MergeDocument(report)).contains(#""verified":true"#))
+    #expect(Self.json(report).contains(#""verified":true"#))
     report.verification?.differingByteCount = 1
-    #expect(JSONText.line(MergeDocument(report)).contains(#""verified":false"#))
+    #expect(Self.json(report).contains(#""verified":false"#))
   }
 
   @Test("the other reports' JSON have stable names")
   func otherJSON() {
     #expect(
-      JSONText.line(VerifyDocument(Self.verification))
-        == #"{"compared_bytes":6553600,"differences":[],"differing_bytes":0,"#
-        + #""granularity":"sector","incomplete":null,"schema":"thin-merge/verify/1","#
-        + #""seconds":1,"unreadable":[]}"# + "\n")
+      JSONText.line(
+        VerifyDocument(
+          Self.verification, source: Self.absolute, originPath: "/base.img", journalPath: nil))
+        == #"{"compared_bytes":6553600,"data":"/data.img","dev_id":7,"differences":[],"#
+        + #""differing_bytes":0,"granularity":"sector","incomplete":null,"journal":null,"#
+        + #""metadata":"/dev/meta","origin":"/base.img","schema":"thin-merge/verify/1","#
+        + #""seconds":1,"thin_device":"vg/vm1","unreadable":[]}"# + "\n")
     #expect(
       JSONText.line(StatusDocument(Self.status))
         == #"{"begun_time":0,"data":"data","dev_id":7,"done_bytes":3221225472,"#
-        + #""journal":"base.img.thin-merge","merge_runs":2,"metadata":"meta","#
+        + #""journal":"/base.img.thin-merge","merge_runs":2,"metadata":"meta","#
         + #""origin":"base.img","recorded_time":86461,"#
         + #""schema":"thin-merge/status/1","state":"stopped","total_bytes":4294967296,"#
         + #""unreadable":[],"writing_seconds":30}"# + "\n")

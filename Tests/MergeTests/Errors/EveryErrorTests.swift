@@ -5,7 +5,8 @@ import Testing
 /// All rows, whatever they are about.
 enum EveryError {
   static let rows =
-    WhatIsWrongWithTheCommandLine.rows + WhatIsWrongWithTheMetadata.rows + WhyAFileIsNotUsed.rows
+    WhatIsWrongWithTheCommandLine.rows + WhatIsWrongWithTheCommandLine.ofDevices
+    + WhatIsWrongWithTheMetadata.rows + WhyAFileIsNotUsed.rows
     + WhyAJournalIsNotUsed.rows + WhyAPoolIsNotUsed.rows + WhyAThinDeviceIsNotAtRest.rows
     + WhyAMergeStopped.rows
 

@@ -1,0 +1,54 @@
+internal import MergeEngine
+
+/// What a report is about: a thin device, as the command line or a journal names it.
+struct ReportedSource: Equatable, Sendable {
+  /// The name of a thin device of an active pool, as it was typed; nil where it was not named.
+  var name: String?
+  var deviceID: UInt32
+  var metadataPath, dataPath: String
+
+  /// The thin device, within a sentence.
+  var thinDevice: String {
+    name.map { "thin device \($0) (dev \(deviceID))" } ?? "thin device \(deviceID)"
+  }
+
+  /// Where its blocks and their mappings are.
+  var place: String { "\(dataPath), mappings in \(metadataPath)" }
+}
+
+extension ReportedSource {
+  /// A source that was typed and found.
+  init(_ found: FoundThinDevice, typed: NamedSource) {
+    self.init(
+      name: typed.name, deviceID: found.source.deviceID, metadataPath: found.source.metadataPath,
+      dataPath: found.source.dataPath)
+  }
+
+  /// The source of a journal's merge.
+  init(_ status: StatusReport) {
+    self.init(
+      deviceID: status.deviceID, metadataPath: status.metadataPath, dataPath: status.dataPath)
+  }
+}
+
+/// What every report of a merge says of source and origin, besides the thin device's number.
+struct SourceFields: Encodable {
+  @Nullable private var name: String?
+  private let metadataPath, dataPath: String
+  @Nullable private var originPath: String?
+
+  init(_ source: ReportedSource, originPath: String?) {
+    name = source.name
+    // A report may be read in another folder than it was made in.
+    metadataPath = FileSystem.absolute(source.metadataPath)
+    dataPath = FileSystem.absolute(source.dataPath)
+    self.originPath = originPath.map { FileSystem.absolute($0) }
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case name = "thin_device"
+    case metadataPath = "metadata"
+    case dataPath = "data"
+    case originPath = "origin"
+  }
+}
