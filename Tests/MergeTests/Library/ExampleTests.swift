@@ -72,6 +72,15 @@ struct ExampleTests {
     #expect(result.standardOutput.contains("nothing was written"))
   }
 
+  @Test("it ends as the command does, by the kind of the error")
+  func exitStatuses() throws {
+    let busy = try withExtendedLifetime(HeldFile.withFileLock(images.origin)) { try runExample() }
+    #expect(busy.exitStatus == 5, "\(busy.standardOutput)")
+    try Data(count: 4096).write(to: URL(filePath: journal))
+    let conflict = try runExample()
+    #expect(conflict.exitStatus == 4, "\(conflict.standardOutput)")
+  }
+
   private var journal: String { images.origin + ".thin-merge" }
 
   private func runExample() throws -> CommandResult {

@@ -12,3 +12,14 @@ func advice(on error: MergeError) -> String {
     }
   return "\(error.message)\n\(advice)" + (error.hint.map { "\nhint: \($0)" } ?? "")
 }
+
+/// How the program ends after an error, which is how `thin-merge` ends.
+func exitStatus(of error: MergeError) -> Int32 {
+  switch error.kind {
+  case .refused: 2
+  case .stopped: 3
+  case .journalConflict: 4
+  case .busy: 5
+  case .bug: 70
+  }
+}

@@ -14,7 +14,13 @@ guard words.count == 5, let deviceID = UInt32(words[3]) else {
 let (metadataPath, dataPath, originPath) = (words[1], words[2], words[4])
 
 let interruption = Interruption()
-signal(SIGINT) { _ in interruption.request() }
+for number in [SIGINT, SIGTERM, SIGHUP] {
+  signal(number) { number in
+    interruption.request()
+    // Another one ends the process at once.
+    signal(number, SIG_DFL)
+  }
+}
 signal(SIGXFSZ, SIG_IGN)
 let environment = Environment(interruption: interruption, observer: PrintedProgress())
 
@@ -31,5 +37,5 @@ do throws(MergeError) {
   }
 } catch {
   print(advice(on: error))
-  exit(2)
+  exit(exitStatus(of: error))
 }
