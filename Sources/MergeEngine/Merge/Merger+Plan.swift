@@ -2,7 +2,7 @@ extension Merger {
   /// What a merge would do; writes nothing.
   ///
   /// The whole mapping tree is read and checked. What a merge would be refused for at the moment, such as an
-  /// origin in use or another merge's journal, is in the report, and a note to the observer.
+  /// origin in use or another merge's journal, is in the report.
   ///
   /// - Parameters:
   ///   - source: What would be merged.
@@ -53,8 +53,6 @@ extension Merger {
       report.recordedByteCount = try recordedByteCount(of: wanted, journalPath: place)
     } catch {
       report.refusal = error
-      environment.observer.note(
-        "a merge would be refused now: \(error.message)" + (error.hint.map { " (\($0))" } ?? ""))
     }
     return report
   }

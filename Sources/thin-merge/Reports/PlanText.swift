@@ -22,6 +22,7 @@ struct PlanText {
     if let refusal = report.refusal {
       text.addNext("Nothing was written. As things are, a merge would be refused:")
       text.addNext("  \(refusal.message)")
+      if let hint = refusal.hint { text.addNext("  hint: \(hint)") }
     } else if let mergeCommand {
       let done = report.recordedByteCount
       text.addNext(
