@@ -8,7 +8,8 @@ enum EveryError {
     WhatIsWrongWithTheCommandLine.rows + WhatIsWrongWithTheCommandLine.ofDevices
     + WhatIsWrongWithTheMetadata.rows + WhyAFileIsNotUsed.rows
     + WhyAJournalIsNotUsed.rows + WhyAPoolIsNotUsed.rows + WhyAThinDeviceIsNotAtRest.rows
-    + WhyAMergeStopped.rows
+    + WhyAMergeStopped.rows + WhyAJournalIsNotUsed.refused + WhyAMergeStopped.refused
+    + [WhyAMergeStopped.refusedOfDevice]
 
   /// What a row says, as one text.
   static let texts = rows.map {

@@ -75,6 +75,8 @@ struct ErrorRow: Sendable, CustomTestStringConvertible {
   }
 
   /// A row that only states the words, which `EveryErrorTests` holds against the source.
+  ///
+  /// Of all rows ten are so, three of them mistakes of the program.
   init(
     onlyStated reason: String, _ exitStatus: ExitStatus, _ message: String, hints: [String] = []
   ) {
@@ -122,6 +124,18 @@ extension ErrorRow {
 }
 
 extension MergeCase {
+  /// Runs the command while the system refuses all of these calls on one file, as strace makes it.
+  func run(
+    _ arguments: [String], refusing calls: String, on path: String, with errno: String
+  ) throws -> CommandResult {
+    try ThinMergeCommand.run(
+      arguments,
+      under: [
+        "strace", "-f", "-qq", "-o", "/dev/null", "-P", path, "-e", "trace=\(calls)", "-e",
+        "inject=\(calls):error=\(errno)",
+      ])
+  }
+
   /// A merge of few blocks that is interrupted long before it would be done.
   @discardableResult
   func interruptEarly(_ options: [String] = []) throws -> CommandResult {

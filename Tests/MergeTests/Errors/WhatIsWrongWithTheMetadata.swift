@@ -61,23 +61,38 @@ enum WhatIsWrongWithTheMetadata {
         FOLDER/metadata.img' says more
         """
       ], MetadataFault(readResult: 0, of: MetadataBlock(7))),
+    ofOtherBlock(.spaceMapBitmap, "a space-map bitmap"),
+    ofOtherBlock(.spaceMapIndex, "a space-map index"),
     ErrorRow(
-      onlyStated: "other blocks in the place of a node", .refused,
-      "bad metadata, FOLDER/metadata.img, block 7: it is a space-map bitmap; a btree node is "
-        + "expected", hints: [usualHint]),
-    ErrorRow(
-      onlyStated: "other blocks in the place of a node", .refused,
-      "bad metadata, FOLDER/metadata.img, block 7: it is a space-map index; a btree node is "
-        + "expected", hints: [usualHint]),
-    ErrorRow(
-      onlyStated: "a limit that root does not have", .refused,
-      "cannot start a thread, FOLDER/metadata.img: Resource temporarily unavailable",
-      hints: ["'ulimit -u', or TasksMax of a unit, limits how many there may be"]),
-    ErrorRow(
-      onlyStated: "the kernel writes no other size", .refused,
+      "metadata blocks of another size", .refused,
       "bad metadata, FOLDER/metadata.img, block 0: the metadata block size is 16 sectors; 8 is "
-        + "expected", hints: [usualHint]),
+        + "expected", hints: [usualHint]
+    ) {
+      var image = PoolImageBuilder.sound.build()
+      image.editSuperblock(.live) { $0.metadataBlockSectorCount = 16 }
+      let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin, fillingData: false)
+      return try SaidError(pool.merge(1)).naming([(pool.folder.path, "FOLDER")])
+    },
   ]
+
+  /// Another block in the place of a node, sealed as what it is.
+  private static func ofOtherBlock(_ kind: BlockKind, _ inWords: String) -> ErrorRow {
+    ErrorRow(
+      "\(inWords) in the place of a node", .refused,
+      "bad metadata, FOLDER/metadata.img, block 7: it is \(inWords); a btree node is expected",
+      hints: [usualHint]
+    ) {
+      var block = [UInt8](repeating: 0, count: BlockKind.blockByteCount)
+      let sum = ~JournalSample.checksum(Array(block[4...])) ^ kind.rawValue
+      for index in 0..<4 { block[index] = UInt8(truncatingIfNeeded: sum >> (8 * UInt32(index))) }
+      do throws(MetadataFault) {
+        try BlockKind.btreeNode.check(RawSpan(_elements: block.span), of: MetadataBlock(7))
+      } catch {
+        return SaidError(error.refusal(path: "FOLDER/metadata.img"))
+      }
+      throw SupportError("believed")
+    }
+  }
 
   /// A fault as the engine words it.
   private static func ofValue(

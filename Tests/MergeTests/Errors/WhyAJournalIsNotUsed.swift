@@ -7,7 +7,7 @@ import Testing
 
 /// Journals that are damaged, locked, or of another merge.
 enum WhyAJournalIsNotUsed {
-  static let rows = notReadable + crafted + locked + ofAnother + onlyStated
+  static let rows = notReadable + crafted + locked + ofAnother + withoutIdentity + onlyStated
 
   private static let notReadable: [ErrorRow] = [
     ErrorRow(
@@ -391,50 +391,90 @@ enum WhyAJournalIsNotUsed {
       }),
   ]
 
-  // What needs a kernel that refuses, a device without any name, or a change in the very moment.
-  private static let onlyStated: [ErrorRow] = [
-    ErrorRow(
-      onlyStated: "no two boots can be had here", .journalConflict,
+  private static let withoutIdentity: [ErrorRow] = [
+    ofDevices(
+      "of devices without identity, after a boot",
       "cannot tell whether these are the same devices, JOURNAL: a device of this merge has no "
         + "identity, and the system was booted since",
-      hints: ["give --same-origin if they are the same"]),
-    ErrorRow(
-      onlyStated: "a device without a name, in the place of one with", .journalConflict,
-      "the journal is of another merge, JOURNAL: the origin DEVICE is another one than the "
-        + "journal's: without identity, not serial-1",
+      hints: ["give --same-origin if they are the same"]
+    ) { journal, wanted in
+      journal.originIdentity.name = ""
+      wanted.originIdentity.name = ""
+      journal.bootID = "the boot before"
+    },
+    ofDevices(
+      "of a device with a name, in whose place is one without",
+      "the journal is of another merge, JOURNAL: the origin /srv/é base.img is another one than the "
+        + "journal's: without identity, not file-12-3.4",
       hints: [
-        "the origin is half merged with dev 0: either go on with that merge by 'thin-merge resume "
+        "the origin is half merged with dev 7: either go on with that merge by 'thin-merge resume "
           + "JOURNAL', or put its journal aside with --restart"
-      ]),
+      ]
+    ) { _, wanted in
+      wanted.originIdentity.name = ""
+    },
+  ]
+
+  /// Where the system refuses a call on the journal.
+  static let refused: [ErrorRow] = [
     ErrorRow(
-      onlyStated: "flock of a regular file does not fail", .refused,
-      "cannot lock the journal, JOURNAL: No locks available",
-      hints: ["its file system has to be one with locks"]),
+      "that cannot be locked", .refused,
+      "cannot lock the journal, FOLDER/origin.img.thin-merge: No locks available",
+      hints: ["its file system has to be one with locks"],
+      command: { merge in
+        try merge.interruptEarly()
+        return try merge.run(
+          merge.mergeArguments(), refusing: "flock", on: merge.journal, with: "ENOLCK")
+      }),
     ErrorRow(
-      onlyStated: "a flush that fails", .refused,
-      "cannot make the journal durable, JOURNAL: Input/output error",
-      hints: ["the kernel's log may say more about the device that it is on"]),
+      "that cannot be flushed", .refused,
+      "cannot make the journal durable, FOLDER/origin.img.thin-merge: Input/output error",
+      hints: ["the kernel's log may say more about the device that it is on"],
+      command: { merge in
+        try merge.interruptEarly()
+        return try merge.run(
+          merge.mergeArguments(), refusing: "fsync,fdatasync", on: merge.journal, with: "EIO")
+      }),
     ErrorRow(
-      onlyStated: "a file system that becomes read-only in that moment", .refused,
-      "cannot remove the journal, JOURNAL: Read-only file system",
-      hints: ["its folder has to be writable"]),
+      "of a merge that did not begin, and not to be removed", .refused,
+      "cannot remove the journal, FOLDER/origin.img.thin-merge: Read-only file system",
+      hints: ["its folder has to be writable"],
+      command: { merge in
+        try Data(JournalSample().bytes).write(to: URL(filePath: merge.journal))
+        return try merge.run(
+          merge.mergeArguments(), refusing: "?unlink,unlinkat", on: merge.journal, with: "EROFS")
+      }),
     ErrorRow(
-      onlyStated: "a file system that becomes read-only in that moment", .refused,
-      "cannot cut the journal's torn end, JOURNAL: Read-only file system",
+      "whose torn end cannot be cut", .refused,
+      "cannot cut the journal's torn end, FOLDER/origin.img.thin-merge: Read-only file system",
       hints: [
         "nothing was changed; see to the journal's file system, then give the same command again"
-      ]),
+      ],
+      command: { merge in
+        try merge.interruptEarly()
+        try Program.mustRun("truncate", "--size", "-1", merge.journal)
+        return try merge.run(
+          merge.mergeArguments(), refusing: "ftruncate", on: merge.journal, with: "EROFS")
+      }),
     ErrorRow(
-      onlyStated: "a sector of the journal that cannot be read", .refused,
-      "cannot read the journal, JOURNAL: Input/output error",
-      hints: ["the kernel's log may say more about the device that it is on"]),
+      "that cannot be read", .refused,
+      "cannot read the journal, FOLDER/origin.img.thin-merge: Input/output error",
+      hints: ["the kernel's log may say more about the device that it is on"],
+      command: { merge in
+        try merge.interruptEarly()
+        return try merge.run(
+          ["status", merge.journal], refusing: "pread64", on: merge.journal, with: "EIO")
+      }),
+  ]
+
+  private static let onlyStated: [ErrorRow] = [
     ErrorRow(
-      onlyStated: "a journal that is written to by another program", .journalConflict,
+      onlyStated: "a journal that another program writes to in that moment", .journalConflict,
       "cannot use the journal, JOURNAL: it changed at byte 4096 while being read",
       hints: [
         "the origin may be merged in part; '--restart' puts this journal aside and merges from the "
           + "beginning"
-      ]),
+      ])
   ]
 
   // MARK: Preparing
@@ -471,6 +511,34 @@ enum WhyAJournalIsNotUsed {
     }
   }
 
+  /// A journal that is found in the place of a wanted one, both as `describe` has them.
+  private static func ofDevices(
+    _ situation: String, _ message: String, hints: [String],
+    _ describe:
+      @escaping @Sendable (_ journal: inout JournalHeader, _ wanted: inout JournalHeader)
+      -> Void
+  ) -> ErrorRow {
+    ErrorRow(situation, .journalConflict, message, hints: hints) {
+      var (journal, wanted) = (JournalSample.header, JournalSample.header)
+      describe(&journal, &wanted)
+      let folder = try TemporaryFolder()
+      let path = folder.path("journal")
+      let run = JournalRecord.run(
+        JournalRecord.Run(
+          seconds: 1, bootID: journal.bootID, metadataPath: "meta", dataPath: "data",
+          originPath: "origin"))
+      try Data(JournalSample(header: journal, records: [run]).bytes).write(to: URL(filePath: path))
+      do throws(MergeError) {
+        _ = try Merger().findJournal(
+          path, match: JournalMatch(wanted: wanted, bootID: "boot", originIsTheSame: false),
+          restarts: false, mustExist: false)
+      } catch {
+        return SaidError(error).naming([(path, "JOURNAL")])
+      }
+      throw SupportError("used")
+    }
+  }
+
   private static func twoDevices() throws -> (merge: MergeCase, mergeOfOther: [String]) {
     let builder = PoolImageBuilder(devices: [
       ThinDevice(0, .everyThird(count: 8)),
@@ -501,4 +569,9 @@ extension MergeCase {
 struct JournalErrorTests {
   @Test("in these words", arguments: WhyAJournalIsNotUsed.rows.filter(\.canBeMet))
   func words(row: ErrorRow) throws { try row.check() }
+
+  @Test(
+    "where the system refuses a call, in these words", .needsTracing,
+    arguments: WhyAJournalIsNotUsed.refused)
+  func wordsOfRefusals(row: ErrorRow) throws { try row.check() }
 }

@@ -249,10 +249,16 @@ enum WhyAThinDeviceIsNotAtRest {
       try pool.leaveSnapshot()
       pool.mapper.fails["delete"] = .resourceBusy
     },
-    ErrorRow(
-      onlyStated: "device-mapper is asked before, and answered", .refused,
+    row(
+      "device-mapper that stops answering", .refused,
       "cannot look at device-mapper's devices, pool: Permission denied",
-      hints: ["that takes root; the kernel's log may say more"]),
+      hints: ["that takes root; the kernel's log may say more"], snapshot
+    ) { pool in
+      try pool.addThin()
+      pool.mapper.happensAfter[0] = { [mapper = pool.mapper] in
+        mapper.fails["devices"] = .permissionDenied
+      }
+    },
   ]
 
   private static let origins: [ErrorRow] = [
