@@ -8,7 +8,8 @@ enum EveryError {
     WhatIsWrongWithTheCommandLine.rows + WhatIsWrongWithTheCommandLine.ofDevices
     + WhatIsWrongWithTheMetadata.rows + WhyAFileIsNotUsed.rows
     + WhyAJournalIsNotUsed.rows + WhyAPoolIsNotUsed.rows + WhyAThinDeviceIsNotAtRest.rows
-    + WhyAMergeStopped.rows + WhyAJournalIsNotUsed.refused + WhyAMergeStopped.refused
+    + WhyAMergeStopped.rows + WhyAJournalIsNotUsed.asRoot + WhyAJournalIsNotUsed.refused
+    + WhyAMergeStopped.refused
     + [WhyAMergeStopped.refusedOfDevice]
 
   /// What a row says, as one text.

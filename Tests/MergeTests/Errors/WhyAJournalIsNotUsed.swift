@@ -235,31 +235,7 @@ enum WhyAJournalIsNotUsed {
       command: { merge in
         try merge.interruptEarly()
         return try withExtendedLifetime(HeldFile.withFileLock(merge.journal)) { try merge.resume() }
-      }),
-    ErrorRow(
-      "a block device", .refused,
-      """
-      cannot use the journal, FOLDER/node: it is a block device; a regular file is \
-      expected
-      """,
-      command: { merge in
-        let spare = merge.folder.path("spare.img")
-        try Program.mustRun("truncate", "--size", "1M", spare)
-        let device = try LoopDevice(backing: spare)
-        merge.journal = merge.folder.path("node")
-        try Program.mustRun("cp", "-a", device.path, merge.journal)
-        return try merge.merge(["--journal", merge.journal])
-      }),
-    ErrorRow(
-      "that may not be put aside", .refused,
-      "cannot put the journal aside, FOLDER/origin.img.thin-merge: Permission denied",
-      hints: ["its folder has to be writable"],
-      command: { merge in
-        try merge.interruptEarly()
-        try Program.mustRun("chmod", "0666", merge.journal, merge.origin)
-        return try ThinMergeCommand.runAsNobody(
-          merge.mergeArguments(["--restart"]), in: merge.folder)
-      }),
+      })
   ]
 
   private static let ofAnother: [ErrorRow] = [
@@ -334,34 +310,6 @@ enum WhyAJournalIsNotUsed {
         return try merge.merge()
       }),
     ErrorRow(
-      "of another device", .journalConflict,
-      """
-      the journal is of another merge, FOLDER/origin.img.thin-merge: the origin DEVICE is \
-      another one than the journal's: loop-SECOND, not loop-FIRST
-      """,
-      hints: [
-        """
-        the origin is half merged with dev 0: either go on with that merge by 'thin-merge \
-        resume FOLDER/origin.img.thin-merge', or put its journal aside with --restart
-        """
-      ]
-    ) {
-      let merge = try MergeCase(scatteredBlocks: 8)
-      var first: LoopDevice? = try LoopDevice(backing: merge.originFile)
-      merge.origin = try #require(first?.path)
-      try merge.interruptEarly(["--yes", "--journal", merge.journal])
-      first = nil
-      let copy = merge.folder.path("copy.img")
-      try Program.mustRun("cp", merge.originFile, copy)
-      let second = try LoopDevice(backing: copy)
-      let said = try SaidError(merge.resume(["--origin", second.path, "--yes"]))
-      let names = try [merge.originFile, copy].map { try Self.identity(of: $0) }
-      return said.naming([
-        (merge.folder.path, "FOLDER"), (second.path, "DEVICE"), (names[0], "FIRST"),
-        (names[1], "SECOND"),
-      ])
-    },
-    ErrorRow(
       "of a finished merge of other mappings, to be gone on with", .journalConflict,
       """
       the journal is of another merge, FOLDER/origin.img.thin-merge: the device's mappings \
@@ -391,8 +339,64 @@ enum WhyAJournalIsNotUsed {
       }),
   ]
 
+  /// What only root can bring about: loop devices, and somebody with fewer rights.
+  static let asRoot: [ErrorRow] = [
+    ErrorRow(
+      "that may not be put aside", .refused,
+      "cannot put the journal aside, FOLDER/origin.img.thin-merge: Permission denied",
+      hints: ["its folder has to be writable"],
+      command: { merge in
+        try merge.interruptEarly()
+        try Program.mustRun("chmod", "0666", merge.journal, merge.origin)
+        return try ThinMergeCommand.runAsNobody(
+          merge.mergeArguments(["--restart"]), in: merge.folder)
+      }),
+    ErrorRow(
+      "a block device", .refused,
+      """
+      cannot use the journal, FOLDER/node: it is a block device; a regular file is \
+      expected
+      """,
+      command: { merge in
+        let spare = merge.folder.path("spare.img")
+        try Program.mustRun("truncate", "--size", "1M", spare)
+        let device = try LoopDevice(backing: spare)
+        merge.journal = merge.folder.path("node")
+        try Program.mustRun("cp", "-a", device.path, merge.journal)
+        return try merge.merge(["--journal", merge.journal])
+      }),
+    ErrorRow(
+      "of another device", .journalConflict,
+      """
+      the journal is of another merge, FOLDER/origin.img.thin-merge: the origin DEVICE is \
+      another one than the journal's: loop-SECOND, not loop-FIRST
+      """,
+      hints: [
+        """
+        the origin is half merged with dev 0: either go on with that merge by 'thin-merge \
+        resume FOLDER/origin.img.thin-merge', or put its journal aside with --restart
+        """
+      ]
+    ) {
+      let merge = try MergeCase(scatteredBlocks: 8)
+      var first: LoopDevice? = try LoopDevice(backing: merge.originFile)
+      merge.origin = try #require(first?.path)
+      try merge.interruptEarly(["--yes", "--journal", merge.journal])
+      first = nil
+      let copy = merge.folder.path("copy.img")
+      try Program.mustRun("cp", merge.originFile, copy)
+      let second = try LoopDevice(backing: copy)
+      let said = try SaidError(merge.resume(["--origin", second.path, "--yes"]))
+      let names = try [merge.originFile, copy].map { try Self.identity(of: $0) }
+      return said.naming([
+        (merge.folder.path, "FOLDER"), (second.path, "DEVICE"), (names[0], "FIRST"),
+        (names[1], "SECOND"),
+      ])
+    },
+  ]
+
   private static let withoutIdentity: [ErrorRow] = [
-    ofDevices(
+    foundInPlace(
       "of devices without identity, after a boot",
       "cannot tell whether these are the same devices, JOURNAL: a device of this merge has no "
         + "identity, and the system was booted since",
@@ -402,7 +406,7 @@ enum WhyAJournalIsNotUsed {
       wanted.originIdentity.name = ""
       journal.bootID = "the boot before"
     },
-    ofDevices(
+    foundInPlace(
       "of a device with a name, in whose place is one without",
       "the journal is of another merge, JOURNAL: the origin /srv/é base.img is another one than the "
         + "journal's: without identity, not file-12-3.4",
@@ -512,7 +516,7 @@ enum WhyAJournalIsNotUsed {
   }
 
   /// A journal that is found in the place of a wanted one, both as `describe` has them.
-  private static func ofDevices(
+  private static func foundInPlace(
     _ situation: String, _ message: String, hints: [String],
     _ describe:
       @escaping @Sendable (_ journal: inout JournalHeader, _ wanted: inout JournalHeader)
@@ -565,10 +569,15 @@ extension MergeCase {
   }
 }
 
-@Suite("Errors: why a journal is not used", .waitsForPrograms, .needsLoopDevices)
+@Suite("Errors: why a journal is not used", .waitsForPrograms)
 struct JournalErrorTests {
   @Test("in these words", arguments: WhyAJournalIsNotUsed.rows.filter(\.canBeMet))
   func words(row: ErrorRow) throws { try row.check() }
+
+  @Test(
+    "as root brings them about, in these words", .needsLoopDevices,
+    arguments: WhyAJournalIsNotUsed.asRoot)
+  func wordsAsRoot(row: ErrorRow) throws { try row.check() }
 
   @Test(
     "where the system refuses a call, in these words", .needsTracing,
