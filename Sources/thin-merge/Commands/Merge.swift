@@ -74,7 +74,8 @@ struct Merge: Verb {
       .merge(found.source, onto: originPath, options: options)
     let text = MergeText(
       report: report, source: reported, originPath: originPath,
-      isOfWholeDevice: report.plan.deviceID == reported.deviceID,
+      isOfWholeDevice: report.plan.deviceID == reported.deviceID
+        && found.source.mappings.areOfNow,
       // What was merged from a snapshot is in the thin device only as far as that did not change.
       verifyCommand: report.plan.deviceID == reported.deviceID
         ? .verify(source, originPath: target.origin, extent: extent.options)

@@ -77,7 +77,8 @@ struct Verify: Verb {
       transfer: queue.options)
     let text = VerifyText(
       report: report, source: ReportedSource(found, typed: source), originPath: originPath,
-      isOfWholeDevice: extent.options.pastEnd != .clip && extent.options.thinByteCount == nil,
+      isOfWholeDevice: found.source.mappings.areOfNow && extent.options.pastEnd != .clip
+        && extent.options.thinByteCount == nil,
       repairCommand: .merge(source, originPath: target.origin, extent: extent.options))
     return Outcome(report, text: text, format: outputFormat)
   }

@@ -5,7 +5,7 @@ struct MergeText {
   var report: MergeReport
   var source: ReportedSource
   var originPath: String
-  /// Whether the thin device itself is merged, and has all that it had, as far as is known here.
+  /// Whether all that the thin device has now was to be merged, as far as is known here.
   var isOfWholeDevice: Bool
   /// What compares the origin with what was merged.
   var verifyCommand: ShellCommand

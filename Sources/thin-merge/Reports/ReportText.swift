@@ -32,14 +32,14 @@ struct ReportText {
     if let command { closing.append("  \(command.text)") }
   }
 
-  /// What follows from an origin that has been found to hold all of the thin device.
+  /// What follows from an origin that has been found to hold all of the thin device as it is now.
   static let isNotNeeded =
     "The thin device is not needed any more, unless something is written to it again: all of its "
     + "blocks are on the origin."
 
-  /// What follows from an origin that has been found to hold all that was merged.
+  /// What follows from one that has been found to hold what was read, where the thin device may have more.
   static let isNeededForTheRest =
-    "The thin device is needed only for what the merge left out, or for what was written to it since."
+    "The thin device is needed only for what the merge left out, or what was written to it since."
 
   /// The whole report.
   var text: String {

@@ -7,7 +7,7 @@ struct VerifyText {
   var originPath: String
   /// The journal that the origin was compared with; nil if it was the thin device.
   var journalPath: String?
-  /// Whether all that the thin device has was to be compared.
+  /// Whether all that the thin device has now was to be compared, as far as is known here.
   var isOfWholeDevice: Bool
   /// What writes again what differs.
   var repairCommand: ShellCommand
@@ -27,11 +27,7 @@ struct VerifyText {
     Self.addRanges(report, to: &text)
     switch ExitStatus(report) {
     case .done:
-      if journalPath != nil {
-        text.addNext(ReportText.isNeededForTheRest)
-      } else if isOfWholeDevice {
-        text.addNext(ReportText.isNotNeeded)
-      }
+      text.addNext(isOfWholeDevice ? ReportText.isNotNeeded : ReportText.isNeededForTheRest)
     case .different:
       text.addNext("Keep the thin device. To compare again and write what differs:", repairCommand)
     default:

@@ -260,6 +260,23 @@ struct PrintedReportTests {
     }
   }
 
+  @Test("an origin that is verified frees the thin device as it is now, not what it got since")
+  func stillNeeded() throws {
+    let merge = try MergeCase()
+    let before = try merge.verify(["--inactive"])
+    #expect(!before.standardOutput.contains("is not needed any more"))
+    let inactive = try merge.merge(["--inactive", "--verify"])
+    #expect(inactive.standardOutput.contains("The thin device is not needed any more"))
+    #expect(
+      try merge.verify(["--inactive"]).standardOutput
+        .contains("The thin device is not needed any more"))
+    // The metadata snapshot may be older than what the thin device has.
+    #expect(try merge.verify().standardOutput.contains("The thin device is needed only for"))
+    #expect(
+      try merge.verify(["--inactive", "--thin-size", "64k"]).standardOutput
+        .contains("The thin device is needed only for"))
+  }
+
   @Test("a merge without a terminal prints lines, and no bar")
   func progressLines() throws {
     let result = try MergeCase().merge(MergeCase.slowly)

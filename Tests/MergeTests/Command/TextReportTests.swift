@@ -231,9 +231,11 @@ struct TextReportTests {
         \(ReportText.isNotNeeded)
 
         """)
-    #expect(!Self.text(Self.verification, isOfWholeDevice: false).contains("needed"))
     #expect(
-      Self.text(Self.verification, journalPath: "j") == """
+      Self.text(Self.verification, isOfWholeDevice: false)
+        .hasSuffix("\n\n\(ReportText.isNeededForTheRest)\n"))
+    #expect(
+      Self.text(Self.verification, journalPath: "j", isOfWholeDevice: false) == """
         base.img agrees with the checksums in j.
 
           merged    thin device 7 from data.img, mappings in /dev/pool meta
@@ -258,6 +260,17 @@ struct TextReportTests {
           thin-merge resume j
 
         """)
+    for sentence in [ReportText.isNotNeeded, ReportText.isNeededForTheRest] {
+      #expect(!Self.text(different).contains(sentence))
+    }
+  }
+
+  @Test("only a metadata snapshot that somebody else took may be older than the thin device")
+  func ageOfMappings() {
+    #expect(MergeSource.Mappings.ownMetadataSnapshot.areOfNow)
+    #expect(MergeSource.Mappings.inactivePool.areOfNow)
+    #expect(!MergeSource.Mappings.metadataSnapshot(block: nil).areOfNow)
+    #expect(!MergeSource.Mappings.metadataSnapshot(block: 3).areOfNow)
   }
 
   @Test("status says how far, how fast, what is left and what to do next")
