@@ -535,7 +535,7 @@ enum WhyAJournalIsNotUsed {
       do throws(MergeError) {
         _ = try Merger().findJournal(
           path, match: JournalMatch(wanted: wanted, bootID: "boot", originIsTheSame: false),
-          restarts: false, mustExist: false)
+          restarts: false)
       } catch {
         return SaidError(error).naming([(path, "JOURNAL")])
       }
