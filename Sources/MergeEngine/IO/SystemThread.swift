@@ -3,7 +3,7 @@ internal import SystemPackage
 
 /// A thread beside the one that waits for I/O, to which the process's signals are left.
 ///
-/// Precondition: it is joined or detached.
+/// It has to be joined or detached.
 struct SystemThread: ~Copyable {
   private let thread: pthread_t
 
@@ -23,7 +23,9 @@ struct SystemThread: ~Copyable {
     // thread takes it over, or given back here where there is none.
     unsafe pthread_attr_init(&attributes)
     defer { unsafe pthread_attr_destroy(&attributes) }
-    unsafe pthread_attr_setstacksize(&attributes, stackByteCount)
+    let unusable = unsafe pthread_attr_setstacksize(
+      &attributes, max(stackByteCount, sysconf(CInt(_SC_THREAD_STACK_MIN))))
+    guard unusable == 0 else { throw Errno(rawValue: unusable) }
     let retained = unsafe Unmanaged.passRetained(Body(body))
     unsafe sigfillset(&all)
     unsafe pthread_sigmask(SIG_SETMASK, &all, &before)

@@ -1,5 +1,3 @@
-internal import SystemPackage
-
 /// A device's mappings after their first pass: checked as a whole, counted, and ready to be streamed.
 package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
   package let pool: PoolMetadata
@@ -59,10 +57,9 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
 
     let blockByteCount = pool.superblock.dataBlockByteCount
     var reader = try MappingReader(pool.tree(root: root), io: io, ledger: ledger)
-    var thread = try Self.planThread(
+    var thread = PlanThread(
       PlanBuilder(
-        request.extent, dataBlockByteCount: blockByteCount, ioByteCount: request.ioByteCount),
-      request)
+        request.extent, dataBlockByteCount: blockByteCount, ioByteCount: request.ioByteCount))
     var batch = RunBatch(leafCount: PlanThread.batchLeafCount)
     let begin = control.clock.now()
     var nextReport = begin + .milliseconds(200)
@@ -100,18 +97,6 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
     deviceCount = table.deviceCount
     mappingRoot = root
     self.reader = reader
-  }
-
-  private static func planThread(
-    _ builder: PlanBuilder, _ request: Request
-  ) throws(MergeError) -> PlanThread {
-    do throws(Errno) {
-      return try PlanThread(builder)
-    } catch {
-      throw MergeError(
-        .refused, "cannot start a thread", at: request.source.metadataPath, because: "\(error)",
-        hint: "'ulimit -u', or TasksMax of a unit, limits how many there may be")
-    }
   }
 
   private static func checkDataDevice(

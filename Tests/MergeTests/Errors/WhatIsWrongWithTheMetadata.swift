@@ -167,6 +167,11 @@ enum WhatIsWrongWithTheMetadata {
       bad metadata, FOLDER/metadata.img, block 17: data block 1 is mapped twice, the \
       second time by thin block 114; once is expected within a device
       """),
+    "a data block is mapped twice, behind leaves that are added up": Words(
+      """
+      bad metadata, FOLDER/metadata.img, block 152: data block 0 is mapped twice, the \
+      second time by thin block 450; once is expected within a device
+      """),
     "a data block is the first past the pool's end": Words(
       """
       bad metadata, FOLDER/metadata.img, block 8: thin block 9 is mapped to data block \

@@ -19,6 +19,13 @@ extension Damage {
       image.editNode(at: last) { $0.setValue(0, to: twice + 1) }
       return .blocks([last])
     },
+    Damage("a data block is mapped twice, behind leaves that are added up", pool: .manyLeaves) {
+      image in
+      let leaf = image.tree.leaves[150]
+      let twice = NodeEditor(block: image.metadata[image.firstLeaf]).value(0)
+      image.editNode(at: leaf) { $0.setValue(0, to: twice) }
+      return .blocks([leaf])
+    },
     Damage("the details count one mapping more than there are") { image in
       image.editDetails(of: 1) { details, slot in details.setValue(slot, to: 41) }
     },

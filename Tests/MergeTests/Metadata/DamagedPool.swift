@@ -56,6 +56,13 @@ extension PoolImageBuilder {
     return builder
   }
 
+  /// A pool with more leaves than are added up at once.
+  static var manyLeaves: PoolImageBuilder {
+    var builder = PoolImageBuilder(devices: [ThinDevice(1, .everyThird(count: 200))])
+    builder.leafEntryCount = 1
+    return builder
+  }
+
   /// A pool whose one device has a tree of single-entry nodes above a leaf.
   static func chain(depth: Int) -> PoolImageBuilder {
     var builder = PoolImageBuilder(devices: [ThinDevice(1, .consecutive(count: 4))])

@@ -1,0 +1,46 @@
+import Fixtures
+import Synchronization
+import Testing
+
+@testable import MergeEngine
+
+@Suite("Plan: a signal while the mappings are read")
+struct InterruptedPlanTests {
+  @Test("is seen long before all are read")
+  func interrupted() throws {
+    var builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 250))])
+    builder.leafEntryCount = 1
+    let pool = try PoolOnDisk(builder.build(), origin: PoolImageBuilder.origin, fillingData: false)
+    let interrupting = Interrupting()
+    var environment = Environment(
+      stateFolder: "/nonexistent", interruption: interrupting.interruption, observer: interrupting)
+    environment.clock = interrupting.clock
+    let merger = Merger(environment: environment)
+    let error = #expect(throws: MergeError.self) {
+      try merger.plan(
+        MergeSource(metadataPath: pool.metadata, dataPath: pool.data, deviceID: 0), onto: nil)
+    }
+    #expect(error?.kind == .stopped)
+    #expect(interrupting.reportCount == 1)
+  }
+}
+
+/// Interrupts at the first report of progress, which is due whenever somebody looks at the clock.
+private final class Interrupting: MergeObserver {
+  let interruption = Interruption()
+  private let reports = Atomic<Int>(0)
+  private let seconds = Atomic<Int64>(0)
+
+  var reportCount: Int { reports.load(ordering: .relaxed) }
+  var clock: Clock {
+    Clock(
+      now: { .seconds(self.seconds.add(1, ordering: .relaxed).newValue) }, sleep: { _ in })
+  }
+
+  func note(_ text: String) {}
+  func mayWrite(_ plan: PlanReport) -> Bool { true }
+  func progress(_ progress: MergeProgress) {
+    reports.add(1, ordering: .relaxed)
+    interruption.request()
+  }
+}
