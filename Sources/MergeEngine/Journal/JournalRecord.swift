@@ -272,12 +272,17 @@ package struct RecordFrame: Equatable, Sendable {
   private static func checksum(
     _ frame: RecordFrame, _ payload: [UInt8], _ headerChecksum: UInt32
   ) -> UInt32 {
-    var first = ByteWriter()
-    first.reserveCapacity(byteCount)
-    first.append(headerChecksum)
-    frame.encode(into: &first)
+    // The same bytes as `encode` writes, in memory that no heap gives.
+    let first: InlineArray<8, UInt32> = [
+      headerChecksum.littleEndian, magic.littleEndian, frame.kindCode.littleEndian,
+      UInt32(truncatingIfNeeded: frame.sequence).littleEndian,
+      UInt32(truncatingIfNeeded: frame.sequence >> 32).littleEndian,
+      UInt32(truncatingIfNeeded: frame.appendSequence).littleEndian,
+      UInt32(truncatingIfNeeded: frame.appendSequence >> 32).littleEndian,
+      UInt32(frame.payloadByteCount).littleEndian,
+    ]
     var crc = CRC32C()
-    crc.update(RawSpan(_elements: first.bytes.span))
+    crc.update(RawSpan(_elements: first.span))
     crc.update(RawSpan(_elements: payload.span))
     return crc.value ^ (frame.kindCode &* kindSalt)
   }
