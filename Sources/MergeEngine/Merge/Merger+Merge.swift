@@ -29,12 +29,27 @@ extension Merger {
   public func resume(
     journalPath: String, options: ResumeOptions = ResumeOptions()
   ) throws(MergeError) -> MergeReport {
-    let journal = try openJournal(journalPath)
+    try resume(recordedMerge(journalPath: journalPath), options: options)
+  }
+
+  /// Reads a journal whose merge is to be gone on with.
+  ///
+  /// - Throws: `MergeError`: `busy` while a merge has it; `journalConflict` for what is no journal or is
+  ///   damaged, `refused` where it cannot be opened or read.
+  public func recordedMerge(journalPath: String) throws(MergeError) -> RecordedMerge {
+    RecordedMerge(try openJournal(FileSystem.absolute(journalPath)))
+  }
+
+  /// Goes on with a merge as ``resume(journalPath:options:)`` does, without reading its journal again.
+  public func resume(
+    _ recorded: RecordedMerge, options: ResumeOptions = ResumeOptions()
+  ) throws(MergeError) -> MergeReport {
+    let journal = recorded.journal
+    let status = recorded.status
     let header = journal.header
-    let last = journal.state.lastRun
     let source = MergeSource(
-      metadataPath: options.metadataPath ?? last?.metadataPath ?? header.metadataPath,
-      dataPath: options.dataPath ?? last?.dataPath ?? header.dataPath, deviceID: header.deviceID,
+      metadataPath: options.metadataPath ?? status.metadataPath,
+      dataPath: options.dataPath ?? status.dataPath, deviceID: status.deviceID,
       mappings: header.mappings.retaken, ignoresNeedsCheck: header.ignoresNeedsCheck)
     let merge = MergeOptions(
       extent: ExtentOptions(thinByteCount: header.thinByteCount, pastEnd: header.pastEnd),
@@ -42,12 +57,12 @@ extension Merger {
         queueDepth: options.queueDepth ?? Int(clamping: header.queueDepth),
         ioByteCount: options.ioByteCount ?? header.ioByteCount,
         rateLimit: options.rateLimit ?? (header.rateLimit == 0 ? nil : header.rateLimit)),
-      journalPath: journalPath, trustsEarlierRuns: options.trustsEarlierRuns,
+      journalPath: status.journalPath, trustsEarlierRuns: options.trustsEarlierRuns,
       verifies: options.verifies || header.verifies,
       checkpointInterval: options.checkpointInterval
         ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
       originIsTheSame: options.originIsTheSame, pool: header.pool.union(options.pool))
-    let originPath = options.originPath ?? last?.originPath ?? header.originPath
+    let originPath = options.originPath ?? status.originPath
     for (path, option) in [
       (source.metadataPath, "--metadata"), (source.dataPath, "--data"), (originPath, "--origin"),
     ] where !FileSystem.exists(path) {

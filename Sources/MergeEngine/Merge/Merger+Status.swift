@@ -9,10 +9,15 @@ extension Merger {
     let isRunning = file.isLockedByAnother
     var reader = try journalReader(file)
     let state = try JournalState(reading: &reader, isBeingWritten: isRunning)
-    let header = reader.header
+    return StatusReport(state, reader.header, isRunning: isRunning, journalPath: journalPath)
+  }
+}
+
+extension StatusReport {
+  init(_ state: JournalState, _ header: JournalHeader, isRunning: Bool, journalPath: String) {
     let paths = state.lastRun
-    return StatusReport(
-      state: StatusReport.State(state, isRunning: isRunning), doneByteCount: state.doneByteCount,
+    self.init(
+      state: State(state, isRunning: isRunning), doneByteCount: state.doneByteCount,
       totalByteCount: header.plannedByteCount, writingSeconds: state.writingSeconds,
       runCount: state.runCount, begunSeconds: header.madeSeconds,
       recordedSeconds: state.lastSeconds, metadataPath: paths?.metadataPath ?? header.metadataPath,

@@ -16,6 +16,19 @@ struct OpenJournal {
   }
 }
 
+/// A merge as its journal tells of it, to be gone on with.
+public struct RecordedMerge {
+  /// How far it is, and of what devices.
+  public let status: StatusReport
+  let journal: OpenJournal
+
+  init(_ journal: OpenJournal) {
+    status = StatusReport(
+      journal.state, journal.header, isRunning: false, journalPath: journal.file.path)
+    self.journal = journal
+  }
+}
+
 /// What stands where the journal of a merge belongs.
 ///
 /// All of them are locked.

@@ -65,7 +65,8 @@ struct Resume: Verb {
 
   func perform(in session: Session) throws -> Outcome {
     // The journal names the devices, which the question and the report are about.
-    let status = try session.merger().status(journalPath: journal)
+    let recorded = try session.merger().recordedMerge(journalPath: journal)
+    let status = recorded.status
     let originPath = places.origin ?? status.originPath
     var source = ReportedSource(status)
     if let metadata = places.metadata { source.metadataPath = metadata }
@@ -73,7 +74,7 @@ struct Resume: Verb {
     let confirmation = try Confirmation.needed(
       source, originPath: originPath, yes: consent.yes, format: messageFormat)
     let merger = session.merger(confirmation: confirmation)
-    let report = try merger.resume(journalPath: journal, options: options)
+    let report = try merger.resume(recorded, options: options)
     let text = MergeText(
       report: report, source: source, originPath: originPath,
       // The journal may be of a snapshot.

@@ -28,7 +28,8 @@ enum WhyAFileIsNotUsed {
       "no journal there", .refused,
       """
       cannot open the journal, FOLDER/origin.img.thin-merge: No such file or directory
-      """, command: { merge in try merge.resume() }),
+      """, hints: ["'thin-merge plan' says where the journal of a merge is"],
+      command: { merge in try merge.resume() }),
     ErrorRow(
       "a directory", .refused,
       """

@@ -1,0 +1,86 @@
+import Foundation
+import Testing
+
+@testable import MergeEngine
+
+@Suite("A journal that is gone on with: looked at, and only later locked")
+struct ResumedJournalTests {
+  private static let records = [
+    JournalSample.run,
+    JournalSample.checkpoint(watermark: 4096, [JournalSample.entry(0, 4096)]),
+    JournalSample.checkpoint(watermark: 8192, [JournalSample.entry(4096, 4096)]),
+  ]
+
+  private let merger = Merger(environment: Environment(stateFolder: "/nonexistent"))
+  private let folder: TemporaryFolder
+  private let path: String
+
+  init() throws {
+    folder = try TemporaryFolder()
+    path = folder.path("journal")
+  }
+
+  @Test("looking keeps nobody out")
+  func looking() throws {
+    try write(Self.records)
+    let looked = try merger.openJournal(path)
+    #expect(try JournalFile.open(path) != nil, "locked, although only looked at")
+    #expect(looked.state.doneByteCount == 8192)
+  }
+
+  @Test("what another run appended meanwhile counts")
+  func appendedMeanwhile() throws {
+    try write(Self.records.dropLast())
+    let looked = try merger.openJournal(path)
+    try write(Self.records)
+    #expect(looked.state.doneByteCount == 4096)
+    #expect(try found(after: looked).doneByteCount == 8192)
+  }
+
+  @Test("a file that another run put in its place counts, and not the one that was looked at")
+  func replacedMeanwhile() throws {
+    try write(Self.records)
+    let looked = try merger.openJournal(path)
+    try FileManager.default.moveItem(atPath: path, toPath: path + ".old")
+    try write(Self.records.dropLast())
+    #expect(try found(after: looked).doneByteCount == 4096)
+  }
+
+  @Test("one that is gone by then is not begun anew")
+  func removedMeanwhile() throws {
+    try write(Self.records)
+    let looked = try merger.openJournal(path)
+    try FileManager.default.removeItem(atPath: path)
+    #expect(throws: MergeError.self) { try found(after: looked) }
+  }
+
+  @Test("of one that is being written, what came behind a record while it was read is no damage")
+  func beingWritten() throws {
+    let scratch = try JournalScratch()
+    let sample = JournalSample(records: Self.records)
+    var bytes = sample.bytes
+    for place in sample.ends[1]..<sample.ends[2] { bytes[place] = 0 }
+    #expect(throws: MergeError.self) { try scratch.state(of: bytes) }
+    var reader = try scratch.reader(of: bytes)
+    #expect(try JournalState(reading: &reader, isBeingWritten: true).doneByteCount == 0)
+  }
+
+  /// Writes into the file that is there, if one is: its inode stays.
+  private func write(_ records: some Sequence<JournalRecord>) throws {
+    let bytes = Data(JournalSample(records: Array(records)).bytes)
+    guard let file = FileHandle(forWritingAtPath: path) else {
+      return try bytes.write(to: URL(filePath: path))
+    }
+    try file.write(contentsOf: bytes)
+  }
+
+  private func found(after looked: OpenJournal) throws -> JournalState {
+    let match = JournalMatch(
+      wanted: JournalSample.header, bootID: "boot", originIsTheSame: false)
+    guard
+      case .sameMerge(let journal) = try merger.findJournal(
+        path, match: match, restarts: false, resuming: looked)
+    else { throw SupportError("the journal is not taken for the merge's") }
+    return journal.state
+  }
+}
