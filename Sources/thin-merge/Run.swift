@@ -62,7 +62,10 @@ struct Run {
   // What the argument parser throws: help that was asked for, or a mistake in the arguments.
   private func answer(_ error: any Error, _ messages: Messages) -> ExitStatus {
     guard ThinMerge.exitCode(for: error) != .success else {
-      let text = ThinMerge.fullMessage(for: error)
+      var text = ThinMerge.fullMessage(for: error)
+      if arguments.first?.hasPrefix("--generate-completion-script") == true {
+        text = CompletionScript.mended(text)
+      }
       return deliver(text.hasSuffix("\n") ? text : text + "\n", messages)
     }
     guard ThinMerge.exitCode(for: error) == .validationFailure else {

@@ -45,6 +45,11 @@ extension Trait where Self == ConditionTrait {
   /// Looking at what a terminal shows.
   static var needsTmux: Self { .enabled("tmux is not installed") { Machine.has("tmux") } }
 
+  /// Completing in each shell that there is a script for.
+  static var needsShells: Self {
+    .enabled("zsh or fish is not installed") { Machine.has("zsh") && Machine.has("fish") }
+  }
+
   /// A mounted file system in memory.
   static var needsTmpfs: Self { .enabled("tmpfs cannot be mounted here") { Machine.hasTmpfs } }
 }

@@ -28,6 +28,9 @@ final class TerminalSession {
   /// Presses a key, by tmux's name for it.
   func press(_ key: String) throws { try tmux(["send-keys", key]) }
 
+  /// Types text.
+  func type(_ text: String) throws { try tmux(["send-keys", "-l", text]) }
+
   /// The rows on the screen that are not empty, without the spaces at their ends.
   ///
   /// `colours`: with the control sequences for colours and the like, if there are any.

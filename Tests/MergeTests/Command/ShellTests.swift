@@ -1,0 +1,105 @@
+import Fixtures
+import Foundation
+import Testing
+
+@Suite("Command: completion in a terminal", .waitsForPrograms)
+struct ShellTests {
+  /// A shell that completes, ready to be typed into.
+  enum Shell: String, CaseIterable, Sendable {
+    case bash, zsh, fish
+
+    static let prompt = "ready>"
+
+    /// Starts it in `folder`.
+    func start(in folder: String) -> String {
+      let binaries = URL(filePath: ThinMergeCommand.binaryPath).deletingLastPathComponent()
+        .path(percentEncoded: false)
+      // tmux has an opinion of its own on PATH, so it is set here.
+      let begin = "cd \(folder) && export HOME=\(folder)/home PATH=\"\(binaries):$PATH\" &&"
+      switch self {
+      case .bash: return "\(begin) exec bash --rcfile .shell"
+      case .zsh: return "\(begin) ZDOTDIR=\(folder)/home exec zsh"
+      case .fish: return "\(begin) exec fish --no-config --init-command 'source .shell'"
+      }
+    }
+
+    /// What it reads when it starts, from where.
+    var settings: (name: String, text: String) {
+      switch self {
+      case .bash: (".shell", "PS1='\(Self.prompt) '\nsource ./_thin-merge\n")
+      case .zsh:
+        (
+          "home/.zshrc",
+          """
+          PS1='\(Self.prompt) '
+          fpath=($PWD $fpath)
+          autoload -Uz compinit
+          compinit -u
+
+          """
+        )
+      case .fish:
+        (
+          ".shell",
+          """
+          function fish_prompt; echo '\(Self.prompt) '; end
+          function fish_greeting; end
+          set -g fish_autosuggestion_enabled 0
+          source ./_thin-merge
+
+          """
+        )
+      }
+    }
+  }
+
+  /// What is typed before the tabulator, and what is there behind it.
+  static let lines = [
+    ("thin-merge stat", "status"),
+    ("thin-merge merge --make", "--make-origin-writable"),
+    ("thin-merge merge --past-end c", "clip"),
+    ("thin-merge merge --past-end=g", "--past-end=grow"),
+    ("thin-merge merge --metadata meta", "--metadata metadata.img"),
+    ("thin-merge verify --metadata=meta", "--metadata=metadata.img"),
+    ("thin-merge resume dat", "resume data.img"),
+    ("thin-merge plan --metadata metadata.img --dev-id ", "--dev-id 4711"),
+    ("thin-merge merge --metadata=metadata.img --dev-id=", "--dev-id=4711"),
+    ("thin-merge merge --metadata=metadata.img --dev-id=47", "--dev-id=4711"),
+    (#"thin-merge verify --metadata "a b/m" --dev-id 4"#, "--dev-id 4711"),
+    ("thin-merge merge --metadata=metadata.img --dev-id=4711 --rest", "--restart"),
+  ]
+
+  @Test(
+    "a shell completes verbs, options, words, paths and numbers of thin devices", .needsTmux,
+    .needsShells, arguments: Shell.allCases)
+  func completes(shell: Shell) throws {
+    let folder = try TemporaryFolder()
+    _ = try PoolImageBuilder(devices: [ThinDevice(4711, .everyThird(count: 3))]).build()
+      .write(to: folder.path)
+    let files = FileManager.default
+    for name in ["home", "a b"] {
+      try files.createDirectory(atPath: folder.path(name), withIntermediateDirectories: false)
+    }
+    try files.copyItem(atPath: folder.path("metadata.img"), toPath: folder.path("a b/m"))
+    let script = try ThinMergeCommand.run(["--generate-completion-script", shell.rawValue])
+    try script.standardOutput.write(
+      toFile: folder.path("_thin-merge"), atomically: false, encoding: .utf8)
+    let settings = shell.settings
+    try settings.text.write(
+      toFile: folder.path(settings.name), atomically: false, encoding: .utf8)
+
+    let session = try TerminalSession(columnCount: 150, script: shell.start(in: folder.path))
+    try session.waitForRows { $0.contains { $0.hasPrefix(Shell.prompt) } }
+    for (typed, completed) in Self.lines {
+      try session.type(typed)
+      try session.press("Tab")
+      try session.waitForRows { rows in
+        rows.contains { $0.hasPrefix("\(Shell.prompt) thin-merge") && $0.hasSuffix(completed) }
+      }
+      // Ends the line, and takes it from the screen.
+      try session.press("C-u")
+      try session.press("C-l")
+      try session.waitForRows { $0 == [Shell.prompt] }
+    }
+  }
+}
