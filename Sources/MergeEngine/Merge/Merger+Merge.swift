@@ -25,7 +25,7 @@ extension Merger {
   /// On a journal that is finished, source and origin are compared again, and what differs is written.
   ///
   /// - Throws: `MergeError` as ``merge(_:onto:options:)`` does; `journalConflict` also where the journal is
-  ///   of another merge than the devices are.
+  ///   of another merge than the devices are; `busy` also where a device or the pool is not there (yet).
   public func resume(
     journalPath: String, options: ResumeOptions = ResumeOptions()
   ) throws(MergeError) -> MergeReport {
@@ -66,8 +66,9 @@ extension Merger {
     for (path, option) in [
       (source.metadataPath, "--metadata"), (source.dataPath, "--data"), (originPath, "--origin"),
     ] where !FileSystem.exists(path) {
+      // It was there, and after a reboot it may not have come up yet.
       throw MergeError(
-        .refused, "cannot go on", at: path, because: "it is not there any more",
+        .busy, "cannot go on", at: path, because: "it is not there, or not there yet",
         hint: "\(option) says where it is now")
     }
     return try carryOut(source, originPath, merge, resuming: journal)
@@ -81,7 +82,7 @@ extension Merger {
     resuming journal: OpenJournal? = nil
   ) throws(MergeError) -> MergeReport {
     guard let session = try poolSession(source) else {
-      try checkNeedsNoPool(source)
+      try checkNeedsNoPool(source, isResumed: journal != nil)
       return try carryOut(
         QuietSource(source: source, originPath: originPath), options, resuming: journal)
     }

@@ -263,10 +263,12 @@ extension Merger {
   }
 
   /// A metadata snapshot of one's own can only be taken of an active pool.
-  func checkNeedsNoPool(_ source: MergeSource) throws(MergeError) {
+  ///
+  /// - `isResumed`: it was active, and after a reboot it may not have come up yet.
+  func checkNeedsNoPool(_ source: MergeSource, isResumed: Bool = false) throws(MergeError) {
     guard source.mappings == .ownMetadataSnapshot else { return }
     throw MergeError(
-      .refused, "the pool is not active", at: source.metadataPath,
+      isResumed ? .busy : .refused, "the pool is not active", at: source.metadataPath,
       because: "no pool of device-mapper has that metadata device",
       hint: "activate it, or merge from its devices with --metadata, --data, --dev-id and "
         + "--inactive")

@@ -11,7 +11,8 @@ public struct MergeError: Error, Equatable, Sendable {
     case stopped
     /// The journal belongs to another, unfinished merge, or is damaged; nothing was written.
     case journalConflict
-    /// Somebody else uses what is needed; nothing was written, try again later.
+    /// Somebody else uses what is needed, or, of a merge that is resumed, it is not there (yet); nothing was
+    /// written, try again later.
     case busy
     /// A mistake in the engine.
     case bug

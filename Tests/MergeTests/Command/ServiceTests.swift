@@ -161,6 +161,16 @@ struct ServiceTests {
     #expect(!result.standardError.contains("thin-merge"), "\(result.standardError)")
   }
 
+  @Test("the unit tries again what is to be tried later, and nothing else that the command says")
+  func statuses() throws {
+    let text = try String(
+      contentsOfFile: PackageFolder.path("packaging/thin-merge@.service"), encoding: .utf8)
+    let lines = text.split(separator: "\n")
+    #expect(lines.contains("RestartForceExitStatus=\(ExitStatus.busy.rawValue)"))
+    // Not for an exit status, whatever it is.
+    #expect(lines.contains("Restart=on-abnormal"))
+  }
+
   @Test(
     "the unit's condition lets a merge that is finished alone, and no other",
     arguments: [[], ["--verify"]])

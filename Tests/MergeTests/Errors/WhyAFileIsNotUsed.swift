@@ -85,8 +85,8 @@ enum WhyAFileIsNotUsed {
         return try merge.resume()
       }),
     ErrorRow(
-      "an origin that is elsewhere now", .refused,
-      "cannot go on, FOLDER/origin.img: it is not there any more",
+      "an origin that is elsewhere now", .busy,
+      "cannot go on, FOLDER/origin.img: it is not there, or not there yet",
       hints: ["--origin says where it is now"],
       command: { merge in
         try merge.interruptEarly()
