@@ -38,7 +38,7 @@ def grow_merges(work, rounds, seed):
     results.save(work, "growth-merge", facts)
 
 
-def grow_plans(work, trixie, rounds, seed):
+def grow_plans(work, trixie, rounds, seed, keep):
     """Plans over shuffled mappings, each twice as many as the one before."""
     facts = {}
     for power in range(HALVINGS):
@@ -47,7 +47,8 @@ def grow_plans(work, trixie, rounds, seed):
         print(f"  {count} shuffled mappings", flush=True)
         runs = run_in_turn({"plan": planning.plan(built("thin-merge"), source, source.folder)}, rounds)
         facts[count] = run_facts(runs)["plan"]
-        source.remove()
+        if not keep:
+            source.remove()
     results.save(work, "growth-plan", facts)
 
 
@@ -112,7 +113,7 @@ def swallowed(work, trixie, count, seed):
 
 
 def heap(work, trixie, seed, keep):
-    """Calls of the heap's functions per transfer of a merge and per node of a plan: what twice, or 16
+    """Calls of the heap's functions per transfer of a merge and per node of a plan: what twice, or 32
     times, as many take more. Start-up alone differs by a few calls from run to run."""
     counting = preloaded_library("heap/count.c")
     calls, nodes = {}, {}
@@ -185,7 +186,9 @@ def resume(work, trixie, rounds, seed, keep):
             return until_first_write([command[0], "resume", journal, "--yes", "--progress", "none"],
                                      {**environment, "NULL_FIRST_WRITE": str(noted)}, noted)
 
-        runs = run_in_turn({"plan": planning.plan(command[0], source, source.folder),
+        # What swallows I/O is in the way of both.
+        runs = run_in_turn({"plan": planning.plan(command[0], source, source.folder,
+                                                  environment=environment),
                             "resume": resumed}, rounds, lambda runs: [("resume", "plan", "seconds")])
         journal.unlink()
         whole = run_measured([*command, "--progress", "none"], source.folder / "whole.json",
@@ -223,8 +226,7 @@ def stop_half_way(command, environment, byte_count):
 def until_first_write(command, environment, noted):
     begun = time.monotonic_ns()
     child = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                             env={**os.environ, **environment})
+                             stdout=subprocess.DEVNULL, env={**os.environ, **environment})
     try:
         while not (noted.exists() and noted.read_text().endswith("\n")):
             if child.poll() is not None:

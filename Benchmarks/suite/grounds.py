@@ -9,7 +9,7 @@ import tempfile
 
 from .images import evict
 from .measure import GIB, MIB
-from .tools import BenchmarkError, need_disk, need_tool
+from .tools import BenchmarkError, need_disk, need_memory, need_tool
 
 NAMES = ("data", "origin", "logical", "overlay")
 
@@ -71,6 +71,7 @@ def made(folder):
 
 @contextlib.contextmanager
 def memory(_work, make):
+    need_memory(12 * GIB)
     with tmpfs(11 * GIB) as folder, contextlib.ExitStack() as stack:
         make(folder)
         devices = {name: attach(image, stack) for name, image in made(folder)}

@@ -30,7 +30,7 @@ def measure(work, trixie, rounds):
                  "--kernel", "6.12", SCENARIO], capture_output=True, text=True)
             found = re.findall(r"note cost (\S+) (\d+)", done.stdout)
             if not found:
-                raise BenchmarkError(f"the kernel lab says nothing: {done.stdout[-2000:]}")
+                raise BenchmarkError(f"the kernel lab says nothing: {done.stdout[-2000:]}{done.stderr[-2000:]}")
             for name, ticks in found:
                 costs.setdefault(name, []).append(int(ticks))
             print("    " + "  ".join(f"{name} {ticks}" for name, ticks in found), flush=True)

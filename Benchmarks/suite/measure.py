@@ -11,6 +11,8 @@ import time
 from .tools import BenchmarkError, measuring_program
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+# With fewer pairs a ratio decides nothing.
+PAIRS_MIN = 11
 # Above this half-width of its interval, as a share of the median, a ratio decides nothing.
 DECIDABLE_HALF_WIDTH = 0.05
 # A contestant this many times slower than the first runs in three rounds, or in one.
@@ -139,6 +141,8 @@ def run_in_turn(contestants, rounds, targets=lambda runs: (), before=lambda: Non
 
     for number in range(rounds.count):
         one_round([name for name in contestants if number in turns[name]], number)
+    # Not as it was after the warm-up: another peer may be the fastest by now.
+    always = {name for over, under, _ in targets(runs) for name in (over, under)}
     begun = time.monotonic()
     for number in range(rounds.count, rounds.count_max):
         undecided = {name for over, under, figure in targets(runs) for name in (over, under)
@@ -180,7 +184,7 @@ def half_width(ratio):
 
 
 def is_decidable(ratio):
-    return half_width(ratio) <= DECIDABLE_HALF_WIDTH
+    return ratio["count"] >= PAIRS_MIN and half_width(ratio) <= DECIDABLE_HALF_WIDTH
 
 
 def ratios(over, under, figure):

@@ -9,22 +9,23 @@ from .grounds import attach, tmpfs
 from .images import evict
 from .measure import GIB, ratios, run_facts, run_in_turn, run_measured
 from .metadata import MetadataInput
-from .tools import BenchmarkError, built, need_tool
+from .tools import BenchmarkError, built, first_line, need_tool
 
 NODE_BYTES = 4096
 FIO_DEPTH = 64
-TARGETED = [("thin-merge plan", "thin_check 1.1.0", "seconds"),
-            ("thin-merge plan", "thin_dump 1.1.0", "seconds")]
+TRIXIE_VERSION = "1.1.0"
+TARGETED = [("thin-merge plan", f"thin_check {TRIXIE_VERSION}", "seconds"),
+            ("thin-merge plan", f"thin_dump {TRIXIE_VERSION}", "seconds")]
 
 
-def plan(program, source, folder, metadata=None):
+def plan(program, source, folder, metadata=None, environment=None):
     arguments = source.arguments()
     if metadata:
         arguments[1] = metadata
     command = [program, "plan", *arguments, "--output", "json"]
 
     def contestant():
-        run = run_measured(command, folder / "plan.json")
+        run = run_measured(command, folder / "plan.json", environment=environment)
         said = json.loads(run.output.read_text())
         runs = 1 if source.order == "contiguous" else source.count
         if said["mapped_blocks"] != source.count or said["runs"] != runs:
@@ -42,9 +43,12 @@ def contestants(source, trixie, folder):
     metadata = source.path("meta")
     region = f"0..{source.count}"
     entrants = {"thin-merge plan": plan(built("thin-merge"), source, folder)}
-    versions = (("1.1.0", trixie.command),
-                ("0.9.0", lambda name: [need_tool(name, "thin-provisioning-tools")]))
-    for version, tool in versions:
+    tools = {}
+    for tool in (lambda name: [need_tool(name, "thin-provisioning-tools")], trixie.command):
+        tools[first_line([*tool("thin_check"), "--version"])] = tool
+    if TRIXIE_VERSION not in tools:
+        raise BenchmarkError(f"thin_check is {' and '.join(tools)}; {TRIXIE_VERSION} is needed")
+    for version, tool in reversed(tools.items()):
         entrants[f"thin_check {version}"] = reader([*tool("thin_check"), metadata], folder)
         entrants[f"thin_dump {version}"] = reader(
             [*tool("thin_dump"), "-o", "/dev/null", metadata], folder)

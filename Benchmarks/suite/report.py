@@ -5,7 +5,8 @@ import statistics
 from . import plots, targets
 from . import results as results_files
 from .layouts import all_layouts
-from .measure import GIB, MIB
+from .measure import GIB, MIB, PAIRS_MIN
+from .metadata import MILLIONS
 from .tools import BENCHMARKS, BenchmarkError
 
 
@@ -22,7 +23,7 @@ def seconds(summary):
 def ratio(summary):
     """With the interval, which fewer than six pairs do not give: with their range then."""
     if summary["count"] == 1:
-        return f"{summary['median']:.3g} (one pair)"
+        return f"{summary['median']:.3g} (its one run, by thin-merge's first)"
     if summary["count"] < 6:
         low, high = summary["range"]
         return f"{summary['median']:.3f} ({low:.3f} to {high:.3f}, all of {summary['count']} pairs)"
@@ -50,7 +51,7 @@ def copies(results, ground):
                 f"{run['machine_seconds']['median'] / gib:.3f}", peak(run),
                 run["seconds"]["count"]])
         parts.append(f"### {facts['layout'][0].upper()}{facts['layout'][1:]}\n\n" + table(
-            ["program", "seconds: median (range)", "MiB/s", "thin-merge is faster by (95 %)",
+            ["program", "seconds: median (range)", "MiB/s", "its time by thin-merge's (95 %)",
              "process, s/GiB", "machine, s/GiB", "peak, MiB", "runs"], lines))
     return "\n".join(parts)
 
@@ -58,7 +59,7 @@ def copies(results, ground):
 def plans(results):
     parts = []
     for order in ("shuffled", "contiguous"):
-        for count in (1 << 20, 1 << 24, 100_000_000):
+        for count in MILLIONS.values():
             facts = results.get(f"plan-{order}-{count}")
             if not facts:
                 continue
@@ -121,8 +122,10 @@ def costs(results):
                               f"{run['machine_seconds']['median'] / gib:.3f}",
                               ratio(without["machine_seconds"]) if without else ""])
         parts.append("### Checksums and checkpoints\n\n" + table(
-            ["ground", "parts", "process, s/GiB", "by that of all on (95 %)", "machine, s/GiB",
-             "by that of all on (95 %)"], lines, numbers_from=2))
+            ["ground", "parts", "loop, s/GiB", "by that of all on (95 %)", "machine, s/GiB",
+             "by that of all on (95 %)"], lines, numbers_from=2)
+            + "\n*loop*: user and system time of the merge's loop alone; *machine*: all that the machine "
+            "spent from start to exit.\n")
     if facts := results.get("heap"):
         parts.append("### Heap\n\n" + table(
             ["run", "allocations"], [[name, f"{of:,}"] for name, of in facts["calls"].items()])
@@ -222,7 +225,7 @@ def write(work):
         provenance(made),
         *([failed(failures)] if failures else []),
         "## Targets\n\nA ratio has reached its target if all of the 95 % interval of its median, of at "
-        f"least {targets.PAIRS_MIN} pairs, lies on the right side, and missed it if all lies on the "
+        f"least {PAIRS_MIN} pairs, lies on the right side, and missed it if all lies on the "
         "other. One whose interval holds the target, or goes further than 5 % from the median, is not "
         "decidable here; the table says on which side of the target such an interval lies.\n",
         table(["figure", "target", "measured: median (95 %)", "pairs", "verdict"],

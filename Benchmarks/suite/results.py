@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import functools
 import json
 import os
 import subprocess
@@ -27,14 +26,9 @@ def commit():
         return "unknown"
 
 
-@functools.cache
-def machine_and_programs(work):
-    return {"machine": machine_facts(), "versions": versions(Trixie(work / "trixie"))}
-
-
 def made(work):
     return {"commit": commit(), "date": f"{datetime.datetime.now():%Y-%m-%d %H:%M}",
-            **machine_and_programs(work)}
+            "machine": machine_facts(), "versions": versions(Trixie(work / "trixie"))}
 
 
 def save(work, name, facts):

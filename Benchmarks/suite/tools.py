@@ -30,6 +30,13 @@ def need_disk(folder, byte_count):
             f"{folder}: {free >> 30} GiB free, {byte_count / (1 << 30):.1f} GiB are needed")
 
 
+def need_memory(byte_count):
+    fields = dict(line.split(":") for line in pathlib.Path("/proc/meminfo").read_text().splitlines())
+    free = int(fields["MemAvailable"].split()[0]) << 10
+    if free < byte_count:
+        raise BenchmarkError(f"{free >> 30} GiB of memory are free, {byte_count >> 30} GiB are needed")
+
+
 @functools.cache
 def built(product, package=REPOSITORY):
     """The release build of a product of one of this repository's packages."""
