@@ -76,6 +76,11 @@ struct FileStatus {
     return OpenFile.BirthTime(
       seconds: status.birth_seconds, nanoseconds: status.birth_nanoseconds)
   }
+  var version: OpenFile.Version {
+    OpenFile.Version(
+      byteCount: byteCount, changeSeconds: status.change_seconds,
+      changeNanoseconds: status.change_nanoseconds)
+  }
   /// The device that the file system is on.
   var device: DeviceNumber { DeviceNumber(major: status.dev_major, minor: status.dev_minor) }
   /// Of a block device node: the device itself.

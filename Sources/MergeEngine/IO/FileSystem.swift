@@ -171,8 +171,12 @@ package enum FileSystem {
 extension OpenFile {
   /// Takes the file for this process alone, as far as others ask; false if somebody else has it.
   package func lock() throws(Errno) -> Bool {
-    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
-    guard Errno.current == .wouldBlock else { throw .current }
+    for _ in 0..<5 {
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+      guard Errno.current == .wouldBlock else { throw .current }
+      // Who only looks whether it is locked has it for an instant.
+      usleep(1000)
+    }
     return false
   }
 
@@ -193,6 +197,17 @@ extension OpenFile {
   package func byteCountNow() throws(MergeError) -> UInt64 {
     guard kind == .regularFile else { return byteCount }
     return try FileStatus(descriptor: descriptor, path: path, role: "file").byteCount
+  }
+
+  /// What is another one once a file's content has changed.
+  package struct Version: Equatable, Sendable {
+    var byteCount: UInt64
+    var changeSeconds: Int64
+    var changeNanoseconds: UInt32
+  }
+
+  package func versionNow() throws(MergeError) -> Version {
+    try FileStatus(descriptor: descriptor, path: path, role: "file").version
   }
 
   /// Cuts or extends a regular file.

@@ -28,15 +28,11 @@ package enum JournalFile {
           .refused, "cannot use the journal", at: path,
           because: "it is a block device; a regular file is expected")
       }
-      let lock = { () throws(Errno) in try locking ? file.lock() : !file.isLockedByAnother }
       guard
         try call(
-          path, "lock the journal", hint: "its file system has to be one with locks", lock)
-      else {
-        throw MergeError(
-          .busy, "cannot use the journal", at: path, because: "another merge has it locked",
-          hint: "how far that merge is: thin-merge status \(ShellWord.quoted(path))")
-      }
+          path, "lock the journal", hint: "its file system has to be one with locks",
+          { () throws(Errno) in try locking ? file.lock() : !file.isLockedByAnother })
+      else { throw inUse(path) }
       // Between opening and locking another merge may have put the file aside.
       guard file.isStillAtItsPath else { continue }
       try call(
@@ -46,6 +42,12 @@ package enum JournalFile {
       return file
     }
     return nil
+  }
+
+  package static func inUse(_ path: String) -> MergeError {
+    MergeError(
+      .busy, "cannot use the journal", at: path, because: "another merge has it locked",
+      hint: "how far that merge is: thin-merge status \(ShellWord.quoted(path))")
   }
 
   /// Makes a journal with that header, locked, so that its name never leads to half a header.

@@ -136,15 +136,6 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     return nil
   }
 
-  /// Whether something was appended since the journal was read to that state.
-  mutating func hasRecord(behind state: JournalState) throws(MergeError) -> Bool {
-    do throws(JournalFault) {
-      return try record(following: state.endByteOffset, sequence: state.nextSequence) != nil
-    } catch {
-      throw error.conflict(path: path)
-    }
-  }
-
   /// Whether an append stands anywhere behind a place that shows damage there: it began after record
   /// `sequence` was durable, or it begins with that record.
   mutating func hasAppend(

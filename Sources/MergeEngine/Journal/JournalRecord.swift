@@ -262,25 +262,25 @@ package struct RecordFrame: Equatable, Sendable {
   }
 
   private func encode(into writer: inout ByteWriter) {
-    writer.append(Self.magic)
-    writer.append(kindCode)
-    writer.append(sequence)
-    writer.append(appendSequence)
-    writer.append(UInt32(payloadByteCount))
+    for index in words.indices { writer.append(words[index]) }
+  }
+
+  /// Bytes 0..<28.
+  private var words: InlineArray<7, UInt32> {
+    [
+      Self.magic, kindCode, UInt32(truncatingIfNeeded: sequence),
+      UInt32(truncatingIfNeeded: sequence >> 32), UInt32(truncatingIfNeeded: appendSequence),
+      UInt32(truncatingIfNeeded: appendSequence >> 32), UInt32(payloadByteCount),
+    ]
   }
 
   private static func checksum(
     _ frame: RecordFrame, _ payload: [UInt8], _ headerChecksum: UInt32
   ) -> UInt32 {
-    // The same bytes as `encode` writes, in memory that no heap gives.
-    let first: InlineArray<8, UInt32> = [
-      headerChecksum.littleEndian, magic.littleEndian, frame.kindCode.littleEndian,
-      UInt32(truncatingIfNeeded: frame.sequence).littleEndian,
-      UInt32(truncatingIfNeeded: frame.sequence >> 32).littleEndian,
-      UInt32(truncatingIfNeeded: frame.appendSequence).littleEndian,
-      UInt32(truncatingIfNeeded: frame.appendSequence >> 32).littleEndian,
-      UInt32(frame.payloadByteCount).littleEndian,
-    ]
+    // In memory that no heap gives: there is one for each record.
+    var first = InlineArray<8, UInt32>(repeating: headerChecksum.littleEndian)
+    let words = frame.words
+    for index in words.indices { first[index + 1] = words[index].littleEndian }
     var crc = CRC32C()
     crc.update(RawSpan(_elements: first.span))
     crc.update(RawSpan(_elements: payload.span))

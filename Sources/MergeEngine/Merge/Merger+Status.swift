@@ -6,10 +6,20 @@ extension Merger {
   public func status(journalPath: String) throws(MergeError) -> StatusReport {
     let file = try OpenFile(
       journalPath, role: "journal", access: .readOnly, direct: false, followsLinks: false)
+    return try status(of: file)
+  }
+
+  private func status(of file: OpenFile) throws(MergeError) -> StatusReport {
     let isRunning = file.isLockedByAnother
-    var reader = try journalReader(file)
-    let state = try JournalState(reading: &reader, isBeingWritten: isRunning)
-    return StatusReport(state, reader.header, isRunning: isRunning, journalPath: journalPath)
+    do throws(MergeError) {
+      var reader = try journalReader(file)
+      let state = try JournalState(reading: &reader, isBeingWritten: isRunning)
+      return StatusReport(state, reader.header, isRunning: isRunning, journalPath: file.path)
+    } catch {
+      // A merge that began meanwhile appends: that is no damage.
+      guard !isRunning, file.isLockedByAnother else { throw error }
+      return try status(of: file)
+    }
   }
 }
 

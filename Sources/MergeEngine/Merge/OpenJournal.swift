@@ -1,8 +1,12 @@
 internal import SystemPackage
 
-/// A merge's journal, open and locked: one that was made just now, or that of an earlier run.
+/// A merge's journal, as it was read: one that was made just now, or that of an earlier run.
+///
+/// It is locked unless it is only looked at.
 struct OpenJournal {
-  let file: OpenFile
+  var file: OpenFile
+  /// The file's before it was read.
+  let version: OpenFile.Version
   let header: JournalHeader
   let headerByteCount: UInt64
   let headerChecksum: UInt32
@@ -31,7 +35,7 @@ public struct RecordedMerge {
 
 /// What stands where the journal of a merge belongs.
 ///
-/// All of them are locked.
+/// All of them are locked, unless one only looks.
 enum JournalPlace {
   case empty
   /// The same merge, to be gone on with.
@@ -112,7 +116,7 @@ extension Merger {
   /// Reads the journal at `path`, which has to be there, without keeping it from others.
   func openJournal(_ path: String) throws(MergeError) -> OpenJournal {
     guard let file = try JournalFile.open(path, locking: false) else { throw noJournal(path) }
-    return try read(file)
+    return try readUnlocked(file)
   }
 
   private func noJournal(_ path: String) -> MergeError {
@@ -121,24 +125,31 @@ extension Merger {
       hint: "'thin-merge plan' says where the journal of a merge is")
   }
 
-  /// - `earlier`: the same journal as it was read before it was locked.
+  /// - `earlier`: a journal that was read before it was locked, in the same place.
   private func read(
     _ file: OpenFile, earlier: OpenJournal? = nil, isNew: Bool = false
   ) throws(MergeError) -> OpenJournal {
-    var reader = try journalReader(file)
-    let state: JournalState
-    // Only appending changes a journal.
-    if let earlier, file.isSameFile(as: earlier.file),
-      earlier.headerChecksum == reader.headerChecksum,
-      try !reader.hasRecord(behind: earlier.state)
-    {
-      state = earlier.state
-    } else {
-      state = try JournalState(reading: &reader)
+    let version = try file.versionNow()
+    if var earlier, file.isSameFile(as: earlier.file), version == earlier.version {
+      earlier.file = file
+      return earlier
     }
+    var reader = try journalReader(file)
+    let state = try JournalState(reading: &reader)
     return OpenJournal(
-      file: file, header: reader.header, headerByteCount: reader.headerByteCount,
-      headerChecksum: reader.headerChecksum, state: state, isNew: isNew)
+      file: file, version: version, header: reader.header,
+      headerByteCount: reader.headerByteCount, headerChecksum: reader.headerChecksum, state: state,
+      isNew: isNew)
+  }
+
+  /// Reads a journal that nobody had locked just now.
+  private func readUnlocked(_ file: OpenFile) throws(MergeError) -> OpenJournal {
+    do throws(MergeError) {
+      return try read(file)
+    } catch {
+      // A merge that began meanwhile appends: that is no damage.
+      throw file.isLockedByAnother ? JournalFile.inUse(file.path) : error
+    }
   }
 
   /// Looks at the merge's place for a journal; changes nothing.
@@ -159,7 +170,7 @@ extension Merger {
       try checkIsJournal(file)
       return .putAside(file, suffix: ".old")
     }
-    let journal = try read(file, earlier: resumed)
+    let journal = try locking ? read(file, earlier: resumed) : readUnlocked(file)
     if resumed == nil, match.difference(from: journal.header) != nil {
       if journal.state.runCount == 0 { return .notBegun(file) }
       if journal.state.isFinished { return .putAside(file, suffix: ".1") }

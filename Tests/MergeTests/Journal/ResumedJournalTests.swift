@@ -37,6 +37,15 @@ struct ResumedJournalTests {
     #expect(try found(after: looked).doneByteCount == 8192)
   }
 
+  @Test("what another run cut off meanwhile does not count")
+  func cutMeanwhile() throws {
+    try write(Self.records)
+    let looked = try merger.openJournal(path)
+    let kept = JournalSample(records: Array(Self.records.dropLast())).bytes.count
+    try FileHandle(forWritingTo: URL(filePath: path)).truncate(atOffset: UInt64(kept))
+    #expect(try found(after: looked).doneByteCount == 4096)
+  }
+
   @Test("a file that another run put in its place counts, and not the one that was looked at")
   func replacedMeanwhile() throws {
     try write(Self.records)

@@ -25,6 +25,22 @@ struct InterruptedPlanTests {
   }
 }
 
+@Suite("Plan: leaves that are added up together")
+struct BatchedPlanTests {
+  @Test(
+    "a run goes on from leaf to leaf, and from batch to batch",
+    arguments: [1, 63, 64, 65, 128, 129])
+  func consecutive(leafCount: Int) throws {
+    var builder = PoolImageBuilder(devices: [ThinDevice(0, .consecutive(count: leafCount))])
+    builder.leafEntryCount = 1
+    let pool = try PoolOnDisk(builder.build(), origin: PoolImageBuilder.origin, fillingData: false)
+    let report = try Merger(environment: Environment(stateFolder: "/nonexistent")).plan(
+      MergeSource(metadataPath: pool.metadata, dataPath: pool.data, deviceID: 0), onto: nil)
+    #expect(report.runCount == 1)
+    #expect(report.mappedBlockCount == UInt64(leafCount))
+  }
+}
+
 /// Interrupts at the first report of progress, which is due whenever somebody looks at the clock.
 private final class Interrupting: MergeObserver {
   let interruption = Interruption()
