@@ -38,6 +38,15 @@ let benchmarks: @Sendable () -> Void = {
     }
   }
 
+  // Contiguous ones make one run: there is nothing to add up.
+  let shuffled = MappingImage(.shuffled, leafCount: 1000, seed: 1)
+  Benchmark("leaf of 252 shuffled mappings: added to a plan", configuration: measured(.kilo)) {
+    var adding = try PlanAdding(shuffled)
+    $0.startMeasurement()
+    adding.run()
+    $0.stopMeasurement()
+  }
+
   for segmentCount in [1, 16] {
     Benchmark("transfer of \(segmentCount) x 64 KiB: turn-around", configuration: measured(.kilo)) {
       var turns = try PipelineTurns(
@@ -53,6 +62,11 @@ let benchmarks: @Sendable () -> Void = {
     benchmark.startMeasurement()
     blackHole(appending.run())
     benchmark.stopMeasurement()
+  }
+
+  let record = RecordDecoding()
+  Benchmark("journal record of 2048 entries: decode", configuration: measured(.kilo)) { benchmark in
+    for _ in benchmark.scaledIterations { blackHole(record.decode()) }
   }
 
   for (text, byteCount) in [("64 KiB", 64 << 10), ("1 MiB", 1 << 20)] {

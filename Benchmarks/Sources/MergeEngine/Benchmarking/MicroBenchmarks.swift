@@ -31,7 +31,7 @@ package struct LeafDecoding: Sendable {
 /// A mapping tree in memory, streamed as runs.
 package struct RunReading: ~Copyable {
   private var reader: MappingReader<InstantQueue>
-  private var batch = RunBatch()
+  private var batch = RunBatch(leafCount: PlanThread.batchLeafCount)
 
   package init(_ image: MappingImage) throws(MergeError) {
     reader = try MappingReader(
@@ -45,10 +45,60 @@ package struct RunReading: ~Copyable {
   /// Begins another pass, as the one that merges.
   package mutating func restart() throws(MergeError) { try reader.restart(from: ThinBlock(0)) }
 
+  fileprivate mutating func read(into batch: inout RunBatch) throws(MergeError) {
+    _ = try reader.next(&batch)
+  }
+
   /// - Returns: How many mappings there were.
   package mutating func readAll() throws(MergeError) -> UInt64 {
     while try reader.next(&batch) {}
     return reader.mappedBlockCount
+  }
+}
+
+/// The runs of leaves that were read, added up to a plan.
+package struct PlanAdding: ~Copyable {
+  private var batch: RunBatch
+  private var builder: PlanBuilder
+
+  package init(_ image: MappingImage) throws(MergeError) {
+    batch = RunBatch(leafCount: image.leafCount)
+    var reading = try RunReading(image)
+    try reading.read(into: &batch)
+    builder = PlanBuilder(
+      MergeExtent(originByteCount: nil, options: ExtentOptions()),
+      dataBlockByteCount: ScatteredFeed.blockByteCount, ioByteCount: TransferOptions().ioByteCount)
+  }
+
+  package mutating func run() { builder.append(batch) }
+}
+
+/// A full record of a journal, read as a merge that is resumed reads it.
+package struct RecordDecoding: Sendable {
+  private let kindCode: UInt32
+  private let payload: [UInt8]
+
+  package init() {
+    let byteCount = ScatteredFeed.blockByteCount
+    let record = JournalRecord.checkpoint(
+      JournalRecord.Checkpoint(
+        seconds: 0, kind: .merge, sweep: 0, watermark: 0,
+        entries: (0..<UInt64(JournalRecord.entryCountMax)).map {
+          JournalEntry(
+            start: 2 * $0 * byteCount, byteCount: byteCount,
+            checksum: UInt32(truncatingIfNeeded: $0 &* 0x9E37_79B9))
+        }))
+    var writer = ByteWriter()
+    record.encodePayload(into: &writer, dataBlockByteCount: byteCount)
+    kindCode = record.kindCode
+    payload = writer.bytes
+  }
+
+  /// - Returns: Whether it could be read.
+  package func decode() -> Bool {
+    JournalRecord(
+      kindCode: kindCode, payload: payload, dataBlockByteCount: ScatteredFeed.blockByteCount)
+      != nil
   }
 }
 
