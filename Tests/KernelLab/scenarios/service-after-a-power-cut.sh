@@ -45,6 +45,7 @@ unit=$(systemd-escape --path --template thin-merge@.service "$journal")
 cp "$journals/expected" expected
 # There is no device yet.
 wait_until waits
+[[ " $(systemctl show --value --property After multi-user.target) " != *" $unit "* ]] || fail 'the boot waits for it'
 [[ $(show ExecMainStatus) == 5 ]] || fail "its status is $(show ExecMainStatus)"
 bring_up
 # Nor the pool: a run that began behind the devices has ended.
