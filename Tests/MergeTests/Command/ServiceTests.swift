@@ -169,6 +169,8 @@ struct ServiceTests {
     #expect(lines.contains("RestartForceExitStatus=\(ExitStatus.busy.rawValue)"))
     // Not for an exit status, whatever it is.
     #expect(lines.contains("Restart=on-abnormal"))
+    // Nor does a boot wait for any of it.
+    #expect(lines.contains("After=multi-user.target"))
   }
 
   @Test(
