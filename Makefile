@@ -27,7 +27,7 @@ export SWIFT PREFIX DESTDIR
   sanitize mutate lint format bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## check the Swift toolchain, install missing Debian packages
 	@scripts/setup build
@@ -95,6 +95,7 @@ lint: ## check formatting and scripts
 	python3 -c 'import ast, sys; [ast.parse(open(p).read(), p) for p in sys.argv[1:]]' $(PYTHON_SCRIPTS)
 
 format: ## format the Swift sources in place
+	@scripts/setup lint
 	$(SWIFT) format --in-place --parallel --recursive $(SWIFT_SOURCES)
 
 bench: build ## measure all of it against other programs (needs root, takes long)

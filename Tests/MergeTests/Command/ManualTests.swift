@@ -108,6 +108,16 @@ struct ManualTests {
     }
   }
 
+  @Test("manual and list of changes are of the program's version")
+  func version() throws {
+    let version = try ThinMergeCommand.run(["--version"]).standardOutput.trimmingCharacters(
+      in: .newlines)
+    for page in try ManualPage.all() { #expect(page.lines.contains(".Os \(version)"), "\(page)") }
+    let changes = try String(contentsOfFile: PackageFolder.path("CHANGELOG.md"), encoding: .utf8)
+    let newest = try #require(changes.split(separator: "\n## ").dropFirst().first)
+    #expect("thin-merge \(newest)".hasPrefix(version))
+  }
+
   @Test("the pages are well formed", .needsMandoc)
   func lint() throws {
     for page in try ManualPage.all() {
