@@ -1,7 +1,10 @@
 /// The argument parser's scripts for shells, with what they lack put in.
 ///
-/// They complete `--option value`, and little or nothing of `--option=value`: zsh has to be told that an
-/// option takes both, and to bash the second are three words.
+/// - They complete `--option value`, and little or nothing of `--option=value`: zsh has to be told that an
+///   option takes both, and to bash the second are three words.
+/// - Where a journal is wanted and nothing typed yet, those in the usual places are offered, and otherwise all
+///   files, since a journal may have any name. The shells list them, which know how to quote.
+/// - `help` takes a verb.
 enum CompletionScript {
   /// The script, for whichever shell it is.
   static func mended(_ script: String) -> String {
@@ -10,13 +13,18 @@ enum CompletionScript {
   }
 
   private static func mended(line: String) -> String {
-    if let replacement = bash[line] { return replacement }
+    if let replacement = bash[line] ?? zsh[line] ?? fish[line] { return replacement }
+    if let action = line.firstRange(of: #"-fa '(set -l exts \'journal\'"#) {
+      return line[..<action.lowerBound] + fishJournals
+    }
     // In zsh's words: '--option[What it is for.]:value:ACTION', and without the colons a flag.
     guard line.drop(while: { $0 == " " }).hasPrefix("'--"), line.contains("]:"),
       let bracket = line.firstIndex(of: "[")
     else { return line }
     return line[..<bracket] + "=" + line[bracket...]
   }
+
+  private static let verbs = ThinMerge.verbs.joined(separator: " ")
 
   private static let bash = [
     #"    local -r cur="${2}""#: #"""
@@ -36,5 +44,37 @@ enum CompletionScript {
     #"    local -r prev="${3}""#: #"    local -r prev="${COMP_WORDS[COMP_CWORD - 1]}""#,
     #"        remaining="${remaining##*([[:space:]])"${word}"*([[:space:]])}""#:
       #"        remaining="${remaining##*([[:space:]=])"${word}"*([[:space:]=])}""#,
+    #"        __thin-merge_add_completions -o plusdirs -fX '!*.@(journal|thin-merge)'"#: #"""
+            if [[ -z "${cur}" ]]; then
+                __thin-merge_add_completions -G "${STATE_DIRECTORY:-/var/lib/thin-merge}/*.journal"
+                __thin-merge_add_completions -fX '!*.thin-merge'
+            fi
+            [[ "${#COMPREPLY[@]}" -gt 0 ]] || __thin-merge_add_completions -f
+    """#,
+    "    __thin-merge_offer_flags_options -1": """
+        __thin-merge_offer_flags_options -1
+        [[ "${positional_number}" -ne 1 ]] || COMPREPLY+=($(compgen -W '\(verbs)' -- "${cur}"))
+    """,
   ]
+
+  // A second colon would end the action.
+  private static let zsh = [
+    #"        ':journal:_files -g '\''*.journal *.thin-merge'\'''"#:
+      #"        ':journal:{local -a list;[[ -n "$PREFIX" ]] || "#
+      + "list=(${STATE_DIRECTORY-/var/lib/thin-merge}/*.journal(N) *.thin-merge(N));"
+      + "if (( $#list )); then compadd -f -a list; else _files; fi}'",
+    "        '*:subcommands:'": "        ':subcommand:(\(verbs))'",
+  ]
+
+  private static let fish = [
+    "complete -c 'thin-merge' -f": """
+    complete -c 'thin-merge' -f
+    complete -c 'thin-merge' -n '__thin-merge_should_offer_completions_for_positional \
+    "thin-merge help" -eq 1' -fa '\(verbs)'
+    """
+  ]
+  private static let fishJournals =
+    #"-fa '(set -l state /var/lib/thin-merge;set -q STATE_DIRECTORY;and set state $STATE_DIRECTORY;"#
+    + #"set -l list;test -z "$(commandline -t)";and set list $state/*.journal *.thin-merge;"#
+    + #"if set -q list[1];printf %s\n $list;else;__fish_complete_path (commandline -t);end)'"#
 }

@@ -4,18 +4,23 @@ internal import MergeEngine
 
 /// What a shell offers for the values of options and operands.
 enum Completions {
-  /// Active thin devices, by device-mapper's names.
-  static let thinDevices = mappedDevices(target: "thin")
+  /// Thin devices by all names that they go by: active ones of device-mapper, and those of LVM, active or not.
+  static let thinDevices = CompletionKind.shellCommand(
+    "\(mappedDevices(target: "thin")) | sed -e p -e 's,^,/dev/mapper/,'; "
+      + "lvs --noheadings --separator / -o vg_name,lv_name -S segtype=thin 2>/dev/null "
+      + "| xargs -r -n 1 | sed -e p -e 's,^,/dev/,'")
   /// Active pools, by device-mapper's names.
-  static let pools = mappedDevices(target: "thin-pool")
+  static let pools = CompletionKind.shellCommand(mappedDevices(target: "thin-pool"))
+  /// Journals, of which ``CompletionScript`` has more to say.
+  static let journals = CompletionKind.file(extensions: ["journal", "thin-merge"])
   /// The numbers of thin devices in the metadata that the command line names.
   static let deviceIDs = CompletionKind.custom { words, _, _ in
     TypedMetadata(words: words).deviceIDs().map { String($0) }
   }
 
   // Where there are no such devices, dmsetup says so in a line without a tab.
-  private static func mappedDevices(target: String) -> CompletionKind {
-    .shellCommand("dmsetup ls --target \(target) 2>/dev/null | cut -s -f 1")
+  private static func mappedDevices(target: String) -> String {
+    "dmsetup ls --target \(target) 2>/dev/null | cut -s -f 1"
   }
 }
 

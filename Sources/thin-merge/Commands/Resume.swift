@@ -27,7 +27,8 @@ struct Resume: Verb {
   }
 
   @Argument(
-    help: ArgumentHelp("The journal of the merge.", valueName: "journal"), completion: .file())
+    help: ArgumentHelp("The journal of the merge.", valueName: "journal"),
+    completion: Completions.journals)
   var journal: String
 
   @OptionGroup(title: "Moved devices") var places: Places

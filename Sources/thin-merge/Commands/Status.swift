@@ -9,7 +9,8 @@ struct Status: Verb {
     discussion: "Reads the journal only, also while the merge runs.")
 
   @Argument(
-    help: ArgumentHelp("The journal of the merge.", valueName: "journal"), completion: .file())
+    help: ArgumentHelp("The journal of the merge.", valueName: "journal"),
+    completion: Completions.journals)
   var journal: String
 
   @OptionGroup(title: "Output") var output: OutputArguments

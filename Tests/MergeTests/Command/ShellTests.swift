@@ -15,7 +15,9 @@ struct ShellTests {
       let binaries = URL(filePath: ThinMergeCommand.binaryPath).deletingLastPathComponent()
         .path(percentEncoded: false)
       // tmux has an opinion of its own on PATH, so it is set here.
-      let begin = "cd \(folder) && export HOME=\(folder)/home PATH=\"\(binaries):$PATH\" &&"
+      let path = "\(folder)/programs:\(binaries):$PATH"
+      let begin =
+        "cd \(folder) && export HOME=\(folder)/home STATE_DIRECTORY=\(folder)/state PATH=\"\(path)\" &&"
       switch self {
       case .bash: return "\(begin) exec bash --rcfile .shell"
       case .zsh: return "\(begin) ZDOTDIR=\(folder)/home exec zsh"
@@ -67,19 +69,42 @@ struct ShellTests {
     ("thin-merge merge --metadata=metadata.img --dev-id=47", "--dev-id=4711"),
     (#"thin-merge verify --metadata "a b/m" --dev-id 4"#, "--dev-id 4711"),
     ("thin-merge merge --metadata=metadata.img --dev-id=4711 --rest", "--restart"),
+    ("thin-merge merge vm", "merge vm1"),
+    ("thin-merge plan /dev/map", "plan /dev/mapper/vm1"),
+    ("thin-merge verify vg/", "verify vg/vm2"),
+    ("thin-merge merge /dev/v", "merge /dev/vg/vm2"),
+    ("thin-merge devices --pool p", "--pool pool1"),
+    ("thin-merge resume ", "/state/base.journal"),
+    ("thin-merge help res", "help resume"),
+  ]
+
+  /// Programs that are asked for names, as far as completion asks.
+  static let programs = [
+    (
+      "dmsetup",
+      #"[ "$*" = 'ls --target thin' ] && printf 'vm1\t(253:4)\n' || printf 'pool1\t(253:3)\n'"#
+    ),
+    ("lvs", "echo '  vg/vm2'"),
   ]
 
   @Test(
-    "a shell completes verbs, options, words, paths and numbers of thin devices", .needsTmux,
+    "a shell completes verbs, options, words, paths, thin devices and their numbers, and journals",
+    .needsTmux,
     .needsShells, arguments: Shell.allCases)
   func completes(shell: Shell) throws {
     let folder = try TemporaryFolder()
     _ = try PoolImageBuilder(devices: [ThinDevice(4711, .everyThird(count: 3))]).build()
       .write(to: folder.path)
     let files = FileManager.default
-    for name in ["home", "a b"] {
+    for name in ["home", "a b", "programs", "state"] {
       try files.createDirectory(atPath: folder.path(name), withIntermediateDirectories: false)
     }
+    for (name, script) in Self.programs {
+      try "#!/bin/sh\n\(script)\n".write(
+        toFile: folder.path("programs/\(name)"), atomically: false, encoding: .utf8)
+      try Program.mustRun("chmod", "+x", folder.path("programs/\(name)"))
+    }
+    try Data().write(to: URL(filePath: folder.path("state/base.journal")))
     try files.copyItem(atPath: folder.path("metadata.img"), toPath: folder.path("a b/m"))
     let script = try ThinMergeCommand.run(["--generate-completion-script", shell.rawValue])
     try script.standardOutput.write(
@@ -90,7 +115,7 @@ struct ShellTests {
 
     let session = try TerminalSession(columnCount: 150, script: shell.start(in: folder.path))
     try session.waitForRows { $0.contains { $0.hasPrefix(Shell.prompt) } }
-    for (typed, completed) in Self.lines {
+    func complete(_ typed: String, _ completed: String) throws {
       try session.type(typed)
       try session.press("Tab")
       try session.waitForRows { rows in
@@ -101,5 +126,10 @@ struct ShellTests {
       try session.press("C-l")
       try session.waitForRows { $0 == [Shell.prompt] }
     }
+    for (typed, completed) in Self.lines { try complete(typed, completed) }
+    // Beside an origin that is a file, and the only one now.
+    try files.removeItem(atPath: folder.path("state/base.journal"))
+    try Data().write(to: URL(filePath: folder.path("origin.thin-merge")))
+    try complete("thin-merge status ", "status origin.thin-merge")
   }
 }
