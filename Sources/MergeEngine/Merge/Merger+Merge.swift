@@ -168,7 +168,7 @@ extension Merger {
 
     let found: OpenJournal? = if case .sameMerge(let journal) = place { journal } else { nil }
     report.isOwnMetadataSnapshot = quiet.session?.holdsMetadataSnapshot == true
-    report.recordedByteCount = found?.state.doneByteCount ?? 0
+    report.add(found?.state)
     let asked = environment.clock.now()
     guard quiet.isAgreedTo || environment.observer.mayWrite(report) else {
       throw notAgreedTo(originPath)

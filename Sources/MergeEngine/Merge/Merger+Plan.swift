@@ -50,26 +50,26 @@ extension Merger {
         options: MergeOptions(extent: extent, transfer: transfer, pool: options),
         transfer: transfer, dataIdentity: DeviceIdentity(devices.data),
         originIdentity: originIdentity, environment: environment)
-      report.recordedByteCount = try recordedByteCount(of: wanted, journalPath: place)
+      report.add(try earlierRuns(of: wanted, journalPath: place))
     } catch {
       report.refusal = error
     }
     return report
   }
 
-  /// What the journal in the merge's place has of it.
+  /// What the journal in the merge's place has of it; nil where a merge begins.
   ///
   /// - Throws: `MergeError`, `journalConflict` where another merge is unfinished there.
-  private func recordedByteCount(
+  private func earlierRuns(
     of wanted: JournalHeader, journalPath: String
-  ) throws(MergeError) -> UInt64 {
+  ) throws(MergeError) -> JournalState? {
     let match = JournalMatch(
       wanted: wanted, bootID: environment.bootID, originIsTheSame: false)
     guard
       case .sameMerge(let journal) = try findJournal(
         journalPath, match: match, restarts: false, locking: false)
-    else { return 0 }
-    return journal.state.doneByteCount
+    else { return nil }
+    return journal.state
   }
 
   /// Looks at what a merge looks at before it reads.
@@ -97,5 +97,13 @@ extension Merger {
       throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
     }
     return DeviceIdentity(origin)
+  }
+}
+
+extension PlanReport {
+  /// Takes in what earlier runs of the same merge have recorded.
+  mutating func add(_ earlierRuns: JournalState?) {
+    recordedByteCount = earlierRuns?.doneByteCount ?? 0
+    isFinished = earlierRuns?.isFinished ?? false
   }
 }

@@ -46,6 +46,9 @@ public struct PlanReport: Equatable, Sendable {
   public var layout = MappingLayout()
   /// Bytes that earlier runs of the same merge have recorded already.
   public var recordedByteCount: UInt64 = 0
+  /// Whether an earlier run has finished this merge: another one compares all of it again, and writes what
+  /// differs.
+  public var isFinished: Bool = false
   /// What a merge would be refused for as things are; nil where it would begin or go on.
   public var refusal: MergeError?
 }

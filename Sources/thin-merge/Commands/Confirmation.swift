@@ -36,11 +36,16 @@ struct Confirmation: Sendable {
     PlanText.addExtent(plan, to: &text)
     PlanText.addSource(plan, source, to: &text)
     PlanText.addJournal(plan, to: &text)
-    let left = plan.byteCount - min(plan.recordedByteCount, plan.byteCount)
-    let amount = BinaryText.bytes(left)
-    let what =
-      plan.recordedByteCount == 0 ? amount : "the \(amount) that are left, and what differs,"
-    return text.text + "\nWrite \(what) onto \(originPath)? [y/N] "
+    return text.text + "\n\(whatIsAsked(plan)) onto \(originPath)? [y/N] "
+  }
+
+  private func whatIsAsked(_ plan: PlanReport) -> String {
+    guard !plan.isFinished else {
+      return "This merge is finished. Compare all of it again and write what differs"
+    }
+    let left = BinaryText.bytes(plan.byteCount - min(plan.recordedByteCount, plan.byteCount))
+    return plan.recordedByteCount == 0
+      ? "Write \(left)" : "Write the \(left) that are left, and what differs,"
   }
 
   /// Whether an answer says yes; no answer says no.

@@ -11,7 +11,7 @@ struct PlanDocument: Encodable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case schema, refused
+    case schema, finished, refused
     case recordedByteCount = "recorded_bytes"
     case runLengths = "run_lengths"
     case map
@@ -23,6 +23,7 @@ struct PlanDocument: Encodable {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode("thin-merge/plan/1", forKey: .schema)
     try container.encode(report.recordedByteCount, forKey: .recordedByteCount)
+    try container.encode(report.isFinished, forKey: .finished)
     try container.encode(report.refusal.map { RefusalDocument($0) }, forKey: .refused)
     try container.encode(
       report.layout.runLengths.map { RunLengthDocument($0) }, forKey: .runLengths)

@@ -24,15 +24,22 @@ struct PlanText {
       text.addNext("  \(refusal.message)")
       if let hint = refusal.hint { text.addNext("  hint: \(hint)") }
     } else if let mergeCommand {
-      let done = report.recordedByteCount
-      text.addNext(
-        done > 0
-          ? "Nothing was written. Earlier runs have recorded \(Amount.exactBytes(done)). To go on:"
-          : "Nothing was written. To carry it out:", mergeCommand)
+      text.addNext("Nothing was written. \(whatIsNext)", mergeCommand)
     } else {
       text.addNext("Nothing was written. With --origin the plan says more.")
     }
     return text.text
+  }
+
+  /// What a merge would do with what earlier runs have recorded.
+  private var whatIsNext: String {
+    guard !report.isFinished else {
+      return "This merge was finished before. Another run would compare all of it again and write "
+        + "what differs on the origin, changes made there since included:"
+    }
+    let done = report.recordedByteCount
+    return done > 0
+      ? "Earlier runs have recorded \(Amount.exactBytes(done)). To go on:" : "To carry it out:"
   }
 
   /// What is written, and how the ends of thin device and origin meet.

@@ -58,6 +58,14 @@ extension PrintedDocument {
       try merge.cutOrigin(to: 13 * merge.blockByteCount - 512)
       return try merge.plan(["--past-end", "clip", "--output", "json"])
     },
+    PrintedDocument(
+      "a plan of a merge that is finished", "plan",
+      shows: ["finished": .boolean(true), "refused": .null]
+    ) {
+      let merge = try MergeCase()
+      expectSuccess(try merge.merge())
+      return try merge.plan(["--output", "json"])
+    },
     PrintedDocument("a plan that extends the origin", "plan") {
       let merge = try MergeCase(scatteredBlocks: 40)
       try merge.cutOrigin(to: 1 << 20)

@@ -22,6 +22,7 @@ struct JSONReportTests {
     try expectNames(
       Self.plan + [
         ("run_lengths", "array"), ("map", "object"), ("recorded_bytes", "integer"),
+        ("finished", "boolean"),
         ("refused", "null"),
       ],
       in: MergeCase().plan(["--output", "json"]))

@@ -125,6 +125,30 @@ struct TextReportTests {
         """)
   }
 
+  @Test("a merge that was finished before is not called one to go on with")
+  func finishedBefore() {
+    var plan = Self.plan
+    plan.recordedByteCount = plan.byteCount
+    plan.isFinished = true
+    let text = PlanText(
+      report: plan, source: Self.reported, originPath: "base.img",
+      mergeCommand: .merge(.devices(Self.source), originPath: "base.img", extent: ExtentOptions())
+    ).text
+    #expect(
+      text.hasSuffix(
+        """
+        Nothing was written. This merge was finished before. Another run would compare all of it \
+        again and write what differs on the origin, changes made there since included:
+          thin-merge merge --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
+
+        """))
+    let question = Confirmation(source: Self.reported, originPath: "/dev/x").question(plan)
+    #expect(
+      question.hasSuffix(
+        "\nThis merge is finished. Compare all of it again and write what differs onto /dev/x? [y/N] "
+      ))
+  }
+
   @Test("a finished merge says what to do next")
   func mergeText() {
     #expect(
@@ -343,7 +367,7 @@ struct TextReportTests {
     #expect(
       JSONText.line(PlanDocument(Self.plan, source: Self.absolute, originPath: "/base.img"))
         == #"{"block_size":65536,"bytes":6553600,"clipped_bytes":0,"data":"/data.img","dev_id":7,"#
-        + #""fingerprint":"0123456789abcdef-01234567","grown_origin_bytes":null,"#
+        + #""fingerprint":"0123456789abcdef-01234567","finished":false,"grown_origin_bytes":null,"#
         + #""journal":"/base.img.thin-merge","journal_bytes_max":12288,"#
         + #""map":{"cell_bytes":536870912,"mapped_bytes":[6553600,0]},"mapped_blocks":100,"#
         + #""metadata":"/dev/meta","metadata_snapshot":42,"origin":"/base.img","#
