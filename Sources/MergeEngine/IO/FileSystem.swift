@@ -97,6 +97,29 @@ package enum FileSystem {
     return parent.isEmpty ? "." : parent
   }
 
+  /// The folder at `path`, or the first above it that is there.
+  package static func nearestFolder(_ path: String) -> String {
+    let parent = folder(of: path)
+    return exists(path) || parent == path ? path : nearestFolder(parent)
+  }
+
+  /// Asks whether files can be made in a folder and removed from it.
+  package static func checkIsWritable(_ path: String) throws(Errno) {
+    guard unsafe faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0 else { throw .current }
+  }
+
+  /// How many bytes a new file in a folder may have; nil where the file system does not say.
+  package static func freeByteCount(in folder: String) -> UInt64? {
+    var status = statvfs()
+    // SAFETY: the call fills the structure given.
+    guard unsafe statvfs(folder, &status) == 0, status.f_blocks > 0 else { return nil }
+    // Some blocks are kept for root.
+    let blockCount = geteuid() == 0 ? status.f_bfree : status.f_bavail
+    let (product, overflow) = UInt64(blockCount)
+      .multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    return overflow ? nil : product
+  }
+
   /// Makes a folder and those above it, for their owner only.
   package static func makeFolders(_ path: String) throws(Errno) {
     if exists(path) { return }

@@ -50,6 +50,19 @@ package enum JournalFile {
       hint: "how far that merge is: thin-merge status \(ShellWord.quoted(path))")
   }
 
+  /// Asks whether a journal with room for so many bytes can be made, without making one.
+  ///
+  /// - Throws: `MergeError`, as `make` and `allocate` would.
+  package static func checkCanBeMade(_ path: String, byteCount: UInt64) throws(MergeError) {
+    let folder = FileSystem.nearestFolder(FileSystem.folder(of: path))
+    try call(path, "make the journal", hint: elsewhere) { () throws(Errno) in
+      try FileSystem.checkIsWritable(folder)
+    }
+    if let free = FileSystem.freeByteCount(in: folder), free < byteCount {
+      throw noRoom(path, byteCount, .noSpace)
+    }
+  }
+
   /// Makes a journal with that header, locked, so that its name never leads to half a header.
   package static func make(
     _ path: String, header: [UInt8], processID: Int32
@@ -57,7 +70,6 @@ package enum JournalFile {
     let folder = FileSystem.folder(of: path)
     let name = FilePath(path).lastComponent?.string ?? "journal"
     let temporary = "\(folder)/.\(name).\(processID)"
-    let elsewhere = "make its folder writable, or give --journal with a path elsewhere"
     return try call(path, "make the journal", hint: elsewhere) { () throws(Errno) in
       // Left over from a process of that number which was killed here.
       if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
@@ -118,14 +130,20 @@ package enum JournalFile {
     } catch {
       // Not every file system can; then the journal meets its end when it comes.
       if error == .notSupported { return }
-      throw MergeError(
-        .refused, "no room for the journal", at: file.path,
-        because: "it may come to \(BinaryText.bytes(byteCount)): \(error)",
-        hint: "give --journal with a path on a file system that has the room")
+      throw noRoom(file.path, byteCount, error)
     }
   }
 
+  private static func noRoom(_ path: String, _ byteCount: UInt64, _ error: Errno) -> MergeError {
+    MergeError(
+      .refused, "no room for the journal", at: path,
+      because: "it may come to \(BinaryText.bytes(byteCount)): \(error)",
+      hint: "give --journal with a path on a file system that has the room")
+  }
+
   private static let folderHint = "its folder has to be writable"
+  private static let elsewhere =
+    "make its folder writable, or give --journal with a path elsewhere"
 
   private static func call<Result>(
     _ path: String, _ what: String, hint: String? = nil, _ body: () throws(Errno) -> Result

@@ -32,25 +32,30 @@ extension Merger {
     let devices = try Devices(source, originPath: originPath, writing: nil)
     let ioByteCount = ioByteCount(transfer, devices)
     let planned = try plan(source, on: devices, extent: extent, ioByteCount: ioByteCount)
-    let place = devices.origin.map {
-      journalPath
-        ?? JournalFile.place(
-          of: $0, identity: DeviceIdentity($0), stateFolder: environment.stateFolder)
+    let usualPlace = devices.origin.map {
+      JournalFile.place(
+        of: $0, identity: DeviceIdentity($0), stateFolder: environment.stateFolder)
     }
+    let place = usualPlace.map { journalPath.map(FileSystem.absolute) ?? $0 }
     var report = planned.report(
       originByteCount: devices.origin?.byteCount, journalPath: place, ioByteCount: ioByteCount)
     report.isOwnMetadataSnapshot = session?.holdsMetadataSnapshot == true
-    guard let place, let originPath else { return report }
+    guard let usualPlace, let place, let originPath else { return report }
     // A plan may be looked at while the origin is in use; merging has to wait.
     do throws(MergeError) {
       let originIdentity = try checkMayMerge(
         source, session, planned.pool, originPath, journalPath: place, options)
+      try checkUsualPlace(usualPlace, chosen: place)
       let wanted = JournalHeader(
         planned: planned, source: QuietSource(source: source, originPath: originPath),
         options: MergeOptions(extent: extent, transfer: transfer, pool: options),
         transfer: transfer, dataIdentity: DeviceIdentity(devices.data),
         originIdentity: originIdentity, environment: environment)
-      report.add(try earlierRuns(of: wanted, journalPath: place))
+      let earlierRuns = try earlierRuns(of: wanted, journalPath: place)
+      report.add(earlierRuns)
+      if earlierRuns == nil {
+        try checkJournalCanBeMade(place, byteCountMax: report.journalByteCountMax)
+      }
     } catch {
       report.refusal = error
     }

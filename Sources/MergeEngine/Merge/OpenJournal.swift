@@ -244,6 +244,24 @@ extension Merger {
     }
   }
 
+  /// Asks whether `makeJournal` would be refused, without making anything.
+  func checkJournalCanBeMade(_ path: String, byteCountMax: UInt64) throws(MergeError) {
+    if path.hasPrefix(environment.stateFolder + "/"), !FileSystem.exists(environment.stateFolder) {
+      do throws(Errno) {
+        try FileSystem.checkIsWritable(FileSystem.nearestFolder(environment.stateFolder))
+      } catch {
+        throw noStateFolder(error)
+      }
+    }
+    try JournalFile.checkCanBeMade(path, byteCount: byteCountMax)
+  }
+
+  private func noStateFolder(_ error: Errno) -> MergeError {
+    MergeError(
+      .refused, "cannot make the folder for journals", at: environment.stateFolder,
+      because: "\(error)", hint: "root may; --journal names another place")
+  }
+
   /// Makes the merge's journal, with room for all that it may come to.
   func makeJournal(
     _ path: String, header: JournalHeader, byteCountMax: UInt64
@@ -253,9 +271,7 @@ extension Merger {
       do throws(Errno) {
         try FileSystem.makeFolders(environment.stateFolder)
       } catch {
-        throw MergeError(
-          .refused, "cannot make the folder for journals", at: environment.stateFolder,
-          because: "\(error)", hint: "root may; --journal names another place")
+        throw noStateFolder(error)
       }
     }
     switch FileSystem.permanence(of: folder) {

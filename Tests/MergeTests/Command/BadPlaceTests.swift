@@ -51,7 +51,9 @@ struct BadJournalPlaceTests {
   func fullFolder() throws {
     let merge = try MergeCase()
     let place = try TemporaryFolder(onTmpfsOf: 1 << 16)
-    _ = try Program.run(["dd", "if=/dev/zero", "of=\(place.path("filler"))", "bs=4k"])
+    // Room for the header, and not for all that is to come.
+    _ = try Program.run(
+      ["dd", "if=/dev/zero", "of=\(place.path("filler"))", "bs=4k", "count=12"])
     try expectNoMerge(merge, journal: place.path("journal"))
     #expect(try place.names() == ["filler"])
   }
@@ -114,11 +116,28 @@ struct BadJournalPlaceTests {
     mount.unmount()
   }
 
+  @Test("a folder that the user may not write to is named by the plan too", .needsRoot)
+  func foreignFolder() throws {
+    let merge = try MergeCase()
+    try Program.mustRun("chmod", "0666", merge.originFile)
+    try Program.mustRun("chmod", "0755", merge.folder.path)
+    let merged = try ThinMergeCommand.runAsNobody(merge.mergeArguments(), in: merge.folder)
+    let planned = try ThinMergeCommand.runAsNobody(
+      ["plan"] + merge.mergeArguments().dropFirst(), in: merge.folder)
+    expectError(merged, exitStatus: 2, naming: merge.journal)
+    let error = try SaidError(merged)
+    #expect(planned.standardOutput.contains("  \(error.message)\n"), "\(planned)")
+    #expect(error.hints.allSatisfy { planned.standardOutput.contains("  hint: \($0)\n") })
+  }
+
   private func expectNoMerge(
     _ merge: MergeCase, journal: String, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
+    let planned = try merge.plan(["--journal", journal, "--output", "json"]).report()["refused"]
     let result = try merge.merge(["--journal", journal])
     expectError(result, exitStatus: 2, naming: journal, sourceLocation: sourceLocation)
+    let message = try #require(planned?["message"]?.string, sourceLocation: sourceLocation)
+    #expect(result.standardError.contains(": \(message)\n"), sourceLocation: sourceLocation)
     #expect(try merge.changedSectors() == [], sourceLocation: sourceLocation)
   }
 }

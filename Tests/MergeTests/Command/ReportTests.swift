@@ -126,6 +126,18 @@ struct JSONReportTests {
       try merge.plan(["--thin-size", "64k"]).standardOutput.contains("a merge would be refused:"))
   }
 
+  @Test("a plan finds the journal of an unfinished merge in the usual place beside another one")
+  func planFindsUsualPlace() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    try merge.interruptEarly()
+    let elsewhere = ["--journal", merge.folder.path("other.journal")]
+    let refused = try merge.merge(elsewhere)
+    let report = try merge.plan(elsewhere + ["--output", "json"]).report()
+    let message = try #require(report["refused"]?["message"]?.string)
+    #expect(refused.standardError.contains(message))
+    #expect(report["refused"]?["exit_status"]?.integer == 4)
+  }
+
   @Test("a plan takes no lock of the journal that would keep a merge out")
   func planDoesNotLock() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
