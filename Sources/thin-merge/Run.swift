@@ -10,7 +10,7 @@ struct Run {
   func exitStatus() -> ExitStatus {
     let messages = Messages(format: Messages.format(askedIn: arguments))
     do {
-      var command = try ThinMerge.parseAsRoot(arguments)
+      var command = try ThinMerge.checked(arguments)
       guard let verb = command as? any Verb else {
         try command.run()
         return .done
@@ -99,7 +99,37 @@ extension String {
     if text.contains(choice), text.hasSuffix(".") {
       text = text.dropLast().replacing(choice, with: ": one of ") + " is expected"
     }
+    text = text.withoutFarSuggestion
     guard let first = text.first, text.dropFirst().first?.isLowercase == true else { return text }
     return first.lowercased() + text.dropFirst()
+  }
+
+  /// What the parser suggests for an unknown option is left out where too little of it is alike.
+  private var withoutFarSuggestion: String {
+    let question = ". Did you mean '"
+    guard let place = firstRange(of: question), hasSuffix("'?") else { return self }
+    let suggested = self[place.upperBound...].dropLast(2)
+    let sentence = self[..<place.lowerBound]
+    let typed = sentence.drop { $0 != "'" }.dropFirst().dropLast()
+    let letterCount = typed.drop { $0 == "-" }.count
+    guard typed.editDistance(to: suggested) * 3 <= letterCount else { return String(sentence) }
+    return "\(sentence): did you mean '\(suggested)'?"
+  }
+}
+
+extension Substring {
+  /// How many letters have to be put in, taken out or exchanged to make another text of this one.
+  fileprivate func editDistance(to other: Substring) -> Int {
+    var distances = Array(0...other.count)
+    for (row, letter) in enumerated() {
+      var above = distances[0]
+      distances[0] = row + 1
+      for (column, otherLetter) in other.enumerated() {
+        let exchanged = above + (letter == otherLetter ? 0 : 1)
+        above = distances[column + 1]
+        distances[column + 1] = Swift.min(exchanged, above + 1, distances[column] + 1)
+      }
+    }
+    return distances[other.count]
   }
 }

@@ -26,6 +26,13 @@ struct ThinMerge: ParsableCommand {
   /// The commands by their names.
   static let verbs = configuration.subcommands.compactMap { $0.configuration.commandName }
 
+  /// The command that was typed, checked as a whole.
+  static func checked(_ arguments: [String]) throws -> any ParsableCommand {
+    let command = try parseAsRoot(arguments)
+    try (command as? any Verb)?.check()
+    return command
+  }
+
   func run() throws {
     throw ValidationError("no command given; there are \(Self.verbs.joined(separator: ", "))")
   }

@@ -72,6 +72,10 @@ struct SourceArguments: ParsableArguments {
         "give what is to be read: a thin device, or --metadata, --data and --dev-id")
     }
     if let thinDevice {
+      guard deviceID == nil || pool == nil && (metadata == nil || data == nil) else {
+        throw ValidationError(
+          "unexpected argument '\(thinDevice)': the source is named already")
+      }
       guard pool == nil, metadata == nil, data == nil, deviceID == nil else {
         throw ValidationError(
           "'\(thinDevice)' names all of the source: --pool, --metadata, --data and --dev-id cannot "

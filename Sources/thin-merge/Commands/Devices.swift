@@ -23,6 +23,10 @@ struct Devices: Verb {
     var metadata: String?
 
     @OptionGroup var mapping: MappingArguments
+
+    /// Not taken, and known only for a better answer.
+    @Argument(help: .private)
+    var operand: String?
   }
 
   @OptionGroup(title: "Source") var source: Source
@@ -31,7 +35,15 @@ struct Devices: Verb {
   var outputFormat: OutputFormat { output.output }
   var progressMode: ProgressMode { .nothing }
 
-  func validate() throws {
+  func check() throws {
+    if let operand = source.operand {
+      let isNamed = source.pool != nil || source.metadata != nil
+      throw ValidationError(
+        "unexpected argument '\(operand)': "
+          + (isNamed
+            ? "the pool is named already"
+            : "give it as --metadata \(ShellWord.quoted(operand))"))
+    }
     guard source.pool != nil || source.metadata != nil else {
       throw ValidationError("give the pool to be read: --pool <name> or --metadata <path>")
     }

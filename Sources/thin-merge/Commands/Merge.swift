@@ -41,7 +41,7 @@ struct Merge: Verb {
   var outputFormat: OutputFormat { report.output.output }
   var progressMode: ProgressMode { report.progress }
 
-  func validate() throws {
+  func check() throws {
     try sourceArguments.checkOrigin(target.origin, isOptional: false)
     try target.journal.checkPath(of: "--journal <path>")
     if target.restart, consent.trustEarlierRuns {

@@ -33,7 +33,7 @@ struct Plan: Verb {
   var outputFormat: OutputFormat { output.output }
   var progressMode: ProgressMode { .auto }
 
-  func validate() throws {
+  func check() throws {
     try sourceArguments.checkOrigin(target.origin, isOptional: true)
     try target.journal.checkPath(of: "--journal <path>")
     if target.journal != nil, target.origin == nil, case .devices = try sourceArguments.source() {

@@ -40,7 +40,7 @@ struct Resume: Verb {
   var outputFormat: OutputFormat { report.output.output }
   var progressMode: ProgressMode { report.progress }
 
-  func validate() throws {
+  func check() throws {
     _ = try Optional(journal).path(of: "<journal>")
     try places.metadata.checkPath(of: "--metadata <path>")
     try places.data.checkPath(of: "--data <path>")

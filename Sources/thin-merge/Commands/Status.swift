@@ -18,7 +18,7 @@ struct Status: Verb {
   var outputFormat: OutputFormat { output.output }
   var progressMode: ProgressMode { .nothing }
 
-  func validate() throws {
+  func check() throws {
     _ = try Optional(journal).path(of: "<journal>")
   }
 

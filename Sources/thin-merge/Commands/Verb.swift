@@ -7,6 +7,11 @@ protocol Verb: ParsableCommand {
   var outputFormat: OutputFormat { get }
   /// How progress is shown.
   var progressMode: ProgressMode { get }
+  /// Looks at what was typed as a whole.
+  ///
+  /// Not the parser's `validate`, which comes before it says that it does not know an option: a misspelt
+  /// one leaves a value without an option, and that would be called wrong instead.
+  func check() throws
   /// Does it.
   func perform(in session: Session) throws -> Outcome
 }

@@ -38,7 +38,7 @@ struct Verify: Verb {
   var outputFormat: OutputFormat { report.output.output }
   var progressMode: ProgressMode { report.progress }
 
-  func validate() throws {
+  func check() throws {
     try target.journal.checkPath(of: "--journal <path>")
     try target.origin.checkPath(of: "--origin <path>")
     guard target.journal != nil else {

@@ -52,7 +52,7 @@ struct ArgumentTests {
 
   @Test("a merge has the defaults of its options")
   func mergeDefaults() throws {
-    let merge = try #require(try ThinMerge.parseAsRoot(Self.merge) as? Merge)
+    let merge = try #require(try ThinMerge.checked(Self.merge) as? Merge)
     #expect(merge.options == MergeOptions())
     #expect(merge.outputFormat == .text)
     #expect(merge.progressMode == .auto)
@@ -71,7 +71,7 @@ struct ArgumentTests {
         "8", "--io-size", "64k", "--rate-limit", "10M", "--checkpoint-interval", "0.2", "-y",
         "--progress", "none", "--output", "json",
       ]
-    let merge = try #require(try ThinMerge.parseAsRoot(words) as? Merge)
+    let merge = try #require(try ThinMerge.checked(words) as? Merge)
     #expect(
       merge.options
         == MergeOptions(
@@ -88,16 +88,16 @@ struct ArgumentTests {
     #expect(merge.consent.yes)
     #expect(merge.outputFormat == .json)
     #expect(merge.progressMode == .nothing)
-    let again = try #require(try ThinMerge.parseAsRoot(Self.merge + ["--restart"]) as? Merge)
+    let again = try #require(try ThinMerge.checked(Self.merge + ["--restart"]) as? Merge)
     #expect(again.options.restarts)
   }
 
   @Test("resume changes only what is given")
   func resume() throws {
-    let plain = try #require(try ThinMerge.parseAsRoot(["resume", "j"]) as? Resume)
+    let plain = try #require(try ThinMerge.checked(["resume", "j"]) as? Resume)
     #expect(plain.options == ResumeOptions())
     let words = ["resume", "j", "--origin", "o", "--queue-depth", "3", "--rate-limit", "1M"]
-    let changed = try #require(try ThinMerge.parseAsRoot(words) as? Resume)
+    let changed = try #require(try ThinMerge.checked(words) as? Resume)
     var expected = ResumeOptions()
     expected.originPath = "o"
     expected.queueDepth = 3
@@ -107,11 +107,11 @@ struct ArgumentTests {
 
   @Test("every verb parses in its shortest form")
   func shortest() throws {
-    #expect(try ThinMerge.parseAsRoot(["plan"] + Self.source) is Plan)
-    #expect(try ThinMerge.parseAsRoot(["verify"] + Self.source + ["--origin", "o"]) is Verify)
-    #expect(try ThinMerge.parseAsRoot(["verify", "--journal", "j"]) is Verify)
-    #expect(try ThinMerge.parseAsRoot(["status", "j"]) is Status)
-    #expect(try ThinMerge.parseAsRoot(["devices", "--metadata", "m"]) is Devices)
+    #expect(try ThinMerge.checked(["plan"] + Self.source) is Plan)
+    #expect(try ThinMerge.checked(["verify"] + Self.source + ["--origin", "o"]) is Verify)
+    #expect(try ThinMerge.checked(["verify", "--journal", "j"]) is Verify)
+    #expect(try ThinMerge.checked(["status", "j"]) is Status)
+    #expect(try ThinMerge.checked(["devices", "--metadata", "m"]) is Devices)
   }
 
   @Test(
@@ -134,7 +134,7 @@ struct ArgumentTests {
       merge + ["--output", "json", "--progress", "lines"], merge + ["--metadata", ""],
       merge + ["--origin", ""], merge + ["--journal", ""],
       ["verify", "--journal", "j", "--data", "d"], ["verify"], ["verify"] + source,
-      ["verify", "--journal", "j", "--past-end", "clip"],
+      ["verify", "--journal", "j", "--past-end", "clip"], ["devices", "m"], merge + ["extra"],
       ["plan", "--metadata", "m", "--data", "d"], ["plan"] + source + ["--journal", "j"],
       ["plan"] + source + ["--rate-limit", "1M"], ["devices"], ["status"], ["resume", ""],
     ])
@@ -158,14 +158,14 @@ struct ArgumentTests {
 
   @Test("a thin device of an active pool is named by one word, or by pool and number")
   func thinDevices() throws {
-    let named = try #require(try ThinMerge.parseAsRoot(["merge", "vg/vm1"]) as? Merge)
+    let named = try #require(try ThinMerge.checked(["merge", "vg/vm1"]) as? Merge)
     #expect(
       try named.sourceArguments.source()
         == .thinDevice(
           .device("vg/vm1"), mappings: .ownMetadataSnapshot, ignoresNeedsCheck: false))
     #expect(named.target.origin == nil)
     let words = ["merge", "--pool", "p", "--dev-id", "3", "--origin", "o", "--metadata-snap", "5"]
-    let numbered = try #require(try ThinMerge.parseAsRoot(words) as? Merge)
+    let numbered = try #require(try ThinMerge.checked(words) as? Merge)
     #expect(
       try numbered.sourceArguments.source()
         == .thinDevice(
@@ -183,15 +183,15 @@ struct ArgumentTests {
       ("--other-users-ok", PoolOptions(allowsOtherUsers: true)),
     ])
   func poolOptions(flag: String, options: PoolOptions) throws {
-    let merge = try #require(try ThinMerge.parseAsRoot(["merge", "vg/vm1", flag]) as? Merge)
+    let merge = try #require(try ThinMerge.checked(["merge", "vg/vm1", flag]) as? Merge)
     #expect(merge.options.pool == options)
-    let resume = try #require(try ThinMerge.parseAsRoot(["resume", "j", flag]) as? Resume)
+    let resume = try #require(try ThinMerge.checked(["resume", "j", flag]) as? Resume)
     #expect(resume.options.pool == options)
   }
 
   @Test("the version is one line")
   func version() {
-    let error = #expect(throws: (any Error).self) { _ = try ThinMerge.parseAsRoot(["--version"]) }
+    let error = #expect(throws: (any Error).self) { _ = try ThinMerge.checked(["--version"]) }
     #expect(error.map { ThinMerge.message(for: $0) } == "thin-merge 0.1.0")
   }
 
@@ -231,7 +231,7 @@ struct ArgumentTests {
 
   private static func exitCode(_ words: [String]) -> ExitCode {
     do {
-      var command = try ThinMerge.parseAsRoot(words)
+      var command = try ThinMerge.checked(words)
       // Without a verb it is running that fails.
       if command is ThinMerge { try command.run() }
       return .success

@@ -180,6 +180,32 @@ enum WhatIsWrongWithTheCommandLine {
       merge + ["--frobnicate"], .usage, "unknown option '--frobnicate'",
       hints: ["see 'thin-merge merge --help'"]),
     ErrorRow(
+      ["merge"] + source + ["--orign", "origin.img"], .usage,
+      "unknown option '--orign': did you mean '--origin'?",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      ["plan"] + source + ["--progress", "bar"], .usage, "unknown option '--progress'",
+      hints: ["see 'thin-merge plan --help'"]),
+    ErrorRow(
+      ["plan"] + source + ["--yes"], .usage, "unknown option '--yes'",
+      hints: ["see 'thin-merge plan --help'"]),
+    ErrorRow(
+      ["plan"] + source + ["extra"], .usage,
+      "unexpected argument 'extra': the source is named already",
+      hints: ["see 'thin-merge plan --help'"]),
+    ErrorRow(
+      ["devices", "meta data.img"], .usage,
+      "unexpected argument 'meta data.img': give it as --metadata 'meta data.img'",
+      hints: ["see 'thin-merge devices --help'"]),
+    ErrorRow(
+      ["devices", "--metadata", "m", "extra"], .usage,
+      "unexpected argument 'extra': the pool is named already",
+      hints: ["see 'thin-merge devices --help'"]),
+    ErrorRow(
+      ["devices", "--metdata", "meta.img"], .usage,
+      "unknown option '--metdata': did you mean '--metadata'?",
+      hints: ["see 'thin-merge devices --help'"]),
+    ErrorRow(
       merge + ["--dev-id"], .usage, "missing value for '--dev-id <number>'",
       hints: ["see 'thin-merge merge --help'"]),
     ErrorRow(
