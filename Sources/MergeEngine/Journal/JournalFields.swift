@@ -28,10 +28,11 @@ package struct JournalFault: Error, Equatable, Sendable {
     }
     return MergeError(
       .journalConflict, "cannot use the journal", at: path, because: reason,
-      hint: hint
-        ?? "the origin may be merged in part; '--restart' puts this journal aside and merges from "
-        + "the beginning")
+      hint: hint ?? "the origin may be merged in part; \(Self.wayToBeginAgain)")
   }
+
+  static let wayToBeginAgain =
+    "'thin-merge merge' with --restart puts this journal aside and merges from the beginning"
 }
 
 /// Fields with tags, so that a reader can pass over what it does not know.

@@ -113,8 +113,8 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
       throw JournalFault(
         "the record at byte \(byteOffset) cannot be understood",
         hint:
-          "perhaps another version of thin-merge wrote it, and reads it; if not, '--restart' puts "
-          + "this journal aside and merges from the beginning")
+          "perhaps another version of thin-merge wrote it, and reads it; if not, "
+          + JournalFault.wayToBeginAgain)
     }
     return .record(
       record, frame: frame, nextByteOffset: byteOffset + UInt64(frame.recordByteCount))

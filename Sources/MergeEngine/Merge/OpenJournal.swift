@@ -47,6 +47,27 @@ enum JournalPlace {
   case putAside(OpenFile, suffix: String)
 }
 
+/// Why a journal is not of the merge that is wanted.
+struct JournalDifference: Equatable {
+  enum Kind {
+    /// A device is another one.
+    case device
+    /// A device has another size.
+    case byteCount
+    /// It is another merge of the same devices.
+    case merge
+  }
+
+  let kind: Kind
+  /// As part of a sentence.
+  let reason: String
+
+  init(_ kind: Kind, _ reason: String) {
+    self.kind = kind
+    self.reason = reason
+  }
+}
+
 /// What an earlier run's journal means for the merge that is wanted now.
 struct JournalMatch {
   /// The merge that is wanted.
@@ -55,13 +76,16 @@ struct JournalMatch {
   let originIsTheSame: Bool
 
   /// What differs between the journal's merge and the wanted one; nil if they are the same.
-  func difference(from found: JournalHeader) -> String? {
+  func difference(from found: JournalHeader) -> JournalDifference? {
     if found.deviceID != wanted.deviceID {
-      return "it is the journal of device \(found.deviceID), this merge is of device "
-        + "\(wanted.deviceID)"
+      return JournalDifference(
+        .merge,
+        "it is the journal of device \(found.deviceID), this merge is of device "
+          + "\(wanted.deviceID)")
     }
     if let difference = Self.difference(
-      "data device", found.dataIdentity, wanted.dataIdentity, path: wanted.dataPath)
+      "data device", found.dataIdentity, wanted.dataIdentity, path: wanted.dataPath,
+      "merged from" + (found.dataPath == wanted.dataPath ? "" : ", \(found.dataPath)"))
     {
       return difference
     }
@@ -71,21 +95,22 @@ struct JournalMatch {
       origin.byteCount = wanted.originIdentity.byteCount
     }
     if let difference = Self.difference(
-      "origin", origin, wanted.originIdentity, path: wanted.originPath)
+      "origin", origin, wanted.originIdentity, path: wanted.originPath,
+      "merged onto" + (found.originPath == wanted.originPath ? "" : ", \(found.originPath)"))
     {
       return difference
     }
-    if found.fingerprint != wanted.fingerprint {
-      if found.endByteOffset != wanted.endByteOffset || found.pastEnd != wanted.pastEnd {
-        return
-          "it merges up to byte \(found.endByteOffset) (--past-end \(found.pastEnd.rawValue)), "
-          + "this merge up to byte \(wanted.endByteOffset) (--past-end \(wanted.pastEnd.rawValue))"
-      }
-      return
-        "the device's mappings changed: the fingerprint is \(wanted.fingerprint), the journal's "
-        + "\(found.fingerprint)"
+    guard found.fingerprint != wanted.fingerprint else { return nil }
+    if found.endByteOffset != wanted.endByteOffset || found.pastEnd != wanted.pastEnd {
+      return JournalDifference(
+        .merge,
+        "it merges up to byte \(found.endByteOffset) (--past-end \(found.pastEnd.rawValue)), "
+          + "this merge up to byte \(wanted.endByteOffset) (--past-end \(wanted.pastEnd.rawValue))")
     }
-    return nil
+    return JournalDifference(
+      .merge,
+      "the device's mappings changed: the fingerprint is \(wanted.fingerprint), the journal's "
+        + "\(found.fingerprint)")
   }
 
   /// Whether a device that has no identity may be another one than before the last boot.
@@ -95,14 +120,19 @@ struct JournalMatch {
   }
 
   private static func difference(
-    _ role: String, _ found: DeviceIdentity, _ wanted: DeviceIdentity, path: String
-  ) -> String? {
+    _ role: String, _ found: DeviceIdentity, _ wanted: DeviceIdentity, path: String,
+    _ use: String
+  ) -> JournalDifference? {
     if found.name != wanted.name {
-      return "the \(role) \(path) is another one than the journal's: \(name(wanted)), not "
-        + "\(name(found))"
+      return JournalDifference(
+        .device,
+        "the \(role) \(path) is not the one that was \(use); a copy counts as another "
+          + "(\(name(wanted)), not \(name(found)))")
     }
     if found.byteCount != wanted.byteCount {
-      return "the \(role) \(path) has \(wanted.byteCount) bytes; it had \(found.byteCount)"
+      return JournalDifference(
+        .byteCount,
+        "the \(role) \(path) has \(wanted.byteCount) bytes; it had \(found.byteCount)")
     }
     return nil
   }
@@ -175,21 +205,19 @@ extension Merger {
       if journal.state.runCount == 0 { return .notBegun(file) }
       if journal.state.isFinished { return .putAside(file, suffix: ".1") }
     }
-    try check(journal, match)
+    try check(journal, match, isResumed: resumed != nil)
     return .sameMerge(journal)
   }
 
   /// - Throws: `MergeError` (`journalConflict`) where the journal is not of the merge that is wanted.
-  private func check(_ journal: OpenJournal, _ match: JournalMatch) throws(MergeError) {
+  private func check(
+    _ journal: OpenJournal, _ match: JournalMatch, isResumed: Bool
+  ) throws(MergeError) {
     let path = journal.file.path
     if let difference = match.difference(from: journal.header) {
       throw MergeError(
-        .journalConflict, "the journal is of another merge", at: path, because: difference,
-        hint: journal.state.isFinished
-          ? "'thin-merge merge' with --journal and another path keeps this one"
-          : "the origin is half merged with dev \(journal.header.deviceID): either go on with that "
-            + "merge by 'thin-merge resume \(ShellWord.quoted(path))', or put its journal aside with "
-            + "--restart")
+        .journalConflict, "the journal is of another merge", at: path,
+        because: difference.reason, hint: hint(journal, difference.kind, isResumed: isResumed))
     }
     let lastBootID = journal.state.lastRun?.bootID ?? journal.header.bootID
     guard !match.needsSameOrigin(journal.header, lastBootID: lastBootID) else {
@@ -197,6 +225,28 @@ extension Merger {
         .journalConflict, "cannot tell whether these are the same devices", at: path,
         because: "a device of this merge has no identity, and the system was booted since",
         hint: "give --same-origin if they are the same")
+    }
+  }
+
+  /// What to do with a journal of another merge than is wanted.
+  private func hint(
+    _ journal: OpenJournal, _ kind: JournalDifference.Kind, isResumed: Bool
+  ) -> String {
+    if kind == .device {
+      return "give the path of the same file or device; to merge with another one, begin again "
+        + "with 'thin-merge merge' and --restart"
+    }
+    if journal.state.isFinished {
+      return "'thin-merge merge' with --journal and another path keeps this one"
+    }
+    let half = "the origin is half merged with dev \(journal.header.deviceID): "
+    let again = "merge from the beginning with 'thin-merge merge' and --restart"
+    switch (isResumed, kind) {
+    case (true, .byteCount): return half + "either give it the size that it had, or " + again
+    case (true, _): return half + "either give the metadata as it was, or " + again
+    case (false, _):
+      return half + "either go on with that merge by 'thin-merge resume "
+        + "\(ShellWord.quoted(journal.file.path))', or put its journal aside with --restart"
     }
   }
 

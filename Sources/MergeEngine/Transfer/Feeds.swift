@@ -49,7 +49,7 @@ package struct PieceFeed<IO: BlockIO & ~Copyable, Pieces: PieceSource & ~Copyabl
           .journalConflict, "the journal names bytes that the device does not map",
           at: "origin byte \(transfer.end)",
           because: "it is of the same mappings, and says otherwise",
-          hint: "'--restart' puts it aside and merges from the beginning")
+          hint: "'thin-merge merge' with --restart puts it aside and merges from the beginning")
       }
       let byteCount = min(segment.byteCount, piece.range.end - transfer.end)
       transfer.append(

@@ -44,8 +44,8 @@ enum WhyAJournalIsNotUsed {
       """,
       hints: [
         """
-        the origin may be merged in part; '--restart' puts this journal aside and merges \
-        from the beginning
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
         """
       ]
     ) { $0.prefix(12) },
@@ -54,8 +54,8 @@ enum WhyAJournalIsNotUsed {
       "cannot use the journal, FOLDER/origin.img.thin-merge: its header is cut short",
       hints: [
         """
-        the origin may be merged in part; '--restart' puts this journal aside and merges \
-        from the beginning
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
         """
       ]
     ) { $0.prefix(100) },
@@ -74,8 +74,8 @@ enum WhyAJournalIsNotUsed {
       """,
       hints: [
         """
-        the origin may be merged in part; '--restart' puts this journal aside and merges \
-        from the beginning
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
         """
       ]
     ) { edited(edited($0, at: 12, to: 0), at: 13, to: 0) },
@@ -86,8 +86,8 @@ enum WhyAJournalIsNotUsed {
       """,
       hints: [
         """
-        the origin may be merged in part; '--restart' puts this journal aside and merges \
-        from the beginning
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
         """
       ]
     ) { edited($0, at: 40, to: ~$0[40]) },
@@ -99,8 +99,8 @@ enum WhyAJournalIsNotUsed {
       """,
       hints: [
         """
-        the origin may be merged in part; '--restart' puts this journal aside and merges \
-        from the beginning
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
         """
       ]
     ) { journal in
@@ -118,8 +118,8 @@ enum WhyAJournalIsNotUsed {
       "cannot use the journal, JOURNAL: the record at byte 8192 cannot be understood",
       hints: [
         """
-        perhaps another version of thin-merge wrote it, and reads it; if not, '--restart' \
-        puts this journal aside and merges from the beginning
+        perhaps another version of thin-merge wrote it, and reads it; if not, 'thin-merge \
+        merge' with --restart puts this journal aside and merges from the beginning
         """
       ]),
     craftedRow(
@@ -129,8 +129,8 @@ enum WhyAJournalIsNotUsed {
       """,
       hints: [
         """
-        the origin may be merged in part; '--restart' puts this journal aside and merges \
-        from the beginning
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
         """
       ]),
     craftedRow(
@@ -141,8 +141,8 @@ enum WhyAJournalIsNotUsed {
       """,
       hints: [
         """
-        the origin may be merged in part; '--restart' puts this journal aside and merges \
-        from the beginning
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
         """
       ]),
     craftedRow(
@@ -153,8 +153,8 @@ enum WhyAJournalIsNotUsed {
       """,
       hints: [
         """
-        the origin may be merged in part; '--restart' puts this journal aside and merges \
-        from the beginning
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
         """
       ]),
     craftedRow(
@@ -165,8 +165,8 @@ enum WhyAJournalIsNotUsed {
       """,
       hints: [
         """
-        the origin may be merged in part; '--restart' puts this journal aside and merges \
-        from the beginning
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
         """
       ]),
     craftedRow(
@@ -176,8 +176,8 @@ enum WhyAJournalIsNotUsed {
       """,
       hints: [
         """
-        the origin may be merged in part; '--restart' puts this journal aside and merges \
-        from the beginning
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
         """
       ]),
     craftedRow(
@@ -187,8 +187,8 @@ enum WhyAJournalIsNotUsed {
       """,
       hints: [
         """
-        the origin may be merged in part; '--restart' puts this journal aside and merges \
-        from the beginning
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
         """
       ]),
     craftedRow(
@@ -199,8 +199,8 @@ enum WhyAJournalIsNotUsed {
       """,
       hints: [
         """
-        the origin may be merged in part; '--restart' puts this journal aside and merges \
-        from the beginning
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
         """
       ]),
     craftedRow(
@@ -208,8 +208,8 @@ enum WhyAJournalIsNotUsed {
       "cannot use the journal, JOURNAL: it names more than 65536 unreadable ranges",
       hints: [
         """
-        the origin may be merged in part; '--restart' puts this journal aside and merges \
-        from the beginning
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
         """
       ]),
     craftedRow(
@@ -220,8 +220,8 @@ enum WhyAJournalIsNotUsed {
       """,
       hints: [
         """
-        the origin may be merged in part; '--restart' puts this journal aside and merges \
-        from the beginning
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
         """
       ]),
   ]
@@ -310,6 +310,61 @@ enum WhyAJournalIsNotUsed {
         return try merge.merge()
       }),
     ErrorRow(
+      "of another origin, to be gone on with", .journalConflict,
+      """
+      the journal is of another merge, FOLDER/origin.img.thin-merge: the origin \
+      FOLDER/copy.img is not the one that was merged onto, FOLDER/origin.img; a copy counts \
+      as another (ANOTHER, not ONE)
+      """, hints: [sameFile]
+    ) {
+      try Self.goingOn(withCopyOf: { $0.originFile }, as: "--origin")
+    },
+    ErrorRow(
+      "of another data device, to be gone on with", .journalConflict,
+      """
+      the journal is of another merge, FOLDER/origin.img.thin-merge: the data device \
+      FOLDER/copy.img is not the one that was merged from, FOLDER/data.img; a copy counts as \
+      another (ANOTHER, not ONE)
+      """, hints: [sameFile]
+    ) {
+      try Self.goingOn(withCopyOf: { $0.dataFile }, as: "--data")
+    },
+    ErrorRow(
+      "of a longer origin, to be gone on with", .journalConflict,
+      """
+      the journal is of another merge, FOLDER/origin.img.thin-merge: the origin \
+      FOLDER/origin.img has 1576960 bytes; it had 1572864
+      """,
+      hints: [
+        """
+        the origin is half merged with dev 0: either give it the size that it had, or merge \
+        from the beginning with 'thin-merge merge' and --restart
+        """
+      ],
+      command: { merge in
+        try merge.interruptEarly()
+        try Program.mustRun("truncate", "--size", "+4096", merge.origin)
+        return try merge.resume()
+      }),
+    ErrorRow(
+      "of other mappings, to be gone on with", .journalConflict,
+      """
+      the journal is of another merge, FOLDER/origin.img.thin-merge: the device's mappings \
+      changed: the fingerprint is b5302913342f37cb-0a236b67, the journal's \
+      c43485fd9f615259-ae57ea57
+      """,
+      hints: [
+        """
+        the origin is half merged with dev 0: either give the metadata as it was, or merge \
+        from the beginning with 'thin-merge merge' and --restart
+        """
+      ],
+      command: { merge in
+        try merge.interruptEarly()
+        try merge.replaceMappings(merge.mappings.dropLast())
+        return try merge.resume()
+      }),
+    ErrorRow(
       "of a finished merge of other mappings, to be gone on with", .journalConflict,
       """
       the journal is of another merge, FOLDER/origin.img.thin-merge: the device's mappings \
@@ -338,6 +393,10 @@ enum WhyAJournalIsNotUsed {
         return try merge.merge(["--journal", merge.folder.path("other.journal")])
       }),
   ]
+
+  private static let sameFile =
+    "give the path of the same file or device; to merge with another one, begin again with "
+    + "'thin-merge merge' and --restart"
 
   /// What only root can bring about: loop devices, and somebody with fewer rights.
   static let asRoot: [ErrorRow] = [
@@ -369,27 +428,23 @@ enum WhyAJournalIsNotUsed {
       "of another device", .journalConflict,
       """
       the journal is of another merge, FOLDER/origin.img.thin-merge: the origin DEVICE is \
-      another one than the journal's: loop-SECOND, not loop-FIRST
+      not the one that was merged onto, EARLIER; a copy counts as another (loop-SECOND, not \
+      loop-FIRST)
       """,
-      hints: [
-        """
-        the origin is half merged with dev 0: either go on with that merge by 'thin-merge \
-        resume FOLDER/origin.img.thin-merge', or put its journal aside with --restart
-        """
-      ]
+      hints: [sameFile]
     ) {
       let merge = try MergeCase(scatteredBlocks: 8)
-      var first: LoopDevice? = try LoopDevice(backing: merge.originFile)
-      merge.origin = try #require(first?.path)
+      let first = try LoopDevice(backing: merge.originFile)
+      merge.origin = first.path
       try merge.interruptEarly(["--yes", "--journal", merge.journal])
-      first = nil
       let copy = merge.folder.path("copy.img")
       try Program.mustRun("cp", merge.originFile, copy)
       let second = try LoopDevice(backing: copy)
       let said = try SaidError(merge.resume(["--origin", second.path, "--yes"]))
       let names = try [merge.originFile, copy].map { try Self.identity(of: $0) }
       return said.naming([
-        (merge.folder.path, "FOLDER"), (second.path, "DEVICE"), (names[0], "FIRST"),
+        (merge.folder.path, "FOLDER"), (first.path, "EARLIER"), (second.path, "DEVICE"),
+        (names[0], "FIRST"),
         (names[1], "SECOND"),
       ])
     },
@@ -408,12 +463,9 @@ enum WhyAJournalIsNotUsed {
     },
     foundInPlace(
       "of a device with a name, in whose place is one without",
-      "the journal is of another merge, JOURNAL: the origin /srv/é base.img is another one than the "
-        + "journal's: without identity, not file-12-3.4",
-      hints: [
-        "the origin is half merged with dev 7: either go on with that merge by 'thin-merge resume "
-          + "JOURNAL', or put its journal aside with --restart"
-      ]
+      "the journal is of another merge, JOURNAL: the origin /srv/é base.img is not the one that was "
+        + "merged onto; a copy counts as another (without identity, not file-12-3.4)",
+      hints: [sameFile]
     ) { _, wanted in
       wanted.originIdentity.name = ""
     },
@@ -476,8 +528,8 @@ enum WhyAJournalIsNotUsed {
       onlyStated: "a journal that another program writes to in that moment", .journalConflict,
       "cannot use the journal, JOURNAL: it changed at byte 4096 while being read",
       hints: [
-        "the origin may be merged in part; '--restart' puts this journal aside and merges from the "
-          + "beginning"
+        "the origin may be merged in part; 'thin-merge merge' with --restart puts this journal aside "
+          + "and merges from the beginning"
       ])
   ]
 
@@ -554,6 +606,20 @@ enum WhyAJournalIsNotUsed {
       "--origin", merge.origin,
     ]
     return (merge, arguments)
+  }
+
+  /// An unfinished merge is gone on with, and in place of a file there is a copy of it.
+  private static func goingOn(
+    withCopyOf file: (MergeCase) -> String, as option: String
+  ) throws -> SaidError {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    try merge.interruptEarly()
+    let (path, copy) = (file(merge), merge.folder.path("copy.img"))
+    try Program.mustRun("cp", path, copy)
+    let names = try [path, copy].map { try Self.identity(of: $0) }
+    return try SaidError(merge.resume([option, copy])).naming([
+      (merge.folder.path, "FOLDER"), (names[0], "ONE"), (names[1], "ANOTHER"),
+    ])
   }
 
   /// What the journal calls a file.

@@ -285,7 +285,7 @@ enum WhyAMergeStopped {
       onlyStated: "checksums that are right, and bytes that are not", .journalConflict,
       "the journal names bytes that the device does not map, origin byte 65536: it is of the same "
         + "mappings, and says otherwise",
-      hints: ["'--restart' puts it aside and merges from the beginning"]),
+      hints: ["'thin-merge merge' with --restart puts it aside and merges from the beginning"]),
     ErrorRow(
       onlyStated: "a mistake of the program", .bug,
       "the sums do not agree, JOURNAL: 1 bytes are recorded, 2 are planned",
