@@ -31,6 +31,11 @@ extension Merger {
     guard let origin = devices.origin else {
       throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
     }
+    let unfinishedMerge = unfinishedMerge(onto: origin)
+    if let unfinishedMerge {
+      environment.observer.note(
+        "\(originPath): a merge of dev \(unfinishedMerge.deviceID) onto it is not finished")
+    }
     let ioByteCount = ioByteCount(transfer, devices)
     let planned = try plan(source, on: devices, extent: extent, ioByteCount: ioByteCount)
     let plan = planned.plan
@@ -59,8 +64,21 @@ extension Merger {
     let comparison = try Comparison.ofPlan(
       planned.segments(cuts: cuts), total: plan.byteCount, shape: shape, originPath: originPath,
       &io, control)
-    return VerifyReport(
+    var report = VerifyReport(
       comparison, .sector, place: originPath, duration: environment.clock.now() - begin)
+    report.unfinishedMerge = unfinishedMerge
+    return report
+  }
+
+  /// What the journal in the usual place tells of a merge that has written and is not finished.
+  private func unfinishedMerge(onto origin: OpenFile) -> StatusReport? {
+    let path = JournalFile.place(
+      of: origin, identity: DeviceIdentity(origin), stateFolder: environment.stateFolder)
+    // What cannot be read is no reason not to compare.
+    guard FileSystem.exists(path), let status = try? status(journalPath: path),
+      status.runCount > 0, [.running, .stopped].contains(status.state)
+    else { return nil }
+    return status
   }
 
   /// Compares the origin with the checksums in a journal; needs no pool.

@@ -118,6 +118,9 @@ public struct VerifyReport: Equatable, Sendable {
   public var duration: Duration
   /// Why not everything was compared; nil if it was.
   public var incomplete: MergeError?
+  /// A merge onto the origin that is not finished, as the journal in its usual place told when comparing
+  /// with a source began.
+  public var unfinishedMerge: StatusReport?
 
   /// Whether everything was compared and nothing differs.
   public var isClean: Bool {

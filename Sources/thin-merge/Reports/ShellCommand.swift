@@ -14,6 +14,11 @@ struct ShellCommand: Equatable {
     ShellCommand("resume", [journalPath])
   }
 
+  /// Says how far a merge is.
+  static func status(journalPath: String) -> ShellCommand {
+    ShellCommand("status", [journalPath])
+  }
+
   /// Compares the origin with the checksums of a journal.
   static func verify(journalPath: String) -> ShellCommand {
     ShellCommand("verify", ["--journal", journalPath])

@@ -21,6 +21,7 @@ struct VerifyDocument: Encodable {
     case schema
     case deviceID = "dev_id"
     case journalPath = "journal"
+    case unfinishedJournalPath = "unfinished_journal"
   }
 
   func encode(to encoder: any Encoder) throws {
@@ -30,6 +31,9 @@ struct VerifyDocument: Encodable {
     try container.encode("thin-merge/verify/1", forKey: .schema)
     try container.encode(deviceID, forKey: .deviceID)
     try container.encode(journalPath, forKey: .journalPath)
+    try container.encode(
+      report.unfinishedMerge.map { FileSystem.absolute($0.journalPath) },
+      forKey: .unfinishedJournalPath)
   }
 }
 

@@ -29,11 +29,27 @@ struct VerifyText {
     case .done:
       text.addNext(isOfWholeDevice ? ReportText.isNotNeeded : ReportText.isNeededForTheRest)
     case .different:
-      text.addNext("Keep the thin device. To compare again and write what differs:", repairCommand)
+      addRepair(to: &text)
     default:
       text.addNext("What could be compared is right. Keep the thin device until all is compared.")
     }
     return text.text
+  }
+
+  private func addRepair(to text: inout ReportText) {
+    guard let merge = report.unfinishedMerge else {
+      return text.addNext(
+        "Keep the thin device. To compare again and write what differs:", repairCommand)
+    }
+    if merge.state == .running {
+      text.addNext(
+        "Keep the thin device. A merge onto this origin is running; how far it is:",
+        .status(journalPath: merge.journalPath))
+    } else {
+      text.addNext(
+        "Keep the thin device. A merge onto this origin is not finished. To go on with it:",
+        .resume(journalPath: merge.journalPath))
+    }
   }
 
   private var heading: String {

@@ -306,6 +306,38 @@ struct FinishedJournalTests {
     #expect((start..<(start + byteCount)).contains(offset))
   }
 
+  @Test("verify of a half merged origin names the way on: resume, or status while the merge runs")
+  func verifyHalfMerged() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    try merge.interruptEarly()
+    let stopped = try merge.verify()
+    #expect(stopped.exitStatus == 1)
+    #expect(
+      stopped.standardError.contains(
+        "note: \(merge.origin): a merge of dev 0 onto it is not finished\n"))
+    #expect(
+      stopped.standardOutput.hasSuffix(
+        """
+        Keep the thin device. A merge onto this origin is not finished. To go on with it:
+          thin-merge resume \(merge.journal)
+
+        """))
+    let running = try withExtendedLifetime(HeldFile.withFileLock(merge.journal)) {
+      try merge.verify()
+    }
+    #expect(
+      running.standardOutput.hasSuffix(
+        """
+        Keep the thin device. A merge onto this origin is running; how far it is:
+          thin-merge status \(merge.journal)
+
+        """))
+    expectSuccess(try merge.resume())
+    let finished = try merge.verify()
+    expectSuccess(finished)
+    #expect(!finished.standardError.contains("not finished"))
+  }
+
   @Test("verify by an unfinished journal says that what is recorded is right, and is not all")
   func verifyUnfinished() throws {
     let merge = try MergeCase()

@@ -118,6 +118,13 @@ extension PrintedDocument {
     ) {
       try MergeCase().verify(json)
     },
+    PrintedDocument("an origin that is half merged", "verify", exitStatus: 1) {
+      let merge = try MergeCase()
+      try merge.interruptMerge()
+      let result = try merge.verify(json)
+      #expect(try result.report()["unfinished_journal"]?.string == merge.journal)
+      return result
+    },
     PrintedDocument(
       "an origin that is merged", "verify", shows: ["differing_bytes": .integer(0)]
     ) {

@@ -413,7 +413,7 @@ struct TextReportTests {
         == #"{"compared_bytes":6553600,"data":"/data.img","dev_id":7,"differences":[],"#
         + #""differing_bytes":0,"granularity":"sector","incomplete":null,"journal":null,"#
         + #""metadata":"/dev/meta","origin":"/base.img","schema":"thin-merge/verify/1","#
-        + #""seconds":1,"thin_device":"vg/vm1","unreadable":[]}"# + "\n")
+        + #""seconds":1,"thin_device":"vg/vm1","unfinished_journal":null,"unreadable":[]}"# + "\n")
     #expect(
       JSONText.line(StatusDocument(Self.status))
         == #"{"begun_time":0,"data":"data","dev_id":7,"done_bytes":3221225472,"#
