@@ -57,6 +57,11 @@ struct Devices {
     originBuffered = buffered
   }
 
+  /// Whether it is the data device that begins as metadata does.
+  var areSwapped: Bool {
+    Superblock.isFirst(in: data.path) && !Superblock.isFirst(in: metadata.path)
+  }
+
   private static func takeForThisMerge(_ origin: OpenFile) throws(MergeError) {
     let isLocked: Bool
     do throws(Errno) {

@@ -54,13 +54,18 @@ public struct Merger: Sendable {
         "\(file.path): its file system has no direct I/O; reads and writes go through the page cache"
       )
     }
-    let planned = try PlannedMerge(
-      PlannedMerge<LinuxAIO>.Request(
-        source: source, metadataByteCount: devices.metadata.byteCount,
-        dataByteCount: devices.data.byteCount, originPath: devices.origin?.path,
-        extent: MergeExtent(originByteCount: devices.origin?.byteCount, options: extent),
-        ioByteCount: ioByteCount),
-      metadata: try reader(devices.metadata).treeQueue(), control: control)
+    let request = PlannedMerge<LinuxAIO>.Request(
+      source: source, metadataByteCount: devices.metadata.byteCount,
+      dataByteCount: devices.data.byteCount, originPath: devices.origin?.path,
+      extent: MergeExtent(originByteCount: devices.origin?.byteCount, options: extent),
+      ioByteCount: ioByteCount)
+    let planned: PlannedMerge<LinuxAIO>
+    do throws(MergeError) {
+      planned = try PlannedMerge(
+        request, metadata: try reader(devices.metadata).treeQueue(), control: control)
+    } catch {
+      throw devices.areSwapped ? error.hinting("--metadata and --data seem to be swapped") : error
+    }
     if extent.thinByteCount == nil, devices.origin != nil {
       environment.observer.note(
         "thin size not known: taken as \(planned.plan.endByteOffset) bytes, "

@@ -27,6 +27,10 @@ package struct MetadataFault: Error, Equatable, Sendable {
       hint: readResult < 0 ? "the kernel's log may say more about the device" : nil)
   }
 
+  /// What helps where another device was taken for the metadata.
+  static let whereMetadataIs =
+    "the metadata device is the first in 'dmsetup table POOL'; with LVM it is VG-POOL_tmeta"
+
   private static func checkHint(_ path: String) -> String {
     "if this is the pool's metadata device: once the pool is not active, 'thin_check "
       + "\(ShellWord.quoted(path))' says more"

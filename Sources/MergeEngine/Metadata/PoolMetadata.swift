@@ -40,7 +40,7 @@ package struct PoolMetadata: Equatable, Sendable {
       throw MetadataFault(
         nil,
         "not the metadata of a thin pool: it has \(byteCount) bytes, at least one block of "
-          + "\(BlockKind.blockByteCount) is expected")
+          + "\(BlockKind.blockByteCount) is expected", hint: MetadataFault.whereMetadataIs)
     }
     self.path = path
     let live = try Self.readLive(&io)

@@ -37,15 +37,25 @@ package struct Superblock: Equatable, Sendable {
   package var detailsRoot: MetadataBlock
   package var dataBlockByteCount: UInt64
 
+  /// Whether a file or device begins as a pool's metadata does.
+  static func isFirst(in path: String) -> Bool {
+    guard let bytes = FileSystem.firstBytes(of: path, count: 40), bytes.count == 40 else {
+      return false
+    }
+    return RawSpan(_elements: bytes.span).littleEndian(at: 32, as: UInt64.self) == magic
+  }
+
   /// Reads the superblock in `bytes`, which came from `block`.
   ///
   /// - Throws: `MetadataFault` when it is none, is damaged, or needs what this reader does not know.
   package init(_ bytes: RawSpan, at block: MetadataBlock) throws(MetadataFault) {
     let magic = bytes.littleEndian(at: 32, as: UInt64.self)
     guard magic == Self.magic else {
+      guard block.rawValue == 0 else {
+        throw MetadataFault(block, "not a superblock of a thin pool")
+      }
       throw MetadataFault(
-        block,
-        "not the metadata of a thin pool: the magic number is \(magic), \(Self.magic) is expected")
+        block, "not the metadata of a thin pool", hint: MetadataFault.whereMetadataIs)
     }
     try BlockKind.superblock.check(bytes, of: block)
     let own = bytes.littleEndian(at: 8, as: UInt64.self)

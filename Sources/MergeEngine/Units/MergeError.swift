@@ -43,6 +43,13 @@ public struct MergeError: Error, Equatable, Sendable {
   /// The whole sentence: what, where, why.
   public var message: String { "\(what), \(place): \(why)" }
 
+  /// The same failure, with something else to do about it.
+  func hinting(_ hint: String) -> MergeError {
+    var error = self
+    error.hint = hint
+    return error
+  }
+
   /// The same failure, met after the origin was first written to.
   package func afterFirstWrite() -> MergeError {
     var error = self

@@ -44,6 +44,14 @@ enum WhatIsWrongWithTheMetadata {
       return try SaidError(pool.merge(1, ["--metadata-snap", "3"]))
         .naming([(pool.folder.path, "FOLDER")])
     },
+    ErrorRow(
+      "the data in the place of the metadata", .refused,
+      "bad metadata, FOLDER/data.img, block 0: not the metadata of a thin pool",
+      hints: ["--metadata and --data seem to be swapped"],
+      command: { merge in
+        swap(&merge.metadata, &merge.data)
+        return try merge.merge()
+      }),
     ofValue(
       "a block that cannot be read",
       "bad metadata, FOLDER/metadata.img, block 7: cannot be read: Input/output error",
@@ -108,6 +116,10 @@ enum WhatIsWrongWithTheMetadata {
     if this is the pool's metadata device: once the pool is not active, 'thin_check \
     FOLDER/metadata.img' says more
     """
+
+  /// What can be done where it is no metadata at all.
+  static let whereMetadataIs =
+    "the metadata device is the first in 'dmsetup table POOL'; with LVM it is VG-POOL_tmeta"
 
   /// An error of a row, with its hint where that is not the usual one.
   struct Words {
@@ -393,8 +405,7 @@ enum WhatIsWrongWithTheMetadata {
       """),
     "the held copy's magic is wrong": Words(
       """
-      bad metadata, FOLDER/metadata.img, block 27: not the metadata of a thin pool: the \
-      magic number is 0, 27022010 is expected
+      bad metadata, FOLDER/metadata.img, block 27: not a superblock of a thin pool
       """),
     "the held copy's version is 3": Words(
       """
@@ -413,8 +424,7 @@ enum WhatIsWrongWithTheMetadata {
       """),
     "the held root points at a node": Words(
       """
-      bad metadata, FOLDER/metadata.img, block 8: not the metadata of a thin pool: the \
-      magic number is 6, 27022010 is expected
+      bad metadata, FOLDER/metadata.img, block 8: not a superblock of a thin pool
       """),
     "the metadata ends before the last block of the trees": Words(
       """
@@ -430,22 +440,20 @@ enum WhatIsWrongWithTheMetadata {
       """
       bad metadata, FOLDER/metadata.img: not the metadata of a thin pool: it has 1000 \
       bytes, at least one block of 4096 is expected
-      """),
+      """, hint: whereMetadataIs),
     "the metadata is a text file": Words(
       """
-      bad metadata, FOLDER/metadata.img, block 0: not the metadata of a thin pool: the \
-      magic number is 7088982968453328750, 27022010 is expected
-      """),
+      bad metadata, FOLDER/metadata.img, block 0: not the metadata of a thin pool
+      """, hint: whereMetadataIs),
     "the metadata is all zeroes": Words(
       """
-      bad metadata, FOLDER/metadata.img, block 0: not the metadata of a thin pool: the \
-      magic number is 0, 27022010 is expected
-      """),
+      bad metadata, FOLDER/metadata.img, block 0: not the metadata of a thin pool
+      """, hint: whereMetadataIs),
     "the metadata is empty": Words(
       """
       bad metadata, FOLDER/metadata.img: not the metadata of a thin pool: it has 0 bytes, \
       at least one block of 4096 is expected
-      """),
+      """, hint: whereMetadataIs),
     "the metadata is one block shorter than its space map says": Words(
       """
       bad metadata, FOLDER/metadata.img, block 0: the metadata is cut short: the pool has \
@@ -577,9 +585,8 @@ enum WhatIsWrongWithTheMetadata {
       """),
     "the superblock's magic is wrong": Words(
       """
-      bad metadata, FOLDER/metadata.img, block 0: not the metadata of a thin pool: the \
-      magic number is 27022011, 27022010 is expected
-      """),
+      bad metadata, FOLDER/metadata.img, block 0: not the metadata of a thin pool
+      """, hint: whereMetadataIs),
     "the superblock's unused rest does not fit its checksum": Words(
       """
       bad metadata, FOLDER/metadata.img, block 0: the checksum is 0x9d0e6eb4; 0x1ff855cc \
