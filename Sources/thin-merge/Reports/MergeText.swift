@@ -27,9 +27,14 @@ struct MergeText {
   private var isFinished: Bool { report.state == .finished }
 
   private var heading: String {
-    isFinished
-      ? "Merged \(source.thinDevice) onto \(originPath)."
-      : "The merge of \(source.thinDevice) onto \(originPath) stopped and can be resumed."
+    guard isFinished else {
+      return "The merge of \(source.thinDevice) onto \(originPath) stopped and can be resumed."
+    }
+    guard plan.byteCount > 0 else {
+      let which = plan.mappedBlockCount == 0 ? "of its own" : "that begins before the end"
+      return "Nothing was merged: \(source.thinDevice) has no block \(which)."
+    }
+    return "Merged \(source.thinDevice) onto \(originPath)."
   }
 
   private func addTransfers(to text: inout ReportText) {
@@ -91,7 +96,7 @@ struct MergeText {
       return text.addNext("The origin may be merged in part; keep the thin device.")
     }
     switch report.verification.map({ ExitStatus($0) }) ?? .done {
-    case .done where report.verification != nil:
+    case .done where report.verification != nil || plan.byteCount == 0:
       let hasAll = isOfWholeDevice && plan.pastEndBlockCount == 0 && plan.clippedByteCount == 0
       text.addNext(hasAll ? ReportText.isNotNeeded : ReportText.isNeededForTheRest)
       addRelease(to: &text)

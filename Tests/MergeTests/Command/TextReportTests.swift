@@ -125,6 +125,24 @@ struct TextReportTests {
         """)
   }
 
+  @Test("a merge of nothing says so, and asks for no comparison")
+  func mergeOfNothing() {
+    var report = Self.merge
+    report.writtenByteCount = 0
+    report.plan.byteCount = 0
+    report.plan.pastEndBlockCount = 100
+    var text = Self.text(report)
+    #expect(
+      text.hasPrefix("Nothing was merged: thin device 7 has no block that begins before the end.\n"))
+    #expect(!text.contains("until the origin is verified"))
+    #expect(text.contains(ReportText.isNeededForTheRest))
+    report.plan.pastEndBlockCount = 0
+    report.plan.mappedBlockCount = 0
+    text = Self.text(report)
+    #expect(text.hasPrefix("Nothing was merged: thin device 7 has no block of its own.\n"))
+    #expect(text.contains(ReportText.isNotNeeded))
+  }
+
   @Test("a merge that was finished before is not called one to go on with")
   func finishedBefore() {
     var plan = Self.plan
