@@ -17,7 +17,7 @@ extension Merger {
   public func merge(
     _ source: MergeSource, onto originPath: String, options: MergeOptions = MergeOptions()
   ) throws(MergeError) -> MergeReport {
-    try carryOut(source, originPath, options)
+    try carryOut(source, originPath, options, given: options.pool)
   }
 
   /// Goes on with the merge that a journal tells of; everything that is not given is as it says.
@@ -71,18 +71,20 @@ extension Merger {
         .busy, "cannot go on", at: path, because: "it is not there, or not there yet",
         hint: "\(option) says where it is now")
     }
-    return try carryOut(source, originPath, merge, resuming: journal)
+    return try carryOut(source, originPath, merge, given: options.pool, resuming: journal)
   }
 
   /// Merges; of an active pool with the thin device at rest and its metadata snapshot held.
   ///
+  /// - `given`: what this run was told of the pool; the journal's options are in `options` too.
   /// - `journal`: the one that is to be gone on with.
   private func carryOut(
-    _ source: MergeSource, _ originPath: String, _ options: MergeOptions,
+    _ source: MergeSource, _ originPath: String, _ options: MergeOptions, given: PoolOptions,
     resuming journal: OpenJournal? = nil
   ) throws(MergeError) -> MergeReport {
     guard let session = try poolSession(source) else {
       try checkNeedsNoPool(source, isResumed: journal != nil)
+      noteIfUnused(given)
       return try carryOut(
         QuietSource(source: source, originPath: originPath), options, resuming: journal)
     }

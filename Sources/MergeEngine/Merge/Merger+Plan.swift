@@ -20,7 +20,8 @@ extension Merger {
     pool: PoolOptions = PoolOptions()
   ) throws(MergeError) -> PlanReport {
     try whileHeld(source) { (source, session) throws(MergeError) in
-      try plan(source, session, originPath, extent, transfer, journalPath, pool)
+      if session == nil { noteIfUnused(pool) }
+      return try plan(source, session, originPath, extent, transfer, journalPath, pool)
     }
   }
 
@@ -85,12 +86,12 @@ extension Merger {
     journalPath: String, _ options: PoolOptions
   ) throws(MergeError) -> DeviceIdentity {
     var outlook = (path: originPath, isReadOnly: false)
-    var isHeld = options.allowsOtherUsers
+    var isHeld = false
     if let session {
       outlook = try session.checkOrigin(originPath, of: source.deviceID, options: options)
       let thin = try session.checkCanQuiesce(
         source.deviceID, options: options, restarts: false)
-      isHeld = thin.isActive || isHeld
+      isHeld = thin.isActive || options.allowsOtherUsers
       try session.checkOtherDevices(pool, besides: source.deviceID, options: options)
     }
     // What shows the thin device holds the origin, and need not be in the way.

@@ -262,6 +262,13 @@ extension Merger {
     return try body(held, session)
   }
 
+  /// Says that options for active pools have no effect where there is no such pool.
+  func noteIfUnused(_ options: PoolOptions) {
+    guard options != PoolOptions() else { return }
+    environment.observer.note(
+      "the devices are not those of an active pool: what may be done to one is not needed")
+  }
+
   /// A metadata snapshot of one's own can only be taken of an active pool.
   ///
   /// - `isResumed`: it was active, and after a reboot it may not have come up yet.

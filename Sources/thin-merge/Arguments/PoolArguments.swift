@@ -15,6 +15,14 @@ struct PoolArguments: ParsableArguments {
   @Flag(help: "Merge although others may show the same origin.")
   var otherUsersOk = false
 
+  /// Refuses what is said of an active pool where it is said that the pool is not active.
+  func check(inactive: Bool) throws {
+    guard inactive, options != PoolOptions() else { return }
+    throw ValidationError(
+      "--inactive is for a pool that is not active: --snapshot, --reactivate, "
+        + "--make-origin-writable and --other-users-ok cannot go with it")
+  }
+
   /// What the engine is told.
   var options: PoolOptions {
     PoolOptions(

@@ -44,6 +44,7 @@ struct Merge: Verb {
   func check() throws {
     try sourceArguments.checkOrigin(target.origin, isOptional: false)
     try target.journal.checkPath(of: "--journal <path>")
+    try pool.check(inactive: sourceArguments.mapping.inactive)
     if target.restart, consent.trustEarlierRuns {
       throw ValidationError(
         "--restart puts earlier runs aside and --trust-earlier-runs relies on them: give one")

@@ -36,6 +36,7 @@ struct Plan: Verb {
   func check() throws {
     try sourceArguments.checkOrigin(target.origin, isOptional: true)
     try target.journal.checkPath(of: "--journal <path>")
+    try pool.check(inactive: sourceArguments.mapping.inactive)
     if target.journal != nil, target.origin == nil, case .devices = try sourceArguments.source() {
       throw ValidationError(
         "--journal says where the journal of a merge would be: give --origin too")

@@ -126,6 +126,21 @@ struct JSONReportTests {
       try merge.plan(["--thin-size", "64k"]).standardOutput.contains("a merge would be refused:"))
   }
 
+  @Test(
+    "where there is no active pool, what may be done to one is said not to be needed",
+    arguments: [
+      "--snapshot", "--reactivate", "--make-origin-writable", "--other-users-ok",
+    ])
+  func needsNoPool(option: String) throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let note =
+      "note: the devices are not those of an active pool: what may be done to one is not needed\n"
+    #expect(try merge.plan([option]).standardError.contains(note))
+    #expect(try merge.merge([option]).standardError.contains(note))
+    #expect(try !merge.resume().standardError.contains(note))
+    #expect(try merge.resume([option]).standardError.contains(note))
+  }
+
   @Test("a plan finds the journal of an unfinished merge in the usual place beside another one")
   func planFindsUsualPlace() throws {
     let merge = try MergeCase(scatteredBlocks: 8)

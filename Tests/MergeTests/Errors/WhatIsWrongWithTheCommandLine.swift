@@ -87,6 +87,12 @@ enum WhatIsWrongWithTheCommandLine {
       --ignore-needs-check reads a held metadata snapshot and cannot go with --inactive
       """, hints: ["see 'thin-merge merge --help'"]),
     ErrorRow(
+      merge + ["--inactive", "--snapshot"], .usage,
+      """
+      --inactive is for a pool that is not active: --snapshot, --reactivate, \
+      --make-origin-writable and --other-users-ok cannot go with it
+      """, hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
       merge + ["--restart", "--trust-earlier-runs"], .usage,
       """
       --restart puts earlier runs aside and --trust-earlier-runs relies on them: give one
