@@ -7,7 +7,9 @@ extension Errno {
 
   /// What helps where a file or device may not be used; nil for any other number.
   package var permissionHint: String? {
-    self == .permissionDenied || self == .notPermitted
-      ? "root may use it, as a rule; 'ls -l' shows who else" : nil
+    guard self == .permissionDenied || self == .notPermitted else { return nil }
+    return geteuid() == 0
+      ? "'lsattr' shows whether it is immutable, 'findmnt -T' how its file system is mounted"
+      : "root may use it, as a rule; 'ls -l' shows who else"
   }
 }

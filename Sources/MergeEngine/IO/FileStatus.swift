@@ -54,9 +54,12 @@ struct FileStatus {
   var isRegularFile: Bool { type == UInt32(Glibc::S_IFREG) }
   var isBlockDevice: Bool { type == UInt32(Glibc::S_IFBLK) }
 
+  var isLink: Bool { type == UInt32(Glibc::S_IFLNK) }
+
   var kindInWords: String {
     switch type {
     case UInt32(Glibc::S_IFDIR): "a directory"
+    case UInt32(Glibc::S_IFBLK): "a block device"
     case UInt32(Glibc::S_IFCHR): "a character device"
     case UInt32(Glibc::S_IFIFO): "a pipe"
     case UInt32(Glibc::S_IFSOCK): "a socket"

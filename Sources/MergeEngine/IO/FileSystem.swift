@@ -70,6 +70,20 @@ package enum FileSystem {
     unsafe access(path, F_OK) == 0
   }
 
+  /// Whether there is something of that name, be it a link that leads nowhere.
+  package static func isNamed(_ path: String) -> Bool { linkStatusErrno(path) == nil }
+
+  /// Whether there is nothing of that name, and not only nothing that may be looked at.
+  package static func isMissing(_ path: String) -> Bool {
+    linkStatusErrno(path) == .noSuchFileOrDirectory
+  }
+
+  private static func linkStatusErrno(_ path: String) -> Errno? {
+    var status = stat()
+    // SAFETY: the call fills the structure given.
+    return unsafe lstat(path, &status) == 0 ? nil : Errno.current
+  }
+
   /// The path without links, `.` and `..`; nil where it leads nowhere.
   package static func resolved(_ path: String) -> String? {
     guard let resolved = unsafe realpath(path, nil) else { return nil }

@@ -53,21 +53,24 @@ package final class OpenFile {
   /// - `role`: what it is for the reader of an error: "origin", "data device".
   /// - `exclusive`: O_EXCL; for block devices only.
   /// - `direct`: O_DIRECT, where the file system has it.
+  /// - `onlyRegularFiles`: neither a device nor a link, which could lead to any file.
   /// - Throws: `MergeError`, `busy` when somebody else has it and `refused` otherwise.
   package init(
     _ path: String, role: String, access: Access, exclusive: Bool = false, direct: Bool = true,
-    followsLinks: Bool = true
+    onlyRegularFiles: Bool = false
   ) throws(MergeError) {
-    let found = try FileStatus(path, role: role, followsLinks: followsLinks)
-    guard found.isRegularFile || found.isBlockDevice else {
+    let found = try FileStatus(path, role: role, followsLinks: !onlyRegularFiles)
+    guard found.isRegularFile || found.isBlockDevice && !onlyRegularFiles else {
+      let expected = onlyRegularFiles ? "a regular file" : "a regular file or a block device"
       throw MergeError(
         .refused, "cannot use the \(role)", at: path,
-        because: "it is \(found.kindInWords); a regular file or a block device is expected")
+        because: "it is \(found.kindInWords); \(expected) is expected",
+        hint: found.isLink ? "give the path that it leads to" : nil)
     }
     let isDevice = found.isBlockDevice
     var flags = (access == .readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC
     if exclusive, isDevice { flags |= O_EXCL }
-    if !followsLinks { flags |= O_NOFOLLOW }
+    if onlyRegularFiles { flags |= O_NOFOLLOW }
     // Some file systems take the flag and then have no direct I/O for this file.
     var isDirect = direct && (isDevice || found.directAlignmentByteCount != 0)
     var opened = unsafe open(path, flags | (isDirect ? caio_o_direct : 0))

@@ -15,19 +15,19 @@ package enum JournalFile {
     }
   }
 
+  /// Opens the file at `path`, which may be a journal.
+  package static func file(
+    at path: String, access: OpenFile.Access = .readOnly
+  ) throws(MergeError) -> OpenFile {
+    try OpenFile(path, role: "journal", access: access, direct: false, onlyRegularFiles: true)
+  }
+
   /// Opens the journal at `path`, and locks it unless it is only looked at; nil if nothing is there.
   ///
   /// - Throws: `MergeError`, `busy` when another merge has it.
   package static func open(_ path: String, locking: Bool = true) throws(MergeError) -> OpenFile? {
-    while FileSystem.exists(path) {
-      let file = try OpenFile(
-        path, role: "journal", access: locking ? .readWrite : .readOnly, direct: false,
-        followsLinks: false)
-      guard file.kind == .regularFile else {
-        throw MergeError(
-          .refused, "cannot use the journal", at: path,
-          because: "it is a block device; a regular file is expected")
-      }
+    while FileSystem.isNamed(path) {
+      let file = try file(at: path, access: locking ? .readWrite : .readOnly)
       guard
         try call(
           path, "lock the journal", hint: "its file system has to be one with locks",

@@ -4,9 +4,7 @@ extension Merger {
   /// - Throws: `MergeError`: `journalConflict` for what is no journal or is damaged, `refused` where it
   ///   cannot be opened or read.
   public func status(journalPath: String) throws(MergeError) -> StatusReport {
-    let file = try OpenFile(
-      journalPath, role: "journal", access: .readOnly, direct: false, followsLinks: false)
-    return try status(of: file)
+    try status(of: journalFile(journalPath))
   }
 
   private func status(of file: OpenFile) throws(MergeError) -> StatusReport {

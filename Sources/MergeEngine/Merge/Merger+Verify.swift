@@ -96,8 +96,7 @@ extension Merger {
     transfer: TransferOptions = TransferOptions()
   ) throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
-    let file = try OpenFile(
-      journalPath, role: "journal", access: .readOnly, direct: false, followsLinks: false)
+    let file = try journalFile(journalPath)
     var reader = try journalReader(file)
     let state = try JournalState(reading: &reader)
     let header = reader.header

@@ -149,6 +149,12 @@ extension Merger {
     return try readUnlocked(file)
   }
 
+  /// Opens the journal at `path`, which has to be there, to be looked at without a lock.
+  func journalFile(_ path: String) throws(MergeError) -> OpenFile {
+    guard !FileSystem.isMissing(path) else { throw noJournal(path) }
+    return try JournalFile.file(at: path)
+  }
+
   private func noJournal(_ path: String) -> MergeError {
     MergeError(
       .refused, "cannot open the journal", at: path, because: "\(Errno.noSuchFileOrDirectory)",
@@ -266,11 +272,9 @@ extension Merger {
   /// - Throws: `MergeError` (`journalConflict`) where the usual place has an unfinished one.
   func checkUsualPlace(_ usualPath: String, chosen: String) throws(MergeError) {
     guard chosen != usualPath, FileSystem.exists(usualPath) else { return }
-    let file = try OpenFile(
-      usualPath, role: "journal", access: .readOnly, direct: false, followsLinks: false)
+    let file = try JournalFile.file(at: usualPath)
     if FileSystem.exists(chosen) {
-      let there = try OpenFile(
-        chosen, role: "journal", access: .readOnly, direct: false, followsLinks: false)
+      let there = try JournalFile.file(at: chosen)
       guard !there.isSameFile(as: file) else { return }
     }
     var reader = try journalReader(file)
@@ -348,8 +352,7 @@ extension Merger {
     let folder = FileSystem.folder(of: path)
     let involved = [devices.metadata, devices.data, devices.origin].compactMap { $0 }
     if FileSystem.exists(path) {
-      let there = try OpenFile(
-        path, role: "journal", access: .readOnly, direct: false, followsLinks: false)
+      let there = try JournalFile.file(at: path)
       for file in involved where StorageStack(there).overlaps(StorageStack(file)) {
         throw MergeError(
           .refused, "cannot use the journal", at: path,

@@ -197,7 +197,7 @@ package final class PoolRecordFile {
       if !FileSystem.exists(path) { _ = try? FileSystem.make(path) }
       guard
         let opened = try? OpenFile(
-          path, role: "lock of the pool", access: .readWrite, direct: false, followsLinks: false)
+          path, role: "lock of the pool", access: .readWrite, direct: false, onlyRegularFiles: true)
       else { throw .permissionDenied }
       file = opened
       isLocked = try file.lock()

@@ -10,7 +10,7 @@ enum EveryError {
     + WhyAJournalIsNotUsed.rows + WhyAPoolIsNotUsed.rows + WhyAThinDeviceIsNotAtRest.rows
     + WhyAMergeStopped.rows + WhyAJournalIsNotUsed.asRoot + WhyAJournalIsNotUsed.refused
     + WhyAMergeStopped.refused
-    + [WhyAMergeStopped.refusedOfDevice]
+    + [WhyAMergeStopped.refusedToRoot, WhyAMergeStopped.refusedOfDevice]
 
   /// What a row says, as one text.
   static let texts = rows.map {

@@ -9,6 +9,8 @@ import Testing
 enum WhyAFileIsNotUsed {
   static let rows = notThere + notFit + inUse + noRoom
 
+  private static let whereJournalsAre = "'thin-merge plan' says where the journal of a merge is"
+
   private static let notThere: [ErrorRow] = [
     ErrorRow(
       "no origin there", .refused,
@@ -28,8 +30,30 @@ enum WhyAFileIsNotUsed {
       "no journal there", .refused,
       """
       cannot open the journal, FOLDER/origin.img.thin-merge: No such file or directory
-      """, hints: ["'thin-merge plan' says where the journal of a merge is"],
+      """, hints: [whereJournalsAre],
       command: { merge in try merge.resume() }),
+    ErrorRow(
+      "no journal there to say how far it is", .refused,
+      "cannot open the journal, FOLDER/nothing: No such file or directory",
+      hints: [whereJournalsAre],
+      command: { merge in
+        try ThinMergeCommand.run(["status", merge.folder.path("nothing")])
+      }),
+    ErrorRow(
+      "no journal there to compare with", .refused,
+      "cannot open the journal, FOLDER/nothing: No such file or directory",
+      hints: [whereJournalsAre],
+      command: { merge in
+        try ThinMergeCommand.run(["verify", "--journal", merge.folder.path("nothing")])
+      }),
+    ErrorRow(
+      "a folder as the journal", .refused,
+      "cannot use the journal, FOLDER: it is a directory; a regular file is expected",
+      command: { merge in try ThinMergeCommand.run(["status", merge.folder.path]) }),
+    ErrorRow(
+      "a character device as the journal", .refused,
+      "cannot use the journal, /dev/null: it is a character device; a regular file is expected",
+      command: { merge in try merge.merge(["--journal", "/dev/null"]) }),
     ErrorRow(
       "a directory", .refused,
       """
@@ -78,8 +102,8 @@ enum WhyAFileIsNotUsed {
       "a journal that is a symbolic link", .refused,
       """
       cannot use the journal, FOLDER/origin.img.thin-merge: it is a symbolic link; a \
-      regular file or a block device is expected
-      """,
+      regular file is expected
+      """, hints: ["give the path that it leads to"],
       command: { merge in
         try Program.mustRun("ln", "-s", merge.metadata, merge.journal)
         return try merge.resume()

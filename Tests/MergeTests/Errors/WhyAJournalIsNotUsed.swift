@@ -422,7 +422,12 @@ enum WhyAJournalIsNotUsed {
         let device = try LoopDevice(backing: spare)
         merge.journal = merge.folder.path("node")
         try Program.mustRun("cp", "-a", device.path, merge.journal)
-        return try merge.merge(["--journal", merge.journal])
+        let said = try merge.merge(["--journal", merge.journal])
+        for verb in [["status"], ["resume"], ["verify", "--journal"]] {
+          let other = try ThinMergeCommand.run(verb + [merge.journal])
+          #expect(try SaidError(other) == SaidError(said), "\(verb)")
+        }
+        return said
       }),
     ErrorRow(
       "of another device", .journalConflict,

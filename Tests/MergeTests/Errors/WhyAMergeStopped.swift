@@ -257,6 +257,15 @@ enum WhyAMergeStopped {
       }),
   ]
 
+  /// Where it refuses root what it refuses others for want of rights.
+  static let refusedToRoot = ErrorRow(
+    "an origin that root may not open", .refused,
+    "cannot open the origin, FOLDER/origin.img: Operation not permitted",
+    hints: ["'lsattr' shows whether it is immutable, 'findmnt -T' how its file system is mounted"],
+    command: { merge in
+      try merge.run(merge.mergeArguments(), refusing: "openat", on: merge.origin, with: "EPERM")
+    })
+
   /// Where it refuses one on an origin that is a device.
   static let refusedOfDevice = ErrorRow(
     "a device that is gone", .refused,
@@ -421,4 +430,7 @@ struct StopErrorTests {
 
   @Test("where it refuses one on a device, in these words", .needsTracing, .needsLoopDevices)
   func wordsOfRefusalByDevice() throws { try WhyAMergeStopped.refusedOfDevice.check() }
+
+  @Test("where the system refuses root, in these words", .needsTracing, .needsRoot)
+  func wordsOfRefusalToRoot() throws { try WhyAMergeStopped.refusedToRoot.check() }
 }
