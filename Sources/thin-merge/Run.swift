@@ -9,6 +9,12 @@ struct Run {
   /// Does what the arguments ask for.
   func exitStatus() -> ExitStatus {
     let messages = Messages(format: Messages.format(askedIn: arguments))
+    // The parser's own command shows the help of all where there is no such one.
+    if arguments.first == "help", let verb = arguments.dropFirst().first(where: { $0 != "help" }),
+      !verb.hasPrefix("-"), !ThinMerge.verbs.contains(verb)
+    {
+      return fail(.noVerb(verb), messages)
+    }
     do {
       var command = try ThinMerge.checked(arguments)
       guard let verb = command as? any Verb else {
@@ -81,13 +87,18 @@ struct Run {
       return fail(.usage(message.asSentencePart, hint: "see 'thin-merge --help'"), messages)
     }
     guard ThinMerge.verbs.contains(verb) else {
-      return fail(
-        .usage(
-          "there is no command '\(verb)'; there are \(ThinMerge.verbs.joined(separator: ", "))",
-          hint: "see 'thin-merge --help'"), messages)
+      return fail(.noVerb(verb), messages)
     }
     return fail(
       .usage(message.asSentencePart, hint: "see 'thin-merge \(verb) --help'"), messages)
+  }
+}
+
+extension Failure {
+  fileprivate static func noVerb(_ verb: String) -> Failure {
+    .usage(
+      "there is no command '\(verb)'; there are \(ThinMerge.verbs.joined(separator: ", "))",
+      hint: "see 'thin-merge --help'")
   }
 }
 

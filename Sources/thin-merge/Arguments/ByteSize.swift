@@ -8,14 +8,22 @@ struct ByteSize: Equatable, Sendable {
 
   /// Reads digits and a unit; nil if that is not what `text` is, or if it is too large.
   init?(_ text: String) {
-    let digits = text.prefix { $0.isASCII && $0.isNumber }
-    // Digits are checked above since the standard library would take a sign as well.
-    guard !digits.isEmpty, let number = UInt64(digits),
-      let unit = Self.unitByteCount(text.dropFirst(digits.count).lowercased())
-    else { return nil }
+    guard let (digits, unit) = Self.parts(text), let number = UInt64(digits) else { return nil }
     let (product, overflow) = number.multipliedReportingOverflow(by: unit)
     guard !overflow else { return nil }
     byteCount = product
+  }
+
+  /// Whether a text is a size that cannot be counted in bytes here.
+  static func isTooLarge(_ text: String) -> Bool { parts(text) != nil && ByteSize(text) == nil }
+
+  private static func parts(_ text: String) -> (digits: Substring, unitByteCount: UInt64)? {
+    // The standard library would take a sign as well.
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    guard !digits.isEmpty,
+      let unit = unitByteCount(text.dropFirst(digits.count).lowercased())
+    else { return nil }
+    return (digits, unit)
   }
 
   // `KB` and the like are left out: half of their readers take them for powers of ten.

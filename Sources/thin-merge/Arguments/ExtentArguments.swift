@@ -13,7 +13,7 @@ struct ExtentArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Mapped blocks past the origin's end: refuse, leave out, extend a file.",
+      "Mapped blocks past the origin's end: refused, left out, or in an extended file.",
       valueName: "policy"))
   var pastEnd: PastEndPolicy = .refuse
 

@@ -1,44 +1,50 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// The largest transfer.
-struct IOSizeArguments: ParsableArguments {
-  /// What the largest transfer is unless told.
-  static let byteCountDefault = TransferOptions().ioByteCount
+/// What holds for transfers unless told, in the words of a help.
+protocol TransferDefaults {
+  static var queueDepth: String { get }
+  static var ioSize: String { get }
+  static var checkpointInterval: String { get }
+}
 
+/// What most verbs do unless told.
+enum UsualTransfer: TransferDefaults {
+  static let depth = TransferOptions().queueDepth
+  static let ioByteCount = TransferOptions().ioByteCount
+  static let interval = DecimalSeconds(MergeOptions().checkpointInterval)
+
+  static let queueDepth = "usually \(depth)"
+  static let ioSize = "usually \(ByteSize(byteCount: ioByteCount))"
+  static let checkpointInterval = "usually \(interval)"
+}
+
+/// What a merge does that is gone on with.
+enum RecordedTransfer: TransferDefaults {
+  static let queueDepth = "as in the journal"
+  static let ioSize = queueDepth
+  static let checkpointInterval = queueDepth
+}
+
+/// The largest transfer.
+struct IOSizeArguments<Defaults: TransferDefaults>: ParsableArguments {
   @Option(
     name: .customLong("io-size"), parsing: .unconditional,
     help: ArgumentHelp(
-      "Largest transfer (usually \(ByteSize(byteCount: byteCountDefault))).",
-      valueName: "size"),
-    transform: TypedNumber.size)
+      "Largest transfer (\(Defaults.ioSize)).", valueName: "size"),
+    transform: TypedNumber.ioSize)
   var ioSize: ByteSize?
-
-  func validate() throws {
-    guard let byteCount = ioSize?.byteCount else { return }
-    let range = TransferOptions.ioByteCountRange
-    guard range.contains(byteCount), byteCount.isMultiple(of: range.lowerBound) else {
-      let smallest = ByteSize(byteCount: range.lowerBound)
-      let largest = ByteSize(byteCount: range.upperBound)
-      throw ValidationError(
-        "--io-size must be a multiple of \(smallest), up to \(largest), not \(ByteSize(byteCount: byteCount))"
-      )
-    }
-  }
 }
 
 /// How many requests of which size.
-struct QueueArguments: ParsableArguments {
-  /// How many requests are in flight unless told.
-  static let depthDefault = TransferOptions().queueDepth
-
+struct QueueArguments<Defaults: TransferDefaults>: ParsableArguments {
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Requests in flight (usually \(depthDefault)).", valueName: "number"),
+    help: ArgumentHelp("Requests in flight (\(Defaults.queueDepth)).", valueName: "number"),
     transform: TypedNumber.queueDepth)
   var queueDepth: Int?
 
-  @OptionGroup var io: IOSizeArguments
+  @OptionGroup var io: IOSizeArguments<Defaults>
 
   func validate() throws {
     guard let queueDepth else { return }
@@ -52,17 +58,14 @@ struct QueueArguments: ParsableArguments {
   /// What the engine is told.
   var options: TransferOptions {
     TransferOptions(
-      queueDepth: queueDepth ?? Self.depthDefault,
-      ioByteCount: io.ioSize?.byteCount ?? IOSizeArguments.byteCountDefault)
+      queueDepth: queueDepth ?? UsualTransfer.depth,
+      ioByteCount: io.ioSize?.byteCount ?? UsualTransfer.ioByteCount)
   }
 }
 
 /// How fast, and how often it is recorded.
-struct PaceArguments: ParsableArguments {
-  /// The time between checkpoints unless told.
-  static let intervalDefault = DecimalSeconds(MergeOptions().checkpointInterval)
-
-  @OptionGroup var queue: QueueArguments
+struct PaceArguments<Defaults: TransferDefaults>: ParsableArguments {
+  @OptionGroup var queue: QueueArguments<Defaults>
 
   @Option(
     parsing: .unconditional,
@@ -73,7 +76,7 @@ struct PaceArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Time between checkpoints (usually \(intervalDefault)).", valueName: "seconds"),
+      "Time between checkpoints (\(Defaults.checkpointInterval)).", valueName: "seconds"),
     transform: TypedNumber.seconds)
   var checkpointInterval: DecimalSeconds?
 

@@ -27,7 +27,7 @@ struct Plan: Verb {
   @OptionGroup(title: "Target") var target: Target
   @OptionGroup(title: "Active pools") var pool: PoolArguments
   @OptionGroup(title: "Ends") var extent: ExtentArguments
-  @OptionGroup(title: "Transfers") var io: IOSizeArguments
+  @OptionGroup(title: "Transfers") var io: IOSizeArguments<UsualTransfer>
   @OptionGroup(title: "Output") var output: OutputArguments
 
   var outputFormat: OutputFormat { output.output }
@@ -49,7 +49,7 @@ struct Plan: Verb {
     let found = try source.found(by: merger)
     let originPath = target.origin ?? found.originPath
     let transfer = TransferOptions(
-      ioByteCount: io.ioSize?.byteCount ?? IOSizeArguments.byteCountDefault)
+      ioByteCount: io.ioSize?.byteCount ?? UsualTransfer.ioByteCount)
     let report = try merger.plan(
       found.source, onto: originPath, extent: found.extent(extent.options), transfer: transfer,
       journalPath: target.journal, pool: pool.options)

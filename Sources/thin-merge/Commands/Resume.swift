@@ -34,7 +34,7 @@ struct Resume: Verb {
   @OptionGroup(title: "Moved devices") var places: Places
   @OptionGroup(title: "Safety") var consent: ConsentArguments
   @OptionGroup(title: "Active pools") var pool: PoolArguments
-  @OptionGroup(title: "Transfers") var pace: PaceArguments
+  @OptionGroup(title: "Transfers") var pace: PaceArguments<RecordedTransfer>
   @OptionGroup(title: "Output") var report: ReportArguments
 
   var outputFormat: OutputFormat { report.output.output }

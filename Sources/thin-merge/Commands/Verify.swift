@@ -32,7 +32,7 @@ struct Verify: Verb {
   @OptionGroup(title: "Source") var sourceArguments: SourceArguments
   @OptionGroup(title: "Target") var target: Target
   @OptionGroup(title: "Ends") var extent: ExtentArguments
-  @OptionGroup(title: "Transfers") var queue: QueueArguments
+  @OptionGroup(title: "Transfers") var queue: QueueArguments<UsualTransfer>
   @OptionGroup(title: "Output") var report: ReportArguments
 
   var outputFormat: OutputFormat { report.output.output }

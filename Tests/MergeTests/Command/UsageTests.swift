@@ -66,10 +66,23 @@ struct UsageTests {
     #expect(result.standardOutput.contains("thin-merge \(verb)"))
   }
 
+  @Test("help of a verb says what holds for that verb")
+  func helpOfDefaults() throws {
+    let (merge, resume) = try (
+      ThinMergeCommand.run(["help", "merge"]), ThinMergeCommand.run(["resume", "--help"])
+    )
+    for usual in ["(usually 64)", "(usually 1M)", "(usually 5)"] {
+      #expect(merge.standardOutput.contains(usual))
+    }
+    #expect(resume.standardOutput.split(separator: "(as in the journal)").count == 4)
+    #expect(!resume.standardOutput.contains("usually"))
+  }
+
   @Test("help names all verbs")
   func overview() throws {
     let result = try ThinMergeCommand.run(["--help"])
     expectSuccess(result)
+    #expect(try ThinMergeCommand.run(["help"]).standardOutput == result.standardOutput)
     for verb in ["merge", "resume", "verify", "plan", "status", "devices"] {
       #expect(result.standardOutput.contains(verb))
     }

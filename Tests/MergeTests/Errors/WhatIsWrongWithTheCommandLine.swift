@@ -17,6 +17,10 @@ enum WhatIsWrongWithTheCommandLine {
       there is no command 'merrge'; there are merge, resume, verify, plan, status, devices
       """, hints: ["see 'thin-merge --help'"]),
     ErrorRow(
+      ["help", "nope"], .usage,
+      "there is no command 'nope'; there are merge, resume, verify, plan, status, devices",
+      hints: ["see 'thin-merge --help'"]),
+    ErrorRow(
       ["merge"], .usage,
       "give what is to be read: a thin device, or --metadata, --data and --dev-id",
       hints: ["see 'thin-merge merge --help'"]),
@@ -133,7 +137,18 @@ enum WhatIsWrongWithTheCommandLine {
       merge + ["--thin-size=0"], .usage, "--thin-size must be above 0",
       hints: ["see 'thin-merge merge --help'"]),
     ErrorRow(
-      merge + ["--io-size=1000"], .usage, "--io-size must be a multiple of 4k, up to 64M, not 1000",
+      merge + ["--io-size=1KiB"], .usage,
+      """
+      the value '1KiB' is invalid for '--io-size <size>': a multiple of 4k, up to 64M, is \
+      expected
+      """, hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--thin-size=9007199254740992T"], .usage,
+      "the value '9007199254740992T' is invalid for '--thin-size <size>': too large",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--dev-id=99999999999"], .usage,
+      "the value '99999999999' is invalid for '--dev-id <number>': too large",
       hints: ["see 'thin-merge merge --help'"]),
     ErrorRow(
       merge + ["--queue-depth=0"], .usage, "--queue-depth must be from 1 to 4096, not 0",
