@@ -36,7 +36,12 @@ struct Pace {
   /// Bytes a second since the phase began; nil while there is too little to tell.
   static func average(_ progress: MergeProgress) -> Double? {
     let seconds = progress.elapsed.seconds
-    guard seconds >= 0.2, progress.doneByteCount >= progress.earlierByteCount else { return nil }
+    // At its end what there is has to do, if it is anything.
+    let isDone =
+      progress.doneByteCount >= progress.totalByteCount
+      && progress.doneByteCount > progress.earlierByteCount
+    guard seconds >= (isDone ? 0.001 : 0.2), progress.doneByteCount >= progress.earlierByteCount
+    else { return nil }
     return Double(progress.doneByteCount - progress.earlierByteCount) / seconds
   }
 

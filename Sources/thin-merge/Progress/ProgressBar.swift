@@ -7,6 +7,8 @@ internal import MergeEngine
 struct ProgressBar {
   var line: ProgressLine
   var glyphs: Glyphs
+  /// Whether it is left behind: nothing can jump any more.
+  var isLast = false
 
   /// A figure of the bar, in words, and in as few columns as can be.
   private struct Figure {
@@ -58,8 +60,11 @@ struct ProgressBar {
   private var figures: [Figure] {
     // Mappings stand for bytes that nobody moves yet: their speed says nothing.
     guard progress.phase != .planning else { return [amount, remaining] }
+    // A phase that is over has no time left, and a speed now only if it took long enough for one.
+    let isOver = isLast && line.isDone
     return [
-      amount, unreadable, current, average, remaining, inFlight, checkpoint,
+      amount, unreadable, isOver && line.pace.current(progress) == nil ? nil : current, average,
+      isOver ? nil : remaining, inFlight, checkpoint,
     ].compactMap(\.self)
   }
 

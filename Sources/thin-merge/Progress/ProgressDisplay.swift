@@ -145,14 +145,15 @@ final class ProgressDisplay: Sendable {
     }
   }
 
-  private func show(_ line: ProgressLine, _ state: inout State) {
+  private func show(_ line: ProgressLine, isLast: Bool = false, _ state: inout State) {
     switch style {
     case .bar:
       // A character in the last column would leave the cursor in no certain place.
-      let text = ProgressBar(line: line, glyphs: glyphs).text(columnCount: columnCount() - 1)
+      let text = ProgressBar(line: line, glyphs: glyphs, isLast: isLast)
+        .text(columnCount: columnCount() - 1)
       messages.raw("\r\(Self.noWrap)\(text)\(Self.clearToEnd)\(Self.wrap)\r")
       setBar(onScreen: true, &state)
-    case .lines: messages.raw("thin-merge: \(line.sentence)\n")
+    case .lines: messages.raw("thin-merge: \(line.detailedSentence)\n")
     case .json: messages.object(ProgressDocument(line))
     case .nothing: break
     }
@@ -167,7 +168,7 @@ final class ProgressDisplay: Sendable {
       return clearBar(&state)
     }
     // A bar is drawn once more: it will stay, and the window may have changed.
-    if !state.isShown || state.isBarOnScreen { show(line, &state) }
+    if !state.isShown || state.isBarOnScreen { show(line, isLast: true, &state) }
     guard state.isBarOnScreen else { return }
     messages.raw("\n")
     setBar(onScreen: false, &state)

@@ -8,7 +8,10 @@ struct ProgressLine {
   /// What is being done, in a word.
   var phase: String { progress.isSalvaging ? "salvaging" : progress.phase.rawValue }
 
-  /// A sentence for logs.
+  /// Whether nothing of the phase is left.
+  var isDone: Bool { progress.doneByteCount >= progress.totalByteCount }
+
+  /// A sentence for those who want to know how far it is.
   var sentence: String {
     var parts = ["\(amount) (\(wholePercent)%)"]
     if progress.unreadableByteCount > 0 {
@@ -16,7 +19,7 @@ struct ProgressLine {
     }
     // Mappings stand for bytes that nobody moves yet: their speed says nothing.
     if progress.phase != .planning { parts += rates }
-    if progress.doneByteCount < progress.totalByteCount { parts.append("ETA \(remaining)") }
+    if !isDone { parts.append("ETA \(remaining)") }
     return "\(phase): \(parts.joined(separator: ", "))"
   }
 
@@ -26,12 +29,16 @@ struct ProgressLine {
       .compactMap(\.self)
   }
 
-  /// The sentence, and what goes on inside.
+  /// The sentence, and what goes on inside, for logs.
   var detailedSentence: String {
+    // Reading the mappings moves nothing, and what is done has nothing in flight.
+    guard progress.phase != .planning, !isDone else { return sentence }
     let reads = Amount.text(progress.readsInFlight, "read")
-    let writes = Amount.text(progress.writesInFlight, "write")
+    // Comparing writes nothing.
+    let writes =
+      progress.phase == .verifying ? "" : " and \(Amount.text(progress.writesInFlight, "write"))"
     let checkpoint = progress.sinceCheckpoint.map { ", last checkpoint \(Amount.time($0)) ago" }
-    return "\(sentence), \(reads) and \(writes) in flight\(checkpoint ?? "")"
+    return "\(sentence), \(reads)\(writes) in flight\(checkpoint ?? "")"
   }
 
   /// Whole percent, never 100 before all is done.

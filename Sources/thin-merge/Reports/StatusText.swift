@@ -15,8 +15,8 @@ struct StatusText {
       "\(BinaryText.bytes(done)) of \(BinaryText.bytes(total)), "
         + "\(Amount.percent(done, of: total))%")
     addLeft(to: &text)
-    if let rate = Amount.rate(done, in: .seconds(report.writingSeconds)) {
-      text.add("speed", "\(rate) over \(Amount.time(.seconds(report.writingSeconds))) of writing")
+    if let writing, let rate = Amount.rate(done, in: writing) {
+      text.add("speed", "\(rate) over \(Amount.time(writing)) of writing")
     }
     text.add("runs", "\(report.runCount), the first on \(Self.date(report.begunSeconds))")
     text.add("last record", Self.date(report.recordedSeconds))
@@ -28,6 +28,11 @@ struct StatusText {
   }
 
   private var source: ReportedSource { ReportedSource(report) }
+
+  /// How long was written; nil where whole seconds, as a journal has them, say too little of it.
+  private var writing: Duration? {
+    report.writingSeconds < 2 ? nil : .seconds(report.writingSeconds)
+  }
 
   private var state: String {
     switch report.state {
@@ -44,8 +49,8 @@ struct StatusText {
     guard report.doneByteCount < report.totalByteCount else { return }
     let left = report.totalByteCount - report.doneByteCount
     var value = BinaryText.bytes(left)
-    if report.doneByteCount > 0, report.writingSeconds > 0 {
-      let perSecond = Double(report.doneByteCount) / Double(report.writingSeconds)
+    if report.doneByteCount > 0, let writing {
+      let perSecond = Double(report.doneByteCount) / writing.seconds
       let seconds = Int64(min(Double(left) / perSecond, 1e15))
       value += ", \(Amount.time(.seconds(seconds))) at the speed so far"
     }

@@ -122,6 +122,22 @@ struct ProgressBarTests {
     #expect(Self.text(line, columnCount: 200).contains("  12 KiB unreadable  "))
   }
 
+  @Test("that is left behind tells how fast the phase was, and no time that is left")
+  func leftBehind() {
+    func text(after elapsed: Duration) -> String {
+      ProgressBar(
+        line: ProgressSample.line(.merging, done: 4 << 30, of: 4 << 30, after: elapsed),
+        glyphs: .ascii, isLast: true
+      ).text(columnCount: 79)
+    }
+    #expect(
+      text(after: .milliseconds(100))
+        == "merging 100% [############################] 4.0G/4.0G avg  40G/s r1 w2   cp 2s")
+    #expect(
+      text(after: .seconds(32))
+        == "merging 100% [#####################] 4.0G/4.0G 128M/s avg 128M/s r1 w2   cp 2s")
+  }
+
   @Test("tells nothing that cannot be known")
   func nothing() {
     let begun = ProgressLine(

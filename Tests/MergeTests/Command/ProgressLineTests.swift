@@ -22,6 +22,9 @@ struct ProgressLineTests {
   func planning() {
     let line = ProgressSample.line(.planning, done: 1 << 30, of: 4 << 30, after: .seconds(8))
     #expect(line.sentence == "planning: 1 GiB of 4 GiB (25%), ETA 0:24")
+    #expect(line.detailedSentence == line.sentence)
+    let comparing = ProgressSample.line(.verifying, done: 1 << 30, of: 4 << 30, after: .seconds(8))
+    #expect(comparing.detailedSentence == comparing.sentence + ", 1 read in flight")
   }
 
   @Test("bad spots are told of, and that they are being read piece by piece")
@@ -33,6 +36,15 @@ struct ProgressLineTests {
     let json = JSONText.line(ProgressDocument(line))
     #expect(json.contains(#""phase":"merging""#))
     #expect(json.contains(#""salvaging":true"#) && json.contains(#""unreadable_bytes":512"#))
+  }
+
+  @Test("at its end a phase has an average, however fast it was")
+  func fast() {
+    let done = ProgressSample.progress(.merging, done: 1 << 20, of: 1 << 20, after: .milliseconds(10))
+    #expect(Pace.average(done) == Double(100 << 20))
+    var before = done
+    before.totalByteCount += 1
+    #expect(Pace.average(before) == nil)
   }
 
   @Test("the average leaves out what earlier runs did")
@@ -62,6 +74,8 @@ struct ProgressLineTests {
   func nothing() {
     let line = ProgressSample.line(.verifying, done: 0, of: 0, after: .zero)
     #expect(line.sentence == "verifying: 0 bytes of 0 bytes (100%)")
+    let soon = ProgressSample.line(.verifying, done: 0, of: 0, after: .milliseconds(10))
+    #expect(soon.sentence == line.sentence)
     let begun = ProgressLine(
       progress: ProgressSample.progress(.merging, done: 0, of: 10, after: .zero), pace: Pace())
     #expect(begun.sentence == "merging: 0 bytes of 10 bytes (0%), ETA --:--")
@@ -79,8 +93,10 @@ struct ProgressLineTests {
     display.finish()
     #expect(
       screen.text == """
-        thin-merge: merging: 5 MiB of 12 MiB (41%), 1 MiB/s now, 1 MiB/s on average, ETA 0:07
-        thin-merge: merging: 10 MiB of 12 MiB (83%), 1 MiB/s now, 1 MiB/s on average, ETA 0:02
+        thin-merge: merging: 5 MiB of 12 MiB (41%), 1 MiB/s now, 1 MiB/s on average, ETA 0:07, \
+        1 read and 2 writes in flight, last checkpoint 2.5 s ago
+        thin-merge: merging: 10 MiB of 12 MiB (83%), 1 MiB/s now, 1 MiB/s on average, ETA 0:02, \
+        1 read and 2 writes in flight, last checkpoint 2.5 s ago
         thin-merge: merging: 12 MiB of 12 MiB (100%), 1 MiB/s now, 1 MiB/s on average
 
         """)

@@ -315,6 +315,17 @@ struct TextReportTests {
     #expect(!MergeSource.Mappings.metadataSnapshot(block: 3).areOfNow)
   }
 
+  @Test("status tells no speed of a merge that wrote for a second or less, as the journal has it")
+  func statusOfShortMerge() {
+    var status = Self.status
+    for (seconds, hasSpeed) in [(0, false), (1, false), (2, true)] as [(Int64, Bool)] {
+      status.writingSeconds = seconds
+      let text = StatusText(report: status).text
+      #expect(text.contains("of writing") == hasSpeed)
+      #expect(text.contains("at the speed so far") == hasSpeed)
+    }
+  }
+
   @Test("status says how far, how fast, what is left and what to do next")
   func statusText() {
     #expect(
