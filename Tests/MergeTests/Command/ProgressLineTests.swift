@@ -40,7 +40,8 @@ struct ProgressLineTests {
 
   @Test("at its end a phase has an average, however fast it was")
   func fast() {
-    let done = ProgressSample.progress(.merging, done: 1 << 20, of: 1 << 20, after: .milliseconds(10))
+    let done = ProgressSample.progress(
+      .merging, done: 1 << 20, of: 1 << 20, after: .milliseconds(10))
     #expect(Pace.average(done) == Double(100 << 20))
     var before = done
     before.totalByteCount += 1

@@ -133,7 +133,8 @@ struct TextReportTests {
     report.plan.pastEndBlockCount = 100
     var text = Self.text(report)
     #expect(
-      text.hasPrefix("Nothing was merged: thin device 7 has no block that begins before the end.\n"))
+      text.hasPrefix("Nothing was merged: thin device 7 has no block that begins before the end.\n")
+    )
     #expect(!text.contains("until the origin is verified"))
     #expect(text.contains(ReportText.isNeededForTheRest))
     report.plan.pastEndBlockCount = 0
