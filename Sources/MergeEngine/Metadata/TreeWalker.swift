@@ -36,6 +36,8 @@ package struct TreeWalker: ~Copyable {
   private static let regionCount = levelCountMax + leafFamilyCountMax
   private static let regionByteCount = childCountMax * BlockKind.blockByteCount
   private static let joinedCountMax = 64
+  /// Leaves that are handed out before it is looked whether the device can take more.
+  private static let refillLeafCount = 32
   /// What a queue's slab must have.
   package static let slabByteCount = regionCount * regionByteCount
   package static let requestCount = 128
@@ -95,6 +97,7 @@ package struct TreeWalker: ~Copyable {
         continue
       }
       try awaitFamily(region, &io)
+      if families[region].next.isMultiple(of: Self.refillLeafCount) { try refill(&io) }
       let (node, child) = try takeNode(region, isLeaf: true, io, &ledger)
       try body(node, bytes(of: child, region, io), child.block, child.keys)
       return true
@@ -295,6 +298,15 @@ package struct TreeWalker: ~Copyable {
       io.reap(atLeast: max(1, io.requestCount / 4), timeout: nil, into: &batch)
       for index in 0..<batch.count { try arrived(batch[index]) }
     }
+  }
+
+  /// Has the device go on reading while leaves are handed out, without waiting for it.
+  private mutating func refill<IO: BlockIO & ~Copyable>(_ io: inout IO) throws(MetadataFault) {
+    guard firstRead < reads.count else { return }
+    io.reap(atLeast: 0, timeout: .zero, into: &batch)
+    for index in 0..<batch.count { try arrived(batch[index]) }
+    pump(&io)
+    io.submit()
   }
 
   private mutating func arrived(_ completion: IOCompletion) throws(MetadataFault) {
