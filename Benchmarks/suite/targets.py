@@ -99,8 +99,9 @@ def rows(results):
         found.append(row)
     if heap := results.get("heap"):
         for figure, title in (("per_transfer", "transfer"), ("per_node", "node")):
-            # Start-up differs by a few calls from run to run, of half a million and more.
-            add(f"heap allocations per {title}", counted(abs(round(heap[figure], 5))), 0,
+            # Start-up differs by some ten calls from run to run, of half a million and more.
+            add(f"heap allocations per {title}, to four decimals",
+                counted(abs(round(heap[figure], 4))), 0,
                 at_least=False, exact=True)
     if resume := results.get("resume"):
         add("resume of a merge half done, until the first new write, by one plan", resume["time"], 1.1,
