@@ -303,8 +303,10 @@ package struct TreeWalker: ~Copyable {
   /// Has the device go on reading while leaves are handed out, without waiting for it.
   private mutating func refill<IO: BlockIO & ~Copyable>(_ io: inout IO) throws(MetadataFault) {
     guard firstRead < reads.count else { return }
-    io.reap(atLeast: 0, timeout: .zero, into: &batch)
-    for index in 0..<batch.count { try arrived(batch[index]) }
+    if io.requestCount > 0 {
+      io.reap(atLeast: 0, timeout: .zero, into: &batch)
+      for index in 0..<batch.count { try arrived(batch[index]) }
+    }
     pump(&io)
     io.submit()
   }
