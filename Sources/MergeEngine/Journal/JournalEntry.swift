@@ -26,12 +26,13 @@ struct RangePacker {
   static let entryByteCountMax = 8 + 10 + 4
 
   private var previousEnd: UInt64 = 0
+  /// What the next range's distance is from; at most 2⁶³.
+  private var nextBase: UInt64 { previousEnd.roundedUp(toMultipleOf: Self.unitByteCount) }
 
   /// Precondition: ranges rise, and start at multiples of 512.
   mutating func pack(start: UInt64, byteCount: UInt64, into writer: inout ByteWriter) {
     precondition(start >= previousEnd && start.isMultiple(of: Self.unitByteCount))
-    let base = previousEnd.roundedUp(toMultipleOf: Self.unitByteCount)
-    writer.appendVariable((start - base) / Self.unitByteCount)
+    writer.appendVariable((start - nextBase) / Self.unitByteCount)
     if byteCount.isMultiple(of: Self.unitByteCount) {
       writer.appendVariable(byteCount / Self.unitByteCount)
     } else {
@@ -41,26 +42,47 @@ struct RangePacker {
     previousEnd = start + byteCount
   }
 
+  /// Nil where the bytes are no entry.
+  @inline(__always)
+  @_lifetime(reader: copy reader)
+  mutating func unpackEntry(_ reader: inout ByteReader) -> JournalEntry? {
+    // A resume decodes millions before it writes, nearly all of them in eight bytes or less.
+    if let word = reader.peek(UInt64.self), let gap = ShortVariable(word),
+      let sectors = ShortVariable(word &>> UInt64(8 &* gap.byteCount)), sectors.number > 0
+    {
+      let bits = UInt64(8 &* (gap.byteCount &+ sectors.byteCount))
+      reader.skip(gap.byteCount &+ sectors.byteCount &+ 4)
+      let start = nextBase &+ gap.number &* Self.unitByteCount
+      let byteCount = sectors.number &* Self.unitByteCount
+      // Numbers below 2²³ added to one up to 2⁶³: the sum fits.
+      guard start &+ byteCount <= UInt64(Int64.max) else { return nil }
+      previousEnd = start &+ byteCount
+      return JournalEntry(
+        start: start, byteCount: byteCount, checksum: UInt32(truncatingIfNeeded: word &>> bits))
+    }
+    guard let range = unpack(&reader), let checksum = reader.next(UInt32.self) else { return nil }
+    return JournalEntry(start: range.start, byteCount: range.byteCount, checksum: checksum)
+  }
+
   /// Nil where the bytes are no range.
   @inline(__always)
+  @_lifetime(reader: copy reader)
   mutating func unpack(_ reader: inout ByteReader) -> ByteRange? {
     guard let gap = reader.nextVariable(), let sectors = reader.nextVariable(),
-      let byteCount = sectors == 0
-        ? reader.nextVariable() : sectors.multiplied(by: Self.unitByteCount),
-      byteCount > 0, let distance = gap.multiplied(by: Self.unitByteCount)
+      let byteCount = sectors == 0 ? reader.nextVariable() : Self.byteCount(of: sectors),
+      byteCount > 0, let distance = Self.byteCount(of: gap)
     else { return nil }
-    let base = previousEnd.roundedUp(toMultipleOf: Self.unitByteCount)
-    let (start, startOverflow) = base.addingReportingOverflow(distance)
-    let (end, endOverflow) = start.addingReportingOverflow(byteCount)
-    guard !startOverflow, !endOverflow, end <= UInt64(Int64.max) else { return nil }
+    // At most 2⁶³, and less: the sum fits.
+    let start = nextBase &+ distance
+    let (end, overflow) = start.addingReportingOverflow(byteCount)
+    guard !overflow, end <= UInt64(Int64.max) else { return nil }
     previousEnd = end
     return ByteRange(start: start, end: end)
   }
-}
 
-extension UInt64 {
-  fileprivate func multiplied(by factor: UInt64) -> UInt64? {
-    let (product, overflow) = multipliedReportingOverflow(by: factor)
-    return overflow ? nil : product
+  /// Nil where it is more than any file has.
+  @inline(__always)
+  private static func byteCount(of sectors: UInt64) -> UInt64? {
+    sectors <= UInt64(Int64.max) / unitByteCount ? sectors &* unitByteCount : nil
   }
 }

@@ -62,7 +62,7 @@ struct FieldReader<Tag: RawRepresentable & Hashable> where Tag.RawValue == UInt1
   private var values: [Tag: [UInt8]] = [:]
 
   /// Stops at the first field that is cut or has the tag 0, which is padding.
-  init(_ bytes: [UInt8]) {
+  init(_ bytes: RawSpan) {
     var reader = ByteReader(bytes)
     while let number = reader.next(UInt16.self), number != 0, reader.next(UInt16.self) != nil,
       let byteCount = reader.next(UInt32.self), let value = reader.next(Int(byteCount))
@@ -73,7 +73,7 @@ struct FieldReader<Tag: RawRepresentable & Hashable> where Tag.RawValue == UInt1
 
   func number(_ tag: Tag) -> UInt64? {
     guard let value = values[tag], value.count == 8 else { return nil }
-    var reader = ByteReader(value)
+    var reader = ByteReader(RawSpan(_elements: value.span))
     return reader.next(UInt64.self)
   }
 

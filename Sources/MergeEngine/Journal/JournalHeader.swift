@@ -103,7 +103,7 @@ package struct JournalHeader: Equatable, Sendable {
   ///
   /// - Throws: `JournalFault` if they are not the beginning of a header of a known version.
   package static func byteCount(of first: [UInt8]) throws(JournalFault) -> Int {
-    var reader = ByteReader(first)
+    var reader = ByteReader(RawSpan(_elements: first.span))
     guard reader.next(8) == magic else {
       throw JournalFault(
         "it is not a journal of thin-merge",
@@ -136,12 +136,14 @@ extension JournalHeader {
   package init(decoding bytes: [UInt8]) throws(JournalFault) {
     let byteCount = try Self.byteCount(of: Array(bytes.prefix(16)))
     guard bytes.count == byteCount else { throw JournalFault("its header is cut short") }
-    var end = ByteReader(Array(bytes.suffix(4)))
-    let checked = Array(bytes.dropLast(4))
-    guard end.next(UInt32.self) == CRC32C.checksum(of: RawSpan(_elements: checked.span)) else {
+    let whole = RawSpan(_elements: bytes.span)
+    let checked = whole.extracting(droppingLast: 4)
+    guard
+      whole.littleEndian(at: byteCount - 4, as: UInt32.self) == CRC32C.checksum(of: checked)
+    else {
       throw JournalFault("its header's checksum is wrong")
     }
-    let fields = FieldReader<Tag>(Array(checked.dropFirst(16)))
+    let fields = FieldReader<Tag>(checked.extracting(droppingFirst: 16))
     guard let crc64 = fields.number(.crc64), let crc32c = fields.number(.crc32c, as: UInt32.self),
       let deviceID = fields.number(.deviceID, as: UInt32.self),
       deviceID <= DeviceTable.deviceIDMax,

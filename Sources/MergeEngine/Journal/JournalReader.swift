@@ -67,10 +67,16 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     return bytes
   }
 
-  /// The bytes at a place, from the window if they are in it; shorter where the file ends.
-  private mutating func bytes(_ byteOffset: UInt64, count: Int) throws(JournalFault) -> [UInt8] {
+  /// What has been read last.
+  private var window: RawSpan {
+    @_lifetime(borrow self)
+    borrowing get { io.bytes(at: 0, count: windowByteCount) }
+  }
+
+  /// Sees to it that bytes are in the window; says where, fewer where the file ends.
+  private mutating func read(_ byteOffset: UInt64, count: Int) throws(JournalFault) -> Range<Int> {
     let there = byteOffset < byteCount ? min(UInt64(count), byteCount - byteOffset) : 0
-    guard there > 0 else { return [] }
+    guard there > 0 else { return 0..<0 }
     if byteOffset < windowByteOffset
       || byteOffset + there > windowByteOffset + UInt64(windowByteCount)
     {
@@ -89,19 +95,19 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
       }
     }
     let first = Int(byteOffset - windowByteOffset)
-    let count = min(Int(there), windowByteCount - first)
-    return io.bytes(at: 0, count: windowByteCount).copiedBytes(at: first, count: count)
+    return first..<min(first + Int(there), windowByteCount)
   }
 
   mutating func record(at byteOffset: UInt64) throws(JournalFault) -> Found {
     guard byteOffset < byteCount else { return .end }
-    guard let frame = RecordFrame(try bytes(byteOffset, count: RecordFrame.byteCount)),
-      frame.mayStand(at: byteOffset)
+    let head = try read(byteOffset, count: RecordFrame.byteCount)
+    guard let frame = RecordFrame(window.extracting(head)), frame.mayStand(at: byteOffset)
     else { return .invalid }
-    let payload = try bytes(
+    let place = try read(
       byteOffset + UInt64(RecordFrame.byteCount), count: frame.payloadByteCount)
+    let payload = window.extracting(place)
     // Without its padding a record was appended in part: nothing was ever built upon it.
-    guard payload.count == frame.payloadByteCount,
+    guard payload.byteCount == frame.payloadByteCount,
       byteCount - byteOffset >= UInt64(frame.recordByteCount),
       frame.proves(payload, headerChecksum: headerChecksum)
     else { return .invalid }

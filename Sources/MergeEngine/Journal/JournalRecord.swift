@@ -114,7 +114,7 @@ package enum JournalRecord: Equatable, Sendable {
   }
 
   /// Nil where the payload is not one of that kind.
-  init?(kindCode: UInt32, payload: [UInt8], dataBlockByteCount: UInt64) {
+  init?(kindCode: UInt32, payload: RawSpan, dataBlockByteCount: UInt64) {
     var reader = ByteReader(payload)
     switch Kind(rawValue: kindCode) {
     case .run:
@@ -128,7 +128,7 @@ package enum JournalRecord: Equatable, Sendable {
           seconds: Int64(bitPattern: seconds), bootID: bootID, metadataPath: metadataPath,
           dataPath: dataPath, originPath: originPath))
     case .checkpoint:
-      guard let checkpoint = Self.checkpoint(&reader, dataBlockByteCount) else { return nil }
+      guard let checkpoint = Self.checkpoint(payload, dataBlockByteCount) else { return nil }
       self = .checkpoint(checkpoint)
     case .unreadable:
       guard let count = reader.nextVariable(), count <= Self.rangeCountMax else { return nil }
@@ -151,8 +151,9 @@ package enum JournalRecord: Equatable, Sendable {
   }
 
   private static func checkpoint(
-    _ reader: inout ByteReader, _ dataBlockByteCount: UInt64
+    _ payload: RawSpan, _ dataBlockByteCount: UInt64
   ) -> Checkpoint? {
+    var reader = ByteReader(payload)
     guard let seconds = reader.next(Int64.self),
       let kind = reader.next(UInt8.self).flatMap(SweepKind.init(rawValue:)),
       let sweep = reader.nextVariable(), sweep <= sweepMax, let block = reader.nextVariable(),
@@ -160,19 +161,24 @@ package enum JournalRecord: Equatable, Sendable {
       block <= UInt64(Int64.max) / dataBlockByteCount,
       let count = reader.nextVariable(), count <= entryCountMax
     else { return nil }
-    var entries: [JournalEntry] = []
-    entries.reserveCapacity(Int(count))
-    var packer = RangePacker()
-    for _ in 0..<count {
-      guard let range = packer.unpack(&reader), let checksum = reader.next(UInt32.self) else {
-        return nil
-      }
-      entries.append(
-        JournalEntry(start: range.start, byteCount: range.byteCount, checksum: checksum))
-    }
+    let entries = entries(Int(count), from: reader)
+    guard entries.count == count else { return nil }
     return Checkpoint(
       seconds: seconds, kind: kind, sweep: sweep, watermark: block * dataBlockByteCount + rest,
       entries: entries)
+  }
+
+  /// Fewer where the bytes do not have so many.
+  private static func entries(_ count: Int, from first: ByteReader) -> [JournalEntry] {
+    [JournalEntry](capacity: count) { entries in
+      // A copy, so that its position is in a register: a captured one is in memory.
+      var reader = first
+      var packer = RangePacker()
+      for _ in 0..<count {
+        guard let entry = packer.unpackEntry(&reader) else { return }
+        entries.append(entry)
+      }
+    }
   }
 }
 
@@ -208,7 +214,7 @@ package struct RecordFrame: Equatable, Sendable {
   package var recordByteCount: Int { (Self.byteCount + payloadByteCount + 7) / 8 * 8 }
 
   /// Nil where the bytes cannot be the beginning of a record.
-  init?(_ bytes: [UInt8]) {
+  init?(_ bytes: RawSpan) {
     var reader = ByteReader(bytes)
     guard reader.next(UInt32.self) == Self.magic, let kindCode = reader.next(UInt32.self),
       let sequence = reader.next(UInt64.self), let appendSequence = reader.next(UInt64.self),
@@ -241,7 +247,7 @@ package struct RecordFrame: Equatable, Sendable {
   }
 
   /// Whether `payload` is the one that the frame was made for, in the journal with that header.
-  func proves(_ payload: [UInt8], headerChecksum: UInt32) -> Bool {
+  func proves(_ payload: RawSpan, headerChecksum: UInt32) -> Bool {
     checksum == Self.checksum(self, payload, headerChecksum)
   }
 
@@ -256,7 +262,7 @@ package struct RecordFrame: Equatable, Sendable {
       kindCode: record.kindCode, sequence: sequence, appendSequence: appendSequence,
       payloadByteCount: payload.bytes.count)
     frame.encode(into: &writer)
-    writer.append(checksum(frame, payload.bytes, headerChecksum))
+    writer.append(checksum(frame, RawSpan(_elements: payload.bytes.span), headerChecksum))
     writer.append(payload.bytes)
     writer.pad(toMultipleOf: 8)
   }
@@ -275,7 +281,7 @@ package struct RecordFrame: Equatable, Sendable {
   }
 
   private static func checksum(
-    _ frame: RecordFrame, _ payload: [UInt8], _ headerChecksum: UInt32
+    _ frame: RecordFrame, _ payload: RawSpan, _ headerChecksum: UInt32
   ) -> UInt32 {
     // In memory that no heap gives: there is one for each record.
     var first = InlineArray<8, UInt32>(repeating: headerChecksum.littleEndian)
@@ -283,7 +289,7 @@ package struct RecordFrame: Equatable, Sendable {
     for index in words.indices { first[index + 1] = words[index].littleEndian }
     var crc = CRC32C()
     crc.update(RawSpan(_elements: first.span))
-    crc.update(RawSpan(_elements: payload.span))
+    crc.update(payload)
     return crc.value ^ (frame.kindCode &* kindSalt)
   }
 }

@@ -151,16 +151,18 @@ package struct JournalState: Sendable {
     nextSweep = max(nextSweep, checkpoint.sweep + 1)
     guard let first = checkpoint.entries.first, let last = checkpoint.entries.last else { return }
     var byteCount: UInt64 = 0
+    var largest: UInt64 = 0
     for entry in checkpoint.entries {
-      guard entry.byteCount <= TransferOptions.ioByteCountRange.upperBound else {
-        throw JournalFault(
-          "an entry at byte \(byteOffset) has \(entry.byteCount) bytes; at most "
-            + "\(TransferOptions.ioByteCountRange.upperBound) are expected")
-      }
-      entryByteCountMax = max(entryByteCountMax, entry.byteCount)
-      // At most `JournalRecord.entryCountMax` entries of so many bytes: the sum fits.
-      byteCount += entry.byteCount
+      byteCount &+= entry.byteCount
+      largest = max(largest, entry.byteCount)
     }
+    // At most `JournalRecord.entryCountMax` entries of so many bytes: then the sum did fit.
+    guard largest <= TransferOptions.ioByteCountRange.upperBound else {
+      throw JournalFault(
+        "an entry at byte \(byteOffset) has \(largest) bytes; at most "
+          + "\(TransferOptions.ioByteCountRange.upperBound) are expected")
+    }
+    entryByteCountMax = max(entryByteCountMax, largest)
     if checkpoint.kind != .recheck {
       doneByteCount += byteCount
       guard doneByteCount <= plannedByteCount else {

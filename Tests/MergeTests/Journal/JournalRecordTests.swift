@@ -103,8 +103,8 @@ struct JournalRecordTests {
     let bytes = encoded(record)
     #expect(bytes.count.isMultiple(of: 8))
     #expect(decoded(bytes) == record)
-    #expect(RecordFrame(bytes)?.sequence == 42)
-    #expect(RecordFrame(bytes)?.recordByteCount == bytes.count)
+    #expect(RecordFrame(RawSpan(_elements: bytes.span))?.sequence == 42)
+    #expect(RecordFrame(RawSpan(_elements: bytes.span))?.recordByteCount == bytes.count)
   }
 
   @Test("with as many entries as one may hold come back, and are no larger than one may be")
@@ -118,10 +118,49 @@ struct JournalRecordTests {
     #expect(decoded(bytes) == record)
   }
 
+  @Test("come back whatever bytes the numbers of their entries take")
+  func byteCounts() {
+    let sectors: [UInt64] = [1, 127, 128, 16_383, 16_384, 1 << 30]
+    for gap in [0] + sectors {
+      for count in sectors {
+        for entryCount in 1...3 as ClosedRange<UInt64> {
+          let entries = (0..<entryCount).map { number in
+            JournalSample.entry(
+              512 * (number * (gap + count) + gap), 512 * count, .max - UInt32(number))
+          }
+          let record = JournalSample.checkpoint(watermark: 0, entries)
+          #expect(decoded(encoded(record)) == record, "\(gap) and \(count) sectors")
+        }
+      }
+    }
+  }
+
+  @Test("whose entries end behind what any file has are none")
+  func pastEveryEnd() {
+    // So many sectors from the end of one that ends at the last.
+    let lastEnd = UInt64(Int64.max) / 512 * 512
+    for (gap, count) in [(0, 1), (1, 1), (0, 16_384), (16_384, 1), (0, UInt64.max >> 9)] {
+      var payload = ByteWriter()
+      payload.append(5 as Int64)
+      payload.append(JournalRecord.SweepKind.merge.rawValue)
+      for number in [0, 0, 0, 2, 0, lastEnd / 512] as [UInt64] { payload.appendVariable(number) }
+      payload.append(7 as UInt32)
+      payload.appendVariable(UInt64(gap))
+      payload.appendVariable(count)
+      payload.append(8 as UInt32)
+      payload.append(0 as UInt64)
+      #expect(
+        JournalRecord(
+          kindCode: JournalSample.checkpoint(watermark: 0, []).kindCode,
+          payload: RawSpan(_elements: payload.bytes.span),
+          dataBlockByteCount: Self.blockByteCount) == nil, "\(gap) and \(count) sectors")
+    }
+  }
+
   @Test("with any single bit flipped are noticed", arguments: records.indices)
   func flippedBits(index: Int) {
     let bytes = encoded(Self.records[index])
-    let payloadByteCount = RecordFrame(bytes)?.payloadByteCount ?? 0
+    let payloadByteCount = RecordFrame(RawSpan(_elements: bytes.span))?.payloadByteCount ?? 0
     // What pads to a multiple of 8 says nothing.
     for bit in 0..<8 * (RecordFrame.byteCount + payloadByteCount) {
       var damaged = bytes
@@ -133,7 +172,8 @@ struct JournalRecordTests {
   @Test("cut at any byte are noticed", arguments: records.indices)
   func cut(index: Int) {
     let bytes = encoded(Self.records[index])
-    let byteCount = RecordFrame.byteCount + (RecordFrame(bytes)?.payloadByteCount ?? 0)
+    let byteCount =
+      RecordFrame.byteCount + (RecordFrame(RawSpan(_elements: bytes.span))?.payloadByteCount ?? 0)
     for cut in 0..<byteCount { #expect(decoded(Array(bytes.prefix(cut))) == nil) }
   }
 
@@ -175,7 +215,8 @@ struct JournalRecordTests {
       let kind = UInt32.random(in: 1...5, using: &generator)
       guard
         let record = JournalRecord(
-          kindCode: kind, payload: payload, dataBlockByteCount: Self.blockByteCount)
+          kindCode: kind, payload: RawSpan(_elements: payload.span),
+          dataBlockByteCount: Self.blockByteCount)
       else { continue }
       decodedCount += 1
       // What is taken for a record can be written again, and means the same.
@@ -197,12 +238,13 @@ struct JournalRecordTests {
   private func decoded(
     _ bytes: [UInt8], headerChecksum: UInt32 = headerChecksum
   ) -> JournalRecord? {
-    guard let frame = RecordFrame(bytes) else { return nil }
+    guard let frame = RecordFrame(RawSpan(_elements: bytes.span)) else { return nil }
     let payload = Array(bytes.dropFirst(RecordFrame.byteCount).prefix(frame.payloadByteCount))
     guard payload.count == frame.payloadByteCount,
-      frame.proves(payload, headerChecksum: headerChecksum)
+      frame.proves(RawSpan(_elements: payload.span), headerChecksum: headerChecksum)
     else { return nil }
     return JournalRecord(
-      kindCode: frame.kindCode, payload: payload, dataBlockByteCount: Self.blockByteCount)
+      kindCode: frame.kindCode, payload: RawSpan(_elements: payload.span),
+      dataBlockByteCount: Self.blockByteCount)
   }
 }

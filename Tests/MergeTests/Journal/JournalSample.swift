@@ -28,7 +28,7 @@ struct JournalSample {
     var start = header.encoded.count
     var ends = [start]
     for record in recordBytes {
-      ends.append(start + (RecordFrame(record)?.recordByteCount ?? 0))
+      ends.append(start + (RecordFrame(RawSpan(_elements: record.span))?.recordByteCount ?? 0))
       start += record.count
     }
     return ends

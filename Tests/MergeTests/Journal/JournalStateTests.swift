@@ -220,7 +220,9 @@ struct JournalDamageStateTests {
     var unread: Set<Int> = []
     var start = sample.header.encoded.count
     for record in sample.recordBytes {
-      let used = RecordFrame.byteCount + (RecordFrame(record)?.payloadByteCount ?? 0)
+      let used =
+        RecordFrame.byteCount
+        + (RecordFrame(RawSpan(_elements: record.span))?.payloadByteCount ?? 0)
       unread.formUnion(start + used..<start + record.count)
       start += record.count
     }

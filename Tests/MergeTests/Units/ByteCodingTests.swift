@@ -16,7 +16,8 @@ struct ByteCodingTests {
       writer.appendVariable(number)
       let bits = max(1, 64 - number.leadingZeroBitCount)
       #expect(writer.bytes.count == (bits + 6) / 7, "\(number)")
-      var reader = ByteReader(writer.bytes + [0xAA])
+      let bytes = writer.bytes + [0xAA]
+      var reader = ByteReader(RawSpan(_elements: bytes.span))
       #expect(reader.nextVariable() == number)
       #expect(reader.remainingByteCount == 1, "\(number)")
     }
@@ -28,7 +29,8 @@ struct ByteCodingTests {
       var writer = ByteWriter()
       writer.appendVariable(number)
       for byteCount in 0..<writer.bytes.count {
-        var reader = ByteReader(Array(writer.bytes.prefix(byteCount)))
+        let bytes = Array(writer.bytes.prefix(byteCount))
+        var reader = ByteReader(RawSpan(_elements: bytes.span))
         #expect(reader.nextVariable() == nil, "\(number) cut to \(byteCount) bytes")
       }
     }
@@ -42,7 +44,7 @@ struct ByteCodingTests {
       [UInt8](repeating: 0xFF, count: 20), [UInt8](repeating: 0x80, count: 30) + [0x00],
     ])
   func tooLarge(bytes: [UInt8]) {
-    var reader = ByteReader(bytes)
+    var reader = ByteReader(RawSpan(_elements: bytes.span))
     #expect(reader.nextVariable() == nil)
   }
 
@@ -55,7 +57,8 @@ struct ByteCodingTests {
     writer.append(.max as UInt64)
     writer.append(0x80 as UInt8)
     #expect(writer.bytes.prefix(6) == [4, 3, 2, 1, 0xFE, 0xFF])
-    var reader = ByteReader(writer.bytes)
+    let bytes = writer.bytes
+    var reader = ByteReader(RawSpan(_elements: bytes.span))
     #expect(reader.next(UInt32.self) == 0x0102_0304)
     #expect(reader.next(UInt16.self) == 0xFFFE)
     #expect(reader.next(Int64.self) == -2)
@@ -66,7 +69,8 @@ struct ByteCodingTests {
 
   @Test("a read of more than there is takes nothing")
   func short() {
-    var reader = ByteReader([1, 2, 3])
+    let bytes: [UInt8] = [1, 2, 3]
+    var reader = ByteReader(RawSpan(_elements: bytes.span))
     #expect(reader.next(UInt32.self) == nil)
     #expect(reader.next(4) == nil)
     #expect(reader.next(-1) == nil)

@@ -97,7 +97,8 @@ package struct RecordDecoding: Sendable {
   /// - Returns: Whether it could be read.
   package func decode() -> Bool {
     JournalRecord(
-      kindCode: kindCode, payload: payload, dataBlockByteCount: ScatteredFeed.blockByteCount)
+      kindCode: kindCode, payload: RawSpan(_elements: payload.span),
+      dataBlockByteCount: ScatteredFeed.blockByteCount)
       != nil
   }
 }

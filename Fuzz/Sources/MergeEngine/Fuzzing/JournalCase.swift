@@ -181,7 +181,8 @@ package struct JournalCase {
     record.encodePayload(into: &writer, dataBlockByteCount: dataBlockByteCount)
     Finding.unless(
       JournalRecord(
-        kindCode: record.kindCode, payload: writer.bytes, dataBlockByteCount: dataBlockByteCount)
+        kindCode: record.kindCode, payload: RawSpan(_elements: writer.bytes.span),
+        dataBlockByteCount: dataBlockByteCount)
         == record,
       "a record is not what it is encoded to")
   }

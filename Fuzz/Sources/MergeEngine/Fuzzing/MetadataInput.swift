@@ -66,7 +66,7 @@ struct MetadataInput {
 
   /// Any bytes are an input.
   init(decoding bytes: [UInt8]) {
-    var reader = ByteReader(bytes)
+    var reader = ByteReader(RawSpan(_elements: bytes.span))
     choices = Choices(
       bytes: reader.next(Choices.byteCount) ?? [UInt8](repeating: 0, count: Choices.byteCount))
     blocks = []

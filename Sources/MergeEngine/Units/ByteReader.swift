@@ -1,0 +1,93 @@
+/// Takes numbers from bytes that may be cut or damaged: each read is nil where they do not suffice.
+package struct ByteReader: ~Escapable {
+  private let bytes: RawSpan
+  private var position = 0
+
+  @_lifetime(copy bytes)
+  package init(_ bytes: RawSpan) {
+    self.bytes = bytes
+  }
+
+  package var remainingByteCount: Int { bytes.byteCount &- position }
+
+  @inline(__always)
+  @_lifetime(self: copy self)
+  package mutating func next<Number: FixedWidthInteger & BitwiseCopyable>(
+    _ type: Number.Type
+  ) -> Number? {
+    guard let number = peek(type) else { return nil }
+    position &+= MemoryLayout<Number>.size
+    return number
+  }
+
+  /// What `next` would take.
+  @inline(__always)
+  func peek<Number: FixedWidthInteger & BitwiseCopyable>(_ type: Number.Type) -> Number? {
+    guard remainingByteCount >= MemoryLayout<Number>.size else { return nil }
+    return bytes.littleEndian(at: position, as: type)
+  }
+
+  /// Precondition: so many bytes remain.
+  @inline(__always)
+  @_lifetime(self: copy self)
+  mutating func skip(_ byteCount: Int) {
+    assert(byteCount <= remainingByteCount)
+    position &+= byteCount
+  }
+
+  @inline(__always)
+  @_lifetime(self: copy self)
+  package mutating func nextVariable() -> UInt64? {
+    if let pair = peek(UInt16.self), let short = ShortVariable(UInt64(pair)) {
+      position &+= short.byteCount
+      return short.number
+    }
+    guard let (number, end) = longVariable() else { return nil }
+    position = end
+    return number
+  }
+
+  /// Out of the way, and not mutating, so that its caller's position may stay in a register.
+  @inline(never)
+  private func longVariable() -> (number: UInt64, end: Int)? {
+    var number: UInt64 = 0
+    var shift: UInt64 = 0
+    for place in position..<bytes.byteCount {
+      let byte = bytes.littleEndian(at: place, as: UInt8.self)
+      let bits = UInt64(byte & 0x7F)
+      guard shift < 63 || bits <= 1, shift <= 63 else { return nil }
+      number |= bits << shift
+      guard byte & 0x80 != 0 else { return (number, place + 1) }
+      shift += 7
+    }
+    return nil
+  }
+
+  @_lifetime(self: copy self)
+  package mutating func next(_ byteCount: Int) -> [UInt8]? {
+    guard byteCount >= 0, remainingByteCount >= byteCount else { return nil }
+    defer { position += byteCount }
+    return bytes.copiedBytes(at: position, count: byteCount)
+  }
+}
+
+/// A variable number of one byte or two, as nearly all in a journal are.
+struct ShortVariable {
+  /// Less than 2¹⁴.
+  var number: UInt64
+  var byteCount: Int
+
+  /// The one that the lowest bytes of `word` are; nil where it is longer.
+  @inline(__always)
+  init?(_ word: UInt64) {
+    if word & 0x80 == 0 {
+      number = word & 0x7F
+      byteCount = 1
+    } else if word & 0x8000 == 0 {
+      number = word & 0x7F | word &>> 1 & 0x3F80
+      byteCount = 2
+    } else {
+      return nil
+    }
+  }
+}
