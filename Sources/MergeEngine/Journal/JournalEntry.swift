@@ -19,7 +19,7 @@ package struct JournalEntry: Equatable, Sendable {
 ///
 /// A range is two variable-length numbers: sectors of 512 bytes from the end of the one before, and
 /// sectors of it. Only the last piece of an origin may have another byte count; it then stands as 0
-/// sectors followed by its bytes.
+/// sectors followed by its bytes. An entry is its range and, in four bytes, its checksum.
 struct RangePacker {
   static let unitByteCount: UInt64 = 512
   /// Bytes of a packed entry at most: both numbers of 63 bits less 9, and the checksum.
@@ -29,17 +29,23 @@ struct RangePacker {
   /// What the next range's distance is from; at most 2⁶³.
   private var nextBase: UInt64 { previousEnd.roundedUp(toMultipleOf: Self.unitByteCount) }
 
+  /// Precondition: entries rise, and start at multiples of 512.
+  mutating func pack(_ entry: JournalEntry, into writer: inout ByteWriter) {
+    pack(entry.range, into: &writer)
+    writer.append(entry.checksum)
+  }
+
   /// Precondition: ranges rise, and start at multiples of 512.
-  mutating func pack(start: UInt64, byteCount: UInt64, into writer: inout ByteWriter) {
-    precondition(start >= previousEnd && start.isMultiple(of: Self.unitByteCount))
-    writer.appendVariable((start - nextBase) / Self.unitByteCount)
-    if byteCount.isMultiple(of: Self.unitByteCount) {
-      writer.appendVariable(byteCount / Self.unitByteCount)
+  mutating func pack(_ range: ByteRange, into writer: inout ByteWriter) {
+    precondition(range.start >= previousEnd && range.start.isMultiple(of: Self.unitByteCount))
+    writer.appendVariable((range.start - nextBase) / Self.unitByteCount)
+    if range.byteCount.isMultiple(of: Self.unitByteCount) {
+      writer.appendVariable(range.byteCount / Self.unitByteCount)
     } else {
       writer.appendVariable(0)
-      writer.appendVariable(byteCount)
+      writer.appendVariable(range.byteCount)
     }
-    previousEnd = start + byteCount
+    previousEnd = range.end
   }
 
   /// Nil where the bytes are no entry.
@@ -50,15 +56,15 @@ struct RangePacker {
     if let word = reader.peek(UInt64.self), let gap = ShortVariable(word),
       let sectors = ShortVariable(word &>> UInt64(8 &* gap.byteCount)), sectors.number > 0
     {
-      let bits = UInt64(8 &* (gap.byteCount &+ sectors.byteCount))
-      reader.skip(gap.byteCount &+ sectors.byteCount &+ 4)
-      let start = nextBase &+ gap.number &* Self.unitByteCount
-      let byteCount = sectors.number &* Self.unitByteCount
-      // Numbers below 2²³ added to one up to 2⁶³: the sum fits.
-      guard start &+ byteCount <= UInt64(Int64.max) else { return nil }
-      previousEnd = start &+ byteCount
+      let byteCount = gap.byteCount &+ sectors.byteCount
+      guard
+        let range = next(
+          gap: gap.number &* Self.unitByteCount, byteCount: sectors.number &* Self.unitByteCount)
+      else { return nil }
+      reader.skip(byteCount &+ 4)
       return JournalEntry(
-        start: start, byteCount: byteCount, checksum: UInt32(truncatingIfNeeded: word &>> bits))
+        start: range.start, byteCount: range.byteCount,
+        checksum: UInt32(truncatingIfNeeded: word &>> UInt64(8 &* byteCount)))
     }
     guard let range = unpack(&reader), let checksum = reader.next(UInt32.self) else { return nil }
     return JournalEntry(start: range.start, byteCount: range.byteCount, checksum: checksum)
@@ -72,8 +78,16 @@ struct RangePacker {
       let byteCount = sectors == 0 ? reader.nextVariable() : Self.byteCount(of: sectors),
       byteCount > 0, let distance = Self.byteCount(of: gap)
     else { return nil }
+    return next(gap: distance, byteCount: byteCount)
+  }
+
+  /// Nil where it ends behind what any file has.
+  ///
+  /// Precondition: the gap is less than 2⁶³.
+  @inline(__always)
+  private mutating func next(gap: UInt64, byteCount: UInt64) -> ByteRange? {
     // At most 2⁶³, and less: the sum fits.
-    let start = nextBase &+ distance
+    let start = nextBase &+ gap
     let (end, overflow) = start.addingReportingOverflow(byteCount)
     guard !overflow, end <= UInt64(Int64.max) else { return nil }
     previousEnd = end

@@ -73,8 +73,8 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     borrowing get { io.bytes(at: 0, count: windowByteCount) }
   }
 
-  /// Sees to it that bytes are in the window; says where, fewer where the file ends.
-  private mutating func read(_ byteOffset: UInt64, count: Int) throws(JournalFault) -> Range<Int> {
+  /// Where bytes are in the window, until the next call; fewer where the file ends.
+  private mutating func place(_ byteOffset: UInt64, count: Int) throws(JournalFault) -> Range<Int> {
     let there = byteOffset < byteCount ? min(UInt64(count), byteCount - byteOffset) : 0
     guard there > 0 else { return 0..<0 }
     if byteOffset < windowByteOffset
@@ -100,12 +100,12 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
 
   mutating func record(at byteOffset: UInt64) throws(JournalFault) -> Found {
     guard byteOffset < byteCount else { return .end }
-    let head = try read(byteOffset, count: RecordFrame.byteCount)
+    let head = try place(byteOffset, count: RecordFrame.byteCount)
     guard let frame = RecordFrame(window.extracting(head)), frame.mayStand(at: byteOffset)
     else { return .invalid }
-    let place = try read(
+    let body = try place(
       byteOffset + UInt64(RecordFrame.byteCount), count: frame.payloadByteCount)
-    let payload = window.extracting(place)
+    let payload = window.extracting(body)
     // Without its padding a record was appended in part: nothing was ever built upon it.
     guard payload.byteCount == frame.payloadByteCount,
       byteCount - byteOffset >= UInt64(frame.recordByteCount),

@@ -99,14 +99,13 @@ package enum JournalRecord: Equatable, Sendable {
       writer.appendVariable(UInt64(checkpoint.entries.count))
       var packer = RangePacker()
       for entry in checkpoint.entries {
-        packer.pack(start: entry.start, byteCount: entry.byteCount, into: &writer)
-        writer.append(entry.checksum)
+        packer.pack(entry, into: &writer)
       }
     case .unreadable(let ranges):
       writer.appendVariable(UInt64(ranges.count))
       var packer = RangePacker()
       for range in ranges {
-        packer.pack(start: range.start, byteCount: range.byteCount, into: &writer)
+        packer.pack(range, into: &writer)
       }
     case .finished(let seconds), .verified(let seconds):
       writer.append(seconds)
