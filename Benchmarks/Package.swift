@@ -51,6 +51,7 @@ let package = Package(
       swiftSettings: settings),
     tool("bench-inputs"),
     tool("bench-parts"),
+    tool("bench-rounds"),
     // The plugin that runs it looks for a folder in one called Benchmarks, as this package's is.
     .executableTarget(
       name: "micro",

@@ -8,6 +8,9 @@
 // can be measured at sizes that no disk here has: both files may be holes. (thin-merge allocates the
 // holes of an origin that is a regular file; a loop device over one stays a hole.)
 //
+// With NULL_TOUCH=1 a read leaves a byte in each page of its buffer, which is memory then: a page that
+// nobody has written to takes none.
+//
 // With NULL_FIRST_WRITE=FILE the first write to the origin is noted there: CLOCK_MONOTONIC's nanoseconds.
 //
 // For programs that use libaio on one thread, as thin-merge does.
@@ -34,7 +37,7 @@ static struct completion waiting[WAITING_MAX];
 static int waiting_count;
 
 static struct stat data, origin;
-static bool has_data, has_origin;
+static bool has_data, has_origin, touches;
 static const char *first_write_path;
 
 static int (*real_submit)(io_context_t, long, struct iocb **);
@@ -57,6 +60,7 @@ __attribute__((constructor)) static void load(void) {
   real_getevents = dlsym(RTLD_NEXT, "io_getevents");
   has_data = find("NULL_DATA", &data);
   has_origin = find("NULL_ORIGIN", &origin);
+  touches = getenv("NULL_TOUCH") != NULL;
   first_write_path = getenv("NULL_FIRST_WRITE");
 }
 
@@ -74,6 +78,10 @@ static bool is_same(const struct stat *one, const struct stat *other) {
   return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
 }
 
+static void touch(volatile char *buffer, size_t byte_count) {
+  for (size_t place = 0; place < byte_count; place += 4096) buffer[place] = 0;
+}
+
 // Descriptors are used again for other files, so each request's is looked at.
 static bool swallow(io_context_t context, struct iocb *request) {
   struct stat file;
@@ -86,7 +94,10 @@ static bool swallow(io_context_t context, struct iocb *request) {
       if (is_origin && first_write_path != NULL) note_first_write();
       result = (long)request->u.c.nbytes;
       break;
-    case IO_CMD_PREAD: result = (long)request->u.c.nbytes; break;
+    case IO_CMD_PREAD:
+      if (touches) touch(request->u.c.buf, request->u.c.nbytes);
+      result = (long)request->u.c.nbytes;
+      break;
     case IO_CMD_FSYNC:
     case IO_CMD_FDSYNC: result = 0; break;
     default: return false;

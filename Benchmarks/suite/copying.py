@@ -3,11 +3,12 @@
 import json
 
 from . import grounds, images, results
+from .fio import run_fio
 from .measure import ratios, run_facts, run_in_turn, run_measured
+from .names import QEMU
 from .targets import AGAINST_FIO
 from .tools import BenchmarkError, built, need_tool
 
-QEMU = "qemu-img commit -t none"
 NO_PEERS = ("thin-merge", "fio")
 PROGRAMS = ("thin-merge", QEMU, "qemu-img commit -t writeback", "ddrescue", "bmaptool",
             "dd for each run", "fio")
@@ -35,14 +36,14 @@ def thin_merge(program, ground, layout, *options, depth=QUEUE_DEPTH):
     return contestant
 
 
-def qemu_commit(cache, ground, layout):
+def qemu_commit(cache, ground):
     # -d: the overlay is not emptied, and serves the next run.
     command = [need_tool("qemu-img", "qemu-utils"), "commit", "-q", "-d", "-f", "qcow2", "-t", cache,
                ground.devices["overlay"]]
     return lambda: run_measured(command, ground.folder / f"qemu-{cache}.out")
 
 
-def ddrescue(ground, layout):
+def ddrescue(ground):
     domain, rescued = ground.folder / "domain.map", ground.folder / "rescue.map"
     # Direct on both sides, 1 MiB at a time as thin-merge.
     command = [need_tool("ddrescue", "gddrescue"), "-q", "-f", "-d", "-D", "-c", "2048",
@@ -55,7 +56,7 @@ def ddrescue(ground, layout):
     return contestant
 
 
-def bmaptool(ground, layout):
+def bmaptool(ground):
     program = need_tool("bmaptool", "bmap-tools")
 
     def contestant():
@@ -66,7 +67,7 @@ def bmaptool(ground, layout):
     return contestant
 
 
-def dd_loop(ground, layout):
+def dd_loop(ground):
     return lambda: run_measured(["sh", ground.folder / "dd.sh"], ground.folder / "dd.out",
                                 sync=ground.devices["origin"])
 
@@ -77,15 +78,13 @@ def fio(ground, layout):
     reads, writes = ground.folder / "reads.iolog", ground.folder / "writes.iolog"
     common = ["--ioengine=libaio", "--direct=1", "--thread", f"--iodepth={FIO_DEPTH}",
               "--replay_no_stall=1"]
-    command = [need_tool("fio", "fio"), "--output-format=json",
-               "--name=read", *common, f"--read_iolog={reads}", "--readwrite=read",
-               "--name=write", *common, f"--read_iolog={writes}", "--readwrite=write"]
+    words = ["--name=read", *common, f"--read_iolog={reads}", "--readwrite=read",
+             "--name=write", *common, f"--read_iolog={writes}", "--readwrite=write"]
     # At the end of an iolog fio waits for what is in flight, but does not count it.
     uncounted = FIO_DEPTH * max(1 << 20, layout.block_bytes)
 
     def contestant():
-        run = run_measured(command, ground.folder / "fio.json")
-        done, run.seconds = images.fio_bytes(run.output)
+        run, done = run_fio(words, ground.folder / "fio.json")
         for kind, byte_count in done.items():
             if not layout.merged_bytes - uncounted <= byte_count <= layout.merged_bytes:
                 raise BenchmarkError(f"fio: {kind} {byte_count} bytes, not {layout.merged_bytes}")
@@ -97,9 +96,9 @@ def fio(ground, layout):
 def contestants(ground, layout):
     """thin-merge, its peers, and fio, which is no peer."""
     return dict(zip(PROGRAMS, (
-        thin_merge(built("thin-merge"), ground, layout), qemu_commit("none", ground, layout),
-        qemu_commit("writeback", ground, layout), ddrescue(ground, layout),
-        bmaptool(ground, layout), dd_loop(ground, layout), fio(ground, layout)), strict=True))
+        thin_merge(built("thin-merge"), ground, layout), qemu_commit("none", ground),
+        qemu_commit("writeback", ground), ddrescue(ground), bmaptool(ground), dd_loop(ground),
+        fio(ground, layout)), strict=True))
 
 
 def prepare(ground, layout):

@@ -11,13 +11,13 @@ import time
 
 from . import copying, grounds, images, layouts, planning, results
 from .grounds import attach
-from .images import evict
-from .measure import KIB, MIB, Run, ratios, run_facts, run_in_turn, run_measured
+from .measure import (KIB, MIB, Run, ratios, run_counting_heap, run_facts, run_in_turn,
+                      run_measured)
 from .metadata import BLOCK_BYTES, MILLIONS, MetadataInput
-from .tools import BENCHMARKS, BenchmarkError, built, preloaded_library
+from .names import WITH_BOTH, WITHOUT_BOTH
+from .tools import BENCHMARKS, BenchmarkError, built, evict, preloaded_library
 
 HALVINGS = 5
-WITH_BOTH, WITHOUT_BOTH = "checksums on, checkpoints on", "checksums off, checkpoints off"
 PART_FIGURES = ("processor_seconds", "machine_seconds")
 
 
@@ -99,7 +99,7 @@ def part_contestant(program, ground, layout, checksums, checkpoints, seed):
 
 @contextlib.contextmanager
 def swallowed(work, trixie, count, seed):
-    """Shuffled mappings whose data and origin swallow all I/O; yields (folder, command, environment)."""
+    """Shuffled mappings whose data and origin swallow all I/O; yields (input, command, environment)."""
     source = MetadataInput(work, "shuffled", count).make(trixie, seed)
     with contextlib.ExitStack() as stack:
         # The origin is a device, since the holes of a file would be allocated.
@@ -115,42 +115,37 @@ def swallowed(work, trixie, count, seed):
 def heap(work, trixie, seed, keep):
     """Calls of the heap's functions per transfer of a merge and per node of a plan: what twice, or 32
     times, as many take more. Start-up alone differs by a few calls from run to run."""
-    counting = preloaded_library("heap/count.c")
     calls, nodes = {}, {}
-    few, many = 1 << 19, {"merge": 1 << 20, "plan": 1 << 24}
+    few, many = 1 << 19, {"merge": 1 << 20, "plan": MILLIONS["16.7"]}
     for verb, count in [("merge", few), ("plan", few), *many.items()]:
         with swallowed(work, trixie, count, seed) as (source, command, environment):
-            counts = source.folder / "heap.txt"
             words = [*command, "--progress", "none"] if verb == "merge" else [
                 command[0], "plan", *source.arguments(), "--output", "json"]
             (source.folder / "merge.journal").unlink(missing_ok=True)
-            run = run_measured(words, source.folder / "heap.json", environment={
-                **environment, "HEAP_COUNTS": str(counts),
-                "LD_PRELOAD": f"{counting}:{environment['LD_PRELOAD']}"})
-            calls[verb, count] = sum(int(field.split("=")[1]) for field in counts.read_text().split()
-                                     if not field.startswith("free"))
-            nodes[verb, count] = run.read_bytes // planning.NODE_BYTES
+            run, calls[verb, count] = run_counting_heap(words, source.folder / "heap.json", environment)
+            if verb == "plan":
+                nodes[count] = run.read_bytes // planning.NODE_BYTES
             if not keep:
                 source.remove()
     facts = {"calls": {f"{verb} {count}": of for (verb, count), of in calls.items()},
              "per_transfer": (calls["merge", many["merge"]] - calls["merge", few])
              / (many["merge"] - few),
              "per_node": (calls["plan", many["plan"]] - calls["plan", few])
-             / (nodes["plan", many["plan"]] - nodes["plan", few]),
-             "nodes": {f"{verb} {count}": of for (verb, count), of in nodes.items()}}
+             / (nodes[many["plan"]] - nodes[few])}
     print(f"    heap calls: {facts['per_transfer']:.6f} per transfer, {facts['per_node']:.6f} per node")
     results.save(work, "heap", facts)
 
 
 def memory(work, trixie, seed, keep):
-    """The peak of a whole merge of 100 million blocks, in no order, without I/O."""
+    """The most memory of a whole merge of 100 million blocks, in no order, without I/O, but with all
+    pages of its buffers in use as if there were some."""
     count = MILLIONS["100"]
     with swallowed(work, trixie, count, seed) as (source, command, environment):
         journal = source.folder / "merge.journal"
         journal.unlink(missing_ok=True)
         print(f"  merging {count} blocks without I/O", flush=True)
         run = run_measured([*command, "--progress", "none"], source.folder / "memory.json",
-                           environment=environment)
+                           environment={**environment, "NULL_TOUCH": "1"})
         journal.unlink()
         if not keep:
             source.remove()
@@ -168,7 +163,7 @@ def buffer_bytes(largest, depth=64, io_bytes=MIB):
 def resume(work, trixie, rounds, seed, keep):
     """How long a resumed merge of 16.7 million blocks takes until its first new write, and the whole
     merge."""
-    count = 1 << 24
+    count = MILLIONS["16.7"]
     with swallowed(work, trixie, count, seed) as (source, command, environment):
         journal, kept = source.folder / "merge.journal", source.folder / "kept.journal"
         journal.unlink(missing_ok=True)

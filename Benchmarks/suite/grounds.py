@@ -7,9 +7,8 @@ import shutil
 import subprocess
 import tempfile
 
-from .images import evict
 from .measure import GIB, MIB
-from .tools import BenchmarkError, need_disk, need_memory, need_tool
+from .tools import BenchmarkError, evict, need_disk, need_memory, need_tool
 
 NAMES = ("data", "origin", "logical", "overlay")
 

@@ -7,14 +7,13 @@ logical     what the thin device shows where it owns blocks, and holes elsewhere
 overlay     the same blocks as a qcow2 overlay on the origin
 """
 
-import json
 import os
 import random
 import struct
 import subprocess
 
 from .measure import MIB
-from .tools import BenchmarkError
+from .tools import BenchmarkError, evict
 
 SECTOR_BYTES = 512
 QCOW2_CLUSTER_BYTES = 64 << 10
@@ -31,16 +30,6 @@ class Content:
         start = (number * 4099) % (len(self.noise) - byte_count)
         stamp = owner + number.to_bytes(8, "little")
         return stamp + self.noise[start + 16:start + byte_count - 16] + stamp
-
-
-def evict(path):
-    """Writes the file out and drops its pages from the page cache."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(descriptor)
 
 
 def write_images(folder, layout, seed, for_peers=True):
@@ -228,11 +217,3 @@ def write_iologs(reads_path, writes_path, layout, data, origin):
         writes.write(f"{origin} datasync 0 0\n")
         for log, target in ((reads, data), (writes, origin)):
             log.write(f"{target} close\n")
-
-
-def fio_bytes(path):
-    """What fio says it did: {"read": bytes, "write": bytes} and the longer job's seconds."""
-    text = path.read_text()
-    jobs = json.loads(text[text.index("{"):])["jobs"]
-    done = {kind: sum(job[kind]["io_bytes"] for job in jobs) for kind in ("read", "write")}
-    return done, max(job["job_runtime"] for job in jobs) / 1000

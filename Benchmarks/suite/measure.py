@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import time
 
-from .tools import BenchmarkError, measuring_program
+from .tools import BenchmarkError, measuring_program, preloaded_library
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 # With fewer pairs a ratio decides nothing.
@@ -95,6 +95,17 @@ def run_measured(command, output_path, environment=None, sync=None):
     nanoseconds, user, system, peak_kib, blocks = map(int, usage.read_text().split())
     return Run(nanoseconds / 1e9 + sync_seconds, (user + system) / 1e6, machine_seconds,
                peak_kib * KIB, blocks * 512, pathlib.Path(output_path))
+
+
+def run_counting_heap(command, output_path, environment=None):
+    """(the run, how often it called the heap for memory); what it preloads is kept."""
+    environment = environment or {}
+    counts = pathlib.Path(f"{output_path}.heap")
+    preloaded = [str(preloaded_library("heap/count.c")), environment.get("LD_PRELOAD")]
+    run = run_measured(command, output_path, environment={
+        **environment, "HEAP_COUNTS": str(counts), "LD_PRELOAD": ":".join(filter(None, preloaded))})
+    return run, sum(int(field.split("=")[1]) for field in counts.read_text().split()
+                    if not field.startswith("free"))
 
 
 def run_in_turn(contestants, rounds, targets=lambda runs: (), before=lambda: None,

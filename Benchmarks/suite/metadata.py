@@ -13,9 +13,8 @@ import random
 import shutil
 import subprocess
 
-from .images import evict
 from .measure import GIB, MIB
-from .tools import REPOSITORY, built, need_disk
+from .tools import REPOSITORY, built, evict, need_disk
 
 BLOCK_BYTES = 64 << 10
 MILLIONS = {"1": 1 << 20, "16.7": 1 << 24, "100": 100_000_000}

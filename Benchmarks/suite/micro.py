@@ -1,4 +1,4 @@
-"""The micro-benchmarks of the Swift package, and what one transfer takes in instructions."""
+"""The micro-benchmarks of the Swift package: their times, and their instructions and calls of the heap."""
 
 import json
 import os
@@ -8,11 +8,22 @@ import subprocess
 import tempfile
 
 from . import results
-from .measure import KIB
+from .measure import KIB, run_counting_heap
 from .tools import BENCHMARKS, SCRATCH, built, need_tool
 
 # The difference of two counts leaves out what a run costs once.
 FEW, MANY = 4096, 16384
+# What bench-rounds does, what a round of it is, and how many are compared.
+LEAVES, ONES = (1, 3), (512, 1536)
+ROUNDS = {"leaf": ("a leaf of 252 mappings decoded", ONES),
+          "shuffled-runs": ("1000 leaves of shuffled mappings read, with a reader of their own", LEAVES),
+          "contiguous-runs": ("1000 leaves of contiguous mappings read, the same", LEAVES),
+          "plan": ("1000 leaves of shuffled mappings read and added to a plan", LEAVES),
+          "transfer": ("a transfer of 64 KiB turned around", ONES),
+          "joined-transfer": ("a transfer of 16 x 64 KiB turned around", ONES),
+          "journal-entry": ("a journal entry appended", ONES),
+          "journal-record": ("a journal record of 2048 entries decoded", ONES),
+          "checksum": ("a checksum of 64 KiB", ONES)}
 
 
 def measure(work):
@@ -22,38 +33,55 @@ def measure(work):
          "stdout"], check=True, capture_output=True, text=True).stdout
     found = []
     for result in json.loads(times[times.index("["):times.rindex("]") + 1]):
-        metric = result["primaryMetric"]
-        found.append({"name": result["benchmark"], "score": metric["score"],
-                      "percentiles": metric["scorePercentiles"], "unit": metric["scoreUnit"]})
-    facts = {"times": found, "instructions": instructions(work)}
+        found.append({"name": result["benchmark"],
+                      "percentiles": result["primaryMetric"]["scorePercentiles"]})
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        folder = pathlib.Path(folder)
+        facts = {"times": found, "rounds": rounds(folder), "instructions": instructions(folder)}
     results.save(work, "micro", facts)
 
 
-def instructions(work):
-    """User-space instructions of bench-parts per transfer, by callgrind, which has no AVX-512."""
-    valgrind = need_tool("valgrind", "valgrind")
-    counts = {}
-    with tempfile.TemporaryDirectory(dir=work) as folder:
-        folder = pathlib.Path(folder)
-        # Valgrind cannot read what Swift tells a debugger.
-        program = folder / "bench-parts"
-        subprocess.run(["strip", "--strip-debug", "-o", program, built("bench-parts", BENCHMARKS)],
-                       check=True)
-        for name, blocks in (("data", MANY), ("origin", 2 * MANY)):
-            with open(folder / name, "wb") as image:
-                image.truncate(blocks * 64 * KIB)
-        for checksums in ("on", "off"):
-            for checkpoints in ("on", "off"):
-                few, many = (count_instructions(
-                    [valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null", program,
-                     folder / "data", folder / "origin", "--count", str(count), "--checksums",
-                     checksums, "--checkpoints", checkpoints, "--journal", folder / "journal"])
-                    for count in (FEW, MANY))
-                counts[f"checksums {checksums}, checkpoints {checkpoints}"] = (
-                    (many - few) / (MANY - FEW))
+def stripped(product, folder):
+    """Valgrind cannot read what Swift tells a debugger."""
+    program = folder / product
+    subprocess.run(["strip", "--strip-debug", "-o", program, built(product, BENCHMARKS)], check=True)
+    return program
+
+
+def rounds(folder):
+    """Of each part: user-space instructions of a round, and calls of the heap's functions."""
+    program, counts = stripped("bench-rounds", folder), {}
+    for part, (title, few_and_many) in ROUNDS.items():
+        few, many = (
+            {"instructions": count_instructions(command), "heap_calls": run_counting_heap(command, folder / "rounds")[1]}
+            for command in ([program, part, "--rounds", str(count)] for count in few_and_many))
+        further = few_and_many[1] - few_and_many[0]
+        counts[title] = {figure: (many[figure] - few[figure]) / further for figure in few}
+        print(f"    {title}: {counts[title]['instructions']:.0f} instructions, "
+              f"{counts[title]['heap_calls']:.3f} heap calls", flush=True)
+    return counts
+
+
+def instructions(folder):
+    """User-space instructions of bench-parts per transfer."""
+    program, counts = stripped("bench-parts", folder), {}
+    for name, blocks in (("data", MANY), ("origin", 2 * MANY)):
+        with open(folder / name, "wb") as image:
+            image.truncate(blocks * 64 * KIB)
+    for checksums in ("on", "off"):
+        for checkpoints in ("on", "off"):
+            few, many = (count_instructions(
+                [program, folder / "data", folder / "origin", "--count", str(count), "--checksums",
+                 checksums, "--checkpoints", checkpoints, "--journal", folder / "journal"])
+                for count in (FEW, MANY))
+            counts[f"checksums {checksums}, checkpoints {checkpoints}"] = (many - few) / (MANY - FEW)
     return counts
 
 
 def count_instructions(command):
-    done = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True)
+    """By callgrind, which has no AVX-512."""
+    callgrind = [need_tool("valgrind", "valgrind"), "--tool=callgrind",
+                 "--callgrind-out-file=/dev/null"]
+    done = subprocess.run([str(word) for word in [*callgrind, *command]], check=True,
+                          capture_output=True, text=True)
     return int(re.search(r"Collected : (\d+)", done.stderr).group(1))

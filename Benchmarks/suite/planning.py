@@ -5,17 +5,18 @@ import json
 import shutil
 
 from . import results
+from .fio import run_fio
 from .grounds import attach, tmpfs
-from .images import evict
 from .measure import GIB, ratios, run_facts, run_in_turn, run_measured
-from .metadata import MetadataInput
-from .tools import BenchmarkError, built, first_line, need_tool
+from .metadata import MILLIONS, MetadataInput
+from .names import TOOLS_VERSION, UNPAUSED_CHECK
+from .tools import BenchmarkError, built, evict, first_line, need_tool, preloaded_library
 
 NODE_BYTES = 4096
-FIO_DEPTH = 64
-TRIXIE_VERSION = "1.1.0"
-TARGETED = [("thin-merge plan", f"thin_check {TRIXIE_VERSION}", "seconds"),
-            ("thin-merge plan", f"thin_dump {TRIXIE_VERSION}", "seconds")]
+# That of the target, and as many as the plan has.
+FIO_DEPTHS = {"fio": 64, "fio, 128 in flight": 128}
+TARGETED = [("thin-merge plan", peer, "seconds") for peer in (
+    f"thin_check {TOOLS_VERSION}", UNPAUSED_CHECK, f"thin_dump {TOOLS_VERSION}")]
 
 
 def plan(program, source, folder, metadata=None, environment=None):
@@ -46,8 +47,8 @@ def contestants(source, trixie, folder):
     tools = {}
     for tool in (lambda name: [need_tool(name, "thin-provisioning-tools")], trixie.command):
         tools[first_line([*tool("thin_check"), "--version"])] = tool
-    if TRIXIE_VERSION not in tools:
-        raise BenchmarkError(f"thin_check is {' and '.join(tools)}; {TRIXIE_VERSION} is needed")
+    if TOOLS_VERSION not in tools:
+        raise BenchmarkError(f"thin_check is {' and '.join(tools)}; {TOOLS_VERSION} is needed")
     for version, tool in reversed(tools.items()):
         entrants[f"thin_check {version}"] = reader([*tool("thin_check"), metadata], folder)
         entrants[f"thin_dump {version}"] = reader(
@@ -55,6 +56,8 @@ def contestants(source, trixie, folder):
         entrants[f"thin_ls {version}"] = reader([*tool("thin_ls"), metadata], folder)
         entrants[f"thin_rmap {version}"] = reader(
             [*tool("thin_rmap"), "--region", region, metadata], folder)
+    entrants[UNPAUSED_CHECK] = reader(
+        [*trixie.command("thin_check", preloaded_library("unpaused/sleep.c")), metadata], folder)
     return entrants
 
 
@@ -62,7 +65,8 @@ def compare(work, trixie, order, count, rounds, seed, keep):
     source = MetadataInput(work, order, count).make(trixie, seed)
     print(f"  {count} {order} mappings", flush=True)
     runs = run_in_turn(contestants(source, trixie, source.folder), rounds,
-                       lambda runs: TARGETED if (order, count) == ("shuffled", 1 << 24) else (),
+                       lambda runs: TARGETED if (order, count) == ("shuffled", MILLIONS["16.7"])
+                       else (),
                        lambda: evict(source.path("meta")))
     ours = runs["thin-merge plan"]
     facts = {"order": order, "count": count, "runs": run_facts(runs),
@@ -94,27 +98,31 @@ def compare_aged(work, trixie, ground, count, rounds, seed, keep):
         ours = plan(built("thin-merge"), source, source.folder, metadata)
         ours()  # The first run reads the program too.
         node_count = ours().read_bytes // NODE_BYTES
-        command = [need_tool("fio", "fio"), "--output-format=json", "--name=nodes",
-                   "--ioengine=libaio", "--direct=1", "--thread", f"--iodepth={FIO_DEPTH}",
-                   "--rw=randread", "--bs=4k", "--norandommap", f"--randseed={seed}",
-                   f"--filename={metadata}", f"--size={source.path('meta').stat().st_size}",
-                   f"--io_size={node_count * NODE_BYTES}"]
+        size = node_count * NODE_BYTES
 
-        def fio():
-            run = run_measured(command, source.folder / "fio.json")
-            text = run.output.read_text()
-            job = json.loads(text[text.index("{"):])["jobs"][0]
-            if job["read"]["io_bytes"] != node_count * NODE_BYTES:
-                raise BenchmarkError(f"fio read {job['read']['io_bytes']} bytes")
-            run.seconds = job["job_runtime"] / 1000
-            return run
+        def fio(depth):
+            words = ["--name=nodes", "--ioengine=libaio", "--direct=1", "--thread",
+                     f"--iodepth={depth}", "--rw=randread", "--bs=4k", "--norandommap",
+                     f"--randseed={seed}", f"--filename={metadata}",
+                     f"--size={source.path('meta').stat().st_size}", f"--io_size={size}"]
 
-        runs = run_in_turn({"thin-merge plan": ours, "fio": fio}, rounds,
+            def contestant():
+                run, done = run_fio(words, source.folder / "fio.json")
+                if done["read"] != size:
+                    raise BenchmarkError(f"fio read {done['read']} bytes, not {size}")
+                return run
+
+            return contestant
+
+        runs = run_in_turn({"thin-merge plan": ours,
+                            **{name: fio(depth) for name, depth in FIO_DEPTHS.items()}}, rounds,
                            lambda runs: [("fio", "thin-merge plan", "seconds")],
                            lambda: evict(metadata))
     facts = {"ground": ground, "count": count, "nodes": node_count, "runs": run_facts(runs),
-             "speed": ratios(runs["fio"], runs["thin-merge plan"], "seconds")}
-    print(f"    speed against fio: {facts['speed']['median']:.3f} {facts['speed']['interval']}")
+             "speed": {name: ratios(runs[name], runs["thin-merge plan"], "seconds")
+                       for name in FIO_DEPTHS}}
+    for name, ratio in facts["speed"].items():
+        print(f"    speed against {name}: {ratio['median']:.3f} {ratio['interval']}", flush=True)
     results.save(work, f"plan-aged-{ground}", facts)
     if not keep:
         source.remove()

@@ -8,8 +8,10 @@ import matplotlib.pyplot as pyplot
 
 from .layouts import all_layouts
 from .measure import GIB, MIB
+from .metadata import MILLIONS
+from .names import QEMU
 
-COLOURS = {"thin-merge": "#1b6ca8", "fio": "#9aa0a6", "qemu-img commit -t none": "#e07a1f",
+COLOURS = {"thin-merge": "#1b6ca8", "fio": "#9aa0a6", QEMU: "#e07a1f",
            "qemu-img commit -t writeback": "#f2b880", "ddrescue": "#5a9367", "bmaptool": "#a05195",
            "dd for each run": "#d45087"}
 
@@ -43,8 +45,7 @@ def copies(results, ground, path):
 
 def plans(results, path):
     figure, axes = pyplot.subplots(figsize=(9, 4))
-    counts = [count for count in (1 << 20, 1 << 24, 100_000_000)
-              if f"plan-shuffled-{count}" in results]
+    counts = [count for count in MILLIONS.values() if f"plan-shuffled-{count}" in results]
     if not counts:
         return
     runs = {count: results[f"plan-shuffled-{count}"]["runs"] for count in counts}
@@ -72,7 +73,10 @@ def growth(results, path):
 
 
 def draw(results, folder):
+    """Plots of what there are results of; older ones of anything go."""
     folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.svg"):
+        old.unlink()
     for ground in ("ram", "disk"):
         copies(results, ground, folder / f"copy-{ground}.svg")
     plans(results, folder / "plan.svg")

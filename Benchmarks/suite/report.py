@@ -76,14 +76,19 @@ def plans(results):
 
 
 def aged(results):
-    lines = []
+    parts = []
     for ground in ("disk", "ram"):
         if facts := results.get(f"plan-aged-{ground}"):
-            lines.append([ground, f"{facts['nodes']:,}",
-                          seconds(facts["runs"]["thin-merge plan"]["seconds"]),
-                          seconds(facts["runs"]["fio"]["seconds"]), ratio(facts["speed"])])
-    return table(["ground", "nodes of 4 KiB", "plan, s", "fio, s", "speed against fio (95 %)"],
-                 lines) if lines else ""
+            lines = [[name, seconds(run["seconds"]),
+                      ratio(facts["speed"][name]) if name in facts["speed"] else "",
+                      f"{run['processor_seconds']['median']:.3f}",
+                      f"{run['machine_seconds']['median']:.3f}", run["seconds"]["count"]]
+                     for name, run in facts["runs"].items()]
+            parts.append(f"### {facts['count']:,} mappings in {facts['nodes']:,} scattered nodes, "
+                         f"{ground}\n\n" + table(
+                ["program", "seconds: median (range)", "its time by the plan's (95 %)",
+                 "process, s", "machine, s", "runs"], lines))
+    return "\n".join(parts)
 
 
 def growth(results):
@@ -135,7 +140,8 @@ def costs(results):
         parts.append(
             "### Memory\n\n"
             f"A whole merge of {facts['count']:,} shuffled blocks with all I/O of data and origin "
-            f"swallowed: {facts['peak_bytes'] / MIB:.0f} MiB at the peak, {facts['seconds']:.0f} s. Its "
+            f"swallowed: {facts['peak_bytes'] / MIB:.0f} MiB at the peak, {facts['seconds']:.0f} s. All pages "
+            "of its buffers were written to, as if they had been read into. Its "
             f"buffers are {facts['buffer_bytes'] / MIB:.0f} MiB: `--io-size` for each request of "
             "`--queue-depth`, but no more than four blocks of 64 KiB for each, where none can be joined "
             "with the next. Of a plan, the target counts no buffers.\n")
@@ -170,7 +176,11 @@ def others(results):
     if not (facts := results.get("lab")):
         return ""
     ours = statistics.median(facts["thin-merge"])
-    return table(["program", "ticks of 10 ms, median (range)", "by thin-merge"],
+    return ("Processor time of the whole machine for the same 800 blocks of 64 KiB, under qemu without "
+            "acceleration, one behind the other in each of its starts. `thin_migrate` copies to an empty "
+            "device; the kernel's snapshot merge reads its exceptions from the disk, and has in its time a "
+            "look every two seconds whether it is done.\n\n") + table(
+                ["program", "ticks of 10 ms, median (range)", "by thin-merge"],
                  [[name, f"{statistics.median(ticks):.0f} ({min(ticks)} to {max(ticks)})",
                    f"{statistics.median(ticks) / ours:.2f}"] for name, ticks in facts.items()])
 
@@ -178,14 +188,20 @@ def others(results):
 def micros(results):
     if not (facts := results.get("micro")):
         return ""
-    # The library tells how many measured bodies a second; all but one have a thousand rounds.
+    # The library tells how many measured bodies a second, in whole numbers; all but one have a thousand rounds.
+    times = {time["name"].rsplit(".", 1)[-1].replace("_", " "):
+             1e9 / time["percentiles"]["50.0"] / (1 if "256_MiB" in time["name"] else 1000)
+             for time in facts["times"]}
     return table(
-        ["part", "median, ns"],
-        [[time["name"].rsplit(".", 1)[-1].replace("_", " "),
-          f"{1e9 / time['percentiles']['50.0'] / (1 if '256_MiB' in time['name'] else 1000):,.0f}"]
-         for time in facts["times"]]) + (
-        "\nInstructions of the process per transfer of 64 KiB, counted by callgrind (the machine has no "
-        "counters of its own, and callgrind no AVX-512, so the checksum is overstated):\n\n") + table(
+        ["part", "median, ns, to 1 or 2 %"],
+        [[name, f"{float(f'{time:.3g}'):,.0f}"] for name, time in sorted(times.items())]) + (
+        "\nWhat a round takes in instructions of the process and in calls of the heap. Instructions are "
+        "counted by callgrind: the machine has no counters of its own, and callgrind no AVX-512, so the "
+        "checksum is overstated.\n\n") + table(
+        ["round", "instructions", "heap calls"],
+        [[title, f"{of['instructions']:,.0f}", f"{of['heap_calls']:.3f}"]
+         for title, of in facts["rounds"].items()]) + (
+        "\nInstructions for each transfer of 64 KiB of a merge:\n\n") + table(
         ["parts", "instructions"],
         [[name, f"{count:,.0f}"] for name, count in facts["instructions"].items()])
 
@@ -193,9 +209,10 @@ def micros(results):
 def provenance(made):
     """What was measured, and with what: of all parts, or of each where they differ."""
     newest = max(made.values(), key=lambda of: of["date"])
-    machine = newest["machine"]
-    text = (f"{newest['date'][:10]}, {machine['processors']} x {machine['processor']}, "
-            f"{machine['memory_gib']} GiB, Linux {machine['kernel']}.\n")
+    text = "\n".join(dict.fromkeys(
+        "{date:.10}, {processors} x {processor}, {memory_gib} GiB, Linux {kernel}.".format(
+            date=of["date"], **of["machine"])
+        for of in sorted(made.values(), key=lambda of: of["date"], reverse=True))) + "\n"
     by_commit = {}
     for name, of in made.items():
         by_commit.setdefault(of["commit"], []).append(name)
@@ -216,7 +233,8 @@ def write(work):
     if not results:
         raise BenchmarkError(f"{work}: nothing has been measured")
     plots.draw(results, BENCHMARKS / "plots")
-    used = {program: version for of in made.values() for program, version in of["versions"].items()}
+    used = {program: version for of in sorted(made.values(), key=lambda of: of["date"])
+            for program, version in of["versions"].items()}
     sections = [
         "# Results\n\nMade by `Benchmarks/bench report` of what its parts measured last, each by itself; "
         "[README.md](README.md) says what is measured and how. A figure "
@@ -227,26 +245,29 @@ def write(work):
         "## Targets\n\nA ratio has reached its target if all of the 95 % interval of its median, of at "
         f"least {PAIRS_MIN} pairs, lies on the right side, and missed it if all lies on the "
         "other. One whose interval holds the target, or goes further than 5 % from the median, is not "
-        "decidable here; the table says on which side of the target such an interval lies.\n",
+        "decidable here; the table says on which side of the target such an interval lies. Allocations and "
+        "memory are counted; of several runs the one that took most memory decides.\n",
         table(["figure", "target", "measured: median (95 %)", "pairs", "verdict"],
               [row.cells() for row in targets.rows(results)], numbers_from=5),
         (BENCHMARKS / "bounds.md").read_text(),
-        "## Programs\n",
-        table(["program", "version"], used.items(), numbers_from=2),
-        "## Merges, loop devices in memory\n\n![speed](plots/copy-ram.svg)\n",
-        copies(results, "ram"),
-        "## Merges, files on the disk\n\n![speed](plots/copy-disk.svg)\n", copies(results, "disk"),
-        *(["## Depth and I/O size\n", tunings(results)] if tunings(results) else []),
-        "## Plans\n\n![time](plots/plan.svg)\n", plans(results),
-        "### 16,777,216 mappings whose nodes lie scattered\n", aged(results),
-        *(["## How cost grows\n\n![growth](plots/growth.svg)\n", growth(results)]
-          if "growth-plan" in results else []),
-        "## What the parts cost\n", costs(results),
-        "## Micro-benchmarks\n", micros(results),
-        *(["## Other mergers, in an emulated machine\n\nProcessor time of the whole machine for the same "
-           "800 blocks of 64 KiB, under qemu without acceleration. `thin_migrate` copies to an empty "
-           "device; the kernel's snapshot merge reads its exceptions from the disk.\n",
-           others(results)] if "lab" in results else []),
+        section("Programs", table(["program", "version"], used.items(), numbers_from=2)),
+        section("Merges, loop devices in memory", copies(results, "ram"), "copy-ram"),
+        section("Merges, files on the disk", copies(results, "disk"), "copy-disk"),
+        section("Depth and I/O size", tunings(results)),
+        section("Plans", plans(results) + "\n" + aged(results), "plan"),
+        section("How cost grows", growth(results), "growth"),
+        section("What the parts cost", costs(results)),
+        section("Micro-benchmarks", micros(results)),
+        section("Other mergers, in an emulated machine", others(results)),
     ]
-    (BENCHMARKS / "RESULTS.md").write_text("\n".join(section.rstrip() + "\n" for section in sections))
+    (BENCHMARKS / "RESULTS.md").write_text(
+        "\n".join(text.rstrip() + "\n" for text in sections if text))
     print(f"written: {BENCHMARKS / 'RESULTS.md'}")
+
+
+def section(head, text, plot=None):
+    """Empty where there is nothing to tell."""
+    if not text.strip():
+        return ""
+    is_drawn = plot and (BENCHMARKS / "plots" / f"{plot}.svg").exists()
+    return f"## {head}\n\n" + (f"![{plot}](plots/{plot}.svg)\n\n" if is_drawn else "") + text

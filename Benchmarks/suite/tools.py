@@ -37,6 +37,16 @@ def need_memory(byte_count):
         raise BenchmarkError(f"{free >> 30} GiB of memory are free, {byte_count >> 30} GiB are needed")
 
 
+def evict(path):
+    """Writes the file out and drops its pages from the page cache."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
+
+
 @functools.cache
 def built(product, package=REPOSITORY):
     """The release build of a product of one of this repository's packages."""
@@ -93,13 +103,13 @@ class Trixie:
                             "--include=thin-provisioning-tools", "trixie", self.folder, MIRROR],
                            check=True, stdout=log, stderr=log)
 
-    def command(self, name):
+    def command(self, name, preloaded=None):
         loaders = sorted(self.folder.glob("usr/lib*/ld-linux-*.so.*")) + sorted(
             self.folder.glob("usr/lib/*/ld-linux-*.so.*"))
         libraries = sorted(self.folder.glob("usr/lib/*-linux-gnu*"))
         if not loaders or not libraries:
             raise BenchmarkError(f"{self.folder}: no dynamic loader found")
-        return [loaders[0], "--library-path", ":".join(map(str, libraries)),
+        return [loaders[0], *(["--preload", preloaded] if preloaded else []), "--library-path", ":".join(map(str, libraries)),
                 self.folder / "usr/sbin" / name]
 
 

@@ -22,7 +22,7 @@ snapshot_merge() {
   dm reload base --table "0 $sectors snapshot-merge $lower $cow P 128"
   dm resume base
   # Sectors in use, then all, then those of its own metadata: it is done when only these are left.
-  until dm status base | awk '{ split($4, used, "/"); exit !(used[1] == $5) }'; do sleep 0.2; done
+  until dm status base | awk '{ split($4, used, "/"); exit !(used[1] == $5) }'; do sleep 2; done
 }
 
 make_origin 128M
