@@ -199,7 +199,7 @@ def micros(results):
         "counted by callgrind: the machine has no counters of its own, and callgrind no AVX-512, so the "
         "checksum is overstated.\n\n") + table(
         ["round", "instructions", "heap calls"],
-        [[title, f"{of['instructions']:,.0f}", f"{of['heap_calls']:.3f}"]
+        [[title, f"{of['instructions']:,.0f}", f"{abs(round(of['heap_calls'], 2)):g}"]
          for title, of in facts["rounds"].items()]) + (
         "\nInstructions for each transfer of 64 KiB of a merge:\n\n") + table(
         ["parts", "instructions"],
