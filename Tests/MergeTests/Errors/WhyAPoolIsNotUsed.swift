@@ -299,7 +299,7 @@ enum WhyAPoolIsNotUsed {
       "cannot take a metadata snapshot, pool: the pool did not commit it",
       hints: ["see 'dmsetup status pool' and the kernel's log"]
     ) { pool in
-      pool.mapper.happensAfter[0] = { pool.mapper.mode = "ro" }
+      pool.mapper.happensAfter[0] = { [unowned mapper = pool.mapper] in mapper.mode = "ro" }
     },
     row(
       "a pool that does not commit", .refused,

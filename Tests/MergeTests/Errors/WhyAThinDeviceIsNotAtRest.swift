@@ -255,7 +255,7 @@ enum WhyAThinDeviceIsNotAtRest {
       hints: ["that takes root; the kernel's log may say more"], snapshot
     ) { pool in
       try pool.addThin()
-      pool.mapper.happensAfter[0] = { [mapper = pool.mapper] in
+      pool.mapper.happensAfter[0] = { [unowned mapper = pool.mapper] in
         mapper.fails["devices"] = .permissionDenied
       }
     },
