@@ -180,9 +180,9 @@ def others(results):
             "acceleration, one behind the other in each of its starts. `thin_migrate` copies to an empty "
             "device; the kernel's snapshot merge reads its exceptions from the disk, and has in its time a "
             "look every two seconds whether it is done.\n\n") + table(
-                ["program", "ticks of 10 ms, median (range)", "by thin-merge"],
-                 [[name, f"{statistics.median(ticks):.0f} ({min(ticks)} to {max(ticks)})",
-                   f"{statistics.median(ticks) / ours:.2f}"] for name, ticks in facts.items()])
+        ["program", "ticks of 10 ms, median (range)", "by thin-merge"],
+        [[name, f"{statistics.median(ticks):.0f} ({min(ticks)} to {max(ticks)})",
+          f"{statistics.median(ticks) / ours:.2f}"] for name, ticks in facts.items()])
 
 
 def micros(results):

@@ -109,8 +109,8 @@ class Trixie:
         libraries = sorted(self.folder.glob("usr/lib/*-linux-gnu*"))
         if not loaders or not libraries:
             raise BenchmarkError(f"{self.folder}: no dynamic loader found")
-        return [loaders[0], *(["--preload", preloaded] if preloaded else []), "--library-path", ":".join(map(str, libraries)),
-                self.folder / "usr/sbin" / name]
+        return [loaders[0], *(["--preload", preloaded] if preloaded else []),
+                "--library-path", ":".join(map(str, libraries)), self.folder / "usr/sbin" / name]
 
 
 def first_line(command):
