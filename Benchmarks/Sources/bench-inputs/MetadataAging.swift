@@ -117,7 +117,7 @@ struct MetadataAging: ~Copyable {
   private func node(_ bytes: BlockCopy, at block: MetadataBlock) throws -> BtreeNode {
     do throws(MetadataFault) {
       return try BtreeNode(
-        bytes.span, at: block, leafValueByteCount: MappingTree.valueByteCount)
+        bytes.span, at: block, leafValueByteCount: MappingLeaf.valueByteCount)
     } catch {
       throw error.refusal(path: path)
     }

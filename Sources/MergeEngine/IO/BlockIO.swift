@@ -87,21 +87,16 @@ package struct IOCompletion: BitwiseCopyable {
 /// Completions of one `reap`, in a fixed place so that reaping allocates nothing.
 package struct CompletionBatch: ~Copyable {
   package static let capacity = 64
-  private var storage = FixedArray(repeating: IOCompletion(tag: 0, result: 0), count: capacity)
-  package private(set) var count = 0
+  private var completions = FixedArray<IOCompletion>(capacity: capacity)
 
   package init() {}
 
-  package subscript(index: Int) -> IOCompletion {
-    precondition(index < count)
-    return storage[index]
-  }
+  package var count: Int { completions.count }
 
-  package mutating func removeAll() { count = 0 }
+  package subscript(index: Int) -> IOCompletion { completions.span[index] }
+
+  package mutating func removeAll() { completions.removeAll() }
 
   /// Precondition: fewer than `capacity` are in it.
-  package mutating func append(_ completion: IOCompletion) {
-    storage[count] = completion
-    count += 1
-  }
+  package mutating func append(_ completion: IOCompletion) { completions.append(completion) }
 }

@@ -1,38 +1,37 @@
-/// Elements in memory that is taken once: storing one looks neither for room nor for other owners.
+/// Elements in memory that is taken once: appending one looks neither for room nor for other owners.
+///
+/// Memory is taken as elements are first appended.
 @safe package struct FixedArray<Element: BitwiseCopyable>: ~Copyable {
-  package let count: Int
-  // SAFETY: allocated and initialised in init, all of it; nobody else has the pointer, and what the elements
-  // are needs no deinitialising.
+  package let capacity: Int
+  package private(set) var count = 0
+  // SAFETY: allocated in init, and the first `count` are initialised; nobody else has the pointer, and what
+  // the elements are needs no deinitialising.
   private let elements: UnsafeMutablePointer<Element>
 
-  package init(repeating element: Element, count: Int) {
-    precondition(count >= 0)
-    unsafe elements = .allocate(capacity: count)
-    unsafe elements.initialize(repeating: element, count: count)
-    self.count = count
+  package init(capacity: Int) {
+    precondition(capacity >= 0)
+    unsafe elements = .allocate(capacity: capacity)
+    self.capacity = capacity
   }
 
   deinit { unsafe elements.deallocate() }
 
-  /// Precondition: `index` is not negative and below `count`.
+  package mutating func removeAll() { count = 0 }
+
+  /// Precondition: `count` is below the capacity.
   @inline(__always)
-  package subscript(index: Int) -> Element {
-    get {
-      precondition(index >= 0 && index < count)
-      return unsafe elements[index]
-    }
-    set {
-      precondition(index >= 0 && index < count)
-      unsafe elements[index] = newValue
-    }
+  package mutating func append(_ element: Element) {
+    precondition(count < capacity)
+    unsafe (elements + count).initialize(to: element)
+    count &+= 1
   }
 
-  /// Precondition: there are that many.
-  @_lifetime(borrow self)
-  package borrowing func first(_ wanted: Int) -> Span<Element> {
-    precondition(wanted >= 0 && wanted <= count)
-    // SAFETY: initialised in init, and there as long as `self`; writing needs `self` exclusively.
-    let span = unsafe Span(_unsafeStart: elements, count: wanted)
-    return unsafe _overrideLifetime(span, borrowing: self)
+  package var span: Span<Element> {
+    @_lifetime(borrow self)
+    borrowing get {
+      // SAFETY: initialised by append, and there as long as `self`; appending needs `self` exclusively.
+      let span = unsafe Span(_unsafeStart: elements, count: count)
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
   }
 }

@@ -39,6 +39,34 @@ internal import Glibc
     return old & mask == 0
   }
 
+  /// Sets bits, up to the first that was set before.
+  ///
+  /// Precondition: `first + count` does not exceed the bit count.
+  /// - Returns: The bit that was set before; nil if all were clear.
+  @inline(__always)
+  package mutating func insert(_ first: UInt64, count: UInt64) -> UInt64? {
+    if count == 1 { return insert(first) ? nil : first }
+    return insertMany(first, count: count)
+  }
+
+  private mutating func insertMany(_ first: UInt64, count: UInt64) -> UInt64? {
+    precondition(first <= bitCount && count <= bitCount - first)
+    var index = first
+    let end = first + count
+    while index < end {
+      let bit = index & 63
+      let bitCount = min(64 - bit, end - index)
+      let mask = (UInt64.max >> (64 - bitCount)) << bit
+      // SAFETY: as in insert.
+      let word = unsafe words + Int(index >> 6)
+      let old = unsafe word.pointee
+      if old & mask != 0 { return index - bit + UInt64((old & mask).trailingZeroBitCount) }
+      unsafe word.pointee = old | mask
+      index += bitCount
+    }
+    return nil
+  }
+
   package borrowing func contains(_ index: UInt64) -> Bool {
     precondition(index < bitCount)
     // SAFETY: as in insert.

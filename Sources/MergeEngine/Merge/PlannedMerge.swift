@@ -8,6 +8,9 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
   package let thinByteCount: UInt64?
   private let reader: MappingReader<IO>
 
+  /// Leaves that are read before it is looked whether to stop.
+  private static var leafCountAtOnce: Int { 32 }
+
   /// What the plan is made of besides the metadata.
   package struct Request {
     package var source: MergeSource
@@ -56,15 +59,17 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
     }
 
     let blockByteCount = pool.superblock.dataBlockByteCount
+    let dataBlocks = try DataBlockLedger(dataBlockCount: pool.live.dataBlockCount)
     var reader = try MappingReader(pool.tree(root: root), io: io, ledger: ledger)
     var thread = PlanThread(
       PlanBuilder(
-        request.extent, dataBlockByteCount: blockByteCount, ioByteCount: request.ioByteCount))
+        request.extent, dataBlockByteCount: blockByteCount, ioByteCount: request.ioByteCount),
+      dataBlocks)
     var batch = RunBatch(leafCount: PlanThread.batchLeafCount)
     let begin = control.clock.now()
     var nextReport = begin + .milliseconds(200)
-    while try reader.next(&batch) {
-      thread.append(&batch)
+    while try reader.next(&batch, leafCountMax: Self.leafCountAtOnce) {
+      if batch.isFull { thread.append(&batch) }
       guard !control.interruption.isRequested else {
         throw MergeError(
           .stopped, "interrupted", at: source.metadataPath,
@@ -87,7 +92,13 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
           + "\(details.mappedBlockCount)"
       ).refusal(path: pool.path)
     }
-    var builder = thread.finish()
+    thread.append(&batch)
+    var builder: PlanBuilder
+    do throws(MappedTwice) {
+      builder = try thread.finish()
+    } catch {
+      throw reader.refusal(error)
+    }
     plan = try builder.finish(
       deviceID: source.deviceID, mappedBlockCount: reader.mappedBlockCount,
       originPath: request.originPath)

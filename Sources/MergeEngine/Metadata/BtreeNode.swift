@@ -74,6 +74,21 @@ package struct BtreeNode {
     bytes.littleEndian(at: Self.headerByteCount &+ 8 &* index, as: UInt64.self)
   }
 
+  /// All keys of the node in `bytes`, which begins at a multiple of 8 in memory.
+  @_lifetime(copy bytes)
+  func keys(in bytes: RawSpan) -> Span<UInt64> {
+    bytes.littleEndianNumbers(at: Self.headerByteCount, count: entryCount)
+  }
+
+  /// All values, as ``keys(in:)``.
+  ///
+  /// Precondition: a value has 8 bytes.
+  @_lifetime(copy bytes)
+  func values(in bytes: RawSpan) -> Span<UInt64> {
+    precondition(valueByteCount == MemoryLayout<UInt64>.size)
+    return bytes.littleEndianNumbers(at: valuesByteOffset, count: entryCount)
+  }
+
   /// Where a key lies in the node's bytes.
   package func keyBytes(_ index: Int) -> Range<Int> {
     let start = Self.headerByteCount + 8 * index

@@ -26,27 +26,58 @@ package struct MappingRun: Equatable, Sendable, BitwiseCopyable {
 /// The runs of some leaves, and one that the leaves before began, in a buffer that is filled again and
 /// again.
 package struct RunBatch: ~Copyable {
-  let leafCountMax: Int
+  private let leafCountMax: Int
+  private var leafCount = 0
   private var storage: FixedArray<MappingRun>
-  private var count = 0
 
   package init(leafCount: Int = 1) {
     leafCountMax = leafCount
-    storage = FixedArray(
-      repeating: MappingRun(thinBlock: ThinBlock(0), dataBlock: DataBlock(0), blockCount: 0),
-      count: leafCount * BtreeNode.childCountMax + 1)
+    storage = FixedArray(capacity: leafCount * BtreeNode.childCountMax + 1)
   }
 
-  @_lifetime(borrow self)
-  package borrowing func runs() -> Span<MappingRun> { storage.first(count) }
+  package var runs: Span<MappingRun> {
+    @_lifetime(borrow self)
+    borrowing get { storage.span }
+  }
 
-  package mutating func removeAll() { count = 0 }
+  /// Whether it has the runs of as many leaves as it is for.
+  var isFull: Bool { leafCount == leafCountMax }
+
+  package mutating func removeAll() {
+    storage.removeAll()
+    leafCount = 0
+  }
 
   /// Precondition: there are fewer than so many leaves have entries, and one.
-  @inline(__always)
-  package mutating func append(_ run: MappingRun) {
-    storage[count] = run
-    count &+= 1
+  package mutating func append(_ run: MappingRun) { storage.append(run) }
+
+  /// Appends the runs of a leaf, but for its last one, which is left `pending`; that of the leaves before may
+  /// go on in this one.
+  ///
+  /// Precondition: the batch is not full.
+  /// - Returns: The largest data block.
+  fileprivate mutating func append(
+    _ leaf: MappingLeaf, after pending: inout MappingRun
+  ) -> DataBlock {
+    // Local, so that it stays in registers from mapping to mapping.
+    var run = pending
+    var largest = DataBlock(0)
+    for index in leaf.indices {
+      let thinBlock = leaf.thinBlock(index)
+      let dataBlock = leaf.dataBlock(index)
+      largest = max(largest, dataBlock)
+      if thinBlock.rawValue == run.thinBlock.rawValue &+ run.blockCount,
+        dataBlock.rawValue == run.dataBlock.rawValue &+ run.blockCount, run.blockCount > 0
+      {
+        run.blockCount &+= 1
+      } else {
+        if run.blockCount > 0 { storage.append(run) }
+        run = MappingRun(thinBlock: thinBlock, dataBlock: dataBlock, blockCount: 1)
+      }
+    }
+    pending = run
+    leafCount += 1
+    return largest
   }
 }
 
@@ -56,22 +87,18 @@ package struct MappingReader<IO: BlockIO & ~Copyable>: ~Copyable {
   private var io: IO
   private var walker: TreeWalker
   private var ledger: NodeLedger
-  /// Data blocks met so far; filled in the first pass only: later passes see the same leaves.
-  private var usedDataBlocks: PagedBitmap
-  private var isFirstPass = true
   /// The run that the next mapping may continue; without blocks if there is none.
   private var pending = MappingRun(thinBlock: ThinBlock(0), dataBlock: DataBlock(0), blockCount: 0)
   private let tree: MappingTree
 
-  /// Reads the tree for the first time, as a whole.
+  /// Begins to read the tree for the first time, as a whole.
   package init(
     _ tree: MappingTree, io: consuming IO, ledger: consuming NodeLedger
   ) throws(MergeError) {
-    let bitmap = try PagedBitmap(bitCount: tree.dataBlockCount)
     let walker: TreeWalker
     do throws(MetadataFault) {
       walker = try TreeWalker(
-        root: tree.root, bounds: tree.bounds, leafValueByteCount: MappingTree.valueByteCount)
+        root: tree.root, bounds: tree.bounds, leafValueByteCount: MappingLeaf.valueByteCount)
     } catch {
       throw error.refusal(path: tree.path)
     }
@@ -79,132 +106,85 @@ package struct MappingReader<IO: BlockIO & ~Copyable>: ~Copyable {
     self.io = io
     self.ledger = ledger
     self.tree = tree
-    usedDataBlocks = bitmap
   }
 
   /// Begins a later pass at `first`; every node must be as the first pass saw it.
   package mutating func restart(from first: ThinBlock) throws(MergeError) {
     walker.drain(&io)
     ledger.beginComparing()
-    isFirstPass = false
     pending.blockCount = 0
     mappedBlockCount = 0
     do throws(MetadataFault) {
       walker = try TreeWalker(
-        root: tree.root, bounds: tree.bounds, leafValueByteCount: MappingTree.valueByteCount,
+        root: tree.root, bounds: tree.bounds, leafValueByteCount: MappingLeaf.valueByteCount,
         firstKey: first.rawValue)
     } catch {
       throw error.refusal(path: tree.path)
     }
   }
 
-  /// Replaces the batch's content by the runs of as many leaves as it is for; false behind the last.
+  /// Appends the runs of up to `leafCountMax` leaves, or of as many as the batch still has room for; false
+  /// behind the last.
   ///
-  /// The batch may stay empty although more follows: a run goes on over many leaves.
-  package mutating func next(_ batch: inout RunBatch) throws(MergeError) -> Bool {
-    batch.removeAll()
+  /// There may be none although more follows: a run goes on over many leaves.
+  ///
+  /// Precondition: the batch is not full.
+  package mutating func next(
+    _ batch: inout RunBatch, leafCountMax: Int = 1
+  ) throws(MergeError) -> Bool {
+    precondition(!batch.isFull)
     var leafCount = 0
     do throws(MetadataFault) {
-      while leafCount < batch.leafCountMax, try nextLeaf(into: &batch) { leafCount += 1 }
+      while leafCount < leafCountMax, !batch.isFull {
+        guard try nextLeaf(into: &batch) else {
+          guard pending.blockCount > 0 else { return leafCount > 0 }
+          batch.append(pending)
+          pending.blockCount = 0
+          return true
+        }
+        leafCount += 1
+      }
     } catch {
       throw error.refusal(path: tree.path)
     }
-    guard leafCount < batch.leafCountMax, pending.blockCount > 0 else { return leafCount > 0 }
-    batch.append(pending)
-    pending.blockCount = 0
     return true
+  }
+
+  /// Says which leaf has a mapping that must not be.
+  package mutating func refusal(_ mapping: MappedTwice) -> MergeError {
+    var leafBlock: MetadataBlock?
+    do throws(MergeError) {
+      try restart(from: mapping.thinBlock)
+      // What else may be wrong is not what was found first.
+      _ = try? walker.nextLeaf(&io, &ledger) { (_, _, block, _) in leafBlock = block }
+    } catch {
+      return error
+    }
+    return MetadataFault(
+      leafBlock,
+      "data block \(mapping.dataBlock) is mapped twice, the second time by thin block "
+        + "\(mapping.thinBlock); once is expected within a device"
+    ).refusal(path: tree.path)
   }
 
   private mutating func nextLeaf(into batch: inout RunBatch) throws(MetadataFault) -> Bool {
     try walker.nextLeaf(&io, &ledger) {
       (node, bytes, block, keys) throws(MetadataFault) in
       try node.checkKeys(in: bytes, of: block, within: keys)
-      try tree.checkEnd(of: node, bytes, block)
-      try tree.checkDataBlocks(
-        of: node, bytes, block, entersNext: isFirstPass, into: usedDataBlocks)
-      if isFirstPass { try tree.enterDataBlocks(of: node, bytes, block, into: &usedDataBlocks) }
+      let leaf = MappingLeaf(node, in: bytes, of: block)
+      try leaf.checkEnd(dataBlockByteCount: tree.dataBlockByteCount)
+      let largest = batch.append(leaf, after: &pending)
+      try leaf.checkDataBlocks(largest: largest, count: tree.dataBlockCount)
       mappedBlockCount += UInt64(node.entryCount)
-      var run = pending
-      for index in 0..<node.entryCount {
-        let key = node.key(index, in: bytes)
-        let dataBlock = MappingTree.dataBlock(index, of: node, bytes)
-        if key == run.thinBlock.rawValue &+ run.blockCount,
-          dataBlock == run.dataBlock.rawValue &+ run.blockCount, run.blockCount > 0
-        {
-          run.blockCount &+= 1
-        } else {
-          if run.blockCount > 0 { batch.append(run) }
-          run = MappingRun(
-            thinBlock: ThinBlock(key), dataBlock: DataBlock(dataBlock), blockCount: 1)
-        }
-      }
-      pending = run
     }
   }
 }
 
 /// One device's mapping tree, and what bounds it.
 package struct MappingTree: Sendable {
-  package static let valueByteCount = 8
-
   package var path: String
   package var root: MetadataBlock
   package var bounds: MetadataBounds
   package var dataBlockCount: UInt64
   package var dataBlockByteCount: UInt64
-
-  /// A value is a data block in its upper 40 bits and a time in the lower 24 (dm-thin-metadata.c,
-  /// pack_block_time).
-  @inline(__always)
-  static func dataBlock(_ index: Int, of leaf: BtreeNode, _ bytes: RawSpan) -> UInt64 {
-    leaf.value(index, in: bytes) >> 24
-  }
-
-  /// `entersNext`: whether they are entered into `met` next, so that their bits are fetched meanwhile.
-  /// - Throws: `MetadataFault` where a data block lies behind the data device.
-  func checkDataBlocks(
-    of node: BtreeNode, _ bytes: RawSpan, _ block: MetadataBlock, entersNext: Bool,
-    into met: borrowing PagedBitmap
-  ) throws(MetadataFault) {
-    for index in 0..<node.entryCount {
-      let dataBlock = Self.dataBlock(index, of: node, bytes)
-      guard dataBlock < dataBlockCount else {
-        throw MetadataFault(
-          block,
-          "thin block \(node.key(index, in: bytes)) is mapped to data block \(dataBlock); one below "
-            + "\(dataBlockCount) is expected")
-      }
-      if entersNext { met.expect(dataBlock) }
-    }
-  }
-
-  /// - Throws: `MetadataFault` where a data block was met before.
-  ///
-  /// A loop of its own, and a short one: the bits lie all over memory, and the processor must have many
-  /// of them under way.
-  func enterDataBlocks(
-    of node: BtreeNode, _ bytes: RawSpan, _ block: MetadataBlock, into met: inout PagedBitmap
-  ) throws(MetadataFault) {
-    for index in 0..<node.entryCount {
-      let dataBlock = Self.dataBlock(index, of: node, bytes)
-      guard met.insert(dataBlock) else {
-        throw MetadataFault(
-          block,
-          "data block \(dataBlock) is mapped twice, the second time by thin block "
-            + "\(node.key(index, in: bytes)); once is expected within a device")
-      }
-    }
-  }
-
-  /// - Throws: `MetadataFault` where the leaf's last thin block ends past what 64 bits can tell.
-  func checkEnd(
-    of node: BtreeNode, _ bytes: RawSpan, _ block: MetadataBlock
-  ) throws(MetadataFault) {
-    guard node.entryCount > 0 else { return }
-    let last = node.key(node.entryCount - 1, in: bytes)
-    guard last < UInt64(Int64.max) / dataBlockByteCount else {
-      throw MetadataFault(
-        block, "thin block \(last) ends past the largest offset that a device can have")
-    }
-  }
 }

@@ -21,6 +21,9 @@ public struct MappingLayout: Equatable, Sendable {
 }
 
 extension MappingLayout {
+  /// Bytes of all runs.
+  var byteCount: UInt64 { runLengths.reduce(0) { $0 + $1.byteCount } }
+
   /// The map with cells so large that there are at most `cellCountMax` of them.
   ///
   /// Precondition: `cellCountMax` is not 0.
@@ -44,10 +47,14 @@ extension MappingLayout {
 struct LayoutBuilder {
   static let cellCountMax = 256
 
-  /// Bytes of all runs.
-  private(set) var byteCount: UInt64 = 0
+  /// Bytes of all runs but the last ones, whose length is `lastRunByteCount`.
+  private var byteCount: UInt64 = 0
   /// By the power of two that a run's length has: how many runs, and their bytes.
   private var runLengths = InlineArray<64, SIMD2<UInt64>>(repeating: .zero)
+  /// How long the last runs are, and how many of that length are not counted yet: a device's runs are often
+  /// of one length, and one number is added to sooner than several.
+  private var lastRunByteCount: UInt64 = 0
+  private var lastRunCount: UInt64 = 0
   private var cells = InlineArray<256, UInt64>(repeating: 0)
   /// The power of two that a cell has bytes.
   private var cellPower: Int
@@ -71,12 +78,23 @@ struct LayoutBuilder {
   @inline(__always)
   mutating func add(from start: UInt64, to end: UInt64) {
     let runByteCount = end - start
-    let power = UInt64.bitWidth - 1 - runByteCount.leadingZeroBitCount
-    // Neither sum can exceed 2^63.
-    runLengths[power] &+= SIMD2(1, runByteCount)
     // As long as runs lie in one cell, that need not be looked up.
     if end > cellEnd { addAcrossCells(from: start, to: end) }
-    byteCount += runByteCount
+    if runByteCount != lastRunByteCount {
+      countLastRuns()
+      lastRunByteCount = runByteCount
+    }
+    lastRunCount &+= 1
+  }
+
+  private mutating func countLastRuns() {
+    guard lastRunCount > 0 else { return }
+    let power = UInt64.bitWidth - 1 - lastRunByteCount.leadingZeroBitCount
+    // Neither sum can exceed 2^63.
+    let lastByteCount = lastRunCount &* lastRunByteCount
+    runLengths[power] &+= SIMD2(lastRunCount, lastByteCount)
+    byteCount &+= lastByteCount
+    lastRunCount = 0
   }
 
   // Each step but the first goes on to another cell, which a pass over the mappings does once a cell.
@@ -96,6 +114,7 @@ struct LayoutBuilder {
 
   /// Gives the last run's cell what it lacks.
   private mutating func fillCell() {
+    countLastRuns()
     cells[cell] += byteCount - cellsByteCount
     cellsByteCount = byteCount
   }

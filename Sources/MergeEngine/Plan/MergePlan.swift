@@ -68,7 +68,7 @@ struct PlanBuilder {
   ///
   /// Precondition: their ends in bytes fit 63 bits, as the reader has checked.
   mutating func append(_ batch: borrowing RunBatch) {
-    let runs = batch.runs()
+    let runs = batch.runs
     fingerprint.append(runs)
     runCount += UInt64(runs.count)
     // Local, so that it stays in registers from run to run.
@@ -103,6 +103,7 @@ struct PlanBuilder {
     transfers.finish()
     if let originPath { try checkPastEnd(originPath) }
     let end = extent.endByteOffset(lastMappingEnd: lastMappingEnd)
+    let layout = layout.finish(endByteOffset: end)
     return MergePlan(
       deviceID: deviceID, dataBlockByteCount: dataBlockByteCount,
       mappedBlockCount: mappedBlockCount, runCount: runCount, byteCount: layout.byteCount,
@@ -113,7 +114,7 @@ struct PlanBuilder {
       fingerprint: fingerprint.finish(
         dataBlockByteCount: dataBlockByteCount, deviceID: deviceID, endByteOffset: end,
         pastEnd: extent.pastEnd),
-      layout: layout.finish(endByteOffset: end))
+      layout: layout)
   }
 
   private func checkPastEnd(_ originPath: String) throws(MergeError) {

@@ -31,12 +31,13 @@ package final class SegmentStream<IO: BlockIO & ~Copyable> {
   /// The segment that comes next, as far as it goes; nil behind the last.
   package func peek() throws(MergeError) -> Segment? {
     while current == nil {
-      guard nextRun < batch.runs().count else {
+      guard nextRun < batch.runs.count else {
+        batch.removeAll()
         guard try reader.next(&batch) else { return nil }
         nextRun = 0
         continue
       }
-      current = clipped(batch.runs()[nextRun])
+      current = clipped(batch.runs[nextRun])
       nextRun += 1
     }
     return current

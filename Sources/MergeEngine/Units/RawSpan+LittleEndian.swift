@@ -11,6 +11,17 @@ extension RawSpan {
     Number(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: byteOffset, as: type))
   }
 
+  /// The little-endian numbers from `byteOffset` on, where they lie.
+  ///
+  /// Precondition: they lie inside, and the first at a multiple of 8 in memory.
+  @_lifetime(copy self)
+  package func littleEndianNumbers(at byteOffset: Int, count: Int) -> Span<UInt64> {
+    #if _endian(big)
+      #error("the numbers must be turned round")
+    #endif
+    return Span(_bytes: extracting(byteOffset..<byteOffset + count * MemoryLayout<UInt64>.stride))
+  }
+
   /// A copy of `byteCount` bytes.
   ///
   /// Precondition: they lie inside.

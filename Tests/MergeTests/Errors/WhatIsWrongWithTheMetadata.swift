@@ -181,8 +181,8 @@ enum WhatIsWrongWithTheMetadata {
       """),
     "a data block is mapped twice, behind leaves that are added up": Words(
       """
-      bad metadata, FOLDER/metadata.img, block 152: data block 0 is mapped twice, the \
-      second time by thin block 450; once is expected within a device
+      bad metadata, FOLDER/metadata.img, block 555: data block 0 is mapped twice, the \
+      second time by thin block 1650; once is expected within a device
       """),
     "a data block is the first past the pool's end": Words(
       """
@@ -627,18 +627,18 @@ enum WhatIsWrongWithTheMetadata {
       hint: "they are listed by: thin-merge devices --metadata FOLDER/metadata.img"),
     "node 0 at level 0 of the mapping tree is of the other kind": Words(
       """
-      bad metadata, FOLDER/metadata.img, block 1: data block 0 is mapped twice, the second \
-      time by thin block 114; once is expected within a device
+      bad metadata, FOLDER/metadata.img, block 26: device 1 has 2 mappings; its details say \
+      40
       """),
     "node 0 at level 1 of the mapping tree is of the other kind": Words(
       """
-      bad metadata, FOLDER/metadata.img, block 2: data block 0 is mapped twice, the second \
-      time by thin block 42; once is expected within a device
+      bad metadata, FOLDER/metadata.img, block 3: an internal node where a leaf is expected: \
+      not all leaves are equally deep
       """),
     "node 0 at level 2 of the mapping tree is of the other kind": Words(
       """
-      bad metadata, FOLDER/metadata.img, block 4: data block 0 is mapped twice, the second \
-      time by thin block 18; once is expected within a device
+      bad metadata, FOLDER/metadata.img, block 5: an internal node where a leaf is expected: \
+      not all leaves are equally deep
       """),
     "node 0 at level 3 of the mapping tree is of the other kind": Words(
       """

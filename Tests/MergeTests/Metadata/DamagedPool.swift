@@ -58,7 +58,8 @@ extension PoolImageBuilder {
 
   /// A pool with more leaves than are added up at once.
   static var manyLeaves: PoolImageBuilder {
-    var builder = PoolImageBuilder(devices: [ThinDevice(1, .everyThird(count: 200))])
+    var builder = PoolImageBuilder(devices: [ThinDevice(1, .everyThird(count: 600))])
+    builder.dataBlockCount = 1024
     builder.leafEntryCount = 1
     return builder
   }

@@ -40,28 +40,29 @@ struct PlanSample: CustomStringConvertible {
   }
 
   func plan() throws(MergeError) -> MergePlan {
-    var thread = planThread()
+    var thread = try planThread()
     var batch = RunBatch()
     // As they come from leaves: a few at a time, and sometimes none.
     for first in stride(from: 0, to: runs.count, by: 3) {
-      batch.removeAll()
       thread.append(&batch)
-      batch.removeAll()
       for run in runs[first...].prefix(3) { batch.append(run) }
       thread.append(&batch)
     }
-    var builder = thread.finish()
+    guard var builder = try? thread.finish() else {
+      preconditionFailure("no data block of a sample is mapped twice")
+    }
     return try builder.finish(
       deviceID: 3, mappedBlockCount: UInt64(blockStarts.count), originPath: "origin")
   }
 
-  private func planThread() -> PlanThread {
+  private func planThread() throws(MergeError) -> PlanThread {
     let builder = PlanBuilder(
       MergeExtent(originByteCount: originByteCount, options: options),
       dataBlockByteCount: Self.blockByteCount, ioByteCount: ioByteCount)
+    let dataBlocks = try DataBlockLedger(dataBlockCount: 1000)
     // No thread can be had with such a stack.
     return runs.count.isMultiple(of: 5)
-      ? PlanThread(builder, stackByteCount: .max) : PlanThread(builder)
+      ? PlanThread(builder, dataBlocks, stackByteCount: .max) : PlanThread(builder, dataBlocks)
   }
 
   var description: String {

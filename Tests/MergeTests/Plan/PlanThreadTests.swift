@@ -29,9 +29,10 @@ struct InterruptedPlanTests {
 struct BatchedPlanTests {
   @Test(
     "a run goes on from leaf to leaf, and from batch to batch",
-    arguments: [1, 63, 64, 65, 128, 129])
+    arguments: [1, 255, 256, 257, 512, 513])
   func consecutive(leafCount: Int) throws {
     var builder = PoolImageBuilder(devices: [ThinDevice(0, .consecutive(count: leafCount))])
+    builder.dataBlockCount = 1024
     builder.leafEntryCount = 1
     let pool = try PoolOnDisk(builder.build(), origin: PoolImageBuilder.origin, fillingData: false)
     let report = try Merger(environment: Environment(stateFolder: "/nonexistent")).plan(

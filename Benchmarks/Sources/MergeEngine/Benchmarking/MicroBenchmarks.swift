@@ -18,7 +18,7 @@ package struct LeafDecoding: Sendable {
   /// - Returns: Something that depends on all of them.
   package func decode() throws -> UInt64 {
     let bytes = leaf.span
-    let node = try BtreeNode(bytes, at: block, leafValueByteCount: MappingTree.valueByteCount)
+    let node = try BtreeNode(bytes, at: block, leafValueByteCount: MappingLeaf.valueByteCount)
     try node.checkKeys(in: bytes, of: block, within: 0...UInt64.max)
     var sum: UInt64 = 0
     for index in 0..<node.entryCount {
@@ -46,12 +46,12 @@ package struct RunReading: ~Copyable {
   package mutating func restart() throws(MergeError) { try reader.restart(from: ThinBlock(0)) }
 
   fileprivate mutating func read(into batch: inout RunBatch) throws(MergeError) {
-    _ = try reader.next(&batch)
+    _ = try reader.next(&batch, leafCountMax: .max)
   }
 
   /// - Returns: How many mappings there were.
   package mutating func readAll() throws(MergeError) -> UInt64 {
-    while try reader.next(&batch) {}
+    while try reader.next(&batch, leafCountMax: .max) { batch.removeAll() }
     return reader.mappedBlockCount
   }
 }

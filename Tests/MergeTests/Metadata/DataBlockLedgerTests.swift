@@ -1,0 +1,60 @@
+import Fixtures
+import Testing
+
+@testable import MergeEngine
+
+@Suite("Metadata: a data block is mapped once within a device")
+struct DataBlockLedgerTests {
+  @Test("the first block that an earlier run has is found, wherever the two overlap")
+  func overlaps() throws {
+    var generator = SeededGenerator(seed: 17)
+    var foundCount = 0
+    for _ in 0..<2000 {
+      let dataBlockCount = UInt64.random(in: 1...700, using: &generator)
+      let runs = Self.runs(below: dataBlockCount, using: &generator)
+      let expected = Self.firstMappedTwice(runs)
+      var ledger = try DataBlockLedger(dataBlockCount: dataBlockCount)
+      let found: MappedTwice?
+      do throws(MappedTwice) {
+        // In two batches: what the first has counts in the second.
+        try ledger.enter(runs.span.extracting(first: runs.count / 2))
+        try ledger.enter(runs.span.extracting(droppingFirst: runs.count / 2))
+        found = nil
+      } catch {
+        found = error
+      }
+      #expect(found == expected, "\(runs)")
+      if found != nil { foundCount += 1 }
+    }
+    #expect((200...1800).contains(foundCount), "the sample has to have both")
+  }
+
+  /// Runs of one block and of many, often at the ends of what 64 bits hold.
+  private static func runs(
+    below dataBlockCount: UInt64, using generator: inout SeededGenerator
+  ) -> [MappingRun] {
+    var thinBlock: UInt64 = 0
+    return (0..<Int.random(in: 0...6, using: &generator)).map { _ in
+      var first = UInt64.random(in: 0..<dataBlockCount, using: &generator)
+      if Bool.random(using: &generator) { first &= ~63 }
+      let room = dataBlockCount - first
+      let blockCount = [1, 1, min(64, room), .random(in: 1...room, using: &generator)]
+        .randomElement(using: &generator)
+      defer { thinBlock += 1000 }
+      return MappingRun(
+        thinBlock: ThinBlock(thinBlock), dataBlock: DataBlock(first), blockCount: blockCount ?? 1)
+    }
+  }
+
+  private static func firstMappedTwice(_ runs: [MappingRun]) -> MappedTwice? {
+    var met: Set<UInt64> = []
+    for run in runs {
+      for step in 0..<run.blockCount where !met.insert(run.dataBlock.rawValue + step).inserted {
+        return MappedTwice(
+          thinBlock: ThinBlock(run.thinBlock.rawValue + step),
+          dataBlock: DataBlock(run.dataBlock.rawValue + step))
+      }
+    }
+    return nil
+  }
+}
