@@ -7,7 +7,7 @@ from .fio import run_fio
 from .measure import ratios, run_facts, run_in_turn, run_measured
 from .names import QEMU
 from .targets import AGAINST_FIO
-from .tools import BenchmarkError, built, need_tool
+from .tools import BenchmarkError, installed, need_tool
 
 NO_PEERS = ("thin-merge", "fio")
 PROGRAMS = ("thin-merge", QEMU, "qemu-img commit -t writeback", "ddrescue", "bmaptool",
@@ -96,7 +96,7 @@ def fio(ground, layout):
 def contestants(ground, layout):
     """thin-merge, its peers, and fio, which is no peer."""
     return dict(zip(PROGRAMS, (
-        thin_merge(built("thin-merge"), ground, layout), qemu_commit("none", ground),
+        thin_merge(installed(), ground, layout), qemu_commit("none", ground),
         qemu_commit("writeback", ground), ddrescue(ground), bmaptool(ground), dd_loop(ground),
         fio(ground, layout)), strict=True))
 

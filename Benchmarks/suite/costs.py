@@ -15,7 +15,7 @@ from .measure import (KIB, MIB, Run, ratios, run_counting_heap, run_facts, run_i
                       run_measured)
 from .metadata import BLOCK_BYTES, MILLIONS, MetadataInput
 from .names import WITH_BOTH, WITHOUT_BOTH
-from .tools import BENCHMARKS, BenchmarkError, built, evict, preloaded_library
+from .tools import BENCHMARKS, BenchmarkError, built, evict, installed, preloaded_library
 
 HALVINGS = 5
 PART_FIGURES = ("processor_seconds", "machine_seconds")
@@ -32,7 +32,7 @@ def grow_merges(work, rounds, seed):
                 folder, layout, seed, for_peers=False)) as ground:
             print(f"  {layout.title}", flush=True)
             copying.prepare(ground, layout)
-            runs = run_in_turn({"thin-merge": copying.thin_merge(built("thin-merge"), ground, layout)},
+            runs = run_in_turn({"thin-merge": copying.thin_merge(installed(), ground, layout)},
                                rounds)
         facts[byte_count] = run_facts(runs)["thin-merge"]
     results.save(work, "growth-merge", facts)
@@ -45,7 +45,7 @@ def grow_plans(work, trixie, rounds, seed, keep):
         count = 1 << (24 - HALVINGS + 1 + power)
         source = MetadataInput(work, "shuffled", count).make(trixie, seed)
         print(f"  {count} shuffled mappings", flush=True)
-        runs = run_in_turn({"plan": planning.plan(built("thin-merge"), source, source.folder)}, rounds)
+        runs = run_in_turn({"plan": planning.plan(installed(), source, source.folder)}, rounds)
         facts[count] = run_facts(runs)["plan"]
         if not keep:
             source.remove()
@@ -104,7 +104,7 @@ def swallowed(work, trixie, count, seed):
     with contextlib.ExitStack() as stack:
         # The origin is a device, since the holes of a file would be allocated.
         origin = attach(source.path("origin"), stack)
-        command = [built("thin-merge"), "merge", "--metadata", source.path("meta"), "--data",
+        command = [installed(), "merge", "--metadata", source.path("meta"), "--data",
                    source.path("data"), "--dev-id", "1", "--inactive", "--origin", origin,
                    "--journal", source.folder / "merge.journal", "--yes", "--output", "json"]
         yield source, command, {

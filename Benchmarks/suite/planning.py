@@ -10,7 +10,7 @@ from .grounds import attach, tmpfs
 from .measure import GIB, ratios, run_facts, run_in_turn, run_measured
 from .metadata import MILLIONS, MetadataInput
 from .names import TOOLS_VERSION, UNPAUSED_CHECK
-from .tools import BenchmarkError, built, evict, first_line, need_tool, preloaded_library
+from .tools import BenchmarkError, evict, first_line, installed, need_tool, preloaded_library
 
 NODE_BYTES = 4096
 # That of the target, and as many as the plan has.
@@ -43,7 +43,7 @@ def reader(command, folder):
 def contestants(source, trixie, folder):
     metadata = source.path("meta")
     region = f"0..{source.count}"
-    entrants = {"thin-merge plan": plan(built("thin-merge"), source, folder)}
+    entrants = {"thin-merge plan": plan(installed(), source, folder)}
     tools = {}
     for tool in (lambda name: [need_tool(name, "thin-provisioning-tools")], trixie.command):
         tools[first_line([*tool("thin_check"), "--version"])] = tool
@@ -95,7 +95,7 @@ def compare_aged(work, trixie, ground, count, rounds, seed, keep):
     source = MetadataInput(work, "aged", count).make(trixie, seed)
     print(f"  {count} mappings whose nodes lie scattered, {ground}", flush=True)
     with scattered_nodes(source, ground) as metadata:
-        ours = plan(built("thin-merge"), source, source.folder, metadata)
+        ours = plan(installed(), source, source.folder, metadata)
         ours()  # The first run reads the program too.
         node_count = ours().read_bytes // NODE_BYTES
         size = node_count * NODE_BYTES

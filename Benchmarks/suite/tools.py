@@ -59,6 +59,14 @@ def built(product, package=REPOSITORY):
     return pathlib.Path(shown.stdout.strip()) / product
 
 
+@functools.cache
+def installed():
+    """thin-merge as `make install` brings it, with Swift's runtime inside."""
+    subprocess.run([REPOSITORY / "scripts" / "install", "build"], check=True,
+                   stdout=subprocess.DEVNULL)
+    return REPOSITORY / ".build" / "static" / "release" / "thin-merge"
+
+
 def compiled(source, *options):
     """What becomes of one C file of this folder."""
     SCRATCH.mkdir(parents=True, exist_ok=True)
@@ -134,7 +142,7 @@ def machine_facts():
 
 def versions(trixie):
     return {
-        "thin-merge": first_line([built("thin-merge"), "--version"]),
+        "thin-merge": first_line([installed(), "--version"]),
         "qemu-img": first_line(["qemu-img", "--version"]),
         "ddrescue": first_line(["ddrescue", "--version"]),
         "bmaptool": first_line(["bmaptool", "--version"]),

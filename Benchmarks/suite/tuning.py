@@ -3,7 +3,7 @@
 from . import copying, grounds, images, results
 from .layouts import all_layouts
 from .measure import ratios, run_in_turn
-from .tools import built
+from .tools import installed
 
 SHAPES = [(16, "1M"), (32, "1M"), (64, "1M"), (128, "1M"), (256, "1M"),
           (64, "64k"), (64, "256k"), (64, "512k"), (64, "2M"), (64, "4M")]
@@ -22,7 +22,7 @@ def compare(work, ground_name, rounds, seed):
             copying.prepare(ground, layout)
             runs = run_in_turn(
                 {f"{depth} x {size}": copying.thin_merge(
-                    built("thin-merge"), ground, layout, "--io-size", size, depth=depth)
+                    installed(), ground, layout, "--io-size", size, depth=depth)
                  for depth, size in SHAPES}, rounds)
         facts[layout.name] = {shape: ratios(runs[DEFAULT], of, "seconds") for shape, of in runs.items()
                               if shape != DEFAULT}

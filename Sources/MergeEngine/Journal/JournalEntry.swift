@@ -53,13 +53,11 @@ struct RangePacker {
   @_lifetime(reader: copy reader)
   mutating func unpackEntry(_ reader: inout ByteReader) -> JournalEntry? {
     // A resume decodes millions before it writes, nearly all of them in eight bytes or less.
-    if let word = reader.peek(UInt64.self), let gap = ShortVariable(word),
-      let sectors = ShortVariable(word &>> UInt64(8 &* gap.byteCount)), sectors.number > 0
+    if let word = reader.peek(UInt64.self),
+      let (gap, sectors, byteCount) = ShortVariable.two(word), sectors > 0
     {
-      let byteCount = gap.byteCount &+ sectors.byteCount
       guard
-        let range = next(
-          gap: gap.number &* Self.unitByteCount, byteCount: sectors.number &* Self.unitByteCount)
+        let range = next(gap: gap &* Self.unitByteCount, byteCount: sectors &* Self.unitByteCount)
       else { return nil }
       reader.skip(byteCount &+ 4)
       return JournalEntry(

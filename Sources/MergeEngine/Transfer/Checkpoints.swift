@@ -24,8 +24,8 @@ package struct Checkpoints: TransferRecord, ~Copyable {
 
   private struct Waiting {
     enum State: UInt8 { case pending, merged, unchanged, pieces }
-    var start: UInt64 = 0
-    var byteCount: UInt64 = 0
+    var start: UInt64
+    var byteCount: UInt64
     var checksum: UInt32 = 0
     var state = State.pending
   }
@@ -48,7 +48,8 @@ package struct Checkpoints: TransferRecord, ~Copyable {
   private let journalPath: String
 
   private var step = Step.idle
-  /// A ring of transfers by ticket, the oldest that is not durable first.
+  /// A ring of transfers by ticket, the oldest that is not durable first; as long as was needed so far, for a
+  /// short merge has no use for most of it.
   private var waiting: [Waiting]
   private var firstTicket: UInt64 = 0
   private var nextTicket: UInt64 = 0
@@ -74,7 +75,8 @@ package struct Checkpoints: TransferRecord, ~Copyable {
     self.journalPath = journalPath
     self.secondsSince1970 = secondsSince1970
     lastCheckpoint = now
-    waiting = Array(repeating: Waiting(), count: Self.waitingCountMax)
+    waiting = []
+    waiting.reserveCapacity(Self.waitingCountMax)
   }
 
   /// Begins another pass over the plan.
@@ -109,7 +111,9 @@ package struct Checkpoints: TransferRecord, ~Copyable {
     precondition(waitingCount < Self.waitingCountMax)
     let ticket = nextTicket
     nextTicket += 1
-    waiting[place(ticket)] = Waiting(start: range.start, byteCount: range.byteCount)
+    let item = Waiting(start: range.start, byteCount: range.byteCount)
+    let place = place(ticket)
+    if place == waiting.count { waiting.append(item) } else { waiting[place] = item }
     waitingByteCount += range.byteCount
     return ticket
   }

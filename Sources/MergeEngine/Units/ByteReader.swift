@@ -90,4 +90,16 @@ struct ShortVariable {
       return nil
     }
   }
+
+  /// Two, one behind the other, and the bytes of both.
+  @inline(__always)
+  static func two(_ word: UInt64) -> (first: UInt64, second: UInt64, byteCount: Int)? {
+    // Where both have two bytes, the second need not wait until the first is known.
+    if word & 0x8080_8080 == 0x0080_0080 {
+      return (word & 0x7F | word &>> 1 & 0x3F80, word &>> 16 & 0x7F | word &>> 17 & 0x3F80, 4)
+    }
+    guard let first = Self(word), let second = Self(word &>> UInt64(8 &* first.byteCount))
+    else { return nil }
+    return (first.number, second.number, first.byteCount &+ second.byteCount)
+  }
 }
