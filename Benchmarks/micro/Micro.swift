@@ -43,7 +43,7 @@ let benchmarks: @Sendable () -> Void = {
   Benchmark("leaf of 252 shuffled mappings: added to a plan", configuration: measured(.kilo)) {
     var adding = try PlanAdding(shuffled)
     $0.startMeasurement()
-    adding.run()
+    try adding.run()
     $0.stopMeasurement()
   }
 

@@ -15,7 +15,7 @@ from .measure import (KIB, MIB, Run, ratios, run_counting_heap, run_facts, run_i
                       run_measured)
 from .metadata import BLOCK_BYTES, MILLIONS, MetadataInput
 from .names import WITH_BOTH, WITHOUT_BOTH
-from .tools import BENCHMARKS, BenchmarkError, built, evict, installed, preloaded_library
+from .tools import BenchmarkError, built, evict, installed, preloaded_library
 
 HALVINGS = 5
 PART_FIGURES = ("processor_seconds", "machine_seconds")
@@ -55,7 +55,7 @@ def grow_plans(work, trixie, rounds, seed, keep):
 def parts(work, rounds, seed):
     """Processor time of a merge's loop without checksums, checkpoints or both, by that with both."""
     layout = layouts.all_layouts(seed)[0]
-    program = built("bench-parts", BENCHMARKS)
+    program = built("bench-parts")
     facts = {}
     for name, ground_of in grounds.GROUNDS.items():
         with ground_of(work, lambda folder: images.write_images(

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 
 from .measure import GIB, MIB
-from .tools import REPOSITORY, built, evict, need_disk
+from .tools import built, evict, need_disk
 
 BLOCK_BYTES = 64 << 10
 MILLIONS = {"1": 1 << 20, "16.7": 1 << 24, "100": 100_000_000}
@@ -63,7 +63,7 @@ class MetadataInput:
         description = self.path("meta").with_suffix(".xml")
         try:
             with open(description, "wb") as xml:
-                subprocess.run([built("bench-inputs", REPOSITORY / "Benchmarks"), "mappings",
+                subprocess.run([built("bench-inputs"), "mappings",
                                 "--count", str(self.count), "--order", self.order, "--spread",
                                 str(self.spread), "--seed", str(seed)], stdout=xml, check=True)
             with open(self.path("meta"), "wb") as image:
@@ -78,7 +78,7 @@ class MetadataInput:
         roomy = self.path("roomy")
         shutil.copyfile(source.path("meta"), roomy)
         os.truncate(roomy, 2 * roomy.stat().st_size)
-        subprocess.run([built("bench-inputs", REPOSITORY / "Benchmarks"), "age", roomy,
+        subprocess.run([built("bench-inputs"), "age", roomy,
                         self.path("meta"), "--seed", str(seed)], check=True)
         roomy.unlink()
         fill_holes(self.path("meta"), seed)

@@ -44,7 +44,7 @@ def measure(work):
 def stripped(product, folder):
     """Valgrind cannot read what Swift tells a debugger."""
     program = folder / product
-    subprocess.run(["strip", "--strip-debug", "-o", program, built(product, BENCHMARKS)], check=True)
+    subprocess.run(["strip", "--strip-debug", "-o", program, built(product)], check=True)
     return program
 
 

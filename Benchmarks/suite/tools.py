@@ -48,12 +48,10 @@ def evict(path):
 
 
 @functools.cache
-def built(product, package=REPOSITORY):
-    """The release build of a product of one of this repository's packages."""
-    swift = os.environ.get("SWIFT", "swift")
-    base = [swift, "build", "-c", "release", "--package-path", str(package)]
-    if package != REPOSITORY:
-        base += ["--scratch-path", str(SCRATCH)]
+def built(product):
+    """The release build of one of the benchmarks' own programs."""
+    base = [os.environ.get("SWIFT", "swift"), "build", "-c", "release", "--package-path",
+            str(BENCHMARKS), "--scratch-path", str(SCRATCH)]
     subprocess.run([*base, "--product", product], check=True, stdout=subprocess.DEVNULL)
     shown = subprocess.run([*base, "--show-bin-path"], check=True, capture_output=True, text=True)
     return pathlib.Path(shown.stdout.strip()) / product
@@ -61,7 +59,7 @@ def built(product, package=REPOSITORY):
 
 @functools.cache
 def installed():
-    """thin-merge as `make install` brings it, with Swift's runtime inside."""
+    """thin-merge as `make install` builds it, with Swift's runtime inside."""
     subprocess.run([REPOSITORY / "scripts" / "install", "build"], check=True,
                    stdout=subprocess.DEVNULL)
     return REPOSITORY / ".build" / "static" / "release" / "thin-merge"

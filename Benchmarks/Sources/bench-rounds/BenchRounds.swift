@@ -54,7 +54,7 @@ struct BenchRounds: ParsableCommand {
       let image = Self.image(.shuffled)
       return try sum {
         var adding = try PlanAdding(image)
-        adding.run()
+        try adding.run()
         return 1
       }
     case .transfer: return try transfers(segmentCount: 1)

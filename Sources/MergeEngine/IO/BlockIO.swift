@@ -18,8 +18,8 @@ package protocol BlockIO: ~Copyable {
   /// Hands the batch to the device; what the device does not take yet stays enqueued.
   mutating func submit()
 
-  /// Waits until `minimum` requests have completed, or the time is over, or a signal came, and
-  /// replaces the batch's content by what has completed.
+  /// Waits until `minimum` requests have completed, or as many as a batch holds, or the time is over, or a
+  /// signal came, and replaces the batch's content by what has completed.
   mutating func reap(atLeast minimum: Int, timeout: Duration?, into batch: inout CompletionBatch)
 
   /// Does one request and waits for it. Precondition: nothing else is enqueued or in flight.

@@ -1,6 +1,6 @@
-/// Elements in memory that is taken once: appending one looks neither for room nor for other owners.
+/// Elements in memory that is allocated once: appending one looks neither for room nor for other owners.
 ///
-/// Memory is taken as elements are first appended.
+/// Pages of it are there as elements are first appended.
 @safe package struct FixedArray<Element: BitwiseCopyable>: ~Copyable {
   package let capacity: Int
   package private(set) var count = 0

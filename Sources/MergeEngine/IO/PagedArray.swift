@@ -39,10 +39,10 @@ internal import Glibc
     return old & mask == 0
   }
 
-  /// Sets bits, up to the first that was set before.
+  /// Sets bits; where one was set before, which of the others are is left open.
   ///
   /// Precondition: `first + count` does not exceed the bit count.
-  /// - Returns: The bit that was set before; nil if all were clear.
+  /// - Returns: The first bit that was set before; nil if all were clear.
   @inline(__always)
   package mutating func insert(_ first: UInt64, count: UInt64) -> UInt64? {
     if count == 1 { return insert(first) ? nil : first }
@@ -55,14 +55,14 @@ internal import Glibc
     let end = first + count
     while index < end {
       let bit = index & 63
-      let bitCount = min(64 - bit, end - index)
-      let mask = (UInt64.max >> (64 - bitCount)) << bit
+      let countInWord = min(64 - bit, end - index)
+      let mask = (UInt64.max >> (64 - countInWord)) << bit
       // SAFETY: as in insert.
       let word = unsafe words + Int(index >> 6)
       let old = unsafe word.pointee
       if old & mask != 0 { return index - bit + UInt64((old & mask).trailingZeroBitCount) }
       unsafe word.pointee = old | mask
-      index += bitCount
+      index += countInWord
     }
     return nil
   }

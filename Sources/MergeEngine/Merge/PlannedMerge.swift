@@ -68,8 +68,8 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
     var batch = RunBatch(leafCount: PlanThread.batchLeafCount)
     let begin = control.clock.now()
     var nextReport = begin + .milliseconds(200)
-    while try reader.next(&batch, leafCountMax: Self.leafCountAtOnce) {
-      if batch.isFull { thread.append(&batch) }
+    while try reader.next(&batch, atMost: Self.leafCountAtOnce) {
+      if batch.isFull, !thread.append(&batch) { break }
       guard !control.interruption.isRequested else {
         throw MergeError(
           .stopped, "interrupted", at: source.metadataPath,
@@ -85,19 +85,19 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
             .partialValue, earlierByteCount: 0, elapsed: now - begin, readsInFlight: 0,
           writesInFlight: 0))
     }
+    _ = thread.append(&batch)
+    var builder: PlanBuilder
+    do throws(MappedTwice) {
+      builder = try thread.finish()
+    } catch {
+      throw reader.refusal(error)
+    }
     guard reader.mappedBlockCount == details.mappedBlockCount else {
       throw MetadataFault(
         pool.superblock.detailsRoot,
         "device \(source.deviceID) has \(reader.mappedBlockCount) mappings; its details say "
           + "\(details.mappedBlockCount)"
       ).refusal(path: pool.path)
-    }
-    thread.append(&batch)
-    var builder: PlanBuilder
-    do throws(MappedTwice) {
-      builder = try thread.finish()
-    } catch {
-      throw reader.refusal(error)
     }
     plan = try builder.finish(
       deviceID: source.deviceID, mappedBlockCount: reader.mappedBlockCount,

@@ -55,7 +55,7 @@ package struct RunBatch: ~Copyable {
   /// go on in this one.
   ///
   /// Precondition: the batch is not full.
-  /// - Returns: The largest data block.
+  /// - Returns: The largest data block, which is found in the same loop and is to be checked.
   fileprivate mutating func append(
     _ leaf: MappingLeaf, after pending: inout MappingRun
   ) -> DataBlock {
@@ -123,14 +123,13 @@ package struct MappingReader<IO: BlockIO & ~Copyable>: ~Copyable {
     }
   }
 
-  /// Appends the runs of up to `leafCountMax` leaves, or of as many as the batch still has room for; false
-  /// behind the last.
+  /// Appends the runs of the next leaves, as far as the batch has room; false behind the last.
   ///
-  /// There may be none although more follows: a run goes on over many leaves.
+  /// There may be none although more follows: a run goes on over many leaves. After a throw the batch is empty.
   ///
   /// Precondition: the batch is not full.
   package mutating func next(
-    _ batch: inout RunBatch, leafCountMax: Int = 1
+    _ batch: inout RunBatch, atMost leafCountMax: Int = 1
   ) throws(MergeError) -> Bool {
     precondition(!batch.isFull)
     var leafCount = 0
@@ -145,26 +144,33 @@ package struct MappingReader<IO: BlockIO & ~Copyable>: ~Copyable {
         leafCount += 1
       }
     } catch {
+      // The last leaf's runs are in it, and were not checked.
+      batch.removeAll()
       throw error.refusal(path: tree.path)
     }
     return true
   }
 
-  /// Says which leaf has a mapping that must not be.
+  /// Says which leaf has a mapping that must not be, for which that leaf is read again.
+  ///
+  /// Streaming goes on with `restart` only.
   package mutating func refusal(_ mapping: MappedTwice) -> MergeError {
-    var leafBlock: MetadataBlock?
+    var fault = MetadataFault(
+      nil,
+      "data block \(mapping.dataBlock) is mapped twice, the second time by thin block "
+        + "\(mapping.thinBlock); once is expected within a device")
     do throws(MergeError) {
       try restart(from: mapping.thinBlock)
-      // What else may be wrong is not what was found first.
-      _ = try? walker.nextLeaf(&io, &ledger) { (_, _, block, _) in leafBlock = block }
     } catch {
       return error
     }
-    return MetadataFault(
-      leafBlock,
-      "data block \(mapping.dataBlock) is mapped twice, the second time by thin block "
-        + "\(mapping.thinBlock); once is expected within a device"
-    ).refusal(path: tree.path)
+    do throws(MetadataFault) {
+      _ = try walker.nextLeaf(&io, &ledger) { (_, _, block, _) in fault.block = block }
+    } catch {
+      // The tree is another one by now, or can no longer be read: that says more.
+      fault = error
+    }
+    return fault.refusal(path: tree.path)
   }
 
   private mutating func nextLeaf(into batch: inout RunBatch) throws(MetadataFault) -> Bool {

@@ -52,7 +52,7 @@ struct LayoutBuilder {
   /// By the power of two that a run's length has: how many runs, and their bytes.
   private var runLengths = InlineArray<64, SIMD2<UInt64>>(repeating: .zero)
   /// How long the last runs are, and how many of that length are not counted yet: a device's runs are often
-  /// of one length, and one number is added to sooner than several.
+  /// of one length, and adding to one number takes less than adding to several.
   private var lastRunByteCount: UInt64 = 0
   private var lastRunCount: UInt64 = 0
   private var cells = InlineArray<256, UInt64>(repeating: 0)

@@ -69,16 +69,21 @@ struct PlanThread: ~Copyable {
     if let thread { Self.end(work, thread) }
   }
 
-  /// Takes over the batch's runs, and leaves an empty batch.
-  mutating func append(_ batch: inout RunBatch) {
-    if thread == nil {
+  /// Takes over the batch's runs, and leaves an empty batch for `batchLeafCount` leaves.
+  ///
+  /// - Returns: False where no more is wanted: a data block was found to be mapped twice.
+  mutating func append(_ batch: inout RunBatch) -> Bool {
+    guard thread != nil else {
       work.append(batch)
-    } else {
-      work.done.wait()
-      swap(&work.batch, &batch)
-      work.given.signal()
+      batch.removeAll()
+      return work.mappedTwice == nil
     }
+    work.done.wait()
+    let isWanted = work.mappedTwice == nil
+    swap(&work.batch, &batch)
+    work.given.signal()
     batch.removeAll()
+    return isWanted
   }
 
   /// The builder, with all that was appended.

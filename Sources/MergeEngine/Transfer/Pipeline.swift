@@ -129,8 +129,8 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
     let timeout = writeQueue.isEmpty ? limit : min(limit, limiter.delay(now: now) ?? limit)
     io.submit()
     if io.requestCount > 0 {
-      // Waking for each completion costs processor time, and half of the requests keep the devices busy. A
-      // salvage goes on piece by piece.
+      // Waking for each completion costs processor time, and half of the requests keep the devices busy; where
+      // more than that are slow, the timeout bounds what the others wait. A salvage goes on piece by piece.
       let least = salvage == nil ? max(1, io.requestCount / 2) : 1
       io.reap(atLeast: least, timeout: timeout, into: &batch)
     } else {

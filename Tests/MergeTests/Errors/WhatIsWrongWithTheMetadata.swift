@@ -184,6 +184,11 @@ enum WhatIsWrongWithTheMetadata {
       bad metadata, FOLDER/metadata.img, block 555: data block 0 is mapped twice, the \
       second time by thin block 1650; once is expected within a device
       """),
+    "a data block is mapped twice, and the details count one mapping more": Words(
+      """
+      bad metadata, FOLDER/metadata.img, block 8: data block 1 is mapped twice, the second \
+      time by thin block 12; once is expected within a device
+      """),
     "a data block is the first past the pool's end": Words(
       """
       bad metadata, FOLDER/metadata.img, block 8: thin block 9 is mapped to data block \
@@ -627,8 +632,8 @@ enum WhatIsWrongWithTheMetadata {
       hint: "they are listed by: thin-merge devices --metadata FOLDER/metadata.img"),
     "node 0 at level 0 of the mapping tree is of the other kind": Words(
       """
-      bad metadata, FOLDER/metadata.img, block 26: device 1 has 2 mappings; its details say \
-      40
+      bad metadata, FOLDER/metadata.img, block 1: data block 0 is mapped twice, the second \
+      time by thin block 114; once is expected within a device
       """),
     "node 0 at level 1 of the mapping tree is of the other kind": Words(
       """

@@ -225,6 +225,38 @@ struct JournalRecordTests {
     #expect(decodedCount > 0, "\(seed)")
   }
 
+  @Test("an entry in few bytes is what its numbers are, one by one")
+  func shortEntries() {
+    let seed = Seed.current
+    var generator = seed.generator
+    var shortCount = 0
+    for round in 1...20_000 {
+      // Numbers of one to three bytes, zeros with more bytes than they need among them.
+      let bytes = (0..<24).map { _ in
+        [
+          0, 0x80, UInt8.random(in: 0...0x7F, using: &generator),
+          .random(in: 0x80...0xFF, using: &generator),
+        ]
+        .randomElement(using: &generator) ?? 0
+      }
+      var packer = RangePacker()
+      var reader = ByteReader(RawSpan(_elements: bytes.span))
+      let entry = packer.unpackEntry(&reader)
+      var slowPacker = RangePacker()
+      var slowReader = ByteReader(RawSpan(_elements: bytes.span))
+      let range = slowPacker.unpack(&slowReader)
+      let checksum = range == nil ? nil : slowReader.next(UInt32.self)
+      #expect(entry?.range == range, "round \(round): \(bytes); \(seed)")
+      guard let entry else { continue }
+      #expect(entry.checksum == checksum, "round \(round): \(bytes); \(seed)")
+      #expect(
+        reader.remainingByteCount == slowReader.remainingByteCount,
+        "round \(round): \(bytes); \(seed)")
+      if bytes.count - reader.remainingByteCount <= 8 { shortCount += 1 }
+    }
+    #expect(shortCount > 1000, "\(seed)")
+  }
+
   private func encoded(_ record: JournalRecord) -> [UInt8] {
     var payload = ByteWriter()
     var writer = ByteWriter()

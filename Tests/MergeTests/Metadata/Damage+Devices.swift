@@ -1,5 +1,7 @@
 import Fixtures
 
+@testable import MergeEngine
+
 extension Damage {
   /// Damage to mappings and device details, with all checksums right.
   static let ofDevices: [Damage] = [
@@ -21,10 +23,14 @@ extension Damage {
     },
     Damage("a data block is mapped twice, behind leaves that are added up", pool: .manyLeaves) {
       image in
-      let leaf = image.tree.leaves[550]
+      let leaf = image.tree.leaves[2 * PlanThread.batchLeafCount + 38]
       let twice = NodeEditor(block: image.metadata[image.firstLeaf]).value(0)
       image.editNode(at: leaf) { $0.setValue(0, to: twice) }
       return .blocks([leaf])
+    },
+    Damage("a data block is mapped twice, and the details count one mapping more") { image in
+      _ = image.editDetails(of: 1) { details, slot in details.setValue(slot, to: 41) }
+      return image.damageFirstLeaf { $0.setValue(2, to: $0.value(1)) }
     },
     Damage("the details count one mapping more than there are") { image in
       image.editDetails(of: 1) { details, slot in details.setValue(slot, to: 41) }

@@ -2,6 +2,8 @@ import Fixtures
 import Foundation
 import Testing
 
+@testable import MergeEngine
+
 /// One kind of damage to a sound pool, and what an error about it has to name.
 struct Damage: Sendable, CustomTestStringConvertible {
   /// What an error has to name besides the metadata file.
@@ -58,7 +60,9 @@ extension PoolImageBuilder {
 
   /// A pool with more leaves than are added up at once.
   static var manyLeaves: PoolImageBuilder {
-    var builder = PoolImageBuilder(devices: [ThinDevice(1, .everyThird(count: 600))])
+    var builder = PoolImageBuilder(devices: [
+      ThinDevice(1, .everyThird(count: 2 * PlanThread.batchLeafCount + 88))
+    ])
     builder.dataBlockCount = 1024
     builder.leafEntryCount = 1
     return builder

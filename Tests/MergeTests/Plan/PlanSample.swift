@@ -44,9 +44,9 @@ struct PlanSample: CustomStringConvertible {
     var batch = RunBatch()
     // As they come from leaves: a few at a time, and sometimes none.
     for first in stride(from: 0, to: runs.count, by: 3) {
-      thread.append(&batch)
+      _ = thread.append(&batch)
       for run in runs[first...].prefix(3) { batch.append(run) }
-      thread.append(&batch)
+      _ = thread.append(&batch)
     }
     guard var builder = try? thread.finish() else {
       preconditionFailure("no data block of a sample is mapped twice")

@@ -29,7 +29,10 @@ struct InterruptedPlanTests {
 struct BatchedPlanTests {
   @Test(
     "a run goes on from leaf to leaf, and from batch to batch",
-    arguments: [1, 255, 256, 257, 512, 513])
+    arguments: [1]
+      + [1, 2].flatMap { batchCount in
+        [-1, 0, 1].map { batchCount * PlanThread.batchLeafCount + $0 }
+      })
   func consecutive(leafCount: Int) throws {
     var builder = PoolImageBuilder(devices: [ThinDevice(0, .consecutive(count: leafCount))])
     builder.dataBlockCount = 1024
@@ -39,6 +42,38 @@ struct BatchedPlanTests {
       MergeSource(metadataPath: pool.metadata, dataPath: pool.data, deviceID: 0), onto: nil)
     #expect(report.runCount == 1)
     #expect(report.mappedBlockCount == UInt64(leafCount))
+  }
+}
+
+@Suite("Plan: a data block that is mapped twice")
+struct MappedTwiceTests {
+  @Test(
+    "is found by the thread, or where there is none, and no more is wanted",
+    // No thread can be had with the largest.
+    arguments: [256 << 10, Int.max])
+  func found(stackByteCount: Int) throws {
+    let builder = PlanBuilder(
+      MergeExtent(originByteCount: nil, options: ExtentOptions()), dataBlockByteCount: 65_536,
+      ioByteCount: 1 << 20)
+    var thread = PlanThread(
+      builder, try DataBlockLedger(dataBlockCount: 100), stackByteCount: stackByteCount)
+    var batch = RunBatch()
+    for (thinBlock, dataBlock) in [(0, 5), (10, 50), (20, 7), (30, 52)] as [(UInt64, UInt64)] {
+      batch.append(
+        MappingRun(
+          thinBlock: ThinBlock(thinBlock), dataBlock: DataBlock(dataBlock), blockCount: 3))
+      _ = thread.append(&batch)
+      let leftCount = batch.runs.count
+      #expect(leftCount == 0)
+    }
+    let wantsMore = thread.append(&batch)
+    #expect(!wantsMore)
+    do throws(MappedTwice) {
+      _ = try thread.finish()
+      Issue.record("it was not found")
+    } catch {
+      #expect(error == MappedTwice(thinBlock: ThinBlock(20), dataBlock: DataBlock(7)))
+    }
   }
 }
 

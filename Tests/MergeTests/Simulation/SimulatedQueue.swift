@@ -48,6 +48,9 @@ import MergeEngine
     batch.removeAll()
     disk.time.advance(by: .microseconds(disk.random(in: 20...2000)))
     guard !inFlight.isEmpty else { return }
+    if minimum > max(1, requestCount / 2) {
+      disk.stop("a wait for more than half of \(requestCount) requests")
+    }
     disk.reaped?()
     let room = min(inFlight.count, CompletionBatch.capacity)
     let least = min(max(1, minimum), room)

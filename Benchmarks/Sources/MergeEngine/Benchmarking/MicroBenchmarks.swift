@@ -20,9 +20,10 @@ package struct LeafDecoding: Sendable {
     let bytes = leaf.span
     let node = try BtreeNode(bytes, at: block, leafValueByteCount: MappingLeaf.valueByteCount)
     try node.checkKeys(in: bytes, of: block, within: 0...UInt64.max)
+    let mappings = MappingLeaf(node, in: bytes, of: block)
     var sum: UInt64 = 0
-    for index in 0..<node.entryCount {
-      sum &+= node.key(index, in: bytes) ^ node.value(index, in: bytes)
+    for index in mappings.indices {
+      sum &+= mappings.thinBlock(index).rawValue ^ mappings.dataBlock(index).rawValue
     }
     return sum
   }
@@ -46,12 +47,12 @@ package struct RunReading: ~Copyable {
   package mutating func restart() throws(MergeError) { try reader.restart(from: ThinBlock(0)) }
 
   fileprivate mutating func read(into batch: inout RunBatch) throws(MergeError) {
-    _ = try reader.next(&batch, leafCountMax: .max)
+    _ = try reader.next(&batch, atMost: .max)
   }
 
   /// - Returns: How many mappings there were.
   package mutating func readAll() throws(MergeError) -> UInt64 {
-    while try reader.next(&batch, leafCountMax: .max) { batch.removeAll() }
+    while try reader.next(&batch, atMost: .max) { batch.removeAll() }
     return reader.mappedBlockCount
   }
 }
@@ -59,18 +60,24 @@ package struct RunReading: ~Copyable {
 /// The runs of leaves that were read, added up to a plan.
 package struct PlanAdding: ~Copyable {
   private var batch: RunBatch
+  private var dataBlocks: DataBlockLedger
   private var builder: PlanBuilder
 
   package init(_ image: MappingImage) throws(MergeError) {
     batch = RunBatch(leafCount: image.leafCount)
     var reading = try RunReading(image)
     try reading.read(into: &batch)
+    dataBlocks = try DataBlockLedger(dataBlockCount: image.tree.dataBlockCount)
     builder = PlanBuilder(
       MergeExtent(originByteCount: nil, options: ExtentOptions()),
       dataBlockByteCount: ScatteredFeed.blockByteCount, ioByteCount: TransferOptions().ioByteCount)
   }
 
-  package mutating func run() { builder.append(batch) }
+  /// Precondition: it was not run before.
+  package mutating func run() throws {
+    try dataBlocks.enter(batch.runs)
+    builder.append(batch)
+  }
 }
 
 /// A full record of a journal, read as a merge that is resumed reads it.
