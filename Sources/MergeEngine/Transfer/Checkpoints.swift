@@ -48,8 +48,9 @@ package struct Checkpoints: TransferRecord, ~Copyable {
   private let journalPath: String
 
   private var step = Step.idle
-  /// A ring of transfers by ticket, the oldest that is not durable first. It is no longer than there were
-  /// tickets: a short merge has no use for most of it.
+  /// A ring of transfers by ticket, the oldest that is not durable first.
+  ///
+  /// No longer than there were tickets: a short merge has no use for most of it.
   private var waiting: [Waiting]
   private var firstTicket: UInt64 = 0
   private var nextTicket: UInt64 = 0
