@@ -74,7 +74,11 @@ package struct PlanAdding: ~Copyable {
   }
 
   /// Precondition: it was not run before.
-  package mutating func run() throws {
+  package mutating func run() throws { try Self.add(batch, &dataBlocks, &builder) }
+
+  private static func add(
+    _ batch: borrowing RunBatch, _ dataBlocks: inout DataBlockLedger, _ builder: inout PlanBuilder
+  ) throws {
     try dataBlocks.enter(batch.runs)
     builder.append(batch)
   }
