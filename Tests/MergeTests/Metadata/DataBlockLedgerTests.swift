@@ -11,10 +11,9 @@ struct DataBlockLedgerTests {
     var generator = seed.generator
     var foundCount = 0
     for _ in 0..<2000 {
-      let isLarge = generator.chance(oneIn: 4)
-      let dataBlockCount = UInt64.random(in: 1...(isLarge ? 70_000 : 700), using: &generator)
-      let runs = Self.runs(
-        below: dataBlockCount, countMax: isLarge ? 100 : 6, using: &generator)
+      let areShort = generator.chance(oneIn: 4)
+      let dataBlockCount = UInt64.random(in: 1...(areShort ? 70_000 : 700), using: &generator)
+      let runs = Self.runs(below: dataBlockCount, areShort: areShort, using: &generator)
       let expected = Self.firstMappedTwice(runs)
       var ledger = try DataBlockLedger(dataBlockCount: dataBlockCount)
       let found: MappedTwice?
@@ -32,17 +31,17 @@ struct DataBlockLedgerTests {
     #expect((200...1800).contains(foundCount), "the sample has to have both; \(seed)")
   }
 
-  /// Runs of one block and of many, often at the ends of what 64 bits hold.
+  /// Many runs of one block, or a few of any length, often at the ends of what 64 bits hold.
   private static func runs(
-    below dataBlockCount: UInt64, countMax: Int, using generator: inout SeededGenerator
+    below dataBlockCount: UInt64, areShort: Bool, using generator: inout SeededGenerator
   ) -> [MappingRun] {
     var thinBlock: UInt64 = 0
-    return (0..<Int.random(in: 0...countMax, using: &generator)).map { _ in
+    return (0..<Int.random(in: 0...(areShort ? 100 : 6), using: &generator)).map { _ in
       var first = UInt64.random(in: 0..<dataBlockCount, using: &generator)
       if Bool.random(using: &generator) { first &= ~63 }
       let room = dataBlockCount - first
       let blockCount =
-        countMax > 6
+        areShort
         ? 1
         : [1, 1, min(64, room), .random(in: 1...room, using: &generator)]
           .randomElement(using: &generator)
