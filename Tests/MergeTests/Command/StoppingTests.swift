@@ -38,7 +38,7 @@ struct StoppingTests {
     try #require(try running.waitUntilCheckpoint(1, in: merge.journal))
     running.send(SIGINT)
     running.send(SIGINT)
-    _ = try running.wait(timeoutSeconds: 30)
+    _ = try running.wait()
     expectSuccess(try merge.resume())
     #expect(try merge.wrongSectors() == [])
   }

@@ -10,7 +10,7 @@ private enum Example {
     let result = try ChildProcess([
       swift, "build", "--package-path", PackageFolder.path("Examples/merge-two-files"),
       "--scratch-path", scratch,
-    ]).wait(timeoutSeconds: 900)
+    ]).wait(processorSecondsMax: 3600)
     let said = result.standardOutput + result.standardError
     guard result.exitStatus == 0, !said.contains("warning:") else {
       throw SupportError("the example is not built, or not without a warning:\n\(said)")

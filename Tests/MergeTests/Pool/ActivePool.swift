@@ -135,10 +135,10 @@ final class ActivePool {
     agrees: Bool = true, waits: Bool = true, whenAsked: @escaping () -> Void = {},
     _ body: (Merger) throws(MergeError) -> Void
   ) -> Outcome {
-    var outcome = runOnce(agrees, whenAsked, body)
-    for _ in 0..<100 where waits && Self.waitsFor.contains(where: outcome.message.contains) {
-      Thread.sleep(forTimeInterval: 0.1)
+    var outcome = Outcome(exitStatus: -1, message: "not run", hint: "", notes: [])
+    _ = poll {
       outcome = runOnce(agrees, whenAsked, body)
+      return !waits || !Self.waitsFor.contains(where: outcome.message.contains)
     }
     return outcome
   }

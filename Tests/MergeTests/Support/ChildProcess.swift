@@ -79,12 +79,21 @@ final class ChildProcess {
     if endedWith == nil { kill(processIdentifier, signal) }
   }
 
-  /// Waits for the end; a program that hangs is killed and reported as an error.
-  func wait(timeoutSeconds: Double = 120) throws -> CommandResult {
-    let ended = try poll(timeoutSeconds: timeoutSeconds) { pollExitStatus() != nil }
-    guard ended, let exitStatus = endedWith else {
+  /// Waits for the end.
+  ///
+  /// - Parameter processorSecondsMax: The processor time that the program and its descendants may use.
+  /// - Returns: The exit status and all output.
+  /// - Throws: `SupportError` for a program that ``ProcessWatch`` gives up, which is killed.
+  func wait(
+    processorSecondsMax: Int = ProcessWatch.usualProcessorSeconds
+  ) throws -> CommandResult {
+    var watch = ProcessWatch(processIdentifier, processorSecondsMax: processorSecondsMax)
+    let reason = poll(until: { pollExitStatus() != nil }) {
+      watch.giveUpReason(outputByteCount: outputByteCount)
+    }
+    guard reason == nil, let exitStatus = endedWith else {
       send(SIGKILL)
-      throw SupportError("still running after \(timeoutSeconds) s:\n\(standardErrorSoFar)")
+      throw SupportError("given up: \(reason ?? "it has not ended"):\n\(standardErrorSoFar)")
     }
     return CommandResult(
       exitStatus: exitStatus, standardOutput: standardOutputSoFar,
@@ -92,19 +101,30 @@ final class ChildProcess {
   }
 
   /// Waits until `condition` holds; returns whether it did before the program ended.
-  func waitUntil(
-    timeoutSeconds: Double = 60, _ condition: () throws -> Bool
-  ) throws -> Bool {
+  ///
+  /// - Throws: `SupportError` for a program that ``ProcessWatch`` gives up.
+  func waitUntil(_ condition: () throws -> Bool) throws -> Bool {
     var held = false
-    let settled = try poll(timeoutSeconds: timeoutSeconds) {
+    var watch = ProcessWatch(processIdentifier)
+    let reason = try poll {
       let running = isRunning
       held = try condition()
       return held || !running
+    } givingUp: {
+      watch.giveUpReason(outputByteCount: outputByteCount)
     }
-    guard settled else {
-      throw SupportError("condition not met in \(timeoutSeconds) s:\n\(standardErrorSoFar)")
+    if let reason {
+      throw SupportError("condition not met, given up: \(reason):\n\(standardErrorSoFar)")
     }
     return held
+  }
+
+  private var outputByteCount: Int {
+    [standardOutput, standardError].reduce(0) { sum, file in
+      var information = stat()
+      let isKnown = unsafe fstat(file.fileDescriptor, &information) == 0
+      return sum + (isKnown ? Int(information.st_size) : 0)
+    }
   }
 
   private func pollExitStatus() -> Int32? {
@@ -188,17 +208,26 @@ final class ChildProcess {
   }
 }
 
-/// Asks `condition` again and again until it holds or the time is over; returns whether it held.
-func poll(timeoutSeconds: Double, _ condition: () throws -> Bool) throws -> Bool {
-  let deadline = ContinuousClock.now + .seconds(timeoutSeconds)
+/// Asks `condition` again and again until it holds or there is a reason to give up, which is returned.
+func poll(until condition: () throws -> Bool, givingUp: () -> String?) rethrows -> String? {
   var microseconds: UInt32 = 500
-  while true {
-    if try condition() { return true }
-    if ContinuousClock.now >= deadline { return false }
+  while try !condition() {
+    if let reason = givingUp() { return reason }
     usleep(microseconds)
     // Seldom where it takes long, so that many tests can wait at once.
     microseconds = min(10_000, microseconds * 5 / 4)
   }
+  return nil
+}
+
+/// Asks `condition` a thousand times at most; returns whether it held.
+func poll(_ condition: () throws -> Bool) rethrows -> Bool {
+  var questionCount = 0
+  let reason = try poll(until: condition) {
+    questionCount += 1
+    return questionCount == 1000 ? "asked \(questionCount) times" : nil
+  }
+  return reason == nil
 }
 
 /// Programs of the operating system that the tests need.

@@ -40,19 +40,31 @@ final class TerminalSession {
   }
 
   /// Waits until the rows are as `isWanted` says, and gives them back.
+  ///
+  /// - Throws: `SupportError` once ``ProcessWatch`` gives up the processes of the window.
   @discardableResult
-  func waitForRows(
-    timeoutSeconds: Double = 60, _ isWanted: ([String]) throws -> Bool
-  ) throws -> [String] {
+  func waitForRows(_ isWanted: ([String]) throws -> Bool) throws -> [String] {
     var rows: [String] = []
-    let found = try poll(timeoutSeconds: timeoutSeconds) {
+    var watch = ProcessWatch(try windowProcess())
+    let reason = try poll {
       rows = try self.rows()
       return try isWanted(rows)
+    } givingUp: {
+      watch.giveUpReason(outputByteCount: rows.joined().utf8.count)
     }
-    guard found else {
-      throw SupportError("not shown in \(timeoutSeconds) s:\n\(rows.joined(separator: "\n"))")
+    if let reason {
+      throw SupportError("not shown, given up: \(reason):\n\(rows.joined(separator: "\n"))")
     }
     return rows
+  }
+
+  /// Returns the process that tmux has started in the window.
+  private func windowProcess() throws -> pid_t {
+    let answer = try tmux(["list-panes", "-F", "#{pane_pid}"])
+    guard let identifier = pid_t(answer.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+      throw SupportError("tmux names no process: \(answer)")
+    }
+    return identifier
   }
 
   @discardableResult

@@ -1,0 +1,99 @@
+import Foundation
+import Testing
+
+@Suite("Giving up a program that a test waits for", .waitsForPrograms)
+struct ProcessWatchTests {
+  private static let sleeping = RunningProcess(
+    identifier: 7, processorTicks: 3, isIdle: true, inputOutput: "rchar: 1")
+
+  /// The look, counted from the first, at which a watch gives up what `look` shows it.
+  private func lookOfGivingUp(
+    atMost lookCount: Int = 10 * ProcessWatch.idleLookCountMax, _ look: (Int) -> [RunningProcess]
+  ) -> Int? {
+    var watch = ProcessWatch(7)
+    return (0..<lookCount).first { watch.judge(look($0), outputByteCount: 0) != nil }
+  }
+
+  @Test("a program that sleeps and does nothing else is given up after many looks")
+  func asleep() {
+    #expect(lookOfGivingUp { _ in [Self.sleeping] } == ProcessWatch.idleLookCountMax)
+  }
+
+  @Test("a program that is runnable and not scheduled is never given up")
+  func runnable() {
+    var waiting = Self.sleeping
+    waiting.isIdle = false
+    #expect(lookOfGivingUp { _ in [waiting] } == nil)
+  }
+
+  @Test("a sleeping program is not given up while a process below it is runnable")
+  func busyDescendant() {
+    let busy = RunningProcess(identifier: 8, processorTicks: 0, isIdle: false, inputOutput: "")
+    #expect(lookOfGivingUp { _ in [Self.sleeping, busy] } == nil)
+  }
+
+  @Test("input and output at every hundredth look keep a sleeping program from being given up")
+  func slowInputOutput() {
+    #expect(
+      lookOfGivingUp { look in
+        var process = Self.sleeping
+        process.inputOutput = "rchar: \(look / 100)"
+        return [process]
+      } == nil)
+  }
+
+  @Test("a program that polls is given up although its processor time grows")
+  func polling() {
+    let look = lookOfGivingUp { look in
+      var process = Self.sleeping
+      process.processorTicks = look
+      process.isIdle = look % 10 != 0
+      return [process]
+    }
+    #expect(look != nil)
+  }
+
+  @Test("processor time counts as progress where the counters of input and output are secret")
+  func secretCounters() {
+    #expect(
+      lookOfGivingUp { look in
+        [RunningProcess(identifier: 7, processorTicks: look, isIdle: true, inputOutput: nil)]
+      } == nil)
+  }
+
+  @Test("a program is given up once its processes have used more processor time than is allowed")
+  func processorTime() {
+    let ticks = ProcessWatch.usualProcessorSeconds * RunningProcess.ticksPerSecond
+    let look = lookOfGivingUp { look in
+      [7, 8].map {
+        RunningProcess(
+          identifier: $0, processorTicks: look * ticks / 20, isIdle: false, inputOutput: "\(look)")
+      }
+    }
+    #expect(look == 11)
+  }
+
+  @Test("a shell and the program it has started are found, the sleeping ones as idle")
+  func tree() throws {
+    let shell = try ChildProcess(["sh", "-c", "sleep 1000 & echo ready >&2; wait"])
+    #expect(try shell.waitUntil { shell.standardErrorSoFar.contains("ready") })
+    #expect(
+      poll {
+        let tree = RunningProcess.tree(from: shell.processIdentifier)
+        return tree.count == 2 && tree.allSatisfy(\.isIdle)
+      })
+    let tree = RunningProcess.tree(from: shell.processIdentifier)
+    shell.send(SIGKILL)
+    for process in tree where process.parentIdentifier == shell.processIdentifier {
+      kill(process.identifier, SIGKILL)
+    }
+    #expect(try shell.wait().exitStatus == 128 + SIGKILL)
+  }
+
+  @Test("an endless loop is given up by its processor time, and killed")
+  func endlessLoop() throws {
+    let program = try ChildProcess(["sh", "-c", "while :; do :; done"])
+    #expect(throws: SupportError.self) { try program.wait(processorSecondsMax: 0) }
+    #expect(try program.wait().exitStatus == 128 + SIGKILL)
+  }
+}
