@@ -26,8 +26,8 @@ extension Trait where Self == UnpackedScenario {
 }
 
 @Suite(
-  "Kernel fixtures: a tree of three levels and 62000 scattered mappings", .needsZstd,
-  .unpacked("deep"), .serialized)
+  "Kernel fixtures: a tree of three levels and 62000 scattered mappings", .waitsForPrograms,
+  .needsZstd, .unpacked("deep"), .serialized)
 struct DeepFixtureTests {
   let kernel: KernelDevice
   let pool: PoolOnDisk

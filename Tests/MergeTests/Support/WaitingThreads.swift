@@ -16,14 +16,17 @@ struct WaitsForPrograms: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == WaitsForPrograms {
-  /// The tests mostly wait for other programs, so more of them than cores run at once.
+  /// The tests mostly wait for other programs, and one more of them than there are cores runs at once.
   static var waitsForPrograms: Self { WaitsForPrograms() }
 }
 
-/// A few threads for each core, that take one job after the other.
+/// One thread more than there are cores, that take one job after the other.
+///
+/// A test keeps its thread to its end, so this bounds the tests that have programs running, and not
+/// these programs: a test with several of them waits for none of its own threads.
 final class WaitingThreads: TaskExecutor {
   static let shared = WaitingThreads(
-    threadCount: 4 * max(2, ProcessInfo.processInfo.activeProcessorCount))
+    threadCount: 1 + ProcessInfo.processInfo.activeProcessorCount)
 
   private let jobs = JobQueue()
 
