@@ -48,7 +48,9 @@ private final class InterruptedMerge {
   }
 
   private func mergedByCommand() throws -> EngineInProcess.Outcome {
-    let result = try merge.merge()
+    // The one with assertions.
+    let result = try ThinMergeCommand.run(
+      merge.mergeArguments(), binaryPath: ThinMergeCommand.checkedBinaryPath)
     return EngineInProcess.Outcome(
       exitStatus: result.exitStatus, message: result.standardError)
   }

@@ -8,6 +8,8 @@ struct PoolOnDisk {
   let metadata: String
   let data: String
   let origin: String
+  /// The command that is run.
+  var binaryPath = ThinMergeCommand.binaryPath
 
   /// Where the journal of a merge onto the origin is, unless one says otherwise.
   var journal: String { origin + ".thin-merge" }
@@ -74,7 +76,9 @@ struct PoolOnDisk {
   }
 
   /// Runs the command.
-  func run(_ arguments: [String]) throws -> CommandResult { try ThinMergeCommand.run(arguments) }
+  func run(_ arguments: [String]) throws -> CommandResult {
+    try ThinMergeCommand.run(arguments, binaryPath: binaryPath)
+  }
 
   /// The content of the origin now.
   func originContent() throws -> Data { try Data(contentsOf: URL(filePath: origin)) }

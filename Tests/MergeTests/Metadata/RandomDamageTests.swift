@@ -28,7 +28,7 @@ struct RandomDamageTests {
     for round in 1...Self.rounds {
       var image = PoolImageBuilder.sound.build()
       let comment: Comment = "round \(round): \(image.writeNonsense(using: &generator)); \(seed)"
-      let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin, fillingData: false)
+      let pool = try pool(image)
       let merge = try pool.merge(1, ["--past-end", "clip"])
       try #require(
         merge.exitStatus == 0 || merge.exitStatus == 2, "\(merge.standardError)\(comment)")
@@ -48,8 +48,15 @@ struct RandomDamageTests {
     }
   }
 
+  /// A pool whose command is the one with assertions.
+  private func pool(_ image: PoolImage) throws -> PoolOnDisk {
+    var pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin, fillingData: false)
+    pool.binaryPath = ThinMergeCommand.checkedBinaryPath
+    return pool
+  }
+
   private func expectRefusal(of image: PoolImage, _ comment: Comment) throws {
-    let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin, fillingData: false)
+    let pool = try pool(image)
     let refused = try pool.merge(1)
     try #require(refused.exitStatus == 2, "\(refused.standardError)\(comment)")
     #expect(errorLines(refused).count == 1, "\(refused.standardError)\(comment)")

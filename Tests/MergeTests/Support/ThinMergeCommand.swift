@@ -2,8 +2,18 @@ import Foundation
 
 /// The `thin-merge` binary, run as a user would run it.
 enum ThinMergeCommand {
-  /// The binary that was built together with the tests.
+  /// The binary under test: the one that `THIN_MERGE_COMMAND` names, or else ``checkedBinaryPath``.
+  ///
+  /// `scripts/test` names the optimised program that is installed.
   static var binaryPath: String {
+    ProcessInfo.processInfo.environment["THIN_MERGE_COMMAND"] ?? checkedBinaryPath
+  }
+
+  /// The binary that was built together with the tests, in a debug build with all its assertions.
+  ///
+  /// It is run where an assertion can notice what the exit status and the output do not show, with
+  /// metadata and journals that are damaged at random.
+  static var checkedBinaryPath: String {
     URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
       .appending(path: "thin-merge").path(percentEncoded: false)
   }
@@ -13,9 +23,10 @@ enum ThinMergeCommand {
   /// `wrapper` is a command line that the command is appended to, such as `["prlimit", …]`;
   /// `environment` holds variables set besides those of the test.
   static func run(
-    _ arguments: [String], under wrapper: [String] = [], environment: [String: String] = [:]
+    _ arguments: [String], under wrapper: [String] = [], environment: [String: String] = [:],
+    binaryPath: String = Self.binaryPath
   ) throws -> CommandResult {
-    try start(arguments, under: wrapper, environment: environment).wait()
+    try RunningCommand(wrapper + [binaryPath] + arguments, environment: environment).wait()
   }
 
   /// Starts the command, to be signalled or watched while it runs.
