@@ -147,19 +147,8 @@ struct RandomStopTests {
 
 @Suite("Command: what a stop costs", .waitsForPrograms)
 struct WrittenAgainTests {
-  static let rateLimit = 1 << 20
-  static let checkpointSeconds = 0.2
-  static let queueDepth = 4
-  static let ioByteCount = 16_384
-  /// What one flush of a file system in memory may take on a machine that is busy.
-  static let flushSeconds = 0.5
-
-  /// Two checkpoint intervals and a flush at the rate limit, and what is in flight.
-  static var boundByteCount: Int {
-    Int((2 * checkpointSeconds + flushSeconds) * Double(rateLimit)) + queueDepth * ioByteCount
-  }
-
-  @Test("a killed merge has written little that its journal does not have", .needsTmpfs)
+  // In `OrderOfWritesTests` a kill loses the record of little, by a clock that a busy machine cannot stop.
+  @Test("a killed merge has written all that its journal has", .needsTmpfs)
   func killed() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -175,7 +164,6 @@ struct WrittenAgainTests {
       let recorded = try #require(try merge.status()["done_bytes"]?.integer)
       let unrecorded = try merge.writtenByteCount() - recorded
       #expect(unrecorded >= 0, "recorded but not written; \(seed)")
-      #expect(unrecorded < Self.boundByteCount, "\(seed)")
     }
   }
 

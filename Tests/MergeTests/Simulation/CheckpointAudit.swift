@@ -11,6 +11,10 @@ final class CheckpointAudit {
   private var journal: [UInt8]
   private var known: Set<Entry> = []
   private(set) var checkpointCount = 0
+  /// The most bytes that the origin had been given in this run without a record of them.
+  private(set) var unrecordedByteCountMax: UInt64 = 0
+  private var recordedByteCount: UInt64 = 0
+  private let recordedBefore: UInt64
 
   private struct Entry: Hashable {
     var range: ByteRange
@@ -22,6 +26,8 @@ final class CheckpointAudit {
     self.disk = disk
     self.planned = planned
     journal = disk[.journal].bytes(at: 0, count: Int(disk[.journal].byteCount))
+    recordedBefore = try disk.journalState().doneByteCount
+    recordedByteCount = recordedBefore
     known = Set(try entries().pieces)
   }
 
@@ -31,8 +37,12 @@ final class CheckpointAudit {
       return disk.stop("a record at byte \(byteOffset) of a journal of \(journal.count)")
     }
     journal += [UInt8](repeating: 0, count: Int(byteOffset) - journal.count) + bytes
+    let written = disk.originWrites.reduce(0) { $0 + $1.byteCount }
+    let unrecorded = written - min(written, recordedByteCount - recordedBefore)
+    unrecordedByteCountMax = max(unrecordedByteCountMax, unrecorded)
     do throws(MergeError) {
       let now = try entries()
+      recordedByteCount = max(recordedByteCount, now.state.doneByteCount)
       // What is called finished has to be there as a whole, whoever recorded it.
       for entry in now.pieces where known.insert(entry).inserted || now.state.isFinished {
         check(entry)

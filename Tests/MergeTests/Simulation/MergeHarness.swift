@@ -30,6 +30,8 @@ struct MergeHarness {
     var recheckedByteCount: UInt64
     var rewrittenByteCount: UInt64
     var checkpointCount: UInt64
+    /// The most bytes that a kill at any moment would have left without a record.
+    var unrecordedByteCountMax: UInt64
     var reapCount: Int
     var state: JournalState
 
@@ -110,7 +112,8 @@ struct MergeHarness {
     return RunResult(
       end: end, unreadable: run.unreadable, writtenByteCount: run.writtenByteCount,
       recheckedByteCount: run.recheckedByteCount, rewrittenByteCount: run.rewrittenByteCount,
-      checkpointCount: run.checkpointCount, reapCount: reaps.count, state: try disk.journalState())
+      checkpointCount: run.checkpointCount, unrecordedByteCountMax: audit.unrecordedByteCountMax,
+      reapCount: reaps.count, state: try disk.journalState())
   }
 
   /// Makes the journal, if there is none, without beginning to merge.

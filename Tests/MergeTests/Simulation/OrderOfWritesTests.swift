@@ -61,6 +61,28 @@ struct OrderOfWritesTests {
     }
   }
 
+  @Test("a kill at any moment of a rate-limited merge loses the record of little that was written")
+  func littleUnrecorded() throws {
+    let seed = Seed.current
+    let rate: UInt64 = 1 << 20
+    for depth in [1, 4, 8] {
+      let transfer = TransferOptions(queueDepth: depth, ioByteCount: 16_384, rateLimit: rate)
+      var merge = SimulatedMerge(
+        thinBlocks: Array(0..<24), originByteCount: 24 * 65_536, transfer: transfer)
+      merge.checkpointInterval = .milliseconds(20)
+      let harness = MergeHarness(merge, seed: seed.value &+ UInt64(depth))
+      let result = try harness.run()
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): depth \(depth); \(seed)")
+      try harness.expectMerged(result, "depth \(depth); \(seed)")
+      // Two intervals, the requests of a checkpoint and those before it at 2 ms each, and the tenth of
+      // a second that the rate limit allows to be caught up; then what is in flight.
+      let milliseconds = 2 * 20 + 2 * (UInt64(depth) + 6) + 100
+      let bound = milliseconds * rate / 1000 + UInt64(depth) * transfer.ioByteCount
+      #expect(bound < harness.merge.model.writtenByteCount / 4)
+      #expect(result.unrecordedByteCountMax < bound, "depth \(depth); \(seed)")
+    }
+  }
+
   @Test("several bad spots in the tail do not wait for each other once they can be read")
   func badSpotsInTail() throws {
     let seed = Seed.current
