@@ -48,9 +48,7 @@ private final class InterruptedMerge {
   }
 
   private func mergedByCommand() throws -> EngineInProcess.Outcome {
-    // The one with assertions.
-    let result = try ThinMergeCommand.run(
-      merge.mergeArguments(), binaryPath: ThinMergeCommand.checkedBinaryPath)
+    let result = try merge.merge()
     return EngineInProcess.Outcome(
       exitStatus: result.exitStatus, message: result.standardError)
   }

@@ -11,8 +11,8 @@ enum ThinMergeCommand {
 
   /// The binary that was built together with the tests, in a debug build with all its assertions.
   ///
-  /// It is run where an assertion can notice what the exit status and the output do not show, with
-  /// metadata and journals that are damaged at random.
+  /// It is run on metadata that is damaged at random, where an assertion can notice what the exit status
+  /// and the output do not show. Damaged journals meet the engine's debug build in the tests' own process.
   static var checkedBinaryPath: String {
     URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
       .appending(path: "thin-merge").path(percentEncoded: false)
