@@ -45,7 +45,7 @@ let package = Package(
     .target(
       name: "Fixtures",
       path: "Tests/Fixtures",
-      resources: [.copy("Scenarios")],
+      resources: [.copy("Scenarios"), .copy("Journals")],
       swiftSettings: settings),
     .testTarget(
       name: "MergeTests",

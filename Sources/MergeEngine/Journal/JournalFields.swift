@@ -77,6 +77,11 @@ struct FieldReader<Tag: RawRepresentable & Hashable> where Tag.RawValue == UInt1
     return reader.next(UInt64.self)
   }
 
+  /// Returns the number of a field that may be absent; nil where the value is no number.
+  func number(_ tag: Tag, ifAbsent absent: UInt64) -> UInt64? {
+    values[tag] == nil ? absent : number(tag)
+  }
+
   func number<Number: FixedWidthInteger>(_ tag: Tag, as type: Number.Type) -> Number? {
     number(tag).flatMap { Number(exactly: $0) }
   }

@@ -45,7 +45,13 @@ package struct JournalHeader: Equatable, Sendable {
     case plannedByteCount = 32, metadataPath, dataPath, originPath, mappings, snapshotBlock
     case ignoresNeedsCheck, transactionID, heldRoot, mappingRoot, queueDepth, ioByteCount
     case rateLimit, checkpointMilliseconds, verifies, bootID, madeSeconds, poolOptions
+    case requiredFeatures
   }
+
+  /// The features that a journal may require of its reader, a bit each; there is none yet.
+  ///
+  /// Bit 0 is never used: a fixture sets it.
+  private static let knownFeatures: UInt64 = 0
 
   /// The header as it stands in the file, checksum included.
   package var encoded: [UInt8] {
@@ -144,6 +150,20 @@ extension JournalHeader {
       throw JournalFault("its header's checksum is wrong")
     }
     let fields = FieldReader<Tag>(checked.extracting(droppingFirst: 16))
+    // Before the other fields, since a newer version may use them in another way.
+    guard let features = fields.number(.requiredFeatures, ifAbsent: 0),
+      features & ~Self.knownFeatures == 0
+    else {
+      throw JournalFault(
+        "it was written by a newer thin-merge", hint: "use the version that began this merge")
+    }
+    let mappings: MergeSource.Mappings? =
+      switch fields.number(.mappings) {
+      case 0: .metadataSnapshot(block: fields.number(.snapshotBlock))
+      case 1: .inactivePool
+      case 2: .ownMetadataSnapshot
+      default: nil
+      }
     guard let crc64 = fields.number(.crc64), let crc32c = fields.number(.crc32c, as: UInt32.self),
       let deviceID = fields.number(.deviceID, as: UInt32.self),
       deviceID <= DeviceTable.deviceIDMax,
@@ -157,7 +177,7 @@ extension JournalHeader {
       let originByteCount = fields.number(.originByteCount),
       let plannedByteCount = fields.number(.plannedByteCount), plannedByteCount <= endByteOffset,
       let metadataPath = fields.text(.metadataPath), let dataPath = fields.text(.dataPath),
-      let originPath = fields.text(.originPath), let mappings = fields.number(.mappings),
+      let originPath = fields.text(.originPath), let mappings,
       let ioByteCount = fields.number(.ioByteCount),
       TransferOptions.ioByteCountRange.contains(ioByteCount), ioByteCount.isMultiple(of: 4096),
       let queueDepth = fields.number(.queueDepth), let depth = Int(exactly: queueDepth),
@@ -176,12 +196,7 @@ extension JournalHeader {
     self.metadataPath = metadataPath
     self.dataPath = dataPath
     self.originPath = originPath
-    self.mappings =
-      switch mappings {
-      case 1: .inactivePool
-      case 2: .ownMetadataSnapshot
-      default: .metadataSnapshot(block: fields.number(.snapshotBlock))
-      }
+    self.mappings = mappings
     ignoresNeedsCheck = fields.number(.ignoresNeedsCheck) == 1
     transactionID = fields.number(.transactionID) ?? 0
     heldRoot = fields.number(.heldRoot) ?? 0

@@ -67,6 +67,12 @@ enum WhyAJournalIsNotUsed {
       """, hints: ["another version of thin-merge wrote it, and reads it"]
     ) { edited($0, at: 8, to: 2) },
     damaged(
+      "of a newer version",
+      """
+      cannot use the journal, FOLDER/origin.img.thin-merge: it was written by a newer thin-merge
+      """, hints: ["use the version that began this merge"]
+    ) { Data(Array($0.prefix(4096)).settingField(50, to: 1)) },
+    damaged(
       "with a header of no bytes",
       """
       cannot use the journal, FOLDER/origin.img.thin-merge: its header says that it has 0 \

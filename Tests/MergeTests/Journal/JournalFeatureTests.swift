@@ -1,0 +1,95 @@
+import Fixtures
+import Testing
+
+@testable import MergeEngine
+
+@Suite("Journal: versions of its format")
+struct JournalFeatureTests {
+  @Test("a journal of version 0.1.0 is read as that version wrote it")
+  func version010() throws {
+    let state = try JournalScratch().state(of: JournalFixture.finishedByVersion010.bytes())
+    #expect(state.isFinished && state.isVerified && !state.hasTornEnd)
+    #expect(state.doneByteCount == 2_621_440)
+    #expect(state.unreadable.isEmpty && state.runCount == 1)
+  }
+
+  @Test(
+    "a journal that requires a feature of a newer version is refused, and --restart is not offered")
+  func unknownFeature() throws {
+    try expectNewer(JournalFixture.requiringUnknownFeature.bytes())
+  }
+
+  @Test(
+    "a journal with any bit of the required features set is refused",
+    arguments: [0, 1, 31, 32, 63] as [UInt64])
+  func everyBit(bit: UInt64) throws {
+    let header = JournalSample.header.encoded.settingField(50, to: 1 << bit)
+    try expectNewer(header)
+  }
+
+  @Test("a journal that requires no feature is read")
+  func noFeature() throws {
+    let bytes = JournalSample.header.encoded.settingField(50, to: 0)
+    #expect(try JournalScratch().reader(of: bytes).header == JournalSample.header)
+  }
+
+  @Test("required features that are not a number of 8 bytes are refused")
+  func notANumber() throws {
+    try expectNewer(JournalSample.header.encoded.settingField(50, toBytes: [0, 0, 0, 0]))
+  }
+
+  @Test("a code of an unknown kind of mappings is refused", arguments: [3, 255, .max] as [UInt64])
+  func unknownMappings(code: UInt64) throws {
+    let bytes = JournalSample.header.encoded.settingField(36, to: code)
+    guard case .refused(let error) = try JournalScratch().verdict(on: bytes) else {
+      Issue.record("believed")
+      return
+    }
+    #expect(error.kind == .journalConflict)
+  }
+
+  private func expectNewer(
+    _ bytes: [UInt8], sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    guard case .refused(let error) = try JournalScratch().verdict(on: bytes) else {
+      Issue.record("believed", sourceLocation: sourceLocation)
+      return
+    }
+    #expect(error.kind == .journalConflict, sourceLocation: sourceLocation)
+    #expect(error.why == "it was written by a newer thin-merge", sourceLocation: sourceLocation)
+    #expect(error.hint?.contains("--restart") == false, sourceLocation: sourceLocation)
+  }
+}
+
+extension [UInt8] {
+  /// The bytes of a header with another number in a field, which is added if it is not there.
+  func settingField(_ tag: UInt16, to number: UInt64) -> [UInt8] {
+    settingField(tag, toBytes: (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) })
+  }
+
+  /// The bytes of a header with another value in a field, of the same length if it is there.
+  func settingField(_ tag: UInt16, toBytes value: [UInt8]) -> [UInt8] {
+    var header = Array(dropLast(4))
+    var place = 16
+    while let found = header.field(at: place), found.tag != 0, found.tag != tag {
+      place += 8 + found.byteCount
+    }
+    var field = ByteWriter()
+    field.append(tag)
+    field.append(0 as UInt16)
+    field.append(UInt32(value.count))
+    field.append(value)
+    header.replaceSubrange(place..<place + field.bytes.count, with: field.bytes)
+    var checksum = ByteWriter()
+    checksum.append(CRC32C.checksum(of: RawSpan(_elements: header.span)))
+    return header + checksum.bytes
+  }
+
+  private func field(at place: Int) -> (tag: UInt16, byteCount: Int)? {
+    guard place + 8 <= count else { return nil }
+    return (
+      UInt16(self[place]) | UInt16(self[place + 1]) << 8,
+      Int(self[place + 4]) | Int(self[place + 5]) << 8
+    )
+  }
+}
