@@ -113,9 +113,11 @@ package struct JournalState: Sendable {
           throw JournalFault(
             "the record at byte \(byteOffset) names unreadable bytes that the merge does not have")
         }
-        let added = unreadable.insert(range)
+        let passed = ByteRange(
+          start: min(range.start, watermark), end: min(range.end, watermark))
         // What the re-check can no longer read had been recorded, and counts again once it is.
-        if range.end <= watermark { doneByteCount -= min(added, doneByteCount) }
+        doneByteCount -= min(unreadable.insert(passed), doneByteCount)
+        unreadable.insert(range)
       }
       guard unreadable.ranges.count <= Self.unreadableCountMax else {
         throw JournalFault("it names more than \(Self.unreadableCountMax) unreadable ranges")
@@ -138,6 +140,29 @@ package struct JournalState: Sendable {
     lastSeconds = seconds
   }
 
+  /// Refuses entries that would count bytes twice.
+  ///
+  /// A merging sweep goes on at the watermark, and a retry is of what is named unreadable. So the bytes
+  /// of their entries can be added up. The re-check replaces entries, which lie before the watermark.
+  private func checkEntries(
+    of checkpoint: JournalRecord.Checkpoint, at byteOffset: UInt64
+  ) throws(JournalFault) {
+    guard let first = checkpoint.entries.first, let last = checkpoint.entries.last else { return }
+    guard last.end <= (checkpoint.kind == .merge ? checkpoint.watermark : watermark) else {
+      throw JournalFault("the checkpoint at byte \(byteOffset) records bytes behind its watermark")
+    }
+    let isNew =
+      switch checkpoint.kind {
+      case .merge: first.start >= watermark
+      case .retry: checkpoint.entries.allSatisfy { unreadable.contains($0.range) }
+      case .recheck: true
+      }
+    guard isNew else {
+      throw JournalFault(
+        "the checkpoint at byte \(byteOffset) records bytes again that were not unreadable")
+    }
+  }
+
   private mutating func take(
     _ checkpoint: JournalRecord.Checkpoint, at byteOffset: UInt64, next: UInt64
   ) throws(JournalFault) {
@@ -147,6 +172,7 @@ package struct JournalState: Sendable {
       throw JournalFault(
         "the checkpoint at byte \(byteOffset) names bytes that the merge does not have")
     }
+    try checkEntries(of: checkpoint, at: byteOffset)
     watermark = checkpoint.watermark
     nextSweep = max(nextSweep, checkpoint.sweep + 1)
     guard let first = checkpoint.entries.first, let last = checkpoint.entries.last else { return }

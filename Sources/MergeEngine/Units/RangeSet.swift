@@ -42,6 +42,12 @@ package struct RangeSet: Equatable, Sendable {
     ranges.replaceSubrange(first..<last, with: kept)
   }
 
+  /// Returns whether all of a range, which is not empty, is in the set.
+  package func contains(_ range: ByteRange) -> Bool {
+    let index = firstIndex { $0.end >= range.end }
+    return index < ranges.count && ranges[index].start <= range.start
+  }
+
   /// The first range of which `isBehind` is true, by halving.
   private func firstIndex(where isBehind: (ByteRange) -> Bool) -> Int {
     var low = 0

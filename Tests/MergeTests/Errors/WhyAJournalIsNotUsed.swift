@@ -198,9 +198,33 @@ enum WhyAJournalIsNotUsed {
         """
       ]),
     craftedRow(
+      "two sweeps of the same half, and a watermark at the end",
+      """
+      cannot use the journal, JOURNAL: the checkpoint at byte 16384 records bytes again that \
+      were not unreadable
+      """,
+      hints: [
+        """
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
+        """
+      ]),
+    craftedRow(
+      "an entry behind its watermark",
+      """
+      cannot use the journal, JOURNAL: the checkpoint at byte 12288 records bytes behind its \
+      watermark
+      """,
+      hints: [
+        """
+        the origin may be merged in part; 'thin-merge merge' with --restart puts this \
+        journal aside and merges from the beginning
+        """
+      ]),
+    craftedRow(
       "entries that go back",
       """
-      cannot use the journal, JOURNAL: the entries at byte 12288 do not follow those \
+      cannot use the journal, JOURNAL: the entries at byte 16384 do not follow those \
       before; rising ones are expected
       """,
       hints: [

@@ -114,11 +114,11 @@ struct TornAppendTests {
     return Appends(appends: [
       [Sample.run],
       [
-        Sample.checkpoint(watermark: 1_024_000, entries(0, 2000)),
-        Sample.checkpoint(watermark: 3_000_000, entries(2000, 2000)),
+        Sample.checkpoint(watermark: 2_048_000, entries(0, 2000)),
+        Sample.checkpoint(watermark: 4_096_000, entries(2000, 2000)),
         Sample.checkpoint(watermark: 4_096_512, entries(4000, 1)),
       ],
-      [Sample.checkpoint(watermark: 5_000_000, entries(5000, 1))],
+      [Sample.checkpoint(watermark: 5_120_512, entries(5000, 1))],
     ])
   }
 
@@ -221,9 +221,11 @@ struct CraftedJournalTests {
       Sample.run, Sample.checkpoint(sweep: 1, watermark: 4 << 20, [Sample.entry(0, 4 << 20)]),
     ])
     journals["entries that go back"] = journal([
-      Sample.run, Sample.checkpoint(watermark: 2048, [Sample.entry(1024, 512)]),
-      Sample.checkpoint(watermark: 2048, [Sample.entry(0, 512)]),
+      Sample.run, Sample.checkpoint(watermark: 2048, [Sample.entry(0, 2048)]),
+      Sample.checkpoint(.recheck, sweep: 1, watermark: 2048, [Sample.entry(1024, 512)]),
+      Sample.checkpoint(.recheck, sweep: 1, watermark: 2048, [Sample.entry(0, 512)]),
     ])
+    journals.merge(countedTwice) { _, _ in preconditionFailure("two journals of one name") }
     let spots = (0...UInt64(JournalState.unreadableCountMax)).map {
       ByteRange(start: $0 * 2048, end: $0 * 2048 + 512)
     }
@@ -254,6 +256,64 @@ struct CraftedJournalTests {
     }
     return journals
   }()
+
+  /// Journals in which bytes would count as merged twice, or before they are.
+  private static var countedTwice: [String: Appends] {
+    let half = Sample.header.plannedByteCount / 2
+    let end = Sample.header.endByteOffset
+    let first = Sample.checkpoint(watermark: 4096, [Sample.entry(0, 4096)])
+    let spot = JournalRecord.unreadable([ByteRange(start: 1024, end: 2048)])
+    return [
+      "two sweeps of the same half, and a watermark at the end": journal([
+        Sample.run, Sample.checkpoint(watermark: end, [Sample.entry(0, half)]),
+        Sample.run, Sample.checkpoint(sweep: 1, watermark: end, [Sample.entry(0, half)]),
+        .finished(seconds: 1_700_000_003),
+      ]),
+      "a merged entry that begins before the watermark": journal([
+        Sample.run, first, Sample.checkpoint(watermark: 8192, [Sample.entry(3584, 4608)]),
+      ]),
+      "an entry behind its watermark": journal([
+        Sample.run, first, Sample.checkpoint(watermark: 8192, [Sample.entry(4096, 8192)]),
+      ]),
+      "a re-checked entry behind the watermark": journal([
+        Sample.run, first,
+        Sample.checkpoint(.recheck, sweep: 1, watermark: 8192, [Sample.entry(4096, 512)]),
+      ]),
+      "a retried entry behind the watermark": journal([
+        Sample.run, first, .unreadable([ByteRange(start: 8192, end: 16_384)]),
+        Sample.checkpoint(.retry, sweep: 1, watermark: 4096, [Sample.entry(8192, 512)]),
+      ]),
+      "a retry of what was never unreadable": journal([
+        Sample.run, first,
+        Sample.checkpoint(.retry, sweep: 1, watermark: 4096, [Sample.entry(0, 512)]),
+      ]),
+      "a retry that reaches over what was unreadable": journal([
+        Sample.run, first, spot,
+        Sample.checkpoint(.retry, sweep: 1, watermark: 4096, [Sample.entry(1024, 1536)]),
+      ]),
+      "a retry of what another retry has recorded": journal([
+        Sample.run, first, spot,
+        Sample.checkpoint(.retry, sweep: 1, watermark: 4096, [Sample.entry(1024, 1024)]),
+        Sample.run,
+        Sample.checkpoint(.retry, sweep: 2, watermark: 4096, [Sample.entry(1024, 1024)]),
+      ]),
+    ]
+  }
+
+  @Test("bytes that are named unreadable count again once they are recorded, and only then")
+  func unreadableMeanwhile() throws {
+    let scratch = try JournalScratch()
+    var records = [
+      Sample.run, Sample.checkpoint(watermark: 8192, [Sample.entry(0, 8192)]), Sample.run,
+      .unreadable([ByteRange(start: 4096, end: 16_384)]),
+    ]
+    #expect(try scratch.state(of: JournalSample(records: records).bytes).doneByteCount == 4096)
+    records.append(
+      Sample.checkpoint(.retry, sweep: 1, watermark: 8192, [Sample.entry(4096, 4096)]))
+    let state = try scratch.state(of: JournalSample(records: records).bytes)
+    #expect(state.doneByteCount == 8192)
+    #expect(state.unreadable.ranges == [ByteRange(start: 8192, end: 16_384)])
+  }
 
   private static func journal(
     _ records: [JournalRecord], edit: (inout JournalHeader) -> Void = { _ in }

@@ -51,7 +51,10 @@ struct JournalStateTests {
   func unreadable() throws {
     let sample = JournalSample(records: [
       .unreadable([ByteRange(start: 0, end: 8192), ByteRange(start: 16_384, end: 24_576)]),
-      Sample.checkpoint(.retry, sweep: 1, watermark: 0, [Sample.entry(4096, 16_384)]),
+      Sample.checkpoint(watermark: 24_576, [Sample.entry(8192, 8192)]),
+      Sample.checkpoint(
+        .retry, sweep: 1, watermark: 24_576,
+        [Sample.entry(4096, 4096), Sample.entry(16_384, 4096)]),
       .unreadable([ByteRange(start: 512, end: 1024)]),
     ])
     let state = try JournalScratch().state(of: sample.bytes)
@@ -89,8 +92,9 @@ struct JournalStateTests {
   @Test("entries of one sweep that go back are damage")
   func entriesGoBack() throws {
     try expectDamage([
-      Sample.checkpoint(watermark: 1024, [Sample.entry(512, 1024)]),
-      Sample.checkpoint(watermark: 1024, [Sample.entry(1024, 512)]),
+      Sample.checkpoint(watermark: 2048, [Sample.entry(0, 2048)]),
+      Sample.checkpoint(.recheck, sweep: 1, watermark: 2048, [Sample.entry(512, 1024)]),
+      Sample.checkpoint(.recheck, sweep: 1, watermark: 2048, [Sample.entry(1024, 512)]),
     ])
   }
 

@@ -25,6 +25,10 @@ struct RangeSetTests {
           if !Self.isRight(removed, bits & ~mask) {
             wrong.append("\(start)..<\(end) out of \(bits): \(removed.ranges)")
           }
+          let range = ByteRange(start: start, end: end)
+          if !range.isEmpty, before.contains(range) != (bits & mask == mask) {
+            wrong.append("\(start)..<\(end) in \(bits)")
+          }
         }
       }
     }

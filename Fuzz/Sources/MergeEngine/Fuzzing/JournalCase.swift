@@ -151,10 +151,14 @@ package struct JournalCase {
     } catch {
       Finding.stop("a journal that was believed is refused: \(error)")
     }
+    Finding.unless(!model.countsTwice, "bytes that are recorded already are counted again")
     guard !model.isTooLarge else { return true }
     Finding.unless(
       model.pieces == reading.pieces,
       "other pieces than the model's:\n\(reading.pieces)\n\(model.pieces)")
+    Finding.unless(
+      reading.doneByteCount <= JournalModel.byteCount(reading.pieces),
+      "more is done than the pieces have")
     if let doneByteCount = model.doneByteCount {
       Finding.unless(doneByteCount == reading.doneByteCount, "another sum than the model's")
       Finding.unless(

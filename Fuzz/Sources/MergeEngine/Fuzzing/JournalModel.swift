@@ -12,16 +12,24 @@ struct JournalModel {
   private var recorded: [Recorded] = []
   /// What could not be read, and when that was found.
   private var unreadable: [(range: ByteRange, sequence: UInt64)] = []
+  /// What is recorded and was not named unreadable since.
+  private var live = RangeSet()
+  /// Whether an entry counts bytes that count already; a re-check replaces entries, and counts none.
+  private(set) var countsTwice = false
   var isTooLarge: Bool { recorded.count + unreadable.count > Self.entryCountMax }
 
   mutating func append(_ record: JournalRecord, sequence: UInt64) {
     switch record {
     case .checkpoint(let checkpoint):
       for entry in checkpoint.entries {
+        let added = live.insert(entry.range)
+        if checkpoint.kind != .recheck, added < entry.byteCount { countsTwice = true }
         recorded.append(
           Recorded(entry: entry, sequence: sequence, isRecheck: checkpoint.kind == .recheck))
       }
-    case .unreadable(let ranges): unreadable += ranges.map { ($0, sequence) }
+    case .unreadable(let ranges):
+      unreadable += ranges.map { ($0, sequence) }
+      for range in ranges { live.remove(range) }
     case .run, .finished, .verified: break
     }
   }
@@ -34,10 +42,7 @@ struct JournalModel {
   var doneByteCount: UInt64? {
     let merged = recorded.filter { !$0.isRecheck }
     let byteCount = merged.reduce(0 as UInt64) { $0 + $1.entry.byteCount }
-    let isPlain =
-      unreadable.isEmpty && Self.byteCount(Self.pieces(merged)) == byteCount
-      && Self.byteCount(pieces) == byteCount
-    return isPlain ? byteCount : nil
+    return unreadable.isEmpty && Self.byteCount(pieces) == byteCount ? byteCount : nil
   }
 
   static func byteCount(_ pieces: [RecordedPiece]) -> UInt64 {

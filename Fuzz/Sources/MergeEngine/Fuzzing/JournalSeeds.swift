@@ -60,7 +60,10 @@ extension Seeds {
     story("straight", header, [[run], [checkpoint(0, 0..<40)], [checkpoint(0, 40..<80)]] + end)
     let several = [checkpoint(0, 0..<30), checkpoint(0, 30..<60), checkpoint(0, 60..<80)]
     story("several", inactive, [[run], several] + end)
-    let recheck = [[checkpoint(1, 10..<20, .recheck)], [checkpoint(1, 30..<33, .recheck)]]
+    let recheck = [
+      [checkpoint(1, 10..<20, .recheck, watermark: 50)],
+      [checkpoint(1, 30..<33, .recheck, watermark: 50)],
+    ]
     story(
       "rechecked", header,
       [[run], [checkpoint(0, 0..<50)], [run]] + recheck + [[checkpoint(2, 50..<80)]] + end)
@@ -77,13 +80,15 @@ extension Seeds {
     return stories
   }
 
-  /// Checkpoints of transfers of 4 KiB, given by their numbers.
+  /// Checkpoints of transfers of 4 KiB, given by their numbers; a merging sweep moves the watermark.
   private static func checkpoint(
-    _ sweep: UInt64, _ numbers: Range<UInt64>, _ kind: JournalRecord.SweepKind = .merge
+    _ sweep: UInt64, _ numbers: Range<UInt64>, _ kind: JournalRecord.SweepKind = .merge,
+    watermark: UInt64 = 80
   ) -> JournalRecord {
     .checkpoint(
       JournalRecord.Checkpoint(
-        seconds: 1_700_000_002 + Int64(sweep), kind: kind, sweep: sweep, watermark: 80 << 12,
+        seconds: 1_700_000_002 + Int64(sweep), kind: kind, sweep: sweep,
+        watermark: (kind == .merge ? numbers.upperBound : watermark) << 12,
         entries: numbers.map {
           JournalEntry(start: $0 << 12, byteCount: 4096, checksum: UInt32($0) &* 0x9E37_79B1)
         }))
