@@ -39,6 +39,8 @@ struct SystemCallOrderTests {
     let record = try #require(traced.journalWrites.first)
     let found = traced.flush(of: record.path, after: -1, before: record.begin)
     #expect(found != nil, "the journal may be in the page cache only")
+    let believed = traced.flush(of: merge.origin, after: -1, before: record.begin)
+    #expect(believed != nil, "the origin of the earlier run may be in the page cache only")
     let begun = traced.flush(
       of: record.path, after: record.end, before: try traced.firstOriginWrite().begin)
     #expect(begun != nil, "that a run began is not durable when it writes")

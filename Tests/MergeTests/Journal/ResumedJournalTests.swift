@@ -55,6 +55,22 @@ struct ResumedJournalTests {
     #expect(try found(after: looked).doneByteCount == 4096)
   }
 
+  @Test("a file that another run replaces while it is opened to be locked is not the journal")
+  func replacedBeforeTheLock() throws {
+    try write(Self.records)
+    let replacement = folder.path("replacement")
+    try Data(JournalSample(records: []).bytes).write(to: URL(filePath: replacement))
+    let lease = try HeldFile.withLease(path)
+    let opening = Opening(path)
+    // The name has been looked up when the kernel lets the opening wait.
+    while !HeldFile.leaseIsInTheWay(lease), !opening.hasEnded { sched_yield() }
+    try FileManager.default.removeItem(atPath: path)
+    try FileManager.default.moveItem(atPath: replacement, toPath: path)
+    try lease.close()
+    let there = try OpenFile(path, role: "journal", access: .readOnly, direct: false)
+    #expect(try opening.inode.get() == there.inode)
+  }
+
   @Test("one that is gone by then is not begun anew")
   func removedMeanwhile() throws {
     try write(Self.records)
@@ -91,5 +107,38 @@ struct ResumedJournalTests {
         path, match: match, restarts: false, resuming: looked)
     else { throw SupportError("the journal is not taken for the merge's") }
     return journal.state
+  }
+}
+
+/// A journal that is being opened by a thread of its own.
+private final class Opening: @unchecked Sendable {
+  private let condition = NSCondition()
+  private var result: Result<UInt64?, MergeError>?
+
+  init(_ path: String) {
+    Thread { [self] in
+      let opened: Result<UInt64?, MergeError>
+      do throws(MergeError) {
+        opened = .success(try JournalFile.open(path)?.inode)
+      } catch {
+        opened = .failure(error)
+      }
+      condition.lock()
+      result = opened
+      condition.signal()
+      condition.unlock()
+    }.start()
+  }
+
+  var hasEnded: Bool { condition.withLock { result != nil } }
+
+  /// Which file was opened, once that has ended.
+  var inode: Result<UInt64?, MergeError> {
+    condition.lock()
+    defer { condition.unlock() }
+    while true {
+      if let result { return result }
+      condition.wait()
+    }
   }
 }

@@ -29,6 +29,24 @@ enum HeldFile {
     try locked(path, LOCK_SH)
   }
 
+  /// With a lease, so that who opens the file for writing waits until this handle is closed.
+  static func withLease(_ path: String) throws -> FileHandle {
+    let handle = try opened(path, O_RDONLY)
+    // F_SETSIG and F_SETLEASE are not imported.
+    let (setSignal, setLease): (Int32, Int32) = (10, 1024)
+    // The signal that tells of somebody who waits; this one is ignored, the usual one ends the process.
+    guard fcntl(handle.fileDescriptor, setSignal, SIGURG) == 0,
+      fcntl(handle.fileDescriptor, setLease, Int32(F_RDLCK)) == 0
+    else { throw SupportError.system("take a lease on \(path)") }
+    return handle
+  }
+
+  /// Whether somebody waits for the end of a lease.
+  static func leaseIsInTheWay(_ handle: FileHandle) -> Bool {
+    let getLease: Int32 = 1025  // F_GETLEASE is not imported
+    return fcntl(handle.fileDescriptor, getLease) != Int32(F_RDLCK)
+  }
+
   private static func locked(_ path: String, _ kind: Int32) throws -> FileHandle {
     let handle = try opened(path, O_RDWR)
     guard flock(handle.fileDescriptor, kind | LOCK_NB) == 0 else {
