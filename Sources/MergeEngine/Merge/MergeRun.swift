@@ -77,12 +77,12 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
       secondsSince1970: secondsSince1970)
   }
 
-  /// Merges what is left, then reads again what earlier runs recorded.
+  /// Merges what is left, reads again what earlier runs recorded, and proves that all is recorded.
   ///
   /// - `stream`: the device's mappings, read once already.
-  /// - `recorded`: reads the journal as it was when the run began.
+  /// - `journal`: opens the journal as it is when this is called.
   package mutating func carryOut(
-    _ stream: SegmentStream<IO>, recorded: consuming JournalReader<IO>?
+    _ stream: SegmentStream<IO>, journal: () throws(MergeError) -> JournalReader<IO>
   ) -> PipelineEnd {
     do throws(MergeError) {
       if !unreadable.isEmpty {
@@ -91,10 +91,11 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
       }
       let end = try merge(stream)
       guard end == .finished else { return end }
-      if let reader = recorded, !setting.state.chains.isEmpty, !setting.trustsEarlierRuns {
-        return try recheck(stream, RecordedPieces(reader, setting.state))
+      if !setting.state.chains.isEmpty, !setting.trustsEarlierRuns {
+        let end = try recheck(stream, RecordedPieces(try journal(), setting.state))
+        guard end == .finished else { return end }
       }
-      return .finished
+      return unreadable.isEmpty ? try prove(stream, try journal()) : .finished
     } catch {
       return .failed(error.afterFirstWrite())
     }
@@ -149,6 +150,48 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     rewrittenByteCount += work.rewrittenByteCount
     account(pipeline)
     return end
+  }
+
+  /// Proves from the journal alone that all of the plan is recorded, each byte once, and nothing else.
+  ///
+  /// Neither the sums of this run nor those of earlier runs count here: the records are read from the
+  /// file and held against the mappings, one piece at a time.
+  private func prove(
+    _ stream: SegmentStream<IO>, _ reader: consuming JournalReader<IO>
+  ) throws(MergeError) -> PipelineEnd {
+    var reader = reader
+    // Behind the last record is room for more.
+    let state = try JournalState(reading: &reader, isBeingWritten: true)
+    var pieces = RecordedPieces(reader, state)
+    try stream.restart(from: 0)
+    while let piece = try pieces.next() {
+      if control.interruption.isRequested { return .interrupted }
+      var position = piece.range.start
+      while position < piece.range.end {
+        let segment = try stream.peek()
+        guard let segment, segment.originByteOffset <= position else {
+          throw unproven(
+            "byte \(position) of the origin is recorded, and the device does not map it")
+        }
+        guard segment.originByteOffset == position else {
+          throw unproven("byte \(segment.originByteOffset) of the origin is not recorded")
+        }
+        let byteCount = min(segment.byteCount, piece.range.end - position)
+        stream.take(byteCount)
+        position += byteCount
+      }
+    }
+    if let segment = try stream.peek() {
+      throw unproven("byte \(segment.originByteOffset) of the origin is not recorded")
+    }
+    return .finished
+  }
+
+  private func unproven(_ reason: String) -> MergeError {
+    MergeError(
+      .stopped, "the journal does not record the whole merge", at: setting.journalPath,
+      because: reason,
+      hint: "merge from the beginning with 'thin-merge merge' and --restart")
   }
 
   /// Reads all of the plan back and compares it with the source.

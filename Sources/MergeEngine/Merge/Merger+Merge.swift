@@ -213,8 +213,6 @@ extension Merger {
       dataAlignmentByteCount: devices.data.alignmentByteCount,
       originAlignmentByteCount: origin.alignmentByteCount, originPath: originPath,
       journalPath: journalPath, state: journal.state, trustsEarlierRuns: options.trustsEarlierRuns)
-    let recorded: JournalReader<LinuxAIO>? =
-      journal.isNew ? nil : try journalReader(journal.file)
     try prepare(journal, byteCountMax: report.journalByteCountMax)
     var run = MergeRun(
       setting, io: io, journal: journal.encoder,
@@ -235,7 +233,7 @@ extension Merger {
             metadataPath: header.metadataPath, dataPath: header.dataPath,
             originPath: header.originPath)))
       try grow(origin, to: plan.grownOriginByteCount)
-      let end = run.carryOut(stream, recorded: recorded)
+      let end = run.carryOut(stream) { () throws(MergeError) in try journalReader(journal.file) }
       try finish(&run, end, pool, devices.metadata, quiet)
       if options.verifies { result.verification = try readBack(&run, stream, originPath) }
     } catch {
@@ -292,14 +290,6 @@ extension Merger {
         because: "\(run.unreadable.byteCount) bytes in \(run.unreadable.ranges.count) ranges; "
           + "everything else is merged",
         hint: "once the cause is gone, this tries only those: thin-merge resume "
-          + ShellWord.quoted(run.setting.journalPath))
-    }
-    guard run.recordedByteCount == run.setting.plan.byteCount else {
-      throw MergeError(
-        .bug, "the sums do not agree", at: run.setting.journalPath,
-        because: "\(run.recordedByteCount) bytes are recorded, \(run.setting.plan.byteCount) are "
-          + "planned",
-        hint: "nothing is lost; to go on: thin-merge resume "
           + ShellWord.quoted(run.setting.journalPath))
     }
     let now = try reader(metadata).superblocks(

@@ -200,6 +200,30 @@ enum WhyAMergeStopped {
       ])
     },
     ErrorRow(
+      "a journal that lacks half of the merge", .stopped,
+      """
+      the journal does not record the whole merge, FOLDER/origin.img.thin-merge: byte 786432 of \
+      the origin is not recorded
+      """,
+      hints: ["merge from the beginning with 'thin-merge merge' and --restart"]
+    ) {
+      let crafted = try CraftedMerge()
+      try crafted.put(Array(crafted.entries.prefix(4)), isFinished: true)
+      return try crafted.said(crafted.merge.mergeArguments())
+    },
+    ErrorRow(
+      "a journal that records what is not mapped", .stopped,
+      """
+      the journal does not record the whole merge, FOLDER/origin.img.thin-merge: byte 65536 of \
+      the origin is recorded, and the device does not map it
+      """,
+      hints: ["merge from the beginning with 'thin-merge merge' and --restart"]
+    ) {
+      let crafted = try CraftedMerge()
+      try crafted.put(crafted.halfAndUnmapped, isFinished: false)
+      return try crafted.said(crafted.merge.mergeArguments(["--trust-earlier-runs"]))
+    },
+    ErrorRow(
       "comparing, since the merge was cut off at its last record", .stopped,
       "only part of the merge could be compared, FOLDER/origin.img.thin-merge: the merge is not "
         + "finished: all bytes are recorded, but not yet checked to be those of the source still",
@@ -295,12 +319,6 @@ enum WhyAMergeStopped {
       "the journal names bytes that the device does not map, origin byte 65536: it is of the same "
         + "mappings, and says otherwise",
       hints: ["'thin-merge merge' with --restart puts it aside and merges from the beginning"]),
-    ErrorRow(
-      onlyStated: "a mistake of the program", .bug,
-      "the sums do not agree, JOURNAL: 1 bytes are recorded, 2 are planned",
-      hints: [
-        "nothing is lost; to go on: thin-merge resume JOURNAL", pleaseReport,
-      ]),
     ErrorRow(
       onlyStated: "a mistake of the program", .bug,
       "the origin is not open, ORIGIN: it should be", hints: [pleaseReport]),

@@ -104,7 +104,7 @@ struct MergeHarness {
       disk.journalIsWritten = nil
       disk.reaped = nil
     }
-    let end = carryOut(&run, stream, recorded: isNew ? nil : try disk.journalReader())
+    let end = carryOut(&run, stream)
     if disk.time.isStuck { disk.stop("the run waited for ever, with nothing in flight") }
     if let violation = disk.violation {
       throw MergeError(.bug, "a rule was broken", at: "disk", because: violation)
@@ -130,8 +130,7 @@ struct MergeHarness {
   }
 
   private func carryOut(
-    _ run: inout MergeRun<SimulatedQueue>, _ stream: SegmentStream<SimulatedQueue>,
-    recorded: consuming JournalReader<SimulatedQueue>?
+    _ run: inout MergeRun<SimulatedQueue>, _ stream: SegmentStream<SimulatedQueue>
   ) -> PipelineEnd {
     do throws(MergeError) {
       let now = disk.time.secondsSince1970
@@ -143,7 +142,7 @@ struct MergeHarness {
       if let grown = run.setting.plan.grownOriginByteCount {
         disk.setByteCount(max(grown, disk[.origin].byteCount), of: .origin)
       }
-      let end = run.carryOut(stream, recorded: recorded)
+      let end = run.carryOut(stream) { () throws(MergeError) in try disk.journalReader() }
       if end == .finished, run.unreadable.isEmpty {
         try run.append(.finished(seconds: disk.time.secondsSince1970))
       }

@@ -30,6 +30,35 @@ enum JournalOnDisk {
     return ranges
   }
 
+  /// The entries that a journal's checkpoints have, in the order of the records.
+  static func entries(of path: String) throws -> [JournalEntry] {
+    var reader = try reader(of: path)
+    var entries: [JournalEntry] = []
+    var end = reader.headerByteCount
+    var sequence: UInt64 = 1
+    while let found = try reader.record(following: end, sequence: sequence) {
+      if case .checkpoint(let checkpoint) = found.record { entries += checkpoint.entries }
+      end = found.endByteOffset
+      sequence += 1
+    }
+    return entries
+  }
+
+  /// Puts other records behind the header of a journal, each in an append of its own.
+  static func rewrite(_ path: String, _ records: [JournalRecord]) throws {
+    let reader = try reader(of: path)
+    var bytes = try content(of: path).prefix(Int(reader.headerByteCount))
+    var encoder = JournalEncoder(
+      endByteOffset: reader.headerByteCount, nextSequence: 1,
+      headerChecksum: reader.headerChecksum, dataBlockByteCount: reader.header.dataBlockByteCount)
+    for record in records {
+      encoder.add(record)
+      bytes += encoder.appendBytes()
+      encoder.advance()
+    }
+    try overwrite(path, with: Data(bytes))
+  }
+
   /// The bytes recorded so far, by a merge that may run; 0 while there is no journal.
   static func recordedByteCount(of path: String) throws -> Int {
     guard FileManager.default.fileExists(atPath: path) else { return 0 }

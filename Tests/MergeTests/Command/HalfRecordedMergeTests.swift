@@ -1,0 +1,121 @@
+import Fixtures
+import Foundation
+import Testing
+
+@testable import MergeEngine
+
+/// A finished merge whose journal is written anew, and an origin that has only what it then records.
+struct CraftedMerge {
+  let merge: MergeCase
+  /// What the merge recorded: eight entries of a block each, two blocks apart.
+  let entries: [JournalEntry]
+  let run: JournalRecord
+  /// Where the plan ends.
+  var end: UInt64 { entries.last?.end ?? 0 }
+
+  init() throws {
+    merge = try MergeCase(scatteredBlocks: 8)
+    expectSuccess(try merge.merge())
+    entries = try JournalOnDisk.entries(of: merge.journal)
+    try #require(entries.count == 8 && entries.allSatisfy { $0.byteCount == 65_536 })
+    run = .run(
+      JournalRecord.Run(
+        seconds: 1, bootID: "boot", metadataPath: merge.metadata, dataPath: merge.data,
+        originPath: merge.origin))
+  }
+
+  /// Puts the records of runs into the journal, and the origin back to what it was but for `kept`.
+  func put(_ records: [JournalRecord], keeping kept: [JournalEntry]) throws {
+    let merged = try content(of: merge.originFile)
+    var origin = merge.before
+    for entry in kept {
+      let range = Int(entry.start)..<Int(entry.end)
+      origin.replaceSubrange(range, with: merged[range])
+    }
+    try overwrite(merge.originFile, with: origin)
+    try JournalOnDisk.rewrite(merge.journal, records)
+  }
+
+  /// Puts a journal that has these entries and a watermark at the end.
+  func put(_ recorded: [JournalEntry], isFinished: Bool) throws {
+    try put(
+      [run, checkpoint(recorded)] + (isFinished ? [.finished(seconds: 3)] : []),
+      keeping: recorded.filter(entries.contains))
+  }
+
+  /// What the command says.
+  func said(_ arguments: [String]) throws -> SaidError {
+    try SaidError(ThinMergeCommand.run(arguments)).naming([(merge.folder.path, "FOLDER")])
+  }
+
+  /// The first half of the entries, and as many bytes that the device does not map.
+  var halfAndUnmapped: [JournalEntry] {
+    entries.prefix(4).flatMap {
+      [$0, JournalEntry(start: $0.end, byteCount: $0.byteCount, checksum: 1)]
+    }
+  }
+
+  func checkpoint(
+    _ entries: [JournalEntry], _ kind: JournalRecord.SweepKind = .merge, sweep: UInt64 = 0
+  ) -> JournalRecord {
+    JournalSample.checkpoint(kind, sweep: sweep, watermark: end, entries)
+  }
+}
+
+@Suite("Command: a journal that records less than its merge", .waitsForPrograms)
+struct HalfRecordedMergeTests {
+  @Test(
+    "a journal that records the same half twice is refused by every verb, and nothing is written")
+  func sameHalfTwice() throws {
+    let crafted = try CraftedMerge()
+    let merge = crafted.merge
+    let half = Array(crafted.entries.prefix(4))
+    try crafted.put(
+      [
+        crafted.run, crafted.checkpoint(half), crafted.run, crafted.checkpoint(half, sweep: 1),
+        .finished(seconds: 3),
+      ], keeping: half)
+    let origin = try content(of: merge.originFile)
+    for arguments in [
+      merge.mergeArguments(), ["resume", merge.journal], ["status", merge.journal],
+      ["verify", "--journal", merge.journal],
+    ] {
+      expectError(try ThinMergeCommand.run(arguments), exitStatus: 4, naming: merge.journal)
+    }
+    #expect(try content(of: merge.originFile) == origin)
+  }
+
+  @Test(
+    "a merge of which half is recorded, and called finished, is finished for no verb",
+    arguments: [[], ["--trust-earlier-runs"]], [false, true])
+  func half(options: [String], isSecondHalf: Bool) throws {
+    let crafted = try CraftedMerge()
+    let merge = crafted.merge
+    try crafted.put(
+      Array(isSecondHalf ? crafted.entries.suffix(4) : crafted.entries.prefix(4)),
+      isFinished: true)
+    #expect(try merge.status()["state"]?.string == "stopped")
+    let verified = try ThinMergeCommand.run(["verify", "--journal", merge.journal])
+    expectError(verified, exitStatus: 3, naming: merge.journal)
+    for result in [try merge.merge(options), try merge.resume(options)] {
+      expectError(result, exitStatus: 3, naming: merge.journal)
+      #expect(result.standardError.contains("does not record the whole merge"))
+      #expect(result.standardError.contains("--restart"))
+    }
+    #expect(try merge.status()["state"]?.string == "stopped")
+    expectSuccess(try merge.merge(["--restart"]))
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test(
+    "a merge is not finished by as many recorded bytes that the device does not map",
+    arguments: [[], ["--trust-earlier-runs"]])
+  func unmapped(options: [String]) throws {
+    let crafted = try CraftedMerge()
+    try crafted.put(crafted.halfAndUnmapped, isFinished: false)
+    let result = try crafted.merge.merge(options)
+    expectError(result, exitStatus: 3, naming: "the journal")
+    #expect(result.standardError.contains("map"))
+    #expect(try crafted.merge.status()["state"]?.string == "stopped")
+  }
+}
