@@ -84,8 +84,8 @@ extension Merger {
   /// Compares the origin with the checksums in a journal; needs no pool.
   ///
   /// - Parameters:
-  ///   - journalPath: The journal, finished or not; of one that is not, what it records is compared, and
-  ///     ``VerifyReport/incomplete`` says so.
+  ///   - journalPath: The journal, finished or not; of one that is not, or lacks checksums of some of the
+  ///     plan, what it records is compared, and ``VerifyReport/incomplete`` says so.
   ///   - originPath: Where the origin is now; nil for where the journal has it.
   ///   - transfer: How bytes are moved; the rate limit is not for reading.
   /// - Returns: What was found; an error or a stop in mid-way is ``VerifyReport/incomplete``.
@@ -120,7 +120,16 @@ extension Merger {
       reader, state, shape: shape, originPath: path, &io, control)
     var report = VerifyReport(
       comparison, .entry, place: path, duration: environment.clock.now() - begin)
-    if report.incomplete == nil, !state.isFinished {
+    guard report.incomplete == nil else { return report }
+    if state.isFinished, report.comparedByteCount < header.plannedByteCount {
+      report.incomplete = MergeError(
+        .stopped, "only part of the merge could be compared", at: journalPath,
+        because: "the journal has checksums of \(report.comparedByteCount) of "
+          + "\(header.plannedByteCount) bytes",
+        hint:
+          "'thin-merge verify' with --metadata, --data and --dev-id compares all with the source")
+    }
+    if !state.isFinished {
       report.incomplete = MergeError(
         .stopped, "only part of the merge could be compared", at: journalPath,
         because: state.doneByteCount < header.plannedByteCount

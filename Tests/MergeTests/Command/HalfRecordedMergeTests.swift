@@ -43,6 +43,20 @@ struct CraftedMerge {
       keeping: recorded.filter(entries.contains))
   }
 
+  /// Puts a journal in which the first page of the first entry was recorded again by itself.
+  func putReplacedInPart(isFinished: Bool = true) throws {
+    let start = Int(entries[0].start)
+    let page = Array(try content(of: merge.originFile)[start..<start + 4096])
+    let retried = JournalEntry(
+      start: entries[0].start, byteCount: 4096,
+      checksum: CRC32C.checksum(of: RawSpan(_elements: page.span)))
+    try put(
+      [
+        run, checkpoint(entries), run, .unreadable([retried.range]),
+        checkpoint([retried], .retry, sweep: 1),
+      ] + (isFinished ? [.finished(seconds: 3)] : []), keeping: entries)
+  }
+
   /// What the command says.
   func said(_ arguments: [String]) throws -> SaidError {
     try SaidError(ThinMergeCommand.run(arguments)).naming([(merge.folder.path, "FOLDER")])
@@ -117,5 +131,25 @@ struct HalfRecordedMergeTests {
     expectError(result, exitStatus: 3, naming: "the journal")
     #expect(result.standardError.contains("map"))
     #expect(try crafted.merge.status()["state"]?.string == "stopped")
+  }
+
+  @Test("verify by the journal is incomplete where an entry was replaced in part")
+  func replacedInPart() throws {
+    let crafted = try CraftedMerge()
+    let merge = crafted.merge
+    try crafted.putReplacedInPart()
+    #expect(try merge.status()["state"]?.string == "finished")
+    let verify = ["verify", "--journal", merge.journal]
+    let result = try ThinMergeCommand.run(verify)
+    expectError(result, exitStatus: 3, naming: merge.journal)
+    #expect(result.standardError.contains("462848 of 524288 bytes"))
+    // The re-check knows no checksum for the rest of that entry, and records it again.
+    try crafted.putReplacedInPart(isFinished: false)
+    expectSuccess(try merge.merge())
+    expectSuccess(try ThinMergeCommand.run(verify))
+    // A difference says more than a checksum that is not there.
+    try crafted.putReplacedInPart()
+    try overwrite(merge.originFile, with: merge.before)
+    #expect(try ThinMergeCommand.run(verify).exitStatus == 1)
   }
 }

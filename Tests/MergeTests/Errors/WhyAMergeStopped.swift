@@ -200,6 +200,20 @@ enum WhyAMergeStopped {
       ])
     },
     ErrorRow(
+      "comparing, since not all has a checksum", .stopped,
+      """
+      only part of the merge could be compared, FOLDER/origin.img.thin-merge: the journal has \
+      checksums of 462848 of 524288 bytes
+      """,
+      hints: [
+        "'thin-merge verify' with --metadata, --data and --dev-id compares all with the source"
+      ]
+    ) {
+      let crafted = try CraftedMerge()
+      try crafted.putReplacedInPart()
+      return try crafted.said(["verify", "--journal", crafted.merge.journal])
+    },
+    ErrorRow(
       "a journal that lacks half of the merge", .stopped,
       """
       the journal does not record the whole merge, FOLDER/origin.img.thin-merge: byte 786432 of \
