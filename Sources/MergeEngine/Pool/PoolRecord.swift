@@ -76,7 +76,12 @@ package struct PoolRecord: Equatable, Sendable, Codable {
     package var isLeft = false
   }
 
+  /// The features that a reader must know, one bit each; a version that knows none writes no mask.
+  package static let knownFeatures: UInt64 = 0
+
   package var format = 1
+  /// The mask of the features that a reader of this record must know; nil is 0.
+  package var requiredFeatures: UInt64?
   package var hold: Hold?
   package var snapshot: Snapshot?
   package var removals: [Removal] = []
@@ -112,6 +117,12 @@ package final class PoolRecordFile {
     lock = try Self.lock(path + ".lock", folder: FileSystem.folder(of: path), pool: pool.name)
     if FileSystem.exists(path) {
       guard let found = Self.record(at: path) else {
+        if Self.isNewer(at: path) {
+          throw MergeError(
+            .refused, "cannot read the record of pool \(pool.name)", at: path,
+            because: "it was written by a newer thin-merge",
+            hint: "use that version: the record says what is to be undone in the pool")
+        }
         throw MergeError(
           .refused, "cannot read the record of pool \(pool.name)", at: path,
           because: "this program wrote it, and it is not what it was",
@@ -130,11 +141,28 @@ package final class PoolRecordFile {
   }
 
   private static func record(at path: String) -> PoolRecord? {
-    guard let bytes = FileSystem.firstBytes(of: path, count: 1 << 20),
+    guard !isNewer(at: path), let bytes = FileSystem.firstBytes(of: path, count: 1 << 20),
       let record = try? JSONDecoder().decode(PoolRecord.self, from: Data(bytes)),
-      record.format == 1
+      record.format == Head.format
     else { return nil }
     return record
+  }
+
+  /// The part of a record that every version reads.
+  private struct Head: Decodable {
+    static let format = 1
+
+    var format: Int
+    var requiredFeatures: UInt64?
+  }
+
+  /// Returns whether a later version wrote the record: one of another format or with unknown features.
+  private static func isNewer(at path: String) -> Bool {
+    guard let bytes = FileSystem.firstBytes(of: path, count: 1 << 20),
+      let head = try? JSONDecoder().decode(Head.self, from: Data(bytes))
+    else { return false }
+    return head.format > Head.format
+      || (head.requiredFeatures ?? 0) & ~PoolRecord.knownFeatures != 0
   }
 
   /// A thin device of that name which a merge removed in this boot and which is not put back.

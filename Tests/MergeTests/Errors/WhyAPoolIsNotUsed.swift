@@ -349,8 +349,16 @@ enum WhyAPoolIsNotUsed {
         """
       ]
     ) { pool in
-      try Program.mustRun("mkdir", "-p", pool.state + "/pools")
-      try Data("{}".utf8).write(to: URL(filePath: pool.state + "/pools/POOL-1.json"))
+      try pool.writeRecord("{}")
+    },
+    row(
+      "a record of a newer version", .refused,
+      """
+      cannot read the record of pool pool, FOLDER/state/pools/POOL-1.json: it was written \
+      by a newer thin-merge
+      """, hints: ["use that version: the record says what is to be undone in the pool"]
+    ) { pool in
+      try pool.writeRecord(ActivePool.recordOfANewerVersion)
     },
     row(
       "a record that cannot be locked", .refused,

@@ -192,6 +192,20 @@ final class ActivePool {
 
   func isMerged() throws -> Bool { try originContent() == merged }
 
+  /// A record as a later version may write it, with one feature that this version does not know.
+  static let recordOfANewerVersion = """
+    {"format":1,"requiredFeatures":2,"removals":[],"madeWritable":[],"journals":["a","b"]}
+    """
+
+  var recordPath: String { state + "/pools/POOL-1.json" }
+
+  /// Leaves a record for the next run to find.
+  func writeRecord(_ text: String) throws {
+    try FileManager.default.createDirectory(
+      atPath: state + "/pools", withIntermediateDirectories: true)
+    try Data(text.utf8).write(to: URL(filePath: recordPath))
+  }
+
   /// The pool's record, where there is one.
   func recordFiles() throws -> [String] {
     let pools = state + "/pools"

@@ -199,9 +199,7 @@ struct PoolCrashTests {
       {"format":1,"removals":[],
       "madeWritable":[{"name":"base","uuid":"","number":{"major":253,"minor":400},"bootID":"tests"}]}
       """
-    try FileManager.default.createDirectory(
-      atPath: pool.state + "/pools", withIntermediateDirectories: true)
-    try Data(record.utf8).write(to: URL(filePath: pool.state + "/pools/POOL-1.json"))
+    try pool.writeRecord(record)
     pool.mapper.mapped.append(
       MappedDevice(
         name: "base", number: DeviceNumber(major: 253, minor: 400), liveTable: []))
@@ -213,13 +211,40 @@ struct PoolCrashTests {
   @Test("a record that is none is told of, and nothing is done")
   func unreadableRecord() throws {
     let pool = try ActivePool()
-    try FileManager.default.createDirectory(
-      atPath: pool.state + "/pools", withIntermediateDirectories: true)
-    try Data("{}".utf8).write(to: URL(filePath: pool.state + "/pools/POOL-1.json"))
+    try pool.writeRecord("{}")
     let outcome = pool.merge()
     #expect(outcome.exitStatus == 2)
     #expect(outcome.message.contains("POOL-1.json"))
     #expect(pool.mapper.steps == [])
     #expect(try pool.isUntouched())
+  }
+
+  @Test(
+    "a record with an unknown required feature, or of a later format, is refused and left untouched",
+    arguments: [
+      ActivePool.recordOfANewerVersion, #"{"format":2}"#,
+      #"{"format":1,"requiredFeatures":9223372036854775808,"removals":[],"madeWritable":[]}"#,
+    ])
+  func newerRecord(text: String) throws {
+    let pool = try ActivePool()
+    try pool.writeRecord(text)
+    for _ in 0..<2 {
+      let outcome = pool.merge()
+      #expect(outcome.exitStatus == 2)
+      #expect(outcome.message.contains("written by a newer thin-merge"))
+      #expect(try String(contentsOfFile: pool.recordPath, encoding: .utf8) == text)
+    }
+    #expect(pool.mapper.steps == [])
+    #expect(try pool.isUntouched())
+  }
+
+  @Test("a record that requires no feature is read, and what it does not know is ignored")
+  func recordWithoutFeatures() throws {
+    let pool = try ActivePool()
+    try pool.writeRecord(
+      #"{"format":1,"requiredFeatures":0,"removals":[],"madeWritable":[],"comment":"by hand"}"#)
+    let outcome = pool.merge()
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
   }
 }
