@@ -57,6 +57,11 @@ package enum FileSystem {
       .first { $0.hasPrefix("DEVNAME=") }.map { "/dev/" + $0.dropFirst(8) }
   }
 
+  /// The bytes of a block device, as the kernel tells; nil where there is no such device.
+  static func byteCount(of device: DeviceNumber) -> UInt64? {
+    text(of: "/sys/dev/block/\(device)/size").flatMap { UInt64($0) }.map { $0 &* 512 }
+  }
+
   /// The block device that a node is of; nil for anything else.
   package static func blockDevice(at path: String) -> DeviceNumber? {
     guard let status = try? FileStatus(path, role: "device"), status.isBlockDevice else {

@@ -11,7 +11,9 @@ package struct StorageStack: Equatable, Sendable {
 
   /// The device or file itself.
   package let top: Layer
-  /// The device or file itself, and what it shows as a whole if it is a loop device.
+  /// The device or file itself, and what lies under it if it is a loop device.
+  ///
+  /// A loop device may show a part only; two of them over one file are taken to overlap all the same.
   private var wholes: Set<Layer> = []
   /// Everything that its bytes are in, itself among them.
   package private(set) var layers: Set<Layer> = []
@@ -109,6 +111,25 @@ package enum LoopDevice {
     guard let status = try? FileStatus(path, role: "file") else { return nil }
     if status.isBlockDevice { return .device(status.deviceItself) }
     return .file(device: status.device, inode: status.inode)
+  }
+
+  /// Returns what a loop device shows from the first byte to the last; nil where it shows a part, or
+  /// is no loop device.
+  static func whole(under number: DeviceNumber) -> StorageStack.Layer? {
+    let folder = "/sys/dev/block/\(number)/loop"
+    guard FileSystem.text(of: folder + "/offset") == "0", let layer = backing(of: number),
+      let byteCount = FileSystem.byteCount(of: number)
+    else { return nil }
+    switch layer {
+    case .device(let below):
+      return FileSystem.byteCount(of: below) == byteCount ? layer : nil
+    case .file:
+      guard let path = FileSystem.text(of: folder + "/backing_file"),
+        let status = try? FileStatus(path, role: "file"), status.byteCount == byteCount,
+        layer == .file(device: status.device, inode: status.inode)
+      else { return nil }
+      return layer
+    }
   }
 
   /// The loop device that lies over a file; nil if none does.

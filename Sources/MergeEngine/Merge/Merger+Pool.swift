@@ -189,8 +189,15 @@ extension Merger {
     let metadata = try OpenFile(
       source.metadataPath, role: "metadata device", access: .readOnly)
     guard let devices = try devicesForSession(metadata) else { return nil }
-    let pools = devices.pools(onMetadata: StorageStack(metadata))
+    let stack = StorageStack(metadata)
+    let sharing = devices.pools(onMetadata: stack)
+    let pools = sharing.filter { pool in
+      pool.poolTarget.map { devices.areSame(stack.top, .device($0.metadata)) } ?? false
+    }
     guard let pool = pools.first, let target = pool.poolTarget else {
+      if let pool = sharing.first, let target = pool.poolTarget {
+        throw notOfPool(metadata, "metadata", expected: target.metadata, pool, devices)
+      }
       try checkNoPool(onData: source.dataPath, devices)
       return nil
     }
@@ -202,12 +209,8 @@ extension Merger {
     }
     if !source.dataPath.isEmpty {
       let data = try OpenFile(source.dataPath, role: "data device", access: .readOnly)
-      guard StorageStack(data).overlaps(StorageStack(device: target.data)) else {
-        throw MergeError(
-          .refused, "not the pool's data device", at: source.dataPath,
-          because: "pool \(pool.name) is active on that metadata device, and its data device is "
-            + devices.path(of: target.data),
-          hint: "name the thin device instead: --pool \(ShellWord.quoted(pool.name)) --dev-id N")
+      guard devices.areSame(StorageStack(data).top, .device(target.data)) else {
+        throw notOfPool(data, "data", expected: target.data, pool, devices)
       }
     }
     let record = try PoolRecordFile(
@@ -215,6 +218,21 @@ extension Merger {
     return try PoolSession(
       pool, target: target, mapper: environment.deviceMapper, record: record,
       reader: reader(metadata), note: environment.observer.note)
+  }
+
+  /// Returns the refusal of a device that was given for one of a pool's own and is not that.
+  private func notOfPool(
+    _ file: OpenFile, _ role: String, expected: DeviceNumber, _ pool: MappedDevice,
+    _ devices: MappedDevices
+  ) -> MergeError {
+    let shares = StorageStack(file).overlaps(StorageStack(device: expected))
+    return MergeError(
+      .refused, "not the pool's \(role) device", at: file.path,
+      because: "\(devices.path(of: expected)) is that of pool \(pool.name), which is active; "
+        + (shares
+          ? "this one shares blocks with it, and has other bytes in other places"
+          : "this one is another device"),
+      hint: "name the thin device instead: --pool \(ShellWord.quoted(pool.name)) --dev-id N")
   }
 
   /// Nil where nobody can have made a pool over an image file.

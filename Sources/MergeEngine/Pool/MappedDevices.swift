@@ -34,7 +34,34 @@ package struct MappedDevices: Sendable {
     }
   }
 
-  /// The pools that are active on a metadata device.
+  /// Returns whether two devices or files have the same bytes in the same places.
+  ///
+  /// That is more than to overlap: a disk under a linear device with an offset is another device.
+  package func areSame(_ one: StorageStack.Layer, _ other: StorageStack.Layer) -> Bool {
+    !wholes(of: one).isDisjoint(with: wholes(of: other))
+  }
+
+  /// Returns the layer itself and, from there on down, those that it shows from the first byte to the
+  /// last.
+  private func wholes(of layer: StorageStack.Layer) -> Set<StorageStack.Layer> {
+    var wholes: Set<StorageStack.Layer> = []
+    var next: StorageStack.Layer? = layer
+    while let layer = next, wholes.insert(layer).inserted, case .device(let number) = layer {
+      next = whole(under: number)
+    }
+    return wholes
+  }
+
+  private func whole(under number: DeviceNumber) -> StorageStack.Layer? {
+    guard let device = self[number] else { return LoopDevice.whole(under: number) }
+    // A linear device that is as long as the one below begins where that begins.
+    guard let below = device.linearTarget,
+      device.byteCount == self[below]?.byteCount ?? FileSystem.byteCount(of: below)
+    else { return nil }
+    return .device(below)
+  }
+
+  /// The pools whose metadata device shares bytes with `metadata`.
   package func pools(onMetadata metadata: StorageStack) -> [MappedDevice] {
     all.filter { device in
       // A thin device of the pool itself lies on its metadata, and may carry another pool.

@@ -135,11 +135,31 @@ enum WhyAPoolIsNotUsed {
     byPath(
       "another data device", .refused,
       """
-      not the pool's data device, ORIGIN: pool pool is active on that metadata device, and \
-      its data device is DATA
+      not the pool's data device, ORIGIN: DATA is that of pool pool, which is active; this \
+      one is another device
       """, hints: ["name the thin device instead: --pool pool --dev-id N"]
     ) { pool, source in
       source.dataPath = pool.origin.path
+    },
+    byPath(
+      "what lies under the data device, and is longer", .refused,
+      """
+      not the pool's data device, FOLDER/data.img: DATA is that of pool pool, which is \
+      active; this one shares blocks with it, and has other bytes in other places
+      """, hints: ["name the thin device instead: --pool pool --dev-id N"]
+    ) { pool, source in
+      source.dataPath = pool.folder.path("data.img")
+      try Program.mustRun("truncate", "--size", "17M", source.dataPath)
+    },
+    byPath(
+      "what lies under the metadata device, and is longer", .refused,
+      """
+      not the pool's metadata device, FOLDER/metadata.img: METADATA is that of pool pool, \
+      which is active; this one shares blocks with it, and has other bytes in other places
+      """, hints: ["name the thin device instead: --pool pool --dev-id N"]
+    ) { pool, source in
+      source.metadataPath = pool.folder.path("metadata.img")
+      try Program.mustRun("truncate", "--size", "2M", source.metadataPath)
     },
     byPath(
       "the data device of an active pool", .refused,

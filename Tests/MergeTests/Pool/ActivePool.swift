@@ -116,12 +116,13 @@ final class ActivePool {
 
   /// Merges from the pool's devices by their paths.
   func mergeByHand(
-    _ mappings: MergeSource.Mappings, metadataPath: String? = nil
+    _ mappings: MergeSource.Mappings, metadataPath: String? = nil, dataPath: String? = nil
   ) -> Outcome {
     run { [origin] merger throws(MergeError) in
       var source = try merger.find(.member(pool: "pool", deviceID: 5)).source
       source.mappings = mappings
       if let metadataPath { source.metadataPath = metadataPath }
+      if let dataPath { source.dataPath = dataPath }
       let report = try merger.merge(source, onto: origin.path, options: MergeOptions())
       if case .stopped(let error) = report.state { throw error }
     }

@@ -1,0 +1,130 @@
+import Fixtures
+import Foundation
+import MergeEngine
+import Testing
+
+@Suite(
+  "Pool: devices that are given by their paths", .needsLoopDevices, .waitsForPrograms)
+struct PoolDevicesTests {
+  /// Sectors of the data device.
+  private static let dataSectorCount: UInt64 = 32768
+
+  /// Puts a linear device, which is only told of, between the pool and its data device.
+  private static func putLinear(
+    under pool: ActivePool, sectorCount: UInt64, startSector: UInt64
+  ) throws {
+    let linear = DeviceNumber(major: 253, minor: 500)
+    let data = try pool.number(pool.data.path)
+    pool.mapper.mapped[0].liveTable[0].arguments.replace(" \(data) ", with: " \(linear) ")
+    pool.mapper.mapped.append(
+      MappedDevice(
+        name: "tdata", number: linear,
+        liveTable: [
+          TableLine(
+            sectorCount: sectorCount, kind: "linear", arguments: "\(data) \(startSector)")
+        ]))
+  }
+
+  private static func expectRefusal(
+    _ outcome: ActivePool.Outcome, _ pool: ActivePool, naming path: String
+  ) throws {
+    #expect(outcome.exitStatus == 2, "\(outcome.message)")
+    #expect(outcome.message.contains("not the pool's"), "\(outcome.message)")
+    #expect(outcome.message.contains(path), "\(outcome.message)")
+    #expect(pool.mapper.steps == [])
+    #expect(try pool.isUntouched())
+  }
+
+  @Test(
+    "the disk under a linear data device is refused where the linear device is only a part of it",
+    arguments: [(30720, 2048), (30720, 0)] as [(UInt64, UInt64)])
+  func diskUnderData(sectorCount: UInt64, startSector: UInt64) throws {
+    let pool = try ActivePool()
+    try Self.putLinear(under: pool, sectorCount: sectorCount, startSector: startSector)
+    let outcome = pool.mergeByHand(.ownMetadataSnapshot, dataPath: pool.data.path)
+    try Self.expectRefusal(outcome, pool, naming: pool.data.path)
+  }
+
+  @Test("the disk under a linear data device of the same length is that data device")
+  func wholeDiskUnderData() throws {
+    let pool = try ActivePool()
+    try Self.putLinear(under: pool, sectorCount: Self.dataSectorCount, startSector: 0)
+    let outcome = pool.mergeByHand(.ownMetadataSnapshot, dataPath: pool.data.path)
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+  }
+
+  @Test(
+    "a loop device over a part of the data device's file is refused",
+    arguments: [1 << 20..<16 << 20, 0..<15 << 20])
+  func loopOverPart(range: Range<Int>) throws {
+    let pool = try ActivePool()
+    let part = try LoopDevice(backing: pool.folder.path("data.img"), range: range)
+    let outcome = pool.mergeByHand(.ownMetadataSnapshot, dataPath: part.path)
+    try Self.expectRefusal(outcome, pool, naming: part.path)
+    withExtendedLifetime(part) {}
+  }
+
+  @Test("the data device's file, and another loop device over all of it, are the data device")
+  func wholeFile() throws {
+    let pool = try ActivePool()
+    let file = pool.mergeByHand(.ownMetadataSnapshot, dataPath: pool.folder.path("data.img"))
+    #expect(file.exitStatus == 0, "\(file.message)")
+    #expect(try pool.isMerged())
+    let other = try LoopDevice(backing: pool.folder.path("data.img"), readOnly: true)
+    let loop = pool.mergeByHand(.ownMetadataSnapshot, dataPath: other.path)
+    #expect(loop.exitStatus == 0, "\(loop.message)")
+    withExtendedLifetime(other) {}
+  }
+
+  @Test("a thin device of the pool is refused as its data device")
+  func thinDeviceAsData() throws {
+    let pool = try ActivePool()
+    // It is told of as a thin device; the kernel is asked for its bytes.
+    let upper = try LoopDevice(backing: pool.data.path, readOnly: true)
+    var thin = try pool.thin("other", id: 6, hasOrigin: false)
+    thin.number = try pool.number(upper.path)
+    pool.mapper.mapped.append(thin)
+    let outcome = pool.mergeByHand(.ownMetadataSnapshot, dataPath: upper.path)
+    try Self.expectRefusal(outcome, pool, naming: upper.path)
+    withExtendedLifetime(upper) {}
+  }
+
+  @Test(
+    "a loop device over a part of the metadata device's file is refused",
+    arguments: [0..<256 << 10, 4096..<1 << 20])
+  func loopOverPartOfMetadata(range: Range<Int>) throws {
+    let pool = try ActivePool()
+    let part = try LoopDevice(backing: pool.folder.path("metadata.img"), range: range)
+    let outcome = pool.mergeByHand(.ownMetadataSnapshot, metadataPath: part.path)
+    try Self.expectRefusal(outcome, pool, naming: part.path)
+    withExtendedLifetime(part) {}
+  }
+
+  @Test("a data device that lies on an active pool, as that of a pool in a pool, is no pool's own")
+  func poolInAPool() throws {
+    let pool = try ActivePool()
+    let folder = pool.folder
+    for name in ["metadata", "data"] {
+      try Program.mustRun("cp", folder.path("\(name).img"), folder.path("inner-\(name).img"))
+    }
+    // The kernel tells that the inner data device lies on `outer`, and that on its data device.
+    let lower = try LoopDevice(backing: folder.path("inner-data.img"))
+    let outer = try LoopDevice(backing: lower.path)
+    let inner = try LoopDevice(backing: outer.path, readOnly: true)
+    let lowerNumber = try pool.number(lower.path)
+    pool.mapper.mapped.append(
+      MappedDevice(
+        name: "outer", number: try pool.number(outer.path),
+        liveTable: [
+          TableLine(
+            sectorCount: Self.dataSectorCount, kind: "thin-pool",
+            arguments: "253:600 \(lowerNumber) 128 0 0 ")
+        ]))
+    let outcome = pool.mergeByHand(
+      .inactivePool, metadataPath: folder.path("inner-metadata.img"), dataPath: inner.path)
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    withExtendedLifetime((lower, outer, inner)) {}
+  }
+}
