@@ -96,16 +96,17 @@ extension PoolSession {
         because: "somebody is about to change something about it",
         hint: "'dmsetup resume \(suspended.name)' if nobody is")
     }
-    let writable = users.filter { !$0.isReadOnly }
-    guard let first = writable.first else {
+    // Who opened a device before it became read-only goes on writing to it.
+    let moving = users.filter { !$0.isReadOnly || $0.openCount > 0 }
+    guard let first = moving.first else {
       return .nothing(Quiesced(deviceID: deviceID, users: users))
     }
     guard !options.takesSnapshot else {
-      guard writable.count == 1 else {
+      guard moving.count == 1 else {
         throw MergeError(
           .busy, "the thin device is in use", at: first.path,
-          because: "it can be written to through \(writable.count) devices, and a snapshot needs "
-            + "them suspended together: " + writable.map(\.name).joined(separator: ", "),
+          because: "it can be written to through \(moving.count) devices, and a snapshot needs "
+            + "them suspended together: " + moving.map(\.name).joined(separator: ", "),
           hint: "'dmsetup remove' takes away those that are not needed")
       }
       if let other = record.record.snapshot, !restarts || other.originalID != deviceID {
@@ -116,14 +117,16 @@ extension PoolSession {
       }
       return .snapshot(through: first)
     }
-    if let open = writable.first(where: { $0.openCount > 0 }) {
+    if let open = moving.first(where: { $0.openCount > 0 }) {
       throw MergeError(
         .busy, "the thin device is in use", at: open.path,
-        because: "it is writable and open: mounted, or used by another program",
+        because: open.isReadOnly
+          ? "it is read-only and open: who opened it before that may still write"
+          : "it is writable and open: mounted, or used by another program",
         hint: "unmount it, or give --snapshot to merge a snapshot of it as it is now; "
           + "'lsblk \(open.path)' shows who uses it")
     }
-    return .remove(writable, Quiesced(deviceID: deviceID, users: users.filter(\.isReadOnly)))
+    return .remove(moving, Quiesced(deviceID: deviceID, users: users.filter(\.isReadOnly)))
   }
 
   private func rest(

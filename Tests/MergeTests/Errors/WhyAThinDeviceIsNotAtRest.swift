@@ -25,6 +25,22 @@ enum WhyAThinDeviceIsNotAtRest {
       ]
     ) { try $0.addThin() },
     row(
+      "open and read-only", .busy,
+      """
+      the thin device is in use, /dev/mapper/vm: it is read-only and open: who opened it \
+      before that may still write
+      """,
+      hints: [
+        """
+        unmount it, or give --snapshot to merge a snapshot of it as it is now; 'lsblk \
+        /dev/mapper/vm' shows who uses it
+        """
+      ]
+    ) { pool in
+      try pool.addThin()
+      pool.mapper.mapped[1].isReadOnly = true
+    },
+    row(
       "about to be changed", .busy,
       """
       the thin device is about to be changed, /dev/mapper/alias: a table with dev 5 in it \

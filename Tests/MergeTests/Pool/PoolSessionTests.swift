@@ -26,12 +26,46 @@ struct PoolSessionTests {
     let pool = try ActivePool()
     var thin = try pool.thin()
     thin.isReadOnly = true
-    thin.openCount = 1
     pool.mapper.mapped.append(thin)
     let outcome = pool.merge(.device("vm"))
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(try pool.isMerged())
     #expect(pool.mapper.steps == ["reserve_metadata_snap", "release_metadata_snap"])
+  }
+
+  @Test("a read-only thin device that is open is refused, and --snapshot merges a snapshot of it")
+  func readOnlyAndOpen() throws {
+    let pool = try ActivePool()
+    var thin = try pool.thin()
+    thin.isReadOnly = true
+    thin.openCount = 1
+    // A device that nobody has open shows the same thin device.
+    var alias = try pool.thin("alias", minor: 302)
+    alias.isReadOnly = true
+    pool.mapper.mapped += [alias, thin]
+    let refused = pool.merge(.device("vm"))
+    #expect(refused.exitStatus == 5)
+    #expect(refused.message.contains("/dev/mapper/vm"), "\(refused.message)")
+    #expect(refused.hint.contains("--snapshot"))
+    #expect(pool.mapper.steps == [])
+    #expect(try pool.isUntouched())
+    let outcome = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true))
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(pool.mapper.steps.contains("create_snap 16777215 5"))
+    #expect(pool.mapper.mapped.contains(thin))
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+    #expect(try pool.isMerged())
+  }
+
+  @Test("an open device beside a writable one that nobody has open keeps the latter from removal")
+  func readOnlyAndOpenBesideWritable() throws {
+    let pool = try ActivePool()
+    var open = try pool.thin("open", minor: 302)
+    open.isReadOnly = true
+    open.openCount = 1
+    pool.mapper.mapped += [try pool.thin(), open]
+    #expect(pool.merge(.device("vm")).exitStatus == 5)
+    #expect(pool.mapper.steps == [])
   }
 
   @Test("a thin device that nobody has open is removed for the merge; --reactivate puts it back")
