@@ -88,9 +88,10 @@ package struct PoolImageBuilder: Sendable {
     var blocks = BlockAllocator(order: blockOrder(upTo: mapped))
 
     let heldTrees = writeTrees(devices, into: &image, allocating: &blocks)
+    // Before the live trees, so that the metadata snapshot stays where it is when those change.
+    let heldBlock = holdsMetadataSnapshot ? blocks.next() : nil
     let liveTrees =
       liveDevices == nil ? heldTrees : writeTrees(live, into: &image, allocating: &blocks)
-    let heldBlock = holdsMetadataSnapshot ? blocks.next() : nil
     let generations =
       liveDevices != nil && holdsMetadataSnapshot ? [devices, live] : [live]
     let dataRoot = writeDataMap(generations, into: &image, allocating: &blocks)

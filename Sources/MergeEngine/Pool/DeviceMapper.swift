@@ -17,6 +17,10 @@ package protocol DeviceMapper: Sendable {
   func reload(_ device: MappedDevice, isReadOnly: Bool) throws(Errno)
   /// Resumes a device that is suspended.
   func resume(_ device: MappedDevice) throws(Errno)
+  /// Drops the table that was loaded for a device and is not live.
+  func clear(_ device: MappedDevice) throws(Errno)
+  /// Returns the devices that the kernel names as lying on a device.
+  func holders(of device: DeviceNumber) -> [DeviceNumber]
   /// Sends a message to a pool while one of its thin devices is suspended, and resumes that on every
   /// way out, also if this process dies.
   func send(

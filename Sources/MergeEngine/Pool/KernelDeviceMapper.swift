@@ -106,8 +106,21 @@ package struct KernelDeviceMapper: DeviceMapper {
       try resume(device)
     } catch {
       // Or the next who resumes it would make the table live.
-      try? Request(DM_DEVICE_CLEAR, name: device.name).run()
+      try? clear(device)
+      // The kernel may have suspended it before it failed to change the tables.
+      try? resume(device)
       throw error
+    }
+  }
+
+  package func clear(_ device: MappedDevice) throws(Errno) {
+    try Request(DM_DEVICE_CLEAR, name: device.name).run()
+  }
+
+  package func holders(of device: DeviceNumber) -> [DeviceNumber] {
+    let folder = "/sys/dev/block/\(device)/holders"
+    return FileSystem.names(in: folder).compactMap {
+      DeviceNumber(text: FileSystem.text(of: "\(folder)/\($0)/dev"))
     }
   }
 

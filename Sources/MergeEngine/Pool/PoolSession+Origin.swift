@@ -82,7 +82,7 @@ extension PoolSession {
     try check(origin, found)
     heldOrigin = origin
     // The layers under the top one are held by that.
-    let isHeld = BlockHolders.of(top).contains { holders.contains($0) }
+    let isHeld = mapper.holders(of: top).contains { holders.contains($0) }
     return (
       top == number ? path : found.path(of: top), isHeld ? .shared(holders: holders) : .exclusive
     )
@@ -121,8 +121,8 @@ extension PoolSession {
   func check(_ origin: HeldOrigin, _ devices: MappedDevices) throws(MergeError) {
     for (index, layer) in origin.layers.enumerated() {
       let above = index > 0 ? origin.layers[index - 1] : nil
-      for holder in BlockHolders.of(layer) where holder != above && !origin.holders.contains(holder)
-      {
+      for holder in mapper.holders(of: layer)
+      where holder != above && !origin.holders.contains(holder) {
         throw MergeError(
           .busy, "the origin is in use", at: devices.path(of: layer),
           because: "\(devices.path(of: holder)) lies on it",
@@ -150,9 +150,12 @@ extension PoolSession {
     for known in record.record.madeWritable.reversed() {
       do throws(MergeError) {
         // After a boot, or by another one's doing, they are what they are.
-        if let layer = known.now(in: try devices(), bootID: record.bootID), !layer.isReadOnly {
+        if let layer = known.now(in: try devices(), bootID: record.bootID),
+          !layer.isReadOnly || isLoaded(layer)
+        {
           do throws(Errno) {
-            try mapper.reload(layer, isReadOnly: true)
+            if isLoaded(layer) { try mapper.clear(layer) }
+            if !layer.isReadOnly { try mapper.reload(layer, isReadOnly: true) }
           } catch {
             complain(
               "could not make \(layer.path) read-only again: \(error); the next run tries again")
@@ -164,6 +167,12 @@ extension PoolSession {
         note(error.message)
       }
     }
+  }
+
+  /// Returns whether the layer's own table is loaded once more, as a run leaves it that was killed before it
+  /// made the table live: the next resume by anybody would make the layer writable.
+  private func isLoaded(_ layer: MappedDevice) -> Bool {
+    !layer.inactiveTable.isEmpty && layer.inactiveTable == layer.liveTable
   }
 
   /// Refuses where other thin devices of the pool may be on the same origin, which no table tells.
@@ -196,15 +205,5 @@ extension PoolSession {
           + "--other-users-ok")
     }
     note(sentence)
-  }
-}
-
-/// The devices that the kernel names as lying on another.
-enum BlockHolders {
-  static func of(_ device: DeviceNumber) -> [DeviceNumber] {
-    let folder = "/sys/dev/block/\(device)/holders"
-    return FileSystem.names(in: folder).compactMap {
-      DeviceNumber(text: FileSystem.text(of: "\(folder)/\($0)/dev"))
-    }
   }
 }

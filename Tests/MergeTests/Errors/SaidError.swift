@@ -76,7 +76,7 @@ struct ErrorRow: Sendable, CustomTestStringConvertible {
 
   /// A row that only states the words, which `EveryErrorTests` holds against the source.
   ///
-  /// Of all rows ten are so, three of them mistakes of the program.
+  /// Of all rows nine are so, three of them mistakes of the program.
   init(
     onlyStated reason: String, _ exitStatus: ExitStatus, _ message: String, hints: [String] = []
   ) {

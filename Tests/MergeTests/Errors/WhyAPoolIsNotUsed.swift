@@ -267,7 +267,7 @@ enum WhyAPoolIsNotUsed {
   private static let metadataSnapshots: [ErrorRow] = [
     row(
       "a metadata snapshot of somebody else", .busy,
-      "the pool's metadata snapshot is held by someone else, pool: it is at block 7",
+      "the pool's metadata snapshot is held by someone else, pool: it is at block 4",
       hints: [
         """
         'dmsetup status pool' shows it; if nobody needs it any more: dmsetup message pool 0 \
@@ -280,7 +280,7 @@ enum WhyAPoolIsNotUsed {
     byPath(
       "an old metadata snapshot", .busy,
       """
-      the pool's metadata snapshot is held by someone else, pool: it is at block 7, and \
+      the pool's metadata snapshot is held by someone else, pool: it is at block 4, and \
       older than the pool's last changes
       """,
       hints: [
@@ -291,6 +291,7 @@ enum WhyAPoolIsNotUsed {
       ]
     ) { pool, source in
       try pool.mapper.holdForSomebodyElse()
+      try pool.mapper.writeBySomebodyElse(ThinMapping(24, 50), to: 5)
       source.mappings = .metadataSnapshot(block: nil)
     },
     row(

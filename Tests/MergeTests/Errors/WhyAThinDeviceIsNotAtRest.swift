@@ -351,10 +351,16 @@ enum WhyAThinDeviceIsNotAtRest {
       try pool.addBase(isReadOnly: true)
       pool.mapper.fails["reload"] = .resourceBusy
     },
-    ErrorRow(
-      onlyStated: "what lies on a device is asked of the kernel", .busy,
+    row(
+      "an origin that another device lies on", .busy,
       "the origin is in use, /dev/mapper/base: /dev/mapper/crypt lies on it",
-      hints: ["see 'lsblk /dev/mapper/base'"]),
+      hints: ["see 'lsblk /dev/mapper/base'"]
+    ) { pool in
+      try pool.addBase()
+      let number = DeviceNumber(major: 253, minor: 401)
+      pool.mapper.mapped.append(MappedDevice(name: "crypt", number: number, liveTable: []))
+      pool.mapper.holders[pool.mapper.mapped[1].number] = [number]
+    },
   ]
 
   // MARK: Preparing

@@ -102,11 +102,11 @@ final class ActivePool {
   func merge(
     _ selection: ThinSelection = .member(pool: "pool", deviceID: 5),
     _ pool: PoolOptions = PoolOptions(), agrees: Bool = true, restarts: Bool = false,
-    waits: Bool = true, whenAsked: @escaping () -> Void = {}
+    verifies: Bool = false, waits: Bool = true, whenAsked: @escaping () -> Void = {}
   ) -> Outcome {
     run(agrees: agrees, waits: waits, whenAsked: whenAsked) { [origin] merger throws(MergeError) in
       let found = try merger.find(selection)
-      var options = MergeOptions(restarts: restarts, pool: pool)
+      var options = MergeOptions(restarts: restarts, verifies: verifies, pool: pool)
       options.extent.thinByteCount = found.thinByteCount
       let report = try merger.merge(
         found.source, onto: found.originPath ?? origin.path, options: options)
@@ -126,6 +126,30 @@ final class ActivePool {
       let report = try merger.merge(source, onto: origin.path, options: MergeOptions())
       if case .stopped(let error) = report.state { throw error }
     }
+  }
+
+  /// Resumes the merge whose journal is in the state folder.
+  func resume(_ options: ResumeOptions = ResumeOptions()) throws -> Outcome {
+    let name = try FileManager.default.contentsOfDirectory(atPath: state)
+      .first { $0.hasSuffix(".journal") }
+    guard let name else { throw SupportError("no journal in \(state)") }
+    return run { [state] merger throws(MergeError) in
+      let report = try merger.resume(journalPath: "\(state)/\(name)", options: options)
+      if case .stopped(let error) = report.state { throw error }
+    }
+  }
+
+  /// Cuts the data device's file short, so that half of the thin device's blocks cannot be read.
+  func cutData() throws {
+    let file = try FileHandle(forWritingTo: URL(filePath: folder.path("data.img")))
+    try file.truncate(atOffset: UInt64(38 * Self.blockByteCount))
+    try file.close()
+  }
+
+  func restoreData() throws {
+    let file = try FileHandle(forWritingTo: URL(filePath: folder.path("data.img")))
+    try file.write(contentsOf: dataContent)
+    try file.close()
   }
 
   /// Runs one verb on the simulated system, waiting a while where the pool is locked.

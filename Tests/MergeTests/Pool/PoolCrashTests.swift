@@ -21,25 +21,35 @@ struct PoolCrashTests {
   }
 
   enum Way: CaseIterable, Sendable {
-    case inactive, reactivated, snapshot
+    case inactive, reactivated, snapshot, originMadeWritable
 
     var options: PoolOptions {
       switch self {
       case .inactive: PoolOptions()
       case .reactivated: PoolOptions(reactivates: true)
       case .snapshot: PoolOptions(takesSnapshot: true)
+      case .originMadeWritable: PoolOptions(makesOriginWritable: true)
       }
     }
 
     var selection: ThinSelection {
-      self == .inactive ? .member(pool: "pool", deviceID: 5) : .device("vm")
+      switch self {
+      case .inactive, .originMadeWritable: .member(pool: "pool", deviceID: 5)
+      case .reactivated, .snapshot: .device("vm")
+      }
     }
 
     func prepare(_ pool: ActivePool) throws {
-      guard self != .inactive else { return }
-      var thin = try pool.thin()
-      thin.openCount = self == .snapshot ? 1 : 0
-      pool.mapper.mapped.append(thin)
+      // What the pool has not committed yet moves its roots when it does.
+      pool.mapper.hasUncommittedChanges = true
+      switch self {
+      case .inactive: break
+      case .originMadeWritable: try pool.addBase(isReadOnly: true)
+      case .reactivated, .snapshot:
+        var thin = try pool.thin()
+        thin.openCount = self == .snapshot ? 1 : 0
+        pool.mapper.mapped.append(thin)
+      }
     }
   }
 
@@ -191,7 +201,7 @@ struct PoolCrashTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("the same origin is made read-only again")
+  @Test("makes the same origin read-only again")
   func writeProtection() throws {
     // One layer over the origin, as LVM makes it, is told of but not there: it is never opened.
     let pool = try ActivePool()
@@ -204,8 +214,82 @@ struct PoolCrashTests {
       MappedDevice(
         name: "base", number: DeviceNumber(major: 253, minor: 400), liveTable: []))
     #expect(pool.merge().exitStatus == 0)
-    #expect(pool.mapper.steps.first == "reload base ro")
+    #expect(pool.mapper.steps.first == "load base ro")
     #expect(try pool.recordFiles() == [])
+  }
+
+  @Test(
+    "makes nothing read-only that has the origin's name and is another device",
+    arguments: [("UUID-2", 400), ("UUID-1", 401)] as [(String, UInt32)])
+  func otherOrigin(uuid: String, minor: UInt32) throws {
+    let pool = try ActivePool()
+    try pool.writeRecord(
+      """
+      {"format":1,"removals":[],"madeWritable":[{"name":"base","uuid":"UUID-1",
+      "number":{"major":253,"minor":400},"bootID":"tests"}]}
+      """)
+    pool.mapper.mapped.append(
+      MappedDevice(
+        name: "base", uuid: uuid, number: DeviceNumber(major: 253, minor: minor), liveTable: []))
+    #expect(pool.merge().exitStatus == 0)
+    #expect(!pool.mapper.steps.contains { $0.contains("base") })
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test("drops a writable table of the origin that was not made live yet, and no other table")
+  func loadedTable() throws {
+    for isOwn in [true, false] {
+      let pool = try ActivePool()
+      try pool.addBase(isReadOnly: true)
+      var base = pool.mapper.mapped[1]
+      let number = base.number
+      try pool.writeRecord(
+        """
+        {"format":1,"removals":[],"madeWritable":[{"name":"base","uuid":"",
+        "number":{"major":\(number.major),"minor":\(number.minor)},"bootID":"tests"}]}
+        """)
+      base.inactiveTable = base.liveTable
+      if !isOwn { base.inactiveTable[0].sectorCount += 8 }
+      pool.mapper.mapped[1] = base
+      let outcome = pool.run { merger throws(MergeError) in _ = try merger.devices(pool: "pool") }
+      #expect(outcome.exitStatus == 0, "\(outcome.message)")
+      #expect(pool.mapper.mapped[1].inactiveTable.isEmpty == isOwn)
+      #expect(pool.mapper.mapped[1].isReadOnly)
+      #expect(try pool.recordFiles() == [])
+    }
+  }
+
+  @Test(
+    "does not delete a thin device that somebody made since with the number of its snapshot",
+    arguments: [8, 9, 10])
+  func snapshotNumberTaken(step: Int) throws {
+    let pool = try ActivePool()
+    try Way.snapshot.prepare(pool)
+    #expect(try Self.killed(pool, .snapshot, at: step))
+    let other = Fixtures.ThinDevice(16_777_215, [ThinMapping(1, 70)], creationTime: 3)
+    try pool.mapper.replaceBySomebodyElse(16_777_215, with: other)
+    let outcome = pool.run { merger throws(MergeError) in _ = try merger.devices(pool: "pool") }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(outcome.notes.contains { $0.contains("is not there (any more)") }, "\(outcome.notes)")
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test("does not put a thin device back over an origin that is another one now")
+  func otherOriginUnderThinDevice() throws {
+    let pool = try ActivePool()
+    let thin = try pool.thin()
+    pool.mapper.mapped.append(thin)
+    #expect(try Self.killed(pool, .reactivated, at: 5))
+    #expect(!pool.mapper.mapped.contains(thin))
+    let record = try String(contentsOfFile: pool.recordPath, encoding: .utf8)
+    let name = #/"originName" : "[^"]*"/#
+    #expect(record.contains(name))
+    try pool.writeRecord(record.replacing(name, with: #""originName" : "another disk""#))
+    let outcome = pool.merge()
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(outcome.notes.contains { $0.contains("is not put back") }, "\(outcome.notes)")
+    #expect(!pool.mapper.mapped.contains { $0.name == "vm" })
   }
 
   @Test("a record that is none is told of, and nothing is done")

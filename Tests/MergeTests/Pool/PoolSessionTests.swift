@@ -148,14 +148,21 @@ struct PoolSessionTests {
 
   @Test("by hand, a metadata snapshot that is held serves if nothing was mapped since")
   func heldAndFresh() throws {
-    let pool = try ActivePool()
-    try pool.mapper.holdForSomebodyElse()
-    let outcome = pool.mergeByHand(.metadataSnapshot(block: nil))
-    // The simulated pool builds its live trees anew, so they are others than those that are held.
+    let fresh = try ActivePool()
+    try fresh.mapper.holdForSomebodyElse()
+    let merged = fresh.mergeByHand(.metadataSnapshot(block: nil))
+    #expect(merged.exitStatus == 0, "\(merged.message)")
+    #expect(try fresh.isMerged())
+    #expect(fresh.mapper.isHolding)
+
+    let old = try ActivePool()
+    try old.mapper.holdForSomebodyElse()
+    try old.mapper.writeBySomebodyElse(ThinMapping(24, 50), to: 5)
+    let outcome = old.mergeByHand(.metadataSnapshot(block: nil))
     #expect(outcome.exitStatus == 5)
     #expect(outcome.message.contains("older than the pool's last changes"))
-    #expect(pool.mapper.steps == [])
-    #expect(try pool.isUntouched())
+    #expect(old.mapper.steps == [])
+    #expect(try old.isUntouched())
   }
 
   @Test("--metadata-snap merges from a metadata snapshot that is held, and does not release it")
@@ -298,6 +305,76 @@ struct PoolSessionTests {
     #expect(outcome.exitStatus == 3)
     #expect(outcome.message.contains("activated during the merge"))
     #expect(!pool.mapper.isHolding)
+  }
+
+  @Test("a read-only thin device that is writable at the end is found out before it is finished")
+  func writableMeanwhile() throws {
+    for isLoaded in [false, true] {
+      let pool = try ActivePool()
+      var thin = try pool.thin()
+      thin.isReadOnly = true
+      pool.mapper.mapped.append(thin)
+      let outcome = pool.merge(
+        .device("vm"),
+        whenAsked: {
+          if isLoaded {
+            pool.mapper.mapped[1].inactiveTable = thin.liveTable
+          } else {
+            pool.mapper.mapped[1].isReadOnly = false
+          }
+        })
+      #expect(outcome.exitStatus == 3, "\(outcome.message)")
+      #expect(outcome.message.contains("activated during the merge"))
+    }
+  }
+
+  @Test("an origin that something else lies on at the end is found out before it is finished")
+  func originHeldMeanwhile() throws {
+    let pool = try ActivePool()
+    let number = try pool.number(pool.origin.path)
+    let outcome = pool.merge(whenAsked: {
+      pool.mapper.holders[number] = [DeviceNumber(major: 253, minor: 400)]
+    })
+    #expect(outcome.exitStatus == 3, "\(outcome.message)")
+    #expect(outcome.message.contains("253:400 lies on it"), "\(outcome.message)")
+    #expect(!pool.mapper.isHolding)
+  }
+
+  @Test("a metadata snapshot is not believed where status and superblock name different blocks")
+  func blocksDiffer() throws {
+    let pool = try ActivePool()
+    pool.mapper.happensAfter[0] = { [unowned mapper = pool.mapper] in
+      mapper.reportedHeldBlock = 99
+    }
+    let outcome = pool.merge()
+    #expect(outcome.exitStatus == 2)
+    #expect(outcome.message.contains("the pool did not commit it"), "\(outcome.message)")
+    #expect(!pool.mapper.isHolding)
+    #expect(try pool.isUntouched())
+  }
+
+  @Test("a snapshot is kept where --verify finds that the origin differs")
+  func differsInTheEnd() throws {
+    let pool = try ActivePool()
+    var thin = try pool.thin()
+    thin.openCount = 1
+    pool.mapper.mapped.append(thin)
+    let path = pool.folder.path("origin.img")
+    // The last look at all devices is the one after everything is written.
+    pool.mapper.whenLookedAt = {
+      let file = FileHandle(forWritingAtPath: path)
+      file?.write(Data(repeating: 0xFF, count: 4096))
+      try? file?.close()
+    }
+    _ = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true), verifies: true)
+    pool.mapper.whenLookedAt = {}
+    #expect(try !pool.isMerged())
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
+    #expect(try pool.recordFiles() == ["POOL-1.json"])
+    let outcome = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true), verifies: true)
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
   @Test("a thin device without an external origin says so, whoever asks")

@@ -5,6 +5,8 @@ import SystemPackage
 
 /// Device-mapper with one thin pool, whose metadata is built anew after every change.
 ///
+/// A metadata snapshot shares its trees with the pool until something is changed.
+///
 /// The pool's devices are real block devices; mapped devices are only told of. Everything happens on
 /// one thread, that of the test.
 final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
@@ -25,6 +27,16 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   private(set) var isDead = false
   /// What else happens just after a step, from 0.
   var happensAfter: [Int: () -> Void] = [:]
+  /// What else happens whenever all devices are looked at.
+  var whenLookedAt: () -> Void = {}
+  /// What the kernel names as lying on a device.
+  var holders: [DeviceNumber: [DeviceNumber]] = [:]
+  /// Changes of the pool's trees that the next commit brings; it moves their roots.
+  var hasUncommittedChanges = false
+  /// Where the status says that the metadata snapshot is, if not where the superblock has it.
+  var reportedHeldBlock: Int?
+  /// Whether the live trees cannot be read; takes effect with the next change.
+  var damagesLiveTrees = false
 
   private(set) var thinDevices: [Fixtures.ThinDevice]
   private(set) var heldDevices: [Fixtures.ThinDevice]?
@@ -33,6 +45,12 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   private var transactionID: UInt64 = 7
   private var heldTransactionID: UInt64 = 0
   private(set) var heldBlock: Int?
+  /// Whether the live trees are others than those of the metadata snapshot.
+  private var hasChangedSinceHold = false
+  /// How often a commit has moved the roots.
+  private var generation: UInt64 = 0
+  /// Of each table that is loaded and not live: whether it is for reading only.
+  private var loadedReadOnly: [String: Bool] = [:]
   /// What the pool's status says of the data device.
   var dataBlockCount = 256
   private let metadataPath: String
@@ -64,6 +82,28 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     try write()
   }
 
+  /// Another program has a block of a thin device mapped.
+  func writeBySomebodyElse(_ mapping: ThinMapping, to id: UInt64) throws {
+    guard let index = thinDevices.firstIndex(where: { $0.devID == id }) else {
+      throw SupportError("no device \(id)")
+    }
+    thinDevices[index].mappings.append(mapping)
+    try changeBySomebodyElse()
+  }
+
+  /// Another program deletes a thin device, or makes one of a number that is free, as `create_thin` does:
+  /// that leaves the pool's time alone.
+  func replaceBySomebodyElse(_ id: UInt64, with new: Fixtures.ThinDevice? = nil) throws {
+    thinDevices.removeAll { $0.devID == id }
+    if let new { thinDevices = (thinDevices + [new]).sorted { $0.devID < $1.devID } }
+    try changeBySomebodyElse()
+  }
+
+  func changeBySomebodyElse() throws {
+    hasChangedSinceHold = true
+    try write()
+  }
+
   func revive() {
     isDead = false
     diesAt = nil
@@ -74,6 +114,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     heldDevices = thinDevices
     heldTime = time
     heldTransactionID = transactionID
+    hasChangedSinceHold = false
   }
 
   private func write() throws {
@@ -81,8 +122,10 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     builder.time = time
     builder.transactionID = transactionID
     builder.holdsMetadataSnapshot = isHolding
-    if isHolding { builder.liveDevices = thinDevices }
+    if isHolding, hasChangedSinceHold { builder.liveDevices = thinDevices }
+    if generation > 0 { builder.placement = .shuffled(seed: generation) }
     var image = builder.build()
+    if damagesLiveTrees { image.flip(1, inBlock: image.live.topLevel.root, atByte: 100) }
     heldBlock = image.heldBlock
     if isHolding {
       let (time, transactionID) = (heldTime, heldTransactionID)
@@ -102,13 +145,14 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   func devices() throws(Errno) -> [MappedDevice] {
     try fail("devices")
     if isDead { throw .ioError }
+    whenLookedAt()
     return mapped
   }
 
   func status(of device: DeviceNumber) throws(Errno) -> [TableLine] {
     try fail("status")
     if isDead { throw .ioError }
-    let held = heldBlock.map(String.init) ?? "-"
+    let held = (reportedHeldBlock ?? heldBlock).map(String.init) ?? "-"
     return [
       TableLine(
         sectorCount: 32768, kind: "thin-pool",
@@ -134,22 +178,45 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
 
   func make(_ device: MappedDevice) throws(Errno) {
     try step("make \(device.name)") { () throws(Errno) in
-      guard index(of: device) == nil else { throw .resourceBusy }
-      mapped.append(device)
+      let isTaken = mapped.contains {
+        $0.name == device.name || (!device.uuid.isEmpty && $0.uuid == device.uuid)
+      }
+      guard !isTaken else { throw .resourceBusy }
+      var made = device
+      while mapped.contains(where: { $0.number == made.number }) { made.number.minor += 1 }
+      mapped.append(made)
     }
   }
 
   func reload(_ device: MappedDevice, isReadOnly: Bool) throws(Errno) {
-    try step("reload \(device.name) \(isReadOnly ? "ro" : "rw")") { () throws(Errno) in
+    try fail("reload")
+    try step("load \(device.name) \(isReadOnly ? "ro" : "rw")") { () throws(Errno) in
       guard let index = index(of: device) else { throw .noSuchAddressOrDevice }
-      mapped[index].isReadOnly = isReadOnly
+      mapped[index].inactiveTable = device.liveTable
+      loadedReadOnly[device.name] = isReadOnly
+    }
+    try resume(device)
+  }
+
+  func clear(_ device: MappedDevice) throws(Errno) {
+    try step("clear \(device.name)") { () throws(Errno) in
+      guard let index = index(of: device) else { throw .noSuchAddressOrDevice }
+      mapped[index].inactiveTable = []
+      loadedReadOnly[device.name] = nil
     }
   }
+
+  func holders(of device: DeviceNumber) -> [DeviceNumber] { holders[device] ?? [] }
 
   func resume(_ device: MappedDevice) throws(Errno) {
     try step("resume \(device.name)") { () throws(Errno) in
       guard let index = index(of: device) else { throw .noSuchAddressOrDevice }
       mapped[index].isSuspended = false
+      if let isReadOnly = loadedReadOnly.removeValue(forKey: device.name) {
+        mapped[index].liveTable = mapped[index].inactiveTable
+        mapped[index].inactiveTable = []
+        mapped[index].isReadOnly = isReadOnly
+      }
     }
   }
 
@@ -179,6 +246,18 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   func commit(_ pool: DeviceNumber) throws(Errno) {
     try fail("commit")
     if isDead { throw .ioError }
+    try commitChanges()
+  }
+
+  private func commitChanges() throws(Errno) {
+    guard hasUncommittedChanges else { return }
+    hasUncommittedChanges = false
+    generation += 1
+    do {
+      try write()
+    } catch {
+      throw .ioError
+    }
   }
 
   private func suspendedStep(
@@ -219,6 +298,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   private func handle(_ message: String) throws(Errno) {
     let words = message.split(separator: " ")
     guard mode != "ro" else { throw .notSupportedOnSocket }
+    try commitChanges()
     switch words.first {
     case "reserve_metadata_snap":
       if isHolding { throw .resourceBusy }
@@ -237,11 +317,15 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
       copy.creationTime = time
       copy.snapshottedTime = time
       thinDevices = (thinDevices + [copy]).sorted { $0.devID < $1.devID }
+      hasChangedSinceHold = true
     case "delete":
       guard let id = UInt64(words[1]), thinDevices.contains(where: { $0.devID == id }) else {
         throw .noData
       }
+      let isActive = mapped.flatMap(\.thinTargets).contains { $0.deviceID == UInt32(id) }
+      guard !isActive else { throw .resourceBusy }
       thinDevices.removeAll { $0.devID == id }
+      hasChangedSinceHold = true
     default:
       throw .invalidArgument
     }
