@@ -105,12 +105,12 @@ extension Merger {
   ) throws(MergeError) -> (MergeReport, PoolSession.End) {
     var source = source
     var options = options
-    // The one that the user named, or that served, is still there.
     let header = journal?.header
-    if let header, source.mappings == .metadataSnapshot(block: nil), header.heldRoot > 0,
-      try session.heldRoot() == header.heldRoot
+    // Only the one that the user named by --metadata-snap serves although blocks were mapped since.
+    if let header, case .metadataSnapshot(let named?) = header.mappings,
+      try session.heldRoot() == named
     {
-      source.mappings = .metadataSnapshot(block: header.heldRoot)
+      source.mappings = header.mappings
     }
     if options.extent.thinByteCount == nil {
       let target = try thinTarget(of: source.deviceID, in: session.pool, mappedDevices())

@@ -165,6 +165,36 @@ struct PoolSessionTests {
     #expect(try old.isUntouched())
   }
 
+  @Test("a metadata snapshot that is held and too old by now is refused by resume as by merge")
+  func heldAndOldByResume() throws {
+    let pool = try ActivePool()
+    try pool.mapper.holdForSomebodyElse()
+    try pool.cutData()
+    #expect(pool.mergeByHand(.metadataSnapshot(block: nil)).exitStatus == 3)
+    try pool.restoreData()
+    try pool.mapper.writeBySomebodyElse(ThinMapping(24, 50), to: 5)
+    for outcome in [pool.mergeByHand(.metadataSnapshot(block: nil)), try pool.resume()] {
+      #expect(outcome.exitStatus == 5, "\(outcome.message)")
+      #expect(outcome.message.contains("older than the pool's last changes"), "\(outcome.message)")
+    }
+    #expect(try !pool.isMerged())
+  }
+
+  @Test("a metadata snapshot that was named by --metadata-snap is resumed from, however old it is")
+  func namedAndResumed() throws {
+    let pool = try ActivePool()
+    try pool.mapper.holdForSomebodyElse()
+    let block = pool.mapper.heldBlock.map(UInt64.init)
+    try pool.cutData()
+    #expect(pool.mergeByHand(.metadataSnapshot(block: block)).exitStatus == 3)
+    try pool.restoreData()
+    try pool.mapper.writeBySomebodyElse(ThinMapping(24, 50), to: 5)
+    let outcome = try pool.resume()
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.isHolding)
+  }
+
   @Test("--metadata-snap merges from a metadata snapshot that is held, and does not release it")
   func givenSnapshot() throws {
     let pool = try ActivePool()
