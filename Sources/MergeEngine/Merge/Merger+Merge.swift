@@ -112,18 +112,19 @@ extension Merger {
     {
       source.mappings = header.mappings
     }
-    if options.extent.thinByteCount == nil {
+    if options.extent.thinByteCount == nil, !session.isLost(source.deviceID) {
       let target = try thinTarget(of: source.deviceID, in: session.pool, mappedDevices())
       options.extent.thinByteCount = target.map { $0.sectorCount * 512 }
     }
     var quiet = try quiet(source, originPath, options, header, session)
     quiet.source.mappings = try session.hold(
-      source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)
+      source.mappings, of: quiet.source.deviceID, ignoresNeedsCheck: source.ignoresNeedsCheck,
+      isResumed: header != nil)
     let report = try carryOut(quiet, options, resuming: journal)
     guard report.state == .finished, report.verification?.isClean != false else {
       return (report, .stopped)
     }
-    session.snapshotIsMerged()
+    session.mergeIsFinished()
     return (report, .finished)
   }
 
@@ -225,7 +226,7 @@ extension Merger {
       rewrittenByteCount: 0, duration: .zero, submitDuration: .zero, checkpointCount: 0,
       verification: nil, journalPath: journalPath, unreadable: [])
     do throws(MergeError) {
-      try quiet.session?.snapshotIsBegun()
+      try quiet.session?.writingBegins()
       try run.append(
         .run(
           JournalRecord.Run(

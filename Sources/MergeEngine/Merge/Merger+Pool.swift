@@ -276,7 +276,8 @@ extension Merger {
     }
     defer { session.end(.nothingWritten) }
     var held = source
-    held.mappings = try session.hold(source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)
+    held.mappings = try session.hold(
+      source.mappings, of: source.deviceID, ignoresNeedsCheck: source.ignoresNeedsCheck)
     return try body(held, session)
   }
 

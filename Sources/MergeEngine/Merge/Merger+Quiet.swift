@@ -10,7 +10,9 @@ extension Merger {
     let origin = try session.checkOrigin(originPath, of: source.deviceID, options: options.pool)
     let thin = try session.checkCanQuiesce(
       source.deviceID, options: options.pool, restarts: options.restarts)
-    try session.checkCanHold(source.mappings, snapshotIsMade: thin.makesSnapshot)
+    let isResumed = header != nil
+    try session.checkCanHold(
+      source.mappings, of: thin.deviceID, snapshotIsMade: thin.makesSnapshot, isResumed: isResumed)
     let devices = try Devices(source, originPath: originPath, writing: nil)
     if let header { try checkSameDevices(header, devices) }
     var quiet = QuietSource(source: source, originPath: originPath, session: session)
@@ -18,7 +20,7 @@ extension Merger {
       quiet.isAgreedTo = true
       var asked = source
       asked.deviceID = thin.deviceID
-      try askBeforeChanges(asked, devices, options, session)
+      try askBeforeChanges(asked, devices, options, session, isResumed: isResumed)
     }
     quiet.source.deviceID = try session.quiesce(
       source.deviceID, options: options.pool, restarts: options.restarts)
@@ -42,7 +44,8 @@ extension Merger {
 
   /// Plans with the thin device as it is, and asks; what is then merged is planned again.
   private func askBeforeChanges(
-    _ source: MergeSource, _ devices: Devices, _ options: MergeOptions, _ session: PoolSession
+    _ source: MergeSource, _ devices: Devices, _ options: MergeOptions, _ session: PoolSession,
+    isResumed: Bool
   ) throws(MergeError) {
     guard let origin = devices.origin else { return }
     let journalPath =
@@ -51,7 +54,9 @@ extension Merger {
         of: origin, identity: DeviceIdentity(origin), stateFolder: environment.stateFolder)
     try checkJournalPlace(journalPath, devices)
     var held = source
-    held.mappings = try session.hold(source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)
+    held.mappings = try session.hold(
+      source.mappings, of: source.deviceID, ignoresNeedsCheck: source.ignoresNeedsCheck,
+      isResumed: isResumed)
     defer { session.release() }
     let byteCount = ioByteCount(options.transfer, devices)
     let planned = try plan(held, on: devices, extent: options.extent, ioByteCount: byteCount)

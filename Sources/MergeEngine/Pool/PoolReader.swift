@@ -49,6 +49,132 @@ package struct PoolReader {
     return devices
   }
 
+  /// Finds out what became of a thin device since a metadata snapshot was taken.
+  ///
+  /// - Returns: nil where the pool's metadata changed whenever it was read.
+  package func fate(
+    of id: UInt32, since held: PoolMetadata
+  ) throws(MergeError) -> ThinDeviceFate? {
+    var failure: MergeError?
+    for _ in 0..<Self.liveReadCountMax {
+      do throws(MergeError) {
+        let live = try superblocks(.inactivePool, ignoresNeedsCheck: true)
+        let fate = try fate(of: id, held, live)
+        // The blocks of the live trees stay what they are until the pool commits.
+        if try superblocks(.inactivePool, ignoresNeedsCheck: true).live == live.live { return fate }
+        failure = nil
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    return nil
+  }
+
+  /// How often live trees are read that change meanwhile.
+  private static let liveReadCountMax = 5
+
+  private func fate(
+    of id: UInt32, _ held: PoolMetadata, _ live: PoolMetadata
+  ) throws(MergeError) -> ThinDeviceFate {
+    // A device without mappings has nothing that could be lost.
+    guard let old = try devices(in: held).first(where: { $0.id == id }),
+      old.details.mappedBlockCount > 0
+    else { return .there }
+    guard let new = try devices(in: live).first(where: { $0.id == id }) else { return .deleted }
+    // Equal times prove nothing: a device that is made without a snapshot leaves the pool's time alone.
+    guard new.details.creationTime == old.details.creationTime,
+      new.details.transactionID == old.details.transactionID,
+      try shareMapping((old, held), (new, live))
+    else { return .replaced }
+    return .there
+  }
+
+  /// Returns whether two devices have a mapping of a thin block to a data block in common.
+  ///
+  /// The trees of one device share nodes, unless each leaf was changed since: then the first leaves tell.
+  /// All leaves of the smaller tree are read only where nothing is found.
+  private func shareMapping(
+    _ one: (device: Device, pool: PoolMetadata), _ other: (device: Device, pool: PoolMetadata)
+  ) throws(MergeError) -> Bool {
+    var io = try LinuxAIO(
+      requestCount: 0, slabByteCount: BlockKind.blockByteCount, files: [.metadata: metadata],
+      clock: clock)
+    let family = try family(of: one.device.mappingRoot, in: one.pool, &io)
+    if try !family.isDisjoint(with: self.family(of: other.device.mappingRoot, in: other.pool, &io))
+    {
+      return true
+    }
+    let isOneSmaller = one.device.details.mappedBlockCount <= other.device.details.mappedBlockCount
+    let (small, large) = isOneSmaller ? (one, other) : (other, one)
+    do throws(MetadataFault) {
+      var leaf = Leaf(node: Node(isLeaf: true, keys: [], values: []), lastKey: nil)
+      var pending = [(block: small.device.mappingRoot, level: 0)]
+      while let (block, level) = pending.popLast() {
+        let node = try node(at: block, level: level, in: small.pool, &io)
+        guard node.isLeaf else {
+          pending += node.values.reversed().map { (block: MetadataBlock($0), level: level + 1) }
+          continue
+        }
+        for (key, value) in zip(node.keys, node.values) {
+          // Keys rise, so that each leaf of the other tree is read once.
+          if leaf.lastKey.map({ key > $0 }) ?? true {
+            leaf = try self.leaf(for: key, of: large.device, in: large.pool, &io)
+          }
+          if let found = leaf.node.value(of: key), found >> 24 == value >> 24 { return true }
+        }
+      }
+      return false
+    } catch {
+      throw error.refusal(path: metadata.path)
+    }
+  }
+
+  private struct Node {
+    var isLeaf: Bool
+    var keys: [UInt64]
+    var values: [UInt64]
+
+    /// Returns the index of the last key that is not above `key`; keys rise.
+    func index(of key: UInt64) -> Int? {
+      var (low, high) = (0, keys.count)
+      while low < high {
+        let middle = (low + high) / 2
+        if keys[middle] > key { high = middle } else { low = middle + 1 }
+      }
+      return low > 0 ? low - 1 : nil
+    }
+
+    func value(of key: UInt64) -> UInt64? {
+      index(of: key).flatMap { keys[$0] == key ? values[$0] : nil }
+    }
+  }
+
+  /// A leaf and the last key that could be in it.
+  private struct Leaf {
+    var node: Node
+    var lastKey: UInt64?
+  }
+
+  private func leaf(
+    for key: UInt64, of device: Device, in pool: PoolMetadata, _ io: inout LinuxAIO
+  ) throws(MetadataFault) -> Leaf {
+    var block = device.mappingRoot
+    var lastKey = UInt64.max
+    var level = 0
+    while true {
+      let node = try node(at: block, level: level, in: pool, &io)
+      if node.isLeaf { return Leaf(node: node, lastKey: lastKey) }
+      guard let index = node.index(of: key) else {
+        return Leaf(
+          node: Node(isLeaf: true, keys: [], values: []), lastKey: node.keys[0] - 1)
+      }
+      if index + 1 < node.keys.count { lastKey = node.keys[index + 1] - 1 }
+      block = MetadataBlock(node.values[index])
+      level += 1
+    }
+  }
+
   /// The ids of devices that share their tree's root, or a child of it, with `device`: snapshots of
   /// each other, or of a common one.
   package func kin(
@@ -70,27 +196,39 @@ package struct PoolReader {
   private func family(
     of root: MetadataBlock, in pool: PoolMetadata, _ io: inout LinuxAIO
   ) throws(MergeError) -> Set<MetadataBlock> {
-    let byteCount = BlockKind.blockByteCount
     do throws(MetadataFault) {
-      try pool.bounds.check(root, from: nil)
-      let request = IORequest(
-        .read, .metadata, byteOffset: root.rawValue * UInt64(byteCount), byteCount: byteCount,
-        tag: 0)
-      let result = io.perform(request)
-      guard result == Int64(byteCount) else {
-        throw MetadataFault(readResult: result, of: root)
-      }
-      let bytes = io.bytes(at: 0, count: byteCount)
-      let node = try BtreeNode(bytes, at: root, leafValueByteCount: MemoryLayout<UInt64>.size)
-      var family: Set<MetadataBlock> = [root]
-      if !node.isLeaf {
-        for index in 0..<node.entryCount {
-          family.insert(MetadataBlock(node.value(index, in: bytes)))
-        }
-      }
-      return family
+      let node = try node(at: root, level: 0, in: pool, &io)
+      return Set([root] + (node.isLeaf ? [] : node.values.map { MetadataBlock($0) }))
     } catch {
       throw error.refusal(path: pool.path)
     }
   }
+
+  /// Reads a node of a tree whose values are numbers of 8 bytes.
+  private func node(
+    at block: MetadataBlock, level: Int, in pool: PoolMetadata, _ io: inout LinuxAIO
+  ) throws(MetadataFault) -> Node {
+    let byteCount = BlockKind.blockByteCount
+    guard level < TreeWalker.levelCountMax else {
+      throw MetadataFault(block, "the tree has more than \(TreeWalker.levelCountMax) levels")
+    }
+    try pool.bounds.check(block, from: nil)
+    let result = io.perform(
+      IORequest(
+        .read, .metadata, byteOffset: block.rawValue * UInt64(byteCount), byteCount: byteCount,
+        tag: 0))
+    guard result == Int64(byteCount) else { throw MetadataFault(readResult: result, of: block) }
+    let bytes = io.bytes(at: 0, count: byteCount)
+    let node = try BtreeNode(bytes, at: block, leafValueByteCount: MemoryLayout<UInt64>.size)
+    return Node(
+      isLeaf: node.isLeaf, keys: (0..<node.entryCount).map { node.key($0, in: bytes) },
+      values: (0..<node.entryCount).map { node.value($0, in: bytes) })
+  }
+}
+
+/// What became of a thin device that was being merged.
+package enum ThinDeviceFate: Equatable, Sendable {
+  case there, deleted
+  /// Another thin device has its number.
+  case replaced
 }

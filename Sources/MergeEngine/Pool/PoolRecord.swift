@@ -39,6 +39,9 @@ package struct PoolRecord: Equatable, Sendable, Codable {
     package var detailsRootBefore: UInt64
     /// The block it is in and what it holds; nil while it is only intended.
     package var taken: Taken?
+    /// The thin device from which the origin may have been written to; nil where nothing was written, or
+    /// where all is merged.
+    package var writtenFrom: UInt32?
   }
 
   package struct Taken: Equatable, Sendable, Codable {

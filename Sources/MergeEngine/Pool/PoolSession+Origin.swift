@@ -92,7 +92,7 @@ extension PoolSession {
   private func others(
     on origin: DeviceNumber, besides deviceID: UInt32, _ devices: MappedDevices
   ) -> [MappedDevice] {
-    var own = devices.showing(deviceID, of: pool.number)
+    var own = isLost(deviceID) ? [] : devices.showing(deviceID, of: pool.number)
     if let snapshot = record.record.snapshot, snapshot.deviceID == deviceID {
       own += devices.showing(snapshot.originalID, of: pool.number)
     }

@@ -82,6 +82,8 @@ extension PoolSession {
     {
       return .nothing(try rest(of: snapshot, deviceID, options, devices))
     }
+    // What shows that number is another thin device.
+    if isLost(deviceID) { return .nothing(Quiesced(deviceID: deviceID, users: [])) }
     let users = devices.showing(deviceID, of: pool.number)
     if let pending = users.first(where: { !$0.inactiveTable.isEmpty }) {
       throw MergeError(
@@ -193,7 +195,8 @@ extension PoolSession {
           .stopped, error.what, at: error.place, because: error.why, hint: error.hint)
       }
     }
-    let now = found.showing(quiesced.deviceID, of: pool.number)
+    let now =
+      isLost(quiesced.deviceID) ? [] : found.showing(quiesced.deviceID, of: pool.number)
     let isSnapshot = record.record.snapshot?.deviceID == quiesced.deviceID
     let expected = isSnapshot ? [] : quiesced.users.map(\.number)
     guard

@@ -63,23 +63,29 @@ extension PoolSession {
       because: "\(failure.errno)", hint: "see 'dmsetup status \(pool.name)' and the kernel's log")
   }
 
-  /// Says that the origin is about to be written to from the snapshot.
-  package func snapshotIsBegun() throws(MergeError) {
-    guard let snapshot = record.record.snapshot, snapshot.deviceID == quiesced?.deviceID,
-      !snapshot.hasBegun
-    else { return }
-    try record.update { $0.snapshot?.hasBegun = true }
+  /// Records that the origin is about to be written to.
+  ///
+  /// From now on a snapshot, and a metadata snapshot that may turn out to be the only copy, are kept until
+  /// all is merged.
+  package func writingBegins() throws(MergeError) {
+    guard let deviceID = quiesced?.deviceID else { return }
+    var changed = record.record
+    if holdsMetadataSnapshot { changed.hold?.writtenFrom = deviceID }
+    if changed.snapshot?.deviceID == deviceID { changed.snapshot?.hasBegun = true }
+    if changed != record.record { try record.update { $0 = changed } }
   }
 
-  /// Says that the snapshot is merged and can be deleted.
-  package func snapshotIsMerged() {
-    guard let snapshot = record.record.snapshot, snapshot.deviceID == quiesced?.deviceID else {
-      return
-    }
+  /// Records that all is merged, so that nothing need be kept for another run.
+  package func mergeIsFinished() {
+    guard let deviceID = quiesced?.deviceID else { return }
+    var changed = record.record
+    changed.hold?.writtenFrom = nil
+    if changed.snapshot?.deviceID == deviceID { changed.snapshot?.isMerged = true }
+    guard changed != record.record else { return }
     do throws(MergeError) {
-      try record.update { $0.snapshot?.isMerged = true }
+      try record.update { $0 = changed }
     } catch {
-      note("dev \(snapshot.deviceID), the snapshot that was merged, is kept: \(error.message)")
+      note("what was made to be merged from is kept: \(error.message)")
     }
   }
 

@@ -17,6 +17,9 @@ package final class PoolSession {
   var heldOrigin: HeldOrigin?
   /// What could not be undone, a sentence each.
   package private(set) var leftUndone: [String] = []
+  /// The fate of the thin device whose blocks only the metadata snapshot of an earlier run has; nil where
+  /// there is none.
+  private(set) var lost: ThinDeviceFate?
   /// Whether the snapshot was made by this very run.
   var hasNewSnapshot = false
 
@@ -112,9 +115,15 @@ package final class PoolSession {
   /// - Throws: `MergeError`: `busy` where somebody else's metadata snapshot is in the way, `refused`
   ///   where the pool cannot give one.
   package func hold(
-    _ wanted: MergeSource.Mappings, ignoresNeedsCheck: Bool
+    _ wanted: MergeSource.Mappings, of deviceID: UInt32, ignoresNeedsCheck: Bool,
+    isResumed: Bool = false
   ) throws(MergeError) -> MergeSource.Mappings {
     try checkHealth(ignoresNeedsCheck: ignoresNeedsCheck)
+    try checkKept(deviceID, isResumed: isResumed)
+    if wanted != .inactivePool, lost != nil, let kept = record.record.hold?.taken {
+      try checkSnapshot()
+      return .metadataSnapshot(block: kept.block)
+    }
     switch wanted {
     case .inactivePool:
       throw MergeError(
@@ -144,8 +153,9 @@ package final class PoolSession {
   ///
   /// - Throws: `MergeError` as `hold` does.
   package func checkCanHold(
-    _ wanted: MergeSource.Mappings, snapshotIsMade: Bool
+    _ wanted: MergeSource.Mappings, of deviceID: UInt32, snapshotIsMade: Bool, isResumed: Bool
   ) throws(MergeError) {
+    try checkKept(deviceID, isResumed: isResumed)
     let live = try superblock()
     guard snapshotIsMade else {
       if wanted == .ownMetadataSnapshot, let held = live.heldRoot, record.record.hold == nil {
@@ -161,6 +171,26 @@ package final class PoolSession {
         because: "the pool is full or read-only, and suspending the thin device would wait for it",
         hint: "extend the pool; or stop what uses the thin device, and leave --snapshot out")
     }
+  }
+
+  /// Whether the thin device of that number is not the one of the metadata snapshot, the only copy, that is
+  /// merged.
+  func isLost(_ deviceID: UInt32) -> Bool {
+    lost != nil && record.record.hold?.writtenFrom == deviceID
+  }
+
+  /// Refuses where the metadata snapshot that is kept is not one of the device that is wanted.
+  ///
+  /// Where another device has the number, only a journal says that the earlier one is meant.
+  private func checkKept(_ deviceID: UInt32, isResumed: Bool) throws(MergeError) {
+    guard let lost, let id = record.record.hold?.writtenFrom,
+      id != deviceID || (lost == .replaced && !isResumed)
+    else { return }
+    throw MergeError(
+      .busy, "the metadata snapshot of an earlier run is still held", at: pool.name,
+      because: "it is the only copy of dev \(id), which was deleted before all of it was merged",
+      hint: "'thin-merge resume' with the journal of that merge finishes it; to give the copy up: "
+        + "dmsetup message \(pool.name) 0 release_metadata_snap")
   }
 
   /// A metadata snapshot that somebody else took serves if nothing was mapped since.
@@ -247,17 +277,21 @@ package final class PoolSession {
     }
   }
 
-  /// Gives the metadata snapshot back, if this tool took it.
+  /// Gives the metadata snapshot back, if this tool took it and it is not the only copy of anything.
   package func release() {
     guard let hold = record.record.hold else { return }
     do throws(MergeError) {
       guard try isOurs(hold) else {
         note("the metadata snapshot of pool \(pool.name) is not the one of thin-merge (any more)")
+        lost = nil
         return record.forget { $0.hold = nil }
       }
+      if let id = hold.writtenFrom, try !isStillThere(id) { return }
     } catch {
       return complain(
-        "the metadata snapshot of pool \(pool.name) is still held: \(error.message)")
+        "the metadata snapshot of pool \(pool.name) is still held: \(error.message)"
+          + (hold.writtenFrom.map { "; it may be the only copy of dev \($0)" } ?? "")
+          + "; the next run tries again, or: dmsetup message \(pool.name) 0 release_metadata_snap")
     }
     do throws(Errno) {
       try mapper.send("release_metadata_snap", to: pool.number)
@@ -267,6 +301,29 @@ package final class PoolSession {
           + "tries again, or: dmsetup message \(pool.name) 0 release_metadata_snap")
     }
     record.forget { $0.hold = nil }
+  }
+
+  /// Finds out whether a thin device that is merged in part is there still, and says so where it is not.
+  private func isStillThere(_ id: UInt32) throws(MergeError) -> Bool {
+    let fate = try reader.fate(of: id, since: heldMetadata())
+    switch fate {
+    case .there:
+      lost = nil
+      return true
+    case .deleted, .replaced:
+      lost = fate
+      complain(
+        "dev \(id) was deleted before all of it was merged"
+          + (fate == .replaced ? ", and another thin device has its number now" : "")
+          + ": the metadata snapshot of pool \(pool.name) is the only copy of it, and stays held; "
+          + "'thin-merge resume' finishes the merge from it; to give the copy up: dmsetup message "
+          + "\(pool.name) 0 release_metadata_snap")
+    case nil:
+      complain(
+        "the metadata snapshot of pool \(pool.name) is still held: it may be the only copy of dev "
+          + "\(id), and the pool changed whenever that was looked at; the next run tries again")
+    }
+    return false
   }
 
   /// Whether the metadata snapshot that is held now is the one that the record tells of.
@@ -342,6 +399,8 @@ package final class PoolSession {
     } catch {
       note("\(error.message); the next run tries again")
     }
+    // The end of this run tries again.
+    leftUndone = []
   }
 }
 

@@ -93,7 +93,9 @@ struct MergeText {
   private func addNext(to text: inout ReportText) {
     guard isFinished else {
       // How to go on stands with the error, which names what has to be seen to first.
-      return text.addNext("The origin may be merged in part; keep the thin device.")
+      text.addNext("The origin may be merged in part; keep the thin device.")
+      for sentence in report.leftUndone { text.addNext("Left as it is: \(sentence).") }
+      return
     }
     switch report.verification.map({ ExitStatus($0) }) ?? .done {
     case .done where report.verification != nil || plan.byteCount == 0:

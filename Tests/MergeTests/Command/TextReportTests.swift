@@ -261,6 +261,20 @@ struct TextReportTests {
         """)
   }
 
+  @Test("a stopped merge says what it left in the pool as it is")
+  func leftUndoneText() {
+    var report = Self.merge
+    report.state = .stopped(Self.stop)
+    report.leftUndone = ["dev 7 was deleted, and the metadata snapshot is the only copy"]
+    #expect(
+      Self.text(report).hasSuffix(
+        """
+        The origin may be merged in part; keep the thin device.
+        Left as it is: dev 7 was deleted, and the metadata snapshot is the only copy.
+
+        """))
+  }
+
   @Test(
     "verify says what was compared and what differs, and whether the thin device is still needed")
   func verifyText() {

@@ -8,7 +8,7 @@ import Testing
 
 /// Active pools, thin devices and origins that are not found, or not as they have to be.
 enum WhyAPoolIsNotUsed {
-  static let rows = names + paths + health + metadataSnapshots + records
+  static let rows = names + paths + health + metadataSnapshots + onlyCopies + records
 
   private static let names: [ErrorRow] = [
     row(
@@ -342,6 +342,26 @@ enum WhyAPoolIsNotUsed {
       pool.mapper.fails["release_metadata_snap"] = .ioError
       _ = pool.merge(agrees: false)
     },
+  ]
+
+  private static let onlyCopies: [ErrorRow] = [
+    row(
+      "a metadata snapshot that is the only copy of another thin device", .busy,
+      """
+      the metadata snapshot of an earlier run is still held, pool: it is the only copy of \
+      dev 5, which was deleted before all of it was merged
+      """,
+      hints: [
+        """
+        'thin-merge resume' with the journal of that merge finishes it; to give the copy up: \
+        dmsetup message pool 0 release_metadata_snap
+        """
+      ], .member(pool: "pool", deviceID: 6)
+    ) { pool in
+      try pool.cutData()
+      _ = pool.merge(whenAsked: { try? pool.mapper.replaceBySomebodyElse(5) })
+      try pool.restoreData()
+    }
   ]
 
   private static let records: [ErrorRow] = [
