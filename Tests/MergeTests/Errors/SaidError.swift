@@ -52,7 +52,14 @@ struct SaidError: Equatable, Sendable {
     func named(_ text: String) -> String {
       // The longest first, or `/dev/loop1` would be found in `/dev/loop12`.
       names.sorted { $0.0.count > $1.0.count }
-        .reduce(text) { text, name in text.replacing(name.0, with: name.1) }
+        .reduce(text) { text, name in
+          let parts = text.components(separatedBy: name.0)
+          return parts.dropFirst().reduce(parts[0]) { text, part in
+            // Nor is it to be found in the path of a device that has no name here.
+            let isLonger = name.0.last?.isNumber == true && part.first?.isNumber == true
+            return text + (isLonger ? name.0 : name.1) + part
+          }
+        }
     }
     return SaidError(named(message), hints: hints.map(named), exitStatus: exitStatus)
   }
