@@ -1,3 +1,7 @@
+// Before SystemPackage, whose C headers would otherwise be taken for the home of what the system declares.
+internal import Glibc
+package import SystemPackage
+
 /// What the pipelines run on: a queue of reads, writes and flushes on a few files.
 ///
 /// In the product it is ``LinuxAIO``; in tests a simulated disk. Bytes travel through a slab that the
@@ -20,7 +24,13 @@ package protocol BlockIO: ~Copyable {
 
   /// Waits until `minimum` requests have completed, or as many as a batch holds, or the time is over, or a
   /// signal came, and replaces the batch's content by what has completed.
-  mutating func reap(atLeast minimum: Int, timeout: Duration?, into batch: inout CompletionBatch)
+  ///
+  /// - Throws: `Errno` where completions cannot be learned of any more, `.canceled` where nobody waits for
+  ///   them any longer. It is not known then what is in flight: the queue's memory is never given back, every
+  ///   later call throws the same, and the queue is of no other use.
+  mutating func reap(
+    atLeast minimum: Int, timeout: Duration?, into batch: inout CompletionBatch
+  ) throws(Errno)
 
   /// Does one request and waits for it. Precondition: nothing else is enqueued or in flight.
   /// - Returns: Bytes done, or a negative errno.

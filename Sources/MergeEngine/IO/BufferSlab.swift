@@ -23,6 +23,7 @@ internal import SystemPackage
   private let mapping: UnsafeMutableRawPointer
   private let mappedByteCount: Int
   private let base: UnsafeMutableRawPointer
+  private var isKept = false
 
   /// - Throws: `MergeError` when the system does not give that much.
   package init(byteCount: Int, pages: Pages = .small) throws(MergeError) {
@@ -52,7 +53,12 @@ internal import SystemPackage
     self.byteCount = rounded
   }
 
-  deinit { unsafe munmap(mapping, mappedByteCount) }
+  deinit {
+    if !isKept { unsafe munmap(mapping, mappedByteCount) }
+  }
+
+  /// Keeps the memory until the process ends: the kernel may still write to it.
+  mutating func keep() { isKept = true }
 
   /// Precondition: the bytes lie inside.
   @_lifetime(borrow self)

@@ -5,6 +5,11 @@ extension Errno {
   /// That of the call that just failed on this thread.
   package static var current: Errno { Errno(rawValue: errno) }
 
+  /// What asynchronous I/O needs of the system.
+  static let asynchronousHint =
+    "the kernel has to be one with CONFIG_AIO, and a sandbox, such as a container's seccomp profile, has to "
+    + "allow io_setup, io_submit, io_getevents, io_pgetevents and io_destroy"
+
   /// What helps where a file or device may not be used; nil for any other number.
   package var permissionHint: String? {
     guard self == .permissionDenied || self == .notPermitted else { return nil }

@@ -1,6 +1,6 @@
 internal import CAIO
 internal import Glibc
-internal import SystemPackage
+package import SystemPackage
 
 /// ``BlockIO`` on kernel AIO (libaio): one context, one slab, used by one thread.
 ///
@@ -30,14 +30,22 @@ internal import SystemPackage
   /// Completions that the kernel did not make: requests that `io_submit` refused.
   private var refused: [IOCompletion] = []
   private var descriptors: [CInt]
+  private let isWaitOver: @Sendable () -> Bool
+  /// The error that waiting came to.
+  private var failure: Errno?
+
+  /// How long a wait without a limit lasts before `isWaitOver` is asked.
+  private static let waitAtOnce = Duration.milliseconds(200)
 
   /// - `requestCount`: requests wanted in flight, 0 if only `perform` is used; fewer are taken when
   ///   `fs.aio-max-nr` is used up.
+  /// - `isWaitOver`: says when nobody waits any longer for what is in flight.
   /// - `note`: told when fewer were taken.
   /// - Throws: `MergeError` when not even one is to be had.
   package init(
     requestCount wanted: Int, atLeast minimum: Int = 1, slabByteCount: Int,
     files: [IOTarget: OpenFile], clock: Clock,
+    isWaitOver: @escaping @Sendable () -> Bool = { false },
     note: (String) -> Void = { _ in }
   ) throws(MergeError) {
     let slab = try BufferSlab(byteCount: slabByteCount, pages: .large)
@@ -56,7 +64,7 @@ internal import SystemPackage
           ? "all its requests (fs.aio-max-nr) are in use" : "\(Errno(rawValue: -status))",
         hint: status == -EAGAIN
           ? "'sysctl fs.aio-max-nr=1048576' allows more"
-          : "the kernel has to be one with CONFIG_AIO")
+          : Errno.asynchronousHint)
     }
     if taken < wanted {
       note(
@@ -67,6 +75,7 @@ internal import SystemPackage
     self.slab = slab
     self.files = files
     self.clock = clock
+    self.isWaitOver = isWaitOver
     requestCountMax = taken
     unsafe blocks = .allocate(capacity: taken)
     unsafe blocks.initialize(repeating: iocb(), count: taken)
@@ -80,7 +89,9 @@ internal import SystemPackage
   }
 
   deinit {
-    if let context = unsafe context {
+    // After a failed wait requests may be in flight that nothing can wait for. The context stays theirs, and
+    // so does the slab.
+    if failure == nil, let context = unsafe context {
       // Waits for what is in flight, so that the slab outlives every request.
       if requestCount > waitingCount || !(unsafe Self.destroyInBackground(context)) {
         unsafe io_destroy(context)
@@ -165,8 +176,9 @@ internal import SystemPackage
 
   package mutating func reap(
     atLeast minimum: Int, timeout: Duration?, into batch: inout CompletionBatch
-  ) {
+  ) throws(Errno) {
     batch.removeAll()
+    if let failure { throw failure }
     while let completion = refused.last, batch.count < CompletionBatch.capacity {
       refused.removeLast()
       finish(Int(completion.tag), result: completion.result, into: &batch)
@@ -180,20 +192,29 @@ internal import SystemPackage
     let room = CompletionBatch.capacity - batch.count
     guard room > 0 else { return }
     let wanted = max(0, min(minimum - batch.count, inKernel, room))
-    let got: CInt
-    if let timeout {
-      let parts = timeout.components
+    let parts = (timeout ?? Self.waitAtOnce).components
+    var got: CInt = 0
+    repeat {
+      guard !isWaitOver() else { throw fail(.canceled) }
       var time = timespec(
         tv_sec: Int(parts.seconds), tv_nsec: Int(parts.attoseconds / 1_000_000_000))
       got = unsafe io_getevents(context, wanted, room, events, &time)
-    } else {
-      got = unsafe io_getevents(context, wanted, room, events, nil)
-    }
+    } while got == 0 && wanted > 0 && timeout == nil
     // A signal (-EINTR) is no failure: the caller looks at its stop flag and comes again.
+    guard got >= 0 || got == -EINTR || got == -EAGAIN else {
+      throw fail(Errno(rawValue: -got))
+    }
     for index in 0..<max(0, Int(got)) {
       let event = unsafe events + index
       unsafe finish(Int(caio_tag(event)), result: caio_result(event), into: &batch)
     }
+  }
+
+  /// Takes note that completions cannot be learned of any more.
+  private mutating func fail(_ errno: Errno) -> Errno {
+    failure = errno
+    slab.keep()
+    return errno
   }
 
   private mutating func finish(_ index: Int, result: Int64, into batch: inout CompletionBatch) {

@@ -15,7 +15,7 @@ public struct Merger: Sendable {
   }
 
   func reader(_ metadata: OpenFile) -> PoolReader {
-    PoolReader(metadata, clock: environment.clock)
+    PoolReader(metadata, clock: environment.clock, isWaitOver: environment.isWaitOver)
   }
 
   /// A queue for moving blocks.
@@ -25,7 +25,8 @@ public struct Merger: Sendable {
     try LinuxAIO(
       requestCount: depth + PipelineShape.recordRequestCount,
       atLeast: 1 + PipelineShape.recordRequestCount, slabByteCount: slabByteCount, files: files,
-      clock: environment.clock, note: environment.observer.note)
+      clock: environment.clock, isWaitOver: environment.isWaitOver,
+      note: environment.observer.note)
   }
 
   func journalReader(_ file: OpenFile) throws(MergeError) -> JournalReader<LinuxAIO> {

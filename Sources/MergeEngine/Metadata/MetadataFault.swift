@@ -7,6 +7,8 @@ package struct MetadataFault: Error, Equatable, Sendable {
   package var hint: String?
   /// Whether the metadata is damaged, or only not fit for what is wanted.
   package var isDamage: Bool
+  /// Whether the reading was given up on request.
+  private var isInterruption = false
 
   package init(
     _ block: MetadataBlock?, _ reason: String, hint: String? = nil, isDamage: Bool = true
@@ -27,6 +29,17 @@ package struct MetadataFault: Error, Equatable, Sendable {
       hint: readResult < 0 ? "the kernel's log may say more about the device" : nil)
   }
 
+  /// A read whose end cannot be waited for.
+  init(waiting errno: Errno) {
+    self.init(
+      nil,
+      errno == .canceled
+        ? "signals came while it was being read; it did not answer within 5 s"
+        : "cannot wait for reads: \(errno)",
+      hint: errno == .canceled ? nil : Errno.asynchronousHint, isDamage: false)
+    isInterruption = errno == .canceled
+  }
+
   /// What helps where another device was taken for the metadata.
   static let whereMetadataIs =
     "the metadata device is the first in 'dmsetup table POOL'; with LVM it is VG-POOL_tmeta"
@@ -38,6 +51,7 @@ package struct MetadataFault: Error, Equatable, Sendable {
 
   /// The fault in words for people; nothing was written yet.
   package func refusal(path: String) -> MergeError {
+    if isInterruption { return MergeError(.stopped, "interrupted", at: path, because: reason) }
     let what = isDamage ? "bad metadata" : "cannot use the metadata"
     return MergeError(
       .refused, what, at: block.map { "\(path), block \($0)" } ?? path, because: reason,

@@ -1,3 +1,5 @@
+internal import SystemPackage
+
 /// Reads a btree leaf by leaf in key order, with many nodes in flight and in constant memory.
 ///
 /// All children of one internal node, a *family*, are read together: sorted by their place on the
@@ -296,7 +298,7 @@ package struct TreeWalker: ~Copyable {
       io.submit()
       // Waking for each node costs processor time. A quarter, where the pipeline waits for half: that took no
       // less here, and the last of a family is waited for in any case.
-      io.reap(atLeast: max(1, io.requestCount / 4), timeout: nil, into: &batch)
+      try reap(atLeast: max(1, io.requestCount / 4), timeout: nil, &io)
       for index in 0..<batch.count { try arrived(batch[index]) }
     }
   }
@@ -305,11 +307,21 @@ package struct TreeWalker: ~Copyable {
   private mutating func refill<IO: BlockIO & ~Copyable>(_ io: inout IO) throws(MetadataFault) {
     guard firstRead < reads.count else { return }
     if io.requestCount > 0 {
-      io.reap(atLeast: 0, timeout: .zero, into: &batch)
+      try reap(atLeast: 0, timeout: .zero, &io)
       for index in 0..<batch.count { try arrived(batch[index]) }
     }
     pump(&io)
     io.submit()
+  }
+
+  private mutating func reap<IO: BlockIO & ~Copyable>(
+    atLeast minimum: Int, timeout: Duration?, _ io: inout IO
+  ) throws(MetadataFault) {
+    do throws(Errno) {
+      try io.reap(atLeast: minimum, timeout: timeout, into: &batch)
+    } catch {
+      throw MetadataFault(waiting: error)
+    }
   }
 
   private mutating func arrived(_ completion: IOCompletion) throws(MetadataFault) {
@@ -327,12 +339,18 @@ package struct TreeWalker: ~Copyable {
   }
 
   /// Waits for what is still being read, so that the queue can be used for something else.
+  ///
+  /// Where that cannot be waited for, the next use of the queue says so.
   package mutating func drain<IO: BlockIO & ~Copyable>(_ io: inout IO) {
     reads.removeAll(keepingCapacity: true)
     firstRead = 0
     while io.requestCount > 0 {
       io.submit()
-      io.reap(atLeast: 1, timeout: nil, into: &batch)
+      do throws(Errno) {
+        try io.reap(atLeast: 1, timeout: nil, into: &batch)
+      } catch {
+        return
+      }
     }
   }
 }

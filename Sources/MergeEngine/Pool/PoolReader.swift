@@ -2,10 +2,14 @@
 package struct PoolReader {
   package let metadata: OpenFile
   private let clock: Clock
+  private let isWaitOver: @Sendable () -> Bool
 
-  package init(_ metadata: OpenFile, clock: Clock) {
+  package init(
+    _ metadata: OpenFile, clock: Clock, isWaitOver: @escaping @Sendable () -> Bool = { false }
+  ) {
     self.metadata = metadata
     self.clock = clock
+    self.isWaitOver = isWaitOver
   }
 
   /// A thin device as the metadata tells.
@@ -30,7 +34,7 @@ package struct PoolReader {
   package func treeQueue() throws(MergeError) -> LinuxAIO {
     try LinuxAIO(
       requestCount: TreeWalker.requestCount, slabByteCount: TreeWalker.slabByteCount,
-      files: [.metadata: metadata], clock: clock)
+      files: [.metadata: metadata], clock: clock, isWaitOver: isWaitOver)
   }
 
   /// Every thin device, by rising id.

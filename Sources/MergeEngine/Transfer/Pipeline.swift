@@ -1,3 +1,5 @@
+internal import SystemPackage
+
 /// How a pipeline's run ended.
 package enum PipelineEnd: Equatable, Sendable {
   case finished
@@ -95,7 +97,12 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
         nextReport = now + .milliseconds(100)
         report(begun, control, record.sinceCheckpoint(now: now), elapsed: now - begin)
       }
-      wait(&io, control.clock, now: now)
+      do throws(Errno) {
+        try wait(&io, control.clock, now: now)
+      } catch {
+        giveUp(error)
+        break
+      }
       for index in 0..<batch.count {
         completed(batch[index], &io, &work, &record, now: now)
       }
@@ -105,6 +112,15 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
       elapsed: control.clock.now() - begin)
     if let failure = failure ?? record.failure { return .failed(failure) }
     return isFeedEmpty && !hasAbandoned ? .finished : .interrupted
+  }
+
+  /// Ends the run without what is in flight: it is not recorded, and the next run does it again.
+  private mutating func giveUp(_ errno: Errno) {
+    hasAbandoned = true
+    guard errno != .canceled, failure == nil else { return }
+    failure = MergeError(
+      .stopped, "cannot wait for reads and writes", at: originPath, because: "\(errno)",
+      hint: Errno.asynchronousHint)
   }
 
   private func report(
@@ -123,7 +139,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
 
   private mutating func wait<IO: BlockIO & ~Copyable>(
     _ io: inout IO, _ clock: Clock, now: Duration
-  ) {
+  ) throws(Errno) {
     // A signal that comes just before the wait is seen after it: hence a limit.
     let limit = Duration.milliseconds(200)
     let timeout = writeQueue.isEmpty ? limit : min(limit, limiter.delay(now: now) ?? limit)
@@ -132,7 +148,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
       // Waking for each completion costs processor time, and half of the requests keep the devices busy; where
       // more than that are slow, the timeout bounds what the others wait. A salvage goes on piece by piece.
       let least = salvage == nil ? max(1, io.requestCount / 2) : 1
-      io.reap(atLeast: least, timeout: timeout, into: &batch)
+      try io.reap(atLeast: least, timeout: timeout, into: &batch)
     } else {
       batch.removeAll()
       clock.sleep(timeout)

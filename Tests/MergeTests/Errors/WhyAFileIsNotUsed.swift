@@ -446,7 +446,10 @@ enum WhyAFileIsNotUsed {
     ofValue(
       "more requests than a kernel has", .refused,
       "cannot start asynchronous I/O, the kernel: Invalid argument",
-      hints: ["the kernel has to be one with CONFIG_AIO"]
+      hints: [
+        "the kernel has to be one with CONFIG_AIO, and a sandbox, such as a container's seccomp profile, has to "
+          + "allow io_setup, io_submit, io_getevents, io_pgetevents and io_destroy"
+      ]
     ) { () throws(MergeError) in
       _ = try LinuxAIO(
         requestCount: Int(Int32.max), atLeast: Int(Int32.max), slabByteCount: 4096, files: [:],

@@ -1,5 +1,6 @@
 import Fixtures
 import Foundation
+import SystemPackage
 import Testing
 
 @testable import MergeEngine
@@ -271,6 +272,29 @@ enum WhyAMergeStopped {
   /// Where the system refuses a call on the origin.
   static let refused: [ErrorRow] = [
     ErrorRow(
+      "reads of the metadata that cannot be waited for", .refused,
+      "cannot use the metadata, FOLDER/metadata.img: cannot wait for reads: Operation not permitted",
+      hints: [asynchronousHint],
+      command: { merge in
+        try ThinMergeCommand.run(
+          ["plan"] + merge.sourceArguments, under: SystemCallTrace.withoutCompletions(from: 1))
+      }),
+    ErrorRow(
+      "reads and writes that cannot be waited for", .stopped,
+      "cannot wait for reads and writes, FOLDER/origin.img: Operation not permitted",
+      hints: [asynchronousHint, "to go on: thin-merge resume FOLDER/origin.img.thin-merge"],
+      command: { merge in
+        try ThinMergeCommand.run(
+          merge.mergeArguments(MergeCase.slowly),
+          under: SystemCallTrace.withoutCompletions(from: 12))
+      }),
+    ErrorRow(
+      "metadata that does not answer, and signals", .stopped,
+      "interrupted, METADATA: signals came while it was being read; it did not answer within 5 s"
+    ) {
+      SaidError(MetadataFault(waiting: .canceled).refusal(path: "METADATA"))
+    },
+    ErrorRow(
       "an origin that cannot be flushed before it is looked at again", .stopped,
       "cannot make durable what earlier runs wrote, FOLDER/origin.img: Input/output error",
       hints: ["nothing is lost; once the device is well, the same command goes on"],
@@ -294,6 +318,10 @@ enum WhyAMergeStopped {
         try merge.run(merge.mergeArguments(), refusing: "flock", on: merge.origin, with: "ENOLCK")
       }),
   ]
+
+  private static let asynchronousHint =
+    "the kernel has to be one with CONFIG_AIO, and a sandbox, such as a container's seccomp profile, has to "
+    + "allow io_setup, io_submit, io_getevents, io_pgetevents and io_destroy"
 
   /// Where it refuses root what it refuses others for want of rights.
   static let refusedToRoot = ErrorRow(

@@ -20,7 +20,7 @@ enum BlockIOConformance {
     _ io: inout IO, into batch: inout CompletionBatch
   ) throws {
     for _ in 0..<emptyReapCountMax {
-      io.reap(atLeast: 1, timeout: .milliseconds(50), into: &batch)
+      try io.reap(atLeast: 1, timeout: .milliseconds(50), into: &batch)
       if batch.count > 0 { return }
     }
     throw SupportError("nothing completed in \(emptyReapCountMax) attempts")
@@ -122,7 +122,7 @@ enum BlockIOConformance {
     try #require(io.requestCountMax >= 2)
     var batch = CompletionBatch()
     io.enqueue(IORequest(.read, .data, byteCount: blockByteCount, tag: 1))
-    io.reap(atLeast: 0, timeout: .zero, into: &batch)
+    try io.reap(atLeast: 0, timeout: .zero, into: &batch)
     #expect(batch.count == 0 && io.requestCount == 1)
     io.submit()
     io.enqueue(
@@ -210,12 +210,12 @@ enum BlockIOConformance {
   static func reapingEnds<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
     var batch = CompletionBatch()
     batch.append(IOCompletion(tag: 99, result: 0))
-    io.reap(atLeast: 1, timeout: nil, into: &batch)
+    try io.reap(atLeast: 1, timeout: nil, into: &batch)
     #expect(batch.count == 0, "nothing is in flight, and the batch is replaced")
     io.enqueue(IORequest(.read, .data, byteCount: blockByteCount, tag: 1))
     io.submit()
     // More are wanted than can come. Without an end, the call does not return.
-    io.reap(atLeast: 5, timeout: .milliseconds(50), into: &batch)
+    try io.reap(atLeast: 5, timeout: .milliseconds(50), into: &batch)
     let once = batch.count
     #expect(try once + drain(&io).count == 1)
   }

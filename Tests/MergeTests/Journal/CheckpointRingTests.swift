@@ -67,7 +67,7 @@ struct CheckpointRingTests {
       while !checkpoints.isSettled {
         checkpoints.advance(&io, now: .zero, isLast: true)
         io.submit()
-        io.reap(atLeast: 1, timeout: nil, into: &batch)
+        try io.reap(atLeast: 1, timeout: nil, into: &batch)
         for index in 0..<batch.count { checkpoints.completed(batch[index], &io, now: .zero) }
       }
     }

@@ -83,6 +83,11 @@ struct DiskFaults {
   /// One in so many reaps ends with nothing, for a signal came (EINTR); nil for never.
   var interruptedReapOneIn: Int? = 16
 
+  /// Classes of operations that never complete, from the number on, from 1, that stands with each.
+  var hangingFrom: [Class: Int] = [:]
+  /// The number of the reap, from 1, from which on completions cannot be learned of.
+  var failingReapFrom: Int?
+
   mutating func addBadRange(
     _ operation: IORequest.Operation, _ device: Device, _ range: ByteRange
   ) {
@@ -108,6 +113,12 @@ struct DiskFaults {
       $0.kind == kind && $0.range.start < end && request.byteOffset < $0.range.end
     }
     return isBad ? Self.inputOutputError : nil
+  }
+
+  /// Whether a request never completes.
+  func hangs(_ taken: SimulatedDisk.Taken) -> Bool {
+    let kind = Class(taken.request.operation, Device(taken.request.target))
+    return hangingFrom[kind].map { taken.classNumber >= $0 } ?? false
   }
 
   /// Turns over a bit of what a read brings, if it is the read's turn.

@@ -81,6 +81,108 @@ struct InterruptedMergeTests {
     }
   }
 
+  @Test(
+    "a merge that is asked not to drain ends 5 s later where a device hangs, and resumes to the right bytes",
+    arguments: [
+      DiskFaults.Class(.write, .origin), .init(.read, .data), .init(.flush, .origin),
+      .init(.write, .journal),
+    ])
+  func hangingDevice(kind: DiskFaults.Class) throws {
+    let seed = Seed.current
+    for reap in 2...12 {
+      let harness = MergeHarness(
+        Self.merge(TransferOptions(queueDepth: 4, ioByteCount: 16_384)),
+        seed: seed.value &+ UInt64(reap))
+      // The first write to the journal says that a run begins.
+      harness.disk.faults.hangingFrom = [kind: 2]
+      var options = MergeHarness.RunOptions()
+      options.stopsWaitingAtReap = reap
+      let begin = harness.disk.time.now
+      let first = try harness.run(options)
+      let comment: Comment = "\(kind), reap \(reap); \(seed)"
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      #expect(first.end == .interrupted, comment)
+      #expect(harness.disk.time.now - begin < Interruption.waitMax + .seconds(2), comment)
+      harness.disk.faults.hangingFrom = [:]
+      let second = try harness.run()
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      try harness.expectMerged(second, comment)
+      #expect(second.recheckedByteCount == first.state.doneByteCount, comment)
+    }
+  }
+
+  @Test("a merge that is asked not to drain ends 5 s later where its metadata hang")
+  func hangingMetadata() throws {
+    let seed = Seed.current
+    for number in 1...12 {
+      let harness = MergeHarness(
+        Self.merge(TransferOptions(queueDepth: 4, ioByteCount: 16_384)), seed: seed.value)
+      harness.disk.faults.hangingFrom = [DiskFaults.Class(.read, .metadata): number]
+      var options = MergeHarness.RunOptions()
+      options.stopsWaitingAtReap = number + 1
+      let comment: Comment = "read \(number); \(seed)"
+      let begin = harness.disk.time.now
+      do throws(MergeError) {
+        let first = try harness.run(options)
+        if case .failed(let error) = first.end {
+          #expect(error.kind == .stopped && error.what == "interrupted", comment)
+        }
+      } catch {
+        #expect(error.kind == .stopped && error.what == "interrupted", comment)
+      }
+      #expect(harness.disk.time.now - begin < Interruption.waitMax + .seconds(4), comment)
+      harness.disk.faults.hangingFrom = [:]
+      try harness.expectMerged(try harness.run(), comment)
+    }
+  }
+
+  @Test(
+    "a merge that is asked not to drain records as much as one that drains, if that takes no 5 s")
+  func drainsInTime() throws {
+    let seed = Seed.current
+    for reap in 1...40 {
+      let comment: Comment = "reap \(reap); \(seed)"
+      let recorded = try [false, true].map { isDraining in
+        let harness = MergeHarness(
+          Self.merge(TransferOptions(queueDepth: 4, ioByteCount: 16_384)),
+          seed: seed.value &+ UInt64(reap))
+        var options = MergeHarness.RunOptions()
+        options.interruptedAtReap = isDraining ? reap : nil
+        options.stopsWaitingAtReap = isDraining ? nil : reap
+        let first = try harness.run(options)
+        try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+        return first.state.doneByteCount
+      }
+      #expect(recorded[0] == recorded[1], comment)
+    }
+  }
+
+  @Test("a merge that cannot learn of completions ends with the name of the error")
+  func unknownCompletions() throws {
+    let seed = Seed.current
+    for reap in 1...20 {
+      let harness = MergeHarness(
+        Self.merge(TransferOptions(queueDepth: 4, ioByteCount: 16_384)),
+        seed: seed.value &+ UInt64(reap))
+      harness.disk.faults.failingReapFrom = reap
+      let comment: Comment = "reap \(reap); \(seed)"
+      do throws(MergeError) {
+        let first = try harness.run()
+        guard case .failed(let error) = first.end else {
+          Issue.record("not failed, \(comment)")
+          continue
+        }
+        #expect(error.kind == .stopped && error.why.contains("Operation not permitted"), comment)
+      } catch {
+        #expect(error.kind == .refused && error.why.contains("Operation not permitted"), comment)
+      }
+      harness.disk.faults.failingReapFrom = nil
+      let second = try harness.run()
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      try harness.expectMerged(second, comment)
+    }
+  }
+
   @Test("comparing that is stopped at any reap does not say that all is equal")
   func comparing() throws {
     let seed = Seed.current

@@ -13,6 +13,8 @@ struct MergeHarness {
     var transfer: TransferOptions?
     /// Asks the run to stop at that reap of queues with requests in flight, from 1.
     var interruptedAtReap: Int?
+    /// Asks the run not to drain at that reap.
+    var stopsWaitingAtReap: Int?
     var trustsEarlierRuns = false
     /// The power goes just before that operation of the run, from 1.
     var powerCutAtOperation: Int?
@@ -88,7 +90,7 @@ struct MergeHarness {
       io: try queue(
         transfer,
         MergeRun<SimulatedQueue>.slabByteCount(
-          transfer, largest: max(plan.transferByteCountMax, state.entryByteCountMax))),
+          transfer, largest: max(plan.transferByteCountMax, state.entryByteCountMax)), control),
       journal: JournalEncoder(
         endByteOffset: state.endByteOffset, nextSequence: state.nextSequence,
         headerChecksum: reader.headerChecksum, dataBlockByteCount: plan.dataBlockByteCount),
@@ -99,6 +101,7 @@ struct MergeHarness {
     disk.reaped = {
       reaps.count += 1
       if reaps.count == options.interruptedAtReap { interruption.request() }
+      if reaps.count == options.stopsWaitingAtReap { interruption.requestWithoutDraining() }
     }
     defer {
       disk.journalIsWritten = nil
@@ -167,7 +170,7 @@ struct MergeHarness {
       depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount,
       largest: plan.transferByteCountMax)
     let stream = planned.segments(cuts: cuts(plan, transfer))
-    var io = try queue(transfer, slabByteCount)
+    var io = try queue(transfer, slabByteCount, control)
     let reaps = Counter()
     disk.reaped = {
       reaps.count += 1
@@ -190,7 +193,7 @@ struct MergeHarness {
     let largest = max(state.entryByteCountMax, 4096)
     let slabByteCount = PipelineShape.slabByteCount(
       depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
-    var io = try queue(transfer, slabByteCount)
+    var io = try queue(transfer, slabByteCount, control)
     return Comparison.ofJournal(
       try disk.journalReader(), state,
       shape: shape(
@@ -212,7 +215,8 @@ struct MergeHarness {
         extent: MergeExtent(originByteCount: originByteCount, options: merge.extent),
         ioByteCount: transfer.ioByteCount),
       metadata: try SimulatedQueue(
-        disk, requestCount: TreeWalker.requestCount, slabByteCount: TreeWalker.slabByteCount),
+        disk, requestCount: TreeWalker.requestCount, slabByteCount: TreeWalker.slabByteCount,
+        isWaitOver: Self.isWaitOver(control)),
       control: control)
   }
 
@@ -223,11 +227,17 @@ struct MergeHarness {
   }
 
   private func queue(
-    _ transfer: TransferOptions, _ slabByteCount: Int
+    _ transfer: TransferOptions, _ slabByteCount: Int, _ control: RunControl
   ) throws(MergeError) -> SimulatedQueue {
     try SimulatedQueue(
       disk, requestCount: transfer.queueDepth + PipelineShape.recordRequestCount,
-      slabByteCount: slabByteCount)
+      slabByteCount: slabByteCount, isWaitOver: Self.isWaitOver(control))
+  }
+
+  private static func isWaitOver(_ control: RunControl) -> @Sendable () -> Bool {
+    { [interruption = control.interruption, clock = control.clock] in
+      interruption.isWaitOver(now: clock.now())
+    }
   }
 
   private func shape(

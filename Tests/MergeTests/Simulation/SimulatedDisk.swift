@@ -20,6 +20,8 @@ final class SimulatedDisk {
   private(set) var devices: [Device: SimulatedDevice]
   /// Operations of this run so far: each request twice, when it is taken and when it completes.
   private(set) var operationCount = 0
+  /// Reaps of this run so far, of queues with requests in flight.
+  private var reapCount = 0
   /// Requests of this run so far, by class.
   private(set) var counts: [DiskFaults.Class: Int] = [:]
   /// The power goes just before that operation, from 1.
@@ -92,6 +94,7 @@ final class SimulatedDisk {
   func beginRun() {
     counts = [:]
     operationCount = 0
+    reapCount = 0
     originWrites = []
     dataReads = []
     rules?.beginRun()
@@ -107,6 +110,12 @@ final class SimulatedDisk {
   func chance(oneIn: Int?) -> Bool {
     guard let oneIn else { return false }
     return generator.chance(oneIn: oneIn)
+  }
+
+  /// Counts a reap; true if completions cannot be learned of.
+  func countReap() -> Bool {
+    reapCount += 1
+    return faults.failingReapFrom.map { reapCount >= $0 } ?? false
   }
 
   func random(in range: ClosedRange<Int>) -> Int { .random(in: range, using: &generator) }

@@ -1,5 +1,6 @@
 import Fixtures
 import MergeEngine
+import SystemPackage
 
 /// ``BlockIO`` on a ``SimulatedDisk``: takes fewer requests than offered, completes in any order and in
 /// bursts, and copies bytes only when a request completes.
@@ -10,6 +11,8 @@ import MergeEngine
   private(set) var submitDuration = Duration.zero
 
   private let disk: SimulatedDisk
+  private let isWaitOver: @Sendable () -> Bool
+  private var failure: Errno?
   private var slab: BufferSlab
   private var waiting: [Enqueued] = []
   private var inFlight: [SimulatedDisk.Taken] = []
@@ -20,8 +23,12 @@ import MergeEngine
     var bytes: [UInt8]
   }
 
-  init(_ disk: SimulatedDisk, requestCount: Int, slabByteCount: Int) throws(MergeError) {
+  init(
+    _ disk: SimulatedDisk, requestCount: Int, slabByteCount: Int,
+    isWaitOver: @escaping @Sendable () -> Bool = { false }
+  ) throws(MergeError) {
     self.disk = disk
+    self.isWaitOver = isWaitOver
     requestCountMax = requestCount
     slab = try BufferSlab(byteCount: slabByteCount)
   }
@@ -44,15 +51,29 @@ import MergeEngine
     submitDuration += .microseconds(count)
   }
 
-  mutating func reap(atLeast minimum: Int, timeout: Duration?, into batch: inout CompletionBatch) {
+  mutating func reap(
+    atLeast minimum: Int, timeout: Duration?, into batch: inout CompletionBatch
+  ) throws(Errno) {
     batch.removeAll()
+    if let failure { throw failure }
     disk.time.advance(by: .microseconds(disk.random(in: 20...2000)))
     guard !inFlight.isEmpty else { return }
     if minimum > max(1, requestCount / 2) {
       disk.stop("a wait for more than half of \(requestCount) requests")
     }
     disk.reaped?()
-    let room = min(inFlight.count, CompletionBatch.capacity)
+    if isWaitOver() { failure = .canceled }
+    if disk.countReap() { failure = .notPermitted }
+    if let failure { throw failure }
+    // What hangs comes after everything that does not.
+    var answering = inFlight.filter { !disk.faults.hangs($0) }
+    let hanging = inFlight.filter { disk.faults.hangs($0) }
+    guard !answering.isEmpty else {
+      disk.time.advance(by: timeout ?? .milliseconds(200))
+      return
+    }
+    defer { inFlight = answering + hanging }
+    let room = min(answering.count, CompletionBatch.capacity)
     let least = min(max(1, minimum), room)
     // A signal may come before anything has completed, or before enough has.
     let count =
@@ -60,9 +81,9 @@ import MergeEngine
       ? disk.random(in: 0...least - 1)
       : disk.chance(oneIn: 2) ? least : disk.random(in: least...room)
     for _ in 0..<count {
-      let index = disk.random(in: 0...inFlight.count - 1)
-      inFlight.swapAt(index, inFlight.count - 1)
-      guard let taken = inFlight.popLast() else { return }
+      let index = disk.random(in: 0...answering.count - 1)
+      answering.swapAt(index, answering.count - 1)
+      guard let taken = answering.popLast() else { return }
       batch.append(IOCompletion(tag: taken.request.tag, result: complete(taken)))
     }
   }

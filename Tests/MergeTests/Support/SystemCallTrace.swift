@@ -58,6 +58,24 @@ struct SystemCallTrace {
     return result?.exitStatus == 0
   }()
 
+  /// A wrapper under which no request to a device is heard of any more after a while; `trace` says
+  /// `INJECTED` from then on.
+  static func hanging(trace: String) -> [String] {
+    // -D: the program, and not the tracer, is the process that was started.
+    [
+      "strace", "-D", "-f", "-qq", "-o", trace, "-e", "trace=io_getevents,?io_pgetevents", "-e",
+      "inject=io_getevents,?io_pgetevents:retval=0:delay_enter=20000:when=30+",
+    ]
+  }
+
+  /// A wrapper under which completions cannot be learned of from the `first`th time on.
+  static func withoutCompletions(from first: Int) -> [String] {
+    [
+      "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=io_getevents,?io_pgetevents", "-e",
+      "inject=io_getevents,?io_pgetevents:error=EPERM:when=\(first)+",
+    ]
+  }
+
   /// Runs `thin-merge` to its end, and gives back what it said and did.
   static func ofCommand(
     _ arguments: [String], in folder: TemporaryFolder
