@@ -39,6 +39,8 @@ final class ProgressDisplay: Sendable {
     var takeStatus: @Sendable () -> Bool
     /// Whether the verb was asked to stop.
     var isStopping: @Sendable () -> Bool
+    /// Whether the verb was asked not to drain.
+    var isNotDraining: @Sendable () -> Bool
     /// Is told whether there is a bar that the end of the process would leave the cursor on.
     var barIsShown: @Sendable (Bool) -> Void
 
@@ -46,6 +48,7 @@ final class ProgressDisplay: Sendable {
     static let process = Requests(
       takeStatus: { Signals.takeStatusRequest() },
       isStopping: { Signals.interruption.isRequested },
+      isNotDraining: { Signals.interruption.isWithoutDraining },
       barIsShown: { Signals.barIsShown($0) })
   }
 
@@ -56,6 +59,7 @@ final class ProgressDisplay: Sendable {
   private let requests: Requests
   private let service: ServiceStatus?
   private let hasSaidStopping = Atomic<Bool>(false)
+  private let hasSaidNotDraining = Atomic<Bool>(false)
   private let state = Mutex(State())
 
   /// Shows progress in `style`, and tells `service` of it.
@@ -101,7 +105,11 @@ final class ProgressDisplay: Sendable {
   func progress(_ progress: MergeProgress) {
     // What is in flight has to arrive and be recorded, which can take a while.
     if requests.isStopping(), !hasSaidStopping.exchange(true, ordering: .relaxed) {
-      note("stopping in good order; another signal ends the process at once")
+      note(
+        "stopping in good order; a second Ctrl-C does not drain, a third ends the process at once")
+    }
+    if requests.isNotDraining(), !hasSaidNotDraining.exchange(true, ordering: .relaxed) {
+      note("not draining: what is in flight is waited for at most 5 s")
     }
     state.withLock { state in
       if let last = state.line?.progress,

@@ -10,7 +10,7 @@ enum Signals {
   /// Asked to stop by the first of SIGINT, SIGTERM and SIGHUP.
   static let interruption = Interruption()
   private static let statusWanted = Atomic<Bool>(false)
-  private static let stopCount = Atomic<Int>(0)
+  private static let interruptCount = Atomic<Int>(0)
   private static let cursorIsOnBar = Atomic<Bool>(false)
 
   /// Whether SIGUSR1 came since the last call.
@@ -30,9 +30,9 @@ enum Signals {
     // Statics are made on first use, under a lock: that must not happen in a handler.
     _ = interruption.isRequested
     _ = takeStatusRequest()
-    _ = stopCount.load(ordering: .relaxed)
+    _ = interruptCount.load(ordering: .relaxed)
     barIsShown(false)
-    handle(SIGINT, stop)
+    handle(SIGINT, interrupt)
     handle(SIGTERM, stop)
     // Under nohup the hang-up is ignored from the start, and stays so.
     if !isIgnored(SIGHUP) { handle(SIGHUP, stop) }
@@ -41,15 +41,20 @@ enum Signals {
     unblock([SIGINT, SIGTERM, SIGHUP, SIGUSR1])
   }
 
-  // SAFETY: both handlers use atomics, `poll`, `write` and `_exit` only, which POSIX allows at any moment;
+  // SAFETY: the handlers use atomics, `poll`, `write` and `_exit` only, which POSIX allows at any moment;
   // what is given to the calls below lives on the stack for the length of the call.
 
-  private static let stop: @convention(c) (Int32) -> Void = { _ in
-    if stopCount.wrappingAdd(1, ordering: .relaxed).oldValue > 0 {
+  // A lost connection sends several of these, from the shell and from the kernel, and is one request.
+  private static let stop: @convention(c) (Int32) -> Void = { _ in interruption.request() }
+
+  private static let interrupt: @convention(c) (Int32) -> Void = { _ in
+    switch interruptCount.wrappingAdd(1, ordering: .relaxed).oldValue {
+    case 0: interruption.request()
+    case 1: interruption.requestWithoutDraining()
+    default:
       if cursorIsOnBar.load(ordering: .relaxed) { endLine() }
       _exit(ExitStatus.stopped.rawValue)
     }
-    interruption.request()
   }
 
   /// Moves the cursor on to the next line, unless the terminal takes nothing now.

@@ -197,7 +197,7 @@ struct ProgressBarInWindowTests {
         style: .bar, messages: Messages(format: .text) { [self] in write($0) }, glyphs: .ascii,
         columnCount: { [self] in knownColumnCount.load(ordering: .relaxed) },
         requests: ProgressDisplay.Requests(
-          takeStatus: { false }, isStopping: { false },
+          takeStatus: { false }, isStopping: { false }, isNotDraining: { false },
           barIsShown: { [self] in barIsShown.store($0, ordering: .relaxed) }))
     }
   }
@@ -279,7 +279,8 @@ struct ProgressBarInWindowTests {
       style: .bar, messages: Messages(format: .text) { text in written.withLock { $0 += text } },
       glyphs: .blocks, columnCount: { 80 },
       requests: ProgressDisplay.Requests(
-        takeStatus: { true }, isStopping: { true }, barIsShown: { _ in }))
+        takeStatus: { true }, isStopping: { true }, isNotDraining: { false },
+        barIsShown: { _ in }))
     for second in 0...3 { display.progress(Self.progress(second)) }
     display.finish()
     let text = written.withLock { $0 }

@@ -146,7 +146,8 @@ struct ProgressLineTests {
     }
     #expect(
       screen.text
-        == "thin-merge: note: stopping in good order; another signal ends the process at once\n")
+        == "thin-merge: note: stopping in good order; a second Ctrl-C does not drain, a third ends the "
+        + "process at once\n")
   }
 }
 
@@ -169,7 +170,7 @@ private final class Screen: Sendable {
       glyphs: .ascii, columnCount: { 40 },
       requests: ProgressDisplay.Requests(
         takeStatus: { [self] in statusWanted.exchange(false, ordering: .relaxed) },
-        isStopping: { [self] in stopping.load(ordering: .relaxed) },
+        isStopping: { [self] in stopping.load(ordering: .relaxed) }, isNotDraining: { false },
         barIsShown: { _ in }))
   }
 }

@@ -31,16 +31,20 @@ struct StoppingTests {
     #expect(try merge.writtenByteCount() == merge.status()["done_bytes"]?.integer)
   }
 
-  @Test("a second signal ends the command with a journal that can be gone on from")
-  func twoSignals() throws {
+  @Test(
+    "two signals 10 ms apart, as a lost connection sends them, are one: all that completed is recorded",
+    arguments: [[SIGHUP, SIGHUP], [SIGTERM, SIGTERM], [SIGHUP, SIGTERM], [SIGINT, SIGHUP]])
+  func lostConnection(signals: [Int32]) throws {
     let merge = try MergeCase()
     let running = try merge.startMerge(MergeCase.slowly)
-    try #require(try running.waitUntilCheckpoint(1, in: merge.journal))
-    running.send(SIGINT)
-    running.send(SIGINT)
-    _ = try running.wait()
-    expectSuccess(try merge.resume())
-    #expect(try merge.wrongSectors() == [])
+    try #require(try running.waitUntilCheckpoint(2, in: merge.journal))
+    running.send(signals[0])
+    usleep(10_000)
+    running.send(signals[1])
+    let result = try running.wait()
+    #expect(result.exitStatus == 3)
+    #expect(result.standardError.contains("thin-merge resume \(merge.journal)"))
+    #expect(try merge.writtenByteCount() == merge.status()["done_bytes"]?.integer)
   }
 
   @Test("SIGUSR1 prints a line, and the merge goes on to its end")
@@ -73,6 +77,61 @@ struct StoppingTests {
     try #require(try running.waitUntilCheckpoint(2, in: merge.journal))
     running.send(signal)
     return (merge, try running.wait())
+  }
+}
+
+@Suite("Command: signals while a device hangs", .waitsForPrograms, .needsTracing)
+struct HangingDeviceTests {
+  @Test("a second SIGINT ends the merge although the device does not answer, with its report")
+  func secondInterrupt() throws {
+    let (_, running) = try hangingMerge()
+    running.send(SIGINT)
+    try #require(try running.waitUntil { running.standardErrorSoFar.contains("stopping") })
+    running.send(SIGINT)
+    let result = try running.wait()
+    #expect(result.exitStatus == 3)
+    #expect(result.standardError.contains("error: interrupted, "), "\(result.standardError)")
+  }
+
+  @Test("a third SIGINT ends the merge at once, without a report")
+  func thirdInterrupt() throws {
+    let (_, running) = try hangingMerge()
+    running.send(SIGINT)
+    try #require(try running.waitUntil { running.standardErrorSoFar.contains("stopping") })
+    running.send(SIGINT)
+    try #require(try running.waitUntil { running.standardErrorSoFar.contains("at most 5 s") })
+    running.send(SIGINT)
+    let result = try running.wait()
+    #expect(result.exitStatus == 3)
+    #expect(!result.standardError.contains("error: "), "\(result.standardError)")
+  }
+
+  @Test("SIGHUP and SIGTERM do not end a merge that drains, however many come")
+  func hangUps() throws {
+    let (_, running) = try hangingMerge()
+    running.send(SIGHUP)
+    try #require(try running.waitUntil { running.standardErrorSoFar.contains("stopping") })
+    for signal in [SIGHUP, SIGTERM, SIGHUP, SIGUSR1] { running.send(signal) }
+    // The line that SIGUSR1 asks for comes after the handlers of all.
+    try #require(
+      try running.waitUntil { running.standardErrorSoFar.contains("thin-merge: merging: ") })
+    #expect(running.isRunning)
+    #expect(!running.standardErrorSoFar.contains("at most 5 s"))
+  }
+
+  /// Starts a merge whose requests are not heard of any more after a while, and waits until then.
+  private func hangingMerge() throws -> (MergeCase, RunningCommand) {
+    let merge = try MergeCase()
+    let trace = merge.folder.path("trace")
+    // -D: the program is the child that signals go to.
+    let running = try ThinMergeCommand.start(
+      merge.mergeArguments(MergeCase.slowly + ["--progress", "none"]),
+      under: SystemCallTrace.hanging(trace: trace))
+    let hangs = try running.waitUntil {
+      (try? String(contentsOfFile: trace, encoding: .utf8))?.contains("INJECTED") == true
+    }
+    try #require(hangs, "\(running.standardErrorSoFar)")
+    return (merge, running)
   }
 }
 

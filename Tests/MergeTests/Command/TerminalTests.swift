@@ -63,24 +63,49 @@ struct TerminalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a second signal leaves the bar, and what comes next has a row of its own")
-  func secondSignal() throws {
+  @Test("a third SIGINT leaves the bar, and what comes next has a row of its own", .needsTracing)
+  func thirdInterrupt() throws {
     let merge = try MergeCase()
     let noted = merge.origin + ".process"
+    let trace = merge.origin + ".trace"
+    let hanging = SystemCallTrace.hanging(trace: trace).joined(separator: " ")
     let session = try TerminalSession(
       columnCount: 80, environment: ["LC_ALL": "C"],
       script: """
-        sh -c 'echo $$ > "$0"; exec "$@"' \(ShellWord.quoted(noted)) \(Self.command(merge, Self.verySlowly))
+        sh -c 'echo $$ > "$0"; exec "$@"' \(ShellWord.quoted(noted)) \(hanging) \
+        \(Self.command(merge, Self.verySlowly))
         echo "merge: $?"
         """)
     let bar = try Regex(Self.short)
     try session.waitForRows { $0.last?.wholeMatch(of: bar) != nil }
     let processID = try #require(
       pid_t(String(contentsOfFile: noted, encoding: .utf8).trimmingCharacters(in: .newlines)))
-    // Both are there when it goes on: after one alone it may have ended before the other comes.
-    for signal in [SIGSTOP, SIGINT, SIGTERM, SIGCONT] { kill(processID, signal) }
+    try session.waitForRows { _ in
+      (try? String(contentsOfFile: trace, encoding: .utf8))?.contains("INJECTED") == true
+    }
+    for answer in ["stopping in good order", "at most 5 s"] {
+      kill(processID, SIGINT)
+      try session.waitForRows { $0.contains { $0.contains(answer) } }
+    }
+    kill(processID, SIGINT)
     let rows = try session.waitForRows { $0.last == "merge: 3" }
     #expect(rows.filter { $0.contains("merge: 3") } == ["merge: 3"])
+  }
+
+  @Test(
+    "a resume shows a file that only the journal names, and asks", arguments: [("y", 0), ("n", 2)])
+  func recordedTarget(answer: String, exitStatus: Int) throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    try merge.interruptEarly()
+    let session = try TerminalSession(
+      columnCount: 200, environment: ["LC_ALL": "C"],
+      script: Self.command(["resume", merge.journal]) + "\necho \"resume: $?\"")
+    try session.waitForRows { $0.last?.hasSuffix(" onto \(merge.origin)? [y/N]") == true }
+    try session.type(answer)
+    try session.press("Enter")
+    let rows = try session.waitForRows { $0.last == "resume: \(exitStatus)" }
+    #expect(rows.contains("About to merge thin device 0 onto \(merge.origin)."), "\(rows)")
+    #expect(try merge.wrongSectors().isEmpty == (exitStatus == 0))
   }
 
   @Test(

@@ -17,8 +17,8 @@ let interruption = Interruption()
 for number in [SIGINT, SIGTERM, SIGHUP] {
   signal(number) { number in
     interruption.request()
-    // Another one ends the process at once.
-    signal(number, SIG_DFL)
+    // A lost connection sends SIGHUP more than once; a second Ctrl-C ends the process at once.
+    if number == SIGINT { signal(number, SIG_DFL) }
   }
 }
 signal(SIGXFSZ, SIG_IGN)
