@@ -229,6 +229,23 @@ extension OpenFile {
     return false
   }
 
+  /// How others than root and this user may have come to write the open file, as part of a sentence; nil
+  /// where they cannot have.
+  package func foreignWriters() throws(Errno) -> String? {
+    var status = stat()
+    // SAFETY: the call fills the structure given.
+    guard unsafe fstat(descriptor, &status) == 0 else { throw .current }
+    let user = geteuid()
+    if status.st_uid != 0, status.st_uid != user {
+      return "it belongs to user \(status.st_uid)" + (user == 0 ? "" : ", neither to root nor to you")
+    }
+    if status.st_mode & 0o022 != 0 {
+      return "others than its owner may write to it (mode \(String(status.st_mode & 0o7777, radix: 8)))"
+    }
+    if status.st_nlink != 1 { return "it has \(status.st_nlink) names; one is expected" }
+    return nil
+  }
+
   /// Whether the path still leads to this file.
   package var isStillAtItsPath: Bool {
     guard let now = try? FileStatus(path, role: "file") else { return false }

@@ -44,6 +44,24 @@ package enum JournalFile {
     return nil
   }
 
+  /// Asks the open journal whether only root or this user can have written it.
+  ///
+  /// A journal names what is written to. Nothing is asked of its folder: whoever may write there can only put
+  /// a file in this place that is refused.
+  ///
+  /// - Throws: `MergeError` (`refused`) where somebody else can have.
+  package static func checkIsOwn(_ file: OpenFile) throws(MergeError) {
+    let path = file.path
+    let foreign = try call(
+      path, "look at the journal", hint: "the kernel's log may say more",
+      { () throws(Errno) in try file.foreignWriters() })
+    guard let foreign else { return }
+    throw MergeError(
+      .refused, "cannot trust the journal", at: path, because: foreign,
+      hint: "'thin-merge status \(ShellWord.quoted(path))' shows what it names; if that is right, "
+        + "resume a copy that is your own")
+  }
+
   package static func inUse(_ path: String) -> MergeError {
     MergeError(
       .busy, "cannot use the journal", at: path, because: "another merge has it locked",

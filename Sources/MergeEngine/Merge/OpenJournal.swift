@@ -146,10 +146,14 @@ extension Merger {
   /// Reads the journal at `path`, which has to be there, without keeping it from others.
   func openJournal(_ path: String) throws(MergeError) -> OpenJournal {
     guard let file = try JournalFile.open(path, locking: false) else { throw noJournal(path) }
+    try JournalFile.checkIsOwn(file)
     return try readUnlocked(file)
   }
 
   /// Opens the journal at `path`, which has to be there, to be looked at without a lock.
+  ///
+  /// It may be of anybody: `status` shows what it contains, and `verify --journal` opens the origin that it
+  /// names for reading only.
   func journalFile(_ path: String) throws(MergeError) -> OpenFile {
     guard !FileSystem.isMissing(path) else { throw noJournal(path) }
     return try JournalFile.file(at: path)
@@ -206,6 +210,7 @@ extension Merger {
       try checkIsJournal(file)
       return .putAside(file, suffix: ".old")
     }
+    try JournalFile.checkIsOwn(file)
     let journal = try locking ? read(file, earlier: resumed) : readUnlocked(file)
     if resumed == nil, match.difference(from: journal.header) != nil {
       if journal.state.runCount == 0 { return .notBegun(file) }
@@ -272,6 +277,7 @@ extension Merger {
   /// - Throws: `MergeError` (`journalConflict`) where the usual place has an unfinished one.
   func checkUsualPlace(_ usualPath: String, chosen: String) throws(MergeError) {
     guard chosen != usualPath, FileSystem.exists(usualPath) else { return }
+    // It may be of anybody: nothing is taken from it, and at worst this merge is refused.
     let file = try JournalFile.file(at: usualPath)
     if FileSystem.exists(chosen) {
       let there = try JournalFile.file(at: chosen)

@@ -1,25 +1,66 @@
 internal import MergeEngine
 
-/// The question that is asked before a block device is written to.
+/// The question that is asked before a block device is written to, or a file that was not typed.
 struct Confirmation: Sendable {
   /// What is read.
   let source: ReportedSource
-  /// What is written to, as it was typed.
+  /// What is written to, as it was typed or as the journal has it.
   let originPath: String
+
+  /// How it is known what is written to.
+  enum Target {
+    case typed
+    case recorded(journalPath: String)
+  }
 
   /// The question that writing to `originPath` needs; nil if it needs none.
   ///
   /// Without anybody to ask, and without `--yes`, that is a mistake of the command line.
   static func needed(
-    _ source: ReportedSource, originPath: String, yes: Bool, format: OutputFormat
+    _ source: ReportedSource, originPath: String, target: Target = .typed, yes: Bool,
+    format: OutputFormat
   ) throws(Failure) -> Confirmation? {
-    guard !yes, Terminal.isBlockDevice(originPath) else { return nil }
+    switch target {
+    case .typed:
+      guard !yes, Terminal.isBlockDevice(originPath) else { return nil }
+    case .recorded(let journalPath):
+      guard !yes else {
+        try checkPlace(of: journalPath, originPath)
+        return nil
+      }
+    }
     guard format == .text, Terminal.isStandardInput else {
+      if case .recorded(let journalPath) = target {
+        throw .usage(
+          "only the journal names \(originPath) and nobody can be asked: --yes or --origin is required",
+          hint:
+            "see what the journal names with 'thin-merge status \(ShellWord.quoted(journalPath))', then "
+            + "give --yes")
+      }
       throw .usage(
         "\(originPath) is a block device and nobody can be asked: --yes is required to write to it",
         hint: "see what would be written with 'thin-merge plan', then give --yes")
     }
     return Confirmation(source: source, originPath: originPath)
+  }
+
+  /// With `--yes` a journal may name the target only from where journals are made.
+  private static func checkPlace(
+    of journalPath: String, _ originPath: String
+  ) throws(Failure) {
+    let folder = FileSystem.resolved(FileSystem.folder(of: journalPath))
+    let places = [
+      FileSystem.resolved(Surroundings.stateFolder),
+      FileSystem.resolved(originPath).map { FileSystem.folder(of: $0) },
+    ]
+    guard folder == nil || !places.contains(folder) else { return }
+    throw Failure(
+      message: "cannot take the target from the journal, \(journalPath): it lies neither beside "
+        + "\(originPath) nor in \(Surroundings.stateFolder)",
+      hints: [
+        "if that target is right: thin-merge resume \(ShellWord.quoted(journalPath)) --origin "
+          + ShellWord.quoted(originPath)
+      ], exitStatus: .refused)
   }
 
   /// Asks on the terminal, and waits for the answer.

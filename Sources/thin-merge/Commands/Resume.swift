@@ -73,7 +73,9 @@ struct Resume: Verb {
     if let metadata = places.metadata { source.metadataPath = metadata }
     if let data = places.data { source.dataPath = data }
     let confirmation = try Confirmation.needed(
-      source, originPath: originPath, yes: consent.yes, format: messageFormat)
+      source, originPath: originPath,
+      target: places.origin == nil ? .recorded(journalPath: status.journalPath) : .typed,
+      yes: consent.yes, format: messageFormat)
     let merger = session.merger(confirmation: confirmation)
     let report = try merger.resume(recorded, options: options)
     let text = MergeText(

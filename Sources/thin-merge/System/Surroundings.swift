@@ -6,8 +6,13 @@ enum Surroundings {
   /// The engine's environment, with `observer` to tell, if anybody is to be told.
   static func environment(observer: (any MergeObserver)?) -> MergeEngine.Environment {
     MergeEngine.Environment(
-      stateFolder: stateFolder(variables: ProcessInfo.processInfo.environment),
+      stateFolder: stateFolder,
       interruption: Signals.interruption, observer: observer)
+  }
+
+  /// The folder of the journals here.
+  static var stateFolder: String {
+    stateFolder(variables: ProcessInfo.processInfo.environment)
   }
 
   /// The folder of the journals: what systemd made for the service, else the usual place.

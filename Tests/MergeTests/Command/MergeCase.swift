@@ -119,7 +119,8 @@ final class MergeCase {
   }
 
   func resume(_ options: [String] = []) throws -> CommandResult {
-    try ThinMergeCommand.run(["resume", journal] + options)
+    let isAsked = !options.contains("--yes") && !options.contains("--origin")
+    return try ThinMergeCommand.run(["resume", journal] + options + (isAsked ? ["--yes"] : []))
   }
 
   func plan(_ options: [String] = []) throws -> CommandResult {

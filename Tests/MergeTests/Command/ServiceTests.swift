@@ -71,7 +71,7 @@ struct ServiceTests {
     #expect(manager.messages.allSatisfy { $0.contains { $0.hasPrefix("STATUS=") } })
 
     let result = try ThinMergeCommand.run(
-      ["resume", merge.journal], environment: ["NOTIFY_SOCKET": manager.address])
+      ["resume", merge.journal, "--yes"], environment: ["NOTIFY_SOCKET": manager.address])
     expectSuccess(result)
     #expect(try manager.waitFor("STATUS=done"))
     #expect(manager.messages.filter { $0.contains("READY=1") }.count == 2)

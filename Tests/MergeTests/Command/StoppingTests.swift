@@ -20,7 +20,7 @@ struct StoppingTests {
   @Test("the printed command ends the merge right")
   func printedCommandWorks() throws {
     let (merge, _) = try stoppedMerge(by: SIGINT)
-    expectSuccess(try ThinMergeCommand.run(["resume", merge.journal]))
+    expectSuccess(try ThinMergeCommand.run(["resume", merge.journal, "--yes"]))
     #expect(try merge.wrongSectors() == [])
   }
 

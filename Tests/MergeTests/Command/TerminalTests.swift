@@ -34,7 +34,7 @@ struct TerminalTests {
         echo before
         \(Self.command(merge, Self.verySlowly))
         echo "merge: $?"
-        \(Self.command(["resume", merge.journal, "--rate-limit", "1G"]))
+        \(Self.command(["resume", merge.journal, "--yes", "--rate-limit", "1G"]))
         echo "resume: $?"
         """)
     for (columnCount, pattern) in [

@@ -1,0 +1,98 @@
+import Fixtures
+import Foundation
+import Testing
+
+@Suite("Command: journals that others can have written", .waitsForPrograms, .needsRoot)
+struct ForeignJournalTests {
+  /// Ways in which somebody else comes to have a say in a journal.
+  static let ways = [
+    ["chown", "65534"], ["chmod", "0620"], ["chmod", "0602"], ["ln"],
+  ]
+
+  @Test("neither merge nor resume goes on with one, and nothing is written", arguments: ways)
+  func refused(way: [String]) throws {
+    let merge = try stoppedMerge(way)
+    let before = try content(of: merge.originFile)
+    let journal = try content(of: merge.journal)
+    for result in try [merge.resume(), merge.merge(), merge.resume(["--origin", merge.origin])] {
+      expectError(result, exitStatus: 2, naming: merge.journal)
+    }
+    #expect(try content(of: merge.originFile) == before)
+    #expect(try content(of: merge.journal) == journal)
+  }
+
+  @Test("a plan says that the merge would be refused", arguments: ways)
+  func planned(way: [String]) throws {
+    let merge = try stoppedMerge(way)
+    let report = try merge.plan(["--output", "json"]).report()
+    #expect(report["refused"]?["message"]?.string?.contains("cannot trust the journal") == true)
+  }
+
+  @Test("status and verify read one all the same", arguments: ways)
+  func readOnly(way: [String]) throws {
+    let merge = try stoppedMerge(way)
+    expectSuccess(try ThinMergeCommand.run(["status", merge.journal]))
+    let result = try ThinMergeCommand.run(["verify", "--journal", merge.journal])
+    #expect(result.exitStatus == 3, "\(result.standardError)")
+  }
+
+  @Test("a copy that belongs to root is gone on with, once its target is named")
+  func copied() throws {
+    let merge = try stoppedMerge(["chown", "65534"])
+    let other = try TemporaryFolder()
+    let copy = other.path("journal")
+    try Program.mustRun("cp", merge.journal, copy)
+    expectError(
+      try ThinMergeCommand.run(["resume", copy, "--yes"]), exitStatus: 2, naming: copy)
+    expectSuccess(try ThinMergeCommand.run(["resume", copy, "--origin", merge.origin]))
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  private func stoppedMerge(_ way: [String]) throws -> MergeCase {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    try merge.interruptEarly()
+    if way[0] == "ln" {
+      try Program.mustRun("ln", merge.journal, merge.folder.path("another name"))
+    } else {
+      try Program.mustRun(way[0], way[1], merge.journal)
+    }
+    return merge
+  }
+}
+
+@Suite("Command: a target that only the journal names", .waitsForPrograms)
+struct RecordedTargetTests {
+  @Test("a journal in the state folder names it where --yes is given")
+  func stateFolder() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let state = try TemporaryFolder()
+    merge.journal = state.path("a.journal")
+    try merge.interruptEarly(["--journal", merge.journal])
+    let variables = ["STATE_DIRECTORY": state.path]
+    expectSuccess(
+      try ThinMergeCommand.run(["resume", merge.journal, "--yes"], environment: variables))
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a journal elsewhere does not, and nothing is written")
+  func elsewhere() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let other = try TemporaryFolder()
+    merge.journal = other.path("a.journal")
+    try merge.interruptEarly(["--journal", merge.journal])
+    let before = try content(of: merge.originFile)
+    expectError(try merge.resume(), exitStatus: 2, naming: merge.journal)
+    #expect(try content(of: merge.originFile) == before)
+    expectSuccess(try merge.resume(["--origin", merge.origin]))
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a file is not written to where nobody can be asked")
+  func nobodyToAsk() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    try merge.interruptEarly()
+    let before = try content(of: merge.originFile)
+    #expect(try ThinMergeCommand.run(["resume", merge.journal]).exitStatus == 64)
+    #expect(try content(of: merge.originFile) == before)
+  }
+}
