@@ -28,6 +28,7 @@ let package = Package(
     .systemLibrary(name: "CAIO", providers: [.apt(["libaio-dev"])]),
     .systemLibrary(name: "CISAL", providers: [.apt(["libisal-dev"])]),
     .systemLibrary(name: "CDeviceMapper", providers: [.apt(["libdevmapper-dev"])]),
+    .target(name: "CArguments"),
     .target(
       name: "MergeEngine",
       dependencies: [
@@ -38,7 +39,7 @@ let package = Package(
     .executableTarget(
       name: "thin-merge",
       dependencies: [
-        "MergeEngine",
+        "MergeEngine", "CArguments",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: settings),

@@ -19,7 +19,7 @@ struct ThinMerge: ParsableCommand {
   static func main() {
     Signals.install()
     StandardStream.openMissing()
-    let run = Run(arguments: Array(CommandLine.arguments.dropFirst()))
+    let run = Run(arguments: ProcessArguments.typed)
     exit(withError: ExitCode(run.exitStatus().rawValue))
   }
 

@@ -28,7 +28,7 @@ struct FileStatus {
   /// Looks at the file that `path` leads to.
   init(_ path: String, role: String, followsLinks: Bool = true) throws(MergeError) {
     let descriptor = unsafe open(
-      path, caio_o_path | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW))
+      path.systemPath, caio_o_path | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW))
     guard descriptor >= 0 else {
       let errno = Errno.current
       throw MergeError(

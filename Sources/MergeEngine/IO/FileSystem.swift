@@ -13,12 +13,12 @@ package enum FileSystem {
     guard let bytes = firstBytes(of: path, count: 1 << 20) else { return nil }
     let isSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) || $0 == 0 }
     let text = bytes.drop(while: isSpace)
-    return String(decoding: text.reversed().drop(while: isSpace).reversed(), as: UTF8.self)
+    return PathText.text(text.reversed().drop(while: isSpace).reversed())
   }
 
   /// The first bytes of a file, as many as it has up to `count`; nil where there is none.
   package static func firstBytes(of path: String, count: Int) -> [UInt8]? {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = unsafe open(path.systemPath, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     let owner = OwnedDescriptor(takingOwnershipOf: descriptor)
     var bytes: [UInt8] = []
@@ -36,14 +36,14 @@ package enum FileSystem {
 
   /// The names in a folder, sorted; none where it cannot be read.
   package static func names(in folder: String) -> [String] {
-    guard let stream = unsafe opendir(folder) else { return [] }
+    guard let stream = unsafe opendir(folder.systemPath) else { return [] }
     defer { unsafe closedir(stream) }
     var names: [String] = []
     while let entry = unsafe readdir(stream) {
       // SAFETY: the entry is valid until the next call, and its name ends with a zero.
       let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
         unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) {
-          unsafe String(cString: $0)
+          unsafe text(ofSystemPath: $0)
         }
       }
       if name != ".", name != ".." { names.append(name) }
@@ -72,7 +72,7 @@ package enum FileSystem {
 
   package static func exists(_ path: String) -> Bool {
     // SAFETY: the path ends with a zero, as Swift hands it over.
-    unsafe access(path, F_OK) == 0
+    unsafe access(path.systemPath, F_OK) == 0
   }
 
   /// Whether there is something of that name, be it a link that leads nowhere.
@@ -86,20 +86,26 @@ package enum FileSystem {
   private static func linkStatusErrno(_ path: String) -> Errno? {
     var status = stat()
     // SAFETY: the call fills the structure given.
-    return unsafe lstat(path, &status) == 0 ? nil : Errno.current
+    return unsafe lstat(path.systemPath, &status) == 0 ? nil : Errno.current
   }
 
   /// The path without links, `.` and `..`; nil where it leads nowhere.
   package static func resolved(_ path: String) -> String? {
-    guard let resolved = unsafe realpath(path, nil) else { return nil }
+    guard let resolved = unsafe realpath(path.systemPath, nil) else { return nil }
     defer { unsafe free(resolved) }
-    return unsafe String(cString: resolved)
+    return unsafe text(ofSystemPath: resolved)
   }
 
   /// The path from the root on, its links as they are: a name such as /dev/mapper/x stays that name.
   package static func absolute(_ path: String) -> String {
-    guard !path.hasPrefix("/"), let folder = resolved(".") else { return path }
+    guard path.utf8.first != UInt8(ascii: "/"), let folder = resolved(".") else { return path }
     return FilePath(folder).appending(path).lexicallyNormalized().string
+  }
+
+  /// The text of a path that the system hands over, ended by a zero.
+  package static func text(ofSystemPath path: UnsafePointer<CChar>) -> String {
+    // SAFETY: the bytes up to the zero are read.
+    unsafe PathText.text(UnsafeRawBufferPointer(start: path, count: strlen(path)))
   }
 
   /// A text as it can stand in a file's name.
@@ -124,14 +130,16 @@ package enum FileSystem {
 
   /// Asks whether files can be made in a folder and removed from it.
   package static func checkIsWritable(_ path: String) throws(Errno) {
-    guard unsafe faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0 else { throw .current }
+    guard unsafe faccessat(AT_FDCWD, path.systemPath, W_OK | X_OK, AT_EACCESS) == 0 else {
+      throw .current
+    }
   }
 
   /// How many bytes a new file in a folder may have; nil where the file system does not say.
   package static func freeByteCount(in folder: String) -> UInt64? {
     var status = statvfs()
     // SAFETY: the call fills the structure given.
-    guard unsafe statvfs(folder, &status) == 0, status.f_blocks > 0 else { return nil }
+    guard unsafe statvfs(folder.systemPath, &status) == 0, status.f_blocks > 0 else { return nil }
     // Some blocks are kept for root.
     let blockCount = geteuid() == 0 ? status.f_bfree : status.f_bavail
     let (product, overflow) = UInt64(blockCount)
@@ -144,14 +152,16 @@ package enum FileSystem {
     if exists(path) { return }
     let parent = folder(of: path)
     if parent != path { try makeFolders(parent) }
-    guard unsafe mkdir(path, 0o700) == 0 || Errno.current == .fileExists else { throw .current }
+    guard unsafe mkdir(path.systemPath, 0o700) == 0 || Errno.current == .fileExists else {
+      throw .current
+    }
     try synchronizeFolder(parent)
   }
 
   /// Makes a file that was not there, for its owner only.
   package static func make(_ path: String) throws(Errno) -> OwnedDescriptor {
     let descriptor = unsafe open(
-      path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600 as mode_t)
+      path.systemPath, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600 as mode_t)
     guard descriptor >= 0 else { throw .current }
     return OwnedDescriptor(takingOwnershipOf: descriptor)
   }
@@ -177,7 +187,7 @@ package enum FileSystem {
 
   /// Makes the names in a folder durable.
   package static func synchronizeFolder(_ path: String) throws(Errno) {
-    let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    let descriptor = unsafe open(path.systemPath, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw .current }
     let owner = OwnedDescriptor(takingOwnershipOf: descriptor)
     try synchronize(owner)
@@ -185,19 +195,19 @@ package enum FileSystem {
 
   /// Gives a file a second name; fails if the name is taken.
   package static func link(_ path: String, as name: String) throws(Errno) {
-    guard unsafe Glibc::link(path, name) == 0 else { throw .current }
+    guard unsafe Glibc::link(path.systemPath, name.systemPath) == 0 else { throw .current }
   }
 
   package static func rename(_ path: String, to name: String) throws(Errno) {
-    guard unsafe Glibc::rename(path, name) == 0 else { throw .current }
+    guard unsafe Glibc::rename(path.systemPath, name.systemPath) == 0 else { throw .current }
   }
 
   package static func remove(_ path: String) throws(Errno) {
-    guard unsafe unlink(path) == 0 else { throw .current }
+    guard unsafe unlink(path.systemPath) == 0 else { throw .current }
   }
 
   package static func permanence(of path: String) -> Permanence {
-    switch unsafe caio_file_system_type(path) {
+    switch unsafe caio_file_system_type(path.systemPath) {
     case caio_tmpfs, caio_ramfs: .memory
     case caio_overlayfs: .overlay
     default: .lasting
@@ -237,10 +247,12 @@ extension OpenFile {
     guard unsafe fstat(descriptor, &status) == 0 else { throw .current }
     let user = geteuid()
     if status.st_uid != 0, status.st_uid != user {
-      return "it belongs to user \(status.st_uid)" + (user == 0 ? "" : ", neither to root nor to you")
+      return "it belongs to user \(status.st_uid)"
+        + (user == 0 ? "" : ", neither to root nor to you")
     }
     if status.st_mode & 0o022 != 0 {
-      return "others than its owner may write to it (mode \(String(status.st_mode & 0o7777, radix: 8)))"
+      return
+        "others than its owner may write to it (mode \(String(status.st_mode & 0o7777, radix: 8)))"
     }
     if status.st_nlink != 1 { return "it has \(status.st_nlink) names; one is expected" }
     return nil
@@ -307,5 +319,13 @@ extension OpenFile {
       guard let status = try? FileStatus(path, role: "swap file") else { return false }
       return status.inode == inode && status.device == deviceNumber
     }
+  }
+}
+
+extension String {
+  /// The path for the system, ended by a zero; empty, which leads nowhere, if there is a zero within.
+  package var systemPath: [CChar] {
+    let bytes = PathText.bytes(of: self)
+    return (bytes.contains(0) ? [] : bytes).map { CChar(bitPattern: $0) } + [0]
   }
 }

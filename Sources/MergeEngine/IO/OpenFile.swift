@@ -73,10 +73,10 @@ package final class OpenFile {
     if onlyRegularFiles { flags |= O_NOFOLLOW }
     // Some file systems take the flag and then have no direct I/O for this file.
     var isDirect = direct && (isDevice || found.directAlignmentByteCount != 0)
-    var opened = unsafe open(path, flags | (isDirect ? caio_o_direct : 0))
+    var opened = unsafe open(path.systemPath, flags | (isDirect ? caio_o_direct : 0))
     if opened < 0, isDirect, !isDevice, Errno.current == .invalidArgument {
       isDirect = false
-      opened = unsafe open(path, flags)
+      opened = unsafe open(path.systemPath, flags)
     }
     guard opened >= 0 else {
       let errno = Errno.current

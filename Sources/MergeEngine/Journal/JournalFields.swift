@@ -50,6 +50,8 @@ struct FieldWriter<Tag: RawRepresentable> where Tag.RawValue == UInt16 {
 
   mutating func append(_ tag: Tag, _ text: String) { append(tag, Array(text.utf8)) }
 
+  mutating func append(_ tag: Tag, path: String) { append(tag, PathText.bytes(of: path)) }
+
   private mutating func append(_ tag: Tag, _ value: [UInt8]) {
     writer.append(tag.rawValue)
     writer.append(0 as UInt16)
@@ -89,4 +91,6 @@ struct FieldReader<Tag: RawRepresentable & Hashable> where Tag.RawValue == UInt1
   func text(_ tag: Tag) -> String? {
     values[tag].map { String(decoding: $0, as: UTF8.self) }
   }
+
+  func path(_ tag: Tag) -> String? { values[tag].map { PathText.text($0) } }
 }

@@ -69,9 +69,9 @@ package struct JournalHeader: Equatable, Sendable {
     if let grownOriginByteCount { fields.append(.grownOriginByteCount, grownOriginByteCount) }
     if let thinByteCount { fields.append(.thinByteCount, thinByteCount) }
     fields.append(.plannedByteCount, plannedByteCount)
-    fields.append(.metadataPath, metadataPath)
-    fields.append(.dataPath, dataPath)
-    fields.append(.originPath, originPath)
+    fields.append(.metadataPath, path: metadataPath)
+    fields.append(.dataPath, path: dataPath)
+    fields.append(.originPath, path: originPath)
     switch mappings {
     case .inactivePool: fields.append(.mappings, 1)
     case .ownMetadataSnapshot: fields.append(.mappings, 2)
@@ -176,8 +176,8 @@ extension JournalHeader {
       let originName = fields.text(.originIdentity),
       let originByteCount = fields.number(.originByteCount),
       let plannedByteCount = fields.number(.plannedByteCount), plannedByteCount <= endByteOffset,
-      let metadataPath = fields.text(.metadataPath), let dataPath = fields.text(.dataPath),
-      let originPath = fields.text(.originPath), let mappings,
+      let metadataPath = fields.path(.metadataPath), let dataPath = fields.path(.dataPath),
+      let originPath = fields.path(.originPath), let mappings,
       let ioByteCount = fields.number(.ioByteCount),
       TransferOptions.ioByteCountRange.contains(ioByteCount), ioByteCount.isMultiple(of: 4096),
       let queueDepth = fields.number(.queueDepth), let depth = Int(exactly: queueDepth),

@@ -86,9 +86,9 @@ package enum JournalRecord: Equatable, Sendable {
       var fields = FieldWriter<RunTag>()
       fields.append(.seconds, UInt64(bitPattern: run.seconds))
       fields.append(.bootID, run.bootID)
-      fields.append(.metadataPath, run.metadataPath)
-      fields.append(.dataPath, run.dataPath)
-      fields.append(.originPath, run.originPath)
+      fields.append(.metadataPath, path: run.metadataPath)
+      fields.append(.dataPath, path: run.dataPath)
+      fields.append(.originPath, path: run.originPath)
       writer.append(fields.bytes)
     case .checkpoint(let checkpoint):
       writer.append(checkpoint.seconds)
@@ -119,8 +119,8 @@ package enum JournalRecord: Equatable, Sendable {
     case .run:
       let fields = FieldReader<RunTag>(payload)
       guard let seconds = fields.number(.seconds), let bootID = fields.text(.bootID),
-        let metadataPath = fields.text(.metadataPath), let dataPath = fields.text(.dataPath),
-        let originPath = fields.text(.originPath)
+        let metadataPath = fields.path(.metadataPath), let dataPath = fields.path(.dataPath),
+        let originPath = fields.path(.originPath)
       else { return nil }
       self = .run(
         Run(

@@ -19,11 +19,26 @@ enum JSONText {
     let encoder = JSONEncoder()
     encoder.outputFormatting = formatting
     do {
-      return String(decoding: try encoder.encode(document), as: UTF8.self) + "\n"
+      return readable(String(decoding: try encoder.encode(document), as: UTF8.self)) + "\n"
     } catch {
       // Only a number that is no number cannot be encoded, and every document is made of sound ones.
       preconditionFailure("a document cannot be encoded: \(error)")
     }
+  }
+}
+
+extension JSONText {
+  /// The text with what stands for bytes that are no text replaced, as every other program would.
+  private static func readable(_ text: String) -> String {
+    guard !PathText.isText(text) else { return text }
+    let scalars = text.unicodeScalars.map { PathText.byte(of: $0) == nil ? $0 : "\u{FFFD}" }
+    return String(String.UnicodeScalarView(scalars))
+  }
+
+  /// A path that is no text, in base 64; nil for one that is.
+  static func base64(_ path: String?) -> String? {
+    guard let path, !PathText.isText(path) else { return nil }
+    return Data(PathText.bytes(of: path)).base64EncodedString()
   }
 }
 

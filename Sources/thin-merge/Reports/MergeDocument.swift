@@ -28,6 +28,7 @@ private struct MergeFields: Encodable {
   let isVerified: Bool
   @Nullable var verification: VerifyFields?
   let journalPath: String
+  let journalBase64: String?
   let unreadable: [RangeDocument]
 
   init(_ report: MergeReport) {
@@ -49,6 +50,7 @@ private struct MergeFields: Encodable {
     isVerified = report.verification.map { ExitStatus($0) == .done } ?? false
     verification = report.verification.map { VerifyFields($0) }
     journalPath = report.journalPath
+    journalBase64 = JSONText.base64(report.journalPath)
     unreadable = report.unreadable.map { RangeDocument($0) }
   }
 
@@ -63,6 +65,7 @@ private struct MergeFields: Encodable {
     case checkpointCount = "checkpoints"
     case isVerified = "verified"
     case journalPath = "journal"
+    case journalBase64 = "journal_base64"
   }
 }
 

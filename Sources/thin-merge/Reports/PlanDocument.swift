@@ -93,6 +93,7 @@ struct PlanFields: Encodable {
   @Nullable private var grownOriginByteCount: UInt64?
   private let journalByteCountMax: UInt64
   @Nullable private var journalPath: String?
+  private let journalBase64: String?
   private let fingerprint: String
   private let transactionID: UInt64
   @Nullable private var heldRoot: UInt64?
@@ -111,7 +112,9 @@ struct PlanFields: Encodable {
     originByteCount = report.originByteCount
     grownOriginByteCount = report.grownOriginByteCount
     journalByteCountMax = report.journalByteCountMax
-    journalPath = report.journalPath.map { FileSystem.absolute($0) }
+    let absolute = report.journalPath.map { FileSystem.absolute($0) }
+    journalPath = absolute
+    journalBase64 = JSONText.base64(absolute)
     fingerprint = report.fingerprint
     transactionID = report.transactionID
     heldRoot = report.heldRoot
@@ -132,6 +135,7 @@ struct PlanFields: Encodable {
     case grownOriginByteCount = "grown_origin_bytes"
     case journalByteCountMax = "journal_bytes_max"
     case journalPath = "journal"
+    case journalBase64 = "journal_base64"
     case fingerprint
     case transactionID = "transaction_id"
     case heldRoot = "metadata_snapshot"

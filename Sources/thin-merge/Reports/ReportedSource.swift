@@ -36,6 +36,7 @@ struct SourceFields: Encodable {
   @Nullable private var name: String?
   private let metadataPath, dataPath: String
   @Nullable private var originPath: String?
+  private let metadataBase64, dataBase64, originBase64: String?
 
   init(_ source: ReportedSource, originPath: String?) {
     name = source.name
@@ -43,6 +44,9 @@ struct SourceFields: Encodable {
     metadataPath = FileSystem.absolute(source.metadataPath)
     dataPath = FileSystem.absolute(source.dataPath)
     self.originPath = originPath.map { FileSystem.absolute($0) }
+    metadataBase64 = JSONText.base64(metadataPath)
+    dataBase64 = JSONText.base64(dataPath)
+    originBase64 = JSONText.base64(originPath.map { FileSystem.absolute($0) })
   }
 
   private enum CodingKeys: String, CodingKey {
@@ -50,5 +54,8 @@ struct SourceFields: Encodable {
     case metadataPath = "metadata"
     case dataPath = "data"
     case originPath = "origin"
+    case metadataBase64 = "metadata_base64"
+    case dataBase64 = "data_base64"
+    case originBase64 = "origin_base64"
   }
 }

@@ -9,6 +9,7 @@ struct StatusDocument: Encodable {
   private let runCount: UInt64
   private let begunSeconds, recordedSeconds: Int64
   private let metadataPath, dataPath, originPath, journalPath: String
+  private let metadataBase64, dataBase64, originBase64, journalBase64: String?
   private let deviceID: UInt32
   private let unreadable: [RangeDocument]
 
@@ -24,6 +25,10 @@ struct StatusDocument: Encodable {
     dataPath = report.dataPath
     originPath = report.originPath
     journalPath = FileSystem.absolute(report.journalPath)
+    metadataBase64 = JSONText.base64(metadataPath)
+    dataBase64 = JSONText.base64(dataPath)
+    originBase64 = JSONText.base64(originPath)
+    journalBase64 = JSONText.base64(journalPath)
     deviceID = report.deviceID
     unreadable = report.unreadable.map { RangeDocument($0) }
   }
@@ -40,6 +45,10 @@ struct StatusDocument: Encodable {
     case dataPath = "data"
     case originPath = "origin"
     case journalPath = "journal"
+    case metadataBase64 = "metadata_base64"
+    case dataBase64 = "data_base64"
+    case originBase64 = "origin_base64"
+    case journalBase64 = "journal_base64"
     case deviceID = "dev_id"
   }
 }

@@ -21,7 +21,9 @@ struct VerifyDocument: Encodable {
     case schema
     case deviceID = "dev_id"
     case journalPath = "journal"
+    case journalBase64 = "journal_base64"
     case unfinishedJournalPath = "unfinished_journal"
+    case unfinishedJournalBase64 = "unfinished_journal_base64"
   }
 
   func encode(to encoder: any Encoder) throws {
@@ -31,9 +33,11 @@ struct VerifyDocument: Encodable {
     try container.encode("thin-merge/verify/1", forKey: .schema)
     try container.encode(deviceID, forKey: .deviceID)
     try container.encode(journalPath, forKey: .journalPath)
-    try container.encode(
-      report.unfinishedMerge.map { FileSystem.absolute($0.journalPath) },
-      forKey: .unfinishedJournalPath)
+    try container.encodeIfPresent(JSONText.base64(journalPath), forKey: .journalBase64)
+    let unfinished = report.unfinishedMerge.map { FileSystem.absolute($0.journalPath) }
+    try container.encode(unfinished, forKey: .unfinishedJournalPath)
+    try container.encodeIfPresent(
+      JSONText.base64(unfinished), forKey: .unfinishedJournalBase64)
   }
 }
 

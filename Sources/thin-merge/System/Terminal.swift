@@ -1,4 +1,5 @@
 internal import Glibc
+internal import MergeEngine
 
 /// The terminal around the program, if there is one.
 enum Terminal {
@@ -48,6 +49,6 @@ enum Terminal {
   static func isBlockDevice(_ path: String) -> Bool {
     // SAFETY: the kernel fills the structure that lives on the stack for the length of the call.
     var status = stat()
-    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFBLK
+    return unsafe stat(path.systemPath, &status) == 0 && status.st_mode & S_IFMT == S_IFBLK
   }
 }

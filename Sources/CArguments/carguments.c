@@ -1,0 +1,15 @@
+#include "carguments.h"
+
+// Swift's own main gets argc and argv and drops them; CommandLine reads /proc/self/cmdline instead, and repairs
+// what is no UTF-8. The C library hands both to every constructor too.
+static int count;
+static char **arguments;
+
+__attribute__((constructor)) static void keep(int argc, char **argv) {
+  count = argc;
+  arguments = argv;
+}
+
+int carguments_count(void) { return count; }
+
+const char *carguments_at(int index) { return arguments[index]; }

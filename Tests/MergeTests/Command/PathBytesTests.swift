@@ -1,0 +1,82 @@
+import Fixtures
+import Foundation
+import Testing
+
+@testable import MergeEngine
+
+@Suite("Command: paths that are no UTF-8", .waitsForPrograms)
+struct PathBytesTests {
+  @Test("of two images side by side the one that was named is merged onto")
+  func twins() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let result = try bash(
+      """
+      cp origin.img $'base-\\xe9.img'; cp origin.img $'base-\\xef\\xbf\\xbd.img'
+      \(merge.command("merge", origin: "$'base-\\xe9.img'")) || exit
+      cmp origin.img $'base-\\xef\\xbf\\xbd.img' || exit 90
+      mv $'base-\\xe9.img' origin.img
+      """, in: merge)
+    expectSuccess(result)
+    #expect(result.standardOutput.contains(#"onto base-\xE9.img."#), "\(result.standardOutput)")
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("the printed command goes on from anywhere with a merge that stopped in such a folder")
+  func resumed() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let result = try bash(
+      """
+      mkdir $'caf\\xe9'; mv origin.img $'caf\\xe9'; cd $'caf\\xe9'
+      prlimit --fsize=1048576 \(merge.command("merge", origin: "origin.img")) 2> ../said
+      test $? = 3 || exit 91
+      command=$(sed -n 's/^hint: to go on: thin-merge //p' ../said)
+      cd /
+      eval "\(ShellWord.quoted(ThinMergeCommand.binaryPath)) $command --yes" || exit
+      mv \(merge.folder.path)/$'caf\\xe9'/origin.img \(merge.folder.path)
+      """, in: merge)
+    expectSuccess(result)
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a report for programs has the bytes of such a path")
+  func documents() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let result = try bash(
+      """
+      mv origin.img $'o\\xe9.img'
+      \(merge.command("merge", origin: "$'o\\xe9.img'")) > /dev/null || exit
+      \(ShellWord.quoted(ThinMergeCommand.binaryPath)) status --output json $'o\\xe9.img.thin-merge'
+      """, in: merge)
+    let report = try result.report()
+    let folder = try #require(FileSystem.resolved(merge.folder.path))
+    #expect(report["origin"] == .string(folder + "/o\u{FFFD}.img"))
+    let base64 = try #require(report["origin_base64"]?.string)
+    #expect(Data(base64Encoded: base64) == Data((folder + "/o").utf8 + [0xE9] + ".img".utf8))
+    #expect(report["journal_base64"] != nil && report["data_base64"] == nil)
+    #expect(try JSONSchema.complaints(of: [("status", result.standardOutput)]) == [])
+  }
+
+  @Test("without /proc the command line is there all the same", .needsRoot)
+  func withoutProc() throws {
+    let result = try Program.run([
+      "unshare", "-m", "sh", "-c", "umount -l /proc && exec \"$0\" --version",
+      ThinMergeCommand.binaryPath,
+    ])
+    #expect(result.standardOutput.hasPrefix("thin-merge "), "\(result.standardError)")
+  }
+
+  /// Runs a script in the folder of a merge.
+  private func bash(_ script: String, in merge: MergeCase) throws -> CommandResult {
+    try Program.run([
+      "bash", "-c", "cd \(ShellWord.quoted(merge.folder.path)) || exit 99\n" + script,
+    ])
+  }
+}
+
+extension MergeCase {
+  /// A command line for a shell, with an origin as the shell has it.
+  fileprivate func command(_ verb: String, origin: String) -> String {
+    ([ThinMergeCommand.binaryPath, verb] + sourceArguments).map(ShellWord.quoted)
+      .joined(separator: " ") + " --origin \(origin)"
+  }
+}
