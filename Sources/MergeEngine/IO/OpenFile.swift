@@ -85,7 +85,7 @@ package final class OpenFile {
         isBusy ? .busy : .refused, "cannot open the \(role)", at: path,
         because: isBusy ? "the device is in use: mounted, or held by another program" : "\(errno)",
         hint: isBusy
-          ? "see 'lsblk \(path)' and 'lsof \(path)' for who uses it"
+          ? "see 'lsblk \(ShellWord.quoted(path))' and 'lsof \(ShellWord.quoted(path))' for who uses it"
           : errno.permissionHint)
     }
     let owner = OwnedDescriptor(takingOwnershipOf: opened)
@@ -106,7 +106,9 @@ package final class OpenFile {
       if access == .readWrite, device.isReadOnly {
         throw MergeError(
           .refused, "cannot write to the \(role)", at: path, because: "the device is read-only",
-          hint: "'blockdev --setrw \(path)' lifts that, if it is meant to be written to")
+          hint:
+            "'blockdev --setrw \(ShellWord.quoted(path))' lifts that, if it is meant to be written to"
+        )
       }
     } else {
       byteCount = status.byteCount

@@ -129,7 +129,8 @@ package final class PoolRecordFile {
         throw MergeError(
           .refused, "cannot read the record of pool \(pool.name)", at: path,
           because: "this program wrote it, and it is not what it was",
-          hint: "see whether a metadata snapshot is held with 'dmsetup status \(pool.name)', then "
+          hint:
+            "see whether a metadata snapshot is held with 'dmsetup status \(ShellWord.quoted(pool.name))', then "
             + "remove the file")
       }
       record = found
@@ -240,7 +241,8 @@ package final class PoolRecordFile {
     guard isLocked else {
       throw MergeError(
         .busy, "pool \(pool) is in use", at: path,
-        because: "another run of thin-merge works on it", hint: "'lsof \(path)' shows which")
+        because: "another run of thin-merge works on it",
+        hint: "'lsof \(ShellWord.quoted(path))' shows which")
     }
     return file
   }

@@ -49,7 +49,8 @@ extension PoolSession {
       record.forget { $0.snapshot?.isMade = true }
       throw MergeError(
         .stopped, "cannot resume the thin device", at: thin.path, because: "\(failure.errno)",
-        hint: "what uses it waits until it is resumed: 'dmsetup resume \(thin.name)'")
+        hint:
+          "what uses it waits until it is resumed: 'dmsetup resume \(ShellWord.quoted(thin.name))'")
     }
     record.forget { $0.snapshot = nil }
     if failure.step == .sending, failure.errno == .fileExists { return }
@@ -60,7 +61,8 @@ extension PoolSession {
     }
     throw MergeError(
       .refused, "cannot make a snapshot of the thin device", at: thin.path,
-      because: "\(failure.errno)", hint: "see 'dmsetup status \(pool.name)' and the kernel's log")
+      because: "\(failure.errno)",
+      hint: "see 'dmsetup status \(ShellWord.quoted(pool.name))' and the kernel's log")
   }
 
   /// Records that the origin is about to be written to.
@@ -122,7 +124,8 @@ extension PoolSession {
         throw MergeError(
           .busy, "cannot delete the snapshot that was made for a merge", at: pool.name,
           because: "dev \(snapshot.deviceID): \(error)",
-          hint: "the next run tries again, or: dmsetup message \(pool.name) 0 'delete "
+          hint:
+            "the next run tries again, or: dmsetup message \(ShellWord.quoted(pool.name)) 0 'delete "
             + "\(snapshot.deviceID)'")
       }
     }

@@ -72,12 +72,12 @@ package final class PoolSession {
     } catch {
       throw MergeError(
         .refused, "cannot ask for the pool's status", at: pool.name, because: "\(error)",
-        hint: "see 'dmsetup status \(pool.name)' and the kernel's log")
+        hint: "see 'dmsetup status \(ShellWord.quoted(pool.name))' and the kernel's log")
     }
     throw MergeError(
       .refused, "the pool is not usable", at: pool.name,
       because: "its status is Fail or Error: the kernel has given it up",
-      hint: "see 'dmsetup status \(pool.name)' and the kernel's log")
+      hint: "see 'dmsetup status \(ShellWord.quoted(pool.name))' and the kernel's log")
   }
 
   /// - Throws: `MergeError` (`refused`) for a pool that is not to be relied on.
@@ -211,15 +211,16 @@ package final class PoolSession {
     } catch {
       throw MergeError(
         .refused, "cannot make the pool commit", at: pool.name, because: "\(error)",
-        hint: "see 'dmsetup status \(pool.name)' and the kernel's log")
+        hint: "see 'dmsetup status \(ShellWord.quoted(pool.name))' and the kernel's log")
     }
   }
 
   private func heldByAnother(_ why: String) -> MergeError {
     MergeError(
       .busy, "the pool's metadata snapshot is held by someone else", at: pool.name, because: why,
-      hint: "'dmsetup status \(pool.name)' shows it; if nobody needs it any more: "
-        + "dmsetup message \(pool.name) 0 release_metadata_snap, and if it is to be merged from: "
+      hint:
+        "'dmsetup status \(ShellWord.quoted(pool.name))' shows it; if nobody needs it any more: "
+        + "dmsetup message \(ShellWord.quoted(pool.name)) 0 release_metadata_snap, and if it is to be merged from: "
         + "--metadata-snap BLOCK")
   }
 
@@ -231,7 +232,7 @@ package final class PoolSession {
       throw MergeError(
         .busy, "the metadata snapshot of an earlier run is still held", at: pool.name,
         because: "it could not be released",
-        hint: "dmsetup message \(pool.name) 0 release_metadata_snap")
+        hint: "dmsetup message \(ShellWord.quoted(pool.name)) 0 release_metadata_snap")
     }
     if let held = try superblock().heldRoot { throw heldByAnother("it is at block \(held)") }
     guard try status().mode != .readOnly else {
@@ -255,7 +256,7 @@ package final class PoolSession {
       if error == .resourceBusy { throw heldByAnother("it was taken just now") }
       throw MergeError(
         .refused, "cannot take a metadata snapshot", at: pool.name, because: "\(error)",
-        hint: "see 'dmsetup status \(pool.name)' and the kernel's log")
+        hint: "see 'dmsetup status \(ShellWord.quoted(pool.name))' and the kernel's log")
     }
     do throws(MergeError) {
       let metadata = try heldMetadata()
@@ -267,7 +268,7 @@ package final class PoolSession {
         throw MergeError(
           .refused, "cannot take a metadata snapshot", at: pool.name,
           because: "the pool did not commit it",
-          hint: "see 'dmsetup status \(pool.name)' and the kernel's log")
+          hint: "see 'dmsetup status \(ShellWord.quoted(pool.name))' and the kernel's log")
       }
       try record.update { $0.hold?.taken = PoolRecord.Taken(metadata.superblock, block: block) }
       return block
@@ -298,7 +299,8 @@ package final class PoolSession {
     } catch {
       return complain(
         "the metadata snapshot of pool \(pool.name) could not be released (\(error)); the next run "
-          + "tries again, or: dmsetup message \(pool.name) 0 release_metadata_snap")
+          + "tries again, or: dmsetup message \(ShellWord.quoted(pool.name)) 0 release_metadata_snap"
+      )
     }
     record.forget { $0.hold = nil }
   }
@@ -385,7 +387,9 @@ package final class PoolSession {
         throw MergeError(
           .busy, "cannot resume the thin device that an earlier run suspended", at: thin.path,
           because: "\(error)",
-          hint: "what uses it waits until it is resumed: 'dmsetup resume \(thin.name)'")
+          hint:
+            "what uses it waits until it is resumed: 'dmsetup resume \(ShellWord.quoted(thin.name))'"
+        )
       }
     }
     if record.record.snapshot?.mayBeSuspended == true {

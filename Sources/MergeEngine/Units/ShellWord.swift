@@ -10,8 +10,25 @@ package enum ShellWord {
       }
     }
     guard word.isEmpty || !isPlain else { return word }
+    if word.unicodeScalars.contains(where: { isControl($0) || PathText.byte(of: $0) != nil }) {
+      return "$'" + PathText.bytes(of: word).map { byteQuoted($0) }.joined() + "'"
+    }
     return "'"
       + word.split(separator: "'", omittingEmptySubsequences: false)
       .joined(separator: "'\\''") + "'"
+  }
+
+  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)
+  }
+
+  /// A byte between `$'` and `'`.
+  private static func byteQuoted(_ byte: UInt8) -> String {
+    switch byte {
+    case UInt8(ascii: "'"), UInt8(ascii: "\\"): "\\" + String(Unicode.Scalar(byte))
+    case 0x20..<0x7F: String(Unicode.Scalar(byte))
+    // Three digits are taken, so a digit that follows is one of its own.
+    default: "\\" + String(UInt16(byte) + 0o1000, radix: 8).dropFirst()
+    }
   }
 }

@@ -77,7 +77,8 @@ struct Confirmation: Sendable {
     PlanText.addExtent(plan, to: &text)
     PlanText.addSource(plan, source, to: &text)
     PlanText.addJournal(plan, to: &text)
-    return text.text + "\n\(whatIsAsked(plan)) onto \(originPath)? [y/N] "
+    return text.text
+      + "\n\(whatIsAsked(plan)) onto \(TerminalText.escaped(originPath))? [y/N] "
   }
 
   private func whatIsAsked(_ plan: PlanReport) -> String {

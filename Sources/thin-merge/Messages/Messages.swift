@@ -52,8 +52,8 @@ struct Messages: Sendable {
   func failure(_ failure: Failure) {
     switch format {
     case .text:
-      let hints = failure.hints.map { "hint: \($0)\n" }.joined()
-      write("thin-merge: error: \(failure.message)\n\(hints)")
+      let hints = failure.hints.map { "hint: \(TerminalText.escaped($0))\n" }.joined()
+      write("thin-merge: error: \(TerminalText.escaped(failure.message))\n\(hints)")
     case .json:
       object(
         FailureDocument(
@@ -66,7 +66,7 @@ struct Messages: Sendable {
   /// Says something worth knowing that is no failure.
   func note(_ text: String) {
     switch format {
-    case .text: write("thin-merge: note: \(text)\n")
+    case .text: write("thin-merge: note: \(TerminalText.escaped(text))\n")
     case .json: object(NoteDocument(type: "note", message: text))
     }
   }

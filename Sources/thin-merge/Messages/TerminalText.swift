@@ -1,0 +1,26 @@
+internal import MergeEngine
+
+/// Text that comes from outside, such as the name of a file, on its way to a terminal.
+enum TerminalText {
+  /// Returns the text with control characters, and bytes that are no text, shown as escapes: `\n`, `\x1B`.
+  static func escaped(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: { escape($0) != nil }) else { return text }
+    return text.unicodeScalars.map { escape($0) ?? String($0) }.joined()
+  }
+
+  /// Nil for what a terminal may be given.
+  private static func escape(_ scalar: Unicode.Scalar) -> String? {
+    if let byte = PathText.byte(of: scalar) { return hexadecimal([byte]) }
+    switch scalar.value {
+    case 0x09: return "\\t"
+    case 0x0A: return "\\n"
+    case 0x0D: return "\\r"
+    case 0..<0x20, 0x7F..<0xA0: return hexadecimal(Array(String(scalar).utf8))
+    default: return nil
+    }
+  }
+
+  private static func hexadecimal(_ bytes: [UInt8]) -> String {
+    bytes.map { "\\x" + ($0 < 0x10 ? "0" : "") + String($0, radix: 16, uppercase: true) }.joined()
+  }
+}
