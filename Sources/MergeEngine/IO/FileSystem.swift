@@ -258,10 +258,14 @@ extension OpenFile {
     return nil
   }
 
-  /// Whether the path still leads to this file.
+  /// Whether the path still leads to this file, or for a block device to the same device.
   package var isStillAtItsPath: Bool {
     guard let now = try? FileStatus(path, role: "file") else { return false }
-    return now.inode == inode && (kind == .blockDevice || now.device == deviceNumber)
+    switch kind {
+    // udev may make a node anew while the device is open.
+    case .blockDevice: return now.isBlockDevice && now.deviceItself == deviceNumber
+    case .regularFile: return now.inode == inode && now.device == deviceNumber
+    }
   }
 
   /// How many bytes the file has now; it may have grown since it was opened.

@@ -209,6 +209,8 @@ extension Merger {
         journalPath, header: header, byteCountMax: report.journalByteCountMax)
     }
     io.open(journal.file, as: .journal)
+    let places = MergePlaces(
+      journal: journal.file, origin: origin, note: environment.observer.note)
     let setting = MergeRun<LinuxAIO>.Setting(
       plan: plan, cuts: stream.cuts, transfer: transfer,
       dataAlignmentByteCount: devices.data.alignmentByteCount,
@@ -235,10 +237,12 @@ extension Merger {
             originPath: header.originPath)))
       try grow(origin, to: plan.grownOriginByteCount)
       let end = run.carryOut(stream) { () throws(MergeError) in try journalReader(journal.file) }
-      try finish(&run, end, pool, devices.metadata, quiet)
+      try finish(&run, end, pool, devices.metadata, quiet, places)
       if options.verifies { result.verification = try readBack(&run, stream, originPath) }
+      try places.check()
     } catch {
-      result.state = .stopped(error.afterFirstWrite())
+      result.state = .stopped(places.stopped(by: error.afterFirstWrite()))
+      result.canBeResumed = places.hasJournal
     }
     if result.state == .finished {
       // Space that was taken and not needed goes back; a journal that keeps it is as good.
@@ -273,7 +277,7 @@ extension Merger {
   /// - Throws: `MergeError` (`stopped`) where something is left to be done.
   private func finish(
     _ run: inout MergeRun<LinuxAIO>, _ end: PipelineEnd, _ pool: PoolMetadata,
-    _ metadata: OpenFile, _ quiet: QuietSource
+    _ metadata: OpenFile, _ quiet: QuietSource, _ places: MergePlaces
   ) throws(MergeError) {
     let source = quiet.source
     switch end {
@@ -304,6 +308,7 @@ extension Merger {
         hint: "hold a metadata snapshot until the merge has finished, and resume")
     }
     try quiet.session?.checkStillQuiet()
+    try places.check()
     try run.append(.finished(seconds: environment.secondsSince1970()))
   }
 }

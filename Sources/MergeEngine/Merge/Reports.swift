@@ -87,6 +87,9 @@ public struct MergeReport: Equatable, Sendable {
   public var journalPath: String
   /// Ranges of the origin whose source could not be read, which are as they were.
   public var unreadable: [ByteRange]
+  /// Whether a later run can go on from the journal: false where the merge stopped and the journal was
+  /// removed or replaced meanwhile.
+  public var canBeResumed: Bool = true
   /// What was done to an active pool or its devices and could not be undone, a sentence each.
   public var leftUndone: [String] = []
 }

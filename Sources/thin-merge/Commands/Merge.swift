@@ -108,6 +108,7 @@ extension MergeReport {
   /// What is to be said on standard error; nil if all went well, or if the report says it all.
   var failure: Failure? {
     switch state {
+    case .stopped(let error) where !canBeResumed: Failure(error)
     case .stopped(let error): Failure(stopping: error, journalPath: journalPath)
     case .finished: verification?.failure ?? undoFailure
     }

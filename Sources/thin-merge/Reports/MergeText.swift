@@ -14,7 +14,9 @@ struct MergeText {
     var text = ReportText(heading)
     addTransfers(to: &text)
     addEarlierRuns(to: &text)
-    text.add("checksums", "CRC-32C of every transfer, in the journal \(report.journalPath)")
+    if report.canBeResumed {
+      text.add("checksums", "CRC-32C of every transfer, in the journal \(report.journalPath)")
+    }
     addEnds(to: &text)
     text.add("unreadable", ranges: report.unreadable, of: report.unreadable.byteCount)
     addVerification(to: &text)
@@ -28,7 +30,8 @@ struct MergeText {
 
   private var heading: String {
     guard isFinished else {
-      return "The merge of \(source.thinDevice) onto \(originPath) stopped and can be resumed."
+      let way = report.canBeResumed ? "and can be resumed" : "and its journal is gone"
+      return "The merge of \(source.thinDevice) onto \(originPath) stopped \(way)."
     }
     guard plan.byteCount > 0 else {
       let which = plan.mappedBlockCount == 0 ? "of its own" : "that begins before the end"

@@ -9,7 +9,8 @@ enum EveryError {
     + WhatIsWrongWithTheMetadata.rows + WhyAFileIsNotUsed.rows
     + WhyAJournalIsNotUsed.rows + WhyAPoolIsNotUsed.rows + WhyAThinDeviceIsNotAtRest.rows
     + WhyAMergeStopped.rows + WhyAJournalIsNotUsed.asRoot + WhyAJournalIsNotUsed.refused
-    + WhyAMergeStopped.refused + WhyAJournalIsNotTrusted.rows + WhyAJournalIsNotTrusted.asRoot
+    + WhyAMergeStopped.refused + WhyAMergeLostItsFiles.rows
+    + WhyAJournalIsNotTrusted.rows + WhyAJournalIsNotTrusted.asRoot
     + [WhyAMergeStopped.refusedToRoot, WhyAMergeStopped.refusedOfDevice]
 
   /// What a row says, as one text.

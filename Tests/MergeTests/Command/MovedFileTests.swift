@@ -1,0 +1,62 @@
+import Foundation
+import MergeEngine
+import Testing
+
+@Suite("Command: files that are removed or replaced in mid-merge", .waitsForPrograms)
+struct MovedFileTests {
+  /// Starts a merge, does something to its files, and lets it go on.
+  private func merge(
+    _ merge: MergeCase, stopping: Bool, _ meanwhile: () throws -> Void
+  ) throws -> CommandResult {
+    let running = try merge.startMerge(MergeCase.slowly + ["--rate-limit", "256k", "--verify"])
+    try #require(try running.waitUntilCheckpoint(1, in: merge.journal))
+    try meanwhile()
+    if stopping { running.send(SIGINT) }
+    return try running.wait()
+  }
+
+  @Test(
+    "an origin that was replaced or removed in mid-merge is not called merged",
+    arguments: [true, false])
+  func origin(isReplaced: Bool) throws {
+    let merge = try MergeCase(scatteredBlocks: 16)
+    let copy = merge.folder.path("copy")
+    try Program.mustRun("cp", merge.originFile, copy)
+    let kept = merge.folder.path("kept")
+    let result = try self.merge(merge, stopping: false) {
+      try Program.mustRun("mv", merge.originFile, kept)
+      if isReplaced { try Program.mustRun("mv", copy, merge.originFile) }
+    }
+    expectError(result, exitStatus: 3, naming: merge.origin)
+    #expect(!result.standardOutput.contains("Merged"))
+    #expect(try !JournalOnDisk.state(of: merge.journal).isFinished)
+    try Program.mustRun("mv", kept, merge.originFile)
+    expectSuccess(try merge.resume())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test(
+    "a journal that is gone ends the merge, and no command to resume is named",
+    arguments: [true, false])
+  func journal(isStopped: Bool) throws {
+    let merge = try MergeCase(scatteredBlocks: 16)
+    let result = try self.merge(merge, stopping: isStopped) { try Program.remove(merge.journal) }
+    expectError(result, exitStatus: 3, naming: merge.journal)
+    #expect(result.standardError.contains("there is nothing to resume from"))
+    #expect(!result.standardError.contains("thin-merge resume"), "\(result.standardError)")
+    #expect(!result.standardOutput.contains("can be resumed"), "\(result.standardOutput)")
+  }
+
+  @Test("an origin that had no name to begin with is merged, with a note")
+  func deletedFile() throws {
+    let merge = try MergeCase(scatteredBlocks: 2)
+    let arguments = merge.mergeArguments(["--journal", merge.folder.path("journal")])
+    let result = try Program.run(
+      [
+        "sh", "-c", "exec 9<>\"$1\"; rm \"$1\"; shift; exec \"$@\"", "sh", merge.originFile,
+        ThinMergeCommand.binaryPath,
+      ] + arguments.map { $0 == merge.origin ? "/proc/self/fd/9" : $0 })
+    expectSuccess(result)
+    #expect(result.standardError.contains("note: /proc/self/fd/9: the file has no name"))
+  }
+}
