@@ -19,6 +19,20 @@ package struct DeviceIdentity: Equatable, Sendable {
     }
   }
 
+  /// Returns what tells a device or file without an identity from others until the next boot.
+  ///
+  /// It is empty for one with an identity. The kernel gives a device's number to another one within a boot,
+  /// often under another path, so the path is part of it.
+  package static func place(of file: OpenFile) -> String {
+    guard DeviceIdentity(file).name.isEmpty else { return "" }
+    return switch file.kind {
+    case .regularFile: "inode \(file.inode) on \(file.deviceNumber)"
+    // A journal has little room for paths, and the end of one tells it from others.
+    case .blockDevice:
+      "device \(file.deviceNumber) at \(FileSystem.absolute(file.path).suffix(200))"
+    }
+  }
+
   /// Inodes are used again: without the birth time one says nothing.
   private static func name(inode: UInt64, birth: OpenFile.BirthTime?) -> String {
     guard let birth else { return "" }

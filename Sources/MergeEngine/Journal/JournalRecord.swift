@@ -14,15 +14,20 @@ package enum JournalRecord: Equatable, Sendable {
     package var seconds: Int64
     package var bootID: String
     package var metadataPath, dataPath, originPath: String
+    /// Of a device without an identity, what tells it from others until the next boot; else empty.
+    package var dataPlace, originPlace: String
 
     package init(
-      seconds: Int64, bootID: String, metadataPath: String, dataPath: String, originPath: String
+      seconds: Int64, bootID: String, metadataPath: String, dataPath: String, originPath: String,
+      dataPlace: String = "", originPlace: String = ""
     ) {
       self.seconds = seconds
       self.bootID = bootID
       self.metadataPath = metadataPath
       self.dataPath = dataPath
       self.originPath = originPath
+      self.dataPlace = dataPlace
+      self.originPlace = originPlace
     }
   }
 
@@ -65,7 +70,9 @@ package enum JournalRecord: Equatable, Sendable {
   package static let rangeCountMax = 2048
 
   private enum Kind: UInt32 { case run = 1, checkpoint, unreadable, finished, verified }
-  private enum RunTag: UInt16 { case seconds = 1, bootID, metadataPath, dataPath, originPath }
+  private enum RunTag: UInt16 {
+    case seconds = 1, bootID, metadataPath, dataPath, originPath, dataPlace, originPlace
+  }
 
   var kindCode: UInt32 {
     let kind: Kind =
@@ -89,6 +96,8 @@ package enum JournalRecord: Equatable, Sendable {
       fields.append(.metadataPath, path: run.metadataPath)
       fields.append(.dataPath, path: run.dataPath)
       fields.append(.originPath, path: run.originPath)
+      if !run.dataPlace.isEmpty { fields.append(.dataPlace, path: run.dataPlace) }
+      if !run.originPlace.isEmpty { fields.append(.originPlace, path: run.originPlace) }
       writer.append(fields.bytes)
     case .checkpoint(let checkpoint):
       writer.append(checkpoint.seconds)
@@ -125,7 +134,8 @@ package enum JournalRecord: Equatable, Sendable {
       self = .run(
         Run(
           seconds: Int64(bitPattern: seconds), bootID: bootID, metadataPath: metadataPath,
-          dataPath: dataPath, originPath: originPath))
+          dataPath: dataPath, originPath: originPath, dataPlace: fields.path(.dataPlace) ?? "",
+          originPlace: fields.path(.originPlace) ?? ""))
     case .checkpoint:
       guard let checkpoint = Self.checkpoint(payload, dataBlockByteCount) else { return nil }
       self = .checkpoint(checkpoint)

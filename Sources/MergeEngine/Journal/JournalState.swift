@@ -24,6 +24,8 @@ package struct JournalState: Sendable {
   package private(set) var unreadable = RangeSet()
   package private(set) var isFinished = false
   package private(set) var isVerified = false
+  /// When the merge last was finished, also if a later run takes that back.
+  package private(set) var finishedSeconds: Int64?
   package private(set) var lastRun: JournalRecord.Run?
   package private(set) var runCount: UInt64 = 0
   package private(set) var lastSeconds: Int64
@@ -124,6 +126,7 @@ package struct JournalState: Sendable {
       }
     case .finished(let seconds):
       isFinished = true
+      finishedSeconds = seconds
       note(seconds)
     case .verified(let seconds):
       isVerified = true

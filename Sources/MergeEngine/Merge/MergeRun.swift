@@ -15,7 +15,12 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     /// What earlier runs recorded.
     package var state: JournalState
     package var trustsEarlierRuns: Bool
+    /// Whether somebody vouches for the origin: it may differ in all that earlier runs recorded.
+    package var originIsTheSame = false
   }
+
+  /// Transfers that are read to tell another origin from one that changed in places.
+  private static var originCheckTransferCount: Int { 64 }
 
   package let setting: Setting
   private var io: IO
@@ -77,6 +82,42 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
       secondsSince1970: secondsSince1970)
   }
 
+  /// Reads the first transfers that earlier runs recorded, before anything is written.
+  ///
+  /// - `recorded`: reads the journal as it was when the run began.
+  /// - Throws: `MergeError` (`journalConflict`) where nine in ten are not on the origin, although the source
+  ///   did not change.
+  package mutating func checkOrigin(
+    _ stream: SegmentStream<IO>, recorded: consuming JournalReader<IO>
+  ) throws(MergeError) {
+    // Another run over a finished merge was asked for, and every difference with it.
+    guard !setting.originIsTheSame, !readsNothingAgain, setting.state.finishedSeconds == nil,
+      !setting.state.chains.isEmpty
+    else { return }
+    let found = try RecordedComparison.of(
+      FirstPieces(
+        RecordedPieces(recorded, setting.state), count: Self.originCheckTransferCount), stream,
+      total: 0, shape: shape(readsBothSides: true), originPath: setting.originPath, &io,
+      RunControl(clock: control.clock, interruption: control.interruption) { _ in })
+    if case .failed(let error) = found.end { throw error }
+    let (count, missing) = (found.unchangedSourceCount, found.missingOnOriginCount)
+    guard count > 0, missing * 10 >= count * 9 else { return }
+    throw MergeError(
+      .journalConflict, "the origin does not hold what was merged", at: setting.originPath,
+      because: "\(missing) of the first \(count) recorded transfers are not there: it is another "
+        + "disk, or was restored from a copy; nothing was written",
+      hint:
+        "if it is another disk, give the path of the right one with --origin; if it was restored, "
+        + "--same-origin merges all of it again")
+  }
+
+  /// Whether what earlier runs recorded is believed.
+  ///
+  /// A run over a finished merge has nothing else to do than to read it again.
+  private var readsNothingAgain: Bool {
+    setting.trustsEarlierRuns && setting.state.finishedSeconds == nil
+  }
+
   /// Merges what is left, reads again what earlier runs recorded, and proves that all is recorded.
   ///
   /// - `stream`: the device's mappings, read once already.
@@ -91,7 +132,7 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
       }
       let end = try merge(stream)
       guard end == .finished else { return end }
-      if !setting.state.chains.isEmpty, !setting.trustsEarlierRuns {
+      if !setting.state.chains.isEmpty, !readsNothingAgain {
         let end = try recheck(stream, RecordedPieces(try journal(), setting.state))
         guard end == .finished else { return end }
       }

@@ -165,7 +165,9 @@ extension Merger {
       dataIdentity: DeviceIdentity(devices.data), originIdentity: identity, environment: environment
     )
     let match = JournalMatch(
-      wanted: header, bootID: environment.bootID, originIsTheSame: options.originIsTheSame)
+      wanted: header, bootID: environment.bootID, originIsTheSame: options.originIsTheSame,
+      dataPlace: DeviceIdentity.place(of: devices.data),
+      originPlace: DeviceIdentity.place(of: origin))
     let place = try findJournal(
       journalPath, match: match, restarts: options.restarts, resuming: resumed)
 
@@ -215,13 +217,17 @@ extension Merger {
       plan: plan, cuts: stream.cuts, transfer: transfer,
       dataAlignmentByteCount: devices.data.alignmentByteCount,
       originAlignmentByteCount: origin.alignmentByteCount, originPath: originPath,
-      journalPath: journalPath, state: journal.state, trustsEarlierRuns: options.trustsEarlierRuns)
+      journalPath: journalPath, state: journal.state, trustsEarlierRuns: options.trustsEarlierRuns,
+      originIsTheSame: options.originIsTheSame)
     try prepare(journal, byteCountMax: report.journalByteCountMax)
     var run = MergeRun(
       setting, io: io, journal: journal.encoder,
       checkpointInterval: options.checkpointIntervalInRange,
       control: control, secondsSince1970: environment.secondsSince1970)
 
+    if !journal.isNew {
+      try run.checkOrigin(stream, recorded: try journalReader(journal.file))
+    }
     var result = MergeReport(
       plan: report, state: .finished, writtenByteCount: 0,
       resumedFromByteCount: journal.state.doneByteCount, recheckedByteCount: 0,
@@ -234,7 +240,8 @@ extension Merger {
           JournalRecord.Run(
             seconds: environment.secondsSince1970(), bootID: environment.bootID,
             metadataPath: header.metadataPath, dataPath: header.dataPath,
-            originPath: header.originPath)))
+            originPath: header.originPath, dataPlace: match.dataPlace,
+            originPlace: match.originPlace)))
       try grow(origin, to: plan.grownOriginByteCount)
       let end = run.carryOut(stream) { () throws(MergeError) in try journalReader(journal.file) }
       try finish(&run, end, pool, devices.metadata, quiet, places)

@@ -74,6 +74,9 @@ struct JournalMatch {
   let wanted: JournalHeader
   let bootID: String
   let originIsTheSame: Bool
+  /// Where devices without an identity are now, as a run records it.
+  var dataPlace = ""
+  var originPlace = ""
 
   /// What differs between the journal's merge and the wanted one; nil if they are the same.
   func difference(from found: JournalHeader) -> JournalDifference? {
@@ -113,10 +116,21 @@ struct JournalMatch {
         + "\(found.fingerprint)")
   }
 
-  /// Whether a device that has no identity may be another one than before the last boot.
-  func needsSameOrigin(_ found: JournalHeader, lastBootID: String) -> Bool {
-    (found.originIdentity.name.isEmpty || found.dataIdentity.name.isEmpty) && lastBootID != bootID
-      && !originIsTheSame
+  /// Why a device that has no identity may be another one than that of the last run; nil where it is not.
+  func doubt(_ found: JournalHeader, lastRun: JournalRecord.Run?) -> String? {
+    guard !originIsTheSame,
+      found.originIdentity.name.isEmpty || found.dataIdentity.name.isEmpty
+    else { return nil }
+    guard (lastRun?.bootID ?? found.bootID) == bootID else {
+      return "a device of this merge has no identity, and the system was booted since"
+    }
+    for (role, before, now) in [
+      ("origin", lastRun?.originPlace ?? "", originPlace),
+      ("data device", lastRun?.dataPlace ?? "", dataPlace),
+    ] where !before.isEmpty && before != now {
+      return "the \(role) has no identity, and is \(now); it was \(before)"
+    }
+    return nil
   }
 
   private static func difference(
@@ -230,12 +244,10 @@ extension Merger {
         .journalConflict, "the journal is of another merge", at: path,
         because: difference.reason, hint: hint(journal, difference.kind, isResumed: isResumed))
     }
-    let lastBootID = journal.state.lastRun?.bootID ?? journal.header.bootID
-    guard !match.needsSameOrigin(journal.header, lastBootID: lastBootID) else {
+    if let doubt = match.doubt(journal.header, lastRun: journal.state.lastRun) {
       throw MergeError(
         .journalConflict, "cannot tell whether these are the same devices", at: path,
-        because: "a device of this merge has no identity, and the system was booted since",
-        hint: "give --same-origin if they are the same")
+        because: doubt, hint: "give --same-origin if they are the same")
     }
   }
 

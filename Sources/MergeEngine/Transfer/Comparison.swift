@@ -39,9 +39,40 @@ package struct Comparison: Sendable {
       unreadable: pipeline.unreadable, end: end)
   }
 
-  private static func verifying(_ total: UInt64) -> MergeProgress {
+  fileprivate static func verifying(_ total: UInt64) -> MergeProgress {
     MergeProgress(
       phase: .verifying, doneByteCount: 0, totalByteCount: total, earlierByteCount: 0,
       elapsed: .zero, readsInFlight: 0, writesInFlight: 0)
+  }
+}
+
+/// Differences of source and origin from what a journal recorded of both.
+package struct RecordedComparison: Sendable {
+  package var comparedByteCount: UInt64
+  package var sourceDifferences: Differences
+  package var originDifferences: Differences
+  /// Transfers whose source is as recorded, and how many of them are not on the origin.
+  package var unchangedSourceCount: Int
+  package var missingOnOriginCount: Int
+  package var unreadable: RangeSet
+  package var end: PipelineEnd
+
+  /// Compares the given pieces of the plan; writes nothing.
+  package static func of<IO: BlockIO & ~Copyable, Pieces: PieceSource & ~Copyable>(
+    _ pieces: consuming Pieces, _ stream: SegmentStream<IO>, total: UInt64, shape: PipelineShape,
+    originPath: String, _ io: inout IO, _ control: RunControl
+  ) throws(MergeError) -> RecordedComparison {
+    var pipeline = Pipeline<CompareRecordedWork>(shape, originPath: originPath)
+    try stream.restart(from: 0)
+    var feed = PieceFeed(stream, pieces: pieces)
+    var work = CompareRecordedWork()
+    var record = NoRecord()
+    let end = pipeline.run(
+      &io, feed: &feed, work: &work, record: &record, control: control,
+      progress: Comparison.verifying(total))
+    return RecordedComparison(
+      comparedByteCount: work.comparedByteCount, sourceDifferences: work.sourceDifferences,
+      originDifferences: work.originDifferences, unchangedSourceCount: work.unchangedSourceCount,
+      missingOnOriginCount: work.missingOnOriginCount, unreadable: pipeline.unreadable, end: end)
   }
 }

@@ -124,6 +124,26 @@ package struct RecordedPieces<IO: BlockIO & ~Copyable>: PieceSource, ~Copyable {
   }
 }
 
+/// The first pieces whose checksum is known, `count` of them at most.
+package struct FirstPieces<Pieces: PieceSource & ~Copyable>: PieceSource, ~Copyable {
+  private var pieces: Pieces
+  private var left: Int
+
+  package init(_ pieces: consuming Pieces, count: Int) {
+    self.pieces = pieces
+    left = count
+  }
+
+  package mutating func next() throws(MergeError) -> RecordedPiece? {
+    while left > 0, let piece = try pieces.next() {
+      guard piece.checksum != nil else { continue }
+      left -= 1
+      return piece
+    }
+    return nil
+  }
+}
+
 /// Ranges, cut to what a buffer holds.
 package struct RangePieces: PieceSource, ~Copyable {
   private let ranges: [ByteRange]

@@ -67,7 +67,6 @@ package struct CompareWork: TransferWork, ~Copyable {
   package static var readsOrigin: Bool { true }
   package static var isOrdered: Bool { true }
 
-  private static let sectorByteCount = 512
   package private(set) var comparedByteCount: UInt64 = 0
   package private(set) var differences = Differences()
 
@@ -77,17 +76,55 @@ package struct CompareWork: TransferWork, ~Copyable {
     _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, origin: RawSpan
   ) -> Verdict {
     comparedByteCount += range.byteCount
-    guard !source.hasSameBytes(as: origin) else { return .keep }
-    var first = 0
-    while first < source.byteCount {
-      let end = min(first + Self.sectorByteCount, source.byteCount)
-      if !source.extracting(first..<end).hasSameBytes(as: origin.extracting(first..<end)) {
-        differences.append(
-          ByteRange(start: range.start + UInt64(first), end: range.start + UInt64(end)))
-      }
-      first = end
+    differences.appendSectors(of: range, source, origin)
+    return .keep
+  }
+}
+
+/// Compares source and origin, each with what was recorded when the source was merged.
+package struct CompareRecordedWork: TransferWork, ~Copyable {
+  package static var readsSource: Bool { true }
+  package static var readsOrigin: Bool { true }
+  package static var isOrdered: Bool { true }
+
+  package private(set) var comparedByteCount: UInt64 = 0
+  package private(set) var sourceDifferences = Differences()
+  package private(set) var originDifferences = Differences()
+  /// Transfers whose source is as recorded, and how many of them are not on the origin.
+  package private(set) var unchangedSourceCount = 0
+  package private(set) var missingOnOriginCount = 0
+
+  package init() {}
+
+  package mutating func inspect(
+    _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, origin: RawSpan
+  ) -> Verdict {
+    comparedByteCount += range.byteCount
+    let isEqual = source.hasSameBytes(as: origin)
+    guard let recordedChecksum else {
+      // A part of an entry has no checksum of its own, so the side that changed is not known.
+      if !isEqual { appendToBoth(range) }
+      return .keep
+    }
+    let isSourceAsRecorded = CRC32C.checksum(of: source) == recordedChecksum
+    let isOriginAsRecorded =
+      isEqual ? isSourceAsRecorded : CRC32C.checksum(of: origin) == recordedChecksum
+    if isSourceAsRecorded {
+      unchangedSourceCount += 1
+      if !isOriginAsRecorded { missingOnOriginCount += 1 }
+    }
+    switch (isSourceAsRecorded, isOriginAsRecorded) {
+    case (true, true) where isEqual: break
+    case (true, false): originDifferences.appendSectors(of: range, source, origin)
+    case (false, true): sourceDifferences.appendSectors(of: range, source, origin)
+    case (false, false), (true, true): appendToBoth(range)
     }
     return .keep
+  }
+
+  private mutating func appendToBoth(_ range: ByteRange) {
+    sourceDifferences.append(range)
+    originDifferences.append(range)
   }
 }
 
@@ -121,7 +158,22 @@ package struct Differences: Equatable, Sendable {
   package private(set) var byteCount: UInt64 = 0
   package private(set) var first: [ByteRange] = []
 
+  private static let sectorByteCount = 512
+
   package init() {}
+
+  /// Appends the sectors of `range` in which source and origin differ.
+  package mutating func appendSectors(of range: ByteRange, _ source: RawSpan, _ origin: RawSpan) {
+    guard !source.hasSameBytes(as: origin) else { return }
+    var first = 0
+    while first < source.byteCount {
+      let end = min(first + Self.sectorByteCount, source.byteCount)
+      if !source.extracting(first..<end).hasSameBytes(as: origin.extracting(first..<end)) {
+        append(ByteRange(start: range.start + UInt64(first), end: range.start + UInt64(end)))
+      }
+      first = end
+    }
+  }
 
   package mutating func append(_ range: ByteRange) {
     byteCount += range.byteCount

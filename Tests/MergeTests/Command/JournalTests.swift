@@ -76,22 +76,21 @@ struct JournalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("an origin restored between two runs ends right")
+  @Test("an origin restored between two runs is not written to, and with --same-origin ends right")
   func originRestored() throws {
-    let merge = try MergeCase()
-    try merge.interruptMerge()
-    try merge.restoreOrigin()
-    expectSuccess(try merge.merge())
-    #expect(try merge.wrongSectors() == [])
-  }
-
-  @Test("a resume of a restored origin ends right")
-  func resumeOfRestoredOrigin() throws {
-    let merge = try MergeCase()
-    try merge.interruptMerge()
-    try merge.restoreOrigin()
-    expectSuccess(try merge.resume())
-    #expect(try merge.wrongSectors() == [])
+    for goOn in [{ try $0.merge($1) }, { try $0.resume($1) }]
+      as [(MergeCase, [String]) throws -> CommandResult]
+    {
+      let merge = try MergeCase()
+      try merge.interruptMerge()
+      try merge.restoreOrigin()
+      let journal = try content(of: merge.journal)
+      expectError(try goOn(merge, []), exitStatus: 4, naming: merge.originFile)
+      #expect(try merge.changedSectors() == [])
+      #expect(try content(of: merge.journal) == journal)
+      expectSuccess(try goOn(merge, ["--same-origin"]))
+      #expect(try merge.wrongSectors() == [])
+    }
   }
 
   @Test("with --trust-earlier-runs, what earlier runs recorded is not looked at again")

@@ -7,7 +7,9 @@ import Testing
 
 /// Journals that are damaged, locked, or of another merge.
 enum WhyAJournalIsNotUsed {
-  static let rows = notReadable + crafted + locked + ofAnother + withoutIdentity + onlyStated
+  static let rows =
+    notReadable + crafted + locked + ofAnother + withoutIdentity + onlyStated
+    + WhyAFinishedMergeIsNotMerged.rows
 
   private static let notReadable: [ErrorRow] = [
     ErrorRow(
@@ -497,6 +499,26 @@ enum WhyAJournalIsNotUsed {
       journal.bootID = "the boot before"
     },
     foundInPlace(
+      "of a device without identity, in whose place is another one in the same boot",
+      "cannot tell whether these are the same devices, JOURNAL: the origin has no identity, and is "
+        + "device 43:1 at /dev/nbd1; it was device 43:0 at /dev/nbd0",
+      hints: ["give --same-origin if they are the same"], originPlace: "device 43:1 at /dev/nbd1"
+    ) { journal, wanted in
+      journal.originIdentity.name = ""
+      wanted.originIdentity.name = ""
+      journal.bootID = "boot"
+    },
+    foundInPlace(
+      "of a data device without identity, in whose place is another one in the same boot",
+      "cannot tell whether these are the same devices, JOURNAL: the data device has no identity, and "
+        + "is inode 8 on 0:40; it was inode 7 on 0:40",
+      hints: ["give --same-origin if they are the same"], dataPlace: "inode 8 on 0:40"
+    ) { journal, wanted in
+      journal.dataIdentity.name = ""
+      wanted.dataIdentity.name = ""
+      journal.bootID = "boot"
+    },
+    foundInPlace(
       "of a device with a name, in whose place is one without",
       "the journal is of another merge, JOURNAL: the origin /srv/é base.img is not the one that was "
         + "merged onto; a copy counts as another (without identity, not file-12-3.4)",
@@ -605,6 +627,7 @@ enum WhyAJournalIsNotUsed {
   /// A journal that is found in the place of a wanted one, both as `describe` has them.
   private static func foundInPlace(
     _ situation: String, _ message: String, hints: [String],
+    dataPlace: String = "inode 7 on 0:40", originPlace: String = "device 43:0 at /dev/nbd0",
     _ describe:
       @escaping @Sendable (_ journal: inout JournalHeader, _ wanted: inout JournalHeader)
       -> Void
@@ -617,11 +640,15 @@ enum WhyAJournalIsNotUsed {
       let run = JournalRecord.run(
         JournalRecord.Run(
           seconds: 1, bootID: journal.bootID, metadataPath: "meta", dataPath: "data",
-          originPath: "origin"))
+          originPath: "origin", dataPlace: "inode 7 on 0:40",
+          originPlace: "device 43:0 at /dev/nbd0"))
       try Data(JournalSample(header: journal, records: [run]).bytes).write(to: URL(filePath: path))
       do throws(MergeError) {
         _ = try Merger().findJournal(
-          path, match: JournalMatch(wanted: wanted, bootID: "boot", originIsTheSame: false),
+          path,
+          match: JournalMatch(
+            wanted: wanted, bootID: "boot", originIsTheSame: false, dataPlace: dataPlace,
+            originPlace: originPlace),
           restarts: false)
       } catch {
         return SaidError(error).naming([(path, "JOURNAL")])
@@ -664,7 +691,7 @@ enum WhyAJournalIsNotUsed {
 }
 
 extension MergeCase {
-  fileprivate func replaceMappings(_ mappings: some Sequence<ThinMapping>) throws {
+  func replaceMappings(_ mappings: some Sequence<ThinMapping>) throws {
     let pool = PoolImageBuilder(devices: [ThinDevice(0, Array(mappings))]).build()
     try overwrite(metadataFile, with: pool.metadata.data)
   }

@@ -82,7 +82,8 @@ struct JournalRecordTests {
     JournalSample.run,
     .run(
       JournalRecord.Run(
-        seconds: .min, bootID: "", metadataPath: "", dataPath: "é", originPath: "")),
+        seconds: .min, bootID: "", metadataPath: "", dataPath: "é", originPath: "",
+        dataPlace: "inode 5 on 0:40", originPlace: "device 43:1 at /dev/nbd1")),
     JournalSample.checkpoint(watermark: 0, []),
     JournalSample.checkpoint(
       .retry, sweep: 3, watermark: 65_537, [JournalSample.entry(512, 1, .max)]),

@@ -144,7 +144,9 @@ struct JournalSizeTests {
       .run(
         JournalRecord.Run(
           seconds: .max, bootID: "c6a0a2f4-34c1-4b2e-9b5f-0123456789ab", metadataPath: longest,
-          dataPath: longest, originPath: longest)),
+          dataPath: longest, originPath: longest,
+          dataPlace: String(repeating: "x", count: 240),
+          originPlace: String(repeating: "x", count: 240))),
       .finished(seconds: .max),
     ]
     let bound = JournalSize.byteCountMax(

@@ -16,6 +16,8 @@ struct MergeHarness {
     /// Asks the run not to drain at that reap.
     var stopsWaitingAtReap: Int?
     var trustsEarlierRuns = false
+    /// Whether somebody vouches for the origin: here it may have lost anything.
+    var originIsTheSame = true
     /// The power goes just before that operation of the run, from 1.
     var powerCutAtOperation: Int?
     /// Is done between the plan and the first write.
@@ -84,7 +86,7 @@ struct MergeHarness {
       plan: plan, cuts: stream.cuts, transfer: transfer,
       dataAlignmentByteCount: merge.dataAlignment, originAlignmentByteCount: merge.originAlignment,
       originPath: "origin", journalPath: "journal", state: state,
-      trustsEarlierRuns: options.trustsEarlierRuns)
+      trustsEarlierRuns: options.trustsEarlierRuns, originIsTheSame: options.originIsTheSame)
     var run = MergeRun(
       setting,
       io: try queue(
@@ -107,6 +109,7 @@ struct MergeHarness {
       disk.journalIsWritten = nil
       disk.reaped = nil
     }
+    if !isNew { try run.checkOrigin(stream, recorded: try disk.journalReader()) }
     let end = carryOut(&run, stream)
     if disk.time.isStuck { disk.stop("the run waited for ever, with nothing in flight") }
     if let violation = disk.violation {
@@ -199,6 +202,25 @@ struct MergeHarness {
       shape: shape(
         transfer, slabByteCount, largest: largest, readsBothSides: false,
         tailByteOffset: UInt64(merge.model.effectiveEnd)),
+      originPath: "origin", &io, control)
+  }
+
+  /// Compares source and origin, each with what the journal recorded.
+  func compareWithRecorded() throws(MergeError) -> RecordedComparison {
+    let control = RunControl(clock: disk.time.clock, interruption: Interruption()) { _ in }
+    let planned = try plan(merge.transfer, control)
+    let plan = planned.plan
+    let state = try disk.journalState()
+    let largest = max(plan.transferByteCountMax, state.entryByteCountMax)
+    let slabByteCount = PipelineShape.slabByteCount(
+      depth: merge.transfer.queueDepth, ioByteCount: merge.transfer.ioByteCount, largest: largest)
+    let stream = planned.segments(cuts: cuts(plan, merge.transfer))
+    var io = try queue(merge.transfer, slabByteCount)
+    return try RecordedComparison.of(
+      RecordedPieces(try disk.journalReader(), state), stream, total: plan.byteCount,
+      shape: shape(
+        merge.transfer, slabByteCount, largest: largest, readsBothSides: true,
+        tailByteOffset: stream.cuts.tailByteOffset),
       originPath: "origin", &io, control)
   }
 

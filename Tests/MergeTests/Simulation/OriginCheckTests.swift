@@ -1,0 +1,83 @@
+import Fixtures
+import Testing
+
+@testable import MergeEngine
+
+@Suite("Merges in memory: the origin is looked at before a merge goes on")
+struct OriginCheckTests {
+  private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
+
+  /// A merge that was stopped with at least `count` recorded transfers.
+  private static func stopped(recorded count: Int) throws -> MergeHarness {
+    for reap in 20...400 {
+      let harness = MergeHarness(InterruptedMergeTests.merge(transfer), seed: Seed.current.value)
+      let first = try harness.run(.init(interruptedAtReap: reap))
+      try #require(first.end == .interrupted, "\(reap)")
+      if try harness.disk.recordedPieces().count >= count { return harness }
+    }
+    throw SupportError("no such stop")
+  }
+
+  private static func restore(_ pieces: some Sequence<RecordedPiece>, of harness: MergeHarness) {
+    for piece in pieces {
+      let (start, count) = (piece.range.start, Int(piece.range.byteCount))
+      harness.disk.put(harness.before.bytes(at: start, count: count), on: .origin, at: start)
+    }
+  }
+
+  @Test("an origin that holds nothing of what was recorded stops the merge before it writes")
+  func restoredAsAWhole() throws {
+    let harness = try Self.stopped(recorded: 10)
+    Self.restore(try harness.disk.recordedPieces(), of: harness)
+    let journal = harness.disk[.journal].byteCount
+    let error = #expect(throws: MergeError.self) { try harness.run(.init(originIsTheSame: false)) }
+    #expect(error?.kind == .journalConflict && error?.hint?.contains("--same-origin") == true)
+    #expect(harness.disk.originWrites.isEmpty && harness.disk[.journal].byteCount == journal)
+    try harness.expectMerged(try harness.run(.init(originIsTheSame: true)), "vouched for")
+  }
+
+  @Test("nine in ten transfers that are not on the origin stop the merge, fewer do not")
+  func threshold() throws {
+    for (kept, stops) in [(1, true), (2, false)] {
+      let harness = try Self.stopped(recorded: 10)
+      let pieces = try harness.disk.recordedPieces()
+      // Ten count: the source of all others is another one now.
+      for piece in pieces.dropFirst(10) { try harness.changeSource(of: piece.range) }
+      Self.restore(pieces.prefix(10).dropLast(kept), of: harness)
+      if stops {
+        let error = #expect(throws: MergeError.self) {
+          try harness.run(.init(originIsTheSame: false))
+        }
+        #expect(error?.kind == .journalConflict)
+      } else {
+        try harness.expectMerged(try harness.run(.init(originIsTheSame: false)), "kept \(kept)")
+      }
+    }
+  }
+
+  @Test("a source that was written to throughout does not stop the merge")
+  func sourceChanged() throws {
+    let harness = try Self.stopped(recorded: 10)
+    for block in 0..<10 { harness.overwriteSource(block: block) }
+    try harness.expectMerged(try harness.run(.init(originIsTheSame: false)), "source changed")
+  }
+
+  @Test("a merge over a finished one is not stopped by an origin that was restored")
+  func finished() throws {
+    let harness = MergeHarness(InterruptedMergeTests.merge(Self.transfer), seed: Seed.current.value)
+    try harness.expectMerged(try harness.run(), "first")
+    Self.restore(try harness.disk.recordedPieces(), of: harness)
+    try harness.expectMerged(try harness.run(.init(originIsTheSame: false)), "again")
+  }
+}
+
+extension MergeHarness {
+  /// Gives what the origin has in `range` another source, in place.
+  fileprivate func changeSource(of range: ByteRange) throws {
+    let block = UInt64(merge.model.blockByteCount)
+    let mapping = try #require(merge.model.mappings.first { $0.thinBlock == range.start / block })
+    disk.put(
+      [UInt8](repeating: 0x5a, count: 512), on: .data,
+      at: mapping.dataBlock * block + range.start % block)
+  }
+}
