@@ -232,6 +232,11 @@ extension OpenFile {
     return false
   }
 
+  /// Keeps others from taking the file for themselves, as far as they ask; false if somebody has it.
+  package func lockAgainstWriters() -> Bool {
+    flock(descriptor, LOCK_SH | LOCK_NB) == 0 || Errno.current != .wouldBlock
+  }
+
   /// Whether somebody holds the file's lock now.
   package var isLockedByAnother: Bool {
     guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else { return Errno.current == .wouldBlock }

@@ -13,8 +13,15 @@ public struct MergeOptions: Equatable, Sendable {
   public var journalPath: String?
   /// Puts an earlier journal aside, its name with `.old` appended, and begins again.
   public var restarts: Bool
+  /// Begins another run of a merge that is finished: all of it is compared again, and what differs is
+  /// written to the origin, changes made there since included.
+  public var mergesAgain: Bool
+  /// Compares a merge that is finished; otherwise only the mappings are read.
+  public var comparesFinished: Bool
   /// Does not read again what earlier runs recorded; otherwise source and origin are compared there, and
   /// what differs is written again, before the merge is finished.
+  ///
+  /// A merge that has been finished before is read again all the same.
   public var trustsEarlierRuns: Bool
   /// Reads every merged block back, past the page cache, and compares: ``MergeReport/verification``.
   public var verifies: Bool
@@ -31,7 +38,8 @@ public struct MergeOptions: Equatable, Sendable {
   /// Describes a merge.
   public init(
     extent: ExtentOptions = ExtentOptions(), transfer: TransferOptions = TransferOptions(),
-    journalPath: String? = nil, restarts: Bool = false, trustsEarlierRuns: Bool = false,
+    journalPath: String? = nil, restarts: Bool = false, mergesAgain: Bool = false,
+    comparesFinished: Bool = true, trustsEarlierRuns: Bool = false,
     verifies: Bool = false, checkpointInterval: Duration = .seconds(5),
     originIsTheSame: Bool = false, pool: PoolOptions = PoolOptions()
   ) {
@@ -39,6 +47,8 @@ public struct MergeOptions: Equatable, Sendable {
     self.transfer = transfer
     self.journalPath = journalPath
     self.restarts = restarts
+    self.mergesAgain = mergesAgain
+    self.comparesFinished = comparesFinished
     self.trustsEarlierRuns = trustsEarlierRuns
     self.verifies = verifies
     self.checkpointInterval = checkpointInterval
@@ -67,6 +77,8 @@ public struct ResumeOptions: Equatable, Sendable {
   public var rateLimit: UInt64?
   /// As in ``MergeOptions``.
   public var checkpointInterval: Duration?
+  /// As in ``MergeOptions``.
+  public var mergesAgain = false
   /// As in ``MergeOptions``.
   public var trustsEarlierRuns = false
   /// Reads every merged block back and compares, also where the journal does not ask for it.

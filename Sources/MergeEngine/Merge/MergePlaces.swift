@@ -16,7 +16,7 @@ struct MergePlaces {
     self.origin = origin
   }
 
-  /// Whether a later run can go on from the journal.
+  /// True while a later run can resume from the journal.
   var hasJournal: Bool { journal.isStillAtItsPath }
 
   /// - Throws: `MergeError` (`stopped`) where a path leads to another file, or to none.
@@ -32,7 +32,7 @@ struct MergePlaces {
         + ShellWord.quoted(journal.path))
   }
 
-  /// What stopped a merge, told with the loss of its journal where that is gone too.
+  /// Returns the error of a merge that stopped, with the loss of its journal where that is gone too.
   func stopped(by error: MergeError) -> MergeError {
     guard !hasJournal, error.what != Self.journalIsGone, error.kind != .bug else { return error }
     return withoutJournal(error.message)

@@ -15,7 +15,7 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     /// What earlier runs recorded.
     package var state: JournalState
     package var trustsEarlierRuns: Bool
-    /// Whether somebody vouches for the origin: it may differ in all that earlier runs recorded.
+    /// The user's word for the origin, which may then differ in all that earlier runs recorded.
     package var originIsTheSame = false
   }
 
@@ -111,7 +111,7 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
         + "--same-origin merges all of it again")
   }
 
-  /// Whether what earlier runs recorded is believed.
+  /// True where earlier runs are trusted, so that nothing is read again.
   ///
   /// A run over a finished merge has nothing else to do than to read it again.
   private var readsNothingAgain: Bool {

@@ -4,7 +4,9 @@ extension Merger {
   /// Writes the device's blocks onto the origin, going on where an earlier run stopped.
   ///
   /// Where the journal of the same merge is there, what it records is not written again, unless it is
-  /// found to differ. An origin that is a block device is opened exclusively, one that is a file is locked.
+  /// found to differ. Where that merge is finished, source and origin are compared with what it recorded, and
+  /// nothing is written: ``MergeReport/earlier-swift.property``. An origin that is a block device is opened
+  /// exclusively, one that is a file is locked.
   ///
   /// - Parameters:
   ///   - source: What is merged; it must not change meanwhile, and is never written to.
@@ -12,20 +14,25 @@ extension Merger {
   ///   - options: Everything else.
   /// - Returns: What was done. A merge that has begun and stops is no error but a report whose state is
   ///   ``MergeReport/State-swift.enum/stopped(_:)``.
-  /// - Throws: `MergeError`: `refused`, `busy` or `journalConflict`, where this run has written nothing;
-  ///   `stopped` where it was interrupted, or a device failed, before it wrote.
+  /// - Throws: `MergeError`: `refused`, `busy` or `journalConflict`, where this run has written nothing, also
+  ///   where source or origin changed since the merge was finished; `stopped` where it was interrupted, or a
+  ///   device failed, before it wrote.
   public func merge(
     _ source: MergeSource, onto originPath: String, options: MergeOptions = MergeOptions()
   ) throws(MergeError) -> MergeReport {
-    try carryOut(source, originPath, options, given: options.pool)
+    if !options.restarts, !options.mergesAgain,
+      finishedMerge(of: source, onto: originPath, journalPath: options.journalPath) != nil
+    {
+      return try compareFinished(source, originPath, options)
+    }
+    return try carryOut(source, originPath, options, given: options.pool)
   }
 
   /// Goes on with the merge that a journal tells of; everything that is not given is as it says.
   ///
-  /// On a journal that is finished, source and origin are compared again, and what differs is written.
-  ///
-  /// - Throws: `MergeError` as ``merge(_:onto:options:)`` does; `journalConflict` also where the journal is
-  ///   of another merge than the devices are; `busy` also where a device or the pool is not there (yet).
+  /// - Throws: `MergeError` as ``merge(_:onto:options:)`` does; `refused` where the merge is finished, unless
+  ///   ``ResumeOptions/mergesAgain`` is set; `journalConflict` also where the journal is of another merge than
+  ///   the devices are; `busy` also where a device or the pool is not there (yet).
   public func resume(
     journalPath: String, options: ResumeOptions = ResumeOptions()
   ) throws(MergeError) -> MergeReport {
@@ -47,6 +54,7 @@ extension Merger {
     let journal = recorded.journal
     let status = recorded.status
     let header = journal.header
+    try checkNotFinished(journal, mergesAgain: options.mergesAgain)
     let source = MergeSource(
       metadataPath: options.metadataPath ?? status.metadataPath,
       dataPath: options.dataPath ?? status.dataPath, deviceID: status.deviceID,
@@ -57,7 +65,8 @@ extension Merger {
         queueDepth: options.queueDepth ?? Int(clamping: header.queueDepth),
         ioByteCount: options.ioByteCount ?? header.ioByteCount,
         rateLimit: options.rateLimit ?? (header.rateLimit == 0 ? nil : header.rateLimit)),
-      journalPath: status.journalPath, trustsEarlierRuns: options.trustsEarlierRuns,
+      journalPath: status.journalPath, mergesAgain: options.mergesAgain,
+      trustsEarlierRuns: options.trustsEarlierRuns,
       verifies: options.verifies || header.verifies,
       checkpointInterval: options.checkpointInterval
         ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
@@ -165,15 +174,21 @@ extension Merger {
       dataIdentity: DeviceIdentity(devices.data), originIdentity: identity, environment: environment
     )
     let match = JournalMatch(
-      wanted: header, bootID: environment.bootID, originIsTheSame: options.originIsTheSame,
-      dataPlace: DeviceIdentity.place(of: devices.data),
-      originPlace: DeviceIdentity.place(of: origin))
+      wanted: header, source: source, devices, bootID: environment.bootID,
+      originIsTheSame: options.originIsTheSame)
     let place = try findJournal(
-      journalPath, match: match, restarts: options.restarts, resuming: resumed)
+      journalPath, match: match, restarts: options.restarts, mergesAgain: options.mergesAgain,
+      resuming: resumed)
 
     let found: OpenJournal? = if case .sameMerge(let journal) = place { journal } else { nil }
     report.isOwnMetadataSnapshot = quiet.session?.holdsMetadataSnapshot == true
     report.add(found?.state)
+    // A run that merged a snapshot may have been killed before the snapshot was deleted.
+    if let found, found.state.isFinished, !options.mergesAgain {
+      return try compare(
+        found, source, devices, planned, report, transfer, originPath,
+        isRead: options.comparesFinished, verifies: options.verifies)
+    }
     let asked = environment.clock.now()
     guard quiet.isAgreedTo || environment.observer.mayWrite(report) else {
       throw notAgreedTo(originPath)

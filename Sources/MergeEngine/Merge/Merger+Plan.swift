@@ -52,7 +52,7 @@ extension Merger {
         options: MergeOptions(extent: extent, transfer: transfer, pool: options),
         transfer: transfer, dataIdentity: DeviceIdentity(devices.data),
         originIdentity: originIdentity, environment: environment)
-      let earlierRuns = try earlierRuns(of: wanted, devices, journalPath: place)
+      let earlierRuns = try earlierRuns(of: wanted, source, devices, journalPath: place)
       report.add(earlierRuns)
       if earlierRuns == nil {
         try checkJournalCanBeMade(place, byteCountMax: report.journalByteCountMax)
@@ -67,12 +67,10 @@ extension Merger {
   ///
   /// - Throws: `MergeError`, `journalConflict` where another merge is unfinished there.
   private func earlierRuns(
-    of wanted: JournalHeader, _ devices: Devices, journalPath: String
+    of wanted: JournalHeader, _ source: MergeSource, _ devices: Devices, journalPath: String
   ) throws(MergeError) -> JournalState? {
     let match = JournalMatch(
-      wanted: wanted, bootID: environment.bootID, originIsTheSame: false,
-      dataPlace: DeviceIdentity.place(of: devices.data),
-      originPlace: devices.origin.map { DeviceIdentity.place(of: $0) } ?? "")
+      wanted: wanted, source: source, devices, bootID: environment.bootID, originIsTheSame: false)
     guard
       case .sameMerge(let journal) = try findJournal(
         journalPath, match: match, restarts: false, locking: false)

@@ -28,12 +28,14 @@ extension Merger {
       case .device(let name): try find(ThinDeviceName(name), devices)
       case .member(let pool, let deviceID): try find(deviceID, pool: pool, devices)
       }
+    var source = MergeSource(
+      metadataPath: devices.path(of: thin.target.metadata),
+      dataPath: devices.path(of: thin.target.data), deviceID: thin.deviceID, mappings: mappings,
+      ignoresNeedsCheck: ignoresNeedsCheck)
+    source.name = selection.text
     return FoundThinDevice(
-      source: MergeSource(
-        metadataPath: devices.path(of: thin.target.metadata),
-        dataPath: devices.path(of: thin.target.data), deviceID: thin.deviceID, mappings: mappings,
-        ignoresNeedsCheck: ignoresNeedsCheck),
-      originPath: thin.originPath, thinByteCount: thin.byteCount, originHint: thin.originHint)
+      source: source, originPath: thin.originPath, thinByteCount: thin.byteCount,
+      originHint: thin.originHint)
   }
 
   private struct FoundThin {

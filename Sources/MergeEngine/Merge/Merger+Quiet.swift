@@ -62,8 +62,14 @@ extension Merger {
     let planned = try plan(held, on: devices, extent: options.extent, ioByteCount: byteCount)
     try session.checkOtherDevices(
       planned.pool, besides: source.deviceID, options: options.pool)
-    let report = planned.report(
+    var report = planned.report(
       originByteCount: origin.byteCount, journalPath: journalPath, ioByteCount: byteCount)
+    // Of a merge that is finished another question is asked. What the journal is worth is looked at later.
+    if !options.restarts, FileSystem.exists(journalPath),
+      let journal = try? openJournal(journalPath), journal.header.deviceID == source.deviceID
+    {
+      report.add(journal.state)
+    }
     guard environment.observer.mayWrite(report) else { throw notAgreedTo(origin.path) }
   }
 

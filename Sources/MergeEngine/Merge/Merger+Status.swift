@@ -28,7 +28,9 @@ extension StatusReport {
       state: State(state, isRunning: isRunning), doneByteCount: state.doneByteCount,
       totalByteCount: header.plannedByteCount, writingSeconds: state.writingSeconds,
       runCount: state.runCount, begunSeconds: header.madeSeconds,
-      recordedSeconds: state.lastSeconds, metadataPath: paths?.metadataPath ?? header.metadataPath,
+      recordedSeconds: state.lastSeconds,
+      finishedSeconds: state.isFinished ? state.finishedSeconds : nil,
+      metadataPath: paths?.metadataPath ?? header.metadataPath,
       dataPath: paths?.dataPath ?? header.dataPath,
       originPath: paths?.originPath ?? header.originPath, deviceID: header.deviceID,
       unreadable: state.unreadable.ranges, journalPath: journalPath)

@@ -56,6 +56,8 @@ struct JournalDifference: Equatable {
     case byteCount
     /// It is another merge of the same devices.
     case merge
+    /// It is the same merge but for the thin device's mappings.
+    case mappings
   }
 
   let kind: Kind
@@ -77,6 +79,8 @@ struct JournalMatch {
   /// Where devices without an identity are now, as a run records it.
   var dataPlace = ""
   var originPlace = ""
+  /// The thin device's name in messages.
+  var sourceName = "the thin device"
 
   /// What differs between the journal's merge and the wanted one; nil if they are the same.
   func difference(from found: JournalHeader) -> JournalDifference? {
@@ -111,12 +115,12 @@ struct JournalMatch {
           + "this merge up to byte \(wanted.endByteOffset) (--past-end \(wanted.pastEnd.rawValue))")
     }
     return JournalDifference(
-      .merge,
+      .mappings,
       "the device's mappings changed: the fingerprint is \(wanted.fingerprint), the journal's "
         + "\(found.fingerprint)")
   }
 
-  /// Why a device that has no identity may be another one than that of the last run; nil where it is not.
+  /// Returns the reason to doubt that devices without an identity are those of the last run; nil for none.
   func doubt(_ found: JournalHeader, lastRun: JournalRecord.Run?) -> String? {
     guard !originIsTheSame,
       found.originIdentity.name.isEmpty || found.dataIdentity.name.isEmpty
@@ -131,6 +135,12 @@ struct JournalMatch {
       return "the \(role) has no identity, and is \(now); it was \(before)"
     }
     return nil
+  }
+
+  /// Returns true for a journal of the same thin device, data device and origin.
+  func isOfSameDevices(_ found: JournalHeader) -> Bool {
+    found.deviceID == wanted.deviceID && found.dataIdentity.name == wanted.dataIdentity.name
+      && found.originIdentity.name == wanted.originIdentity.name
   }
 
   private static func difference(
@@ -197,7 +207,7 @@ extension Merger {
   }
 
   /// Reads a journal that nobody had locked just now.
-  private func readUnlocked(_ file: OpenFile) throws(MergeError) -> OpenJournal {
+  func readUnlocked(_ file: OpenFile) throws(MergeError) -> OpenJournal {
     do throws(MergeError) {
       return try read(file)
     } catch {
@@ -208,13 +218,14 @@ extension Merger {
 
   /// Looks at the merge's place for a journal; changes nothing.
   ///
+  /// - `mergesAgain`: whether a finished merge of the same devices may be followed by another one.
   /// - `resumed`: the journal that is gone on with, finished or not, and no other.
   /// - `locking`: whether it is to be written to; a merge that begins meanwhile must not be kept out by one
   ///   who only looks.
   /// - Throws: `MergeError`, `journalConflict` where another merge is unfinished there.
   func findJournal(
-    _ path: String, match: JournalMatch, restarts: Bool, resuming resumed: OpenJournal? = nil,
-    locking: Bool = true
+    _ path: String, match: JournalMatch, restarts: Bool, mergesAgain: Bool = false,
+    resuming resumed: OpenJournal? = nil, locking: Bool = true
   ) throws(MergeError) -> JournalPlace {
     guard let file = try JournalFile.open(path, locking: locking) else {
       guard resumed == nil else { throw noJournal(path) }
@@ -226,9 +237,14 @@ extension Merger {
     }
     try JournalFile.checkIsOwn(file)
     let journal = try locking ? read(file, earlier: resumed) : readUnlocked(file)
-    if resumed == nil, match.difference(from: journal.header) != nil {
+    if resumed == nil, let difference = match.difference(from: journal.header) {
       if journal.state.runCount == 0 { return .notBegun(file) }
-      if journal.state.isFinished { return .putAside(file, suffix: ".1") }
+      if journal.state.isFinished {
+        guard mergesAgain || !match.isOfSameDevices(journal.header) else {
+          throw finishedOtherwise(difference, match, path: file.path)
+        }
+        return .putAside(file, suffix: ".1")
+      }
     }
     try check(journal, match, isResumed: resumed != nil)
     return .sameMerge(journal)

@@ -46,8 +46,8 @@ public struct PlanReport: Equatable, Sendable {
   public var layout = MappingLayout()
   /// Bytes that earlier runs of the same merge have recorded already.
   public var recordedByteCount: UInt64 = 0
-  /// Whether an earlier run has finished this merge: another one compares all of it again, and writes what
-  /// differs.
+  /// Whether an earlier run has finished this merge: a merge then compares and writes nothing, unless
+  /// ``MergeOptions/mergesAgain`` is set.
   public var isFinished: Bool = false
   /// What a merge would be refused for as things are; nil where it would begin or go on.
   public var refusal: MergeError?
@@ -63,8 +63,18 @@ public struct MergeReport: Equatable, Sendable {
     case stopped(MergeError)
   }
 
+  /// An earlier run that had finished the merge.
+  public struct Earlier: Equatable, Sendable {
+    /// Seconds since 1970 when it finished.
+    public var finishedSeconds: Int64
+    /// True where source and origin have now been read and found as that run left them.
+    public var isCompared: Bool
+  }
+
   /// The plan that was carried out.
   public var plan: PlanReport
+  /// The earlier run that had finished the merge, so that this call wrote nothing; nil where it merged.
+  public var earlier: Earlier?
   /// How it ended.
   public var state: State
   /// Bytes written to the origin by this run.
@@ -87,8 +97,8 @@ public struct MergeReport: Equatable, Sendable {
   public var journalPath: String
   /// Ranges of the origin whose source could not be read, which are as they were.
   public var unreadable: [ByteRange]
-  /// Whether a later run can go on from the journal: false where the merge stopped and the journal was
-  /// removed or replaced meanwhile.
+  /// False where the merge stopped and its journal was removed or replaced meanwhile, so that no run can
+  /// resume it.
   public var canBeResumed: Bool = true
   /// What was done to an active pool or its devices and could not be undone, a sentence each.
   public var leftUndone: [String] = []
@@ -157,6 +167,8 @@ public struct StatusReport: Equatable, Sendable {
   public var runCount: UInt64
   /// Seconds since 1970 of the first run's beginning and of the last record.
   public var begunSeconds, recordedSeconds: Int64
+  /// Seconds since 1970 when the merge was finished; nil while it is not.
+  public var finishedSeconds: Int64?
   /// The devices as the journal names them.
   public var metadataPath, dataPath, originPath: String
   /// The thin device's number in the pool.

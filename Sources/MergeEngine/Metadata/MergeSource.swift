@@ -23,6 +23,8 @@ public struct MergeSource: Equatable, Sendable {
   /// Reads the held metadata snapshot of a pool that is marked `needs_check`, which is refused otherwise:
   /// `dm-thin-metadata.c`, `THIN_METADATA_NEEDS_CHECK_FLAG`.
   public var ignoresNeedsCheck: Bool
+  /// The thin device's name in messages; nil for its number and its pool's metadata device.
+  public var name: String?
 
   /// Describes a source.
   public init(
@@ -35,4 +37,6 @@ public struct MergeSource: Equatable, Sendable {
     self.mappings = mappings
     self.ignoresNeedsCheck = ignoresNeedsCheck
   }
+
+  var nameInMessages: String { name ?? "dev \(deviceID) of \(metadataPath)" }
 }

@@ -9,7 +9,9 @@ public struct MergeError: Error, Equatable, Sendable {
     case refused
     /// It stopped early, on an error of a device or on request; a merge can be resumed.
     case stopped
-    /// The journal belongs to another, unfinished merge, or is damaged; nothing was written.
+    /// Nothing was written: the journal belongs to another, unfinished merge, or is damaged; the merge is
+    /// finished and source or origin were written to since; or the origin holds nearly nothing of what an
+    /// unfinished merge recorded.
     case journalConflict
     /// Somebody else uses what is needed, or, of a merge that is resumed, it is not there (yet); nothing was
     /// written, try again later.

@@ -5,6 +5,9 @@ struct ConsentArguments: ParsableArguments {
   @Flag(help: "Read every merged block back afterwards, and compare.")
   var verify = false
 
+  @Flag(help: "Merge again what differs, although the merge is finished; asks first.")
+  var again = false
+
   @Flag(name: .shortAndLong, help: "Do not ask before writing to a block device.")
   var yes = false
 
@@ -13,4 +16,11 @@ struct ConsentArguments: ParsableArguments {
 
   @Flag(help: "An origin without an identity is that of the earlier run.")
   var sameOrigin = false
+
+  func validate() throws {
+    if again, trustEarlierRuns {
+      throw ValidationError(
+        "--again compares what earlier runs recorded and --trust-earlier-runs does not: give one")
+    }
+  }
 }

@@ -1,6 +1,7 @@
 internal import MergeEngine
 
-/// The question that is asked before a block device is written to, or a file that was not typed.
+/// The question that is asked before a block device is written to, a target that was not typed, or a finished
+/// merge is merged again.
 struct Confirmation: Sendable {
   /// What is read.
   let source: ReportedSource
@@ -18,11 +19,12 @@ struct Confirmation: Sendable {
   /// Without anybody to ask, and without `--yes`, that is a mistake of the command line.
   static func needed(
     _ source: ReportedSource, originPath: String, target: Target = .typed, yes: Bool,
-    format: OutputFormat
+    again: Bool = false, format: OutputFormat
   ) throws(Failure) -> Confirmation? {
+    let isDevice = Terminal.isBlockDevice(originPath)
     switch target {
     case .typed:
-      guard !yes, Terminal.isBlockDevice(originPath) else { return nil }
+      guard !yes, isDevice || again else { return nil }
     case .recorded(let journalPath):
       guard !yes else {
         try checkPlace(of: journalPath, originPath)
@@ -36,6 +38,12 @@ struct Confirmation: Sendable {
           hint:
             "see what the journal names with 'thin-merge status \(ShellWord.quoted(journalPath))', then "
             + "give --yes")
+      }
+      guard isDevice else {
+        throw .usage(
+          "--again may overwrite what was written to \(originPath) since, and nobody can be asked: "
+            + "--yes is required",
+          hint: "see what differs with the same command without --again, then give --yes")
       }
       throw .usage(
         "\(originPath) is a block device and nobody can be asked: --yes is required to write to it",

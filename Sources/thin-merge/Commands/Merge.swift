@@ -28,6 +28,9 @@ struct Merge: Verb {
 
     @Flag(help: "Put an earlier journal aside and begin again.")
     var restart = false
+
+    @Flag(help: "Do not read and compare what a finished merge has merged.")
+    var noCompare = false
   }
 
   @OptionGroup(title: "Source") var sourceArguments: SourceArguments
@@ -49,13 +52,20 @@ struct Merge: Verb {
       throw ValidationError(
         "--restart puts earlier runs aside and --trust-earlier-runs relies on them: give one")
     }
+    if target.restart, consent.again {
+      throw ValidationError(
+        "--restart puts the journal aside and --again goes on with it: give one")
+    }
+    if target.noCompare, consent.again || consent.verify {
+      throw ValidationError("--no-compare cannot go with --again and --verify, which compare")
+    }
   }
 
   /// What the engine is told.
   var options: MergeOptions {
     var options = MergeOptions(
       extent: extent.options, transfer: pace.transfer, journalPath: target.journal,
-      restarts: target.restart,
+      restarts: target.restart, mergesAgain: consent.again, comparesFinished: !target.noCompare,
       trustsEarlierRuns: consent.trustEarlierRuns, verifies: consent.verify,
       originIsTheSame: consent.sameOrigin, pool: pool.options)
     if let interval = pace.checkpointInterval { options.checkpointInterval = interval.duration }
@@ -67,11 +77,20 @@ struct Merge: Verb {
     let found = try source.found(by: session.merger())
     let originPath = try found.originPath(typed: target.origin)
     let reported = ReportedSource(found, typed: source)
-    let confirmation = try Confirmation.needed(
-      reported, originPath: originPath, yes: consent.yes, format: messageFormat)
+    // Comparing a finished merge needs no consent, for it writes nothing.
+    let onlyCompares =
+      !target.restart && !consent.again
+      && session.merger().finishedMerge(
+        of: found.source, onto: originPath, journalPath: target.journal) != nil
+    let confirmation =
+      onlyCompares
+      ? nil
+      : try Confirmation.needed(
+        reported, originPath: originPath, yes: consent.yes, again: consent.again,
+        format: messageFormat)
     var options = options
     options.extent = found.extent(options.extent)
-    let report = try session.merger(confirmation: confirmation)
+    let report = try session.merger(confirmation: confirmation, mayWrite: !onlyCompares)
       .merge(found.source, onto: originPath, options: options)
     let text = MergeText(
       report: report, source: reported, originPath: originPath,

@@ -57,6 +57,7 @@ struct Resume: Verb {
     options.ioByteCount = pace.queue.io.ioSize?.byteCount
     options.rateLimit = pace.rateLimit?.byteCount
     options.checkpointInterval = pace.checkpointInterval?.duration
+    options.mergesAgain = consent.again
     options.trustsEarlierRuns = consent.trustEarlierRuns
     options.verifies = consent.verify
     options.originIsTheSame = consent.sameOrigin
@@ -68,6 +69,12 @@ struct Resume: Verb {
     // The journal names the devices, which the question and the report are about.
     let recorded = try session.merger().recordedMerge(journalPath: journal)
     let status = recorded.status
+    if status.finishedSeconds != nil, !consent.again {
+      return Outcome(
+        report: outputFormat == .json
+          ? JSONText.report(StatusDocument(status)) : StatusText(report: status).text,
+        failure: nil, exitStatus: .done)
+    }
     let originPath = places.origin ?? status.originPath
     var source = ReportedSource(status)
     if let metadata = places.metadata { source.metadataPath = metadata }
@@ -75,7 +82,7 @@ struct Resume: Verb {
     let confirmation = try Confirmation.needed(
       source, originPath: originPath,
       target: places.origin == nil ? .recorded(journalPath: status.journalPath) : .typed,
-      yes: consent.yes, format: messageFormat)
+      yes: consent.yes, again: consent.again, format: messageFormat)
     let merger = session.merger(confirmation: confirmation)
     let report = try merger.resume(recorded, options: options)
     let text = MergeText(

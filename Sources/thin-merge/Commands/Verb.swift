@@ -38,9 +38,12 @@ struct Session {
   /// Who shows how it goes.
   let display: ProgressDisplay
 
-  /// The verbs of the engine, with `confirmation` to ask before a block device is written to.
-  func merger(confirmation: Confirmation? = nil) -> Merger {
-    let observer = Observer(display: display, confirmation: confirmation)
+  /// The verbs of the engine, with `confirmation` to ask before anything is written.
+  ///
+  /// `mayWrite`: false where nothing is to be written, without a question.
+  func merger(confirmation: Confirmation? = nil, mayWrite: Bool = true) -> Merger {
+    let observer = Observer(
+      display: display, confirmation: confirmation, mayWriteUnasked: mayWrite)
     return Merger(environment: Surroundings.environment(observer: observer))
   }
 }
@@ -48,13 +51,14 @@ struct Session {
 private struct Observer: MergeObserver {
   let display: ProgressDisplay
   let confirmation: Confirmation?
+  let mayWriteUnasked: Bool
 
   func note(_ text: String) { display.note(text) }
 
   func progress(_ progress: MergeProgress) { display.progress(progress) }
 
   func mayWrite(_ plan: PlanReport) -> Bool {
-    guard let confirmation else { return true }
+    guard let confirmation else { return mayWriteUnasked }
     display.clear()
     return confirmation.ask(plan)
   }

@@ -66,7 +66,7 @@ struct Verify: Verb {
         report: report, source: ReportedSource(status),
         originPath: target.origin ?? status.originPath,
         journalPath: journal, isOfWholeDevice: false,
-        repairCommand: .resume(journalPath: journal))
+        repairCommand: .resume(journalPath: journal, again: status.finishedSeconds != nil))
       return Outcome(report, text: text, format: outputFormat)
     }
     let source = try sourceArguments.source()
@@ -79,7 +79,9 @@ struct Verify: Verb {
       report: report, source: ReportedSource(found, typed: source), originPath: originPath,
       isOfWholeDevice: found.source.mappings.areOfNow && extent.options.pastEnd != .clip
         && extent.options.thinByteCount == nil,
-      repairCommand: .merge(source, originPath: target.origin, extent: extent.options))
+      repairCommand: .merge(
+        source, originPath: target.origin, extent: extent.options,
+        again: merger.finishedMerge(of: found.source, onto: originPath, journalPath: nil) != nil))
     return Outcome(report, text: text, format: outputFormat)
   }
 }

@@ -20,6 +20,9 @@ struct MergeDocument: Encodable {
 private struct MergeFields: Encodable {
   let schema = "thin-merge/merge/1"
   let state: String
+  let isChanged: Bool
+  @Nullable var isCompared: Bool?
+  @Nullable var finishedSeconds: Int64?
   @Nullable var failure: StopDocument?
   let writtenByteCount, resumedFromByteCount, recheckedByteCount, rewrittenByteCount: UInt64
   let seconds, submitSeconds: Double
@@ -40,6 +43,9 @@ private struct MergeFields: Encodable {
       state = "stopped"
       failure = StopDocument(error)
     }
+    isChanged = report.earlier == nil
+    isCompared = report.earlier?.isCompared
+    finishedSeconds = report.earlier?.finishedSeconds
     writtenByteCount = report.writtenByteCount
     resumedFromByteCount = report.resumedFromByteCount
     recheckedByteCount = report.recheckedByteCount
@@ -57,6 +63,9 @@ private struct MergeFields: Encodable {
   enum CodingKeys: String, CodingKey {
     case schema, state, seconds, verification, unreadable
     case failure = "stopped_by"
+    case isChanged = "changed"
+    case isCompared = "compared"
+    case finishedSeconds = "finished_time"
     case writtenByteCount = "bytes_written"
     case resumedFromByteCount = "resumed_from_bytes"
     case recheckedByteCount = "rechecked_bytes"

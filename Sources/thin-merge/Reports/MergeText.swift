@@ -11,6 +11,7 @@ struct MergeText {
   var verifyCommand: ShellCommand
 
   var text: String {
+    if let earlier = report.earlier { return text(of: earlier) }
     var text = ReportText(heading)
     addTransfers(to: &text)
     addEarlierRuns(to: &text)
@@ -22,6 +23,39 @@ struct MergeText {
     addVerification(to: &text)
     addNext(to: &text)
     return text.text
+  }
+
+  /// What is said where an earlier run had finished the merge.
+  private func text(of earlier: MergeReport.Earlier) -> String {
+    let merge = "\(source.thinDevice) onto \(originPath)"
+    var text = ReportText(
+      earlier.isCompared
+        ? "Already merged, still equal: \(merge)." : "Already merged, not compared: \(merge).")
+    text.add("finished at", StatusText.date(earlier.finishedSeconds))
+    text.add("merged", "\(Amount.exactBytes(plan.byteCount)), \(PlanText.blocks(plan))")
+    PlanText.addSource(plan, source, to: &text)
+    if earlier.isCompared {
+      text.add(
+        "compared",
+        "\(Amount.exactBytes(report.recheckedByteCount)) in \(Amount.time(report.duration)): no "
+          + "difference")
+    }
+    text.add("journal", report.journalPath)
+    addEnds(to: &text)
+    guard earlier.isCompared else {
+      text.addNext(
+        "Nothing was compared. Keep the thin device until the same command without --no-compare has "
+          + "done so.")
+      return text.text
+    }
+    addNotNeeded(to: &text)
+    return text.text
+  }
+
+  private func addNotNeeded(to text: inout ReportText) {
+    let hasAll = isOfWholeDevice && plan.pastEndBlockCount == 0 && plan.clippedByteCount == 0
+    text.addNext(hasAll ? ReportText.isNotNeeded : ReportText.isNeededForTheRest)
+    addRelease(to: &text)
   }
 
   private var plan: PlanReport { report.plan }
@@ -102,16 +136,14 @@ struct MergeText {
     }
     switch report.verification.map({ ExitStatus($0) }) ?? .done {
     case .done where report.verification != nil || plan.byteCount == 0:
-      let hasAll = isOfWholeDevice && plan.pastEndBlockCount == 0 && plan.clippedByteCount == 0
-      text.addNext(hasAll ? ReportText.isNotNeeded : ReportText.isNeededForTheRest)
-      addRelease(to: &text)
+      addNotNeeded(to: &text)
     case .done:
       text.addNext("Keep the thin device until the origin is verified:", verifyCommand)
       addRelease(to: &text)
     case .different:
       text.addNext(
         "Keep the thin device. To compare again and write what differs:",
-        .resume(journalPath: report.journalPath))
+        .resume(journalPath: report.journalPath, again: true))
     default:
       text.addNext("Not all was compared; keep the thin device until it is:", verifyCommand)
     }

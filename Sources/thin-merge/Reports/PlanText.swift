@@ -34,8 +34,8 @@ struct PlanText {
   /// What a merge would do with what earlier runs have recorded.
   private var whatIsNext: String {
     guard !report.isFinished else {
-      return "This merge was finished before. Another run would compare all of it again and write "
-        + "what differs on the origin, changes made there since included:"
+      return "This merge is finished. The same command compares source and origin with what was "
+        + "merged, and writes nothing:"
     }
     let done = report.recordedByteCount
     return done > 0

@@ -9,9 +9,9 @@ struct ShellCommand: Equatable {
   /// The command, quoted where the shell would take a word apart.
   var text: String { words.map { ShellWord.quoted($0) }.joined(separator: " ") }
 
-  /// Goes on with a merge.
-  static func resume(journalPath: String) -> ShellCommand {
-    ShellCommand("resume", [journalPath])
+  /// Goes on with a merge; with `again`, with one that is finished.
+  static func resume(journalPath: String, again: Bool = false) -> ShellCommand {
+    ShellCommand("resume", (again ? ["--again"] : []) + [journalPath])
   }
 
   /// Says how far a merge is.
@@ -34,11 +34,13 @@ struct ShellCommand: Equatable {
   /// Merges a source.
   static func merge(
     _ source: NamedSource, originPath: String?, extent: ExtentOptions,
-    pool: PoolOptions = PoolOptions(), journalPath: String? = nil
+    pool: PoolOptions = PoolOptions(), journalPath: String? = nil, again: Bool = false
   ) -> ShellCommand {
     let journal = journalPath.map { ["--journal", $0] } ?? []
     return ShellCommand(
-      "merge", source.words + origin(originPath) + words(extent) + words(pool) + journal)
+      "merge",
+      source.words + origin(originPath) + words(extent) + words(pool) + journal
+        + (again ? ["--again"] : []))
   }
 
   private static func origin(_ path: String?) -> [String] {

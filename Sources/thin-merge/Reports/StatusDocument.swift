@@ -8,6 +8,7 @@ struct StatusDocument: Encodable {
   private let writingSeconds: Int64
   private let runCount: UInt64
   private let begunSeconds, recordedSeconds: Int64
+  @Nullable private var finishedSeconds: Int64?
   private let metadataPath, dataPath, originPath, journalPath: String
   private let metadataBase64, dataBase64, originBase64, journalBase64: String?
   private let deviceID: UInt32
@@ -21,6 +22,7 @@ struct StatusDocument: Encodable {
     runCount = report.runCount
     begunSeconds = report.begunSeconds
     recordedSeconds = report.recordedSeconds
+    finishedSeconds = report.finishedSeconds
     metadataPath = report.metadataPath
     dataPath = report.dataPath
     originPath = report.originPath
@@ -41,6 +43,7 @@ struct StatusDocument: Encodable {
     case runCount = "merge_runs"
     case begunSeconds = "begun_time"
     case recordedSeconds = "recorded_time"
+    case finishedSeconds = "finished_time"
     case metadataPath = "metadata"
     case dataPath = "data"
     case originPath = "origin"

@@ -40,9 +40,13 @@ struct StatusText {
     case .stopped:
       report.doneByteCount < report.totalByteCount
         ? "is not finished" : "is recorded in full, but its last check is missing"
-    case .finished: "is finished"
-    case .verified: "is finished, and was read back and found right"
+    case .finished: finished
+    case .verified: "\(finished), and was read back and found right"
     }
+  }
+
+  private var finished: String {
+    report.finishedSeconds.map { "finished at \(Self.date($0))" } ?? "is finished"
   }
 
   private func addLeft(to text: inout ReportText) {
@@ -70,7 +74,9 @@ struct StatusText {
         "Keep the thin device until the origin is verified:",
         .verify(journalPath: report.journalPath))
     case .verified:
-      text.addNext("Nothing is left to do. " + ReportText.isNeededForTheRest)
+      text.addNext(
+        "Nothing is left to do. Before the thin device is removed, compare it with the origin by "
+          + "'thin-merge verify'.")
     }
   }
 

@@ -26,6 +26,12 @@ struct VerifyText {
         + " in \(Amount.time(report.duration))" + (rate.map { ", \($0)" } ?? ""))
     Self.addRanges(report, to: &text)
     switch ExitStatus(report) {
+    case .done where report.unfinishedMerge != nil:
+      addUnfinished(to: &text)
+    case .done where journalPath != nil:
+      text.addNext(
+        "The thin device was not read. Before it is removed, compare it with the origin by "
+          + "'thin-merge verify'.")
     case .done:
       text.addNext(isOfWholeDevice ? ReportText.isNotNeeded : ReportText.isNeededForTheRest)
     case .different:
@@ -37,10 +43,12 @@ struct VerifyText {
   }
 
   private func addRepair(to text: inout ReportText) {
-    guard let merge = report.unfinishedMerge else {
-      return text.addNext(
-        "Keep the thin device. To compare again and write what differs:", repairCommand)
-    }
+    guard report.unfinishedMerge == nil else { return addUnfinished(to: &text) }
+    text.addNext("Keep the thin device. To compare again and write what differs:", repairCommand)
+  }
+
+  private func addUnfinished(to text: inout ReportText) {
+    guard let merge = report.unfinishedMerge else { return }
     if merge.state == .running {
       text.addNext(
         "Keep the thin device. A merge onto this origin is running; how far it is:",

@@ -26,7 +26,9 @@ lvchange -q -ay -K vg/vm1
 write /dev/vg/vm1 3 9M 1M
 remember /dev/vg/vm1 /dev/vg/base
 lvchange -q -an vg/base
-expect_exit 0 by_name merge vg/vm1 --make-origin-writable --reactivate
+expect_exit 4 by_name merge vg/vm1
+expect_says 'was written to after the merge'
+expect_exit 0 by_name merge vg/vm1 --make-origin-writable --reactivate --again
 expect_merged /dev/mapper/vg-base-real
 # Neither is active: LVM has to be asked for the origin first.
 lvchange -q -an vg/vm1

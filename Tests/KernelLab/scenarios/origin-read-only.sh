@@ -20,7 +20,12 @@ expect_exit 0 by_name merge thin1 --make-origin-writable
 expect_merged
 read_only || fail 'it stays writable'
 expect_settled
+# Finished, it is compared as it is, read-only.
+expect_exit 0 by_name merge thin1
+expect_says 'still equal'
+read_only || fail 'comparing made it writable'
 # Killed, it stays writable until the next run.
+rm "$(the_journal)"
 deactivate thin1
 activate 1 8M "$origin"
 write "$mapper/thin1" 2 0 6M

@@ -90,12 +90,20 @@ struct ArgumentTests {
     #expect(merge.progressMode == .nothing)
     let again = try #require(try ThinMerge.checked(Self.merge + ["--restart"]) as? Merge)
     #expect(again.options.restarts)
+    let finished = try #require(
+      try ThinMerge.checked(Self.merge + ["--again"]) as? Merge)
+    #expect(finished.options == MergeOptions(mergesAgain: true))
+    let unread = try #require(try ThinMerge.checked(Self.merge + ["--no-compare"]) as? Merge)
+    #expect(unread.options == MergeOptions(comparesFinished: false))
   }
 
   @Test("resume changes only what is given")
   func resume() throws {
     let plain = try #require(try ThinMerge.checked(["resume", "j"]) as? Resume)
     #expect(plain.options == ResumeOptions())
+    var again = ResumeOptions()
+    again.mergesAgain = true
+    #expect(try (ThinMerge.checked(["resume", "--again", "j"]) as? Resume)?.options == again)
     let words = ["resume", "j", "--origin", "o", "--queue-depth", "3", "--rate-limit", "1M"]
     let changed = try #require(try ThinMerge.checked(words) as? Resume)
     var expected = ResumeOptions()
@@ -124,6 +132,9 @@ struct ArgumentTests {
       ["merge", "--pool", "p", "--dev-id", "1", "--metadata", "m", "--origin", "o"],
       ["merge"] + source, merge + ["--metadata-snap", "5", "--inactive"],
       merge + ["--inactive", "--ignore-needs-check"],
+      merge + ["--again", "--restart"], merge + ["--again", "--trust-earlier-runs"],
+      merge + ["--again", "--no-compare"], merge + ["--verify", "--no-compare"],
+      ["resume", "--again", "--trust-earlier-runs", "j"],
       merge + ["--restart", "--trust-earlier-runs"], merge + ["--dev-id", "16777216"],
       merge + ["--queue-depth", "0"], merge + ["--queue-depth", "4097"],
       merge + ["--io-size", "2k"], merge + ["--io-size", "65M"], merge + ["--io-size", "6k"],

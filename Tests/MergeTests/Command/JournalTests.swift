@@ -242,44 +242,6 @@ struct OtherJournalTests {
 
 @Suite("Command: a finished journal", .waitsForPrograms)
 struct FinishedJournalTests {
-  @Test("a merge on it finds nothing to write when all is as it was")
-  func nothingToDo() throws {
-    let merge = try MergeCase()
-    expectSuccess(try merge.merge())
-    let again = try merge.merge(["--output", "json"])
-    expectSuccess(again)
-    #expect(try again.report()["bytes_written"]?.integer == 0)
-  }
-
-  @Test("a merge on it repairs an origin that was restored")
-  func restored() throws {
-    let merge = try MergeCase()
-    expectSuccess(try merge.merge())
-    try merge.restoreOrigin()
-    expectSuccess(try merge.merge())
-    #expect(try merge.wrongSectors() == [])
-  }
-
-  @Test("a merge on it brings over what was written to the source since")
-  func sourceOverwritten() throws {
-    let merge = try MergeCase()
-    expectSuccess(try merge.merge())
-    let lastBlock = Int(merge.mappings.last?.dataBlock ?? 0)
-    try overwrite(
-      merge.dataFile, at: lastBlock * merge.blockByteCount + 512,
-      with: Data(repeating: 0x5a, count: 512))
-    expectSuccess(try merge.merge())
-    #expect(try merge.wrongSectors() == [])
-  }
-
-  @Test("a resume of it ends well")
-  func resume() throws {
-    let merge = try MergeCase()
-    expectSuccess(try merge.merge())
-    expectSuccess(try merge.resume())
-    #expect(try merge.wrongSectors() == [])
-  }
-
   @Test("a journal can be verified when the pool is gone")
   func verifyWithoutPool() throws {
     let merge = try MergeCase()

@@ -74,6 +74,21 @@ extension PrintedDocument {
   ]
 
   static let merges = [
+    PrintedDocument(
+      "a merge that was finished before", "merge",
+      shows: ["changed": .boolean(false), "compared": .boolean(true)]
+    ) {
+      let merge = try MergeCase(scatteredBlocks: 8)
+      expectSuccess(try merge.merge())
+      return try merge.merge(json)
+    },
+    PrintedDocument(
+      "a resume of a merge that is finished", "status", shows: ["state": .string("finished")]
+    ) {
+      let merge = try MergeCase(scatteredBlocks: 8)
+      expectSuccess(try merge.merge())
+      return try merge.resume(json)
+    },
     PrintedDocument("a merge", "merge", shows: ["state": .string("finished")]) {
       try MergeCase().merge(json)
     },

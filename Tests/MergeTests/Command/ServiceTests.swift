@@ -173,23 +173,19 @@ struct ServiceTests {
     #expect(lines.contains("After=multi-user.target"))
   }
 
-  @Test(
-    "the unit's condition lets a merge that is finished alone, and no other",
-    arguments: [[], ["--verify"]])
-  func condition(options: [String]) throws {
-    let text = try String(
-      contentsOfFile: PackageFolder.path("packaging/thin-merge@.service"), encoding: .utf8)
-    let line = try #require(
-      text.split(separator: "\n").first { $0.hasPrefix("ExecCondition=/bin/sh -c '") })
-    let binaries = URL(filePath: ThinMergeCommand.binaryPath).deletingLastPathComponent()
-      .path(percentEncoded: false).trimmingSuffix("/")
-    let script = line.dropFirst("ExecCondition=/bin/sh -c '".count).prefix { $0 != "'" }
-      .replacing("@sbindir@", with: binaries).replacing("$$", with: "$")
-    let merge = try MergeCase()
-    try merge.interruptMerge()
-    #expect(try Program.run(["sh", "-c", String(script), "sh", merge.journal]).exitStatus == 0)
-    expectSuccess(try merge.merge(options))
-    #expect(try Program.run(["sh", "-c", String(script), "sh", merge.journal]).exitStatus == 1)
+  @Test("a service whose merge is finished starts and ends well, without its devices", .needsPython)
+  func finished() throws {
+    let merge = try MergeCase(scatteredBlocks: 2)
+    expectSuccess(try merge.merge())
+    for path in [merge.metadataFile, merge.dataFile, merge.originFile] { try Program.remove(path) }
+    let manager = try Manager(address: merge.folder.path("notify"))
+    let result = try ThinMergeCommand.run(
+      ["resume", "--yes", "--progress", "none", merge.journal],
+      environment: ["NOTIFY_SOCKET": manager.address])
+    expectSuccess(result)
+    #expect(result.standardOutput.contains("finished at"))
+    #expect(try manager.waitFor("READY=1"))
+    #expect(try manager.waitFor("STATUS=done"))
   }
 }
 

@@ -156,8 +156,8 @@ struct TextReportTests {
     #expect(
       text.hasSuffix(
         """
-        Nothing was written. This merge was finished before. Another run would compare all of it \
-        again and write what differs on the origin, changes made there since included:
+        Nothing was written. This merge is finished. The same command compares source and origin \
+        with what was merged, and writes nothing:
           thin-merge merge --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
 
         """))
@@ -298,9 +298,19 @@ struct TextReportTests {
           merged    thin device 7 from data.img, mappings in /dev/pool meta
           compared  6.3 MiB (6553600 bytes) in 1 s, 6.3 MiB/s
 
-        \(ReportText.isNeededForTheRest)
+        The thin device was not read. Before it is removed, compare it with the origin by \
+        'thin-merge verify'.
 
         """)
+    var unfinished = Self.verification
+    unfinished.unfinishedMerge = Self.status
+    #expect(
+      Self.text(unfinished).hasSuffix(
+        """
+        Keep the thin device. A merge onto this origin is not finished. To go on with it:
+          thin-merge resume /base.img.thin-merge
+
+        """))
     var different = Self.verification
     different.differingByteCount = 1024
     different.differences = [ByteRange(start: 4096, end: 5120)]
@@ -370,6 +380,22 @@ struct TextReportTests {
     #expect(text.contains("Nothing to do: SIGUSR1 makes it print a line"))
     #expect(!text.contains("thin-merge resume"))
     #expect(JSONText.line(StatusDocument(report)).contains(#""state":"running""#))
+  }
+
+  @Test("the status of a finished merge says when it finished, and not that the thin device may go")
+  func finishedText() {
+    var report = Self.status
+    report.doneByteCount = report.totalByteCount
+    report.finishedSeconds = 86_461
+    for (state, words) in [
+      (.finished, "finished at 1970-01-02T00:01:01Z."),
+      (.verified, "finished at 1970-01-02T00:01:01Z, and was read back and found right."),
+    ] as [(StatusReport.State, String)] {
+      report.state = state
+      let text = StatusText(report: report).text
+      #expect(text.hasPrefix("The merge of thin device 7 onto base.img \(words)\n"))
+      #expect(!text.contains("needed"))
+    }
   }
 
   @Test("a date outside of the calendar is shown as it is")
@@ -461,7 +487,7 @@ struct TextReportTests {
     #expect(
       JSONText.line(StatusDocument(Self.status))
         == #"{"begun_time":0,"data":"data","dev_id":7,"done_bytes":3221225472,"#
-        + #""journal":"/base.img.thin-merge","merge_runs":2,"metadata":"meta","#
+        + #""finished_time":null,"journal":"/base.img.thin-merge","merge_runs":2,"metadata":"meta","#
         + #""origin":"base.img","recorded_time":86461,"#
         + #""schema":"thin-merge/status/1","state":"stopped","total_bytes":4294967296,"#
         + #""unreadable":[],"writing_seconds":30}"# + "\n")

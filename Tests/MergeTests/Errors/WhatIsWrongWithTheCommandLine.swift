@@ -37,6 +37,22 @@ enum WhatIsWrongWithTheCommandLine {
       ["resume", ""], .usage, "<journal> is empty: was a variable of a script not set?",
       hints: ["see 'thin-merge resume --help'"]),
     ErrorRow(
+      ["resume", "--again", "--trust-earlier-runs", "j"], .usage,
+      "--again compares what earlier runs recorded and --trust-earlier-runs does not: give one",
+      hints: ["see 'thin-merge resume --help'"]),
+    ErrorRow(
+      merge + ["--again", "--restart"], .usage,
+      "--restart puts the journal aside and --again goes on with it: give one",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--no-compare", "--verify"], .usage,
+      "--no-compare cannot go with --again and --verify, which compare",
+      hints: ["see 'thin-merge merge --help'"]),
+    ErrorRow(
+      merge + ["--again"], .usage,
+      "--again may overwrite what was written to o since, and nobody can be asked: --yes is required",
+      hints: ["see what differs with the same command without --again, then give --yes"]),
+    ErrorRow(
       ["resume", "a", "b"], .usage, "unexpected argument 'b'",
       hints: ["see 'thin-merge resume --help'"]),
     ErrorRow(

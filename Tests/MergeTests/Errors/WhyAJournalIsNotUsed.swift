@@ -406,7 +406,7 @@ enum WhyAJournalIsNotUsed {
       command: { merge in
         expectSuccess(try merge.merge())
         try merge.replaceMappings(merge.mappings.dropLast())
-        return try merge.resume()
+        return try merge.resume(["--again", "--yes"])
       }),
     ErrorRow(
       "left at the usual place", .journalConflict,

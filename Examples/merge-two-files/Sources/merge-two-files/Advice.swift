@@ -6,7 +6,7 @@ func advice(on error: MergeError) -> String {
     switch error.kind {
     case .refused: "nothing was written, and something has to be changed first"
     case .busy: "nothing was written; try again later"
-    case .journalConflict: "the origin is half merged with something else, or its journal damaged"
+    case .journalConflict: "nothing was written: journal, source and origin do not fit together"
     case .stopped: "stopped before anything was written; run it again"
     case .bug: "a mistake in the engine"
     }

@@ -1,0 +1,230 @@
+/// A merge that an earlier run finished: it is compared, and nothing is written.
+extension Merger {
+  /// The finished merge of the same thin device, data device and origin; nil where there is none to be
+  /// found without reading the pool.
+  package func finishedMerge(
+    of source: MergeSource, onto originPath: String, journalPath: String?
+  ) -> StatusReport? {
+    // Whatever is wrong is said by those who need the device or the journal.
+    guard let origin = try? OpenFile(originPath, role: "origin", access: .readOnly),
+      let data = try? OpenFile(source.dataPath, role: "data device", access: .readOnly)
+    else { return nil }
+    let identity = DeviceIdentity(origin)
+    let path =
+      journalPath.map(FileSystem.absolute)
+      ?? JournalFile.place(of: origin, identity: identity, stateFolder: environment.stateFolder)
+    guard FileSystem.exists(path), let journal = try? openJournal(path), journal.state.isFinished,
+      journal.header.deviceID == source.deviceID,
+      journal.header.originIdentity.name == identity.name,
+      journal.header.dataIdentity.name == DeviceIdentity(data).name
+    else { return nil }
+    return StatusReport(journal.state, journal.header, isRunning: false, journalPath: path)
+  }
+
+  /// Compares source and origin, each with what the finished merge recorded.
+  ///
+  /// Devices are as they are: the thin device may be active, and the origin read-only or in use.
+  func compareFinished(
+    _ source: MergeSource, _ originPath: String, _ options: MergeOptions
+  ) throws(MergeError) -> MergeReport {
+    try whileHeld(source) { (source, session) throws(MergeError) in
+      var options = options
+      if let session, options.extent.thinByteCount == nil {
+        let target = try thinTarget(of: source.deviceID, in: session.pool, mappedDevices())
+        options.extent.thinByteCount = target.map { $0.sectorCount * 512 }
+      }
+      return try compareFinished(source, originPath, options, session)
+    }
+  }
+
+  private func compareFinished(
+    _ source: MergeSource, _ originPath: String, _ options: MergeOptions, _ session: PoolSession?
+  ) throws(MergeError) -> MergeReport {
+    let devices = try Devices(source, originPath: originPath, writing: nil)
+    guard let origin = devices.origin else {
+      throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
+    }
+    let identity = DeviceIdentity(origin)
+    let usualPath = JournalFile.place(
+      of: origin, identity: identity, stateFolder: environment.stateFolder)
+    let journalPath = options.journalPath.map(FileSystem.absolute) ?? usualPath
+    try checkUsualPlace(usualPath, chosen: journalPath)
+    var transfer = options.transfer
+    transfer.ioByteCount = ioByteCount(transfer, devices)
+    let planned = try plan(
+      source, on: devices, extent: options.extent, ioByteCount: transfer.ioByteCount)
+    var report = planned.report(
+      originByteCount: origin.byteCount, journalPath: journalPath, ioByteCount: transfer.ioByteCount
+    )
+    report.isOwnMetadataSnapshot = session?.holdsMetadataSnapshot == true
+    let header = JournalHeader(
+      planned: planned, source: QuietSource(source: source, originPath: originPath),
+      options: options, transfer: transfer, dataIdentity: DeviceIdentity(devices.data),
+      originIdentity: identity, environment: environment)
+    let match = JournalMatch(
+      wanted: header, source: source, devices, bootID: environment.bootID,
+      originIsTheSame: options.originIsTheSame)
+    guard
+      case .sameMerge(let journal) = try findJournal(
+        journalPath, match: match, restarts: false, locking: false),
+      journal.state.isFinished, journal.file.lockAgainstWriters()
+    else { throw JournalFile.inUse(journalPath) }
+    report.add(journal.state)
+    return try compare(
+      journal, source, devices, planned, report, transfer, originPath,
+      isRead: options.comparesFinished,
+      verifies: options.verifies)
+  }
+
+  /// Compares devices that are open with what the journal of a finished merge recorded.
+  ///
+  /// - `isRead`: whether anything is read and compared.
+  /// - Throws: `MergeError`: `journalConflict` where source or origin changed, `stopped` where not everything
+  ///   could be compared.
+  func compare(
+    _ journal: OpenJournal, _ source: MergeSource, _ devices: Devices,
+    _ planned: consuming PlannedMerge<LinuxAIO>, _ report: PlanReport, _ transfer: TransferOptions,
+    _ originPath: String, isRead: Bool, verifies: Bool
+  ) throws(MergeError) -> MergeReport {
+    let begin = environment.clock.now()
+    let plan = planned.plan
+    let journalPath = journal.file.path
+    guard let origin = devices.origin, let finishedSeconds = journal.state.finishedSeconds else {
+      throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
+    }
+    var result = MergeReport(
+      plan: report,
+      earlier: MergeReport.Earlier(finishedSeconds: finishedSeconds, isCompared: false),
+      state: .finished, writtenByteCount: 0, resumedFromByteCount: journal.state.doneByteCount,
+      recheckedByteCount: 0, rewrittenByteCount: 0, duration: .zero, submitDuration: .zero,
+      checkpointCount: 0, verification: nil, journalPath: journalPath, unreadable: [])
+    guard isRead else {
+      result.duration = environment.clock.now() - begin
+      return result
+    }
+
+    let largest = max(plan.transferByteCountMax, journal.state.entryByteCountMax)
+    let slabByteCount = PipelineShape.slabByteCount(
+      depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
+    var io = try transferQueue(
+      depth: transfer.queueDepth, slabByteCount: slabByteCount,
+      files: [.data: devices.data, .origin: origin])
+    let cuts = TransferCuts(
+      ioByteCount: transfer.ioByteCount, endByteOffset: plan.endByteOffset,
+      alignmentByteCount: origin.alignmentByteCount)
+    let shape = PipelineShape(
+      depth: min(transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
+      slabByteCount: slabByteCount, transferByteCountMax: largest, readsBothSides: true,
+      dataBlockByteCount: plan.dataBlockByteCount,
+      dataAlignmentByteCount: devices.data.alignmentByteCount,
+      originAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: cuts.tailByteOffset,
+      rateLimit: nil)
+    let comparison = try RecordedComparison.of(
+      RecordedPieces(try journalReader(journal.file), journal.state), planned.segments(cuts: cuts),
+      total: plan.byteCount, shape: shape, originPath: originPath, &io, control)
+    if let error = comparison.error(
+      sourceName: source.nameInMessages, originPath: originPath, journalPath: journalPath,
+      plannedByteCount: plan.byteCount)
+    {
+      throw error
+    }
+    result.earlier?.isCompared = true
+    result.recheckedByteCount = comparison.comparedByteCount
+    result.submitDuration = io.submitDuration
+    result.duration = environment.clock.now() - begin
+    if verifies {
+      result.verification = VerifyReport(
+        granularity: .sector, comparedByteCount: comparison.comparedByteCount,
+        differingByteCount: 0, differences: [], unreadable: [], duration: result.duration)
+    }
+    return result
+  }
+
+  /// - Throws: `MergeError` (`refused`) where the merge is finished, and is not to be merged again.
+  func checkNotFinished(_ journal: OpenJournal, mergesAgain: Bool) throws(MergeError) {
+    guard journal.state.isFinished, !mergesAgain else { return }
+    throw MergeError(
+      .refused, "the merge is finished", at: journal.file.path,
+      because: "nothing is left to resume",
+      hint: "--again merges again what differs between thin device and origin")
+  }
+
+  /// Returns the error for a merge that is not the finished one, though it is of the same devices.
+  func finishedOtherwise(
+    _ difference: JournalDifference, _ match: JournalMatch, path: String
+  ) -> MergeError {
+    let what =
+      difference.kind == .mappings
+      ? "\(match.sourceName) was written to after the merge"
+      : "another merge of these devices is finished"
+    return MergeError(
+      .journalConflict, what, at: path,
+      because: "\(difference.reason); nothing was written",
+      hint:
+        "to merge it as it is now, overwriting what was written to the origin since: add --again")
+  }
+}
+
+extension RecordedComparison {
+  /// Returns the error that keeps a finished merge from being called equal; nil for none.
+  func error(
+    sourceName: String, originPath: String, journalPath: String, plannedByteCount: UInt64
+  ) -> MergeError? {
+    let source = "\(sourceName) was written to after the merge"
+    let origin = "\(originPath) was written to, or restored from a copy, after the merge"
+    let overwrite = "to overwrite on the origin what differs from the thin device: add --again"
+    switch (sourceDifferences.byteCount > 0, originDifferences.byteCount > 0) {
+    case (true, false):
+      return MergeError(
+        .journalConflict, source, at: journalPath,
+        because: "\(sourceDifferences.inWords); nothing was written",
+        hint: "to merge what was written since: add --again")
+    case (false, true):
+      return MergeError(
+        .journalConflict, origin, at: journalPath,
+        because: "\(originDifferences.inWords); nothing was written",
+        hint: "to keep the origin as it is, there is nothing to do; \(overwrite)")
+    case (true, true):
+      return MergeError(
+        .journalConflict, "\(source), and \(origin)", at: journalPath,
+        because: "thin device: \(sourceDifferences.inWords); origin: "
+          + "\(originDifferences.inWords); nothing was written",
+        hint: "to keep the origin as it is, there is nothing to do; \(overwrite)")
+    case (false, false):
+      break
+    }
+    let report = VerifyReport(
+      Comparison(
+        comparedByteCount: comparedByteCount, differences: originDifferences,
+        unreadable: unreadable, end: end), .entry, place: originPath, duration: .zero)
+    if let incomplete = report.incomplete { return incomplete }
+    guard comparedByteCount == plannedByteCount else {
+      return MergeError(
+        .stopped, "only part of the merge could be compared", at: journalPath,
+        because: "\(comparedByteCount) of \(plannedByteCount) bytes are recorded",
+        hint: "to merge it again: add --again")
+    }
+    return nil
+  }
+}
+
+extension Differences {
+  fileprivate var inWords: String {
+    "\(BinaryText.bytes(byteCount)) differ from what was merged, the first at byte "
+      + "\(first.first?.start ?? 0) of the origin"
+  }
+}
+
+extension JournalMatch {
+  /// The match for a merge of `source` on devices that are open.
+  init(
+    wanted: JournalHeader, source: MergeSource, _ devices: Devices, bootID: String,
+    originIsTheSame: Bool
+  ) {
+    self.init(
+      wanted: wanted, bootID: bootID, originIsTheSame: originIsTheSame,
+      dataPlace: DeviceIdentity.place(of: devices.data),
+      originPlace: devices.origin.map { DeviceIdentity.place(of: $0) } ?? "",
+      sourceName: source.nameInMessages)
+  }
+}

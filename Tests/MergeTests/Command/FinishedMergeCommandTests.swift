@@ -1,0 +1,212 @@
+import Fixtures
+import Foundation
+import MergeEngine
+import Testing
+
+@Suite("Command: a merge that is finished, given again", .waitsForPrograms)
+struct FinishedMergeCommandTests {
+  /// A finished merge, and the words of those that change one of its sides.
+  private static func finished() throws -> MergeCase {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    expectSuccess(try merge.merge())
+    return merge
+  }
+
+  private static func changeSource(_ merge: MergeCase) throws {
+    try overwrite(
+      merge.dataFile, at: Int(merge.mappings[3].dataBlock) * merge.blockByteCount + 512,
+      with: Data(repeating: 0x5a, count: 512))
+  }
+
+  private static func changeOrigin(_ merge: MergeCase) throws {
+    try overwrite(
+      merge.originFile, at: Int(merge.mappings[5].thinBlock) * merge.blockByteCount,
+      with: Data(repeating: 0x33, count: 1024))
+  }
+
+  /// Expects status 4 with such words, and that neither origin nor journal changes.
+  private func expectLeftAlone(
+    _ merge: MergeCase, says words: [String], sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let origin = try content(of: merge.originFile)
+    let journal = try content(of: merge.journal)
+    let names = try merge.folder.names()
+    let result = try merge.merge()
+    #expect(result.exitStatus == 4, "\(result.standardError)", sourceLocation: sourceLocation)
+    for word in words + ["--again"] {
+      #expect(
+        result.standardError.contains(word), "\(word): \(result.standardError)",
+        sourceLocation: sourceLocation)
+    }
+    #expect(try content(of: merge.originFile) == origin, sourceLocation: sourceLocation)
+    #expect(try content(of: merge.journal) == journal, sourceLocation: sourceLocation)
+    #expect(try merge.folder.names() == names, sourceLocation: sourceLocation)
+  }
+
+  @Test("a finished merge that is still equal says so, changes nothing, and has status 0")
+  func stillEqual() throws {
+    let merge = try Self.finished()
+    let journal = try content(of: merge.journal)
+    let again = try merge.merge(["--output", "json"])
+    expectSuccess(again)
+    let report = try again.report()
+    #expect(report["changed"] == .boolean(false) && report["compared"] == .boolean(true))
+    #expect(report["bytes_written"]?.integer == 0)
+    #expect(report["rechecked_bytes"]?.integer == merge.mappedByteCount)
+    #expect(report["finished_time"]?.integer != nil)
+    let text = try merge.merge(["--inactive"])
+    expectSuccess(text)
+    #expect(text.standardOutput.hasPrefix("Already merged, still equal: thin device 0 onto"))
+    #expect(text.standardOutput.contains("The thin device is not needed any more"))
+    #expect(try content(of: merge.journal) == journal)
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("with --no-compare a finished merge is not read, and nothing says that it is equal")
+  func notCompared() throws {
+    let merge = try Self.finished()
+    try Self.changeSource(merge)
+    try Self.changeOrigin(merge)
+    let result = try merge.merge(["--no-compare", "--output", "json"])
+    expectSuccess(result)
+    #expect(try result.report()["changed"] == .boolean(false))
+    #expect(try result.report()["compared"] == .boolean(false))
+    let text = try merge.merge(["--no-compare", "--inactive"])
+    #expect(text.standardOutput.hasPrefix("Already merged, not compared:"))
+    #expect(!text.standardOutput.contains("not needed"))
+  }
+
+  @Test("a source that was written to after the merge ends in status 4; --again merges it")
+  func sourceChanged() throws {
+    let merge = try Self.finished()
+    try Self.changeSource(merge)
+    try expectLeftAlone(
+      merge,
+      says: ["dev 0 of \(merge.metadata) was written to after the merge", "512 bytes differ"])
+    expectSuccess(try merge.merge(["--again", "--yes"]))
+    #expect(try merge.wrongSectors() == [])
+    #expect(try JournalOnDisk.state(of: merge.journal).runCount == 2)
+    expectSuccess(try merge.merge())
+  }
+
+  @Test("an origin that was written to after the merge ends in status 4; --again overwrites it")
+  func originChanged() throws {
+    let merge = try Self.finished()
+    try Self.changeOrigin(merge)
+    try expectLeftAlone(
+      merge,
+      says: [
+        "\(merge.origin) was written to, or restored from a copy, after the merge", "1 KiB differ",
+        "nothing to do",
+      ])
+    expectSuccess(try merge.resume(["--again", "--yes"]))
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("an origin restored as a whole after the merge ends in status 4; --again merges it anew")
+  func originRestored() throws {
+    let merge = try Self.finished()
+    try merge.restoreOrigin()
+    try expectLeftAlone(merge, says: ["restored from a copy, after the merge"])
+    expectSuccess(try merge.merge(["--again", "--yes"]))
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("source and origin that were both written to are both named")
+  func bothChanged() throws {
+    let merge = try Self.finished()
+    try Self.changeSource(merge)
+    try Self.changeOrigin(merge)
+    try expectLeftAlone(
+      merge, says: ["was written to after the merge, and \(merge.origin) was written to, or"])
+  }
+
+  @Test("mappings that changed after the merge need --again, which puts the old journal aside")
+  func mappingsChanged() throws {
+    let merge = try Self.finished()
+    let pool = PoolImageBuilder(devices: [ThinDevice(0, merge.mappings.dropLast())]).build()
+    try overwrite(merge.metadataFile, with: pool.metadata.data)
+    try expectLeftAlone(merge, says: ["was written to after the merge", "mappings changed"])
+    let journal = try content(of: merge.journal)
+    expectSuccess(try merge.merge(["--again", "--yes"]))
+    #expect(try content(of: merge.journal + ".1") == journal)
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("--again needs --yes where nobody can be asked, for a file too")
+  func nobodyToAsk() throws {
+    let merge = try Self.finished()
+    try Self.changeOrigin(merge)
+    let origin = try content(of: merge.originFile)
+    for result in [try merge.merge(["--again"]), try merge.resume(["--again"])] {
+      #expect(result.exitStatus == 64, "\(result.standardError)")
+    }
+    #expect(try content(of: merge.originFile) == origin)
+  }
+
+  @Test(
+    "an --again that was interrupted and resumed reads all of it, also with trust in earlier runs")
+  func interruptedAgain() throws {
+    let merge = try Self.finished()
+    try Self.changeSource(merge)
+    // The run has begun: what was finished is so no more.
+    let journal = try JournalOnDisk.recordRanges(of: merge.journal)
+    expectSuccess(try merge.merge(["--again", "--yes"]))
+    let afterRun = try JournalOnDisk.recordRanges(of: merge.journal)[journal.count].upperBound
+    try merge.restoreOrigin()
+    try Program.mustRun("truncate", "--size", "\(afterRun)", merge.journal)
+    expectSuccess(try merge.resume(["--trust-earlier-runs"]))
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a resume of a finished merge says when it was, and reads neither pool nor origin")
+  func resumeOfFinished() throws {
+    let merge = try Self.finished()
+    let journal = try content(of: merge.journal)
+    for path in [merge.metadataFile, merge.dataFile, merge.originFile] {
+      try Program.remove(path)
+    }
+    let result = try merge.resume()
+    expectSuccess(result)
+    #expect(
+      try /The merge of thin device 0 onto .* finished at 20\d\d-\d\d-\d\dT.*Z\./.firstMatch(
+        in: result.standardOutput) != nil, "\(result.standardOutput)")
+    #expect(!result.standardOutput.contains("needed only"))
+    let report = try merge.resume(["--output", "json"]).report()
+    #expect(report["schema"] == .string("thin-merge/status/1"))
+    #expect(report["finished_time"]?.integer != nil)
+    #expect(try content(of: merge.journal) == journal)
+  }
+
+  @Test("the command that verify names for a finished merge that differs mends it")
+  func repair() throws {
+    let merge = try Self.finished()
+    try Self.changeOrigin(merge)
+    let byJournal = try ThinMergeCommand.run(["verify", "--journal", merge.journal])
+    #expect(byJournal.standardOutput.contains("thin-merge resume --again \(merge.journal)"))
+    let bySource = try merge.verify()
+    #expect(bySource.standardOutput.contains("--again"), "\(bySource.standardOutput)")
+  }
+
+  @Test("a finished merge onto a device is compared without a question", .needsLoopDevices)
+  func device() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let device = try LoopDevice(backing: merge.originFile)
+    merge.origin = device.path
+    let options = ["--journal", merge.journal]
+    expectSuccess(try merge.merge(options + ["--yes"]))
+    expectSuccess(try merge.merge(options))
+    // It is compared also where it could not be written to.
+    let holder = try HeldFile.exclusively(device.path)
+    expectSuccess(try merge.merge(options))
+    try holder.close()
+    try overwrite(
+      device.path, at: Int(merge.mappings[2].thinBlock) * merge.blockByteCount,
+      with: Data(repeating: 0x33, count: 4096))
+    let result = try merge.merge(options)
+    expectError(result, exitStatus: 4, naming: device.path)
+    #expect(try merge.merge(options + ["--again"]).exitStatus == 64)
+    expectSuccess(try merge.merge(options + ["--again", "--yes"]))
+    expectSuccess(try merge.verify())
+  }
+}
