@@ -23,8 +23,8 @@ UNLESS_CI := [ "$(CI)" != true ] && echo
 
 export SWIFT PREFIX DESTDIR
 
-.PHONY: help setup build static install uninstall deb deb-check demo docs test kernel-lab soak fuzz \
-  sanitize mutate lint format bench clean
+.PHONY: help setup build static install uninstall deb deb-check demo docs test kernel-lab lab-full \
+  lab-soak soak fuzz sanitize mutate lint format bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,9 +67,17 @@ test: ## run the whole suite (with CI=true a test that Swift skipped is a failur
 	@scripts/setup deb-check || $(UNLESS_CI) 'test: note: the Debian package may have to be left out'
 	@scripts/test
 
-kernel-lab: ## real pools on two kernels in qemu (scripts/kernel-lab NAME: one scenario)
+kernel-lab: ## merge from real pools in qemu (scripts/kernel-lab NAME: one scenario)
 	@scripts/setup lab
 	@scripts/kernel-lab
+
+lab-full: ## run every short scenario on both kernels
+	@scripts/setup lab
+	@scripts/kernel-lab --tier full
+
+lab-soak: ## run the long scenarios: power cuts with reboots
+	@scripts/setup lab
+	@scripts/kernel-lab --tier soak
 
 soak: ## storms over the simulated disk for SECONDS (default 600), from a seed of their own
 	@scripts/setup test

@@ -30,7 +30,7 @@ bytes() {
 }
 sectors_of() { blockdev --getsz "$1"; }
 
-dm() { dmsetup --noudevsync "$@"; }
+dm() { dmsetup ${DM_DISABLE_UDEV:+--noudevsync} "$@"; }
 
 # Sets $device to a new loop device: loop NAME SIZE [OPTION…]
 loop() {

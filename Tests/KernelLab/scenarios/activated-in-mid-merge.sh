@@ -1,4 +1,5 @@
 # While a merge has the origin no thin device on it can be activated; one without its origin is noticed at the end.
+# tier: ci
 make_origin 16M
 make_pool --data 24M
 make_thin 1 16M
@@ -9,6 +10,7 @@ by=(--pool pool --dev-id 1 --origin "$origin" --thin-size 16M)
 in_mid_merge by_name merge "${by[@]}" --rate-limit 3M --checkpoint-interval 0.2
 ! activate 1 16M || fail 'it was activated on an origin that is being written'
 expect_exit 5 by_name merge "${by[@]}"
+expect_says 'another|in use'
 activate 1 16M -
 expect_end 3
 expect_says 'thin1'

@@ -1,4 +1,5 @@
 # A second device of the same thin device counts, under whichever name it goes, in an inactive table too.
+# tier: full
 make_origin 8M
 make_pool
 make_thin 1 8M

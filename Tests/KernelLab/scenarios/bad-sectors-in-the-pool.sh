@@ -1,4 +1,5 @@
 # Unreadable sectors in the pool's data: all else is merged, status 3; once they can be read, resume finishes.
+# tier: ci
 make_origin 12M
 loop data 16M
 under=$device

@@ -1,4 +1,5 @@
 # Blocks of 192 KiB, which is no power of two, and of 1 MiB.
+# tier: ci
 for block in 192k 1M; do
   make_origin 24M "origin-$block"
   make_pool --name "pool-$block" --block "$block" --data 48M

@@ -1,4 +1,5 @@
 # Paths of an active pool's devices, and no metadata snapshot held: one is taken, and released at the end.
+# tier: full
 make_origin 8M
 make_pool
 make_thin 1 8M

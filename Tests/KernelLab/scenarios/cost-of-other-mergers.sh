@@ -1,4 +1,5 @@
 # Processor time of the machine for a merge, thin_migrate 1.1.0 and the kernel's snapshot merge.
+# tier: bench
 # time limit: 600
 # It proves nothing and is run by Benchmarks/bench, which brings thin_migrate in /extra.
 busy_ticks() { awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 }' /proc/stat; }

@@ -1,4 +1,5 @@
 # A thin device is deleted in mid-merge and the pool filled again: what is held is merged all the same.
+# tier: ci
 make_origin 16M
 make_pool --data 24M
 make_thin 1 16M

@@ -1,4 +1,5 @@
 # After a discard the origin shows through again, and stays as it was in the merge.
+# tier: ci
 make_origin 16M
 make_pool
 make_thin 1 16M

@@ -1,4 +1,5 @@
 # With --inactive the pool must not be active: status 5; taken down, its live mappings are merged.
+# tier: ci
 make_origin 8M
 make_pool
 make_thin 1 8M
@@ -7,6 +8,7 @@ remember "$mapper/thin1"
 remember_origin
 deactivate thin1
 expect_exit 5 by_path merge 1 --inactive
+expect_says 'metadata device'
 expect_untouched
 dm remove --retry pool
 expect_exit 0 by_path merge 1 --inactive

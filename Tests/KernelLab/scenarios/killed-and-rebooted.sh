@@ -1,4 +1,5 @@
 # Killed with the whole machine, which comes back with other device numbers: the held metadata snapshot is still known.
+# tier: full
 make_origin 16M
 make_pool --data 24M
 make_thin 1 16M

@@ -1,4 +1,5 @@
 # With --snapshot, killed before and after each change to device-mapper: the next run tidies up and goes on.
+# tier: full
 # time limit: 300
 make_origin 4M
 make_pool --data 32M

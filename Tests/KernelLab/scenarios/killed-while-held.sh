@@ -1,4 +1,5 @@
 # Killed, the tool leaves its metadata snapshot held; the next run of any verb, plan included, takes care of it.
+# tier: full
 make_origin 16M
 make_pool --data 24M
 make_thin 1 16M

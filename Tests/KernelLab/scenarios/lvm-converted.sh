@@ -1,4 +1,5 @@
 # LVM: a thick volume that lvconvert made thin, with what it was as its read-only origin, is merged back by VG/LV.
+# tier: ci
 # time limit: 240
 loop pv 160M
 mkdir -p /run/lock/lvm
@@ -17,6 +18,7 @@ lvchange -q -ay vg/base
 remember /dev/vg/vm1 /dev/vg/base
 lvchange -q -an vg/vm1
 expect_exit 2 by_name merge vg/vm1
+expect_says '[-]-make-origin-writable'
 expect_exit 0 by_name merge vg/vm1 --make-origin-writable
 expect_merged /dev/vg/base
 [[ $(blockdev --getro /dev/vg/base) == 1 ]] || fail 'the origin is writable'

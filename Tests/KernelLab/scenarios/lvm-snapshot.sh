@@ -1,4 +1,5 @@
 # LVM: a mounted thin volume is merged with --snapshot; LVM goes on as before, and its own snapshots are counted.
+# tier: ci
 # time limit: 240
 loop pv 160M
 mkdir -p /run/lock/lvm

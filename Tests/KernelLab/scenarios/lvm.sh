@@ -1,4 +1,5 @@
 # LVM: a thin snapshot of a read-only volume is merged by VG/LV, inactive and active, names with dashes included.
+# tier: ci
 # time limit: 240
 loop pv 160M
 mkdir -p /run/lock/lvm
@@ -22,6 +23,7 @@ remember /dev/lab-vg/vm-1 /dev/lab-vg/base-image
 # Active and open: not without a snapshot.
 exec 7</dev/lab-vg/vm-1
 expect_exit 5 by_name merge lab-vg/vm-1 --make-origin-writable
+expect_says 'the thin device is in use'
 exec 7<&-
 lvchange -q -an lab-vg/vm-1
 expect_exit 2 by_name merge lab-vg/vm-1
@@ -42,4 +44,9 @@ expect_not_held "$pool"
 [[ $(lvs --noheadings -o lv_active lab-vg/vm-1) == *active* ]] || fail 'LVM does not see it as active'
 lvchange -q -an lab-vg/vm-1
 lvchange -q -ay -K lab-vg/vm-1
+# The end: the thin volume goes, and the origin takes its name, writable.
 lvremove -q -y lab-vg/vm-1
+lvchange -q -prw lab-vg/base-image
+lvrename -q lab-vg base-image vm-1
+expect_merged /dev/lab-vg/vm-1
+[[ $(blockdev --getro /dev/lab-vg/vm-1) == 0 ]] || fail 'it is not writable'

@@ -1,4 +1,5 @@
 # One of 300 thin devices is found and merged.
+# tier: full
 make_origin 4M
 make_pool --data 32M
 labtool create-thin pool 0 299

@@ -1,4 +1,5 @@
 # One wrong bit in the merged origin is noticed by the comparison, and fails a scenario.
+# tier: ci
 make_origin 8M
 make_pool
 make_thin 1 8M

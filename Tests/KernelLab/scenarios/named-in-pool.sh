@@ -1,4 +1,5 @@
 # A thin device that is not active is named by its pool and number; without --origin that is refused, status 2.
+# tier: full
 make_origin 8M
 make_pool
 make_thin 1 10M

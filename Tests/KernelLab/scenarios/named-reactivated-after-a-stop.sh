@@ -1,4 +1,5 @@
 # With --reactivate the thin device is put back also when the merge is stopped, and when it was killed.
+# tier: full
 make_origin 16M
 make_pool --data 24M
 make_thin 1 16M

@@ -1,4 +1,5 @@
 # A merge by --snapshot that was killed goes on with the same snapshot, and deletes it at the end.
+# tier: full
 make_origin 16M
 make_pool --data 64M
 make_thin 1 16M

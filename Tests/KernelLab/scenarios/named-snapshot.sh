@@ -1,4 +1,5 @@
 # In use, with --snapshot: what is merged is the device at one moment, while it goes on being written.
+# tier: ci
 # time limit: 180
 #
 # The writes come one after the other in an order that can be repeated, so the origin must be what it

@@ -1,4 +1,5 @@
 # Named by its thin device alone, which is active read-only: merged meanwhile, and what it shows never changes.
+# tier: ci
 make_origin 16M
 make_pool
 make_thin 1 16M

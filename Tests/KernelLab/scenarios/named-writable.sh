@@ -1,4 +1,5 @@
 # Active, writable, not open: with --reactivate it is removed for the merge, and the same is put back.
+# tier: ci
 make_origin 8M
 make_pool
 make_thin 1 8M

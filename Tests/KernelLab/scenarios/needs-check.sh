@@ -1,4 +1,5 @@
 # A pool marked needs_check is refused; with --ignore-needs-check its earlier metadata snapshot is merged.
+# tier: full
 make_origin 8M
 make_pool
 make_thin 1 8M

@@ -1,4 +1,5 @@
 # An origin as long as the thin device reads as the thin device did.
+# tier: ci
 make_origin 32M
 make_pool
 make_thin 1 32M

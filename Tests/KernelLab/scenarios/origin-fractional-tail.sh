@@ -1,4 +1,5 @@
 # Ends that are no multiple of the block, nor of 4096 bytes: of the origin, and of the thin device.
+# tier: full
 id=0
 make_pool --data 32M
 for odd in 1024 1536 40448; do

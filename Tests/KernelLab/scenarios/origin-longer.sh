@@ -1,4 +1,5 @@
 # An origin longer than the thin device: nothing behind the thin device's end is touched.
+# tier: full
 make_origin 32M
 make_pool
 make_thin 1 20M

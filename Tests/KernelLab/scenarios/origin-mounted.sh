@@ -1,4 +1,5 @@
 # An origin with a mounted file system, or with a partition in use, is not written.
+# tier: ci
 make_pool
 loop origin 16M
 origin=$device
@@ -11,6 +12,7 @@ mkdir mounted
 mount "$origin" mounted
 remember_origin
 expect_exit 5 by_path merge 1
+expect_says 'in use'
 expect_untouched
 umount mounted
 # The whole disk, while a partition of it is mounted.
@@ -21,5 +23,6 @@ mkfs.ext4 -q "${origin}p1"
 mount "${origin}p1" mounted
 remember_origin
 expect_exit 5 by_path merge 1
+expect_says 'in use'
 expect_untouched
 umount mounted

@@ -1,4 +1,5 @@
 # An origin other than the one in the thin device's table is told of; the same under another name is none.
+# tier: full
 make_origin 8M other
 other=$origin
 make_origin 8M

@@ -1,4 +1,5 @@
 # The origin is a partition: all other bytes of its disk stay as they were.
+# tier: ci
 loop disk 24M --partscan
 disk=$device
 labtool fill "$disk" "$origin_tag"

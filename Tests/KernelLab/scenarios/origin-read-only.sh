@@ -1,4 +1,5 @@
 # An origin that device-mapper has read-only: status 2, or writable for the merge with --make-origin-writable.
+# tier: ci
 make_origin 8M
 loop=$origin
 dm create base --readonly --table "0 16384 linear $loop 0"

@@ -1,4 +1,5 @@
 # An origin shorter than the thin device: refused with status 2, or merged up to its end with --past-end clip.
+# tier: full
 make_origin 16M
 make_pool --data 32M
 make_thin 1 32M

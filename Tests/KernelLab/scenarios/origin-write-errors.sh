@@ -1,4 +1,5 @@
 # Writes to the origin fail from some moment on: status 3; once it is healed, resume goes on and finishes.
+# tier: ci
 make_origin 16M
 sectors=$(sectors_of "$origin")
 healthy="0 $sectors linear $origin 0"

@@ -1,4 +1,5 @@
 # Pools that are marked needs_check, read-only, or given up by the kernel are refused: status 2.
+# tier: ci
 make_origin 8M
 loop meta-device 4M
 under=$device
@@ -28,6 +29,7 @@ dm create pool --table "$pool_table"
 retable meta '0 8192 error'
 ! dm message pool 0 'create_thin 5' || echo 'not noticed yet'
 expect_exit 2 by_name merge "${by[@]}"
+expect_says 'pool'
 [[ $(dm status pool) =~ Fail|Error|needs_check ]] || fail "the pool is usable: $(dm status pool)"
 retable meta "0 8192 linear $under 0"
 expect_untouched

@@ -1,4 +1,5 @@
 # A pool without a free block: what its thin device has is merged all the same.
+# tier: ci
 make_origin 16M
 make_pool --data 4M error_if_no_space
 make_thin 1 16M

@@ -1,4 +1,5 @@
 # The power fails at any flush of a merge, and half of what was written since is lost; the merge of then is finished.
+# tier: soak
 # time limit: 240
 #
 # Origin and journal lie on one device whose writes are logged in order, flushes included. The log is

@@ -1,4 +1,5 @@
 # Somebody releases the metadata snapshot in mid-merge and the blocks are used again: noticed, status 3, and made good by resume.
+# tier: ci
 make_origin 16M
 make_pool --data 24M
 make_thin 1 16M

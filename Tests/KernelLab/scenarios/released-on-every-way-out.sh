@@ -1,4 +1,5 @@
 # The metadata snapshot is released when the merge is stopped by SIGINT, SIGTERM or SIGHUP, refused, or fails.
+# tier: full
 # time limit: 180
 make_origin 16M
 make_pool --data 24M

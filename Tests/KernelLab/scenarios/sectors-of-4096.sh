@@ -1,4 +1,5 @@
 # An origin with sectors of 4096 bytes under a thin device with sectors of 512 bytes.
+# tier: ci
 loop origin 8M --sector-size 4096
 origin=$device
 labtool fill "$origin" "$origin_tag"

@@ -1,4 +1,5 @@
 # The power is cut while the service merges; in the next boot it waits for the devices, goes on by itself, and finishes.
+# tier: soak
 # boots: systemd
 slice() { dm create "$1" --uuid "LAB-$1" --table "0 $3 linear $DISK $2"; }
 origin=$mapper/origin data=$mapper/data metadata=$mapper/meta

@@ -1,4 +1,5 @@
 # An internal snapshot is merged while the device it was taken of goes on being written and discarded.
+# tier: full
 make_origin 16M
 make_pool --data 48M
 make_thin 1 16M

@@ -1,4 +1,5 @@
 # Two merges of one pool at once: the second ends with status 5, and does not disturb the first.
+# tier: full
 make_origin 16M
 first=$origin
 make_origin 8M other

@@ -1,4 +1,5 @@
 # Plan and verify only read: they run while the thin device is writable and open, and leave nothing behind.
+# tier: full
 make_origin 8M
 make_pool --data 32M
 make_thin 1 8M
