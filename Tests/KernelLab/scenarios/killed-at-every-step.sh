@@ -1,40 +1,48 @@
-# With --snapshot, killed before and after each change to device-mapper: the next run tidies up and goes on.
+# With --snapshot and --make-origin-writable, killed before and after each change to device-mapper: the next run resumes.
 # tier: full
 # time limit: 300
 make_origin 4M
+dm create base --readonly --table "0 8192 linear $origin 0"
+origin=$mapper/base
 make_pool --data 32M
 make_thin 1 4M
 write "$mapper/thin1" 1 0 1M
 table=$(dm table thin1)
+: "${way:=--snapshot}"
+options=("$way" --make-origin-writable)
 is_active() { [[ $(dmsetup info -c --noheadings -o suspended thin1) == Active ]]; }
+is_read_only() {
+  [[ $(dmsetup info -c --noheadings -o readonly base) == Read-only && -z $(dmsetup table --inactive base) ]]
+}
 by_number=(--pool pool --dev-id 1 --origin "$origin" --thin-size 4M)
 kills=0
 
-# Kills it at a change, and sees to it that the next run goes on: killed_at OPTION before|after NUMBER
+# Kills the tool at a change, and checks that the next run puts all back and resumes: killed_at before|after NUMBER
 #
-# Ends with 1 where there is no change of that number.
+# Returns 1 where there is no change of that number.
 killed_at() {
   local status=0 name=thin1
   kills=$((kills + 1))
   write "$mapper/thin1" $((kills + 1)) 1M 512k
   remember "$mapper/thin1"
   # Open, there is no way but a snapshot.
-  if [[ $1 == --snapshot ]]; then exec 7<"$mapper/thin1"; fi
-  LD_PRELOAD=/lab/labkill.so LAB_KILL=$2:$3 by_name merge thin1 "$1" >output 2>&1 || status=$?
+  if [[ $way == --snapshot ]]; then exec 7<"$mapper/thin1"; fi
+  LD_PRELOAD=/lab/labkill.so LAB_KILL=$1:$2 by_name merge thin1 "${options[@]}" >output 2>&1 || status=$?
   cat output
-  if [[ $1 == --snapshot ]]; then wait_until is_active; fi
+  if [[ $way == --snapshot ]]; then wait_until is_active; fi
   if ((status == 137 && kills % 3 == 0)); then
     # Any verb will do, and it may be known by its number only.
-    expect_exit 0 by_name plan "${by_number[@]}"
+    expect_exit 0 by_name devices --pool pool
     expect_not_held
+    is_read_only || fail 'the origin stays writable'
   fi
   if ((status == 137)); then
     # Removed, or without a table yet, it is not found by its name.
     [[ -n $(dm table thin1) ]] || name=''
     if [[ -n $name ]]; then
-      expect_exit 0 by_name merge thin1 "$1"
+      expect_exit 0 by_name merge thin1 "${options[@]}"
     else
-      expect_exit 0 by_name merge "${by_number[@]}" "$1"
+      expect_exit 0 by_name merge "${by_number[@]}" "${options[@]}"
     fi
   fi
   exec 7<&-
@@ -42,16 +50,17 @@ killed_at() {
   expect_settled
   [[ $(dm table thin1) == "$table" ]] || fail 'the thin device is not what it was'
   is_active || fail 'the thin device is suspended'
+  is_read_only || fail 'the origin stays writable'
   ((status == 137)) && return
   ((status == 0)) || fail "exit status $status"
   return 1
 }
 
 step=1
-while killed_at "${option:=--snapshot}" before "$step" && killed_at "$option" after "$step"; do
+while killed_at before "$step" && killed_at after "$step"; do
   step=$((step + 1))
 done
-echo "$option: $((step - 1)) changes"
+echo "$way: $((step - 1)) changes"
 # At least: suspend, create_snap, resume, reserve, release, delete; or remove, create, load, resume, and so on.
 ((step >= 7)) || fail 'it makes more changes than that'
 expect_ids 1
