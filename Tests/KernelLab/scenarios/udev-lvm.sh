@@ -1,0 +1,37 @@
+# With a udevd and LVM: an active thin volume is merged by VG/LV with --reactivate and with --snapshot.
+# tier: ci
+# boots: udev
+loop pv 160M
+mkdir -p /run/lock/lvm
+pvcreate -q "$device"
+vgcreate -q -s 1M vg "$device"
+lvcreate -q -y -Wn -Zn -L 16M -n base vg
+[[ -L /dev/vg/base ]] || fail 'udev did not make the name: the lab is wrong'
+labtool fill /dev/vg/base "$origin_tag"
+lvcreate -q -y -L 48M --poolmetadatasize 4M -c 64k -T vg/pool -Zn
+lvchange -q -an vg/base
+lvchange -q -pr vg/base
+lvcreate -q -y -s --thinpool vg/pool -n vm vg/base
+lvchange -q -ay -K vg/vm
+lvchange -q -ay vg/base
+scatter /dev/vg/vm 1 60
+pool=vg-pool-tpool
+remember /dev/vg/vm /dev/vg/base
+expect_exit 0 by_name merge vg/vm --reactivate --make-origin-writable
+expect_merged /dev/vg/base
+expect_not_held "$pool"
+[[ -L /dev/vg/vm ]] || fail 'its name in /dev/vg was not made again'
+[[ $(lvs --noheadings -o lv_active vg/vm) == *active* ]] || fail 'LVM does not see it as active'
+write /dev/vg/vm 2 4M 2M
+remember /dev/vg/vm /dev/vg/base
+exec 7</dev/vg/vm
+expect_exit 0 by_name merge vg/vm --snapshot --make-origin-writable
+exec 7<&-
+expect_merged /dev/vg/base
+expect_not_held "$pool"
+[[ $(blockdev --getro /dev/vg/base) == 1 ]] || fail 'the origin is writable'
+# LVM goes on with the pool and the volume.
+lvcreate -q -y -V 8M --thinpool vg/pool -n another
+lvremove -q -y vg/another
+lvchange -q -an vg/vm
+lvchange -q -ay -K vg/vm
