@@ -1,0 +1,24 @@
+# A metadata snapshot held by hand, and blocks mapped since: resume refuses it as merge does, status 5.
+# tier: ci
+make_origin 16M
+make_pool --data 24M
+make_thin 1 16M
+write "$mapper/thin1" 1 0 10M
+deactivate thin1
+reserve
+in_mid_merge by_path merge 1 --rate-limit 3M --checkpoint-interval 0.2
+stop_it INT
+((status == 3)) || fail "exit status $status"
+activate 1 16M
+write "$mapper/thin1" 2 10M 2M
+remember "$mapper/thin1"
+deactivate thin1
+expect_exit 5 by_path merge 1
+expect_says "older than the pool's last changes"
+expect_exit 5 resume "$(the_journal)"
+expect_says "older than the pool's last changes"
+expect_not_merged_yet
+release
+expect_exit 0 resume "$(the_journal)"
+expect_merged
+expect_settled
