@@ -56,7 +56,7 @@ struct PoolCrashTests {
   /// Merges, and is killed at that step.
   ///
   /// - Returns: false if it got done before.
-  private static func killed(
+  static func killed(
     _ pool: ActivePool, _ way: Way, at step: Int
   ) throws -> Bool {
     var left: State?

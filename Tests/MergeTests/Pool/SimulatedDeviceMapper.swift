@@ -25,6 +25,8 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   /// Is told of the death, when the process can do nothing any more.
   var dies: () -> Void = {}
   private(set) var isDead = false
+  /// Is told of every step before it is made.
+  var told: (String) -> Void = { _ in }
   /// What else happens just after a step, from 0.
   var happensAfter: [Int: () -> Void] = [:]
   /// What else happens whenever all devices are looked at.
@@ -281,6 +283,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   private func step(_ name: String, _ change: () throws(Errno) -> Void) throws(Errno) {
     if isDead { throw .ioError }
     try fail(name.prefix { $0 != " " })
+    told(name)
     let number = steps.count
     if diesAt == 2 * number { throw die() }
     try change()

@@ -40,6 +40,8 @@ final class SimulatedDisk {
   var journalIsWritten: (([UInt8], UInt64) -> Void)?
   /// Is told of every reap of a queue with requests in flight.
   var reaped: (() -> Void)?
+  /// Is told of every request, when it is taken, and with its result when it ends.
+  var told: ((IORequest, Int64?) -> Void)?
 
   private var sequence: UInt64 = 0
   private var inFlight: [Int: Taken] = [:]
@@ -187,6 +189,7 @@ final class SimulatedDisk {
       journalIsWritten?(bytes, request.byteOffset)
     }
     inFlight[taken.number] = taken
+    told?(request, nil)
     return taken
   }
 
@@ -215,6 +218,7 @@ final class SimulatedDisk {
     inFlight[taken.number] = nil
     let request = taken.request
     let device = Device(request.target)
+    told?(request, taken.error ?? 0)
     switch request.operation {
     case .flush:
       flush(taken, device)

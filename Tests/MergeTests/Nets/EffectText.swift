@@ -1,0 +1,55 @@
+/// Effects of a run, a line each, in the order in which they came about.
+struct EffectText {
+  private(set) var lines: [String] = []
+
+  /// Adds an effect; the same one several times in a row counts as one.
+  mutating func add(_ line: String) {
+    if lines.last != line { lines.append(line) }
+  }
+
+  /// The lines; rounds in which `line` is one come only once where they are repeated.
+  ///
+  /// How often they come depends on sizes and on time.
+  func folded(roundsOf line: String) -> [String] {
+    var result: [String] = []
+    var place = 0
+    while place < lines.count {
+      guard
+        let count = (2...8).first(where: {
+          comesAgain($0, at: place) && lines[place..<place + $0].contains(line)
+        })
+      else {
+        result.append(lines[place])
+        place += 1
+        continue
+      }
+      result.append("again and again:")
+      result += lines[place..<place + count].map { "  " + $0 }
+      let first = place
+      place += count
+      // The last time may be in part.
+      while place < lines.count, lines[place] == lines[first + (place - first) % count] {
+        place += 1
+      }
+      let rest = (place - first) % count
+      result += lines[place - rest..<place]
+    }
+    return result
+  }
+
+  private func comesAgain(_ count: Int, at place: Int) -> Bool {
+    guard place + 2 * count <= lines.count else { return false }
+    return lines[place..<place + count] == lines[place + count..<place + 2 * count]
+  }
+}
+
+/// Runs and what each did, as a file under Tests/Effects shows them.
+struct EffectRecord {
+  private(set) var text: String
+
+  init(_ about: String) { text = about + "\n" }
+
+  mutating func add(_ name: String, _ effects: [String], end: String) {
+    text += "\n## \(name)\n" + effects.map { $0 + "\n" }.joined() + "\(end)\n"
+  }
+}

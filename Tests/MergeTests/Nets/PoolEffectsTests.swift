@@ -1,0 +1,207 @@
+import Foundation
+import MergeEngine
+import SystemPackage
+import Testing
+
+/// Runs over a simulated pool whose effects are recorded.
+private struct PoolRun: Sendable {
+  let name: String
+  /// Takes the pool through runs, of which the last is recorded.
+  let run: @Sendable (Recorded) throws -> Void
+
+  init(_ name: String, _ run: @escaping @Sendable (Recorded) throws -> Void) {
+    self.name = name
+    self.run = run
+  }
+
+  /// A pool, and what a run did to it.
+  final class Recorded {
+    let pool: ActivePool
+    private(set) var effects = EffectText()
+    private(set) var end = ""
+
+    init() throws { pool = try ActivePool() }
+
+    /// Runs, and records each step with what was written down before it.
+    func record(_ run: (ActivePool) -> ActivePool.Outcome) throws {
+      pool.mapper.told = { [unowned self] step in
+        lookAround()
+        effects.add(step)
+      }
+      defer { pool.mapper.told = { _ in } }
+      let outcome = run(pool)
+      if pool.mapper.isDead { effects.add("killed") }
+      lookAround()
+      end = pool.mapper.isDead ? "killed" : "exit \(outcome.exitStatus)"
+    }
+
+    /// What is written down, and what has been written to.
+    private func lookAround() {
+      effects.addState("record: \(recordText)", after: "record: ")
+      effects.addState("journal: \(journalText)", after: "journal: ")
+      effects.addState("origin: \(originText)", after: "origin: ")
+    }
+
+    private var originText: String {
+      guard (try? pool.isUntouched()) != true else { return "as it was" }
+      return (try? pool.isMerged()) == true ? "merged" : "in part"
+    }
+
+    private var journalText: String {
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: pool.state)) ?? []
+      guard let name = names.first(where: { $0.hasSuffix(".journal") }) else { return "none" }
+      guard let state = try? JournalOnDisk.state(of: pool.state + "/" + name) else {
+        return "not readable"
+      }
+      return state.isFinished ? "finished" : "begun"
+    }
+
+    private var recordText: String {
+      guard let name = try? pool.recordFiles().first,
+        let bytes = FileManager.default.contents(atPath: pool.state + "/pools/" + name)
+      else { return "none" }
+      guard let record = try? JSONDecoder().decode(PoolRecord.self, from: bytes) else {
+        return "not readable"
+      }
+      return record.text
+    }
+  }
+}
+
+extension EffectText {
+  /// Adds what is so now, unless it was so already; what all begins with is not told of.
+  fileprivate mutating func addState(_ line: String, after prefix: String) {
+    let last = lines.last { $0.hasPrefix(prefix) }
+    if last != line { add(line) }
+  }
+}
+
+extension PoolRecord {
+  /// What it says, without what differs from run to run.
+  fileprivate var text: String {
+    var words: [String] = []
+    if let hold { words.append(hold.taken == nil ? "hold intended" : "hold taken") }
+    if let snapshot {
+      words.append("snapshot \(snapshot.isMade ? "made" : "intended")")
+      if snapshot.mayBeSuspended { words.append("may be suspended") }
+      if snapshot.hasBegun { words.append("begun") }
+      if snapshot.isMerged { words.append("merged") }
+    }
+    words += removals.map {
+      "\($0.device.name) removed\($0.isPutBack ? ", to be put back" : "")\($0.isLeft ? ", left" : "")"
+    }
+    words += madeWritable.map { "\($0.name) made writable" }
+    return words.joined(separator: "; ")
+  }
+}
+
+@Suite("Effects: what is done to a pool, in order", .needsLoopDevices, .waitsForPrograms)
+struct PoolEffectsTests {
+  @Test("it is what Tests/Effects/pool.txt says")
+  func pool() throws {
+    var record = EffectRecord(
+      "Merges from a simulated pool: each step, and what was written down before it.")
+    for run in Self.runs + Self.killed {
+      let recorded = try PoolRun.Recorded()
+      try run.run(recorded)
+      record.add(run.name, recorded.effects.lines, end: recorded.end)
+    }
+    try RecordedText.expect(record.text, in: "Tests/Effects/pool.txt")
+  }
+
+  private static let runs: [PoolRun] = [
+    PoolRun("a device that is not active") { try $0.record { $0.merge() } },
+    PoolRun("a device that is not active, and the answer is no") {
+      try $0.record { $0.merge(agrees: false) }
+    },
+    PoolRun("a device that is read-only") {
+      var thin = try $0.pool.thin()
+      thin.isReadOnly = true
+      $0.pool.mapper.mapped.append(thin)
+      try $0.record { $0.merge(.device("vm")) }
+    },
+    PoolRun("a device that is active") {
+      $0.pool.mapper.mapped.append(try $0.pool.thin())
+      try $0.record { $0.merge(.device("vm")) }
+    },
+    PoolRun("a device that is active, to be put back") {
+      $0.pool.mapper.mapped.append(try $0.pool.thin())
+      try $0.record { $0.merge(.device("vm"), PoolOptions(reactivates: true)) }
+    },
+    PoolRun("a device that is active, and the answer is no") {
+      $0.pool.mapper.mapped.append(try $0.pool.thin())
+      try $0.record { $0.merge(.device("vm"), agrees: false) }
+    },
+    PoolRun("a device in use") {
+      try addDeviceInUse($0)
+      try $0.record { $0.merge(.device("vm")) }
+    },
+    PoolRun("a snapshot of a device in use") {
+      try addDeviceInUse($0)
+      try $0.record { $0.merge(.device("vm"), PoolOptions(takesSnapshot: true)) }
+    },
+    PoolRun("a snapshot that cannot be made") {
+      try addDeviceInUse($0)
+      $0.pool.mapper.fails["create_snap"] = .noMemory
+      try $0.record { $0.merge(.device("vm"), PoolOptions(takesSnapshot: true)) }
+    },
+    PoolRun("a device that cannot be resumed") {
+      try addDeviceInUse($0)
+      $0.pool.mapper.resumeFails = .ioError
+      try $0.record { $0.merge(.device("vm"), PoolOptions(takesSnapshot: true)) }
+    },
+    PoolRun("a metadata snapshot of somebody else") {
+      try $0.pool.mapper.holdForSomebodyElse()
+      try $0.record { $0.merge() }
+    },
+    PoolRun("a metadata snapshot that cannot be taken") {
+      $0.pool.mapper.fails["reserve_metadata_snap"] = .ioError
+      try $0.record { $0.merge() }
+    },
+    PoolRun("a metadata snapshot that cannot be released") {
+      $0.pool.mapper.fails["release_metadata_snap"] = .ioError
+      try $0.record { $0.merge() }
+    },
+    PoolRun("a device that cannot be put back") {
+      $0.pool.mapper.mapped.append(try $0.pool.thin())
+      $0.pool.mapper.fails["make"] = .ioError
+      try $0.record { $0.merge(.device("vm"), PoolOptions(reactivates: true)) }
+    },
+    PoolRun("a plan") {
+      try $0.record { pool in
+        pool.run { merger throws(MergeError) in
+          let found = try merger.find(.member(pool: "pool", deviceID: 5))
+          _ = try merger.plan(found.source, onto: nil, extent: ExtentOptions())
+        }
+      }
+    },
+    PoolRun("the devices of a pool") {
+      try $0.record { pool in
+        pool.run { merger throws(MergeError) in _ = try merger.devices(pool: "pool") }
+      }
+    },
+  ]
+
+  private static func addDeviceInUse(_ recorded: PoolRun.Recorded) throws {
+    var thin = try recorded.pool.thin()
+    thin.openCount = 1
+    recorded.pool.mapper.mapped.append(thin)
+  }
+
+  /// What the next run does where one was killed, at some steps of each way.
+  private static let killed: [PoolRun] = PoolCrashTests.Way.allCases.flatMap { way in
+    let steps: [Int] =
+      switch way {
+      case .inactive: [0, 1, 2, 3]
+      case .reactivated: [2, 3, 4, 5, 6, 7, 8]
+      case .snapshot: [4, 5, 6, 7, 8, 9, 10, 11, 13, 14]
+      }
+    return steps.map { step in
+      PoolRun("\(way): killed \(step % 2 == 0 ? "before" : "after") step \(step / 2)") {
+        try way.prepare($0.pool)
+        _ = try PoolCrashTests.killed($0.pool, way, at: step)
+        try $0.record { $0.merge(way.selection, way.options) }
+      }
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import Foundation
+import Testing
+
+/// A file of the package that holds what a test has seen, and what it compares with from then on.
+enum RecordedText {
+  /// With THIN_MERGE_RECORD=1 the files are written anew in place of being compared.
+  static let isRecording = ProcessInfo.processInfo.environment["THIN_MERGE_RECORD"] == "1"
+
+  /// Compares a text with a file, given from the package's folder on, or writes it there.
+  static func expect(
+    _ text: String, in name: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let url = URL(filePath: PackageFolder.path(name))
+    if isRecording { return try Data(text.utf8).write(to: url) }
+    let recorded = (try? String(contentsOf: url, encoding: .utf8)) ?? ""
+    guard text != recorded else { return }
+    Issue.record(
+      """
+      \(name) says something else; if that is meant, write it anew with THIN_MERGE_RECORD=1:
+      \(difference(from: recorded, to: text))
+      """, sourceLocation: sourceLocation)
+  }
+
+  /// The lines that differ, each with the last heading before it.
+  static func difference(from old: String, to new: String) -> String {
+    let oldLines = old.split(separator: "\n", omittingEmptySubsequences: false)
+    let newLines = new.split(separator: "\n", omittingEmptySubsequences: false)
+    var shown: [(place: Int, text: String)] = []
+    for change in newLines.difference(from: oldLines) {
+      switch change {
+      case .remove(let place, let line, _):
+        shown.append((place, heading(of: place, in: oldLines) + "- \(line)"))
+      case .insert(let place, let line, _):
+        shown.append((place, heading(of: place, in: newLines) + "+ \(line)"))
+      }
+    }
+    return shown.sorted { $0.place < $1.place }.map(\.text).joined(separator: "\n")
+  }
+
+  private static func heading(of place: Int, in lines: [Substring]) -> String {
+    let heading = lines[...place].last { $0.hasPrefix("## ") }
+    return heading.map { "(\($0.dropFirst(3))) " } ?? ""
+  }
+}
