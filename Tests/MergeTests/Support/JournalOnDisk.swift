@@ -20,14 +20,25 @@ enum JournalOnDisk {
 
   /// Where the records stand, in order, up to the end of the file or the first that is none.
   static func recordRanges(of path: String) throws -> [Range<Int>] {
+    try placedRecords(of: path).map { Int($0.byteOffset)..<Int($0.endByteOffset) }
+  }
+
+  /// The records, in order, up to the end of the file or the first that is none.
+  static func records(of path: String) throws -> [JournalRecord] {
+    try placedRecords(of: path).map(\.record)
+  }
+
+  private static func placedRecords(
+    of path: String
+  ) throws -> [JournalReader<LinuxAIO>.Placed] {
     var reader = try reader(of: path)
-    var ranges: [Range<Int>] = []
+    var records: [JournalReader<LinuxAIO>.Placed] = []
     var end = reader.headerByteCount
-    while let record = try reader.record(following: end, sequence: UInt64(ranges.count) + 1) {
+    while let record = try reader.record(following: end, sequence: UInt64(records.count) + 1) {
       end = record.endByteOffset
-      ranges.append(Int(record.byteOffset)..<Int(end))
+      records.append(record)
     }
-    return ranges
+    return records
   }
 
   /// The entries that a journal's checkpoints have, in the order of the records.

@@ -1,0 +1,108 @@
+import Foundation
+import MergeEngine
+import Testing
+
+@testable import thin_merge
+
+/// What released versions wrote, kept as files and read for what it says.
+///
+/// They are never written anew: a later version must read what an earlier one left behind.
+@Suite("Formats: what released versions wrote is still read")
+struct ReleasedFormatTests {
+  private static func path(_ name: String) throws -> String {
+    try ReleasedFormats.made.get()
+    return PackageFolder.path(ReleasedFormats.folder + name)
+  }
+
+  @Test("an unfinished journal of 0.1.0 has its runs, its entries and what could not be read")
+  func unfinished() throws {
+    let state = try JournalOnDisk.state(of: try Self.path("unfinished.journal"))
+    #expect(!state.isFinished && !state.isVerified && !state.hasTornEnd)
+    #expect(state.runCount == 2)
+    #expect(
+      state.unreadable.ranges == [
+        ByteRange(start: 30 * 65_536, end: 31 * 65_536),
+        ByteRange(start: 33 * 65_536, end: 33 * 65_536 + 40_001),
+      ])
+    #expect(state.doneByteCount == 10 * 65_536)
+    let reader = try JournalOnDisk.reader(of: try Self.path("unfinished.journal"))
+    let header = reader.header
+    #expect(header.deviceID == 0 && header.dataBlockByteCount == 65_536)
+    #expect(header.plannedByteCount == 11 * 65_536 + 40_001)
+    #expect(header.endByteOffset == 33 * 65_536 + 40_001)
+    #expect(header.metadataPath == "/srv/thin-merge/metadata.img")
+    #expect(header.dataPath == "/srv/thin-merge/data.img")
+    #expect(header.originPath == "/srv/thin-merge/origin.img")
+  }
+
+  @Test("a finished journal of 0.1.0 is finished and verified")
+  func finished() throws {
+    let state = try JournalOnDisk.state(of: try Self.path("finished.journal"))
+    #expect(state.isFinished && state.isVerified && !state.hasTornEnd)
+    #expect(state.runCount == 1 && state.unreadable.isEmpty)
+    #expect(state.doneByteCount == 11 * 65_536 + 40_001)
+  }
+
+  @Test(
+    "status tells of both",
+    arguments: [
+      ("unfinished", StatusReport.State.stopped, 655_360), ("finished", .verified, 760_897),
+    ])
+  func status(name: String, state: StatusReport.State, doneByteCount: UInt64) throws {
+    let report = try EngineInProcess.merger.status(journalPath: try Self.path(name + ".journal"))
+    #expect(report.state == state)
+    #expect(report.doneByteCount == doneByteCount)
+    #expect(report.totalByteCount == 760_897)
+    #expect(report.originPath == "/srv/thin-merge/origin.img")
+  }
+
+  @Test("a journal of 0.1.0 has its checkpoints' entries, with their checksums")
+  func entries() throws {
+    let bytes = try content(of: try Self.path("finished.journal"))
+    let entries = try JournalOnDisk.entries(of: try Self.path("finished.journal"))
+    #expect(bytes.count == 20_480)
+    #expect(entries.count == 13)
+    #expect(entries.first?.range == ByteRange(start: 0, end: 65_536))
+    #expect(entries.map(\.checksum) == Self.checksums)
+  }
+
+  // The CRC-32C of each block of the data file, in the origin's order, and of the tail.
+  private static let checksums: [UInt32] = [
+    1917618504, 2143651671, 1767806326, 1691851625, 1147711796, 1239531307, 1601875210, 1391698709,
+    503642544, 328071087, 85386638, 2766634578, 3337759369,
+  ]
+
+  @Test("the record of a pool with a snapshot of 0.1.0 has all that is to be undone")
+  func snapshot() throws {
+    let record = try Self.record("snapshot.json")
+    #expect(record.format == 1 && !record.isSettled && record.removals.isEmpty)
+    let hold = try #require(record.hold)
+    #expect(hold.timeBefore == 2 && hold.transactionBefore == 7)
+    #expect(hold.taken?.time == 2 && hold.taken?.transactionID == 7)
+    let snapshot = try #require(record.snapshot)
+    #expect(snapshot.deviceID == 16_777_215 && snapshot.originalID == 5)
+    #expect(snapshot.timeBefore == 1 && snapshot.creationTime == 2)
+    #expect(snapshot.isMade && snapshot.hasBegun && snapshot.isMerged)
+    #expect(!snapshot.mayBeSuspended)
+    #expect(snapshot.thinDevice.name == "vm" && snapshot.thinDevice.uuid == "THIN-vm")
+    #expect(snapshot.thinDevice.bootID == "tests")
+    #expect(snapshot.thinDevice.number == DeviceNumber(major: 253, minor: 301))
+  }
+
+  @Test("the record of a pool with a removed device of 0.1.0 has all that is to be undone")
+  func removal() throws {
+    let record = try Self.record("removal.json")
+    #expect(record.format == 1 && !record.isSettled && record.snapshot == nil)
+    let removal = try #require(record.removals.first)
+    #expect(record.removals.count == 1 && removal.isPutBack && !removal.isLeft)
+    #expect(removal.bootID == "tests" && removal.device.name == "vm")
+    #expect(removal.device.uuid == "THIN-vm")
+    #expect(removal.device.liveTable.map(\.kind) == ["thin"])
+    #expect(removal.device.liveTable.map(\.sectorCount) == [3072])
+    #expect(removal.device.liveTable.first?.arguments.hasPrefix("253:300 5 7:") == true)
+  }
+
+  private static func record(_ name: String) throws -> PoolRecord {
+    try JSONDecoder().decode(PoolRecord.self, from: content(of: path(name)))
+  }
+}
