@@ -1,0 +1,138 @@
+import Foundation
+import Testing
+
+@testable import MergeEngine
+
+/// The program of an earlier commit, which `scripts/oracle` built, and the one of this state.
+enum Oracle {
+  /// Where both the earlier program and the library that stops programs are.
+  static let folder = ProcessInfo.processInfo.environment["THIN_MERGE_ORACLE"]
+
+  static var program: String { (folder ?? "") + "/thin-merge" }
+  static var stopper: String { (folder ?? "") + "/stop.so" }
+
+  /// The case of which a difference is intended, with the reason; a line each in a file.
+  static func intendedDifferences() throws -> [String: String] {
+    let text = try String(
+      contentsOfFile: PackageFolder.path("Tests/Oracle/intended-differences.txt"), encoding: .utf8)
+    var reasons: [String: String] = [:]
+    for line in text.split(separator: "\n") where !line.hasPrefix("#") {
+      let parts = line.split(separator: " | ", maxSplits: 1).map(String.init)
+      guard parts.count == 2 else { throw SupportError("no case and reason: \(line)") }
+      reasons[parts[0]] = parts[1]
+    }
+    return reasons
+  }
+}
+
+extension Trait where Self == ConditionTrait {
+  /// The program of an earlier commit.
+  static var needsOracle: Self {
+    .enabled("THIN_MERGE_ORACLE does not say where scripts/oracle built one") {
+      Oracle.folder != nil
+    }
+  }
+}
+
+/// Which of the two programs is run.
+enum Generation: CaseIterable, Sendable {
+  case old, new
+
+  var other: Generation { self == .old ? .new : .old }
+  var program: String { self == .old ? Oracle.program : ThinMergeCommand.binaryPath }
+
+  func run(
+    _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> CommandResult {
+    try ChildProcess([program] + arguments, environment: environment).wait()
+  }
+}
+
+/// What a run left behind, without what differs from run to run.
+struct Left: Equatable {
+  var exitStatus: Int32
+  var origin: Data
+  var journals: [String: String]
+
+  /// What is in the folder now.
+  init(_ result: CommandResult, in folder: TemporaryFolder) throws {
+    exitStatus = result.exitStatus
+    let originPath = folder.path("origin.img")
+    origin =
+      FileManager.default.fileExists(atPath: originPath) ? try content(of: originPath) : Data()
+    let names = try folder.names()
+    journals = try names.filter { $0.contains(".thin-merge") || $0.hasSuffix(".journal") }
+      .reduce(into: [:]) { $0[$1] = try Self.text(ofJournal: folder.path($1)) }
+  }
+
+  /// A journal without times and boots; its bytes where it is none.
+  private static func text(ofJournal path: String) throws -> String {
+    do {
+      var header = try JournalOnDisk.reader(of: path).header
+      header.bootID = ""
+      header.madeSeconds = 0
+      let records = try JournalOnDisk.records(of: path).map { record -> JournalRecord in
+        switch record {
+        case .run(var run):
+          run.seconds = 0
+          run.bootID = ""
+          return .run(run)
+        case .checkpoint(var checkpoint):
+          checkpoint.seconds = 0
+          return .checkpoint(checkpoint)
+        case .unreadable: return record
+        case .finished: return .finished(seconds: 0)
+        case .verified: return .verified(seconds: 0)
+        }
+      }
+      return "\(header)\n" + records.map { "\($0)\n" }.joined()
+    } catch {
+      return try content(of: path).base64EncodedString()
+    }
+  }
+
+  /// Says what differs; nil if nothing does.
+  func difference(to other: Left) -> String? {
+    if exitStatus != other.exitStatus { return "exit \(exitStatus) and \(other.exitStatus)" }
+    if origin != other.origin {
+      return "the origin, at \(differingSectors(origin, other.origin))"
+    }
+    if journals.keys.sorted() != other.journals.keys.sorted() {
+      return "journals \(journals.keys.sorted()) and \(other.journals.keys.sorted())"
+    }
+    for (name, text) in journals where other.journals[name] != text {
+      return "\(name):\n" + RecordedText.difference(from: text, to: other.journals[name] ?? "")
+    }
+    return nil
+  }
+}
+
+/// Cases that both programs went through, and in which they differ.
+struct Differences {
+  private(set) var found: [String: String] = [:]
+  private(set) var caseCount = 0
+
+  /// Runs both programs on what `prepare` makes of a folder, the same for both.
+  mutating func compare(
+    _ name: String, in folder: TemporaryFolder, _ arguments: [String],
+    prepare: () throws -> Void
+  ) throws {
+    caseCount += 1
+    try prepare()
+    let old = try Left(Generation.old.run(arguments), in: folder)
+    try prepare()
+    let new = try Left(Generation.new.run(arguments), in: folder)
+    if let difference = old.difference(to: new) { found[name] = difference }
+  }
+
+  /// Expects no differences but the intended ones of a kind, and all of those.
+  func expectIntended(_ kind: String) throws {
+    let intended = try Oracle.intendedDifferences().filter { $0.key.hasPrefix(kind + ": ") }
+    for (name, difference) in found.sorted(by: { $0.key < $1.key }) where intended[name] == nil {
+      Issue.record("\(name): old and new differ: \(difference)")
+    }
+    for name in intended.keys.sorted() where found[name] == nil {
+      Issue.record("\(name): old and new are said to differ, and do not")
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import Fixtures
+import Foundation
+import Testing
+
+/// A merge in a state from which it is run again and again.
+final class StoppedMerge {
+  let merge: MergeCase
+  private let journal: Data?
+  private let origin: Data
+  private let expected: Data
+
+  /// What has happened before the run that is stopped.
+  enum Point: CaseIterable, Sendable {
+    case merge, retry, recheck
+
+    /// Stops from there, in each direction.
+    var stopCount: Int { self == .merge ? 40 : 30 }
+  }
+
+  init(_ point: Point, by first: Generation) throws {
+    merge = try MergeCase(scatteredBlocks: 16)
+    expected = try merge.expectedOrigin()
+    if point != .merge {
+      // All that lies behind a place of the data file is left to be retried, the rest to be re-checked.
+      let last = try #require(merge.mappings.map(\.dataBlock).max())
+      let left = point == .retry ? last / 2 : last
+      let result = try first.run(
+        merge.mergeArguments(Self.inSteps),
+        environment: [
+          "LD_PRELOAD": Oracle.stopper, "BAD_READS": "\(Int(left) * merge.blockByteCount)",
+        ])
+      try #require(result.exitStatus == 3, "\(result.standardError)")
+    }
+    if point == .recheck {
+      // The re-check finds something to write.
+      for mapping in merge.mappings.prefix(4)
+      where mapping.dataBlock != merge.mappings.map(\.dataBlock).max() {
+        try overwrite(
+          merge.originFile, at: Int(mapping.thinBlock) * merge.blockByteCount,
+          with: Data(count: 512))
+      }
+    }
+    journal =
+      FileManager.default.fileExists(atPath: merge.journal) ? try content(of: merge.journal) : nil
+    origin = try content(of: merge.originFile)
+  }
+
+  /// Small requests and many checkpoints.
+  static let inSteps = [
+    "--queue-depth", "3", "--io-size", "16k", "--checkpoint-interval", "0.001", "--yes",
+    "--progress", "none",
+  ]
+
+  func restore() throws {
+    for file in try merge.newFiles() { try Program.remove(merge.folder.path(file)) }
+    try overwrite(merge.originFile, with: origin)
+    try journal?.write(to: URL(filePath: merge.journal))
+  }
+
+  func run(
+    by generation: Generation, _ environment: [String: String] = [:]
+  ) throws -> CommandResult {
+    try generation.run(
+      merge.mergeArguments(Self.inSteps),
+      environment: environment.merging(["LD_PRELOAD": Oracle.stopper]) { $1 })
+  }
+
+  /// How many changes a run makes that nothing stops.
+  func changeCount(by generation: Generation) throws -> Int {
+    try restore()
+    let file = merge.folder.path("count")
+    expectSuccess(try run(by: generation, ["STOP_COUNT": file]))
+    let text = String(decoding: try content(of: file), as: UTF8.self)
+    return try #require(Int(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+  }
+
+  /// Says what was wrong, if anything, when one program is stopped and the other goes on.
+  func complaint(
+    stopping first: Generation, _ way: String, at change: Int, stopped: inout Int
+  ) throws -> String? {
+    try restore()
+    let result = try run(by: first, ["STOP_AT": "\(way):\(change)"])
+    if result.exitStatus != 0 { stopped += 1 }
+    guard [0, 2, 3, 128 + SIGKILL].contains(result.exitStatus) else {
+      return "stopped: exit \(result.exitStatus): \(result.standardError)"
+    }
+    let second = try first.other.run(merge.mergeArguments(Self.inSteps))
+    guard second.exitStatus == 0 else {
+      return "gone on with: exit \(second.exitStatus): \(second.standardError)"
+    }
+    let wrong = differingSectors(try content(of: merge.originFile), expected)
+    return wrong.isEmpty ? nil : "wrong at \(wrong)"
+  }
+}
+
+@Suite(
+  "Old against new: each goes on with what the other stopped", .waitsForPrograms, .needsOracle,
+  .serialized)
+struct StoppedByTheOtherTests {
+  @Test("to an origin that is right", arguments: StoppedMerge.Point.allCases, Generation.allCases)
+  func stops(point: StoppedMerge.Point, first: Generation) throws {
+    let merge = try StoppedMerge(point, by: first)
+    let changeCount = try merge.changeCount(by: first)
+    #expect(changeCount > 10)
+    var stopped = 0
+    for stop in 0..<point.stopCount {
+      let change = 1 + stop * changeCount / point.stopCount
+      let way = stop % 2 == 0 ? "kill" : "fail"
+      let complaint = try merge.complaint(
+        stopping: first, way, at: change, stopped: &stopped)
+      #expect(complaint == nil, "\(way) at change \(change) of \(changeCount)")
+    }
+    // How many changes there are depends on time, so the last stops may come too late.
+    #expect(stopped > point.stopCount * 2 / 3)
+  }
+}
