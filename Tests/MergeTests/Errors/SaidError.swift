@@ -78,7 +78,8 @@ struct ErrorRow: Sendable, CustomTestStringConvertible {
   ) {
     testDescription = situation
     expected = SaidError(message, hints: hints, exitStatus: exitStatus.rawValue)
-    self.meet = meet
+    let once = Once(meet)
+    self.meet = { try once.said() }
   }
 
   /// A row that only states the words, which `EveryErrorTests` holds against the source.
@@ -102,6 +103,24 @@ struct ErrorRow: Sendable, CustomTestStringConvertible {
     #expect(said.exitStatus == expected.exitStatus)
     #expect(said.message == expected.message)
     #expect(said.hints == expected.hints)
+  }
+}
+
+/// A situation that is brought about once, whoever asks for what is said.
+private final class Once: @unchecked Sendable {
+  private let lock = NSLock()
+  private let meet: @Sendable () throws -> SaidError
+  private var result: Result<SaidError, any Error>?
+
+  init(_ meet: @escaping @Sendable () throws -> SaidError) { self.meet = meet }
+
+  func said() throws -> SaidError {
+    lock.lock()
+    defer { lock.unlock() }
+    if let result { return try result.get() }
+    let result = Result { try meet() }
+    self.result = result
+    return try result.get()
   }
 }
 

@@ -53,6 +53,13 @@ enum SourceErrors {
     }
   }
 
+  /// The texts of each file in which there is a phrase, cut where something is put in.
+  static func texts() throws -> [(file: String, texts: [[String]])] {
+    try files().map { file in
+      (file.name, file.allTexts().map(\.pieces).filter { $0.contains(where: isPhrase) })
+    }
+  }
+
   /// Two words or more, as people write them.
   private static func isPhrase(_ text: String) -> Bool {
     text.contains(#/[A-Za-z]{2,},? [A-Za-z]{2,}/#)
