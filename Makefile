@@ -6,8 +6,8 @@ SHELL := /bin/bash
 SWIFT ?= swift
 SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/docs scripts/fuzz \
   scripts/mutate scripts/install scripts/deb scripts/deb-check \
-  scripts/sanitize scripts/kernel-lab Tests/KernelLab/init Tests/KernelLab/boot \
-  Tests/KernelLab/scenario Tests/KernelLab/lab.sh
+  scripts/sanitize scripts/kernel-lab scripts/oracle scripts/instructions \
+  Tests/KernelLab/init Tests/KernelLab/boot Tests/KernelLab/scenario Tests/KernelLab/lab.sh
 SCENARIOS := $(wildcard Tests/KernelLab/scenarios/*.sh)
 # Variables that scenarios and the words they are written with share, and files of the guest.
 FROM_THE_LAB := SC2034,SC2154,SC1091
@@ -24,10 +24,10 @@ UNLESS_CI := [ "$(CI)" != true ] && echo
 export SWIFT PREFIX DESTDIR
 
 .PHONY: help setup build static install uninstall deb deb-check demo docs test kernel-lab lab-full \
-  lab-soak soak fuzz sanitize mutate lint format bench clean
+  lab-soak soak fuzz instructions sanitize mutate lint format bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## check the Swift toolchain, install missing Debian packages
 	@scripts/setup build
@@ -79,6 +79,10 @@ lab-soak: ## run the long scenarios: power cuts with reboots
 	@scripts/setup lab
 	@scripts/kernel-lab --tier soak
 
+instructions: ## count the instructions of a fixed plan and merge, and compare with what is recorded
+	@scripts/setup instructions
+	@scripts/instructions
+
 soak: ## storms over the simulated disk for SECONDS (default 600), from a seed of their own
 	@scripts/setup test
 	@THIN_MERGE_SOAK_SECONDS=$(or $(SECONDS),600) OPTIMISED=1 scripts/test --filter StormTests
@@ -113,4 +117,5 @@ bench: build ## measure all of it against other programs (needs root, takes long
 clean: ## remove everything that was built
 	$(SWIFT) package clean
 	rm -rf .build/demo .build/benchmarks .build/optimised .build/fuzz .build/mutate .build/sanitize \
-	  .build/kernel-lab .build/static .build/deb .build/deb-check .build/bench .build/docs .build/examples
+	  .build/kernel-lab .build/static .build/deb .build/deb-check .build/bench .build/docs .build/examples \
+	  .build/oracle .build/instructions
