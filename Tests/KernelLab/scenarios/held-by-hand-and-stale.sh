@@ -18,7 +18,10 @@ expect_says "older than the pool's last changes"
 expect_exit 5 resume "$(the_journal)"
 expect_says "older than the pool's last changes"
 expect_not_merged_yet
+# Of the device as it is now it is another merge, which has to be asked for.
 release
-expect_exit 0 resume "$(the_journal)"
+expect_exit 4 resume "$(the_journal)"
+expect_not_merged_yet
+expect_exit 0 by_path merge 1 --restart
 expect_merged
 expect_settled
