@@ -47,7 +47,8 @@ final class StoppedMerge {
 
   /// Small requests and many checkpoints.
   static let inSteps = [
-    "--queue-depth", "3", "--io-size", "16k", "--checkpoint-interval", "0.001", "--yes",
+    "--queue-depth", "3", "--io-size", "16k", "--checkpoint-interval", "0.01",
+    "--rate-limit", "16M", "--yes",
     "--progress", "none",
   ]
 
