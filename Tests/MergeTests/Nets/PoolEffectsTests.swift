@@ -195,6 +195,7 @@ struct PoolEffectsTests {
       case .inactive: [0, 1, 2, 3]
       case .reactivated: [2, 3, 4, 5, 6, 7, 8]
       case .snapshot: [4, 5, 6, 7, 8, 9, 10, 11, 13, 14]
+      case .originMadeWritable: [2, 3, 4, 5, 6, 7, 8, 9]
       }
     return steps.map { step in
       PoolRun("\(way): killed \(step % 2 == 0 ? "before" : "after") step \(step / 2)") {

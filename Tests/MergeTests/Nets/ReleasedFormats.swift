@@ -74,13 +74,3 @@ enum ReleasedFormats {
       .write(to: URL(filePath: PackageFolder.path(folder + name)))
   }
 }
-
-extension JournalOnDisk {
-  /// The entries of all checkpoints of a journal, in order.
-  static func entries(of path: String) throws -> [JournalEntry] {
-    try records(of: path).flatMap { record -> [JournalEntry] in
-      guard case .checkpoint(let checkpoint) = record else { return [] }
-      return checkpoint.entries
-    }
-  }
-}

@@ -215,7 +215,7 @@ struct MergeHarness {
     let slabByteCount = PipelineShape.slabByteCount(
       depth: merge.transfer.queueDepth, ioByteCount: merge.transfer.ioByteCount, largest: largest)
     let stream = planned.segments(cuts: cuts(plan, merge.transfer))
-    var io = try queue(merge.transfer, slabByteCount)
+    var io = try queue(merge.transfer, slabByteCount, control)
     return try RecordedComparison.of(
       RecordedPieces(try disk.journalReader(), state), stream, total: plan.byteCount,
       shape: shape(
