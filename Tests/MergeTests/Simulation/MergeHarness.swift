@@ -15,6 +15,8 @@ struct MergeHarness {
     var interruptedAtReap: Int?
     /// Asks the run not to drain at that reap.
     var stopsWaitingAtReap: Int?
+    /// Asks the run not to drain before it has begun.
+    var stopsWaitingBeforePlanning = false
     var trustsEarlierRuns = false
     /// Whether somebody vouches for the origin: here it may have lost anything.
     var originIsTheSame = true
@@ -72,6 +74,7 @@ struct MergeHarness {
       clock: disk.time.clock(interrupting: interruption), interruption: interruption,
       report: options.progress)
     let transfer = options.transfer ?? merge.transfer
+    if options.stopsWaitingBeforePlanning { interruption.requestWithoutDraining() }
     let planned = try plan(transfer, control)
     let plan = planned.plan
     options.afterPlanning?()
