@@ -48,7 +48,10 @@ final class WaitingThreads: TaskExecutor {
   }
 }
 
-/// Jobs in the order in which they came.
+/// Jobs, of which the newest is taken first.
+///
+/// All tests are added at the start. A suite that runs its tests one after the other adds each when the
+/// last has ended, and would wait behind all others each time.
 private final class JobQueue: @unchecked Sendable {
   // Everything below is guarded by the condition.
   private let condition = NSCondition()
@@ -65,6 +68,6 @@ private final class JobQueue: @unchecked Sendable {
     condition.lock()
     defer { condition.unlock() }
     while jobs.isEmpty { condition.wait() }
-    return jobs.removeFirst()
+    return jobs.removeLast()
   }
 }
