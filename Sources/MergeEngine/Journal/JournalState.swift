@@ -175,9 +175,10 @@ package struct JournalState: Sendable {
       throw JournalFault(
         "the checkpoint at byte \(byteOffset) names bytes that the merge does not have")
     }
-    try checkEntries(of: checkpoint, at: byteOffset)
-    watermark = checkpoint.watermark
-    nextSweep = max(nextSweep, checkpoint.sweep + 1)
+    defer {
+      watermark = checkpoint.watermark
+      nextSweep = max(nextSweep, checkpoint.sweep + 1)
+    }
     guard let first = checkpoint.entries.first, let last = checkpoint.entries.last else { return }
     var byteCount: UInt64 = 0
     var largest: UInt64 = 0
@@ -191,6 +192,7 @@ package struct JournalState: Sendable {
         "an entry at byte \(byteOffset) has \(largest) bytes; at most "
           + "\(TransferOptions.ioByteCountRange.upperBound) are expected")
     }
+    try checkEntries(of: checkpoint, at: byteOffset)
     entryByteCountMax = max(entryByteCountMax, largest)
     if checkpoint.kind != .recheck {
       doneByteCount += byteCount

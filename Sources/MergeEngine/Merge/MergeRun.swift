@@ -32,6 +32,8 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   package private(set) var rewrittenByteCount: UInt64 = 0
   /// Ranges that are not merged, since their source could not be read.
   package private(set) var unreadable: RangeSet
+  /// True where the journal was found not to record the plan, which no later run can mend.
+  package private(set) var isJournalRefuted = false
   /// Bytes of the plan that are recorded, by this run and those before.
   package var recordedByteCount: UInt64 {
     setting.state.doneByteCount + checkpoints.recordedByteCount
@@ -197,7 +199,7 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   ///
   /// Neither the sums of this run nor those of earlier runs count here: the records are read from the
   /// file and held against the mappings, one piece at a time.
-  private func prove(
+  private mutating func prove(
     _ stream: SegmentStream<IO>, _ reader: consuming JournalReader<IO>
   ) throws(MergeError) -> PipelineEnd {
     var reader = reader
@@ -228,8 +230,9 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     return .finished
   }
 
-  private func unproven(_ reason: String) -> MergeError {
-    MergeError(
+  private mutating func unproven(_ reason: String) -> MergeError {
+    isJournalRefuted = true
+    return MergeError(
       .stopped, "the journal does not record the whole merge", at: setting.journalPath,
       because: reason,
       hint: "merge from the beginning with 'thin-merge merge' and --restart")

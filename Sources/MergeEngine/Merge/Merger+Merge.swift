@@ -264,7 +264,7 @@ extension Merger {
       try places.check()
     } catch {
       result.state = .stopped(places.stopped(by: error.afterFirstWrite()))
-      result.canBeResumed = places.hasJournal
+      result.canBeResumed = places.hasJournal && !run.isJournalRefuted
     }
     if result.state == .finished {
       // Space that was taken and not needed goes back; a journal that keeps it is as good.

@@ -97,8 +97,8 @@ public struct MergeReport: Equatable, Sendable {
   public var journalPath: String
   /// Ranges of the origin whose source could not be read, which are as they were.
   public var unreadable: [ByteRange]
-  /// False where the merge stopped and its journal was removed or replaced meanwhile, so that no run can
-  /// resume it.
+  /// False where the merge stopped and no run can resume it: its journal was removed or replaced meanwhile,
+  /// or does not record what it says.
   public var canBeResumed: Bool = true
   /// What was done to an active pool or its devices and could not be undone, a sentence each.
   public var leftUndone: [String] = []

@@ -57,9 +57,11 @@ struct Confirmation: Sendable {
     of journalPath: String, _ originPath: String
   ) throws(Failure) {
     let folder = FileSystem.resolved(FileSystem.folder(of: journalPath))
+    // A target that is not there now is refused later, in words of its own.
+    let target = FileSystem.resolved(originPath).map { FileSystem.folder(of: $0) }
     let places = [
       FileSystem.resolved(Surroundings.stateFolder),
-      FileSystem.resolved(originPath).map { FileSystem.folder(of: $0) },
+      target ?? FileSystem.resolved(FileSystem.folder(of: originPath)),
     ]
     guard folder == nil || !places.contains(folder) else { return }
     throw Failure(

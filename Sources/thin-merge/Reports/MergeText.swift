@@ -64,7 +64,7 @@ struct MergeText {
 
   private var heading: String {
     guard isFinished else {
-      let way = report.canBeResumed ? "and can be resumed" : "and its journal is gone"
+      let way = report.canBeResumed ? "and can be resumed" : "and cannot be resumed"
       return "The merge of \(source.thinDevice) onto \(originPath) stopped \(way)."
     }
     guard plan.byteCount > 0 else {

@@ -270,12 +270,22 @@ struct SignalTests {
     }
   }
 
-  @Test("the second signal ends the process at once")
+  @Test("SIGTERM and SIGHUP never end the process, and the second SIGINT asks not to drain")
   func second() async {
+    await #expect(processExitsWith: .exitCode(42)) {
+      Signals.install()
+      for number in [SIGTERM, SIGHUP, SIGTERM, SIGINT, SIGHUP] { raise(number) }
+      guard !Signals.interruption.isWithoutDraining else { exit(1) }
+      raise(SIGINT)
+      exit(Signals.interruption.isWithoutDraining ? 42 : 2)
+    }
+  }
+
+  @Test("the third SIGINT ends the process at once")
+  func third() async {
     await #expect(processExitsWith: .exitCode(3)) {
       Signals.install()
-      raise(SIGINT)
-      raise(SIGTERM)
+      for _ in 1...3 { raise(SIGINT) }
       exit(1)
     }
   }

@@ -138,7 +138,8 @@ struct FinishedMergeCommandTests {
     let merge = try Self.finished()
     try Self.changeOrigin(merge)
     let origin = try content(of: merge.originFile)
-    for result in [try merge.merge(["--again"]), try merge.resume(["--again"])] {
+    let resumed = try ThinMergeCommand.run(["resume", merge.journal, "--again"])
+    for result in [try merge.merge(["--again"]), resumed] {
       #expect(result.exitStatus == 64, "\(result.standardError)")
     }
     #expect(try content(of: merge.originFile) == origin)

@@ -123,7 +123,7 @@ extension PrintedDocument {
       let merge = try MergeCase()
       expectSuccess(try merge.merge())
       try merge.restoreOrigin()
-      return try merge.resume(json)
+      return try merge.merge(["--again", "--yes"] + json)
     },
   ]
 

@@ -137,8 +137,11 @@ struct JSONReportTests {
       "note: the devices are not those of an active pool: what may be done to one is not needed\n"
     #expect(try merge.plan([option]).standardError.contains(note))
     #expect(try merge.merge([option]).standardError.contains(note))
-    #expect(try !merge.resume().standardError.contains(note))
-    #expect(try merge.resume([option]).standardError.contains(note))
+    for (options, isSaid) in [([], false), ([option], true)] {
+      let stopped = try MergeCase(scatteredBlocks: 8)
+      try stopped.interruptMerge(afterCheckpoints: 1)
+      #expect(try stopped.resume(options).standardError.contains(note) == isSaid)
+    }
   }
 
   @Test("a plan finds the journal of an unfinished merge in the usual place beside another one")

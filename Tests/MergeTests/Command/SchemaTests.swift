@@ -87,7 +87,9 @@ struct SchemaTests {
     let objects = try JSONSchema(name: name).document().objects
     #expect(!objects.isEmpty)
     for object in objects {
-      let names = object["properties"]?.members.keys.sorted() ?? []
+      // The bytes of a path are there only where it is no text.
+      let names = (object["properties"]?.members.keys.sorted() ?? [])
+        .filter { !$0.hasSuffix("_base64") }
       #expect(object["required"]?.array?.compactMap(\.string).sorted() == names)
       #expect(object["additionalProperties"] == .boolean(false))
       for (name, property) in object["properties"]?.members ?? [:] where name != "type" {
@@ -114,7 +116,9 @@ struct SchemaTests {
       "schema", "dev_id", "thin_device", "metadata", "data", "origin", "journal",
       "unfinished_journal",
     ]
-    let compared = (verify["properties"]?.members ?? [:]).filter { !around.contains($0.key) }
+    let compared = (verify["properties"]?.members ?? [:]).filter {
+      !around.contains($0.key) && !$0.key.hasSuffix("_base64")
+    }
     #expect(merge["$defs"]?["verification"]?["properties"] == .object(compared))
     for name in ["range", "stop"] { #expect(merge["$defs"]?[name] == verify["$defs"]?[name]) }
   }

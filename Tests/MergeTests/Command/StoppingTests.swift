@@ -84,18 +84,20 @@ struct StoppingTests {
 struct HangingDeviceTests {
   @Test("a second SIGINT ends the merge although the device does not answer, with its report")
   func secondInterrupt() throws {
-    let (_, running) = try hangingMerge()
+    let (merge, running) = try hangingMerge()
     running.send(SIGINT)
     try #require(try running.waitUntil { running.standardErrorSoFar.contains("stopping") })
     running.send(SIGINT)
     let result = try running.wait()
     #expect(result.exitStatus == 3)
     #expect(result.standardError.contains("error: interrupted, "), "\(result.standardError)")
+    // Its folder goes when it is let go.
+    withExtendedLifetime(merge) {}
   }
 
   @Test("a third SIGINT ends the merge at once, without a report")
   func thirdInterrupt() throws {
-    let (_, running) = try hangingMerge()
+    let (merge, running) = try hangingMerge()
     running.send(SIGINT)
     try #require(try running.waitUntil { running.standardErrorSoFar.contains("stopping") })
     running.send(SIGINT)
@@ -104,11 +106,13 @@ struct HangingDeviceTests {
     let result = try running.wait()
     #expect(result.exitStatus == 3)
     #expect(!result.standardError.contains("error: "), "\(result.standardError)")
+    // Its folder goes when it is let go.
+    withExtendedLifetime(merge) {}
   }
 
   @Test("SIGHUP and SIGTERM do not end a merge that drains, however many come")
   func hangUps() throws {
-    let (_, running) = try hangingMerge()
+    let (merge, running) = try hangingMerge()
     running.send(SIGHUP)
     try #require(try running.waitUntil { running.standardErrorSoFar.contains("stopping") })
     for signal in [SIGHUP, SIGTERM, SIGHUP, SIGUSR1] { running.send(signal) }
@@ -117,6 +121,8 @@ struct HangingDeviceTests {
       try running.waitUntil { running.standardErrorSoFar.contains("thin-merge: merging: ") })
     #expect(running.isRunning)
     #expect(!running.standardErrorSoFar.contains("at most 5 s"))
+    // Its folder goes when it is let go.
+    withExtendedLifetime(merge) {}
   }
 
   /// Starts a merge whose requests are not heard of any more after a while, and waits until then.

@@ -57,7 +57,8 @@ struct EveryErrorTests {
     for row in EveryError.rows {
       let message = row.expected.message
       // No sentence begins behind a colon; what is in capitals here is a path to whoever reads it.
-      let isPath = message.prefix { $0 != " " }.allSatisfy(\.isUppercase)
+      let first = message.prefix { $0 != " " }
+      let isPath = first.contains("/") || first.allSatisfy(\.isUppercase)
       #expect(isPath || message.first?.isUppercase == false, "\(message)")
       if row.expected.exitStatus != ExitStatus.usage.rawValue {
         #expect(message.contains(#/^[^:]+, .+: .+/#), "\(message)")

@@ -61,12 +61,13 @@ struct MessagesTests {
     (
       "journal",
       WhyAJournalIsNotUsed.rows + WhyAJournalIsNotUsed.asRoot + WhyAJournalIsNotUsed.refused
+        + WhyAJournalIsNotTrusted.rows + WhyAJournalIsNotTrusted.asRoot
     ),
     ("pool", WhyAPoolIsNotUsed.rows),
     ("rest", WhyAThinDeviceIsNotAtRest.rows),
     (
       "stop",
-      WhyAMergeStopped.rows + WhyAMergeStopped.refused
+      WhyAMergeStopped.rows + WhyAMergeStopped.refused + WhyAMergeLostItsFiles.rows
         + [WhyAMergeStopped.refusedToRoot, WhyAMergeStopped.refusedOfDevice]
     ),
   ]

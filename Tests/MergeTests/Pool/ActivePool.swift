@@ -102,11 +102,13 @@ final class ActivePool {
   func merge(
     _ selection: ThinSelection = .member(pool: "pool", deviceID: 5),
     _ pool: PoolOptions = PoolOptions(), agrees: Bool = true, restarts: Bool = false,
-    verifies: Bool = false, waits: Bool = true, whenAsked: @escaping () -> Void = {}
+    again: Bool = false, verifies: Bool = false, waits: Bool = true,
+    whenAsked: @escaping () -> Void = {}
   ) -> Outcome {
     run(agrees: agrees, waits: waits, whenAsked: whenAsked) { [origin] merger throws(MergeError) in
       let found = try merger.find(selection)
-      var options = MergeOptions(restarts: restarts, verifies: verifies, pool: pool)
+      var options = MergeOptions(
+        restarts: restarts, mergesAgain: again, verifies: verifies, pool: pool)
       options.extent.thinByteCount = found.thinByteCount
       let report = try merger.merge(
         found.source, onto: found.originPath ?? origin.path, options: options)

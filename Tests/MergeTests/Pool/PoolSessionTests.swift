@@ -401,7 +401,12 @@ struct PoolSessionTests {
     #expect(try !pool.isMerged())
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
     #expect(try pool.recordFiles() == ["POOL-1.json"])
-    let outcome = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true), verifies: true)
+    // The merge is finished, so the next one compares.
+    let compared = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true), verifies: true)
+    #expect(compared.exitStatus == 4, "\(compared.message)")
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
+    let outcome = pool.merge(
+      .device("vm"), PoolOptions(takesSnapshot: true), again: true, verifies: true)
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(try pool.isMerged())
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])

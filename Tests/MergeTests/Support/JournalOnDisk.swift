@@ -43,19 +43,13 @@ enum JournalOnDisk {
 
   /// The entries that a journal's checkpoints have, in the order of the records.
   static func entries(of path: String) throws -> [JournalEntry] {
-    var reader = try reader(of: path)
-    var entries: [JournalEntry] = []
-    var end = reader.headerByteCount
-    var sequence: UInt64 = 1
-    while let found = try reader.record(following: end, sequence: sequence) {
-      if case .checkpoint(let checkpoint) = found.record { entries += checkpoint.entries }
-      end = found.endByteOffset
-      sequence += 1
+    try records(of: path).flatMap { record -> [JournalEntry] in
+      guard case .checkpoint(let checkpoint) = record else { return [] }
+      return checkpoint.entries
     }
-    return entries
   }
 
-  /// Puts other records behind the header of a journal, each in an append of its own.
+  /// Puts other records in place of those of a journal, each in an append of its own.
   static func rewrite(_ path: String, _ records: [JournalRecord]) throws {
     let reader = try reader(of: path)
     var bytes = try content(of: path).prefix(Int(reader.headerByteCount))
@@ -67,7 +61,10 @@ enum JournalOnDisk {
       bytes += encoder.appendBytes()
       encoder.advance()
     }
-    try overwrite(path, with: Data(bytes))
+    let file = try FileHandle(forWritingTo: URL(filePath: path))
+    try file.truncate(atOffset: 0)
+    try file.write(contentsOf: Data(bytes))
+    try file.close()
   }
 
   /// The bytes recorded so far, by a merge that may run; 0 while there is no journal.
