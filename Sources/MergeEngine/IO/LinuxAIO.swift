@@ -192,13 +192,15 @@ package import SystemPackage
     let room = CompletionBatch.capacity - batch.count
     guard room > 0 else { return }
     let wanted = max(0, min(minimum - batch.count, inKernel, room))
-    let parts = (timeout ?? Self.waitAtOnce).components
     var got: CInt = 0
     repeat {
-      guard !isWaitOver() else { throw fail(.canceled) }
+      let isOver = isWaitOver()
+      let parts = (isOver ? .zero : timeout ?? Self.waitAtOnce).components
       var time = timespec(
         tv_sec: Int(parts.seconds), tv_nsec: Int(parts.attoseconds / 1_000_000_000))
-      got = unsafe io_getevents(context, wanted, room, events, &time)
+      // What has completed by then is taken all the same.
+      got = unsafe io_getevents(context, isOver ? 0 : wanted, room, events, &time)
+      if isOver, got == 0, wanted > 0 { throw fail(.canceled) }
     } while got == 0 && wanted > 0 && timeout == nil
     // A signal (-EINTR) is no failure: the caller looks at its stop flag and comes again.
     guard got >= 0 || got == -EINTR || got == -EAGAIN else {

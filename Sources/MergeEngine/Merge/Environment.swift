@@ -21,10 +21,8 @@ public struct Environment: Sendable {
   /// Runs a program and brings what it prints.
   package var runProgram: @Sendable ([String]) -> String? = Program.output
 
-  /// Says when nobody waits any longer for what is in flight.
-  var isWaitOver: @Sendable () -> Bool {
-    { [interruption, clock] in interruption.isWaitOver(now: clock.now()) }
-  }
+  /// Returns what tells a queue when it waits no longer for what is in flight.
+  func waitLimit() -> @Sendable () -> Bool { interruption.waitLimit(clock: clock) }
 
   /// Describes the surroundings on the system that the program runs on.
   ///

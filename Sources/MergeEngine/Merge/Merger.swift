@@ -15,7 +15,7 @@ public struct Merger: Sendable {
   }
 
   func reader(_ metadata: OpenFile) -> PoolReader {
-    PoolReader(metadata, clock: environment.clock, isWaitOver: environment.isWaitOver)
+    PoolReader(metadata, clock: environment.clock, waitLimit: environment.waitLimit)
   }
 
   /// A queue for moving blocks.
@@ -25,7 +25,7 @@ public struct Merger: Sendable {
     try LinuxAIO(
       requestCount: depth + PipelineShape.recordRequestCount,
       atLeast: 1 + PipelineShape.recordRequestCount, slabByteCount: slabByteCount, files: files,
-      clock: environment.clock, isWaitOver: environment.isWaitOver,
+      clock: environment.clock, isWaitOver: environment.waitLimit(),
       note: environment.observer.note)
   }
 

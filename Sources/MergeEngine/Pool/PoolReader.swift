@@ -2,14 +2,16 @@
 package struct PoolReader {
   package let metadata: OpenFile
   private let clock: Clock
-  private let isWaitOver: @Sendable () -> Bool
+  /// Makes what tells a queue when it waits no longer.
+  private let waitLimit: @Sendable () -> @Sendable () -> Bool
 
   package init(
-    _ metadata: OpenFile, clock: Clock, isWaitOver: @escaping @Sendable () -> Bool = { false }
+    _ metadata: OpenFile, clock: Clock,
+    waitLimit: @escaping @Sendable () -> @Sendable () -> Bool = { { false } }
   ) {
     self.metadata = metadata
     self.clock = clock
-    self.isWaitOver = isWaitOver
+    self.waitLimit = waitLimit
   }
 
   /// A thin device as the metadata tells.
@@ -34,7 +36,7 @@ package struct PoolReader {
   package func treeQueue() throws(MergeError) -> LinuxAIO {
     try LinuxAIO(
       requestCount: TreeWalker.requestCount, slabByteCount: TreeWalker.slabByteCount,
-      files: [.metadata: metadata], clock: clock, isWaitOver: isWaitOver)
+      files: [.metadata: metadata], clock: clock, isWaitOver: waitLimit())
   }
 
   /// Every thin device, by rising id.

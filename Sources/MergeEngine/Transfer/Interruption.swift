@@ -6,8 +6,6 @@ internal import Synchronization
 public final class Interruption: Sendable {
   private let requested = Atomic<Bool>(false)
   private let endsWaiting = Atomic<Bool>(false)
-  /// When waiting ends, in nanoseconds on the clock of those who wait; 0 until one of them has asked.
-  private let waitEnd = Atomic<Int64>(0)
 
   /// How long verbs that are asked not to drain wait for what is in flight.
   package static let waitMax = Duration.seconds(5)
@@ -24,12 +22,24 @@ public final class Interruption: Sendable {
     request()
   }
 
-  /// Returns whether nobody waits any longer for what is in flight; the first who asks sets the end.
-  package func isWaitOver(now: Duration) -> Bool {
-    guard isWithoutDraining else { return false }
-    let end = (now + Self.waitMax).nanoseconds
-    let first = waitEnd.compareExchange(expected: 0, desired: end, ordering: .relaxed)
-    return !first.exchanged && now.nanoseconds >= first.original
+  /// Returns what tells one queue that it waits no longer: `waitMax` after it first asked since the request
+  /// not to drain.
+  ///
+  /// Each queue has a limit of its own, so that what is read to undo changes to a pool is waited for too.
+  package func waitLimit(clock: Clock) -> @Sendable () -> Bool {
+    let end = WaitEnd()
+    return { [self] in isWithoutDraining && end.isOver(now: clock.now()) }
+  }
+
+  private final class WaitEnd: Sendable {
+    /// In nanoseconds on the clock of the queue; 0 until it has asked.
+    private let nanoseconds = Atomic<Int64>(0)
+
+    func isOver(now: Duration) -> Bool {
+      let end = (now + Interruption.waitMax).nanoseconds
+      let first = nanoseconds.compareExchange(expected: 0, desired: end, ordering: .relaxed)
+      return !first.exchanged && now.nanoseconds >= first.original
+    }
   }
 
   /// Whether it has been asked to stop without draining.
