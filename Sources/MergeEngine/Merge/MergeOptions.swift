@@ -29,8 +29,7 @@ public struct MergeOptions: Equatable, Sendable {
   ///
   /// Outside of ``checkpointIntervalRange``, the nearest in it.
   public var checkpointInterval: Duration
-  /// Says that an origin or data device without any identity of its own is the one of the earlier run, and
-  /// that an origin may differ in all that earlier runs recorded.
+  /// Says that an origin or data device without any identity of its own is the one of the earlier run.
   public var originIsTheSame: Bool
   /// What may be done to an active pool and its devices.
   public var pool: PoolOptions

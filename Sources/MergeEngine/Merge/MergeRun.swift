@@ -15,8 +15,8 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     /// What earlier runs recorded.
     package var state: JournalState
     package var trustsEarlierRuns: Bool
-    /// The user's word for the origin, which may then differ in all that earlier runs recorded.
-    package var originIsTheSame = false
+    /// True where the first recorded transfers are looked for on the origin before anything is written.
+    package var checksOrigin = true
   }
 
   /// Transfers that are read to tell another origin from one that changed in places.
@@ -93,15 +93,21 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     _ stream: SegmentStream<IO>, recorded: consuming JournalReader<IO>
   ) throws(MergeError) {
     // Another run over a finished merge was asked for, and every difference with it.
-    guard !setting.originIsTheSame, !readsNothingAgain, setting.state.finishedSeconds == nil,
-      !setting.state.chains.isEmpty
+    guard setting.checksOrigin, setting.state.finishedSeconds == nil, !setting.state.chains.isEmpty
     else { return }
     let found = try RecordedComparison.of(
       FirstPieces(
         RecordedPieces(recorded, setting.state), count: Self.originCheckTransferCount), stream,
       total: 0, shape: shape(readsBothSides: true), originPath: setting.originPath, &io,
       RunControl(clock: control.clock, interruption: control.interruption) { _ in })
-    if case .failed(let error) = found.end { throw error }
+    switch found.end {
+    case .finished: break
+    case .failed(let error): throw error
+    case .interrupted:
+      throw MergeError(
+        .stopped, "interrupted", at: setting.originPath,
+        because: "a signal came before this run wrote anything")
+    }
     let (count, missing) = (found.unchangedSourceCount, found.missingOnOriginCount)
     guard count > 0, missing * 10 >= count * 9 else { return }
     throw MergeError(
@@ -110,7 +116,7 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
         + "disk, or was restored from a copy; nothing was written",
       hint:
         "if it is another disk, give the path of the right one with --origin; if it was restored, "
-        + "--same-origin merges all of it again")
+        + "'thin-merge merge' with --restart merges all of it again")
   }
 
   /// True where earlier runs are trusted, so that nothing is read again.

@@ -117,7 +117,7 @@ enum WhyAFinishedMergeIsNotMerged {
       hints: [
         """
         if it is another disk, give the path of the right one with --origin; if it was \
-        restored, --same-origin merges all of it again
+        restored, 'thin-merge merge' with --restart merges all of it again
         """
       ]
     ) {

@@ -295,6 +295,9 @@ enum WhyAMergeStopped {
       SaidError(MetadataFault(waiting: .canceled).refusal(path: "METADATA"))
     },
     ErrorRow(
+      onlyStated: "a signal while recorded transfers are looked for on the origin", .stopped,
+      "interrupted, ORIGIN: a signal came before this run wrote anything"),
+    ErrorRow(
       "an origin that cannot be flushed before it is looked at again", .stopped,
       "cannot make durable what earlier runs wrote, FOLDER/origin.img: Input/output error",
       hints: ["nothing is lost; once the device is well, the same command goes on"],

@@ -346,6 +346,13 @@ enum WhyAPoolIsNotUsed {
   ]
 
   private static let onlyCopies: [ErrorRow] = [
+    ErrorRow(
+      onlyStated: "a metadata snapshot whose thin device may be gone", .busy,
+      """
+      the metadata snapshot of an earlier run is still held, POOL: it may be the only copy of \
+      dev 5, and could not be released
+      """,
+      hints: ["the notes above say why; once that is mended, give the same command again"]),
     row(
       "a metadata snapshot that is the only copy of another thin device", .busy,
       """
@@ -362,7 +369,7 @@ enum WhyAPoolIsNotUsed {
       try pool.cutData()
       _ = pool.merge(whenAsked: { try? pool.mapper.replaceBySomebodyElse(5) })
       try pool.restoreData()
-    }
+    },
   ]
 
   private static let records: [ErrorRow] = [

@@ -89,7 +89,7 @@ struct MergeHarness {
       plan: plan, cuts: stream.cuts, transfer: transfer,
       dataAlignmentByteCount: merge.dataAlignment, originAlignmentByteCount: merge.originAlignment,
       originPath: "origin", journalPath: "journal", state: state,
-      trustsEarlierRuns: options.trustsEarlierRuns, originIsTheSame: options.originIsTheSame)
+      trustsEarlierRuns: options.trustsEarlierRuns, checksOrigin: !options.originIsTheSame)
     var run = MergeRun(
       setting,
       io: try queue(
@@ -260,9 +260,7 @@ struct MergeHarness {
   }
 
   private static func isWaitOver(_ control: RunControl) -> @Sendable () -> Bool {
-    { [interruption = control.interruption, clock = control.clock] in
-      interruption.isWaitOver(now: clock.now())
-    }
+    control.interruption.waitLimit(clock: control.clock)
   }
 
   private func shape(
