@@ -33,7 +33,14 @@ extension Merger {
         let target = try thinTarget(of: source.deviceID, in: session.pool, mappedDevices())
         options.extent.thinByteCount = target.map { $0.sectorCount * 512 }
       }
-      return try compareFinished(source, originPath, options, session)
+      let mayChange = try session?.isWritable(source.deviceID) == true
+      if mayChange { environment.observer.note(Self.mayChangeNote) }
+      var report = try compareFinished(source, originPath, options, session)
+      if report.earlier?.isCompared == true {
+        session?.holdIsNotNeeded(for: source.deviceID)
+        report.earlier?.sourceMayChange = mayChange
+      }
+      return report
     }
   }
 

@@ -181,6 +181,9 @@ extension Merger {
       resuming: resumed)
 
     let found: OpenJournal? = if case .sameMerge(let journal) = place { journal } else { nil }
+    if let state = found?.state, state.runCount > 0, !state.isFinished {
+      try quiet.session?.holdIsNeeded(for: source.deviceID)
+    }
     report.isOwnMetadataSnapshot = quiet.session?.holdsMetadataSnapshot == true
     report.add(found?.state)
     // A run that merged a snapshot may have been killed before the snapshot was deleted.
@@ -232,8 +235,7 @@ extension Merger {
       plan: plan, cuts: stream.cuts, transfer: transfer,
       dataAlignmentByteCount: devices.data.alignmentByteCount,
       originAlignmentByteCount: origin.alignmentByteCount, originPath: originPath,
-      journalPath: journalPath, state: journal.state, trustsEarlierRuns: options.trustsEarlierRuns,
-      originIsTheSame: options.originIsTheSame)
+      journalPath: journalPath, state: journal.state, trustsEarlierRuns: options.trustsEarlierRuns)
     try prepare(journal, byteCountMax: report.journalByteCountMax)
     var run = MergeRun(
       setting, io: io, journal: journal.encoder,
@@ -260,6 +262,7 @@ extension Merger {
       try grow(origin, to: plan.grownOriginByteCount)
       let end = run.carryOut(stream) { () throws(MergeError) in try journalReader(journal.file) }
       try finish(&run, end, pool, devices.metadata, quiet, places)
+      if !options.verifies { quiet.session?.holdIsNotNeeded(for: source.deviceID) }
       if options.verifies { result.verification = try readBack(&run, stream, originPath) }
       try places.check()
     } catch {

@@ -68,6 +68,9 @@ extension Merger {
     if !options.restarts, FileSystem.exists(journalPath),
       let journal = try? openJournal(journalPath), journal.header.deviceID == source.deviceID
     {
+      if journal.state.runCount > 0, !journal.state.isFinished {
+        try session.holdIsNeeded(for: source.deviceID)
+      }
       report.add(journal.state)
     }
     guard environment.observer.mayWrite(report) else { throw notAgreedTo(origin.path) }

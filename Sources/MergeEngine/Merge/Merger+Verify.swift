@@ -15,12 +15,14 @@ extension Merger {
   ) throws(MergeError) -> VerifyReport {
     try whileHeld(source) { (source, session) throws(MergeError) in
       if try session?.isWritable(source.deviceID) == true {
-        environment.observer.note(
-          "the thin device is active and writable: what changes now may show as a difference")
+        environment.observer.note(Self.mayChangeNote)
       }
       return try verify(source, originPath, extent, transfer)
     }
   }
+
+  static let mayChangeNote =
+    "the thin device is active and writable: what changes now may show as a difference"
 
   private func verify(
     _ source: MergeSource, _ originPath: String, _ extent: ExtentOptions,

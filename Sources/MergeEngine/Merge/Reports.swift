@@ -69,6 +69,9 @@ public struct MergeReport: Equatable, Sendable {
     public var finishedSeconds: Int64
     /// True where source and origin have now been read and found as that run left them.
     public var isCompared: Bool
+    /// True where the thin device was active and writable meanwhile: writes that its users still cache
+    /// were not compared.
+    public var sourceMayChange: Bool = false
   }
 
   /// The plan that was carried out.

@@ -71,17 +71,30 @@ extension PoolSession {
   /// all is merged.
   package func writingBegins() throws(MergeError) {
     guard let deviceID = quiesced?.deviceID else { return }
+    try holdIsNeeded(for: deviceID)
     var changed = record.record
-    if holdsMetadataSnapshot { changed.hold?.writtenFrom = deviceID }
     if changed.snapshot?.deviceID == deviceID { changed.snapshot?.hasBegun = true }
     if changed != record.record { try record.update { $0 = changed } }
+  }
+
+  /// Records that the origin has blocks of that device, so that the metadata snapshot may turn out to be the
+  /// only copy of the others.
+  package func holdIsNeeded(for deviceID: UInt32) throws(MergeError) {
+    guard holdsMetadataSnapshot, record.record.hold?.writtenFrom != deviceID else { return }
+    try record.update { $0.hold?.writtenFrom = deviceID }
+  }
+
+  /// Records that all of that device is on the origin.
+  package func holdIsNotNeeded(for deviceID: UInt32) {
+    guard record.record.hold?.writtenFrom == deviceID else { return }
+    record.forget { $0.hold?.writtenFrom = nil }
   }
 
   /// Records that all is merged, so that nothing need be kept for another run.
   package func mergeIsFinished() {
     guard let deviceID = quiesced?.deviceID else { return }
+    holdIsNotNeeded(for: deviceID)
     var changed = record.record
-    changed.hold?.writtenFrom = nil
     if changed.snapshot?.deviceID == deviceID { changed.snapshot?.isMerged = true }
     guard changed != record.record else { return }
     do throws(MergeError) {

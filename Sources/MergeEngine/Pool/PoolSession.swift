@@ -97,7 +97,7 @@ package final class PoolSession {
         because: "it tells of \(live.dataBlockCount) blocks of \(live.dataBlockByteCount) bytes; "
           + "\(total) of \(target.blockByteCount) are expected",
         hint: "another device may have taken the metadata device's place: see 'dmsetup table "
-          + "\(pool.name)'")
+          + "\(ShellWord.quoted(pool.name))'")
     }
   }
 
@@ -173,24 +173,29 @@ package final class PoolSession {
     }
   }
 
-  /// Whether the thin device of that number is not the one of the metadata snapshot, the only copy, that is
-  /// merged.
+  /// Returns whether the thin device of that number exists only in the metadata snapshot that is held.
   func isLost(_ deviceID: UInt32) -> Bool {
     lost != nil && record.record.hold?.writtenFrom == deviceID
   }
 
   /// Refuses where the metadata snapshot that is kept is not one of the device that is wanted.
   ///
-  /// Where another device has the number, only a journal says that the earlier one is meant.
+  /// Where another device has the number, only a journal says that the earlier one is meant. Where it is not
+  /// known whether the device is there, what is held is neither merged from nor replaced.
   private func checkKept(_ deviceID: UInt32, isResumed: Bool) throws(MergeError) {
-    guard let lost, let id = record.record.hold?.writtenFrom,
-      id != deviceID || (lost == .replaced && !isResumed)
-    else { return }
+    guard let id = record.record.hold?.writtenFrom else { return }
+    guard let lost else {
+      throw MergeError(
+        .busy, "the metadata snapshot of an earlier run is still held", at: pool.name,
+        because: "it may be the only copy of dev \(id), and could not be released",
+        hint: "the notes above say why; once that is mended, give the same command again")
+    }
+    guard id != deviceID || (lost == .replaced && !isResumed) else { return }
     throw MergeError(
       .busy, "the metadata snapshot of an earlier run is still held", at: pool.name,
       because: "it is the only copy of dev \(id), which was deleted before all of it was merged",
       hint: "'thin-merge resume' with the journal of that merge finishes it; to give the copy up: "
-        + "dmsetup message \(pool.name) 0 release_metadata_snap")
+        + "dmsetup message \(ShellWord.quoted(pool.name)) 0 release_metadata_snap")
   }
 
   /// A metadata snapshot that somebody else took serves if nothing was mapped since.
@@ -292,7 +297,8 @@ package final class PoolSession {
       return complain(
         "the metadata snapshot of pool \(pool.name) is still held: \(error.message)"
           + (hold.writtenFrom.map { "; it may be the only copy of dev \($0)" } ?? "")
-          + "; the next run tries again, or: dmsetup message \(pool.name) 0 release_metadata_snap")
+          + "; the next run tries again, or: dmsetup message \(ShellWord.quoted(pool.name)) 0 "
+          + "release_metadata_snap")
     }
     do throws(Errno) {
       try mapper.send("release_metadata_snap", to: pool.number)
@@ -319,7 +325,7 @@ package final class PoolSession {
           + (fate == .replaced ? ", and another thin device has its number now" : "")
           + ": the metadata snapshot of pool \(pool.name) is the only copy of it, and stays held; "
           + "'thin-merge resume' finishes the merge from it; to give the copy up: dmsetup message "
-          + "\(pool.name) 0 release_metadata_snap")
+          + "\(ShellWord.quoted(pool.name)) 0 release_metadata_snap")
     case nil:
       complain(
         "the metadata snapshot of pool \(pool.name) is still held: it may be the only copy of dev "
@@ -353,6 +359,8 @@ package final class PoolSession {
   ///
   /// What cannot be undone is said, and stays in the record for the next run.
   package func end(_ end: End) {
+    // All of it is tried again.
+    leftUndone = []
     release()
     restoreReadOnly()
     putBack { end == .nothingWritten || $0.isPutBack }
@@ -376,7 +384,7 @@ package final class PoolSession {
   private func settle() throws(MergeError) {
     try forgetLeft()
     guard !record.record.isSettled else { return }
-    note("an earlier run left pool \(pool.name) without tidying up; that is done now")
+    note("an earlier run left pool \(pool.name) without tidying up; undoing what it did")
     if let snapshot = record.record.snapshot, snapshot.mayBeSuspended,
       let thin = snapshot.thinDevice.now(in: try devices(), bootID: record.bootID),
       thin.isSuspended

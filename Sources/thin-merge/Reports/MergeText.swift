@@ -48,6 +48,12 @@ struct MergeText {
           + "done so.")
       return text.text
     }
+    guard !earlier.sourceMayChange else {
+      text.addNext(
+        "The thin device is active and writable. Keep it until it was compared while nothing uses it."
+      )
+      return text.text
+    }
     addNotNeeded(to: &text)
     return text.text
   }
