@@ -23,13 +23,18 @@ private struct PoolRun: Sendable {
     init() throws { pool = try ActivePool() }
 
     /// Runs, and records each step with what was written down before it.
-    func record(_ run: (ActivePool) -> ActivePool.Outcome) throws {
+    func record(_ run: (ActivePool) throws -> ActivePool.Outcome) throws {
       pool.mapper.told = { [unowned self] step in
         lookAround()
         effects.add(step)
       }
-      defer { pool.mapper.told = { _ in } }
-      let outcome = run(pool)
+      // Between two steps too: the record says which device is written from after the last of them.
+      pool.mapper.whenLookedAt = { [unowned self] in lookAtRecord() }
+      defer {
+        pool.mapper.told = { _ in }
+        pool.mapper.whenLookedAt = {}
+      }
+      let outcome = try run(pool)
       if pool.mapper.isDead { effects.add("killed") }
       lookAround()
       end = pool.mapper.isDead ? "killed" : "exit \(outcome.exitStatus)"
@@ -37,9 +42,13 @@ private struct PoolRun: Sendable {
 
     /// What is written down, and what has been written to.
     private func lookAround() {
-      effects.addState("record: \(recordText)", after: "record: ")
+      lookAtRecord()
       effects.addState("journal: \(journalText)", after: "journal: ")
       effects.addState("origin: \(originText)", after: "origin: ")
+    }
+
+    private func lookAtRecord() {
+      effects.addState("record: \(recordText)", after: "record: ")
     }
 
     private var originText: String {
@@ -69,7 +78,7 @@ private struct PoolRun: Sendable {
 }
 
 extension EffectText {
-  /// Adds what is so now, unless it was so already; what all begins with is not told of.
+  /// Adds a line of state, unless it is the same as the last line with this prefix.
   fileprivate mutating func addState(_ line: String, after prefix: String) {
     let last = lines.last { $0.hasPrefix(prefix) }
     if last != line { add(line) }
@@ -80,7 +89,10 @@ extension PoolRecord {
   /// What it says, without what differs from run to run.
   fileprivate var text: String {
     var words: [String] = []
-    if let hold { words.append(hold.taken == nil ? "hold intended" : "hold taken") }
+    if let hold {
+      words.append(hold.taken == nil ? "hold intended" : "hold taken")
+      if let deviceID = hold.writtenFrom { words.append("written from \(deviceID)") }
+    }
     if let snapshot {
       words.append("snapshot \(snapshot.isMade ? "made" : "intended")")
       if snapshot.mayBeSuspended { words.append("may be suspended") }
@@ -167,6 +179,16 @@ struct PoolEffectsTests {
       $0.pool.mapper.fails["make"] = .ioError
       try $0.record { $0.merge(.device("vm"), PoolOptions(reactivates: true)) }
     },
+    PoolRun("a device that is deleted in mid-merge") {
+      try $0.pool.cutData()
+      try $0.record { mergeDeleting($0) }
+    },
+    PoolRun("the merge of a deleted device, resumed") {
+      try $0.pool.cutData()
+      _ = mergeDeleting($0.pool)
+      try $0.pool.restoreData()
+      try $0.record { try $0.resume() }
+    },
     PoolRun("a plan") {
       try $0.record { pool in
         pool.run { merger throws(MergeError) in
@@ -181,6 +203,11 @@ struct PoolEffectsTests {
       }
     },
   ]
+
+  /// A merge that stops at blocks that cannot be read, after somebody has deleted the thin device.
+  private static func mergeDeleting(_ pool: ActivePool) -> ActivePool.Outcome {
+    pool.merge(whenAsked: { try? pool.mapper.replaceBySomebodyElse(5) })
+  }
 
   private static func addDeviceInUse(_ recorded: PoolRun.Recorded) throws {
     var thin = try recorded.pool.thin()
