@@ -109,6 +109,13 @@ struct Left: Equatable {
 
 /// Cases that both programs went through, and in which they differ.
 struct Differences {
+  private static let kinds = ["image", "journal", "damage", "arguments"]
+
+  /// Returns whether a name begins with a kind of cases that are compared.
+  static func isCase(_ name: String) -> Bool {
+    kinds.contains { name.hasPrefix($0 + ": ") }
+  }
+
   private(set) var found: [String: String] = [:]
   private(set) var caseCount = 0
 
@@ -133,6 +140,18 @@ struct Differences {
     }
     for name in intended.keys.sorted() where found[name] == nil {
       Issue.record("\(name): old and new are said to differ, and do not")
+    }
+  }
+}
+
+@Suite("Old against new: the intended differences")
+struct IntendedDifferencesTests {
+  @Test("every intended difference names a case of a kind that is compared")
+  func kinds() throws {
+    #expect(Differences.isCase("image: no root, plan"))
+    #expect(!Differences.isCase("images: no root, plan"))
+    for name in try Oracle.intendedDifferences().keys.sorted() {
+      #expect(Differences.isCase(name), "\(name)")
     }
   }
 }
