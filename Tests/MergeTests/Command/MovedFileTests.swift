@@ -4,14 +4,17 @@ import Testing
 
 @Suite("Command: files that are removed or replaced in mid-merge", .waitsForPrograms)
 struct MovedFileTests {
-  /// Starts a merge, does something to its files, and lets it go on.
+  /// Starts a merge, does something to its files while it is stopped, and lets it go on.
   private func merge(
     _ merge: MergeCase, stopping: Bool, _ meanwhile: () throws -> Void
   ) throws -> CommandResult {
     let running = try merge.startMerge(MergeCase.slowly + ["--rate-limit", "256k", "--verify"])
     try #require(try running.waitUntilCheckpoint(1, in: merge.journal))
-    try meanwhile()
-    if stopping { running.send(SIGINT) }
+    try running.whileStopped {
+      try #require(try !JournalOnDisk.state(of: merge.journal).isFinished)
+      try meanwhile()
+      if stopping { running.send(SIGINT) }
+    }
     return try running.wait()
   }
 

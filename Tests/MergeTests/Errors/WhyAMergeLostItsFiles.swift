@@ -1,4 +1,5 @@
 import Foundation
+import MergeEngine
 import Testing
 
 @testable import thin_merge
@@ -43,11 +44,14 @@ struct MovedFileErrorTests {
 }
 
 extension MergeCase {
-  /// Merges, and does something once the journal has a checkpoint.
+  /// Merges, and does something while the merge is stopped once the journal has a checkpoint.
   fileprivate func changingFiles(_ change: () throws -> Void) throws -> CommandResult {
     let running = try startMerge(Self.slowly + ["--rate-limit", "128k"])
     try #require(try running.waitUntilCheckpoint(1, in: journal))
-    try change()
+    try running.whileStopped {
+      try #require(try !JournalOnDisk.state(of: journal).isFinished)
+      try change()
+    }
     return try running.wait()
   }
 }

@@ -13,6 +13,27 @@ extension ChildProcess {
     try waitUntil { !hasSignal(signal, in: ["SigPnd:", "ShdPnd:"]) }
   }
 
+  /// Stops the program for as long as `change` takes, so that nothing of it happens at the same time.
+  func whileStopped(_ change: () throws -> Void) throws {
+    send(SIGSTOP)
+    defer { send(SIGCONT) }
+    guard try waitUntil({ isStopped }) else {
+      throw SupportError("ended before it was stopped:\n\(standardErrorSoFar)")
+    }
+    try change()
+  }
+
+  /// Whether all threads of the program are stopped.
+  private var isStopped: Bool {
+    let threads = "/proc/\(processIdentifier)/task"
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: threads)) ?? []
+    return !names.isEmpty
+      && names.allSatisfy { name in
+        let status = FileManager.default.contents(atPath: "\(threads)/\(name)/status") ?? Data()
+        return String(decoding: status, as: UTF8.self).contains("\nState:\tT")
+      }
+  }
+
   /// Whether one of these masks in /proc has the signal.
   private func hasSignal(_ signal: Int32, in masks: [String]) -> Bool {
     guard
