@@ -7,8 +7,15 @@ enum ReleasedFormats {
   static let folder = "Tests/Released/0.1.0/"
 
   /// Makes them with THIN_MERGE_RECORD=formats, as root; otherwise they are left as they are.
+  ///
+  /// Refuses where the folder is there: its files are of a version that this program is not.
   static let made: Result<Void, any Error> = Result {
     guard ProcessInfo.processInfo.environment["THIN_MERGE_RECORD"] == "formats" else { return }
+    let path = PackageFolder.path(folder)
+    guard !FileManager.default.fileExists(atPath: path) else {
+      throw SupportError("\(folder) is there; name the folder of another version")
+    }
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
     try makeJournals()
     try makeRecord("snapshot.json", .snapshot, at: 12)
     try makeRecord("removal.json", .reactivated, at: 7)
