@@ -111,6 +111,38 @@ struct InterruptedMergeTests {
     }
   }
 
+  @Test(
+    "a resumed merge that is asked not to drain ends 5 s later where a device hangs, and appends nothing",
+    arguments: [DiskFaults.Class(.read, .origin), .init(.read, .data)])
+  func hangingWhileResumed(kind: DiskFaults.Class) throws {
+    let seed = Seed.current
+    for reap in 1...5 {
+      let harness = MergeHarness(
+        Self.merge(TransferOptions(queueDepth: 4, ioByteCount: 16_384)),
+        seed: seed.value &+ UInt64(reap))
+      let comment: Comment = "\(kind), reap \(reap); \(seed)"
+      let first = try harness.run(.init(interruptedAtReap: 20))
+      try #require(first.end == .interrupted && first.state.doneByteCount > 0, comment)
+      let journalByteCount = harness.disk[.journal].byteCount
+      harness.disk.faults.hangingFrom = [kind: 1]
+      // The origin is compared with the journal first.
+      var options = MergeHarness.RunOptions(originIsTheSame: false)
+      options.stopsWaitingAtReap = reap
+      let begin = harness.disk.time.now
+      do throws(MergeError) {
+        let end = try harness.run(options).end
+        #expect(end == .interrupted, comment)
+      } catch {
+        #expect(error.kind == .stopped && error.what == "interrupted", "\(error): \(comment)")
+      }
+      try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
+      #expect(harness.disk.time.now - begin < Interruption.waitMax + .seconds(2), comment)
+      #expect(harness.disk[.journal].byteCount == journalByteCount, comment)
+      harness.disk.faults.hangingFrom = [:]
+      try harness.expectMerged(try harness.run(.init(originIsTheSame: false)), comment)
+    }
+  }
+
   @Test("a plan that is asked not to drain ends 5 s later where the metadata device hangs")
   func hangingMetadata() throws {
     let seed = Seed.current
