@@ -34,6 +34,14 @@ struct EveryErrorTests {
     }
   }
 
+  @Test("ten rows only state their words, two of them of mistakes of the program")
+  func onlyStated() {
+    let rows = EveryError.rows.filter { !$0.canBeMet }
+    #expect(rows.count == 10, "\(rows.map(\.testDescription))")
+    let bugs = rows.filter { $0.expected.exitStatus == ExitStatus.bug.rawValue }
+    #expect(bugs.count == 2, "\(bugs.map(\.testDescription))")
+  }
+
   @Test("a phrase of the engine is said in passing, or stands in a row")
   func everyPhraseHasARow() throws {
     let phrases = try SourceErrors.phrases()

@@ -84,7 +84,7 @@ struct ErrorRow: Sendable, CustomTestStringConvertible {
 
   /// A row that only states the words, which `EveryErrorTests` holds against the source.
   ///
-  /// Of all rows nine are so, three of them mistakes of the program.
+  /// Ten of all rows are so, two of them mistakes of the program.
   init(
     onlyStated reason: String, _ exitStatus: ExitStatus, _ message: String, hints: [String] = []
   ) {
