@@ -74,15 +74,18 @@ struct ShellTests {
     ("thin-merge verify vg/", "verify vg/vm2"),
     ("thin-merge merge /dev/v", "merge /dev/vg/vm2"),
     ("thin-merge devices --pool p", "--pool pool1"),
+    // No number is offered: to read a pool's metadata, a message to the pool would be needed.
+    ("thin-merge merge --pool pool1 --dev-id 47", "--dev-id 47"),
     ("thin-merge resume ", "/state/base.journal"),
     ("thin-merge help res", "help resume"),
   ]
 
-  /// Programs that are asked for names, as far as completion asks.
+  /// Programs that are asked for names, as far as completion asks; dmsetup keeps each of its calls.
   static let programs = [
     (
       "dmsetup",
-      #"[ "$*" = 'ls --target thin' ] && printf 'vm1\t(253:4)\n' || printf 'pool1\t(253:3)\n'"#
+      #"echo "$*" >>"${0%/*}/../dmsetup-calls"; "#
+        + #"[ "$*" = 'ls --target thin' ] && printf 'vm1\t(253:4)\n' || printf 'pool1\t(253:3)\n'"#
     ),
     ("lvs", "echo '  vg/vm2'"),
   ]
@@ -131,5 +134,8 @@ struct ShellTests {
     try files.removeItem(atPath: folder.path("state/base.journal"))
     try Data().write(to: URL(filePath: folder.path("origin.thin-merge")))
     try complete("thin-merge status ", "status origin.thin-merge")
+    let calls = try String(contentsOfFile: folder.path("dmsetup-calls"), encoding: .utf8)
+      .split(separator: "\n")
+    #expect(!calls.isEmpty && calls.allSatisfy { $0.hasPrefix("ls ") }, "\(calls)")
   }
 }
