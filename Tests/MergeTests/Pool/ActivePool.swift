@@ -18,6 +18,8 @@ final class ActivePool {
   let data: LoopDevice
   /// What programs of the system print, such as `lvs`.
   var runProgram: @Sendable ([String]) -> String? = { _ in nil }
+  /// What the last merge that returned a report left as it was.
+  private(set) var leftUndone: [String] = []
   private let before: Data
   private let dataContent: Data
 
@@ -112,6 +114,7 @@ final class ActivePool {
       options.extent.thinByteCount = found.thinByteCount
       let report = try merger.merge(
         found.source, onto: found.originPath ?? origin.path, options: options)
+      leftUndone = report.leftUndone
       if case .stopped(let error) = report.state { throw error }
     }
   }
@@ -137,6 +140,7 @@ final class ActivePool {
     guard let name else { throw SupportError("no journal in \(state)") }
     return run { [state] merger throws(MergeError) in
       let report = try merger.resume(journalPath: "\(state)/\(name)", options: options)
+      leftUndone = report.leftUndone
       if case .stopped(let error) = report.state { throw error }
     }
   }

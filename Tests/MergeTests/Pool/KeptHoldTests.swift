@@ -76,7 +76,8 @@ struct KeptHoldTests {
     #expect(pool.mapper.mapped.contains(thin))
   }
 
-  @Test("whose number another one got is merged by resume only, and the other one is let alone")
+  @Test(
+    "resume merges a deleted thin device whose number was reused, and leaves the new device alone")
   func replaced() throws {
     let pool = try ActivePool()
     // It was made without a snapshot, so its times are those of the deleted one.
@@ -99,7 +100,7 @@ struct KeptHoldTests {
   }
 
   @Test(
-    "is told from one that is still there by a mapping that both have",
+    "a thin device is still there if held and live tree share a mapping",
     arguments: [
       // The last mapping is left; it was moved to another thin block; the device was made since.
       (Fixtures.ThinDevice(5, [ThinMapping(0, 70), ThinMapping(23, 35)]), true),
@@ -159,6 +160,22 @@ struct KeptHoldTests {
     #expect(other.message.contains("the only copy of dev 5"), "\(other.message)")
     #expect(pool.mapper.isHolding)
     try Self.expectFinished(pool, pool.resume())
+  }
+
+  @Test("a read-only origin is read-only again after the resumed merge, and nothing is left undone")
+  func readOnlyOrigin() throws {
+    let pool = try ActivePool()
+    try pool.addBase(isReadOnly: true)
+    let mapped = pool.mapper.mapped
+    let outcome = try Self.stopped(pool, PoolOptions(makesOriginWritable: true)) {
+      try? pool.mapper.replaceBySomebodyElse(5)
+    }
+    Self.expectKept(pool, outcome.notes)
+    #expect(!pool.leftUndone.isEmpty)
+    #expect(pool.mapper.mapped == mapped)
+    try Self.expectFinished(pool, pool.resume())
+    #expect(pool.leftUndone == [])
+    #expect(pool.mapper.mapped == mapped)
   }
 
   @Test("is given up by releasing its metadata snapshot by hand")
