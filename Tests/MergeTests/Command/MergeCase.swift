@@ -135,6 +135,12 @@ final class MergeCase {
     try ThinMergeCommand.run(["status", journal, "--output", "json"]).report()
   }
 
+  /// Options under which a merge does the same things in the same order on every machine.
+  static let steadily = [
+    "--queue-depth", "1", "--io-size", "64k", "--checkpoint-interval", "86400", "--yes",
+    "--progress", "none",
+  ]
+
   /// Options under which a merge takes seconds and passes many checkpoints.
   static let slowly = [
     "--rate-limit", "1M", "--checkpoint-interval", "0.2", "--io-size", "16k",

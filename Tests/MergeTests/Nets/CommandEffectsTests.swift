@@ -42,7 +42,7 @@ struct TracedRun: Sendable {
     /// A merge that stops at the first byte past the first 1 MiB of the origin.
     func stop(_ options: [String] = []) throws {
       let result = try ThinMergeCommand.run(
-        merge.mergeArguments(TracedRun.steadily + options), under: ["prlimit", "--fsize=1048576"],
+        merge.mergeArguments(MergeCase.steadily + options), under: ["prlimit", "--fsize=1048576"],
         environment: environment)
       guard result.exitStatus == 3 else { throw SupportError(result.standardError) }
     }
@@ -60,12 +60,6 @@ struct TracedRun: Sendable {
     self.name = name
     self.run = run
   }
-
-  /// Options under which the same comes after the same on every machine.
-  static let steadily = [
-    "--queue-depth", "1", "--io-size", "64k", "--checkpoint-interval", "86400", "--yes",
-    "--progress", "none",
-  ]
 
   /// The effects of all runs, in their order.
   static func record(_ about: String, _ runs: [TracedRun]) throws -> String {
@@ -87,7 +81,7 @@ struct TracedRun: Sendable {
 
 @Suite("Effects: what the command does to files and devices, in order", .waitsForPrograms)
 struct CommandEffectsTests {
-  @Test("on files it is what Tests/Effects/files.txt says", .needsTracing)
+  @Test("effects on files match Tests/Effects/files.txt", .needsTracing)
   func files() throws {
     try RecordedText.expect(
       TracedRun.record("The command on files: what it asked the system for.", TracedRun.onFiles),
@@ -95,7 +89,7 @@ struct CommandEffectsTests {
   }
 
   @Test(
-    "on block devices it is what Tests/Effects/devices.txt says", .needsTracing, .needsLoopDevices)
+    "effects on block devices match Tests/Effects/devices.txt", .needsTracing, .needsLoopDevices)
   func devices() throws {
     try RecordedText.expect(
       TracedRun.record(
@@ -106,45 +100,46 @@ struct CommandEffectsTests {
 
 extension TracedRun {
   static let onFiles: [TracedRun] = [
-    TracedRun("a merge") { try $0.trace($0.merge.mergeArguments(steadily)) },
+    TracedRun("a merge") { try $0.trace($0.merge.mergeArguments(MergeCase.steadily)) },
     TracedRun("a merge that verifies") {
-      try $0.trace($0.merge.mergeArguments(steadily + ["--verify"]))
+      try $0.trace($0.merge.mergeArguments(MergeCase.steadily + ["--verify"]))
     },
     TracedRun("a merge with a journal at another place") {
       try $0.trace(
-        $0.merge.mergeArguments(steadily + ["--journal", $0.merge.folder.path("journal")]))
+        $0.merge.mergeArguments(
+          MergeCase.steadily + ["--journal", $0.merge.folder.path("journal")]))
     },
     TracedRun("a merge onto a file that grows") {
       try Program.mustRun("truncate", "--size", "196608", $0.merge.origin)
-      try $0.trace($0.merge.mergeArguments(steadily + ["--past-end", "grow"]))
+      try $0.trace($0.merge.mergeArguments(MergeCase.steadily + ["--past-end", "grow"]))
     },
     TracedRun("a merge onto a file with holes") {
       try Program.mustRun("truncate", "--size", "0", $0.merge.origin)
       try Program.mustRun("truncate", "--size", "\($0.merge.before.count)", $0.merge.origin)
-      try $0.trace($0.merge.mergeArguments(steadily))
+      try $0.trace($0.merge.mergeArguments(MergeCase.steadily))
     },
     TracedRun("a merge that goes on from one that stopped") {
       try $0.stop()
-      try $0.trace($0.merge.mergeArguments(steadily))
+      try $0.trace($0.merge.mergeArguments(MergeCase.steadily))
     },
     TracedRun("a merge that trusts the one that stopped") {
       try $0.stop()
-      try $0.trace($0.merge.mergeArguments(steadily + ["--trust-earlier-runs"]))
+      try $0.trace($0.merge.mergeArguments(MergeCase.steadily + ["--trust-earlier-runs"]))
     },
     TracedRun("a merge that begins anew") {
       try $0.stop()
-      try $0.trace($0.merge.mergeArguments(steadily + ["--restart"]))
+      try $0.trace($0.merge.mergeArguments(MergeCase.steadily + ["--restart"]))
     },
     TracedRun("a merge where one is finished") {
-      _ = try $0.merge.merge(steadily)
-      try $0.trace($0.merge.mergeArguments(steadily))
+      _ = try $0.merge.merge(MergeCase.steadily)
+      try $0.trace($0.merge.mergeArguments(MergeCase.steadily))
     },
     TracedRun("a resume") {
       try $0.stop()
       try $0.trace(["resume", $0.merge.journal, "--yes", "--progress", "none"] + oneAtATime)
     },
     TracedRun("a resume of a finished merge") {
-      _ = try $0.merge.merge(steadily)
+      _ = try $0.merge.merge(MergeCase.steadily)
       try $0.trace(["resume", $0.merge.journal, "--yes", "--progress", "none"] + oneAtATime)
     },
     TracedRun("a resume that tries them again") {
@@ -152,45 +147,46 @@ extension TracedRun {
       try $0.trace(["resume", $0.merge.journal, "--yes", "--progress", "none"] + oneAtATime)
     },
     TracedRun("a merge that a signal stops before its journal has a name") {
-      try $0.trace($0.merge.mergeArguments(steadily), ["-e", "inject=fsync:signal=TERM:when=1"])
+      try $0.trace(
+        $0.merge.mergeArguments(MergeCase.steadily), ["-e", "inject=fsync:signal=TERM:when=1"])
     },
     TracedRun("a merge that a signal stops when its run is recorded") {
       try $0.trace(
-        $0.merge.mergeArguments(steadily), ["-e", "inject=pwrite64:signal=TERM:when=1"])
+        $0.merge.mergeArguments(MergeCase.steadily), ["-e", "inject=pwrite64:signal=TERM:when=1"])
     },
     TracedRun("a merge that cannot make its journal durable") {
       try $0.trace(
-        $0.merge.mergeArguments(steadily), ["-e", "inject=fdatasync:error=EIO:when=1"])
+        $0.merge.mergeArguments(MergeCase.steadily), ["-e", "inject=fdatasync:error=EIO:when=1"])
     },
     TracedRun("a merge that cannot write to the origin") {
       try $0.trace(
-        $0.merge.mergeArguments(steadily), ["prlimit", "--fsize=1048576"])
+        $0.merge.mergeArguments(MergeCase.steadily), ["prlimit", "--fsize=1048576"])
     },
     TracedRun("a merge onto a file that somebody has locked") {
       let holder = try HeldFile.withFileLock($0.merge.originFile)
-      try $0.trace($0.merge.mergeArguments(steadily))
+      try $0.trace($0.merge.mergeArguments(MergeCase.steadily))
       try holder.close()
     },
     TracedRun("a merge onto a file that is not there") {
       $0.merge.origin = $0.merge.folder.path("nothing")
-      try $0.trace($0.merge.mergeArguments(steadily))
+      try $0.trace($0.merge.mergeArguments(MergeCase.steadily))
     },
     TracedRun("a merge with a journal that is none") {
       try Data("notes\n".utf8).write(to: URL(filePath: $0.merge.journal))
-      try $0.trace($0.merge.mergeArguments(steadily))
+      try $0.trace($0.merge.mergeArguments(MergeCase.steadily))
     },
     TracedRun("a merge with a journal that is damaged") {
       try $0.stop()
       try overwrite($0.merge.journal, at: 40, with: Data([0xFF]))
-      try $0.trace($0.merge.mergeArguments(steadily))
+      try $0.trace($0.merge.mergeArguments(MergeCase.steadily))
     },
     TracedRun("a plan") { try $0.trace(["plan"] + $0.targets) },
     TracedRun("a comparison") {
-      _ = try $0.merge.merge(steadily)
+      _ = try $0.merge.merge(MergeCase.steadily)
       try $0.trace(["verify"] + $0.targets + ["--progress", "none"] + oneAtATime)
     },
     TracedRun("a comparison with the journal") {
-      _ = try $0.merge.merge(steadily)
+      _ = try $0.merge.merge(MergeCase.steadily)
       try $0.trace(["verify", "--journal", $0.merge.journal, "--progress", "none"] + oneAtATime)
     },
     TracedRun("the status of a merge that stopped") {
@@ -205,16 +201,16 @@ extension TracedRun {
   static let onDevices: [TracedRun] = [
     TracedRun("a merge from files onto a device") {
       $0.merge.origin = try $0.attach($0.merge.originFile, as: "ORIGIN")
-      try $0.trace($0.merge.mergeArguments(steadily))
+      try $0.trace($0.merge.mergeArguments(MergeCase.steadily))
     },
     TracedRun("a merge from devices onto a device") {
       try attachAll($0)
-      try $0.trace($0.merge.mergeArguments(steadily))
+      try $0.trace($0.merge.mergeArguments(MergeCase.steadily))
     },
     TracedRun("a resume onto a device") {
       try attachAll($0)
       let result = try ThinMergeCommand.run(
-        $0.merge.mergeArguments(steadily),
+        $0.merge.mergeArguments(MergeCase.steadily),
         under: [
           "strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO:when=1",
         ], environment: $0.environment)
@@ -229,12 +225,12 @@ extension TracedRun {
     },
     TracedRun("a merge onto a device that is read-only") {
       $0.merge.origin = try $0.attach($0.merge.originFile, as: "ORIGIN", readOnly: true)
-      try $0.trace($0.merge.mergeArguments(steadily))
+      try $0.trace($0.merge.mergeArguments(MergeCase.steadily))
     },
     TracedRun("a merge onto a device that somebody has open for himself alone") {
       $0.merge.origin = try $0.attach($0.merge.originFile, as: "ORIGIN")
       let holder = try HeldFile.exclusively($0.merge.origin)
-      try $0.trace($0.merge.mergeArguments(steadily))
+      try $0.trace($0.merge.mergeArguments(MergeCase.steadily))
       try holder.close()
     },
   ]

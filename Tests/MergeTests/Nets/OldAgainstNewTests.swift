@@ -8,12 +8,6 @@ import Testing
   "Old against new: exit status, origin and journal", .waitsForPrograms, .needsOracle,
   .serialized)
 struct OldAgainstNewTests {
-  /// Options under which the same comes after the same.
-  static let steadily = [
-    "--queue-depth", "1", "--io-size", "64k", "--checkpoint-interval", "86400", "--yes",
-    "--progress", "none",
-  ]
-
   @Test("old and new program agree on every damaged image")
   func images() throws {
     var differences = Differences()
@@ -26,7 +20,7 @@ struct OldAgainstNewTests {
       let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin, fillingData: false)
       let names = try pool.folder.names()
       for verb in ["merge", "plan"] {
-        let consent = verb == "merge" ? Self.steadily : []
+        let consent = verb == "merge" ? MergeCase.steadily : []
         try differences.compare(
           "image: \(damage.name), \(verb)", in: pool.folder,
           [verb] + pool.source(damage.devID) + ["--origin", pool.origin] + consent + damage.options
@@ -51,7 +45,7 @@ struct OldAgainstNewTests {
       let bytes = Data(journal.bytes)
       for arguments in [
         ["status", merge.journal], ["verify", "--journal", merge.journal],
-        ["resume", merge.journal, "--yes"], merge.mergeArguments(Self.steadily),
+        ["resume", merge.journal, "--yes"], merge.mergeArguments(MergeCase.steadily),
       ] {
         try differences.compare(
           "journal: \(name), \(arguments[0])", in: merge.folder, arguments
@@ -67,7 +61,7 @@ struct OldAgainstNewTests {
     var differences = Differences()
     let merge = try MergeCase(scatteredBlocks: 12)
     let stopped = try Generation.old.run(
-      merge.mergeArguments(Self.steadily),
+      merge.mergeArguments(MergeCase.steadily),
       environment: ["LD_PRELOAD": Oracle.stopper, "STOP_AT": "fail:9"])
     try #require(stopped.exitStatus == 3, "\(stopped.standardError)")
     let journal = try content(of: merge.journal)
@@ -83,7 +77,8 @@ struct OldAgainstNewTests {
       changed[place] ^= 0x10
       for (kind, bytes) in [("cut", journal.prefix(place)), ("changed", changed)] {
         try differences.compare(
-          "damage: \(kind) at byte \(place)", in: merge.folder, merge.mergeArguments(Self.steadily)
+          "damage: \(kind) at byte \(place)", in: merge.folder,
+          merge.mergeArguments(MergeCase.steadily)
         ) { try put(bytes, and: origin, merge) }
       }
     }

@@ -31,10 +31,11 @@ enum ReleasedFormats {
     let builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 12))])
     let pool = try builder.build().write(to: place)
     let origin = place + "/origin.img"
-    let arguments = [
-      "merge", "--metadata", pool.metadata, "--data", pool.data, "--dev-id", "0", "--origin",
-      origin, "--queue-depth", "1", "--io-size", "64k", "--checkpoint-interval", "86400", "--yes",
-    ]
+    let arguments =
+      [
+        "merge", "--metadata", pool.metadata, "--data", pool.data, "--dev-id", "0", "--origin",
+        origin,
+      ] + MergeCase.steadily
     let journal = origin + ".thin-merge"
     let content = SectorContent(source: .origin, seed: 7).bytes(in: 0..<33 * 65_536 + 40_001)
 
