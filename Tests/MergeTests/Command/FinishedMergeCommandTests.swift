@@ -150,7 +150,7 @@ struct FinishedMergeCommandTests {
   func interruptedAgain() throws {
     let merge = try Self.finished()
     try Self.changeSource(merge)
-    // The run has begun: what was finished is so no more.
+    // The new run record cancels `finished`.
     let journal = try JournalOnDisk.recordRanges(of: merge.journal)
     expectSuccess(try merge.merge(["--again", "--yes"]))
     let afterRun = try JournalOnDisk.recordRanges(of: merge.journal)[journal.count].upperBound

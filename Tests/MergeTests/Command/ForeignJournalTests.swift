@@ -4,12 +4,12 @@ import Testing
 
 @Suite("Command: journals that others can have written", .waitsForPrograms, .needsRoot)
 struct ForeignJournalTests {
-  /// Ways in which somebody else comes to have a say in a journal.
+  /// Commands after which another user may write to a journal, or has a name for it.
   static let ways = [
     ["chown", "65534"], ["chmod", "0620"], ["chmod", "0602"], ["ln"],
   ]
 
-  @Test("neither merge nor resume goes on with one, and nothing is written", arguments: ways)
+  @Test("merge and resume refuse an untrusted journal and write nothing", arguments: ways)
   func refused(way: [String]) throws {
     let merge = try stoppedMerge(way)
     let before = try content(of: merge.originFile)

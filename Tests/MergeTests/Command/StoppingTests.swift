@@ -121,7 +121,7 @@ struct HangingDeviceTests {
     withExtendedLifetime(merge) {}
   }
 
-  /// Starts a merge whose requests are not heard of any more after a while, and waits until then.
+  /// Starts a merge whose completions are hidden after a while, and waits until then.
   private func hangingMerge() throws -> (MergeCase, RunningCommand) {
     let merge = try MergeCase()
     let trace = merge.folder.path("trace")

@@ -24,7 +24,7 @@ private struct MemoryRun: Sendable {
       quieten()
     }
 
-    /// Takes away what is left to chance.
+    /// Disables random faults.
     mutating func quieten(_ faults: DiskFaults = DiskFaults()) {
       var faults = faults
       faults.takesFewerOneIn = nil
@@ -76,7 +76,7 @@ private struct MemoryRun: Sendable {
 
 @Suite("Effects: what a merge does on a disk in memory, in order")
 struct MemoryEffectsTests {
-  @Test("it is what Tests/Effects/memory.txt says")
+  @Test("effects on a disk in memory match Tests/Effects/memory.txt")
   func memory() throws {
     var record = EffectRecord(
       "Merges on a disk in memory: what is written, and what is made durable.")

@@ -23,7 +23,7 @@ private struct AllMessages {
   "Messages: all that is said", .waitsForPrograms, .needsLoopDevices, .needsSwap, .needsTmpfs,
   .needsExt4, .needsPython, .needsTracing)
 struct MessagesTests {
-  @Test("it is what Tests/Messages.txt says")
+  @Test("all messages match Tests/Messages.txt")
   func messages() async throws {
     var messages = AllMessages()
     messages.begin("Errors")

@@ -109,7 +109,7 @@ extension PoolRecord {
 
 @Suite("Effects: what is done to a pool, in order", .needsLoopDevices, .waitsForPrograms)
 struct PoolEffectsTests {
-  @Test("it is what Tests/Effects/pool.txt says")
+  @Test("effects on a pool match Tests/Effects/pool.txt")
   func pool() throws {
     var record = EffectRecord(
       "Merges from a simulated pool: each step, and what was written down before it.")

@@ -10,7 +10,7 @@ struct TracedEffects {
     "?open,openat,?creat,flock,fcntl,link,linkat,?rename,renameat,renameat2,unlink,unlinkat,mkdir,"
     + "mkdirat,fsync,fdatasync,ioctl,io_submit,pwrite64,fallocate,ftruncate"
 
-  /// The option of strace that has such calls told of.
+  /// The command line of strace that writes these calls to `output`.
   static func tracing(to output: String) -> [String] {
     ["strace", "-f", "-y", "-v", "-s", "256", "-e", "trace=" + calls, "-o", output]
   }

@@ -39,7 +39,7 @@ struct KeptHoldTests {
   enum NextRun: CaseIterable, Sendable { case resume, merge, mergeFromTheBeginning }
 
   @Test(
-    "keeps its metadata snapshot when the merge stops, and the next run finishes from it",
+    "a stopped merge keeps the metadata snapshot of a deleted device, and the next run finishes from it",
     arguments: NextRun.allCases)
   func deleted(next: NextRun) throws {
     let pool = try ActivePool()
@@ -55,7 +55,7 @@ struct KeptHoldTests {
     #expect(pool.mapper.thinDevices.isEmpty)
   }
 
-  @Test("is not lost either when it is a snapshot that the merge had made of a device in use")
+  @Test("a deleted snapshot that the merge had made of a device in use is merged by resume")
   func deletedSnapshot() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -117,7 +117,7 @@ struct KeptHoldTests {
     if !isThere { Self.expectKept(pool, outcome.notes) }
   }
 
-  @Test("keeps its metadata snapshot too where it cannot be told whether it is there")
+  @Test("a stopped merge keeps its metadata snapshot if the live trees cannot be read")
   func unknown() throws {
     let pool = try ActivePool()
     let outcome = try Self.stopped(pool) {
@@ -137,7 +137,9 @@ struct KeptHoldTests {
     try Self.expectFinished(pool, pool.merge(Self.byNumber))
   }
 
-  @Test("keeps its metadata snapshot after a run that was killed, whichever verb comes next")
+  @Test(
+    "no verb after a killed run releases the metadata snapshot of a deleted device, and resume merges it"
+  )
   func killed() throws {
     let pool = try ActivePool(otherIDs: [6])
     let options = PoolOptions(allowsOtherUsers: true)
@@ -178,7 +180,7 @@ struct KeptHoldTests {
     #expect(pool.mapper.mapped == mapped)
   }
 
-  @Test("is given up by releasing its metadata snapshot by hand")
+  @Test("a deleted device is given up when its metadata snapshot is released by hand")
   func givenUp() throws {
     let pool = try ActivePool()
     _ = try Self.stopped(pool) { try? pool.mapper.replaceBySomebodyElse(5) }
@@ -188,7 +190,7 @@ struct KeptHoldTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("that is still there has its metadata snapshot released by any stop")
+  @Test("a stopped merge releases its metadata snapshot while the thin device is there")
   func stillThere() throws {
     let pool = try ActivePool()
     let outcome = try Self.stopped(pool) {
@@ -231,7 +233,9 @@ struct ThinDeviceFateTests {
 
   private static let held = mappings(200, at: 1000)
 
-  @Test("one mapping in common is found, wherever it lies and however large the trees are")
+  @Test(
+    "one mapping in common shows that a thin device is there, wherever it lies in trees of any size"
+  )
   func there() throws {
     #expect(try Self.fate(Self.held, Self.held) == .there)
     for index in [0, 1, 77, 198, 199] {
@@ -246,7 +250,7 @@ struct ThinDeviceFateTests {
     }
   }
 
-  @Test("none in common is another device, also where data blocks and thin blocks are the same")
+  @Test("a device of that number without a mapping in common is another one")
   func replaced() throws {
     #expect(try Self.fate(Self.held, Self.mappings(200, at: 1001)) == .replaced)
     #expect(try Self.fate(Self.held, Self.mappings(50, by: 5, at: 2000)) == .replaced)
@@ -254,7 +258,7 @@ struct ThinDeviceFateTests {
     #expect(try Self.fate(Self.held, []) == .replaced)
   }
 
-  @Test("no such device is a deleted one, unless it had nothing to be lost")
+  @Test("a device that is gone was deleted, unless it had no mappings")
   func deleted() throws {
     #expect(try Self.fate(Self.held, nil) == .deleted)
     #expect(try Self.fate([], nil) == .there)

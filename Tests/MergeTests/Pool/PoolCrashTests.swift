@@ -71,7 +71,9 @@ struct PoolCrashTests {
     return wasKilled
   }
 
-  @Test("is gone on with and tidied up after, wherever it was", arguments: Way.allCases)
+  @Test(
+    "the next merge finishes what a killed run began and undoes the rest, whatever its step",
+    arguments: Way.allCases)
   func settled(way: Way) throws {
     var step = 0
     while true {
@@ -91,7 +93,8 @@ struct PoolCrashTests {
     #expect(step >= 4)
   }
 
-  @Test("is tidied up after by a verb that only reads", arguments: Way.allCases)
+  @Test(
+    "a verb that only reads releases and puts back what a killed run left", arguments: Way.allCases)
   func settledByPlan(way: Way) throws {
     var step = 0
     while true {
@@ -111,7 +114,9 @@ struct PoolCrashTests {
     #expect(step >= 4)
   }
 
-  @Test("leaves a metadata snapshot that somebody else took since then alone", arguments: 0...3)
+  @Test(
+    "a merge leaves a metadata snapshot alone that somebody else took after a killed run",
+    arguments: 0...3)
   func takenSince(step: Int) throws {
     let pool = try ActivePool()
     #expect(try Self.killed(pool, .inactive, at: step))
@@ -123,7 +128,7 @@ struct PoolCrashTests {
     #expect(pool.mapper.steps == [])
   }
 
-  @Test("before the last boot is not believed to have removed or protected what has that name now")
+  @Test("a merge does not put back a thin device that a run killed before the last boot removed")
   func earlierBoot() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -152,7 +157,7 @@ struct PoolCrashTests {
     pool.mapper.happensAfter = [:]
   }
 
-  @Test("keeps its snapshot: that of another thin device has to wait")
+  @Test("a snapshot of a second thin device is refused while that of a stopped merge is kept")
   func secondSnapshot() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool)
@@ -168,7 +173,7 @@ struct PoolCrashTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 6])
   }
 
-  @Test("does not resume a thin device that somebody else suspended since")
+  @Test("a thin device that somebody else suspended after a stopped merge stays suspended")
   func suspendedSince() throws {
     let pool = try ActivePool()
     try Self.stopped(pool)
@@ -182,7 +187,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "leaves a snapshot from which something was merged to the next run, and --restart makes another"
+    "a stopped merge keeps the snapshot that it merged from, and --restart makes another"
   )
   func restart() throws {
     let pool = try ActivePool()
@@ -201,7 +206,7 @@ struct PoolCrashTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("makes the same origin read-only again")
+  @Test("the next run makes an origin read-only again that a killed run made writable")
   func writeProtection() throws {
     // One layer over the origin, as LVM makes it, is told of but not there: it is never opened.
     let pool = try ActivePool()
@@ -219,7 +224,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "makes nothing read-only that has the origin's name and is another device",
+    "the next run does not make another device read-only that has the origin's name",
     arguments: [("UUID-2", 400), ("UUID-1", 401)] as [(String, UInt32)])
   func otherOrigin(uuid: String, minor: UInt32) throws {
     let pool = try ActivePool()
@@ -236,7 +241,8 @@ struct PoolCrashTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("drops a writable table of the origin that was not made live yet, and no other table")
+  @Test(
+    "the next run drops the origin's loaded table if a killed run loaded it, and no other table")
   func loadedTable() throws {
     for isOwn in [true, false] {
       let pool = try ActivePool()
@@ -260,7 +266,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "does not delete a thin device that somebody made since with the number of its snapshot",
+    "the next run keeps a thin device that somebody made with the number of a killed run's snapshot",
     arguments: [8, 9, 10])
   func snapshotNumberTaken(step: Int) throws {
     let pool = try ActivePool()
@@ -275,7 +281,7 @@ struct PoolCrashTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("does not put a thin device back over an origin that is another one now")
+  @Test("a merge does not put a removed thin device back over another origin")
   func otherOriginUnderThinDevice() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -292,7 +298,7 @@ struct PoolCrashTests {
     #expect(!pool.mapper.mapped.contains { $0.name == "vm" })
   }
 
-  @Test("a record that is none is told of, and nothing is done")
+  @Test("a merge refuses a file that is no record, and changes nothing")
   func unreadableRecord() throws {
     let pool = try ActivePool()
     try pool.writeRecord("{}")

@@ -58,8 +58,8 @@ struct SystemCallTrace {
     return result?.exitStatus == 0
   }()
 
-  /// A wrapper under which no request to a device is heard of any more after a while; `trace` says
-  /// `INJECTED` from then on.
+  /// A wrapper that hides all completions from the 30th io_getevents on; `trace` says `INJECTED` from
+  /// then on.
   static func hanging(trace: String) -> [String] {
     // -D: the program, and not the tracer, is the process that was started.
     [
@@ -68,7 +68,7 @@ struct SystemCallTrace {
     ]
   }
 
-  /// A wrapper under which completions cannot be learned of from the `first`th time on.
+  /// A wrapper under which io_getevents fails from the `first`th call on.
   static func withoutCompletions(from first: Int) -> [String] {
     [
       "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=io_getevents,?io_pgetevents", "-e",
