@@ -233,7 +233,9 @@ struct WrittenAgainTests {
         originByteCount: 120 * 65_536, in: TemporaryFolder(onTmpfsOf: 64 << 20))
       let running = try merge.startMerge(MergeCase.slowly)
       try #require(try running.waitUntilCheckpoint(2, in: merge.journal))
-      usleep(UInt32.random(in: 0..<400_000, using: &generator))
+      let goal = try Int.random(
+        in: recordedByteCount(merge)...merge.mappedByteCount, using: &generator)
+      _ = try running.waitUntil { try recordedByteCount(merge) >= goal }
       running.send(SIGKILL)
       _ = try running.wait()
       let recorded = try #require(try merge.status()["done_bytes"]?.integer)
