@@ -34,7 +34,7 @@ extension Merger {
         options.extent.thinByteCount = target.map { $0.sectorCount * 512 }
       }
       let mayChange = try session?.isWritable(source.deviceID) == true
-      if mayChange { environment.observer.note(Self.mayChangeNote) }
+      if mayChange { noteThatSourceMayChange() }
       var report = try compareFinished(source, originPath, options, session)
       if report.earlier?.isCompared == true {
         session?.holdIsNotNeeded(for: source.deviceID)

@@ -15,14 +15,16 @@ extension Merger {
   ) throws(MergeError) -> VerifyReport {
     try whileHeld(source) { (source, session) throws(MergeError) in
       if try session?.isWritable(source.deviceID) == true {
-        environment.observer.note(Self.mayChangeNote)
+        noteThatSourceMayChange()
       }
       return try verify(source, originPath, extent, transfer)
     }
   }
 
-  static let mayChangeNote =
-    "the thin device is active and writable: what changes now may show as a difference"
+  func noteThatSourceMayChange() {
+    environment.observer.note(
+      "the thin device is active and writable: what changes now may show as a difference")
+  }
 
   private func verify(
     _ source: MergeSource, _ originPath: String, _ extent: ExtentOptions,

@@ -25,7 +25,9 @@ expect_not_held "$pool"
 write /dev/vg/vm 2 4M 2M
 remember /dev/vg/vm /dev/vg/base
 exec 7</dev/vg/vm
-expect_exit 0 by_name merge vg/vm --snapshot --make-origin-writable
+# Written to since the merge above was finished.
+expect_exit 4 by_name merge vg/vm --snapshot --make-origin-writable
+expect_exit 0 by_name merge vg/vm --snapshot --make-origin-writable --again
 exec 7<&-
 expect_merged /dev/vg/base
 expect_not_held "$pool"

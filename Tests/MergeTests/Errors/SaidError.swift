@@ -84,7 +84,7 @@ struct ErrorRow: Sendable, CustomTestStringConvertible {
 
   /// A row that only states the words, which `EveryErrorTests` holds against the source.
   ///
-  /// Ten of all rows are so, two of them mistakes of the program.
+  /// Thirteen of all rows are so, two of them mistakes of the program.
   init(
     onlyStated reason: String, _ exitStatus: ExitStatus, _ message: String, hints: [String] = []
   ) {

@@ -227,18 +227,6 @@ enum WhyAMergeStopped {
       return try crafted.said(crafted.merge.mergeArguments())
     },
     ErrorRow(
-      "a journal that records what is not mapped", .stopped,
-      """
-      the journal does not record the whole merge, FOLDER/origin.img.thin-merge: byte 65536 of \
-      the origin is recorded, and the device does not map it
-      """,
-      hints: ["merge from the beginning with 'thin-merge merge' and --restart"]
-    ) {
-      let crafted = try CraftedMerge()
-      try crafted.put(crafted.halfAndUnmapped, isFinished: false)
-      return try crafted.said(crafted.merge.mergeArguments(["--trust-earlier-runs"]))
-    },
-    ErrorRow(
       "comparing, since the merge was cut off at its last record", .stopped,
       "only part of the merge could be compared, FOLDER/origin.img.thin-merge: the merge is not "
         + "finished: all bytes are recorded, but not yet checked to be those of the source still",
@@ -294,9 +282,6 @@ enum WhyAMergeStopped {
     ) {
       SaidError(MetadataFault(waiting: .canceled).refusal(path: "METADATA"))
     },
-    ErrorRow(
-      onlyStated: "a signal while recorded transfers are looked for on the origin", .stopped,
-      "interrupted, ORIGIN: a signal came before this run wrote anything"),
     ErrorRow(
       "an origin that cannot be flushed before it is looked at again", .stopped,
       "cannot make durable what earlier runs wrote, FOLDER/origin.img: Input/output error",
@@ -354,6 +339,16 @@ enum WhyAMergeStopped {
   // Mistakes of the program, which nobody knows how to make; changes between two calls in one breath; and
   // what no machine here has: 65537 bad spots, files of an unknown kind, a journal that is wrong throughout.
   private static let onlyStated: [ErrorRow] = [
+    ErrorRow(
+      onlyStated: "a journal that records what is not mapped behind its first transfers", .stopped,
+      """
+      the journal does not record the whole merge, JOURNAL: byte 65536 of the origin is \
+      recorded, and the device does not map it
+      """,
+      hints: ["merge from the beginning with 'thin-merge merge' and --restart"]),
+    ErrorRow(
+      onlyStated: "a signal while recorded transfers are looked for on the origin", .stopped,
+      "interrupted, ORIGIN: a signal came before this run wrote anything"),
     ErrorRow(
       onlyStated: "65537 bad spots", .stopped,
       "too much cannot be read, ORIGIN: more than 65536 ranges of it have no source that can be "

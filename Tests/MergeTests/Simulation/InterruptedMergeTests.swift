@@ -126,7 +126,7 @@ struct InterruptedMergeTests {
       let journalByteCount = harness.disk[.journal].byteCount
       harness.disk.faults.hangingFrom = [kind: 1]
       // The origin is compared with the journal first.
-      var options = MergeHarness.RunOptions(originIsTheSame: false)
+      var options = MergeHarness.RunOptions(skipsOriginCheck: false)
       options.stopsWaitingAtReap = reap
       let begin = harness.disk.time.now
       do throws(MergeError) {
@@ -139,7 +139,7 @@ struct InterruptedMergeTests {
       #expect(harness.disk.time.now - begin < Interruption.waitMax + .seconds(2), comment)
       #expect(harness.disk[.journal].byteCount == journalByteCount, comment)
       harness.disk.faults.hangingFrom = [:]
-      try harness.expectMerged(try harness.run(.init(originIsTheSame: false)), comment)
+      try harness.expectMerged(try harness.run(.init(skipsOriginCheck: false)), comment)
     }
   }
 

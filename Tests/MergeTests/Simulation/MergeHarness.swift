@@ -18,8 +18,8 @@ struct MergeHarness {
     /// Asks the run not to drain before it has begun.
     var stopsWaitingBeforePlanning = false
     var trustsEarlierRuns = false
-    /// Whether somebody vouches for the origin: here it may have lost anything.
-    var originIsTheSame = true
+    /// Skips the look at the first recorded transfers: here the origin may have lost anything.
+    var skipsOriginCheck = true
     /// The power goes just before that operation of the run, from 1.
     var powerCutAtOperation: Int?
     /// Is done between the plan and the first write.
@@ -89,7 +89,7 @@ struct MergeHarness {
       plan: plan, cuts: stream.cuts, transfer: transfer,
       dataAlignmentByteCount: merge.dataAlignment, originAlignmentByteCount: merge.originAlignment,
       originPath: "origin", journalPath: "journal", state: state,
-      trustsEarlierRuns: options.trustsEarlierRuns, checksOrigin: !options.originIsTheSame)
+      trustsEarlierRuns: options.trustsEarlierRuns, checksOrigin: !options.skipsOriginCheck)
     var run = MergeRun(
       setting,
       io: try queue(

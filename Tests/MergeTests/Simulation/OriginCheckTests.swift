@@ -30,10 +30,10 @@ struct OriginCheckTests {
     let harness = try Self.stopped(recorded: 10)
     Self.restore(try harness.disk.recordedPieces(), of: harness)
     let journal = harness.disk[.journal].byteCount
-    let error = #expect(throws: MergeError.self) { try harness.run(.init(originIsTheSame: false)) }
-    #expect(error?.kind == .journalConflict && error?.hint?.contains("--same-origin") == true)
+    let error = #expect(throws: MergeError.self) { try harness.run(.init(skipsOriginCheck: false)) }
+    #expect(error?.kind == .journalConflict && error?.hint?.contains("--restart") == true)
     #expect(harness.disk.originWrites.isEmpty && harness.disk[.journal].byteCount == journal)
-    try harness.expectMerged(try harness.run(.init(originIsTheSame: true)), "vouched for")
+    try harness.expectMerged(try harness.run(.init(skipsOriginCheck: true)), "not looked at")
   }
 
   @Test("nine in ten transfers that are not on the origin stop the merge, fewer do not")
@@ -46,11 +46,11 @@ struct OriginCheckTests {
       Self.restore(pieces.prefix(10).dropLast(kept), of: harness)
       if stops {
         let error = #expect(throws: MergeError.self) {
-          try harness.run(.init(originIsTheSame: false))
+          try harness.run(.init(skipsOriginCheck: false))
         }
         #expect(error?.kind == .journalConflict)
       } else {
-        try harness.expectMerged(try harness.run(.init(originIsTheSame: false)), "kept \(kept)")
+        try harness.expectMerged(try harness.run(.init(skipsOriginCheck: false)), "kept \(kept)")
       }
     }
   }
@@ -59,7 +59,7 @@ struct OriginCheckTests {
   func sourceChanged() throws {
     let harness = try Self.stopped(recorded: 10)
     for block in 0..<10 { harness.overwriteSource(block: block) }
-    try harness.expectMerged(try harness.run(.init(originIsTheSame: false)), "source changed")
+    try harness.expectMerged(try harness.run(.init(skipsOriginCheck: false)), "source changed")
   }
 
   @Test("a merge over a finished one is not stopped by an origin that was restored")
@@ -67,7 +67,7 @@ struct OriginCheckTests {
     let harness = MergeHarness(InterruptedMergeTests.merge(Self.transfer), seed: Seed.current.value)
     try harness.expectMerged(try harness.run(), "first")
     Self.restore(try harness.disk.recordedPieces(), of: harness)
-    try harness.expectMerged(try harness.run(.init(originIsTheSame: false)), "again")
+    try harness.expectMerged(try harness.run(.init(skipsOriginCheck: false)), "again")
   }
 }
 
