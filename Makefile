@@ -99,12 +99,16 @@ mutate: ## test the tests: break the engine in many ways, one at a time
 	@scripts/setup test
 	@scripts/mutate
 
-lint: ## check formatting and scripts
+lint: ## check formatting, scripts, and that the mutations apply
 	@scripts/setup lint
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_SOURCES)
 	shellcheck $(SHELL_SCRIPTS)
 	shellcheck --shell bash --exclude $(FROM_THE_LAB) $(SCENARIOS)
 	python3 -c 'import ast, sys; [ast.parse(open(p).read(), p) for p in sys.argv[1:]]' $(PYTHON_SCRIPTS)
+	@git rev-parse --is-inside-work-tree >/dev/null 2>&1 || { \
+	  echo 'lint: note: this is no git work tree; the mutations were not checked'; exit 0; }; \
+	status=0; for patch in Tests/Mutations/*.patch; do git apply --check "$$patch" || { \
+	  echo "lint: error: $$patch does not apply" >&2; status=1; }; done; exit $$status
 
 format: ## format the Swift sources in place
 	@scripts/setup lint
