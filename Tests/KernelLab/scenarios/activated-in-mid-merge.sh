@@ -10,10 +10,10 @@ by=(--pool pool --dev-id 1 --origin "$origin" --thin-size 16M)
 in_mid_merge by_name merge "${by[@]}" --rate-limit 3M --checkpoint-interval 0.2
 ! activate 1 16M || fail 'it was activated on an origin that is being written'
 expect_exit 5 by_name merge "${by[@]}"
-expect_says 'another|in use'
+expect_says 'pool pool is in use.*another run of thin-merge works on it'
 activate 1 16M -
 expect_end 3
-expect_says 'thin1'
+expect_says "the thin device was activated during the merge, $mapper/thin1"
 expect_not_held
 deactivate thin1
 expect_exit 0 resume "$(the_journal)"

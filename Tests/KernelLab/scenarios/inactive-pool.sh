@@ -8,7 +8,7 @@ remember "$mapper/thin1"
 remember_origin
 deactivate thin1
 expect_exit 5 by_path merge 1 --inactive
-expect_says 'metadata device'
+expect_says 'cannot open the metadata device.*the device is in use'
 expect_untouched
 dm remove --retry pool
 expect_exit 0 by_path merge 1 --inactive
