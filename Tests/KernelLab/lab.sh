@@ -168,6 +168,9 @@ pool_ids() {
 expect_ids() { [[ $(pool_ids) == "$*" ]] || fail "the pool has the devices $(pool_ids), not $*"; }
 expect_not_held() { [[ $(held "$@") == - ]] || fail "the metadata snapshot at $(held "$@") is still held"; }
 
+# Nothing still waits for udevd.
+expect_no_cookies() { ! dmsetup udevcookies | grep -v '^Cookie' || fail 'a cookie is left'; }
+
 # thin-merge with the devices given as paths: by_path VERB ID [OPTION…]
 by_path() {
   local verb=$1 id=$2 more=()

@@ -8,7 +8,6 @@ make_pool --data 48M
 make_thin 1 16M
 scatter "$mapper/thin1" 1 60
 [[ -L $mapper/thin1 ]] || fail 'udev did not make the name: the lab is wrong'
-no_cookies() { ! dmsetup udevcookies | grep -v '^Cookie' || fail 'a cookie is left'; }
 table=$(dm table thin1)
 # Each plan closes what udevd then probes.
 for number in 1 2 3; do
@@ -19,7 +18,7 @@ for number in 1 2 3; do
   expect_settled
   [[ $(dm table thin1) == "$table" && -L $mapper/thin1 ]] || fail 'it was not put back'
   [[ $(blockdev --getro "$origin") == 1 ]] || fail 'the origin is writable'
-  no_cookies
+  expect_no_cookies
   write "$mapper/thin1" $((number + 1)) "${number}M" 1M
   rm -r "$journals"
 done
@@ -30,4 +29,4 @@ exec 7<&-
 expect_merged
 expect_settled
 expect_ids 1
-no_cookies
+expect_no_cookies

@@ -20,6 +20,7 @@ remember /dev/vg/vm /dev/vg/base
 expect_exit 0 by_name merge vg/vm --reactivate --make-origin-writable
 expect_merged /dev/vg/base
 expect_not_held "$pool"
+expect_no_cookies
 [[ -L /dev/vg/vm ]] || fail 'its name in /dev/vg was not made again'
 [[ $(lvs --noheadings -o lv_active vg/vm) == *active* ]] || fail 'LVM does not see it as active'
 write /dev/vg/vm 2 4M 2M
@@ -31,6 +32,7 @@ expect_exit 0 by_name merge vg/vm --snapshot --make-origin-writable --again
 exec 7<&-
 expect_merged /dev/vg/base
 expect_not_held "$pool"
+expect_no_cookies
 [[ $(blockdev --getro /dev/vg/base) == 1 ]] || fail 'the origin is writable'
 # LVM goes on with the pool and the volume.
 lvcreate -q -y -V 8M --thinpool vg/pool -n another
