@@ -230,6 +230,12 @@ in_mid_merge() {
   echo "in mid-merge: $reached bytes are done"
   set -x
 }
+# The command in the background has not ended.
+expect_running() {
+  local state=''
+  { read -r _ _ state _ <"/proc/$running/stat"; } 2>/dev/null || state=X
+  [[ $state != [XZ] ]] || { cat "$work/background"; fail 'it has ended already'; }
+}
 # Waits for the end of the command in the background, which must have that status.
 expect_end() {
   local status=0
