@@ -1,8 +1,8 @@
 # What the scenarios are written with. Sizes are in bytes, and `64k` or `8M` will do.
 #
-# A pool is named `pool`, its thin devices `thin1`, `thin2` … by their number, and the external origin
-# is $origin. Everything lies on loop devices over files in memory, which take discards, and is taken
-# down by the lab when the scenario ends.
+# A pool is named `pool`, its thin devices `thin1`, `thin2` … by their number, and the external
+# origin is $origin. Everything lies on loop devices over files in memory, which take discards, and
+# is taken down by the lab when the scenario ends.
 # shellcheck shell=bash disable=SC2034,SC2119,SC2120 # the variables are for the scenarios
 
 readonly work=/lab/work
@@ -212,7 +212,8 @@ retable() {
 
 # Waits for what a command says to be true; the limit of the scenario ends a wait for ever.
 wait_until() { until "$@"; do sleep 0.1; done 2>/dev/null; }
-# Runs `by_path`, `by_name` or `resume` in the background and waits for progress in the journal: in_mid_merge COMMAND…
+# Runs `by_path`, `by_name` or `resume` in the background and waits for progress in the journal:
+# in_mid_merge COMMAND…
 in_mid_merge() {
   { set +x; } 2>/dev/null
   local begun reached

@@ -2,10 +2,11 @@
  *
  * LD_PRELOAD=labkill.so LAB_KILL=WHEN:CHANGE PROGRAM…
  *
- * WHEN is `before` or `after`, and the program is killed; or `refuse`, and the kernel never sees the
- * request, which fails with ENOSPC. CHANGE is a number, counted from 1 over all changes, or the first of
- * that name: create, remove, suspend, resume, load, clear, or the first word of a message to a target.
- * A line on standard error names the change. Children that the program forks are left alone. */
+ * WHEN is `before` or `after`, and the program is killed; or `refuse`, and the kernel never sees
+ * the request, which fails with ENOSPC. CHANGE is a number, counted from 1 over all changes, or the
+ * first of that name: create, remove, suspend, resume, load, clear, or the first word of a message
+ * to a target. A line on standard error names the change. Children that the program forks are left
+ * alone. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 # A lost connection sends SIGHUP twice: the merge is drained, and thin device, origin and pool are put back.
 # tier: ci
 make_origin 17M
-# Writes and flushes take a second each, so that draining outlasts both signals. The delayed device is
-# longer than the origin: it would count as a layer of the origin otherwise.
+# Writes and flushes take a second each, so that draining outlasts both signals. The delayed device
+# is longer than the origin: it would count as a layer of the origin otherwise.
 dm create slow --table "0 $(sectors_of "$origin") delay $origin 0 0 $origin 0 1000"
 dm create base --readonly --table "0 32768 linear $mapper/slow 0"
 origin=$mapper/base

@@ -17,7 +17,8 @@ is_read_only() {
 by_number=(--pool pool --dev-id 1 --origin "$origin" --thin-size 4M)
 kills=0
 
-# Kills the tool at a change, and checks that the next run puts all back and resumes: killed_at before|after NUMBER
+# Kills the tool at a change, and checks that the next run puts all back and resumes:
+# killed_at before|after NUMBER
 #
 # Returns 1 where there is no change of that number.
 killed_at() {
@@ -61,6 +62,7 @@ while killed_at before "$step" && killed_at after "$step"; do
   step=$((step + 1))
 done
 echo "$way: $((step - 1)) changes"
-# At least: suspend, create_snap, resume, reserve, release, delete; or remove, create, load, resume, and so on.
+# At least: suspend, create_snap, resume, reserve, release, delete; or remove, create, load, resume,
+# and so on.
 ((step >= 7)) || fail 'it makes more changes than that'
 expect_ids 1

@@ -2,8 +2,8 @@
 # tier: ci
 # time limit: 180
 #
-# The writes come one after the other in an order that can be repeated, so the origin must be what it
-# was after some number of them: a later one without an earlier one would show.
+# The writes come one after the other in an order that can be repeated, so the origin must be what
+# it was after some number of them: a later one without an earlier one would show.
 make_origin 16M
 make_pool --data 64M
 make_thin 1 16M

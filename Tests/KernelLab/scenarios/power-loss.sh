@@ -2,9 +2,9 @@
 # tier: soak
 # time limit: 240
 #
-# Origin and journal lie on one device whose writes are logged in order, flushes included. The log is
-# replayed up to a flush, on a copy of the device as it was before: what the disk must hold there. Once
-# more, with half of the writes that had not been flushed yet.
+# Origin and journal lie on one device whose writes are logged in order, flushes included. The log
+# is replayed up to a flush, on a copy of the device as it was before: what the disk must hold
+# there. Once more, with half of the writes that had not been flushed yet.
 origin_sectors=16384 journal_sectors=16384
 sectors=$((origin_sectors + journal_sectors))
 loop disk 16M
