@@ -169,9 +169,12 @@ struct KeptHoldTests {
     let pool = try ActivePool()
     try pool.addBase(isReadOnly: true)
     let mapped = pool.mapper.mapped
-    let outcome = try Self.stopped(pool, PoolOptions(makesOriginWritable: true)) {
-      try? pool.mapper.replaceBySomebodyElse(5)
+    // The plan before the question has reserved and released, and the origin was loaded and resumed.
+    pool.mapper.happensAfter[4] = { [unowned mapper = pool.mapper] in
+      try? mapper.replaceBySomebodyElse(5)
     }
+    let outcome = try Self.stopped(pool, PoolOptions(makesOriginWritable: true)) {}
+    pool.mapper.happensAfter = [:]
     Self.expectKept(pool, outcome.notes)
     #expect(!pool.leftUndone.isEmpty)
     #expect(pool.mapper.mapped == mapped)
