@@ -5,7 +5,7 @@ extension Errno {
   /// That of the call that just failed on this thread.
   package static var current: Errno { Errno(rawValue: errno) }
 
-  /// What asynchronous I/O needs of the system.
+  /// The hint where the system refuses asynchronous I/O.
   static let asynchronousHint =
     "the kernel has to be one with CONFIG_AIO, and a sandbox, such as a container's seccomp profile, has to "
     + "allow io_setup, io_submit, io_getevents, io_pgetevents and io_destroy"

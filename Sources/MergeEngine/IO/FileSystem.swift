@@ -102,7 +102,7 @@ package enum FileSystem {
     return FilePath(folder).appending(path).lexicallyNormalized().string
   }
 
-  /// The text of a path that the system hands over, ended by a zero.
+  /// Returns the text of a zero-terminated path from the system.
   package static func text(ofSystemPath path: UnsafePointer<CChar>) -> String {
     // SAFETY: the bytes up to the zero are read.
     unsafe PathText.text(UnsafeRawBufferPointer(start: path, count: strlen(path)))
@@ -263,7 +263,7 @@ extension OpenFile {
     return nil
   }
 
-  /// Whether the path still leads to this file, or for a block device to the same device.
+  /// True while the path leads to this file or, for a block device, to the same device.
   package var isStillAtItsPath: Bool {
     guard let now = try? FileStatus(path, role: "file") else { return false }
     switch kind {

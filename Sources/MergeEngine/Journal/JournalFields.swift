@@ -79,7 +79,7 @@ struct FieldReader<Tag: RawRepresentable & Hashable> where Tag.RawValue == UInt1
     return reader.next(UInt64.self)
   }
 
-  /// Returns the number of a field that may be absent; nil where the value is no number.
+  /// Returns the number of an optional field; nil if its value is not a number.
   func number(_ tag: Tag, ifAbsent absent: UInt64) -> UInt64? {
     values[tag] == nil ? absent : number(tag)
   }

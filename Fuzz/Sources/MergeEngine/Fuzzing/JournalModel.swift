@@ -12,9 +12,9 @@ struct JournalModel {
   private var recorded: [Recorded] = []
   /// What could not be read, and when that was found.
   private var unreadable: [(range: ByteRange, sequence: UInt64)] = []
-  /// What is recorded and was not named unreadable since.
+  /// The recorded bytes that no later record names unreadable.
   private var live = RangeSet()
-  /// Whether an entry counts bytes that count already; a re-check replaces entries, and counts none.
+  /// True once an entry counts bytes again; a re-check replaces entries and counts none.
   private(set) var countsTwice = false
   var isTooLarge: Bool { recorded.count + unreadable.count > Self.entryCountMax }
 
