@@ -113,3 +113,24 @@ extension PlanReport {
     isFinished = earlierRuns?.isFinished ?? false
   }
 }
+
+extension PlannedMerge where IO: ~Copyable {
+  /// The plan in words for people and programs.
+  package func report(originByteCount: UInt64?, journalPath: String?, ioByteCount: UInt64)
+    -> PlanReport
+  {
+    PlanReport(
+      deviceID: plan.deviceID, blockByteCount: plan.dataBlockByteCount,
+      mappedBlockCount: plan.mappedBlockCount, runCount: plan.runCount, byteCount: plan.byteCount,
+      pastEndBlockCount: plan.pastEndBlockCount, clippedByteCount: plan.clippedByteCount,
+      thinByteCount: thinByteCount ?? plan.endByteOffset,
+      thinByteCountIsAssumed: thinByteCount == nil, originByteCount: originByteCount,
+      grownOriginByteCount: plan.grownOriginByteCount,
+      journalByteCountMax: JournalSize.byteCountMax(
+        transferCount: plan.transferCount, endByteOffset: plan.endByteOffset,
+        ioByteCount: ioByteCount),
+      journalPath: journalPath, fingerprint: plan.fingerprint.description,
+      transactionID: pool.superblock.transactionID, heldRoot: pool.heldRoot?.rawValue,
+      otherDeviceCount: deviceCount - 1, layout: plan.layout)
+  }
+}

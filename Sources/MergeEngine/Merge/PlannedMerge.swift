@@ -6,7 +6,8 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
   package let mappingRoot: MetadataBlock
   package let plan: MergePlan
   package let thinByteCount: UInt64?
-  private let reader: MappingReader<IO>
+  /// The mappings, read once.
+  package let reader: MappingReader<IO>
 
   /// Leaves that are read before it is looked whether to stop.
   private static var leafCountAtOnce: Int { 32 }
@@ -122,29 +123,5 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
           + "\(pool.superblock.dataBlockByteCount) are expected",
         hint: "is it the data device of the pool that the metadata is of?")
     }
-  }
-
-  /// The plan in words for people and programs.
-  package func report(originByteCount: UInt64?, journalPath: String?, ioByteCount: UInt64)
-    -> PlanReport
-  {
-    PlanReport(
-      deviceID: plan.deviceID, blockByteCount: plan.dataBlockByteCount,
-      mappedBlockCount: plan.mappedBlockCount, runCount: plan.runCount, byteCount: plan.byteCount,
-      pastEndBlockCount: plan.pastEndBlockCount, clippedByteCount: plan.clippedByteCount,
-      thinByteCount: thinByteCount ?? plan.endByteOffset,
-      thinByteCountIsAssumed: thinByteCount == nil, originByteCount: originByteCount,
-      grownOriginByteCount: plan.grownOriginByteCount,
-      journalByteCountMax: JournalSize.byteCountMax(
-        transferCount: plan.transferCount, endByteOffset: plan.endByteOffset,
-        ioByteCount: ioByteCount),
-      journalPath: journalPath, fingerprint: plan.fingerprint.description,
-      transactionID: pool.superblock.transactionID, heldRoot: pool.heldRoot?.rawValue,
-      otherDeviceCount: deviceCount - 1, layout: plan.layout)
-  }
-
-  /// The mappings, to be streamed from wherever `restart` says.
-  package consuming func segments(cuts: TransferCuts) -> SegmentStream<IO> {
-    SegmentStream(reader, dataBlockByteCount: plan.dataBlockByteCount, cuts: cuts)
   }
 }

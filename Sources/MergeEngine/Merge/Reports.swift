@@ -118,7 +118,7 @@ public struct VerifyReport: Equatable, Sendable {
   }
 
   /// The most differences that are listed.
-  public static let differenceCountMax = Differences.countMax
+  public static let differenceCountMax = 100
 
   /// What one difference stands for.
   public var granularity: Granularity

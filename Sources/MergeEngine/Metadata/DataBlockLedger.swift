@@ -1,9 +1,3 @@
-/// A mapping to a data block that an earlier one has already.
-package struct MappedTwice: Error, Equatable {
-  package var thinBlock: ThinBlock
-  package var dataBlock: DataBlock
-}
-
 /// Which data blocks a device maps, so that none is merged twice.
 ///
 /// One bit for each data block, taken as touched.

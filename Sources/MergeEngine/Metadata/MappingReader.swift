@@ -103,11 +103,8 @@ package struct MappingReader<IO: BlockIO & ~Copyable>: ~Copyable {
   }
 }
 
-/// One device's mapping tree, and what bounds it.
-package struct MappingTree: Sendable {
-  package var path: String
-  package var root: MetadataBlock
-  package var bounds: MetadataBounds
-  package var dataBlockCount: UInt64
-  package var dataBlockByteCount: UInt64
+/// A mapping to a data block that an earlier one has already.
+package struct MappedTwice: Error, Equatable {
+  package var thinBlock: ThinBlock
+  package var dataBlock: DataBlock
 }

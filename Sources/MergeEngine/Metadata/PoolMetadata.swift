@@ -153,3 +153,12 @@ package struct PoolMetadata: Equatable, Sendable {
       dataBlockByteCount: superblock.dataBlockByteCount)
   }
 }
+
+/// One device's mapping tree, and what bounds it.
+package struct MappingTree: Sendable {
+  package var path: String
+  package var root: MetadataBlock
+  package var bounds: MetadataBounds
+  package var dataBlockCount: UInt64
+  package var dataBlockByteCount: UInt64
+}

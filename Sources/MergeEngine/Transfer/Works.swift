@@ -152,9 +152,6 @@ package struct ChecksumWork: TransferWork, ~Copyable {
 
 /// Differing ranges in rising order, neighbours joined; all are counted and the first are kept.
 package struct Differences: Equatable, Sendable {
-  /// How many are kept.
-  package static let countMax = 100
-
   package private(set) var byteCount: UInt64 = 0
   package private(set) var first: [ByteRange] = []
 
@@ -179,7 +176,7 @@ package struct Differences: Equatable, Sendable {
     byteCount += range.byteCount
     if let last = first.last, last.end == range.start {
       first[first.count - 1] = ByteRange(start: last.start, end: range.end)
-    } else if first.count < Self.countMax {
+    } else if first.count < VerifyReport.differenceCountMax {
       first.append(range)
     }
   }
