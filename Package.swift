@@ -27,7 +27,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CAIO", providers: [.apt(["libaio-dev"])]),
     .systemLibrary(name: "CISAL", providers: [.apt(["libisal-dev"])]),
-    .systemLibrary(name: "CDeviceMapper", providers: [.apt(["libdevmapper-dev"])]),
+    .target(name: "CDeviceMapper", linkerSettings: [.linkedLibrary("devmapper")]),
     .target(name: "CArguments"),
     .target(
       name: "MergeEngine",

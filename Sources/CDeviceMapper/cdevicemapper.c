@@ -1,15 +1,10 @@
-// libdevmapper for Swift, and the one step that may use nothing but system calls: a snapshot of a thin
-// device that is in use, between suspend and resume.
-#ifndef CDEVICEMAPPER_H
-#define CDEVICEMAPPER_H
+#include "cdevicemapper.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libdevmapper.h>
 #include <linux/dm-ioctl.h>
 #include <signal.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,43 +12,35 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// libdevmapper says on standard error what went wrong; its errno says it to us.
-static inline void cdm_say_nothing(int level, const char *file, int line, int dm_errno,
-                                   const char *format, ...) {
+static void cdm_say_nothing(int level, const char *file, int line, int dm_errno,
+                            const char *format, ...) {
   (void)level, (void)file, (void)line, (void)dm_errno, (void)format;
 }
 
-static inline void cdm_silence(void) { dm_log_with_errno_init(cdm_say_nothing); }
+void cdm_silence(void) { dm_log_with_errno_init(cdm_say_nothing); }
 
 // One request to /dev/mapper/control, with room for a message to a target.
 struct cdm_request {
   struct dm_ioctl head;
-  struct dm_target_msg message;
+  // struct dm_target_msg, whose text has no length of its own.
+  uint64_t sector;
   char text[128];
 };
+_Static_assert(offsetof(struct cdm_request, text) - offsetof(struct cdm_request, sector) ==
+                   offsetof(struct dm_target_msg, message),
+               "the text of a message follows its sector");
 
-static inline void cdm_prepare(struct cdm_request *_Nonnull request, uint64_t device,
-                               uint32_t flags) {
+static void cdm_prepare(struct cdm_request *_Nonnull request, uint64_t device,
+                        uint32_t flags) {
   memset(request, 0, sizeof *request);
   request->head.version[0] = DM_VERSION_MAJOR;
   request->head.data_size = sizeof *request;
-  request->head.data_start = offsetof(struct cdm_request, message);
+  request->head.data_start = offsetof(struct cdm_request, sector);
   request->head.dev = device;
   request->head.flags = flags;
 }
 
-// Where a snapshot failed.
-enum cdm_step { CDM_DONE, CDM_PREPARING, CDM_SUSPENDING, CDM_MAKING, CDM_RESUMING };
-
-// Suspends `thin`, sends `text` to `pool` and resumes `thin`, whatever becomes of the message. Device
-// numbers are in the kernel's 64-bit form. Returns where it failed, with errno.
-//
-// The suspended device may carry the root file system: from suspend to resume nothing is done that
-// could need a page, a file or a terminal. The memory is locked, the requests are made before, and a
-// child of its own session waits on a pipe to resume the device in case this process dies. A signal
-// can end the suspend (EINTR), and nothing after it; only SIGSTOP can stop the process in between.
-static inline enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool,
-                                         const char *_Nonnull text) {
+enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull text) {
   struct cdm_request suspend, message, resume;
   if (strlen(text) >= sizeof message.text) {
     errno = EINVAL;
@@ -149,5 +136,3 @@ static inline enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool,
   errno = error;
   return failed;
 }
-
-#endif

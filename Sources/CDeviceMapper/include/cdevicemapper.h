@@ -1,0 +1,24 @@
+// libdevmapper for Swift, and the one step that may use nothing but system calls: a snapshot of a thin
+// device that is in use, between suspend and resume.
+#ifndef CDEVICEMAPPER_H
+#define CDEVICEMAPPER_H
+
+#include <libdevmapper.h>
+#include <stdint.h>
+
+// Keeps libdevmapper from saying on standard error what went wrong; its errno says it to us.
+void cdm_silence(void);
+
+// Where a snapshot failed.
+enum cdm_step { CDM_DONE, CDM_PREPARING, CDM_SUSPENDING, CDM_MAKING, CDM_RESUMING };
+
+// Suspends `thin`, sends `text` to `pool` and resumes `thin`, whatever becomes of the message. Device
+// numbers are in the kernel's 64-bit form. Returns where it failed, with errno.
+//
+// The suspended device may carry the root file system: from suspend to resume nothing is done that
+// could need a page, a file or a terminal. The memory is locked, the requests are made before, and a
+// child of its own session waits on a pipe to resume the device in case this process dies. A signal
+// can end the suspend (EINTR), and nothing after it; only SIGSTOP can stop the process in between.
+enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull text);
+
+#endif
