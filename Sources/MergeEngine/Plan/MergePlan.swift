@@ -18,29 +18,6 @@ package struct MergePlan: Equatable, Sendable {
   package var layout: MappingLayout
 }
 
-/// How the plan's byte ranges are cut into transfers: at multiples of the I/O size on the origin, so
-/// that cuts do not depend on where a run began, and where the unaligned rest at the end begins.
-package struct TransferCuts: Equatable, Sendable {
-  package let ioByteCount: UInt64
-  /// The effective end.
-  package let endByteOffset: UInt64
-  /// Where the rest that cannot be written directly begins; the effective end if there is none.
-  package let tailByteOffset: UInt64
-
-  /// `alignmentByteCount`: what direct writes to the origin are multiples of.
-  package init(ioByteCount: UInt64, endByteOffset: UInt64, alignmentByteCount: Int) {
-    self.ioByteCount = ioByteCount
-    self.endByteOffset = endByteOffset
-    tailByteOffset = endByteOffset.roundedDown(toMultipleOf: UInt64(max(alignmentByteCount, 4096)))
-  }
-
-  /// Where a transfer that begins at `start` ends at the latest.
-  package func cut(after start: UInt64) -> UInt64 {
-    let window = start.roundedDown(toMultipleOf: ioByteCount) + ioByteCount
-    return min(window, start < tailByteOffset ? tailByteOffset : endByteOffset)
-  }
-}
-
 /// Counts what the runs of a device come to, without keeping them.
 struct PlanBuilder {
   private let extent: MergeExtent
@@ -130,5 +107,39 @@ struct PlanBuilder {
         + "that end",
       hint: "extend the origin, give --thin-size if the thin device ends there too, or choose "
         + "--past-end clip (leave them out) or --past-end grow (extend a regular file)")
+  }
+}
+
+/// Where a merge ends on the origin, from the two devices' ends and the policy.
+package struct MergeExtent: Equatable, Sendable {
+  /// Nil where no origin was given.
+  package let originByteCount: UInt64?
+  package let thinByteCount: UInt64?
+  package let pastEnd: PastEndPolicy
+
+  package init(originByteCount: UInt64?, options: ExtentOptions) {
+    self.originByteCount = originByteCount
+    thinByteCount = options.thinByteCount
+    pastEnd = options.pastEnd
+  }
+
+  /// Mapped bytes at or behind this are left out; nil if the last mapping decides.
+  package var limitByteOffset: UInt64? {
+    guard let originByteCount else { return thinByteCount }
+    guard pastEnd == .grow else { return min(originByteCount, thinByteCount ?? originByteCount) }
+    return thinByteCount
+  }
+
+  /// The effective end, once the end of the last mapping is known.
+  package func endByteOffset(lastMappingEnd: UInt64) -> UInt64 {
+    if let limitByteOffset { return limitByteOffset }
+    return max(originByteCount ?? 0, lastMappingEnd)
+  }
+
+  /// What the origin is to be extended to; nil if it stays.
+  package func grownOriginByteCount(lastMappingEnd: UInt64) -> UInt64? {
+    guard pastEnd == .grow, let originByteCount else { return nil }
+    let end = thinByteCount ?? lastMappingEnd
+    return end > originByteCount ? end : nil
   }
 }

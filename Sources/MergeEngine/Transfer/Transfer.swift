@@ -40,9 +40,3 @@ package struct Transfer: Equatable, Sendable {
     segments.append(segment)
   }
 }
-
-/// Where a pipeline's transfers come from, in rising order.
-package protocol TransferFeed: ~Copyable {
-  /// Makes `transfer` the next one; false behind the last.
-  mutating func next(_ transfer: inout Transfer) throws(MergeError) -> Bool
-}

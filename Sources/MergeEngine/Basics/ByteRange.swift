@@ -1,0 +1,84 @@
+/// Consecutive bytes of a device or file, half open.
+public struct ByteRange: Hashable, Sendable {
+  /// The first byte, counted from the start of the device.
+  public package(set) var start: UInt64
+  /// The first byte behind the range.
+  public package(set) var end: UInt64
+
+  /// Makes the range from `start` up to, not including, `end`.
+  ///
+  /// Precondition: `start <= end`.
+  package init(start: UInt64, end: UInt64) {
+    precondition(start <= end)
+    self.start = start
+    self.end = end
+  }
+
+  /// How many bytes the range has.
+  public var byteCount: UInt64 { end - start }
+
+  /// Whether the range has no bytes.
+  package var isEmpty: Bool { start == end }
+}
+
+/// Byte ranges that do not touch, in rising order.
+package struct RangeSet: Equatable, Sendable {
+  package private(set) var ranges: [ByteRange] = []
+
+  package init() {}
+
+  package var byteCount: UInt64 { ranges.reduce(0) { $0 + $1.byteCount } }
+  package var isEmpty: Bool { ranges.isEmpty }
+
+  /// Adds a range.
+  ///
+  /// - Returns: How many of its bytes were not in the set.
+  @discardableResult
+  package mutating func insert(_ range: ByteRange) -> UInt64 {
+    guard !range.isEmpty else { return 0 }
+    let first = firstIndex { $0.end >= range.start }
+    var merged = range
+    var last = first
+    var known: UInt64 = 0
+    while last < ranges.count, ranges[last].start <= merged.end {
+      known += ranges[last].byteCount
+      merged = ByteRange(
+        start: min(merged.start, ranges[last].start), end: max(merged.end, ranges[last].end))
+      last += 1
+    }
+    ranges.replaceSubrange(first..<last, with: [merged])
+    return merged.byteCount - known
+  }
+
+  package mutating func remove(_ range: ByteRange) {
+    guard !range.isEmpty, !ranges.isEmpty else { return }
+    let first = firstIndex { $0.end > range.start }
+    var last = first
+    var kept: [ByteRange] = []
+    while last < ranges.count, ranges[last].start < range.end {
+      let old = ranges[last]
+      if old.start < range.start { kept.append(ByteRange(start: old.start, end: range.start)) }
+      if old.end > range.end { kept.append(ByteRange(start: range.end, end: old.end)) }
+      last += 1
+    }
+    guard first < last else { return }
+    ranges.replaceSubrange(first..<last, with: kept)
+  }
+
+  /// Returns whether all of a range, which is not empty, is in the set.
+  package func contains(_ range: ByteRange) -> Bool {
+    let index = firstIndex { $0.end >= range.end }
+    return index < ranges.count && ranges[index].start <= range.start
+  }
+
+  /// The first range of which `isBehind` is true, by halving.
+  private func firstIndex(where isBehind: (ByteRange) -> Bool) -> Int {
+    var low = 0
+    var high = ranges.count
+    while low < high {
+      let middle = (low + high) / 2
+      if isBehind(ranges[middle]) { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
+}

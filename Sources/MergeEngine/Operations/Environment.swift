@@ -1,0 +1,42 @@
+/// What the program around the engine decides: where records are kept, who is told, when to stop.
+public struct Environment: Sendable {
+  /// The folder of what is recorded of block devices and of active pools; made when it is needed.
+  ///
+  /// The journal of a merge onto a regular file lies beside that file instead.
+  public var stateFolder: String
+  /// Asks the verbs that run in this environment to stop.
+  public var interruption: Interruption
+  /// Is told how things go.
+  public var observer: any MergeObserver
+  /// Time for intervals, rates and rate limits.
+  package var clock = ThisSystem.clock
+  /// Seconds since 1970, for what is recorded for people.
+  package var secondsSince1970: @Sendable () -> Int64 = ThisSystem.secondsSince1970
+  /// Tells one boot of the system from another.
+  package var bootID = ThisSystem.bootID
+  /// This process, for names of temporary files.
+  package var processID = ThisSystem.processID
+  /// The mapped devices of the system.
+  package var deviceMapper: any DeviceMapper = KernelDeviceMapper()
+  /// Runs a program and brings what it prints.
+  package var runProgram: @Sendable ([String]) -> String? = Program.output
+
+  /// Returns what tells a queue when it waits no longer for what is in flight.
+  func waitLimit() -> @Sendable () -> Bool { interruption.waitLimit(clock: clock) }
+
+  /// Describes the surroundings on the system that the program runs on.
+  ///
+  /// - Parameters:
+  ///   - stateFolder: Where the command keeps what it records, too; a merge of a block device that one of
+  ///     them began is found by the other only if both have the same folder.
+  ///   - interruption: One that somebody else holds, to stop the verbs by it.
+  ///   - observer: Who is told; with nil, nobody is told anything and every merge may write.
+  public init(
+    stateFolder: String = "/var/lib/thin-merge", interruption: Interruption = Interruption(),
+    observer: (any MergeObserver)? = nil
+  ) {
+    self.stateFolder = stateFolder
+    self.interruption = interruption
+    self.observer = observer ?? Silence()
+  }
+}

@@ -1,0 +1,266 @@
+internal import CAIO
+internal import Glibc
+package import SystemPackage
+
+/// A regular file or block device that is open, with what is known of its shape.
+package final class OpenFile {
+  package enum Kind: Sendable { case regularFile, blockDevice }
+  package enum Access: Sendable { case readOnly, readWrite }
+
+  package let path: String
+  package let kind: Kind
+  package let byteCount: UInt64
+  /// Every direct request's offset, byte count and buffer is a multiple of this many bytes.
+  package let alignmentByteCount: Int
+  /// Whether I/O goes past the page cache.
+  package let isDirect: Bool
+  package let inode: UInt64
+  /// The file system's device number, or of a block device its own.
+  package let deviceNumber: DeviceNumber
+  /// Nil where the file system does not tell.
+  package let birth: BirthTime?
+  /// Bytes that the file system has allocated; of a block device all.
+  package let allocatedByteCount: UInt64
+
+  private let owner: OwnedDescriptor
+  package var descriptor: CInt { owner.rawValue }
+
+  /// Takes over a regular file that was just made, for I/O through the page cache.
+  package init(
+    adopting owner: consuming OwnedDescriptor, path: String, role: String
+  ) throws(MergeError) {
+    let status = try FileStatus(descriptor: owner.rawValue, path: path, role: role)
+    self.path = path
+    kind = .regularFile
+    byteCount = status.byteCount
+    alignmentByteCount = 1
+    isDirect = false
+    inode = status.inode
+    deviceNumber = status.device
+    birth = status.birth
+    allocatedByteCount = status.allocatedByteCount
+    self.owner = owner
+  }
+
+  /// When a file was made, as its file system tells.
+  package struct BirthTime: Equatable, Sendable {
+    package var seconds: Int64
+    package var nanoseconds: UInt32
+  }
+
+  /// Opens the file or device at `path`.
+  ///
+  /// - `role`: what it is for the reader of an error: "origin", "data device".
+  /// - `exclusive`: O_EXCL; for block devices only.
+  /// - `direct`: O_DIRECT, where the file system has it.
+  /// - `onlyRegularFiles`: neither a device nor a link, which could lead to any file.
+  /// - Throws: `MergeError`, `busy` when somebody else has it and `refused` otherwise.
+  package init(
+    _ path: String, role: String, access: Access, exclusive: Bool = false, direct: Bool = true,
+    onlyRegularFiles: Bool = false
+  ) throws(MergeError) {
+    let found = try FileStatus(path, role: role, followsLinks: !onlyRegularFiles)
+    guard found.isRegularFile || found.isBlockDevice && !onlyRegularFiles else {
+      let expected = onlyRegularFiles ? "a regular file" : "a regular file or a block device"
+      throw MergeError(
+        .refused, "cannot use the \(role)", at: path,
+        because: "it is \(found.kindInWords); \(expected) is expected",
+        hint: found.isLink ? "give the path that it leads to" : nil)
+    }
+    let isDevice = found.isBlockDevice
+    var flags = (access == .readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC
+    if exclusive, isDevice { flags |= O_EXCL }
+    if onlyRegularFiles { flags |= O_NOFOLLOW }
+    // Some file systems take the flag and then have no direct I/O for this file.
+    var isDirect = direct && (isDevice || found.directAlignmentByteCount != 0)
+    var opened = unsafe open(path.systemPath, flags | (isDirect ? caio_o_direct : 0))
+    if opened < 0, isDirect, !isDevice, Errno.current == .invalidArgument {
+      isDirect = false
+      opened = unsafe open(path.systemPath, flags)
+    }
+    guard opened >= 0 else {
+      let errno = Errno.current
+      let isBusy = errno == .resourceBusy
+      throw MergeError(
+        isBusy ? .busy : .refused, "cannot open the \(role)", at: path,
+        because: isBusy ? "the device is in use: mounted, or held by another program" : "\(errno)",
+        hint: isBusy
+          ? "see 'lsblk \(ShellWord.quoted(path))' and 'lsof \(ShellWord.quoted(path))' for who uses it"
+          : errno.permissionHint)
+    }
+    let owner = OwnedDescriptor(takingOwnershipOf: opened)
+    let status = try FileStatus(descriptor: opened, path: path, role: role)
+    guard status.isSameFile(as: found) else {
+      throw MergeError(
+        .refused, "cannot open the \(role)", at: path,
+        because: "it was replaced while being opened",
+        hint: "see what replaces it, then give the same command again")
+    }
+
+    if isDevice {
+      let device = try Self.deviceShape(opened, path: path, role: role)
+      byteCount = device.byteCount
+      alignmentByteCount = device.logicalBlockByteCount
+      deviceNumber = status.deviceItself
+      allocatedByteCount = device.byteCount
+      if access == .readWrite, device.isReadOnly {
+        throw MergeError(
+          .refused, "cannot write to the \(role)", at: path, because: "the device is read-only",
+          hint:
+            "'blockdev --setrw \(ShellWord.quoted(path))' lifts that, if it is meant to be written to"
+        )
+      }
+    } else {
+      byteCount = status.byteCount
+      alignmentByteCount = isDirect ? status.directAlignmentByteCount ?? 4096 : 1
+      deviceNumber = status.device
+      allocatedByteCount = status.allocatedByteCount
+    }
+    self.owner = owner
+    self.path = path
+    self.isDirect = isDirect
+    kind = isDevice ? .blockDevice : .regularFile
+    inode = status.inode
+    birth = status.birth
+  }
+
+  package func isSameFile(as other: OpenFile) -> Bool {
+    kind == other.kind && deviceNumber == other.deviceNumber && inode == other.inode
+  }
+
+  private struct DeviceShape {
+    var byteCount: UInt64
+    var logicalBlockByteCount: Int
+    var isReadOnly: Bool
+  }
+
+  private static func deviceShape(
+    _ descriptor: CInt, path: String, role: String
+  ) throws(MergeError) -> DeviceShape {
+    var byteCount: UInt64 = 0
+    var logical: CInt = 0
+    var readOnly: CInt = 0
+    // SAFETY: each call writes one number into the variable given.
+    guard unsafe caio_device_byte_count(descriptor, &byteCount) == 0,
+      unsafe caio_logical_block_byte_count(descriptor, &logical) == 0,
+      unsafe caio_device_read_only(descriptor, &readOnly) == 0, logical > 0
+    else {
+      throw MergeError(
+        .refused, "cannot ask the \(role) for its size", at: path, because: "\(Errno.current)",
+        hint: "the kernel's log may say more")
+    }
+    return DeviceShape(
+      byteCount: byteCount, logicalBlockByteCount: Int(logical), isReadOnly: readOnly != 0)
+  }
+}
+
+extension OpenFile {
+  /// Takes the file for this process alone, as far as others ask; false if somebody else has it.
+  package func lock() throws(Errno) -> Bool {
+    for _ in 0..<5 {
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+      guard Errno.current == .wouldBlock else { throw .current }
+      // Who only looks whether it is locked has it for an instant.
+      usleep(1000)
+    }
+    return false
+  }
+
+  /// Keeps others from taking the file for themselves, as far as they ask; false if somebody has it.
+  package func lockAgainstWriters() -> Bool {
+    flock(descriptor, LOCK_SH | LOCK_NB) == 0 || Errno.current != .wouldBlock
+  }
+
+  /// Whether somebody holds the file's lock now.
+  package var isLockedByAnother: Bool {
+    guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else { return Errno.current == .wouldBlock }
+    flock(descriptor, LOCK_UN)
+    return false
+  }
+
+  /// How others than root and this user may have come to write the open file, as part of a sentence; nil
+  /// where they cannot have.
+  package func foreignWriters() throws(Errno) -> String? {
+    var status = stat()
+    // SAFETY: the call fills the structure given.
+    guard unsafe fstat(descriptor, &status) == 0 else { throw .current }
+    let user = geteuid()
+    if status.st_uid != 0, status.st_uid != user {
+      return "it belongs to user \(status.st_uid)"
+        + (user == 0 ? "" : ", neither to root nor to you")
+    }
+    if status.st_mode & 0o022 != 0 {
+      return
+        "others than its owner may write to it (mode \(String(status.st_mode & 0o7777, radix: 8)))"
+    }
+    if status.st_nlink != 1 { return "it has \(status.st_nlink) names; one is expected" }
+    return nil
+  }
+
+  /// True while the path leads to this file or, for a block device, to the same device.
+  package var isStillAtItsPath: Bool {
+    guard let now = try? FileStatus(path, role: "file") else { return false }
+    switch kind {
+    // udev may make a node anew while the device is open.
+    case .blockDevice: return now.isBlockDevice && now.deviceItself == deviceNumber
+    case .regularFile: return now.inode == inode && now.device == deviceNumber
+    }
+  }
+
+  /// How many bytes the file has now; it may have grown since it was opened.
+  package func byteCountNow() throws(MergeError) -> UInt64 {
+    guard kind == .regularFile else { return byteCount }
+    return try FileStatus(descriptor: descriptor, path: path, role: "file").byteCount
+  }
+
+  /// What is another one once a file's content has changed.
+  package struct Version: Equatable, Sendable {
+    var byteCount: UInt64
+    var changeSeconds: Int64
+    var changeNanoseconds: UInt32
+  }
+
+  package func versionNow() throws(MergeError) -> Version {
+    try FileStatus(descriptor: descriptor, path: path, role: "file").version
+  }
+
+  /// Cuts or extends a regular file.
+  package func setByteCount(_ byteCount: UInt64) throws(Errno) {
+    guard ftruncate(descriptor, off_t(byteCount)) == 0 else { throw .current }
+  }
+
+  /// Takes disk space for bytes that have none, without changing any byte or the file's end.
+  package func allocate(_ range: ByteRange) throws(Errno) {
+    guard caio_allocate_keep_size(descriptor, Int64(range.start), Int64(range.byteCount)) == 0
+    else {
+      throw .current
+    }
+  }
+
+  package func synchronize() throws(Errno) {
+    guard fsync(descriptor) == 0 else { throw .current }
+  }
+
+  /// Makes reads find what is on the disk: after a failed flush a file's pages can be read for a while
+  /// that never come there.
+  package func forgetCache() throws(Errno) {
+    // What cannot be saved would stay in the cache, and be believed.
+    try synchronize()
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+  }
+
+  /// Whether an open-file-description lock of somebody else (qemu's, say) keeps writers out.
+  package var hasForeignLock: Bool { caio_ofd_write_lock_conflicts(descriptor) == 1 }
+
+  /// Whether the system swaps to the file now.
+  package var isSwap: Bool {
+    let lines = FileSystem.text(of: "/proc/swaps")?.split(separator: "\n").dropFirst() ?? []
+    return lines.contains { line in
+      // Blanks in a path stand as octal numbers, so it ends at the first blank or tab.
+      let path = String(line.prefix { $0 != " " && $0 != "\t" })
+        .split(separator: "\\040", omittingEmptySubsequences: false).joined(separator: " ")
+      guard let status = try? FileStatus(path, role: "swap file") else { return false }
+      return status.inode == inode && status.device == deviceNumber
+    }
+  }
+}
