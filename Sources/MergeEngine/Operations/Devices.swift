@@ -1,12 +1,10 @@
-internal import SystemPackage
-
 /// The open files of a verb, after the checks of who else uses them.
 struct Devices {
   let metadata: OpenFile
   let data: OpenFile
   let origin: OpenFile?
-  /// The origin through the page cache, for its unaligned rest.
-  let originBuffered: OpenFile?
+  /// The origin open for writing; nil where it is only read.
+  let target: DeviceTarget?
 
   /// `origin`: how the origin is going to be written to; nil where it is only read.
   /// - Throws: `MergeError`: `busy` when somebody else uses the origin or an inactive pool's metadata.
@@ -16,7 +14,7 @@ struct Devices {
     let isInactive = source.mappings == .inactivePool
     metadata = try OpenFile(
       source.metadataPath, role: "metadata device", access: .readOnly, exclusive: isInactive)
-    if isInactive { try Self.checkNoLoop(over: metadata, "the pool may be active on it") }
+    if isInactive { try LoopDevice.checkNone(over: metadata, "the pool may be active on it") }
     data = try OpenFile(source.dataPath, role: "data device", access: .readOnly)
     guard !StorageStack(metadata).overlaps(StorageStack(data)) else {
       throw MergeError(
@@ -26,7 +24,7 @@ struct Devices {
     }
     guard let originPath else {
       origin = nil
-      originBuffered = nil
+      target = nil
       return
     }
     // Opened without O_EXCL first: it says that it is the data device before that it is busy.
@@ -40,62 +38,62 @@ struct Devices {
     }
     guard let use else {
       origin = looked
-      originBuffered = nil
+      target = nil
       return
     }
-    let origin = try OpenFile(
-      originPath, role: "origin", access: .readWrite, exclusive: use == .exclusive)
-    try Self.takeForThisMerge(origin)
-    let buffered = try OpenFile(originPath, role: "origin", access: .readWrite, direct: false)
-    guard origin.isSameFile(as: looked), buffered.isSameFile(as: looked) else {
-      throw MergeError(
-        .refused, "cannot use the origin", at: originPath,
-        because: "it was replaced while being opened",
-        hint: "see what replaces it, then give the same command again")
-    }
-    self.origin = origin
-    originBuffered = buffered
+    let target = try DeviceTarget(originPath, use: use, lookedAt: looked)
+    self.target = target
+    origin = target.file
   }
+
+  /// Every file that is open.
+  var all: [OpenFile] { [metadata, data, origin].compactMap { $0 } }
 
   /// Whether it is the data device that begins as metadata does.
   var areSwapped: Bool {
     Superblock.isFirst(in: data.path) && !Superblock.isFirst(in: metadata.path)
   }
 
-  private static func takeForThisMerge(_ origin: OpenFile) throws(MergeError) {
-    let isLocked: Bool
-    do throws(Errno) {
-      isLocked = try origin.lock()
+  /// Reads and checks the device's mappings.
+  func plan(
+    _ source: MergeSource, extent: ExtentOptions, ioByteCount: UInt64, in environment: Environment
+  ) throws(MergeError) -> PlannedMerge<LinuxAIO> {
+    if extent.pastEnd == .grow, let origin, origin.kind == .blockDevice {
+      throw MergeError(
+        .refused, "cannot extend the origin", at: origin.path,
+        because: "it is a block device; only a regular file can be extended",
+        hint: "extend the device first, or choose --past-end clip")
+    }
+    for file in all where !file.isDirect {
+      environment.observer.note(
+        "\(file.path): its file system has no direct I/O; reads and writes go through the page cache"
+      )
+    }
+    let request = PlannedMerge<LinuxAIO>.Request(
+      source: source, metadataByteCount: metadata.byteCount, dataByteCount: data.byteCount,
+      originPath: origin?.path,
+      extent: MergeExtent(originByteCount: origin?.byteCount, options: extent),
+      ioByteCount: ioByteCount)
+    let planned: PlannedMerge<LinuxAIO>
+    do throws(MergeError) {
+      planned = try PlannedMerge(
+        request, metadata: try environment.reader(metadata).treeQueue(),
+        control: environment.control)
     } catch {
-      throw MergeError(
-        .refused, "cannot lock the origin", at: origin.path, because: "\(error)",
-        hint: "its file system has to be one with locks")
+      throw areSwapped ? error.hinting("--metadata and --data seem to be swapped") : error
     }
-    guard isLocked else {
-      throw MergeError(
-        .busy, "the origin is in use", at: origin.path,
-        because: "another program has it locked, perhaps another merge",
-        hint: "'lsof \(ShellWord.quoted(origin.path))' shows which")
+    if extent.thinByteCount == nil, origin != nil {
+      environment.observer.note(
+        "thin size not known: taken as \(planned.plan.endByteOffset) bytes, "
+          + (planned.plan.grownOriginByteCount == nil
+            ? "the origin's end" : "the end of the last mapping"))
     }
-    guard origin.kind == .regularFile else { return }
-    guard !origin.isSwap else {
-      throw MergeError(
-        .busy, "the origin is in use", at: origin.path, because: "the system swaps to it",
-        hint: "'swapoff \(ShellWord.quoted(origin.path))' frees it")
-    }
-    try checkNoLoop(over: origin, "what uses that device would not see the merge, or destroy it")
-    guard !origin.hasForeignLock else {
-      throw MergeError(
-        .busy, "the origin is in use", at: origin.path,
-        because: "another program holds a lock on it, perhaps a virtual machine",
-        hint: "'lsof \(ShellWord.quoted(origin.path))' shows which; end it first")
-    }
+    return planned
   }
 
-  static func checkNoLoop(over file: OpenFile, _ why: String) throws(MergeError) {
-    guard file.kind == .regularFile, let loop = LoopDevice.over(file) else { return }
-    throw MergeError(
-      .busy, "the file is in use", at: file.path, because: "\(loop) lies over it: \(why)",
-      hint: "'losetup -d \(loop)' frees it once nothing uses the device")
+  /// The I/O size as the devices allow it: a multiple of what their blocks are.
+  func ioByteCount(_ options: TransferOptions) -> UInt64 {
+    let unit = max(4096, data.alignmentByteCount, origin?.alignmentByteCount ?? 1)
+    return options.ioByteCount.roundedUp(toMultipleOf: UInt64(unit))
   }
 }

@@ -1,3 +1,5 @@
+internal import SystemPackage
+
 /// What the program around the engine decides: where records are kept, who is told, when to stop.
 public struct Environment: Sendable {
   /// The folder of what is recorded of block devices and of active pools; made when it is needed.
@@ -21,9 +23,6 @@ public struct Environment: Sendable {
   /// Runs a program and brings what it prints.
   package var runProgram: @Sendable ([String]) -> String? = Program.output
 
-  /// Returns what tells a queue when it waits no longer for what is in flight.
-  func waitLimit() -> @Sendable () -> Bool { interruption.waitLimit(clock: clock) }
-
   /// Describes the surroundings on the system that the program runs on.
   ///
   /// - Parameters:
@@ -38,5 +37,55 @@ public struct Environment: Sendable {
     self.stateFolder = stateFolder
     self.interruption = interruption
     self.observer = observer ?? Silence()
+  }
+}
+
+extension Environment {
+  /// Returns what tells a queue when it waits no longer for what is in flight.
+  func waitLimit() -> @Sendable () -> Bool { interruption.waitLimit(clock: clock) }
+
+  /// The clock, the stop flag and the progress callback of every pass.
+  var control: RunControl {
+    RunControl(clock: clock, interruption: interruption, report: observer.progress)
+  }
+
+  /// What reads a pool's metadata besides mappings.
+  func reader(_ metadata: OpenFile) -> PoolReader {
+    PoolReader(metadata, clock: clock, waitLimit: waitLimit)
+  }
+
+  /// A queue for moving blocks.
+  func transferQueue(
+    depth: Int, slabByteCount: Int, files: [IOTarget: OpenFile]
+  ) throws(MergeError) -> LinuxAIO {
+    try LinuxAIO(
+      requestCount: depth + PipelineShape.recordRequestCount,
+      atLeast: 1 + PipelineShape.recordRequestCount, slabByteCount: slabByteCount, files: files,
+      clock: clock, isWaitOver: waitLimit(), note: observer.note)
+  }
+
+  /// The journals of merges in this environment.
+  var journals: JournalStore {
+    JournalStore(
+      stateFolder: stateFolder, processID: processID, clock: clock, note: observer.note)
+  }
+
+  /// Every device of device-mapper, as it is now.
+  ///
+  /// - Throws: `MergeError` (`refused`) where device-mapper cannot be asked.
+  func mappedDevices() throws(MergeError) -> MappedDevices {
+    do throws(Errno) {
+      return MappedDevices(try deviceMapper.devices())
+    } catch {
+      throw MergeError(
+        .refused, "cannot ask device-mapper", at: "/dev/mapper/control", because: "\(error)",
+        hint: "that takes root")
+    }
+  }
+
+  /// Notes that somebody may write to the source while it is compared.
+  func noteThatSourceMayChange() {
+    observer.note(
+      "the thin device is active and writable: what changes now may show as a difference")
   }
 }

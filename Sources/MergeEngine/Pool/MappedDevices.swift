@@ -84,4 +84,50 @@ package struct MappedDevices: Sendable {
     }
     return layers
   }
+
+  /// What the tables say of a thin device; nil if none names it.
+  ///
+  /// - Throws: `MergeError` (`refused`) where they do not agree.
+  package func thinTarget(
+    of deviceID: UInt32, in pool: MappedDevice
+  ) throws(MergeError) -> ThinTarget? {
+    // A table that is not live yet is another matter.
+    let showing = self.showing(deviceID, of: pool.number).filter { device in
+      device.liveTable.contains { ThinTarget($0)?.deviceID == deviceID }
+    }
+    guard let first = showing.first else { return nil }
+    let target = first.thinTarget
+    guard let target, showing.allSatisfy({ $0.thinTarget == target }) else {
+      throw MergeError(
+        .refused, "cannot tell how the thin device is meant", at: first.path,
+        because:
+          "dev \(deviceID) is shown by tables of more than one line, or with different lengths "
+          + "or origins: " + showing.map(\.name).joined(separator: ", "),
+        hint: "see 'dmsetup table', and remove the devices that are not meant")
+    }
+    return target
+  }
+
+  /// The active pool of a name of device-mapper or LVM.
+  package func pool(
+    named name: String
+  ) throws(MergeError) -> (device: MappedDevice, target: PoolTarget) {
+    let typed = ThinDeviceName(name)
+    // LVM's own name of a pool is a layer over it.
+    let pool = [typed.device(in: self), named(name + "-tpool"), tpool(typed)]
+      .compactMap { $0 }.first { $0.poolTarget != nil }
+    guard let pool, let target = pool.poolTarget else {
+      throw MergeError(
+        .refused, "no such pool", at: name,
+        because: "device-mapper has no thin-pool of that name",
+        hint: "'dmsetup ls --target thin-pool' lists them")
+    }
+    return (pool, target)
+  }
+
+  private func tpool(_ name: ThinDeviceName) -> MappedDevice? {
+    guard let (group, volume) = name.logicalVolume else { return nil }
+    return named(
+      ThinDeviceName.mappedName(group: group, volume: volume) + "-tpool")
+  }
 }

@@ -143,4 +143,12 @@ package enum LoopDevice {
       return backing(of: number) == layer
     }.map { "/dev/\($0)" }
   }
+
+  /// - Throws: `MergeError` (`busy`) where a loop device lies over the file.
+  package static func checkNone(over file: OpenFile, _ why: String) throws(MergeError) {
+    guard file.kind == .regularFile, let loop = over(file) else { return }
+    throw MergeError(
+      .busy, "the file is in use", at: file.path, because: "\(loop) lies over it: \(why)",
+      hint: "'losetup -d \(loop)' frees it once nothing uses the device")
+  }
 }

@@ -644,7 +644,7 @@ enum WhyAJournalIsNotUsed {
           originPlace: "device 43:0 at /dev/nbd0"))
       try Data(JournalSample(header: journal, records: [run]).bytes).write(to: URL(filePath: path))
       do throws(MergeError) {
-        _ = try Merger().findJournal(
+        _ = try Environment().journals.find(
           path,
           match: JournalMatch(
             wanted: wanted, bootID: "boot", originIsTheSame: false, dataPlace: dataPlace,

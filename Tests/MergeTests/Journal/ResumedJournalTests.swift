@@ -11,7 +11,7 @@ struct ResumedJournalTests {
     JournalSample.checkpoint(watermark: 8192, [JournalSample.entry(4096, 4096)]),
   ]
 
-  private let merger = Merger(environment: Environment(stateFolder: "/nonexistent"))
+  private let journals = Environment(stateFolder: "/nonexistent").journals
   private let folder: TemporaryFolder
   private let path: String
 
@@ -23,7 +23,7 @@ struct ResumedJournalTests {
   @Test("looking keeps nobody out")
   func looking() throws {
     try write(Self.records)
-    let looked = try merger.openJournal(path)
+    let looked = try journals.open(path)
     #expect(try JournalFile.open(path) != nil, "locked, although only looked at")
     #expect(looked.state.doneByteCount == 8192)
   }
@@ -31,7 +31,7 @@ struct ResumedJournalTests {
   @Test("what another run appended meanwhile counts")
   func appendedMeanwhile() throws {
     try write(Self.records.dropLast())
-    let looked = try merger.openJournal(path)
+    let looked = try journals.open(path)
     try write(Self.records)
     #expect(looked.state.doneByteCount == 4096)
     #expect(try found(after: looked).doneByteCount == 8192)
@@ -40,7 +40,7 @@ struct ResumedJournalTests {
   @Test("what another run cut off meanwhile does not count")
   func cutMeanwhile() throws {
     try write(Self.records)
-    let looked = try merger.openJournal(path)
+    let looked = try journals.open(path)
     let kept = JournalSample(records: Array(Self.records.dropLast())).bytes.count
     try FileHandle(forWritingTo: URL(filePath: path)).truncate(atOffset: UInt64(kept))
     #expect(try found(after: looked).doneByteCount == 4096)
@@ -49,7 +49,7 @@ struct ResumedJournalTests {
   @Test("a file that another run put in its place counts, and not the one that was looked at")
   func replacedMeanwhile() throws {
     try write(Self.records)
-    let looked = try merger.openJournal(path)
+    let looked = try journals.open(path)
     try FileManager.default.moveItem(atPath: path, toPath: path + ".old")
     try write(Self.records.dropLast())
     #expect(try found(after: looked).doneByteCount == 4096)
@@ -74,7 +74,7 @@ struct ResumedJournalTests {
   @Test("one that is gone by then is not begun anew")
   func removedMeanwhile() throws {
     try write(Self.records)
-    let looked = try merger.openJournal(path)
+    let looked = try journals.open(path)
     try FileManager.default.removeItem(atPath: path)
     #expect(throws: MergeError.self) { try found(after: looked) }
   }
@@ -103,7 +103,7 @@ struct ResumedJournalTests {
     let match = JournalMatch(
       wanted: JournalSample.header, bootID: "boot", originIsTheSame: false)
     guard
-      case .sameMerge(let journal) = try merger.findJournal(
+      case .sameMerge(let journal) = try journals.find(
         path, match: match, restarts: false, resuming: looked)
     else { throw SupportError("the journal is not taken for the merge's") }
     return journal.state

@@ -1,9 +1,10 @@
 /// A merge that an earlier run finished: it is compared, and nothing is written.
-extension Merger {
-  /// The finished merge of the same thin device, data device and origin; nil where there is none to be
-  /// found without reading the pool.
-  package func finishedMerge(
-    of source: MergeSource, onto originPath: String, journalPath: String?
+struct FinishedMerge {
+  let environment: Environment
+
+  /// Finds it as ``Merger/finishedMerge(of:onto:journalPath:)`` does.
+  func find(
+    _ source: MergeSource, onto originPath: String, journalPath: String?
   ) -> StatusReport? {
     // Whatever is wrong is said by those who need the device or the journal.
     guard let origin = try? OpenFile(originPath, role: "origin", access: .readOnly),
@@ -13,8 +14,8 @@ extension Merger {
     let path =
       journalPath.map(FileSystem.absolute)
       ?? JournalFile.place(of: origin, identity: identity, stateFolder: environment.stateFolder)
-    guard FileSystem.exists(path), let journal = try? openJournal(path), journal.state.isFinished,
-      journal.header.deviceID == source.deviceID,
+    guard FileSystem.exists(path), let journal = try? environment.journals.open(path),
+      journal.state.isFinished, journal.header.deviceID == source.deviceID,
       journal.header.originIdentity.name == identity.name,
       journal.header.dataIdentity.name == DeviceIdentity(data).name
     else { return nil }
@@ -24,18 +25,20 @@ extension Merger {
   /// Compares source and origin, each with what the finished merge recorded.
   ///
   /// Devices are as they are: the thin device may be active, and the origin read-only or in use.
-  func compareFinished(
+  func compare(
     _ source: MergeSource, _ originPath: String, _ options: MergeOptions
   ) throws(MergeError) -> MergeReport {
-    try whileHeld(source) { (source, session) throws(MergeError) in
+    try ActivePools(environment: environment).whileHeld(source) {
+      (source, session) throws(MergeError) in
       var options = options
       if let session, options.extent.thinByteCount == nil {
-        let target = try thinTarget(of: source.deviceID, in: session.pool, mappedDevices())
+        let target = try environment.mappedDevices().thinTarget(
+          of: source.deviceID, in: session.pool)
         options.extent.thinByteCount = target.map { $0.sectorCount * 512 }
       }
       let mayChange = try session?.isWritable(source.deviceID) == true
-      if mayChange { noteThatSourceMayChange() }
-      var report = try compareFinished(source, originPath, options, session)
+      if mayChange { environment.noteThatSourceMayChange() }
+      var report = try compare(source, originPath, options, session)
       if report.earlier?.isCompared == true {
         session?.holdIsNotNeeded(for: source.deviceID)
         report.earlier?.sourceMayChange = mayChange
@@ -44,7 +47,7 @@ extension Merger {
     }
   }
 
-  private func compareFinished(
+  private func compare(
     _ source: MergeSource, _ originPath: String, _ options: MergeOptions, _ session: PoolSession?
   ) throws(MergeError) -> MergeReport {
     let devices = try Devices(source, originPath: originPath, writing: nil)
@@ -55,11 +58,11 @@ extension Merger {
     let usualPath = JournalFile.place(
       of: origin, identity: identity, stateFolder: environment.stateFolder)
     let journalPath = options.journalPath.map(FileSystem.absolute) ?? usualPath
-    try checkUsualPlace(usualPath, chosen: journalPath)
+    try environment.journals.checkUsualPlace(usualPath, chosen: journalPath)
     var transfer = options.transfer
-    transfer.ioByteCount = ioByteCount(transfer, devices)
-    let planned = try plan(
-      source, on: devices, extent: options.extent, ioByteCount: transfer.ioByteCount)
+    transfer.ioByteCount = devices.ioByteCount(transfer)
+    let planned = try devices.plan(
+      source, extent: options.extent, ioByteCount: transfer.ioByteCount, in: environment)
     var report = planned.report(
       originByteCount: origin.byteCount, journalPath: journalPath, ioByteCount: transfer.ioByteCount
     )
@@ -72,15 +75,14 @@ extension Merger {
       wanted: header, source: source, devices, bootID: environment.bootID,
       originIsTheSame: options.originIsTheSame)
     guard
-      case .sameMerge(let journal) = try findJournal(
+      case .sameMerge(let journal) = try environment.journals.find(
         journalPath, match: match, restarts: false, locking: false),
       journal.state.isFinished, journal.file.lockAgainstWriters()
     else { throw JournalFile.inUse(journalPath) }
     report.add(journal.state)
     return try compare(
       journal, source, devices, planned, report, transfer, originPath,
-      isRead: options.comparesFinished,
-      verifies: options.verifies)
+      isRead: options.comparesFinished, verifies: options.verifies)
   }
 
   /// Compares devices that are open with what the journal of a finished merge recorded.
@@ -113,7 +115,7 @@ extension Merger {
     let largest = max(plan.transferByteCountMax, journal.state.entryByteCountMax)
     let slabByteCount = PipelineShape.slabByteCount(
       depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
-    var io = try transferQueue(
+    var io = try environment.transferQueue(
       depth: transfer.queueDepth, slabByteCount: slabByteCount,
       files: [.data: devices.data, .origin: origin])
     let cuts = TransferCuts(
@@ -127,8 +129,9 @@ extension Merger {
       originAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: cuts.tailByteOffset,
       rateLimit: nil)
     let comparison = try RecordedComparison.of(
-      RecordedPieces(try journalReader(journal.file), journal.state), planned.segments(cuts: cuts),
-      total: plan.byteCount, shape: shape, originPath: originPath, &io, control)
+      RecordedPieces(try environment.journals.reader(journal.file), journal.state),
+      planned.segments(cuts: cuts),
+      total: plan.byteCount, shape: shape, originPath: originPath, &io, environment.control)
     if let error = comparison.error(
       sourceName: source.nameInMessages, originPath: originPath, journalPath: journalPath,
       plannedByteCount: plan.byteCount)
@@ -145,15 +148,6 @@ extension Merger {
         differingByteCount: 0, differences: [], unreadable: [], duration: result.duration)
     }
     return result
-  }
-
-  /// - Throws: `MergeError` (`refused`) where the merge is finished, and is not to be merged again.
-  func checkNotFinished(_ journal: OpenJournal, mergesAgain: Bool) throws(MergeError) {
-    guard journal.state.isFinished, !mergesAgain else { return }
-    throw MergeError(
-      .refused, "the merge is finished", at: journal.file.path,
-      because: "nothing is left to resume",
-      hint: "--again merges again what differs between thin device and origin")
   }
 
   /// Returns the error for a merge that is not the finished one, though it is of the same devices.

@@ -20,19 +20,6 @@ struct OpenJournal {
   }
 }
 
-/// A merge as its journal tells of it, to be gone on with.
-public struct RecordedMerge {
-  /// How far it is, and of what devices.
-  public let status: StatusReport
-  let journal: OpenJournal
-
-  init(_ journal: OpenJournal) {
-    status = StatusReport(
-      journal.state, journal.header, isRunning: false, journalPath: journal.file.path)
-    self.journal = journal
-  }
-}
-
 /// What stands where the journal of a merge belongs.
 ///
 /// All of them are locked, unless one only looks.
@@ -47,128 +34,29 @@ enum JournalPlace {
   case putAside(OpenFile, suffix: String)
 }
 
-/// Why a journal is not of the merge that is wanted.
-struct JournalDifference: Equatable {
-  enum Kind {
-    /// A device is another one.
-    case device
-    /// A device has another size.
-    case byteCount
-    /// It is another merge of the same devices.
-    case merge
-    /// It is the same merge but for the thin device's mappings.
-    case mappings
+/// Finds, opens, makes and puts aside the journals of merges.
+struct JournalStore {
+  /// The folder of the journals of block devices.
+  let stateFolder: String
+  /// This process, for names of temporary files.
+  let processID: Int32
+  let clock: Clock
+  /// Is told what is worth knowing.
+  let note: (String) -> Void
+
+  /// Reads a journal as it is now.
+  func reader(_ file: OpenFile) throws(MergeError) -> JournalReader<LinuxAIO> {
+    // The size of now: a merge may be appending.
+    let byteCount = try file.byteCountNow()
+    return try JournalReader(
+      path: file.path, byteCount: byteCount,
+      io: try LinuxAIO(
+        requestCount: 0, slabByteCount: JournalReader<LinuxAIO>.slabByteCount,
+        files: [.journal: file], clock: clock))
   }
 
-  let kind: Kind
-  /// As part of a sentence.
-  let reason: String
-
-  init(_ kind: Kind, _ reason: String) {
-    self.kind = kind
-    self.reason = reason
-  }
-}
-
-/// What an earlier run's journal means for the merge that is wanted now.
-struct JournalMatch {
-  /// The merge that is wanted.
-  let wanted: JournalHeader
-  let bootID: String
-  let originIsTheSame: Bool
-  /// Where devices without an identity are now, as a run records it.
-  var dataPlace = ""
-  var originPlace = ""
-  /// The thin device's name in messages.
-  var sourceName = "the thin device"
-
-  /// What differs between the journal's merge and the wanted one; nil if they are the same.
-  func difference(from found: JournalHeader) -> JournalDifference? {
-    if found.deviceID != wanted.deviceID {
-      return JournalDifference(
-        .merge,
-        "it is the journal of device \(found.deviceID), this merge is of device "
-          + "\(wanted.deviceID)")
-    }
-    if let difference = Self.difference(
-      "data device", found.dataIdentity, wanted.dataIdentity, path: wanted.dataPath,
-      "merged from" + (found.dataPath == wanted.dataPath ? "" : ", \(found.dataPath)"))
-    {
-      return difference
-    }
-    var origin = found.originIdentity
-    // A run that was stopped after the origin was extended finds it extended.
-    if wanted.originIdentity.byteCount == found.grownOriginByteCount {
-      origin.byteCount = wanted.originIdentity.byteCount
-    }
-    if let difference = Self.difference(
-      "origin", origin, wanted.originIdentity, path: wanted.originPath,
-      "merged onto" + (found.originPath == wanted.originPath ? "" : ", \(found.originPath)"))
-    {
-      return difference
-    }
-    guard found.fingerprint != wanted.fingerprint else { return nil }
-    if found.endByteOffset != wanted.endByteOffset || found.pastEnd != wanted.pastEnd {
-      return JournalDifference(
-        .merge,
-        "it merges up to byte \(found.endByteOffset) (--past-end \(found.pastEnd.rawValue)), "
-          + "this merge up to byte \(wanted.endByteOffset) (--past-end \(wanted.pastEnd.rawValue))")
-    }
-    return JournalDifference(
-      .mappings,
-      "the device's mappings changed: the fingerprint is \(wanted.fingerprint), the journal's "
-        + "\(found.fingerprint)")
-  }
-
-  /// Returns the reason to doubt that devices without an identity are those of the last run; nil for none.
-  func doubt(_ found: JournalHeader, lastRun: JournalRecord.Run?) -> String? {
-    guard !originIsTheSame,
-      found.originIdentity.name.isEmpty || found.dataIdentity.name.isEmpty
-    else { return nil }
-    guard (lastRun?.bootID ?? found.bootID) == bootID else {
-      return "a device of this merge has no identity, and the system was booted since"
-    }
-    for (role, before, now) in [
-      ("origin", lastRun?.originPlace ?? "", originPlace),
-      ("data device", lastRun?.dataPlace ?? "", dataPlace),
-    ] where !before.isEmpty && before != now {
-      return "the \(role) has no identity, and is \(now); it was \(before)"
-    }
-    return nil
-  }
-
-  /// Returns true for a journal of the same thin device, data device and origin.
-  func isOfSameDevices(_ found: JournalHeader) -> Bool {
-    found.deviceID == wanted.deviceID && found.dataIdentity.name == wanted.dataIdentity.name
-      && found.originIdentity.name == wanted.originIdentity.name
-  }
-
-  private static func difference(
-    _ role: String, _ found: DeviceIdentity, _ wanted: DeviceIdentity, path: String,
-    _ use: String
-  ) -> JournalDifference? {
-    if found.name != wanted.name {
-      return JournalDifference(
-        .device,
-        "the \(role) \(path) is not the one that was \(use); a copy counts as another "
-          + "(\(name(wanted)), not \(name(found)))")
-    }
-    if found.byteCount != wanted.byteCount {
-      return JournalDifference(
-        .byteCount,
-        "the \(role) \(path) has \(wanted.byteCount) bytes; it had \(found.byteCount)")
-    }
-    return nil
-  }
-
-  private static func name(_ identity: DeviceIdentity) -> String {
-    identity.name.isEmpty ? "without identity" : identity.name
-  }
-}
-
-extension Merger {
   /// Reads the journal at `path`, which has to be there, without keeping it from others.
-  func openJournal(_ path: String) throws(MergeError) -> OpenJournal {
+  func open(_ path: String) throws(MergeError) -> OpenJournal {
     guard let file = try JournalFile.open(path, locking: false) else { throw noJournal(path) }
     try JournalFile.checkIsOwn(file)
     return try readUnlocked(file)
@@ -178,7 +66,7 @@ extension Merger {
   ///
   /// It may be of anybody: `status` shows what it contains, and `verify --journal` opens the origin that it
   /// names for reading only.
-  func journalFile(_ path: String) throws(MergeError) -> OpenFile {
+  func file(_ path: String) throws(MergeError) -> OpenFile {
     guard !FileSystem.isMissing(path) else { throw noJournal(path) }
     return try JournalFile.file(at: path)
   }
@@ -198,7 +86,7 @@ extension Merger {
       earlier.file = file
       return earlier
     }
-    var reader = try journalReader(file)
+    var reader = try reader(file)
     let state = try JournalState(reading: &reader)
     return OpenJournal(
       file: file, version: version, header: reader.header,
@@ -223,7 +111,7 @@ extension Merger {
   /// - `locking`: whether it is to be written to; a merge that begins meanwhile must not be kept out by one
   ///   who only looks.
   /// - Throws: `MergeError`, `journalConflict` where another merge is unfinished there.
-  func findJournal(
+  func find(
     _ path: String, match: JournalMatch, restarts: Bool, mergesAgain: Bool = false,
     resuming resumed: OpenJournal? = nil, locking: Bool = true
   ) throws(MergeError) -> JournalPlace {
@@ -289,14 +177,14 @@ extension Merger {
     }
   }
 
-  /// Makes room for a new journal, as `findJournal` saw fit.
+  /// Makes room for a new journal, as `find` saw fit.
   func clear(_ path: String, found: JournalPlace) throws(MergeError) {
     switch found {
     case .empty, .sameMerge: return
     case .notBegun(let file): try JournalFile.remove(file)
     case .putAside(let file, let suffix):
       let name = try JournalFile.putAside(file, suffix: suffix)
-      environment.observer.note("the earlier journal is now \(name)")
+      note("the earlier journal is now \(name)")
     }
   }
 
@@ -311,7 +199,7 @@ extension Merger {
       let there = try JournalFile.file(at: chosen)
       guard !there.isSameFile(as: file) else { return }
     }
-    var reader = try journalReader(file)
+    var reader = try reader(file)
     let state = try JournalState(reading: &reader)
     guard state.runCount > 0, !state.isFinished else { return }
     throw MergeError(
@@ -323,7 +211,7 @@ extension Merger {
 
   private func checkIsJournal(_ file: OpenFile) throws(MergeError) {
     do throws(MergeError) {
-      _ = try journalReader(file)
+      _ = try reader(file)
     } catch {
       // A damaged journal may be put aside; a file that was never one may not.
       let magicByteCount = JournalHeader.magic.count
@@ -332,11 +220,11 @@ extension Merger {
     }
   }
 
-  /// Asks whether `makeJournal` would be refused, without making anything.
-  func checkJournalCanBeMade(_ path: String, byteCountMax: UInt64) throws(MergeError) {
-    if path.hasPrefix(environment.stateFolder + "/"), !FileSystem.exists(environment.stateFolder) {
+  /// Asks whether `make` would be refused, without making anything.
+  func checkCanBeMade(_ path: String, byteCountMax: UInt64) throws(MergeError) {
+    if path.hasPrefix(stateFolder + "/"), !FileSystem.exists(stateFolder) {
       do throws(Errno) {
-        try FileSystem.checkIsWritable(FileSystem.nearestFolder(environment.stateFolder))
+        try FileSystem.checkIsWritable(FileSystem.nearestFolder(stateFolder))
       } catch {
         throw noStateFolder(error)
       }
@@ -346,18 +234,18 @@ extension Merger {
 
   private func noStateFolder(_ error: Errno) -> MergeError {
     MergeError(
-      .refused, "cannot make the folder for journals", at: environment.stateFolder,
+      .refused, "cannot make the folder for journals", at: stateFolder,
       because: "\(error)", hint: "root may; --journal names another place")
   }
 
   /// Makes the merge's journal, with room for all that it may come to.
-  func makeJournal(
+  func make(
     _ path: String, header: JournalHeader, byteCountMax: UInt64
   ) throws(MergeError) -> OpenJournal {
     let folder = FileSystem.folder(of: path)
-    if path.hasPrefix(environment.stateFolder + "/") {
+    if path.hasPrefix(stateFolder + "/") {
       do throws(Errno) {
-        try FileSystem.makeFolders(environment.stateFolder)
+        try FileSystem.makeFolders(stateFolder)
       } catch {
         throw noStateFolder(error)
       }
@@ -365,13 +253,13 @@ extension Merger {
     switch FileSystem.permanence(of: folder) {
     case .lasting: break
     case .memory:
-      environment.observer.note("\(path) is in memory: the merge cannot be resumed after a reboot")
+      note("\(path) is in memory: the merge cannot be resumed after a reboot")
     case .overlay:
-      environment.observer.note(
+      note(
         "\(path) is on an overlay: the merge may not be resumable after a reboot")
     }
     let bytes = header.encoded
-    let file = try JournalFile.make(path, header: bytes, processID: environment.processID)
+    let file = try JournalFile.make(path, header: bytes, processID: processID)
     do throws(MergeError) {
       try JournalFile.allocate(file, byteCount: byteCountMax)
       return try read(file, isNew: true)
@@ -382,9 +270,10 @@ extension Merger {
   }
 
   /// A journal must not be on what it is about.
-  func checkJournalPlace(_ path: String, _ devices: Devices) throws(MergeError) {
+  ///
+  /// - `involved`: the open files of the merge.
+  func checkPlace(_ path: String, of involved: [OpenFile]) throws(MergeError) {
     let folder = FileSystem.folder(of: path)
-    let involved = [devices.metadata, devices.data, devices.origin].compactMap { $0 }
     if FileSystem.exists(path) {
       let there = try JournalFile.file(at: path)
       for file in involved where StorageStack(there).overlaps(StorageStack(file)) {
@@ -394,7 +283,7 @@ extension Merger {
           hint: "give --journal with the path of a new file")
       }
     }
-    guard FileSystem.exists(folder) || folder == environment.stateFolder else {
+    guard FileSystem.exists(folder) || folder == stateFolder else {
       throw MergeError(
         .refused, "cannot make the journal", at: path, because: "there is no folder \(folder)",
         hint: "make it, or give --journal with a path elsewhere")
@@ -409,5 +298,42 @@ extension Merger {
           hint: "give --journal with a path on another file system")
       }
     }
+  }
+
+  /// Returns the error for a merge that is not the finished one, though it is of the same devices.
+  private func finishedOtherwise(
+    _ difference: JournalDifference, _ match: JournalMatch, path: String
+  ) -> MergeError {
+    let what =
+      difference.kind == .mappings
+      ? "\(match.sourceName) was written to after the merge"
+      : "another merge of these devices is finished"
+    return MergeError(
+      .journalConflict, what, at: path,
+      because: "\(difference.reason); nothing was written",
+      hint:
+        "to merge it as it is now, overwriting what was written to the origin since: add --again")
+  }
+
+  /// Cuts what a crash left behind the last record, and takes the journal's space again.
+  func prepare(_ journal: OpenJournal, byteCountMax: UInt64) throws(MergeError) {
+    guard !journal.isNew else { return }
+    do throws(Errno) {
+      // What was read is on the disk since the journal was opened.
+      if journal.state.hasTornEnd {
+        try journal.file.setByteCount(journal.state.cutByteOffset)
+        try journal.file.synchronize()
+      }
+    } catch {
+      throw MergeError(
+        .refused, "cannot cut the journal's torn end", at: journal.file.path, because: "\(error)",
+        hint:
+          "nothing was changed; see to the journal's file system, then give the same command again")
+    }
+    let planned = Double(max(1, journal.header.plannedByteCount))
+    let left = max(0, 1 - Double(journal.state.doneByteCount) / planned)
+    try JournalFile.allocate(
+      journal.file,
+      byteCount: journal.state.endByteOffset + UInt64(Double(byteCountMax) * left) + 64 << 10)
   }
 }

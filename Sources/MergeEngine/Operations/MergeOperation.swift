@@ -1,99 +1,34 @@
 internal import SystemPackage
 
-extension Merger {
-  /// Writes the device's blocks onto the origin, going on where an earlier run stopped.
-  ///
-  /// Where the journal of the same merge is there, what it records is not written again, unless it is
-  /// found to differ. Where that merge is finished, source and origin are compared with what it recorded, and
-  /// nothing is written: ``MergeReport/earlier-swift.property``. An origin that is a block device is opened
-  /// exclusively, one that is a file is locked.
-  ///
-  /// - Parameters:
-  ///   - source: What is merged; it must not change meanwhile, and is never written to.
-  ///   - originPath: A block device or a regular file, written in place.
-  ///   - options: Everything else.
-  /// - Returns: What was done. A merge that has begun and stops is no error but a report whose state is
-  ///   ``MergeReport/State-swift.enum/stopped(_:)``.
-  /// - Throws: `MergeError`: `refused`, `busy` or `journalConflict`, where this run has written nothing, also
-  ///   where source or origin changed since the merge was finished; `stopped` where it was interrupted, or a
-  ///   device failed, before it wrote.
-  public func merge(
-    _ source: MergeSource, onto originPath: String, options: MergeOptions = MergeOptions()
+/// Merges a thin device onto its origin.
+struct MergeOperation {
+  let environment: Environment
+
+  /// Merges as ``Merger/merge(_:onto:options:)`` does.
+  func merge(
+    _ source: MergeSource, onto originPath: String, options: MergeOptions
   ) throws(MergeError) -> MergeReport {
+    let finished = FinishedMerge(environment: environment)
     if !options.restarts, !options.mergesAgain,
-      finishedMerge(of: source, onto: originPath, journalPath: options.journalPath) != nil
+      finished.find(source, onto: originPath, journalPath: options.journalPath) != nil
     {
-      return try compareFinished(source, originPath, options)
+      return try finished.compare(source, originPath, options)
     }
     return try carryOut(source, originPath, options, given: options.pool)
-  }
-
-  /// Goes on with the merge that a journal tells of; everything that is not given is as it says.
-  ///
-  /// - Throws: `MergeError` as ``merge(_:onto:options:)`` does; `refused` where the merge is finished, unless
-  ///   ``ResumeOptions/mergesAgain`` is set; `journalConflict` also where the journal is of another merge than
-  ///   the devices are; `busy` also where a device or the pool is not there (yet).
-  public func resume(
-    journalPath: String, options: ResumeOptions = ResumeOptions()
-  ) throws(MergeError) -> MergeReport {
-    try resume(recordedMerge(journalPath: journalPath), options: options)
-  }
-
-  /// Reads a journal whose merge is to be gone on with.
-  ///
-  /// - Throws: `MergeError`: `busy` while a merge has it; `journalConflict` for what is no journal or is
-  ///   damaged, `refused` where it cannot be opened or read.
-  public func recordedMerge(journalPath: String) throws(MergeError) -> RecordedMerge {
-    RecordedMerge(try openJournal(FileSystem.absolute(journalPath)))
-  }
-
-  /// Goes on with a merge as ``resume(journalPath:options:)`` does, without reading its journal again.
-  public func resume(
-    _ recorded: RecordedMerge, options: ResumeOptions = ResumeOptions()
-  ) throws(MergeError) -> MergeReport {
-    let journal = recorded.journal
-    let status = recorded.status
-    let header = journal.header
-    try checkNotFinished(journal, mergesAgain: options.mergesAgain)
-    let source = MergeSource(
-      metadataPath: options.metadataPath ?? status.metadataPath,
-      dataPath: options.dataPath ?? status.dataPath, deviceID: status.deviceID,
-      mappings: header.mappings.retaken, ignoresNeedsCheck: header.ignoresNeedsCheck)
-    let merge = MergeOptions(
-      extent: ExtentOptions(thinByteCount: header.thinByteCount, pastEnd: header.pastEnd),
-      transfer: TransferOptions(
-        queueDepth: options.queueDepth ?? Int(clamping: header.queueDepth),
-        ioByteCount: options.ioByteCount ?? header.ioByteCount,
-        rateLimit: options.rateLimit ?? (header.rateLimit == 0 ? nil : header.rateLimit)),
-      journalPath: status.journalPath, mergesAgain: options.mergesAgain,
-      trustsEarlierRuns: options.trustsEarlierRuns,
-      verifies: options.verifies || header.verifies,
-      checkpointInterval: options.checkpointInterval
-        ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
-      originIsTheSame: options.originIsTheSame, pool: header.pool.union(options.pool))
-    let originPath = options.originPath ?? status.originPath
-    for (path, option) in [
-      (source.metadataPath, "--metadata"), (source.dataPath, "--data"), (originPath, "--origin"),
-    ] where !FileSystem.exists(path) {
-      // It was there, and after a reboot it may not have come up yet.
-      throw MergeError(
-        .busy, "cannot go on", at: path, because: "it is not there, or not there yet",
-        hint: "\(option) says where it is now")
-    }
-    return try carryOut(source, originPath, merge, given: options.pool, resuming: journal)
   }
 
   /// Merges; of an active pool with the thin device at rest and its metadata snapshot held.
   ///
   /// - `given`: what this run was told of the pool; the journal's options are in `options` too.
   /// - `journal`: the one that is to be gone on with.
-  private func carryOut(
+  func carryOut(
     _ source: MergeSource, _ originPath: String, _ options: MergeOptions, given: PoolOptions,
     resuming journal: OpenJournal? = nil
   ) throws(MergeError) -> MergeReport {
-    guard let session = try poolSession(source) else {
-      try checkNeedsNoPool(source, isResumed: journal != nil)
-      noteIfUnused(given)
+    let pools = ActivePools(environment: environment)
+    guard let session = try pools.session(for: source) else {
+      try pools.checkNeedsNoPool(source, isResumed: journal != nil)
+      pools.noteIfUnused(given)
       return try carryOut(
         QuietSource(source: source, originPath: originPath), options, resuming: journal)
     }
@@ -122,10 +57,12 @@ extension Merger {
       source.mappings = header.mappings
     }
     if options.extent.thinByteCount == nil, !session.isLost(source.deviceID) {
-      let target = try thinTarget(of: source.deviceID, in: session.pool, mappedDevices())
+      let target = try environment.mappedDevices().thinTarget(
+        of: source.deviceID, in: session.pool)
       options.extent.thinByteCount = target.map { $0.sectorCount * 512 }
     }
-    var quiet = try quiet(source, originPath, options, header, session)
+    var quiet = try SourceQuiescing(environment: environment).quiet(
+      source, originPath, options, header, session)
     quiet.source.mappings = try session.hold(
       source.mappings, of: quiet.source.deviceID, ignoresNeedsCheck: source.ignoresNeedsCheck,
       isResumed: header != nil)
@@ -144,24 +81,27 @@ extension Merger {
     let source = quiet.source
     let originPath = quiet.originPath
     let devices = try Devices(source, originPath: originPath, writing: quiet.originUse)
-    guard let origin = devices.origin, let originBuffered = devices.originBuffered else {
+    guard let target = devices.target else {
       throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
     }
+    let origin = target.file
     let identity = DeviceIdentity(origin)
     let usualPath = JournalFile.place(
       of: origin, identity: identity, stateFolder: environment.stateFolder)
     let journalPath = options.journalPath.map(FileSystem.absolute) ?? usualPath
-    try checkJournalPlace(journalPath, devices)
-    if resumed == nil, !options.restarts { try checkUsualPlace(usualPath, chosen: journalPath) }
+    try environment.journals.checkPlace(journalPath, of: devices.all)
+    if resumed == nil, !options.restarts {
+      try environment.journals.checkUsualPlace(usualPath, chosen: journalPath)
+    }
     if identity.name.isEmpty {
       environment.observer.note(
         "\(originPath) has no identity of its own: resuming after a reboot needs --same-origin")
     }
 
     var transfer = options.transfer
-    transfer.ioByteCount = ioByteCount(transfer, devices)
-    let planned = try plan(
-      source, on: devices, extent: options.extent, ioByteCount: transfer.ioByteCount)
+    transfer.ioByteCount = devices.ioByteCount(transfer)
+    let planned = try devices.plan(
+      source, extent: options.extent, ioByteCount: transfer.ioByteCount, in: environment)
     let plan = planned.plan
     let pool = planned.pool
     try quiet.session?.checkOtherDevices(
@@ -176,7 +116,7 @@ extension Merger {
     let match = JournalMatch(
       wanted: header, source: source, devices, bootID: environment.bootID,
       originIsTheSame: options.originIsTheSame)
-    let place = try findJournal(
+    let place = try environment.journals.find(
       journalPath, match: match, restarts: options.restarts, mergesAgain: options.mergesAgain,
       resuming: resumed)
 
@@ -188,13 +128,13 @@ extension Merger {
     report.add(found?.state)
     // A run that merged a snapshot may have been killed before the snapshot was deleted.
     if let found, found.state.isFinished, !options.mergesAgain {
-      return try compare(
+      return try FinishedMerge(environment: environment).compare(
         found, source, devices, planned, report, transfer, originPath,
         isRead: options.comparesFinished, verifies: options.verifies)
     }
     let asked = environment.clock.now()
     guard quiet.isAgreedTo || environment.observer.mayWrite(report) else {
-      throw notAgreedTo(originPath)
+      throw MergeError.notAgreedTo(originPath)
     }
     // The time that somebody took to answer is not the merge's.
     begin += environment.clock.now() - asked
@@ -213,19 +153,19 @@ extension Merger {
       cuts: TransferCuts(
         ioByteCount: transfer.ioByteCount, endByteOffset: plan.endByteOffset,
         alignmentByteCount: origin.alignmentByteCount))
-    try allocateHoles(of: origin, stream, from: found?.state.watermark ?? 0)
+    try allocateHoles(of: target, stream, from: found?.state.watermark ?? 0)
     // Everything that may fail for want of memory or requests comes before the journal is made.
-    var io = try transferQueue(
+    var io = try environment.transferQueue(
       depth: transfer.queueDepth,
       slabByteCount: MergeRun<LinuxAIO>.slabByteCount(
         transfer, largest: max(plan.transferByteCountMax, found?.state.entryByteCountMax ?? 0)),
-      files: [.data: devices.data, .origin: origin, .originBuffered: originBuffered])
+      files: [.data: devices.data, .origin: origin, .originBuffered: target.buffered])
     let journal: OpenJournal
     if let found {
       journal = found
     } else {
-      try clear(journalPath, found: place)
-      journal = try makeJournal(
+      try environment.journals.clear(journalPath, found: place)
+      journal = try environment.journals.make(
         journalPath, header: header, byteCountMax: report.journalByteCountMax)
     }
     io.open(journal.file, as: .journal)
@@ -236,14 +176,14 @@ extension Merger {
       dataAlignmentByteCount: devices.data.alignmentByteCount,
       originAlignmentByteCount: origin.alignmentByteCount, originPath: originPath,
       journalPath: journalPath, state: journal.state, trustsEarlierRuns: options.trustsEarlierRuns)
-    try prepare(journal, byteCountMax: report.journalByteCountMax)
+    try environment.journals.prepare(journal, byteCountMax: report.journalByteCountMax)
     var run = MergeRun(
       setting, io: io, journal: journal.encoder,
       checkpointInterval: options.checkpointIntervalInRange,
-      control: control, secondsSince1970: environment.secondsSince1970)
+      control: environment.control, secondsSince1970: environment.secondsSince1970)
 
     if !journal.isNew {
-      try run.checkOrigin(stream, recorded: try journalReader(journal.file))
+      try run.checkOrigin(stream, recorded: try environment.journals.reader(journal.file))
     }
     var result = MergeReport(
       plan: report, state: .finished, writtenByteCount: 0,
@@ -259,8 +199,10 @@ extension Merger {
             metadataPath: header.metadataPath, dataPath: header.dataPath,
             originPath: header.originPath, dataPlace: match.dataPlace,
             originPlace: match.originPlace)))
-      try grow(origin, to: plan.grownOriginByteCount)
-      let end = run.carryOut(stream) { () throws(MergeError) in try journalReader(journal.file) }
+      try target.grow(to: plan.grownOriginByteCount)
+      let end = run.carryOut(stream) { () throws(MergeError) in
+        try environment.journals.reader(journal.file)
+      }
       try finish(&run, end, pool, devices.metadata, quiet, places)
       if !options.verifies { quiet.session?.holdIsNotNeeded(for: source.deviceID) }
       if options.verifies { result.verification = try readBack(&run, stream, originPath) }
@@ -281,6 +223,33 @@ extension Merger {
     result.unreadable = run.unreadable.ranges
     result.duration = environment.clock.now() - begin
     return result
+  }
+
+  /// Takes disk space for the holes of a sparse origin where blocks go, so that it cannot run out.
+  private func allocateHoles(
+    of target: DeviceTarget, _ stream: SegmentStream<LinuxAIO>, from byteOffset: UInt64
+  ) throws(MergeError) {
+    let origin = target.file
+    guard origin.kind == .regularFile, origin.allocatedByteCount < origin.byteCount else { return }
+    try stream.restart(from: byteOffset)
+    var open: ByteRange?
+    while let segment = try stream.peek(), segment.originByteOffset < origin.byteCount {
+      guard !environment.interruption.isRequested else {
+        throw MergeError(
+          .stopped, "interrupted", at: origin.path,
+          because: "a signal came while its holes were being allocated; nothing was written")
+      }
+      let start = segment.originByteOffset
+      let end = min(start + segment.byteCount, origin.byteCount)
+      stream.take(segment.byteCount)
+      if let range = open, range.end == start {
+        open = ByteRange(start: range.start, end: end)
+        continue
+      }
+      if let range = open, try !target.allocate(range) { return }
+      open = ByteRange(start: start, end: end)
+    }
+    if let range = open { _ = try target.allocate(range) }
   }
 
   /// Compares all of the merged origin with the source, and records that it is right if it is.
@@ -322,7 +291,7 @@ extension Merger {
         hint: "once the cause is gone, this tries only those: thin-merge resume "
           + ShellWord.quoted(run.setting.journalPath))
     }
-    let now = try reader(metadata).superblocks(
+    let now = try environment.reader(metadata).superblocks(
       source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)
     guard now.heldRoot == pool.heldRoot, now.superblock == pool.superblock else {
       throw MergeError(
@@ -335,16 +304,6 @@ extension Merger {
     try quiet.session?.checkStillQuiet()
     try places.check()
     try run.append(.finished(seconds: environment.secondsSince1970()))
-  }
-}
-
-extension MergeSource.Mappings {
-  /// For a later run: a metadata snapshot that was taken again is in another block.
-  fileprivate var retaken: Self {
-    switch self {
-    case .inactivePool, .ownMetadataSnapshot: self
-    case .metadataSnapshot: .metadataSnapshot(block: nil)
-    }
   }
 }
 

@@ -1,5 +1,7 @@
-/// Bringing what an active pool shows to rest.
-extension Merger {
+/// Brings what an active pool shows to rest.
+struct SourceQuiescing {
+  let environment: Environment
+
   /// Brings thin device and origin to rest, once all that can be refused without it has been looked at
   /// and, if anything is to be changed for it, that was agreed to.
   func quiet(
@@ -52,34 +54,30 @@ extension Merger {
       options.journalPath.map(FileSystem.absolute)
       ?? JournalFile.place(
         of: origin, identity: DeviceIdentity(origin), stateFolder: environment.stateFolder)
-    try checkJournalPlace(journalPath, devices)
+    try environment.journals.checkPlace(journalPath, of: devices.all)
     var held = source
     held.mappings = try session.hold(
       source.mappings, of: source.deviceID, ignoresNeedsCheck: source.ignoresNeedsCheck,
       isResumed: isResumed)
     defer { session.release() }
-    let byteCount = ioByteCount(options.transfer, devices)
-    let planned = try plan(held, on: devices, extent: options.extent, ioByteCount: byteCount)
+    let byteCount = devices.ioByteCount(options.transfer)
+    let planned = try devices.plan(
+      held, extent: options.extent, ioByteCount: byteCount, in: environment)
     try session.checkOtherDevices(
       planned.pool, besides: source.deviceID, options: options.pool)
     var report = planned.report(
       originByteCount: origin.byteCount, journalPath: journalPath, ioByteCount: byteCount)
     // Of a merge that is finished another question is asked. What the journal is worth is looked at later.
     if !options.restarts, FileSystem.exists(journalPath),
-      let journal = try? openJournal(journalPath), journal.header.deviceID == source.deviceID
+      let journal = try? environment.journals.open(journalPath),
+      journal.header.deviceID == source.deviceID
     {
       if journal.state.runCount > 0, !journal.state.isFinished {
         try session.holdIsNeeded(for: source.deviceID)
       }
       report.add(journal.state)
     }
-    guard environment.observer.mayWrite(report) else { throw notAgreedTo(origin.path) }
-  }
-
-  func notAgreedTo(_ originPath: String) -> MergeError {
-    MergeError(
-      .refused, "not merged", at: originPath,
-      because: "writing was not agreed to; nothing was written")
+    guard environment.observer.mayWrite(report) else { throw MergeError.notAgreedTo(origin.path) }
   }
 }
 
@@ -96,5 +94,14 @@ struct QuietSource {
   /// For a later run: it takes a metadata snapshot of its own again.
   var recordedMappings: MergeSource.Mappings {
     session?.holdsMetadataSnapshot == true ? .ownMetadataSnapshot : source.mappings
+  }
+}
+
+extension MergeError {
+  /// The refusal after a user has said no.
+  static func notAgreedTo(_ originPath: String) -> MergeError {
+    MergeError(
+      .refused, "not merged", at: originPath,
+      because: "writing was not agreed to; nothing was written")
   }
 }

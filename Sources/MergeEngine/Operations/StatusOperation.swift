@@ -1,16 +1,29 @@
-extension Merger {
-  /// How far the merge of a journal is; works while the merge runs.
-  ///
-  /// - Throws: `MergeError`: `journalConflict` for what is no journal or is damaged, `refused` where it
-  ///   cannot be opened or read.
-  public func status(journalPath: String) throws(MergeError) -> StatusReport {
-    try status(of: journalFile(journalPath))
+/// A merge as its journal tells of it, to be gone on with.
+public struct RecordedMerge {
+  /// How far it is, and of what devices.
+  public let status: StatusReport
+  let journal: OpenJournal
+
+  init(_ journal: OpenJournal) {
+    status = StatusReport(
+      journal.state, journal.header, isRunning: false, journalPath: journal.file.path)
+    self.journal = journal
+  }
+}
+
+/// Says how far a merge is.
+struct StatusOperation {
+  let environment: Environment
+
+  /// Reads a journal as ``Merger/status(journalPath:)`` does.
+  func status(journalPath: String) throws(MergeError) -> StatusReport {
+    try status(of: environment.journals.file(journalPath))
   }
 
   private func status(of file: OpenFile) throws(MergeError) -> StatusReport {
     let isRunning = file.isLockedByAnother
     do throws(MergeError) {
-      var reader = try journalReader(file)
+      var reader = try environment.journals.reader(file)
       let state = try JournalState(reading: &reader, isBeingWritten: isRunning)
       return StatusReport(state, reader.header, isRunning: isRunning, journalPath: file.path)
     } catch {

@@ -1,26 +1,15 @@
-extension Merger {
-  /// What a merge would do; writes nothing.
-  ///
-  /// The whole mapping tree is read and checked. What a merge would be refused for at the moment, such as an
-  /// origin in use or another merge's journal, is in the report.
-  ///
-  /// - Parameters:
-  ///   - source: What would be merged.
-  ///   - originPath: What would be written to; with nil nothing is said of its end and of the journal.
-  ///   - extent: How the two ends would be brought together.
-  ///   - transfer: How bytes would be moved, on which the size of the journal depends.
-  ///   - journalPath: Where the journal would be; nil for the place that belongs to the origin.
-  ///   - pool: What might be done to an active pool.
-  /// - Returns: The plan.
-  /// - Throws: `MergeError`: `refused` for metadata and sizes that a merge would refuse, `busy` where the
-  ///   mappings cannot be read now, `stopped` where it was interrupted.
-  public func plan(
-    _ source: MergeSource, onto originPath: String?, extent: ExtentOptions = ExtentOptions(),
-    transfer: TransferOptions = TransferOptions(), journalPath: String? = nil,
-    pool: PoolOptions = PoolOptions()
+/// Says what a merge would do.
+struct PlanOperation {
+  let environment: Environment
+
+  /// Plans as ``Merger/plan(_:onto:extent:transfer:journalPath:pool:)`` does.
+  func plan(
+    _ source: MergeSource, onto originPath: String?, extent: ExtentOptions,
+    transfer: TransferOptions, journalPath: String?, pool: PoolOptions
   ) throws(MergeError) -> PlanReport {
-    try whileHeld(source) { (source, session) throws(MergeError) in
-      if session == nil { noteIfUnused(pool) }
+    let pools = ActivePools(environment: environment)
+    return try pools.whileHeld(source) { (source, session) throws(MergeError) in
+      if session == nil { pools.noteIfUnused(pool) }
       return try plan(source, session, originPath, extent, transfer, journalPath, pool)
     }
   }
@@ -31,8 +20,9 @@ extension Merger {
     _ options: PoolOptions
   ) throws(MergeError) -> PlanReport {
     let devices = try Devices(source, originPath: originPath, writing: nil)
-    let ioByteCount = ioByteCount(transfer, devices)
-    let planned = try plan(source, on: devices, extent: extent, ioByteCount: ioByteCount)
+    let ioByteCount = devices.ioByteCount(transfer)
+    let planned = try devices.plan(
+      source, extent: extent, ioByteCount: ioByteCount, in: environment)
     let usualPlace = devices.origin.map {
       JournalFile.place(
         of: $0, identity: DeviceIdentity($0), stateFolder: environment.stateFolder)
@@ -46,7 +36,7 @@ extension Merger {
     do throws(MergeError) {
       let originIdentity = try checkMayMerge(
         source, session, planned.pool, originPath, journalPath: place, options)
-      try checkUsualPlace(usualPlace, chosen: place)
+      try environment.journals.checkUsualPlace(usualPlace, chosen: place)
       let wanted = JournalHeader(
         planned: planned, source: QuietSource(source: source, originPath: originPath),
         options: MergeOptions(extent: extent, transfer: transfer, pool: options),
@@ -55,7 +45,7 @@ extension Merger {
       let earlierRuns = try earlierRuns(of: wanted, source, devices, journalPath: place)
       report.add(earlierRuns)
       if earlierRuns == nil {
-        try checkJournalCanBeMade(place, byteCountMax: report.journalByteCountMax)
+        try environment.journals.checkCanBeMade(place, byteCountMax: report.journalByteCountMax)
       }
     } catch {
       report.refusal = error
@@ -72,7 +62,7 @@ extension Merger {
     let match = JournalMatch(
       wanted: wanted, source: source, devices, bootID: environment.bootID, originIsTheSame: false)
     guard
-      case .sameMerge(let journal) = try findJournal(
+      case .sameMerge(let journal) = try environment.journals.find(
         journalPath, match: match, restarts: false, locking: false)
     else { return nil }
     return journal.state
@@ -98,7 +88,7 @@ extension Merger {
     let use = isHeld ? OriginUse.shared(holders: []) : .exclusive
     let devices = try Devices(
       source, originPath: outlook.path, writing: outlook.isReadOnly ? nil : use)
-    try checkJournalPlace(journalPath, devices)
+    try environment.journals.checkPlace(journalPath, of: devices.all)
     guard let origin = devices.origin else {
       throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
     }

@@ -1,29 +1,20 @@
-extension Merger {
-  /// Compares the origin with the source, by sectors of 512 bytes; what is not mapped is not compared.
-  ///
-  /// - Parameters:
-  ///   - source: What was merged.
-  ///   - originPath: What it was merged onto; read past the page cache, never written.
-  ///   - extent: As it was for the merge.
-  ///   - transfer: How bytes are moved; the rate limit is not for reading.
-  /// - Returns: What was found; an error or a stop in mid-way is ``VerifyReport/incomplete``.
-  /// - Throws: `MergeError`: `refused` or `busy` where a plan is, `stopped` where it was interrupted during
-  ///   planning.
-  public func verify(
+/// Compares an origin with its source, or with a journal.
+struct VerifyOperation {
+  let environment: Environment
+
+  /// Compares as ``Merger/verify(_:against:extent:transfer:)`` does.
+  func verify(
     _ source: MergeSource, against originPath: String,
-    extent: ExtentOptions = ExtentOptions(), transfer: TransferOptions = TransferOptions()
+    extent: ExtentOptions,
+    transfer: TransferOptions
   ) throws(MergeError) -> VerifyReport {
-    try whileHeld(source) { (source, session) throws(MergeError) in
+    try ActivePools(environment: environment).whileHeld(source) {
+      (source, session) throws(MergeError) in
       if try session?.isWritable(source.deviceID) == true {
-        noteThatSourceMayChange()
+        environment.noteThatSourceMayChange()
       }
       return try verify(source, originPath, extent, transfer)
     }
-  }
-
-  func noteThatSourceMayChange() {
-    environment.observer.note(
-      "the thin device is active and writable: what changes now may show as a difference")
   }
 
   private func verify(
@@ -40,8 +31,9 @@ extension Merger {
       environment.observer.note(
         "\(originPath): a merge of dev \(unfinishedMerge.deviceID) onto it is not finished")
     }
-    let ioByteCount = ioByteCount(transfer, devices)
-    let planned = try plan(source, on: devices, extent: extent, ioByteCount: ioByteCount)
+    let ioByteCount = devices.ioByteCount(transfer)
+    let planned = try devices.plan(
+      source, extent: extent, ioByteCount: ioByteCount, in: environment)
     let plan = planned.plan
     guard plan.endByteOffset <= origin.byteCount else {
       throw MergeError(
@@ -55,7 +47,7 @@ extension Merger {
       alignmentByteCount: origin.alignmentByteCount)
     let slabByteCount = PipelineShape.slabByteCount(
       depth: transfer.queueDepth, ioByteCount: ioByteCount, largest: plan.transferByteCountMax)
-    var io = try transferQueue(
+    var io = try environment.transferQueue(
       depth: transfer.queueDepth, slabByteCount: slabByteCount,
       files: [.data: devices.data, .origin: origin])
     let shape = PipelineShape(
@@ -67,7 +59,7 @@ extension Merger {
       rateLimit: transfer.rateLimit)
     let comparison = try Comparison.ofPlan(
       planned.segments(cuts: cuts), total: plan.byteCount, shape: shape, originPath: originPath,
-      &io, control)
+      &io, environment.control)
     var report = VerifyReport(
       comparison, .sector, place: originPath, duration: environment.clock.now() - begin)
     report.unfinishedMerge = unfinishedMerge
@@ -79,29 +71,20 @@ extension Merger {
     let path = JournalFile.place(
       of: origin, identity: DeviceIdentity(origin), stateFolder: environment.stateFolder)
     // What cannot be read is no reason not to compare.
-    guard FileSystem.exists(path), let status = try? status(journalPath: path),
+    guard FileSystem.exists(path),
+      let status = try? StatusOperation(environment: environment).status(journalPath: path),
       status.runCount > 0, [.running, .stopped].contains(status.state)
     else { return nil }
     return status
   }
 
-  /// Compares the origin with the checksums in a journal; needs no pool.
-  ///
-  /// - Parameters:
-  ///   - journalPath: The journal, finished or not; of one that is not, or lacks checksums of some of the
-  ///     plan, what it records is compared, and ``VerifyReport/incomplete`` says so.
-  ///   - originPath: Where the origin is now; nil for where the journal has it.
-  ///   - transfer: How bytes are moved; the rate limit is not for reading.
-  /// - Returns: What was found; an error or a stop in mid-way is ``VerifyReport/incomplete``.
-  /// - Throws: `MergeError`: `journalConflict` for what is no journal or is damaged, `refused` where journal
-  ///   or origin cannot be opened.
-  public func verify(
-    journalPath: String, originPath: String? = nil,
-    transfer: TransferOptions = TransferOptions()
+  /// Compares as ``Merger/verify(journalPath:originPath:transfer:)`` does.
+  func verify(
+    journalPath: String, originPath: String?, transfer: TransferOptions
   ) throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
-    let file = try journalFile(journalPath)
-    var reader = try journalReader(file)
+    let file = try environment.journals.file(journalPath)
+    var reader = try environment.journals.reader(file)
     let state = try JournalState(reading: &reader)
     let header = reader.header
     let path = originPath ?? state.lastRun?.originPath ?? header.originPath
@@ -112,7 +95,7 @@ extension Merger {
     let largest = max(state.entryByteCountMax, 4096)
     let slabByteCount = PipelineShape.slabByteCount(
       depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
-    var io = try transferQueue(
+    var io = try environment.transferQueue(
       depth: transfer.queueDepth, slabByteCount: slabByteCount, files: [.origin: origin])
     let shape = PipelineShape(
       depth: min(transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
@@ -121,7 +104,7 @@ extension Merger {
       originAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: cuts.tailByteOffset,
       rateLimit: transfer.rateLimit)
     let comparison = Comparison.ofJournal(
-      reader, state, shape: shape, originPath: path, &io, control)
+      reader, state, shape: shape, originPath: path, &io, environment.control)
     var report = VerifyReport(
       comparison, .entry, place: path, duration: environment.clock.now() - begin)
     guard report.incomplete == nil else { return report }

@@ -1,0 +1,189 @@
+/// The verbs: what can be done with a thin device and its external origin.
+///
+/// Each runs to its end on the thread that calls it, on Linux AIO. Several threads may do so at once, for
+/// different origins; with active pools only one, since libdevmapper is for one thread.
+public struct Merger: Sendable {
+  private let environment: Environment
+
+  /// Makes verbs that run in `environment`.
+  public init(environment: Environment = Environment()) { self.environment = environment }
+
+  // MARK: Looking
+
+  /// Finds a thin device of an active pool by its name, from device-mapper's tables and, where it is not
+  /// active, from LVM.
+  ///
+  /// - Parameters:
+  ///   - selection: Its name.
+  ///   - mappings: Which mapping tree is to be read; goes into the ``FoundThinDevice/source``.
+  ///   - ignoresNeedsCheck: Goes into the source as well.
+  /// - Returns: What a merge of it takes.
+  /// - Throws: `MergeError` (`refused`) where there is no such device, it is no thin device, or its pool is
+  ///   not active.
+  public func find(
+    _ selection: ThinSelection, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
+    ignoresNeedsCheck: Bool = false
+  ) throws(MergeError) -> FoundThinDevice {
+    try ThinDeviceLookup(environment: environment).find(
+      selection, mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
+  }
+
+  /// The thin devices in the metadata, by rising id.
+  ///
+  /// - Parameters:
+  ///   - metadataPath: The pool's metadata device, or a file with its content.
+  ///   - mappings: Which state of the metadata is read.
+  /// - Returns: All of them; whether one has an external origin is not in the metadata.
+  /// - Throws: `MergeError`: `refused` where the metadata is damaged or cannot be read, `busy` where it is in
+  ///   use.
+  public func devices(
+    metadataPath: String, mappings: MergeSource.Mappings
+  ) throws(MergeError) -> [ThinDevice] {
+    try DevicesOperation(environment: environment).devices(
+      metadataPath: metadataPath, mappings: mappings)
+  }
+
+  /// The thin devices of an active pool, by rising id.
+  ///
+  /// - Parameters:
+  ///   - name: The pool's, as device-mapper has it or as `VG/LV`.
+  ///   - mappings: Which state of the metadata is read.
+  /// - Returns: All of them, active or not.
+  /// - Throws: `MergeError`: `refused` where no pool of that name is active or its metadata is damaged,
+  ///   `busy` where somebody else holds a metadata snapshot.
+  public func devices(
+    pool name: String, mappings: MergeSource.Mappings = .ownMetadataSnapshot
+  ) throws(MergeError) -> [ThinDevice] {
+    try DevicesOperation(environment: environment).devices(pool: name, mappings: mappings)
+  }
+
+  /// What a merge would do; writes nothing.
+  ///
+  /// The whole mapping tree is read and checked. What a merge would be refused for at the moment, such as an
+  /// origin in use or another merge's journal, is in the report.
+  ///
+  /// - Parameters:
+  ///   - source: What would be merged.
+  ///   - originPath: What would be written to; with nil nothing is said of its end and of the journal.
+  ///   - extent: How the two ends would be brought together.
+  ///   - transfer: How bytes would be moved, on which the size of the journal depends.
+  ///   - journalPath: Where the journal would be; nil for the place that belongs to the origin.
+  ///   - pool: What might be done to an active pool.
+  /// - Returns: The plan.
+  /// - Throws: `MergeError`: `refused` for metadata and sizes that a merge would refuse, `busy` where the
+  ///   mappings cannot be read now, `stopped` where it was interrupted.
+  public func plan(
+    _ source: MergeSource, onto originPath: String?, extent: ExtentOptions = ExtentOptions(),
+    transfer: TransferOptions = TransferOptions(), journalPath: String? = nil,
+    pool: PoolOptions = PoolOptions()
+  ) throws(MergeError) -> PlanReport {
+    try PlanOperation(environment: environment).plan(
+      source, onto: originPath, extent: extent, transfer: transfer, journalPath: journalPath,
+      pool: pool)
+  }
+
+  /// How far the merge of a journal is; works while the merge runs.
+  ///
+  /// - Throws: `MergeError`: `journalConflict` for what is no journal or is damaged, `refused` where it
+  ///   cannot be opened or read.
+  public func status(journalPath: String) throws(MergeError) -> StatusReport {
+    try StatusOperation(environment: environment).status(journalPath: journalPath)
+  }
+
+  /// The finished merge of the same thin device, data device and origin; nil where there is none to be
+  /// found without reading the pool.
+  package func finishedMerge(
+    of source: MergeSource, onto originPath: String, journalPath: String?
+  ) -> StatusReport? {
+    FinishedMerge(environment: environment).find(
+      source, onto: originPath, journalPath: journalPath)
+  }
+
+  // MARK: Merging
+
+  /// Writes the device's blocks onto the origin, going on where an earlier run stopped.
+  ///
+  /// Where the journal of the same merge is there, what it records is not written again, unless it is
+  /// found to differ. Where that merge is finished, source and origin are compared with what it recorded, and
+  /// nothing is written: ``MergeReport/earlier-swift.property``. An origin that is a block device is opened
+  /// exclusively, one that is a file is locked.
+  ///
+  /// - Parameters:
+  ///   - source: What is merged; it must not change meanwhile, and is never written to.
+  ///   - originPath: A block device or a regular file, written in place.
+  ///   - options: Everything else.
+  /// - Returns: What was done. A merge that has begun and stops is no error but a report whose state is
+  ///   ``MergeReport/State-swift.enum/stopped(_:)``.
+  /// - Throws: `MergeError`: `refused`, `busy` or `journalConflict`, where this run has written nothing, also
+  ///   where source or origin changed since the merge was finished; `stopped` where it was interrupted, or a
+  ///   device failed, before it wrote.
+  public func merge(
+    _ source: MergeSource, onto originPath: String, options: MergeOptions = MergeOptions()
+  ) throws(MergeError) -> MergeReport {
+    try MergeOperation(environment: environment).merge(source, onto: originPath, options: options)
+  }
+
+  /// Goes on with the merge that a journal tells of; everything that is not given is as it says.
+  ///
+  /// - Throws: `MergeError` as ``merge(_:onto:options:)`` does; `refused` where the merge is finished, unless
+  ///   ``ResumeOptions/mergesAgain`` is set; `journalConflict` also where the journal is of another merge than
+  ///   the devices are; `busy` also where a device or the pool is not there (yet).
+  public func resume(
+    journalPath: String, options: ResumeOptions = ResumeOptions()
+  ) throws(MergeError) -> MergeReport {
+    try resume(recordedMerge(journalPath: journalPath), options: options)
+  }
+
+  /// Reads a journal whose merge is to be gone on with.
+  ///
+  /// - Throws: `MergeError`: `busy` while a merge has it; `journalConflict` for what is no journal or is
+  ///   damaged, `refused` where it cannot be opened or read.
+  public func recordedMerge(journalPath: String) throws(MergeError) -> RecordedMerge {
+    RecordedMerge(try environment.journals.open(FileSystem.absolute(journalPath)))
+  }
+
+  /// Goes on with a merge as ``resume(journalPath:options:)`` does, without reading its journal again.
+  public func resume(
+    _ recorded: RecordedMerge, options: ResumeOptions = ResumeOptions()
+  ) throws(MergeError) -> MergeReport {
+    try ResumeOperation(environment: environment).resume(recorded, options: options)
+  }
+
+  // MARK: Comparing
+
+  /// Compares the origin with the source, by sectors of 512 bytes; what is not mapped is not compared.
+  ///
+  /// - Parameters:
+  ///   - source: What was merged.
+  ///   - originPath: What it was merged onto; read past the page cache, never written.
+  ///   - extent: As it was for the merge.
+  ///   - transfer: How bytes are moved; the rate limit is not for reading.
+  /// - Returns: What was found; an error or a stop in mid-way is ``VerifyReport/incomplete``.
+  /// - Throws: `MergeError`: `refused` or `busy` where a plan is, `stopped` where it was interrupted during
+  ///   planning.
+  public func verify(
+    _ source: MergeSource, against originPath: String,
+    extent: ExtentOptions = ExtentOptions(), transfer: TransferOptions = TransferOptions()
+  ) throws(MergeError) -> VerifyReport {
+    try VerifyOperation(environment: environment).verify(
+      source, against: originPath, extent: extent, transfer: transfer)
+  }
+
+  /// Compares the origin with the checksums in a journal; needs no pool.
+  ///
+  /// - Parameters:
+  ///   - journalPath: The journal, finished or not; of one that is not, or lacks checksums of some of the
+  ///     plan, what it records is compared, and ``VerifyReport/incomplete`` says so.
+  ///   - originPath: Where the origin is now; nil for where the journal has it.
+  ///   - transfer: How bytes are moved; the rate limit is not for reading.
+  /// - Returns: What was found; an error or a stop in mid-way is ``VerifyReport/incomplete``.
+  /// - Throws: `MergeError`: `journalConflict` for what is no journal or is damaged, `refused` where journal
+  ///   or origin cannot be opened.
+  public func verify(
+    journalPath: String, originPath: String? = nil,
+    transfer: TransferOptions = TransferOptions()
+  ) throws(MergeError) -> VerifyReport {
+    try VerifyOperation(environment: environment).verify(
+      journalPath: journalPath, originPath: originPath, transfer: transfer)
+  }
+}

@@ -1,0 +1,39 @@
+/// Lists the thin devices of a pool.
+struct DevicesOperation {
+  let environment: Environment
+
+  /// Lists as ``Merger/devices(metadataPath:mappings:)`` does.
+  func devices(
+    metadataPath: String, mappings: MergeSource.Mappings
+  ) throws(MergeError) -> [ThinDevice] {
+    let source = MergeSource(
+      metadataPath: metadataPath, dataPath: "", deviceID: 0, mappings: mappings)
+    return try ActivePools(environment: environment).whileHeld(source) {
+      (source, _) throws(MergeError) in try devices(in: source)
+    }
+  }
+
+  /// Lists as ``Merger/devices(pool:mappings:)`` does.
+  func devices(
+    pool name: String, mappings: MergeSource.Mappings
+  ) throws(MergeError) -> [ThinDevice] {
+    let found = try environment.mappedDevices()
+    return try devices(
+      metadataPath: found.path(of: try found.pool(named: name).target.metadata),
+      mappings: mappings)
+  }
+
+  private func devices(in source: MergeSource) throws(MergeError) -> [ThinDevice] {
+    let isInactive = source.mappings == .inactivePool
+    let file = try OpenFile(
+      source.metadataPath, role: "metadata device", access: .readOnly, exclusive: isInactive)
+    if isInactive { try LoopDevice.checkNone(over: file, "the pool may be active on it") }
+    let pool = try environment.reader(file).superblocks(source.mappings, ignoresNeedsCheck: false)
+    return try environment.reader(file).devices(in: pool).map { device in
+      ThinDevice(
+        deviceID: device.id, mappedBlockCount: device.details.mappedBlockCount,
+        transactionID: device.details.transactionID, creationTime: device.details.creationTime,
+        snapshottedTime: device.details.snapshottedTime)
+    }
+  }
+}

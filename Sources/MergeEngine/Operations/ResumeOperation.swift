@@ -1,0 +1,60 @@
+/// Goes on with a merge from its journal.
+struct ResumeOperation {
+  let environment: Environment
+
+  /// Resumes as ``Merger/resume(_:options:)`` does.
+  func resume(
+    _ recorded: RecordedMerge, options: ResumeOptions
+  ) throws(MergeError) -> MergeReport {
+    let journal = recorded.journal
+    let status = recorded.status
+    let header = journal.header
+    try checkNotFinished(journal, mergesAgain: options.mergesAgain)
+    let source = MergeSource(
+      metadataPath: options.metadataPath ?? status.metadataPath,
+      dataPath: options.dataPath ?? status.dataPath, deviceID: status.deviceID,
+      mappings: header.mappings.retaken, ignoresNeedsCheck: header.ignoresNeedsCheck)
+    let merge = MergeOptions(
+      extent: ExtentOptions(thinByteCount: header.thinByteCount, pastEnd: header.pastEnd),
+      transfer: TransferOptions(
+        queueDepth: options.queueDepth ?? Int(clamping: header.queueDepth),
+        ioByteCount: options.ioByteCount ?? header.ioByteCount,
+        rateLimit: options.rateLimit ?? (header.rateLimit == 0 ? nil : header.rateLimit)),
+      journalPath: status.journalPath, mergesAgain: options.mergesAgain,
+      trustsEarlierRuns: options.trustsEarlierRuns,
+      verifies: options.verifies || header.verifies,
+      checkpointInterval: options.checkpointInterval
+        ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
+      originIsTheSame: options.originIsTheSame, pool: header.pool.union(options.pool))
+    let originPath = options.originPath ?? status.originPath
+    for (path, option) in [
+      (source.metadataPath, "--metadata"), (source.dataPath, "--data"), (originPath, "--origin"),
+    ] where !FileSystem.exists(path) {
+      // It was there, and after a reboot it may not have come up yet.
+      throw MergeError(
+        .busy, "cannot go on", at: path, because: "it is not there, or not there yet",
+        hint: "\(option) says where it is now")
+    }
+    return try MergeOperation(environment: environment).carryOut(
+      source, originPath, merge, given: options.pool, resuming: journal)
+  }
+
+  /// - Throws: `MergeError` (`refused`) where the merge is finished, and is not to be merged again.
+  private func checkNotFinished(_ journal: OpenJournal, mergesAgain: Bool) throws(MergeError) {
+    guard journal.state.isFinished, !mergesAgain else { return }
+    throw MergeError(
+      .refused, "the merge is finished", at: journal.file.path,
+      because: "nothing is left to resume",
+      hint: "--again merges again what differs between thin device and origin")
+  }
+}
+
+extension MergeSource.Mappings {
+  /// For a later run: a metadata snapshot that was taken again is in another block.
+  fileprivate var retaken: Self {
+    switch self {
+    case .inactivePool, .ownMetadataSnapshot: self
+    case .metadataSnapshot: .metadataSnapshot(block: nil)
+    }
+  }
+}

@@ -1,0 +1,131 @@
+/// Finds thin devices by the names that people give them.
+struct ThinDeviceLookup {
+  let environment: Environment
+
+  /// Finds a thin device as ``Merger/find(_:mappings:ignoresNeedsCheck:)`` does.
+  func find(
+    _ selection: ThinSelection, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
+    ignoresNeedsCheck: Bool = false
+  ) throws(MergeError) -> FoundThinDevice {
+    let devices = try environment.mappedDevices()
+    guard !devices.all.isEmpty else {
+      throw MergeError(
+        .refused, "no active pool", at: selection.text,
+        because: "device-mapper has no devices on this system",
+        hint: "of a pool that is not active: --metadata, --data, --dev-id and --inactive")
+    }
+    let thin: FoundThin =
+      switch selection {
+      case .device(let name): try find(ThinDeviceName(name), devices)
+      case .member(let pool, let deviceID): try find(deviceID, pool: pool, devices)
+      }
+    var source = MergeSource(
+      metadataPath: devices.path(of: thin.target.metadata),
+      dataPath: devices.path(of: thin.target.data), deviceID: thin.deviceID, mappings: mappings,
+      ignoresNeedsCheck: ignoresNeedsCheck)
+    source.name = selection.text
+    return FoundThinDevice(
+      source: source, originPath: thin.originPath, thinByteCount: thin.byteCount,
+      originHint: thin.originHint)
+  }
+
+  private struct FoundThin {
+    var target: PoolTarget
+    var deviceID: UInt32
+    var originPath: String?
+    var byteCount: UInt64?
+    var originHint: String?
+  }
+
+  private func find(
+    _ name: ThinDeviceName, _ devices: MappedDevices
+  ) throws(MergeError) -> FoundThin {
+    if let device = removedDevice(name, devices) ?? name.device(in: devices) {
+      guard let thin = device.thinTarget else {
+        throw MergeError(
+          .refused, "not a thin device", at: name.text,
+          because: "its table is "
+            + (device.liveTable.count == 1
+              ? "of the target \(device.liveTable[0].kind)"
+              : "of \(device.liveTable.count) lines; one line 'thin' is expected"),
+          hint: "'dmsetup ls --target thin' lists thin devices")
+      }
+      guard let pool = devices[thin.pool], let target = pool.poolTarget else {
+        throw MergeError(
+          .refused, "cannot find the thin device's pool", at: name.text,
+          because: "its table names \(devices.path(of: thin.pool)), which is no pool",
+          hint: "see 'dmsetup table'")
+      }
+      _ = try devices.thinTarget(of: thin.deviceID, in: pool)
+      return FoundThin(
+        target: target, deviceID: thin.deviceID, originPath: thin.origin.map(devices.path),
+        byteCount: device.byteCount)
+    }
+    guard let (group, volume) = name.logicalVolume,
+      let found = LogicalVolume(group: group, volume: volume, run: environment.runProgram)
+    else {
+      throw MergeError(
+        .refused, "no such thin device", at: name.text,
+        because: "device-mapper has no device of that name, and LVM no thin volume",
+        hint:
+          "'dmsetup ls --target thin' and 'lvs' list them; one that is not active and not LVM's: "
+          + "--pool NAME --dev-id N --origin PATH --thin-size SIZE")
+    }
+    guard let target = devices.named(found.poolMappedName)?.poolTarget else {
+      throw MergeError(
+        .refused, "the thin device's pool is not active", at: name.text,
+        because: "there is no device \(found.poolMappedName)",
+        hint: "lvchange -ay \(ShellWord.quoted("\(found.group)/\(found.pool)"))")
+    }
+    // Of a snapshot LVM names the thin volume that it was made of, which is no external origin.
+    let isInternal =
+      found.externalOrigin.map { origin in
+        LogicalVolume(group: group, volume: origin, run: environment.runProgram) != nil
+      } ?? false
+    let origin =
+      isInternal ? nil : found.originMappedNames.compactMap { devices.named($0) }.first
+    var thin = FoundThin(
+      target: target, deviceID: found.deviceID, originPath: origin?.path,
+      byteCount: found.byteCount)
+    if let externalOrigin = found.externalOrigin, origin == nil {
+      thin.originHint =
+        isInternal
+        ? "it is a snapshot of \(group)/\(externalOrigin): --origin PATH says which external origin"
+        : "its external origin \(group)/\(externalOrigin) is not active: lvchange -ay "
+          + ShellWord.quoted("\(group)/\(externalOrigin)")
+    }
+    return thin
+  }
+
+  private func find(
+    _ deviceID: UInt32, pool name: String, _ devices: MappedDevices
+  ) throws(MergeError) -> FoundThin {
+    let (pool, target) = try devices.pool(named: name)
+    let shown = try devices.thinTarget(of: deviceID, in: pool)
+    return FoundThin(
+      target: target, deviceID: deviceID, originPath: shown?.origin.map(devices.path),
+      byteCount: shown.map { $0.sectorCount * 512 })
+  }
+
+  /// A thin device that a killed run removed is known by its name all the same.
+  private func removedDevice(
+    _ name: ThinDeviceName, _ devices: MappedDevices
+  ) -> MappedDevice? {
+    guard let mappedName = name.mappedName,
+      devices.named(mappedName)?.liveTable.isEmpty != false
+    else { return nil }
+    return devices.all.lazy.filter { $0.poolTarget != nil }.compactMap { pool in
+      PoolRecordFile.removedDevice(
+        mappedName, of: pool, stateFolder: environment.stateFolder, bootID: environment.bootID)
+    }.first
+  }
+}
+
+extension ThinSelection {
+  fileprivate var text: String {
+    switch self {
+    case .device(let name): name
+    case .member(let pool, let deviceID): "\(pool), dev \(deviceID)"
+    }
+  }
+}
