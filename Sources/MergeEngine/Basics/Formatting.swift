@@ -1,16 +1,15 @@
-/// Byte counts as people read them.
-package enum BinaryText {
-  /// `1536` as `1.5 KiB`, with as many decimals as make three digits.
-  package static func bytes(_ byteCount: UInt64) -> String {
-    guard byteCount >= 1024 else { return "\(byteCount) bytes" }
+extension UInt64 {
+  /// A byte count as people read it: `1536` as `1.5 KiB`, with one decimal where it is not 0.
+  package var formattedByteCount: String {
+    guard self >= 1024 else { return "\(self) bytes" }
     let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
-    var value = Double(byteCount) / 1024
+    var value = Double(self) / 1024
     var unit = 0
     while value >= 1023.95, unit + 1 < units.count {
       value /= 1024
       unit += 1
     }
-    return "\(decimal(value)) \(units[unit])"
+    return "\(Self.decimal(value)) \(units[unit])"
   }
 
   private static func decimal(_ value: Double) -> String {
@@ -19,23 +18,22 @@ package enum BinaryText {
   }
 }
 
-/// Words of commands that people are told to type.
-package enum ShellWord {
-  /// The word as a shell passes it on unchanged, quoted only where it must be.
-  package static func quoted(_ word: String) -> String {
+extension String {
+  /// A word of a command as a shell passes it on unchanged, quoted only where it must be.
+  package var shellQuoted: String {
     let plain = "_@%+=:,./-"
-    let isPlain = word.unicodeScalars.allSatisfy { scalar in
+    let isPlain = unicodeScalars.allSatisfy { scalar in
       switch scalar {
       case "a"..."z", "A"..."Z", "0"..."9": true
       default: plain.unicodeScalars.contains(scalar)
       }
     }
-    guard word.isEmpty || !isPlain else { return word }
-    if word.unicodeScalars.contains(where: { isControl($0) || PathText.byte(of: $0) != nil }) {
-      return "$'" + PathText.bytes(of: word).map { byteQuoted($0) }.joined() + "'"
+    guard isEmpty || !isPlain else { return self }
+    if unicodeScalars.contains(where: { Self.isControl($0) || PathText.byte(of: $0) != nil }) {
+      return "$'" + PathText.bytes(of: self).map { Self.byteQuoted($0) }.joined() + "'"
     }
     return "'"
-      + word.split(separator: "'", omittingEmptySubsequences: false)
+      + split(separator: "'", omittingEmptySubsequences: false)
       .joined(separator: "'\\''") + "'"
   }
 

@@ -31,7 +31,7 @@ internal import SystemPackage
     guard wanted <= Int.max / 2 else {
       throw MergeError(
         .refused, "cannot take buffers", at: "memory",
-        because: "\(BinaryText.bytes(UInt64(wanted))) are more than a program can have")
+        because: "\(UInt64(wanted).formattedByteCount) are more than a program can have")
     }
     let rounded = (wanted + 4095) / 4096 * 4096
     // A piece that is to be large begins at a multiple of its size.
@@ -42,7 +42,7 @@ internal import SystemPackage
     guard let mapping = unsafe mapping, unsafe mapping != MAP_FAILED else {
       throw MergeError(
         .refused, "cannot take buffers", at: "memory",
-        because: "\(BinaryText.bytes(UInt64(rounded))) wanted: \(Errno.current)",
+        because: "\(UInt64(rounded).formattedByteCount) wanted: \(Errno.current)",
         hint: "a smaller --io-size or --queue-depth takes less")
     }
     unsafe base = mapping.alignedUp(toMultipleOf: pages.byteCount)

@@ -58,14 +58,14 @@ package enum JournalFile {
     guard let foreign else { return }
     throw MergeError(
       .refused, "cannot trust the journal", at: path, because: foreign,
-      hint: "'thin-merge status \(ShellWord.quoted(path))' shows what it names; if that is right, "
+      hint: "'thin-merge status \(path.shellQuoted)' shows what it names; if that is right, "
         + "resume a copy that is your own")
   }
 
   package static func inUse(_ path: String) -> MergeError {
     MergeError(
       .busy, "cannot use the journal", at: path, because: "another merge has it locked",
-      hint: "how far that merge is: thin-merge status \(ShellWord.quoted(path))")
+      hint: "how far that merge is: thin-merge status \(path.shellQuoted)")
   }
 
   /// Asks whether a journal with room for so many bytes can be made, without making one.
@@ -155,7 +155,7 @@ package enum JournalFile {
   private static func noRoom(_ path: String, _ byteCount: UInt64, _ error: Errno) -> MergeError {
     MergeError(
       .refused, "no room for the journal", at: path,
-      because: "it may come to \(BinaryText.bytes(byteCount)): \(error)",
+      because: "it may come to \(byteCount.formattedByteCount): \(error)",
       hint: "give --journal with a path on a file system that has the room")
   }
 

@@ -173,7 +173,7 @@ struct JournalStore {
     case (true, _): return half + "either give the metadata as it was, or " + again
     case (false, _):
       return half + "either go on with that merge by 'thin-merge resume "
-        + "\(ShellWord.quoted(journal.file.path))', or put its journal aside with --restart"
+        + "\(journal.file.path.shellQuoted)', or put its journal aside with --restart"
     }
   }
 
@@ -205,7 +205,7 @@ struct JournalStore {
     throw MergeError(
       .journalConflict, "the origin is half merged", at: usualPath,
       because: "a merge of dev \(reader.header.deviceID) is recorded there and not finished",
-      hint: "either go on with it by 'thin-merge resume \(ShellWord.quoted(usualPath))', or give "
+      hint: "either go on with it by 'thin-merge resume \(usualPath.shellQuoted)', or give "
         + "--restart if that merge is given up")
   }
 

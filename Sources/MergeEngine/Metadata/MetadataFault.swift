@@ -46,7 +46,7 @@ package struct MetadataFault: Error, Equatable, Sendable {
 
   private static func checkHint(_ path: String) -> String {
     "if this is the pool's metadata device: once the pool is not active, 'thin_check "
-      + "\(ShellWord.quoted(path))' says more"
+      + "\(path.shellQuoted)' says more"
   }
 
   /// The fault in words for people; nothing was written yet.

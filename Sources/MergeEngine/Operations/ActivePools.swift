@@ -51,7 +51,7 @@ struct ActivePools {
         + (shares
           ? "this one shares blocks with it, and has other bytes in other places"
           : "this one is another device"),
-      hint: "name the thin device instead: --pool \(ShellWord.quoted(pool.name)) --dev-id N")
+      hint: "name the thin device instead: --pool \(pool.name.shellQuoted) --dev-id N")
   }
 
   /// Nil where nobody can have made a pool over an image file.
@@ -81,7 +81,7 @@ struct ActivePools {
     throw MergeError(
       .refused, "a pool is active on the data device", at: path,
       because: "it is the data device of pool \(pool.name), whose metadata is elsewhere",
-      hint: "name the thin device instead: --pool \(ShellWord.quoted(pool.name)) --dev-id N")
+      hint: "name the thin device instead: --pool \(pool.name.shellQuoted) --dev-id N")
   }
 
   /// Does something that only reads with a pool's metadata snapshot held, if a pool is active on the

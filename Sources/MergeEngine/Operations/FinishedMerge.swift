@@ -211,7 +211,7 @@ extension RecordedComparison {
 
 extension Differences {
   fileprivate var inWords: String {
-    "\(BinaryText.bytes(byteCount)) differ from what was merged, the first at byte "
+    "\(byteCount.formattedByteCount) differ from what was merged, the first at byte "
       + "\(first.first?.start ?? 0) of the origin"
   }
 }

@@ -289,7 +289,7 @@ struct MergeOperation {
         because: "\(run.unreadable.byteCount) bytes in \(run.unreadable.ranges.count) ranges; "
           + "everything else is merged",
         hint: "once the cause is gone, this tries only those: thin-merge resume "
-          + ShellWord.quoted(run.setting.journalPath))
+          + run.setting.journalPath.shellQuoted)
     }
     let now = try environment.reader(metadata).superblocks(
       source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)

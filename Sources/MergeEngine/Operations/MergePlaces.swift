@@ -29,7 +29,7 @@ struct MergePlaces {
       .stopped, "the origin is not at its path any more", at: origin.path,
       because: "another file is there, or none; the blocks went to the file that was there",
       hint: "put that file back to its path, then: thin-merge resume "
-        + ShellWord.quoted(journal.path))
+        + journal.path.shellQuoted)
   }
 
   /// Returns the error of a merge that stopped, with the loss of its journal where that is gone too.

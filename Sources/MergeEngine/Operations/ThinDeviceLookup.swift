@@ -75,7 +75,7 @@ struct ThinDeviceLookup {
       throw MergeError(
         .refused, "the thin device's pool is not active", at: name.text,
         because: "there is no device \(found.poolMappedName)",
-        hint: "lvchange -ay \(ShellWord.quoted("\(found.group)/\(found.pool)"))")
+        hint: "lvchange -ay \("\(found.group)/\(found.pool)".shellQuoted)")
     }
     // Of a snapshot LVM names the thin volume that it was made of, which is no external origin.
     let isInternal =
@@ -92,7 +92,7 @@ struct ThinDeviceLookup {
         isInternal
         ? "it is a snapshot of \(group)/\(externalOrigin): --origin PATH says which external origin"
         : "its external origin \(group)/\(externalOrigin) is not active: lvchange -ay "
-          + ShellWord.quoted("\(group)/\(externalOrigin)")
+          + "\(group)/\(externalOrigin)".shellQuoted
     }
     return thin
   }

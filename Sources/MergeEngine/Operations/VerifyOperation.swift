@@ -124,7 +124,7 @@ struct VerifyOperation {
             + "are recorded"
           : "the merge is not finished: all bytes are recorded, but not yet checked to be those of "
             + "the source still",
-        hint: "to go on with it: thin-merge resume \(ShellWord.quoted(journalPath))")
+        hint: "to go on with it: thin-merge resume \(journalPath.shellQuoted)")
     }
     return report
   }

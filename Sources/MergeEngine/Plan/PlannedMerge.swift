@@ -55,7 +55,7 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
         .refused, "no device \(source.deviceID) in the metadata", at: source.metadataPath,
         because: "it has \(table.deviceCount == 1 ? "one other" : "\(table.deviceCount) others")",
         hint: "they are listed by: thin-merge devices --metadata "
-          + ShellWord.quoted(source.metadataPath)
+          + source.metadataPath.shellQuoted
           + (source.mappings == .inactivePool ? " --inactive" : ""))
     }
 

@@ -130,7 +130,7 @@ package final class PoolRecordFile {
           .refused, "cannot read the record of pool \(pool.name)", at: path,
           because: "this program wrote it, and it is not what it was",
           hint:
-            "see whether a metadata snapshot is held with 'dmsetup status \(ShellWord.quoted(pool.name))', then "
+            "see whether a metadata snapshot is held with 'dmsetup status \(pool.name.shellQuoted)', then "
             + "remove the file")
       }
       record = found
@@ -242,7 +242,7 @@ package final class PoolRecordFile {
       throw MergeError(
         .busy, "pool \(pool) is in use", at: path,
         because: "another run of thin-merge works on it",
-        hint: "'lsof \(ShellWord.quoted(path))' shows which")
+        hint: "'lsof \(path.shellQuoted)' shows which")
     }
     return file
   }

@@ -42,7 +42,7 @@ extension PoolSession {
     if let suspended = layers.first(where: \.isSuspended) {
       throw MergeError(
         .busy, "the origin is suspended", at: suspended.path, because: "writes to it would wait",
-        hint: "'dmsetup resume \(ShellWord.quoted(suspended.name))'")
+        hint: "'dmsetup resume \(suspended.name.shellQuoted)'")
     }
     let isReadOnly = layers.contains(where: \.isReadOnly)
     let isPlain = layers.allSatisfy { layer in
@@ -126,7 +126,7 @@ extension PoolSession {
         throw MergeError(
           .busy, "the origin is in use", at: devices.path(of: layer),
           because: "\(devices.path(of: holder)) lies on it",
-          hint: "see 'lsblk \(ShellWord.quoted(devices.path(of: layer)))'")
+          hint: "see 'lsblk \(devices.path(of: layer).shellQuoted)'")
       }
     }
   }
@@ -141,7 +141,7 @@ extension PoolSession {
         throw MergeError(
           .refused, "cannot make the origin writable", at: layer.path, because: "\(error)",
           hint:
-            "what lies under it may be read-only: see 'lsblk -s \(ShellWord.quoted(layer.path))'")
+            "what lies under it may be read-only: see 'lsblk -s \(layer.path.shellQuoted)'")
       }
     }
   }

@@ -90,14 +90,14 @@ extension PoolSession {
         .busy, "the thin device is about to be changed", at: pending.path,
         because: "a table with dev \(deviceID) in it was loaded and is not live yet",
         hint:
-          "'dmsetup clear \(ShellWord.quoted(pending.name))' drops that table, 'dmsetup resume \(ShellWord.quoted(pending.name))' "
+          "'dmsetup clear \(pending.name.shellQuoted)' drops that table, 'dmsetup resume \(pending.name.shellQuoted)' "
           + "makes it live")
     }
     if let suspended = users.first(where: \.isSuspended) {
       throw MergeError(
         .busy, "the thin device is suspended", at: suspended.path,
         because: "somebody is about to change something about it",
-        hint: "'dmsetup resume \(ShellWord.quoted(suspended.name))' if nobody is")
+        hint: "'dmsetup resume \(suspended.name.shellQuoted)' if nobody is")
     }
     // Who opened a device before it became read-only goes on writing to it.
     let moving = users.filter { !$0.isReadOnly || $0.openCount > 0 }
@@ -127,7 +127,7 @@ extension PoolSession {
           ? "it is read-only and open: who opened it before that may still write"
           : "it is writable and open: mounted, or used by another program",
         hint: "unmount it, or give --snapshot to merge a snapshot of it as it is now; "
-          + "'lsblk \(ShellWord.quoted(open.path))' shows who uses it")
+          + "'lsblk \(open.path.shellQuoted)' shows who uses it")
     }
     return .remove(moving, Quiesced(deviceID: deviceID, users: users.filter(\.isReadOnly)))
   }
@@ -152,7 +152,7 @@ extension PoolSession {
       throw MergeError(
         .busy, "the snapshot that is merged is in use", at: user.path,
         because: "dev \(snapshot.deviceID) is for this merge only",
-        hint: "'dmsetup remove \(ShellWord.quoted(user.name))' frees it")
+        hint: "'dmsetup remove \(user.name.shellQuoted)' frees it")
     }
     return Quiesced(
       deviceID: snapshot.deviceID, users: devices.showing(snapshot.originalID, of: pool.number))
@@ -277,8 +277,8 @@ extension PoolSession {
     let table = device.liveTable.map {
       "\($0.startSector) \($0.sectorCount) \($0.kind) \($0.arguments)"
     }.joined(separator: "\n")
-    let uuid = device.uuid.isEmpty ? "" : " --uuid \(ShellWord.quoted(device.uuid))"
-    return "it is made by: dmsetup create \(ShellWord.quoted(device.name))\(uuid) --table "
-      + ShellWord.quoted(table)
+    let uuid = device.uuid.isEmpty ? "" : " --uuid \(device.uuid.shellQuoted)"
+    return "it is made by: dmsetup create \(device.name.shellQuoted)\(uuid) --table "
+      + table.shellQuoted
   }
 }

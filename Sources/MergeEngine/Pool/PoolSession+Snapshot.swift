@@ -36,7 +36,7 @@ extension PoolSession {
     throw MergeError(
       .refused, "cannot make a snapshot of the thin device", at: thin.path,
       because: "the ids \(Self.deviceIDs.last ?? 0) to \(Self.deviceIDs.first ?? 0) are all in use",
-      hint: "'thin-merge devices --pool \(ShellWord.quoted(pool.name))' lists them; delete those "
+      hint: "'thin-merge devices --pool \(pool.name.shellQuoted)' lists them; delete those "
         + "that nobody needs")
   }
 
@@ -50,7 +50,7 @@ extension PoolSession {
       throw MergeError(
         .stopped, "cannot resume the thin device", at: thin.path, because: "\(failure.errno)",
         hint:
-          "what uses it waits until it is resumed: 'dmsetup resume \(ShellWord.quoted(thin.name))'")
+          "what uses it waits until it is resumed: 'dmsetup resume \(thin.name.shellQuoted)'")
     }
     record.forget { $0.snapshot = nil }
     if failure.step == .sending, failure.errno == .fileExists { return }
@@ -62,7 +62,7 @@ extension PoolSession {
     throw MergeError(
       .refused, "cannot make a snapshot of the thin device", at: thin.path,
       because: "\(failure.errno)",
-      hint: "see 'dmsetup status \(ShellWord.quoted(pool.name))' and the kernel's log")
+      hint: "see 'dmsetup status \(pool.name.shellQuoted)' and the kernel's log")
   }
 
   /// Records that the origin is about to be written to.
@@ -138,7 +138,7 @@ extension PoolSession {
           .busy, "cannot delete the snapshot that was made for a merge", at: pool.name,
           because: "dev \(snapshot.deviceID): \(error)",
           hint:
-            "the next run tries again, or: dmsetup message \(ShellWord.quoted(pool.name)) 0 'delete "
+            "the next run tries again, or: dmsetup message \(pool.name.shellQuoted) 0 'delete "
             + "\(snapshot.deviceID)'")
       }
     }

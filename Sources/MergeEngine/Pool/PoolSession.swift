@@ -72,12 +72,12 @@ package final class PoolSession {
     } catch {
       throw MergeError(
         .refused, "cannot ask for the pool's status", at: pool.name, because: "\(error)",
-        hint: "see 'dmsetup status \(ShellWord.quoted(pool.name))' and the kernel's log")
+        hint: "see 'dmsetup status \(pool.name.shellQuoted)' and the kernel's log")
     }
     throw MergeError(
       .refused, "the pool is not usable", at: pool.name,
       because: "its status is Fail or Error: the kernel has given it up",
-      hint: "see 'dmsetup status \(ShellWord.quoted(pool.name))' and the kernel's log")
+      hint: "see 'dmsetup status \(pool.name.shellQuoted)' and the kernel's log")
   }
 
   /// - Throws: `MergeError` (`refused`) for a pool that is not to be relied on.
@@ -97,7 +97,7 @@ package final class PoolSession {
         because: "it tells of \(live.dataBlockCount) blocks of \(live.dataBlockByteCount) bytes; "
           + "\(total) of \(target.blockByteCount) are expected",
         hint: "another device may have taken the metadata device's place: see 'dmsetup table "
-          + "\(ShellWord.quoted(pool.name))'")
+          + "\(pool.name.shellQuoted)'")
     }
   }
 
@@ -195,7 +195,7 @@ package final class PoolSession {
       .busy, "the metadata snapshot of an earlier run is still held", at: pool.name,
       because: "it is the only copy of dev \(id), which was deleted before all of it was merged",
       hint: "'thin-merge resume' with the journal of that merge finishes it; to give the copy up: "
-        + "dmsetup message \(ShellWord.quoted(pool.name)) 0 release_metadata_snap")
+        + "dmsetup message \(pool.name.shellQuoted) 0 release_metadata_snap")
   }
 
   /// A metadata snapshot that somebody else took serves if nothing was mapped since.
@@ -216,7 +216,7 @@ package final class PoolSession {
     } catch {
       throw MergeError(
         .refused, "cannot make the pool commit", at: pool.name, because: "\(error)",
-        hint: "see 'dmsetup status \(ShellWord.quoted(pool.name))' and the kernel's log")
+        hint: "see 'dmsetup status \(pool.name.shellQuoted)' and the kernel's log")
     }
   }
 
@@ -224,8 +224,8 @@ package final class PoolSession {
     MergeError(
       .busy, "the pool's metadata snapshot is held by someone else", at: pool.name, because: why,
       hint:
-        "'dmsetup status \(ShellWord.quoted(pool.name))' shows it; if nobody needs it any more: "
-        + "dmsetup message \(ShellWord.quoted(pool.name)) 0 release_metadata_snap, and if it is to be merged from: "
+        "'dmsetup status \(pool.name.shellQuoted)' shows it; if nobody needs it any more: "
+        + "dmsetup message \(pool.name.shellQuoted) 0 release_metadata_snap, and if it is to be merged from: "
         + "--metadata-snap BLOCK")
   }
 
@@ -237,7 +237,7 @@ package final class PoolSession {
       throw MergeError(
         .busy, "the metadata snapshot of an earlier run is still held", at: pool.name,
         because: "it could not be released",
-        hint: "dmsetup message \(ShellWord.quoted(pool.name)) 0 release_metadata_snap")
+        hint: "dmsetup message \(pool.name.shellQuoted) 0 release_metadata_snap")
     }
     if let held = try superblock().heldRoot { throw heldByAnother("it is at block \(held)") }
     guard try status().mode != .readOnly else {
@@ -261,7 +261,7 @@ package final class PoolSession {
       if error == .resourceBusy { throw heldByAnother("it was taken just now") }
       throw MergeError(
         .refused, "cannot take a metadata snapshot", at: pool.name, because: "\(error)",
-        hint: "see 'dmsetup status \(ShellWord.quoted(pool.name))' and the kernel's log")
+        hint: "see 'dmsetup status \(pool.name.shellQuoted)' and the kernel's log")
     }
     do throws(MergeError) {
       let metadata = try heldMetadata()
@@ -273,7 +273,7 @@ package final class PoolSession {
         throw MergeError(
           .refused, "cannot take a metadata snapshot", at: pool.name,
           because: "the pool did not commit it",
-          hint: "see 'dmsetup status \(ShellWord.quoted(pool.name))' and the kernel's log")
+          hint: "see 'dmsetup status \(pool.name.shellQuoted)' and the kernel's log")
       }
       try record.update { $0.hold?.taken = PoolRecord.Taken(metadata.superblock, block: block) }
       return block
@@ -297,7 +297,7 @@ package final class PoolSession {
       return complain(
         "the metadata snapshot of pool \(pool.name) is still held: \(error.message)"
           + (hold.writtenFrom.map { "; it may be the only copy of dev \($0)" } ?? "")
-          + "; the next run tries again, or: dmsetup message \(ShellWord.quoted(pool.name)) 0 "
+          + "; the next run tries again, or: dmsetup message \(pool.name.shellQuoted) 0 "
           + "release_metadata_snap")
     }
     do throws(Errno) {
@@ -305,7 +305,7 @@ package final class PoolSession {
     } catch {
       return complain(
         "the metadata snapshot of pool \(pool.name) could not be released (\(error)); the next run "
-          + "tries again, or: dmsetup message \(ShellWord.quoted(pool.name)) 0 release_metadata_snap"
+          + "tries again, or: dmsetup message \(pool.name.shellQuoted) 0 release_metadata_snap"
       )
     }
     record.forget { $0.hold = nil }
@@ -325,7 +325,7 @@ package final class PoolSession {
           + (fate == .replaced ? ", and another thin device has its number now" : "")
           + ": the metadata snapshot of pool \(pool.name) is the only copy of it, and stays held; "
           + "'thin-merge resume' finishes the merge from it; to give the copy up: dmsetup message "
-          + "\(ShellWord.quoted(pool.name)) 0 release_metadata_snap")
+          + "\(pool.name.shellQuoted) 0 release_metadata_snap")
     case nil:
       complain(
         "the metadata snapshot of pool \(pool.name) is still held: it may be the only copy of dev "
@@ -396,7 +396,7 @@ package final class PoolSession {
           .busy, "cannot resume the thin device that an earlier run suspended", at: thin.path,
           because: "\(error)",
           hint:
-            "what uses it waits until it is resumed: 'dmsetup resume \(ShellWord.quoted(thin.name))'"
+            "what uses it waits until it is resumed: 'dmsetup resume \(thin.name.shellQuoted)'"
         )
       }
     }

@@ -85,7 +85,7 @@ package final class OpenFile {
         isBusy ? .busy : .refused, "cannot open the \(role)", at: path,
         because: isBusy ? "the device is in use: mounted, or held by another program" : "\(errno)",
         hint: isBusy
-          ? "see 'lsblk \(ShellWord.quoted(path))' and 'lsof \(ShellWord.quoted(path))' for who uses it"
+          ? "see 'lsblk \(path.shellQuoted)' and 'lsof \(path.shellQuoted)' for who uses it"
           : errno.permissionHint)
     }
     let owner = OwnedDescriptor(takingOwnershipOf: opened)
@@ -107,7 +107,7 @@ package final class OpenFile {
         throw MergeError(
           .refused, "cannot write to the \(role)", at: path, because: "the device is read-only",
           hint:
-            "'blockdev --setrw \(ShellWord.quoted(path))' lifts that, if it is meant to be written to"
+            "'blockdev --setrw \(path.shellQuoted)' lifts that, if it is meant to be written to"
         )
       }
     } else {

@@ -37,13 +37,13 @@ struct DeviceTarget {
       throw MergeError(
         .busy, "the origin is in use", at: origin.path,
         because: "another program has it locked, perhaps another merge",
-        hint: "'lsof \(ShellWord.quoted(origin.path))' shows which")
+        hint: "'lsof \(origin.path.shellQuoted)' shows which")
     }
     guard origin.kind == .regularFile else { return }
     guard !origin.isSwap else {
       throw MergeError(
         .busy, "the origin is in use", at: origin.path, because: "the system swaps to it",
-        hint: "'swapoff \(ShellWord.quoted(origin.path))' frees it")
+        hint: "'swapoff \(origin.path.shellQuoted)' frees it")
     }
     try LoopDevice.checkNone(
       over: origin, "what uses that device would not see the merge, or destroy it")
@@ -51,7 +51,7 @@ struct DeviceTarget {
       throw MergeError(
         .busy, "the origin is in use", at: origin.path,
         because: "another program holds a lock on it, perhaps a virtual machine",
-        hint: "'lsof \(ShellWord.quoted(origin.path))' shows which; end it first")
+        hint: "'lsof \(origin.path.shellQuoted)' shows which; end it first")
     }
   }
 

@@ -36,7 +36,7 @@ struct Confirmation: Sendable {
         throw .usage(
           "only the journal names \(originPath) and nobody can be asked: --yes or --origin is required",
           hint:
-            "see what the journal names with 'thin-merge status \(ShellWord.quoted(journalPath))', then "
+            "see what the journal names with 'thin-merge status \(journalPath.shellQuoted)', then "
             + "give --yes")
       }
       guard isDevice else {
@@ -68,8 +68,8 @@ struct Confirmation: Sendable {
       message: "cannot take the target from the journal, \(journalPath): it lies neither beside "
         + "\(originPath) nor in \(Surroundings.stateFolder)",
       hints: [
-        "if that target is right: thin-merge resume \(ShellWord.quoted(journalPath)) --origin "
-          + ShellWord.quoted(originPath)
+        "if that target is right: thin-merge resume \(journalPath.shellQuoted) --origin "
+          + originPath.shellQuoted
       ], exitStatus: .refused)
   }
 
@@ -95,7 +95,7 @@ struct Confirmation: Sendable {
     guard !plan.isFinished else {
       return "This merge is finished. Compare all of it again and write what differs"
     }
-    let left = BinaryText.bytes(plan.byteCount - min(plan.recordedByteCount, plan.byteCount))
+    let left = (plan.byteCount - min(plan.recordedByteCount, plan.byteCount)).formattedByteCount
     return plan.recordedByteCount == 0
       ? "Write \(left)" : "Write the \(left) that are left, and what differs,"
   }

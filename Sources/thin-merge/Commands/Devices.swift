@@ -42,7 +42,7 @@ struct Devices: Verb {
         "unexpected argument '\(operand)': "
           + (isNamed
             ? "the pool is named already"
-            : "give it as --metadata \(ShellWord.quoted(operand))"))
+            : "give it as --metadata \(operand.shellQuoted)"))
     }
     guard source.pool != nil || source.metadata != nil else {
       throw ValidationError("give the pool to be read: --pool <name> or --metadata <path>")

@@ -71,14 +71,14 @@ struct ProgressBar {
   private var amount: Figure {
     let (done, total) = (progress.doneByteCount, progress.totalByteCount)
     return Figure(
-      words: "\(Self.right(BinaryText.bytes(done), in: 10)) of \(BinaryText.bytes(total))",
+      words: "\(Self.right(done.formattedByteCount, in: 10)) of \(total.formattedByteCount)",
       short: "\(Self.right(Amount.shortBytes(done), in: 4))/\(Amount.shortBytes(total))", rank: 2)
   }
 
   private var unreadable: Figure? {
     guard progress.unreadableByteCount > 0 else { return nil }
     return Figure(
-      words: "\(BinaryText.bytes(progress.unreadableByteCount)) unreadable",
+      words: "\(progress.unreadableByteCount.formattedByteCount) unreadable",
       short: "bad \(Self.left(Amount.shortBytes(progress.unreadableByteCount), in: 4))", rank: 3)
   }
 

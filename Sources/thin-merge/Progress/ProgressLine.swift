@@ -15,7 +15,7 @@ struct ProgressLine {
   var sentence: String {
     var parts = ["\(amount) (\(wholePercent)%)"]
     if progress.unreadableByteCount > 0 {
-      parts.append("\(BinaryText.bytes(progress.unreadableByteCount)) unreadable")
+      parts.append("\(progress.unreadableByteCount.formattedByteCount) unreadable")
     }
     // Mappings stand for bytes that nobody moves yet: their speed says nothing.
     if progress.phase != .planning { parts += rates }
@@ -45,8 +45,8 @@ struct ProgressLine {
   var wholePercent: Int { Amount.percent(progress.doneByteCount, of: progress.totalByteCount) }
 
   private var amount: String {
-    let done = BinaryText.bytes(progress.doneByteCount)
-    return "\(done) of \(BinaryText.bytes(progress.totalByteCount))"
+    let done = progress.doneByteCount.formattedByteCount
+    return "\(done) of \(progress.totalByteCount.formattedByteCount)"
   }
 
   /// The time that is left, like a clock.

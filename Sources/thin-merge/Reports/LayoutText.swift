@@ -29,18 +29,18 @@ struct LayoutText {
         let start = UInt64(index) * cellByteCount
         return glyphs.mapCell(cells[index], of: min(cellByteCount, layout.endByteOffset - start))
       }
-      let offset = BinaryText.bytes(UInt64(first) * cellByteCount)
+      let offset = (UInt64(first) * cellByteCount).formattedByteCount
       return Self.padded(offset, Self.offsetColumnCount) + "  " + String(row)
     }
     text.addFigure(
-      "Where the blocks lie on the origin, \(BinaryText.bytes(cellByteCount)) to a cell: "
+      "Where the blocks lie on the origin, \(cellByteCount.formattedByteCount) to a cell: "
         + "\(glyphs.map[0]) none, \(glyphs.map[glyphs.map.count - 1]) all.", rows)
   }
 
   private func addHistogram(to text: inout ReportText) {
     let lengths = layout.runLengths
     let runs = lengths.map { Amount.text($0.runCount, "run") }
-    let bytes = lengths.map { BinaryText.bytes($0.byteCount) }
+    let bytes = lengths.map { ($0.byteCount).formattedByteCount }
     let runColumnCount = runs.map(\.count).max() ?? 0
     let byteColumnCount = bytes.map(\.count).max() ?? 0
     let most = lengths.map(\.byteCount).max() ?? 1
@@ -51,7 +51,7 @@ struct LayoutText {
         Double(lengths[index].byteCount) / Double(most), cellCount: max(0, cellCount))
       // What is not filled would look like something here.
       let filled = bar.prefix { $0 != glyphs.bar[0] }
-      return Self.padded(BinaryText.bytes(lengths[index].byteCountMin), Self.offsetColumnCount)
+      return Self.padded((lengths[index].byteCountMin).formattedByteCount, Self.offsetColumnCount)
         + "  \(Self.padded(runs[index], runColumnCount))"
         + "  \(Self.padded(bytes[index], byteColumnCount))"
         + (filled.isEmpty ? "" : "  \(filled)")

@@ -108,8 +108,8 @@ struct MergeText {
     let differed =
       report.rewrittenByteCount == 0
       ? "no difference"
-      : "\(BinaryText.bytes(report.rewrittenByteCount)) differed and were written again"
-    text.add("rechecked", "\(BinaryText.bytes(report.recheckedByteCount)) of them: \(differed)")
+      : "\(report.rewrittenByteCount.formattedByteCount) differed and were written again"
+    text.add("rechecked", "\(report.recheckedByteCount.formattedByteCount) of them: \(differed)")
   }
 
   private func addEnds(to text: inout ReportText) {
@@ -125,10 +125,10 @@ struct MergeText {
 
   private func addVerification(to text: inout ReportText) {
     guard let verification = report.verification else { return }
-    let compared = BinaryText.bytes(verification.comparedByteCount)
+    let compared = verification.comparedByteCount.formattedByteCount
     let found =
       verification.differingByteCount == 0
-      ? "no difference" : "\(BinaryText.bytes(verification.differingByteCount)) differ"
+      ? "no difference" : "\(verification.differingByteCount.formattedByteCount) differ"
     text.add("verified", "\(compared) read back and compared: \(found)")
     VerifyText.addRanges(verification, to: &text)
   }

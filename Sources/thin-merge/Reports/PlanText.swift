@@ -88,13 +88,13 @@ struct PlanText {
   /// Where the journal is, and how large it may become.
   static func addJournal(_ plan: PlanReport, to text: inout ReportText) {
     let path = plan.journalPath.map { "\($0), " } ?? ""
-    text.add("journal", "\(path)at most \(BinaryText.bytes(plan.journalByteCountMax))")
+    text.add("journal", "\(path)at most \(plan.journalByteCountMax.formattedByteCount)")
   }
 
   /// How many blocks in how many runs.
   static func blocks(_ plan: PlanReport) -> String {
     let count = Amount.text(plan.mappedBlockCount, "mapped block")
-    let size = BinaryText.bytes(plan.blockByteCount)
+    let size = plan.blockByteCount.formattedByteCount
     let all = "\(count) of \(size) in \(Amount.text(plan.runCount, "run"))"
     guard plan.pastEndBlockCount > 0 else { return all }
     return "\(plan.mappedBlockCount - plan.pastEndBlockCount) of \(all)"

@@ -68,7 +68,7 @@ struct ReportText {
     let number =
       ranges.count >= countMax
       ? "\(ranges.count) ranges or more" : Amount.text(ranges.count, "range")
-    add(label, "\(BinaryText.bytes(byteCount)) in \(number):")
+    add(label, "\(byteCount.formattedByteCount) in \(number):")
     let width = String(ranges.last?.start ?? first.start).count
     for range in ranges.prefix(Self.listedRangeCountMax) {
       let start = String(range.start)
@@ -90,7 +90,7 @@ enum Amount {
 
   /// A byte count, rounded and in full.
   static func exactBytes(_ byteCount: UInt64) -> String {
-    let rounded = BinaryText.bytes(byteCount)
+    let rounded = byteCount.formattedByteCount
     return byteCount < 1024 ? rounded : "\(rounded) (\(byteCount) bytes)"
   }
 
@@ -147,7 +147,7 @@ enum Amount {
 
   /// Bytes a second.
   static func rate(_ bytesPerSecond: Double) -> String {
-    "\(BinaryText.bytes(whole(bytesPerSecond)))/s"
+    "\(whole(bytesPerSecond).formattedByteCount)/s"
   }
 
   /// The nearest whole number that can be represented.

@@ -12,7 +12,7 @@ struct StatusText {
     let total = report.totalByteCount
     text.add(
       "done",
-      "\(BinaryText.bytes(done)) of \(BinaryText.bytes(total)), "
+      "\(done.formattedByteCount) of \(total.formattedByteCount), "
         + "\(Amount.percent(done, of: total))%")
     addLeft(to: &text)
     if let writing, let rate = Amount.rate(done, in: writing) {
@@ -52,7 +52,7 @@ struct StatusText {
   private func addLeft(to text: inout ReportText) {
     guard report.doneByteCount < report.totalByteCount else { return }
     let left = report.totalByteCount - report.doneByteCount
-    var value = BinaryText.bytes(left)
+    var value = left.formattedByteCount
     if report.doneByteCount > 0, let writing {
       let perSecond = Double(report.doneByteCount) / writing.seconds
       let seconds = Int64(min(Double(left) / perSecond, 1e15))

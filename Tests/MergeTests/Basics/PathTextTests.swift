@@ -73,7 +73,7 @@ struct PathTextTests {
     var generator = seed.generator
     for _ in 0..<40 {
       let bytes = (0..<8).map { _ in UInt8.random(in: 1...255, using: &generator) }
-      let word = ShellWord.quoted(PathText.text(bytes))
+      let word = PathText.text(bytes).shellQuoted
       #expect(word.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F })
       let result = try Program.mustRun("bash", "-c", "printf %s \(word) | od -An -v -tu1")
       let printed = result.split(whereSeparator: \.isWhitespace).compactMap { UInt8($0) }

@@ -31,7 +31,7 @@ struct PathBytesTests {
       test $? = 3 || exit 91
       command=$(sed -n 's/^hint: to go on: thin-merge //p' ../said)
       cd /
-      eval "\(ShellWord.quoted(ThinMergeCommand.binaryPath)) $command --yes" || exit
+      eval "\(ThinMergeCommand.binaryPath.shellQuoted) $command --yes" || exit
       mv \(merge.folder.path)/$'caf\\xe9'/origin.img \(merge.folder.path)
       """, in: merge)
     expectSuccess(result)
@@ -45,7 +45,7 @@ struct PathBytesTests {
       """
       mv origin.img $'o\\xe9.img'
       \(merge.command("merge", origin: "$'o\\xe9.img'")) > /dev/null || exit
-      \(ShellWord.quoted(ThinMergeCommand.binaryPath)) status --output json $'o\\xe9.img.thin-merge'
+      \(ThinMergeCommand.binaryPath.shellQuoted) status --output json $'o\\xe9.img.thin-merge'
       """, in: merge)
     let report = try result.report()
     let folder = try #require(FileSystem.resolved(merge.folder.path))
@@ -68,7 +68,7 @@ struct PathBytesTests {
   /// Runs a script in the folder of a merge.
   private func bash(_ script: String, in merge: MergeCase) throws -> CommandResult {
     try Program.run([
-      "bash", "-c", "cd \(ShellWord.quoted(merge.folder.path)) || exit 99\n" + script,
+      "bash", "-c", "cd \(merge.folder.path.shellQuoted) || exit 99\n" + script,
     ])
   }
 }
@@ -76,7 +76,7 @@ struct PathBytesTests {
 extension MergeCase {
   /// A command line for a shell, with an origin as the shell has it.
   fileprivate func command(_ verb: String, origin: String) -> String {
-    ([ThinMergeCommand.binaryPath, verb] + sourceArguments).map(ShellWord.quoted)
+    ([ThinMergeCommand.binaryPath, verb] + sourceArguments).map(\.shellQuoted)
       .joined(separator: " ") + " --origin \(origin)"
   }
 }

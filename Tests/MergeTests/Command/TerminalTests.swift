@@ -11,7 +11,7 @@ struct TerminalTests {
   ]
 
   private static func command(_ arguments: [String]) -> String {
-    ([ThinMergeCommand.binaryPath] + arguments).map(ShellWord.quoted).joined(separator: " ")
+    ([ThinMergeCommand.binaryPath] + arguments).map(\.shellQuoted).joined(separator: " ")
   }
 
   /// A merge of which nothing is to be noted.
@@ -72,7 +72,7 @@ struct TerminalTests {
     let session = try TerminalSession(
       columnCount: 80, environment: ["LC_ALL": "C"],
       script: """
-        sh -c 'echo $$ > "$0"; exec "$@"' \(ShellWord.quoted(noted)) \(hanging) \
+        sh -c 'echo $$ > "$0"; exec "$@"' \(noted.shellQuoted) \(hanging) \
         \(Self.command(merge, Self.verySlowly))
         echo "merge: $?"
         """)

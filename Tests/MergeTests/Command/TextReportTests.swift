@@ -552,11 +552,11 @@ struct TextReportTests {
   @Test("a word is quoted where the shell would take it apart")
   func quoting() {
     #expect(
-      ShellWord.quoted("/dev/mapper/a-b_c.1+2:3,4@5%6=7") == "/dev/mapper/a-b_c.1+2:3,4@5%6=7")
-    #expect(ShellWord.quoted("") == "''")
-    #expect(ShellWord.quoted("a b") == "'a b'")
-    #expect(ShellWord.quoted("it's $x") == #"'it'\''s $x'"#)
-    #expect(ShellWord.quoted("é") == "'é'")
+      "/dev/mapper/a-b_c.1+2:3,4@5%6=7".shellQuoted == "/dev/mapper/a-b_c.1+2:3,4@5%6=7")
+    #expect("".shellQuoted == "''")
+    #expect("a b".shellQuoted == "'a b'")
+    #expect("it's $x".shellQuoted == #"'it'\''s $x'"#)
+    #expect("é".shellQuoted == "'é'")
     #expect(
       ShellCommand.verify(
         .devices(
