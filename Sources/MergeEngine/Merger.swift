@@ -10,21 +10,21 @@ public struct Merger: Sendable {
 
   // MARK: Looking
 
-  /// Finds a thin device of an active pool by its name, from device-mapper's tables and, where it is not
+  /// Resolves the name of a thin device of an active pool, from device-mapper's tables and, where it is not
   /// active, from LVM.
   ///
   /// - Parameters:
   ///   - selection: Its name.
-  ///   - mappings: Which mapping tree is to be read; goes into the ``FoundThinDevice/source``.
+  ///   - mappings: Which mapping tree is to be read; goes into the ``ResolvedThinDevice/source``.
   ///   - ignoresNeedsCheck: Goes into the source as well.
   /// - Returns: What a merge of it takes.
   /// - Throws: `MergeError` (`refused`) where there is no such device, it is no thin device, or its pool is
   ///   not active.
-  public func find(
-    _ selection: ThinSelection, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
+  public func resolve(
+    _ selection: ThinDeviceReference, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
     ignoresNeedsCheck: Bool = false
-  ) throws(MergeError) -> FoundThinDevice {
-    try ThinDeviceLookup(environment: environment).find(
+  ) throws(MergeError) -> ResolvedThinDevice {
+    try ThinDeviceLookup(environment: environment).resolve(
       selection, mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
   }
 

@@ -7,13 +7,13 @@ public protocol MergeObserver: Sendable {
   /// Whether a merge that was planned so may write; asked once, before anything is written.
   ///
   /// After a no, the merge throws a `MergeError` of the kind `refused`.
-  func mayWrite(_ plan: PlanReport) -> Bool
+  func approve(_ plan: PlanReport) -> Bool
 }
 
-struct Silence: MergeObserver {
+struct NullObserver: MergeObserver {
   func note(_ text: String) {}
   func progress(_ progress: MergeProgress) {}
-  func mayWrite(_ plan: PlanReport) -> Bool { true }
+  func approve(_ plan: PlanReport) -> Bool { true }
 }
 
 /// How far a verb is.

@@ -42,7 +42,7 @@ public struct MergeSource: Equatable, Sendable {
 }
 
 /// A thin device of an active pool, as people name it.
-public enum ThinSelection: Equatable, Sendable {
+public enum ThinDeviceReference: Equatable, Sendable {
   /// A path to its node, a logical volume (`VG/LV`, `/dev/VG/LV`), active or not, or a name of
   /// device-mapper.
   case device(String)
@@ -54,7 +54,7 @@ public enum ThinSelection: Equatable, Sendable {
 /// What device-mapper and LVM tell of a thin device.
 ///
 /// A merge is given ``source``, ``originPath``, and ``thinByteCount`` in its ``ExtentOptions``.
-public struct FoundThinDevice: Equatable, Sendable {
+public struct ResolvedThinDevice: Equatable, Sendable {
   /// Where its mappings and blocks are.
   public var source: MergeSource
   /// The external origin that its table names; nil if it has none, or that is not known.

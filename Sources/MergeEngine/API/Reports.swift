@@ -104,7 +104,7 @@ public struct MergeReport: Equatable, Sendable {
   /// or does not record what it says.
   public var canBeResumed: Bool = true
   /// What was done to an active pool or its devices and could not be undone, a sentence each.
-  public var leftUndone: [String] = []
+  public var cleanupFailures: [String] = []
 }
 
 /// What comparing found.

@@ -36,7 +36,7 @@ public struct Environment: Sendable {
   ) {
     self.stateFolder = stateFolder
     self.interruption = interruption
-    self.observer = observer ?? Silence()
+    self.observer = observer ?? NullObserver()
   }
 }
 

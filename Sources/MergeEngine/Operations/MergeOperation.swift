@@ -35,7 +35,7 @@ struct MergeOperation {
     do throws(MergeError) {
       var (report, end) = try carryOut(source, originPath, options, journal, session)
       session.end(end)
-      report.leftUndone = session.leftUndone
+      report.cleanupFailures = session.cleanupFailures
       return report
     } catch {
       session.end(.nothingWritten)
@@ -133,7 +133,7 @@ struct MergeOperation {
         isRead: options.comparesFinished, verifies: options.verifies)
     }
     let asked = environment.clock.now()
-    guard quiet.isAgreedTo || environment.observer.mayWrite(report) else {
+    guard quiet.isAgreedTo || environment.observer.approve(report) else {
       throw MergeError.notAgreedTo(originPath)
     }
     // The time that somebody took to answer is not the merge's.

@@ -77,7 +77,7 @@ struct SourceQuiescing {
       }
       report.add(journal.state)
     }
-    guard environment.observer.mayWrite(report) else { throw MergeError.notAgreedTo(origin.path) }
+    guard environment.observer.approve(report) else { throw MergeError.notAgreedTo(origin.path) }
   }
 }
 

@@ -2,11 +2,11 @@
 struct ThinDeviceLookup {
   let environment: Environment
 
-  /// Finds a thin device as ``Merger/find(_:mappings:ignoresNeedsCheck:)`` does.
-  func find(
-    _ selection: ThinSelection, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
+  /// Resolves a name as ``Merger/resolve(_:mappings:ignoresNeedsCheck:)`` does.
+  func resolve(
+    _ selection: ThinDeviceReference, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
     ignoresNeedsCheck: Bool = false
-  ) throws(MergeError) -> FoundThinDevice {
+  ) throws(MergeError) -> ResolvedThinDevice {
     let devices = try environment.mappedDevices()
     guard !devices.all.isEmpty else {
       throw MergeError(
@@ -16,15 +16,15 @@ struct ThinDeviceLookup {
     }
     let thin: FoundThin =
       switch selection {
-      case .device(let name): try find(ThinDeviceName(name), devices)
-      case .member(let pool, let deviceID): try find(deviceID, pool: pool, devices)
+      case .device(let name): try resolve(ThinDeviceName(name), devices)
+      case .member(let pool, let deviceID): try resolve(deviceID, pool: pool, devices)
       }
     var source = MergeSource(
       metadataPath: devices.path(of: thin.target.metadata),
       dataPath: devices.path(of: thin.target.data), deviceID: thin.deviceID, mappings: mappings,
       ignoresNeedsCheck: ignoresNeedsCheck)
     source.name = selection.text
-    return FoundThinDevice(
+    return ResolvedThinDevice(
       source: source, originPath: thin.originPath, thinByteCount: thin.byteCount,
       originHint: thin.originHint)
   }
@@ -37,7 +37,7 @@ struct ThinDeviceLookup {
     var originHint: String?
   }
 
-  private func find(
+  private func resolve(
     _ name: ThinDeviceName, _ devices: MappedDevices
   ) throws(MergeError) -> FoundThin {
     if let device = removedDevice(name, devices) ?? name.device(in: devices) {
@@ -97,7 +97,7 @@ struct ThinDeviceLookup {
     return thin
   }
 
-  private func find(
+  private func resolve(
     _ deviceID: UInt32, pool name: String, _ devices: MappedDevices
   ) throws(MergeError) -> FoundThin {
     let (pool, target) = try devices.pool(named: name)
@@ -121,7 +121,7 @@ struct ThinDeviceLookup {
   }
 }
 
-extension ThinSelection {
+extension ThinDeviceReference {
   fileprivate var text: String {
     switch self {
     case .device(let name): name

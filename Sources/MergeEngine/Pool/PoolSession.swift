@@ -16,7 +16,7 @@ package final class PoolSession {
   /// The origin, once it is ready to be written to.
   var heldOrigin: HeldOrigin?
   /// What could not be undone, a sentence each.
-  package private(set) var leftUndone: [String] = []
+  package private(set) var cleanupFailures: [String] = []
   /// The fate of the thin device whose blocks only the metadata snapshot of an earlier run has; nil where
   /// there is none.
   private(set) var lost: ThinDeviceFate?
@@ -360,7 +360,7 @@ package final class PoolSession {
   /// What cannot be undone is said, and stays in the record for the next run.
   package func end(_ end: End) {
     // All of it is tried again.
-    leftUndone = []
+    cleanupFailures = []
     release()
     restoreReadOnly()
     putBack { end == .nothingWritten || $0.isPutBack }
@@ -376,7 +376,7 @@ package final class PoolSession {
 
   /// Says what could not be undone.
   func complain(_ text: String) {
-    leftUndone.append(text)
+    cleanupFailures.append(text)
     note(text)
   }
 
@@ -412,7 +412,7 @@ package final class PoolSession {
       note("\(error.message); the next run tries again")
     }
     // The end of this run tries again.
-    leftUndone = []
+    cleanupFailures = []
   }
 }
 

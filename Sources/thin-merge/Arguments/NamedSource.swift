@@ -6,15 +6,15 @@ enum NamedSource: Equatable {
   case devices(MergeSource)
   /// By a name that device-mapper or LVM knows.
   case thinDevice(
-    ThinSelection, mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool)
+    ThinDeviceReference, mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool)
 
   /// Finds out where it is.
-  func found(by merger: Merger) throws -> FoundThinDevice {
+  func found(by merger: Merger) throws -> ResolvedThinDevice {
     switch self {
     case .devices(let source):
-      FoundThinDevice(source: source)
+      ResolvedThinDevice(source: source)
     case .thinDevice(let selection, let mappings, let ignoresNeedsCheck):
-      try merger.find(selection, mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
+      try merger.resolve(selection, mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
     }
   }
 
@@ -59,7 +59,7 @@ extension MergeSource.Mappings {
   }
 }
 
-extension FoundThinDevice {
+extension ResolvedThinDevice {
   /// The origin that was typed, or else the one that the thin device's table names.
   func originPath(typed: String?) throws -> String {
     guard let path = typed ?? originPath else {

@@ -114,7 +114,7 @@ struct SourceArguments: ParsableArguments {
     return deviceID
   }
 
-  private func active(_ selection: ThinSelection) throws -> NamedSource {
+  private func active(_ selection: ThinDeviceReference) throws -> NamedSource {
     guard !mapping.inactive else {
       throw ValidationError("--inactive is for the devices of a pool that is not active")
     }

@@ -90,7 +90,7 @@ struct Merge: Verb {
         format: messageFormat)
     var options = options
     options.extent = found.extent(options.extent)
-    let report = try session.merger(confirmation: confirmation, mayWrite: !onlyCompares)
+    let report = try session.merger(confirmation: confirmation, isApproved: !onlyCompares)
       .merge(found.source, onto: originPath, options: options)
     let text = MergeText(
       report: report, source: reported, originPath: originPath,
@@ -117,10 +117,10 @@ extension Outcome {
 
 extension MergeReport {
   private var undoFailure: Failure? {
-    guard !leftUndone.isEmpty else { return nil }
+    guard !cleanupFailures.isEmpty else { return nil }
     return Failure(
       message: "merged, but not everything was put back as it was, the pool: "
-        + leftUndone.joined(separator: "; "),
+        + cleanupFailures.joined(separator: "; "),
       hints: ["the next run of any verb on that pool tries again"], exitStatus: .stopped)
   }
 

@@ -40,10 +40,10 @@ struct Session {
 
   /// The verbs of the engine, with `confirmation` to ask before anything is written.
   ///
-  /// `mayWrite`: false where nothing is to be written, without a question.
-  func merger(confirmation: Confirmation? = nil, mayWrite: Bool = true) -> Merger {
+  /// `isApproved`: false where nothing is to be written, without a question.
+  func merger(confirmation: Confirmation? = nil, isApproved: Bool = true) -> Merger {
     let observer = Observer(
-      display: display, confirmation: confirmation, mayWriteUnasked: mayWrite)
+      display: display, confirmation: confirmation, isApproved: isApproved)
     return Merger(environment: Surroundings.environment(observer: observer))
   }
 }
@@ -51,14 +51,14 @@ struct Session {
 private struct Observer: MergeObserver {
   let display: ProgressDisplay
   let confirmation: Confirmation?
-  let mayWriteUnasked: Bool
+  let isApproved: Bool
 
   func note(_ text: String) { display.note(text) }
 
   func progress(_ progress: MergeProgress) { display.progress(progress) }
 
-  func mayWrite(_ plan: PlanReport) -> Bool {
-    guard let confirmation else { return mayWriteUnasked }
+  func approve(_ plan: PlanReport) -> Bool {
+    guard let confirmation else { return isApproved }
     display.clear()
     return confirmation.ask(plan)
   }

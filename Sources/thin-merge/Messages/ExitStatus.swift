@@ -47,7 +47,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     switch report.state {
     case .finished:
       let verified = report.verification.map { ExitStatus($0) } ?? .done
-      self = verified == .done && !report.leftUndone.isEmpty ? .stopped : verified
+      self = verified == .done && !report.cleanupFailures.isEmpty ? .stopped : verified
     case .stopped(let error): self = error.kind == .bug ? .bug : .stopped
     }
   }

@@ -18,7 +18,7 @@ struct ReportedSource: Equatable, Sendable {
 
 extension ReportedSource {
   /// A source that was typed and found.
-  init(_ found: FoundThinDevice, typed: NamedSource) {
+  init(_ found: ResolvedThinDevice, typed: NamedSource) {
     self.init(
       name: typed.name, deviceID: found.source.deviceID, metadataPath: found.source.metadataPath,
       dataPath: found.source.dataPath)

@@ -262,10 +262,10 @@ struct TextReportTests {
   }
 
   @Test("a stopped merge says what it left in the pool as it is")
-  func leftUndoneText() {
+  func cleanupFailureText() {
     var report = Self.merge
     report.state = .stopped(Self.stop)
-    report.leftUndone = ["dev 7 was deleted, and the metadata snapshot is the only copy"]
+    report.cleanupFailures = ["dev 7 was deleted, and the metadata snapshot is the only copy"]
     #expect(
       Self.text(report).hasSuffix(
         """

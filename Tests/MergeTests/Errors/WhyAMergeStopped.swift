@@ -247,7 +247,7 @@ enum WhyAMergeStopped {
       """, hints: ["the next run of any verb on that pool tries again"]
     ) {
       var report = try MergeReport.finished()
-      report.leftUndone = [
+      report.cleanupFailures = [
         "the metadata snapshot of pool POOL could not be released (Device or resource busy); the "
           + "next run tries again, or: dmsetup message POOL 0 release_metadata_snap",
         "could not make /dev/mapper/base read-only again: Device or resource busy; the next run "
@@ -434,7 +434,7 @@ private struct Agreeing: MergeObserver {
 
   func note(_ text: String) { planned() }
   func progress(_ progress: MergeProgress) {}
-  func mayWrite(_ plan: PlanReport) -> Bool {
+  func approve(_ plan: PlanReport) -> Bool {
     happens()
     return true
   }

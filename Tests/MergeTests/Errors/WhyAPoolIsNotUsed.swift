@@ -431,7 +431,7 @@ enum WhyAPoolIsNotUsed {
   /// A merge from a pool that was made so.
   private static func row(
     _ situation: String, _ exitStatus: ExitStatus, _ message: String, hints: [String] = [],
-    _ selection: ThinSelection = .member(pool: "pool", deviceID: 5),
+    _ selection: ThinDeviceReference = .member(pool: "pool", deviceID: 5),
     options: PoolOptions = PoolOptions(), agrees: Bool = true,
     prepare: @escaping @Sendable (ActivePool) throws -> Void
   ) -> ErrorRow {
@@ -470,7 +470,7 @@ extension ErrorRow {
   /// A merge from an active pool.
   init(
     _ situation: String, _ exitStatus: ExitStatus, _ message: String, hints: [String] = [],
-    pool selection: ThinSelection, options: PoolOptions = PoolOptions(), agrees: Bool = true,
+    pool selection: ThinDeviceReference, options: PoolOptions = PoolOptions(), agrees: Bool = true,
     restarts: Bool = false, prepare: @escaping @Sendable (ActivePool) throws -> Void
   ) {
     self.init(situation, exitStatus, message, hints: hints) {
@@ -496,12 +496,12 @@ extension ActivePool {
 
   /// What the command says of a merge of the thin device.
   func saidOfMerge(
-    _ selection: ThinSelection = .member(pool: "pool", deviceID: 5),
+    _ selection: ThinDeviceReference = .member(pool: "pool", deviceID: 5),
     _ options: PoolOptions = PoolOptions(), agrees: Bool = true, restarts: Bool = false,
     waits: Bool = true, whenAsked: @escaping () -> Void = {}
   ) -> SaidError {
     said(agrees: agrees, waits: waits, whenAsked: whenAsked) { merger throws(MergeError) in
-      let found = try merger.find(selection)
+      let found = try merger.resolve(selection)
       var merge = MergeOptions(restarts: restarts, pool: options)
       merge.extent.thinByteCount = found.thinByteCount
       // Of a number in a pool no table need tell the origin: a person would have typed it.

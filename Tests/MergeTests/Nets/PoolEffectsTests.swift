@@ -192,7 +192,7 @@ struct PoolEffectsTests {
     PoolRun("a plan") {
       try $0.record { pool in
         pool.run { merger throws(MergeError) in
-          let found = try merger.find(.member(pool: "pool", deviceID: 5))
+          let found = try merger.resolve(.member(pool: "pool", deviceID: 5))
           _ = try merger.plan(found.source, onto: nil, extent: ExtentOptions())
         }
       }

@@ -90,7 +90,7 @@ private final class Interrupting: MergeObserver {
   }
 
   func note(_ text: String) {}
-  func mayWrite(_ plan: PlanReport) -> Bool { true }
+  func approve(_ plan: PlanReport) -> Bool { true }
   func progress(_ progress: MergeProgress) {
     reports.add(1, ordering: .relaxed)
     interruption.request()

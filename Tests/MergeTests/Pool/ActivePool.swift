@@ -19,7 +19,7 @@ final class ActivePool {
   /// What programs of the system print, such as `lvs`.
   var runProgram: @Sendable ([String]) -> String? = { _ in nil }
   /// What the last merge that returned a report left as it was.
-  private(set) var leftUndone: [String] = []
+  private(set) var cleanupFailures: [String] = []
   private let before: Data
   private let dataContent: Data
 
@@ -92,7 +92,7 @@ final class ActivePool {
 
     func note(_ text: String) { notes.append(text) }
     func progress(_ progress: MergeProgress) {}
-    func mayWrite(_ plan: PlanReport) -> Bool {
+    func approve(_ plan: PlanReport) -> Bool {
       asked()
       return agrees
     }
@@ -102,19 +102,19 @@ final class ActivePool {
   ///
   /// - `whenAsked`: happens when the plan is made and the merge is about to begin.
   func merge(
-    _ selection: ThinSelection = .member(pool: "pool", deviceID: 5),
+    _ selection: ThinDeviceReference = .member(pool: "pool", deviceID: 5),
     _ pool: PoolOptions = PoolOptions(), agrees: Bool = true, restarts: Bool = false,
     again: Bool = false, verifies: Bool = false, waits: Bool = true,
     whenAsked: @escaping () -> Void = {}
   ) -> Outcome {
     run(agrees: agrees, waits: waits, whenAsked: whenAsked) { [origin] merger throws(MergeError) in
-      let found = try merger.find(selection)
+      let found = try merger.resolve(selection)
       var options = MergeOptions(
         restarts: restarts, mergesAgain: again, verifies: verifies, pool: pool)
       options.extent.thinByteCount = found.thinByteCount
       let report = try merger.merge(
         found.source, onto: found.originPath ?? origin.path, options: options)
-      leftUndone = report.leftUndone
+      cleanupFailures = report.cleanupFailures
       if case .stopped(let error) = report.state { throw error }
     }
   }
@@ -124,7 +124,7 @@ final class ActivePool {
     _ mappings: MergeSource.Mappings, metadataPath: String? = nil, dataPath: String? = nil
   ) -> Outcome {
     run { [origin] merger throws(MergeError) in
-      var source = try merger.find(.member(pool: "pool", deviceID: 5)).source
+      var source = try merger.resolve(.member(pool: "pool", deviceID: 5)).source
       source.mappings = mappings
       if let metadataPath { source.metadataPath = metadataPath }
       if let dataPath { source.dataPath = dataPath }
@@ -140,7 +140,7 @@ final class ActivePool {
     guard let name else { throw SupportError("no journal in \(state)") }
     return run { [state] merger throws(MergeError) in
       let report = try merger.resume(journalPath: "\(state)/\(name)", options: options)
-      leftUndone = report.leftUndone
+      cleanupFailures = report.cleanupFailures
       if case .stopped(let error) = report.state { throw error }
     }
   }

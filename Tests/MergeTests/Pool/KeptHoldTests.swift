@@ -6,7 +6,7 @@ import Testing
 @Suite(
   "Pool: a thin device that is deleted in mid-merge", .needsLoopDevices, .waitsForPrograms)
 struct KeptHoldTests {
-  private static let byNumber = ThinSelection.member(pool: "pool", deviceID: 5)
+  private static let byNumber = ThinDeviceReference.member(pool: "pool", deviceID: 5)
 
   /// A merge that is stopped in the middle, because some blocks cannot be read.
   ///
@@ -149,7 +149,7 @@ struct KeptHoldTests {
     pool.mapper.revive()
     try pool.mapper.replaceBySomebodyElse(5)
     let planned = pool.run { merger throws(MergeError) in
-      let found = try merger.find(Self.byNumber)
+      let found = try merger.resolve(Self.byNumber)
       let plan = try merger.plan(found.source, onto: nil)
       #expect(plan.mappedBlockCount == UInt64(ActivePool.mappings.count))
     }
@@ -176,10 +176,10 @@ struct KeptHoldTests {
     let outcome = try Self.stopped(pool, PoolOptions(makesOriginWritable: true)) {}
     pool.mapper.happensAfter = [:]
     Self.expectKept(pool, outcome.notes)
-    #expect(!pool.leftUndone.isEmpty)
+    #expect(!pool.cleanupFailures.isEmpty)
     #expect(pool.mapper.mapped == mapped)
     try Self.expectFinished(pool, pool.resume())
-    #expect(pool.leftUndone == [])
+    #expect(pool.cleanupFailures == [])
     #expect(pool.mapper.mapped == mapped)
   }
 

@@ -32,7 +32,7 @@ struct PoolCrashTests {
       }
     }
 
-    var selection: ThinSelection {
+    var selection: ThinDeviceReference {
       switch self {
       case .inactive, .originMadeWritable: .member(pool: "pool", deviceID: 5)
       case .reactivated, .snapshot: .device("vm")
@@ -103,7 +103,7 @@ struct PoolCrashTests {
       let mapped = pool.mapper.mapped
       guard try Self.killed(pool, way, at: step) else { break }
       let outcome = pool.run { merger throws(MergeError) in
-        let found = try merger.find(.member(pool: "pool", deviceID: 5))
+        let found = try merger.resolve(.member(pool: "pool", deviceID: 5))
         _ = try merger.plan(found.source, onto: nil, extent: ExtentOptions())
       }
       #expect(outcome.exitStatus == 0, "step \(step): \(outcome.message)")

@@ -210,13 +210,13 @@ struct PoolSessionTests {
   func reading() throws {
     let pool = try ActivePool()
     let planned = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
-      let found = try merger.find(.member(pool: "pool", deviceID: 5))
+      let found = try merger.resolve(.member(pool: "pool", deviceID: 5))
       let plan = try merger.plan(found.source, onto: origin, extent: ExtentOptions())
       #expect(plan.mappedBlockCount == UInt64(ActivePool.mappings.count))
     }
     #expect(planned.exitStatus == 0, "\(planned.message)")
     let verified = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
-      let found = try merger.find(.member(pool: "pool", deviceID: 5))
+      let found = try merger.resolve(.member(pool: "pool", deviceID: 5))
       let report = try merger.verify(
         found.source, against: origin, extent: ExtentOptions(), transfer: TransferOptions())
       #expect(report.differingByteCount > 0)
@@ -293,7 +293,7 @@ struct PoolSessionTests {
     thin.openCount = 1
     pool.mapper.mapped.append(thin)
     let outcome = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
-      let found = try merger.find(.device("vm"))
+      let found = try merger.resolve(.device("vm"))
       let plan = try merger.plan(found.source, onto: origin, extent: ExtentOptions())
       #expect(plan.refusal?.hint?.contains("--snapshot") == true)
     }
@@ -417,7 +417,7 @@ struct PoolSessionTests {
     let pool = try ActivePool()
     pool.mapper.mapped.append(try pool.thin(hasOrigin: false))
     let outcome = pool.run { merger throws(MergeError) in
-      let found = try merger.find(.device("vm"))
+      let found = try merger.resolve(.device("vm"))
       #expect(throws: Failure.self) { try found.originPath(typed: nil) }
       #expect(found.thinByteCount == UInt64(ActivePool.blockCount * ActivePool.blockByteCount))
     }
@@ -464,7 +464,7 @@ struct PoolSessionTests {
   func ownOrigin() throws {
     let pool = try ActivePool()
     let outcome = pool.run { merger throws(MergeError) in
-      let source = try merger.find(.member(pool: "pool", deviceID: 5)).source
+      let source = try merger.resolve(.member(pool: "pool", deviceID: 5)).source
       _ = try merger.merge(source, onto: source.dataPath, options: MergeOptions())
     }
     #expect(outcome.exitStatus == 2)

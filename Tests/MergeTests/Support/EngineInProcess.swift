@@ -11,12 +11,12 @@ enum EngineInProcess {
     var message: String
   }
 
-  private struct Silence: MergeObserver {
+  private struct NullObserver: MergeObserver {
     var answer: @Sendable () -> Bool
 
     func note(_ text: String) {}
     func progress(_ progress: MergeProgress) {}
-    func mayWrite(_ plan: PlanReport) -> Bool { answer() }
+    func approve(_ plan: PlanReport) -> Bool { answer() }
   }
 
   static var merger: Merger { merger { true } }
@@ -24,7 +24,7 @@ enum EngineInProcess {
   private static func merger(answer: @escaping @Sendable () -> Bool) -> Merger {
     Merger(
       environment: Environment(
-        stateFolder: "/nonexistent", observer: Silence(answer: answer)))
+        stateFolder: "/nonexistent", observer: NullObserver(answer: answer)))
   }
 
   /// Merges, waiting a while where a file is locked.

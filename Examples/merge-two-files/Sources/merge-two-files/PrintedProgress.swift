@@ -8,7 +8,7 @@ struct PrintedProgress: MergeObserver {
     print("\(progress.phase): \(progress.doneByteCount) of \(progress.totalByteCount) bytes")
   }
 
-  func mayWrite(_ plan: PlanReport) -> Bool {
+  func approve(_ plan: PlanReport) -> Bool {
     print("\(plan.byteCount) bytes in \(plan.runCount) pieces are to be written")
     return true
   }
