@@ -21,7 +21,7 @@ struct MetadataAging: ~Copyable {
     let copy = try OpenFile(copyPath, role: "copy", access: .readWrite, direct: false)
     var io = try LinuxAIO(
       requestCount: 0, slabByteCount: BlockKind.blockByteCount,
-      files: [.metadata: image, .origin: copy], clock: Clock(now: { .zero }, sleep: { _ in }))
+      files: [.metadata: image, .target: copy], clock: Clock(now: { .zero }, sleep: { _ in }))
     pool = try PoolMetadata(
       path: path, byteCount: image.byteCount, mappings: .inactivePool, ignoresNeedsCheck: false, &io
     )
@@ -140,16 +140,16 @@ struct MetadataAging: ~Copyable {
 
   private mutating func write(_ bytes: BlockCopy, at block: MetadataBlock) throws {
     io.store(bytes.span, at: 0)
-    try perform(.write, .origin, block)
+    try perform(.write, .target, block)
   }
 
   private mutating func perform(
-    _ operation: IORequest.Operation, _ target: IOTarget, _ block: MetadataBlock
+    _ operation: IORequest.Operation, _ file: IOFile, _ block: MetadataBlock
   ) throws {
     let byteCount = BlockKind.blockByteCount
     let result = io.perform(
       IORequest(
-        operation, target, byteOffset: block.rawValue * UInt64(byteCount), byteCount: byteCount,
+        operation, file, byteOffset: block.rawValue * UInt64(byteCount), byteCount: byteCount,
         tag: 0))
     guard result == Int64(byteCount) else { throw unfit("block \(block): \(operation) failed") }
   }

@@ -43,13 +43,14 @@ package protocol BlockIO: ~Copyable {
   mutating func store(_ bytes: RawSpan, at slabByteOffset: Int)
 }
 
-/// Which of the open files a request is for.
-package enum IOTarget: UInt8, CaseIterable, Sendable {
+/// One of the open files that a request can be for.
+package enum IOFile: UInt8, CaseIterable, Sendable {
   case metadata
   case data
-  case origin
-  /// The origin again, through the page cache: for the unaligned rest at its end.
-  case originBuffered
+  /// What is written to.
+  case target
+  /// The target again, through the page cache: for the unaligned tail.
+  case targetBuffered
   case journal
 }
 
@@ -57,12 +58,12 @@ package enum IOTarget: UInt8, CaseIterable, Sendable {
 package struct IORequest {
   package enum Operation: UInt8, Sendable {
     case read, write
-    /// Makes durable what was written to the target and had completed before.
+    /// Makes durable what was written to the file and had completed before.
     case flush
   }
 
   package var operation: Operation
-  package var target: IOTarget
+  package var file: IOFile
   package var byteOffset: UInt64
   package var slabByteOffset: Int
   package var byteCount: Int
@@ -70,11 +71,11 @@ package struct IORequest {
   package var tag: UInt64
 
   package init(
-    _ operation: Operation, _ target: IOTarget, byteOffset: UInt64 = 0, slabByteOffset: Int = 0,
+    _ operation: Operation, _ file: IOFile, byteOffset: UInt64 = 0, slabByteOffset: Int = 0,
     byteCount: Int = 0, tag: UInt64
   ) {
     self.operation = operation
-    self.target = target
+    self.file = file
     self.byteOffset = byteOffset
     self.slabByteOffset = slabByteOffset
     self.byteCount = byteCount

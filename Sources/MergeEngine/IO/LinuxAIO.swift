@@ -15,7 +15,7 @@ package import SystemPackage
   package private(set) var submitDuration = Duration.zero
 
   private var slab: BufferSlab
-  private var files: [IOTarget: OpenFile]
+  private var files: [IOFile: OpenFile]
   private let clock: Clock
   /// Nil where no requests in flight were wanted: making and destroying one costs tens of milliseconds.
   private let context: OpaquePointer?
@@ -44,7 +44,7 @@ package import SystemPackage
   /// - Throws: `MergeError` when not even one is to be had.
   package init(
     requestCount wanted: Int, atLeast minimum: Int = 1, slabByteCount: Int,
-    files: [IOTarget: OpenFile], clock: Clock,
+    files: [IOFile: OpenFile], clock: Clock,
     isWaitOver: @escaping @Sendable () -> Bool = { false },
     note: (String) -> Void = { _ in }
   ) throws(MergeError) {
@@ -85,7 +85,7 @@ package import SystemPackage
     unsafe waiting.initialize(repeating: nil, count: taken)
     tags = Array(repeating: 0, count: taken)
     freeBlocks = Array((0..<taken).reversed())
-    descriptors = IOTarget.allCases.map { files[$0]?.descriptor ?? -1 }
+    descriptors = IOFile.allCases.map { files[$0]?.descriptor ?? -1 }
   }
 
   deinit {
@@ -117,14 +117,14 @@ package import SystemPackage
   }
 
   /// Lets requests be made to another file from now on.
-  package mutating func open(_ file: OpenFile, as target: IOTarget) {
-    files[target] = file
-    descriptors[Int(target.rawValue)] = file.descriptor
+  package mutating func open(_ file: OpenFile, as name: IOFile) {
+    files[name] = file
+    descriptors[Int(name.rawValue)] = file.descriptor
   }
 
   package mutating func enqueue(_ request: IORequest) {
     guard let index = freeBlocks.popLast() else { preconditionFailure("more requests than taken") }
-    let descriptor = descriptors[Int(request.target.rawValue)]
+    let descriptor = descriptors[Int(request.file.rawValue)]
     precondition(descriptor >= 0, "the target is not open")
     tags[index] = request.tag
     // SAFETY: the control block is free, so the kernel does not look at it; the buffer lies inside the
@@ -227,7 +227,7 @@ package import SystemPackage
 
   package mutating func perform(_ request: IORequest) -> Int64 {
     precondition(requestCount == 0)
-    let descriptor = descriptors[Int(request.target.rawValue)]
+    let descriptor = descriptors[Int(request.file.rawValue)]
     precondition(descriptor >= 0, "the target is not open")
     // SAFETY: the buffer lies inside the slab, and the call returns before anyone else uses it.
     let buffer = unsafe slab.address(at: request.slabByteOffset, count: request.byteCount)

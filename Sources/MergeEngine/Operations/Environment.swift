@@ -56,7 +56,7 @@ extension Environment {
 
   /// A queue for moving blocks.
   func transferQueue(
-    depth: Int, slabByteCount: Int, files: [IOTarget: OpenFile]
+    depth: Int, slabByteCount: Int, files: [IOFile: OpenFile]
   ) throws(MergeError) -> LinuxAIO {
     try LinuxAIO(
       requestCount: depth + PipelineShape.recordRequestCount,

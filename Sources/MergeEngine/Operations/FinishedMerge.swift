@@ -117,7 +117,7 @@ struct FinishedMerge {
       depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
     var io = try environment.transferQueue(
       depth: transfer.queueDepth, slabByteCount: slabByteCount,
-      files: [.data: devices.data, .origin: origin])
+      files: [.data: devices.data, .target: origin])
     let cuts = TransferCuts(
       ioByteCount: transfer.ioByteCount, endByteOffset: plan.endByteOffset,
       alignmentByteCount: origin.alignmentByteCount)

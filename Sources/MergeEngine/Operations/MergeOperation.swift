@@ -159,7 +159,7 @@ struct MergeOperation {
       depth: transfer.queueDepth,
       slabByteCount: MergeRun<LinuxAIO>.slabByteCount(
         transfer, largest: max(plan.transferByteCountMax, found?.state.entryByteCountMax ?? 0)),
-      files: [.data: devices.data, .origin: origin, .originBuffered: target.buffered])
+      files: [.data: devices.data, .target: origin, .targetBuffered: target.buffered])
     let journal: OpenJournal
     if let found {
       journal = found

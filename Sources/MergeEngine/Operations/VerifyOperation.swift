@@ -49,7 +49,7 @@ struct VerifyOperation {
       depth: transfer.queueDepth, ioByteCount: ioByteCount, largest: plan.transferByteCountMax)
     var io = try environment.transferQueue(
       depth: transfer.queueDepth, slabByteCount: slabByteCount,
-      files: [.data: devices.data, .origin: origin])
+      files: [.data: devices.data, .target: origin])
     let shape = PipelineShape(
       depth: min(transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
       slabByteCount: slabByteCount, transferByteCountMax: plan.transferByteCountMax,
@@ -96,7 +96,7 @@ struct VerifyOperation {
     let slabByteCount = PipelineShape.slabByteCount(
       depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
     var io = try environment.transferQueue(
-      depth: transfer.queueDepth, slabByteCount: slabByteCount, files: [.origin: origin])
+      depth: transfer.queueDepth, slabByteCount: slabByteCount, files: [.target: origin])
     let shape = PipelineShape(
       depth: min(transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
       slabByteCount: slabByteCount, transferByteCountMax: largest, readsBothSides: false,

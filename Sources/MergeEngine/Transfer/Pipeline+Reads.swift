@@ -41,7 +41,7 @@ extension Pipeline where Work: ~Copyable {
     let done = slots[slot].originDoneByteCount
     io.enqueue(
       IORequest(
-        .read, .origin, byteOffset: slots[slot].range.start + UInt64(done),
+        .read, .target, byteOffset: slots[slot].range.start + UInt64(done),
         slabByteOffset: shape.originBuffer(slot) + done,
         byteCount: roundedUp(slots[slot].byteCount - done, shape.originAlignmentByteCount),
         tag: RequestTag.originRead.tag(slot: slot)))

@@ -59,7 +59,7 @@ extension Pipeline where Work: ~Copyable {
     if Work.readsOrigin {
       io.enqueue(
         IORequest(
-          .read, .origin, byteOffset: slots[slot].range.start + UInt64(current.position),
+          .read, .target, byteOffset: slots[slot].range.start + UInt64(current.position),
           slabByteOffset: shape.originBuffer(slot) + current.position,
           byteCount: roundedUp(unitByteCount(current), shape.originAlignmentByteCount),
           tag: RequestTag.salvageOrigin.tag(slot: slot)))
@@ -183,7 +183,7 @@ extension Pipeline where Work: ~Copyable {
     let offset = Int(piece.start - slots[current.slot].range.start) + done
     io.enqueue(
       IORequest(
-        .write, piece.start >= shape.tailByteOffset ? .originBuffered : .origin,
+        .write, piece.start >= shape.tailByteOffset ? .targetBuffered : .target,
         byteOffset: piece.start + UInt64(done),
         slabByteOffset: shape.sourceBuffer(current.slot) + offset,
         byteCount: Int(piece.byteCount) - done,

@@ -39,7 +39,7 @@ extension Pipeline where Work: ~Copyable {
     isWritingTail = isInTail(slot)
     io.enqueue(
       IORequest(
-        .write, isWritingTail ? .originBuffered : .origin,
+        .write, isWritingTail ? .targetBuffered : .target,
         byteOffset: slots[slot].range.start + UInt64(done),
         slabByteOffset: shape.sourceBuffer(slot) + done,
         byteCount: slots[slot].byteCount - done, tag: RequestTag.originWrite.tag(slot: slot)))

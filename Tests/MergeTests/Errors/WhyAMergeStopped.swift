@@ -87,7 +87,7 @@ enum WhyAMergeStopped {
       "a flush of the origin",
       "cannot make the origin's blocks durable, origin: Input/output error",
       hints: ["to go on: thin-merge resume journal"]
-    ) { $0.failing[DiskFaults.Class(.flush, .origin)] = 1 },
+    ) { $0.failing[DiskFaults.Class(.flush, .target)] = 1 },
     failing(
       "a flush of the journal", "cannot make the journal durable, journal: Input/output error",
       hints: ["to go on: thin-merge resume journal"]

@@ -190,7 +190,7 @@ enum BlockIOConformance {
 
   /// What fails completes with a negative errno and the request's tag, and hinders no other.
   static func errorsAreResults<IO: BlockIO & ~Copyable>(
-    _ io: inout IO, writing target: IOTarget, errno: Int64
+    _ io: inout IO, writing target: IOFile, errno: Int64
   ) throws {
     let fails = IORequest(
       .write, target, slabByteOffset: 2 * blockByteCount, byteCount: blockByteCount, tag: 11)

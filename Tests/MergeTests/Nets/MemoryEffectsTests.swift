@@ -37,16 +37,17 @@ private struct MemoryRun: Sendable {
       let seen = Seen()
       harness.disk.told = { request, result in
         guard request.operation != .read else { return }
-        let device = DiskFaults.Device(request.target)
+        let device = DiskFaults.Device(request.file)
+        let name = device == .target ? "origin" : "\(device)"
         let verb =
           request.operation == .flush ? "flush" : device == .journal ? "append to" : "write"
         // A flush that was asked for and one that is done are two things.
         switch (result, request.operation) {
-        case (nil, .flush): seen.effects.add("flush \(device): asked for")
-        case (nil, _): seen.effects.add("\(verb) \(device)")
+        case (nil, .flush): seen.effects.add("flush \(name): asked for")
+        case (nil, _): seen.effects.add("\(verb) \(name)")
         case (let result?, .flush):
-          seen.effects.add("flush \(device): \(result < 0 ? "fails" : "done")")
-        case (let result?, _): if result < 0 { seen.effects.add("\(verb) \(device): fails") }
+          seen.effects.add("flush \(name): \(result < 0 ? "fails" : "done")")
+        case (let result?, _): if result < 0 { seen.effects.add("\(verb) \(name): fails") }
         }
       }
       defer { harness.disk.told = nil }
@@ -112,7 +113,7 @@ struct MemoryEffectsTests {
     },
     MemoryRun("one that goes on where the origin was written to") {
       _ = try $0.harness.run(.init(interruptedAtReap: 14))
-      $0.harness.disk.put([1, 2, 3], on: .origin, at: 70_000)
+      $0.harness.disk.put([1, 2, 3], on: .target, at: 70_000)
       try $0.record()
     },
     MemoryRun("one where all is finished") {
@@ -121,7 +122,7 @@ struct MemoryEffectsTests {
     },
     MemoryRun("one where all is finished and the origin was written to") {
       _ = try $0.harness.run()
-      $0.harness.disk.put([1, 2, 3], on: .origin, at: 70_000)
+      $0.harness.disk.put([1, 2, 3], on: .target, at: 70_000)
       try $0.record()
     },
     MemoryRun("a source with a bad spot") {
@@ -147,19 +148,19 @@ struct MemoryEffectsTests {
     },
     MemoryRun("an origin that cannot be written") {
       var faults = DiskFaults()
-      faults.failing[Class(.write, .origin)] = 5
+      faults.failing[Class(.write, .target)] = 5
       $0.quieten(faults)
       try $0.record()
     },
     MemoryRun("an origin that is full") {
       var faults = DiskFaults()
-      faults.fullFrom[.origin] = 5
+      faults.fullFrom[.target] = 5
       $0.quieten(faults)
       try $0.record()
     },
     MemoryRun("an origin that cannot be made durable") {
       var faults = DiskFaults()
-      faults.failing[Class(.flush, .origin)] = 1
+      faults.failing[Class(.flush, .target)] = 1
       $0.quieten(faults)
       try $0.record()
     },

@@ -79,7 +79,7 @@ extension MergeHarness {
   @discardableResult
   func restoreOrigin(sector: Int) -> ByteRange {
     let start = UInt64(sector * 512)
-    disk.put(before.bytes(at: start, count: 512), on: .origin, at: start)
+    disk.put(before.bytes(at: start, count: 512), on: .target, at: start)
     return ByteRange(start: start, end: start + 512)
   }
 }

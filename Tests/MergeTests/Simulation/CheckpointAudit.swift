@@ -63,10 +63,10 @@ final class CheckpointAudit {
   private func check(_ entry: Entry) {
     // What is left of an entry that was replaced in part claims nothing of its content.
     guard let checksum = entry.checksum, !disk.faults.originLies else { return }
-    guard disk.isDurable(entry.range, on: .origin) else {
+    guard disk.isDurable(entry.range, on: .target) else {
       return disk.stop("a checkpoint claims \(entry.range), which is not durable")
     }
-    let bytes = disk[.origin].bytes(at: entry.range.start, count: Int(entry.range.byteCount))
+    let bytes = disk[.target].bytes(at: entry.range.start, count: Int(entry.range.byteCount))
     if CRC32C.checksum(of: RawSpan(_elements: bytes.span)) != checksum {
       disk.stop("a checkpoint's checksum is not that of \(entry.range)")
     }

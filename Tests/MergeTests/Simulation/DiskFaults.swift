@@ -5,13 +5,13 @@ import MergeEngine
 struct DiskFaults {
   /// A device as its faults see it: both ways to the origin are one.
   enum Device: Hashable, CaseIterable {
-    case metadata, data, origin, journal
+    case metadata, data, target, journal
 
-    init(_ target: IOTarget) {
-      switch target {
+    init(_ file: IOFile) {
+      switch file {
       case .metadata: self = .metadata
       case .data: self = .data
-      case .origin, .originBuffered: self = .origin
+      case .target, .targetBuffered: self = .target
       case .journal: self = .journal
       }
     }
@@ -74,7 +74,7 @@ struct DiskFaults {
   var silentFaults: [Int: SilentFault] = [:]
 
   /// Whether no checkpoint can be held against what is on the origin.
-  var originLies: Bool { lyingFlushes.contains(.origin) || !silentFaults.isEmpty }
+  var originLies: Bool { lyingFlushes.contains(.target) || !silentFaults.isEmpty }
 
   // MARK: The queue
 
@@ -98,7 +98,7 @@ struct DiskFaults {
   func error(
     _ request: IORequest, number: Int, using generator: inout SeededGenerator
   ) -> Int64? {
-    let kind = Class(request.operation, Device(request.target))
+    let kind = Class(request.operation, Device(request.file))
     if failing[kind] == number { return Self.inputOutputError }
     if let first = failingFrom[kind], number >= first { return Self.inputOutputError }
     if let last = failingUpTo[kind], number <= last { return Self.inputOutputError }
@@ -117,7 +117,7 @@ struct DiskFaults {
 
   /// Whether a request never completes.
   func hangs(_ taken: SimulatedDisk.Taken) -> Bool {
-    let kind = Class(taken.request.operation, Device(taken.request.target))
+    let kind = Class(taken.request.operation, Device(taken.request.file))
     return hangingFrom[kind].map { taken.classNumber >= $0 } ?? false
   }
 
@@ -125,7 +125,7 @@ struct DiskFaults {
   func flip(
     _ bytes: inout [UInt8], of request: IORequest, using generator: inout SeededGenerator
   ) {
-    guard !bytes.isEmpty, let oneIn = flippedReadOneIn[Device(request.target)],
+    guard !bytes.isEmpty, let oneIn = flippedReadOneIn[Device(request.file)],
       generator.chance(oneIn: oneIn)
     else { return }
     bytes[.random(in: bytes.indices, using: &generator)] ^=
@@ -134,7 +134,7 @@ struct DiskFaults {
 
   /// Where a write lands; nil if nowhere.
   func place(ofWrite taken: SimulatedDisk.Taken, _ device: Device) -> UInt64? {
-    guard device == .origin, let fault = silentFaults[taken.classNumber] else {
+    guard device == .target, let fault = silentFaults[taken.classNumber] else {
       return taken.request.byteOffset
     }
     switch fault {

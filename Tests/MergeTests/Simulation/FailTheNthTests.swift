@@ -18,14 +18,14 @@ struct FailTheNthTests {
   }
 
   static let cases = [
-    Class(.read, .metadata), Class(.read, .data), Class(.read, .origin), Class(.write, .origin),
-    Class(.flush, .origin), Class(.read, .journal), Class(.write, .journal),
+    Class(.read, .metadata), Class(.read, .data), Class(.read, .target), Class(.write, .target),
+    Class(.flush, .target), Class(.read, .journal), Class(.write, .journal),
     Class(.flush, .journal),
   ].flatMap { kind in
     [(false, false), (false, true), (true, false), (true, true)].map {
       Case(kind: kind, isForGood: $0.0, isResumed: $0.1)
     }
-  }.filter { $0.isResumed || $0.kind != Class(.read, .origin) }
+  }.filter { $0.isResumed || $0.kind != Class(.read, .target) }
 
   @Test(
     "then nothing is lost, whatever else a power cut takes, and the merge gets done",

@@ -84,7 +84,7 @@ struct FinishedMergeTests {
     let (harness, journal) = try Self.finished()
     let bytes = [UInt8](repeating: 0x5a, count: 512)
     harness.disk.put(bytes, on: .data, at: 4 * 65_536)
-    harness.disk.put(bytes, on: .origin, at: 0)
+    harness.disk.put(bytes, on: .target, at: 0)
     try Self.expectComparison(
       harness, journal, source: 16_384, origin: 16_384, says: ["vg/vm1 was", "and base was"])
   }

@@ -18,7 +18,7 @@ struct InjectedErrorTests {
       merge.originAlignment = round % 4 < 2 ? 512 : 4096
       let harness = MergeHarness(merge, seed: generator.next())
       // Pieces beside a bad spot may be written in part, too.
-      if round % 3 == 0 { harness.disk.faults.shortOneIn[Class(.write, .origin)] = 2 }
+      if round % 3 == 0 { harness.disk.faults.shortOneIn[Class(.write, .target)] = 2 }
       let unit = UInt64(max(merge.dataAlignment, merge.originAlignment))
       var expected = RangeSet()
       for _ in 0..<Int.random(in: 1...5, using: &generator) {
@@ -73,10 +73,10 @@ struct InjectedErrorTests {
       let harness = MergeHarness(merge, seed: generator.next())
       let comment: Comment = "round \(round): \(merge); \(seed)"
       if round % 2 == 0 {
-        harness.disk.faults.fullFrom[.origin] = .random(in: 1...4, using: &generator)
+        harness.disk.faults.fullFrom[.target] = .random(in: 1...4, using: &generator)
       } else {
         let bad = merge.model.writes.randomElement(using: &generator)?.target ?? 0..<1
-        harness.disk.faults.addBadRange(.write, .origin, ByteRange(bad.prefix(1)))
+        harness.disk.faults.addBadRange(.write, .target, ByteRange(bad.prefix(1)))
       }
       let first = try harness.run()
       try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
@@ -99,16 +99,16 @@ struct InjectedErrorTests {
         TransferOptions(queueDepth: 2, ioByteCount: 16 << 10))
       let harness = MergeHarness(merge, seed: seed.value &+ UInt64(number))
       let comment: Comment = "flush \(number); \(seed)"
-      harness.disk.faults.failing[Class(.flush, .origin)] = number
+      harness.disk.faults.failing[Class(.flush, .target)] = number
       let first = try harness.run()
-      isMet = harness.disk.counts[Class(.flush, .origin), default: 0] >= number
+      isMet = harness.disk.counts[Class(.flush, .target), default: 0] >= number
       try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
       guard isMet else {
         try harness.expectMerged(first, comment)
         break
       }
       #expect(first.end.error?.place == "origin" && !first.state.isFinished, comment)
-      #expect(harness.disk.counts[Class(.flush, .origin)] == number, comment)
+      #expect(harness.disk.counts[Class(.flush, .target)] == number, comment)
       #expect(first.checkpointCount == UInt64(number - 1), comment)
 
       harness.disk.faults = DiskFaults()
@@ -156,7 +156,7 @@ struct InjectedErrorTests {
       merge.model.pastEnd = .clip
       let harness = MergeHarness(merge, seed: generator.next())
       let comment: Comment = "round \(round): \(merge); \(seed)"
-      for kind in [Class(.read, .data), Class(.read, .origin), Class(.write, .origin)] {
+      for kind in [Class(.read, .data), Class(.read, .target), Class(.write, .target)] {
         harness.disk.faults.shortOneIn[kind] = .random(in: 2...5, using: &generator)
       }
       try harness.expectMerged(try harness.run(), "\(harness.disk.violation ?? ""): \(comment)")

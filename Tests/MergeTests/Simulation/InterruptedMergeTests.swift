@@ -84,7 +84,7 @@ struct InterruptedMergeTests {
   @Test(
     "a merge that is asked not to drain ends 5 s later where a device hangs, and resumes to the right bytes",
     arguments: [
-      DiskFaults.Class(.write, .origin), .init(.read, .data), .init(.flush, .origin),
+      DiskFaults.Class(.write, .target), .init(.read, .data), .init(.flush, .target),
       .init(.write, .journal),
     ])
   func hangingDevice(kind: DiskFaults.Class) throws {
@@ -113,7 +113,7 @@ struct InterruptedMergeTests {
 
   @Test(
     "a resumed merge that is asked not to drain ends 5 s later where a device hangs, and appends nothing",
-    arguments: [DiskFaults.Class(.read, .origin), .init(.read, .data)])
+    arguments: [DiskFaults.Class(.read, .target), .init(.read, .data)])
   func hangingWhileResumed(kind: DiskFaults.Class) throws {
     let seed = Seed.current
     for reap in 1...5 {

@@ -101,13 +101,13 @@ extension MergeHarness {
   /// Turns over a bit of a sector of the origin, if there is such a sector.
   fileprivate func damage(sector: Int) -> ByteRange {
     let start = UInt64(sector * 512)
-    let end = min(start + 512, disk[.origin].byteCount)
+    let end = min(start + 512, disk[.target].byteCount)
     guard start < end else { return ByteRange(start: start, end: start) }
-    var bytes = disk[.origin].bytes(at: start, count: Int(end - start))
+    var bytes = disk[.target].bytes(at: start, count: Int(end - start))
     // Twice the same sector stays damaged.
     bytes[0] |= 0x80
-    if bytes == disk[.origin].bytes(at: start, count: bytes.count) { bytes[0] &= 0x7F }
-    disk.put(bytes, on: .origin, at: start)
+    if bytes == disk[.target].bytes(at: start, count: bytes.count) { bytes[0] &= 0x7F }
+    disk.put(bytes, on: .target, at: start)
     return ByteRange(start: start, end: end)
   }
 }

@@ -5,7 +5,7 @@ import Testing
 extension MergeHarness {
   /// Where the origin is not what the merge should make of it, `unmerged` being as before; else nil.
   func wrongPlace(unmerged: RangeSet = RangeSet()) -> String? {
-    let origin = disk[.origin]
+    let origin = disk[.target]
     let model = merge.model
     guard origin.byteCount == UInt64(model.mergedOriginByteCount) else {
       return "the origin has \(origin.byteCount) bytes, not \(model.mergedOriginByteCount)"
@@ -72,7 +72,7 @@ extension MergeHarness {
     for (index, piece) in try disk.recordedPieces().enumerated() {
       left.remove(piece.range)
       recordedByteCount += piece.range.byteCount
-      let bytes = disk[.origin].bytes(at: piece.range.start, count: Int(piece.range.byteCount))
+      let bytes = disk[.target].bytes(at: piece.range.start, count: Int(piece.range.byteCount))
       let checksum = CRC32C.checksum(of: RawSpan(_elements: bytes.span))
       try #require(piece.checksum == checksum, comment, sourceLocation: sourceLocation)
       if index == 0 {

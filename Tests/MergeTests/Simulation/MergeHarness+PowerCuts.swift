@@ -55,7 +55,7 @@ extension MergeHarness {
       guard let checksum = piece.checksum,
         !disturbance.origin.ranges.contains(where: { $0.overlaps(piece.range) })
       else { continue }
-      let bytes = disk[.origin].bytes(at: piece.range.start, count: Int(piece.range.byteCount))
+      let bytes = disk[.target].bytes(at: piece.range.start, count: Int(piece.range.byteCount))
       try #require(
         CRC32C.checksum(of: RawSpan(_elements: bytes.span)) == checksum,
         "\(piece.range) is recorded and not there: \(comment)")
@@ -67,7 +67,7 @@ extension MergeHarness {
 
   /// Where the origin holds neither what it held before nor what it should, torn sectors left out.
   private func strangePlace(torn: RangeSet, earlierSource: SparseContent?) -> String? {
-    let origin = disk[.origin]
+    let origin = disk[.target]
     let sources = [disk[.data]] + (earlierSource.map { [$0] } ?? [])
     let sector: UInt64 = 512
     var kept = RangeSet()

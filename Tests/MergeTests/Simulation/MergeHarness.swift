@@ -47,7 +47,7 @@ struct MergeHarness {
   init(_ merge: SimulatedMerge, seed: UInt64) {
     self.merge = merge
     disk = merge.makeDisk(seed: seed)
-    before = disk[.origin]
+    before = disk[.target]
   }
 
   /// The same merge on devices that were through something.
@@ -80,7 +80,7 @@ struct MergeHarness {
     options.afterPlanning?()
     let isNew = disk[.journal].byteCount == 0
     if isNew { putHeader(planned, transfer) }
-    for device in [SimulatedDisk.Device.journal, .origin] { disk.reopen(device) }
+    for device in [SimulatedDisk.Device.journal, .target] { disk.reopen(device) }
     var reader = try disk.journalReader()
     let state = try JournalState(reading: &reader)
     if state.hasTornEnd { disk.setByteCount(state.cutByteOffset, of: .journal) }
@@ -149,7 +149,7 @@ struct MergeHarness {
             seconds: now, bootID: "boot", metadataPath: "metadata", dataPath: "data",
             originPath: "origin")))
       if let grown = run.setting.plan.grownOriginByteCount {
-        disk.setByteCount(max(grown, disk[.origin].byteCount), of: .origin)
+        disk.setByteCount(max(grown, disk[.target].byteCount), of: .target)
       }
       let end = run.carryOut(stream) { () throws(MergeError) in try disk.journalReader() }
       if end == .finished, run.unreadable.isEmpty {

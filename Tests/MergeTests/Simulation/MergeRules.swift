@@ -10,10 +10,10 @@ struct MergeRules {
   mutating func check(_ request: IORequest, on disk: SimulatedDisk) {
     guard request.operation == .write else { return }
     let end = request.byteOffset + UInt64(request.byteCount)
-    switch DiskFaults.Device(request.target) {
+    switch DiskFaults.Device(request.file) {
     case .metadata, .data: disk.stop("a write to the source: \(request)")
-    case .origin:
-      if end > disk[.origin].byteCount { disk.stop("a write behind the origin's end: \(request)") }
+    case .target:
+      if end > disk[.target].byteCount { disk.stop("a write behind the origin's end: \(request)") }
       let isLying = disk.faults.lyingFlushes.contains(.journal)
       if !originWasWritten, !isLying, disk.devices[.journal]?.isDurable == false {
         disk.stop("a write to the origin before the journal is durable")

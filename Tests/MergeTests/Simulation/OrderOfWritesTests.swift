@@ -29,8 +29,8 @@ struct OrderOfWritesTests {
 
           // Now the retry writes the tail, and the re-check what was restored.
           harness.disk.faults = DiskFaults()
-          harness.disk.put([1, 2, 3], on: .origin, at: 14 * 65_536 + 32_998)
-          harness.disk.put([1, 2, 3], on: .origin, at: 13 * 512)
+          harness.disk.put([1, 2, 3], on: .target, at: 14 * 65_536 + 32_998)
+          harness.disk.put([1, 2, 3], on: .target, at: 13 * 512)
           let second = try harness.run()
           try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
           try harness.expectMerged(second, "\(harness.wrongPlace() ?? ""): \(comment)")
@@ -109,7 +109,7 @@ struct OrderOfWritesTests {
 
       // Each piece of the tail is another transfer to the re-check, and all are to be written again.
       harness.disk.put(
-        before(harness, tail, 6 * 512 + 100), on: .origin, at: UInt64(tail))
+        before(harness, tail, 6 * 512 + 100), on: .target, at: UInt64(tail))
       let third = try harness.run()
       try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
       try harness.expectMerged(third, comment)

@@ -21,7 +21,7 @@ struct OriginCheckTests {
   private static func restore(_ pieces: some Sequence<RecordedPiece>, of harness: MergeHarness) {
     for piece in pieces {
       let (start, count) = (piece.range.start, Int(piece.range.byteCount))
-      harness.disk.put(harness.before.bytes(at: start, count: count), on: .origin, at: start)
+      harness.disk.put(harness.before.bytes(at: start, count: count), on: .target, at: start)
     }
   }
 

@@ -71,7 +71,7 @@ struct PowerCut {
   /// What of the origin may hold neither what it held nor what it should.
   var tornRanges: RangeSet {
     var ranges = RangeSet()
-    for piece in pieces where piece.device == .origin && piece.isInFlight {
+    for piece in pieces where piece.device == .target && piece.isInFlight {
       ranges.insert(piece.range)
     }
     return ranges

@@ -28,14 +28,14 @@ struct SilentFaultTests {
       let harness = MergeHarness(
         InterruptedMergeTests.merge(Self.transfer), seed: generator.next())
       try harness.makeJournal()
-      harness.disk.faults.lyingFlushes = [.origin]
+      harness.disk.faults.lyingFlushes = [.target]
       let cut =
         try harness.powerCut(
           at: .random(in: 20...500, using: &generator), .init(), comment)
         ?? harness.disk.cutPower()
       // Nothing of the origin was ever durable.
       var survivors = cut.survivors(using: &generator)
-      survivors[.origin] = cut.durable[.origin]
+      survivors[.target] = cut.durable[.target]
       let after = harness.afterPowerCut(survivors, seed: generator.next())
       let claimed = try after.disk.recordedPieces()
 
@@ -46,7 +46,7 @@ struct SilentFaultTests {
 
       let trusting = after.afterPowerCut(survivors, seed: generator.next())
       // What is trusted here is not true: the disk must not hold the journal against the origin.
-      trusting.disk.faults.lyingFlushes = [.origin]
+      trusting.disk.faults.lyingFlushes = [.target]
       // A merge that was finished once is read again all the same.
       let isReadAgain = try trusting.disk.journalState().finishedSeconds != nil
       let trusted = try trusting.run(.init(trustsEarlierRuns: true))
@@ -202,7 +202,7 @@ struct FailedFlushTests {
       InterruptedMergeTests.merge(SilentFaultTests.transfer), seed: seed.value)
     try harness.expectMerged(try harness.run(), "\(seed)")
     harness.overwriteSource(block: 4)
-    harness.disk.faults.failingFrom[Class(.flush, .origin)] = 1
+    harness.disk.faults.failingFrom[Class(.flush, .target)] = 1
     let second = try harness.run()
     try #require(second.end.error?.place == "origin" && second.rewrittenByteCount > 0)
     harness.disk.faults = DiskFaults()

@@ -65,7 +65,7 @@ final class SimulatedDisk {
     originAlignment: Int = 512, sectorByteCount: Int = 512
   ) {
     generator = SeededGenerator(seed: seed)
-    alignments = [.metadata: 512, .data: dataAlignment, .origin: originAlignment, .journal: 1]
+    alignments = [.metadata: 512, .data: dataAlignment, .target: originAlignment, .journal: 1]
     self.sectorByteCount = sectorByteCount
     devices = contents.mapValues { SimulatedDevice($0) }
   }
@@ -81,15 +81,15 @@ final class SimulatedDisk {
   func afterPowerCut(_ contents: [Device: SparseContent], seed: UInt64) -> SimulatedDisk {
     SimulatedDisk(
       seed: seed, contents: contents, dataAlignment: alignments[.data] ?? 512,
-      originAlignment: alignments[.origin] ?? 512, sectorByteCount: sectorByteCount)
+      originAlignment: alignments[.target] ?? 512, sectorByteCount: sectorByteCount)
   }
 
   subscript(device: Device) -> SparseContent {
     devices[device]?.content ?? SparseContent(byteCount: 0, base: .zeros)
   }
 
-  func alignment(of target: IOTarget) -> Int {
-    target == .originBuffered ? 1 : alignments[Device(target)] ?? 1
+  func alignment(of target: IOFile) -> Int {
+    target == .targetBuffered ? 1 : alignments[Device(target)] ?? 1
   }
 
   /// Forgets what the run before did.
@@ -152,7 +152,7 @@ final class SimulatedDisk {
       inFlight: inFlight.values.sorted { $0.number < $1.number }.compactMap { taken in
         guard taken.request.operation == .write, taken.error == nil else { return nil }
         return (
-          Device(taken.request.target), taken.request.byteOffset,
+          Device(taken.request.file), taken.request.byteOffset,
           Array(taken.bytes.prefix(taken.byteCount))
         )
       },
@@ -171,7 +171,7 @@ final class SimulatedDisk {
 
   /// The device takes a request: now its number is known, and what a flush covers.
   func take(_ request: IORequest, bytes: [UInt8]) -> Taken {
-    let device = Device(request.target)
+    let device = Device(request.file)
     let kind = DiskFaults.Class(request.operation, device)
     var taken = Taken(
       number: operationCount + 1, request: request, bytes: bytes,
@@ -203,7 +203,7 @@ final class SimulatedDisk {
     guard let oneIn = faults.shortOneIn[kind], generator.chance(oneIn: oneIn) else {
       return request.byteCount
     }
-    let unit = kind.device == .journal ? 1 : max(alignment(of: request.target), 512)
+    let unit = kind.device == .journal ? 1 : max(alignment(of: request.file), 512)
     guard request.byteCount > (kind.device == .journal ? unit : max(unit, 4096)) else {
       return request.byteCount
     }
@@ -217,7 +217,7 @@ final class SimulatedDisk {
     guard hasPower() else { return (DiskFaults.inputOutputError, []) }
     inFlight[taken.number] = nil
     let request = taken.request
-    let device = Device(request.target)
+    let device = Device(request.file)
     told?(request, taken.error ?? 0)
     switch request.operation {
     case .flush:
@@ -242,7 +242,7 @@ final class SimulatedDisk {
 
   private func write(_ taken: Taken, _ device: Device) {
     let range = range(of: taken.request, taken.byteCount)
-    if device == .origin { originWrites.append(range) }
+    if device == .target { originWrites.append(range) }
     sequence += 1
     let place = faults.place(ofWrite: taken, device)
     if place != range.start { silentlyLost = range }
@@ -254,7 +254,7 @@ final class SimulatedDisk {
   /// Of a write that fails, any number of its first sectors may have come to the device.
   private func writeInPart(_ taken: Taken, _ device: Device) {
     guard violation == nil else { return }
-    let unit = max(sectorByteCount, alignment(of: taken.request.target))
+    let unit = max(sectorByteCount, alignment(of: taken.request.file))
     let byteCount =
       .random(in: 0...taken.request.byteCount / unit, using: &generator) * unit
     guard byteCount > 0 else { return }
@@ -273,7 +273,7 @@ final class SimulatedDisk {
 
   private func isAligned(_ request: IORequest) -> Bool {
     guard request.operation != .flush else { return true }
-    let unit = alignment(of: request.target)
+    let unit = alignment(of: request.file)
     return request.byteOffset.isMultiple(of: UInt64(unit))
       && request.byteCount.isMultiple(of: unit) && request.slabByteOffset.isMultiple(of: unit)
   }

@@ -114,7 +114,7 @@ struct SimulatedMerge: CustomStringConvertible {
           byteCount: UInt64(builder.dataBlockCount * builder.blockByteCount),
           base: .sectors(
             SectorContent(source: .data, seed: model.contentSeed), byteCount: .max >> 1)),
-        .origin: SparseContent(
+        .target: SparseContent(
           byteCount: UInt64(model.originByteCount),
           base: .sectors(
             SectorContent(source: .origin, seed: model.contentSeed),

@@ -162,18 +162,18 @@ import SystemPackage
 
   /// What may not be in flight on the origin together.
   private borrowing func checkOrigin(_ request: IORequest) {
-    guard DiskFaults.Device(request.target) == .origin, request.operation != .flush else { return }
+    guard DiskFaults.Device(request.file) == .target, request.operation != .flush else { return }
     let start = request.byteOffset
     let end = start + UInt64(request.byteCount)
-    let writesBuffered = request.target == .originBuffered
+    let writesBuffered = request.file == .targetBuffered
     let collides = contains { other in
-      guard DiskFaults.Device(other.target) == .origin, other.operation != .flush else {
+      guard DiskFaults.Device(other.file) == .target, other.operation != .flush else {
         return false
       }
       // Neither may begin while one of the other kind is under way.
-      if writesBuffered != (other.target == .originBuffered) { return true }
+      if writesBuffered != (other.file == .targetBuffered) { return true }
       // A buffered write works on whole pages.
-      let page: UInt64 = other.target == .originBuffered ? 4096 : 1
+      let page: UInt64 = other.file == .targetBuffered ? 4096 : 1
       let otherStart = other.byteOffset.roundedDown(toMultipleOf: page)
       let otherEnd = (other.byteOffset + UInt64(other.byteCount)).roundedUp(toMultipleOf: page)
       let oneWrites = request.operation == .write || other.operation == .write

@@ -101,8 +101,8 @@ struct Storm: CustomStringConvertible {
     var faults = DiskFaults()
     let rates: [Int?] = [nil, nil, nil, 300, 60, 15]
     for kind in [
-      Class(.read, .metadata), Class(.read, .data), Class(.read, .origin), Class(.write, .origin),
-      Class(.flush, .origin), Class(.write, .journal), Class(.flush, .journal),
+      Class(.read, .metadata), Class(.read, .data), Class(.read, .target), Class(.write, .target),
+      Class(.flush, .target), Class(.write, .journal), Class(.flush, .journal),
       Class(.read, .journal),
     ] {
       faults.failingOneIn[kind] = rates.randomElement(using: &generator) ?? nil
@@ -117,7 +117,7 @@ struct Storm: CustomStringConvertible {
       faults.fullFrom[.journal] = .random(in: 1...8, using: &generator)
     }
     if generator.chance(oneIn: 8) {
-      faults.fullFrom[.origin] = .random(in: 1...40, using: &generator)
+      faults.fullFrom[.target] = .random(in: 1...40, using: &generator)
     }
     for _ in 0..<(generator.chance(oneIn: 3) ? 3 : 0) {
       let start = UInt64.random(

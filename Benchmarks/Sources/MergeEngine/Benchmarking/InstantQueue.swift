@@ -51,7 +51,7 @@ package struct InstantQueue: BlockIO, ~Copyable {
   }
 
   package mutating func perform(_ request: IORequest) -> Int64 {
-    if request.target == .metadata {
+    if request.file == .metadata {
       let start = Int(request.byteOffset)
       let metadata = metadata
       slab.store(

@@ -62,7 +62,7 @@ package struct PartsMerge: ~Copyable {
     let io = try LinuxAIO(
       requestCount: depth + PipelineShape.recordRequestCount,
       slabByteCount: slabByteCount + Checkpoints.slabByteCount,
-      files: [.data: data, .origin: origin, .journal: journal], clock: clock)
+      files: [.data: data, .target: origin, .journal: journal], clock: clock)
     shape = PipelineShape(
       depth: depth, slabByteCount: slabByteCount, transferByteCountMax: blockByteCount,
       readsBothSides: false, dataBlockByteCount: blockByteCount,
@@ -107,7 +107,7 @@ package struct PartsMerge: ~Copyable {
         phase: .merging, doneByteCount: 0, totalByteCount: 0, earlierByteCount: 0, elapsed: .zero,
         readsInFlight: 0, writesInFlight: 0))
     if case .failed(let error) = end { throw error }
-    guard io.perform(IORequest(.flush, .origin, tag: 0)) == 0, pipeline.unreadable.isEmpty else {
+    guard io.perform(IORequest(.flush, .target, tag: 0)) == 0, pipeline.unreadable.isEmpty else {
       throw MergeError(
         .stopped, "the merge failed", at: setting.originPath,
         because: "the origin could not be flushed, or the data not be read")

@@ -5,7 +5,7 @@
 struct FuzzQueue: BlockIO, ~Copyable {
   /// How the queue behaves; every choice is one that a device may make.
   struct Manner {
-    var target: IOTarget
+    var target: IOFile
     /// Bytes of the device; behind the medium they are zeros.
     var deviceByteCount: UInt64
     var requestCountMax = TreeWalker.requestCount
@@ -81,7 +81,7 @@ struct FuzzQueue: BlockIO, ~Copyable {
 
   private func check(_ request: IORequest) {
     Finding.unless(request.operation == .read, "a reader asks to \(request.operation)")
-    Finding.unless(request.target == manner.target, "another file is read: \(request.target)")
+    Finding.unless(request.file == manner.target, "another file is read: \(request.file)")
     Finding.unless(
       request.slabByteOffset >= 0 && request.byteCount >= 0
         && request.slabByteOffset <= slabByteCount - request.byteCount,

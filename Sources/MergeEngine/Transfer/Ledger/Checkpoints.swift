@@ -150,7 +150,7 @@ package struct Checkpoints: TransferRecord, ~Copyable {
       || (now - lastCheckpoint >= interval
         && JournalSize.allowsCheckpoint(of: endedCount, after: checkpointCount))
     guard isDue else { return }
-    io.enqueue(IORequest(.flush, .origin, tag: RequestTag.originFlush.tag))
+    io.enqueue(IORequest(.flush, .target, tag: RequestTag.originFlush.tag))
     step = .flushing(count: endedCount)
   }
 
