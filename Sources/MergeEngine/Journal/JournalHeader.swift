@@ -166,7 +166,7 @@ extension JournalHeader {
       }
     guard let crc64 = fields.number(.crc64), let crc32c = fields.number(.crc32c, as: UInt32.self),
       let deviceID = fields.number(.deviceID, as: UInt32.self),
-      deviceID <= DeviceTable.deviceIDMax,
+      deviceID <= DeviceTrees.deviceIDMax,
       let dataBlockByteCount = fields.number(.dataBlockByteCount),
       Superblock.dataBlockByteCountRange.contains(dataBlockByteCount),
       dataBlockByteCount.isMultiple(of: Superblock.dataBlockByteCountRange.lowerBound),

@@ -50,8 +50,8 @@ extension Environment {
   }
 
   /// What reads a pool's metadata besides mappings.
-  func reader(_ metadata: OpenFile) -> PoolReader {
-    PoolReader(metadata, clock: clock, waitLimit: waitLimit)
+  func reader(_ metadata: OpenFile) -> MetadataReader {
+    MetadataReader(metadata, clock: clock, waitLimit: waitLimit)
   }
 
   /// A queue for moving blocks.

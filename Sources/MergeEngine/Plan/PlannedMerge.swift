@@ -43,9 +43,9 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
       ignoresNeedsCheck: source.ignoresNeedsCheck, &io)
     try Self.checkDataDevice(pool, request)
     var ledger = try NodeLedger(metadataBlockCount: pool.live.metadataBlockCount)
-    let table: DeviceTable
+    let table: DeviceTrees
     do throws(MetadataFault) {
-      table = try DeviceTable(
+      table = try DeviceTrees(
         pool.superblock, bounds: pool.bounds, wanted: source.deviceID, &io, &ledger)
     } catch {
       throw error.refusal(path: pool.path)

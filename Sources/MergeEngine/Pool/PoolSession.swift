@@ -10,7 +10,7 @@ package final class PoolSession {
   let mapper: any DeviceMapper
   let record: PoolRecordFile
   let note: (String) -> Void
-  let reader: PoolReader
+  let reader: MetadataReader
   /// Who may hold the origin; nil until the thin device has been quiesced.
   var quiesced: Quiesced?
   /// The origin, once it is ready to be written to.
@@ -36,7 +36,7 @@ package final class PoolSession {
   /// - Throws: `MergeError`: `busy` where another run has the pool.
   package init(
     _ pool: MappedDevice, target: PoolTarget, mapper: any DeviceMapper, record: PoolRecordFile,
-    reader: PoolReader, note: @escaping (String) -> Void
+    reader: MetadataReader, note: @escaping (String) -> Void
   ) throws(MergeError) {
     self.pool = pool
     self.target = target
@@ -346,7 +346,7 @@ package final class PoolSession {
   }
 
   /// The thin devices in a metadata snapshot that is taken for a look.
-  func heldDevices() throws(MergeError) -> [PoolReader.Device] {
+  func heldDevices() throws(MergeError) -> [MetadataReader.Device] {
     if holdsMetadataSnapshot { return try reader.devices(in: heldMetadata()) }
     _ = try take()
     defer { release() }

@@ -223,7 +223,7 @@ struct ThinDeviceFateTests {
     builder.internalEntryCount = 4
     let folder = try TemporaryFolder()
     let path = try builder.build().write(to: folder.path, fillingData: false).metadata
-    let reader = PoolReader(
+    let reader = MetadataReader(
       try OpenFile(path, role: "metadata device", access: .readOnly),
       clock: ThisSystem.clock)
     let pool = try reader.superblocks(.metadataSnapshot(block: nil), ignoresNeedsCheck: false)

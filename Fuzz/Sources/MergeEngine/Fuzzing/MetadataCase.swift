@@ -51,9 +51,9 @@ package struct MetadataCase {
         ignoresNeedsCheck: input.choices.ignoresNeedsCheck, &io)
       var ledger = try NodeLedger(metadataBlockCount: pool.live.metadataBlockCount)
       var ids: [UInt32] = []
-      let table: DeviceTable
+      let table: DeviceTrees
       do throws(MetadataFault) {
-        table = try DeviceTable(pool.superblock, bounds: pool.bounds, wanted: nil, &io, &ledger) {
+        table = try DeviceTrees(pool.superblock, bounds: pool.bounds, wanted: nil, &io, &ledger) {
           id, _, _ in ids.append(id)
         }
       } catch {

@@ -1,5 +1,5 @@
 /// Reads what a pool's metadata says besides mappings: superblocks and devices.
-package struct PoolReader {
+package struct MetadataReader {
   package let metadata: OpenFile
   private let clock: Clock
   /// Makes what tells a queue when it waits no longer.
@@ -45,7 +45,7 @@ package struct PoolReader {
     var ledger = try NodeLedger(metadataBlockCount: pool.live.metadataBlockCount)
     var devices: [Device] = []
     do throws(MetadataFault) {
-      _ = try DeviceTable(pool.superblock, bounds: pool.bounds, wanted: nil, &io, &ledger) {
+      _ = try DeviceTrees(pool.superblock, bounds: pool.bounds, wanted: nil, &io, &ledger) {
         id, details, root in
         devices.append(Device(id: id, details: details, mappingRoot: root))
       }

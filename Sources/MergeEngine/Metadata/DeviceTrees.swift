@@ -25,7 +25,7 @@ package struct DeviceDetails: Equatable, Sendable {
 }
 
 /// The two trees whose keys are thin devices, read side by side and held against each other.
-package struct DeviceTable: Equatable, Sendable {
+package struct DeviceTrees: Equatable, Sendable {
   package static let deviceIDMax: UInt64 = (1 << 24) - 1
 
   /// The wanted device's details and the root of its mapping tree; nil if there is no such device.
