@@ -7,7 +7,7 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
   package let plan: MergePlan
   package let thinByteCount: UInt64?
   /// The mappings, read once.
-  package let reader: MappingReader<IO>
+  package let reader: WholeDevice<IO>
 
   /// Leaves that are read before it is looked whether to stop.
   private static var leafCountAtOnce: Int { 32 }
@@ -61,7 +61,7 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
 
     let blockByteCount = pool.superblock.dataBlockByteCount
     let dataBlocks = try DataBlockLedger(dataBlockCount: pool.live.dataBlockCount)
-    var reader = try MappingReader(pool.tree(root: root), io: io, ledger: ledger)
+    var reader = try WholeDevice(pool.tree(root: root), io: io, ledger: ledger)
     var thread = PlanThread(
       PlanBuilder(
         request.extent, dataBlockByteCount: blockByteCount, ioByteCount: request.ioByteCount),

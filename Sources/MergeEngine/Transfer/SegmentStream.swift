@@ -3,7 +3,7 @@
 /// A class, since one sweep after the other reads it and none of them owns it.
 package final class SegmentStream<IO: BlockIO & ~Copyable> {
   package let cuts: TransferCuts
-  private var reader: MappingReader<IO>
+  private var reader: WholeDevice<IO>
   private let dataBlockByteCount: UInt64
   private var batch = RunBatch()
   private var nextRun = 0
@@ -12,7 +12,7 @@ package final class SegmentStream<IO: BlockIO & ~Copyable> {
 
   /// Precondition: the reader's first pass is over; `restart` begins the stream.
   package init(
-    _ reader: consuming MappingReader<IO>, dataBlockByteCount: UInt64, cuts: TransferCuts
+    _ reader: consuming WholeDevice<IO>, dataBlockByteCount: UInt64, cuts: TransferCuts
   ) {
     self.reader = reader
     self.dataBlockByteCount = dataBlockByteCount

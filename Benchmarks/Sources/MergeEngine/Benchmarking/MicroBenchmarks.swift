@@ -31,11 +31,11 @@ package struct LeafDecoding: Sendable {
 
 /// A mapping tree in memory, streamed as runs.
 package struct RunReading: ~Copyable {
-  private var reader: MappingReader<InstantQueue>
+  private var reader: WholeDevice<InstantQueue>
   private var batch = RunBatch(leafCount: PlanThread.batchLeafCount)
 
   package init(_ image: MappingImage) throws(MergeError) {
-    reader = try MappingReader(
+    reader = try WholeDevice(
       image.tree,
       io: InstantQueue(
         requestCount: TreeWalker.requestCount, slabByteCount: TreeWalker.slabByteCount,

@@ -1,5 +1,5 @@
 /// Streams the maximal runs of one device's mapping tree, checked, in constant memory.
-package struct MappingReader<IO: BlockIO & ~Copyable>: ~Copyable {
+package struct WholeDevice<IO: BlockIO & ~Copyable>: ~Copyable {
   package private(set) var mappedBlockCount: UInt64 = 0
   private var io: IO
   private var walker: TreeWalker
