@@ -57,7 +57,7 @@ struct Devices {
   /// Reads and checks the device's mappings.
   func plan(
     _ source: MergeSource, extent: ExtentOptions, ioByteCount: UInt64, in environment: Environment
-  ) throws(MergeError) -> PlannedMerge<LinuxAIO> {
+  ) throws(MergeError) -> CheckedPlan<LinuxAIO> {
     if extent.pastEnd == .grow, let origin, origin.kind == .blockDevice {
       throw MergeError(
         .refused, "cannot extend the origin", at: origin.path,
@@ -69,14 +69,14 @@ struct Devices {
         "\(file.path): its file system has no direct I/O; reads and writes go through the page cache"
       )
     }
-    let request = PlannedMerge<LinuxAIO>.Request(
+    let request = CheckedPlan<LinuxAIO>.Request(
       source: source, metadataByteCount: metadata.byteCount, dataByteCount: data.byteCount,
       originPath: origin?.path,
       extent: MergeExtent(originByteCount: origin?.byteCount, options: extent),
       ioByteCount: ioByteCount)
-    let planned: PlannedMerge<LinuxAIO>
+    let planned: CheckedPlan<LinuxAIO>
     do throws(MergeError) {
-      planned = try PlannedMerge(
+      planned = try CheckedPlan(
         request, metadata: try environment.reader(metadata).treeQueue(),
         control: environment.control)
     } catch {

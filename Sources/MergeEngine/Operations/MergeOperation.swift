@@ -309,7 +309,7 @@ struct MergeOperation {
 
 extension JournalHeader {
   init(
-    planned: borrowing PlannedMerge<LinuxAIO>, source quiet: QuietSource, options: MergeOptions,
+    planned: borrowing CheckedPlan<LinuxAIO>, source quiet: QuietSource, options: MergeOptions,
     transfer: TransferOptions, dataIdentity: DeviceIdentity,
     originIdentity: DeviceIdentity, environment: Environment
   ) {

@@ -76,7 +76,7 @@ package final class SegmentStream<IO: BlockIO & ~Copyable> {
   }
 }
 
-extension PlannedMerge where IO: ~Copyable {
+extension CheckedPlan where IO: ~Copyable {
   /// The mappings, to be streamed from wherever `restart` says.
   package consuming func segments(cuts: TransferCuts) -> SegmentStream<IO> {
     SegmentStream(reader, dataBlockByteCount: plan.dataBlockByteCount, cuts: cuts)

@@ -23,7 +23,7 @@ extension Damage {
     },
     Damage("a data block is mapped twice, behind leaves that are added up", pool: .manyLeaves) {
       image in
-      let leaf = image.tree.leaves[2 * PlanThread.batchLeafCount + 38]
+      let leaf = image.tree.leaves[2 * BackgroundPlanner.batchLeafCount + 38]
       let twice = NodeEditor(block: image.metadata[image.firstLeaf]).value(0)
       image.editNode(at: leaf) { $0.setValue(0, to: twice) }
       return .blocks([leaf])

@@ -61,7 +61,7 @@ extension PoolImageBuilder {
   /// A pool with more leaves than are added up at once.
   static var manyLeaves: PoolImageBuilder {
     var builder = PoolImageBuilder(devices: [
-      ThinDevice(1, .everyThird(count: 2 * PlanThread.batchLeafCount + 88))
+      ThinDevice(1, .everyThird(count: 2 * BackgroundPlanner.batchLeafCount + 88))
     ])
     builder.dataBlockCount = 1024
     builder.leafEntryCount = 1

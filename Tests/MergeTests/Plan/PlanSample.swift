@@ -55,14 +55,15 @@ struct PlanSample: CustomStringConvertible {
       deviceID: 3, mappedBlockCount: UInt64(blockStarts.count), originPath: "origin")
   }
 
-  private func planThread() throws(MergeError) -> PlanThread {
+  private func planThread() throws(MergeError) -> BackgroundPlanner {
     let builder = PlanBuilder(
       MergeExtent(originByteCount: originByteCount, options: options),
       dataBlockByteCount: Self.blockByteCount, ioByteCount: ioByteCount)
     let dataBlocks = try DataBlockLedger(dataBlockCount: 1000)
     // No thread can be had with such a stack.
     return runs.count.isMultiple(of: 5)
-      ? PlanThread(builder, dataBlocks, stackByteCount: .max) : PlanThread(builder, dataBlocks)
+      ? BackgroundPlanner(builder, dataBlocks, stackByteCount: .max)
+      : BackgroundPlanner(builder, dataBlocks)
   }
 
   var description: String {

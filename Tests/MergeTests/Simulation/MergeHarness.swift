@@ -133,7 +133,7 @@ struct MergeHarness {
   }
 
   private func putHeader(
-    _ planned: borrowing PlannedMerge<SimulatedQueue>, _ transfer: TransferOptions
+    _ planned: borrowing CheckedPlan<SimulatedQueue>, _ transfer: TransferOptions
   ) {
     disk.put(header(planned, transfer).encoded, on: .journal, at: 0)
   }
@@ -229,10 +229,10 @@ struct MergeHarness {
 
   private func plan(
     _ transfer: TransferOptions, _ control: RunControl
-  ) throws(MergeError) -> PlannedMerge<SimulatedQueue> {
+  ) throws(MergeError) -> CheckedPlan<SimulatedQueue> {
     let originByteCount = UInt64(merge.model.originByteCount)
-    return try PlannedMerge(
-      PlannedMerge<SimulatedQueue>.Request(
+    return try CheckedPlan(
+      CheckedPlan<SimulatedQueue>.Request(
         source: MergeSource(
           metadataPath: "metadata", dataPath: "data", deviceID: SimulatedMerge.deviceID),
         metadataByteCount: disk[.metadata].byteCount, dataByteCount: disk[.data].byteCount,
@@ -275,7 +275,7 @@ struct MergeHarness {
   }
 
   private func header(
-    _ planned: borrowing PlannedMerge<SimulatedQueue>, _ transfer: TransferOptions
+    _ planned: borrowing CheckedPlan<SimulatedQueue>, _ transfer: TransferOptions
   ) -> JournalHeader {
     let plan = planned.plan
     return JournalHeader(

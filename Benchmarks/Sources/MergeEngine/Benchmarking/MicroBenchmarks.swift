@@ -32,7 +32,7 @@ package struct LeafDecoding: Sendable {
 /// A mapping tree in memory, streamed as runs.
 package struct RunReading: ~Copyable {
   private var reader: WholeDevice<InstantQueue>
-  private var batch = RunBatch(leafCount: PlanThread.batchLeafCount)
+  private var batch = RunBatch(leafCount: BackgroundPlanner.batchLeafCount)
 
   package init(_ image: MappingImage) throws(MergeError) {
     reader = try WholeDevice(

@@ -74,14 +74,14 @@ package struct MetadataCase {
     let extent = MergeExtent(
       originByteCount: choices.hasOrigin ? choices.originByteCount : nil,
       options: ExtentOptions(thinByteCount: choices.thinByteCount, pastEnd: choices.pastEnd))
-    let request = PlannedMerge<FuzzQueue>.Request(
+    let request = CheckedPlan<FuzzQueue>.Request(
       source: MergeSource(
         metadataPath: "metadata", dataPath: "data", deviceID: choices.deviceID,
         mappings: mappings(input), ignoresNeedsCheck: choices.ignoresNeedsCheck),
       metadataByteCount: deviceByteCount(input), dataByteCount: UInt64(Int64.max),
       originPath: choices.hasOrigin ? "origin" : nil, extent: extent,
       ioByteCount: choices.ioByteCount)
-    let planned = try PlannedMerge(
+    let planned = try CheckedPlan(
       request, metadata: FuzzQueue(memory, manner(input)), control: control)
     let plan = planned.plan
     guard let runs = MetadataModel(memory).runs(root: planned.mappingRoot.rawValue) else {

@@ -31,7 +31,7 @@ struct BatchedPlanTests {
     "a run goes on from leaf to leaf, and from batch to batch",
     arguments: [1]
       + [1, 2].flatMap { batchCount in
-        [-1, 0, 1].map { batchCount * PlanThread.batchLeafCount + $0 }
+        [-1, 0, 1].map { batchCount * BackgroundPlanner.batchLeafCount + $0 }
       })
   func consecutive(leafCount: Int) throws {
     var builder = PoolImageBuilder(devices: [ThinDevice(0, .consecutive(count: leafCount))])
@@ -55,7 +55,7 @@ struct MappedTwiceTests {
     let builder = PlanBuilder(
       MergeExtent(originByteCount: nil, options: ExtentOptions()), dataBlockByteCount: 65_536,
       ioByteCount: 1 << 20)
-    var thread = PlanThread(
+    var thread = BackgroundPlanner(
       builder, try DataBlockLedger(dataBlockCount: 100), stackByteCount: stackByteCount)
     var batch = RunBatch()
     for (thinBlock, dataBlock) in [(0, 5), (10, 50), (20, 7), (30, 52)] as [(UInt64, UInt64)] {

@@ -1,5 +1,5 @@
 /// A device's mappings after their first pass: checked as a whole, counted, and ready to be streamed.
-package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
+package struct CheckedPlan<IO: BlockIO & ~Copyable>: ~Copyable {
   package let pool: PoolMetadata
   package let details: DeviceDetails
   package let deviceCount: UInt64
@@ -62,11 +62,11 @@ package struct PlannedMerge<IO: BlockIO & ~Copyable>: ~Copyable {
     let blockByteCount = pool.superblock.dataBlockByteCount
     let dataBlocks = try DataBlockLedger(dataBlockCount: pool.live.dataBlockCount)
     var reader = try WholeDevice(pool.tree(root: root), io: io, ledger: ledger)
-    var thread = PlanThread(
+    var thread = BackgroundPlanner(
       PlanBuilder(
         request.extent, dataBlockByteCount: blockByteCount, ioByteCount: request.ioByteCount),
       dataBlocks)
-    var batch = RunBatch(leafCount: PlanThread.batchLeafCount)
+    var batch = RunBatch(leafCount: BackgroundPlanner.batchLeafCount)
     let begin = control.clock.now()
     var nextReport = begin + .milliseconds(200)
     while try reader.next(&batch, atMost: Self.leafCountAtOnce) {

@@ -4,7 +4,7 @@ internal import SystemPackage
 /// tree's next leaves are read and checked.
 ///
 /// Where there is no thread to be had, it does so itself.
-struct PlanThread: ~Copyable {
+struct BackgroundPlanner: ~Copyable {
   /// What goes from one thread to the other and back.
   ///
   /// SAFETY: who has waited for one semaphore has the rest to himself until he signals the other.
@@ -13,7 +13,7 @@ struct PlanThread: ~Copyable {
     var dataBlocks: DataBlockLedger
     /// The first that was found; what comes behind it is not looked at.
     var mappedTwice: MappedTwice?
-    var batch = RunBatch(leafCount: PlanThread.batchLeafCount)
+    var batch = RunBatch(leafCount: BackgroundPlanner.batchLeafCount)
     /// That no batch was given, and none will be.
     var isEnd = false
     let given = Semaphore(0)
