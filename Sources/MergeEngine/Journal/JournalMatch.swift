@@ -72,16 +72,16 @@ struct JournalMatch {
   }
 
   /// Returns the reason to doubt that devices without an identity are those of the last run; nil for none.
-  func doubt(_ found: JournalHeader, lastRun: JournalRecord.Run?) -> String? {
+  func doubt(_ found: JournalHeader, lastAttempt: JournalRecord.Attempt?) -> String? {
     guard !originIsTheSame,
       found.originIdentity.name.isEmpty || found.dataIdentity.name.isEmpty
     else { return nil }
-    guard (lastRun?.bootID ?? found.bootID) == bootID else {
+    guard (lastAttempt?.bootID ?? found.bootID) == bootID else {
       return "a device of this merge has no identity, and the system was booted since"
     }
     for (role, before, now) in [
-      ("origin", lastRun?.originPlace ?? "", originPlace),
-      ("data device", lastRun?.dataPlace ?? "", dataPlace),
+      ("origin", lastAttempt?.originPlace ?? "", originPlace),
+      ("data device", lastAttempt?.dataPlace ?? "", dataPlace),
     ] where !before.isEmpty && before != now {
       return "the \(role) has no identity, and is \(now); it was \(before)"
     }

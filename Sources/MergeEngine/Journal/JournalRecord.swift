@@ -1,7 +1,7 @@
 /// One record of a journal.
 package enum JournalRecord: Equatable, Sendable {
   /// A run began; what was finished before is not any more.
-  case run(Run)
+  case attempt(Attempt)
   case checkpoint(Checkpoint)
   /// Ranges of the origin whose source could not be read.
   case unreadable([ByteRange])
@@ -10,7 +10,7 @@ package enum JournalRecord: Equatable, Sendable {
   /// The origin was read back and found right.
   case verified(seconds: Int64)
 
-  package struct Run: Equatable, Sendable {
+  package struct Attempt: Equatable, Sendable {
     package var seconds: Int64
     package var bootID: String
     package var metadataPath, dataPath, originPath: String
@@ -69,15 +69,15 @@ package enum JournalRecord: Equatable, Sendable {
   /// Ranges that one record of unreadable ranges holds at most.
   package static let rangeCountMax = 2048
 
-  private enum Kind: UInt32 { case run = 1, checkpoint, unreadable, finished, verified }
-  private enum RunTag: UInt16 {
+  private enum Kind: UInt32 { case attempt = 1, checkpoint, unreadable, finished, verified }
+  private enum AttemptTag: UInt16 {
     case seconds = 1, bootID, metadataPath, dataPath, originPath, dataPlace, originPlace
   }
 
   var kindCode: UInt32 {
     let kind: Kind =
       switch self {
-      case .run: .run
+      case .attempt: .attempt
       case .checkpoint: .checkpoint
       case .unreadable: .unreadable
       case .finished: .finished
@@ -89,15 +89,15 @@ package enum JournalRecord: Equatable, Sendable {
   /// `dataBlockByteCount`: the watermark stands as a thin block and a byte offset in it.
   func encodePayload(into writer: inout ByteWriter, dataBlockByteCount: UInt64) {
     switch self {
-    case .run(let run):
-      var fields = FieldWriter<RunTag>()
-      fields.append(.seconds, UInt64(bitPattern: run.seconds))
-      fields.append(.bootID, run.bootID)
-      fields.append(.metadataPath, path: run.metadataPath)
-      fields.append(.dataPath, path: run.dataPath)
-      fields.append(.originPath, path: run.originPath)
-      if !run.dataPlace.isEmpty { fields.append(.dataPlace, path: run.dataPlace) }
-      if !run.originPlace.isEmpty { fields.append(.originPlace, path: run.originPlace) }
+    case .attempt(let attempt):
+      var fields = FieldWriter<AttemptTag>()
+      fields.append(.seconds, UInt64(bitPattern: attempt.seconds))
+      fields.append(.bootID, attempt.bootID)
+      fields.append(.metadataPath, path: attempt.metadataPath)
+      fields.append(.dataPath, path: attempt.dataPath)
+      fields.append(.originPath, path: attempt.originPath)
+      if !attempt.dataPlace.isEmpty { fields.append(.dataPlace, path: attempt.dataPlace) }
+      if !attempt.originPlace.isEmpty { fields.append(.originPlace, path: attempt.originPlace) }
       writer.append(fields.bytes)
     case .checkpoint(let checkpoint):
       writer.append(checkpoint.seconds)
@@ -125,14 +125,14 @@ package enum JournalRecord: Equatable, Sendable {
   init?(kindCode: UInt32, payload: RawSpan, dataBlockByteCount: UInt64) {
     var reader = ByteReader(payload)
     switch Kind(rawValue: kindCode) {
-    case .run:
-      let fields = FieldReader<RunTag>(payload)
+    case .attempt:
+      let fields = FieldReader<AttemptTag>(payload)
       guard let seconds = fields.number(.seconds), let bootID = fields.text(.bootID),
         let metadataPath = fields.path(.metadataPath), let dataPath = fields.path(.dataPath),
         let originPath = fields.path(.originPath)
       else { return nil }
-      self = .run(
-        Run(
+      self = .attempt(
+        Attempt(
           seconds: Int64(bitPattern: seconds), bootID: bootID, metadataPath: metadataPath,
           dataPath: dataPath, originPath: originPath, dataPlace: fields.path(.dataPlace) ?? "",
           originPlace: fields.path(.originPlace) ?? ""))

@@ -26,8 +26,8 @@ package struct JournalState: Sendable {
   package private(set) var isVerified = false
   /// When the merge last was finished, also if a later run takes that back.
   package private(set) var finishedSeconds: Int64?
-  package private(set) var lastRun: JournalRecord.Run?
-  package private(set) var runCount: UInt64 = 0
+  package private(set) var lastAttempt: JournalRecord.Attempt?
+  package private(set) var attemptCount: UInt64 = 0
   package private(set) var lastSeconds: Int64
   /// Time from the beginning of each run to its last record.
   package private(set) var writingSeconds: Int64 = 0
@@ -53,7 +53,7 @@ package struct JournalState: Sendable {
   private let plannedByteCount: UInt64
   private static let passedSecondsMax: Int64 = 1 << 40
   private var open: OpenSweep?
-  private var runBegan: Int64
+  private var attemptBegan: Int64
 
   /// Reads all records.
   ///
@@ -69,7 +69,7 @@ package struct JournalState: Sendable {
     limit = reader.header.endByteOffset
     plannedByteCount = reader.header.plannedByteCount
     lastSeconds = reader.header.madeSeconds
-    runBegan = reader.header.madeSeconds
+    attemptBegan = reader.header.madeSeconds
     do throws(JournalFault) {
       while let next = try reader.record(following: endByteOffset, sequence: nextSequence) {
         try take(next.record, at: next.byteOffset, next: next.endByteOffset)
@@ -99,13 +99,13 @@ package struct JournalState: Sendable {
     _ record: JournalRecord, at byteOffset: UInt64, next: UInt64
   ) throws(JournalFault) {
     switch record {
-    case .run(let run):
+    case .attempt(let attempt):
       isFinished = false
       isVerified = false
-      lastRun = run
-      runCount += 1
-      runBegan = run.seconds
-      note(run.seconds)
+      lastAttempt = attempt
+      attemptCount += 1
+      attemptBegan = attempt.seconds
+      note(attempt.seconds)
     case .checkpoint(let checkpoint):
       try take(checkpoint, at: byteOffset, next: next)
       note(checkpoint.seconds)
@@ -136,7 +136,7 @@ package struct JournalState: Sendable {
 
   private mutating func note(_ seconds: Int64) {
     // Clocks are set, and what is recorded need not be true: a time that makes no sense counts nothing.
-    let (passed, overflow) = seconds.subtractingReportingOverflow(max(lastSeconds, runBegan))
+    let (passed, overflow) = seconds.subtractingReportingOverflow(max(lastSeconds, attemptBegan))
     if !overflow, (0...Self.passedSecondsMax).contains(passed) {
       writingSeconds = min(writingSeconds + passed, Self.passedSecondsMax)
     }

@@ -23,15 +23,15 @@ struct OpenJournal {
 /// What stands where the journal of a merge belongs.
 ///
 /// All of them are locked, unless one only looks.
-enum JournalPlace {
+enum JournalSlot {
   case empty
   /// The same merge, to be gone on with.
   case sameMerge(OpenJournal)
   /// Another merge's, whose first run did not begin: a run says so before it writes, so the origin was
   /// not touched.
-  case notBegun(OpenFile)
+  case neverStarted(OpenFile)
   /// One that is to be kept under another name.
-  case putAside(OpenFile, suffix: String)
+  case superseded(OpenFile, suffix: String)
 }
 
 /// Finds, opens, makes and puts aside the journals of merges.
@@ -114,24 +114,24 @@ struct JournalStore {
   func find(
     _ path: String, match: JournalMatch, restarts: Bool, mergesAgain: Bool = false,
     resuming resumed: OpenJournal? = nil, locking: Bool = true
-  ) throws(MergeError) -> JournalPlace {
+  ) throws(MergeError) -> JournalSlot {
     guard let file = try JournalFile.open(path, locking: locking) else {
       guard resumed == nil else { throw noJournal(path) }
       return .empty
     }
     if restarts {
       try checkIsJournal(file)
-      return .putAside(file, suffix: ".old")
+      return .superseded(file, suffix: ".old")
     }
     try JournalFile.checkIsOwn(file)
     let journal = try locking ? read(file, earlier: resumed) : readUnlocked(file)
     if resumed == nil, let difference = match.difference(from: journal.header) {
-      if journal.state.runCount == 0 { return .notBegun(file) }
+      if journal.state.attemptCount == 0 { return .neverStarted(file) }
       if journal.state.isFinished {
         guard mergesAgain || !match.isOfSameDevices(journal.header) else {
           throw finishedOtherwise(difference, match, path: file.path)
         }
-        return .putAside(file, suffix: ".1")
+        return .superseded(file, suffix: ".1")
       }
     }
     try check(journal, match, isResumed: resumed != nil)
@@ -148,7 +148,7 @@ struct JournalStore {
         .journalConflict, "the journal is of another merge", at: path,
         because: difference.reason, hint: hint(journal, difference.kind, isResumed: isResumed))
     }
-    if let doubt = match.doubt(journal.header, lastRun: journal.state.lastRun) {
+    if let doubt = match.doubt(journal.header, lastAttempt: journal.state.lastAttempt) {
       throw MergeError(
         .journalConflict, "cannot tell whether these are the same devices", at: path,
         because: doubt, hint: "give --same-origin if they are the same")
@@ -178,11 +178,11 @@ struct JournalStore {
   }
 
   /// Makes room for a new journal, as `find` saw fit.
-  func clear(_ path: String, found: JournalPlace) throws(MergeError) {
+  func clear(_ path: String, found: JournalSlot) throws(MergeError) {
     switch found {
     case .empty, .sameMerge: return
-    case .notBegun(let file): try JournalFile.remove(file)
-    case .putAside(let file, let suffix):
+    case .neverStarted(let file): try JournalFile.remove(file)
+    case .superseded(let file, let suffix):
       let name = try JournalFile.putAside(file, suffix: suffix)
       note("the earlier journal is now \(name)")
     }
@@ -201,7 +201,7 @@ struct JournalStore {
     }
     var reader = try reader(file)
     let state = try JournalState(reading: &reader)
-    guard state.runCount > 0, !state.isFinished else { return }
+    guard state.attemptCount > 0, !state.isFinished else { return }
     throw MergeError(
       .journalConflict, "the origin is half merged", at: usualPath,
       because: "a merge of dev \(reader.header.deviceID) is recorded there and not finished",

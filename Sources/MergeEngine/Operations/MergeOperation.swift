@@ -121,7 +121,7 @@ struct MergeOperation {
       resuming: resumed)
 
     let found: OpenJournal? = if case .sameMerge(let journal) = place { journal } else { nil }
-    if let state = found?.state, state.runCount > 0, !state.isFinished {
+    if let state = found?.state, state.attemptCount > 0, !state.isFinished {
       try quiet.session?.holdIsNeeded(for: source.deviceID)
     }
     report.isOwnMetadataSnapshot = quiet.session?.holdsMetadataSnapshot == true
@@ -193,8 +193,8 @@ struct MergeOperation {
     do throws(MergeError) {
       try quiet.session?.writingBegins()
       try run.append(
-        .run(
-          JournalRecord.Run(
+        .attempt(
+          JournalRecord.Attempt(
             seconds: environment.secondsSince1970(), bootID: environment.bootID,
             metadataPath: header.metadataPath, dataPath: header.dataPath,
             originPath: header.originPath, dataPlace: match.dataPlace,

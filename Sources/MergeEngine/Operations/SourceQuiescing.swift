@@ -72,7 +72,7 @@ struct SourceQuiescing {
       let journal = try? environment.journals.open(journalPath),
       journal.header.deviceID == source.deviceID
     {
-      if journal.state.runCount > 0, !journal.state.isFinished {
+      if journal.state.attemptCount > 0, !journal.state.isFinished {
         try session.holdIsNeeded(for: source.deviceID)
       }
       report.add(journal.state)

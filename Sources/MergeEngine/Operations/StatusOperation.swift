@@ -36,11 +36,11 @@ struct StatusOperation {
 
 extension StatusReport {
   init(_ state: JournalState, _ header: JournalHeader, isRunning: Bool, journalPath: String) {
-    let paths = state.lastRun
+    let paths = state.lastAttempt
     self.init(
       state: State(state, isRunning: isRunning), doneByteCount: state.doneByteCount,
       totalByteCount: header.plannedByteCount, writingSeconds: state.writingSeconds,
-      runCount: state.runCount, begunSeconds: header.madeSeconds,
+      runCount: state.attemptCount, begunSeconds: header.madeSeconds,
       recordedSeconds: state.lastSeconds,
       finishedSeconds: state.isFinished ? state.finishedSeconds : nil,
       metadataPath: paths?.metadataPath ?? header.metadataPath,

@@ -87,7 +87,7 @@ struct VerifyOperation {
     var reader = try environment.journals.reader(file)
     let state = try JournalState(reading: &reader)
     let header = reader.header
-    let path = originPath ?? state.lastRun?.originPath ?? header.originPath
+    let path = originPath ?? state.lastAttempt?.originPath ?? header.originPath
     let origin = try OpenFile(path, role: "origin", access: .readOnly)
     let cuts = TransferCuts(
       ioByteCount: header.ioByteCount, endByteOffset: header.endByteOffset,

@@ -85,7 +85,7 @@ struct FinishedMergeCommandTests {
       says: ["dev 0 of \(merge.metadata) was written to after the merge", "512 bytes differ"])
     expectSuccess(try merge.merge(["--again", "--yes"]))
     #expect(try merge.wrongSectors() == [])
-    #expect(try JournalOnDisk.state(of: merge.journal).runCount == 2)
+    #expect(try JournalOnDisk.state(of: merge.journal).attemptCount == 2)
     expectSuccess(try merge.merge())
   }
 

@@ -101,7 +101,7 @@ struct NeverBegunTests {
       #expect([2, 5].contains(result.exitStatus), "\(wrapper): \(result.standardError)")
     }
     if FileManager.default.fileExists(atPath: merge.journal) {
-      #expect(try JournalOnDisk.state(of: merge.journal).runCount == 0, "\(wrapper)")
+      #expect(try JournalOnDisk.state(of: merge.journal).attemptCount == 0, "\(wrapper)")
     }
     let other = try ThinMergeCommand.run([
       "merge", "--metadata", merge.metadata, "--data", merge.data, "--dev-id", "1", "--origin",

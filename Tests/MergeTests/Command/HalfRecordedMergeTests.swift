@@ -18,8 +18,8 @@ struct CraftedMerge {
     expectSuccess(try merge.merge())
     entries = try JournalOnDisk.entries(of: merge.journal)
     try #require(entries.count == 8 && entries.allSatisfy { $0.byteCount == 65_536 })
-    run = .run(
-      JournalRecord.Run(
+    run = .attempt(
+      JournalRecord.Attempt(
         seconds: 1, bootID: "boot", metadataPath: merge.metadata, dataPath: merge.data,
         originPath: merge.origin))
   }

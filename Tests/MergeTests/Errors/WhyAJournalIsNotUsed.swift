@@ -637,8 +637,8 @@ enum WhyAJournalIsNotUsed {
       describe(&journal, &wanted)
       let folder = try TemporaryFolder()
       let path = folder.path("journal")
-      let run = JournalRecord.run(
-        JournalRecord.Run(
+      let run = JournalRecord.attempt(
+        JournalRecord.Attempt(
           seconds: 1, bootID: journal.bootID, metadataPath: "meta", dataPath: "data",
           originPath: "origin", dataPlace: "inode 7 on 0:40",
           originPlace: "device 43:0 at /dev/nbd0"))

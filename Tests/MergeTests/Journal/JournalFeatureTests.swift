@@ -10,7 +10,7 @@ struct JournalFeatureTests {
     let state = try JournalScratch().state(of: JournalFixture.finishedByVersion010.bytes())
     #expect(state.isFinished && state.isVerified && !state.hasTornEnd)
     #expect(state.doneByteCount == 2_621_440)
-    #expect(state.unreadable.isEmpty && state.runCount == 1)
+    #expect(state.unreadable.isEmpty && state.attemptCount == 1)
   }
 
   @Test(

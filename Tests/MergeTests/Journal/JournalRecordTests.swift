@@ -80,8 +80,8 @@ struct JournalRecordTests {
   /// At least one of each kind, with the smallest and the largest of what it may hold.
   static let records: [JournalRecord] = [
     JournalSample.run,
-    .run(
-      JournalRecord.Run(
+    .attempt(
+      JournalRecord.Attempt(
         seconds: .min, bootID: "", metadataPath: "", dataPath: "é", originPath: "",
         dataPlace: "inode 5 on 0:40", originPlace: "device 43:1 at /dev/nbd1")),
     JournalSample.checkpoint(watermark: 0, []),

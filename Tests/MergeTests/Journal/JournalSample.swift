@@ -63,8 +63,8 @@ struct JournalSample {
     pool: PoolOptions(reactivates: true, allowsOtherUsers: true), bootID: "boot",
     madeSeconds: 1_700_000_000)
 
-  static let run = JournalRecord.run(
-    JournalRecord.Run(
+  static let run = JournalRecord.attempt(
+    JournalRecord.Attempt(
       seconds: 1_700_000_001, bootID: "boot", metadataPath: "meta", dataPath: "data",
       originPath: "origin"))
 

@@ -10,7 +10,7 @@ struct JournalStateTests {
   func headerAlone() throws {
     let sample = JournalSample()
     let state = try JournalScratch().state(of: sample.bytes)
-    #expect(state.watermark == 0 && state.doneByteCount == 0 && state.runCount == 0)
+    #expect(state.watermark == 0 && state.doneByteCount == 0 && state.attemptCount == 0)
     #expect(!state.isFinished && !state.isVerified && !state.hasTornEnd)
     #expect(state.nextSequence == 1 && state.nextSweep == 0)
     #expect(state.endByteOffset == UInt64(sample.bytes.count))
@@ -33,7 +33,7 @@ struct JournalStateTests {
       #expect(state.watermark == numbers.watermark, "record \(index)")
       #expect(state.doneByteCount == numbers.done, "record \(index)")
       #expect(state.unreadable.byteCount == numbers.unreadable, "record \(index)")
-      #expect(state.runCount == numbers.runs, "record \(index)")
+      #expect(state.attemptCount == numbers.runs, "record \(index)")
       #expect(state.isFinished == (index >= 7) && state.isVerified == (index >= 8))
       #expect(state.nextSequence == UInt64(index) + 2)
     }
@@ -66,8 +66,8 @@ struct JournalStateTests {
   @Test("time is counted from the beginning of each run to its last record")
   func seconds() throws {
     func run(_ seconds: Int64) -> JournalRecord {
-      .run(
-        JournalRecord.Run(
+      .attempt(
+        JournalRecord.Attempt(
           seconds: seconds, bootID: "", metadataPath: "", dataPath: "", originPath: ""))
     }
     var sample = JournalSample(records: [

@@ -73,10 +73,10 @@ struct Left: Equatable {
       header.madeSeconds = 0
       let records = try JournalOnDisk.records(of: path).map { record -> JournalRecord in
         switch record {
-        case .run(var run):
-          run.seconds = 0
-          run.bootID = ""
-          return .run(run)
+        case .attempt(var attempt):
+          attempt.seconds = 0
+          attempt.bootID = ""
+          return .attempt(attempt)
         case .checkpoint(var checkpoint):
           checkpoint.seconds = 0
           return .checkpoint(checkpoint)

@@ -18,7 +18,7 @@ struct ReleasedFormatTests {
   func unfinished() throws {
     let state = try JournalOnDisk.state(of: try Self.path("unfinished.journal"))
     #expect(!state.isFinished && !state.isVerified && !state.hasTornEnd)
-    #expect(state.runCount == 2)
+    #expect(state.attemptCount == 2)
     #expect(
       state.unreadable.ranges == [
         ByteRange(start: 30 * 65_536, end: 31 * 65_536),
@@ -39,7 +39,7 @@ struct ReleasedFormatTests {
   func finished() throws {
     let state = try JournalOnDisk.state(of: try Self.path("finished.journal"))
     #expect(state.isFinished && state.isVerified && !state.hasTornEnd)
-    #expect(state.runCount == 1 && state.unreadable.isEmpty)
+    #expect(state.attemptCount == 1 && state.unreadable.isEmpty)
     #expect(state.doneByteCount == 11 * 65_536 + 40_001)
   }
 

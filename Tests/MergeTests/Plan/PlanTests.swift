@@ -141,8 +141,8 @@ struct JournalSizeTests {
     journal.header.originPath = longest
     journal.header.originIdentity.name = String(repeating: "x", count: 1024)
     journal.records = [
-      .run(
-        JournalRecord.Run(
+      .attempt(
+        JournalRecord.Attempt(
           seconds: .max, bootID: "c6a0a2f4-34c1-4b2e-9b5f-0123456789ab", metadataPath: longest,
           dataPath: longest, originPath: longest,
           dataPlace: String(repeating: "x", count: 240),

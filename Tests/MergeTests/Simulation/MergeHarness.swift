@@ -144,8 +144,8 @@ struct MergeHarness {
     do throws(MergeError) {
       let now = disk.time.secondsSince1970
       try run.append(
-        .run(
-          JournalRecord.Run(
+        .attempt(
+          JournalRecord.Attempt(
             seconds: now, bootID: "boot", metadataPath: "metadata", dataPath: "data",
             originPath: "origin")))
       if let grown = run.setting.plan.grownOriginByteCount {

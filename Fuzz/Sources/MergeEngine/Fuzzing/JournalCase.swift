@@ -17,7 +17,7 @@ package struct JournalCase {
       cutByteOffset = state.cutByteOffset
       nextSequence = state.nextSequence
       nextSweep = state.nextSweep
-      runCount = state.runCount
+      runCount = state.attemptCount
       entryByteCountMax = state.entryByteCountMax
       lastSeconds = state.lastSeconds
       writingSeconds = state.writingSeconds

@@ -94,8 +94,8 @@ package struct JournalMutator {
       case 0: .finished(seconds: seconds)
       case 1: .unreadable(ranges().map(\.range))
       case 2:
-        .run(
-          JournalRecord.Run(
+        .attempt(
+          JournalRecord.Attempt(
             seconds: seconds, bootID: "", metadataPath: "m", dataPath: "d", originPath: "o"))
       default:
         .checkpoint(

@@ -40,8 +40,8 @@ extension Seeds {
   }
 
   private static var stories: [(String, JournalHeader, [[JournalRecord]])] {
-    let run = JournalRecord.run(
-      JournalRecord.Run(
+    let run = JournalRecord.attempt(
+      JournalRecord.Attempt(
         seconds: 1_700_000_001, bootID: "boot", metadataPath: "/meta", dataPath: "/data",
         originPath: "/origin"))
     let end: [[JournalRecord]] = [
