@@ -32,10 +32,10 @@ struct ActivePools {
         throw notOfPool(data, "data", expected: target.data, pool, devices)
       }
     }
-    let record = try PoolRecordFile(
+    let stateFile = try PoolStateFile(
       pool: pool, stateFolder: environment.stateFolder, bootID: environment.bootID)
     return try PoolSession(
-      pool, target: target, mapper: environment.deviceMapper, record: record,
+      pool, target: target, mapper: environment.deviceMapper, stateFile: stateFile,
       reader: environment.reader(metadata), note: environment.observer.note)
   }
 

@@ -115,7 +115,7 @@ struct ThinDeviceLookup {
       devices.named(mappedName)?.liveTable.isEmpty != false
     else { return nil }
     return devices.all.lazy.filter { $0.poolTarget != nil }.compactMap { pool in
-      PoolRecordFile.removedDevice(
+      PoolStateFile.removedDevice(
         mappedName, of: pool, stateFolder: environment.stateFolder, bootID: environment.bootID)
     }.first
   }

@@ -93,7 +93,7 @@ extension PoolSession {
     on origin: DeviceNumber, besides deviceID: UInt32, _ devices: MappedDevices
   ) -> [MappedDevice] {
     var own = isLost(deviceID) ? [] : devices.showing(deviceID, of: pool.number)
-    if let snapshot = record.record.snapshot, snapshot.deviceID == deviceID {
+    if let snapshot = stateFile.state.snapshot, snapshot.deviceID == deviceID {
       own += devices.showing(snapshot.originalID, of: pool.number)
     }
     return devices.thinDevices(over: StorageStack(device: origin)).filter { !own.contains($0) }
@@ -133,8 +133,8 @@ extension PoolSession {
 
   private func makeWritable(_ layers: [MappedDevice]) throws(MergeError) {
     for layer in layers {
-      let known = PoolRecord.KnownDevice(layer, bootID: record.bootID)
-      try record.update { $0.madeWritable.append(known) }
+      let known = PoolState.KnownDevice(layer, bootID: stateFile.bootID)
+      try stateFile.update { $0.madeWritable.append(known) }
       do throws(Errno) {
         try mapper.reload(layer, isReadOnly: false)
       } catch {
@@ -148,22 +148,22 @@ extension PoolSession {
 
   /// Makes the origin's layers read-only again, the upper ones first.
   func restoreReadOnly() {
-    for known in record.record.madeWritable.reversed() {
+    for known in stateFile.state.madeWritable.reversed() {
       do throws(MergeError) {
         // After a boot, or by another one's doing, they are what they are.
-        if let layer = known.now(in: try devices(), bootID: record.bootID),
+        if let layer = known.now(in: try devices(), bootID: stateFile.bootID),
           !layer.isReadOnly || isLoaded(layer)
         {
           do throws(Errno) {
             if isLoaded(layer) { try mapper.clear(layer) }
             if !layer.isReadOnly { try mapper.reload(layer, isReadOnly: true) }
           } catch {
-            complain(
+            recordCleanupFailure(
               "could not make \(layer.path) read-only again: \(error); the next run tries again")
             continue
           }
         }
-        record.forget { $0.madeWritable.removeAll { $0 == known } }
+        stateFile.forget { $0.madeWritable.removeAll { $0 == known } }
       } catch {
         note(error.message)
       }
@@ -183,7 +183,7 @@ extension PoolSession {
     let all = try reader.devices(in: metadata)
     var known = try devices().deviceIDs(of: pool.number)
     known.insert(deviceID)
-    if let snapshot = record.record.snapshot {
+    if let snapshot = stateFile.state.snapshot {
       known.formUnion([snapshot.originalID, snapshot.deviceID])
     }
     let unknown = all.filter { !known.contains($0.id) }

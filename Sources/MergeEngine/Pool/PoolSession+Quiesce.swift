@@ -12,7 +12,7 @@ extension PoolSession {
   }
 
   /// What has to be done to bring a thin device to rest.
-  private enum Way {
+  private enum Strategy {
     case nothing(Quiesced)
     case remove([MappedDevice], Quiesced)
     case snapshot(through: MappedDevice)
@@ -24,7 +24,7 @@ extension PoolSession {
   package func quiesce(
     _ deviceID: UInt32, options: PoolOptions, restarts: Bool
   ) throws(MergeError) -> UInt32 {
-    if restarts, record.record.snapshot?.originalID == deviceID { try deleteSnapshot() }
+    if restarts, stateFile.state.snapshot?.originalID == deviceID { try deleteSnapshot() }
     let found = try devices()
     let quiesced: Quiesced
     switch try way(to: deviceID, options, restarts: false, found) {
@@ -43,7 +43,7 @@ extension PoolSession {
   }
 
   /// What bringing a thin device to rest would take.
-  package struct Outlook {
+  package struct QuiescencePlan {
     /// What would be merged, if that is there yet: the thin device, or a snapshot of it.
     package var deviceID: UInt32
     /// Whether mapped devices hold the origin for it.
@@ -58,11 +58,11 @@ extension PoolSession {
   /// - Throws: `MergeError`: what a merge would be refused for.
   package func checkCanQuiesce(
     _ deviceID: UInt32, options: PoolOptions, restarts: Bool
-  ) throws(MergeError) -> Outlook {
+  ) throws(MergeError) -> QuiescencePlan {
     let found = try devices()
-    let deletes = restarts && record.record.snapshot?.originalID == deviceID
+    let deletes = restarts && stateFile.state.snapshot?.originalID == deviceID
     let isActive = !found.showing(deviceID, of: pool.number).isEmpty
-    var outlook = Outlook(
+    var outlook = QuiescencePlan(
       deviceID: deviceID, isActive: isActive, changesDevices: true, makesSnapshot: false)
     switch try way(to: deviceID, options, restarts: restarts, found) {
     case .nothing(let rest):
@@ -76,8 +76,8 @@ extension PoolSession {
 
   private func way(
     to deviceID: UInt32, _ options: PoolOptions, restarts: Bool, _ devices: MappedDevices
-  ) throws(MergeError) -> Way {
-    if let snapshot = record.record.snapshot, snapshot.isMade, !restarts,
+  ) throws(MergeError) -> Strategy {
+    if let snapshot = stateFile.state.snapshot, snapshot.isMade, !restarts,
       snapshot.deviceID == deviceID || snapshot.originalID == deviceID
     {
       return .nothing(try rest(of: snapshot, deviceID, options, devices))
@@ -112,7 +112,7 @@ extension PoolSession {
             + "them suspended together: " + moving.map(\.name).joined(separator: ", "),
           hint: "'dmsetup remove' takes away those that are not needed")
       }
-      if let other = record.record.snapshot, !restarts || other.originalID != deviceID {
+      if let other = stateFile.state.snapshot, !restarts || other.originalID != deviceID {
         throw MergeError(
           .busy, "another snapshot in this pool is being merged", at: pool.name,
           because: "dev \(other.deviceID), made of dev \(other.originalID) by an earlier run",
@@ -133,7 +133,7 @@ extension PoolSession {
   }
 
   private func rest(
-    of snapshot: PoolRecord.Snapshot, _ deviceID: UInt32, _ options: PoolOptions,
+    of snapshot: PoolState.Snapshot, _ deviceID: UInt32, _ options: PoolOptions,
     _ devices: MappedDevices
   ) throws(MergeError) -> Quiesced {
     guard !snapshot.isMerged else {
@@ -164,16 +164,16 @@ extension PoolSession {
   }
 
   private func remove(_ device: MappedDevice, isPutBack: Bool) throws(MergeError) {
-    try record.update {
+    try stateFile.update {
       $0.removals.append(
-        PoolRecord.Removal(
-          device: device, bootID: record.bootID,
-          originName: PoolRecord.Removal.originName(of: device), isPutBack: isPutBack))
+        PoolState.Removal(
+          device: device, bootID: stateFile.bootID,
+          originName: PoolState.Removal.originName(of: device), isPutBack: isPutBack))
     }
     do throws(Errno) {
       try mapper.remove(device)
     } catch {
-      record.forget { $0.removals.removeAll { $0.device == device } }
+      stateFile.forget { $0.removals.removeAll { $0.device == device } }
       throw MergeError(
         .busy, "cannot remove the thin device for the time of the merge", at: device.path,
         because: "\(error)",
@@ -198,7 +198,7 @@ extension PoolSession {
     }
     let now =
       isLost(quiesced.deviceID) ? [] : found.showing(quiesced.deviceID, of: pool.number)
-    let isSnapshot = record.record.snapshot?.deviceID == quiesced.deviceID
+    let isSnapshot = stateFile.state.snapshot?.deviceID == quiesced.deviceID
     let expected = isSnapshot ? [] : quiesced.users.map(\.number)
     guard
       let intruder = now.first(where: {
@@ -214,28 +214,29 @@ extension PoolSession {
   // MARK: Undoing
 
   /// Puts devices back that were removed; says how to do so where that was not asked for.
-  func putBack(where isWanted: (PoolRecord.Removal) -> Bool) {
-    for (index, removal) in record.record.removals.enumerated().reversed() where !removal.isLeft {
+  func putBack(where isWanted: (PoolState.Removal) -> Bool) {
+    for (index, removal) in stateFile.state.removals.enumerated().reversed()
+    where !removal.staysRemoved {
       do throws(MergeError) {
         if try putBack(removal, isWanted: isWanted(removal)) {
-          record.forget { $0.removals.remove(at: index) }
+          stateFile.forget { $0.removals.remove(at: index) }
         } else {
-          record.forget { $0.removals[index].isLeft = true }
+          stateFile.forget { $0.removals[index].staysRemoved = true }
         }
       } catch {
-        complain(error.message)
+        recordCleanupFailure(error.message)
       }
     }
   }
 
   /// Forgets devices that were left removed and are there again, or cannot be told any more.
   func forgetLeft() throws(MergeError) {
-    guard record.record.removals.contains(where: \.isLeft) else { return }
+    guard stateFile.state.removals.contains(where: \.staysRemoved) else { return }
     let found = try devices()
-    record.forget { record in
+    stateFile.forget { record in
       record.removals.removeAll { removal in
-        removal.isLeft
-          && (!removal.isStill(in: pool, bootID: self.record.bootID)
+        removal.staysRemoved
+          && (!removal.isStill(in: pool, bootID: self.stateFile.bootID)
             || found.named(removal.device.name) != nil)
       }
     }
@@ -243,11 +244,11 @@ extension PoolSession {
 
   /// Returns false where it stays removed.
   private func putBack(
-    _ removal: PoolRecord.Removal, isWanted: Bool
+    _ removal: PoolState.Removal, isWanted: Bool
   ) throws(MergeError) -> Bool {
     let device = removal.device
     // After a boot, or with the pool made anew, the table's numbers may be those of other devices.
-    guard removal.isStill(in: pool, bootID: record.bootID) else {
+    guard removal.isStill(in: pool, bootID: stateFile.bootID) else {
       note(
         "\(device.path), which a merge removed, is not put back: pool and origin have other numbers now"
       )

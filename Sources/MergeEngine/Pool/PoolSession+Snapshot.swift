@@ -13,10 +13,10 @@ extension PoolSession {
   ) throws(MergeError) -> UInt32 {
     let live = try superblock()
     for id in Self.deviceIDs.map(UInt32.init) {
-      try record.update {
-        $0.snapshot = PoolRecord.Snapshot(
+      try stateFile.update {
+        $0.snapshot = PoolState.Snapshot(
           deviceID: id, originalID: deviceID,
-          thinDevice: PoolRecord.KnownDevice(thin, bootID: record.bootID), timeBefore: live.time)
+          thinDevice: PoolState.KnownDevice(thin, bootID: stateFile.bootID), timeBefore: live.time)
       }
       do throws(SuspendedMessageFailure) {
         try mapper.send(
@@ -26,7 +26,7 @@ extension PoolSession {
         continue
       }
       hasNewSnapshot = true
-      try record.update {
+      try stateFile.update {
         $0.snapshot?.isMade = true
         $0.snapshot?.mayBeSuspended = false
       }
@@ -46,13 +46,13 @@ extension PoolSession {
   ) throws(MergeError) {
     guard failure.step != .resuming else {
       // It is made. The record stays, for the next run to resume the device.
-      record.forget { $0.snapshot?.isMade = true }
+      stateFile.forget { $0.snapshot?.isMade = true }
       throw MergeError(
         .stopped, "cannot resume the thin device", at: thin.path, because: "\(failure.errno)",
         hint:
           "what uses it waits until it is resumed: 'dmsetup resume \(thin.name.shellQuoted)'")
     }
-    record.forget { $0.snapshot = nil }
+    stateFile.forget { $0.snapshot = nil }
     if failure.step == .sending, failure.errno == .fileExists { return }
     if failure.errno == .interrupted {
       throw MergeError(
@@ -72,33 +72,35 @@ extension PoolSession {
   package func writingBegins() throws(MergeError) {
     guard let deviceID = quiesced?.deviceID else { return }
     try holdIsNeeded(for: deviceID)
-    var changed = record.record
+    var changed = stateFile.state
     if changed.snapshot?.deviceID == deviceID { changed.snapshot?.hasBegun = true }
-    if changed != record.record { try record.update { $0 = changed } }
+    if changed != stateFile.state { try stateFile.update { $0 = changed } }
   }
 
   /// Records that the origin has blocks of that device, so that the metadata snapshot may turn out to be the
   /// only copy of the others.
   package func holdIsNeeded(for deviceID: UInt32) throws(MergeError) {
-    guard holdsMetadataSnapshot, record.record.hold?.writtenFrom != deviceID else { return }
-    try record.update { $0.hold?.writtenFrom = deviceID }
+    guard holdsMetadataSnapshot, stateFile.state.metadataHold?.writtenFrom != deviceID else {
+      return
+    }
+    try stateFile.update { $0.metadataHold?.writtenFrom = deviceID }
   }
 
   /// Records that all of that device is on the origin.
   package func holdIsNotNeeded(for deviceID: UInt32) {
-    guard record.record.hold?.writtenFrom == deviceID else { return }
-    record.forget { $0.hold?.writtenFrom = nil }
+    guard stateFile.state.metadataHold?.writtenFrom == deviceID else { return }
+    stateFile.forget { $0.metadataHold?.writtenFrom = nil }
   }
 
   /// Records that all is merged, so that nothing need be kept for another run.
   package func mergeIsFinished() {
     guard let deviceID = quiesced?.deviceID else { return }
     holdIsNotNeeded(for: deviceID)
-    var changed = record.record
+    var changed = stateFile.state
     if changed.snapshot?.deviceID == deviceID { changed.snapshot?.isMerged = true }
-    guard changed != record.record else { return }
+    guard changed != stateFile.state else { return }
     do throws(MergeError) {
-      try record.update { $0 = changed }
+      try stateFile.update { $0 = changed }
     } catch {
       note("what was made to be merged from is kept: \(error.message)")
     }
@@ -106,7 +108,7 @@ extension PoolSession {
 
   /// Holds the snapshot in the metadata snapshot against the record: ids are used again.
   func checkSnapshot() throws(MergeError) {
-    guard let snapshot = record.record.snapshot, snapshot.deviceID == quiesced?.deviceID else {
+    guard let snapshot = stateFile.state.snapshot, snapshot.deviceID == quiesced?.deviceID else {
       return
     }
     let found = try reader.devices(in: heldMetadata()).first { $0.id == snapshot.deviceID }?
@@ -118,17 +120,17 @@ extension PoolSession {
           ? "there is no dev \(snapshot.deviceID)" : "dev \(snapshot.deviceID) is another one",
         hint: "--restart makes a new one; what is merged already is then merged again")
     }
-    if snapshot.creationTime == nil { try record.update { $0.snapshot?.creationTime = found } }
+    if snapshot.creationTime == nil { try stateFile.update { $0.snapshot?.creationTime = found } }
   }
 
   /// Deletes the snapshot that this tool made.
   func deleteSnapshot() throws(MergeError) {
-    guard let snapshot = record.record.snapshot else { return }
+    guard let snapshot = stateFile.state.snapshot else { return }
     if !hasNewSnapshot, try !isThere(snapshot) {
       note(
         "the snapshot that an earlier run made or was about to make, dev \(snapshot.deviceID) of pool "
           + "\(pool.name), is not there (any more)")
-      return record.forget { $0.snapshot = nil }
+      return stateFile.forget { $0.snapshot = nil }
     }
     do throws(Errno) {
       try mapper.send("delete \(snapshot.deviceID)", to: pool.number)
@@ -143,13 +145,13 @@ extension PoolSession {
       }
     }
     hasNewSnapshot = false
-    record.forget { $0.snapshot = nil }
+    stateFile.forget { $0.snapshot = nil }
   }
 
   /// Whether the device of that number is the one that the record tells of.
   ///
   /// Of one that was only intended: the first that was made after that moment.
-  private func isThere(_ snapshot: PoolRecord.Snapshot) throws(MergeError) -> Bool {
+  private func isThere(_ snapshot: PoolState.Snapshot) throws(MergeError) -> Bool {
     // Each raises the counter.
     if !snapshot.isMade, try superblock().time == snapshot.timeBefore { return false }
     let expected = snapshot.creationTime ?? snapshot.timeBefore + 1
@@ -160,7 +162,7 @@ extension PoolSession {
 
   /// After a run that was killed: deletes what is merged, or what nothing was merged from.
   func settleSnapshot() throws(MergeError) {
-    guard let snapshot = record.record.snapshot else { return }
+    guard let snapshot = stateFile.state.snapshot else { return }
     if snapshot.isMerged || !snapshot.hasBegun { try deleteSnapshot() }
   }
 }

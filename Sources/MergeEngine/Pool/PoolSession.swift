@@ -8,7 +8,7 @@ package final class PoolSession {
   package let pool: MappedDevice
   let target: PoolTarget
   let mapper: any DeviceMapper
-  let record: PoolRecordFile
+  let stateFile: PoolStateFile
   let note: (String) -> Void
   let reader: MetadataReader
   /// Who may hold the origin; nil until the thin device has been quiesced.
@@ -35,13 +35,13 @@ package final class PoolSession {
   ///
   /// - Throws: `MergeError`: `busy` where another run has the pool.
   package init(
-    _ pool: MappedDevice, target: PoolTarget, mapper: any DeviceMapper, record: PoolRecordFile,
+    _ pool: MappedDevice, target: PoolTarget, mapper: any DeviceMapper, stateFile: PoolStateFile,
     reader: MetadataReader, note: @escaping (String) -> Void
   ) throws(MergeError) {
     self.pool = pool
     self.target = target
     self.mapper = mapper
-    self.record = record
+    self.stateFile = stateFile
     self.note = note
     self.reader = reader
     try settle()
@@ -107,7 +107,7 @@ package final class PoolSession {
   // MARK: The metadata snapshot
 
   /// Whether a metadata snapshot is held that this tool took.
-  package var holdsMetadataSnapshot: Bool { record.record.hold?.taken != nil }
+  package var holdsMetadataSnapshot: Bool { stateFile.state.metadataHold?.held != nil }
 
   /// Which mappings are read, after a metadata snapshot was reserved where none is held that may be
   /// used.
@@ -120,7 +120,7 @@ package final class PoolSession {
   ) throws(MergeError) -> MergeSource.Mappings {
     try checkHealth(ignoresNeedsCheck: ignoresNeedsCheck)
     try checkKept(deviceID, isResumed: isResumed)
-    if wanted != .inactivePool, lost != nil, let kept = record.record.hold?.taken {
+    if wanted != .inactivePool, lost != nil, let kept = stateFile.state.metadataHold?.held {
       try checkSnapshot()
       return .metadataSnapshot(block: kept.block)
     }
@@ -158,7 +158,9 @@ package final class PoolSession {
     try checkKept(deviceID, isResumed: isResumed)
     let live = try superblock()
     guard snapshotIsMade else {
-      if wanted == .ownMetadataSnapshot, let held = live.heldRoot, record.record.hold == nil {
+      if wanted == .ownMetadataSnapshot, let held = live.heldRoot,
+        stateFile.state.metadataHold == nil
+      {
         throw heldByAnother("it is at block \(held)")
       }
       return
@@ -175,7 +177,7 @@ package final class PoolSession {
 
   /// Returns whether the thin device of that number exists only in the metadata snapshot that is held.
   func isLost(_ deviceID: UInt32) -> Bool {
-    lost != nil && record.record.hold?.writtenFrom == deviceID
+    lost != nil && stateFile.state.metadataHold?.writtenFrom == deviceID
   }
 
   /// Refuses where the metadata snapshot that is kept is not one of the device that is wanted.
@@ -183,7 +185,7 @@ package final class PoolSession {
   /// Where another device has the number, only a journal says that the earlier one is meant. Where it is not
   /// known whether the device is there, what is held is neither merged from nor replaced.
   private func checkKept(_ deviceID: UInt32, isResumed: Bool) throws(MergeError) {
-    guard let id = record.record.hold?.writtenFrom else { return }
+    guard let id = stateFile.state.metadataHold?.writtenFrom else { return }
     guard let lost else {
       throw MergeError(
         .busy, "the metadata snapshot of an earlier run is still held", at: pool.name,
@@ -233,7 +235,7 @@ package final class PoolSession {
   ///
   /// - Returns: its block.
   private func take() throws(MergeError) -> UInt64 {
-    guard record.record.hold == nil else {
+    guard stateFile.state.metadataHold == nil else {
       throw MergeError(
         .busy, "the metadata snapshot of an earlier run is still held", at: pool.name,
         because: "it could not be released",
@@ -249,15 +251,15 @@ package final class PoolSession {
     // What is not committed yet would be in the copy, and make it look like somebody else's.
     try commit()
     let live = try superblock()
-    try record.update {
-      $0.hold = PoolRecord.Hold(
+    try stateFile.update {
+      $0.metadataHold = PoolState.MetadataHold(
         timeBefore: live.time, transactionBefore: live.transactionID,
         mappingRootBefore: live.mappingRoot.rawValue, detailsRootBefore: live.detailsRoot.rawValue)
     }
     do throws(Errno) {
       try mapper.send("reserve_metadata_snap", to: pool.number)
     } catch {
-      record.forget { $0.hold = nil }
+      stateFile.forget { $0.metadataHold = nil }
       if error == .resourceBusy { throw heldByAnother("it was taken just now") }
       throw MergeError(
         .refused, "cannot take a metadata snapshot", at: pool.name, because: "\(error)",
@@ -275,7 +277,9 @@ package final class PoolSession {
           because: "the pool did not commit it",
           hint: "see 'dmsetup status \(pool.name.shellQuoted)' and the kernel's log")
       }
-      try record.update { $0.hold?.taken = PoolRecord.Taken(metadata.superblock, block: block) }
+      try stateFile.update {
+        $0.metadataHold?.held = PoolState.MetadataHold.Held(metadata.superblock, block: block)
+      }
       return block
     } catch {
       release()
@@ -285,16 +289,16 @@ package final class PoolSession {
 
   /// Gives the metadata snapshot back, if this tool took it and it is not the only copy of anything.
   package func release() {
-    guard let hold = record.record.hold else { return }
+    guard let hold = stateFile.state.metadataHold else { return }
     do throws(MergeError) {
       guard try isOurs(hold) else {
         note("the metadata snapshot of pool \(pool.name) is not the one of thin-merge (any more)")
         lost = nil
-        return record.forget { $0.hold = nil }
+        return stateFile.forget { $0.metadataHold = nil }
       }
       if let id = hold.writtenFrom, try !isStillThere(id) { return }
     } catch {
-      return complain(
+      return recordCleanupFailure(
         "the metadata snapshot of pool \(pool.name) is still held: \(error.message)"
           + (hold.writtenFrom.map { "; it may be the only copy of dev \($0)" } ?? "")
           + "; the next run tries again, or: dmsetup message \(pool.name.shellQuoted) 0 "
@@ -303,12 +307,12 @@ package final class PoolSession {
     do throws(Errno) {
       try mapper.send("release_metadata_snap", to: pool.number)
     } catch {
-      return complain(
+      return recordCleanupFailure(
         "the metadata snapshot of pool \(pool.name) could not be released (\(error)); the next run "
           + "tries again, or: dmsetup message \(pool.name.shellQuoted) 0 release_metadata_snap"
       )
     }
-    record.forget { $0.hold = nil }
+    stateFile.forget { $0.metadataHold = nil }
   }
 
   /// Finds out whether a thin device that is merged in part is there still, and says so where it is not.
@@ -320,14 +324,14 @@ package final class PoolSession {
       return true
     case .deleted, .replaced:
       lost = fate
-      complain(
+      recordCleanupFailure(
         "dev \(id) was deleted before all of it was merged"
           + (fate == .replaced ? ", and another thin device has its number now" : "")
           + ": the metadata snapshot of pool \(pool.name) is the only copy of it, and stays held; "
           + "'thin-merge resume' finishes the merge from it; to give the copy up: dmsetup message "
           + "\(pool.name.shellQuoted) 0 release_metadata_snap")
     case nil:
-      complain(
+      recordCleanupFailure(
         "the metadata snapshot of pool \(pool.name) is still held: it may be the only copy of dev "
           + "\(id), and the pool changed whenever that was looked at; the next run tries again")
     }
@@ -335,10 +339,10 @@ package final class PoolSession {
   }
 
   /// Whether the metadata snapshot that is held now is the one that the record tells of.
-  private func isOurs(_ hold: PoolRecord.Hold) throws(MergeError) -> Bool {
+  private func isOurs(_ hold: PoolState.MetadataHold) throws(MergeError) -> Bool {
     guard let block = try superblock().heldRoot?.rawValue else { return false }
     let copy = try heldMetadata().superblock
-    if let taken = hold.taken { return taken == PoolRecord.Taken(copy, block: block) }
+    if let held = hold.held { return held == PoolState.MetadataHold.Held(copy, block: block) }
     // There was none when it was asked for. One that was taken after any change is not ours.
     return copy.time == hold.timeBefore && copy.transactionID == hold.transactionBefore
       && copy.mappingRoot.rawValue == hold.mappingRootBefore
@@ -364,18 +368,18 @@ package final class PoolSession {
     release()
     restoreReadOnly()
     putBack { end == .nothingWritten || $0.isPutBack }
-    let isDone = record.record.snapshot?.isMerged == true
+    let isDone = stateFile.state.snapshot?.isMerged == true
     if isDone || (end == .nothingWritten && hasNewSnapshot) {
       do throws(MergeError) {
         try deleteSnapshot()
       } catch {
-        complain("\(error.message); the next run tries again")
+        recordCleanupFailure("\(error.message); the next run tries again")
       }
     }
   }
 
   /// Says what could not be undone.
-  func complain(_ text: String) {
+  func recordCleanupFailure(_ text: String) {
     cleanupFailures.append(text)
     note(text)
   }
@@ -383,10 +387,10 @@ package final class PoolSession {
   // The order of `end`, on what the record says.
   private func settle() throws(MergeError) {
     try forgetLeft()
-    guard !record.record.isSettled else { return }
+    guard !stateFile.state.isSettled else { return }
     note("an earlier run left pool \(pool.name) without tidying up; undoing what it did")
-    if let snapshot = record.record.snapshot, snapshot.mayBeSuspended,
-      let thin = snapshot.thinDevice.now(in: try devices(), bootID: record.bootID),
+    if let snapshot = stateFile.state.snapshot, snapshot.mayBeSuspended,
+      let thin = snapshot.thinDevice.now(in: try devices(), bootID: stateFile.bootID),
       thin.isSuspended
     {
       do throws(Errno) {
@@ -400,8 +404,8 @@ package final class PoolSession {
         )
       }
     }
-    if record.record.snapshot?.mayBeSuspended == true {
-      record.forget { $0.snapshot?.mayBeSuspended = false }
+    if stateFile.state.snapshot?.mayBeSuspended == true {
+      stateFile.forget { $0.snapshot?.mayBeSuspended = false }
     }
     release()
     restoreReadOnly()
@@ -416,7 +420,7 @@ package final class PoolSession {
   }
 }
 
-extension PoolRecord.Taken {
+extension PoolState.MetadataHold.Held {
   init(_ copy: Superblock, block: UInt64) {
     self.block = block
     mappingRoot = copy.mappingRoot.rawValue

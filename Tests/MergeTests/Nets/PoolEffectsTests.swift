@@ -69,7 +69,7 @@ private struct PoolRun: Sendable {
       guard let name = try? pool.recordFiles().first,
         let bytes = FileManager.default.contents(atPath: pool.state + "/pools/" + name)
       else { return "none" }
-      guard let record = try? JSONDecoder().decode(PoolRecord.self, from: bytes) else {
+      guard let record = try? JSONDecoder().decode(PoolState.self, from: bytes) else {
         return "not readable"
       }
       return record.text
@@ -85,12 +85,12 @@ extension EffectText {
   }
 }
 
-extension PoolRecord {
+extension PoolState {
   /// What it says, without what differs from run to run.
   fileprivate var text: String {
     var words: [String] = []
-    if let hold {
-      words.append(hold.taken == nil ? "hold intended" : "hold taken")
+    if let hold = metadataHold {
+      words.append(hold.held == nil ? "hold intended" : "hold taken")
       if let deviceID = hold.writtenFrom { words.append("written from \(deviceID)") }
     }
     if let snapshot {
@@ -100,7 +100,7 @@ extension PoolRecord {
       if snapshot.isMerged { words.append("merged") }
     }
     words += removals.map {
-      "\($0.device.name) removed\($0.isPutBack ? ", to be put back" : "")\($0.isLeft ? ", left" : "")"
+      "\($0.device.name) removed\($0.isPutBack ? ", to be put back" : "")\($0.staysRemoved ? ", left" : "")"
     }
     words += madeWritable.map { "\($0.name) made writable" }
     return words.joined(separator: "; ")

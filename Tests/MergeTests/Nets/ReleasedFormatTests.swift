@@ -76,9 +76,9 @@ struct ReleasedFormatTests {
   func snapshot() throws {
     let record = try Self.record("snapshot.json")
     #expect(record.format == 1 && !record.isSettled && record.removals.isEmpty)
-    let hold = try #require(record.hold)
+    let hold = try #require(record.metadataHold)
     #expect(hold.timeBefore == 2 && hold.transactionBefore == 7)
-    #expect(hold.taken?.time == 2 && hold.taken?.transactionID == 7)
+    #expect(hold.held?.time == 2 && hold.held?.transactionID == 7)
     let snapshot = try #require(record.snapshot)
     #expect(snapshot.deviceID == 16_777_215 && snapshot.originalID == 5)
     #expect(snapshot.timeBefore == 1 && snapshot.creationTime == 2)
@@ -94,7 +94,7 @@ struct ReleasedFormatTests {
     let record = try Self.record("removal.json")
     #expect(record.format == 1 && !record.isSettled && record.snapshot == nil)
     let removal = try #require(record.removals.first)
-    #expect(record.removals.count == 1 && removal.isPutBack && !removal.isLeft)
+    #expect(record.removals.count == 1 && removal.isPutBack && !removal.staysRemoved)
     #expect(removal.bootID == "tests" && removal.device.name == "vm")
     #expect(removal.device.uuid == "THIN-vm")
     #expect(removal.device.liveTable.map(\.kind) == ["thin"])
@@ -102,7 +102,7 @@ struct ReleasedFormatTests {
     #expect(removal.device.liveTable.first?.arguments.hasPrefix("253:300 5 7:") == true)
   }
 
-  private static func record(_ name: String) throws -> PoolRecord {
-    try JSONDecoder().decode(PoolRecord.self, from: content(of: path(name)))
+  private static func record(_ name: String) throws -> PoolState {
+    try JSONDecoder().decode(PoolState.self, from: content(of: path(name)))
   }
 }

@@ -5,7 +5,7 @@ internal import SystemPackage
 /// before every step and after it.
 ///
 /// A run that was killed leaves it, and the next one settles it.
-package struct PoolRecord: Equatable, Sendable, Codable {
+package struct PoolState: Equatable, Sendable, Codable {
   /// A mapped device of the boot in which it was looked at: names are used again, numbers even sooner.
   package struct KnownDevice: Equatable, Sendable, Codable {
     package var name: String
@@ -30,7 +30,7 @@ package struct PoolRecord: Equatable, Sendable, Codable {
   }
 
   /// A metadata snapshot that was asked for.
-  package struct Hold: Equatable, Sendable, Codable {
+  package struct MetadataHold: Equatable, Sendable, Codable {
     /// The pool's counters before; there was no metadata snapshot then.
     package var timeBefore: UInt32
     package var transactionBefore: UInt64
@@ -38,18 +38,25 @@ package struct PoolRecord: Equatable, Sendable, Codable {
     package var mappingRootBefore: UInt64
     package var detailsRootBefore: UInt64
     /// The block it is in and what it holds; nil while it is only intended.
-    package var taken: Taken?
+    package var held: Held?
     /// The thin device from which the origin may have been written to; nil where nothing was written, or
     /// where all is merged.
     package var writtenFrom: UInt32?
-  }
 
-  package struct Taken: Equatable, Sendable, Codable {
-    package var block: UInt64
-    package var mappingRoot: UInt64
-    package var detailsRoot: UInt64
-    package var time: UInt32
-    package var transactionID: UInt64
+    /// What a metadata snapshot holds, by which it is known again.
+    package struct Held: Equatable, Sendable, Codable {
+      package var block: UInt64
+      package var mappingRoot: UInt64
+      package var detailsRoot: UInt64
+      package var time: UInt32
+      package var transactionID: UInt64
+    }
+
+    // Version 0.1.0 wrote one name as it was called then.
+    private enum CodingKeys: String, CodingKey {
+      case timeBefore, transactionBefore, mappingRootBefore, detailsRootBefore, writtenFrom
+      case held = "taken"
+    }
   }
 
   /// A snapshot of a thin device in use, made to be merged in its place.
@@ -76,7 +83,13 @@ package struct PoolRecord: Equatable, Sendable, Codable {
     package var originName: String
     package var isPutBack: Bool
     /// Whether it stays removed, and is only remembered for its name.
-    package var isLeft = false
+    package var staysRemoved = false
+
+    // Version 0.1.0 wrote one name as it was called then.
+    private enum CodingKeys: String, CodingKey {
+      case device, bootID, originName, isPutBack
+      case staysRemoved = "isLeft"
+    }
   }
 
   /// The features that a reader must know, one bit each; a version that knows none writes no mask.
@@ -85,24 +98,31 @@ package struct PoolRecord: Equatable, Sendable, Codable {
   package var format = 1
   /// The mask of the features that a reader of this record must know; nil is 0.
   package var requiredFeatures: UInt64?
-  package var hold: Hold?
+  package var metadataHold: MetadataHold?
   package var snapshot: Snapshot?
   package var removals: [Removal] = []
   /// Layers of the origin that are writable for the time of a merge, the lowest first.
   package var madeWritable: [KnownDevice] = []
 
+  // Version 0.1.0 wrote one name as it was called then.
+  private enum CodingKeys: String, CodingKey {
+    case format, requiredFeatures, snapshot, removals, madeWritable
+    case metadataHold = "hold"
+  }
+
   package init() {}
 
   /// Whether nothing is left to be undone.
   package var isSettled: Bool {
-    hold == nil && snapshot == nil && removals.allSatisfy(\.isLeft) && madeWritable.isEmpty
+    metadataHold == nil && snapshot == nil && removals.allSatisfy(\.staysRemoved)
+      && madeWritable.isEmpty
   }
 }
 
 /// The file of a pool's record, locked: one run for each pool.
-package final class PoolRecordFile {
+package final class PoolStateFile {
   package let path: String
-  package private(set) var record: PoolRecord
+  package private(set) var state: PoolState
   /// This boot of the system.
   package let bootID: String
   private let poolName: String
@@ -119,7 +139,7 @@ package final class PoolRecordFile {
     path = Self.path(of: pool, stateFolder)
     lock = try Self.lock(path + ".lock", folder: FileSystem.folder(of: path), pool: pool.name)
     if FileSystem.exists(path) {
-      guard let found = Self.record(at: path) else {
+      guard let found = Self.state(at: path) else {
         if Self.isNewer(at: path) {
           throw MergeError(
             .refused, "cannot read the record of pool \(pool.name)", at: path,
@@ -133,9 +153,9 @@ package final class PoolRecordFile {
             "see whether a metadata snapshot is held with 'dmsetup status \(pool.name.shellQuoted)', then "
             + "remove the file")
       }
-      record = found
+      state = found
     } else {
-      record = PoolRecord()
+      state = PoolState()
     }
   }
 
@@ -144,12 +164,12 @@ package final class PoolRecordFile {
     return "\(stateFolder)/pools/\(FileSystem.plainName(name)).json"
   }
 
-  private static func record(at path: String) -> PoolRecord? {
+  private static func state(at path: String) -> PoolState? {
     guard !isNewer(at: path), let bytes = FileSystem.firstBytes(of: path, count: 1 << 20),
-      let record = try? JSONDecoder().decode(PoolRecord.self, from: Data(bytes)),
-      record.format == Head.format
+      let state = try? JSONDecoder().decode(PoolState.self, from: Data(bytes)),
+      state.format == Head.format
     else { return nil }
-    return record
+    return state
   }
 
   /// The part of a record that every version reads.
@@ -166,22 +186,22 @@ package final class PoolRecordFile {
       let head = try? JSONDecoder().decode(Head.self, from: Data(bytes))
     else { return false }
     return head.format > Head.format
-      || (head.requiredFeatures ?? 0) & ~PoolRecord.knownFeatures != 0
+      || (head.requiredFeatures ?? 0) & ~PoolState.knownFeatures != 0
   }
 
   /// A thin device of that name which a merge removed in this boot and which is not put back.
   package static func removedDevice(
     _ name: String, of pool: MappedDevice, stateFolder: String, bootID: String
   ) -> MappedDevice? {
-    record(at: path(of: pool, stateFolder))?.removals
+    state(at: path(of: pool, stateFolder))?.removals
       .first { $0.device.name == name && $0.isStill(in: pool, bootID: bootID) }?.device
   }
 
   /// Changes the record, durably.
   ///
   /// - Throws: `MergeError` (`refused`); what was to be written down before may then not be done.
-  package func update(_ change: (inout PoolRecord) -> Void) throws(MergeError) {
-    var changed = record
+  package func update(_ change: (inout PoolState) -> Void) throws(MergeError) {
+    var changed = state
     change(&changed)
     do throws(Errno) {
       try save(changed)
@@ -190,25 +210,25 @@ package final class PoolRecordFile {
         .refused, "cannot write the record of pool \(poolName)", at: path, because: "\(error)",
         hint: "what is done to a pool is written down before; see to that file system first")
     }
-    record = changed
+    state = changed
   }
 
   /// Takes out of the record what is not so any more, durably if possible: a record that says more than
   /// there is to undo costs the next run a look.
-  package func forget(_ change: (inout PoolRecord) -> Void) {
-    change(&record)
-    try? save(record)
+  package func forget(_ change: (inout PoolState) -> Void) {
+    change(&state)
+    try? save(state)
   }
 
-  private func save(_ record: PoolRecord) throws(Errno) {
+  private func save(_ state: PoolState) throws(Errno) {
     let folder = FileSystem.folder(of: path)
-    guard !record.isSettled || !record.removals.isEmpty else {
+    guard !state.isSettled || !state.removals.isEmpty else {
       if FileSystem.exists(path) { try FileSystem.remove(path) }
       return try FileSystem.synchronizeFolder(folder)
     }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    guard let text = try? encoder.encode(record) else { throw .invalidArgument }
+    guard let text = try? encoder.encode(state) else { throw .invalidArgument }
     // The lock is ours, so what stands there is of a run that was killed.
     let temporary = path + ".new"
     if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
@@ -248,7 +268,7 @@ package final class PoolRecordFile {
   }
 }
 
-extension PoolRecord.Removal {
+extension PoolState.Removal {
   /// Whether the table's numbers still mean the same pool and the same origin.
   package func isStill(in pool: MappedDevice, bootID: String) -> Bool {
     self.bootID == bootID && device.thinTargets.allSatisfy { $0.pool == pool.number }
