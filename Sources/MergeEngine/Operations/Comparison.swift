@@ -7,14 +7,14 @@ package struct Comparison: Sendable {
 
   /// Compares the whole plan, source against origin.
   package static func ofPlan<IO: BlockIO & ~Copyable>(
-    _ stream: SegmentStream<IO>, total: UInt64, shape: PipelineShape, originPath: String,
+    _ stream: SegmentStream<IO>, total: UInt64, shape: PipelineShape, targetPath: String,
     _ io: inout IO, _ control: RunControl
   ) throws(MergeError) -> Comparison {
-    var pipeline = Pipeline<CompareWork>(shape, originPath: originPath)
+    var pipeline = Pipeline<CompareStep>(shape, targetPath: targetPath)
     try stream.restart(from: 0)
-    var feed = PlanFeed(stream)
-    var work = CompareWork()
-    var record = NoRecord()
+    var feed = PlannedTransfers(stream)
+    var work = CompareStep()
+    var record = NoLedger()
     let end = pipeline.run(
       &io, feed: &feed, work: &work, record: &record, control: control, progress: verifying(total))
     return Comparison(
@@ -25,12 +25,12 @@ package struct Comparison: Sendable {
   /// Compares the origin with the checksums that a journal recorded.
   package static func ofJournal<IO: BlockIO & ~Copyable>(
     _ reader: consuming JournalReader<IO>, _ state: JournalState, shape: PipelineShape,
-    originPath: String, _ io: inout IO, _ control: RunControl
+    targetPath: String, _ io: inout IO, _ control: RunControl
   ) -> Comparison {
-    var pipeline = Pipeline<ChecksumWork>(shape, originPath: originPath)
-    var feed = OriginFeed(RecordedPieces(reader, state))
-    var work = ChecksumWork()
-    var record = NoRecord()
+    var pipeline = Pipeline<CompareChecksumStep>(shape, targetPath: targetPath)
+    var feed = TargetOnlyTransfers(JournaledPieces(reader, state))
+    var work = CompareChecksumStep()
+    var record = NoLedger()
     let end = pipeline.run(
       &io, feed: &feed, work: &work, record: &record, control: control,
       progress: verifying(state.doneByteCount))
@@ -50,29 +50,29 @@ package struct Comparison: Sendable {
 package struct RecordedComparison: Sendable {
   package var comparedByteCount: UInt64
   package var sourceDifferences: Differences
-  package var originDifferences: Differences
+  package var targetDifferences: Differences
   /// Transfers whose source is as recorded, and how many of them are not on the origin.
   package var unchangedSourceCount: Int
-  package var missingOnOriginCount: Int
+  package var missingOnTargetCount: Int
   package var unreadable: RangeSet
   package var end: PipelineEnd
 
   /// Compares the given pieces of the plan; writes nothing.
   package static func of<IO: BlockIO & ~Copyable, Pieces: PieceSource & ~Copyable>(
     _ pieces: consuming Pieces, _ stream: SegmentStream<IO>, total: UInt64, shape: PipelineShape,
-    originPath: String, _ io: inout IO, _ control: RunControl
+    targetPath: String, _ io: inout IO, _ control: RunControl
   ) throws(MergeError) -> RecordedComparison {
-    var pipeline = Pipeline<CompareRecordedWork>(shape, originPath: originPath)
+    var pipeline = Pipeline<CompareRecordedStep>(shape, targetPath: targetPath)
     try stream.restart(from: 0)
-    var feed = PieceFeed(stream, pieces: pieces)
-    var work = CompareRecordedWork()
-    var record = NoRecord()
+    var feed = PieceTransfers(stream, pieces: pieces)
+    var work = CompareRecordedStep()
+    var record = NoLedger()
     let end = pipeline.run(
       &io, feed: &feed, work: &work, record: &record, control: control,
       progress: Comparison.verifying(total))
     return RecordedComparison(
       comparedByteCount: work.comparedByteCount, sourceDifferences: work.sourceDifferences,
-      originDifferences: work.originDifferences, unchangedSourceCount: work.unchangedSourceCount,
-      missingOnOriginCount: work.missingOnOriginCount, unreadable: pipeline.unreadable, end: end)
+      targetDifferences: work.targetDifferences, unchangedSourceCount: work.unchangedSourceCount,
+      missingOnTargetCount: work.missingOnTargetCount, unreadable: pipeline.unreadable, end: end)
   }
 }

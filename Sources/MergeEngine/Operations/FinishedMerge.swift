@@ -126,12 +126,12 @@ struct FinishedMerge {
       slabByteCount: slabByteCount, transferByteCountMax: largest, readsBothSides: true,
       dataBlockByteCount: plan.dataBlockByteCount,
       dataAlignmentByteCount: devices.data.alignmentByteCount,
-      originAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: cuts.tailByteOffset,
+      targetAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: cuts.tailByteOffset,
       rateLimit: nil)
     let comparison = try RecordedComparison.of(
-      RecordedPieces(try environment.journals.reader(journal.file), journal.state),
+      JournaledPieces(try environment.journals.reader(journal.file), journal.state),
       planned.segments(cuts: cuts),
-      total: plan.byteCount, shape: shape, originPath: originPath, &io, environment.control)
+      total: plan.byteCount, shape: shape, targetPath: originPath, &io, environment.control)
     if let error = comparison.error(
       sourceName: source.nameInMessages, originPath: originPath, journalPath: journalPath,
       plannedByteCount: plan.byteCount)
@@ -174,7 +174,7 @@ extension RecordedComparison {
     let source = "\(sourceName) was written to after the merge"
     let origin = "\(originPath) was written to, or restored from a copy, after the merge"
     let overwrite = "to overwrite on the origin what differs from the thin device: add --again"
-    switch (sourceDifferences.byteCount > 0, originDifferences.byteCount > 0) {
+    switch (sourceDifferences.byteCount > 0, targetDifferences.byteCount > 0) {
     case (true, false):
       return MergeError(
         .journalConflict, source, at: journalPath,
@@ -183,20 +183,20 @@ extension RecordedComparison {
     case (false, true):
       return MergeError(
         .journalConflict, origin, at: journalPath,
-        because: "\(originDifferences.inWords); nothing was written",
+        because: "\(targetDifferences.inWords); nothing was written",
         hint: "to keep the origin as it is, there is nothing to do; \(overwrite)")
     case (true, true):
       return MergeError(
         .journalConflict, "\(source), and \(origin)", at: journalPath,
         because: "thin device: \(sourceDifferences.inWords); origin: "
-          + "\(originDifferences.inWords); nothing was written",
+          + "\(targetDifferences.inWords); nothing was written",
         hint: "to keep the origin as it is, there is nothing to do; \(overwrite)")
     case (false, false):
       break
     }
     let report = VerifyReport(
       Comparison(
-        comparedByteCount: comparedByteCount, differences: originDifferences,
+        comparedByteCount: comparedByteCount, differences: targetDifferences,
         unreadable: unreadable, end: end), .entry, place: originPath, duration: .zero)
     if let incomplete = report.incomplete { return incomplete }
     guard comparedByteCount == plannedByteCount else {

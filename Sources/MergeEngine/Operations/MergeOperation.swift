@@ -174,7 +174,7 @@ struct MergeOperation {
     let setting = MergeRun<LinuxAIO>.Setting(
       plan: plan, cuts: stream.cuts, transfer: transfer,
       dataAlignmentByteCount: devices.data.alignmentByteCount,
-      originAlignmentByteCount: origin.alignmentByteCount, originPath: originPath,
+      targetAlignmentByteCount: origin.alignmentByteCount, targetPath: originPath,
       journalPath: journalPath, state: journal.state, trustsEarlierRuns: options.trustsEarlierRuns)
     try environment.journals.prepare(journal, byteCountMax: report.journalByteCountMax)
     var run = MergeRun(
@@ -183,7 +183,7 @@ struct MergeOperation {
       control: environment.control, secondsSince1970: environment.secondsSince1970)
 
     if !journal.isNew {
-      try run.checkOrigin(stream, recorded: try environment.journals.reader(journal.file))
+      try run.checkTarget(stream, recorded: try environment.journals.reader(journal.file))
     }
     var result = MergeReport(
       plan: report, state: .finished, writtenByteCount: 0,
@@ -233,13 +233,13 @@ struct MergeOperation {
     guard origin.kind == .regularFile, origin.allocatedByteCount < origin.byteCount else { return }
     try stream.restart(from: byteOffset)
     var open: ByteRange?
-    while let segment = try stream.peek(), segment.originByteOffset < origin.byteCount {
+    while let segment = try stream.peek(), segment.targetByteOffset < origin.byteCount {
       guard !environment.interruption.isRequested else {
         throw MergeError(
           .stopped, "interrupted", at: origin.path,
           because: "a signal came while its holes were being allocated; nothing was written")
       }
-      let start = segment.originByteOffset
+      let start = segment.targetByteOffset
       let end = min(start + segment.byteCount, origin.byteCount)
       stream.take(segment.byteCount)
       if let range = open, range.end == start {
@@ -278,7 +278,7 @@ struct MergeOperation {
     case .finished: break
     case .interrupted:
       throw MergeError(
-        .stopped, "interrupted", at: run.setting.originPath,
+        .stopped, "interrupted", at: run.setting.targetPath,
         because: "a signal came; what is recorded is durable")
     case .failed(let error):
       throw error

@@ -9,22 +9,22 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     package var cuts: TransferCuts
     package var transfer: TransferOptions
     package var dataAlignmentByteCount: Int
-    package var originAlignmentByteCount: Int
-    package var originPath: String
+    package var targetAlignmentByteCount: Int
+    package var targetPath: String
     package var journalPath: String
     /// What earlier runs recorded.
     package var state: JournalState
     package var trustsEarlierRuns: Bool
     /// True where the first recorded transfers are looked for on the origin before anything is written.
-    package var checksOrigin = true
+    package var checksTarget = true
   }
 
   /// Transfers that are read to tell another origin from one that changed in places.
-  private static var originCheckTransferCount: Int { 64 }
+  private static var targetCheckTransferCount: Int { 64 }
 
   package let setting: Setting
   private var io: IO
-  private var checkpoints: Checkpoints
+  private var checkpoints: Checkpointer
   private let control: RunControl
   private let secondsSince1970: @Sendable () -> Int64
   package private(set) var writtenByteCount: UInt64 = 0
@@ -47,7 +47,7 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   ///
   /// `largest`: bytes of the largest transfer, of earlier runs too.
   package static func slabByteCount(_ transfer: TransferOptions, largest: UInt64) -> Int {
-    transferSlabByteCount(transfer, largest) + Checkpoints.slabByteCount
+    transferSlabByteCount(transfer, largest) + Checkpointer.slabByteCount
   }
 
   private static func transferSlabByteCount(
@@ -77,10 +77,10 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     unreadable.remove(
       ByteRange(start: setting.state.watermark, end: max(setting.state.watermark, .max >> 1)))
     self.unreadable = unreadable
-    checkpoints = Checkpoints(
+    checkpoints = Checkpointer(
       journal: journal, watermark: setting.state.watermark, nextSweep: setting.state.nextSweep,
       interval: checkpointInterval, slabByteOffset: Self.transferSlabByteCount(setting),
-      originPath: setting.originPath, journalPath: setting.journalPath, now: control.clock.now(),
+      targetPath: setting.targetPath, journalPath: setting.journalPath, now: control.clock.now(),
       secondsSince1970: secondsSince1970)
   }
 
@@ -89,29 +89,29 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   /// - `recorded`: reads the journal as it was when the run began.
   /// - Throws: `MergeError` (`journalConflict`) where nine in ten are not on the origin, although the source
   ///   did not change.
-  package mutating func checkOrigin(
+  package mutating func checkTarget(
     _ stream: SegmentStream<IO>, recorded: consuming JournalReader<IO>
   ) throws(MergeError) {
     // Another run over a finished merge was asked for, and every difference with it.
-    guard setting.checksOrigin, setting.state.finishedSeconds == nil, !setting.state.chains.isEmpty
+    guard setting.checksTarget, setting.state.finishedSeconds == nil, !setting.state.chains.isEmpty
     else { return }
     let found = try RecordedComparison.of(
       FirstPieces(
-        RecordedPieces(recorded, setting.state), count: Self.originCheckTransferCount), stream,
-      total: 0, shape: shape(readsBothSides: true), originPath: setting.originPath, &io,
+        JournaledPieces(recorded, setting.state), count: Self.targetCheckTransferCount), stream,
+      total: 0, shape: shape(readsBothSides: true), targetPath: setting.targetPath, &io,
       RunControl(clock: control.clock, interruption: control.interruption) { _ in })
     switch found.end {
     case .finished: break
     case .failed(let error): throw error
     case .interrupted:
       throw MergeError(
-        .stopped, "interrupted", at: setting.originPath,
+        .stopped, "interrupted", at: setting.targetPath,
         because: "a signal came before this run wrote anything")
     }
-    let (count, missing) = (found.unchangedSourceCount, found.missingOnOriginCount)
+    let (count, missing) = (found.unchangedSourceCount, found.missingOnTargetCount)
     guard count > 0, missing * 10 >= count * 9 else { return }
     throw MergeError(
-      .journalConflict, "the origin does not hold what was merged", at: setting.originPath,
+      .journalConflict, "the origin does not hold what was merged", at: setting.targetPath,
       because: "\(missing) of the first \(count) recorded transfers are not there: it is another "
         + "disk, or was restored from a copy; nothing was written",
       hint:
@@ -141,7 +141,7 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
       let end = try merge(stream)
       guard end == .finished else { return end }
       if !setting.state.chains.isEmpty, !readsNothingAgain {
-        let end = try recheck(stream, RecordedPieces(try journal(), setting.state))
+        let end = try recheck(stream, JournaledPieces(try journal(), setting.state))
         guard end == .finished else { return end }
       }
       return unreadable.isEmpty ? try prove(stream, try journal()) : .finished
@@ -152,10 +152,10 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
 
   private mutating func merge(_ stream: SegmentStream<IO>) throws(MergeError) -> PipelineEnd {
     checkpoints.beginSweep(.merge)
-    var pipeline = Pipeline<MergeWork>(shape(readsBothSides: false), originPath: setting.originPath)
+    var pipeline = Pipeline<CopyStep>(shape(readsBothSides: false), targetPath: setting.targetPath)
     try stream.restart(from: setting.state.watermark)
-    var feed = PlanFeed(stream)
-    var work = MergeWork()
+    var feed = PlannedTransfers(stream)
+    var work = CopyStep()
     let end = pipeline.run(
       &io, feed: &feed, work: &work, record: &checkpoints, control: control,
       progress: progress(
@@ -168,13 +168,13 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     let ranges = unreadable
     unreadable = RangeSet()
     checkpoints.beginSweep(.retry)
-    var pipeline = Pipeline<MergeWork>(shape(readsBothSides: false), originPath: setting.originPath)
+    var pipeline = Pipeline<CopyStep>(shape(readsBothSides: false), targetPath: setting.targetPath)
     try stream.restart(from: 0)
-    var feed = PieceFeed(
+    var feed = PieceTransfers(
       stream,
-      pieces: RangePieces(
+      pieces: GivenPieces(
         ranges, cuts: setting.cuts, byteCountMax: setting.plan.transferByteCountMax))
-    var work = MergeWork()
+    var work = CopyStep()
     let end = pipeline.run(
       &io, feed: &feed, work: &work, record: &checkpoints, control: control,
       progress: progress(.retrying, earlier: 0, total: ranges.byteCount))
@@ -184,14 +184,14 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   }
 
   private mutating func recheck(
-    _ stream: SegmentStream<IO>, _ pieces: consuming RecordedPieces<IO>
+    _ stream: SegmentStream<IO>, _ pieces: consuming JournaledPieces<IO>
   ) throws(MergeError) -> PipelineEnd {
     checkpoints.beginSweep(.recheck)
-    var pipeline = Pipeline<RecheckWork>(
-      shape(readsBothSides: true), originPath: setting.originPath)
+    var pipeline = Pipeline<RecheckStep>(
+      shape(readsBothSides: true), targetPath: setting.targetPath)
     try stream.restart(from: 0)
-    var feed = PieceFeed(stream, pieces: pieces)
-    var work = RecheckWork()
+    var feed = PieceTransfers(stream, pieces: pieces)
+    var work = RecheckStep()
     let end = pipeline.run(
       &io, feed: &feed, work: &work, record: &checkpoints, control: control,
       progress: progress(.rechecking, earlier: 0, total: setting.state.doneByteCount))
@@ -211,19 +211,19 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     var reader = reader
     // Behind the last record is room for more.
     let state = try JournalState(reading: &reader, isBeingWritten: true)
-    var pieces = RecordedPieces(reader, state)
+    var pieces = JournaledPieces(reader, state)
     try stream.restart(from: 0)
     while let piece = try pieces.next() {
       if control.interruption.isRequested { return .interrupted }
       var position = piece.range.start
       while position < piece.range.end {
         let segment = try stream.peek()
-        guard let segment, segment.originByteOffset <= position else {
+        guard let segment, segment.targetByteOffset <= position else {
           throw unproven(
             "byte \(position) of the origin is recorded, and the device does not map it")
         }
-        guard segment.originByteOffset == position else {
-          throw unproven("byte \(segment.originByteOffset) of the origin is not recorded")
+        guard segment.targetByteOffset == position else {
+          throw unproven("byte \(segment.targetByteOffset) of the origin is not recorded")
         }
         let byteCount = min(segment.byteCount, piece.range.end - position)
         stream.take(byteCount)
@@ -231,7 +231,7 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
       }
     }
     if let segment = try stream.peek() {
-      throw unproven("byte \(segment.originByteOffset) of the origin is not recorded")
+      throw unproven("byte \(segment.targetByteOffset) of the origin is not recorded")
     }
     return .finished
   }
@@ -250,7 +250,7 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   ) throws(MergeError) -> Comparison {
     try Comparison.ofPlan(
       stream, total: setting.plan.byteCount, shape: shape(readsBothSides: true),
-      originPath: setting.originPath, &io, control)
+      targetPath: setting.targetPath, &io, control)
   }
 
   /// Appends a record by itself and makes it durable.
@@ -260,7 +260,7 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     try checkpoints.append(record, &io)
   }
 
-  private mutating func account<Work: TransferWork & ~Copyable>(
+  private mutating func account<Work: TransferStep & ~Copyable>(
     _ pipeline: borrowing Pipeline<Work>
   ) {
     writtenByteCount += pipeline.writtenByteCount
@@ -277,7 +277,7 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
         : setting.plan.transferByteCountMax,
       readsBothSides: readsBothSides, dataBlockByteCount: setting.plan.dataBlockByteCount,
       dataAlignmentByteCount: setting.dataAlignmentByteCount,
-      originAlignmentByteCount: setting.originAlignmentByteCount,
+      targetAlignmentByteCount: setting.targetAlignmentByteCount,
       tailByteOffset: setting.cuts.tailByteOffset, rateLimit: setting.transfer.rateLimit)
   }
 

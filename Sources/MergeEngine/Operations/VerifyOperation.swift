@@ -55,10 +55,10 @@ struct VerifyOperation {
       slabByteCount: slabByteCount, transferByteCountMax: plan.transferByteCountMax,
       readsBothSides: true, dataBlockByteCount: plan.dataBlockByteCount,
       dataAlignmentByteCount: devices.data.alignmentByteCount,
-      originAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: cuts.tailByteOffset,
+      targetAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: cuts.tailByteOffset,
       rateLimit: transfer.rateLimit)
     let comparison = try Comparison.ofPlan(
-      planned.segments(cuts: cuts), total: plan.byteCount, shape: shape, originPath: originPath,
+      planned.segments(cuts: cuts), total: plan.byteCount, shape: shape, targetPath: originPath,
       &io, environment.control)
     var report = VerifyReport(
       comparison, .sector, place: originPath, duration: environment.clock.now() - begin)
@@ -101,10 +101,10 @@ struct VerifyOperation {
       depth: min(transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
       slabByteCount: slabByteCount, transferByteCountMax: largest, readsBothSides: false,
       dataBlockByteCount: header.dataBlockByteCount, dataAlignmentByteCount: 1,
-      originAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: cuts.tailByteOffset,
+      targetAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: cuts.tailByteOffset,
       rateLimit: transfer.rateLimit)
     let comparison = Comparison.ofJournal(
-      reader, state, shape: shape, originPath: path, &io, environment.control)
+      reader, state, shape: shape, targetPath: path, &io, environment.control)
     var report = VerifyReport(
       comparison, .entry, place: path, duration: environment.clock.now() - begin)
     guard report.incomplete == nil else { return report }

@@ -5,7 +5,7 @@ extension Pipeline where Work: ~Copyable {
       readsInFlight + writesInFlight < shape.depth
     {
       let index = slots[slot].nextRead
-      let readCount = slots[slot].segmentCount + (Work.readsOrigin ? 1 : 0)
+      let readCount = slots[slot].segmentCount + (Work.readsTarget ? 1 : 0)
       if isStopping, index == 0 {
         // Nothing of it was read yet: it is simply not begun.
         readQueue.removeFirst()
@@ -17,7 +17,7 @@ extension Pipeline where Work: ~Copyable {
       if index < slots[slot].segmentCount {
         enqueueSourceRead(slot, index, &io)
       } else {
-        enqueueOriginRead(slot, &io)
+        enqueueTargetRead(slot, &io)
       }
       if slots[slot].nextRead == readCount { readQueue.removeFirst() }
     }
@@ -37,16 +37,16 @@ extension Pipeline where Work: ~Copyable {
     readsInFlight += 1
   }
 
-  mutating func enqueueOriginRead<IO: BlockIO & ~Copyable>(_ slot: Int, _ io: inout IO) {
-    let done = slots[slot].originDoneByteCount
+  mutating func enqueueTargetRead<IO: BlockIO & ~Copyable>(_ slot: Int, _ io: inout IO) {
+    let done = slots[slot].targetDoneByteCount
     io.enqueue(
       IORequest(
         .read, .target, byteOffset: slots[slot].range.start + UInt64(done),
-        slabByteOffset: shape.originBuffer(slot) + done,
-        byteCount: roundedUp(slots[slot].byteCount - done, shape.originAlignmentByteCount),
-        tag: RequestTag.originRead.tag(slot: slot)))
+        slabByteOffset: shape.targetBuffer(slot) + done,
+        byteCount: roundedUp(slots[slot].byteCount - done, shape.targetAlignmentByteCount),
+        tag: RequestTag.targetRead.tag(slot: slot)))
     readsInFlight += 1
-    originReadsInFlight += 1
+    targetReadsInFlight += 1
   }
 
   func roundedUp(_ byteCount: Int, _ unit: Int) -> Int { (byteCount + unit - 1) / unit * unit }
@@ -66,16 +66,16 @@ extension Pipeline where Work: ~Copyable {
     enqueueSourceRead(slot, index, &io)
   }
 
-  mutating func originArrived<IO: BlockIO & ~Copyable>(
+  mutating func targetArrived<IO: BlockIO & ~Copyable>(
     _ slot: Int, _ result: Int64, _ io: inout IO
   ) {
     guard result > 0 else { return noteBadSpot(slot) }
-    let done = slots[slot].originDoneByteCount + Int(result)
+    let done = slots[slot].targetDoneByteCount + Int(result)
     guard done < slots[slot].byteCount else { return slots[slot].pendingReadCount -= 1 }
-    let aligned = done / shape.originAlignmentByteCount * shape.originAlignmentByteCount
-    guard aligned > slots[slot].originDoneByteCount, !isStopping else { return noteBadSpot(slot) }
-    slots[slot].originDoneByteCount = aligned
-    enqueueOriginRead(slot, &io)
+    let aligned = done / shape.targetAlignmentByteCount * shape.targetAlignmentByteCount
+    guard aligned > slots[slot].targetDoneByteCount, !isStopping else { return noteBadSpot(slot) }
+    slots[slot].targetDoneByteCount = aligned
+    enqueueTargetRead(slot, &io)
   }
 
   mutating func noteBadSpot(_ slot: Int) {
@@ -84,9 +84,9 @@ extension Pipeline where Work: ~Copyable {
   }
 
   mutating func inspectIfComplete<
-    IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable
+    IO: BlockIO & ~Copyable, Record: TransferLedger & ~Copyable
   >(_ slot: Int, _ io: borrowing IO, _ work: inout Work, _ record: inout Record) {
-    let readCount = slots[slot].segmentCount + (Work.readsOrigin ? 1 : 0)
+    let readCount = slots[slot].segmentCount + (Work.readsTarget ? 1 : 0)
     guard slots[slot].pendingReadCount == 0, slots[slot].state == .reading,
       slots[slot].nextRead == readCount || isStopping
     else { return }
@@ -100,7 +100,7 @@ extension Pipeline where Work: ~Copyable {
   }
 
   /// Inspects what has arrived, as far as it is next in the order of the plan.
-  mutating func inspectInOrder<IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable>(
+  mutating func inspectInOrder<IO: BlockIO & ~Copyable, Record: TransferLedger & ~Copyable>(
     _ io: borrowing IO, _ work: inout Work, _ record: inout Record
   ) {
     while let slot = nextInOrder, slots[slot].state == .arrived, !slots[slot].hasBadSpot {
@@ -119,7 +119,7 @@ extension Pipeline where Work: ~Copyable {
     return slot
   }
 
-  mutating func inspect<IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable>(
+  mutating func inspect<IO: BlockIO & ~Copyable, Record: TransferLedger & ~Copyable>(
     _ slot: Int, _ io: borrowing IO, _ work: inout Work, _ record: inout Record
   ) {
     guard !slots[slot].hasBadSpot else {
@@ -130,7 +130,7 @@ extension Pipeline where Work: ~Copyable {
     let verdict = work.inspect(
       slots[slot].range, recordedChecksum: slots[slot].recordedChecksum,
       source: io.bytes(at: shape.sourceBuffer(slot), count: Work.readsSource ? byteCount : 0),
-      origin: io.bytes(at: shape.originBuffer(slot), count: Work.readsOrigin ? byteCount : 0))
+      target: io.bytes(at: shape.targetBuffer(slot), count: Work.readsTarget ? byteCount : 0))
     switch verdict {
     case .write(let checksum):
       slots[slot].checksum = checksum

@@ -56,15 +56,15 @@ extension Pipeline where Work: ~Copyable {
       readsInFlight += 1
       salvage?.pendingCount += 1
     }
-    if Work.readsOrigin {
+    if Work.readsTarget {
       io.enqueue(
         IORequest(
           .read, .target, byteOffset: slots[slot].range.start + UInt64(current.position),
-          slabByteOffset: shape.originBuffer(slot) + current.position,
-          byteCount: roundedUp(unitByteCount(current), shape.originAlignmentByteCount),
-          tag: RequestTag.salvageOrigin.tag(slot: slot)))
+          slabByteOffset: shape.targetBuffer(slot) + current.position,
+          byteCount: roundedUp(unitByteCount(current), shape.targetAlignmentByteCount),
+          tag: RequestTag.salvageTarget.tag(slot: slot)))
       readsInFlight += 1
-      originReadsInFlight += 1
+      targetReadsInFlight += 1
       salvage?.pendingCount += 1
     }
   }
@@ -73,7 +73,7 @@ extension Pipeline where Work: ~Copyable {
     min(shape.salvageByteCount, slots[salvage.slot].byteCount - salvage.position)
   }
 
-  mutating func salvageCompleted<IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable>(
+  mutating func salvageCompleted<IO: BlockIO & ~Copyable, Record: TransferLedger & ~Copyable>(
     _ completion: IOCompletion, _ io: inout IO, _ work: inout Work, _ record: inout Record,
     now: Duration
   ) {
@@ -83,7 +83,7 @@ extension Pipeline where Work: ~Copyable {
       return pieceWritten(completion.result, &io, &work, &record, now: now)
     }
     readsInFlight -= 1
-    if RequestTag(of: completion.tag) == .salvageOrigin { originReadsInFlight -= 1 }
+    if RequestTag(of: completion.tag) == .salvageTarget { targetReadsInFlight -= 1 }
     let unit = unitByteCount(current)
     if completion.result < Int64(unit) { current.unitIsBad = true }
     if completion.result == 0 { current.endsEarly = true }
@@ -93,7 +93,7 @@ extension Pipeline where Work: ~Copyable {
 
     let range = slots[current.slot].range
     let unitStart = range.start + UInt64(current.position)
-    if current.endsEarly, Work.readsSource, !Work.readsOrigin {
+    if current.endsEarly, Work.readsSource, !Work.readsTarget {
       current.bad.insert(ByteRange(start: unitStart, end: segmentEnd(current)))
       current.position = Int(segmentEnd(current) - range.start)
     } else {
@@ -117,7 +117,7 @@ extension Pipeline where Work: ~Copyable {
     inspectPieces(&io, &work, &record, now: now)
   }
 
-  /// Where the segment under the salvage's position ends on the origin.
+  /// Where the segment under the salvage's position ends on the target.
   private func segmentEnd(_ salvage: Salvage) -> UInt64 {
     let first = salvage.slot * shape.segmentCountMax
     let segment = segments[first..<first + slots[salvage.slot].segmentCount].last {
@@ -130,7 +130,7 @@ extension Pipeline where Work: ~Copyable {
 
   /// Inspects the stretches that could be read, until one is to be written or none is left.
   private mutating func inspectPieces<
-    IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable
+    IO: BlockIO & ~Copyable, Record: TransferLedger & ~Copyable
   >(_ io: inout IO, _ work: inout Work, _ record: inout Record, now: Duration) {
     while let current = salvage, let piece = current.pieces.first {
       let slot = current.slot
@@ -140,8 +140,8 @@ extension Pipeline where Work: ~Copyable {
         piece, recordedChecksum: nil,
         source: io.bytes(
           at: shape.sourceBuffer(slot) + offset, count: Work.readsSource ? byteCount : 0),
-        origin: io.bytes(
-          at: shape.originBuffer(slot) + offset, count: Work.readsOrigin ? byteCount : 0))
+        target: io.bytes(
+          at: shape.targetBuffer(slot) + offset, count: Work.readsTarget ? byteCount : 0))
       switch verdict {
       case .write(let checksum):
         salvage?.checksum = checksum
@@ -161,7 +161,7 @@ extension Pipeline where Work: ~Copyable {
     if unreadable.ranges.count > JournalState.unreadableCountMax {
       isStopping = true
       failure = MergeError(
-        .stopped, "too much cannot be read", at: originPath,
+        .stopped, "too much cannot be read", at: targetPath,
         because:
           "more than \(JournalState.unreadableCountMax) ranges of it have no source that can "
           + "be read",
@@ -192,7 +192,7 @@ extension Pipeline where Work: ~Copyable {
   }
 
   private mutating func pieceWritten<
-    IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable
+    IO: BlockIO & ~Copyable, Record: TransferLedger & ~Copyable
   >(
     _ result: Int64, _ io: inout IO, _ work: inout Work, _ record: inout Record, now: Duration
   ) {
@@ -203,7 +203,7 @@ extension Pipeline where Work: ~Copyable {
       pieceDone(current.checksum)
       return isStopping ? abandonSalvage() : inspectPieces(&io, &work, &record, now: now)
     }
-    let aligned = done / shape.originAlignmentByteCount * shape.originAlignmentByteCount
+    let aligned = done / shape.targetAlignmentByteCount * shape.targetAlignmentByteCount
     guard result > 0, aligned > slots[current.slot].writtenByteCount else {
       fail(piece.start + UInt64(slots[current.slot].writtenByteCount), result)
       return abandonSalvage()

@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-/// Writing: from a verdict to the origin.
+/// Writing: from a verdict to the target.
 extension Pipeline where Work: ~Copyable {
   mutating func enqueueWrites<IO: BlockIO & ~Copyable>(_ io: inout IO, now: Duration) {
     while let slot = writeQueue.first, readsInFlight + writesInFlight < shape.depth {
@@ -19,7 +19,7 @@ extension Pipeline where Work: ~Copyable {
 
   func isInTail(_ slot: Int) -> Bool { slots[slot].range.start >= shape.tailByteOffset }
 
-  /// The tail goes through the page cache: nothing direct may be under way on the origin then.
+  /// The tail goes through the page cache: nothing direct may be under way on the target then.
   ///
   /// It is the last of the plan, so it waits until nothing else is left. It may be several transfers,
   /// after bad spots in it: these go one by one, and none waits for another to be gone.
@@ -29,7 +29,7 @@ extension Pipeline where Work: ~Copyable {
       && slots.indices.allSatisfy { slots[$0].state == .free || isInTail($0) }
   }
 
-  /// Whether the tail is being written, so that nothing may be read from the origin.
+  /// Whether the tail is being written, so that nothing may be read from the target.
   var isTailUnderWay: Bool {
     isWritingTail || salvage.map { isInTail($0.slot) } ?? false
   }
@@ -42,11 +42,11 @@ extension Pipeline where Work: ~Copyable {
         .write, isWritingTail ? .targetBuffered : .target,
         byteOffset: slots[slot].range.start + UInt64(done),
         slabByteOffset: shape.sourceBuffer(slot) + done,
-        byteCount: slots[slot].byteCount - done, tag: RequestTag.originWrite.tag(slot: slot)))
+        byteCount: slots[slot].byteCount - done, tag: RequestTag.targetWrite.tag(slot: slot)))
     writesInFlight += 1
   }
 
-  mutating func written<IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable>(
+  mutating func written<IO: BlockIO & ~Copyable, Record: TransferLedger & ~Copyable>(
     _ slot: Int, _ result: Int64, _ io: inout IO, _ record: inout Record
   ) {
     isWritingTail = false
@@ -55,7 +55,7 @@ extension Pipeline where Work: ~Copyable {
       writtenByteCount += slots[slot].range.byteCount
       return end(slot, .merged(checksum: slots[slot].checksum), &record)
     }
-    let aligned = done / shape.originAlignmentByteCount * shape.originAlignmentByteCount
+    let aligned = done / shape.targetAlignmentByteCount * shape.targetAlignmentByteCount
     guard result > 0, aligned > slots[slot].writtenByteCount else {
       fail(slots[slot].range.start + UInt64(slots[slot].writtenByteCount), result)
       return abandon(slot)
@@ -64,13 +64,13 @@ extension Pipeline where Work: ~Copyable {
     enqueueWrite(slot, &io)
   }
 
-  /// The origin could not be written: nothing new is begun, what is under way is completed.
+  /// The target could not be written: nothing new is begun, what is under way is completed.
   mutating func fail(_ byteOffset: UInt64, _ result: Int64) {
     isStopping = true
     guard failure == nil else { return }
     let errno = result < 0 ? Errno(rawValue: CInt(clamping: -result)) : .noSpace
     failure = MergeError(
-      .stopped, "cannot write to the origin", at: "\(originPath), byte \(byteOffset)",
+      .stopped, "cannot write to the origin", at: "\(targetPath), byte \(byteOffset)",
       because: "\(errno)")
   }
 }

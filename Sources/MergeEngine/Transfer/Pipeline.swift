@@ -15,9 +15,9 @@ package enum PipelineEnd: Equatable, Sendable {
 ///
 /// One thread, a fixed number of slots, at most `depth` reads and writes in flight. Writes go first:
 /// they free slots.
-package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
+package struct Pipeline<Work: TransferStep & ~Copyable>: ~Copyable {
   let shape: PipelineShape
-  let originPath: String
+  let targetPath: String
   var slots: [Slot]
   var segments: [SlotSegment]
   var freeSlots: [Int]
@@ -37,7 +37,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
   var limiter: RateLimiter
   var readsInFlight = 0
   var writesInFlight = 0
-  var originReadsInFlight = 0
+  var targetReadsInFlight = 0
   /// Bytes of all transfers that have a slot.
   private var begunByteCount: UInt64 = 0
   var isWritingTail = false
@@ -45,7 +45,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
   var failure: MergeError?
   package internal(set) var writtenByteCount: UInt64 = 0
   package internal(set) var doneByteCount: UInt64 = 0
-  /// Ranges of the origin that could not be dealt with, since a side of them could not be read.
+  /// Ranges of the target that could not be dealt with, since a side of them could not be read.
   package internal(set) var unreadable = RangeSet()
   private var isFeedEmpty = false
   /// Whether a transfer that had begun was given up, since the run is to stop.
@@ -53,9 +53,9 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
   private var transfer = Transfer()
   private var batch = CompletionBatch()
 
-  package init(_ shape: PipelineShape, originPath: String) {
+  package init(_ shape: PipelineShape, targetPath: String) {
     self.shape = shape
-    self.originPath = originPath
+    self.targetPath = targetPath
     slots = Array(repeating: Slot(), count: shape.slotCount)
     segments = Array(repeating: SlotSegment(), count: shape.slotCount * shape.segmentCountMax)
     freeSlots = Array((0..<shape.slotCount).reversed())
@@ -70,7 +70,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
   ///
   /// `progress`: filled in and reported several times a second.
   package mutating func run<
-    IO: BlockIO & ~Copyable, Feed: TransferFeed & ~Copyable, Record: TransferRecord & ~Copyable
+    IO: BlockIO & ~Copyable, Feed: TransferFeed & ~Copyable, Record: TransferLedger & ~Copyable
   >(
     _ io: inout IO, feed: inout Feed, work: inout Work, record: inout Record, control: RunControl,
     progress begun: MergeProgress
@@ -119,7 +119,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
     hasAbandoned = true
     guard errno != .canceled, failure == nil else { return }
     failure = MergeError(
-      .stopped, "cannot wait for reads and writes", at: originPath, because: "\(errno)",
+      .stopped, "cannot wait for reads and writes", at: targetPath, because: "\(errno)",
       hint: Errno.asynchronousHint)
   }
 
@@ -157,7 +157,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
 
   /// Gives free slots transfers, as long as their reads can be enqueued soon.
   private mutating func takeTransfers<
-    Feed: TransferFeed & ~Copyable, Record: TransferRecord & ~Copyable
+    Feed: TransferFeed & ~Copyable, Record: TransferLedger & ~Copyable
   >(_ feed: inout Feed, _ record: inout Record) {
     while !isStopping, !isFeedEmpty,
       readQueue.isEmpty || readsInFlight + writesInFlight < shape.depth,
@@ -191,7 +191,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
       let segment = transfer.segments[index]
       segments[slot * shape.segmentCountMax + index] = SlotSegment(
         dataByteOffset: segment.dataByteOffset,
-        bufferByteOffset: Int(segment.originByteOffset - transfer.start),
+        bufferByteOffset: Int(segment.targetByteOffset - transfer.start),
         byteCount: Int(segment.byteCount))
     }
     begunByteCount += transfer.byteCount
@@ -199,7 +199,7 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
   }
 
   private mutating func completed<
-    IO: BlockIO & ~Copyable, Record: TransferRecord & ~Copyable
+    IO: BlockIO & ~Copyable, Record: TransferLedger & ~Copyable
   >(
     _ completion: IOCompletion, _ io: inout IO, _ work: inout Work, _ record: inout Record,
     now: Duration
@@ -210,22 +210,22 @@ package struct Pipeline<Work: TransferWork & ~Copyable>: ~Copyable {
       readsInFlight -= 1
       sourceArrived(slot, RequestTag.segment(of: completion.tag), completion.result, &io)
       inspectIfComplete(slot, io, &work, &record)
-    case .originRead:
+    case .targetRead:
       readsInFlight -= 1
-      originReadsInFlight -= 1
-      originArrived(slot, completion.result, &io)
+      targetReadsInFlight -= 1
+      targetArrived(slot, completion.result, &io)
       inspectIfComplete(slot, io, &work, &record)
-    case .originWrite:
+    case .targetWrite:
       writesInFlight -= 1
       written(slot, completion.result, &io, &record)
-    case .salvageSource, .salvageOrigin, .salvageWrite:
+    case .salvageSource, .salvageTarget, .salvageWrite:
       salvageCompleted(completion, &io, &work, &record, now: now)
-    case .originFlush, .journalWrite, .journalFlush, nil:
+    case .targetFlush, .journalWrite, .journalFlush, nil:
       record.completed(completion, &io, now: now)
     }
   }
 
-  mutating func end<Record: TransferRecord & ~Copyable>(
+  mutating func end<Record: TransferLedger & ~Copyable>(
     _ slot: Int, _ outcome: TransferOutcome, _ record: inout Record
   ) {
     doneByteCount += slots[slot].range.byteCount

@@ -22,7 +22,7 @@ package struct PipelineShape: Sendable {
   package let buffersPerSlot: Int
   package let segmentCountMax: Int
   package let dataAlignmentByteCount: Int
-  package let originAlignmentByteCount: Int
+  package let targetAlignmentByteCount: Int
   /// Where what cannot be written directly begins.
   package let tailByteOffset: UInt64
   package let rateLimit: UInt64?
@@ -31,7 +31,7 @@ package struct PipelineShape: Sendable {
   /// - `transferByteCountMax`: bytes of the largest transfer.
   package init(
     depth: Int, slabByteCount: Int, transferByteCountMax: UInt64, readsBothSides: Bool,
-    dataBlockByteCount: UInt64, dataAlignmentByteCount: Int, originAlignmentByteCount: Int,
+    dataBlockByteCount: UInt64, dataAlignmentByteCount: Int, targetAlignmentByteCount: Int,
     tailByteOffset: UInt64, rateLimit: UInt64?
   ) {
     self.depth = depth
@@ -41,14 +41,14 @@ package struct PipelineShape: Sendable {
     // Whole blocks, so that every buffer is aligned and a read rounded up at the end has room.
     bufferByteCount = Int(
       transferByteCountMax.roundedUp(
-        toMultipleOf: UInt64(max(4096, dataAlignmentByteCount, originAlignmentByteCount))))
+        toMultipleOf: UInt64(max(4096, dataAlignmentByteCount, targetAlignmentByteCount))))
     buffersPerSlot = readsBothSides ? 2 : 1
     slotCount = max(
       1,
       min(slabByteCount / (bufferByteCount * buffersPerSlot), Self.slotsPerRequest * depth))
     segmentCountMax = bufferByteCount / Int(dataBlockByteCount) + 2
     self.dataAlignmentByteCount = dataAlignmentByteCount
-    self.originAlignmentByteCount = originAlignmentByteCount
+    self.targetAlignmentByteCount = targetAlignmentByteCount
     self.tailByteOffset = tailByteOffset
     self.rateLimit = rateLimit
   }
@@ -61,10 +61,10 @@ package struct PipelineShape: Sendable {
   }
 
   /// The unit in which a bad spot is looked for.
-  var salvageByteCount: Int { max(dataAlignmentByteCount, originAlignmentByteCount, 512) }
+  var salvageByteCount: Int { max(dataAlignmentByteCount, targetAlignmentByteCount, 512) }
 
   func sourceBuffer(_ slot: Int) -> Int { slot * bufferByteCount * buffersPerSlot }
-  func originBuffer(_ slot: Int) -> Int {
+  func targetBuffer(_ slot: Int) -> Int {
     sourceBuffer(slot) + (buffersPerSlot - 1) * bufferByteCount
   }
 }

@@ -1,4 +1,4 @@
-/// The device's mappings as segments, from some byte of the origin on, clipped at the effective end.
+/// The device's mappings as segments, from some byte of the target on, clipped at the effective end.
 ///
 /// A class, since one sweep after the other reads it and none of them owns it.
 package final class SegmentStream<IO: BlockIO & ~Copyable> {
@@ -19,7 +19,7 @@ package final class SegmentStream<IO: BlockIO & ~Copyable> {
     self.cuts = cuts
   }
 
-  /// Begins again, at a byte of the origin.
+  /// Begins again, at a byte of the target.
   package func restart(from byteOffset: UInt64) throws(MergeError) {
     try reader.restart(from: ThinBlock(byteOffset / dataBlockByteCount))
     batch.removeAll()
@@ -50,7 +50,7 @@ package final class SegmentStream<IO: BlockIO & ~Copyable> {
     guard first < end else { return nil }
     return Segment(
       dataByteOffset: run.dataBlock.rawValue * dataBlockByteCount + (first - start),
-      originByteOffset: first, byteCount: end - first)
+      targetByteOffset: first, byteCount: end - first)
   }
 
   /// Takes the first bytes of the next segment.
@@ -64,14 +64,14 @@ package final class SegmentStream<IO: BlockIO & ~Copyable> {
       ? nil
       : Segment(
         dataByteOffset: segment.dataByteOffset + byteCount,
-        originByteOffset: segment.originByteOffset + byteCount,
+        targetByteOffset: segment.targetByteOffset + byteCount,
         byteCount: segment.byteCount - byteCount)
   }
 
-  /// Passes over everything before a byte of the origin.
+  /// Passes over everything before a byte of the target.
   package func skip(to byteOffset: UInt64) throws(MergeError) {
-    while let segment = try peek(), segment.originByteOffset < byteOffset {
-      take(min(segment.byteCount, byteOffset - segment.originByteOffset))
+    while let segment = try peek(), segment.targetByteOffset < byteOffset {
+      take(min(segment.byteCount, byteOffset - segment.targetByteOffset))
     }
   }
 }

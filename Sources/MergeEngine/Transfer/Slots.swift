@@ -18,12 +18,12 @@ struct Slot {
   var recordedChecksum: UInt32?
   var checksum: UInt32 = 0
   var segmentCount = 0
-  /// Reads that were not enqueued yet begin with this one; the origin's comes last.
+  /// Reads that were not enqueued yet begin with this one; the target's comes last.
   var nextRead = 0
   var pendingReadCount = 0
   var hasBadSpot = false
-  /// Bytes of the origin's side that have been read, and of the write that have been written.
-  var originDoneByteCount = 0
+  /// Bytes of the target's side that have been read, and of the write that have been written.
+  var targetDoneByteCount = 0
   var writtenByteCount = 0
 
   var byteCount: Int { Int(range.byteCount) }
@@ -104,9 +104,9 @@ struct SlotHeap {
 
 /// Whose a completion is: a kind, a slot, and a segment of it.
 enum RequestTag: UInt8 {
-  case sourceRead, originRead, originWrite
-  case salvageSource, salvageOrigin, salvageWrite
-  case originFlush, journalWrite, journalFlush
+  case sourceRead, targetRead, targetWrite
+  case salvageSource, salvageTarget, salvageWrite
+  case targetFlush, journalWrite, journalFlush
 
   var tag: UInt64 { UInt64(rawValue) << 56 }
 

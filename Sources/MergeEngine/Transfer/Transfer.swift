@@ -1,22 +1,22 @@
-/// Consecutive bytes of the data device that go to consecutive bytes of the origin.
+/// Consecutive bytes of the data device that go to consecutive bytes of the target.
 package struct Segment: Equatable, Sendable {
   package var dataByteOffset: UInt64
-  package var originByteOffset: UInt64
+  package var targetByteOffset: UInt64
   package var byteCount: UInt64
 
-  package init(dataByteOffset: UInt64, originByteOffset: UInt64, byteCount: UInt64) {
+  package init(dataByteOffset: UInt64, targetByteOffset: UInt64, byteCount: UInt64) {
     self.dataByteOffset = dataByteOffset
-    self.originByteOffset = originByteOffset
+    self.targetByteOffset = targetByteOffset
     self.byteCount = byteCount
   }
 }
 
-/// One contiguous piece of the origin, made of one or more segments of the data device; filled by a
+/// One contiguous piece of the target, made of one or more segments of the data device; filled by a
 /// feed again and again, so that the steady state allocates nothing.
 package struct Transfer: Equatable, Sendable {
   package var start: UInt64 = 0
   package var byteCount: UInt64 = 0
-  /// Empty where only the origin is read.
+  /// Empty where only the target is read.
   package var segments: [Segment] = []
   /// What the journal says of these bytes.
   package var recordedChecksum: UInt32?
@@ -35,7 +35,7 @@ package struct Transfer: Equatable, Sendable {
 
   /// Precondition: the segment begins where the transfer ends.
   package mutating func append(_ segment: Segment) {
-    precondition(segment.originByteOffset == end)
+    precondition(segment.targetByteOffset == end)
     byteCount += segment.byteCount
     segments.append(segment)
   }

@@ -2,10 +2,10 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Checkpoints: more transfers than may wait")
+@Suite("Checkpointer: more transfers than may wait")
 struct CheckpointRingTests {
   private static let unit: UInt64 = 4096
-  private static let transferCount = UInt64(Checkpoints.waitingCountMax) + 1000
+  private static let transferCount = UInt64(Checkpointer.waitingCountMax) + 1000
 
   @Test("are recorded one and all, some thousand at a time")
   func all() throws {
@@ -50,13 +50,13 @@ struct CheckpointRingTests {
     let encoded = header.encoded
     var io = try SimulatedQueue(
       disk, requestCount: PipelineShape.recordRequestCount,
-      slabByteCount: Checkpoints.slabByteCount)
-    var checkpoints = Checkpoints(
+      slabByteCount: Checkpointer.slabByteCount)
+    var checkpoints = Checkpointer(
       journal: JournalEncoder(
         endByteOffset: UInt64(encoded.count), nextSequence: 1,
         headerChecksum: JournalSample.checksum(encoded),
         dataBlockByteCount: header.dataBlockByteCount),
-      watermark: 0, nextSweep: 1, interval: .seconds(5), slabByteOffset: 0, originPath: "origin",
+      watermark: 0, nextSweep: 1, interval: .seconds(5), slabByteOffset: 0, targetPath: "origin",
       journalPath: "journal", now: .zero, secondsSince1970: { 0 })
     checkpoints.beginSweep(.merge)
     var batch = CompletionBatch()

@@ -77,7 +77,7 @@ final class CheckpointAudit {
     var reader = try copy.journalReader()
     let state = try JournalState(reading: &reader)
     if state.hasTornEnd { disk.stop("the journal ends in something that is no record") }
-    var recorded = RecordedPieces(reader, state)
+    var recorded = JournaledPieces(reader, state)
     var pieces: [Entry] = []
     while let piece = try recorded.next() {
       pieces.append(Entry(range: piece.range, checksum: piece.checksum))
@@ -121,7 +121,7 @@ extension SimulatedDisk {
 
   /// What the journal recorded, where several entries overlap only the newest.
   func recordedPieces() throws(MergeError) -> [RecordedPiece] {
-    var recorded = RecordedPieces(try journalAlone.journalReader(), try journalState())
+    var recorded = JournaledPieces(try journalAlone.journalReader(), try journalState())
     var pieces: [RecordedPiece] = []
     while let piece = try recorded.next() { pieces.append(piece) }
     return pieces

@@ -24,7 +24,7 @@ struct FinishedMergeTests {
     let planned = harness.merge.plannedRanges.byteCount
     #expect(found.end == .finished, sourceLocation: sourceLocation)
     #expect(found.sourceDifferences.byteCount == source, sourceLocation: sourceLocation)
-    #expect(found.originDifferences.byteCount == origin, sourceLocation: sourceLocation)
+    #expect(found.targetDifferences.byteCount == origin, sourceLocation: sourceLocation)
     try harness.expectNoViolation(
       "\(harness.disk.violation ?? "")", sourceLocation: sourceLocation)
     #expect(harness.disk.originWrites.isEmpty, sourceLocation: sourceLocation)

@@ -87,9 +87,9 @@ struct MergeHarness {
     let stream = planned.segments(cuts: cuts(plan, transfer))
     let setting = MergeRun<SimulatedQueue>.Setting(
       plan: plan, cuts: stream.cuts, transfer: transfer,
-      dataAlignmentByteCount: merge.dataAlignment, originAlignmentByteCount: merge.originAlignment,
-      originPath: "origin", journalPath: "journal", state: state,
-      trustsEarlierRuns: options.trustsEarlierRuns, checksOrigin: !options.skipsOriginCheck)
+      dataAlignmentByteCount: merge.dataAlignment, targetAlignmentByteCount: merge.originAlignment,
+      targetPath: "origin", journalPath: "journal", state: state,
+      trustsEarlierRuns: options.trustsEarlierRuns, checksTarget: !options.skipsOriginCheck)
     var run = MergeRun(
       setting,
       io: try queue(
@@ -112,7 +112,7 @@ struct MergeHarness {
       disk.journalIsWritten = nil
       disk.reaped = nil
     }
-    if !isNew { try run.checkOrigin(stream, recorded: try disk.journalReader()) }
+    if !isNew { try run.checkTarget(stream, recorded: try disk.journalReader()) }
     let end = carryOut(&run, stream)
     if disk.time.isStuck { disk.stop("the run waited for ever, with nothing in flight") }
     if let violation = disk.violation {
@@ -188,7 +188,7 @@ struct MergeHarness {
       shape: shape(
         transfer, slabByteCount, largest: plan.transferByteCountMax, readsBothSides: true,
         tailByteOffset: stream.cuts.tailByteOffset),
-      originPath: "origin", &io, control)
+      targetPath: "origin", &io, control)
   }
 
   /// Compares the origin with what the journal recorded.
@@ -205,7 +205,7 @@ struct MergeHarness {
       shape: shape(
         transfer, slabByteCount, largest: largest, readsBothSides: false,
         tailByteOffset: UInt64(merge.model.effectiveEnd)),
-      originPath: "origin", &io, control)
+      targetPath: "origin", &io, control)
   }
 
   /// Compares source and origin, each with what the journal recorded.
@@ -220,11 +220,11 @@ struct MergeHarness {
     let stream = planned.segments(cuts: cuts(plan, merge.transfer))
     var io = try queue(merge.transfer, slabByteCount, control)
     return try RecordedComparison.of(
-      RecordedPieces(try disk.journalReader(), state), stream, total: plan.byteCount,
+      JournaledPieces(try disk.journalReader(), state), stream, total: plan.byteCount,
       shape: shape(
         merge.transfer, slabByteCount, largest: largest, readsBothSides: true,
         tailByteOffset: stream.cuts.tailByteOffset),
-      originPath: "origin", &io, control)
+      targetPath: "origin", &io, control)
   }
 
   private func plan(
@@ -270,7 +270,7 @@ struct MergeHarness {
     PipelineShape(
       depth: transfer.queueDepth, slabByteCount: slabByteCount, transferByteCountMax: largest,
       readsBothSides: readsBothSides, dataBlockByteCount: UInt64(merge.model.blockByteCount),
-      dataAlignmentByteCount: merge.dataAlignment, originAlignmentByteCount: merge.originAlignment,
+      dataAlignmentByteCount: merge.dataAlignment, targetAlignmentByteCount: merge.originAlignment,
       tailByteOffset: tailByteOffset, rateLimit: nil)
   }
 

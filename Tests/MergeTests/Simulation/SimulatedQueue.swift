@@ -36,7 +36,7 @@ import SystemPackage
   mutating func enqueue(_ request: IORequest) {
     if requestCount >= requestCountMax { disk.stop("more than \(requestCountMax) requests") }
     checkSlab(request)
-    checkOrigin(request)
+    checkTarget(request)
     waiting.append(Enqueued(request: request, bytes: writtenBytes(request)))
   }
 
@@ -161,7 +161,7 @@ import SystemPackage
   }
 
   /// What may not be in flight on the origin together.
-  private borrowing func checkOrigin(_ request: IORequest) {
+  private borrowing func checkTarget(_ request: IORequest) {
     guard DiskFaults.Device(request.file) == .target, request.operation != .flush else { return }
     let start = request.byteOffset
     let end = start + UInt64(request.byteCount)

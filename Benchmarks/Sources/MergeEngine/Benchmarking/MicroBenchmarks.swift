@@ -117,7 +117,7 @@ package struct RecordDecoding: Sendable {
 /// The pipeline's loop, moving nothing: no device, no checksums, no record.
 package struct PipelineTurns: ~Copyable {
   private var io: InstantQueue
-  private var pipeline: Pipeline<UncheckedWork>
+  private var pipeline: Pipeline<UncheckedStep>
   private var feed: ScatteredFeed
   private let control: RunControl
 
@@ -130,12 +130,12 @@ package struct PipelineTurns: ~Copyable {
       depth: options.queueDepth, slabByteCount: slabByteCount, transferByteCountMax: largest,
       readsBothSides: false,
       dataBlockByteCount: ScatteredFeed.blockByteCount, dataAlignmentByteCount: 4096,
-      originAlignmentByteCount: 4096, tailByteOffset: .max, rateLimit: nil)
+      targetAlignmentByteCount: 4096, tailByteOffset: .max, rateLimit: nil)
     // Nobody looks at the bytes.
     io = try InstantQueue(
       requestCount: options.queueDepth + PipelineShape.recordRequestCount,
       slabByteCount: slabByteCount, touchesSlab: false)
-    pipeline = Pipeline(shape, originPath: "memory")
+    pipeline = Pipeline(shape, targetPath: "memory")
     feed = ScatteredFeed(
       transferCount: UInt64(transferCount), segmentCount: UInt64(segmentCount), gapBlockCount: 1,
       seed: 1)
@@ -144,8 +144,8 @@ package struct PipelineTurns: ~Copyable {
 
   /// - Returns: How many bytes would have been written.
   package mutating func run() -> UInt64 {
-    var work = UncheckedWork()
-    var record = NoRecord()
+    var work = UncheckedStep()
+    var record = NoLedger()
     _ = pipeline.run(
       &io, feed: &feed, work: &work, record: &record, control: control,
       progress: .init(
@@ -159,19 +159,19 @@ package struct PipelineTurns: ~Copyable {
 package struct CheckpointAppending: ~Copyable {
   private let entryCount: Int
   private var io: InstantQueue
-  private var record: Checkpoints
+  private var record: Checkpointer
   private var batch = CompletionBatch()
 
   package init(entryCount: Int) throws(MergeError) {
     self.entryCount = entryCount
     io = try InstantQueue(
-      requestCount: PipelineShape.recordRequestCount, slabByteCount: Checkpoints.slabByteCount,
+      requestCount: PipelineShape.recordRequestCount, slabByteCount: Checkpointer.slabByteCount,
       touchesSlab: true)
-    record = Checkpoints(
+    record = Checkpointer(
       journal: JournalEncoder(
         endByteOffset: 0, nextSequence: 1, headerChecksum: 0,
         dataBlockByteCount: ScatteredFeed.blockByteCount),
-      watermark: 0, nextSweep: 1, interval: .seconds(5), slabByteOffset: 0, originPath: "memory",
+      watermark: 0, nextSweep: 1, interval: .seconds(5), slabByteOffset: 0, targetPath: "memory",
       journalPath: "memory", now: .zero, secondsSince1970: { 0 })
     record.beginSweep(.merge)
   }

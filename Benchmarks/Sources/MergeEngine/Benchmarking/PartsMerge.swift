@@ -61,13 +61,13 @@ package struct PartsMerge: ~Copyable {
         ioByteCount: setting.transfer.ioByteCount))
     let io = try LinuxAIO(
       requestCount: depth + PipelineShape.recordRequestCount,
-      slabByteCount: slabByteCount + Checkpoints.slabByteCount,
+      slabByteCount: slabByteCount + Checkpointer.slabByteCount,
       files: [.data: data, .target: origin, .journal: journal], clock: clock)
     shape = PipelineShape(
       depth: depth, slabByteCount: slabByteCount, transferByteCountMax: blockByteCount,
       readsBothSides: false, dataBlockByteCount: blockByteCount,
       dataAlignmentByteCount: data.alignmentByteCount,
-      originAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: originByteCount,
+      targetAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: originByteCount,
       rateLimit: nil)
     self.setting = setting
     self.clock = clock
@@ -81,10 +81,10 @@ package struct PartsMerge: ~Copyable {
   /// - Returns: Bytes written to the origin.
   package mutating func run(checksums: Bool, checkpoints: Bool) throws(MergeError) -> UInt64 {
     switch (checksums, checkpoints) {
-    case (true, true): try run(MergeWork(), self.checkpoints())
-    case (true, false): try run(MergeWork(), NoRecord())
-    case (false, true): try run(UncheckedWork(), self.checkpoints())
-    case (false, false): try run(UncheckedWork(), NoRecord())
+    case (true, true): try run(CopyStep(), self.checkpoints())
+    case (true, false): try run(CopyStep(), NoLedger())
+    case (false, true): try run(UncheckedStep(), self.checkpoints())
+    case (false, false): try run(UncheckedStep(), NoLedger())
     }
   }
 
@@ -92,14 +92,14 @@ package struct PartsMerge: ~Copyable {
   package consuming func end() throws(MergeError) { try JournalFile.remove(journal) }
 
   private mutating func run<
-    Work: TransferWork & ~Copyable, Record: TransferRecord & ~Copyable
+    Work: TransferStep & ~Copyable, Record: TransferLedger & ~Copyable
   >(_ work: consuming Work, _ record: consuming Record) throws(MergeError) -> UInt64 {
     var work = work
     var record = record
     var feed = ScatteredFeed(
       transferCount: setting.transferCount, segmentCount: 1, gapBlockCount: setting.gapBlockCount,
       seed: setting.seed)
-    var pipeline = Pipeline<Work>(shape, originPath: setting.originPath)
+    var pipeline = Pipeline<Work>(shape, targetPath: setting.originPath)
     let end = pipeline.run(
       &io, feed: &feed, work: &work, record: &record,
       control: RunControl(clock: clock, interruption: Interruption(), report: { _ in }),
@@ -115,13 +115,13 @@ package struct PartsMerge: ~Copyable {
     return pipeline.writtenByteCount
   }
 
-  private func checkpoints() -> Checkpoints {
-    var record = Checkpoints(
+  private func checkpoints() -> Checkpointer {
+    var record = Checkpointer(
       journal: JournalEncoder(
         endByteOffset: UInt64(Self.journalHeader.count), nextSequence: 1, headerChecksum: 0,
         dataBlockByteCount: ScatteredFeed.blockByteCount),
       watermark: 0, nextSweep: 1, interval: setting.checkpointInterval,
-      slabByteOffset: checkpointsByteOffset, originPath: setting.originPath,
+      slabByteOffset: checkpointsByteOffset, targetPath: setting.originPath,
       journalPath: setting.journalPath, now: clock.now(), secondsSince1970: { 0 })
     record.beginSweep(.merge)
     return record

@@ -8,7 +8,7 @@ package struct ScatteredFeed: TransferFeed, ~Copyable {
   private let segmentCount: UInt64
   private let gapByteCount: UInt64
   private var number: UInt64 = 0
-  private var originByteOffset: UInt64 = 0
+  private var targetByteOffset: UInt64 = 0
 
   /// Every transfer has `segmentCount` blocks, and `gapBlockCount` are left out behind it.
   package init(transferCount: UInt64, segmentCount: UInt64, gapBlockCount: UInt64, seed: UInt64) {
@@ -20,14 +20,14 @@ package struct ScatteredFeed: TransferFeed, ~Copyable {
 
   package mutating func next(_ transfer: inout Transfer) throws(MergeError) -> Bool {
     guard number < transferCount else { return false }
-    transfer.begin(at: originByteOffset)
+    transfer.begin(at: targetByteOffset)
     for segment in 0..<segmentCount {
       transfer.append(
         Segment(
           dataByteOffset: order(number * segmentCount + segment) * Self.blockByteCount,
-          originByteOffset: transfer.end, byteCount: Self.blockByteCount))
+          targetByteOffset: transfer.end, byteCount: Self.blockByteCount))
     }
-    originByteOffset = transfer.end + gapByteCount
+    targetByteOffset = transfer.end + gapByteCount
     number += 1
     return true
   }

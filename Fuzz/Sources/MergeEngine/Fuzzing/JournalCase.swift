@@ -72,7 +72,7 @@ package struct JournalCase {
       let state = try JournalState(reading: &reader)
       check(state, reader.header, reader.byteCount)
       var reading = Reading(state)
-      var pieces = RecordedPieces(reader, state)
+      var pieces = JournaledPieces(reader, state)
       var end: UInt64 = 0
       while let piece = try pieces.next() {
         Finding.unless(!piece.range.isEmpty && piece.range.start >= end, "pieces do not rise")
@@ -112,7 +112,7 @@ package struct JournalCase {
   private func checkRangePieces(_ state: JournalState, _ header: JournalHeader) {
     let cuts = TransferCuts(
       ioByteCount: header.ioByteCount, endByteOffset: header.endByteOffset, alignmentByteCount: 512)
-    var pieces = RangePieces(state.unreadable, cuts: cuts, byteCountMax: header.ioByteCount)
+    var pieces = GivenPieces(state.unreadable, cuts: cuts, byteCountMax: header.ioByteCount)
     var end: UInt64 = 0
     do throws(MergeError) {
       for _ in 0..<64 {

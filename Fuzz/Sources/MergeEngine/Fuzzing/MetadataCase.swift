@@ -167,7 +167,7 @@ package struct MetadataCase {
       guard first < end else { return nil }
       return Segment(
         dataByteOffset: run.dataBlock.rawValue * plan.dataBlockByteCount + (first - runStart),
-        originByteOffset: first, byteCount: end - first)
+        targetByteOffset: first, byteCount: end - first)
     }
   }
 
@@ -189,7 +189,7 @@ package struct MetadataCase {
     Finding.unless(
       expected.reduce(0) { $0 + $1.byteCount } == plan.byteCount, "the plan's bytes are not its sum"
     )
-    var feed = PlanFeed(stream)
+    var feed = PlannedTransfers(stream)
     var transfer = Transfer()
     var count: UInt64 = 0
     var byteCount: UInt64 = 0
@@ -218,11 +218,11 @@ package struct MetadataCase {
   private func take(_ segment: Segment, _ pieces: inout ArraySlice<Segment>) {
     guard var first = pieces.popFirst() else { Finding.stop("more is transferred than planned") }
     Finding.unless(
-      first.originByteOffset == segment.originByteOffset
+      first.targetByteOffset == segment.targetByteOffset
         && first.dataByteOffset == segment.dataByteOffset && segment.byteCount <= first.byteCount,
       "\(segment) is transferred; \(first) is expected")
     guard segment.byteCount < first.byteCount else { return }
-    first.originByteOffset += segment.byteCount
+    first.targetByteOffset += segment.byteCount
     first.dataByteOffset += segment.byteCount
     first.byteCount -= segment.byteCount
     pieces.insert(first, at: pieces.startIndex)

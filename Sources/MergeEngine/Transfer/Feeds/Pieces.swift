@@ -1,10 +1,10 @@
-/// Pieces of the origin in rising order.
+/// Pieces of the target in rising order.
 package protocol PieceSource: ~Copyable {
   mutating func next() throws(MergeError) -> RecordedPiece?
 }
 
 /// What a journal recorded, without what it named unreadable since: that is tried again by itself.
-package struct RecordedPieces<IO: BlockIO & ~Copyable>: PieceSource, ~Copyable {
+package struct JournaledPieces<IO: BlockIO & ~Copyable>: PieceSource, ~Copyable {
   private var reader: JournalReader<IO>
   private var entries: EntryStream
   private let unreadable: [ByteRange]
@@ -66,7 +66,7 @@ package struct FirstPieces<Pieces: PieceSource & ~Copyable>: PieceSource, ~Copya
 }
 
 /// Ranges, cut to what a buffer holds.
-package struct RangePieces: PieceSource, ~Copyable {
+package struct GivenPieces: PieceSource, ~Copyable {
   private let ranges: [ByteRange]
   private let cuts: TransferCuts
   private let byteCountMax: UInt64

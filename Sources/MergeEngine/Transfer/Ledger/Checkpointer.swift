@@ -2,11 +2,11 @@ internal import SystemPackage
 
 /// Makes durable statements of how far the merge is, while the pipeline goes on.
 ///
-/// A checkpoint is four steps, each begun when the one before has completed: flush the origin, append
+/// A checkpoint is four steps, each begun when the one before has completed: flush the target, append
 /// the records, flush the journal, forget what they cover. It covers what had completed when the flush
-/// of the origin was issued, up to the first transfer that had not. After a failed flush or append
+/// of the target was issued, up to the first transfer that had not. After a failed flush or append
 /// nothing more is recorded.
-package struct Checkpoints: TransferRecord, ~Copyable {
+package struct Checkpointer: TransferLedger, ~Copyable {
   /// What waits for a checkpoint at most.
   package static let waitingCountMax = 128 << 10
   package static let waitingByteCountMax: UInt64 = 8 << 30
@@ -44,7 +44,7 @@ package struct Checkpoints: TransferRecord, ~Copyable {
   private let interval: Duration
   private let secondsSince1970: @Sendable () -> Int64
   private let slabByteOffset: Int
-  private let originPath: String
+  private let targetPath: String
   private let journalPath: String
 
   private var step = Step.idle
@@ -64,7 +64,7 @@ package struct Checkpoints: TransferRecord, ~Copyable {
   /// - `slabByteOffset`: where in the queue's slab `slabByteCount` bytes are this record's own.
   package init(
     journal: JournalEncoder, watermark: UInt64, nextSweep: UInt64, interval: Duration,
-    slabByteOffset: Int, originPath: String, journalPath: String, now: Duration,
+    slabByteOffset: Int, targetPath: String, journalPath: String, now: Duration,
     secondsSince1970: @escaping @Sendable () -> Int64
   ) {
     self.journal = journal
@@ -72,7 +72,7 @@ package struct Checkpoints: TransferRecord, ~Copyable {
     sweep = nextSweep
     self.interval = interval
     self.slabByteOffset = slabByteOffset
-    self.originPath = originPath
+    self.targetPath = targetPath
     self.journalPath = journalPath
     self.secondsSince1970 = secondsSince1970
     lastCheckpoint = now
@@ -150,7 +150,7 @@ package struct Checkpoints: TransferRecord, ~Copyable {
       || (now - lastCheckpoint >= interval
         && JournalSize.allowsCheckpoint(of: endedCount, after: checkpointCount))
     guard isDue else { return }
-    io.enqueue(IORequest(.flush, .target, tag: RequestTag.originFlush.tag))
+    io.enqueue(IORequest(.flush, .target, tag: RequestTag.targetFlush.tag))
     step = .flushing(count: endedCount)
   }
 
@@ -162,7 +162,7 @@ package struct Checkpoints: TransferRecord, ~Copyable {
       return
     case .flushing(let count):
       guard completion.result >= 0 else {
-        return fail("cannot make the origin's blocks durable", at: originPath, completion.result)
+        return fail("cannot make the origin's blocks durable", at: targetPath, completion.result)
       }
       append(count, &io, now: now)
     case .appending(let count, let left):

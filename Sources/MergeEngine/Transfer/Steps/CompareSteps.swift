@@ -1,7 +1,7 @@
-/// Verify: source and origin are compared sector by sector.
-package struct CompareWork: TransferWork, ~Copyable {
+/// Verify: source and target are compared sector by sector.
+package struct CompareStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { true }
-  package static var readsOrigin: Bool { true }
+  package static var readsTarget: Bool { true }
   package static var isOrdered: Bool { true }
 
   package private(set) var comparedByteCount: UInt64 = 0
@@ -10,50 +10,50 @@ package struct CompareWork: TransferWork, ~Copyable {
   package init() {}
 
   package mutating func inspect(
-    _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, origin: RawSpan
+    _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, target: RawSpan
   ) -> Verdict {
     comparedByteCount += range.byteCount
-    differences.appendSectors(of: range, source, origin)
+    differences.appendSectors(of: range, source, target)
     return .keep
   }
 }
 
-/// Compares source and origin, each with what was recorded when the source was merged.
-package struct CompareRecordedWork: TransferWork, ~Copyable {
+/// Compares source and target, each with what was recorded when the source was merged.
+package struct CompareRecordedStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { true }
-  package static var readsOrigin: Bool { true }
+  package static var readsTarget: Bool { true }
   package static var isOrdered: Bool { true }
 
   package private(set) var comparedByteCount: UInt64 = 0
   package private(set) var sourceDifferences = Differences()
-  package private(set) var originDifferences = Differences()
-  /// Transfers whose source is as recorded, and how many of them are not on the origin.
+  package private(set) var targetDifferences = Differences()
+  /// Transfers whose source is as recorded, and how many of them are not on the target.
   package private(set) var unchangedSourceCount = 0
-  package private(set) var missingOnOriginCount = 0
+  package private(set) var missingOnTargetCount = 0
 
   package init() {}
 
   package mutating func inspect(
-    _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, origin: RawSpan
+    _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, target: RawSpan
   ) -> Verdict {
     comparedByteCount += range.byteCount
-    let isEqual = source.hasSameBytes(as: origin)
+    let isEqual = source.hasSameBytes(as: target)
     guard let recordedChecksum else {
       // A part of an entry has no checksum of its own, so the side that changed is not known.
       if !isEqual { appendToBoth(range) }
       return .keep
     }
     let isSourceAsRecorded = CRC32C.checksum(of: source) == recordedChecksum
-    let isOriginAsRecorded =
-      isEqual ? isSourceAsRecorded : CRC32C.checksum(of: origin) == recordedChecksum
+    let isTargetAsRecorded =
+      isEqual ? isSourceAsRecorded : CRC32C.checksum(of: target) == recordedChecksum
     if isSourceAsRecorded {
       unchangedSourceCount += 1
-      if !isOriginAsRecorded { missingOnOriginCount += 1 }
+      if !isTargetAsRecorded { missingOnTargetCount += 1 }
     }
-    switch (isSourceAsRecorded, isOriginAsRecorded) {
+    switch (isSourceAsRecorded, isTargetAsRecorded) {
     case (true, true) where isEqual: break
-    case (true, false): originDifferences.appendSectors(of: range, source, origin)
-    case (false, true): sourceDifferences.appendSectors(of: range, source, origin)
+    case (true, false): targetDifferences.appendSectors(of: range, source, target)
+    case (false, true): sourceDifferences.appendSectors(of: range, source, target)
     case (false, false), (true, true): appendToBoth(range)
     }
     return .keep
@@ -61,14 +61,14 @@ package struct CompareRecordedWork: TransferWork, ~Copyable {
 
   private mutating func appendToBoth(_ range: ByteRange) {
     sourceDifferences.append(range)
-    originDifferences.append(range)
+    targetDifferences.append(range)
   }
 }
 
-/// Verify by the journal: the origin is compared with what was recorded.
-package struct ChecksumWork: TransferWork, ~Copyable {
+/// Verify by the journal: the target is compared with what was recorded.
+package struct CompareChecksumStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { false }
-  package static var readsOrigin: Bool { true }
+  package static var readsTarget: Bool { true }
   package static var isOrdered: Bool { true }
 
   package private(set) var comparedByteCount: UInt64 = 0
@@ -77,12 +77,12 @@ package struct ChecksumWork: TransferWork, ~Copyable {
   package init() {}
 
   package mutating func inspect(
-    _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, origin: RawSpan
+    _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, target: RawSpan
   ) -> Verdict {
     // Of an entry that could not be read as a whole the rest proves nothing.
     guard let recordedChecksum else { return .keep }
     comparedByteCount += range.byteCount
-    if CRC32C.checksum(of: origin) != recordedChecksum { differences.append(range) }
+    if CRC32C.checksum(of: target) != recordedChecksum { differences.append(range) }
     return .keep
   }
 }
@@ -96,13 +96,13 @@ package struct Differences: Equatable, Sendable {
 
   package init() {}
 
-  /// Appends the sectors of `range` in which source and origin differ.
-  package mutating func appendSectors(of range: ByteRange, _ source: RawSpan, _ origin: RawSpan) {
-    guard !source.hasSameBytes(as: origin) else { return }
+  /// Appends the sectors of `range` in which source and target differ.
+  package mutating func appendSectors(of range: ByteRange, _ source: RawSpan, _ target: RawSpan) {
+    guard !source.hasSameBytes(as: target) else { return }
     var first = 0
     while first < source.byteCount {
       let end = min(first + Self.sectorByteCount, source.byteCount)
-      if !source.extracting(first..<end).hasSameBytes(as: origin.extracting(first..<end)) {
+      if !source.extracting(first..<end).hasSameBytes(as: target.extracting(first..<end)) {
         append(ByteRange(start: range.start + UInt64(first), end: range.start + UInt64(end)))
       }
       first = end

@@ -1,6 +1,6 @@
 /// How a transfer ended.
 package enum TransferOutcome: Equatable, Sendable {
-  /// The origin holds bytes with that checksum.
+  /// The target holds bytes with that checksum.
   case merged(checksum: UInt32)
   /// As before; nothing is to be recorded.
   case unchanged
@@ -9,7 +9,7 @@ package enum TransferOutcome: Equatable, Sendable {
 }
 
 /// Who keeps account of a pipeline's transfers.
-package protocol TransferRecord: ~Copyable {
+package protocol TransferLedger: ~Copyable {
   /// No further transfer may begin before some are durable.
   var isFull: Bool { get }
   /// Everything that ended is recorded, and nothing of the record's own is in flight.
@@ -31,7 +31,7 @@ package protocol TransferRecord: ~Copyable {
 }
 
 /// Keeps no account: for comparing.
-package struct NoRecord: TransferRecord, ~Copyable {
+package struct NoLedger: TransferLedger, ~Copyable {
   private var nextTicket: UInt64 = 0
 
   package init() {}

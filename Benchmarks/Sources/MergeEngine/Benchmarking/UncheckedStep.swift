@@ -1,7 +1,7 @@
 /// Merging without checksums: what is read is written.
-package struct UncheckedWork: TransferWork, ~Copyable {
+package struct UncheckedStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { true }
-  package static var readsOrigin: Bool { false }
+  package static var readsTarget: Bool { false }
   package static var isOrdered: Bool { false }
 
   package init() {}

@@ -4,8 +4,8 @@ package protocol TransferFeed: ~Copyable {
   mutating func next(_ transfer: inout Transfer) throws(MergeError) -> Bool
 }
 
-/// The plan itself: neighbours on the origin in one transfer, cut as ``TransferCuts`` says.
-package struct PlanFeed<IO: BlockIO & ~Copyable>: TransferFeed, ~Copyable {
+/// The plan itself: neighbours on the target in one transfer, cut as ``TransferCuts`` says.
+package struct PlannedTransfers<IO: BlockIO & ~Copyable>: TransferFeed, ~Copyable {
   private let segments: SegmentStream<IO>
 
   /// From where the stream is.
@@ -13,15 +13,15 @@ package struct PlanFeed<IO: BlockIO & ~Copyable>: TransferFeed, ~Copyable {
 
   package mutating func next(_ transfer: inout Transfer) throws(MergeError) -> Bool {
     guard let first = try segments.peek() else { return false }
-    transfer.begin(at: first.originByteOffset)
+    transfer.begin(at: first.targetByteOffset)
     let cut = segments.cuts.cut(after: transfer.start)
     while transfer.end < cut, let segment = try segments.peek(),
-      segment.originByteOffset == transfer.end
+      segment.targetByteOffset == transfer.end
     {
       let byteCount = min(segment.byteCount, cut - transfer.end)
       transfer.append(
         Segment(
-          dataByteOffset: segment.dataByteOffset, originByteOffset: segment.originByteOffset,
+          dataByteOffset: segment.dataByteOffset, targetByteOffset: segment.targetByteOffset,
           byteCount: byteCount))
       segments.take(byteCount)
     }
@@ -30,7 +30,8 @@ package struct PlanFeed<IO: BlockIO & ~Copyable>: TransferFeed, ~Copyable {
 }
 
 /// Given pieces of the plan, one transfer each: what the journal recorded, or could not be read.
-package struct PieceFeed<IO: BlockIO & ~Copyable, Pieces: PieceSource & ~Copyable>: TransferFeed,
+package struct PieceTransfers<IO: BlockIO & ~Copyable, Pieces: PieceSource & ~Copyable>:
+  TransferFeed,
   ~Copyable
 {
   private let segments: SegmentStream<IO>
@@ -50,7 +51,7 @@ package struct PieceFeed<IO: BlockIO & ~Copyable, Pieces: PieceSource & ~Copyabl
     transfer.recordedChecksum = piece.checksum
     try segments.skip(to: piece.range.start)
     while transfer.end < piece.range.end {
-      guard let segment = try segments.peek(), segment.originByteOffset == transfer.end else {
+      guard let segment = try segments.peek(), segment.targetByteOffset == transfer.end else {
         throw MergeError(
           .journalConflict, "the journal names bytes that the device does not map",
           at: "origin byte \(transfer.end)",
@@ -60,7 +61,7 @@ package struct PieceFeed<IO: BlockIO & ~Copyable, Pieces: PieceSource & ~Copyabl
       let byteCount = min(segment.byteCount, piece.range.end - transfer.end)
       transfer.append(
         Segment(
-          dataByteOffset: segment.dataByteOffset, originByteOffset: segment.originByteOffset,
+          dataByteOffset: segment.dataByteOffset, targetByteOffset: segment.targetByteOffset,
           byteCount: byteCount))
       segments.take(byteCount)
     }
@@ -68,8 +69,8 @@ package struct PieceFeed<IO: BlockIO & ~Copyable, Pieces: PieceSource & ~Copyabl
   }
 }
 
-/// The same pieces without the source: only the origin is read.
-package struct OriginFeed<Pieces: PieceSource & ~Copyable>: TransferFeed, ~Copyable {
+/// The same pieces without the source: only the target is read.
+package struct TargetOnlyTransfers<Pieces: PieceSource & ~Copyable>: TransferFeed, ~Copyable {
   private var pieces: Pieces
 
   package init(_ pieces: consuming Pieces) { self.pieces = pieces }
