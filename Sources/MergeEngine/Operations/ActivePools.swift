@@ -86,7 +86,7 @@ struct ActivePools {
 
   /// Does something that only reads with a pool's metadata snapshot held, if a pool is active on the
   /// source's metadata.
-  func whileHeld<Result>(
+  func withMetadataSnapshot<Result>(
     _ source: MergeSource, _ body: (MergeSource, PoolSession?) throws(MergeError) -> Result
   ) throws(MergeError) -> Result {
     guard let session = try session(for: source) else {

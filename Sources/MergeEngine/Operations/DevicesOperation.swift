@@ -8,7 +8,7 @@ struct DevicesOperation {
   ) throws(MergeError) -> [ThinDevice] {
     let source = MergeSource(
       metadataPath: metadataPath, dataPath: "", deviceID: 0, mappings: mappings)
-    return try ActivePools(environment: environment).whileHeld(source) {
+    return try ActivePools(environment: environment).withMetadataSnapshot(source) {
       (source, _) throws(MergeError) in try devices(in: source)
     }
   }

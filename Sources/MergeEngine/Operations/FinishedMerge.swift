@@ -28,7 +28,7 @@ struct FinishedMerge {
   func compare(
     _ source: MergeSource, _ originPath: String, _ options: MergeOptions
   ) throws(MergeError) -> MergeReport {
-    try ActivePools(environment: environment).whileHeld(source) {
+    try ActivePools(environment: environment).withMetadataSnapshot(source) {
       (source, session) throws(MergeError) in
       var options = options
       if let session, options.extent.thinByteCount == nil {
@@ -50,7 +50,7 @@ struct FinishedMerge {
   private func compare(
     _ source: MergeSource, _ originPath: String, _ options: MergeOptions, _ session: PoolSession?
   ) throws(MergeError) -> MergeReport {
-    let devices = try Devices(source, originPath: originPath, writing: nil)
+    let devices = try OpenDevices(source, originPath: originPath, writing: nil)
     guard let origin = devices.origin else {
       throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
     }
@@ -68,7 +68,7 @@ struct FinishedMerge {
     )
     report.isOwnMetadataSnapshot = session?.holdsMetadataSnapshot == true
     let header = JournalHeader(
-      planned: planned, source: QuietSource(source: source, originPath: originPath),
+      planned: planned, source: QuiescedSource(source: source, originPath: originPath),
       options: options, transfer: transfer, dataIdentity: DeviceIdentity(devices.data),
       originIdentity: identity, environment: environment)
     let match = JournalMatch(
@@ -91,7 +91,7 @@ struct FinishedMerge {
   /// - Throws: `MergeError`: `journalConflict` where source or origin changed, `stopped` where not everything
   ///   could be compared.
   func compare(
-    _ journal: OpenJournal, _ source: MergeSource, _ devices: Devices,
+    _ journal: OpenJournal, _ source: MergeSource, _ devices: OpenDevices,
     _ planned: consuming CheckedPlan<LinuxAIO>, _ report: PlanReport, _ transfer: TransferOptions,
     _ originPath: String, isRead: Bool, verifies: Bool
   ) throws(MergeError) -> MergeReport {
@@ -219,7 +219,7 @@ extension Differences {
 extension JournalMatch {
   /// The match for a merge of `source` on devices that are open.
   init(
-    wanted: JournalHeader, source: MergeSource, _ devices: Devices, bootID: String,
+    wanted: JournalHeader, source: MergeSource, _ devices: OpenDevices, bootID: String,
     originIsTheSame: Bool
   ) {
     self.init(

@@ -14,14 +14,14 @@ struct MergeOperation {
     {
       return try finished.compare(source, originPath, options)
     }
-    return try carryOut(source, originPath, options, given: options.pool)
+    return try run(source, originPath, options, given: options.pool)
   }
 
   /// Merges; of an active pool with the thin device at rest and its metadata snapshot held.
   ///
   /// - `given`: what this run was told of the pool; the journal's options are in `options` too.
   /// - `journal`: the one that is to be gone on with.
-  func carryOut(
+  func run(
     _ source: MergeSource, _ originPath: String, _ options: MergeOptions, given: PoolOptions,
     resuming journal: OpenJournal? = nil
   ) throws(MergeError) -> MergeReport {
@@ -29,11 +29,11 @@ struct MergeOperation {
     guard let session = try pools.session(for: source) else {
       try pools.checkNeedsNoPool(source, isResumed: journal != nil)
       pools.noteIfUnused(given)
-      return try carryOut(
-        QuietSource(source: source, originPath: originPath), options, resuming: journal)
+      return try run(
+        QuiescedSource(source: source, originPath: originPath), options, resuming: journal)
     }
     do throws(MergeError) {
-      var (report, end) = try carryOut(source, originPath, options, journal, session)
+      var (report, end) = try run(source, originPath, options, journal, session)
       session.end(end)
       report.cleanupFailures = session.cleanupFailures
       return report
@@ -43,7 +43,7 @@ struct MergeOperation {
     }
   }
 
-  private func carryOut(
+  private func run(
     _ source: MergeSource, _ originPath: String, _ options: MergeOptions,
     _ journal: OpenJournal?, _ session: PoolSession
   ) throws(MergeError) -> (MergeReport, PoolSession.End) {
@@ -61,12 +61,12 @@ struct MergeOperation {
         of: source.deviceID, in: session.pool)
       options.extent.thinByteCount = target.map { $0.sectorCount * 512 }
     }
-    var quiet = try SourceQuiescing(environment: environment).quiet(
+    var quiesced = try SourceQuiescing(environment: environment).quiesce(
       source, originPath, options, header, session)
-    quiet.source.mappings = try session.hold(
-      source.mappings, of: quiet.source.deviceID, ignoresNeedsCheck: source.ignoresNeedsCheck,
+    quiesced.source.mappings = try session.hold(
+      source.mappings, of: quiesced.source.deviceID, ignoresNeedsCheck: source.ignoresNeedsCheck,
       isResumed: header != nil)
-    let report = try carryOut(quiet, options, resuming: journal)
+    let report = try run(quiesced, options, resuming: journal)
     guard report.state == .finished, report.verification?.isClean != false else {
       return (report, .stopped)
     }
@@ -74,13 +74,13 @@ struct MergeOperation {
     return (report, .finished)
   }
 
-  private func carryOut(
-    _ quiet: QuietSource, _ options: MergeOptions, resuming resumed: OpenJournal?
+  private func run(
+    _ quiesced: QuiescedSource, _ options: MergeOptions, resuming resumed: OpenJournal?
   ) throws(MergeError) -> MergeReport {
     var begin = environment.clock.now()
-    let source = quiet.source
-    let originPath = quiet.originPath
-    let devices = try Devices(source, originPath: originPath, writing: quiet.originUse)
+    let source = quiesced.source
+    let originPath = quiesced.originPath
+    let devices = try OpenDevices(source, originPath: originPath, writing: quiesced.originUse)
     guard let target = devices.target else {
       throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
     }
@@ -104,13 +104,13 @@ struct MergeOperation {
       source, extent: options.extent, ioByteCount: transfer.ioByteCount, in: environment)
     let plan = planned.plan
     let pool = planned.pool
-    try quiet.session?.checkOtherDevices(
+    try quiesced.session?.checkOtherDevices(
       pool, besides: source.deviceID, options: options.pool)
     var report = planned.report(
       originByteCount: origin.byteCount, journalPath: journalPath, ioByteCount: transfer.ioByteCount
     )
     let header = JournalHeader(
-      planned: planned, source: quiet, options: options, transfer: transfer,
+      planned: planned, source: quiesced, options: options, transfer: transfer,
       dataIdentity: DeviceIdentity(devices.data), originIdentity: identity, environment: environment
     )
     let match = JournalMatch(
@@ -122,9 +122,9 @@ struct MergeOperation {
 
     let found: OpenJournal? = if case .sameMerge(let journal) = place { journal } else { nil }
     if let state = found?.state, state.attemptCount > 0, !state.isFinished {
-      try quiet.session?.holdIsNeeded(for: source.deviceID)
+      try quiesced.session?.holdIsNeeded(for: source.deviceID)
     }
-    report.isOwnMetadataSnapshot = quiet.session?.holdsMetadataSnapshot == true
+    report.isOwnMetadataSnapshot = quiesced.session?.holdsMetadataSnapshot == true
     report.add(found?.state)
     // A run that merged a snapshot may have been killed before the snapshot was deleted.
     if let found, found.state.isFinished, !options.mergesAgain {
@@ -133,7 +133,7 @@ struct MergeOperation {
         isRead: options.comparesFinished, verifies: options.verifies)
     }
     let asked = environment.clock.now()
-    guard quiet.isAgreedTo || environment.observer.approve(report) else {
+    guard quiesced.isAgreedTo || environment.observer.approve(report) else {
       throw MergeError.notAgreedTo(originPath)
     }
     // The time that somebody took to answer is not the merge's.
@@ -157,7 +157,7 @@ struct MergeOperation {
     // Everything that may fail for want of memory or requests comes before the journal is made.
     var io = try environment.transferQueue(
       depth: transfer.queueDepth,
-      slabByteCount: MergeRun<LinuxAIO>.slabByteCount(
+      slabByteCount: RunningMerge<LinuxAIO>.slabByteCount(
         transfer, largest: max(plan.transferByteCountMax, found?.state.entryByteCountMax ?? 0)),
       files: [.data: devices.data, .target: origin, .targetBuffered: target.buffered])
     let journal: OpenJournal
@@ -171,19 +171,19 @@ struct MergeOperation {
     io.open(journal.file, as: .journal)
     let places = MergePlaces(
       journal: journal.file, origin: origin, note: environment.observer.note)
-    let setting = MergeRun<LinuxAIO>.Setting(
+    let configuration = RunningMerge<LinuxAIO>.Configuration(
       plan: plan, cuts: stream.cuts, transfer: transfer,
       dataAlignmentByteCount: devices.data.alignmentByteCount,
       targetAlignmentByteCount: origin.alignmentByteCount, targetPath: originPath,
       journalPath: journalPath, state: journal.state, trustsEarlierRuns: options.trustsEarlierRuns)
     try environment.journals.prepare(journal, byteCountMax: report.journalByteCountMax)
-    var run = MergeRun(
-      setting, io: io, journal: journal.encoder,
+    var running = RunningMerge(
+      configuration, io: io, journal: journal.encoder,
       checkpointInterval: options.checkpointIntervalInRange,
       control: environment.control, secondsSince1970: environment.secondsSince1970)
 
     if !journal.isNew {
-      try run.checkTarget(stream, recorded: try environment.journals.reader(journal.file))
+      try running.checkTarget(stream, recorded: try environment.journals.reader(journal.file))
     }
     var result = MergeReport(
       plan: report, state: .finished, writtenByteCount: 0,
@@ -191,8 +191,8 @@ struct MergeOperation {
       rewrittenByteCount: 0, duration: .zero, submitDuration: .zero, checkpointCount: 0,
       verification: nil, journalPath: journalPath, unreadable: [])
     do throws(MergeError) {
-      try quiet.session?.writingBegins()
-      try run.append(
+      try quiesced.session?.writingBegins()
+      try running.append(
         .attempt(
           JournalRecord.Attempt(
             seconds: environment.secondsSince1970(), bootID: environment.bootID,
@@ -200,27 +200,27 @@ struct MergeOperation {
             originPath: header.originPath, dataPlace: match.dataPlace,
             originPlace: match.originPlace)))
       try target.grow(to: plan.grownOriginByteCount)
-      let end = run.carryOut(stream) { () throws(MergeError) in
+      let end = running.run(stream) { () throws(MergeError) in
         try environment.journals.reader(journal.file)
       }
-      try finish(&run, end, pool, devices.metadata, quiet, places)
-      if !options.verifies { quiet.session?.holdIsNotNeeded(for: source.deviceID) }
-      if options.verifies { result.verification = try readBack(&run, stream, originPath) }
+      try finish(&running, end, pool, devices.metadata, quiesced, places)
+      if !options.verifies { quiesced.session?.holdIsNotNeeded(for: source.deviceID) }
+      if options.verifies { result.verification = try readBack(&running, stream, originPath) }
       try places.check()
     } catch {
       result.state = .stopped(places.stopped(by: error.afterFirstWrite()))
-      result.canBeResumed = places.hasJournal && !run.isJournalRefuted
+      result.canBeResumed = places.hasJournal && !running.isJournalRefuted
     }
     if result.state == .finished {
       // Space that was taken and not needed goes back; a journal that keeps it is as good.
-      try? journal.file.setByteCount(run.journalByteCount)
+      try? journal.file.setByteCount(running.journalByteCount)
     }
-    result.writtenByteCount = run.writtenByteCount
-    result.recheckedByteCount = run.recheckedByteCount
-    result.rewrittenByteCount = run.rewrittenByteCount
-    result.submitDuration = run.submitDuration
-    result.checkpointCount = run.checkpointCount
-    result.unreadable = run.unreadable.ranges
+    result.writtenByteCount = running.writtenByteCount
+    result.recheckedByteCount = running.recheckedByteCount
+    result.rewrittenByteCount = running.rewrittenByteCount
+    result.submitDuration = running.submitDuration
+    result.checkpointCount = running.checkpointCount
+    result.unreadable = running.unreadable.ranges
     result.duration = environment.clock.now() - begin
     return result
   }
@@ -254,14 +254,14 @@ struct MergeOperation {
 
   /// Compares all of the merged origin with the source, and records that it is right if it is.
   private func readBack(
-    _ run: inout MergeRun<LinuxAIO>, _ stream: SegmentStream<LinuxAIO>, _ originPath: String
+    _ running: inout RunningMerge<LinuxAIO>, _ stream: SegmentStream<LinuxAIO>, _ originPath: String
   ) throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
-    let comparison = try run.compare(stream)
+    let comparison = try running.compare(stream)
     let report = VerifyReport(
       comparison, .sector, place: originPath, duration: environment.clock.now() - begin)
     if report.incomplete == nil, report.differingByteCount == 0 {
-      try run.append(.verified(seconds: environment.secondsSince1970()))
+      try running.append(.verified(seconds: environment.secondsSince1970()))
     }
     return report
   }
@@ -270,26 +270,27 @@ struct MergeOperation {
   ///
   /// - Throws: `MergeError` (`stopped`) where something is left to be done.
   private func finish(
-    _ run: inout MergeRun<LinuxAIO>, _ end: PipelineEnd, _ pool: PoolMetadata,
-    _ metadata: OpenFile, _ quiet: QuietSource, _ places: MergePlaces
+    _ running: inout RunningMerge<LinuxAIO>, _ end: PipelineEnd, _ pool: PoolMetadata,
+    _ metadata: OpenFile, _ quiesced: QuiescedSource, _ places: MergePlaces
   ) throws(MergeError) {
-    let source = quiet.source
+    let source = quiesced.source
     switch end {
     case .finished: break
     case .interrupted:
       throw MergeError(
-        .stopped, "interrupted", at: run.setting.targetPath,
+        .stopped, "interrupted", at: running.configuration.targetPath,
         because: "a signal came; what is recorded is durable")
     case .failed(let error):
       throw error
     }
-    guard run.unreadable.isEmpty else {
+    guard running.unreadable.isEmpty else {
       throw MergeError(
         .stopped, "some blocks cannot be read", at: source.dataPath,
-        because: "\(run.unreadable.byteCount) bytes in \(run.unreadable.ranges.count) ranges; "
+        because:
+          "\(running.unreadable.byteCount) bytes in \(running.unreadable.ranges.count) ranges; "
           + "everything else is merged",
         hint: "once the cause is gone, this tries only those: thin-merge resume "
-          + run.setting.journalPath.shellQuoted)
+          + running.configuration.journalPath.shellQuoted)
     }
     let now = try environment.reader(metadata).superblocks(
       source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)
@@ -301,20 +302,21 @@ struct MergeOperation {
           : "the metadata snapshot was released, so blocks may have been used again",
         hint: "hold a metadata snapshot until the merge has finished, and resume")
     }
-    try quiet.session?.checkStillQuiet()
+    try quiesced.session?.checkStillQuiet()
     try places.check()
-    try run.append(.finished(seconds: environment.secondsSince1970()))
+    try running.append(.finished(seconds: environment.secondsSince1970()))
   }
 }
 
 extension JournalHeader {
   init(
-    planned: borrowing CheckedPlan<LinuxAIO>, source quiet: QuietSource, options: MergeOptions,
+    planned: borrowing CheckedPlan<LinuxAIO>, source quiesced: QuiescedSource,
+    options: MergeOptions,
     transfer: TransferOptions, dataIdentity: DeviceIdentity,
     originIdentity: DeviceIdentity, environment: Environment
   ) {
     let plan = planned.plan
-    let source = quiet.source
+    let source = quiesced.source
     let interval = options.checkpointIntervalInRange.components
     self.init(
       fingerprint: plan.fingerprint, deviceID: plan.deviceID,
@@ -324,8 +326,8 @@ extension JournalHeader {
       thinByteCount: options.extent.thinByteCount, plannedByteCount: plan.byteCount,
       metadataPath: FileSystem.absolute(source.metadataPath),
       dataPath: FileSystem.absolute(source.dataPath),
-      originPath: FileSystem.absolute(quiet.originPath),
-      mappings: quiet.recordedMappings, ignoresNeedsCheck: source.ignoresNeedsCheck,
+      originPath: FileSystem.absolute(quiesced.originPath),
+      mappings: quiesced.recordedMappings, ignoresNeedsCheck: source.ignoresNeedsCheck,
       transactionID: planned.pool.superblock.transactionID,
       heldRoot: planned.pool.heldRoot?.rawValue ?? 0, mappingRoot: planned.mappingRoot.rawValue,
       queueDepth: UInt64(transfer.queueDepth), ioByteCount: transfer.ioByteCount,

@@ -8,7 +8,7 @@ struct PlanOperation {
     transfer: TransferOptions, journalPath: String?, pool: PoolOptions
   ) throws(MergeError) -> PlanReport {
     let pools = ActivePools(environment: environment)
-    return try pools.whileHeld(source) { (source, session) throws(MergeError) in
+    return try pools.withMetadataSnapshot(source) { (source, session) throws(MergeError) in
       if session == nil { pools.noteIfUnused(pool) }
       return try plan(source, session, originPath, extent, transfer, journalPath, pool)
     }
@@ -19,7 +19,7 @@ struct PlanOperation {
     _ extent: ExtentOptions, _ transfer: TransferOptions, _ journalPath: String?,
     _ options: PoolOptions
   ) throws(MergeError) -> PlanReport {
-    let devices = try Devices(source, originPath: originPath, writing: nil)
+    let devices = try OpenDevices(source, originPath: originPath, writing: nil)
     let ioByteCount = devices.ioByteCount(transfer)
     let planned = try devices.plan(
       source, extent: extent, ioByteCount: ioByteCount, in: environment)
@@ -38,7 +38,7 @@ struct PlanOperation {
         source, session, planned.pool, originPath, journalPath: place, options)
       try environment.journals.checkUsualPlace(usualPlace, chosen: place)
       let wanted = JournalHeader(
-        planned: planned, source: QuietSource(source: source, originPath: originPath),
+        planned: planned, source: QuiescedSource(source: source, originPath: originPath),
         options: MergeOptions(extent: extent, transfer: transfer, pool: options),
         transfer: transfer, dataIdentity: DeviceIdentity(devices.data),
         originIdentity: originIdentity, environment: environment)
@@ -57,7 +57,7 @@ struct PlanOperation {
   ///
   /// - Throws: `MergeError`, `journalConflict` where another merge is unfinished there.
   private func earlierRuns(
-    of wanted: JournalHeader, _ source: MergeSource, _ devices: Devices, journalPath: String
+    of wanted: JournalHeader, _ source: MergeSource, _ devices: OpenDevices, journalPath: String
   ) throws(MergeError) -> JournalState? {
     let match = JournalMatch(
       wanted: wanted, source: source, devices, bootID: environment.bootID, originIsTheSame: false)
@@ -86,7 +86,7 @@ struct PlanOperation {
     }
     // What shows the thin device holds the origin, and need not be in the way.
     let use = isHeld ? OriginUse.shared(holders: []) : .exclusive
-    let devices = try Devices(
+    let devices = try OpenDevices(
       source, originPath: outlook.path, writing: outlook.isReadOnly ? nil : use)
     try environment.journals.checkPlace(journalPath, of: devices.all)
     guard let origin = devices.origin else {

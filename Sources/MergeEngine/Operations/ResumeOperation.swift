@@ -35,7 +35,7 @@ struct ResumeOperation {
         .busy, "cannot go on", at: path, because: "it is not there, or not there yet",
         hint: "\(option) says where it is now")
     }
-    return try MergeOperation(environment: environment).carryOut(
+    return try MergeOperation(environment: environment).run(
       source, originPath, merge, given: options.pool, resuming: journal)
   }
 

@@ -4,10 +4,10 @@ struct SourceQuiescing {
 
   /// Brings thin device and origin to rest, once all that can be refused without it has been looked at
   /// and, if anything is to be changed for it, that was agreed to.
-  func quiet(
+  func quiesce(
     _ source: MergeSource, _ originPath: String, _ options: MergeOptions, _ header: JournalHeader?,
     _ session: PoolSession
-  ) throws(MergeError) -> QuietSource {
+  ) throws(MergeError) -> QuiescedSource {
     try session.checkHealth(ignoresNeedsCheck: source.ignoresNeedsCheck)
     let origin = try session.checkOrigin(originPath, of: source.deviceID, options: options.pool)
     let thin = try session.checkCanQuiesce(
@@ -15,24 +15,24 @@ struct SourceQuiescing {
     let isResumed = header != nil
     try session.checkCanHold(
       source.mappings, of: thin.deviceID, snapshotIsMade: thin.makesSnapshot, isResumed: isResumed)
-    let devices = try Devices(source, originPath: originPath, writing: nil)
+    let devices = try OpenDevices(source, originPath: originPath, writing: nil)
     if let header { try checkSameDevices(header, devices) }
-    var quiet = QuietSource(source: source, originPath: originPath, session: session)
+    var quiesced = QuiescedSource(source: source, originPath: originPath, session: session)
     if thin.changesDevices || origin.isReadOnly {
-      quiet.isAgreedTo = true
+      quiesced.isAgreedTo = true
       var asked = source
       asked.deviceID = thin.deviceID
       try askBeforeChanges(asked, devices, options, session, isResumed: isResumed)
     }
-    quiet.source.deviceID = try session.quiesce(
+    quiesced.source.deviceID = try session.quiesce(
       source.deviceID, options: options.pool, restarts: options.restarts)
-    (quiet.originPath, quiet.originUse) = try session.prepare(origin: originPath)
-    return quiet
+    (quiesced.originPath, quiesced.originUse) = try session.prepare(origin: originPath)
+    return quiesced
   }
 
   /// A journal names devices by paths, which may lead to others since.
   private func checkSameDevices(
-    _ header: JournalHeader, _ devices: Devices
+    _ header: JournalHeader, _ devices: OpenDevices
   ) throws(MergeError) {
     var recorded = [(file: devices.data, identity: header.dataIdentity, role: "data device")]
     if let origin = devices.origin { recorded.append((origin, header.originIdentity, "origin")) }
@@ -46,7 +46,7 @@ struct SourceQuiescing {
 
   /// Plans with the thin device as it is, and asks; what is then merged is planned again.
   private func askBeforeChanges(
-    _ source: MergeSource, _ devices: Devices, _ options: MergeOptions, _ session: PoolSession,
+    _ source: MergeSource, _ devices: OpenDevices, _ options: MergeOptions, _ session: PoolSession,
     isResumed: Bool
   ) throws(MergeError) {
     guard let origin = devices.origin else { return }
@@ -82,7 +82,7 @@ struct SourceQuiescing {
 }
 
 /// What is merged onto what, and how both are kept at rest meanwhile.
-struct QuietSource {
+struct QuiescedSource {
   var source: MergeSource
   var originPath: String
   var originUse = OriginUse.exclusive

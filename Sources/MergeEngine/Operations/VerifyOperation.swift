@@ -8,7 +8,7 @@ struct VerifyOperation {
     extent: ExtentOptions,
     transfer: TransferOptions
   ) throws(MergeError) -> VerifyReport {
-    try ActivePools(environment: environment).whileHeld(source) {
+    try ActivePools(environment: environment).withMetadataSnapshot(source) {
       (source, session) throws(MergeError) in
       if try session?.isWritable(source.deviceID) == true {
         environment.noteThatSourceMayChange()
@@ -22,7 +22,7 @@ struct VerifyOperation {
     _ transfer: TransferOptions
   ) throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
-    let devices = try Devices(source, originPath: originPath, writing: nil)
+    let devices = try OpenDevices(source, originPath: originPath, writing: nil)
     guard let origin = devices.origin else {
       throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
     }

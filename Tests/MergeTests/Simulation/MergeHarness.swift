@@ -85,16 +85,16 @@ struct MergeHarness {
     let state = try JournalState(reading: &reader)
     if state.hasTornEnd { disk.setByteCount(state.cutByteOffset, of: .journal) }
     let stream = planned.segments(cuts: cuts(plan, transfer))
-    let setting = MergeRun<SimulatedQueue>.Setting(
+    let configuration = RunningMerge<SimulatedQueue>.Configuration(
       plan: plan, cuts: stream.cuts, transfer: transfer,
       dataAlignmentByteCount: merge.dataAlignment, targetAlignmentByteCount: merge.originAlignment,
       targetPath: "origin", journalPath: "journal", state: state,
       trustsEarlierRuns: options.trustsEarlierRuns, checksTarget: !options.skipsOriginCheck)
-    var run = MergeRun(
-      setting,
+    var run = RunningMerge(
+      configuration,
       io: try queue(
         transfer,
-        MergeRun<SimulatedQueue>.slabByteCount(
+        RunningMerge<SimulatedQueue>.slabByteCount(
           transfer, largest: max(plan.transferByteCountMax, state.entryByteCountMax)), control),
       journal: JournalEncoder(
         endByteOffset: state.endByteOffset, nextSequence: state.nextSequence,
@@ -139,7 +139,7 @@ struct MergeHarness {
   }
 
   private func carryOut(
-    _ run: inout MergeRun<SimulatedQueue>, _ stream: SegmentStream<SimulatedQueue>
+    _ run: inout RunningMerge<SimulatedQueue>, _ stream: SegmentStream<SimulatedQueue>
   ) -> PipelineEnd {
     do throws(MergeError) {
       let now = disk.time.secondsSince1970
@@ -148,10 +148,10 @@ struct MergeHarness {
           JournalRecord.Attempt(
             seconds: now, bootID: "boot", metadataPath: "metadata", dataPath: "data",
             originPath: "origin")))
-      if let grown = run.setting.plan.grownOriginByteCount {
+      if let grown = run.configuration.plan.grownOriginByteCount {
         disk.setByteCount(max(grown, disk[.target].byteCount), of: .target)
       }
-      let end = run.carryOut(stream) { () throws(MergeError) in try disk.journalReader() }
+      let end = run.run(stream) { () throws(MergeError) in try disk.journalReader() }
       if end == .finished, run.unreadable.isEmpty {
         try run.append(.finished(seconds: disk.time.secondsSince1970))
       }

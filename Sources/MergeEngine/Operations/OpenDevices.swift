@@ -1,5 +1,5 @@
 /// The open files of a verb, after the checks of who else uses them.
-struct Devices {
+struct OpenDevices {
   let metadata: OpenFile
   let data: OpenFile
   let origin: OpenFile?

@@ -2,9 +2,9 @@ internal import SystemPackage
 
 /// One run of a merge, from the first transfer to the `finished` record: the sweeps over the plan, in
 /// order, on open devices and an open journal.
-package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
+package struct RunningMerge<IO: BlockIO & ~Copyable>: ~Copyable {
   /// What the run is given besides its queues.
-  package struct Setting: Sendable {
+  package struct Configuration: Sendable {
     package var plan: MergePlan
     package var cuts: TransferCuts
     package var transfer: TransferOptions
@@ -22,7 +22,7 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   /// Transfers that are read to tell another origin from one that changed in places.
   private static var targetCheckTransferCount: Int { 64 }
 
-  package let setting: Setting
+  package let configuration: Configuration
   private var io: IO
   private var checkpoints: Checkpointer
   private let control: RunControl
@@ -36,7 +36,7 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   package private(set) var isJournalRefuted = false
   /// Bytes of the plan that are recorded, by this run and those before.
   package var recordedByteCount: UInt64 {
-    setting.state.doneByteCount + checkpoints.recordedByteCount
+    configuration.state.doneByteCount + checkpoints.recordedByteCount
   }
   /// Where the journal's last record ends.
   package var journalByteCount: UInt64 { checkpoints.journal.endByteOffset }
@@ -57,30 +57,35 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
       depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
   }
 
-  private static func transferSlabByteCount(_ setting: Setting) -> Int {
+  private static func transferSlabByteCount(_ configuration: Configuration) -> Int {
     transferSlabByteCount(
-      setting.transfer, max(setting.plan.transferByteCountMax, setting.state.entryByteCountMax))
+      configuration.transfer,
+      max(configuration.plan.transferByteCountMax, configuration.state.entryByteCountMax))
   }
 
   /// - `io`: the queue on data device, origin and journal; nothing is enqueued.
   /// - `checkpointInterval`: how long a checkpoint may be away.
   package init(
-    _ setting: Setting, io: consuming IO, journal: JournalEncoder, checkpointInterval: Duration,
+    _ configuration: Configuration, io: consuming IO, journal: JournalEncoder,
+    checkpointInterval: Duration,
     control: RunControl, secondsSince1970: @escaping @Sendable () -> Int64
   ) {
-    self.setting = setting
+    self.configuration = configuration
     self.io = io
     self.control = control
     self.secondsSince1970 = secondsSince1970
-    var unreadable = setting.state.unreadable
+    var unreadable = configuration.state.unreadable
     // What lies behind the watermark is merged as if it had never been tried.
     unreadable.remove(
-      ByteRange(start: setting.state.watermark, end: max(setting.state.watermark, .max >> 1)))
+      ByteRange(
+        start: configuration.state.watermark, end: max(configuration.state.watermark, .max >> 1)))
     self.unreadable = unreadable
     checkpoints = Checkpointer(
-      journal: journal, watermark: setting.state.watermark, nextSweep: setting.state.nextSweep,
-      interval: checkpointInterval, slabByteOffset: Self.transferSlabByteCount(setting),
-      targetPath: setting.targetPath, journalPath: setting.journalPath, now: control.clock.now(),
+      journal: journal, watermark: configuration.state.watermark,
+      nextSweep: configuration.state.nextSweep,
+      interval: checkpointInterval, slabByteOffset: Self.transferSlabByteCount(configuration),
+      targetPath: configuration.targetPath, journalPath: configuration.journalPath,
+      now: control.clock.now(),
       secondsSince1970: secondsSince1970)
   }
 
@@ -93,25 +98,27 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     _ stream: SegmentStream<IO>, recorded: consuming JournalReader<IO>
   ) throws(MergeError) {
     // Another run over a finished merge was asked for, and every difference with it.
-    guard setting.checksTarget, setting.state.finishedSeconds == nil, !setting.state.chains.isEmpty
+    guard configuration.checksTarget, configuration.state.finishedSeconds == nil,
+      !configuration.state.chains.isEmpty
     else { return }
     let found = try RecordedComparison.of(
       FirstPieces(
-        JournaledPieces(recorded, setting.state), count: Self.targetCheckTransferCount), stream,
-      total: 0, shape: shape(readsBothSides: true), targetPath: setting.targetPath, &io,
+        JournaledPieces(recorded, configuration.state), count: Self.targetCheckTransferCount),
+      stream,
+      total: 0, shape: shape(readsBothSides: true), targetPath: configuration.targetPath, &io,
       RunControl(clock: control.clock, interruption: control.interruption) { _ in })
     switch found.end {
     case .finished: break
     case .failed(let error): throw error
     case .interrupted:
       throw MergeError(
-        .stopped, "interrupted", at: setting.targetPath,
+        .stopped, "interrupted", at: configuration.targetPath,
         because: "a signal came before this run wrote anything")
     }
     let (count, missing) = (found.unchangedSourceCount, found.missingOnTargetCount)
     guard count > 0, missing * 10 >= count * 9 else { return }
     throw MergeError(
-      .journalConflict, "the origin does not hold what was merged", at: setting.targetPath,
+      .journalConflict, "the origin does not hold what was merged", at: configuration.targetPath,
       because: "\(missing) of the first \(count) recorded transfers are not there: it is another "
         + "disk, or was restored from a copy; nothing was written",
       hint:
@@ -123,14 +130,14 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   ///
   /// A run over a finished merge has nothing else to do than to read it again.
   private var readsNothingAgain: Bool {
-    setting.trustsEarlierRuns && setting.state.finishedSeconds == nil
+    configuration.trustsEarlierRuns && configuration.state.finishedSeconds == nil
   }
 
   /// Merges what is left, reads again what earlier runs recorded, and proves that all is recorded.
   ///
   /// - `stream`: the device's mappings, read once already.
   /// - `journal`: opens the journal as it is when this is called.
-  package mutating func carryOut(
+  package mutating func run(
     _ stream: SegmentStream<IO>, journal: () throws(MergeError) -> JournalReader<IO>
   ) -> PipelineEnd {
     do throws(MergeError) {
@@ -140,8 +147,8 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
       }
       let end = try merge(stream)
       guard end == .finished else { return end }
-      if !setting.state.chains.isEmpty, !readsNothingAgain {
-        let end = try recheck(stream, JournaledPieces(try journal(), setting.state))
+      if !configuration.state.chains.isEmpty, !readsNothingAgain {
+        let end = try recheck(stream, JournaledPieces(try journal(), configuration.state))
         guard end == .finished else { return end }
       }
       return unreadable.isEmpty ? try prove(stream, try journal()) : .finished
@@ -152,14 +159,15 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
 
   private mutating func merge(_ stream: SegmentStream<IO>) throws(MergeError) -> PipelineEnd {
     checkpoints.beginSweep(.merge)
-    var pipeline = Pipeline<CopyStep>(shape(readsBothSides: false), targetPath: setting.targetPath)
-    try stream.restart(from: setting.state.watermark)
+    var pipeline = Pipeline<CopyStep>(
+      shape(readsBothSides: false), targetPath: configuration.targetPath)
+    try stream.restart(from: configuration.state.watermark)
     var feed = PlannedTransfers(stream)
     var work = CopyStep()
     let end = pipeline.run(
       &io, feed: &feed, work: &work, record: &checkpoints, control: control,
       progress: progress(
-        .merging, earlier: recordedByteCount, total: setting.plan.byteCount))
+        .merging, earlier: recordedByteCount, total: configuration.plan.byteCount))
     account(pipeline)
     return end
   }
@@ -168,12 +176,13 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     let ranges = unreadable
     unreadable = RangeSet()
     checkpoints.beginSweep(.retry)
-    var pipeline = Pipeline<CopyStep>(shape(readsBothSides: false), targetPath: setting.targetPath)
+    var pipeline = Pipeline<CopyStep>(
+      shape(readsBothSides: false), targetPath: configuration.targetPath)
     try stream.restart(from: 0)
     var feed = PieceTransfers(
       stream,
       pieces: GivenPieces(
-        ranges, cuts: setting.cuts, byteCountMax: setting.plan.transferByteCountMax))
+        ranges, cuts: configuration.cuts, byteCountMax: configuration.plan.transferByteCountMax))
     var work = CopyStep()
     let end = pipeline.run(
       &io, feed: &feed, work: &work, record: &checkpoints, control: control,
@@ -188,13 +197,13 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   ) throws(MergeError) -> PipelineEnd {
     checkpoints.beginSweep(.recheck)
     var pipeline = Pipeline<RecheckStep>(
-      shape(readsBothSides: true), targetPath: setting.targetPath)
+      shape(readsBothSides: true), targetPath: configuration.targetPath)
     try stream.restart(from: 0)
     var feed = PieceTransfers(stream, pieces: pieces)
     var work = RecheckStep()
     let end = pipeline.run(
       &io, feed: &feed, work: &work, record: &checkpoints, control: control,
-      progress: progress(.rechecking, earlier: 0, total: setting.state.doneByteCount))
+      progress: progress(.rechecking, earlier: 0, total: configuration.state.doneByteCount))
     recheckedByteCount += work.checkedByteCount
     rewrittenByteCount += work.rewrittenByteCount
     account(pipeline)
@@ -239,7 +248,7 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   private mutating func unproven(_ reason: String) -> MergeError {
     isJournalRefuted = true
     return MergeError(
-      .stopped, "the journal does not record the whole merge", at: setting.journalPath,
+      .stopped, "the journal does not record the whole merge", at: configuration.journalPath,
       because: reason,
       hint: "merge from the beginning with 'thin-merge merge' and --restart")
   }
@@ -249,8 +258,8 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
     _ stream: SegmentStream<IO>
   ) throws(MergeError) -> Comparison {
     try Comparison.ofPlan(
-      stream, total: setting.plan.byteCount, shape: shape(readsBothSides: true),
-      targetPath: setting.targetPath, &io, control)
+      stream, total: configuration.plan.byteCount, shape: shape(readsBothSides: true),
+      targetPath: configuration.targetPath, &io, control)
   }
 
   /// Appends a record by itself and makes it durable.
@@ -270,15 +279,16 @@ package struct MergeRun<IO: BlockIO & ~Copyable>: ~Copyable {
   private func shape(readsBothSides: Bool) -> PipelineShape {
     PipelineShape(
       depth: min(
-        setting.transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
-      slabByteCount: Self.transferSlabByteCount(setting),
+        configuration.transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
+      slabByteCount: Self.transferSlabByteCount(configuration),
       transferByteCountMax: readsBothSides
-        ? max(setting.plan.transferByteCountMax, setting.state.entryByteCountMax)
-        : setting.plan.transferByteCountMax,
-      readsBothSides: readsBothSides, dataBlockByteCount: setting.plan.dataBlockByteCount,
-      dataAlignmentByteCount: setting.dataAlignmentByteCount,
-      targetAlignmentByteCount: setting.targetAlignmentByteCount,
-      tailByteOffset: setting.cuts.tailByteOffset, rateLimit: setting.transfer.rateLimit)
+        ? max(configuration.plan.transferByteCountMax, configuration.state.entryByteCountMax)
+        : configuration.plan.transferByteCountMax,
+      readsBothSides: readsBothSides, dataBlockByteCount: configuration.plan.dataBlockByteCount,
+      dataAlignmentByteCount: configuration.dataAlignmentByteCount,
+      targetAlignmentByteCount: configuration.targetAlignmentByteCount,
+      tailByteOffset: configuration.cuts.tailByteOffset, rateLimit: configuration.transfer.rateLimit
+    )
   }
 
   private func progress(
