@@ -19,8 +19,8 @@ struct ThinMerge: ParsableCommand {
   static func main() {
     Signals.install()
     StandardStream.openMissing()
-    let run = Run(arguments: ProcessArguments.typed)
-    exit(withError: ExitCode(run.exitStatus().rawValue))
+    let invocation = Invocation(arguments: ProcessArguments.typed)
+    exit(withError: ExitCode(invocation.exitStatus().rawValue))
   }
 
   /// The commands by their names.

@@ -52,7 +52,7 @@ struct TypedMetadata: Equatable {
   func deviceIDs() -> [UInt32] {
     guard let path, !path.isEmpty else { return [] }
     // Nobody is told anything while a line is being typed.
-    let merger = Merger(environment: Surroundings.environment(observer: nil))
+    let merger = Merger(environment: ProcessEnvironment.environment(observer: nil))
     let devices = try? merger.devices(metadataPath: path, mappings: mappings)
     return (devices ?? []).map(\.deviceID)
   }

@@ -9,7 +9,7 @@ protocol TransferDefaults {
 }
 
 /// What most verbs do unless told.
-enum UsualTransfer: TransferDefaults {
+enum DefaultTransfer: TransferDefaults {
   static let depth = TransferOptions().queueDepth
   static let ioByteCount = TransferOptions().ioByteCount
   static let interval = DecimalSeconds(MergeOptions().checkpointInterval)
@@ -58,8 +58,8 @@ struct QueueArguments<Defaults: TransferDefaults>: ParsableArguments {
   /// What the engine is told.
   var options: TransferOptions {
     TransferOptions(
-      queueDepth: queueDepth ?? UsualTransfer.depth,
-      ioByteCount: io.ioSize?.byteCount ?? UsualTransfer.ioByteCount)
+      queueDepth: queueDepth ?? DefaultTransfer.depth,
+      ioByteCount: io.ioSize?.byteCount ?? DefaultTransfer.ioByteCount)
   }
 }
 

@@ -46,7 +46,7 @@ enum TypedNumber {
   static func queueDepth(_ text: String) throws -> Int {
     guard let depth = Int(text) else {
       throw ValidationError(
-        isNumber(text) ? tooLarge : "a whole number is expected, such as \(UsualTransfer.depth)")
+        isNumber(text) ? tooLarge : "a whole number is expected, such as \(DefaultTransfer.depth)")
     }
     return depth
   }

@@ -60,13 +60,13 @@ struct Confirmation: Sendable {
     // A target that is not there now is refused later, in words of its own.
     let target = FileSystem.resolved(originPath).map { FileSystem.folder(of: $0) }
     let places = [
-      FileSystem.resolved(Surroundings.stateFolder),
+      FileSystem.resolved(ProcessEnvironment.stateFolder),
       target ?? FileSystem.resolved(FileSystem.folder(of: originPath)),
     ]
     guard folder == nil || !places.contains(folder) else { return }
     throw Failure(
       message: "cannot take the target from the journal, \(journalPath): it lies neither beside "
-        + "\(originPath) nor in \(Surroundings.stateFolder)",
+        + "\(originPath) nor in \(ProcessEnvironment.stateFolder)",
       hints: [
         "if that target is right: thin-merge resume \(journalPath.shellQuoted) --origin "
           + originPath.shellQuoted

@@ -38,7 +38,7 @@ struct Merge: Verb {
   @OptionGroup(title: "Safety") var consent: ConsentArguments
   @OptionGroup(title: "Active pools") var pool: PoolArguments
   @OptionGroup(title: "Ends") var extent: ExtentArguments
-  @OptionGroup(title: "Transfers") var pace: PaceArguments<UsualTransfer>
+  @OptionGroup(title: "Transfers") var pace: PaceArguments<DefaultTransfer>
   @OptionGroup(title: "Output") var report: ReportArguments
 
   var outputFormat: OutputFormat { report.output.output }

@@ -27,7 +27,7 @@ struct Plan: Verb {
   @OptionGroup(title: "Target") var target: Target
   @OptionGroup(title: "Active pools") var pool: PoolArguments
   @OptionGroup(title: "Ends") var extent: ExtentArguments
-  @OptionGroup(title: "Transfers") var io: IOSizeArguments<UsualTransfer>
+  @OptionGroup(title: "Transfers") var io: IOSizeArguments<DefaultTransfer>
   @OptionGroup(title: "Output") var output: OutputArguments
 
   var outputFormat: OutputFormat { output.output }
@@ -49,7 +49,7 @@ struct Plan: Verb {
     let found = try source.found(by: merger)
     let originPath = target.origin ?? found.originPath
     let transfer = TransferOptions(
-      ioByteCount: io.ioSize?.byteCount ?? UsualTransfer.ioByteCount)
+      ioByteCount: io.ioSize?.byteCount ?? DefaultTransfer.ioByteCount)
     let report = try merger.plan(
       found.source, onto: originPath, extent: found.extent(extent.options), transfer: transfer,
       journalPath: target.journal, pool: pool.options)
@@ -60,7 +60,7 @@ struct Plan: Verb {
         .merge(
           source, originPath: target.origin, extent: extent.options, pool: pool.options,
           journalPath: target.journal)
-      }, glyphs: Surroundings.glyphs, columnCount: Terminal.reportColumnCount)
+      }, glyphs: ProcessEnvironment.glyphs, columnCount: Terminal.reportColumnCount)
     return Outcome(
       report: outputFormat == .json
         ? JSONText.report(PlanDocument(report, source: reported, originPath: originPath))

@@ -44,7 +44,7 @@ struct Session {
   func merger(confirmation: Confirmation? = nil, isApproved: Bool = true) -> Merger {
     let observer = Observer(
       display: display, confirmation: confirmation, isApproved: isApproved)
-    return Merger(environment: Surroundings.environment(observer: observer))
+    return Merger(environment: ProcessEnvironment.environment(observer: observer))
   }
 }
 

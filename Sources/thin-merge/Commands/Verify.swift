@@ -32,7 +32,7 @@ struct Verify: Verb {
   @OptionGroup(title: "Source") var sourceArguments: SourceArguments
   @OptionGroup(title: "Target") var target: Target
   @OptionGroup(title: "Ends") var extent: ExtentArguments
-  @OptionGroup(title: "Transfers") var queue: QueueArguments<UsualTransfer>
+  @OptionGroup(title: "Transfers") var queue: QueueArguments<DefaultTransfer>
   @OptionGroup(title: "Output") var report: ReportArguments
 
   var outputFormat: OutputFormat { report.output.output }

@@ -88,7 +88,7 @@ struct ProgressBar {
   }
 
   private var average: Figure {
-    let rate = Pace.average(progress)
+    let rate = RateEstimator.average(progress)
     return Figure(
       words: "average \(Self.rate(rate))", short: "avg \(Self.shortRate(rate))", rank: 4)
   }

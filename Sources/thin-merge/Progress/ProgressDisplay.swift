@@ -78,11 +78,11 @@ final class ProgressDisplay: Sendable {
   /// Shows progress as the command line asks for.
   convenience init(_ mode: ProgressMode, messages: Messages) {
     let process = ProcessInfo.processInfo
-    let capable = Surroundings.terminalIsCapable(variables: process.environment)
+    let capable = ProcessEnvironment.terminalIsCapable(variables: process.environment)
     self.init(
       style: Self.style(
         mode, format: messages.format, canMoveCursor: Terminal.isStandardError && capable),
-      messages: messages, glyphs: Surroundings.glyphs, columnCount: { Terminal.columnCount },
+      messages: messages, glyphs: ProcessEnvironment.glyphs, columnCount: { Terminal.columnCount },
       requests: .process,
       service: ServiceStatus(
         variables: process.environment, processID: process.processIdentifier))
@@ -118,7 +118,7 @@ final class ProgressDisplay: Sendable {
         showLast(&state)
         state = State()
       }
-      var line = ProgressLine(progress: progress, pace: state.line?.pace ?? Pace())
+      var line = ProgressLine(progress: progress, pace: state.line?.pace ?? RateEstimator())
       line.pace.record(progress)
       state.line = line
       state.isShown = false

@@ -3,7 +3,7 @@ internal import MergeEngine
 /// One moment of a phase, as a line.
 struct ProgressLine {
   var progress: MergeProgress
-  var pace: Pace
+  var pace: RateEstimator
 
   /// What is being done, in a word.
   var phase: String { progress.isSalvaging ? "salvaging" : progress.phase.rawValue }
@@ -25,7 +25,7 @@ struct ProgressLine {
 
   private var rates: [String] {
     let current = pace.current(progress).map { "\(Amount.rate($0)) now" }
-    return [current, Pace.average(progress).map { "\(Amount.rate($0)) on average" }]
+    return [current, RateEstimator.average(progress).map { "\(Amount.rate($0)) on average" }]
       .compactMap(\.self)
   }
 
@@ -84,7 +84,7 @@ struct ProgressDocument: Encodable {
     earlierByteCount = progress.earlierByteCount
     elapsedSeconds = progress.elapsed.seconds
     bytesPerSecond = line.pace.current(progress).map { Amount.whole($0) }
-    averageBytesPerSecond = Pace.average(progress).map { Amount.whole($0) }
+    averageBytesPerSecond = RateEstimator.average(progress).map { Amount.whole($0) }
     remainingSeconds = line.pace.remainingSeconds(progress).map { Amount.whole($0) }
     readsInFlight = progress.readsInFlight
     writesInFlight = progress.writesInFlight

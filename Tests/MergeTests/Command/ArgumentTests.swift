@@ -158,7 +158,8 @@ struct ArgumentTests {
     let result = await #expect(
       processExitsWith: .exitCode(64), observing: [\.standardErrorContent]
     ) {
-      exit(Run(arguments: ["merge", "--origin", "o", "--output", "json"]).exitStatus().rawValue)
+      exit(
+        Invocation(arguments: ["merge", "--origin", "o", "--output", "json"]).exitStatus().rawValue)
     }
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
     #expect(
@@ -221,9 +222,10 @@ struct ArgumentTests {
 
   @Test("the journals' folder may come from the service manager")
   func stateFolder() {
-    #expect(Surroundings.stateFolder(variables: [:]) == "/var/lib/thin-merge")
-    #expect(Surroundings.stateFolder(variables: ["STATE_DIRECTORY": "/a:/b"]) == "/a")
-    #expect(Surroundings.stateFolder(variables: ["STATE_DIRECTORY": ""]) == "/var/lib/thin-merge")
+    #expect(ProcessEnvironment.stateFolder(variables: [:]) == "/var/lib/thin-merge")
+    #expect(ProcessEnvironment.stateFolder(variables: ["STATE_DIRECTORY": "/a:/b"]) == "/a")
+    #expect(
+      ProcessEnvironment.stateFolder(variables: ["STATE_DIRECTORY": ""]) == "/var/lib/thin-merge")
   }
 
   @Test("only a clear yes is consent")

@@ -141,7 +141,8 @@ struct ProgressBarTests {
   @Test("tells nothing that cannot be known")
   func nothing() {
     let begun = ProgressLine(
-      progress: ProgressSample.progress(.merging, done: 0, of: 10, after: .zero), pace: Pace())
+      progress: ProgressSample.progress(.merging, done: 0, of: 10, after: .zero),
+      pace: RateEstimator())
     #expect(
       Self.text(begun, columnCount: 79)
         == "merging   0% [---------]   0B/10B     -- avg     -- ETA --:--    r1 w2   cp 2s")
@@ -304,9 +305,9 @@ struct ProgressBarInWindowTests {
 
   @Test("needs a terminal that says what it is, and is not a dumb one")
   func capable() {
-    #expect(Surroundings.terminalIsCapable(variables: ["TERM": "xterm"]))
+    #expect(ProcessEnvironment.terminalIsCapable(variables: ["TERM": "xterm"]))
     for term in [nil, "", "dumb"] as [String?] {
-      #expect(!Surroundings.terminalIsCapable(variables: term.map { ["TERM": $0] } ?? [:]))
+      #expect(!ProcessEnvironment.terminalIsCapable(variables: term.map { ["TERM": $0] } ?? [:]))
     }
   }
 

@@ -42,10 +42,10 @@ struct ProgressLineTests {
   func fast() {
     let done = ProgressSample.progress(
       .merging, done: 1 << 20, of: 1 << 20, after: .milliseconds(10))
-    #expect(Pace.average(done) == Double(100 << 20))
+    #expect(RateEstimator.average(done) == Double(100 << 20))
     var before = done
     before.totalByteCount += 1
-    #expect(Pace.average(before) == nil)
+    #expect(RateEstimator.average(before) == nil)
   }
 
   @Test("the average leaves out what earlier runs did")
@@ -54,12 +54,12 @@ struct ProgressLineTests {
       .merging, done: 3 * ProgressSample.gibibyte, of: 4 * ProgressSample.gibibyte,
       after: .seconds(10))
     progress.earlierByteCount = 2 * ProgressSample.gibibyte
-    #expect(Pace.average(progress) == Double(ProgressSample.gibibyte) / 10)
+    #expect(RateEstimator.average(progress) == Double(ProgressSample.gibibyte) / 10)
   }
 
   @Test("the current rate follows the last seconds")
   func current() {
-    var pace = Pace()
+    var pace = RateEstimator()
     var progress = ProgressSample.progress(.merging, done: 0, of: 1000 << 20, after: .zero)
     for tenth in 0...400 {
       // Ten seconds at 10 MiB/s, then thirty at 1 MiB/s.
@@ -78,7 +78,8 @@ struct ProgressLineTests {
     let soon = ProgressSample.line(.verifying, done: 0, of: 0, after: .milliseconds(10))
     #expect(soon.sentence == line.sentence)
     let begun = ProgressLine(
-      progress: ProgressSample.progress(.merging, done: 0, of: 10, after: .zero), pace: Pace())
+      progress: ProgressSample.progress(.merging, done: 0, of: 10, after: .zero),
+      pace: RateEstimator())
     #expect(begun.sentence == "merging: 0 bytes of 10 bytes (0%), ETA --:--")
   }
 

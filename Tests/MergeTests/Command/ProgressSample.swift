@@ -19,7 +19,7 @@ enum ProgressSample {
   static func line(
     _ phase: MergeProgress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
   ) -> ProgressLine {
-    var pace = Pace()
+    var pace = RateEstimator()
     pace.record(progress(phase, done: 0, of: total, after: .zero))
     return ProgressLine(
       progress: progress(phase, done: done, of: total, after: elapsed), pace: pace)

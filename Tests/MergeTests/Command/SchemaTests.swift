@@ -262,7 +262,7 @@ extension ProgressLine {
       progress: MergeProgress(
         phase: .rechecking, doneByteCount: 0, totalByteCount: .max, earlierByteCount: 0,
         elapsed: .zero, readsInFlight: 4096, writesInFlight: 4096, sinceCheckpoint: .zero),
-      pace: Pace())
+      pace: RateEstimator())
     line.pace.record(line.progress)
     line.progress.doneByteCount = .max - 1
     line.progress.elapsed = .milliseconds(200)
@@ -272,5 +272,5 @@ extension ProgressLine {
   fileprivate static let first = ProgressLine(
     progress: MergeProgress(
       phase: .planning, doneByteCount: 0, totalByteCount: 0, earlierByteCount: 0, elapsed: .zero,
-      readsInFlight: 0, writesInFlight: 0), pace: Pace())
+      readsInFlight: 0, writesInFlight: 0), pace: RateEstimator())
 }

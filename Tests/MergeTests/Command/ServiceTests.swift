@@ -135,7 +135,7 @@ struct ServiceTests {
       let progress = MergeProgress(
         phase: phase, doneByteCount: 1, totalByteCount: 2, earlierByteCount: 0, elapsed: .zero,
         readsInFlight: 0, writesInFlight: 0)
-      service.progress(ProgressLine(progress: progress, pace: Pace()), isStopping: false)
+      service.progress(ProgressLine(progress: progress, pace: RateEstimator()), isStopping: false)
       return sent.withLock { $0.first }
     }
     #expect(tell(0, .planning)?.hasPrefix("WATCHDOG=1\nSTATUS=planning: ") == true)

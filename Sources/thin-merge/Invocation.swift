@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import MergeEngine
 
 /// One run of the command, from its arguments to its exit status.
-struct Run {
+struct Invocation {
   /// What was typed behind the command's name.
   let arguments: [String]
 

@@ -3,7 +3,7 @@ internal import MergeEngine
 /// How fast a phase goes: now, on average, and how long it will take.
 ///
 /// The time is the phase's own, so that no clock is needed here.
-struct Pace {
+struct RateEstimator {
   private struct Sample {
     var elapsed: Duration
     var byteCount: UInt64

@@ -2,7 +2,7 @@ internal import FoundationEssentials
 internal import MergeEngine
 
 /// What the command is told by the system that it runs on.
-enum Surroundings {
+enum ProcessEnvironment {
   /// The engine's environment, with `observer` to tell, if anybody is to be told.
   static func environment(observer: (any MergeObserver)?) -> MergeEngine.Environment {
     MergeEngine.Environment(
