@@ -6,20 +6,18 @@ package struct Comparison: Sendable {
   package var end: PipelineEnd
 
   /// Compares the whole plan, source against origin.
-  package static func ofPlan<IO: BlockIO & ~Copyable>(
-    _ stream: SegmentStream<IO>, total: UInt64, shape: PipelineShape, targetPath: String,
+  package static func ofPlan<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable>(
+    _ stream: SegmentStream<Source>, total: UInt64, shape: PipelineShape, targetPath: String,
     _ io: inout IO, _ control: RunControl
   ) throws(MergeError) -> Comparison {
-    var pipeline = Pipeline<CompareStep>(shape, targetPath: targetPath)
     try stream.restart(from: 0)
-    var feed = PlannedTransfers(stream)
-    var work = CompareStep()
-    var record = NoLedger()
-    let end = pipeline.run(
-      &io, feed: &feed, work: &work, record: &record, control: control, progress: verifying(total))
+    var ledger = NoLedger()
+    let pass = ComparePipeline.pass(
+      shape, &io, feed: PlannedTransfers(stream), step: CompareStep(), ledger: &ledger,
+      targetPath: targetPath, control: control, progress: verifying(total))
     return Comparison(
-      comparedByteCount: work.comparedByteCount, differences: work.differences,
-      unreadable: pipeline.unreadable, end: end)
+      comparedByteCount: pass.step.comparedByteCount, differences: pass.step.differences,
+      unreadable: pass.unreadable, end: pass.end)
   }
 
   /// Compares the origin with the checksums that a journal recorded.
@@ -27,16 +25,14 @@ package struct Comparison: Sendable {
     _ reader: consuming JournalReader<IO>, _ state: JournalState, shape: PipelineShape,
     targetPath: String, _ io: inout IO, _ control: RunControl
   ) -> Comparison {
-    var pipeline = Pipeline<CompareChecksumStep>(shape, targetPath: targetPath)
-    var feed = TargetOnlyTransfers(JournaledPieces(reader, state))
-    var work = CompareChecksumStep()
-    var record = NoLedger()
-    let end = pipeline.run(
-      &io, feed: &feed, work: &work, record: &record, control: control,
+    var ledger = NoLedger()
+    let pass = CompareChecksumPipeline.pass(
+      shape, &io, feed: TargetOnlyTransfers(JournaledPieces(reader, state)),
+      step: CompareChecksumStep(), ledger: &ledger, targetPath: targetPath, control: control,
       progress: verifying(state.doneByteCount))
     return Comparison(
-      comparedByteCount: work.comparedByteCount, differences: work.differences,
-      unreadable: pipeline.unreadable, end: end)
+      comparedByteCount: pass.step.comparedByteCount, differences: pass.step.differences,
+      unreadable: pass.unreadable, end: pass.end)
   }
 
   fileprivate static func verifying(_ total: UInt64) -> MergeProgress {
@@ -58,21 +54,25 @@ package struct RecordedComparison: Sendable {
   package var end: PipelineEnd
 
   /// Compares the given pieces of the plan; writes nothing.
-  package static func of<IO: BlockIO & ~Copyable, Pieces: PieceSource & ~Copyable>(
-    _ pieces: consuming Pieces, _ stream: SegmentStream<IO>, total: UInt64, shape: PipelineShape,
+  package static func of<
+    IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable, Pieces: PieceSource & ~Copyable
+  >(
+    _ pieces: consuming Pieces, _ stream: SegmentStream<Source>, total: UInt64,
+    shape: PipelineShape,
     targetPath: String, _ io: inout IO, _ control: RunControl
   ) throws(MergeError) -> RecordedComparison {
-    var pipeline = Pipeline<CompareRecordedStep>(shape, targetPath: targetPath)
     try stream.restart(from: 0)
-    var feed = PieceTransfers(stream, pieces: pieces)
-    var work = CompareRecordedStep()
-    var record = NoLedger()
-    let end = pipeline.run(
-      &io, feed: &feed, work: &work, record: &record, control: control,
+    var ledger = NoLedger()
+    let pass = CompareRecordedPipeline.pass(
+      shape, &io, feed: PieceTransfers(stream, pieces: pieces), step: CompareRecordedStep(),
+      ledger: &ledger, targetPath: targetPath, control: control,
       progress: Comparison.verifying(total))
     return RecordedComparison(
-      comparedByteCount: work.comparedByteCount, sourceDifferences: work.sourceDifferences,
-      targetDifferences: work.targetDifferences, unchangedSourceCount: work.unchangedSourceCount,
-      missingOnTargetCount: work.missingOnTargetCount, unreadable: pipeline.unreadable, end: end)
+      comparedByteCount: pass.step.comparedByteCount,
+      sourceDifferences: pass.step.sourceDifferences,
+      targetDifferences: pass.step.targetDifferences,
+      unchangedSourceCount: pass.step.unchangedSourceCount,
+      missingOnTargetCount: pass.step.missingOnTargetCount, unreadable: pass.unreadable,
+      end: pass.end)
   }
 }

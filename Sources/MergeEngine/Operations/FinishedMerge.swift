@@ -92,7 +92,8 @@ struct FinishedMerge {
   ///   could be compared.
   func compare(
     _ journal: OpenJournal, _ source: MergeSource, _ devices: OpenDevices,
-    _ planned: consuming CheckedPlan<LinuxAIO>, _ report: PlanReport, _ transfer: TransferOptions,
+    _ planned: consuming CheckedPlan<WholeDevice<LinuxAIO>>, _ report: PlanReport,
+    _ transfer: TransferOptions,
     _ originPath: String, isRead: Bool, verifies: Bool
   ) throws(MergeError) -> MergeReport {
     let begin = environment.clock.now()

@@ -157,7 +157,7 @@ struct MergeOperation {
     // Everything that may fail for want of memory or requests comes before the journal is made.
     var io = try environment.transferQueue(
       depth: transfer.queueDepth,
-      slabByteCount: RunningMerge<LinuxAIO>.slabByteCount(
+      slabByteCount: MergeConfiguration.slabByteCount(
         transfer, largest: max(plan.transferByteCountMax, found?.state.entryByteCountMax ?? 0)),
       files: [.data: devices.data, .target: origin, .targetBuffered: target.buffered])
     let journal: OpenJournal
@@ -171,19 +171,19 @@ struct MergeOperation {
     io.open(journal.file, as: .journal)
     let places = MergePlaces(
       journal: journal.file, origin: origin, note: environment.observer.note)
-    let configuration = RunningMerge<LinuxAIO>.Configuration(
+    let configuration = MergeConfiguration(
       plan: plan, cuts: stream.cuts, transfer: transfer,
       dataAlignmentByteCount: devices.data.alignmentByteCount,
       targetAlignmentByteCount: origin.alignmentByteCount, targetPath: originPath,
       journalPath: journalPath, state: journal.state, trustsEarlierRuns: options.trustsEarlierRuns)
     try environment.journals.prepare(journal, byteCountMax: report.journalByteCountMax)
     var running = RunningMerge(
-      configuration, io: io, journal: journal.encoder,
+      configuration, stream, io: io, journal: journal.encoder,
       checkpointInterval: options.checkpointIntervalInRange,
       control: environment.control, secondsSince1970: environment.secondsSince1970)
 
     if !journal.isNew {
-      try running.checkTarget(stream, recorded: try environment.journals.reader(journal.file))
+      try running.checkTarget(recorded: try environment.journals.reader(journal.file))
     }
     var result = MergeReport(
       plan: report, state: .finished, writtenByteCount: 0,
@@ -200,12 +200,12 @@ struct MergeOperation {
             originPath: header.originPath, dataPlace: match.dataPlace,
             originPlace: match.originPlace)))
       try target.grow(to: plan.grownOriginByteCount)
-      let end = running.run(stream) { () throws(MergeError) in
+      let end = running.run { () throws(MergeError) in
         try environment.journals.reader(journal.file)
       }
       try finish(&running, end, pool, devices.metadata, quiesced, places)
       if !options.verifies { quiesced.session?.holdIsNotNeeded(for: source.deviceID) }
-      if options.verifies { result.verification = try readBack(&running, stream, originPath) }
+      if options.verifies { result.verification = try readBack(&running, originPath) }
       try places.check()
     } catch {
       result.state = .stopped(places.stopped(by: error.afterFirstWrite()))
@@ -227,7 +227,7 @@ struct MergeOperation {
 
   /// Takes disk space for the holes of a sparse origin where blocks go, so that it cannot run out.
   private func allocateHoles(
-    of target: DeviceTarget, _ stream: SegmentStream<LinuxAIO>, from byteOffset: UInt64
+    of target: DeviceTarget, _ stream: SegmentStream<WholeDevice<LinuxAIO>>, from byteOffset: UInt64
   ) throws(MergeError) {
     let origin = target.file
     guard origin.kind == .regularFile, origin.allocatedByteCount < origin.byteCount else { return }
@@ -254,10 +254,10 @@ struct MergeOperation {
 
   /// Compares all of the merged origin with the source, and records that it is right if it is.
   private func readBack(
-    _ running: inout RunningMerge<LinuxAIO>, _ stream: SegmentStream<LinuxAIO>, _ originPath: String
+    _ running: inout RunningMerge<LinuxAIO, WholeDevice<LinuxAIO>>, _ originPath: String
   ) throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
-    let comparison = try running.compare(stream)
+    let comparison = try running.compare()
     let report = VerifyReport(
       comparison, .sector, place: originPath, duration: environment.clock.now() - begin)
     if report.incomplete == nil, report.differingByteCount == 0 {
@@ -270,7 +270,8 @@ struct MergeOperation {
   ///
   /// - Throws: `MergeError` (`stopped`) where something is left to be done.
   private func finish(
-    _ running: inout RunningMerge<LinuxAIO>, _ end: PipelineEnd, _ pool: PoolMetadata,
+    _ running: inout RunningMerge<LinuxAIO, WholeDevice<LinuxAIO>>, _ end: PipelineEnd,
+    _ pool: PoolMetadata,
     _ metadata: OpenFile, _ quiesced: QuiescedSource, _ places: MergePlaces
   ) throws(MergeError) {
     let source = quiesced.source
@@ -310,7 +311,7 @@ struct MergeOperation {
 
 extension JournalHeader {
   init(
-    planned: borrowing CheckedPlan<LinuxAIO>, source quiesced: QuiescedSource,
+    planned: borrowing CheckedPlan<WholeDevice<LinuxAIO>>, source quiesced: QuiescedSource,
     options: MergeOptions,
     transfer: TransferOptions, dataIdentity: DeviceIdentity,
     originIdentity: DeviceIdentity, environment: Environment

@@ -57,7 +57,7 @@ struct OpenDevices {
   /// Reads and checks the device's mappings.
   func plan(
     _ source: MergeSource, extent: ExtentOptions, ioByteCount: UInt64, in environment: Environment
-  ) throws(MergeError) -> CheckedPlan<LinuxAIO> {
+  ) throws(MergeError) -> CheckedPlan<WholeDevice<LinuxAIO>> {
     if extent.pastEnd == .grow, let origin, origin.kind == .blockDevice {
       throw MergeError(
         .refused, "cannot extend the origin", at: origin.path,
@@ -69,12 +69,12 @@ struct OpenDevices {
         "\(file.path): its file system has no direct I/O; reads and writes go through the page cache"
       )
     }
-    let request = CheckedPlan<LinuxAIO>.Request(
+    let request = PlanRequest(
       source: source, metadataByteCount: metadata.byteCount, dataByteCount: data.byteCount,
       originPath: origin?.path,
       extent: MergeExtent(originByteCount: origin?.byteCount, options: extent),
       ioByteCount: ioByteCount)
-    let planned: CheckedPlan<LinuxAIO>
+    let planned: CheckedPlan<WholeDevice<LinuxAIO>>
     do throws(MergeError) {
       planned = try CheckedPlan(
         request, metadata: try environment.reader(metadata).treeQueue(),

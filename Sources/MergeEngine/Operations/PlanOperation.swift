@@ -104,7 +104,7 @@ extension PlanReport {
   }
 }
 
-extension CheckedPlan where IO: ~Copyable {
+extension CheckedPlan where Source: ~Copyable {
   /// The plan in words for people and programs.
   package func report(originByteCount: UInt64?, journalPath: String?, ioByteCount: UInt64)
     -> PlanReport

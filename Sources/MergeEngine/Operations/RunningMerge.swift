@@ -1,47 +1,19 @@
 internal import SystemPackage
 
-/// One run of a merge, from the first transfer to the `finished` record: the sweeps over the plan, in
-/// order, on open devices and an open journal.
-package struct RunningMerge<IO: BlockIO & ~Copyable>: ~Copyable {
-  /// What the run is given besides its queues.
-  package struct Configuration: Sendable {
-    package var plan: MergePlan
-    package var cuts: TransferCuts
-    package var transfer: TransferOptions
-    package var dataAlignmentByteCount: Int
-    package var targetAlignmentByteCount: Int
-    package var targetPath: String
-    package var journalPath: String
-    /// What earlier runs recorded.
-    package var state: JournalState
-    package var trustsEarlierRuns: Bool
-    /// True where the first recorded transfers are looked for on the origin before anything is written.
-    package var checksTarget = true
-  }
-
-  /// Transfers that are read to tell another origin from one that changed in places.
-  private static var targetCheckTransferCount: Int { 64 }
-
-  package let configuration: Configuration
-  private var io: IO
-  private var checkpoints: Checkpointer
-  private let control: RunControl
-  private let secondsSince1970: @Sendable () -> Int64
-  package private(set) var writtenByteCount: UInt64 = 0
-  package private(set) var recheckedByteCount: UInt64 = 0
-  package private(set) var rewrittenByteCount: UInt64 = 0
-  /// Ranges that are not merged, since their source could not be read.
-  package private(set) var unreadable: RangeSet
-  /// True where the journal was found not to record the plan, which no later run can mend.
-  package private(set) var isJournalRefuted = false
-  /// Bytes of the plan that are recorded, by this run and those before.
-  package var recordedByteCount: UInt64 {
-    configuration.state.doneByteCount + checkpoints.recordedByteCount
-  }
-  /// Where the journal's last record ends.
-  package var journalByteCount: UInt64 { checkpoints.journal.endByteOffset }
-  package var checkpointCount: UInt64 { checkpoints.checkpointCount }
-  package var submitDuration: Duration { io.submitDuration }
+/// What a run of a merge is given besides its queue and source.
+package struct MergeConfiguration: Sendable {
+  package var plan: MergePlan
+  package var cuts: TransferCuts
+  package var transfer: TransferOptions
+  package var dataAlignmentByteCount: Int
+  package var targetAlignmentByteCount: Int
+  package var targetPath: String
+  package var journalPath: String
+  /// What earlier runs recorded.
+  package var state: JournalState
+  package var trustsEarlierRuns: Bool
+  /// True where the first recorded transfers are looked for on the origin before anything is written.
+  package var checksTarget = true
 
   /// What the queue's slab must have.
   ///
@@ -57,20 +29,52 @@ package struct RunningMerge<IO: BlockIO & ~Copyable>: ~Copyable {
       depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
   }
 
-  private static func transferSlabByteCount(_ configuration: Configuration) -> Int {
-    transferSlabByteCount(
-      configuration.transfer,
-      max(configuration.plan.transferByteCountMax, configuration.state.entryByteCountMax))
+  /// What of the slab is the pipelines'; the rest is the checkpointer's.
+  fileprivate var transferSlabByteCount: Int {
+    Self.transferSlabByteCount(transfer, max(plan.transferByteCountMax, state.entryByteCountMax))
   }
+}
 
+/// One run of a merge, from the first transfer to the `finished` record: the sweeps over the plan, in
+/// order, on open devices and an open journal.
+package struct RunningMerge<
+  IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable
+>: ~Copyable {
+  /// Transfers that are read to tell another origin from one that changed in places.
+  private static var targetCheckTransferCount: Int { 64 }
+
+  package let configuration: MergeConfiguration
+  private let stream: SegmentStream<Source>
+  private var io: IO
+  private var checkpointer: Checkpointer
+  private let control: RunControl
+  private let secondsSince1970: @Sendable () -> Int64
+  package private(set) var writtenByteCount: UInt64 = 0
+  package private(set) var recheckedByteCount: UInt64 = 0
+  package private(set) var rewrittenByteCount: UInt64 = 0
+  /// Ranges that are not merged, since their source could not be read.
+  package private(set) var unreadable: RangeSet
+  /// True where the journal was found not to record the plan, which no later run can mend.
+  package private(set) var isJournalRefuted = false
+  /// Bytes of the plan that are recorded, by this run and those before.
+  package var recordedByteCount: UInt64 {
+    configuration.state.doneByteCount + checkpointer.recordedByteCount
+  }
+  /// Where the journal's last record ends.
+  package var journalByteCount: UInt64 { checkpointer.journal.endByteOffset }
+  package var checkpointCount: UInt64 { checkpointer.checkpointCount }
+  package var submitDuration: Duration { io.submitDuration }
+
+  /// - `stream`: the source's runs, read once already.
   /// - `io`: the queue on data device, origin and journal; nothing is enqueued.
   /// - `checkpointInterval`: how long a checkpoint may be away.
   package init(
-    _ configuration: Configuration, io: consuming IO, journal: JournalEncoder,
-    checkpointInterval: Duration,
-    control: RunControl, secondsSince1970: @escaping @Sendable () -> Int64
+    _ configuration: MergeConfiguration, _ stream: SegmentStream<Source>, io: consuming IO,
+    journal: JournalEncoder, checkpointInterval: Duration, control: RunControl,
+    secondsSince1970: @escaping @Sendable () -> Int64
   ) {
     self.configuration = configuration
+    self.stream = stream
     self.io = io
     self.control = control
     self.secondsSince1970 = secondsSince1970
@@ -80,10 +84,10 @@ package struct RunningMerge<IO: BlockIO & ~Copyable>: ~Copyable {
       ByteRange(
         start: configuration.state.watermark, end: max(configuration.state.watermark, .max >> 1)))
     self.unreadable = unreadable
-    checkpoints = Checkpointer(
+    checkpointer = Checkpointer(
       journal: journal, watermark: configuration.state.watermark,
       nextSweep: configuration.state.nextSweep,
-      interval: checkpointInterval, slabByteOffset: Self.transferSlabByteCount(configuration),
+      interval: checkpointInterval, slabByteOffset: configuration.transferSlabByteCount,
       targetPath: configuration.targetPath, journalPath: configuration.journalPath,
       now: control.clock.now(),
       secondsSince1970: secondsSince1970)
@@ -95,7 +99,7 @@ package struct RunningMerge<IO: BlockIO & ~Copyable>: ~Copyable {
   /// - Throws: `MergeError` (`journalConflict`) where nine in ten are not on the origin, although the source
   ///   did not change.
   package mutating func checkTarget(
-    _ stream: SegmentStream<IO>, recorded: consuming JournalReader<IO>
+    recorded: consuming JournalReader<IO>
   ) throws(MergeError) {
     // Another run over a finished merge was asked for, and every difference with it.
     guard configuration.checksTarget, configuration.state.finishedSeconds == nil,
@@ -104,8 +108,8 @@ package struct RunningMerge<IO: BlockIO & ~Copyable>: ~Copyable {
     let found = try RecordedComparison.of(
       FirstPieces(
         JournaledPieces(recorded, configuration.state), count: Self.targetCheckTransferCount),
-      stream,
-      total: 0, shape: shape(readsBothSides: true), targetPath: configuration.targetPath, &io,
+      stream, total: 0, shape: shape(readsBothSides: true), targetPath: configuration.targetPath,
+      &io,
       RunControl(clock: control.clock, interruption: control.interruption) { _ in })
     switch found.end {
     case .finished: break
@@ -135,79 +139,69 @@ package struct RunningMerge<IO: BlockIO & ~Copyable>: ~Copyable {
 
   /// Merges what is left, reads again what earlier runs recorded, and proves that all is recorded.
   ///
-  /// - `stream`: the device's mappings, read once already.
   /// - `journal`: opens the journal as it is when this is called.
   package mutating func run(
-    _ stream: SegmentStream<IO>, journal: () throws(MergeError) -> JournalReader<IO>
+    journal: () throws(MergeError) -> JournalReader<IO>
   ) -> PipelineEnd {
     do throws(MergeError) {
       if !unreadable.isEmpty {
-        let end = try retry(stream)
+        let end = try retry()
         guard end == .finished else { return end }
       }
-      let end = try merge(stream)
+      let end = try merge()
       guard end == .finished else { return end }
       if !configuration.state.chains.isEmpty, !readsNothingAgain {
-        let end = try recheck(stream, JournaledPieces(try journal(), configuration.state))
+        let end = try recheck(JournaledPieces(try journal(), configuration.state))
         guard end == .finished else { return end }
       }
-      return unreadable.isEmpty ? try prove(stream, try journal()) : .finished
+      return unreadable.isEmpty ? try prove(try journal()) : .finished
     } catch {
       return .failed(error.afterFirstWrite())
     }
   }
 
-  private mutating func merge(_ stream: SegmentStream<IO>) throws(MergeError) -> PipelineEnd {
-    checkpoints.beginSweep(.merge)
-    var pipeline = Pipeline<CopyStep>(
-      shape(readsBothSides: false), targetPath: configuration.targetPath)
+  private mutating func merge() throws(MergeError) -> PipelineEnd {
+    checkpointer.beginSweep(.merge)
     try stream.restart(from: configuration.state.watermark)
-    var feed = PlannedTransfers(stream)
-    var work = CopyStep()
-    let end = pipeline.run(
-      &io, feed: &feed, work: &work, record: &checkpoints, control: control,
+    let pass = CopyPipeline.pass(
+      shape(readsBothSides: false), &io, feed: PlannedTransfers(stream), step: CopyStep(),
+      ledger: &checkpointer, targetPath: configuration.targetPath, control: control,
       progress: progress(
         .merging, earlier: recordedByteCount, total: configuration.plan.byteCount))
-    account(pipeline)
-    return end
+    account(pass)
+    return pass.end
   }
 
-  private mutating func retry(_ stream: SegmentStream<IO>) throws(MergeError) -> PipelineEnd {
+  private mutating func retry() throws(MergeError) -> PipelineEnd {
     let ranges = unreadable
     unreadable = RangeSet()
-    checkpoints.beginSweep(.retry)
-    var pipeline = Pipeline<CopyStep>(
-      shape(readsBothSides: false), targetPath: configuration.targetPath)
+    checkpointer.beginSweep(.retry)
     try stream.restart(from: 0)
-    var feed = PieceTransfers(
-      stream,
-      pieces: GivenPieces(
-        ranges, cuts: configuration.cuts, byteCountMax: configuration.plan.transferByteCountMax))
-    var work = CopyStep()
-    let end = pipeline.run(
-      &io, feed: &feed, work: &work, record: &checkpoints, control: control,
-      progress: progress(.retrying, earlier: 0, total: ranges.byteCount))
-    if end != .finished { for range in ranges.ranges { unreadable.insert(range) } }
-    account(pipeline)
-    return end
+    let pieces = GivenPieces(
+      ranges, cuts: configuration.cuts, byteCountMax: configuration.plan.transferByteCountMax)
+    let pass = RetryPipeline.pass(
+      shape(readsBothSides: false), &io, feed: PieceTransfers(stream, pieces: pieces),
+      step: CopyStep(), ledger: &checkpointer, targetPath: configuration.targetPath,
+      control: control, progress: progress(.retrying, earlier: 0, total: ranges.byteCount))
+    if pass.end != .finished { for range in ranges.ranges { unreadable.insert(range) } }
+    account(pass)
+    return pass.end
   }
 
   private mutating func recheck(
-    _ stream: SegmentStream<IO>, _ pieces: consuming JournaledPieces<IO>
+    _ pieces: consuming JournaledPieces<IO>
   ) throws(MergeError) -> PipelineEnd {
-    checkpoints.beginSweep(.recheck)
-    var pipeline = Pipeline<RecheckStep>(
-      shape(readsBothSides: true), targetPath: configuration.targetPath)
+    checkpointer.beginSweep(.recheck)
     try stream.restart(from: 0)
-    var feed = PieceTransfers(stream, pieces: pieces)
-    var work = RecheckStep()
-    let end = pipeline.run(
-      &io, feed: &feed, work: &work, record: &checkpoints, control: control,
+    let pass = RecheckPipeline.pass(
+      shape(readsBothSides: true), &io, feed: PieceTransfers(stream, pieces: pieces),
+      step: RecheckStep(), ledger: &checkpointer, targetPath: configuration.targetPath,
+      control: control,
       progress: progress(.rechecking, earlier: 0, total: configuration.state.doneByteCount))
-    recheckedByteCount += work.checkedByteCount
-    rewrittenByteCount += work.rewrittenByteCount
-    account(pipeline)
-    return end
+    recheckedByteCount += pass.step.checkedByteCount
+    rewrittenByteCount += pass.step.rewrittenByteCount
+    account(pass)
+    return pass.end
   }
 
   /// Proves from the journal alone that all of the plan is recorded, each byte once, and nothing else.
@@ -215,7 +209,7 @@ package struct RunningMerge<IO: BlockIO & ~Copyable>: ~Copyable {
   /// Neither the sums of this run nor those of earlier runs count here: the records are read from the
   /// file and held against the mappings, one piece at a time.
   private mutating func prove(
-    _ stream: SegmentStream<IO>, _ reader: consuming JournalReader<IO>
+    _ reader: consuming JournalReader<IO>
   ) throws(MergeError) -> PipelineEnd {
     var reader = reader
     // Behind the last record is room for more.
@@ -254,9 +248,7 @@ package struct RunningMerge<IO: BlockIO & ~Copyable>: ~Copyable {
   }
 
   /// Reads all of the plan back and compares it with the source.
-  package mutating func compare(
-    _ stream: SegmentStream<IO>
-  ) throws(MergeError) -> Comparison {
+  package mutating func compare() throws(MergeError) -> Comparison {
     try Comparison.ofPlan(
       stream, total: configuration.plan.byteCount, shape: shape(readsBothSides: true),
       targetPath: configuration.targetPath, &io, control)
@@ -266,21 +258,21 @@ package struct RunningMerge<IO: BlockIO & ~Copyable>: ~Copyable {
   ///
   /// Precondition: no sweep is running.
   package mutating func append(_ record: JournalRecord) throws(MergeError) {
-    try checkpoints.append(record, &io)
+    try checkpointer.append(record, &io)
   }
 
-  private mutating func account<Work: TransferStep & ~Copyable>(
-    _ pipeline: borrowing Pipeline<Work>
+  private mutating func account<Step: TransferStep & ~Copyable>(
+    _ pass: borrowing PassResult<Step>
   ) {
-    writtenByteCount += pipeline.writtenByteCount
-    for range in pipeline.unreadable.ranges { unreadable.insert(range) }
+    writtenByteCount += pass.writtenByteCount
+    for range in pass.unreadable.ranges { unreadable.insert(range) }
   }
 
   private func shape(readsBothSides: Bool) -> PipelineShape {
     PipelineShape(
       depth: min(
         configuration.transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
-      slabByteCount: Self.transferSlabByteCount(configuration),
+      slabByteCount: configuration.transferSlabByteCount,
       transferByteCountMax: readsBothSides
         ? max(configuration.plan.transferByteCountMax, configuration.state.entryByteCountMax)
         : configuration.plan.transferByteCountMax,

@@ -1,33 +1,35 @@
-/// A device's mappings after their first pass: checked as a whole, counted, and ready to be streamed.
-package struct CheckedPlan<IO: BlockIO & ~Copyable>: ~Copyable {
+/// What the plan is made of besides the metadata.
+package struct PlanRequest {
+  package var source: MergeSource
+  package var metadataByteCount: UInt64
+  package var dataByteCount: UInt64
+  package var originPath: String?
+  package var extent: MergeExtent
+  package var ioByteCount: UInt64
+}
+
+/// A source of runs after its first pass: checked as a whole, counted, and ready to be streamed.
+package struct CheckedPlan<Source: RunSource & ~Copyable>: ~Copyable {
   package let pool: PoolMetadata
   package let details: DeviceDetails
   package let deviceCount: UInt64
   package let mappingRoot: MetadataBlock
   package let plan: MergePlan
   package let thinByteCount: UInt64?
-  /// The mappings, read once.
-  package let reader: WholeDevice<IO>
+  /// The runs, read once.
+  package let source: Source
+}
 
+extension CheckedPlan where Source: ~Copyable {
   /// Leaves that are read before it is looked whether to stop.
   private static var leafCountAtOnce: Int { 32 }
-
-  /// What the plan is made of besides the metadata.
-  package struct Request {
-    package var source: MergeSource
-    package var metadataByteCount: UInt64
-    package var dataByteCount: UInt64
-    package var originPath: String?
-    package var extent: MergeExtent
-    package var ioByteCount: UInt64
-  }
 
   /// Reads and checks the whole tree.
   ///
   /// - Throws: `MergeError`: `refused` for anything that is wrong, `stopped` on an interruption.
-  package init(
-    _ request: Request, metadata queue: consuming IO, control: RunControl
-  ) throws(MergeError) {
+  package init<IO: BlockIO & ~Copyable>(
+    _ request: PlanRequest, metadata queue: consuming IO, control: RunControl
+  ) throws(MergeError) where Source == WholeDevice<IO> {
     var io = queue
     let source = request.source
     if let thinByteCount = request.extent.thinByteCount {
@@ -108,11 +110,11 @@ package struct CheckedPlan<IO: BlockIO & ~Copyable>: ~Copyable {
     self.details = details
     deviceCount = table.deviceCount
     mappingRoot = root
-    self.reader = reader
+    self.source = reader
   }
 
   private static func checkDataDevice(
-    _ pool: PoolMetadata, _ request: Request
+    _ pool: PoolMetadata, _ request: PlanRequest
   ) throws(MergeError) {
     // The product fits: PoolMetadata has checked it.
     let needed = pool.live.dataBlockCount * pool.superblock.dataBlockByteCount

@@ -1,5 +1,5 @@
-/// Streams the maximal runs of one device's mapping tree, checked, in constant memory.
-package struct WholeDevice<IO: BlockIO & ~Copyable>: ~Copyable {
+/// The maximal runs of one device's mapping tree, checked, in constant memory.
+package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
   package private(set) var mappedBlockCount: UInt64 = 0
   private var io: IO
   private var walker: TreeWalker
@@ -25,7 +25,7 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: ~Copyable {
     self.tree = tree
   }
 
-  /// Begins a later pass at `first`; every node must be as the first pass saw it.
+  // Every node must be as the first pass saw it.
   package mutating func restart(from first: ThinBlock) throws(MergeError) {
     walker.drain(&io)
     ledger.beginComparing()
@@ -40,13 +40,9 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: ~Copyable {
     }
   }
 
-  /// Appends the runs of the next leaves, as far as the batch has room; false behind the last.
-  ///
-  /// There may be none although more follows: a run goes on over many leaves. After a throw the batch is empty.
-  ///
-  /// Precondition: the batch is not full.
+  // A run goes on over many leaves.
   package mutating func next(
-    _ batch: inout RunBatch, atMost leafCountMax: Int = 1
+    _ batch: inout RunBatch, atMost leafCountMax: Int
   ) throws(MergeError) -> Bool {
     precondition(!batch.isFull)
     var leafCount = 0

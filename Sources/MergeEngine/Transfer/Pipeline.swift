@@ -1,116 +1,132 @@
 internal import SystemPackage
 
-/// How a pipeline's run ended.
-package enum PipelineEnd: Equatable, Sendable {
-  case finished
-  case interrupted
-  case failed(MergeError)
-}
-
-/// The one loop that moves bytes: transfers are read, inspected, written if the work says so, and
+/// The one loop that moves bytes: transfers are read, inspected, written if the step says so, and
 /// accounted for.
 ///
-/// What is read and what follows is the work's; where transfers come from, the feed's; what is
-/// recorded, the record's.
+/// Where transfers come from is the feed's; what is read and what follows, the step's; what is recorded,
+/// the ledger's. The pipeline owns them, and the queue, for one pass.
 ///
 /// One thread, a fixed number of slots, at most `depth` reads and writes in flight. Writes go first:
 /// they free slots.
-package struct Pipeline<Work: TransferStep & ~Copyable>: ~Copyable {
-  let shape: PipelineShape
-  let targetPath: String
-  var slots: [Slot]
-  var segments: [SlotSegment]
-  var freeSlots: [Int]
+package struct Pipeline<
+  IO: BlockIO & ~Copyable, Feed: TransferFeed & ~Copyable, Step: TransferStep & ~Copyable,
+  Ledger: TransferLedger & ~Copyable
+>: ~Copyable {
+  private var requests: RequestQueue<IO>
+  private var feed: Feed
+  private var step: Step
+  private var ledger: Ledger
+  private let shape: PipelineShape
+  private let control: RunControl
+  private let targetPath: String
+  private var slots: SlotTable
   /// Slots with reads to be enqueued, in the order of the plan.
-  var readQueue: SlotQueue
+  private var readQueue: SlotQueue
   /// Slots with a write to be enqueued: the first of the plan goes first, so that it can be recorded.
-  var writeQueue: SlotHeap
+  private var writeQueue: SlotHeap
   /// Slots with a bad spot.
   ///
   /// Again the first of the plan: the tail, which waits until it is alone, must not be what others
   /// wait for.
-  var salvageQueue: SlotHeap
-  var salvage: Salvage?
-  /// Slots by ticket, for works that inspect in order.
-  var slotByTicket: [Int]
-  var nextInspected: UInt64 = 0
-  var limiter: RateLimiter
-  var readsInFlight = 0
-  var writesInFlight = 0
-  var targetReadsInFlight = 0
-  /// Bytes of all transfers that have a slot.
-  private var begunByteCount: UInt64 = 0
-  var isWritingTail = false
-  var isStopping = false
-  var failure: MergeError?
-  package internal(set) var writtenByteCount: UInt64 = 0
-  package internal(set) var doneByteCount: UInt64 = 0
-  /// Ranges of the target that could not be dealt with, since a side of them could not be read.
-  package internal(set) var unreadable = RangeSet()
+  private var salvageQueue: SlotHeap
+  private var salvage: Salvage?
+  /// The ticket whose turn it is, for steps that inspect in order.
+  private var nextInspected: UInt64 = 0
+  private var limiter: RateLimiter
+  private var isWritingTail = false
+  private var isStopping = false
+  private var failure: MergeError?
+  private var writtenByteCount: UInt64 = 0
+  private var doneByteCount: UInt64 = 0
+  private var unreadable = RangeSet()
   private var isFeedEmpty = false
   /// Whether a transfer that had begun was given up, since the run is to stop.
   private var hasAbandoned = false
   private var transfer = Transfer()
-  private var batch = CompletionBatch()
-
-  package init(_ shape: PipelineShape, targetPath: String) {
-    self.shape = shape
-    self.targetPath = targetPath
-    slots = Array(repeating: Slot(), count: shape.slotCount)
-    segments = Array(repeating: SlotSegment(), count: shape.slotCount * shape.segmentCountMax)
-    freeSlots = Array((0..<shape.slotCount).reversed())
-    readQueue = SlotQueue(capacity: shape.slotCount)
-    writeQueue = SlotHeap(capacity: shape.slotCount)
-    salvageQueue = SlotHeap(capacity: shape.slotCount)
-    slotByTicket = Array(repeating: -1, count: Work.isOrdered ? shape.slotCount : 0)
-    limiter = RateLimiter(bytesPerSecond: shape.rateLimit)
-  }
 
   /// Runs until the feed is empty and everything is recorded, or until it is to stop.
   ///
-  /// `progress`: filled in and reported several times a second.
-  package mutating func run<
-    IO: BlockIO & ~Copyable, Feed: TransferFeed & ~Copyable, Record: TransferLedger & ~Copyable
-  >(
-    _ io: inout IO, feed: inout Feed, work: inout Work, record: inout Record, control: RunControl,
-    progress begun: MergeProgress
-  ) -> PipelineEnd {
+  /// - `io` and `ledger` are the pipeline's meanwhile, and are given back.
+  /// - `progress`: filled in and reported several times a second.
+  package static func pass(
+    _ shape: PipelineShape, _ io: inout IO, feed: consuming Feed, step: consuming Step,
+    ledger: inout Ledger, targetPath: String, control: RunControl, progress: MergeProgress
+  ) -> PassResult<Step> {
+    var pipeline = Pipeline(
+      shape, io: io, feed: feed, step: step, ledger: ledger, targetPath: targetPath,
+      control: control)
+    let end = pipeline.run(progress)
+    let parts = pipeline.finish(end)
+    io = parts.io
+    ledger = parts.ledger
+    return parts.result
+  }
+
+  /// What a pipeline gives back.
+  private struct Parts: ~Copyable {
+    let io: IO
+    let ledger: Ledger
+    let result: PassResult<Step>
+  }
+
+  private init(
+    _ shape: PipelineShape, io: consuming IO, feed: consuming Feed, step: consuming Step,
+    ledger: consuming Ledger, targetPath: String, control: RunControl
+  ) {
+    requests = RequestQueue(io, depth: shape.depth)
+    self.feed = feed
+    self.step = step
+    self.ledger = ledger
+    self.shape = shape
+    self.control = control
+    self.targetPath = targetPath
+    slots = SlotTable(shape, isOrdered: Step.isOrdered)
+    readQueue = SlotQueue(capacity: shape.slotCount)
+    writeQueue = SlotHeap(capacity: shape.slotCount)
+    salvageQueue = SlotHeap(capacity: shape.slotCount)
+    limiter = RateLimiter(bytesPerSecond: shape.rateLimit)
+  }
+
+  private consuming func finish(_ end: PipelineEnd) -> Parts {
+    Parts(
+      io: requests.io, ledger: ledger,
+      result: PassResult(
+        end: end, step: step, writtenByteCount: writtenByteCount, unreadable: unreadable))
+  }
+
+  private mutating func run(_ begun: MergeProgress) -> PipelineEnd {
     let begin = control.clock.now()
     var nextReport = begin
     while true {
       let now = control.clock.now()
-      if control.interruption.isRequested || record.failure != nil || failure != nil {
+      if control.interruption.isRequested || ledger.failure != nil || failure != nil {
         isStopping = true
       }
       // Nothing waits for its turn any more: the one before may have been given up.
       if isStopping {
         for slot in slots.indices where slots[slot].state == .arrived { abandon(slot) }
       }
-      takeTransfers(&feed, &record)
-      enqueueWrites(&io, now: now)
-      enqueueReads(&io)
-      startSalvage(&io)
-      let isIdle = freeSlots.count == slots.count && (isFeedEmpty || isStopping)
-      record.advance(&io, now: now, isLast: isIdle)
-      if isIdle, record.isSettled { break }
+      takeTransfers()
+      enqueueWrites(now: now)
+      enqueueReads()
+      startSalvage()
+      let isIdle = slots.areAllFree && (isFeedEmpty || isStopping)
+      ledger.advance(&requests.io, now: now, isLast: isIdle)
+      if isIdle, ledger.isSettled { break }
       if now >= nextReport {
         nextReport = now + .milliseconds(100)
-        report(begun, control, record.sinceCheckpoint(now: now), elapsed: now - begin)
+        report(begun, now: now, elapsed: now - begin)
       }
       do throws(Errno) {
-        try wait(&io, control.clock, now: now)
+        try wait(now: now)
       } catch {
         giveUp(error)
         break
       }
-      for index in 0..<batch.count {
-        completed(batch[index], &io, &work, &record, now: now)
-      }
+      for index in 0..<requests.completionCount { completed(requests[index], now: now) }
     }
-    report(
-      begun, control, record.sinceCheckpoint(now: control.clock.now()),
-      elapsed: control.clock.now() - begin)
-    if let failure = failure ?? record.failure { return .failed(failure) }
+    report(begun, now: control.clock.now(), elapsed: control.clock.now() - begin)
+    if let failure = failure ?? ledger.failure { return .failed(failure) }
     return isFeedEmpty && !hasAbandoned ? .finished : .interrupted
   }
 
@@ -123,46 +139,32 @@ package struct Pipeline<Work: TransferStep & ~Copyable>: ~Copyable {
       hint: Errno.asynchronousHint)
   }
 
-  private func report(
-    _ begun: MergeProgress, _ control: RunControl, _ sinceCheckpoint: Duration?, elapsed: Duration
-  ) {
+  private func report(_ begun: MergeProgress, now: Duration, elapsed: Duration) {
     var progress = begun
     progress.doneByteCount += doneByteCount
     progress.elapsed = elapsed
-    progress.readsInFlight = readsInFlight
-    progress.writesInFlight = writesInFlight
-    progress.sinceCheckpoint = sinceCheckpoint
+    progress.readsInFlight = requests.readCount
+    progress.writesInFlight = requests.writeCount
+    progress.sinceCheckpoint = ledger.sinceCheckpoint(now: now)
     progress.isSalvaging = salvage != nil || !salvageQueue.isEmpty
     progress.unreadableByteCount = unreadable.byteCount
     control.report(progress)
   }
 
-  private mutating func wait<IO: BlockIO & ~Copyable>(
-    _ io: inout IO, _ clock: Clock, now: Duration
-  ) throws(Errno) {
+  private mutating func wait(now: Duration) throws(Errno) {
     // A signal that comes just before the wait is seen after it: hence a limit.
     let limit = Duration.milliseconds(200)
     let timeout = writeQueue.isEmpty ? limit : min(limit, limiter.delay(now: now) ?? limit)
-    io.submit()
-    if io.requestCount > 0 {
-      // Waking for each completion costs processor time, and half of the requests keep the devices busy; where
-      // more than that are slow, the timeout bounds what the others wait. A salvage goes on piece by piece.
-      let least = salvage == nil ? max(1, io.requestCount / 2) : 1
-      try io.reap(atLeast: least, timeout: timeout, into: &batch)
-    } else {
-      batch.removeAll()
-      clock.sleep(timeout)
-    }
+    // A salvage goes on piece by piece.
+    try requests.wait(timeout, forOne: salvage != nil, clock: control.clock)
   }
 
   /// Gives free slots transfers, as long as their reads can be enqueued soon.
-  private mutating func takeTransfers<
-    Feed: TransferFeed & ~Copyable, Record: TransferLedger & ~Copyable
-  >(_ feed: inout Feed, _ record: inout Record) {
+  private mutating func takeTransfers() {
     while !isStopping, !isFeedEmpty,
-      readQueue.isEmpty || readsInFlight + writesInFlight < shape.depth,
-      readQueue.count < shape.depth, begunByteCount < shape.byteCountMax, !record.isFull,
-      let slot = freeSlots.last
+      readQueue.isEmpty || requests.hasRoom,
+      readQueue.count < shape.depth, slots.byteCount < shape.byteCountMax, !ledger.isFull,
+      slots.hasFree
     {
       do throws(MergeError) {
         guard try feed.next(&transfer) else {
@@ -174,77 +176,297 @@ package struct Pipeline<Work: TransferStep & ~Copyable>: ~Copyable {
         isStopping = true
         return
       }
-      freeSlots.removeLast()
-      begin(transfer, in: slot, ticket: record.began(transfer.range))
+      precondition(transfer.byteCount <= shape.bufferByteCount)
+      let ticket = ledger.began(transfer.range)
+      readQueue.append(
+        slots.begin(transfer, ticket: ticket, readsSource: Step.readsSource))
     }
   }
 
-  private mutating func begin(_ transfer: Transfer, in slot: Int, ticket: UInt64) {
-    precondition(transfer.byteCount <= shape.bufferByteCount)
-    precondition(transfer.segments.count <= shape.segmentCountMax)
-    slots[slot] = Slot(
-      state: .reading, range: transfer.range, ticket: ticket,
-      recordedChecksum: transfer.recordedChecksum,
-      segmentCount: Work.readsSource ? transfer.segments.count : 0)
-    if Work.isOrdered { slotByTicket[Int(ticket % UInt64(slots.count))] = slot }
-    for index in 0..<slots[slot].segmentCount {
-      let segment = transfer.segments[index]
-      segments[slot * shape.segmentCountMax + index] = SlotSegment(
-        dataByteOffset: segment.dataByteOffset,
-        bufferByteOffset: Int(segment.targetByteOffset - transfer.start),
-        byteCount: Int(segment.byteCount))
-    }
-    begunByteCount += transfer.byteCount
-    readQueue.append(slot)
-  }
-
-  private mutating func completed<
-    IO: BlockIO & ~Copyable, Record: TransferLedger & ~Copyable
-  >(
-    _ completion: IOCompletion, _ io: inout IO, _ work: inout Work, _ record: inout Record,
-    now: Duration
-  ) {
+  private mutating func completed(_ completion: IOCompletion, now: Duration) {
     let slot = RequestTag.slot(of: completion.tag)
     switch RequestTag(of: completion.tag) {
     case .sourceRead:
-      readsInFlight -= 1
-      sourceArrived(slot, RequestTag.segment(of: completion.tag), completion.result, &io)
-      inspectIfComplete(slot, io, &work, &record)
+      requests.endRead()
+      let index = RequestTag.segment(of: completion.tag)
+      if goesOn(slot, slots.sourceArrived(slot, segment: index, completion.result)) {
+        requests.enqueueRead(slots.sourceRead(slot, segment: index))
+      }
+      inspectIfComplete(slot)
     case .targetRead:
-      readsInFlight -= 1
-      targetReadsInFlight -= 1
-      targetArrived(slot, completion.result, &io)
-      inspectIfComplete(slot, io, &work, &record)
+      requests.endRead()
+      if goesOn(slot, slots.targetArrived(slot, completion.result)) {
+        requests.enqueueRead(slots.targetRead(slot))
+      }
+      inspectIfComplete(slot)
     case .targetWrite:
-      writesInFlight -= 1
-      written(slot, completion.result, &io, &record)
-    case .salvageSource, .salvageTarget, .salvageWrite:
-      salvageCompleted(completion, &io, &work, &record, now: now)
+      requests.endWrite()
+      written(slot, completion.result)
+    case .salvageSource, .salvageTarget:
+      requests.endRead()
+      unitRead(completion.result, now: now)
+    case .salvageWrite:
+      requests.endWrite()
+      pieceWritten(completion.result, now: now)
     case .targetFlush, .journalWrite, .journalFlush, nil:
-      record.completed(completion, &io, now: now)
+      ledger.completed(completion, &requests.io, now: now)
     }
   }
 
-  mutating func end<Record: TransferLedger & ~Copyable>(
-    _ slot: Int, _ outcome: TransferOutcome, _ record: inout Record
-  ) {
+  private mutating func end(_ slot: Int, _ outcome: TransferOutcome) {
     doneByteCount += slots[slot].range.byteCount
-    record.ended(slots[slot].ticket, outcome)
-    release(slot)
+    ledger.ended(slots[slot].ticket, outcome)
+    slots.release(slot)
   }
 
   /// Gives a transfer up that had begun: it is not recorded, and the next run does it again.
-  mutating func abandon(_ slot: Int) {
+  private mutating func abandon(_ slot: Int) {
     hasAbandoned = true
-    release(slot)
+    slots.release(slot)
   }
 
-  private mutating func release(_ slot: Int) {
-    begunByteCount -= slots[slot].range.byteCount
-    slots[slot].state = .free
-    if Work.isOrdered {
-      slotByTicket[Int(slots[slot].ticket % UInt64(slots.count))] = -1
+  // MARK: Reading, from a slot that got a transfer to the verdict on its bytes
+
+  private mutating func enqueueReads() {
+    while !isTailUnderWay, let slot = readQueue.first,
+      requests.hasRoom
+    {
+      let index = slots[slot].nextRead
+      if isStopping, index == 0 {
+        // Nothing of it was read yet: it is simply not begun.
+        readQueue.removeFirst()
+        abandon(slot)
+        continue
+      }
+      slots[slot].nextRead += 1
+      slots[slot].pendingReadCount += 1
+      requests.enqueueRead(
+        index < slots[slot].segmentCount
+          ? slots.sourceRead(slot, segment: index) : slots.targetRead(slot))
+      if slots[slot].nextRead == readCount(slot) { readQueue.removeFirst() }
     }
-    freeSlots.append(slot)
+  }
+
+  private func readCount(_ slot: Int) -> Int {
+    slots[slot].segmentCount + (Step.readsTarget ? 1 : 0)
+  }
+
+  /// Whether the rest of a read is to be read; otherwise notes that the read is over.
+  private mutating func goesOn(_ slot: Int, _ arrival: Arrival) -> Bool {
+    if arrival == .more, !isStopping { return true }
+    slots.endRead(slot, isBad: arrival != .complete)
+    return false
+  }
+
+  private mutating func inspectIfComplete(_ slot: Int) {
+    guard slots[slot].pendingReadCount == 0, slots[slot].state == .reading,
+      slots[slot].nextRead == readCount(slot) || isStopping
+    else { return }
+    if isStopping {
+      if slots[slot].nextRead < readCount(slot) { readQueue.removeFirst() }
+      return abandon(slot)
+    }
+    slots[slot].state = .arrived
+    guard Step.isOrdered else { return inspect(slot) }
+    inspectInOrder()
+  }
+
+  /// Inspects what has arrived, as far as it is next in the order of the plan.
+  private mutating func inspectInOrder() {
+    while let slot = slots.slot(withTicket: nextInspected), slots[slot].state == .arrived,
+      !slots[slot].hasBadSpot
+    {
+      nextInspected += 1
+      inspect(slot)
+    }
+    if let slot = slots.slot(withTicket: nextInspected), slots[slot].state == .arrived {
+      putToSalvage(slot)
+    }
+  }
+
+  private mutating func putToSalvage(_ slot: Int) {
+    slots[slot].state = .salvaging
+    salvageQueue.insert(slot, ticket: slots[slot].ticket)
+  }
+
+  private mutating func inspect(_ slot: Int) {
+    guard !slots[slot].hasBadSpot else { return putToSalvage(slot) }
+    let range = slots[slot].range
+    switch verdict(slot, range, recordedChecksum: slots[slot].recordedChecksum) {
+    case .write(let checksum):
+      slots[slot].checksum = checksum
+      slots[slot].state = .writing
+      writeQueue.insert(slot, ticket: slots[slot].ticket)
+    case .keep:
+      end(slot, .unchanged)
+    }
+  }
+
+  /// Has the step look at bytes of a slot's transfer, all of which have been read.
+  private mutating func verdict(
+    _ slot: Int, _ range: ByteRange, recordedChecksum: UInt32?
+  ) -> Verdict {
+    let first = Int(range.start - slots[slot].range.start)
+    let byteCount = Int(range.byteCount)
+    return step.inspect(
+      range, recordedChecksum: recordedChecksum,
+      source: requests.io.bytes(
+        at: shape.sourceBuffer(slot) + first, count: Step.readsSource ? byteCount : 0),
+      target: requests.io.bytes(
+        at: shape.targetBuffer(slot) + first, count: Step.readsTarget ? byteCount : 0))
+  }
+
+  // MARK: Writing, from a verdict to the target
+
+  private mutating func enqueueWrites(now: Duration) {
+    while let slot = writeQueue.first, requests.hasRoom {
+      if isStopping, slots[slot].writtenByteCount == 0 {
+        writeQueue.removeFirst()
+        abandon(slot)
+        continue
+      }
+      guard mayTouchTail(slot) else { return }
+      guard limiter.delay(now: now) == nil else { return }
+      writeQueue.removeFirst()
+      limiter.pass(slots[slot].range.byteCount, now: now)
+      isWritingTail = slots.isInTail(slot)
+      requests.enqueueWrite(slots.write(slot))
+    }
+  }
+
+  /// The tail goes through the page cache: nothing direct may be under way on the target then.
+  ///
+  /// It is the last of the plan, so it waits until nothing else is left. It may be several transfers,
+  /// after bad spots in it: these go one by one, and none waits for another to be gone.
+  private func mayTouchTail(_ slot: Int) -> Bool {
+    guard slots.isInTail(slot) else { return true }
+    return requests.isIdle
+      && slots.indices.allSatisfy { slots[$0].state == .free || slots.isInTail($0) }
+  }
+
+  /// Whether the tail is being written, so that nothing may be read from the target.
+  private var isTailUnderWay: Bool {
+    isWritingTail || salvage.map { slots.isInTail($0.slot) } ?? false
+  }
+
+  private mutating func written(_ slot: Int, _ result: Int64) {
+    switch slots.written(slot, result) {
+    case .more: return requests.enqueueWrite(slots.write(slot))
+    case .bad:
+      fail(slots[slot].range.start + UInt64(slots[slot].writtenByteCount), result)
+      abandon(slot)
+    case .complete:
+      writtenByteCount += slots[slot].range.byteCount
+      end(slot, .merged(checksum: slots[slot].checksum))
+    }
+    isWritingTail = false
+  }
+
+  /// The target could not be written: nothing new is begun, what is under way is completed.
+  private mutating func fail(_ byteOffset: UInt64, _ result: Int64) {
+    isStopping = true
+    guard failure == nil else { return }
+    let errno = result < 0 ? Errno(rawValue: CInt(clamping: -result)) : .noSpace
+    failure = MergeError(
+      .stopped, "cannot write to the origin", at: "\(targetPath), byte \(byteOffset)",
+      because: "\(errno)")
+  }
+
+  // MARK: Salvage, one transfer at a time
+
+  private mutating func startSalvage() {
+    if isStopping {
+      while let slot = salvageQueue.first {
+        salvageQueue.removeFirst()
+        abandon(slot)
+      }
+    }
+    guard salvage == nil, let slot = salvageQueue.first, mayTouchTail(slot),
+      requests.hasRoomForBoth || requests.isIdle
+    else { return }
+    salvageQueue.removeFirst()
+    salvage = Salvage(
+      slot: slot, range: slots[slot].range, unitByteCountMax: shape.salvageByteCount)
+    readUnit()
+  }
+
+  /// Enqueues the reads of the salvage's unit.
+  private mutating func readUnit() {
+    guard let current = salvage else { return }
+    if Step.readsSource, let request = slots.sourceRead(current) {
+      requests.enqueueRead(request)
+      salvage?.readBegan()
+    }
+    if Step.readsTarget {
+      requests.enqueueRead(slots.targetRead(current))
+      salvage?.readBegan()
+    }
+  }
+
+  private mutating func unitRead(_ result: Int64, now: Duration) {
+    guard var current = salvage else { return }
+    let isWhole = current.readCompleted(result)
+    salvage = current
+    guard isWhole else { return }
+    let segment = slots.segment(of: current.slot, at: current.position)
+    let hasMore = current.advance(
+      segmentEnd: Step.readsSource && !Step.readsTarget
+        ? segment.map { $0.bufferByteOffset + $0.byteCount } ?? slots[current.slot].byteCount : nil)
+    salvage = current
+    if isStopping { return abandonSalvage() }
+    if hasMore { return readUnit() }
+    if Step.isOrdered { nextInspected += 1 }
+    inspectPieces(now: now)
+  }
+
+  /// Inspects the stretches that could be read, until one is to be written or none is left.
+  private mutating func inspectPieces(now: Duration) {
+    while let current = salvage, let piece = current.piece {
+      switch verdict(current.slot, piece, recordedChecksum: nil) {
+      case .write(let checksum):
+        salvage?.beginPiece(checksum: checksum)
+        slots[current.slot].writtenByteCount = 0
+        // It cannot wait for its turn, but what follows waits for it.
+        limiter.pass(piece.byteCount, now: now)
+        return requests.enqueueWrite(slots.write(piece, of: current.slot))
+      case .keep:
+        salvage?.keepPiece()
+      }
+    }
+    guard let current = salvage else { return }
+    for bad in current.unreadable { unreadable.insert(bad) }
+    salvage = nil
+    end(current.slot, .pieces(current.entries, unreadable: current.unreadable))
+    if unreadable.ranges.count > JournalState.unreadableCountMax {
+      isStopping = true
+      failure = MergeError(
+        .stopped, "too much cannot be read", at: targetPath,
+        because:
+          "more than \(JournalState.unreadableCountMax) ranges of it have no source that can "
+          + "be read",
+        hint: "the pool's data device may be failing: see the kernel's log")
+    }
+    if Step.isOrdered { inspectInOrder() }
+  }
+
+  private mutating func pieceWritten(_ result: Int64, now: Duration) {
+    guard let current = salvage, let piece = current.piece else { return }
+    switch slots.written(current.slot, result, of: Int(piece.byteCount)) {
+    case .more: requests.enqueueWrite(slots.write(piece, of: current.slot))
+    case .bad:
+      fail(piece.start + UInt64(slots[current.slot].writtenByteCount), result)
+      abandonSalvage()
+    case .complete:
+      writtenByteCount += piece.byteCount
+      salvage?.pieceWritten(piece)
+      if isStopping { abandonSalvage() } else { inspectPieces(now: now) }
+    }
+  }
+
+  /// The transfer stays unrecorded; the next run does it again.
+  private mutating func abandonSalvage() {
+    guard let current = salvage else { return }
+    salvage = nil
+    abandon(current.slot)
   }
 }

@@ -1,27 +1,27 @@
-/// The device's mappings as segments, from some byte of the target on, clipped at the effective end.
+/// A source's runs as segments, from some byte of the target on, clipped at the effective end.
 ///
 /// A class, since one sweep after the other reads it and none of them owns it.
-package final class SegmentStream<IO: BlockIO & ~Copyable> {
+package final class SegmentStream<Source: RunSource & ~Copyable> {
   package let cuts: TransferCuts
-  private var reader: WholeDevice<IO>
+  private var source: Source
   private let dataBlockByteCount: UInt64
   private var batch = RunBatch()
   private var nextRun = 0
   private var current: Segment?
   private var firstByteOffset: UInt64 = 0
 
-  /// Precondition: the reader's first pass is over; `restart` begins the stream.
+  /// Precondition: the source's first pass is over; `restart` begins the stream.
   package init(
-    _ reader: consuming WholeDevice<IO>, dataBlockByteCount: UInt64, cuts: TransferCuts
+    _ source: consuming Source, dataBlockByteCount: UInt64, cuts: TransferCuts
   ) {
-    self.reader = reader
+    self.source = source
     self.dataBlockByteCount = dataBlockByteCount
     self.cuts = cuts
   }
 
   /// Begins again, at a byte of the target.
   package func restart(from byteOffset: UInt64) throws(MergeError) {
-    try reader.restart(from: ThinBlock(byteOffset / dataBlockByteCount))
+    try source.restart(from: ThinBlock(byteOffset / dataBlockByteCount))
     batch.removeAll()
     nextRun = 0
     current = nil
@@ -33,7 +33,7 @@ package final class SegmentStream<IO: BlockIO & ~Copyable> {
     while current == nil {
       guard nextRun < batch.runs.count else {
         batch.removeAll()
-        guard try reader.next(&batch) else { return nil }
+        guard try source.next(&batch, atMost: 1) else { return nil }
         nextRun = 0
         continue
       }
@@ -76,9 +76,9 @@ package final class SegmentStream<IO: BlockIO & ~Copyable> {
   }
 }
 
-extension CheckedPlan where IO: ~Copyable {
-  /// The mappings, to be streamed from wherever `restart` says.
-  package consuming func segments(cuts: TransferCuts) -> SegmentStream<IO> {
-    SegmentStream(reader, dataBlockByteCount: plan.dataBlockByteCount, cuts: cuts)
+extension CheckedPlan where Source: ~Copyable {
+  /// The source's runs, to be streamed from wherever `restart` says.
+  package consuming func segments(cuts: TransferCuts) -> SegmentStream<Source> {
+    SegmentStream(source, dataBlockByteCount: plan.dataBlockByteCount, cuts: cuts)
   }
 }

@@ -37,6 +37,212 @@ struct SlotSegment {
   var doneByteCount = 0
 }
 
+/// What a read or write that completed means for what it is a part of.
+enum Arrival: Equatable { case complete, more, bad }
+
+/// The slots of a pipeline: which are free, what transfers the others have, how far each has been read and
+/// written, and the requests that this takes.
+struct SlotTable {
+  private let shape: PipelineShape
+  private var slots: [Slot]
+  private var segments: [SlotSegment]
+  private var free: [Int]
+  /// Slots by ticket; empty where nobody asks for them in the order of the plan.
+  private var slotByTicket: [Int]
+  /// Bytes of all transfers that have a slot.
+  private(set) var byteCount: UInt64 = 0
+
+  init(_ shape: PipelineShape, isOrdered: Bool) {
+    self.shape = shape
+    slots = Array(repeating: Slot(), count: shape.slotCount)
+    segments = Array(repeating: SlotSegment(), count: shape.slotCount * shape.segmentCountMax)
+    free = Array((0..<shape.slotCount).reversed())
+    slotByTicket = Array(repeating: -1, count: isOrdered ? shape.slotCount : 0)
+  }
+
+  var indices: Range<Int> { slots.indices }
+  var hasFree: Bool { !free.isEmpty }
+  var areAllFree: Bool { free.count == slots.count }
+
+  subscript(slot: Int) -> Slot {
+    @inline(__always) _read { yield slots[slot] }
+    @inline(__always) _modify { yield &slots[slot] }
+  }
+
+  /// One segment of a slot's transfer.
+  subscript(slot: Int, segment index: Int) -> SlotSegment {
+    @inline(__always) _read { yield segments[slot * shape.segmentCountMax + index] }
+    @inline(__always) _modify { yield &segments[slot * shape.segmentCountMax + index] }
+  }
+
+  /// The segment that a byte of a slot's buffer belongs to.
+  func segment(of slot: Int, at bufferByteOffset: Int) -> SlotSegment? {
+    let first = slot * shape.segmentCountMax
+    return segments[first..<first + slots[slot].segmentCount].last {
+      $0.bufferByteOffset <= bufferByteOffset
+    }
+  }
+
+  /// The slot with that ticket; nil where none has it.
+  ///
+  /// Precondition: the table was made for asking in order.
+  func slot(withTicket ticket: UInt64) -> Int? {
+    let slot = slotByTicket[Int(ticket % UInt64(slots.count))]
+    guard slot >= 0, slots[slot].ticket == ticket else { return nil }
+    return slot
+  }
+
+  /// Gives a free slot a transfer.
+  ///
+  /// Precondition: there is a free slot.
+  mutating func begin(_ transfer: Transfer, ticket: UInt64, readsSource: Bool) -> Int {
+    precondition(transfer.segments.count <= shape.segmentCountMax)
+    let slot = free.removeLast()
+    slots[slot] = Slot(
+      state: .reading, range: transfer.range, ticket: ticket,
+      recordedChecksum: transfer.recordedChecksum,
+      segmentCount: readsSource ? transfer.segments.count : 0)
+    if !slotByTicket.isEmpty { slotByTicket[Int(ticket % UInt64(slots.count))] = slot }
+    for index in 0..<slots[slot].segmentCount {
+      let segment = transfer.segments[index]
+      segments[slot * shape.segmentCountMax + index] = SlotSegment(
+        dataByteOffset: segment.dataByteOffset,
+        bufferByteOffset: Int(segment.targetByteOffset - transfer.start),
+        byteCount: Int(segment.byteCount))
+    }
+    byteCount += transfer.byteCount
+    return slot
+  }
+
+  // MARK: Requests
+
+  /// The read of what a segment lacks.
+  func sourceRead(_ slot: Int, segment index: Int) -> IORequest {
+    let segment = self[slot, segment: index]
+    return IORequest(
+      .read, .data, byteOffset: segment.dataByteOffset + UInt64(segment.doneByteCount),
+      slabByteOffset: shape.sourceBuffer(slot) + segment.bufferByteOffset + segment.doneByteCount,
+      byteCount: roundedUp(
+        segment.byteCount - segment.doneByteCount, shape.dataAlignmentByteCount),
+      tag: RequestTag.sourceRead.tag(slot: slot, segment: index))
+  }
+
+  /// The read of what a slot lacks of the target.
+  func targetRead(_ slot: Int) -> IORequest {
+    let done = slots[slot].targetDoneByteCount
+    return IORequest(
+      .read, .target, byteOffset: slots[slot].range.start + UInt64(done),
+      slabByteOffset: shape.targetBuffer(slot) + done,
+      byteCount: roundedUp(slots[slot].byteCount - done, shape.targetAlignmentByteCount),
+      tag: RequestTag.targetRead.tag(slot: slot))
+  }
+
+  /// The write of what has not been written of a slot's transfer.
+  func write(_ slot: Int) -> IORequest {
+    write(slots[slot].range, of: slot, .targetWrite)
+  }
+
+  /// The source's read of a unit of a salvage; nil for a transfer without segments.
+  func sourceRead(_ salvage: Salvage) -> IORequest? {
+    let slot = salvage.slot
+    guard let segment = segment(of: slot, at: salvage.position) else { return nil }
+    return IORequest(
+      .read, .data,
+      byteOffset: segment.dataByteOffset + UInt64(salvage.position - segment.bufferByteOffset),
+      slabByteOffset: shape.sourceBuffer(slot) + salvage.position,
+      byteCount: roundedUp(salvage.unitByteCount, shape.dataAlignmentByteCount),
+      tag: RequestTag.salvageSource.tag(slot: slot))
+  }
+
+  /// The target's read of a unit of a salvage.
+  func targetRead(_ salvage: Salvage) -> IORequest {
+    let slot = salvage.slot
+    return IORequest(
+      .read, .target, byteOffset: slots[slot].range.start + UInt64(salvage.position),
+      slabByteOffset: shape.targetBuffer(slot) + salvage.position,
+      byteCount: roundedUp(salvage.unitByteCount, shape.targetAlignmentByteCount),
+      tag: RequestTag.salvageTarget.tag(slot: slot))
+  }
+
+  /// The write of what has not been written of a salvage's piece.
+  func write(_ piece: ByteRange, of slot: Int) -> IORequest {
+    write(piece, of: slot, .salvageWrite)
+  }
+
+  private func write(_ range: ByteRange, of slot: Int, _ tag: RequestTag) -> IORequest {
+    let done = slots[slot].writtenByteCount
+    return IORequest(
+      .write, isInTail(range) ? .targetBuffered : .target, byteOffset: range.start + UInt64(done),
+      slabByteOffset: shape.sourceBuffer(slot) + Int(range.start - slots[slot].range.start) + done,
+      byteCount: Int(range.byteCount) - done, tag: tag.tag(slot: slot))
+  }
+
+  private func roundedUp(_ byteCount: Int, _ unit: Int) -> Int {
+    (byteCount + unit - 1) / unit * unit
+  }
+
+  /// Whether a slot's transfer is in the target's unaligned tail.
+  func isInTail(_ slot: Int) -> Bool { isInTail(slots[slot].range) }
+
+  private func isInTail(_ range: ByteRange) -> Bool { range.start >= shape.tailByteOffset }
+
+  // MARK: Completions
+
+  /// Notes bytes of a segment, or an error.
+  mutating func sourceArrived(_ slot: Int, segment index: Int, _ result: Int64) -> Arrival {
+    let segment = self[slot, segment: index]
+    return Self.advance(
+      &segments[slot * shape.segmentCountMax + index].doneByteCount, by: result,
+      of: segment.byteCount, shape.dataAlignmentByteCount)
+  }
+
+  /// Notes bytes of the target's side, or an error.
+  mutating func targetArrived(_ slot: Int, _ result: Int64) -> Arrival {
+    let byteCount = slots[slot].byteCount
+    return Self.advance(
+      &slots[slot].targetDoneByteCount, by: result, of: byteCount,
+      shape.targetAlignmentByteCount)
+  }
+
+  /// Notes bytes that were written of a slot's transfer, or an error.
+  mutating func written(_ slot: Int, _ result: Int64) -> Arrival {
+    written(slot, result, of: slots[slot].byteCount)
+  }
+
+  /// Notes bytes that were written of a salvage's piece, or an error.
+  mutating func written(_ slot: Int, _ result: Int64, of byteCount: Int) -> Arrival {
+    Self.advance(
+      &slots[slot].writtenByteCount, by: result, of: byteCount, shape.targetAlignmentByteCount)
+  }
+
+  /// Notes that a read of a slot is over.
+  mutating func endRead(_ slot: Int, isBad: Bool) {
+    if isBad { slots[slot].hasBadSpot = true }
+    slots[slot].pendingReadCount -= 1
+  }
+
+  // A short direct request goes on at the last aligned boundary, not where it stopped.
+  private static func advance(
+    _ done: inout Int, by result: Int64, of byteCount: Int, _ alignment: Int
+  ) -> Arrival {
+    guard result > 0 else { return .bad }
+    let reached = done + Int(result)
+    guard reached < byteCount else { return .complete }
+    let aligned = reached / alignment * alignment
+    guard aligned > done else { return .bad }
+    done = aligned
+    return .more
+  }
+
+  /// Takes a slot's transfer away.
+  mutating func release(_ slot: Int) {
+    byteCount -= slots[slot].range.byteCount
+    slots[slot].state = .free
+    if !slotByTicket.isEmpty { slotByTicket[Int(slots[slot].ticket % UInt64(slots.count))] = -1 }
+    free.append(slot)
+  }
+}
+
 /// A first-in first-out queue of slots, as long as there are slots.
 struct SlotQueue {
   private var ring: [Int]

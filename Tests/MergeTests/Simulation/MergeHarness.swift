@@ -85,16 +85,16 @@ struct MergeHarness {
     let state = try JournalState(reading: &reader)
     if state.hasTornEnd { disk.setByteCount(state.cutByteOffset, of: .journal) }
     let stream = planned.segments(cuts: cuts(plan, transfer))
-    let configuration = RunningMerge<SimulatedQueue>.Configuration(
+    let configuration = MergeConfiguration(
       plan: plan, cuts: stream.cuts, transfer: transfer,
       dataAlignmentByteCount: merge.dataAlignment, targetAlignmentByteCount: merge.originAlignment,
       targetPath: "origin", journalPath: "journal", state: state,
       trustsEarlierRuns: options.trustsEarlierRuns, checksTarget: !options.skipsOriginCheck)
     var run = RunningMerge(
-      configuration,
+      configuration, stream,
       io: try queue(
         transfer,
-        RunningMerge<SimulatedQueue>.slabByteCount(
+        MergeConfiguration.slabByteCount(
           transfer, largest: max(plan.transferByteCountMax, state.entryByteCountMax)), control),
       journal: JournalEncoder(
         endByteOffset: state.endByteOffset, nextSequence: state.nextSequence,
@@ -112,8 +112,8 @@ struct MergeHarness {
       disk.journalIsWritten = nil
       disk.reaped = nil
     }
-    if !isNew { try run.checkTarget(stream, recorded: try disk.journalReader()) }
-    let end = carryOut(&run, stream)
+    if !isNew { try run.checkTarget(recorded: try disk.journalReader()) }
+    let end = carryOut(&run)
     if disk.time.isStuck { disk.stop("the run waited for ever, with nothing in flight") }
     if let violation = disk.violation {
       throw MergeError(.bug, "a rule was broken", at: "disk", because: violation)
@@ -133,13 +133,13 @@ struct MergeHarness {
   }
 
   private func putHeader(
-    _ planned: borrowing CheckedPlan<SimulatedQueue>, _ transfer: TransferOptions
+    _ planned: borrowing CheckedPlan<WholeDevice<SimulatedQueue>>, _ transfer: TransferOptions
   ) {
     disk.put(header(planned, transfer).encoded, on: .journal, at: 0)
   }
 
   private func carryOut(
-    _ run: inout RunningMerge<SimulatedQueue>, _ stream: SegmentStream<SimulatedQueue>
+    _ run: inout RunningMerge<SimulatedQueue, WholeDevice<SimulatedQueue>>
   ) -> PipelineEnd {
     do throws(MergeError) {
       let now = disk.time.secondsSince1970
@@ -151,7 +151,7 @@ struct MergeHarness {
       if let grown = run.configuration.plan.grownOriginByteCount {
         disk.setByteCount(max(grown, disk[.target].byteCount), of: .target)
       }
-      let end = run.run(stream) { () throws(MergeError) in try disk.journalReader() }
+      let end = run.run { () throws(MergeError) in try disk.journalReader() }
       if end == .finished, run.unreadable.isEmpty {
         try run.append(.finished(seconds: disk.time.secondsSince1970))
       }
@@ -229,10 +229,10 @@ struct MergeHarness {
 
   private func plan(
     _ transfer: TransferOptions, _ control: RunControl
-  ) throws(MergeError) -> CheckedPlan<SimulatedQueue> {
+  ) throws(MergeError) -> CheckedPlan<WholeDevice<SimulatedQueue>> {
     let originByteCount = UInt64(merge.model.originByteCount)
     return try CheckedPlan(
-      CheckedPlan<SimulatedQueue>.Request(
+      PlanRequest(
         source: MergeSource(
           metadataPath: "metadata", dataPath: "data", deviceID: SimulatedMerge.deviceID),
         metadataByteCount: disk[.metadata].byteCount, dataByteCount: disk[.data].byteCount,
@@ -275,7 +275,7 @@ struct MergeHarness {
   }
 
   private func header(
-    _ planned: borrowing CheckedPlan<SimulatedQueue>, _ transfer: TransferOptions
+    _ planned: borrowing CheckedPlan<WholeDevice<SimulatedQueue>>, _ transfer: TransferOptions
   ) -> JournalHeader {
     let plan = planned.plan
     return JournalHeader(

@@ -117,8 +117,9 @@ package struct RecordDecoding: Sendable {
 /// The pipeline's loop, moving nothing: no device, no checksums, no record.
 package struct PipelineTurns: ~Copyable {
   private var io: InstantQueue
-  private var pipeline: Pipeline<UncheckedStep>
-  private var feed: ScatteredFeed
+  private let shape: PipelineShape
+  private let transferCount: Int
+  private let segmentCount: Int
   private let control: RunControl
 
   package init(transferCount: Int, segmentCount: Int, clock: Clock) throws(MergeError) {
@@ -126,7 +127,7 @@ package struct PipelineTurns: ~Copyable {
     let largest = UInt64(segmentCount) * ScatteredFeed.blockByteCount
     let slabByteCount = PipelineShape.slabByteCount(
       depth: options.queueDepth, ioByteCount: options.ioByteCount, largest: largest)
-    let shape = PipelineShape(
+    shape = PipelineShape(
       depth: options.queueDepth, slabByteCount: slabByteCount, transferByteCountMax: largest,
       readsBothSides: false,
       dataBlockByteCount: ScatteredFeed.blockByteCount, dataAlignmentByteCount: 4096,
@@ -135,23 +136,24 @@ package struct PipelineTurns: ~Copyable {
     io = try InstantQueue(
       requestCount: options.queueDepth + PipelineShape.recordRequestCount,
       slabByteCount: slabByteCount, touchesSlab: false)
-    pipeline = Pipeline(shape, targetPath: "memory")
-    feed = ScatteredFeed(
-      transferCount: UInt64(transferCount), segmentCount: UInt64(segmentCount), gapBlockCount: 1,
-      seed: 1)
+    self.transferCount = transferCount
+    self.segmentCount = segmentCount
     control = RunControl(clock: clock, interruption: Interruption(), report: { _ in })
   }
 
   /// - Returns: How many bytes would have been written.
   package mutating func run() -> UInt64 {
-    var work = UncheckedStep()
-    var record = NoLedger()
-    _ = pipeline.run(
-      &io, feed: &feed, work: &work, record: &record, control: control,
+    let feed = ScatteredFeed(
+      transferCount: UInt64(transferCount), segmentCount: UInt64(segmentCount), gapBlockCount: 1,
+      seed: 1)
+    var ledger = NoLedger()
+    let pass = Pipeline.pass(
+      shape, &io, feed: feed, step: UncheckedStep(), ledger: &ledger, targetPath: "memory",
+      control: control,
       progress: .init(
         phase: .merging, doneByteCount: 0, totalByteCount: 0, earlierByteCount: 0, elapsed: .zero,
         readsInFlight: 0, writesInFlight: 0))
-    return pipeline.writtenByteCount
+    return pass.writtenByteCount
   }
 }
 

@@ -74,7 +74,7 @@ package struct MetadataCase {
     let extent = MergeExtent(
       originByteCount: choices.hasOrigin ? choices.originByteCount : nil,
       options: ExtentOptions(thinByteCount: choices.thinByteCount, pastEnd: choices.pastEnd))
-    let request = CheckedPlan<FuzzQueue>.Request(
+    let request = PlanRequest(
       source: MergeSource(
         metadataPath: "metadata", dataPath: "data", deviceID: choices.deviceID,
         mappings: mappings(input), ignoresNeedsCheck: choices.ignoresNeedsCheck),
@@ -172,7 +172,7 @@ package struct MetadataCase {
   }
 
   private func checkSegments(
-    _ stream: SegmentStream<FuzzQueue>, _ expected: [Segment]
+    _ stream: SegmentStream<WholeDevice<FuzzQueue>>, _ expected: [Segment]
   ) throws(MergeError) {
     var pieces = expected[...]
     while let segment = try stream.peek() {
@@ -184,7 +184,7 @@ package struct MetadataCase {
   }
 
   private func checkTransfers(
-    _ stream: SegmentStream<FuzzQueue>, _ plan: MergePlan, _ expected: [Segment]
+    _ stream: SegmentStream<WholeDevice<FuzzQueue>>, _ plan: MergePlan, _ expected: [Segment]
   ) throws(MergeError) {
     Finding.unless(
       expected.reduce(0) { $0 + $1.byteCount } == plan.byteCount, "the plan's bytes are not its sum"

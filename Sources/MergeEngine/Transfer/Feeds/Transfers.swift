@@ -5,11 +5,11 @@ package protocol TransferFeed: ~Copyable {
 }
 
 /// The plan itself: neighbours on the target in one transfer, cut as ``TransferCuts`` says.
-package struct PlannedTransfers<IO: BlockIO & ~Copyable>: TransferFeed, ~Copyable {
-  private let segments: SegmentStream<IO>
+package struct PlannedTransfers<Source: RunSource & ~Copyable>: TransferFeed, ~Copyable {
+  private let segments: SegmentStream<Source>
 
   /// From where the stream is.
-  package init(_ segments: SegmentStream<IO>) { self.segments = segments }
+  package init(_ segments: SegmentStream<Source>) { self.segments = segments }
 
   package mutating func next(_ transfer: inout Transfer) throws(MergeError) -> Bool {
     guard let first = try segments.peek() else { return false }
@@ -30,17 +30,16 @@ package struct PlannedTransfers<IO: BlockIO & ~Copyable>: TransferFeed, ~Copyabl
 }
 
 /// Given pieces of the plan, one transfer each: what the journal recorded, or could not be read.
-package struct PieceTransfers<IO: BlockIO & ~Copyable, Pieces: PieceSource & ~Copyable>:
-  TransferFeed,
-  ~Copyable
-{
-  private let segments: SegmentStream<IO>
+package struct PieceTransfers<
+  Source: RunSource & ~Copyable, Pieces: PieceSource & ~Copyable
+>: TransferFeed, ~Copyable {
+  private let segments: SegmentStream<Source>
   private var pieces: Pieces
 
   /// From where the stream is, which is before the first piece.
   ///
   /// Precondition: the pieces rise.
-  package init(_ segments: SegmentStream<IO>, pieces: consuming Pieces) {
+  package init(_ segments: SegmentStream<Source>, pieces: consuming Pieces) {
     self.segments = segments
     self.pieces = pieces
   }

@@ -1,3 +1,21 @@
+/// Where the runs of mappings that are merged come from.
+///
+/// Runs rise, and every pass yields the same ones or throws.
+package protocol RunSource: ~Copyable {
+  /// Begins a later pass at the run that has `first`, or at the first one behind it.
+  mutating func restart(from first: ThinBlock) throws(MergeError)
+
+  /// Appends the next runs, of at most so many leaves and as far as the batch has room; false behind
+  /// the last.
+  ///
+  /// There may be none although more follows. After a throw the batch is empty.
+  ///
+  /// Precondition: the batch is not full.
+  mutating func next(
+    _ batch: inout RunBatch, atMost leafCountMax: Int
+  ) throws(MergeError) -> Bool
+}
+
 /// Mappings that are consecutive on the thin device and on the data device.
 ///
 /// Three numbers in a row, as fingerprints take them: checksumming runs where they lie costs no copy.

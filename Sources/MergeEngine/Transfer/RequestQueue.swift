@@ -1,0 +1,52 @@
+internal import SystemPackage
+
+/// A queue whose reads and writes are counted, so that no more than `depth` of them are in flight.
+struct RequestQueue<IO: BlockIO & ~Copyable>: ~Copyable {
+  var io: IO
+  private let depth: Int
+  private(set) var readCount = 0
+  private(set) var writeCount = 0
+  private var batch = CompletionBatch()
+
+  init(_ io: consuming IO, depth: Int) {
+    self.io = io
+    self.depth = depth
+  }
+
+  var isIdle: Bool { readCount + writeCount == 0 }
+  var hasRoom: Bool { readCount + writeCount < depth }
+  /// Whether a read of each side finds room.
+  var hasRoomForBoth: Bool { readCount + writeCount + 2 <= depth }
+
+  mutating func enqueueRead(_ request: IORequest) {
+    io.enqueue(request)
+    readCount += 1
+  }
+
+  mutating func enqueueWrite(_ request: IORequest) {
+    io.enqueue(request)
+    writeCount += 1
+  }
+
+  mutating func endRead() { readCount -= 1 }
+  mutating func endWrite() { writeCount -= 1 }
+
+  /// How many requests had completed when the last wait was over.
+  var completionCount: Int { batch.count }
+  subscript(index: Int) -> IOCompletion { batch[index] }
+
+  /// Submits what is enqueued, and waits until requests complete or the time is over.
+  ///
+  /// Waking for each completion costs processor time, and half of the requests keep the devices busy. Where
+  /// more than that are slow, the timeout bounds what the others wait.
+  mutating func wait(_ timeout: Duration, forOne: Bool, clock: Clock) throws(Errno) {
+    io.submit()
+    if io.requestCount > 0 {
+      let least = forOne ? 1 : max(1, io.requestCount / 2)
+      try io.reap(atLeast: least, timeout: timeout, into: &batch)
+    } else {
+      batch.removeAll()
+      clock.sleep(timeout)
+    }
+  }
+}
