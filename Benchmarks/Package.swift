@@ -3,7 +3,7 @@ import PackageDescription
 
 // A package of its own, so that nothing of it reaches a user of the engine. The engine is compiled
 // here once more, by way of symbolic links: with the harness in the same module, where its generic code
-// is specialised for the harness's queues and parts as the product's is for libaio.
+// is specialised for the harness's queues and steps as the product's is for libaio.
 
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -50,7 +50,6 @@ let package = Package(
       ],
       swiftSettings: settings),
     tool("bench-inputs"),
-    tool("bench-parts"),
     tool("bench-rounds"),
     // The plugin that runs it looks for a folder in one called Benchmarks, as this package's is.
     .executableTarget(

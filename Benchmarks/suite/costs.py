@@ -1,5 +1,5 @@
-"""What a merge costs by itself: how it grows, what its parts take, what it asks of the heap and of memory,
-and how soon a resumed one writes."""
+"""What a merge costs by itself: how it grows, what it asks of the heap and of memory, and how soon a
+resumed one writes."""
 
 import contextlib
 import json
@@ -14,11 +14,9 @@ from .grounds import attach
 from .measure import (KIB, MIB, Run, ratios, run_counting_heap, run_facts, run_in_turn,
                       run_measured)
 from .metadata import BLOCK_BYTES, MILLIONS, MetadataInput
-from .names import WITH_BOTH, WITHOUT_BOTH
-from .tools import BenchmarkError, built, evict, installed, preloaded_library
+from .tools import BenchmarkError, evict, installed, preloaded_library
 
 HALVINGS = 5
-PART_FIGURES = ("processor_seconds", "machine_seconds")
 
 
 def grow_merges(work, rounds, seed):
@@ -50,51 +48,6 @@ def grow_plans(work, trixie, rounds, seed, keep):
         if not keep:
             source.remove()
     results.save(work, "growth-plan", facts)
-
-
-def parts(work, rounds, seed):
-    """Processor time of a merge's loop without checksums, checkpoints or both, by that with both."""
-    layout = layouts.all_layouts(seed)[0]
-    program = built("bench-parts")
-    facts = {}
-    for name, ground_of in grounds.GROUNDS.items():
-        with ground_of(work, lambda folder: images.write_images(
-                folder, layout, seed, for_peers=False)) as ground:
-            print(f"  parts, {ground.title}", flush=True)
-            runs = run_in_turn(
-                {f"checksums {checksums}, checkpoints {checkpoints}":
-                 part_contestant(program, ground, layout, checksums, checkpoints, seed)
-                 for checksums in ("on", "off") for checkpoints in ("on", "off")}, rounds,
-                lambda runs: [(WITHOUT_BOTH, WITH_BOTH, figure) for figure in PART_FIGURES])
-        with_all = runs[WITH_BOTH]
-        facts[name] = {"runs": run_facts(runs),
-                       "merged_bytes": parts_count(layout) * layout.block_bytes, "without": {
-            without: {figure: ratios(of, with_all, figure) for figure in PART_FIGURES}
-            for without, of in runs.items() if of is not with_all}}
-        for without, ratio in facts[name]["without"].items():
-            print(f"    {without}: {ratio['processor_seconds']['median']:.3f} of the process, "
-                  f"{ratio['machine_seconds']['median']:.3f} of the machine", flush=True)
-    results.save(work, "parts", facts)
-
-
-def parts_count(layout):
-    """bench-parts wants an origin of twice as many blocks."""
-    return layout.origin_blocks // 2
-
-
-def part_contestant(program, ground, layout, checksums, checkpoints, seed):
-    command = [program, ground.devices["data"], ground.devices["origin"], "--count",
-               parts_count(layout), "--checksums", checksums, "--checkpoints", checkpoints,
-               "--journal", ground.folder / "parts.journal", "--seed", seed]
-
-    def contestant():
-        run = run_measured(command, ground.folder / "parts.json")
-        said = json.loads(run.output.read_text())
-        run.seconds = said["seconds"]
-        run.processor_seconds = said["user_seconds"] + said["system_seconds"]
-        return run
-
-    return contestant
 
 
 @contextlib.contextmanager

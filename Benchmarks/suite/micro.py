@@ -8,12 +8,11 @@ import subprocess
 import tempfile
 
 from . import results
-from .measure import KIB, run_counting_heap
+from .measure import run_counting_heap
 from .tools import BENCHMARKS, SCRATCH, built, need_tool
 
-# The difference of two counts leaves out what a run costs once.
-FEW, MANY = 4096, 16384
-# What bench-rounds does, what a round of it is, and how many are compared.
+# What bench-rounds does, what a round of it is, and how many are compared: the difference of two counts
+# leaves out what a run costs once.
 LEAVES, ONES = (1, 3), (512, 1536)
 ROUNDS = {"leaf": ("a leaf of 252 mappings decoded", ONES),
           "shuffled-runs": ("1000 leaves of shuffled mappings read, with a reader of their own", LEAVES),
@@ -36,21 +35,15 @@ def measure(work):
         found.append({"name": result["benchmark"],
                       "percentiles": result["primaryMetric"]["scorePercentiles"]})
     with tempfile.TemporaryDirectory(dir=work) as folder:
-        folder = pathlib.Path(folder)
-        facts = {"times": found, "rounds": rounds(folder), "instructions": instructions(folder)}
+        facts = {"times": found, "rounds": rounds(pathlib.Path(folder))}
     results.save(work, "micro", facts)
-
-
-def stripped(product, folder):
-    """Valgrind cannot read what Swift tells a debugger."""
-    program = folder / product
-    subprocess.run(["strip", "--strip-debug", "-o", program, built(product)], check=True)
-    return program
 
 
 def rounds(folder):
     """Of each part: user-space instructions of a round, and calls of the heap's functions."""
-    program, counts = stripped("bench-rounds", folder), {}
+    program, counts = folder / "bench-rounds", {}
+    # Valgrind cannot read what Swift tells a debugger.
+    subprocess.run(["strip", "--strip-debug", "-o", program, built("bench-rounds")], check=True)
     for part, (title, few_and_many) in ROUNDS.items():
         few, many = (
             {"instructions": count_instructions(command), "heap_calls": run_counting_heap(command, folder / "rounds")[1]}
@@ -59,22 +52,6 @@ def rounds(folder):
         counts[title] = {figure: (many[figure] - few[figure]) / further for figure in few}
         print(f"    {title}: {counts[title]['instructions']:.0f} instructions, "
               f"{counts[title]['heap_calls']:.3f} heap calls", flush=True)
-    return counts
-
-
-def instructions(folder):
-    """User-space instructions of bench-parts per transfer."""
-    program, counts = stripped("bench-parts", folder), {}
-    for name, blocks in (("data", MANY), ("origin", 2 * MANY)):
-        with open(folder / name, "wb") as image:
-            image.truncate(blocks * 64 * KIB)
-    for checksums in ("on", "off"):
-        for checkpoints in ("on", "off"):
-            few, many = (count_instructions(
-                [program, folder / "data", folder / "origin", "--count", str(count), "--checksums",
-                 checksums, "--checkpoints", checkpoints, "--journal", folder / "journal"])
-                for count in (FEW, MANY))
-            counts[f"checksums {checksums}, checkpoints {checkpoints}"] = (many - few) / (MANY - FEW)
     return counts
 
 

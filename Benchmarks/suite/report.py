@@ -116,21 +116,6 @@ def growth(results):
 
 def costs(results):
     parts = []
-    if facts := results.get("parts"):
-        lines = []
-        for ground, of in facts.items():
-            gib = of["merged_bytes"] / GIB
-            for name, run in of["runs"].items():
-                without = of["without"].get(name)
-                lines.append([ground, name, f"{run['processor_seconds']['median'] / gib:.3f}",
-                              ratio(without["processor_seconds"]) if without else "",
-                              f"{run['machine_seconds']['median'] / gib:.3f}",
-                              ratio(without["machine_seconds"]) if without else ""])
-        parts.append("### Checksums and checkpoints\n\n" + table(
-            ["ground", "parts", "loop, s/GiB", "by that of all on (95 %)", "machine, s/GiB",
-             "by that of all on (95 %)"], lines, numbers_from=2)
-            + "\n*loop*: user and system time of the merge's loop alone; *machine*: all that the machine "
-            "spent from start to exit.\n")
     if facts := results.get("heap"):
         parts.append("### Heap\n\n" + table(
             ["run", "allocations"], [[name, f"{of:,}"] for name, of in facts["calls"].items()])
@@ -200,10 +185,7 @@ def micros(results):
         "checksum is overstated.\n\n") + table(
         ["round", "instructions", "heap calls"],
         [[title, f"{of['instructions']:,.0f}", f"{abs(round(of['heap_calls'], 2)):g}"]
-         for title, of in facts["rounds"].items()]) + (
-        "\nInstructions for each transfer of 64 KiB of a merge:\n\n") + table(
-        ["parts", "instructions"],
-        [[name, f"{count:,.0f}"] for name, count in facts["instructions"].items()])
+         for title, of in facts["rounds"].items()])
 
 
 def provenance(made):
@@ -256,7 +238,7 @@ def write(work):
         section("Depth and I/O size", tunings(results)),
         section("Plans", plans(results) + "\n" + aged(results), "plan"),
         section("How cost grows", growth(results), "growth"),
-        section("What the parts cost", costs(results)),
+        section("Heap, memory and resume", costs(results)),
         section("Micro-benchmarks", micros(results)),
         section("Other mergers, in an emulated machine", others(results)),
     ]

@@ -3,7 +3,7 @@
 from .layouts import all_layouts
 from .measure import MIB, PAIRS_MIN, half_width, is_decidable
 from .metadata import MILLIONS
-from .names import QEMU, TOOLS_VERSION, UNPAUSED_CHECK, WITHOUT_BOTH
+from .names import QEMU, TOOLS_VERSION, UNPAUSED_CHECK
 
 # On each ground, the layouts for which the speed against fio has a target.
 AGAINST_FIO = {"ram": {"scattered": 0.9, "runs": 0.9},
@@ -77,11 +77,6 @@ def rows(results):
             if facts:
                 add(f"{shown[ground]}, {dict(layouts)[name]}, processor time of the {whose} by "
                     f"`{QEMU}`", facts[figure][QEMU], 0.35, at_least=False)
-    for ground, facts in results.get("parts", {}).items():
-        without = facts["without"][WITHOUT_BOTH]
-        for figure, whose in (("processor_seconds", "process"), ("machine_seconds", "machine")):
-            add(f"{shown[ground]}, processor time of the {whose} without checksums and checkpoints, by "
-                "that with them", without[figure], 0.97)
     if plan := results.get(f"plan-shuffled-{MILLIONS['16.7']}"):
         check, dump = (f"{tool} {TOOLS_VERSION}" for tool in ("thin_check", "thin_dump"))
         for name, target in ((check, 0.35), (UNPAUSED_CHECK, 0.35), (dump, 0.05)):

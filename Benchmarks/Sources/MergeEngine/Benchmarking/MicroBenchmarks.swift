@@ -114,6 +114,19 @@ package struct RecordDecoding: Sendable {
   }
 }
 
+/// Writes what was read and looks at none of it, so that the loop alone is measured.
+private struct WriteStep: TransferStep, ~Copyable {
+  static var readsSource: Bool { true }
+  static var readsTarget: Bool { false }
+  static var isOrdered: Bool { false }
+
+  mutating func inspect(
+    _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, target: RawSpan
+  ) -> Verdict {
+    .write(checksum: 0)
+  }
+}
+
 /// The pipeline's loop, moving nothing: no device, no checksums, no record.
 package struct PipelineTurns: ~Copyable {
   private var io: InstantQueue
@@ -148,7 +161,7 @@ package struct PipelineTurns: ~Copyable {
       seed: 1)
     var ledger = NoLedger()
     let pass = Pipeline.pass(
-      shape, &io, feed: feed, step: UncheckedStep(), ledger: &ledger, targetPath: "memory",
+      shape, &io, feed: feed, step: WriteStep(), ledger: &ledger, targetPath: "memory",
       control: control,
       progress: .init(
         phase: .merging, doneByteCount: 0, totalByteCount: 0, earlierByteCount: 0, elapsed: .zero,
