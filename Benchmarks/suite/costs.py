@@ -1,5 +1,4 @@
-"""What a merge costs by itself: how it grows, what it asks of the heap and of memory, and how soon a
-resumed one writes."""
+"""What a merge asks of the heap and of memory, and how soon a resumed one writes."""
 
 import contextlib
 import json
@@ -9,45 +8,12 @@ import signal
 import subprocess
 import time
 
-from . import copying, grounds, images, layouts, planning, results
+from . import planning, results
 from .grounds import attach
 from .measure import (KIB, MIB, Run, ratios, run_counting_heap, run_facts, run_in_turn,
                       run_measured)
 from .metadata import BLOCK_BYTES, MILLIONS, MetadataInput
 from .tools import BenchmarkError, evict, installed, preloaded_library
-
-HALVINGS = 5
-
-
-def grow_merges(work, rounds, seed):
-    """Scattered merges on the RAM ground, each twice the one before."""
-    facts = {}
-    for power in range(HALVINGS):
-        byte_count = layouts.MERGED_BYTES >> (HALVINGS - 1 - power)
-        layout = layouts.Layout("scattered", f"{byte_count // MIB} MiB of scattered blocks", 64 * KIB,
-                                layouts.scattered(seed, merged_bytes=byte_count))
-        with grounds.memory(work, lambda folder: images.write_images(
-                folder, layout, seed, for_peers=False)) as ground:
-            print(f"  {layout.title}", flush=True)
-            copying.prepare(ground, layout)
-            runs = run_in_turn({"thin-merge": copying.thin_merge(installed(), ground, layout)},
-                               rounds)
-        facts[byte_count] = run_facts(runs)["thin-merge"]
-    results.save(work, "growth-merge", facts)
-
-
-def grow_plans(work, trixie, rounds, seed, keep):
-    """Plans over shuffled mappings, each twice as many as the one before."""
-    facts = {}
-    for power in range(HALVINGS):
-        count = 1 << (24 - HALVINGS + 1 + power)
-        source = MetadataInput(work, "shuffled", count).make(trixie, seed)
-        print(f"  {count} shuffled mappings", flush=True)
-        runs = run_in_turn({"plan": planning.plan(installed(), source, source.folder)}, rounds)
-        facts[count] = run_facts(runs)["plan"]
-        if not keep:
-            source.remove()
-    results.save(work, "growth-plan", facts)
 
 
 @contextlib.contextmanager

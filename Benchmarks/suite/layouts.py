@@ -78,8 +78,8 @@ def drawn_lengths(draw, block_count):
     return lengths
 
 
-def scattered(seed, block_bytes=64 * KIB, merged_bytes=MERGED_BYTES):
-    count = merged_bytes // block_bytes
+def scattered(seed, block_bytes=64 * KIB):
+    count = MERGED_BYTES // block_bytes
     order = list(range(count))
     random.Random(seed).shuffle(order)
     return joined((2 * thin, data) for thin, data in enumerate(order))

@@ -7,7 +7,7 @@ matplotlib.rcParams["svg.hashsalt"] = "thin-merge"  # The same figures give the 
 import matplotlib.pyplot as pyplot
 
 from .layouts import all_layouts
-from .measure import GIB, MIB
+from .measure import MIB
 from .metadata import MILLIONS
 from .names import QEMU
 
@@ -57,21 +57,6 @@ def plans(results, path):
     save(figure, path)
 
 
-def growth(results, path):
-    if "growth-merge" not in results or "growth-plan" not in results:
-        return
-    figure, (merges, reads) = pyplot.subplots(1, 2, figsize=(9, 3.5))
-    facts = results["growth-merge"]
-    merges.plot([int(size) / GIB for size in facts],
-                [run["seconds"]["median"] for run in facts.values()], marker="o")
-    merges.set(xlabel="GiB merged", ylabel="seconds", xlim=0, ylim=0)
-    facts = results["growth-plan"]
-    reads.plot([int(count) / 1e6 for count in facts],
-               [run["seconds"]["median"] for run in facts.values()], marker="o")
-    reads.set(xlabel="million mappings planned", ylabel="seconds", xlim=0, ylim=0)
-    save(figure, path)
-
-
 def draw(results, folder):
     """Plots of what there are results of; older ones of anything go."""
     folder.mkdir(exist_ok=True)
@@ -80,4 +65,3 @@ def draw(results, folder):
     for ground in ("ram", "disk"):
         copies(results, ground, folder / f"copy-{ground}.svg")
     plans(results, folder / "plan.svg")
-    growth(results, folder / "growth.svg")

@@ -91,29 +91,6 @@ def aged(results):
     return "\n".join(parts)
 
 
-def growth(results):
-    parts = []
-    if facts := results.get("growth-merge"):
-        parts.append("### Merges of scattered 64 KiB blocks, RAM ground\n\n" + table(
-            ["MiB", "seconds: median (range)", "s/GiB", "process, s/GiB", "peak, MiB"],
-            [[int(size) // MIB, seconds(run["seconds"]),
-              f"{run['seconds']['median'] / (int(size) / GIB):.3f}",
-              f"{run['processor_seconds']['median'] / (int(size) / GIB):.3f}", peak(run)]
-             for size, run in facts.items()],
-            numbers_from=0))
-    if facts := results.get("growth-plan"):
-        parts.append("### Plans over shuffled mappings\n\n" + table(
-            ["mappings", "seconds: median (range)", "ns for each", "processor, ns for each",
-             "metadata read, bytes for each", "peak, MiB"],
-            [[f"{int(count):,}", seconds(run["seconds"]),
-              f"{run['seconds']['median'] / int(count) * 1e9:.1f}",
-              f"{run['processor_seconds']['median'] / int(count) * 1e9:.1f}",
-              f"{run['read_bytes']['median'] / int(count):.2f}", peak(run)]
-             for count, run in facts.items()],
-            numbers_from=0))
-    return "\n".join(parts)
-
-
 def costs(results):
     parts = []
     if facts := results.get("heap"):
@@ -237,7 +214,6 @@ def write(work):
         section("Merges, files on the disk", copies(results, "disk"), "copy-disk"),
         section("Depth and I/O size", tunings(results)),
         section("Plans", plans(results) + "\n" + aged(results), "plan"),
-        section("How cost grows", growth(results), "growth"),
         section("Heap, memory and resume", costs(results)),
         section("Micro-benchmarks", micros(results)),
         section("Other mergers, in an emulated machine", others(results)),
