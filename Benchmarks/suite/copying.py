@@ -16,13 +16,13 @@ FIO_DEPTH = 32
 QUEUE_DEPTH = 64
 
 
-def thin_merge(program, ground, layout, *options, depth=QUEUE_DEPTH):
+def thin_merge(program, ground, layout):
     folder = ground.folder
     journal, report = folder / "merge.journal", folder / "thin-merge.json"
     command = [program, "merge", "--metadata", folder / "meta.img", "--data", ground.devices["data"],
                "--dev-id", "1", "--inactive", "--origin", ground.devices["origin"],
-               "--queue-depth", depth, "--journal", journal, "--yes", "--progress", "none",
-               "--output", "json", *options]
+               "--queue-depth", QUEUE_DEPTH, "--journal", journal, "--yes", "--progress", "none",
+               "--output", "json"]
 
     def contestant():
         # Without its journal each merge is a new one; on the old one it would compare instead.

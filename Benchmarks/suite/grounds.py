@@ -14,8 +14,7 @@ NAMES = ("data", "origin", "logical", "overlay")
 
 
 class Ground:
-    """`folder` holds NAME.img, not all of them for each benchmark; `devices` maps a name to what the
-    programs are given."""
+    """`folder` holds NAME.img; `devices` maps a name to what the programs are given."""
 
     def __init__(self, name, title, folder, devices):
         self.name = name
@@ -61,19 +60,12 @@ def tmpfs(byte_count):
         yield folder
 
 
-def made(folder):
-    for name in NAMES:
-        image = folder / f"{name}.img"
-        if image.exists():
-            yield name, image
-
-
 @contextlib.contextmanager
 def memory(_work, make):
     need_memory(12 * GIB)
     with tmpfs(11 * GIB) as folder, contextlib.ExitStack() as stack:
         make(folder)
-        devices = {name: attach(image, stack) for name, image in made(folder)}
+        devices = {name: attach(folder / f"{name}.img", stack) for name in NAMES}
         yield Ground("ram", "loop devices in memory", folder, devices)
 
 
@@ -86,7 +78,8 @@ def disk(work, make):
         stack.callback(shutil.rmtree, folder)
         need_disk(folder, 10 * GIB + 64 * MIB)
         make(folder)
-        yield Ground("disk", "files on the disk", folder, dict(made(folder)))
+        devices = {name: folder / f"{name}.img" for name in NAMES}
+        yield Ground("disk", "files on the disk", folder, devices)
 
 
 GROUNDS = {"ram": memory, "disk": disk}

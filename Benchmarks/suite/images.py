@@ -32,11 +32,8 @@ class Content:
         return stamp + self.noise[start + 16:start + byte_count - 16] + stamp
 
 
-def write_images(folder, layout, seed, for_peers=True):
-    """NAME.img for each of the above; the overlay's backing file is folder/origin.
-
-    Without `for_peers`, only the first two.
-    """
+def write_images(folder, layout, seed):
+    """NAME.img for each of the above; the overlay's backing file is folder/origin."""
     content, size = Content(seed), layout.block_bytes
     with open(folder / "data.img", "wb", buffering=0) as data:
         for block in range(layout.data_blocks):
@@ -47,8 +44,6 @@ def write_images(folder, layout, seed, for_peers=True):
     for name in ("data.img", "origin.img"):
         evict(folder / name)
     (folder / "origin").symlink_to("origin.img")
-    if not for_peers:
-        return
     with open(folder / "logical.img", "wb", buffering=0) as logical:
         logical.truncate(layout.origin_blocks * size)
         for thin, block in layout.blocks():

@@ -119,21 +119,6 @@ def costs(results):
     return "\n".join(parts)
 
 
-def tunings(results):
-    parts = []
-    for ground in ("ram", "disk"):
-        facts = results.get(f"tuning-{ground}")
-        if not facts:
-            continue
-        layouts = list(facts)
-        parts.append(f"{ground}: speed by that of 64 x 1M, median and range of "
-                     f"{facts[layouts[0]]['16 x 1M']['count']} pairs\n\n" + table(
-            ["depth x size", *layouts],
-            [[shape, *("{median:.2f} ({range[0]:.2f} to {range[1]:.2f})".format(**facts[layout][shape])
-                       for layout in layouts)] for shape in facts[layouts[0]]]))
-    return "\n".join(parts)
-
-
 def others(results):
     if not (facts := results.get("lab")):
         return ""
@@ -212,7 +197,6 @@ def write(work):
         section("Programs", table(["program", "version"], used.items(), numbers_from=2)),
         section("Merges, loop devices in memory", copies(results, "ram"), "copy-ram"),
         section("Merges, files on the disk", copies(results, "disk"), "copy-disk"),
-        section("Depth and I/O size", tunings(results)),
         section("Plans", plans(results) + "\n" + aged(results), "plan"),
         section("Heap, memory and resume", costs(results)),
         section("Micro-benchmarks", micros(results)),
