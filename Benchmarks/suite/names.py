@@ -3,4 +3,3 @@
 QEMU = "qemu-img commit -t none"
 # Of the thin-provisioning-tools that the targets are about.
 TOOLS_VERSION = "1.1.0"
-UNPAUSED_CHECK = f"thin_check {TOOLS_VERSION}, its pauses cut"

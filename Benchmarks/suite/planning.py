@@ -9,14 +9,14 @@ from .fio import run_fio
 from .grounds import attach, tmpfs
 from .measure import GIB, ratios, run_facts, run_in_turn, run_measured
 from .metadata import MILLIONS, MetadataInput
-from .names import TOOLS_VERSION, UNPAUSED_CHECK
-from .tools import BenchmarkError, evict, first_line, installed, need_tool, preloaded_library
+from .names import TOOLS_VERSION
+from .tools import BenchmarkError, evict, first_line, installed, need_tool
 
 NODE_BYTES = 4096
 # That of the target, and as many as the plan has.
 FIO_DEPTHS = {"fio": 64, "fio, 128 in flight": 128}
 TARGETED = [("thin-merge plan", peer, "seconds") for peer in (
-    f"thin_check {TOOLS_VERSION}", UNPAUSED_CHECK, f"thin_dump {TOOLS_VERSION}")]
+    f"thin_check {TOOLS_VERSION}", f"thin_dump {TOOLS_VERSION}")]
 
 
 def plan(program, source, folder, metadata=None, environment=None):
@@ -56,8 +56,6 @@ def contestants(source, trixie, folder):
         entrants[f"thin_ls {version}"] = reader([*tool("thin_ls"), metadata], folder)
         entrants[f"thin_rmap {version}"] = reader(
             [*tool("thin_rmap"), "--region", region, metadata], folder)
-    entrants[UNPAUSED_CHECK] = reader(
-        [*trixie.command("thin_check", preloaded_library("unpaused/sleep.c")), metadata], folder)
     return entrants
 
 

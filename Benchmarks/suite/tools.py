@@ -109,14 +109,14 @@ class Trixie:
                             "--include=thin-provisioning-tools", "trixie", self.folder, MIRROR],
                            check=True, stdout=log, stderr=log)
 
-    def command(self, name, preloaded=None):
+    def command(self, name):
         loaders = sorted(self.folder.glob("usr/lib*/ld-linux-*.so.*")) + sorted(
             self.folder.glob("usr/lib/*/ld-linux-*.so.*"))
         libraries = sorted(self.folder.glob("usr/lib/*-linux-gnu*"))
         if not loaders or not libraries:
             raise BenchmarkError(f"{self.folder}: no dynamic loader found")
-        return [loaders[0], *(["--preload", preloaded] if preloaded else []),
-                "--library-path", ":".join(map(str, libraries)), self.folder / "usr/sbin" / name]
+        return [loaders[0], "--library-path", ":".join(map(str, libraries)),
+                self.folder / "usr/sbin" / name]
 
 
 def first_line(command):
