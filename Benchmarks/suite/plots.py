@@ -1,4 +1,4 @@
-"""The plots of RESULTS.md."""
+"""Plots of what has been measured."""
 
 import matplotlib
 

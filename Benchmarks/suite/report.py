@@ -1,4 +1,4 @@
-"""RESULTS.md and its plots, from what the runs have left."""
+"""RESULTS.md and the plots, from what the runs have left."""
 
 import statistics
 
@@ -183,7 +183,7 @@ def write(work):
         "# Results\n\nMade by `Benchmarks/bench report` of what its parts measured last, each by itself; "
         "[README.md](README.md) says what is measured and how. A figure "
         "is the median of runs taken in turn, with its range, or with the 95 % interval of the median "
-        "where it says so.\n",
+        "where it says so. The same command draws plots of it, in the folder `plots`.\n",
         provenance(made),
         *([failed(failures)] if failures else []),
         "## Targets\n\nA ratio has reached its target if all of the 95 % interval of its median, of at "
@@ -195,21 +195,18 @@ def write(work):
               [row.cells() for row in targets.rows(results)], numbers_from=5),
         (BENCHMARKS / "bounds.md").read_text(),
         section("Programs", table(["program", "version"], used.items(), numbers_from=2)),
-        section("Merges, loop devices in memory", copies(results, "ram"), "copy-ram"),
-        section("Merges, files on the disk", copies(results, "disk"), "copy-disk"),
-        section("Plans", plans(results) + "\n" + aged(results), "plan"),
+        section("Merges, loop devices in memory", copies(results, "ram")),
+        section("Merges, files on the disk", copies(results, "disk")),
+        section("Plans", plans(results) + "\n" + aged(results)),
         section("Heap, memory and resume", costs(results)),
         section("Micro-benchmarks", micros(results)),
         section("Other mergers, in an emulated machine", others(results)),
     ]
     (BENCHMARKS / "RESULTS.md").write_text(
         "\n".join(text.rstrip() + "\n" for text in sections if text))
-    print(f"written: {BENCHMARKS / 'RESULTS.md'}")
+    print(f"written: {BENCHMARKS / 'RESULTS.md'}, and plots in {BENCHMARKS / 'plots'}")
 
 
-def section(head, text, plot=None):
+def section(head, text):
     """Empty where there is nothing to tell."""
-    if not text.strip():
-        return ""
-    is_drawn = plot and (BENCHMARKS / "plots" / f"{plot}.svg").exists()
-    return f"## {head}\n\n" + (f"![{plot}](plots/{plot}.svg)\n\n" if is_drawn else "") + text
+    return f"## {head}\n\n{text}" if text.strip() else ""

@@ -20,7 +20,7 @@ def commit():
 
     try:
         changed = git("diff", "--name-only", "HEAD", "--", ".",
-                      *(f":!Benchmarks/{name}" for name in ("RESULTS.md", "bounds.md", "plots")))
+                      *(f":!Benchmarks/{name}" for name in ("RESULTS.md", "bounds.md")))
         return git("describe", "--always") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
