@@ -122,4 +122,4 @@ clean: ## remove everything that was built
 	$(SWIFT) package clean
 	rm -rf .build/demo .build/benchmarks .build/optimised .build/fuzz .build/mutate .build/sanitize \
 	  .build/kernel-lab .build/static .build/deb .build/deb-check .build/bench .build/docs .build/examples \
-	  .build/oracle .build/instructions Benchmarks/plots
+	  .build/oracle .build/instructions Benchmarks/plots Benchmarks/tables.md

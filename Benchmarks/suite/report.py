@@ -1,4 +1,4 @@
-"""RESULTS.md and the plots, from what the runs have left."""
+"""RESULTS.md, tables of everything, and plots, from what the runs have left."""
 
 import statistics
 
@@ -172,6 +172,14 @@ def failed(failures):
         for part, of in failures.items())
 
 
+def undecided(lines):
+    return ("## Not decidable here\n\nMedians with their 95 % intervals. One that holds the target, or goes "
+            "further than 5 % from the median, decides nothing, on whichever side of the target it "
+            "lies.\n\n") + table(
+        ["figure", "target", "all of the interval reaches it", "the interval holds it",
+         "all of the interval misses it"], lines, numbers_from=5)
+
+
 def write(work):
     results, made, failures = results_files.load(work)
     if not results:
@@ -179,34 +187,45 @@ def write(work):
     plots.draw(results, BENCHMARKS / "plots")
     used = {program: version for of in sorted(made.values(), key=lambda of: of["date"])
             for program, version in of["versions"].items()}
-    sections = [
+    rows = targets.rows(results)
+    put("RESULTS.md", [
         "# Results\n\nMade by `Benchmarks/bench report` of what its parts measured last, each by itself; "
-        "[README.md](README.md) says what is measured and how. A figure "
-        "is the median of runs taken in turn, with its range, or with the 95 % interval of the median "
-        "where it says so. The same command draws plots of it, in the folder `plots`.\n",
+        "[README.md](README.md) says what is measured and how, and what the layouts are. The same command "
+        "makes `tables.md`, with all that was measured, and the folder `plots`; neither is kept.\n",
         provenance(made),
         *([failed(failures)] if failures else []),
-        "## Targets\n\nA ratio has reached its target if all of the 95 % interval of its median, of at "
-        f"least {PAIRS_MIN} pairs, lies on the right side, and missed it if all lies on the "
-        "other. One whose interval holds the target, or goes further than 5 % from the median, is not "
-        "decidable here; the table says on which side of the target such an interval lies. Allocations and "
+        f"## Decided\n\nA ratio is decided if the 95 % interval of its median, of at least {PAIRS_MIN} "
+        "pairs, lies on one side of the target and goes no further than 5 % from the median. Allocations and "
         "memory are counted; of several runs the one that took most memory decides.\n",
-        table(["figure", "target", "measured: median (95 %)", "pairs", "verdict"],
-              [row.cells() for row in targets.rows(results)], numbers_from=5),
+        table(["figure", "target", "measured: median (95 %)", "pairs", "verdict", "that is, in medians"],
+              [row.cells() for row in rows if row.is_decided], numbers_from=6),
+        *([undecided(lines)] if (lines := targets.undecided_lines(rows)) else []),
         (BENCHMARKS / "bounds.md").read_text(),
-        section("Programs", table(["program", "version"], used.items(), numbers_from=2)),
-        section("Merges, loop devices in memory", copies(results, "ram")),
-        section("Merges, files on the disk", copies(results, "disk")),
-        section("Plans", plans(results) + "\n" + aged(results)),
+        "Programs: " + "; ".join(
+            version if program.split()[0] in version else f"{program} {version}"
+            for program, version in used.items()) + ".\n",
+    ])
+    put("tables.md", [
+        "# Tables\n\nWhat [RESULTS.md](RESULTS.md) is of. A figure is the median of runs taken in turn, with "
+        "its range, or with the 95 % interval of the median where it says so.\n",
+        provenance(made),
+        section("Merges, loop devices in memory", copies(results, "ram"), "copy-ram"),
+        section("Merges, files on the disk", copies(results, "disk"), "copy-disk"),
+        section("Plans", plans(results) + "\n" + aged(results), "plan"),
         section("Heap, memory and resume", costs(results)),
         section("Micro-benchmarks", micros(results)),
         section("Other mergers, in an emulated machine", others(results)),
-    ]
-    (BENCHMARKS / "RESULTS.md").write_text(
-        "\n".join(text.rstrip() + "\n" for text in sections if text))
-    print(f"written: {BENCHMARKS / 'RESULTS.md'}, and plots in {BENCHMARKS / 'plots'}")
+    ])
 
 
-def section(head, text):
+def put(name, sections):
+    (BENCHMARKS / name).write_text("\n".join(text.rstrip() + "\n" for text in sections if text))
+    print(f"written: {BENCHMARKS / name}")
+
+
+def section(head, text, plot=None):
     """Empty where there is nothing to tell."""
-    return f"## {head}\n\n{text}" if text.strip() else ""
+    if not text.strip():
+        return ""
+    is_drawn = plot and (BENCHMARKS / "plots" / f"{plot}.svg").exists()
+    return f"## {head}\n\n" + (f"![{plot}](plots/{plot}.svg)\n\n" if is_drawn else "") + text
