@@ -1,3 +1,32 @@
+/// A queue for comparing, and how a pipeline uses it.
+struct ComparisonQueue: ~Copyable {
+  var io: LinuxAIO
+  let shape: PipelineShape
+
+  /// - `largest`: bytes of the largest transfer.
+  /// - `data`: nil where only the target is read.
+  /// - Throws: `MergeError` where the system has no memory or no requests left.
+  init(
+    _ transfer: TransferOptions, largest: UInt64, dataBlockByteCount: UInt64, data: OpenFile?,
+    target: OpenFile, cuts: TransferCuts, in environment: Environment
+  ) throws(MergeError) {
+    let slabByteCount = PipelineShape.slabByteCount(
+      depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
+    var files = [IOFile.target: target]
+    files[.data] = data
+    let io = try environment.transferQueue(
+      depth: transfer.queueDepth, slabByteCount: slabByteCount, files: files)
+    shape = PipelineShape(
+      depth: min(transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
+      slabByteCount: slabByteCount, transferByteCountMax: largest, readsBothSides: data != nil,
+      dataBlockByteCount: dataBlockByteCount,
+      dataAlignmentByteCount: data?.alignmentByteCount ?? 1,
+      targetAlignmentByteCount: target.alignmentByteCount, tailByteOffset: cuts.tailByteOffset,
+      rateLimit: nil)
+    self.io = io
+  }
+}
+
 /// What comparing the origin with something came to.
 package struct Comparison: Sendable {
   package var comparedByteCount: UInt64

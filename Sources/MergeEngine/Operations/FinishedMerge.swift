@@ -113,26 +113,18 @@ struct FinishedMerge {
       return result
     }
 
-    let largest = max(plan.transferByteCountMax, journal.state.entryByteCountMax)
-    let slabByteCount = PipelineShape.slabByteCount(
-      depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
-    var io = try environment.transferQueue(
-      depth: transfer.queueDepth, slabByteCount: slabByteCount,
-      files: [.data: devices.data, .target: origin])
     let cuts = TransferCuts(
       ioByteCount: transfer.ioByteCount, endByteOffset: plan.endByteOffset,
       alignmentByteCount: origin.alignmentByteCount)
-    let shape = PipelineShape(
-      depth: min(transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
-      slabByteCount: slabByteCount, transferByteCountMax: largest, readsBothSides: true,
-      dataBlockByteCount: plan.dataBlockByteCount,
-      dataAlignmentByteCount: devices.data.alignmentByteCount,
-      targetAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: cuts.tailByteOffset,
-      rateLimit: nil)
+    var queue = try ComparisonQueue(
+      transfer, largest: max(plan.transferByteCountMax, journal.state.entryByteCountMax),
+      dataBlockByteCount: plan.dataBlockByteCount, data: devices.data, target: origin, cuts: cuts,
+      in: environment)
     let comparison = try RecordedComparison.of(
       JournaledPieces(try environment.journals.reader(journal.file), journal.state),
       planned.segments(cuts: cuts),
-      total: plan.byteCount, shape: shape, targetPath: originPath, &io, environment.control)
+      total: plan.byteCount, shape: queue.shape, targetPath: originPath, &queue.io,
+      environment.control)
     if let error = comparison.error(
       sourceName: source.nameInMessages, originPath: originPath, journalPath: journalPath,
       plannedByteCount: plan.byteCount)
@@ -141,7 +133,7 @@ struct FinishedMerge {
     }
     result.earlier?.isCompared = true
     result.recheckedByteCount = comparison.comparedByteCount
-    result.submitDuration = io.submitDuration
+    result.submitDuration = queue.io.submitDuration
     result.duration = environment.clock.now() - begin
     if verifies {
       result.verification = VerifyReport(

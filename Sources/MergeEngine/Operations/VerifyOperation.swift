@@ -45,21 +45,15 @@ struct VerifyOperation {
     let cuts = TransferCuts(
       ioByteCount: ioByteCount, endByteOffset: plan.endByteOffset,
       alignmentByteCount: origin.alignmentByteCount)
-    let slabByteCount = PipelineShape.slabByteCount(
-      depth: transfer.queueDepth, ioByteCount: ioByteCount, largest: plan.transferByteCountMax)
-    var io = try environment.transferQueue(
-      depth: transfer.queueDepth, slabByteCount: slabByteCount,
-      files: [.data: devices.data, .target: origin])
-    let shape = PipelineShape(
-      depth: min(transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
-      slabByteCount: slabByteCount, transferByteCountMax: plan.transferByteCountMax,
-      readsBothSides: true, dataBlockByteCount: plan.dataBlockByteCount,
-      dataAlignmentByteCount: devices.data.alignmentByteCount,
-      targetAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: cuts.tailByteOffset,
-      rateLimit: transfer.rateLimit)
+    var transfer = transfer
+    transfer.ioByteCount = ioByteCount
+    var queue = try ComparisonQueue(
+      transfer, largest: plan.transferByteCountMax, dataBlockByteCount: plan.dataBlockByteCount,
+      data: devices.data, target: origin, cuts: cuts, in: environment)
     let comparison = try Comparison.ofPlan(
-      planned.segments(cuts: cuts), total: plan.byteCount, shape: shape, targetPath: originPath,
-      &io, environment.control)
+      planned.segments(cuts: cuts), total: plan.byteCount, shape: queue.shape,
+      targetPath: originPath,
+      &queue.io, environment.control)
     var report = VerifyReport(
       comparison, .sector, place: originPath, duration: environment.clock.now() - begin)
     report.unfinishedMerge = unfinishedMerge
@@ -92,19 +86,12 @@ struct VerifyOperation {
     let cuts = TransferCuts(
       ioByteCount: header.ioByteCount, endByteOffset: header.endByteOffset,
       alignmentByteCount: origin.alignmentByteCount)
-    let largest = max(state.entryByteCountMax, 4096)
-    let slabByteCount = PipelineShape.slabByteCount(
-      depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
-    var io = try environment.transferQueue(
-      depth: transfer.queueDepth, slabByteCount: slabByteCount, files: [.target: origin])
-    let shape = PipelineShape(
-      depth: min(transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
-      slabByteCount: slabByteCount, transferByteCountMax: largest, readsBothSides: false,
-      dataBlockByteCount: header.dataBlockByteCount, dataAlignmentByteCount: 1,
-      targetAlignmentByteCount: origin.alignmentByteCount, tailByteOffset: cuts.tailByteOffset,
-      rateLimit: transfer.rateLimit)
+    var queue = try ComparisonQueue(
+      transfer, largest: max(state.entryByteCountMax, 4096),
+      dataBlockByteCount: header.dataBlockByteCount, data: nil, target: origin, cuts: cuts,
+      in: environment)
     let comparison = Comparison.ofJournal(
-      reader, state, shape: shape, targetPath: path, &io, environment.control)
+      reader, state, shape: queue.shape, targetPath: path, &queue.io, environment.control)
     var report = VerifyReport(
       comparison, .entry, place: path, duration: environment.clock.now() - begin)
     guard report.incomplete == nil else { return report }
