@@ -5,14 +5,11 @@
 struct LayoutBuilder {
   static let cellCountMax = 256
 
-  /// Bytes of all runs but the last ones, whose length is `lastRunByteCount`.
+  /// Bytes of all runs.
   private var byteCount: UInt64 = 0
-  /// By the power of two that a run's length has: how many runs, and their bytes.
-  private var runLengths = InlineArray<64, SIMD2<UInt64>>(repeating: .zero)
-  /// How long the last runs are, and how many of that length are not counted yet: a device's runs are often
-  /// of one length, and adding to one number takes less than adding to several.
-  private var lastRunByteCount: UInt64 = 0
-  private var lastRunCount: UInt64 = 0
+  /// How many runs there are, and their bytes, by the power of two that a run's length has.
+  private var runCounts = InlineArray<64, UInt64>(repeating: 0)
+  private var runByteCounts = InlineArray<64, UInt64>(repeating: 0)
   private var cells = InlineArray<256, UInt64>(repeating: 0)
   /// The power of two that a cell has bytes.
   private var cellPower: Int
@@ -38,21 +35,11 @@ struct LayoutBuilder {
     let runByteCount = end - start
     // As long as runs lie in one cell, that need not be looked up.
     if end > cellEnd { addAcrossCells(from: start, to: end) }
-    if runByteCount != lastRunByteCount {
-      countLastRuns()
-      lastRunByteCount = runByteCount
-    }
-    lastRunCount &+= 1
-  }
-
-  private mutating func countLastRuns() {
-    guard lastRunCount > 0 else { return }
-    let power = UInt64.bitWidth - 1 - lastRunByteCount.leadingZeroBitCount
-    // Neither sum can exceed 2^63.
-    let lastByteCount = lastRunCount &* lastRunByteCount
-    runLengths[power] &+= SIMD2(lastRunCount, lastByteCount)
-    byteCount &+= lastByteCount
-    lastRunCount = 0
+    let power = UInt64.bitWidth - 1 - runByteCount.leadingZeroBitCount
+    // No sum can exceed 2^63.
+    runCounts[power] &+= 1
+    runByteCounts[power] &+= runByteCount
+    byteCount &+= runByteCount
   }
 
   // Each step but the first goes on to another cell, which a pass over the mappings does once a cell.
@@ -72,7 +59,6 @@ struct LayoutBuilder {
 
   /// Gives the last run's cell what it lacks.
   private mutating func fillCell() {
-    countLastRuns()
     cells[cell] += byteCount - cellsByteCount
     cellsByteCount = byteCount
   }
@@ -98,12 +84,12 @@ struct LayoutBuilder {
     var layout = MappingLayout(
       endByteOffset: endByteOffset, cellByteCount: cellByteCount,
       cells: (0..<cellCount).map { cells[$0] })
-    let powers = (0..<UInt64.bitWidth).filter { runLengths[$0][0] > 0 }
+    let powers = (0..<UInt64.bitWidth).filter { runCounts[$0] > 0 }
     guard let shortest = powers.first, let longest = powers.last else { return layout }
     layout.runLengths = (shortest...longest).map { power in
       MappingLayout.RunLength(
-        byteCountMin: 1 << UInt64(power), runCount: runLengths[power][0],
-        byteCount: runLengths[power][1])
+        byteCountMin: 1 << UInt64(power), runCount: runCounts[power],
+        byteCount: runByteCounts[power])
     }
     return layout
   }
