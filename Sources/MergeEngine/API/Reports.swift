@@ -92,7 +92,7 @@ public struct MergeReport: Equatable, Sendable {
   public var duration: Duration
   /// Of that, how long the kernel took to accept requests.
   public var submitDuration: Duration
-  /// Checkpointer made durable by this run.
+  /// Checkpoints made durable by this run.
   public var checkpointCount: UInt64
   /// What reading everything back found; nil where it was not asked for.
   public var verification: VerifyReport?

@@ -1,6 +1,6 @@
 /// What a journal says, as far as it can be believed.
 package struct JournalState: Sendable {
-  /// Checkpointer whose entries rise, from the first to the last record of it.
+  /// Checkpoints whose entries rise, from the first to the last record of it.
   struct Sweep: Sendable {
     var firstByteOffset: UInt64
     var firstSequence: UInt64

@@ -2,7 +2,7 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Checkpointer: more transfers than may wait")
+@Suite("Checkpoints: more transfers than may wait")
 struct CheckpointRingTests {
   private static let unit: UInt64 = 4096
   private static let transferCount = UInt64(Checkpointer.waitingCountMax) + 1000

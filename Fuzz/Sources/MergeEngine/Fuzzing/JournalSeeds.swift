@@ -80,7 +80,7 @@ extension Seeds {
     return stories
   }
 
-  /// Checkpointer of transfers of 4 KiB, given by their numbers; a merging sweep moves the watermark.
+  /// Checkpoints of transfers of 4 KiB, given by their numbers; a merging sweep moves the watermark.
   private static func checkpoint(
     _ sweep: UInt64, _ numbers: Range<UInt64>, _ kind: JournalRecord.SweepKind = .merge,
     watermark: UInt64 = 80
