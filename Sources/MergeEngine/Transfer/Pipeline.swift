@@ -133,10 +133,13 @@ package struct Pipeline<
   /// Ends the run without what is in flight: it is not recorded, and the next run does it again.
   private mutating func giveUp(_ errno: Errno) {
     hasAbandoned = true
-    guard errno != .canceled, failure == nil else { return }
-    failure = MergeError(
-      .stopped, "cannot wait for reads and writes", at: targetPath, because: "\(errno)",
-      hint: Errno.asynchronousHint)
+    if errno != .canceled { stop(.cannotWait(errno, targetPath)) }
+  }
+
+  /// Nothing new is begun, and what is under way is completed.
+  private mutating func stop(_ error: MergeError) {
+    isStopping = true
+    if failure == nil { failure = error }
   }
 
   private func report(_ begun: MergeProgress, now: Duration, elapsed: Duration) {
@@ -172,14 +175,11 @@ package struct Pipeline<
           return
         }
       } catch {
-        failure = error.afterFirstWrite()
-        isStopping = true
-        return
+        return stop(error.afterFirstWrite())
       }
       precondition(transfer.byteCount <= shape.bufferByteCount)
       let ticket = ledger.began(transfer.range)
-      readQueue.append(
-        slots.begin(transfer, ticket: ticket, readsSource: Step.readsSource))
+      readQueue.append(slots.begin(transfer, ticket: ticket, readsSource: Step.readsSource))
     }
   }
 
@@ -224,8 +224,6 @@ package struct Pipeline<
     hasAbandoned = true
     slots.release(slot)
   }
-
-  // MARK: Reading, from a slot that got a transfer to the verdict on its bytes
 
   private mutating func enqueueReads() {
     while !isTailUnderWay, let slot = readQueue.first,
@@ -316,8 +314,6 @@ package struct Pipeline<
         at: shape.targetBuffer(slot) + first, count: Step.readsTarget ? byteCount : 0))
   }
 
-  // MARK: Writing, from a verdict to the target
-
   private mutating func enqueueWrites(now: Duration) {
     while let slot = writeQueue.first, requests.hasRoom {
       if isStopping, slots[slot].writtenByteCount == 0 {
@@ -362,17 +358,10 @@ package struct Pipeline<
     isWritingTail = false
   }
 
-  /// The target could not be written: nothing new is begun, what is under way is completed.
   private mutating func fail(_ byteOffset: UInt64, _ result: Int64) {
-    isStopping = true
-    guard failure == nil else { return }
     let errno = result < 0 ? Errno(rawValue: CInt(clamping: -result)) : .noSpace
-    failure = MergeError(
-      .stopped, "cannot write to the origin", at: "\(targetPath), byte \(byteOffset)",
-      because: "\(errno)")
+    stop(.cannotWrite(errno, targetPath, byteOffset))
   }
-
-  // MARK: Salvage, one transfer at a time
 
   private mutating func startSalvage() {
     if isStopping {
@@ -404,14 +393,10 @@ package struct Pipeline<
   }
 
   private mutating func unitRead(_ result: Int64, now: Duration) {
-    guard var current = salvage else { return }
-    let isWhole = current.readCompleted(result)
-    salvage = current
-    guard isWhole else { return }
+    guard salvage?.readCompleted(result) == true, var current = salvage else { return }
     let segment = slots.segment(of: current.slot, at: current.position)
-    let hasMore = current.advance(
-      segmentEnd: Step.readsSource && !Step.readsTarget
-        ? segment.map { $0.bufferByteOffset + $0.byteCount } ?? slots[current.slot].byteCount : nil)
+    let end = segment.map { $0.bufferByteOffset + $0.byteCount } ?? slots[current.slot].byteCount
+    let hasMore = current.advance(segmentEnd: Step.readsSource && !Step.readsTarget ? end : nil)
     salvage = current
     if isStopping { return abandonSalvage() }
     if hasMore { return readUnit() }
@@ -433,18 +418,11 @@ package struct Pipeline<
         salvage?.keepPiece()
       }
     }
-    guard let current = salvage else { return }
+    guard let current = salvage.take() else { return }
     for bad in current.unreadable { unreadable.insert(bad) }
-    salvage = nil
     end(current.slot, .pieces(current.entries, unreadable: current.unreadable))
     if unreadable.ranges.count > JournalState.unreadableCountMax {
-      isStopping = true
-      failure = MergeError(
-        .stopped, "too much cannot be read", at: targetPath,
-        because:
-          "more than \(JournalState.unreadableCountMax) ranges of it have no source that can "
-          + "be read",
-        hint: "the pool's data device may be failing: see the kernel's log")
+      stop(.tooMuchUnreadable(targetPath))
     }
     if Step.isOrdered { inspectInOrder() }
   }
@@ -465,8 +443,7 @@ package struct Pipeline<
 
   /// The transfer stays unrecorded; the next run does it again.
   private mutating func abandonSalvage() {
-    guard let current = salvage else { return }
-    salvage = nil
+    guard let current = salvage.take() else { return }
     abandon(current.slot)
   }
 }
