@@ -17,7 +17,7 @@ struct ComparisonQueue: ~Copyable {
     let io = try environment.transferQueue(
       depth: transfer.queueDepth, slabByteCount: slabByteCount, files: files)
     shape = PipelineShape(
-      depth: min(transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
+      depth: min(transfer.queueDepth, io.requestCountMax - PipelineShape.ledgerRequestCount),
       slabByteCount: slabByteCount, transferByteCountMax: largest, readsBothSides: data != nil,
       dataBlockByteCount: dataBlockByteCount,
       dataAlignmentByteCount: data?.alignmentByteCount ?? 1,
@@ -82,26 +82,42 @@ package struct RecordedComparison: Sendable {
   package var unreadable: RangeSet
   package var end: PipelineEnd
 
-  /// Compares the given pieces of the plan; writes nothing.
-  package static func of<
-    IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable, Pieces: PieceSource & ~Copyable
-  >(
-    _ pieces: consuming Pieces, _ stream: SegmentStream<Source>, total: UInt64,
-    shape: PipelineShape,
-    targetPath: String, _ io: inout IO, _ control: RunControl
+  /// Compares all that a journal recorded; writes nothing.
+  package static func of<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable>(
+    _ pieces: consuming JournaledPieces<IO>, _ stream: SegmentStream<Source>, total: UInt64,
+    shape: PipelineShape, targetPath: String, _ io: inout IO, _ control: RunControl
   ) throws(MergeError) -> RecordedComparison {
     try stream.restart(from: 0)
     var ledger = NoLedger()
-    let pass = CompareRecordedPipeline.pass(
-      shape, &io, feed: PieceTransfers(stream, pieces: pieces), step: CompareRecordedStep(),
-      ledger: &ledger, targetPath: targetPath, control: control,
-      progress: Comparison.verifying(total))
     return RecordedComparison(
-      comparedByteCount: pass.step.comparedByteCount,
-      sourceDifferences: pass.step.sourceDifferences,
-      targetDifferences: pass.step.targetDifferences,
-      unchangedSourceCount: pass.step.unchangedSourceCount,
-      missingOnTargetCount: pass.step.missingOnTargetCount, unreadable: pass.unreadable,
-      end: pass.end)
+      CompareRecordedPipeline.pass(
+        shape, &io, feed: PieceTransfers(stream, pieces: pieces), step: CompareRecordedStep(),
+        ledger: &ledger, targetPath: targetPath, control: control,
+        progress: Comparison.verifying(total)))
+  }
+
+  /// Compares the first pieces that a journal recorded, unseen; writes nothing.
+  package static func of<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable>(
+    first pieces: consuming FirstPieces<JournaledPieces<IO>>, _ stream: SegmentStream<Source>,
+    shape: PipelineShape, targetPath: String, _ io: inout IO, _ control: RunControl
+  ) throws(MergeError) -> RecordedComparison {
+    try stream.restart(from: 0)
+    var ledger = NoLedger()
+    return RecordedComparison(
+      CheckTargetPipeline.pass(
+        shape, &io, feed: PieceTransfers(stream, pieces: pieces), step: CompareRecordedStep(),
+        ledger: &ledger, targetPath: targetPath,
+        control: RunControl(clock: control.clock, interruption: control.interruption) { _ in },
+        progress: Comparison.verifying(0)))
+  }
+
+  private init(_ pass: consuming PassResult<CompareRecordedStep>) {
+    comparedByteCount = pass.step.comparedByteCount
+    sourceDifferences = pass.step.sourceDifferences
+    targetDifferences = pass.step.targetDifferences
+    unchangedSourceCount = pass.step.unchangedSourceCount
+    missingOnTargetCount = pass.step.missingOnTargetCount
+    unreadable = pass.unreadable
+    end = pass.end
   }
 }

@@ -106,11 +106,10 @@ package struct RunningMerge<
       !configuration.state.chains.isEmpty
     else { return }
     let found = try RecordedComparison.of(
-      FirstPieces(
+      first: FirstPieces(
         JournaledPieces(recorded, configuration.state), count: Self.targetCheckTransferCount),
-      stream, total: 0, shape: shape(readsBothSides: true), targetPath: configuration.targetPath,
-      &io,
-      RunControl(clock: control.clock, interruption: control.interruption) { _ in })
+      stream, shape: shape(readsBothSides: true), targetPath: configuration.targetPath, &io, control
+    )
     switch found.end {
     case .finished: break
     case .failed(let error): throw error
@@ -271,7 +270,7 @@ package struct RunningMerge<
   private func shape(readsBothSides: Bool) -> PipelineShape {
     PipelineShape(
       depth: min(
-        configuration.transfer.queueDepth, io.requestCountMax - PipelineShape.recordRequestCount),
+        configuration.transfer.queueDepth, io.requestCountMax - PipelineShape.ledgerRequestCount),
       slabByteCount: configuration.transferSlabByteCount,
       transferByteCountMax: readsBothSides
         ? max(configuration.plan.transferByteCountMax, configuration.state.entryByteCountMax)
