@@ -80,7 +80,9 @@ package struct Pipeline<
     self.shape = shape
     self.control = control
     self.targetPath = targetPath
-    slots = SlotTable(shape, isOrdered: Step.isOrdered)
+    slots = SlotTable(
+      shape, readsSource: Step.readsSource, readsTarget: Step.readsTarget,
+      isOrdered: Step.isOrdered)
     readQueue = SlotQueue(capacity: shape.slotCount)
     writeQueue = SlotHeap(capacity: shape.slotCount)
     salvageQueue = SlotHeap(capacity: shape.slotCount)
@@ -179,7 +181,7 @@ package struct Pipeline<
       }
       precondition(transfer.byteCount <= shape.bufferByteCount)
       let ticket = ledger.began(transfer.range)
-      readQueue.append(slots.begin(transfer, ticket: ticket, readsSource: Step.readsSource))
+      readQueue.append(slots.begin(transfer, ticket: ticket))
     }
   }
 
@@ -229,24 +231,15 @@ package struct Pipeline<
     while !isTailUnderWay, let slot = readQueue.first,
       requests.hasRoom
     {
-      let index = slots[slot].nextRead
-      if isStopping, index == 0 {
+      if isStopping, slots[slot].nextRead == 0 {
         // Nothing of it was read yet: it is simply not begun.
         readQueue.removeFirst()
         abandon(slot)
         continue
       }
-      slots[slot].nextRead += 1
-      slots[slot].pendingReadCount += 1
-      requests.enqueueRead(
-        index < slots[slot].segmentCount
-          ? slots.sourceRead(slot, segment: index) : slots.targetRead(slot))
-      if slots[slot].nextRead == readCount(slot) { readQueue.removeFirst() }
+      requests.enqueueRead(slots.nextRead(slot))
+      if slots.hasAllReads(slot) { readQueue.removeFirst() }
     }
-  }
-
-  private func readCount(_ slot: Int) -> Int {
-    slots[slot].segmentCount + (Step.readsTarget ? 1 : 0)
   }
 
   /// Whether the rest of a read is to be read; otherwise notes that the read is over.
@@ -258,13 +251,13 @@ package struct Pipeline<
 
   private mutating func inspectIfComplete(_ slot: Int) {
     guard slots[slot].pendingReadCount == 0, slots[slot].state == .reading,
-      slots[slot].nextRead == readCount(slot) || isStopping
+      slots.hasAllReads(slot) || isStopping
     else { return }
     if isStopping {
-      if slots[slot].nextRead < readCount(slot) { readQueue.removeFirst() }
+      if !slots.hasAllReads(slot) { readQueue.removeFirst() }
       return abandon(slot)
     }
-    slots[slot].state = .arrived
+    slots.arrived(slot)
     guard Step.isOrdered else { return inspect(slot) }
     inspectInOrder()
   }
@@ -283,7 +276,7 @@ package struct Pipeline<
   }
 
   private mutating func putToSalvage(_ slot: Int) {
-    slots[slot].state = .salvaging
+    slots.beginSalvage(slot)
     salvageQueue.insert(slot, ticket: slots[slot].ticket)
   }
 
@@ -292,8 +285,7 @@ package struct Pipeline<
     let range = slots[slot].range
     switch verdict(slot, range, recordedChecksum: slots[slot].recordedChecksum) {
     case .write(let checksum):
-      slots[slot].checksum = checksum
-      slots[slot].state = .writing
+      slots.beginWrite(slot, checksum: checksum)
       writeQueue.insert(slot, ticket: slots[slot].ticket)
     case .keep:
       end(slot, .unchanged)
@@ -410,7 +402,7 @@ package struct Pipeline<
       switch verdict(current.slot, piece, recordedChecksum: nil) {
       case .write(let checksum):
         salvage?.beginPiece(checksum: checksum)
-        slots[current.slot].writtenByteCount = 0
+        slots.beginPiece(current.slot)
         // It cannot wait for its turn, but what follows waits for it.
         limiter.pass(piece.byteCount, now: now)
         return requests.enqueueWrite(slots.write(piece, of: current.slot))

@@ -44,6 +44,8 @@ enum Arrival: Equatable { case complete, more, bad }
 /// written, and the requests that this takes.
 struct SlotTable {
   private let shape: PipelineShape
+  private let readsSource: Bool
+  private let readsTarget: Bool
   private var slots: [Slot]
   private var segments: [SlotSegment]
   private var free: [Int]
@@ -52,8 +54,10 @@ struct SlotTable {
   /// Bytes of all transfers that have a slot.
   private(set) var byteCount: UInt64 = 0
 
-  init(_ shape: PipelineShape, isOrdered: Bool) {
+  init(_ shape: PipelineShape, readsSource: Bool, readsTarget: Bool, isOrdered: Bool) {
     self.shape = shape
+    self.readsSource = readsSource
+    self.readsTarget = readsTarget
     slots = Array(repeating: Slot(), count: shape.slotCount)
     segments = Array(repeating: SlotSegment(), count: shape.slotCount * shape.segmentCountMax)
     free = Array((0..<shape.slotCount).reversed())
@@ -64,15 +68,10 @@ struct SlotTable {
   var hasFree: Bool { !free.isEmpty }
   var areAllFree: Bool { free.count == slots.count }
 
-  subscript(slot: Int) -> Slot {
-    @inline(__always) _read { yield slots[slot] }
-    @inline(__always) _modify { yield &slots[slot] }
-  }
+  subscript(slot: Int) -> Slot { @inline(__always) _read { yield slots[slot] } }
 
-  /// One segment of a slot's transfer.
-  subscript(slot: Int, segment index: Int) -> SlotSegment {
-    @inline(__always) _read { yield segments[slot * shape.segmentCountMax + index] }
-    @inline(__always) _modify { yield &segments[slot * shape.segmentCountMax + index] }
+  private func segment(_ slot: Int, _ index: Int) -> SlotSegment {
+    segments[slot * shape.segmentCountMax + index]
   }
 
   /// The segment that a byte of a slot's buffer belongs to.
@@ -95,7 +94,7 @@ struct SlotTable {
   /// Gives a free slot a transfer.
   ///
   /// Precondition: there is a free slot.
-  mutating func begin(_ transfer: Transfer, ticket: UInt64, readsSource: Bool) -> Int {
+  mutating func begin(_ transfer: Transfer, ticket: UInt64) -> Int {
     precondition(transfer.segments.count <= shape.segmentCountMax)
     let slot = free.removeLast()
     slots[slot] = Slot(
@@ -114,11 +113,44 @@ struct SlotTable {
     return slot
   }
 
+  // MARK: What happens to a slot
+
+  /// How many reads a slot's transfer takes.
+  private func readCount(_ slot: Int) -> Int { slots[slot].segmentCount + (readsTarget ? 1 : 0) }
+
+  /// Whether every read of a slot has been asked for.
+  func hasAllReads(_ slot: Int) -> Bool { slots[slot].nextRead == readCount(slot) }
+
+  /// Asks for the next read of a slot: its segments one after the other, then the target.
+  ///
+  /// Precondition: not all have been asked for.
+  mutating func nextRead(_ slot: Int) -> IORequest {
+    let index = slots[slot].nextRead
+    slots[slot].nextRead += 1
+    slots[slot].pendingReadCount += 1
+    return index < slots[slot].segmentCount ? sourceRead(slot, segment: index) : targetRead(slot)
+  }
+
+  /// All bytes of a slot are there.
+  mutating func arrived(_ slot: Int) { slots[slot].state = .arrived }
+
+  /// A slot's bytes are to be written.
+  mutating func beginWrite(_ slot: Int, checksum: UInt32) {
+    slots[slot].checksum = checksum
+    slots[slot].state = .writing
+  }
+
+  /// A slot is to be read again piece by piece.
+  mutating func beginSalvage(_ slot: Int) { slots[slot].state = .salvaging }
+
+  /// A piece of a slot's transfer is to be written, from its first byte on.
+  mutating func beginPiece(_ slot: Int) { slots[slot].writtenByteCount = 0 }
+
   // MARK: Requests
 
   /// The read of what a segment lacks.
   func sourceRead(_ slot: Int, segment index: Int) -> IORequest {
-    let segment = self[slot, segment: index]
+    let segment = segment(slot, index)
     return IORequest(
       .read, .data, byteOffset: segment.dataByteOffset + UInt64(segment.doneByteCount),
       slabByteOffset: shape.sourceBuffer(slot) + segment.bufferByteOffset + segment.doneByteCount,
@@ -190,7 +222,7 @@ struct SlotTable {
 
   /// Notes bytes of a segment, or an error.
   mutating func sourceArrived(_ slot: Int, segment index: Int, _ result: Int64) -> Arrival {
-    let segment = self[slot, segment: index]
+    let segment = segment(slot, index)
     return Self.advance(
       &segments[slot * shape.segmentCountMax + index].doneByteCount, by: result,
       of: segment.byteCount, shape.dataAlignmentByteCount)
