@@ -45,17 +45,17 @@ extension CheckedPlan where Source: ~Copyable {
       ignoresNeedsCheck: source.ignoresNeedsCheck, &io)
     try Self.checkDataDevice(pool, request)
     var ledger = try NodeLedger(metadataBlockCount: pool.live.metadataBlockCount)
-    let table: DeviceTrees
+    let trees: DeviceTrees
     do throws(MetadataFault) {
-      table = try DeviceTrees(
+      trees = try DeviceTrees(
         pool.superblock, bounds: pool.bounds, wanted: source.deviceID, &io, &ledger)
     } catch {
       throw error.refusal(path: pool.path)
     }
-    guard let details = table.details, let root = table.mappingRoot else {
+    guard let details = trees.details, let root = trees.mappingRoot else {
       throw MergeError(
         .refused, "no device \(source.deviceID) in the metadata", at: source.metadataPath,
-        because: "it has \(table.deviceCount == 1 ? "one other" : "\(table.deviceCount) others")",
+        because: "it has \(trees.deviceCount == 1 ? "one other" : "\(trees.deviceCount) others")",
         hint: "they are listed by: thin-merge devices --metadata "
           + source.metadataPath.shellQuoted
           + (source.mappings == .inactivePool ? " --inactive" : ""))
@@ -63,19 +63,56 @@ extension CheckedPlan where Source: ~Copyable {
 
     let blockByteCount = pool.superblock.dataBlockByteCount
     let dataBlocks = try DataBlockLedger(dataBlockCount: pool.live.dataBlockCount)
-    var reader = try WholeDevice(pool.tree(root: root), io: io, ledger: ledger)
-    var thread = BackgroundPlanner(
-      PlanBuilder(
-        request.extent, dataBlockByteCount: blockByteCount, ioByteCount: request.ioByteCount),
-      dataBlocks)
+    var device = try WholeDevice(pool.tree(root: root), io: io, ledger: ledger)
+    let empty = PlanBuilder(
+      request.extent, dataBlockByteCount: blockByteCount, ioByteCount: request.ioByteCount)
+    let total = details.mappedBlockCount.multipliedReportingOverflow(by: blockByteCount)
+      .partialValue
+    let added = try Self.addUp(
+      &device, empty, dataBlocks, path: source.metadataPath, total: total, control: control
+    ) { $0.mappedBlockCount * blockByteCount }
+    var builder: PlanBuilder
+    switch added {
+    case .success(let added): builder = added
+    case .failure(let mappedTwice): throw device.refusal(mappedTwice)
+    }
+    guard device.mappedBlockCount == details.mappedBlockCount else {
+      throw MetadataFault(
+        pool.superblock.detailsRoot,
+        "device \(source.deviceID) has \(device.mappedBlockCount) mappings; its details say "
+          + "\(details.mappedBlockCount)"
+      ).refusal(path: pool.path)
+    }
+    plan = try builder.finish(
+      deviceID: source.deviceID, mappedBlockCount: device.mappedBlockCount,
+      originPath: request.originPath)
+    thinByteCount = request.extent.thinByteCount
+    self.pool = pool
+    self.details = details
+    deviceCount = trees.deviceCount
+    mappingRoot = root
+    self.source = device
+  }
+
+  /// The first pass over any source: adds all of its runs up, and finds data blocks that are in two of
+  /// them.
+  ///
+  /// - `path`: what is read, for messages.
+  /// - `total`, `done`: bytes of mapped blocks in all, and those that have been read.
+  /// - Throws: `MergeError`: `stopped` on an interruption, and what the source throws.
+  private static func addUp(
+    _ source: inout Source, _ builder: PlanBuilder, _ dataBlocks: consuming DataBlockLedger,
+    path: String, total: UInt64, control: RunControl, done: (borrowing Source) -> UInt64
+  ) throws(MergeError) -> Result<PlanBuilder, MappedTwice> {
+    var planner = BackgroundPlanner(builder, dataBlocks)
     var batch = RunBatch(leafCount: BackgroundPlanner.batchLeafCount)
     let begin = control.clock.now()
     var nextReport = begin + .milliseconds(200)
-    while try reader.next(&batch, atMost: Self.leafCountAtOnce) {
-      if batch.isFull, !thread.append(&batch) { break }
+    while try source.next(&batch, atMost: Self.leafCountAtOnce) {
+      if batch.isFull, !planner.append(&batch) { break }
       guard !control.interruption.isRequested else {
         throw MergeError(
-          .stopped, "interrupted", at: source.metadataPath,
+          .stopped, "interrupted", at: path,
           because: "a signal came while the mappings were being read; nothing was written")
       }
       let now = control.clock.now()
@@ -83,34 +120,15 @@ extension CheckedPlan where Source: ~Copyable {
       nextReport = now + .milliseconds(200)
       control.report(
         MergeProgress(
-          phase: .planning, doneByteCount: reader.mappedBlockCount * blockByteCount,
-          totalByteCount: details.mappedBlockCount.multipliedReportingOverflow(by: blockByteCount)
-            .partialValue, earlierByteCount: 0, elapsed: now - begin, readsInFlight: 0,
-          writesInFlight: 0))
+          phase: .planning, doneByteCount: done(source), totalByteCount: total,
+          earlierByteCount: 0, elapsed: now - begin, readsInFlight: 0, writesInFlight: 0))
     }
-    _ = thread.append(&batch)
-    var builder: PlanBuilder
+    _ = planner.append(&batch)
     do throws(MappedTwice) {
-      builder = try thread.finish()
+      return .success(try planner.finish())
     } catch {
-      throw reader.refusal(error)
+      return .failure(error)
     }
-    guard reader.mappedBlockCount == details.mappedBlockCount else {
-      throw MetadataFault(
-        pool.superblock.detailsRoot,
-        "device \(source.deviceID) has \(reader.mappedBlockCount) mappings; its details say "
-          + "\(details.mappedBlockCount)"
-      ).refusal(path: pool.path)
-    }
-    plan = try builder.finish(
-      deviceID: source.deviceID, mappedBlockCount: reader.mappedBlockCount,
-      originPath: request.originPath)
-    thinByteCount = request.extent.thinByteCount
-    self.pool = pool
-    self.details = details
-    deviceCount = table.deviceCount
-    mappingRoot = root
-    self.source = reader
   }
 
   private static func checkDataDevice(

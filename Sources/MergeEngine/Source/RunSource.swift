@@ -5,14 +5,14 @@ package protocol RunSource: ~Copyable {
   /// Begins a later pass at the run that has `first`, or at the first one behind it.
   mutating func restart(from first: ThinBlock) throws(MergeError)
 
-  /// Appends the next runs, of at most so many leaves and as far as the batch has room; false behind
-  /// the last.
+  /// Appends the next runs, in at most so many steps and as far as the batch has room; false behind
+  /// the last. A step is what the source reads at once, such as a leaf of a tree.
   ///
   /// There may be none although more follows. After a throw the batch is empty.
   ///
   /// Precondition: the batch is not full.
   mutating func next(
-    _ batch: inout RunBatch, atMost leafCountMax: Int
+    _ batch: inout RunBatch, atMost stepCountMax: Int
   ) throws(MergeError) -> Bool
 }
 
@@ -97,4 +97,10 @@ package struct RunBatch: ~Copyable {
     leafCount += 1
     return largest
   }
+}
+
+/// A mapping to a data block that an earlier one has already.
+package struct MappedTwice: Error, Equatable {
+  package var thinBlock: ThinBlock
+  package var dataBlock: DataBlock
 }

@@ -98,9 +98,3 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
     }
   }
 }
-
-/// A mapping to a data block that an earlier one has already.
-package struct MappedTwice: Error, Equatable {
-  package var thinBlock: ThinBlock
-  package var dataBlock: DataBlock
-}
