@@ -14,18 +14,18 @@ public struct Merger: Sendable {
   /// active, from LVM.
   ///
   /// - Parameters:
-  ///   - selection: Its name.
+  ///   - reference: Its name.
   ///   - mappings: Which mapping tree is to be read; goes into the ``ResolvedThinDevice/source``.
   ///   - ignoresNeedsCheck: Goes into the source as well.
   /// - Returns: What a merge of it takes.
   /// - Throws: `MergeError` (`refused`) where there is no such device, it is no thin device, or its pool is
   ///   not active.
   public func resolve(
-    _ selection: ThinDeviceReference, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
+    _ reference: ThinDeviceReference, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
     ignoresNeedsCheck: Bool = false
   ) throws(MergeError) -> ResolvedThinDevice {
     try ThinDeviceLookup(environment: environment).resolve(
-      selection, mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
+      reference, mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
   }
 
   /// The thin devices in the metadata, by rising id.
@@ -95,7 +95,7 @@ public struct Merger: Sendable {
   package func finishedMerge(
     of source: MergeSource, onto originPath: String, journalPath: String?
   ) -> StatusReport? {
-    FinishedMerge(environment: environment).find(
+    FinishedMergeComparison(environment: environment).find(
       source, onto: originPath, journalPath: journalPath)
   }
 

@@ -60,6 +60,7 @@ struct FieldWriter<Tag: RawRepresentable> where Tag.RawValue == UInt16 {
   }
 }
 
+/// Finds fields by their tags; the last of a tag counts.
 struct FieldReader<Tag: RawRepresentable & Hashable> where Tag.RawValue == UInt16 {
   private var values: [Tag: [UInt8]] = [:]
 

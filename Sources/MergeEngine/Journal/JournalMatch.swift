@@ -1,5 +1,6 @@
 /// Why a journal is not of the merge that is wanted.
 struct JournalDifference: Equatable {
+  /// What the two merges differ in.
   enum Kind {
     /// A device is another one.
     case device

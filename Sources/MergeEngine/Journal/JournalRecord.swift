@@ -10,6 +10,7 @@ package enum JournalRecord: Equatable, Sendable {
   /// The origin was read back and found right.
   case verified(seconds: Int64)
 
+  /// One run of the merge, as it began.
   package struct Attempt: Equatable, Sendable {
     package var seconds: Int64
     package var bootID: String
@@ -40,6 +41,7 @@ package enum JournalRecord: Equatable, Sendable {
     case recheck = 2
   }
 
+  /// What has become durable since the checkpoint before.
   package struct Checkpoint: Equatable, Sendable {
     package var seconds: Int64
     package var kind: SweepKind

@@ -95,7 +95,7 @@ struct JournalStore {
   }
 
   /// Reads a journal that nobody had locked just now.
-  func readUnlocked(_ file: OpenFile) throws(MergeError) -> OpenJournal {
+  private func readUnlocked(_ file: OpenFile) throws(MergeError) -> OpenJournal {
     do throws(MergeError) {
       return try read(file)
     } catch {

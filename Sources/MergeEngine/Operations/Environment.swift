@@ -59,8 +59,8 @@ extension Environment {
     depth: Int, slabByteCount: Int, files: [IOFile: OpenFile]
   ) throws(MergeError) -> LinuxAIO {
     try LinuxAIO(
-      requestCount: depth + PipelineShape.recordRequestCount,
-      atLeast: 1 + PipelineShape.recordRequestCount, slabByteCount: slabByteCount, files: files,
+      requestCount: depth + PipelineShape.ledgerRequestCount,
+      atLeast: 1 + PipelineShape.ledgerRequestCount, slabByteCount: slabByteCount, files: files,
       clock: clock, isWaitOver: waitLimit(), note: observer.note)
   }
 

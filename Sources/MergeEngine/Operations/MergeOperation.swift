@@ -8,7 +8,7 @@ struct MergeOperation {
   func merge(
     _ source: MergeSource, onto originPath: String, options: MergeOptions
   ) throws(MergeError) -> MergeReport {
-    let finished = FinishedMerge(environment: environment)
+    let finished = FinishedMergeComparison(environment: environment)
     if !options.restarts, !options.mergesAgain,
       finished.find(source, onto: originPath, journalPath: options.journalPath) != nil
     {
@@ -128,7 +128,7 @@ struct MergeOperation {
     report.add(found?.state)
     // A run that merged a snapshot may have been killed before the snapshot was deleted.
     if let found, found.state.isFinished, !options.mergesAgain {
-      return try FinishedMerge(environment: environment).compare(
+      return try FinishedMergeComparison(environment: environment).compare(
         found, source, devices, planned, report, transfer, originPath,
         isRead: options.comparesFinished, verifies: options.verifies)
     }
@@ -303,7 +303,7 @@ struct MergeOperation {
           : "the metadata snapshot was released, so blocks may have been used again",
         hint: "hold a metadata snapshot until the merge has finished, and resume")
     }
-    try quiesced.session?.checkStillQuiet()
+    try quiesced.session?.checkStillQuiesced()
     try places.check()
     try running.append(.finished(seconds: environment.secondsSince1970()))
   }

@@ -75,10 +75,10 @@ struct PlanOperation {
     _ source: MergeSource, _ session: PoolSession?, _ pool: PoolMetadata, _ originPath: String,
     journalPath: String, _ options: PoolOptions
   ) throws(MergeError) -> DeviceIdentity {
-    var outlook = (path: originPath, isReadOnly: false)
+    var target = (path: originPath, isReadOnly: false)
     var isHeld = false
     if let session {
-      outlook = try session.checkOrigin(originPath, of: source.deviceID, options: options)
+      target = try session.checkOrigin(originPath, of: source.deviceID, options: options)
       let thin = try session.checkCanQuiesce(
         source.deviceID, options: options, restarts: false)
       isHeld = thin.isActive || options.allowsOtherUsers
@@ -87,7 +87,7 @@ struct PlanOperation {
     // What shows the thin device holds the origin, and need not be in the way.
     let use = isHeld ? OriginUse.shared(holders: []) : .exclusive
     let devices = try OpenDevices(
-      source, originPath: outlook.path, writing: outlook.isReadOnly ? nil : use)
+      source, originPath: target.path, writing: target.isReadOnly ? nil : use)
     try environment.journals.checkPlace(journalPath, of: devices.all)
     guard let origin = devices.origin else {
       throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")

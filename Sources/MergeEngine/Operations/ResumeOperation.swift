@@ -1,3 +1,16 @@
+/// A merge as its journal tells of it, to be gone on with.
+public struct RecordedMerge {
+  /// How far it is, and of what devices.
+  public let status: StatusReport
+  let journal: OpenJournal
+
+  init(_ journal: OpenJournal) {
+    status = StatusReport(
+      journal.state, journal.header, isRunning: false, journalPath: journal.file.path)
+    self.journal = journal
+  }
+}
+
 /// Goes on with a merge from its journal.
 struct ResumeOperation {
   let environment: Environment

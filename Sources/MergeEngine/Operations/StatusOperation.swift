@@ -1,16 +1,3 @@
-/// A merge as its journal tells of it, to be gone on with.
-public struct RecordedMerge {
-  /// How far it is, and of what devices.
-  public let status: StatusReport
-  let journal: OpenJournal
-
-  init(_ journal: OpenJournal) {
-    status = StatusReport(
-      journal.state, journal.header, isRunning: false, journalPath: journal.file.path)
-    self.journal = journal
-  }
-}
-
 /// Says how far a merge is.
 struct StatusOperation {
   let environment: Environment

@@ -4,18 +4,18 @@ struct ThinDeviceLookup {
 
   /// Resolves a name as ``Merger/resolve(_:mappings:ignoresNeedsCheck:)`` does.
   func resolve(
-    _ selection: ThinDeviceReference, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
+    _ reference: ThinDeviceReference, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
     ignoresNeedsCheck: Bool = false
   ) throws(MergeError) -> ResolvedThinDevice {
     let devices = try environment.mappedDevices()
     guard !devices.all.isEmpty else {
       throw MergeError(
-        .refused, "no active pool", at: selection.text,
+        .refused, "no active pool", at: reference.text,
         because: "device-mapper has no devices on this system",
         hint: "of a pool that is not active: --metadata, --data, --dev-id and --inactive")
     }
-    let thin: FoundThin =
-      switch selection {
+    let thin: ResolvedThin =
+      switch reference {
       case .device(let name): try resolve(ThinDeviceName(name), devices)
       case .member(let pool, let deviceID): try resolve(deviceID, pool: pool, devices)
       }
@@ -23,13 +23,13 @@ struct ThinDeviceLookup {
       metadataPath: devices.path(of: thin.target.metadata),
       dataPath: devices.path(of: thin.target.data), deviceID: thin.deviceID, mappings: mappings,
       ignoresNeedsCheck: ignoresNeedsCheck)
-    source.name = selection.text
+    source.name = reference.text
     return ResolvedThinDevice(
       source: source, originPath: thin.originPath, thinByteCount: thin.byteCount,
       originHint: thin.originHint)
   }
 
-  private struct FoundThin {
+  private struct ResolvedThin {
     var target: PoolTarget
     var deviceID: UInt32
     var originPath: String?
@@ -39,7 +39,7 @@ struct ThinDeviceLookup {
 
   private func resolve(
     _ name: ThinDeviceName, _ devices: MappedDevices
-  ) throws(MergeError) -> FoundThin {
+  ) throws(MergeError) -> ResolvedThin {
     if let device = removedDevice(name, devices) ?? name.device(in: devices) {
       guard let thin = device.thinTarget else {
         throw MergeError(
@@ -57,7 +57,7 @@ struct ThinDeviceLookup {
           hint: "see 'dmsetup table'")
       }
       _ = try devices.thinTarget(of: thin.deviceID, in: pool)
-      return FoundThin(
+      return ResolvedThin(
         target: target, deviceID: thin.deviceID, originPath: thin.origin.map(devices.path),
         byteCount: device.byteCount)
     }
@@ -84,7 +84,7 @@ struct ThinDeviceLookup {
       } ?? false
     let origin =
       isInternal ? nil : found.originMappedNames.compactMap { devices.named($0) }.first
-    var thin = FoundThin(
+    var thin = ResolvedThin(
       target: target, deviceID: found.deviceID, originPath: origin?.path,
       byteCount: found.byteCount)
     if let externalOrigin = found.externalOrigin, origin == nil {
@@ -99,10 +99,10 @@ struct ThinDeviceLookup {
 
   private func resolve(
     _ deviceID: UInt32, pool name: String, _ devices: MappedDevices
-  ) throws(MergeError) -> FoundThin {
+  ) throws(MergeError) -> ResolvedThin {
     let (pool, target) = try devices.pool(named: name)
     let shown = try devices.thinTarget(of: deviceID, in: pool)
-    return FoundThin(
+    return ResolvedThin(
       target: target, deviceID: deviceID, originPath: shown?.origin.map(devices.path),
       byteCount: shown.map { $0.sectorCount * 512 })
   }

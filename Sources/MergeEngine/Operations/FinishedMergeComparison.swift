@@ -1,5 +1,5 @@
 /// A merge that an earlier run finished: it is compared, and nothing is written.
-struct FinishedMerge {
+struct FinishedMergeComparison {
   let environment: Environment
 
   /// Finds it as ``Merger/finishedMerge(of:onto:journalPath:)`` does.
@@ -141,21 +141,6 @@ struct FinishedMerge {
         differingByteCount: 0, differences: [], unreadable: [], duration: result.duration)
     }
     return result
-  }
-
-  /// Returns the error for a merge that is not the finished one, though it is of the same devices.
-  func finishedOtherwise(
-    _ difference: JournalDifference, _ match: JournalMatch, path: String
-  ) -> MergeError {
-    let what =
-      difference.kind == .mappings
-      ? "\(match.sourceName) was written to after the merge"
-      : "another merge of these devices is finished"
-    return MergeError(
-      .journalConflict, what, at: path,
-      because: "\(difference.reason); nothing was written",
-      hint:
-        "to merge it as it is now, overwriting what was written to the origin since: add --again")
   }
 }
 
