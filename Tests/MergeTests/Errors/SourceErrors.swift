@@ -22,7 +22,7 @@ enum SourceErrors {
 
   /// What says something that is no error: to people in passing, or to the programmer.
   private static let otherSpeakers = [
-    "note(", "complain(", "precondition(", "preconditionFailure(", ".send(", "assert(",
+    "note(", "recordCleanupFailure(", "precondition(", "preconditionFailure(", ".send(", "assert(",
   ]
 
   /// Every error that is made where it is worded.

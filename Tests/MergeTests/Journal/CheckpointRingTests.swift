@@ -49,7 +49,7 @@ struct CheckpointRingTests {
   private static func record(on disk: SimulatedDisk) throws {
     let encoded = header.encoded
     var io = try SimulatedQueue(
-      disk, requestCount: PipelineShape.recordRequestCount,
+      disk, requestCount: PipelineShape.ledgerRequestCount,
       slabByteCount: Checkpointer.slabByteCount)
     var checkpoints = Checkpointer(
       journal: JournalEncoder(

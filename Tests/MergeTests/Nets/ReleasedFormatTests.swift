@@ -105,4 +105,38 @@ struct ReleasedFormatTests {
   private static func record(_ name: String) throws -> PoolState {
     try JSONDecoder().decode(PoolState.self, from: content(of: path(name)))
   }
+
+  @Test("a pool's state with every field set is read back as it was written")
+  func everyFieldOfAPoolState() throws {
+    let device = """
+      {"name": "vm", "uuid": "id", "number": {"major": 253, "minor": 7}, "openCount": 1,
+       "isReadOnly": true, "isSuspended": true, "liveTable": [\(Self.line)],
+       "inactiveTable": [\(Self.line)]}
+      """
+    let known = """
+      {"name": "vm", "uuid": "id", "number": {"major": 253, "minor": 7}, "bootID": "boot"}
+      """
+    let written = Data(
+      """
+      {"format": 1, "requiredFeatures": 4,
+       "hold": {"timeBefore": 1, "transactionBefore": 2, "mappingRootBefore": 3,
+         "detailsRootBefore": 4, "writtenFrom": 10,
+         "taken": {"block": 5, "mappingRoot": 6, "detailsRoot": 7, "time": 8, "transactionID": 9}},
+       "snapshot": {"deviceID": 11, "originalID": 12, "thinDevice": \(known), "timeBefore": 13,
+         "creationTime": 14, "isMade": true, "mayBeSuspended": false, "hasBegun": true,
+         "isMerged": true},
+       "removals": [{"device": \(device), "bootID": "boot", "originName": "base",
+         "isPutBack": true, "isLeft": true}],
+       "madeWritable": [\(known)]}
+      """.utf8)
+    let state = try JSONDecoder().decode(PoolState.self, from: written)
+    let again = try JSONEncoder().encode(state)
+    #expect(
+      try JSONDecoder().decode(JSONValue.self, from: again)
+        == JSONDecoder().decode(JSONValue.self, from: written))
+  }
+
+  private static let line = """
+    {"startSector": 0, "sectorCount": 8, "kind": "thin", "arguments": "253:1 5 253:0"}
+    """
 }

@@ -113,7 +113,7 @@ struct MergeHarness {
       disk.reaped = nil
     }
     if !isNew { try run.checkTarget(recorded: try disk.journalReader()) }
-    let end = carryOut(&run)
+    let end = finish(&run)
     if disk.time.isStuck { disk.stop("the run waited for ever, with nothing in flight") }
     if let violation = disk.violation {
       throw MergeError(.bug, "a rule was broken", at: "disk", because: violation)
@@ -138,7 +138,7 @@ struct MergeHarness {
     disk.put(header(planned, transfer).encoded, on: .journal, at: 0)
   }
 
-  private func carryOut(
+  private func finish(
     _ run: inout RunningMerge<SimulatedQueue, WholeDevice<SimulatedQueue>>
   ) -> PipelineEnd {
     do throws(MergeError) {
@@ -255,7 +255,7 @@ struct MergeHarness {
     _ transfer: TransferOptions, _ slabByteCount: Int, _ control: RunControl
   ) throws(MergeError) -> SimulatedQueue {
     try SimulatedQueue(
-      disk, requestCount: transfer.queueDepth + PipelineShape.recordRequestCount,
+      disk, requestCount: transfer.queueDepth + PipelineShape.ledgerRequestCount,
       slabByteCount: slabByteCount, isWaitOver: Self.isWaitOver(control))
   }
 
