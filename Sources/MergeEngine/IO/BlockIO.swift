@@ -47,7 +47,7 @@ package protocol BlockIO: ~Copyable {
 package enum IOFile: UInt8, CaseIterable, Sendable {
   case metadata
   case data
-  /// What is written to.
+  /// What is written to, or compared with the source.
   case target
   /// The target again, through the page cache: for the unaligned tail.
   case targetBuffered
@@ -56,6 +56,7 @@ package enum IOFile: UInt8, CaseIterable, Sendable {
 
 /// One read, write or flush.
 package struct IORequest {
+  /// What is done.
   package enum Operation: UInt8, Sendable {
     case read, write
     /// Makes durable what was written to the file and had completed before.

@@ -27,7 +27,7 @@ extension PoolSession {
     if restarts, stateFile.state.snapshot?.originalID == deviceID { try deleteSnapshot() }
     let found = try devices()
     let quiesced: Quiesced
-    switch try way(to: deviceID, options, restarts: false, found) {
+    switch try strategy(for: deviceID, options, restarts: false, found) {
     case .nothing(let rest):
       quiesced = rest
     case .remove(let writable, let rest):
@@ -62,20 +62,20 @@ extension PoolSession {
     let found = try devices()
     let deletes = restarts && stateFile.state.snapshot?.originalID == deviceID
     let isActive = !found.showing(deviceID, of: pool.number).isEmpty
-    var outlook = QuiescencePlan(
+    var plan = QuiescencePlan(
       deviceID: deviceID, isActive: isActive, changesDevices: true, makesSnapshot: false)
-    switch try way(to: deviceID, options, restarts: restarts, found) {
+    switch try strategy(for: deviceID, options, restarts: restarts, found) {
     case .nothing(let rest):
-      outlook.deviceID = rest.deviceID
-      outlook.changesDevices = deletes
+      plan.deviceID = rest.deviceID
+      plan.changesDevices = deletes
     case .remove: break
-    case .snapshot: outlook.makesSnapshot = true
+    case .snapshot: plan.makesSnapshot = true
     }
-    return outlook
+    return plan
   }
 
-  private func way(
-    to deviceID: UInt32, _ options: PoolOptions, restarts: Bool, _ devices: MappedDevices
+  private func strategy(
+    for deviceID: UInt32, _ options: PoolOptions, restarts: Bool, _ devices: MappedDevices
   ) throws(MergeError) -> Strategy {
     if let snapshot = stateFile.state.snapshot, snapshot.isMade, !restarts,
       snapshot.deviceID == deviceID || snapshot.originalID == deviceID
@@ -185,7 +185,7 @@ extension PoolSession {
   /// Checks once more, when all is merged, that neither thin device nor origin could change meanwhile.
   ///
   /// - Throws: `MergeError` (`stopped`).
-  package func checkStillQuiet() throws(MergeError) {
+  package func checkStillQuiesced() throws(MergeError) {
     guard let quiesced else { return }
     let found = try devices()
     if let heldOrigin {

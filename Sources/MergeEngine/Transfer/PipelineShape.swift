@@ -1,7 +1,7 @@
 /// How a pipeline uses its queue and slab.
 package struct PipelineShape: Sendable {
-  /// Requests that a pipeline's own record has in flight at most, besides `depth`.
-  package static let recordRequestCount = 4
+  /// Requests that a pipeline's ledger has in flight at most, besides `depth`.
+  package static let ledgerRequestCount = 4
 
   /// A slot is read or written: with two for each request no more could be of use, and fewer buffers
   /// stay in the processor's cache.
@@ -53,7 +53,7 @@ package struct PipelineShape: Sendable {
     self.rateLimit = rateLimit
   }
 
-  /// What a slab needs, besides a record's part, for transfers of that size.
+  /// What a slab needs, besides the ledger's part, for transfers of that size.
   package static func slabByteCount(depth: Int, ioByteCount: UInt64, largest: UInt64) -> Int {
     let bothSides = 2 * largest.roundedUp(toMultipleOf: 4096)
     let usable = UInt64(slotsPerRequest * depth) * bothSides

@@ -40,7 +40,7 @@ struct LayoutText {
   private func addHistogram(to text: inout ReportText) {
     let lengths = layout.runLengths
     let runs = lengths.map { Amount.text($0.runCount, "run") }
-    let bytes = lengths.map { ($0.byteCount).formattedByteCount }
+    let bytes = lengths.map { $0.byteCount.formattedByteCount }
     let runColumnCount = runs.map(\.count).max() ?? 0
     let byteColumnCount = bytes.map(\.count).max() ?? 0
     let most = lengths.map(\.byteCount).max() ?? 1
@@ -51,7 +51,7 @@ struct LayoutText {
         Double(lengths[index].byteCount) / Double(most), cellCount: max(0, cellCount))
       // What is not filled would look like something here.
       let filled = bar.prefix { $0 != glyphs.bar[0] }
-      return Self.padded((lengths[index].byteCountMin).formattedByteCount, Self.offsetColumnCount)
+      return Self.padded(lengths[index].byteCountMin.formattedByteCount, Self.offsetColumnCount)
         + "  \(Self.padded(runs[index], runColumnCount))"
         + "  \(Self.padded(bytes[index], byteColumnCount))"
         + (filled.isEmpty ? "" : "  \(filled)")

@@ -7,7 +7,7 @@ struct ShellCommand: Equatable {
   private init(_ verb: String, _ words: [String]) { self.words = ["thin-merge", verb] + words }
 
   /// The command, quoted where the shell would take a word apart.
-  var text: String { words.map { ($0).shellQuoted }.joined(separator: " ") }
+  var text: String { words.map { $0.shellQuoted }.joined(separator: " ") }
 
   /// Goes on with a merge; with `again`, with one that is finished.
   static func resume(journalPath: String, again: Bool = false) -> ShellCommand {

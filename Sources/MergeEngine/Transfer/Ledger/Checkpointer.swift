@@ -61,7 +61,7 @@ package struct Checkpointer: TransferLedger, ~Copyable {
   private var lastCheckpoint: Duration
   private var appendedByteCount = 0
 
-  /// - `slabByteOffset`: where in the queue's slab `slabByteCount` bytes are this record's own.
+  /// - `slabByteOffset`: where in the queue's slab `slabByteCount` bytes are this ledger's own.
   package init(
     journal: JournalEncoder, watermark: UInt64, nextSweep: UInt64, interval: Duration,
     slabByteOffset: Int, targetPath: String, journalPath: String, now: Duration,
@@ -82,7 +82,7 @@ package struct Checkpointer: TransferLedger, ~Copyable {
 
   /// Begins another pass over the plan.
   ///
-  /// Precondition: the record is settled.
+  /// Precondition: the ledger is settled.
   package mutating func beginSweep(_ kind: JournalRecord.SweepKind) {
     precondition(isSettled)
     self.kind = kind

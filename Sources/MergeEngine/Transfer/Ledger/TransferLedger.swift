@@ -12,7 +12,7 @@ package enum TransferOutcome: Equatable, Sendable {
 package protocol TransferLedger: ~Copyable {
   /// No further transfer may begin before some are durable.
   var isFull: Bool { get }
-  /// Everything that ended is recorded, and nothing of the record's own is in flight.
+  /// Everything that ended is recorded, and nothing of the ledger's own is in flight.
   var isSettled: Bool { get }
   /// What went wrong with flushing or recording; then nothing more is recorded.
   var failure: MergeError? { get }
@@ -25,7 +25,7 @@ package protocol TransferLedger: ~Copyable {
   mutating func ended(_ ticket: UInt64, _ outcome: TransferOutcome)
   /// Enqueues what is due. With `isLast`, everything that ended is due.
   mutating func advance<IO: BlockIO & ~Copyable>(_ io: inout IO, now: Duration, isLast: Bool)
-  /// A request of the record's own completed.
+  /// A request of the ledger's own completed.
   mutating func completed<IO: BlockIO & ~Copyable>(
     _ completion: IOCompletion, _ io: inout IO, now: Duration)
 }
