@@ -55,9 +55,9 @@ struct Invocation {
     let reason = StandardStream.reason(number)
     return fail(
       Failure(
+        .reportNotWritten, .stopped,
         message: "could not write the report, standard output: \(reason)",
-        hints: ["what was done is done, and only its report is lost"],
-        exitStatus: .stopped), messages)
+        hints: ["what was done is done, and only its report is lost"]), messages)
   }
 
   private func fail(_ failure: Failure, _ messages: Messages) -> ExitStatus {
@@ -75,12 +75,7 @@ struct Invocation {
       return deliver(text.hasSuffix("\n") ? text : text + "\n", messages)
     }
     guard ThinMerge.exitCode(for: error) == .validationFailure else {
-      return fail(
-        Failure(
-          MergeError(
-            .bug, "could not go on", at: "the command line", because: ThinMerge.message(for: error))
-        ),
-        messages)
+      return fail(.bug(ThinMerge.message(for: error)), messages)
     }
     let message = ThinMerge.message(for: error)
     guard let verb = arguments.first, !verb.hasPrefix("-") else {

@@ -155,6 +155,6 @@ struct MetadataAging: ~Copyable {
   }
 
   private func unfit(_ why: String) -> MergeError {
-    MergeError(.refused, "cannot age the metadata", at: path, because: why)
+    MergeError(.bug, .refused, "cannot age the metadata", at: path, because: why)
   }
 }

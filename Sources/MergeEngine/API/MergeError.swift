@@ -1,6 +1,8 @@
+internal import SystemPackage
+
 /// Why a verb did not do what it was asked, in words for the person who asked.
 ///
-/// Programs go by the ``kind``; the words may change from version to version.
+/// Programs go by ``kind`` and ``code``; the words may change from version to version.
 public struct MergeError: Error, Equatable, Sendable {
   /// What the failure means for the origin and for trying again.
   public enum Kind: Sendable {
@@ -22,24 +24,43 @@ public struct MergeError: Error, Equatable, Sendable {
 
   /// What the failure means.
   public var kind: Kind
+  /// Why it failed, for programs.
+  public var code: Code
+  /// What it is about, for programs.
+  public var context: Context
   /// What could not be done.
   public var what: String
   /// The file, device or block that it is about.
   public var place: String
   /// Why, and what was expected.
   public var why: String
-  /// What the reader can do about it, often in terms of the command; nil where there is nothing to say.
+  /// What the reader can do about it; nil where there is nothing to say, or where only the program that
+  /// called the verb knows how that is asked of it.
   public var hint: String?
 
   /// Describes a failure.
+  ///
+  /// `context`: what it is about; without one, the path that is the `place`.
   package init(
-    _ kind: Kind, _ what: String, at place: String, because why: String, hint: String? = nil
+    _ code: Code, _ kind: Kind, _ what: String, at place: String, because why: String,
+    hint: String? = nil, context: Context? = nil
   ) {
+    self.code = code
     self.kind = kind
     self.what = what
     self.place = place
     self.why = why
     self.hint = hint
+    self.context = context ?? Context(path: place)
+  }
+
+  /// Describes a failure of the system.
+  init(
+    _ code: Code, _ kind: Kind, _ what: String, at place: String, because errno: Errno,
+    hint: String? = nil, context: Context? = nil
+  ) {
+    self.init(code, kind, what, at: place, because: "\(errno)", hint: hint, context: context)
+    self.context.errorNumber = errno.rawValue
   }
 
   /// The whole sentence: what, where, why.
@@ -64,5 +85,75 @@ public struct MergeError: Error, Equatable, Sendable {
     case .stopped, .busy, .bug: break
     }
     return error
+  }
+}
+
+extension MergeError {
+  /// What an error or a note is about, as far as a program may want to know it.
+  public struct Context: Equatable, Sendable {
+    /// What was the case besides.
+    public enum Circumstance: Sendable {
+      /// A merge is being resumed from its journal.
+      case isResumed
+      /// The merge in the journal is finished.
+      case isFinished
+      /// The pool is taken to be not active.
+      case isInactive
+      /// Another thin device has the number now.
+      case isReplaced
+      /// The data device begins as metadata does, and the metadata device does not.
+      case devicesAreSwapped
+    }
+
+    /// The file or device.
+    public var path: String?
+    /// What the verb takes the file or device for: "origin", "data device", "metadata device", "journal".
+    public var role: String?
+    /// The journal of the merge.
+    public var journalPath: String?
+    /// The name of the active pool.
+    public var pool: String?
+    /// The number of the thin device in its pool.
+    public var deviceID: UInt32?
+    /// The name of another device that is in the way, or that is meant.
+    public var name: String?
+    /// The bytes of the file or device.
+    public var range: ByteRange?
+    /// The system's error number, `errno`.
+    public var errorNumber: Int32?
+    /// Amounts and numbers of blocks, each by a name.
+    public var counts: [String: UInt64]
+    /// What the wanted merge does with blocks past the origin's end.
+    public var pastEnd: PastEndPolicy?
+    /// What the merge in the journal does with them.
+    public var recordedPastEnd: PastEndPolicy?
+    /// What was the case besides.
+    public var circumstances: Set<Circumstance>
+    private var causes: [MergeError]
+
+    /// The error that led to this one.
+    public var cause: MergeError? { causes.first }
+
+    /// Describes what an error is about.
+    package init(
+      path: String? = nil, role: String? = nil, journalPath: String? = nil, pool: String? = nil,
+      deviceID: UInt32? = nil, name: String? = nil, range: ByteRange? = nil,
+      counts: [String: UInt64] = [:], pastEnd: PastEndPolicy? = nil,
+      recordedPastEnd: PastEndPolicy? = nil, circumstances: Set<Circumstance> = [],
+      cause: MergeError? = nil
+    ) {
+      self.path = path
+      self.role = role
+      self.journalPath = journalPath
+      self.pool = pool
+      self.deviceID = deviceID
+      self.name = name
+      self.range = range
+      self.counts = counts
+      self.pastEnd = pastEnd
+      self.recordedPastEnd = recordedPastEnd
+      self.circumstances = circumstances
+      causes = cause.map { [$0] } ?? []
+    }
   }
 }

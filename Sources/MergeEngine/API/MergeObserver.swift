@@ -1,7 +1,7 @@
 /// Who is told how a verb goes on; called on the thread that called the verb, which waits meanwhile.
 public protocol MergeObserver: Sendable {
-  /// Something worth knowing that is no failure, one sentence.
-  func note(_ text: String)
+  /// Something worth knowing that is no failure.
+  func note(_ note: MergeNote)
   /// How far it is; called several times a second.
   func progress(_ progress: MergeProgress)
   /// Whether a merge that was planned so may write; asked once, before anything is written.
@@ -12,7 +12,7 @@ public protocol MergeObserver: Sendable {
 
 /// Tells nobody anything, and approves every merge.
 struct NullObserver: MergeObserver {
-  func note(_ text: String) {}
+  func note(_ note: MergeNote) {}
   func progress(_ progress: MergeProgress) {}
   func approve(_ plan: PlanReport) -> Bool { true }
 }

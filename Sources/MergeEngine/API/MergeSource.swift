@@ -61,13 +61,13 @@ public struct ResolvedThinDevice: Equatable, Sendable {
   public var originPath: String?
   /// Bytes of the thin device, from its table; nil where that is not known.
   public var thinByteCount: UInt64?
-  /// Where the external origin is not known: what can be done about it, one sentence.
-  public var originHint: String?
+  /// Where the external origin is not known: what is known of it, and what can be done.
+  public var originHint: MergeNote?
 
   /// Describes a source whose devices are known already, and what is known of it.
   package init(
     source: MergeSource, originPath: String? = nil, thinByteCount: UInt64? = nil,
-    originHint: String? = nil
+    originHint: MergeNote? = nil
   ) {
     self.source = source
     self.originPath = originPath

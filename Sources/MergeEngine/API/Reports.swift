@@ -103,8 +103,8 @@ public struct MergeReport: Equatable, Sendable {
   /// False where the merge stopped and no run can resume it: its journal was removed or replaced meanwhile,
   /// or does not record what it says.
   public var canBeResumed: Bool = true
-  /// What was done to an active pool or its devices and could not be undone, a sentence each.
-  public var cleanupFailures: [String] = []
+  /// What was done to an active pool or its devices and could not be undone.
+  public var cleanupFailures: [MergeNote] = []
 }
 
 /// What comparing found.

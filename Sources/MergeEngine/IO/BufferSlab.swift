@@ -29,9 +29,7 @@ internal import SystemPackage
   package init(byteCount: Int, pages: Pages = .small) throws(MergeError) {
     let wanted = max(byteCount, 1)
     guard wanted <= Int.max / 2 else {
-      throw MergeError(
-        .refused, "cannot take buffers", at: "memory",
-        because: "\(UInt64(wanted).formattedByteCount) are more than a program can have")
+      throw .buffersTooLarge(UInt64(wanted))
     }
     let rounded = (wanted + 4095) / 4096 * 4096
     // A piece that is to be large begins at a multiple of its size.
@@ -40,10 +38,7 @@ internal import SystemPackage
     let mapping = unsafe mmap(
       nil, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
     guard let mapping = unsafe mapping, unsafe mapping != MAP_FAILED else {
-      throw MergeError(
-        .refused, "cannot take buffers", at: "memory",
-        because: "\(UInt64(rounded).formattedByteCount) wanted: \(Errno.current)",
-        hint: "a smaller --io-size or --queue-depth takes less")
+      throw .noMemory(UInt64(rounded), .current)
     }
     unsafe base = mapping.alignedUp(toMultipleOf: pages.byteCount)
     // Advice: without it everything is as before, only slower.

@@ -46,7 +46,7 @@ package import SystemPackage
     requestCount wanted: Int, atLeast minimum: Int = 1, slabByteCount: Int,
     files: [IOFile: OpenFile], clock: Clock,
     isWaitOver: @escaping @Sendable () -> Bool = { false },
-    note: (String) -> Void = { _ in }
+    note: (MergeNote) -> Void = { _ in }
   ) throws(MergeError) {
     let slab = try BufferSlab(byteCount: slabByteCount, pages: .large)
     var taken = wanted
@@ -58,18 +58,11 @@ package import SystemPackage
       status = unsafe io_setup(CInt(taken), &context)
     }
     guard status == 0 else {
-      throw MergeError(
-        status == -EAGAIN ? .busy : .refused, "cannot start asynchronous I/O", at: "the kernel",
-        because: status == -EAGAIN
-          ? "all its requests (fs.aio-max-nr) are in use" : "\(Errno(rawValue: -status))",
-        hint: status == -EAGAIN
-          ? "'sysctl fs.aio-max-nr=1048576' allows more"
-          : Errno.asynchronousHint)
+      throw status == -EAGAIN
+        ? MergeError.requestsUsedUp() : .noAsynchronousIO(Errno(rawValue: -status))
     }
     if taken < wanted {
-      note(
-        "only \(taken) of \(wanted) requests in flight: fs.aio-max-nr is used up; "
-          + "'sysctl fs.aio-max-nr=1048576' allows more")
+      note(.fewerRequests(taken, of: wanted))
     }
     unsafe self.context = context
     self.slab = slab

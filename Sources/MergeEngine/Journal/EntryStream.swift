@@ -117,7 +117,7 @@ package struct EntryStream: ~Copyable {
         let found = try reader.record(
           following: cursors[index].byteOffset, sequence: cursors[index].nextSequence)
       else {
-        throw JournalFault("it changed at byte \(cursors[index].byteOffset) while being read")
+        throw .changed(at: cursors[index].byteOffset)
       }
       cursors[index].byteOffset = found.endByteOffset
       cursors[index].nextSequence += 1

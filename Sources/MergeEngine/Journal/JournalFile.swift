@@ -30,15 +30,14 @@ package enum JournalFile {
       let file = try file(at: path, access: locking ? .readWrite : .readOnly)
       guard
         try call(
-          path, "lock the journal", hint: "its file system has to be one with locks",
+          path, MergeError.cannotLockJournal,
           { () throws(Errno) in try locking ? file.lock() : !file.isLockedByAnother })
-      else { throw inUse(path) }
+      else { throw .journalLocked(path) }
       // Between opening and locking another merge may have put the file aside.
       guard file.isStillAtItsPath else { continue }
-      try call(
-        path, "make the journal durable",
-        hint: "the kernel's log may say more about the device that it is on"
-      ) { () throws(Errno) in try file.forgetCache() }
+      try call(path, MergeError.cannotFlushOpenedJournal) { () throws(Errno) in
+        try file.forgetCache()
+      }
       return file
     }
     return nil
@@ -52,20 +51,11 @@ package enum JournalFile {
   /// - Throws: `MergeError` (`refused`) where somebody else can have.
   package static func checkIsOwn(_ file: OpenFile) throws(MergeError) {
     let path = file.path
-    let foreign = try call(
-      path, "look at the journal", hint: "the kernel's log may say more",
-      { () throws(Errno) in try file.foreignWriters() })
-    guard let foreign else { return }
-    throw MergeError(
-      .refused, "cannot trust the journal", at: path, because: foreign,
-      hint: "'thin-merge status \(path.shellQuoted)' shows what it names; if that is right, "
-        + "resume a copy that is your own")
-  }
-
-  package static func inUse(_ path: String) -> MergeError {
-    MergeError(
-      .busy, "cannot use the journal", at: path, because: "another merge has it locked",
-      hint: "how far that merge is: thin-merge status \(path.shellQuoted)")
+    let doubt = try call(path, MergeError.cannotInspectJournal) { () throws(Errno) in
+      try file.foreignWriters()
+    }
+    guard let doubt else { return }
+    throw .journalNotTrusted(path, doubt)
   }
 
   /// Asks whether a journal with room for so many bytes can be made, without making one.
@@ -73,11 +63,11 @@ package enum JournalFile {
   /// - Throws: `MergeError`, as `make` and `allocate` would.
   package static func checkCanBeMade(_ path: String, byteCount: UInt64) throws(MergeError) {
     let folder = FileSystem.nearestFolder(FileSystem.folder(of: path))
-    try call(path, "make the journal", hint: elsewhere) { () throws(Errno) in
+    try call(path, MergeError.cannotMakeJournal) { () throws(Errno) in
       try FileSystem.checkIsWritable(folder)
     }
     if let free = FileSystem.freeByteCount(in: folder), free < byteCount {
-      throw noRoom(path, byteCount, .noSpace)
+      throw .noRoomForJournal(path, byteCount, .noSpace)
     }
   }
 
@@ -88,7 +78,7 @@ package enum JournalFile {
     let folder = FileSystem.folder(of: path)
     let name = FilePath(path).lastComponent?.string ?? "journal"
     let temporary = "\(folder)/.\(name).\(processID)"
-    return try call(path, "make the journal", hint: elsewhere) { () throws(Errno) in
+    return try call(path, MergeError.cannotMakeJournal) { () throws(Errno) in
       // Left over from a process of that number which was killed here.
       if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
       let made = try FileSystem.make(temporary)
@@ -124,7 +114,7 @@ package enum JournalFile {
       name = "\(file.path)\(suffix).\(number)"
       number += 1
     }
-    try call(file.path, "put the journal aside", hint: folderHint) { () throws(Errno) in
+    try call(file.path, MergeError.cannotRenameJournal) { () throws(Errno) in
       try FileSystem.rename(file.path, to: name)
       try FileSystem.synchronizeFolder(FileSystem.folder(of: file.path))
     }
@@ -133,7 +123,7 @@ package enum JournalFile {
 
   /// Removes a journal that says nothing.
   package static func remove(_ file: OpenFile) throws(MergeError) {
-    try call(file.path, "remove the journal", hint: folderHint) { () throws(Errno) in
+    try call(file.path, MergeError.cannotRemoveJournal) { () throws(Errno) in
       try FileSystem.remove(file.path)
       try FileSystem.synchronizeFolder(FileSystem.folder(of: file.path))
     }
@@ -148,28 +138,17 @@ package enum JournalFile {
     } catch {
       // Not every file system can; then the journal meets its end when it comes.
       if error == .notSupported { return }
-      throw noRoom(file.path, byteCount, error)
+      throw .noRoomForJournal(file.path, byteCount, error)
     }
   }
 
-  private static func noRoom(_ path: String, _ byteCount: UInt64, _ error: Errno) -> MergeError {
-    MergeError(
-      .refused, "no room for the journal", at: path,
-      because: "it may come to \(byteCount.formattedByteCount): \(error)",
-      hint: "give --journal with a path on a file system that has the room")
-  }
-
-  private static let folderHint = "its folder has to be writable"
-  private static let elsewhere =
-    "make its folder writable, or give --journal with a path elsewhere"
-
   private static func call<Result>(
-    _ path: String, _ what: String, hint: String? = nil, _ body: () throws(Errno) -> Result
+    _ path: String, _ failed: (String, Errno) -> MergeError, _ body: () throws(Errno) -> Result
   ) throws(MergeError) -> Result {
     do throws(Errno) {
       return try body()
     } catch {
-      throw MergeError(.refused, "cannot \(what)", at: path, because: "\(error)", hint: hint)
+      throw failed(path, error)
     }
   }
 }

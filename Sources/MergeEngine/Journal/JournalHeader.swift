@@ -111,25 +111,19 @@ package struct JournalHeader: Equatable, Sendable {
   package static func byteCount(of first: [UInt8]) throws(JournalFault) -> Int {
     var reader = ByteReader(RawSpan(_elements: first.span))
     guard reader.next(8) == magic else {
-      throw JournalFault(
-        "it is not a journal of thin-merge",
-        hint: "'thin-merge plan' names the journal of a merge, and --journal gives it another place"
-      )
+      throw .notOne()
     }
     guard let version = reader.next(UInt32.self), let byteCount = reader.next(UInt32.self) else {
-      throw JournalFault("its header is cut short")
+      throw .headerCut()
     }
     guard version == formatVersion else {
-      throw JournalFault(
-        "its format version is \(version); \(formatVersion) is expected",
-        hint: "another version of thin-merge wrote it, and reads it")
+      throw .version(version, expected: formatVersion)
     }
     guard (1...byteCountMax).contains(Int(byteCount)),
       UInt64(byteCount).isMultiple(of: JournalEncoder.appendAlignmentByteCount)
     else {
-      throw JournalFault(
-        "its header says that it has \(byteCount) bytes; a multiple of "
-          + "\(JournalEncoder.appendAlignmentByteCount), up to \(byteCountMax), is expected")
+      throw .headerSize(
+        byteCount, unit: JournalEncoder.appendAlignmentByteCount, max: byteCountMax)
     }
     return Int(byteCount)
   }
@@ -141,21 +135,20 @@ extension JournalHeader {
   /// - Throws: `JournalFault` where it is damaged.
   package init(decoding bytes: [UInt8]) throws(JournalFault) {
     let byteCount = try Self.byteCount(of: Array(bytes.prefix(16)))
-    guard bytes.count == byteCount else { throw JournalFault("its header is cut short") }
+    guard bytes.count == byteCount else { throw .headerCut() }
     let whole = RawSpan(_elements: bytes.span)
     let checked = whole.extracting(droppingLast: 4)
     guard
       whole.littleEndian(at: byteCount - 4, as: UInt32.self) == CRC32C.checksum(of: checked)
     else {
-      throw JournalFault("its header's checksum is wrong")
+      throw .headerChecksum()
     }
     let fields = FieldReader<Tag>(checked.extracting(droppingFirst: 16))
     // Before the other fields, since a newer version may use them in another way.
     guard let features = fields.number(.requiredFeatures, ifAbsent: 0),
       features & ~Self.knownFeatures == 0
     else {
-      throw JournalFault(
-        "it was written by a newer thin-merge", hint: "use the version that began this merge")
+      throw .newer()
     }
     let mappings: MergeSource.Mappings? =
       switch fields.number(.mappings) {
@@ -182,7 +175,7 @@ extension JournalHeader {
       TransferOptions.ioByteCountRange.contains(ioByteCount), ioByteCount.isMultiple(of: 4096),
       let queueDepth = fields.number(.queueDepth), let depth = Int(exactly: queueDepth),
       TransferOptions.queueDepthRange.contains(depth)
-    else { throw JournalFault("its header lacks a field that this version needs") }
+    else { throw .headerField() }
     fingerprint = Fingerprint(crc64: crc64, crc32c: crc32c)
     self.deviceID = deviceID
     self.dataBlockByteCount = dataBlockByteCount

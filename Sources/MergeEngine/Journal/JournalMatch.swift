@@ -1,27 +1,3 @@
-/// Why a journal is not of the merge that is wanted.
-struct JournalDifference: Equatable {
-  /// What the two merges differ in.
-  enum Kind {
-    /// A device is another one.
-    case device
-    /// A device has another size.
-    case byteCount
-    /// It is another merge of the same devices.
-    case merge
-    /// It is the same merge but for the thin device's mappings.
-    case mappings
-  }
-
-  let kind: Kind
-  /// As part of a sentence.
-  let reason: String
-
-  init(_ kind: Kind, _ reason: String) {
-    self.kind = kind
-    self.reason = reason
-  }
-}
-
 /// What an earlier run's journal means for the merge that is wanted now.
 struct JournalMatch {
   /// The merge that is wanted.
@@ -37,54 +13,45 @@ struct JournalMatch {
   /// What differs between the journal's merge and the wanted one; nil if they are the same.
   func difference(from found: JournalHeader) -> JournalDifference? {
     if found.deviceID != wanted.deviceID {
-      return JournalDifference(
-        .merge,
-        "it is the journal of device \(found.deviceID), this merge is of device "
-          + "\(wanted.deviceID)")
+      return .deviceID(found: found.deviceID, wanted: wanted.deviceID)
     }
-    if let difference = Self.difference(
-      "data device", found.dataIdentity, wanted.dataIdentity, path: wanted.dataPath,
-      "merged from" + (found.dataPath == wanted.dataPath ? "" : ", \(found.dataPath)"))
-    {
+    let data = JournalDifference.RecordedRole(
+      name: "data device", use: "merged from", foundPath: found.dataPath, path: wanted.dataPath)
+    if let difference = Self.difference(data, found.dataIdentity, wanted.dataIdentity) {
       return difference
     }
-    var origin = found.originIdentity
+    var identity = found.originIdentity
     // A run that was stopped after the origin was extended finds it extended.
     if wanted.originIdentity.byteCount == found.grownOriginByteCount {
-      origin.byteCount = wanted.originIdentity.byteCount
+      identity.byteCount = wanted.originIdentity.byteCount
     }
-    if let difference = Self.difference(
-      "origin", origin, wanted.originIdentity, path: wanted.originPath,
-      "merged onto" + (found.originPath == wanted.originPath ? "" : ", \(found.originPath)"))
-    {
+    let origin = JournalDifference.RecordedRole(
+      name: "origin", use: "merged onto", foundPath: found.originPath, path: wanted.originPath)
+    if let difference = Self.difference(origin, identity, wanted.originIdentity) {
       return difference
     }
     guard found.fingerprint != wanted.fingerprint else { return nil }
     if found.endByteOffset != wanted.endByteOffset || found.pastEnd != wanted.pastEnd {
-      return JournalDifference(
-        .merge,
-        "it merges up to byte \(found.endByteOffset) (--past-end \(found.pastEnd.rawValue)), "
-          + "this merge up to byte \(wanted.endByteOffset) (--past-end \(wanted.pastEnd.rawValue))")
+      return .end(
+        found: found.endByteOffset, found.pastEnd, wanted: wanted.endByteOffset, wanted.pastEnd)
     }
-    return JournalDifference(
-      .mappings,
-      "the device's mappings changed: the fingerprint is \(wanted.fingerprint), the journal's "
-        + "\(found.fingerprint)")
+    return .mappings(
+      found: found.fingerprint.description, wanted: wanted.fingerprint.description)
   }
 
   /// Returns the reason to doubt that devices without an identity are those of the last run; nil for none.
-  func doubt(_ found: JournalHeader, lastAttempt: JournalRecord.Attempt?) -> String? {
+  func doubt(
+    _ path: String, _ found: JournalHeader, lastAttempt: JournalRecord.Attempt?
+  ) -> MergeError? {
     guard !originIsTheSame,
       found.originIdentity.name.isEmpty || found.dataIdentity.name.isEmpty
     else { return nil }
-    guard (lastAttempt?.bootID ?? found.bootID) == bootID else {
-      return "a device of this merge has no identity, and the system was booted since"
-    }
+    guard (lastAttempt?.bootID ?? found.bootID) == bootID else { return .bootedSince(path) }
     for (role, before, now) in [
       ("origin", lastAttempt?.originPlace ?? "", originPlace),
       ("data device", lastAttempt?.dataPlace ?? "", dataPlace),
     ] where !before.isEmpty && before != now {
-      return "the \(role) has no identity, and is \(now); it was \(before)"
+      return .foundElsewhere(path, role, now: now, before: before)
     }
     return nil
   }
@@ -96,24 +63,14 @@ struct JournalMatch {
   }
 
   private static func difference(
-    _ role: String, _ found: DeviceIdentity, _ wanted: DeviceIdentity, path: String,
-    _ use: String
+    _ role: JournalDifference.RecordedRole, _ found: DeviceIdentity, _ wanted: DeviceIdentity
   ) -> JournalDifference? {
     if found.name != wanted.name {
-      return JournalDifference(
-        .device,
-        "the \(role) \(path) is not the one that was \(use); a copy counts as another "
-          + "(\(name(wanted)), not \(name(found)))")
+      return .device(role, foundName: found.name, wantedName: wanted.name)
     }
     if found.byteCount != wanted.byteCount {
-      return JournalDifference(
-        .byteCount,
-        "the \(role) \(path) has \(wanted.byteCount) bytes; it had \(found.byteCount)")
+      return .byteCount(role, found: found.byteCount, wanted: wanted.byteCount)
     }
     return nil
-  }
-
-  private static func name(_ identity: DeviceIdentity) -> String {
-    identity.name.isEmpty ? "without identity" : identity.name
   }
 }

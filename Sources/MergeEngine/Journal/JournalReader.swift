@@ -1,3 +1,5 @@
+internal import SystemPackage
+
 /// Reads a journal's header and records through a queue of its own.
 package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
   package static var slabByteCount: Int { 256 << 10 }
@@ -33,7 +35,7 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     var io = io
     do throws(JournalFault) {
       let first = try Self.read(0, count: 16, byteCount, &io)
-      guard first.count == 16 else { throw JournalFault("it is cut short within its header") }
+      guard first.count == 16 else { throw .cutInFirstBytes() }
       let bytes = try Self.read(
         0, count: JournalHeader.byteCount(of: first), byteCount, &io)
       header = try JournalHeader(decoding: bytes)
@@ -59,7 +61,7 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
         IORequest(
           .read, .journal, byteOffset: byteOffset + UInt64(bytes.count), byteCount: wanted, tag: 0))
       guard result >= 0 else {
-        throw JournalFault(readResult: result)
+        throw .cannotRead(Errno(result: result))
       }
       guard result > 0 else { break }
       bytes += io.bytes(at: 0, count: Int(result)).copiedBytes(at: 0, count: Int(result))
@@ -88,7 +90,7 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
             .read, .journal, byteOffset: byteOffset + UInt64(windowByteCount),
             slabByteOffset: windowByteCount, byteCount: io.slabByteCount - windowByteCount, tag: 0))
         guard result >= 0 else {
-          throw JournalFault(readResult: result)
+          throw .cannotRead(Errno(result: result))
         }
         guard result > 0 else { break }
         windowByteCount += Int(result)
@@ -116,11 +118,7 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
         kindCode: frame.kindCode, payload: payload, dataBlockByteCount: header.dataBlockByteCount)
     else {
       // It is whole, so no crash cut it: a later version wrote it, or nobody sane.
-      throw JournalFault(
-        "the record at byte \(byteOffset) cannot be understood",
-        hint:
-          "perhaps another version of thin-merge wrote it, and reads it; if not, "
-          + JournalFault.wayToBeginAgain)
+      throw .recordUnknown(at: byteOffset)
     }
     return .record(
       record, frame: frame, nextByteOffset: byteOffset + UInt64(frame.recordByteCount))

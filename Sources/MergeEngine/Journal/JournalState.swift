@@ -86,8 +86,7 @@ package struct JournalState: Sendable {
       guard reader.byteCount > endByteOffset, reader.byteCount != nextAppend else { return }
       cutByteOffset = reader.byteCount < nextAppend ? endByteOffset : nextAppend
       guard try !reader.hasAppend(behind: endByteOffset, after: nextSequence) else {
-        throw JournalFault(
-          "it is damaged: no valid record at byte \(endByteOffset), but valid ones behind it")
+        throw .damaged(at: endByteOffset)
       }
       hasTornEnd = true
     } catch {
@@ -112,8 +111,7 @@ package struct JournalState: Sendable {
     case .unreadable(let ranges):
       for range in ranges {
         guard range.end <= limit else {
-          throw JournalFault(
-            "the record at byte \(byteOffset) names unreadable bytes that the merge does not have")
+          throw .unreadableOutside(at: byteOffset)
         }
         let passed = ByteRange(
           start: min(range.start, watermark), end: min(range.end, watermark))
@@ -122,7 +120,7 @@ package struct JournalState: Sendable {
         unreadable.insert(range)
       }
       guard unreadable.ranges.count <= Self.unreadableCountMax else {
-        throw JournalFault("it names more than \(Self.unreadableCountMax) unreadable ranges")
+        throw .tooManyUnreadable(max: Self.unreadableCountMax)
       }
     case .finished(let seconds):
       isFinished = true
@@ -152,7 +150,7 @@ package struct JournalState: Sendable {
   ) throws(JournalFault) {
     guard let first = checkpoint.entries.first, let last = checkpoint.entries.last else { return }
     guard last.end <= (checkpoint.kind == .merge ? checkpoint.watermark : watermark) else {
-      throw JournalFault("the checkpoint at byte \(byteOffset) records bytes behind its watermark")
+      throw .behindWatermark(at: byteOffset)
     }
     let isNew =
       switch checkpoint.kind {
@@ -161,8 +159,7 @@ package struct JournalState: Sendable {
       case .recheck: true
       }
     guard isNew else {
-      throw JournalFault(
-        "the checkpoint at byte \(byteOffset) records bytes again that were not unreadable")
+      throw .recordedTwice(at: byteOffset)
     }
   }
 
@@ -172,8 +169,7 @@ package struct JournalState: Sendable {
     guard checkpoint.watermark >= watermark, checkpoint.watermark <= limit,
       checkpoint.entries.last?.end ?? 0 <= limit
     else {
-      throw JournalFault(
-        "the checkpoint at byte \(byteOffset) names bytes that the merge does not have")
+      throw .checkpointOutside(at: byteOffset)
     }
     defer {
       watermark = checkpoint.watermark
@@ -188,16 +184,15 @@ package struct JournalState: Sendable {
     }
     // At most `JournalRecord.entryCountMax` entries of so many bytes: then the sum did fit.
     guard largest <= TransferOptions.ioByteCountRange.upperBound else {
-      throw JournalFault(
-        "an entry at byte \(byteOffset) has \(largest) bytes; at most "
-          + "\(TransferOptions.ioByteCountRange.upperBound) are expected")
+      throw .entrySize(
+        largest, at: byteOffset, max: TransferOptions.ioByteCountRange.upperBound)
     }
     try checkEntries(of: checkpoint, at: byteOffset)
     entryByteCountMax = max(entryByteCountMax, largest)
     if checkpoint.kind != .recheck {
       doneByteCount += byteCount
       guard doneByteCount <= plannedByteCount else {
-        throw JournalFault("its entries come to more bytes than the merge has")
+        throw .tooManyBytes()
       }
     }
     if !unreadable.isEmpty {
@@ -208,8 +203,7 @@ package struct JournalState: Sendable {
       firstStart: first.start, lastEnd: last.end)
     if let open, open.sweep == checkpoint.sweep {
       guard let before = chains[open.chain].popLast(), before.lastEnd <= first.start else {
-        throw JournalFault(
-          "the entries at byte \(byteOffset) do not follow those before; rising ones are expected")
+        throw .notRising(at: byteOffset)
       }
       chains[open.chain].append(
         Sweep(

@@ -42,7 +42,7 @@ struct JournalStore {
   let processID: Int32
   let clock: Clock
   /// Is told what is worth knowing.
-  let note: (String) -> Void
+  let note: (MergeNote) -> Void
 
   /// Reads a journal as it is now.
   func reader(_ file: OpenFile) throws(MergeError) -> JournalReader<LinuxAIO> {
@@ -57,7 +57,7 @@ struct JournalStore {
 
   /// Reads the journal at `path`, which has to be there, without keeping it from others.
   func open(_ path: String) throws(MergeError) -> OpenJournal {
-    guard let file = try JournalFile.open(path, locking: false) else { throw noJournal(path) }
+    guard let file = try JournalFile.open(path, locking: false) else { throw .noJournal(path) }
     try JournalFile.checkIsOwn(file)
     return try readUnlocked(file)
   }
@@ -67,14 +67,8 @@ struct JournalStore {
   /// It may be of anybody: `status` shows what it contains, and `verify --journal` opens the origin that it
   /// names for reading only.
   func file(_ path: String) throws(MergeError) -> OpenFile {
-    guard !FileSystem.isMissing(path) else { throw noJournal(path) }
+    guard !FileSystem.isMissing(path) else { throw .noJournal(path) }
     return try JournalFile.file(at: path)
-  }
-
-  private func noJournal(_ path: String) -> MergeError {
-    MergeError(
-      .refused, "cannot open the journal", at: path, because: "\(Errno.noSuchFileOrDirectory)",
-      hint: "'thin-merge plan' says where the journal of a merge is")
   }
 
   /// - `earlier`: a journal that was read before it was locked, in the same place.
@@ -100,7 +94,7 @@ struct JournalStore {
       return try read(file)
     } catch {
       // A merge that began meanwhile appends: that is no damage.
-      throw file.isLockedByAnother ? JournalFile.inUse(file.path) : error
+      throw file.isLockedByAnother ? .journalLocked(file.path) : error
     }
   }
 
@@ -116,7 +110,7 @@ struct JournalStore {
     resuming resumed: OpenJournal? = nil, locking: Bool = true
   ) throws(MergeError) -> JournalSlot {
     guard let file = try JournalFile.open(path, locking: locking) else {
-      guard resumed == nil else { throw noJournal(path) }
+      guard resumed == nil else { throw .noJournal(path) }
       return .empty
     }
     if restarts {
@@ -129,7 +123,7 @@ struct JournalStore {
       if journal.state.attemptCount == 0 { return .neverStarted(file) }
       if journal.state.isFinished {
         guard mergesAgain || !match.isOfSameDevices(journal.header) else {
-          throw finishedOtherwise(difference, match, path: file.path)
+          throw .finishedOtherwise(file.path, difference, sourceName: match.sourceName)
         }
         return .superseded(file, suffix: ".1")
       }
@@ -144,36 +138,12 @@ struct JournalStore {
   ) throws(MergeError) {
     let path = journal.file.path
     if let difference = match.difference(from: journal.header) {
-      throw MergeError(
-        .journalConflict, "the journal is of another merge", at: path,
-        because: difference.reason, hint: hint(journal, difference.kind, isResumed: isResumed))
+      throw .journalOfOtherMerge(
+        path, difference, deviceID: journal.header.deviceID, isFinished: journal.state.isFinished,
+        isResumed: isResumed)
     }
-    if let doubt = match.doubt(journal.header, lastAttempt: journal.state.lastAttempt) {
-      throw MergeError(
-        .journalConflict, "cannot tell whether these are the same devices", at: path,
-        because: doubt, hint: "give --same-origin if they are the same")
-    }
-  }
-
-  /// What to do with a journal of another merge than is wanted.
-  private func hint(
-    _ journal: OpenJournal, _ kind: JournalDifference.Kind, isResumed: Bool
-  ) -> String {
-    if kind == .device {
-      return "give the path of the same file or device; to merge with another one, begin again "
-        + "with 'thin-merge merge' and --restart"
-    }
-    if journal.state.isFinished {
-      return "'thin-merge merge' with --journal and another path keeps this one"
-    }
-    let half = "the origin is half merged with dev \(journal.header.deviceID): "
-    let again = "merge from the beginning with 'thin-merge merge' and --restart"
-    switch (isResumed, kind) {
-    case (true, .byteCount): return half + "either give it the size that it had, or " + again
-    case (true, _): return half + "either give the metadata as it was, or " + again
-    case (false, _):
-      return half + "either go on with that merge by 'thin-merge resume "
-        + "\(journal.file.path.shellQuoted)', or put its journal aside with --restart"
+    if let doubt = match.doubt(path, journal.header, lastAttempt: journal.state.lastAttempt) {
+      throw doubt
     }
   }
 
@@ -184,7 +154,7 @@ struct JournalStore {
     case .neverStarted(let file): try JournalFile.remove(file)
     case .superseded(let file, let suffix):
       let name = try JournalFile.putAside(file, suffix: suffix)
-      note("the earlier journal is now \(name)")
+      note(.journalPutAside(name))
     }
   }
 
@@ -202,11 +172,7 @@ struct JournalStore {
     var reader = try reader(file)
     let state = try JournalState(reading: &reader)
     guard state.attemptCount > 0, !state.isFinished else { return }
-    throw MergeError(
-      .journalConflict, "the origin is half merged", at: usualPath,
-      because: "a merge of dev \(reader.header.deviceID) is recorded there and not finished",
-      hint: "either go on with it by 'thin-merge resume \(usualPath.shellQuoted)', or give "
-        + "--restart if that merge is given up")
+    throw .otherMergeUnfinished(usualPath, deviceID: reader.header.deviceID)
   }
 
   private func checkIsJournal(_ file: OpenFile) throws(MergeError) {
@@ -226,16 +192,10 @@ struct JournalStore {
       do throws(Errno) {
         try FileSystem.checkIsWritable(FileSystem.nearestFolder(stateFolder))
       } catch {
-        throw noStateFolder(error)
+        throw .cannotMakeStateFolder(stateFolder, error)
       }
     }
     try JournalFile.checkCanBeMade(path, byteCount: byteCountMax)
-  }
-
-  private func noStateFolder(_ error: Errno) -> MergeError {
-    MergeError(
-      .refused, "cannot make the folder for journals", at: stateFolder,
-      because: "\(error)", hint: "root may; --journal names another place")
   }
 
   /// Makes the merge's journal, with room for all that it may come to.
@@ -247,16 +207,15 @@ struct JournalStore {
       do throws(Errno) {
         try FileSystem.makeFolders(stateFolder)
       } catch {
-        throw noStateFolder(error)
+        throw .cannotMakeStateFolder(stateFolder, error)
       }
     }
     switch FileSystem.permanence(of: folder) {
     case .lasting: break
     case .memory:
-      note("\(path) is in memory: the merge cannot be resumed after a reboot")
+      note(.journalInMemory(path))
     case .overlay:
-      note(
-        "\(path) is on an overlay: the merge may not be resumable after a reboot")
+      note(.journalOnOverlay(path))
     }
     let bytes = header.encoded
     let file = try JournalFile.make(path, header: bytes, processID: processID)
@@ -277,42 +236,19 @@ struct JournalStore {
     if FileSystem.exists(path) {
       let there = try JournalFile.file(at: path)
       for file in involved where StorageStack(there).overlaps(StorageStack(file)) {
-        throw MergeError(
-          .refused, "cannot use the journal", at: path,
-          because: "it is \(file.path) itself, or shares its blocks",
-          hint: "give --journal with the path of a new file")
+        throw .journalIsDevice(path, file.path)
       }
     }
     guard FileSystem.exists(folder) || folder == stateFolder else {
-      throw MergeError(
-        .refused, "cannot make the journal", at: path, because: "there is no folder \(folder)",
-        hint: "make it, or give --journal with a path elsewhere")
+      throw .noJournalFolder(path, folder: folder)
     }
     guard FileSystem.exists(folder) else { return }
     let under = StorageStack(fileSystemOn: try FileSystem.device(under: folder))
     for file in involved where file.kind == .blockDevice {
       guard !under.layers.contains(StorageStack(file).top) else {
-        throw MergeError(
-          .refused, "cannot make the journal", at: path,
-          because: "its file system is on \(file.path), a device of this merge",
-          hint: "give --journal with a path on another file system")
+        throw .journalOnDevice(path, file.path)
       }
     }
-  }
-
-  /// Returns the error for a merge that is not the finished one, though it is of the same devices.
-  private func finishedOtherwise(
-    _ difference: JournalDifference, _ match: JournalMatch, path: String
-  ) -> MergeError {
-    let what =
-      difference.kind == .mappings
-      ? "\(match.sourceName) was written to after the merge"
-      : "another merge of these devices is finished"
-    return MergeError(
-      .journalConflict, what, at: path,
-      because: "\(difference.reason); nothing was written",
-      hint:
-        "to merge it as it is now, overwriting what was written to the origin since: add --again")
   }
 
   /// Cuts what a crash left behind the last record, and takes the journal's space again.
@@ -325,10 +261,7 @@ struct JournalStore {
         try journal.file.synchronize()
       }
     } catch {
-      throw MergeError(
-        .refused, "cannot cut the journal's torn end", at: journal.file.path, because: "\(error)",
-        hint:
-          "nothing was changed; see to the journal's file system, then give the same command again")
+      throw .cannotCutJournal(journal.file.path, error)
     }
     let planned = Double(max(1, journal.header.plannedByteCount))
     let left = max(0, 1 - Double(journal.state.doneByteCount) / planned)

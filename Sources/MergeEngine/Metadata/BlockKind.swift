@@ -17,10 +17,10 @@ package enum BlockKind: UInt32, CaseIterable {
     let plain = ~CRC32C.checksum(of: bytes.extracting(4..<Self.blockByteCount))
     guard stored != plain ^ rawValue else { return }
     if let other = Self.allCases.first(where: { stored == plain ^ $0.rawValue }) {
-      throw MetadataFault(block, "it is a \(other.inWords); a \(inWords) is expected")
+      throw .blockKind(block, is: other.inWords, expected: inWords)
     }
-    throw MetadataFault(
-      block, "the checksum is \(hex(stored)); \(hex(plain ^ rawValue)) is expected of a \(inWords)")
+    throw .checksum(
+      block, stored, expected: plain ^ rawValue, of: inWords)
   }
 
   private var inWords: String {
@@ -30,11 +30,6 @@ package enum BlockKind: UInt32, CaseIterable {
     case .spaceMapBitmap: "space-map bitmap"
     case .spaceMapIndex: "space-map index"
     }
-  }
-
-  private func hex(_ number: UInt32) -> String {
-    let digits = String(number, radix: 16)
-    return "0x" + String(repeating: "0", count: 8 - digits.count) + digits
   }
 }
 
@@ -59,10 +54,9 @@ package struct MetadataBounds: Sendable {
     _ block: MetadataBlock, from parent: MetadataBlock?
   ) throws(MetadataFault) {
     guard block.rawValue > 0, block.rawValue < blockCount, block != heldRoot else {
-      throw MetadataFault(
-        parent ?? MetadataBlock(0),
-        "it leads to block \(block); a node in 1 to \(blockCount - 1) is expected"
-          + (block == heldRoot ? ", not the metadata snapshot itself" : ""))
+      throw .outside(
+        parent ?? MetadataBlock(0), child: block, blockCount: blockCount,
+        isHeldRoot: block == heldRoot)
     }
   }
 }

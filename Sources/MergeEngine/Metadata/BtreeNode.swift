@@ -35,33 +35,30 @@ package struct BtreeNode {
     checksum = bytes.littleEndian(at: 0, as: UInt32.self)
     let own = bytes.littleEndian(at: 8, as: UInt64.self)
     guard own == block.rawValue else {
-      throw MetadataFault(block, "the node says it is block \(own); \(block) is expected")
+      throw .nodeMisplaced(block, says: own)
     }
     let flags = bytes.littleEndian(at: 4, as: UInt32.self)
     guard flags == 1 || flags == 2 else {
-      throw MetadataFault(block, "the node's flags are \(flags); 1 or 2 is expected")
+      throw .nodeFlags(block, flags)
     }
     isLeaf = flags == 2
     // The value size is known before anything is multiplied with it.
     let expected = flags == 2 ? leafValueByteCount : MemoryLayout<UInt64>.size
     let valueByteCount = bytes.littleEndian(at: 24, as: UInt32.self)
     guard valueByteCount == expected else {
-      throw MetadataFault(
-        block, "the node's values have \(valueByteCount) bytes; \(expected) is expected")
+      throw .nodeValueSize(block, valueByteCount, expected: expected)
     }
     let fitting = (BlockKind.blockByteCount - Self.headerByteCount) / (8 + expected)
     let entryCountMax = bytes.littleEndian(at: 20, as: UInt32.self)
     guard entryCountMax >= 1, entryCountMax <= fitting else {
-      throw MetadataFault(
-        block, "the node has room for \(entryCountMax) entries; 1 to \(fitting) is expected")
+      throw .nodeRoom(block, entryCountMax, max: fitting)
     }
     let entryCount = bytes.littleEndian(at: 16, as: UInt32.self)
     guard entryCount <= entryCountMax else {
-      throw MetadataFault(
-        block, "the node has \(entryCount) entries; at most \(entryCountMax) is expected")
+      throw .nodeEntryCount(block, entryCount, max: entryCountMax)
     }
     guard isLeaf || entryCount > 0 else {
-      throw MetadataFault(block, "an internal node has no entries; at least 1 is expected")
+      throw .nodeEmpty(block)
     }
     self.entryCount = Int(entryCount)
     self.valueByteCount = expected
@@ -113,19 +110,17 @@ package struct BtreeNode {
     guard entryCount > 0 else { return }
     var previous = key(0, in: bytes)
     guard previous >= range.lowerBound else {
-      throw MetadataFault(
-        block, "the first key is \(previous), below the parent's key \(range.lowerBound)")
+      throw .keyBelow(block, previous, min: range.lowerBound)
     }
     for index in 1..<max(1, entryCount) {
       let key = key(index, in: bytes)
       guard key > previous else {
-        throw MetadataFault(block, "key \(key) follows key \(previous); rising keys are expected")
+        throw .keysNotRising(block, key, after: previous)
       }
       previous = key
     }
     guard previous <= range.upperBound else {
-      throw MetadataFault(
-        block, "the last key is \(previous), above the \(range.upperBound) that the parent allows")
+      throw .keyAbove(block, previous, max: range.upperBound)
     }
   }
 }
@@ -162,8 +157,7 @@ package struct MappingLeaf: ~Escapable {
     guard let index = indices.last else { return }
     let last = thinBlock(index)
     guard last.rawValue < UInt64(Int64.max) / dataBlockByteCount else {
-      throw MetadataFault(
-        block, "thin block \(last) ends past the largest offset that a device can have")
+      throw .thinBlock(block, last)
     }
   }
 
@@ -172,10 +166,8 @@ package struct MappingLeaf: ~Escapable {
   func checkDataBlocks(largest: DataBlock, count dataBlockCount: UInt64) throws(MetadataFault) {
     guard largest.rawValue >= dataBlockCount else { return }
     for index in indices where dataBlock(index).rawValue >= dataBlockCount {
-      throw MetadataFault(
-        block,
-        "thin block \(thinBlock(index)) is mapped to data block \(dataBlock(index)); one below "
-          + "\(dataBlockCount) is expected")
+      throw .dataBlock(
+        block, dataBlock(index), of: thinBlock(index), count: dataBlockCount)
     }
   }
 }

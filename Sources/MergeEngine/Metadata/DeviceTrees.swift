@@ -61,17 +61,13 @@ package struct DeviceTrees: Equatable, Sendable {
     }
     deviceCount = details.count
     guard (self.details == nil) == (mappingRoot == nil) else {
-      let id = wanted ?? 0
-      throw MetadataFault(
+      throw .deviceInOneTree(
         self.details == nil ? superblock.detailsRoot : superblock.mappingRoot,
-        "device \(id) is in the \(self.details == nil ? "mapping" : "details") tree only; both are "
-          + "expected to have it")
+        deviceID: wanted ?? 0, tree: self.details == nil ? "mapping" : "details")
     }
     guard details == roots else {
-      throw MetadataFault(
-        superblock.detailsRoot,
-        "the details tree has other devices (\(details.count)) than the mapping tree "
-          + "(\(roots.count)); the same are expected")
+      throw .otherDevices(
+        superblock.detailsRoot, detailsCount: details.count, mappingCount: roots.count)
     }
   }
 
@@ -96,8 +92,7 @@ package struct DeviceTrees: Equatable, Sendable {
           for index in 0..<node.entryCount {
             let key = node.key(index, in: bytes)
             guard key <= deviceIDMax else {
-              throw MetadataFault(
-                block, "the device id is \(key); at most \(deviceIDMax) is expected")
+              throw .deviceID(block, key, max: deviceIDMax)
             }
             crc.update(bytes.extracting(node.keyBytes(index)))
             count += 1

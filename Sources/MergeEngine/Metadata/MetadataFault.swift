@@ -2,59 +2,49 @@ internal import SystemPackage
 
 /// What is wrong with a pool's metadata, and in which block.
 package struct MetadataFault: Error, Equatable, Sendable {
+  /// Why, for programs.
+  package var code: MergeError.Code
   package var block: MetadataBlock?
+  /// Why, as a sentence.
   package var reason: String
-  package var hint: String?
+  private var hint: String?
   /// Whether the metadata is damaged, or only not fit for what is wanted.
   package var isDamage: Bool
-  /// Whether the reading was given up on request.
-  private var isInterruption = false
+  private var deviceID: UInt32?
+  /// The amounts that the reason names.
+  private var counts: [String: UInt64]
+  private var errorNumber: Int32?
 
-  package init(
-    _ block: MetadataBlock?, _ reason: String, hint: String? = nil, isDamage: Bool = true
+  /// Describes a fault; what is its own stands in the catalogue.
+  init(
+    _ code: MergeError.Code, _ block: MetadataBlock?, _ reason: String, hint: String? = nil,
+    isDamage: Bool = true, deviceID: UInt32? = nil, counts: [String: UInt64] = [:],
+    errno: Errno? = nil
   ) {
-    self.isDamage = isDamage
+    self.code = code
     self.block = block
     self.reason = reason
     self.hint = hint
+    self.isDamage = isDamage
+    self.deviceID = deviceID
+    self.counts = counts
+    errorNumber = errno?.rawValue
   }
 
-  /// A read of a block that came to a negative errno, or to less than the block.
-  init(readResult: Int64, of block: MetadataBlock?) {
-    self.init(
-      block,
-      readResult < 0
-        ? "cannot be read: \(Errno(rawValue: CInt(clamping: -readResult)))"
-        : "cannot be read: the metadata ends inside it",
-      hint: readResult < 0 ? "the kernel's log may say more about the device" : nil)
+  /// The fault as an error; nothing was written yet.
+  package func refusal(path: String) -> MergeError {
+    if code == .interrupted { return .interruptedReading(path, because: reason) }
+    var context = MergeError.Context(path: path, deviceID: deviceID, counts: counts)
+    if let block { context.counts["block"] = block.rawValue }
+    context.errorNumber = errorNumber
+    return MergeError(
+      code, .refused, isDamage ? "bad metadata" : "cannot use the metadata",
+      at: block.map { "\(path), block \($0)" } ?? path, because: reason,
+      hint: hint ?? (isDamage ? Self.checkHint(path) : nil), context: context)
   }
-
-  /// A read whose end cannot be waited for.
-  init(waiting errno: Errno) {
-    self.init(
-      nil,
-      errno == .canceled
-        ? "signals came while it was being read; it did not answer within 5 s"
-        : "cannot wait for reads: \(errno)",
-      hint: errno == .canceled ? nil : Errno.asynchronousHint, isDamage: false)
-    isInterruption = errno == .canceled
-  }
-
-  /// What helps where another device was taken for the metadata.
-  static let whereMetadataIs =
-    "the metadata device is the first in 'dmsetup table POOL'; with LVM it is VG-POOL_tmeta"
 
   private static func checkHint(_ path: String) -> String {
     "if this is the pool's metadata device: once the pool is not active, 'thin_check "
       + "\(path.shellQuoted)' says more"
-  }
-
-  /// The fault in words for people; nothing was written yet.
-  package func refusal(path: String) -> MergeError {
-    if isInterruption { return MergeError(.stopped, "interrupted", at: path, because: reason) }
-    let what = isDamage ? "bad metadata" : "cannot use the metadata"
-    return MergeError(
-      .refused, what, at: block.map { "\(path), block \($0)" } ?? path, because: reason,
-      hint: hint ?? (isDamage ? Self.checkHint(path) : nil))
   }
 }

@@ -216,14 +216,14 @@ package struct MetadataReader {
   ) throws(MetadataFault) -> Node {
     let byteCount = BlockKind.blockByteCount
     guard level < TreeWalker.levelCountMax else {
-      throw MetadataFault(block, "the tree has more than \(TreeWalker.levelCountMax) levels")
+      throw .tooDeep(block, max: TreeWalker.levelCountMax)
     }
     try pool.bounds.check(block, from: nil)
     let result = io.perform(
       IORequest(
         .read, .metadata, byteOffset: block.rawValue * UInt64(byteCount), byteCount: byteCount,
         tag: 0))
-    guard result == Int64(byteCount) else { throw MetadataFault(readResult: result, of: block) }
+    guard result == Int64(byteCount) else { throw .cannotRead(block, result: result) }
     let bytes = io.bytes(at: 0, count: byteCount)
     let node = try BtreeNode(bytes, at: block, leafValueByteCount: MemoryLayout<UInt64>.size)
     return Node(

@@ -27,16 +27,12 @@ package struct NodeLedger: ~Copyable {
     switch pass {
     case .recording:
       guard seen.insert(block.rawValue) else {
-        throw MetadataFault(block, "the node is reached twice; once is expected in a tree")
+        throw .reachedTwice(block)
       }
       checksums[block.rawValue] = checksum
     case .comparing:
       guard seen.contains(block.rawValue), checksums[block.rawValue] == checksum else {
-        throw MetadataFault(
-          block, "the node changed since the plan was made",
-          hint:
-            "the metadata snapshot was released, or the pool was active with --inactive: one has to "
-            + "be held until the merge has finished")
+        throw .nodeChanged(block)
       }
     }
   }

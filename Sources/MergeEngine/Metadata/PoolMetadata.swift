@@ -37,39 +37,28 @@ package struct PoolMetadata: Equatable, Sendable {
     ignoresNeedsCheck: Bool, _ io: inout IO
   ) throws(MetadataFault) {
     guard byteCount >= UInt64(BlockKind.blockByteCount) else {
-      throw MetadataFault(
-        nil,
-        "not the metadata of a thin pool: it has \(byteCount) bytes, at least one block of "
-          + "\(BlockKind.blockByteCount) is expected", hint: MetadataFault.whereMetadataIs)
+      throw .tooShort(byteCount, blockByteCount: BlockKind.blockByteCount)
     }
     self.path = path
     let live = try Self.readLive(&io)
     self.live = live
     guard live.metadataBlockCount > 0 else {
-      throw MetadataFault(
-        MetadataBlock(0), "the pool has no metadata blocks; at least 1 is expected")
+      throw .noBlocks()
     }
     guard live.metadataBlockCount <= MetadataBounds.blockCountMax,
       live.metadataBlockCount * UInt64(BlockKind.blockByteCount) <= byteCount
     else {
-      throw MetadataFault(
-        MetadataBlock(0),
-        "the metadata is cut short: the pool has \(live.metadataBlockCount) metadata blocks, "
-          + "\(byteCount / UInt64(BlockKind.blockByteCount)) are there")
+      throw .cut(
+        blockCount: live.metadataBlockCount,
+        there: byteCount / UInt64(BlockKind.blockByteCount))
     }
     guard live.dataBlockCount <= Self.dataBlockCountMax,
       live.dataBlockCount <= UInt64(Int64.max) / live.dataBlockByteCount
     else {
-      throw MetadataFault(
-        MetadataBlock(0),
-        "the pool has \(live.dataBlockCount) data blocks; at most \(Self.dataBlockCountMax) are "
-          + "possible, and no more than \(Int64.max) bytes")
+      throw .dataBlockCount(live.dataBlockCount, max: Self.dataBlockCountMax)
     }
     guard !live.needsCheck || ignoresNeedsCheck else {
-      throw MetadataFault(
-        MetadataBlock(0), "the pool is marked needs_check",
-        hint: "repair it with thin_check and thin_repair, or give --ignore-needs-check to read the "
-          + "metadata snapshot all the same", isDamage: false)
+      throw .needsCheck()
     }
     switch mappings {
     case .inactivePool:
@@ -77,16 +66,10 @@ package struct PoolMetadata: Equatable, Sendable {
       superblock = live
     case .metadataSnapshot, .ownMetadataSnapshot:
       guard let held = live.heldRoot else {
-        throw MetadataFault(
-          MetadataBlock(0), "no metadata snapshot is held",
-          hint: "of an active pool: 'dmsetup message POOL 0 reserve_metadata_snap', and give "
-            + "--inactive only if the pool is not active", isDamage: false)
+        throw .noSnapshot()
       }
       if case .metadataSnapshot(let wanted?) = mappings, wanted != held.rawValue {
-        throw MetadataFault(
-          MetadataBlock(0),
-          "the metadata snapshot that is held is at block \(held); --metadata-snap says \(wanted)",
-          hint: "without --metadata-snap, the one that is held is used", isDamage: false)
+        throw .otherSnapshot(at: held, wanted: wanted)
       }
       heldRoot = held
       superblock = try Self.readHeld(held, live, &io)
@@ -111,25 +94,18 @@ package struct PoolMetadata: Equatable, Sendable {
     _ held: MetadataBlock, _ live: Superblock, _ io: inout IO
   ) throws(MetadataFault) -> Superblock {
     guard held.rawValue < live.metadataBlockCount else {
-      throw MetadataFault(
-        MetadataBlock(0),
-        "the metadata snapshot is at block \(held); the last block is "
-          + "\(live.metadataBlockCount - 1)")
+      throw .snapshotOutside(at: held, last: live.metadataBlockCount - 1)
     }
     let copy = try read(held, &io)
     guard copy.heldRoot == nil else {
-      throw MetadataFault(held, "the metadata snapshot holds another one; none is expected")
+      throw .snapshotHoldsAnother(held)
     }
     guard copy.dataBlockByteCount == live.dataBlockByteCount else {
-      throw MetadataFault(
-        held,
-        "the metadata snapshot's data block size is \(copy.dataBlockByteCount) bytes, the pool's "
-          + "\(live.dataBlockByteCount)")
+      throw .snapshotBlockSize(
+        held, copy.dataBlockByteCount, expected: live.dataBlockByteCount)
     }
     guard copy.time <= live.time else {
-      throw MetadataFault(
-        held,
-        "the metadata snapshot's time is \(copy.time), above the pool's \(live.time)")
+      throw .snapshotTime(held, copy.time, max: live.time)
     }
     return copy
   }
@@ -142,7 +118,7 @@ package struct PoolMetadata: Equatable, Sendable {
       IORequest(
         .read, .metadata, byteOffset: block.rawValue * UInt64(byteCount), byteCount: byteCount,
         tag: 0))
-    guard result == Int64(byteCount) else { throw MetadataFault(readResult: result, of: block) }
+    guard result == Int64(byteCount) else { throw .cannotRead(block, result: result) }
     return try Superblock(io.bytes(at: 0, count: byteCount), at: block)
   }
 

@@ -51,43 +51,32 @@ package struct Superblock: Equatable, Sendable {
   package init(_ bytes: RawSpan, at block: MetadataBlock) throws(MetadataFault) {
     let magic = bytes.littleEndian(at: 32, as: UInt64.self)
     guard magic == Self.magic else {
-      guard block.rawValue == 0 else {
-        throw MetadataFault(block, "not a superblock of a thin pool")
-      }
-      throw MetadataFault(
-        block, "not the metadata of a thin pool", hint: MetadataFault.whereMetadataIs)
+      throw .notSuperblock(block)
     }
     try BlockKind.superblock.check(bytes, of: block)
     let own = bytes.littleEndian(at: 8, as: UInt64.self)
     guard own == block.rawValue else {
-      throw MetadataFault(block, "the superblock says it is block \(own); \(block) is expected")
+      throw .superblockMisplaced(block, says: own)
     }
     let version = bytes.littleEndian(at: 40, as: UInt32.self)
     guard (1...2).contains(version) else {
-      throw MetadataFault(block, "the superblock's version is \(version); 1 or 2 is expected")
+      throw .superblockVersion(block, version)
     }
     let incompatible = bytes.littleEndian(at: 360, as: UInt32.self)
     guard incompatible == 0 else {
-      throw MetadataFault(
-        block,
-        "the incompatible-feature flags are 0x\(String(incompatible, radix: 16)); 0 is expected")
+      throw .incompatibleFeatures(block, incompatible)
     }
     let sectorCount = bytes.littleEndian(at: 336, as: UInt32.self)
     guard (128...2_097_152).contains(sectorCount), sectorCount.isMultiple(of: 128) else {
-      throw MetadataFault(
-        block,
-        "the data block size is \(sectorCount) sectors; a multiple of 128 from 128 to 2097152 is "
-          + "expected")
+      throw .dataBlockSize(block, sectorCount: sectorCount)
     }
     let metadataSectorCount = bytes.littleEndian(at: 340, as: UInt32.self)
     guard metadataSectorCount == 8 else {
-      throw MetadataFault(
-        block, "the metadata block size is \(metadataSectorCount) sectors; 8 is expected")
+      throw .metadataBlockSize(block, sectorCount: metadataSectorCount)
     }
     time = bytes.littleEndian(at: 44, as: UInt32.self)
     guard time <= Self.timeMax else {
-      throw MetadataFault(
-        block, "the snapshot counter is \(time), above the \(Self.timeMax) that mappings can hold")
+      throw .snapshotCounter(block, time, max: Self.timeMax)
     }
     needsCheck = bytes.littleEndian(at: 4, as: UInt32.self) & 1 != 0
     transactionID = bytes.littleEndian(at: 48, as: UInt64.self)

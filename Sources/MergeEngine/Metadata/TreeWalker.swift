@@ -123,8 +123,7 @@ package struct TreeWalker: ~Copyable {
         return
       }
       guard level + 1 < Self.levelCountMax else {
-        throw MetadataFault(
-          child.block, "the tree has more than \(Self.levelCountMax) levels")
+        throw .tooDeep(child.block, max: Self.levelCountMax)
       }
       _ = try expand(level, waiting: true, &io, &ledger)
       level += 1
@@ -177,11 +176,7 @@ package struct TreeWalker: ~Copyable {
     let node = try BtreeNode(
       bytes(of: child, region, io), at: child.block, leafValueByteCount: leafValueByteCount)
     guard node.isLeaf == isLeaf else {
-      throw MetadataFault(
-        child.block,
-        isLeaf
-          ? "an internal node where a leaf is expected: not all leaves are equally deep"
-          : "a leaf where an internal node is expected: not all leaves are equally deep")
+      throw .unevenDepth(child.block, isLeafExpected: isLeaf)
     }
     try ledger.enter(child.block, checksum: node.checksum)
     return (node, child)
@@ -193,7 +188,7 @@ package struct TreeWalker: ~Copyable {
   ) throws(MetadataFault) -> Bool {
     try node.checkKeys(in: bytes, of: parent.block, within: parent.keys)
     guard let region = freeRegions.popLast() else {
-      throw MetadataFault(parent.block, "the tree has more than \(Self.levelCountMax) levels")
+      throw .tooDeep(parent.block, max: Self.levelCountMax)
     }
     var count = 0
     for index in 0..<node.entryCount {
@@ -320,7 +315,7 @@ package struct TreeWalker: ~Copyable {
     do throws(Errno) {
       try io.reap(atLeast: minimum, timeout: timeout, into: &batch)
     } catch {
-      throw MetadataFault(waiting: error)
+      throw .cannotWait(error)
     }
   }
 
@@ -333,7 +328,7 @@ package struct TreeWalker: ~Copyable {
       let child = children[base..<base + families[region].childCount].first {
         $0.place == firstPlace
       }
-      throw MetadataFault(readResult: completion.result, of: child?.block)
+      throw .cannotRead(child?.block, result: completion.result)
     }
     families[region].unreadCount -= count
   }

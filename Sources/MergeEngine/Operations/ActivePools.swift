@@ -21,10 +21,7 @@ struct ActivePools {
       return nil
     }
     guard pools.count == 1 else {
-      throw MergeError(
-        .refused, "several pools are active on the metadata device", at: source.metadataPath,
-        because: pools.map(\.name).joined(separator: ", ") + "; one is expected",
-        hint: "they destroy each other's metadata: take them down, and check it with thin_check")
+      throw .severalPools(source.metadataPath, pools.map(\.name))
     }
     if !source.dataPath.isEmpty {
       let data = try OpenFile(source.dataPath, role: "data device", access: .readOnly)
@@ -44,14 +41,9 @@ struct ActivePools {
     _ file: OpenFile, _ role: String, expected: DeviceNumber, _ pool: MappedDevice,
     _ devices: MappedDevices
   ) -> MergeError {
-    let shares = StorageStack(file).overlaps(StorageStack(device: expected))
-    return MergeError(
-      .refused, "not the pool's \(role) device", at: file.path,
-      because: "\(devices.path(of: expected)) is that of pool \(pool.name), which is active; "
-        + (shares
-          ? "this one shares blocks with it, and has other bytes in other places"
-          : "this one is another device"),
-      hint: "name the thin device instead: --pool \(pool.name.shellQuoted) --dev-id N")
+    .notPoolDevice(
+      file.path, role, expected: devices.path(of: expected), pool: pool.name,
+      sharesBlocks: StorageStack(file).overlaps(StorageStack(device: expected)))
   }
 
   /// Nil where nobody can have made a pool over an image file.
@@ -78,10 +70,7 @@ struct ActivePools {
       return data.overlaps(StorageStack(device: target.data))
     }
     guard let pool else { return }
-    throw MergeError(
-      .refused, "a pool is active on the data device", at: path,
-      because: "it is the data device of pool \(pool.name), whose metadata is elsewhere",
-      hint: "name the thin device instead: --pool \(pool.name.shellQuoted) --dev-id N")
+    throw .poolActiveOnData(path, pool: pool.name)
   }
 
   /// Does something that only reads with a pool's metadata snapshot held, if a pool is active on the
@@ -103,8 +92,7 @@ struct ActivePools {
   /// Says that options for active pools have no effect where there is no such pool.
   func noteIfUnused(_ options: PoolOptions) {
     guard options != PoolOptions() else { return }
-    environment.observer.note(
-      "the devices are not those of an active pool: what may be done to one is not needed")
+    environment.observer.note(.poolOptionsUnused())
   }
 
   /// A metadata snapshot of one's own can only be taken of an active pool.
@@ -112,10 +100,6 @@ struct ActivePools {
   /// - `isResumed`: it was active, and after a reboot it may not have come up yet.
   func checkNeedsNoPool(_ source: MergeSource, isResumed: Bool = false) throws(MergeError) {
     guard source.mappings == .ownMetadataSnapshot else { return }
-    throw MergeError(
-      isResumed ? .busy : .refused, "the pool is not active", at: source.metadataPath,
-      because: "no pool of device-mapper has that metadata device",
-      hint: "activate it, or merge from its devices with --metadata, --data, --dev-id and "
-        + "--inactive")
+    throw .poolNotActive(source.metadataPath, isResumed: isResumed)
   }
 }

@@ -27,7 +27,7 @@ struct DevicesOperation {
     let isInactive = source.mappings == .inactivePool
     let file = try OpenFile(
       source.metadataPath, role: "metadata device", access: .readOnly, exclusive: isInactive)
-    if isInactive { try LoopDevice.checkNone(over: file, "the pool may be active on it") }
+    if isInactive { try LoopDevice.checkNone(over: file, MergeError.metadataUnderLoopDevice) }
     let pool = try environment.reader(file).superblocks(source.mappings, ignoresNeedsCheck: false)
     return try environment.reader(file).devices(in: pool).map { device in
       ThinDevice(

@@ -77,15 +77,12 @@ extension Environment {
     do throws(Errno) {
       return MappedDevices(try deviceMapper.devices())
     } catch {
-      throw MergeError(
-        .refused, "cannot ask device-mapper", at: "/dev/mapper/control", because: "\(error)",
-        hint: "that takes root")
+      throw .noDeviceMapper(error)
     }
   }
 
   /// Notes that somebody may write to the source while it is compared.
   func noteThatSourceMayChange() {
-    observer.note(
-      "the thin device is active and writable: what changes now may show as a difference")
+    observer.note(.sourceMayChange())
   }
 }

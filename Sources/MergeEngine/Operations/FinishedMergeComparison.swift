@@ -52,7 +52,7 @@ struct FinishedMergeComparison {
   ) throws(MergeError) -> MergeReport {
     let devices = try OpenDevices(source, originPath: originPath, writing: nil)
     guard let origin = devices.origin else {
-      throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
+      throw .originNotOpen(originPath)
     }
     let identity = DeviceIdentity(origin)
     let usualPath = JournalFile.place(
@@ -78,7 +78,7 @@ struct FinishedMergeComparison {
       case .sameMerge(let journal) = try environment.journals.find(
         journalPath, match: match, restarts: false, locking: false),
       journal.state.isFinished, journal.file.lockAgainstWriters()
-    else { throw JournalFile.inUse(journalPath) }
+    else { throw .journalLocked(journalPath) }
     report.add(journal.state)
     return try compare(
       journal, source, devices, planned, report, transfer, originPath,
@@ -100,7 +100,7 @@ struct FinishedMergeComparison {
     let plan = planned.plan
     let journalPath = journal.file.path
     guard let origin = devices.origin, let finishedSeconds = journal.state.finishedSeconds else {
-      throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
+      throw .originNotOpen(originPath)
     }
     var result = MergeReport(
       plan: report,
@@ -149,26 +149,15 @@ extension RecordedComparison {
   func error(
     sourceName: String, originPath: String, journalPath: String, plannedByteCount: UInt64
   ) -> MergeError? {
-    let source = "\(sourceName) was written to after the merge"
-    let origin = "\(originPath) was written to, or restored from a copy, after the merge"
-    let overwrite = "to overwrite on the origin what differs from the thin device: add --again"
-    switch (sourceDifferences.byteCount > 0, targetDifferences.byteCount > 0) {
+    let (source, origin) = (sourceDifferences.recorded, targetDifferences.recorded)
+    switch (source.byteCount > 0, origin.byteCount > 0) {
     case (true, false):
-      return MergeError(
-        .journalConflict, source, at: journalPath,
-        because: "\(sourceDifferences.inWords); nothing was written",
-        hint: "to merge what was written since: add --again")
+      return .sourceChanged(journalPath, sourceName: sourceName, source)
     case (false, true):
-      return MergeError(
-        .journalConflict, origin, at: journalPath,
-        because: "\(targetDifferences.inWords); nothing was written",
-        hint: "to keep the origin as it is, there is nothing to do; \(overwrite)")
+      return .originChanged(journalPath, originPath: originPath, origin)
     case (true, true):
-      return MergeError(
-        .journalConflict, "\(source), and \(origin)", at: journalPath,
-        because: "thin device: \(sourceDifferences.inWords); origin: "
-          + "\(targetDifferences.inWords); nothing was written",
-        hint: "to keep the origin as it is, there is nothing to do; \(overwrite)")
+      return .bothChanged(
+        journalPath, sourceName: sourceName, originPath: originPath, source, origin)
     case (false, false):
       break
     }
@@ -178,19 +167,15 @@ extension RecordedComparison {
         unreadable: unreadable, end: end), .entry, place: originPath, duration: .zero)
     if let incomplete = report.incomplete { return incomplete }
     guard comparedByteCount == plannedByteCount else {
-      return MergeError(
-        .stopped, "only part of the merge could be compared", at: journalPath,
-        because: "\(comparedByteCount) of \(plannedByteCount) bytes are recorded",
-        hint: "to merge it again: add --again")
+      return .recordsMissing(journalPath, byteCount: comparedByteCount, of: plannedByteCount)
     }
     return nil
   }
 }
 
 extension Differences {
-  fileprivate var inWords: String {
-    "\(byteCount.formattedByteCount) differ from what was merged, the first at byte "
-      + "\(first.first?.start ?? 0) of the origin"
+  fileprivate var recorded: RecordedDifference {
+    RecordedDifference(byteCount: byteCount, firstByteOffset: first.first?.start ?? 0)
   }
 }
 

@@ -82,7 +82,7 @@ struct MergeOperation {
     let originPath = quiesced.originPath
     let devices = try OpenDevices(source, originPath: originPath, writing: quiesced.originUse)
     guard let target = devices.target else {
-      throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
+      throw .originNotOpen(originPath)
     }
     let origin = target.file
     let identity = DeviceIdentity(origin)
@@ -94,8 +94,7 @@ struct MergeOperation {
       try environment.journals.checkUsualPlace(usualPath, chosen: journalPath)
     }
     if identity.name.isEmpty {
-      environment.observer.note(
-        "\(originPath) has no identity of its own: resuming after a reboot needs --same-origin")
+      environment.observer.note(.originWithoutIdentity(originPath))
     }
 
     var transfer = options.transfer
@@ -134,7 +133,7 @@ struct MergeOperation {
     }
     let asked = environment.clock.now()
     guard quiesced.isAgreedTo || environment.observer.approve(report) else {
-      throw MergeError.notAgreedTo(originPath)
+      throw MergeError.notApproved(originPath)
     }
     // The time that somebody took to answer is not the merge's.
     begin += environment.clock.now() - asked
@@ -143,10 +142,7 @@ struct MergeOperation {
       do throws(Errno) {
         try origin.forgetCache()
       } catch {
-        throw MergeError(
-          .stopped, "cannot make durable what earlier runs wrote", at: originPath,
-          because: "\(error)",
-          hint: "nothing is lost; once the device is well, the same command goes on")
+        throw .cannotFlushEarlierRuns(originPath, error)
       }
     }
     let stream = planned.segments(
@@ -235,9 +231,7 @@ struct MergeOperation {
     var open: ByteRange?
     while let segment = try stream.peek(), segment.targetByteOffset < origin.byteCount {
       guard !environment.interruption.isRequested else {
-        throw MergeError(
-          .stopped, "interrupted", at: origin.path,
-          because: "a signal came while its holes were being allocated; nothing was written")
+        throw .interruptedAllocating(origin.path)
       }
       let start = segment.targetByteOffset
       let end = min(start + segment.byteCount, origin.byteCount)
@@ -278,30 +272,20 @@ struct MergeOperation {
     switch end {
     case .finished: break
     case .interrupted:
-      throw MergeError(
-        .stopped, "interrupted", at: running.configuration.targetPath,
-        because: "a signal came; what is recorded is durable")
+      throw .interruptedMerging(running.configuration.targetPath)
     case .failed(let error):
       throw error
     }
     guard running.unreadable.isEmpty else {
-      throw MergeError(
-        .stopped, "some blocks cannot be read", at: source.dataPath,
-        because:
-          "\(running.unreadable.byteCount) bytes in \(running.unreadable.ranges.count) ranges; "
-          + "everything else is merged",
-        hint: "once the cause is gone, this tries only those: thin-merge resume "
-          + running.configuration.journalPath.shellQuoted)
+      throw .someUnreadable(
+        source.dataPath, byteCount: running.unreadable.byteCount,
+        rangeCount: running.unreadable.ranges.count,
+        journalPath: running.configuration.journalPath)
     }
     let now = try environment.reader(metadata).superblocks(
       source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)
     guard now.heldRoot == pool.heldRoot, now.superblock == pool.superblock else {
-      throw MergeError(
-        .stopped, "the metadata changed during the merge", at: source.metadataPath,
-        because: pool.heldRoot == nil
-          ? "the superblock is another one: the pool was active"
-          : "the metadata snapshot was released, so blocks may have been used again",
-        hint: "hold a metadata snapshot until the merge has finished, and resume")
+      throw .metadataChanged(source.metadataPath, isInactive: pool.heldRoot == nil)
     }
     try quiesced.session?.checkStillQuiesced()
     try places.check()

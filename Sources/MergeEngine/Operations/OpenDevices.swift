@@ -14,13 +14,10 @@ struct OpenDevices {
     let isInactive = source.mappings == .inactivePool
     metadata = try OpenFile(
       source.metadataPath, role: "metadata device", access: .readOnly, exclusive: isInactive)
-    if isInactive { try LoopDevice.checkNone(over: metadata, "the pool may be active on it") }
+    if isInactive { try LoopDevice.checkNone(over: metadata, MergeError.metadataUnderLoopDevice) }
     data = try OpenFile(source.dataPath, role: "data device", access: .readOnly)
     guard !StorageStack(metadata).overlaps(StorageStack(data)) else {
-      throw MergeError(
-        .refused, "cannot use the data device", at: data.path,
-        because: "it is the metadata device, or shares its blocks",
-        hint: "--data is the pool's data device: the second in 'dmsetup table POOL'")
+      throw .dataIsMetadata(data.path)
     }
     guard let originPath else {
       origin = nil
@@ -31,10 +28,7 @@ struct OpenDevices {
     let looked = try OpenFile(originPath, role: "origin", access: .readOnly)
     for (other, role) in [(metadata, "metadata"), (data, "data")]
     where StorageStack(looked).overlaps(StorageStack(other)) {
-      throw MergeError(
-        .refused, "cannot use the origin", at: originPath,
-        because: "it is the pool's \(role) device \(other.path), or shares its blocks",
-        hint: "--origin is the external origin, which lies outside the pool")
+      throw .originIsPoolDevice(originPath, role, other.path)
     }
     guard let use else {
       origin = looked
@@ -59,15 +53,10 @@ struct OpenDevices {
     _ source: MergeSource, extent: ExtentOptions, ioByteCount: UInt64, in environment: Environment
   ) throws(MergeError) -> CheckedPlan<WholeDevice<LinuxAIO>> {
     if extent.pastEnd == .grow, let origin, origin.kind == .blockDevice {
-      throw MergeError(
-        .refused, "cannot extend the origin", at: origin.path,
-        because: "it is a block device; only a regular file can be extended",
-        hint: "extend the device first, or choose --past-end clip")
+      throw .originNotExtensible(origin.path)
     }
     for file in all where !file.isDirect {
-      environment.observer.note(
-        "\(file.path): its file system has no direct I/O; reads and writes go through the page cache"
-      )
+      environment.observer.note(.noDirectIO(file.path))
     }
     let request = PlanRequest(
       source: source, metadataByteCount: metadata.byteCount, dataByteCount: data.byteCount,
@@ -80,13 +69,12 @@ struct OpenDevices {
         request, metadata: try environment.reader(metadata).treeQueue(),
         control: environment.control)
     } catch {
-      throw areSwapped ? error.hinting("--metadata and --data seem to be swapped") : error
+      throw areSwapped ? error.ofSwappedDevices() : error
     }
     if extent.thinByteCount == nil, origin != nil {
       environment.observer.note(
-        "thin size not known: taken as \(planned.plan.endByteOffset) bytes, "
-          + (planned.plan.grownOriginByteCount == nil
-            ? "the origin's end" : "the end of the last mapping"))
+        .thinSizeAssumed(
+          planned.plan.endByteOffset, isOfOrigin: planned.plan.grownOriginByteCount == nil))
     }
     return planned
   }

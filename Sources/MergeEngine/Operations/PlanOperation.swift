@@ -90,7 +90,7 @@ struct PlanOperation {
       source, originPath: target.path, writing: target.isReadOnly ? nil : use)
     try environment.journals.checkPlace(journalPath, of: devices.all)
     guard let origin = devices.origin else {
-      throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
+      throw .originNotOpen(originPath)
     }
     return DeviceIdentity(origin)
   }

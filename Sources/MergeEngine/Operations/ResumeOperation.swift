@@ -40,13 +40,12 @@ struct ResumeOperation {
         ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
       originIsTheSame: options.originIsTheSame, pool: header.pool.union(options.pool))
     let originPath = options.originPath ?? status.originPath
-    for (path, option) in [
-      (source.metadataPath, "--metadata"), (source.dataPath, "--data"), (originPath, "--origin"),
+    for (path, role) in [
+      (source.metadataPath, "metadata device"), (source.dataPath, "data device"),
+      (originPath, "origin"),
     ] where !FileSystem.exists(path) {
       // It was there, and after a reboot it may not have come up yet.
-      throw MergeError(
-        .busy, "cannot go on", at: path, because: "it is not there, or not there yet",
-        hint: "\(option) says where it is now")
+      throw .deviceMissing(path, role)
     }
     return try MergeOperation(environment: environment).run(
       source, originPath, merge, given: options.pool, resuming: journal)
@@ -55,10 +54,7 @@ struct ResumeOperation {
   /// - Throws: `MergeError` (`refused`) where the merge is finished, and is not to be merged again.
   private func checkNotFinished(_ journal: OpenJournal, mergesAgain: Bool) throws(MergeError) {
     guard journal.state.isFinished, !mergesAgain else { return }
-    throw MergeError(
-      .refused, "the merge is finished", at: journal.file.path,
-      because: "nothing is left to resume",
-      hint: "--again merges again what differs between thin device and origin")
+    throw .mergeFinished(journal.file.path)
   }
 }
 

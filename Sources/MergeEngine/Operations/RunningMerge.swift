@@ -114,19 +114,11 @@ package struct RunningMerge<
     case .finished: break
     case .failed(let error): throw error
     case .interrupted:
-      throw MergeError(
-        .stopped, "interrupted", at: configuration.targetPath,
-        because: "a signal came before this run wrote anything")
+      throw .interruptedChecking(configuration.targetPath)
     }
     let (count, missing) = (found.unchangedSourceCount, found.missingOnTargetCount)
     guard count > 0, missing * 10 >= count * 9 else { return }
-    throw MergeError(
-      .journalConflict, "the origin does not hold what was merged", at: configuration.targetPath,
-      because: "\(missing) of the first \(count) recorded transfers are not there: it is another "
-        + "disk, or was restored from a copy; nothing was written",
-      hint:
-        "if it is another disk, give the path of the right one with --origin; if it was restored, "
-        + "'thin-merge merge' with --restart merges all of it again")
+    throw .originLost(configuration.targetPath, missing: missing, of: count)
   }
 
   /// True where earlier runs are trusted, so that nothing is read again.
@@ -221,11 +213,11 @@ package struct RunningMerge<
       while position < piece.range.end {
         let segment = try stream.peek()
         guard let segment, segment.targetByteOffset <= position else {
-          throw unproven(
-            "byte \(position) of the origin is recorded, and the device does not map it")
+          throw refuted(.recordedNotMapped(configuration.journalPath, byteOffset: position))
         }
         guard segment.targetByteOffset == position else {
-          throw unproven("byte \(segment.targetByteOffset) of the origin is not recorded")
+          throw refuted(
+            .mappedNotRecorded(configuration.journalPath, byteOffset: segment.targetByteOffset))
         }
         let byteCount = min(segment.byteCount, piece.range.end - position)
         stream.take(byteCount)
@@ -233,17 +225,15 @@ package struct RunningMerge<
       }
     }
     if let segment = try stream.peek() {
-      throw unproven("byte \(segment.targetByteOffset) of the origin is not recorded")
+      throw refuted(
+        .mappedNotRecorded(configuration.journalPath, byteOffset: segment.targetByteOffset))
     }
     return .finished
   }
 
-  private mutating func unproven(_ reason: String) -> MergeError {
+  private mutating func refuted(_ error: MergeError) -> MergeError {
     isJournalRefuted = true
-    return MergeError(
-      .stopped, "the journal does not record the whole merge", at: configuration.journalPath,
-      because: reason,
-      hint: "merge from the beginning with 'thin-merge merge' and --restart")
+    return error
   }
 
   /// Reads all of the plan back and compares it with the source.

@@ -37,10 +37,7 @@ struct SourceQuiescing {
     var recorded = [(file: devices.data, identity: header.dataIdentity, role: "data device")]
     if let origin = devices.origin { recorded.append((origin, header.originIdentity, "origin")) }
     for (file, identity, role) in recorded where DeviceIdentity(file).name != identity.name {
-      throw MergeError(
-        .journalConflict, "the journal is of another merge", at: file.path,
-        because: "it is another \(role) than the journal's",
-        hint: "--metadata, --data and --origin say where the same devices are now")
+      throw .notRecordedDevice(file.path, role)
     }
   }
 
@@ -77,7 +74,7 @@ struct SourceQuiescing {
       }
       report.add(journal.state)
     }
-    guard environment.observer.approve(report) else { throw MergeError.notAgreedTo(origin.path) }
+    guard environment.observer.approve(report) else { throw .notApproved(origin.path) }
   }
 }
 
@@ -94,14 +91,5 @@ struct QuiescedSource {
   /// For a later run: it takes a metadata snapshot of its own again.
   var recordedMappings: MergeSource.Mappings {
     session?.holdsMetadataSnapshot == true ? .ownMetadataSnapshot : source.mappings
-  }
-}
-
-extension MergeError {
-  /// The refusal after a user has said no.
-  static func notAgreedTo(_ originPath: String) -> MergeError {
-    MergeError(
-      .refused, "not merged", at: originPath,
-      because: "writing was not agreed to; nothing was written")
   }
 }

@@ -9,10 +9,7 @@ struct ThinDeviceLookup {
   ) throws(MergeError) -> ResolvedThinDevice {
     let devices = try environment.mappedDevices()
     guard !devices.all.isEmpty else {
-      throw MergeError(
-        .refused, "no active pool", at: reference.text,
-        because: "device-mapper has no devices on this system",
-        hint: "of a pool that is not active: --metadata, --data, --dev-id and --inactive")
+      throw .noActivePool(reference.text)
     }
     let thin: ResolvedThin =
       switch reference {
@@ -34,7 +31,7 @@ struct ThinDeviceLookup {
     var deviceID: UInt32
     var originPath: String?
     var byteCount: UInt64?
-    var originHint: String?
+    var originHint: MergeNote?
   }
 
   private func resolve(
@@ -42,19 +39,10 @@ struct ThinDeviceLookup {
   ) throws(MergeError) -> ResolvedThin {
     if let device = removedDevice(name, devices) ?? name.device(in: devices) {
       guard let thin = device.thinTarget else {
-        throw MergeError(
-          .refused, "not a thin device", at: name.text,
-          because: "its table is "
-            + (device.liveTable.count == 1
-              ? "of the target \(device.liveTable[0].kind)"
-              : "of \(device.liveTable.count) lines; one line 'thin' is expected"),
-          hint: "'dmsetup ls --target thin' lists thin devices")
+        throw .notThinDevice(name.text, targets: device.liveTable.map(\.kind))
       }
       guard let pool = devices[thin.pool], let target = pool.poolTarget else {
-        throw MergeError(
-          .refused, "cannot find the thin device's pool", at: name.text,
-          because: "its table names \(devices.path(of: thin.pool)), which is no pool",
-          hint: "see 'dmsetup table'")
+        throw .noPoolOfDevice(name.text, devices.path(of: thin.pool))
       }
       _ = try devices.thinTarget(of: thin.deviceID, in: pool)
       return ResolvedThin(
@@ -64,18 +52,11 @@ struct ThinDeviceLookup {
     guard let (group, volume) = name.logicalVolume,
       let found = LogicalVolume(group: group, volume: volume, run: environment.runProgram)
     else {
-      throw MergeError(
-        .refused, "no such thin device", at: name.text,
-        because: "device-mapper has no device of that name, and LVM no thin volume",
-        hint:
-          "'dmsetup ls --target thin' and 'lvs' list them; one that is not active and not LVM's: "
-          + "--pool NAME --dev-id N --origin PATH --thin-size SIZE")
+      throw .noSuchThinDevice(name.text)
     }
     guard let target = devices.named(found.poolMappedName)?.poolTarget else {
-      throw MergeError(
-        .refused, "the thin device's pool is not active", at: name.text,
-        because: "there is no device \(found.poolMappedName)",
-        hint: "lvchange -ay \("\(found.group)/\(found.pool)".shellQuoted)")
+      throw .volumePoolNotActive(
+        name.text, mappedName: found.poolMappedName, volumeName: "\(found.group)/\(found.pool)")
     }
     // Of a snapshot LVM names the thin volume that it was made of, which is no external origin.
     let isInternal =
@@ -88,11 +69,8 @@ struct ThinDeviceLookup {
       target: target, deviceID: found.deviceID, originPath: origin?.path,
       byteCount: found.byteCount)
     if let externalOrigin = found.externalOrigin, origin == nil {
-      thin.originHint =
-        isInternal
-        ? "it is a snapshot of \(group)/\(externalOrigin): --origin PATH says which external origin"
-        : "its external origin \(group)/\(externalOrigin) is not active: lvchange -ay "
-          + "\(group)/\(externalOrigin)".shellQuoted
+      let volumeName = "\(group)/\(externalOrigin)"
+      thin.originHint = isInternal ? .originOfSnapshot(volumeName) : .originNotActive(volumeName)
     }
     return thin
   }

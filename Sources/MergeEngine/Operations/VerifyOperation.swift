@@ -24,23 +24,20 @@ struct VerifyOperation {
     let begin = environment.clock.now()
     let devices = try OpenDevices(source, originPath: originPath, writing: nil)
     guard let origin = devices.origin else {
-      throw MergeError(.bug, "the origin is not open", at: originPath, because: "it should be")
+      throw .originNotOpen(originPath)
     }
     let unfinishedMerge = unfinishedMerge(onto: origin)
     if let unfinishedMerge {
       environment.observer.note(
-        "\(originPath): a merge of dev \(unfinishedMerge.deviceID) onto it is not finished")
+        .mergeUnfinished(originPath, deviceID: unfinishedMerge.deviceID))
     }
     let ioByteCount = devices.ioByteCount(transfer)
     let planned = try devices.plan(
       source, extent: extent, ioByteCount: ioByteCount, in: environment)
     let plan = planned.plan
     guard plan.endByteOffset <= origin.byteCount else {
-      throw MergeError(
-        .refused, "cannot compare", at: originPath,
-        because: "the origin has \(origin.byteCount) bytes and was not extended to "
-          + "\(plan.endByteOffset) yet",
-        hint: "merge first, or compare what is there by --past-end clip")
+      throw .originNotExtended(
+        originPath, byteCount: origin.byteCount, endByteOffset: plan.endByteOffset)
     }
     let cuts = TransferCuts(
       ioByteCount: ioByteCount, endByteOffset: plan.endByteOffset,
@@ -96,22 +93,12 @@ struct VerifyOperation {
       comparison, .entry, place: path, duration: environment.clock.now() - begin)
     guard report.incomplete == nil else { return report }
     if state.isFinished, report.comparedByteCount < header.plannedByteCount {
-      report.incomplete = MergeError(
-        .stopped, "only part of the merge could be compared", at: journalPath,
-        because: "the journal has checksums of \(report.comparedByteCount) of "
-          + "\(header.plannedByteCount) bytes",
-        hint:
-          "'thin-merge verify' with --metadata, --data and --dev-id compares all with the source")
+      report.incomplete = .checksumsMissing(
+        journalPath, byteCount: report.comparedByteCount, of: header.plannedByteCount)
     }
     if !state.isFinished {
-      report.incomplete = MergeError(
-        .stopped, "only part of the merge could be compared", at: journalPath,
-        because: state.doneByteCount < header.plannedByteCount
-          ? "the merge is not finished: \(state.doneByteCount) of \(header.plannedByteCount) bytes "
-            + "are recorded"
-          : "the merge is not finished: all bytes are recorded, but not yet checked to be those of "
-            + "the source still",
-        hint: "to go on with it: thin-merge resume \(journalPath.shellQuoted)")
+      report.incomplete = .mergeNotFinished(
+        journalPath, byteCount: state.doneByteCount, of: header.plannedByteCount)
     }
     return report
   }
@@ -131,17 +118,9 @@ extension VerifyReport {
       switch comparison.end {
       case .failed(let error): error
       case .interrupted:
-        MergeError(
-          .stopped, "interrupted", at: place, because: "a signal came before all was compared",
-          hint: "nothing was changed; the same command compares again")
+        .interruptedComparing(place)
       case .finished where !comparison.unreadable.isEmpty:
-        MergeError(
-          .stopped, "not everything could be compared", at: place,
-          because: "\(comparison.unreadable.byteCount) bytes of the source or of the origin cannot "
-            + "be read",
-          hint:
-            "the kernel's log may say more; once the cause is gone, the same command compares again"
-        )
+        .notAllCompared(place, byteCount: comparison.unreadable.byteCount)
       case .finished: nil
       }
   }

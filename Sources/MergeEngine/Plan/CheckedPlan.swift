@@ -34,10 +34,7 @@ extension CheckedPlan where Source: ~Copyable {
     let source = request.source
     if let thinByteCount = request.extent.thinByteCount {
       guard thinByteCount > 0, thinByteCount <= UInt64(Int64.max) else {
-        throw MergeError(
-          .refused, "cannot use the thin size", at: "\(thinByteCount) bytes",
-          because: "1 to \(Int64.max) is expected",
-          hint: "'blockdev --getsize64' tells the size of a thin device")
+        throw .thinSizeInvalid(thinByteCount)
       }
     }
     let pool = try PoolMetadata(
@@ -53,12 +50,9 @@ extension CheckedPlan where Source: ~Copyable {
       throw error.refusal(path: pool.path)
     }
     guard let details = trees.details, let root = trees.mappingRoot else {
-      throw MergeError(
-        .refused, "no device \(source.deviceID) in the metadata", at: source.metadataPath,
-        because: "it has \(trees.deviceCount == 1 ? "one other" : "\(trees.deviceCount) others")",
-        hint: "they are listed by: thin-merge devices --metadata "
-          + source.metadataPath.shellQuoted
-          + (source.mappings == .inactivePool ? " --inactive" : ""))
+      throw .noSuchDevice(
+        source.deviceID, metadataPath: source.metadataPath, otherCount: UInt64(trees.deviceCount),
+        isInactive: source.mappings == .inactivePool)
     }
 
     let blockByteCount = pool.superblock.dataBlockByteCount
@@ -77,10 +71,9 @@ extension CheckedPlan where Source: ~Copyable {
     case .failure(let mappedTwice): throw device.refusal(mappedTwice)
     }
     guard device.mappedBlockCount == details.mappedBlockCount else {
-      throw MetadataFault(
-        pool.superblock.detailsRoot,
-        "device \(source.deviceID) has \(device.mappedBlockCount) mappings; its details say "
-          + "\(details.mappedBlockCount)"
+      throw MetadataFault.mappingCount(
+        pool.superblock.detailsRoot, deviceID: source.deviceID, found: device.mappedBlockCount,
+        expected: details.mappedBlockCount
       ).refusal(path: pool.path)
     }
     plan = try builder.finish(
@@ -111,9 +104,7 @@ extension CheckedPlan where Source: ~Copyable {
     while try source.next(&batch, atMost: Self.leafCountAtOnce) {
       if batch.isFull, !planner.append(&batch) { break }
       guard !control.interruption.isRequested else {
-        throw MergeError(
-          .stopped, "interrupted", at: path,
-          because: "a signal came while the mappings were being read; nothing was written")
+        throw .interruptedPlanning(path)
       }
       let now = control.clock.now()
       guard now >= nextReport else { continue }
@@ -137,11 +128,10 @@ extension CheckedPlan where Source: ~Copyable {
     // The product fits: PoolMetadata has checked it.
     let needed = pool.live.dataBlockCount * pool.superblock.dataBlockByteCount
     guard needed <= request.dataByteCount else {
-      throw MergeError(
-        .refused, "the data device is too short", at: request.source.dataPath,
-        because: "it has \(request.dataByteCount) bytes; \(pool.live.dataBlockCount) blocks of "
-          + "\(pool.superblock.dataBlockByteCount) are expected",
-        hint: "is it the data device of the pool that the metadata is of?")
+      throw .dataTooShort(
+        request.source.dataPath, byteCount: request.dataByteCount,
+        blockCount: pool.live.dataBlockCount,
+        blockByteCount: pool.superblock.dataBlockByteCount)
     }
   }
 }

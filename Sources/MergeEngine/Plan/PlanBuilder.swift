@@ -100,13 +100,7 @@ struct PlanBuilder {
     let isCut = clippedByteCount > 0 && (extent.thinByteCount ?? 0) > originByteCount
     guard hidden > 0 || isCut else { return }
     let blocks = hidden + (isCut ? 1 : 0)
-    throw MergeError(
-      .refused, "the origin is too short", at: originPath,
-      because:
-        "it ends at byte \(originByteCount), and \(blocks) mapped blocks lie behind or across "
-        + "that end",
-      hint: "extend the origin, give --thin-size if the thin device ends there too, or choose "
-        + "--past-end clip (leave them out) or --past-end grow (extend a regular file)")
+    throw .originTooShort(originPath, byteCount: originByteCount, blockCount: blocks)
   }
 }
 

@@ -98,12 +98,8 @@ package struct MappedDevices: Sendable {
     guard let first = showing.first else { return nil }
     let target = first.thinTarget
     guard let target, showing.allSatisfy({ $0.thinTarget == target }) else {
-      throw MergeError(
-        .refused, "cannot tell how the thin device is meant", at: first.path,
-        because:
-          "dev \(deviceID) is shown by tables of more than one line, or with different lengths "
-          + "or origins: " + showing.map(\.name).joined(separator: ", "),
-        hint: "see 'dmsetup table', and remove the devices that are not meant")
+      throw .thinDeviceAmbiguous(
+        first.path, deviceID: deviceID, shownBy: showing.map(\.name))
     }
     return target
   }
@@ -117,10 +113,7 @@ package struct MappedDevices: Sendable {
     let pool = [typed.device(in: self), named(name + "-tpool"), tpool(typed)]
       .compactMap { $0 }.first { $0.poolTarget != nil }
     guard let pool, let target = pool.poolTarget else {
-      throw MergeError(
-        .refused, "no such pool", at: name,
-        because: "device-mapper has no thin-pool of that name",
-        hint: "'dmsetup ls --target thin-pool' lists them")
+      throw .noSuchPool(name)
     }
     return (pool, target)
   }

@@ -24,42 +24,30 @@ extension PoolSession {
     let named = found.showing(deviceID, of: pool.number).flatMap(\.thinTargets)
       .compactMap(\.origin).first
     if let named, !StorageStack(device: named).overlaps(StorageStack(device: number)) {
-      note("the thin device's table names \(found.path(of: named)) as its origin, not \(path)")
+      note(.otherOriginInTable(found.path(of: named), given: path))
     }
     let others = others(on: number, besides: deviceID, found)
     if !others.isEmpty {
       let names = others.map(\.name).joined(separator: ", ")
       guard options.allowsOtherUsers else {
-        throw MergeError(
-          .refused, "other thin devices show this origin", at: path,
-          because: "what they show would change: \(names)",
-          hint: "if that is wanted: --other-users-ok")
+        throw .originShared(path, by: names)
       }
-      note("what other thin devices on this origin show changes: \(names)")
+      note(.originShared(by: names))
     }
     let top = topmost(number, found)
     let layers = found.linearLayers(of: top)
     if let suspended = layers.first(where: \.isSuspended) {
-      throw MergeError(
-        .busy, "the origin is suspended", at: suspended.path, because: "writes to it would wait",
-        hint: "'dmsetup resume \(suspended.name.shellQuoted)'")
+      throw .originSuspended(suspended.path, name: suspended.name)
     }
     let isReadOnly = layers.contains(where: \.isReadOnly)
     let isPlain = layers.allSatisfy { layer in
       layer.liveTable.allSatisfy { ["linear", "striped"].contains($0.kind) }
     }
     guard !isReadOnly || isPlain else {
-      throw MergeError(
-        .refused, "cannot write to the origin", at: path,
-        because: "device-mapper has it read-only, and only linear and striped devices are made "
-          + "writable here",
-        hint: "make it writable, then give the same command again")
+      throw .originReadOnlyForGood(path)
     }
     guard options.makesOriginWritable || !isReadOnly else {
-      throw MergeError(
-        .refused, "cannot write to the origin", at: path,
-        because: "device-mapper has it read-only, as LVM does with external origins",
-        hint: "--make-origin-writable lifts that for the time of the merge")
+      throw .originReadOnly(path)
     }
     return (top == number ? path : found.path(of: top), isReadOnly)
   }
@@ -123,10 +111,7 @@ extension PoolSession {
       let above = index > 0 ? origin.layers[index - 1] : nil
       for holder in mapper.holders(of: layer)
       where holder != above && !origin.holders.contains(holder) {
-        throw MergeError(
-          .busy, "the origin is in use", at: devices.path(of: layer),
-          because: "\(devices.path(of: holder)) lies on it",
-          hint: "see 'lsblk \(devices.path(of: layer).shellQuoted)'")
+        throw .originInUse(devices.path(of: layer), by: devices.path(of: holder))
       }
     }
   }
@@ -138,10 +123,7 @@ extension PoolSession {
       do throws(Errno) {
         try mapper.reload(layer, isReadOnly: false)
       } catch {
-        throw MergeError(
-          .refused, "cannot make the origin writable", at: layer.path, because: "\(error)",
-          hint:
-            "what lies under it may be read-only: see 'lsblk -s \(layer.path.shellQuoted)'")
+        throw .cannotMakeOriginWritable(layer.path, error)
       }
     }
   }
@@ -158,14 +140,13 @@ extension PoolSession {
             if isLoaded(layer) { try mapper.clear(layer) }
             if !layer.isReadOnly { try mapper.reload(layer, isReadOnly: true) }
           } catch {
-            recordCleanupFailure(
-              "could not make \(layer.path) read-only again: \(error); the next run tries again")
+            recordCleanupFailure(.cannotRestoreReadOnly(layer.path, error))
             continue
           }
         }
         stateFile.forget { $0.madeWritable.removeAll { $0 == known } }
       } catch {
-        note(error.message)
+        note(.failure(error))
       }
     }
   }
@@ -193,18 +174,10 @@ extension PoolSession {
     let kin = try reader.kin(of: own, among: unknown, in: metadata)
     let sorted =
       unknown.map(\.id).filter(kin.contains) + unknown.map(\.id).filter { !kin.contains($0) }
-    let list =
-      sorted.prefix(10).map { "\($0)" + (kin.contains($0) ? " (shares blocks)" : "") }
-      .joined(separator: ", ") + (sorted.count > 10 ? " and \(sorted.count - 10) more" : "")
-    let sentence =
-      "the pool has thin devices that are not active, and nothing tells whether they are on this "
-      + "origin: dev \(list)"
+    let maybeShared = MergeNote.originMaybeShared(by: sorted.map { ($0, kin.contains($0)) })
     guard options.allowsOtherUsers else {
-      throw MergeError(
-        .refused, "other thin devices may show this origin", at: pool.name, because: sentence,
-        hint: "what they show would change; if they have another origin, or none: "
-          + "--other-users-ok")
+      throw .originMaybeShared(pool.name, maybeShared)
     }
-    note(sentence)
+    note(maybeShared)
   }
 }

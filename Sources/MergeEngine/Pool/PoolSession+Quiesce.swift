@@ -86,18 +86,11 @@ extension PoolSession {
     if isLost(deviceID) { return .nothing(Quiesced(deviceID: deviceID, users: [])) }
     let users = devices.showing(deviceID, of: pool.number)
     if let pending = users.first(where: { !$0.inactiveTable.isEmpty }) {
-      throw MergeError(
-        .busy, "the thin device is about to be changed", at: pending.path,
-        because: "a table with dev \(deviceID) in it was loaded and is not live yet",
-        hint:
-          "'dmsetup clear \(pending.name.shellQuoted)' drops that table, 'dmsetup resume \(pending.name.shellQuoted)' "
-          + "makes it live")
+      throw .thinDeviceChanging(
+        pending.path, name: pending.name, deviceID: deviceID)
     }
     if let suspended = users.first(where: \.isSuspended) {
-      throw MergeError(
-        .busy, "the thin device is suspended", at: suspended.path,
-        because: "somebody is about to change something about it",
-        hint: "'dmsetup resume \(suspended.name.shellQuoted)' if nobody is")
+      throw .thinDeviceSuspended(suspended.path, name: suspended.name)
     }
     // Who opened a device before it became read-only goes on writing to it.
     let moving = users.filter { !$0.isReadOnly || $0.openCount > 0 }
@@ -106,28 +99,16 @@ extension PoolSession {
     }
     guard !options.takesSnapshot else {
       guard moving.count == 1 else {
-        throw MergeError(
-          .busy, "the thin device is in use", at: first.path,
-          because: "it can be written to through \(moving.count) devices, and a snapshot needs "
-            + "them suspended together: " + moving.map(\.name).joined(separator: ", "),
-          hint: "'dmsetup remove' takes away those that are not needed")
+        throw .thinDeviceInUseTwice(first.path, through: moving.map(\.name))
       }
       if let other = stateFile.state.snapshot, !restarts || other.originalID != deviceID {
-        throw MergeError(
-          .busy, "another snapshot in this pool is being merged", at: pool.name,
-          because: "dev \(other.deviceID), made of dev \(other.originalID) by an earlier run",
-          hint: "finish that merge first, or give it up with --restart")
+        throw .otherSnapshotUnfinished(
+          pool.name, deviceID: other.deviceID, of: other.originalID)
       }
       return .snapshot(through: first)
     }
     if let open = moving.first(where: { $0.openCount > 0 }) {
-      throw MergeError(
-        .busy, "the thin device is in use", at: open.path,
-        because: open.isReadOnly
-          ? "it is read-only and open: who opened it before that may still write"
-          : "it is writable and open: mounted, or used by another program",
-        hint: "unmount it, or give --snapshot to merge a snapshot of it as it is now; "
-          + "'lsblk \(open.path.shellQuoted)' shows who uses it")
+      throw .thinDeviceInUse(open.path, isReadOnly: open.isReadOnly)
     }
     return .remove(moving, Quiesced(deviceID: deviceID, users: users.filter(\.isReadOnly)))
   }
@@ -137,22 +118,14 @@ extension PoolSession {
     _ devices: MappedDevices
   ) throws(MergeError) -> Quiesced {
     guard !snapshot.isMerged else {
-      throw MergeError(
-        .busy, "a snapshot that is merged could not be deleted yet", at: pool.name,
-        because: "dev \(snapshot.deviceID), made of dev \(snapshot.originalID)",
-        hint: "the next run tries again")
+      throw .snapshotNotDeleted(
+        pool.name, deviceID: snapshot.deviceID, of: snapshot.originalID)
     }
     guard deviceID == snapshot.deviceID || options.takesSnapshot else {
-      throw MergeError(
-        .refused, "a snapshot of the thin device is being merged", at: pool.name,
-        because: "an earlier run made dev \(snapshot.deviceID) of dev \(deviceID) for that",
-        hint: "--snapshot goes on with it; --restart deletes it and begins again")
+      throw .snapshotUnfinished(pool.name, deviceID: snapshot.deviceID, of: deviceID)
     }
     if let user = devices.showing(snapshot.deviceID, of: pool.number).first {
-      throw MergeError(
-        .busy, "the snapshot that is merged is in use", at: user.path,
-        because: "dev \(snapshot.deviceID) is for this merge only",
-        hint: "'dmsetup remove \(user.name.shellQuoted)' frees it")
+      throw .snapshotInUse(user.path, name: user.name, deviceID: snapshot.deviceID)
     }
     return Quiesced(
       deviceID: snapshot.deviceID, users: devices.showing(snapshot.originalID, of: pool.number))
@@ -174,12 +147,9 @@ extension PoolSession {
       try mapper.remove(device)
     } catch {
       stateFile.forget { $0.removals.removeAll { $0.device == device } }
-      throw MergeError(
-        .busy, "cannot remove the thin device for the time of the merge", at: device.path,
-        because: "\(error)",
-        hint: "it is writable and must not change; --snapshot merges a snapshot of it")
+      throw .cannotRemoveThinDevice(device.path, error)
     }
-    note("removed \(device.path) so that it cannot change during the merge")
+    note(.thinDeviceRemoved(device.path))
   }
 
   /// Checks once more, when all is merged, that neither thin device nor origin could change meanwhile.
@@ -192,8 +162,7 @@ extension PoolSession {
       do throws(MergeError) {
         try check(heldOrigin, found)
       } catch {
-        throw MergeError(
-          .stopped, error.what, at: error.place, because: error.why, hint: error.hint)
+        throw error.atTheEnd()
       }
     }
     let now =
@@ -205,10 +174,7 @@ extension PoolSession {
         !expected.contains($0.number) || !$0.isReadOnly || !$0.inactiveTable.isEmpty
       })
     else { return }
-    throw MergeError(
-      .stopped, "the thin device was activated during the merge", at: intruder.path,
-      because: "what it wrote may be merged in part, or not at all",
-      hint: "deactivate it and resume: everything is compared again")
+    throw .thinDeviceActivated(intruder.path)
   }
 
   // MARK: Undoing
@@ -218,13 +184,13 @@ extension PoolSession {
     for (index, removal) in stateFile.state.removals.enumerated().reversed()
     where !removal.staysRemoved {
       do throws(MergeError) {
-        if try putBack(removal, isWanted: isWanted(removal)) {
-          stateFile.forget { $0.removals.remove(at: index) }
-        } else {
-          stateFile.forget { $0.removals[index].staysRemoved = true }
+        switch try putBack(removal, isWanted: isWanted(removal)) {
+        case .settled: stateFile.forget { $0.removals.remove(at: index) }
+        case .staysRemoved: stateFile.forget { $0.removals[index].staysRemoved = true }
+        case .failed: break
         }
       } catch {
-        recordCleanupFailure(error.message)
+        recordCleanupFailure(.failure(error))
       }
     }
   }
@@ -242,35 +208,40 @@ extension PoolSession {
     }
   }
 
-  /// Returns false where it stays removed.
+  private enum Restoration {
+    /// It is there again, or can no longer be put back.
+    case settled
+    case staysRemoved
+    /// The next run tries again.
+    case failed
+  }
+
   private func putBack(
     _ removal: PoolState.Removal, isWanted: Bool
-  ) throws(MergeError) -> Bool {
+  ) throws(MergeError) -> Restoration {
     let device = removal.device
     // After a boot, or with the pool made anew, the table's numbers may be those of other devices.
     guard removal.isStill(in: pool, bootID: stateFile.bootID) else {
-      note(
-        "\(device.path), which a merge removed, is not put back: pool and origin have other numbers now"
-      )
-      return true
+      note(.thinDeviceOutdated(device.path))
+      return .settled
     }
     guard isWanted else {
-      note("\(device.path) stays removed; \(Self.command(making: device))")
-      return false
+      note(.thinDeviceStaysRemoved(device.path, Self.command(making: device)))
+      return .staysRemoved
     }
     let present = try devices().named(device.name)
     // Making is several steps, and a run may have been killed between them.
     let isHalfMade = present.map { $0.uuid == device.uuid && $0.liveTable.isEmpty } ?? false
-    guard present == nil || isHalfMade else { return true }
+    guard present == nil || isHalfMade else { return .settled }
     do throws(Errno) {
       if let present { try mapper.remove(present) }
       try mapper.make(device)
-      note("put \(device.path) back")
-      return true
+      note(.thinDeviceRestored(device.path))
+      return .settled
     } catch {
-      throw MergeError(
-        .stopped, "could not put the thin device back", at: device.path,
-        because: "\(error); \(Self.command(making: device))")
+      recordCleanupFailure(
+        .cannotRestoreThinDevice(device.path, error, Self.command(making: device)))
+      return .failed
     }
   }
 
@@ -278,8 +249,6 @@ extension PoolSession {
     let table = device.liveTable.map {
       "\($0.startSector) \($0.sectorCount) \($0.kind) \($0.arguments)"
     }.joined(separator: "\n")
-    let uuid = device.uuid.isEmpty ? "" : " --uuid \(device.uuid.shellQuoted)"
-    return "it is made by: dmsetup create \(device.name.shellQuoted)\(uuid) --table "
-      + table.shellQuoted
+    return MergeNote.commandMaking(device.name, uuid: device.uuid, table: table)
   }
 }

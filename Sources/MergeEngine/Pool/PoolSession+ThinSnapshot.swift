@@ -3,7 +3,7 @@ internal import SystemPackage
 /// Merging a thin device in use by way of a snapshot of it, which nobody writes to.
 extension PoolSession {
   /// Ids are tried from the top: LVM counts upward.
-  private static let deviceIDs = (16_777_200...16_777_215).reversed()
+  private static let deviceIDs = 16_777_200...16_777_215
 
   /// Makes a snapshot with the thin device suspended around it.
   ///
@@ -12,7 +12,7 @@ extension PoolSession {
     of deviceID: UInt32, through thin: MappedDevice
   ) throws(MergeError) -> UInt32 {
     let live = try superblock()
-    for id in Self.deviceIDs.map(UInt32.init) {
+    for id in Self.deviceIDs.reversed().map(UInt32.init) {
       try stateFile.update {
         $0.snapshot = PoolState.Snapshot(
           deviceID: id, originalID: deviceID,
@@ -30,14 +30,10 @@ extension PoolSession {
         $0.snapshot?.isMade = true
         $0.snapshot?.mayBeSuspended = false
       }
-      note("made dev \(id), a snapshot of \(thin.path); it is deleted when it is merged")
+      note(.snapshotMade(id, of: thin.path))
       return id
     }
-    throw MergeError(
-      .refused, "cannot make a snapshot of the thin device", at: thin.path,
-      because: "the ids \(Self.deviceIDs.last ?? 0) to \(Self.deviceIDs.first ?? 0) are all in use",
-      hint: "'thin-merge devices --pool \(pool.name.shellQuoted)' lists them; delete those "
-        + "that nobody needs")
+    throw .snapshotIDsUsedUp(thin.path, pool: pool.name, Self.deviceIDs)
   }
 
   /// Returns where the id was only taken.
@@ -47,22 +43,14 @@ extension PoolSession {
     guard failure.step != .resuming else {
       // It is made. The record stays, for the next run to resume the device.
       stateFile.forget { $0.snapshot?.isMade = true }
-      throw MergeError(
-        .stopped, "cannot resume the thin device", at: thin.path, because: "\(failure.errno)",
-        hint:
-          "what uses it waits until it is resumed: 'dmsetup resume \(thin.name.shellQuoted)'")
+      throw .cannotResumeThinDevice(thin.path, name: thin.name, failure.errno)
     }
     stateFile.forget { $0.snapshot = nil }
     if failure.step == .sending, failure.errno == .fileExists { return }
     if failure.errno == .interrupted {
-      throw MergeError(
-        .stopped, "interrupted", at: thin.path,
-        because: "a signal came while it was being suspended; nothing was written")
+      throw .interruptedSuspending(thin.path)
     }
-    throw MergeError(
-      .refused, "cannot make a snapshot of the thin device", at: thin.path,
-      because: "\(failure.errno)",
-      hint: "see 'dmsetup status \(pool.name.shellQuoted)' and the kernel's log")
+    throw .cannotMakeSnapshot(thin.path, pool: pool.name, failure.errno)
   }
 
   /// Records that the origin is about to be written to.
@@ -102,7 +90,7 @@ extension PoolSession {
     do throws(MergeError) {
       try stateFile.update { $0 = changed }
     } catch {
-      note("what was made to be merged from is kept: \(error.message)")
+      note(.sourceKept(error))
     }
   }
 
@@ -114,11 +102,8 @@ extension PoolSession {
     let found = try reader.devices(in: heldMetadata()).first { $0.id == snapshot.deviceID }?
       .details.creationTime
     guard let found, found == snapshot.creationTime ?? found else {
-      throw MergeError(
-        .refused, "the snapshot that an earlier run made is gone", at: pool.name,
-        because: found == nil
-          ? "there is no dev \(snapshot.deviceID)" : "dev \(snapshot.deviceID) is another one",
-        hint: "--restart makes a new one; what is merged already is then merged again")
+      throw .snapshotGone(
+        pool.name, deviceID: snapshot.deviceID, isReplaced: found != nil)
     }
     if snapshot.creationTime == nil { try stateFile.update { $0.snapshot?.creationTime = found } }
   }
@@ -127,21 +112,14 @@ extension PoolSession {
   func deleteSnapshot() throws(MergeError) {
     guard let snapshot = stateFile.state.snapshot else { return }
     if !hasNewSnapshot, try !isThere(snapshot) {
-      note(
-        "the snapshot that an earlier run made or was about to make, dev \(snapshot.deviceID) of pool "
-          + "\(pool.name), is not there (any more)")
+      note(.snapshotNotThere(snapshot.deviceID, pool: pool.name))
       return stateFile.forget { $0.snapshot = nil }
     }
     do throws(Errno) {
       try mapper.send("delete \(snapshot.deviceID)", to: pool.number)
     } catch {
       guard error == .noData else {
-        throw MergeError(
-          .busy, "cannot delete the snapshot that was made for a merge", at: pool.name,
-          because: "dev \(snapshot.deviceID): \(error)",
-          hint:
-            "the next run tries again, or: dmsetup message \(pool.name.shellQuoted) 0 'delete "
-            + "\(snapshot.deviceID)'")
+        throw .cannotDeleteSnapshot(pool.name, deviceID: snapshot.deviceID, error)
       }
     }
     hasNewSnapshot = false

@@ -9,14 +9,14 @@ package final class PoolSession {
   let target: PoolTarget
   let mapper: any DeviceMapper
   let stateFile: PoolStateFile
-  let note: (String) -> Void
+  let note: (MergeNote) -> Void
   let reader: MetadataReader
   /// Who may hold the origin; nil until the thin device has been quiesced.
   var quiesced: Quiesced?
   /// The origin, once it is ready to be written to.
   var heldOrigin: HeldOrigin?
-  /// What could not be undone, a sentence each.
-  package private(set) var cleanupFailures: [String] = []
+  /// What could not be undone.
+  package private(set) var cleanupFailures: [MergeNote] = []
   /// The fate of the thin device whose blocks only the metadata snapshot of an earlier run has; nil where
   /// there is none.
   private(set) var lost: ThinDeviceFate?
@@ -36,7 +36,7 @@ package final class PoolSession {
   /// - Throws: `MergeError`: `busy` where another run has the pool.
   package init(
     _ pool: MappedDevice, target: PoolTarget, mapper: any DeviceMapper, stateFile: PoolStateFile,
-    reader: MetadataReader, note: @escaping (String) -> Void
+    reader: MetadataReader, note: @escaping (MergeNote) -> Void
   ) throws(MergeError) {
     self.pool = pool
     self.target = target
@@ -51,9 +51,7 @@ package final class PoolSession {
     do throws(Errno) {
       return MappedDevices(try mapper.devices())
     } catch {
-      throw MergeError(
-        .refused, "cannot look at device-mapper's devices", at: pool.name, because: "\(error)",
-        hint: "that takes root; the kernel's log may say more")
+      throw .noDeviceMapper(ofPool: pool.name, error)
     }
   }
 
@@ -70,34 +68,22 @@ package final class PoolSession {
     do throws(Errno) {
       if let status = PoolStatus(try mapper.status(of: pool.number)) { return status }
     } catch {
-      throw MergeError(
-        .refused, "cannot ask for the pool's status", at: pool.name, because: "\(error)",
-        hint: "see 'dmsetup status \(pool.name.shellQuoted)' and the kernel's log")
+      throw .cannotAskPool(pool.name, error)
     }
-    throw MergeError(
-      .refused, "the pool is not usable", at: pool.name,
-      because: "its status is Fail or Error: the kernel has given it up",
-      hint: "see 'dmsetup status \(pool.name.shellQuoted)' and the kernel's log")
+    throw .poolFailed(pool.name)
   }
 
   /// - Throws: `MergeError` (`refused`) for a pool that is not to be relied on.
   package func checkHealth(ignoresNeedsCheck: Bool) throws(MergeError) {
     guard try !status().needsCheck || ignoresNeedsCheck else {
-      throw MergeError(
-        .refused, "the pool is marked needs_check", at: pool.name,
-        because: "its metadata may be damaged",
-        hint: "repair it with thin_check and thin_repair, or give --ignore-needs-check to read a "
-          + "metadata snapshot that is held already")
+      throw .poolNeedsCheck(pool.name)
     }
     let live = try superblock()
     let total = try status().dataBlockCount
     guard live.dataBlockByteCount == target.blockByteCount, live.dataBlockCount == total else {
-      throw MergeError(
-        .refused, "the pool's metadata is not what device-mapper says", at: pool.name,
-        because: "it tells of \(live.dataBlockCount) blocks of \(live.dataBlockByteCount) bytes; "
-          + "\(total) of \(target.blockByteCount) are expected",
-        hint: "another device may have taken the metadata device's place: see 'dmsetup table "
-          + "\(pool.name.shellQuoted)'")
+      throw .poolMismatch(
+        pool.name, found: (live.dataBlockCount, live.dataBlockByteCount),
+        expected: (total, target.blockByteCount))
     }
   }
 
@@ -126,10 +112,7 @@ package final class PoolSession {
     }
     switch wanted {
     case .inactivePool:
-      throw MergeError(
-        .busy, "the pool is active", at: pool.name,
-        because: "--inactive reads the live mappings, which change under an active pool",
-        hint: "leave --inactive out: a metadata snapshot is then taken")
+      throw .poolActive(pool.name)
     case .metadataSnapshot(let block?):
       if try superblock().heldRoot != nil { try checkSnapshot() }
       return .metadataSnapshot(block: block)
@@ -161,17 +144,16 @@ package final class PoolSession {
       if wanted == .ownMetadataSnapshot, let held = live.heldRoot,
         stateFile.state.metadataHold == nil
       {
-        throw heldByAnother("it is at block \(held)")
+        throw .metadataSnapshotForeign(pool.name, .held(block: held.rawValue))
       }
       return
     }
     // The snapshot is in no metadata snapshot that was taken before.
-    if let held = live.heldRoot { throw heldByAnother("it is at block \(held)") }
+    if let held = live.heldRoot {
+      throw .metadataSnapshotForeign(pool.name, .held(block: held.rawValue))
+    }
     guard case .writable = try status().mode else {
-      throw MergeError(
-        .refused, "cannot make a snapshot of the thin device", at: pool.name,
-        because: "the pool is full or read-only, and suspending the thin device would wait for it",
-        hint: "extend the pool; or stop what uses the thin device, and leave --snapshot out")
+      throw .poolFull(pool.name)
     }
   }
 
@@ -187,17 +169,10 @@ package final class PoolSession {
   private func checkKept(_ deviceID: UInt32, isResumed: Bool) throws(MergeError) {
     guard let id = stateFile.state.metadataHold?.writtenFrom else { return }
     guard let lost else {
-      throw MergeError(
-        .busy, "the metadata snapshot of an earlier run is still held", at: pool.name,
-        because: "it may be the only copy of dev \(id), and could not be released",
-        hint: "the notes above say why; once that is mended, give the same command again")
+      throw .metadataSnapshotMaybeOnlyCopy(pool.name, deviceID: id)
     }
     guard id != deviceID || (lost == .replaced && !isResumed) else { return }
-    throw MergeError(
-      .busy, "the metadata snapshot of an earlier run is still held", at: pool.name,
-      because: "it is the only copy of dev \(id), which was deleted before all of it was merged",
-      hint: "'thin-merge resume' with the journal of that merge finishes it; to give the copy up: "
-        + "dmsetup message \(pool.name.shellQuoted) 0 release_metadata_snap")
+    throw .metadataSnapshotOnlyCopy(pool.name, deviceID: id)
   }
 
   /// A metadata snapshot that somebody else took serves if nothing was mapped since.
@@ -207,8 +182,8 @@ package final class PoolSession {
     guard held.superblock.mappingRoot == held.live.mappingRoot,
       held.superblock.detailsRoot == held.live.detailsRoot
     else {
-      throw heldByAnother(
-        "it is at block \(held.heldRoot?.rawValue ?? 0), and older than the pool's last changes")
+      throw .metadataSnapshotForeign(
+        pool.name, .old(block: held.heldRoot?.rawValue ?? 0))
     }
   }
 
@@ -216,19 +191,8 @@ package final class PoolSession {
     do throws(Errno) {
       try mapper.commit(pool.number)
     } catch {
-      throw MergeError(
-        .refused, "cannot make the pool commit", at: pool.name, because: "\(error)",
-        hint: "see 'dmsetup status \(pool.name.shellQuoted)' and the kernel's log")
+      throw .cannotCommitPool(pool.name, error)
     }
-  }
-
-  private func heldByAnother(_ why: String) -> MergeError {
-    MergeError(
-      .busy, "the pool's metadata snapshot is held by someone else", at: pool.name, because: why,
-      hint:
-        "'dmsetup status \(pool.name.shellQuoted)' shows it; if nobody needs it any more: "
-        + "dmsetup message \(pool.name.shellQuoted) 0 release_metadata_snap, and if it is to be merged from: "
-        + "--metadata-snap BLOCK")
   }
 
   /// Takes a metadata snapshot.
@@ -236,17 +200,13 @@ package final class PoolSession {
   /// - Returns: its block.
   private func take() throws(MergeError) -> UInt64 {
     guard stateFile.state.metadataHold == nil else {
-      throw MergeError(
-        .busy, "the metadata snapshot of an earlier run is still held", at: pool.name,
-        because: "it could not be released",
-        hint: "dmsetup message \(pool.name.shellQuoted) 0 release_metadata_snap")
+      throw .metadataSnapshotLeft(pool.name)
     }
-    if let held = try superblock().heldRoot { throw heldByAnother("it is at block \(held)") }
+    if let held = try superblock().heldRoot {
+      throw .metadataSnapshotForeign(pool.name, .held(block: held.rawValue))
+    }
     guard try status().mode != .readOnly else {
-      throw MergeError(
-        .refused, "no metadata snapshot can be taken", at: pool.name,
-        because: "the pool is read-only",
-        hint: "deactivate it, and merge from its devices with --inactive")
+      throw .poolReadOnly(pool.name)
     }
     // What is not committed yet would be in the copy, and make it look like somebody else's.
     try commit()
@@ -260,10 +220,8 @@ package final class PoolSession {
       try mapper.send("reserve_metadata_snap", to: pool.number)
     } catch {
       stateFile.forget { $0.metadataHold = nil }
-      if error == .resourceBusy { throw heldByAnother("it was taken just now") }
-      throw MergeError(
-        .refused, "cannot take a metadata snapshot", at: pool.name, because: "\(error)",
-        hint: "see 'dmsetup status \(pool.name.shellQuoted)' and the kernel's log")
+      if error == .resourceBusy { throw .metadataSnapshotForeign(pool.name, .takenJustNow) }
+      throw .cannotTakeMetadataSnapshot(pool.name, error)
     }
     do throws(MergeError) {
       let metadata = try heldMetadata()
@@ -272,10 +230,7 @@ package final class PoolSession {
         status.mode != .readOnly
       else {
         // The kernel answers before it knows whether its last commit went well.
-        throw MergeError(
-          .refused, "cannot take a metadata snapshot", at: pool.name,
-          because: "the pool did not commit it",
-          hint: "see 'dmsetup status \(pool.name.shellQuoted)' and the kernel's log")
+        throw .metadataSnapshotNotCommitted(pool.name)
       }
       try stateFile.update {
         $0.metadataHold?.held = PoolState.MetadataHold.Held(metadata.superblock, block: block)
@@ -292,25 +247,19 @@ package final class PoolSession {
     guard let hold = stateFile.state.metadataHold else { return }
     do throws(MergeError) {
       guard try isOurs(hold) else {
-        note("the metadata snapshot of pool \(pool.name) is not the one of thin-merge (any more)")
+        note(.metadataSnapshotOther(pool.name))
         lost = nil
         return stateFile.forget { $0.metadataHold = nil }
       }
       if let id = hold.writtenFrom, try !isStillThere(id) { return }
     } catch {
       return recordCleanupFailure(
-        "the metadata snapshot of pool \(pool.name) is still held: \(error.message)"
-          + (hold.writtenFrom.map { "; it may be the only copy of dev \($0)" } ?? "")
-          + "; the next run tries again, or: dmsetup message \(pool.name.shellQuoted) 0 "
-          + "release_metadata_snap")
+        .metadataSnapshotHeld(pool.name, after: error, onlyCopyOf: hold.writtenFrom))
     }
     do throws(Errno) {
       try mapper.send("release_metadata_snap", to: pool.number)
     } catch {
-      return recordCleanupFailure(
-        "the metadata snapshot of pool \(pool.name) could not be released (\(error)); the next run "
-          + "tries again, or: dmsetup message \(pool.name.shellQuoted) 0 release_metadata_snap"
-      )
+      return recordCleanupFailure(.metadataSnapshotHeld(pool.name, error))
     }
     stateFile.forget { $0.metadataHold = nil }
   }
@@ -325,15 +274,9 @@ package final class PoolSession {
     case .deleted, .replaced:
       lost = fate
       recordCleanupFailure(
-        "dev \(id) was deleted before all of it was merged"
-          + (fate == .replaced ? ", and another thin device has its number now" : "")
-          + ": the metadata snapshot of pool \(pool.name) is the only copy of it, and stays held; "
-          + "'thin-merge resume' finishes the merge from it; to give the copy up: dmsetup message "
-          + "\(pool.name.shellQuoted) 0 release_metadata_snap")
+        .metadataSnapshotOnlyCopy(pool.name, of: id, isReplaced: fate == .replaced))
     case nil:
-      recordCleanupFailure(
-        "the metadata snapshot of pool \(pool.name) is still held: it may be the only copy of dev "
-          + "\(id), and the pool changed whenever that was looked at; the next run tries again")
+      recordCleanupFailure(.metadataSnapshotMaybeOnlyCopy(pool.name, of: id))
     }
     return false
   }
@@ -373,22 +316,22 @@ package final class PoolSession {
       do throws(MergeError) {
         try deleteSnapshot()
       } catch {
-        recordCleanupFailure("\(error.message); the next run tries again")
+        recordCleanupFailure(.cannotDeleteSnapshot(error))
       }
     }
   }
 
   /// Says what could not be undone.
-  func recordCleanupFailure(_ text: String) {
-    cleanupFailures.append(text)
-    note(text)
+  func recordCleanupFailure(_ failure: MergeNote) {
+    cleanupFailures.append(failure)
+    note(failure)
   }
 
   // The order of `end`, on what the record says.
   private func settle() throws(MergeError) {
     try forgetLeft()
     guard !stateFile.state.isSettled else { return }
-    note("an earlier run left pool \(pool.name) without tidying up; undoing what it did")
+    note(.poolLeft(pool.name))
     if let snapshot = stateFile.state.snapshot, snapshot.mayBeSuspended,
       let thin = snapshot.thinDevice.now(in: try devices(), bootID: stateFile.bootID),
       thin.isSuspended
@@ -396,12 +339,7 @@ package final class PoolSession {
       do throws(Errno) {
         try mapper.resume(thin)
       } catch {
-        throw MergeError(
-          .busy, "cannot resume the thin device that an earlier run suspended", at: thin.path,
-          because: "\(error)",
-          hint:
-            "what uses it waits until it is resumed: 'dmsetup resume \(thin.name.shellQuoted)'"
-        )
+        throw .cannotResumeLeftThinDevice(thin.path, name: thin.name, error)
       }
     }
     if stateFile.state.snapshot?.mayBeSuspended == true {
@@ -413,7 +351,7 @@ package final class PoolSession {
     do throws(MergeError) {
       try settleSnapshot()
     } catch {
-      note("\(error.message); the next run tries again")
+      note(.cannotDeleteSnapshot(error))
     }
     // The end of this run tries again.
     cleanupFailures = []

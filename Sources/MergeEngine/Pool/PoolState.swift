@@ -141,17 +141,9 @@ package final class PoolStateFile {
     if FileSystem.exists(path) {
       guard let found = Self.state(at: path) else {
         if Self.isNewer(at: path) {
-          throw MergeError(
-            .refused, "cannot read the record of pool \(pool.name)", at: path,
-            because: "it was written by a newer thin-merge",
-            hint: "use that version: the record says what is to be undone in the pool")
+          throw .poolRecordNewer(pool.name, path)
         }
-        throw MergeError(
-          .refused, "cannot read the record of pool \(pool.name)", at: path,
-          because: "this program wrote it, and it is not what it was",
-          hint:
-            "see whether a metadata snapshot is held with 'dmsetup status \(pool.name.shellQuoted)', then "
-            + "remove the file")
+        throw .poolRecordDamaged(pool.name, path)
       }
       state = found
     } else {
@@ -206,9 +198,7 @@ package final class PoolStateFile {
     do throws(Errno) {
       try save(changed)
     } catch {
-      throw MergeError(
-        .refused, "cannot write the record of pool \(poolName)", at: path, because: "\(error)",
-        hint: "what is done to a pool is written down before; see to that file system first")
+      throw .cannotWritePoolRecord(poolName, path, error)
     }
     state = changed
   }
@@ -254,15 +244,10 @@ package final class PoolStateFile {
       file = opened
       isLocked = try file.lock()
     } catch {
-      throw MergeError(
-        .refused, "cannot lock pool \(pool)", at: path, because: "\(error)",
-        hint: "root may write there; $STATE_DIRECTORY names another folder")
+      throw .cannotLockPool(pool, lockPath: path, error)
     }
     guard isLocked else {
-      throw MergeError(
-        .busy, "pool \(pool) is in use", at: path,
-        because: "another run of thin-merge works on it",
-        hint: "'lsof \(path.shellQuoted)' shows which")
+      throw .poolInUse(pool, lockPath: path)
     }
     return file
   }

@@ -68,10 +68,7 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
   ///
   /// Streaming goes on with `restart` only.
   package mutating func refusal(_ mapping: MappedTwice) -> MergeError {
-    var fault = MetadataFault(
-      nil,
-      "data block \(mapping.dataBlock) is mapped twice, the second time by thin block "
-        + "\(mapping.thinBlock); once is expected within a device")
+    var fault = MetadataFault.mappedTwice(mapping.dataBlock, by: mapping.thinBlock)
     do throws(MergeError) {
       try restart(from: mapping.thinBlock)
     } catch {

@@ -31,9 +31,7 @@ struct FileStatus {
       path.systemPath, caio_o_path | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW))
     guard descriptor >= 0 else {
       let errno = Errno.current
-      throw MergeError(
-        .refused, "cannot open the \(role)", at: path, because: "\(errno)",
-        hint: errno.permissionHint)
+      throw .cannotOpen(path, role, errno, isRoot: geteuid() == 0)
     }
     let owner = OwnedDescriptor(takingOwnershipOf: descriptor)
     try self.init(descriptor: owner.rawValue, path: path, role: role)
@@ -43,9 +41,7 @@ struct FileStatus {
     var status = caio_statx()
     // SAFETY: the call fills the structure given.
     guard unsafe caio_statx_fd(descriptor, &status) == 0 else {
-      throw MergeError(
-        .refused, "cannot look at the \(role)", at: path, because: "\(Errno.current)",
-        hint: "the kernel's log may say more")
+      throw .cannotInspect(path, role, .current)
     }
     self.status = status
   }
@@ -54,17 +50,16 @@ struct FileStatus {
   var isRegularFile: Bool { type == UInt32(Glibc::S_IFREG) }
   var isBlockDevice: Bool { type == UInt32(Glibc::S_IFBLK) }
 
-  var isLink: Bool { type == UInt32(Glibc::S_IFLNK) }
-
-  var kindInWords: String {
+  var kind: FileKind {
     switch type {
-    case UInt32(Glibc::S_IFDIR): "a directory"
-    case UInt32(Glibc::S_IFBLK): "a block device"
-    case UInt32(Glibc::S_IFCHR): "a character device"
-    case UInt32(Glibc::S_IFIFO): "a pipe"
-    case UInt32(Glibc::S_IFSOCK): "a socket"
-    case UInt32(Glibc::S_IFLNK): "a symbolic link"
-    default: "of an unknown kind"
+    case UInt32(Glibc::S_IFDIR): .directory
+    case UInt32(Glibc::S_IFREG): .regularFile
+    case UInt32(Glibc::S_IFBLK): .blockDevice
+    case UInt32(Glibc::S_IFCHR): .characterDevice
+    case UInt32(Glibc::S_IFIFO): .pipe
+    case UInt32(Glibc::S_IFSOCK): .socket
+    case UInt32(Glibc::S_IFLNK): .symbolicLink
+    default: .other
     }
   }
 

@@ -61,11 +61,7 @@ package final class OpenFile {
   ) throws(MergeError) {
     let found = try FileStatus(path, role: role, followsLinks: !onlyRegularFiles)
     guard found.isRegularFile || found.isBlockDevice && !onlyRegularFiles else {
-      let expected = onlyRegularFiles ? "a regular file" : "a regular file or a block device"
-      throw MergeError(
-        .refused, "cannot use the \(role)", at: path,
-        because: "it is \(found.kindInWords); \(expected) is expected",
-        hint: found.isLink ? "give the path that it leads to" : nil)
+      throw .fileKind(path, role, is: found.kind, onlyRegularFiles: onlyRegularFiles)
     }
     let isDevice = found.isBlockDevice
     var flags = (access == .readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC
@@ -80,21 +76,14 @@ package final class OpenFile {
     }
     guard opened >= 0 else {
       let errno = Errno.current
-      let isBusy = errno == .resourceBusy
-      throw MergeError(
-        isBusy ? .busy : .refused, "cannot open the \(role)", at: path,
-        because: isBusy ? "the device is in use: mounted, or held by another program" : "\(errno)",
-        hint: isBusy
-          ? "see 'lsblk \(path.shellQuoted)' and 'lsof \(path.shellQuoted)' for who uses it"
-          : errno.permissionHint)
+      throw errno == .resourceBusy
+        ? MergeError.deviceInUse(path, role)
+        : .cannotOpen(path, role, errno, isRoot: geteuid() == 0)
     }
     let owner = OwnedDescriptor(takingOwnershipOf: opened)
     let status = try FileStatus(descriptor: opened, path: path, role: role)
     guard status.isSameFile(as: found) else {
-      throw MergeError(
-        .refused, "cannot open the \(role)", at: path,
-        because: "it was replaced while being opened",
-        hint: "see what replaces it, then give the same command again")
+      throw .fileReplaced(path, role)
     }
 
     if isDevice {
@@ -104,11 +93,7 @@ package final class OpenFile {
       deviceNumber = status.deviceItself
       allocatedByteCount = device.byteCount
       if access == .readWrite, device.isReadOnly {
-        throw MergeError(
-          .refused, "cannot write to the \(role)", at: path, because: "the device is read-only",
-          hint:
-            "'blockdev --setrw \(path.shellQuoted)' lifts that, if it is meant to be written to"
-        )
+        throw .deviceReadOnly(path, role)
       }
     } else {
       byteCount = status.byteCount
@@ -145,9 +130,7 @@ package final class OpenFile {
       unsafe caio_logical_block_byte_count(descriptor, &logical) == 0,
       unsafe caio_device_read_only(descriptor, &readOnly) == 0, logical > 0
     else {
-      throw MergeError(
-        .refused, "cannot ask the \(role) for its size", at: path, because: "\(Errno.current)",
-        hint: "the kernel's log may say more")
+      throw .cannotAskSize(path, role, .current)
     }
     return DeviceShape(
       byteCount: byteCount, logicalBlockByteCount: Int(logical), isReadOnly: readOnly != 0)
@@ -180,20 +163,16 @@ extension OpenFile {
 
   /// How others than root and this user may have come to write the open file, as part of a sentence; nil
   /// where they cannot have.
-  package func foreignWriters() throws(Errno) -> String? {
+  func foreignWriters() throws(Errno) -> JournalDoubt? {
     var status = stat()
     // SAFETY: the call fills the structure given.
     guard unsafe fstat(descriptor, &status) == 0 else { throw .current }
     let user = geteuid()
     if status.st_uid != 0, status.st_uid != user {
-      return "it belongs to user \(status.st_uid)"
-        + (user == 0 ? "" : ", neither to root nor to you")
+      return .owner(status.st_uid, isAskedByRoot: user == 0)
     }
-    if status.st_mode & 0o022 != 0 {
-      return
-        "others than its owner may write to it (mode \(String(status.st_mode & 0o7777, radix: 8)))"
-    }
-    if status.st_nlink != 1 { return "it has \(status.st_nlink) names; one is expected" }
+    if status.st_mode & 0o022 != 0 { return .mode(status.st_mode & 0o7777) }
+    if status.st_nlink != 1 { return .nameCount(UInt64(status.st_nlink)) }
     return nil
   }
 

@@ -144,11 +144,11 @@ package enum LoopDevice {
     }.map { "/dev/\($0)" }
   }
 
-  /// - Throws: `MergeError` (`busy`) where a loop device lies over the file.
-  package static func checkNone(over file: OpenFile, _ why: String) throws(MergeError) {
+  /// - Throws: `error` of the file and the loop device, where one lies over the file.
+  package static func checkNone(
+    over file: OpenFile, _ error: (_ path: String, _ loop: String) -> MergeError
+  ) throws(MergeError) {
     guard file.kind == .regularFile, let loop = over(file) else { return }
-    throw MergeError(
-      .busy, "the file is in use", at: file.path, because: "\(loop) lies over it: \(why)",
-      hint: "'losetup -d \(loop)' frees it once nothing uses the device")
+    throw error(file.path, loop)
   }
 }

@@ -16,21 +16,25 @@ struct SystemThread: ~Copyable {
   /// - Throws: `Errno` where there is no thread to be had; then `body` does not run.
   init(stackByteCount: Int, _ body: @escaping @Sendable () -> Void) throws(Errno) {
     var thread = pthread_t()
-    var attributes = pthread_attr_t()
     var all = sigset_t()
     var before = sigset_t()
     // SAFETY: every object is the caller's own for the length of the calls. The body is retained until the
     // thread takes it over, or given back here where there is none.
-    unsafe pthread_attr_init(&attributes)
-    defer { unsafe pthread_attr_destroy(&attributes) }
+    // Allocated, since the initializer is that of whichever C module the compiler meets first.
+    let attributes = UnsafeMutablePointer<pthread_attr_t>.allocate(capacity: 1)
+    unsafe pthread_attr_init(attributes)
+    defer {
+      unsafe pthread_attr_destroy(attributes)
+      unsafe attributes.deallocate()
+    }
     let unusable = unsafe pthread_attr_setstacksize(
-      &attributes, max(stackByteCount, sysconf(CInt(_SC_THREAD_STACK_MIN))))
+      attributes, max(stackByteCount, sysconf(CInt(_SC_THREAD_STACK_MIN))))
     guard unusable == 0 else { throw Errno(rawValue: unusable) }
     let retained = unsafe Unmanaged.passRetained(Body(body))
     unsafe sigfillset(&all)
     unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
     let status = unsafe pthread_create(
-      &thread, &attributes,
+      &thread, attributes,
       { argument in
         if let argument = unsafe argument {
           unsafe Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()

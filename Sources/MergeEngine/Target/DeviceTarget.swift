@@ -17,10 +17,7 @@ struct DeviceTarget {
     try Self.take(file)
     buffered = try OpenFile(path, role: "origin", access: .readWrite, direct: false)
     guard file.isSameFile(as: looked), buffered.isSameFile(as: looked) else {
-      throw MergeError(
-        .refused, "cannot use the origin", at: path,
-        because: "it was replaced while being opened",
-        hint: "see what replaces it, then give the same command again")
+      throw .originReplaced(path)
     }
   }
 
@@ -29,29 +26,18 @@ struct DeviceTarget {
     do throws(Errno) {
       isLocked = try origin.lock()
     } catch {
-      throw MergeError(
-        .refused, "cannot lock the origin", at: origin.path, because: "\(error)",
-        hint: "its file system has to be one with locks")
+      throw .cannotLockOrigin(origin.path, error)
     }
     guard isLocked else {
-      throw MergeError(
-        .busy, "the origin is in use", at: origin.path,
-        because: "another program has it locked, perhaps another merge",
-        hint: "'lsof \(origin.path.shellQuoted)' shows which")
+      throw .originLocked(origin.path)
     }
     guard origin.kind == .regularFile else { return }
     guard !origin.isSwap else {
-      throw MergeError(
-        .busy, "the origin is in use", at: origin.path, because: "the system swaps to it",
-        hint: "'swapoff \(origin.path.shellQuoted)' frees it")
+      throw .originIsSwap(origin.path)
     }
-    try LoopDevice.checkNone(
-      over: origin, "what uses that device would not see the merge, or destroy it")
+    try LoopDevice.checkNone(over: origin, MergeError.originUnderLoopDevice)
     guard !origin.hasForeignLock else {
-      throw MergeError(
-        .busy, "the origin is in use", at: origin.path,
-        because: "another program holds a lock on it, perhaps a virtual machine",
-        hint: "'lsof \(origin.path.shellQuoted)' shows which; end it first")
+      throw .originPartLocked(origin.path)
     }
   }
 
@@ -62,10 +48,7 @@ struct DeviceTarget {
       return true
     } catch {
       if error == .notSupported { return false }
-      throw MergeError(
-        .refused, "no room for the holes of the origin", at: file.path,
-        because: "bytes \(range.start) to \(range.end): \(error)",
-        hint: "make room on its file system, then give the same command again")
+      throw .noRoomForHoles(file.path, range, error)
     }
   }
 
@@ -76,9 +59,7 @@ struct DeviceTarget {
       try file.setByteCount(byteCount)
       try file.synchronize()
     } catch {
-      throw MergeError(
-        .stopped, "cannot extend the origin", at: file.path,
-        because: "to \(byteCount) bytes: \(error)")
+      throw .cannotExtendOrigin(file.path, to: byteCount, error)
     }
   }
 }

@@ -135,7 +135,7 @@ package struct Pipeline<
   /// Ends the run without what is in flight: it is not recorded, and the next run does it again.
   private mutating func giveUp(_ errno: Errno) {
     hasAbandoned = true
-    if errno != .canceled { stop(.cannotWait(errno, targetPath)) }
+    if errno != .canceled { stop(.cannotWait(targetPath, errno)) }
   }
 
   /// Nothing new is begun, and what is under way is completed.
@@ -352,7 +352,7 @@ package struct Pipeline<
 
   private mutating func fail(_ byteOffset: UInt64, _ result: Int64) {
     let errno = result < 0 ? Errno(rawValue: CInt(clamping: -result)) : .noSpace
-    stop(.cannotWrite(errno, targetPath, byteOffset))
+    stop(.cannotWriteOrigin(targetPath, byteOffset: byteOffset, errno))
   }
 
   private mutating func startSalvage() {
@@ -414,7 +414,7 @@ package struct Pipeline<
     for bad in current.unreadable { unreadable.insert(bad) }
     end(current.slot, .pieces(current.entries, unreadable: current.unreadable))
     if unreadable.ranges.count > JournalState.unreadableCountMax {
-      stop(.tooMuchUnreadable(targetPath))
+      stop(.tooMuchUnreadable(targetPath, rangeCountMax: JournalState.unreadableCountMax))
     }
     if Step.isOrdered { inspectInOrder() }
   }

@@ -64,10 +64,12 @@ extension ResolvedThinDevice {
   func originPath(typed: String?) throws -> String {
     guard let path = typed ?? originPath else {
       throw Failure(
+        .noOrigin, .refused,
         message: "no origin, dev \(source.deviceID): its table names no external origin",
         hints: [
-          originHint ?? "--origin PATH says what is to be written to, if it has one all the same"
-        ], exitStatus: .refused)
+          originHint?.textInCommandTerms
+            ?? "--origin PATH says what is to be written to, if it has one all the same"
+        ])
     }
     return path
   }

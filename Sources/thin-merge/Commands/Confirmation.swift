@@ -65,12 +65,13 @@ struct Confirmation: Sendable {
     ]
     guard folder == nil || !places.contains(folder) else { return }
     throw Failure(
+      .targetNotTrusted, .refused,
       message: "cannot take the target from the journal, \(journalPath): it lies neither beside "
         + "\(originPath) nor in \(ProcessEnvironment.stateFolder)",
       hints: [
         "if that target is right: thin-merge resume \(journalPath.shellQuoted) --origin "
           + originPath.shellQuoted
-      ], exitStatus: .refused)
+      ])
   }
 
   /// Asks on the terminal, and waits for the answer.

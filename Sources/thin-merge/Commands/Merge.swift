@@ -119,9 +119,10 @@ extension MergeReport {
   private var undoFailure: Failure? {
     guard !cleanupFailures.isEmpty else { return nil }
     return Failure(
+      .notPutBack, .stopped,
       message: "merged, but not everything was put back as it was, the pool: "
-        + cleanupFailures.joined(separator: "; "),
-      hints: ["the next run of any verb on that pool tries again"], exitStatus: .stopped)
+        + cleanupFailures.map(\.textInCommandTerms).joined(separator: "; "),
+      hints: ["the next run of any verb on that pool tries again"])
   }
 
   /// What is to be said on standard error; nil if all went well, or if the report says it all.

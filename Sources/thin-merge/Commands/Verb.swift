@@ -53,7 +53,7 @@ private struct Observer: MergeObserver {
   let confirmation: Confirmation?
   let isApproved: Bool
 
-  func note(_ text: String) { display.note(text) }
+  func note(_ note: MergeNote) { display.note(Note(note)) }
 
   func progress(_ progress: MergeProgress) { display.progress(progress) }
 

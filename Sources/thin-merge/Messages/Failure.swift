@@ -2,6 +2,8 @@ internal import MergeEngine
 
 /// Why the command ends with another status than 0, in words for the person who called it.
 struct Failure: Error, Equatable, Sendable {
+  /// Why, for programs: a code of the engine, or one of ``FailureCode``.
+  var code: String
   /// What could not be done, where, and why.
   var message: String
   /// What to do about it, each a line of its own.
@@ -10,15 +12,52 @@ struct Failure: Error, Equatable, Sendable {
   var exitStatus: ExitStatus
 }
 
+/// Why the command fails where the engine does not.
+///
+/// The raw value stands in the JSON. It stays what it is; later versions add others.
+enum FailureCode: String, CaseIterable, Sendable {
+  /// The command line makes no sense.
+  case usage = "usage"
+  /// The report cannot be written.
+  case reportNotWritten = "report-not-written"
+  /// The external origin of the thin device is not known.
+  case noOrigin = "no-origin"
+  /// Only a journal names what is to be written to, and anybody may have put it there.
+  case targetNotTrusted = "target-not-trusted"
+  /// All is merged, and not all that was done for it is undone.
+  case notPutBack = "not-put-back"
+  /// A mistake in the command.
+  case bug = "bug"
+}
+
 extension Failure {
+  /// A failure of the command itself.
+  init(
+    _ code: FailureCode, _ exitStatus: ExitStatus, message: String, hints: [String] = []
+  ) {
+    self.init(code: code.rawValue, message: message, hints: hints, exitStatus: exitStatus)
+  }
+
   /// A failure of the engine.
   init(_ error: MergeError) {
+    let error = error.inCommandTerms
     var hints = error.hint.map { [$0] } ?? []
     if error.kind == .bug {
-      hints.append("this is a mistake in thin-merge; please report it with the whole command")
+      hints.append(Self.pleaseReport)
     }
-    self.init(message: error.message, hints: hints, exitStatus: ExitStatus(error.kind))
+    self.init(
+      code: error.code.rawValue, message: error.message, hints: hints,
+      exitStatus: ExitStatus(error.kind))
   }
+
+  /// A mistake in the command.
+  static func bug(_ why: String) -> Failure {
+    Failure(
+      .bug, .bug, message: "could not go on, the command line: \(why)", hints: [pleaseReport])
+  }
+
+  private static let pleaseReport =
+    "this is a mistake in thin-merge; please report it with the whole command"
 
   /// What stopped a merge that `journalPath` can go on with.
   init(stopping error: MergeError, journalPath: String) {
@@ -32,6 +71,6 @@ extension Failure {
 
   /// A command line that makes no sense.
   static func usage(_ message: String, hint: String? = nil) -> Failure {
-    Failure(message: message, hints: hint.map { [$0] } ?? [], exitStatus: .usage)
+    Failure(.usage, .usage, message: message, hints: hint.map { [$0] } ?? [])
   }
 }

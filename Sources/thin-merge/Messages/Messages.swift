@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import MergeEngine
 
 /// What the report and the lines on standard error are made for.
 enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
@@ -7,6 +8,30 @@ enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
   /// Programs.
   case json
 
+}
+
+/// Something worth knowing that is no failure, as the command says it.
+struct Note: Equatable, Sendable {
+  /// What it says, for programs: a code of the engine, or one of the command's own.
+  var code: String
+  /// One sentence, for people.
+  var text: String
+
+  /// The end of the verb was asked for.
+  static let stopping = Note(
+    code: "stopping",
+    text: "stopping in good order; a second Ctrl-C does not drain, a third ends the process at once"
+  )
+  /// What is in flight is not drained.
+  static let notDraining = Note(
+    code: "not-draining", text: "not draining: what is in flight is waited for at most 5 s")
+}
+
+extension Note {
+  /// A note of the engine.
+  init(_ note: MergeNote) {
+    self.init(code: note.code.rawValue, text: note.textInCommandTerms)
+  }
 }
 
 /// Lines on standard error: sentences, or one JSON object each.
@@ -57,17 +82,17 @@ struct Messages: Sendable {
     case .json:
       object(
         FailureDocument(
-          type: "error", message: failure.message,
+          type: "error", code: failure.code, message: failure.message,
           hint: failure.hints.isEmpty ? nil : failure.hints.joined(separator: "; "),
           exitStatus: failure.exitStatus.rawValue))
     }
   }
 
   /// Says something worth knowing that is no failure.
-  func note(_ text: String) {
+  func note(_ note: Note) {
     switch format {
-    case .text: write("thin-merge: note: \(TerminalText.escaped(text))\n")
-    case .json: object(NoteDocument(type: "note", message: text))
+    case .text: write("thin-merge: note: \(TerminalText.escaped(note.text))\n")
+    case .json: object(NoteDocument(type: "note", code: note.code, message: note.text))
     }
   }
 
@@ -82,17 +107,19 @@ struct Messages: Sendable {
 
 private struct FailureDocument: Encodable {
   var type: String
+  var code: String
   var message: String
   @Nullable var hint: String?
   var exitStatus: Int32
 
   private enum CodingKeys: String, CodingKey {
-    case type, message, hint
+    case type, code, message, hint
     case exitStatus = "exit_status"
   }
 }
 
 private struct NoteDocument: Encodable {
   var type: String
+  var code: String
   var message: String
 }

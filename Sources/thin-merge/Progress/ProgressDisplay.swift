@@ -105,11 +105,10 @@ final class ProgressDisplay: Sendable {
   func progress(_ progress: MergeProgress) {
     // What is in flight has to arrive and be recorded, which can take a while.
     if requests.isStopping(), !hasSaidStopping.exchange(true, ordering: .relaxed) {
-      note(
-        "stopping in good order; a second Ctrl-C does not drain, a third ends the process at once")
+      note(.stopping)
     }
     if requests.isNotDraining(), !hasSaidNotDraining.exchange(true, ordering: .relaxed) {
-      note("not draining: what is in flight is waited for at most 5 s")
+      note(.notDraining)
     }
     state.withLock { state in
       if let last = state.line?.progress,
@@ -132,10 +131,10 @@ final class ProgressDisplay: Sendable {
   }
 
   /// Says something worth knowing that is no failure.
-  func note(_ text: String) {
+  func note(_ note: Note) {
     state.withLock { state in
       clearBar(&state)
-      messages.note(text)
+      messages.note(note)
     }
   }
 

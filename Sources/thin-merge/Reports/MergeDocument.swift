@@ -80,10 +80,13 @@ private struct MergeFields: Encodable {
 
 /// Why something ended early.
 struct StopDocument: Encodable {
+  private let code: String
   private let message: String
   @Nullable private var hint: String?
 
   init(_ error: MergeError) {
+    let error = error.inCommandTerms
+    code = error.code.rawValue
     message = error.message
     hint = error.hint
   }

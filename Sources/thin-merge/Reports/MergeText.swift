@@ -137,7 +137,9 @@ struct MergeText {
     guard isFinished else {
       // How to go on stands with the error, which names what has to be seen to first.
       text.addNext("The origin may be merged in part; keep the thin device.")
-      for sentence in report.cleanupFailures { text.addNext("Left as it is: \(sentence).") }
+      for note in report.cleanupFailures {
+        text.addNext("Left as it is: \(note.textInCommandTerms).")
+      }
       return
     }
     switch report.verification.map({ ExitStatus($0) }) ?? .done {

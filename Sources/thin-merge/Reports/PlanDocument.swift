@@ -33,18 +33,21 @@ struct PlanDocument: Encodable {
 
 /// What a merge would be refused for.
 private struct RefusalDocument: Encodable {
+  private let code: String
   private let message: String
   @Nullable private var hint: String?
   private let exitStatus: Int32
 
   init(_ error: MergeError) {
+    let error = error.inCommandTerms
+    code = error.code.rawValue
     message = error.message
     hint = error.hint
     exitStatus = ExitStatus(error.kind).rawValue
   }
 
   private enum CodingKeys: String, CodingKey {
-    case message, hint
+    case code, message, hint
     case exitStatus = "exit_status"
   }
 }

@@ -19,7 +19,7 @@ struct PlanText {
     Self.addJournal(report, to: &text)
     text.add("fingerprint", report.fingerprint)
     LayoutText(layout: report.layout, glyphs: glyphs, columnCount: columnCount).add(to: &text)
-    if let refusal = report.refusal {
+    if let refusal = report.refusal?.inCommandTerms {
       text.addNext("Nothing was written. As things are, a merge would be refused:")
       text.addNext("  \(refusal.message)")
       if let hint = refusal.hint { text.addNext("  hint: \(hint)") }

@@ -163,7 +163,7 @@ struct ArgumentTests {
     }
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
     #expect(
-      text == #"{"exit_status":64,"hint":"see 'thin-merge merge --help'","#
+      text == #"{"code":"usage","exit_status":64,"hint":"see 'thin-merge merge --help'","#
         + #""message":"give what is to be read: a thin device, or --metadata, --data and --dev-id","#
         + #""type":"error"}"# + "\n")
   }

@@ -248,7 +248,7 @@ struct ProgressBarInWindowTests {
     let window = Window(.breaking, columnCount: 60)
     let display = window.display()
     display.progress(Self.progress(0))
-    display.note("something")
+    display.note(Note(code: "something", text: "something"))
     #expect(window.rows == ["thin-merge: note: something"])
     #expect(!window.hasBar)
     display.progress(Self.progress(1))

@@ -59,7 +59,7 @@ struct SchemaTests {
   func bug() throws {
     let lines = Lines()
     Messages(format: .json, write: lines.append)
-      .failure(Failure(MergeError(.bug, "what", at: "where", because: "why")))
+      .failure(Failure(MergeError(.bug, .bug, "what", at: "where", because: "why")))
     #expect(lines.all.count == 1)
     #expect(try JSONSchema.complaints(of: lines.all.map { ("messages", $0) }) == [])
   }
@@ -153,7 +153,7 @@ struct WrongDocument: Sendable, CustomTestStringConvertible {
     self.complaint = complaint
   }
 
-  private static let note = #"{"message": "a", "type": "note"}"#
+  private static let note = #"{"code": "c", "message": "a", "type": "note"}"#
   private static let devices = """
     {"devices": [{"creation_time": 0, "dev_id": 1, "mapped_blocks": 2, "snapshotted_time": 0,
     "transaction_id": 3}], "schema": "thin-merge/devices/1"}
@@ -238,7 +238,7 @@ extension VerifyReport {
     granularity: .entry, comparedByteCount: .max, differingByteCount: .max,
     differences: [ByteRange(start: 0, end: .max)],
     unreadable: [ByteRange(start: .max - 1, end: .max)], duration: .seconds(Int64.max),
-    incomplete: MergeError(.stopped, "what", at: "where \"\n\u{1b}", because: "why"))
+    incomplete: MergeError(.interrupted, .stopped, "what", at: "where \"\n\u{1b}", because: "why"))
 }
 
 extension MergeReport {
@@ -249,7 +249,7 @@ extension MergeReport {
       thinByteCountIsAssumed: false, originByteCount: .max, grownOriginByteCount: .max,
       journalByteCountMax: .max, journalPath: "j", fingerprint: "0123456789abcdef-01234567",
       transactionID: .max, heldRoot: .max, otherDeviceCount: .max),
-    state: .stopped(MergeError(.bug, "what", at: "where", because: "why", hint: "hint")),
+    state: .stopped(MergeError(.bug, .bug, "what", at: "where", because: "why", hint: "hint")),
     writtenByteCount: .max, resumedFromByteCount: .max, recheckedByteCount: .max,
     rewrittenByteCount: .max, duration: .zero, submitDuration: .nanoseconds(1),
     checkpointCount: .max, verification: .extreme, journalPath: "j",

@@ -25,7 +25,8 @@ struct TextReportTests {
       endByteOffset: 1 << 30, cellByteCount: 1 << 29, cells: [6_553_600, 0]))
 
   private static let stop = MergeError(
-    .stopped, "could not write", at: "base.img", because: "Input/output error at byte 4096",
+    .cannotWriteOrigin, .stopped, "could not write", at: "base.img",
+    because: "Input/output error at byte 4096",
     hint: "look at the kernel's log")
 
   private static var merge: MergeReport {
@@ -265,7 +266,9 @@ struct TextReportTests {
   func cleanupFailureText() {
     var report = Self.merge
     report.state = .stopped(Self.stop)
-    report.cleanupFailures = ["dev 7 was deleted, and the metadata snapshot is the only copy"]
+    report.cleanupFailures = [
+      MergeNote(.failure, "dev 7 was deleted, and the metadata snapshot is the only copy")
+    ]
     #expect(
       Self.text(report).hasSuffix(
         """
@@ -462,7 +465,8 @@ struct TextReportTests {
       #""resumed_from_bytes":0"#, #""seconds":2.5"#, #""verified":false"#,
       #""journal":"base.img.thin-merge""#, #""state":"stopped""#,
       #""unreadable":[{"length":512,"offset":512}]"#, #""schema":"thin-merge/merge/1""#,
-      #""stopped_by":{"hint":"look at the kernel's log","message":"could not write, base.img: "#,
+      #""stopped_by":{"code":"cannot-write-origin","hint":"look at the kernel's log","#,
+      #""message":"could not write, base.img: "#,
     ] {
       #expect(text.contains(part), "\(part)")
     }
@@ -511,11 +515,13 @@ struct TextReportTests {
         """)
     #expect(
       Self.lines(.json) { $0.failure(failure) }
-        == #"{"exit_status":3,"hint":"look at the kernel's log; to go on: thin-merge resume 'a b'","#
+        == #"{"code":"cannot-write-origin","exit_status":3,"hint":"look at the kernel's log; to go on: thin-merge resume 'a b'","#
         + #""message":"could not write, base.img: Input/output error at byte 4096","#
         + #""type":"error"}"# + "\n")
-    #expect(Self.lines(.text) { $0.note("n") } == "thin-merge: note: n\n")
-    #expect(Self.lines(.json) { $0.note("n") } == #"{"message":"n","type":"note"}"# + "\n")
+    #expect(Self.lines(.text) { $0.note(Note(code: "c", text: "n")) } == "thin-merge: note: n\n")
+    #expect(
+      Self.lines(.json) { $0.note(Note(code: "c", text: "n")) }
+        == #"{"code":"c","message":"n","type":"note"}"# + "\n")
   }
 
   @Test(
@@ -524,7 +530,7 @@ struct TextReportTests {
       (.refused, 2), (.stopped, 3), (.journalConflict, 4), (.busy, 5), (.bug, 70),
     ] as [(MergeError.Kind, Int32)])
   func exitStatus(kind: MergeError.Kind, status: Int32) {
-    let error = MergeError(kind, "what", at: "where", because: "why")
+    let error = MergeError(.interrupted, kind, "what", at: "where", because: "why")
     #expect(Failure(error).exitStatus.rawValue == status)
     var report = Self.merge
     report.state = .stopped(error)

@@ -14,8 +14,10 @@ struct SaidError: Equatable, Sendable {
   /// What to do, a line each.
   var hints: [String]
   var exitStatus: Int32
+  var code: String
 
-  init(_ message: String, hints: [String], exitStatus: Int32) {
+  init(_ message: String, hints: [String], exitStatus: Int32, code: String = "") {
+    self.code = code
     self.message = message
     self.hints = hints
     self.exitStatus = exitStatus
@@ -24,6 +26,17 @@ struct SaidError: Equatable, Sendable {
   /// The one error on a command's standard error.
   init(_ result: CommandResult) throws {
     let lines = result.standardError.split(separator: "\n").map(String.init)
+    if let last = lines.last, last.hasPrefix("{") {
+      let line = try JSONValue(parsing: last)
+      message = line["message"]?.string ?? ""
+      code = line["code"]?.string ?? ""
+      hints = (line["hint"]?.string ?? "").components(separatedBy: "; to go on: ")
+      if hints.count == 2 { hints[1] = "to go on: " + hints[1] }
+      if hints == [""] { hints = [] }
+      exitStatus = result.exitStatus
+      return
+    }
+    code = "usage"
     let errors = lines.indices.filter { lines[$0].hasPrefix(Self.errorPrefix) }
     guard errors.count == 1, let error = errors.first else {
       throw SupportError("not one error:\n\(result.standardError)")
@@ -41,7 +54,9 @@ struct SaidError: Equatable, Sendable {
 
   /// What the command ends with.
   init(_ failure: Failure) {
-    self.init(failure.message, hints: failure.hints, exitStatus: failure.exitStatus.rawValue)
+    self.init(
+      failure.message, hints: failure.hints, exitStatus: failure.exitStatus.rawValue,
+      code: failure.code)
   }
 
   private static let errorPrefix = "thin-merge: error: "
@@ -61,7 +76,7 @@ struct SaidError: Equatable, Sendable {
           }
         }
     }
-    return SaidError(named(message), hints: hints.map(named), exitStatus: exitStatus)
+    return SaidError(named(message), hints: hints.map(named), exitStatus: exitStatus, code: code)
   }
 }
 
@@ -118,7 +133,9 @@ private final class Once: @unchecked Sendable {
     lock.lock()
     defer { lock.unlock() }
     if let result { return try result.get() }
-    let result = Result { try meet() }
+    let result = Result {
+      try ThinMergeCommand.$extraArguments.withValue(["--output", "json"]) { try meet() }
+    }
     self.result = result
     return try result.get()
   }
@@ -144,7 +161,9 @@ extension ErrorRow {
       arguments.isEmpty ? "nothing" : arguments.joined(separator: " "), exitStatus, message,
       hints: hints
     ) {
-      try SaidError(ThinMergeCommand.run(arguments))
+      try ThinMergeCommand.$extraArguments.withValue([]) {
+        try SaidError(ThinMergeCommand.run(arguments))
+      }
     }
   }
 }

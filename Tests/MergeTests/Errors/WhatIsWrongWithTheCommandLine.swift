@@ -252,11 +252,7 @@ enum WhatIsWrongWithTheCommandLine {
       or none
       """, hints: ["see 'thin-merge merge --help'"]
     ) {
-      let result = try ThinMergeCommand.run(merge + ["--output=json", "--progress=bar"])
-      let line = try JSONValue(parsing: result.standardError)
-      return SaidError(
-        line["message"]?.string ?? "", hints: [line["hint"]?.string ?? ""],
-        exitStatus: result.exitStatus)
+      try SaidError(ThinMergeCommand.run(merge + ["--progress=bar"]))
     },
   ]
 

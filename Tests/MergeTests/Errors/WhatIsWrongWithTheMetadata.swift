@@ -56,7 +56,7 @@ enum WhatIsWrongWithTheMetadata {
       "a block that cannot be read",
       "bad metadata, FOLDER/metadata.img, block 7: cannot be read: Input/output error",
       hints: ["the kernel's log may say more about the device"],
-      MetadataFault(readResult: -5, of: MetadataBlock(7))),
+      .cannotRead(MetadataBlock(7), result: -5)),
     ofValue(
       "a block that is not there",
       """
@@ -68,7 +68,7 @@ enum WhatIsWrongWithTheMetadata {
         if this is the pool's metadata device: once the pool is not active, 'thin_check \
         FOLDER/metadata.img' says more
         """
-      ], MetadataFault(readResult: 0, of: MetadataBlock(7))),
+      ], .cannotRead(MetadataBlock(7), result: 0)),
     ofOtherBlock(.spaceMapBitmap, "a space-map bitmap"),
     ofOtherBlock(.spaceMapIndex, "a space-map index"),
     ErrorRow(

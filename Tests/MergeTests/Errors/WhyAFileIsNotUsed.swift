@@ -417,7 +417,7 @@ enum WhyAFileIsNotUsed {
     ) {
       let merge = try MergeCase(scatteredBlocks: 8)
       return try SaidError(
-        merge.plan(["--output", "text"], standardOutput: "/dev/full"))
+        merge.plan(["--output", "json"], standardOutput: "/dev/full"))
     },
     ofValue(
       "no memory for buffers", .refused,

@@ -248,10 +248,8 @@ enum WhyAMergeStopped {
     ) {
       var report = try MergeReport.finished()
       report.cleanupFailures = [
-        "the metadata snapshot of pool POOL could not be released (Device or resource busy); the "
-          + "next run tries again, or: dmsetup message POOL 0 release_metadata_snap",
-        "could not make /dev/mapper/base read-only again: Device or resource busy; the next run "
-          + "tries again",
+        .metadataSnapshotHeld("POOL", .resourceBusy),
+        .cannotRestoreReadOnly("/dev/mapper/base", .resourceBusy),
       ]
       return try SaidError(#require(report.failure))
     },
@@ -280,7 +278,7 @@ enum WhyAMergeStopped {
       "metadata that does not answer, and signals", .stopped,
       "interrupted, METADATA: signals came while it was being read; it did not answer within 5 s"
     ) {
-      SaidError(MetadataFault(waiting: .canceled).refusal(path: "METADATA"))
+      SaidError(MetadataFault.cannotWait(.canceled).refusal(path: "METADATA"))
     },
     ErrorRow(
       "an origin that cannot be flushed before it is looked at again", .stopped,
@@ -432,7 +430,7 @@ private struct Agreeing: MergeObserver {
   let happens: @Sendable () -> Void
   let planned: @Sendable () -> Void
 
-  func note(_ text: String) { planned() }
+  func note(_ note: MergeNote) { planned() }
   func progress(_ progress: MergeProgress) {}
   func approve(_ plan: PlanReport) -> Bool {
     happens()
@@ -467,7 +465,9 @@ extension MergeCase {
     do throws(MergeError) {
       let report = try merger(interruption, whenAsked: happens)
         .merge(source, onto: origin, options: MergeOptions())
-      guard let failure = report.failure else { throw MergeError(.bug, "", at: "", because: "") }
+      guard let failure = report.failure else {
+        throw MergeError(.bug, .bug, "", at: "", because: "")
+      }
       said = SaidError(failure)
     } catch {
       said = SaidError(error)

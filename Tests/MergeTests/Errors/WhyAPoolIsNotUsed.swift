@@ -529,10 +529,8 @@ extension ActivePool {
       failure = try body(merger)
     }
     let said =
-      failure.map { SaidError($0) }
-      ?? SaidError(
-        outcome.message, hints: outcome.hint.isEmpty ? [] : [outcome.hint],
-        exitStatus: outcome.exitStatus)
+      failure.map { SaidError($0) } ?? outcome.error.map { SaidError($0) }
+      ?? SaidError(outcome.message, hints: [], exitStatus: outcome.exitStatus)
     var names = [
       (folder.path, "FOLDER"), (metadata.path, "METADATA"), (data.path, "DATA"),
       (origin.path, "ORIGIN"),

@@ -139,7 +139,7 @@ final class JournalScratch {
     } catch let error as MergeError {
       return .failure(error)
     } catch {
-      return .failure(MergeError(.bug, "test support", at: path, because: "\(error)"))
+      return .failure(MergeError(.bug, .bug, "test support", at: path, because: "\(error)"))
     }
   }
 

@@ -32,7 +32,8 @@ struct MessagesTests {
         let about = row.canBeMet ? "" : " (not brought about)"
         messages.add(
           "\(table): \(row.testDescription)\(about)",
-          ["exit \(said.exitStatus)", "error: \(said.message)"] + said.hints.map { "hint: \($0)" })
+          ["exit \(said.exitStatus)", "code: \(said.code)", "error: \(said.message)"]
+            + said.hints.map { "hint: \($0)" })
       }
     }
     messages.begin("Help")

@@ -89,7 +89,7 @@ private final class Interrupting: MergeObserver {
       now: { .seconds(self.seconds.add(1, ordering: .relaxed).newValue) }, sleep: { _ in })
   }
 
-  func note(_ text: String) {}
+  func note(_ note: MergeNote) {}
   func approve(_ plan: PlanReport) -> Bool { true }
   func progress(_ progress: MergeProgress) {
     reports.add(1, ordering: .relaxed)

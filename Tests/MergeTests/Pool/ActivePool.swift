@@ -19,7 +19,7 @@ final class ActivePool {
   /// What programs of the system print, such as `lvs`.
   var runProgram: @Sendable ([String]) -> String? = { _ in nil }
   /// What the last merge that returned a report left as it was.
-  private(set) var cleanupFailures: [String] = []
+  private(set) var cleanupFailures: [MergeNote] = []
   private let before: Data
   private let dataContent: Data
 
@@ -79,6 +79,8 @@ final class ActivePool {
   /// What a run came to.
   struct Outcome {
     var exitStatus: Int32
+    /// Nil where all was done.
+    var error: MergeError?
     var message: String
     var hint: String
     var notes: [String]
@@ -90,7 +92,7 @@ final class ActivePool {
     var agrees = true
     var asked: () -> Void = {}
 
-    func note(_ text: String) { notes.append(text) }
+    func note(_ note: MergeNote) { notes.append(note.textInCommandTerms) }
     func progress(_ progress: MergeProgress) {}
     func approve(_ plan: PlanReport) -> Bool {
       asked()
@@ -194,9 +196,10 @@ final class ActivePool {
       try body(Merger(environment: environment))
       return Outcome(exitStatus: 0, message: "", hint: "", notes: listener.notes)
     } catch {
+      let said = error.inCommandTerms
       return Outcome(
-        exitStatus: Failure(error).exitStatus.rawValue, message: error.message,
-        hint: error.hint ?? "", notes: listener.notes)
+        exitStatus: Failure(error).exitStatus.rawValue, error: error, message: said.message,
+        hint: said.hint ?? "", notes: listener.notes)
     }
   }
 

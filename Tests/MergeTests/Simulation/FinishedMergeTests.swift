@@ -99,7 +99,7 @@ struct FinishedMergeTests {
       sourceName: "vg/vm1", originPath: "base", journalPath: "journal",
       plannedByteCount: harness.merge.plannedRanges.byteCount)
     #expect(found.unreadable.byteCount == 512)
-    #expect(error?.kind == .stopped && error?.what == "not everything could be compared")
+    #expect(error?.kind == .stopped && error?.code == .notAllCompared)
     #expect(harness.disk.originWrites.isEmpty)
   }
 

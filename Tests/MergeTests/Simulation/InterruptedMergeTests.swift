@@ -133,7 +133,7 @@ struct InterruptedMergeTests {
         let end = try harness.run(options).end
         #expect(end == .interrupted, comment)
       } catch {
-        #expect(error.kind == .stopped && error.what == "interrupted", "\(error): \(comment)")
+        #expect(error.kind == .stopped && error.code == .interrupted, "\(error): \(comment)")
       }
       try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
       #expect(harness.disk.time.now - begin < Interruption.waitMax + .seconds(2), comment)
@@ -158,7 +158,7 @@ struct InterruptedMergeTests {
         _ = try harness.run(options)
         Issue.record("read \(number): not interrupted; \(seed)")
       } catch {
-        #expect(error.kind == .stopped && error.what == "interrupted", "read \(number); \(seed)")
+        #expect(error.kind == .stopped && error.code == .interrupted, "read \(number); \(seed)")
         reasons.insert(error.why)
       }
       #expect(harness.disk.time.now - begin < Interruption.waitMax + .seconds(2), "\(seed)")
@@ -181,7 +181,7 @@ struct InterruptedMergeTests {
       Issue.record("not failed; \(seed)")
       return
     }
-    #expect(error.kind == .stopped && error.what == "interrupted", "\(seed)")
+    #expect(error.kind == .stopped && error.code == .interrupted, "\(seed)")
     #expect(harness.disk.time.now - begin < Interruption.waitMax + .seconds(2), "\(seed)")
     harness.disk.faults.hangingFrom = [:]
     try harness.expectMerged(try harness.run(), "\(seed)")

@@ -116,7 +116,7 @@ struct MergeHarness {
     let end = finish(&run)
     if disk.time.isStuck { disk.stop("the run waited for ever, with nothing in flight") }
     if let violation = disk.violation {
-      throw MergeError(.bug, "a rule was broken", at: "disk", because: violation)
+      throw MergeError(.bug, .bug, "a rule was broken", at: "disk", because: violation)
     }
     return RunResult(
       end: end, unreadable: run.unreadable, writtenByteCount: run.writtenByteCount,

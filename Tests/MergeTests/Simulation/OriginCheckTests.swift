@@ -31,7 +31,7 @@ struct OriginCheckTests {
     Self.restore(try harness.disk.recordedPieces(), of: harness)
     let journal = harness.disk[.journal].byteCount
     let error = #expect(throws: MergeError.self) { try harness.run(.init(skipsOriginCheck: false)) }
-    #expect(error?.kind == .journalConflict && error?.hint?.contains("--restart") == true)
+    #expect(error?.kind == .journalConflict && error?.code == .originLost)
     #expect(harness.disk.originWrites.isEmpty && harness.disk[.journal].byteCount == journal)
     try harness.expectMerged(try harness.run(.init(skipsOriginCheck: true)), "not looked at")
   }

@@ -14,7 +14,7 @@ enum EngineInProcess {
   private struct NullObserver: MergeObserver {
     var answer: @Sendable () -> Bool
 
-    func note(_ text: String) {}
+    func note(_ note: MergeNote) {}
     func progress(_ progress: MergeProgress) {}
     func approve(_ plan: PlanReport) -> Bool { answer() }
   }

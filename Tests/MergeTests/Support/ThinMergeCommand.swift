@@ -18,6 +18,9 @@ enum ThinMergeCommand {
       .appending(path: "thin-merge").path(percentEncoded: false)
   }
 
+  /// Arguments that each command gets besides its own.
+  @TaskLocal static var extraArguments: [String] = []
+
   /// Runs the command to its end.
   ///
   /// `wrapper` is a command line that the command is appended to, such as `["prlimit", …]`;
@@ -26,7 +29,9 @@ enum ThinMergeCommand {
     _ arguments: [String], under wrapper: [String] = [], environment: [String: String] = [:],
     binaryPath: String = Self.binaryPath
   ) throws -> CommandResult {
-    try RunningCommand(wrapper + [binaryPath] + arguments, environment: environment).wait()
+    try RunningCommand(
+      wrapper + [binaryPath] + arguments + extraArguments, environment: environment
+    ).wait()
   }
 
   /// Starts the command, to be signalled or watched while it runs.
@@ -35,7 +40,7 @@ enum ThinMergeCommand {
     standardOutputTarget: StandardOutputTarget = .captured
   ) throws -> RunningCommand {
     try RunningCommand(
-      wrapper + [binaryPath] + arguments, environment: environment,
+      wrapper + [binaryPath] + arguments + extraArguments, environment: environment,
       standardOutputTarget: standardOutputTarget)
   }
 
@@ -50,7 +55,7 @@ enum ThinMergeCommand {
       // child that another test is starting still has a copy of the descriptor.
       try Program.mustRun("install", "-m", "0755", binaryPath, copy)
     }
-    return try RunningCommand(asNobody + [copy] + arguments).wait()
+    return try RunningCommand(asNobody + [copy] + arguments + extraArguments).wait()
   }
 
   private static let asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]

@@ -2,7 +2,7 @@ import MergeEngine
 
 /// Prints how far a merge is.
 struct PrintedProgress: MergeObserver {
-  func note(_ text: String) { print("note: \(text)") }
+  func note(_ note: MergeNote) { print("note: \(note.text)") }
 
   func progress(_ progress: MergeProgress) {
     print("\(progress.phase): \(progress.doneByteCount) of \(progress.totalByteCount) bytes")

@@ -51,11 +51,7 @@ package struct PieceTransfers<
     try segments.skip(to: piece.range.start)
     while transfer.end < piece.range.end {
       guard let segment = try segments.peek(), segment.targetByteOffset == transfer.end else {
-        throw MergeError(
-          .journalConflict, "the journal names bytes that the device does not map",
-          at: "origin byte \(transfer.end)",
-          because: "it is of the same mappings, and says otherwise",
-          hint: "'thin-merge merge' with --restart puts it aside and merges from the beginning")
+        throw .journalUnmapped(byteOffset: transfer.end)
       }
       let byteCount = min(segment.byteCount, piece.range.end - transfer.end)
       transfer.append(

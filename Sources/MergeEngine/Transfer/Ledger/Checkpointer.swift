@@ -162,20 +162,18 @@ package struct Checkpointer: TransferLedger, ~Copyable {
       return
     case .flushing(let count):
       guard completion.result >= 0 else {
-        return fail("cannot make the origin's blocks durable", at: targetPath, completion.result)
+        return fail(.cannotFlushOrigin(targetPath, Errno(result: completion.result)))
       }
       append(count, &io, now: now)
     case .appending(let count, let left):
       guard completion.result == Int64(appendedByteCount) else {
-        return fail(
-          "cannot append to the journal", at: journalPath,
-          completion.result < 0 ? completion.result : Int64(-Errno.noSpace.rawValue))
+        return fail(.cannotAppendJournal(journalPath, Self.errno(ofWrite: completion.result)))
       }
       io.enqueue(IORequest(.flush, .journal, tag: RequestTag.journalFlush.tag))
       step = .syncing(count: count, left: left)
     case .syncing(let count, let left):
       guard completion.result >= 0 else {
-        return fail("cannot make the journal durable", at: journalPath, completion.result)
+        return fail(.cannotFlushJournal(journalPath, Errno(result: completion.result)))
       }
       journal.advance()
       forget(count)
@@ -201,21 +199,23 @@ package struct Checkpointer: TransferLedger, ~Copyable {
         .write, .journal, byteOffset: journal.endByteOffset, slabByteOffset: slabByteOffset,
         byteCount: appendedByteCount, tag: RequestTag.journalWrite.tag))
     if written != Int64(appendedByteCount) {
-      fail(
-        "cannot append to the journal", at: journalPath,
-        written < 0 ? written : Int64(-Errno.noSpace.rawValue))
+      fail(.cannotAppendJournal(journalPath, Self.errno(ofWrite: written)))
     } else {
       let flushed = io.perform(IORequest(.flush, .journal, tag: RequestTag.journalFlush.tag))
-      if flushed < 0 { fail("cannot make the journal durable", at: journalPath, flushed) }
+      if flushed < 0 { fail(.cannotFlushJournal(journalPath, Errno(result: flushed))) }
     }
     if let failure { throw failure }
     journal.advance()
   }
 
-  private mutating func fail(_ what: String, at path: String, _ result: Int64) {
+  private mutating func fail(_ error: MergeError) {
     step = .idle
-    failure = MergeError(
-      .stopped, what, at: path, because: "\(Errno(rawValue: CInt(clamping: -result)))")
+    failure = error
+  }
+
+  /// The error of a write that failed, or that came to an end before its last byte.
+  private static func errno(ofWrite result: Int64) -> Errno {
+    result < 0 ? Errno(result: result) : .noSpace
   }
 
   /// Encodes records of the first `count` transfers and appends them, half a buffer at a time: the other

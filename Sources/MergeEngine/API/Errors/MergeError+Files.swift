@@ -1,0 +1,152 @@
+internal import SystemPackage
+
+// Files and devices, whatever they are for; memory, and the kernel's requests.
+
+extension MergeError {
+  /// What can be done where the system refuses asynchronous I/O.
+  static let asynchronousHint =
+    "the kernel has to be one with CONFIG_AIO, and a sandbox, such as a container's seccomp profile, has to "
+    + "allow io_setup, io_submit, io_getevents, io_pgetevents and io_destroy"
+
+  /// A file that is neither what a role needs nor something like it.
+  ///
+  /// `kind`: what it is, as part of a sentence.
+  static func fileKind(
+    _ path: String, _ role: String, is kind: FileKind, onlyRegularFiles: Bool
+  ) -> MergeError {
+    let expected = onlyRegularFiles ? "a regular file" : "a regular file or a block device"
+    return MergeError(
+      .fileKind, .refused, "cannot use the \(role)", at: path,
+      because: "it is \(kind.inWords); \(expected) is expected",
+      hint: kind == .symbolicLink ? "give the path that it leads to" : nil,
+      context: Context(path: path, role: role))
+  }
+
+  /// A file or device that the system does not open.
+  ///
+  /// `isRoot`: whether whoever asked for it has all rights.
+  static func cannotOpen(
+    _ path: String, _ role: String, _ errno: Errno, isRoot: Bool
+  ) -> MergeError {
+    let isForbidden = errno == .permissionDenied || errno == .notPermitted
+    let hint =
+      isRoot
+      ? "'lsattr' shows whether it is immutable, 'findmnt -T' how its file system is mounted"
+      : "root may use it, as a rule; 'ls -l' shows who else"
+    return MergeError(
+      .cannotOpen, .refused, "cannot open the \(role)", at: path, because: errno,
+      hint: isForbidden ? hint : nil, context: Context(path: path, role: role))
+  }
+
+  /// A device that somebody holds exclusively.
+  static func deviceInUse(_ path: String, _ role: String) -> MergeError {
+    MergeError(
+      .deviceInUse, .busy, "cannot open the \(role)", at: path,
+      because: "the device is in use: mounted, or held by another program",
+      hint: "see 'lsblk \(path.shellQuoted)' and 'lsof \(path.shellQuoted)' for who uses it",
+      context: Context(path: path, role: role))
+  }
+
+  /// A file that is another one than was looked at.
+  static func fileReplaced(_ path: String, _ role: String) -> MergeError {
+    MergeError(
+      .fileReplaced, .refused, "cannot open the \(role)", at: path,
+      because: "it was replaced while being opened",
+      hint: "see what replaces it, then give the same command again",
+      context: Context(path: path, role: role))
+  }
+
+  /// A device that would have to be written to.
+  static func deviceReadOnly(_ path: String, _ role: String) -> MergeError {
+    MergeError(
+      .deviceReadOnly, .refused, "cannot write to the \(role)", at: path,
+      because: "the device is read-only",
+      hint: "'blockdev --setrw \(path.shellQuoted)' lifts that, if it is meant to be written to",
+      context: Context(path: path, role: role))
+  }
+
+  /// A device that does not tell its size.
+  static func cannotAskSize(_ path: String, _ role: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotInspect, .refused, "cannot ask the \(role) for its size", at: path, because: errno,
+      hint: "the kernel's log may say more", context: Context(path: path, role: role))
+  }
+
+  /// A file or device that the system does not describe.
+  static func cannotInspect(_ path: String, _ role: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotInspect, .refused, "cannot look at the \(role)", at: path, because: errno,
+      hint: "the kernel's log may say more", context: Context(path: path, role: role))
+  }
+
+  /// Metadata of a pool that may be active after all.
+  static func metadataUnderLoopDevice(_ path: String, _ loop: String) -> MergeError {
+    underLoopDevice(path, loop, "the pool may be active on it")
+  }
+
+  /// An origin that others see through a loop device.
+  static func originUnderLoopDevice(_ path: String, _ loop: String) -> MergeError {
+    underLoopDevice(path, loop, "what uses that device would not see the merge, or destroy it")
+  }
+
+  private static func underLoopDevice(
+    _ path: String, _ loop: String, _ why: String
+  ) -> MergeError {
+    MergeError(
+      .underLoopDevice, .busy, "the file is in use", at: path,
+      because: "\(loop) lies over it: \(why)",
+      hint: "'losetup -d \(loop)' frees it once nothing uses the device",
+      context: Context(path: path, name: loop))
+  }
+
+  /// Buffers beyond all addresses.
+  static func buffersTooLarge(_ byteCount: UInt64) -> MergeError {
+    MergeError(
+      .buffersTooLarge, .refused, "cannot take buffers", at: "memory",
+      because: "\(byteCount.formattedByteCount) are more than a program can have",
+      context: Context(counts: ["bytes": byteCount]))
+  }
+
+  /// Buffers that the system does not give.
+  static func noMemory(_ byteCount: UInt64, _ errno: Errno) -> MergeError {
+    var error = MergeError(
+      .noMemory, .refused, "cannot take buffers", at: "memory",
+      because: "\(byteCount.formattedByteCount) wanted: \(errno)",
+      context: Context(counts: ["bytes": byteCount]))
+    error.context.errorNumber = errno.rawValue
+    return error
+  }
+
+  /// Other programs have all requests that the kernel allows.
+  static func requestsUsedUp() -> MergeError {
+    MergeError(
+      .requestsUsedUp, .busy, "cannot start asynchronous I/O", at: "the kernel",
+      because: "all its requests (fs.aio-max-nr) are in use",
+      hint: "'sysctl fs.aio-max-nr=1048576' allows more", context: Context())
+  }
+
+  /// The kernel has no asynchronous I/O, or does not allow it here.
+  static func noAsynchronousIO(_ errno: Errno) -> MergeError {
+    MergeError(
+      .noAsynchronousIO, .refused, "cannot start asynchronous I/O", at: "the kernel",
+      because: errno, hint: asynchronousHint, context: Context())
+  }
+}
+
+/// What stands at a path, as far as it is nothing that a merge could use.
+enum FileKind {
+  case directory, blockDevice, characterDevice, pipe, socket, symbolicLink, regularFile, other
+
+  /// As part of a sentence.
+  var inWords: String {
+    switch self {
+    case .directory: "a directory"
+    case .blockDevice: "a block device"
+    case .characterDevice: "a character device"
+    case .pipe: "a pipe"
+    case .socket: "a socket"
+    case .symbolicLink: "a symbolic link"
+    case .regularFile, .other: "of an unknown kind"
+    }
+  }
+}

@@ -1,0 +1,287 @@
+// Whose the journal is, and what a merge that it records has to do with the wanted one.
+
+extension MergeError {
+  /// The journal of another merge.
+  ///
+  /// - `isFinished`: whether the merge in the journal is finished.
+  /// - `isResumed`: whether it was to be resumed from this journal.
+  static func journalOfOtherMerge(
+    _ path: String, _ difference: JournalDifference, deviceID: UInt32, isFinished: Bool,
+    isResumed: Bool
+  ) -> MergeError {
+    var context = difference.context
+    context.path = path
+    context.deviceID = deviceID
+    if isFinished { context.circumstances.insert(.isFinished) }
+    if isResumed { context.circumstances.insert(.isResumed) }
+    return MergeError(
+      difference.code, .journalConflict, "the journal is of another merge", at: path,
+      because: difference.inWords, context: context)
+  }
+
+  /// A device that another one than the journal's was found in place of.
+  static func notRecordedDevice(_ path: String, _ role: String) -> MergeError {
+    MergeError(
+      .notRecordedDevice, .journalConflict, "the journal is of another merge", at: path,
+      because: "it is another \(role) than the journal's", context: Context(path: path, role: role))
+  }
+
+  /// Devices without an identity, and a boot of the system since the last run.
+  static func bootedSince(_ journalPath: String) -> MergeError {
+    deviceNotIdentified(
+      journalPath, "a device of this merge has no identity, and the system was booted since")
+  }
+
+  /// A device without an identity in another place than the last run found it.
+  static func foundElsewhere(
+    _ journalPath: String, _ role: String, now: String, before: String
+  ) -> MergeError {
+    deviceNotIdentified(
+      journalPath, "the \(role) has no identity, and is \(now); it was \(before)", role)
+  }
+
+  private static func deviceNotIdentified(
+    _ path: String, _ why: String, _ role: String? = nil
+  ) -> MergeError {
+    MergeError(
+      .deviceNotIdentified, .journalConflict, "cannot tell whether these are the same devices",
+      at: path, because: why, context: Context(path: path, role: role))
+  }
+
+  /// An unfinished merge that the usual journal of the origin records.
+  static func otherMergeUnfinished(_ path: String, deviceID: UInt32) -> MergeError {
+    MergeError(
+      .otherMergeUnfinished, .journalConflict, "the origin is half merged", at: path,
+      because: "a merge of dev \(deviceID) is recorded there and not finished",
+      context: Context(path: path, deviceID: deviceID))
+  }
+
+  /// A finished merge of the same devices that is not quite the wanted one.
+  static func finishedOtherwise(
+    _ path: String, _ difference: JournalDifference, sourceName: String
+  ) -> MergeError {
+    let isSource = difference.code == .journalOfOtherMappings
+    var context = difference.context
+    context.path = path
+    return MergeError(
+      isSource ? .mappingsChanged : .otherMergeFinished, .journalConflict,
+      isSource ? changedSource(sourceName) : "another merge of these devices is finished",
+      at: path, because: afterFinished(difference.inWords), context: context)
+  }
+
+  /// Why a finished merge is not merged again, with what differs.
+  package static func afterFinished(_ difference: String) -> String {
+    "\(difference); nothing was written"
+  }
+
+  /// A finished merge to be resumed.
+  static func mergeFinished(_ journalPath: String) -> MergeError {
+    MergeError(
+      .mergeFinished, .refused, "the merge is finished", at: journalPath,
+      because: "nothing is left to resume")
+  }
+
+  /// A source that is not as it was merged.
+  static func sourceChanged(
+    _ journalPath: String, sourceName: String, _ source: RecordedDifference
+  ) -> MergeError {
+    MergeError(
+      .sourceChanged, .journalConflict, changedSource(sourceName), at: journalPath,
+      because: afterFinished(source.inWords),
+      context: Context(path: journalPath, counts: ["source_bytes": source.byteCount]))
+  }
+
+  /// An origin that is not as it was merged onto.
+  static func originChanged(
+    _ journalPath: String, originPath: String, _ origin: RecordedDifference
+  ) -> MergeError {
+    MergeError(
+      .originChanged, .journalConflict, changedOrigin(originPath), at: journalPath,
+      because: afterFinished(origin.inWords),
+      context: Context(path: journalPath, counts: ["origin_bytes": origin.byteCount]))
+  }
+
+  /// Source and origin that are not as they were.
+  static func bothChanged(
+    _ journalPath: String, sourceName: String, originPath: String, _ source: RecordedDifference,
+    _ origin: RecordedDifference
+  ) -> MergeError {
+    MergeError(
+      .bothChanged, .journalConflict,
+      "\(changedSource(sourceName)), and \(changedOrigin(originPath))", at: journalPath,
+      because: afterFinished("thin device: \(source.inWords); origin: \(origin.inWords)"),
+      context: Context(
+        path: journalPath,
+        counts: ["source_bytes": source.byteCount, "origin_bytes": origin.byteCount]))
+  }
+
+  private static func changedSource(_ name: String) -> String {
+    "\(name) was written to after the merge"
+  }
+
+  private static func changedOrigin(_ path: String) -> String {
+    "\(path) was written to, or restored from a copy, after the merge"
+  }
+
+  /// A finished merge whose journal has entries of only a part.
+  static func recordsMissing(
+    _ journalPath: String, byteCount: UInt64, of planned: UInt64
+  ) -> MergeError {
+    partlyCompared(
+      .recordsMissing, journalPath, byteCount, planned,
+      "\(byteCount) of \(planned) bytes are recorded")
+  }
+
+  /// A comparison with a journal whose newer entries hide a part of older ones.
+  static func checksumsMissing(
+    _ journalPath: String, byteCount: UInt64, of planned: UInt64
+  ) -> MergeError {
+    partlyCompared(
+      .checksumsMissing, journalPath, byteCount, planned,
+      "the journal has checksums of \(byteCount) of \(planned) bytes")
+  }
+
+  /// A comparison with the journal of a merge that is not finished.
+  static func mergeNotFinished(
+    _ journalPath: String, byteCount: UInt64, of planned: UInt64
+  ) -> MergeError {
+    let how =
+      byteCount < planned
+      ? "\(byteCount) of \(planned) bytes are recorded"
+      : "all bytes are recorded, but not yet checked to be those of the source still"
+    return partlyCompared(
+      .mergeNotFinished, journalPath, byteCount, planned, "the merge is not finished: \(how)")
+  }
+
+  private static func partlyCompared(
+    _ code: Code, _ journalPath: String, _ byteCount: UInt64, _ planned: UInt64, _ why: String
+  ) -> MergeError {
+    MergeError(
+      code, .stopped, "only part of the merge could be compared", at: journalPath, because: why,
+      context: Context(path: journalPath, counts: ["bytes": byteCount, "planned_bytes": planned]))
+  }
+
+  /// A comparison that met what cannot be read.
+  static func notAllCompared(_ originPath: String, byteCount: UInt64) -> MergeError {
+    MergeError(
+      .notAllCompared, .stopped, "not everything could be compared", at: originPath,
+      because: "\(byteCount) bytes of the source or of the origin cannot be read",
+      hint:
+        "the kernel's log may say more; once the cause is gone, the same command compares again",
+      context: Context(path: originPath, counts: ["bytes": byteCount]))
+  }
+
+  /// A journal that records what the plan does not have, though it is of the same mappings.
+  static func journalUnmapped(byteOffset: UInt64) -> MergeError {
+    MergeError(
+      .journalUnmapped, .journalConflict, "the journal names bytes that the device does not map",
+      at: "origin byte \(byteOffset)", because: "it is of the same mappings, and says otherwise",
+      context: Context(counts: ["byte": byteOffset]))
+  }
+
+  /// A byte that is recorded and is none of the plan's.
+  static func recordedNotMapped(_ journalPath: String, byteOffset: UInt64) -> MergeError {
+    journalIncomplete(
+      journalPath, byteOffset,
+      "byte \(byteOffset) of the origin is recorded, and the device does not map it")
+  }
+
+  /// A byte of the plan that is not recorded.
+  static func mappedNotRecorded(_ journalPath: String, byteOffset: UInt64) -> MergeError {
+    journalIncomplete(
+      journalPath, byteOffset, "byte \(byteOffset) of the origin is not recorded")
+  }
+
+  private static func journalIncomplete(
+    _ path: String, _ byteOffset: UInt64, _ why: String
+  ) -> MergeError {
+    MergeError(
+      .journalIncomplete, .stopped, "the journal does not record the whole merge", at: path,
+      because: why, context: Context(path: path, counts: ["byte": byteOffset]))
+  }
+}
+
+/// How much of a device differs from what a journal recorded of it.
+struct RecordedDifference {
+  var byteCount: UInt64
+  /// The first byte that differs, on the origin.
+  var firstByteOffset: UInt64
+
+  /// As part of a sentence.
+  fileprivate var inWords: String {
+    "\(byteCount.formattedByteCount) differ from what was merged, the first at byte "
+      + "\(firstByteOffset) of the origin"
+  }
+}
+
+/// Why a journal is not of the merge that is wanted.
+enum JournalDifference: Equatable {
+  /// It is of another thin device.
+  case deviceID(found: UInt32, wanted: UInt32)
+  /// A device is another one.
+  case device(RecordedRole, foundName: String, wantedName: String)
+  /// A device has another size.
+  case byteCount(RecordedRole, found: UInt64, wanted: UInt64)
+  /// It merges up to another byte, or with another policy for what is behind.
+  case end(found: UInt64, PastEndPolicy, wanted: UInt64, PastEndPolicy)
+  /// It is the same merge but for the thin device's mappings, of which these are the fingerprints.
+  case mappings(found: String, wanted: String)
+
+  /// A device as the journal and the wanted merge name it.
+  struct RecordedRole: Equatable {
+    /// "origin" or "data device".
+    var name: String
+    /// "merged onto" or "merged from".
+    var use: String
+    var foundPath: String
+    var path: String
+  }
+
+  /// What an error about it is known by.
+  var code: MergeError.Code {
+    switch self {
+    case .deviceID: .journalOfOtherMerge
+    case .device: .journalOfOtherDevice
+    case .byteCount: .journalOfOtherSize
+    case .end: .journalOfOtherEnd
+    case .mappings: .journalOfOtherMappings
+    }
+  }
+
+  fileprivate var context: MergeError.Context {
+    switch self {
+    case .deviceID, .mappings: MergeError.Context()
+    case .device(let role, _, _): MergeError.Context(role: role.name, name: role.path)
+    case .byteCount(let role, let found, let wanted):
+      MergeError.Context(
+        role: role.name, name: role.path, counts: ["bytes": wanted, "recorded_bytes": found])
+    case .end(let found, let foundPolicy, let wanted, let policy):
+      MergeError.Context(
+        counts: ["end": wanted, "recorded_end": found], pastEnd: policy,
+        recordedPastEnd: foundPolicy)
+    }
+  }
+
+  /// As part of a sentence.
+  fileprivate var inWords: String {
+    switch self {
+    case .deviceID(let found, let wanted):
+      "it is the journal of device \(found), this merge is of device \(wanted)"
+    case .device(let role, let found, let wanted):
+      "the \(role.name) \(role.path) is not the one that was \(role.use)"
+        + (role.foundPath == role.path ? "" : ", \(role.foundPath)")
+        + "; a copy counts as another (\(Self.name(wanted)), not \(Self.name(found)))"
+    case .byteCount(let role, let found, let wanted):
+      "the \(role.name) \(role.path) has \(wanted) bytes; it had \(found)"
+    case .end(let found, let foundPolicy, let wanted, let policy):
+      "it merges up to byte \(found) (past the end: \(foundPolicy.rawValue)), this merge up to "
+        + "byte \(wanted) (past the end: \(policy.rawValue))"
+    case .mappings(let found, let wanted):
+      "the device's mappings changed: the fingerprint is \(wanted), the journal's \(found)"
+    }
+  }
+
+  private static func name(_ identity: String) -> String {
+    identity.isEmpty ? "without identity" : identity
+  }
+}

@@ -1,0 +1,331 @@
+internal import SystemPackage
+
+// Active pools: how they are found, what state they are in, their records and their metadata snapshots.
+
+extension MergeError {
+  private static func kernelsLog(_ pool: String) -> String {
+    "see 'dmsetup status \(pool.shellQuoted)' and the kernel's log"
+  }
+
+  private init(
+    pool: String, _ code: Code, _ kind: Kind, _ what: String, because why: String,
+    hint: String? = nil, deviceID: UInt32? = nil, counts: [String: UInt64] = [:]
+  ) {
+    self.init(
+      code, kind, what, at: pool, because: why, hint: hint,
+      context: Context(pool: pool, deviceID: deviceID, counts: counts))
+  }
+
+  // MARK: Finding
+
+  /// Device-mapper as a whole, asked by a verb.
+  static func noDeviceMapper(_ errno: Errno) -> MergeError {
+    let path = "/dev/mapper/control"
+    return MergeError(
+      .noDeviceMapper, .refused, "cannot ask device-mapper", at: path, because: errno,
+      hint: "that takes root")
+  }
+
+  /// Device-mapper asked once more for a pool that it told of before.
+  static func noDeviceMapper(ofPool pool: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .noDeviceMapper, .refused, "cannot look at device-mapper's devices", at: pool,
+      because: errno, hint: "that takes root; the kernel's log may say more",
+      context: Context(pool: pool))
+  }
+
+  /// A system without mapped devices.
+  static func noActivePool(_ name: String) -> MergeError {
+    MergeError(
+      .noActivePool, .refused, "no active pool", at: name,
+      because: "device-mapper has no devices on this system", context: Context(name: name))
+  }
+
+  /// A name of a pool that nobody has.
+  static func noSuchPool(_ name: String) -> MergeError {
+    MergeError(
+      .noSuchPool, .refused, "no such pool", at: name,
+      because: "device-mapper has no thin-pool of that name",
+      hint: "'dmsetup ls --target thin-pool' lists them", context: Context(pool: name))
+  }
+
+  /// Metadata that no active pool has.
+  ///
+  /// - `isResumed`: it was active, and after a reboot it may not have come up yet.
+  static func poolNotActive(_ metadataPath: String, isResumed: Bool) -> MergeError {
+    MergeError(
+      .poolNotActive, isResumed ? .busy : .refused, "the pool is not active", at: metadataPath,
+      because: "no pool of device-mapper has that metadata device",
+      context: Context(path: metadataPath, circumstances: isResumed ? [.isResumed] : []))
+  }
+
+  /// A logical volume whose pool LVM names and device-mapper does not have.
+  static func volumePoolNotActive(
+    _ name: String, mappedName: String, volumeName: String
+  ) -> MergeError {
+    MergeError(
+      .volumePoolNotActive, .refused, "the thin device's pool is not active", at: name,
+      because: "there is no device \(mappedName)",
+      hint: "lvchange -ay \(volumeName.shellQuoted)",
+      context: Context(pool: mappedName, name: name))
+  }
+
+  /// A name that neither device-mapper nor LVM has.
+  static func noSuchThinDevice(_ name: String) -> MergeError {
+    MergeError(
+      .noSuchThinDevice, .refused, "no such thin device", at: name,
+      because: "device-mapper has no device of that name, and LVM no thin volume",
+      context: Context(name: name))
+  }
+
+  /// A mapped device of another target.
+  ///
+  /// `targets`: those of the lines of its table.
+  static func notThinDevice(_ name: String, targets: [String]) -> MergeError {
+    let table =
+      targets.count == 1
+      ? "of the target \(targets[0])" : "of \(targets.count) lines; one line 'thin' is expected"
+    return MergeError(
+      .notThinDevice, .refused, "not a thin device", at: name, because: "its table is \(table)",
+      hint: "'dmsetup ls --target thin' lists thin devices", context: Context(name: name))
+  }
+
+  /// A table with something else in the place of the pool.
+  static func noPoolOfDevice(_ name: String, _ other: String) -> MergeError {
+    MergeError(
+      .noPoolOfDevice, .refused, "cannot find the thin device's pool", at: name,
+      because: "its table names \(other), which is no pool", hint: "see 'dmsetup table'",
+      context: Context(path: other, name: name))
+  }
+
+  /// Tables that show one thin device in different ways.
+  static func thinDeviceAmbiguous(
+    _ path: String, deviceID: UInt32, shownBy names: [String]
+  ) -> MergeError {
+    MergeError(
+      .thinDeviceAmbiguous, .refused, "cannot tell how the thin device is meant", at: path,
+      because:
+        "dev \(deviceID) is shown by tables of more than one line, or with different lengths "
+        + "or origins: " + names.joined(separator: ", "),
+      hint: "see 'dmsetup table', and remove the devices that are not meant",
+      context: Context(path: path, deviceID: deviceID))
+  }
+
+  /// Pools that write to the same metadata.
+  static func severalPools(_ metadataPath: String, _ names: [String]) -> MergeError {
+    MergeError(
+      .severalPools, .refused, "several pools are active on the metadata device",
+      at: metadataPath, because: names.joined(separator: ", ") + "; one is expected",
+      hint: "they destroy each other's metadata: take them down, and check it with thin_check")
+  }
+
+  /// A device that was given for one of a pool's own and is not that.
+  ///
+  /// - `role`: "metadata" or "data".
+  /// - `sharesBlocks`: whether it lies over or under the pool's own device.
+  static func notPoolDevice(
+    _ path: String, _ role: String, expected: String, pool: String, sharesBlocks: Bool
+  ) -> MergeError {
+    MergeError(
+      .notPoolDevice, .refused, "not the pool's \(role) device", at: path,
+      because: "\(expected) is that of pool \(pool), which is active; "
+        + (sharesBlocks
+          ? "this one shares blocks with it, and has other bytes in other places"
+          : "this one is another device"),
+      context: Context(path: path, role: "\(role) device", pool: pool, name: expected))
+  }
+
+  /// A data device that a pool with other metadata writes to.
+  static func poolActiveOnData(_ dataPath: String, pool: String) -> MergeError {
+    MergeError(
+      .poolActiveOnData, .refused, "a pool is active on the data device", at: dataPath,
+      because: "it is the data device of pool \(pool), whose metadata is elsewhere",
+      context: Context(path: dataPath, role: "data device", pool: pool))
+  }
+
+  // MARK: State
+
+  /// A pool whose status the kernel does not tell.
+  static func cannotAskPool(_ pool: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotAskPool, .refused, "cannot ask for the pool's status", at: pool, because: errno,
+      hint: kernelsLog(pool), context: Context(pool: pool))
+  }
+
+  /// A pool in the state `Fail` or `Error`.
+  static func poolFailed(_ pool: String) -> MergeError {
+    MergeError(
+      pool: pool, .poolFailed, .refused, "the pool is not usable",
+      because: "its status is Fail or Error: the kernel has given it up", hint: kernelsLog(pool))
+  }
+
+  /// An active pool that is marked `needs_check`.
+  static func poolNeedsCheck(_ pool: String) -> MergeError {
+    MergeError(
+      pool: pool, .poolNeedsCheck, .refused, "the pool is marked needs_check",
+      because: "its metadata may be damaged", hint: "repair it with thin_check and thin_repair")
+  }
+
+  /// Metadata of another pool than the active one.
+  ///
+  /// Pairs of block count and bytes of a block.
+  static func poolMismatch(
+    _ pool: String, found: (blockCount: UInt64, blockByteCount: UInt64),
+    expected: (blockCount: UInt64, blockByteCount: UInt64)
+  ) -> MergeError {
+    MergeError(
+      pool: pool, .poolMismatch, .refused, "the pool's metadata is not what device-mapper says",
+      because: "it tells of \(found.blockCount) blocks of \(found.blockByteCount) bytes; "
+        + "\(expected.blockCount) of \(expected.blockByteCount) are expected",
+      hint: "another device may have taken the metadata device's place: see 'dmsetup table "
+        + "\(pool.shellQuoted)'",
+      counts: [
+        "blocks": found.blockCount, "block_bytes": found.blockByteCount,
+        "expected_blocks": expected.blockCount, "expected_block_bytes": expected.blockByteCount,
+      ])
+  }
+
+  /// Live mappings that were wanted of an active pool.
+  static func poolActive(_ pool: String) -> MergeError {
+    MergeError(
+      pool: pool, .poolActive, .busy, "the pool is active",
+      because: "the live mappings change under an active pool")
+  }
+
+  /// A pool that gives no metadata snapshot.
+  static func poolReadOnly(_ pool: String) -> MergeError {
+    MergeError(
+      pool: pool, .poolReadOnly, .refused, "no metadata snapshot can be taken",
+      because: "the pool is read-only")
+  }
+
+  /// A pool in which suspending a thin device would not end.
+  static func poolFull(_ pool: String) -> MergeError {
+    MergeError(
+      pool: pool, .poolFull, .refused, "cannot make a snapshot of the thin device",
+      because: "the pool is full or read-only, and suspending the thin device would wait for it")
+  }
+
+  /// A pool that does not write its metadata.
+  static func cannotCommitPool(_ pool: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotCommitPool, .refused, "cannot make the pool commit", at: pool, because: errno,
+      hint: kernelsLog(pool), context: Context(pool: pool))
+  }
+
+  // MARK: Records
+
+  /// A pool that another run has.
+  static func poolInUse(_ pool: String, lockPath: String) -> MergeError {
+    MergeError(
+      .poolInUse, .busy, "pool \(pool) is in use", at: lockPath,
+      because: "another run of thin-merge works on it",
+      hint: "'lsof \(lockPath.shellQuoted)' shows which",
+      context: Context(path: lockPath, pool: pool))
+  }
+
+  /// A lock that cannot be made or taken.
+  static func cannotLockPool(_ pool: String, lockPath: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotLockPool, .refused, "cannot lock pool \(pool)", at: lockPath, because: errno,
+      hint: "root may write there; $STATE_DIRECTORY names another folder",
+      context: Context(path: lockPath, pool: pool))
+  }
+
+  /// A record of a later version.
+  static func poolRecordNewer(_ pool: String, _ path: String) -> MergeError {
+    MergeError(
+      .poolRecordNewer, .refused, "cannot read the record of pool \(pool)", at: path,
+      because: "it was written by a newer thin-merge",
+      hint: "use that version: the record says what is to be undone in the pool",
+      context: Context(path: path, pool: pool))
+  }
+
+  /// A record that is none any more.
+  static func poolRecordDamaged(_ pool: String, _ path: String) -> MergeError {
+    MergeError(
+      .poolRecordDamaged, .refused, "cannot read the record of pool \(pool)", at: path,
+      because: "this program wrote it, and it is not what it was",
+      hint:
+        "see whether a metadata snapshot is held with 'dmsetup status \(pool.shellQuoted)', then "
+        + "remove the file", context: Context(path: path, pool: pool))
+  }
+
+  /// A step that must not be made since it cannot be written down.
+  static func cannotWritePoolRecord(_ pool: String, _ path: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotWritePoolRecord, .refused, "cannot write the record of pool \(pool)", at: path,
+      because: errno,
+      hint: "what is done to a pool is written down before; see to that file system first",
+      context: Context(path: path, pool: pool))
+  }
+
+  // MARK: The metadata snapshot
+
+  /// How a metadata snapshot is known to be of somebody else.
+  enum ForeignSnapshot {
+    /// It is held at that block.
+    case held(block: UInt64)
+    /// It is held at that block, and not what the pool is now.
+    case old(block: UInt64)
+    /// The kernel says that there is one, and there was none before.
+    case takenJustNow
+
+    fileprivate var inWords: String {
+      switch self {
+      case .held(let block): "it is at block \(block)"
+      case .old(let block): "it is at block \(block), and older than the pool's last changes"
+      case .takenJustNow: "it was taken just now"
+      }
+    }
+  }
+
+  /// A metadata snapshot that is in the way and not to be released.
+  static func metadataSnapshotForeign(_ pool: String, _ snapshot: ForeignSnapshot) -> MergeError {
+    MergeError(
+      pool: pool, .metadataSnapshotForeign, .busy,
+      "the pool's metadata snapshot is held by someone else", because: snapshot.inWords)
+  }
+
+  private static let isStillHeld = "the metadata snapshot of an earlier run is still held"
+
+  /// A metadata snapshot of this tool that the kernel did not release.
+  static func metadataSnapshotLeft(_ pool: String) -> MergeError {
+    MergeError(
+      pool: pool, .metadataSnapshotLeft, .busy, isStillHeld, because: "it could not be released",
+      hint: "dmsetup message \(pool.shellQuoted) 0 release_metadata_snap")
+  }
+
+  /// A metadata snapshot that has what no thin device has any more.
+  static func metadataSnapshotOnlyCopy(_ pool: String, deviceID: UInt32) -> MergeError {
+    MergeError(
+      pool: pool, .metadataSnapshotOnlyCopy, .busy, isStillHeld,
+      because: "it is the only copy of dev \(deviceID), which was deleted before all of it was "
+        + "merged", deviceID: deviceID)
+  }
+
+  /// A metadata snapshot of which it is not known whether the thin device is there.
+  static func metadataSnapshotMaybeOnlyCopy(_ pool: String, deviceID: UInt32) -> MergeError {
+    MergeError(
+      pool: pool, .metadataSnapshotMaybeOnlyCopy, .busy, isStillHeld,
+      because: "it may be the only copy of dev \(deviceID), and could not be released",
+      hint: "the notes above say why; once that is mended, give the same command again",
+      deviceID: deviceID)
+  }
+
+  /// A metadata snapshot that the kernel does not take.
+  static func cannotTakeMetadataSnapshot(_ pool: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotTakeMetadataSnapshot, .refused, cannotTake, at: pool, because: errno,
+      hint: kernelsLog(pool), context: Context(pool: pool))
+  }
+
+  /// A metadata snapshot that the kernel took and did not commit.
+  static func metadataSnapshotNotCommitted(_ pool: String) -> MergeError {
+    MergeError(
+      pool: pool, .cannotTakeMetadataSnapshot, .refused, cannotTake,
+      because: "the pool did not commit it", hint: kernelsLog(pool))
+  }
+
+  private static let cannotTake = "cannot take a metadata snapshot"
+}

@@ -1,0 +1,138 @@
+internal import SystemPackage
+
+// What is read: the pool's two devices, and the thin device in them.
+
+extension MergeError {
+  /// A data device that cannot be one.
+  static func dataIsMetadata(_ path: String) -> MergeError {
+    MergeError(
+      .dataIsMetadata, .refused, "cannot use the data device", at: path,
+      because: "it is the metadata device, or shares its blocks")
+  }
+
+  /// A data device that lacks blocks which the pool has.
+  static func dataTooShort(
+    _ path: String, byteCount: UInt64, blockCount: UInt64, blockByteCount: UInt64
+  ) -> MergeError {
+    MergeError(
+      .dataTooShort, .refused, "the data device is too short", at: path,
+      because: "it has \(byteCount) bytes; \(blockCount) blocks of \(blockByteCount) are expected",
+      hint: "is it the data device of the pool that the metadata is of?",
+      context: Context(
+        path: path, role: "data device",
+        counts: ["bytes": byteCount, "blocks": blockCount, "block_bytes": blockByteCount]))
+  }
+
+  /// A size that no device has.
+  static func thinSizeInvalid(_ byteCount: UInt64) -> MergeError {
+    MergeError(
+      .thinSizeInvalid, .refused, "cannot use the thin size", at: "\(byteCount) bytes",
+      because: "1 to \(Int64.max) is expected",
+      hint: "'blockdev --getsize64' tells the size of a thin device",
+      context: Context(counts: ["bytes": byteCount]))
+  }
+
+  /// A number that no thin device of the pool has.
+  static func noSuchDevice(
+    _ deviceID: UInt32, metadataPath: String, otherCount: UInt64, isInactive: Bool
+  ) -> MergeError {
+    MergeError(
+      .noSuchDevice, .refused, "no device \(deviceID) in the metadata", at: metadataPath,
+      because: "it has \(otherCount == 1 ? "one other" : "\(otherCount) others")",
+      context: Context(
+        path: metadataPath, deviceID: deviceID, counts: ["others": otherCount],
+        circumstances: isInactive ? [.isInactive] : []))
+  }
+
+  /// The same failure to read the metadata, where the two devices seem to be the wrong way round.
+  func ofSwappedDevices() -> MergeError {
+    var error = hinting("metadata and data device seem to be swapped")
+    error.context.circumstances.insert(.devicesAreSwapped)
+    return error
+  }
+
+  /// Blocks whose source could not be read, though all others are merged.
+  static func someUnreadable(
+    _ dataPath: String, byteCount: UInt64, rangeCount: Int, journalPath: String
+  ) -> MergeError {
+    MergeError(
+      .someUnreadable, .stopped, "some blocks cannot be read", at: dataPath,
+      because: "\(byteCount) bytes in \(rangeCount) ranges; everything else is merged",
+      context: Context(
+        path: dataPath, journalPath: journalPath,
+        counts: ["bytes": byteCount, "ranges": UInt64(rangeCount)]))
+  }
+
+  /// More bad spots than are kept.
+  static func tooMuchUnreadable(_ originPath: String, rangeCountMax: Int) -> MergeError {
+    MergeError(
+      .tooMuchUnreadable, .stopped, "too much cannot be read", at: originPath,
+      because: "more than \(rangeCountMax) ranges of it have no source that can be read",
+      hint: "the pool's data device may be failing: see the kernel's log",
+      context: Context(path: originPath, counts: ["ranges_max": UInt64(rangeCountMax)]))
+  }
+
+  /// Metadata that is not what the plan was made of.
+  static func metadataChanged(_ metadataPath: String, isInactive: Bool) -> MergeError {
+    MergeError(
+      .metadataChanged, .stopped, "the metadata changed during the merge", at: metadataPath,
+      because: isInactive
+        ? "the superblock is another one: the pool was active"
+        : "the metadata snapshot was released, so blocks may have been used again",
+      hint: "hold a metadata snapshot until the merge has finished, and resume",
+      context: Context(path: metadataPath, circumstances: isInactive ? [.isInactive] : []))
+  }
+
+  /// A device of a merge that is resumed; after a reboot it may not have come up yet.
+  static func deviceMissing(_ path: String, _ role: String) -> MergeError {
+    MergeError(
+      .deviceMissing, .busy, "cannot go on", at: path,
+      because: "it is not there, or not there yet", context: Context(path: path, role: role))
+  }
+}
+
+// Stopping on request.
+
+extension MergeError {
+  /// While the first pass reads the mappings.
+  static func interruptedPlanning(_ metadataPath: String) -> MergeError {
+    interrupted(
+      metadataPath, "a signal came while the mappings were being read; nothing was written")
+  }
+
+  /// While the thin device is being suspended for a snapshot.
+  static func interruptedSuspending(_ path: String) -> MergeError {
+    interrupted(path, "a signal came while it was being suspended; nothing was written")
+  }
+
+  /// While disk space is taken for the origin's holes.
+  static func interruptedAllocating(_ originPath: String) -> MergeError {
+    interrupted(
+      originPath, "a signal came while its holes were being allocated; nothing was written")
+  }
+
+  /// While what earlier runs recorded is looked for on the origin.
+  static func interruptedChecking(_ originPath: String) -> MergeError {
+    interrupted(originPath, "a signal came before this run wrote anything")
+  }
+
+  /// While blocks are being written.
+  static func interruptedMerging(_ originPath: String) -> MergeError {
+    interrupted(originPath, "a signal came; what is recorded is durable")
+  }
+
+  /// While source and origin are compared.
+  static func interruptedComparing(_ originPath: String) -> MergeError {
+    interrupted(originPath, "a signal came before all was compared")
+      .hinting("nothing was changed; the same command compares again")
+  }
+
+  /// While a device is asked that does not answer.
+  static func interruptedReading(_ path: String, because why: String) -> MergeError {
+    interrupted(path, why)
+  }
+
+  private static func interrupted(_ place: String, _ why: String) -> MergeError {
+    MergeError(.interrupted, .stopped, "interrupted", at: place, because: why)
+  }
+}

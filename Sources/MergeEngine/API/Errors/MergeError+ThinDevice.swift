@@ -1,0 +1,223 @@
+internal import SystemPackage
+
+// Thin devices, snapshots and origins of an active pool: who uses them, and what cannot be done to them.
+
+extension MergeError {
+  // MARK: The thin device
+
+  /// A thin device that somebody has open.
+  static func thinDeviceInUse(_ path: String, isReadOnly: Bool) -> MergeError {
+    MergeError(
+      .thinDeviceInUse, .busy, "the thin device is in use", at: path,
+      because: isReadOnly
+        ? "it is read-only and open: who opened it before that may still write"
+        : "it is writable and open: mounted, or used by another program")
+  }
+
+  /// A thin device of which no snapshot can be made, since it is several mapped devices.
+  static func thinDeviceInUseTwice(_ path: String, through names: [String]) -> MergeError {
+    MergeError(
+      .thinDeviceInUseTwice, .busy, "the thin device is in use", at: path,
+      because: "it can be written to through \(names.count) devices, and a snapshot needs them "
+        + "suspended together: " + names.joined(separator: ", "),
+      hint: "'dmsetup remove' takes away those that are not needed",
+      context: Context(path: path, counts: ["devices": UInt64(names.count)]))
+  }
+
+  /// A table that is loaded and not live.
+  static func thinDeviceChanging(_ path: String, name: String, deviceID: UInt32) -> MergeError {
+    let word = name.shellQuoted
+    return MergeError(
+      .thinDeviceChanging, .busy, "the thin device is about to be changed", at: path,
+      because: "a table with dev \(deviceID) in it was loaded and is not live yet",
+      hint: "'dmsetup clear \(word)' drops that table, 'dmsetup resume \(word)' makes it live",
+      context: Context(path: path, deviceID: deviceID, name: name))
+  }
+
+  /// A thin device that is suspended.
+  static func thinDeviceSuspended(_ path: String, name: String) -> MergeError {
+    MergeError(
+      .thinDeviceSuspended, .busy, "the thin device is suspended", at: path,
+      because: "somebody is about to change something about it",
+      hint: "'dmsetup resume \(name.shellQuoted)' if nobody is",
+      context: Context(path: path, name: name))
+  }
+
+  /// A thin device that became active or writable while it was merged.
+  static func thinDeviceActivated(_ path: String) -> MergeError {
+    MergeError(
+      .thinDeviceActivated, .stopped, "the thin device was activated during the merge", at: path,
+      because: "what it wrote may be merged in part, or not at all",
+      hint: "deactivate it and resume: everything is compared again")
+  }
+
+  /// A thin device that cannot be kept from changing.
+  static func cannotRemoveThinDevice(_ path: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotRemoveThinDevice, .busy, "cannot remove the thin device for the time of the merge",
+      at: path, because: errno)
+  }
+
+  /// A thin device that stays suspended after a snapshot of it was made.
+  static func cannotResumeThinDevice(_ path: String, name: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotResumeThinDevice, .stopped, "cannot resume the thin device", at: path,
+      because: errno, hint: waits(name), context: Context(path: path, name: name))
+  }
+
+  /// A thin device that an earlier run left suspended.
+  static func cannotResumeLeftThinDevice(_ path: String, name: String, _ errno: Errno)
+    -> MergeError
+  {
+    MergeError(
+      .cannotResumeThinDevice, .busy,
+      "cannot resume the thin device that an earlier run suspended", at: path, because: errno,
+      hint: waits(name), context: Context(path: path, name: name))
+  }
+
+  private static func waits(_ name: String) -> String {
+    "what uses it waits until it is resumed: 'dmsetup resume \(name.shellQuoted)'"
+  }
+
+  // MARK: Snapshots
+
+  /// A snapshot that the kernel does not make.
+  static func cannotMakeSnapshot(_ path: String, pool: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotMakeSnapshot, .refused, "cannot make a snapshot of the thin device", at: path,
+      because: errno, hint: "see 'dmsetup status \(pool.shellQuoted)' and the kernel's log",
+      context: Context(path: path, pool: pool))
+  }
+
+  /// Numbers for snapshots, all of which other thin devices have.
+  static func snapshotIDsUsedUp(_ path: String, pool: String, _ ids: ClosedRange<Int>)
+    -> MergeError
+  {
+    MergeError(
+      .snapshotIDsUsedUp, .refused, "cannot make a snapshot of the thin device", at: path,
+      because: "the ids \(ids.lowerBound) to \(ids.upperBound) are all in use",
+      context: Context(path: path, pool: pool))
+  }
+
+  /// A snapshot of another thin device that an earlier run began to merge.
+  static func otherSnapshotUnfinished(_ pool: String, deviceID: UInt32, of original: UInt32)
+    -> MergeError
+  {
+    MergeError(
+      .otherSnapshotUnfinished, .busy, "another snapshot in this pool is being merged", at: pool,
+      because: "dev \(deviceID), made of dev \(original) by an earlier run",
+      context: Context(pool: pool, deviceID: deviceID))
+  }
+
+  /// A snapshot of the thin device itself that an earlier run began to merge.
+  static func snapshotUnfinished(_ pool: String, deviceID: UInt32, of original: UInt32)
+    -> MergeError
+  {
+    MergeError(
+      .snapshotUnfinished, .refused, "a snapshot of the thin device is being merged", at: pool,
+      because: "an earlier run made dev \(deviceID) of dev \(original) for that",
+      context: Context(pool: pool, deviceID: deviceID))
+  }
+
+  /// A snapshot that somebody made a mapped device of.
+  static func snapshotInUse(_ path: String, name: String, deviceID: UInt32) -> MergeError {
+    MergeError(
+      .snapshotInUse, .busy, "the snapshot that is merged is in use", at: path,
+      because: "dev \(deviceID) is for this merge only",
+      hint: "'dmsetup remove \(name.shellQuoted)' frees it",
+      context: Context(path: path, deviceID: deviceID, name: name))
+  }
+
+  /// A snapshot in whose place is none, or another thin device.
+  static func snapshotGone(_ pool: String, deviceID: UInt32, isReplaced: Bool) -> MergeError {
+    MergeError(
+      .snapshotGone, .refused, "the snapshot that an earlier run made is gone", at: pool,
+      because: isReplaced
+        ? "dev \(deviceID) is another one" : "there is no dev \(deviceID)",
+      context: Context(pool: pool, deviceID: deviceID))
+  }
+
+  /// A snapshot that is merged and still there.
+  static func snapshotNotDeleted(_ pool: String, deviceID: UInt32, of original: UInt32)
+    -> MergeError
+  {
+    MergeError(
+      .snapshotNotDeleted, .busy, "a snapshot that is merged could not be deleted yet", at: pool,
+      because: "dev \(deviceID), made of dev \(original)", hint: "the next run tries again",
+      context: Context(pool: pool, deviceID: deviceID))
+  }
+
+  /// A snapshot that the kernel does not delete.
+  static func cannotDeleteSnapshot(_ pool: String, deviceID: UInt32, _ errno: Errno) -> MergeError {
+    var error = MergeError(
+      .cannotDeleteSnapshot, .busy, "cannot delete the snapshot that was made for a merge",
+      at: pool, because: "dev \(deviceID): \(errno)",
+      hint: "the next run tries again, or: dmsetup message \(pool.shellQuoted) 0 'delete "
+        + "\(deviceID)'", context: Context(pool: pool, deviceID: deviceID))
+    error.context.errorNumber = errno.rawValue
+    return error
+  }
+
+  // MARK: The origin
+
+  /// An origin that others show, whose content would change.
+  static func originShared(_ path: String, by names: String) -> MergeError {
+    MergeError(
+      .originShared, .refused, "other thin devices show this origin", at: path,
+      because: "what they show would change: \(names)")
+  }
+
+  /// An origin that thin devices may show which are not active.
+  ///
+  /// `note`: which, as a sentence.
+  static func originMaybeShared(_ pool: String, _ note: MergeNote) -> MergeError {
+    MergeError(
+      .originMaybeShared, .refused, "other thin devices may show this origin", at: pool,
+      because: note.text, context: Context(pool: pool))
+  }
+
+  /// An origin that is suspended.
+  static func originSuspended(_ path: String, name: String) -> MergeError {
+    MergeError(
+      .originSuspended, .busy, "the origin is suspended", at: path,
+      because: "writes to it would wait", hint: "'dmsetup resume \(name.shellQuoted)'",
+      context: Context(path: path, name: name))
+  }
+
+  /// An origin that a mapped device lies on.
+  static func originInUse(_ path: String, by holder: String) -> MergeError {
+    MergeError(
+      .originInUse, .busy, "the origin is in use", at: path, because: "\(holder) lies on it",
+      hint: "see 'lsblk \(path.shellQuoted)'", context: Context(path: path, name: holder))
+  }
+
+  /// The same failure, met when all was merged.
+  func atTheEnd() -> MergeError {
+    var error = self
+    error.kind = .stopped
+    return error
+  }
+
+  /// An origin that device-mapper protects, as LVM asks it to.
+  static func originReadOnly(_ path: String) -> MergeError {
+    MergeError(
+      .originReadOnly, .refused, "cannot write to the origin", at: path,
+      because: "device-mapper has it read-only, as LVM does with external origins")
+  }
+
+  /// An origin of a target that is not made writable.
+  static func originReadOnlyForGood(_ path: String) -> MergeError {
+    MergeError(
+      .originReadOnlyForGood, .refused, "cannot write to the origin", at: path,
+      because: "device-mapper has it read-only, and only linear and striped devices are made "
+        + "writable here", hint: "make it writable, then give the same command again")
+  }
+
+  /// An origin whose table device-mapper does not load anew.
+  static func cannotMakeOriginWritable(_ path: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotMakeOriginWritable, .refused, "cannot make the origin writable", at: path,
+      because: errno,
+      hint: "what lies under it may be read-only: see 'lsblk -s \(path.shellQuoted)'")
+  }
+}

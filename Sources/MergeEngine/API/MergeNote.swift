@@ -1,0 +1,88 @@
+/// Something worth knowing that is no failure.
+///
+/// Programs go by the ``code``; the words may change from version to version.
+public struct MergeNote: Equatable, Sendable {
+  /// What the note says.
+  ///
+  /// The raw value stands in the command's JSON. It stays what it is; later versions add others.
+  public enum Code: String, CaseIterable, Sendable {
+    /// The kernel gave fewer requests in flight than were asked for.
+    case fewerRequests = "fewer-requests"
+    /// A file system has no direct I/O.
+    case noDirectIO = "no-direct-io"
+    /// The size of the thin device is not known and was taken from elsewhere.
+    case thinSizeAssumed = "thin-size-assumed"
+    /// The source may be written to while it is compared.
+    case sourceMayChange = "source-may-change"
+    /// What may be done to an active pool is not needed, since none is active.
+    case poolOptionsUnused = "pool-options-unused"
+    /// The origin has no identity by which it could be known again.
+    case originWithoutIdentity = "origin-without-identity"
+    /// No path leads to the origin's file.
+    case originWithoutName = "origin-without-name"
+    /// A merge onto the origin is not finished.
+    case mergeUnfinished = "merge-unfinished"
+    /// An earlier journal has another name now.
+    case journalPutAside = "journal-put-aside"
+    /// The journal is in memory.
+    case journalInMemory = "journal-in-memory"
+    /// The journal is on an overlay.
+    case journalOnOverlay = "journal-on-overlay"
+    /// The thin device's table names another origin than the given one.
+    case otherOriginInTable = "other-origin-in-table"
+    /// What other thin devices show changes with the origin.
+    case originShared = "origin-shared"
+    /// Thin devices that are not active may show the origin.
+    case originMaybeShared = "origin-maybe-shared"
+    /// Where the external origin is not known: the thin device is a snapshot.
+    case originOfSnapshot = "origin-of-snapshot"
+    /// Where the external origin is not known: it is not active.
+    case originNotActive = "origin-not-active"
+    /// A thin device was removed for the time of the merge.
+    case thinDeviceRemoved = "thin-device-removed"
+    /// A thin device was put back.
+    case thinDeviceRestored = "thin-device-restored"
+    /// A thin device that was removed stays so.
+    case thinDeviceStaysRemoved = "thin-device-stays-removed"
+    /// A thin device that was removed can no longer be put back.
+    case thinDeviceOutdated = "thin-device-outdated"
+    /// A thin device could not be put back.
+    case cannotRestoreThinDevice = "cannot-restore-thin-device"
+    /// A snapshot of the thin device was made.
+    case snapshotMade = "snapshot-made"
+    /// A snapshot that an earlier run made is not there.
+    case snapshotNotThere = "snapshot-not-there"
+    /// A snapshot could not be deleted.
+    case cannotDeleteSnapshot = "cannot-delete-snapshot"
+    /// What was made to be merged from is kept.
+    case sourceKept = "source-kept"
+    /// A layer of the origin could not be made read-only again.
+    case cannotRestoreReadOnly = "cannot-restore-read-only"
+    /// The pool was left in disorder by an earlier run.
+    case poolLeft = "pool-left"
+    /// The metadata snapshot is not the one that an earlier run took.
+    case metadataSnapshotOther = "metadata-snapshot-other"
+    /// The metadata snapshot could not be released.
+    case metadataSnapshotHeld = "metadata-snapshot-held"
+    /// The metadata snapshot is the only copy of a thin device.
+    case metadataSnapshotOnlyCopy = "metadata-snapshot-only-copy"
+    /// The metadata snapshot may be the only copy of a thin device.
+    case metadataSnapshotMaybeOnlyCopy = "metadata-snapshot-maybe-only-copy"
+    /// Something failed that the next run tries again.
+    case failure = "failure"
+  }
+
+  /// What the note says, for programs.
+  public var code: Code
+  /// What it is about, for programs.
+  public var context: MergeError.Context
+  /// One sentence, for people.
+  public var text: String
+
+  /// Makes a note.
+  package init(_ code: Code, _ text: String, context: MergeError.Context = MergeError.Context()) {
+    self.code = code
+    self.text = text
+    self.context = context
+  }
+}

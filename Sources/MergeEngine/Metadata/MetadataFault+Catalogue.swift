@@ -1,0 +1,361 @@
+internal import SystemPackage
+
+// Every reason for which metadata is not read, with its words.
+
+extension MetadataFault {
+  private static let superblock = MetadataBlock(0)
+
+  // MARK: Reading
+
+  /// A read of a block that came to a negative errno, or to less than the block.
+  static func cannotRead(_ block: MetadataBlock?, result: Int64) -> MetadataFault {
+    guard result < 0 else {
+      return MetadataFault(
+        .metadataCut, block, "cannot be read: the metadata ends inside it")
+    }
+    let errno = Errno(result: result)
+    return MetadataFault(
+      .metadataUnreadable, block, "cannot be read: \(errno)",
+      hint: "the kernel's log may say more about the device", errno: errno)
+  }
+
+  /// Reads whose end cannot be waited for, or was not on request.
+  static func cannotWait(_ errno: Errno) -> MetadataFault {
+    guard errno != .canceled else {
+      return MetadataFault(
+        .interrupted, nil,
+        "signals came while it was being read; it did not answer within 5 s", isDamage: false)
+    }
+    return MetadataFault(
+      .cannotWait, nil, "cannot wait for reads: \(errno)", hint: MergeError.asynchronousHint,
+      isDamage: false, errno: errno)
+  }
+
+  // MARK: Any block
+
+  /// A block sealed as one of another kind.
+  static func blockKind(_ block: MetadataBlock, is found: String, expected: String) -> MetadataFault
+  {
+    MetadataFault(.metadataBlockKind, block, "it is a \(found); a \(expected) is expected")
+  }
+
+  /// A block that was changed.
+  static func checksum(
+    _ block: MetadataBlock, _ found: UInt32, expected: UInt32, of kind: String
+  ) -> MetadataFault {
+    MetadataFault(
+      .metadataChecksum, block,
+      "the checksum is \(hex(found)); \(hex(expected)) is expected of a \(kind)")
+  }
+
+  private static func hex(_ number: UInt32) -> String {
+    let digits = String(number, radix: 16)
+    return "0x" + String(repeating: "0", count: 8 - digits.count) + digits
+  }
+
+  // MARK: Superblocks
+
+  private static let whereMetadataIs =
+    "the metadata device is the first in 'dmsetup table POOL'; with LVM it is VG-POOL_tmeta"
+
+  /// A file or device that is too short for a superblock.
+  static func tooShort(_ byteCount: UInt64, blockByteCount: Int) -> MetadataFault {
+    MetadataFault(
+      .metadataNotOne, nil,
+      "not the metadata of a thin pool: it has \(byteCount) bytes, at least one block of "
+        + "\(blockByteCount) is expected", hint: whereMetadataIs)
+  }
+
+  /// Something else in the place of a superblock.
+  static func notSuperblock(_ block: MetadataBlock) -> MetadataFault {
+    guard block == superblock else {
+      return MetadataFault(.metadataBlockKind, block, "not a superblock of a thin pool")
+    }
+    return MetadataFault(
+      .metadataNotOne, block, "not the metadata of a thin pool", hint: whereMetadataIs)
+  }
+
+  /// The copy of another block in the place of a superblock.
+  static func superblockMisplaced(_ block: MetadataBlock, says own: UInt64) -> MetadataFault {
+    MetadataFault(
+      .metadataMisplaced, block, "the superblock says it is block \(own); \(block) is expected")
+  }
+
+  /// A version of the format that no kernel has.
+  static func superblockVersion(_ block: MetadataBlock, _ version: UInt32) -> MetadataFault {
+    MetadataFault(
+      .metadataSuperblock, block,
+      "the superblock's version is \(version); 1 or 2 is expected")
+  }
+
+  /// Features that a reader must know.
+  static func incompatibleFeatures(_ block: MetadataBlock, _ flags: UInt32) -> MetadataFault {
+    MetadataFault(
+      .metadataSuperblock, block,
+      "the incompatible-feature flags are 0x\(String(flags, radix: 16)); 0 is expected")
+  }
+
+  /// Data blocks of a size that no pool has.
+  static func dataBlockSize(_ block: MetadataBlock, sectorCount: UInt32) -> MetadataFault {
+    MetadataFault(
+      .metadataSuperblock, block,
+      "the data block size is \(sectorCount) sectors; a multiple of 128 from 128 to 2097152 is "
+        + "expected")
+  }
+
+  /// Metadata blocks of another size than 4096 bytes.
+  static func metadataBlockSize(_ block: MetadataBlock, sectorCount: UInt32) -> MetadataFault {
+    MetadataFault(
+      .metadataSuperblock, block,
+      "the metadata block size is \(sectorCount) sectors; 8 is expected")
+  }
+
+  /// A counter that mappings have no room for.
+  static func snapshotCounter(_ block: MetadataBlock, _ time: UInt32, max: UInt32) -> MetadataFault
+  {
+    MetadataFault(
+      .metadataSuperblock, block,
+      "the snapshot counter is \(time), above the \(max) that mappings can hold")
+  }
+
+  /// A pool of no metadata blocks.
+  static func noBlocks() -> MetadataFault {
+    MetadataFault(
+      .metadataSuperblock, superblock, "the pool has no metadata blocks; at least 1 is expected")
+  }
+
+  /// A file or device that ends before the pool's last metadata block.
+  static func cut(blockCount: UInt64, there: UInt64) -> MetadataFault {
+    MetadataFault(
+      .metadataCut, superblock,
+      "the metadata is cut short: the pool has \(blockCount) metadata blocks, \(there) are there")
+  }
+
+  /// More data blocks than there can be.
+  static func dataBlockCount(_ count: UInt64, max: UInt64) -> MetadataFault {
+    MetadataFault(
+      .metadataSuperblock, superblock,
+      "the pool has \(count) data blocks; at most \(max) are possible, and no more than "
+        + "\(Int64.max) bytes")
+  }
+
+  /// Metadata that is marked as possibly damaged.
+  static func needsCheck() -> MetadataFault {
+    MetadataFault(
+      .poolNeedsCheck, superblock, "the pool is marked needs_check",
+      hint: "repair it with thin_check and thin_repair", isDamage: false)
+  }
+
+  // MARK: The metadata snapshot
+
+  /// No metadata snapshot where one is to be read.
+  static func noSnapshot() -> MetadataFault {
+    MetadataFault(
+      .noMetadataSnapshot, superblock, "no metadata snapshot is held",
+      hint: "of an active pool: 'dmsetup message POOL 0 reserve_metadata_snap'", isDamage: false)
+  }
+
+  /// Another metadata snapshot than the wanted one.
+  static func otherSnapshot(at held: MetadataBlock, wanted: UInt64) -> MetadataFault {
+    MetadataFault(
+      .otherMetadataSnapshot, superblock,
+      "the metadata snapshot that is held is at block \(held); block \(wanted) is wanted",
+      isDamage: false,
+      counts: ["held_block": held.rawValue, "wanted_block": wanted])
+  }
+
+  /// A metadata snapshot behind the last block.
+  static func snapshotOutside(at held: MetadataBlock, last: UInt64) -> MetadataFault {
+    MetadataFault(
+      .metadataSnapshotInvalid, superblock,
+      "the metadata snapshot is at block \(held); the last block is \(last)")
+  }
+
+  /// A metadata snapshot that names another one.
+  static func snapshotHoldsAnother(_ block: MetadataBlock) -> MetadataFault {
+    MetadataFault(
+      .metadataSnapshotInvalid, block,
+      "the metadata snapshot holds another one; none is expected")
+  }
+
+  /// A metadata snapshot of a pool with other data blocks.
+  static func snapshotBlockSize(
+    _ block: MetadataBlock, _ byteCount: UInt64, expected: UInt64
+  ) -> MetadataFault {
+    MetadataFault(
+      .metadataSnapshotInvalid, block,
+      "the metadata snapshot's data block size is \(byteCount) bytes, the pool's \(expected)")
+  }
+
+  /// A metadata snapshot of a later time than now.
+  static func snapshotTime(_ block: MetadataBlock, _ time: UInt32, max: UInt32) -> MetadataFault {
+    MetadataFault(
+      .metadataSnapshotInvalid, block,
+      "the metadata snapshot's time is \(time), above the pool's \(max)")
+  }
+
+  // MARK: Nodes
+
+  /// The copy of another node in the place of this one.
+  static func nodeMisplaced(_ block: MetadataBlock, says own: UInt64) -> MetadataFault {
+    MetadataFault(
+      .metadataMisplaced, block, "the node says it is block \(own); \(block) is expected")
+  }
+
+  /// A node that is neither internal nor a leaf, or both.
+  static func nodeFlags(_ block: MetadataBlock, _ flags: UInt32) -> MetadataFault {
+    MetadataFault(.metadataNode, block, "the node's flags are \(flags); 1 or 2 is expected")
+  }
+
+  /// Values of another size than those of the tree.
+  static func nodeValueSize(_ block: MetadataBlock, _ byteCount: UInt32, expected: Int)
+    -> MetadataFault
+  {
+    MetadataFault(
+      .metadataNode, block, "the node's values have \(byteCount) bytes; \(expected) is expected")
+  }
+
+  /// Room for no entry, or for more than fit.
+  static func nodeRoom(_ block: MetadataBlock, _ count: UInt32, max: Int) -> MetadataFault {
+    MetadataFault(
+      .metadataNode, block, "the node has room for \(count) entries; 1 to \(max) is expected")
+  }
+
+  /// More entries than room.
+  static func nodeEntryCount(_ block: MetadataBlock, _ count: UInt32, max: UInt32) -> MetadataFault
+  {
+    MetadataFault(
+      .metadataNode, block, "the node has \(count) entries; at most \(max) is expected")
+  }
+
+  /// An internal node that leads nowhere.
+  static func nodeEmpty(_ block: MetadataBlock) -> MetadataFault {
+    MetadataFault(
+      .metadataNode, block, "an internal node has no entries; at least 1 is expected")
+  }
+
+  /// A first key that belongs to another node.
+  static func keyBelow(_ block: MetadataBlock, _ key: UInt64, min: UInt64) -> MetadataFault {
+    MetadataFault(
+      .metadataKeys, block, "the first key is \(key), below the parent's key \(min)")
+  }
+
+  /// Keys that do not rise.
+  static func keysNotRising(_ block: MetadataBlock, _ key: UInt64, after previous: UInt64)
+    -> MetadataFault
+  {
+    MetadataFault(
+      .metadataKeys, block, "key \(key) follows key \(previous); rising keys are expected")
+  }
+
+  /// A last key that belongs to another node.
+  static func keyAbove(_ block: MetadataBlock, _ key: UInt64, max: UInt64) -> MetadataFault {
+    MetadataFault(
+      .metadataKeys, block, "the last key is \(key), above the \(max) that the parent allows")
+  }
+
+  // MARK: Trees
+
+  /// A child or a root where no node can be.
+  static func outside(
+    _ parent: MetadataBlock, child: MetadataBlock, blockCount: UInt64, isHeldRoot: Bool
+  ) -> MetadataFault {
+    MetadataFault(
+      .metadataTree, parent,
+      "it leads to block \(child); a node in 1 to \(blockCount - 1) is expected"
+        + (isHeldRoot ? ", not the metadata snapshot itself" : ""))
+  }
+
+  /// More levels than a tree can have.
+  static func tooDeep(_ block: MetadataBlock, max: Int) -> MetadataFault {
+    MetadataFault(.metadataTree, block, "the tree has more than \(max) levels")
+  }
+
+  /// Leaves at different depths.
+  static func unevenDepth(_ block: MetadataBlock, isLeafExpected: Bool) -> MetadataFault {
+    MetadataFault(
+      .metadataTree, block,
+      isLeafExpected
+        ? "an internal node where a leaf is expected: not all leaves are equally deep"
+        : "a leaf where an internal node is expected: not all leaves are equally deep")
+  }
+
+  /// A cycle, or a node with two parents.
+  static func reachedTwice(_ block: MetadataBlock) -> MetadataFault {
+    MetadataFault(
+      .metadataTree, block, "the node is reached twice; once is expected in a tree")
+  }
+
+  /// A node that a later pass finds to be another one.
+  static func nodeChanged(_ block: MetadataBlock) -> MetadataFault {
+    MetadataFault(
+      .metadataNodeChanged, block, "the node changed since the plan was made",
+      hint: "the metadata snapshot was released, or the pool was active: one has to be held until "
+        + "the merge has finished")
+  }
+
+  // MARK: Devices and mappings
+
+  /// A device that one of the two trees does not have.
+  ///
+  /// `tree`: the one that has it.
+  static func deviceInOneTree(_ block: MetadataBlock, deviceID: UInt32, tree: String)
+    -> MetadataFault
+  {
+    MetadataFault(
+      .metadataDevices, block,
+      "device \(deviceID) is in the \(tree) tree only; both are expected to have it",
+      deviceID: deviceID)
+  }
+
+  /// Trees that do not have the same devices.
+  static func otherDevices(_ block: MetadataBlock, detailsCount: UInt64, mappingCount: UInt64)
+    -> MetadataFault
+  {
+    MetadataFault(
+      .metadataDevices, block,
+      "the details tree has other devices (\(detailsCount)) than the mapping tree "
+        + "(\(mappingCount)); the same are expected")
+  }
+
+  /// A number that no device can have.
+  static func deviceID(_ block: MetadataBlock, _ id: UInt64, max: UInt64) -> MetadataFault {
+    MetadataFault(
+      .metadataDevices, block, "the device id is \(id); at most \(max) is expected")
+  }
+
+  /// Other mappings than the device's details count.
+  static func mappingCount(
+    _ block: MetadataBlock, deviceID: UInt32, found: UInt64, expected: UInt64
+  ) -> MetadataFault {
+    MetadataFault(
+      .metadataDevices, block,
+      "device \(deviceID) has \(found) mappings; its details say \(expected)",
+      deviceID: deviceID)
+  }
+
+  /// A thin block beyond all offsets.
+  static func thinBlock(_ block: MetadataBlock, _ thinBlock: ThinBlock) -> MetadataFault {
+    MetadataFault(
+      .metadataMapping, block,
+      "thin block \(thinBlock) ends past the largest offset that a device can have")
+  }
+
+  /// A data block behind the last one.
+  static func dataBlock(
+    _ block: MetadataBlock, _ dataBlock: DataBlock, of thinBlock: ThinBlock, count: UInt64
+  ) -> MetadataFault {
+    MetadataFault(
+      .metadataMapping, block,
+      "thin block \(thinBlock) is mapped to data block \(dataBlock); one below \(count) is expected"
+    )
+  }
+
+  /// A data block that two mappings of the device have.
+  static func mappedTwice(_ dataBlock: DataBlock, by thinBlock: ThinBlock) -> MetadataFault {
+    MetadataFault(
+      .metadataMappedTwice, nil,
+      "data block \(dataBlock) is mapped twice, the second time by thin block \(thinBlock); once is "
+        + "expected within a device")
+  }
+}

@@ -1,0 +1,251 @@
+internal import MergeEngine
+
+// What the engine does not know: how something is asked of the command. One table, from code to hint.
+
+extension MergeError {
+  /// The error in terms of the command: its options in the hint, and in the reason where that is about one.
+  var inCommandTerms: MergeError {
+    var error = self
+    error.why = commandReason ?? why
+    error.hint = commandHint ?? hint
+    return error
+  }
+
+  /// What to do, where that takes an option or a verb of the command; nil where the engine's hint serves.
+  private var commandHint: String? {
+    if context.circumstances.contains(.devicesAreSwapped) {
+      return "--metadata and --data seem to be swapped"
+    }
+    return fileHint ?? poolHint ?? journalHint ?? comparisonHint
+  }
+
+  private var path: String { (context.path ?? place).shellQuoted }
+  private var pool: String { (context.pool ?? place).shellQuoted }
+  private var journal: String { (context.journalPath ?? context.path ?? place).shellQuoted }
+
+  // MARK: Devices and files
+
+  private var fileHint: String? {
+    switch code {
+    case .noMemory: "a smaller --io-size or --queue-depth takes less"
+    case .dataIsMetadata: "--data is the pool's data device: the second in 'dmsetup table POOL'"
+    case .originIsPoolDevice: "--origin is the external origin, which lies outside the pool"
+    case .originTooShort:
+      "extend the origin, give --thin-size if the thin device ends there too, or choose "
+        + "--past-end clip (leave them out) or --past-end grow (extend a regular file)"
+    case .originNotExtensible: "extend the device first, or choose --past-end clip"
+    case .originNotExtended: "merge first, or compare what is there by --past-end clip"
+    case .originMoved: "put that file back to its path, then: thin-merge resume \(journal)"
+    case .originLost:
+      "if it is another disk, give the path of the right one with --origin; if it was restored, "
+        + "'thin-merge merge' with --restart merges all of it again"
+    case .deviceMissing: "\(option) says where it is now"
+    case .noSuchDevice:
+      "they are listed by: thin-merge devices --metadata \(path)"
+        + (context.circumstances.contains(.isInactive) ? " --inactive" : "")
+    case .someUnreadable:
+      "once the cause is gone, this tries only those: thin-merge resume \(journal)"
+    case .noMetadataSnapshot:
+      "of an active pool: 'dmsetup message POOL 0 reserve_metadata_snap', and give --inactive only "
+        + "if the pool is not active"
+    case .otherMetadataSnapshot: "without --metadata-snap, the one that is held is used"
+    case .metadataNodeChanged:
+      "the metadata snapshot was released, or the pool was active with --inactive: one has to be "
+        + "held until the merge has finished"
+    default: nil
+    }
+  }
+
+  /// The option that gives a device of this role.
+  private var option: String {
+    switch context.role {
+    case "metadata device": "--metadata"
+    case "data device": "--data"
+    default: "--origin"
+    }
+  }
+
+  // MARK: Active pools
+
+  private var poolHint: String? {
+    switch code {
+    case .noActivePool:
+      "of a pool that is not active: --metadata, --data, --dev-id and --inactive"
+    case .poolNotActive:
+      "activate it, or merge from its devices with --metadata, --data, --dev-id and --inactive"
+    case .noSuchThinDevice:
+      "'dmsetup ls --target thin' and 'lvs' list them; one that is not active and not LVM's: "
+        + "--pool NAME --dev-id N --origin PATH --thin-size SIZE"
+    case .notPoolDevice, .poolActiveOnData:
+      "name the thin device instead: --pool \(pool) --dev-id N"
+    case .poolNeedsCheck:
+      "repair it with thin_check and thin_repair, or give --ignore-needs-check to read "
+        + (context.pool == nil
+          ? "the metadata snapshot all the same" : "a metadata snapshot that is held already")
+    case .poolActive: "leave --inactive out: a metadata snapshot is then taken"
+    case .poolReadOnly: "deactivate it, and merge from its devices with --inactive"
+    case .poolFull: "extend the pool; or stop what uses the thin device, and leave --snapshot out"
+    case .metadataSnapshotForeign:
+      "'dmsetup status \(pool)' shows it; if nobody needs it any more: dmsetup message \(pool) 0 "
+        + "release_metadata_snap, and if it is to be merged from: --metadata-snap BLOCK"
+    case .metadataSnapshotOnlyCopy:
+      "'thin-merge resume' with the journal of that merge finishes it; to give the copy up: "
+        + "dmsetup message \(pool) 0 release_metadata_snap"
+    case .thinDeviceInUse:
+      "unmount it, or give --snapshot to merge a snapshot of it as it is now; 'lsblk \(path)' shows "
+        + "who uses it"
+    case .cannotRemoveThinDevice:
+      "it is writable and must not change; --snapshot merges a snapshot of it"
+    case .snapshotIDsUsedUp:
+      "'thin-merge devices --pool \(pool)' lists them; delete those that nobody needs"
+    case .otherSnapshotUnfinished: "finish that merge first, or give it up with --restart"
+    case .snapshotUnfinished:
+      "--snapshot goes on with it; --restart deletes it and begins again"
+    case .snapshotGone:
+      "--restart makes a new one; what is merged already is then merged again"
+    case .originShared: "if that is wanted: --other-users-ok"
+    case .originMaybeShared:
+      "what they show would change; if they have another origin, or none: --other-users-ok"
+    case .originReadOnly: "--make-origin-writable lifts that for the time of the merge"
+    default: nil
+    }
+  }
+
+  // MARK: The journal
+
+  private static let beginAgain =
+    "'thin-merge merge' with --restart puts this journal aside and merges from the beginning"
+
+  private var journalHint: String? {
+    switch code {
+    case .noJournal: "'thin-merge plan' says where the journal of a merge is"
+    case .journalLocked: "how far that merge is: thin-merge status \(journal)"
+    case .journalNotTrusted:
+      "'thin-merge status \(journal)' shows what it names; if that is right, resume a copy that is "
+        + "your own"
+    case .journalIsDevice: "give --journal with the path of a new file"
+    case .journalOnDevice: "give --journal with a path on another file system"
+    case .noJournalFolder: "make it, or give --journal with a path elsewhere"
+    case .cannotMakeStateFolder: "root may; --journal names another place"
+    case .noRoomForJournal: "give --journal with a path on a file system that has the room"
+    case .cannotMakeJournal: "make its folder writable, or give --journal with a path elsewhere"
+    case .journalGone:
+      "the origin may be merged in part: move away what is at that path now, if anything, and merge "
+        + "from the beginning with 'thin-merge merge'"
+    case .journalIncomplete: "merge from the beginning with 'thin-merge merge' and --restart"
+    case .journalOfOtherMerge, .journalOfOtherEnd, .journalOfOtherDevice, .journalOfOtherSize,
+      .journalOfOtherMappings:
+      otherMergeHint
+    case .notRecordedDevice: "--metadata, --data and --origin say where the same devices are now"
+    case .deviceNotIdentified: "give --same-origin if they are the same"
+    case .otherMergeUnfinished:
+      "either go on with it by 'thin-merge resume \(journal)', or give --restart if that merge is "
+        + "given up"
+    default: kind == .journalConflict ? contentHint : nil
+    }
+  }
+
+  /// What to do with a journal that cannot be used as it is.
+  ///
+  /// Once a run has written, it is not known any more: the journal was sound when the run began.
+  private var contentHint: String? {
+    switch code {
+    case .journalNotOne:
+      "'thin-merge plan' names the journal of a merge, and --journal gives it another place"
+    case .journalRecordUnknown:
+      "perhaps another version of thin-merge wrote it, and reads it; if not, \(Self.beginAgain)"
+    case .journalUnmapped:
+      "'thin-merge merge' with --restart puts it aside and merges from the beginning"
+    case .journalHeaderCut, .journalHeaderSize, .journalHeaderChecksum, .journalHeaderField,
+      .journalDamaged, .journalBytesOutside, .journalRangeCount, .journalWatermark,
+      .journalBytesTwice, .journalEntrySize, .journalByteCount, .journalOrder, .journalChanged:
+      "the origin may be merged in part; \(Self.beginAgain)"
+    default: nil
+    }
+  }
+
+  private var otherMergeHint: String {
+    if code == .journalOfOtherDevice {
+      return "give the path of the same file or device; to merge with another one, begin again "
+        + "with 'thin-merge merge' and --restart"
+    }
+    if context.circumstances.contains(.isFinished) {
+      return "'thin-merge merge' with --journal and another path keeps this one"
+    }
+    let half = "the origin is half merged with dev \(context.deviceID ?? 0): either "
+    guard context.circumstances.contains(.isResumed) else {
+      return half + "go on with that merge by 'thin-merge resume \(journal)', or put its journal "
+        + "aside with --restart"
+    }
+    let what = code == .journalOfOtherSize ? "it the size that it had" : "the metadata as it was"
+    return half + "give \(what), or merge from the beginning with 'thin-merge merge' and --restart"
+  }
+
+  // MARK: Comparing
+
+  private static let overwrites =
+    "to overwrite on the origin what differs from the thin device: add --again"
+
+  private var comparisonHint: String? {
+    switch code {
+    case .sourceChanged: "to merge what was written since: add --again"
+    case .originChanged, .bothChanged:
+      "to keep the origin as it is, there is nothing to do; \(Self.overwrites)"
+    case .mappingsChanged, .otherMergeFinished:
+      "to merge it as it is now, overwriting what was written to the origin since: add --again"
+    case .mergeFinished: "--again merges again what differs between thin device and origin"
+    case .recordsMissing: "to merge it again: add --again"
+    case .checksumsMissing:
+      "'thin-merge verify' with --metadata, --data and --dev-id compares all with the source"
+    case .mergeNotFinished: "to go on with it: thin-merge resume \(journal)"
+    default: nil
+    }
+  }
+}
+
+// MARK: Reasons
+
+extension MergeError {
+  /// Why, where that is about an option; nil where the engine's words serve.
+  private var commandReason: String? {
+    switch code {
+    case .poolActive: "--inactive reads the live mappings, which change under an active pool"
+    case .otherMetadataSnapshot:
+      "the metadata snapshot that is held is at block \(context.counts["held_block"] ?? 0); "
+        + "--metadata-snap says \(context.counts["wanted_block"] ?? 0)"
+    case .journalOfOtherEnd: ends
+    case .otherMergeFinished: ends.map { Self.afterFinished($0) }
+    case .journalGone:
+      context.cause.map { Self.journalIsGone($0.inCommandTerms.message) }
+    default: nil
+    }
+  }
+
+  /// The ends of two merges, with what each does with blocks past the origin's end.
+  private var ends: String? {
+    guard let recorded = context.recordedPastEnd, let wanted = context.pastEnd else { return nil }
+    return "it merges up to byte \(context.counts["recorded_end"] ?? 0) "
+      + "(--past-end \(recorded.rawValue)), this merge up to byte \(context.counts["end"] ?? 0) "
+      + "(--past-end \(wanted.rawValue))"
+  }
+}
+
+// MARK: Notes
+
+extension MergeNote {
+  /// The note in terms of the command.
+  var textInCommandTerms: String {
+    switch code {
+    case .originWithoutIdentity:
+      "\(context.path ?? "") has no identity of its own: resuming after a reboot needs --same-origin"
+    case .originOfSnapshot:
+      "it is a snapshot of \(context.name ?? ""): --origin PATH says which external origin"
+    case .metadataSnapshotOnlyCopy:
+      Self.onlyCopy(
+        context.pool ?? "", of: context.deviceID ?? 0,
+        isReplaced: context.circumstances.contains(.isReplaced),
+        finish: "'thin-merge resume' finishes the merge from it")
+    default: text
+    }
+  }
+}
