@@ -184,6 +184,42 @@ struct TidyTests {
     }
   }
 
+  @Test("no text of the engine names an option or a verb of the command")
+  func engineKnowsNoOptions() {
+    for file in SourceTree.files(in: "MergeEngine") {
+      for (number, line) in file.lines.enumerated()
+      where line.contains("--") || line.contains("thin-merge ") {
+        let text = line.drop { $0 == " " }
+        guard !text.hasPrefix("//") else { continue }
+        let options = text.matches(of: #/--[a-z][a-z0-9-]+/#).map { String($0.output) }
+          .filter { !Self.optionsOfOthers.contains($0) }
+        let verbs = text.matches(of: #/thin-merge (merge|resume|verify|plan|status|devices)\b/#)
+        #expect(options == [] && verbs.isEmpty, "\(file.path):\(number + 1): \(line)")
+      }
+    }
+  }
+
+  /// Options of the programs that hints name, and of `lvs`, which the engine runs.
+  private static let optionsOfOthers = [
+    "--getsize64", "--nosuffix", "--reportformat", "--setrw", "--table", "--target", "--units",
+    "--uuid",
+  ]
+
+  @Test("errors and notes are worded in the catalogues only")
+  func wordsStandInCatalogues() {
+    let catalogues = [
+      "API/Errors/", "API/MergeError.swift", "API/Notes.swift", "Metadata/MetadataFault",
+      "Journal/JournalFault.swift",
+    ]
+    for file in SourceTree.files(in: "MergeEngine")
+    where !catalogues.contains(where: { file.path.hasPrefix("Sources/MergeEngine/\($0)") }) {
+      let places = file.places {
+        $0.contains("(") && $0.contains(#/\b(MergeError|MergeNote|MetadataFault|JournalFault)\(/#)
+      }
+      #expect(places == [])
+    }
+  }
+
   private static func isVisibleType(_ line: String) -> Bool {
     // Matching takes long in a debug build, and few lines begin so.
     guard line.hasPrefix("p") || line.hasPrefix("@") else { return false }

@@ -125,7 +125,7 @@ struct BadJournalPlaceTests {
     let planned = try ThinMergeCommand.runAsNobody(
       ["plan"] + merge.mergeArguments().dropFirst(), in: merge.folder)
     expectError(merged, exitStatus: 2, naming: merge.journal)
-    let error = try SaidError(merged)
+    let error = try ReportedError(merged)
     #expect(planned.standardOutput.contains("  \(error.message)\n"), "\(planned)")
     #expect(error.hints.allSatisfy { planned.standardOutput.contains("  hint: \($0)\n") })
   }

@@ -58,8 +58,8 @@ struct CraftedMerge {
   }
 
   /// What the command says.
-  func said(_ arguments: [String]) throws -> SaidError {
-    try SaidError(ThinMergeCommand.run(arguments)).naming([(merge.folder.path, "FOLDER")])
+  func reported(_ arguments: [String]) throws -> ReportedError {
+    try ReportedError(ThinMergeCommand.run(arguments)).naming([(merge.folder.path, "FOLDER")])
   }
 
   /// The first half of the entries, and as many bytes that the device does not map.

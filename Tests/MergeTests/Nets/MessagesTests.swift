@@ -1,4 +1,5 @@
 import Foundation
+import MergeEngine
 import Testing
 
 @testable import thin_merge
@@ -13,9 +14,9 @@ private struct AllMessages {
     text += "\n## \(heading)\n" + lines.map { $0.isEmpty ? "\n" : $0 + "\n" }.joined()
   }
 
-  /// Whether words are in the text, however its lines are broken.
-  static func flattened(_ text: String) -> String {
-    text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+  /// Adds an error, with its code in the heading.
+  mutating func add(_ name: String, _ error: ReportedError) {
+    add("\(name) [\(error.code)]", ["exit \(error.exitStatus)"] + error.lines)
   }
 }
 
@@ -27,14 +28,13 @@ struct MessagesTests {
   func messages() async throws {
     var messages = AllMessages()
     messages.begin("Errors")
-    for (table, rows) in Self.tables {
-      for (row, said) in zip(rows, try await Self.met(rows)) {
-        let about = row.canBeMet ? "" : " (not brought about)"
-        messages.add(
-          "\(table): \(row.testDescription)\(about)",
-          ["exit \(said.exitStatus)", "code: \(said.code)", "error: \(said.message)"]
-            + said.hints.map { "hint: \($0)" })
+    for (area, situations) in ErrorSituations.all {
+      for (situation, error) in zip(situations, try await Self.reported(situations)) {
+        messages.add("\(area): \(situation.testDescription)", error)
       }
+    }
+    for (name, error) in ErrorSamples.notBroughtAbout {
+      messages.add("not brought about: \(name)", error)
     }
     messages.begin("Help")
     for verb in [""] + ThinMerge.verbs {
@@ -43,49 +43,30 @@ struct MessagesTests {
     }
     messages.begin("Reports and notes")
     for sample in SampleRun.all { messages.add(sample.name, try sample.lines()) }
-    messages.begin("Other words of the sources")
-    let said = AllMessages.flattened(messages.text)
-    for (file, texts) in try SourceErrors.texts() {
-      let others = texts.filter { text in
-        !text.filter { !$0.isEmpty }.allSatisfy { said.contains(AllMessages.flattened($0)) }
-      }
-      if !others.isEmpty { messages.add(file, others.map { $0.joined(separator: "…") }) }
+    messages.begin("Notes")
+    for note in ErrorSamples.notes {
+      messages.add(note.code.rawValue, ["note: \(note.textInCommandTerms)"])
+    }
+    for note in [Note.stopping, .notDraining] { messages.add(note.code, ["note: \(note.text)"]) }
+    messages.begin("The library's own words, where the command has others")
+    for error in ErrorSamples.ofLibrary {
+      messages.add(
+        error.code.rawValue,
+        ["error: \(error.message)"] + (error.hint.map { ["hint: \($0)"] } ?? []))
+    }
+    for note in ErrorSamples.notes where note.text != note.textInCommandTerms {
+      messages.add(note.code.rawValue, ["note: \(note.text)"])
     }
     try RecordedText.expect(messages.text, in: "Tests/Messages.txt")
   }
 
-  /// All rows there are, in the order in which they stand.
-  private static let tables = [
-    ("command line", WhatIsWrongWithTheCommandLine.rows + WhatIsWrongWithTheCommandLine.ofDevices),
-    ("metadata", WhatIsWrongWithTheMetadata.rows),
-    ("file", WhyAFileIsNotUsed.rows),
-    (
-      "journal",
-      WhyAJournalIsNotUsed.rows + WhyAJournalIsNotUsed.asRoot + WhyAJournalIsNotUsed.refused
-        + WhyAJournalIsNotTrusted.rows + WhyAJournalIsNotTrusted.asRoot
-    ),
-    ("pool", WhyAPoolIsNotUsed.rows),
-    ("rest", WhyAThinDeviceIsNotAtRest.rows),
-    (
-      "stop",
-      WhyAMergeStopped.rows + WhyAMergeStopped.refused + WhyAMergeLostItsFiles.rows
-        + [WhyAMergeStopped.refusedToRoot, WhyAMergeStopped.refusedOfDevice]
-    ),
-  ]
-
-  @Test("every row of the tables of errors is in one of these")
-  func complete() {
-    let names = Self.tables.flatMap(\.1).map(\.testDescription).sorted()
-    #expect(names == EveryError.rows.map(\.testDescription).sorted())
-  }
-
-  /// What is said where the rows' situations are brought about; where none can be, what is stated.
-  private static func met(_ rows: [ErrorRow]) async throws -> [SaidError] {
-    try await withThrowingTaskGroup(of: (Int, SaidError).self) { group in
-      for (index, row) in rows.enumerated() {
-        group.addTask { (index, try row.meet?() ?? row.expected) }
+  /// What is reported where the situations are brought about.
+  private static func reported(_ situations: [ErrorSituation]) async throws -> [ReportedError] {
+    try await withThrowingTaskGroup(of: (Int, ReportedError).self) { group in
+      for (index, situation) in situations.enumerated() {
+        group.addTask { (index, try situation.reported()) }
       }
-      return try await group.reduce(into: [Int: SaidError]()) { $0[$1.0] = $1.1 }
+      return try await group.reduce(into: [Int: ReportedError]()) { $0[$1.0] = $1.1 }
         .sorted { $0.key < $1.key }.map(\.value)
     }
   }

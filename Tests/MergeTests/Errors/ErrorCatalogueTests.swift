@@ -1,0 +1,140 @@
+import Foundation
+import Testing
+
+@testable import MergeEngine
+@testable import thin_merge
+
+/// All situations, by what they are about.
+enum ErrorSituations {
+  static let all: [(area: String, situations: [ErrorSituation])] = [
+    (
+      "command line", CommandLineErrorTests.situations + CommandLineErrorTests.ofDevices
+    ),
+    ("metadata", MetadataErrorTests.situations),
+    ("file", FileErrorTests.situations),
+    (
+      "journal",
+      JournalErrorTests.situations + JournalErrorTests.asRoot + JournalErrorTests.refused
+        + JournalTrustErrorTests.situations + JournalTrustErrorTests.asRoot
+    ),
+    ("other merge", JournalMatchErrorTests.situations + JournalMatchErrorTests.ofDevices),
+    ("finished merge", FinishedMergeErrorTests.situations),
+    ("pool", PoolErrorTests.situations),
+    ("thin device", ThinDeviceErrorTests.situations),
+    (
+      "stop",
+      StopErrorTests.situations + StopErrorTests.refused
+        + [StopErrorTests.refusedToRoot, StopErrorTests.refusedOfDevice]
+    ),
+  ]
+}
+
+@Suite("Errors: the catalogues")
+struct ErrorCatalogueTests {
+  private static let codes =
+    MergeError.Code.allCases.map(\.rawValue) + FailureCode.allCases.map(\.rawValue)
+
+  @Test("every code is met by a situation, or listed among those that cannot be brought about")
+  func everyCodeIsMet() {
+    let met = Set(ErrorSituations.all.flatMap(\.situations).map(\.code))
+    let stated = Set(ErrorSamples.notBroughtAbout.map(\.error.code))
+    #expect(Set(Self.codes).subtracting(met).subtracting(stated) == [])
+    #expect(met.subtracting(Self.codes) == [])
+    #expect(ErrorSamples.notBroughtAbout.count == 13)
+  }
+
+  @Test("every note has a sample")
+  func everyNoteHasASample() {
+    #expect(Set(MergeNote.Code.allCases) == Set(ErrorSamples.notes.map(\.code)))
+  }
+
+  @Test("codes are words in lower case with hyphens between them")
+  func codesAreWords() {
+    for code in Self.codes + MergeNote.Code.allCases.map(\.rawValue) {
+      #expect(code.wholeMatch(of: #/[a-z]+(-[a-z]+)*/#) != nil, "\(code)")
+    }
+  }
+
+  @Test("situations have names of their own")
+  func names() {
+    let names = ErrorSituations.all.flatMap { area, situations in
+      situations.map { "\(area): \($0.testDescription)" }
+    }
+    #expect(Set(names).count == names.count)
+  }
+
+  @Test("an error names what, where and why; a hint is a line")
+  func shape() throws {
+    let messages = try RecordedMessages()
+    #expect(messages.errors.count > 300)
+    for error in messages.errors {
+      // No sentence begins behind a colon; what is in capitals here is a path to whoever reads it.
+      let first = error.message.prefix { $0 != " " }
+      let isPath = first.contains("/") || first.allSatisfy(\.isUppercase)
+      #expect(isPath || error.message.first?.isUppercase == false, "\(error.message)")
+      if error.exitStatus != ExitStatus.usage.rawValue {
+        #expect(error.message.contains(#/^[^:]+, .+: .+/#), "\(error.message)")
+      }
+      for line in [error.message] + error.hints {
+        #expect(!line.isEmpty && !line.hasSuffix("."), "\(line)")
+      }
+    }
+  }
+
+  @Test("no error shows what only the program's authors know")
+  func insides() throws {
+    for text in try RecordedMessages().errors.flatMap(\.lines) {
+      #expect(!Self.showsInsides(text), "\(text)")
+    }
+    // That it would be seen.
+    let insides = [
+      "cannot read, PATH: Optional(5)", "cannot read, PATH: errno 5", "Swift.DecodingError",
+      "JournalFault(reason: \"cut\")", "at 0x00007f3a1c2d", "Fatal error: index out of range",
+      "cannot read, PATH: keyNotFound", "in Merger.swift:12",
+    ]
+    for text in insides { #expect(Self.showsInsides(text), "\(text)") }
+  }
+
+  // Types and cases of enumerations, optionals, error numbers without words, addresses, traces.
+  private static func showsInsides(_ text: String) -> Bool {
+    text.contains(
+      #/
+      Swift|\.swift|Optional|MergeEngine|thin_merge|rawValue|[Ff]atal|0x[0-9a-f]{9,}|\bnil\b
+      |[Ee]rrno\ ?-?[0-9]+|\b[A-Z][A-Za-z]+\(|\b[a-z]+[A-Z][a-z]+
+      /#)
+  }
+
+  @Test("an error has a hint, unless its reason says it all")
+  func hints() throws {
+    for error in try RecordedMessages().errors where error.hints.isEmpty {
+      #expect(Self.saysItAll.contains(where: error.message.contains), "\(error.message)")
+    }
+  }
+
+  private static let saysItAll = [
+    "No such file or directory", "a regular file", "interrupted, ", "not merged, ",
+    "more than a program can have",
+  ]
+}
+
+/// The errors in `Tests/Messages.txt`, which are those of the situations.
+private struct RecordedMessages {
+  private(set) var errors: [ReportedError] = []
+
+  init() throws {
+    let path = PackageFolder.path("Tests/Messages.txt")
+    let text = try String(contentsOfFile: path, encoding: .utf8)
+    var exitStatus: Int32 = 0
+    for line in text.split(separator: "\n") {
+      if line.hasPrefix("# Help") { break }
+      if let status = line.firstMatch(of: #/^exit (\d+)$/#) {
+        exitStatus = Int32(status.output.1) ?? 0
+      } else if let message = line.firstMatch(of: #/^error: (.*)$/#) {
+        errors.append(
+          ReportedError(code: "", message: String(message.output.1), exitStatus: exitStatus))
+      } else if let hint = line.firstMatch(of: #/^hint: (.*)$/#), !errors.isEmpty {
+        errors[errors.count - 1].hints.append(String(hint.output.1))
+      }
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import SystemPackage
+
+@testable import MergeEngine
+@testable import thin_merge
+
+/// What no test can bring about, from the catalogues with sample values.
+enum ErrorSamples {
+  /// Errors of mistakes of the program, which nobody knows how to make; of changes between two calls in one
+  /// breath; and of what no machine here has.
+  static let notBroughtAbout: [(name: String, error: ReportedError)] = [
+    sample(
+      "another program writes to the journal in that moment",
+      JournalFault.changed(at: 4096).conflict(path: "JOURNAL")),
+    sample(
+      "the journal of a finished merge records only a part",
+      .recordsMissing("JOURNAL", byteCount: 4096, of: 8192)),
+    sample("the journal cannot be inspected", .cannotInspectJournal("JOURNAL", .ioError)),
+    sample(
+      "the thin device of a metadata snapshot may be gone",
+      .metadataSnapshotMaybeOnlyCopy("POOL", deviceID: 5)),
+    sample(
+      "the journal records what is not mapped behind its first transfers",
+      .recordedNotMapped("JOURNAL", byteOffset: 65_536)),
+    sample(
+      "a signal comes while recorded transfers are looked for", .interruptedChecking("ORIGIN")),
+    sample(
+      "65537 ranges cannot be read",
+      .tooMuchUnreadable("ORIGIN", rangeCountMax: JournalState.unreadableCountMax)),
+    sample(
+      "the checksums of the journal are right and its bytes are not",
+      .journalUnmapped(byteOffset: 65_536)),
+    sample("the engine has a mistake", .originNotOpen("ORIGIN")),
+    ("the command has a mistake", ReportedError(.bug("the reason"))),
+    sample("the origin is replaced in that moment", .originReplaced("ORIGIN")),
+    sample("a file is replaced in that moment", .fileReplaced("ORIGIN", "origin")),
+    sample(
+      "a file is of a kind that there is not",
+      .fileKind("ORIGIN", "origin", is: .other, onlyRegularFiles: false)),
+  ]
+
+  private static func sample(
+    _ name: String, _ error: MergeError
+  ) -> (name: String, error: ReportedError) {
+    (name, ReportedError(error))
+  }
+
+  /// Errors of which the library's own words are others than the command's.
+  static let ofLibrary: [MergeError] = [
+    .poolActive("POOL"), .poolNeedsCheck("POOL"),
+    .finishedOtherwise(
+      "JOURNAL", .end(found: 8192, .clip, wanted: 4096, .refuse), sourceName: "SOURCE"),
+    .journalOfOtherMerge(
+      "JOURNAL", .end(found: 8192, .clip, wanted: 4096, .refuse), deviceID: 5, isFinished: false,
+      isResumed: false),
+    MetadataFault.otherSnapshot(at: MetadataBlock(7), wanted: 9).refusal(path: "METADATA"),
+    MetadataFault.noSnapshot().refusal(path: "METADATA"),
+    MetadataFault.needsCheck().refusal(path: "METADATA"),
+    MetadataFault.nodeChanged(MetadataBlock(7)).refusal(path: "METADATA"),
+    MetadataFault.notSuperblock(MetadataBlock(0)).refusal(path: "METADATA").ofSwappedDevices(),
+  ]
+
+  /// Every note of the engine.
+  static let notes: [MergeNote] = [
+    .fewerRequests(32, of: 64), .noDirectIO("ORIGIN"),
+    .thinSizeAssumed(65_536, isOfOrigin: true), .thinSizeAssumed(65_536, isOfOrigin: false),
+    .sourceMayChange(), .poolOptionsUnused(), .originWithoutIdentity("ORIGIN"),
+    .originWithoutName("ORIGIN"), .mergeUnfinished("ORIGIN", deviceID: 5),
+    .journalPutAside("JOURNAL.old"), .journalInMemory("JOURNAL"), .journalOnOverlay("JOURNAL"),
+    .otherOriginInTable("/dev/mapper/base", given: "ORIGIN"),
+    .originShared(by: "vm1, vm2"), .originMaybeShared(by: [(6, true), (7, false)]),
+    .originOfSnapshot("vg/vm"), .originNotActive("vg/base"),
+    .cannotRestoreReadOnly("/dev/mapper/base", .resourceBusy),
+    .thinDeviceRemoved("/dev/mapper/vm"), .thinDeviceRestored("/dev/mapper/vm"),
+    .thinDeviceStaysRemoved("/dev/mapper/vm", command), .thinDeviceOutdated("/dev/mapper/vm"),
+    .cannotRestoreThinDevice("/dev/mapper/vm", .resourceBusy, command),
+    .snapshotMade(16_777_215, of: "/dev/mapper/vm"),
+    .snapshotNotThere(16_777_215, pool: "POOL"), .cannotDeleteSnapshot(failed),
+    .sourceKept(failed), .failure(failed), .poolLeft("POOL"), .metadataSnapshotOther("POOL"),
+    .metadataSnapshotHeld("POOL", after: failed, onlyCopyOf: nil),
+    .metadataSnapshotHeld("POOL", after: failed, onlyCopyOf: 5),
+    .metadataSnapshotHeld("POOL", .resourceBusy),
+    .metadataSnapshotOnlyCopy("POOL", of: 5, isReplaced: false),
+    .metadataSnapshotOnlyCopy("POOL", of: 5, isReplaced: true),
+    .metadataSnapshotMaybeOnlyCopy("POOL", of: 5),
+  ]
+
+  private static let command = MergeNote.commandMaking(
+    "vm", uuid: "LVM-1", table: "0 3072 thin 253:3 5")
+  private static let failed = MergeError.cannotAskPool("POOL", .ioError)
+}

@@ -1,0 +1,338 @@
+import Fixtures
+import Foundation
+import MergeEngine
+import SystemPackage
+import Testing
+
+@testable import thin_merge
+
+@Suite("Errors: active pools that cannot be used", .waitsForPrograms, .needsLoopDevices)
+struct PoolErrorTests {
+  @Test("a situation ends with its code", arguments: situations)
+  func situation(_ situation: ErrorSituation) throws { try situation.check() }
+
+  static let situations = names + paths + health + metadataSnapshots + onlyCopies + records
+
+  private static let names: [ErrorSituation] = [
+    row("device-mapper has no devices", "no-active-pool", .refused, .device("vm")) {
+      $0.mapper.mapped = []
+    },
+    row(
+      "neither device-mapper nor LVM knows the name", "no-such-thin-device", .refused, .device("vm")
+    ) { _ in },
+    row("the named device is linear", "not-thin-device", .refused, .device("base")) {
+      try $0.addBase()
+    },
+    row("the table of the named device has two lines", "not-thin-device", .refused, .device("vm")) {
+      pool in
+      var thin = try pool.thin()
+      thin.liveTable += thin.liveTable
+      pool.mapper.mapped.append(thin)
+    },
+    row("the table of the thin device names no pool", "no-pool-of-device", .refused, .device("vm"))
+    { pool in
+      var thin = try pool.thin()
+      thin.liveTable[0].arguments = "\(try pool.number(pool.data.path)) 5"
+      pool.mapper.mapped.append(thin)
+    },
+    row(
+      "the pool of the logical volume is not active", "volume-pool-not-active", .refused,
+      .device("vg/vm")
+    ) { pool in
+      pool.runProgram = { _ in volume(pool: "thinpool", origin: "") }
+    },
+    row(
+      "the external origin of the logical volume is not active", "no-origin", .refused,
+      .device("vg/vm")
+    ) { pool in
+      pool.mapper.mapped[0].name = "vg-thinpool-tpool"
+      pool.runProgram = { words in
+        words.last == "vg/vm" ? volume(pool: "thinpool", origin: "base") : nil
+      }
+    },
+    row("the logical volume is a snapshot", "no-origin", .refused, .device("vg/vm")) { pool in
+      pool.mapper.mapped[0].name = "vg-thinpool-tpool"
+      pool.runProgram = { _ in volume(pool: "thinpool", origin: "base") }
+    },
+    row("the thin device has no external origin", "no-origin", .refused, .device("vm")) { pool in
+      pool.mapper.mapped.append(try pool.thin(hasOrigin: false))
+    },
+    row("two tables do not agree about the thin device", "thin-device-ambiguous", .refused) {
+      pool in
+      var thin = try pool.thin()
+      thin.isReadOnly = true
+      var alias = try pool.thin("other", minor: 303, hasOrigin: false)
+      alias.isReadOnly = true
+      pool.mapper.mapped += [thin, alias]
+    },
+    row(
+      "device-mapper has no pool of that name", "no-such-pool", .refused,
+      .member(pool: "loop", deviceID: 5)
+    ) { _ in },
+    row("device-mapper does not answer", "no-device-mapper", .refused) {
+      $0.mapper.fails["devices"] = .permissionDenied
+    },
+  ]
+
+  private static let paths: [ErrorSituation] = [
+    byPath("two pools are active on one metadata device", "several-pools", .refused) { pool, _ in
+      var other = pool.mapper.mapped[0]
+      other.name = "other"
+      other.number.minor += 50
+      pool.mapper.mapped.append(other)
+    },
+    byPath(
+      "the given data device is another one than that of the active pool", "not-pool-device",
+      .refused
+    ) { pool, source in
+      source.dataPath = pool.origin.path
+    },
+    byPath("the given data device lies under that of the active pool", "not-pool-device", .refused)
+    { pool, source in
+      source.dataPath = pool.folder.path("data.img")
+      try Program.mustRun("truncate", "--size", "17M", source.dataPath)
+    },
+    byPath(
+      "the given metadata device lies under that of the active pool", "not-pool-device", .refused
+    ) { pool, source in
+      source.metadataPath = pool.folder.path("metadata.img")
+      try Program.mustRun("truncate", "--size", "2M", source.metadataPath)
+    },
+    byPath(
+      "a pool with other metadata is active on the data device", "pool-active-on-data", .refused
+    ) { pool, source in
+      source.metadataPath = pool.folder.path("copy.img")
+      try Program.mustRun("cp", pool.folder.path("metadata.img"), source.metadataPath)
+      source.mappings = .inactivePool
+    },
+    byPath(
+      "a metadata snapshot is to be taken of a pool that is not active", "pool-not-active", .refused
+    ) { pool, source in
+      source.metadataPath = pool.folder.path("copy.img")
+      source.dataPath = pool.folder.path("copy.data.img")
+      try Program.mustRun("cp", pool.folder.path("metadata.img"), source.metadataPath)
+      try Program.mustRun("cp", pool.folder.path("data.img"), source.dataPath)
+    },
+    byPath("the live mappings of an active pool are wanted", "pool-active", .busy) { _, source in
+      source.mappings = .inactivePool
+    },
+    ErrorSituation(
+      "a merge from an active pool is resumed with another origin", "not-recorded-device",
+      .journalConflict
+    ) {
+      let pool = try ActivePool()
+      try pool.cutData()
+      try #require(pool.merge().exitStatus == 3)
+      let journal = try #require(
+        FileManager.default.contentsOfDirectory(atPath: pool.state)
+          .first { $0.hasSuffix(".journal") })
+      try Program.mustRun(
+        "cp", pool.folder.path("origin.img"), pool.folder.path("other.img"))
+      let other = try LoopDevice(backing: pool.folder.path("other.img"))
+      var options = ResumeOptions()
+      options.originPath = other.path
+      return pool.reported { merger throws(MergeError) in
+        try merger.resume(journalPath: "\(pool.state)/\(journal)", options: options).failure
+      }.naming([(other.path, "OTHER")])
+    },
+  ]
+
+  private static let health: [ErrorSituation] = [
+    row("the active pool is marked needs_check", "pool-needs-check", .refused) {
+      $0.mapper.needsCheck = true
+    },
+    row("the kernel has given the pool up", "pool-failed", .refused) { $0.mapper.mode = "Fail" },
+    row("the pool does not tell its status", "cannot-ask-pool", .refused) {
+      $0.mapper.fails["status"] = .ioError
+    },
+    row("the active pool has other metadata than its own", "pool-mismatch", .refused) {
+      $0.mapper.dataBlockCount = 255
+    },
+    row("the user does not agree to the merge", "not-approved", .refused, agrees: false) { _ in },
+  ]
+
+  private static let metadataSnapshots: [ErrorSituation] = [
+    row("somebody else holds the metadata snapshot", "metadata-snapshot-foreign", .busy) {
+      try $0.mapper.holdForSomebodyElse()
+    },
+    byPath(
+      "somebody else holds a metadata snapshot that is old", "metadata-snapshot-foreign", .busy
+    ) { pool, source in
+      try pool.mapper.holdForSomebodyElse()
+      try pool.mapper.writeBySomebodyElse(ThinMapping(24, 50), to: 5)
+      source.mappings = .metadataSnapshot(block: nil)
+    },
+    row("somebody takes the metadata snapshot in that moment", "metadata-snapshot-foreign", .busy) {
+      $0.mapper.fails["reserve_metadata_snap"] = .resourceBusy
+    },
+    row("the kernel does not take a metadata snapshot", "cannot-take-metadata-snapshot", .refused) {
+      $0.mapper.fails["reserve_metadata_snap"] = .ioError
+    },
+    row("the pool does not commit the metadata snapshot", "cannot-take-metadata-snapshot", .refused)
+    { pool in
+      pool.mapper.happensAfter[0] = { [unowned mapper = pool.mapper] in mapper.mode = "ro" }
+    },
+    row("the pool does not commit", "cannot-commit-pool", .refused) {
+      $0.mapper.fails["commit"] = .ioError
+    },
+    row("the pool is read-only", "pool-read-only", .refused) { $0.mapper.mode = "ro" },
+    row(
+      "the metadata snapshot of an earlier run could not be released", "metadata-snapshot-left",
+      .busy
+    ) { pool in
+      pool.mapper.fails["release_metadata_snap"] = .ioError
+      _ = pool.merge(agrees: false)
+    },
+  ]
+
+  private static let onlyCopies: [ErrorSituation] = [
+    row(
+      "the metadata snapshot is the only copy of another thin device",
+      "metadata-snapshot-only-copy", .busy, .member(pool: "pool", deviceID: 6)
+    ) { pool in
+      try pool.cutData()
+      _ = pool.merge(whenAsked: { try? pool.mapper.replaceBySomebodyElse(5) })
+      try pool.restoreData()
+    }
+  ]
+
+  private static let records: [ErrorSituation] = [
+    ErrorSituation("another run works on the pool", "pool-in-use", .busy) {
+      let pool = try ActivePool()
+      var inner: ReportedError?
+      _ = pool.merge(whenAsked: { inner = pool.reportedByMerge(waits: false) })
+      return try #require(inner)
+    },
+    row("the record of the pool is damaged", "pool-record-damaged", .refused) { pool in
+      try pool.writeRecord("{}")
+    },
+    row("a newer version wrote the record of the pool", "pool-record-newer", .refused) { pool in
+      try pool.writeRecord(ActivePool.recordOfANewerVersion)
+    },
+    row("the record of the pool cannot be locked", "cannot-lock-pool", .refused) { pool in
+      try Data().write(to: URL(filePath: pool.state))
+    },
+    row("the record of the pool cannot be written", "cannot-write-pool-record", .refused) { pool in
+      try Program.mustRun("mkdir", "-p", pool.state + "/pools/POOL-1.json.new/in the way")
+    },
+  ]
+
+  // MARK: Preparing
+
+  /// A merge from a pool that was made so.
+  private static func row(
+    _ name: String, _ code: String, _ exitStatus: ExitStatus,
+    _ selection: ThinDeviceReference = .member(pool: "pool", deviceID: 5),
+    options: PoolOptions = PoolOptions(), agrees: Bool = true,
+    prepare: @escaping @Sendable (ActivePool) throws -> Void
+  ) -> ErrorSituation {
+    ErrorSituation(
+      name, code, exitStatus, pool: selection, options: options,
+      agrees: agrees, prepare: prepare)
+  }
+
+  /// A merge from the pool's devices, or others, by their paths.
+  private static func byPath(
+    _ name: String, _ code: String, _ exitStatus: ExitStatus,
+    prepare: @escaping @Sendable (ActivePool, inout MergeSource) throws -> Void
+  ) -> ErrorSituation {
+    ErrorSituation(name, code, exitStatus) {
+      let pool = try ActivePool()
+      var source = MergeSource(
+        metadataPath: pool.metadata.path, dataPath: pool.data.path, deviceID: 5,
+        mappings: .ownMetadataSnapshot)
+      try prepare(pool, &source)
+      return pool.reported { [source] merger throws(MergeError) in
+        try merger.merge(source, onto: pool.origin.path, options: MergeOptions()).failure
+      }
+    }
+  }
+
+  /// What `lvs` prints of a thin volume.
+  private static func volume(pool: String, origin: String) -> String {
+    """
+    {"report": [{"lv": [{"lv_size": "1572864", "pool_lv": "\(pool)", "origin": "\(origin)", \
+    "thin_id": "5"}]}]}
+    """
+  }
+}
+
+extension ErrorSituation {
+  /// A merge from an active pool.
+  init(
+    _ name: String, _ code: String, _ exitStatus: ExitStatus,
+    pool selection: ThinDeviceReference, options: PoolOptions = PoolOptions(), agrees: Bool = true,
+    restarts: Bool = false, prepare: @escaping @Sendable (ActivePool) throws -> Void
+  ) {
+    self.init(name, code, exitStatus) {
+      let pool = try ActivePool()
+      try prepare(pool)
+      return pool.reportedByMerge(selection, options, agrees: agrees, restarts: restarts)
+    }
+  }
+}
+
+extension ActivePool {
+  /// The linear device under the name `base` that the origin is from now on.
+  func addBase(isReadOnly: Bool = false, kind: String = "linear") throws {
+    mapper.mapped.append(
+      MappedDevice(
+        name: "base", number: try number(origin.path), isReadOnly: isReadOnly,
+        liveTable: [
+          TableLine(
+            sectorCount: UInt64(Self.blockCount * Self.blockByteCount / 512), kind: kind,
+            arguments: "8:1 0")
+        ]))
+  }
+
+  /// What the command says of a merge of the thin device.
+  func reportedByMerge(
+    _ selection: ThinDeviceReference = .member(pool: "pool", deviceID: 5),
+    _ options: PoolOptions = PoolOptions(), agrees: Bool = true, restarts: Bool = false,
+    waits: Bool = true, whenAsked: @escaping () -> Void = {}
+  ) -> ReportedError {
+    reported(agrees: agrees, waits: waits, whenAsked: whenAsked) { merger throws(MergeError) in
+      let found = try merger.resolve(selection)
+      var merge = MergeOptions(restarts: restarts, pool: options)
+      merge.extent.thinByteCount = found.thinByteCount
+      // Of a number in a pool no table need tell the origin: a person would have typed it.
+      var typed: String?
+      if case .member = selection { typed = found.originPath ?? self.origin.path }
+      do {
+        let path = try found.originPath(typed: typed)
+        return try merger.merge(found.source, onto: path, options: merge).failure
+      } catch let error as MergeError {
+        throw error
+      } catch {
+        return error as? Failure
+      }
+    }
+  }
+
+  /// What the command says of a verb that does not end well.
+  func reported(
+    agrees: Bool = true, waits: Bool = true, whenAsked: @escaping () -> Void = {},
+    _ body: (Merger) throws(MergeError) -> Failure?
+  ) -> ReportedError {
+    var failure: Failure?
+    let outcome = run(agrees: agrees, waits: waits, whenAsked: whenAsked) {
+      merger throws(MergeError) in
+      failure = try body(merger)
+    }
+    let error =
+      failure.map { ReportedError($0) } ?? outcome.error.map { ReportedError($0) }
+      ?? ReportedError(code: "", message: "nothing failed", exitStatus: outcome.exitStatus)
+    var names = [
+      (folder.path, "FOLDER"), (metadata.path, "METADATA"), (data.path, "DATA"),
+      (origin.path, "ORIGIN"),
+    ]
+    if let number = FileSystem.blockDevice(at: origin.path) {
+      names.append((" \(number)'", " NUMBER'"))
+    }
+    let files = try? FileManager.default.contentsOfDirectory(atPath: state)
+    for file in files ?? [] where file.hasSuffix(".journal") {
+      names.append(("\(state)/\(file)", "JOURNAL"))
+    }
+    return error.naming(names)
+  }
+}

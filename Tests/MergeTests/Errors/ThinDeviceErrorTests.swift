@@ -1,0 +1,246 @@
+import Fixtures
+import Foundation
+import MergeEngine
+import SystemPackage
+import Testing
+
+@testable import thin_merge
+
+@Suite(
+  "Errors: thin devices and origins that are in use", .waitsForPrograms, .needsLoopDevices)
+struct ThinDeviceErrorTests {
+  @Test("a situation ends with its code", arguments: situations)
+  func situation(_ situation: ErrorSituation) throws { try situation.check() }
+
+  static let situations = thinDevices + snapshots + restarted + origins
+
+  private static let thinDevices: [ErrorSituation] = [
+    row("the thin device is open", "thin-device-in-use", .busy) { try $0.addThin() },
+    row("the thin device is open and read-only", "thin-device-in-use", .busy) { pool in
+      try pool.addThin()
+      pool.mapper.mapped[1].isReadOnly = true
+    },
+    row("a table of the thin device is loaded and not live", "thin-device-changing", .busy) {
+      pool in
+      var thin = try pool.thin("alias")
+      thin.inactiveTable = thin.liveTable
+      thin.liveTable = []
+      pool.mapper.mapped.append(thin)
+    },
+    row("the thin device is suspended", "thin-device-suspended", .busy) { pool in
+      try pool.addThin()
+      pool.mapper.mapped[1].isSuspended = true
+    },
+    row("the thin device cannot be removed", "cannot-remove-thin-device", .busy) { pool in
+      try pool.addThin(openCount: 0)
+      pool.mapper.fails["remove"] = .resourceBusy
+    },
+    ErrorSituation(
+      "the thin device is activated during the merge", "thin-device-activated", .stopped
+    ) {
+      let pool = try ActivePool()
+      let thin = try pool.thin()
+      return pool.reportedByMerge(whenAsked: { pool.mapper.mapped.append(thin) })
+    },
+    row(
+      "the thin device cannot be put back", "not-put-back", .stopped, PoolOptions(reactivates: true)
+    ) { pool in
+      try pool.addThin(openCount: 0)
+      pool.mapper.fails["make"] = .ioError
+    },
+  ]
+
+  private static let snapshots: [ErrorSituation] = [
+    row(
+      "the thin device to be snapshotted is shown twice", "thin-device-in-use-twice", .busy,
+      snapshot
+    ) { pool in
+      try pool.addThin()
+      try pool.addThin("alias", minor: 302)
+    },
+    row("the pool of the thin device to be snapshotted is full", "pool-full", .refused, snapshot) {
+      pool in
+      try pool.addThin()
+      pool.mapper.mode = "out_of_data_space"
+    },
+    row("the kernel does not make the snapshot", "cannot-make-snapshot", .refused, snapshot) {
+      pool in
+      try pool.addThin()
+      pool.mapper.fails["create_snap"] = .ioError
+    },
+    row(
+      "a signal comes while the thin device is being suspended", "interrupted", .stopped, snapshot
+    ) { pool in
+      try pool.addThin()
+      pool.mapper.fails["suspend"] = .interrupted
+    },
+    row("no number for a snapshot is left", "snapshot-ids-used-up", .refused, snapshot) { pool in
+      try pool.addThin()
+      pool.mapper.fails["create_snap"] = .fileExists
+    },
+    row(
+      "the snapshotted thin device cannot be resumed", "cannot-resume-thin-device", .stopped,
+      snapshot
+    ) { pool in
+      try pool.addThin()
+      pool.mapper.resumeFails = .ioError
+    },
+    row(
+      "the thin device that an earlier run suspended cannot be resumed",
+      "cannot-resume-thin-device", .busy, snapshot
+    ) { pool in
+      try pool.addThin()
+      pool.mapper.resumeFails = .ioError
+      _ = pool.merge(.device("vm"), snapshot)
+      pool.mapper.fails["resume"] = .ioError
+    },
+    row(
+      "a snapshot of another thin device is not merged yet", "other-snapshot-unfinished", .busy,
+      snapshot
+    ) { pool in
+      try pool.addThin()
+      try pool.leaveSnapshot()
+      pool.mapper.mapped[1].liveTable[0].arguments.replace(" 5 ", with: " 6 ")
+    },
+    row(
+      "a snapshot is merged in part, and the thin device is wanted", "snapshot-unfinished", .refused
+    ) { pool in
+      try pool.addThin()
+      try pool.leaveSnapshot()
+    },
+    row("a snapshot that is merged in part is in use", "snapshot-in-use", .busy, snapshot) { pool in
+      try pool.addThin()
+      try pool.leaveSnapshot()
+      pool.mapper.mapped.append(
+        try pool.thin("looked-at", id: 16_777_215, minor: 305, hasOrigin: false))
+    },
+    row("a snapshot that is merged in part is gone", "snapshot-gone", .refused, snapshot) { pool in
+      try pool.addThin()
+      try pool.leaveSnapshot()
+      try pool.mapper.send("delete 16777215", to: SimulatedDeviceMapper.poolNumber)
+    },
+    row(
+      "another thin device has the number of a snapshot that is merged in part", "snapshot-gone",
+      .refused, snapshot
+    ) { pool in
+      try pool.addThin()
+      try pool.leaveSnapshot()
+      try pool.mapper.send("delete 16777215", to: SimulatedDeviceMapper.poolNumber)
+      try pool.mapper.send("create_snap 1 5", to: SimulatedDeviceMapper.poolNumber)
+      try pool.mapper.send("create_snap 16777215 5", to: SimulatedDeviceMapper.poolNumber)
+    },
+    row("a snapshot that is merged cannot be deleted", "not-put-back", .stopped, snapshot) { pool in
+      try pool.addThin()
+      pool.mapper.fails["delete"] = .resourceBusy
+    },
+    row(
+      "a snapshot that an earlier run merged is still there", "snapshot-not-deleted", .busy,
+      snapshot
+    ) { pool in
+      try pool.addThin()
+      pool.mapper.fails["delete"] = .resourceBusy
+      _ = pool.merge(.device("vm"), snapshot)
+    },
+  ]
+
+  private static let restarted: [ErrorSituation] = [
+    ErrorSituation(
+      "a snapshot that is given up cannot be deleted", "cannot-delete-snapshot", .busy,
+      pool: .device("vm"), options: snapshot, restarts: true
+    ) { pool in
+      try pool.addThin()
+      try pool.leaveSnapshot()
+      pool.mapper.fails["delete"] = .resourceBusy
+    },
+    row("device-mapper stops answering", "no-device-mapper", .refused, snapshot) { pool in
+      try pool.addThin()
+      pool.mapper.happensAfter[0] = { [unowned mapper = pool.mapper] in
+        mapper.fails["devices"] = .permissionDenied
+      }
+    },
+  ]
+
+  private static let origins: [ErrorSituation] = [
+    row("another thin device shows the origin", "origin-shared", .refused) { pool in
+      pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
+    },
+    ErrorSituation(
+      "thin devices that are not active may show the origin", "origin-maybe-shared", .refused
+    ) {
+      let pool = try ActivePool(otherIDs: [6, 7])
+      try pool.mapper.send("create_snap 9 5", to: SimulatedDeviceMapper.poolNumber)
+      return pool.reportedByMerge()
+    },
+    ErrorSituation(
+      "very many thin devices that are not active may show the origin", "origin-maybe-shared",
+      .refused
+    ) {
+      try ActivePool(otherIDs: Array(10...22)).reportedByMerge()
+    },
+    row("the origin is suspended", "origin-suspended", .busy) { pool in
+      try pool.addBase()
+      pool.mapper.mapped[1].isSuspended = true
+    },
+    row("device-mapper has the origin read-only", "origin-read-only", .refused) {
+      try $0.addBase(isReadOnly: true)
+    },
+    row(
+      "the read-only origin is of a target that is not made writable", "origin-read-only-for-good",
+      .refused
+    ) {
+      try $0.addBase(isReadOnly: true, kind: "crypt")
+    },
+    row(
+      "the origin cannot be made writable", "cannot-make-origin-writable", .refused,
+      PoolOptions(makesOriginWritable: true)
+    ) { pool in
+      try pool.addBase(isReadOnly: true)
+      pool.mapper.fails["reload"] = .resourceBusy
+    },
+    row("another mapped device lies on the origin", "origin-in-use", .busy) { pool in
+      try pool.addBase()
+      let number = DeviceNumber(major: 253, minor: 401)
+      pool.mapper.mapped.append(MappedDevice(name: "crypt", number: number, liveTable: []))
+      pool.mapper.holders[pool.mapper.mapped[1].number] = [number]
+    },
+  ]
+
+  // MARK: Preparing
+
+  private static let snapshot = PoolOptions(takesSnapshot: true)
+
+  /// A merge of `vm` where there is such a device, or else of number 5.
+  private static func row(
+    _ name: String, _ code: String, _ exitStatus: ExitStatus,
+    _ options: PoolOptions = PoolOptions(),
+    prepare: @escaping @Sendable (ActivePool) throws -> Void
+  ) -> ErrorSituation {
+    ErrorSituation(name, code, exitStatus) {
+      let pool = try ActivePool()
+      try prepare(pool)
+      let isActive = pool.mapper.mapped.contains { $0.name == "vm" }
+      return pool.reportedByMerge(
+        isActive ? .device("vm") : .member(pool: "pool", deviceID: 5), options)
+    }
+  }
+}
+
+extension ActivePool {
+  /// A thin device that somebody has open.
+  fileprivate func addThin(
+    _ name: String = "vm", minor: UInt32 = 301, openCount: Int = 1
+  ) throws {
+    var thin = try thin(name, minor: minor)
+    thin.openCount = openCount
+    mapper.mapped.append(thin)
+  }
+
+  /// A merge from a snapshot that began to write and did not finish.
+  fileprivate func leaveSnapshot() throws {
+    // The data device ends too early, so some blocks cannot be read.
+    let options = PoolOptions(takesSnapshot: true)
+    try Program.mustRun("truncate", "--size", "2M", folder.path("data.img"))
+    _ = merge(.device("vm"), options)
+    try Program.mustRun("truncate", "--size", "16M", folder.path("data.img"))
+  }
+}
