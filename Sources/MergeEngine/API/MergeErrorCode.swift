@@ -149,7 +149,7 @@ extension MergeError {
     // MARK: Whose the journal is
 
     /// The journal is of another thin device.
-    case journalOfOtherMerge = "journal-of-other-merge"
+    case journalOfOtherThinDevice = "journal-of-other-thin-device"
     /// The journal is of a merge that ends elsewhere.
     case journalOfOtherEnd = "journal-of-other-end"
     /// The journal is of another data device or origin.

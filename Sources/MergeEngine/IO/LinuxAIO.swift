@@ -118,7 +118,7 @@ package import SystemPackage
   package mutating func enqueue(_ request: IORequest) {
     guard let index = freeBlocks.popLast() else { preconditionFailure("more requests than taken") }
     let descriptor = descriptors[Int(request.file.rawValue)]
-    precondition(descriptor >= 0, "the target is not open")
+    precondition(descriptor >= 0, "the file is not open")
     tags[index] = request.tag
     // SAFETY: the control block is free, so the kernel does not look at it; the buffer lies inside the
     // slab, which outlives the context. That nobody touches it in flight is the pipelines' promise.
@@ -221,7 +221,7 @@ package import SystemPackage
   package mutating func perform(_ request: IORequest) -> Int64 {
     precondition(requestCount == 0)
     let descriptor = descriptors[Int(request.file.rawValue)]
-    precondition(descriptor >= 0, "the target is not open")
+    precondition(descriptor >= 0, "the file is not open")
     // SAFETY: the buffer lies inside the slab, and the call returns before anyone else uses it.
     let buffer = unsafe slab.address(at: request.slabByteOffset, count: request.byteCount)
     while true {

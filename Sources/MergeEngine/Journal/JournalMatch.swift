@@ -1,4 +1,6 @@
-/// What an earlier run's journal means for the merge that is wanted now.
+/// Compares the merge that a journal records with the one that is wanted now.
+///
+/// What follows from it, `JournalStore` decides.
 struct JournalMatch {
   /// The merge that is wanted.
   let wanted: JournalHeader

@@ -5,14 +5,14 @@ package protocol RunSource: ~Copyable {
   /// Begins a later pass at the run that has `first`, or at the first one behind it.
   mutating func restart(from first: ThinBlock) throws(MergeError)
 
-  /// Appends the next runs, in at most so many steps and as far as the batch has room; false behind
-  /// the last. A step is what the source reads at once, such as a leaf of a tree.
+  /// Appends the runs of the next leaves, of at most so many and as far as the batch has room; false
+  /// behind the last. A batch counts leaves, each of at most `BtreeNode.childCountMax` runs.
   ///
   /// There may be none although more follows. After a throw the batch is empty.
   ///
   /// Precondition: the batch is not full.
   mutating func next(
-    _ batch: inout RunBatch, atMost stepCountMax: Int
+    _ batch: inout RunBatch, atMost leafCountMax: Int
   ) throws(MergeError) -> Bool
 }
 

@@ -133,7 +133,7 @@ extension MergeError {
       "the origin may be merged in part: move away what is at that path now, if anything, and merge "
         + "from the beginning with 'thin-merge merge'"
     case .journalIncomplete: "merge from the beginning with 'thin-merge merge' and --restart"
-    case .journalOfOtherMerge, .journalOfOtherEnd, .journalOfOtherDevice, .journalOfOtherSize,
+    case .journalOfOtherThinDevice, .journalOfOtherEnd, .journalOfOtherDevice, .journalOfOtherSize,
       .journalOfOtherMappings:
       otherMergeHint
     case .notRecordedDevice: "--metadata, --data and --origin say where the same devices are now"

@@ -17,7 +17,7 @@ struct JournalMatchErrorTests {
 
   private static let ofAnother: [ErrorSituation] = [
     ErrorSituation(
-      "the journal is of another thin device", "journal-of-other-merge", .journalConflict
+      "the journal is of another thin device", "journal-of-other-thin-device", .journalConflict
     ) {
       let (merge, mergeOfOther) = try Self.twoDevices()
       try merge.interruptEarly()

@@ -240,7 +240,7 @@ enum JournalDifference: Equatable {
   /// What an error about it is known by.
   var code: MergeError.Code {
     switch self {
-    case .deviceID: .journalOfOtherMerge
+    case .deviceID: .journalOfOtherThinDevice
     case .device: .journalOfOtherDevice
     case .byteCount: .journalOfOtherSize
     case .end: .journalOfOtherEnd

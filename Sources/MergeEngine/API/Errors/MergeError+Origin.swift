@@ -158,4 +158,67 @@ extension MergeError {
   static func originNotOpen(_ path: String) -> MergeError {
     MergeError(.bug, .bug, "the origin is not open", at: path, because: "it should be")
   }
+
+  // MARK: As a mapped device, beside an active pool
+
+  /// An origin that others show, whose content would change.
+  static func originShared(_ path: String, by names: String) -> MergeError {
+    MergeError(
+      .originShared, .refused, "other thin devices show this origin", at: path,
+      because: "what they show would change: \(names)")
+  }
+
+  /// An origin that thin devices may show which are not active.
+  ///
+  /// `note`: which, as a sentence.
+  static func originMaybeShared(_ pool: String, _ note: MergeNote) -> MergeError {
+    MergeError(
+      .originMaybeShared, .refused, "other thin devices may show this origin", at: pool,
+      because: note.text, context: Context(pool: pool))
+  }
+
+  /// An origin that is suspended.
+  static func originSuspended(_ path: String, name: String) -> MergeError {
+    MergeError(
+      .originSuspended, .busy, "the origin is suspended", at: path,
+      because: "writes to it would wait", hint: "'dmsetup resume \(name.shellQuoted)'",
+      context: Context(path: path, name: name))
+  }
+
+  /// An origin that a mapped device lies on.
+  static func originInUse(_ path: String, by holder: String) -> MergeError {
+    MergeError(
+      .originInUse, .busy, "the origin is in use", at: path, because: "\(holder) lies on it",
+      hint: "see 'lsblk \(path.shellQuoted)'", context: Context(path: path, name: holder))
+  }
+
+  /// The same failure, met when all was merged.
+  func atTheEnd() -> MergeError {
+    var error = self
+    error.kind = .stopped
+    return error
+  }
+
+  /// An origin that device-mapper protects, as LVM asks it to.
+  static func originReadOnly(_ path: String) -> MergeError {
+    MergeError(
+      .originReadOnly, .refused, "cannot write to the origin", at: path,
+      because: "device-mapper has it read-only, as LVM does with external origins")
+  }
+
+  /// An origin of a target that is not made writable.
+  static func originReadOnlyForGood(_ path: String) -> MergeError {
+    MergeError(
+      .originReadOnlyForGood, .refused, "cannot write to the origin", at: path,
+      because: "device-mapper has it read-only, and only linear and striped devices are made "
+        + "writable here", hint: "make it writable, then give the same command again")
+  }
+
+  /// An origin whose table device-mapper does not load anew.
+  static func cannotMakeOriginWritable(_ path: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotMakeOriginWritable, .refused, "cannot make the origin writable", at: path,
+      because: errno,
+      hint: "what lies under it may be read-only: see 'lsblk -s \(path.shellQuoted)'")
+  }
 }

@@ -190,6 +190,7 @@ package struct Checkpointer: TransferLedger, ~Copyable {
   package mutating func append<IO: BlockIO & ~Copyable>(
     _ record: JournalRecord, _ io: inout IO
   ) throws(MergeError) {
+    if let failure { throw failure }
     journal.add(record)
     let bytes = journal.appendBytes()
     appendedByteCount = bytes.count
