@@ -189,11 +189,9 @@ struct TidyTests {
     for file in SourceTree.files(in: "MergeEngine") {
       for (number, line) in file.lines.enumerated()
       where line.contains("--") || line.contains("thin-merge ") {
-        let text = line.drop { $0 == " " }
-        guard !text.hasPrefix("//") else { continue }
-        let options = text.matches(of: #/--[a-z][a-z0-9-]+/#).map { String($0.output) }
+        let options = line.matches(of: #/--[a-z][a-z0-9-]+/#).map { String($0.output) }
           .filter { !Self.optionsOfOthers.contains($0) }
-        let verbs = text.matches(of: #/thin-merge (merge|resume|verify|plan|status|devices)\b/#)
+        let verbs = line.matches(of: #/thin-merge (merge|resume|verify|plan|status|devices)\b/#)
         #expect(options == [] && verbs.isEmpty, "\(file.path):\(number + 1): \(line)")
       }
     }

@@ -129,10 +129,14 @@ extension MergeError {
     public var recordedPastEnd: PastEndPolicy?
     /// What was the case besides.
     public var circumstances: Set<Circumstance>
+    /// One at most; an array, since a structure cannot contain itself.
     private var causes: [MergeError]
 
     /// The error that led to this one.
-    public var cause: MergeError? { causes.first }
+    public internal(set) var cause: MergeError? {
+      get { causes.first }
+      set { causes = newValue.map { [$0] } ?? [] }
+    }
 
     /// Describes what an error is about.
     package init(

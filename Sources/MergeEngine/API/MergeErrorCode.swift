@@ -6,7 +6,7 @@ extension MergeError {
     // MARK: Files and the system
 
     /// A file is of another kind than is expected.
-    case fileKind = "file-kind"
+    case wrongFileKind = "wrong-file-kind"
     /// A file or device cannot be opened.
     case cannotOpen = "cannot-open"
     /// The system does not tell what a file or device is.
@@ -45,7 +45,7 @@ extension MergeError {
     /// The given size of the thin device is none.
     case thinSizeInvalid = "thin-size-invalid"
     /// The metadata has no thin device of that number.
-    case noSuchDevice = "no-such-device"
+    case noSuchThinDeviceID = "no-such-thin-device-id"
     /// Some blocks of the source could not be read; all others are merged.
     case someUnreadable = "some-unreadable"
     /// More ranges of the source could not be read than a merge goes on with.
@@ -168,19 +168,19 @@ extension MergeError {
     // MARK: The journal's content
 
     /// The file is no journal.
-    case journalNotOne = "journal-not-one"
+    case notJournal = "not-journal"
     /// The journal ends within its header.
     case journalHeaderCut = "journal-header-cut"
     /// The journal is of a format that this version does not know.
-    case journalVersion = "journal-version"
+    case journalVersionUnknown = "journal-version-unknown"
     /// The journal needs a feature that this version does not know.
     case journalNewer = "journal-newer"
     /// The journal's header has an impossible size.
-    case journalHeaderSize = "journal-header-size"
+    case journalHeaderSizeInvalid = "journal-header-size-invalid"
     /// The checksum of the journal's header is wrong.
-    case journalHeaderChecksum = "journal-header-checksum"
+    case journalHeaderChecksumWrong = "journal-header-checksum-wrong"
     /// The journal's header lacks a field, or a field makes no sense.
-    case journalHeaderField = "journal-header-field"
+    case journalHeaderFieldInvalid = "journal-header-field-invalid"
     /// A record of the journal cannot be understood.
     case journalRecordUnknown = "journal-record-unknown"
     /// A record of the journal is damaged, and valid ones follow.
@@ -188,17 +188,17 @@ extension MergeError {
     /// A record of the journal names bytes that the merge does not have.
     case journalBytesOutside = "journal-bytes-outside"
     /// The journal names more unreadable ranges than a merge goes on with.
-    case journalRangeCount = "journal-range-count"
+    case journalTooManyRanges = "journal-too-many-ranges"
     /// A checkpoint of the journal records bytes behind its watermark.
-    case journalWatermark = "journal-watermark"
+    case journalBeyondWatermark = "journal-beyond-watermark"
     /// The journal records bytes twice.
     case journalBytesTwice = "journal-bytes-twice"
     /// An entry of the journal is larger than a transfer can be.
-    case journalEntrySize = "journal-entry-size"
+    case journalEntryTooLarge = "journal-entry-too-large"
     /// The journal records more bytes than the merge has.
-    case journalByteCount = "journal-byte-count"
+    case journalTooManyBytes = "journal-too-many-bytes"
     /// The entries of the journal do not rise.
-    case journalOrder = "journal-order"
+    case journalOutOfOrder = "journal-out-of-order"
     /// The journal changed while it was being read.
     case journalChanged = "journal-changed"
     /// The journal records bytes that the thin device does not map.
@@ -248,7 +248,7 @@ extension MergeError {
     /// The pool is read-only.
     case poolReadOnly = "pool-read-only"
     /// The pool is full or read-only, and no snapshot can be made.
-    case poolFull = "pool-full"
+    case poolTakesNoSnapshot = "pool-takes-no-snapshot"
     /// The pool does not commit.
     case cannotCommitPool = "cannot-commit-pool"
     /// Another run works on the pool.
@@ -304,7 +304,7 @@ extension MergeError {
     /// The snapshot that an earlier run made is gone.
     case snapshotGone = "snapshot-gone"
     /// A snapshot that is merged could not be deleted yet.
-    case snapshotNotDeleted = "snapshot-not-deleted"
+    case snapshotLeft = "snapshot-left"
     /// A snapshot that was made for a merge cannot be deleted.
     case cannotDeleteSnapshot = "cannot-delete-snapshot"
 
@@ -330,17 +330,17 @@ extension MergeError {
     /// A block of the metadata cannot be read.
     case metadataUnreadable = "metadata-unreadable"
     /// The file or device is not the metadata of a thin pool.
-    case metadataNotOne = "metadata-not-one"
+    case notMetadata = "not-metadata"
     /// The metadata is cut short.
-    case metadataCut = "metadata-cut"
+    case metadataCutShort = "metadata-cut-short"
     /// The checksum of a block of the metadata is wrong.
-    case metadataChecksum = "metadata-checksum"
+    case metadataChecksumWrong = "metadata-checksum-wrong"
     /// A block of the metadata is of another kind than is expected.
-    case metadataBlockKind = "metadata-block-kind"
+    case metadataWrongBlockKind = "metadata-wrong-block-kind"
     /// A block of the metadata tells that it is another block.
     case metadataMisplaced = "metadata-misplaced"
     /// A field of a superblock is not what it can be.
-    case metadataSuperblock = "metadata-superblock"
+    case metadataSuperblockInvalid = "metadata-superblock-invalid"
     /// No metadata snapshot is held.
     case noMetadataSnapshot = "no-metadata-snapshot"
     /// Another metadata snapshot is held than the wanted one.
@@ -348,17 +348,17 @@ extension MergeError {
     /// The metadata snapshot and the live superblock do not agree.
     case metadataSnapshotInvalid = "metadata-snapshot-invalid"
     /// A field of a node is not what it can be.
-    case metadataNode = "metadata-node"
+    case metadataNodeInvalid = "metadata-node-invalid"
     /// The keys of a node are not those that they have to be.
-    case metadataKeys = "metadata-keys"
+    case metadataKeysInvalid = "metadata-keys-invalid"
     /// The nodes of a tree do not make a tree.
-    case metadataTree = "metadata-tree"
+    case metadataTreeInvalid = "metadata-tree-invalid"
     /// A node changed since the plan was made.
     case metadataNodeChanged = "metadata-node-changed"
     /// The trees of the devices do not agree, or not with a device's mappings.
-    case metadataDevices = "metadata-devices"
+    case metadataDevicesDisagree = "metadata-devices-disagree"
     /// A mapping leads to a place that there is not.
-    case metadataMapping = "metadata-mapping"
+    case metadataMappingInvalid = "metadata-mapping-invalid"
     /// A data block is mapped twice.
     case metadataMappedTwice = "metadata-mapped-twice"
   }

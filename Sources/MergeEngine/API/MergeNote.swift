@@ -61,15 +61,15 @@ public struct MergeNote: Equatable, Sendable {
     /// The pool was left in disorder by an earlier run.
     case poolLeft = "pool-left"
     /// The metadata snapshot is not the one that an earlier run took.
-    case metadataSnapshotOther = "metadata-snapshot-other"
+    case metadataSnapshotNotOurs = "metadata-snapshot-not-ours"
     /// The metadata snapshot could not be released.
     case metadataSnapshotHeld = "metadata-snapshot-held"
     /// The metadata snapshot is the only copy of a thin device.
     case metadataSnapshotOnlyCopy = "metadata-snapshot-only-copy"
     /// The metadata snapshot may be the only copy of a thin device.
     case metadataSnapshotMaybeOnlyCopy = "metadata-snapshot-maybe-only-copy"
-    /// Something failed that the next run tries again.
-    case failure = "failure"
+    /// Something cannot be undone now; the next run tries again.
+    case notUndone = "not-undone"
   }
 
   /// What the note says, for programs.

@@ -209,19 +209,25 @@ extension MergeNote {
   /// A snapshot that could not be deleted.
   static func cannotDeleteSnapshot(_ error: MergeError) -> MergeNote {
     MergeNote(
-      .cannotDeleteSnapshot, "\(error.message); the next run tries again", context: error.context)
+      .cannotDeleteSnapshot, "\(error.message); the next run tries again", after: error)
   }
 
   /// A snapshot or metadata snapshot that stays, since it could not be written down that it need not.
   static func sourceKept(_ error: MergeError) -> MergeNote {
     MergeNote(
-      .sourceKept, "what was made to be merged from is kept: \(error.message)",
-      context: error.context)
+      .sourceKept, "what was made to be merged from is kept: \(error.message)", after: error)
   }
 
   /// An error that keeps something from being undone now.
-  static func failure(_ error: MergeError) -> MergeNote {
-    MergeNote(.failure, error.message, context: error.context)
+  static func notUndone(_ error: MergeError) -> MergeNote {
+    MergeNote(.notUndone, error.message, after: error)
+  }
+
+  /// A note of an error, with what the error is about.
+  private init(_ code: Code, _ text: String, after error: MergeError) {
+    var context = error.context
+    context.cause = error
+    self.init(code, text, context: context)
   }
 
   // MARK: The pool and its metadata snapshot
@@ -236,7 +242,7 @@ extension MergeNote {
   /// A metadata snapshot of somebody else in the place of an earlier run's.
   static func metadataSnapshotOther(_ pool: String) -> MergeNote {
     MergeNote(
-      .metadataSnapshotOther,
+      .metadataSnapshotNotOurs,
       "the metadata snapshot of pool \(pool) is not the one of thin-merge (any more)",
       context: Context(pool: pool))
   }

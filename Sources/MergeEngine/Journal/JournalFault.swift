@@ -49,7 +49,7 @@ extension JournalFault {
 
   /// A file that begins with something else.
   static func notOne() -> JournalFault {
-    JournalFault(.journalNotOne, "it is not a journal of thin-merge")
+    JournalFault(.notJournal, "it is not a journal of thin-merge")
   }
 
   /// A file that ends before a header's first fields.
@@ -65,7 +65,7 @@ extension JournalFault {
   /// A format of another version.
   static func version(_ version: UInt32, expected: UInt32) -> JournalFault {
     JournalFault(
-      .journalVersion, "its format version is \(version); \(expected) is expected",
+      .journalVersionUnknown, "its format version is \(version); \(expected) is expected",
       hint: "another version of thin-merge wrote it, and reads it",
       counts: ["version": UInt64(version)])
   }
@@ -80,19 +80,19 @@ extension JournalFault {
   /// A header of a size that none has.
   static func headerSize(_ byteCount: UInt32, unit: UInt64, max: Int) -> JournalFault {
     JournalFault(
-      .journalHeaderSize,
+      .journalHeaderSizeInvalid,
       "its header says that it has \(byteCount) bytes; a multiple of \(unit), up to \(max), is "
         + "expected", counts: ["bytes": UInt64(byteCount)])
   }
 
   /// A header that was changed.
   static func headerChecksum() -> JournalFault {
-    JournalFault(.journalHeaderChecksum, "its header's checksum is wrong")
+    JournalFault(.journalHeaderChecksumWrong, "its header's checksum is wrong")
   }
 
   /// A header without a field, or with one that cannot be.
   static func headerField() -> JournalFault {
-    JournalFault(.journalHeaderField, "its header lacks a field that this version needs")
+    JournalFault(.journalHeaderFieldInvalid, "its header lacks a field that this version needs")
   }
 
   // MARK: Records
@@ -131,13 +131,13 @@ extension JournalFault {
 
   /// More unreadable ranges than are kept.
   static func tooManyUnreadable(max: Int) -> JournalFault {
-    JournalFault(.journalRangeCount, "it names more than \(max) unreadable ranges")
+    JournalFault(.journalTooManyRanges, "it names more than \(max) unreadable ranges")
   }
 
   /// Entries that their checkpoint does not cover.
   static func behindWatermark(at byteOffset: UInt64) -> JournalFault {
     JournalFault(
-      at: byteOffset, .journalWatermark,
+      at: byteOffset, .journalBeyondWatermark,
       "the checkpoint at byte \(byteOffset) records bytes behind its watermark")
   }
 
@@ -151,19 +151,19 @@ extension JournalFault {
   /// An entry that no transfer can have made.
   static func entrySize(_ byteCount: UInt64, at byteOffset: UInt64, max: UInt64) -> JournalFault {
     JournalFault(
-      at: byteOffset, .journalEntrySize,
+      at: byteOffset, .journalEntryTooLarge,
       "an entry at byte \(byteOffset) has \(byteCount) bytes; at most \(max) are expected")
   }
 
   /// More bytes in all than the plan has.
   static func tooManyBytes() -> JournalFault {
-    JournalFault(.journalByteCount, "its entries come to more bytes than the merge has")
+    JournalFault(.journalTooManyBytes, "its entries come to more bytes than the merge has")
   }
 
   /// Entries that go back within a sweep.
   static func notRising(at byteOffset: UInt64) -> JournalFault {
     JournalFault(
-      at: byteOffset, .journalOrder,
+      at: byteOffset, .journalOutOfOrder,
       "the entries at byte \(byteOffset) do not follow those before; rising ones are expected")
   }
 

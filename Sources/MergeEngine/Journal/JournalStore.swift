@@ -64,7 +64,7 @@ struct JournalStore {
 
   /// Opens the journal at `path`, which has to be there, to be looked at without a lock.
   ///
-  /// It may be of anybody: `status` shows what it contains, and `verify --journal` opens the origin that it
+  /// It may be of anybody: `status` shows what it contains, and a comparison by the journal opens the origin that it
   /// names for reading only.
   func file(_ path: String) throws(MergeError) -> OpenFile {
     guard !FileSystem.isMissing(path) else { throw .noJournal(path) }

@@ -11,7 +11,7 @@ extension MetadataFault {
   static func cannotRead(_ block: MetadataBlock?, result: Int64) -> MetadataFault {
     guard result < 0 else {
       return MetadataFault(
-        .metadataCut, block, "cannot be read: the metadata ends inside it")
+        .metadataCutShort, block, "cannot be read: the metadata ends inside it")
     }
     let errno = Errno(result: result)
     return MetadataFault(
@@ -36,7 +36,7 @@ extension MetadataFault {
   /// A block sealed as one of another kind.
   static func blockKind(_ block: MetadataBlock, is found: String, expected: String) -> MetadataFault
   {
-    MetadataFault(.metadataBlockKind, block, "it is a \(found); a \(expected) is expected")
+    MetadataFault(.metadataWrongBlockKind, block, "it is a \(found); a \(expected) is expected")
   }
 
   /// A block that was changed.
@@ -44,7 +44,7 @@ extension MetadataFault {
     _ block: MetadataBlock, _ found: UInt32, expected: UInt32, of kind: String
   ) -> MetadataFault {
     MetadataFault(
-      .metadataChecksum, block,
+      .metadataChecksumWrong, block,
       "the checksum is \(hex(found)); \(hex(expected)) is expected of a \(kind)")
   }
 
@@ -61,7 +61,7 @@ extension MetadataFault {
   /// A file or device that is too short for a superblock.
   static func tooShort(_ byteCount: UInt64, blockByteCount: Int) -> MetadataFault {
     MetadataFault(
-      .metadataNotOne, nil,
+      .notMetadata, nil,
       "not the metadata of a thin pool: it has \(byteCount) bytes, at least one block of "
         + "\(blockByteCount) is expected", hint: whereMetadataIs)
   }
@@ -69,10 +69,10 @@ extension MetadataFault {
   /// Something else in the place of a superblock.
   static func notSuperblock(_ block: MetadataBlock) -> MetadataFault {
     guard block == superblock else {
-      return MetadataFault(.metadataBlockKind, block, "not a superblock of a thin pool")
+      return MetadataFault(.metadataWrongBlockKind, block, "not a superblock of a thin pool")
     }
     return MetadataFault(
-      .metadataNotOne, block, "not the metadata of a thin pool", hint: whereMetadataIs)
+      .notMetadata, block, "not the metadata of a thin pool", hint: whereMetadataIs)
   }
 
   /// The copy of another block in the place of a superblock.
@@ -84,21 +84,21 @@ extension MetadataFault {
   /// A version of the format that no kernel has.
   static func superblockVersion(_ block: MetadataBlock, _ version: UInt32) -> MetadataFault {
     MetadataFault(
-      .metadataSuperblock, block,
+      .metadataSuperblockInvalid, block,
       "the superblock's version is \(version); 1 or 2 is expected")
   }
 
   /// Features that a reader must know.
   static func incompatibleFeatures(_ block: MetadataBlock, _ flags: UInt32) -> MetadataFault {
     MetadataFault(
-      .metadataSuperblock, block,
+      .metadataSuperblockInvalid, block,
       "the incompatible-feature flags are 0x\(String(flags, radix: 16)); 0 is expected")
   }
 
   /// Data blocks of a size that no pool has.
   static func dataBlockSize(_ block: MetadataBlock, sectorCount: UInt32) -> MetadataFault {
     MetadataFault(
-      .metadataSuperblock, block,
+      .metadataSuperblockInvalid, block,
       "the data block size is \(sectorCount) sectors; a multiple of 128 from 128 to 2097152 is "
         + "expected")
   }
@@ -106,7 +106,7 @@ extension MetadataFault {
   /// Metadata blocks of another size than 4096 bytes.
   static func metadataBlockSize(_ block: MetadataBlock, sectorCount: UInt32) -> MetadataFault {
     MetadataFault(
-      .metadataSuperblock, block,
+      .metadataSuperblockInvalid, block,
       "the metadata block size is \(sectorCount) sectors; 8 is expected")
   }
 
@@ -114,27 +114,28 @@ extension MetadataFault {
   static func snapshotCounter(_ block: MetadataBlock, _ time: UInt32, max: UInt32) -> MetadataFault
   {
     MetadataFault(
-      .metadataSuperblock, block,
+      .metadataSuperblockInvalid, block,
       "the snapshot counter is \(time), above the \(max) that mappings can hold")
   }
 
   /// A pool of no metadata blocks.
   static func noBlocks() -> MetadataFault {
     MetadataFault(
-      .metadataSuperblock, superblock, "the pool has no metadata blocks; at least 1 is expected")
+      .metadataSuperblockInvalid, superblock,
+      "the pool has no metadata blocks; at least 1 is expected")
   }
 
   /// A file or device that ends before the pool's last metadata block.
   static func cut(blockCount: UInt64, there: UInt64) -> MetadataFault {
     MetadataFault(
-      .metadataCut, superblock,
+      .metadataCutShort, superblock,
       "the metadata is cut short: the pool has \(blockCount) metadata blocks, \(there) are there")
   }
 
   /// More data blocks than there can be.
   static func dataBlockCount(_ count: UInt64, max: UInt64) -> MetadataFault {
     MetadataFault(
-      .metadataSuperblock, superblock,
+      .metadataSuperblockInvalid, superblock,
       "the pool has \(count) data blocks; at most \(max) are possible, and no more than "
         + "\(Int64.max) bytes")
   }
@@ -204,7 +205,7 @@ extension MetadataFault {
 
   /// A node that is neither internal nor a leaf, or both.
   static func nodeFlags(_ block: MetadataBlock, _ flags: UInt32) -> MetadataFault {
-    MetadataFault(.metadataNode, block, "the node's flags are \(flags); 1 or 2 is expected")
+    MetadataFault(.metadataNodeInvalid, block, "the node's flags are \(flags); 1 or 2 is expected")
   }
 
   /// Values of another size than those of the tree.
@@ -212,32 +213,34 @@ extension MetadataFault {
     -> MetadataFault
   {
     MetadataFault(
-      .metadataNode, block, "the node's values have \(byteCount) bytes; \(expected) is expected")
+      .metadataNodeInvalid, block,
+      "the node's values have \(byteCount) bytes; \(expected) is expected")
   }
 
   /// Room for no entry, or for more than fit.
   static func nodeRoom(_ block: MetadataBlock, _ count: UInt32, max: Int) -> MetadataFault {
     MetadataFault(
-      .metadataNode, block, "the node has room for \(count) entries; 1 to \(max) is expected")
+      .metadataNodeInvalid, block, "the node has room for \(count) entries; 1 to \(max) is expected"
+    )
   }
 
   /// More entries than room.
   static func nodeEntryCount(_ block: MetadataBlock, _ count: UInt32, max: UInt32) -> MetadataFault
   {
     MetadataFault(
-      .metadataNode, block, "the node has \(count) entries; at most \(max) is expected")
+      .metadataNodeInvalid, block, "the node has \(count) entries; at most \(max) is expected")
   }
 
   /// An internal node that leads nowhere.
   static func nodeEmpty(_ block: MetadataBlock) -> MetadataFault {
     MetadataFault(
-      .metadataNode, block, "an internal node has no entries; at least 1 is expected")
+      .metadataNodeInvalid, block, "an internal node has no entries; at least 1 is expected")
   }
 
   /// A first key that belongs to another node.
   static func keyBelow(_ block: MetadataBlock, _ key: UInt64, min: UInt64) -> MetadataFault {
     MetadataFault(
-      .metadataKeys, block, "the first key is \(key), below the parent's key \(min)")
+      .metadataKeysInvalid, block, "the first key is \(key), below the parent's key \(min)")
   }
 
   /// Keys that do not rise.
@@ -245,13 +248,14 @@ extension MetadataFault {
     -> MetadataFault
   {
     MetadataFault(
-      .metadataKeys, block, "key \(key) follows key \(previous); rising keys are expected")
+      .metadataKeysInvalid, block, "key \(key) follows key \(previous); rising keys are expected")
   }
 
   /// A last key that belongs to another node.
   static func keyAbove(_ block: MetadataBlock, _ key: UInt64, max: UInt64) -> MetadataFault {
     MetadataFault(
-      .metadataKeys, block, "the last key is \(key), above the \(max) that the parent allows")
+      .metadataKeysInvalid, block, "the last key is \(key), above the \(max) that the parent allows"
+    )
   }
 
   // MARK: Trees
@@ -261,20 +265,20 @@ extension MetadataFault {
     _ parent: MetadataBlock, child: MetadataBlock, blockCount: UInt64, isHeldRoot: Bool
   ) -> MetadataFault {
     MetadataFault(
-      .metadataTree, parent,
+      .metadataTreeInvalid, parent,
       "it leads to block \(child); a node in 1 to \(blockCount - 1) is expected"
         + (isHeldRoot ? ", not the metadata snapshot itself" : ""))
   }
 
   /// More levels than a tree can have.
   static func tooDeep(_ block: MetadataBlock, max: Int) -> MetadataFault {
-    MetadataFault(.metadataTree, block, "the tree has more than \(max) levels")
+    MetadataFault(.metadataTreeInvalid, block, "the tree has more than \(max) levels")
   }
 
   /// Leaves at different depths.
   static func unevenDepth(_ block: MetadataBlock, isLeafExpected: Bool) -> MetadataFault {
     MetadataFault(
-      .metadataTree, block,
+      .metadataTreeInvalid, block,
       isLeafExpected
         ? "an internal node where a leaf is expected: not all leaves are equally deep"
         : "a leaf where an internal node is expected: not all leaves are equally deep")
@@ -283,7 +287,7 @@ extension MetadataFault {
   /// A cycle, or a node with two parents.
   static func reachedTwice(_ block: MetadataBlock) -> MetadataFault {
     MetadataFault(
-      .metadataTree, block, "the node is reached twice; once is expected in a tree")
+      .metadataTreeInvalid, block, "the node is reached twice; once is expected in a tree")
   }
 
   /// A node that a later pass finds to be another one.
@@ -303,7 +307,7 @@ extension MetadataFault {
     -> MetadataFault
   {
     MetadataFault(
-      .metadataDevices, block,
+      .metadataDevicesDisagree, block,
       "device \(deviceID) is in the \(tree) tree only; both are expected to have it",
       deviceID: deviceID)
   }
@@ -313,7 +317,7 @@ extension MetadataFault {
     -> MetadataFault
   {
     MetadataFault(
-      .metadataDevices, block,
+      .metadataDevicesDisagree, block,
       "the details tree has other devices (\(detailsCount)) than the mapping tree "
         + "(\(mappingCount)); the same are expected")
   }
@@ -321,7 +325,7 @@ extension MetadataFault {
   /// A number that no device can have.
   static func deviceID(_ block: MetadataBlock, _ id: UInt64, max: UInt64) -> MetadataFault {
     MetadataFault(
-      .metadataDevices, block, "the device id is \(id); at most \(max) is expected")
+      .metadataDevicesDisagree, block, "the device id is \(id); at most \(max) is expected")
   }
 
   /// Other mappings than the device's details count.
@@ -329,7 +333,7 @@ extension MetadataFault {
     _ block: MetadataBlock, deviceID: UInt32, found: UInt64, expected: UInt64
   ) -> MetadataFault {
     MetadataFault(
-      .metadataDevices, block,
+      .metadataDevicesDisagree, block,
       "device \(deviceID) has \(found) mappings; its details say \(expected)",
       deviceID: deviceID)
   }
@@ -337,7 +341,7 @@ extension MetadataFault {
   /// A thin block beyond all offsets.
   static func thinBlock(_ block: MetadataBlock, _ thinBlock: ThinBlock) -> MetadataFault {
     MetadataFault(
-      .metadataMapping, block,
+      .metadataMappingInvalid, block,
       "thin block \(thinBlock) ends past the largest offset that a device can have")
   }
 
@@ -346,7 +350,7 @@ extension MetadataFault {
     _ block: MetadataBlock, _ dataBlock: DataBlock, of thinBlock: ThinBlock, count: UInt64
   ) -> MetadataFault {
     MetadataFault(
-      .metadataMapping, block,
+      .metadataMappingInvalid, block,
       "thin block \(thinBlock) is mapped to data block \(dataBlock); one below \(count) is expected"
     )
   }

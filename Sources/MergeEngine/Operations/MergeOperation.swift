@@ -50,7 +50,7 @@ struct MergeOperation {
     var source = source
     var options = options
     let header = journal?.header
-    // Only the one that the user named by --metadata-snap serves although blocks were mapped since.
+    // Only one whose root the user gave serves although blocks were mapped since.
     if let header, case .metadataSnapshot(let named?) = header.mappings,
       try session.heldRoot() == named
     {

@@ -146,7 +146,7 @@ extension PoolSession {
         }
         stateFile.forget { $0.madeWritable.removeAll { $0 == known } }
       } catch {
-        note(.failure(error))
+        note(.notUndone(error))
       }
     }
   }

@@ -190,7 +190,7 @@ extension PoolSession {
         case .failed: break
         }
       } catch {
-        recordCleanupFailure(.failure(error))
+        recordCleanupFailure(.notUndone(error))
       }
     }
   }

@@ -161,8 +161,8 @@ extension OpenFile {
     return false
   }
 
-  /// How others than root and this user may have come to write the open file, as part of a sentence; nil
-  /// where they cannot have.
+  /// Returns how others than root and this user may have come to write the open file; nil where they
+  /// cannot have.
   func foreignWriters() throws(Errno) -> JournalDoubt? {
     var status = stat()
     // SAFETY: the call fills the structure given.

@@ -7,6 +7,9 @@ extension Errno {
 
   /// That of a request which ended with its negative number.
   init(result: Int64) { self.init(rawValue: CInt(clamping: -result)) }
+
+  /// That of a write which failed, or which ended before its last byte.
+  init(ofWrite result: Int64) { self = result < 0 ? Errno(result: result) : .noSpace }
 }
 
 /// An open file descriptor that is closed exactly once, when its owner goes.

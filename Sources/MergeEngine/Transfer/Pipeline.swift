@@ -351,8 +351,7 @@ package struct Pipeline<
   }
 
   private mutating func fail(_ byteOffset: UInt64, _ result: Int64) {
-    let errno = result < 0 ? Errno(rawValue: CInt(clamping: -result)) : .noSpace
-    stop(.cannotWriteOrigin(targetPath, byteOffset: byteOffset, errno))
+    stop(.cannotWriteOrigin(targetPath, byteOffset: byteOffset, Errno(ofWrite: result)))
   }
 
   private mutating func startSalvage() {

@@ -1,3 +1,19 @@
+/// How a pipeline's run ended.
+package enum PipelineEnd: Equatable, Sendable {
+  case finished
+  case interrupted
+  case failed(MergeError)
+}
+
+/// What one pass of a pipeline came to.
+package struct PassResult<Step: TransferStep & ~Copyable>: ~Copyable {
+  package let end: PipelineEnd
+  package let step: Step
+  package let writtenByteCount: UInt64
+  /// Ranges of the target that could not be dealt with, since a side of them could not be read.
+  package let unreadable: RangeSet
+}
+
 // Every pipeline there is. Each is compiled for itself, on LinuxAIO and on nothing else: who adds one
 // adds some 30 KiB to the program.
 
@@ -30,19 +46,3 @@ typealias CheckTargetPipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copy
   Pipeline<
     IO, PieceTransfers<Source, FirstPieces<JournaledPieces<IO>>>, CompareRecordedStep, NoLedger
   >
-
-/// How a pipeline's run ended.
-package enum PipelineEnd: Equatable, Sendable {
-  case finished
-  case interrupted
-  case failed(MergeError)
-}
-
-/// What one pass of a pipeline came to.
-package struct PassResult<Step: TransferStep & ~Copyable>: ~Copyable {
-  package let end: PipelineEnd
-  package let step: Step
-  package let writtenByteCount: UInt64
-  /// Ranges of the target that could not be dealt with, since a side of them could not be read.
-  package let unreadable: RangeSet
-}

@@ -40,7 +40,7 @@ extension MergeError {
       "if it is another disk, give the path of the right one with --origin; if it was restored, "
         + "'thin-merge merge' with --restart merges all of it again"
     case .deviceMissing: "\(option) says where it is now"
-    case .noSuchDevice:
+    case .noSuchThinDeviceID:
       "they are listed by: thin-merge devices --metadata \(path)"
         + (context.circumstances.contains(.isInactive) ? " --inactive" : "")
     case .someUnreadable:
@@ -84,7 +84,9 @@ extension MergeError {
           ? "the metadata snapshot all the same" : "a metadata snapshot that is held already")
     case .poolActive: "leave --inactive out: a metadata snapshot is then taken"
     case .poolReadOnly: "deactivate it, and merge from its devices with --inactive"
-    case .poolFull: "extend the pool; or stop what uses the thin device, and leave --snapshot out"
+    case .cannotLockPool: "root may write there; $STATE_DIRECTORY names another folder"
+    case .poolTakesNoSnapshot:
+      "extend the pool; or stop what uses the thin device, and leave --snapshot out"
     case .metadataSnapshotForeign:
       "'dmsetup status \(pool)' shows it; if nobody needs it any more: dmsetup message \(pool) 0 "
         + "release_metadata_snap, and if it is to be merged from: --metadata-snap BLOCK"
@@ -150,15 +152,17 @@ extension MergeError {
   /// Once a run has written, it is not known any more: the journal was sound when the run began.
   private var contentHint: String? {
     switch code {
-    case .journalNotOne:
+    case .notJournal:
       "'thin-merge plan' names the journal of a merge, and --journal gives it another place"
     case .journalRecordUnknown:
       "perhaps another version of thin-merge wrote it, and reads it; if not, \(Self.beginAgain)"
     case .journalUnmapped:
       "'thin-merge merge' with --restart puts it aside and merges from the beginning"
-    case .journalHeaderCut, .journalHeaderSize, .journalHeaderChecksum, .journalHeaderField,
-      .journalDamaged, .journalBytesOutside, .journalRangeCount, .journalWatermark,
-      .journalBytesTwice, .journalEntrySize, .journalByteCount, .journalOrder, .journalChanged:
+    case .journalHeaderCut, .journalHeaderSizeInvalid, .journalHeaderChecksumWrong,
+      .journalHeaderFieldInvalid,
+      .journalDamaged, .journalBytesOutside, .journalTooManyRanges, .journalBeyondWatermark,
+      .journalBytesTwice, .journalEntryTooLarge, .journalTooManyBytes, .journalOutOfOrder,
+      .journalChanged:
       "the origin may be merged in part; \(Self.beginAgain)"
     default: nil
     }

@@ -17,14 +17,21 @@ struct Note: Equatable, Sendable {
   /// One sentence, for people.
   var text: String
 
-  /// The end of the verb was asked for.
+  /// What the command itself notes.
+  enum Code: String, CaseIterable {
+    /// The end of the verb was asked for.
+    case stopping = "stopping"
+    /// What is in flight is not drained.
+    case notDraining = "not-draining"
+  }
+
   static let stopping = Note(
-    code: "stopping",
+    code: Code.stopping.rawValue,
     text: "stopping in good order; a second Ctrl-C does not drain, a third ends the process at once"
   )
-  /// What is in flight is not drained.
   static let notDraining = Note(
-    code: "not-draining", text: "not draining: what is in flight is waited for at most 5 s")
+    code: Code.notDraining.rawValue,
+    text: "not draining: what is in flight is waited for at most 5 s")
 }
 
 extension Note {

@@ -267,7 +267,7 @@ struct TextReportTests {
     var report = Self.merge
     report.state = .stopped(Self.stop)
     report.cleanupFailures = [
-      MergeNote(.failure, "dev 7 was deleted, and the metadata snapshot is the only copy")
+      MergeNote(.notUndone, "dev 7 was deleted, and the metadata snapshot is the only copy")
     ]
     #expect(
       Self.text(report).hasSuffix(

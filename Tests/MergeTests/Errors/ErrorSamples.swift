@@ -75,7 +75,7 @@ enum ErrorSamples {
     .cannotRestoreThinDevice("/dev/mapper/vm", .resourceBusy, command),
     .snapshotMade(16_777_215, of: "/dev/mapper/vm"),
     .snapshotNotThere(16_777_215, pool: "POOL"), .cannotDeleteSnapshot(failed),
-    .sourceKept(failed), .failure(failed), .poolLeft("POOL"), .metadataSnapshotOther("POOL"),
+    .sourceKept(failed), .notUndone(failed), .poolLeft("POOL"), .metadataSnapshotOther("POOL"),
     .metadataSnapshotHeld("POOL", after: failed, onlyCopyOf: nil),
     .metadataSnapshotHeld("POOL", after: failed, onlyCopyOf: 5),
     .metadataSnapshotHeld("POOL", .resourceBusy),

@@ -41,32 +41,32 @@ struct FileErrorTests {
         try ThinMergeCommand.run(["verify", "--journal", merge.folder.path("nothing")])
       }),
     ErrorSituation(
-      "the journal is a folder", "file-kind", .refused,
+      "the journal is a folder", "wrong-file-kind", .refused,
       command: { merge in try ThinMergeCommand.run(["status", merge.folder.path]) }),
     ErrorSituation(
-      "the journal is a character device", "file-kind", .refused,
+      "the journal is a character device", "wrong-file-kind", .refused,
       command: { merge in try merge.merge(["--journal", "/dev/null"]) }),
     ErrorSituation(
-      "the origin is a folder", "file-kind", .refused,
+      "the origin is a folder", "wrong-file-kind", .refused,
       command: { merge in
         merge.origin = merge.folder.path
         return try merge.merge()
       }),
     ErrorSituation(
-      "the origin is a character device", "file-kind", .refused,
+      "the origin is a character device", "wrong-file-kind", .refused,
       command: { merge in
         merge.origin = "/dev/null"
         return try merge.merge()
       }),
     ErrorSituation(
-      "the origin is a pipe", "file-kind", .refused,
+      "the data device is a pipe", "wrong-file-kind", .refused,
       command: { merge in
         merge.data = merge.folder.path("pipe")
         try Program.mustRun("mkfifo", merge.data)
         return try merge.merge()
       }),
     ErrorSituation(
-      "the origin is a socket", "file-kind", .refused,
+      "the data device is a socket", "wrong-file-kind", .refused,
       command: { merge in
         merge.data = merge.folder.path("socket")
         try Program.mustRun(
@@ -75,7 +75,7 @@ struct FileErrorTests {
         return try merge.merge()
       }),
     ErrorSituation(
-      "the journal is a symbolic link", "file-kind", .refused,
+      "the journal is a symbolic link", "wrong-file-kind", .refused,
       command: { merge in
         try Program.mustRun("ln", "-s", merge.metadata, merge.journal)
         return try merge.resume()
@@ -142,14 +142,15 @@ struct FileErrorTests {
         try merge.merge(["--thin-size", "18446744073709551615"])
       }),
     ErrorSituation(
-      "the metadata has one thin device, of another number", "no-such-device", .refused,
+      "the metadata has one thin device, of another number", "no-such-thin-device-id", .refused,
       command: { merge in
         try ThinMergeCommand.run([
           "plan", "--metadata", merge.metadata, "--data", merge.data, "--dev-id", "7",
         ])
       }),
     ErrorSituation(
-      "the metadata of an inactive pool has two thin devices, of other numbers", "no-such-device",
+      "the metadata of an inactive pool has two thin devices, of other numbers",
+      "no-such-thin-device-id",
       .refused
     ) {
       let pool = PoolImageBuilder(devices: [ThinDevice(1), ThinDevice(2)]).build()

@@ -22,29 +22,31 @@ struct JournalErrorTests {
 
   private static let notReadable: [ErrorSituation] = [
     ErrorSituation(
-      "the journal is another file", "journal-not-one", .journalConflict,
+      "the journal is another file", "not-journal", .journalConflict,
       command: { merge in
         try ThinMergeCommand.run(["status", merge.metadata])
       }),
     ErrorSituation(
-      "the journal to be put aside is another file", "journal-not-one", .journalConflict,
+      "the journal to be put aside is another file", "not-journal", .journalConflict,
       command: { merge in
         try Data("these are my notes\n".utf8).write(to: URL(filePath: merge.journal))
         return try merge.merge(["--restart"])
       }),
     damaged("the journal is cut within its first bytes", "journal-header-cut") { $0.prefix(12) },
     damaged("the journal is cut within its header", "journal-header-cut") { $0.prefix(100) },
-    damaged("the journal is of a later format", "journal-version") { edited($0, at: 8, to: 2) },
+    damaged("the journal is of a later format", "journal-version-unknown") {
+      edited($0, at: 8, to: 2)
+    },
     damaged("the journal needs a feature of a newer version", "journal-newer") {
       Data(Array($0.prefix(4096)).settingField(50, to: 1))
     },
-    damaged("the journal's header has no bytes", "journal-header-size") {
+    damaged("the journal's header has no bytes", "journal-header-size-invalid") {
       edited(edited($0, at: 12, to: 0), at: 13, to: 0)
     },
-    damaged("the journal's header was changed", "journal-header-checksum") {
+    damaged("the journal's header was changed", "journal-header-checksum-wrong") {
       edited($0, at: 40, to: ~$0[40])
     },
-    damaged("the journal's header lacks fields", "journal-header-field") { journal in
+    damaged("the journal's header lacks fields", "journal-header-field-invalid") { journal in
       var header = Array(journal.prefix(12)) + [0, 16, 0, 0]
       header += [UInt8](repeating: 0, count: 4096 - 4 - header.count)
       var sum = ByteWriter()
@@ -55,16 +57,16 @@ struct JournalErrorTests {
 
   private static let madeOnPurpose = [
     crafted(with: "a record of more ranges than one has", "journal-record-unknown"),
-    crafted(with: "data blocks of 512 bytes", "journal-header-field"),
-    crafted(with: "an entry of more than 64 MiB", "journal-entry-size"),
+    crafted(with: "data blocks of 512 bytes", "journal-header-field-invalid"),
+    crafted(with: "an entry of more than 64 MiB", "journal-entry-too-large"),
     crafted(with: "an entry behind the end", "journal-bytes-outside"),
     crafted(with: "an unreadable range behind the end", "journal-bytes-outside"),
-    crafted(with: "entries of more than is planned", "journal-byte-count"),
-    crafted(with: "more planned than there is", "journal-header-field"),
+    crafted(with: "entries of more than is planned", "journal-too-many-bytes"),
+    crafted(with: "more planned than there is", "journal-header-field-invalid"),
     crafted(with: "two sweeps of the same half, and a watermark at the end", "journal-bytes-twice"),
-    crafted(with: "an entry behind its watermark", "journal-watermark"),
-    crafted(with: "entries that go back", "journal-order"),
-    crafted(with: "more unreadable ranges than a merge goes on with", "journal-range-count"),
+    crafted(with: "an entry behind its watermark", "journal-beyond-watermark"),
+    crafted(with: "entries that go back", "journal-out-of-order"),
+    crafted(with: "more unreadable ranges than a merge goes on with", "journal-too-many-ranges"),
     crafted(with: "a record that is gone, before others", "journal-damaged"),
   ]
 
@@ -88,7 +90,7 @@ struct JournalErrorTests {
           merge.mergeArguments(["--restart"]), in: merge.folder)
       }),
     ErrorSituation(
-      "the journal is a block device", "file-kind", .refused,
+      "the journal is a block device", "wrong-file-kind", .refused,
       command: { merge in
         let spare = merge.folder.path("spare.img")
         try Program.mustRun("truncate", "--size", "1M", spare)

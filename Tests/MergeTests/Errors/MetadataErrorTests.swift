@@ -41,7 +41,7 @@ struct MetadataErrorTests {
         .naming([(pool.folder.path, "FOLDER")])
     },
     ErrorSituation(
-      "metadata and data device are swapped", "metadata-not-one", .refused,
+      "metadata and data device are swapped", "not-metadata", .refused,
       command: { merge in
         swap(&merge.metadata, &merge.data)
         return try merge.merge()
@@ -50,11 +50,12 @@ struct MetadataErrorTests {
       "a block of the metadata cannot be read", "metadata-unreadable",
       .cannotRead(MetadataBlock(7), result: -5)),
     ofValue(
-      "a block of the metadata is not there", "metadata-cut",
+      "a block of the metadata is not there", "metadata-cut-short",
       .cannotRead(MetadataBlock(7), result: 0)),
     ofOtherBlock(.spaceMapBitmap, "a space-map bitmap"),
     ofOtherBlock(.spaceMapIndex, "a space-map index"),
-    ErrorSituation("the metadata blocks have another size", "metadata-superblock", .refused) {
+    ErrorSituation("the metadata blocks have another size", "metadata-superblock-invalid", .refused)
+    {
       var image = PoolImageBuilder.sound.build()
       image.editSuperblock(.live) { $0.metadataBlockSectorCount = 16 }
       let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin, fillingData: false)
@@ -64,7 +65,7 @@ struct MetadataErrorTests {
 
   /// Another block in the place of a node, sealed as what it is.
   private static func ofOtherBlock(_ kind: BlockKind, _ inWords: String) -> ErrorSituation {
-    ErrorSituation("\(inWords) is in the place of a node", "metadata-block-kind", .refused) {
+    ErrorSituation("\(inWords) is in the place of a node", "metadata-wrong-block-kind", .refused) {
       var block = [UInt8](repeating: 0, count: BlockKind.blockByteCount)
       let sum = ~JournalSample.checksum(Array(block[4...])) ^ kind.rawValue
       for index in 0..<4 { block[index] = UInt8(truncatingIfNeeded: sum >> (8 * UInt32(index))) }
@@ -95,24 +96,24 @@ struct MetadataErrorTests {
       "the data file is one byte too short for the pool",
       "the data file is empty",
     ],
-    "metadata-block-kind": [
+    "metadata-wrong-block-kind": [
       "the superblock is checksummed as a node",
       "the held root points at a node",
       "the held copy's magic is wrong",
     ],
-    "metadata-checksum": [
+    "metadata-checksum-wrong": [
       "the superblock's checksum is wrong",
       "the superblock's unused rest does not fit its checksum",
       "the held copy's checksum is wrong",
       "the root of the top-level tree has a wrong checksum",
       "a child is a block that was never written",
     ],
-    "metadata-cut": [
+    "metadata-cut-short": [
       "the metadata ends behind the superblock",
       "the metadata ends before the last block of the trees",
       "the metadata is one block shorter than its space map says",
     ],
-    "metadata-devices": [
+    "metadata-devices-disagree": [
       "the top-level tree has a key beyond 24 bits",
       "the details count one mapping more than there are",
       "the details count one mapping fewer than there are",
@@ -123,7 +124,7 @@ struct MetadataErrorTests {
       "another device is only in the details tree",
       "the two trees name another device differently",
     ],
-    "metadata-keys": [
+    "metadata-keys-invalid": [
       "the root of the top-level tree is of the other kind",
       "a leaf has equal keys",
       "a leaf has descending keys",
@@ -142,7 +143,7 @@ struct MetadataErrorTests {
       "a data block is mapped twice, behind leaves that are added up",
       "a data block is mapped twice, and the details count one mapping more",
     ],
-    "metadata-mapping": [
+    "metadata-mapping-invalid": [
       "the pool has no data blocks, but mappings",
       "the pool has no data blocks, though its metadata snapshot has",
       "the byte offset of a thin block overflows",
@@ -154,7 +155,7 @@ struct MetadataErrorTests {
       "the held copy says it is another block",
       "the root of the top-level tree says it is another block",
     ],
-    "metadata-node": [
+    "metadata-node-invalid": [
       "the root of the top-level tree is neither internal nor leaf",
       "the root of the top-level tree is internal and leaf at once",
       "the root of the top-level tree has an unknown flag",
@@ -171,7 +172,7 @@ struct MetadataErrorTests {
       "the root of a tree is internal and has no entries",
       "a child is an unlike block of a right checksum",
     ],
-    "metadata-not-one": [
+    "not-metadata": [
       "the metadata is empty",
       "the metadata is all zeroes",
       "the metadata is a text file",
@@ -185,7 +186,7 @@ struct MetadataErrorTests {
       "the held copy is from the future",
       "the held copy has another block size",
     ],
-    "metadata-superblock": [
+    "metadata-superblock-invalid": [
       "the superblock's version is 0",
       "the superblock's version is 3",
       "the superblock has an unknown incompatible feature",
@@ -200,7 +201,7 @@ struct MetadataErrorTests {
       "data blocks are of 2097280 sectors",
       "data blocks are of 4294967295 sectors",
     ],
-    "metadata-tree": [
+    "metadata-tree-invalid": [
       "node 0 at level 1 of the mapping tree is of the other kind",
       "node 0 at level 2 of the mapping tree is of the other kind",
       "node 0 at level 3 of the mapping tree is of the other kind",
@@ -224,7 +225,7 @@ struct MetadataErrorTests {
     "no-metadata-snapshot": [
       "no metadata snapshot is held"
     ],
-    "no-such-device": [
+    "no-such-thin-device-id": [
       "no device has the wanted id",
       "the wanted id is the highest there can be",
     ],

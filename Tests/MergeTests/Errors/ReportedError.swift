@@ -27,6 +27,8 @@ struct ReportedError: Equatable, Sendable {
   init(_ result: CommandResult) throws {
     let lines = result.standardError.split(separator: "\n").map(String.init)
     if let last = lines.last, last.hasPrefix("{") {
+      let errors = try lines.filter { try JSONValue(parsing: $0)["type"]?.string == "error" }
+      guard errors == [last] else { throw SupportError("not one error:\n\(lines)") }
       self.init(try JSONValue(parsing: last), exitStatus: result.exitStatus)
     } else {
       try self.init(text: lines, exitStatus: result.exitStatus)

@@ -58,7 +58,10 @@ struct ThinDeviceErrorTests {
       try pool.addThin()
       try pool.addThin("alias", minor: 302)
     },
-    row("the pool of the thin device to be snapshotted is full", "pool-full", .refused, snapshot) {
+    row(
+      "the pool of the thin device to be snapshotted is full", "pool-takes-no-snapshot", .refused,
+      snapshot
+    ) {
       pool in
       try pool.addThin()
       pool.mapper.mode = "out_of_data_space"
@@ -134,7 +137,7 @@ struct ThinDeviceErrorTests {
       pool.mapper.fails["delete"] = .resourceBusy
     },
     row(
-      "a snapshot that an earlier run merged is still there", "snapshot-not-deleted", .busy,
+      "a snapshot that an earlier run merged is still there", "snapshot-left", .busy,
       snapshot
     ) { pool in
       try pool.addThin()

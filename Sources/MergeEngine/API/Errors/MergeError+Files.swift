@@ -16,7 +16,7 @@ extension MergeError {
   ) -> MergeError {
     let expected = onlyRegularFiles ? "a regular file" : "a regular file or a block device"
     return MergeError(
-      .fileKind, .refused, "cannot use the \(role)", at: path,
+      .wrongFileKind, .refused, "cannot use the \(role)", at: path,
       because: "it is \(kind.inWords); \(expected) is expected",
       hint: kind == .symbolicLink ? "give the path that it leads to" : nil,
       context: Context(path: path, role: role))

@@ -202,7 +202,7 @@ extension MergeError {
   /// A pool in which suspending a thin device would not end.
   static func poolFull(_ pool: String) -> MergeError {
     MergeError(
-      pool: pool, .poolFull, .refused, "cannot make a snapshot of the thin device",
+      pool: pool, .poolTakesNoSnapshot, .refused, "cannot make a snapshot of the thin device",
       because: "the pool is full or read-only, and suspending the thin device would wait for it")
   }
 
@@ -228,8 +228,7 @@ extension MergeError {
   static func cannotLockPool(_ pool: String, lockPath: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotLockPool, .refused, "cannot lock pool \(pool)", at: lockPath, because: errno,
-      hint: "root may write there; $STATE_DIRECTORY names another folder",
-      context: Context(path: lockPath, pool: pool))
+      hint: "root may write there", context: Context(path: lockPath, pool: pool))
   }
 
   /// A record of a later version.

@@ -37,7 +37,7 @@ extension MergeError {
     _ deviceID: UInt32, metadataPath: String, otherCount: UInt64, isInactive: Bool
   ) -> MergeError {
     MergeError(
-      .noSuchDevice, .refused, "no device \(deviceID) in the metadata", at: metadataPath,
+      .noSuchThinDeviceID, .refused, "no device \(deviceID) in the metadata", at: metadataPath,
       because: "it has \(otherCount == 1 ? "one other" : "\(otherCount) others")",
       context: Context(
         path: metadataPath, deviceID: deviceID, counts: ["others": otherCount],

@@ -142,7 +142,7 @@ extension MergeError {
     -> MergeError
   {
     MergeError(
-      .snapshotNotDeleted, .busy, "a snapshot that is merged could not be deleted yet", at: pool,
+      .snapshotLeft, .busy, "a snapshot that is merged could not be deleted yet", at: pool,
       because: "dev \(deviceID), made of dev \(original)", hint: "the next run tries again",
       context: Context(pool: pool, deviceID: deviceID))
   }

@@ -167,7 +167,7 @@ package struct Checkpointer: TransferLedger, ~Copyable {
       append(count, &io, now: now)
     case .appending(let count, let left):
       guard completion.result == Int64(appendedByteCount) else {
-        return fail(.cannotAppendJournal(journalPath, Self.errno(ofWrite: completion.result)))
+        return fail(.cannotAppendJournal(journalPath, Errno(ofWrite: completion.result)))
       }
       io.enqueue(IORequest(.flush, .journal, tag: RequestTag.journalFlush.tag))
       step = .syncing(count: count, left: left)
@@ -200,7 +200,7 @@ package struct Checkpointer: TransferLedger, ~Copyable {
         .write, .journal, byteOffset: journal.endByteOffset, slabByteOffset: slabByteOffset,
         byteCount: appendedByteCount, tag: RequestTag.journalWrite.tag))
     if written != Int64(appendedByteCount) {
-      fail(.cannotAppendJournal(journalPath, Self.errno(ofWrite: written)))
+      fail(.cannotAppendJournal(journalPath, Errno(ofWrite: written)))
     } else {
       let flushed = io.perform(IORequest(.flush, .journal, tag: RequestTag.journalFlush.tag))
       if flushed < 0 { fail(.cannotFlushJournal(journalPath, Errno(result: flushed))) }
@@ -212,11 +212,6 @@ package struct Checkpointer: TransferLedger, ~Copyable {
   private mutating func fail(_ error: MergeError) {
     step = .idle
     failure = error
-  }
-
-  /// The error of a write that failed, or that came to an end before its last byte.
-  private static func errno(ofWrite result: Int64) -> Errno {
-    result < 0 ? Errno(result: result) : .noSpace
   }
 
   /// Encodes records of the first `count` transfers and appends them, half a buffer at a time: the other
