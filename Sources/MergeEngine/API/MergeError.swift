@@ -133,9 +133,13 @@ extension MergeError {
     private var causes: [MergeError]
 
     /// The error that led to this one.
-    public internal(set) var cause: MergeError? {
-      get { causes.first }
-      set { causes = newValue.map { [$0] } ?? [] }
+    public var cause: MergeError? { causes.first }
+
+    /// Returns the context with the error that led to this one.
+    func caused(by error: MergeError) -> Context {
+      var context = self
+      context.causes = [error]
+      return context
     }
 
     /// Describes what an error is about.

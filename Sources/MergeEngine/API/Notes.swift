@@ -225,9 +225,7 @@ extension MergeNote {
 
   /// A note of an error, with what the error is about.
   private init(_ code: Code, _ text: String, after error: MergeError) {
-    var context = error.context
-    context.cause = error
-    self.init(code, text, context: context)
+    self.init(code, text, context: error.context.caused(by: error))
   }
 
   // MARK: The pool and its metadata snapshot
