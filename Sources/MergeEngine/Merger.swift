@@ -57,7 +57,7 @@ public struct Merger: Sendable {
     try DevicesOperation(environment: environment).devices(pool: name, mappings: mappings)
   }
 
-  /// What a merge would do; writes nothing.
+  /// What a merge would do; writes nothing to the origin.
   ///
   /// The whole mapping tree is read and checked. What a merge would be refused for at the moment, such as an
   /// origin in use or another merge's journal, is in the report.

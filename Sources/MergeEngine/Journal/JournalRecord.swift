@@ -123,7 +123,8 @@ package enum JournalRecord: Equatable, Sendable {
     }
   }
 
-  /// Nil where the payload is not one of that kind.
+  /// Nil where the payload is not one of that kind, or the kind is not known; the reader then refuses
+  /// the journal.
   init?(kindCode: UInt32, payload: RawSpan, dataBlockByteCount: UInt64) {
     var reader = ByteReader(payload)
     switch Kind(rawValue: kindCode) {

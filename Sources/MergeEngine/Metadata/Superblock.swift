@@ -27,6 +27,7 @@ package struct Superblock: Equatable, Sendable {
   /// The data block's time shares 64 bits with its number and has 24 of them.
   package static let timeMax: UInt32 = (1 << 24) - 1
 
+  /// `PoolMetadata` refuses such a pool.
   package var needsCheck: Bool
   package var time: UInt32
   package var transactionID: UInt64

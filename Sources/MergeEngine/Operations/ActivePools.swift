@@ -4,6 +4,8 @@ struct ActivePools {
 
   /// The active pool on the source's metadata device, taken for this run; nil if no pool is active on
   /// it.
+  ///
+  /// What an earlier run left in the pool is undone.
   func session(for source: MergeSource) throws(MergeError) -> PoolSession? {
     let metadata = try OpenFile(
       source.metadataPath, role: "metadata device", access: .readOnly)

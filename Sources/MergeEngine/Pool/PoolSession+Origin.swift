@@ -8,7 +8,9 @@ package enum OriginUse: Equatable, Sendable {
   case shared(holders: Set<DeviceNumber>)
 }
 
-/// Who else shows the origin, and whether it can be written to.
+/// Who else shows the origin, and whether it can be written to, as far as an active pool's tables tell.
+///
+/// What holds beside any pool is checked in `OpenDevices` and `DeviceTarget`.
 extension PoolSession {
   /// Finds out whether the origin could be written to.
   ///

@@ -73,6 +73,9 @@ package struct Pipeline<
     _ shape: PipelineShape, io: consuming IO, feed: consuming Feed, step: consuming Step,
     ledger: consuming Ledger, targetPath: String, control: RunControl
   ) {
+    precondition(
+      !(Step.readsSource && Step.readsTarget) || shape.buffersPerSlot == 2,
+      "a step that reads both sides needs a buffer for each")
     requests = RequestQueue(io, depth: shape.depth)
     self.feed = feed
     self.step = step

@@ -8,7 +8,9 @@ package enum TransferOutcome: Equatable, Sendable {
   case pieces([JournalEntry], unreadable: [ByteRange])
 }
 
-/// Who keeps account of a pipeline's transfers.
+/// What a pipeline tells of its transfers, so that what is durable can be recorded.
+///
+/// What a report adds up, the pipeline counts itself.
 package protocol TransferLedger: ~Copyable {
   /// No further transfer may begin before some are durable.
   var isFull: Bool { get }
@@ -30,7 +32,7 @@ package protocol TransferLedger: ~Copyable {
     _ completion: IOCompletion, _ io: inout IO, now: Duration)
 }
 
-/// Keeps no account: for comparing.
+/// Records nothing: for comparing.
 package struct NoLedger: TransferLedger, ~Copyable {
   private var nextTicket: UInt64 = 0
 

@@ -1,0 +1,46 @@
+/// The mappings in a leaf of a device's tree, where they lie.
+///
+/// A key is a thin block; a value is a data block in its upper 40 bits and a time in the lower 24
+/// (dm-thin-metadata.c, pack_block_time).
+package struct MappingLeaf: ~Escapable {
+  package static let valueByteCount = 8
+
+  let block: MetadataBlock
+  private let keys: Span<UInt64>
+  private let values: Span<UInt64>
+
+  /// `bytes`: the node's, from `block`.
+  @_lifetime(copy bytes)
+  init(_ node: BtreeNode, in bytes: RawSpan, of block: MetadataBlock) {
+    self.block = block
+    keys = node.keys(in: bytes)
+    values = node.values(in: bytes)
+  }
+
+  var indices: Range<Int> { keys.indices }
+
+  @inline(__always)
+  func thinBlock(_ index: Int) -> ThinBlock { ThinBlock(keys[index]) }
+
+  @inline(__always)
+  func dataBlock(_ index: Int) -> DataBlock { DataBlock(values[index] >> 24) }
+
+  /// - Throws: `MetadataFault` where the last thin block ends past what 64 bits can tell.
+  func checkEnd(dataBlockByteCount: UInt64) throws(MetadataFault) {
+    guard let index = indices.last else { return }
+    let last = thinBlock(index)
+    guard last.rawValue < UInt64(Int64.max) / dataBlockByteCount else {
+      throw .thinBlock(block, last)
+    }
+  }
+
+  /// `largest`: the largest data block in it.
+  /// - Throws: `MetadataFault` where data blocks lie behind the data device, of the first one.
+  func checkDataBlocks(largest: DataBlock, count dataBlockCount: UInt64) throws(MetadataFault) {
+    guard largest.rawValue >= dataBlockCount else { return }
+    for index in indices where dataBlock(index).rawValue >= dataBlockCount {
+      throw .dataBlock(
+        block, dataBlock(index), of: thinBlock(index), count: dataBlockCount)
+    }
+  }
+}
