@@ -173,11 +173,11 @@ def failed(failures):
 
 
 def undecided(lines):
-    return ("## Not decidable here\n\nMedians with their 95 % intervals. One that holds the target, or goes "
-            "further than 5 % from the median, decides nothing, on whichever side of the target it "
-            "lies.\n\n") + table(
-        ["figure", "target", "all of the interval reaches it", "the interval holds it",
-         "all of the interval misses it"], lines, numbers_from=5)
+    return ("## Not decidable here\n\nMedians with their 95 % intervals. A figure is undecided if its interval "
+            "contains the target, or extends more than 5 % from the median, even if all of it is on one "
+            "side.\n\n") + table(
+        ["figure", "target", "interval reaches the target", "interval contains it", "interval misses it"],
+        lines, numbers_from=5)
 
 
 def write(work):
@@ -195,8 +195,8 @@ def write(work):
         provenance(made),
         *([failed(failures)] if failures else []),
         f"## Decided\n\nA ratio is decided if the 95 % interval of its median, of at least {PAIRS_MIN} "
-        "pairs, lies on one side of the target and goes no further than 5 % from the median. Allocations and "
-        "memory are counted; of several runs the one that took most memory decides.\n",
+        "pairs, is on one side of the target and extends at most 5 % from the median. Allocations and "
+        "memory are counts, not samples; of several runs the largest memory figure decides.\n",
         table(["figure", "target", "measured: median (95 %)", "pairs", "verdict", "that is, in medians"],
               [row.cells() for row in rows if row.is_decided], numbers_from=6),
         *([undecided(lines)] if (lines := targets.undecided_lines(rows)) else []),

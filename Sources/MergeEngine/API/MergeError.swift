@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-/// Why a verb did not do what it was asked, in words for the person who asked.
+/// The reason for which a verb failed, in words for the person who called it.
 ///
 /// Programs go by ``kind`` and ``code``; the words may change from version to version.
 public struct MergeError: Error, Equatable, Sendable {
@@ -24,18 +24,18 @@ public struct MergeError: Error, Equatable, Sendable {
 
   /// What the failure means.
   public var kind: Kind
-  /// Why it failed, for programs.
+  /// The reason, for programs.
   public var code: Code
-  /// What it is about, for programs.
+  /// The devices, numbers and ranges involved, for programs.
   public var context: Context
-  /// What could not be done.
+  /// The step that failed: "cannot lock the origin".
   public var what: String
-  /// The file, device or block that it is about.
+  /// The file, device or block that the step failed on.
   public var place: String
-  /// Why, and what was expected.
+  /// The cause in the system's words, or the value found and the one expected.
   public var why: String
-  /// What the reader can do about it; nil where there is nothing to say, or where only the program that
-  /// called the verb knows how that is asked of it.
+  /// An instruction to the reader; nil where there is none, or where only the calling program knows
+  /// its own options.
   public var hint: String?
 
   /// Describes a failure.
@@ -66,14 +66,14 @@ public struct MergeError: Error, Equatable, Sendable {
   /// The whole sentence: what, where, why.
   public var message: String { "\(what), \(place): \(why)" }
 
-  /// The same failure, with something else to do about it.
+  /// Returns the same failure with another hint.
   func hinting(_ hint: String) -> MergeError {
     var error = self
     error.hint = hint
     return error
   }
 
-  /// The same failure, met after the origin was first written to.
+  /// Returns the same failure as it counts once the origin has been written to.
   package func afterFirstWrite() -> MergeError {
     var error = self
     switch kind {
@@ -89,9 +89,9 @@ public struct MergeError: Error, Equatable, Sendable {
 }
 
 extension MergeError {
-  /// What an error or a note is about, as far as a program may want to know it.
+  /// The devices, numbers and ranges that an error or a note is about, for programs.
   public struct Context: Equatable, Sendable {
-    /// What was the case besides.
+    /// A condition that changes what a program should do about an error.
     public enum Circumstance: Sendable {
       /// A merge is being resumed from its journal.
       case isResumed
@@ -107,7 +107,8 @@ extension MergeError {
 
     /// The file or device.
     public var path: String?
-    /// What the verb takes the file or device for: "origin", "data device", "metadata device", "journal".
+    /// The part that the file or device has in the verb, such as "origin", "data device" or
+    /// "journal".
     public var role: String?
     /// The journal of the merge.
     public var journalPath: String?
@@ -121,13 +122,13 @@ extension MergeError {
     public var range: ByteRange?
     /// The system's error number, `errno`.
     public var errorNumber: Int32?
-    /// Amounts and numbers of blocks, each by a name.
+    /// Byte counts, block numbers and other amounts, by name.
     public var counts: [String: UInt64]
-    /// What the wanted merge does with blocks past the origin's end.
+    /// The policy of the wanted merge for blocks past the origin's end.
     public var pastEnd: PastEndPolicy?
-    /// What the merge in the journal does with them.
+    /// The policy of the merge in the journal for those blocks.
     public var recordedPastEnd: PastEndPolicy?
-    /// What was the case besides.
+    /// The conditions that were met.
     public var circumstances: Set<Circumstance>
     /// One at most; an array, since a structure cannot contain itself.
     private var causes: [MergeError]
@@ -135,7 +136,7 @@ extension MergeError {
     /// The error that led to this one.
     public var cause: MergeError? { causes.first }
 
-    /// Returns the context with the error that led to this one.
+    /// Returns the same context with `error` as the cause.
     func caused(by error: MergeError) -> Context {
       var context = self
       context.causes = [error]
@@ -143,12 +144,12 @@ extension MergeError {
     }
 
     /// Describes what an error is about.
-    package init(
+    init(
       path: String? = nil, role: String? = nil, journalPath: String? = nil, pool: String? = nil,
       deviceID: UInt32? = nil, name: String? = nil, range: ByteRange? = nil,
       counts: [String: UInt64] = [:], pastEnd: PastEndPolicy? = nil,
       recordedPastEnd: PastEndPolicy? = nil, circumstances: Set<Circumstance> = [],
-      cause: MergeError? = nil
+      errno: Errno? = nil, cause: MergeError? = nil
     ) {
       self.path = path
       self.role = role
@@ -161,6 +162,7 @@ extension MergeError {
       self.pastEnd = pastEnd
       self.recordedPastEnd = recordedPastEnd
       self.circumstances = circumstances
+      errorNumber = errno?.rawValue
       causes = cause.map { [$0] } ?? []
     }
   }

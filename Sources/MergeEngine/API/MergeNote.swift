@@ -1,8 +1,8 @@
-/// Something worth knowing that is no failure.
+/// A message to the user that is not an error.
 ///
 /// Programs go by the ``code``; the words may change from version to version.
 public struct MergeNote: Equatable, Sendable {
-  /// What the note says.
+  /// The kind of note.
   ///
   /// The raw value stands in the command's JSON. It stays what it is; later versions add others.
   public enum Code: String, CaseIterable, Sendable {
@@ -58,7 +58,7 @@ public struct MergeNote: Equatable, Sendable {
     case sourceKept = "source-kept"
     /// A layer of the origin could not be made read-only again.
     case cannotRestoreReadOnly = "cannot-restore-read-only"
-    /// The pool was left in disorder by an earlier run.
+    /// An earlier run ended without undoing its changes to the pool.
     case poolLeft = "pool-left"
     /// The metadata snapshot is not the one that an earlier run took.
     case metadataSnapshotNotOurs = "metadata-snapshot-not-ours"
@@ -72,9 +72,9 @@ public struct MergeNote: Equatable, Sendable {
     case notUndone = "not-undone"
   }
 
-  /// What the note says, for programs.
+  /// The kind of note, for programs.
   public var code: Code
-  /// What it is about, for programs.
+  /// The devices, numbers and ranges involved, for programs.
   public var context: MergeError.Context
   /// One sentence, for people.
   public var text: String

@@ -1,11 +1,10 @@
 internal import SystemPackage
 
-// Every sentence that observers are told, and that reports name as left undone.
+// The catalogue of notes: what observers are told, and what reports list as not undone.
 
 extension MergeNote {
   private typealias Context = MergeError.Context
 
-  /// Fewer requests in flight than were asked for.
   static func fewerRequests(_ taken: Int, of wanted: Int) -> MergeNote {
     MergeNote(
       .fewerRequests,
@@ -14,7 +13,6 @@ extension MergeNote {
       context: Context(counts: ["requests": UInt64(taken), "wanted": UInt64(wanted)]))
   }
 
-  /// A file in a file system without direct I/O.
   static func noDirectIO(_ path: String) -> MergeNote {
     MergeNote(
       .noDirectIO,
@@ -22,9 +20,9 @@ extension MergeNote {
       context: Context(path: path))
   }
 
-  /// A thin device whose size nobody told.
+  /// Returns the note for a thin device of unknown size.
   ///
-  /// - `isOfOrigin`: whether the origin's end was taken; otherwise that of the last mapping.
+  /// `isOfOrigin`: whether the origin's end was taken; if not, the end of the last mapping.
   static func thinSizeAssumed(_ byteCount: UInt64, isOfOrigin: Bool) -> MergeNote {
     MergeNote(
       .thinSizeAssumed,
@@ -33,21 +31,18 @@ extension MergeNote {
       context: Context(counts: ["bytes": byteCount]))
   }
 
-  /// A source that is compared while it is writable.
   static func sourceMayChange() -> MergeNote {
     MergeNote(
       .sourceMayChange,
       "the thin device is active and writable: what changes now may show as a difference")
   }
 
-  /// Options for active pools where there is none.
   static func poolOptionsUnused() -> MergeNote {
     MergeNote(
       .poolOptionsUnused,
       "the devices are not those of an active pool: what may be done to one is not needed")
   }
 
-  /// An origin that a journal will not know again after a reboot.
   static func originWithoutIdentity(_ path: String) -> MergeNote {
     MergeNote(
       .originWithoutIdentity,
@@ -55,7 +50,6 @@ extension MergeNote {
         + "same", context: Context(path: path))
   }
 
-  /// A deleted file that was opened by way of `/proc`.
   static func originWithoutName(_ path: String) -> MergeNote {
     MergeNote(
       .originWithoutName,
@@ -63,27 +57,23 @@ extension MergeNote {
       context: Context(path: path))
   }
 
-  /// An unfinished merge onto an origin that is compared.
   static func mergeUnfinished(_ originPath: String, deviceID: UInt32) -> MergeNote {
     MergeNote(
       .mergeUnfinished, "\(originPath): a merge of dev \(deviceID) onto it is not finished",
       context: Context(path: originPath, deviceID: deviceID))
   }
 
-  /// The new name of an earlier journal.
   static func journalPutAside(_ path: String) -> MergeNote {
     MergeNote(
       .journalPutAside, "the earlier journal is now \(path)", context: Context(path: path))
   }
 
-  /// A journal that a reboot removes.
   static func journalInMemory(_ path: String) -> MergeNote {
     MergeNote(
       .journalInMemory, "\(path) is in memory: the merge cannot be resumed after a reboot",
       context: Context(path: path))
   }
 
-  /// A journal that a reboot may remove.
   static func journalOnOverlay(_ path: String) -> MergeNote {
     MergeNote(
       .journalOnOverlay,
@@ -93,7 +83,6 @@ extension MergeNote {
 
   // MARK: The origin of an active pool
 
-  /// An origin that is not the one in the thin device's table.
   static func otherOriginInTable(_ found: String, given path: String) -> MergeNote {
     MergeNote(
       .otherOriginInTable,
@@ -101,14 +90,15 @@ extension MergeNote {
       context: Context(path: path, name: found))
   }
 
-  /// Thin devices that show the origin, which was agreed to.
   static func originShared(by names: String) -> MergeNote {
     MergeNote(
       .originShared, "what other thin devices on this origin show changes: \(names)",
       context: Context(name: names))
   }
 
-  /// Thin devices that are not active; of each, whether it shares blocks with the merged one.
+  /// Returns the error for an origin that inactive thin devices may show.
+  ///
+  /// `note`: lists those devices.
   static func originMaybeShared(by devices: [(deviceID: UInt32, sharesBlocks: Bool)]) -> MergeNote {
     let list =
       devices.prefix(10).map { "\($0.deviceID)" + ($0.sharesBlocks ? " (shares blocks)" : "") }
@@ -119,14 +109,12 @@ extension MergeNote {
         + "origin: dev \(list)", context: Context(counts: ["devices": UInt64(devices.count)]))
   }
 
-  /// A thin volume that LVM says was made of another thin volume.
   static func originOfSnapshot(_ volumeName: String) -> MergeNote {
     MergeNote(
       .originOfSnapshot, "it is a snapshot of \(volumeName), which is no external origin",
       context: Context(name: volumeName))
   }
 
-  /// An external origin that is a volume and not active.
   static func originNotActive(_ volumeName: String) -> MergeNote {
     MergeNote(
       .originNotActive,
@@ -134,37 +122,30 @@ extension MergeNote {
       context: Context(name: volumeName))
   }
 
-  /// A layer of the origin that stays writable.
   static func cannotRestoreReadOnly(_ path: String, _ errno: Errno) -> MergeNote {
-    var note = MergeNote(
+    MergeNote(
       .cannotRestoreReadOnly,
       "could not make \(path) read-only again: \(errno); the next run tries again",
-      context: Context(path: path))
-    note.context.errorNumber = errno.rawValue
-    return note
+      context: Context(path: path, errno: errno))
   }
 
   // MARK: Thin device and snapshot
 
-  /// A thin device that is removed for the time of the merge.
   static func thinDeviceRemoved(_ path: String) -> MergeNote {
     MergeNote(
       .thinDeviceRemoved, "removed \(path) so that it cannot change during the merge",
       context: Context(path: path))
   }
 
-  /// A thin device that is there again.
   static func thinDeviceRestored(_ path: String) -> MergeNote {
     MergeNote(.thinDeviceRestored, "put \(path) back", context: Context(path: path))
   }
 
-  /// A thin device that was not to be put back, and what makes it.
   static func thinDeviceStaysRemoved(_ path: String, _ command: String) -> MergeNote {
     MergeNote(
       .thinDeviceStaysRemoved, "\(path) stays removed; \(command)", context: Context(path: path))
   }
 
-  /// A thin device whose table would mean other devices by now.
   static func thinDeviceOutdated(_ path: String) -> MergeNote {
     MergeNote(
       .thinDeviceOutdated,
@@ -172,25 +153,21 @@ extension MergeNote {
       context: Context(path: path))
   }
 
-  /// A thin device that could not be put back, and what makes it.
   static func cannotRestoreThinDevice(
     _ path: String, _ errno: Errno, _ command: String
   ) -> MergeNote {
-    var note = MergeNote(
+    MergeNote(
       .cannotRestoreThinDevice,
       "could not put the thin device back, \(path): \(errno); \(command)",
-      context: Context(path: path))
-    note.context.errorNumber = errno.rawValue
-    return note
+      context: Context(path: path, errno: errno))
   }
 
-  /// The command that makes a thin device again, as part of a sentence.
+  /// Returns the command that makes a thin device again, as part of a sentence.
   static func commandMaking(_ name: String, uuid: String, table: String) -> String {
     let option = uuid.isEmpty ? "" : " --uuid \(uuid.shellQuoted)"
     return "it is made by: dmsetup create \(name.shellQuoted)\(option) --table \(table.shellQuoted)"
   }
 
-  /// A snapshot that is going to be merged.
   static func snapshotMade(_ deviceID: UInt32, of path: String) -> MergeNote {
     MergeNote(
       .snapshotMade,
@@ -198,7 +175,6 @@ extension MergeNote {
       context: Context(path: path, deviceID: deviceID))
   }
 
-  /// A snapshot that the record tells of and the pool does not have.
   static func snapshotNotThere(_ deviceID: UInt32, pool: String) -> MergeNote {
     MergeNote(
       .snapshotNotThere,
@@ -206,19 +182,16 @@ extension MergeNote {
         + "is not there (any more)", context: Context(pool: pool, deviceID: deviceID))
   }
 
-  /// A snapshot that could not be deleted.
   static func cannotDeleteSnapshot(_ error: MergeError) -> MergeNote {
     MergeNote(
       .cannotDeleteSnapshot, "\(error.message); the next run tries again", after: error)
   }
 
-  /// A snapshot or metadata snapshot that stays, since it could not be written down that it need not.
   static func sourceKept(_ error: MergeError) -> MergeNote {
     MergeNote(
       .sourceKept, "what was made to be merged from is kept: \(error.message)", after: error)
   }
 
-  /// An error that keeps something from being undone now.
   static func notUndone(_ error: MergeError) -> MergeNote {
     MergeNote(.notUndone, error.message, after: error)
   }
@@ -230,14 +203,12 @@ extension MergeNote {
 
   // MARK: The pool and its metadata snapshot
 
-  /// A pool in which there is something to be undone.
   static func poolLeft(_ pool: String) -> MergeNote {
     MergeNote(
       .poolLeft, "an earlier run left pool \(pool) without tidying up; undoing what it did",
       context: Context(pool: pool))
   }
 
-  /// A metadata snapshot of somebody else in the place of an earlier run's.
   static func metadataSnapshotOther(_ pool: String) -> MergeNote {
     MergeNote(
       .metadataSnapshotNotOurs,
@@ -249,7 +220,7 @@ extension MergeNote {
     "dmsetup message \(pool.shellQuoted) 0 release_metadata_snap"
   }
 
-  /// A metadata snapshot of which it cannot be found out whether it may be released.
+  /// Returns the note for a metadata snapshot that stays held because its use cannot be ruled out.
   ///
   /// `deviceID`: the thin device that is merged in part from it.
   static func metadataSnapshotHeld(
@@ -263,17 +234,13 @@ extension MergeNote {
       context: Context(pool: pool, deviceID: deviceID, cause: error))
   }
 
-  /// A metadata snapshot that the kernel does not release.
   static func metadataSnapshotHeld(_ pool: String, _ errno: Errno) -> MergeNote {
-    var note = MergeNote(
+    MergeNote(
       .metadataSnapshotHeld,
       "the metadata snapshot of pool \(pool) could not be released (\(errno)); the next run "
-        + "tries again, or: \(release(pool))", context: Context(pool: pool))
-    note.context.errorNumber = errno.rawValue
-    return note
+        + "tries again, or: \(release(pool))", context: Context(pool: pool, errno: errno))
   }
 
-  /// A metadata snapshot that has what no thin device has any more.
   static func metadataSnapshotOnlyCopy(
     _ pool: String, of deviceID: UInt32, isReplaced: Bool
   ) -> MergeNote {
@@ -285,9 +252,9 @@ extension MergeNote {
         pool: pool, deviceID: deviceID, circumstances: isReplaced ? [.isReplaced] : []))
   }
 
-  /// The text about a metadata snapshot that is the only copy.
+  /// Returns the sentence about a metadata snapshot that is the only copy of a thin device.
   ///
-  /// `finish`: what finishes the merge, as part of a sentence.
+  /// `finish`: the command that finishes the merge, as part of a sentence.
   package static func onlyCopy(
     _ pool: String, of deviceID: UInt32, isReplaced: Bool, finish: String
   ) -> String {
@@ -297,7 +264,6 @@ extension MergeNote {
       + "\(finish); to give the copy up: \(release(pool))"
   }
 
-  /// A metadata snapshot of which it is not known whether the thin device is there.
   static func metadataSnapshotMaybeOnlyCopy(_ pool: String, of deviceID: UInt32) -> MergeNote {
     MergeNote(
       .metadataSnapshotMaybeOnlyCopy,

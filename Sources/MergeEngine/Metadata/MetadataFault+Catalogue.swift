@@ -1,13 +1,12 @@
 internal import SystemPackage
 
-// Every reason for which metadata is not read, with its words.
+// The catalogue of faults in a pool's metadata.
 
 extension MetadataFault {
   private static let superblock = MetadataBlock(0)
 
   // MARK: Reading
 
-  /// A read of a block that came to a negative errno, or to less than the block.
   static func cannotRead(_ block: MetadataBlock?, result: Int64) -> MetadataFault {
     guard result < 0 else {
       return MetadataFault(
@@ -19,7 +18,6 @@ extension MetadataFault {
       hint: "the kernel's log may say more about the device", errno: errno)
   }
 
-  /// Reads whose end cannot be waited for, or was not on request.
   static func cannotWait(_ errno: Errno) -> MetadataFault {
     guard errno != .canceled else {
       return MetadataFault(
@@ -33,13 +31,11 @@ extension MetadataFault {
 
   // MARK: Any block
 
-  /// A block sealed as one of another kind.
   static func blockKind(_ block: MetadataBlock, is found: String, expected: String) -> MetadataFault
   {
     MetadataFault(.metadataWrongBlockKind, block, "it is a \(found); a \(expected) is expected")
   }
 
-  /// A block that was changed.
   static func checksum(
     _ block: MetadataBlock, _ found: UInt32, expected: UInt32, of kind: String
   ) -> MetadataFault {
@@ -58,7 +54,6 @@ extension MetadataFault {
   private static let whereMetadataIs =
     "the metadata device is the first in 'dmsetup table POOL'; with LVM it is VG-POOL_tmeta"
 
-  /// A file or device that is too short for a superblock.
   static func tooShort(_ byteCount: UInt64, blockByteCount: Int) -> MetadataFault {
     MetadataFault(
       .notMetadata, nil,
@@ -66,7 +61,6 @@ extension MetadataFault {
         + "\(blockByteCount) is expected", hint: whereMetadataIs)
   }
 
-  /// Something else in the place of a superblock.
   static func notSuperblock(_ block: MetadataBlock) -> MetadataFault {
     guard block == superblock else {
       return MetadataFault(.metadataWrongBlockKind, block, "not a superblock of a thin pool")
@@ -75,27 +69,23 @@ extension MetadataFault {
       .notMetadata, block, "not the metadata of a thin pool", hint: whereMetadataIs)
   }
 
-  /// The copy of another block in the place of a superblock.
   static func superblockMisplaced(_ block: MetadataBlock, says own: UInt64) -> MetadataFault {
     MetadataFault(
       .metadataMisplaced, block, "the superblock says it is block \(own); \(block) is expected")
   }
 
-  /// A version of the format that no kernel has.
   static func superblockVersion(_ block: MetadataBlock, _ version: UInt32) -> MetadataFault {
     MetadataFault(
       .metadataSuperblockInvalid, block,
       "the superblock's version is \(version); 1 or 2 is expected")
   }
 
-  /// Features that a reader must know.
   static func incompatibleFeatures(_ block: MetadataBlock, _ flags: UInt32) -> MetadataFault {
     MetadataFault(
       .metadataSuperblockInvalid, block,
       "the incompatible-feature flags are 0x\(String(flags, radix: 16)); 0 is expected")
   }
 
-  /// Data blocks of a size that no pool has.
   static func dataBlockSize(_ block: MetadataBlock, sectorCount: UInt32) -> MetadataFault {
     MetadataFault(
       .metadataSuperblockInvalid, block,
@@ -103,14 +93,12 @@ extension MetadataFault {
         + "expected")
   }
 
-  /// Metadata blocks of another size than 4096 bytes.
   static func metadataBlockSize(_ block: MetadataBlock, sectorCount: UInt32) -> MetadataFault {
     MetadataFault(
       .metadataSuperblockInvalid, block,
       "the metadata block size is \(sectorCount) sectors; 8 is expected")
   }
 
-  /// A counter that mappings have no room for.
   static func snapshotCounter(_ block: MetadataBlock, _ time: UInt32, max: UInt32) -> MetadataFault
   {
     MetadataFault(
@@ -118,21 +106,18 @@ extension MetadataFault {
       "the snapshot counter is \(time), above the \(max) that mappings can hold")
   }
 
-  /// A pool of no metadata blocks.
   static func noBlocks() -> MetadataFault {
     MetadataFault(
       .metadataSuperblockInvalid, superblock,
       "the pool has no metadata blocks; at least 1 is expected")
   }
 
-  /// A file or device that ends before the pool's last metadata block.
   static func cut(blockCount: UInt64, there: UInt64) -> MetadataFault {
     MetadataFault(
       .metadataCutShort, superblock,
       "the metadata is cut short: the pool has \(blockCount) metadata blocks, \(there) are there")
   }
 
-  /// More data blocks than there can be.
   static func dataBlockCount(_ count: UInt64, max: UInt64) -> MetadataFault {
     MetadataFault(
       .metadataSuperblockInvalid, superblock,
@@ -140,7 +125,6 @@ extension MetadataFault {
         + "\(Int64.max) bytes")
   }
 
-  /// Metadata that is marked as possibly damaged.
   static func needsCheck() -> MetadataFault {
     MetadataFault(
       .poolNeedsCheck, superblock, "the pool is marked needs_check",
@@ -149,14 +133,12 @@ extension MetadataFault {
 
   // MARK: The metadata snapshot
 
-  /// No metadata snapshot where one is to be read.
   static func noSnapshot() -> MetadataFault {
     MetadataFault(
       .noMetadataSnapshot, superblock, "no metadata snapshot is held",
       hint: "of an active pool: 'dmsetup message POOL 0 reserve_metadata_snap'", isDamage: false)
   }
 
-  /// Another metadata snapshot than the wanted one.
   static func otherSnapshot(at held: MetadataBlock, wanted: UInt64) -> MetadataFault {
     MetadataFault(
       .otherMetadataSnapshot, superblock,
@@ -165,21 +147,18 @@ extension MetadataFault {
       counts: ["held_block": held.rawValue, "wanted_block": wanted])
   }
 
-  /// A metadata snapshot behind the last block.
   static func snapshotOutside(at held: MetadataBlock, last: UInt64) -> MetadataFault {
     MetadataFault(
       .metadataSnapshotInvalid, superblock,
       "the metadata snapshot is at block \(held); the last block is \(last)")
   }
 
-  /// A metadata snapshot that names another one.
   static func snapshotHoldsAnother(_ block: MetadataBlock) -> MetadataFault {
     MetadataFault(
       .metadataSnapshotInvalid, block,
       "the metadata snapshot holds another one; none is expected")
   }
 
-  /// A metadata snapshot of a pool with other data blocks.
   static func snapshotBlockSize(
     _ block: MetadataBlock, _ byteCount: UInt64, expected: UInt64
   ) -> MetadataFault {
@@ -188,7 +167,6 @@ extension MetadataFault {
       "the metadata snapshot's data block size is \(byteCount) bytes, the pool's \(expected)")
   }
 
-  /// A metadata snapshot of a later time than now.
   static func snapshotTime(_ block: MetadataBlock, _ time: UInt32, max: UInt32) -> MetadataFault {
     MetadataFault(
       .metadataSnapshotInvalid, block,
@@ -197,18 +175,15 @@ extension MetadataFault {
 
   // MARK: Nodes
 
-  /// The copy of another node in the place of this one.
   static func nodeMisplaced(_ block: MetadataBlock, says own: UInt64) -> MetadataFault {
     MetadataFault(
       .metadataMisplaced, block, "the node says it is block \(own); \(block) is expected")
   }
 
-  /// A node that is neither internal nor a leaf, or both.
   static func nodeFlags(_ block: MetadataBlock, _ flags: UInt32) -> MetadataFault {
     MetadataFault(.metadataNodeInvalid, block, "the node's flags are \(flags); 1 or 2 is expected")
   }
 
-  /// Values of another size than those of the tree.
   static func nodeValueSize(_ block: MetadataBlock, _ byteCount: UInt32, expected: Int)
     -> MetadataFault
   {
@@ -217,33 +192,28 @@ extension MetadataFault {
       "the node's values have \(byteCount) bytes; \(expected) is expected")
   }
 
-  /// Room for no entry, or for more than fit.
   static func nodeRoom(_ block: MetadataBlock, _ count: UInt32, max: Int) -> MetadataFault {
     MetadataFault(
       .metadataNodeInvalid, block, "the node has room for \(count) entries; 1 to \(max) is expected"
     )
   }
 
-  /// More entries than room.
   static func nodeEntryCount(_ block: MetadataBlock, _ count: UInt32, max: UInt32) -> MetadataFault
   {
     MetadataFault(
       .metadataNodeInvalid, block, "the node has \(count) entries; at most \(max) is expected")
   }
 
-  /// An internal node that leads nowhere.
   static func nodeEmpty(_ block: MetadataBlock) -> MetadataFault {
     MetadataFault(
       .metadataNodeInvalid, block, "an internal node has no entries; at least 1 is expected")
   }
 
-  /// A first key that belongs to another node.
   static func keyBelow(_ block: MetadataBlock, _ key: UInt64, min: UInt64) -> MetadataFault {
     MetadataFault(
       .metadataKeysInvalid, block, "the first key is \(key), below the parent's key \(min)")
   }
 
-  /// Keys that do not rise.
   static func keysNotRising(_ block: MetadataBlock, _ key: UInt64, after previous: UInt64)
     -> MetadataFault
   {
@@ -251,7 +221,6 @@ extension MetadataFault {
       .metadataKeysInvalid, block, "key \(key) follows key \(previous); rising keys are expected")
   }
 
-  /// A last key that belongs to another node.
   static func keyAbove(_ block: MetadataBlock, _ key: UInt64, max: UInt64) -> MetadataFault {
     MetadataFault(
       .metadataKeysInvalid, block, "the last key is \(key), above the \(max) that the parent allows"
@@ -260,7 +229,6 @@ extension MetadataFault {
 
   // MARK: Trees
 
-  /// A child or a root where no node can be.
   static func outside(
     _ parent: MetadataBlock, child: MetadataBlock, blockCount: UInt64, isHeldRoot: Bool
   ) -> MetadataFault {
@@ -270,12 +238,10 @@ extension MetadataFault {
         + (isHeldRoot ? ", not the metadata snapshot itself" : ""))
   }
 
-  /// More levels than a tree can have.
   static func tooDeep(_ block: MetadataBlock, max: Int) -> MetadataFault {
     MetadataFault(.metadataTreeInvalid, block, "the tree has more than \(max) levels")
   }
 
-  /// Leaves at different depths.
   static func unevenDepth(_ block: MetadataBlock, isLeafExpected: Bool) -> MetadataFault {
     MetadataFault(
       .metadataTreeInvalid, block,
@@ -284,13 +250,11 @@ extension MetadataFault {
         : "a leaf where an internal node is expected: not all leaves are equally deep")
   }
 
-  /// A cycle, or a node with two parents.
   static func reachedTwice(_ block: MetadataBlock) -> MetadataFault {
     MetadataFault(
       .metadataTreeInvalid, block, "the node is reached twice; once is expected in a tree")
   }
 
-  /// A node that a later pass finds to be another one.
   static func nodeChanged(_ block: MetadataBlock) -> MetadataFault {
     MetadataFault(
       .metadataNodeChanged, block, "the node changed since the plan was made",
@@ -300,9 +264,9 @@ extension MetadataFault {
 
   // MARK: Devices and mappings
 
-  /// A device that one of the two trees does not have.
+  /// Returns the fault for a device in only one of the two trees.
   ///
-  /// `tree`: the one that has it.
+  /// `tree`: the tree that has it, as part of a sentence.
   static func deviceInOneTree(_ block: MetadataBlock, deviceID: UInt32, tree: String)
     -> MetadataFault
   {
@@ -312,7 +276,6 @@ extension MetadataFault {
       deviceID: deviceID)
   }
 
-  /// Trees that do not have the same devices.
   static func otherDevices(_ block: MetadataBlock, detailsCount: UInt64, mappingCount: UInt64)
     -> MetadataFault
   {
@@ -322,13 +285,11 @@ extension MetadataFault {
         + "(\(mappingCount)); the same are expected")
   }
 
-  /// A number that no device can have.
   static func deviceID(_ block: MetadataBlock, _ id: UInt64, max: UInt64) -> MetadataFault {
     MetadataFault(
       .metadataDevicesDisagree, block, "the device id is \(id); at most \(max) is expected")
   }
 
-  /// Other mappings than the device's details count.
   static func mappingCount(
     _ block: MetadataBlock, deviceID: UInt32, found: UInt64, expected: UInt64
   ) -> MetadataFault {
@@ -338,14 +299,12 @@ extension MetadataFault {
       deviceID: deviceID)
   }
 
-  /// A thin block beyond all offsets.
   static func thinBlock(_ block: MetadataBlock, _ thinBlock: ThinBlock) -> MetadataFault {
     MetadataFault(
       .metadataMappingInvalid, block,
       "thin block \(thinBlock) ends past the largest offset that a device can have")
   }
 
-  /// A data block behind the last one.
   static func dataBlock(
     _ block: MetadataBlock, _ dataBlock: DataBlock, of thinBlock: ThinBlock, count: UInt64
   ) -> MetadataFault {
@@ -355,7 +314,6 @@ extension MetadataFault {
     )
   }
 
-  /// A data block that two mappings of the device have.
   static func mappedTwice(_ dataBlock: DataBlock, by thinBlock: ThinBlock) -> MetadataFault {
     MetadataFault(
       .metadataMappedTwice, nil,

@@ -2,10 +2,10 @@ internal import SystemPackage
 
 /// What is wrong with a pool's metadata, and in which block.
 package struct MetadataFault: Error, Equatable, Sendable {
-  /// Why, for programs.
+  /// The reason, for programs.
   package var code: MergeError.Code
   package var block: MetadataBlock?
-  /// Why, as a sentence.
+  /// The reason, as a sentence.
   package var reason: String
   private var hint: String?
   /// Whether the metadata is damaged, or only not fit for what is wanted.

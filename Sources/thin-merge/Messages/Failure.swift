@@ -1,8 +1,8 @@
 internal import MergeEngine
 
-/// Why the command ends with another status than 0, in words for the person who called it.
+/// The reason for an exit status other than 0, in words for the person who called the command.
 struct Failure: Error, Equatable, Sendable {
-  /// Why, for programs: a code of the engine, or one of ``FailureCode``.
+  /// The reason, for programs: a code of the engine, or one of ``FailureCode``.
   var code: String
   /// What could not be done, where, and why.
   var message: String

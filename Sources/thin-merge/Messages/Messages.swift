@@ -10,9 +10,9 @@ enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
 
 }
 
-/// Something worth knowing that is no failure, as the command says it.
+/// A message to the user that is not an error, as the command prints it.
 struct Note: Equatable, Sendable {
-  /// What it says, for programs: a code of the engine, or one of the command's own.
+  /// The kind of note, for programs: a code of the engine, or one of the command's own.
   var code: String
   /// One sentence, for people.
   var text: String

@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-// Files and devices, whatever they are for; memory, and the kernel's requests.
+// The catalogue of errors about files and devices in any role, memory, and asynchronous I/O.
 
 extension MergeError {
   /// What can be done where the system refuses asynchronous I/O.
@@ -8,9 +8,9 @@ extension MergeError {
     "the kernel has to be one with CONFIG_AIO, and a sandbox, such as a container's seccomp profile, has to "
     + "allow io_setup, io_submit, io_getevents, io_pgetevents and io_destroy"
 
-  /// A file that is neither what a role needs nor something like it.
+  /// Returns the error for a file of the wrong kind.
   ///
-  /// `kind`: what it is, as part of a sentence.
+  /// `kind`: the kind found, as part of a sentence.
   static func fileKind(
     _ path: String, _ role: String, is kind: FileKind, onlyRegularFiles: Bool
   ) -> MergeError {
@@ -22,9 +22,9 @@ extension MergeError {
       context: Context(path: path, role: role))
   }
 
-  /// A file or device that the system does not open.
+  /// Returns the error for a failed open.
   ///
-  /// `isRoot`: whether whoever asked for it has all rights.
+  /// `isRoot`: whether this process has root's rights.
   static func cannotOpen(
     _ path: String, _ role: String, _ errno: Errno, isRoot: Bool
   ) -> MergeError {
@@ -38,7 +38,6 @@ extension MergeError {
       hint: isForbidden ? hint : nil, context: Context(path: path, role: role))
   }
 
-  /// A device that somebody holds exclusively.
   static func deviceInUse(_ path: String, _ role: String) -> MergeError {
     MergeError(
       .deviceInUse, .busy, "cannot open the \(role)", at: path,
@@ -47,7 +46,6 @@ extension MergeError {
       context: Context(path: path, role: role))
   }
 
-  /// A file that is another one than was looked at.
   static func fileReplaced(_ path: String, _ role: String) -> MergeError {
     MergeError(
       .fileReplaced, .refused, "cannot open the \(role)", at: path,
@@ -56,7 +54,6 @@ extension MergeError {
       context: Context(path: path, role: role))
   }
 
-  /// A device that would have to be written to.
   static func deviceReadOnly(_ path: String, _ role: String) -> MergeError {
     MergeError(
       .deviceReadOnly, .refused, "cannot write to the \(role)", at: path,
@@ -65,26 +62,22 @@ extension MergeError {
       context: Context(path: path, role: role))
   }
 
-  /// A device that does not tell its size.
   static func cannotAskSize(_ path: String, _ role: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotInspect, .refused, "cannot ask the \(role) for its size", at: path, because: errno,
       hint: "the kernel's log may say more", context: Context(path: path, role: role))
   }
 
-  /// A file or device that the system does not describe.
   static func cannotInspect(_ path: String, _ role: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotInspect, .refused, "cannot look at the \(role)", at: path, because: errno,
       hint: "the kernel's log may say more", context: Context(path: path, role: role))
   }
 
-  /// Metadata of a pool that may be active after all.
   static func metadataUnderLoopDevice(_ path: String, _ loop: String) -> MergeError {
     underLoopDevice(path, loop, "the pool may be active on it")
   }
 
-  /// An origin that others see through a loop device.
   static func originUnderLoopDevice(_ path: String, _ loop: String) -> MergeError {
     underLoopDevice(path, loop, "what uses that device would not see the merge, or destroy it")
   }
@@ -99,7 +92,6 @@ extension MergeError {
       context: Context(path: path, name: loop))
   }
 
-  /// Buffers beyond all addresses.
   static func buffersTooLarge(_ byteCount: UInt64) -> MergeError {
     MergeError(
       .buffersTooLarge, .refused, "cannot take buffers", at: "memory",
@@ -107,17 +99,13 @@ extension MergeError {
       context: Context(counts: ["bytes": byteCount]))
   }
 
-  /// Buffers that the system does not give.
   static func noMemory(_ byteCount: UInt64, _ errno: Errno) -> MergeError {
-    var error = MergeError(
+    MergeError(
       .noMemory, .refused, "cannot take buffers", at: "memory",
       because: "\(byteCount.formattedByteCount) wanted: \(errno)",
-      context: Context(counts: ["bytes": byteCount]))
-    error.context.errorNumber = errno.rawValue
-    return error
+      context: Context(counts: ["bytes": byteCount], errno: errno))
   }
 
-  /// Other programs have all requests that the kernel allows.
   static func requestsUsedUp() -> MergeError {
     MergeError(
       .requestsUsedUp, .busy, "cannot start asynchronous I/O", at: "the kernel",
@@ -125,7 +113,6 @@ extension MergeError {
       hint: "'sysctl fs.aio-max-nr=1048576' allows more", context: Context())
   }
 
-  /// The kernel has no asynchronous I/O, or does not allow it here.
   static func noAsynchronousIO(_ errno: Errno) -> MergeError {
     MergeError(
       .noAsynchronousIO, .refused, "cannot start asynchronous I/O", at: "the kernel",

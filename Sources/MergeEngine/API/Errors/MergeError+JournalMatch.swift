@@ -1,10 +1,10 @@
-// Whose the journal is, and what a merge that it records has to do with the wanted one.
+// The catalogue of errors about which merge a journal records, and how far it is.
 
 extension MergeError {
-  /// The journal of another merge.
+  /// Returns the error for a journal that records another merge than the wanted one.
   ///
-  /// - `isFinished`: whether the merge in the journal is finished.
-  /// - `isResumed`: whether it was to be resumed from this journal.
+  /// - `isFinished`: whether the recorded merge is finished.
+  /// - `isResumed`: whether the verb was to resume from this journal.
   static func journalOfOtherMerge(
     _ path: String, _ difference: JournalDifference, deviceID: UInt32, isFinished: Bool,
     isResumed: Bool
@@ -19,20 +19,17 @@ extension MergeError {
       because: difference.inWords, context: context)
   }
 
-  /// A device that another one than the journal's was found in place of.
   static func notRecordedDevice(_ path: String, _ role: String) -> MergeError {
     MergeError(
       .notRecordedDevice, .journalConflict, "the journal is of another merge", at: path,
       because: "it is another \(role) than the journal's", context: Context(path: path, role: role))
   }
 
-  /// Devices without an identity, and a boot of the system since the last run.
   static func bootedSince(_ journalPath: String) -> MergeError {
     deviceNotIdentified(
       journalPath, "a device of this merge has no identity, and the system was booted since")
   }
 
-  /// A device without an identity in another place than the last run found it.
   static func foundElsewhere(
     _ journalPath: String, _ role: String, now: String, before: String
   ) -> MergeError {
@@ -48,7 +45,6 @@ extension MergeError {
       at: path, because: why, context: Context(path: path, role: role))
   }
 
-  /// An unfinished merge that the usual journal of the origin records.
   static func otherMergeUnfinished(_ path: String, deviceID: UInt32) -> MergeError {
     MergeError(
       .otherMergeUnfinished, .journalConflict, "the origin is half merged", at: path,
@@ -56,7 +52,6 @@ extension MergeError {
       context: Context(path: path, deviceID: deviceID))
   }
 
-  /// A finished merge of the same devices that is not quite the wanted one.
   static func finishedOtherwise(
     _ path: String, _ difference: JournalDifference, sourceName: String
   ) -> MergeError {
@@ -69,19 +64,17 @@ extension MergeError {
       at: path, because: afterFinished(difference.inWords), context: context)
   }
 
-  /// Why a finished merge is not merged again, with what differs.
+  /// Returns the sentence about a finished merge that cannot be merged again, with what differs.
   package static func afterFinished(_ difference: String) -> String {
     "\(difference); nothing was written"
   }
 
-  /// A finished merge to be resumed.
   static func mergeFinished(_ journalPath: String) -> MergeError {
     MergeError(
       .mergeFinished, .refused, "the merge is finished", at: journalPath,
       because: "nothing is left to resume")
   }
 
-  /// A source that is not as it was merged.
   static func sourceChanged(
     _ journalPath: String, sourceName: String, _ source: RecordedDifference
   ) -> MergeError {
@@ -91,7 +84,6 @@ extension MergeError {
       context: Context(path: journalPath, counts: ["source_bytes": source.byteCount]))
   }
 
-  /// An origin that is not as it was merged onto.
   static func originChanged(
     _ journalPath: String, originPath: String, _ origin: RecordedDifference
   ) -> MergeError {
@@ -101,7 +93,6 @@ extension MergeError {
       context: Context(path: journalPath, counts: ["origin_bytes": origin.byteCount]))
   }
 
-  /// Source and origin that are not as they were.
   static func bothChanged(
     _ journalPath: String, sourceName: String, originPath: String, _ source: RecordedDifference,
     _ origin: RecordedDifference
@@ -123,7 +114,6 @@ extension MergeError {
     "\(path) was written to, or restored from a copy, after the merge"
   }
 
-  /// A finished merge whose journal has entries of only a part.
   static func recordsMissing(
     _ journalPath: String, byteCount: UInt64, of planned: UInt64
   ) -> MergeError {
@@ -132,7 +122,7 @@ extension MergeError {
       "\(byteCount) of \(planned) bytes are recorded")
   }
 
-  /// A comparison with a journal whose newer entries hide a part of older ones.
+  /// Returns the error for a journal in which a newer entry covers only part of an older one.
   static func checksumsMissing(
     _ journalPath: String, byteCount: UInt64, of planned: UInt64
   ) -> MergeError {
@@ -141,7 +131,6 @@ extension MergeError {
       "the journal has checksums of \(byteCount) of \(planned) bytes")
   }
 
-  /// A comparison with the journal of a merge that is not finished.
   static func mergeNotFinished(
     _ journalPath: String, byteCount: UInt64, of planned: UInt64
   ) -> MergeError {
@@ -161,7 +150,6 @@ extension MergeError {
       context: Context(path: journalPath, counts: ["bytes": byteCount, "planned_bytes": planned]))
   }
 
-  /// A comparison that met what cannot be read.
   static func notAllCompared(_ originPath: String, byteCount: UInt64) -> MergeError {
     MergeError(
       .notAllCompared, .stopped, "not everything could be compared", at: originPath,
@@ -171,7 +159,7 @@ extension MergeError {
       context: Context(path: originPath, counts: ["bytes": byteCount]))
   }
 
-  /// A journal that records what the plan does not have, though it is of the same mappings.
+  /// Returns the error for a recorded byte that the plan does not map, met while earlier runs are re-checked.
   static func journalUnmapped(byteOffset: UInt64) -> MergeError {
     MergeError(
       .journalUnmapped, .journalConflict, "the journal names bytes that the device does not map",
@@ -179,14 +167,14 @@ extension MergeError {
       context: Context(counts: ["byte": byteOffset]))
   }
 
-  /// A byte that is recorded and is none of the plan's.
+  /// Returns the error for a recorded byte that the plan does not map, met by the proof at the end.
   static func recordedNotMapped(_ journalPath: String, byteOffset: UInt64) -> MergeError {
     journalIncomplete(
       journalPath, byteOffset,
       "byte \(byteOffset) of the origin is recorded, and the device does not map it")
   }
 
-  /// A byte of the plan that is not recorded.
+  /// Returns the error for a planned byte that no entry records.
   static func mappedNotRecorded(_ journalPath: String, byteOffset: UInt64) -> MergeError {
     journalIncomplete(
       journalPath, byteOffset, "byte \(byteOffset) of the origin is not recorded")

@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-// Active pools: how they are found, what state they are in, their records and their metadata snapshots.
+// The catalogue of errors about active pools, their records and metadata snapshots.
 
 extension MergeError {
   private static func kernelsLog(_ pool: String) -> String {
@@ -18,7 +18,6 @@ extension MergeError {
 
   // MARK: Finding
 
-  /// Device-mapper as a whole, asked by a verb.
   static func noDeviceMapper(_ errno: Errno) -> MergeError {
     let path = "/dev/mapper/control"
     return MergeError(
@@ -26,7 +25,7 @@ extension MergeError {
       hint: "that takes root")
   }
 
-  /// Device-mapper asked once more for a pool that it told of before.
+  /// Returns the error for a call that failed after device-mapper had listed the pool.
   static func noDeviceMapper(ofPool pool: String, _ errno: Errno) -> MergeError {
     MergeError(
       .noDeviceMapper, .refused, "cannot look at device-mapper's devices", at: pool,
@@ -34,14 +33,12 @@ extension MergeError {
       context: Context(pool: pool))
   }
 
-  /// A system without mapped devices.
   static func noActivePool(_ name: String) -> MergeError {
     MergeError(
       .noActivePool, .refused, "no active pool", at: name,
       because: "device-mapper has no devices on this system", context: Context(name: name))
   }
 
-  /// A name of a pool that nobody has.
   static func noSuchPool(_ name: String) -> MergeError {
     MergeError(
       .noSuchPool, .refused, "no such pool", at: name,
@@ -49,9 +46,10 @@ extension MergeError {
       hint: "'dmsetup ls --target thin-pool' lists them", context: Context(pool: name))
   }
 
-  /// Metadata that no active pool has.
+  /// Returns the error for a metadata device without an active pool.
   ///
-  /// - `isResumed`: it was active, and after a reboot it may not have come up yet.
+  /// - `isResumed`: whether a merge from an active pool is being resumed; after a reboot the pool may
+  ///   still come up.
   static func poolNotActive(_ metadataPath: String, isResumed: Bool) -> MergeError {
     MergeError(
       .poolNotActive, isResumed ? .busy : .refused, "the pool is not active", at: metadataPath,
@@ -59,7 +57,6 @@ extension MergeError {
       context: Context(path: metadataPath, circumstances: isResumed ? [.isResumed] : []))
   }
 
-  /// A logical volume whose pool LVM names and device-mapper does not have.
   static func volumePoolNotActive(
     _ name: String, mappedName: String, volumeName: String
   ) -> MergeError {
@@ -70,7 +67,6 @@ extension MergeError {
       context: Context(pool: mappedName, name: name))
   }
 
-  /// A name that neither device-mapper nor LVM has.
   static func noSuchThinDevice(_ name: String) -> MergeError {
     MergeError(
       .noSuchThinDevice, .refused, "no such thin device", at: name,
@@ -78,9 +74,9 @@ extension MergeError {
       context: Context(name: name))
   }
 
-  /// A mapped device of another target.
+  /// Returns the error for a mapped device that is not thin.
   ///
-  /// `targets`: those of the lines of its table.
+  /// `targets`: the target types in its table.
   static func notThinDevice(_ name: String, targets: [String]) -> MergeError {
     let table =
       targets.count == 1
@@ -90,7 +86,6 @@ extension MergeError {
       hint: "'dmsetup ls --target thin' lists thin devices", context: Context(name: name))
   }
 
-  /// A table with something else in the place of the pool.
   static func noPoolOfDevice(_ name: String, _ other: String) -> MergeError {
     MergeError(
       .noPoolOfDevice, .refused, "cannot find the thin device's pool", at: name,
@@ -98,7 +93,6 @@ extension MergeError {
       context: Context(path: other, name: name))
   }
 
-  /// Tables that show one thin device in different ways.
   static func thinDeviceAmbiguous(
     _ path: String, deviceID: UInt32, shownBy names: [String]
   ) -> MergeError {
@@ -111,7 +105,6 @@ extension MergeError {
       context: Context(path: path, deviceID: deviceID))
   }
 
-  /// Pools that write to the same metadata.
   static func severalPools(_ metadataPath: String, _ names: [String]) -> MergeError {
     MergeError(
       .severalPools, .refused, "several pools are active on the metadata device",
@@ -119,7 +112,7 @@ extension MergeError {
       hint: "they destroy each other's metadata: take them down, and check it with thin_check")
   }
 
-  /// A device that was given for one of a pool's own and is not that.
+  /// Returns the error for a device that is not the active pool's own.
   ///
   /// - `role`: "metadata" or "data".
   /// - `sharesBlocks`: whether it lies over or under the pool's own device.
@@ -135,7 +128,6 @@ extension MergeError {
       context: Context(path: path, role: "\(role) device", pool: pool, name: expected))
   }
 
-  /// A data device that a pool with other metadata writes to.
   static func poolActiveOnData(_ dataPath: String, pool: String) -> MergeError {
     MergeError(
       .poolActiveOnData, .refused, "a pool is active on the data device", at: dataPath,
@@ -145,30 +137,27 @@ extension MergeError {
 
   // MARK: State
 
-  /// A pool whose status the kernel does not tell.
   static func cannotAskPool(_ pool: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotAskPool, .refused, "cannot ask for the pool's status", at: pool, because: errno,
       hint: kernelsLog(pool), context: Context(pool: pool))
   }
 
-  /// A pool in the state `Fail` or `Error`.
   static func poolFailed(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .poolFailed, .refused, "the pool is not usable",
       because: "its status is Fail or Error: the kernel has given it up", hint: kernelsLog(pool))
   }
 
-  /// An active pool that is marked `needs_check`.
   static func poolNeedsCheck(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .poolNeedsCheck, .refused, "the pool is marked needs_check",
       because: "its metadata may be damaged", hint: "repair it with thin_check and thin_repair")
   }
 
-  /// Metadata of another pool than the active one.
+  /// Returns the error for metadata that does not match the active pool.
   ///
-  /// Pairs of block count and bytes of a block.
+  /// Each pair is a block count and the bytes of a block.
   static func poolMismatch(
     _ pool: String, found: (blockCount: UInt64, blockByteCount: UInt64),
     expected: (blockCount: UInt64, blockByteCount: UInt64)
@@ -185,28 +174,25 @@ extension MergeError {
       ])
   }
 
-  /// Live mappings that were wanted of an active pool.
   static func poolActive(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .poolActive, .busy, "the pool is active",
       because: "the live mappings change under an active pool")
   }
 
-  /// A pool that gives no metadata snapshot.
   static func poolReadOnly(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .poolReadOnly, .refused, "no metadata snapshot can be taken",
       because: "the pool is read-only")
   }
 
-  /// A pool in which suspending a thin device would not end.
+  /// Returns the error for a full pool, in which suspending a thin device would never return.
   static func poolFull(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .poolTakesNoSnapshot, .refused, "cannot make a snapshot of the thin device",
       because: "the pool is full or read-only, and suspending the thin device would wait for it")
   }
 
-  /// A pool that does not write its metadata.
   static func cannotCommitPool(_ pool: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotCommitPool, .refused, "cannot make the pool commit", at: pool, because: errno,
@@ -215,7 +201,6 @@ extension MergeError {
 
   // MARK: Records
 
-  /// A pool that another run has.
   static func poolInUse(_ pool: String, lockPath: String) -> MergeError {
     MergeError(
       .poolInUse, .busy, "pool \(pool) is in use", at: lockPath,
@@ -224,14 +209,12 @@ extension MergeError {
       context: Context(path: lockPath, pool: pool))
   }
 
-  /// A lock that cannot be made or taken.
   static func cannotLockPool(_ pool: String, lockPath: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotLockPool, .refused, "cannot lock pool \(pool)", at: lockPath, because: errno,
       hint: "root may write there", context: Context(path: lockPath, pool: pool))
   }
 
-  /// A record of a later version.
   static func poolRecordNewer(_ pool: String, _ path: String) -> MergeError {
     MergeError(
       .poolRecordNewer, .refused, "cannot read the record of pool \(pool)", at: path,
@@ -240,7 +223,6 @@ extension MergeError {
       context: Context(path: path, pool: pool))
   }
 
-  /// A record that is none any more.
   static func poolRecordDamaged(_ pool: String, _ path: String) -> MergeError {
     MergeError(
       .poolRecordDamaged, .refused, "cannot read the record of pool \(pool)", at: path,
@@ -250,7 +232,7 @@ extension MergeError {
         + "remove the file", context: Context(path: path, pool: pool))
   }
 
-  /// A step that must not be made since it cannot be written down.
+  /// Returns the error for a change that is not made because it cannot be recorded first.
   static func cannotWritePoolRecord(_ pool: String, _ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotWritePoolRecord, .refused, "cannot write the record of pool \(pool)", at: path,
@@ -279,7 +261,6 @@ extension MergeError {
     }
   }
 
-  /// A metadata snapshot that is in the way and not to be released.
   static func metadataSnapshotForeign(_ pool: String, _ snapshot: ForeignSnapshot) -> MergeError {
     MergeError(
       pool: pool, .metadataSnapshotForeign, .busy,
@@ -288,14 +269,12 @@ extension MergeError {
 
   private static let isStillHeld = "the metadata snapshot of an earlier run is still held"
 
-  /// A metadata snapshot of this tool that the kernel did not release.
   static func metadataSnapshotLeft(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .metadataSnapshotLeft, .busy, isStillHeld, because: "it could not be released",
       hint: "dmsetup message \(pool.shellQuoted) 0 release_metadata_snap")
   }
 
-  /// A metadata snapshot that has what no thin device has any more.
   static func metadataSnapshotOnlyCopy(_ pool: String, deviceID: UInt32) -> MergeError {
     MergeError(
       pool: pool, .metadataSnapshotOnlyCopy, .busy, isStillHeld,
@@ -303,7 +282,6 @@ extension MergeError {
         + "merged", deviceID: deviceID)
   }
 
-  /// A metadata snapshot of which it is not known whether the thin device is there.
   static func metadataSnapshotMaybeOnlyCopy(_ pool: String, deviceID: UInt32) -> MergeError {
     MergeError(
       pool: pool, .metadataSnapshotMaybeOnlyCopy, .busy, isStillHeld,
@@ -312,14 +290,13 @@ extension MergeError {
       deviceID: deviceID)
   }
 
-  /// A metadata snapshot that the kernel does not take.
   static func cannotTakeMetadataSnapshot(_ pool: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotTakeMetadataSnapshot, .refused, cannotTake, at: pool, because: errno,
       hint: kernelsLog(pool), context: Context(pool: pool))
   }
 
-  /// A metadata snapshot that the kernel took and did not commit.
+  /// Returns the error for a metadata snapshot that the kernel reserved and did not commit.
   static func metadataSnapshotNotCommitted(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .cannotTakeMetadataSnapshot, .refused, cannotTake,

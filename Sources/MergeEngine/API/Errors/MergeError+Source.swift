@@ -1,16 +1,14 @@
 internal import SystemPackage
 
-// What is read: the pool's two devices, and the thin device in them.
+// The catalogue of errors about the pool's two devices and the thin device in them; interruptions.
 
 extension MergeError {
-  /// A data device that cannot be one.
   static func dataIsMetadata(_ path: String) -> MergeError {
     MergeError(
       .dataIsMetadata, .refused, "cannot use the data device", at: path,
       because: "it is the metadata device, or shares its blocks")
   }
 
-  /// A data device that lacks blocks which the pool has.
   static func dataTooShort(
     _ path: String, byteCount: UInt64, blockCount: UInt64, blockByteCount: UInt64
   ) -> MergeError {
@@ -23,7 +21,6 @@ extension MergeError {
         counts: ["bytes": byteCount, "blocks": blockCount, "block_bytes": blockByteCount]))
   }
 
-  /// A size that no device has.
   static func thinSizeInvalid(_ byteCount: UInt64) -> MergeError {
     MergeError(
       .thinSizeInvalid, .refused, "cannot use the thin size", at: "\(byteCount) bytes",
@@ -32,7 +29,6 @@ extension MergeError {
       context: Context(counts: ["bytes": byteCount]))
   }
 
-  /// A number that no thin device of the pool has.
   static func noSuchDevice(
     _ deviceID: UInt32, metadataPath: String, otherCount: UInt64, isInactive: Bool
   ) -> MergeError {
@@ -51,7 +47,6 @@ extension MergeError {
     return error
   }
 
-  /// Blocks whose source could not be read, though all others are merged.
   static func someUnreadable(
     _ dataPath: String, byteCount: UInt64, rangeCount: Int, journalPath: String
   ) -> MergeError {
@@ -63,7 +58,6 @@ extension MergeError {
         counts: ["bytes": byteCount, "ranges": UInt64(rangeCount)]))
   }
 
-  /// More bad spots than are kept.
   static func tooMuchUnreadable(_ originPath: String, rangeCountMax: Int) -> MergeError {
     MergeError(
       .tooMuchUnreadable, .stopped, "too much cannot be read", at: originPath,
@@ -72,7 +66,6 @@ extension MergeError {
       context: Context(path: originPath, counts: ["ranges_max": UInt64(rangeCountMax)]))
   }
 
-  /// Metadata that is not what the plan was made of.
   static func metadataChanged(_ metadataPath: String, isInactive: Bool) -> MergeError {
     MergeError(
       .metadataChanged, .stopped, "the metadata changed during the merge", at: metadataPath,
@@ -83,7 +76,7 @@ extension MergeError {
       context: Context(path: metadataPath, circumstances: isInactive ? [.isInactive] : []))
   }
 
-  /// A device of a merge that is resumed; after a reboot it may not have come up yet.
+  /// Returns the error for a missing device of a resumed merge; after a reboot it may still come up.
   static func deviceMissing(_ path: String, _ role: String) -> MergeError {
     MergeError(
       .deviceMissing, .busy, "cannot go on", at: path,
@@ -94,40 +87,34 @@ extension MergeError {
 // Stopping on request.
 
 extension MergeError {
-  /// While the first pass reads the mappings.
   static func interruptedPlanning(_ metadataPath: String) -> MergeError {
     interrupted(
       metadataPath, "a signal came while the mappings were being read; nothing was written")
   }
 
-  /// While the thin device is being suspended for a snapshot.
   static func interruptedSuspending(_ path: String) -> MergeError {
     interrupted(path, "a signal came while it was being suspended; nothing was written")
   }
 
-  /// While disk space is taken for the origin's holes.
   static func interruptedAllocating(_ originPath: String) -> MergeError {
     interrupted(
       originPath, "a signal came while its holes were being allocated; nothing was written")
   }
 
-  /// While what earlier runs recorded is looked for on the origin.
   static func interruptedChecking(_ originPath: String) -> MergeError {
     interrupted(originPath, "a signal came before this run wrote anything")
   }
 
-  /// While blocks are being written.
   static func interruptedMerging(_ originPath: String) -> MergeError {
     interrupted(originPath, "a signal came; what is recorded is durable")
   }
 
-  /// While source and origin are compared.
   static func interruptedComparing(_ originPath: String) -> MergeError {
     interrupted(originPath, "a signal came before all was compared")
       .hinting("nothing was changed; the same command compares again")
   }
 
-  /// While a device is asked that does not answer.
+  /// Returns the error for an interrupted wait for a device that does not answer.
   static func interruptedReading(_ path: String, because why: String) -> MergeError {
     interrupted(path, why)
   }

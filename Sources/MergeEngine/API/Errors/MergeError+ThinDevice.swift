@@ -1,11 +1,10 @@
 internal import SystemPackage
 
-// Thin devices and snapshots of an active pool: who uses them, and what cannot be done to them.
+// The catalogue of errors about thin devices and snapshots of an active pool.
 
 extension MergeError {
   // MARK: The thin device
 
-  /// A thin device that somebody has open.
   static func thinDeviceInUse(_ path: String, isReadOnly: Bool) -> MergeError {
     MergeError(
       .thinDeviceInUse, .busy, "the thin device is in use", at: path,
@@ -14,7 +13,8 @@ extension MergeError {
         : "it is writable and open: mounted, or used by another program")
   }
 
-  /// A thin device of which no snapshot can be made, since it is several mapped devices.
+  /// Returns the error for a thin device behind several mapped devices, of which no consistent
+  /// snapshot can be made.
   static func thinDeviceInUseTwice(_ path: String, through names: [String]) -> MergeError {
     MergeError(
       .thinDeviceInUseTwice, .busy, "the thin device is in use", at: path,
@@ -24,7 +24,6 @@ extension MergeError {
       context: Context(path: path, counts: ["devices": UInt64(names.count)]))
   }
 
-  /// A table that is loaded and not live.
   static func thinDeviceChanging(_ path: String, name: String, deviceID: UInt32) -> MergeError {
     let word = name.shellQuoted
     return MergeError(
@@ -34,7 +33,6 @@ extension MergeError {
       context: Context(path: path, deviceID: deviceID, name: name))
   }
 
-  /// A thin device that is suspended.
   static func thinDeviceSuspended(_ path: String, name: String) -> MergeError {
     MergeError(
       .thinDeviceSuspended, .busy, "the thin device is suspended", at: path,
@@ -43,7 +41,6 @@ extension MergeError {
       context: Context(path: path, name: name))
   }
 
-  /// A thin device that became active or writable while it was merged.
   static func thinDeviceActivated(_ path: String) -> MergeError {
     MergeError(
       .thinDeviceActivated, .stopped, "the thin device was activated during the merge", at: path,
@@ -51,21 +48,18 @@ extension MergeError {
       hint: "deactivate it and resume: everything is compared again")
   }
 
-  /// A thin device that cannot be kept from changing.
   static func cannotRemoveThinDevice(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotRemoveThinDevice, .busy, "cannot remove the thin device for the time of the merge",
       at: path, because: errno)
   }
 
-  /// A thin device that stays suspended after a snapshot of it was made.
   static func cannotResumeThinDevice(_ path: String, name: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotResumeThinDevice, .stopped, "cannot resume the thin device", at: path,
       because: errno, hint: waits(name), context: Context(path: path, name: name))
   }
 
-  /// A thin device that an earlier run left suspended.
   static func cannotResumeLeftThinDevice(_ path: String, name: String, _ errno: Errno)
     -> MergeError
   {
@@ -81,7 +75,6 @@ extension MergeError {
 
   // MARK: Snapshots
 
-  /// A snapshot that the kernel does not make.
   static func cannotMakeSnapshot(_ path: String, pool: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotMakeSnapshot, .refused, "cannot make a snapshot of the thin device", at: path,
@@ -89,7 +82,6 @@ extension MergeError {
       context: Context(path: path, pool: pool))
   }
 
-  /// Numbers for snapshots, all of which other thin devices have.
   static func snapshotIDsUsedUp(_ path: String, pool: String, _ ids: ClosedRange<Int>)
     -> MergeError
   {
@@ -99,7 +91,6 @@ extension MergeError {
       context: Context(path: path, pool: pool))
   }
 
-  /// A snapshot of another thin device that an earlier run began to merge.
   static func otherSnapshotUnfinished(_ pool: String, deviceID: UInt32, of original: UInt32)
     -> MergeError
   {
@@ -109,7 +100,6 @@ extension MergeError {
       context: Context(pool: pool, deviceID: deviceID))
   }
 
-  /// A snapshot of the thin device itself that an earlier run began to merge.
   static func snapshotUnfinished(_ pool: String, deviceID: UInt32, of original: UInt32)
     -> MergeError
   {
@@ -119,7 +109,6 @@ extension MergeError {
       context: Context(pool: pool, deviceID: deviceID))
   }
 
-  /// A snapshot that somebody made a mapped device of.
   static func snapshotInUse(_ path: String, name: String, deviceID: UInt32) -> MergeError {
     MergeError(
       .snapshotInUse, .busy, "the snapshot that is merged is in use", at: path,
@@ -128,7 +117,6 @@ extension MergeError {
       context: Context(path: path, deviceID: deviceID, name: name))
   }
 
-  /// A snapshot in whose place is none, or another thin device.
   static func snapshotGone(_ pool: String, deviceID: UInt32, isReplaced: Bool) -> MergeError {
     MergeError(
       .snapshotGone, .refused, "the snapshot that an earlier run made is gone", at: pool,
@@ -137,7 +125,6 @@ extension MergeError {
       context: Context(pool: pool, deviceID: deviceID))
   }
 
-  /// A snapshot that is merged and still there.
   static func snapshotNotDeleted(_ pool: String, deviceID: UInt32, of original: UInt32)
     -> MergeError
   {
@@ -147,14 +134,11 @@ extension MergeError {
       context: Context(pool: pool, deviceID: deviceID))
   }
 
-  /// A snapshot that the kernel does not delete.
   static func cannotDeleteSnapshot(_ pool: String, deviceID: UInt32, _ errno: Errno) -> MergeError {
-    var error = MergeError(
+    MergeError(
       .cannotDeleteSnapshot, .busy, "cannot delete the snapshot that was made for a merge",
       at: pool, because: "dev \(deviceID): \(errno)",
       hint: "the next run tries again, or: dmsetup message \(pool.shellQuoted) 0 'delete "
-        + "\(deviceID)'", context: Context(pool: pool, deviceID: deviceID))
-    error.context.errorNumber = errno.rawValue
-    return error
+        + "\(deviceID)'", context: Context(pool: pool, deviceID: deviceID, errno: errno))
   }
 }
