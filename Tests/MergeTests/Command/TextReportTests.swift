@@ -1,62 +1,18 @@
-import Synchronization
 import Testing
 
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Command: reports")
+@Suite("Command: reports as text")
 struct TextReportTests {
-  private static let source = MergeSource(
-    metadataPath: "/dev/pool meta", dataPath: "data.img", deviceID: 7)
-
-  private static let reported = ReportedSource(
-    deviceID: 7, metadataPath: source.metadataPath, dataPath: source.dataPath)
-
-  private static let plan = PlanReport(
-    deviceID: 7, blockByteCount: 65536, mappedBlockCount: 100, runCount: 3, byteCount: 6_553_600,
-    pastEndBlockCount: 0, clippedByteCount: 0, thinByteCount: 1 << 30,
-    thinByteCountIsAssumed: true, originByteCount: 1 << 30, grownOriginByteCount: nil,
-    journalByteCountMax: 12288, journalPath: "/base.img.thin-merge",
-    fingerprint: "0123456789abcdef-01234567", transactionID: 5, heldRoot: 42, otherDeviceCount: 1,
-    layout: MappingLayout(
-      runLengths: [
-        MappingLayout.RunLength(byteCountMin: 2 << 20, runCount: 3, byteCount: 6_553_600)
-      ],
-      endByteOffset: 1 << 30, cellByteCount: 1 << 29, cells: [6_553_600, 0]))
-
-  private static let stop = MergeError(
-    .cannotWriteOrigin, .stopped, "could not write", at: "base.img",
-    because: "Input/output error at byte 4096",
-    hint: "look at the kernel's log")
-
-  private static var merge: MergeReport {
-    MergeReport(
-      plan: plan, state: .finished, writtenByteCount: 6_553_600, resumedFromByteCount: 0,
-      recheckedByteCount: 0, rewrittenByteCount: 0, duration: .milliseconds(2500),
-      submitDuration: .milliseconds(20), checkpointCount: 2, verification: nil,
-      journalPath: "base.img.thin-merge", unreadable: [])
-  }
-
-  private static var verification: VerifyReport {
-    VerifyReport(
-      granularity: .sector, comparedByteCount: 6_553_600, differingByteCount: 0, differences: [],
-      unreadable: [], duration: .seconds(1), incomplete: nil)
-  }
-
-  private static var status: StatusReport {
-    StatusReport(
-      state: .stopped, doneByteCount: 3 << 30, totalByteCount: 4 << 30,
-      writingSeconds: 30, runCount: 2, begunSeconds: 0, recordedSeconds: 86_461,
-      metadataPath: "meta", dataPath: "data", originPath: "base.img", deviceID: 7, unreadable: [],
-      journalPath: "/base.img.thin-merge")
-  }
-
   private static func text(
-    _ report: MergeReport, source reported: ReportedSource = reported, isOfWholeDevice: Bool = true
+    _ report: MergeReport, source reported: ReportedSource = SampleReport.reported,
+    isOfWholeDevice: Bool = true
   ) -> String {
     MergeText(
       report: report, source: reported, originPath: "base.img", isOfWholeDevice: isOfWholeDevice,
-      verifyCommand: .verify(.devices(source), originPath: "base.img", extent: ExtentOptions())
+      verifyCommand: .verify(
+        .devices(SampleReport.source), originPath: "base.img", extent: ExtentOptions())
     ).text
   }
 
@@ -64,7 +20,8 @@ struct TextReportTests {
     _ report: VerifyReport, journalPath: String? = nil, isOfWholeDevice: Bool = true
   ) -> String {
     VerifyText(
-      report: report, source: reported, originPath: "base.img", journalPath: journalPath,
+      report: report, source: SampleReport.reported, originPath: "base.img",
+      journalPath: journalPath,
       isOfWholeDevice: isOfWholeDevice,
       repairCommand: .resume(journalPath: "j")
     ).text
@@ -73,8 +30,9 @@ struct TextReportTests {
   @Test("a plan says what would be written and how")
   func planText() {
     let text = PlanText(
-      report: Self.plan, source: Self.reported, originPath: "base.img",
-      mergeCommand: .merge(.devices(Self.source), originPath: "base.img", extent: ExtentOptions())
+      report: SampleReport.plan, source: SampleReport.reported, originPath: "base.img",
+      mergeCommand: .merge(
+        .devices(SampleReport.source), originPath: "base.img", extent: ExtentOptions())
     ).text
     #expect(
       text == """
@@ -105,11 +63,11 @@ struct TextReportTests {
 
   @Test("the question shows a short plan")
   func question() {
-    var plan = Self.plan
+    var plan = SampleReport.plan
     plan.pastEndBlockCount = 2
     plan.clippedByteCount = 512
     #expect(
-      Confirmation(source: Self.reported, originPath: "/dev/x").question(plan) == """
+      Confirmation(source: SampleReport.reported, originPath: "/dev/x").question(plan) == """
         About to merge thin device 7 onto /dev/x.
 
           to write       6.3 MiB (6553600 bytes), 98 of 100 mapped blocks of 64 KiB in 3 runs
@@ -128,7 +86,7 @@ struct TextReportTests {
 
   @Test("a merge of nothing says so, and asks for no comparison")
   func mergeOfNothing() {
-    var report = Self.merge
+    var report = SampleReport.merge
     report.writtenByteCount = 0
     report.plan.byteCount = 0
     report.plan.pastEndBlockCount = 100
@@ -147,12 +105,13 @@ struct TextReportTests {
 
   @Test("a merge that was finished before is not called one to go on with")
   func finishedBefore() {
-    var plan = Self.plan
+    var plan = SampleReport.plan
     plan.recordedByteCount = plan.byteCount
     plan.isFinished = true
     let text = PlanText(
-      report: plan, source: Self.reported, originPath: "base.img",
-      mergeCommand: .merge(.devices(Self.source), originPath: "base.img", extent: ExtentOptions())
+      report: plan, source: SampleReport.reported, originPath: "base.img",
+      mergeCommand: .merge(
+        .devices(SampleReport.source), originPath: "base.img", extent: ExtentOptions())
     ).text
     #expect(
       text.hasSuffix(
@@ -162,7 +121,7 @@ struct TextReportTests {
           thin-merge merge --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
 
         """))
-    let question = Confirmation(source: Self.reported, originPath: "/dev/x").question(plan)
+    let question = Confirmation(source: SampleReport.reported, originPath: "/dev/x").question(plan)
     #expect(
       question.hasSuffix(
         "\nThis merge is finished. Compare all of it again and write what differs onto /dev/x? [y/N] "
@@ -172,7 +131,7 @@ struct TextReportTests {
   @Test("a finished merge says what to do next")
   func mergeText() {
     #expect(
-      Self.text(Self.merge) == """
+      Self.text(SampleReport.merge) == """
         Merged thin device 7 onto base.img.
 
           merged         6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
@@ -193,8 +152,8 @@ struct TextReportTests {
 
   @Test("a merge that was read back says whether the thin device is still needed")
   func nextAfterReadingBack() {
-    var report = Self.merge
-    report.verification = Self.verification
+    var report = SampleReport.merge
+    report.verification = SampleReport.verification
     report.plan.isOwnMetadataSnapshot = true
     #expect(Self.text(report).hasSuffix("\n\n\(ReportText.isNotNeeded)\n"))
     // One of a snapshot, or by a journal that may be of one.
@@ -212,15 +171,15 @@ struct TextReportTests {
     report.verification?.differingByteCount = 512
     for sentence in [ReportText.isNotNeeded, ReportText.isNeededForTheRest] {
       #expect(!Self.text(report).contains(sentence))
-      #expect(!Self.text(Self.merge).contains(sentence))
+      #expect(!Self.text(SampleReport.merge).contains(sentence))
     }
   }
 
   @Test("a thin device that was named is called by its name, and the snapshot that was made of it")
   func named() {
-    var report = Self.merge
+    var report = SampleReport.merge
     report.plan.deviceID = 16_777_215
-    var named = Self.reported
+    var named = SampleReport.reported
     named.name = "vg/vm1"
     let text = Self.text(report, source: named)
     #expect(text.hasPrefix("Merged thin device vg/vm1 (dev 7) onto base.img.\n"))
@@ -230,8 +189,8 @@ struct TextReportTests {
 
   @Test("a stopped merge says what is missing and how to go on")
   func stoppedText() {
-    var report = Self.merge
-    report.state = .stopped(Self.stop)
+    var report = SampleReport.merge
+    report.state = .stopped(SampleReport.stop)
     report.plan.otherDeviceCount = 0
     report.plan.thinByteCountIsAssumed = false
     report.resumedFromByteCount = 1 << 20
@@ -264,8 +223,8 @@ struct TextReportTests {
 
   @Test("a stopped merge says what it left in the pool as it is")
   func cleanupFailureText() {
-    var report = Self.merge
-    report.state = .stopped(Self.stop)
+    var report = SampleReport.merge
+    report.state = .stopped(SampleReport.stop)
     report.cleanupFailures = [
       MergeNote(.notUndone, "dev 7 was deleted, and the metadata snapshot is the only copy")
     ]
@@ -282,7 +241,7 @@ struct TextReportTests {
     "verify says what was compared and what differs, and whether the thin device is still needed")
   func verifyText() {
     #expect(
-      Self.text(Self.verification) == """
+      Self.text(SampleReport.verification) == """
         base.img agrees with thin device 7.
 
           source    data.img, mappings in /dev/pool meta
@@ -292,10 +251,10 @@ struct TextReportTests {
 
         """)
     #expect(
-      Self.text(Self.verification, isOfWholeDevice: false)
+      Self.text(SampleReport.verification, isOfWholeDevice: false)
         .hasSuffix("\n\n\(ReportText.isNeededForTheRest)\n"))
     #expect(
-      Self.text(Self.verification, journalPath: "j", isOfWholeDevice: false) == """
+      Self.text(SampleReport.verification, journalPath: "j", isOfWholeDevice: false) == """
         base.img agrees with the checksums in j.
 
           merged    thin device 7 from data.img, mappings in /dev/pool meta
@@ -305,8 +264,8 @@ struct TextReportTests {
         'thin-merge verify'.
 
         """)
-    var unfinished = Self.verification
-    unfinished.unfinishedMerge = Self.status
+    var unfinished = SampleReport.verification
+    unfinished.unfinishedMerge = SampleReport.status
     #expect(
       Self.text(unfinished).hasSuffix(
         """
@@ -314,7 +273,7 @@ struct TextReportTests {
           thin-merge resume /base.img.thin-merge
 
         """))
-    var different = Self.verification
+    var different = SampleReport.verification
     different.differingByteCount = 1024
     different.differences = [ByteRange(start: 4096, end: 5120)]
     #expect(
@@ -345,7 +304,7 @@ struct TextReportTests {
 
   @Test("status tells no speed of a merge that wrote for a second or less, as the journal has it")
   func statusOfShortMerge() {
-    var status = Self.status
+    var status = SampleReport.status
     for (seconds, hasSpeed) in [(0, false), (1, false), (2, true)] as [(Int64, Bool)] {
       status.writingSeconds = seconds
       let text = StatusText(report: status).text
@@ -357,7 +316,7 @@ struct TextReportTests {
   @Test("status says how far, how fast, what is left and what to do next")
   func statusText() {
     #expect(
-      StatusText(report: Self.status).text == """
+      StatusText(report: SampleReport.status).text == """
         The merge of thin device 7 onto base.img is not finished.
 
           done         3 GiB of 4 GiB, 75%
@@ -376,7 +335,7 @@ struct TextReportTests {
 
   @Test("the status of a merge that runs says so, and that nothing is to be done")
   func runningText() {
-    var report = Self.status
+    var report = SampleReport.status
     report.state = .running
     let text = StatusText(report: report).text
     #expect(text.hasPrefix("The merge of thin device 7 onto base.img is running.\n"))
@@ -387,7 +346,7 @@ struct TextReportTests {
 
   @Test("the status of a finished merge says when it finished, and not that the thin device may go")
   func finishedText() {
-    var report = Self.status
+    var report = SampleReport.status
     report.doneByteCount = report.totalByteCount
     report.finishedSeconds = 86_461
     for (state, words) in [
@@ -428,133 +387,6 @@ struct TextReportTests {
     #expect(DevicesText(devices: []).text == "There is no thin device in this pool.\n")
   }
 
-  private static let absolute = ReportedSource(
-    name: "vg/vm1", deviceID: 7, metadataPath: "/dev/meta", dataPath: "/data.img")
-
-  private static func json(_ report: MergeReport) -> String {
-    JSONText.line(MergeDocument(report, source: absolute, originPath: "/base.img"))
-  }
-
-  @Test("the plan's JSON has stable names")
-  func planJSON() {
-    #expect(
-      JSONText.line(PlanDocument(Self.plan, source: Self.absolute, originPath: "/base.img"))
-        == #"{"block_size":65536,"bytes":6553600,"clipped_bytes":0,"data":"/data.img","dev_id":7,"#
-        + #""fingerprint":"0123456789abcdef-01234567","finished":false,"grown_origin_bytes":null,"#
-        + #""journal":"/base.img.thin-merge","journal_bytes_max":12288,"#
-        + #""map":{"cell_bytes":536870912,"mapped_bytes":[6553600,0]},"mapped_blocks":100,"#
-        + #""metadata":"/dev/meta","metadata_snapshot":42,"origin":"/base.img","#
-        + #""origin_bytes":1073741824,"other_devices":1,"#
-        + #""past_end_blocks":0,"recorded_bytes":0,"refused":null,"run_lengths":[{"bytes":6553600,"min_bytes":2097152,"runs":3}],"#
-        + #""runs":3,"schema":"thin-merge/plan/1","#
-        + #""thin_bytes":1073741824,"thin_device":"vg/vm1","thin_size_assumed":true,"transaction_id":5}"#
-        + "\n")
-  }
-
-  @Test("a merge's JSON holds its plan's names too")
-  func mergeJSON() {
-    var report = Self.merge
-    report.state = .stopped(Self.stop)
-    report.unreadable = [ByteRange(start: 512, end: 1024)]
-    let text = Self.json(report)
-    #expect(!text.contains("run_lengths") && !text.contains(#""map""#))
-    for part in [
-      #""origin":"/base.img""#, #""metadata":"/dev/meta""#, #""data":"/data.img""#,
-      #""thin_device":"vg/vm1""#, #""block_size":65536"#, #""bytes":6553600"#,
-      #""bytes_written":6553600"#,
-      #""resumed_from_bytes":0"#, #""seconds":2.5"#, #""verified":false"#,
-      #""journal":"base.img.thin-merge""#, #""state":"stopped""#,
-      #""unreadable":[{"length":512,"offset":512}]"#, #""schema":"thin-merge/merge/1""#,
-      #""stopped_by":{"code":"cannot-write-origin","hint":"look at the kernel's log","#,
-      #""message":"could not write, base.img: "#,
-    ] {
-      #expect(text.contains(part), "\(part)")
-    }
-    report.state = .finished
-    report.unreadable = []
-    report.verification = Self.verification
-    #expect(Self.json(report).contains(#""verified":true"#))
-    report.verification?.differingByteCount = 1
-    #expect(Self.json(report).contains(#""verified":false"#))
-  }
-
-  @Test("the other reports' JSON have stable names")
-  func otherJSON() {
-    #expect(
-      JSONText.line(
-        VerifyDocument(
-          Self.verification, source: Self.absolute, originPath: "/base.img", journalPath: nil))
-        == #"{"compared_bytes":6553600,"data":"/data.img","dev_id":7,"differences":[],"#
-        + #""differing_bytes":0,"granularity":"sector","incomplete":null,"journal":null,"#
-        + #""metadata":"/dev/meta","origin":"/base.img","schema":"thin-merge/verify/1","#
-        + #""seconds":1,"thin_device":"vg/vm1","unfinished_journal":null,"unreadable":[]}"# + "\n")
-    #expect(
-      JSONText.line(StatusDocument(Self.status))
-        == #"{"begun_time":0,"data":"data","dev_id":7,"done_bytes":3221225472,"#
-        + #""finished_time":null,"journal":"/base.img.thin-merge","merge_runs":2,"metadata":"meta","#
-        + #""origin":"base.img","recorded_time":86461,"#
-        + #""schema":"thin-merge/status/1","state":"stopped","total_bytes":4294967296,"#
-        + #""unreadable":[],"writing_seconds":30}"# + "\n")
-    let device = ThinDevice(
-      deviceID: 1, mappedBlockCount: 2, transactionID: 3, creationTime: 4, snapshottedTime: 5)
-    #expect(
-      JSONText.line(DevicesDocument([device]))
-        == #"{"devices":[{"creation_time":4,"dev_id":1,"mapped_blocks":2,"#
-        + #""snapshotted_time":5,"transaction_id":3}],"schema":"thin-merge/devices/1"}"# + "\n")
-  }
-
-  @Test("a failure is a sentence and hints, or one object")
-  func failure() {
-    let failure = Failure(stopping: Self.stop, journalPath: "a b")
-    #expect(
-      Self.lines(.text) { $0.failure(failure) } == """
-        thin-merge: error: could not write, base.img: Input/output error at byte 4096
-        hint: look at the kernel's log
-        hint: to go on: thin-merge resume 'a b'
-
-        """)
-    #expect(
-      Self.lines(.json) { $0.failure(failure) }
-        == #"{"code":"cannot-write-origin","exit_status":3,"hint":"look at the kernel's log; to go on: thin-merge resume 'a b'","#
-        + #""message":"could not write, base.img: Input/output error at byte 4096","#
-        + #""type":"error"}"# + "\n")
-    #expect(Self.lines(.text) { $0.note(Note(code: "c", text: "n")) } == "thin-merge: note: n\n")
-    #expect(
-      Self.lines(.json) { $0.note(Note(code: "c", text: "n")) }
-        == #"{"code":"c","message":"n","type":"note"}"# + "\n")
-  }
-
-  @Test(
-    "every kind of failure has its exit status",
-    arguments: [
-      (.refused, 2), (.stopped, 3), (.journalConflict, 4), (.busy, 5), (.bug, 70),
-    ] as [(MergeError.Kind, Int32)])
-  func exitStatus(kind: MergeError.Kind, status: Int32) {
-    let error = MergeError(.interrupted, kind, "what", at: "where", because: "why")
-    #expect(Failure(error).exitStatus.rawValue == status)
-    var report = Self.merge
-    report.state = .stopped(error)
-    #expect(ExitStatus(report).rawValue == (kind == .bug ? 70 : 3))
-    #expect(Failure(stopping: error, journalPath: "j").exitStatus == ExitStatus(report))
-  }
-
-  @Test("what comparing found has its exit status")
-  func verifyStatus() {
-    var report = Self.verification
-    #expect(ExitStatus(report) == .done)
-    report.unreadable = [ByteRange(start: 0, end: 1)]
-    #expect(ExitStatus(report) == .stopped)
-    report.unreadable = []
-    report.incomplete = Self.stop
-    #expect(ExitStatus(report) == .stopped)
-    report.differingByteCount = 1
-    #expect(ExitStatus(report) == .different)
-    var merge = Self.merge
-    #expect(ExitStatus(merge) == .done)
-    merge.verification = report
-    #expect(ExitStatus(merge) == .different)
-  }
-
   @Test("a word is quoted where the shell would take it apart")
   func quoting() {
     #expect(
@@ -591,14 +423,4 @@ struct TextReportTests {
     #expect(Amount.percent(.max, of: .max) == 100)
     #expect(Amount.percent(.max - 1, of: .max) == 99)
   }
-
-  private static func lines(_ format: OutputFormat, _ body: (Messages) -> Void) -> String {
-    let screen = Lines()
-    body(Messages(format: format) { text in screen.text.withLock { $0 += text } })
-    return screen.text.withLock { $0 }
-  }
-}
-
-private final class Lines: Sendable {
-  let text = Mutex("")
 }

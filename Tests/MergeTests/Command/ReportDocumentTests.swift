@@ -1,0 +1,83 @@
+import Testing
+
+@testable import MergeEngine
+@testable import thin_merge
+
+@Suite("Command: reports as JSON")
+struct ReportDocumentTests {
+  private static let absolute = ReportedSource(
+    name: "vg/vm1", deviceID: 7, metadataPath: "/dev/meta", dataPath: "/data.img")
+
+  private static func json(_ report: MergeReport) -> String {
+    JSONText.line(MergeDocument(report, source: absolute, originPath: "/base.img"))
+  }
+
+  @Test("the plan's JSON has stable names")
+  func planJSON() {
+    #expect(
+      JSONText.line(PlanDocument(SampleReport.plan, source: Self.absolute, originPath: "/base.img"))
+        == #"{"block_size":65536,"bytes":6553600,"clipped_bytes":0,"data":"/data.img","dev_id":7,"#
+        + #""fingerprint":"0123456789abcdef-01234567","finished":false,"grown_origin_bytes":null,"#
+        + #""journal":"/base.img.thin-merge","journal_bytes_max":12288,"#
+        + #""map":{"cell_bytes":536870912,"mapped_bytes":[6553600,0]},"mapped_blocks":100,"#
+        + #""metadata":"/dev/meta","metadata_snapshot":42,"origin":"/base.img","#
+        + #""origin_bytes":1073741824,"other_devices":1,"#
+        + #""past_end_blocks":0,"recorded_bytes":0,"refused":null,"run_lengths":[{"bytes":6553600,"min_bytes":2097152,"runs":3}],"#
+        + #""runs":3,"schema":"thin-merge/plan/1","#
+        + #""thin_bytes":1073741824,"thin_device":"vg/vm1","thin_size_assumed":true,"transaction_id":5}"#
+        + "\n")
+  }
+
+  @Test("a merge's JSON holds its plan's names too")
+  func mergeJSON() {
+    var report = SampleReport.merge
+    report.state = .stopped(SampleReport.stop)
+    report.unreadable = [ByteRange(start: 512, end: 1024)]
+    let text = Self.json(report)
+    #expect(!text.contains("run_lengths") && !text.contains(#""map""#))
+    for part in [
+      #""origin":"/base.img""#, #""metadata":"/dev/meta""#, #""data":"/data.img""#,
+      #""thin_device":"vg/vm1""#, #""block_size":65536"#, #""bytes":6553600"#,
+      #""bytes_written":6553600"#,
+      #""resumed_from_bytes":0"#, #""seconds":2.5"#, #""verified":false"#,
+      #""journal":"base.img.thin-merge""#, #""state":"stopped""#,
+      #""unreadable":[{"length":512,"offset":512}]"#, #""schema":"thin-merge/merge/1""#,
+      #""stopped_by":{"code":"cannot-write-origin","hint":"look at the kernel's log","#,
+      #""message":"could not write, base.img: "#,
+    ] {
+      #expect(text.contains(part), "\(part)")
+    }
+    report.state = .finished
+    report.unreadable = []
+    report.verification = SampleReport.verification
+    #expect(Self.json(report).contains(#""verified":true"#))
+    report.verification?.differingByteCount = 1
+    #expect(Self.json(report).contains(#""verified":false"#))
+  }
+
+  @Test("the other reports' JSON have stable names")
+  func otherJSON() {
+    #expect(
+      JSONText.line(
+        VerifyDocument(
+          SampleReport.verification, source: Self.absolute, originPath: "/base.img",
+          journalPath: nil))
+        == #"{"compared_bytes":6553600,"data":"/data.img","dev_id":7,"differences":[],"#
+        + #""differing_bytes":0,"granularity":"sector","incomplete":null,"journal":null,"#
+        + #""metadata":"/dev/meta","origin":"/base.img","schema":"thin-merge/verify/1","#
+        + #""seconds":1,"thin_device":"vg/vm1","unfinished_journal":null,"unreadable":[]}"# + "\n")
+    #expect(
+      JSONText.line(StatusDocument(SampleReport.status))
+        == #"{"begun_time":0,"data":"data","dev_id":7,"done_bytes":3221225472,"#
+        + #""finished_time":null,"journal":"/base.img.thin-merge","merge_runs":2,"metadata":"meta","#
+        + #""origin":"base.img","recorded_time":86461,"#
+        + #""schema":"thin-merge/status/1","state":"stopped","total_bytes":4294967296,"#
+        + #""unreadable":[],"writing_seconds":30}"# + "\n")
+    let device = ThinDevice(
+      deviceID: 1, mappedBlockCount: 2, transactionID: 3, creationTime: 4, snapshottedTime: 5)
+    #expect(
+      JSONText.line(DevicesDocument([device]))
+        == #"{"devices":[{"creation_time":4,"dev_id":1,"mapped_blocks":2,"#
+        + #""snapshotted_time":5,"transaction_id":3}],"schema":"thin-merge/devices/1"}"# + "\n")
+  }
+}
