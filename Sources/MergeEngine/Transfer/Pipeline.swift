@@ -337,7 +337,9 @@ package struct Pipeline<
 
   /// Whether the tail is being written, so that nothing may be read from the target.
   private var isTailUnderWay: Bool {
-    isWritingTail || salvage.map { slots.isInTail($0.slot) } ?? false
+    if isWritingTail { return true }
+    guard let slot = salvage?.slot else { return false }
+    return slots.isInTail(slot)
   }
 
   private mutating func written(_ slot: Int, _ result: Int64) {

@@ -119,6 +119,7 @@ struct SlotTable {
   private func readCount(_ slot: Int) -> Int { slots[slot].segmentCount + (readsTarget ? 1 : 0) }
 
   /// Whether every read of a slot has been asked for.
+  @inline(__always)
   func hasAllReads(_ slot: Int) -> Bool { slots[slot].nextRead == readCount(slot) }
 
   /// Asks for the next read of a slot: its segments one after the other, then the target.
@@ -132,6 +133,7 @@ struct SlotTable {
   }
 
   /// All bytes of a slot are there.
+  @inline(__always)
   mutating func arrived(_ slot: Int) { slots[slot].state = .arrived }
 
   /// A slot's bytes are to be written.
@@ -149,6 +151,7 @@ struct SlotTable {
   // MARK: Requests
 
   /// The read of what a segment lacks.
+  @inline(__always)
   func sourceRead(_ slot: Int, segment index: Int) -> IORequest {
     let segment = segment(slot, index)
     return IORequest(
@@ -221,11 +224,12 @@ struct SlotTable {
   // MARK: Completions
 
   /// Notes bytes of a segment, or an error.
+  @inline(__always)
   mutating func sourceArrived(_ slot: Int, segment index: Int, _ result: Int64) -> Arrival {
-    let segment = segment(slot, index)
+    let place = slot * shape.segmentCountMax + index
+    let byteCount = segments[place].byteCount
     return Self.advance(
-      &segments[slot * shape.segmentCountMax + index].doneByteCount, by: result,
-      of: segment.byteCount, shape.dataAlignmentByteCount)
+      &segments[place].doneByteCount, by: result, of: byteCount, shape.dataAlignmentByteCount)
   }
 
   /// Notes bytes of the target's side, or an error.
@@ -248,6 +252,7 @@ struct SlotTable {
   }
 
   /// Notes that a read of a slot is over.
+  @inline(__always)
   mutating func endRead(_ slot: Int, isBad: Bool) {
     if isBad { slots[slot].hasBadSpot = true }
     slots[slot].pendingReadCount -= 1
