@@ -147,7 +147,7 @@ package struct PipelineTurns: ~Copyable {
       targetAlignmentByteCount: 4096, tailByteOffset: .max, rateLimit: nil)
     // Nobody looks at the bytes.
     io = try InstantQueue(
-      requestCount: options.queueDepth + PipelineShape.recordRequestCount,
+      requestCount: options.queueDepth + PipelineShape.ledgerRequestCount,
       slabByteCount: slabByteCount, touchesSlab: false)
     self.transferCount = transferCount
     self.segmentCount = segmentCount
@@ -180,7 +180,7 @@ package struct CheckpointAppending: ~Copyable {
   package init(entryCount: Int) throws(MergeError) {
     self.entryCount = entryCount
     io = try InstantQueue(
-      requestCount: PipelineShape.recordRequestCount, slabByteCount: Checkpointer.slabByteCount,
+      requestCount: PipelineShape.ledgerRequestCount, slabByteCount: Checkpointer.slabByteCount,
       touchesSlab: true)
     record = Checkpointer(
       journal: JournalEncoder(
