@@ -10,13 +10,15 @@ extension PoolImageBuilder {
   }
 
   /// Writes the mapping tree of each device, the top-level tree and the details tree.
+  ///
+  /// `shared`: mapping trees that are there already, by device.
   func writeTrees(
-    _ devices: [ThinDevice], into image: inout MetadataImage,
+    _ devices: [ThinDevice], shared: [UInt64: TreeShape] = [:], into image: inout MetadataImage,
     allocating blocks: inout BlockAllocator
   ) -> PoolTrees {
     let sorted = devices.sorted { $0.devID < $1.devID }
-    var mappings: [UInt64: TreeShape] = [:]
-    for device in sorted where device.sharesTreeOf == nil {
+    var mappings = shared
+    for device in sorted where device.sharesTreeOf == nil && shared[device.devID] == nil {
       mappings[device.devID] = mappingWriter.write(
         keys: device.mappings.map { $0.thinBlock }, values: device.mappings.map { $0.packed },
         into: &image, allocating: &blocks)
@@ -38,6 +40,17 @@ extension PoolImageBuilder {
       },
       valueWordCount: 3, into: &image, allocating: &blocks)
     return PoolTrees(topLevel: topLevel, details: details, mappings: mappings)
+  }
+
+  /// The mapping trees of the metadata snapshot that live devices with the same mappings go on using.
+  func treesSharedWithHeld(_ held: PoolTrees) -> [UInt64: TreeShape] {
+    guard sharesUnchangedTrees else { return [:] }
+    var shared: [UInt64: TreeShape] = [:]
+    for device in liveDevices ?? [] where device.sharesTreeOf == nil && !device.mappings.isEmpty {
+      let same = devices.first { $0.sharesTreeOf == nil && $0.mappings == device.mappings }
+      if let same { shared[device.devID] = held.mappings[same.devID] }
+    }
+    return shared
   }
 
   private func mappedBlockCount(of device: ThinDevice, among devices: [ThinDevice]) -> Int {

@@ -53,6 +53,9 @@ package struct PoolImageBuilder: Sendable {
   package var devices: [ThinDevice]
   /// What the live trees hold; `nil`: they are the same trees as those of the metadata snapshot.
   package var liveDevices: [ThinDevice]?
+  /// Whether live devices whose mappings are as in the metadata snapshot have the same trees, as the kernel
+  /// leaves them; otherwise every live tree is another one.
+  package var sharesUnchangedTrees = false
   package var holdsMetadataSnapshot = true
   package var time: UInt32 = 0
   package var transactionID: UInt64 = 0
@@ -90,10 +93,13 @@ package struct PoolImageBuilder: Sendable {
     let heldTrees = writeTrees(devices, into: &image, allocating: &blocks)
     // Before the live trees, so that the metadata snapshot stays where it is when those change.
     let heldBlock = holdsMetadataSnapshot ? blocks.next() : nil
+    let shared = treesSharedWithHeld(heldTrees)
     let liveTrees =
-      liveDevices == nil ? heldTrees : writeTrees(live, into: &image, allocating: &blocks)
+      liveDevices == nil
+      ? heldTrees : writeTrees(live, shared: shared, into: &image, allocating: &blocks)
     let generations =
-      liveDevices != nil && holdsMetadataSnapshot ? [devices, live] : [live]
+      liveDevices != nil && holdsMetadataSnapshot
+      ? [devices, live.filter { shared[$0.devID] == nil }] : [live]
     let dataRoot = writeDataMap(generations, into: &image, allocating: &blocks)
 
     var counts = [UInt8](repeating: 0, count: mapped)
@@ -104,6 +110,7 @@ package struct PoolImageBuilder: Sendable {
     countReferences(heldTrees, of: devices, into: &counts)
     if liveDevices != nil {
       countReferences(liveTrees, of: live, into: &counts)
+      for shape in shared.values { counts[shape.root] += 1 }
     } else if holdsMetadataSnapshot {
       counts[heldTrees.topLevel.root] += 1
       counts[heldTrees.details.root] += 1

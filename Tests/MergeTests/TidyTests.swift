@@ -96,6 +96,7 @@ struct TidyTests {
     "MergeEngine/IO/FixedArray.swift": "unsafe code, kept apart",
     "MergeEngine/Journal/JournalSize.swift": "one bound, and what it rests on",
     "MergeEngine/Metadata/NodeLedger.swift": "one data structure, with its own tests",
+    "MergeEngine/Operations/ApprovedMerge.swift": "the only file that can make one",
     "MergeEngine/Operations/DevicesOperation.swift": "one verb",
     "MergeEngine/Operations/MergePlaces.swift": "one question, asked before the start and the end",
     "MergeEngine/Plan/DataBlockLedger.swift": "one data structure, with its own tests",
@@ -126,6 +127,17 @@ struct TidyTests {
           Self.smallFiles[String(file.path.dropFirst("Sources/".count))] != nil, "\(file.path)")
       }
     }
+  }
+
+  @Test("only a merge that was approved and runs opens its target for writing")
+  func onlyRunningMergesWrite() {
+    let opening = #/\bDeviceTarget\(|role: "origin", access: \.readWrite/#
+    let places = SourceTree.files.filter { file in file.lines.contains { $0.contains(opening) } }
+    #expect(
+      places.map(\.path).sorted() == [
+        "Sources/MergeEngine/Operations/RunningMerge.swift",
+        "Sources/MergeEngine/Target/DeviceTarget.swift",
+      ])
   }
 
   @Test("nothing ends the process at a guess, and nothing is left to be done")

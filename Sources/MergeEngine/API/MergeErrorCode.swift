@@ -52,6 +52,8 @@ extension MergeError {
     case tooMuchUnreadable = "too-much-unreadable"
     /// The pool's metadata changed during the merge.
     case metadataChanged = "metadata-changed"
+    /// The pool changed its live mappings each time they were read.
+    case metadataChanging = "metadata-changing"
     /// A device of a merge that is resumed is not there.
     case deviceMissing = "device-missing"
 

@@ -25,6 +25,8 @@ public struct MergeSource: Equatable, Sendable {
   public var ignoresNeedsCheck: Bool
   /// The thin device's name in messages; nil for its number and its pool's metadata device.
   public var name: String?
+  /// The internal snapshot of the thin device that is read in its place; nil where the device itself is.
+  package var snapshotID: UInt32?
 
   /// Describes a source.
   public init(
@@ -37,6 +39,9 @@ public struct MergeSource: Equatable, Sendable {
     self.mappings = mappings
     self.ignoresNeedsCheck = ignoresNeedsCheck
   }
+
+  /// The number under which the mappings are in the metadata.
+  var readID: UInt32 { snapshotID ?? deviceID }
 
   var nameInMessages: String { name ?? "dev \(deviceID) of \(metadataPath)" }
 }

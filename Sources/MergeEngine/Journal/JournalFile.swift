@@ -71,6 +71,13 @@ package enum JournalFile {
     }
   }
 
+  /// Asks whether `putAside` would be refused.
+  package static func checkCanBePutAside(_ path: String) throws(MergeError) {
+    try call(path, MergeError.cannotRenameJournal) { () throws(Errno) in
+      try FileSystem.checkIsWritable(FileSystem.folder(of: path))
+    }
+  }
+
   /// Makes a journal with that header, locked, so that its name never leads to half a header.
   package static func make(
     _ path: String, header: [UInt8], processID: Int32

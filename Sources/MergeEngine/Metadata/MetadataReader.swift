@@ -55,19 +55,48 @@ package struct MetadataReader {
     return devices
   }
 
+  /// The superblock of now, whatever is held.
+  package func liveSuperblock() throws(MergeError) -> Superblock { try live().live }
+
+  /// The live trees.
+  private func live() throws(MergeError) -> PoolMetadata {
+    try superblocks(.inactivePool, ignoresNeedsCheck: true)
+  }
+
+  /// Finds a thin device in the live trees; nil where there is none.
+  ///
+  /// - Throws: `MergeError`; `busy` where the pool's metadata changed whenever it was read.
+  package func liveDevice(_ id: UInt32) throws(MergeError) -> Device? {
+    let found = try readLive { live throws(MergeError) in
+      try devices(in: live).first { $0.id == id }
+    }
+    guard let found else { throw .metadataChanging(metadata.path) }
+    return found
+  }
+
   /// Finds out what became of a thin device since a metadata snapshot was taken.
   ///
+  /// - `liveID`: the device's number now, or that of a snapshot of it.
   /// - Returns: nil where the pool's metadata changed whenever it was read.
   package func fate(
-    of id: UInt32, since held: PoolMetadata
+    of id: UInt32, as liveID: UInt32, since held: PoolMetadata
   ) throws(MergeError) -> ThinDeviceFate? {
+    try readLive { live throws(MergeError) in try fate(of: id, as: liveID, held, live) }
+  }
+
+  /// Reads the live trees, again where they changed meanwhile.
+  ///
+  /// - Returns: nil where they changed each time.
+  private func readLive<Result>(
+    _ body: (PoolMetadata) throws(MergeError) -> Result
+  ) throws(MergeError) -> Result? {
     var failure: MergeError?
     for _ in 0..<Self.liveReadCountMax {
       do throws(MergeError) {
-        let live = try superblocks(.inactivePool, ignoresNeedsCheck: true)
-        let fate = try fate(of: id, held, live)
+        let live = try live()
+        let result = try body(live)
         // The blocks of the live trees stay what they are until the pool commits.
-        if try superblocks(.inactivePool, ignoresNeedsCheck: true).live == live.live { return fate }
+        if try self.live().live == live.live { return result }
         failure = nil
       } catch {
         failure = error
@@ -81,18 +110,20 @@ package struct MetadataReader {
   private static let liveReadCountMax = 5
 
   private func fate(
-    of id: UInt32, _ held: PoolMetadata, _ live: PoolMetadata
+    of id: UInt32, as liveID: UInt32, _ held: PoolMetadata, _ live: PoolMetadata
   ) throws(MergeError) -> ThinDeviceFate {
     // A device without mappings has nothing that could be lost.
     guard let old = try devices(in: held).first(where: { $0.id == id }),
       old.details.mappedBlockCount > 0
     else { return .there }
-    guard let new = try devices(in: live).first(where: { $0.id == id }) else { return .deleted }
+    guard let new = try devices(in: live).first(where: { $0.id == liveID }) else { return .deleted }
     // Equal times prove nothing: a device that is made without a snapshot leaves the pool's time alone.
-    guard new.details.creationTime == old.details.creationTime,
-      new.details.transactionID == old.details.transactionID,
-      try shareMapping((old, held), (new, live))
-    else { return .replaced }
+    let isSame =
+      new.details.creationTime == old.details.creationTime
+      && new.details.transactionID == old.details.transactionID
+    guard isSame || liveID != id, try shareMapping((old, held), (new, live)) else {
+      return .replaced
+    }
     return .there
   }
 

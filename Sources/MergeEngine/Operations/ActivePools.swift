@@ -2,13 +2,18 @@
 struct ActivePools {
   let environment: Environment
 
-  /// The active pool on the source's metadata device, taken for this run; nil if no pool is active on
-  /// it.
+  /// The active pool on a source's metadata device, taken for this run; nil if no pool is active on it.
   ///
   /// What an earlier run left in the pool is undone.
   func session(for source: MergeSource) throws(MergeError) -> PoolSession? {
-    let metadata = try OpenFile(
-      source.metadataPath, role: "metadata device", access: .readOnly)
+    try session(metadataPath: source.metadataPath, dataPath: source.dataPath)
+  }
+
+  /// `dataPath`: nil where no block is read.
+  private func session(
+    metadataPath: String, dataPath: String?
+  ) throws(MergeError) -> PoolSession? {
+    let metadata = try OpenFile(metadataPath, role: "metadata device", access: .readOnly)
     guard let devices = try devicesForSession(metadata) else { return nil }
     let stack = StorageStack(metadata)
     let sharing = devices.pools(onMetadata: stack)
@@ -19,14 +24,14 @@ struct ActivePools {
       if let pool = sharing.first, let target = pool.poolTarget {
         throw notOfPool(metadata, "metadata", expected: target.metadata, pool, devices)
       }
-      try checkNoPool(onData: source.dataPath, devices)
+      if let dataPath { try checkNoPool(onData: dataPath, devices) }
       return nil
     }
     guard pools.count == 1 else {
-      throw .severalPools(source.metadataPath, pools.map(\.name))
+      throw .severalPools(metadataPath, pools.map(\.name))
     }
-    if !source.dataPath.isEmpty {
-      let data = try OpenFile(source.dataPath, role: "data device", access: .readOnly)
+    if let dataPath {
+      let data = try OpenFile(dataPath, role: "data device", access: .readOnly)
       guard devices.areSame(StorageStack(data).top, .device(target.data)) else {
         throw notOfPool(data, "data", expected: target.data, pool, devices)
       }
@@ -34,8 +39,9 @@ struct ActivePools {
     let stateFile = try PoolStateFile(
       pool: pool, stateFolder: environment.stateFolder, bootID: environment.bootID)
     return try PoolSession(
-      pool, target: target, mapper: environment.deviceMapper, stateFile: stateFile,
-      reader: environment.reader(metadata), note: environment.observer.note)
+      LockedPool(
+        pool, target: target, mapper: environment.deviceMapper, stateFile: stateFile,
+        reader: environment.reader(metadata), note: environment.observer.note))
   }
 
   /// Returns the refusal of a device that was given for one of a pool's own and is not that.
@@ -63,7 +69,7 @@ struct ActivePools {
   private func checkNoPool(
     onData path: String, _ devices: MappedDevices
   ) throws(MergeError) {
-    guard !path.isEmpty, !devices.all.isEmpty else { return }
+    guard !devices.all.isEmpty else { return }
     let data = StorageStack(try OpenFile(path, role: "data device", access: .readOnly))
     let pool = devices.all.first { device in
       guard let target = device.poolTarget, !data.layers.contains(.device(device.number)) else {
@@ -75,20 +81,42 @@ struct ActivePools {
     throw .poolActiveOnData(path, pool: pool.name)
   }
 
+  /// Does something that only reads with the active pool of a source taken, if a pool is active on it; what
+  /// that holds is released at the end.
+  func withSession<Result>(
+    for source: MergeSource, _ body: (PoolSession?) throws(MergeError) -> Result
+  ) throws(MergeError) -> Result {
+    guard let session = try session(for: source) else {
+      try checkNeedsNoPool(source.mappings, of: source.metadataPath)
+      return try body(nil)
+    }
+    defer { session.end(.nothingWritten) }
+    return try body(session)
+  }
+
   /// Does something that only reads with a pool's metadata snapshot held, if a pool is active on the
   /// source's metadata.
   func withMetadataSnapshot<Result>(
     _ source: MergeSource, _ body: (MergeSource, PoolSession?) throws(MergeError) -> Result
   ) throws(MergeError) -> Result {
-    guard let session = try session(for: source) else {
-      try checkNeedsNoPool(source)
-      return try body(source, nil)
+    try withSession(for: source) { session throws(MergeError) in
+      var held = source
+      try session?.hold(&held)
+      return try body(held, session)
+    }
+  }
+
+  /// Does the same with metadata of which no block is read.
+  func withMetadataSnapshot<Result>(
+    of metadataPath: String, _ wanted: MergeSource.Mappings,
+    _ body: (MergeSource.Mappings) throws(MergeError) -> Result
+  ) throws(MergeError) -> Result {
+    guard let session = try session(metadataPath: metadataPath, dataPath: nil) else {
+      try checkNeedsNoPool(wanted, of: metadataPath)
+      return try body(wanted)
     }
     defer { session.end(.nothingWritten) }
-    var held = source
-    held.mappings = try session.hold(
-      source.mappings, of: source.deviceID, ignoresNeedsCheck: source.ignoresNeedsCheck)
-    return try body(held, session)
+    return try body(session.holdForListing(wanted))
   }
 
   /// Says that options for active pools have no effect where there is no such pool.
@@ -100,8 +128,10 @@ struct ActivePools {
   /// A metadata snapshot of one's own can only be taken of an active pool.
   ///
   /// - `isResumed`: it was active, and after a reboot it may not have come up yet.
-  func checkNeedsNoPool(_ source: MergeSource, isResumed: Bool = false) throws(MergeError) {
-    guard source.mappings == .ownMetadataSnapshot else { return }
-    throw .poolNotActive(source.metadataPath, isResumed: isResumed)
+  func checkNeedsNoPool(
+    _ wanted: MergeSource.Mappings, of metadataPath: String, isResumed: Bool = false
+  ) throws(MergeError) {
+    guard wanted == .ownMetadataSnapshot else { return }
+    throw .poolNotActive(metadataPath, isResumed: isResumed)
   }
 }

@@ -6,10 +6,8 @@ struct DevicesOperation {
   func devices(
     metadataPath: String, mappings: MergeSource.Mappings
   ) throws(MergeError) -> [ThinDevice] {
-    let source = MergeSource(
-      metadataPath: metadataPath, dataPath: "", deviceID: 0, mappings: mappings)
-    return try ActivePools(environment: environment).withMetadataSnapshot(source) {
-      (source, _) throws(MergeError) in try devices(in: source)
+    try ActivePools(environment: environment).withMetadataSnapshot(of: metadataPath, mappings) {
+      mappings throws(MergeError) in try list(metadataPath, mappings)
     }
   }
 
@@ -23,12 +21,14 @@ struct DevicesOperation {
       mappings: mappings)
   }
 
-  private func devices(in source: MergeSource) throws(MergeError) -> [ThinDevice] {
-    let isInactive = source.mappings == .inactivePool
+  private func list(
+    _ metadataPath: String, _ mappings: MergeSource.Mappings
+  ) throws(MergeError) -> [ThinDevice] {
+    let isInactive = mappings == .inactivePool
     let file = try OpenFile(
-      source.metadataPath, role: "metadata device", access: .readOnly, exclusive: isInactive)
+      metadataPath, role: "metadata device", access: .readOnly, exclusive: isInactive)
     if isInactive { try LoopDevice.checkNone(over: file, MergeError.metadataUnderLoopDevice) }
-    let pool = try environment.reader(file).superblocks(source.mappings, ignoresNeedsCheck: false)
+    let pool = try environment.reader(file).superblocks(mappings, ignoresNeedsCheck: false)
     return try environment.reader(file).devices(in: pool).map { device in
       ThinDevice(
         deviceID: device.id, mappedBlockCount: device.details.mappedBlockCount,

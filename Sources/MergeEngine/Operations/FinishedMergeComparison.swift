@@ -25,117 +25,76 @@ struct FinishedMergeComparison {
   /// Compares source and origin, each with what the finished merge recorded.
   ///
   /// Devices are as they are: the thin device may be active, and the origin read-only or in use.
-  func compare(
-    _ source: MergeSource, _ originPath: String, _ options: MergeOptions
-  ) throws(MergeError) -> MergeReport {
-    try ActivePools(environment: environment).withMetadataSnapshot(source) {
-      (source, session) throws(MergeError) in
-      var options = options
-      if let session, options.extent.thinByteCount == nil {
-        let target = try environment.mappedDevices().thinTarget(
-          of: source.deviceID, in: session.pool)
-        options.extent.thinByteCount = target.map { $0.sectorCount * 512 }
-      }
-      let mayChange = try session?.isWritable(source.deviceID) == true
+  func compare(_ request: MergeRequest) throws(MergeError) -> MergeReport {
+    try ActivePools(environment: environment).withSession(for: request.source) {
+      session throws(MergeError) in
+      let mayChange = try session?.observed().isWritable(request.source.deviceID) == true
       if mayChange { environment.noteThatSourceMayChange() }
-      var report = try compare(source, originPath, options, session)
-      if report.earlier?.isCompared == true {
-        session?.holdIsNotNeeded(for: source.deviceID)
-        report.earlier?.sourceMayChange = mayChange
+      let preparation = try MergePreparation(request, session, for: .looking, in: environment)
+      if let refusal = preparation.journalRefusal { throw refusal }
+      guard let journal = preparation.finishedJournal, journal.file.lockAgainstWriters() else {
+        throw .journalLocked(preparation.planned.journalPath)
       }
+      var report = try compare(preparation, with: journal)
+      if report.earlier?.isCompared == true { report.earlier?.sourceMayChange = mayChange }
       return report
     }
   }
 
-  private func compare(
-    _ source: MergeSource, _ originPath: String, _ options: MergeOptions, _ session: PoolSession?
-  ) throws(MergeError) -> MergeReport {
-    let devices = try OpenDevices(source, originPath: originPath, writing: nil)
-    guard let origin = devices.origin else {
-      throw .originNotOpen(originPath)
-    }
-    let identity = DeviceIdentity(origin)
-    let usualPath = JournalFile.place(
-      of: origin, identity: identity, stateFolder: environment.stateFolder)
-    let journalPath = options.journalPath.map(FileSystem.absolute) ?? usualPath
-    try environment.journals.checkUsualPlace(usualPath, chosen: journalPath)
-    var transfer = options.transfer
-    transfer.ioByteCount = devices.ioByteCount(transfer)
-    let planned = try devices.plan(
-      source, extent: options.extent, ioByteCount: transfer.ioByteCount, in: environment)
-    var report = planned.report(
-      originByteCount: origin.byteCount, journalPath: journalPath, ioByteCount: transfer.ioByteCount
-    )
-    report.isOwnMetadataSnapshot = session?.holdsMetadataSnapshot == true
-    let header = JournalHeader(
-      planned: planned, source: QuiescedSource(source: source, originPath: originPath),
-      options: options, transfer: transfer, dataIdentity: DeviceIdentity(devices.data),
-      originIdentity: identity, environment: environment)
-    let match = JournalMatch(
-      wanted: header, source: source, devices, bootID: environment.bootID,
-      originIsTheSame: options.originIsTheSame)
-    guard
-      case .sameMerge(let journal) = try environment.journals.find(
-        journalPath, match: match, restarts: false, locking: false),
-      journal.state.isFinished, journal.file.lockAgainstWriters()
-    else { throw .journalLocked(journalPath) }
-    report.add(journal.state)
-    return try compare(
-      journal, source, devices, planned, report, transfer, originPath,
-      isRead: options.comparesFinished, verifies: options.verifies)
-  }
-
-  /// Compares devices that are open with what the journal of a finished merge recorded.
+  /// Compares what was prepared with what the journal of the finished merge recorded.
   ///
-  /// - `isRead`: whether anything is read and compared.
   /// - Throws: `MergeError`: `journalConflict` where source or origin changed, `stopped` where not everything
   ///   could be compared.
   func compare(
-    _ journal: OpenJournal, _ source: MergeSource, _ devices: OpenDevices,
-    _ planned: consuming CheckedPlan<WholeDevice<LinuxAIO>>, _ report: PlanReport,
-    _ transfer: TransferOptions,
-    _ originPath: String, isRead: Bool, verifies: Bool
+    _ preparation: consuming MergePreparation, with journal: OpenJournal
   ) throws(MergeError) -> MergeReport {
     let begin = environment.clock.now()
-    let plan = planned.plan
+    let request = preparation.request
+    let (source, options, origin) = (request.source, request.options, preparation.origin)
+    let session = preparation.session
     let journalPath = journal.file.path
-    guard let origin = devices.origin, let finishedSeconds = journal.state.finishedSeconds else {
-      throw .originNotOpen(originPath)
+    guard let finishedSeconds = journal.state.finishedSeconds else {
+      throw .journalLocked(journalPath)
     }
     var result = MergeReport(
-      plan: report,
+      plan: preparation.report,
       earlier: MergeReport.Earlier(finishedSeconds: finishedSeconds, isCompared: false),
       state: .finished, writtenByteCount: 0, resumedFromByteCount: journal.state.doneByteCount,
       recheckedByteCount: 0, rewrittenByteCount: 0, duration: .zero, submitDuration: .zero,
       checkpointCount: 0, verification: nil, journalPath: journalPath, unreadable: [])
-    guard isRead else {
+    guard options.comparesFinished else {
       result.duration = environment.clock.now() - begin
       return result
     }
 
+    let data = preparation.devices.data
+    let planned = preparation.planned.plan
+    let plan = planned.plan
     let cuts = TransferCuts(
-      ioByteCount: transfer.ioByteCount, endByteOffset: plan.endByteOffset,
+      ioByteCount: options.transfer.ioByteCount, endByteOffset: plan.endByteOffset,
       alignmentByteCount: origin.alignmentByteCount)
     var queue = try ComparisonQueue(
-      transfer, largest: max(plan.transferByteCountMax, journal.state.entryByteCountMax),
-      dataBlockByteCount: plan.dataBlockByteCount, data: devices.data, target: origin, cuts: cuts,
+      options.transfer, largest: max(plan.transferByteCountMax, journal.state.entryByteCountMax),
+      dataBlockByteCount: plan.dataBlockByteCount, data: data, target: origin, cuts: cuts,
       in: environment)
     let comparison = try RecordedComparison.of(
       JournaledPieces(try environment.journals.reader(journal.file), journal.state),
       planned.segments(cuts: cuts),
-      total: plan.byteCount, shape: queue.shape, targetPath: originPath, &queue.io,
+      total: plan.byteCount, shape: queue.shape, targetPath: request.originPath, &queue.io,
       environment.control)
     if let error = comparison.error(
-      sourceName: source.nameInMessages, originPath: originPath, journalPath: journalPath,
+      sourceName: source.nameInMessages, originPath: request.originPath, journalPath: journalPath,
       plannedByteCount: plan.byteCount)
     {
       throw error
     }
+    // A run may have been killed before it let go of what it had merged from.
+    session?.mergeIsFinished(from: source)
     result.earlier?.isCompared = true
     result.recheckedByteCount = comparison.comparedByteCount
     result.submitDuration = queue.io.submitDuration
     result.duration = environment.clock.now() - begin
-    if verifies {
+    if options.verifies {
       result.verification = VerifyReport(
         granularity: .sector, comparedByteCount: comparison.comparedByteCount,
         differingByteCount: 0, differences: [], unreadable: [], duration: result.duration)
@@ -176,19 +135,5 @@ extension RecordedComparison {
 extension Differences {
   fileprivate var recorded: RecordedDifference {
     RecordedDifference(byteCount: byteCount, firstByteOffset: first.first?.start ?? 0)
-  }
-}
-
-extension JournalMatch {
-  /// The match for a merge of `source` on devices that are open.
-  init(
-    wanted: JournalHeader, source: MergeSource, _ devices: OpenDevices, bootID: String,
-    originIsTheSame: Bool
-  ) {
-    self.init(
-      wanted: wanted, bootID: bootID, originIsTheSame: originIsTheSame,
-      dataPlace: DeviceIdentity.place(of: devices.data),
-      originPlace: devices.origin.map { DeviceIdentity.place(of: $0) } ?? "",
-      sourceName: source.nameInMessages)
   }
 }

@@ -1,16 +1,10 @@
-/// The open files of a verb, after the checks of who else uses them.
+/// The pool's devices of a verb, open for reading.
 struct OpenDevices {
   let metadata: OpenFile
   let data: OpenFile
-  let origin: OpenFile?
-  /// The origin open for writing; nil where it is only read.
-  let target: DeviceTarget?
 
-  /// `origin`: how the origin is going to be written to; nil where it is only read.
-  /// - Throws: `MergeError`: `busy` when somebody else uses the origin or an inactive pool's metadata.
-  init(
-    _ source: MergeSource, originPath: String?, writing use: OriginUse?
-  ) throws(MergeError) {
+  /// - Throws: `MergeError`: `busy` when somebody else uses an inactive pool's metadata.
+  init(_ source: MergeSource) throws(MergeError) {
     let isInactive = source.mappings == .inactivePool
     metadata = try OpenFile(
       source.metadataPath, role: "metadata device", access: .readOnly, exclusive: isInactive)
@@ -19,29 +13,21 @@ struct OpenDevices {
     guard !StorageStack(metadata).overlaps(StorageStack(data)) else {
       throw .dataIsMetadata(data.path)
     }
-    guard let originPath else {
-      origin = nil
-      target = nil
-      return
-    }
-    // Opened without O_EXCL first: it says that it is the data device before that it is busy.
-    let looked = try OpenFile(originPath, role: "origin", access: .readOnly)
-    for (other, role) in [(metadata, "metadata"), (data, "data")]
-    where StorageStack(looked).overlaps(StorageStack(other)) {
-      throw .originIsPoolDevice(originPath, role, other.path)
-    }
-    guard let use else {
-      origin = looked
-      target = nil
-      return
-    }
-    let target = try DeviceTarget(originPath, use: use, lookedAt: looked)
-    self.target = target
-    origin = target.file
   }
 
-  /// Every file that is open.
-  var all: [OpenFile] { [metadata, data, origin].compactMap { $0 } }
+  /// Opens an origin for reading.
+  ///
+  /// Who else uses it is looked at by `DeviceTarget`.
+  /// - Throws: `MergeError` (`refused`) where it is a device of the pool, or shares blocks with one.
+  func origin(_ path: String) throws(MergeError) -> OpenFile {
+    // Opened without O_EXCL: it says that it is the data device before that it is busy.
+    let origin = try OpenFile(path, role: "origin", access: .readOnly)
+    for (other, role) in [(metadata, "metadata"), (data, "data")]
+    where StorageStack(origin).overlaps(StorageStack(other)) {
+      throw .originIsPoolDevice(path, role, other.path)
+    }
+    return origin
+  }
 
   /// Whether it is the data device that begins as metadata does.
   var areSwapped: Bool {
@@ -49,13 +35,17 @@ struct OpenDevices {
   }
 
   /// Reads and checks the device's mappings.
+  ///
+  /// `origin`: what they would be merged onto; nil where that was not given.
   func plan(
-    _ source: MergeSource, extent: ExtentOptions, ioByteCount: UInt64, in environment: Environment
+    _ source: MergeSource, onto origin: OpenFile?, extent: ExtentOptions, ioByteCount: UInt64,
+    in environment: Environment
   ) throws(MergeError) -> CheckedPlan<WholeDevice<LinuxAIO>> {
     if extent.pastEnd == .grow, let origin, origin.kind == .blockDevice {
       throw .originNotExtensible(origin.path)
     }
-    for file in all where !file.isDirect {
+    for file in [metadata, data, origin] {
+      guard let file, !file.isDirect else { continue }
       environment.observer.note(.noDirectIO(file.path))
     }
     let request = PlanRequest(
@@ -80,7 +70,7 @@ struct OpenDevices {
   }
 
   /// The I/O size as the devices allow it: a multiple of what their blocks are.
-  func ioByteCount(_ options: TransferOptions) -> UInt64 {
+  func ioByteCount(_ options: TransferOptions, onto origin: OpenFile?) -> UInt64 {
     let unit = max(4096, data.alignmentByteCount, origin?.alignmentByteCount ?? 1)
     return options.ioByteCount.roundedUp(toMultipleOf: UInt64(unit))
   }

@@ -8,91 +8,33 @@ struct PlanOperation {
     transfer: TransferOptions, journalPath: String?, pool: PoolOptions
   ) throws(MergeError) -> PlanReport {
     let pools = ActivePools(environment: environment)
-    return try pools.withMetadataSnapshot(source) { (source, session) throws(MergeError) in
-      if session == nil { pools.noteIfUnused(pool) }
-      return try plan(source, session, originPath, extent, transfer, journalPath, pool)
-    }
-  }
-
-  private func plan(
-    _ source: MergeSource, _ session: PoolSession?, _ originPath: String?,
-    _ extent: ExtentOptions, _ transfer: TransferOptions, _ journalPath: String?,
-    _ options: PoolOptions
-  ) throws(MergeError) -> PlanReport {
-    let devices = try OpenDevices(source, originPath: originPath, writing: nil)
-    let ioByteCount = devices.ioByteCount(transfer)
-    let planned = try devices.plan(
-      source, extent: extent, ioByteCount: ioByteCount, in: environment)
-    let usualPlace = devices.origin.map {
-      JournalFile.place(
-        of: $0, identity: DeviceIdentity($0), stateFolder: environment.stateFolder)
-    }
-    let place = usualPlace.map { journalPath.map(FileSystem.absolute) ?? $0 }
-    var report = planned.report(
-      originByteCount: devices.origin?.byteCount, journalPath: place, ioByteCount: ioByteCount)
-    report.isOwnMetadataSnapshot = session?.holdsMetadataSnapshot == true
-    guard let usualPlace, let place, let originPath else { return report }
-    // A plan may be looked at while the origin is in use; merging has to wait.
-    do throws(MergeError) {
-      let originIdentity = try checkMayMerge(
-        source, session, planned.pool, originPath, journalPath: place, options)
-      try environment.journals.checkUsualPlace(usualPlace, chosen: place)
-      let wanted = JournalHeader(
-        planned: planned, source: QuiescedSource(source: source, originPath: originPath),
-        options: MergeOptions(extent: extent, transfer: transfer, pool: options),
-        transfer: transfer, dataIdentity: DeviceIdentity(devices.data),
-        originIdentity: originIdentity, environment: environment)
-      let earlierRuns = try earlierRuns(of: wanted, source, devices, journalPath: place)
-      report.add(earlierRuns)
-      if earlierRuns == nil {
-        try environment.journals.checkCanBeMade(place, byteCountMax: report.journalByteCountMax)
+    let options = MergeOptions(
+      extent: extent, transfer: transfer, journalPath: journalPath, pool: pool)
+    guard let originPath else {
+      return try pools.withMetadataSnapshot(source) { (source, session) throws(MergeError) in
+        if session == nil { pools.noteIfUnused(pool) }
+        return try plan(source, session, options)
       }
-    } catch {
-      report.refusal = error
     }
+    let request = MergeRequest(source: source, originPath: originPath, options: options)
+    return try pools.withSession(for: source) { session throws(MergeError) in
+      if session == nil { pools.noteIfUnused(pool) }
+      return try MergePreparation(request, session, for: .looking, in: environment).report
+    }
+  }
+
+  /// Plans without an origin.
+  private func plan(
+    _ source: MergeSource, _ session: PoolSession?, _ options: MergeOptions
+  ) throws(MergeError) -> PlanReport {
+    let devices = try OpenDevices(source)
+    let ioByteCount = devices.ioByteCount(options.transfer, onto: nil)
+    let planned = try devices.plan(
+      source, onto: nil, extent: options.extent, ioByteCount: ioByteCount, in: environment)
+    var report = planned.report(
+      originByteCount: nil, journalPath: nil, ioByteCount: ioByteCount)
+    report.isOwnMetadataSnapshot = session?.hold.isOwn == true
     return report
-  }
-
-  /// What the journal in the merge's place has of it; nil where a merge begins.
-  ///
-  /// - Throws: `MergeError`, `journalConflict` where another merge is unfinished there.
-  private func earlierRuns(
-    of wanted: JournalHeader, _ source: MergeSource, _ devices: OpenDevices, journalPath: String
-  ) throws(MergeError) -> JournalState? {
-    let match = JournalMatch(
-      wanted: wanted, source: source, devices, bootID: environment.bootID, originIsTheSame: false)
-    guard
-      case .sameMerge(let journal) = try environment.journals.find(
-        journalPath, match: match, restarts: false, locking: false)
-    else { return nil }
-    return journal.state
-  }
-
-  /// Looks at what a merge looks at before it reads.
-  ///
-  /// - Returns: The identity of what it would write to.
-  private func checkMayMerge(
-    _ source: MergeSource, _ session: PoolSession?, _ pool: PoolMetadata, _ originPath: String,
-    journalPath: String, _ options: PoolOptions
-  ) throws(MergeError) -> DeviceIdentity {
-    var target = (path: originPath, isReadOnly: false)
-    var isHeld = false
-    if let session {
-      target = try session.checkOrigin(originPath, of: source.deviceID, options: options)
-      let thin = try session.checkCanQuiesce(
-        source.deviceID, options: options, restarts: false)
-      isHeld = thin.isActive || options.allowsOtherUsers
-      try session.checkOtherDevices(pool, besides: source.deviceID, options: options)
-    }
-    // What shows the thin device holds the origin, and need not be in the way.
-    let use = isHeld ? OriginUse.shared(holders: []) : .exclusive
-    let devices = try OpenDevices(
-      source, originPath: target.path, writing: target.isReadOnly ? nil : use)
-    try environment.journals.checkPlace(journalPath, of: devices.all)
-    guard let origin = devices.origin else {
-      throw .originNotOpen(originPath)
-    }
-    return DeviceIdentity(origin)
   }
 }
 

@@ -48,7 +48,8 @@ struct ResumeOperation {
       throw .deviceMissing(path, role)
     }
     return try MergeOperation(environment: environment).run(
-      source, originPath, merge, given: options.pool, resuming: journal)
+      MergeRequest(source: source, originPath: originPath, options: merge, resumed: journal),
+      given: options.pool)
   }
 
   /// - Throws: `MergeError` (`refused`) where the merge is finished, and is not to be merged again.

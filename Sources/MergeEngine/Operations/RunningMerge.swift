@@ -1,282 +1,209 @@
 internal import SystemPackage
 
-/// What a run of a merge is given besides its queue and source.
-package struct MergeConfiguration: Sendable {
-  package var plan: MergePlan
-  package var cuts: TransferCuts
-  package var transfer: TransferOptions
-  package var dataAlignmentByteCount: Int
-  package var targetAlignmentByteCount: Int
-  package var targetPath: String
-  package var journalPath: String
-  /// What earlier runs recorded.
-  package var state: JournalState
-  package var trustsEarlierRuns: Bool
-  /// True where the first recorded transfers are looked for on the origin before anything is written.
-  package var checksTarget = true
+/// A merge that has changed the pool as was decided and has its target open for writing; nobody else has.
+struct RunningMerge: ~Copyable {
+  private let environment: Environment
+  private let session: PoolSession?
+  private let request: MergeRequest
+  private let report: PlanReport
+  private let begin: Duration
+  private let pool: PoolMetadata
+  private let metadata: OpenFile
+  private let target: DeviceTarget
+  private let journal: OpenJournal
+  private let places: MergePlaces
+  private let grownTargetByteCount: UInt64?
+  private let attempt: JournalRecord.Attempt
+  private var sweeps: MergeSweeps<LinuxAIO, WholeDevice<LinuxAIO>>
 
-  /// What the queue's slab must have.
+  /// Makes the changes that were decided, opens the target for writing, and has the journal ready.
   ///
-  /// `largest`: bytes of the largest transfer, of earlier runs too.
-  package static func slabByteCount(_ transfer: TransferOptions, largest: UInt64) -> Int {
-    transferSlabByteCount(transfer, largest) + Checkpointer.slabByteCount
+  /// - Throws: `MergeError`; nothing was written then.
+  fileprivate init(_ approved: consuming ApprovedMerge) throws(MergeError) {
+    let begin = approved.begin
+    var preparation = approved.preparation
+    let environment = preparation.environment
+    var use = OriginUse.exclusive
+    if let session = preparation.session, let quiescence = preparation.quiescence {
+      use = try session.apply(quiescence)
+      if quiescence.changesThinDevice,
+        try !session.isUnchanged(since: preparation.planned.plan.mappingRoot)
+      {
+        try preparation.planAgain(session)
+      }
+    }
+    let request = preparation.request
+    let options = request.options
+    let target = try DeviceTarget(request.originPath, use: use, lookedAt: preparation.origin)
+    let report = preparation.report
+    let slot = preparation.slot
+    let found: OpenJournal? = if case .sameMerge(let journal) = slot { journal } else { nil }
+    // What earlier runs wrote is looked at again, and must be what is on the disk.
+    if found != nil {
+      do throws(Errno) {
+        try target.file.forgetCache()
+      } catch {
+        throw .cannotFlushEarlierRuns(request.originPath, error)
+      }
+    }
+    let (header, match) = (preparation.planned.header, preparation.planned.match)
+    let planned = preparation.planned.plan
+    let plan = planned.plan
+    let pool = planned.pool
+    let stream = planned.segments(
+      cuts: TransferCuts(
+        ioByteCount: options.transfer.ioByteCount, endByteOffset: plan.endByteOffset,
+        alignmentByteCount: target.file.alignmentByteCount))
+    try Self.allocateHoles(
+      of: target, under: stream, from: found?.state.watermark ?? 0, environment.interruption)
+    // Everything that may fail for want of memory or requests comes before the journal is made.
+    let largest = max(plan.transferByteCountMax, found?.state.entryByteCountMax ?? 0)
+    let data = preparation.devices.data
+    var io = try environment.transferQueue(
+      depth: options.transfer.queueDepth,
+      slabByteCount: MergeConfiguration.slabByteCount(options.transfer, largest: largest),
+      files: [.data: data, .target: target.file, .targetBuffered: target.buffered])
+    let journal: OpenJournal
+    if let found {
+      journal = found
+    } else {
+      try environment.journals.clear(preparation.planned.journalPath, found: slot)
+      journal = try environment.journals.make(
+        preparation.planned.journalPath, header: header, byteCountMax: report.journalByteCountMax)
+    }
+    io.open(journal.file, as: .journal)
+    let places = MergePlaces(
+      journal: journal.file, origin: target.file, note: environment.observer.note)
+    try environment.journals.prepare(journal, byteCountMax: report.journalByteCountMax)
+    var sweeps = MergeSweeps(
+      MergeConfiguration(
+        plan: plan, cuts: stream.cuts, transfer: options.transfer,
+        dataAlignmentByteCount: data.alignmentByteCount,
+        targetAlignmentByteCount: target.file.alignmentByteCount, targetPath: request.originPath,
+        journalPath: preparation.planned.journalPath, state: journal.state,
+        trustsEarlierRuns: options.trustsEarlierRuns),
+      stream, io: io, journal: journal.encoder,
+      checkpointInterval: options.checkpointIntervalInRange, control: environment.control,
+      secondsSince1970: environment.secondsSince1970)
+    if !journal.isNew {
+      try sweeps.checkTarget(recorded: try environment.journals.reader(journal.file))
+    }
+    let attempt = JournalRecord.Attempt(
+      seconds: environment.secondsSince1970(), bootID: environment.bootID,
+      metadataPath: header.metadataPath, dataPath: header.dataPath, originPath: header.originPath,
+      dataPlace: match.dataPlace, originPlace: match.originPlace)
+    self.begin = begin
+    self.pool = pool
+    self.places = places
+    self.attempt = attempt
+    grownTargetByteCount = plan.grownOriginByteCount
+    self.environment = environment
+    session = preparation.session
+    metadata = preparation.devices.metadata
+    self.request = request
+    self.report = report
+    self.target = target
+    self.journal = journal
+    self.sweeps = sweeps
   }
 
-  private static func transferSlabByteCount(
-    _ transfer: TransferOptions, _ largest: UInt64
-  ) -> Int {
-    PipelineShape.slabByteCount(
-      depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
+  /// Takes disk space for the holes of a sparse target where blocks go, so that it cannot run out.
+  private static func allocateHoles(
+    of target: DeviceTarget, under stream: SegmentStream<WholeDevice<LinuxAIO>>,
+    from byteOffset: UInt64, _ interruption: Interruption
+  ) throws(MergeError) {
+    let file = target.file
+    guard file.kind == .regularFile, file.allocatedByteCount < file.byteCount else { return }
+    try stream.restart(from: byteOffset)
+    var open: ByteRange?
+    while let segment = try stream.peek(), segment.targetByteOffset < file.byteCount {
+      guard !interruption.isRequested else { throw .interruptedAllocating(file.path) }
+      let start = segment.targetByteOffset
+      let end = min(start + segment.byteCount, file.byteCount)
+      stream.take(segment.byteCount)
+      if let range = open, range.end == start {
+        open = ByteRange(start: range.start, end: end)
+        continue
+      }
+      if let range = open, try !target.allocate(range) { return }
+      open = ByteRange(start: start, end: end)
+    }
+    if let range = open { _ = try target.allocate(range) }
   }
 
-  /// What of the slab is the pipelines'; the rest is the checkpointer's.
-  fileprivate var transferSlabByteCount: Int {
-    Self.transferSlabByteCount(transfer, max(plan.transferByteCountMax, state.entryByteCountMax))
+  /// Merges to the end.
+  ///
+  /// - Returns: What was done; of a merge that stopped, too.
+  consuming func run() -> MergeReport {
+    var result = MergeReport(
+      plan: report, state: .finished, writtenByteCount: 0,
+      resumedFromByteCount: journal.state.doneByteCount, recheckedByteCount: 0,
+      rewrittenByteCount: 0, duration: .zero, submitDuration: .zero, checkpointCount: 0,
+      verification: nil, journalPath: journal.file.path, unreadable: [])
+    do throws(MergeError) {
+      try merge()
+      if request.options.verifies {
+        result.verification = try readBack()
+      } else {
+        session?.hold.isNotNeeded(for: request.source.readID)
+      }
+      try places.check()
+    } catch {
+      result.state = .stopped(places.stopped(by: error.afterFirstWrite()))
+      result.canBeResumed = places.hasJournal && !sweeps.isJournalRefuted
+    }
+    if result.state == .finished {
+      // Space that was taken and not needed goes back; a journal that keeps it is as good.
+      try? journal.file.setByteCount(sweeps.journalByteCount)
+    }
+    result.writtenByteCount = sweeps.writtenByteCount
+    result.recheckedByteCount = sweeps.recheckedByteCount
+    result.rewrittenByteCount = sweeps.rewrittenByteCount
+    result.submitDuration = sweeps.submitDuration
+    result.checkpointCount = sweeps.checkpointCount
+    result.unreadable = sweeps.unreadable.ranges
+    if result.state == .finished, result.verification?.isClean != false {
+      session?.mergeIsFinished(from: request.source)
+    }
+    result.duration = environment.clock.now() - begin
+    return result
+  }
+
+  private mutating func merge() throws(MergeError) {
+    try session?.writingBegins(from: request.source)
+    try sweeps.append(.attempt(attempt))
+    try target.grow(to: grownTargetByteCount)
+    let (environment, file) = (environment, journal.file)
+    let end = sweeps.run { () throws(MergeError) in try environment.journals.reader(file) }
+    let (source, session, places) = (request.source, session, places)
+    let (pool, metadata) = (pool, metadata)
+    try sweeps.finish(end, dataPath: source.dataPath) { () throws(MergeError) in
+      let now = try environment.reader(metadata).superblocks(
+        source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)
+      guard now.heldRoot == pool.heldRoot, now.superblock == pool.superblock else {
+        throw .metadataChanged(source.metadataPath, isInactive: pool.heldRoot == nil)
+      }
+      try session?.checkStillQuiesced()
+      try places.check()
+    }
+  }
+
+  /// Compares all of the merged target with the source, and records that it is right if it is.
+  private mutating func readBack() throws(MergeError) -> VerifyReport {
+    let begin = environment.clock.now()
+    let comparison = try sweeps.compare()
+    let report = VerifyReport(
+      comparison, .sector, place: request.originPath, duration: environment.clock.now() - begin)
+    if report.incomplete == nil, report.differingByteCount == 0 {
+      try sweeps.append(.verified(seconds: environment.secondsSince1970()))
+    }
+    return report
   }
 }
 
-/// One run of a merge, from the first transfer to the `finished` record: the sweeps over the plan, in
-/// order, on open devices and an open journal.
-package struct RunningMerge<
-  IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable
->: ~Copyable {
-  /// Transfers that are read to tell another origin from one that changed in places.
-  private static var targetCheckTransferCount: Int { 64 }
-
-  package let configuration: MergeConfiguration
-  private let stream: SegmentStream<Source>
-  private var io: IO
-  private var checkpointer: Checkpointer
-  private let control: RunControl
-  private let secondsSince1970: @Sendable () -> Int64
-  package private(set) var writtenByteCount: UInt64 = 0
-  package private(set) var recheckedByteCount: UInt64 = 0
-  package private(set) var rewrittenByteCount: UInt64 = 0
-  /// Ranges that are not merged, since their source could not be read.
-  package private(set) var unreadable: RangeSet
-  /// True where the journal was found not to record the plan, which no later run can mend.
-  package private(set) var isJournalRefuted = false
-  /// Bytes of the plan that are recorded, by this run and those before.
-  package var recordedByteCount: UInt64 {
-    configuration.state.doneByteCount + checkpointer.recordedByteCount
-  }
-  /// Where the journal's last record ends.
-  package var journalByteCount: UInt64 { checkpointer.journal.endByteOffset }
-  package var checkpointCount: UInt64 { checkpointer.checkpointCount }
-  package var submitDuration: Duration { io.submitDuration }
-
-  /// - `stream`: the source's runs, read once already.
-  /// - `io`: the queue on data device, origin and journal; nothing is enqueued.
-  /// - `checkpointInterval`: how long a checkpoint may be away.
-  package init(
-    _ configuration: MergeConfiguration, _ stream: SegmentStream<Source>, io: consuming IO,
-    journal: JournalEncoder, checkpointInterval: Duration, control: RunControl,
-    secondsSince1970: @escaping @Sendable () -> Int64
-  ) {
-    self.configuration = configuration
-    self.stream = stream
-    self.io = io
-    self.control = control
-    self.secondsSince1970 = secondsSince1970
-    var unreadable = configuration.state.unreadable
-    // What lies behind the watermark is merged as if it had never been tried.
-    unreadable.remove(
-      ByteRange(
-        start: configuration.state.watermark, end: max(configuration.state.watermark, .max >> 1)))
-    self.unreadable = unreadable
-    checkpointer = Checkpointer(
-      journal: journal, watermark: configuration.state.watermark,
-      nextSweep: configuration.state.nextSweep,
-      interval: checkpointInterval, slabByteOffset: configuration.transferSlabByteCount,
-      targetPath: configuration.targetPath, journalPath: configuration.journalPath,
-      now: control.clock.now(),
-      secondsSince1970: secondsSince1970)
-  }
-
-  /// Reads the first transfers that earlier runs recorded, before anything is written.
+extension ApprovedMerge {
+  /// Begins the merge.
   ///
-  /// - `recorded`: reads the journal as it was when the run began.
-  /// - Throws: `MergeError` (`journalConflict`) where nine in ten are not on the origin, although the source
-  ///   did not change.
-  package mutating func checkTarget(
-    recorded: consuming JournalReader<IO>
-  ) throws(MergeError) {
-    // Another run over a finished merge was asked for, and every difference with it.
-    guard configuration.checksTarget, configuration.state.finishedSeconds == nil,
-      !configuration.state.chains.isEmpty
-    else { return }
-    let found = try RecordedComparison.of(
-      first: FirstPieces(
-        JournaledPieces(recorded, configuration.state), count: Self.targetCheckTransferCount),
-      stream, shape: shape(readsBothSides: true), targetPath: configuration.targetPath, &io, control
-    )
-    switch found.end {
-    case .finished: break
-    case .failed(let error): throw error
-    case .interrupted:
-      throw .interruptedChecking(configuration.targetPath)
-    }
-    let (count, missing) = (found.unchangedSourceCount, found.missingOnTargetCount)
-    guard count > 0, missing * 10 >= count * 9 else { return }
-    throw .originLost(configuration.targetPath, missing: missing, of: count)
-  }
-
-  /// True where earlier runs are trusted, so that nothing is read again.
-  ///
-  /// A run over a finished merge has nothing else to do than to read it again.
-  private var readsNothingAgain: Bool {
-    configuration.trustsEarlierRuns && configuration.state.finishedSeconds == nil
-  }
-
-  /// Merges what is left, reads again what earlier runs recorded, and proves that all is recorded.
-  ///
-  /// - `journal`: opens the journal as it is when this is called.
-  package mutating func run(
-    journal: () throws(MergeError) -> JournalReader<IO>
-  ) -> PipelineEnd {
-    do throws(MergeError) {
-      if !unreadable.isEmpty {
-        let end = try retry()
-        guard end == .finished else { return end }
-      }
-      let end = try merge()
-      guard end == .finished else { return end }
-      if !configuration.state.chains.isEmpty, !readsNothingAgain {
-        let end = try recheck(JournaledPieces(try journal(), configuration.state))
-        guard end == .finished else { return end }
-      }
-      return unreadable.isEmpty ? try prove(try journal()) : .finished
-    } catch {
-      return .failed(error.afterFirstWrite())
-    }
-  }
-
-  private mutating func merge() throws(MergeError) -> PipelineEnd {
-    checkpointer.beginSweep(.merge)
-    try stream.restart(from: configuration.state.watermark)
-    let pass = CopyPipeline.pass(
-      shape(readsBothSides: false), &io, feed: PlannedTransfers(stream), step: CopyStep(),
-      ledger: &checkpointer, targetPath: configuration.targetPath, control: control,
-      progress: progress(
-        .merging, earlier: recordedByteCount, total: configuration.plan.byteCount))
-    account(pass)
-    return pass.end
-  }
-
-  private mutating func retry() throws(MergeError) -> PipelineEnd {
-    let ranges = unreadable
-    unreadable = RangeSet()
-    checkpointer.beginSweep(.retry)
-    try stream.restart(from: 0)
-    let pieces = GivenPieces(
-      ranges, cuts: configuration.cuts, byteCountMax: configuration.plan.transferByteCountMax)
-    let pass = RetryPipeline.pass(
-      shape(readsBothSides: false), &io, feed: PieceTransfers(stream, pieces: pieces),
-      step: CopyStep(), ledger: &checkpointer, targetPath: configuration.targetPath,
-      control: control, progress: progress(.retrying, earlier: 0, total: ranges.byteCount))
-    if pass.end != .finished { for range in ranges.ranges { unreadable.insert(range) } }
-    account(pass)
-    return pass.end
-  }
-
-  private mutating func recheck(
-    _ pieces: consuming JournaledPieces<IO>
-  ) throws(MergeError) -> PipelineEnd {
-    checkpointer.beginSweep(.recheck)
-    try stream.restart(from: 0)
-    let pass = RecheckPipeline.pass(
-      shape(readsBothSides: true), &io, feed: PieceTransfers(stream, pieces: pieces),
-      step: RecheckStep(), ledger: &checkpointer, targetPath: configuration.targetPath,
-      control: control,
-      progress: progress(.rechecking, earlier: 0, total: configuration.state.doneByteCount))
-    recheckedByteCount += pass.step.checkedByteCount
-    rewrittenByteCount += pass.step.rewrittenByteCount
-    account(pass)
-    return pass.end
-  }
-
-  /// Proves from the journal alone that all of the plan is recorded, each byte once, and nothing else.
-  ///
-  /// Neither the sums of this run nor those of earlier runs count here: the records are read from the
-  /// file and held against the mappings, one piece at a time.
-  private mutating func prove(
-    _ reader: consuming JournalReader<IO>
-  ) throws(MergeError) -> PipelineEnd {
-    var reader = reader
-    // Behind the last record is room for more.
-    let state = try JournalState(reading: &reader, isBeingWritten: true)
-    var pieces = JournaledPieces(reader, state)
-    try stream.restart(from: 0)
-    while let piece = try pieces.next() {
-      if control.interruption.isRequested { return .interrupted }
-      var position = piece.range.start
-      while position < piece.range.end {
-        let segment = try stream.peek()
-        guard let segment, segment.targetByteOffset <= position else {
-          throw refuted(.recordedNotMapped(configuration.journalPath, byteOffset: position))
-        }
-        guard segment.targetByteOffset == position else {
-          throw refuted(
-            .mappedNotRecorded(configuration.journalPath, byteOffset: segment.targetByteOffset))
-        }
-        let byteCount = min(segment.byteCount, piece.range.end - position)
-        stream.take(byteCount)
-        position += byteCount
-      }
-    }
-    if let segment = try stream.peek() {
-      throw refuted(
-        .mappedNotRecorded(configuration.journalPath, byteOffset: segment.targetByteOffset))
-    }
-    return .finished
-  }
-
-  private mutating func refuted(_ error: MergeError) -> MergeError {
-    isJournalRefuted = true
-    return error
-  }
-
-  /// Reads all of the plan back and compares it with the source.
-  package mutating func compare() throws(MergeError) -> Comparison {
-    try Comparison.ofPlan(
-      stream, total: configuration.plan.byteCount, shape: shape(readsBothSides: true),
-      targetPath: configuration.targetPath, &io, control)
-  }
-
-  /// Appends a record by itself and makes it durable.
-  ///
-  /// Precondition: no sweep is running.
-  package mutating func append(_ record: JournalRecord) throws(MergeError) {
-    try checkpointer.append(record, &io)
-  }
-
-  private mutating func account<Step: TransferStep & ~Copyable>(
-    _ pass: borrowing PassResult<Step>
-  ) {
-    writtenByteCount += pass.writtenByteCount
-    for range in pass.unreadable.ranges { unreadable.insert(range) }
-  }
-
-  private func shape(readsBothSides: Bool) -> PipelineShape {
-    PipelineShape(
-      depth: min(
-        configuration.transfer.queueDepth, io.requestCountMax - PipelineShape.ledgerRequestCount),
-      slabByteCount: configuration.transferSlabByteCount,
-      transferByteCountMax: readsBothSides
-        ? max(configuration.plan.transferByteCountMax, configuration.state.entryByteCountMax)
-        : configuration.plan.transferByteCountMax,
-      readsBothSides: readsBothSides, dataBlockByteCount: configuration.plan.dataBlockByteCount,
-      dataAlignmentByteCount: configuration.dataAlignmentByteCount,
-      targetAlignmentByteCount: configuration.targetAlignmentByteCount,
-      tailByteOffset: configuration.cuts.tailByteOffset, rateLimit: configuration.transfer.rateLimit
-    )
-  }
-
-  private func progress(
-    _ phase: MergeProgress.Phase, earlier: UInt64, total: UInt64
-  ) -> MergeProgress {
-    MergeProgress(
-      phase: phase, doneByteCount: earlier, totalByteCount: total, earlierByteCount: earlier,
-      elapsed: .zero, readsInFlight: 0, writesInFlight: 0)
-  }
+  /// - Throws: `MergeError`; nothing was written then.
+  consuming func begun() throws(MergeError) -> RunningMerge { try RunningMerge(self) }
 }

@@ -10,7 +10,7 @@ struct VerifyOperation {
   ) throws(MergeError) -> VerifyReport {
     try ActivePools(environment: environment).withMetadataSnapshot(source) {
       (source, session) throws(MergeError) in
-      if try session?.isWritable(source.deviceID) == true {
+      if try session?.observed().isWritable(source.deviceID) == true {
         environment.noteThatSourceMayChange()
       }
       return try verify(source, originPath, extent, transfer)
@@ -22,18 +22,16 @@ struct VerifyOperation {
     _ transfer: TransferOptions
   ) throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
-    let devices = try OpenDevices(source, originPath: originPath, writing: nil)
-    guard let origin = devices.origin else {
-      throw .originNotOpen(originPath)
-    }
+    let devices = try OpenDevices(source)
+    let origin = try devices.origin(originPath)
     let unfinishedMerge = unfinishedMerge(onto: origin)
     if let unfinishedMerge {
       environment.observer.note(
         .mergeUnfinished(originPath, deviceID: unfinishedMerge.deviceID))
     }
-    let ioByteCount = devices.ioByteCount(transfer)
+    let ioByteCount = devices.ioByteCount(transfer, onto: origin)
     let planned = try devices.plan(
-      source, extent: extent, ioByteCount: ioByteCount, in: environment)
+      source, onto: origin, extent: extent, ioByteCount: ioByteCount, in: environment)
     let plan = planned.plan
     guard plan.endByteOffset <= origin.byteCount else {
       throw .originNotExtended(

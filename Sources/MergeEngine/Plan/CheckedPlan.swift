@@ -45,13 +45,13 @@ extension CheckedPlan where Source: ~Copyable {
     let trees: DeviceTrees
     do throws(MetadataFault) {
       trees = try DeviceTrees(
-        pool.superblock, bounds: pool.bounds, wanted: source.deviceID, &io, &ledger)
+        pool.superblock, bounds: pool.bounds, wanted: source.readID, &io, &ledger)
     } catch {
       throw error.refusal(path: pool.path)
     }
     guard let details = trees.details, let root = trees.mappingRoot else {
       throw .noSuchDevice(
-        source.deviceID, metadataPath: source.metadataPath, otherCount: UInt64(trees.deviceCount),
+        source.readID, metadataPath: source.metadataPath, otherCount: UInt64(trees.deviceCount),
         isInactive: source.mappings == .inactivePool)
     }
 
@@ -72,7 +72,7 @@ extension CheckedPlan where Source: ~Copyable {
     }
     guard device.mappedBlockCount == details.mappedBlockCount else {
       throw MetadataFault.mappingCount(
-        pool.superblock.detailsRoot, deviceID: source.deviceID, found: device.mappedBlockCount,
+        pool.superblock.detailsRoot, deviceID: source.readID, found: device.mappedBlockCount,
         expected: details.mappedBlockCount
       ).refusal(path: pool.path)
     }

@@ -42,6 +42,9 @@ package struct PoolState: Equatable, Sendable, Codable {
     /// The thin device from which the origin may have been written to; nil where nothing was written, or
     /// where all is merged.
     package var writtenFrom: UInt32?
+    /// The snapshot of that thin device that was made since, and has the same blocks; nil where the thin device
+    /// itself has them.
+    package var snapshotOfIt: UInt32?
 
     /// What a metadata snapshot holds, by which it is known again.
     package struct Held: Equatable, Sendable, Codable {
@@ -55,6 +58,7 @@ package struct PoolState: Equatable, Sendable, Codable {
     // Version 0.1.0 wrote one name as it was called then.
     private enum CodingKeys: String, CodingKey {
       case timeBefore, transactionBefore, mappingRootBefore, detailsRootBefore, writtenFrom
+      case snapshotOfIt
       case held = "taken"
     }
   }

@@ -135,6 +135,11 @@ package enum FileSystem {
     }
   }
 
+  /// - Throws: `Errno` where a file cannot be opened for writing.
+  package static func checkCanBeWritten(_ path: String) throws(Errno) {
+    guard unsafe faccessat(AT_FDCWD, path.systemPath, W_OK, AT_EACCESS) == 0 else { throw .current }
+  }
+
   /// How many bytes a new file in a folder may have; nil where the file system does not say.
   package static func freeByteCount(in folder: String) -> UInt64? {
     var status = statvfs()

@@ -21,6 +21,8 @@ package final class OpenFile {
   package let birth: BirthTime?
   /// Bytes that the file system has allocated; of a block device all.
   package let allocatedByteCount: UInt64
+  /// Whether a block device refuses writes.
+  package let isReadOnly: Bool
 
   private let owner: OwnedDescriptor
   package var descriptor: CInt { owner.rawValue }
@@ -39,6 +41,7 @@ package final class OpenFile {
     deviceNumber = status.device
     birth = status.birth
     allocatedByteCount = status.allocatedByteCount
+    isReadOnly = false
     self.owner = owner
   }
 
@@ -78,7 +81,7 @@ package final class OpenFile {
       let errno = Errno.current
       throw errno == .resourceBusy
         ? MergeError.deviceInUse(path, role)
-        : .cannotOpen(path, role, errno, isRoot: geteuid() == 0)
+        : .cannotOpen(path, role, errno, isRoot: ThisSystem.isRoot)
     }
     let owner = OwnedDescriptor(takingOwnershipOf: opened)
     let status = try FileStatus(descriptor: opened, path: path, role: role)
@@ -92,6 +95,7 @@ package final class OpenFile {
       alignmentByteCount = device.logicalBlockByteCount
       deviceNumber = status.deviceItself
       allocatedByteCount = device.byteCount
+      isReadOnly = device.isReadOnly
       if access == .readWrite, device.isReadOnly {
         throw .deviceReadOnly(path, role)
       }
@@ -100,6 +104,7 @@ package final class OpenFile {
       alignmentByteCount = isDirect ? status.directAlignmentByteCount ?? 4096 : 1
       deviceNumber = status.device
       allocatedByteCount = status.allocatedByteCount
+      isReadOnly = false
     }
     self.owner = owner
     self.path = path

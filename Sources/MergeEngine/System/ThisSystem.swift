@@ -18,6 +18,9 @@ package enum ThisSystem {
   /// This process.
   package static let processID: Int32 = getpid()
 
+  /// Whether this process acts for root.
+  static var isRoot: Bool { geteuid() == 0 }
+
   /// The time of day.
   package static func secondsSince1970() -> Int64 { Int64(time(nil)) }
 

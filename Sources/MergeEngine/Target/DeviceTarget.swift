@@ -21,6 +21,30 @@ struct DeviceTarget {
     }
   }
 
+  /// Looks at everything for which an origin is refused, without opening it for writing.
+  ///
+  /// - `looked`: the same, open for reading.
+  /// - `isMadeWritable`: whether its write protection is lifted before it is opened.
+  /// - Throws: `MergeError` as opening it does.
+  static func check(
+    _ looked: OpenFile, use: OriginUse, isMadeWritable: Bool
+  ) throws(MergeError) {
+    let path = looked.path
+    let file = try OpenFile(path, role: "origin", access: .readOnly, exclusive: use == .exclusive)
+    guard file.isSameFile(as: looked) else { throw .originReplaced(path) }
+    switch file.kind {
+    case .blockDevice:
+      if file.isReadOnly, !isMadeWritable { throw .deviceReadOnly(path, "origin") }
+    case .regularFile:
+      do throws(Errno) {
+        try FileSystem.checkCanBeWritten(path)
+      } catch {
+        throw .cannotOpen(path, "origin", error, isRoot: ThisSystem.isRoot)
+      }
+    }
+    try take(file)
+  }
+
   private static func take(_ origin: OpenFile) throws(MergeError) {
     let isLocked: Bool
     do throws(Errno) {

@@ -170,6 +170,33 @@ struct BadDeviceTests {
     expectError(try merge.mergeOntoDevice(), exitStatus: 2, naming: origin.path)
   }
 
+  @Test("a plan over the block devices of a pool that is not active tells of no refusal")
+  func planOverDevices() throws {
+    let merge = try MergeCase()
+    let devices = try [merge.metadataFile, merge.dataFile, merge.originFile].map {
+      try LoopDevice(backing: $0)
+    }
+    (merge.metadata, merge.data, merge.origin) = (
+      devices[0].path, devices[1].path, devices[2].path
+    )
+    let plan = try merge.plan([
+      "--journal", merge.folder.path("device.journal"), "--output", "json",
+    ]).report()
+    #expect(plan["refused"] == .null)
+    expectSuccess(try merge.mergeOntoDevice())
+  }
+
+  @Test("a plan onto a read-only device tells that the merge would be refused")
+  func planOntoReadOnlyDevice() throws {
+    let merge = try MergeCase()
+    let device = try LoopDevice(backing: merge.originFile, readOnly: true)
+    merge.origin = device.path
+    let plan = try merge.plan([
+      "--journal", merge.folder.path("device.journal"), "--output", "json",
+    ]).report()
+    #expect(plan["refused"]?["code"]?.string == "device-read-only")
+  }
+
   @Test("a block device as the origin needs --yes when nobody can be asked")
   func needsConfirmation() throws {
     let merge = try MergeCase()

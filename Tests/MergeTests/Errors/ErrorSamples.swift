@@ -29,8 +29,8 @@ enum ErrorSamples {
     sample(
       "the checksums of the journal are right and its bytes are not",
       .journalUnmapped(byteOffset: 65_536)),
-    sample("the engine has a mistake", .originNotOpen("ORIGIN")),
     ("the command has a mistake", ReportedError(.bug("the reason"))),
+    sample("the pool changes its mappings each time they are read", .metadataChanging("METADATA")),
     sample("the origin is replaced in that moment", .originReplaced("ORIGIN")),
     sample("a file is replaced in that moment", .fileReplaced("ORIGIN", "origin")),
     sample(

@@ -289,11 +289,11 @@ extension ActivePool {
   func reportedByMerge(
     _ selection: ThinDeviceReference = .member(pool: "pool", deviceID: 5),
     _ options: PoolOptions = PoolOptions(), agrees: Bool = true, restarts: Bool = false,
-    waits: Bool = true, whenAsked: @escaping () -> Void = {}
+    again: Bool = false, waits: Bool = true, whenAsked: @escaping () -> Void = {}
   ) -> ReportedError {
     reported(agrees: agrees, waits: waits, whenAsked: whenAsked) { merger throws(MergeError) in
       let found = try merger.resolve(selection)
-      var merge = MergeOptions(restarts: restarts, pool: options)
+      var merge = MergeOptions(restarts: restarts, mergesAgain: again, pool: options)
       merge.extent.thinByteCount = found.thinByteCount
       // Of a number in a pool no table need tell the origin: a person would have typed it.
       var typed: String?

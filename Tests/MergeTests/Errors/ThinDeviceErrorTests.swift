@@ -136,13 +136,14 @@ struct ThinDeviceErrorTests {
       try pool.addThin()
       pool.mapper.fails["delete"] = .resourceBusy
     },
-    row(
-      "a snapshot that an earlier run merged is still there", "snapshot-left", .busy,
-      snapshot
-    ) { pool in
+    ErrorSituation(
+      "a snapshot that an earlier run merged is still there", "snapshot-left", .busy
+    ) {
+      let pool = try ActivePool()
       try pool.addThin()
       pool.mapper.fails["delete"] = .resourceBusy
       _ = pool.merge(.device("vm"), snapshot)
+      return pool.reportedByMerge(.device("vm"), snapshot, again: true)
     },
   ]
 

@@ -16,6 +16,8 @@ final class ActivePool {
   var bootID = "tests"
   let metadata: LoopDevice
   let data: LoopDevice
+  /// Happens once, when blocks begin to be merged.
+  var whenMerging: () -> Void = {}
   /// What programs of the system print, such as `lvs`.
   var runProgram: @Sendable ([String]) -> String? = { _ in nil }
   /// What the last merge that returned a report left as it was.
@@ -91,9 +93,15 @@ final class ActivePool {
     var notes: [String] = []
     var agrees = true
     var asked: () -> Void = {}
+    var mergingBegins: () -> Void = {}
 
     func note(_ note: MergeNote) { notes.append(note.textInCommandTerms) }
-    func progress(_ progress: MergeProgress) {}
+    func progress(_ progress: MergeProgress) {
+      guard progress.phase == .merging else { return }
+      let begins = mergingBegins
+      mergingBegins = {}
+      begins()
+    }
     func approve(_ plan: PlanReport) -> Bool {
       asked()
       return agrees
@@ -188,6 +196,8 @@ final class ActivePool {
     let listener = Listener()
     listener.agrees = agrees
     listener.asked = whenAsked
+    listener.mergingBegins = whenMerging
+    whenMerging = {}
     var environment = Environment(stateFolder: state, observer: listener)
     environment.bootID = bootID
     environment.deviceMapper = mapper

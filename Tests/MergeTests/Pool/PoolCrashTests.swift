@@ -134,7 +134,7 @@ struct PoolCrashTests {
     let thin = try pool.thin()
     pool.mapper.mapped.append(thin)
     // Just after the thin device was removed.
-    #expect(try Self.killed(pool, .reactivated, at: 5))
+    #expect(try Self.killed(pool, .reactivated, at: 3))
     #expect(!pool.mapper.mapped.contains(thin))
     pool.bootID = "the next boot"
     let outcome = pool.merge()
@@ -149,7 +149,7 @@ struct PoolCrashTests {
     try Way.snapshot.prepare(pool)
     // Somebody activates the snapshot in mid-merge, so that it cannot be called finished.
     let intruder = try pool.thin("intruder", id: 16_777_215, minor: 309)
-    pool.mapper.happensAfter[5] = { [unowned mapper = pool.mapper] in mapper.mapped.append(intruder)
+    pool.mapper.happensAfter[3] = { [unowned mapper = pool.mapper] in mapper.mapped.append(intruder)
     }
     let options = PoolOptions(takesSnapshot: true, allowsOtherUsers: true)
     #expect(pool.merge(.device("vm"), options).exitStatus == 3)
@@ -286,7 +286,7 @@ struct PoolCrashTests {
     let pool = try ActivePool()
     let thin = try pool.thin()
     pool.mapper.mapped.append(thin)
-    #expect(try Self.killed(pool, .reactivated, at: 5))
+    #expect(try Self.killed(pool, .reactivated, at: 3))
     #expect(!pool.mapper.mapped.contains(thin))
     let record = try String(contentsOfFile: pool.recordPath, encoding: .utf8)
     let name = #/"originName" : "[^"]*"/#

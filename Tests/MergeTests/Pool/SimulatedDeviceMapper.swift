@@ -89,6 +89,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     guard let index = thinDevices.firstIndex(where: { $0.devID == id }) else {
       throw SupportError("no device \(id)")
     }
+    giveOwnTrees(toSnapshotsOf: id)
     thinDevices[index].mappings.append(mapping)
     try changeBySomebodyElse()
   }
@@ -96,9 +97,19 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   /// Another program deletes a thin device, or makes one of a number that is free, as `create_thin` does:
   /// that leaves the pool's time alone.
   func replaceBySomebodyElse(_ id: UInt64, with new: Fixtures.ThinDevice? = nil) throws {
+    giveOwnTrees(toSnapshotsOf: id)
     thinDevices.removeAll { $0.devID == id }
     if let new { thinDevices = (thinDevices + [new]).sorted { $0.devID < $1.devID } }
     try changeBySomebodyElse()
+  }
+
+  /// Ends that snapshots have the tree of a device: that one is about to change.
+  private func giveOwnTrees(toSnapshotsOf id: UInt64) {
+    let mappings = thinDevices.first { $0.devID == id }?.mappings ?? []
+    for index in thinDevices.indices where thinDevices[index].sharesTreeOf == id {
+      thinDevices[index].sharesTreeOf = nil
+      thinDevices[index].mappings = mappings
+    }
   }
 
   func changeBySomebodyElse() throws {
@@ -124,7 +135,10 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     builder.time = time
     builder.transactionID = transactionID
     builder.holdsMetadataSnapshot = isHolding
-    if isHolding, hasChangedSinceHold { builder.liveDevices = thinDevices }
+    if isHolding, hasChangedSinceHold {
+      builder.liveDevices = thinDevices
+      builder.sharesUnchangedTrees = true
+    }
     if generation > 0 { builder.placement = .shuffled(seed: generation) }
     var image = builder.build()
     if damagesLiveTrees { image.flip(1, inBlock: image.live.topLevel.root, atByte: 100) }

@@ -90,7 +90,7 @@ struct MergeHarness {
       dataAlignmentByteCount: merge.dataAlignment, targetAlignmentByteCount: merge.originAlignment,
       targetPath: "origin", journalPath: "journal", state: state,
       trustsEarlierRuns: options.trustsEarlierRuns, checksTarget: !options.skipsOriginCheck)
-    var run = RunningMerge(
+    var run = MergeSweeps(
       configuration, stream,
       io: try queue(
         transfer,
@@ -139,7 +139,7 @@ struct MergeHarness {
   }
 
   private func finish(
-    _ run: inout RunningMerge<SimulatedQueue, WholeDevice<SimulatedQueue>>
+    _ run: inout MergeSweeps<SimulatedQueue, WholeDevice<SimulatedQueue>>
   ) -> PipelineEnd {
     do throws(MergeError) {
       let now = disk.time.secondsSince1970
@@ -152,9 +152,9 @@ struct MergeHarness {
         disk.setByteCount(max(grown, disk[.target].byteCount), of: .target)
       }
       let end = run.run { () throws(MergeError) in try disk.journalReader() }
-      if end == .finished, run.unreadable.isEmpty {
-        try run.append(.finished(seconds: disk.time.secondsSince1970))
-      }
+      // What ends a merge early is in the result, and what it could not read too.
+      guard end == .finished, run.unreadable.isEmpty else { return end }
+      try run.finish(end, dataPath: "data") {}
       return end
     } catch {
       return .failed(error)

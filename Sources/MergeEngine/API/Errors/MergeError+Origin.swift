@@ -136,10 +136,6 @@ extension MergeError {
       because: "writing was not agreed to; nothing was written")
   }
 
-  static func originNotOpen(_ path: String) -> MergeError {
-    MergeError(.bug, .bug, "the origin is not open", at: path, because: "it should be")
-  }
-
   // MARK: As a mapped device, beside an active pool
 
   static func originShared(_ path: String, by names: String) -> MergeError {

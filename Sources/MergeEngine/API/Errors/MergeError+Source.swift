@@ -66,6 +66,13 @@ extension MergeError {
       context: Context(path: originPath, counts: ["ranges_max": UInt64(rangeCountMax)]))
   }
 
+  static func metadataChanging(_ metadataPath: String) -> MergeError {
+    MergeError(
+      .metadataChanging, .busy, "cannot read the live mappings", at: metadataPath,
+      because: "the pool changed them each time they were read",
+      hint: "try again when less is written to the pool")
+  }
+
   static func metadataChanged(_ metadataPath: String, isInactive: Bool) -> MergeError {
     MergeError(
       .metadataChanged, .stopped, "the metadata changed during the merge", at: metadataPath,

@@ -1,0 +1,280 @@
+/// A merge that is asked for: of what, onto what, and how.
+struct MergeRequest {
+  var source: MergeSource
+  var originPath: String
+  var options: MergeOptions
+  /// The journal that is to be gone on with.
+  var resumed: OpenJournal?
+}
+
+/// A merge of which everything is open for reading, planned and checked.
+///
+/// Whatever a merge can be refused for is looked at here, for those who merge and for those who only look.
+/// Nothing is changed but that the pool's session may hold a metadata snapshot.
+struct MergePreparation: ~Copyable {
+  /// What happens to a refusal.
+  enum Purpose {
+    /// It is thrown, before the mappings are read if possible; the journal is locked.
+    case merging
+    /// It is kept, and the plan is made all the same.
+    case looking
+  }
+
+  let environment: Environment
+  /// Nil where no pool is active on the metadata.
+  let session: PoolSession?
+  /// Nil where there is no session, or where the thin device cannot be kept as it is.
+  let quiescence: QuiescencePlan?
+  let devices: OpenDevices
+  let origin: OpenFile
+  /// What was asked for, with the mappings that are held and the snapshot that is read.
+  private(set) var request: MergeRequest
+  private(set) var planned: PlannedMerge
+  /// What stands in the journal's place.
+  private(set) var slot: JournalSlot
+  /// What keeps the merge from being begun now.
+  private(set) var refusal: MergeError?
+  /// What keeps the merge from using its journal.
+  private(set) var journalRefusal: MergeError?
+
+  /// - Throws: `MergeError`: what the merge is refused for, or, where one only looks, what keeps it from being
+  ///   planned.
+  init(
+    _ wanted: MergeRequest, _ session: PoolSession?, for purpose: Purpose,
+    in environment: Environment
+  ) throws(MergeError) {
+    var request = wanted
+    var refusals = Refusals(purpose: purpose)
+    let observed = try session?.observed()
+    try observed?.checkHealth(ignoresNeedsCheck: request.source.ignoresNeedsCheck)
+    if let session, let observed { try request.complete(session, observed) }
+
+    var quiescence: QuiescencePlan?
+    if let session, let observed {
+      try refusals.collect { () throws(MergeError) in
+        quiescence = try session.plan(
+          for: request.source.deviceID, onto: request.originPath, observed,
+          options: request.options.pool, restarts: request.options.restarts)
+        try quiescence?.checkCanBeRead(request.source.mappings, observed)
+      }
+    }
+    request.source.snapshotID = quiescence?.snapshotID
+    if let origin = quiescence?.origin {
+      request.originPath = origin.path
+      for note in origin.notes { environment.observer.note(note) }
+    }
+
+    let devices = try OpenDevices(request.source)
+    let origin = try devices.origin(request.originPath)
+    let usualPath = JournalFile.place(
+      of: origin, identity: DeviceIdentity(origin), stateFolder: environment.stateFolder)
+    let journalPath = request.options.journalPath.map(FileSystem.absolute) ?? usualPath
+    try refusals.collect { () throws(MergeError) in
+      if let header = request.resumed?.header, session != nil {
+        try devices.check(origin, are: header)
+      }
+      try DeviceTarget.check(
+        origin, use: session?.use(quiescence) ?? .exclusive,
+        isMadeWritable: quiescence?.origin?.readOnlyLayers.isEmpty == false)
+      try environment.journals.checkPlace(
+        journalPath, of: [devices.metadata, devices.data, origin])
+      if request.resumed == nil, !request.options.restarts {
+        try environment.journals.checkUsualPlace(usualPath, chosen: journalPath)
+      }
+    }
+
+    request.options.transfer.ioByteCount = devices.ioByteCount(
+      request.options.transfer, onto: origin)
+    if let session, let observed {
+      try session.hold(&request.source, observed, isResumed: request.resumed != nil)
+    }
+    let planned = try PlannedMerge(
+      request, devices, origin, journalPath: journalPath, session, in: environment)
+    if let session, let observed {
+      let pool = planned.plan.pool
+      try refusals.collect { () throws(MergeError) in
+        try session.checkOtherDevices(
+          pool, observed, besides: request.source.readID, options: request.options.pool)
+      }
+    }
+    var slot = JournalSlot.empty
+    var journalRefusal: MergeError?
+    do throws(MergeError) {
+      slot = try planned.findJournal(request, session, for: purpose, in: environment)
+    } catch {
+      if purpose == .merging { throw error }
+      journalRefusal = error
+    }
+    self.environment = environment
+    self.session = session
+    self.quiescence = quiescence
+    self.devices = devices
+    self.origin = origin
+    self.request = request
+    self.planned = planned
+    self.slot = slot
+    self.journalRefusal = journalRefusal
+    refusal = refusals.first
+  }
+
+  /// The refusals of those who only look; of others each is thrown.
+  private struct Refusals {
+    let purpose: Purpose
+    private(set) var first: MergeError?
+
+    mutating func collect(_ check: () throws(MergeError) -> Void) throws(MergeError) {
+      do throws(MergeError) {
+        try check()
+      } catch {
+        if purpose == .merging { throw error }
+        first = first ?? error
+      }
+    }
+  }
+
+  /// What will be merged, and what earlier runs of the same merge have recorded.
+  var report: PlanReport {
+    var report = planned.report
+    report.refusal = refusal ?? journalRefusal
+    if case .sameMerge(let journal) = slot { report.add(journal.state) }
+    return report
+  }
+
+  /// The journal of the same merge, if it is finished.
+  var finishedJournal: OpenJournal? {
+    guard case .sameMerge(let journal) = slot, journal.state.isFinished,
+      !request.options.mergesAgain
+    else { return nil }
+    return journal
+  }
+
+  /// Plans again from the snapshot that was made, or from what the thin device is now that it is at rest.
+  mutating func planAgain(_ session: PoolSession) throws(MergeError) {
+    session.hold.release()
+    slot = .empty
+    request.source.snapshotID = session.snapshotID
+    request.source.mappings = .ownMetadataSnapshot
+    try session.hold(&request.source, isResumed: request.resumed != nil)
+    planned = try PlannedMerge(
+      request, devices, origin, journalPath: planned.journalPath, session, in: environment)
+    slot = try planned.findJournal(request, session, for: .merging, in: environment)
+  }
+}
+
+extension MergeRequest {
+  /// Fills in what the pool knows.
+  fileprivate mutating func complete(
+    _ session: PoolSession, _ observed: ObservedPool
+  ) throws(MergeError) {
+    // Only a metadata snapshot whose root the user gave serves although blocks were mapped since.
+    if let header = resumed?.header, case .metadataSnapshot(let named?) = header.mappings,
+      observed.heldRoot == named
+    {
+      source.mappings = header.mappings
+    }
+    if options.extent.thinByteCount == nil, !session.hold.isOnlyCopy(of: source.deviceID) {
+      let target = try observed.devices.thinTarget(of: source.deviceID, in: observed.pool)
+      options.extent.thinByteCount = target.map { $0.sectorCount * 512 }
+    }
+  }
+}
+
+/// A merge whose mappings were read and checked.
+struct PlannedMerge: ~Copyable {
+  let journalPath: String
+  let plan: CheckedPlan<WholeDevice<LinuxAIO>>
+  /// Of the journal that it would have.
+  let header: JournalHeader
+  let match: JournalMatch
+  let report: PlanReport
+
+  init(
+    _ request: MergeRequest, _ devices: OpenDevices, _ origin: OpenFile, journalPath: String,
+    _ session: PoolSession?, in environment: Environment
+  ) throws(MergeError) {
+    let (source, options) = (request.source, request.options)
+    self.journalPath = journalPath
+    plan = try devices.plan(
+      source, onto: origin, extent: options.extent, ioByteCount: options.transfer.ioByteCount,
+      in: environment)
+    var report = plan.report(
+      originByteCount: origin.byteCount, journalPath: journalPath,
+      ioByteCount: options.transfer.ioByteCount)
+    let holdsOwn = session?.hold.isOwn == true
+    report.isOwnMetadataSnapshot = holdsOwn
+    self.report = report
+    header = JournalHeader(
+      plan, request, mappings: holdsOwn ? .ownMetadataSnapshot : source.mappings,
+      dataIdentity: DeviceIdentity(devices.data), originIdentity: DeviceIdentity(origin),
+      in: environment)
+    match = JournalMatch(
+      wanted: header, bootID: environment.bootID, originIsTheSame: options.originIsTheSame,
+      dataPlace: DeviceIdentity.place(of: devices.data),
+      originPlace: DeviceIdentity.place(of: origin), sourceName: source.nameInMessages)
+  }
+
+  /// Looks for the merge's journal, and at whether one can be made where there is none.
+  ///
+  /// - Throws: `MergeError`: `journalConflict` where another merge is unfinished there.
+  func findJournal(
+    _ request: MergeRequest, _ session: PoolSession?, for purpose: MergePreparation.Purpose,
+    in environment: Environment
+  ) throws(MergeError) -> JournalSlot {
+    let options = request.options
+    let slot = try environment.journals.find(
+      journalPath, match: match, restarts: options.restarts, mergesAgain: options.mergesAgain,
+      resuming: request.resumed, locking: purpose == .merging)
+    switch slot {
+    case .sameMerge(let journal):
+      if purpose == .merging, journal.state.attemptCount > 0, !journal.state.isFinished {
+        try session?.hold.isNeeded(for: request.source.readID)
+      }
+    case .empty, .neverStarted, .superseded:
+      if case .superseded = slot { try JournalFile.checkCanBePutAside(journalPath) }
+      try environment.journals.checkCanBeMade(
+        journalPath, byteCountMax: report.journalByteCountMax)
+    }
+    return slot
+  }
+}
+
+extension OpenDevices {
+  /// A journal names devices by paths, which may lead to others since.
+  fileprivate func check(_ origin: OpenFile, are header: JournalHeader) throws(MergeError) {
+    for (file, identity, role) in [
+      (data, header.dataIdentity, "data device"), (origin, header.originIdentity, "origin"),
+    ] where DeviceIdentity(file).name != identity.name {
+      throw .notRecordedDevice(file.path, role)
+    }
+  }
+}
+
+extension JournalHeader {
+  fileprivate init(
+    _ planned: borrowing CheckedPlan<WholeDevice<LinuxAIO>>, _ request: MergeRequest,
+    mappings: MergeSource.Mappings, dataIdentity: DeviceIdentity, originIdentity: DeviceIdentity,
+    in environment: Environment
+  ) {
+    let plan = planned.plan
+    let (source, options) = (request.source, request.options)
+    let interval = options.checkpointIntervalInRange.components
+    self.init(
+      fingerprint: plan.fingerprint, deviceID: plan.deviceID,
+      dataBlockByteCount: plan.dataBlockByteCount, endByteOffset: plan.endByteOffset,
+      pastEnd: options.extent.pastEnd, dataIdentity: dataIdentity, originIdentity: originIdentity,
+      grownOriginByteCount: plan.grownOriginByteCount,
+      thinByteCount: options.extent.thinByteCount, plannedByteCount: plan.byteCount,
+      metadataPath: FileSystem.absolute(source.metadataPath),
+      dataPath: FileSystem.absolute(source.dataPath),
+      originPath: FileSystem.absolute(request.originPath),
+      mappings: mappings, ignoresNeedsCheck: source.ignoresNeedsCheck,
+      transactionID: planned.pool.superblock.transactionID,
+      heldRoot: planned.pool.heldRoot?.rawValue ?? 0, mappingRoot: planned.mappingRoot.rawValue,
+      queueDepth: UInt64(options.transfer.queueDepth), ioByteCount: options.transfer.ioByteCount,
+      rateLimit: options.transfer.rateLimit ?? 0,
+      checkpointMilliseconds: UInt64(
+        clamping: interval.seconds * 1000 + interval.attoseconds / 1_000_000_000_000_000),
+      verifies: options.verifies, pool: options.pool, bootID: environment.bootID,
+      madeSeconds: environment.secondsSince1970())
+  }
+}

@@ -1,0 +1,241 @@
+/// What is changed of an active pool's devices so that a thin device stays as it is, and its origin can be
+/// written to, while one is merged onto the other.
+///
+/// It is decided from what was looked at once, and changes nothing; ``PoolSession/apply(_:)`` does.
+package struct QuiescencePlan: Sendable {
+  /// How the thin device is kept as it is.
+  package enum Way: Sendable {
+    /// Nobody can write to it.
+    case asItIs
+    /// What is merged of it is only in the metadata snapshot of an earlier run.
+    case held
+    /// Devices that nobody has open are removed.
+    case removed([MappedDevice], isPutBack: Bool)
+    /// A snapshot of it is made through that device, and merged.
+    case snapshot(through: MappedDevice)
+    /// The snapshot that an earlier run made is merged.
+    case earlierSnapshot(PoolState.Snapshot)
+  }
+
+  /// The thin device.
+  package let deviceID: UInt32
+  package let way: Way
+  /// Whether a snapshot is deleted first, of which a merge is given up.
+  package let deletesSnapshot: Bool
+  /// The devices that show the thin device, and may hold the origin for that, until the plan is applied.
+  let usersBefore: [MappedDevice]
+  /// Those that go on showing it.
+  let users: [MappedDevice]
+  /// Nil where the origin is no block device.
+  package let origin: OriginPlan?
+
+  /// The snapshot that is merged, if there is one already.
+  package var snapshotID: UInt32? {
+    if case .earlierSnapshot(let snapshot) = way, snapshot.deviceID != deviceID {
+      return snapshot.deviceID
+    }
+    return nil
+  }
+
+  package var makesSnapshot: Bool {
+    if case .snapshot = way { return true }
+    return false
+  }
+
+  /// Whether the thin device could be written to until the plan is applied.
+  package var changesThinDevice: Bool {
+    switch way {
+    case .asItIs, .held, .earlierSnapshot: false
+    case .removed, .snapshot: true
+    }
+  }
+
+  /// - `isHeld`: whether only the metadata snapshot of an earlier run has what is merged.
+  /// - `isReplaced`: whether another thin device has the number now.
+  /// - `restarts`: whether a merge of a snapshot of the device is given up.
+  /// - Throws: `MergeError`: `busy` where the thin device or the origin is in use, `refused` where others show
+  ///   the origin or it is read-only, and that was not agreed to.
+  package init(
+    for deviceID: UInt32, onto originPath: String, _ observed: ObservedPool, _ state: PoolState,
+    isHeld: Bool, isReplaced: Bool, options: PoolOptions, restarts: Bool,
+    holders: (DeviceNumber) -> [DeviceNumber]
+  ) throws(MergeError) {
+    self.deviceID = deviceID
+    deletesSnapshot = restarts && state.snapshot?.originalID == deviceID
+    let kept = deletesSnapshot ? nil : state.snapshot
+    let showing = isReplaced ? [] : observed.showing(deviceID)
+    let merged = kept.flatMap { $0.deviceID == deviceID ? $0 : nil }
+    let own = showing + (merged.map { observed.showing($0.originalID) } ?? [])
+    origin = try FileSystem.blockDevice(at: originPath).map { number throws(MergeError) in
+      try OriginPlan(
+        originPath, number, of: own, observed.devices, options: options)
+    }
+    way = try Self.way(
+      for: deviceID, showing, observed, kept, isHeld: isHeld, options: options)
+    switch way {
+    case .asItIs, .held, .snapshot: users = showing
+    case .removed: users = showing.filter(\.isReadOnly)
+    case .earlierSnapshot(let snapshot): users = observed.showing(snapshot.originalID)
+    }
+    usersBefore = own + users
+    try origin?.check(users: usersBefore, observed.devices, holders)
+  }
+
+  /// Refuses where the snapshot would not be in the metadata snapshot that is to be read later.
+  ///
+  /// `wanted`: the mappings that the user asked for.
+  package func checkCanBeRead(
+    _ wanted: MergeSource.Mappings, _ observed: ObservedPool
+  ) throws(MergeError) {
+    guard makesSnapshot, wanted != .ownMetadataSnapshot, let held = observed.heldRoot else {
+      return
+    }
+    throw .metadataSnapshotForeign(observed.pool.name, .held(block: held))
+  }
+
+  private static func way(
+    for deviceID: UInt32, _ showing: [MappedDevice], _ observed: ObservedPool,
+    _ kept: PoolState.Snapshot?, isHeld: Bool, options: PoolOptions
+  ) throws(MergeError) -> Way {
+    guard !isHeld else { return .held }
+    if let kept, kept.isMade, kept.deviceID == deviceID || kept.originalID == deviceID {
+      try check(kept, deviceID, observed, options)
+      return .earlierSnapshot(kept)
+    }
+    if let pending = showing.first(where: { !$0.inactiveTable.isEmpty }) {
+      throw .thinDeviceChanging(pending.path, name: pending.name, deviceID: deviceID)
+    }
+    if let suspended = showing.first(where: \.isSuspended) {
+      throw .thinDeviceSuspended(suspended.path, name: suspended.name)
+    }
+    // Who opened a device before it became read-only goes on writing to it.
+    let moving = showing.filter { !$0.isReadOnly || $0.openCount > 0 }
+    guard let first = moving.first else { return .asItIs }
+    guard options.takesSnapshot else {
+      if let open = moving.first(where: { $0.openCount > 0 }) {
+        throw .thinDeviceInUse(open.path, isReadOnly: open.isReadOnly)
+      }
+      return .removed(moving, isPutBack: options.reactivates)
+    }
+    guard moving.count == 1 else {
+      throw .thinDeviceInUseTwice(first.path, through: moving.map(\.name))
+    }
+    if let kept {
+      throw .otherSnapshotUnfinished(
+        observed.pool.name, deviceID: kept.deviceID, of: kept.originalID)
+    }
+    guard case .writable = observed.status.mode else { throw .poolFull(observed.pool.name) }
+    return .snapshot(through: first)
+  }
+
+  private static func check(
+    _ snapshot: PoolState.Snapshot, _ deviceID: UInt32, _ observed: ObservedPool,
+    _ options: PoolOptions
+  ) throws(MergeError) {
+    guard !snapshot.isMerged else {
+      throw .snapshotNotDeleted(
+        observed.pool.name, deviceID: snapshot.deviceID, of: snapshot.originalID)
+    }
+    guard deviceID == snapshot.deviceID || options.takesSnapshot else {
+      throw .snapshotUnfinished(observed.pool.name, deviceID: snapshot.deviceID, of: deviceID)
+    }
+    if let user = observed.showing(snapshot.deviceID).first {
+      throw .snapshotInUse(user.path, name: user.name, deviceID: snapshot.deviceID)
+    }
+  }
+}
+
+/// How an origin that is a block device gets ready to be written to, and who may have it open meanwhile.
+package struct OriginPlan: Sendable {
+  /// The path that is opened: through the topmost layer, nothing else sees the origin.
+  package let path: String
+  /// The layers that are made writable, the lowest first.
+  package let readOnlyLayers: [MappedDevice]
+  /// What is worth knowing about those who show the origin.
+  package let notes: [MergeNote]
+  /// The origin's layers, the topmost first.
+  let layers: [DeviceNumber]
+  /// Thin devices that show the origin besides the one that is merged.
+  let others: [DeviceNumber]
+
+  /// - `own`: the devices that show the thin device that is merged.
+  init(
+    _ path: String, _ number: DeviceNumber, of own: [MappedDevice], _ devices: MappedDevices,
+    options: PoolOptions
+  ) throws(MergeError) {
+    var notes: [MergeNote] = []
+    let stack = StorageStack(device: number)
+    let named = own.flatMap(\.thinTargets).compactMap(\.origin).first
+    if let named, !StorageStack(device: named).overlaps(stack) {
+      notes.append(.otherOriginInTable(devices.path(of: named), given: path))
+    }
+    let others = devices.thinDevices(over: stack).filter { !own.contains($0) }
+    if !others.isEmpty {
+      let names = others.map(\.name).joined(separator: ", ")
+      guard options.allowsOtherUsers else { throw .originShared(path, by: names) }
+      notes.append(.originShared(by: names))
+    }
+    let top = Self.topmost(number, devices)
+    let layers = devices.linearLayers(of: top)
+    if let suspended = layers.first(where: \.isSuspended) {
+      throw .originSuspended(suspended.path, name: suspended.name)
+    }
+    readOnlyLayers = layers.reversed().filter(\.isReadOnly)
+    let isPlain = layers.allSatisfy { layer in
+      layer.liveTable.allSatisfy { ["linear", "striped"].contains($0.kind) }
+    }
+    guard readOnlyLayers.isEmpty || isPlain else { throw .originReadOnlyForGood(path) }
+    guard options.makesOriginWritable || readOnlyLayers.isEmpty else {
+      throw .originReadOnly(path)
+    }
+    self.path = top == number ? path : devices.path(of: top)
+    self.layers = layers.isEmpty ? [number] : layers.map(\.number)
+    self.others = others.map(\.number)
+    self.notes = notes
+  }
+
+  /// The device through which nothing else sees the origin: LVM puts a second layer over one.
+  private static func topmost(_ number: DeviceNumber, _ devices: MappedDevices) -> DeviceNumber {
+    var top = number
+    while let above = devices.all.first(where: { device in
+      device.linearTarget == top && device.byteCount == devices[top]?.byteCount
+    }) {
+      top = above.number
+    }
+    return top
+  }
+
+  /// - `users`: who may lie on the origin, besides the others that were agreed to.
+  /// - Throws: `MergeError` (`busy`) where something lies on a layer that is neither the layer above
+  ///   nor expected.
+  func check(
+    users: [MappedDevice], _ devices: MappedDevices, _ holders: (DeviceNumber) -> [DeviceNumber]
+  ) throws(MergeError) {
+    let expected = Set(users.map(\.number) + others)
+    for (index, layer) in layers.enumerated() {
+      let above = index > 0 ? layers[index - 1] : nil
+      for holder in holders(layer) where holder != above && !expected.contains(holder) {
+        throw .originInUse(devices.path(of: layer), by: devices.path(of: holder))
+      }
+    }
+  }
+
+  /// What keeps everybody else off the origin.
+  package func use(
+    users: [MappedDevice], _ holders: (DeviceNumber) -> [DeviceNumber]
+  ) -> OriginUse {
+    let expected = Set(users.map(\.number) + others)
+    // The layers under the top one are held by that.
+    let isHeld =
+      layers.first.map { top in holders(top).contains(where: expected.contains) } ?? false
+    return isHeld ? .shared(holders: expected) : .exclusive
+  }
+}
+
+/// What keeps everybody else off the origin.
+package enum OriginUse: Equatable, Sendable {
+  /// Nobody else may have it: it is opened with O_EXCL.
+  case exclusive
+  /// Mapped devices hold it, so O_EXCL is impossible; nobody besides them may.
+  case shared(holders: Set<DeviceNumber>)
+}
