@@ -19,7 +19,11 @@ struct JournalMatch {
     }
     let data = JournalDifference.RecordedRole(
       name: "data device", use: "merged from", foundPath: found.dataPath, path: wanted.dataPath)
-    if let difference = Self.difference(data, found.dataIdentity, wanted.dataIdentity) {
+    var dataIdentity = found.dataIdentity
+    // A pool grows, and the plan has found that all mappings lie on the device. Without an identity the size
+    // is the only thing that tells it from others.
+    if !dataIdentity.name.isEmpty { dataIdentity.byteCount = wanted.dataIdentity.byteCount }
+    if let difference = Self.difference(data, dataIdentity, wanted.dataIdentity) {
       return difference
     }
     var identity = found.originIdentity

@@ -28,7 +28,7 @@ package struct MetadataReader {
       requestCount: 0, slabByteCount: BlockKind.blockByteCount, files: [.metadata: metadata],
       clock: clock)
     return try PoolMetadata(
-      path: metadata.path, byteCount: metadata.byteCount, mappings: mappings,
+      path: metadata.path, byteCount: metadata.byteCountNow, mappings: mappings,
       ignoresNeedsCheck: ignoresNeedsCheck, &io)
   }
 

@@ -59,7 +59,8 @@ struct OpenDevices {
       environment.observer.note(.noDirectIO(file.path))
     }
     let request = PlanRequest(
-      source: source, metadataByteCount: metadata.byteCount, dataByteCount: data.byteCount,
+      source: source, metadataByteCount: metadata.byteCountNow,
+      dataByteCount: try data.byteCountNow(),
       originPath: origin?.path,
       extent: MergeExtent(originByteCount: origin?.byteCount, options: extent),
       ioByteCount: ioByteCount)

@@ -1,7 +1,8 @@
 /// What the plan is made of besides the metadata.
 package struct PlanRequest {
   package var source: MergeSource
-  package var metadataByteCount: UInt64
+  /// Asks for the size of the metadata device, which may grow at any time.
+  package var metadataByteCount: () throws(MergeError) -> UInt64
   package var dataByteCount: UInt64
   package var originPath: String?
   package var extent: MergeExtent

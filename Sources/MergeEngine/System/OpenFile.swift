@@ -186,10 +186,12 @@ extension OpenFile {
     }
   }
 
-  /// How many bytes the file has now; it may have grown since it was opened.
+  /// How many bytes the file or device has now; it may have grown since it was opened.
   package func byteCountNow() throws(MergeError) -> UInt64 {
-    guard kind == .regularFile else { return byteCount }
-    return try FileStatus(descriptor: descriptor, path: path, role: "file").byteCount
+    guard kind == .blockDevice else {
+      return try FileStatus(descriptor: descriptor, path: path, role: "file").byteCount
+    }
+    return try Self.deviceShape(descriptor, path: path, role: "device").byteCount
   }
 
   /// What is another one once a file's content has changed.

@@ -177,11 +177,19 @@ extension MergeError {
       return "'thin-merge merge' with --journal and another path keeps this one"
     }
     let half = "the origin is half merged with dev \(context.deviceID ?? 0): either "
-    guard context.circumstances.contains(.isResumed) else {
+    let what: String
+    switch code {
+    case .journalOfOtherSize: what = "it the size that it had"
+    case .journalOfOtherMappings: what = "the metadata as it was"
+    default:
       return half + "go on with that merge by 'thin-merge resume \(journal)', or put its journal "
         + "aside with --restart"
     }
-    let what = code == .journalOfOtherSize ? "it the size that it had" : "the metadata as it was"
+    // Resuming now would be refused for the same reason.
+    guard context.circumstances.contains(.isResumed) else {
+      return half + "give \(what), then 'thin-merge resume \(journal)', or put its journal aside "
+        + "with --restart"
+    }
     return half + "give \(what), or merge from the beginning with 'thin-merge merge' and --restart"
   }
 

@@ -235,7 +235,8 @@ struct MergeHarness {
       PlanRequest(
         source: MergeSource(
           metadataPath: "metadata", dataPath: "data", deviceID: SimulatedMerge.deviceID),
-        metadataByteCount: disk[.metadata].byteCount, dataByteCount: disk[.data].byteCount,
+        metadataByteCount: { [disk] in disk[.metadata].byteCount },
+        dataByteCount: disk[.data].byteCount,
         originPath: "origin",
         extent: MergeExtent(originByteCount: originByteCount, options: merge.extent),
         ioByteCount: transfer.ioByteCount),

@@ -47,7 +47,7 @@ package struct MetadataCase {
     do throws(MergeError) {
       var io = FuzzQueue(memory, manner(input))
       let pool = try PoolMetadata(
-        path: "metadata", byteCount: deviceByteCount(input), mappings: mappings(input),
+        path: "metadata", byteCount: { deviceByteCount(input) }, mappings: mappings(input),
         ignoresNeedsCheck: input.choices.ignoresNeedsCheck, &io)
       var ledger = try NodeLedger(metadataBlockCount: pool.live.metadataBlockCount)
       var ids: [UInt32] = []
@@ -78,7 +78,7 @@ package struct MetadataCase {
       source: MergeSource(
         metadataPath: "metadata", dataPath: "data", deviceID: choices.deviceID,
         mappings: mappings(input), ignoresNeedsCheck: choices.ignoresNeedsCheck),
-      metadataByteCount: deviceByteCount(input), dataByteCount: UInt64(Int64.max),
+      metadataByteCount: { deviceByteCount(input) }, dataByteCount: UInt64(Int64.max),
       originPath: choices.hasOrigin ? "origin" : nil, extent: extent,
       ioByteCount: choices.ioByteCount)
     let planned = try CheckedPlan(
