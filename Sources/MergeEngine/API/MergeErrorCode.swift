@@ -247,6 +247,8 @@ extension MergeError {
     case poolActive = "pool-active"
     /// The pool is read-only.
     case poolReadOnly = "pool-read-only"
+    /// The pool's metadata device is nearly full.
+    case poolMetadataUsedUp = "pool-metadata-used-up"
     /// The pool is full or read-only, and no snapshot can be made.
     case poolTakesNoSnapshot = "pool-takes-no-snapshot"
     /// The pool does not commit.

@@ -205,8 +205,14 @@ package final class PoolSession {
     if let held = try superblock().heldRoot {
       throw .metadataSnapshotForeign(pool.name, .held(block: held.rawValue))
     }
-    guard try status().mode != .readOnly else {
+    let status = try status()
+    guard status.mode != .readOnly else {
       throw .poolReadOnly(pool.name)
+    }
+    guard status.freeMetadataBlockCount >= status.freeMetadataBlockCountMin else {
+      throw .poolMetadataUsedUp(
+        pool.name, freeBlockCount: status.freeMetadataBlockCount, of: status.metadataBlockCount,
+        min: status.freeMetadataBlockCountMin)
     }
     // What is not committed yet would be in the copy, and make it look like somebody else's.
     try commit()
@@ -225,7 +231,7 @@ package final class PoolSession {
     }
     do throws(MergeError) {
       let metadata = try heldMetadata()
-      let status = try status()
+      let status = try self.status()
       guard let block = metadata.heldRoot?.rawValue, status.heldRoot == block,
         status.mode != .readOnly
       else {

@@ -9,7 +9,9 @@ struct Devices: Verb {
     usage: """
       thin-merge devices --pool <name> [<options>]
       thin-merge devices --metadata <path> [<options>]
-      """)
+      """,
+    discussion: "In an active pool a metadata snapshot is taken for the list, and released at once."
+  )
 
   /// Whose thin devices are listed.
   struct Source: ParsableArguments {

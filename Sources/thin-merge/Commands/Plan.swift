@@ -8,7 +8,10 @@ struct Plan: Verb {
     abstract: "Say what a merge would do; writes nothing.",
     usage: SourceArguments.usage(
       "plan", origin: " [--origin <path>]", optionalOrigin: " [--origin <path>]"),
-    discussion: "Without an origin, nothing is said of its end and of the journal's place.")
+    discussion: """
+      Without an origin, nothing is said of its end and of the journal's place. In an active pool a \
+      metadata snapshot is taken for the plan, and released at once.
+      """)
 
   /// What would be written.
   struct Target: ParsableArguments {

@@ -148,6 +148,9 @@ struct PoolErrorTests {
     row("the active pool has other metadata than its own", "pool-mismatch", .refused) {
       $0.mapper.dataBlockCount = 255
     },
+    row("the pool's metadata is nearly used up", "pool-metadata-used-up", .refused) {
+      $0.mapper.metadataUsage = "4016/4096"
+    },
     row("the user does not agree to the merge", "not-approved", .refused, agrees: false) { _ in },
   ]
 

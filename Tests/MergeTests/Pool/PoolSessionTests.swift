@@ -516,6 +516,31 @@ struct PoolSessionTests {
     }
   }
 
+  @Test("no verb takes a metadata snapshot where the pool's metadata is nearly used up")
+  func metadataUsedUp() throws {
+    let pool = try ActivePool()
+    pool.mapper.metadataUsage = "241/256"
+    let origin = pool.origin.path
+    let outcomes = [
+      pool.run { merger throws(MergeError) in _ = try merger.devices(pool: "pool") },
+      pool.run { merger throws(MergeError) in
+        let source = try merger.resolve(.member(pool: "pool", deviceID: 5)).source
+        _ = try merger.plan(source, onto: origin)
+      },
+      pool.run { merger throws(MergeError) in
+        let source = try merger.resolve(.member(pool: "pool", deviceID: 5)).source
+        _ = try merger.verify(source, against: origin)
+      },
+    ]
+    for outcome in outcomes {
+      #expect(outcome.error?.code == .poolMetadataUsedUp, "\(outcome.message)")
+    }
+    #expect(pool.merge().exitStatus == 2)
+    #expect(pool.mapper.steps == [])
+    pool.mapper.metadataUsage = "240/256"
+    #expect(pool.merge().exitStatus == 0)
+  }
+
   @Test("a thin device that cannot be resumed is told of, and the next run resumes it")
   func resumeFails() throws {
     let pool = try ActivePool()

@@ -186,6 +186,17 @@ extension MergeError {
       because: "the pool is read-only")
   }
 
+  static func poolMetadataUsedUp(
+    _ pool: String, freeBlockCount free: UInt64, of blockCount: UInt64, min: UInt64
+  ) -> MergeError {
+    MergeError(
+      pool: pool, .poolMetadataUsedUp, .refused, "no metadata snapshot is taken",
+      because: "\(free) of \(blockCount) metadata blocks are free; at least \(min) are expected, "
+        + "since the kernel makes a pool read-only whose metadata is used up",
+      hint: "extend the pool's metadata, with LVM: lvextend --poolmetadatasize +SIZE VG/POOL",
+      counts: ["free_blocks": free, "blocks": blockCount, "expected_blocks": min])
+  }
+
   /// Returns the error for a full pool, in which suspending a thin device would never return.
   static func poolFull(_ pool: String) -> MergeError {
     MergeError(
