@@ -125,10 +125,14 @@ extension MetadataFault {
         + "\(Int64.max) bytes")
   }
 
-  static func needsCheck() -> MetadataFault {
+  /// Returns the fault for a pool that is marked, read from its devices or images.
+  ///
+  /// `holdsSnapshot`: whether a metadata snapshot is held that could be read instead.
+  static func needsCheck(_ path: String, holdsSnapshot: Bool) -> MetadataFault {
     MetadataFault(
       .poolNeedsCheck, superblock, "the pool is marked needs_check",
-      hint: "repair it with thin_check and thin_repair", isDamage: false)
+      hint: MergeError.clearingNeedsCheck(path), isDamage: false,
+      circumstances: holdsSnapshot ? [.holdsMetadataSnapshot] : [])
   }
 
   // MARK: The metadata snapshot

@@ -67,7 +67,8 @@ package struct PoolMetadata: Equatable, Sendable {
       throw .dataBlockCount(live.dataBlockCount, max: Self.dataBlockCountMax)
     }
     guard !live.needsCheck || ignoresNeedsCheck else {
-      throw .needsCheck()
+      throw .needsCheck(
+        path, holdsSnapshot: mappings != .inactivePool && live.heldRoot != nil)
     }
     switch mappings {
     case .inactivePool:

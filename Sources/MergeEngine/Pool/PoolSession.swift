@@ -76,7 +76,8 @@ package final class PoolSession {
   /// - Throws: `MergeError` (`refused`) for a pool that is not to be relied on.
   package func checkHealth(ignoresNeedsCheck: Bool) throws(MergeError) {
     guard try !status().needsCheck || ignoresNeedsCheck else {
-      throw .poolNeedsCheck(pool.name)
+      throw .poolNeedsCheck(
+        pool.name, metadataPath: reader.metadata.path, holdsSnapshot: try status().heldRoot != nil)
     }
     let live = try superblock()
     let total = try status().dataBlockCount

@@ -62,13 +62,12 @@ struct Devices: Verb {
     let devices =
       if let pool = source.pool {
         try merger.devices(
-          pool: pool,
-          mappings: source.mapping.metadataSnapshotBlock.map { .metadataSnapshot(block: $0) }
-            ?? .ownMetadataSnapshot)
+          pool: pool, mappings: source.mapping.mappingsOfActivePool,
+          ignoresNeedsCheck: source.mapping.ignoreNeedsCheck)
       } else {
         try merger.devices(
           metadataPath: source.metadata.path(of: "--metadata <path>"),
-          mappings: source.mapping.mappings)
+          mappings: source.mapping.mappings, ignoresNeedsCheck: source.mapping.ignoreNeedsCheck)
       }
     return Outcome(
       report: outputFormat == .json

@@ -79,9 +79,9 @@ extension MergeError {
     case .notPoolDevice, .poolActiveOnData:
       "name the thin device instead: --pool \(pool) --dev-id N"
     case .poolNeedsCheck:
-      "repair it with thin_check and thin_repair, or give --ignore-needs-check to read "
-        + (context.pool == nil
-          ? "the metadata snapshot all the same" : "a metadata snapshot that is held already")
+      context.circumstances.contains(.holdsMetadataSnapshot)
+        ? "\(hint ?? ""); or give --ignore-needs-check to read the metadata snapshot that is held"
+        : nil
     case .poolActive: "leave --inactive out: a metadata snapshot is then taken"
     case .poolReadOnly: "deactivate it, and merge from its devices with --inactive"
     case .cannotLockPool: "root may write there; $STATE_DIRECTORY names another folder"

@@ -46,7 +46,7 @@ enum ErrorSamples {
 
   /// Errors of which the library's own words are others than the command's.
   static let ofLibrary: [MergeError] = [
-    .poolActive("POOL"), .poolNeedsCheck("POOL"),
+    .poolActive("POOL"), .poolNeedsCheck("POOL", metadataPath: "METADATA", holdsSnapshot: true),
     .finishedOtherwise(
       "JOURNAL", .end(found: 8192, .clip, wanted: 4096, .refuse), sourceName: "SOURCE"),
     .journalOfOtherMerge(
@@ -54,7 +54,7 @@ enum ErrorSamples {
       isResumed: false),
     MetadataFault.otherSnapshot(at: MetadataBlock(7), wanted: 9).refusal(path: "METADATA"),
     MetadataFault.noSnapshot().refusal(path: "METADATA"),
-    MetadataFault.needsCheck().refusal(path: "METADATA"),
+    MetadataFault.needsCheck("METADATA", holdsSnapshot: true).refusal(path: "METADATA"),
     MetadataFault.nodeChanged(MetadataBlock(7)).refusal(path: "METADATA"),
     MetadataFault.notSuperblock(MetadataBlock(0)).refusal(path: "METADATA").ofSwappedDevices(),
   ]

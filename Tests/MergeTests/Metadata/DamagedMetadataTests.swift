@@ -44,7 +44,19 @@ struct DamagedMetadataTests {
     var image = PoolImageBuilder.sound.build()
     image.editSuperblock { $0.flags = 1 }
     let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin, fillingData: false)
-    #expect(try pool.merge(1).standardError.contains("--ignore-needs-check"))
+    let clearing = "thin_check --clear-needs-check-flag \(pool.metadata)"
+    let held = try pool.merge(1).standardError
+    #expect(held.contains("--ignore-needs-check") && held.contains(clearing))
+    for refused in [
+      try pool.merge(1, ["--inactive"]), try pool.run(["devices", "--metadata", pool.metadata, "--inactive"]),
+    ] {
+      #expect(refused.exitStatus == 2)
+      #expect(refused.standardError.contains(clearing))
+      // There it would be a mistake of the command line.
+      #expect(!refused.standardError.contains("--ignore-needs-check"))
+    }
+    let listed = try pool.run(["devices", "--metadata", pool.metadata, "--ignore-needs-check"])
+    #expect(listed.exitStatus == 0, "\(listed.standardError)")
   }
 
   @Test("the rows change what they claim to: the pool they start from is merged")

@@ -541,6 +541,23 @@ struct PoolSessionTests {
     #expect(pool.merge().exitStatus == 0)
   }
 
+  @Test("of an active pool that needs a check, a held metadata snapshot is offered where there is one")
+  func needsCheckHint() throws {
+    let pool = try ActivePool()
+    pool.mapper.needsCheck = true
+    let nothingHeld = pool.merge()
+    #expect(nothingHeld.hint.contains("thin_check --clear-needs-check-flag \(pool.metadata.path)"))
+    #expect(!nothingHeld.hint.contains("--ignore-needs-check"))
+    try pool.mapper.holdForSomebodyElse(afterChange: false)
+    #expect(pool.merge().hint.contains("--ignore-needs-check"))
+    let listed = pool.run { merger throws(MergeError) in
+      _ = try merger.devices(
+        pool: "pool", mappings: .metadataSnapshot(block: nil), ignoresNeedsCheck: true)
+    }
+    #expect(listed.exitStatus == 0, "\(listed.message)")
+    #expect(pool.mapper.steps == [])
+  }
+
   @Test("a thin device that cannot be resumed is told of, and the next run resumes it")
   func resumeFails() throws {
     let pool = try ActivePool()

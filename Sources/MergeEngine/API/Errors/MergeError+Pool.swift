@@ -149,10 +149,26 @@ extension MergeError {
       because: "its status is Fail or Error: the kernel has given it up", hint: kernelsLog(pool))
   }
 
-  static func poolNeedsCheck(_ pool: String) -> MergeError {
+  /// Returns the error for an active pool that is marked.
+  ///
+  /// `holdsSnapshot`: whether a metadata snapshot is held that could be read.
+  static func poolNeedsCheck(
+    _ pool: String, metadataPath: String, holdsSnapshot: Bool
+  ) -> MergeError {
     MergeError(
-      pool: pool, .poolNeedsCheck, .refused, "the pool is marked needs_check",
-      because: "its metadata may be damaged", hint: "repair it with thin_check and thin_repair")
+      .poolNeedsCheck, .refused, "the pool is marked needs_check", at: pool,
+      because: "its metadata may be damaged",
+      hint: "deactivate the pool; \(clearingNeedsCheck(metadataPath))",
+      context: Context(
+        path: metadataPath, pool: pool,
+        circumstances: holdsSnapshot ? [.holdsMetadataSnapshot] : []))
+  }
+
+  /// Returns the commands that make a marked pool usable again, as part of a hint.
+  static func clearingNeedsCheck(_ metadataPath: String) -> String {
+    let path = metadataPath.shellQuoted
+    return "once 'thin_check \(path)' finds nothing wrong, 'thin_check --clear-needs-check-flag "
+      + "\(path)' clears the mark; what is wrong, thin_repair mends in a copy"
   }
 
   /// Returns the error for metadata that does not match the active pool.
