@@ -359,6 +359,8 @@ extension MergeError {
     case metadataNodeChanged = "metadata-node-changed"
     /// The trees of the devices do not agree, or not with a device's mappings.
     case metadataDevicesDisagree = "metadata-devices-disagree"
+    /// The details of a device count other mappings than it has.
+    case metadataCountWrong = "metadata-count-wrong"
     /// A mapping leads to a place that there is not.
     case metadataMappingInvalid = "metadata-mapping-invalid"
     /// A data block is mapped twice.

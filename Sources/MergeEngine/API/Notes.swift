@@ -31,6 +31,34 @@ extension MergeNote {
       context: Context(counts: ["bytes": byteCount]))
   }
 
+  /// Returns the note for trees of devices that do not have the same devices, or one that no device can be.
+  static func devicesDisagree(_ reason: String, path: String) -> MergeNote {
+    MergeNote(
+      .devicesDisagree,
+      "the metadata is wrong about other thin devices, \(path): \(reason); those that are in one "
+        + "tree only are left out", context: Context(path: path))
+  }
+
+  static func mappingCountIgnored(
+    _ reason: String, path: String, deviceID: UInt32
+  ) -> MergeNote {
+    MergeNote(
+      .mappingCountIgnored,
+      "\(path): \(reason); the mappings are those of its tree, which was checked as a whole",
+      context: Context(path: path, deviceID: deviceID))
+  }
+
+  /// Returns the note for a data device that ends before the pool does.
+  static func dataShorterThanPool(
+    _ path: String, byteCount: UInt64, poolByteCount: UInt64
+  ) -> MergeNote {
+    MergeNote(
+      .dataShorterThanPool,
+      "\(path) has \(byteCount) bytes, and the pool's metadata says \(poolByteCount); all mappings of "
+        + "this thin device lie before its end",
+      context: Context(path: path, counts: ["bytes": byteCount, "pool_bytes": poolByteCount]))
+  }
+
   static func sourceMayChange() -> MergeNote {
     MergeNote(
       .sourceMayChange,

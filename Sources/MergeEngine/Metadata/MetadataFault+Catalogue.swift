@@ -277,7 +277,9 @@ extension MetadataFault {
     MetadataFault(
       .metadataDevicesDisagree, block,
       "device \(deviceID) is in the \(tree) tree only; both are expected to have it",
-      deviceID: deviceID)
+      hint:
+        "restore the metadata from a copy of an earlier time, if there is one; thin_repair drops "
+        + "a device that only one tree has", deviceID: deviceID)
   }
 
   static func otherDevices(_ block: MetadataBlock, detailsCount: UInt64, mappingCount: UInt64)
@@ -294,13 +296,22 @@ extension MetadataFault {
       .metadataDevicesDisagree, block, "the device id is \(id); at most \(max) is expected")
   }
 
+  /// Returns the fault for a device whose details have another count of mappings than its tree.
+  ///
+  /// `path`: the metadata, as the hint names it.
   static func mappingCount(
-    _ block: MetadataBlock, deviceID: UInt32, found: UInt64, expected: UInt64
+    _ block: MetadataBlock, deviceID: UInt32, found: UInt64, expected: UInt64, path: String
   ) -> MetadataFault {
     MetadataFault(
-      .metadataDevicesDisagree, block,
+      .metadataCountWrong, block,
       "device \(deviceID) has \(found) mappings; its details say \(expected)",
-      deviceID: deviceID)
+      hint: MetadataFault.repairHint(path), deviceID: deviceID,
+      counts: ["mappings": found, "counted": expected])
+  }
+
+  private static func repairHint(_ path: String) -> String {
+    "once the pool is not active, 'thin_repair -i \(path.shellQuoted) -o COPY' makes a copy whose "
+      + "counts are right, COPY being a file of the same size; merge from that"
   }
 
   static func thinBlock(_ block: MetadataBlock, _ thinBlock: ThinBlock) -> MetadataFault {
@@ -316,6 +327,20 @@ extension MetadataFault {
       .metadataMappingInvalid, block,
       "thin block \(thinBlock) is mapped to data block \(dataBlock); one below \(count) is expected"
     )
+  }
+
+  /// Returns the fault for a data block of the pool that lies behind the data device's end.
+  static func dataBlockBehindEnd(
+    _ block: MetadataBlock, _ dataBlock: DataBlock, of thinBlock: ThinBlock, count: UInt64,
+    blockByteCount: UInt64
+  ) -> MetadataFault {
+    MetadataFault(
+      .dataTooShort, block,
+      "thin block \(thinBlock) is mapped to data block \(dataBlock) of \(blockByteCount) bytes; "
+        + "\(count) whole blocks are there", isDamage: false,
+      counts: [
+        "data_block": dataBlock.rawValue, "blocks": count, "block_bytes": blockByteCount,
+      ])
   }
 
   static func mappedTwice(_ dataBlock: DataBlock, by thinBlock: ThinBlock) -> MetadataFault {

@@ -147,4 +147,11 @@ package struct MappingTree: Sendable {
   package var bounds: MetadataBounds
   package var dataBlockCount: UInt64
   package var dataBlockByteCount: UInt64
+  /// What the data device has; nil where that is not known.
+  package var dataByteCount: UInt64?
+
+  /// The data blocks that are there: those of the pool, or fewer where the data device is shorter.
+  var dataBlockCountThere: UInt64 {
+    min(dataBlockCount, dataByteCount.map { $0 / dataBlockByteCount } ?? dataBlockCount)
+  }
 }

@@ -31,7 +31,10 @@ struct DevicesOperation {
     if isInactive { try LoopDevice.checkNone(over: file, MergeError.metadataUnderLoopDevice) }
     let pool = try environment.reader(file).superblocks(
       source.mappings, ignoresNeedsCheck: source.ignoresNeedsCheck)
-    return try environment.reader(file).devices(in: pool).map { device in
+    let devices = try environment.reader(file).devices(in: pool) {
+      environment.observer.note(.devicesDisagree($0.reason, path: file.path))
+    }
+    return devices.map { device in
       ThinDevice(
         deviceID: device.id, mappedBlockCount: device.details.mappedBlockCount,
         transactionID: device.details.transactionID, creationTime: device.details.creationTime,

@@ -313,6 +313,7 @@ extension JournalHeader {
       dataPath: FileSystem.absolute(source.dataPath),
       originPath: FileSystem.absolute(quiesced.originPath),
       mappings: quiesced.recordedMappings, ignoresNeedsCheck: source.ignoresNeedsCheck,
+      ignoresMappingCount: source.ignoresMappingCount,
       transactionID: planned.pool.superblock.transactionID,
       heldRoot: planned.pool.heldRoot?.rawValue ?? 0, mappingRoot: planned.mappingRoot.rawValue,
       queueDepth: UInt64(transfer.queueDepth), ioByteCount: transfer.ioByteCount,

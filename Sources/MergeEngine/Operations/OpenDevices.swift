@@ -72,6 +72,20 @@ struct OpenDevices {
     } catch {
       throw areSwapped ? error.ofSwappedDevices() : error
     }
+    for fault in planned.toleratedFaults {
+      environment.observer.note(
+        fault.code == .metadataCountWrong
+          ? .mappingCountIgnored(fault.reason, path: metadata.path, deviceID: source.deviceID)
+          : .devicesDisagree(fault.reason, path: metadata.path))
+    }
+    // The product fits: PoolMetadata has checked it.
+    let poolByteCount =
+      planned.pool.live.dataBlockCount * planned.pool.superblock.dataBlockByteCount
+    if poolByteCount > request.dataByteCount {
+      environment.observer.note(
+        .dataShorterThanPool(
+          data.path, byteCount: request.dataByteCount, poolByteCount: poolByteCount))
+    }
     if extent.thinByteCount == nil, origin != nil {
       environment.observer.note(
         .thinSizeAssumed(

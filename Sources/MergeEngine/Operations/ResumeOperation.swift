@@ -23,10 +23,11 @@ struct ResumeOperation {
     let status = recorded.status
     let header = journal.header
     try checkNotFinished(journal, mergesAgain: options.mergesAgain)
-    let source = MergeSource(
+    var source = MergeSource(
       metadataPath: options.metadataPath ?? status.metadataPath,
       dataPath: options.dataPath ?? status.dataPath, deviceID: status.deviceID,
       mappings: header.mappings.retaken, ignoresNeedsCheck: header.ignoresNeedsCheck)
+    source.ignoresMappingCount = header.ignoresMappingCount
     let merge = MergeOptions(
       extent: ExtentOptions(thinByteCount: header.thinByteCount, pastEnd: header.pastEnd),
       transfer: TransferOptions(

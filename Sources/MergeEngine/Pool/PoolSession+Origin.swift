@@ -163,7 +163,8 @@ extension PoolSession {
   package func checkOtherDevices(
     _ metadata: PoolMetadata, besides deviceID: UInt32, options: PoolOptions
   ) throws(MergeError) {
-    let all = try reader.devices(in: metadata)
+    // The plan has noted what is wrong with devices that nobody could activate.
+    let all = try reader.devices(in: metadata) { _ in }
     var known = try devices().deviceIDs(of: pool.number)
     known.insert(deviceID)
     if let snapshot = stateFile.state.snapshot {

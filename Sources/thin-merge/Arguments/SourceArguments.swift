@@ -45,6 +45,9 @@ struct SourceArguments: ParsableArguments {
 
   @OptionGroup var mapping: MappingArguments
 
+  @Flag(help: "Accept another count of mappings than the details have.")
+  var ignoreMappingCount = false
+
   func validate() throws {
     if let deviceID, deviceID > Self.deviceIDMax {
       throw ValidationError(
@@ -55,7 +58,7 @@ struct SourceArguments: ParsableArguments {
   /// Whether anything of this was given.
   var isGiven: Bool {
     thinDevice != nil || pool != nil || metadata != nil || data != nil || deviceID != nil
-      || mapping.isGiven
+      || mapping.isGiven || ignoreMappingCount
   }
 
   /// What the command line names as the source.
@@ -86,10 +89,11 @@ struct SourceArguments: ParsableArguments {
     }
     let metadataPath = try metadata.path(of: "--metadata <path>")
     let dataPath = try data.path(of: "--data <path>")
-    return .devices(
-      MergeSource(
-        metadataPath: metadataPath, dataPath: dataPath, deviceID: try givenDeviceID(),
-        mappings: mapping.mappings, ignoresNeedsCheck: mapping.ignoreNeedsCheck))
+    var source = MergeSource(
+      metadataPath: metadataPath, dataPath: dataPath, deviceID: try givenDeviceID(),
+      mappings: mapping.mappings, ignoresNeedsCheck: mapping.ignoreNeedsCheck)
+    source.ignoresMappingCount = ignoreMappingCount
+    return .devices(source)
   }
 
   /// The source must be named whole; an origin too, unless a thin device's table may name it.
@@ -113,6 +117,6 @@ struct SourceArguments: ParsableArguments {
     }
     return .thinDevice(
       selection, mappings: mapping.mappingsOfActivePool,
-      ignoresNeedsCheck: mapping.ignoreNeedsCheck)
+      ignoresNeedsCheck: mapping.ignoreNeedsCheck, ignoresMappingCount: ignoreMappingCount)
   }
 }

@@ -48,6 +48,9 @@ extension MergeError {
     case .noMetadataSnapshot:
       "of an active pool: 'dmsetup message POOL 0 reserve_metadata_snap', and give --inactive only "
         + "if the pool is not active"
+    case .metadataCountWrong:
+      "\(hint ?? ""); or, since the mappings were read and checked as a whole, give "
+        + "--ignore-mapping-count"
     case .otherMetadataSnapshot: "without --metadata-snap, the one that is held is used"
     case .metadataNodeChanged:
       "the metadata snapshot was released, or the pool was active with --inactive: one has to be "

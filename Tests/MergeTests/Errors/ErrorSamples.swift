@@ -63,6 +63,9 @@ enum ErrorSamples {
   static let notes: [MergeNote] = [
     .fewerRequests(32, of: 64), .noDirectIO("ORIGIN"),
     .thinSizeAssumed(65_536, isOfOrigin: true), .thinSizeAssumed(65_536, isOfOrigin: false),
+    .devicesDisagree("the reason", path: "METADATA"),
+    .mappingCountIgnored("the reason", path: "METADATA", deviceID: 5),
+    .dataShorterThanPool("DATA", byteCount: 65_536, poolByteCount: 131_072),
     .sourceMayChange(), .poolOptionsUnused(), .originWithoutIdentity("ORIGIN"),
     .originWithoutName("ORIGIN"), .mergeUnfinished("ORIGIN", deviceID: 5),
     .journalPutAside("JOURNAL.old"), .journalInMemory("JOURNAL"), .journalOnOverlay("JOURNAL"),
