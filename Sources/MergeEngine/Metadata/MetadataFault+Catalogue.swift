@@ -54,19 +54,47 @@ extension MetadataFault {
   private static let whereMetadataIs =
     "the metadata device is the first in 'dmsetup table POOL'; with LVM it is VG-POOL_tmeta"
 
-  static func tooShort(_ byteCount: UInt64, blockByteCount: Int) -> MetadataFault {
+  /// Returns the fault for a file that is shorter than a superblock.
+  ///
+  /// `first`: its first bytes.
+  static func tooShort(_ byteCount: UInt64, blockByteCount: Int, first: [UInt8]) -> MetadataFault {
     MetadataFault(
       .notMetadata, nil,
       "not the metadata of a thin pool: it has \(byteCount) bytes, at least one block of "
-        + "\(blockByteCount) is expected", hint: whereMetadataIs)
+        + "\(blockByteCount) is expected", hint: dumpHint(first) ?? whereMetadataIs)
   }
 
-  static func notSuperblock(_ block: MetadataBlock) -> MetadataFault {
+  /// Returns the fault for a block that has not the magic number of a superblock.
+  ///
+  /// `isEmpty`: whether all of it is zeros; `first`: its first bytes.
+  static func notSuperblock(
+    _ block: MetadataBlock, isEmpty: Bool, first: [UInt8]
+  ) -> MetadataFault {
     guard block == superblock else {
       return MetadataFault(.metadataWrongBlockKind, block, "not a superblock of a thin pool")
     }
+    guard !isEmpty else {
+      return MetadataFault(
+        .notMetadata, block, "not the metadata of a thin pool: the block is empty",
+        hint:
+          "\(whereMetadataIs); if this is it, it was never formatted, or was wiped: thin_repair with "
+          + "--transaction-id, --data-block-size and --nr-data-blocks may make a superblock in a copy"
+      )
+    }
     return MetadataFault(
-      .notMetadata, block, "not the metadata of a thin pool", hint: whereMetadataIs)
+      .notMetadata, block, "not the metadata of a thin pool",
+      hint: dumpHint(first) ?? whereMetadataIs)
+  }
+
+  /// The tool that makes metadata of a dump; nil where the bytes do not begin as one.
+  private static func dumpHint(_ first: [UInt8]) -> String? {
+    if first.starts(with: Array("<superblock".utf8)) {
+      return "it is a dump in XML: 'thin_restore -i DUMP -o METADATA' makes metadata of it"
+    }
+    if first.starts(with: [0x77, 0xEF, 0x09, 0x63, 0xAA, 0xA0, 0x37, 0xA5]) {
+      return "it is packed metadata: 'thin_metadata_unpack -i PACKED -o METADATA' unpacks it"
+    }
+    return nil
   }
 
   static func superblockMisplaced(_ block: MetadataBlock, says own: UInt64) -> MetadataFault {
@@ -115,7 +143,9 @@ extension MetadataFault {
   static func cut(blockCount: UInt64, there: UInt64) -> MetadataFault {
     MetadataFault(
       .metadataCutShort, superblock,
-      "the metadata is cut short: the pool has \(blockCount) metadata blocks, \(there) are there")
+      "the metadata is cut short: the pool has \(blockCount) metadata blocks, \(there) are there",
+      hint: "copy the whole device; of a copy whose rest was left out because it was never used: "
+        + "'truncate --size \(blockCount * UInt64(BlockKind.blockByteCount)) COPY' lengthens it")
   }
 
   static func dataBlockCount(_ count: UInt64, max: UInt64) -> MetadataFault {

@@ -28,7 +28,9 @@ package struct PoolMetadata: Equatable, Sendable {
     let live: Superblock
     do throws(MetadataFault) {
       guard firstByteCount >= UInt64(BlockKind.blockByteCount) else {
-        throw .tooShort(firstByteCount, blockByteCount: BlockKind.blockByteCount)
+        throw .tooShort(
+          firstByteCount, blockByteCount: BlockKind.blockByteCount,
+          first: FileSystem.firstBytes(of: path, count: 16) ?? [])
       }
       live = try Self.readLive(&io)
     } catch {

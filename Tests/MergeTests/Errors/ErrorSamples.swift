@@ -56,7 +56,7 @@ enum ErrorSamples {
     MetadataFault.noSnapshot().refusal(path: "METADATA"),
     MetadataFault.needsCheck("METADATA", holdsSnapshot: true).refusal(path: "METADATA"),
     MetadataFault.nodeChanged(MetadataBlock(7)).refusal(path: "METADATA"),
-    MetadataFault.notSuperblock(MetadataBlock(0)).refusal(path: "METADATA").ofSwappedDevices(),
+    MetadataFault.notSuperblock(MetadataBlock(0), isEmpty: false, first: []).refusal(path: "METADATA").ofSwappedDevices(),
   ]
 
   /// Every note of the engine.
