@@ -72,6 +72,7 @@ public struct Merger: Sendable {
   ///   - extent: How the two ends would be brought together.
   ///   - transfer: How bytes would be moved, on which the size of the journal depends.
   ///   - journalPath: Where the journal would be; nil for the place that belongs to the origin.
+  ///   - forcesFormat: As in ``MergeOptions``.
   ///   - pool: What might be done to an active pool.
   /// - Returns: The plan.
   /// - Throws: `MergeError`: `refused` for metadata and sizes that a merge would refuse, `busy` where the
@@ -79,11 +80,11 @@ public struct Merger: Sendable {
   public func plan(
     _ source: MergeSource, onto originPath: String?, extent: ExtentOptions = ExtentOptions(),
     transfer: TransferOptions = TransferOptions(), journalPath: String? = nil,
-    pool: PoolOptions = PoolOptions()
+    forcesFormat: Bool = false, pool: PoolOptions = PoolOptions()
   ) throws(MergeError) -> PlanReport {
     try PlanOperation(environment: environment).plan(
       source, onto: originPath, extent: extent, transfer: transfer, journalPath: journalPath,
-      pool: pool)
+      forcesFormat: forcesFormat, pool: pool)
   }
 
   /// How far the merge of a journal is; works while the merge runs.

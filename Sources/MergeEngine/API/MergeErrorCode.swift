@@ -67,6 +67,10 @@ extension MergeError {
     case originIsSwap = "origin-is-swap"
     /// The origin cannot be locked.
     case cannotLockOrigin = "cannot-lock-origin"
+    /// The origin is a container: an image with headers and tables of its own.
+    case originIsContainer = "origin-is-container"
+    /// The origin is encrypted, and the merge would replace the header that opens it.
+    case originIsLUKS = "origin-is-luks"
     /// The origin ends before the last mapped block.
     case originTooShort = "origin-too-short"
     /// The origin is a device, which a merge cannot extend.

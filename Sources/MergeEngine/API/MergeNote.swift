@@ -24,6 +24,8 @@ public struct MergeNote: Equatable, Sendable {
     case poolOptionsUnused = "pool-options-unused"
     /// The origin has no identity by which it could be known again.
     case originWithoutIdentity = "origin-without-identity"
+    /// The origin begins as a container does.
+    case originHasFormat = "origin-has-format"
     /// No path leads to the origin's file.
     case originWithoutName = "origin-without-name"
     /// A merge onto the origin is not finished.

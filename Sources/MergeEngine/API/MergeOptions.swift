@@ -31,6 +31,9 @@ public struct MergeOptions: Equatable, Sendable {
   public var checkpointInterval: Duration
   /// Says that an origin or data device without any identity of its own is the one of the earlier run.
   public var originIsTheSame: Bool
+  /// Merges also onto a file that is a container, such as qcow2, and over a LUKS header, which is refused
+  /// otherwise.
+  public var forcesFormat: Bool
   /// What may be done to an active pool and its devices.
   public var pool: PoolOptions
 
@@ -40,7 +43,7 @@ public struct MergeOptions: Equatable, Sendable {
     journalPath: String? = nil, restarts: Bool = false, mergesAgain: Bool = false,
     comparesFinished: Bool = true, trustsEarlierRuns: Bool = false,
     verifies: Bool = false, checkpointInterval: Duration = .seconds(5),
-    originIsTheSame: Bool = false, pool: PoolOptions = PoolOptions()
+    originIsTheSame: Bool = false, forcesFormat: Bool = false, pool: PoolOptions = PoolOptions()
   ) {
     self.extent = extent
     self.transfer = transfer
@@ -52,6 +55,7 @@ public struct MergeOptions: Equatable, Sendable {
     self.verifies = verifies
     self.checkpointInterval = checkpointInterval
     self.originIsTheSame = originIsTheSame
+    self.forcesFormat = forcesFormat
     self.pool = pool
   }
 

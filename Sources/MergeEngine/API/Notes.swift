@@ -78,6 +78,16 @@ extension MergeNote {
         + "same", context: Context(path: path))
   }
 
+  /// Returns the note for an origin that is written to although it begins as a container does.
+  ///
+  /// `format`: the container's name.
+  static func originHasFormat(_ path: String, _ format: String) -> MergeNote {
+    MergeNote(
+      .originHasFormat,
+      "\(path) begins as \(format) does, and is written to as it is: byte 0 of the thin device goes to "
+        + "its byte 0", context: Context(path: path, name: format))
+  }
+
   static func originWithoutName(_ path: String) -> MergeNote {
     MergeNote(
       .originWithoutName,

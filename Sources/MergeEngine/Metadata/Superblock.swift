@@ -52,11 +52,9 @@ package struct Superblock: Equatable, Sendable {
   package init(_ bytes: RawSpan, at block: MetadataBlock) throws(MetadataFault) {
     let magic = bytes.littleEndian(at: 32, as: UInt64.self)
     guard magic == Self.magic else {
-      let first = (0..<min(16, bytes.byteCount)).map { bytes.littleEndian(at: $0, as: UInt8.self) }
-      let isEmpty = (0..<bytes.byteCount).allSatisfy {
-        bytes.littleEndian(at: $0, as: UInt8.self) == 0
-      }
-      throw .notSuperblock(block, isEmpty: isEmpty, first: first)
+      let all = bytes.copiedBytes(at: 0, count: bytes.byteCount)
+      throw .notSuperblock(
+        block, isEmpty: all.allSatisfy { $0 == 0 }, first: Array(all.prefix(16)))
     }
     try BlockKind.superblock.check(bytes, of: block)
     let own = bytes.littleEndian(at: 8, as: UInt64.self)

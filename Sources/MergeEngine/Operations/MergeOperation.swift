@@ -123,6 +123,9 @@ struct MergeOperation {
     if let state = found?.state, state.attemptCount > 0, !state.isFinished {
       try quiesced.session?.holdIsNeeded(for: source.deviceID)
     }
+    if found == nil {
+      try devices.checkOriginFormat(planned, isForced: options.forcesFormat, in: environment)
+    }
     report.isOwnMetadataSnapshot = quiesced.session?.holdsMetadataSnapshot == true
     report.add(found?.state)
     // A run that merged a snapshot may have been killed before the snapshot was deleted.

@@ -2,22 +2,23 @@
 struct PlanOperation {
   let environment: Environment
 
-  /// Plans as ``Merger/plan(_:onto:extent:transfer:journalPath:pool:)`` does.
+  /// Plans as ``Merger/plan(_:onto:extent:transfer:journalPath:forcesFormat:pool:)`` does.
   func plan(
     _ source: MergeSource, onto originPath: String?, extent: ExtentOptions,
-    transfer: TransferOptions, journalPath: String?, pool: PoolOptions
+    transfer: TransferOptions, journalPath: String?, forcesFormat: Bool, pool: PoolOptions
   ) throws(MergeError) -> PlanReport {
     let pools = ActivePools(environment: environment)
     return try pools.withMetadataSnapshot(source) { (source, session) throws(MergeError) in
       if session == nil { pools.noteIfUnused(pool) }
-      return try plan(source, session, originPath, extent, transfer, journalPath, pool)
+      return try plan(
+        source, session, originPath, extent, transfer, journalPath, forcesFormat, pool)
     }
   }
 
   private func plan(
     _ source: MergeSource, _ session: PoolSession?, _ originPath: String?,
     _ extent: ExtentOptions, _ transfer: TransferOptions, _ journalPath: String?,
-    _ options: PoolOptions
+    _ forcesFormat: Bool, _ options: PoolOptions
   ) throws(MergeError) -> PlanReport {
     let devices = try OpenDevices(source, originPath: originPath, writing: nil)
     let ioByteCount = devices.ioByteCount(transfer)
@@ -45,6 +46,7 @@ struct PlanOperation {
       let earlierRuns = try earlierRuns(of: wanted, source, devices, journalPath: place)
       report.add(earlierRuns)
       if earlierRuns == nil {
+        try devices.checkOriginFormat(planned, isForced: forcesFormat, in: environment)
         try environment.journals.checkCanBeMade(place, byteCountMax: report.journalByteCountMax)
       }
     } catch {

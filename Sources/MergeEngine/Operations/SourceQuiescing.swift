@@ -74,6 +74,9 @@ struct SourceQuiescing {
       }
       report.add(journal.state)
     }
+    if report.recordedByteCount == 0, !isResumed {
+      try devices.checkOriginFormat(planned, isForced: options.forcesFormat, in: environment)
+    }
     guard environment.observer.approve(report) else { throw .notApproved(origin.path) }
   }
 }

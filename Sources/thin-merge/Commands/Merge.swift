@@ -26,6 +26,9 @@ struct Merge: Verb {
       completion: .file())
     var journal: String?
 
+    @Flag(help: "Write onto a qcow2, VMDK, VHD, VHDX or VDI file, or over a LUKS header.")
+    var forceFormat = false
+
     @Flag(help: "Put an earlier journal aside and begin again.")
     var restart = false
 
@@ -67,7 +70,7 @@ struct Merge: Verb {
       extent: extent.options, transfer: pace.transfer, journalPath: target.journal,
       restarts: target.restart, mergesAgain: consent.again, comparesFinished: !target.noCompare,
       trustsEarlierRuns: consent.trustEarlierRuns, verifies: consent.verify,
-      originIsTheSame: consent.sameOrigin, pool: pool.options)
+      originIsTheSame: consent.sameOrigin, forcesFormat: target.forceFormat, pool: pool.options)
     if let interval = pace.checkpointInterval { options.checkpointInterval = interval.duration }
     return options
   }

@@ -24,6 +24,9 @@ struct Plan: Verb {
       help: ArgumentHelp("The journal, in another place than the usual.", valueName: "path"),
       completion: .file())
     var journal: String?
+
+    @Flag(help: "Take an origin as it is that is a container, or has a LUKS header.")
+    var forceFormat = false
   }
 
   @OptionGroup(title: "Source") var sourceArguments: SourceArguments
@@ -55,7 +58,7 @@ struct Plan: Verb {
       ioByteCount: io.ioSize?.byteCount ?? DefaultTransfer.ioByteCount)
     let report = try merger.plan(
       found.source, onto: originPath, extent: found.extent(extent.options), transfer: transfer,
-      journalPath: target.journal, pool: pool.options)
+      journalPath: target.journal, forcesFormat: target.forceFormat, pool: pool.options)
     let reported = ReportedSource(found, typed: source)
     let text = PlanText(
       report: report, source: reported, originPath: originPath,

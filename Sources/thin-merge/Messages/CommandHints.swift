@@ -33,6 +33,8 @@ extension MergeError {
     case .originTooShort:
       "extend the origin, give --thin-size if the thin device ends there too, or choose "
         + "--past-end clip (leave them out) or --past-end grow (extend a regular file)"
+    case .originIsContainer, .originIsLUKS:
+      "\(hint ?? ""); --force-format merges onto it as it is"
     case .originNotExtensible: "extend the device first, or choose --past-end clip"
     case .originNotExtended: "merge first, or compare what is there by --past-end clip"
     case .originMoved: "put that file back to its path, then: thin-merge resume \(journal)"

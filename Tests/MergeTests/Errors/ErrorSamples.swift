@@ -56,7 +56,9 @@ enum ErrorSamples {
     MetadataFault.noSnapshot().refusal(path: "METADATA"),
     MetadataFault.needsCheck("METADATA", holdsSnapshot: true).refusal(path: "METADATA"),
     MetadataFault.nodeChanged(MetadataBlock(7)).refusal(path: "METADATA"),
-    MetadataFault.notSuperblock(MetadataBlock(0), isEmpty: false, first: []).refusal(path: "METADATA").ofSwappedDevices(),
+    MetadataFault.notSuperblock(MetadataBlock(0), isEmpty: false, first: []).refusal(
+      path: "METADATA"
+    ).ofSwappedDevices(),
   ]
 
   /// Every note of the engine.
@@ -67,6 +69,7 @@ enum ErrorSamples {
     .mappingCountIgnored("the reason", path: "METADATA", deviceID: 5),
     .dataShorterThanPool("DATA", byteCount: 65_536, poolByteCount: 131_072),
     .sourceMayChange(), .poolOptionsUnused(), .originWithoutIdentity("ORIGIN"),
+    .originHasFormat("ORIGIN", "qcow2"),
     .originWithoutName("ORIGIN"), .mergeUnfinished("ORIGIN", deviceID: 5),
     .journalPutAside("JOURNAL.old"), .journalInMemory("JOURNAL"), .journalOnOverlay("JOURNAL"),
     .otherOriginInTable("/dev/mapper/base", given: "ORIGIN"),
