@@ -50,6 +50,10 @@ extension MergeError {
     case someUnreadable = "some-unreadable"
     /// More ranges of the source could not be read than a merge goes on with.
     case tooMuchUnreadable = "too-much-unreadable"
+    /// The data device is said to be a copy, and has nothing of what was merged.
+    case noCopyOfData = "no-copy-of-data"
+    /// Neither the origin nor the copy of the data device has what was merged.
+    case mergedBytesLost = "merged-bytes-lost"
     /// The pool's metadata changed during the merge.
     case metadataChanged = "metadata-changed"
     /// A device of a merge that is resumed is not there.

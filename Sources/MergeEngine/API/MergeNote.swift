@@ -18,6 +18,8 @@ public struct MergeNote: Equatable, Sendable {
     case mappingCountIgnored = "mapping-count-ignored"
     /// The data device ends before the pool does, and behind all mappings of the thin device.
     case dataShorterThanPool = "data-shorter-than-pool"
+    /// The origin is not read back, since the source is a copy.
+    case copyNotCompared = "copy-not-compared"
     /// The source may be written to while it is compared.
     case sourceMayChange = "source-may-change"
     /// What may be done to an active pool is not needed, since none is active.

@@ -59,6 +59,13 @@ extension MergeNote {
       context: Context(path: path, counts: ["bytes": byteCount, "pool_bytes": poolByteCount]))
   }
 
+  static func copyNotCompared() -> MergeNote {
+    MergeNote(
+      .copyNotCompared,
+      "the origin is not compared with a copy of the data device, which may lack what was merged; it can "
+        + "be compared with the journal's checksums")
+  }
+
   static func sourceMayChange() -> MergeNote {
     MergeNote(
       .sourceMayChange,

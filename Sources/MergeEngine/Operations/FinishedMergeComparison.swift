@@ -183,10 +183,11 @@ extension JournalMatch {
   /// The match for a merge of `source` on devices that are open.
   init(
     wanted: JournalHeader, source: MergeSource, _ devices: OpenDevices, bootID: String,
-    originIsTheSame: Bool
+    originIsTheSame: Bool, dataIsTheSame: Bool = false
   ) {
     self.init(
       wanted: wanted, bootID: bootID, originIsTheSame: originIsTheSame,
+      dataIsTheSame: dataIsTheSame,
       dataPlace: DeviceIdentity.place(of: devices.data),
       originPlace: devices.origin.map { DeviceIdentity.place(of: $0) } ?? "",
       sourceName: source.nameInMessages)

@@ -114,7 +114,7 @@ struct MergeOperation {
     )
     let match = JournalMatch(
       wanted: header, source: source, devices, bootID: environment.bootID,
-      originIsTheSame: options.originIsTheSame)
+      originIsTheSame: options.originIsTheSame, dataIsTheSame: options.dataIsTheSame)
     let place = try environment.journals.find(
       journalPath, match: match, restarts: options.restarts, mergesAgain: options.mergesAgain,
       resuming: resumed)
@@ -148,6 +148,7 @@ struct MergeOperation {
         throw .cannotFlushEarlierRuns(originPath, error)
       }
     }
+    if options.verifies, options.dataIsTheSame { environment.observer.note(.copyNotCompared()) }
     let stream = planned.segments(
       cuts: TransferCuts(
         ioByteCount: transfer.ioByteCount, endByteOffset: plan.endByteOffset,
@@ -174,7 +175,8 @@ struct MergeOperation {
       plan: plan, cuts: stream.cuts, transfer: transfer,
       dataAlignmentByteCount: devices.data.alignmentByteCount,
       targetAlignmentByteCount: origin.alignmentByteCount, targetPath: originPath,
-      journalPath: journalPath, state: journal.state, trustsEarlierRuns: options.trustsEarlierRuns)
+      journalPath: journalPath, state: journal.state, trustsEarlierRuns: options.trustsEarlierRuns,
+      sourceIsCopy: options.dataIsTheSame)
     try environment.journals.prepare(journal, byteCountMax: report.journalByteCountMax)
     var running = RunningMerge(
       configuration, stream, io: io, journal: journal.encoder,
@@ -203,8 +205,8 @@ struct MergeOperation {
         try environment.journals.reader(journal.file)
       }
       try finish(&running, end, pool, devices.metadata, quiesced, places)
-      if !options.verifies { quiesced.session?.holdIsNotNeeded(for: source.deviceID) }
-      if options.verifies { result.verification = try readBack(&running, originPath) }
+      if !options.comparesWithSource { quiesced.session?.holdIsNotNeeded(for: source.deviceID) }
+      if options.comparesWithSource { result.verification = try readBack(&running, originPath) }
       try places.check()
     } catch {
       result.state = .stopped(places.stopped(by: error.afterFirstWrite()))

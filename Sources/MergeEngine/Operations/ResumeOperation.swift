@@ -39,7 +39,8 @@ struct ResumeOperation {
       verifies: options.verifies || header.verifies,
       checkpointInterval: options.checkpointInterval
         ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
-      originIsTheSame: options.originIsTheSame, pool: header.pool.union(options.pool))
+      originIsTheSame: options.originIsTheSame, dataIsTheSame: options.dataIsTheSame,
+      pool: header.pool.union(options.pool))
     let originPath = options.originPath ?? status.originPath
     for (path, role) in [
       (source.metadataPath, "metadata device"), (source.dataPath, "data device"),

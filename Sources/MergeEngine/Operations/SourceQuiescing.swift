@@ -16,7 +16,9 @@ struct SourceQuiescing {
     try session.checkCanHold(
       source.mappings, of: thin.deviceID, snapshotIsMade: thin.makesSnapshot, isResumed: isResumed)
     let devices = try OpenDevices(source, originPath: originPath, writing: nil)
-    if let header { try checkSameDevices(header, devices) }
+    if let header {
+      try checkSameDevices(header, devices, dataIsTheSame: options.dataIsTheSame)
+    }
     var quiesced = QuiescedSource(source: source, originPath: originPath, session: session)
     if thin.changesDevices || origin.isReadOnly {
       quiesced.isAgreedTo = true
@@ -32,9 +34,10 @@ struct SourceQuiescing {
 
   /// A journal names devices by paths, which may lead to others since.
   private func checkSameDevices(
-    _ header: JournalHeader, _ devices: OpenDevices
+    _ header: JournalHeader, _ devices: OpenDevices, dataIsTheSame: Bool
   ) throws(MergeError) {
     var recorded = [(file: devices.data, identity: header.dataIdentity, role: "data device")]
+    if dataIsTheSame { recorded = [] }
     if let origin = devices.origin { recorded.append((origin, header.originIdentity, "origin")) }
     for (file, identity, role) in recorded where DeviceIdentity(file).name != identity.name {
       throw .notRecordedDevice(file.path, role)

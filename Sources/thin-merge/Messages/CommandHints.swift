@@ -143,6 +143,11 @@ extension MergeError {
     case .journalOfOtherThinDevice, .journalOfOtherEnd, .journalOfOtherDevice, .journalOfOtherSize,
       .journalOfOtherMappings:
       otherMergeHint
+    case .noCopyOfData:
+      "give the right one with --data, or merge all of it again: 'thin-merge merge' with --restart"
+    case .mergedBytesLost:
+      "resume with the data device that was merged from, if it can still be read; or 'thin-merge merge' "
+        + "with --restart merges all of it from the copy"
     case .notRecordedDevice: "--metadata, --data and --origin say where the same devices are now"
     case .deviceNotIdentified: "give --same-origin if they are the same"
     case .otherMergeUnfinished:
@@ -175,7 +180,11 @@ extension MergeError {
 
   private var otherMergeHint: String {
     if code == .journalOfOtherDevice {
-      return "give the path of the same file or device; to merge with another one, begin again "
+      let copy =
+        context.role == "data device"
+        ? "; of one that was copied onto another disk: --same-data" : ""
+      return
+        "give the path of the same file or device\(copy); to merge with another one, begin again "
         + "with 'thin-merge merge' and --restart"
     }
     if context.circumstances.contains(.isFinished) {
@@ -255,6 +264,9 @@ extension MergeNote {
     switch code {
     case .originWithoutIdentity:
       "\(context.path ?? "") has no identity of its own: resuming after a reboot needs --same-origin"
+    case .copyNotCompared:
+      "the origin is not compared with a copy of the data device, which may lack what was merged: "
+        + "'thin-merge verify --journal' compares it with the journal's checksums"
     case .originOfSnapshot:
       "it is a snapshot of \(context.name ?? ""): --origin PATH says which external origin"
     case .metadataSnapshotOnlyCopy:

@@ -68,7 +68,7 @@ enum ErrorSamples {
     .devicesDisagree("the reason", path: "METADATA"),
     .mappingCountIgnored("the reason", path: "METADATA", deviceID: 5),
     .dataShorterThanPool("DATA", byteCount: 65_536, poolByteCount: 131_072),
-    .sourceMayChange(), .poolOptionsUnused(), .originWithoutIdentity("ORIGIN"),
+    .copyNotCompared(), .sourceMayChange(), .poolOptionsUnused(), .originWithoutIdentity("ORIGIN"),
     .originHasFormat("ORIGIN", "qcow2"),
     .originWithoutName("ORIGIN"), .mergeUnfinished("ORIGIN", deviceID: 5),
     .journalPutAside("JOURNAL.old"), .journalInMemory("JOURNAL"), .journalOnOverlay("JOURNAL"),
