@@ -93,7 +93,9 @@ package final class OpenFile {
       deviceNumber = status.deviceItself
       allocatedByteCount = device.byteCount
       if access == .readWrite, device.isReadOnly {
-        throw .deviceReadOnly(path, role)
+        throw .deviceReadOnly(
+          path, role,
+          mappedName: FileSystem.text(of: "/sys/dev/block/\(deviceNumber)/dm/name"))
       }
     } else {
       byteCount = status.byteCount
