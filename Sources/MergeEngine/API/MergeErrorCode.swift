@@ -240,6 +240,14 @@ extension MergeError {
     case notPoolDevice = "not-pool-device"
     /// Another pool is active on the data device.
     case poolActiveOnData = "pool-active-on-data"
+    /// LVM has the volume group as exported.
+    case volumeGroupExported = "volume-group-exported"
+    /// A physical volume of the volume group is missing.
+    case volumeGroupPartial = "volume-group-partial"
+    /// The volume group is shared between systems by a lock manager.
+    case volumeGroupShared = "volume-group-shared"
+    /// The volume group is another system's.
+    case volumeGroupForeign = "volume-group-foreign"
 
     // MARK: State of a pool
 

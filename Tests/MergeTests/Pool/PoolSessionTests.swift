@@ -541,7 +541,8 @@ struct PoolSessionTests {
     #expect(pool.merge().exitStatus == 0)
   }
 
-  @Test("of an active pool that needs a check, a held metadata snapshot is offered where there is one")
+  @Test(
+    "of an active pool that needs a check, a held metadata snapshot is offered where there is one")
   func needsCheckHint() throws {
     let pool = try ActivePool()
     pool.mapper.needsCheck = true
@@ -556,6 +557,19 @@ struct PoolSessionTests {
     }
     #expect(listed.exitStatus == 0, "\(listed.message)")
     #expect(pool.mapper.steps == [])
+  }
+
+  @Test("a volume group that is this system's own, or nobody's, is used", arguments: ["", "here"])
+  func ownGroup(systemID: String) throws {
+    let pool = try ActivePool()
+    pool.mapper.mapped.append(try pool.thin("vg-vm"))
+    pool.runProgram = { words in
+      guard words[0] == "vgs" else { return "  system ID: here\n" }
+      return #"{"report":[{"vg":[{"vg_lock_type":"none","vg_systemid":"\#(systemID)","#
+        + #""vg_exported":"","vg_partial":""}]}]}"#
+    }
+    let outcome = pool.merge(.device("vg/vm"))
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
   }
 
   @Test("a thin device that cannot be resumed is told of, and the next run resumes it")
