@@ -148,7 +148,9 @@ extension MergeError {
     case .mergedBytesLost:
       "resume with the data device that was merged from, if it can still be read; or 'thin-merge merge' "
         + "with --restart merges all of it from the copy"
-    case .notRecordedDevice: "--metadata, --data and --origin say where the same devices are now"
+    case .notRecordedDevice:
+      "--metadata, --data and --origin say where the same devices are now"
+        + (context.role == "data device" ? "; --same-data takes a copy" : "")
     case .deviceNotIdentified: "give --same-origin if they are the same"
     case .otherMergeUnfinished:
       "either go on with it by 'thin-merge resume \(journal)', or give --restart if that merge is "
