@@ -193,7 +193,12 @@ extension OpenFile {
     guard kind == .blockDevice else {
       return try FileStatus(descriptor: descriptor, path: path, role: "file").byteCount
     }
-    return try Self.deviceShape(descriptor, path: path, role: "device").byteCount
+    var byteCount: UInt64 = 0
+    // SAFETY: the call writes one number into the variable given.
+    guard unsafe caio_device_byte_count(descriptor, &byteCount) == 0 else {
+      throw .cannotAskSize(path, "device", .current)
+    }
+    return byteCount
   }
 
   /// What is another one once a file's content has changed.

@@ -7,7 +7,7 @@ struct MovedFileTests {
   @Test("a copy of the data device that lacks some of it is gone on with by --same-data")
   func copiedData() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
-    try merge.interruptMerge()
+    try merge.interruptMerge(["--rate-limit", "256k"])
     let copy = merge.folder.path("copy.img")
     var content = merge.dataBefore
     // The first block was merged; the copy has zeros there.

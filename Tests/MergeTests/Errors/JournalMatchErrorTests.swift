@@ -61,7 +61,7 @@ struct JournalMatchErrorTests {
       "a merge is resumed with another data device that is said to be a copy", "no-copy-of-data",
       .journalConflict,
       command: { merge in
-        try merge.interruptMerge()
+        try merge.interruptMerge(["--rate-limit", "256k"])
         let copy = merge.folder.path("copy.img")
         try Data(count: merge.dataBefore.count).write(to: URL(filePath: copy))
         return try merge.resume(["--data", copy, "--same-data"])
@@ -70,7 +70,7 @@ struct JournalMatchErrorTests {
       "origin and copy of the data device lack the same merged bytes", "merged-bytes-lost",
       .stopped,
       command: { merge in
-        try merge.interruptMerge()
+        try merge.interruptMerge(["--rate-limit", "256k"])
         let copy = merge.folder.path("copy.img")
         var content = merge.dataBefore
         content.replaceSubrange(0..<512, with: Data(count: 512))
