@@ -33,14 +33,15 @@ public struct Merger: Sendable {
   /// - Parameters:
   ///   - metadataPath: The pool's metadata device, or a file with its content.
   ///   - mappings: Which state of the metadata is read.
+  ///   - ignoresNeedsCheck: As in ``MergeSource``.
   /// - Returns: All of them; whether one has an external origin is not in the metadata.
   /// - Throws: `MergeError`: `refused` where the metadata is damaged or cannot be read, `busy` where it is in
   ///   use.
   public func devices(
-    metadataPath: String, mappings: MergeSource.Mappings
+    metadataPath: String, mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool = false
   ) throws(MergeError) -> [ThinDevice] {
     try DevicesOperation(environment: environment).devices(
-      metadataPath: metadataPath, mappings: mappings)
+      metadataPath: metadataPath, mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
   }
 
   /// The thin devices of an active pool, by rising id.
@@ -48,13 +49,16 @@ public struct Merger: Sendable {
   /// - Parameters:
   ///   - name: The pool's, as device-mapper has it or as `VG/LV`.
   ///   - mappings: Which state of the metadata is read.
+  ///   - ignoresNeedsCheck: As in ``MergeSource``.
   /// - Returns: All of them, active or not.
   /// - Throws: `MergeError`: `refused` where no pool of that name is active or its metadata is damaged,
   ///   `busy` where somebody else holds a metadata snapshot.
   public func devices(
-    pool name: String, mappings: MergeSource.Mappings = .ownMetadataSnapshot
+    pool name: String, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
+    ignoresNeedsCheck: Bool = false
   ) throws(MergeError) -> [ThinDevice] {
-    try DevicesOperation(environment: environment).devices(pool: name, mappings: mappings)
+    try DevicesOperation(environment: environment).devices(
+      pool: name, mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
   }
 
   /// What a merge would do; writes nothing to the origin.
@@ -68,6 +72,7 @@ public struct Merger: Sendable {
   ///   - extent: How the two ends would be brought together.
   ///   - transfer: How bytes would be moved, on which the size of the journal depends.
   ///   - journalPath: Where the journal would be; nil for the place that belongs to the origin.
+  ///   - forcesFormat: As in ``MergeOptions``.
   ///   - pool: What might be done to an active pool.
   /// - Returns: The plan.
   /// - Throws: `MergeError`: `refused` for metadata and sizes that a merge would refuse, `busy` where the
@@ -75,11 +80,11 @@ public struct Merger: Sendable {
   public func plan(
     _ source: MergeSource, onto originPath: String?, extent: ExtentOptions = ExtentOptions(),
     transfer: TransferOptions = TransferOptions(), journalPath: String? = nil,
-    pool: PoolOptions = PoolOptions()
+    forcesFormat: Bool = false, pool: PoolOptions = PoolOptions()
   ) throws(MergeError) -> PlanReport {
     try PlanOperation(environment: environment).plan(
       source, onto: originPath, extent: extent, transfer: transfer, journalPath: journalPath,
-      pool: pool)
+      forcesFormat: forcesFormat, pool: pool)
   }
 
   /// How far the merge of a journal is; works while the merge runs.

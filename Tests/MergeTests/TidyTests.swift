@@ -212,10 +212,11 @@ struct TidyTests {
     }
   }
 
-  /// Options of the programs that hints name, and of `lvs`, which the engine runs.
+  /// Options of the programs that hints name, and of `lvs` and `vgs`, which the engine runs.
   private static let optionsOfOthers = [
-    "--getsize64", "--nosuffix", "--reportformat", "--setrw", "--table", "--target", "--units",
-    "--uuid",
+    "--clear-needs-check-flag", "--data-block-size", "--foreign", "--getsize64", "--lock-type",
+    "--nosuffix", "--nr-data-blocks", "--poolmetadatasize", "--reportformat", "--setrw", "--shared",
+    "--size", "--table", "--target", "--transaction-id", "--units", "--uuid",
   ]
 
   @Test("errors and notes are worded in the catalogues only")

@@ -23,8 +23,8 @@ struct MetadataAging: ~Copyable {
       requestCount: 0, slabByteCount: BlockKind.blockByteCount,
       files: [.metadata: image, .target: copy], clock: Clock(now: { .zero }, sleep: { _ in }))
     pool = try PoolMetadata(
-      path: path, byteCount: image.byteCount, mappings: .inactivePool, ignoresNeedsCheck: false, &io
-    )
+      path: path, byteCount: { image.byteCount }, mappings: .inactivePool,
+      ignoresNeedsCheck: false, &io)
     self.io = io
     self.path = path
   }

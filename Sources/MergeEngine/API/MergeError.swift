@@ -103,6 +103,8 @@ extension MergeError {
       case isReplaced
       /// The data device begins as metadata does, and the metadata device does not.
       case devicesAreSwapped
+      /// A metadata snapshot is held, and could be read.
+      case holdsMetadataSnapshot
     }
 
     /// The file or device.

@@ -50,6 +50,10 @@ extension MergeError {
     case someUnreadable = "some-unreadable"
     /// More ranges of the source could not be read than a merge goes on with.
     case tooMuchUnreadable = "too-much-unreadable"
+    /// The data device is said to be a copy, and has nothing of what was merged.
+    case noCopyOfData = "no-copy-of-data"
+    /// Neither the origin nor the copy of the data device has what was merged.
+    case mergedBytesLost = "merged-bytes-lost"
     /// The pool's metadata changed during the merge.
     case metadataChanged = "metadata-changed"
     /// The pool changed its live mappings each time they were read.
@@ -69,6 +73,10 @@ extension MergeError {
     case originIsSwap = "origin-is-swap"
     /// The origin cannot be locked.
     case cannotLockOrigin = "cannot-lock-origin"
+    /// The origin is a container: an image with headers and tables of its own.
+    case originIsContainer = "origin-is-container"
+    /// The origin is encrypted, and the merge would replace the header that opens it.
+    case originIsLUKS = "origin-is-luks"
     /// The origin ends before the last mapped block.
     case originTooShort = "origin-too-short"
     /// The origin is a device, which a merge cannot extend.
@@ -234,6 +242,14 @@ extension MergeError {
     case notPoolDevice = "not-pool-device"
     /// Another pool is active on the data device.
     case poolActiveOnData = "pool-active-on-data"
+    /// LVM has the volume group as exported.
+    case volumeGroupExported = "volume-group-exported"
+    /// A physical volume of the volume group is missing.
+    case volumeGroupPartial = "volume-group-partial"
+    /// The volume group is shared between systems by a lock manager.
+    case volumeGroupShared = "volume-group-shared"
+    /// The volume group is another system's.
+    case volumeGroupForeign = "volume-group-foreign"
 
     // MARK: State of a pool
 
@@ -249,6 +265,8 @@ extension MergeError {
     case poolActive = "pool-active"
     /// The pool is read-only.
     case poolReadOnly = "pool-read-only"
+    /// The pool's metadata device is nearly full.
+    case poolMetadataUsedUp = "pool-metadata-used-up"
     /// The pool is full or read-only, and no snapshot can be made.
     case poolTakesNoSnapshot = "pool-takes-no-snapshot"
     /// The pool does not commit.
@@ -359,6 +377,8 @@ extension MergeError {
     case metadataNodeChanged = "metadata-node-changed"
     /// The trees of the devices do not agree, or not with a device's mappings.
     case metadataDevicesDisagree = "metadata-devices-disagree"
+    /// The details of a device count other mappings than it has.
+    case metadataCountWrong = "metadata-count-wrong"
     /// A mapping leads to a place that there is not.
     case metadataMappingInvalid = "metadata-mapping-invalid"
     /// A data block is mapped twice.

@@ -12,12 +12,22 @@ public struct MergeNote: Equatable, Sendable {
     case noDirectIO = "no-direct-io"
     /// The size of the thin device is not known and was taken from elsewhere.
     case thinSizeAssumed = "thin-size-assumed"
+    /// The metadata disagrees with itself about other thin devices.
+    case devicesDisagree = "devices-disagree"
+    /// The thin device has other mappings than its details count.
+    case mappingCountIgnored = "mapping-count-ignored"
+    /// The data device ends before the pool does, and behind all mappings of the thin device.
+    case dataShorterThanPool = "data-shorter-than-pool"
+    /// The origin is not read back, since the source is a copy.
+    case copyNotCompared = "copy-not-compared"
     /// The source may be written to while it is compared.
     case sourceMayChange = "source-may-change"
     /// What may be done to an active pool is not needed, since none is active.
     case poolOptionsUnused = "pool-options-unused"
     /// The origin has no identity by which it could be known again.
     case originWithoutIdentity = "origin-without-identity"
+    /// The origin begins as a container does.
+    case originHasFormat = "origin-has-format"
     /// No path leads to the origin's file.
     case originWithoutName = "origin-without-name"
     /// A merge onto the origin is not finished.

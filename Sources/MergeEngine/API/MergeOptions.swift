@@ -31,6 +31,14 @@ public struct MergeOptions: Equatable, Sendable {
   public var checkpointInterval: Duration
   /// Says that an origin or data device without any identity of its own is the one of the earlier run.
   public var originIsTheSame: Bool
+  /// Says that the data device is a copy of the one of the earlier run.
+  ///
+  /// What the earlier run merged is not replaced by what the copy has there: ``MergeOptions/trustsEarlierRuns`` and
+  /// ``MergeOptions/verifies`` have no effect, and the earlier run's checksums decide.
+  public var dataIsTheSame: Bool
+  /// Merges also onto a file that is a container, such as qcow2, and over a LUKS header, which is refused
+  /// otherwise.
+  public var forcesFormat: Bool
   /// What may be done to an active pool and its devices.
   public var pool: PoolOptions
 
@@ -40,7 +48,8 @@ public struct MergeOptions: Equatable, Sendable {
     journalPath: String? = nil, restarts: Bool = false, mergesAgain: Bool = false,
     comparesFinished: Bool = true, trustsEarlierRuns: Bool = false,
     verifies: Bool = false, checkpointInterval: Duration = .seconds(5),
-    originIsTheSame: Bool = false, pool: PoolOptions = PoolOptions()
+    originIsTheSame: Bool = false, dataIsTheSame: Bool = false, forcesFormat: Bool = false,
+    pool: PoolOptions = PoolOptions()
   ) {
     self.extent = extent
     self.transfer = transfer
@@ -52,8 +61,13 @@ public struct MergeOptions: Equatable, Sendable {
     self.verifies = verifies
     self.checkpointInterval = checkpointInterval
     self.originIsTheSame = originIsTheSame
+    self.dataIsTheSame = dataIsTheSame
+    self.forcesFormat = forcesFormat
     self.pool = pool
   }
+
+  /// Whether the origin is compared with the source in the end; a copy of the source may lack what was merged.
+  var comparesWithSource: Bool { verifies && !dataIsTheSame }
 
   /// `checkpointInterval`, or the nearest that there may be.
   var checkpointIntervalInRange: Duration {
@@ -84,6 +98,8 @@ public struct ResumeOptions: Equatable, Sendable {
   public var verifies = false
   /// As in ``MergeOptions``.
   public var originIsTheSame = false
+  /// As in ``MergeOptions``.
+  public var dataIsTheSame = false
   /// What may be done to an active pool and its devices, besides what the journal says.
   public var pool = PoolOptions()
 

@@ -23,6 +23,10 @@ public struct MergeSource: Equatable, Sendable {
   /// Reads the held metadata snapshot of a pool that is marked `needs_check`, which is refused otherwise:
   /// `dm-thin-metadata.c`, `THIN_METADATA_NEEDS_CHECK_FLAG`.
   public var ignoresNeedsCheck: Bool
+  /// Accepts a device whose mappings are not as many as its details say, which is refused otherwise.
+  ///
+  /// The mapping tree is read and checked as a whole either way; the kernel does not compare the two.
+  public var ignoresMappingCount = false
   /// The thin device's name in messages; nil for its number and its pool's metadata device.
   public var name: String?
   /// The internal snapshot of the thin device that is read in its place; nil where the device itself is.

@@ -31,6 +31,41 @@ extension MergeNote {
       context: Context(counts: ["bytes": byteCount]))
   }
 
+  /// Returns the note for trees of devices that do not have the same devices, or one that no device can be.
+  static func devicesDisagree(_ reason: String, path: String) -> MergeNote {
+    MergeNote(
+      .devicesDisagree,
+      "the metadata is wrong about other thin devices, \(path): \(reason); those that are in one "
+        + "tree only are left out", context: Context(path: path))
+  }
+
+  static func mappingCountIgnored(
+    _ reason: String, path: String, deviceID: UInt32
+  ) -> MergeNote {
+    MergeNote(
+      .mappingCountIgnored,
+      "\(path): \(reason); the mappings are those of its tree, which was checked as a whole",
+      context: Context(path: path, deviceID: deviceID))
+  }
+
+  /// Returns the note for a data device that ends before the pool does.
+  static func dataShorterThanPool(
+    _ path: String, byteCount: UInt64, poolByteCount: UInt64
+  ) -> MergeNote {
+    MergeNote(
+      .dataShorterThanPool,
+      "\(path) has \(byteCount) bytes, and the pool's metadata says \(poolByteCount); all mappings of "
+        + "this thin device lie before its end",
+      context: Context(path: path, counts: ["bytes": byteCount, "pool_bytes": poolByteCount]))
+  }
+
+  static func copyNotCompared() -> MergeNote {
+    MergeNote(
+      .copyNotCompared,
+      "the origin is not compared with a copy of the data device, which may lack what was merged; it can "
+        + "be compared with the journal's checksums")
+  }
+
   static func sourceMayChange() -> MergeNote {
     MergeNote(
       .sourceMayChange,
@@ -48,6 +83,16 @@ extension MergeNote {
       .originWithoutIdentity,
       "\(path) has no identity of its own: resuming after a reboot needs to be told that it is the "
         + "same", context: Context(path: path))
+  }
+
+  /// Returns the note for an origin that is written to although it begins as a container does.
+  ///
+  /// `format`: the container's name.
+  static func originHasFormat(_ path: String, _ format: String) -> MergeNote {
+    MergeNote(
+      .originHasFormat,
+      "\(path) begins as \(format) does, and is written to as it is: byte 0 of the thin device goes to "
+        + "its byte 0", context: Context(path: path, name: format))
   }
 
   static func originWithoutName(_ path: String) -> MergeNote {

@@ -27,6 +27,7 @@ package struct JournalHeader: Equatable, Sendable {
   package var originPath: String
   package var mappings: MergeSource.Mappings
   package var ignoresNeedsCheck: Bool
+  package var ignoresMappingCount = false
   package var transactionID: UInt64
   package var heldRoot: UInt64
   package var mappingRoot: UInt64
@@ -45,7 +46,7 @@ package struct JournalHeader: Equatable, Sendable {
     case plannedByteCount = 32, metadataPath, dataPath, originPath, mappings, snapshotBlock
     case ignoresNeedsCheck, transactionID, heldRoot, mappingRoot, queueDepth, ioByteCount
     case rateLimit, checkpointMilliseconds, verifies, bootID, madeSeconds, poolOptions
-    case requiredFeatures
+    case requiredFeatures, ignoresMappingCount
   }
 
   /// The features that a journal may require of its reader, a bit each; there is none yet.
@@ -88,6 +89,7 @@ package struct JournalHeader: Equatable, Sendable {
     fields.append(.rateLimit, rateLimit)
     fields.append(.checkpointMilliseconds, checkpointMilliseconds)
     fields.append(.verifies, verifies ? 1 : 0)
+    if ignoresMappingCount { fields.append(.ignoresMappingCount, 1) }
     fields.append(.poolOptions, pool.code)
     fields.append(.bootID, bootID)
     fields.append(.madeSeconds, UInt64(bitPattern: madeSeconds))
@@ -191,6 +193,7 @@ extension JournalHeader {
     self.originPath = originPath
     self.mappings = mappings
     ignoresNeedsCheck = fields.number(.ignoresNeedsCheck) == 1
+    ignoresMappingCount = fields.number(.ignoresMappingCount) == 1
     transactionID = fields.number(.transactionID) ?? 0
     heldRoot = fields.number(.heldRoot) ?? 0
     mappingRoot = fields.number(.mappingRoot) ?? 0

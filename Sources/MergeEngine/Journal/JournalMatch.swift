@@ -6,6 +6,8 @@ struct JournalMatch {
   let wanted: JournalHeader
   let bootID: String
   let originIsTheSame: Bool
+  /// Whether the data device is said to be a copy of the journal's.
+  var dataIsTheSame = false
   /// Where devices without an identity are now, as a run records it.
   var dataPlace = ""
   var originPlace = ""
@@ -19,7 +21,13 @@ struct JournalMatch {
     }
     let data = JournalDifference.RecordedRole(
       name: "data device", use: "merged from", foundPath: found.dataPath, path: wanted.dataPath)
-    if let difference = Self.difference(data, found.dataIdentity, wanted.dataIdentity) {
+    var dataIdentity = found.dataIdentity
+    // A pool grows, and the plan has found that all mappings lie on the device. Without an identity the size
+    // is the only thing that tells it from others.
+    if !dataIdentity.name.isEmpty { dataIdentity.byteCount = wanted.dataIdentity.byteCount }
+    if !dataIsTheSame,
+      let difference = Self.difference(data, dataIdentity, wanted.dataIdentity)
+    {
       return difference
     }
     var identity = found.originIdentity
@@ -46,12 +54,12 @@ struct JournalMatch {
     _ path: String, _ found: JournalHeader, lastAttempt: JournalRecord.Attempt?
   ) -> MergeError? {
     guard !originIsTheSame,
-      found.originIdentity.name.isEmpty || found.dataIdentity.name.isEmpty
+      found.originIdentity.name.isEmpty || (found.dataIdentity.name.isEmpty && !dataIsTheSame)
     else { return nil }
     guard (lastAttempt?.bootID ?? found.bootID) == bootID else { return .bootedSince(path) }
     for (role, before, now) in [
       ("origin", lastAttempt?.originPlace ?? "", originPlace),
-      ("data device", lastAttempt?.dataPlace ?? "", dataPlace),
+      ("data device", dataIsTheSame ? "" : lastAttempt?.dataPlace ?? "", dataPlace),
     ] where !before.isEmpty && before != now {
       return .foundElsewhere(path, role, now: now, before: before)
     }
@@ -59,8 +67,12 @@ struct JournalMatch {
   }
 
   /// Returns true for a journal of the same thin device, data device and origin.
+  ///
+  /// A data device with the very same mappings is a copy of the journal's.
   func isOfSameDevices(_ found: JournalHeader) -> Bool {
-    found.deviceID == wanted.deviceID && found.dataIdentity.name == wanted.dataIdentity.name
+    found.deviceID == wanted.deviceID
+      && (found.dataIdentity.name == wanted.dataIdentity.name
+        || found.fingerprint == wanted.fingerprint)
       && found.originIdentity.name == wanted.originIdentity.name
   }
 

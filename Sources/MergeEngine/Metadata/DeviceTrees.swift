@@ -32,21 +32,23 @@ package struct DeviceTrees: Equatable, Sendable {
   package private(set) var details: DeviceDetails?
   package private(set) var mappingRoot: MetadataBlock?
   package private(set) var deviceCount: UInt64 = 0
+  /// What is wrong with the trees that is not about the wanted device.
+  package private(set) var otherFaults: [MetadataFault] = []
 
-  /// Reads both trees; `list`, where given, gets every device.
+  /// Reads both trees; `list`, where given, gets every device that is in both.
   ///
-  /// - Throws: `MetadataFault` also where the trees do not have the same devices.
+  /// - Throws: `MetadataFault` also where only one of the trees has the wanted device.
   package init<IO: BlockIO & ~Copyable>(
     _ superblock: Superblock, bounds: MetadataBounds, wanted: UInt32?, _ io: inout IO,
     _ ledger: inout NodeLedger, list: ((UInt32, DeviceDetails, MetadataBlock) -> Void)? = nil
   ) throws(MetadataFault) {
     // Kept only for whoever asks for all: 24 bytes for each of at most 2^24 devices.
-    var listed: [DeviceDetails] = []
+    var listed: [(id: UInt32, details: DeviceDetails)] = []
     let details = try Self.walk(
       superblock.detailsRoot, valueByteCount: DeviceDetails.byteCount, bounds, &io, &ledger
     ) { id, bytes, byteOffset in
       let details = DeviceDetails(bytes, at: byteOffset)
-      if list != nil { listed.append(details) }
+      if list != nil { listed.append((id, details)) }
       if id == wanted { self.details = details }
     }
     var index = 0
@@ -54,9 +56,10 @@ package struct DeviceTrees: Equatable, Sendable {
       superblock.mappingRoot, valueByteCount: MemoryLayout<UInt64>.size, bounds, &io, &ledger
     ) { id, bytes, byteOffset in
       let root = MetadataBlock(bytes.littleEndian(at: byteOffset, as: UInt64.self))
-      // The two trees turn out to have the same ids, or there is an error in the end.
-      if let list, index < listed.count { list(id, listed[index], root) }
-      index += 1
+      while index < listed.count, listed[index].id < id { index += 1 }
+      if let list, index < listed.count, listed[index].id == id {
+        list(id, listed[index].details, root)
+      }
       if id == wanted { mappingRoot = root }
     }
     deviceCount = details.count
@@ -65,16 +68,20 @@ package struct DeviceTrees: Equatable, Sendable {
         self.details == nil ? superblock.detailsRoot : superblock.mappingRoot,
         deviceID: wanted ?? 0, tree: self.details == nil ? "mapping" : "details")
     }
-    guard details == roots else {
-      throw .otherDevices(
-        superblock.detailsRoot, detailsCount: details.count, mappingCount: roots.count)
+    otherFaults = [details.outOfRange, roots.outOfRange].compactMap { $0 }
+    if details.count != roots.count || details.checksum != roots.checksum {
+      otherFaults.append(
+        .otherDevices(
+          superblock.detailsRoot, detailsCount: details.count, mappingCount: roots.count))
     }
   }
 
   /// The ids of a tree without keeping them: their count and the checksum of them in order.
-  private struct IDs: Equatable {
-    var count: UInt64 = 0
-    var checksum: UInt64 = 0
+  private struct IDs {
+    var count: UInt64
+    var checksum: UInt64
+    /// The first id that no thin device can have; it is not counted.
+    var outOfRange: MetadataFault?
   }
 
   private static func walk<IO: BlockIO & ~Copyable>(
@@ -84,6 +91,7 @@ package struct DeviceTrees: Equatable, Sendable {
     var walker = try TreeWalker(root: root, bounds: bounds, leafValueByteCount: valueByteCount)
     var count: UInt64 = 0
     var crc = CRC64()
+    var outOfRange: MetadataFault?
     do throws(MetadataFault) {
       while try walker.nextLeaf(
         &io, &ledger,
@@ -92,7 +100,8 @@ package struct DeviceTrees: Equatable, Sendable {
           for index in 0..<node.entryCount {
             let key = node.key(index, in: bytes)
             guard key <= deviceIDMax else {
-              throw .deviceID(block, key, max: deviceIDMax)
+              outOfRange = outOfRange ?? .deviceID(block, key, max: deviceIDMax)
+              continue
             }
             crc.update(bytes.extracting(node.keyBytes(index)))
             count += 1
@@ -104,6 +113,6 @@ package struct DeviceTrees: Equatable, Sendable {
       walker.drain(&io)
       throw error
     }
-    return IDs(count: count, checksum: crc.value)
+    return IDs(count: count, checksum: crc.value, outOfRange: outOfRange)
   }
 }

@@ -34,13 +34,21 @@ package struct MappingLeaf: ~Escapable {
     }
   }
 
-  /// `largest`: the largest data block in it.
-  /// - Throws: `MetadataFault` where data blocks lie behind the data device, of the first one.
-  func checkDataBlocks(largest: DataBlock, count dataBlockCount: UInt64) throws(MetadataFault) {
-    guard largest.rawValue >= dataBlockCount else { return }
-    for index in indices where dataBlock(index).rawValue >= dataBlockCount {
+  /// `largest`: the largest data block in it; `there`: how many the data device has.
+  /// - Throws: `MetadataFault` where data blocks lie behind the pool's or the data device's end, of the first
+  ///   one.
+  func checkDataBlocks(
+    largest: DataBlock, there: UInt64, in tree: borrowing MappingTree
+  ) throws(MetadataFault) {
+    guard largest.rawValue >= there else { return }
+    for index in indices where dataBlock(index).rawValue >= tree.dataBlockCount {
       throw .dataBlock(
-        block, dataBlock(index), of: thinBlock(index), count: dataBlockCount)
+        block, dataBlock(index), of: thinBlock(index), count: tree.dataBlockCount)
+    }
+    for index in indices where dataBlock(index).rawValue >= there {
+      throw .dataBlockBehindEnd(
+        block, dataBlock(index), of: thinBlock(index), count: there,
+        blockByteCount: tree.dataBlockByteCount)
     }
   }
 }

@@ -54,19 +54,47 @@ extension MetadataFault {
   private static let whereMetadataIs =
     "the metadata device is the first in 'dmsetup table POOL'; with LVM it is VG-POOL_tmeta"
 
-  static func tooShort(_ byteCount: UInt64, blockByteCount: Int) -> MetadataFault {
+  /// Returns the fault for a file that is shorter than a superblock.
+  ///
+  /// `first`: its first bytes.
+  static func tooShort(_ byteCount: UInt64, blockByteCount: Int, first: [UInt8]) -> MetadataFault {
     MetadataFault(
       .notMetadata, nil,
       "not the metadata of a thin pool: it has \(byteCount) bytes, at least one block of "
-        + "\(blockByteCount) is expected", hint: whereMetadataIs)
+        + "\(blockByteCount) is expected", hint: dumpHint(first) ?? whereMetadataIs)
   }
 
-  static func notSuperblock(_ block: MetadataBlock) -> MetadataFault {
+  /// Returns the fault for a block that has not the magic number of a superblock.
+  ///
+  /// `isEmpty`: whether all of it is zeros; `first`: its first bytes.
+  static func notSuperblock(
+    _ block: MetadataBlock, isEmpty: Bool, first: [UInt8]
+  ) -> MetadataFault {
     guard block == superblock else {
       return MetadataFault(.metadataWrongBlockKind, block, "not a superblock of a thin pool")
     }
+    guard !isEmpty else {
+      return MetadataFault(
+        .notMetadata, block, "not the metadata of a thin pool: the block is empty",
+        hint:
+          "\(whereMetadataIs); if this is it, it was never formatted, or was wiped: thin_repair with "
+          + "--transaction-id, --data-block-size and --nr-data-blocks may make a superblock in a copy"
+      )
+    }
     return MetadataFault(
-      .notMetadata, block, "not the metadata of a thin pool", hint: whereMetadataIs)
+      .notMetadata, block, "not the metadata of a thin pool",
+      hint: dumpHint(first) ?? whereMetadataIs)
+  }
+
+  /// The tool that makes metadata of a dump; nil where the bytes do not begin as one.
+  private static func dumpHint(_ first: [UInt8]) -> String? {
+    if first.starts(with: Array("<superblock".utf8)) {
+      return "it is a dump in XML: 'thin_restore -i DUMP -o METADATA' makes metadata of it"
+    }
+    if first.starts(with: [0x77, 0xEF, 0x09, 0x63, 0xAA, 0xA0, 0x37, 0xA5]) {
+      return "it is packed metadata: 'thin_metadata_unpack -i PACKED -o METADATA' unpacks it"
+    }
+    return nil
   }
 
   static func superblockMisplaced(_ block: MetadataBlock, says own: UInt64) -> MetadataFault {
@@ -115,7 +143,9 @@ extension MetadataFault {
   static func cut(blockCount: UInt64, there: UInt64) -> MetadataFault {
     MetadataFault(
       .metadataCutShort, superblock,
-      "the metadata is cut short: the pool has \(blockCount) metadata blocks, \(there) are there")
+      "the metadata is cut short: the pool has \(blockCount) metadata blocks, \(there) are there",
+      hint: "copy the whole device; of a copy whose rest was left out because it was never used: "
+        + "'truncate --size \(blockCount * UInt64(BlockKind.blockByteCount)) COPY' lengthens it")
   }
 
   static func dataBlockCount(_ count: UInt64, max: UInt64) -> MetadataFault {
@@ -125,10 +155,14 @@ extension MetadataFault {
         + "\(Int64.max) bytes")
   }
 
-  static func needsCheck() -> MetadataFault {
+  /// Returns the fault for a pool that is marked, read from its devices or images.
+  ///
+  /// `holdsSnapshot`: whether a metadata snapshot is held that could be read instead.
+  static func needsCheck(_ path: String, holdsSnapshot: Bool) -> MetadataFault {
     MetadataFault(
       .poolNeedsCheck, superblock, "the pool is marked needs_check",
-      hint: "repair it with thin_check and thin_repair", isDamage: false)
+      hint: MergeError.clearingNeedsCheck(path), isDamage: false,
+      circumstances: holdsSnapshot ? [.holdsMetadataSnapshot] : [])
   }
 
   // MARK: The metadata snapshot
@@ -273,7 +307,9 @@ extension MetadataFault {
     MetadataFault(
       .metadataDevicesDisagree, block,
       "device \(deviceID) is in the \(tree) tree only; both are expected to have it",
-      deviceID: deviceID)
+      hint:
+        "restore the metadata from a copy of an earlier time, if there is one; thin_repair drops "
+        + "a device that only one tree has", deviceID: deviceID)
   }
 
   static func otherDevices(_ block: MetadataBlock, detailsCount: UInt64, mappingCount: UInt64)
@@ -290,13 +326,22 @@ extension MetadataFault {
       .metadataDevicesDisagree, block, "the device id is \(id); at most \(max) is expected")
   }
 
+  /// Returns the fault for a device whose details have another count of mappings than its tree.
+  ///
+  /// `path`: the metadata, as the hint names it.
   static func mappingCount(
-    _ block: MetadataBlock, deviceID: UInt32, found: UInt64, expected: UInt64
+    _ block: MetadataBlock, deviceID: UInt32, found: UInt64, expected: UInt64, path: String
   ) -> MetadataFault {
     MetadataFault(
-      .metadataDevicesDisagree, block,
+      .metadataCountWrong, block,
       "device \(deviceID) has \(found) mappings; its details say \(expected)",
-      deviceID: deviceID)
+      hint: MetadataFault.repairHint(path), deviceID: deviceID,
+      counts: ["mappings": found, "counted": expected])
+  }
+
+  private static func repairHint(_ path: String) -> String {
+    "once the pool is not active, 'thin_repair -i \(path.shellQuoted) -o COPY' makes a copy whose "
+      + "counts are right, COPY being a file of the same size; merge from that"
   }
 
   static func thinBlock(_ block: MetadataBlock, _ thinBlock: ThinBlock) -> MetadataFault {
@@ -312,6 +357,20 @@ extension MetadataFault {
       .metadataMappingInvalid, block,
       "thin block \(thinBlock) is mapped to data block \(dataBlock); one below \(count) is expected"
     )
+  }
+
+  /// Returns the fault for a data block of the pool that lies behind the data device's end.
+  static func dataBlockBehindEnd(
+    _ block: MetadataBlock, _ dataBlock: DataBlock, of thinBlock: ThinBlock, count: UInt64,
+    blockByteCount: UInt64
+  ) -> MetadataFault {
+    MetadataFault(
+      .dataTooShort, block,
+      "thin block \(thinBlock) is mapped to data block \(dataBlock) of \(blockByteCount) bytes; "
+        + "\(count) whole blocks are there", isDamage: false,
+      counts: [
+        "data_block": dataBlock.rawValue, "blocks": count, "block_bytes": blockByteCount,
+      ])
   }
 
   static func mappedTwice(_ dataBlock: DataBlock, by thinBlock: ThinBlock) -> MetadataFault {

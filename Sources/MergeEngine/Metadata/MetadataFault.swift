@@ -14,12 +14,13 @@ package struct MetadataFault: Error, Equatable, Sendable {
   /// The amounts that the reason names.
   private var counts: [String: UInt64]
   private var errorNumber: Int32?
+  private var circumstances: Set<MergeError.Context.Circumstance>
 
   /// Describes a fault; what is its own stands in the catalogue.
   init(
     _ code: MergeError.Code, _ block: MetadataBlock?, _ reason: String, hint: String? = nil,
     isDamage: Bool = true, deviceID: UInt32? = nil, counts: [String: UInt64] = [:],
-    errno: Errno? = nil
+    circumstances: Set<MergeError.Context.Circumstance> = [], errno: Errno? = nil
   ) {
     self.code = code
     self.block = block
@@ -28,13 +29,15 @@ package struct MetadataFault: Error, Equatable, Sendable {
     self.isDamage = isDamage
     self.deviceID = deviceID
     self.counts = counts
+    self.circumstances = circumstances
     errorNumber = errno?.rawValue
   }
 
   /// The fault as an error; nothing was written yet.
   package func refusal(path: String) -> MergeError {
     if code == .interrupted { return .interruptedReading(path, because: reason) }
-    var context = MergeError.Context(path: path, deviceID: deviceID, counts: counts)
+    var context = MergeError.Context(
+      path: path, deviceID: deviceID, counts: counts, circumstances: circumstances)
     if let block { context.counts["block"] = block.rawValue }
     context.errorNumber = errorNumber
     return MergeError(

@@ -28,7 +28,7 @@ package struct MetadataReader {
       requestCount: 0, slabByteCount: BlockKind.blockByteCount, files: [.metadata: metadata],
       clock: clock)
     return try PoolMetadata(
-      path: metadata.path, byteCount: metadata.byteCount, mappings: mappings,
+      path: metadata.path, byteCount: metadata.byteCountNow, mappings: mappings,
       ignoresNeedsCheck: ignoresNeedsCheck, &io)
   }
 
@@ -40,14 +40,24 @@ package struct MetadataReader {
   }
 
   /// Every thin device, by rising id.
-  package func devices(in pool: PoolMetadata) throws(MergeError) -> [Device] {
+  ///
+  /// - `tolerating`: is told what is wrong with the two trees of devices; those that are in both are
+  ///   returned. With nil it is thrown.
+  package func devices(
+    in pool: PoolMetadata, tolerating: ((MetadataFault) -> Void)? = nil
+  ) throws(MergeError) -> [Device] {
     var io = try treeQueue()
     var ledger = try NodeLedger(metadataBlockCount: pool.live.metadataBlockCount)
     var devices: [Device] = []
     do throws(MetadataFault) {
-      _ = try DeviceTrees(pool.superblock, bounds: pool.bounds, wanted: nil, &io, &ledger) {
-        id, details, root in
+      let trees = try DeviceTrees(
+        pool.superblock, bounds: pool.bounds, wanted: nil, &io, &ledger
+      ) { id, details, root in
         devices.append(Device(id: id, details: details, mappingRoot: root))
+      }
+      for fault in trees.otherFaults {
+        guard let tolerating else { throw fault }
+        tolerating(fault)
       }
     } catch {
       throw error.refusal(path: pool.path)

@@ -18,14 +18,29 @@ package struct PoolMetadata: Equatable, Sendable {
 
   /// Reads the superblocks through `io`, whose slab must have room for one block.
   ///
+  /// - `byteCount`: asks for the device's size, which may grow at any time.
   /// - Throws: `MergeError` (`refused`) with block and expectation.
   package init<IO: BlockIO & ~Copyable>(
-    path: String, byteCount: UInt64, mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool,
-    _ io: inout IO
+    path: String, byteCount: () throws(MergeError) -> UInt64, mappings: MergeSource.Mappings,
+    ignoresNeedsCheck: Bool, _ io: inout IO
   ) throws(MergeError) {
+    let firstByteCount = try byteCount()
+    let live: Superblock
+    do throws(MetadataFault) {
+      guard firstByteCount >= UInt64(BlockKind.blockByteCount) else {
+        throw .tooShort(
+          firstByteCount, blockByteCount: BlockKind.blockByteCount,
+          first: FileSystem.firstBytes(of: path, count: 16) ?? [])
+      }
+      live = try Self.readLive(&io)
+    } catch {
+      throw error.refusal(path: path)
+    }
+    // Asked again: blocks that the superblock counts may have been added after the first answer.
+    let byteCount = try byteCount()
     do throws(MetadataFault) {
       try self.init(
-        checking: path, byteCount: byteCount, mappings: mappings,
+        live, path: path, byteCount: byteCount, mappings: mappings,
         ignoresNeedsCheck: ignoresNeedsCheck, &io)
     } catch {
       throw error.refusal(path: path)
@@ -33,14 +48,10 @@ package struct PoolMetadata: Equatable, Sendable {
   }
 
   private init<IO: BlockIO & ~Copyable>(
-    checking path: String, byteCount: UInt64, mappings: MergeSource.Mappings,
+    _ live: Superblock, path: String, byteCount: UInt64, mappings: MergeSource.Mappings,
     ignoresNeedsCheck: Bool, _ io: inout IO
   ) throws(MetadataFault) {
-    guard byteCount >= UInt64(BlockKind.blockByteCount) else {
-      throw .tooShort(byteCount, blockByteCount: BlockKind.blockByteCount)
-    }
     self.path = path
-    let live = try Self.readLive(&io)
     self.live = live
     guard live.metadataBlockCount > 0 else {
       throw .noBlocks()
@@ -58,7 +69,8 @@ package struct PoolMetadata: Equatable, Sendable {
       throw .dataBlockCount(live.dataBlockCount, max: Self.dataBlockCountMax)
     }
     guard !live.needsCheck || ignoresNeedsCheck else {
-      throw .needsCheck()
+      throw .needsCheck(
+        path, holdsSnapshot: mappings != .inactivePool && live.heldRoot != nil)
     }
     switch mappings {
     case .inactivePool:
@@ -137,4 +149,11 @@ package struct MappingTree: Sendable {
   package var bounds: MetadataBounds
   package var dataBlockCount: UInt64
   package var dataBlockByteCount: UInt64
+  /// What the data device has; nil where that is not known.
+  package var dataByteCount: UInt64?
+
+  /// The data blocks that are there: those of the pool, or fewer where the data device is shorter.
+  var dataBlockCountThere: UInt64 {
+    min(dataBlockCount, dataByteCount.map { $0 / dataBlockByteCount } ?? dataBlockCount)
+  }
 }

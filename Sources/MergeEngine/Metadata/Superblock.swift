@@ -52,7 +52,9 @@ package struct Superblock: Equatable, Sendable {
   package init(_ bytes: RawSpan, at block: MetadataBlock) throws(MetadataFault) {
     let magic = bytes.littleEndian(at: 32, as: UInt64.self)
     guard magic == Self.magic else {
-      throw .notSuperblock(block)
+      let all = bytes.copiedBytes(at: 0, count: bytes.byteCount)
+      throw .notSuperblock(
+        block, isEmpty: all.allSatisfy { $0 == 0 }, first: Array(all.prefix(16)))
     }
     try BlockKind.superblock.check(bytes, of: block)
     let own = bytes.littleEndian(at: 8, as: UInt64.self)

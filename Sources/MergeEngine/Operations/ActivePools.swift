@@ -108,7 +108,7 @@ struct ActivePools {
 
   /// Does the same with metadata of which no block is read.
   func withMetadataSnapshot<Result>(
-    of metadataPath: String, _ wanted: MergeSource.Mappings,
+    of metadataPath: String, _ wanted: MergeSource.Mappings, ignoresNeedsCheck: Bool,
     _ body: (MergeSource.Mappings) throws(MergeError) -> Result
   ) throws(MergeError) -> Result {
     guard let session = try session(metadataPath: metadataPath, dataPath: nil) else {
@@ -116,7 +116,7 @@ struct ActivePools {
       return try body(wanted)
     }
     defer { session.end(.nothingWritten) }
-    return try body(session.holdForListing(wanted))
+    return try body(session.holdForListing(wanted, ignoresNeedsCheck: ignoresNeedsCheck))
   }
 
   /// Says that options for active pools have no effect where there is no such pool.

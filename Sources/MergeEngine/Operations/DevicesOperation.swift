@@ -2,34 +2,40 @@
 struct DevicesOperation {
   let environment: Environment
 
-  /// Lists as ``Merger/devices(metadataPath:mappings:)`` does.
+  /// Lists as ``Merger/devices(metadataPath:mappings:ignoresNeedsCheck:)`` does.
   func devices(
-    metadataPath: String, mappings: MergeSource.Mappings
+    metadataPath: String, mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool
   ) throws(MergeError) -> [ThinDevice] {
-    try ActivePools(environment: environment).withMetadataSnapshot(of: metadataPath, mappings) {
-      mappings throws(MergeError) in try list(metadataPath, mappings)
+    try ActivePools(environment: environment).withMetadataSnapshot(
+      of: metadataPath, mappings, ignoresNeedsCheck: ignoresNeedsCheck
+    ) { mappings throws(MergeError) in
+      try list(metadataPath, mappings, ignoresNeedsCheck: ignoresNeedsCheck)
     }
   }
 
-  /// Lists as ``Merger/devices(pool:mappings:)`` does.
+  /// Lists as ``Merger/devices(pool:mappings:ignoresNeedsCheck:)`` does.
   func devices(
-    pool name: String, mappings: MergeSource.Mappings
+    pool name: String, mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool
   ) throws(MergeError) -> [ThinDevice] {
     let found = try environment.mappedDevices()
     return try devices(
       metadataPath: found.path(of: try found.pool(named: name).target.metadata),
-      mappings: mappings)
+      mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
   }
 
   private func list(
-    _ metadataPath: String, _ mappings: MergeSource.Mappings
+    _ metadataPath: String, _ mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool
   ) throws(MergeError) -> [ThinDevice] {
     let isInactive = mappings == .inactivePool
     let file = try OpenFile(
       metadataPath, role: "metadata device", access: .readOnly, exclusive: isInactive)
     if isInactive { try LoopDevice.checkNone(over: file, MergeError.metadataUnderLoopDevice) }
-    let pool = try environment.reader(file).superblocks(mappings, ignoresNeedsCheck: false)
-    return try environment.reader(file).devices(in: pool).map { device in
+    let reader = environment.reader(file)
+    let pool = try reader.superblocks(mappings, ignoresNeedsCheck: ignoresNeedsCheck)
+    let devices = try reader.devices(in: pool) {
+      environment.observer.note(.devicesDisagree($0.reason, path: file.path))
+    }
+    return devices.map { device in
       ThinDevice(
         deviceID: device.id, mappedBlockCount: device.details.mappedBlockCount,
         transactionID: device.details.transactionID, creationTime: device.details.creationTime,

@@ -71,7 +71,8 @@ struct MergePreparation: ~Copyable {
     let journalPath = request.options.journalPath.map(FileSystem.absolute) ?? usualPath
     try refusals.collect { () throws(MergeError) in
       if let header = request.resumed?.header, session != nil {
-        try devices.check(origin, are: header)
+        try devices.check(
+          origin, are: header, dataIsTheSame: request.options.dataIsTheSame)
       }
       try DeviceTarget.check(
         origin, use: session?.use(quiescence) ?? .exclusive,
@@ -101,6 +102,10 @@ struct MergePreparation: ~Copyable {
     var journalRefusal: MergeError?
     do throws(MergeError) {
       slot = try planned.findJournal(request, session, for: purpose, in: environment)
+      if case .sameMerge = slot {} else {
+        try devices.checkFormat(
+          of: origin, planned.plan, isForced: request.options.forcesFormat, in: environment)
+      }
     } catch {
       if purpose == .merging { throw error }
       journalRefusal = error
@@ -209,6 +214,7 @@ struct PlannedMerge: ~Copyable {
       in: environment)
     match = JournalMatch(
       wanted: header, bootID: environment.bootID, originIsTheSame: options.originIsTheSame,
+      dataIsTheSame: options.dataIsTheSame,
       dataPlace: DeviceIdentity.place(of: devices.data),
       originPlace: DeviceIdentity.place(of: origin), sourceName: source.nameInMessages)
   }
@@ -240,10 +246,13 @@ struct PlannedMerge: ~Copyable {
 
 extension OpenDevices {
   /// A journal names devices by paths, which may lead to others since.
-  fileprivate func check(_ origin: OpenFile, are header: JournalHeader) throws(MergeError) {
+  fileprivate func check(
+    _ origin: OpenFile, are header: JournalHeader, dataIsTheSame: Bool
+  ) throws(MergeError) {
     for (file, identity, role) in [
       (data, header.dataIdentity, "data device"), (origin, header.originIdentity, "origin"),
     ] where DeviceIdentity(file).name != identity.name {
+      if dataIsTheSame, file.isSameFile(as: data) { continue }
       throw .notRecordedDevice(file.path, role)
     }
   }
@@ -268,6 +277,7 @@ extension JournalHeader {
       dataPath: FileSystem.absolute(source.dataPath),
       originPath: FileSystem.absolute(request.originPath),
       mappings: mappings, ignoresNeedsCheck: source.ignoresNeedsCheck,
+      ignoresMappingCount: source.ignoresMappingCount,
       transactionID: planned.pool.superblock.transactionID,
       heldRoot: planned.pool.heldRoot?.rawValue ?? 0, mappingRoot: planned.mappingRoot.rawValue,
       queueDepth: UInt64(options.transfer.queueDepth), ioByteCount: options.transfer.ioByteCount,

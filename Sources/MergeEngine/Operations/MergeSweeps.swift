@@ -12,6 +12,8 @@ package struct MergeConfiguration: Sendable {
   /// What earlier runs recorded.
   package var state: JournalState
   package var trustsEarlierRuns: Bool
+  /// True where the source is a copy of the one that earlier runs merged from, and may lack some of it.
+  package var sourceIsCopy = false
   /// True where the first recorded transfers are looked for on the origin before anything is written.
   package var checksTarget = true
 
@@ -116,6 +118,9 @@ package struct MergeSweeps<
     case .interrupted:
       throw .interruptedChecking(configuration.targetPath)
     }
+    if configuration.sourceIsCopy, found.unchangedSourceCount == 0, found.comparedByteCount > 0 {
+      throw .noCopyOfData(configuration.journalPath, byteCount: found.comparedByteCount)
+    }
     let (count, missing) = (found.unchangedSourceCount, found.missingOnTargetCount)
     guard count > 0, missing * 10 >= count * 9 else { return }
     throw .originLost(configuration.targetPath, missing: missing, of: count)
@@ -125,7 +130,8 @@ package struct MergeSweeps<
   ///
   /// A run over a finished merge has nothing else to do than to read it again.
   private var readsNothingAgain: Bool {
-    configuration.trustsEarlierRuns && configuration.state.finishedSeconds == nil
+    configuration.trustsEarlierRuns && !configuration.sourceIsCopy
+      && configuration.state.finishedSeconds == nil
   }
 
   /// Merges what is left, reads again what earlier runs recorded, and proves that all is recorded.
@@ -186,12 +192,19 @@ package struct MergeSweeps<
     try stream.restart(from: 0)
     let pass = RecheckPipeline.pass(
       shape(readsBothSides: true), &io, feed: PieceTransfers(stream, pieces: pieces),
-      step: RecheckStep(), ledger: &checkpointer, targetPath: configuration.targetPath,
+      step: RecheckStep(keepsRecorded: configuration.sourceIsCopy), ledger: &checkpointer,
+      targetPath: configuration.targetPath,
       control: control,
       progress: progress(.rechecking, earlier: 0, total: configuration.state.doneByteCount))
     recheckedByteCount += pass.step.checkedByteCount
     rewrittenByteCount += pass.step.rewrittenByteCount
     account(pass)
+    let lost = pass.step.lost
+    guard pass.end != .finished || lost.byteCount == 0 else {
+      throw .mergedBytesLost(
+        configuration.targetPath, journalPath: configuration.journalPath,
+        byteCount: lost.byteCount, firstByteOffset: lost.first.first?.start ?? 0)
+    }
     return pass.end
   }
 

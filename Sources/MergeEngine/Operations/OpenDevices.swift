@@ -49,7 +49,8 @@ struct OpenDevices {
       environment.observer.note(.noDirectIO(file.path))
     }
     let request = PlanRequest(
-      source: source, metadataByteCount: metadata.byteCount, dataByteCount: data.byteCount,
+      source: source, metadataByteCount: metadata.byteCountNow,
+      dataByteCount: try data.byteCountNow(),
       originPath: origin?.path,
       extent: MergeExtent(originByteCount: origin?.byteCount, options: extent),
       ioByteCount: ioByteCount)
@@ -60,6 +61,20 @@ struct OpenDevices {
         control: environment.control)
     } catch {
       throw areSwapped ? error.ofSwappedDevices() : error
+    }
+    for fault in planned.toleratedFaults {
+      environment.observer.note(
+        fault.code == .metadataCountWrong
+          ? .mappingCountIgnored(fault.reason, path: metadata.path, deviceID: source.deviceID)
+          : .devicesDisagree(fault.reason, path: metadata.path))
+    }
+    // The product fits: PoolMetadata has checked it.
+    let poolByteCount =
+      planned.pool.live.dataBlockCount * planned.pool.superblock.dataBlockByteCount
+    if poolByteCount > request.dataByteCount {
+      environment.observer.note(
+        .dataShorterThanPool(
+          data.path, byteCount: request.dataByteCount, poolByteCount: poolByteCount))
     }
     if extent.thinByteCount == nil, origin != nil {
       environment.observer.note(

@@ -2,14 +2,15 @@
 struct PlanOperation {
   let environment: Environment
 
-  /// Plans as ``Merger/plan(_:onto:extent:transfer:journalPath:pool:)`` does.
+  /// Plans as ``Merger/plan(_:onto:extent:transfer:journalPath:forcesFormat:pool:)`` does.
   func plan(
     _ source: MergeSource, onto originPath: String?, extent: ExtentOptions,
-    transfer: TransferOptions, journalPath: String?, pool: PoolOptions
+    transfer: TransferOptions, journalPath: String?, forcesFormat: Bool, pool: PoolOptions
   ) throws(MergeError) -> PlanReport {
     let pools = ActivePools(environment: environment)
-    let options = MergeOptions(
+    var options = MergeOptions(
       extent: extent, transfer: transfer, journalPath: journalPath, pool: pool)
+    options.forcesFormat = forcesFormat
     guard let originPath else {
       return try pools.withMetadataSnapshot(source) { (source, session) throws(MergeError) in
         if session == nil { pools.noteIfUnused(pool) }

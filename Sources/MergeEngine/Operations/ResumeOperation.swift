@@ -23,10 +23,11 @@ struct ResumeOperation {
     let status = recorded.status
     let header = journal.header
     try checkNotFinished(journal, mergesAgain: options.mergesAgain)
-    let source = MergeSource(
+    var source = MergeSource(
       metadataPath: options.metadataPath ?? status.metadataPath,
       dataPath: options.dataPath ?? status.dataPath, deviceID: status.deviceID,
       mappings: header.mappings.retaken, ignoresNeedsCheck: header.ignoresNeedsCheck)
+    source.ignoresMappingCount = header.ignoresMappingCount
     let merge = MergeOptions(
       extent: ExtentOptions(thinByteCount: header.thinByteCount, pastEnd: header.pastEnd),
       transfer: TransferOptions(
@@ -38,7 +39,8 @@ struct ResumeOperation {
       verifies: options.verifies || header.verifies,
       checkpointInterval: options.checkpointInterval
         ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
-      originIsTheSame: options.originIsTheSame, pool: header.pool.union(options.pool))
+      originIsTheSame: options.originIsTheSame, dataIsTheSame: options.dataIsTheSame,
+      pool: header.pool.union(options.pool))
     let originPath = options.originPath ?? status.originPath
     for (path, role) in [
       (source.metadataPath, "metadata device"), (source.dataPath, "data device"),

@@ -46,6 +46,7 @@ struct RunningMerge: ~Copyable {
         throw .cannotFlushEarlierRuns(request.originPath, error)
       }
     }
+    if options.verifies, options.dataIsTheSame { environment.observer.note(.copyNotCompared()) }
     let (header, match) = (preparation.planned.header, preparation.planned.match)
     let planned = preparation.planned.plan
     let plan = planned.plan
@@ -81,7 +82,7 @@ struct RunningMerge: ~Copyable {
         dataAlignmentByteCount: data.alignmentByteCount,
         targetAlignmentByteCount: target.file.alignmentByteCount, targetPath: request.originPath,
         journalPath: preparation.planned.journalPath, state: journal.state,
-        trustsEarlierRuns: options.trustsEarlierRuns),
+        trustsEarlierRuns: options.trustsEarlierRuns, sourceIsCopy: options.dataIsTheSame),
       stream, io: io, journal: journal.encoder,
       checkpointInterval: options.checkpointIntervalInRange, control: environment.control,
       secondsSince1970: environment.secondsSince1970)
@@ -142,7 +143,7 @@ struct RunningMerge: ~Copyable {
       verification: nil, journalPath: journal.file.path, unreadable: [])
     do throws(MergeError) {
       try merge()
-      if request.options.verifies {
+      if request.options.comparesWithSource {
         result.verification = try readBack()
       } else {
         session?.hold.isNotNeeded(for: request.source.readID)

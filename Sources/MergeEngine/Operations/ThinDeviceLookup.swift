@@ -37,6 +37,9 @@ struct ThinDeviceLookup {
   private func resolve(
     _ name: ThinDeviceName, _ devices: MappedDevices
   ) throws(MergeError) -> ResolvedThin {
+    if let (group, _) = name.logicalVolume {
+      try VolumeGroup.check(group, run: environment.runProgram)
+    }
     if let device = removedDevice(name, devices) ?? name.device(in: devices) {
       guard let thin = device.thinTarget else {
         throw .notThinDevice(name.text, targets: device.liveTable.map(\.kind))

@@ -1,7 +1,8 @@
 /// What the plan is made of besides the metadata.
 package struct PlanRequest {
   package var source: MergeSource
-  package var metadataByteCount: UInt64
+  /// Asks for the size of the metadata device, which may grow at any time.
+  package var metadataByteCount: () throws(MergeError) -> UInt64
   package var dataByteCount: UInt64
   package var originPath: String?
   package var extent: MergeExtent
@@ -13,6 +14,8 @@ package struct CheckedPlan<Source: RunSource & ~Copyable>: ~Copyable {
   package let pool: PoolMetadata
   package let details: DeviceDetails
   package let deviceCount: UInt64
+  /// What is wrong with the metadata and does not keep this device from being merged.
+  package let toleratedFaults: [MetadataFault]
   package let mappingRoot: MetadataBlock
   package let plan: MergePlan
   package let thinByteCount: UInt64?
@@ -40,7 +43,6 @@ extension CheckedPlan where Source: ~Copyable {
     let pool = try PoolMetadata(
       path: source.metadataPath, byteCount: request.metadataByteCount, mappings: source.mappings,
       ignoresNeedsCheck: source.ignoresNeedsCheck, &io)
-    try Self.checkDataDevice(pool, request)
     var ledger = try NodeLedger(metadataBlockCount: pool.live.metadataBlockCount)
     let trees: DeviceTrees
     do throws(MetadataFault) {
@@ -56,29 +58,40 @@ extension CheckedPlan where Source: ~Copyable {
     }
 
     let blockByteCount = pool.superblock.dataBlockByteCount
-    let dataBlocks = try DataBlockLedger(dataBlockCount: pool.live.dataBlockCount)
-    var device = try WholeDevice(pool.tree(root: root), io: io, ledger: ledger)
+    let dataBlocks = try DataBlockLedger(
+      dataBlockCount: min(pool.live.dataBlockCount, request.dataByteCount / blockByteCount))
+    var tree = pool.tree(root: root)
+    tree.dataByteCount = request.dataByteCount
+    var device = try WholeDevice(tree, io: io, ledger: ledger)
     let empty = PlanBuilder(
       request.extent, dataBlockByteCount: blockByteCount, ioByteCount: request.ioByteCount)
     let total = details.mappedBlockCount.multipliedReportingOverflow(by: blockByteCount)
       .partialValue
-    let added = try Self.addUp(
-      &device, empty, dataBlocks, path: source.metadataPath, total: total, control: control
-    ) { $0.mappedBlockCount * blockByteCount }
+    let added: Result<PlanBuilder, MappedTwice>
+    do throws(MergeError) {
+      added = try Self.addUp(
+        &device, empty, dataBlocks, path: source.metadataPath, total: total, control: control
+      ) { $0.mappedBlockCount * blockByteCount }
+    } catch {
+      throw Self.error(error, request)
+    }
     var builder: PlanBuilder
     switch added {
     case .success(let added): builder = added
     case .failure(let mappedTwice): throw device.refusal(mappedTwice)
     }
-    guard device.mappedBlockCount == details.mappedBlockCount else {
-      throw MetadataFault.mappingCount(
+    var tolerated = trees.otherFaults
+    if device.mappedBlockCount != details.mappedBlockCount {
+      let fault = MetadataFault.mappingCount(
         pool.superblock.detailsRoot, deviceID: source.readID, found: device.mappedBlockCount,
-        expected: details.mappedBlockCount
-      ).refusal(path: pool.path)
+        expected: details.mappedBlockCount, path: pool.path)
+      guard source.ignoresMappingCount else { throw fault.refusal(path: pool.path) }
+      tolerated.append(fault)
     }
     plan = try builder.finish(
       deviceID: source.deviceID, mappedBlockCount: device.mappedBlockCount,
       originPath: request.originPath)
+    toleratedFaults = tolerated
     thinByteCount = request.extent.thinByteCount
     self.pool = pool
     self.details = details
@@ -122,16 +135,11 @@ extension CheckedPlan where Source: ~Copyable {
     }
   }
 
-  private static func checkDataDevice(
-    _ pool: PoolMetadata, _ request: PlanRequest
-  ) throws(MergeError) {
-    // The product fits: PoolMetadata has checked it.
-    let needed = pool.live.dataBlockCount * pool.superblock.dataBlockByteCount
-    guard needed <= request.dataByteCount else {
-      throw .dataTooShort(
-        request.source.dataPath, byteCount: request.dataByteCount,
-        blockCount: pool.live.dataBlockCount,
-        blockByteCount: pool.superblock.dataBlockByteCount)
-    }
+  /// The first pass's error, of the data device where a mapping lies behind its end.
+  private static func error(_ error: MergeError, _ request: PlanRequest) -> MergeError {
+    guard error.code == .dataTooShort else { return error }
+    return .dataTooShort(
+      request.source.dataPath, byteCount: request.dataByteCount, because: error.why,
+      counts: error.context.counts)
   }
 }

@@ -16,6 +16,8 @@ package struct MergePlan: Equatable, Sendable {
   package var transferByteCountMax: UInt64
   package var fingerprint: Fingerprint
   package var layout: MappingLayout
+  /// Where the first block of the thin device is; nil where it has none of its own.
+  package var firstDataBlock: DataBlock?
 }
 
 /// Counts what the runs of a device come to, without keeping them.
@@ -31,6 +33,7 @@ struct PlanBuilder {
   /// Mapped blocks behind the thin device's own end, which it does not show.
   private var pastThinBlockCount: UInt64 = 0
   private var lastMappingEnd: UInt64 = 0
+  private var firstDataBlock: DataBlock?
   private var transfers: TransferCounter
 
   init(_ extent: MergeExtent, dataBlockByteCount: UInt64, ioByteCount: UInt64) {
@@ -47,6 +50,10 @@ struct PlanBuilder {
   mutating func append(_ batch: borrowing RunBatch) {
     let runs = batch.runs
     fingerprint.append(runs)
+    // Keys rise, so that block 0 is in the first of all runs or in none.
+    if runCount == 0, !runs.isEmpty, runs[0].thinBlock.rawValue == 0 {
+      firstDataBlock = runs[0].dataBlock
+    }
     runCount += UInt64(runs.count)
     // Local, so that it stays in registers from run to run.
     var transfers = transfers
@@ -91,7 +98,7 @@ struct PlanBuilder {
       fingerprint: fingerprint.finish(
         dataBlockByteCount: dataBlockByteCount, deviceID: deviceID, endByteOffset: end,
         pastEnd: extent.pastEnd),
-      layout: layout)
+      layout: layout, firstDataBlock: firstDataBlock)
   }
 
   private func checkPastEnd(_ originPath: String) throws(MergeError) {

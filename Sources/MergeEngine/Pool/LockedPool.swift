@@ -60,6 +60,16 @@ package final class LockedPool {
       live: try superblock())
   }
 
+  /// - Throws: `MergeError` (`refused`) where nothing can be added to the pool's metadata, or must not be.
+  func checkHasRoom(_ status: PoolStatus) throws(MergeError) {
+    guard status.mode != .readOnly else { throw .poolReadOnly(name) }
+    guard status.freeMetadataBlockCount >= status.freeMetadataBlockCountMin else {
+      throw .poolMetadataUsedUp(
+        name, freeBlockCount: status.freeMetadataBlockCount, of: status.metadataBlockCount,
+        min: status.freeMetadataBlockCountMin)
+    }
+  }
+
   /// Makes the pool commit what it has changed.
   func commit() throws(MergeError) {
     do throws(Errno) {
@@ -104,7 +114,11 @@ package struct ObservedPool: Sendable {
 
   /// - Throws: `MergeError` (`refused`) for a pool that is not to be relied on.
   package func checkHealth(ignoresNeedsCheck: Bool) throws(MergeError) {
-    guard !status.needsCheck || ignoresNeedsCheck else { throw .poolNeedsCheck(pool.name) }
+    guard !status.needsCheck || ignoresNeedsCheck else {
+      throw .poolNeedsCheck(
+        pool.name, metadataPath: devices.path(of: target.metadata),
+        holdsSnapshot: status.heldRoot != nil)
+    }
     guard live.dataBlockByteCount == target.blockByteCount,
       live.dataBlockCount == status.dataBlockCount
     else {

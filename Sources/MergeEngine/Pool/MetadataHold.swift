@@ -64,7 +64,7 @@ package final class MetadataHold {
     if let held = observed.heldRoot {
       throw .metadataSnapshotForeign(pool.name, .held(block: held))
     }
-    guard observed.status.mode != .readOnly else { throw .poolReadOnly(pool.name) }
+    try pool.checkHasRoom(observed.status)
     return .take
   }
 
@@ -161,7 +161,7 @@ package final class MetadataHold {
     if let held = try pool.superblock().heldRoot {
       throw .metadataSnapshotForeign(pool.name, .held(block: held.rawValue))
     }
-    guard try pool.status().mode != .readOnly else { throw .poolReadOnly(pool.name) }
+    try pool.checkHasRoom(pool.status())
     _ = try take()
     defer { release() }
     return try pool.reader.devices(in: pool.heldMetadata())

@@ -57,7 +57,8 @@ package final class PoolSession {
     _ metadata: PoolMetadata, _ observed: ObservedPool, besides deviceID: UInt32,
     options: PoolOptions
   ) throws(MergeError) {
-    let all = try pool.reader.devices(in: metadata)
+    // The plan has noted what is wrong with devices that nobody could activate.
+    let all = try pool.reader.devices(in: metadata) { _ in }
     var known = observed.devices.deviceIDs(of: observed.pool.number)
     known.insert(deviceID)
     if let snapshot = pool.state.snapshot {
@@ -103,11 +104,11 @@ package final class PoolSession {
 
   /// Takes a metadata snapshot for a list of the pool's thin devices.
   func holdForListing(
-    _ wanted: MergeSource.Mappings
+    _ wanted: MergeSource.Mappings, ignoresNeedsCheck: Bool
   ) throws(MergeError) -> MergeSource.Mappings {
     let observed = try observed()
-    try observed.checkHealth(ignoresNeedsCheck: false)
-    return try hold.hold(wanted, of: nil, observed, ignoresNeedsCheck: false)
+    try observed.checkHealth(ignoresNeedsCheck: ignoresNeedsCheck)
+    return try hold.hold(wanted, of: nil, observed, ignoresNeedsCheck: ignoresNeedsCheck)
   }
 
   /// Makes the changes that were decided.

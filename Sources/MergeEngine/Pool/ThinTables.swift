@@ -46,6 +46,8 @@ package struct PoolStatus: Equatable, Sendable {
 
   package var mode: Mode
   package var dataBlockCount: UInt64
+  package var metadataBlockCount: UInt64
+  package var freeMetadataBlockCount: UInt64
   /// Where the metadata snapshot is that is held.
   package var heldRoot: UInt64?
   package var needsCheck: Bool
@@ -54,9 +56,11 @@ package struct PoolStatus: Equatable, Sendable {
   package init?(_ lines: [TableLine]) {
     guard lines.count == 1, lines[0].kind == "thin-pool" else { return nil }
     let words = lines[0].words
-    guard words.count >= 6, let total = words[2].split(separator: "/").last.flatMap({ UInt64($0) })
+    guard words.count >= 6, let metadata = Self.usage(words[1]), let data = Self.usage(words[2])
     else { return nil }
-    dataBlockCount = total
+    metadataBlockCount = metadata.total
+    freeMetadataBlockCount = metadata.total - min(metadata.used, metadata.total)
+    dataBlockCount = data.total
     heldRoot = UInt64(words[3])
     switch words[4] {
     case "rw": mode = .writable
@@ -65,6 +69,16 @@ package struct PoolStatus: Equatable, Sendable {
     default: return nil
     }
     needsCheck = words.count > 7 && words[7] == "needs_check"
+  }
+
+  /// The free metadata blocks without which nothing is added to the metadata: without a free block the kernel
+  /// makes the pool read-only, and a metadata snapshot in it can no longer be released.
+  package var freeMetadataBlockCountMin: UInt64 { max(16, metadataBlockCount / 50) }
+
+  private static func usage(_ word: Substring) -> (used: UInt64, total: UInt64)? {
+    let numbers = word.split(separator: "/").map { UInt64($0) }
+    guard numbers.count == 2, let used = numbers[0], let total = numbers[1] else { return nil }
+    return (used, total)
   }
 }
 

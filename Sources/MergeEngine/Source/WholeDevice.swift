@@ -7,6 +7,7 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
   /// The run that the next mapping may continue; without blocks if there is none.
   private var pending = MappingRun(thinBlock: ThinBlock(0), dataBlock: DataBlock(0), blockCount: 0)
   private let tree: MappingTree
+  private let dataBlockCountThere: UInt64
 
   /// Begins to read the tree for the first time, as a whole.
   package init(
@@ -23,6 +24,7 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
     self.io = io
     self.ledger = ledger
     self.tree = tree
+    dataBlockCountThere = tree.dataBlockCountThere
   }
 
   // Every node must be as the first pass saw it.
@@ -90,7 +92,7 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
       let leaf = MappingLeaf(node, in: bytes, of: block)
       try leaf.checkEnd(dataBlockByteCount: tree.dataBlockByteCount)
       let largest = batch.append(leaf, after: &pending)
-      try leaf.checkDataBlocks(largest: largest, count: tree.dataBlockCount)
+      try leaf.checkDataBlocks(largest: largest, there: dataBlockCountThere, in: tree)
       mappedBlockCount += UInt64(node.entryCount)
     }
   }

@@ -97,7 +97,7 @@ package final class OpenFile {
       allocatedByteCount = device.byteCount
       isReadOnly = device.isReadOnly
       if access == .readWrite, device.isReadOnly {
-        throw .deviceReadOnly(path, role)
+        throw Self.readOnly(path, role: role, deviceNumber)
       }
     } else {
       byteCount = status.byteCount
@@ -112,6 +112,12 @@ package final class OpenFile {
     kind = isDevice ? .blockDevice : .regularFile
     inode = status.inode
     birth = status.birth
+  }
+
+  /// The refusal of a block device that refuses writes.
+  static func readOnly(_ path: String, role: String, _ number: DeviceNumber) -> MergeError {
+    .deviceReadOnly(
+      path, role, mappedName: FileSystem.text(of: "/sys/dev/block/\(number)/dm/name"))
   }
 
   package func isSameFile(as other: OpenFile) -> Bool {
@@ -191,10 +197,17 @@ extension OpenFile {
     }
   }
 
-  /// How many bytes the file has now; it may have grown since it was opened.
+  /// How many bytes the file or device has now; it may have grown since it was opened.
   package func byteCountNow() throws(MergeError) -> UInt64 {
-    guard kind == .regularFile else { return byteCount }
-    return try FileStatus(descriptor: descriptor, path: path, role: "file").byteCount
+    guard kind == .blockDevice else {
+      return try FileStatus(descriptor: descriptor, path: path, role: "file").byteCount
+    }
+    var byteCount: UInt64 = 0
+    // SAFETY: the call writes one number into the variable given.
+    guard unsafe caio_device_byte_count(descriptor, &byteCount) == 0 else {
+      throw .cannotAskSize(path, "device", .current)
+    }
+    return byteCount
   }
 
   /// What is another one once a file's content has changed.

@@ -113,6 +113,15 @@ package enum LoopDevice {
     return .file(device: status.device, inode: status.inode)
   }
 
+  /// Returns whether a device is a loop device over a regular file.
+  static func isFile(under number: DeviceNumber) -> Bool {
+    switch backing(of: number) {
+    case .file: true
+    case .device(let below): isFile(under: below)
+    case nil: false
+    }
+  }
+
   /// Returns what a loop device shows from the first byte to the last; nil where it shows a part, or
   /// is no loop device.
   static func whole(under number: DeviceNumber) -> StorageStack.Layer? {

@@ -34,7 +34,9 @@ struct DeviceTarget {
     guard file.isSameFile(as: looked) else { throw .originReplaced(path) }
     switch file.kind {
     case .blockDevice:
-      if file.isReadOnly, !isMadeWritable { throw .deviceReadOnly(path, "origin") }
+      if file.isReadOnly, !isMadeWritable {
+        throw OpenFile.readOnly(path, role: "origin", file.deviceNumber)
+      }
     case .regularFile:
       do throws(Errno) {
         try FileSystem.checkCanBeWritten(path)

@@ -17,7 +17,15 @@ struct ConsentArguments: ParsableArguments {
   @Flag(help: "An origin without an identity is that of the earlier run.")
   var sameOrigin = false
 
+  @Flag(help: "The data device is a copy of that of the earlier run.")
+  var sameData = false
+
   func validate() throws {
+    if sameData, again || trustEarlierRuns || verify {
+      throw ValidationError(
+        "--same-data goes by the journal's checksums: --verify, --again and --trust-earlier-runs "
+          + "cannot go with it")
+    }
     if again, trustEarlierRuns {
       throw ValidationError(
         "--again compares what earlier runs recorded and --trust-earlier-runs does not: give one")

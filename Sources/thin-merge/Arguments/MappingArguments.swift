@@ -12,7 +12,14 @@ struct MappingArguments: ParsableArguments {
     transform: TypedNumber.metadataBlock)
   var metadataSnapshotBlock: UInt64?
 
+  @Flag(help: "Read what is held in a pool that is marked needs_check.")
+  var ignoreNeedsCheck = false
+
   func validate() throws {
+    if ignoreNeedsCheck, inactive {
+      throw ValidationError(
+        "--ignore-needs-check reads a held metadata snapshot and cannot go with --inactive")
+    }
     if metadataSnapshotBlock != nil, inactive {
       throw ValidationError(
         "--metadata-snap reads the metadata snapshot and --inactive the live mappings: give one")
@@ -24,8 +31,14 @@ struct MappingArguments: ParsableArguments {
     inactive ? .inactivePool : .metadataSnapshot(block: metadataSnapshotBlock)
   }
 
+  /// Which mapping tree of an active pool is read.
+  var mappingsOfActivePool: MergeSource.Mappings {
+    metadataSnapshotBlock != nil || ignoreNeedsCheck
+      ? .metadataSnapshot(block: metadataSnapshotBlock) : .ownMetadataSnapshot
+  }
+
   /// Whether anything of this was given.
-  var isGiven: Bool { metadataSnapshotBlock != nil || inactive }
+  var isGiven: Bool { metadataSnapshotBlock != nil || inactive || ignoreNeedsCheck }
 }
 
 extension Optional where Wrapped == String {

@@ -6,21 +6,25 @@ enum NamedSource: Equatable {
   case devices(MergeSource)
   /// By a name that device-mapper or LVM knows.
   case thinDevice(
-    ThinDeviceReference, mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool)
+    ThinDeviceReference, mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool,
+    ignoresMappingCount: Bool = false)
 
   /// Finds out where it is.
   func found(by merger: Merger) throws -> ResolvedThinDevice {
     switch self {
     case .devices(let source):
-      ResolvedThinDevice(source: source)
-    case .thinDevice(let selection, let mappings, let ignoresNeedsCheck):
-      try merger.resolve(selection, mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
+      return ResolvedThinDevice(source: source)
+    case .thinDevice(let selection, let mappings, let ignoresNeedsCheck, let ignoresMappingCount):
+      var found = try merger.resolve(
+        selection, mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
+      found.source.ignoresMappingCount = ignoresMappingCount
+      return found
     }
   }
 
   /// The name of a thin device, if that is how the source was given.
   var name: String? {
-    if case .thinDevice(.device(let name), _, _) = self { name } else { nil }
+    if case .thinDevice(.device(let name), _, _, _) = self { name } else { nil }
   }
 
   /// The words that name it on a command line.
@@ -28,16 +32,22 @@ enum NamedSource: Equatable {
     switch self {
     case .devices(let source):
       ["--metadata", source.metadataPath, "--data", source.dataPath, "--dev-id"]
-        + [String(source.deviceID)] + Self.words(source.mappings, source.ignoresNeedsCheck)
-    case .thinDevice(.device(let name), let mappings, let ignoresNeedsCheck):
-      [name] + Self.words(mappings, ignoresNeedsCheck)
-    case .thinDevice(.member(let pool, let deviceID), let mappings, let ignoresNeedsCheck):
-      ["--pool", pool, "--dev-id", String(deviceID)] + Self.words(mappings, ignoresNeedsCheck)
+        + [String(source.deviceID)]
+        + Self.words(source.mappings, source.ignoresNeedsCheck, source.ignoresMappingCount)
+    case .thinDevice(let reference, let mappings, let ignoresNeedsCheck, let ignoresMappingCount):
+      Self.words(reference) + Self.words(mappings, ignoresNeedsCheck, ignoresMappingCount)
+    }
+  }
+
+  private static func words(_ reference: ThinDeviceReference) -> [String] {
+    switch reference {
+    case .device(let name): [name]
+    case .member(let pool, let deviceID): ["--pool", pool, "--dev-id", String(deviceID)]
     }
   }
 
   private static func words(
-    _ mappings: MergeSource.Mappings, _ ignoresNeedsCheck: Bool
+    _ mappings: MergeSource.Mappings, _ ignoresNeedsCheck: Bool, _ ignoresMappingCount: Bool
   ) -> [String] {
     let mapping: [String] =
       switch mappings {
@@ -46,6 +56,7 @@ enum NamedSource: Equatable {
       case .inactivePool: ["--inactive"]
       }
     return mapping + (ignoresNeedsCheck ? ["--ignore-needs-check"] : [])
+      + (ignoresMappingCount ? ["--ignore-mapping-count"] : [])
   }
 }
 

@@ -45,24 +45,20 @@ struct SourceArguments: ParsableArguments {
 
   @OptionGroup var mapping: MappingArguments
 
-  @Flag(help: "Read what is held in a pool that is marked needs_check.")
-  var ignoreNeedsCheck = false
+  @Flag(help: "Accept another count of mappings than the details have.")
+  var ignoreMappingCount = false
 
   func validate() throws {
     if let deviceID, deviceID > Self.deviceIDMax {
       throw ValidationError(
         "--dev-id \(deviceID) is above \(Self.deviceIDMax), the largest there is")
     }
-    if ignoreNeedsCheck, mapping.inactive {
-      throw ValidationError(
-        "--ignore-needs-check reads a held metadata snapshot and cannot go with --inactive")
-    }
   }
 
   /// Whether anything of this was given.
   var isGiven: Bool {
     thinDevice != nil || pool != nil || metadata != nil || data != nil || deviceID != nil
-      || mapping.isGiven || ignoreNeedsCheck
+      || mapping.isGiven || ignoreMappingCount
   }
 
   /// What the command line names as the source.
@@ -93,10 +89,11 @@ struct SourceArguments: ParsableArguments {
     }
     let metadataPath = try metadata.path(of: "--metadata <path>")
     let dataPath = try data.path(of: "--data <path>")
-    return .devices(
-      MergeSource(
-        metadataPath: metadataPath, dataPath: dataPath, deviceID: try givenDeviceID(),
-        mappings: mapping.mappings, ignoresNeedsCheck: ignoreNeedsCheck))
+    var source = MergeSource(
+      metadataPath: metadataPath, dataPath: dataPath, deviceID: try givenDeviceID(),
+      mappings: mapping.mappings, ignoresNeedsCheck: mapping.ignoreNeedsCheck)
+    source.ignoresMappingCount = ignoreMappingCount
+    return .devices(source)
   }
 
   /// The source must be named whole; an origin too, unless a thin device's table may name it.
@@ -118,11 +115,8 @@ struct SourceArguments: ParsableArguments {
     guard !mapping.inactive else {
       throw ValidationError("--inactive is for the devices of a pool that is not active")
     }
-    let isHeldAlready = mapping.metadataSnapshotBlock != nil || ignoreNeedsCheck
     return .thinDevice(
-      selection,
-      mappings: isHeldAlready
-        ? .metadataSnapshot(block: mapping.metadataSnapshotBlock) : .ownMetadataSnapshot,
-      ignoresNeedsCheck: ignoreNeedsCheck)
+      selection, mappings: mapping.mappingsOfActivePool,
+      ignoresNeedsCheck: mapping.ignoreNeedsCheck, ignoresMappingCount: ignoreMappingCount)
   }
 }

@@ -9,7 +9,9 @@ struct Devices: Verb {
     usage: """
       thin-merge devices --pool <name> [<options>]
       thin-merge devices --metadata <path> [<options>]
-      """)
+      """,
+    discussion: "In an active pool a metadata snapshot is taken for the list, and released at once."
+  )
 
   /// Whose thin devices are listed.
   struct Source: ParsableArguments {
@@ -60,13 +62,12 @@ struct Devices: Verb {
     let devices =
       if let pool = source.pool {
         try merger.devices(
-          pool: pool,
-          mappings: source.mapping.metadataSnapshotBlock.map { .metadataSnapshot(block: $0) }
-            ?? .ownMetadataSnapshot)
+          pool: pool, mappings: source.mapping.mappingsOfActivePool,
+          ignoresNeedsCheck: source.mapping.ignoreNeedsCheck)
       } else {
         try merger.devices(
           metadataPath: source.metadata.path(of: "--metadata <path>"),
-          mappings: source.mapping.mappings)
+          mappings: source.mapping.mappings, ignoresNeedsCheck: source.mapping.ignoreNeedsCheck)
       }
     return Outcome(
       report: outputFormat == .json

@@ -26,6 +26,9 @@ struct Merge: Verb {
       completion: .file())
     var journal: String?
 
+    @Flag(help: "Write onto a qcow2, VMDK, VHD, VHDX or VDI file, or over a LUKS header.")
+    var forceFormat = false
+
     @Flag(help: "Put an earlier journal aside and begin again.")
     var restart = false
 
@@ -52,6 +55,10 @@ struct Merge: Verb {
       throw ValidationError(
         "--restart puts earlier runs aside and --trust-earlier-runs relies on them: give one")
     }
+    if target.restart, consent.sameData {
+      throw ValidationError(
+        "--restart puts earlier runs aside and --same-data goes on with them: give one")
+    }
     if target.restart, consent.again {
       throw ValidationError(
         "--restart puts the journal aside and --again goes on with it: give one")
@@ -67,7 +74,8 @@ struct Merge: Verb {
       extent: extent.options, transfer: pace.transfer, journalPath: target.journal,
       restarts: target.restart, mergesAgain: consent.again, comparesFinished: !target.noCompare,
       trustsEarlierRuns: consent.trustEarlierRuns, verifies: consent.verify,
-      originIsTheSame: consent.sameOrigin, pool: pool.options)
+      originIsTheSame: consent.sameOrigin, dataIsTheSame: consent.sameData,
+      forcesFormat: target.forceFormat, pool: pool.options)
     if let interval = pace.checkpointInterval { options.checkpointInterval = interval.duration }
     return options
   }
@@ -97,7 +105,8 @@ struct Merge: Verb {
       isOfWholeDevice: report.plan.deviceID == reported.deviceID
         && found.source.mappings.areOfNow,
       // What was merged from a snapshot is in the thin device only as far as that did not change.
-      verifyCommand: report.plan.deviceID == reported.deviceID
+      // A copy of the data device may lack what was merged.
+      verifyCommand: report.plan.deviceID == reported.deviceID && !consent.sameData
         ? .verify(source, originPath: target.origin, extent: extent.options)
         : .verify(journalPath: report.journalPath))
     return Outcome(report, text: text, format: outputFormat)

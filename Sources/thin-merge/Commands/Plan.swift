@@ -8,7 +8,10 @@ struct Plan: Verb {
     abstract: "Say what a merge would do; writes nothing.",
     usage: SourceArguments.usage(
       "plan", origin: " [--origin <path>]", optionalOrigin: " [--origin <path>]"),
-    discussion: "Without an origin, nothing is said of its end and of the journal's place.")
+    discussion: """
+      Without an origin, nothing is said of its end and of the journal's place. In an active pool a \
+      metadata snapshot is taken for the plan, and released at once.
+      """)
 
   /// What would be written.
   struct Target: ParsableArguments {
@@ -21,6 +24,9 @@ struct Plan: Verb {
       help: ArgumentHelp("The journal, in another place than the usual.", valueName: "path"),
       completion: .file())
     var journal: String?
+
+    @Flag(help: "Take an origin as it is that is a container, or has a LUKS header.")
+    var forceFormat = false
   }
 
   @OptionGroup(title: "Source") var sourceArguments: SourceArguments
@@ -52,7 +58,7 @@ struct Plan: Verb {
       ioByteCount: io.ioSize?.byteCount ?? DefaultTransfer.ioByteCount)
     let report = try merger.plan(
       found.source, onto: originPath, extent: found.extent(extent.options), transfer: transfer,
-      journalPath: target.journal, pool: pool.options)
+      journalPath: target.journal, forcesFormat: target.forceFormat, pool: pool.options)
     let reported = ReportedSource(found, typed: source)
     let text = PlanText(
       report: report, source: reported, originPath: originPath,

@@ -61,6 +61,7 @@ struct Resume: Verb {
     options.trustsEarlierRuns = consent.trustEarlierRuns
     options.verifies = consent.verify
     options.originIsTheSame = consent.sameOrigin
+    options.dataIsTheSame = consent.sameData
     options.pool = pool.options
     return options
   }

@@ -52,7 +52,8 @@ struct Verify: Verb {
     guard !sourceArguments.isGiven, !extent.isGiven else {
       throw ValidationError(
         "--journal needs no source: --metadata, --data, --dev-id, --metadata-snap, --inactive, "
-          + "--ignore-needs-check, --thin-size and --past-end cannot go with it")
+          + "--ignore-needs-check, --ignore-mapping-count, --thin-size and --past-end cannot go with it"
+      )
     }
   }
 

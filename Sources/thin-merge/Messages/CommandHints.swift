@@ -33,6 +33,8 @@ extension MergeError {
     case .originTooShort:
       "extend the origin, give --thin-size if the thin device ends there too, or choose "
         + "--past-end clip (leave them out) or --past-end grow (extend a regular file)"
+    case .originIsContainer, .originIsLUKS:
+      "\(hint ?? ""); --force-format merges onto it as it is"
     case .originNotExtensible: "extend the device first, or choose --past-end clip"
     case .originNotExtended: "merge first, or compare what is there by --past-end clip"
     case .originMoved: "put that file back to its path, then: thin-merge resume \(journal)"
@@ -48,6 +50,9 @@ extension MergeError {
     case .noMetadataSnapshot:
       "of an active pool: 'dmsetup message POOL 0 reserve_metadata_snap', and give --inactive only "
         + "if the pool is not active"
+    case .metadataCountWrong:
+      "\(hint ?? ""); or, since the mappings were read and checked as a whole, give "
+        + "--ignore-mapping-count"
     case .otherMetadataSnapshot: "without --metadata-snap, the one that is held is used"
     case .metadataNodeChanged:
       "the metadata snapshot was released, or the pool was active with --inactive: one has to be "
@@ -79,9 +84,9 @@ extension MergeError {
     case .notPoolDevice, .poolActiveOnData:
       "name the thin device instead: --pool \(pool) --dev-id N"
     case .poolNeedsCheck:
-      "repair it with thin_check and thin_repair, or give --ignore-needs-check to read "
-        + (context.pool == nil
-          ? "the metadata snapshot all the same" : "a metadata snapshot that is held already")
+      context.circumstances.contains(.holdsMetadataSnapshot)
+        ? "\(hint ?? ""); or give --ignore-needs-check to read the metadata snapshot that is held"
+        : nil
     case .poolActive: "leave --inactive out: a metadata snapshot is then taken"
     case .poolReadOnly: "deactivate it, and merge from its devices with --inactive"
     case .cannotLockPool: "root may write there; $STATE_DIRECTORY names another folder"
@@ -138,7 +143,14 @@ extension MergeError {
     case .journalOfOtherThinDevice, .journalOfOtherEnd, .journalOfOtherDevice, .journalOfOtherSize,
       .journalOfOtherMappings:
       otherMergeHint
-    case .notRecordedDevice: "--metadata, --data and --origin say where the same devices are now"
+    case .noCopyOfData:
+      "give the right one with --data, or merge all of it again: 'thin-merge merge' with --restart"
+    case .mergedBytesLost:
+      "resume with the data device that was merged from, if it can still be read; or 'thin-merge merge' "
+        + "with --restart merges all of it from the copy"
+    case .notRecordedDevice:
+      "--metadata, --data and --origin say where the same devices are now"
+        + (context.role == "data device" ? "; --same-data takes a copy" : "")
     case .deviceNotIdentified: "give --same-origin if they are the same"
     case .otherMergeUnfinished:
       "either go on with it by 'thin-merge resume \(journal)', or give --restart if that merge is "
@@ -170,18 +182,30 @@ extension MergeError {
 
   private var otherMergeHint: String {
     if code == .journalOfOtherDevice {
-      return "give the path of the same file or device; to merge with another one, begin again "
+      let copy =
+        context.role == "data device"
+        ? "; of one that was copied onto another disk: --same-data" : ""
+      return
+        "give the path of the same file or device\(copy); to merge with another one, begin again "
         + "with 'thin-merge merge' and --restart"
     }
     if context.circumstances.contains(.isFinished) {
       return "'thin-merge merge' with --journal and another path keeps this one"
     }
     let half = "the origin is half merged with dev \(context.deviceID ?? 0): either "
-    guard context.circumstances.contains(.isResumed) else {
+    let what: String
+    switch code {
+    case .journalOfOtherSize: what = "it the size that it had"
+    case .journalOfOtherMappings: what = "the metadata as it was"
+    default:
       return half + "go on with that merge by 'thin-merge resume \(journal)', or put its journal "
         + "aside with --restart"
     }
-    let what = code == .journalOfOtherSize ? "it the size that it had" : "the metadata as it was"
+    // Resuming now would be refused for the same reason.
+    guard context.circumstances.contains(.isResumed) else {
+      return half + "give \(what), then 'thin-merge resume \(journal)', or put its journal aside "
+        + "with --restart"
+    }
     return half + "give \(what), or merge from the beginning with 'thin-merge merge' and --restart"
   }
 
@@ -242,6 +266,9 @@ extension MergeNote {
     switch code {
     case .originWithoutIdentity:
       "\(context.path ?? "") has no identity of its own: resuming after a reboot needs --same-origin"
+    case .copyNotCompared:
+      "the origin is not compared with a copy of the data device, which may lack what was merged: "
+        + "'thin-merge verify --journal' compares it with the journal's checksums"
     case .originOfSnapshot:
       "it is a snapshot of \(context.name ?? ""): --origin PATH says which external origin"
     case .metadataSnapshotOnlyCopy:

@@ -59,6 +59,8 @@ struct MergeText {
   }
 
   private func addNotNeeded(to text: inout ReportText) {
+    // Where a repair lost its mappings, the blocks may still be there to be rescued.
+    guard plan.mappedBlockCount > 0 else { return addRelease(to: &text) }
     let hasAll = isOfWholeDevice && plan.pastEndBlockCount == 0 && plan.clippedByteCount == 0
     text.addNext(hasAll ? ReportText.isNotNeeded : ReportText.isNeededForTheRest)
     addRelease(to: &text)

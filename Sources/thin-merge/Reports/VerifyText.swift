@@ -32,6 +32,8 @@ struct VerifyText {
       text.addNext(
         "The thin device was not read. Before it is removed, compare it with the origin by "
           + "'thin-merge verify'.")
+    case .done where report.comparedByteCount == 0:
+      break
     case .done:
       text.addNext(isOfWholeDevice ? ReportText.isNotNeeded : ReportText.isNeededForTheRest)
     case .different:

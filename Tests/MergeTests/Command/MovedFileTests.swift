@@ -4,6 +4,20 @@ import Testing
 
 @Suite("Command: files that are removed or replaced in mid-merge", .waitsForPrograms)
 struct MovedFileTests {
+  @Test("a copy of the data device that lacks some of it is gone on with by --same-data")
+  func copiedData() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    try merge.interruptMerge(["--rate-limit", "256k"])
+    let copy = merge.folder.path("copy.img")
+    var content = merge.dataBefore
+    // The first block was merged; the copy has zeros there.
+    content.replaceSubrange(0..<16_384, with: Data(count: 16_384))
+    try content.write(to: URL(filePath: copy))
+    #expect(try merge.resume(["--data", copy]).standardError.contains("--same-data"))
+    expectSuccess(try merge.resume(["--data", copy, "--same-data"]))
+    #expect(try merge.wrongSectors() == [])
+  }
+
   /// Starts a merge, does something to its files while it is stopped, and lets it go on.
   private func merge(
     _ merge: MergeCase, stopping: Bool, _ meanwhile: () throws -> Void

@@ -100,7 +100,8 @@ struct TextReportTests {
     report.plan.mappedBlockCount = 0
     text = Self.text(report)
     #expect(text.hasPrefix("Nothing was merged: thin device 7 has no block of its own.\n"))
-    #expect(text.contains(ReportText.isNotNeeded))
+    // It may be what a repair left of one.
+    #expect(!text.contains(ReportText.isNotNeeded))
   }
 
   @Test("a merge that was finished before is not called one to go on with")

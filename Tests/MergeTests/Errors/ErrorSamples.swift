@@ -46,7 +46,7 @@ enum ErrorSamples {
 
   /// Errors of which the library's own words are others than the command's.
   static let ofLibrary: [MergeError] = [
-    .poolActive("POOL"), .poolNeedsCheck("POOL"),
+    .poolActive("POOL"), .poolNeedsCheck("POOL", metadataPath: "METADATA", holdsSnapshot: true),
     .finishedOtherwise(
       "JOURNAL", .end(found: 8192, .clip, wanted: 4096, .refuse), sourceName: "SOURCE"),
     .journalOfOtherMerge(
@@ -54,16 +54,22 @@ enum ErrorSamples {
       isResumed: false),
     MetadataFault.otherSnapshot(at: MetadataBlock(7), wanted: 9).refusal(path: "METADATA"),
     MetadataFault.noSnapshot().refusal(path: "METADATA"),
-    MetadataFault.needsCheck().refusal(path: "METADATA"),
+    MetadataFault.needsCheck("METADATA", holdsSnapshot: true).refusal(path: "METADATA"),
     MetadataFault.nodeChanged(MetadataBlock(7)).refusal(path: "METADATA"),
-    MetadataFault.notSuperblock(MetadataBlock(0)).refusal(path: "METADATA").ofSwappedDevices(),
+    MetadataFault.notSuperblock(MetadataBlock(0), isEmpty: false, first: []).refusal(
+      path: "METADATA"
+    ).ofSwappedDevices(),
   ]
 
   /// Every note of the engine.
   static let notes: [MergeNote] = [
     .fewerRequests(32, of: 64), .noDirectIO("ORIGIN"),
     .thinSizeAssumed(65_536, isOfOrigin: true), .thinSizeAssumed(65_536, isOfOrigin: false),
-    .sourceMayChange(), .poolOptionsUnused(), .originWithoutIdentity("ORIGIN"),
+    .devicesDisagree("the reason", path: "METADATA"),
+    .mappingCountIgnored("the reason", path: "METADATA", deviceID: 5),
+    .dataShorterThanPool("DATA", byteCount: 65_536, poolByteCount: 131_072),
+    .copyNotCompared(), .sourceMayChange(), .poolOptionsUnused(), .originWithoutIdentity("ORIGIN"),
+    .originHasFormat("ORIGIN", "qcow2"),
     .originWithoutName("ORIGIN"), .mergeUnfinished("ORIGIN", deviceID: 5),
     .journalPutAside("JOURNAL.old"), .journalInMemory("JOURNAL"), .journalOnOverlay("JOURNAL"),
     .otherOriginInTable("/dev/mapper/base", given: "ORIGIN"),

@@ -125,9 +125,21 @@ struct FileErrorTests {
         return try merge.merge()
       }),
     ErrorSituation(
-      "the data device is shorter than the pool", "data-too-short", .refused,
+      "the data device ends before the last block that is mapped", "data-too-short", .refused,
       command: { merge in
-        try Program.mustRun("truncate", "--size", "1M", merge.data)
+        try Program.mustRun("truncate", "--size", "300K", merge.data)
+        return try merge.merge()
+      }),
+    ErrorSituation(
+      "the origin is a qcow2 image", "origin-is-container", .refused,
+      command: { merge in
+        try merge.beginOrigin(with: [0x51, 0x46, 0x49, 0xFB])
+        return try merge.merge()
+      }),
+    ErrorSituation(
+      "the origin has a LUKS header, and the thin device none", "origin-is-luks", .refused,
+      command: { merge in
+        try merge.beginOrigin(with: Array("LUKS".utf8) + [0xBA, 0xBE, 0, 2])
         return try merge.merge()
       }),
     ErrorSituation(
@@ -325,5 +337,13 @@ extension MergeCase {
   fileprivate func plan(_ options: [String], standardOutput path: String) throws -> CommandResult {
     let words = [ThinMergeCommand.binaryPath, "plan"] + sourceArguments + options
     return try Program.run(["sh", "-c", "exec \"$@\" > \(path)", "sh"] + words)
+  }
+}
+
+extension MergeCase {
+  fileprivate func beginOrigin(with bytes: [UInt8]) throws {
+    let file = try FileHandle(forUpdating: URL(filePath: originFile))
+    try file.write(contentsOf: Data(bytes))
+    try file.close()
   }
 }

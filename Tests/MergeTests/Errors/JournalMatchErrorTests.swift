@@ -58,6 +58,38 @@ struct JournalMatchErrorTests {
       try Self.goingOn(withCopyOf: { $0.dataFile }, as: "--data")
     },
     ErrorSituation(
+      "a merge is resumed with another data device that is said to be a copy", "no-copy-of-data",
+      .journalConflict,
+      command: { merge in
+        try merge.interruptMerge(["--rate-limit", "256k"])
+        let copy = merge.folder.path("copy.img")
+        try Data(count: merge.dataBefore.count).write(to: URL(filePath: copy))
+        return try merge.resume(["--data", copy, "--same-data"])
+      }),
+    ErrorSituation(
+      "origin and copy of the data device lack the same merged bytes", "merged-bytes-lost",
+      .stopped,
+      command: { merge in
+        try merge.interruptMerge(["--rate-limit", "256k"])
+        let copy = merge.folder.path("copy.img")
+        var content = merge.dataBefore
+        content.replaceSubrange(0..<512, with: Data(count: 512))
+        try content.write(to: URL(filePath: copy))
+        let origin = try FileHandle(forUpdating: URL(filePath: merge.originFile))
+        try origin.write(contentsOf: merge.before.prefix(512))
+        try origin.close()
+        return try merge.resume(["--data", copy, "--same-data"])
+      }),
+    ErrorSituation(
+      "a copy of the data device of a finished merge is merged", "other-merge-finished",
+      .journalConflict,
+      command: { merge in
+        expectSuccess(try merge.merge())
+        merge.data = merge.folder.path("copy.img")
+        try Program.mustRun("cp", merge.dataFile, merge.data)
+        return try merge.merge()
+      }),
+    ErrorSituation(
       "a merge is resumed after its origin became longer", "journal-of-other-size",
       .journalConflict,
       command: { merge in

@@ -93,7 +93,7 @@ struct MetadataErrorTests {
 
   private static let damagesByCode: [String: [String]] = [
     "data-too-short": [
-      "the data file is one byte too short for the pool",
+      "the data file ends one byte before the last block that is mapped does",
       "the data file is empty",
     ],
     "metadata-wrong-block-kind": [
@@ -114,15 +114,13 @@ struct MetadataErrorTests {
       "the metadata is one block shorter than its space map says",
     ],
     "metadata-devices-disagree": [
-      "the top-level tree has a key beyond 24 bits",
+      "the device is only in the top-level tree",
+      "the device is only in the details tree",
+    ],
+    "metadata-count-wrong": [
       "the details count one mapping more than there are",
       "the details count one mapping fewer than there are",
       "a mapping is missing from a leaf",
-      "the device is only in the top-level tree",
-      "the device is only in the details tree",
-      "another device is only in the top-level tree",
-      "another device is only in the details tree",
-      "the two trees name another device differently",
     ],
     "metadata-keys-invalid": [
       "the root of the top-level tree is of the other kind",

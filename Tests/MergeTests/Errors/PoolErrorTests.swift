@@ -50,6 +50,13 @@ struct PoolErrorTests {
         words.last == "vg/vm" ? volume(pool: "thinpool", origin: "base") : nil
       }
     },
+    ofGroup("the volume group is exported", "volume-group-exported", exported: "exported"),
+    ofGroup("the volume group is partial", "volume-group-partial", partial: "partial"),
+    ofGroup("the volume group is shared", "volume-group-shared", lockType: "sanlock"),
+    ofGroup("the volume group is another system's", "volume-group-foreign", systemID: "other"),
+    ofGroup(
+      "the volume group is another system's, and this system has no id", "volume-group-foreign",
+      systemID: "other", ownID: ""),
     row("the logical volume is a snapshot", "no-origin", .refused, .device("vg/vm")) { pool in
       pool.mapper.mapped[0].name = "vg-thinpool-tpool"
       pool.runProgram = { _ in volume(pool: "thinpool", origin: "base") }
@@ -73,6 +80,21 @@ struct PoolErrorTests {
       $0.mapper.fails["devices"] = .permissionDenied
     },
   ]
+
+  /// A merge of an active volume whose group LVM describes so.
+  private static func ofGroup(
+    _ name: String, _ code: String, lockType: String = "", systemID: String = "",
+    exported: String = "", partial: String = "", ownID: String = "here"
+  ) -> ErrorSituation {
+    row(name, code, .refused, .device("vg/vm")) { pool in
+      pool.mapper.mapped.append(try pool.thin("vg-vm"))
+      pool.runProgram = { words in
+        guard words[0] == "vgs" else { return "  system ID: \(ownID)\n" }
+        return #"{"report":[{"vg":[{"vg_lock_type":"\#(lockType)","vg_systemid":"\#(systemID)","#
+          + #""vg_exported":"\#(exported)","vg_partial":"\#(partial)"}]}]}"#
+      }
+    }
+  }
 
   private static let paths: [ErrorSituation] = [
     byPath("two pools are active on one metadata device", "several-pools", .refused) { pool, _ in
@@ -147,6 +169,9 @@ struct PoolErrorTests {
     },
     row("the active pool has other metadata than its own", "pool-mismatch", .refused) {
       $0.mapper.dataBlockCount = 255
+    },
+    row("the pool's metadata is nearly used up", "pool-metadata-used-up", .refused) {
+      $0.mapper.metadataUsage = "4016/4096"
     },
     row("the user does not agree to the merge", "not-approved", .refused, agrees: false) { _ in },
   ]

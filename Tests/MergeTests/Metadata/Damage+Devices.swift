@@ -50,18 +50,6 @@ extension Damage {
       image.editNode(at: image.held.topLevel.root) { $0.entryCount -= 1 }
       return .metadataFile
     },
-    Damage("another device is only in the top-level tree") { image in
-      image.editNode(at: image.held.details.root) { $0.entryCount -= 1 }
-      return .metadataFile
-    },
-    Damage("another device is only in the details tree") { image in
-      image.editNode(at: image.held.topLevel.root) { $0.entryCount -= 1 }
-      return .metadataFile
-    },
-    Damage("the two trees name another device differently") { image in
-      image.editNode(at: image.held.details.root) { $0.setKey(2, to: 10) }
-      return .metadataFile
-    },
     Damage("no device has the wanted id", devID: 2) { _ in .metadataFile },
     Damage("the wanted id is the highest there can be", devID: 16_777_215) { _ in .metadataFile },
   ]

@@ -103,11 +103,6 @@ extension Damage {
       image.editNode(at: image.tree.root) { $0.entryCount = 0 }
       return .blocks([image.tree.root])
     },
-    Damage("the top-level tree has a key beyond 24 bits") { image in
-      let root = image.held.topLevel.root
-      image.editNode(at: root) { $0.setKey(Int($0.entryCount) - 1, to: 1 << 24) }
-      return .blocks([root])
-    },
     Damage("the top-level tree has equal keys") { image in
       let root = image.held.topLevel.root
       image.editNode(at: root) { $0.setKey(2, to: $0.key(1)) }

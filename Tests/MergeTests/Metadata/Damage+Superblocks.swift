@@ -92,8 +92,9 @@ extension Damage {
     Damage("the pool has no data blocks, though its metadata snapshot has") { image in
       image.damageSuperblock { $0.dataBlockCount = 0 }
     },
-    Damage("the data file is one byte too short for the pool") { image in
-      image.dataFileByteCount = image.dataBlockCount * image.blockByteCount - 1
+    Damage("the data file ends one byte before the last block that is mapped does") { image in
+      image.dataFileByteCount =
+        (PoolImageBuilder.sound.lastDataBlock + 1) * image.blockByteCount - 1
       return .dataFile
     },
     Damage("the data file is empty") { image in

@@ -44,7 +44,46 @@ struct DamagedMetadataTests {
     var image = PoolImageBuilder.sound.build()
     image.editSuperblock { $0.flags = 1 }
     let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin, fillingData: false)
-    #expect(try pool.merge(1).standardError.contains("--ignore-needs-check"))
+    let clearing = "thin_check --clear-needs-check-flag \(pool.metadata)"
+    let held = try pool.merge(1).standardError
+    #expect(held.contains("--ignore-needs-check") && held.contains(clearing))
+    for refused in [
+      try pool.merge(1, ["--inactive"]),
+      try pool.run(["devices", "--metadata", pool.metadata, "--inactive"]),
+    ] {
+      #expect(refused.exitStatus == 2)
+      #expect(refused.standardError.contains(clearing))
+      // There it would be a mistake of the command line.
+      #expect(!refused.standardError.contains("--ignore-needs-check"))
+    }
+    let listed = try pool.run(["devices", "--metadata", pool.metadata, "--ignore-needs-check"])
+    #expect(listed.exitStatus == 0, "\(listed.standardError)")
+  }
+
+  @Test(
+    "in place of metadata, a dump and an empty block are told of with what makes metadata of them",
+    arguments: [
+      ("<superblock uuid=\"\" time=\"0\"/>", "thin_restore"),
+      ("<superblock" + String(repeating: " ", count: 5000), "thin_restore"),
+      (String(repeating: "\0", count: 8192), "--transaction-id"),
+    ])
+  func dumps(content: String, tool: String) throws {
+    try expectHint(Data(content.utf8), tool)
+  }
+
+  @Test("packed metadata is told of with what unpacks it")
+  func packed() throws {
+    let magic: [UInt8] = [0x77, 0xEF, 0x09, 0x63, 0xAA, 0xA0, 0x37, 0xA5]
+    try expectHint(Data(magic + [UInt8](repeating: 7, count: 8184)), "thin_metadata_unpack")
+  }
+
+  private func expectHint(_ content: Data, _ tool: String) throws {
+    let pool = try PoolOnDisk(
+      PoolImageBuilder.sound.build(), origin: PoolImageBuilder.origin, fillingData: false)
+    try content.write(to: URL(filePath: pool.metadata))
+    let refused = try pool.merge(1)
+    #expect(refused.exitStatus == 2)
+    #expect(refused.standardError.contains(tool), "\(refused.standardError)")
   }
 
   @Test("the rows change what they claim to: the pool they start from is merged")

@@ -58,6 +58,9 @@ extension PoolImageBuilder {
     return builder
   }
 
+  /// The largest data block that the first device maps.
+  var lastDataBlock: Int { Int(devices[0].mappings.map(\.dataBlock).max() ?? 0) }
+
   /// A pool with more leaves than are added up at once.
   static var manyLeaves: PoolImageBuilder {
     var builder = PoolImageBuilder(devices: [

@@ -32,7 +32,39 @@ extension PoolImageBuilder {
 }
 
 extension Oddity {
-  static let all: [Oddity] = [
+  static let all = sound + rescued
+
+  /// What a merge says in a note, or is told to accept.
+  private static let rescued: [Oddity] = [
+    Oddity("another device is only in the top-level tree") { image in
+      image.editNode(at: image.held.details.root) { $0.entryCount -= 1 }
+    },
+    Oddity("another device is only in the details tree") { image in
+      image.editNode(at: image.held.topLevel.root) { $0.entryCount -= 1 }
+    },
+    Oddity("the two trees name another device differently") { image in
+      image.editNode(at: image.held.details.root) { $0.setKey(2, to: 10) }
+    },
+    Oddity("another device has a number beyond 24 bits") { image in
+      for root in [image.held.topLevel.root, image.held.details.root] {
+        image.editNode(at: root) { $0.setKey(Int($0.entryCount) - 1, to: 1 << 24) }
+      }
+    },
+    Oddity("the details of another device count one mapping more") { image in
+      image.editNode(at: image.held.details.root) { $0.setValue(1, to: 11) }
+    },
+    Oddity(
+      "the details count one mapping more than there are", options: ["--ignore-mapping-count"]
+    ) { image in
+      image.editNode(at: image.held.details.root) { $0.setValue(0, to: 41) }
+    },
+    Oddity("the data file ends behind the last block that the device maps") { image in
+      image.dataFileByteCount =
+        (PoolImageBuilder.sound.lastDataBlock + 1) * image.blockByteCount + 12_345
+    },
+  ]
+
+  private static let sound: [Oddity] = [
     Oddity("nothing at all"),
     Oddity("a root key is below the first key under it") { image in
       image.editNode(at: image.tree.root) { $0.setKey(0, to: 0) }
@@ -151,6 +183,35 @@ struct ToleratedMetadataTests {
     let merge = try pool.merge(1, oddity.options)
     try #require(merge.exitStatus == 0, "\(merge.standardError)")
     #expect(try pool.originContent() == model.originAfter)
+  }
+
+  @Test(
+    "what is wrong about other devices, or past all mappings, is noted by every verb that plans")
+  func notes() throws {
+    var image = PoolImageBuilder.sound.build()
+    image.editNode(at: image.held.details.root) { $0.entryCount -= 1 }
+    image.dataFileByteCount = (PoolImageBuilder.sound.lastDataBlock + 1) * image.blockByteCount
+    let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin)
+    for result in [try pool.planForOrigin(1), try pool.verify(1)] {
+      #expect(
+        result.standardError.contains("\"code\":\"devices-disagree\""), "\(result.standardError)")
+      #expect(result.standardError.contains("\"code\":\"data-shorter-than-pool\""))
+    }
+    let devices = try pool.run(["devices", "--metadata", pool.metadata])
+    #expect(devices.exitStatus == 0)
+    #expect(devices.standardError.contains("in one tree only"), "\(devices.standardError)")
+  }
+
+  @Test("a merge that accepts a wrong count goes on so, without being told again")
+  func resumedWithWrongCount() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    var image = PoolImageBuilder(devices: [ThinDevice(0, merge.mappings)]).build()
+    image.editNode(at: image.held.details.root) { $0.setValue(0, to: 9) }
+    try overwrite(merge.metadataFile, with: image.metadata.data)
+    #expect(try merge.merge().exitStatus == 2)
+    try merge.interruptEarly(["--ignore-mapping-count"])
+    expectSuccess(try merge.resume())
+    #expect(try merge.wrongSectors() == [])
   }
 
   @Test("the live trees are merged from an inactive pool, whatever is held")

@@ -522,6 +522,62 @@ struct PoolSessionTests {
     }
   }
 
+  @Test("no verb takes a metadata snapshot where the pool's metadata is nearly used up")
+  func metadataUsedUp() throws {
+    let pool = try ActivePool()
+    pool.mapper.metadataUsage = "241/256"
+    let origin = pool.origin.path
+    let outcomes = [
+      pool.run { merger throws(MergeError) in _ = try merger.devices(pool: "pool") },
+      pool.run { merger throws(MergeError) in
+        let source = try merger.resolve(.member(pool: "pool", deviceID: 5)).source
+        _ = try merger.plan(source, onto: origin)
+      },
+      pool.run { merger throws(MergeError) in
+        let source = try merger.resolve(.member(pool: "pool", deviceID: 5)).source
+        _ = try merger.verify(source, against: origin)
+      },
+    ]
+    for outcome in outcomes {
+      #expect(outcome.error?.code == .poolMetadataUsedUp, "\(outcome.message)")
+    }
+    #expect(pool.merge().exitStatus == 2)
+    #expect(pool.mapper.steps == [])
+    pool.mapper.metadataUsage = "240/256"
+    #expect(pool.merge().exitStatus == 0)
+  }
+
+  @Test(
+    "of an active pool that needs a check, a held metadata snapshot is offered where there is one")
+  func needsCheckHint() throws {
+    let pool = try ActivePool()
+    pool.mapper.needsCheck = true
+    let nothingHeld = pool.merge()
+    #expect(nothingHeld.hint.contains("thin_check --clear-needs-check-flag \(pool.metadata.path)"))
+    #expect(!nothingHeld.hint.contains("--ignore-needs-check"))
+    try pool.mapper.holdForSomebodyElse(afterChange: false)
+    #expect(pool.merge().hint.contains("--ignore-needs-check"))
+    let listed = pool.run { merger throws(MergeError) in
+      _ = try merger.devices(
+        pool: "pool", mappings: .metadataSnapshot(block: nil), ignoresNeedsCheck: true)
+    }
+    #expect(listed.exitStatus == 0, "\(listed.message)")
+    #expect(pool.mapper.steps == [])
+  }
+
+  @Test("a volume group that is this system's own, or nobody's, is used", arguments: ["", "here"])
+  func ownGroup(systemID: String) throws {
+    let pool = try ActivePool()
+    pool.mapper.mapped.append(try pool.thin("vg-vm"))
+    pool.runProgram = { words in
+      guard words[0] == "vgs" else { return "  system ID: here\n" }
+      return #"{"report":[{"vg":[{"vg_lock_type":"none","vg_systemid":"\#(systemID)","#
+        + #""vg_exported":"","vg_partial":""}]}]}"#
+    }
+    let outcome = pool.merge(.device("vg/vm"))
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+  }
+
   @Test("a thin device that cannot be resumed is told of, and the next run resumes it")
   func resumeFails() throws {
     let pool = try ActivePool()

@@ -37,6 +37,10 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   var hasUncommittedChanges = false
   /// Where the status says that the metadata snapshot is, if not where the superblock has it.
   var reportedHeldBlock: Int?
+  /// What the pool's status says of used and all metadata blocks.
+  var metadataUsage = "20/256"
+  /// What the live superblock counts as metadata blocks once the pool has grown.
+  var grownMetadataBlockCount: UInt64?
   /// Whether the live trees cannot be read; takes effect with the next change.
   var damagesLiveTrees = false
 
@@ -142,6 +146,10 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     if generation > 0 { builder.placement = .shuffled(seed: generation) }
     var image = builder.build()
     if damagesLiveTrees { image.flip(1, inBlock: image.live.topLevel.root, atByte: 100) }
+    image.editSuperblock(.live) {
+      if let grownMetadataBlockCount { $0.metadataBlockCount = grownMetadataBlockCount }
+      $0.dataBlockCount = UInt64(dataBlockCount)
+    }
     heldBlock = image.heldBlock
     if isHolding {
       let (time, transactionID) = (heldTime, heldTransactionID)
@@ -172,7 +180,8 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     return [
       TableLine(
         sectorCount: 32768, kind: "thin-pool",
-        arguments: "\(transactionID) 20/256 30/\(dataBlockCount) \(held) \(mode) discard_passdown "
+        arguments:
+          "\(transactionID) \(metadataUsage) 30/\(dataBlockCount) \(held) \(mode) discard_passdown "
           + "queue_if_no_space \(needsCheck ? "needs_check" : "-") 1024 ")
     ]
   }

@@ -50,6 +50,20 @@ struct ThinTablesTests {
     #expect(status.needsCheck == needsCheck)
   }
 
+  @Test(
+    "of a pool's metadata 2 % have to be free, and 16 blocks",
+    arguments: [
+      ("4016/4096", 80, 81), ("241/256", 15, 16), ("300/256", 0, 16),
+      ("0/1000000", 1_000_000, 20_000),
+    ] as [(String, UInt64, UInt64)])
+  func metadataUsage(usage: String, free: UInt64, min: UInt64) throws {
+    let words = "1 \(usage) 3/2048 - rw discard_passdown queue_if_no_space - 1024 "
+    let status = try #require(
+      PoolStatus([TableLine(sectorCount: 1, kind: "thin-pool", arguments: words)]))
+    #expect(status.freeMetadataBlockCount == free)
+    #expect(status.freeMetadataBlockCountMin == min)
+  }
+
   @Test("a pool that the kernel has given up has no status", arguments: ["Fail", "Error", "-", ""])
   func failed(words: String) {
     #expect(PoolStatus([TableLine(sectorCount: 1, kind: "thin-pool", arguments: words)]) == nil)

@@ -18,6 +18,8 @@ struct MergeHarness {
     /// Asks the run not to drain before it has begun.
     var stopsWaitingBeforePlanning = false
     var trustsEarlierRuns = false
+    /// The source is said to be a copy of that of earlier runs.
+    var sourceIsCopy = false
     /// Skips the look at the first recorded transfers: here the origin may have lost anything.
     var skipsOriginCheck = true
     /// The power goes just before that operation of the run, from 1.
@@ -89,7 +91,8 @@ struct MergeHarness {
       plan: plan, cuts: stream.cuts, transfer: transfer,
       dataAlignmentByteCount: merge.dataAlignment, targetAlignmentByteCount: merge.originAlignment,
       targetPath: "origin", journalPath: "journal", state: state,
-      trustsEarlierRuns: options.trustsEarlierRuns, checksTarget: !options.skipsOriginCheck)
+      trustsEarlierRuns: options.trustsEarlierRuns, sourceIsCopy: options.sourceIsCopy,
+      checksTarget: !options.skipsOriginCheck)
     var run = MergeSweeps(
       configuration, stream,
       io: try queue(
@@ -235,7 +238,8 @@ struct MergeHarness {
       PlanRequest(
         source: MergeSource(
           metadataPath: "metadata", dataPath: "data", deviceID: SimulatedMerge.deviceID),
-        metadataByteCount: disk[.metadata].byteCount, dataByteCount: disk[.data].byteCount,
+        metadataByteCount: { [disk] in disk[.metadata].byteCount },
+        dataByteCount: disk[.data].byteCount,
         originPath: "origin",
         extent: MergeExtent(originByteCount: originByteCount, options: merge.extent),
         ioByteCount: transfer.ioByteCount),

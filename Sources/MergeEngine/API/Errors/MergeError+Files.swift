@@ -54,12 +54,23 @@ extension MergeError {
       context: Context(path: path, role: role))
   }
 
-  static func deviceReadOnly(_ path: String, _ role: String) -> MergeError {
-    MergeError(
+  /// Returns the error for a device that the kernel has as read-only.
+  ///
+  /// `mappedName`: device-mapper's name of it; nil for any other device. `blockdev --setrw` does not reach the
+  /// table of a mapped device.
+  static func deviceReadOnly(_ path: String, _ role: String, mappedName: String?) -> MergeError {
+    let hint: String
+    if mappedName != nil {
+      hint =
+        "'blockdev --setrw' cannot lift that: its device-mapper table is read-only, and has to be "
+        + "loaded again for writing by what made the device"
+    } else {
+      hint = "'blockdev --setrw \(path.shellQuoted)' lifts that, if it is meant to be written to"
+    }
+    return MergeError(
       .deviceReadOnly, .refused, "cannot write to the \(role)", at: path,
-      because: "the device is read-only",
-      hint: "'blockdev --setrw \(path.shellQuoted)' lifts that, if it is meant to be written to",
-      context: Context(path: path, role: role))
+      because: "the device is read-only", hint: hint,
+      context: Context(path: path, role: role, name: mappedName))
   }
 
   static func cannotAskSize(_ path: String, _ role: String, _ errno: Errno) -> MergeError {

@@ -45,6 +45,31 @@ extension MergeError {
       at: path, because: why, context: Context(path: path, role: role))
   }
 
+  /// Returns the error for a data device that is said to be a copy and has nothing of what was merged.
+  ///
+  /// `byteCount`: what of the recorded bytes was compared.
+  static func noCopyOfData(_ journalPath: String, byteCount: UInt64) -> MergeError {
+    MergeError(
+      .noCopyOfData, .journalConflict, "the data device is no copy of the one that was merged from",
+      at: journalPath,
+      because: "the first \(byteCount.formattedByteCount) that were recorded are others on it",
+      hint: "give the right one", context: Context(path: journalPath, counts: ["bytes": byteCount]))
+  }
+
+  /// Returns the error for bytes that neither a copy of the data device nor the origin has as they were merged.
+  static func mergedBytesLost(
+    _ originPath: String, journalPath: String, byteCount: UInt64, firstByteOffset: UInt64
+  ) -> MergeError {
+    MergeError(
+      .mergedBytesLost, .stopped, "some of what was merged is lost", at: originPath,
+      because: "\(byteCount.formattedByteCount), the first at byte \(firstByteOffset), are as they "
+        + "were recorded neither on the origin nor on the copy of the data device",
+      hint: "resume with the data device that was merged from, if it can still be read",
+      context: Context(
+        path: originPath, journalPath: journalPath,
+        counts: ["bytes": byteCount, "byte": firstByteOffset]))
+  }
+
   static func otherMergeUnfinished(_ path: String, deviceID: UInt32) -> MergeError {
     MergeError(
       .otherMergeUnfinished, .journalConflict, "the origin is half merged", at: path,

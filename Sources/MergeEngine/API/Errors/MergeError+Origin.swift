@@ -136,6 +136,27 @@ extension MergeError {
       because: "writing was not agreed to; nothing was written")
   }
 
+  /// Returns the error for an origin file in which bytes do not lie where a device shows them.
+  ///
+  /// `format`: the container's name.
+  static func originIsContainer(_ path: String, _ format: String) -> MergeError {
+    MergeError(
+      .originIsContainer, .refused, "cannot merge onto the origin", at: path,
+      because: "it is a \(format) image, which the blocks of a thin device would destroy",
+      hint: "make it raw first: qemu-img convert -O raw \(path.shellQuoted) RAW",
+      context: Context(path: path, name: format))
+  }
+
+  static func originIsLUKS(_ path: String) -> MergeError {
+    MergeError(
+      .originIsLUKS, .refused, "cannot merge onto the origin", at: path,
+      because:
+        "it begins with a LUKS header, which the first block of the thin device, without that "
+        + "header, would replace: nothing on the origin could be decrypted any more",
+      hint: "see whether it is the origin of this thin device",
+      context: Context(path: path, name: "LUKS"))
+  }
+
   // MARK: As a mapped device, beside an active pool
 
   static func originShared(_ path: String, by names: String) -> MergeError {

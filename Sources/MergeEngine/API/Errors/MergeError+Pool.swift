@@ -149,10 +149,26 @@ extension MergeError {
       because: "its status is Fail or Error: the kernel has given it up", hint: kernelsLog(pool))
   }
 
-  static func poolNeedsCheck(_ pool: String) -> MergeError {
+  /// Returns the error for an active pool that is marked.
+  ///
+  /// `holdsSnapshot`: whether a metadata snapshot is held that could be read.
+  static func poolNeedsCheck(
+    _ pool: String, metadataPath: String, holdsSnapshot: Bool
+  ) -> MergeError {
     MergeError(
-      pool: pool, .poolNeedsCheck, .refused, "the pool is marked needs_check",
-      because: "its metadata may be damaged", hint: "repair it with thin_check and thin_repair")
+      .poolNeedsCheck, .refused, "the pool is marked needs_check", at: pool,
+      because: "its metadata may be damaged",
+      hint: "deactivate the pool; \(clearingNeedsCheck(metadataPath))",
+      context: Context(
+        path: metadataPath, pool: pool,
+        circumstances: holdsSnapshot ? [.holdsMetadataSnapshot] : []))
+  }
+
+  /// Returns the commands that make a marked pool usable again, as part of a hint.
+  static func clearingNeedsCheck(_ metadataPath: String) -> String {
+    let path = metadataPath.shellQuoted
+    return "once 'thin_check \(path)' finds nothing wrong, 'thin_check --clear-needs-check-flag "
+      + "\(path)' clears the mark; what is wrong, thin_repair mends in a copy"
   }
 
   /// Returns the error for metadata that does not match the active pool.
@@ -184,6 +200,17 @@ extension MergeError {
     MergeError(
       pool: pool, .poolReadOnly, .refused, "no metadata snapshot can be taken",
       because: "the pool is read-only")
+  }
+
+  static func poolMetadataUsedUp(
+    _ pool: String, freeBlockCount free: UInt64, of blockCount: UInt64, min: UInt64
+  ) -> MergeError {
+    MergeError(
+      pool: pool, .poolMetadataUsedUp, .refused, "no metadata snapshot is taken",
+      because: "\(free) of \(blockCount) metadata blocks are free; at least \(min) are expected, "
+        + "since the kernel makes a pool read-only whose metadata is used up",
+      hint: "extend the pool's metadata, with LVM: lvextend --poolmetadatasize +SIZE VG/POOL",
+      counts: ["free_blocks": free, "blocks": blockCount, "expected_blocks": min])
   }
 
   /// Returns the error for a full pool, in which suspending a thin device would never return.

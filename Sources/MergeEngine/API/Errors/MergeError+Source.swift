@@ -9,16 +9,21 @@ extension MergeError {
       because: "it is the metadata device, or shares its blocks")
   }
 
+  /// Returns the error for a data device that ends before a block that the thin device maps.
+  ///
+  /// `why`: the first such mapping.
   static func dataTooShort(
-    _ path: String, byteCount: UInt64, blockCount: UInt64, blockByteCount: UInt64
+    _ path: String, byteCount: UInt64, because why: String, counts: [String: UInt64]
   ) -> MergeError {
     MergeError(
       .dataTooShort, .refused, "the data device is too short", at: path,
-      because: "it has \(byteCount) bytes; \(blockCount) blocks of \(blockByteCount) are expected",
-      hint: "is it the data device of the pool that the metadata is of?",
+      because: "it has \(byteCount) bytes; \(why)",
+      hint:
+        "give the data device of the pool that the metadata is of; if this is a copy of it, copy "
+        + "all of it",
       context: Context(
         path: path, role: "data device",
-        counts: ["bytes": byteCount, "blocks": blockCount, "block_bytes": blockByteCount]))
+        counts: counts.merging(["bytes": byteCount]) { own, _ in own }))
   }
 
   static func thinSizeInvalid(_ byteCount: UInt64) -> MergeError {

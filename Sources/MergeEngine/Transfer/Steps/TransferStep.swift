@@ -36,6 +36,9 @@ package struct CopyStep: TransferStep, ~Copyable {
 
 /// Re-check of what earlier runs recorded: where source, target and record are not one, the source's
 /// bytes are written again.
+///
+/// Where the source is a copy that may lack some of it, the record decides: bytes of the source that were not
+/// recorded never replace bytes of the target that were.
 package struct RecheckStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { true }
   package static var readsTarget: Bool { true }
@@ -43,8 +46,11 @@ package struct RecheckStep: TransferStep, ~Copyable {
 
   package private(set) var checkedByteCount: UInt64 = 0
   package private(set) var rewrittenByteCount: UInt64 = 0
+  /// Where the source is a copy: what neither side has as it was recorded.
+  package private(set) var lost = Differences()
+  private let keepsRecorded: Bool
 
-  package init() {}
+  package init(keepsRecorded: Bool = false) { self.keepsRecorded = keepsRecorded }
 
   package mutating func inspect(
     _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, target: RawSpan
@@ -53,7 +59,14 @@ package struct RecheckStep: TransferStep, ~Copyable {
     let checksum = CRC32C.checksum(of: source)
     // Equal bytes that were not recorded may be what a failed flush left behind: they can be read, and
     // no later flush makes them durable.
-    guard checksum == recordedChecksum, source.hasSameBytes(as: target) else {
+    let isEqual = source.hasSameBytes(as: target)
+    guard checksum == recordedChecksum, isEqual else {
+      if keepsRecorded, checksum != recordedChecksum, !(recordedChecksum == nil && isEqual) {
+        if recordedChecksum == nil || CRC32C.checksum(of: target) != recordedChecksum {
+          lost.append(range)
+        }
+        return .keep
+      }
       rewrittenByteCount += range.byteCount
       return .write(checksum: checksum)
     }

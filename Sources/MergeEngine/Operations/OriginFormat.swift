@@ -1,0 +1,72 @@
+/// Keeps a merge from writing over what makes an origin more than bytes.
+extension OpenDevices {
+  /// Refuses an origin file that is a container, and one whose LUKS header the merge would replace by anything
+  /// else.
+  ///
+  /// A block device may have a container on it on purpose: that is noted.
+  ///
+  /// - `isForced`: whether it is only noted.
+  /// - Throws: `MergeError` (`refused`).
+  func checkFormat(
+    of origin: OpenFile, _ planned: borrowing CheckedPlan<WholeDevice<LinuxAIO>>, isForced: Bool,
+    in environment: Environment
+  ) throws(MergeError) {
+    guard planned.plan.byteCount > 0,
+      let format = try format(of: origin, in: environment)
+    else { return }
+    let refusal: MergeError
+    switch format {
+    case .container(let container):
+      let isFile = origin.kind == .regularFile || LoopDevice.isFile(under: origin.deviceNumber)
+      guard isFile, !isForced else {
+        return environment.observer.note(.originHasFormat(origin.path, container.rawValue))
+      }
+      refusal = .originIsContainer(origin.path, container.rawValue)
+    case .luks:
+      guard let block = planned.plan.firstDataBlock else { return }
+      let first = try bytes(
+        of: data, as: .data, from: block.rawValue * planned.plan.dataBlockByteCount,
+        count: DiskFormat.firstByteCount, in: environment)
+      guard first.flatMap({ DiskFormat(first: $0) }) != format else { return }
+      refusal = .originIsLUKS(origin.path)
+    }
+    guard isForced else { throw refusal }
+    environment.observer.note(.originHasFormat(origin.path, "LUKS"))
+  }
+
+  private func format(
+    of origin: OpenFile, in environment: Environment
+  ) throws(MergeError) -> DiskFormat? {
+    let lastByteCount = UInt64(DiskFormat.lastByteCount)
+    guard
+      let first = try bytes(
+        of: origin, as: .target, from: 0, count: DiskFormat.firstByteCount, in: environment)
+    else { return nil }
+    let last =
+      origin.byteCount < lastByteCount
+      ? nil
+      : try bytes(
+        of: origin, as: .target, from: origin.byteCount - lastByteCount,
+        count: DiskFormat.lastByteCount, in: environment)
+    return DiskFormat(first: first, last: last ?? [])
+  }
+
+  /// Reads past the page cache; fewer bytes where the file ends, nil where they cannot be read.
+  private func bytes(
+    of file: OpenFile, as name: IOFile, from byteOffset: UInt64, count: Int,
+    in environment: Environment
+  ) throws(MergeError) -> [UInt8]? {
+    let unit = UInt64(max(file.alignmentByteCount, 4096))
+    let first = byteOffset / unit * unit
+    let skipped = Int(byteOffset - first)
+    let byteCount = Int(UInt64(skipped + count).roundedUp(toMultipleOf: unit))
+    var io = try LinuxAIO(
+      requestCount: 0, slabByteCount: byteCount, files: [name: file], clock: environment.clock)
+    let result = io.perform(
+      IORequest(.read, name, byteOffset: first, byteCount: byteCount, tag: 0))
+    guard result >= 0 else { return nil }
+    let start = min(skipped, Int(result))
+    let end = min(skipped + count, Int(result))
+    return io.bytes(at: 0, count: Int(result)).copiedBytes(at: start, count: end - start)
+  }
+}

@@ -1,0 +1,53 @@
+internal import FoundationEssentials
+
+/// What LVM says of a volume group that keeps this system from using it.
+package enum VolumeGroup {
+  /// Refuses a group that is another system's, shared between systems, exported or partial.
+  ///
+  /// Where LVM is not there, or knows no such group, nothing is refused: what is asked for next fails.
+  ///
+  /// - `run`: gets a program with its arguments and brings what it printed.
+  /// - Throws: `MergeError` (`refused`) with LVM's word for it.
+  package static func check(
+    _ name: String, run: ([String]) -> String?
+  ) throws(MergeError) {
+    // Without the two options vgs passes over the groups that are not this system's.
+    guard
+      let text = run([
+        "vgs", "--foreign", "--shared", "--reportformat", "json", "-o",
+        "vg_lock_type,vg_systemid,vg_exported,vg_partial", "--", name,
+      ]), let report = try? JSONDecoder().decode(Report.self, from: Data(text.utf8)),
+      let group = report.report.first?.vg.first
+    else { return }
+    if !group.vg_exported.isEmpty { throw .volumeGroupExported(name, word: group.vg_exported) }
+    if !group.vg_partial.isEmpty { throw .volumeGroupPartial(name, word: group.vg_partial) }
+    if !["", "none"].contains(group.vg_lock_type) {
+      throw .volumeGroupShared(name, lockType: group.vg_lock_type)
+    }
+    if !group.vg_systemid.isEmpty {
+      let own = systemID(run)
+      guard group.vg_systemid == own else {
+        throw .volumeGroupForeign(name, systemID: group.vg_systemid, own: own)
+      }
+    }
+  }
+
+  /// This system's, as LVM has it; empty where it has none.
+  private static func systemID(_ run: ([String]) -> String?) -> String {
+    let line = run(["lvm", "systemid"])?.split(separator: "\n").first { $0.contains("system ID:") }
+    return line?.split(separator: ":", maxSplits: 1).last?
+      .split(separator: " ").first.map(String.init) ?? ""
+  }
+
+  private struct Report: Decodable {
+    var report: [Groups]
+  }
+
+  private struct Groups: Decodable {
+    var vg: [Row]
+  }
+
+  private struct Row: Decodable {
+    var vg_lock_type, vg_systemid, vg_exported, vg_partial: String
+  }
+}

@@ -1,0 +1,94 @@
+import Foundation
+import MergeEngine
+import Testing
+
+@Suite("Pool: a pool that grows is the same pool", .needsLoopDevices, .waitsForPrograms)
+struct GrowingPoolTests {
+  @Test("a metadata device that grows during the merge is measured again")
+  func metadataDuringMerge() throws {
+    let pool = try ActivePool()
+    let outcome = pool.merge(whenAsked: { pool.growMetadata() })
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(!pool.mapper.isHolding, "\(outcome.notes)")
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test(
+    "a metadata device that grows between the answer about its size and the superblock is whole")
+  func metadataWhileSuperblockIsRead() throws {
+    let pool = try ActivePool()
+    let file = try OpenFile(pool.metadata.path, role: "metadata device", access: .readOnly)
+    var io = try LinuxAIO(
+      requestCount: 0, slabByteCount: 4096, files: [.metadata: file],
+      clock: Clock(now: { .zero }, sleep: { _ in }))
+    var count = 0
+    let metadata = try PoolMetadata(
+      path: file.path,
+      byteCount: { () throws(MergeError) in
+        defer { count += 1 }
+        let byteCount = try file.byteCountNow()
+        if count == 0 { pool.growMetadata() }
+        return byteCount
+      }, mappings: .inactivePool, ignoresNeedsCheck: false, &io)
+    #expect(metadata.live.metadataBlockCount == 512)
+  }
+
+  @Test("a data device that grows during the merge changes nothing")
+  func dataDuringMerge() throws {
+    let pool = try ActivePool()
+    let outcome = pool.merge(whenAsked: { pool.growData() })
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(!pool.mapper.isHolding)
+  }
+
+  @Test(
+    "a merge goes on when data and metadata device grew after it stopped", arguments: [true, false])
+  func betweenRuns(isResumed: Bool) throws {
+    let pool = try ActivePool()
+    try pool.cutData()
+    #expect(pool.merge().exitStatus == 3)
+    try pool.restoreData()
+    pool.growData()
+    pool.growMetadata()
+    let outcome = isResumed ? try pool.resume() : pool.merge()
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+  }
+
+  @Test("a data file that grew after a merge stopped is the same, also by 'merge'")
+  func dataFile() throws {
+    for isResumed in [true, false] {
+      let merge = try MergeCase(scatteredBlocks: 8)
+      try merge.interruptEarly()
+      try Program.mustRun("truncate", "--size", "+64K", merge.dataFile)
+      expectSuccess(try isResumed ? merge.resume() : merge.merge())
+      #expect(try merge.wrongSectors() == [])
+    }
+  }
+}
+
+extension ActivePool {
+  /// Another program extends the metadata device to 512 blocks.
+  fileprivate func growMetadata() {
+    mapper.grownMetadataBlockCount = 512
+    grow(metadata, folder.path("metadata.img"), to: 512 * 4096)
+  }
+
+  /// Another program doubles the data device.
+  fileprivate func growData() {
+    mapper.dataBlockCount = 512
+    grow(data, folder.path("data.img"), to: 512 * Self.blockByteCount)
+  }
+
+  private func grow(_ device: LoopDevice, _ file: String, to byteCount: Int) {
+    do {
+      try Program.mustRun("truncate", "--size", "\(byteCount)", file)
+      try Program.mustRun("losetup", "--set-capacity", device.path)
+      try mapper.changeBySomebodyElse()
+    } catch {
+      Issue.record(error)
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import Fixtures
+import Testing
+
+@testable import MergeEngine
+
+@Suite("Merges in memory: going on from a copy of the data device")
+struct CopiedSourceTests {
+  private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
+
+  /// A merge that was stopped, with what it recorded.
+  private static func stopped() throws -> (harness: MergeHarness, pieces: [RecordedPiece]) {
+    for reap in 20...400 {
+      let harness = MergeHarness(InterruptedMergeTests.merge(transfer), seed: Seed.current.value)
+      let first = try harness.run(.init(interruptedAtReap: reap))
+      try #require(first.end == .interrupted, "\(reap)")
+      let pieces = try harness.disk.recordedPieces()
+      if pieces.count >= 12 { return (harness, pieces) }
+    }
+    throw SupportError("no such stop")
+  }
+
+  private static func run(
+    _ harness: MergeHarness, trusts: Bool = false
+  ) throws -> MergeHarness.RunResult {
+    try harness.run(
+      .init(trustsEarlierRuns: trusts, sourceIsCopy: true, skipsOriginCheck: false))
+  }
+
+  @Test("what the copy lacks does not replace what was merged", arguments: [false, true])
+  func lacking(trusts: Bool) throws {
+    let (harness, pieces) = try Self.stopped()
+    let original = harness.disk[.data]
+    for piece in pieces.dropFirst(5) { try harness.wipeSource(of: piece.range) }
+    let second = try Self.run(harness, trusts: trusts)
+    #expect(second.isFinished && second.state.isFinished)
+    #expect(second.rewrittenByteCount == 0)
+    #expect(second.recheckedByteCount == pieces.reduce(0) { $0 + $1.range.byteCount })
+    for piece in pieces { try harness.putBackSource(of: piece.range, from: original) }
+    #expect(harness.wrongPlace() == nil)
+    let recorded = try harness.compareWithJournal()
+    #expect(recorded.end == .finished && recorded.differences.byteCount == 0)
+  }
+
+  @Test("what the origin lost is written again where the copy has it")
+  func lostOnOrigin() throws {
+    let (harness, pieces) = try Self.stopped()
+    harness.restoreOrigin(sector: Int(pieces[3].range.start / 512))
+    let second = try Self.run(harness)
+    try harness.expectMerged(second, "lost on the origin")
+    #expect(second.rewrittenByteCount == pieces[3].range.byteCount)
+  }
+
+  @Test("what neither side has stops the merge, and nothing is written over it")
+  func lostOnBoth() throws {
+    let (harness, pieces) = try Self.stopped()
+    try harness.wipeSource(of: pieces[3].range)
+    harness.restoreOrigin(sector: Int(pieces[3].range.start / 512))
+    let before = harness.disk[.target].bytes(
+      at: pieces[3].range.start, count: Int(pieces[3].range.byteCount))
+    let second = try Self.run(harness)
+    guard case .failed(let error) = second.end else {
+      Issue.record("\(second.end)")
+      return
+    }
+    #expect(error.code == .mergedBytesLost && error.kind == .stopped)
+    #expect(!second.state.isFinished)
+    let after = harness.disk[.target].bytes(
+      at: pieces[3].range.start, count: Int(pieces[3].range.byteCount))
+    #expect(before == after)
+  }
+
+  @Test("what is no copy at all is refused before anything is written")
+  func noCopy() throws {
+    let (harness, pieces) = try Self.stopped()
+    for piece in pieces { try harness.wipeSource(of: piece.range) }
+    let error = #expect(throws: MergeError.self) { try Self.run(harness) }
+    #expect(error?.code == .noCopyOfData && error?.kind == .journalConflict)
+    #expect(harness.disk.originWrites.isEmpty)
+  }
+}
+
+extension MergeHarness {
+  /// Gives what the origin has in `range` zeros as source.
+  fileprivate func wipeSource(of range: ByteRange) throws {
+    disk.put(
+      [UInt8](repeating: 0, count: Int(range.byteCount)), on: .data, at: try source(of: range))
+  }
+
+  fileprivate func putBackSource(of range: ByteRange, from content: SparseContent) throws {
+    let start = try source(of: range)
+    disk.put(content.bytes(at: start, count: Int(range.byteCount)), on: .data, at: start)
+  }
+
+  private func source(of range: ByteRange) throws -> UInt64 {
+    let block = UInt64(merge.model.blockByteCount)
+    let mapping = try #require(merge.model.mappings.first { $0.thinBlock == range.start / block })
+    return mapping.dataBlock * block + range.start % block
+  }
+}
