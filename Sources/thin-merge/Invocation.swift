@@ -55,7 +55,7 @@ struct Invocation {
     let reason = StandardStream.reason(number)
     return fail(
       Failure(
-        .reportNotWritten, .stopped,
+        .reportNotWritten, .reportLost,
         message: "could not write the report, standard output: \(reason)",
         hints: ["what was done is done, and only its report is lost"]), messages)
   }

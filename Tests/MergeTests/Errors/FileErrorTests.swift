@@ -271,7 +271,7 @@ struct FileErrorTests {
       return try ReportedError(merge.merge(["--journal", merge.journal]))
         .naming([(place.path, "PLACE")])
     },
-    ErrorSituation("standard output is full", "report-not-written", .stopped) {
+    ErrorSituation("standard output is full", "report-not-written", .reportLost) {
       let merge = try MergeCase(scatteredBlocks: 8)
       return try ReportedError(
         merge.plan(["--output", "json"], standardOutput: "/dev/full"))
