@@ -21,7 +21,9 @@ struct ThinMerge: ParsableCommand {
     Signals.install()
     StandardStream.openMissing()
     let invocation = Invocation(arguments: ProcessArguments.typed)
-    exit(withError: ExitCode(invocation.exitStatus().rawValue))
+    let status = invocation.exitStatus()
+    _ = StandardStream.error.waitUntilWritten(while: EndPatience.ofErrors())
+    exit(withError: ExitCode(status.rawValue))
   }
 
   /// The commands by their names.

@@ -111,8 +111,10 @@ struct TidyTests {
     "thin-merge/Messages/TerminalText.swift": "what keeps foreign text off the terminal",
     "thin-merge/Reports/DevicesDocument.swift": "one document",
     "thin-merge/Reports/DevicesText.swift": "one report",
+    "thin-merge/System/EndPatience.swift": "one rule",
     "thin-merge/System/ProcessArguments.swift": "the bytes of the command line",
     "thin-merge/System/ProcessEnvironment.swift": "the variables of the process",
+    "thin-merge/System/StandardStream.swift": "the two streams of the process",
     "thin-merge/ThinMerge.swift": "the entry point",
   ]
 
