@@ -224,6 +224,8 @@ extension MergeError {
     case notThinDevice = "not-thin-device"
     /// The table of the thin device names a pool that is none.
     case noPoolOfDevice = "no-pool-of-device"
+    /// LVM was asked about a volume and did not answer.
+    case lvmSilent = "lvm-silent"
     /// Tables do not agree about the thin device.
     case thinDeviceAmbiguous = "thin-device-ambiguous"
     /// Several pools are active on the metadata device.

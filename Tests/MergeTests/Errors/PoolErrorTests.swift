@@ -47,8 +47,20 @@ struct PoolErrorTests {
     ) { pool in
       pool.mapper.mapped[0].name = "vg-thinpool-tpool"
       pool.runProgram = { words in
-        words.last == "vg/vm" ? volume(pool: "thinpool", origin: "base") : nil
+        words.last == "vg/vm"
+          ? volume(pool: "thinpool", origin: "base")
+          : .failed
       }
+    },
+    row("LVM does not answer", "lvm-silent", .busy, .device("vg/vm")) { pool in
+      pool.runProgram = { _ in .noAnswer }
+    },
+    row("LVM does not answer while a device is suspended", "lvm-silent", .busy, .device("vg/vm")) {
+      pool in
+      var thin = try pool.thin()
+      thin.isSuspended = true
+      pool.mapper.mapped.append(thin)
+      pool.runProgram = { _ in .noAnswer }
     },
     row("the logical volume is a snapshot", "no-origin", .refused, .device("vg/vm")) { pool in
       pool.mapper.mapped[0].name = "vg-thinpool-tpool"
@@ -249,11 +261,12 @@ struct PoolErrorTests {
   }
 
   /// What `lvs` prints of a thin volume.
-  private static func volume(pool: String, origin: String) -> String {
-    """
-    {"report": [{"lv": [{"lv_size": "1572864", "pool_lv": "\(pool)", "origin": "\(origin)", \
-    "thin_id": "5"}]}]}
-    """
+  private static func volume(pool: String, origin: String) -> MergeEngine.Program.End {
+    .succeeded(
+      output: """
+        {"report": [{"lv": [{"lv_size": "1572864", "pool_lv": "\(pool)", "origin": "\(origin)", \
+        "thin_id": "5"}]}]}
+        """)
   }
 }
 

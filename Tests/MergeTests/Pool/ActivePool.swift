@@ -17,7 +17,7 @@ final class ActivePool {
   let metadata: LoopDevice
   let data: LoopDevice
   /// What programs of the system print, such as `lvs`.
-  var runProgram: @Sendable ([String]) -> String? = { _ in nil }
+  var runProgram: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed }
   /// What the last merge that returned a report left as it was.
   private(set) var cleanupFailures: [MergeNote] = []
   private let before: Data
