@@ -176,13 +176,15 @@ package enum FileSystem {
         unsafe write(
           descriptor.rawValue, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done)
       }
+      if count < 0, Errno.current == .interrupted { continue }
       guard count > 0 else { throw count < 0 ? .current : .noSpace }
       done += count
     }
   }
 
   package static func synchronize(_ descriptor: borrowing OwnedDescriptor) throws(Errno) {
-    guard fsync(descriptor.rawValue) == 0 else { throw .current }
+    let number = descriptor.rawValue
+    try uninterrupted { fsync(number) }
   }
 
   /// Makes the names in a folder durable.

@@ -12,6 +12,16 @@ extension Errno {
   init(ofWrite result: Int64) { self = result < 0 ? Errno(result: result) : .noSpace }
 }
 
+/// Makes a call again for as long as a signal interrupts it.
+///
+/// - Throws: `Errno` where the call answers anything but 0.
+func uninterrupted(_ call: () -> CInt) throws(Errno) {
+  while call() != 0 {
+    let errno = Errno.current
+    guard errno == .interrupted else { throw errno }
+  }
+}
+
 /// An open file descriptor that is closed exactly once, when its owner goes.
 package struct OwnedDescriptor: ~Copyable {
   package let rawValue: CInt

@@ -9,22 +9,23 @@ struct DeviceTarget {
   /// Opens and locks what is at `path`, which has to be the file that was looked at before.
   ///
   /// - `use`: what keeps everybody else off it.
+  /// - `clock`: tells for how long a lock is tried.
   /// - Throws: `MergeError`: `busy` where somebody else uses it.
   init(
-    _ path: String, use: OriginUse, lookedAt looked: OpenFile
+    _ path: String, use: OriginUse, lookedAt looked: OpenFile, clock: Clock = ThisSystem.clock
   ) throws(MergeError) {
     file = try OpenFile(path, role: "origin", access: .readWrite, exclusive: use == .exclusive)
-    try Self.take(file)
+    try Self.take(file, clock)
     buffered = try OpenFile(path, role: "origin", access: .readWrite, direct: false)
     guard file.isSameFile(as: looked), buffered.isSameFile(as: looked) else {
       throw .originReplaced(path)
     }
   }
 
-  private static func take(_ origin: OpenFile) throws(MergeError) {
+  private static func take(_ origin: OpenFile, _ clock: Clock) throws(MergeError) {
     let isLocked: Bool
     do throws(Errno) {
-      isLocked = try origin.lock()
+      isLocked = try origin.lock(clock)
     } catch {
       throw .cannotLockOrigin(origin.path, error)
     }
