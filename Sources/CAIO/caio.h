@@ -146,6 +146,11 @@ static inline int caio_allocate_keep_size(int fd, int64_t byte_offset, int64_t b
   return (int)syscall(SYS_fallocate, fd, FALLOC_FL_KEEP_SIZE, byte_offset, byte_count);
 }
 
+// renameat2 is hidden behind a feature macro in <stdio.h>. Fails with EEXIST if the new name is taken.
+static inline int caio_rename_without_replacing(const char *_Nonnull from, const char *_Nonnull to) {
+  return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */);
+}
+
 // struct statfs and the function share a name, which Swift cannot tell apart.
 static const unsigned long caio_tmpfs = TMPFS_MAGIC;
 static const unsigned long caio_ramfs = RAMFS_MAGIC;

@@ -129,6 +129,8 @@ extension MergeError {
     case noRoomForJournal = "no-room-for-journal"
     /// The journal cannot be made.
     case cannotMakeJournal = "cannot-make-journal"
+    /// The journal's file system has no way to give a file a name without overwriting another.
+    case cannotNameJournal = "cannot-name-journal"
     /// The journal cannot be locked.
     case cannotLockJournal = "cannot-lock-journal"
     /// The journal cannot be read.

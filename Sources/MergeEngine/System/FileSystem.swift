@@ -195,9 +195,26 @@ package enum FileSystem {
     try synchronize(owner)
   }
 
-  /// Gives a file a second name; fails if the name is taken.
-  package static func link(_ path: String, as name: String) throws(Errno) {
-    guard unsafe Glibc::link(path.systemPath, name.systemPath) == 0 else { throw .current }
+  /// Gives a file another name; false where the file system has no way to that which never replaces another file.
+  ///
+  /// By a second name for a moment, or, where the file system has none (FAT, exFAT, CIFS), by a rename that does not
+  /// replace.
+  package static func nameWithoutReplacing(
+    _ path: String, as name: String
+  ) throws(Errno) -> Bool {
+    if unsafe Glibc::link(path.systemPath, name.systemPath) == 0 {
+      do throws(Errno) {
+        try remove(path)
+      } catch {
+        try? remove(name)
+        throw error
+      }
+      return true
+    }
+    guard Errno.current.meansNoSuchCall else { throw .current }
+    if unsafe caio_rename_without_replacing(path.systemPath, name.systemPath) == 0 { return true }
+    guard Errno.current.meansNoSuchCall else { throw .current }
+    return false
   }
 
   package static func rename(_ path: String, to name: String) throws(Errno) {

@@ -5,6 +5,18 @@ extension Errno {
   /// That of the call that just failed on this thread.
   package static var current: Errno { Errno(rawValue: errno) }
 
+  /// True where a file system, a kernel or a sandbox has no way to take disk space in advance.
+  ///
+  /// The file was opened for writing, so that it is not the permission to write that is missing.
+  var meansNoAllocation: Bool {
+    [.notSupported, .noFunction, .notPermitted].contains(self)
+  }
+
+  /// True where a file system, the kernel or a sandbox has no such call.
+  var meansNoSuchCall: Bool {
+    [.notPermitted, .notSupported, .noFunction, .invalidArgument].contains(self)
+  }
+
   /// That of a request which ended with its negative number.
   init(result: Int64) { self.init(rawValue: CInt(clamping: -result)) }
 

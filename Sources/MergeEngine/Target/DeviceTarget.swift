@@ -48,7 +48,7 @@ struct DeviceTarget {
       try file.allocate(range)
       return true
     } catch {
-      if error == .notSupported { return false }
+      if error.meansNoAllocation { return false }
       throw .noRoomForHoles(file.path, range, error)
     }
   }

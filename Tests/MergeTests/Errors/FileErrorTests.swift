@@ -263,6 +263,16 @@ struct FileErrorTests {
       return try ReportedError(merge.merge(["--journal", folder.path("journal")]))
         .naming([(device.path, "DEVICE"), (folder.path, "PLACE")])
     },
+    ErrorSituation(
+      "the file system of the journal has neither links nor a safe rename", "cannot-name-journal",
+      .refused,
+      command: { merge in
+        try merge.merge(
+          under: [
+            "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=link,linkat,renameat2", "-e",
+            "inject=link,linkat,renameat2:error=EINVAL",
+          ])
+      }),
     ErrorSituation("the file system of a sparse origin is full", "no-room-for-holes", .refused) {
       let place = try TemporaryFolder(onTmpfsOf: 1 << 18)
       let merge = try MergeCase(scatteredBlocks: 8)

@@ -56,7 +56,15 @@ extension MergeError {
 
   static func cannotMakeJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotMakeJournal, .refused, "cannot make the journal", at: path, because: errno)
+      .cannotMakeJournal, .refused, "cannot make the journal", at: path, because: errno,
+      hint: limitHint(errno))
+  }
+
+  /// Returns the error for a file system on which a file gets its name in no way that cannot overwrite another.
+  static func cannotNameJournal(_ path: String) -> MergeError {
+    MergeError(
+      .cannotNameJournal, .refused, "cannot make the journal", at: path,
+      because: "its file system has neither hard links nor a rename that does not replace")
   }
 
   static func cannotLockJournal(_ path: String, _ errno: Errno) -> MergeError {
