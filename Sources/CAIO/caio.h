@@ -141,6 +141,10 @@ static inline int caio_statx_fd(int fd, struct caio_statx *_Nonnull out) {
                       0x7ff | caio_statx_birth_time | caio_statx_direct_io, out);
 }
 
+// SEEK_DATA and SEEK_HOLE need a feature macro in <unistd.h>; their numbers are kernel ABI (include/uapi/linux/fs.h).
+static const int caio_seek_data = 3;
+static const int caio_seek_hole = 4;
+
 // fallocate is hidden behind a feature macro in <fcntl.h>. Never changes the file's length.
 static inline int caio_allocate_keep_size(int fd, int64_t byte_offset, int64_t byte_count) {
   return (int)syscall(SYS_fallocate, fd, FALLOC_FL_KEEP_SIZE, byte_offset, byte_count);

@@ -97,6 +97,7 @@ struct TidyTests {
     "MergeEngine/Journal/JournalSize.swift": "one bound, and what it rests on",
     "MergeEngine/Metadata/NodeLedger.swift": "one data structure, with its own tests",
     "MergeEngine/Operations/DevicesOperation.swift": "one verb",
+    "MergeEngine/Operations/HoleRoom.swift": "one question, asked before space is taken",
     "MergeEngine/Operations/MergePlaces.swift": "one question, asked before the start and the end",
     "MergeEngine/Plan/DataBlockLedger.swift": "one data structure, with its own tests",
     "MergeEngine/Source/RunSource.swift": "the protocol that a source conforms to",

@@ -227,6 +227,7 @@ struct MergeOperation {
   ) throws(MergeError) {
     let origin = target.file
     guard origin.kind == .regularFile, origin.allocatedByteCount < origin.byteCount else { return }
+    try HoleRoom(origin, interruption: environment.interruption).check(stream, from: byteOffset)
     try stream.restart(from: byteOffset)
     var open: ByteRange?
     while let segment = try stream.peek(), segment.targetByteOffset < origin.byteCount {

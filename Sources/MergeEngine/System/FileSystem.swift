@@ -139,7 +139,20 @@ package enum FileSystem {
   package static func freeByteCount(in folder: String) -> UInt64? {
     var status = statvfs()
     // SAFETY: the call fills the structure given.
-    guard unsafe statvfs(folder.systemPath, &status) == 0, status.f_blocks > 0 else { return nil }
+    guard unsafe statvfs(folder.systemPath, &status) == 0 else { return nil }
+    return freeByteCount(status)
+  }
+
+  /// How many bytes the file system of an open file has left; nil where it does not say.
+  static func freeByteCount(under descriptor: CInt) -> UInt64? {
+    var status = statvfs()
+    // SAFETY: the call fills the structure given.
+    guard unsafe fstatvfs(descriptor, &status) == 0 else { return nil }
+    return freeByteCount(status)
+  }
+
+  private static func freeByteCount(_ status: statvfs) -> UInt64? {
+    guard status.f_blocks > 0 else { return nil }
     // Some blocks are kept for root.
     let blockCount = geteuid() == 0 ? status.f_bfree : status.f_bavail
     let (product, overflow) = UInt64(blockCount)
@@ -147,15 +160,22 @@ package enum FileSystem {
     return overflow ? nil : product
   }
 
-  /// Makes a folder and those above it, for their owner only.
-  package static func makeFolders(_ path: String) throws(Errno) {
-    if exists(path) { return }
+  /// Makes a folder and those above it, for their owner only; false if it was there.
+  @discardableResult
+  package static func makeFolders(_ path: String) throws(Errno) -> Bool {
+    if exists(path) { return false }
     let parent = folder(of: path)
     if parent != path { try makeFolders(parent) }
     guard unsafe mkdir(path.systemPath, 0o700) == 0 || Errno.current == .fileExists else {
       throw .current
     }
     try synchronizeFolder(parent)
+    return true
+  }
+
+  /// Removes a folder that nothing is in.
+  package static func removeEmptyFolder(_ path: String) throws(Errno) {
+    guard unsafe rmdir(path.systemPath) == 0 else { throw .current }
   }
 
   /// Makes a file that was not there, for its owner only.

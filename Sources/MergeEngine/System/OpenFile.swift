@@ -157,7 +157,6 @@ extension OpenFile {
       clock.sleep(nap)
       nap = min(nap * 2, .milliseconds(50))
     }
-    return false
   }
 
   /// Keeps others from taking the file for themselves, as far as they ask; false if somebody has it.
@@ -225,6 +224,29 @@ extension OpenFile {
       caio_allocate_keep_size(descriptor, Int64(range.start), Int64(range.byteCount))
     }
   }
+
+  /// Returns how many bytes of a range have no disk space; nil where the file system does not tell.
+  package func holeByteCount(in range: ByteRange) -> UInt64? {
+    var count: UInt64 = 0
+    var position = range.start
+    while position < range.end {
+      let data = lseek(descriptor, off_t(position), CInt(caio_seek_data))
+      guard data >= 0 else {
+        // No data from here to the end of the file.
+        return Errno.current.rawValue == ENXIO ? count + (range.end - position) : nil
+      }
+      let dataStart = min(UInt64(data), range.end)
+      count += dataStart - position
+      guard dataStart < range.end else { break }
+      let hole = lseek(descriptor, off_t(dataStart), CInt(caio_seek_hole))
+      guard hole > 0 else { return nil }
+      position = UInt64(hole)
+    }
+    return count
+  }
+
+  /// How many bytes its file system has for more of it; nil where that does not say.
+  package var freeByteCount: UInt64? { FileSystem.freeByteCount(under: descriptor) }
 
   package func synchronize() throws(Errno) {
     try uninterrupted { fsync(descriptor) }

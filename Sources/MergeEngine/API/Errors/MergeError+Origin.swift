@@ -84,8 +84,19 @@ extension MergeError {
     MergeError(
       .noRoomForHoles, .refused, "no room for the holes of the origin", at: path,
       because: "bytes \(range.start) to \(range.end): \(errno)",
-      hint: "make room on its file system, then give the same command again",
+      hint: limitHint(errno) ?? makeRoom,
       context: Context(path: path, range: range, errno: errno))
+  }
+
+  private static let makeRoom = "make room on its file system, then give the same command again"
+
+  /// Returns the error for holes that do not fit into what is free, of which none was allocated.
+  static func noRoomForHoles(_ path: String, byteCount: UInt64, free: UInt64) -> MergeError {
+    MergeError(
+      .noRoomForHoles, .refused, "no room for the holes of the origin", at: path,
+      because: "\(byteCount.formattedByteCount) are needed, and its file system has "
+        + "\(free.formattedByteCount) free", hint: makeRoom,
+      context: Context(path: path, counts: ["bytes": byteCount, "free_bytes": free]))
   }
 
   static func cannotWriteOrigin(_ path: String, byteOffset: UInt64, _ errno: Errno) -> MergeError {
