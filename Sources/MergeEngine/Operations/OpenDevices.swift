@@ -16,6 +16,9 @@ struct OpenDevices {
       source.metadataPath, role: "metadata device", access: .readOnly, exclusive: isInactive)
     if isInactive { try LoopDevice.checkNone(over: metadata, MergeError.metadataUnderLoopDevice) }
     data = try OpenFile(source.dataPath, role: "data device", access: .readOnly)
+    for (file, role) in [(metadata, "metadata device"), (data, "data device")] {
+      try Self.checkHasBytes(file, role)
+    }
     guard !StorageStack(metadata).overlaps(StorageStack(data)) else {
       throw .dataIsMetadata(data.path)
     }
@@ -26,6 +29,7 @@ struct OpenDevices {
     }
     // Opened without O_EXCL first: it says that it is the data device before that it is busy.
     let looked = try OpenFile(originPath, role: "origin", access: .readOnly)
+    try Self.checkHasBytes(looked, "origin")
     for (other, role) in [(metadata, "metadata"), (data, "data")]
     where StorageStack(looked).overlaps(StorageStack(other)) {
       throw .originIsPoolDevice(originPath, role, other.path)
@@ -38,6 +42,13 @@ struct OpenDevices {
     let target = try DeviceTarget(originPath, use: use, lookedAt: looked)
     self.target = target
     origin = target.file
+  }
+
+  /// A device keeps its number and node while nothing is connected to it.
+  private static func checkHasBytes(_ file: OpenFile, _ role: String) throws(MergeError) {
+    guard file.kind == .regularFile || file.byteCount > 0 else {
+      throw .deviceEmpty(file.path, role)
+    }
   }
 
   /// Every file that is open.

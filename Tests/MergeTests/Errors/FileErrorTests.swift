@@ -87,6 +87,13 @@ struct FileErrorTests {
         try Program.mustRun("mv", merge.origin, merge.folder.path("moved.img"))
         return try merge.resume()
       }),
+    ErrorSituation("the origin is a device of 0 bytes", "device-missing", .busy) {
+      let merge = try MergeCase(scatteredBlocks: 8)
+      try Program.mustRun("truncate", "--size", "0", merge.originFile)
+      let device = try LoopDevice(backing: merge.originFile)
+      merge.origin = device.path
+      return try ReportedError(merge.mergeOntoDevice()).naming([(device.path, "DEVICE")])
+    },
     ErrorSituation(
       "the origin may not be written to by the user", "cannot-open", .refused,
       command: { merge in
