@@ -159,6 +159,9 @@ static inline int caio_rename_without_replacing(const char *_Nonnull from, const
 static const unsigned long caio_tmpfs = TMPFS_MAGIC;
 static const unsigned long caio_ramfs = RAMFS_MAGIC;
 static const unsigned long caio_overlayfs = OVERLAYFS_SUPER_MAGIC;
+static const unsigned long caio_fat = MSDOS_SUPER_MAGIC;
+// In <linux/magic.h> since Linux 5.13 only.
+static const unsigned long caio_exfat = 0x2011BAB0;
 static inline unsigned long caio_file_system_type(const char *_Nonnull path) {
   struct statfs information;
   return statfs(path, &information) == 0 ? (unsigned long)information.f_type : 0;

@@ -45,9 +45,14 @@ struct JournalMatch {
   func doubt(
     _ path: String, _ found: JournalHeader, lastAttempt: JournalRecord.Attempt?
   ) -> MergeError? {
-    guard !originIsTheSame,
-      found.originIdentity.name.isEmpty || found.dataIdentity.name.isEmpty
-    else { return nil }
+    guard !originIsTheSame else { return nil }
+    for (role, before, now) in [
+      ("origin", found.originIdentity.name, wanted.originIdentity.name),
+      ("data device", found.dataIdentity.name, wanted.dataIdentity.name),
+    ] where before != now {
+      return .identifiedOtherwise(path, role, now: now, before: before)
+    }
+    guard found.originIdentity.name.isEmpty || found.dataIdentity.name.isEmpty else { return nil }
     guard (lastAttempt?.bootID ?? found.bootID) == bootID else { return .bootedSince(path) }
     for (role, before, now) in [
       ("origin", lastAttempt?.originPlace ?? "", originPlace),
@@ -67,7 +72,8 @@ struct JournalMatch {
   private static func difference(
     _ role: JournalDifference.RecordedRole, _ found: DeviceIdentity, _ wanted: DeviceIdentity
   ) -> JournalDifference? {
-    if found.name != wanted.name {
+    // Where one of them is not known, `doubt` asks whether they are the same.
+    if found.name != wanted.name, !found.name.isEmpty, !wanted.name.isEmpty {
       return .device(role, foundName: found.name, wantedName: wanted.name)
     }
     if found.byteCount != wanted.byteCount {

@@ -36,8 +36,9 @@ struct SourceQuiescing {
   ) throws(MergeError) {
     var recorded = [(file: devices.data, identity: header.dataIdentity, role: "data device")]
     if let origin = devices.origin { recorded.append((origin, header.originIdentity, "origin")) }
-    for (file, identity, role) in recorded where DeviceIdentity(file).name != identity.name {
-      throw .notRecordedDevice(file.path, role)
+    for (file, identity, role) in recorded where !identity.name.isEmpty {
+      let now = DeviceIdentity(file).name
+      guard now.isEmpty || now == identity.name else { throw .notRecordedDevice(file.path, role) }
     }
   }
 

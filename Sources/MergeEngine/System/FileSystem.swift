@@ -245,6 +245,12 @@ package enum FileSystem {
     guard unsafe unlink(path.systemPath) == 0 else { throw .current }
   }
 
+  /// True on a file system that numbers its files anew at each mount.
+  package static func numbersFilesAnew(_ path: String) -> Bool {
+    let type = unsafe caio_file_system_type(path.systemPath)
+    return type == caio_fat || type == caio_exfat
+  }
+
   package static func permanence(of path: String) -> Permanence {
     switch unsafe caio_file_system_type(path.systemPath) {
     case caio_tmpfs, caio_ramfs: .memory
