@@ -33,8 +33,9 @@ package struct DeviceIdentity: Equatable, Sendable {
     }
   }
 
-  /// Inodes are used again: without the birth time one says nothing. Some file systems give a file another inode at
-  /// each mount.
+  /// Inodes are used again: without the birth time one says nothing.
+  ///
+  /// FAT and exFAT give a file another inode at each mount.
   private static func name(_ path: String, inode: UInt64, birth: OpenFile.BirthTime?) -> String {
     guard let birth, !FileSystem.numbersFilesAnew(path) else { return "" }
     return "file-\(inode)-\(birth.seconds).\(birth.nanoseconds)"

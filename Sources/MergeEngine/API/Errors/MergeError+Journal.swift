@@ -44,13 +44,13 @@ extension MergeError {
   static func cannotMakeStateFolder(_ folder: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotMakeStateFolder, .refused, "cannot make the folder for journals", at: folder,
-      because: errno)
+      because: errno, hint: limitHint(errno))
   }
 
   static func noRoomForJournal(_ path: String, _ byteCount: UInt64, _ errno: Errno) -> MergeError {
     MergeError(
       .noRoomForJournal, .refused, "no room for the journal", at: path,
-      because: "it may come to \(byteCount.formattedByteCount): \(errno)",
+      because: "it may come to \(byteCount.formattedByteCount): \(errno)", hint: limitHint(errno),
       context: Context(path: path, counts: ["bytes": byteCount], errno: errno))
   }
 
@@ -88,7 +88,8 @@ extension MergeError {
 
   static func cannotAppendJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotAppendJournal, .stopped, "cannot append to the journal", at: path, because: errno)
+      .cannotAppendJournal, .stopped, "cannot append to the journal", at: path, because: errno,
+      hint: limitHint(errno))
   }
 
   static func cannotInspectJournal(_ path: String, _ errno: Errno) -> MergeError {

@@ -67,7 +67,7 @@ extension MergeError {
   {
     MergeError(
       .cannotExtendOrigin, .stopped, "cannot extend the origin", at: path,
-      because: "to \(byteCount) bytes: \(errno)",
+      because: "to \(byteCount) bytes: \(errno)", hint: limitHint(errno, call: "ftruncate"),
       context: Context(path: path, counts: ["bytes": byteCount], errno: errno))
   }
 
@@ -103,6 +103,7 @@ extension MergeError {
     MergeError(
       .cannotWriteOrigin, .stopped, "cannot write to the origin",
       at: "\(path), byte \(byteOffset)", because: errno,
+      hint: limitHint(errno, call: "io_submit"),
       context: Context(path: path, counts: ["byte": byteOffset]))
   }
 
@@ -122,7 +123,7 @@ extension MergeError {
   static func cannotWait(_ originPath: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotWait, .stopped, "cannot wait for reads and writes", at: originPath, because: errno,
-      hint: asynchronousHint)
+      hint: asynchronousHint(errno))
   }
 
   static func originMoved(_ path: String, journalPath: String) -> MergeError {
