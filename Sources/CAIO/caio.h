@@ -141,15 +141,27 @@ static inline int caio_statx_fd(int fd, struct caio_statx *_Nonnull out) {
                       0x7ff | caio_statx_birth_time | caio_statx_direct_io, out);
 }
 
+// SEEK_DATA and SEEK_HOLE need a feature macro in <unistd.h>; their numbers are kernel ABI (include/uapi/linux/fs.h).
+static const int caio_seek_data = 3;
+static const int caio_seek_hole = 4;
+
 // fallocate is hidden behind a feature macro in <fcntl.h>. Never changes the file's length.
 static inline int caio_allocate_keep_size(int fd, int64_t byte_offset, int64_t byte_count) {
   return (int)syscall(SYS_fallocate, fd, FALLOC_FL_KEEP_SIZE, byte_offset, byte_count);
+}
+
+// renameat2 is hidden behind a feature macro in <stdio.h>. Fails with EEXIST if the new name is taken.
+static inline int caio_rename_without_replacing(const char *_Nonnull from, const char *_Nonnull to) {
+  return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */);
 }
 
 // struct statfs and the function share a name, which Swift cannot tell apart.
 static const unsigned long caio_tmpfs = TMPFS_MAGIC;
 static const unsigned long caio_ramfs = RAMFS_MAGIC;
 static const unsigned long caio_overlayfs = OVERLAYFS_SUPER_MAGIC;
+static const unsigned long caio_fat = MSDOS_SUPER_MAGIC;
+// In <linux/magic.h> since Linux 5.13 only.
+static const unsigned long caio_exfat = 0x2011BAB0;
 static inline unsigned long caio_file_system_type(const char *_Nonnull path) {
   struct statfs information;
   return statfs(path, &information) == 0 ? (unsigned long)information.f_type : 0;

@@ -49,15 +49,16 @@ struct Invocation {
 
   // A reader who has seen enough and left is no failure; a full disk is one.
   private func deliver(_ report: String, _ messages: Messages) -> ExitStatus {
-    guard let number = StandardStream.output.write(report),
-      !StandardStream.isNobodyReading(number)
-    else { return .done }
-    let reason = StandardStream.reason(number)
-    return fail(
-      Failure(
-        .reportNotWritten, .stopped,
-        message: "could not write the report, standard output: \(reason)",
-        hints: ["what was done is done, and only its report is lost"]), messages)
+    StandardStream.output.write(report)
+    switch StandardStream.output.waitUntilWritten(while: EndPatience.ofReports()) {
+    case .written: return .done
+    case .failed(let number) where StandardStream.isNobodyReading(number): return .done
+    case .failed(let number):
+      return fail(.reportLost(because: StandardStream.reason(number)), messages)
+    case .notRead:
+      return fail(
+        .reportLost(because: "nobody read it, and a signal asked to stop"), messages)
+    }
   }
 
   private func fail(_ failure: Failure, _ messages: Messages) -> ExitStatus {

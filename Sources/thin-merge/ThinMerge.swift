@@ -9,7 +9,8 @@ struct ThinMerge: ParsableCommand {
     discussion: """
       Exit status: 0 done; 1 verify found differences; 2 refused, nothing was written; 3 stopped \
       early, can be resumed; 4 the journal belongs to another unfinished merge or is damaged; \
-      5 busy, try later; 64 usage; 70 a mistake in this program.
+      5 busy, try later; 64 usage; 70 a mistake in this program; 74 all was done, and its report \
+      could not be written.
       """,
     version: "thin-merge 0.1.0",
     subcommands: [
@@ -20,7 +21,9 @@ struct ThinMerge: ParsableCommand {
     Signals.install()
     StandardStream.openMissing()
     let invocation = Invocation(arguments: ProcessArguments.typed)
-    exit(withError: ExitCode(invocation.exitStatus().rawValue))
+    let status = invocation.exitStatus()
+    _ = StandardStream.error.waitUntilWritten(while: EndPatience.ofErrors())
+    exit(withError: ExitCode(status.rawValue))
   }
 
   /// The commands by their names.

@@ -98,6 +98,7 @@ struct TidyTests {
     "MergeEngine/Metadata/NodeLedger.swift": "one data structure, with its own tests",
     "MergeEngine/Operations/ApprovedMerge.swift": "the only file that can make one",
     "MergeEngine/Operations/DevicesOperation.swift": "one verb",
+    "MergeEngine/Operations/HoleRoom.swift": "one question, asked before space is taken",
     "MergeEngine/Operations/MergePlaces.swift": "one question, asked before the start and the end",
     "MergeEngine/Plan/DataBlockLedger.swift": "one data structure, with its own tests",
     "MergeEngine/Source/RunSource.swift": "the protocol that a source conforms to",
@@ -112,8 +113,10 @@ struct TidyTests {
     "thin-merge/Messages/TerminalText.swift": "what keeps foreign text off the terminal",
     "thin-merge/Reports/DevicesDocument.swift": "one document",
     "thin-merge/Reports/DevicesText.swift": "one report",
+    "thin-merge/System/EndPatience.swift": "one rule",
     "thin-merge/System/ProcessArguments.swift": "the bytes of the command line",
     "thin-merge/System/ProcessEnvironment.swift": "the variables of the process",
+    "thin-merge/System/StandardStream.swift": "the two streams of the process",
     "thin-merge/ThinMerge.swift": "the entry point",
   ]
 

@@ -124,6 +124,10 @@ extension MergeError {
     public var range: ByteRange?
     /// The system's error number, `errno`.
     public var errorNumber: Int32?
+    /// True where the system says that the user may not do it, so that another one may.
+    package var isForbidden: Bool {
+      errorNumber.map { [.permissionDenied, .notPermitted].contains(Errno(rawValue: $0)) } ?? false
+    }
     /// Byte counts, block numbers and other amounts, by name.
     public var counts: [String: UInt64]
     /// The policy of the wanted merge for blocks past the origin's end.

@@ -139,6 +139,8 @@ extension MergeError {
     case noRoomForJournal = "no-room-for-journal"
     /// The journal cannot be made.
     case cannotMakeJournal = "cannot-make-journal"
+    /// The journal's file system has no way to give a file a name without overwriting another.
+    case cannotNameJournal = "cannot-name-journal"
     /// The journal cannot be locked.
     case cannotLockJournal = "cannot-lock-journal"
     /// The journal cannot be read.
@@ -234,6 +236,8 @@ extension MergeError {
     case notThinDevice = "not-thin-device"
     /// The table of the thin device names a pool that is none.
     case noPoolOfDevice = "no-pool-of-device"
+    /// LVM was asked about a volume and did not answer.
+    case lvmSilent = "lvm-silent"
     /// Tables do not agree about the thin device.
     case thinDeviceAmbiguous = "thin-device-ambiguous"
     /// Several pools are active on the metadata device.

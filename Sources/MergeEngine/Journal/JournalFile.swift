@@ -85,7 +85,8 @@ package enum JournalFile {
     let folder = FileSystem.folder(of: path)
     let name = FilePath(path).lastComponent?.string ?? "journal"
     let temporary = "\(folder)/.\(name).\(processID)"
-    return try call(path, MergeError.cannotMakeJournal) { () throws(Errno) in
+    var canBeNamed = true
+    do throws(Errno) {
       // Left over from a process of that number which was killed here.
       if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
       let made = try FileSystem.make(temporary)
@@ -95,9 +96,9 @@ package enum JournalFile {
         guard let file = try? OpenFile(adopting: made, path: path, role: "journal"),
           try file.lock()
         else { throw .resourceBusy }
-        try FileSystem.link(temporary, as: path)
+        canBeNamed = try FileSystem.nameWithoutReplacing(temporary, as: path)
+        guard canBeNamed else { throw .notSupported }
         do throws(Errno) {
-          try FileSystem.remove(temporary)
           try FileSystem.synchronizeFolder(folder)
         } catch {
           try? FileSystem.remove(path)
@@ -108,6 +109,8 @@ package enum JournalFile {
         try? FileSystem.remove(temporary)
         throw error
       }
+    } catch {
+      throw canBeNamed ? .cannotMakeJournal(path, error) : .cannotNameJournal(path)
     }
   }
 
@@ -144,7 +147,7 @@ package enum JournalFile {
       try file.allocate(ByteRange(start: 0, end: byteCount))
     } catch {
       // Not every file system can; then the journal meets its end when it comes.
-      if error == .notSupported { return }
+      if error.meansNoAllocation { return }
       throw .noRoomForJournal(file.path, byteCount, error)
     }
   }

@@ -53,8 +53,15 @@ struct JournalMatch {
   func doubt(
     _ path: String, _ found: JournalHeader, lastAttempt: JournalRecord.Attempt?
   ) -> MergeError? {
-    guard !originIsTheSame,
-      found.originIdentity.name.isEmpty || (found.dataIdentity.name.isEmpty && !dataIsTheSame)
+    guard !originIsTheSame else { return nil }
+    for (role, before, now) in [
+      ("origin", found.originIdentity.name, wanted.originIdentity.name),
+      ("data device", found.dataIdentity.name, wanted.dataIdentity.name),
+    ] where before != now && !(role == "data device" && dataIsTheSame) {
+      return .identifiedOtherwise(path, role, now: now, before: before)
+    }
+    guard found.originIdentity.name.isEmpty 
+      || (found.dataIdentity.name.isEmpty && !dataIsTheSame)
     else { return nil }
     guard (lastAttempt?.bootID ?? found.bootID) == bootID else { return .bootedSince(path) }
     for (role, before, now) in [
@@ -79,7 +86,8 @@ struct JournalMatch {
   private static func difference(
     _ role: JournalDifference.RecordedRole, _ found: DeviceIdentity, _ wanted: DeviceIdentity
   ) -> JournalDifference? {
-    if found.name != wanted.name {
+    // Where one of them is not known, `doubt` asks whether they are the same.
+    if found.name != wanted.name, !found.name.isEmpty, !wanted.name.isEmpty {
       return .device(role, foundName: found.name, wantedName: wanted.name)
     }
     if found.byteCount != wanted.byteCount {

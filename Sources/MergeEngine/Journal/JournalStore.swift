@@ -202,14 +202,26 @@ struct JournalStore {
   func make(
     _ path: String, header: JournalHeader, byteCountMax: UInt64
   ) throws(MergeError) -> OpenJournal {
-    let folder = FileSystem.folder(of: path)
+    var isFolderNew = false
     if path.hasPrefix(stateFolder + "/") {
       do throws(Errno) {
-        try FileSystem.makeFolders(stateFolder)
+        isFolderNew = try FileSystem.makeFolders(stateFolder)
       } catch {
         throw .cannotMakeStateFolder(stateFolder, error)
       }
     }
+    do throws(MergeError) {
+      return try makeInFolder(path, header: header, byteCountMax: byteCountMax)
+    } catch {
+      if isFolderNew { try? FileSystem.removeEmptyFolder(stateFolder) }
+      throw error
+    }
+  }
+
+  private func makeInFolder(
+    _ path: String, header: JournalHeader, byteCountMax: UInt64
+  ) throws(MergeError) -> OpenJournal {
+    let folder = FileSystem.folder(of: path)
     switch FileSystem.permanence(of: folder) {
     case .lasting: break
     case .memory:

@@ -15,7 +15,8 @@ extension MetadataFault {
     let errno = Errno(result: result)
     return MetadataFault(
       .metadataUnreadable, block, "cannot be read: \(errno)",
-      hint: "the kernel's log may say more about the device", errno: errno)
+      hint: MergeError.limitHint(errno, call: "io_submit")
+        ?? "the kernel's log may say more about the device", errno: errno)
   }
 
   static func cannotWait(_ errno: Errno) -> MetadataFault {
@@ -25,7 +26,7 @@ extension MetadataFault {
         "signals came while it was being read; it did not answer within 5 s", isDamage: false)
     }
     return MetadataFault(
-      .cannotWait, nil, "cannot wait for reads: \(errno)", hint: MergeError.asynchronousHint,
+      .cannotWait, nil, "cannot wait for reads: \(errno)", hint: MergeError.asynchronousHint(errno),
       isDamage: false, errno: errno)
   }
 

@@ -21,7 +21,7 @@ public struct Environment: Sendable {
   /// The mapped devices of the system.
   package var deviceMapper: any DeviceMapper = KernelDeviceMapper()
   /// Runs a program and brings what it prints.
-  package var runProgram: @Sendable ([String]) -> String? = Program.output
+  package var runProgram: @Sendable ([String]) -> Program.End = { Program.run($0) }
 
   /// Describes the surroundings on the system that the program runs on.
   ///

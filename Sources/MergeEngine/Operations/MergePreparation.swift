@@ -49,6 +49,9 @@ struct MergePreparation: ~Copyable {
     try observed?.checkHealth(ignoresNeedsCheck: request.source.ignoresNeedsCheck)
     if let session, let observed { try request.complete(session, observed) }
 
+    let devices = try OpenDevices(request.source)
+    // That it is a device of the pool is said before that the pool has it in use.
+    var origin = try devices.origin(request.originPath)
     var quiescence: QuiescencePlan?
     if let session, let observed {
       try refusals.collect { () throws(MergeError) in
@@ -59,13 +62,13 @@ struct MergePreparation: ~Copyable {
       }
     }
     request.source.snapshotID = quiescence?.snapshotID
-    if let origin = quiescence?.origin {
-      request.originPath = origin.path
-      for note in origin.notes { environment.observer.note(note) }
+    if let decided = quiescence?.origin {
+      if decided.path != request.originPath {
+        request.originPath = decided.path
+        origin = try devices.origin(decided.path)
+      }
+      for note in decided.notes { environment.observer.note(note) }
     }
-
-    let devices = try OpenDevices(request.source)
-    let origin = try devices.origin(request.originPath)
     let usualPath = JournalFile.place(
       of: origin, identity: DeviceIdentity(origin), stateFolder: environment.stateFolder)
     let journalPath = request.options.journalPath.map(FileSystem.absolute) ?? usualPath
@@ -76,7 +79,8 @@ struct MergePreparation: ~Copyable {
       }
       try DeviceTarget.check(
         origin, use: session?.use(quiescence) ?? .exclusive,
-        isMadeWritable: quiescence?.origin?.readOnlyLayers.isEmpty == false)
+        isMadeWritable: quiescence?.origin?.readOnlyLayers.isEmpty == false,
+        clock: environment.clock)
       try environment.journals.checkPlace(
         journalPath, of: [devices.metadata, devices.data, origin])
       if request.resumed == nil, !request.options.restarts {
@@ -251,9 +255,10 @@ extension OpenDevices {
   ) throws(MergeError) {
     for (file, identity, role) in [
       (data, header.dataIdentity, "data device"), (origin, header.originIdentity, "origin"),
-    ] where DeviceIdentity(file).name != identity.name {
+    ] where !identity.name.isEmpty {
       if dataIsTheSame, file.isSameFile(as: data) { continue }
-      throw .notRecordedDevice(file.path, role)
+      let now = DeviceIdentity(file).name
+      guard now.isEmpty || now == identity.name else { throw .notRecordedDevice(file.path, role) }
     }
   }
 }

@@ -10,6 +10,9 @@ struct OpenDevices {
       source.metadataPath, role: "metadata device", access: .readOnly, exclusive: isInactive)
     if isInactive { try LoopDevice.checkNone(over: metadata, MergeError.metadataUnderLoopDevice) }
     data = try OpenFile(source.dataPath, role: "data device", access: .readOnly)
+    for (file, role) in [(metadata, "metadata device"), (data, "data device")] {
+      try Self.checkHasBytes(file, role)
+    }
     guard !StorageStack(metadata).overlaps(StorageStack(data)) else {
       throw .dataIsMetadata(data.path)
     }
@@ -22,11 +25,19 @@ struct OpenDevices {
   func origin(_ path: String) throws(MergeError) -> OpenFile {
     // Opened without O_EXCL: it says that it is the data device before that it is busy.
     let origin = try OpenFile(path, role: "origin", access: .readOnly)
+    try Self.checkHasBytes(origin, "origin")
     for (other, role) in [(metadata, "metadata"), (data, "data")]
     where StorageStack(origin).overlaps(StorageStack(other)) {
       throw .originIsPoolDevice(path, role, other.path)
     }
     return origin
+  }
+
+  /// A device keeps its number and node while nothing is connected to it.
+  private static func checkHasBytes(_ file: OpenFile, _ role: String) throws(MergeError) {
+    guard file.kind == .regularFile || file.byteCount > 0 else {
+      throw .deviceEmpty(file.path, role)
+    }
   }
 
   /// Whether it is the data device that begins as metadata does.

@@ -34,7 +34,8 @@ struct RunningMerge: ~Copyable {
     }
     let request = preparation.request
     let options = request.options
-    let target = try DeviceTarget(request.originPath, use: use, lookedAt: preparation.origin)
+    let target = try DeviceTarget(request.originPath, use: use, lookedAt: preparation.origin,
+      clock: environment.clock)
     let report = preparation.report
     let slot = preparation.slot
     let found: OpenJournal? = if case .sameMerge(let journal) = slot { journal } else { nil }
@@ -115,6 +116,7 @@ struct RunningMerge: ~Copyable {
   ) throws(MergeError) {
     let file = target.file
     guard file.kind == .regularFile, file.allocatedByteCount < file.byteCount else { return }
+    try HoleRoom(file, interruption: interruption).check(stream, from: byteOffset)
     try stream.restart(from: byteOffset)
     var open: ByteRange?
     while let segment = try stream.peek(), segment.targetByteOffset < file.byteCount {

@@ -38,7 +38,13 @@ struct ThinDeviceLookup {
     _ name: ThinDeviceName, _ devices: MappedDevices
   ) throws(MergeError) -> ResolvedThin {
     if let (group, _) = name.logicalVolume {
-      try VolumeGroup.check(group, run: environment.runProgram)
+      try VolumeGroup.check(group) { words throws(MergeError) in
+        switch environment.runProgram(words) {
+        case .succeeded(let output): return output
+        case .failed: return nil
+        case .noAnswer: throw silent(group, devices)
+        }
+      }
     }
     if let device = removedDevice(name, devices) ?? name.device(in: devices) {
       guard let thin = device.thinTarget else {
@@ -53,7 +59,7 @@ struct ThinDeviceLookup {
         byteCount: device.byteCount)
     }
     guard let (group, volume) = name.logicalVolume,
-      let found = LogicalVolume(group: group, volume: volume, run: environment.runProgram)
+      let found = try logicalVolume(group, volume, devices)
     else {
       throw .noSuchThinDevice(name.text)
     }
@@ -62,10 +68,10 @@ struct ThinDeviceLookup {
         name.text, mappedName: found.poolMappedName, volumeName: "\(found.group)/\(found.pool)")
     }
     // Of a snapshot LVM names the thin volume that it was made of, which is no external origin.
-    let isInternal =
-      found.externalOrigin.map { origin in
-        LogicalVolume(group: group, volume: origin, run: environment.runProgram) != nil
-      } ?? false
+    var isInternal = false
+    if let origin = found.externalOrigin {
+      isInternal = try logicalVolume(group, origin, devices) != nil
+    }
     let origin =
       isInternal ? nil : found.originMappedNames.compactMap { devices.named($0) }.first
     var thin = ResolvedThin(
@@ -76,6 +82,24 @@ struct ThinDeviceLookup {
       thin.originHint = isInternal ? .originOfSnapshot(volumeName) : .originNotActive(volumeName)
     }
     return thin
+  }
+
+  /// What LVM says of a volume; nil where it knows no thin volume of that name.
+  private func logicalVolume(
+    _ group: String, _ volume: String, _ devices: MappedDevices
+  ) throws(MergeError) -> LogicalVolume? {
+    do throws(LogicalVolume.NoAnswer) {
+      return try LogicalVolume(group: group, volume: volume, run: environment.runProgram)
+    } catch {
+      throw silent("\(group)/\(volume)", devices)
+    }
+  }
+
+  /// The error for a question about `name` that LVM has not answered.
+  private func silent(_ name: String, _ devices: MappedDevices) -> MergeError {
+    .lvmSilent(
+      name, after: Program.answerTimeMax,
+      suspended: devices.all.filter(\.isSuspended).map(\.name))
   }
 
   private func resolve(

@@ -10,18 +10,21 @@ package struct LogicalVolume: Equatable, Sendable {
   /// The external origin's name in the group; nil if it has none.
   package var externalOrigin: String?
 
-  /// Asks `lvs`, through `run`, which gets a program with its arguments and brings what it printed.
+  /// Asks `lvs`, through `run`, which gets a program with its arguments.
   ///
   /// - Returns: nil where there is no LVM, or no thin volume of that name.
+  /// - Throws: `NoAnswer` where LVM did not answer in time, as it may where a device is suspended.
   package init?(
-    group: String, volume: String, run: ([String]) -> String?
-  ) {
+    group: String, volume: String, run: ([String]) -> Program.End
+  ) throws(NoAnswer) {
     let fields = "lv_size,pool_lv,origin,thin_id"
-    guard
-      let text = run([
-        "lvs", "--reportformat", "json", "--units", "b", "--nosuffix", "-o", fields, "--",
-        "\(group)/\(volume)",
-      ]), let report = try? JSONDecoder().decode(Report.self, from: Data(text.utf8)),
+    let end = run([
+      "lvs", "--reportformat", "json", "--units", "b", "--nosuffix", "-o", fields, "--",
+      "\(group)/\(volume)",
+    ])
+    if end == .noAnswer { throw NoAnswer() }
+    guard case .succeeded(let text) = end,
+      let report = try? JSONDecoder().decode(Report.self, from: Data(text.utf8)),
       let row = report.report.first?.lv.first, let deviceID = UInt32(row.thin_id),
       let byteCount = UInt64(row.lv_size), !row.pool_lv.isEmpty
     else { return nil }
@@ -43,6 +46,9 @@ package struct LogicalVolume: Equatable, Sendable {
     let name = ThinDeviceName.mappedName(group: group, volume: externalOrigin)
     return [name + "-real", name]
   }
+
+  /// LVM was asked and did not answer.
+  package struct NoAnswer: Error {}
 
   private struct Report: Decodable {
     var report: [Volumes]

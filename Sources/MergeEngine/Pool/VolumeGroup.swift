@@ -9,11 +9,11 @@ package enum VolumeGroup {
   /// - `run`: gets a program with its arguments and brings what it printed.
   /// - Throws: `MergeError` (`refused`) with LVM's word for it.
   package static func check(
-    _ name: String, run: ([String]) -> String?
+    _ name: String, run: ([String]) throws(MergeError) -> String?
   ) throws(MergeError) {
     // Without the two options vgs passes over the groups that are not this system's.
     guard
-      let text = run([
+      let text = try run([
         "vgs", "--foreign", "--shared", "--reportformat", "json", "-o",
         "vg_lock_type,vg_systemid,vg_exported,vg_partial", "--", name,
       ]), let report = try? JSONDecoder().decode(Report.self, from: Data(text.utf8)),
@@ -25,7 +25,7 @@ package enum VolumeGroup {
       throw .volumeGroupShared(name, lockType: group.vg_lock_type)
     }
     if !group.vg_systemid.isEmpty {
-      let own = systemID(run)
+      let own = try systemID(run)
       guard group.vg_systemid == own else {
         throw .volumeGroupForeign(name, systemID: group.vg_systemid, own: own)
       }
@@ -33,8 +33,10 @@ package enum VolumeGroup {
   }
 
   /// This system's, as LVM has it; empty where it has none.
-  private static func systemID(_ run: ([String]) -> String?) -> String {
-    let line = run(["lvm", "systemid"])?.split(separator: "\n").first { $0.contains("system ID:") }
+  private static func systemID(
+    _ run: ([String]) throws(MergeError) -> String?
+  ) throws(MergeError) -> String {
+    let line = try run(["lvm", "systemid"])?.split(separator: "\n").first { $0.contains("system ID:") }
     return line?.split(separator: ":", maxSplits: 1).last?
       .split(separator: " ").first.map(String.init) ?? ""
   }

@@ -10,11 +10,11 @@ package struct DeviceIdentity: Equatable, Sendable {
   }
 
   /// Of a regular file its inode and birth; of a loop device those of its file; of another block
-  /// device the first present of device-mapper's uuid, the world-wide id and the serial number.
+  /// device the first present of device-mapper's uuid, md's uuid, the world-wide id and the serial number.
   package init(_ file: OpenFile) {
     byteCount = file.byteCount
     switch file.kind {
-    case .regularFile: name = Self.name(inode: file.inode, birth: file.birth)
+    case .regularFile: name = Self.name(file.path, inode: file.inode, birth: file.birth)
     case .blockDevice: name = Self.name(file.deviceNumber)
     }
   }
@@ -34,8 +34,10 @@ package struct DeviceIdentity: Equatable, Sendable {
   }
 
   /// Inodes are used again: without the birth time one says nothing.
-  private static func name(inode: UInt64, birth: OpenFile.BirthTime?) -> String {
-    guard let birth else { return "" }
+  ///
+  /// FAT and exFAT give a file another inode at each mount.
+  private static func name(_ path: String, inode: UInt64, birth: OpenFile.BirthTime?) -> String {
+    guard let birth, !FileSystem.numbersFilesAnew(path) else { return "" }
     return "file-\(inode)-\(birth.seconds).\(birth.nanoseconds)"
   }
 
@@ -58,20 +60,30 @@ package struct DeviceIdentity: Equatable, Sendable {
         let whole = name(status.deviceItself)
         return whole.isEmpty ? "" : "loop-" + whole + part
       }
-      let file = name(inode: status.inode, birth: status.birth)
+      let file = name(path, inode: status.inode, birth: status.birth)
       return file.isEmpty ? "" : "loop-" + file + part
     }
+    return name(inFolder: folder)
+  }
+
+  /// What the attributes of a device in sysfs tell.
+  static func name(inFolder folder: String) -> String {
     for (kind, path) in [
-      ("dm", "dm/uuid"), ("wwid", "wwid"), ("wwid", "device/wwid"), ("serial", "serial"),
-      ("serial", "device/serial"),
+      ("dm", "dm/uuid"), ("md", "md/uuid"), ("wwid", "wwid"), ("wwid", "device/wwid"),
+      ("serial", "serial"), ("serial", "device/serial"),
     ] {
-      if let text = FileSystem.text(of: "\(folder)/\(path)"), !text.isEmpty {
+      if let text = FileSystem.text(of: "\(folder)/\(path)"), text.contains(where: isTelling) {
         // LVM shows an external origin in two layers of one length; either is the volume.
         let isLayer = text.hasPrefix("LVM-") && text.hasSuffix("-real")
         return "\(kind)-\(isLayer ? String(text.dropLast(5)) : text)"
       }
     }
     return ""
+  }
+
+  /// False for what an empty number is made of: an array without a superblock has a uuid of zeroes.
+  private static func isTelling(_ character: Character) -> Bool {
+    character != "0" && character != "-" && character != ":"
   }
 
   private static func partitionName(_ folder: String) -> String {

@@ -144,7 +144,20 @@ package enum FileSystem {
   package static func freeByteCount(in folder: String) -> UInt64? {
     var status = statvfs()
     // SAFETY: the call fills the structure given.
-    guard unsafe statvfs(folder.systemPath, &status) == 0, status.f_blocks > 0 else { return nil }
+    guard unsafe statvfs(folder.systemPath, &status) == 0 else { return nil }
+    return freeByteCount(status)
+  }
+
+  /// How many bytes the file system of an open file has left; nil where it does not say.
+  static func freeByteCount(under descriptor: CInt) -> UInt64? {
+    var status = statvfs()
+    // SAFETY: the call fills the structure given.
+    guard unsafe fstatvfs(descriptor, &status) == 0 else { return nil }
+    return freeByteCount(status)
+  }
+
+  private static func freeByteCount(_ status: statvfs) -> UInt64? {
+    guard status.f_blocks > 0 else { return nil }
     // Some blocks are kept for root.
     let blockCount = geteuid() == 0 ? status.f_bfree : status.f_bavail
     let (product, overflow) = UInt64(blockCount)
@@ -152,15 +165,22 @@ package enum FileSystem {
     return overflow ? nil : product
   }
 
-  /// Makes a folder and those above it, for their owner only.
-  package static func makeFolders(_ path: String) throws(Errno) {
-    if exists(path) { return }
+  /// Makes a folder and those above it, for their owner only; false if it was there.
+  @discardableResult
+  package static func makeFolders(_ path: String) throws(Errno) -> Bool {
+    if exists(path) { return false }
     let parent = folder(of: path)
     if parent != path { try makeFolders(parent) }
     guard unsafe mkdir(path.systemPath, 0o700) == 0 || Errno.current == .fileExists else {
       throw .current
     }
     try synchronizeFolder(parent)
+    return true
+  }
+
+  /// Removes a folder that nothing is in.
+  package static func removeEmptyFolder(_ path: String) throws(Errno) {
+    guard unsafe rmdir(path.systemPath) == 0 else { throw .current }
   }
 
   /// Makes a file that was not there, for its owner only.
@@ -181,13 +201,15 @@ package enum FileSystem {
         unsafe write(
           descriptor.rawValue, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done)
       }
+      if count < 0, Errno.current == .interrupted { continue }
       guard count > 0 else { throw count < 0 ? .current : .noSpace }
       done += count
     }
   }
 
   package static func synchronize(_ descriptor: borrowing OwnedDescriptor) throws(Errno) {
-    guard fsync(descriptor.rawValue) == 0 else { throw .current }
+    let number = descriptor.rawValue
+    try uninterrupted { fsync(number) }
   }
 
   /// Makes the names in a folder durable.
@@ -198,9 +220,26 @@ package enum FileSystem {
     try synchronize(owner)
   }
 
-  /// Gives a file a second name; fails if the name is taken.
-  package static func link(_ path: String, as name: String) throws(Errno) {
-    guard unsafe Glibc::link(path.systemPath, name.systemPath) == 0 else { throw .current }
+  /// Gives a file another name; false where the file system has no way to that which never replaces another file.
+  ///
+  /// By a second name for a moment, or, where the file system has none (FAT, exFAT, CIFS), by a rename that does not
+  /// replace.
+  package static func nameWithoutReplacing(
+    _ path: String, as name: String
+  ) throws(Errno) -> Bool {
+    if unsafe Glibc::link(path.systemPath, name.systemPath) == 0 {
+      do throws(Errno) {
+        try remove(path)
+      } catch {
+        try? remove(name)
+        throw error
+      }
+      return true
+    }
+    guard Errno.current.meansNoSuchCall else { throw .current }
+    if unsafe caio_rename_without_replacing(path.systemPath, name.systemPath) == 0 { return true }
+    guard Errno.current.meansNoSuchCall else { throw .current }
+    return false
   }
 
   package static func rename(_ path: String, to name: String) throws(Errno) {
@@ -209,6 +248,12 @@ package enum FileSystem {
 
   package static func remove(_ path: String) throws(Errno) {
     guard unsafe unlink(path.systemPath) == 0 else { throw .current }
+  }
+
+  /// True on a file system that numbers its files anew at each mount.
+  package static func numbersFilesAnew(_ path: String) -> Bool {
+    let type = unsafe caio_file_system_type(path.systemPath)
+    return type == caio_fat || type == caio_exfat
   }
 
   package static func permanence(of path: String) -> Permanence {

@@ -149,15 +149,25 @@ package final class OpenFile {
 }
 
 extension OpenFile {
+  /// How long a lock is tried for: udev has that of a device while it looks at it, and who only asks whether a
+  /// file is locked has that for an instant.
+  private var lockTimeMax: Duration { kind == .blockDevice ? .seconds(2) : .milliseconds(5) }
+
   /// Takes the file for this process alone, as far as others ask; false if somebody else has it.
-  package func lock() throws(Errno) -> Bool {
-    for _ in 0..<5 {
-      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
-      guard Errno.current == .wouldBlock else { throw .current }
-      // Who only looks whether it is locked has it for an instant.
-      usleep(1000)
+  package func lock(_ clock: Clock = ThisSystem.clock) throws(Errno) -> Bool {
+    let deadline = clock.now() + lockTimeMax
+    var nap = Duration.milliseconds(1)
+    while true {
+      do throws(Errno) {
+        try uninterrupted { flock(descriptor, LOCK_EX | LOCK_NB) }
+        return true
+      } catch {
+        guard error == .wouldBlock else { throw error }
+      }
+      guard clock.now() < deadline else { return false }
+      clock.sleep(nap)
+      nap = min(nap * 2, .milliseconds(50))
     }
-    return false
   }
 
   /// Keeps others from taking the file for themselves, as far as they ask; false if somebody has it.
@@ -223,19 +233,41 @@ extension OpenFile {
 
   /// Cuts or extends a regular file.
   package func setByteCount(_ byteCount: UInt64) throws(Errno) {
-    guard ftruncate(descriptor, off_t(byteCount)) == 0 else { throw .current }
+    try uninterrupted { ftruncate(descriptor, off_t(byteCount)) }
   }
 
   /// Takes disk space for bytes that have none, without changing any byte or the file's end.
   package func allocate(_ range: ByteRange) throws(Errno) {
-    guard caio_allocate_keep_size(descriptor, Int64(range.start), Int64(range.byteCount)) == 0
-    else {
-      throw .current
+    try uninterrupted {
+      caio_allocate_keep_size(descriptor, Int64(range.start), Int64(range.byteCount))
     }
   }
 
+  /// Returns how many bytes of a range have no disk space; nil where the file system does not tell.
+  package func holeByteCount(in range: ByteRange) -> UInt64? {
+    var count: UInt64 = 0
+    var position = range.start
+    while position < range.end {
+      let data = lseek(descriptor, off_t(position), CInt(caio_seek_data))
+      guard data >= 0 else {
+        // No data from here to the end of the file.
+        return Errno.current.rawValue == ENXIO ? count + (range.end - position) : nil
+      }
+      let dataStart = min(UInt64(data), range.end)
+      count += dataStart - position
+      guard dataStart < range.end else { break }
+      let hole = lseek(descriptor, off_t(dataStart), CInt(caio_seek_hole))
+      guard hole > 0 else { return nil }
+      position = UInt64(hole)
+    }
+    return count
+  }
+
+  /// How many bytes its file system has for more of it; nil where that does not say.
+  package var freeByteCount: UInt64? { FileSystem.freeByteCount(under: descriptor) }
+
   package func synchronize() throws(Errno) {
-    guard fsync(descriptor) == 0 else { throw .current }
+    try uninterrupted { fsync(descriptor) }
   }
 
   /// Makes reads find what is on the disk: after a failed flush a file's pages can be read for a while

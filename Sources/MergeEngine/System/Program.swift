@@ -3,46 +3,121 @@ internal import SystemPackage
 
 /// Programs of the system.
 package enum Program {
-  /// Runs a program and brings what it prints; nil if it cannot be run or fails.
-  package static func output(_ command: [String]) -> String? {
-    guard let name = command.first else { return nil }
+  /// How a program ended.
+  package enum End: Equatable, Sendable {
+    /// With success, and this is what it printed.
+    case succeeded(output: String)
+    /// It cannot be run, or fails.
+    case failed
+    /// It did not end in time.
+    case noAnswer
+  }
+
+  /// How long a program may take to answer.
+  package static let answerTimeMax = Duration.seconds(20)
+  /// How long a program that was killed may take to be gone.
+  private static let deathTimeMax = Duration.seconds(1)
+
+  /// Runs a program, and waits for its end as long as it may take to answer.
+  ///
+  /// One that takes longer is killed once. A process that waits for a device cannot be ended, so that nobody waits for
+  /// it any longer then.
+  package static func run(_ command: [String], clock: Clock = ThisSystem.clock) -> End {
+    guard let name = command.first else { return .failed }
     let path = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map { "\($0)/\(name)" }
       .first(where: FileSystem.exists)
-    guard let path else { return nil }
+    return path.map { run($0, command, clock) } ?? .failed
+  }
+
+  private static func run(_ path: String, _ command: [String], _ clock: Clock) -> End {
+    let deadline = clock.now() + answerTimeMax
     var ends: [CInt] = [-1, -1]
-    guard unsafe pipe(&ends) == 0 else { return nil }
+    guard unsafe pipe(&ends) == 0 else { return .failed }
     let readEnd = OwnedDescriptor(takingOwnershipOf: ends[0])
-    let process: pid_t?
+    let child: Child?
     do {
       let writeEnd = OwnedDescriptor(takingOwnershipOf: ends[1])
-      process = start(path, command, output: writeEnd.rawValue, other: readEnd.rawValue)
+      // Another program that is started meanwhile would keep the pipe open.
+      for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+      child = start(path, command, output: writeEnd.rawValue).map(Child.init)
     }
-    guard let process else { return nil }
+    guard var child else { return .failed }
+    guard let bytes = output(of: &child, readEnd, until: deadline, clock),
+      let status = child.status(until: deadline, clock)
+    else {
+      kill(child.number, SIGKILL)
+      _ = child.status(until: clock.now() + deathTimeMax, clock)
+      return .noAnswer
+    }
+    return status == 0 ? .succeeded(output: String(decoding: bytes, as: UTF8.self)) : .failed
+  }
+
+  /// Reads what a program prints until its end; nil where that has not come by `deadline`.
+  private static func output(
+    of child: inout Child, _ readEnd: borrowing OwnedDescriptor, until deadline: Duration,
+    _ clock: Clock
+  ) -> [UInt8]? {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
-    while true {
+    while clock.now() < deadline {
+      var readable = pollfd(fd: readEnd.rawValue, events: Int16(POLLIN), revents: 0)
+      // SAFETY: the kernel reads and writes the structure that lives on the stack for the length of the call.
+      guard unsafe poll(&readable, 1, 100) > 0 else {
+        // What it has started may have the pipe for longer.
+        if child.hasEnded { return bytes }
+        continue
+      }
       // SAFETY: the call writes at most the buffer's own count.
       let count = unsafe buffer.withUnsafeMutableBytes {
         unsafe read(readEnd.rawValue, $0.baseAddress, $0.count)
       }
       if count < 0, Errno.current == .interrupted { continue }
-      guard count > 0 else { break }
+      guard count > 0 else { return bytes }
       bytes += buffer[..<count]
     }
-    var status: CInt = 0
-    while unsafe waitpid(process, &status, 0) < 0, Errno.current == .interrupted {}
-    return status == 0 ? String(decoding: bytes, as: UTF8.self) : nil
+    return nil
+  }
+
+  /// A process that was started here.
+  private struct Child {
+    let number: pid_t
+    private var endStatus: CInt?
+
+    init(_ number: pid_t) { self.number = number }
+
+    var hasEnded: Bool {
+      mutating get {
+        guard endStatus == nil else { return true }
+        var status: CInt = 0
+        let ended = unsafe waitpid(number, &status, WNOHANG)
+        if ended == number {
+          endStatus = status
+        } else if ended < 0, Errno.current != .interrupted {
+          endStatus = -1
+        }
+        return endStatus != nil
+      }
+    }
+
+    /// Returns how it ended; nil where it has not by `deadline`.
+    mutating func status(until deadline: Duration, _ clock: Clock) -> CInt? {
+      var nap = Duration.microseconds(50)
+      while !hasEnded {
+        guard clock.now() < deadline else { return nil }
+        clock.sleep(nap)
+        nap = min(nap * 2, .milliseconds(20))
+      }
+      return endStatus
+    }
   }
 
   private static func start(
-    _ path: String, _ command: [String], output: CInt, other: CInt
+    _ path: String, _ command: [String], output: CInt
   ) -> pid_t? {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-    unsafe posix_spawn_file_actions_addclose(&actions, other)
     unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
-    unsafe posix_spawn_file_actions_addclose(&actions, output)
     // What it complains about is not for the reader of our own messages.
     unsafe posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
     // SAFETY: copies made and freed here; both lists end with nil, as the call wants.

@@ -1,10 +1,10 @@
 internal import Glibc
-internal import SystemPackage
+package import SystemPackage
 
 /// A thread beside the one that waits for I/O, to which the process's signals are left.
 ///
 /// It has to be joined or detached.
-struct SystemThread: ~Copyable {
+package struct SystemThread: ~Copyable {
   private let thread: pthread_t
 
   private final class Body {
@@ -14,7 +14,7 @@ struct SystemThread: ~Copyable {
 
   /// - `stackByteCount`: small, since a process that locks its memory locks that too.
   /// - Throws: `Errno` where there is no thread to be had; then `body` does not run.
-  init(stackByteCount: Int, _ body: @escaping @Sendable () -> Void) throws(Errno) {
+  package init(stackByteCount: Int, _ body: @escaping @Sendable () -> Void) throws(Errno) {
     var thread = pthread_t()
     var all = sigset_t()
     var before = sigset_t()
@@ -50,18 +50,19 @@ struct SystemThread: ~Copyable {
   }
 
   /// Waits until the body has returned.
-  consuming func join() { pthread_join(thread, nil) }
+  package consuming func join() { pthread_join(thread, nil) }
 
   /// Lets it run to its end alone.
-  consuming func detach() { pthread_detach(thread) }
+  package consuming func detach() { pthread_detach(thread) }
 }
 
 /// Counts up, and makes who counts down below zero wait; what was written before is seen after.
-@safe struct Semaphore: ~Copyable {
-  // SAFETY: allocated and made in init, at one address until deinit; nobody else has the pointer.
+@safe package struct Semaphore: ~Copyable, @unchecked Sendable {
+  // SAFETY: allocated and made in init, at one address until deinit; nobody else has the pointer. Any thread may
+  // make its calls.
   private let semaphore: UnsafeMutablePointer<sem_t>
 
-  init(_ count: UInt32) {
+  package init(_ count: UInt32) {
     unsafe semaphore = .allocate(capacity: 1)
     unsafe sem_init(semaphore, 0, count)
   }
@@ -72,9 +73,9 @@ struct SystemThread: ~Copyable {
     unsafe semaphore.deallocate()
   }
 
-  borrowing func signal() { unsafe sem_post(semaphore) }
+  package borrowing func signal() { unsafe sem_post(semaphore) }
 
-  borrowing func wait() {
+  package borrowing func wait() {
     while unsafe sem_wait(semaphore) != 0 {}
   }
 }

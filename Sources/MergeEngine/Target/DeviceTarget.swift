@@ -9,12 +9,13 @@ struct DeviceTarget {
   /// Opens and locks what is at `path`, which has to be the file that was looked at before.
   ///
   /// - `use`: what keeps everybody else off it.
+  /// - `clock`: tells for how long a lock is tried.
   /// - Throws: `MergeError`: `busy` where somebody else uses it.
   init(
-    _ path: String, use: OriginUse, lookedAt looked: OpenFile
+    _ path: String, use: OriginUse, lookedAt looked: OpenFile, clock: Clock
   ) throws(MergeError) {
     file = try OpenFile(path, role: "origin", access: .readWrite, exclusive: use == .exclusive)
-    try Self.take(file)
+    try Self.take(file, clock)
     buffered = try OpenFile(path, role: "origin", access: .readWrite, direct: false)
     guard file.isSameFile(as: looked), buffered.isSameFile(as: looked) else {
       throw .originReplaced(path)
@@ -27,7 +28,7 @@ struct DeviceTarget {
   /// - `isMadeWritable`: whether its write protection is lifted before it is opened.
   /// - Throws: `MergeError` as opening it does.
   static func check(
-    _ looked: OpenFile, use: OriginUse, isMadeWritable: Bool
+    _ looked: OpenFile, use: OriginUse, isMadeWritable: Bool, clock: Clock
   ) throws(MergeError) {
     let path = looked.path
     let file = try OpenFile(path, role: "origin", access: .readOnly, exclusive: use == .exclusive)
@@ -44,13 +45,13 @@ struct DeviceTarget {
         throw .cannotOpen(path, "origin", error, isRoot: ThisSystem.isRoot)
       }
     }
-    try take(file)
+    try take(file, clock)
   }
 
-  private static func take(_ origin: OpenFile) throws(MergeError) {
+  private static func take(_ origin: OpenFile, _ clock: Clock) throws(MergeError) {
     let isLocked: Bool
     do throws(Errno) {
-      isLocked = try origin.lock()
+      isLocked = try origin.lock(clock)
     } catch {
       throw .cannotLockOrigin(origin.path, error)
     }
@@ -73,7 +74,7 @@ struct DeviceTarget {
       try file.allocate(range)
       return true
     } catch {
-      if error == .notSupported { return false }
+      if error.meansNoAllocation { return false }
       throw .noRoomForHoles(file.path, range, error)
     }
   }

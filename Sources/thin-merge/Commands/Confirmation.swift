@@ -77,7 +77,12 @@ struct Confirmation: Sendable {
   /// Asks on the terminal, and waits for the answer.
   func ask(_ plan: PlanReport) -> Bool {
     StandardStream.error.write(question(plan))
-    let answer = Terminal.readLine(unless: { Signals.interruption.isRequested })
+    let isStopping = { Signals.interruption.isRequested }
+    // Nobody answers what nobody has read.
+    guard StandardStream.error.waitUntilWritten(while: { _ in !isStopping() }) != .notRead else {
+      return false
+    }
+    let answer = Terminal.readLine(unless: isStopping)
     if answer == nil { StandardStream.error.write("\n") }
     return Self.isConsent(answer)
   }

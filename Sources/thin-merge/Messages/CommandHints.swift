@@ -70,6 +70,11 @@ extension MergeError {
     }
   }
 
+  /// What the engine says of a limit; else another place, behind what helps where only permission is missing.
+  private func byRoot(_ permission: String, or place: String) -> String {
+    hint ?? (context.isForbidden ? "\(permission); \(place)" : place)
+  }
+
   // MARK: Active pools
 
   private var poolHint: String? {
@@ -89,7 +94,8 @@ extension MergeError {
         : nil
     case .poolActive: "leave --inactive out: a metadata snapshot is then taken"
     case .poolReadOnly: "deactivate it, and merge from its devices with --inactive"
-    case .cannotLockPool: "root may write there; $STATE_DIRECTORY names another folder"
+    case .cannotLockPool:
+      byRoot("root may write there", or: "$STATE_DIRECTORY names another folder")
     case .poolTakesNoSnapshot:
       "extend the pool; or stop what uses the thin device, and leave --snapshot out"
     case .metadataSnapshotForeign:
@@ -133,9 +139,12 @@ extension MergeError {
     case .journalIsDevice: "give --journal with the path of a new file"
     case .journalOnDevice: "give --journal with a path on another file system"
     case .noJournalFolder: "make it, or give --journal with a path elsewhere"
-    case .cannotMakeStateFolder: "root may; --journal names another place"
-    case .noRoomForJournal: "give --journal with a path on a file system that has the room"
-    case .cannotMakeJournal: "make its folder writable, or give --journal with a path elsewhere"
+    case .cannotMakeStateFolder: byRoot("root may", or: "--journal names another place")
+    case .noRoomForJournal:
+      hint ?? "give --journal with a path on a file system that has the room"
+    case .cannotMakeJournal:
+      byRoot("make its folder writable", or: "give --journal with a path elsewhere")
+    case .cannotNameJournal: "give --journal with a path on another file system"
     case .journalGone:
       "the origin may be merged in part: move away what is at that path now, if anything, and merge "
         + "from the beginning with 'thin-merge merge'"

@@ -18,6 +18,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
   case usage = 64
   /// A mistake in this program.
   case bug = 70
+  /// All was done, and its report could not be written.
+  case reportLost = 74
 
   /// The status that stands for a kind of failure.
   init(_ kind: MergeError.Kind) {

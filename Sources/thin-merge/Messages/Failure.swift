@@ -69,6 +69,14 @@ extension Failure {
     }
   }
 
+  /// A report that did not come to standard output.
+  static func reportLost(because reason: String) -> Failure {
+    Failure(
+      .reportNotWritten, .reportLost,
+      message: "could not write the report, standard output: \(reason)",
+      hints: ["what was done is done, and only its report is lost"])
+  }
+
   /// A command line that makes no sense.
   static func usage(_ message: String, hint: String? = nil) -> Failure {
     Failure(.usage, .usage, message: message, hints: hint.map { [$0] } ?? [])

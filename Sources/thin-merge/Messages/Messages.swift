@@ -45,7 +45,7 @@ extension Note {
 struct Messages: Sendable {
   /// What the lines are made for.
   let format: OutputFormat
-  private let write: @Sendable (String) -> Void
+  private let write: @Sendable (_ text: String, _ isDispensable: Bool) -> Void
 
   /// What the lines are to be made for where that is wanted of report and progress.
   ///
@@ -71,10 +71,12 @@ struct Messages: Sendable {
     return format(output: output, progress: progress)
   }
 
-  /// Makes lines of `format` that go to `write`.
+  /// Makes lines of `format` that go to `write`, with whether they may be dropped if nobody reads.
   init(
     format: OutputFormat,
-    write: @escaping @Sendable (String) -> Void = { StandardStream.error.write($0) }
+    write: @escaping @Sendable (String, Bool) -> Void = {
+      StandardStream.error.write($0, isDispensable: $1)
+    }
   ) {
     self.format = format
     self.write = write
@@ -85,31 +87,31 @@ struct Messages: Sendable {
     switch format {
     case .text:
       let hints = failure.hints.map { "hint: \(TerminalText.escaped($0))\n" }.joined()
-      write("thin-merge: error: \(TerminalText.escaped(failure.message))\n\(hints)")
+      write("thin-merge: error: \(TerminalText.escaped(failure.message))\n\(hints)", false)
     case .json:
-      object(
-        FailureDocument(
-          type: "error", code: failure.code, message: failure.message,
-          hint: failure.hints.isEmpty ? nil : failure.hints.joined(separator: "; "),
-          exitStatus: failure.exitStatus.rawValue))
+      let document = FailureDocument(
+        type: "error", code: failure.code, message: failure.message,
+        hint: failure.hints.isEmpty ? nil : failure.hints.joined(separator: "; "),
+        exitStatus: failure.exitStatus.rawValue)
+      write(JSONText.line(document), false)
     }
   }
 
   /// Says something worth knowing that is no failure.
   func note(_ note: Note) {
     switch format {
-    case .text: write("thin-merge: note: \(TerminalText.escaped(note.text))\n")
+    case .text: write("thin-merge: note: \(TerminalText.escaped(note.text))\n", true)
     case .json: object(NoteDocument(type: "note", code: note.code, message: note.text))
     }
   }
 
-  /// Writes one JSON object as a line.
+  /// Writes one JSON object as a line, unless nobody reads.
   func object(_ document: some Encodable) {
-    write(JSONText.line(document))
+    write(JSONText.line(document), true)
   }
 
-  /// Writes text as it is: part of a display for people.
-  func raw(_ text: String) { write(text) }
+  /// Writes text as it is, part of a display for people, unless nobody reads.
+  func raw(_ text: String) { write(text, true) }
 }
 
 private struct FailureDocument: Encodable {

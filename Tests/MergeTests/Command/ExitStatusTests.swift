@@ -60,7 +60,7 @@ struct ExitStatusTests {
 
   private static func lines(_ format: OutputFormat, _ body: (Messages) -> Void) -> String {
     let screen = Lines()
-    body(Messages(format: format) { text in screen.text.withLock { $0 += text } })
+    body(Messages(format: format) { text, _ in screen.text.withLock { $0 += text } })
     return screen.text.withLock { $0 }
   }
 }

@@ -195,7 +195,8 @@ struct ProgressBarInWindowTests {
 
     func display() -> ProgressDisplay {
       ProgressDisplay(
-        style: .bar, messages: Messages(format: .text) { [self] in write($0) }, glyphs: .ascii,
+        style: .bar, messages: Messages(format: .text) { [self] text, _ in write(text) },
+        glyphs: .ascii,
         columnCount: { [self] in knownColumnCount.load(ordering: .relaxed) },
         requests: ProgressDisplay.Requests(
           takeStatus: { false }, isStopping: { false }, isNotDraining: { false },
@@ -277,7 +278,7 @@ struct ProgressBarInWindowTests {
   func colours() {
     let written = Mutex("")
     let display = ProgressDisplay(
-      style: .bar, messages: Messages(format: .text) { text in written.withLock { $0 += text } },
+      style: .bar, messages: Messages(format: .text) { text, _ in written.withLock { $0 += text } },
       glyphs: .blocks, columnCount: { 80 },
       requests: ProgressDisplay.Requests(
         takeStatus: { true }, isStopping: { true }, isNotDraining: { false },

@@ -167,7 +167,7 @@ private final class Screen: Sendable {
   func display(_ style: ProgressDisplay.Style, format: OutputFormat = .text) -> ProgressDisplay {
     ProgressDisplay(
       style: style,
-      messages: Messages(format: format) { [self] text in lines.withLock { $0 += text } },
+      messages: Messages(format: format) { [self] text, _ in lines.withLock { $0 += text } },
       glyphs: .ascii, columnCount: { 40 },
       requests: ProgressDisplay.Requests(
         takeStatus: { [self] in statusWanted.exchange(false, ordering: .relaxed) },

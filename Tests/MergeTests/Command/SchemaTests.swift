@@ -58,7 +58,7 @@ struct SchemaTests {
   @Test("a mistake of the program is a line like every other error")
   func bug() throws {
     let lines = Lines()
-    Messages(format: .json, write: lines.append)
+    Messages(format: .json) { text, _ in lines.append(text) }
       .failure(Failure(MergeError(.bug, .bug, "what", at: "where", because: "why")))
     #expect(lines.all.count == 1)
     #expect(try JSONSchema.complaints(of: lines.all.map { ("messages", $0) }) == [])

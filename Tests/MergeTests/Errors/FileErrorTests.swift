@@ -87,6 +87,13 @@ struct FileErrorTests {
         try Program.mustRun("mv", merge.origin, merge.folder.path("moved.img"))
         return try merge.resume()
       }),
+    ErrorSituation("the origin is a device of 0 bytes", "device-missing", .busy) {
+      let merge = try MergeCase(scatteredBlocks: 8)
+      try Program.mustRun("truncate", "--size", "0", merge.originFile)
+      let device = try LoopDevice(backing: merge.originFile)
+      merge.origin = device.path
+      return try ReportedError(merge.mergeOntoDevice()).naming([(device.path, "DEVICE")])
+    },
     ErrorSituation(
       "the origin may not be written to by the user", "cannot-open", .refused,
       command: { merge in
@@ -275,6 +282,16 @@ struct FileErrorTests {
       return try ReportedError(merge.merge(["--journal", folder.path("journal")]))
         .naming([(device.path, "DEVICE"), (folder.path, "PLACE")])
     },
+    ErrorSituation(
+      "the file system of the journal has neither links nor a safe rename", "cannot-name-journal",
+      .refused,
+      command: { merge in
+        try merge.merge(
+          under: [
+            "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=link,linkat,renameat2", "-e",
+            "inject=link,linkat,renameat2:error=EINVAL",
+          ])
+      }),
     ErrorSituation("the file system of a sparse origin is full", "no-room-for-holes", .refused) {
       let place = try TemporaryFolder(onTmpfsOf: 1 << 18)
       let merge = try MergeCase(scatteredBlocks: 8)
@@ -283,7 +300,7 @@ struct FileErrorTests {
       return try ReportedError(merge.merge(["--journal", merge.journal]))
         .naming([(place.path, "PLACE")])
     },
-    ErrorSituation("standard output is full", "report-not-written", .stopped) {
+    ErrorSituation("standard output is full", "report-not-written", .reportLost) {
       let merge = try MergeCase(scatteredBlocks: 8)
       return try ReportedError(
         merge.plan(["--output", "json"], standardOutput: "/dev/full"))

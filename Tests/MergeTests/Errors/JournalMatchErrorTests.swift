@@ -146,9 +146,14 @@ struct JournalMatchErrorTests {
       journal.bootID = "boot"
     },
     foundInPlace(
-      "an origin without identity is in place of one with identity", "journal-of-other-device"
+      "an origin without identity is in place of one with identity", "device-not-identified"
     ) { _, wanted in
       wanted.originIdentity.name = ""
+    },
+    foundInPlace(
+      "a data device with identity is in place of one without identity", "device-not-identified"
+    ) { journal, _ in
+      journal.dataIdentity.name = ""
     },
   ]
 

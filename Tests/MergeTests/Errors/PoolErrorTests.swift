@@ -47,7 +47,9 @@ struct PoolErrorTests {
     ) { pool in
       pool.mapper.mapped[0].name = "vg-thinpool-tpool"
       pool.runProgram = { words in
-        words.last == "vg/vm" ? volume(pool: "thinpool", origin: "base") : nil
+        words.last == "vg/vm"
+          ? volume(pool: "thinpool", origin: "base")
+          : .failed
       }
     },
     ofGroup("the volume group is exported", "volume-group-exported", exported: "exported"),
@@ -57,6 +59,16 @@ struct PoolErrorTests {
     ofGroup(
       "the volume group is another system's, and this system has no id", "volume-group-foreign",
       systemID: "other", ownID: ""),
+    row("LVM does not answer", "lvm-silent", .busy, .device("vg/vm")) { pool in
+      pool.runProgram = { _ in .noAnswer }
+    },
+    row("LVM does not answer while a device is suspended", "lvm-silent", .busy, .device("vg/vm")) {
+      pool in
+      var thin = try pool.thin()
+      thin.isSuspended = true
+      pool.mapper.mapped.append(thin)
+      pool.runProgram = { _ in .noAnswer }
+    },
     row("the logical volume is a snapshot", "no-origin", .refused, .device("vg/vm")) { pool in
       pool.mapper.mapped[0].name = "vg-thinpool-tpool"
       pool.runProgram = { _ in volume(pool: "thinpool", origin: "base") }
@@ -89,9 +101,10 @@ struct PoolErrorTests {
     row(name, code, .refused, .device("vg/vm")) { pool in
       pool.mapper.mapped.append(try pool.thin("vg-vm"))
       pool.runProgram = { words in
-        guard words[0] == "vgs" else { return "  system ID: \(ownID)\n" }
-        return #"{"report":[{"vg":[{"vg_lock_type":"\#(lockType)","vg_systemid":"\#(systemID)","#
-          + #""vg_exported":"\#(exported)","vg_partial":"\#(partial)"}]}]}"#
+        guard words[0] == "vgs" else { return .succeeded(output: "  system ID: \(ownID)\n") }
+        return .succeeded(
+          output: #"{"report":[{"vg":[{"vg_lock_type":"\#(lockType)","vg_systemid":"\#(systemID)","#
+          + #""vg_exported":"\#(exported)","vg_partial":"\#(partial)"}]}]}"#)
       }
     }
   }
@@ -274,11 +287,12 @@ struct PoolErrorTests {
   }
 
   /// What `lvs` prints of a thin volume.
-  private static func volume(pool: String, origin: String) -> String {
-    """
-    {"report": [{"lv": [{"lv_size": "1572864", "pool_lv": "\(pool)", "origin": "\(origin)", \
-    "thin_id": "5"}]}]}
-    """
+  private static func volume(pool: String, origin: String) -> MergeEngine.Program.End {
+    .succeeded(
+      output: """
+        {"report": [{"lv": [{"lv_size": "1572864", "pool_lv": "\(pool)", "origin": "\(origin)", \
+        "thin_id": "5"}]}]}
+        """)
   }
 }
 

@@ -19,7 +19,7 @@ final class ActivePool {
   /// Happens once, when blocks begin to be merged.
   var whenMerging: () -> Void = {}
   /// What programs of the system print, such as `lvs`.
-  var runProgram: @Sendable ([String]) -> String? = { _ in nil }
+  var runProgram: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed }
   /// What the last merge that returned a report left as it was.
   private(set) var cleanupFailures: [MergeNote] = []
   private let before: Data

@@ -102,7 +102,7 @@ struct ThinTablesTests {
   }
 
   @Test("what lvs prints is understood")
-  func logicalVolume() {
+  func logicalVolume() throws {
     let text = """
         {
             "report": [
@@ -115,9 +115,9 @@ struct ThinTablesTests {
         }
       """
     var command: [String] = []
-    let found = LogicalVolume(group: "v-g", volume: "vm1") {
+    let found = try LogicalVolume(group: "v-g", volume: "vm1") {
       command = $0
-      return text
+      return .succeeded(output: text)
     }
     #expect(command.prefix(3) == ["lvs", "--reportformat", "json"])
     #expect(command.last == "v-g/vm1")
@@ -133,7 +133,8 @@ struct ThinTablesTests {
       nil, "", "{}", #"{"report":[]}"#, #"{"report":[{"lv":[]}]}"#,
       #"{"report":[{"lv":[{"lv_size":"1","pool_lv":"","origin":"","thin_id":""}]}]}"#,
     ])
-  func noThinVolume(text: String?) {
-    #expect(LogicalVolume(group: "vg", volume: "lv", run: { _ in text }) == nil)
+  func noThinVolume(text: String?) throws {
+    let end = text.map { MergeEngine.Program.End.succeeded(output: $0) } ?? .failed
+    #expect(try LogicalVolume(group: "vg", volume: "lv", run: { _ in end }) == nil)
   }
 }

@@ -3,10 +3,34 @@ internal import SystemPackage
 // The catalogue of errors about files and devices in any role, memory, and asynchronous I/O.
 
 extension MergeError {
-  /// What can be done where the system refuses asynchronous I/O.
-  static let asynchronousHint =
-    "the kernel has to be one with CONFIG_AIO, and a sandbox, such as a container's seccomp profile, has to "
-    + "allow io_setup, io_submit, io_getevents, io_pgetevents and io_destroy"
+  private static let asynchronousCalls =
+    "a sandbox, such as a container's seccomp profile, has to allow io_setup, io_submit, io_getevents, "
+    + "io_pgetevents and io_destroy"
+
+  /// Returns what can be done where the system refuses asynchronous I/O.
+  static func asynchronousHint(_ errno: Errno) -> String {
+    errno == .notPermitted || errno == .permissionDenied
+      ? asynchronousCalls : "the kernel has to be one with CONFIG_AIO, and \(asynchronousCalls)"
+  }
+
+  /// Returns what can be done about a limit or a sandbox that an error number tells of; nil for any other number.
+  ///
+  /// `call`: the system call that failed, where a sandbox may have refused it.
+  static func limitHint(_ errno: Errno, call: String? = nil) -> String? {
+    switch errno {
+    case .tooManyOpenFiles:
+      "'ulimit -n' shows the limit on open files; of a service it is LimitNOFILE="
+    case .tooManyOpenFilesInSystem: "'sysctl fs.file-max' shows the limit on open files"
+    case .fileTooLarge:
+      "'ulimit -f' shows the limit on sizes of files, of a service it is LimitFSIZE=; the file system has one "
+        + "of its own"
+    case .notPermitted, .noFunction:
+      call.map {
+        "a sandbox, such as a container's seccomp profile, or an old kernel refuses \($0)"
+      }
+    default: nil
+    }
+  }
 
   /// Returns the error for a file of the wrong kind.
   ///
@@ -35,7 +59,7 @@ extension MergeError {
       : "root may use it, as a rule; 'ls -l' shows who else"
     return MergeError(
       .cannotOpen, .refused, "cannot open the \(role)", at: path, because: errno,
-      hint: isForbidden ? hint : nil, context: Context(path: path, role: role))
+      hint: isForbidden ? hint : limitHint(errno), context: Context(path: path, role: role))
   }
 
   static func deviceInUse(_ path: String, _ role: String) -> MergeError {
@@ -82,7 +106,8 @@ extension MergeError {
   static func cannotInspect(_ path: String, _ role: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotInspect, .refused, "cannot look at the \(role)", at: path, because: errno,
-      hint: "the kernel's log may say more", context: Context(path: path, role: role))
+      hint: limitHint(errno, call: "statx") ?? "the kernel's log may say more",
+      context: Context(path: path, role: role))
   }
 
   static func metadataUnderLoopDevice(_ path: String, _ loop: String) -> MergeError {
@@ -127,7 +152,7 @@ extension MergeError {
   static func noAsynchronousIO(_ errno: Errno) -> MergeError {
     MergeError(
       .noAsynchronousIO, .refused, "cannot start asynchronous I/O", at: "the kernel",
-      because: errno, hint: asynchronousHint, context: Context())
+      because: errno, hint: asynchronousHint(errno), context: Context())
   }
 }
 

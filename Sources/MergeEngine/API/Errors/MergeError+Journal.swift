@@ -44,19 +44,27 @@ extension MergeError {
   static func cannotMakeStateFolder(_ folder: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotMakeStateFolder, .refused, "cannot make the folder for journals", at: folder,
-      because: errno)
+      because: errno, hint: limitHint(errno))
   }
 
   static func noRoomForJournal(_ path: String, _ byteCount: UInt64, _ errno: Errno) -> MergeError {
     MergeError(
       .noRoomForJournal, .refused, "no room for the journal", at: path,
-      because: "it may come to \(byteCount.formattedByteCount): \(errno)",
+      because: "it may come to \(byteCount.formattedByteCount): \(errno)", hint: limitHint(errno),
       context: Context(path: path, counts: ["bytes": byteCount], errno: errno))
   }
 
   static func cannotMakeJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotMakeJournal, .refused, "cannot make the journal", at: path, because: errno)
+      .cannotMakeJournal, .refused, "cannot make the journal", at: path, because: errno,
+      hint: limitHint(errno))
+  }
+
+  /// Returns the error for a file system on which a file gets its name in no way that cannot overwrite another.
+  static func cannotNameJournal(_ path: String) -> MergeError {
+    MergeError(
+      .cannotNameJournal, .refused, "cannot make the journal", at: path,
+      because: "its file system has neither hard links nor a rename that does not replace")
   }
 
   static func cannotLockJournal(_ path: String, _ errno: Errno) -> MergeError {
@@ -80,7 +88,8 @@ extension MergeError {
 
   static func cannotAppendJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotAppendJournal, .stopped, "cannot append to the journal", at: path, because: errno)
+      .cannotAppendJournal, .stopped, "cannot append to the journal", at: path, because: errno,
+      hint: limitHint(errno))
   }
 
   static func cannotInspectJournal(_ path: String, _ errno: Errno) -> MergeError {

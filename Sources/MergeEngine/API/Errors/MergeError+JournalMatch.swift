@@ -37,6 +37,17 @@ extension MergeError {
       journalPath, "the \(role) has no identity, and is \(now); it was \(before)", role)
   }
 
+  /// Returns the error for a device of which either the journal or the system tells no identity.
+  static func identifiedOtherwise(
+    _ journalPath: String, _ role: String, now: String, before: String
+  ) -> MergeError {
+    deviceNotIdentified(
+      journalPath,
+      now.isEmpty
+        ? "the \(role) has no identity now; it was \(before)"
+        : "the \(role) had no identity; it is \(now) now", role)
+  }
+
   private static func deviceNotIdentified(
     _ path: String, _ why: String, _ role: String? = nil
   ) -> MergeError {

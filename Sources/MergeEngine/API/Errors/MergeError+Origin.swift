@@ -67,7 +67,7 @@ extension MergeError {
   {
     MergeError(
       .cannotExtendOrigin, .stopped, "cannot extend the origin", at: path,
-      because: "to \(byteCount) bytes: \(errno)",
+      because: "to \(byteCount) bytes: \(errno)", hint: limitHint(errno, call: "ftruncate"),
       context: Context(path: path, counts: ["bytes": byteCount], errno: errno))
   }
 
@@ -84,14 +84,26 @@ extension MergeError {
     MergeError(
       .noRoomForHoles, .refused, "no room for the holes of the origin", at: path,
       because: "bytes \(range.start) to \(range.end): \(errno)",
-      hint: "make room on its file system, then give the same command again",
+      hint: limitHint(errno) ?? makeRoom,
       context: Context(path: path, range: range, errno: errno))
+  }
+
+  private static let makeRoom = "make room on its file system, then give the same command again"
+
+  /// Returns the error for holes that do not fit into what is free, of which none was allocated.
+  static func noRoomForHoles(_ path: String, byteCount: UInt64, free: UInt64) -> MergeError {
+    MergeError(
+      .noRoomForHoles, .refused, "no room for the holes of the origin", at: path,
+      because: "\(byteCount.formattedByteCount) are needed, and its file system has "
+        + "\(free.formattedByteCount) free", hint: makeRoom,
+      context: Context(path: path, counts: ["bytes": byteCount, "free_bytes": free]))
   }
 
   static func cannotWriteOrigin(_ path: String, byteOffset: UInt64, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotWriteOrigin, .stopped, "cannot write to the origin",
       at: "\(path), byte \(byteOffset)", because: errno,
+      hint: limitHint(errno, call: "io_submit"),
       context: Context(path: path, counts: ["byte": byteOffset]))
   }
 
@@ -111,7 +123,7 @@ extension MergeError {
   static func cannotWait(_ originPath: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotWait, .stopped, "cannot wait for reads and writes", at: originPath, because: errno,
-      hint: asynchronousHint)
+      hint: asynchronousHint(errno))
   }
 
   static func originMoved(_ path: String, journalPath: String) -> MergeError {

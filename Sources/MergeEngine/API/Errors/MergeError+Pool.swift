@@ -239,7 +239,7 @@ extension MergeError {
   static func cannotLockPool(_ pool: String, lockPath: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotLockPool, .refused, "cannot lock pool \(pool)", at: lockPath, because: errno,
-      hint: "root may write there", context: Context(path: lockPath, pool: pool))
+      hint: limitHint(errno), context: Context(path: lockPath, pool: pool, errno: errno))
   }
 
   static func poolRecordNewer(_ pool: String, _ path: String) -> MergeError {

@@ -94,6 +94,14 @@ extension MergeError {
       .deviceMissing, .busy, "cannot go on", at: path,
       because: "it is not there, or not there yet", context: Context(path: path, role: role))
   }
+
+  /// Returns the error for a device without a byte, as that of a server which is not connected.
+  static func deviceEmpty(_ path: String, _ role: String) -> MergeError {
+    MergeError(
+      .deviceMissing, .busy, "cannot use the \(role)", at: path,
+      because: "the device has 0 bytes: what it shows is not there, or not there yet",
+      context: Context(path: path, role: role))
+  }
 }
 
 // Stopping on request.

@@ -5,6 +5,23 @@ internal import SystemPackage
 extension MergeError {
   // MARK: The thin device
 
+  /// Returns the error for a volume about which LVM did not answer.
+  ///
+  /// `suspended`: the names of mapped devices that are suspended, which LVM waits for when it reads them.
+  static func lvmSilent(
+    _ volume: String, after limit: Duration, suspended names: [String]
+  ) -> MergeError {
+    let words = names.map(\.shellQuoted)
+    return MergeError(
+      .lvmSilent, .busy, "cannot ask LVM about the thin device", at: volume,
+      because: "LVM did not answer in \(limit.components.seconds) s"
+        + (names.isEmpty ? "" : "; suspended: \(words.joined(separator: ", "))"),
+      hint: names.isEmpty
+        ? "'ps -C lvs -o pid,stat,wchan' shows what it waits for"
+        : "'dmsetup resume \(words[0])' ends the wait for it, if nobody needs it suspended",
+      context: Context(name: volume, counts: ["suspended_devices": UInt64(names.count)]))
+  }
+
   static func thinDeviceInUse(_ path: String, isReadOnly: Bool) -> MergeError {
     MergeError(
       .thinDeviceInUse, .busy, "the thin device is in use", at: path,

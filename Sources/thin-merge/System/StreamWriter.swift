@@ -1,0 +1,150 @@
+internal import Glibc
+internal import MergeEngine
+internal import Synchronization
+
+/// Writes texts to a descriptor, in their order, on a thread of its own.
+///
+/// A terminal that is stopped, or a pipe that nobody reads, keeps that thread waiting and nobody else. The thread has
+/// no signals, so those reach the verb all the same.
+final class StreamWriter: Sendable {
+  private struct Text {
+    var bytes: [UInt8]
+    var isDispensable: Bool
+  }
+
+  private struct State {
+    /// Not written yet; the thread has the first in its hands.
+    var waiting: [Text] = []
+    var waitingByteCount = 0
+    var writtenByteCount: UInt64 = 0
+    /// That of the first text that could not be written.
+    var errno: Int32?
+    var hasThread = false
+  }
+
+  /// How a wait for the reader ended.
+  enum End: Equatable {
+    case written
+    /// The first error of the system.
+    case failed(Int32)
+    /// The reader took nothing for as long as was waited.
+    case notRead
+  }
+
+  /// What a caller does not wait for any longer once so much has not been read.
+  private static let dispensableByteCountMax = 64 << 10
+  /// How long a caller waits for its text where nothing waits before it.
+  private static let patienceAtOnce = Duration.milliseconds(100)
+
+  private let descriptor: Int32
+  private let clock: Clock
+  private let isHandedOver = Semaphore(0)
+  private let state = Mutex(State())
+
+  init(to descriptor: Int32, clock: Clock = ThisSystem.clock) {
+    self.descriptor = descriptor
+    self.clock = clock
+  }
+
+  /// Hands over a text, and gives the reader a moment to take it.
+  ///
+  /// `isDispensable`: true for what is dropped where much was not read yet.
+  func write(_ text: String, isDispensable: Bool = false) {
+    guard !text.isEmpty else { return }
+    let text = Text(bytes: Array(text.utf8), isDispensable: isDispensable)
+    let isStalled = state.withLock { state in
+      let isStalled = !state.waiting.isEmpty
+      if isDispensable,
+        state.waitingByteCount + text.bytes.count > Self.dispensableByteCountMax, isStalled
+      {
+        return true
+      }
+      state.waiting.append(text)
+      state.waitingByteCount += text.bytes.count
+      startThread(&state)
+      return isStalled
+    }
+    isHandedOver.signal()
+    if !isStalled { _ = waitUntilWritten { $0 < Self.patienceAtOnce } }
+  }
+
+  /// Waits until all is written that was handed over.
+  ///
+  /// `isPatient`: asked again and again with the time for which the reader has taken nothing.
+  func waitUntilWritten(while isPatient: (Duration) -> Bool) -> End {
+    var (written, isDone) = progress
+    var movedAt = clock.now()
+    var nap = Duration.microseconds(20)
+    while !isDone {
+      guard isPatient(clock.now() - movedAt) else { return .notRead }
+      clock.sleep(nap)
+      nap = min(nap * 2, .milliseconds(20))
+      let before = written
+      (written, isDone) = progress
+      if written != before { movedAt = clock.now() }
+    }
+    return state.withLock { $0.errno }.map { .failed($0) } ?? .written
+  }
+
+  /// True while something waits that must not be lost if it can be written.
+  var hasIndispensable: Bool {
+    state.withLock { $0.waiting.contains { !$0.isDispensable } }
+  }
+
+  private var progress: (writtenByteCount: UInt64, isDone: Bool) {
+    state.withLock { ($0.writtenByteCount, $0.waiting.isEmpty) }
+  }
+
+  private func startThread(_ state: inout State) {
+    guard !state.hasThread else { return }
+    state.hasThread =
+      (try? SystemThread(stackByteCount: 64 << 10) { [self] in writeForEver() }.detach()) != nil
+    // Where there is no thread to be had, whoever hands a text over writes it.
+    guard !state.hasThread else { return }
+    for text in state.waiting { state.errno = state.errno ?? write(text.bytes) { _ in } }
+    state.waiting = []
+    state.waitingByteCount = 0
+  }
+
+  private func writeForEver() {
+    while true {
+      isHandedOver.wait()
+      guard let text = state.withLock({ $0.waiting.first }) else { continue }
+      let errno = write(text.bytes) { count in
+        state.withLock { $0.writtenByteCount += UInt64(count) }
+      }
+      state.withLock { state in
+        state.errno = state.errno ?? errno
+        state.waiting.removeFirst()
+        state.waitingByteCount -= text.bytes.count
+      }
+    }
+  }
+
+  /// Writes all of `bytes`; the number of the error that prevented it, or nil.
+  private func write(_ bytes: [UInt8], _ moved: (Int) -> Void) -> Int32? {
+    // SAFETY: the pointer is used within the closure, for the bytes that the buffer has.
+    unsafe bytes.withUnsafeBytes { bytes in
+      var rest = unsafe bytes[...]
+      while unsafe !rest.isEmpty {
+        let part = unsafe UnsafeRawBufferPointer(rebasing: rest)
+        let written = unsafe Glibc.write(descriptor, part.baseAddress, part.count)
+        if written > 0 {
+          unsafe rest = rest.dropFirst(written)
+          moved(written)
+        } else if written < 0, errno == EAGAIN {
+          waitForRoom()
+        } else if written < 0, errno != EINTR {
+          return errno
+        }
+      }
+      return nil
+    }
+  }
+
+  /// Waits for the reader of a descriptor that does not block, as another program has made it for all who share it.
+  private func waitForRoom() {
+    var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    _ = unsafe poll(&room, 1, -1)
+  }
+}

@@ -1,0 +1,148 @@
+import Foundation
+import Synchronization
+import Testing
+
+@testable import thin_merge
+
+@Suite("Command: standard output and standard error that nobody reads")
+struct StreamWriterTests {
+  @Test("a text for a pipe that is full keeps nobody waiting, and comes once the pipe is read")
+  func fullPipe() throws {
+    let pipe = try UnreadPipe()
+    pipe.fill()
+    let time = VirtualClock()
+    let handle = try pipe.writer()
+    let writer = StreamWriter(to: handle.fileDescriptor, clock: time.clock)
+    writer.write("one\n")
+    writer.write("two\n")
+    #expect(writer.waitUntilWritten { $0 < .seconds(60) } == .notRead)
+    var text = ""
+    #expect(
+      poll {
+        text += pipe.read()
+        return text.hasSuffix("two\n")
+      })
+    #expect(text == "one\ntwo\n")
+    withExtendedLifetime(handle) {}
+  }
+
+  @Test("of what is not read for long, notes are dropped and errors are not")
+  func dispensable() throws {
+    let pipe = try UnreadPipe()
+    pipe.fill()
+    let handle = try pipe.writer()
+    let writer = StreamWriter(to: handle.fileDescriptor, clock: VirtualClock().clock)
+    let note = String(repeating: "n", count: 999) + "\n"
+    for _ in 0..<1000 { writer.write(note, isDispensable: true) }
+    let error = String(repeating: "e", count: 999) + "\n"
+    writer.write(error)
+    #expect(writer.hasIndispensable)
+    var text = ""
+    #expect(
+      poll {
+        text += pipe.read()
+        return text.hasSuffix(error)
+      })
+    #expect(text.count < 100_000)
+    #expect(text.replacing(note, with: "") == error)
+    #expect(poll { !writer.hasIndispensable })
+    withExtendedLifetime(handle) {}
+  }
+
+  @Test("a text comes whole through a pipe that does not block")
+  func pipeThatDoesNotBlock() throws {
+    let pipe = try UnreadPipe()
+    let handle = try pipe.writer(blocks: false)
+    let writer = StreamWriter(to: handle.fileDescriptor)
+    let report = String(repeating: "0123456789", count: 50_000)
+    writer.write(report)
+    var text = ""
+    #expect(
+      poll {
+        text += pipe.read()
+        return text.count >= report.count
+      })
+    #expect(text == report)
+    #expect(writer.waitUntilWritten { _ in true } == .written)
+    withExtendedLifetime(handle) {}
+  }
+
+  @Test("the first error of the system is told")
+  func full() throws {
+    let full = try #require(FileHandle(forWritingAtPath: "/dev/full"))
+    let writer = StreamWriter(to: full.fileDescriptor)
+    writer.write("report\n")
+    #expect(writer.waitUntilWritten { _ in true } == .failed(ENOSPC))
+    withExtendedLifetime(full) {}
+  }
+
+  @Test("an error report is waited for longer than a note, and not for ever")
+  func patience() throws {
+    let pipe = try UnreadPipe()
+    pipe.fill()
+    let handle = try pipe.writer()
+    let time = VirtualClock()
+    let writer = StreamWriter(to: handle.fileDescriptor, clock: time.clock)
+    writer.write("note\n", isDispensable: true)
+    let afterNote = EndPatience.ofErrors(writer, isStopping: { false })
+    #expect(afterNote(.milliseconds(900)) && !afterNote(.seconds(2)))
+    writer.write("error\n")
+    let afterError = EndPatience.ofErrors(writer, isStopping: { false })
+    #expect(afterError(.seconds(50)) && !afterError(.seconds(61)))
+    let whenStopped = EndPatience.ofErrors(writer, isStopping: { true })
+    #expect(whenStopped(.seconds(4)) && !whenStopped(.seconds(6)))
+    _ = pipe.read()
+    withExtendedLifetime(handle) {}
+  }
+
+  @Test("a report is waited for until a signal asks to stop, and for a moment after one")
+  func patienceWithReport() {
+    let isStopping = Mutex(false)
+    let patience = EndPatience.ofReports(isStopping: { isStopping.withLock { $0 } })
+    #expect(patience(.seconds(100_000)))
+    isStopping.withLock { $0 = true }
+    #expect(!patience(.zero))
+    let whenStopped = EndPatience.ofReports(isStopping: { true })
+    #expect(whenStopped(.seconds(4)) && !whenStopped(.seconds(6)))
+  }
+}
+
+@Suite("Command: a merge whose standard error nobody reads", .waitsForPrograms)
+struct UnreadErrorTests {
+  @Test("a merge goes on to its end, with a line of progress each second")
+  func mergeEnds() throws {
+    let merge = try MergeCase()
+    let pipe = try UnreadPipe()
+    pipe.fill()
+    let result = try ThinMergeCommand.run(
+      merge.mergeArguments(["--rate-limit", "2M", "--progress", "json"]),
+      under: pipe.asStandardError)
+    #expect(result.exitStatus == 0)
+    #expect(result.standardOutput.contains("Merged"))
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("the first SIGTERM stops a merge, and its error is there for who reads it then")
+  func firstSignal() throws {
+    let merge = try MergeCase()
+    let pipe = try UnreadPipe()
+    pipe.fill()
+    let running = try ThinMergeCommand.start(
+      merge.mergeArguments(MergeCase.slowly + ["--progress", "json"]), under: pipe.asStandardError)
+    try #require(try running.waitUntilCheckpoint(2, in: merge.journal))
+    running.send(SIGTERM)
+    // Stopped is what nobody has locked any more.
+    let stopped = try running.waitUntil {
+      try merge.status()["state"] == .string("stopped")
+    }
+    #expect(stopped)
+    var text = ""
+    _ = try running.waitUntil {
+      text += pipe.read()
+      return false
+    }
+    #expect(try running.wait().exitStatus == 3)
+    text += pipe.read()
+    #expect(text.contains("interrupted"), "\(text)")
+  }
+}

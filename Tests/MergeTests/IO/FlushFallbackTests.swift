@@ -1,0 +1,33 @@
+import Foundation
+import Testing
+
+@testable import MergeEngine
+
+@Suite("IO: a kernel without flushes by AIO")
+struct FlushFallbackTests {
+  @Test("a flush that the queue does not know is made by a call of its own")
+  func ownCall() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("file")
+    try Data().write(to: URL(filePath: path))
+    let file = try #require(FileHandle(forUpdatingAtPath: path))
+    #expect(LinuxAIO.flushResult(of: file.fileDescriptor, -Int64(EINVAL)) == 0)
+  }
+
+  @Test("a flush that neither knows has failed")
+  func unknownToBoth() {
+    let pipe = Pipe()
+    let writer = pipe.fileHandleForWriting.fileDescriptor
+    #expect(LinuxAIO.flushResult(of: writer, -Int64(EINVAL)) == -Int64(EINVAL))
+  }
+
+  @Test(
+    "the result of anything else stays what it is",
+    arguments: [0, 4096, -Int64(EIO), -Int64(EINVAL)])
+  func others(result: Int64) throws {
+    #expect(LinuxAIO.flushResult(of: -1, result) == result)
+    let file = try #require(FileHandle(forReadingAtPath: "/dev/null"))
+    guard result != -Int64(EINVAL) else { return }
+    #expect(LinuxAIO.flushResult(of: file.fileDescriptor, result) == result)
+  }
+}

@@ -1,0 +1,44 @@
+import Foundation
+import Testing
+
+@testable import MergeEngine
+
+@Suite("System: what tells a device from others")
+struct DeviceIdentityTests {
+  @Test("an md array has the uuid of the array")
+  func array() throws {
+    let folder = try attributes(["md/uuid": "8d3bb2b6-6d3a-7bd4-5b7c-3ad7c5a4a4a1"])
+    #expect(
+      DeviceIdentity.name(inFolder: folder.path) == "md-8d3bb2b6-6d3a-7bd4-5b7c-3ad7c5a4a4a1")
+  }
+
+  @Test(
+    "a uuid or number of zeroes tells no device from others",
+    arguments: ["md/uuid", "wwid", "device/wwid", "serial"],
+    ["00000000-0000-0000-0000-000000000000", "0", ""])
+  func zeroes(attribute: String, text: String) throws {
+    let folder = try attributes([attribute: text, "device/serial": "S1"])
+    #expect(DeviceIdentity.name(inFolder: folder.path) == "serial-S1")
+  }
+
+  @Test("the first present of device-mapper's uuid, world-wide id and serial number counts")
+  func order() throws {
+    let folder = try attributes(["dm/uuid": "LVM-1-real", "wwid": "naa.5", "serial": "S1"])
+    #expect(DeviceIdentity.name(inFolder: folder.path) == "dm-LVM-1")
+    try Program.remove(folder.path("dm/uuid"))
+    #expect(DeviceIdentity.name(inFolder: folder.path) == "wwid-naa.5")
+    try Program.remove(folder.path("wwid"))
+    #expect(DeviceIdentity.name(inFolder: folder.path) == "serial-S1")
+  }
+
+  private func attributes(_ texts: [String: String]) throws -> TemporaryFolder {
+    let folder = try TemporaryFolder()
+    for (path, text) in texts {
+      let file = URL(filePath: folder.path(path))
+      try FileManager.default.createDirectory(
+        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try Data("\(text)\n".utf8).write(to: file)
+    }
+    return folder
+  }
+}

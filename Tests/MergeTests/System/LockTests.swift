@@ -1,0 +1,54 @@
+import Foundation
+import MergeEngine
+import Synchronization
+import Testing
+
+@Suite("System: a lock that somebody else has", .needsLoopDevices)
+struct LockTests {
+  @Test("a device that somebody has locked for a moment is locked once that is over")
+  func momentOnDevice() throws {
+    let (folder, device) = try device()
+    let holder = Mutex<FileHandle?>(try HeldFile.withSharedFileLock(device.path))
+    let time = VirtualClock()
+    let clock = Clock(
+      now: { time.now },
+      sleep: {
+        time.advance(by: $0)
+        if time.now > .milliseconds(1500) { holder.withLock { $0 = nil } }
+      })
+    let file = try OpenFile(device.path, role: "origin", access: .readWrite)
+    #expect(try file.lock(clock))
+    withExtendedLifetime(folder) {}
+  }
+
+  @Test("a device that stays locked is tried for two seconds")
+  func deviceStaysLocked() throws {
+    let (folder, device) = try device()
+    let holder = try HeldFile.withSharedFileLock(device.path)
+    let time = VirtualClock()
+    let file = try OpenFile(device.path, role: "origin", access: .readWrite)
+    #expect(try !file.lock(time.clock))
+    #expect((.seconds(2)..<(.seconds(3))).contains(time.now))
+    withExtendedLifetime((folder, holder)) {}
+  }
+
+  @Test("a file that stays locked is tried for a moment only")
+  func fileStaysLocked() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("file")
+    try Data().write(to: URL(filePath: path))
+    let holder = try HeldFile.withFileLock(path)
+    let time = VirtualClock()
+    let file = try OpenFile(path, role: "origin", access: .readWrite)
+    #expect(try !file.lock(time.clock))
+    #expect(time.now < .milliseconds(20))
+    withExtendedLifetime(holder) {}
+  }
+
+  private func device() throws -> (TemporaryFolder, LoopDevice) {
+    let folder = try TemporaryFolder()
+    let path = folder.path("image")
+    try Data(count: 1 << 20).write(to: URL(filePath: path))
+    return (folder, try LoopDevice(backing: path))
+  }
+}
