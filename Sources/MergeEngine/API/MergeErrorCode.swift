@@ -19,6 +19,8 @@ extension MergeError {
     case deviceReadOnly = "device-read-only"
     /// A loop device lies over a file.
     case underLoopDevice = "under-loop-device"
+    /// Nothing tells whether a loop device lies over a file.
+    case loopDevicesUnseen = "loop-devices-unseen"
     /// Buffers of that size are more than a program can have.
     case buffersTooLarge = "buffers-too-large"
     /// The system has no memory for buffers.

@@ -80,7 +80,9 @@ struct MergeOperation {
     var begin = environment.clock.now()
     let source = quiesced.source
     let originPath = quiesced.originPath
-    let devices = try OpenDevices(source, originPath: originPath, writing: quiesced.originUse)
+    let devices = try OpenDevices(
+      source, originPath: originPath, writing: quiesced.originUse,
+      allowsUnseenLoopDevices: environment.allowsUnseenLoopDevices)
     guard let target = devices.target else {
       throw .originNotOpen(originPath)
     }

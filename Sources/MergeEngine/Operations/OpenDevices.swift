@@ -6,10 +6,14 @@ struct OpenDevices {
   /// The origin open for writing; nil where it is only read.
   let target: DeviceTarget?
 
-  /// `origin`: how the origin is going to be written to; nil where it is only read.
+  /// Opens the devices of a verb.
+  ///
+  /// - `use`: how the origin is going to be written to; nil where it is only read.
+  /// - `allowsUnseenLoopDevices`: whether it is written to although loop devices cannot be seen.
   /// - Throws: `MergeError`: `busy` when somebody else uses the origin or an inactive pool's metadata.
   init(
-    _ source: MergeSource, originPath: String?, writing use: OriginUse?
+    _ source: MergeSource, originPath: String?, writing use: OriginUse?,
+    allowsUnseenLoopDevices: Bool = false
   ) throws(MergeError) {
     let isInactive = source.mappings == .inactivePool
     metadata = try OpenFile(
@@ -35,7 +39,8 @@ struct OpenDevices {
       target = nil
       return
     }
-    let target = try DeviceTarget(originPath, use: use, lookedAt: looked)
+    let target = try DeviceTarget(
+      originPath, use: use, lookedAt: looked, allowsUnseenLoopDevices: allowsUnseenLoopDevices)
     self.target = target
     origin = target.file
   }

@@ -87,7 +87,8 @@ struct PlanOperation {
     // What shows the thin device holds the origin, and need not be in the way.
     let use = isHeld ? OriginUse.shared(holders: []) : .exclusive
     let devices = try OpenDevices(
-      source, originPath: target.path, writing: target.isReadOnly ? nil : use)
+      source, originPath: target.path, writing: target.isReadOnly ? nil : use,
+      allowsUnseenLoopDevices: environment.allowsUnseenLoopDevices)
     try environment.journals.checkPlace(journalPath, of: devices.all)
     guard let origin = devices.origin else {
       throw .originNotOpen(originPath)

@@ -5,39 +5,50 @@ struct DeviceTarget {
   let file: OpenFile
   /// The same through the page cache, for the unaligned rest at its end.
   let buffered: OpenFile
+  /// The file itself, or the one under its loop devices, locked; nil for a disk, and where no path leads to that file.
+  let backing: OpenFile?
 
   /// Opens and locks what is at `path`, which has to be the file that was looked at before.
   ///
   /// - `use`: what keeps everybody else off it.
+  /// - `allowsUnseenLoopDevices`: whether loop devices that cannot be seen are taken to lie elsewhere.
   /// - Throws: `MergeError`: `busy` where somebody else uses it.
   init(
-    _ path: String, use: OriginUse, lookedAt looked: OpenFile
+    _ path: String, use: OriginUse, lookedAt looked: OpenFile, allowsUnseenLoopDevices: Bool
   ) throws(MergeError) {
     file = try OpenFile(path, role: "origin", access: .readWrite, exclusive: use == .exclusive)
-    try Self.take(file)
+    try Self.lock(file, of: file)
+    let extent = StorageExtent(file)
+    backing = file.kind == .regularFile ? file : extent.openFile()
+    if let backing { try Self.take(backing, of: file) }
+    try LoopDevice.checkNone(
+      over: extent, of: file, allowsUnseen: allowsUnseenLoopDevices,
+      MergeError.originUnderLoopDevice)
     buffered = try OpenFile(path, role: "origin", access: .readWrite, direct: false)
     guard file.isSameFile(as: looked), buffered.isSameFile(as: looked) else {
       throw .originReplaced(path)
     }
   }
 
-  private static func take(_ origin: OpenFile) throws(MergeError) {
+  private static func lock(_ file: OpenFile, of origin: OpenFile) throws(MergeError) {
     let isLocked: Bool
     do throws(Errno) {
-      isLocked = try origin.lock()
+      isLocked = try file.lock()
     } catch {
-      throw .cannotLockOrigin(origin.path, error)
+      throw .cannotLockOrigin(file.path, error)
     }
     guard isLocked else {
-      throw .originLocked(origin.path)
+      throw .originLocked(origin.path, file: file.path)
     }
-    guard origin.kind == .regularFile else { return }
-    guard !origin.isSwap else {
-      throw .originIsSwap(origin.path)
+  }
+
+  private static func take(_ backing: OpenFile, of origin: OpenFile) throws(MergeError) {
+    if !backing.isSameFile(as: origin) { try lock(backing, of: origin) }
+    guard !backing.isSwap else {
+      throw .originIsSwap(origin.path, file: backing.path)
     }
-    try LoopDevice.checkNone(over: origin, MergeError.originUnderLoopDevice)
-    guard !origin.hasForeignLock else {
-      throw .originPartLocked(origin.path)
+    guard !backing.hasForeignLock else {
+      throw .originPartLocked(origin.path, file: backing.path)
     }
   }
 

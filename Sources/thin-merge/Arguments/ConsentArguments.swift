@@ -17,6 +17,8 @@ struct ConsentArguments: ParsableArguments {
   @Flag(help: "An origin without an identity is that of the earlier run.")
   var sameOrigin = false
 
+  @OptionGroup var loops: LoopDeviceArguments
+
   func validate() throws {
     if again, trustEarlierRuns {
       throw ValidationError(

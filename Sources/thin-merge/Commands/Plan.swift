@@ -25,6 +25,7 @@ struct Plan: Verb {
 
   @OptionGroup(title: "Source") var sourceArguments: SourceArguments
   @OptionGroup(title: "Target") var target: Target
+  @OptionGroup(title: "Safety") var loops: LoopDeviceArguments
   @OptionGroup(title: "Active pools") var pool: PoolArguments
   @OptionGroup(title: "Ends") var extent: ExtentArguments
   @OptionGroup(title: "Transfers") var io: IOSizeArguments<DefaultTransfer>
@@ -45,7 +46,7 @@ struct Plan: Verb {
 
   func perform(in session: Session) throws -> Outcome {
     let source = try sourceArguments.source()
-    let merger = session.merger()
+    let merger = session.merger(loops: loops)
     let found = try source.found(by: merger)
     let originPath = target.origin ?? found.originPath
     let transfer = TransferOptions(
@@ -59,7 +60,7 @@ struct Plan: Verb {
       mergeCommand: originPath.map { _ in
         .merge(
           source, originPath: target.origin, extent: extent.options, pool: pool.options,
-          journalPath: target.journal)
+          journalPath: target.journal, unseenLoopsOk: loops.unseenLoopsOk)
       }, glyphs: ProcessEnvironment.glyphs, columnCount: Terminal.reportColumnCount)
     return Outcome(
       report: outputFormat == .json

@@ -37,6 +37,7 @@ struct TracedEffects {
       let (_, name, arguments, result, error) = call.firstMatch(
         of: #/^(\w+)\((.*)\) += (-?\d+|\?)(?:<[^>]*>)?(?: (E[A-Z0-9]+))?/#)?.output
     else { return }
+    guard !Self.isQuestionToLoopDevice(call) else { return }
     let end = (Int(result) ?? 0) < 0 ? ": \(error ?? "fails")" : ""
     let paths = arguments.matches(of: #/"([^"]*)"/#).compactMap { known(String($0.output.1)) }
     let opened = arguments.firstMatch(of: #/^\d+<([^>]*)>/#).flatMap { known(String($0.output.1)) }
@@ -65,6 +66,12 @@ struct TracedEffects {
       if let opened { effects.add("allocate \(opened)\(end)") }
     default: return
     }
+  }
+
+  /// Whether a loop device is only asked what it shows: all of the system are, in the order of their numbers.
+  private static func isQuestionToLoopDevice(_ call: String) -> Bool {
+    call.contains("LOOP_GET_STATUS64")
+      || call.firstMatch(of: #/^open(?:at)?\(.*"/dev/loop\d+", O_RDONLY\|O_CLOEXEC\)/#) != nil
   }
 
   private mutating func takeSubmission(_ arguments: Substring, _ end: String) {
