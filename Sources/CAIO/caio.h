@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(struct iocb) == 64, "iocb layout");
@@ -88,6 +89,25 @@ static inline int caio_loop_status(int fd, struct caio_loop *_Nonnull out) {
                               .byte_offset = info.lo_offset,
                               .byte_count = info.lo_sizelimit};
   return result;
+}
+
+// Extended attributes: Glibc's Swift module leaves <sys/xattr.h> out.
+static inline ssize_t caio_attribute_names(int fd, char *_Nullable names, size_t byte_count) {
+  return flistxattr(fd, names, byte_count);
+}
+
+static inline ssize_t caio_attribute(int fd, const char *_Nonnull name, void *_Nullable value,
+                                     size_t byte_count) {
+  return fgetxattr(fd, name, value, byte_count);
+}
+
+static inline int caio_set_attribute(int fd, const char *_Nonnull name, const void *_Nonnull value,
+                                     size_t byte_count) {
+  return fsetxattr(fd, name, value, byte_count, 0);
+}
+
+static inline int caio_remove_attribute(int fd, const char *_Nonnull name) {
+  return fremovexattr(fd, name);
 }
 
 // A hint to the processor, which Swift has no word for: this memory is about to be read and written.

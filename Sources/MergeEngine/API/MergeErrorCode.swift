@@ -85,6 +85,8 @@ extension MergeError {
     case cannotFlushOrigin = "cannot-flush-origin"
     /// The origin is not at its path any more.
     case originMoved = "origin-moved"
+    /// The origin cannot be marked as half merged.
+    case cannotMarkOrigin = "cannot-mark-origin"
     /// The origin has nearly nothing of what was merged onto it.
     case originLost = "origin-lost"
 
@@ -166,6 +168,8 @@ extension MergeError {
     case deviceNotIdentified = "device-not-identified"
     /// An unfinished merge onto the origin is recorded elsewhere.
     case otherMergeUnfinished = "other-merge-unfinished"
+    /// The origin has the mark of a merge whose journal does not tell how far it is.
+    case markWithoutJournal = "mark-without-journal"
 
     // MARK: The journal's content
 

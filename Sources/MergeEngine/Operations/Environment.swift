@@ -73,6 +73,11 @@ extension Environment {
       stateFolder: stateFolder, processID: processID, clock: clock, note: observer.note)
   }
 
+  /// The marks of unfinished merges at an origin.
+  func marks(of origin: OpenFile, backing: OpenFile? = nil) -> OriginMarks {
+    OriginMarks(of: origin, backing: backing, bootID: bootID, journals: journals)
+  }
+
   /// Every device of device-mapper, as it is now.
   ///
   /// - Throws: `MergeError` (`refused`) where device-mapper cannot be asked.

@@ -79,6 +79,10 @@ struct FinishedMergeComparison {
         journalPath, match: match, restarts: false, locking: false),
       journal.state.isFinished, journal.file.lockAgainstWriters()
     else { throw .journalLocked(journalPath) }
+    let marks = environment.marks(of: origin)
+    try marks.check(for: journal)
+    // Killed between recording that it is finished and removing its mark.
+    marks.removeSettled(journal)
     report.add(journal.state)
     return try compare(
       journal, source, devices, planned, report, transfer, originPath,

@@ -122,6 +122,8 @@ struct MergeOperation {
       resuming: resumed)
 
     let found: OpenJournal? = if case .sameMerge(let journal) = place { journal } else { nil }
+    let marks = environment.marks(of: origin, backing: target.backing)
+    if !options.restarts { try marks.check(for: found) }
     if let state = found?.state, state.attemptCount > 0, !state.isFinished {
       try quiesced.session?.holdIsNeeded(for: source.deviceID)
     }
@@ -162,6 +164,8 @@ struct MergeOperation {
     if let found {
       journal = found
     } else {
+      // What clears the way may take the journal from a mark that only that journal explains.
+      if !options.restarts { marks.removeSettled() }
       try environment.journals.clear(journalPath, found: place)
       journal = try environment.journals.make(
         journalPath, header: header, byteCountMax: report.journalByteCountMax)
@@ -183,6 +187,9 @@ struct MergeOperation {
     if !journal.isNew {
       try running.checkTarget(recorded: try environment.journals.reader(journal.file))
     }
+    try marks.set(
+      journal, isUsualPlace: journalPath == usualPath,
+      isRestart: options.restarts && place.isOccupied)
     var result = MergeReport(
       plan: report, state: .finished, writtenByteCount: 0,
       resumedFromByteCount: journal.state.doneByteCount, recheckedByteCount: 0,
@@ -202,6 +209,7 @@ struct MergeOperation {
         try environment.journals.reader(journal.file)
       }
       try finish(&running, end, pool, devices.metadata, quiesced, places)
+      marks.remove(journal)
       if !options.verifies { quiesced.session?.holdIsNotNeeded(for: source.deviceID) }
       if options.verifies { result.verification = try readBack(&running, originPath) }
       try places.check()

@@ -42,7 +42,9 @@ struct PlanOperation {
         options: MergeOptions(extent: extent, transfer: transfer, pool: options),
         transfer: transfer, dataIdentity: DeviceIdentity(devices.data),
         originIdentity: originIdentity, environment: environment)
-      let earlierRuns = try earlierRuns(of: wanted, source, devices, journalPath: place)
+      let journal = try journalOfEarlierRuns(wanted, source, devices, journalPath: place)
+      if let origin = devices.origin { try environment.marks(of: origin).check(for: journal) }
+      let earlierRuns = journal?.state
       report.add(earlierRuns)
       if earlierRuns == nil {
         try environment.journals.checkCanBeMade(place, byteCountMax: report.journalByteCountMax)
@@ -53,19 +55,19 @@ struct PlanOperation {
     return report
   }
 
-  /// What the journal in the merge's place has of it; nil where a merge begins.
+  /// The journal in the merge's place, if it is of the same merge; nil where a merge begins.
   ///
   /// - Throws: `MergeError`, `journalConflict` where another merge is unfinished there.
-  private func earlierRuns(
-    of wanted: JournalHeader, _ source: MergeSource, _ devices: OpenDevices, journalPath: String
-  ) throws(MergeError) -> JournalState? {
+  private func journalOfEarlierRuns(
+    _ wanted: JournalHeader, _ source: MergeSource, _ devices: OpenDevices, journalPath: String
+  ) throws(MergeError) -> OpenJournal? {
     let match = JournalMatch(
       wanted: wanted, source: source, devices, bootID: environment.bootID, originIsTheSame: false)
     guard
       case .sameMerge(let journal) = try environment.journals.find(
         journalPath, match: match, restarts: false, locking: false)
     else { return nil }
-    return journal.state
+    return journal
   }
 
   /// Looks at what a merge looks at before it reads.

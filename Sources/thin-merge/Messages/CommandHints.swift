@@ -135,7 +135,7 @@ extension MergeError {
     case .cannotMakeJournal: "make its folder writable, or give --journal with a path elsewhere"
     case .journalGone:
       "the origin may be merged in part: move away what is at that path now, if anything, and merge "
-        + "from the beginning with 'thin-merge merge'"
+        + "from the beginning with 'thin-merge merge' and --restart"
     case .journalIncomplete: "merge from the beginning with 'thin-merge merge' and --restart"
     case .journalOfOtherThinDevice, .journalOfOtherEnd, .journalOfOtherDevice, .journalOfOtherSize,
       .journalOfOtherMappings:
@@ -145,8 +145,17 @@ extension MergeError {
     case .otherMergeUnfinished:
       "either go on with it by 'thin-merge resume \(journal)', or give --restart if that merge is "
         + "given up"
+    case .markWithoutJournal: markHint
     default: kind == .journalConflict ? contentHint : nil
     }
+  }
+
+  private var markHint: String {
+    let again = "'thin-merge merge' with --restart merges from the beginning"
+    return context.journalPath == nil
+      ? again
+      : "if the journal has another path now: 'thin-merge resume' with that path; if it is lost, "
+        + again
   }
 
   /// What to do with a journal that cannot be used as it is.

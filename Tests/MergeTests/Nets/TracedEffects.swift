@@ -8,7 +8,8 @@ struct TracedEffects {
 
   private static let calls =
     "?open,openat,?creat,flock,fcntl,link,linkat,?rename,renameat,renameat2,unlink,unlinkat,mkdir,"
-    + "mkdirat,fsync,fdatasync,ioctl,io_submit,pwrite64,fallocate,ftruncate"
+    + "mkdirat,fsync,fdatasync,ioctl,io_submit,pwrite64,fallocate,ftruncate,"
+    + "fsetxattr,fremovexattr"
 
   /// The command line of strace that writes these calls to `output`.
   static func tracing(to output: String) -> [String] {
@@ -62,6 +63,10 @@ struct TracedEffects {
       if let opened { effects.add("\(name) \(opened)\(end)") }
     case "pwrite64":
       if let opened { effects.add("write \(opened)\(end)") }
+    case "fsetxattr", "fremovexattr":
+      guard let opened, let attribute = arguments.firstMatch(of: #/"([^"]*)"/#) else { return }
+      effects.add(
+        "\(name == "fsetxattr" ? "set" : "remove") \(attribute.output.1) of \(opened)\(end)")
     case "fallocate":
       if let opened { effects.add("allocate \(opened)\(end)") }
     default: return

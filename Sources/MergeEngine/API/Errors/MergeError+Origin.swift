@@ -138,6 +138,12 @@ extension MergeError {
         path: path, counts: ["missing": UInt64(missing), "transfers": UInt64(count)]))
   }
 
+  static func cannotMarkOrigin(_ path: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotMarkOrigin, .refused, "cannot mark the origin as half merged", at: path,
+      because: errno, hint: "see to its file system, then give the same command again")
+  }
+
   static func notApproved(_ originPath: String) -> MergeError {
     MergeError(
       .notApproved, .refused, "not merged", at: originPath,
