@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 _Static_assert(sizeof(struct iocb) == 64, "iocb layout");
@@ -68,18 +69,45 @@ static inline int caio_device_read_only(int fd, int *_Nonnull read_only) {
   return ioctl(fd, BLKROGET, read_only);
 }
 
-// What lies under a loop device, as LOOP_GET_STATUS64 tells: device and inode number of the file, and
-// of a block device its own number, 0 for any other file.
-static inline int caio_loop_backing(int fd, uint64_t *_Nonnull device, uint64_t *_Nonnull inode,
-                                    uint64_t *_Nonnull block_device) {
+// A loop device as LOOP_GET_STATUS64 tells: device and inode number of what lies under it, of a block device its own
+// number, 0 for any other file; where in that it begins, and how many bytes it shows, 0 for all that follow.
+struct caio_loop {
+  uint64_t device;
+  uint64_t inode;
+  uint64_t block_device;
+  uint64_t byte_offset;
+  uint64_t byte_count;
+};
+
+static inline int caio_loop_status(int fd, struct caio_loop *_Nonnull out) {
   struct loop_info64 info;
   int result = ioctl(fd, LOOP_GET_STATUS64, &info);
-  if (result == 0) {
-    *device = info.lo_device;
-    *inode = info.lo_inode;
-    *block_device = info.lo_rdevice;
-  }
+  if (result == 0)
+    *out = (struct caio_loop){.device = info.lo_device,
+                              .inode = info.lo_inode,
+                              .block_device = info.lo_rdevice,
+                              .byte_offset = info.lo_offset,
+                              .byte_count = info.lo_sizelimit};
   return result;
+}
+
+// Extended attributes: Glibc's Swift module leaves <sys/xattr.h> out.
+static inline ssize_t caio_attribute_names(int fd, char *_Nullable names, size_t byte_count) {
+  return flistxattr(fd, names, byte_count);
+}
+
+static inline ssize_t caio_attribute(int fd, const char *_Nonnull name, void *_Nullable value,
+                                     size_t byte_count) {
+  return fgetxattr(fd, name, value, byte_count);
+}
+
+static inline int caio_set_attribute(int fd, const char *_Nonnull name, const void *_Nonnull value,
+                                     size_t byte_count) {
+  return fsetxattr(fd, name, value, byte_count, 0);
+}
+
+static inline int caio_remove_attribute(int fd, const char *_Nonnull name) {
+  return fremovexattr(fd, name);
 }
 
 // A hint to the processor, which Swift has no word for: this memory is about to be read and written.

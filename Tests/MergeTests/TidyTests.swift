@@ -108,6 +108,7 @@ struct TidyTests {
     "thin-merge/Arguments/ConsentArguments.swift": "one group of options",
     "thin-merge/Arguments/DecimalSeconds.swift": "one type of argument",
     "thin-merge/Arguments/ExtentArguments.swift": "one group of options",
+    "thin-merge/Arguments/LoopDeviceArguments.swift": "one group of options",
     "thin-merge/Arguments/PoolArguments.swift": "one group of options",
     "thin-merge/Commands/Status.swift": "one command",
     "thin-merge/Messages/TerminalText.swift": "what keeps foreign text off the terminal",

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static atomic_int changes;
@@ -125,4 +126,16 @@ int rename(const char *from, const char *to) {
   REAL(rename);
   STOPPED
   return real(from, to);
+}
+
+int fsetxattr(int fd, const char *name, const void *value, size_t size, int flags) {
+  REAL(fsetxattr);
+  STOPPED
+  return real(fd, name, value, size, flags);
+}
+
+int fremovexattr(int fd, const char *name) {
+  REAL(fremovexattr);
+  STOPPED
+  return real(fd, name);
 }

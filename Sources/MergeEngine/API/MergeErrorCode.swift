@@ -19,6 +19,8 @@ extension MergeError {
     case deviceReadOnly = "device-read-only"
     /// A loop device lies over a file.
     case underLoopDevice = "under-loop-device"
+    /// Nothing tells whether a loop device lies over a file.
+    case loopDevicesUnseen = "loop-devices-unseen"
     /// Buffers of that size are more than a program can have.
     case buffersTooLarge = "buffers-too-large"
     /// The system has no memory for buffers.
@@ -93,6 +95,8 @@ extension MergeError {
     case cannotFlushOrigin = "cannot-flush-origin"
     /// The origin is not at its path any more.
     case originMoved = "origin-moved"
+    /// The origin cannot be marked as half merged.
+    case cannotMarkOrigin = "cannot-mark-origin"
     /// The origin has nearly nothing of what was merged onto it.
     case originLost = "origin-lost"
 
@@ -176,6 +180,8 @@ extension MergeError {
     case deviceNotIdentified = "device-not-identified"
     /// An unfinished merge onto the origin is recorded elsewhere.
     case otherMergeUnfinished = "other-merge-unfinished"
+    /// The origin has the mark of a merge whose journal does not tell how far it is.
+    case markWithoutJournal = "mark-without-journal"
 
     // MARK: The journal's content
 

@@ -30,6 +30,8 @@ public struct MergeNote: Equatable, Sendable {
     case originHasFormat = "origin-has-format"
     /// No path leads to the origin's file.
     case originWithoutName = "origin-without-name"
+    /// The origin cannot be marked as half merged.
+    case originNotMarked = "origin-not-marked"
     /// A merge onto the origin is not finished.
     case mergeUnfinished = "merge-unfinished"
     /// An earlier journal has another name now.

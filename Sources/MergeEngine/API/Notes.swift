@@ -102,6 +102,14 @@ extension MergeNote {
       context: Context(path: path))
   }
 
+  static func originNotMarked(_ path: String, _ errno: Errno) -> MergeNote {
+    MergeNote(
+      .originNotMarked,
+      "\(path) cannot be marked as half merged (\(errno)): another merge, by another name of the "
+        + "origin or with another journal, would not notice this one",
+      context: Context(path: path, errno: errno))
+  }
+
   static func mergeUnfinished(_ originPath: String, deviceID: UInt32) -> MergeNote {
     MergeNote(
       .mergeUnfinished, "\(originPath): a merge of dev \(deviceID) onto it is not finished",

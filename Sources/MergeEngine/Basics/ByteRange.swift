@@ -19,6 +19,9 @@ public struct ByteRange: Hashable, Sendable {
 
   /// Whether the range has no bytes.
   package var isEmpty: Bool { start == end }
+
+  /// Whether bytes are in both ranges.
+  package func overlaps(_ other: ByteRange) -> Bool { start < other.end && other.start < end }
 }
 
 /// Byte ranges that do not touch, in rising order.

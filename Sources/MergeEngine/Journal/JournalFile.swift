@@ -10,9 +10,36 @@ package enum JournalFile {
     case .regularFile:
       return (FileSystem.resolved(origin.path) ?? origin.path) + ".thin-merge"
     case .blockDevice:
-      let name = identity.name.isEmpty ? "device-\(origin.deviceNumber)" : identity.name
-      return "\(stateFolder)/\(FileSystem.plainName(name)).journal"
+      return devicePlace(identity, number: "\(origin.deviceNumber)", stateFolder: stateFolder)
     }
+  }
+
+  static func devicePlace(
+    _ identity: DeviceIdentity, number: String, stateFolder: String
+  ) -> String {
+    let name = identity.name.isEmpty ? "device-\(number)" : identity.name
+    let path = "\(stateFolder)/\(FileSystem.plainName(name)).journal"
+    let earlier = "\(stateFolder)/\(earlierPlainName(name)).journal"
+    guard earlier != path, !FileSystem.exists(path),
+      header(at: earlier)?.originIdentity.name == identity.name
+    else { return path }
+    return earlier
+  }
+
+  /// The name under which builds before the release of 0.1.0 kept the journal, which other devices shared.
+  private static func earlierPlainName(_ text: String) -> String {
+    String(
+      text.prefix(200).map {
+        $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "." || $0 == "_") ? $0 : "_"
+      })
+  }
+
+  private static func header(at path: String) -> JournalHeader? {
+    guard let first = FileSystem.firstBytes(of: path, count: 16),
+      let byteCount = try? JournalHeader.byteCount(of: first),
+      let bytes = FileSystem.firstBytes(of: path, count: byteCount)
+    else { return nil }
+    return try? JournalHeader(decoding: bytes)
   }
 
   /// Opens the file at `path`, which may be a journal.

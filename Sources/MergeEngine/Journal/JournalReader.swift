@@ -26,6 +26,8 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
   package let headerByteCount: UInt64
   /// The header's own checksum, which every record's checksum begins with.
   package let headerChecksum: UInt32
+  /// The checksum that ends the header, which is another one for each header.
+  package let headerProof: UInt32
   private var io: IO
   private var windowByteOffset: UInt64 = 0
   private var windowByteCount = 0
@@ -40,6 +42,8 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
         0, count: JournalHeader.byteCount(of: first), byteCount, &io)
       header = try JournalHeader(decoding: bytes)
       headerChecksum = CRC32C.checksum(of: RawSpan(_elements: bytes.span))
+      headerProof = RawSpan(_elements: bytes.span).littleEndian(
+        at: bytes.count - 4, as: UInt32.self)
       // What the checksum proves, not what was read before it.
       self.headerByteCount = UInt64(bytes.count)
     } catch {

@@ -10,6 +10,7 @@ struct OpenJournal {
   let header: JournalHeader
   let headerByteCount: UInt64
   let headerChecksum: UInt32
+  let headerProof: UInt32
   let state: JournalState
   let isNew: Bool
 
@@ -32,6 +33,14 @@ enum JournalSlot {
   case neverStarted(OpenFile)
   /// One that is to be kept under another name.
   case superseded(OpenFile, suffix: String)
+
+  /// Whether a journal was found.
+  /// The journal of the same merge; nil where there is none.
+  var journalOfSameMerge: OpenJournal? {
+    if case .sameMerge(let journal) = self { journal } else { nil }
+  }
+
+  var isOccupied: Bool { if case .empty = self { false } else { true } }
 }
 
 /// Finds, opens, makes and puts aside the journals of merges.
@@ -62,6 +71,20 @@ struct JournalStore {
     return try readUnlocked(file)
   }
 
+  /// Reads the journal at `path`, which has to be there, although a merge may be appending to it.
+  func look(at path: String) throws(MergeError) -> OpenJournal {
+    let file = try file(path)
+    try JournalFile.checkIsOwn(file)
+    let version = try file.versionNow()
+    var reader = try reader(file)
+    let state = try JournalState(reading: &reader, isBeingWritten: file.isLockedByAnother)
+    return OpenJournal(
+      file: file, version: version, header: reader.header,
+      headerByteCount: reader.headerByteCount, headerChecksum: reader.headerChecksum,
+      headerProof: reader.headerProof, state: state,
+      isNew: false)
+  }
+
   /// Opens the journal at `path`, which has to be there, to be looked at without a lock.
   ///
   /// It may be of anybody: `status` shows what it contains, and a comparison by the journal opens the origin that it
@@ -84,7 +107,8 @@ struct JournalStore {
     let state = try JournalState(reading: &reader)
     return OpenJournal(
       file: file, version: version, header: reader.header,
-      headerByteCount: reader.headerByteCount, headerChecksum: reader.headerChecksum, state: state,
+      headerByteCount: reader.headerByteCount, headerChecksum: reader.headerChecksum,
+      headerProof: reader.headerProof, state: state,
       isNew: isNew)
   }
 

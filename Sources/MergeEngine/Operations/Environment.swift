@@ -6,6 +6,9 @@ public struct Environment: Sendable {
   ///
   /// The journal of a merge onto a regular file lies beside that file instead.
   public var stateFolder: String
+  /// Merges onto a file, or a loop device, although nothing tells whether another loop device lies over the same file:
+  /// where sysfs is not mounted, or has a loop device in use whose node is not in `/dev`.
+  public var allowsUnseenLoopDevices = false
   /// Asks the verbs that run in this environment to stop.
   public var interruption: Interruption
   /// Is told how things go.
@@ -68,6 +71,11 @@ extension Environment {
   var journals: JournalStore {
     JournalStore(
       stateFolder: stateFolder, processID: processID, clock: clock, note: observer.note)
+  }
+
+  /// The marks of unfinished merges at an origin.
+  func marks(of origin: OpenFile, backing: OpenFile? = nil) -> OriginMarks {
+    OriginMarks(of: origin, backing: backing, bootID: bootID, journals: journals)
   }
 
   /// Every device of device-mapper, as it is now.

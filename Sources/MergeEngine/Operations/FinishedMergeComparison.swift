@@ -56,6 +56,8 @@ struct FinishedMergeComparison {
     guard let finishedSeconds = journal.state.finishedSeconds else {
       throw .journalLocked(journalPath)
     }
+    // A run may have been killed between recording that it is finished and removing its mark.
+    environment.marks(of: origin).removeSettled(journal)
     var result = MergeReport(
       plan: preparation.report,
       earlier: MergeReport.Earlier(finishedSeconds: finishedSeconds, isCompared: false),

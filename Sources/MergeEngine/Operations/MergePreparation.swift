@@ -27,6 +27,8 @@ struct MergePreparation: ~Copyable {
   let quiescence: QuiescencePlan?
   let devices: OpenDevices
   let origin: OpenFile
+  /// Whether the journal is where a merge looks for it without being told a place.
+  let isUsualPlace: Bool
   /// What was asked for, with the mappings that are held and the snapshot that is read.
   private(set) var request: MergeRequest
   private(set) var planned: PlannedMerge
@@ -80,7 +82,7 @@ struct MergePreparation: ~Copyable {
       try DeviceTarget.check(
         origin, use: session?.use(quiescence) ?? .exclusive,
         isMadeWritable: quiescence?.origin?.readOnlyLayers.isEmpty == false,
-        clock: environment.clock)
+        allowsUnseenLoopDevices: environment.allowsUnseenLoopDevices, clock: environment.clock)
       try environment.journals.checkPlace(
         journalPath, of: [devices.metadata, devices.data, origin])
       if request.resumed == nil, !request.options.restarts {
@@ -106,6 +108,9 @@ struct MergePreparation: ~Copyable {
     var journalRefusal: MergeError?
     do throws(MergeError) {
       slot = try planned.findJournal(request, session, for: purpose, in: environment)
+      if !request.options.restarts {
+        try environment.marks(of: origin).check(for: slot.journalOfSameMerge)
+      }
       if case .sameMerge = slot {} else {
         try devices.checkFormat(
           of: origin, planned.plan, isForced: request.options.forcesFormat, in: environment)
@@ -119,6 +124,7 @@ struct MergePreparation: ~Copyable {
     self.quiescence = quiescence
     self.devices = devices
     self.origin = origin
+    isUsualPlace = journalPath == usualPath
     self.request = request
     self.planned = planned
     self.slot = slot
@@ -145,13 +151,13 @@ struct MergePreparation: ~Copyable {
   var report: PlanReport {
     var report = planned.report
     report.refusal = refusal ?? journalRefusal
-    if case .sameMerge(let journal) = slot { report.add(journal.state) }
+    if let journal = slot.journalOfSameMerge { report.add(journal.state) }
     return report
   }
 
   /// The journal of the same merge, if it is finished.
   var finishedJournal: OpenJournal? {
-    guard case .sameMerge(let journal) = slot, journal.state.isFinished,
+    guard let journal = slot.journalOfSameMerge, journal.state.isFinished,
       !request.options.mergesAgain
     else { return nil }
     return journal

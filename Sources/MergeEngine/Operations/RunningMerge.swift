@@ -12,6 +12,7 @@ struct RunningMerge: ~Copyable {
   private let target: DeviceTarget
   private let journal: OpenJournal
   private let places: MergePlaces
+  private let marks: OriginMarks
   private let grownTargetByteCount: UInt64?
   private let attempt: JournalRecord.Attempt
   private var sweeps: MergeSweeps<LinuxAIO, WholeDevice<LinuxAIO>>
@@ -35,10 +36,12 @@ struct RunningMerge: ~Copyable {
     let request = preparation.request
     let options = request.options
     let target = try DeviceTarget(request.originPath, use: use, lookedAt: preparation.origin,
-      clock: environment.clock)
+      allowsUnseenLoopDevices: environment.allowsUnseenLoopDevices, clock: environment.clock)
     let report = preparation.report
     let slot = preparation.slot
-    let found: OpenJournal? = if case .sameMerge(let journal) = slot { journal } else { nil }
+    let found = slot.journalOfSameMerge
+    let marks = environment.marks(of: target.file, backing: target.backing)
+    let isUsualPlace = preparation.isUsualPlace
     // What earlier runs wrote is looked at again, and must be what is on the disk.
     if found != nil {
       do throws(Errno) {
@@ -69,6 +72,8 @@ struct RunningMerge: ~Copyable {
     if let found {
       journal = found
     } else {
+      // What clears the way may take the journal from a mark that only that journal explains.
+      if !options.restarts { marks.removeSettled() }
       try environment.journals.clear(preparation.planned.journalPath, found: slot)
       journal = try environment.journals.make(
         preparation.planned.journalPath, header: header, byteCountMax: report.journalByteCountMax)
@@ -90,6 +95,8 @@ struct RunningMerge: ~Copyable {
     if !journal.isNew {
       try sweeps.checkTarget(recorded: try environment.journals.reader(journal.file))
     }
+    try marks.set(
+      journal, isUsualPlace: isUsualPlace, isRestart: options.restarts && slot.isOccupied)
     let attempt = JournalRecord.Attempt(
       seconds: environment.secondsSince1970(), bootID: environment.bootID,
       metadataPath: header.metadataPath, dataPath: header.dataPath, originPath: header.originPath,
@@ -106,6 +113,7 @@ struct RunningMerge: ~Copyable {
     self.report = report
     self.target = target
     self.journal = journal
+    self.marks = marks
     self.sweeps = sweeps
   }
 
@@ -189,6 +197,7 @@ struct RunningMerge: ~Copyable {
       try session?.checkStillQuiesced()
       try places.check()
     }
+    marks.remove(journal)
   }
 
   /// Compares all of the merged target with the source, and records that it is right if it is.

@@ -55,16 +55,20 @@ struct VerifyOperation {
     return report
   }
 
-  /// What the journal in the usual place tells of a merge that has written and is not finished.
+  /// What the journal in the usual place, or one that a mark names, tells of a merge that has written and is not
+  /// finished.
   private func unfinishedMerge(onto origin: OpenFile) -> StatusReport? {
-    let path = JournalFile.place(
+    let usualPath = JournalFile.place(
       of: origin, identity: DeviceIdentity(origin), stateFolder: environment.stateFolder)
-    // What cannot be read is no reason not to compare.
-    guard FileSystem.exists(path),
-      let status = try? StatusOperation(environment: environment).status(journalPath: path),
-      status.runCount > 0, [.running, .stopped].contains(status.state)
-    else { return nil }
-    return status
+    for path in [usualPath] + environment.marks(of: origin).unfinishedJournals() {
+      // What cannot be read is no reason not to compare.
+      guard FileSystem.exists(path),
+        let status = try? StatusOperation(environment: environment).status(journalPath: path),
+        status.runCount > 0, [.running, .stopped].contains(status.state)
+      else { continue }
+      return status
+    }
+    return nil
   }
 
   /// Compares as ``Merger/verify(journalPath:originPath:transfer:)`` does.

@@ -69,6 +69,8 @@ struct FileStatus {
     return overflow ? .max : product
   }
   var inode: UInt64 { status.inode }
+  /// How many names lead to the file.
+  var nameCount: UInt32 { status.link_count }
   var birth: OpenFile.BirthTime? {
     guard status.mask & caio_statx_birth_time != 0 else { return nil }
     return OpenFile.BirthTime(

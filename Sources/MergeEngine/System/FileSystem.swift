@@ -108,12 +108,38 @@ package enum FileSystem {
     unsafe PathText.text(UnsafeRawBufferPointer(start: path, count: strlen(path)))
   }
 
-  /// A text as it can stand in a file's name.
+  /// A text as it can stand in a file's name: another one for each text.
+  ///
+  /// A byte that is neither a letter, a digit, `-`, `.` nor `_` becomes `%` and two digits: `a b` becomes `a%20b`. Of a
+  /// long name the end gives way to a checksum of all of it.
   package static func plainName(_ text: String) -> String {
-    String(
-      text.prefix(200).map {
-        $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "." || $0 == "_") ? $0 : "_"
-      })
+    let digits = Array("0123456789ABCDEF".utf8)
+    var name: [UInt8] = []
+    for byte in PathText.bytes(of: text) {
+      if isPlain(byte) {
+        name.append(byte)
+      } else {
+        name += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+      }
+    }
+    guard name.count > plainNameByteCountMax else { return String(decoding: name, as: UTF8.self) }
+    var sum = CRC64()
+    sum.update(RawSpan(_elements: name.span))
+    return String(decoding: name[..<plainNameByteCountMax], as: UTF8.self)
+      + "%." + String(sum.value, radix: 16)
+  }
+
+  /// With a suffix and the affixes of temporary files, a name has 255 bytes at most.
+  private static let plainNameByteCountMax = 160
+
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "-"), UInt8(ascii: "."),
+      UInt8(ascii: "_"):
+      true
+    default: false
+    }
   }
 
   /// The folder that a path's last part is in.

@@ -220,6 +220,11 @@ extension OpenFile {
     return byteCount
   }
 
+  /// How many names lead to the file now.
+  package func nameCountNow() throws(MergeError) -> UInt32 {
+    try FileStatus(descriptor: descriptor, path: path, role: "file").nameCount
+  }
+
   /// What is another one once a file's content has changed.
   package struct Version: Equatable, Sendable {
     var byteCount: UInt64

@@ -1,6 +1,3 @@
-internal import CAIO
-internal import Glibc
-
 /// What lies under a device or file, as far as the kernel tells: partitions, device-mapper layers and
 /// the files of loop devices.
 package struct StorageStack: Equatable, Sendable {
@@ -83,81 +80,5 @@ extension DeviceNumber {
   init(packed: UInt64) {
     major = UInt32(truncatingIfNeeded: packed >> 8 & 0xFFF | packed >> 32 & ~0xFFF)
     minor = UInt32(truncatingIfNeeded: packed & 0xFF | packed >> 12 & ~0xFF)
-  }
-}
-
-/// Loop devices and the files under them.
-package enum LoopDevice {
-  /// The file under a loop device; nil for any other device.
-  static func backing(of number: DeviceNumber) -> StorageStack.Layer? {
-    guard let path = FileSystem.text(of: "/sys/dev/block/\(number)/loop/backing_file") else {
-      return nil
-    }
-    if let node = FileSystem.node(of: number) {
-      let descriptor = unsafe open(node, O_RDONLY | O_CLOEXEC)
-      if descriptor >= 0 {
-        let owner = OwnedDescriptor(takingOwnershipOf: descriptor)
-        var device: UInt64 = 0
-        var inode: UInt64 = 0
-        var blockDevice: UInt64 = 0
-        // SAFETY: the call writes the three numbers given.
-        if unsafe caio_loop_backing(owner.rawValue, &device, &inode, &blockDevice) == 0 {
-          if blockDevice != 0 { return .device(DeviceNumber(packed: blockDevice)) }
-          return .file(device: DeviceNumber(packed: device), inode: inode)
-        }
-      }
-    }
-    // No device node to ask: the path that sysfs tells.
-    guard let status = try? FileStatus(path, role: "file") else { return nil }
-    if status.isBlockDevice { return .device(status.deviceItself) }
-    return .file(device: status.device, inode: status.inode)
-  }
-
-  /// Returns whether a device is a loop device over a regular file.
-  static func isFile(under number: DeviceNumber) -> Bool {
-    switch backing(of: number) {
-    case .file: true
-    case .device(let below): isFile(under: below)
-    case nil: false
-    }
-  }
-
-  /// Returns what a loop device shows from the first byte to the last; nil where it shows a part, or
-  /// is no loop device.
-  static func whole(under number: DeviceNumber) -> StorageStack.Layer? {
-    let folder = "/sys/dev/block/\(number)/loop"
-    guard FileSystem.text(of: folder + "/offset") == "0", let layer = backing(of: number),
-      let byteCount = FileSystem.byteCount(of: number)
-    else { return nil }
-    switch layer {
-    case .device(let below):
-      return FileSystem.byteCount(of: below) == byteCount ? layer : nil
-    case .file:
-      guard let path = FileSystem.text(of: folder + "/backing_file"),
-        let status = try? FileStatus(path, role: "file"), status.byteCount == byteCount,
-        layer == .file(device: status.device, inode: status.inode)
-      else { return nil }
-      return layer
-    }
-  }
-
-  /// The loop device that lies over a file; nil if none does.
-  package static func over(_ file: OpenFile) -> String? {
-    let layer = StorageStack.Layer.file(device: file.deviceNumber, inode: file.inode)
-    return FileSystem.names(in: "/sys/block").first { name in
-      // Few of those that have been made are in use.
-      guard name.hasPrefix("loop"), FileSystem.exists("/sys/block/\(name)/loop"),
-        let number = DeviceNumber(text: FileSystem.text(of: "/sys/block/\(name)/dev"))
-      else { return false }
-      return backing(of: number) == layer
-    }.map { "/dev/\($0)" }
-  }
-
-  /// - Throws: `error` of the file and the loop device, where one lies over the file.
-  package static func checkNone(
-    over file: OpenFile, _ error: (_ path: String, _ loop: String) -> MergeError
-  ) throws(MergeError) {
-    guard file.kind == .regularFile, let loop = over(file) else { return }
-    throw error(file.path, loop)
   }
 }

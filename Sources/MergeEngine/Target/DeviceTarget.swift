@@ -5,17 +5,21 @@ struct DeviceTarget {
   let file: OpenFile
   /// The same through the page cache, for the unaligned rest at its end.
   let buffered: OpenFile
+  /// The file itself, or the one under its loop devices, locked; nil for a disk, and where no path leads to that file.
+  let backing: OpenFile?
 
   /// Opens and locks what is at `path`, which has to be the file that was looked at before.
   ///
   /// - `use`: what keeps everybody else off it.
+  /// - `allowsUnseenLoopDevices`: whether loop devices that cannot be seen are taken to lie elsewhere.
   /// - `clock`: tells for how long a lock is tried.
   /// - Throws: `MergeError`: `busy` where somebody else uses it.
   init(
-    _ path: String, use: OriginUse, lookedAt looked: OpenFile, clock: Clock
+    _ path: String, use: OriginUse, lookedAt looked: OpenFile, allowsUnseenLoopDevices: Bool,
+    clock: Clock
   ) throws(MergeError) {
     file = try OpenFile(path, role: "origin", access: .readWrite, exclusive: use == .exclusive)
-    try Self.take(file, clock)
+    backing = try Self.take(file, allowsUnseenLoopDevices: allowsUnseenLoopDevices, clock)
     buffered = try OpenFile(path, role: "origin", access: .readWrite, direct: false)
     guard file.isSameFile(as: looked), buffered.isSameFile(as: looked) else {
       throw .originReplaced(path)
@@ -28,7 +32,8 @@ struct DeviceTarget {
   /// - `isMadeWritable`: whether its write protection is lifted before it is opened.
   /// - Throws: `MergeError` as opening it does.
   static func check(
-    _ looked: OpenFile, use: OriginUse, isMadeWritable: Bool, clock: Clock
+    _ looked: OpenFile, use: OriginUse, isMadeWritable: Bool,
+    allowsUnseenLoopDevices: Bool, clock: Clock
   ) throws(MergeError) {
     let path = looked.path
     let file = try OpenFile(path, role: "origin", access: .readOnly, exclusive: use == .exclusive)
@@ -45,26 +50,48 @@ struct DeviceTarget {
         throw .cannotOpen(path, "origin", error, isRoot: ThisSystem.isRoot)
       }
     }
-    try take(file, clock)
+    _ = try take(file, allowsUnseenLoopDevices: allowsUnseenLoopDevices, clock)
   }
 
-  private static func take(_ origin: OpenFile, _ clock: Clock) throws(MergeError) {
+  /// Keeps an origin, and the file under its loop devices, from everybody else.
+  ///
+  /// - Returns: The file itself, or the one under its loop devices.
+  private static func take(
+    _ file: OpenFile, allowsUnseenLoopDevices: Bool, _ clock: Clock
+  ) throws(MergeError) -> OpenFile? {
+    try lock(file, of: file, clock)
+    let extent = StorageExtent(file)
+    let backing = file.kind == .regularFile ? file : extent.openFile()
+    if let backing { try takeFile(backing, of: file, clock) }
+    try LoopDevice.checkNone(
+      over: extent, of: file, allowsUnseen: allowsUnseenLoopDevices,
+      MergeError.originUnderLoopDevice)
+    return backing
+  }
+
+  private static func lock(
+    _ file: OpenFile, of origin: OpenFile, _ clock: Clock
+  ) throws(MergeError) {
     let isLocked: Bool
     do throws(Errno) {
-      isLocked = try origin.lock(clock)
+      isLocked = try file.lock(clock)
     } catch {
-      throw .cannotLockOrigin(origin.path, error)
+      throw .cannotLockOrigin(file.path, error)
     }
     guard isLocked else {
-      throw .originLocked(origin.path)
+      throw .originLocked(origin.path, file: file.path)
     }
-    guard origin.kind == .regularFile else { return }
-    guard !origin.isSwap else {
-      throw .originIsSwap(origin.path)
+  }
+
+  private static func takeFile(
+    _ backing: OpenFile, of origin: OpenFile, _ clock: Clock
+  ) throws(MergeError) {
+    if !backing.isSameFile(as: origin) { try lock(backing, of: origin, clock) }
+    guard !backing.isSwap else {
+      throw .originIsSwap(origin.path, file: backing.path)
     }
-    try LoopDevice.checkNone(over: origin, MergeError.originUnderLoopDevice)
-    guard !origin.hasForeignLock else {
-      throw .originPartLocked(origin.path)
+    guard !backing.hasForeignLock else {
+      throw .originPartLocked(origin.path, file: backing.path)
     }
   }
 

@@ -20,6 +20,8 @@ struct ConsentArguments: ParsableArguments {
   @Flag(help: "The data device is a copy of that of the earlier run.")
   var sameData = false
 
+  @OptionGroup var loops: LoopDeviceArguments
+
   func validate() throws {
     if sameData, again || trustEarlierRuns || verify {
       throw ValidationError(

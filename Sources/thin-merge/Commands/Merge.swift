@@ -98,8 +98,9 @@ struct Merge: Verb {
         format: messageFormat)
     var options = options
     options.extent = found.extent(options.extent)
-    let report = try session.merger(confirmation: confirmation, isApproved: !onlyCompares)
-      .merge(found.source, onto: originPath, options: options)
+    let report = try session.merger(
+      confirmation: confirmation, isApproved: !onlyCompares, loops: consent.loops
+    ).merge(found.source, onto: originPath, options: options)
     let text = MergeText(
       report: report, source: reported, originPath: originPath,
       isOfWholeDevice: report.plan.deviceID == reported.deviceID

@@ -31,6 +31,7 @@ struct Plan: Verb {
 
   @OptionGroup(title: "Source") var sourceArguments: SourceArguments
   @OptionGroup(title: "Target") var target: Target
+  @OptionGroup(title: "Safety") var loops: LoopDeviceArguments
   @OptionGroup(title: "Active pools") var pool: PoolArguments
   @OptionGroup(title: "Ends") var extent: ExtentArguments
   @OptionGroup(title: "Transfers") var io: IOSizeArguments<DefaultTransfer>
@@ -51,7 +52,7 @@ struct Plan: Verb {
 
   func perform(in session: Session) throws -> Outcome {
     let source = try sourceArguments.source()
-    let merger = session.merger()
+    let merger = session.merger(loops: loops)
     let found = try source.found(by: merger)
     let originPath = target.origin ?? found.originPath
     let transfer = TransferOptions(
@@ -65,7 +66,7 @@ struct Plan: Verb {
       mergeCommand: originPath.map { _ in
         .merge(
           source, originPath: target.origin, extent: extent.options, pool: pool.options,
-          journalPath: target.journal)
+          journalPath: target.journal, unseenLoopsOk: loops.unseenLoopsOk)
       }, glyphs: ProcessEnvironment.glyphs, columnCount: Terminal.reportColumnCount)
     return Outcome(
       report: outputFormat == .json

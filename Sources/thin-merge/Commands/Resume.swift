@@ -84,7 +84,7 @@ struct Resume: Verb {
       source, originPath: originPath,
       target: places.origin == nil ? .recorded(journalPath: status.journalPath) : .typed,
       yes: consent.yes, again: consent.again, format: messageFormat)
-    let merger = session.merger(confirmation: confirmation)
+    let merger = session.merger(confirmation: confirmation, loops: consent.loops)
     let report = try merger.resume(recorded, options: options)
     let text = MergeText(
       report: report, source: source, originPath: originPath,

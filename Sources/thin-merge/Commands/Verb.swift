@@ -41,10 +41,14 @@ struct Session {
   /// The verbs of the engine, with `confirmation` to ask before anything is written.
   ///
   /// `isApproved`: false where nothing is to be written, without a question.
-  func merger(confirmation: Confirmation? = nil, isApproved: Bool = true) -> Merger {
+  func merger(
+    confirmation: Confirmation? = nil, isApproved: Bool = true, loops: LoopDeviceArguments? = nil
+  ) -> Merger {
     let observer = Observer(
       display: display, confirmation: confirmation, isApproved: isApproved)
-    return Merger(environment: ProcessEnvironment.environment(observer: observer))
+    var environment = ProcessEnvironment.environment(observer: observer)
+    environment.allowsUnseenLoopDevices = loops?.unseenLoopsOk == true
+    return Merger(environment: environment)
   }
 }
 

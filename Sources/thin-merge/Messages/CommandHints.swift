@@ -37,6 +37,8 @@ extension MergeError {
       "\(hint ?? ""); --force-format merges onto it as it is"
     case .originNotExtensible: "extend the device first, or choose --past-end clip"
     case .originNotExtended: "merge first, or compare what is there by --past-end clip"
+    case .loopDevicesUnseen:
+      (hint.map { $0 + "; " } ?? "") + "if none lies over the file: --unseen-loops-ok"
     case .originMoved: "put that file back to its path, then: thin-merge resume \(journal)"
     case .originLost:
       "if it is another disk, give the path of the right one with --origin; if it was restored, "
@@ -147,7 +149,7 @@ extension MergeError {
     case .cannotNameJournal: "give --journal with a path on another file system"
     case .journalGone:
       "the origin may be merged in part: move away what is at that path now, if anything, and merge "
-        + "from the beginning with 'thin-merge merge'"
+        + "from the beginning with 'thin-merge merge' and --restart"
     case .journalIncomplete: "merge from the beginning with 'thin-merge merge' and --restart"
     case .journalOfOtherThinDevice, .journalOfOtherEnd, .journalOfOtherDevice, .journalOfOtherSize,
       .journalOfOtherMappings:
@@ -164,8 +166,17 @@ extension MergeError {
     case .otherMergeUnfinished:
       "either go on with it by 'thin-merge resume \(journal)', or give --restart if that merge is "
         + "given up"
+    case .markWithoutJournal: markHint
     default: kind == .journalConflict ? contentHint : nil
     }
+  }
+
+  private var markHint: String {
+    let again = "'thin-merge merge' with --restart merges from the beginning"
+    return context.journalPath == nil
+      ? again
+      : "if the journal has another path now: 'thin-merge resume' with that path; if it is lost, "
+        + again
   }
 
   /// What to do with a journal that cannot be used as it is.

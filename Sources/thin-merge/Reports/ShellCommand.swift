@@ -34,13 +34,14 @@ struct ShellCommand: Equatable {
   /// Merges a source.
   static func merge(
     _ source: NamedSource, originPath: String?, extent: ExtentOptions,
-    pool: PoolOptions = PoolOptions(), journalPath: String? = nil, again: Bool = false
+    pool: PoolOptions = PoolOptions(), journalPath: String? = nil, again: Bool = false,
+    unseenLoopsOk: Bool = false
   ) -> ShellCommand {
     let journal = journalPath.map { ["--journal", $0] } ?? []
     return ShellCommand(
       "merge",
       source.words + origin(originPath) + words(extent) + words(pool) + journal
-        + (again ? ["--again"] : []))
+        + (again ? ["--again"] : []) + (unseenLoopsOk ? ["--unseen-loops-ok"] : []))
   }
 
   private static func origin(_ path: String?) -> [String] {

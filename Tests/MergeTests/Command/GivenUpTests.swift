@@ -115,6 +115,7 @@ struct NeverBegunTests {
     let merge = try MergeCase()
     try merge.interruptMerge()
     try merge.restoreOrigin()
+    try MergeCase.removeMarks(of: merge.originFile)
     let reader = try JournalOnDisk.reader(of: merge.journal)
     var header = reader.header
     header.deviceID = 5

@@ -79,4 +79,125 @@ struct LoopStackTests {
     #expect(try differingSectors(content(of: first.path), merge.expectedOrigin()) == [])
     withExtendedLifetime((first, second)) {}
   }
+
+  // MARK: Who else uses the file under the origin
+
+  /// Expects that a merge onto a loop device over the origin's file, and a plan of it, are refused as busy.
+  private func expectBusy(
+    _ merge: MergeCase, naming name: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let device = try LoopDevice(backing: merge.originFile)
+    merge.origin = device.path
+    let before = try content(of: merge.originFile)
+    let plan = try merge.plan(["--output", "json"])
+    #expect(
+      try plan.report()["refused"]?["exit_status"]?.integer == 5, "\(plan.standardOutput)",
+      sourceLocation: sourceLocation)
+    expectError(
+      try merge.mergeOntoDevice(), exitStatus: 5, naming: name, sourceLocation: sourceLocation)
+    #expect(try content(of: merge.originFile) == before, sourceLocation: sourceLocation)
+    withExtendedLifetime(device) {}
+  }
+
+  @Test(
+    "a second loop device over the origin's file is busy, also where it shows a part of the file")
+  func secondLoopDevice() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    for range in [nil, 65_536..<131_072] {
+      let other = try LoopDevice(backing: merge.originFile, range: range)
+      try expectBusy(merge, naming: other.path)
+      withExtendedLifetime(other) {}
+    }
+  }
+
+  @Test("a loop device over the origin's loop device is busy")
+  func loopDeviceOnTop() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let lower = try LoopDevice(backing: merge.originFile)
+    let upper = try LoopDevice(backing: lower.path)
+    merge.origin = lower.path
+    expectError(try merge.mergeOntoDevice(), exitStatus: 5, naming: upper.path)
+    #expect(try merge.changedSectors() == [])
+    withExtendedLifetime((lower, upper)) {}
+  }
+
+  @Test("the file under the origin is busy while another program has it locked")
+  func lockedFile() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    for lock in [HeldFile.withFileLock, HeldFile.withOpenFileLock] {
+      let holder = try lock(merge.originFile)
+      try expectBusy(merge, naming: merge.originFile)
+      try holder.close()
+    }
+  }
+
+  @Test("the file under the origin is busy while the system swaps to it", .needsSwap)
+  func swapFile() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let device = try LoopDevice(backing: merge.originFile)
+    let swap = try SwapFile(at: merge.originFile, byteCount: merge.before.count)
+    merge.origin = device.path
+    expectError(try merge.mergeOntoDevice(), exitStatus: 5, naming: merge.originFile)
+    withExtendedLifetime((device, swap)) {}
+  }
+
+  @Test("a merge onto a file is busy while one onto a loop device over it runs")
+  func mergeOntoLoopDevice() throws {
+    let merge = try MergeCase()
+    let device = try LoopDevice(backing: merge.originFile)
+    merge.origin = device.path
+    let first = try merge.startMerge(MergeCase.slowly + ["--yes", "--journal", merge.journal])
+    try #require(try first.waitUntilCheckpoint(1, in: merge.journal))
+    #expect(HeldFile.isLocked(merge.originFile))
+    expectSuccess(try first.wait())
+    withExtendedLifetime(device) {}
+  }
+}
+
+@Suite(
+  "Command: loop devices that cannot be seen", .waitsForPrograms, .needsLoopDevices)
+struct UnseenLoopDeviceTests {
+  /// Ways to see none, each a command line that another one is appended to.
+  static let ways = [
+    "without sysfs": "umount -R -l /sys && exec \"$@\"",
+    "without nodes": "mount -t tmpfs tmpfs /dev && mknod -m 666 /dev/null c 1 3 && exec \"$@\"",
+  ]
+
+  private static func under(_ way: String) -> [String] {
+    ["unshare", "--mount", "sh", "-c", ways[way] ?? "", "sh"]
+  }
+
+  @Test(
+    "a merge onto a file is refused, also as planned, unless the user knows better",
+    arguments: ways.keys.sorted())
+  func file(way: String) throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let spare = merge.folder.path("spare.img")
+    try Program.mustRun("truncate", "--size", "1M", spare)
+    let other = try LoopDevice(backing: spare)
+    let under = Self.under(way)
+    let plan = try ThinMergeCommand.run(
+      ["plan"] + merge.sourceArguments + ["--origin", merge.origin, "--output", "json"],
+      under: under)
+    #expect(
+      try plan.report()["refused"]?["code"]?.string == "loop-devices-unseen",
+      "\(plan.standardError)")
+    let refused = try merge.merge(under: under)
+    expectError(refused, exitStatus: 2, naming: merge.origin)
+    #expect(refused.standardError.contains("--unseen-loops-ok"))
+    #expect(try merge.changedSectors() == [])
+    expectSuccess(try merge.merge(["--unseen-loops-ok"], under: under))
+    #expect(try merge.wrongSectors() == [])
+    withExtendedLifetime(other) {}
+  }
+
+  @Test("a loop device without a node is still found by the path that sysfs tells")
+  func pathTells() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let device = try LoopDevice(backing: merge.originFile)
+    let result = try merge.merge(["--unseen-loops-ok"], under: Self.under("without nodes"))
+    expectError(result, exitStatus: 5, naming: device.path)
+    #expect(try merge.changedSectors() == [])
+    withExtendedLifetime(device) {}
+  }
 }

@@ -17,6 +17,8 @@ enum ErrorSituations {
       JournalErrorTests.situations + JournalErrorTests.asRoot + JournalErrorTests.refused
         + JournalTrustErrorTests.situations + JournalTrustErrorTests.asRoot
     ),
+    ("mark", OriginMarkErrorTests.situations),
+    ("loop device", LoopDeviceErrorTests.situations),
     ("other merge", JournalMatchErrorTests.situations + JournalMatchErrorTests.ofDevices),
     ("finished merge", FinishedMergeErrorTests.situations),
     ("pool", PoolErrorTests.situations),

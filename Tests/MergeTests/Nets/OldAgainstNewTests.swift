@@ -30,6 +30,7 @@ struct OldAgainstNewTests {
           }
           // The same file, of its old length.
           try PoolImageBuilder.origin.write(to: URL(filePath: pool.origin))
+          try MergeCase.removeMarks(of: pool.origin)
         }
       }
     }
@@ -89,6 +90,7 @@ struct OldAgainstNewTests {
   private func put(_ journal: Data, and origin: Data, _ merge: MergeCase) throws {
     for file in try merge.newFiles() { try Program.remove(merge.folder.path(file)) }
     try overwrite(merge.originFile, with: origin)
+    try MergeCase.removeMarks(of: merge.originFile)
     try journal.write(to: URL(filePath: merge.journal))
   }
 
@@ -106,6 +108,7 @@ struct OldAgainstNewTests {
       ) {
         for file in try merge.newFiles() { try Program.remove(merge.folder.path(file)) }
         try overwrite(merge.originFile, with: merge.before)
+        try MergeCase.removeMarks(of: merge.originFile)
         try Program.mustRun("truncate", "--size", "\(merge.before.count)", merge.originFile)
       }
     }

@@ -55,6 +55,7 @@ final class StoppedMerge {
   func restore() throws {
     for file in try merge.newFiles() { try Program.remove(merge.folder.path(file)) }
     try overwrite(merge.originFile, with: origin)
+    try MergeCase.removeMarks(of: merge.originFile)
     try journal?.write(to: URL(filePath: merge.journal))
   }
 

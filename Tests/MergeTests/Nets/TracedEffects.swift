@@ -8,7 +8,8 @@ struct TracedEffects {
 
   private static let calls =
     "?open,openat,?creat,flock,fcntl,link,linkat,?rename,renameat,renameat2,unlink,unlinkat,mkdir,"
-    + "mkdirat,fsync,fdatasync,ioctl,io_submit,pwrite64,fallocate,ftruncate"
+    + "mkdirat,fsync,fdatasync,ioctl,io_submit,pwrite64,fallocate,ftruncate,"
+    + "fsetxattr,fremovexattr"
 
   /// The command line of strace that writes these calls to `output`.
   static func tracing(to output: String) -> [String] {
@@ -37,6 +38,7 @@ struct TracedEffects {
       let (_, name, arguments, result, error) = call.firstMatch(
         of: #/^(\w+)\((.*)\) += (-?\d+|\?)(?:<[^>]*>)?(?: (E[A-Z0-9]+))?/#)?.output
     else { return }
+    guard !Self.isQuestionToLoopDevice(call) else { return }
     let end = (Int(result) ?? 0) < 0 ? ": \(error ?? "fails")" : ""
     let paths = arguments.matches(of: #/"([^"]*)"/#).compactMap { known(String($0.output.1)) }
     let opened = arguments.firstMatch(of: #/^\d+<([^>]*)>/#).flatMap { known(String($0.output.1)) }
@@ -61,10 +63,20 @@ struct TracedEffects {
       if let opened { effects.add("\(name) \(opened)\(end)") }
     case "pwrite64":
       if let opened { effects.add("write \(opened)\(end)") }
+    case "fsetxattr", "fremovexattr":
+      guard let opened, let attribute = arguments.firstMatch(of: #/"([^"]*)"/#) else { return }
+      effects.add(
+        "\(name == "fsetxattr" ? "set" : "remove") \(attribute.output.1) of \(opened)\(end)")
     case "fallocate":
       if let opened { effects.add("allocate \(opened)\(end)") }
     default: return
     }
+  }
+
+  /// Whether a loop device is only asked what it shows: all of the system are, in the order of their numbers.
+  private static func isQuestionToLoopDevice(_ call: String) -> Bool {
+    call.contains("LOOP_GET_STATUS64")
+      || call.firstMatch(of: #/^open(?:at)?\(.*"/dev/loop\d+", O_RDONLY\|O_CLOEXEC\)/#) != nil
   }
 
   private mutating func takeSubmission(_ arguments: Substring, _ end: String) {

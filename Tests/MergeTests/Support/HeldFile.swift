@@ -29,6 +29,11 @@ enum HeldFile {
     try locked(path, LOCK_SH)
   }
 
+  /// Whether somebody else has the file's lock.
+  static func isLocked(_ path: String) -> Bool {
+    (try? locked(path, LOCK_EX)) == nil
+  }
+
   /// With a lease, so that who opens the file for writing waits until this handle is closed.
   static func withLease(_ path: String) throws -> FileHandle {
     let handle = try opened(path, O_RDONLY)

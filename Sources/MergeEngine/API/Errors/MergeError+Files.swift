@@ -111,21 +111,42 @@ extension MergeError {
   }
 
   static func metadataUnderLoopDevice(_ path: String, _ loop: String) -> MergeError {
-    underLoopDevice(path, loop, "the pool may be active on it")
+    underLoopDevice(
+      path, loop, "the file is in use",
+      because: "\(loop) lies over it: the pool may be active on it")
   }
 
   static func originUnderLoopDevice(_ path: String, _ loop: String) -> MergeError {
-    underLoopDevice(path, loop, "what uses that device would not see the merge, or destroy it")
+    underLoopDevice(
+      path, loop, "the origin is in use",
+      because: "\(loop) shows the same bytes: what uses that device would not see the merge, or "
+        + "destroy it")
   }
 
   private static func underLoopDevice(
-    _ path: String, _ loop: String, _ why: String
+    _ path: String, _ loop: String, _ what: String, because why: String
   ) -> MergeError {
     MergeError(
-      .underLoopDevice, .busy, "the file is in use", at: path,
-      because: "\(loop) lies over it: \(why)",
+      .underLoopDevice, .busy, what, at: path, because: why,
       hint: "'losetup -d \(loop)' frees it once nothing uses the device",
       context: Context(path: path, name: loop))
+  }
+
+  /// Returns the error for a file over which there may be a loop device.
+  static func loopDevicesUnseen(_ path: String, _ why: LoopBlindness) -> MergeError {
+    let (cause, hint): (String, String?) =
+      switch why {
+      case .noSysfs: ("there is no /sys/block", "'mount -t sysfs sysfs /sys' shows them")
+      case .node(let node, let errno):
+        (
+          "\(node) is in use and cannot be opened: \(errno)",
+          errno == .noSuchFileOrDirectory ? "a node of that name in /dev shows it" : nil
+        )
+      }
+    return MergeError(
+      .loopDevicesUnseen, .refused, "cannot see whether a loop device lies over the origin's file",
+      at: path,
+      because: cause, hint: hint)
   }
 
   static func buffersTooLarge(_ byteCount: UInt64) -> MergeError {
@@ -154,6 +175,13 @@ extension MergeError {
       .noAsynchronousIO, .refused, "cannot start asynchronous I/O", at: "the kernel",
       because: errno, hint: asynchronousHint(errno), context: Context())
   }
+}
+
+/// Why loop devices of the system cannot be seen.
+enum LoopBlindness: Equatable {
+  case noSysfs
+  /// The node of one that is in use cannot be opened.
+  case node(String, Errno)
 }
 
 /// What stands at a path, as far as it is nothing that a merge could use.

@@ -88,6 +88,21 @@ extension MergeError {
       context: Context(path: path, deviceID: deviceID))
   }
 
+  /// Returns the error for an origin with the mark of a merge whose journal does not tell how far it is.
+  static func markWithoutJournal(
+    _ originPath: String, _ doubt: MarkDoubt, journalPath: String
+  ) -> MergeError {
+    var context = Context(path: originPath)
+    switch doubt {
+    case .gone, .replaced, .unusable: context.journalPath = journalPath
+    case .unnamed, .copied, .newer: break
+    }
+    if case .unusable(let error) = doubt { context = context.caused(by: error) }
+    return MergeError(
+      .markWithoutJournal, .journalConflict, "the origin may be half merged", at: originPath,
+      because: doubt.inWords(journalPath: journalPath), context: context)
+  }
+
   static func finishedOtherwise(
     _ path: String, _ difference: JournalDifference, sourceName: String
   ) -> MergeError {
@@ -307,5 +322,35 @@ enum JournalDifference: Equatable {
 
   private static func name(_ identity: String) -> String {
     identity.isEmpty ? "without identity" : identity
+  }
+}
+
+/// Why a mark does not tell how far its merge is.
+enum MarkDoubt: Equatable {
+  /// There is nothing at the journal's path.
+  case gone
+  /// Another journal is at the path.
+  case replaced
+  /// What is at the path cannot be used.
+  case unusable(MergeError)
+  /// The mark has no path.
+  case unnamed
+  /// The file is a copy of the one that was marked.
+  case copied
+  /// Another version made the mark.
+  case newer
+
+  /// As a sentence.
+  fileprivate func inWords(journalPath: String) -> String {
+    let marked = "it has the mark of a merge"
+    return switch self {
+    case .gone: "\(marked) whose journal is not at its path, \(journalPath)"
+    case .replaced:
+      "\(marked) whose journal is not at its path; another one is there, \(journalPath)"
+    case .unusable(let error): "\(marked) whose journal cannot be used: \(error.message)"
+    case .unnamed: "\(marked), which does not name its journal"
+    case .copied: "it is a copy of a file with the mark of a merge"
+    case .newer: "it has a mark that another version of thin-merge made"
+    }
   }
 }

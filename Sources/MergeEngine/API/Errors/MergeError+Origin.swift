@@ -27,25 +27,33 @@ extension MergeError {
   }
 
   /// Returns the error for a flock of the whole file, which other merges take.
-  static func originLocked(_ path: String) -> MergeError {
+  ///
+  /// `file`: the origin, or the file under it if it is a loop device.
+  static func originLocked(_ path: String, file: String) -> MergeError {
     MergeError(
       .originLocked, .busy, "the origin is in use", at: path,
-      because: "another program has it locked, perhaps another merge",
-      hint: "'lsof \(path.shellQuoted)' shows which")
+      because: "another program has \(name(file, of: path)) locked, perhaps another merge",
+      hint: "'lsof \(file.shellQuoted)' shows which")
+  }
+
+  private static func name(_ file: String, of path: String) -> String {
+    file == path ? "it" : "the file under it, \(file),"
   }
 
   /// Returns the error for a locked byte range, as QEMU locks its images.
-  static func originPartLocked(_ path: String) -> MergeError {
+  static func originPartLocked(_ path: String, file: String) -> MergeError {
     MergeError(
       .originPartLocked, .busy, "the origin is in use", at: path,
-      because: "another program holds a lock on it, perhaps a virtual machine",
-      hint: "'lsof \(path.shellQuoted)' shows which; end it first")
+      because:
+        "another program has \(name(file, of: path)) locked in part, perhaps a virtual machine",
+      hint: "'lsof \(file.shellQuoted)' shows which; end it first")
   }
 
-  static func originIsSwap(_ path: String) -> MergeError {
+  static func originIsSwap(_ path: String, file: String) -> MergeError {
     MergeError(
-      .originIsSwap, .busy, "the origin is in use", at: path, because: "the system swaps to it",
-      hint: "'swapoff \(path.shellQuoted)' frees it")
+      .originIsSwap, .busy, "the origin is in use", at: path,
+      because: "the system swaps to " + (file == path ? "it" : "the file under it, \(file)"),
+      hint: "'swapoff \(file.shellQuoted)' frees it")
   }
 
   static func originTooShort(_ path: String, byteCount: UInt64, blockCount: UInt64) -> MergeError {
@@ -140,6 +148,12 @@ extension MergeError {
         + "disk, or was restored from a copy; nothing was written",
       context: Context(
         path: path, counts: ["missing": UInt64(missing), "transfers": UInt64(count)]))
+  }
+
+  static func cannotMarkOrigin(_ path: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotMarkOrigin, .refused, "cannot mark the origin as half merged", at: path,
+      because: errno, hint: "see to its file system, then give the same command again")
   }
 
   static func notApproved(_ originPath: String) -> MergeError {

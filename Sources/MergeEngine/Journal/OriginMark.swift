@@ -1,0 +1,59 @@
+/// The mark of an unfinished merge, as it is kept at its origin.
+///
+/// Lines of text, the path last, since there may be anything in it:
+///
+///     thin-merge 1
+///     0f3c…-1764460000-9a41c07d      the journal's id
+///     file-1234-1764450000.5         the identity of the file or disk that was marked
+///     f2a7…                          the boot, where that has no identity; else empty
+///     restart                        where it took the place of an unfinished merge; else empty
+///     /srv/base.img.thin-merge       the journal's path
+struct OriginMark: Equatable {
+  var journalID: String
+  var identity: String
+  var bootID: String
+  /// True where another merge had begun before, so that the origin is half merged before this one's first run.
+  var isOfRestart = false
+  /// Empty where there was no room for it.
+  var journalPath: String
+
+  private static let format = "thin-merge 1"
+  private static let restart = "restart"
+
+  var encoded: [UInt8] {
+    [Self.format, journalID, identity, bootID, isOfRestart ? Self.restart : ""]
+      .flatMap { Array($0.utf8) + [0x0A] } + PathText.bytes(of: journalPath)
+  }
+
+  init(
+    journalID: String, identity: String, bootID: String, isOfRestart: Bool = false,
+    journalPath: String
+  ) {
+    self.journalID = journalID
+    self.identity = identity
+    self.bootID = bootID
+    self.isOfRestart = isOfRestart
+    self.journalPath = journalPath
+  }
+
+  /// Nil for what is no mark of this version.
+  init?(decoding bytes: [UInt8]) {
+    let lines = bytes.split(separator: 0x0A, maxSplits: 5, omittingEmptySubsequences: false)
+    let texts = lines.map { PathText.text($0) }
+    guard texts.count == 6, texts[0] == Self.format,
+      ["", Self.restart].contains(texts[4])
+    else { return nil }
+    journalID = texts[1]
+    identity = texts[2]
+    bootID = texts[3]
+    isOfRestart = !texts[4].isEmpty
+    journalPath = texts[5]
+  }
+}
+
+extension OpenJournal {
+  /// What tells this journal from all others, copies of it excepted.
+  var id: String {
+    "\(header.fingerprint)-\(header.madeSeconds)-\(String(headerProof, radix: 16))"
+  }
+}

@@ -1,0 +1,182 @@
+internal import CAIO
+internal import Glibc
+internal import SystemPackage
+
+/// Loop devices and what lies under them.
+package enum LoopDevice {
+  /// The bytes that a loop device shows.
+  struct View {
+    var layer: StorageStack.Layer
+    var byteOffset: UInt64
+    /// Nil for all bytes that follow.
+    var byteCount: UInt64?
+  }
+
+  /// What the kernel tells of a loop device.
+  enum State {
+    /// Nothing lies under it, or it is no loop device.
+    case unused
+    case shows(View)
+    /// It is in use, and nothing tells what lies under it.
+    case unseen(node: String, Errno)
+  }
+
+  /// What was found of loop devices over some bytes.
+  enum Search {
+    case none
+    /// The path of one.
+    case found(String)
+    case unseen(LoopBlindness)
+  }
+
+  /// The file or device under a loop device; nil for any other device.
+  static func backing(of number: DeviceNumber) -> StorageStack.Layer? {
+    switch state(of: number) {
+    case .shows(let view): view.layer
+    case .unused: nil
+    // Where the path leads elsewhere, this is not found to be the same file.
+    case .unseen: viewBySysfs(of: number)?.layer
+    }
+  }
+
+  /// Asks a loop device what lies under it.
+  static func state(of number: DeviceNumber) -> State {
+    let folder = folder(of: number)
+    guard FileSystem.exists(folder) else { return .unused }
+    let node = FileSystem.node(of: number) ?? "/dev/loop\(number.minor)"
+    let descriptor = unsafe open(node.systemPath, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      let errno = Errno.current
+      guard FileSystem.exists(folder) else { return .unused }
+      // For users other than root, the node's mode says no: sysfs tells them the path in their own mount namespace, and
+      // a path that leads nowhere is none of a file of theirs.
+      guard errno == .permissionDenied else { return .unseen(node: node, errno) }
+      return viewBySysfs(of: number).map { .shows($0) } ?? .unused
+    }
+    let owner = OwnedDescriptor(takingOwnershipOf: descriptor)
+    guard
+      let status = try? FileStatus(descriptor: owner.rawValue, path: node, role: "loop device"),
+      status.isBlockDevice, status.deviceItself == number
+    else { return .unseen(node: node, .noSuchAddressOrDevice) }
+    var loop = caio_loop()
+    // SAFETY: the call fills the structure given.
+    guard unsafe caio_loop_status(owner.rawValue, &loop) == 0 else {
+      let errno = Errno.current
+      return errno == .noSuchAddressOrDevice ? .unused : .unseen(node: node, errno)
+    }
+    return .shows(
+      View(
+        layer: loop.block_device != 0
+          ? .device(DeviceNumber(packed: loop.block_device))
+          : .file(device: DeviceNumber(packed: loop.device), inode: loop.inode),
+        byteOffset: loop.byte_offset, byteCount: loop.byte_count == 0 ? nil : loop.byte_count))
+  }
+
+  private static func folder(of number: DeviceNumber) -> String {
+    "/sys/dev/block/\(number)/loop"
+  }
+
+  /// Returns whether a device is a loop device over a regular file.
+  static func isFile(under number: DeviceNumber) -> Bool {
+    switch backing(of: number) {
+    case .file: true
+    case .device(let below): isFile(under: below)
+    case nil: false
+    }
+  }
+
+  /// The path of what lies under a loop device, as sysfs tells; it may lead elsewhere, or nowhere.
+  static func backingPath(of number: DeviceNumber) -> String? {
+    FileSystem.text(of: folder(of: number) + "/backing_file")
+  }
+
+  private static func viewBySysfs(of number: DeviceNumber) -> View? {
+    guard let path = backingPath(of: number),
+      let status = try? FileStatus(path, role: "file"),
+      let offset = FileSystem.text(of: folder(of: number) + "/offset").flatMap({ UInt64($0) })
+    else { return nil }
+    let limit = FileSystem.text(of: folder(of: number) + "/sizelimit").flatMap { UInt64($0) } ?? 0
+    return View(
+      layer: status.isBlockDevice
+        ? .device(status.deviceItself) : .file(device: status.device, inode: status.inode),
+      byteOffset: offset, byteCount: limit == 0 ? nil : limit)
+  }
+
+  /// Returns what a loop device shows from the first byte to the last; nil where it shows a part, or
+  /// is no loop device.
+  static func whole(under number: DeviceNumber) -> StorageStack.Layer? {
+    guard FileSystem.text(of: folder(of: number) + "/offset") == "0",
+      let layer = backing(of: number), let byteCount = FileSystem.byteCount(of: number)
+    else { return nil }
+    switch layer {
+    case .device(let below):
+      return FileSystem.byteCount(of: below) == byteCount ? layer : nil
+    case .file:
+      guard let path = backingPath(of: number),
+        let status = try? FileStatus(path, role: "file"), status.byteCount == byteCount,
+        layer == .file(device: status.device, inode: status.inode)
+      else { return nil }
+      return layer
+    }
+  }
+
+  /// The loop device that lies over a file; nil if none is seen.
+  package static func over(_ file: OpenFile) -> String? {
+    let layer = StorageStack.Layer.file(device: file.deviceNumber, inode: file.inode)
+    return inUse.first { backing(of: $0.number) == layer }?.path
+  }
+
+  /// Looks for a loop device that shows bytes of `extent`, besides those that it was reached by.
+  static func search(over extent: StorageExtent) -> Search {
+    guard FileSystem.exists("/sys/block"), FileSystem.exists("/sys/dev/block") else {
+      return .unseen(.noSysfs)
+    }
+    var blindness: LoopBlindness?
+    for (number, path) in inUse where !extent.devices.contains(number) {
+      let shown = StorageExtent(device: number)
+      if shown.overlaps(extent) { return .found(path) }
+      if case .unseen(let node, let errno) = state(of: number) {
+        // What sysfs names is another file, or in another mount namespace.
+        if viewBySysfs(of: number)?.layer == extent.layer { return .found(path) }
+        blindness = blindness ?? .node(node, errno)
+      }
+    }
+    return blindness.map { .unseen($0) } ?? .none
+  }
+
+  /// The loop devices under which something lies; few of those that have been made.
+  private static var inUse: [(number: DeviceNumber, path: String)] {
+    FileSystem.names(in: "/sys/block").compactMap { name in
+      guard name.hasPrefix("loop"), FileSystem.exists("/sys/block/\(name)/loop"),
+        let number = DeviceNumber(text: FileSystem.text(of: "/sys/block/\(name)/dev"))
+      else { return nil }
+      return (number, "/dev/\(name)")
+    }
+  }
+
+  /// - Throws: `error` of the file and the loop device, where one is seen to lie over the file.
+  package static func checkNone(
+    over file: OpenFile, _ error: (_ path: String, _ loop: String) -> MergeError
+  ) throws(MergeError) {
+    guard file.kind == .regularFile, let loop = over(file) else { return }
+    throw error(file.path, loop)
+  }
+
+  /// Refuses a file or device of a merge whose bytes a loop device shows.
+  ///
+  /// - `allowsUnseen`: whether loop devices that cannot be seen are taken to lie elsewhere.
+  /// - Throws: `error` of the path and the loop device; `loopDevicesUnseen` where nothing tells.
+  static func checkNone(
+    over extent: StorageExtent, of file: OpenFile, allowsUnseen: Bool,
+    _ error: (_ path: String, _ loop: String) -> MergeError
+  ) throws(MergeError) {
+    switch search(over: extent) {
+    case .none: return
+    case .found(let loop): throw error(file.path, loop)
+    case .unseen(let why):
+      // A disk is opened for this merge alone, which those who use a loop device on a file do not notice.
+      guard case .file = extent.layer, !allowsUnseen else { return }
+      throw .loopDevicesUnseen(file.path, why)
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/// The bytes of a file or disk that a file or device shows, below loop devices and partitions.
+///
+/// Two names of the same bytes have extents that overlap: hard links, a loop device and its file, a partition and its
+/// disk. What device-mapper maps is not looked through.
+///
+/// A partition from sector 2048 on, of a loop device that shows a file from byte 4096 on, begins at byte 1,052,672 of
+/// the file.
+struct StorageExtent: Equatable {
+  /// The file or disk.
+  private(set) var layer: StorageStack.Layer
+  /// The bytes in it; one that goes on to the end, wherever that is, ends at `UInt64.max`.
+  private(set) var range = ByteRange(start: 0, end: .max)
+  /// A path of the file, if it is one; of a file under a loop device as sysfs tells, which may lead elsewhere.
+  private(set) var path: String?
+  /// The devices that the layer was reached by.
+  private(set) var devices: Set<DeviceNumber> = []
+
+  init(_ file: OpenFile) {
+    switch file.kind {
+    case .regularFile:
+      layer = .file(device: file.deviceNumber, inode: file.inode)
+      path = file.path
+    case .blockDevice:
+      layer = .device(file.deviceNumber)
+      descend()
+    }
+  }
+
+  init(device: DeviceNumber) {
+    layer = .device(device)
+    descend()
+  }
+
+  private mutating func descend() {
+    while case .device(let number) = layer, devices.insert(number).inserted {
+      let folder = "/sys/dev/block/\(number)"
+      if FileSystem.exists(folder + "/partition") {
+        guard let disk = DeviceNumber(text: FileSystem.text(of: folder + "/../dev")),
+          let start = FileSystem.text(of: folder + "/start").flatMap({ UInt64($0) })
+        else { return }
+        enter(.device(disk), at: start &* 512, byteCount: FileSystem.byteCount(of: number))
+      } else if case .shows(let view) = LoopDevice.state(of: number) {
+        if case .file = view.layer { path = LoopDevice.backingPath(of: number) }
+        enter(view.layer, at: view.byteOffset, byteCount: view.byteCount)
+      }
+    }
+  }
+
+  private mutating func enter(
+    _ below: StorageStack.Layer, at byteOffset: UInt64, byteCount: UInt64?
+  ) {
+    func place(_ offset: UInt64) -> UInt64 {
+      let (sum, overflow) = byteOffset.addingReportingOverflow(offset)
+      return overflow ? .max : sum
+    }
+    let end = min(place(range.end), place(byteCount ?? .max))
+    range = ByteRange(start: min(place(range.start), end), end: end)
+    layer = below
+  }
+
+  /// Whether bytes are in both.
+  func overlaps(_ other: StorageExtent) -> Bool {
+    layer == other.layer && range.overlaps(other.range)
+  }
+
+  /// Opens the file; nil for a disk, and for a file to which the path does not lead here.
+  func openFile() -> OpenFile? {
+    guard case .file(let device, let inode) = layer, let path,
+      let file = try? OpenFile(path, role: "origin", access: .readOnly, direct: false),
+      file.kind == .regularFile, file.deviceNumber == device, file.inode == inode
+    else { return nil }
+    return file
+  }
+}

@@ -1,0 +1,250 @@
+import Fixtures
+import Foundation
+import Testing
+
+@testable import MergeEngine
+
+/// Another way to the bytes of an origin.
+enum OtherName: CaseIterable, Sendable {
+  case hardLink, symbolicLink, bindMount, loopDevice, loopDeviceOverPart
+
+  private static let folderName = "elsewhere"
+
+  /// Where an error says that the journal is: in the usual place by this name, or where the mark says.
+  func journal(_ merge: MergeCase) -> String {
+    self == .bindMount
+      ? merge.folder.path(Self.folderName + "/origin.img.thin-merge") : merge.journal
+  }
+
+  /// What the error is: by these names the journal is in its usual place.
+  var code: String {
+    [.symbolicLink, .bindMount].contains(self)
+      ? "journal-of-other-thin-device" : "other-merge-unfinished"
+  }
+
+  /// Calls `body` with a path that leads to the same file.
+  func with<Result>(_ merge: MergeCase, _ body: (String) throws -> Result) throws -> Result {
+    let link = merge.folder.path("link.img")
+    switch self {
+    case .hardLink:
+      try Program.mustRun("ln", merge.originFile, link)
+      return try body(link)
+    case .symbolicLink:
+      try Program.mustRun("ln", "-s", merge.originFile, link)
+      return try body(link)
+    case .bindMount:
+      let folder = merge.folder.path(Self.folderName)
+      try Program.mustRun("mkdir", folder)
+      try Program.mustRun("mount", "--bind", merge.folder.path, folder)
+      defer { _ = try? Program.run(["umount", "-l", folder]) }
+      return try body(folder + "/origin.img")
+    case .loopDevice:
+      let device = try LoopDevice(backing: merge.originFile)
+      return try withExtendedLifetime(device) { try body(device.path) }
+    case .loopDeviceOverPart:
+      let device = try LoopDevice(
+        backing: merge.originFile, range: 65_536..<merge.before.count)
+      return try withExtendedLifetime(device) { try body(device.path) }
+    }
+  }
+}
+
+@Suite(
+  "Command: an unfinished merge is found by every name of its origin", .waitsForPrograms,
+  .needsLoopDevices)
+struct OriginMarkTests {
+  /// Past what a name does not show.
+  private static let clipped = ["--past-end", "clip", "--yes"]
+
+  @Test(
+    "another merge by another name is refused, and names the journal", arguments: OtherName.allCases
+  )
+  func otherMerge(name: OtherName) throws {
+    let merge = try MergeCase.twoDevices()
+    try merge.interruptMerge()
+    let before = try content(of: merge.originFile)
+    try name.with(merge) { path in
+      let result = try ThinMergeCommand.run(
+        merge.argumentsOfDevice1("merge", onto: path, Self.clipped))
+      expectError(result, exitStatus: 4, naming: name.journal(merge))
+      let plan = try ThinMergeCommand.run(
+        merge.argumentsOfDevice1("plan", onto: path, ["--output", "json", "--past-end", "clip"]))
+      #expect(
+        try plan.report()["refused"]?["code"]?.string == name.code, "\(plan.standardOutput)")
+    }
+    #expect(try content(of: merge.originFile) == before)
+    expectSuccess(try merge.resume())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("--restart by another name replaces the mark", arguments: OtherName.allCases.dropLast())
+  func restart(name: OtherName) throws {
+    let merge = try MergeCase.twoDevices()
+    let state = try TemporaryFolder()
+    try merge.interruptMerge()
+    try name.with(merge) { path in
+      let running = try ThinMergeCommand.start(
+        merge.argumentsOfDevice1("merge", onto: path, ["--yes", "--restart"] + MergeCase.slowly),
+        environment: ["STATE_DIRECTORY": state.path])
+      let isMarked = try running.waitUntil {
+        try MergeCase.markNames(of: merge.originFile).count == 1
+          && content(of: merge.originFile) != merge.before
+          && Self.markedJournal(of: merge.originFile) != merge.journal
+      }
+      // By a symbolic link the journal is the same file.
+      if name != .symbolicLink { #expect(isMarked) }
+      expectSuccess(try running.wait())
+    }
+    #expect(try MergeCase.markNames(of: merge.originFile) == [])
+  }
+
+  private static func markedJournal(of path: String) throws -> String? {
+    try MergeCase.marks(of: path).values.first
+      .flatMap { OriginMark(decoding: $0)?.journalPath }
+  }
+
+  @Test("a merge onto a loop device is found by one onto its file")
+  func loopDeviceFirst() throws {
+    let merge = try MergeCase.twoDevices()
+    var device: LoopDevice? = try LoopDevice(backing: merge.originFile)
+    merge.origin = try #require(device?.path)
+    merge.journal = merge.folder.path("kept.journal")
+    try merge.interruptMerge(["--yes", "--journal", merge.journal])
+    device = nil
+    let before = try content(of: merge.originFile)
+    let result = try ThinMergeCommand.run(
+      merge.argumentsOfDevice1("merge", onto: merge.originFile))
+    expectError(result, exitStatus: 4, naming: merge.journal)
+    #expect(try content(of: merge.originFile) == before)
+  }
+
+  @Test(
+    "a merge whose journal lies elsewhere is found by one without --journal, and the other way round"
+  )
+  func journalElsewhere() throws {
+    let merge = try MergeCase.twoDevices()
+    let elsewhere = merge.folder.path("kept.journal")
+    merge.journal = elsewhere
+    try merge.interruptMerge(["--journal", elsewhere])
+    let before = try content(of: merge.originFile)
+    for options in [[], ["--journal", merge.folder.path("another.journal")]] {
+      expectError(
+        try ThinMergeCommand.run(
+          merge.argumentsOfDevice1("merge", onto: merge.originFile, options)),
+        exitStatus: 4, naming: elsewhere)
+      expectError(try merge.merge(options), exitStatus: 4, naming: elsewhere)
+    }
+    #expect(try content(of: merge.originFile) == before)
+    #expect(try merge.newFiles() == ["kept.journal"])
+    expectSuccess(try merge.merge(["--journal", elsewhere]))
+    #expect(try merge.wrongSectors() == [])
+    expectSuccess(
+      try ThinMergeCommand.run(merge.argumentsOfDevice1("merge", onto: merge.originFile)))
+  }
+
+  @Test("a finished merge whose origin another one has begun on is not called unchanged")
+  func finishedThenOther() throws {
+    let merge = try MergeCase.twoDevices()
+    expectSuccess(try merge.merge())
+    let elsewhere = merge.folder.path("kept.journal")
+    let running = try ThinMergeCommand.start(
+      merge.argumentsOfDevice1(
+        "merge", onto: merge.originFile, ["--journal", elsewhere] + MergeCase.slowly))
+    try #require(try running.waitUntilCheckpoint(1, in: elsewhere))
+    running.send(SIGINT)
+    #expect(try running.wait().exitStatus == 3)
+    expectError(try merge.merge(), exitStatus: 4, naming: elsewhere)
+  }
+
+  @Test(
+    "a mark whose journal is gone or is another one refuses, until --restart",
+    arguments: [true, false])
+  func journalGone(isReplaced: Bool) throws {
+    let merge = try MergeCase.twoDevices()
+    try merge.interruptMerge()
+    let journal = try content(of: merge.journal)
+    try Program.remove(merge.journal)
+    if isReplaced {
+      let other = try MergeCase.twoDevices()
+      try other.interruptMerge()
+      try content(of: other.journal).write(to: URL(filePath: merge.journal))
+    }
+    let before = try content(of: merge.originFile)
+    let arguments = ["--journal", merge.folder.path("new.journal")]
+    expectError(try merge.merge(arguments), exitStatus: 4, naming: merge.journal)
+    #expect(try merge.refusalOfDevice1(onto: merge.originFile) != nil)
+    #expect(try content(of: merge.originFile) == before)
+    let moved = merge.folder.path("moved.journal")
+    if isReplaced { try Program.remove(merge.journal) }
+    try journal.write(to: URL(filePath: moved))
+    try Program.mustRun("chmod", "0600", moved)
+    if isReplaced {
+      expectSuccess(try merge.merge(["--restart"]))
+    } else {
+      expectSuccess(try ThinMergeCommand.run(["resume", moved, "--origin", merge.origin]))
+    }
+    #expect(try merge.wrongSectors() == [])
+    #expect(try MergeCase.markNames(of: merge.originFile) == [])
+  }
+
+  @Test("a copy of a half merged file is as half merged")
+  func copied() throws {
+    let merge = try MergeCase.twoDevices()
+    try merge.interruptMerge()
+    let copy = merge.folder.path("copy.img")
+    try Program.mustRun("cp", "--preserve=all", merge.originFile, copy)
+    #expect(try merge.refusalOfDevice1(onto: copy) == "mark-without-journal")
+    expectSuccess(try merge.resume())
+    #expect(try merge.refusalOfDevice1(onto: copy) == "mark-without-journal")
+    #expect(try merge.refusalOfDevice1(onto: merge.originFile) == nil)
+  }
+
+  @Test("plan, verify and status leave the mark as it is")
+  func looking() throws {
+    let merge = try MergeCase.twoDevices()
+    try merge.interruptMerge()
+    let marks = try MergeCase.markNames(of: merge.originFile)
+    #expect(marks == ["user.thin-merge.0-end"])
+    _ = try merge.plan()
+    _ = try merge.verify()
+    _ = try merge.status()
+    #expect(try MergeCase.markNames(of: merge.originFile) == marks)
+    let link = merge.folder.path("link.img")
+    try Program.mustRun("ln", merge.originFile, link)
+    merge.origin = link
+    #expect(try merge.verify().standardOutput.contains("thin-merge resume \(merge.journal)"))
+  }
+
+  @Test(
+    "a file system without attributes keeps the journal beside the file, and there is a note for a second name"
+  )
+  func noAttributes() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let without = ["strace", "-f", "-qq", "-o", "/dev/null", "-e"]
+    let injection = "inject=fsetxattr,flistxattr:error=EOPNOTSUPP"
+    let one = try ThinMergeCommand.run(merge.mergeArguments(), under: without + [injection])
+    expectSuccess(one)
+    #expect(!one.standardError.contains("marked"))
+    try Program.mustRun("ln", merge.originFile, merge.folder.path("link.img"))
+    let two = try ThinMergeCommand.run(
+      merge.mergeArguments(["--restart"]), under: without + [injection])
+    expectSuccess(two)
+    #expect(
+      two.standardError.contains("note: \(merge.origin) cannot be marked as half merged"),
+      "\(two.standardError)")
+  }
+
+  @Test("a mark that cannot be set refuses the merge, and nothing is written")
+  func cannotMark() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let result = try ThinMergeCommand.run(
+      merge.mergeArguments(),
+      under: [
+        "strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsetxattr:error=EIO",
+      ])
+    expectError(result, exitStatus: 2, naming: merge.origin)
+    #expect(try merge.changedSectors() == [])
+    expectSuccess(try merge.merge())
+    #expect(try merge.wrongSectors() == [])
+  }
+}
