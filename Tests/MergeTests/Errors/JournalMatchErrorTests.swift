@@ -82,13 +82,17 @@ struct JournalMatchErrorTests {
       }),
     ErrorSituation(
       "a copy of the data device of a finished merge is merged", "other-merge-finished",
-      .journalConflict,
-      command: { merge in
-        expectSuccess(try merge.merge())
-        merge.data = merge.folder.path("copy.img")
-        try Program.mustRun("cp", merge.dataFile, merge.data)
-        return try merge.merge()
-      }),
+      .journalConflict
+    ) {
+      let merge = try MergeCase(scatteredBlocks: 8)
+      expectSuccess(try merge.merge())
+      merge.data = merge.folder.path("copy.img")
+      try Program.mustRun("cp", merge.dataFile, merge.data)
+      let names = try [merge.dataFile, merge.data].map { try Self.identity(of: $0) }
+      return try ReportedError(merge.merge()).naming([
+        (merge.folder.path, "FOLDER"), (names[0], "ONE"), (names[1], "ANOTHER"),
+      ])
+    },
     ErrorSituation(
       "a merge is resumed after its origin became longer", "journal-of-other-size",
       .journalConflict,

@@ -63,7 +63,7 @@ extension MergeError {
     MergeError(
       .noCopyOfData, .journalConflict, "the data device is no copy of the one that was merged from",
       at: journalPath,
-      because: "the first \(byteCount.formattedByteCount) that were recorded are others on it",
+      because: "none of the first transfers that were recorded is on it",
       hint: "give the right one", context: Context(path: journalPath, counts: ["bytes": byteCount]))
   }
 
