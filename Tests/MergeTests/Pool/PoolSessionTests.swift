@@ -570,9 +570,10 @@ struct PoolSessionTests {
     let pool = try ActivePool()
     pool.mapper.mapped.append(try pool.thin("vg-vm"))
     pool.runProgram = { words in
-      guard words[0] == "vgs" else { return "  system ID: here\n" }
-      return #"{"report":[{"vg":[{"vg_lock_type":"none","vg_systemid":"\#(systemID)","#
-        + #""vg_exported":"","vg_partial":""}]}]}"#
+      guard words[0] == "vgs" else { return .succeeded(output: "  system ID: here\n") }
+      return .succeeded(
+        output: #"{"report":[{"vg":[{"vg_lock_type":"none","vg_systemid":"\#(systemID)","#
+          + #""vg_exported":"","vg_partial":""}]}]}"#)
     }
     let outcome = pool.merge(.device("vg/vm"))
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
