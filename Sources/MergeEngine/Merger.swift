@@ -87,6 +87,15 @@ public struct Merger: Sendable {
       forcesFormat: forcesFormat, pool: pool)
   }
 
+  /// The thin devices in metadata, for who only looks: an active pool is not taken, what an earlier run left
+  /// in it stays, and only a metadata snapshot that is held already is read.
+  package func devicesAsTheyAre(
+    metadataPath: String, mappings: MergeSource.Mappings
+  ) throws(MergeError) -> [ThinDevice] {
+    try DevicesOperation(environment: environment).devicesAsTheyAre(
+      metadataPath: metadataPath, mappings: mappings)
+  }
+
   /// How far the merge of a journal is; works while the merge runs.
   ///
   /// - Throws: `MergeError`: `journalConflict` for what is no journal or is damaged, `refused` where it

@@ -23,6 +23,15 @@ struct DevicesOperation {
       mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
   }
 
+  /// Lists without taking the pool: what is held is read, and nothing is changed.
+  ///
+  /// - Throws: `MergeError` also where nothing is held in an active pool.
+  func devicesAsTheyAre(
+    metadataPath: String, mappings: MergeSource.Mappings
+  ) throws(MergeError) -> [ThinDevice] {
+    try list(metadataPath, mappings, ignoresNeedsCheck: false)
+  }
+
   private func list(
     _ metadataPath: String, _ mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool
   ) throws(MergeError) -> [ThinDevice] {

@@ -26,7 +26,7 @@ enum Completions {
 
 /// The metadata that a command line names which is not complete yet.
 struct TypedMetadata: Equatable {
-  /// Where it is; nil if it is not named, or by a pool that would have to be changed to be read.
+  /// Where it is; nil if it is not named, or by a pool.
   var path: String?
   /// Which mapping tree is read.
   var mappings: MergeSource.Mappings
@@ -53,7 +53,7 @@ struct TypedMetadata: Equatable {
     guard let path, !path.isEmpty else { return [] }
     // Nobody is told anything while a line is being typed.
     let merger = Merger(environment: ProcessEnvironment.environment(observer: nil))
-    let devices = try? merger.devices(metadataPath: path, mappings: mappings)
+    let devices = try? merger.devicesAsTheyAre(metadataPath: path, mappings: mappings)
     return (devices ?? []).map(\.deviceID)
   }
 

@@ -114,6 +114,27 @@ struct PoolCrashTests {
     #expect(step >= 4)
   }
 
+  @Test("completing a number changes nothing in a pool that a killed run left", arguments: Way.allCases)
+  func completed(way: Way) throws {
+    var step = 0
+    while true {
+      let pool = try ActivePool()
+      try way.prepare(pool)
+      guard try Self.killed(pool, way, at: step) else { break }
+      let (mapped, record) = (pool.mapper.mapped, try pool.recordFiles())
+      let outcome = pool.run { merger throws(MergeError) in
+        _ = try? merger.devicesAsTheyAre(
+          metadataPath: pool.metadata.path, mappings: .metadataSnapshot(block: nil))
+      }
+      #expect(outcome.notes == [], "step \(step)")
+      #expect(pool.mapper.steps == [], "step \(step)")
+      #expect(pool.mapper.mapped == mapped, "step \(step)")
+      #expect(try pool.recordFiles() == record, "step \(step)")
+      step += 1
+    }
+    #expect(step >= 4)
+  }
+
   @Test(
     "a merge leaves a metadata snapshot alone that somebody else took after a killed run",
     arguments: 0...3)
