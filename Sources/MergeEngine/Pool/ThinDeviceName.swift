@@ -17,9 +17,15 @@ package struct ThinDeviceName: Equatable, Sendable {
     return (String(parts[0]), String(parts[1]))
   }
 
+  /// Whether the text can only be a path: `VG/LV` is a volume, whatever is in the current folder.
+  private var isPath: Bool {
+    text.contains("/")
+      && (["/", "./", "../"].contains(where: text.hasPrefix) || logicalVolume == nil)
+  }
+
   /// The active device of that name.
   package func device(in devices: MappedDevices) -> MappedDevice? {
-    if text.contains("/"), let number = FileSystem.blockDevice(at: text) { return devices[number] }
+    if isPath, let number = FileSystem.blockDevice(at: text) { return devices[number] }
     return mappedName.flatMap(devices.named)
   }
 

@@ -6,6 +6,22 @@ import Testing
 @Suite(
   "Pool: devices that are given by their paths", .needsLoopDevices, .waitsForPrograms)
 struct PoolDevicesTests {
+  @Test("VG/LV is a volume, although the current folder has a link of that name to another device")
+  func volumeBesideLink() throws {
+    let pool = try ActivePool()
+    let folder = ".build"
+    let link = "\(folder)/thin-merge-test-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try FileManager.default.createSymbolicLink(
+      atPath: link, withDestinationPath: pool.origin.path)
+    defer { try? FileManager.default.removeItem(atPath: link) }
+    var other = try pool.thin("other")
+    other.number = try pool.number(pool.origin.path)
+    let devices = MappedDevices([other])
+    #expect(ThinDeviceName(link).device(in: devices) == nil)
+    #expect(ThinDeviceName("./" + link).device(in: devices) == other)
+  }
+
   /// Sectors of the data device.
   private static let dataSectorCount: UInt64 = 32768
 
