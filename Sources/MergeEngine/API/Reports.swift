@@ -5,6 +5,8 @@
 public struct PlanReport: Equatable, Sendable {
   /// The thin device's number in the pool.
   public var deviceID: UInt32
+  /// The number of its snapshot that is merged in its place; nil where the thin device itself is.
+  public var snapshotID: UInt32?
   /// Bytes of a pool block: a multiple of 64 KiB, up to 1 GiB.
   ///
   /// The superblock has it in sectors of 512 bytes.

@@ -217,6 +217,7 @@ struct PlannedMerge: ~Copyable {
       ioByteCount: options.transfer.ioByteCount)
     let holdsOwn = session?.hold.isOwn == true
     report.isOwnMetadataSnapshot = holdsOwn
+    report.snapshotID = source.snapshotID
     self.report = report
     header = JournalHeader(
       plan, request, mappings: holdsOwn ? .ownMetadataSnapshot : source.mappings,

@@ -37,7 +37,8 @@ struct RunningMerge: ~Copyable {
     let options = request.options
     let target = try DeviceTarget(request.originPath, use: use, lookedAt: preparation.origin,
       allowsUnseenLoopDevices: environment.allowsUnseenLoopDevices, clock: environment.clock)
-    let report = preparation.report
+    var report = preparation.report
+    report.snapshotID = preparation.session?.snapshotID
     let slot = preparation.slot
     let found = slot.journalOfSameMerge
     let marks = environment.marks(of: target.file, backing: target.backing)

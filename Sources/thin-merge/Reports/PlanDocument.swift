@@ -88,6 +88,7 @@ private struct MapDocument: Encodable {
 /// What every report of a merge says of its plan.
 struct PlanFields: Encodable {
   private let deviceID: UInt32
+  @Nullable private var snapshotID: UInt32?
   private let blockByteCount, mappedBlockCount, runCount, byteCount: UInt64
   private let pastEndBlockCount, clippedByteCount: UInt64
   private let thinByteCount: UInt64
@@ -104,6 +105,7 @@ struct PlanFields: Encodable {
 
   init(_ report: PlanReport) {
     deviceID = report.deviceID
+    snapshotID = report.snapshotID
     blockByteCount = report.blockByteCount
     mappedBlockCount = report.mappedBlockCount
     runCount = report.runCount
@@ -126,6 +128,7 @@ struct PlanFields: Encodable {
 
   private enum CodingKeys: String, CodingKey {
     case deviceID = "dev_id"
+    case snapshotID = "snapshot_id"
     case blockByteCount = "block_size"
     case mappedBlockCount = "mapped_blocks"
     case runCount = "runs"

@@ -73,8 +73,8 @@ struct PlanText {
     _ plan: PlanReport, _ source: ReportedSource, to text: inout ReportText
   ) {
     text.add("from", source.dataPath)
-    if plan.deviceID != source.deviceID {
-      text.add("snapshot", "dev \(plan.deviceID), made of the thin device for this merge")
+    if let snapshotID = plan.snapshotID {
+      text.add("snapshot", "dev \(snapshotID), made of the thin device for this merge")
     }
     let tree = plan.heldRoot.map { "metadata snapshot at block \($0)" } ?? "live mappings"
     text.add(

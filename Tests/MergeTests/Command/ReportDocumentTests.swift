@@ -23,7 +23,7 @@ struct ReportDocumentTests {
         + #""metadata":"/dev/meta","metadata_snapshot":42,"origin":"/base.img","#
         + #""origin_bytes":1073741824,"other_devices":1,"#
         + #""past_end_blocks":0,"recorded_bytes":0,"refused":null,"run_lengths":[{"bytes":6553600,"min_bytes":2097152,"runs":3}],"#
-        + #""runs":3,"schema":"thin-merge/plan/1","#
+        + #""runs":3,"schema":"thin-merge/plan/1","snapshot_id":null,"#
         + #""thin_bytes":1073741824,"thin_device":"vg/vm1","thin_size_assumed":true,"transaction_id":5}"#
         + "\n")
   }

@@ -179,7 +179,7 @@ struct TextReportTests {
   @Test("a thin device that was named is called by its name, and the snapshot that was made of it")
   func named() {
     var report = SampleReport.merge
-    report.plan.deviceID = 16_777_215
+    report.plan.snapshotID = 16_777_215
     var named = SampleReport.reported
     named.name = "vg/vm1"
     let text = Self.text(report, source: named)

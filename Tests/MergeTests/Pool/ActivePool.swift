@@ -22,6 +22,8 @@ final class ActivePool {
   var runProgram: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed }
   /// What the last merge that returned a report left as it was.
   private(set) var cleanupFailures: [MergeNote] = []
+  /// The snapshot that the last merge read in the thin device's place.
+  private(set) var snapshotID: UInt32?
   private let before: Data
   private let dataContent: Data
 
@@ -125,6 +127,7 @@ final class ActivePool {
       let report = try merger.merge(
         found.source, onto: found.originPath ?? origin.path, options: options)
       cleanupFailures = report.cleanupFailures
+      snapshotID = report.plan.snapshotID
       if case .stopped(let error) = report.state { throw error }
     }
   }

@@ -113,6 +113,7 @@ struct PoolSessionTests {
     #expect(pool.mapper.steps == [])
     let outcome = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true))
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(pool.snapshotID == 16_777_215)
     #expect(try pool.isMerged())
     #expect(
       pool.mapper.steps == [
