@@ -42,7 +42,7 @@ struct ThinDeviceLookup {
         switch environment.runProgram(words) {
         case .succeeded(let output): return output
         case .failed: return nil
-        case .noAnswer: throw silent(group, devices)
+        case .noAnswer: throw silent(name.text, devices)
         }
       }
     }

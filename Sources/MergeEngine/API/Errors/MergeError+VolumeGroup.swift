@@ -18,7 +18,7 @@ extension MergeError {
     volumeGroup(
       name, .volumeGroupShared,
       "it is shared between systems: its vg_lock_type is \(lockType)",
-      hint: "make it this system's own first: vgchange --lock-type none \(name.shellQuoted)")
+      hint: "lvmlockd(8) says how a volume group that no other system uses becomes a local one")
   }
 
   /// Returns the error for a group of another system.
