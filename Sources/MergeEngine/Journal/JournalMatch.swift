@@ -60,8 +60,9 @@ struct JournalMatch {
     ] where before != now && !(role == "data device" && dataIsTheSame) {
       return .identifiedOtherwise(path, role, now: now, before: before)
     }
-    guard found.originIdentity.name.isEmpty 
-      || (found.dataIdentity.name.isEmpty && !dataIsTheSame)
+    guard
+      found.originIdentity.name.isEmpty
+        || (found.dataIdentity.name.isEmpty && !dataIsTheSame)
     else { return nil }
     guard (lastAttempt?.bootID ?? found.bootID) == bootID else { return .bootedSince(path) }
     for (role, before, now) in [

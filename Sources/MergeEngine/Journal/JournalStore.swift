@@ -34,12 +34,12 @@ enum JournalSlot {
   /// One that is to be kept under another name.
   case superseded(OpenFile, suffix: String)
 
-  /// Whether a journal was found.
   /// The journal of the same merge; nil where there is none.
   var journalOfSameMerge: OpenJournal? {
     if case .sameMerge(let journal) = self { journal } else { nil }
   }
 
+  /// Whether a journal was found.
   var isOccupied: Bool { if case .empty = self { false } else { true } }
 }
 

@@ -111,7 +111,8 @@ struct MergePreparation: ~Copyable {
       if !request.options.restarts {
         try environment.marks(of: origin).check(for: slot.journalOfSameMerge)
       }
-      if case .sameMerge = slot {} else {
+      if case .sameMerge = slot {
+      } else {
         try devices.checkFormat(
           of: origin, planned.plan, isForced: request.options.forcesFormat, in: environment)
       }

@@ -35,7 +35,8 @@ struct RunningMerge: ~Copyable {
     }
     let request = preparation.request
     let options = request.options
-    let target = try DeviceTarget(request.originPath, use: use, lookedAt: preparation.origin,
+    let target = try DeviceTarget(
+      request.originPath, use: use, lookedAt: preparation.origin,
       allowsUnseenLoopDevices: environment.allowsUnseenLoopDevices, clock: environment.clock)
     var report = preparation.report
     report.snapshotID = preparation.session?.snapshotID

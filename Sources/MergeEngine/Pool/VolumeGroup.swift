@@ -36,7 +36,9 @@ package enum VolumeGroup {
   private static func systemID(
     _ run: ([String]) throws(MergeError) -> String?
   ) throws(MergeError) -> String {
-    let line = try run(["lvm", "systemid"])?.split(separator: "\n").first { $0.contains("system ID:") }
+    let line = try run(["lvm", "systemid"])?.split(separator: "\n").first {
+      $0.contains("system ID:")
+    }
     return line?.split(separator: ":", maxSplits: 1).last?
       .split(separator: " ").first.map(String.init) ?? ""
   }

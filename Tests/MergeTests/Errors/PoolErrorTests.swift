@@ -104,7 +104,7 @@ struct PoolErrorTests {
         guard words[0] == "vgs" else { return .succeeded(output: "  system ID: \(ownID)\n") }
         return .succeeded(
           output: #"{"report":[{"vg":[{"vg_lock_type":"\#(lockType)","vg_systemid":"\#(systemID)","#
-          + #""vg_exported":"\#(exported)","vg_partial":"\#(partial)"}]}]}"#)
+            + #""vg_exported":"\#(exported)","vg_partial":"\#(partial)"}]}]}"#)
       }
     }
   }

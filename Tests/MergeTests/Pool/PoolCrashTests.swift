@@ -114,7 +114,8 @@ struct PoolCrashTests {
     #expect(step >= 4)
   }
 
-  @Test("completing a number changes nothing in a pool that a killed run left", arguments: Way.allCases)
+  @Test(
+    "completing a number changes nothing in a pool that a killed run left", arguments: Way.allCases)
   func completed(way: Way) throws {
     var step = 0
     while true {
