@@ -25,7 +25,10 @@ struct JournalMatch {
     // A pool grows, and the plan has found that all mappings lie on the device. Without an identity the size
     // is the only thing that tells it from others.
     if !dataIdentity.name.isEmpty { dataIdentity.byteCount = wanted.dataIdentity.byteCount }
-    if !dataIsTheSame,
+    let isOtherNode =
+      found.dataIdentity.name != wanted.dataIdentity.name
+      && found.dataIdentity.hasSameBytes(as: wanted.dataIdentity)
+    if !dataIsTheSame, !isOtherNode,
       let difference = Self.difference(data, dataIdentity, wanted.dataIdentity)
     {
       return difference
@@ -55,10 +58,11 @@ struct JournalMatch {
   ) -> MergeError? {
     guard !originIsTheSame else { return nil }
     for (role, before, now) in [
-      ("origin", found.originIdentity.name, wanted.originIdentity.name),
-      ("data device", found.dataIdentity.name, wanted.dataIdentity.name),
-    ] where before != now && !(role == "data device" && dataIsTheSame) {
-      return .identifiedOtherwise(path, role, now: now, before: before)
+      ("origin", found.originIdentity, wanted.originIdentity),
+      ("data device", found.dataIdentity, wanted.dataIdentity),
+    ] where before.name != now.name {
+      if role == "data device", dataIsTheSame || before.hasSameBytes(as: now) { continue }
+      return .identifiedOtherwise(path, role, now: now.name, before: before.name)
     }
     guard
       found.originIdentity.name.isEmpty
@@ -79,7 +83,7 @@ struct JournalMatch {
   /// A data device with the very same mappings is a copy of the journal's.
   func isOfSameDevices(_ found: JournalHeader) -> Bool {
     found.deviceID == wanted.deviceID
-      && (found.dataIdentity.name == wanted.dataIdentity.name
+      && (found.dataIdentity.hasSameBytes(as: wanted.dataIdentity)
         || found.fingerprint == wanted.fingerprint)
       && found.originIdentity.name == wanted.originIdentity.name
   }

@@ -28,9 +28,10 @@ struct FinishedMergeComparison {
   func compare(_ request: MergeRequest) throws(MergeError) -> MergeReport {
     try ActivePools(environment: environment).withSession(for: request.source) {
       session throws(MergeError) in
-      let mayChange = try session?.observed().isWritable(request.source.deviceID) == true
-      if mayChange { environment.noteThatSourceMayChange() }
       let preparation = try MergePreparation(request, session, for: .looking, in: environment)
+      let readID = preparation.request.source.readID
+      let mayChange = try session?.observed().isWritable(readID) == true
+      if mayChange { environment.noteThatSourceMayChange() }
       if let refusal = preparation.journalRefusal { throw refusal }
       guard let journal = preparation.finishedJournal, journal.file.lockAgainstWriters() else {
         throw .journalLocked(preparation.planned.journalPath)
@@ -57,7 +58,7 @@ struct FinishedMergeComparison {
       throw .journalLocked(journalPath)
     }
     // A run may have been killed between recording that it is finished and removing its mark.
-    environment.marks(of: origin).removeSettled(journal)
+    environment.marks(of: origin).remove(journal)
     var result = MergeReport(
       plan: preparation.report,
       earlier: MergeReport.Earlier(finishedSeconds: finishedSeconds, isCompared: false),
@@ -91,7 +92,7 @@ struct FinishedMergeComparison {
       throw error
     }
     // A run may have been killed before it let go of what it had merged from.
-    session?.mergeIsFinished(from: source)
+    session?.mergeIsFinished(from: source, onto: DeviceIdentity.nameOrPlace(of: origin))
     result.earlier?.isCompared = true
     result.recheckedByteCount = comparison.comparedByteCount
     result.submitDuration = queue.io.submitDuration

@@ -27,8 +27,8 @@ struct MergePreparation: ~Copyable {
   let quiescence: QuiescencePlan?
   let devices: OpenDevices
   let origin: OpenFile
-  /// Whether the journal is where a merge looks for it without being told a place.
-  let isUsualPlace: Bool
+  /// Where a merge looks for its journal without being told a place.
+  let usualPath: String
   /// What was asked for, with the mappings that are held and the snapshot that is read.
   private(set) var request: MergeRequest
   private(set) var planned: PlannedMerge
@@ -58,12 +58,19 @@ struct MergePreparation: ~Copyable {
     if let session, let observed {
       try refusals.collect { () throws(MergeError) in
         quiescence = try session.plan(
-          for: request.source.deviceID, onto: request.originPath, observed,
+          for: request.source.deviceID, onto: request.originPath,
+          named: DeviceIdentity.nameOrPlace(of: origin), observed,
           options: request.options.pool, restarts: request.options.restarts)
         try quiescence?.checkCanBeRead(request.source.mappings, observed)
       }
     }
-    request.source.snapshotID = quiescence?.snapshotID
+    request.source.snapshotID =
+      if let quiescence {
+        quiescence.snapshotID
+      } else {
+        session?.earlierSnapshotID(
+          of: request.source.deviceID, onto: DeviceIdentity.nameOrPlace(of: origin))
+      }
     if let decided = quiescence?.origin {
       if decided.path != request.originPath {
         request.originPath = decided.path
@@ -111,8 +118,7 @@ struct MergePreparation: ~Copyable {
       if !request.options.restarts {
         try environment.marks(of: origin).check(for: slot.journalOfSameMerge)
       }
-      if case .sameMerge = slot {
-      } else {
+      if slot.journalOfSameMerge == nil {
         try devices.checkFormat(
           of: origin, planned.plan, isForced: request.options.forcesFormat, in: environment)
       }
@@ -125,7 +131,7 @@ struct MergePreparation: ~Copyable {
     self.quiescence = quiescence
     self.devices = devices
     self.origin = origin
-    isUsualPlace = journalPath == usualPath
+    self.usualPath = usualPath
     self.request = request
     self.planned = planned
     self.slot = slot
@@ -170,10 +176,34 @@ struct MergePreparation: ~Copyable {
     slot = .empty
     request.source.snapshotID = session.snapshotID
     request.source.mappings = .ownMetadataSnapshot
-    try session.hold(&request.source, isResumed: request.resumed != nil)
+    let observed = try session.observed()
+    try session.hold(&request.source, observed, isResumed: request.resumed != nil)
     planned = try PlannedMerge(
       request, devices, origin, journalPath: planned.journalPath, session, in: environment)
+    try session.checkOtherDevices(
+      planned.plan.pool, observed, besides: request.source.readID, options: request.options.pool)
     slot = try planned.findJournal(request, session, for: .merging, in: environment)
+    if slot.journalOfSameMerge == nil {
+      try devices.checkFormat(
+        of: origin, planned.plan, isForced: request.options.forcesFormat, in: environment)
+    }
+  }
+
+  /// Decides once more how the thin device is kept as it is, from what there is now.
+  ///
+  /// `before`: what was decided before the question.
+  /// - Throws: `MergeError` also where the origin, or what is merged, has become another one meanwhile.
+  func decidedAgain(
+    _ before: QuiescencePlan, _ session: PoolSession
+  ) throws(MergeError) -> QuiescencePlan {
+    let now = try session.plan(
+      for: request.source.deviceID, onto: request.originPath,
+      named: DeviceIdentity.nameOrPlace(of: origin), session.observed(),
+      options: request.options.pool, restarts: request.options.restarts)
+    guard now.origin.map(\.path) ?? request.originPath == request.originPath,
+      now.snapshotID == before.snapshotID
+    else { throw .originReplaced(request.originPath) }
+    return now
   }
 }
 
@@ -265,8 +295,10 @@ extension OpenDevices {
       (data, header.dataIdentity, "data device"), (origin, header.originIdentity, "origin"),
     ] where !identity.name.isEmpty {
       if dataIsTheSame, file.isSameFile(as: data) { continue }
-      let now = DeviceIdentity(file).name
-      guard now.isEmpty || now == identity.name else { throw .notRecordedDevice(file.path, role) }
+      let now = DeviceIdentity(file)
+      guard now.name.isEmpty || now.hasSameBytes(as: identity) else {
+        throw .notRecordedDevice(file.path, role)
+      }
     }
   }
 }

@@ -26,8 +26,10 @@ struct RunningMerge: ~Copyable {
     let environment = preparation.environment
     var use = OriginUse.exclusive
     if let session = preparation.session, let quiescence = preparation.quiescence {
-      use = try session.apply(quiescence)
-      if quiescence.changesThinDevice,
+      // What was decided before the question may be old: tables are looked at once more, just before they change.
+      let decided = try preparation.decidedAgain(quiescence, session)
+      use = try session.apply(decided)
+      if decided.changesThinDevice, session.hold.isOwn,
         try !session.isUnchanged(since: preparation.planned.plan.mappingRoot)
       {
         try preparation.planAgain(session)
@@ -43,7 +45,15 @@ struct RunningMerge: ~Copyable {
     let slot = preparation.slot
     let found = slot.journalOfSameMerge
     let marks = environment.marks(of: target.file, backing: target.backing)
-    let isUsualPlace = preparation.isUsualPlace
+    let isUsualPlace = preparation.planned.journalPath == preparation.usualPath
+    // Others may have merged onto the origin while the question stood; from here on it is locked.
+    if !options.restarts {
+      try marks.check(for: found)
+      if request.resumed == nil {
+        try environment.journals.checkUsualPlace(
+          preparation.usualPath, chosen: preparation.planned.journalPath)
+      }
+    }
     // What earlier runs wrote is looked at again, and must be what is on the disk.
     if found != nil {
       do throws(Errno) {
@@ -176,14 +186,16 @@ struct RunningMerge: ~Copyable {
     result.checkpointCount = sweeps.checkpointCount
     result.unreadable = sweeps.unreadable.ranges
     if result.state == .finished, result.verification?.isClean != false {
-      session?.mergeIsFinished(from: request.source)
+      session?.mergeIsFinished(
+        from: request.source, onto: DeviceIdentity.nameOrPlace(of: target.file))
     }
     result.duration = environment.clock.now() - begin
     return result
   }
 
   private mutating func merge() throws(MergeError) {
-    try session?.writingBegins(from: request.source)
+    try session?.writingBegins(
+      from: request.source, onto: DeviceIdentity.nameOrPlace(of: target.file))
     try sweeps.append(.attempt(attempt))
     try target.grow(to: grownTargetByteCount)
     let (environment, file) = (environment, journal.file)

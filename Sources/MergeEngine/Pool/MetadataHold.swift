@@ -154,19 +154,6 @@ package final class MetadataHold {
     }
   }
 
-  /// The thin devices in a metadata snapshot that is taken for a look.
-  func heldDevices() throws(MergeError) -> [MetadataReader.Device] {
-    if isOwn { return try pool.reader.devices(in: pool.heldMetadata()) }
-    guard pool.state.metadataHold == nil else { throw .metadataSnapshotLeft(pool.name) }
-    if let held = try pool.superblock().heldRoot {
-      throw .metadataSnapshotForeign(pool.name, .held(block: held.rawValue))
-    }
-    try pool.checkHasRoom(pool.status())
-    _ = try take()
-    defer { release() }
-    return try pool.reader.devices(in: pool.heldMetadata())
-  }
-
   // MARK: The only copy
 
   /// Records that the origin has blocks of that device, so that the metadata snapshot may turn out to be the
@@ -176,7 +163,8 @@ package final class MetadataHold {
   package func isNeeded(
     for deviceID: UInt32, snapshot: UInt32? = nil
   ) throws(MergeError) {
-    guard isOwn, var needed = pool.state.metadataHold else { return }
+    // What is known of the only copy stays as it is.
+    guard isOwn, !isOnlyCopy(of: deviceID), var needed = pool.state.metadataHold else { return }
     needed.writtenFrom = deviceID
     needed.snapshotOfIt = snapshot
     guard needed != pool.state.metadataHold else { return }

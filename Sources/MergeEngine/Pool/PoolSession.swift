@@ -25,7 +25,7 @@ package final class PoolSession {
   package init(_ pool: LockedPool) throws(MergeError) {
     self.pool = pool
     hold = MetadataHold(pool)
-    snapshots = ThinSnapshots(pool, hold: hold)
+    snapshots = ThinSnapshots(pool)
     removed = RemovedDevices(pool: pool)
     origin = OriginLayers(pool: pool)
     try settle()
@@ -43,11 +43,11 @@ package final class PoolSession {
   ///
   /// - Throws: `MergeError`: what a merge is refused for.
   package func plan(
-    for deviceID: UInt32, onto originPath: String, _ observed: ObservedPool,
-    options: PoolOptions, restarts: Bool
+    for deviceID: UInt32, onto originPath: String, named originName: String,
+    _ observed: ObservedPool, options: PoolOptions, restarts: Bool
   ) throws(MergeError) -> QuiescencePlan {
     try QuiescencePlan(
-      for: deviceID, onto: originPath, observed, pool.state,
+      for: deviceID, onto: originPath, named: originName, observed, pool.state,
       isHeld: hold.isOnlyCopy(of: deviceID), isReplaced: hold.isOnlyCopyOfReplaced(deviceID),
       options: options, restarts: restarts, holders: pool.mapper.holders)
   }
@@ -140,6 +140,14 @@ package final class PoolSession {
     return try pool.liveDevice(applied.deviceID)?.mappingRoot == root
   }
 
+  /// The snapshot that an earlier run made for a merge onto an origin; nil where there is none.
+  func earlierSnapshotID(of deviceID: UInt32, onto originName: String) -> UInt32? {
+    guard let snapshot = pool.state.snapshot, snapshot.isMade, snapshot.deviceID != deviceID,
+      snapshot.isOf(deviceID, onto: originName), !hold.isOnlyCopy(of: deviceID)
+    else { return nil }
+    return snapshot.deviceID
+  }
+
   /// The snapshot that is merged; nil where the thin device itself is.
   package var snapshotID: UInt32? {
     guard let applied else { return nil }
@@ -151,17 +159,18 @@ package final class PoolSession {
   /// From now on a snapshot, and a metadata snapshot that may turn out to be the only copy, are kept until
   /// all is merged.
   ///
-  /// `source`: the thin device, as it is in the metadata snapshot.
-  func writingBegins(from source: MergeSource) throws(MergeError) {
+  /// - `source`: the thin device, as it is in the metadata snapshot.
+  /// - `originName`: what tells the origin from others.
+  func writingBegins(from source: MergeSource, onto originName: String) throws(MergeError) {
     try hold.isNeeded(
       for: source.readID, snapshot: source.readID == snapshotID ? nil : snapshotID)
-    if let snapshotID { try snapshots.writingBegins(from: snapshotID) }
+    try snapshots.writingBegins(from: snapshotID ?? source.readID, onto: originName)
   }
 
   /// Records that all is merged, so that nothing need be kept for another run.
-  func mergeIsFinished(from source: MergeSource) {
+  func mergeIsFinished(from source: MergeSource, onto originName: String) {
     hold.isNotNeeded(for: source.readID)
-    snapshots.isMerged(source.deviceID)
+    snapshots.isMerged(source.deviceID, onto: originName)
   }
 
   /// Checks once more, when all is merged, that neither thin device nor origin could change meanwhile.

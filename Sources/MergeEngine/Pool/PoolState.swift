@@ -71,12 +71,20 @@ package struct PoolState: Equatable, Sendable, Codable {
     package var timeBefore: UInt32
     /// The pool's snapshot counter when it was made, as its details tell; no other device has the same.
     package var creationTime: UInt32?
+    /// What tells the origin that it is merged onto from others; nil until it is written to.
+    package var originName: String?
     package var isMade = false
     /// Whether the thin device may have been left suspended.
     package var mayBeSuspended = true
     /// Whether the origin may have been written to from it.
     package var hasBegun = false
     package var isMerged = false
+
+    /// Returns whether it may be what a merge of a thin device, or of the snapshot itself, onto an origin reads.
+    func isOf(_ deviceID: UInt32, onto originName: String) -> Bool {
+      [self.deviceID, originalID].contains(deviceID)
+        && (self.originName ?? originName) == originName
+    }
   }
 
   /// A thin device that was removed for the time of a merge.

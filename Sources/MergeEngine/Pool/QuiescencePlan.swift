@@ -50,13 +50,15 @@ package struct QuiescencePlan: Sendable {
     }
   }
 
+  /// - `originName`: what tells the origin from others.
   /// - `isHeld`: whether only the metadata snapshot of an earlier run has what is merged.
   /// - `isReplaced`: whether another thin device has the number now.
   /// - `restarts`: whether a merge of a snapshot of the device is given up.
   /// - Throws: `MergeError`: `busy` where the thin device or the origin is in use, `refused` where others show
   ///   the origin or it is read-only, and that was not agreed to.
   package init(
-    for deviceID: UInt32, onto originPath: String, _ observed: ObservedPool, _ state: PoolState,
+    for deviceID: UInt32, onto originPath: String, named originName: String,
+    _ observed: ObservedPool, _ state: PoolState,
     isHeld: Bool, isReplaced: Bool, options: PoolOptions, restarts: Bool,
     holders: (DeviceNumber) -> [DeviceNumber]
   ) throws(MergeError) {
@@ -71,7 +73,7 @@ package struct QuiescencePlan: Sendable {
         originPath, number, of: own, observed.devices, options: options)
     }
     way = try Self.way(
-      for: deviceID, showing, observed, kept, isHeld: isHeld, options: options)
+      for: deviceID, onto: originName, showing, observed, kept, isHeld: isHeld, options: options)
     switch way {
     case .asItIs, .held, .snapshot: users = showing
     case .removed: users = showing.filter(\.isReadOnly)
@@ -94,11 +96,11 @@ package struct QuiescencePlan: Sendable {
   }
 
   private static func way(
-    for deviceID: UInt32, _ showing: [MappedDevice], _ observed: ObservedPool,
-    _ kept: PoolState.Snapshot?, isHeld: Bool, options: PoolOptions
+    for deviceID: UInt32, onto originName: String, _ showing: [MappedDevice],
+    _ observed: ObservedPool, _ kept: PoolState.Snapshot?, isHeld: Bool, options: PoolOptions
   ) throws(MergeError) -> Way {
     guard !isHeld else { return .held }
-    if let kept, kept.isMade, kept.deviceID == deviceID || kept.originalID == deviceID {
+    if let kept, kept.isMade, kept.isOf(deviceID, onto: originName) {
       try check(kept, deviceID, observed, options)
       return .earlierSnapshot(kept)
     }

@@ -6,14 +6,10 @@ package final class ThinSnapshots {
   private static let deviceIDs = 16_777_200...16_777_215
 
   private let pool: LockedPool
-  private let hold: MetadataHold
   /// Whether the snapshot was made by this very run.
   private(set) var isNew = false
 
-  init(_ pool: LockedPool, hold: MetadataHold) {
-    self.pool = pool
-    self.hold = hold
-  }
+  init(_ pool: LockedPool) { self.pool = pool }
 
   private var recorded: PoolState.Snapshot? { pool.state.snapshot }
 
@@ -91,17 +87,22 @@ package final class ThinSnapshots {
   }
 
   /// Records that the origin is about to be written to: from now on the snapshot is kept until all is merged.
-  func writingBegins(from deviceID: UInt32) throws(MergeError) {
-    guard let snapshot = recorded, snapshot.deviceID == deviceID, !snapshot.hasBegun else { return }
-    try pool.stateFile.update { $0.snapshot?.hasBegun = true }
+  ///
+  /// `originName`: what tells the origin from others.
+  func writingBegins(from deviceID: UInt32, onto originName: String) throws(MergeError) {
+    guard var snapshot = recorded, snapshot.deviceID == deviceID else { return }
+    snapshot.hasBegun = true
+    snapshot.originName = originName
+    guard snapshot != recorded else { return }
+    try pool.stateFile.update { $0.snapshot = snapshot }
   }
 
   /// Records that all of a thin device's snapshot is merged, so that it need not be kept for another run.
   ///
   /// `deviceID`: the thin device, or its snapshot.
-  func isMerged(_ deviceID: UInt32) {
+  func isMerged(_ deviceID: UInt32, onto originName: String) {
     guard let snapshot = recorded, !snapshot.isMerged,
-      [snapshot.deviceID, snapshot.originalID].contains(deviceID)
+      snapshot.isOf(deviceID, onto: originName)
     else { return }
     do throws(MergeError) {
       try pool.stateFile.update { $0.snapshot?.isMerged = true }
@@ -170,8 +171,6 @@ package final class ThinSnapshots {
     // Each raises the counter.
     if !snapshot.isMade, try pool.superblock().time == snapshot.timeBefore { return false }
     let expected = snapshot.creationTime ?? snapshot.timeBefore + 1
-    return try hold.heldDevices().contains {
-      $0.id == snapshot.deviceID && $0.details.creationTime == expected
-    }
+    return try pool.liveDevice(snapshot.deviceID)?.details.creationTime == expected
   }
 }

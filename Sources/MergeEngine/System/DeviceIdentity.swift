@@ -19,6 +19,20 @@ package struct DeviceIdentity: Equatable, Sendable {
     }
   }
 
+  /// Returns whether both are the same, or one is a loop device over all of the file that the other is.
+  package func hasSameBytes(as other: DeviceIdentity) -> Bool {
+    if name == other.name { return true }
+    let files = [name, other.name].map { $0.hasPrefix("loop-") ? String($0.dropFirst(5)) : $0 }
+    // The name of one that shows a part has where that begins.
+    return files[0] == files[1] && files[0].hasPrefix("file-") && byteCount == other.byteCount
+  }
+
+  /// What tells a device or file from others: its identity, or where it has none, its place until the next boot.
+  package static func nameOrPlace(of file: OpenFile) -> String {
+    let name = DeviceIdentity(file).name
+    return name.isEmpty ? place(of: file) : name
+  }
+
   /// Returns what tells a device or file without an identity from others until the next boot.
   ///
   /// It is empty for one with an identity. The kernel gives a device's number to another one within a boot,

@@ -76,6 +76,8 @@ struct DeviceTarget {
     do throws(Errno) {
       isLocked = try file.lock(clock)
     } catch {
+      // NFS locks only what is open for writing: then the lock waits for that.
+      if error == .badFileDescriptor { return }
       throw .cannotLockOrigin(file.path, error)
     }
     guard isLocked else {

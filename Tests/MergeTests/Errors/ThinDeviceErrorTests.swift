@@ -40,7 +40,8 @@ struct ThinDeviceErrorTests {
     ) {
       let pool = try ActivePool()
       let thin = try pool.thin()
-      return pool.reportedByMerge(whenAsked: { pool.mapper.mapped.append(thin) })
+      pool.whenMerging = { pool.mapper.mapped.append(thin) }
+      return pool.reportedByMerge()
     },
     row(
       "the thin device cannot be put back", "not-put-back", .stopped, PoolOptions(reactivates: true)

@@ -147,11 +147,13 @@ final class ActivePool {
   }
 
   /// Resumes the merge whose journal is in the state folder.
-  func resume(_ options: ResumeOptions = ResumeOptions()) throws -> Outcome {
+  func resume(
+    _ options: ResumeOptions = ResumeOptions(), agrees: Bool = true
+  ) throws -> Outcome {
     let name = try FileManager.default.contentsOfDirectory(atPath: state)
       .first { $0.hasSuffix(".journal") }
     guard let name else { throw SupportError("no journal in \(state)") }
-    return run { [state] merger throws(MergeError) in
+    return run(agrees: agrees) { [state] merger throws(MergeError) in
       let report = try merger.resume(journalPath: "\(state)/\(name)", options: options)
       cleanupFailures = report.cleanupFailures
       if case .stopped(let error) = report.state { throw error }

@@ -123,6 +123,20 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
+  @Test("a thin device that gets another number while the question stands is snapshotted by that")
+  func renumbered() throws {
+    let pool = try ActivePool()
+    var thin = try pool.thin()
+    thin.openCount = 1
+    pool.mapper.mapped.append(thin)
+    let outcome = pool.merge(
+      .device("vm"), PoolOptions(takesSnapshot: true),
+      whenAsked: { pool.mapper.mapped[1].number.minor += 7 })
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+  }
+
   @Test("a snapshot takes the next lower id where one is taken")
   func takenID() throws {
     let pool = try ActivePool(otherIDs: [16_777_215])
@@ -332,7 +346,8 @@ struct PoolSessionTests {
   func activatedMeanwhile() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
-    let outcome = pool.merge(whenAsked: { pool.mapper.mapped.append(thin) })
+    pool.whenMerging = { pool.mapper.mapped.append(thin) }
+    let outcome = pool.merge()
     #expect(outcome.exitStatus == 3)
     #expect(outcome.message.contains("activated during the merge"))
     #expect(!pool.mapper.isHolding)
@@ -345,15 +360,14 @@ struct PoolSessionTests {
       var thin = try pool.thin()
       thin.isReadOnly = true
       pool.mapper.mapped.append(thin)
-      let outcome = pool.merge(
-        .device("vm"),
-        whenAsked: {
-          if isLoaded {
-            pool.mapper.mapped[1].inactiveTable = thin.liveTable
-          } else {
-            pool.mapper.mapped[1].isReadOnly = false
-          }
-        })
+      pool.whenMerging = {
+        if isLoaded {
+          pool.mapper.mapped[1].inactiveTable = thin.liveTable
+        } else {
+          pool.mapper.mapped[1].isReadOnly = false
+        }
+      }
+      let outcome = pool.merge(.device("vm"))
       #expect(outcome.exitStatus == 3, "\(outcome.message)")
       #expect(outcome.message.contains("activated during the merge"))
     }
@@ -363,15 +377,10 @@ struct PoolSessionTests {
   func originHeldMeanwhile() throws {
     let pool = try ActivePool()
     let number = try pool.number(pool.origin.path)
-    let outcome = pool.merge(whenAsked: {
-      var lookCount = 0
-      pool.mapper.whenLookedAt = {
-        lookCount += 1
-        // The first look is before the origin is opened for writing.
-        if lookCount == 2 { pool.mapper.holders[number] = [DeviceNumber(major: 253, minor: 400)] }
-      }
-    })
-    pool.mapper.whenLookedAt = {}
+    pool.whenMerging = {
+      pool.mapper.holders[number] = [DeviceNumber(major: 253, minor: 400)]
+    }
+    let outcome = pool.merge()
     #expect(outcome.exitStatus == 3, "\(outcome.message)")
     #expect(outcome.message.contains("253:400 lies on it"), "\(outcome.message)")
     #expect(!pool.mapper.isHolding)
