@@ -199,6 +199,42 @@ struct JournalStore {
     throw .otherMergeUnfinished(usualPath, deviceID: reader.header.deviceID)
   }
 
+  /// Opens and locks the journals of unfinished merges that a merge from the beginning gives up.
+  ///
+  /// - `chosen`: where that merge has its own, which is not among them.
+  /// - Throws: `MergeError` (`busy`) where a merge has one.
+  func givenUp(_ paths: [String], besides chosen: String) throws(MergeError) -> [OpenFile] {
+    var files: [OpenFile] = []
+    let own = try? JournalFile.file(at: chosen)
+    for path in paths where path != chosen {
+      // One file by two names can be locked once.
+      guard let there = try? JournalFile.file(at: path), own?.isSameFile(as: there) != true,
+        !files.contains(where: there.isSameFile), let file = try lockedUnfinished(path)
+      else { continue }
+      files.append(file)
+    }
+    return files
+  }
+
+  /// The journal of an unfinished merge, locked; nil for anything that nobody could go on from.
+  private func lockedUnfinished(_ path: String) throws(MergeError) -> OpenFile? {
+    do throws(MergeError) {
+      guard let file = try JournalFile.open(path) else { return nil }
+      try JournalFile.checkIsOwn(file)
+      var reader = try reader(file)
+      let state = try JournalState(reading: &reader)
+      return state.attemptCount > 0 && !state.isFinished ? file : nil
+    } catch {
+      if error.kind == .busy { throw error }
+      return nil
+    }
+  }
+
+  /// Puts them aside, so that nobody goes on with them.
+  func putAside(_ givenUp: [OpenFile]) throws(MergeError) {
+    for file in givenUp { note(.journalPutAside(try JournalFile.putAside(file, suffix: ".old"))) }
+  }
+
   private func checkIsJournal(_ file: OpenFile) throws(MergeError) {
     do throws(MergeError) {
       _ = try reader(file)

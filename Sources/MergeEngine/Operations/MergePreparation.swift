@@ -32,6 +32,8 @@ struct MergePreparation: ~Copyable {
   /// What was asked for, with the mappings that are held and the snapshot that is read.
   private(set) var request: MergeRequest
   private(set) var planned: PlannedMerge
+  /// Journals elsewhere of unfinished merges onto the same origin, which this one gives up.
+  let givenUp: [OpenFile]
   /// What stands in the journal's place.
   private(set) var slot: JournalSlot
   /// What keeps the merge from being begun now.
@@ -111,6 +113,11 @@ struct MergePreparation: ~Copyable {
           pool, observed, besides: request.source.readID, options: request.options.pool)
       }
     }
+    var givenUp: [OpenFile] = []
+    if request.options.restarts, purpose == .merging {
+      givenUp = try environment.journals.givenUp(
+        [usualPath] + environment.marks(of: origin).unfinishedJournals(), besides: journalPath)
+    }
     var slot = JournalSlot.empty
     var journalRefusal: MergeError?
     do throws(MergeError) {
@@ -135,6 +142,7 @@ struct MergePreparation: ~Copyable {
     self.request = request
     self.planned = planned
     self.slot = slot
+    self.givenUp = givenUp
     self.journalRefusal = journalRefusal
     refusal = refusals.first
   }

@@ -86,6 +86,7 @@ struct RunningMerge: ~Copyable {
     } else {
       // What clears the way may take the journal from a mark that only that journal explains.
       if !options.restarts { marks.removeSettled() }
+      try environment.journals.putAside(preparation.givenUp)
       try environment.journals.clear(preparation.planned.journalPath, found: slot)
       journal = try environment.journals.make(
         preparation.planned.journalPath, header: header, byteCountMax: report.journalByteCountMax)

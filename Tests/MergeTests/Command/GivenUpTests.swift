@@ -144,6 +144,22 @@ struct JournalElsewhereTests {
     expectSuccess(try merge.merge(["--journal", elsewhere, "--restart"]))
     #expect(try merge.wrongSectors() == [])
     #expect(try JournalOnDisk.state(of: elsewhere).isFinished)
+    // Nobody goes on with the merge that was given up, over what is written to the origin from now on.
+    #expect(!FileManager.default.fileExists(atPath: merge.journal))
+    #expect(try content(of: merge.journal + ".old") == journal)
+  }
+
+  @Test("is put aside by a merge from the beginning whose journal is in the usual place")
+  func putAside() throws {
+    let merge = try MergeCase()
+    let elsewhere = merge.folder.path("elsewhere")
+    merge.journal = elsewhere
+    try merge.interruptMerge(["--journal", elsewhere])
+    let journal = try content(of: elsewhere)
+    expectSuccess(try merge.merge(["--restart"]))
+    #expect(try merge.wrongSectors() == [])
+    #expect(!FileManager.default.fileExists(atPath: elsewhere))
+    #expect(try content(of: elsewhere + ".old") == journal)
   }
 
   @Test("is no matter when the usual one is finished")
