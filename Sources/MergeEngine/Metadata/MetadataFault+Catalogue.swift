@@ -142,11 +142,16 @@ extension MetadataFault {
   }
 
   static func cut(blockCount: UInt64, there: UInt64) -> MetadataFault {
-    MetadataFault(
+    // A number that no pool has would not fit as bytes.
+    let byteCount = blockCount.multipliedReportingOverflow(by: UInt64(BlockKind.blockByteCount))
+    let isPossible = blockCount <= MetadataBounds.blockCountMax && !byteCount.overflow
+    return MetadataFault(
       .metadataCutShort, superblock,
       "the metadata is cut short: the pool has \(blockCount) metadata blocks, \(there) are there",
-      hint: "copy the whole device; of a copy whose rest was left out because it was never used: "
-        + "'truncate --size \(blockCount * UInt64(BlockKind.blockByteCount)) COPY' lengthens it")
+      hint: isPossible
+        ? "copy the whole device; of a copy whose rest was left out because it was never used: "
+          + "'truncate --size \(byteCount.partialValue) COPY' lengthens it"
+        : nil)
   }
 
   static func dataBlockCount(_ count: UInt64, max: UInt64) -> MetadataFault {

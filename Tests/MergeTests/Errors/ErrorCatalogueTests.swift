@@ -36,6 +36,16 @@ struct ErrorCatalogueTests {
   private static let codes =
     MergeError.Code.allCases.map(\.rawValue) + FailureCode.allCases.map(\.rawValue)
 
+  @Test("metadata that counts more blocks than there can be gets no hint of a copy's length")
+  func impossibleBlockCount() {
+    for count in [UInt64.max, 1 << 52, MetadataBounds.blockCountMax + 1] {
+      let error = MetadataFault.cut(blockCount: count, there: 1).refusal(path: "METADATA")
+      #expect(error.hint?.contains("truncate") != true, "\(count)")
+    }
+    let error = MetadataFault.cut(blockCount: 3, there: 1).refusal(path: "METADATA")
+    #expect(error.hint?.contains("truncate --size 12288") == true)
+  }
+
   @Test("every code is met by a situation, or listed among those that cannot be brought about")
   func everyCodeIsMet() {
     let met = Set(ErrorSituations.all.flatMap(\.situations).map(\.code))
