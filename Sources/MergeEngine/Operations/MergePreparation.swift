@@ -121,13 +121,10 @@ struct MergePreparation: ~Copyable {
     var slot = JournalSlot.empty
     var journalRefusal: MergeError?
     do throws(MergeError) {
-      slot = try planned.findJournal(request, session, for: purpose, in: environment)
+      slot = try planned.findJournal(
+        request, devices, origin, session, for: purpose, in: environment)
       if !request.options.restarts {
         try environment.marks(of: origin).check(for: slot.journalOfSameMerge)
-      }
-      if slot.journalOfSameMerge == nil {
-        try devices.checkFormat(
-          of: origin, planned.plan, isForced: request.options.forcesFormat, in: environment)
       }
     } catch {
       if purpose == .merging { throw error }
@@ -190,11 +187,8 @@ struct MergePreparation: ~Copyable {
       request, devices, origin, journalPath: planned.journalPath, session, in: environment)
     try session.checkOtherDevices(
       planned.plan.pool, observed, besides: request.source.readID, options: request.options.pool)
-    slot = try planned.findJournal(request, session, for: .merging, in: environment)
-    if slot.journalOfSameMerge == nil {
-      try devices.checkFormat(
-        of: origin, planned.plan, isForced: request.options.forcesFormat, in: environment)
-    }
+    slot = try planned.findJournal(
+      request, devices, origin, session, for: .merging, in: environment)
   }
 
   /// Decides once more how the thin device is kept as it is, from what there is now.
@@ -233,67 +227,6 @@ extension MergeRequest {
   }
 }
 
-/// A merge whose mappings were read and checked.
-struct PlannedMerge: ~Copyable {
-  let journalPath: String
-  let plan: CheckedPlan<WholeDevice<LinuxAIO>>
-  /// Of the journal that it would have.
-  let header: JournalHeader
-  let match: JournalMatch
-  let report: PlanReport
-
-  init(
-    _ request: MergeRequest, _ devices: OpenDevices, _ origin: OpenFile, journalPath: String,
-    _ session: PoolSession?, in environment: Environment
-  ) throws(MergeError) {
-    let (source, options) = (request.source, request.options)
-    self.journalPath = journalPath
-    plan = try devices.plan(
-      source, onto: origin, extent: options.extent, ioByteCount: options.transfer.ioByteCount,
-      in: environment)
-    var report = plan.report(
-      originByteCount: origin.byteCount, journalPath: journalPath,
-      ioByteCount: options.transfer.ioByteCount)
-    let holdsOwn = session?.hold.isOwn == true
-    report.isOwnMetadataSnapshot = holdsOwn
-    report.snapshotID = source.snapshotID
-    self.report = report
-    header = JournalHeader(
-      plan, request, mappings: holdsOwn ? .ownMetadataSnapshot : source.mappings,
-      dataIdentity: DeviceIdentity(devices.data), originIdentity: DeviceIdentity(origin),
-      in: environment)
-    match = JournalMatch(
-      wanted: header, bootID: environment.bootID, originIsTheSame: options.originIsTheSame,
-      dataIsTheSame: options.dataIsTheSame,
-      dataPlace: DeviceIdentity.place(of: devices.data),
-      originPlace: DeviceIdentity.place(of: origin), sourceName: source.nameInMessages)
-  }
-
-  /// Looks for the merge's journal, and at whether one can be made where there is none.
-  ///
-  /// - Throws: `MergeError`: `journalConflict` where another merge is unfinished there.
-  func findJournal(
-    _ request: MergeRequest, _ session: PoolSession?, for purpose: MergePreparation.Purpose,
-    in environment: Environment
-  ) throws(MergeError) -> JournalSlot {
-    let options = request.options
-    let slot = try environment.journals.find(
-      journalPath, match: match, restarts: options.restarts, mergesAgain: options.mergesAgain,
-      resuming: request.resumed, locking: purpose == .merging)
-    switch slot {
-    case .sameMerge(let journal):
-      if purpose == .merging, journal.state.attemptCount > 0, !journal.state.isFinished {
-        try session?.hold.isNeeded(for: request.source.readID)
-      }
-    case .empty, .neverStarted, .superseded:
-      if case .superseded = slot { try JournalFile.checkCanBePutAside(journalPath) }
-      try environment.journals.checkCanBeMade(
-        journalPath, byteCountMax: report.journalByteCountMax)
-    }
-    return slot
-  }
-}
-
 extension OpenDevices {
   /// A journal names devices by paths, which may lead to others since.
   fileprivate func check(
@@ -308,36 +241,5 @@ extension OpenDevices {
         throw .notRecordedDevice(file.path, role)
       }
     }
-  }
-}
-
-extension JournalHeader {
-  fileprivate init(
-    _ planned: borrowing CheckedPlan<WholeDevice<LinuxAIO>>, _ request: MergeRequest,
-    mappings: MergeSource.Mappings, dataIdentity: DeviceIdentity, originIdentity: DeviceIdentity,
-    in environment: Environment
-  ) {
-    let plan = planned.plan
-    let (source, options) = (request.source, request.options)
-    let interval = options.checkpointIntervalInRange.components
-    self.init(
-      fingerprint: plan.fingerprint, deviceID: plan.deviceID,
-      dataBlockByteCount: plan.dataBlockByteCount, endByteOffset: plan.endByteOffset,
-      pastEnd: options.extent.pastEnd, dataIdentity: dataIdentity, originIdentity: originIdentity,
-      grownOriginByteCount: plan.grownOriginByteCount,
-      thinByteCount: options.extent.thinByteCount, plannedByteCount: plan.byteCount,
-      metadataPath: FileSystem.absolute(source.metadataPath),
-      dataPath: FileSystem.absolute(source.dataPath),
-      originPath: FileSystem.absolute(request.originPath),
-      mappings: mappings, ignoresNeedsCheck: source.ignoresNeedsCheck,
-      ignoresMappingCount: source.ignoresMappingCount,
-      transactionID: planned.pool.superblock.transactionID,
-      heldRoot: planned.pool.heldRoot?.rawValue ?? 0, mappingRoot: planned.mappingRoot.rawValue,
-      queueDepth: UInt64(options.transfer.queueDepth), ioByteCount: options.transfer.ioByteCount,
-      rateLimit: options.transfer.rateLimit ?? 0,
-      checkpointMilliseconds: UInt64(
-        clamping: interval.seconds * 1000 + interval.attoseconds / 1_000_000_000_000_000),
-      verifies: options.verifies, pool: options.pool, bootID: environment.bootID,
-      madeSeconds: environment.secondsSince1970())
   }
 }

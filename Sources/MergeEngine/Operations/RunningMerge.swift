@@ -71,8 +71,8 @@ struct RunningMerge: ~Copyable {
       cuts: TransferCuts(
         ioByteCount: options.transfer.ioByteCount, endByteOffset: plan.endByteOffset,
         alignmentByteCount: target.file.alignmentByteCount))
-    try Self.allocateHoles(
-      of: target, under: stream, from: found?.state.watermark ?? 0, environment.interruption)
+    try TargetHoles(target, interruption: environment.interruption).allocate(
+      under: stream, from: found?.state.watermark ?? 0)
     // Everything that may fail for want of memory or requests comes before the journal is made.
     let largest = max(plan.transferByteCountMax, found?.state.entryByteCountMax ?? 0)
     let data = preparation.devices.data
@@ -128,31 +128,6 @@ struct RunningMerge: ~Copyable {
     self.journal = journal
     self.marks = marks
     self.sweeps = sweeps
-  }
-
-  /// Takes disk space for the holes of a sparse target where blocks go, so that it cannot run out.
-  private static func allocateHoles(
-    of target: DeviceTarget, under stream: SegmentStream<WholeDevice<LinuxAIO>>,
-    from byteOffset: UInt64, _ interruption: Interruption
-  ) throws(MergeError) {
-    let file = target.file
-    guard file.kind == .regularFile, file.allocatedByteCount < file.byteCount else { return }
-    try HoleRoom(file, interruption: interruption).check(stream, from: byteOffset)
-    try stream.restart(from: byteOffset)
-    var open: ByteRange?
-    while let segment = try stream.peek(), segment.targetByteOffset < file.byteCount {
-      guard !interruption.isRequested else { throw .interruptedAllocating(file.path) }
-      let start = segment.targetByteOffset
-      let end = min(start + segment.byteCount, file.byteCount)
-      stream.take(segment.byteCount)
-      if let range = open, range.end == start {
-        open = ByteRange(start: range.start, end: end)
-        continue
-      }
-      if let range = open, try !target.allocate(range) { return }
-      open = ByteRange(start: start, end: end)
-    }
-    if let range = open { _ = try target.allocate(range) }
   }
 
   /// Merges to the end.

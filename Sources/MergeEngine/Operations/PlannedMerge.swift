@@ -1,0 +1,95 @@
+/// A merge whose mappings were read and checked.
+struct PlannedMerge: ~Copyable {
+  let journalPath: String
+  let plan: CheckedPlan<WholeDevice<LinuxAIO>>
+  /// Of the journal that it would have.
+  let header: JournalHeader
+  let match: JournalMatch
+  let report: PlanReport
+
+  init(
+    _ request: MergeRequest, _ devices: OpenDevices, _ origin: OpenFile, journalPath: String,
+    _ session: PoolSession?, in environment: Environment
+  ) throws(MergeError) {
+    let (source, options) = (request.source, request.options)
+    self.journalPath = journalPath
+    plan = try devices.plan(
+      source, onto: origin, extent: options.extent, ioByteCount: options.transfer.ioByteCount,
+      in: environment)
+    var report = plan.report(
+      originByteCount: origin.byteCount, journalPath: journalPath,
+      ioByteCount: options.transfer.ioByteCount)
+    let holdsOwn = session?.hold.isOwn == true
+    report.isOwnMetadataSnapshot = holdsOwn
+    report.snapshotID = source.snapshotID
+    self.report = report
+    header = JournalHeader(
+      plan, request, mappings: holdsOwn ? .ownMetadataSnapshot : source.mappings,
+      dataIdentity: DeviceIdentity(devices.data), originIdentity: DeviceIdentity(origin),
+      in: environment)
+    match = JournalMatch(
+      wanted: header, bootID: environment.bootID, originIsTheSame: options.originIsTheSame,
+      dataIsTheSame: options.dataIsTheSame,
+      dataPlace: DeviceIdentity.place(of: devices.data),
+      originPlace: DeviceIdentity.place(of: origin), sourceName: source.nameInMessages)
+  }
+
+  /// Looks for the merge's journal, and at whether the merge can begin where there is none.
+  ///
+  /// - Throws: `MergeError`: `journalConflict` where another merge is unfinished there, `refused` where no journal
+  ///   can be made or the origin is more than bytes.
+  func findJournal(
+    _ request: MergeRequest, _ devices: OpenDevices, _ origin: OpenFile, _ session: PoolSession?,
+    for purpose: MergePreparation.Purpose,
+    in environment: Environment
+  ) throws(MergeError) -> JournalSlot {
+    let options = request.options
+    let slot = try environment.journals.find(
+      journalPath, match: match, restarts: options.restarts, mergesAgain: options.mergesAgain,
+      resuming: request.resumed, locking: purpose == .merging)
+    switch slot {
+    case .sameMerge(let journal):
+      if purpose == .merging, journal.state.attemptCount > 0, !journal.state.isFinished {
+        try session?.hold.isNeeded(for: request.source.readID)
+      }
+    case .empty, .neverStarted, .superseded:
+      if case .superseded = slot { try JournalFile.checkCanBePutAside(journalPath) }
+      try environment.journals.checkCanBeMade(
+        journalPath, byteCountMax: report.journalByteCountMax)
+      try devices.checkFormat(
+        of: origin, plan, isForced: options.forcesFormat, in: environment)
+    }
+    return slot
+  }
+}
+
+extension JournalHeader {
+  fileprivate init(
+    _ planned: borrowing CheckedPlan<WholeDevice<LinuxAIO>>, _ request: MergeRequest,
+    mappings: MergeSource.Mappings, dataIdentity: DeviceIdentity, originIdentity: DeviceIdentity,
+    in environment: Environment
+  ) {
+    let plan = planned.plan
+    let (source, options) = (request.source, request.options)
+    let interval = options.checkpointIntervalInRange.components
+    self.init(
+      fingerprint: plan.fingerprint, deviceID: plan.deviceID,
+      dataBlockByteCount: plan.dataBlockByteCount, endByteOffset: plan.endByteOffset,
+      pastEnd: options.extent.pastEnd, dataIdentity: dataIdentity, originIdentity: originIdentity,
+      grownOriginByteCount: plan.grownOriginByteCount,
+      thinByteCount: options.extent.thinByteCount, plannedByteCount: plan.byteCount,
+      metadataPath: FileSystem.absolute(source.metadataPath),
+      dataPath: FileSystem.absolute(source.dataPath),
+      originPath: FileSystem.absolute(request.originPath),
+      mappings: mappings, ignoresNeedsCheck: source.ignoresNeedsCheck,
+      ignoresMappingCount: source.ignoresMappingCount,
+      transactionID: planned.pool.superblock.transactionID,
+      heldRoot: planned.pool.heldRoot?.rawValue ?? 0, mappingRoot: planned.mappingRoot.rawValue,
+      queueDepth: UInt64(options.transfer.queueDepth), ioByteCount: options.transfer.ioByteCount,
+      rateLimit: options.transfer.rateLimit ?? 0,
+      checkpointMilliseconds: UInt64(
+        clamping: interval.seconds * 1000 + interval.attoseconds / 1_000_000_000_000_000),
+      verifies: options.verifies, pool: options.pool, bootID: environment.bootID,
+      madeSeconds: environment.secondsSince1970())
+  }
+}
