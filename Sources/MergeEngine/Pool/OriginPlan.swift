@@ -1,0 +1,94 @@
+/// How an origin that is a block device gets ready to be written to, and who may have it open meanwhile.
+package struct OriginPlan: Sendable {
+  /// The path that is opened: through the topmost layer, nothing else sees the origin.
+  package let path: String
+  /// The layers that are made writable, the lowest first.
+  package let readOnlyLayers: [MappedDevice]
+  /// What is worth knowing about those who show the origin.
+  package let notes: [MergeNote]
+  /// The origin's layers, the topmost first.
+  let layers: [DeviceNumber]
+  /// Thin devices that show the origin besides the one that is merged.
+  let others: [DeviceNumber]
+
+  /// - `own`: the devices that show the thin device that is merged.
+  init(
+    _ path: String, _ number: DeviceNumber, of own: [MappedDevice], _ devices: MappedDevices,
+    options: PoolOptions
+  ) throws(MergeError) {
+    var notes: [MergeNote] = []
+    let stack = StorageStack(device: number)
+    let named = own.flatMap(\.thinTargets).compactMap(\.origin).first
+    if let named, !StorageStack(device: named).overlaps(stack) {
+      notes.append(.otherOriginInTable(devices.path(of: named), given: path))
+    }
+    let others = devices.thinDevices(over: stack).filter { !own.contains($0) }
+    if !others.isEmpty {
+      let names = others.map(\.name).joined(separator: ", ")
+      guard options.allowsOtherUsers else { throw .originShared(path, by: names) }
+      notes.append(.originShared(by: names))
+    }
+    let top = Self.topmost(number, devices)
+    let layers = devices.linearLayers(of: top)
+    if let suspended = layers.first(where: \.isSuspended) {
+      throw .originSuspended(suspended.path, name: suspended.name)
+    }
+    readOnlyLayers = layers.reversed().filter(\.isReadOnly)
+    let isPlain = layers.allSatisfy { layer in
+      layer.liveTable.allSatisfy { ["linear", "striped"].contains($0.kind) }
+    }
+    guard readOnlyLayers.isEmpty || isPlain else { throw .originReadOnlyForGood(path) }
+    guard options.makesOriginWritable || readOnlyLayers.isEmpty else {
+      throw .originReadOnly(path)
+    }
+    self.path = top == number ? path : devices.path(of: top)
+    self.layers = layers.isEmpty ? [number] : layers.map(\.number)
+    self.others = others.map(\.number)
+    self.notes = notes
+  }
+
+  /// The device through which nothing else sees the origin: LVM puts a second layer over one.
+  private static func topmost(_ number: DeviceNumber, _ devices: MappedDevices) -> DeviceNumber {
+    var top = number
+    while let above = devices.all.first(where: { device in
+      device.linearTarget == top && device.byteCount == devices[top]?.byteCount
+    }) {
+      top = above.number
+    }
+    return top
+  }
+
+  /// - `users`: who may lie on the origin, besides the others that were agreed to.
+  /// - Throws: `MergeError` (`busy`) where something lies on a layer that is neither the layer above
+  ///   nor expected.
+  func check(
+    users: [MappedDevice], _ devices: MappedDevices, _ holders: (DeviceNumber) -> [DeviceNumber]
+  ) throws(MergeError) {
+    let expected = Set(users.map(\.number) + others)
+    for (index, layer) in layers.enumerated() {
+      let above = index > 0 ? layers[index - 1] : nil
+      for holder in holders(layer) where holder != above && !expected.contains(holder) {
+        throw .originInUse(devices.path(of: layer), by: devices.path(of: holder))
+      }
+    }
+  }
+
+  /// What keeps everybody else off the origin.
+  package func use(
+    users: [MappedDevice], _ holders: (DeviceNumber) -> [DeviceNumber]
+  ) -> OriginUse {
+    let expected = Set(users.map(\.number) + others)
+    // The layers under the top one are held by that.
+    let isHeld =
+      layers.first.map { top in holders(top).contains(where: expected.contains) } ?? false
+    return isHeld ? .shared(holders: expected) : .exclusive
+  }
+}
+
+/// What keeps everybody else off the origin.
+package enum OriginUse: Equatable, Sendable {
+  /// Nobody else may have it: it is opened with O_EXCL.
+  case exclusive
+  /// Mapped devices hold it, so O_EXCL is impossible; nobody besides them may.
+  case shared(holders: Set<DeviceNumber>)
+}
