@@ -180,7 +180,7 @@ extension MergeError {
     case deviceNotIdentified = "device-not-identified"
     /// An unfinished merge onto the origin is recorded elsewhere.
     case otherMergeUnfinished = "other-merge-unfinished"
-    /// The origin has the mark of a merge whose journal does not tell how far it is.
+    /// The origin is marked as half merged, and the merge has no usable journal.
     case markWithoutJournal = "mark-without-journal"
 
     // MARK: The journal's content

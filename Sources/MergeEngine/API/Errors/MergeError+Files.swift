@@ -19,10 +19,10 @@ extension MergeError {
   static func limitHint(_ errno: Errno, call: String? = nil) -> String? {
     switch errno {
     case .tooManyOpenFiles:
-      "'ulimit -n' shows the limit on open files; of a service it is LimitNOFILE="
+      "'ulimit -n' shows the limit on open files; a service sets it by LimitNOFILE="
     case .tooManyOpenFilesInSystem: "'sysctl fs.file-max' shows the limit on open files"
     case .fileTooLarge:
-      "'ulimit -f' shows the limit on sizes of files, of a service it is LimitFSIZE=; the file system has one "
+      "'ulimit -f' shows the limit on file sizes; a service sets it by LimitFSIZE=; the file system has one "
         + "of its own"
     case .notPermitted, .noFunction:
       call.map {

@@ -61,9 +61,9 @@ extension MergeError {
   /// `byteCount`: what of the recorded bytes was compared.
   static func noCopyOfData(_ journalPath: String, byteCount: UInt64) -> MergeError {
     MergeError(
-      .noCopyOfData, .journalConflict, "the data device is no copy of the one that was merged from",
+      .noCopyOfData, .journalConflict, "the data device is not a copy of the original",
       at: journalPath,
-      because: "none of the first transfers that were recorded is on it",
+      because: "it has none of the first transfers in the journal",
       hint: "give the right one", context: Context(path: journalPath, counts: ["bytes": byteCount]))
   }
 
@@ -88,7 +88,7 @@ extension MergeError {
       context: Context(path: path, deviceID: deviceID))
   }
 
-  /// Returns the error for an origin with the mark of a merge whose journal does not tell how far it is.
+  /// Returns the error for a marked origin whose merge has no usable journal.
   static func markWithoutJournal(
     _ originPath: String, _ doubt: MarkDoubt, journalPath: String
   ) -> MergeError {
@@ -331,11 +331,11 @@ enum MarkDoubt: Equatable {
   case gone
   /// Another journal is at the path.
   case replaced
-  /// What is at the path cannot be used.
+  /// The file at the path is not a readable journal.
   case unusable(MergeError)
   /// The mark has no path.
   case unnamed
-  /// The file is a copy of the one that was marked.
+  /// The mark was copied along with the file.
   case copied
   /// Another version made the mark.
   case newer

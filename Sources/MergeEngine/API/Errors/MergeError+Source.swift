@@ -18,9 +18,7 @@ extension MergeError {
     MergeError(
       .dataTooShort, .refused, "the data device is too short", at: path,
       because: "it has \(byteCount) bytes; \(why)",
-      hint:
-        "give the data device of the pool that the metadata is of; if this is a copy of it, copy "
-        + "all of it",
+      hint: "give the data device of the same pool; if this is a copy, copy all of it",
       context: Context(
         path: path, role: "data device",
         counts: counts.merging(["bytes": byteCount]) { own, _ in own }))
