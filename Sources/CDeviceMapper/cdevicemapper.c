@@ -41,7 +41,7 @@ static void cdm_prepare(struct cdm_request *_Nonnull request, uint64_t device,
 }
 
 enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull text) {
-  struct cdm_request suspend, message, resume;
+  struct cdm_request suspend, message, status, resume;
   if (strlen(text) >= sizeof message.text) {
     errno = EINVAL;
     return CDM_PREPARING;
@@ -49,6 +49,7 @@ enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull te
   cdm_prepare(&suspend, thin, DM_SUSPEND_FLAG);
   cdm_prepare(&message, pool, 0);
   strcpy(message.text, text);
+  cdm_prepare(&status, thin, 0);
   cdm_prepare(&resume, thin, 0);
 
   int control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
@@ -113,6 +114,12 @@ enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull te
       } else if (ioctl(control, DM_TARGET_MSG, &message) != 0) {
         failed = CDM_MAKING;
         error = errno;
+      } else if (ioctl(control, DM_DEV_STATUS, &status) != 0) {
+        failed = CDM_RESUMED_BY_OTHERS;
+        error = errno;
+      } else if (!(status.head.flags & DM_SUSPEND_FLAG)) {
+        failed = CDM_RESUMED_BY_OTHERS;
+        error = EBUSY;
       }
       // Also after a failure: a device that is not suspended stays as it is.
       if (ioctl(control, DM_DEV_SUSPEND, &resume) != 0 && failed != CDM_SUSPENDING) {

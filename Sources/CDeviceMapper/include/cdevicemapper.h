@@ -9,11 +9,18 @@
 // Keeps libdevmapper from saying on standard error what went wrong; its errno says it to us.
 void cdm_silence(void);
 
-// Where a snapshot failed.
-enum cdm_step { CDM_DONE, CDM_PREPARING, CDM_SUSPENDING, CDM_MAKING, CDM_RESUMING };
+// Where a snapshot failed. With CDM_RESUMED_BY_OTHERS it is made, of a device that was no longer suspended.
+enum cdm_step {
+  CDM_DONE,
+  CDM_PREPARING,
+  CDM_SUSPENDING,
+  CDM_MAKING,
+  CDM_RESUMED_BY_OTHERS,
+  CDM_RESUMING
+};
 
-// Suspends `thin`, sends `text` to `pool` and resumes `thin`, whatever becomes of the message. Device
-// numbers are in the kernel's 64-bit form. Returns where it failed, with errno.
+// Suspends `thin`, sends `text` to `pool`, asks whether `thin` is suspended still, and resumes it, whatever becomes
+// of the message. Device numbers are in the kernel's 64-bit form. Returns where it failed, with errno.
 //
 // The suspended device may carry the root file system: from suspend to resume nothing is done that
 // could need a page, a file or a terminal. The memory is locked, the requests are made before, and a

@@ -32,7 +32,8 @@ package protocol DeviceMapper: Sendable {
 
 /// Why a message that was to be sent while a device is suspended came to nothing, or did not end well.
 package struct SuspendedMessageFailure: Error, Equatable, Sendable {
-  package enum Step: Sendable { case preparing, suspending, sending, resuming }
+  /// `resumedByOthers`: the message was sent, and by then the device was perhaps not suspended any more.
+  package enum Step: Sendable { case preparing, suspending, sending, resumedByOthers, resuming }
 
   package var step: Step
   package var errno: Errno

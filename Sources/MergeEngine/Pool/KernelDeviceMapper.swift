@@ -136,6 +136,7 @@ package struct KernelDeviceMapper: DeviceMapper {
     case CDM_DONE: return
     case CDM_SUSPENDING: throw SuspendedMessageFailure(.suspending, .current)
     case CDM_MAKING: throw SuspendedMessageFailure(.sending, .current)
+    case CDM_RESUMED_BY_OTHERS: throw SuspendedMessageFailure(.resumedByOthers, .current)
     case CDM_RESUMING: throw SuspendedMessageFailure(.resuming, .current)
     default: throw SuspendedMessageFailure(.preparing, .current)
     }

@@ -260,6 +260,9 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
       if isDead { throw error }
       failure = error
     }
+    if failure == nil, !mapped[index].isSuspended {
+      failure = SuspendedMessageFailure(.resumedByOthers, .resourceBusy)
+    }
     if let resumeFails { throw SuspendedMessageFailure(.resuming, resumeFails) }
     try suspendedStep(.resuming, "resume") { mapped[index].isSuspended = false }
     if let failure { throw failure }
