@@ -1,15 +1,20 @@
+#define _GNU_SOURCE
 #include "cdevicemapper.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dm-ioctl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void cdm_say_nothing(int level, const char *file, int line, int dm_errno,
@@ -40,6 +45,106 @@ static void cdm_prepare(struct cdm_request *_Nonnull request, uint64_t device,
   request->head.flags = flags;
 }
 
+// How long the whole may take from the suspend on, before the watchdog ends the tool.
+static const int cdm_suspended_seconds_max = 10;
+// How long the watchdog waits for the end of a tool that it has killed.
+static const int cdm_death_seconds_max = 10;
+
+static int64_t cdm_now_milliseconds(void) {
+  struct timespec now = {0};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+// Whether a byte or the end of a pipe came in time.
+static bool cdm_hears(int pipe_end, int seconds_max) {
+  const int64_t deadline = cdm_now_milliseconds() + seconds_max * INT64_C(1000);
+  for (;;) {
+    const int64_t left = deadline - cdm_now_milliseconds();
+    struct pollfd heard = {.fd = pipe_end, .events = POLLIN};
+    const int count = poll(&heard, 1, left > 0 ? (int)left : 0);
+    if (count > 0) return true;
+    if (count < 0 ? errno != EINTR : left <= 0) return false;
+  }
+}
+
+static ssize_t cdm_read_byte(int pipe_end, char *_Nonnull byte) {
+  ssize_t count;
+  while ((count = read(pipe_end, byte, 1)) < 0 && errno == EINTR) continue;
+  return count;
+}
+
+static bool cdm_write_byte(int pipe_end, char byte) {
+  ssize_t count;
+  while ((count = write(pipe_end, &byte, 1)) < 0 && errno == EINTR) continue;
+  return count == 1;
+}
+
+// Tells the watchdog that the device is about to be suspended, or is resumed; false where it is dead. SIGPIPE is blocked.
+static bool cdm_tell_watchdog(int alive) {
+  if (cdm_write_byte(alive, 1)) return true;
+  sigset_t broken;
+  sigemptyset(&broken);
+  sigaddset(&broken, SIGPIPE);
+  const struct timespec at_once = {0};
+  sigtimedwait(&broken, NULL, &at_once);
+  return false;
+}
+
+// The tool, as its watchdog knows it.
+struct cdm_tool {
+  pid_t pid;
+  // -1 where the kernel has none (before 5.3).
+  int pidfd;
+};
+
+static void cdm_kill(const struct cdm_tool *_Nonnull tool) {
+  if (tool->pidfd >= 0 &&
+      syscall(SYS_pidfd_send_signal, tool->pidfd, SIGKILL, NULL, 0) == 0) return;
+  // Otherwise the number may be that of another process by now.
+  if (getppid() == tool->pid) kill(tool->pid, SIGKILL);
+}
+
+// The watchdog, in a process of its own. Only calls that are safe after fork in any program.
+//
+// It hears a byte before the suspend and one after the resume; the end of the pipe between them says that the tool
+// has died. A tool that lives and does not go on (SIGSTOP) is killed before the device is resumed, so that it
+// cannot have its snapshot made of a device that is written to, and then merge that.
+//
+// A tool that waits in the kernel for a disk (state D) is not gone at once. It cannot return from that call to its own
+// code any more, so it never records the snapshot as made, and the next run deletes what the call may still make.
+// So the device is resumed after a while in any case: whoever uses it must not wait for that disk too.
+static _Noreturn void cdm_watch(const struct cdm_tool *_Nonnull tool, int alive, int ready,
+                                int control, struct cdm_request *_Nonnull resume) {
+  setsid();
+  // What it tells: 0, or why it cannot be relied on.
+  char byte = mlockall(MCL_CURRENT) == 0 ? 0 : (char)errno;
+  if (!cdm_write_byte(ready, byte) || byte != 0) _exit(1);
+  if (cdm_read_byte(alive, &byte) != 1) _exit(0);
+  bool is_told = cdm_hears(alive, cdm_suspended_seconds_max);
+  if (!is_told) {
+    cdm_kill(tool);
+    is_told = cdm_hears(alive, cdm_death_seconds_max);
+  }
+  if (is_told && cdm_read_byte(alive, &byte) == 1) _exit(0);
+  _exit(ioctl(control, DM_DEV_SUSPEND, resume) == 0 ? 0 : 1);
+}
+
+// Suspends a device. Every signal is blocked before and after.
+static int cdm_suspend(int control, struct cdm_request *_Nonnull suspend) {
+  sigset_t open, before;
+  sigemptyset(&open);
+  sigaddset(&open, SIGINT);
+  sigaddset(&open, SIGTERM);
+  sigaddset(&open, SIGHUP);
+  sigprocmask(SIG_UNBLOCK, &open, &before);
+  int result = ioctl(control, DM_DEV_SUSPEND, suspend);
+  int error = errno;
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  errno = error;
+  return result;
+}
+
 enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull text) {
   struct cdm_request suspend, message, status, resume;
   if (strlen(text) >= sizeof message.text) {
@@ -54,61 +159,54 @@ enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull te
 
   int control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
   if (control < 0) return CDM_PREPARING;
+  // A program that another thread starts must not keep them open.
   int alive[2], ready[2];
-  if (pipe(alive) != 0) {
+  if (pipe2(alive, O_CLOEXEC) != 0) {
     close(control);
     return CDM_PREPARING;
   }
-  if (pipe(ready) != 0) {
+  if (pipe2(ready, O_CLOEXEC) != 0) {
     close(control), close(alive[0]), close(alive[1]);
     return CDM_PREPARING;
   }
+  struct cdm_tool tool = {.pid = getpid()};
+  tool.pidfd = (int)syscall(SYS_pidfd_open, tool.pid, 0);
+
+  // The watchdog has them blocked for its life.
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, &before);
   pid_t child = fork();
   if (child == 0) {
-    // Only calls that are safe after fork in any program.
-    setsid();
-    struct sigaction ignored = {.sa_handler = SIG_IGN};
-    sigaction(SIGHUP, &ignored, NULL);
-    sigaction(SIGINT, &ignored, NULL);
-    sigaction(SIGTERM, &ignored, NULL);
-    sigaction(SIGPIPE, &ignored, NULL);
     close(alive[1]);
     close(ready[0]);
-    // What it tells: 0, or why it cannot be relied on.
-    char byte = mlockall(MCL_CURRENT) == 0 ? 0 : (char)errno;
-    ssize_t count;
-    while ((count = write(ready[1], &byte, 1)) < 0 && errno == EINTR) continue;
-    if (byte != 0 || count != 1) _exit(1);
-    while ((count = read(alive[0], &byte, 1)) < 0 && errno == EINTR) continue;
-    // A byte says that the device is resumed; the end of the pipe, that nobody is left to do it.
-    if (count == 0) ioctl(control, DM_DEV_SUSPEND, &resume);
-    _exit(0);
+    cdm_watch(&tool, alive[0], ready[1], control, &resume);
   }
   int error = errno;
   close(alive[0]);
   close(ready[1]);
-  char byte = 0;
-  ssize_t count = 0;
+  bool is_watched = false;
   if (child > 0) {
-    while ((count = read(ready[0], &byte, 1)) < 0 && errno == EINTR) continue;
+    char byte = 0;
+    ssize_t count = cdm_read_byte(ready[0], &byte);
+    is_watched = count == 1 && byte == 0;
     error = count == 1 ? byte : EPIPE;
   }
   close(ready[0]);
 
   enum cdm_step failed = CDM_PREPARING;
-  if (child > 0 && count == 1 && byte == 0) {
-    sigset_t blocked, before;
-    sigfillset(&blocked);
-    sigdelset(&blocked, SIGINT);
-    sigdelset(&blocked, SIGTERM);
-    sigdelset(&blocked, SIGHUP);
-    sigprocmask(SIG_BLOCK, &blocked, &before);
-    if (mlockall(MCL_CURRENT) != 0) {
-      error = errno;
+  bool has_begun = false;
+  int resume_error = 0;
+  if (is_watched && mlockall(MCL_CURRENT) != 0) {
+    error = errno;
+  } else if (is_watched) {
+    has_begun = cdm_tell_watchdog(alive[1]);
+    if (!has_begun) {
+      error = EPIPE;
     } else {
       failed = CDM_DONE;
       error = 0;
-      if (ioctl(control, DM_DEV_SUSPEND, &suspend) != 0) {
+      if (cdm_suspend(control, &suspend) != 0) {
         failed = CDM_SUSPENDING;
         error = errno;
       } else if (ioctl(control, DM_TARGET_MSG, &message) != 0) {
@@ -123,23 +221,23 @@ enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull te
       }
       // Also after a failure: a device that is not suspended stays as it is.
       if (ioctl(control, DM_DEV_SUSPEND, &resume) != 0 && failed != CDM_SUSPENDING) {
-        failed = CDM_RESUMING;
-        error = errno;
+        resume_error = errno;
       }
-      munlockall();
     }
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    munlockall();
   }
-  // After a failed resume the child gets a second chance at it.
-  if (failed != CDM_RESUMING) {
-    byte = 1;
-    while (write(alive[1], &byte, 1) < 0 && errno == EINTR) continue;
-  }
+  // After a failed resume the watchdog gets a second chance at it.
+  if (has_begun && resume_error == 0) cdm_tell_watchdog(alive[1]);
   close(alive[1]);
   close(control);
+  if (tool.pidfd >= 0) close(tool.pidfd);
+  sigprocmask(SIG_SETMASK, &before, NULL);
   if (child > 0) {
-    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) continue;
+    int end = 0;
+    pid_t ended;
+    while ((ended = waitpid(child, &end, 0)) < 0 && errno == EINTR) continue;
+    if (ended == child && end == 0) resume_error = 0;
   }
-  errno = error;
-  return failed;
+  errno = resume_error != 0 ? resume_error : error;
+  return resume_error != 0 ? CDM_RESUMING : failed;
 }

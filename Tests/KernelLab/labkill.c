@@ -1,9 +1,9 @@
-/* Kills the program it is loaded into at one of the changes it makes to device-mapper, or refuses one.
+/* Kills or stops the program it is loaded into at one of the changes it makes to device-mapper, or refuses one.
  *
  * LD_PRELOAD=labkill.so LAB_KILL=WHEN:CHANGE PROGRAM…
  *
- * WHEN is `before` or `after`, and the program is killed; or `refuse`, and the kernel never sees
- * the request, which fails with ENOSPC. CHANGE is a number, counted from 1 over all changes, or the
+ * WHEN is `before` or `after`, and the program is killed; `stop`, and it is stopped by SIGSTOP before the change; or
+ * `refuse`, and the kernel never sees the request, which fails with ENOSPC. CHANGE is a number, counted from 1 over all changes, or the
  * first of that name: create, remove, suspend, resume, load, clear, or the first word of a message
  * to a target. A line on standard error names the change. Children that the program forks are left
  * alone. */
@@ -66,12 +66,16 @@ int ioctl(int fd, unsigned long request, ...) {
   if (!is_due) return real(fd, request, argument);
   is_over = 1;
   if (*when == 'b') die("before", name);
+  if (*when == 's') {
+    dprintf(STDERR_FILENO, "labkill: stop before %s, change %d\n", name, changes);
+    kill(victim, SIGSTOP);
+  }
   if (*when == 'r') {
     dprintf(STDERR_FILENO, "labkill: refused %s, change %d\n", name, changes);
     errno = ENOSPC;
     return -1;
   }
   int result = real(fd, request, argument);
-  die("after", name);
+  if (*when == 'a') die("after", name);
   return result;
 }

@@ -20,12 +20,14 @@ enum cdm_step {
 };
 
 // Suspends `thin`, sends `text` to `pool`, asks whether `thin` is suspended still, and resumes it, whatever becomes
-// of the message. Device numbers are in the kernel's 64-bit form. Returns where it failed, with errno.
+// of the message. Device numbers are in the kernel's 64-bit form. Returns where it failed, with errno: EINTR where a
+// signal ended the suspend.
 //
 // The suspended device may carry the root file system: from suspend to resume nothing is done that
 // could need a page, a file or a terminal. The memory is locked, the requests are made before, and a
-// child of its own session waits on a pipe to resume the device in case this process dies. A signal
-// can end the suspend (EINTR), and nothing after it; only SIGSTOP can stop the process in between.
+// child of its own session, the watchdog, waits on a pipe to resume the device in case this process dies. A signal
+// can end the suspend, and nothing after it; only SIGSTOP can stop the process in between. After 10 s the watchdog kills
+// this process, and resumes the device.
 enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull text);
 
 #endif

@@ -22,7 +22,7 @@ package protocol DeviceMapper: Sendable {
   /// Returns the devices that the kernel names as lying on a device.
   func holders(of device: DeviceNumber) -> [DeviceNumber]
   /// Sends a message to a pool while one of its thin devices is suspended, and resumes that on every
-  /// way out, also if this process dies.
+  /// way out, also if this process dies, or is stopped for longer than 10 s, which ends it.
   func send(
     _ message: String, toPool pool: DeviceNumber, whileSuspended thin: DeviceNumber
   ) throws(SuspendedMessageFailure)
