@@ -45,6 +45,8 @@ static void cdm_prepare(struct cdm_request *_Nonnull request, uint64_t device,
   request->head.flags = flags;
 }
 
+// How long the suspend may wait for what is in flight on the device, to which nobody can write meanwhile.
+static const int cdm_suspend_seconds_max = 5;
 // How long the whole may take from the suspend on, before the watchdog ends the tool.
 static const int cdm_suspended_seconds_max = 10;
 // How long the watchdog waits for the end of a tool that it has killed.
@@ -130,18 +132,38 @@ static _Noreturn void cdm_watch(const struct cdm_tool *_Nonnull tool, int alive,
   _exit(ioctl(control, DM_DEV_SUSPEND, resume) == 0 ? 0 : 1);
 }
 
-// Suspends a device. Every signal is blocked before and after.
+static volatile sig_atomic_t cdm_suspend_time_is_over;
+static void cdm_end_suspend(int signal) {
+  (void)signal;
+  cdm_suspend_time_is_over = 1;
+}
+
+// Suspends a device, with errno ETIME where that takes too long. Every signal is blocked before and after.
 static int cdm_suspend(int control, struct cdm_request *_Nonnull suspend) {
+  // To this thread: one of another would not end the call. Repeated, since the first may come before the call.
+  struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM};
+  event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+  const struct itimerspec time = {.it_value.tv_sec = cdm_suspend_seconds_max,
+                                  .it_interval.tv_nsec = 100000000};
+  struct sigaction action = {.sa_handler = cdm_end_suspend}, action_before;
+  timer_t timer;
+  if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return -1;
+  cdm_suspend_time_is_over = 0;
+  sigaction(SIGALRM, &action, &action_before);
   sigset_t open, before;
   sigemptyset(&open);
+  sigaddset(&open, SIGALRM);
   sigaddset(&open, SIGINT);
   sigaddset(&open, SIGTERM);
   sigaddset(&open, SIGHUP);
+  timer_settime(timer, 0, &time, NULL);
   sigprocmask(SIG_UNBLOCK, &open, &before);
   int result = ioctl(control, DM_DEV_SUSPEND, suspend);
   int error = errno;
+  timer_delete(timer);
   sigprocmask(SIG_SETMASK, &before, NULL);
-  errno = error;
+  sigaction(SIGALRM, &action_before, NULL);
+  errno = error == EINTR && cdm_suspend_time_is_over ? ETIME : error;
   return result;
 }
 

@@ -21,7 +21,7 @@ enum cdm_step {
 
 // Suspends `thin`, sends `text` to `pool`, asks whether `thin` is suspended still, and resumes it, whatever becomes
 // of the message. Device numbers are in the kernel's 64-bit form. Returns where it failed, with errno: EINTR where a
-// signal ended the suspend.
+// signal ended the suspend, ETIME where that took longer than 5 s.
 //
 // The suspended device may carry the root file system: from suspend to resume nothing is done that
 // could need a page, a file or a terminal. The memory is locked, the requests are made before, and a

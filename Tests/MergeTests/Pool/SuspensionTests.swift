@@ -78,6 +78,15 @@ struct SuspensionTests {
       ])
   }
 
+  @Test("a suspend that takes longer than 5 s is given up")
+  func suspendTakesLong() throws {
+    #expect(
+      try SuspensionProgram.run(["wait:suspend"]) == [
+        "tool: gives it 5 s", "tool: resume of a device that is active",
+        "returns: suspending, ETIME",
+      ])
+  }
+
   @Test("a resume that fails is made by the watchdog, and has failed only if that fails too")
   func resumeFails() throws {
     #expect(
