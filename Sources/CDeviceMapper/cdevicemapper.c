@@ -173,7 +173,7 @@ enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull te
     errno = EINVAL;
     return CDM_PREPARING;
   }
-  cdm_prepare(&suspend, thin, DM_SUSPEND_FLAG);
+  cdm_prepare(&suspend, thin, DM_SUSPEND_FLAG | DM_SKIP_LOCKFS_FLAG);
   cdm_prepare(&message, pool, 0);
   strcpy(message.text, text);
   cdm_prepare(&status, thin, 0);

@@ -23,6 +23,8 @@ enum cdm_step {
 // of the message. Device numbers are in the kernel's 64-bit form. Returns where it failed, with errno: EINTR where a
 // signal ended the suspend, ETIME where that took longer than 5 s.
 //
+// File systems are not frozen: one that is frozen may write when it is thawed, to a device that does not take it.
+//
 // The suspended device may carry the root file system: from suspend to resume nothing is done that
 // could need a page, a file or a terminal. The memory is locked, the requests are made before, and a
 // child of its own session, the watchdog, waits on a pipe to resume the device in case this process dies. A signal

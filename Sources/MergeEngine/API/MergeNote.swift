@@ -60,6 +60,8 @@ public struct MergeNote: Equatable, Sendable {
     case thinDeviceOutdated = "thin-device-outdated"
     /// A thin device could not be put back.
     case cannotRestoreThinDevice = "cannot-restore-thin-device"
+    /// What programs wrote last could not be written to the thin device before a snapshot of it was made.
+    case cachesNotWritten = "caches-not-written"
     /// A snapshot of the thin device was made.
     case snapshotMade = "snapshot-made"
     /// A snapshot that an earlier run made is not there.

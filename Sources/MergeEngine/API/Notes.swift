@@ -221,6 +221,18 @@ extension MergeNote {
     return "it is made by: dmsetup create \(name.shellQuoted)\(option) --table \(table.shellQuoted)"
   }
 
+  /// Returns the note for caches that may still have something as a snapshot is about to be made.
+  ///
+  /// `hasAnswered`: whether `sync` has failed; if not, it did not answer in time.
+  static func cachesNotWritten(_ paths: [String], hasAnswered: Bool) -> MergeNote {
+    MergeNote(
+      .cachesNotWritten,
+      "\(paths.joined(separator: ", ")): 'sync' "
+        + (hasAnswered ? "failed" : "did not answer in time")
+        + ", so what was written there last may be missing from the snapshot",
+      context: Context(path: paths.first))
+  }
+
   static func snapshotMade(_ deviceID: UInt32, of path: String) -> MergeNote {
     MergeNote(
       .snapshotMade,

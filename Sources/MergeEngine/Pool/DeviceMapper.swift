@@ -21,6 +21,13 @@ package protocol DeviceMapper: Sendable {
   func clear(_ device: MappedDevice) throws(Errno)
   /// Returns the devices that the kernel names as lying on a device.
   func holders(of device: DeviceNumber) -> [DeviceNumber]
+  /// Has the system write to a device what it caches for it, and for all that lies above it.
+  ///
+  /// A thin device is suspended without its file systems being frozen: what is still in a cache then is not in its
+  /// snapshot.
+  ///
+  /// - Returns: the caches that may still have something.
+  func writeBackCaches(above device: DeviceNumber) -> [CacheFailure]
   /// Sends a message to a pool while one of its thin devices is suspended, and resumes that on every
   /// way out, also if this process dies, or is stopped for longer than 10 s, which ends it.
   func send(

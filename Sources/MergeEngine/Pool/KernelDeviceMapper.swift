@@ -129,6 +129,10 @@ package struct KernelDeviceMapper: DeviceMapper {
     try request.runWithUdev()
   }
 
+  package func writeBackCaches(above device: DeviceNumber) -> [CacheFailure] {
+    CachedWrites(above: device).writeBack()
+  }
+
   package func send(
     _ message: String, toPool pool: DeviceNumber, whileSuspended thin: DeviceNumber
   ) throws(SuspendedMessageFailure) {

@@ -145,7 +145,7 @@ package enum LoopDevice {
   }
 
   /// The loop devices under which something lies; few of those that have been made.
-  private static var inUse: [(number: DeviceNumber, path: String)] {
+  static var inUse: [(number: DeviceNumber, path: String)] {
     FileSystem.names(in: "/sys/block").compactMap { name in
       guard name.hasPrefix("loop"), FileSystem.exists("/sys/block/\(name)/loop"),
         let number = DeviceNumber(text: FileSystem.text(of: "/sys/block/\(name)/dev"))

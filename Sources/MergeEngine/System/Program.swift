@@ -22,14 +22,18 @@ package enum Program {
   ///
   /// One that takes longer is killed once. A process that waits for a device cannot be ended, so that nobody waits for
   /// it any longer then.
-  package static func run(_ command: [String], clock: Clock = ThisSystem.clock) -> End {
+  package static func run(
+    _ command: [String], answerTimeMax: Duration = answerTimeMax, clock: Clock = ThisSystem.clock
+  ) -> End {
     guard let name = command.first else { return .failed }
     let path = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map { "\($0)/\(name)" }
       .first(where: FileSystem.exists)
-    return path.map { run($0, command, clock) } ?? .failed
+    return path.map { run($0, command, answerTimeMax, clock) } ?? .failed
   }
 
-  private static func run(_ path: String, _ command: [String], _ clock: Clock) -> End {
+  private static func run(
+    _ path: String, _ command: [String], _ answerTimeMax: Duration, _ clock: Clock
+  ) -> End {
     let deadline = clock.now() + answerTimeMax
     var ends: [CInt] = [-1, -1]
     guard unsafe pipe(&ends) == 0 else { return .failed }
@@ -121,7 +125,7 @@ package enum Program {
     // What it complains about is not for the reader of our own messages.
     unsafe posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
     // SAFETY: copies made and freed here; both lists end with nil, as the call wants.
-    var arguments = unsafe command.map { (text: String) in unsafe strdup(text) } + [nil]
+    var arguments = unsafe command.map { (text: String) in unsafe strdup(text.systemPath) } + [nil]
     let variables = [
       "LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LVM_SUPPRESS_FD_WARNINGS=1",
     ]

@@ -13,7 +13,8 @@ done
 (cd mounted && sha256sum files/*) >sums
 expect_exit 5 by_name merge thin1
 expect_says 'the thin device is in use'
-# Nothing was synced: what is in the page cache belongs to that moment too.
+# Nothing was synced: what is in the page cache belongs to that moment too. The journal of the file system is replayed
+# when the origin is mounted.
 expect_exit 0 by_name merge thin1 --snapshot
 echo later >mounted/files/later
 umount mounted

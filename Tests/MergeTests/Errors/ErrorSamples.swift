@@ -80,6 +80,8 @@ enum ErrorSamples {
     .thinDeviceRemoved("/dev/mapper/vm"), .thinDeviceRestored("/dev/mapper/vm"),
     .thinDeviceStaysRemoved("/dev/mapper/vm", command), .thinDeviceOutdated("/dev/mapper/vm"),
     .cannotRestoreThinDevice("/dev/mapper/vm", .resourceBusy, command),
+    .cachesNotWritten(["/mnt", "/dev/dm-3"], hasAnswered: true),
+    .cachesNotWritten(["/mnt"], hasAnswered: false),
     .snapshotMade(16_777_215, of: "/dev/mapper/vm"),
     .snapshotNotThere(16_777_215, pool: "POOL"), .cannotDeleteSnapshot(failed),
     .sourceKept(failed), .notUndone(failed), .poolLeft("POOL"), .metadataSnapshotOther("POOL"),

@@ -245,6 +245,15 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     }
   }
 
+  /// What writing caches back leaves.
+  var cacheFailures: [CacheFailure] = []
+
+  func writeBackCaches(above device: DeviceNumber) -> [CacheFailure] {
+    guard !isDead, let name = mapped.first(where: { $0.number == device })?.name else { return [] }
+    told("write back \(name)")
+    return cacheFailures
+  }
+
   func send(
     _ message: String, toPool pool: DeviceNumber, whileSuspended thin: DeviceNumber
   ) throws(SuspendedMessageFailure) {

@@ -1,0 +1,110 @@
+/// What lies on devices, as the kernel tells at one moment: other devices, and mounted file systems.
+struct StorageAbove {
+  /// A file system, where it is mounted.
+  struct Mount: Equatable {
+    var path: String
+    /// The number that its files have as their device's.
+    var device: DeviceNumber
+    /// The block devices that it is on.
+    var blockDevices: Set<DeviceNumber>
+  }
+
+  /// Every file system that is seen, at one place where it is mounted.
+  let mounts: [Mount]
+  /// The loop devices under which something lies.
+  let loops: [(device: DeviceNumber, layer: StorageStack.Layer)]
+
+  static func now() -> StorageAbove {
+    StorageAbove(
+      mounts: mounts(
+        FileSystem.firstBytes(of: "/proc/self/mountinfo", count: 1 << 26).map { PathText.text($0) }
+          ?? ""),
+      loops: LoopDevice.inUse.compactMap { loop in
+        LoopDevice.backing(of: loop.number).map { (loop.number, $0) }
+      })
+  }
+
+  func mounts(on device: DeviceNumber) -> [Mount] {
+    mounts.filter { $0.blockDevices.contains(device) }
+  }
+
+  /// The devices that lie on one immediately: device-mapper's and md's, partitions and loop devices.
+  func devices(on device: DeviceNumber) -> [DeviceNumber] {
+    let folder = "/sys/dev/block/\(device)"
+    let holders = FileSystem.names(in: folder + "/holders").map { "holders/\($0)" }
+    let partitions = FileSystem.names(in: folder).filter {
+      FileSystem.exists("\(folder)/\($0)/partition")
+    }
+    return (holders + partitions).compactMap {
+      DeviceNumber(text: FileSystem.text(of: "\(folder)/\($0)/dev"))
+    } + loops.filter { $0.layer == .device(device) }.map(\.device)
+  }
+
+  /// The loop devices over files of a file system.
+  func devices(onFilesOf fileSystem: DeviceNumber) -> [DeviceNumber] {
+    loops.compactMap { loop in
+      if case .file(fileSystem, _) = loop.layer { loop.device } else { nil }
+    }
+  }
+
+  /// Reads the format of /proc/self/mountinfo: `36 35 98:0 / /mnt rw shared:1 - ext4 /dev/vda rw`.
+  ///
+  /// A file system that is mounted at several places is listed once, by the last that no later mount hides.
+  static func mounts(_ text: String) -> [Mount] {
+    var mounts: [Mount] = []
+    for line in text.split(separator: "\n") {
+      let words = line.split(separator: " ")
+      guard words.count > 4, let device = DeviceNumber(text: String(words[2])) else { continue }
+      // Optional words stand before the dash.
+      let rest = words.drop { $0 != "-" }.dropFirst()
+      let source = rest.dropFirst().first.map { unescaped($0) } ?? ""
+      let mount = Mount(
+        path: unescaped(words[4]), device: device,
+        blockDevices: blockDevices(device, kind: rest.first ?? "", source: source))
+      let below = mount.path == "/" ? "/" : mount.path + "/"
+      mounts.removeAll { $0.path == mount.path || $0.path.hasPrefix(below) }
+      if !mount.blockDevices.isEmpty { mounts.append(mount) }
+    }
+    var seen: Set<DeviceNumber> = []
+    return mounts.reversed().filter { seen.insert($0.device).inserted }.reversed()
+  }
+
+  /// The devices of a file system: that of its number, or where that is of no device, those of its source.
+  private static func blockDevices(
+    _ number: DeviceNumber, kind: Substring, source: String
+  ) -> Set<DeviceNumber> {
+    guard number.major == 0 else { return [number] }
+    // With colons between, for bcachefs. What is no node is a share of another machine.
+    let nodes = source.split(separator: ":").map(String.init).filter { $0.hasPrefix("/dev/") }
+    let named = Set(nodes.compactMap(FileSystem.blockDevice(at:)))
+    guard kind == "btrfs" else { return named }
+    return named.union(
+      FileSystem.names(in: "/sys/fs/btrfs").map(devicesOfBtrfs).filter {
+        !$0.isDisjoint(with: named)
+      }.joined())
+  }
+
+  private static func devicesOfBtrfs(_ name: String) -> Set<DeviceNumber> {
+    let folder = "/sys/fs/btrfs/\(name)/devices"
+    return Set(
+      FileSystem.names(in: folder).compactMap {
+        DeviceNumber(text: FileSystem.text(of: "\(folder)/\($0)/dev"))
+      })
+  }
+
+  /// Blanks and the like stand as three octal digits behind a backslash.
+  private static func unescaped(_ word: Substring) -> String {
+    var bytes: [UInt8] = []
+    var rest = PathText.bytes(of: String(word))[...]
+    while let byte = rest.popFirst() {
+      let digits = rest.prefix(3).map { Int($0) - 0x30 }
+      if byte == UInt8(ascii: "\\"), digits.count == 3, digits.allSatisfy((0..<8).contains) {
+        bytes.append(UInt8(truncatingIfNeeded: digits.reduce(0) { $0 * 8 + $1 }))
+        rest.removeFirst(3)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return PathText.text(bytes)
+  }
+}
