@@ -45,6 +45,26 @@ static void cdm_prepare(struct cdm_request *_Nonnull request, uint64_t device,
   request->head.flags = flags;
 }
 
+int cdm_watch_changes(void) {
+  int control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+  if (control < 0) return -1;
+  struct cdm_request arm;
+  cdm_prepare(&arm, 0, 0);
+  // dm-ioctl.c, dm_open: the count of events is that of the time when it was opened; arming looks at it anew.
+  if (ioctl(control, DM_DEV_ARM_POLL, &arm) != 0) {
+    int error = errno;
+    close(control);
+    errno = error;
+    return -1;
+  }
+  return control;
+}
+
+int cdm_has_changed(int watch) {
+  struct pollfd change = {.fd = watch, .events = POLLIN};
+  return poll(&change, 1, 0) != 0;
+}
+
 // How long the suspend may wait for what is in flight on the device, to which nobody can write meanwhile.
 static const int cdm_suspend_seconds_max = 5;
 // How long the whole may take from the suspend on, before the watchdog ends the tool.

@@ -9,6 +9,13 @@
 // Keeps libdevmapper from saying on standard error what went wrong; its errno says it to us.
 void cdm_silence(void);
 
+// Opens device-mapper so that `cdm_has_changed` tells of what happens from now on; -1 with errno where that fails, as
+// before Linux 4.13.
+int cdm_watch_changes(void);
+
+// Whether any mapped device was made, removed or renamed, or has had an event, since the descriptor was opened.
+int cdm_has_changed(int watch);
+
 // Where a snapshot failed. With CDM_RESUMED_BY_OTHERS it is made, of a device that was no longer suspended.
 enum cdm_step {
   CDM_DONE,

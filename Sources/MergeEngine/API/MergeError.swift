@@ -103,6 +103,8 @@ extension MergeError {
       case isReplaced
       /// The data device begins as metadata does, and the metadata device does not.
       case devicesAreSwapped
+      /// A snapshot of the thin device could be merged in its place.
+      case canTakeSnapshot
       /// A metadata snapshot is held, and could be read.
       case holdsMetadataSnapshot
     }

@@ -325,8 +325,10 @@ extension MergeError {
     case cannotMakeSnapshot = "cannot-make-snapshot"
     /// All numbers for snapshots are in use.
     case snapshotIDsUsedUp = "snapshot-ids-used-up"
-    /// A snapshot of another thin device in the pool is being merged.
-    case otherSnapshotUnfinished = "other-snapshot-unfinished"
+    /// The thin device could not be suspended in time.
+    case suspendTooLong = "suspend-too-long"
+    /// The thin device was resumed while it had to be suspended.
+    case thinDeviceResumed = "thin-device-resumed"
     /// A snapshot of the thin device is being merged.
     case snapshotUnfinished = "snapshot-unfinished"
     /// The snapshot that is merged is in use.

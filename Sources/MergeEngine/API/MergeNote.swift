@@ -60,6 +60,10 @@ public struct MergeNote: Equatable, Sendable {
     case thinDeviceOutdated = "thin-device-outdated"
     /// A thin device could not be put back.
     case cannotRestoreThinDevice = "cannot-restore-thin-device"
+    /// The thin device itself is merged, and not a snapshot of it.
+    case noSnapshotMade = "no-snapshot-made"
+    /// A snapshot is kept for a merge that is not finished.
+    case snapshotKept = "snapshot-kept"
     /// What programs wrote last could not be written to the thin device before a snapshot of it was made.
     case cachesNotWritten = "caches-not-written"
     /// A snapshot of the thin device was made.
@@ -99,4 +103,15 @@ public struct MergeNote: Equatable, Sendable {
     self.text = text
     self.context = context
   }
+}
+
+/// Why the thin device itself is merged, and not a snapshot of it.
+package enum NoSnapshotReason: Equatable, Sendable {
+  case asked
+  /// The user names the metadata snapshot that is to be read.
+  case metadataSnapshotGiven
+  case poolReadOnly
+  case poolNeedsCheck
+  case metadataNearlyUsedUp
+  case dataNearlyUsedUp(freeBlockCount: UInt64, blockCount: UInt64)
 }

@@ -181,8 +181,11 @@ public struct TransferOptions: Equatable, Sendable {
 ///
 /// A source that is not of an active pool needs none of it.
 public struct PoolOptions: Equatable, Sendable {
-  /// Merges a snapshot of the thin device, made for this, where the device is in use.
-  public var takesSnapshot: Bool
+  /// Merges although somebody has the thin device open: what is written to it from then on is not merged.
+  public var allowsOpenThinDevice: Bool
+  /// Merges the thin device itself and not a snapshot of it that is made for the merge: nobody may have it open, and
+  /// it is removed for the time of the merge where it can be written to.
+  public var mergesThinDeviceItself: Bool
   /// Puts a thin device back that was removed for the time of the merge.
   public var reactivates: Bool
   /// Lets the origin be written to for the time of the merge if device-mapper has it read-only.
@@ -192,25 +195,27 @@ public struct PoolOptions: Equatable, Sendable {
 
   /// Describes what may be done; nothing unless said.
   public init(
-    takesSnapshot: Bool = false, reactivates: Bool = false, makesOriginWritable: Bool = false,
-    allowsOtherUsers: Bool = false
+    allowsOpenThinDevice: Bool = false, mergesThinDeviceItself: Bool = false,
+    reactivates: Bool = false, makesOriginWritable: Bool = false, allowsOtherUsers: Bool = false
   ) {
-    self.takesSnapshot = takesSnapshot
+    self.allowsOpenThinDevice = allowsOpenThinDevice
+    self.mergesThinDeviceItself = mergesThinDeviceItself
     self.reactivates = reactivates
     self.makesOriginWritable = makesOriginWritable
     self.allowsOtherUsers = allowsOtherUsers
   }
 
-  /// One bit each, in the order of the properties.
+  /// One bit each.
   package var code: UInt64 {
-    (takesSnapshot ? 1 : 0) | (reactivates ? 2 : 0) | (makesOriginWritable ? 4 : 0)
-      | (allowsOtherUsers ? 8 : 0)
+    (allowsOpenThinDevice ? 1 : 0) | (reactivates ? 2 : 0) | (makesOriginWritable ? 4 : 0)
+      | (allowsOtherUsers ? 8 : 0) | (mergesThinDeviceItself ? 16 : 0)
   }
 
   package init(code: UInt64) {
     self.init(
-      takesSnapshot: code & 1 != 0, reactivates: code & 2 != 0,
-      makesOriginWritable: code & 4 != 0, allowsOtherUsers: code & 8 != 0)
+      allowsOpenThinDevice: code & 1 != 0, mergesThinDeviceItself: code & 16 != 0,
+      reactivates: code & 2 != 0, makesOriginWritable: code & 4 != 0,
+      allowsOtherUsers: code & 8 != 0)
   }
 
   /// What either allows.

@@ -221,6 +221,35 @@ extension MergeNote {
     return "it is made by: dmsetup create \(name.shellQuoted)\(option) --table \(table.shellQuoted)"
   }
 
+  static func noSnapshotMade(_ reason: NoSnapshotReason) -> MergeNote {
+    let why =
+      switch reason {
+      case .asked: "none was asked for"
+      case .metadataSnapshotGiven: "the metadata snapshot that was named is read"
+      case .poolReadOnly: "the pool is read-only"
+      case .poolNeedsCheck: "the pool is marked needs_check"
+      case .metadataNearlyUsedUp: "the pool's metadata is nearly used up"
+      case .dataNearlyUsedUp(let free, let all): "only \(free) of the pool's \(all) blocks are free"
+      }
+    return MergeNote(
+      .noSnapshotMade,
+      "no snapshot of the thin device is made, since \(why): it is merged itself, and must not be written to "
+        + "meanwhile")
+  }
+
+  /// Returns the note for a snapshot whose merge is not finished.
+  ///
+  /// `byteCount`: bytes of its blocks; those that the thin device still has are shared with it.
+  static func snapshotKept(
+    _ deviceID: UInt32, of originalID: UInt32, pool: String, byteCount: UInt64
+  ) -> MergeNote {
+    MergeNote(
+      .snapshotKept,
+      "dev \(deviceID) of pool \(pool) is a snapshot of dev \(originalID), kept for a merge that is not "
+        + "finished; it keeps up to \(byteCount.formattedByteCount) from being freed",
+      context: Context(pool: pool, deviceID: deviceID, counts: ["bytes": byteCount]))
+  }
+
   /// Returns the note for caches that may still have something as a snapshot is about to be made.
   ///
   /// `hasAnswered`: whether `sync` has failed; if not, it did not answer in time.

@@ -5,8 +5,13 @@
 public struct PlanReport: Equatable, Sendable {
   /// The thin device's number in the pool.
   public var deviceID: UInt32
-  /// The number of its snapshot that is merged in its place; nil where the thin device itself is.
+  /// The number of its snapshot that is merged in its place; nil where there is none yet, or the thin device itself
+  /// is merged.
   public var snapshotID: UInt32?
+  /// Whether a snapshot of the thin device is made first, and merged in its place.
+  public var makesSnapshot: Bool = false
+  /// Whether somebody has the thin device open: what is written to it from then on is not merged.
+  public var thinDeviceIsOpen: Bool = false
   /// Bytes of a pool block: a multiple of 64 KiB, up to 1 GiB.
   ///
   /// The superblock has it in sectors of 512 bytes.
@@ -55,6 +60,20 @@ public struct PlanReport: Equatable, Sendable {
   public var refusal: MergeError?
 }
 
+/// What a thin device has besides what was read of it, once that is merged or compared.
+public enum ThinDeviceState: String, Sendable {
+  /// Nothing: all that it has was read.
+  case asMerged = "as-merged"
+  /// Nothing yet, and somebody has it open who may write to it.
+  case open
+  /// It was written to since.
+  case writtenSince = "written-since"
+  /// It is not there any more.
+  case gone
+  /// It cannot be told.
+  case unknown
+}
+
 /// What a merge or a resumed merge did.
 public struct MergeReport: Equatable, Sendable {
   /// How a merge ended.
@@ -98,6 +117,8 @@ public struct MergeReport: Equatable, Sendable {
   public var checkpointCount: UInt64
   /// What reading everything back found; nil where it was not asked for.
   public var verification: VerifyReport?
+  /// Whether the thin device has anything that was not merged.
+  public var thinDevice: ThinDeviceState = .unknown
   /// Where the journal is.
   public var journalPath: String
   /// Ranges of the origin whose source could not be read, which are as they were.
@@ -136,6 +157,8 @@ public struct VerifyReport: Equatable, Sendable {
   public var duration: Duration
   /// Why not everything was compared; nil if it was.
   public var incomplete: MergeError?
+  /// Whether the thin device has anything that was not compared; nil where it was not read.
+  public var thinDevice: ThinDeviceState?
   /// A merge onto the origin that is not finished, as the journal in its usual place told when comparing
   /// with a source began.
   public var unfinishedMerge: StatusReport?

@@ -73,12 +73,12 @@ package struct MetadataReader {
     try superblocks(.inactivePool, ignoresNeedsCheck: true)
   }
 
-  /// Finds a thin device in the live trees; nil where there is none.
+  /// Finds thin devices in the live trees, all of one moment; those that are not there are left out.
   ///
   /// - Throws: `MergeError`; `busy` where the pool's metadata changed whenever it was read.
-  package func liveDevice(_ id: UInt32) throws(MergeError) -> Device? {
+  package func liveDevices(_ ids: Set<UInt32>) throws(MergeError) -> [Device] {
     let found = try readLive { live throws(MergeError) in
-      try devices(in: live).first { $0.id == id }
+      try devices(in: live).filter { ids.contains($0.id) }
     }
     guard let found else { throw .metadataChanging(metadata.path) }
     return found

@@ -23,6 +23,8 @@ public struct Environment: Sendable {
   package var processID = ThisSystem.processID
   /// The mapped devices of the system.
   package var deviceMapper: any DeviceMapper = KernelDeviceMapper()
+  /// Draws a number at random.
+  package var drawNumber: @Sendable (ClosedRange<UInt32>) -> UInt32 = { .random(in: $0) }
   /// Runs a program and brings what it prints.
   package var runProgram: @Sendable ([String]) -> Program.End = { Program.run($0) }
 
@@ -87,6 +89,17 @@ extension Environment {
     } catch {
       throw .noDeviceMapper(error)
     }
+  }
+
+  /// Finds out whether a thin device has anything besides what was read of it, where no pool is active.
+  ///
+  /// `root`: the mapping tree that was read.
+  func state(
+    of source: MergeSource, _ metadata: OpenFile, since root: MetadataBlock
+  ) -> ThinDeviceState {
+    guard let live = try? reader(metadata).liveDevices([source.deviceID]) else { return .unknown }
+    guard let thin = live.first else { return .gone }
+    return thin.mappingRoot == root ? .asMerged : .writtenSince
   }
 
   /// Notes that somebody may write to the source while it is compared.

@@ -70,7 +70,8 @@ struct FinishedMergeComparison {
       return result
     }
 
-    let data = preparation.devices.data
+    let (data, metadata) = (preparation.devices.data, preparation.devices.metadata)
+    let mappingRoot = preparation.planned.plan.mappingRoot
     let planned = preparation.planned.plan
     let plan = planned.plan
     let cuts = TransferCuts(
@@ -94,6 +95,9 @@ struct FinishedMergeComparison {
     // A run may have been killed before it let go of what it had merged from.
     session?.mergeIsFinished(from: source, onto: DeviceIdentity.nameOrPlace(of: origin))
     result.earlier?.isCompared = true
+    result.thinDevice =
+      session?.thinDeviceState(of: source.deviceID, since: mappingRoot)
+      ?? environment.state(of: source, metadata, since: mappingRoot)
     result.recheckedByteCount = comparison.comparedByteCount
     result.submitDuration = queue.io.submitDuration
     result.duration = environment.clock.now() - begin

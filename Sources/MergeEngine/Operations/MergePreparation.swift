@@ -29,6 +29,8 @@ struct MergePreparation: ~Copyable {
   let origin: OpenFile
   /// Where a merge looks for its journal without being told a place.
   let usualPath: String
+  /// The mappings that were asked for.
+  private let wantedMappings: MergeSource.Mappings
   /// What was asked for, with the mappings that are held and the snapshot that is read.
   private(set) var request: MergeRequest
   private(set) var planned: PlannedMerge
@@ -49,9 +51,11 @@ struct MergePreparation: ~Copyable {
   ) throws(MergeError) {
     var request = wanted
     var refusals = Refusals(purpose: purpose)
-    let observed = try session?.observed()
+    let observed = try session?.observed(
+      for: request.source.deviceID, request.options.pool)
     try observed?.checkHealth(ignoresNeedsCheck: request.source.ignoresNeedsCheck)
     if let session, let observed { try request.complete(session, observed) }
+    let wantedMappings = request.source.mappings
 
     let devices = try OpenDevices(request.source)
     // That it is a device of the pool is said before that the pool has it in use.
@@ -60,11 +64,11 @@ struct MergePreparation: ~Copyable {
     if let session, let observed {
       try refusals.collect { () throws(MergeError) in
         quiescence = try session.plan(
-          for: request.source.deviceID, onto: request.originPath,
+          for: request.source.deviceID, wantedMappings, onto: request.originPath,
           named: DeviceIdentity.nameOrPlace(of: origin), observed,
           options: request.options.pool, restarts: request.options.restarts)
-        try quiescence?.checkCanBeRead(request.source.mappings, observed)
       }
+      if let reason = quiescence?.noSnapshot { environment.observer.note(.noSnapshotMade(reason)) }
     }
     request.source.snapshotID =
       if let quiescence {
@@ -136,6 +140,7 @@ struct MergePreparation: ~Copyable {
     self.devices = devices
     self.origin = origin
     self.usualPath = usualPath
+    self.wantedMappings = wantedMappings
     self.request = request
     self.planned = planned
     self.slot = slot
@@ -163,6 +168,8 @@ struct MergePreparation: ~Copyable {
   var report: PlanReport {
     var report = planned.report
     report.refusal = refusal ?? journalRefusal
+    report.makesSnapshot = quiescence?.makesSnapshot == true
+    report.thinDeviceIsOpen = quiescence?.open.isEmpty == false
     if let journal = slot.journalOfSameMerge { report.add(journal.state) }
     return report
   }
@@ -199,8 +206,9 @@ struct MergePreparation: ~Copyable {
     _ before: QuiescencePlan, _ session: PoolSession
   ) throws(MergeError) -> QuiescencePlan {
     let now = try session.plan(
-      for: request.source.deviceID, onto: request.originPath,
-      named: DeviceIdentity.nameOrPlace(of: origin), session.observed(),
+      for: request.source.deviceID, wantedMappings, onto: request.originPath,
+      named: DeviceIdentity.nameOrPlace(of: origin),
+      session.observed(for: request.source.deviceID, request.options.pool),
       options: request.options.pool, restarts: request.options.restarts)
     guard now.origin.map(\.path) ?? request.originPath == request.originPath,
       now.snapshotID == before.snapshotID

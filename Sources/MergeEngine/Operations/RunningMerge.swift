@@ -8,6 +8,7 @@ struct RunningMerge: ~Copyable {
   private let report: PlanReport
   private let begin: Duration
   private let pool: PoolMetadata
+  private let mappingRoot: MetadataBlock
   private let metadata: OpenFile
   private let target: DeviceTarget
   private let journal: OpenJournal
@@ -29,7 +30,7 @@ struct RunningMerge: ~Copyable {
       // What was decided before the question may be old: tables are looked at once more, just before they change.
       let decided = try preparation.decidedAgain(quiescence, session)
       use = try session.apply(decided)
-      if decided.changesThinDevice, session.hold.isOwn,
+      if decided.changesThinDevice, session.hold.isOwn || decided.makesSnapshot,
         try !session.isUnchanged(since: preparation.planned.plan.mappingRoot)
       {
         try preparation.planAgain(session)
@@ -42,6 +43,7 @@ struct RunningMerge: ~Copyable {
       allowsUnseenLoopDevices: environment.allowsUnseenLoopDevices, clock: environment.clock)
     var report = preparation.report
     report.snapshotID = preparation.session?.snapshotID
+    report.makesSnapshot = false
     let slot = preparation.slot
     let found = slot.journalOfSameMerge
     let marks = environment.marks(of: target.file, backing: target.backing)
@@ -66,7 +68,7 @@ struct RunningMerge: ~Copyable {
     let (header, match) = (preparation.planned.header, preparation.planned.match)
     let planned = preparation.planned.plan
     let plan = planned.plan
-    let pool = planned.pool
+    let (pool, mappingRoot) = (planned.pool, planned.mappingRoot)
     let stream = planned.segments(
       cuts: TransferCuts(
         ioByteCount: options.transfer.ioByteCount, endByteOffset: plan.endByteOffset,
@@ -116,6 +118,7 @@ struct RunningMerge: ~Copyable {
       dataPlace: match.dataPlace, originPlace: match.originPlace)
     self.begin = begin
     self.pool = pool
+    self.mappingRoot = mappingRoot
     self.places = places
     self.attempt = attempt
     grownTargetByteCount = plan.grownOriginByteCount
@@ -165,8 +168,17 @@ struct RunningMerge: ~Copyable {
       session?.mergeIsFinished(
         from: request.source, onto: DeviceIdentity.nameOrPlace(of: target.file))
     }
+    result.thinDevice = thinDeviceState()
     result.duration = environment.clock.now() - begin
     return result
+  }
+
+  /// Whether the thin device has anything that is not merged, now that all is merged that was to be.
+  private func thinDeviceState() -> ThinDeviceState {
+    guard let session else {
+      return environment.state(of: request.source, metadata, since: mappingRoot)
+    }
+    return session.thinDeviceState(of: request.source.deviceID, since: mappingRoot)
   }
 
   private mutating func merge() throws(MergeError) {

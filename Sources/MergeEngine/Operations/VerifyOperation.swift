@@ -13,13 +13,13 @@ struct VerifyOperation {
       if try session?.observed().isWritable(source.deviceID) == true {
         environment.noteThatSourceMayChange()
       }
-      return try verify(source, originPath, extent, transfer)
+      return try verify(source, originPath, extent, transfer, session)
     }
   }
 
   private func verify(
     _ source: MergeSource, _ originPath: String, _ extent: ExtentOptions,
-    _ transfer: TransferOptions
+    _ transfer: TransferOptions, _ session: PoolSession?
   ) throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
     let devices = try OpenDevices(source)
@@ -32,7 +32,7 @@ struct VerifyOperation {
     let ioByteCount = devices.ioByteCount(transfer, onto: origin)
     let planned = try devices.plan(
       source, onto: origin, extent: extent, ioByteCount: ioByteCount, in: environment)
-    let plan = planned.plan
+    let (plan, mappingRoot) = (planned.plan, planned.mappingRoot)
     guard plan.endByteOffset <= origin.byteCount else {
       throw .originNotExtended(
         originPath, byteCount: origin.byteCount, endByteOffset: plan.endByteOffset)
@@ -52,6 +52,9 @@ struct VerifyOperation {
     var report = VerifyReport(
       comparison, .sector, place: originPath, duration: environment.clock.now() - begin)
     report.unfinishedMerge = unfinishedMerge
+    report.thinDevice =
+      session?.thinDeviceState(of: source.deviceID, since: mappingRoot)
+      ?? environment.state(of: source, devices.metadata, since: mappingRoot)
     return report
   }
 

@@ -33,6 +33,10 @@ package protocol DeviceMapper: Sendable {
   func send(
     _ message: String, toPool pool: DeviceNumber, whileSuspended thin: DeviceNumber
   ) throws(SuspendedMessageFailure)
+  /// Begins to watch for mapped devices that are made or removed.
+  ///
+  /// - Returns: what tells whether any was since; nil where the kernel does not tell.
+  func watchForChanges() -> (() -> Bool)?
   /// Makes the pool commit what it has changed.
   func commit(_ pool: DeviceNumber) throws(Errno)
 }

@@ -146,6 +146,22 @@ package struct KernelDeviceMapper: DeviceMapper {
     }
   }
 
+  package func watchForChanges() -> (() -> Bool)? {
+    let descriptor = cdm_watch_changes()
+    guard descriptor >= 0 else { return nil }
+    let watch = Watch(descriptor: descriptor)
+    return { cdm_has_changed(watch.descriptor) != 0 }
+  }
+
+  /// An open /dev/mapper/control.
+  private final class Watch {
+    let descriptor: CInt
+
+    init(descriptor: CInt) { self.descriptor = descriptor }
+
+    deinit { close(descriptor) }
+  }
+
   package func commit(_ pool: DeviceNumber) throws(Errno) {
     // A status query does so unless told not to.
     try Request(DM_DEVICE_STATUS, device: pool).run()

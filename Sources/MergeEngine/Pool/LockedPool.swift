@@ -8,13 +8,17 @@ package final class LockedPool {
   let mapper: any DeviceMapper
   let stateFile: PoolStateFile
   let reader: MetadataReader
+  /// Draws a number at random.
+  let drawNumber: (ClosedRange<UInt32>) -> UInt32
+  private let clock: Clock
   let note: (MergeNote) -> Void
   /// What could not be undone.
   private(set) var cleanupFailures: [MergeNote] = []
 
   package init(
     _ device: MappedDevice, target: PoolTarget, mapper: any DeviceMapper, stateFile: PoolStateFile,
-    reader: MetadataReader, note: @escaping (MergeNote) -> Void
+    reader: MetadataReader, clock: Clock,
+    drawNumber: @escaping (ClosedRange<UInt32>) -> UInt32, note: @escaping (MergeNote) -> Void
   ) {
     self.device = device
     self.target = target
@@ -22,6 +26,8 @@ package final class LockedPool {
     self.stateFile = stateFile
     self.note = note
     self.reader = reader
+    self.clock = clock
+    self.drawNumber = drawNumber
   }
 
   var name: String { device.name }
@@ -60,10 +66,31 @@ package final class LockedPool {
       live: try superblock())
   }
 
+  /// Looks at them once nobody has the thin device open for a moment, as udev and LVM do.
+  ///
+  /// Whoever has it open for longer than that still has. What lies on it has it for longer.
+  func observed(
+    onceClosed deviceID: UInt32, after limit: Duration = .seconds(5)
+  ) throws(MergeError) -> ObservedPool {
+    let begin = clock.now()
+    while true {
+      let observed = try observed()
+      let open = observed.showing(deviceID).filter { $0.openCount > 0 }
+      guard !open.isEmpty, !open.contains(where: { hasSomethingOnIt($0.number) }),
+        clock.now() - begin < limit
+      else { return observed }
+      clock.sleep(.milliseconds(100))
+    }
+  }
+
+  private func hasSomethingOnIt(_ device: DeviceNumber) -> Bool {
+    !mapper.holders(of: device).isEmpty || !StorageAbove.now().mounts(on: device).isEmpty
+  }
+
   /// - Throws: `MergeError` (`refused`) where nothing can be added to the pool's metadata, or must not be.
   func checkHasRoom(_ status: PoolStatus) throws(MergeError) {
     guard status.mode != .readOnly else { throw .poolReadOnly(name) }
-    guard status.freeMetadataBlockCount >= status.freeMetadataBlockCountMin else {
+    guard !status.isMetadataNearlyUsedUp else {
       throw .poolMetadataUsedUp(
         name, freeBlockCount: status.freeMetadataBlockCount, of: status.metadataBlockCount,
         min: status.freeMetadataBlockCountMin)
@@ -79,10 +106,10 @@ package final class LockedPool {
     }
   }
 
-  /// The thin device of that number in the live metadata; nil where there is none.
-  func liveDevice(_ id: UInt32) throws(MergeError) -> MetadataReader.Device? {
+  /// Those of the thin devices that are in the live metadata.
+  func liveDevices(_ ids: Set<UInt32>) throws(MergeError) -> [MetadataReader.Device] {
     try commit()
-    return try reader.liveDevice(id)
+    return try reader.liveDevices(ids)
   }
 
   /// Says what could not be undone.

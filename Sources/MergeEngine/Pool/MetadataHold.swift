@@ -31,7 +31,7 @@ package final class MetadataHold {
   /// Which mappings are read, and whether a metadata snapshot is taken for that.
   private enum Decision {
     case serves(MergeSource.Mappings)
-    /// The one that somebody else holds, if nothing was mapped since.
+    /// The one that somebody else holds, if it has what is to be read.
     case servesIfFresh(MergeSource.Mappings)
     case take
   }
@@ -98,16 +98,24 @@ package final class MetadataHold {
     switch decision {
     case .serves(let mappings): return mappings
     case .servesIfFresh(let mappings):
-      try checkIsFresh()
+      try checkIsFresh(for: deviceID)
       return mappings
     case .take: return .metadataSnapshot(block: try take())
     }
   }
 
-  /// A metadata snapshot that somebody else took serves if nothing was mapped since.
-  private func checkIsFresh() throws(MergeError) {
+  /// A metadata snapshot that somebody else took serves if nothing was mapped since in the thin device that is
+  /// read; where none is, in the whole pool.
+  private func checkIsFresh(for deviceID: UInt32?) throws(MergeError) {
     try pool.commit()
     let held = try pool.heldMetadata()
+    if let deviceID, let live = try pool.liveDevices([deviceID]).first {
+      let devices = try pool.reader.devices(in: held)
+      let found =
+        devices.first { $0.id == deviceID }
+        ?? devices.first { $0.id == pool.state.snapshot(deviceID)?.originalID }
+      if found?.mappingRoot == live.mappingRoot { return }
+    }
     guard held.superblock.mappingRoot == held.live.mappingRoot,
       held.superblock.detailsRoot == held.live.detailsRoot
     else {

@@ -12,6 +12,9 @@ package final class PoolSession {
   private let origin: OriginLayers
   /// What was applied; nil until then.
   private var applied: QuiescencePlan?
+  private var hasNotedKept = false
+  /// Tells whether any mapped device was made or removed since this run looked at them; nil where nothing does.
+  private var hasChanged: (() -> Bool)?
 
   /// How a run ended, as far as the pool's devices are concerned.
   package enum End: Sendable {
@@ -29,6 +32,7 @@ package final class PoolSession {
     removed = RemovedDevices(pool: pool)
     origin = OriginLayers(pool: pool)
     try settle()
+    hasChanged = pool.mapper.watchForChanges()
   }
 
   /// What could not be undone.
@@ -39,15 +43,22 @@ package final class PoolSession {
   /// Looks at tables, status and superblock.
   package func observed() throws(MergeError) -> ObservedPool { try pool.observed() }
 
-  /// Decides how a thin device is kept as it is while it is merged onto the origin.
+  /// Looks at them before a merge is decided.
+  func observed(for deviceID: UInt32, _ options: PoolOptions) throws(MergeError) -> ObservedPool {
+    options.allowsOpenThinDevice
+      ? try pool.observed() : try pool.observed(onceClosed: deviceID)
+  }
+
+  /// Decides what is read of a thin device while it is merged onto the origin.
   ///
   /// - Throws: `MergeError`: what a merge is refused for.
   package func plan(
-    for deviceID: UInt32, onto originPath: String, named originName: String,
-    _ observed: ObservedPool, options: PoolOptions, restarts: Bool
+    for deviceID: UInt32, _ mappings: MergeSource.Mappings, onto originPath: String,
+    named originName: String, _ observed: ObservedPool, options: PoolOptions, restarts: Bool
   ) throws(MergeError) -> QuiescencePlan {
     try QuiescencePlan(
-      for: deviceID, onto: originPath, named: originName, observed, pool.state,
+      for: deviceID, onto: originPath, observed,
+      earlier: snapshots.earlier(of: deviceID, onto: originName), mappings: mappings,
       isHeld: hold.isOnlyCopy(of: deviceID), isReplaced: hold.isOnlyCopyOfReplaced(deviceID),
       options: options, restarts: restarts, holders: pool.mapper.holders)
   }
@@ -61,8 +72,9 @@ package final class PoolSession {
     let all = try pool.reader.devices(in: metadata) { _ in }
     var known = observed.devices.deviceIDs(of: observed.pool.number)
     known.insert(deviceID)
-    if let snapshot = pool.state.snapshot {
-      known.formUnion([snapshot.originalID, snapshot.deviceID])
+    for snapshot in pool.state.snapshots {
+      known.insert(snapshot.deviceID)
+      if snapshot.deviceID == deviceID { known.insert(snapshot.originalID) }
     }
     let unknown = all.filter { !known.contains($0.id) }
     guard let own = all.first(where: { $0.id == deviceID }), !unknown.isEmpty else {
@@ -99,7 +111,12 @@ package final class PoolSession {
     source.mappings = try hold.hold(
       source.mappings, of: source.readID, observed,
       ignoresNeedsCheck: source.ignoresNeedsCheck, isResumed: isResumed)
+    // A metadata snapshot of somebody else is older than the snapshot, and has the same of the thin device.
+    if source.snapshotID != nil, !hold.isOwn, try !snapshots.isHeld(source.readID) {
+      source.snapshotID = nil
+    }
     try snapshots.check(source.readID)
+    noteKeptSnapshots(besides: source.readID)
   }
 
   /// Takes a metadata snapshot for a list of the pool's thin devices.
@@ -108,21 +125,40 @@ package final class PoolSession {
   ) throws(MergeError) -> MergeSource.Mappings {
     let observed = try observed()
     try observed.checkHealth(ignoresNeedsCheck: ignoresNeedsCheck)
-    return try hold.hold(wanted, of: nil, observed, ignoresNeedsCheck: ignoresNeedsCheck)
+    let mappings = try hold.hold(
+      wanted, of: nil, observed, ignoresNeedsCheck: ignoresNeedsCheck)
+    noteKeptSnapshots()
+    return mappings
+  }
+
+  /// Says once which snapshots are kept for merges that are not finished, and what they keep from being freed.
+  private func noteKeptSnapshots(besides deviceID: UInt32? = nil) {
+    let kept = pool.state.snapshots.filter { $0.isNeeded && $0.deviceID != deviceID }
+    guard !hasNotedKept, !kept.isEmpty,
+      let found = try? pool.liveDevices(Set(kept.map(\.deviceID)))
+    else { return }
+    hasNotedKept = true
+    for snapshot in kept {
+      guard let device = found.first(where: { $0.id == snapshot.deviceID }) else { continue }
+      pool.note(
+        .snapshotKept(
+          snapshot.deviceID, of: snapshot.originalID, pool: pool.name,
+          byteCount: device.details.mappedBlockCount &* pool.target.blockByteCount))
+    }
   }
 
   /// Makes the changes that were decided.
   ///
   /// - Returns: what keeps everybody else off the origin.
   package func apply(_ plan: QuiescencePlan) throws(MergeError) -> OriginUse {
-    if plan.deletesSnapshot { try snapshots.delete() }
     if let layers = plan.origin?.readOnlyLayers { try origin.makeWritable(layers) }
     switch plan.way {
     case .asItIs, .held, .earlierSnapshot: break
     case .removed(let devices, let isPutBack):
       for device in devices { try removed.remove(device, isPutBack: isPutBack) }
+      hasChanged = pool.mapper.watchForChanges()
     case .snapshot(let thin):
-      _ = try snapshots.make(of: plan.deviceID, through: thin)
+      try snapshots.make(of: plan.deviceID, through: thin)
     }
     applied = plan
     guard let origin = plan.origin else { return .exclusive }
@@ -137,13 +173,13 @@ package final class PoolSession {
   package func isUnchanged(since root: MetadataBlock) throws(MergeError) -> Bool {
     guard let applied else { return true }
     if applied.makesSnapshot { return try snapshots.hasMappings(of: root) }
-    return try pool.liveDevice(applied.deviceID)?.mappingRoot == root
+    return try pool.liveDevices([applied.deviceID]).first?.mappingRoot == root
   }
 
   /// The snapshot that an earlier run made for a merge onto an origin; nil where there is none.
   func earlierSnapshotID(of deviceID: UInt32, onto originName: String) -> UInt32? {
-    guard let snapshot = pool.state.snapshot, snapshot.isMade, snapshot.deviceID != deviceID,
-      snapshot.isOf(deviceID, onto: originName), !hold.isOnlyCopy(of: deviceID)
+    guard let snapshot = snapshots.earlier(of: deviceID, onto: originName),
+      snapshot.deviceID != deviceID, !hold.isOnlyCopy(of: deviceID)
     else { return nil }
     return snapshot.deviceID
   }
@@ -151,7 +187,7 @@ package final class PoolSession {
   /// The snapshot that is merged; nil where the thin device itself is.
   package var snapshotID: UInt32? {
     guard let applied else { return nil }
-    return applied.makesSnapshot ? pool.state.snapshot?.deviceID : applied.snapshotID
+    return applied.makesSnapshot ? snapshots.made : applied.snapshotID
   }
 
   /// Records that the origin is about to be written to.
@@ -164,7 +200,8 @@ package final class PoolSession {
   func writingBegins(from source: MergeSource, onto originName: String) throws(MergeError) {
     try hold.isNeeded(
       for: source.readID, snapshot: source.readID == snapshotID ? nil : snapshotID)
-    try snapshots.writingBegins(from: snapshotID ?? source.readID, onto: originName)
+    try snapshots.writingBegins(
+      from: snapshotID ?? source.readID, of: source.deviceID, onto: originName)
   }
 
   /// Records that all is merged, so that nothing need be kept for another run.
@@ -173,29 +210,54 @@ package final class PoolSession {
     snapshots.isMerged(source.deviceID, onto: originName)
   }
 
-  /// Checks once more, when all is merged, that neither thin device nor origin could change meanwhile.
+  /// Checks once more, when all is merged, that neither what is merged nor the origin could change meanwhile.
   ///
   /// - Throws: `MergeError` (`stopped`).
   package func checkStillQuiesced() throws(MergeError) {
     guard let applied else { return }
-    let readID = snapshotID ?? applied.deviceID
     let found = try pool.devices()
+    // A thin device that is not read itself may have been activated, or removed.
+    let thinDevice = pool.state.snapshot(applied.deviceID)?.originalID ?? applied.deviceID
+    let users =
+      applied.readsSnapshot ? found.showing(thinDevice, of: pool.device.number) : applied.users
     if let origin = applied.origin {
       do throws(MergeError) {
-        try origin.check(users: applied.users, found, pool.mapper.holders)
+        try origin.check(users: users, found, pool.mapper.holders)
       } catch {
         throw error.atTheEnd()
       }
     }
-    let now = hold.isOnlyCopy(of: readID) ? [] : found.showing(readID, of: pool.device.number)
-    let isSnapshot = pool.state.snapshot?.deviceID == readID
-    let expected = isSnapshot ? [] : applied.users.map(\.number)
+    guard !applied.readsSnapshot, !hold.isOnlyCopy(of: applied.deviceID) else { return }
+    let expected = applied.users.map(\.number)
+    let now = found.showing(applied.deviceID, of: pool.device.number)
     guard
       let intruder = now.first(where: {
         !expected.contains($0.number) || !$0.isReadOnly || !$0.inactiveTable.isEmpty
       })
     else { return }
     throw .thinDeviceActivated(intruder.path)
+  }
+
+  /// Finds out whether a thin device has anything besides what was read of it.
+  ///
+  /// A block that is written to after a snapshot was made of the thin device goes to another place, which moves the
+  /// root of its mappings. This is so also once the snapshot is deleted: the kernel goes by the times of both
+  /// (dm-thin-metadata.c, `__snapshotted_since`). Without a snapshot, blocks are written to in their places: then nobody
+  /// may have activated anything meanwhile.
+  ///
+  /// `root`: the mapping tree that was read.
+  func thinDeviceState(of deviceID: UInt32, since root: MetadataBlock) -> ThinDeviceState {
+    if hold.isOnlyCopy(of: deviceID) { return .gone }
+    let id = pool.state.snapshot(deviceID)?.originalID ?? deviceID
+    guard let live = try? pool.liveDevices([id]), let devices = try? pool.devices() else {
+      return .unknown
+    }
+    guard let thin = live.first else { return .gone }
+    guard thin.mappingRoot == root else { return .writtenSince }
+    let writable = devices.showing(id, of: pool.device.number).filter { !$0.isReadOnly }
+    if writable.contains(where: { $0.openCount > 0 }) { return .open }
+    if applied?.readsSnapshot == true { return .asMerged }
+    return writable.isEmpty && hasChanged?() == false ? .asMerged : .unknown
   }
 
   // MARK: The end
@@ -208,7 +270,7 @@ package final class PoolSession {
     hold.release()
     origin.restoreReadOnly()
     removed.putBack { end == .nothingWritten || $0.isPutBack }
-    snapshots.end(nothingWritten: end == .nothingWritten)
+    snapshots.deleteUnneeded()
   }
 
   // The order of `end`, on what the record says.
@@ -216,15 +278,11 @@ package final class PoolSession {
     try removed.forgetLeft()
     guard !pool.state.isSettled else { return }
     pool.note(.poolLeft(pool.name))
-    try snapshots.resumeThinDevice()
+    try snapshots.resumeThinDevices()
     hold.release()
     origin.restoreReadOnly()
     removed.putBack { $0.isPutBack }
-    do throws(MergeError) {
-      try snapshots.settle()
-    } catch {
-      pool.note(.cannotDeleteSnapshot(error))
-    }
+    snapshots.deleteUnneeded()
     // The end of this run tries again.
     pool.forgetCleanupFailures()
   }

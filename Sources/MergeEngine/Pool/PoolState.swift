@@ -5,7 +5,7 @@ internal import SystemPackage
 /// before every step and after it.
 ///
 /// A run that was killed leaves it, and the next one settles it.
-package struct PoolState: Equatable, Sendable, Codable {
+package struct PoolState: Equatable, Sendable {
   /// A mapped device of the boot in which it was looked at: names are used again, numbers even sooner.
   package struct KnownDevice: Equatable, Sendable, Codable {
     package var name: String
@@ -63,11 +63,12 @@ package struct PoolState: Equatable, Sendable, Codable {
     }
   }
 
-  /// A snapshot of a thin device in use, made to be merged in its place.
+  /// A snapshot of a thin device, made to be merged in its place.
   package struct Snapshot: Equatable, Sendable, Codable {
     package var deviceID: UInt32
     package var originalID: UInt32
-    package var thinDevice: KnownDevice
+    /// The device that is suspended while it is made; nil where none has to be.
+    package var thinDevice: KnownDevice?
     package var timeBefore: UInt32
     /// The pool's snapshot counter when it was made, as its details tell; no other device has the same.
     package var creationTime: UInt32?
@@ -75,10 +76,23 @@ package struct PoolState: Equatable, Sendable, Codable {
     package var originName: String?
     package var isMade = false
     /// Whether the thin device may have been left suspended.
-    package var mayBeSuspended = true
+    package var mayBeSuspended: Bool
     /// Whether the origin may have been written to from it.
     package var hasBegun = false
     package var isMerged = false
+
+    package init(
+      deviceID: UInt32, originalID: UInt32, thinDevice: KnownDevice?, timeBefore: UInt32
+    ) {
+      self.deviceID = deviceID
+      self.originalID = originalID
+      self.thinDevice = thinDevice
+      self.timeBefore = timeBefore
+      mayBeSuspended = thinDevice != nil
+    }
+
+    /// Whether a merge is begun that needs it.
+    package var isNeeded: Bool { hasBegun && !isMerged }
 
     /// Returns whether it may be what a merge of a thin device, or of the snapshot itself, onto an origin reads.
     func isOf(_ deviceID: UInt32, onto originName: String) -> Bool {
@@ -105,29 +119,76 @@ package struct PoolState: Equatable, Sendable, Codable {
   }
 
   /// The features that a reader must know, one bit each; a version that knows none writes no mask.
-  package static let knownFeatures: UInt64 = 0
+  package static let knownFeatures = severalSnapshots
+  /// Snapshots stand in a list.
+  private static let severalSnapshots: UInt64 = 1
 
   package var format = 1
-  /// The mask of the features that a reader of this record must know; nil is 0.
-  package var requiredFeatures: UInt64?
   package var metadataHold: MetadataHold?
-  package var snapshot: Snapshot?
+  /// Of each thin device, at most one for each origin.
+  package var snapshots: [Snapshot] = []
   package var removals: [Removal] = []
   /// Layers of the origin that are writable for the time of a merge, the lowest first.
   package var madeWritable: [KnownDevice] = []
 
-  // Version 0.1.0 wrote one name as it was called then.
-  private enum CodingKeys: String, CodingKey {
-    case format, requiredFeatures, snapshot, removals, madeWritable
-    case metadataHold = "hold"
-  }
-
   package init() {}
 
+  /// The mask of the features that a reader of this record must know.
+  package var requiredFeatures: UInt64 { snapshots.isEmpty ? 0 : Self.severalSnapshots }
+
+  /// Whether nothing is recorded.
+  package var isEmpty: Bool {
+    metadataHold == nil && snapshots.isEmpty && removals.isEmpty && madeWritable.isEmpty
+  }
+
   /// Whether nothing is left to be undone.
+  ///
+  /// What is kept for a merge that is to be gone on with stays as it is.
   package var isSettled: Bool {
-    metadataHold == nil && snapshot == nil && removals.allSatisfy(\.staysRemoved)
-      && madeWritable.isEmpty
+    metadataHold == nil && snapshots.allSatisfy { $0.isNeeded && !$0.mayBeSuspended }
+      && removals.allSatisfy(\.staysRemoved) && madeWritable.isEmpty
+  }
+
+  /// The snapshot of that number, if it was made by this tool.
+  package func snapshot(_ deviceID: UInt32) -> Snapshot? {
+    snapshots.first { $0.deviceID == deviceID }
+  }
+
+  /// Changes what is recorded of a snapshot.
+  package mutating func changeSnapshot(_ deviceID: UInt32, _ change: (inout Snapshot) -> Void) {
+    guard let index = snapshots.firstIndex(where: { $0.deviceID == deviceID }) else { return }
+    change(&snapshots[index])
+  }
+}
+
+extension PoolState: Codable {
+  private enum CodingKeys: String, CodingKey {
+    case format, requiredFeatures, snapshots, removals, madeWritable
+    // Version 0.1.0 wrote these.
+    case metadataHold = "hold"
+    case snapshot
+  }
+
+  package init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    format = try values.decode(Int.self, forKey: .format)
+    metadataHold = try values.decodeIfPresent(MetadataHold.self, forKey: .metadataHold)
+    snapshots = try values.decodeIfPresent([Snapshot].self, forKey: .snapshots) ?? []
+    if let single = try values.decodeIfPresent(Snapshot.self, forKey: .snapshot) {
+      snapshots.append(single)
+    }
+    removals = try values.decode([Removal].self, forKey: .removals)
+    madeWritable = try values.decode([KnownDevice].self, forKey: .madeWritable)
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(format, forKey: .format)
+    if requiredFeatures != 0 { try values.encode(requiredFeatures, forKey: .requiredFeatures) }
+    try values.encodeIfPresent(metadataHold, forKey: .metadataHold)
+    if !snapshots.isEmpty { try values.encode(snapshots, forKey: .snapshots) }
+    try values.encode(removals, forKey: .removals)
+    try values.encode(madeWritable, forKey: .madeWritable)
   }
 }
 
@@ -224,7 +285,7 @@ package final class PoolStateFile {
 
   private func save(_ state: PoolState) throws(Errno) {
     let folder = FileSystem.folder(of: path)
-    guard !state.isSettled || !state.removals.isEmpty else {
+    guard !state.isEmpty else {
       if FileSystem.exists(path) { try FileSystem.remove(path) }
       return try FileSystem.synchronizeFolder(folder)
     }

@@ -1,75 +1,146 @@
 internal import SystemPackage
 
-/// The snapshot of a thin device in use, to which nobody writes, and which is merged in its place.
+/// The snapshots of thin devices that are merged in their place: nobody writes to one, and what is written to
+/// the thin device leaves it as it is.
 package final class ThinSnapshots {
-  /// Ids are tried from the top: LVM counts upward.
-  private static let deviceIDs = 16_777_200...16_777_215
+  /// LVM counts upward from its highest number, and has none of these.
+  ///
+  /// One is drawn at random, so that a number does not come back after the pool was restored from a copy.
+  static let deviceIDs: ClosedRange<UInt32> = 16_711_680...16_777_215
+  /// How often a number is drawn that is taken.
+  private static let drawCountMax = 64
 
   private let pool: LockedPool
-  /// Whether the snapshot was made by this very run.
-  private(set) var isNew = false
+  /// The one that was made by this very run.
+  private(set) var made: UInt32?
 
   init(_ pool: LockedPool) { self.pool = pool }
 
-  private var recorded: PoolState.Snapshot? { pool.state.snapshot }
+  // MARK: Making
 
-  /// Makes a snapshot with the thin device suspended around it.
+  /// Makes a snapshot.
   ///
-  /// - Returns: the snapshot's id.
-  func make(of deviceID: UInt32, through thin: MappedDevice) throws(MergeError) -> UInt32 {
+  /// - `thin`: the device that shows the thin device and is suspended meanwhile; nil where nobody can write to it.
+  /// - Throws: `MergeError`; there is no snapshot then, or the record has it.
+  func make(of deviceID: UInt32, through thin: MappedDevice?) throws(MergeError) {
+    let path = thin?.path ?? "dev \(deviceID)"
+    if let thin { writeBackCaches(above: thin) }
+    var isSecondTime = false
+    for _ in 0..<Self.drawCountMax {
+      let id = pool.drawNumber(Self.deviceIDs)
+      guard pool.state.snapshot(id) == nil else { continue }
+      switch try make(id, of: deviceID, through: thin, path) {
+      case .numberTaken: continue
+      case .made:
+        made = id
+        try pool.stateFile.update { state in
+          state.changeSnapshot(id) {
+            $0.isMade = true
+            $0.mayBeSuspended = false
+          }
+        }
+        if thin == nil { try checkNobodyCouldWrite(to: deviceID) }
+        return pool.note(.snapshotMade(id, of: path))
+      case .resumedByOthers:
+        made = id
+        try delete(id)
+        guard !isSecondTime else { throw .thinDeviceResumed(path) }
+        isSecondTime = true
+      }
+    }
+    throw .snapshotIDsUsedUp(path, pool: pool.name, Self.deviceIDs, drawCount: Self.drawCountMax)
+  }
+
+  private func writeBackCaches(above thin: MappedDevice) {
+    for failure in pool.mapper.writeBackCaches(above: thin.number) {
+      pool.note(.cachesNotWritten(failure.paths, hasAnswered: failure.hasAnswered))
+    }
+  }
+
+  private enum Making { case made, numberTaken, resumedByOthers }
+
+  private func make(
+    _ id: UInt32, of deviceID: UInt32, through thin: MappedDevice?, _ path: String
+  ) throws(MergeError) -> Making {
     let live = try pool.superblock()
-    for id in Self.deviceIDs.reversed().map(UInt32.init) {
-      try pool.stateFile.update {
-        $0.snapshot = PoolState.Snapshot(
+    try pool.stateFile.update {
+      $0.snapshots.append(
+        PoolState.Snapshot(
           deviceID: id, originalID: deviceID,
-          thinDevice: PoolState.KnownDevice(thin, bootID: pool.bootID), timeBefore: live.time)
-      }
-      do throws(SuspendedMessageFailure) {
-        try pool.mapper.send(
-          "create_snap \(id) \(deviceID)", toPool: pool.device.number, whileSuspended: thin.number)
-      } catch {
-        try stopMaking(through: thin, error)
-        continue
-      }
-      isNew = true
-      try pool.stateFile.update {
-        $0.snapshot?.isMade = true
-        $0.snapshot?.mayBeSuspended = false
-      }
-      pool.note(.snapshotMade(id, of: thin.path))
-      return id
+          thinDevice: thin.map { PoolState.KnownDevice($0, bootID: pool.bootID) },
+          timeBefore: live.time))
     }
-    throw .snapshotIDsUsedUp(thin.path, pool: pool.name, Self.deviceIDs)
+    do throws(SuspendedMessageFailure) {
+      try send("create_snap \(id) \(deviceID)", through: thin)
+      return .made
+    } catch {
+      switch error.step {
+      case .resuming:
+        // It is made. The record stays, for the next run to resume the device.
+        pool.stateFile.forget { state in state.changeSnapshot(id) { $0.isMade = true } }
+        throw .cannotResumeThinDevice(path, name: thin?.name ?? path, error.errno)
+      case .resumedByOthers: return .resumedByOthers
+      case .preparing, .suspending, .sending: break
+      }
+      forget(id)
+      if error.step == .sending, error.errno == .fileExists { return .numberTaken }
+      if error.errno == .interrupted { throw .interruptedSuspending(path) }
+      if error.step == .suspending, error.errno == .timerExpired { throw .suspendTooLong(path) }
+      throw .cannotMakeSnapshot(path, pool: pool.name, error.errno)
+    }
   }
 
-  /// Returns where the id was only taken.
-  private func stopMaking(
-    through thin: MappedDevice, _ failure: SuspendedMessageFailure
-  ) throws(MergeError) {
-    guard failure.step != .resuming else {
-      // It is made. The record stays, for the next run to resume the device.
-      pool.stateFile.forget { $0.snapshot?.isMade = true }
-      throw .cannotResumeThinDevice(thin.path, name: thin.name, failure.errno)
+  private func send(
+    _ message: String, through thin: MappedDevice?
+  ) throws(SuspendedMessageFailure) {
+    if let thin {
+      return try pool.mapper.send(
+        message, toPool: pool.device.number, whileSuspended: thin.number)
     }
-    pool.stateFile.forget { $0.snapshot = nil }
-    if failure.step == .sending, failure.errno == .fileExists { return }
-    if failure.errno == .interrupted {
-      throw .interruptedSuspending(thin.path)
+    do throws(Errno) {
+      try pool.mapper.send(message, to: pool.device.number)
+    } catch {
+      throw SuspendedMessageFailure(.sending, error)
     }
-    throw .cannotMakeSnapshot(thin.path, pool: pool.name, failure.errno)
   }
 
-  /// Holds the snapshot in the metadata snapshot against the record: ids are used again.
+  /// Whoever activated the thin device just before may have had writes under way.
+  private func checkNobodyCouldWrite(to deviceID: UInt32) throws(MergeError) {
+    let active = try pool.devices().showing(deviceID, of: pool.device.number)
+    guard let first = active.first(where: { !$0.isReadOnly || $0.openCount > 0 }) else { return }
+    throw .thinDeviceJustActivated(first.path)
+  }
+
+  private func forget(_ id: UInt32) {
+    pool.stateFile.forget { $0.snapshots.removeAll { $0.deviceID == id } }
+    if made == id { made = nil }
+  }
+
+  // MARK: Looking
+
+  /// The snapshot that an earlier run made for a merge onto an origin.
+  ///
+  /// - `deviceID`: the thin device, or the snapshot itself.
+  func earlier(of deviceID: UInt32, onto originName: String) -> PoolState.Snapshot? {
+    pool.state.snapshots.first { $0.isMade && $0.isOf(deviceID, onto: originName) }
+  }
+
+  /// Whether a snapshot is in the metadata snapshot that is held.
+  func isHeld(_ deviceID: UInt32) throws(MergeError) -> Bool {
+    try pool.reader.devices(in: pool.heldMetadata()).contains { $0.id == deviceID }
+  }
+
+  /// Holds a snapshot in the metadata snapshot against the record: numbers are used again.
   func check(_ deviceID: UInt32) throws(MergeError) {
-    guard let snapshot = recorded, snapshot.deviceID == deviceID else { return }
+    guard let snapshot = pool.state.snapshot(deviceID) else { return }
     let found = try pool.reader.devices(in: pool.heldMetadata()).first { $0.id == deviceID }
     try check(snapshot, found)
   }
 
   /// Finds out whether the snapshot that this run has made has the mappings of a tree.
   func hasMappings(of root: MetadataBlock) throws(MergeError) -> Bool {
-    guard let snapshot = recorded else { return false }
-    let found = try pool.liveDevice(snapshot.deviceID)
+    guard let made, let snapshot = pool.state.snapshot(made) else { return false }
+    let found = try pool.liveDevices([made]).first
     try check(snapshot, found)
     return found?.mappingRoot == root
   }
@@ -82,30 +153,53 @@ package final class ThinSnapshots {
         pool.name, deviceID: snapshot.deviceID, isReplaced: found != nil)
     }
     if snapshot.creationTime == nil {
-      try pool.stateFile.update { $0.snapshot?.creationTime = time }
+      try pool.stateFile.update { state in
+        state.changeSnapshot(snapshot.deviceID) { $0.creationTime = time }
+      }
     }
   }
 
+  // MARK: How far its merge is
+
   /// Records that the origin is about to be written to: from now on the snapshot is kept until all is merged.
   ///
-  /// `originName`: what tells the origin from others.
-  func writingBegins(from deviceID: UInt32, onto originName: String) throws(MergeError) {
-    guard var snapshot = recorded, snapshot.deviceID == deviceID else { return }
-    snapshot.hasBegun = true
-    snapshot.originName = originName
-    guard snapshot != recorded else { return }
-    try pool.stateFile.update { $0.snapshot = snapshot }
+  /// What was kept for an earlier merge of the same thin device onto the same origin is not needed any more: this
+  /// merge replaces that one.
+  ///
+  /// - `deviceID`: what is merged, the snapshot or the thin device itself.
+  /// - `originName`: what tells the origin from others.
+  func writingBegins(
+    from deviceID: UInt32, of originalID: UInt32, onto originName: String
+  ) throws(MergeError) {
+    var state = pool.state
+    state.changeSnapshot(deviceID) {
+      $0.hasBegun = true
+      $0.originName = originName
+    }
+    for other in state.snapshots
+    where other.deviceID != deviceID && other.originalID == originalID
+      && other.originName == originName
+    {
+      state.changeSnapshot(other.deviceID) { $0.hasBegun = false }
+    }
+    guard state != pool.state else { return }
+    try pool.stateFile.update { $0 = state }
   }
 
   /// Records that all of a thin device's snapshot is merged, so that it need not be kept for another run.
   ///
   /// `deviceID`: the thin device, or its snapshot.
   func isMerged(_ deviceID: UInt32, onto originName: String) {
-    guard let snapshot = recorded, !snapshot.isMerged,
-      snapshot.isOf(deviceID, onto: originName)
-    else { return }
+    let merged = pool.state.snapshots.filter {
+      !$0.isMerged && $0.isMade && $0.isOf(deviceID, onto: originName)
+    }
+    guard !merged.isEmpty else { return }
     do throws(MergeError) {
-      try pool.stateFile.update { $0.snapshot?.isMerged = true }
+      try pool.stateFile.update { state in
+        for snapshot in merged {
+          state.changeSnapshot(snapshot.deviceID) { $0.isMerged = true }
+        }
+      }
     } catch {
       pool.note(.sourceKept(error))
     }
@@ -113,55 +207,52 @@ package final class ThinSnapshots {
 
   // MARK: Deleting
 
-  /// Deletes what the end of a run leaves no use for, and says so where that fails.
+  /// Deletes what no merge needs, and says so where that fails.
   ///
-  /// - `nothingWritten`: whether a snapshot that this run made has been of no use.
-  func end(nothingWritten: Bool) {
-    guard let snapshot = recorded, snapshot.isMerged || (nothingWritten && isNew) else { return }
-    do throws(MergeError) {
-      try delete()
-    } catch {
-      pool.recordCleanupFailure(.cannotDeleteSnapshot(error))
-    }
-  }
-
-  /// After a run that was killed: resumes the thin device, if that run had it suspended.
-  func resumeThinDevice() throws(MergeError) {
-    guard let snapshot = recorded, snapshot.mayBeSuspended else { return }
-    if let thin = snapshot.thinDevice.now(in: try pool.devices(), bootID: pool.bootID),
-      thin.isSuspended
-    {
-      do throws(Errno) {
-        try pool.mapper.resume(thin)
+  /// A thin device that may be suspended is resumed first, and its snapshot tells which it is.
+  func deleteUnneeded() {
+    for snapshot in pool.state.snapshots where !snapshot.isNeeded && !snapshot.mayBeSuspended {
+      do throws(MergeError) {
+        try delete(snapshot.deviceID)
       } catch {
-        throw .cannotResumeLeftThinDevice(thin.path, name: thin.name, error)
+        pool.recordCleanupFailure(.cannotDeleteSnapshot(error))
       }
     }
-    pool.stateFile.forget { $0.snapshot?.mayBeSuspended = false }
   }
 
-  /// After a run that was killed: deletes what is merged, or what nothing was merged from.
-  func settle() throws(MergeError) {
-    guard let snapshot = recorded else { return }
-    if snapshot.isMerged || !snapshot.hasBegun { try delete() }
+  /// After a run that was killed: resumes thin devices that it had suspended.
+  func resumeThinDevices() throws(MergeError) {
+    for snapshot in pool.state.snapshots where snapshot.mayBeSuspended {
+      if let thin = snapshot.thinDevice?.now(in: try pool.devices(), bootID: pool.bootID),
+        thin.isSuspended
+      {
+        do throws(Errno) {
+          try pool.mapper.resume(thin)
+        } catch {
+          throw .cannotResumeLeftThinDevice(thin.path, name: thin.name, error)
+        }
+      }
+      pool.stateFile.forget { state in
+        state.changeSnapshot(snapshot.deviceID) { $0.mayBeSuspended = false }
+      }
+    }
   }
 
-  /// Deletes the snapshot that this tool made.
-  func delete() throws(MergeError) {
-    guard let snapshot = recorded else { return }
-    if !isNew, try !isThere(snapshot) {
-      pool.note(.snapshotNotThere(snapshot.deviceID, pool: pool.name))
-      return pool.stateFile.forget { $0.snapshot = nil }
+  /// Deletes a snapshot that this tool made.
+  private func delete(_ id: UInt32) throws(MergeError) {
+    guard let snapshot = pool.state.snapshot(id) else { return }
+    if made != id, try !isThere(snapshot) {
+      pool.note(.snapshotNotThere(id, pool: pool.name))
+      return forget(id)
     }
     do throws(Errno) {
-      try pool.mapper.send("delete \(snapshot.deviceID)", to: pool.device.number)
+      try pool.mapper.send("delete \(id)", to: pool.device.number)
     } catch {
       guard error == .noData else {
-        throw .cannotDeleteSnapshot(pool.name, deviceID: snapshot.deviceID, error)
+        throw .cannotDeleteSnapshot(pool.name, deviceID: id, error)
       }
     }
-    isNew = false
-    pool.stateFile.forget { $0.snapshot = nil }
+    forget(id)
   }
 
   /// Whether the device of that number is the one that the record tells of.
@@ -171,6 +262,6 @@ package final class ThinSnapshots {
     // Each raises the counter.
     if !snapshot.isMade, try pool.superblock().time == snapshot.timeBefore { return false }
     let expected = snapshot.creationTime ?? snapshot.timeBefore + 1
-    return try pool.liveDevice(snapshot.deviceID)?.details.creationTime == expected
+    return try pool.liveDevices([snapshot.deviceID]).first?.details.creationTime == expected
   }
 }

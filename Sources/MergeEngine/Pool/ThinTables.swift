@@ -46,6 +46,7 @@ package struct PoolStatus: Equatable, Sendable {
 
   package var mode: Mode
   package var dataBlockCount: UInt64
+  package var freeDataBlockCount: UInt64
   package var metadataBlockCount: UInt64
   package var freeMetadataBlockCount: UInt64
   /// Where the metadata snapshot is that is held.
@@ -61,6 +62,7 @@ package struct PoolStatus: Equatable, Sendable {
     metadataBlockCount = metadata.total
     freeMetadataBlockCount = metadata.total - min(metadata.used, metadata.total)
     dataBlockCount = data.total
+    freeDataBlockCount = data.total - min(data.used, data.total)
     heldRoot = UInt64(words[3])
     switch words[4] {
     case "rw": mode = .writable
@@ -74,6 +76,13 @@ package struct PoolStatus: Equatable, Sendable {
   /// The free metadata blocks without which nothing is added to the metadata: without a free block the kernel
   /// makes the pool read-only, and a metadata snapshot in it can no longer be released.
   package var freeMetadataBlockCountMin: UInt64 { max(16, metadataBlockCount / 50) }
+
+  /// Whether there is too little left for a metadata snapshot or a snapshot.
+  package var isMetadataNearlyUsedUp: Bool { freeMetadataBlockCount < freeMetadataBlockCountMin }
+
+  /// Whether so little is free that a snapshot, after which every block that is written to is copied, may fill the
+  /// pool.
+  package var isDataNearlyUsedUp: Bool { freeDataBlockCount < (dataBlockCount + 9) / 10 }
 
   private static func usage(_ word: Substring) -> (used: UInt64, total: UInt64)? {
     let numbers = word.split(separator: "/").map { UInt64($0) }

@@ -5,6 +5,9 @@ extension Errno {
   /// That of the call that just failed on this thread.
   package static var current: Errno { Errno(rawValue: errno) }
 
+  /// What was waited for did not come in time.
+  package static let timerExpired = Errno(rawValue: Glibc.ETIME)
+
   /// True where a file system, a kernel or a sandbox has no way to take disk space in advance.
   ///
   /// The file was opened for writing, so that it is not the permission to write that is missing.

@@ -60,16 +60,6 @@ enum NamedSource: Equatable {
   }
 }
 
-extension MergeSource.Mappings {
-  /// Whether a thin device has no other mappings now; a metadata snapshot may be of an earlier time.
-  var areOfNow: Bool {
-    switch self {
-    case .ownMetadataSnapshot, .inactivePool: true
-    case .metadataSnapshot: false
-    }
-  }
-}
-
 extension ResolvedThinDevice {
   /// The origin that was typed, or else the one that the thin device's table names.
   func originPath(typed: String?) throws -> String {

@@ -3,10 +3,13 @@ internal import MergeEngine
 
 /// What may be done to an active pool, its thin devices and the origin.
 struct PoolArguments: ParsableArguments {
-  @Flag(help: "If the thin device is in use, merge a snapshot of it.")
+  @Flag(help: "Merge a thin device that is in use, as it is now.")
   var snapshot = false
 
-  @Flag(help: "Put the thin device back that the merge removes.")
+  @Flag(help: "Merge the thin device itself, not a snapshot made for the merge.")
+  var noSnapshot = false
+
+  @Flag(help: "With --no-snapshot: put the thin device back that is removed.")
   var reactivate = false
 
   @Flag(help: "Lift the origin's write protection meanwhile.")
@@ -17,16 +20,21 @@ struct PoolArguments: ParsableArguments {
 
   /// Refuses what is said of an active pool where it is said that the pool is not active.
   func check(inactive: Bool) throws {
+    if snapshot, noSnapshot {
+      throw ValidationError(
+        "--snapshot merges a thin device that is in use and --no-snapshot needs one that is not: "
+          + "give one")
+    }
     guard inactive, options != PoolOptions() else { return }
     throw ValidationError(
-      "--inactive is for a pool that is not active: --snapshot, --reactivate, "
+      "--inactive is for a pool that is not active: --snapshot, --no-snapshot, --reactivate, "
         + "--make-origin-writable and --other-users-ok cannot go with it")
   }
 
   /// What the engine is told.
   var options: PoolOptions {
     PoolOptions(
-      takesSnapshot: snapshot, reactivates: reactivate, makesOriginWritable: makeOriginWritable,
-      allowsOtherUsers: otherUsersOk)
+      allowsOpenThinDevice: snapshot, mergesThinDeviceItself: noSnapshot, reactivates: reactivate,
+      makesOriginWritable: makeOriginWritable, allowsOtherUsers: otherUsersOk)
   }
 }

@@ -103,11 +103,8 @@ struct Merge: Verb {
     ).merge(found.source, onto: originPath, options: options)
     let text = MergeText(
       report: report, source: reported, originPath: originPath,
-      isOfWholeDevice: report.plan.snapshotID == nil
-        && found.source.mappings.areOfNow,
-      // What was merged from a snapshot is in the thin device only as far as that did not change.
       // A copy of the data device may lack what was merged.
-      verifyCommand: report.plan.snapshotID == nil && !consent.sameData
+      verifyCommand: report.thinDevice == .asMerged && !consent.sameData
         ? .verify(source, originPath: target.origin, extent: extent.options)
         : .verify(journalPath: report.journalPath))
     return Outcome(report, text: text, format: outputFormat)

@@ -88,8 +88,6 @@ struct Resume: Verb {
     let report = try merger.resume(recorded, options: options)
     let text = MergeText(
       report: report, source: source, originPath: originPath,
-      // The journal may be of a snapshot.
-      isOfWholeDevice: false,
       verifyCommand: .verify(journalPath: report.journalPath))
     return Outcome(report, text: text, format: outputFormat)
   }

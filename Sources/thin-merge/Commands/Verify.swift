@@ -66,7 +66,7 @@ struct Verify: Verb {
       let text = VerifyText(
         report: report, source: ReportedSource(status),
         originPath: target.origin ?? status.originPath,
-        journalPath: journal, isOfWholeDevice: false,
+        journalPath: journal, leavesOut: false,
         repairCommand: .resume(journalPath: journal, again: status.finishedSeconds != nil))
       return Outcome(report, text: text, format: outputFormat)
     }
@@ -78,8 +78,7 @@ struct Verify: Verb {
       transfer: queue.options)
     let text = VerifyText(
       report: report, source: ReportedSource(found, typed: source), originPath: originPath,
-      isOfWholeDevice: found.source.mappings.areOfNow && extent.options.pastEnd != .clip
-        && extent.options.thinByteCount == nil,
+      leavesOut: extent.options.pastEnd == .clip || extent.options.thinByteCount != nil,
       repairCommand: .merge(
         source, originPath: target.origin, extent: extent.options,
         again: merger.finishedMerge(of: found.source, onto: originPath, journalPath: nil) != nil))

@@ -107,15 +107,15 @@ extension MergeError {
       "'thin-merge resume' with the journal of that merge finishes it; to give the copy up: "
         + "dmsetup message \(pool) 0 release_metadata_snap"
     case .thinDeviceInUse:
-      "unmount it, or give --snapshot to merge a snapshot of it as it is now; 'lsblk \(path)' shows "
-        + "who uses it"
+      (context.circumstances.contains(.canTakeSnapshot)
+        ? "unmount it, or give --snapshot to merge it as it is now" : "unmount it")
+        + "; 'lsblk \(path)' and 'lsof \(path)' show who uses it"
     case .cannotRemoveThinDevice:
-      "it is writable and must not change; --snapshot merges a snapshot of it"
+      "it is writable and must not change; without --no-snapshot, a snapshot of it is merged"
     case .snapshotIDsUsedUp:
       "'thin-merge devices --pool \(pool)' lists them; delete those that nobody needs"
-    case .otherSnapshotUnfinished: "finish that merge first, or give it up with --restart"
     case .snapshotUnfinished:
-      "--snapshot goes on with it; --restart deletes it and begins again"
+      "leave --no-snapshot out to go on with it; --restart gives that merge up and begins again"
     case .snapshotGone:
       "--restart makes a new one; what is merged already is then merged again"
     case .originShared: "if that is wanted: --other-users-ok"

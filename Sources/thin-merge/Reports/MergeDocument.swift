@@ -30,6 +30,7 @@ private struct MergeFields: Encodable {
   /// Whether everything was read back and found right; false also where it was not asked for.
   let isVerified: Bool
   @Nullable var verification: VerifyFields?
+  let thinDeviceState: String
   let journalPath: String
   let journalBase64: String?
   let unreadable: [RangeDocument]
@@ -55,6 +56,7 @@ private struct MergeFields: Encodable {
     checkpointCount = report.checkpointCount
     isVerified = report.verification.map { ExitStatus($0) == .done } ?? false
     verification = report.verification.map { VerifyFields($0) }
+    thinDeviceState = report.thinDevice.rawValue
     journalPath = report.journalPath
     journalBase64 = JSONText.base64(report.journalPath)
     unreadable = report.unreadable.map { RangeDocument($0) }
@@ -73,6 +75,7 @@ private struct MergeFields: Encodable {
     case submitSeconds = "submit_seconds"
     case checkpointCount = "checkpoints"
     case isVerified = "verified"
+    case thinDeviceState = "thin_device_state"
     case journalPath = "journal"
     case journalBase64 = "journal_base64"
   }

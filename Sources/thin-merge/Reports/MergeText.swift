@@ -5,8 +5,6 @@ struct MergeText {
   var report: MergeReport
   var source: ReportedSource
   var originPath: String
-  /// Whether all that the thin device has now was to be merged, as far as is known here.
-  var isOfWholeDevice: Bool
   /// What compares the origin with what was merged.
   var verifyCommand: ShellCommand
 
@@ -61,8 +59,8 @@ struct MergeText {
   private func addNotNeeded(to text: inout ReportText) {
     // Where a repair lost its mappings, the blocks may still be there to be rescued.
     guard plan.mappedBlockCount > 0 else { return addRelease(to: &text) }
-    let hasAll = isOfWholeDevice && plan.pastEndBlockCount == 0 && plan.clippedByteCount == 0
-    text.addNext(hasAll ? ReportText.isNotNeeded : ReportText.isNeededForTheRest)
+    let leavesOut = plan.pastEndBlockCount > 0 || plan.clippedByteCount > 0
+    text.addNext(ReportText.whatIsLeft(in: report.thinDevice, leavesOut: leavesOut))
     addRelease(to: &text)
   }
 
@@ -148,6 +146,7 @@ struct MergeText {
     case .done where report.verification != nil || plan.byteCount == 0:
       addNotNeeded(to: &text)
     case .done:
+      if let warning = ReportText.warning(of: report.thinDevice) { text.addNext(warning) }
       text.addNext("Keep the thin device until the origin is verified:", verifyCommand)
       addRelease(to: &text)
     case .different:

@@ -89,6 +89,7 @@ private struct MapDocument: Encodable {
 struct PlanFields: Encodable {
   private let deviceID: UInt32
   @Nullable private var snapshotID: UInt32?
+  private let makesSnapshot, thinDeviceIsOpen: Bool
   private let blockByteCount, mappedBlockCount, runCount, byteCount: UInt64
   private let pastEndBlockCount, clippedByteCount: UInt64
   private let thinByteCount: UInt64
@@ -106,6 +107,8 @@ struct PlanFields: Encodable {
   init(_ report: PlanReport) {
     deviceID = report.deviceID
     snapshotID = report.snapshotID
+    makesSnapshot = report.makesSnapshot
+    thinDeviceIsOpen = report.thinDeviceIsOpen
     blockByteCount = report.blockByteCount
     mappedBlockCount = report.mappedBlockCount
     runCount = report.runCount
@@ -129,6 +132,8 @@ struct PlanFields: Encodable {
   private enum CodingKeys: String, CodingKey {
     case deviceID = "dev_id"
     case snapshotID = "snapshot_id"
+    case makesSnapshot = "makes_snapshot"
+    case thinDeviceIsOpen = "thin_device_open"
     case blockByteCount = "block_size"
     case mappedBlockCount = "mapped_blocks"
     case runCount = "runs"

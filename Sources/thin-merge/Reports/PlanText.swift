@@ -75,6 +75,12 @@ struct PlanText {
     text.add("from", source.dataPath)
     if let snapshotID = plan.snapshotID {
       text.add("snapshot", "dev \(snapshotID), made of the thin device for this merge")
+    } else if plan.makesSnapshot {
+      text.add("snapshot", "made of the thin device when the merge begins, and merged")
+    }
+    if plan.makesSnapshot || plan.snapshotID != nil, plan.thinDeviceIsOpen {
+      text.add(
+        "in use", "the thin device is open; what is written to it after the snapshot is not merged")
     }
     let tree = plan.heldRoot.map { "metadata snapshot at block \($0)" } ?? "live mappings"
     text.add(

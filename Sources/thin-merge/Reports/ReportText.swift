@@ -32,14 +32,31 @@ struct ReportText {
     if let command { closing.append("  \(command.text)") }
   }
 
-  /// What follows from an origin that has been found to hold all of the thin device as it is now.
-  static let isNotNeeded =
-    "The thin device is not needed any more, unless something is written to it again: all of its "
-    + "blocks are on the origin."
+  /// What follows for the thin device from an origin that has been found to hold what was read of it.
+  ///
+  /// `leavesOut`: whether blocks of the thin device were not to be read.
+  static func whatIsLeft(in state: ThinDeviceState, leavesOut: Bool) -> String {
+    if let warning = warning(of: state) { return warning }
+    return leavesOut
+      ? "The thin device is needed only for what the merge left out."
+      : "The thin device is not needed any more, unless something is written to it again: all of "
+        + "its blocks are on the origin."
+  }
 
-  /// What follows from one that has been found to hold what was read, where the thin device may have more.
-  static let isNeededForTheRest =
-    "The thin device is needed only for what the merge left out, or what was written to it since."
+  /// Why a thin device is still needed although all is merged that was to be; nil where nothing speaks for it.
+  static func warning(of state: ThinDeviceState) -> String? {
+    switch state {
+    case .asMerged: nil
+    case .gone: "The thin device is not there any more."
+    case .writtenSince:
+      "Keep the thin device: it was written to after what is on the origin was read from it."
+    case .open:
+      "Keep the thin device: somebody has it open, and what is written to it now is not on the origin."
+    case .unknown:
+      "Keep the thin device: nothing tells whether it was written to after what is on the origin was "
+        + "read from it."
+    }
+  }
 
   /// The whole report.
   var text: String {

@@ -50,7 +50,8 @@ struct ShellCommand: Equatable {
 
   private static func words(_ pool: PoolOptions) -> [String] {
     [
-      (pool.takesSnapshot, "--snapshot"), (pool.reactivates, "--reactivate"),
+      (pool.allowsOpenThinDevice, "--snapshot"), (pool.mergesThinDeviceItself, "--no-snapshot"),
+      (pool.reactivates, "--reactivate"),
       (pool.makesOriginWritable, "--make-origin-writable"),
       (pool.allowsOtherUsers, "--other-users-ok"),
     ].filter(\.0).map(\.1)

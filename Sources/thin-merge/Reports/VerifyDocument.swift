@@ -20,6 +20,7 @@ struct VerifyDocument: Encodable {
   private enum CodingKeys: String, CodingKey {
     case schema
     case deviceID = "dev_id"
+    case thinDeviceState = "thin_device_state"
     case journalPath = "journal"
     case journalBase64 = "journal_base64"
     case unfinishedJournalPath = "unfinished_journal"
@@ -32,6 +33,7 @@ struct VerifyDocument: Encodable {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode("thin-merge/verify/1", forKey: .schema)
     try container.encode(deviceID, forKey: .deviceID)
+    try container.encode(report.thinDevice?.rawValue, forKey: .thinDeviceState)
     try container.encode(journalPath, forKey: .journalPath)
     try container.encodeIfPresent(JSONText.base64(journalPath), forKey: .journalBase64)
     let unfinished = report.unfinishedMerge.map { FileSystem.absolute($0.journalPath) }

@@ -7,8 +7,8 @@ struct VerifyText {
   var originPath: String
   /// The journal that the origin was compared with; nil if it was the thin device.
   var journalPath: String?
-  /// Whether all that the thin device has now was to be compared, as far as is known here.
-  var isOfWholeDevice: Bool
+  /// Whether the thin device may have blocks that were not to be compared.
+  var leavesOut: Bool
   /// What writes again what differs.
   var repairCommand: ShellCommand
 
@@ -35,7 +35,7 @@ struct VerifyText {
     case .done where report.comparedByteCount == 0:
       break
     case .done:
-      text.addNext(isOfWholeDevice ? ReportText.isNotNeeded : ReportText.isNeededForTheRest)
+      text.addNext(ReportText.whatIsLeft(in: report.thinDevice ?? .unknown, leavesOut: leavesOut))
     case .different:
       addRepair(to: &text)
     default:

@@ -189,7 +189,7 @@ struct ArgumentTests {
   @Test(
     "each thing that may be done to an active pool has its flag, of merge and of resume",
     arguments: [
-      ("--snapshot", PoolOptions(takesSnapshot: true)),
+      ("--snapshot", PoolOptions(allowsOpenThinDevice: true)),
       ("--reactivate", PoolOptions(reactivates: true)),
       ("--make-origin-writable", PoolOptions(makesOriginWritable: true)),
       ("--other-users-ok", PoolOptions(allowsOtherUsers: true)),

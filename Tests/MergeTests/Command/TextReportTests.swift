@@ -7,25 +7,32 @@ import Testing
 struct TextReportTests {
   private static func text(
     _ report: MergeReport, source reported: ReportedSource = SampleReport.reported,
-    isOfWholeDevice: Bool = true
+    state: ThinDeviceState = .asMerged
   ) -> String {
-    MergeText(
-      report: report, source: reported, originPath: "base.img", isOfWholeDevice: isOfWholeDevice,
+    var report = report
+    report.thinDevice = state
+    return MergeText(
+      report: report, source: reported, originPath: "base.img",
       verifyCommand: .verify(
         .devices(SampleReport.source), originPath: "base.img", extent: ExtentOptions())
     ).text
   }
 
   private static func text(
-    _ report: VerifyReport, journalPath: String? = nil, isOfWholeDevice: Bool = true
+    _ report: VerifyReport, journalPath: String? = nil, state: ThinDeviceState = .asMerged,
+    leavesOut: Bool = false
   ) -> String {
-    VerifyText(
+    var report = report
+    report.thinDevice = state
+    return VerifyText(
       report: report, source: SampleReport.reported, originPath: "base.img",
-      journalPath: journalPath,
-      isOfWholeDevice: isOfWholeDevice,
+      journalPath: journalPath, leavesOut: leavesOut,
       repairCommand: .resume(journalPath: "j")
     ).text
   }
+
+  private static let isNotNeeded = ReportText.whatIsLeft(in: .asMerged, leavesOut: false)
+  private static let isNeededForTheRest = ReportText.whatIsLeft(in: .asMerged, leavesOut: true)
 
   @Test("a plan says what would be written and how")
   func planText() {
@@ -95,13 +102,13 @@ struct TextReportTests {
       text.hasPrefix("Nothing was merged: thin device 7 has no block that begins before the end.\n")
     )
     #expect(!text.contains("until the origin is verified"))
-    #expect(text.contains(ReportText.isNeededForTheRest))
+    #expect(text.contains(Self.isNeededForTheRest))
     report.plan.pastEndBlockCount = 0
     report.plan.mappedBlockCount = 0
     text = Self.text(report)
     #expect(text.hasPrefix("Nothing was merged: thin device 7 has no block of its own.\n"))
     // It may be what a repair left of one.
-    #expect(!text.contains(ReportText.isNotNeeded))
+    #expect(!text.contains(Self.isNotNeeded))
   }
 
   @Test("a merge that was finished before is not called one to go on with")
@@ -156,21 +163,20 @@ struct TextReportTests {
     var report = SampleReport.merge
     report.verification = SampleReport.verification
     report.plan.isOwnMetadataSnapshot = true
-    #expect(Self.text(report).hasSuffix("\n\n\(ReportText.isNotNeeded)\n"))
-    // One of a snapshot, or by a journal that may be of one.
-    #expect(
-      Self.text(report, isOfWholeDevice: false)
-        .hasSuffix("\n\n\(ReportText.isNeededForTheRest)\n"))
+    #expect(Self.text(report).hasSuffix("\n\n\(Self.isNotNeeded)\n"))
+    for state in [ThinDeviceState.open, .writtenSince, .unknown] {
+      #expect(Self.text(report, state: state).contains("\n\nKeep the thin device: "))
+    }
     var leftOut = report
     leftOut.plan.pastEndBlockCount = 1
-    #expect(Self.text(leftOut).hasSuffix("\n\n\(ReportText.isNeededForTheRest)\n"))
+    #expect(Self.text(leftOut).hasSuffix("\n\n\(Self.isNeededForTheRest)\n"))
     var clipped = report
     clipped.plan.clippedByteCount = 1
-    #expect(Self.text(clipped).hasSuffix("\n\n\(ReportText.isNeededForTheRest)\n"))
+    #expect(Self.text(clipped).hasSuffix("\n\n\(Self.isNeededForTheRest)\n"))
     report.plan.isOwnMetadataSnapshot = false
-    #expect(Self.text(report).contains("\(ReportText.isNotNeeded)\nThen release the metadata"))
+    #expect(Self.text(report).contains("\(Self.isNotNeeded)\nThen release the metadata"))
     report.verification?.differingByteCount = 512
-    for sentence in [ReportText.isNotNeeded, ReportText.isNeededForTheRest] {
+    for sentence in [Self.isNotNeeded, Self.isNeededForTheRest] {
       #expect(!Self.text(report).contains(sentence))
       #expect(!Self.text(SampleReport.merge).contains(sentence))
     }
@@ -248,14 +254,14 @@ struct TextReportTests {
           source    data.img, mappings in /dev/pool meta
           compared  6.3 MiB (6553600 bytes) in 1 s, 6.3 MiB/s
 
-        \(ReportText.isNotNeeded)
+        \(Self.isNotNeeded)
 
         """)
     #expect(
-      Self.text(SampleReport.verification, isOfWholeDevice: false)
-        .hasSuffix("\n\n\(ReportText.isNeededForTheRest)\n"))
+      Self.text(SampleReport.verification, leavesOut: true)
+        .hasSuffix("\n\n\(Self.isNeededForTheRest)\n"))
     #expect(
-      Self.text(SampleReport.verification, journalPath: "j", isOfWholeDevice: false) == """
+      Self.text(SampleReport.verification, journalPath: "j") == """
         base.img agrees with the checksums in j.
 
           merged    thin device 7 from data.img, mappings in /dev/pool meta
@@ -290,17 +296,16 @@ struct TextReportTests {
           thin-merge resume j
 
         """)
-    for sentence in [ReportText.isNotNeeded, ReportText.isNeededForTheRest] {
+    for sentence in [Self.isNotNeeded, Self.isNeededForTheRest] {
       #expect(!Self.text(different).contains(sentence))
     }
   }
 
-  @Test("only a metadata snapshot that somebody else took may be older than the thin device")
-  func ageOfMappings() {
-    #expect(MergeSource.Mappings.ownMetadataSnapshot.areOfNow)
-    #expect(MergeSource.Mappings.inactivePool.areOfNow)
-    #expect(!MergeSource.Mappings.metadataSnapshot(block: nil).areOfNow)
-    #expect(!MergeSource.Mappings.metadataSnapshot(block: 3).areOfNow)
+  @Test("a merge that was not read back warns where the thin device was written to since")
+  func writtenSince() {
+    let text = Self.text(SampleReport.merge, state: .writtenSince)
+    #expect(text.contains("\n\nKeep the thin device: it was written to after"))
+    #expect(text.contains("Keep the thin device until the origin is verified:"))
   }
 
   @Test("status tells no speed of a merge that wrote for a second or less, as the journal has it")

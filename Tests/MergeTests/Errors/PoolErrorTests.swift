@@ -229,7 +229,9 @@ struct PoolErrorTests {
       "metadata-snapshot-only-copy", .busy, .member(pool: "pool", deviceID: 6)
     ) { pool in
       try pool.cutData()
-      _ = pool.merge(whenAsked: { try? pool.mapper.replaceBySomebodyElse(5) })
+      _ = pool.merge(
+        .member(pool: "pool", deviceID: 5), PoolOptions(mergesThinDeviceItself: true),
+        whenAsked: { try? pool.mapper.replaceBySomebodyElse(5) })
       try pool.restoreData()
     }
   ]

@@ -31,7 +31,7 @@ struct ThinDeviceErrorTests {
       try pool.addThin()
       pool.mapper.mapped[1].isSuspended = true
     },
-    row("the thin device cannot be removed", "cannot-remove-thin-device", .busy) { pool in
+    row("the thin device cannot be removed", "cannot-remove-thin-device", .busy, itself) { pool in
       try pool.addThin(openCount: 0)
       pool.mapper.fails["remove"] = .resourceBusy
     },
@@ -41,10 +41,11 @@ struct ThinDeviceErrorTests {
       let pool = try ActivePool()
       let thin = try pool.thin()
       pool.whenMerging = { pool.mapper.mapped.append(thin) }
-      return pool.reportedByMerge()
+      return pool.reportedByMerge(.member(pool: "pool", deviceID: 5), itself)
     },
     row(
-      "the thin device cannot be put back", "not-put-back", .stopped, PoolOptions(reactivates: true)
+      "the thin device cannot be put back", "not-put-back", .stopped,
+      PoolOptions(mergesThinDeviceItself: true, reactivates: true)
     ) { pool in
       try pool.addThin(openCount: 0)
       pool.mapper.fails["make"] = .ioError
@@ -99,18 +100,30 @@ struct ThinDeviceErrorTests {
       pool.mapper.fails["resume"] = .ioError
     },
     row(
-      "a snapshot of another thin device is not merged yet", "other-snapshot-unfinished", .busy,
-      snapshot
+      "the thin device is resumed by others while its snapshot is made", "thin-device-resumed",
+      .busy
     ) { pool in
-      try pool.addThin()
-      try pool.leaveSnapshot()
-      pool.mapper.mapped[1].liveTable[0].arguments.replace(" 5 ", with: " 6 ")
+      try pool.addThin(openCount: 0)
+      pool.mapper.resumedByOthers = 2
+    },
+    row("the thin device cannot be suspended in time", "suspend-too-long", .busy) { pool in
+      try pool.addThin(openCount: 0)
+      pool.mapper.fails["suspend"] = .timerExpired
+    },
+    row("the thin device is activated while its snapshot is made", "thin-device-in-use", .busy) {
+      pool in
+      let thin = try pool.thin("started")
+      pool.mapper.told = { [unowned mapper = pool.mapper] step in
+        if step.hasPrefix("create_snap") { mapper.mapped.append(thin) }
+      }
     },
     row(
-      "a snapshot is merged in part, and the thin device is wanted", "snapshot-unfinished", .refused
+      "a snapshot is merged in part, and the thin device is wanted", "snapshot-unfinished",
+      .refused, itself
     ) { pool in
       try pool.addThin()
       try pool.leaveSnapshot()
+      pool.mapper.mapped[1].openCount = 0
     },
     row("a snapshot that is merged in part is in use", "snapshot-in-use", .busy, snapshot) { pool in
       try pool.addThin()
@@ -150,11 +163,19 @@ struct ThinDeviceErrorTests {
 
   private static let restarted: [ErrorSituation] = [
     ErrorSituation(
-      "a snapshot that is given up cannot be deleted", "cannot-delete-snapshot", .busy,
+      "a snapshot that is given up cannot be deleted", "not-put-back", .stopped,
       pool: .device("vm"), options: snapshot, restarts: true
     ) { pool in
       try pool.addThin()
       try pool.leaveSnapshot()
+      pool.mapper.fails["delete"] = .resourceBusy
+    },
+    row(
+      "a snapshot of a thin device that others resumed cannot be deleted", "cannot-delete-snapshot",
+      .busy
+    ) { pool in
+      try pool.addThin(openCount: 0)
+      pool.mapper.resumedByOthers = 1
       pool.mapper.fails["delete"] = .resourceBusy
     },
     row("device-mapper stops answering", "no-device-mapper", .refused, snapshot) { pool in
@@ -212,7 +233,8 @@ struct ThinDeviceErrorTests {
 
   // MARK: Preparing
 
-  private static let snapshot = PoolOptions(takesSnapshot: true)
+  private static let itself = PoolOptions(mergesThinDeviceItself: true)
+  private static let snapshot = PoolOptions(allowsOpenThinDevice: true)
 
   /// A merge of `vm` where there is such a device, or else of number 5.
   private static func row(
@@ -243,7 +265,7 @@ extension ActivePool {
   /// A merge from a snapshot that began to write and did not finish.
   fileprivate func leaveSnapshot() throws {
     // The data device ends too early, so some blocks cannot be read.
-    let options = PoolOptions(takesSnapshot: true)
+    let options = PoolOptions(allowsOpenThinDevice: true)
     try Program.mustRun("truncate", "--size", "2M", folder.path("data.img"))
     _ = merge(.device("vm"), options)
     try Program.mustRun("truncate", "--size", "16M", folder.path("data.img"))

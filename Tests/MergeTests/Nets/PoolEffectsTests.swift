@@ -93,7 +93,7 @@ extension PoolState {
       words.append(hold.held == nil ? "hold intended" : "hold taken")
       if let deviceID = hold.writtenFrom { words.append("written from \(deviceID)") }
     }
-    if let snapshot {
+    for snapshot in snapshots {
       words.append("snapshot \(snapshot.isMade ? "made" : "intended")")
       if snapshot.mayBeSuspended { words.append("may be suspended") }
       if snapshot.hasBegun { words.append("begun") }
@@ -136,9 +136,15 @@ struct PoolEffectsTests {
       $0.pool.mapper.mapped.append(try $0.pool.thin())
       try $0.record { $0.merge(.device("vm")) }
     },
-    PoolRun("a device that is active, to be put back") {
+    PoolRun("a device that is active, and is merged itself") {
       $0.pool.mapper.mapped.append(try $0.pool.thin())
-      try $0.record { $0.merge(.device("vm"), PoolOptions(reactivates: true)) }
+      try $0.record { $0.merge(.device("vm"), PoolOptions(mergesThinDeviceItself: true)) }
+    },
+    PoolRun("a device that is active, is merged itself, and is to be put back") {
+      $0.pool.mapper.mapped.append(try $0.pool.thin())
+      try $0.record {
+        $0.merge(.device("vm"), PoolOptions(mergesThinDeviceItself: true, reactivates: true))
+      }
     },
     PoolRun("a device that is active, and the answer is no") {
       $0.pool.mapper.mapped.append(try $0.pool.thin())
@@ -150,17 +156,17 @@ struct PoolEffectsTests {
     },
     PoolRun("a snapshot of a device in use") {
       try addDeviceInUse($0)
-      try $0.record { $0.merge(.device("vm"), PoolOptions(takesSnapshot: true)) }
+      try $0.record { $0.merge(.device("vm"), PoolOptions(allowsOpenThinDevice: true)) }
     },
     PoolRun("a snapshot that cannot be made") {
       try addDeviceInUse($0)
       $0.pool.mapper.fails["create_snap"] = .noMemory
-      try $0.record { $0.merge(.device("vm"), PoolOptions(takesSnapshot: true)) }
+      try $0.record { $0.merge(.device("vm"), PoolOptions(allowsOpenThinDevice: true)) }
     },
     PoolRun("a device that cannot be resumed") {
       try addDeviceInUse($0)
       $0.pool.mapper.resumeFails = .ioError
-      try $0.record { $0.merge(.device("vm"), PoolOptions(takesSnapshot: true)) }
+      try $0.record { $0.merge(.device("vm"), PoolOptions(allowsOpenThinDevice: true)) }
     },
     PoolRun("a metadata snapshot of somebody else") {
       try $0.pool.mapper.holdForSomebodyElse()
@@ -206,7 +212,9 @@ struct PoolEffectsTests {
 
   /// A merge that stops at blocks that cannot be read, after somebody has deleted the thin device.
   private static func mergeDeleting(_ pool: ActivePool) -> ActivePool.Outcome {
-    pool.merge(whenAsked: { try? pool.mapper.replaceBySomebodyElse(5) })
+    pool.merge(
+      .member(pool: "pool", deviceID: 5), PoolOptions(mergesThinDeviceItself: true),
+      whenAsked: { try? pool.mapper.replaceBySomebodyElse(5) })
   }
 
   private static func addDeviceInUse(_ recorded: PoolRun.Recorded) throws {
@@ -219,7 +227,9 @@ struct PoolEffectsTests {
   private static let killed: [PoolRun] = PoolCrashTests.Way.allCases.flatMap { way in
     let steps: [Int] =
       switch way {
-      case .inactive: [0, 1, 2, 3]
+      case .inactive: [0, 1, 2, 3, 4, 5, 6, 7]
+      case .itself: [0, 1, 2, 3]
+      case .active: [4, 5]
       case .reactivated: [2, 3, 4, 5, 6, 7, 8]
       case .snapshot: [4, 5, 6, 7, 8, 9, 10, 11, 13, 14]
       case .originMadeWritable: [2, 3, 4, 5, 6, 7, 8, 9]

@@ -79,20 +79,21 @@ struct ReleasedFormatTests {
     let hold = try #require(record.metadataHold)
     #expect(hold.timeBefore == 2 && hold.transactionBefore == 7)
     #expect(hold.held?.time == 2 && hold.held?.transactionID == 7)
-    let snapshot = try #require(record.snapshot)
+    let snapshot = try #require(record.snapshots.first)
+    #expect(record.snapshots.count == 1)
     #expect(snapshot.deviceID == 16_777_215 && snapshot.originalID == 5)
     #expect(snapshot.timeBefore == 1 && snapshot.creationTime == 2)
     #expect(snapshot.isMade && snapshot.hasBegun && snapshot.isMerged)
     #expect(!snapshot.mayBeSuspended)
-    #expect(snapshot.thinDevice.name == "vm" && snapshot.thinDevice.uuid == "THIN-vm")
-    #expect(snapshot.thinDevice.bootID == "tests")
-    #expect(snapshot.thinDevice.number == DeviceNumber(major: 253, minor: 301))
+    #expect(snapshot.thinDevice?.name == "vm" && snapshot.thinDevice?.uuid == "THIN-vm")
+    #expect(snapshot.thinDevice?.bootID == "tests")
+    #expect(snapshot.thinDevice?.number == DeviceNumber(major: 253, minor: 301))
   }
 
   @Test("the record of a pool with a removed device of 0.1.0 has all that is to be undone")
   func removal() throws {
     let record = try Self.record("removal.json")
-    #expect(record.format == 1 && !record.isSettled && record.snapshot == nil)
+    #expect(record.format == 1 && !record.isSettled && record.snapshots.isEmpty)
     let removal = try #require(record.removals.first)
     #expect(record.removals.count == 1 && removal.isPutBack && !removal.staysRemoved)
     #expect(removal.bootID == "tests" && removal.device.name == "vm")
@@ -118,13 +119,13 @@ struct ReleasedFormatTests {
       """
     let written = Data(
       """
-      {"format": 1, "requiredFeatures": 4,
+      {"format": 1, "requiredFeatures": 1,
        "hold": {"timeBefore": 1, "transactionBefore": 2, "mappingRootBefore": 3,
          "detailsRootBefore": 4, "writtenFrom": 10,
          "taken": {"block": 5, "mappingRoot": 6, "detailsRoot": 7, "time": 8, "transactionID": 9}},
-       "snapshot": {"deviceID": 11, "originalID": 12, "thinDevice": \(known), "timeBefore": 13,
+       "snapshots": [{"deviceID": 11, "originalID": 12, "thinDevice": \(known), "timeBefore": 13,
          "creationTime": 14, "isMade": true, "mayBeSuspended": false, "hasBegun": true,
-         "isMerged": true},
+         "isMerged": true}],
        "removals": [{"device": \(device), "bootID": "boot", "originName": "base",
          "isPutBack": true, "isLeft": true}],
        "madeWritable": [\(known)]}

@@ -1,6 +1,7 @@
 import Fixtures
 import Foundation
 import MergeEngine
+import Synchronization
 
 @testable import thin_merge
 
@@ -22,6 +23,8 @@ final class ActivePool {
   var runProgram: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed }
   /// What the last merge that returned a report left as it was.
   private(set) var cleanupFailures: [MergeNote] = []
+  /// What the last merge that returned a report says of the thin device.
+  private(set) var thinDeviceState: ThinDeviceState?
   /// The snapshot that the last merge read in the thin device's place.
   private(set) var snapshotID: UInt32?
   private let before: Data
@@ -110,6 +113,16 @@ final class ActivePool {
     }
   }
 
+  /// Numbers in a row instead of at random, from the top.
+  private final class SinkingNumbers: @unchecked Sendable {
+    private var count: UInt32 = 0
+
+    func next(_ range: ClosedRange<UInt32>) -> UInt32 {
+      count += 1
+      return range.upperBound - (count - 1)
+    }
+  }
+
   /// Merges the thin device as the command does it.
   ///
   /// - `whenAsked`: happens when the plan is made and the merge is about to begin.
@@ -128,20 +141,22 @@ final class ActivePool {
         found.source, onto: found.originPath ?? origin.path, options: options)
       cleanupFailures = report.cleanupFailures
       snapshotID = report.plan.snapshotID
+      thinDeviceState = report.thinDevice
       if case .stopped(let error) = report.state { throw error }
     }
   }
 
   /// Merges from the pool's devices by their paths.
   func mergeByHand(
-    _ mappings: MergeSource.Mappings, metadataPath: String? = nil, dataPath: String? = nil
+    _ mappings: MergeSource.Mappings, _ options: PoolOptions = PoolOptions(),
+    metadataPath: String? = nil, dataPath: String? = nil
   ) -> Outcome {
     run { [origin] merger throws(MergeError) in
       var source = try merger.resolve(.member(pool: "pool", deviceID: 5)).source
       source.mappings = mappings
       if let metadataPath { source.metadataPath = metadataPath }
       if let dataPath { source.dataPath = dataPath }
-      let report = try merger.merge(source, onto: origin.path, options: MergeOptions())
+      let report = try merger.merge(source, onto: origin.path, options: MergeOptions(pool: options))
       if case .stopped(let error) = report.state { throw error }
     }
   }
@@ -156,6 +171,7 @@ final class ActivePool {
     return run(agrees: agrees) { [state] merger throws(MergeError) in
       let report = try merger.resume(journalPath: "\(state)/\(name)", options: options)
       cleanupFailures = report.cleanupFailures
+      thinDeviceState = report.thinDevice
       if case .stopped(let error) = report.state { throw error }
     }
   }
@@ -207,6 +223,8 @@ final class ActivePool {
     environment.bootID = bootID
     environment.deviceMapper = mapper
     environment.runProgram = runProgram
+    environment.drawNumber = SinkingNumbers().next
+    environment.clock = environment.clock.skipping
     do throws(MergeError) {
       try body(Merger(environment: environment))
       return Outcome(exitStatus: 0, message: "", hint: "", notes: listener.notes)
@@ -262,5 +280,18 @@ final class ActivePool {
     return try FileManager.default.contentsOfDirectory(atPath: pools).filter {
       $0.hasSuffix(".json")
     }
+  }
+}
+
+extension Clock {
+  /// The same clock, on which whoever waits does so for a thousandth of the time.
+  fileprivate var skipping: Clock {
+    let skipped = Mutex(Duration.zero)
+    return Clock(
+      now: { [now] in now() + skipped.withLock { $0 } },
+      sleep: { [sleep] duration in
+        sleep(duration / 1000)
+        skipped.withLock { $0 += duration }
+      })
   }
 }

@@ -4,7 +4,8 @@ import MergeEngine
 import Testing
 
 @Suite(
-  "Pool: a thin device that is deleted in mid-merge", .needsLoopDevices, .waitsForPrograms)
+  "Pool: a thin device that is merged itself and deleted meanwhile", .needsLoopDevices,
+  .waitsForPrograms)
 struct KeptHoldTests {
   private static let byNumber = ThinDeviceReference.member(pool: "pool", deviceID: 5)
 
@@ -12,7 +13,8 @@ struct KeptHoldTests {
   ///
   /// - `meanwhile`: happens once the metadata snapshot is held and before anything is written.
   private static func stopped(
-    _ pool: ActivePool, _ options: PoolOptions = PoolOptions(), _ meanwhile: @escaping () -> Void
+    _ pool: ActivePool, _ options: PoolOptions = PoolOptions(mergesThinDeviceItself: true),
+    _ meanwhile: @escaping () -> Void
   ) throws -> ActivePool.Outcome {
     try pool.cutData()
     let outcome = pool.merge(byNumber, options, whenAsked: meanwhile)
@@ -62,7 +64,7 @@ struct KeptHoldTests {
     thin.openCount = 1
     pool.mapper.mapped.append(thin)
     try pool.cutData()
-    let options = PoolOptions(takesSnapshot: true)
+    let options = PoolOptions(allowsOpenThinDevice: true)
     pool.whenMerging = { [unowned mapper = pool.mapper] in
       try? mapper.replaceBySomebodyElse(16_777_215)
     }
@@ -144,7 +146,7 @@ struct KeptHoldTests {
   )
   func killed() throws {
     let pool = try ActivePool(otherIDs: [6])
-    let options = PoolOptions(allowsOtherUsers: true)
+    let options = PoolOptions(mergesThinDeviceItself: true, allowsOtherUsers: true)
     pool.mapper.diesAt = 2
     _ = try Self.stopped(pool, options) {}
     #expect(pool.mapper.isDead)
@@ -176,7 +178,9 @@ struct KeptHoldTests {
     pool.mapper.happensAfter[2] = { [unowned mapper = pool.mapper] in
       try? mapper.replaceBySomebodyElse(5)
     }
-    let outcome = try Self.stopped(pool, PoolOptions(makesOriginWritable: true)) {}
+    let outcome = try Self.stopped(
+      pool, PoolOptions(mergesThinDeviceItself: true, makesOriginWritable: true)
+    ) {}
     pool.mapper.happensAfter = [:]
     Self.expectKept(pool, outcome.notes)
     #expect(!pool.cleanupFailures.isEmpty)

@@ -21,21 +21,22 @@ struct PoolCrashTests {
   }
 
   enum Way: CaseIterable, Sendable {
-    case inactive, reactivated, snapshot, originMadeWritable
+    case inactive, itself, reactivated, active, snapshot, originMadeWritable
 
     var options: PoolOptions {
       switch self {
-      case .inactive: PoolOptions()
-      case .reactivated: PoolOptions(reactivates: true)
-      case .snapshot: PoolOptions(takesSnapshot: true)
+      case .inactive, .active: PoolOptions()
+      case .itself: PoolOptions(mergesThinDeviceItself: true)
+      case .reactivated: PoolOptions(mergesThinDeviceItself: true, reactivates: true)
+      case .snapshot: PoolOptions(allowsOpenThinDevice: true)
       case .originMadeWritable: PoolOptions(makesOriginWritable: true)
       }
     }
 
     var selection: ThinDeviceReference {
       switch self {
-      case .inactive, .originMadeWritable: .member(pool: "pool", deviceID: 5)
-      case .reactivated, .snapshot: .device("vm")
+      case .inactive, .itself, .originMadeWritable: .member(pool: "pool", deviceID: 5)
+      case .reactivated, .active, .snapshot: .device("vm")
       }
     }
 
@@ -43,9 +44,9 @@ struct PoolCrashTests {
       // What the pool has not committed yet moves its roots when it does.
       pool.mapper.hasUncommittedChanges = true
       switch self {
-      case .inactive: break
+      case .inactive, .itself: break
       case .originMadeWritable: try pool.addBase(isReadOnly: true)
-      case .reactivated, .snapshot:
+      case .reactivated, .active, .snapshot:
         var thin = try pool.thin()
         thin.openCount = self == .snapshot ? 1 : 0
         pool.mapper.mapped.append(thin)
@@ -141,7 +142,7 @@ struct PoolCrashTests {
     arguments: 0...3)
   func takenSince(step: Int) throws {
     let pool = try ActivePool()
-    #expect(try Self.killed(pool, .inactive, at: step))
+    #expect(try Self.killed(pool, .itself, at: step))
     if pool.mapper.isHolding { try pool.mapper.releaseBySomebodyElse() }
     try pool.mapper.holdForSomebodyElse()
     let outcome = pool.merge()
@@ -169,29 +170,29 @@ struct PoolCrashTests {
   /// A merge of a snapshot of `vm` that was stopped after something was written.
   private static func stopped(_ pool: ActivePool) throws {
     try Way.snapshot.prepare(pool)
-    // Somebody activates the snapshot in mid-merge, so that it cannot be called finished.
-    let intruder = try pool.thin("intruder", id: 16_777_215, minor: 309)
-    pool.mapper.happensAfter[3] = { [unowned mapper = pool.mapper] in mapper.mapped.append(intruder)
-    }
-    let options = PoolOptions(takesSnapshot: true, allowsOtherUsers: true)
+    try pool.cutData()
+    let options = PoolOptions(allowsOpenThinDevice: true, allowsOtherUsers: true)
     #expect(pool.merge(.device("vm"), options).exitStatus == 3)
-    pool.mapper.mapped.removeAll { $0.name == "intruder" }
-    pool.mapper.happensAfter = [:]
+    try pool.restoreData()
   }
 
-  @Test("a snapshot of a second thin device is refused while that of a stopped merge is kept")
+  @Test("the snapshot of a stopped merge is kept, and named, while another thin device is merged")
   func secondSnapshot() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool)
     var other = try pool.thin("other", id: 6, minor: 310)
     other.openCount = 1
     pool.mapper.mapped.append(other)
-    let options = PoolOptions(takesSnapshot: true, allowsOtherUsers: true)
-    let refused = pool.merge(.device("other"), options)
-    #expect(refused.exitStatus == 5)
-    #expect(refused.message.contains("dev 16777215, made of dev 5"))
+    let options = PoolOptions(allowsOpenThinDevice: true, allowsOtherUsers: true)
+    let outcome = pool.merge(.device("other"), options, restarts: true)
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(
+      outcome.notes.filter {
+        $0.contains("dev 16777215 of pool pool is a snapshot of dev 5, kept for a merge")
+          && $0.contains("384 KiB")
+      }.count == 1, "\(outcome.notes)")
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 6, 16_777_215])
     #expect(pool.merge(.device("vm"), options).exitStatus == 0)
-    #expect(try pool.isMerged())
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 6])
   }
 
@@ -215,14 +216,15 @@ struct PoolCrashTests {
     let pool = try ActivePool()
     try Self.stopped(pool)
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
-    let refused = pool.merge(.device("vm"))
+    pool.mapper.mapped[1].openCount = 0
+    let refused = pool.merge(.device("vm"), PoolOptions(mergesThinDeviceItself: true))
     #expect(refused.exitStatus == 2)
     #expect(refused.hint.contains("--restart"))
     let declined = pool.merge(
-      .device("vm"), PoolOptions(takesSnapshot: true), agrees: false, restarts: true)
+      .device("vm"), PoolOptions(allowsOpenThinDevice: true), agrees: false, restarts: true)
     #expect(declined.exitStatus == 2)
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
-    let outcome = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true), restarts: true)
+    let outcome = pool.merge(.device("vm"), PoolOptions(allowsOpenThinDevice: true), restarts: true)
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
     #expect(try pool.isMerged())

@@ -11,13 +11,32 @@ struct PoolSessionTests {
   /// What the pool sees of a metadata snapshot that is taken and given back.
   private static let lookedAt = ["reserve_metadata_snap", "release_metadata_snap"]
 
-  @Test("an inactive thin device is merged under a metadata snapshot of the tool's own")
+  /// What it sees of a merge of a thin device that nobody can write to.
+  private static let snapshotMerged = [
+    "reserve_metadata_snap", "create_snap 16777215 5", "release_metadata_snap", "delete 16777215",
+  ]
+  private static let itself = PoolOptions(mergesThinDeviceItself: true)
+
+  @Test("of an inactive thin device a snapshot is merged, and deleted afterwards")
   func inactive() throws {
     let pool = try ActivePool()
     let outcome = pool.merge()
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(try pool.isMerged())
-    #expect(pool.mapper.steps == ["reserve_metadata_snap", "release_metadata_snap"])
+    #expect(pool.mapper.steps == Self.snapshotMerged)
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+    #expect(pool.thinDeviceState == .asMerged)
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test("with --no-snapshot an inactive thin device is merged itself")
+  func inactiveItself() throws {
+    let pool = try ActivePool()
+    let outcome = pool.merge(.member(pool: "pool", deviceID: 5), Self.itself)
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.steps == Self.lookedAt)
+    #expect(pool.thinDeviceState == .asMerged)
     #expect(try pool.recordFiles() == [])
   }
 
@@ -30,7 +49,41 @@ struct PoolSessionTests {
     let outcome = pool.merge(.device("vm"))
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(try pool.isMerged())
-    #expect(pool.mapper.steps == ["reserve_metadata_snap", "release_metadata_snap"])
+    #expect(pool.mapper.steps == Self.snapshotMerged)
+  }
+
+  @Test(
+    "an active thin device that nobody has open is suspended for its snapshot, and stays active")
+  func active() throws {
+    let pool = try ActivePool()
+    let thin = try pool.thin()
+    pool.mapper.mapped.append(thin)
+    let outcome = pool.merge(.device("vm"))
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(
+      pool.mapper.steps == [
+        "reserve_metadata_snap", "suspend", "create_snap 16777215 5", "resume",
+        "release_metadata_snap", "delete 16777215",
+      ])
+    #expect(pool.mapper.mapped.contains(thin))
+    #expect(pool.thinDeviceState == .asMerged)
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test("a thin device that udev has open for a moment is waited for")
+  func openForAMoment() throws {
+    let pool = try ActivePool()
+    var thin = try pool.thin()
+    thin.openCount = 1
+    pool.mapper.mapped.append(thin)
+    var looks = 0
+    pool.mapper.whenLookedAt = {
+      looks += 1
+      if looks == 10 { pool.mapper.mapped[1].openCount = 0 }
+    }
+    let outcome = pool.merge(.device("vm"))
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
   }
 
   @Test("a read-only thin device that is open is refused, and --snapshot merges a snapshot of it")
@@ -49,7 +102,7 @@ struct PoolSessionTests {
     #expect(refused.hint.contains("--snapshot"))
     #expect(pool.mapper.steps == [])
     #expect(try pool.isUntouched())
-    let outcome = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true))
+    let outcome = pool.merge(.device("vm"), PoolOptions(allowsOpenThinDevice: true))
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(pool.mapper.steps.contains("create_snap 16777215 5"))
     #expect(pool.mapper.mapped.contains(thin))
@@ -68,13 +121,15 @@ struct PoolSessionTests {
     #expect(pool.mapper.steps == [])
   }
 
-  @Test("a thin device that nobody has open is removed for the merge; --reactivate puts it back")
+  @Test(
+    "with --no-snapshot an active thin device is removed for the merge; --reactivate puts it back")
   func removed() throws {
     for reactivates in [false, true] {
+      let options = PoolOptions(mergesThinDeviceItself: true, reactivates: reactivates)
       let pool = try ActivePool()
       let thin = try pool.thin()
       pool.mapper.mapped.append(thin)
-      let outcome = pool.merge(.device("vm"), PoolOptions(reactivates: reactivates))
+      let outcome = pool.merge(.device("vm"), options)
       #expect(outcome.exitStatus == 0, "\(outcome.message)")
       #expect(try pool.isMerged())
       #expect(pool.mapper.mapped.contains(thin) == reactivates)
@@ -82,17 +137,20 @@ struct PoolSessionTests {
         outcome.notes.contains { $0.contains("dmsetup create vm --uuid THIN-vm") } != reactivates)
       // The name of one that stays removed is remembered.
       #expect(try pool.recordFiles().isEmpty == reactivates)
-      #expect(pool.merge(.device("vm"), PoolOptions(reactivates: reactivates)).exitStatus == 0)
+      #expect(pool.merge(.device("vm"), options).exitStatus == 0)
     }
   }
 
   @Test(
     "nothing is changed before the merge is agreed to",
-    arguments: [PoolOptions(), PoolOptions(reactivates: true), PoolOptions(takesSnapshot: true)])
+    arguments: [
+      PoolOptions(), PoolOptions(mergesThinDeviceItself: true, reactivates: true),
+      PoolOptions(allowsOpenThinDevice: true),
+    ])
   func notAgreed(options: PoolOptions) throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
-    thin.openCount = options.takesSnapshot ? 1 : 0
+    thin.openCount = options.allowsOpenThinDevice ? 1 : 0
     pool.mapper.mapped.append(thin)
     let outcome = pool.merge(.device("vm"), options, agrees: false)
     #expect(outcome.exitStatus == 2)
@@ -111,7 +169,7 @@ struct PoolSessionTests {
     #expect(refused.exitStatus == 5)
     #expect(refused.hint.contains("--snapshot"))
     #expect(pool.mapper.steps == [])
-    let outcome = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true))
+    let outcome = pool.merge(.device("vm"), PoolOptions(allowsOpenThinDevice: true))
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(pool.snapshotID == 16_777_215)
     #expect(try pool.isMerged())
@@ -130,20 +188,20 @@ struct PoolSessionTests {
     thin.openCount = 1
     pool.mapper.mapped.append(thin)
     let outcome = pool.merge(
-      .device("vm"), PoolOptions(takesSnapshot: true),
+      .device("vm"), PoolOptions(allowsOpenThinDevice: true),
       whenAsked: { pool.mapper.mapped[1].number.minor += 7 })
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(try pool.isMerged())
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a snapshot takes the next lower id where one is taken")
+  @Test("another number is drawn for a snapshot where one is taken")
   func takenID() throws {
     let pool = try ActivePool(otherIDs: [16_777_215])
     var thin = try pool.thin()
     thin.openCount = 1
     pool.mapper.mapped.append(thin)
-    let options = PoolOptions(takesSnapshot: true, allowsOtherUsers: true)
+    let options = PoolOptions(allowsOpenThinDevice: true, allowsOtherUsers: true)
     #expect(pool.merge(.device("vm"), options).exitStatus == 0)
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
     #expect(try pool.isMerged())
@@ -214,18 +272,18 @@ struct PoolSessionTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a thin device that is activated during the merge is found out before it is finished")
+  @Test("a thin device that is merged itself and activated meanwhile is found out before the end")
   func activatedMeanwhile() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
     pool.whenMerging = { pool.mapper.mapped.append(thin) }
-    let outcome = pool.merge()
+    let outcome = pool.merge(.member(pool: "pool", deviceID: 5), Self.itself)
     #expect(outcome.exitStatus == 3)
     #expect(outcome.message.contains("activated during the merge"))
     #expect(!pool.mapper.isHolding)
   }
 
-  @Test("a read-only thin device that is writable at the end is found out before it is finished")
+  @Test("a read-only thin device that is merged itself and writable at the end is found out")
   func writableMeanwhile() throws {
     for isLoaded in [false, true] {
       let pool = try ActivePool()
@@ -239,7 +297,7 @@ struct PoolSessionTests {
           pool.mapper.mapped[1].isReadOnly = false
         }
       }
-      let outcome = pool.merge(.device("vm"))
+      let outcome = pool.merge(.device("vm"), Self.itself)
       #expect(outcome.exitStatus == 3, "\(outcome.message)")
       #expect(outcome.message.contains("activated during the merge"))
     }
@@ -258,17 +316,18 @@ struct PoolSessionTests {
       file?.write(Data(repeating: 0xFF, count: 4096))
       try? file?.close()
     }
-    _ = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true), verifies: true)
+    _ = pool.merge(.device("vm"), PoolOptions(allowsOpenThinDevice: true), verifies: true)
     pool.mapper.whenLookedAt = {}
     #expect(try !pool.isMerged())
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
     #expect(try pool.recordFiles() == ["POOL-1.json"])
     // The merge is finished, so the next one compares.
-    let compared = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true), verifies: true)
+    let compared = pool.merge(
+      .device("vm"), PoolOptions(allowsOpenThinDevice: true), verifies: true)
     #expect(compared.exitStatus == 4, "\(compared.message)")
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
     let outcome = pool.merge(
-      .device("vm"), PoolOptions(takesSnapshot: true), again: true, verifies: true)
+      .device("vm"), PoolOptions(allowsOpenThinDevice: true), again: true, verifies: true)
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(try pool.isMerged())
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
@@ -281,7 +340,7 @@ struct PoolSessionTests {
     thin.openCount = 1
     thin.isSuspended = true
     pool.mapper.mapped.append(thin)
-    let outcome = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true))
+    let outcome = pool.merge(.device("vm"), PoolOptions(allowsOpenThinDevice: true))
     #expect(outcome.exitStatus == 5)
     #expect(pool.mapper.steps == [])
     #expect(pool.mapper.mapped.last?.isSuspended == true)
@@ -299,7 +358,7 @@ struct PoolSessionTests {
       } else {
         try pool.mapper.holdForSomebodyElse()
       }
-      let outcome = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true))
+      let outcome = pool.merge(.device("vm"), PoolOptions(allowsOpenThinDevice: true))
       #expect(outcome.exitStatus == (isFull ? 2 : 5))
       #expect(pool.mapper.steps == [])
     }
@@ -330,12 +389,12 @@ struct PoolSessionTests {
     thin.openCount = 1
     pool.mapper.mapped.append(thin)
     pool.mapper.resumeFails = .ioError
-    let outcome = pool.merge(.device("vm"), PoolOptions(takesSnapshot: true))
+    let outcome = pool.merge(.device("vm"), PoolOptions(allowsOpenThinDevice: true))
     #expect(outcome.exitStatus == 3)
     #expect(outcome.hint.contains("dmsetup resume vm"))
     #expect(pool.mapper.mapped.last?.isSuspended == true)
     pool.mapper.resumeFails = nil
-    #expect(pool.merge(.device("vm"), PoolOptions(takesSnapshot: true)).exitStatus == 0)
+    #expect(pool.merge(.device("vm"), PoolOptions(allowsOpenThinDevice: true)).exitStatus == 0)
     #expect(pool.mapper.mapped.last?.isSuspended == false)
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
     #expect(try pool.isMerged())

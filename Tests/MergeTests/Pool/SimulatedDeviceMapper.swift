@@ -12,7 +12,11 @@ import SystemPackage
 final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   static let poolNumber = DeviceNumber(major: 253, minor: 300)
 
-  var mapped: [MappedDevice] = []
+  var mapped: [MappedDevice] = [] {
+    didSet { if mapped.map(\.name) != oldValue.map(\.name) { changeCount += 1 } }
+  }
+  /// How often a mapped device was made or removed.
+  private var changeCount = 0
   var mode = "rw"
   var needsCheck = false
   /// What fails: a step by its first word, or `devices`, `status`, `commit`.
@@ -37,6 +41,10 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   var hasUncommittedChanges = false
   /// Where the status says that the metadata snapshot is, if not where the superblock has it.
   var reportedHeldBlock: Int?
+  /// How often somebody else is to resume a thin device while it is suspended for a snapshot.
+  var resumedByOthers = 0
+  /// What the pool's status says of used data blocks.
+  var usedDataBlockCount = 30
   /// What the pool's status says of used and all metadata blocks.
   var metadataUsage = "20/256"
   /// What the live superblock counts as metadata blocks once the pool has grown.
@@ -95,6 +103,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     }
     giveOwnTrees(toSnapshotsOf: id)
     thinDevices[index].mappings.append(mapping)
+    thinDevices[index].mappings.sort { $0.thinBlock < $1.thinBlock }
     try changeBySomebodyElse()
   }
 
@@ -181,7 +190,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
       TableLine(
         sectorCount: 32768, kind: "thin-pool",
         arguments:
-          "\(transactionID) \(metadataUsage) 30/\(dataBlockCount) \(held) \(mode) discard_passdown "
+          "\(transactionID) \(metadataUsage) \(usedDataBlockCount)/\(dataBlockCount) \(held) \(mode) discard_passdown "
           + "queue_if_no_space \(needsCheck ? "needs_check" : "-") 1024 ")
     ]
   }
@@ -231,6 +240,11 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     }
   }
 
+  func watchForChanges() -> (() -> Bool)? {
+    let before = changeCount
+    return { [unowned self] in changeCount != before }
+  }
+
   func holders(of device: DeviceNumber) -> [DeviceNumber] { holders[device] ?? [] }
 
   func resume(_ device: MappedDevice) throws(Errno) {
@@ -268,6 +282,10 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     } catch {
       if isDead { throw error }
       failure = error
+    }
+    if failure == nil, resumedByOthers > 0 {
+      resumedByOthers -= 1
+      mapped[index].isSuspended = false
     }
     if failure == nil, !mapped[index].isSuspended {
       failure = SuspendedMessageFailure(.resumedByOthers, .resourceBusy)

@@ -22,12 +22,40 @@ extension MergeError {
       context: Context(name: volume, counts: ["suspended_devices": UInt64(names.count)]))
   }
 
-  static func thinDeviceInUse(_ path: String, isReadOnly: Bool) -> MergeError {
+  /// Returns the error for a thin device that somebody has open.
+  ///
+  /// `takesSnapshot`: whether a snapshot of it could be merged.
+  static func thinDeviceInUse(
+    _ path: String, isReadOnly: Bool, takesSnapshot: Bool
+  ) -> MergeError {
     MergeError(
       .thinDeviceInUse, .busy, "the thin device is in use", at: path,
       because: isReadOnly
         ? "it is read-only and open: who opened it before that may still write"
-        : "it is writable and open: mounted, or used by another program")
+        : "it is writable and open: mounted, or used by another program",
+      context: Context(
+        path: path, circumstances: takesSnapshot ? [.canTakeSnapshot] : []))
+  }
+
+  static func thinDeviceJustActivated(_ path: String) -> MergeError {
+    MergeError(
+      .thinDeviceInUse, .busy, "the thin device is in use", at: path,
+      because: "it was activated while a snapshot of it was made")
+  }
+
+  static func suspendTooLong(_ path: String) -> MergeError {
+    MergeError(
+      .suspendTooLong, .busy, "cannot make a snapshot of the thin device", at: path,
+      because:
+        "suspending it was given up after 5 s: what was in flight on it was not done by then",
+      hint: "it goes on as before; try again when less is written to it, or to its pool")
+  }
+
+  static func thinDeviceResumed(_ path: String) -> MergeError {
+    MergeError(
+      .thinDeviceResumed, .busy, "cannot make a snapshot of the thin device", at: path,
+      because: "it was suspended for that, and something else resumed it, twice",
+      hint: "try again once no other program works on it")
   }
 
   /// Returns the error for a thin device behind several mapped devices, of which no consistent
@@ -99,22 +127,17 @@ extension MergeError {
       context: Context(path: path, pool: pool))
   }
 
-  static func snapshotIDsUsedUp(_ path: String, pool: String, _ ids: ClosedRange<Int>)
-    -> MergeError
-  {
+  /// Returns the error for a pool without a free number for a snapshot.
+  ///
+  /// `drawCount`: how many numbers were drawn at random.
+  static func snapshotIDsUsedUp(
+    _ path: String, pool: String, _ ids: ClosedRange<UInt32>, drawCount: Int
+  ) -> MergeError {
     MergeError(
       .snapshotIDsUsedUp, .refused, "cannot make a snapshot of the thin device", at: path,
-      because: "the ids \(ids.lowerBound) to \(ids.upperBound) are all in use",
+      because:
+        "\(drawCount) numbers drawn from \(ids.lowerBound) to \(ids.upperBound) are all in use",
       context: Context(path: path, pool: pool))
-  }
-
-  static func otherSnapshotUnfinished(_ pool: String, deviceID: UInt32, of original: UInt32)
-    -> MergeError
-  {
-    MergeError(
-      .otherSnapshotUnfinished, .busy, "another snapshot in this pool is being merged", at: pool,
-      because: "dev \(deviceID), made of dev \(original) by an earlier run",
-      context: Context(pool: pool, deviceID: deviceID))
   }
 
   static func snapshotUnfinished(_ pool: String, deviceID: UInt32, of original: UInt32)

@@ -1,0 +1,225 @@
+import Fixtures
+import Foundation
+import MergeEngine
+import SystemPackage
+import Testing
+
+@Suite(
+  "Pool: what happens to a thin device while its snapshot is merged", .needsLoopDevices,
+  .waitsForPrograms)
+struct OwnSnapshotTests {
+  private static let byNumber = ThinDeviceReference.member(pool: "pool", deviceID: 5)
+
+  /// A merge of the snapshot that is stopped in the middle, because some blocks cannot be read.
+  private static func stopped(_ pool: ActivePool) throws {
+    try pool.cutData()
+    #expect(pool.merge(byNumber).exitStatus == 3)
+    try pool.restoreData()
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
+  }
+
+  @Test("a thin device that is activated during the merge, and not written to, is not needed")
+  func activated() throws {
+    let pool = try ActivePool()
+    let thin = try pool.thin()
+    pool.whenMerging = { pool.mapper.mapped.append(thin) }
+    let outcome = pool.merge()
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.thinDeviceState == .asMerged)
+    #expect(pool.mapper.mapped.contains(thin))
+  }
+
+  @Test("a thin device that somebody has open at the end is said to be open")
+  func open() throws {
+    let pool = try ActivePool()
+    var thin = try pool.thin()
+    thin.openCount = 1
+    pool.mapper.mapped.append(thin)
+    #expect(pool.merge(.device("vm"), PoolOptions(allowsOpenThinDevice: true)).exitStatus == 0)
+    #expect(pool.thinDeviceState == .open)
+  }
+
+  @Test("what is written to the thin device during the merge is not merged, and the report says so")
+  func written() throws {
+    let pool = try ActivePool()
+    pool.whenMerging = {
+      #expect(throws: Never.self) {
+        try pool.mapper.writeBySomebodyElse(ThinMapping(12, 50), to: 5)
+      }
+    }
+    let outcome = pool.merge()
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.thinDeviceState == .writtenSince)
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+  }
+
+  @Test("a thin device that is deleted during the merge is merged to the end")
+  func deleted() throws {
+    let pool = try ActivePool()
+    pool.whenMerging = {
+      #expect(throws: Never.self) { try pool.mapper.replaceBySomebodyElse(5) }
+    }
+    let outcome = pool.merge()
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.thinDeviceState == .gone)
+    #expect(pool.mapper.thinDevices.isEmpty)
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test("a thin device that is written to between stop and resume is merged as it was")
+  func writtenInBetween() throws {
+    let pool = try ActivePool()
+    try Self.stopped(pool)
+    var thin = try pool.thin()
+    thin.openCount = 1
+    pool.mapper.mapped.append(thin)
+    try pool.mapper.writeBySomebodyElse(ThinMapping(12, 50), to: 5)
+    let outcome = try pool.resume()
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.thinDeviceState == .writtenSince)
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test("a thin device that is deleted between stop and resume is merged from its snapshot")
+  func deletedInBetween() throws {
+    let pool = try ActivePool()
+    try Self.stopped(pool)
+    try pool.mapper.replaceBySomebodyElse(5)
+    #expect(try pool.resume().exitStatus == 0)
+    #expect(try pool.isMerged())
+    #expect(pool.thinDeviceState == .gone)
+    #expect(pool.mapper.thinDevices.isEmpty)
+  }
+
+  @Test(
+    "a thin device that is merged itself is not called as merged if something was active meanwhile")
+  func itselfActivated() throws {
+    let pool = try ActivePool()
+    let thin = try pool.thin()
+    pool.whenMerging = {
+      pool.mapper.mapped.append(thin)
+      pool.mapper.mapped.removeLast()
+    }
+    let outcome = pool.merge(Self.byNumber, PoolOptions(mergesThinDeviceItself: true))
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(pool.thinDeviceState == .unknown)
+  }
+
+  @Test(
+    "a thin device that is activated while its snapshot is made is refused, and the snapshot goes")
+  func activatedJustThen() throws {
+    let pool = try ActivePool()
+    let thin = try pool.thin()
+    pool.mapper.told = { [unowned mapper = pool.mapper] step in
+      if step.hasPrefix("create_snap") { mapper.mapped.append(thin) }
+    }
+    let outcome = pool.merge()
+    #expect(outcome.exitStatus == 5, "\(outcome.message)")
+    #expect(outcome.message.contains("activated while a snapshot of it was made"))
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+    #expect(try pool.isUntouched())
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test("a snapshot is made anew where somebody resumed the thin device meanwhile, once")
+  func resumedByOthers() throws {
+    for (times, exitStatus) in [(1, 0), (2, 5)] as [(Int, Int32)] {
+      let pool = try ActivePool()
+      pool.mapper.mapped.append(try pool.thin())
+      pool.mapper.resumedByOthers = times
+      let outcome = pool.merge(.device("vm"))
+      #expect(outcome.exitStatus == exitStatus, "\(outcome.message)")
+      #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+      #expect(try exitStatus == 0 ? pool.isMerged() : pool.isUntouched())
+      #expect(try pool.recordFiles() == [])
+    }
+  }
+
+  @Test("a snapshot is made of what the thin device has when the answer is yes")
+  func writtenWhileAsked() throws {
+    let pool = try ActivePool()
+    let outcome = pool.merge(whenAsked: {
+      #expect(throws: Never.self) {
+        try pool.mapper.writeBySomebodyElse(ThinMapping(12, 50), to: 5)
+      }
+    })
+    #expect(outcome.exitStatus == 0, "\(outcome.message) \(pool.mapper.steps)")
+    #expect(try !pool.isMerged())
+    #expect(pool.thinDeviceState == .asMerged)
+    let difference = try pool.originContent()[12 * 65_536..<13 * 65_536]
+    #expect(difference != pool.merged[12 * 65_536..<13 * 65_536])
+  }
+
+  @Test(
+    "where a pool has no room for a snapshot, the thin device itself is merged, and that is said")
+  func noRoom() throws {
+    let pool = try ActivePool()
+    pool.mapper.usedDataBlockCount = 231
+    let outcome = pool.merge()
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.steps == ["reserve_metadata_snap", "release_metadata_snap"])
+    #expect(
+      outcome.notes.contains { $0.contains("only 25 of the pool's 256 blocks are free") },
+      "\(outcome.notes)")
+  }
+
+  @Test("--snapshot is a snapshot also where little of the pool is free")
+  func littleRoom() throws {
+    let pool = try ActivePool()
+    pool.mapper.usedDataBlockCount = 231
+    var thin = try pool.thin()
+    thin.openCount = 1
+    pool.mapper.mapped.append(thin)
+    let refused = pool.merge(.device("vm"))
+    #expect(refused.exitStatus == 5)
+    #expect(!refused.hint.contains("--snapshot"), "\(refused.hint)")
+    #expect(pool.merge(.device("vm"), PoolOptions(allowsOpenThinDevice: true)).exitStatus == 0)
+    #expect(try pool.isMerged())
+  }
+
+  @Test("a metadata snapshot that is named is read, and no snapshot is made")
+  func metadataSnapshotNamed() throws {
+    let pool = try ActivePool()
+    try pool.mapper.holdForSomebodyElse(afterChange: false)
+    let block = try #require(pool.mapper.heldBlock)
+    let outcome = pool.mergeByHand(.metadataSnapshot(block: UInt64(block)))
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(pool.mapper.steps == [])
+    #expect(outcome.notes.contains { $0.contains("the metadata snapshot that was named is read") })
+  }
+
+  @Test("the snapshot of a merge that is begun again is kept until the new merge writes")
+  func restarted() throws {
+    let pool = try ActivePool()
+    try Self.stopped(pool)
+    pool.mapper.fails["create_snap"] = .noMemory
+    #expect(pool.merge(Self.byNumber, restarts: true).exitStatus == 2)
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
+    pool.mapper.fails = [:]
+    #expect(pool.merge(Self.byNumber, restarts: true).exitStatus == 0)
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+  }
+
+  @Test("a metadata snapshot that somebody else holds serves a merge that is stopped and resumed")
+  func heldBySomebodyElse() throws {
+    let pool = try ActivePool()
+    try pool.mapper.holdForSomebodyElse(afterChange: false)
+    try pool.cutData()
+    #expect(pool.mergeByHand(.metadataSnapshot(block: nil)).exitStatus == 3)
+    try pool.restoreData()
+    try pool.mapper.writeBySomebodyElse(ThinMapping(12, 50), to: 5)
+    let outcome = try pool.resume()
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.thinDeviceState == .writtenSince)
+    #expect(pool.mapper.isHolding)
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+  }
+}
