@@ -161,9 +161,19 @@ expect_settled() {
   local left=("$journals"/pools/*.json)
   [[ ! -e ${left[0]} ]] || { cat "${left[0]}"; fail 'the record of the pool is not settled'; }
 }
-# The ids of the pool's devices, in a line.
+# Of what the tool did to the pool, only snapshots of thin devices are left, for merges to go on with.
+expect_snapshot_kept() {
+  expect_not_held
+  local left=("$journals"/pools/*.json) record
+  record=$(tr -d ' \n' <"${left[0]}")
+  [[ $record == *'"madeWritable":[]'*'"removals":[]'*'"snapshots":['* && $record != *'"hold"'* &&
+    $record != *'"hasBegun":false'* && $record != *'"mayBeSuspended":true'* ]] ||
+    { cat "${left[0]}"; fail 'the record of the pool is not settled'; }
+}
+# The ids of the pool's devices, in a line; the tool draws those of its snapshots at random.
 pool_ids() {
-  thin-merge devices --pool "${pool:-pool}" --output json | sed -n 's/.*"dev_id" *: *\([0-9]*\).*/\1/p' | paste -sd ' '
+  thin-merge devices --pool "${pool:-pool}" --output json | sed -n 's/.*"dev_id" *: *\([0-9]*\).*/\1/p' |
+    awk '{ print $1 >= 16711680 ? "own" : $1 }' | paste -sd ' '
 }
 expect_ids() { [[ $(pool_ids) == "$*" ]] || fail "the pool has the devices $(pool_ids), not $*"; }
 expect_not_held() { [[ $(held "$@") == - ]] || fail "the metadata snapshot at $(held "$@") is still held"; }

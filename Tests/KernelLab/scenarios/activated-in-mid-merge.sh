@@ -1,4 +1,4 @@
-# While a merge has the origin no thin device on it can be activated; one without its origin is noticed at the end.
+# While a merge has the origin no thin device on it can be activated; one without its origin changes nothing, or is noticed.
 # tier: ci
 make_origin 16M
 make_pool --data 24M
@@ -11,6 +11,21 @@ in_mid_merge by_name merge "${by[@]}" --rate-limit 3M --checkpoint-interval 0.2
 ! activate 1 16M || fail 'it was activated on an origin that is being written'
 expect_exit 5 by_name merge "${by[@]}"
 expect_says 'pool pool is in use.*another run of thin-merge works on it'
+activate 1 16M -
+write "$mapper/thin1" 2 2M 1M
+deactivate thin1
+expect_end 0
+expect_says 'Keep the thin device: it was written to after what is on the origin was read from it'
+expect_merged
+expect_settled
+expect_ids 1
+# Merged itself, it must not be active.
+activate 1 16M -
+write "$mapper/thin1" 3 0 12M
+labtool expectation "$mapper/thin1" "$origin" "$work/expected"
+deactivate thin1
+rm "$(the_journal)"
+in_mid_merge by_name merge "${by[@]}" --no-snapshot --rate-limit 3M --checkpoint-interval 0.2
 activate 1 16M -
 expect_end 3
 expect_says "the thin device was activated during the merge, $mapper/thin1"

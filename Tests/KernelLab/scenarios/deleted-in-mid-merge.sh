@@ -1,4 +1,4 @@
-# The thin device is deleted in mid-merge and the merge stops: the only copy stays held, and resume finishes.
+# The thin device is merged itself and deleted in mid-merge, and the merge stops: the only copy stays held, and resume finishes.
 # tier: ci
 make_origin 16M
 sectors=$(sectors_of "$origin")
@@ -7,7 +7,7 @@ sick="0 $sectors flakey $origin 0 0 3600 1 error_writes"
 dm create origin --uuid LAB-origin --table "$healthy"
 origin=$mapper/origin
 make_pool --data 24M
-by=(--pool pool --dev-id 1 --origin "$origin" --thin-size 16M)
+by=(--pool pool --dev-id 1 --origin "$origin" --thin-size 16M --no-snapshot)
 for way in INT KILL EIO; do
   make_thin 1 16M
   write "$mapper/thin1" "$((${#way} + 1))" 0 12M

@@ -11,7 +11,7 @@ make_thin 1 16M
 write "$mapper/thin1" 1 0 14M
 remember "$mapper/thin1"
 table=$(dm table thin1)
-in_mid_merge by_name merge thin1 --reactivate --make-origin-writable --rate-limit 2M --checkpoint-interval 0.2
+in_mid_merge by_name merge thin1 --no-snapshot --reactivate --make-origin-writable --rate-limit 2M --checkpoint-interval 0.2
 ! dm table thin1 || fail 'it is active while it is merged'
 expect_held
 kill -HUP "$running"
@@ -23,6 +23,6 @@ expect_settled
 [[ $(dm table thin1) == "$table" ]] || fail 'the thin device was not put back'
 [[ $(dmsetup info -c --noheadings -o readonly base) == Read-only ]] || fail 'the origin stays writable'
 expect_not_merged_yet
-expect_exit 0 by_name merge thin1 --reactivate --make-origin-writable
+expect_exit 0 by_name merge thin1 --no-snapshot --reactivate --make-origin-writable
 expect_merged
 expect_settled

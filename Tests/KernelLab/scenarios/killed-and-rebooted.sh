@@ -19,7 +19,7 @@ dm create pool --table "0 $(sectors_of "$data") thin-pool $metadata $data 128 0 
 expect_held
 by=(--pool pool --dev-id 1 --origin "$origin" --thin-size 16M)
 expect_exit 0 by_name plan "${by[@]}"
-expect_settled
+expect_snapshot_kept
 expect_exit 0 by_name merge "${by[@]}"
 expect_merged
 expect_settled

@@ -9,7 +9,7 @@ make_thin 1 4M
 write "$mapper/thin1" 1 0 1M
 table=$(dm table thin1)
 : "${way:=--snapshot}"
-options=("$way" --make-origin-writable)
+read -r -a options <<<"$way --make-origin-writable"
 is_active() { [[ $(dmsetup info -c --noheadings -o suspended thin1) == Active ]]; }
 is_read_only() {
   [[ $(dmsetup info -c --noheadings -o readonly base) == Read-only && -z $(dmsetup table --inactive base) ]]
@@ -28,7 +28,7 @@ killed_at() {
   rm -f "$journals"/*.journal
   write "$mapper/thin1" $((kills + 1)) 1M 512k
   remember "$mapper/thin1"
-  # Open, there is no way but a snapshot.
+  # Open, it needs consent.
   if [[ $way == --snapshot ]]; then exec 7<"$mapper/thin1"; fi
   LD_PRELOAD=/lab/labkill.so LAB_KILL=$1:$2 by_name merge thin1 "${options[@]}" >output 2>&1 || status=$?
   cat output

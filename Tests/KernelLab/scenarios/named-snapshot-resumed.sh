@@ -14,7 +14,7 @@ in_mid_merge by_name merge thin1 --snapshot --rate-limit 3M --checkpoint-interva
 stop_it TERM
 ((status == 3)) || fail "exit status $status"
 expect_not_held
-expect_ids 1 16777215
+expect_ids 1 own
 expect_exit 0 by_name merge thin1 --snapshot
 expect_merged
 expect_settled

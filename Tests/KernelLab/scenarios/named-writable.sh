@@ -1,4 +1,4 @@
-# Active, writable, not open: with --reactivate it is removed for the merge, and the same is put back.
+# Active, writable, not open: with --no-snapshot it is removed for the merge, and --reactivate puts the same back.
 # tier: ci
 make_origin 8M
 make_pool
@@ -8,7 +8,7 @@ activate 1 8M "$origin" --uuid LAB-thin-one
 scatter "$mapper/thin1" 1 40
 remember "$mapper/thin1"
 table=$(dm table thin1)
-expect_exit 0 by_name merge thin1 --reactivate
+expect_exit 0 by_name merge thin1 --no-snapshot --reactivate
 expect_merged
 expect_settled
 [[ $(dm table thin1) == "$table" ]] || fail 'it is not as it was'

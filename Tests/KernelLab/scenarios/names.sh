@@ -14,9 +14,11 @@ dm create 'my thin' --table "$table"
 node=$(echo "$mapper"/my*thin)
 scatter "$node" 1 40
 remember "$node"
-expect_exit 0 by_name merge 'my thin' --reactivate
+expect_exit 0 by_name merge 'my thin' --no-snapshot --reactivate
 expect_merged
 expect_settled
 expect_exit 0 by_name plan "$node" --reactivate
+expect_exit 0 by_name merge 'my thin' --again
+expect_settled
 [[ -n $(dm table 'my thin') ]] || fail 'it was not put back'
 dm remove --retry 'my thin'

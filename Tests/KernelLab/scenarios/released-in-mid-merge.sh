@@ -13,7 +13,7 @@ make_thin 2 16M -
 write "$mapper/thin2" 2 0 8M
 deactivate thin2
 expect_end 3
-expect_settled
+expect_snapshot_kept
 expect_exit 0 resume "$(the_journal)" --other-users-ok
 expect_merged
 expect_settled

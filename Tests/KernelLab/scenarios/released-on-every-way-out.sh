@@ -15,7 +15,7 @@ for signal in INT TERM HUP; do
   expect_held
   stop_it "$signal"
   ((status == 3)) || fail "SIG$signal: exit status $status"
-  expect_settled
+  expect_snapshot_kept
 done
 expect_not_merged_yet
 expect_exit 0 resume "$(the_journal)"

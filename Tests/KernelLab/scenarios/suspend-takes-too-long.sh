@@ -11,8 +11,8 @@ remember_origin
 dd if=/dev/zero of="$mapper/thin1" bs=64k count=1 seek=1 oflag=direct &
 writer=$!
 sleep 1
-expect_exit 2 by_name merge thin1 --snapshot
-expect_says 'Timer expired'
+expect_exit 5 by_name merge thin1 --snapshot
+expect_says 'given up after 5 s'
 kill -0 "$writer" || fail 'the write has ended'
 [[ $(dmsetup info -c --noheadings -o suspended thin1) == Active ]] || fail 'it is suspended'
 wait "$writer"

@@ -12,8 +12,8 @@ table=$(dm table thin1)
 # Each plan closes what udevd then probes.
 for number in 1 2 3; do
   remember "$mapper/thin1"
-  expect_exit 0 by_name plan thin1 --reactivate --make-origin-writable
-  expect_exit 0 by_name merge thin1 --reactivate --make-origin-writable
+  expect_exit 0 by_name plan thin1 --no-snapshot --reactivate --make-origin-writable
+  expect_exit 0 by_name merge thin1 --no-snapshot --reactivate --make-origin-writable
   expect_merged
   expect_settled
   [[ $(dm table thin1) == "$table" && -L $mapper/thin1 ]] || fail 'it was not put back'
