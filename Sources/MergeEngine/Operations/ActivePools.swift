@@ -37,7 +37,7 @@ struct ActivePools {
       }
     }
     let stateFile = try PoolStateFile(
-      pool: pool, stateFolder: environment.stateFolder, bootID: environment.bootID)
+      pool: pool, stateFolder: environment.poolStateFolder, bootID: environment.bootID)
     return try PoolSession(
       LockedPool(
         pool, target: target, mapper: environment.deviceMapper, stateFile: stateFile,

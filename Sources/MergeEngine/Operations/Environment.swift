@@ -6,6 +6,10 @@ public struct Environment: Sendable {
   ///
   /// The journal of a merge onto a regular file lies beside that file instead.
   public var stateFolder: String
+  /// The folder with that of the records and locks of active pools; ``stateFolder``, unless it is set.
+  ///
+  /// Runs that may work on the same pool have to have the same, or neither knows what the other did to it.
+  package var poolStateFolder: String
   /// Merges onto a file, or a loop device, although nothing tells whether another loop device lies over the same file:
   /// where sysfs is not mounted, or has a loop device in use whose node is not in `/dev`.
   public var allowsUnseenLoopDevices = false
@@ -40,6 +44,7 @@ public struct Environment: Sendable {
     observer: (any MergeObserver)? = nil
   ) {
     self.stateFolder = stateFolder
+    poolStateFolder = stateFolder
     self.interruption = interruption
     self.observer = observer ?? NullObserver()
   }

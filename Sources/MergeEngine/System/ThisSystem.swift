@@ -19,7 +19,7 @@ package enum ThisSystem {
   package static let processID: Int32 = getpid()
 
   /// Whether this process acts for root.
-  static var isRoot: Bool { geteuid() == 0 }
+  package static var isRoot: Bool { geteuid() == 0 }
 
   /// The time of day.
   package static func secondsSince1970() -> Int64 { Int64(time(nil)) }

@@ -97,7 +97,7 @@ extension MergeError {
     case .poolActive: "leave --inactive out: a metadata snapshot is then taken"
     case .poolReadOnly: "deactivate it, and merge from its devices with --inactive"
     case .cannotLockPool:
-      byRoot("root may write there", or: "$STATE_DIRECTORY names another folder")
+      byRoot("root may write there", or: "make its folder writable, or mount a file system there")
     case .poolTakesNoSnapshot:
       "extend the pool; or stop what uses the thin device, and leave --snapshot out"
     case .metadataSnapshotForeign:

@@ -5,10 +5,23 @@ internal import MergeEngine
 enum ProcessEnvironment {
   /// The engine's environment, with `observer` to tell, if anybody is to be told.
   static func environment(observer: (any MergeObserver)?) -> MergeEngine.Environment {
-    MergeEngine.Environment(
+    var environment = MergeEngine.Environment(
       stateFolder: stateFolder,
       interruption: Signals.interruption, observer: observer)
+    environment.poolStateFolder = poolStateFolder(
+      stateFolder: stateFolder, isRoot: ThisSystem.isRoot)
+    return environment
   }
+
+  /// The folder with that of the records and locks of pools: root has one, whatever the variables say.
+  ///
+  /// `sudo -E` and the like bring along the variables of somebody else's service, and two runs on one pool must
+  /// know of each other.
+  static func poolStateFolder(stateFolder: String, isRoot: Bool) -> String {
+    isRoot ? usualStateFolder : stateFolder
+  }
+
+  private static let usualStateFolder = "/var/lib/thin-merge"
 
   /// The folder of the journals here.
   static var stateFolder: String {
@@ -19,7 +32,7 @@ enum ProcessEnvironment {
   static func stateFolder(variables: [String: String]) -> String {
     // A service may have several; the first is its own.
     let first = variables["STATE_DIRECTORY"]?.split(separator: ":").first
-    return first.map { String($0) } ?? "/var/lib/thin-merge"
+    return first.map { String($0) } ?? usualStateFolder
   }
 
   /// What bars and maps are drawn with here.

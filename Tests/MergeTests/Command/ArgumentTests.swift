@@ -228,6 +228,13 @@ struct ArgumentTests {
       ProcessEnvironment.stateFolder(variables: ["STATE_DIRECTORY": ""]) == "/var/lib/thin-merge")
   }
 
+  @Test("root's records of pools are in one folder, whatever the service manager says")
+  func poolStateFolder() {
+    #expect(
+      ProcessEnvironment.poolStateFolder(stateFolder: "/a", isRoot: true) == "/var/lib/thin-merge")
+    #expect(ProcessEnvironment.poolStateFolder(stateFolder: "/a", isRoot: false) == "/a")
+  }
+
   @Test("only a clear yes is consent")
   func consent() {
     for answer in ["y", "Y", " yes ", "YES\r"] { #expect(Confirmation.isConsent(answer)) }
