@@ -58,6 +58,8 @@ public struct MergeNote: Equatable, Sendable {
     case thinDeviceStaysRemoved = "thin-device-stays-removed"
     /// A thin device that was removed can no longer be put back.
     case thinDeviceOutdated = "thin-device-outdated"
+    /// A thin device is not put back, since its origin may be another one.
+    case thinDeviceOriginUnknown = "thin-device-origin-unknown"
     /// A thin device could not be put back.
     case cannotRestoreThinDevice = "cannot-restore-thin-device"
     /// The thin device itself is merged, and not a snapshot of it.

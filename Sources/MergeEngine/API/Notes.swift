@@ -202,7 +202,22 @@ extension MergeNote {
   static func thinDeviceOutdated(_ path: String) -> MergeNote {
     MergeNote(
       .thinDeviceOutdated,
-      "\(path), which a merge removed, is not put back: pool and origin have other numbers now",
+      "\(path), which a merge removed, is not put back: the numbers in its table may be those of another "
+        + "pool or another origin now",
+      context: Context(path: path))
+  }
+
+  static func thinDeviceOriginUnknown(_ path: String, _ command: String) -> MergeNote {
+    MergeNote(
+      .thinDeviceOriginUnknown,
+      "\(path), which a merge removed, is not put back: nothing tells whether its origin is the same; "
+        + "if it is, \(command)", context: Context(path: path))
+  }
+
+  static func cannotActivateVolume(_ path: String, _ command: String) -> MergeNote {
+    MergeNote(
+      .cannotRestoreThinDevice,
+      "could not put the thin device back, \(path): LVM did not activate it; \(command)",
       context: Context(path: path))
   }
 
@@ -219,6 +234,11 @@ extension MergeNote {
   static func commandMaking(_ name: String, uuid: String, table: String) -> String {
     let option = uuid.isEmpty ? "" : " --uuid \(uuid.shellQuoted)"
     return "it is made by: dmsetup create \(name.shellQuoted)\(option) --table \(table.shellQuoted)"
+  }
+
+  /// Returns the command that activates a volume of LVM, as part of a sentence.
+  static func commandActivating(_ volumeName: String) -> String {
+    "it is activated by: lvchange -ay \(volumeName.shellQuoted)"
   }
 
   static func noSnapshotMade(_ reason: NoSnapshotReason) -> MergeNote {

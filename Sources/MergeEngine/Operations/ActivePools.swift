@@ -42,7 +42,8 @@ struct ActivePools {
       LockedPool(
         pool, target: target, mapper: environment.deviceMapper, stateFile: stateFile,
         reader: environment.reader(metadata), clock: environment.clock,
-        drawNumber: environment.drawNumber, note: environment.observer.note))
+        drawNumber: environment.drawNumber, runProgram: environment.runProgram,
+        note: environment.observer.note))
   }
 
   /// Returns the refusal of a device that was given for one of a pool's own and is not that.

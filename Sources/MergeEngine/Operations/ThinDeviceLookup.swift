@@ -121,7 +121,7 @@ struct ThinDeviceLookup {
     else { return nil }
     return devices.all.lazy.filter { $0.poolTarget != nil }.compactMap { pool in
       PoolStateFile.removedDevice(
-        mappedName, of: pool, stateFolder: environment.poolStateFolder,
+        mappedName, of: pool, devices, stateFolder: environment.poolStateFolder,
         bootID: environment.bootID)
     }.first
   }

@@ -10,6 +10,8 @@ package final class LockedPool {
   let reader: MetadataReader
   /// Draws a number at random.
   let drawNumber: (ClosedRange<UInt32>) -> UInt32
+  /// Runs a program and brings what it prints.
+  let runProgram: ([String]) -> Program.End
   private let clock: Clock
   let note: (MergeNote) -> Void
   /// What could not be undone.
@@ -18,7 +20,8 @@ package final class LockedPool {
   package init(
     _ device: MappedDevice, target: PoolTarget, mapper: any DeviceMapper, stateFile: PoolStateFile,
     reader: MetadataReader, clock: Clock,
-    drawNumber: @escaping (ClosedRange<UInt32>) -> UInt32, note: @escaping (MergeNote) -> Void
+    drawNumber: @escaping (ClosedRange<UInt32>) -> UInt32,
+    runProgram: @escaping ([String]) -> Program.End, note: @escaping (MergeNote) -> Void
   ) {
     self.device = device
     self.target = target
@@ -28,6 +31,7 @@ package final class LockedPool {
     self.reader = reader
     self.clock = clock
     self.drawNumber = drawNumber
+    self.runProgram = runProgram
   }
 
   var name: String { device.name }

@@ -107,13 +107,26 @@ package struct PoolState: Equatable, Sendable {
     package var bootID: String
     /// What tells its origin from others.
     package var originName: String
+    /// What an origin without an identity consists of; nil where nothing tells, as in records of version 0.1.0.
+    package var originParts: String?
     package var isPutBack: Bool
     /// Whether it stays removed, and is only remembered for its name.
     package var staysRemoved = false
 
+    package init(
+      device: MappedDevice, bootID: String, originName: String, originParts: String?,
+      isPutBack: Bool
+    ) {
+      self.device = device
+      self.bootID = bootID
+      self.originName = originName
+      self.originParts = originParts
+      self.isPutBack = isPutBack
+    }
+
     // Version 0.1.0 wrote one name as it was called then.
     private enum CodingKeys: String, CodingKey {
-      case device, bootID, originName, isPutBack
+      case device, bootID, originName, originParts, isPutBack
       case staysRemoved = "isLeft"
     }
   }
@@ -256,10 +269,12 @@ package final class PoolStateFile {
 
   /// A thin device of that name which a merge removed in this boot and which is not put back.
   package static func removedDevice(
-    _ name: String, of pool: MappedDevice, stateFolder: String, bootID: String
+    _ name: String, of pool: MappedDevice, _ devices: MappedDevices, stateFolder: String,
+    bootID: String
   ) -> MappedDevice? {
-    state(at: path(of: pool, stateFolder))?.removals
-      .first { $0.device.name == name && $0.isStill(in: pool, bootID: bootID) }?.device
+    state(at: path(of: pool, stateFolder))?.removals.first {
+      $0.device.name == name && $0.numbers(in: pool, devices, bootID: bootID) != .changed
+    }?.device
   }
 
   /// Changes the record, durably.
@@ -323,18 +338,5 @@ package final class PoolStateFile {
       throw .poolInUse(pool, lockPath: path)
     }
     return file
-  }
-}
-
-extension PoolState.Removal {
-  /// Whether the table's numbers still mean the same pool and the same origin.
-  package func isStill(in pool: MappedDevice, bootID: String) -> Bool {
-    self.bootID == bootID && device.thinTargets.allSatisfy { $0.pool == pool.number }
-      && Self.originName(of: device) == originName
-  }
-
-  /// What tells the origin of a thin device from others.
-  package static func originName(of device: MappedDevice) -> String {
-    device.thinTargets.compactMap(\.origin).map(DeviceIdentity.name).joined(separator: " ")
   }
 }

@@ -1,15 +1,21 @@
 internal import SystemPackage
 
 /// The mapped devices that show a thin device and are removed for the time of a merge.
-struct RemovedDevices {
-  let pool: LockedPool
+final class RemovedDevices {
+  private let pool: LockedPool
+  /// Those that this run has removed: it has the origin open, so that nothing else gets its number.
+  private var own: [MappedDevice] = []
+
+  init(pool: LockedPool) { self.pool = pool }
 
   func remove(_ device: MappedDevice, isPutBack: Bool) throws(MergeError) {
+    let originParts = OriginParts(of: device, try pool.devices())
     try pool.stateFile.update {
       $0.removals.append(
         PoolState.Removal(
           device: device, bootID: pool.bootID,
-          originName: PoolState.Removal.originName(of: device), isPutBack: isPutBack))
+          originName: PoolState.Removal.originName(of: device), originParts: originParts?.text,
+          isPutBack: isPutBack))
     }
     do throws(Errno) {
       try pool.mapper.remove(device)
@@ -17,6 +23,7 @@ struct RemovedDevices {
       pool.stateFile.forget { $0.removals.removeAll { $0.device == device } }
       throw .cannotRemoveThinDevice(device.path, error)
     }
+    own.append(device)
     pool.note(.thinDeviceRemoved(device.path))
   }
 
@@ -43,8 +50,8 @@ struct RemovedDevices {
     pool.stateFile.forget { record in
       record.removals.removeAll { removal in
         removal.staysRemoved
-          && (!removal.isStill(in: pool.device, bootID: pool.bootID)
-            || found.named(removal.device.name) != nil)
+          && (removal.numbers(in: pool.device, found, bootID: pool.bootID) == .changed
+            || removal.device(in: found) != nil)
       }
     }
   }
@@ -61,35 +68,96 @@ struct RemovedDevices {
     _ removal: PoolState.Removal, isWanted: Bool
   ) throws(MergeError) -> Restoration {
     let device = removal.device
-    // After a boot, or with the pool made anew, the table's numbers may be those of other devices.
-    guard removal.isStill(in: pool.device, bootID: pool.bootID) else {
-      pool.note(.thinDeviceOutdated(device.path))
-      return .settled
-    }
-    guard isWanted else {
-      pool.note(.thinDeviceStaysRemoved(device.path, Self.command(making: device)))
-      return .staysRemoved
-    }
-    let present = try pool.devices().named(device.name)
-    // Making is several steps, and a run may have been killed between them.
+    let found = try pool.devices()
+    // What is there is neither put back nor said to be gone. Making is several steps, and a run may have been
+    // killed between them.
+    let present = removal.device(in: found)
     let isHalfMade = present.map { $0.uuid == device.uuid && $0.liveTable.isEmpty } ?? false
     guard present == nil || isHalfMade else { return .settled }
-    do throws(Errno) {
-      if let present { try pool.mapper.remove(present) }
-      try pool.mapper.make(device)
-      pool.note(.thinDeviceRestored(device.path))
+    switch removal.numbers(in: pool.device, found, bootID: pool.bootID) {
+    case .changed:
+      pool.note(.thinDeviceOutdated(device.path))
       return .settled
-    } catch {
-      pool.recordCleanupFailure(
-        .cannotRestoreThinDevice(device.path, error, Self.command(making: device)))
-      return .failed
+    case .unknown where !own.contains(device):
+      pool.note(.thinDeviceOriginUnknown(device.path, Self.command(activating: device)))
+      return .staysRemoved
+    case .same, .unknown:
+      guard !isWanted else { return restore(device, halfMade: present) }
+      pool.note(.thinDeviceStaysRemoved(device.path, Self.command(activating: device)))
+      return .staysRemoved
     }
   }
 
-  private static func command(making device: MappedDevice) -> String {
+  private func restore(_ device: MappedDevice, halfMade: MappedDevice?) -> Restoration {
+    let command = Self.command(activating: device)
+    do throws(Errno) {
+      if let halfMade { try pool.mapper.remove(halfMade) }
+      if let volume = device.logicalVolumeName {
+        guard activate(volume) else {
+          pool.recordCleanupFailure(.cannotActivateVolume(device.path, command))
+          return .failed
+        }
+      } else {
+        try pool.mapper.make(device)
+      }
+    } catch {
+      pool.recordCleanupFailure(.cannotRestoreThinDevice(device.path, error, command))
+      return .failed
+    }
+    pool.note(.thinDeviceRestored(device.path))
+    return .settled
+  }
+
+  /// LVM makes its own devices: the volume may have another size or name by now.
+  private func activate(_ volume: String) -> Bool {
+    // It waits for devices that are suspended.
+    guard !pool.state.snapshots.contains(where: \.mayBeSuspended) else { return false }
+    // The volume was active, whatever is set for the next time.
+    let end = pool.runProgram(["lvchange", "-ay", "-K", "--", volume])
+    if case .succeeded = end { return true }
+    return false
+  }
+
+  private static func command(activating device: MappedDevice) -> String {
+    if let volume = device.logicalVolumeName { return MergeNote.commandActivating(volume) }
     let table = device.liveTable.map {
       "\($0.startSector) \($0.sectorCount) \($0.kind) \($0.arguments)"
     }.joined(separator: "\n")
     return MergeNote.commandMaking(device.name, uuid: device.uuid, table: table)
+  }
+}
+
+extension PoolState.Removal {
+  /// What the numbers in the device's table mean now.
+  package enum Numbers: Sendable {
+    case same
+    /// Another pool or another origin, or they are of an earlier boot.
+    case changed
+    /// The origin has the number that it had, and nothing tells whether it is the same.
+    case unknown
+  }
+
+  /// Finds out whether the table's numbers still mean the same pool and the same origin.
+  package func numbers(
+    in pool: MappedDevice, _ devices: MappedDevices, bootID: String
+  ) -> Numbers {
+    guard self.bootID == bootID, device.thinTargets.allSatisfy({ $0.pool == pool.number }),
+      Self.originName(of: device) == originName
+    else { return .changed }
+    guard OriginParts.areNeeded(for: device) else { return .same }
+    // Numbers are given to other devices within a boot.
+    guard let originParts else { return .unknown }
+    return OriginParts(of: device, devices)?.text == originParts ? .same : .changed
+  }
+
+  /// That device now, under whatever name.
+  package func device(in devices: MappedDevices) -> MappedDevice? {
+    devices.named(device.name)
+      ?? devices.all.first { !device.uuid.isEmpty && $0.uuid == device.uuid }
+  }
+
+  /// What tells the origin of a thin device from others.
+  package static func originName(of device: MappedDevice) -> String {
+    device.thinTargets.compactMap(\.origin).map(DeviceIdentity.name).joined(separator: " ")
   }
 }

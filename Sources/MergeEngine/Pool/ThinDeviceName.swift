@@ -44,7 +44,7 @@ package struct ThinDeviceName: Equatable, Sendable {
       .map { $0.joined(separator: "--") }.joined(separator: "-")
   }
 
-  private static func logicalVolume(mappedName: String) -> (group: String, volume: String)? {
+  fileprivate static func logicalVolume(mappedName: String) -> (group: String, volume: String)? {
     var parts = [""]
     var rest = mappedName[...]
     while let character = rest.first {
@@ -62,5 +62,16 @@ package struct ThinDeviceName: Equatable, Sendable {
     }
     guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }) else { return nil }
     return (parts[0], parts[1])
+  }
+}
+
+extension MappedDevice {
+  /// The volume's name in LVM; nil for what is no volume of LVM, and for a layer of one.
+  var logicalVolumeName: String? {
+    // The uuids of group and volume follow; behind those of a layer, what it is.
+    guard uuid.hasPrefix("LVM-"), uuid.utf8.count == 4 + 2 * 32,
+      let (group, volume) = ThinDeviceName.logicalVolume(mappedName: name)
+    else { return nil }
+    return "\(group)/\(volume)"
   }
 }
