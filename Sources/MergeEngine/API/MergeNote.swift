@@ -82,6 +82,8 @@ public struct MergeNote: Equatable, Sendable {
     case poolLeft = "pool-left"
     /// The metadata snapshot is not the one that an earlier run took.
     case metadataSnapshotNotOurs = "metadata-snapshot-not-ours"
+    /// Nothing tells whether the metadata snapshot is the one that an earlier run was about to take.
+    case metadataSnapshotMaybeOurs = "metadata-snapshot-maybe-ours"
     /// The metadata snapshot could not be released.
     case metadataSnapshotHeld = "metadata-snapshot-held"
     /// The metadata snapshot is the only copy of a thin device.

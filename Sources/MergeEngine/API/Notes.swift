@@ -330,7 +330,16 @@ extension MergeNote {
       context: Context(pool: pool))
   }
 
-  private static func release(_ pool: String) -> String {
+  static func metadataSnapshotMaybeOurs(_ pool: String) -> MergeNote {
+    MergeNote(
+      .metadataSnapshotMaybeOurs,
+      "the metadata snapshot of pool \(pool) stays held: a run that was killed was about to take one, the pool has "
+        + "changed since, and nothing tells whether this is that one or another program's; if no other program "
+        + "needs it: \(release(pool))", context: Context(pool: pool))
+  }
+
+  /// The command that releases a metadata snapshot.
+  package static func release(_ pool: String) -> String {
     "dmsetup message \(pool.shellQuoted) 0 release_metadata_snap"
   }
 

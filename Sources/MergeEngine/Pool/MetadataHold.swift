@@ -195,7 +195,9 @@ package final class MetadataHold {
     guard let hold = pool.state.metadataHold else { return }
     do throws(MergeError) {
       guard try isOurs(hold) else {
-        pool.note(.metadataSnapshotOther(pool.name))
+        pool.note(
+          try isMaybeOurs(hold)
+            ? .metadataSnapshotMaybeOurs(pool.name) : .metadataSnapshotOther(pool.name))
         lost = nil
         return pool.stateFile.forget { $0.metadataHold = nil }
       }
@@ -227,6 +229,15 @@ package final class MetadataHold {
       pool.recordCleanupFailure(.metadataSnapshotMaybeOnlyCopy(pool.name, of: id))
     }
     return false
+  }
+
+  /// Whether a metadata snapshot is held that a run may have taken just before it was killed.
+  ///
+  /// Where the pool committed something just before the kernel made it, nothing tells it from one that another
+  /// program took since.
+  private func isMaybeOurs(_ hold: PoolState.MetadataHold) throws(MergeError) -> Bool {
+    guard hold.held == nil else { return false }
+    return try pool.superblock().heldRoot != nil
   }
 
   /// Whether the metadata snapshot that is held now is the one that the record tells of.

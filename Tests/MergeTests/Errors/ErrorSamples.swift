@@ -90,6 +90,7 @@ enum ErrorSamples {
     .snapshotMade(16_777_215, of: "/dev/mapper/vm"),
     .snapshotNotThere(16_777_215, pool: "POOL"), .cannotDeleteSnapshot(failed),
     .sourceKept(failed), .notUndone(failed), .poolLeft("POOL"), .metadataSnapshotOther("POOL"),
+    .metadataSnapshotMaybeOurs("POOL"),
     .metadataSnapshotHeld("POOL", after: failed, onlyCopyOf: nil),
     .metadataSnapshotHeld("POOL", after: failed, onlyCopyOf: 5),
     .metadataSnapshotHeld("POOL", .resourceBusy),
