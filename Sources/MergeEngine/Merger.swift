@@ -61,6 +61,30 @@ public struct Merger: Sendable {
       pool: name, mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
   }
 
+  /// What runs that are over left in active pools, and what is recorded of pools that are not active.
+  ///
+  /// Changes nothing and keeps nobody from anything.
+  ///
+  /// - Parameter name: The pool's, as device-mapper has it or as `VG/LV`; with nil, all pools.
+  /// - Returns: Those in which something is left; the named one in any case.
+  /// - Throws: `MergeError` (`refused`) where device-mapper cannot be asked, no pool of that name is active, or
+  ///   the records cannot be read.
+  public func leftovers(pool name: String? = nil) throws(MergeError) -> [PoolLeftovers] {
+    try SettleOperation(environment: environment).leftovers(pool: name)
+  }
+
+  /// Undoes what runs that were killed left in active pools, as every verb does first that works on the pool.
+  ///
+  /// What a merge needs that is not finished is kept. What is recorded of a pool that is not active stays.
+  ///
+  /// - Parameter name: The pool's, as device-mapper has it or as `VG/LV`; with nil, every pool that has a record.
+  /// - Returns: The pools that have a record, and the named one in any case, with what was undone and what is left;
+  ///   of a pool that could not be had, ``PoolLeftovers/error`` says why.
+  /// - Throws: `MergeError` (`refused`) as ``leftovers(pool:)`` does.
+  public func settle(pool name: String? = nil) throws(MergeError) -> [PoolLeftovers] {
+    try SettleOperation(environment: environment).settle(pool: name)
+  }
+
   /// What a merge would do; writes nothing to the origin.
   ///
   /// The whole mapping tree is read and checked. What a merge would be refused for at the moment, such as an

@@ -10,7 +10,7 @@ struct ActivePools {
   }
 
   /// `dataPath`: nil where no block is read.
-  private func session(
+  func session(
     metadataPath: String, dataPath: String?
   ) throws(MergeError) -> PoolSession? {
     let metadata = try OpenFile(metadataPath, role: "metadata device", access: .readOnly)

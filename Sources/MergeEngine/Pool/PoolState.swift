@@ -237,12 +237,12 @@ package final class PoolStateFile {
     }
   }
 
-  private static func path(of pool: MappedDevice, _ stateFolder: String) -> String {
+  static func path(of pool: MappedDevice, _ stateFolder: String) -> String {
     let name = pool.uuid.isEmpty ? "name-\(pool.name)" : pool.uuid
     return "\(stateFolder)/pools/\(FileSystem.plainName(name)).json"
   }
 
-  private static func state(at path: String) -> PoolState? {
+  static func state(at path: String) -> PoolState? {
     guard !isNewer(at: path), let bytes = FileSystem.firstBytes(of: path, count: 1 << 20),
       let state = try? JSONDecoder().decode(PoolState.self, from: Data(bytes)),
       state.format == Head.format
@@ -259,7 +259,7 @@ package final class PoolStateFile {
   }
 
   /// Returns whether a later version wrote the record: one of another format or with unknown features.
-  private static func isNewer(at path: String) -> Bool {
+  static func isNewer(at path: String) -> Bool {
     guard let bytes = FileSystem.firstBytes(of: path, count: 1 << 20),
       let head = try? JSONDecoder().decode(Head.self, from: Data(bytes))
     else { return false }

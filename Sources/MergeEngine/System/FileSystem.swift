@@ -161,6 +161,13 @@ package enum FileSystem {
     }
   }
 
+  /// Asks whether the files in a folder can be listed and looked at.
+  package static func checkCanBeListed(_ path: String) throws(Errno) {
+    guard unsafe faccessat(AT_FDCWD, path.systemPath, R_OK | X_OK, AT_EACCESS) == 0 else {
+      throw .current
+    }
+  }
+
   /// - Throws: `Errno` where a file cannot be opened for writing.
   package static func checkCanBeWritten(_ path: String) throws(Errno) {
     guard unsafe faccessat(AT_FDCWD, path.systemPath, W_OK, AT_EACCESS) == 0 else { throw .current }

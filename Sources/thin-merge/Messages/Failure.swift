@@ -24,7 +24,7 @@ enum FailureCode: String, CaseIterable, Sendable {
   case noOrigin = "no-origin"
   /// Only a journal names what is to be written to, and anybody may have put it there.
   case targetNotTrusted = "target-not-trusted"
-  /// All is merged, and not all that was done for it is undone.
+  /// Not all that was done to a pool for a merge is undone.
   case notPutBack = "not-put-back"
   /// A mistake in the command.
   case bug = "bug"

@@ -19,6 +19,11 @@ struct ShellCommand: Equatable {
     ShellCommand("status", [journalPath])
   }
 
+  /// Undoes what is left in a pool.
+  static func settle(pool: String) -> ShellCommand {
+    ShellCommand("settle", ["--pool", pool])
+  }
+
   /// Compares the origin with the checksums of a journal.
   static func verify(journalPath: String) -> ShellCommand {
     ShellCommand("verify", ["--journal", journalPath])

@@ -1,3 +1,5 @@
+import SystemPackage
+
 @testable import MergeEngine
 @testable import thin_merge
 
@@ -46,5 +48,43 @@ enum SampleReport {
       writingSeconds: 30, runCount: 2, begunSeconds: 0, recordedSeconds: 86_461,
       metadataPath: "meta", dataPath: "data", originPath: "base.img", deviceID: 7, unreadable: [],
       journalPath: "/base.img.thin-merge")
+  }
+}
+
+extension PoolLeftovers {
+  /// Pools with something of every kind, with all that may be unknown, and with nothing.
+  static var samples: [PoolLeftovers] {
+    var full = PoolLeftovers(
+      poolName: "pool", state: .active, recordPath: "/s/pools/POOL-1.json", recordedSeconds: .max,
+      metadataSnapshot: MetadataSnapshot(
+        block: .max, owner: .recorded, maybeOnlyCopyOf: 16_777_215, isUndone: true))
+    full.snapshots = [
+      Snapshot(
+        deviceID: 16_777_215, originalID: 0, originName: "dm-1", use: .unfinishedMerge,
+        isThere: true, byteCount: .max, suspendedDevicePath: "/dev/mapper/vm"),
+      Snapshot(deviceID: 16_711_680, originalID: 1, use: .none),
+    ]
+    full.removedDevices = [
+      RemovedDevice(
+        path: "/dev/mapper/vg-vm", volumeName: "vg/vm", isPutBack: true, isActive: false),
+      RemovedDevice(path: "/dev/mapper/vm", isPutBack: false, isActive: true, isUndone: true),
+    ]
+    full.writableLayers = [
+      WritableLayer(path: "/dev/mapper/base", isWritable: true),
+      WritableLayer(path: "/dev/mapper/gone", isWritable: nil, isUndone: true),
+    ]
+    full.journals = [
+      Journal(path: "/s/\u{10FFFF}.journal", deviceID: 5, originPath: "/dev/mapper/base")
+    ]
+    full.notUndone = [.notUndone(.cannotAskPool("pool", .ioError))]
+    var unreadable = PoolLeftovers(state: .notActive)
+    unreadable.metadataSnapshot = MetadataSnapshot(owner: .maybe)
+    unreadable.error = .poolRecordDamaged("POOL-2", "/s/pools/POOL-2.json")
+    var foreign = PoolLeftovers(poolName: "other", state: .active)
+    foreign.metadataSnapshot = MetadataSnapshot(block: 7, owner: .unrecorded)
+    let inUse = PoolLeftovers(
+      poolName: "busy", state: .inUse, recordPath: "/s/pools/POOL-3.json", recordedSeconds: 0,
+      metadataSnapshot: MetadataSnapshot(block: 9, owner: .recorded, maybeOnlyCopyOf: 5))
+    return [full, foreign, inUse, unreadable, PoolLeftovers(poolName: "empty", state: .active)]
   }
 }

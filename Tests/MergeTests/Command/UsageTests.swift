@@ -59,7 +59,7 @@ struct UsageTests {
 
   @Test(
     "help is there for each verb",
-    arguments: ["merge", "resume", "verify", "plan", "status", "devices"])
+    arguments: ["merge", "resume", "verify", "plan", "status", "devices", "settle"])
   func help(verb: String) throws {
     let result = try ThinMergeCommand.run([verb, "--help"])
     expectSuccess(result)
@@ -83,7 +83,7 @@ struct UsageTests {
     let result = try ThinMergeCommand.run(["--help"])
     expectSuccess(result)
     #expect(try ThinMergeCommand.run(["help"]).standardOutput == result.standardOutput)
-    for verb in ["merge", "resume", "verify", "plan", "status", "devices"] {
+    for verb in ["merge", "resume", "verify", "plan", "status", "devices", "settle"] {
       #expect(result.standardOutput.contains(verb))
     }
   }

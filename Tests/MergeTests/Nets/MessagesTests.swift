@@ -43,6 +43,12 @@ struct MessagesTests {
     }
     messages.begin("Reports and notes")
     for sample in SampleRun.all { messages.add(sample.name, try sample.lines()) }
+    for isList in [true, false] {
+      let text = SettleText(pools: PoolLeftovers.samples, isList: isList, poolName: nil).text
+      messages.add(
+        isList ? "what is left in pools" : "what is undone in pools",
+        text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
+    }
     messages.begin("Notes")
     for note in ErrorSamples.notes {
       messages.add(note.code.rawValue, ["note: \(note.textInCommandTerms)"])

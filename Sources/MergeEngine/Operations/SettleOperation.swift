@@ -1,0 +1,160 @@
+internal import SystemPackage
+
+/// Undoes what runs that were killed left in active pools, or says what they left.
+struct SettleOperation {
+  let environment: Environment
+
+  // MARK: Looking
+
+  /// Lists as ``Merger/leftovers(pool:)`` does.
+  func leftovers(pool name: String?) throws(MergeError) -> [PoolLeftovers] {
+    try look(pool: name).filter { name != nil || !$0.isEmpty }
+  }
+
+  private func look(pool name: String?) throws(MergeError) -> [PoolLeftovers] {
+    let devices = try environment.mappedDevices()
+    try PoolRecord.checkCanBeRead(in: environment.poolStateFolder)
+    if let name { return [look(at: try devices.pool(named: name).device, devices)] }
+    let active = devices.all.filter { $0.poolTarget != nil }
+    let others = PoolRecord.ofOthers(than: active, stateFolder: environment.poolStateFolder)
+    return active.map { look(at: $0, devices) }
+      + others.map {
+        $0.leftovers(devices, nil, found: nil, blockByteCount: 0, bootID: environment.bootID)
+      }
+  }
+
+  private func look(at pool: MappedDevice, _ devices: MappedDevices) -> PoolLeftovers {
+    let record = PoolRecord(of: pool, stateFolder: environment.poolStateFolder)
+    let target = pool.poolTarget
+    let ids = Set(record.state.snapshots.map(\.deviceID))
+    var left = record.leftovers(
+      devices, (try? environment.deviceMapper.status(of: pool.number)).flatMap { PoolStatus($0) },
+      found: target.flatMap { devicesAsCommitted(ids, on: devices.path(of: $0.metadata)) },
+      blockByteCount: target?.blockByteCount ?? 0, bootID: environment.bootID)
+    if let target, !left.isEmpty { left.journals = journals(of: target, devices) }
+    return left
+  }
+
+  /// Those of the thin devices that are in the metadata as the pool committed it last; nil where it cannot be
+  /// read.
+  private func devicesAsCommitted(
+    _ ids: Set<UInt32>, on metadataPath: String
+  ) -> [MetadataReader.Device]? {
+    guard !ids.isEmpty,
+      let metadata = try? OpenFile(metadataPath, role: "metadata device", access: .readOnly)
+    else { return nil }
+    return try? environment.reader(metadata).liveDevices(ids)
+  }
+
+  /// The unfinished merges from a pool whose journals can be found.
+  private func journals(
+    of target: PoolTarget, _ devices: MappedDevices
+  ) -> [PoolLeftovers.Journal] {
+    environment.journals.unfinished().filter { journal in
+      let path = journal.state.lastAttempt?.metadataPath ?? journal.header.metadataPath
+      return FileSystem.blockDevice(at: path).map {
+        devices.areSame(.device($0), .device(target.metadata))
+      } ?? false
+    }
+    .map {
+      PoolLeftovers.Journal(
+        path: $0.file.path, deviceID: $0.header.deviceID,
+        originPath: $0.state.lastAttempt?.originPath ?? $0.header.originPath)
+    }
+  }
+
+  // MARK: Undoing
+
+  /// Undoes as ``Merger/settle(pool:)`` does.
+  func settle(pool name: String?) throws(MergeError) -> [PoolLeftovers] {
+    var settled: [PoolLeftovers] = []
+    for before in try look(pool: name) where name != nil || before.recordPath != nil {
+      guard let pool = before.poolName, before.recordPath != nil else {
+        settled.append(before)
+        continue
+      }
+      settled.append(settle(before, pool: pool))
+    }
+    return settled
+  }
+
+  private func settle(_ before: PoolLeftovers, pool name: String) -> PoolLeftovers {
+    var notUndone: [MergeNote] = []
+    do throws(MergeError) {
+      notUndone = try undo(in: name)
+    } catch {
+      var left = before
+      left.error = error
+      return left
+    }
+    guard var after = try? look(pool: name).first else { return before }
+    after.notUndone = notUndone
+    after.addUndone(of: before)
+    return after
+  }
+
+  /// Takes the pool, undoes what can be undone, and leaves it.
+  ///
+  /// - Returns: what could not be undone, or is kept.
+  private func undo(in name: String) throws(MergeError) -> [MergeNote] {
+    let devices = try environment.mappedDevices()
+    let (_, target) = try devices.pool(named: name)
+    let session = try ActivePools(environment: environment)
+      .session(metadataPath: devices.path(of: target.metadata), dataPath: nil)
+    guard let session else { throw .noSuchPool(name) }
+    session.end(.nothingWritten)
+    return session.cleanupFailures
+  }
+}
+
+extension PoolLeftovers {
+  /// Adds what was there before, and is not any more, as undone.
+  fileprivate mutating func addUndone(of before: PoolLeftovers) {
+    if var gone = before.metadataSnapshot, metadataSnapshot == nil, gone.owner != .unrecorded {
+      gone.isUndone = true
+      metadataSnapshot = gone
+    }
+    let ids = snapshots.map(\.deviceID)
+    snapshots =
+      before.snapshots.filter { !ids.contains($0.deviceID) }.map {
+        var gone = $0
+        gone.isUndone = true
+        return gone
+      } + snapshots
+    let removed = removedDevices.map(\.path)
+    removedDevices =
+      before.removedDevices.filter { !removed.contains($0.path) }.map {
+        var gone = $0
+        gone.isUndone = true
+        return gone
+      } + removedDevices
+    let layers = writableLayers.map(\.path)
+    writableLayers =
+      before.writableLayers.filter { !layers.contains($0.path) }.map {
+        var gone = $0
+        gone.isUndone = true
+        return gone
+      } + writableLayers
+  }
+}
+
+extension JournalStore {
+  /// The journals of unfinished merges in the state folder, and those that marks there name.
+  fileprivate func unfinished() -> [OpenJournal] {
+    var paths: [String] = []
+    for name in FileSystem.names(in: stateFolder) {
+      let path = "\(stateFolder)/\(name)"
+      if name.hasSuffix(".journal") {
+        paths.append(path)
+      } else if name.contains(".mark."),
+        let bytes = FileSystem.firstBytes(of: path, count: 1 << 16),
+        let mark = OriginMark(decoding: bytes), !mark.journalPath.isEmpty
+      {
+        paths.append(mark.journalPath)
+      }
+    }
+    return Set(paths).sorted().compactMap { try? look(at: $0) }.filter {
+      $0.state.attemptCount > 0 && !$0.state.isFinished
+    }
+  }
+}

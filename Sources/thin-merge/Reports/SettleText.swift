@@ -1,0 +1,132 @@
+internal import MergeEngine
+
+/// What runs that are over left in pools, for people.
+struct SettleText {
+  var pools: [PoolLeftovers]
+  /// Whether nothing was to be undone.
+  var isList: Bool
+  /// The pool that was named.
+  var poolName: String?
+
+  var text: String {
+    let shown = pools.filter { !$0.isEmpty }
+    guard !shown.isEmpty else {
+      let place = poolName.map { "pool \(TerminalText.escaped($0))" } ?? "any pool"
+      return "Nothing is left in \(place) by runs that are over.\n"
+    }
+    return shown.map { text(of: $0) }.joined(separator: "\n")
+  }
+
+  private func text(of pool: PoolLeftovers) -> String {
+    var text = ReportText(heading(of: pool))
+    if let snapshot = pool.metadataSnapshot {
+      text.add("metadata snapshot", Self.line(snapshot, in: pool))
+    }
+    for snapshot in pool.snapshots {
+      text.add("snapshot", Self.line(snapshot))
+      if let path = snapshot.suspendedDevicePath {
+        text.add("", "\(path) was suspended for it, and is suspended still")
+      }
+    }
+    for device in pool.removedDevices { text.add("thin device", Self.line(device)) }
+    for layer in pool.writableLayers { text.add("origin", Self.line(layer)) }
+    for journal in pool.journals {
+      text.add(
+        "journal", "\(journal.path), of dev \(journal.deviceID) onto \(journal.originPath)")
+    }
+    for note in pool.notUndone { text.add("not undone", note.textInCommandTerms) }
+    if let error = pool.error {
+      text.add(isList ? "not read" : "not undone", error.inCommandTerms.message)
+    }
+    if let path = pool.recordPath {
+      let date = pool.recordedSeconds.map { ", changed last on \(StatusText.date($0))" } ?? ""
+      text.add("record", path + date)
+    }
+    addNext(of: pool, to: &text)
+    return text.text
+  }
+
+  private func heading(of pool: PoolLeftovers) -> String {
+    let name = pool.poolName.map { "Pool \($0)" } ?? "A pool that is not active"
+    return switch pool.state {
+    case .active where pool.recordPath == nil && !wasRecorded(pool):
+      "\(name): no run has recorded anything of it."
+    case .inUse: "\(name): another run works on it, and undoes this itself."
+    case .notActive: "\(name): this is recorded, and stays until the pool is active."
+    case .active where isList: "\(name): this is left by runs that are over."
+    case .active: "\(name): this was left by runs that are over."
+    }
+  }
+
+  /// Whether a record told of what was undone.
+  private func wasRecorded(_ pool: PoolLeftovers) -> Bool {
+    !pool.snapshots.isEmpty || !pool.removedDevices.isEmpty || !pool.writableLayers.isEmpty
+      || pool.metadataSnapshot?.isUndone == true
+  }
+
+  private static func line(
+    _ snapshot: PoolLeftovers.MetadataSnapshot, in pool: PoolLeftovers
+  ) -> String {
+    let place = snapshot.block.map { "at block \($0)" } ?? "asked for"
+    guard !snapshot.isUndone else { return "\(place), not held any more" }
+    let only =
+      snapshot.maybeOnlyCopyOf.map {
+        "; dev \($0) is merged in part from it, and if that was deleted, it is the only copy"
+      } ?? ""
+    guard pool.state != .notActive else { return place + only }
+    return switch snapshot.owner {
+    case .recorded: "\(place), held by thin-merge" + only
+    case .maybe:
+      "\(place), held by a run that was killed as it took one, or by another program"
+    case .unrecorded:
+      "\(place), held by another program, or by a run that was killed as it took it"
+    }
+  }
+
+  private static func line(_ snapshot: PoolLeftovers.Snapshot) -> String {
+    let name = "dev \(snapshot.deviceID) of dev \(snapshot.originalID)"
+    if snapshot.isUndone { return "\(name), deleted or not there" }
+    if snapshot.isThere == false { return "\(name), which is not there (any more)" }
+    let size =
+      snapshot.byteCount.map { ", keeps up to \($0.formattedByteCount) from being freed" } ?? ""
+    return switch snapshot.use {
+    case .unfinishedMerge: "\(name)\(size), for a merge that is not finished"
+    case .none: "\(name)\(size), not needed any more"
+    }
+  }
+
+  private static func line(_ device: PoolLeftovers.RemovedDevice) -> String {
+    if device.isActive { return "\(device.path), active again" }
+    if device.isUndone { return "\(device.path), not recorded any more" }
+    let command = device.volumeName.map { ": lvchange -ay \($0.shellQuoted)" } ?? ""
+    return device.isPutBack
+      ? "\(device.path), removed, and to be put back"
+      : "\(device.path), removed, and stays so\(command)"
+  }
+
+  private static func line(_ layer: PoolLeftovers.WritableLayer) -> String {
+    if layer.isUndone { return "\(layer.path), no longer writable for a merge" }
+    return switch layer.isWritable {
+    case true?: "\(layer.path), made writable for a merge"
+    case false?: "\(layer.path), read-only again"
+    case nil: "\(layer.path), not there (any more)"
+    }
+  }
+
+  private func addNext(of pool: PoolLeftovers, to text: inout ReportText) {
+    guard let name = pool.poolName, pool.state == .active else { return }
+    if isList, pool.recordPath != nil {
+      text.addNext("What no unfinished merge needs is undone by:", .settle(pool: name))
+    }
+    if let snapshot = pool.metadataSnapshot, !snapshot.isUndone, snapshot.owner == .unrecorded {
+      text.addNext(
+        "If no other program needs the metadata snapshot: \(MergeNote.release(name))")
+    }
+    for snapshot in pool.snapshots
+    where snapshot.use == .unfinishedMerge && snapshot.isThere != false && !snapshot.isUndone {
+      text.addNext(
+        "If the merge is given up, which leaves its origin merged in part: dmsetup message "
+          + "\(name.shellQuoted) 0 'delete \(snapshot.deviceID)'")
+    }
+  }
+}
