@@ -173,6 +173,14 @@ struct ServiceTests {
     #expect(lines.contains("After=multi-user.target"))
   }
 
+  @Test(
+    "the unit undoes what a run left in a pool however the run ended, and does not fail by that")
+  func settling() throws {
+    let text = try String(
+      contentsOfFile: PackageFolder.path("packaging/thin-merge@.service"), encoding: .utf8)
+    #expect(text.split(separator: "\n").contains("ExecStopPost=-@sbindir@/thin-merge settle"))
+  }
+
   @Test("a service whose merge is finished starts and ends well, without its devices", .needsPython)
   func finished() throws {
     let merge = try MergeCase(scatteredBlocks: 2)
