@@ -46,6 +46,8 @@ public struct MergeNote: Equatable, Sendable {
     case originShared = "origin-shared"
     /// Thin devices that are not active may show the origin.
     case originMaybeShared = "origin-maybe-shared"
+    /// A journal records consent to other thin devices on the origin, and not to which.
+    case consentWithoutNames = "consent-without-names"
     /// Where the external origin is not known: the thin device is a snapshot.
     case originOfSnapshot = "origin-of-snapshot"
     /// Where the external origin is not known: it is not active.

@@ -101,6 +101,8 @@ public struct ResumeOptions: Equatable, Sendable {
   /// As in ``MergeOptions``.
   public var dataIsTheSame = false
   /// What may be done to an active pool and its devices, besides what the journal says.
+  ///
+  /// The journal names each thin device whose change was agreed to; others are refused again.
   public var pool = PoolOptions()
 
   /// Changes nothing.
@@ -190,8 +192,12 @@ public struct PoolOptions: Equatable, Sendable {
   public var reactivates: Bool
   /// Lets the origin be written to for the time of the merge if device-mapper has it read-only.
   public var makesOriginWritable: Bool
-  /// Merges although other thin devices show the origin, or may do so.
+  /// Merges although other thin devices show the origin, or may do so: all that are there when the merge is planned.
+  ///
+  /// A later run asks about those that came since.
   public var allowsOtherUsers: Bool
+  /// Other thin devices that earlier runs were allowed to change.
+  package var agreedSharers = AgreedSharers()
 
   /// Describes what may be done; nothing unless said.
   public init(
@@ -219,5 +225,10 @@ public struct PoolOptions: Equatable, Sendable {
   }
 
   /// What either allows.
-  package func union(_ other: PoolOptions) -> PoolOptions { PoolOptions(code: code | other.code) }
+  package func union(_ other: PoolOptions) -> PoolOptions {
+    var union = PoolOptions(code: code | other.code)
+    union.agreedSharers = agreedSharers
+    union.agreedSharers.add(other.agreedSharers.all)
+    return union
+  }
 }

@@ -143,23 +143,45 @@ extension MergeNote {
       context: Context(path: path, name: found))
   }
 
-  static func originShared(by names: String) -> MergeNote {
-    MergeNote(
-      .originShared, "what other thin devices on this origin show changes: \(names)",
-      context: Context(name: names))
+  static func originShared(by names: [String]) -> MergeNote {
+    let list = names.joined(separator: ", ")
+    return MergeNote(
+      .originShared, "what other thin devices on this origin show changes: \(list)",
+      context: Context(name: list))
   }
 
-  /// Returns the error for an origin that inactive thin devices may show.
-  ///
-  /// `note`: lists those devices.
+  /// Returns the note on inactive thin devices that may show the origin, which lists all of them.
   static func originMaybeShared(by devices: [(deviceID: UInt32, sharesBlocks: Bool)]) -> MergeNote {
-    let list =
-      devices.prefix(10).map { "\($0.deviceID)" + ($0.sharesBlocks ? " (shares blocks)" : "") }
-      .joined(separator: ", ") + (devices.count > 10 ? " and \(devices.count - 10) more" : "")
+    let kin = devices.filter(\.sharesBlocks).map { "\($0.deviceID) (shares blocks)" }
+    let list = (kin + ranges(devices.filter { !$0.sharesBlocks }.map(\.deviceID)))
+      .joined(separator: ", ")
     return MergeNote(
       .originMaybeShared,
       "the pool has thin devices that are not active, and nothing tells whether they are on this "
         + "origin: dev \(list)", context: Context(counts: ["devices": UInt64(devices.count)]))
+  }
+
+  /// Three or more consecutive numbers as one range.
+  private static func ranges(_ rising: [UInt32]) -> [String] {
+    var ranges: [ClosedRange<UInt32>] = []
+    for number in rising {
+      if let last = ranges.last, last.upperBound &+ 1 == number {
+        ranges[ranges.count - 1] = last.lowerBound...number
+      } else {
+        ranges.append(number...number)
+      }
+    }
+    return ranges.flatMap { range in
+      range.count > 2 ? ["\(range.lowerBound)-\(range.upperBound)"] : range.map { "\($0)" }
+    }
+  }
+
+  static func consentWithoutNames(_ journalPath: String) -> MergeNote {
+    MergeNote(
+      .consentWithoutNames,
+      "\(journalPath) is of a version of thin-merge that recorded consent to other thin devices on the "
+        + "origin, and not to which: consent to all of them is needed again",
+      context: Context(path: journalPath))
   }
 
   static func originOfSnapshot(_ volumeName: String) -> MergeNote {

@@ -15,7 +15,7 @@ struct FieldWriter<Tag: RawRepresentable> where Tag.RawValue == UInt16 {
 
   mutating func append(_ tag: Tag, path: String) { append(tag, PathText.bytes(of: path)) }
 
-  private mutating func append(_ tag: Tag, _ value: [UInt8]) {
+  mutating func append(_ tag: Tag, _ value: [UInt8]) {
     writer.append(tag.rawValue)
     writer.append(0 as UInt16)
     writer.append(UInt32(value.count))
@@ -55,6 +55,8 @@ struct FieldReader<Tag: RawRepresentable & Hashable> where Tag.RawValue == UInt1
   func text(_ tag: Tag) -> String? {
     values[tag].map { String(decoding: $0, as: UTF8.self) }
   }
+
+  func bytes(_ tag: Tag) -> [UInt8]? { values[tag] }
 
   func path(_ tag: Tag) -> String? { values[tag].map { PathText.text($0) } }
 }

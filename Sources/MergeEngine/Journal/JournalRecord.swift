@@ -17,10 +17,12 @@ package enum JournalRecord: Equatable, Sendable {
     package var metadataPath, dataPath, originPath: String
     /// Of a device without an identity, what tells it from others until the next boot; else empty.
     package var dataPlace, originPlace: String
+    /// Other thin devices on the origin, or perhaps on it, that this run had consent to change.
+    package var agreedSharers: [OriginSharer]
 
     package init(
       seconds: Int64, bootID: String, metadataPath: String, dataPath: String, originPath: String,
-      dataPlace: String = "", originPlace: String = ""
+      dataPlace: String = "", originPlace: String = "", agreedSharers: [OriginSharer] = []
     ) {
       self.seconds = seconds
       self.bootID = bootID
@@ -29,6 +31,7 @@ package enum JournalRecord: Equatable, Sendable {
       self.originPath = originPath
       self.dataPlace = dataPlace
       self.originPlace = originPlace
+      self.agreedSharers = agreedSharers
     }
   }
 
@@ -74,6 +77,7 @@ package enum JournalRecord: Equatable, Sendable {
   private enum Kind: UInt32 { case attempt = 1, checkpoint, unreadable, finished, verified }
   private enum AttemptTag: UInt16 {
     case seconds = 1, bootID, metadataPath, dataPath, originPath, dataPlace, originPlace
+    case agreedSharers
   }
 
   var kindCode: UInt32 {
@@ -100,6 +104,9 @@ package enum JournalRecord: Equatable, Sendable {
       fields.append(.originPath, path: attempt.originPath)
       if !attempt.dataPlace.isEmpty { fields.append(.dataPlace, path: attempt.dataPlace) }
       if !attempt.originPlace.isEmpty { fields.append(.originPlace, path: attempt.originPlace) }
+      if !attempt.agreedSharers.isEmpty {
+        fields.append(.agreedSharers, RecordedSharers.encoded(attempt.agreedSharers))
+      }
       writer.append(fields.bytes)
     case .checkpoint(let checkpoint):
       writer.append(checkpoint.seconds)
@@ -138,7 +145,8 @@ package enum JournalRecord: Equatable, Sendable {
         Attempt(
           seconds: Int64(bitPattern: seconds), bootID: bootID, metadataPath: metadataPath,
           dataPath: dataPath, originPath: originPath, dataPlace: fields.path(.dataPlace) ?? "",
-          originPlace: fields.path(.originPlace) ?? ""))
+          originPlace: fields.path(.originPlace) ?? "",
+          agreedSharers: RecordedSharers.decoded(fields.bytes(.agreedSharers) ?? [])))
     case .checkpoint:
       guard let checkpoint = Self.checkpoint(payload, dataBlockByteCount) else { return nil }
       self = .checkpoint(checkpoint)

@@ -28,6 +28,8 @@ package struct JournalState: Sendable {
   package private(set) var finishedSeconds: Int64?
   package private(set) var lastAttempt: JournalRecord.Attempt?
   package private(set) var attemptCount: UInt64 = 0
+  /// The thin devices that some run had consent to change.
+  package private(set) var agreedSharers = AgreedSharers()
   package private(set) var lastSeconds: Int64
   /// Time from the beginning of each run to its last record.
   package private(set) var writingSeconds: Int64 = 0
@@ -102,6 +104,7 @@ package struct JournalState: Sendable {
       isFinished = false
       isVerified = false
       lastAttempt = attempt
+      agreedSharers.add(attempt.agreedSharers)
       attemptCount += 1
       attemptBegan = attempt.seconds
       note(attempt.seconds)

@@ -108,14 +108,19 @@ struct MergePreparation: ~Copyable {
     if let session, let observed {
       try session.hold(&request.source, observed, isResumed: request.resumed != nil)
     }
-    let planned = try PlannedMerge(
+    var planned = try PlannedMerge(
       request, devices, origin, journalPath: journalPath, session, in: environment)
     if let session, let observed {
       let pool = planned.plan.pool
+      var sharers: [OriginSharer] = []
       try refusals.collect { () throws(MergeError) in
-        try session.checkOtherDevices(
-          pool, observed, besides: request.source.readID, options: request.options.pool)
+        sharers = try session.checkOtherDevices(
+          pool, observed, besides: request.source.readID, quiescence,
+          options: request.options.pool)
       }
+      // Whoever comes while the question stands was not named in it.
+      request.options.pool = request.options.pool.agreeing(onlyTo: sharers)
+      planned.add(sharers)
     }
     var givenUp: [OpenFile] = []
     if request.options.restarts, purpose == .merging {
@@ -192,8 +197,10 @@ struct MergePreparation: ~Copyable {
     try session.hold(&request.source, observed, isResumed: request.resumed != nil)
     planned = try PlannedMerge(
       request, devices, origin, journalPath: planned.journalPath, session, in: environment)
-    try session.checkOtherDevices(
-      planned.plan.pool, observed, besides: request.source.readID, options: request.options.pool)
+    planned.add(
+      try session.checkOtherDevices(
+        planned.plan.pool, observed, besides: request.source.readID, quiescence,
+        options: request.options.pool))
     slot = try planned.findJournal(
       request, devices, origin, session, for: .merging, in: environment)
   }

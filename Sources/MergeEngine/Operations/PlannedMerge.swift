@@ -5,7 +5,7 @@ struct PlannedMerge: ~Copyable {
   /// Of the journal that it would have.
   let header: JournalHeader
   let match: JournalMatch
-  let report: PlanReport
+  private(set) var report: PlanReport
 
   init(
     _ request: MergeRequest, _ devices: OpenDevices, _ origin: OpenFile, journalPath: String,
@@ -32,6 +32,12 @@ struct PlannedMerge: ~Copyable {
       dataIsTheSame: options.dataIsTheSame,
       dataPlace: DeviceIdentity.place(of: devices.data),
       originPlace: DeviceIdentity.place(of: origin), sourceName: source.nameInMessages)
+  }
+
+  /// Takes room in the journal for the record of the thin devices that the merge may change.
+  mutating func add(_ sharers: [OriginSharer]) {
+    report.journalByteCountMax += UInt64(RecordedSharers.encoded(sharers).count)
+      .roundedUp(toMultipleOf: JournalEncoder.appendAlignmentByteCount)
   }
 
   /// Looks for the merge's journal, and at whether the merge can begin where there is none.
@@ -89,7 +95,8 @@ extension JournalHeader {
       rateLimit: options.transfer.rateLimit ?? 0,
       checkpointMilliseconds: UInt64(
         clamping: interval.seconds * 1000 + interval.attoseconds / 1_000_000_000_000_000),
-      verifies: options.verifies, pool: options.pool, bootID: environment.bootID,
+      verifies: options.verifies, pool: options.pool.withoutConsentToOthers,
+      bootID: environment.bootID,
       madeSeconds: environment.secondsSince1970())
   }
 }

@@ -28,6 +28,8 @@ struct ResumeOperation {
       dataPath: options.dataPath ?? status.dataPath, deviceID: status.deviceID,
       mappings: header.mappings.retaken, ignoresNeedsCheck: header.ignoresNeedsCheck)
     source.ignoresMappingCount = header.ignoresMappingCount
+    var pool = header.pool.withoutConsentToOthers.union(options.pool)
+    pool.agreedSharers = journal.state.agreedSharers
     let merge = MergeOptions(
       extent: ExtentOptions(thinByteCount: header.thinByteCount, pastEnd: header.pastEnd),
       transfer: TransferOptions(
@@ -40,7 +42,7 @@ struct ResumeOperation {
       checkpointInterval: options.checkpointInterval
         ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
       originIsTheSame: options.originIsTheSame, dataIsTheSame: options.dataIsTheSame,
-      pool: header.pool.union(options.pool))
+      pool: pool)
     let originPath = options.originPath ?? status.originPath
     for (path, role) in [
       (source.metadataPath, "metadata device"), (source.dataPath, "data device"),
@@ -49,9 +51,16 @@ struct ResumeOperation {
       // It was there, and after a reboot it may not have come up yet.
       throw .deviceMissing(path, role)
     }
-    return try MergeOperation(environment: environment).run(
-      MergeRequest(source: source, originPath: originPath, options: merge, resumed: journal),
-      given: options.pool)
+    do throws(MergeError) {
+      return try MergeOperation(environment: environment).run(
+        MergeRequest(source: source, originPath: originPath, options: merge, resumed: journal),
+        given: options.pool)
+    } catch {
+      if [.originShared, .originMaybeShared].contains(error.code), header.pool.allowsOtherUsers {
+        environment.observer.note(.consentWithoutNames(status.journalPath))
+      }
+      throw error
+    }
   }
 
   /// - Throws: `MergeError` (`refused`) where the merge is finished, and is not to be merged again.

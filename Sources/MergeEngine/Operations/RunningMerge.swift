@@ -115,7 +115,8 @@ struct RunningMerge: ~Copyable {
     let attempt = JournalRecord.Attempt(
       seconds: environment.secondsSince1970(), bootID: environment.bootID,
       metadataPath: header.metadataPath, dataPath: header.dataPath, originPath: header.originPath,
-      dataPlace: match.dataPlace, originPlace: match.originPlace)
+      dataPlace: match.dataPlace, originPlace: match.originPlace,
+      agreedSharers: options.pool.agreedSharers.all)
     self.begin = begin
     self.pool = pool
     self.mappingRoot = mappingRoot

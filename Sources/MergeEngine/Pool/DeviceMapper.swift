@@ -83,6 +83,9 @@ package struct MappedDevice: Equatable, Sendable, Codable {
     self.inactiveTable = inactiveTable
   }
 
+  /// What tells it from others also after a boot: its uuid, or `name-` and its name where it has none.
+  package var durableName: String { uuid.isEmpty ? "name-\(name)" : uuid }
+
   /// The device's node.
   package var path: String { "/dev/mapper/\(Self.nodeName(name))" }
 

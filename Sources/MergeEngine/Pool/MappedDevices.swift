@@ -34,6 +34,17 @@ package struct MappedDevices: Sendable {
     }
   }
 
+  /// The thin devices that a mapped device shows over `origin`.
+  func sharers(in device: MappedDevice, over origin: StorageStack) -> [OriginSharer] {
+    device.thinTargets.filter { target in
+      target.origin.map { origin.overlaps(StorageStack(device: $0)) } ?? false
+    }.map { target in
+      OriginSharer(
+        poolName: self[target.pool]?.durableName ?? target.pool.description,
+        deviceID: target.deviceID, mappedName: device.durableName)
+    }
+  }
+
   /// Returns whether two devices or files have the same bytes in the same places.
   ///
   /// That is more than to overlap: a disk under a linear device with an offset is another device.

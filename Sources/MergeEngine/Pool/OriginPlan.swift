@@ -10,6 +10,7 @@ package struct OriginPlan: Sendable {
   let layers: [DeviceNumber]
   /// Thin devices that show the origin besides the one that is merged.
   let others: [DeviceNumber]
+  let sharers: [OriginSharer]
 
   /// - `own`: the devices that show the thin device that is merged.
   init(
@@ -23,11 +24,12 @@ package struct OriginPlan: Sendable {
       notes.append(.otherOriginInTable(devices.path(of: named), given: path))
     }
     let others = devices.thinDevices(over: stack).filter { !own.contains($0) }
-    if !others.isEmpty {
-      let names = others.map(\.name).joined(separator: ", ")
-      guard options.allowsOtherUsers else { throw .originShared(path, by: names) }
-      notes.append(.originShared(by: names))
+    sharers = others.flatMap { devices.sharers(in: $0, over: stack) }
+    let refused = others.filter { other in
+      !devices.sharers(in: other, over: stack).allSatisfy(options.agrees)
     }
+    guard refused.isEmpty else { throw .originShared(path, by: refused.map(\.name)) }
+    if !others.isEmpty { notes.append(.originShared(by: others.map(\.name))) }
     let top = Self.topmost(number, devices)
     let layers = devices.linearLayers(of: top)
     if let suspended = layers.first(where: \.isSuspended) {

@@ -238,8 +238,7 @@ package final class PoolStateFile {
   }
 
   static func path(of pool: MappedDevice, _ stateFolder: String) -> String {
-    let name = pool.uuid.isEmpty ? "name-\(pool.name)" : pool.uuid
-    return "\(stateFolder)/pools/\(FileSystem.plainName(name)).json"
+    "\(stateFolder)/pools/\(FileSystem.plainName(pool.durableName)).json"
   }
 
   static func state(at path: String) -> PoolState? {

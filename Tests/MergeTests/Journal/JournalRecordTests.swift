@@ -83,7 +83,17 @@ struct JournalRecordTests {
     .attempt(
       JournalRecord.Attempt(
         seconds: .min, bootID: "", metadataPath: "", dataPath: "é", originPath: "",
-        dataPlace: "inode 5 on 0:40", originPlace: "device 43:1 at /dev/nbd1")),
+        dataPlace: "inode 5 on 0:40", originPlace: "device 43:1 at /dev/nbd1",
+        agreedSharers: [
+          OriginSharer(poolName: "LVM-1", deviceID: 2),
+          OriginSharer(
+            poolName: "LVM-1", deviceID: 16_777_215,
+            creation: OriginSharer.Creation(time: .max, transactionID: .max)),
+          OriginSharer(
+            poolName: "name-pool", deviceID: 1,
+            creation: OriginSharer.Creation(time: 0, transactionID: 0), mappedName: "LVM-2"),
+          OriginSharer(poolName: "name-pool", deviceID: 1, mappedName: "name-vé"),
+        ])),
     JournalSample.checkpoint(watermark: 0, []),
     JournalSample.checkpoint(
       .retry, sweep: 3, watermark: 65_537, [JournalSample.entry(512, 1, .max)]),
@@ -117,6 +127,44 @@ struct JournalRecordTests {
     let bytes = encoded(record)
     #expect(bytes.count <= JournalRecord.payloadByteCountMax)
     #expect(decoded(bytes) == record)
+  }
+
+  @Test("a run's record names as many agreed devices as fit beside the longest paths")
+  func manySharers() throws {
+    let sharers = (0..<UInt32(20_000)).map {
+      OriginSharer(
+        poolName: "LVM-pool", deviceID: $0 * 800,
+        creation: OriginSharer.Creation(time: $0 << 12, transactionID: UInt64($0) << 40))
+    }
+    let path = String(repeating: "p", count: 4096)
+    let record = JournalRecord.attempt(
+      JournalRecord.Attempt(
+        seconds: 1, bootID: "boot", metadataPath: path, dataPath: path, originPath: path,
+        dataPlace: path.prefix(240).description, originPlace: path.prefix(240).description,
+        agreedSharers: sharers))
+    guard case .attempt(let attempt) = decoded(encoded(record)) else {
+      Issue.record("it is no record of a run")
+      return
+    }
+    #expect(attempt.agreedSharers.count > 2000)
+    #expect(attempt.agreedSharers == Array(sharers.prefix(attempt.agreedSharers.count)))
+  }
+
+  @Test("a list of agreed devices that is cut names none beyond those that are whole")
+  func cutSharers() {
+    let sharers = [
+      OriginSharer(poolName: "LVM-1", deviceID: 2),
+      OriginSharer(
+        poolName: "name-pool", deviceID: 300,
+        creation: OriginSharer.Creation(time: 500, transactionID: 700), mappedName: "LVM-2"),
+    ]
+    let bytes = RecordedSharers.encoded(sharers)
+    #expect(RecordedSharers.decoded(bytes) == sharers)
+    for count in bytes.indices {
+      let cut = RecordedSharers.decoded(Array(bytes.prefix(count)))
+      #expect(cut == [] || cut == [sharers[0]], "\(count) bytes")
+    }
+    #expect(RecordedSharers.decoded([1, 1, 65, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F]) == [])
   }
 
   @Test("come back whatever bytes the numbers of their entries take")

@@ -185,10 +185,10 @@ extension MergeError {
 
   // MARK: As a mapped device, beside an active pool
 
-  static func originShared(_ path: String, by names: String) -> MergeError {
+  static func originShared(_ path: String, by names: [String]) -> MergeError {
     MergeError(
       .originShared, .refused, "other thin devices show this origin", at: path,
-      because: "what they show would change: \(names)")
+      because: "what they show would change: \(names.joined(separator: ", "))")
   }
 
   /// Returns the error for an origin that inactive thin devices may show.

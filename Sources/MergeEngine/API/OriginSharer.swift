@@ -1,0 +1,88 @@
+/// A thin device besides the merged one that has the same external origin, or may have it: what it shows changes
+/// with the origin.
+package struct OriginSharer: Hashable, Sendable {
+  /// When a thin device was made, as its details in the pool's metadata say.
+  package struct Creation: Hashable, Sendable {
+    package var time: UInt32
+    package var transactionID: UInt64
+
+    package init(time: UInt32, transactionID: UInt64) {
+      self.time = time
+      self.transactionID = transactionID
+    }
+  }
+
+  /// The uuid of its pool, or `name-` and the pool's name where that has no uuid.
+  package var poolName: String
+  package var deviceID: UInt32
+  /// Nil where the pool's metadata was not read: an id alone may be that of a thin device that was made since.
+  package var creation: Creation?
+  /// The uuid of the mapped device that shows it, or `name-` and its name; nil where none does.
+  package var mappedName: String?
+
+  package init(
+    poolName: String, deviceID: UInt32, creation: Creation? = nil, mappedName: String? = nil
+  ) {
+    self.poolName = poolName
+    self.deviceID = deviceID
+    self.creation = creation
+    self.mappedName = mappedName
+  }
+
+  /// Returns whether both are the same thin device, as far as it is known of each.
+  fileprivate func isSame(as other: OriginSharer) -> Bool {
+    poolName == other.poolName && deviceID == other.deviceID
+      && Self.agree(creation, other.creation) && Self.agree(mappedName, other.mappedName)
+  }
+
+  private static func agree<Value: Equatable>(_ one: Value?, _ other: Value?) -> Bool {
+    guard let one, let other else { return true }
+    return one == other
+  }
+}
+
+/// The thin devices on an origin whose change was agreed to, each by itself.
+package struct AgreedSharers: Equatable, Sendable {
+  private var byID: [UInt32: [OriginSharer]] = [:]
+
+  package init(_ sharers: [OriginSharer] = []) { add(sharers) }
+
+  package var isEmpty: Bool { byID.isEmpty }
+
+  /// By rising id.
+  package var all: [OriginSharer] {
+    byID.sorted { $0.key < $1.key }.flatMap(\.value)
+  }
+
+  package mutating func add(_ sharers: [OriginSharer]) {
+    for sharer in sharers where byID[sharer.deviceID]?.contains(sharer) != true {
+      byID[sharer.deviceID, default: []].append(sharer)
+    }
+  }
+
+  fileprivate func contains(_ sharer: OriginSharer) -> Bool {
+    byID[sharer.deviceID]?.contains { $0.isSame(as: sharer) } == true
+  }
+}
+
+extension PoolOptions {
+  /// Returns whether it was agreed that what a thin device shows changes.
+  package func agrees(to sharer: OriginSharer) -> Bool {
+    allowsOtherUsers || agreedSharers.contains(sharer)
+  }
+
+  /// The same with consent to those thin devices and to no others.
+  package func agreeing(onlyTo sharers: [OriginSharer]) -> PoolOptions {
+    var options = withoutConsentToOthers
+    options.agreedSharers = AgreedSharers(sharers)
+    return options
+  }
+
+  /// What every later run may do as well: consent is to devices, each of which is recorded.
+  package var withoutConsentToOthers: PoolOptions {
+    var options = self
+    options.allowsOtherUsers = false
+    options.agreedSharers = AgreedSharers()
+    return options
+  }
+}

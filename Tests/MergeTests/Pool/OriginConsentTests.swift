@@ -1,0 +1,148 @@
+import Fixtures
+import Foundation
+import MergeEngine
+import Testing
+
+@testable import thin_merge
+
+@Suite(
+  "Pool: consent to what other thin devices on the origin show", .needsLoopDevices,
+  .waitsForPrograms)
+struct OriginConsentTests {
+  private static let agrees = PoolOptions(allowsOtherUsers: true)
+
+  private static func resumeOptions(_ pool: PoolOptions) -> ResumeOptions {
+    var options = ResumeOptions()
+    options.pool = pool
+    return options
+  }
+
+  /// A merge that was stopped in the middle, with consent to the thin devices that were there.
+  private static func stopped(_ pool: ActivePool, _ options: PoolOptions = agrees) throws {
+    try pool.cutData()
+    let outcome = pool.merge(.member(pool: "pool", deviceID: 5), options)
+    #expect(outcome.exitStatus == 3, "\(outcome.message)")
+    try pool.restoreData()
+  }
+
+  private static func journalPath(of pool: ActivePool) throws -> String {
+    let names = try FileManager.default.contentsOfDirectory(atPath: pool.state)
+    let name = try #require(names.first { $0.hasSuffix(".journal") }, "\(names)")
+    return "\(pool.state)/\(name)"
+  }
+
+  private static func expectMerged(_ pool: ActivePool, _ outcome: ActivePool.Outcome) throws {
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+  }
+
+  @Test("resume changes the thin devices that were agreed to, whether they are active or not")
+  func agreedTo() throws {
+    for isActiveLater in [true, false] {
+      let pool = try ActivePool(otherIDs: [6, 7])
+      let sibling = try pool.thin("sibling", id: 6, minor: 302)
+      if !isActiveLater { pool.mapper.mapped.append(sibling) }
+      try Self.stopped(pool)
+      pool.mapper.mapped.removeAll { $0.name == "sibling" }
+      if isActiveLater { pool.mapper.mapped.append(sibling) }
+      try Self.expectMerged(pool, pool.resume())
+    }
+  }
+
+  @Test("resume refuses an active thin device that came since, and names it alone")
+  func activatedSince() throws {
+    let pool = try ActivePool(otherIDs: [6])
+    pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
+    try Self.stopped(pool)
+    pool.mapper.mapped.append(try pool.thin("newcomer", id: 8, minor: 303))
+    let before = try pool.originContent()
+    let refused = try pool.resume()
+    #expect(refused.exitStatus == 2)
+    #expect(refused.error?.code == .originShared)
+    #expect(refused.message.hasSuffix("what they show would change: newcomer"))
+    #expect(refused.hint.contains("--other-users-ok"))
+    #expect(!refused.notes.contains { $0.contains("and not to which") }, "\(refused.notes)")
+    #expect(try pool.originContent() == before)
+    // Consent is kept with the run that had it.
+    try pool.cutData()
+    #expect(try pool.resume(Self.resumeOptions(Self.agrees)).exitStatus == 3)
+    try pool.restoreData()
+    try Self.expectMerged(pool, pool.resume())
+  }
+
+  @Test("resume refuses inactive thin devices that were made since, and names them alone")
+  func madeSince() throws {
+    let pool = try ActivePool(otherIDs: [6])
+    try Self.stopped(pool)
+    for id in [7, 9] as [UInt64] {
+      try pool.mapper.replaceBySomebodyElse(
+        id, with: Fixtures.ThinDevice(id, [ThinMapping(1, 60 + id)], creationTime: 4))
+    }
+    let before = try pool.originContent()
+    let refused = try pool.resume()
+    #expect(refused.exitStatus == 2)
+    #expect(refused.error?.code == .originMaybeShared)
+    #expect(refused.message.hasSuffix("origin: dev 7, 9"), "\(refused.message)")
+    #expect(try pool.originContent() == before)
+    let resumed = try pool.resume(Self.resumeOptions(Self.agrees))
+    #expect(resumed.notes.contains { $0.hasSuffix("dev 6, 7, 9") }, "\(resumed.notes)")
+    try Self.expectMerged(pool, resumed)
+  }
+
+  @Test(
+    "resume refuses a thin device that was made anew with the id of one that was agreed to",
+    arguments: [true, false])
+  func madeAnew(isActive: Bool) throws {
+    let pool = try ActivePool(otherIDs: [6])
+    if isActive { pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302)) }
+    try Self.stopped(pool)
+    try pool.mapper.replaceBySomebodyElse(
+      6, with: Fixtures.ThinDevice(6, [ThinMapping(1, 66)], creationTime: 4))
+    let refused = try pool.resume()
+    #expect(refused.exitStatus == 2)
+    #expect(refused.error?.code == (isActive ? .originShared : .originMaybeShared))
+    #expect(refused.message.hasSuffix(isActive ? "sibling" : "dev 6"), "\(refused.message)")
+    #expect(pool.mapper.isHolding == false)
+  }
+
+  @Test("a thin device on the origin that comes while the question stands is refused")
+  func activatedDuringQuestion() throws {
+    let pool = try ActivePool(otherIDs: [6])
+    pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
+    let newcomer = try pool.thin("newcomer", id: 8, minor: 303)
+    let outcome = pool.merge(.member(pool: "pool", deviceID: 5), Self.agrees) {
+      pool.mapper.mapped.append(newcomer)
+    }
+    #expect(outcome.exitStatus == 2)
+    #expect(outcome.message.hasSuffix("what they show would change: newcomer"))
+    #expect(try pool.isUntouched())
+    #expect(!pool.mapper.isHolding)
+  }
+
+  @Test("consent in a journal that names no thin device counts for none, and resume says so")
+  func consentWithoutNames() throws {
+    let pool = try ActivePool(otherIDs: [6])
+    try Self.stopped(pool)
+    let path = try Self.journalPath(of: pool)
+    var header = try JournalOnDisk.reader(of: path).header
+    header.pool.allowsOtherUsers = true
+    let records = try JournalOnDisk.records(of: path).map { record in
+      guard case .attempt(var attempt) = record else { return record }
+      attempt.agreedSharers = []
+      return .attempt(attempt)
+    }
+    try Data(JournalSample(header: header, records: records).bytes).write(to: URL(filePath: path))
+    let refused = try pool.resume()
+    #expect(refused.exitStatus == 2)
+    #expect(refused.message.hasSuffix("dev 6"), "\(refused.message)")
+    #expect(refused.notes.contains { $0.contains("and not to which") }, "\(refused.notes)")
+  }
+
+  @Test("the header of a journal has no consent to other thin devices for all times")
+  func headerWithoutConsent() throws {
+    let pool = try ActivePool(otherIDs: [6])
+    try Self.stopped(pool, PoolOptions(reactivates: true, allowsOtherUsers: true))
+    let reader = try JournalOnDisk.reader(of: Self.journalPath(of: pool))
+    #expect(reader.header.pool == PoolOptions(reactivates: true))
+  }
+}
