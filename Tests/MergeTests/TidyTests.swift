@@ -100,6 +100,7 @@ struct TidyTests {
     "MergeEngine/Operations/DevicesOperation.swift": "one verb",
     "MergeEngine/Operations/MergePlaces.swift": "one question, asked before the start and the end",
     "MergeEngine/Plan/DataBlockLedger.swift": "one data structure, with its own tests",
+    "MergeEngine/Pool/RecordFile.swift": "what the records of pools and of origins have in common",
     "MergeEngine/Source/RunSource.swift": "the protocol that a source conforms to",
     "MergeEngine/System/SystemCalls.swift": "what every call to the system needs",
     "MergeEngine/System/ThisSystem.swift": "the only place that asks for time, boot and process",

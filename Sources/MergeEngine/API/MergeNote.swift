@@ -48,6 +48,8 @@ public struct MergeNote: Equatable, Sendable {
     case originMaybeShared = "origin-maybe-shared"
     /// A journal records consent to other thin devices on the origin, and not to which.
     case consentWithoutNames = "consent-without-names"
+    /// A killed run left the origin writable, and it is read-only again.
+    case originLeft = "origin-left"
     /// Where the external origin is not known: the thin device is a snapshot.
     case originOfSnapshot = "origin-of-snapshot"
     /// Where the external origin is not known: it is not active.

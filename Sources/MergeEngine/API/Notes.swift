@@ -197,6 +197,12 @@ extension MergeNote {
       context: Context(name: volumeName))
   }
 
+  static func originLeft(_ path: String) -> MergeNote {
+    MergeNote(
+      .originLeft, "an earlier run left \(path) writable; it is read-only again",
+      context: Context(path: path))
+  }
+
   static func cannotRestoreReadOnly(_ path: String, _ errno: Errno) -> MergeNote {
     MergeNote(
       .cannotRestoreReadOnly,

@@ -123,7 +123,7 @@ struct ActivePools {
 
   /// Says that options for active pools have no effect where there is no such pool.
   func noteIfUnused(_ options: PoolOptions) {
-    guard options != PoolOptions() else { return }
+    guard options.takesSnapshot || options.reactivates else { return }
     environment.observer.note(.poolOptionsUnused())
   }
 

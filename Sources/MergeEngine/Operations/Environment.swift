@@ -85,6 +85,12 @@ extension Environment {
     OriginMarks(of: origin, backing: backing, bootID: bootID, journals: journals)
   }
 
+  /// A run's work on an origin where no pool is active.
+  func originSession() -> OriginSession {
+    OriginSession(
+      deviceMapper, stateFolder: stateFolder, bootID: bootID, note: observer.note)
+  }
+
   /// Every device of device-mapper, as it is now.
   ///
   /// - Throws: `MergeError` (`refused`) where device-mapper cannot be asked.

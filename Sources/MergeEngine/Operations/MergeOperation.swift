@@ -6,6 +6,7 @@ struct MergeOperation {
   func merge(
     _ source: MergeSource, onto originPath: String, options: MergeOptions
   ) throws(MergeError) -> MergeReport {
+    environment.originSession().settle()
     let finished = FinishedMergeComparison(environment: environment)
     let request = MergeRequest(source: source, originPath: originPath, options: options)
     if !options.restarts, !options.mergesAgain,
@@ -21,16 +22,25 @@ struct MergeOperation {
   /// `given`: what this run was told of the pool; a journal's options are in the request too.
   func run(_ request: MergeRequest, given: PoolOptions) throws(MergeError) -> MergeReport {
     let begin = environment.clock.now()
+    let origin = environment.originSession()
     let pools = ActivePools(environment: environment)
     guard let session = try pools.session(for: request.source) else {
       try pools.checkNeedsNoPool(
         request.source.mappings, of: request.source.metadataPath,
         isResumed: request.resumed != nil)
       pools.noteIfUnused(given)
-      return try run(request, nil, begin: begin)
+      do throws(MergeError) {
+        var report = try run(request, nil, origin, begin: begin)
+        origin.end()
+        report.cleanupFailures = origin.cleanupFailures
+        return report
+      } catch {
+        origin.end()
+        throw error
+      }
     }
     do throws(MergeError) {
-      var report = try run(request, session, begin: begin)
+      var report = try run(request, session, origin, begin: begin)
       let isFinished = report.state == .finished && report.verification?.isClean != false
       session.end(isFinished ? .finished : .stopped)
       report.cleanupFailures = session.cleanupFailures
@@ -42,9 +52,11 @@ struct MergeOperation {
   }
 
   private func run(
-    _ request: MergeRequest, _ session: PoolSession?, begin: Duration
+    _ request: MergeRequest, _ session: PoolSession?, _ originSession: OriginSession,
+    begin: Duration
   ) throws(MergeError) -> MergeReport {
-    let preparation = try MergePreparation(request, session, for: .merging, in: environment)
+    let preparation = try MergePreparation(
+      request, session, originSession, for: .merging, in: environment)
     if DeviceIdentity(preparation.origin).name.isEmpty {
       environment.observer.note(.originWithoutIdentity(preparation.request.originPath))
     }

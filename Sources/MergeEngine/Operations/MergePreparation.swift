@@ -25,6 +25,9 @@ struct MergePreparation: ~Copyable {
   let session: PoolSession?
   /// Nil where there is no session, or where the thin device cannot be kept as it is.
   let quiescence: QuiescencePlan?
+  let originSession: OriginSession
+  /// How the origin is made ready where there is no session; nil for a regular file.
+  private let originPlan: OriginPlan?
   let devices: OpenDevices
   let origin: OpenFile
   /// Where a merge looks for its journal without being told a place.
@@ -46,13 +49,15 @@ struct MergePreparation: ~Copyable {
   /// - Throws: `MergeError`: what the merge is refused for, or, where one only looks, what keeps it from being
   ///   planned.
   init(
-    _ wanted: MergeRequest, _ session: PoolSession?, for purpose: Purpose,
-    in environment: Environment
+    _ wanted: MergeRequest, _ session: PoolSession?, _ originSession: OriginSession? = nil,
+    for purpose: Purpose, in environment: Environment
   ) throws(MergeError) {
+    let originSession = originSession ?? environment.originSession()
     var request = wanted
     var refusals = Refusals(purpose: purpose)
-    let observed = try session?.observed(
+    var observed = try session?.observed(
       for: request.source.deviceID, request.options.pool)
+    if let found = observed?.devices { observed?.devices = originSession.asSettled(found) }
     try observed?.checkHealth(ignoresNeedsCheck: request.source.ignoresNeedsCheck)
     if let session, let observed { try request.complete(session, observed) }
     let wantedMappings = request.source.mappings
@@ -70,6 +75,13 @@ struct MergePreparation: ~Copyable {
       }
       if let reason = quiescence?.noSnapshot { environment.observer.note(.noSnapshotMade(reason)) }
     }
+    var originPlan: OriginPlan?
+    if session == nil {
+      try refusals.collect { () throws(MergeError) in
+        originPlan = try originSession.plan(
+          request.originPath, options: request.options.pool)
+      }
+    }
     request.source.snapshotID =
       if let quiescence {
         quiescence.snapshotID
@@ -77,7 +89,8 @@ struct MergePreparation: ~Copyable {
         session?.earlierSnapshotID(
           of: request.source.deviceID, onto: DeviceIdentity.nameOrPlace(of: origin))
       }
-    if let decided = quiescence?.origin {
+    let originChanges = quiescence?.origin ?? originPlan
+    if let decided = originChanges {
       if decided.path != request.originPath {
         request.originPath = decided.path
         origin = try devices.origin(decided.path)
@@ -93,8 +106,9 @@ struct MergePreparation: ~Copyable {
           origin, are: header, dataIsTheSame: request.options.dataIsTheSame)
       }
       try DeviceTarget.check(
-        origin, use: session?.use(quiescence) ?? .exclusive,
-        isMadeWritable: quiescence?.origin?.readOnlyLayers.isEmpty == false,
+        origin,
+        use: session?.use(quiescence) ?? originPlan.map(originSession.use) ?? .exclusive,
+        isMadeWritable: originChanges?.readOnlyLayers.isEmpty == false,
         allowsUnseenLoopDevices: environment.allowsUnseenLoopDevices, clock: environment.clock)
       try environment.journals.checkPlace(
         journalPath, of: [devices.metadata, devices.data, origin])
@@ -110,18 +124,18 @@ struct MergePreparation: ~Copyable {
     }
     var planned = try PlannedMerge(
       request, devices, origin, journalPath: journalPath, session, in: environment)
+    var sharers = originPlan?.sharers ?? []
     if let session, let observed {
       let pool = planned.plan.pool
-      var sharers: [OriginSharer] = []
       try refusals.collect { () throws(MergeError) in
         sharers = try session.checkOtherDevices(
           pool, observed, besides: request.source.readID, quiescence,
           options: request.options.pool)
       }
-      // Whoever comes while the question stands was not named in it.
-      request.options.pool = request.options.pool.agreeing(onlyTo: sharers)
-      planned.add(sharers)
     }
+    // Whoever comes while the question stands was not named in it.
+    request.options.pool = request.options.pool.agreeing(onlyTo: sharers)
+    planned.add(sharers)
     var givenUp: [OpenFile] = []
     if request.options.restarts, purpose == .merging {
       givenUp = try environment.journals.givenUp(
@@ -142,6 +156,8 @@ struct MergePreparation: ~Copyable {
     self.environment = environment
     self.session = session
     self.quiescence = quiescence
+    self.originSession = originSession
+    self.originPlan = originPlan
     self.devices = devices
     self.origin = origin
     self.usualPath = usualPath
@@ -203,6 +219,19 @@ struct MergePreparation: ~Copyable {
         options: request.options.pool))
     slot = try planned.findJournal(
       request, devices, origin, session, for: .merging, in: environment)
+  }
+
+  /// Makes an origin ready to be written to where no pool is active, as is decided once more from what there is
+  /// now.
+  ///
+  /// - Returns: what keeps everybody else off the origin.
+  func applyOriginPlan() throws(MergeError) -> OriginUse {
+    guard session == nil, originPlan != nil else { return .exclusive }
+    guard
+      let now = try originSession.plan(request.originPath, options: request.options.pool),
+      now.path == request.originPath
+    else { throw .originReplaced(request.originPath) }
+    return try originSession.apply(now)
   }
 
   /// Decides once more how the thin device is kept as it is, from what there is now.

@@ -43,6 +43,7 @@ struct ResumeOperation {
         ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
       originIsTheSame: options.originIsTheSame, dataIsTheSame: options.dataIsTheSame,
       pool: pool)
+    environment.originSession().settle()
     let originPath = options.originPath ?? status.originPath
     for (path, role) in [
       (source.metadataPath, "metadata device"), (source.dataPath, "data device"),

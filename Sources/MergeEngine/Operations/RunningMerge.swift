@@ -4,6 +4,7 @@ internal import SystemPackage
 struct RunningMerge: ~Copyable {
   private let environment: Environment
   private let session: PoolSession?
+  private let originSession: OriginSession
   private let request: MergeRequest
   private let report: PlanReport
   private let begin: Duration
@@ -25,7 +26,7 @@ struct RunningMerge: ~Copyable {
     let begin = approved.begin
     var preparation = approved.preparation
     let environment = preparation.environment
-    var use = OriginUse.exclusive
+    var use = try preparation.applyOriginPlan()
     if let session = preparation.session, let quiescence = preparation.quiescence {
       // What was decided before the question may be old: tables are looked at once more, just before they change.
       let decided = try preparation.decidedAgain(quiescence, session)
@@ -125,6 +126,7 @@ struct RunningMerge: ~Copyable {
     grownTargetByteCount = plan.grownOriginByteCount
     self.environment = environment
     session = preparation.session
+    originSession = preparation.originSession
     metadata = preparation.devices.metadata
     self.request = request
     self.report = report
@@ -190,6 +192,7 @@ struct RunningMerge: ~Copyable {
     let (environment, file) = (environment, journal.file)
     let end = sweeps.run { () throws(MergeError) in try environment.journals.reader(file) }
     let (source, session, places) = (request.source, session, places)
+    let originSession = originSession
     let (pool, metadata) = (pool, metadata)
     try sweeps.finish(end, dataPath: source.dataPath) { () throws(MergeError) in
       let now = try environment.reader(metadata).superblocks(
@@ -198,6 +201,7 @@ struct RunningMerge: ~Copyable {
         throw .metadataChanged(source.metadataPath, isInactive: pool.heldRoot == nil)
       }
       try session?.checkStillQuiesced()
+      try originSession.checkStillUnused()
       try places.check()
     }
     marks.remove(journal)

@@ -130,7 +130,7 @@ package final class LockedPool {
 package struct ObservedPool: Sendable {
   package let pool: MappedDevice
   let target: PoolTarget
-  package let devices: MappedDevices
+  package var devices: MappedDevices
   let status: PoolStatus
   let live: Superblock
 

@@ -1,16 +1,44 @@
 internal import SystemPackage
 
+/// A record, which outlasts the run, of the layers that are writable for the time of a merge.
+protocol LayerRecord {
+  var madeWritable: [PoolState.KnownDevice] { get }
+  /// Records a layer, durably, before it is made writable.
+  func add(_ layer: PoolState.KnownDevice) throws(MergeError)
+  /// Takes a layer out of the record, durably if possible.
+  func remove(_ layer: PoolState.KnownDevice)
+}
+
+extension PoolStateFile: LayerRecord {
+  var madeWritable: [PoolState.KnownDevice] { state.madeWritable }
+
+  func add(_ layer: PoolState.KnownDevice) throws(MergeError) {
+    try update { $0.madeWritable.append(layer) }
+  }
+
+  func remove(_ layer: PoolState.KnownDevice) {
+    forget { $0.madeWritable.removeAll { $0 == layer } }
+  }
+}
+
 /// The layers of device-mapper that an origin consists of, made writable for the time of a merge.
 struct OriginLayers {
-  let pool: LockedPool
+  let record: any LayerRecord
+  let mapper: any DeviceMapper
+  /// This boot of the system.
+  let bootID: String
+  let devices: () throws(MergeError) -> MappedDevices
+  /// Is told what could not be undone.
+  let recordCleanupFailure: (MergeNote) -> Void
 
   /// Makes layers writable, the lowest first.
   func makeWritable(_ layers: [MappedDevice]) throws(MergeError) {
     for layer in layers {
-      let known = PoolState.KnownDevice(layer, bootID: pool.bootID)
-      try pool.stateFile.update { $0.madeWritable.append(known) }
+      var known = PoolState.KnownDevice(layer, bootID: bootID)
+      known.table = layer.liveTable
+      try record.add(known)
       do throws(Errno) {
-        try pool.mapper.reload(layer, isReadOnly: false)
+        try mapper.reload(layer, isReadOnly: false)
       } catch {
         throw .cannotMakeOriginWritable(layer.path, error)
       }
@@ -18,26 +46,32 @@ struct OriginLayers {
   }
 
   /// Makes the layers read-only again, the upper ones first.
-  func restoreReadOnly() {
-    for known in pool.state.madeWritable.reversed() {
+  ///
+  /// - Returns: those that were writable.
+  @discardableResult
+  func restoreReadOnly() -> [MappedDevice] {
+    var restored: [MappedDevice] = []
+    for known in record.madeWritable.reversed() {
       do throws(MergeError) {
         // After a boot, or by another one's doing, they are what they are.
-        if let layer = known.now(in: try pool.devices(), bootID: pool.bootID),
+        if let layer = known.now(in: try devices(), bootID: bootID),
           !layer.isReadOnly || isLoaded(layer)
         {
           do throws(Errno) {
-            if isLoaded(layer) { try pool.mapper.clear(layer) }
-            if !layer.isReadOnly { try pool.mapper.reload(layer, isReadOnly: true) }
+            if isLoaded(layer) { try mapper.clear(layer) }
+            if !layer.isReadOnly { try mapper.reload(layer, isReadOnly: true) }
           } catch {
-            pool.recordCleanupFailure(.cannotRestoreReadOnly(layer.path, error))
+            recordCleanupFailure(.cannotRestoreReadOnly(layer.path, error))
             continue
           }
+          if !layer.isReadOnly { restored.append(layer) }
         }
-        pool.stateFile.forget { $0.madeWritable.removeAll { $0 == known } }
+        record.remove(known)
       } catch {
-        pool.recordCleanupFailure(.notUndone(error))
+        recordCleanupFailure(.notUndone(error))
       }
     }
+    return restored
   }
 
   /// Returns whether the layer's own table is loaded once more, as a run leaves it that was killed before it

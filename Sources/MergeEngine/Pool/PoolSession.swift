@@ -30,7 +30,9 @@ package final class PoolSession {
     hold = MetadataHold(pool)
     snapshots = ThinSnapshots(pool)
     removed = RemovedDevices(pool: pool)
-    origin = OriginLayers(pool: pool)
+    origin = OriginLayers(
+      record: pool.stateFile, mapper: pool.mapper, bootID: pool.bootID, devices: pool.devices,
+      recordCleanupFailure: pool.recordCleanupFailure)
     try settle()
     hasChanged = pool.mapper.watchForChanges()
   }

@@ -12,6 +12,10 @@ package struct PoolState: Equatable, Sendable {
     package var uuid: String
     package var number: DeviceNumber
     package var bootID: String
+    /// The live table: whoever changed it since has the device as it is to be.
+    ///
+    /// Nil where any table will do.
+    package var table: [TableLine]?
 
     package init(_ device: MappedDevice, bootID: String) {
       name = device.name
@@ -23,7 +27,7 @@ package struct PoolState: Equatable, Sendable {
     /// That device now, if it is still there.
     package func now(in devices: MappedDevices, bootID: String) -> MappedDevice? {
       guard let device = devices.named(name), device.uuid == uuid, device.number == number,
-        self.bootID == bootID
+        self.bootID == bootID, table ?? device.liveTable == device.liveTable
       else { return nil }
       return device
     }
@@ -223,7 +227,7 @@ package final class PoolStateFile {
     self.bootID = bootID
     poolName = pool.name
     path = Self.path(of: pool, stateFolder)
-    lock = try Self.lock(path + ".lock", folder: FileSystem.folder(of: path), pool: pool.name)
+    lock = try Self.lock(path + ".lock", pool: pool.name)
     if FileSystem.exists(path) {
       guard let found = Self.state(at: path) else {
         if Self.isNewer(at: path) {
@@ -298,44 +302,18 @@ package final class PoolStateFile {
   }
 
   private func save(_ state: PoolState) throws(Errno) {
-    let folder = FileSystem.folder(of: path)
-    guard !state.isEmpty else {
-      if FileSystem.exists(path) { try FileSystem.remove(path) }
-      return try FileSystem.synchronizeFolder(folder)
-    }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    guard let text = try? encoder.encode(state) else { throw .invalidArgument }
-    // The lock is ours, so what stands there is of a run that was killed.
-    let temporary = path + ".new"
-    if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
-    let file = try FileSystem.make(temporary)
-    try FileSystem.append([UInt8](text), to: file)
-    try FileSystem.synchronize(file)
-    try FileSystem.rename(temporary, to: path)
-    try FileSystem.synchronizeFolder(folder)
+    guard !state.isEmpty else { return try RecordFile.remove(path) }
+    try RecordFile.write(state, to: path)
   }
 
-  private static func lock(
-    _ path: String, folder: String, pool: String
-  ) throws(MergeError) -> OpenFile {
-    let isLocked: Bool
-    let file: OpenFile
+  private static func lock(_ path: String, pool: String) throws(MergeError) -> OpenFile {
+    let file: OpenFile?
     do throws(Errno) {
-      try FileSystem.makeFolders(folder)
-      if !FileSystem.exists(path) { _ = try? FileSystem.make(path) }
-      guard
-        let opened = try? OpenFile(
-          path, role: "lock of the pool", access: .readWrite, direct: false, onlyRegularFiles: true)
-      else { throw .permissionDenied }
-      file = opened
-      isLocked = try file.lock()
+      file = try RecordFile.lock(path, role: "lock of the pool")
     } catch {
       throw .cannotLockPool(pool, lockPath: path, error)
     }
-    guard isLocked else {
-      throw .poolInUse(pool, lockPath: path)
-    }
+    guard let file else { throw .poolInUse(pool, lockPath: path) }
     return file
   }
 }

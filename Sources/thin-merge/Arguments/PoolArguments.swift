@@ -25,10 +25,10 @@ struct PoolArguments: ParsableArguments {
         "--snapshot merges a thin device that is in use and --no-snapshot needs one that is not: "
           + "give one")
     }
-    guard inactive, options != PoolOptions() else { return }
+    guard inactive, snapshot || noSnapshot || reactivate else { return }
     throw ValidationError(
-      "--inactive is for a pool that is not active: --snapshot, --no-snapshot, --reactivate, "
-        + "--make-origin-writable and --other-users-ok cannot go with it")
+      "--inactive is for a pool that is not active: --snapshot, --no-snapshot and --reactivate "
+        + "cannot go with it")
   }
 
   /// What the engine is told.

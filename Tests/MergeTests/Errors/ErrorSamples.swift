@@ -76,7 +76,7 @@ enum ErrorSamples {
     .otherOriginInTable("/dev/mapper/base", given: "ORIGIN"),
     .originShared(by: ["vm1", "vm2"]), .originMaybeShared(by: [(6, true), (7, false)]),
     .consentWithoutNames("JOURNAL"),
-    .originOfSnapshot("vg/vm"), .originNotActive("vg/base"),
+    .originLeft("/dev/mapper/base"), .originOfSnapshot("vg/vm"), .originNotActive("vg/base"),
     .cannotRestoreReadOnly("/dev/mapper/base", .resourceBusy),
     .thinDeviceRemoved("/dev/mapper/vm"), .thinDeviceRestored("/dev/mapper/vm"),
     .thinDeviceStaysRemoved("/dev/mapper/vm", command), .thinDeviceOutdated("/dev/mapper/vm"),

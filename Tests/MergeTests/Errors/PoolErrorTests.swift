@@ -255,6 +255,17 @@ struct PoolErrorTests {
     row("the record of the pool cannot be written", "cannot-write-pool-record", .refused) { pool in
       try Program.mustRun("mkdir", "-p", pool.state + "/pools/POOL-1.json.new/in the way")
     },
+    ofOrigin(
+      "the record of an origin is damaged, and no pool is active", "cannot-read-origin-record"
+    ) { pool in
+      try pool.writeOriginRecord("{}")
+    },
+    ofOrigin(
+      "the record of an origin cannot be written, and no pool is active",
+      "cannot-write-origin-record"
+    ) { pool in
+      try Program.mustRun("mkdir", "-p", pool.originRecordPath + ".new/in the way")
+    },
   ]
 
   // MARK: Preparing
@@ -269,6 +280,20 @@ struct PoolErrorTests {
     ErrorSituation(
       name, code, exitStatus, pool: selection, options: options,
       agrees: agrees, prepare: prepare)
+  }
+
+  /// A merge onto a read-only origin where no pool is active.
+  private static func ofOrigin(
+    _ name: String, _ code: String, prepare: @escaping @Sendable (ActivePool) throws -> Void
+  ) -> ErrorSituation {
+    ErrorSituation(name, code, .refused) {
+      let pool = try ActivePool.withoutPool()
+      try prepare(pool)
+      let options = MergeOptions(pool: PoolOptions(makesOriginWritable: true))
+      return pool.reported { merger throws(MergeError) in
+        try merger.merge(pool.inactiveSource, onto: pool.origin.path, options: options).failure
+      }
+    }
   }
 
   /// A merge from the pool's devices, or others, by their paths.

@@ -27,6 +27,8 @@ final class ActivePool {
   private(set) var thinDeviceState: ThinDeviceState?
   /// The snapshot that the last merge read in the thin device's place.
   private(set) var snapshotID: UInt32?
+  /// The pool, where it was deactivated.
+  var inactive: MappedDevice?
   private let before: Data
   private let dataContent: Data
 

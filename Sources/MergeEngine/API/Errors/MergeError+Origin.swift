@@ -233,6 +233,27 @@ extension MergeError {
         + "writable here", hint: "make it writable, then give the same command again")
   }
 
+  static func cannotReadOriginRecord(_ path: String, _ recordPath: String) -> MergeError {
+    MergeError(
+      .cannotReadOriginRecord, .refused, "cannot read the record of the origin", at: recordPath,
+      because: "a newer thin-merge wrote it, or it is damaged",
+      hint:
+        "it names the layers of \(path) that have to be read-only again: see to that, then remove "
+        + "the file", context: Context(path: recordPath))
+  }
+
+  /// Returns the error for a change that is not made because it cannot be recorded first.
+  static func cannotWriteOriginRecord(
+    _ path: String, _ recordPath: String, _ errno: Errno
+  ) -> MergeError {
+    MergeError(
+      .cannotWriteOriginRecord, .refused, "cannot write the record of the origin", at: recordPath,
+      because: errno,
+      hint: limitHint(errno)
+        ?? "\(path) is made writable only once that is recorded; see to that file system first",
+      context: Context(path: recordPath, errno: errno))
+  }
+
   static func cannotMakeOriginWritable(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotMakeOriginWritable, .refused, "cannot make the origin writable", at: path,

@@ -1,0 +1,344 @@
+import Fixtures
+import Foundation
+import MergeEngine
+import SystemPackage
+import Testing
+
+@testable import thin_merge
+
+@Suite(
+  "Pool: the layers of an origin where no pool is active", .needsLoopDevices, .waitsForPrograms)
+struct OriginWithoutPoolTests {
+  private static let writable = PoolOptions(makesOriginWritable: true)
+
+  @Test(
+    "a read-only origin is writable for the merge, its lower layer first, and read-only afterwards")
+  func madeWritable() throws {
+    let pool = try ActivePool.withoutPool()
+    let mapped = pool.mapper.mapped
+    let outcome = pool.mergeInactive(Self.writable)
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.mapped == mapped)
+    #expect(
+      pool.mapper.steps == [
+        "load base-real rw", "resume base-real", "load base rw", "resume base",
+        "load base ro", "resume base", "load base-real ro", "resume base-real",
+      ])
+    #expect(pool.originRecords() == [])
+    #expect(!outcome.notes.contains { $0.contains("not those of an active pool") })
+  }
+
+  @Test(
+    "a read-only origin is refused without the option, by plan too, and the hint names the option")
+  func refused() throws {
+    let pool = try ActivePool.withoutPool()
+    let refused = pool.mergeInactive(PoolOptions())
+    #expect(refused.error?.code == .originReadOnly)
+    #expect(refused.hint.contains("--make-origin-writable"))
+    #expect(try pool.planInactive(PoolOptions())?.code == .originReadOnly)
+    #expect(try pool.planInactive(Self.writable) == nil)
+    #expect(pool.mapper.steps == [])
+    #expect(try pool.isUntouched())
+  }
+
+  @Test("a merge that is not agreed to leaves the origin read-only all the time")
+  func notAgreedTo() throws {
+    let pool = try ActivePool.withoutPool()
+    #expect(pool.mergeInactive(Self.writable, agrees: false).exitStatus == 2)
+    #expect(pool.mapper.steps == [])
+  }
+
+  @Test("a merge that stops leaves the origin read-only, and resume merges the rest")
+  func stopped() throws {
+    let pool = try ActivePool.withoutPool()
+    let mapped = pool.mapper.mapped
+    try pool.cutData()
+    #expect(pool.mergeInactive(Self.writable).exitStatus == 3)
+    #expect(pool.mapper.mapped == mapped)
+    try pool.restoreData()
+    let resumed = try pool.resume()
+    #expect(resumed.exitStatus == 0, "\(resumed.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.mapped == mapped)
+  }
+
+  @Test("a layer that cannot be made writable is put back, and the merge refused")
+  func notMadeWritable() throws {
+    let pool = try ActivePool.withoutPool()
+    let mapped = pool.mapper.mapped
+    pool.mapper.happensAfter[1] = { [unowned mapper = pool.mapper] in
+      mapper.fails["reload"] = .resourceBusy
+    }
+    let outcome = pool.mergeInactive(Self.writable)
+    #expect(outcome.error?.code == .cannotMakeOriginWritable)
+    #expect(try pool.isUntouched())
+    // Its lower layer was made writable and cannot be put back either: the next run does it.
+    #expect(
+      outcome.notes.contains { $0.contains("could not make /dev/mapper/base-real read-only") })
+    pool.mapper.fails = [:]
+    pool.mapper.happensAfter = [:]
+    #expect(pool.mergeInactive(PoolOptions()).error?.code == .originReadOnly)
+    #expect(pool.mapper.mapped == mapped)
+  }
+
+  /// What comes after a run that was killed.
+  enum NextRun: CaseIterable, Sendable { case sameMerge, otherOrigin, activePool }
+
+  @Test(
+    "whatever step a run is killed at, the next one makes the origin read-only again",
+    arguments: NextRun.allCases)
+  func killed(next: NextRun) throws {
+    var step = 0
+    while true {
+      let pool = try ActivePool.withoutPool()
+      let mapped = pool.mapper.mapped
+      guard try pool.isKilled(at: step, { _ = pool.mergeInactive(Self.writable) }) else { break }
+      switch next {
+      case .sameMerge:
+        let writable = pool.mapper.mapped.filter { !$0.isReadOnly }
+        let outcome = pool.mergeInactive(Self.writable)
+        #expect(outcome.exitStatus == 0, "step \(step): \(outcome.message)")
+        #expect(
+          outcome.notes.filter { $0.contains("left /dev/mapper/base") }.count == writable.count,
+          "step \(step): \(outcome.notes)")
+        #expect(try pool.isMerged(), "step \(step)")
+        #expect(pool.mapper.mapped == mapped, "step \(step)")
+      case .otherOrigin:
+        let other = pool.folder.path("other.img")
+        try Data(count: ActivePool.blockCount * ActivePool.blockByteCount)
+          .write(to: URL(filePath: other))
+        let outcome = pool.mergeInactive(PoolOptions(), onto: other)
+        #expect(outcome.exitStatus == 0, "step \(step): \(outcome.message)")
+        #expect(pool.mapper.mapped == mapped, "step \(step)")
+      case .activePool:
+        pool.mapper.mapped.append(try #require(pool.inactive))
+        // Once all is merged, it is compared as it is.
+        let outcome = pool.merge()
+        #expect(
+          try outcome.error?.code == (pool.isMerged() ? nil : .originReadOnly), "step \(step)")
+        #expect(Array(pool.mapper.mapped.dropLast()) == mapped, "step \(step)")
+      }
+      #expect(pool.originRecords() == [], "step \(step)")
+      step += 1
+    }
+    #expect(step >= 16)
+  }
+
+  @Test("plan changes nothing of what a killed run left, and says what the next merge will")
+  func plannedAfterKill() throws {
+    var step = 0
+    while true {
+      let pool = try ActivePool.withoutPool()
+      guard try pool.isKilled(at: step, { _ = pool.mergeInactive(Self.writable) }) else { break }
+      let (mapped, records) = (pool.mapper.mapped, pool.originRecords())
+      #expect(try pool.planInactive(PoolOptions())?.code == .originReadOnly, "step \(step)")
+      #expect(try pool.planInactive(Self.writable) == nil, "step \(step)")
+      #expect(pool.mapper.steps == [], "step \(step)")
+      // Through its pool too, which only reserves and releases a metadata snapshot.
+      pool.mapper.mapped.append(try #require(pool.inactive))
+      #expect(try pool.planActive(PoolOptions())?.code == .originReadOnly, "step \(step)")
+      #expect(try pool.planActive(Self.writable) == nil, "step \(step)")
+      #expect(!pool.mapper.steps.contains { $0.contains("base") }, "step \(step)")
+      pool.mapper.mapped.removeLast()
+      #expect(pool.mapper.mapped == mapped, "step \(step)")
+      #expect(pool.originRecords() == records, "step \(step)")
+      step += 1
+    }
+    #expect(step >= 16)
+  }
+
+  /// How a device differs from the layer that a killed run made writable.
+  enum Difference: CaseIterable, Sendable { case uuid, number, table, boot }
+
+  @Test(
+    "a device that only has the name of a layer that was made writable stays as it is",
+    arguments: Difference.allCases)
+  func otherDevice(difference: Difference) throws {
+    let pool = try ActivePool.withoutPool()
+    // Just after the lower layer was made writable.
+    #expect(try pool.isKilled(at: 3) { _ = pool.mergeInactive(Self.writable) })
+    let index = try #require(pool.mapper.mapped.firstIndex { $0.name == "base-real" })
+    #expect(!pool.mapper.mapped[index].isReadOnly)
+    switch difference {
+    case .uuid: pool.mapper.mapped[index].uuid = "another"
+    case .number: pool.mapper.mapped[index].number.minor += 50
+    case .table: pool.mapper.mapped[index].liveTable[0].arguments = "8:2 0"
+    case .boot: pool.bootID = "the next boot"
+    }
+    let mapped = pool.mapper.mapped
+    let other = pool.folder.path("other.img")
+    try Data(count: ActivePool.blockCount * ActivePool.blockByteCount)
+      .write(to: URL(filePath: other))
+    #expect(pool.mergeInactive(PoolOptions(), onto: other).exitStatus == 0)
+    #expect(pool.mapper.steps == [])
+    #expect(pool.mapper.mapped == mapped)
+    #expect(pool.originRecords() == [])
+  }
+
+  @Test("a run leaves an origin alone that another run is merging onto")
+  func otherRun() throws {
+    let pool = try ActivePool.withoutPool()
+    let other = pool.folder.path("other.img")
+    try Data(count: ActivePool.blockCount * ActivePool.blockByteCount)
+      .write(to: URL(filePath: other))
+    // The metadata device itself is opened by one of them alone.
+    let copy = pool.folder.path("copy.img")
+    try Program.mustRun("cp", pool.folder.path("metadata.img"), copy)
+    var isWritable = false
+    pool.whenMerging = {
+      let outcome = pool.mergeInactive(
+        PoolOptions(), onto: other, metadataPath: copy, waits: false)
+      #expect(outcome.exitStatus == 0, "\(outcome.message)")
+      isWritable = pool.mapper.mapped.allSatisfy { !$0.isReadOnly }
+    }
+    #expect(pool.mergeInactive(Self.writable).exitStatus == 0)
+    #expect(isWritable)
+  }
+
+  @Test("thin devices of other pools that show the origin are refused, unless they are agreed to")
+  func otherUsers() throws {
+    let pool = try ActivePool.withoutPool()
+    pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
+    let refused = pool.mergeInactive(Self.writable)
+    #expect(refused.error?.code == .originShared)
+    #expect(try pool.planInactive(Self.writable)?.code == .originShared)
+    #expect(pool.mapper.steps == [])
+    let outcome = pool.mergeInactive(
+      PoolOptions(makesOriginWritable: true, allowsOtherUsers: true))
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+  }
+
+  @Test("an origin with something on a lower layer is refused, also where that comes in mid-merge")
+  func heldBelow() throws {
+    for isEarly in [true, false] {
+      let pool = try ActivePool.withoutPool()
+      let lower = try #require(pool.mapper.mapped.first { $0.name == "base-real" }).number
+      let hold = {
+        pool.mapper.holders[lower] = [DeviceNumber(major: 253, minor: 420)]
+      }
+      if isEarly { hold() } else { pool.whenMerging = hold }
+      let outcome = pool.mergeInactive(Self.writable)
+      #expect(outcome.exitStatus == (isEarly ? 5 : 3), "\(outcome.message)")
+      #expect(outcome.error?.code == .originInUse)
+      #expect(pool.mapper.mapped.allSatisfy { $0.isReadOnly })
+      #expect(try pool.isUntouched() == isEarly)
+    }
+  }
+
+  @Test("an origin that is suspended, or of targets that are not made writable, is refused")
+  func unsuitable() throws {
+    let pool = try ActivePool.withoutPool()
+    pool.mapper.mapped[0].isSuspended = true
+    #expect(pool.mergeInactive(Self.writable).error?.code == .originSuspended)
+    pool.mapper.mapped[0].isSuspended = false
+    pool.mapper.mapped[0].liveTable[0].kind = "crypt"
+    #expect(pool.mergeInactive(Self.writable).error?.code == .originReadOnlyForGood)
+    #expect(pool.mapper.steps == [])
+  }
+
+  @Test("a record with an unknown required feature is refused and left as it is")
+  func newerRecord() throws {
+    let pool = try ActivePool.withoutPool()
+    let text = #"{"format":1,"requiredFeatures":2,"madeWritable":[]}"#
+    try pool.writeOriginRecord(text)
+    let outcome = pool.mergeInactive(Self.writable)
+    #expect(outcome.error?.code == .cannotReadOriginRecord)
+    #expect(try String(contentsOfFile: pool.originRecordPath, encoding: .utf8) == text)
+    #expect(pool.mapper.steps == [])
+    #expect(try pool.isUntouched())
+  }
+}
+
+extension ActivePool {
+  /// A pool that is not active, whose origin is a read-only device `base` over a layer `base-real`, as LVM
+  /// makes them.
+  ///
+  /// The lower layer is told of but not there: it is never opened.
+  static func withoutPool() throws -> ActivePool {
+    let pool = try ActivePool()
+    pool.inactive = pool.mapper.mapped.removeFirst()
+    let sectorCount = UInt64(blockCount * blockByteCount / 512)
+    pool.mapper.mapped = [
+      MappedDevice(
+        name: "base", number: try pool.number(pool.origin.path), isReadOnly: true,
+        liveTable: [TableLine(sectorCount: sectorCount, kind: "linear", arguments: "253:410 0")]),
+      MappedDevice(
+        name: "base-real", number: DeviceNumber(major: 253, minor: 410), isReadOnly: true,
+        liveTable: [TableLine(sectorCount: sectorCount, kind: "linear", arguments: "8:1 0")]),
+    ]
+    return pool
+  }
+
+  var inactiveSource: MergeSource {
+    MergeSource(
+      metadataPath: metadata.path, dataPath: data.path, deviceID: 5, mappings: .inactivePool)
+  }
+
+  /// Merges from the devices of the pool that is not active.
+  func mergeInactive(
+    _ options: PoolOptions, onto path: String? = nil, metadataPath: String? = nil,
+    agrees: Bool = true, waits: Bool = true
+  ) -> Outcome {
+    run(agrees: agrees, waits: waits) { [origin] merger throws(MergeError) in
+      var inactiveSource = inactiveSource
+      if let metadataPath { inactiveSource.metadataPath = metadataPath }
+      let report = try merger.merge(
+        inactiveSource, onto: path ?? origin.path, options: MergeOptions(pool: options))
+      if case .stopped(let error) = report.state { throw error }
+    }
+  }
+
+  /// What a merge would be refused for.
+  func planInactive(_ options: PoolOptions) throws -> MergeError? {
+    var refusal: MergeError?
+    let outcome = run { [origin, inactiveSource] merger throws(MergeError) in
+      refusal = try merger.plan(inactiveSource, onto: origin.path, pool: options).refusal
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    return refusal
+  }
+
+  /// What a merge from the active pool would be refused for.
+  func planActive(_ options: PoolOptions) throws -> MergeError? {
+    var refusal: MergeError?
+    let outcome = run { [origin] merger throws(MergeError) in
+      let found = try merger.resolve(.member(pool: "pool", deviceID: 5))
+      refusal = try merger.plan(found.source, onto: origin.path, pool: options).refusal
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    return refusal
+  }
+
+  /// Has a run killed at that step, with the state folder as the process left it.
+  ///
+  /// - Returns: false if it got done before.
+  func isKilled(at step: Int, _ run: () -> Void) throws -> Bool {
+    let copy = try TemporaryFolder()
+    mapper.diesAt = step
+    mapper.dies = { [state] in _ = try? Program.mustRun("cp", "-a", state + "/.", copy.path) }
+    defer { mapper.dies = {} }
+    run()
+    let wasKilled = mapper.isDead
+    mapper.revive()
+    guard wasKilled else { return false }
+    try Program.mustRun("rm", "-rf", state)
+    try Program.mustRun("cp", "-a", copy.path, state)
+    return true
+  }
+
+  var originRecordPath: String { state + "/origins/name-base-real.json" }
+
+  func writeOriginRecord(_ text: String) throws {
+    try FileManager.default.createDirectory(
+      atPath: state + "/origins", withIntermediateDirectories: true)
+    try Data(text.utf8).write(to: URL(filePath: originRecordPath))
+  }
+
+  /// The records of origins, where there are any.
+  func originRecords() -> [String] {
+    let names = try? FileManager.default.contentsOfDirectory(atPath: state + "/origins")
+    return (names ?? []).filter { !$0.hasSuffix(".lock") }
+  }
+}
