@@ -85,30 +85,33 @@ public struct Merger: Sendable {
     try SettleOperation(environment: environment).settle(pool: name)
   }
 
-  /// What a merge would do; writes nothing to the origin.
+  /// What ``merge(_:onto:options:)`` would do; writes nothing to the origin.
   ///
-  /// The whole mapping tree is read and checked. What a merge would be refused for at the moment, such as an
-  /// origin in use or another merge's journal, is in the report.
+  /// The whole mapping tree is read and checked. What the merge would be refused for at the moment, such as an
+  /// origin in use or another merge's journal, is in the report; what only writing can tell is not.
   ///
   /// - Parameters:
   ///   - source: What would be merged.
   ///   - originPath: What would be written to; with nil nothing is said of its end and of the journal.
-  ///   - extent: How the two ends would be brought together.
-  ///   - transfer: How bytes would be moved, on which the size of the journal depends.
-  ///   - journalPath: Where the journal would be; nil for the place that belongs to the origin.
-  ///   - forcesFormat: As in ``MergeOptions``.
-  ///   - pool: What might be done to an active pool.
+  ///   - options: Everything else. Nothing is put aside, compared or asked for them.
   /// - Returns: The plan.
   /// - Throws: `MergeError`: `refused` for metadata and sizes that a merge would refuse, `busy` where the
   ///   mappings cannot be read now, `stopped` where it was interrupted.
   public func plan(
-    _ source: MergeSource, onto originPath: String?, extent: ExtentOptions = ExtentOptions(),
-    transfer: TransferOptions = TransferOptions(), journalPath: String? = nil,
-    forcesFormat: Bool = false, pool: PoolOptions = PoolOptions()
+    _ source: MergeSource, onto originPath: String?, options: MergeOptions = MergeOptions()
   ) throws(MergeError) -> PlanReport {
-    try PlanOperation(environment: environment).plan(
-      source, onto: originPath, extent: extent, transfer: transfer, journalPath: journalPath,
-      forcesFormat: forcesFormat, pool: pool)
+    try PlanOperation(environment: environment).plan(source, onto: originPath, options: options)
+  }
+
+  /// What ``resume(_:options:)`` would do; writes nothing to the origin, and appends nothing to the journal.
+  ///
+  /// - Returns: The plan, with what the merge would be refused for.
+  /// - Throws: `MergeError` as ``plan(_:onto:options:)`` does; also `refused` where the merge is finished, unless
+  ///   ``ResumeOptions/mergesAgain`` is set, and `busy` where a device or the pool is not there (yet).
+  public func plan(
+    _ recorded: RecordedMerge, options: ResumeOptions = ResumeOptions()
+  ) throws(MergeError) -> PlanReport {
+    try ResumeOperation(environment: environment).plan(recorded, options: options)
   }
 
   /// The thin devices in metadata, for who only looks: an active pool is not taken, what an earlier run left

@@ -53,9 +53,15 @@ public struct PlanReport: Equatable, Sendable {
   public var layout = MappingLayout()
   /// Bytes that earlier runs of the same merge have recorded already.
   public var recordedByteCount: UInt64 = 0
+  /// Bytes that earlier runs have recorded, and that the merge reads again and compares.
+  public var comparedByteCount: UInt64 = 0
   /// Whether an earlier run has finished this merge: a merge then compares and writes nothing, unless
   /// ``MergeOptions/mergesAgain`` is set.
   public var isFinished: Bool = false
+  /// Whether it is finished and merged again, as ``MergeOptions/mergesAgain`` says.
+  public var isMergedAgain: Bool = false
+  /// The journals of merges that are given up for this one, and get other names.
+  public var journalsPutAside: [String] = []
   /// What a merge would be refused for as things are; nil where it would begin or go on.
   public var refusal: MergeError?
 }

@@ -98,6 +98,15 @@ package enum JournalFile {
     }
   }
 
+  /// Asks whether a journal that was opened to be looked at could be opened to be written to.
+  package static func checkCanBeAppended(_ file: OpenFile) throws(MergeError) {
+    do throws(Errno) {
+      try FileSystem.checkCanBeWritten(file.path)
+    } catch {
+      throw .cannotOpen(file.path, "journal", error, isRoot: ThisSystem.isRoot)
+    }
+  }
+
   /// Asks whether `putAside` would be refused.
   package static func checkCanBePutAside(_ path: String) throws(MergeError) {
     try call(path, MergeError.cannotRenameJournal) { () throws(Errno) in

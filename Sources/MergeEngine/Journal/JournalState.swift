@@ -224,3 +224,15 @@ package struct JournalState: Sendable {
     open = OpenSweep(sweep: checkpoint.sweep, chain: chain)
   }
 }
+
+extension JournalState {
+  /// Whether a run reads again what is recorded.
+  ///
+  /// A run over a finished merge has nothing else to do.
+  ///
+  /// - `trusted`: whether earlier runs are trusted.
+  /// - `byCopy`: whether the source is a copy of theirs.
+  func isReadAgain(trusted: Bool, byCopy: Bool) -> Bool {
+    !trusted || byCopy || finishedSeconds != nil
+  }
+}

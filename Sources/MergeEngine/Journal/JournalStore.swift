@@ -199,27 +199,32 @@ struct JournalStore {
     throw .otherMergeUnfinished(usualPath, deviceID: reader.header.deviceID)
   }
 
-  /// Opens and locks the journals of unfinished merges that a merge from the beginning gives up.
+  /// Opens the journals of unfinished merges that a merge from the beginning gives up.
   ///
   /// - `chosen`: where that merge has its own, which is not among them.
-  /// - Throws: `MergeError` (`busy`) where a merge has one.
-  func givenUp(_ paths: [String], besides chosen: String) throws(MergeError) -> [OpenFile] {
+  /// - `locking`: whether they are locked too.
+  /// - Throws: `MergeError`: `busy` where a merge has one, `refused` where one cannot be put aside.
+  func givenUp(
+    _ paths: [String], besides chosen: String, locking: Bool
+  ) throws(MergeError) -> [OpenFile] {
     var files: [OpenFile] = []
     let own = try? JournalFile.file(at: chosen)
     for path in paths where path != chosen {
       // One file by two names can be locked once.
       guard let there = try? JournalFile.file(at: path), own?.isSameFile(as: there) != true,
-        !files.contains(where: there.isSameFile), let file = try lockedUnfinished(path)
+        !files.contains(where: there.isSameFile),
+        let file = try unfinished(path, locking: locking)
       else { continue }
+      try JournalFile.checkCanBePutAside(path)
       files.append(file)
     }
     return files
   }
 
-  /// The journal of an unfinished merge, locked; nil for anything that nobody could go on from.
-  private func lockedUnfinished(_ path: String) throws(MergeError) -> OpenFile? {
+  /// The journal of an unfinished merge; nil for anything that nobody could go on from.
+  private func unfinished(_ path: String, locking: Bool) throws(MergeError) -> OpenFile? {
     do throws(MergeError) {
-      guard let file = try JournalFile.open(path) else { return nil }
+      guard let file = try JournalFile.open(path, locking: locking) else { return nil }
       try JournalFile.checkIsOwn(file)
       var reader = try reader(file)
       let state = try JournalState(reading: &reader)
@@ -323,6 +328,22 @@ struct JournalStore {
     }
   }
 
+  /// Asks whether `prepare` would find the room that it takes.
+  func checkRoom(for journal: OpenJournal, byteCountMax: UInt64) throws(MergeError) {
+    let byteCount = spaceByteCount(journal, byteCountMax: byteCountMax)
+    let allocated = journal.file.allocatedByteCount
+    if let free = journal.file.freeByteCount, byteCount > allocated, byteCount - allocated > free {
+      throw .noRoomForJournal(journal.file.path, byteCount, .noSpace)
+    }
+  }
+
+  /// Bytes of a journal that may come to be needed.
+  private func spaceByteCount(_ journal: OpenJournal, byteCountMax: UInt64) -> UInt64 {
+    let planned = Double(max(1, journal.header.plannedByteCount))
+    let left = max(0, 1 - Double(journal.state.doneByteCount) / planned)
+    return journal.state.endByteOffset + UInt64(Double(byteCountMax) * left) + 64 << 10
+  }
+
   /// Cuts what a crash left behind the last record, and takes the journal's space again.
   func prepare(_ journal: OpenJournal, byteCountMax: UInt64) throws(MergeError) {
     guard !journal.isNew else { return }
@@ -335,10 +356,7 @@ struct JournalStore {
     } catch {
       throw .cannotCutJournal(journal.file.path, error)
     }
-    let planned = Double(max(1, journal.header.plannedByteCount))
-    let left = max(0, 1 - Double(journal.state.doneByteCount) / planned)
     try JournalFile.allocate(
-      journal.file,
-      byteCount: journal.state.endByteOffset + UInt64(Double(byteCountMax) * left) + 64 << 10)
+      journal.file, byteCount: spaceByteCount(journal, byteCountMax: byteCountMax))
   }
 }

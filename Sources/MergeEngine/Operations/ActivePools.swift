@@ -86,10 +86,11 @@ struct ActivePools {
   /// Does something that only reads with the active pool of a source taken, if a pool is active on it; what
   /// that holds is released at the end.
   func withSession<Result>(
-    for source: MergeSource, _ body: (PoolSession?) throws(MergeError) -> Result
+    for source: MergeSource, isResumed: Bool = false,
+    _ body: (PoolSession?) throws(MergeError) -> Result
   ) throws(MergeError) -> Result {
     guard let session = try session(for: source) else {
-      try checkNeedsNoPool(source.mappings, of: source.metadataPath)
+      try checkNeedsNoPool(source.mappings, of: source.metadataPath, isResumed: isResumed)
       return try body(nil)
     }
     defer { session.end(.nothingWritten) }

@@ -22,6 +22,13 @@ struct FinishedMergeComparison {
     return StatusReport(journal.state, journal.header, isRunning: false, journalPath: path)
   }
 
+  /// Whether the merge that is asked for is finished, so that it is compared and nothing else.
+  func isAllOf(_ request: MergeRequest) -> Bool {
+    let options = request.options
+    guard request.resumed == nil, !options.restarts, !options.mergesAgain else { return false }
+    return find(request.source, onto: request.originPath, journalPath: options.journalPath) != nil
+  }
+
   /// Compares source and origin, each with what the finished merge recorded.
   ///
   /// Devices are as they are: the thin device may be active, and the origin read-only or in use.
@@ -32,7 +39,7 @@ struct FinishedMergeComparison {
       let readID = preparation.request.source.readID
       let mayChange = try session?.observed().isWritable(readID) == true
       if mayChange { environment.noteThatSourceMayChange() }
-      if let refusal = preparation.journalRefusal { throw refusal }
+      if let refusal = preparation.refusalOfComparing { throw refusal }
       guard let journal = preparation.finishedJournal, journal.file.lockAgainstWriters() else {
         throw .journalLocked(preparation.planned.journalPath)
       }
@@ -107,6 +114,13 @@ struct FinishedMergeComparison {
         differingByteCount: 0, differences: [], unreadable: [], duration: result.duration)
     }
     return result
+  }
+}
+
+extension MergePreparation {
+  /// What keeps a finished merge from being compared.
+  var refusalOfComparing: MergeError? {
+    journalRefusal ?? (finishedJournal == nil ? .journalLocked(planned.journalPath) : nil)
   }
 }
 

@@ -9,11 +9,7 @@ struct MergeOperation {
     environment.originSession().settle()
     let finished = FinishedMergeComparison(environment: environment)
     let request = MergeRequest(source: source, originPath: originPath, options: options)
-    if !options.restarts, !options.mergesAgain,
-      finished.find(source, onto: originPath, journalPath: options.journalPath) != nil
-    {
-      return try finished.compare(request)
-    }
+    if finished.isAllOf(request) { return try finished.compare(request) }
     return try run(request, given: options.pool)
   }
 

@@ -119,11 +119,17 @@ struct MergePreparation: ~Copyable {
 
     request.options.transfer.ioByteCount = devices.ioByteCount(
       request.options.transfer, onto: origin)
-    if let session, let observed {
-      try session.hold(&request.source, observed, isResumed: request.resumed != nil)
+    var planned: PlannedMerge
+    do throws(MergeError) {
+      if let session, let observed {
+        try session.hold(&request.source, observed, isResumed: request.resumed != nil)
+      }
+      planned = try PlannedMerge(
+        request, devices, origin, journalPath: journalPath, session, in: environment)
+    } catch {
+      // Those who merge would have been refused for that one.
+      throw refusals.first ?? error
     }
-    var planned = try PlannedMerge(
-      request, devices, origin, journalPath: journalPath, session, in: environment)
     var sharers = originPlan?.sharers ?? []
     if let session, let observed {
       let pool = planned.plan.pool
@@ -137,9 +143,12 @@ struct MergePreparation: ~Copyable {
     request.options.pool = request.options.pool.agreeing(onlyTo: sharers)
     planned.add(sharers)
     var givenUp: [OpenFile] = []
-    if request.options.restarts, purpose == .merging {
-      givenUp = try environment.journals.givenUp(
-        [usualPath] + environment.marks(of: origin).unfinishedJournals(), besides: journalPath)
+    if request.options.restarts {
+      try refusals.collect { () throws(MergeError) in
+        givenUp = try environment.journals.givenUp(
+          [usualPath] + environment.marks(of: origin).unfinishedJournals(), besides: journalPath,
+          locking: purpose == .merging)
+      }
     }
     var slot = JournalSlot.empty
     var journalRefusal: MergeError?
@@ -191,7 +200,9 @@ struct MergePreparation: ~Copyable {
     report.refusal = refusal ?? journalRefusal
     report.makesSnapshot = quiescence?.makesSnapshot == true
     report.thinDeviceIsOpen = quiescence?.open.isEmpty == false
-    if let journal = slot.journalOfSameMerge { report.add(journal.state) }
+    if let journal = slot.journalOfSameMerge { report.add(journal.state, request.options) }
+    if case .superseded(let file, _) = slot { report.journalsPutAside.append(file.path) }
+    report.journalsPutAside += givenUp.map(\.path)
     return report
   }
 

@@ -126,14 +126,6 @@ package struct MergeSweeps<
     throw .originLost(configuration.targetPath, missing: missing, of: count)
   }
 
-  /// True where earlier runs are trusted, so that nothing is read again.
-  ///
-  /// A run over a finished merge has nothing else to do than to read it again.
-  private var readsNothingAgain: Bool {
-    configuration.trustsEarlierRuns && !configuration.sourceIsCopy
-      && configuration.state.finishedSeconds == nil
-  }
-
   /// Merges what is left, reads again what earlier runs recorded, and proves that all is recorded.
   ///
   /// - `journal`: opens the journal as it is when this is called.
@@ -147,7 +139,10 @@ package struct MergeSweeps<
       }
       let end = try merge()
       guard end == .finished else { return end }
-      if !configuration.state.chains.isEmpty, !readsNothingAgain {
+      if !configuration.state.chains.isEmpty,
+        configuration.state.isReadAgain(
+          trusted: configuration.trustsEarlierRuns, byCopy: configuration.sourceIsCopy)
+      {
         let end = try recheck(JournaledPieces(try journal(), configuration.state))
         guard end == .finished else { return end }
       }

@@ -2,25 +2,40 @@
 struct PlanOperation {
   let environment: Environment
 
-  /// Plans as ``Merger/plan(_:onto:extent:transfer:journalPath:forcesFormat:pool:)`` does.
+  /// Plans as ``Merger/plan(_:onto:options:)`` does.
   func plan(
-    _ source: MergeSource, onto originPath: String?, extent: ExtentOptions,
-    transfer: TransferOptions, journalPath: String?, forcesFormat: Bool, pool: PoolOptions
+    _ source: MergeSource, onto originPath: String?, options: MergeOptions
   ) throws(MergeError) -> PlanReport {
-    let pools = ActivePools(environment: environment)
-    var options = MergeOptions(
-      extent: extent, transfer: transfer, journalPath: journalPath, pool: pool)
-    options.forcesFormat = forcesFormat
-    guard let originPath else {
-      return try pools.withMetadataSnapshot(source) { (source, session) throws(MergeError) in
-        if session == nil { pools.noteIfUnused(pool) }
-        return try plan(source, session, options)
-      }
+    if let originPath {
+      return try plan(
+        MergeRequest(source: source, originPath: originPath, options: options),
+        given: options.pool)
     }
-    let request = MergeRequest(source: source, originPath: originPath, options: options)
-    return try pools.withSession(for: source) { session throws(MergeError) in
-      if session == nil { pools.noteIfUnused(pool) }
-      return try MergePreparation(request, session, for: .looking, in: environment).report
+    let pools = ActivePools(environment: environment)
+    return try pools.withMetadataSnapshot(source) { (source, session) throws(MergeError) in
+      if session == nil { pools.noteIfUnused(options.pool) }
+      return try plan(source, session, options)
+    }
+  }
+
+  /// Plans what ``MergeOperation`` would do.
+  ///
+  /// `given`: what this run was told of the pool; a journal's options are in the request too.
+  func plan(_ request: MergeRequest, given: PoolOptions) throws(MergeError) -> PlanReport {
+    let pools = ActivePools(environment: environment)
+    let onlyCompares = FinishedMergeComparison(environment: environment).isAllOf(request)
+    return try pools.withSession(for: request.source, isResumed: request.resumed != nil) {
+      session throws(MergeError) in
+      if session == nil, !onlyCompares { pools.noteIfUnused(given) }
+      let preparation = try MergePreparation(request, session, for: .looking, in: environment)
+      var report = preparation.report
+      if onlyCompares {
+        // Neither a pool that is in use nor an origin keeps anybody from comparing.
+        report.refusal = preparation.refusalOfComparing
+      } else if report.refusal == nil {
+        report.refusal = try preparation.refusalOfBeginning()
+      }
+      return report
     }
   }
 
@@ -40,10 +55,19 @@ struct PlanOperation {
 }
 
 extension PlanReport {
-  /// Takes in what earlier runs of the same merge have recorded.
-  mutating func add(_ earlierRuns: JournalState?) {
-    recordedByteCount = earlierRuns?.doneByteCount ?? 0
-    isFinished = earlierRuns?.isFinished ?? false
+  /// Takes in what earlier runs of the same merge have recorded, and what a run with such options does with it.
+  mutating func add(_ earlierRuns: JournalState, _ options: MergeOptions) {
+    recordedByteCount = earlierRuns.doneByteCount
+    isFinished = earlierRuns.isFinished
+    isMergedAgain = isFinished && options.mergesAgain
+    comparedByteCount =
+      if isFinished, !isMergedAgain {
+        options.comparesFinished ? byteCount : 0
+      } else {
+        earlierRuns.isReadAgain(
+          trusted: options.trustsEarlierRuns, byCopy: options.dataIsTheSame)
+          ? recordedByteCount : 0
+      }
   }
 }
 

@@ -19,6 +19,30 @@ struct ResumeOperation {
   func resume(
     _ recorded: RecordedMerge, options: ResumeOptions
   ) throws(MergeError) -> MergeReport {
+    environment.originSession().settle()
+    do throws(MergeError) {
+      return try MergeOperation(environment: environment).run(
+        request(recorded, options), given: options.pool)
+    } catch {
+      if [.originShared, .originMaybeShared].contains(error.code),
+        recorded.journal.header.pool.allowsOtherUsers
+      {
+        environment.observer.note(.consentWithoutNames(recorded.status.journalPath))
+      }
+      throw error
+    }
+  }
+
+  /// Plans as ``Merger/plan(_:options:)`` does.
+  func plan(_ recorded: RecordedMerge, options: ResumeOptions) throws(MergeError) -> PlanReport {
+    try PlanOperation(environment: environment).plan(
+      request(recorded, options), given: options.pool)
+  }
+
+  /// The merge that the journal tells of, with what is given in place of what it says.
+  private func request(
+    _ recorded: RecordedMerge, _ options: ResumeOptions
+  ) throws(MergeError) -> MergeRequest {
     let journal = recorded.journal
     let status = recorded.status
     let header = journal.header
@@ -43,7 +67,6 @@ struct ResumeOperation {
         ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
       originIsTheSame: options.originIsTheSame, dataIsTheSame: options.dataIsTheSame,
       pool: pool)
-    environment.originSession().settle()
     let originPath = options.originPath ?? status.originPath
     for (path, role) in [
       (source.metadataPath, "metadata device"), (source.dataPath, "data device"),
@@ -52,16 +75,8 @@ struct ResumeOperation {
       // It was there, and after a reboot it may not have come up yet.
       throw .deviceMissing(path, role)
     }
-    do throws(MergeError) {
-      return try MergeOperation(environment: environment).run(
-        MergeRequest(source: source, originPath: originPath, options: merge, resumed: journal),
-        given: options.pool)
-    } catch {
-      if [.originShared, .originMaybeShared].contains(error.code), header.pool.allowsOtherUsers {
-        environment.observer.note(.consentWithoutNames(status.journalPath))
-      }
-      throw error
-    }
+    return MergeRequest(
+      source: source, originPath: originPath, options: merge, resumed: journal)
   }
 
   /// - Throws: `MergeError` (`refused`) where the merge is finished, and is not to be merged again.

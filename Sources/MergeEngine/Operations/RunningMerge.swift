@@ -74,8 +74,8 @@ struct RunningMerge: ~Copyable {
       cuts: TransferCuts(
         ioByteCount: options.transfer.ioByteCount, endByteOffset: plan.endByteOffset,
         alignmentByteCount: target.file.alignmentByteCount))
-    try TargetHoles(target, interruption: environment.interruption).allocate(
-      under: stream, from: found?.state.watermark ?? 0)
+    try TargetHoles(target.file, interruption: environment.interruption).allocate(
+      in: target, under: stream, from: found?.state.watermark ?? 0)
     // Everything that may fail for want of memory or requests comes before the journal is made.
     let largest = max(plan.transferByteCountMax, found?.state.entryByteCountMax ?? 0)
     let data = preparation.devices.data
@@ -100,11 +100,8 @@ struct RunningMerge: ~Copyable {
     try environment.journals.prepare(journal, byteCountMax: report.journalByteCountMax)
     var sweeps = MergeSweeps(
       MergeConfiguration(
-        plan: plan, cuts: stream.cuts, transfer: options.transfer,
-        dataAlignmentByteCount: data.alignmentByteCount,
-        targetAlignmentByteCount: target.file.alignmentByteCount, targetPath: request.originPath,
-        journalPath: preparation.planned.journalPath, state: journal.state,
-        trustsEarlierRuns: options.trustsEarlierRuns, sourceIsCopy: options.dataIsTheSame),
+        plan, request, stream.cuts, data: data, target: target.file,
+        journalPath: preparation.planned.journalPath, state: journal.state),
       stream, io: io, journal: journal.encoder,
       checkpointInterval: options.checkpointIntervalInRange, control: environment.control,
       secondsSince1970: environment.secondsSince1970)
@@ -225,4 +222,21 @@ extension ApprovedMerge {
   ///
   /// - Throws: `MergeError`; nothing was written then.
   consuming func begun() throws(MergeError) -> RunningMerge { try RunningMerge(self) }
+}
+
+extension MergeConfiguration {
+  /// - `target`: open for reading at least.
+  /// - `state`: what earlier runs recorded.
+  init(
+    _ plan: MergePlan, _ request: MergeRequest, _ cuts: TransferCuts, data: OpenFile,
+    target: OpenFile, journalPath: String, state: JournalState
+  ) {
+    let options = request.options
+    self.init(
+      plan: plan, cuts: cuts, transfer: options.transfer,
+      dataAlignmentByteCount: data.alignmentByteCount,
+      targetAlignmentByteCount: target.alignmentByteCount, targetPath: request.originPath,
+      journalPath: journalPath, state: state, trustsEarlierRuns: options.trustsEarlierRuns,
+      sourceIsCopy: options.dataIsTheSame)
+  }
 }

@@ -1,10 +1,11 @@
 /// The holes of a sparse target, which get disk space before the first write, so that it cannot run out.
 struct TargetHoles {
-  private let target: DeviceTarget
+  private let file: OpenFile
   private let interruption: Interruption
 
-  init(_ target: DeviceTarget, interruption: Interruption) {
-    self.target = target
+  /// - `file`: the target; it is enough to have it open for reading, unless holes are allocated.
+  init(_ file: OpenFile, interruption: Interruption) {
+    self.file = file
     self.interruption = interruption
   }
 
@@ -13,11 +14,10 @@ struct TargetHoles {
   /// - Throws: `MergeError` (`refused`) where there is no room; nothing was allocated then, unless a quota
   ///   ended it half way.
   func allocate<Source: RunSource & ~Copyable>(
-    under stream: SegmentStream<Source>, from byteOffset: UInt64
+    in target: DeviceTarget, under stream: SegmentStream<Source>, from byteOffset: UInt64
   ) throws(MergeError) {
-    let file = target.file
-    guard file.kind == .regularFile, file.allocatedByteCount < file.byteCount else { return }
-    try checkRoom(stream, from: byteOffset)
+    guard hasAny else { return }
+    try checkRoom(under: stream, from: byteOffset)
     try stream.restart(from: byteOffset)
     var open: ByteRange?
     while let range = try next(stream) {
@@ -31,13 +31,19 @@ struct TargetHoles {
     if let open { _ = try target.allocate(open) }
   }
 
-  /// Asks whether the holes fit into the file system.
+  private var hasAny: Bool {
+    file.kind == .regularFile && file.allocatedByteCount < file.byteCount
+  }
+
+  /// Asks whether the holes that blocks of `stream` go to fit into the file system.
   ///
   /// What was allocated could not be given back: a hole and zeroes that somebody wrote look alike.
-  private func checkRoom<Source: RunSource & ~Copyable>(
-    _ stream: SegmentStream<Source>, from byteOffset: UInt64
+  ///
+  /// - Throws: `MergeError` (`refused`) where they do not.
+  func checkRoom<Source: RunSource & ~Copyable>(
+    under stream: SegmentStream<Source>, from byteOffset: UInt64
   ) throws(MergeError) {
-    let file = target.file
+    guard hasAny else { return }
     // Where all holes fit, nobody has to look for those that blocks go to.
     guard let free = file.freeByteCount, free < file.byteCount - file.allocatedByteCount
     else { return }
@@ -56,7 +62,6 @@ struct TargetHoles {
   private func next<Source: RunSource & ~Copyable>(
     _ stream: SegmentStream<Source>
   ) throws(MergeError) -> ByteRange? {
-    let file = target.file
     guard let segment = try stream.peek(), segment.targetByteOffset < file.byteCount else {
       return nil
     }

@@ -22,6 +22,15 @@ struct ConsentArguments: ParsableArguments {
 
   @OptionGroup var loops: LoopDeviceArguments
 
+  /// The words that say the same to the command again.
+  var words: [String] {
+    [
+      (verify, "--verify"), (again, "--again"), (yes, "--yes"),
+      (trustEarlierRuns, "--trust-earlier-runs"), (sameOrigin, "--same-origin"),
+      (sameData, "--same-data"), (loops.unseenLoopsOk, "--unseen-loops-ok"),
+    ].filter(\.0).map(\.1)
+  }
+
   func validate() throws {
     if sameData, again || trustEarlierRuns || verify {
       throw ValidationError(

@@ -25,9 +25,22 @@ struct ExtentArguments: ParsableArguments {
   /// Whether anything of this was given.
   var isGiven: Bool { thinSize != nil || pastEnd != .refuse }
 
+  /// The words that say the same to the command again.
+  var words: [String] { options.words }
+
   /// What the engine is told.
   var options: ExtentOptions {
     ExtentOptions(thinByteCount: thinSize?.byteCount, pastEnd: pastEnd)
+  }
+}
+
+extension ExtentOptions {
+  /// The words that give them to the command.
+  var words: [String] {
+    var words: [String] = []
+    if let byteCount = thinByteCount { words += ["--thin-size", String(byteCount)] }
+    if pastEnd != .refuse { words += ["--past-end", pastEnd.rawValue] }
+    return words
   }
 }
 

@@ -32,6 +32,12 @@ struct ReportArguments: ParsableArguments {
 
   @OptionGroup var output: OutputArguments
 
+  /// The words that say the same to the command again.
+  var words: [String] {
+    (progress == .auto ? [] : ["--progress", progress.rawValue])
+      + (output.output == .text ? [] : ["--output", output.output.rawValue])
+  }
+
   func validate() throws {
     if output.output == .json, progress == .bar || progress == .lines {
       throw ValidationError(

@@ -31,6 +31,14 @@ struct PoolArguments: ParsableArguments {
         + "cannot go with it")
   }
 
+  /// The words that say the same to the command again.
+  var words: [String] {
+    [
+      (snapshot, "--snapshot"), (noSnapshot, "--no-snapshot"), (reactivate, "--reactivate"),
+      (makeOriginWritable, "--make-origin-writable"), (otherUsersOk, "--other-users-ok"),
+    ].filter(\.0).map(\.1)
+  }
+
   /// What the engine is told.
   var options: PoolOptions {
     PoolOptions(

@@ -92,6 +92,17 @@ struct PaceArguments<Defaults: TransferDefaults>: ParsableArguments {
     }
   }
 
+  /// The words that say the same to the command again.
+  var words: [String] {
+    let given: [(String, String?)] = [
+      ("--queue-depth", queue.queueDepth.map { String($0) }),
+      ("--io-size", queue.io.ioSize.map { String($0.byteCount) }),
+      ("--rate-limit", rateLimit.map { String($0.byteCount) }),
+      ("--checkpoint-interval", checkpointInterval.map { "\($0)" }),
+    ]
+    return given.flatMap { option, value in value.map { [option, $0] } ?? [] }
+  }
+
   /// What the engine is told of transfers.
   var transfer: TransferOptions {
     var options = queue.options

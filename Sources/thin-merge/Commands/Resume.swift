@@ -36,6 +36,7 @@ struct Resume: Verb {
   @OptionGroup(title: "Active pools") var pool: PoolArguments
   @OptionGroup(title: "Transfers") var pace: PaceArguments<RecordedTransfer>
   @OptionGroup(title: "Output") var report: ReportArguments
+  @OptionGroup(title: "Safety") var rehearsal: DryRunArguments
 
   var outputFormat: OutputFormat { report.output.output }
   var progressMode: ProgressMode { report.progress }
@@ -45,6 +46,14 @@ struct Resume: Verb {
     try places.metadata.checkPath(of: "--metadata <path>")
     try places.data.checkPath(of: "--data <path>")
     try places.origin.checkPath(of: "--origin <path>")
+  }
+
+  /// The words that say the same to the command again.
+  private var words: [String] {
+    let moved = [
+      ("--origin", places.origin), ("--metadata", places.metadata), ("--data", places.data),
+    ].flatMap { option, path in path.map { [option, $0] } ?? [] }
+    return [journal] + moved + consent.words + pool.words + pace.words + report.words
   }
 
   /// What the engine is told.
@@ -80,11 +89,20 @@ struct Resume: Verb {
     var source = ReportedSource(status)
     if let metadata = places.metadata { source.metadataPath = metadata }
     if let data = places.data { source.dataPath = data }
-    let confirmation = try Confirmation.needed(
-      source, originPath: originPath,
-      target: places.origin == nil ? .recorded(journalPath: status.journalPath) : .typed,
-      yes: consent.yes, again: consent.again, format: messageFormat)
-    let merger = session.merger(confirmation: confirmation, loops: consent.loops)
+    func confirmation() throws(Failure) -> Confirmation? {
+      try Confirmation.needed(
+        source, originPath: originPath,
+        target: places.origin == nil ? .recorded(journalPath: status.journalPath) : .typed,
+        yes: consent.yes, again: consent.again, format: messageFormat)
+    }
+    guard !rehearsal.dryRun else {
+      return try DryRun(
+        source: source, originPath: originPath, command: .resume(words), format: outputFormat
+      ).outcome(consent: confirmation) {
+        try session.merger(loops: consent.loops).plan(recorded, options: options)
+      }
+    }
+    let merger = session.merger(confirmation: try confirmation(), loops: consent.loops)
     let report = try merger.resume(recorded, options: options)
     let text = MergeText(
       report: report, source: source, originPath: originPath,

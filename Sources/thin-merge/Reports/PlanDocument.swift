@@ -11,8 +11,10 @@ struct PlanDocument: Encodable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case schema, finished, refused
+    case schema, finished, again, refused
     case recordedByteCount = "recorded_bytes"
+    case comparedByteCount = "compared_bytes"
+    case journalsPutAside = "put_aside"
     case runLengths = "run_lengths"
     case map
   }
@@ -23,7 +25,11 @@ struct PlanDocument: Encodable {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode("thin-merge/plan/1", forKey: .schema)
     try container.encode(report.recordedByteCount, forKey: .recordedByteCount)
+    try container.encode(report.comparedByteCount, forKey: .comparedByteCount)
     try container.encode(report.isFinished, forKey: .finished)
+    try container.encode(report.isMergedAgain, forKey: .again)
+    try container.encode(
+      report.journalsPutAside.map { JournalDocument($0) }, forKey: .journalsPutAside)
     try container.encode(report.refusal.map { RefusalDocument($0) }, forKey: .refused)
     try container.encode(
       report.layout.runLengths.map { RunLengthDocument($0) }, forKey: .runLengths)
@@ -49,6 +55,22 @@ private struct RefusalDocument: Encodable {
   private enum CodingKeys: String, CodingKey {
     case code, message, hint
     case exitStatus = "exit_status"
+  }
+}
+
+/// A journal.
+private struct JournalDocument: Encodable {
+  private let journalPath: String
+  private let journalBase64: String?
+
+  init(_ path: String) {
+    journalPath = FileSystem.absolute(path)
+    journalBase64 = JSONText.base64(journalPath)
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case journalPath = "journal"
+    case journalBase64 = "journal_base64"
   }
 }
 

@@ -17,6 +17,7 @@ struct PlanText {
     Self.addExtent(report, to: &text)
     Self.addSource(report, source, to: &text)
     Self.addJournal(report, to: &text)
+    Self.addEarlierRuns(report, to: &text)
     text.add("fingerprint", report.fingerprint)
     LayoutText(layout: report.layout, glyphs: glyphs, columnCount: columnCount).add(to: &text)
     if let refusal = report.refusal?.inCommandTerms {
@@ -33,13 +34,15 @@ struct PlanText {
 
   /// What a merge would do with what earlier runs have recorded.
   private var whatIsNext: String {
-    guard !report.isFinished else {
-      return "This merge is finished. The same command compares source and origin with what was "
-        + "merged, and writes nothing:"
+    guard report.isFinished else {
+      return report.recordedByteCount > 0 ? "To go on:" : "To carry it out:"
     }
-    let done = report.recordedByteCount
-    return done > 0
-      ? "Earlier runs have recorded \(Amount.exactBytes(done)). To go on:" : "To carry it out:"
+    if report.isMergedAgain {
+      return "This merge is finished. To compare all of it again and write what differs:"
+    }
+    let compared =
+      report.comparedByteCount > 0 ? "source and origin with what was merged" : "nothing"
+    return "This merge is finished. The same command compares \(compared), and writes nothing:"
   }
 
   /// What is written, and how the ends of thin device and origin meet.
@@ -95,6 +98,19 @@ struct PlanText {
   static func addJournal(_ plan: PlanReport, to text: inout ReportText) {
     let path = plan.journalPath.map { "\($0), " } ?? ""
     text.add("journal", "\(path)at most \(plan.journalByteCountMax.formattedByteCount)")
+  }
+
+  /// What becomes of what earlier runs recorded, and of journals that are given up.
+  private static func addEarlierRuns(_ plan: PlanReport, to text: inout ReportText) {
+    if plan.recordedByteCount > 0 {
+      let recorded = "\(Amount.exactBytes(plan.recordedByteCount)) recorded"
+      let writes = !plan.isFinished || plan.isMergedAgain
+      let compared = "read again and compared" + (writes ? "; what differs is written again" : "")
+      text.add(
+        "earlier runs",
+        "\(recorded), \(plan.comparedByteCount > 0 ? compared : "not read again")")
+    }
+    for path in plan.journalsPutAside { text.add("put aside", "the journal \(path)") }
   }
 
   /// How many blocks in how many runs.

@@ -11,8 +11,11 @@ struct ShellCommand: Equatable {
 
   /// Goes on with a merge; with `again`, with one that is finished.
   static func resume(journalPath: String, again: Bool = false) -> ShellCommand {
-    ShellCommand("resume", (again ? ["--again"] : []) + [journalPath])
+    resume((again ? ["--again"] : []) + [journalPath])
   }
+
+  /// Goes on with a merge, as those words say.
+  static func resume(_ words: [String]) -> ShellCommand { ShellCommand("resume", words) }
 
   /// Says how far a merge is.
   static func status(journalPath: String) -> ShellCommand {
@@ -33,39 +36,20 @@ struct ShellCommand: Equatable {
   static func verify(
     _ source: NamedSource, originPath: String?, extent: ExtentOptions
   ) -> ShellCommand {
-    ShellCommand("verify", source.words + origin(originPath) + words(extent))
+    ShellCommand("verify", source.words + origin(originPath) + extent.words)
   }
 
-  /// Merges a source.
+  /// Merges, as those words say.
+  static func merge(_ words: [String]) -> ShellCommand { ShellCommand("merge", words) }
+
+  /// Merges a source; with `again`, although that merge is finished.
   static func merge(
-    _ source: NamedSource, originPath: String?, extent: ExtentOptions,
-    pool: PoolOptions = PoolOptions(), journalPath: String? = nil, again: Bool = false,
-    unseenLoopsOk: Bool = false
+    _ source: NamedSource, originPath: String?, extent: ExtentOptions, again: Bool
   ) -> ShellCommand {
-    let journal = journalPath.map { ["--journal", $0] } ?? []
-    return ShellCommand(
-      "merge",
-      source.words + origin(originPath) + words(extent) + words(pool) + journal
-        + (again ? ["--again"] : []) + (unseenLoopsOk ? ["--unseen-loops-ok"] : []))
+    merge(source.words + origin(originPath) + extent.words + (again ? ["--again"] : []))
   }
 
   private static func origin(_ path: String?) -> [String] {
     path.map { ["--origin", $0] } ?? []
-  }
-
-  private static func words(_ pool: PoolOptions) -> [String] {
-    [
-      (pool.allowsOpenThinDevice, "--snapshot"), (pool.mergesThinDeviceItself, "--no-snapshot"),
-      (pool.reactivates, "--reactivate"),
-      (pool.makesOriginWritable, "--make-origin-writable"),
-      (pool.allowsOtherUsers, "--other-users-ok"),
-    ].filter(\.0).map(\.1)
-  }
-
-  private static func words(_ extent: ExtentOptions) -> [String] {
-    var words: [String] = []
-    if let byteCount = extent.thinByteCount { words += ["--thin-size", String(byteCount)] }
-    if extent.pastEnd != .refuse { words += ["--past-end", extent.pastEnd.rawValue] }
-    return words
   }
 }

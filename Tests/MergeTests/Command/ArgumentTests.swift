@@ -53,12 +53,12 @@ struct ArgumentTests {
   @Test("a merge has the defaults of its options")
   func mergeDefaults() throws {
     let merge = try #require(try ThinMerge.checked(Self.merge) as? Merge)
-    #expect(merge.options == MergeOptions())
+    #expect(merge.arguments.options == MergeOptions())
     #expect(merge.outputFormat == .text)
     #expect(merge.progressMode == .auto)
-    #expect(!merge.consent.yes)
+    #expect(!merge.arguments.consent.yes)
     #expect(
-      try merge.sourceArguments.source()
+      try merge.arguments.source.source()
         == .devices(MergeSource(metadataPath: "meta", dataPath: "data", deviceID: 7)))
   }
 
@@ -73,29 +73,72 @@ struct ArgumentTests {
       ]
     let merge = try #require(try ThinMerge.checked(words) as? Merge)
     #expect(
-      merge.options
+      merge.arguments.options
         == MergeOptions(
           extent: ExtentOptions(thinByteCount: 4096, pastEnd: .grow),
           transfer: TransferOptions(queueDepth: 8, ioByteCount: 65536, rateLimit: 10 << 20),
           journalPath: "j", trustsEarlierRuns: true, verifies: true,
           checkpointInterval: .milliseconds(200), originIsTheSame: true))
-    guard case .devices(let source) = try merge.sourceArguments.source() else {
+    guard case .devices(let source) = try merge.arguments.source.source() else {
       Issue.record("not named by devices")
       return
     }
     #expect(source.mappings == .metadataSnapshot(block: 9))
     #expect(source.ignoresNeedsCheck)
-    #expect(merge.consent.yes)
+    #expect(merge.arguments.consent.yes)
     #expect(merge.outputFormat == .json)
     #expect(merge.progressMode == .nothing)
     let again = try #require(try ThinMerge.checked(Self.merge + ["--restart"]) as? Merge)
-    #expect(again.options.restarts)
+    #expect(again.arguments.options.restarts)
     let finished = try #require(
       try ThinMerge.checked(Self.merge + ["--again"]) as? Merge)
-    #expect(finished.options == MergeOptions(mergesAgain: true))
+    #expect(finished.arguments.options == MergeOptions(mergesAgain: true))
     let unread = try #require(try ThinMerge.checked(Self.merge + ["--no-compare"]) as? Merge)
-    #expect(unread.options == MergeOptions(comparesFinished: false))
+    #expect(unread.arguments.options == MergeOptions(comparesFinished: false))
   }
+
+  @Test("plan and a dry run take every option that merge has")
+  func plan() throws {
+    func options(_ verb: any ParsableCommand.Type) -> Set<String> {
+      Set(ThinMerge.helpMessage(for: verb).matches(of: #/ (--[a-z-]+)/#).map { String($0.1) })
+    }
+    #expect(options(Merge.self).subtracting(options(Plan.self)) == ["--dry-run"])
+    #expect(options(Plan.self).isSubset(of: options(Merge.self)))
+    let plan = try #require(
+      try ThinMerge.checked(["plan"] + Self.merge.dropFirst() + Self.everything) as? Plan)
+    let merge = try #require(
+      try ThinMerge.checked(Self.merge + Self.everything + ["-n"]) as? Merge)
+    #expect(plan.arguments.options == merge.arguments.options)
+    #expect(merge.rehearsal.dryRun)
+    #expect(try ThinMerge.checked(["resume", "j", "--dry-run", "--yes"]) is Resume)
+  }
+
+  @Test(
+    "a command that a report prints says all that was typed",
+    arguments: [
+      everything, ["--restart", "--no-compare", "--force-format"],
+      ["--again", "--verify", "--same-origin"], ["--same-data", "--unseen-loops-ok"],
+      ["--inactive", "--yes", "--progress", "json", "--output", "json"], [],
+    ])
+  func printed(words: [String]) throws {
+    let typed = try #require(try ThinMerge.checked(Self.merge + words) as? Merge).arguments
+    let printed = try typed.words(typed.source.source())
+    let again = try #require(try ThinMerge.checked(["merge"] + printed) as? Merge).arguments
+    #expect(try again.source.source() == typed.source.source())
+    #expect(again.options == typed.options)
+    #expect(again.target.origin == typed.target.origin)
+    #expect(again.consent.yes == typed.consent.yes)
+    #expect(again.consent.loops.unseenLoopsOk == typed.consent.loops.unseenLoopsOk)
+    #expect(again.report.progress == typed.report.progress)
+    #expect(again.report.output.output == typed.report.output.output)
+  }
+
+  private static let everything = [
+    "--metadata-snap", "9", "--thin-size", "8s", "--past-end", "grow", "--journal", "a b",
+    "--trust-earlier-runs", "--verify", "--same-origin", "--queue-depth", "8", "--io-size", "64k",
+    "--rate-limit", "10M", "--checkpoint-interval", "0.25", "-y", "--progress", "none", "--output",
+    "json", "--snapshot", "--reactivate", "--make-origin-writable", "--other-users-ok",
+  ]
 
   @Test("resume changes only what is given")
   func resume() throws {
@@ -147,7 +190,7 @@ struct ArgumentTests {
       ["verify", "--journal", "j", "--data", "d"], ["verify"], ["verify"] + source,
       ["verify", "--journal", "j", "--past-end", "clip"], ["devices", "m"], merge + ["extra"],
       ["plan", "--metadata", "m", "--data", "d"], ["plan"] + source + ["--journal", "j"],
-      ["plan"] + source + ["--rate-limit", "1M"], ["devices"], ["status"], ["resume", ""],
+      ["plan"] + source + ["--rate-limit", "0"], ["devices"], ["status"], ["resume", ""],
     ])
   func usage(words: [String]) {
     #expect(Self.exitCode(words) == .validationFailure)
@@ -172,18 +215,18 @@ struct ArgumentTests {
   func thinDevices() throws {
     let named = try #require(try ThinMerge.checked(["merge", "vg/vm1"]) as? Merge)
     #expect(
-      try named.sourceArguments.source()
+      try named.arguments.source.source()
         == .thinDevice(
           .device("vg/vm1"), mappings: .ownMetadataSnapshot, ignoresNeedsCheck: false))
-    #expect(named.target.origin == nil)
+    #expect(named.arguments.target.origin == nil)
     let words = ["merge", "--pool", "p", "--dev-id", "3", "--origin", "o", "--metadata-snap", "5"]
     let numbered = try #require(try ThinMerge.checked(words) as? Merge)
     #expect(
-      try numbered.sourceArguments.source()
+      try numbered.arguments.source.source()
         == .thinDevice(
           .member(pool: "p", deviceID: 3), mappings: .metadataSnapshot(block: 5),
           ignoresNeedsCheck: false))
-    #expect(try numbered.sourceArguments.source().words == Array(words[1...4] + words[7...8]))
+    #expect(try numbered.arguments.source.source().words == Array(words[1...4] + words[7...8]))
   }
 
   @Test(
@@ -196,7 +239,7 @@ struct ArgumentTests {
     ])
   func poolOptions(flag: String, options: PoolOptions) throws {
     let merge = try #require(try ThinMerge.checked(["merge", "vg/vm1", flag]) as? Merge)
-    #expect(merge.options.pool == options)
+    #expect(merge.arguments.options.pool == options)
     let resume = try #require(try ThinMerge.checked(["resume", "j", flag]) as? Resume)
     #expect(resume.options.pool == options)
   }

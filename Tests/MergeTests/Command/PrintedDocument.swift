@@ -66,6 +66,21 @@ extension PrintedDocument {
       expectSuccess(try merge.merge())
       return try merge.plan(["--output", "json"])
     },
+    PrintedDocument(
+      "a dry run over a finished merge", "plan", shows: ["again": .boolean(true)]
+    ) {
+      let merge = try MergeCase()
+      expectSuccess(try merge.merge())
+      return try merge.merge(["--again", "--yes", "--dry-run", "--output", "json"])
+    },
+    PrintedDocument("a dry run that puts a journal aside", "plan") {
+      let merge = try MergeCase(scatteredBlocks: 8)
+      expectSuccess(try merge.merge())
+      let result = try merge.merge(["--restart", "--dry-run", "--output", "json"])
+      let path = try result.report()["put_aside"]?.array?.first?["journal"]
+      #expect(path == .string(merge.journal))
+      return result
+    },
     PrintedDocument("a plan that extends the origin", "plan") {
       let merge = try MergeCase(scatteredBlocks: 40)
       try merge.cutOrigin(to: 1 << 20)

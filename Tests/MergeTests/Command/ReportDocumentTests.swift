@@ -16,13 +16,14 @@ struct ReportDocumentTests {
   func planJSON() {
     #expect(
       JSONText.line(PlanDocument(SampleReport.plan, source: Self.absolute, originPath: "/base.img"))
-        == #"{"block_size":65536,"bytes":6553600,"clipped_bytes":0,"data":"/data.img","dev_id":7,"#
+        == #"{"again":false,"block_size":65536,"bytes":6553600,"clipped_bytes":0,"compared_bytes":0,"#
+        + #""data":"/data.img","dev_id":7,"#
         + #""fingerprint":"0123456789abcdef-01234567","finished":false,"grown_origin_bytes":null,"#
         + #""journal":"/base.img.thin-merge","journal_bytes_max":12288,"makes_snapshot":false,"#
         + #""map":{"cell_bytes":536870912,"mapped_bytes":[6553600,0]},"mapped_blocks":100,"#
         + #""metadata":"/dev/meta","metadata_snapshot":42,"origin":"/base.img","#
         + #""origin_bytes":1073741824,"other_devices":1,"#
-        + #""past_end_blocks":0,"recorded_bytes":0,"refused":null,"run_lengths":[{"bytes":6553600,"min_bytes":2097152,"runs":3}],"#
+        + #""past_end_blocks":0,"put_aside":[],"recorded_bytes":0,"refused":null,"run_lengths":[{"bytes":6553600,"min_bytes":2097152,"runs":3}],"#
         + #""runs":3,"schema":"thin-merge/plan/1","snapshot_id":null,"#
         + #""thin_bytes":1073741824,"thin_device":"vg/vm1","thin_device_open":false,"thin_size_assumed":true,"transaction_id":5}"#
         + "\n")

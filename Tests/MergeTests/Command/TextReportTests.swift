@@ -39,7 +39,8 @@ struct TextReportTests {
     let text = PlanText(
       report: SampleReport.plan, source: SampleReport.reported, originPath: "base.img",
       mergeCommand: .merge(
-        .devices(SampleReport.source), originPath: "base.img", extent: ExtentOptions())
+        .devices(SampleReport.source), originPath: "base.img", extent: ExtentOptions(), again: false
+      )
     ).text
     #expect(
       text == """
@@ -115,11 +116,13 @@ struct TextReportTests {
   func finishedBefore() {
     var plan = SampleReport.plan
     plan.recordedByteCount = plan.byteCount
+    plan.comparedByteCount = plan.byteCount
     plan.isFinished = true
     let text = PlanText(
       report: plan, source: SampleReport.reported, originPath: "base.img",
       mergeCommand: .merge(
-        .devices(SampleReport.source), originPath: "base.img", extent: ExtentOptions())
+        .devices(SampleReport.source), originPath: "base.img", extent: ExtentOptions(), again: false
+      )
     ).text
     #expect(
       text.hasSuffix(

@@ -50,6 +50,15 @@ struct ErrorSituation: Sendable, CustomTestStringConvertible {
   /// What the command reports; the situation is brought about once, whoever asks.
   func reported() throws -> ReportedError { try once.reported() }
 
+  /// Brings the situation about once more, and runs each command dry before.
+  func rehearsed() throws -> [Rehearsals.Pair] {
+    let rehearsals = Rehearsals()
+    try ThinMergeCommand.$rehearsals.withValue(rehearsals) {
+      _ = try once.metAgain()
+    }
+    return rehearsals.pairs
+  }
+
   /// Brings the situation about, and compares code and exit status.
   func check() throws {
     let reported = try reported()
@@ -69,12 +78,14 @@ private final class Once: @unchecked Sendable {
     lock.lock()
     defer { lock.unlock() }
     if let result { return try result.get() }
-    // Only JSON has the code.
-    let result = Result {
-      try ThinMergeCommand.$extraArguments.withValue(["--output", "json"]) { try meet() }
-    }
+    let result = Result { try metAgain() }
     self.result = result
     return try result.get()
+  }
+
+  func metAgain() throws -> ReportedError {
+    // Only JSON has the code.
+    try ThinMergeCommand.$extraArguments.withValue(["--output", "json"]) { try meet() }
   }
 }
 

@@ -357,21 +357,40 @@ extension ActivePool {
     _ options: PoolOptions = PoolOptions(), agrees: Bool = true, restarts: Bool = false,
     again: Bool = false, waits: Bool = true, whenAsked: @escaping () -> Void = {}
   ) -> ReportedError {
-    reported(agrees: agrees, waits: waits, whenAsked: whenAsked) { merger throws(MergeError) in
-      let found = try merger.resolve(selection)
-      var merge = MergeOptions(restarts: restarts, mergesAgain: again, pool: options)
-      merge.extent.thinByteCount = found.thinByteCount
-      // Of a number in a pool no table need tell the origin: a person would have typed it.
-      var typed: String?
-      if case .member = selection { typed = found.originPath ?? self.origin.path }
-      do {
-        let path = try found.originPath(typed: typed)
-        return try merger.merge(found.source, onto: path, options: merge).failure
-      } catch let error as MergeError {
-        throw error
-      } catch {
-        return error as? Failure
+    func reported(dry: Bool) -> ReportedError {
+      self.reported(agrees: agrees, waits: waits, whenAsked: dry ? {} : whenAsked) {
+        merger throws(MergeError) in
+        try failure(selection, options, restarts: restarts, again: again, dry: dry, merger)
       }
+    }
+    guard let rehearsals = ThinMergeCommand.rehearsals else { return reported(dry: false) }
+    let (dry, real) = (reported(dry: true), reported(dry: false))
+    rehearsals.append("\(selection)", dry: Rehearsals.End(dry), real: Rehearsals.End(real))
+    return real
+  }
+
+  private func failure(
+    _ selection: ThinDeviceReference, _ options: PoolOptions, restarts: Bool, again: Bool,
+    dry: Bool,
+    _ merger: Merger
+  ) throws(MergeError) -> Failure? {
+    let found = try merger.resolve(selection)
+    var merge = MergeOptions(restarts: restarts, mergesAgain: again, pool: options)
+    merge.extent.thinByteCount = found.thinByteCount
+    // Of a number in a pool no table need tell the origin: a person would have typed it.
+    var typed: String?
+    if case .member = selection { typed = found.originPath ?? self.origin.path }
+    do {
+      let path = try found.originPath(typed: typed)
+      if dry {
+        return try merger.plan(found.source, onto: path, options: merge).refusal
+          .map { Failure($0) }
+      }
+      return try merger.merge(found.source, onto: path, options: merge).failure
+    } catch let error as MergeError {
+      throw error
+    } catch {
+      return error as? Failure
     }
   }
 
@@ -400,5 +419,13 @@ extension ActivePool {
       names.append(("\(state)/\(file)", "JOURNAL"))
     }
     return error.naming(names)
+  }
+}
+
+extension Rehearsals.End {
+  fileprivate init(_ error: ReportedError) {
+    self.init(
+      exitStatus: error.exitStatus, code: error.code.isEmpty ? nil : error.code,
+      message: error.message)
   }
 }

@@ -97,6 +97,14 @@ private struct SampleRun: Sendable {
   static let all: [SampleRun] = [
     SampleRun("a plan") { try $0.plan() },
     SampleRun("a plan for programs") { try $0.plan(["--output", "json"]) },
+    SampleRun("a dry run that puts a journal aside") {
+      try stop($0)
+      return try $0.merge(["--restart", "--dry-run"])
+    },
+    SampleRun("a dry run over a finished merge") {
+      expectSuccess(try $0.merge())
+      return try $0.merge(["--again", "--yes", "--dry-run"])
+    },
     SampleRun("a merge") { try $0.merge() },
     SampleRun("a merge that is verified") { try $0.merge(["--verify"]) },
     SampleRun("a merge onto a shorter file") {

@@ -199,7 +199,7 @@ struct PoolEffectsTests {
       try $0.record { pool in
         pool.run { merger throws(MergeError) in
           let found = try merger.resolve(.member(pool: "pool", deviceID: 5))
-          _ = try merger.plan(found.source, onto: nil, extent: ExtentOptions())
+          _ = try merger.plan(found.source, onto: nil)
         }
       }
     },

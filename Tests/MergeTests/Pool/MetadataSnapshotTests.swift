@@ -90,7 +90,7 @@ struct MetadataSnapshotTests {
     let pool = try ActivePool()
     let planned = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
       let found = try merger.resolve(.member(pool: "pool", deviceID: 5))
-      let plan = try merger.plan(found.source, onto: origin, extent: ExtentOptions())
+      let plan = try merger.plan(found.source, onto: origin)
       #expect(plan.mappedBlockCount == UInt64(ActivePool.mappings.count))
     }
     #expect(planned.exitStatus == 0, "\(planned.message)")

@@ -105,7 +105,7 @@ struct PoolCrashTests {
       guard try Self.killed(pool, way, at: step) else { break }
       let outcome = pool.run { merger throws(MergeError) in
         let found = try merger.resolve(.member(pool: "pool", deviceID: 5))
-        _ = try merger.plan(found.source, onto: nil, extent: ExtentOptions())
+        _ = try merger.plan(found.source, onto: nil)
       }
       #expect(outcome.exitStatus == 0, "step \(step): \(outcome.message)")
       #expect(!pool.mapper.isHolding, "step \(step)")

@@ -239,7 +239,7 @@ struct PoolSessionTests {
     pool.mapper.mapped.append(thin)
     let outcome = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
       let found = try merger.resolve(.device("vm"))
-      let plan = try merger.plan(found.source, onto: origin, extent: ExtentOptions())
+      let plan = try merger.plan(found.source, onto: origin)
       #expect(plan.refusal?.code == .thinDeviceInUse)
     }
     #expect(outcome.exitStatus == 0)

@@ -21,6 +21,9 @@ enum ThinMergeCommand {
   /// Arguments that each command gets besides its own.
   @TaskLocal static var extraArguments: [String] = []
 
+  /// Is told how each command that writes ends, and how its dry run before ended.
+  @TaskLocal static var rehearsals: Rehearsals?
+
   /// Runs the command to its end.
   ///
   /// `wrapper` is a command line that the command is appended to, such as `["prlimit", …]`;
@@ -29,9 +32,15 @@ enum ThinMergeCommand {
     _ arguments: [String], under wrapper: [String] = [], environment: [String: String] = [:],
     binaryPath: String = Self.binaryPath
   ) throws -> CommandResult {
-    try RunningCommand(
-      wrapper + [binaryPath] + arguments + extraArguments, environment: environment
-    ).wait()
+    func run(_ options: [String] = []) throws -> CommandResult {
+      try RunningCommand(
+        wrapper + [binaryPath] + arguments + options + extraArguments, environment: environment
+      ).wait()
+    }
+    guard let rehearsals, ["merge", "resume"].contains(arguments.first) else { return try run() }
+    let (dry, real) = (try run(["--dry-run"]), try run())
+    rehearsals.append("\(arguments)", dry: Rehearsals.End(dry), real: Rehearsals.End(real))
+    return real
   }
 
   /// Starts the command, to be signalled or watched while it runs.

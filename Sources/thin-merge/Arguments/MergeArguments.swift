@@ -1,0 +1,95 @@
+internal import ArgumentParser
+internal import MergeEngine
+
+/// Everything that a merge is told, for those who merge and for those who only look.
+struct MergeArguments: ParsableArguments {
+  /// What is written.
+  struct Target: ParsableArguments {
+    @Option(
+      help: ArgumentHelp(
+        "The block device or file to write to, if no table names it.", valueName: "path"),
+      completion: .file())
+    var origin: String?
+
+    @Option(
+      help: ArgumentHelp("The journal, in another place than the usual.", valueName: "path"),
+      completion: .file())
+    var journal: String?
+
+    @Flag(help: "Write onto a qcow2, VMDK, VHD, VHDX or VDI file, or over a LUKS header.")
+    var forceFormat = false
+
+    @Flag(help: "Put an earlier journal aside and begin again.")
+    var restart = false
+
+    @Flag(help: "Do not read and compare what a finished merge has merged.")
+    var noCompare = false
+  }
+
+  @OptionGroup(title: "Source") var source: SourceArguments
+  @OptionGroup(title: "Target") var target: Target
+  @OptionGroup(title: "Safety") var consent: ConsentArguments
+  @OptionGroup(title: "Active pools") var pool: PoolArguments
+  @OptionGroup(title: "Ends") var extent: ExtentArguments
+  @OptionGroup(title: "Transfers") var pace: PaceArguments<DefaultTransfer>
+  @OptionGroup(title: "Output") var report: ReportArguments
+
+  /// Looks at what was typed as a whole.
+  func check(originIsOptional: Bool) throws {
+    try source.checkOrigin(target.origin, isOptional: originIsOptional)
+    try target.journal.checkPath(of: "--journal <path>")
+    try pool.check(inactive: source.mapping.inactive)
+    if target.restart, consent.trustEarlierRuns {
+      throw ValidationError(
+        "--restart puts earlier runs aside and --trust-earlier-runs relies on them: give one")
+    }
+    if target.restart, consent.sameData {
+      throw ValidationError(
+        "--restart puts earlier runs aside and --same-data goes on with them: give one")
+    }
+    if target.restart, consent.again {
+      throw ValidationError(
+        "--restart puts the journal aside and --again goes on with it: give one")
+    }
+    if target.noCompare, consent.again || consent.verify {
+      throw ValidationError("--no-compare cannot go with --again and --verify, which compare")
+    }
+  }
+
+  /// What the engine is told.
+  var options: MergeOptions {
+    var options = MergeOptions(
+      extent: extent.options, transfer: pace.transfer, journalPath: target.journal,
+      restarts: target.restart, mergesAgain: consent.again, comparesFinished: !target.noCompare,
+      trustsEarlierRuns: consent.trustEarlierRuns, verifies: consent.verify,
+      originIsTheSame: consent.sameOrigin, dataIsTheSame: consent.sameData,
+      forcesFormat: target.forceFormat, pool: pool.options)
+    if let interval = pace.checkpointInterval { options.checkpointInterval = interval.duration }
+    return options
+  }
+
+  /// What the engine is told of a thin device that was found.
+  func options(of found: ResolvedThinDevice) -> MergeOptions {
+    var options = options
+    options.extent = found.extent(options.extent)
+    return options
+  }
+
+  /// The words that say the same to the command again.
+  func words(_ source: NamedSource) -> [String] {
+    source.words + (target.origin.map { ["--origin", $0] } ?? []) + extent.words + pool.words
+      + (target.journal.map { ["--journal", $0] } ?? [])
+      + [
+        (target.forceFormat, "--force-format"), (target.restart, "--restart"),
+        (target.noCompare, "--no-compare"),
+      ].filter(\.0).map(\.1) + consent.words + pace.words + report.words
+  }
+}
+
+/// Whether a verb that writes only says what it would do.
+struct DryRunArguments: ParsableArguments {
+  @Flag(
+    name: [.customShort("n"), .long],
+    help: "Write nothing; say what would be done, and end with the status of that.")
+  var dryRun = false
+}

@@ -1,0 +1,54 @@
+internal import MergeEngine
+
+/// What is said in place of merging.
+struct DryRun {
+  let source: ReportedSource
+  let originPath: String
+  /// What merges.
+  let command: ShellCommand
+  let format: OutputFormat
+
+  /// Plans, and ends as the merge would have ended.
+  ///
+  /// - `consent`: looks whether consent was given, or somebody can be asked, which a merge does first.
+  /// - Throws: What the merge would have thrown where there is no plan.
+  func outcome(
+    consent: () throws(Failure) -> Confirmation?, plan: () throws -> PlanReport
+  ) throws -> Outcome {
+    var failure: Failure?
+    do throws(Failure) {
+      _ = try consent()
+    } catch {
+      failure = error
+    }
+    let report: PlanReport
+    do {
+      report = try plan()
+    } catch {
+      throw failure ?? error
+    }
+    failure = failure ?? report.refusal.map { Failure($0) }
+    return Outcome(
+      report, source: source, originPath: originPath, command: command, format: format,
+      failure: failure)
+  }
+}
+
+extension Outcome {
+  /// The outcome of planning.
+  ///
+  /// `command`: what carries the plan out; nil without an origin.
+  init(
+    _ report: PlanReport, source: ReportedSource, originPath: String?, command: ShellCommand?,
+    format: OutputFormat, failure: Failure? = nil
+  ) {
+    let text = PlanText(
+      report: report, source: source, originPath: originPath, mergeCommand: command,
+      glyphs: ProcessEnvironment.glyphs, columnCount: Terminal.reportColumnCount)
+    self.init(
+      report: format == .json
+        ? JSONText.report(PlanDocument(report, source: source, originPath: originPath))
+        : text.text,
+      failure: failure, exitStatus: failure?.exitStatus ?? .done)
+  }
+}
