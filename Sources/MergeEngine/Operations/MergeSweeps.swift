@@ -194,13 +194,12 @@ package struct MergeSweeps<
     recheckedByteCount += pass.step.checkedByteCount
     rewrittenByteCount += pass.step.rewrittenByteCount
     account(pass)
-    let lost = pass.step.lost
-    guard pass.end != .finished || lost.byteCount == 0 else {
-      throw .mergedBytesLost(
-        configuration.targetPath, journalPath: configuration.journalPath,
-        byteCount: lost.byteCount, firstByteOffset: lost.first.first?.start ?? 0)
+    guard pass.end == .finished, let lowest = pass.step.lowestLostByteOffset else {
+      return pass.end
     }
-    return pass.end
+    throw .mergedBytesLost(
+      configuration.targetPath, journalPath: configuration.journalPath,
+      byteCount: pass.step.lostByteCount, firstByteOffset: lowest)
   }
 
   /// Proves from the journal alone that all of the plan is recorded, each byte once, and nothing else.

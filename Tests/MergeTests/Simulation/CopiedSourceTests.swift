@@ -69,6 +69,21 @@ struct CopiedSourceTests {
     #expect(before == after)
   }
 
+  @Test("the first byte that is lost is the lowest, in whatever order the transfers arrive")
+  func lowestLost() {
+    let (source, target) = ([UInt8](repeating: 1, count: 512), [UInt8](repeating: 2, count: 512))
+    var step = RecheckStep(keepsRecorded: true)
+    for start in [8192, 4096, 12288] as [UInt64] {
+      let verdict = step.inspect(
+        ByteRange(start: start, end: start + 512), recordedChecksum: 0,
+        source: RawSpan(_elements: source.span),
+        target: RawSpan(_elements: target.span))
+      #expect(verdict == .keep)
+    }
+    #expect(step.lowestLostByteOffset == 4096)
+    #expect(step.lostByteCount == 3 * 512)
+  }
+
   @Test("what is no copy at all is refused before anything is written")
   func noCopy() throws {
     let (harness, pieces) = try Self.stopped()

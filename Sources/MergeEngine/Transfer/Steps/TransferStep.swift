@@ -46,8 +46,10 @@ package struct RecheckStep: TransferStep, ~Copyable {
 
   package private(set) var checkedByteCount: UInt64 = 0
   package private(set) var rewrittenByteCount: UInt64 = 0
-  /// Where the source is a copy: what neither side has as it was recorded.
-  package private(set) var lost = Differences()
+  /// Where the source is a copy: bytes that neither side has as they were recorded.
+  package private(set) var lostByteCount: UInt64 = 0
+  /// The lowest of those; nil where there are none.
+  package private(set) var lowestLostByteOffset: UInt64?
   private let keepsRecorded: Bool
 
   package init(keepsRecorded: Bool = false) { self.keepsRecorded = keepsRecorded }
@@ -63,7 +65,8 @@ package struct RecheckStep: TransferStep, ~Copyable {
     guard checksum == recordedChecksum, isEqual else {
       if keepsRecorded, checksum != recordedChecksum, !(recordedChecksum == nil && isEqual) {
         if recordedChecksum == nil || CRC32C.checksum(of: target) != recordedChecksum {
-          lost.append(range)
+          lostByteCount += range.byteCount
+          lowestLostByteOffset = min(lowestLostByteOffset ?? range.start, range.start)
         }
         return .keep
       }
