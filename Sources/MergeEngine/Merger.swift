@@ -161,7 +161,8 @@ public struct Merger: Sendable {
   public func merge(
     _ source: MergeSource, onto originPath: String, options: MergeOptions = MergeOptions()
   ) throws(MergeError) -> MergeReport {
-    try MergeOperation(environment: environment).merge(source, onto: originPath, options: options)
+    try MergeOperation(environment: environment.notingOnce).merge(
+      source, onto: originPath, options: options)
   }
 
   /// Goes on with the merge that a journal tells of; everything that is not given is as it says.
@@ -187,7 +188,7 @@ public struct Merger: Sendable {
   public func resume(
     _ recorded: RecordedMerge, options: ResumeOptions = ResumeOptions()
   ) throws(MergeError) -> MergeReport {
-    try ResumeOperation(environment: environment).resume(recorded, options: options)
+    try ResumeOperation(environment: environment.notingOnce).resume(recorded, options: options)
   }
 
   // MARK: Comparing

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// Who is told how a verb goes on; called on the thread that called the verb, which waits meanwhile.
 public protocol MergeObserver: Sendable {
   /// Something worth knowing that is no failure.
@@ -15,6 +17,26 @@ struct NullObserver: MergeObserver {
   func note(_ note: MergeNote) {}
   func progress(_ progress: MergeProgress) {}
   func approve(_ plan: PlanReport) -> Bool { true }
+}
+
+/// Passes on what an observer is told, each note once: a merge may plan the same device twice.
+final class NotesOnce: MergeObserver {
+  private let observer: any MergeObserver
+  private let said = Mutex<[MergeNote]>([])
+
+  init(_ observer: any MergeObserver) { self.observer = observer }
+
+  func note(_ note: MergeNote) {
+    let isNew = said.withLock { said in
+      guard !said.contains(note) else { return false }
+      said.append(note)
+      return true
+    }
+    if isNew { observer.note(note) }
+  }
+
+  func progress(_ progress: MergeProgress) { observer.progress(progress) }
+  func approve(_ plan: PlanReport) -> Bool { observer.approve(plan) }
 }
 
 /// How far a verb is.

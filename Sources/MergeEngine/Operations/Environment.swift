@@ -54,6 +54,13 @@ extension Environment {
   /// Returns what tells a queue when it waits no longer for what is in flight.
   func waitLimit() -> @Sendable () -> Bool { interruption.waitLimit(clock: clock) }
 
+  /// The same for one run of a verb, in which each note is said once.
+  var notingOnce: Environment {
+    var environment = self
+    environment.observer = NotesOnce(observer)
+    return environment
+  }
+
   /// The clock, the stop flag and the progress callback of every pass.
   var control: RunControl {
     RunControl(clock: clock, interruption: interruption, report: observer.progress)

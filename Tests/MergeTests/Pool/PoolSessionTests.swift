@@ -207,6 +207,20 @@ struct PoolSessionTests {
     #expect(try pool.isMerged())
   }
 
+  @Test(
+    "a thin device that is written to while the question stands is planned twice, and noted once")
+  func notedOnce() throws {
+    let pool = try ActivePool(otherIDs: [6])
+    pool.mapper.mapped.append(try pool.thin())
+    let outcome = pool.merge(
+      .device("vm"), PoolOptions(allowsOtherUsers: true),
+      whenAsked: { try? pool.mapper.writeBySomebodyElse(ThinMapping(24, 50), to: 5) })
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(pool.mapper.steps.filter { $0 == "reserve_metadata_snap" }.count == 2)
+    #expect(outcome.notes.contains { $0.contains("dev 6") })
+    #expect(Set(outcome.notes).count == outcome.notes.count, "\(outcome.notes)")
+  }
+
   @Test("a pool that is not well is refused")
   func health() throws {
     for (needsCheck, mode, words) in [(true, "ro", "needs_check"), (false, "ro", "read-only")] {
