@@ -15,6 +15,8 @@ package enum Program {
 
   /// How long a program may take to answer.
   package static let answerTimeMax = Duration.seconds(20)
+  /// The most that a pipe has of a program that has ended.
+  private static let pipeByteCountMax = 1 << 20
   /// How long a program that was killed may take to be gone.
   private static let deathTimeMax = Duration.seconds(1)
 
@@ -63,12 +65,15 @@ package enum Program {
   ) -> [UInt8]? {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
+    var byteCountAfterEnd = 0
     while clock.now() < deadline {
+      // Asked before the pipe: all that the program wrote is in there then.
+      let hasEnded = child.hasEnded
       var readable = pollfd(fd: readEnd.rawValue, events: Int16(POLLIN), revents: 0)
       // SAFETY: the kernel reads and writes the structure that lives on the stack for the length of the call.
-      guard unsafe poll(&readable, 1, 100) > 0 else {
+      guard unsafe poll(&readable, 1, hasEnded ? 0 : 100) > 0 else {
         // What it has started may have the pipe for longer.
-        if child.hasEnded { return bytes }
+        if hasEnded { return bytes }
         continue
       }
       // SAFETY: the call writes at most the buffer's own count.
@@ -78,6 +83,10 @@ package enum Program {
       if count < 0, Errno.current == .interrupted { continue }
       guard count > 0 else { return bytes }
       bytes += buffer[..<count]
+      guard hasEnded else { continue }
+      byteCountAfterEnd += count
+      // What comes behind that is of others.
+      guard byteCountAfterEnd < pipeByteCountMax else { return bytes }
     }
     return nil
   }

@@ -1,3 +1,4 @@
+import Glibc
 import MergeEngine
 import Testing
 
@@ -17,6 +18,28 @@ struct ProgramTests {
     ])
   func failure(command: [String]) {
     #expect(MergeEngine.Program.run(command) == .failed)
+  }
+
+  @Test(
+    "nobody waits for what a program has left running, silent or not",
+    arguments: ["exec sleep 100000", "while :; do echo on; done"])
+  func leftRunning(script: String) throws {
+    let end = MergeEngine.Program.run(["sh", "-c", "sh -c '\(script)' & echo $!"])
+    guard case .succeeded(let output) = end else {
+      Issue.record("\(end)")
+      return
+    }
+    let number = try #require(
+      output.split(separator: "\n").compactMap { pid_t($0) }.first)
+    kill(number, SIGKILL)
+  }
+
+  @Test("all that a program wrote before its end is returned, more than a pipe holds, too")
+  func longOutput() {
+    let lines = (1...40_000).map { "\($0)\n" }.joined()
+    #expect(
+      MergeEngine.Program.run(["sh", "-c", "seq 1 40000; exec sleep 0"])
+        == .succeeded(output: lines))
   }
 
   @Test(
