@@ -37,6 +37,11 @@ extension String {
       .joined(separator: "'\\''") + "'"
   }
 
+  /// A command within a sentence: in quotes, unless it has some of its own.
+  ///
+  /// Those would end where the others begin, and whoever copies both gives the shell a name without quotes.
+  package var commandInSentence: String { contains("'") ? self : "'\(self)'" }
+
   private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
     scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)
   }

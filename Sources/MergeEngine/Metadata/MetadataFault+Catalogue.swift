@@ -346,7 +346,7 @@ extension MetadataFault {
   }
 
   private static func repairHint(_ path: String) -> String {
-    "once the pool is not active, 'thin_repair -i \(path.shellQuoted) -o COPY' makes a copy whose "
+    "once the pool is not active, \("thin_repair -i \(path.shellQuoted) -o COPY".commandInSentence) makes a copy whose "
       + "counts are right, COPY being a file of the same size; merge from that"
   }
 

@@ -36,7 +36,7 @@ struct Confirmation: Sendable {
         throw .usage(
           "only the journal names \(originPath) and nobody can be asked: --yes or --origin is required",
           hint:
-            "see what the journal names with 'thin-merge status \(journalPath.shellQuoted)', then "
+            "see what the journal names with \("thin-merge status \(journalPath.shellQuoted)".commandInSentence), then "
             + "give --yes")
       }
       guard isDevice else {

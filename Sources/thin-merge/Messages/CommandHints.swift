@@ -102,7 +102,7 @@ extension MergeError {
     case .poolTakesNoSnapshot:
       "extend the pool; or stop what uses the thin device, and leave --snapshot out"
     case .metadataSnapshotForeign:
-      "'dmsetup status \(pool)' shows it; if nobody needs it any more: dmsetup message \(pool) 0 "
+      "\("dmsetup status \(pool)".commandInSentence) shows it; if nobody needs it any more: dmsetup message \(pool) 0 "
         + "release_metadata_snap, and if it is to be merged from: --metadata-snap BLOCK"
     case .metadataSnapshotOnlyCopy:
       "'thin-merge resume' with the journal of that merge finishes it; to give the copy up: "
@@ -110,11 +110,12 @@ extension MergeError {
     case .thinDeviceInUse:
       (context.circumstances.contains(.canTakeSnapshot)
         ? "unmount it, or give --snapshot to merge it as it is now" : "unmount it")
-        + "; 'lsblk \(path)' and 'lsof \(path)' show who uses it"
+        + "; \("lsblk \(path)".commandInSentence) and \("lsof \(path)".commandInSentence) show who uses "
+        + "it"
     case .cannotRemoveThinDevice:
       "it is writable and must not change; without --no-snapshot, a snapshot of it is merged"
     case .snapshotIDsUsedUp:
-      "'thin-merge devices --pool \(pool)' lists them; delete those that nobody needs"
+      "\("thin-merge devices --pool \(pool)".commandInSentence) lists them; delete those that nobody needs"
     case .snapshotUnfinished:
       "leave --no-snapshot out to go on with it; --restart gives that merge up and begins again"
     case .snapshotGone:
@@ -137,7 +138,7 @@ extension MergeError {
     case .noJournal: "'thin-merge plan' says where the journal of a merge is"
     case .journalLocked: "how far that merge is: thin-merge status \(journal)"
     case .journalNotTrusted:
-      "'thin-merge status \(journal)' shows what it names; if that is right, resume a copy that is "
+      "\("thin-merge status \(journal)".commandInSentence) shows what it names; if that is right, resume a copy that is "
         + "your own"
     case .journalIsDevice: "give --journal with the path of a new file"
     case .journalOnDevice: "give --journal with a path on another file system"
@@ -165,7 +166,7 @@ extension MergeError {
         + (context.role == "data device" ? "; --same-data takes a copy" : "")
     case .deviceNotIdentified: "give --same-origin if they are the same"
     case .otherMergeUnfinished:
-      "either go on with it by 'thin-merge resume \(journal)', or give --restart if that merge is "
+      "either go on with it by \("thin-merge resume \(journal)".commandInSentence), or give --restart if that merge is "
         + "given up"
     case .markWithoutJournal: markHint
     default: kind == .journalConflict ? contentHint : nil
@@ -219,12 +220,14 @@ extension MergeError {
     case .journalOfOtherSize: what = "it the size that it had"
     case .journalOfOtherMappings: what = "the metadata as it was"
     default:
-      return half + "go on with that merge by 'thin-merge resume \(journal)', or put its journal "
+      return half
+        + "go on with that merge by \("thin-merge resume \(journal)".commandInSentence), or put its journal "
         + "aside with --restart"
     }
     // Resuming now would be refused for the same reason.
     guard context.circumstances.contains(.isResumed) else {
-      return half + "give \(what), then 'thin-merge resume \(journal)', or put its journal aside "
+      return half
+        + "give \(what), then \("thin-merge resume \(journal)".commandInSentence), or put its journal aside "
         + "with --restart"
     }
     return half + "give \(what), or merge from the beginning with 'thin-merge merge' and --restart"

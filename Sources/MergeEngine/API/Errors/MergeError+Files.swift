@@ -66,7 +66,8 @@ extension MergeError {
     MergeError(
       .deviceInUse, .busy, "cannot open the \(role)", at: path,
       because: "the device is in use: mounted, or held by another program",
-      hint: "see 'lsblk \(path.shellQuoted)' and 'lsof \(path.shellQuoted)' for who uses it",
+      hint:
+        "see \("lsblk \(path.shellQuoted)".commandInSentence) and \("lsof \(path.shellQuoted)".commandInSentence) for who uses it",
       context: Context(path: path, role: role))
   }
 
@@ -89,7 +90,8 @@ extension MergeError {
         "'blockdev --setrw' cannot lift that: its device-mapper table is read-only, and has to be "
         + "loaded again for writing by what made the device"
     } else {
-      hint = "'blockdev --setrw \(path.shellQuoted)' lifts that, if it is meant to be written to"
+      hint =
+        "\("blockdev --setrw \(path.shellQuoted)".commandInSentence) lifts that, if it is meant to be written to"
     }
     return MergeError(
       .deviceReadOnly, .refused, "cannot write to the \(role)", at: path,
@@ -128,7 +130,8 @@ extension MergeError {
   ) -> MergeError {
     MergeError(
       .underLoopDevice, .busy, what, at: path, because: why,
-      hint: "'losetup -d \(loop)' frees it once nothing uses the device",
+      hint:
+        "\("losetup -d \(loop.shellQuoted)".commandInSentence) frees it once nothing uses the device",
       context: Context(path: path, name: loop))
   }
 

@@ -33,7 +33,7 @@ extension MergeError {
     MergeError(
       .originLocked, .busy, "the origin is in use", at: path,
       because: "another program has \(name(file, of: path)) locked, perhaps another merge",
-      hint: "'lsof \(file.shellQuoted)' shows which")
+      hint: "\("lsof \(file.shellQuoted)".commandInSentence) shows which")
   }
 
   private static func name(_ file: String, of path: String) -> String {
@@ -46,14 +46,14 @@ extension MergeError {
       .originPartLocked, .busy, "the origin is in use", at: path,
       because:
         "another program has \(name(file, of: path)) locked in part, perhaps a virtual machine",
-      hint: "'lsof \(file.shellQuoted)' shows which; end it first")
+      hint: "\("lsof \(file.shellQuoted)".commandInSentence) shows which; end it first")
   }
 
   static func originIsSwap(_ path: String, file: String) -> MergeError {
     MergeError(
       .originIsSwap, .busy, "the origin is in use", at: path,
       because: "the system swaps to " + (file == path ? "it" : "the file under it, \(file)"),
-      hint: "'swapoff \(file.shellQuoted)' frees it")
+      hint: "\("swapoff \(file.shellQuoted)".commandInSentence) frees it")
   }
 
   static func originTooShort(_ path: String, byteCount: UInt64, blockCount: UInt64) -> MergeError {
@@ -203,14 +203,16 @@ extension MergeError {
   static func originSuspended(_ path: String, name: String) -> MergeError {
     MergeError(
       .originSuspended, .busy, "the origin is suspended", at: path,
-      because: "writes to it would wait", hint: "'dmsetup resume \(name.shellQuoted)'",
+      because: "writes to it would wait",
+      hint: "\("dmsetup resume \(name.shellQuoted)".commandInSentence)",
       context: Context(path: path, name: name))
   }
 
   static func originInUse(_ path: String, by holder: String) -> MergeError {
     MergeError(
       .originInUse, .busy, "the origin is in use", at: path, because: "\(holder) lies on it",
-      hint: "see 'lsblk \(path.shellQuoted)'", context: Context(path: path, name: holder))
+      hint: "see \("lsblk \(path.shellQuoted)".commandInSentence)",
+      context: Context(path: path, name: holder))
   }
 
   /// The same failure, met when all was merged.
@@ -258,6 +260,8 @@ extension MergeError {
     MergeError(
       .cannotMakeOriginWritable, .refused, "cannot make the origin writable", at: path,
       because: errno,
-      hint: "what lies under it may be read-only: see 'lsblk -s \(path.shellQuoted)'")
+      hint:
+        "what lies under it may be read-only: see \("lsblk -s \(path.shellQuoted)".commandInSentence)"
+    )
   }
 }

@@ -4,7 +4,7 @@ internal import SystemPackage
 
 extension MergeError {
   private static func kernelsLog(_ pool: String) -> String {
-    "see 'dmsetup status \(pool.shellQuoted)' and the kernel's log"
+    "see \("dmsetup status \(pool.shellQuoted)".commandInSentence) and the kernel's log"
   }
 
   private init(
@@ -167,8 +167,11 @@ extension MergeError {
   /// Returns the commands that make a marked pool usable again, as part of a hint.
   static func clearingNeedsCheck(_ metadataPath: String) -> String {
     let path = metadataPath.shellQuoted
-    return "once 'thin_check \(path)' finds nothing wrong, 'thin_check --clear-needs-check-flag "
-      + "\(path)' clears the mark; what is wrong, thin_repair mends in a copy"
+    let check = "thin_check \(path)".commandInSentence
+    let clear = "thin_check --clear-needs-check-flag \(path)".commandInSentence
+    return
+      "once \(check) finds nothing wrong, \(clear) clears the mark; what is wrong, thin_repair "
+      + "mends in a copy"
   }
 
   /// Returns the error for metadata that does not match the active pool.
@@ -182,8 +185,8 @@ extension MergeError {
       pool: pool, .poolMismatch, .refused, "the pool's metadata is not what device-mapper says",
       because: "it tells of \(found.blockCount) blocks of \(found.blockByteCount) bytes; "
         + "\(expected.blockCount) of \(expected.blockByteCount) are expected",
-      hint: "another device may have taken the metadata device's place: see 'dmsetup table "
-        + "\(pool.shellQuoted)'",
+      hint: "another device may have taken the metadata device's place: see "
+        + "dmsetup table \(pool.shellQuoted)".commandInSentence,
       counts: [
         "blocks": found.blockCount, "block_bytes": found.blockByteCount,
         "expected_blocks": expected.blockCount, "expected_block_bytes": expected.blockByteCount,
@@ -232,7 +235,7 @@ extension MergeError {
     MergeError(
       .poolInUse, .busy, "pool \(pool) is in use", at: lockPath,
       because: "another run of thin-merge works on it",
-      hint: "'lsof \(lockPath.shellQuoted)' shows which",
+      hint: "\("lsof \(lockPath.shellQuoted)".commandInSentence) shows which",
       context: Context(path: lockPath, pool: pool))
   }
 
@@ -255,7 +258,7 @@ extension MergeError {
       .poolRecordDamaged, .refused, "cannot read the record of pool \(pool)", at: path,
       because: "this program wrote it, and it is not what it was",
       hint:
-        "see whether a metadata snapshot is held with 'dmsetup status \(pool.shellQuoted)', then "
+        "see whether a metadata snapshot is held with \("dmsetup status \(pool.shellQuoted)".commandInSentence), then "
         + "remove the file", context: Context(path: path, pool: pool))
   }
 
@@ -345,7 +348,9 @@ extension MergeError {
   static func volumeGroupPartial(_ name: String, word: String) -> MergeError {
     volumeGroup(
       name, .volumeGroupPartial, "LVM says that it is \(word): a physical volume is missing",
-      hint: "'vgs -o pv_name,vg_missing_pv_count \(name.shellQuoted)' shows which are there")
+      hint:
+        "\("vgs -o pv_name,vg_missing_pv_count \(name.shellQuoted)".commandInSentence) shows which are there"
+    )
   }
 
   /// Returns the error for a group that several systems may use under a lock manager.

@@ -18,7 +18,7 @@ extension MergeError {
         + (names.isEmpty ? "" : "; suspended: \(words.joined(separator: ", "))"),
       hint: names.isEmpty
         ? "'ps -C lvs -o pid,stat,wchan' shows what it waits for"
-        : "'dmsetup resume \(words[0])' ends the wait for it, if nobody needs it suspended",
+        : "\("dmsetup resume \(words[0])".commandInSentence) ends the wait for it, if nobody needs it suspended",
       context: Context(name: volume, counts: ["suspended_devices": UInt64(names.count)]))
   }
 
@@ -74,7 +74,8 @@ extension MergeError {
     return MergeError(
       .thinDeviceChanging, .busy, "the thin device is about to be changed", at: path,
       because: "a table with dev \(deviceID) in it was loaded and is not live yet",
-      hint: "'dmsetup clear \(word)' drops that table, 'dmsetup resume \(word)' makes it live",
+      hint:
+        "\("dmsetup clear \(word)".commandInSentence) drops that table, \("dmsetup resume \(word)".commandInSentence) makes it live",
       context: Context(path: path, deviceID: deviceID, name: name))
   }
 
@@ -82,7 +83,7 @@ extension MergeError {
     MergeError(
       .thinDeviceSuspended, .busy, "the thin device is suspended", at: path,
       because: "somebody is about to change something about it",
-      hint: "'dmsetup resume \(name.shellQuoted)' if nobody is",
+      hint: "\("dmsetup resume \(name.shellQuoted)".commandInSentence) if nobody is",
       context: Context(path: path, name: name))
   }
 
@@ -115,7 +116,7 @@ extension MergeError {
   }
 
   private static func waits(_ name: String) -> String {
-    "what uses it waits until it is resumed: 'dmsetup resume \(name.shellQuoted)'"
+    "what uses it waits until it is resumed: \("dmsetup resume \(name.shellQuoted)".commandInSentence)"
   }
 
   // MARK: Snapshots
@@ -123,7 +124,8 @@ extension MergeError {
   static func cannotMakeSnapshot(_ path: String, pool: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotMakeSnapshot, .refused, "cannot make a snapshot of the thin device", at: path,
-      because: errno, hint: "see 'dmsetup status \(pool.shellQuoted)' and the kernel's log",
+      because: errno,
+      hint: "see \("dmsetup status \(pool.shellQuoted)".commandInSentence) and the kernel's log",
       context: Context(path: path, pool: pool))
   }
 
@@ -153,7 +155,7 @@ extension MergeError {
     MergeError(
       .snapshotInUse, .busy, "the snapshot that is merged is in use", at: path,
       because: "dev \(deviceID) is for this merge only",
-      hint: "'dmsetup remove \(name.shellQuoted)' frees it",
+      hint: "\("dmsetup remove \(name.shellQuoted)".commandInSentence) frees it",
       context: Context(path: path, deviceID: deviceID, name: name))
   }
 
