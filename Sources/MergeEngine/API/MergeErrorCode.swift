@@ -329,6 +329,8 @@ extension MergeError {
     case cannotMakeSnapshot = "cannot-make-snapshot"
     /// All numbers for snapshots are in use.
     case snapshotIDsUsedUp = "snapshot-ids-used-up"
+    /// The thin device was activated while a snapshot of it was made.
+    case thinDeviceJustActivated = "thin-device-just-activated"
     /// The thin device could not be suspended in time.
     case suspendTooLong = "suspend-too-long"
     /// The thin device was resumed while it had to be suspended.

@@ -124,7 +124,10 @@ struct ActivePools {
 
   /// Says that options for active pools have no effect where there is no such pool.
   func noteIfUnused(_ options: PoolOptions) {
-    guard options.takesSnapshot || options.reactivates else { return }
+    guard options.allowsOpenThinDevice || options.mergesThinDeviceItself || options.reactivates
+    else {
+      return
+    }
     environment.observer.note(.poolOptionsUnused())
   }
 

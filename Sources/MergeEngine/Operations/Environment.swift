@@ -95,7 +95,7 @@ extension Environment {
   /// A run's work on an origin where no pool is active.
   func originSession() -> OriginSession {
     OriginSession(
-      deviceMapper, stateFolder: stateFolder, bootID: bootID, note: observer.note)
+      deviceMapper, stateFolder: poolStateFolder, bootID: bootID, note: observer.note)
   }
 
   /// Every device of device-mapper, as it is now.

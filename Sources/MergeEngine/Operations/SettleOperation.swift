@@ -67,6 +67,7 @@ struct SettleOperation {
 
   /// Undoes as ``Merger/settle(pool:)`` does.
   func settle(pool name: String?) throws(MergeError) -> [PoolLeftovers] {
+    environment.originSession().settle()
     var settled: [PoolLeftovers] = []
     for before in try look(pool: name) where name != nil || before.recordPath != nil {
       guard let pool = before.poolName, before.recordPath != nil else {

@@ -1,5 +1,5 @@
 # The thin device is deleted after its merge was stopped, or in mid-merge: its snapshot is merged to the end.
-# tier: ci
+# tier: full
 make_origin 16M
 make_pool --data 48M
 by=(--pool pool --dev-id 1 --origin "$origin" --thin-size 16M)

@@ -1,5 +1,5 @@
 # Active, writable, not open: a snapshot of it is merged while it stays active, and LVM's layers would too.
-# tier: ci
+# tier: full
 make_origin 8M
 make_pool --data 32M
 make_thin 1 8M

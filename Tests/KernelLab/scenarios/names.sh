@@ -1,5 +1,5 @@
 # Names that need care: with a blank, a colon, a dash, another script; also of the pool.
-# tier: ci
+# tier: full
 make_origin 8M
 make_pool --name 'my pool:1'
 pool='my pool:1'

@@ -1,5 +1,5 @@
 # The pool refuses the snapshot of a device that is suspended for it: the device is resumed, and nothing is merged.
-# tier: ci
+# tier: full
 make_origin 8M
 make_pool --data 32M
 make_thin 1 8M

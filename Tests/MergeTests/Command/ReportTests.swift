@@ -128,9 +128,7 @@ struct JSONReportTests {
 
   @Test(
     "where there is no active pool, what may be done to one is said not to be needed",
-    arguments: [
-      "--snapshot", "--reactivate", "--make-origin-writable", "--other-users-ok",
-    ])
+    arguments: ["--snapshot", "--no-snapshot", "--reactivate"])
   func needsNoPool(option: String) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let note =

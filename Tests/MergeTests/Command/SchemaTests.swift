@@ -115,7 +115,7 @@ struct SchemaTests {
     // What was compared stands in the report around it.
     let around = [
       "schema", "dev_id", "thin_device", "metadata", "data", "origin", "journal",
-      "unfinished_journal",
+      "unfinished_journal", "thin_device_state",
     ]
     let compared = (verify["properties"]?.members ?? [:]).filter {
       !around.contains($0.key) && !$0.key.hasSuffix("_base64")

@@ -110,7 +110,9 @@ struct ThinDeviceErrorTests {
       try pool.addThin(openCount: 0)
       pool.mapper.fails["suspend"] = .timerExpired
     },
-    row("the thin device is activated while its snapshot is made", "thin-device-in-use", .busy) {
+    row(
+      "the thin device is activated while its snapshot is made", "thin-device-just-activated", .busy
+    ) {
       pool in
       let thin = try pool.thin("started")
       pool.mapper.told = { [unowned mapper = pool.mapper] step in

@@ -39,8 +39,9 @@ extension MergeError {
 
   static func thinDeviceJustActivated(_ path: String) -> MergeError {
     MergeError(
-      .thinDeviceInUse, .busy, "the thin device is in use", at: path,
-      because: "it was activated while a snapshot of it was made")
+      .thinDeviceJustActivated, .busy, "the thin device is in use", at: path,
+      because: "it was activated while a snapshot of it was made",
+      hint: "give the same command again: the snapshot is then made through it")
   }
 
   static func suspendTooLong(_ path: String) -> MergeError {
