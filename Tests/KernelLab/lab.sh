@@ -173,7 +173,7 @@ expect_snapshot_kept() {
 # The ids of the pool's devices, in a line; the tool draws those of its snapshots at random.
 pool_ids() {
   thin-merge devices --pool "${pool:-pool}" --output json | sed -n 's/.*"dev_id" *: *\([0-9]*\).*/\1/p' |
-    awk '{ print $1 >= 16711680 ? "own" : $1 }' | paste -sd ' '
+    awk '{ print ($1 >= 16711680 ? "own" : $1) }' | paste -sd ' '
 }
 expect_ids() { [[ $(pool_ids) == "$*" ]] || fail "the pool has the devices $(pool_ids), not $*"; }
 expect_not_held() { [[ $(held "$@") == - ]] || fail "the metadata snapshot at $(held "$@") is still held"; }

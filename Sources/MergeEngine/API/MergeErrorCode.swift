@@ -327,6 +327,8 @@ extension MergeError {
     case cannotResumeThinDevice = "cannot-resume-thin-device"
     /// A snapshot of the thin device cannot be made.
     case cannotMakeSnapshot = "cannot-make-snapshot"
+    /// LVM's numbers of thin volumes reach those of snapshots.
+    case numbersOfLVMTooHigh = "numbers-of-lvm-too-high"
     /// All numbers for snapshots are in use.
     case snapshotIDsUsedUp = "snapshot-ids-used-up"
     /// The thin device was activated while a snapshot of it was made.

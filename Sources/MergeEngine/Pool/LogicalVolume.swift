@@ -47,6 +47,36 @@ package struct LogicalVolume: Equatable, Sendable {
     return [name + "-real", name]
   }
 
+  /// The numbers of the thin volumes that LVM has in a pool; none where there is no LVM, or no such pool.
+  ///
+  /// - Throws: `NoAnswer` where LVM did not answer in time.
+  static func deviceIDs(
+    inPool pool: String, of group: String, run: ([String]) -> Program.End
+  ) throws(NoAnswer) -> [UInt32] {
+    let end = run([
+      "lvs", "--reportformat", "json", "-o", "pool_lv,thin_id", "--", group,
+    ])
+    if end == .noAnswer { throw NoAnswer() }
+    guard case .succeeded(let text) = end,
+      let report = try? JSONDecoder().decode(NumberReport.self, from: Data(text.utf8))
+    else { return [] }
+    return report.report.flatMap(\.lv).filter { $0.pool_lv == pool }.compactMap {
+      UInt32($0.thin_id)
+    }
+  }
+
+  private struct NumberReport: Decodable {
+    struct Volumes: Decodable {
+      struct Row: Decodable {
+        var pool_lv, thin_id: String
+      }
+
+      var lv: [Row]
+    }
+
+    var report: [Volumes]
+  }
+
   /// LVM was asked and did not answer.
   package struct NoAnswer: Error {}
 

@@ -75,6 +75,7 @@ package final class PoolSession {
   ) throws(MergeError) -> [OriginSharer] {
     // The plan has noted what is wrong with devices that nobody could activate.
     let all = try pool.reader.devices(in: metadata) { _ in }
+    if quiescence?.makesSnapshot == true { try snapshots.checkNumbersOfLVM(among: all.map(\.id)) }
     let shown = plan?.origin?.sharers.map { $0.completed(from: all, of: pool.device) } ?? []
     let new = shown.filter { !options.agrees(to: $0) }
     guard new.isEmpty else {

@@ -66,6 +66,12 @@ package struct ThinDeviceName: Equatable, Sendable {
 }
 
 extension MappedDevice {
+  /// Volume group and name of the pool of LVM that the device is; nil where it is none.
+  var poolName: (group: String, volume: String)? {
+    guard uuid.hasPrefix("LVM-"), name.hasSuffix("-tpool") else { return nil }
+    return ThinDeviceName.logicalVolume(mappedName: String(name.dropLast("-tpool".count)))
+  }
+
   /// The volume's name in LVM; nil for what is no volume of LVM, and for a layer of one.
   var logicalVolumeName: String? {
     // The uuids of group and volume follow; behind those of a layer, what it is.

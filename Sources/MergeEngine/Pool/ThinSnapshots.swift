@@ -16,6 +16,27 @@ package final class ThinSnapshots {
 
   init(_ pool: LockedPool) { self.pool = pool }
 
+  /// Refuses where LVM has numbers as high as those of snapshots.
+  ///
+  /// It gives a new volume its highest number plus one, and takes a number that is taken for its own: that volume
+  /// would be the snapshot (seen with lvm2 2.03.16).
+  ///
+  /// `ids`: those of all the pool's thin devices.
+  func checkNumbersOfLVM(among ids: [UInt32]) throws(MergeError) {
+    let isStrange = ids.contains {
+      Self.deviceIDs.contains($0) && pool.state.snapshot($0) == nil
+    }
+    guard isStrange, let (group, name) = pool.device.poolName else { return }
+    let numbers: [UInt32]
+    do throws(LogicalVolume.NoAnswer) {
+      numbers = try LogicalVolume.deviceIDs(inPool: name, of: group, run: pool.runProgram)
+    } catch {
+      throw .lvmSilent("\(group)/\(name)", after: Program.answerTimeMax, suspended: [])
+    }
+    guard let highest = numbers.max(), highest >= Self.deviceIDs.lowerBound else { return }
+    throw .numbersOfLVMTooHigh(pool.name, highest: highest, Self.deviceIDs)
+  }
+
   // MARK: Making
 
   /// Makes a snapshot.

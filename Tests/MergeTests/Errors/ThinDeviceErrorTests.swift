@@ -180,6 +180,19 @@ struct ThinDeviceErrorTests {
       pool.mapper.resumedByOthers = 1
       pool.mapper.fails["delete"] = .resourceBusy
     },
+    row(
+      "LVM has numbers as high as those of snapshots", "numbers-of-lvm-too-high", .refused, others
+    ) {
+      pool in
+      try pool.addNumberOfLVM()
+      pool.runProgram = { _ in
+        .succeeded(#"{"report":[{"lv":[{"pool_lv":"pool","thin_id":"16777000"}]}]}"#)
+      }
+    },
+    row("LVM does not tell its numbers", "lvm-silent", .busy, others) { pool in
+      try pool.addNumberOfLVM()
+      pool.runProgram = { _ in .noAnswer }
+    },
     row("device-mapper stops answering", "no-device-mapper", .refused, snapshot) { pool in
       try pool.addThin()
       pool.mapper.happensAfter[0] = { [unowned mapper = pool.mapper] in
@@ -235,6 +248,7 @@ struct ThinDeviceErrorTests {
 
   // MARK: Preparing
 
+  private static let others = PoolOptions(allowsOtherUsers: true)
   private static let itself = PoolOptions(mergesThinDeviceItself: true)
   private static let snapshot = PoolOptions(allowsOpenThinDevice: true)
 
@@ -262,6 +276,14 @@ extension ActivePool {
     var thin = try thin(name, minor: minor)
     thin.openCount = openCount
     mapper.mapped.append(thin)
+  }
+
+  /// A thin device of somebody else in a pool of LVM, with a number as snapshots have.
+  fileprivate func addNumberOfLVM() throws {
+    mapper.mapped[0].name = "vg-pool-tpool"
+    mapper.mapped[0].uuid = "LVM-\(String(repeating: "a", count: 64))-tpool"
+    try mapper.replaceBySomebodyElse(
+      16_777_000, with: Fixtures.ThinDevice(16_777_000, [ThinMapping(1, 70)]))
   }
 
   /// A merge from a snapshot that began to write and did not finish.

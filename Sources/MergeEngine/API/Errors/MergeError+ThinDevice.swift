@@ -143,6 +143,19 @@ extension MergeError {
       context: Context(path: path, pool: pool))
   }
 
+  /// Returns the error for a pool in which LVM would take a snapshot for a volume of its own.
+  ///
+  /// `highest`: LVM's highest number of a volume there.
+  static func numbersOfLVMTooHigh(
+    _ pool: String, highest: UInt32, _ ids: ClosedRange<UInt32>
+  ) -> MergeError {
+    MergeError(
+      .numbersOfLVMTooHigh, .refused, "cannot make a snapshot of the thin device", at: pool,
+      because: "LVM has numbers up to \(highest) there, and would take those of snapshots, "
+        + "\(ids.lowerBound) and above, for its own",
+      context: Context(pool: pool, counts: ["highest_number": UInt64(highest)]))
+  }
+
   static func snapshotUnfinished(_ pool: String, deviceID: UInt32, of original: UInt32)
     -> MergeError
   {
