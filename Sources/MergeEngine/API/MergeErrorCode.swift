@@ -273,6 +273,8 @@ extension MergeError {
     case poolMismatch = "pool-mismatch"
     /// The live mappings were wanted, and the pool is active.
     case poolActive = "pool-active"
+    /// The pool changed between question and answer, and with it what would be read.
+    case poolChanged = "pool-changed"
     /// The pool is read-only.
     case poolReadOnly = "pool-read-only"
     /// The pool's metadata device is nearly full.
@@ -339,6 +341,8 @@ extension MergeError {
     case thinDeviceResumed = "thin-device-resumed"
     /// A snapshot of the thin device is being merged.
     case snapshotUnfinished = "snapshot-unfinished"
+    /// A snapshot is being merged of a thin device whose number another one has now.
+    case snapshotOfAnother = "snapshot-of-another"
     /// The snapshot that is merged is in use.
     case snapshotInUse = "snapshot-in-use"
     /// The snapshot that an earlier run made is gone.

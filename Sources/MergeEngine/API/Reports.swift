@@ -10,6 +10,8 @@ public struct PlanReport: Equatable, Sendable {
   public var snapshotID: UInt32?
   /// Whether a snapshot of the thin device is made first, and merged in its place.
   public var makesSnapshot: Bool = false
+  /// Whether the thin device was written to after that snapshot of an earlier run was made.
+  public var isWrittenSinceSnapshot: Bool = false
   /// Whether somebody has the thin device open: what is written to it from then on is not merged.
   public var thinDeviceIsOpen: Bool = false
   /// Bytes of a pool block: a multiple of 64 KiB, up to 1 GiB.

@@ -100,7 +100,8 @@ struct FinishedMergeComparison {
       throw error
     }
     // A run may have been killed before it let go of what it had merged from.
-    session?.mergeIsFinished(from: source, onto: DeviceIdentity.nameOrPlace(of: origin))
+    session?.hold.isNotNeeded(for: source.readID)
+    session?.mergeIsFinished(of: source, onto: DeviceIdentity.nameOrPlace(of: origin))
     result.earlier?.isCompared = true
     result.thinDevice =
       session?.thinDeviceState(of: source.deviceID, since: mappingRoot)

@@ -71,9 +71,9 @@ struct MergePreparation: ~Copyable {
         quiescence = try session.plan(
           for: request.source.deviceID, wantedMappings, onto: request.originPath,
           named: DeviceIdentity.nameOrPlace(of: origin), observed,
-          options: request.options.pool, restarts: request.options.restarts)
+          options: request.options.pool, restarts: request.options.restarts,
+          isResumed: request.resumed != nil)
       }
-      if let reason = quiescence?.noSnapshot { environment.observer.note(.noSnapshotMade(reason)) }
     }
     var originPlan: OriginPlan?
     if session == nil {
@@ -162,6 +162,9 @@ struct MergePreparation: ~Copyable {
       if purpose == .merging { throw error }
       journalRefusal = error
     }
+    if let reason = quiescence?.noSnapshot, slot.journalOfSameMerge?.state.isFinished != true {
+      environment.observer.note(.noSnapshotMade(reason))
+    }
     self.environment = environment
     self.session = session
     self.quiescence = quiescence
@@ -198,8 +201,13 @@ struct MergePreparation: ~Copyable {
   var report: PlanReport {
     var report = planned.report
     report.refusal = refusal ?? journalRefusal
-    report.makesSnapshot = quiescence?.makesSnapshot == true
+    report.makesSnapshot = quiescence?.makesSnapshot == true && finishedJournal == nil
     report.thinDeviceIsOpen = quiescence?.open.isEmpty == false
+    if let session, case .earlierSnapshot = quiescence?.way {
+      report.isWrittenSinceSnapshot =
+        session.thinDeviceState(
+          of: request.source.deviceID, since: planned.plan.mappingRoot) == .writtenSince
+    }
     if let journal = slot.journalOfSameMerge { report.add(journal.state, request.options) }
     if case .superseded(let file, _) = slot { report.journalsPutAside.append(file.path) }
     report.journalsPutAside += givenUp.map(\.path)
@@ -256,10 +264,14 @@ struct MergePreparation: ~Copyable {
       for: request.source.deviceID, wantedMappings, onto: request.originPath,
       named: DeviceIdentity.nameOrPlace(of: origin),
       session.observed(for: request.source.deviceID, request.options.pool),
-      options: request.options.pool, restarts: request.options.restarts)
-    guard now.origin.map(\.path) ?? request.originPath == request.originPath,
-      now.snapshotID == before.snapshotID
-    else { throw .originReplaced(request.originPath) }
+      options: request.options.pool, restarts: request.options.restarts,
+      isResumed: request.resumed != nil)
+    guard now.origin.map(\.path) ?? request.originPath == request.originPath else {
+      throw .originReplaced(request.originPath)
+    }
+    guard now.snapshotID == before.snapshotID, now.readsSnapshot == before.readsSnapshot else {
+      throw .poolChanged(session.poolName)
+    }
     return now
   }
 }

@@ -54,6 +54,9 @@ struct ResumeOperation {
     source.ignoresMappingCount = header.ignoresMappingCount
     var pool = header.pool.withoutConsentToOthers.union(options.pool)
     pool.agreedSharers = journal.state.agreedSharers
+    // Either may be changed of mind.
+    if options.pool.allowsOpenThinDevice { pool.mergesThinDeviceItself = false }
+    if options.pool.mergesThinDeviceItself { pool.allowsOpenThinDevice = false }
     let merge = MergeOptions(
       extent: ExtentOptions(thinByteCount: header.thinByteCount, pastEnd: header.pastEnd),
       transfer: TransferOptions(

@@ -144,11 +144,7 @@ struct RunningMerge: ~Copyable {
       verification: nil, journalPath: journal.file.path, unreadable: [])
     do throws(MergeError) {
       try merge()
-      if request.options.comparesWithSource {
-        result.verification = try readBack()
-      } else {
-        session?.hold.isNotNeeded(for: request.source.readID)
-      }
+      if request.options.comparesWithSource { result.verification = try readBack() }
       try places.check()
     } catch {
       result.state = .stopped(places.stopped(by: error.afterFirstWrite()))
@@ -164,9 +160,11 @@ struct RunningMerge: ~Copyable {
     result.submitDuration = sweeps.submitDuration
     result.checkpointCount = sweeps.checkpointCount
     result.unreadable = sweeps.unreadable.ranges
-    if result.state == .finished, result.verification?.isClean != false {
-      session?.mergeIsFinished(
-        from: request.source, onto: DeviceIdentity.nameOrPlace(of: target.file))
+    if let verification = result.verification, verification.differingByteCount > 0 {
+      session?.mergeIsWrong(
+        of: request.source, onto: DeviceIdentity.nameOrPlace(of: target.file))
+    } else if result.state == .finished {
+      session?.hold.isNotNeeded(for: request.source.readID)
     }
     result.thinDevice = thinDeviceState()
     result.duration = environment.clock.now() - begin
@@ -202,6 +200,9 @@ struct RunningMerge: ~Copyable {
       try places.check()
     }
     marks.remove(journal)
+    // A run that is killed from here on leaves nothing that would be kept for another.
+    session?.mergeIsFinished(
+      of: request.source, onto: DeviceIdentity.nameOrPlace(of: target.file))
   }
 
   /// Compares all of the merged target with the source, and records that it is right if it is.

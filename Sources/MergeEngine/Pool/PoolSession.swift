@@ -37,6 +37,8 @@ package final class PoolSession {
     hasChanged = pool.mapper.watchForChanges()
   }
 
+  package var poolName: String { pool.name }
+
   /// What could not be undone.
   package var cleanupFailures: [MergeNote] { pool.cleanupFailures }
 
@@ -56,12 +58,21 @@ package final class PoolSession {
   /// - Throws: `MergeError`: what a merge is refused for.
   package func plan(
     for deviceID: UInt32, _ mappings: MergeSource.Mappings, onto originPath: String,
-    named originName: String, _ observed: ObservedPool, options: PoolOptions, restarts: Bool
+    named originName: String, _ observed: ObservedPool, options: PoolOptions, restarts: Bool,
+    isResumed: Bool
   ) throws(MergeError) -> QuiescencePlan {
-    try QuiescencePlan(
-      for: deviceID, onto: originPath, observed,
-      earlier: snapshots.earlier(of: deviceID, onto: originName), mappings: mappings,
-      isHeld: hold.isOnlyCopy(of: deviceID), isReplaced: hold.isOnlyCopyOfReplaced(deviceID),
+    let earlier = snapshots.earlier(of: deviceID, onto: originName)
+    var isReplaced = hold.isOnlyCopyOfReplaced(deviceID)
+    if let earlier, !restarts, try snapshots.isReplaced(earlier) {
+      // Only a journal, or the snapshot's own number, says that the earlier one is meant.
+      guard isResumed || deviceID == earlier.deviceID else {
+        throw .snapshotOfAnother(pool.name, deviceID: earlier.deviceID, of: earlier.originalID)
+      }
+      isReplaced = true
+    }
+    return try QuiescencePlan(
+      for: deviceID, onto: originPath, observed, earlier: earlier, mappings: mappings,
+      isHeld: hold.isOnlyCopy(of: deviceID), isReplaced: isReplaced,
       options: options, restarts: restarts, holders: pool.mapper.holders)
   }
 
@@ -75,7 +86,7 @@ package final class PoolSession {
   ) throws(MergeError) -> [OriginSharer] {
     // The plan has noted what is wrong with devices that nobody could activate.
     let all = try pool.reader.devices(in: metadata) { _ in }
-    if quiescence?.makesSnapshot == true { try snapshots.checkNumbersOfLVM(among: all.map(\.id)) }
+    if plan?.makesSnapshot == true { try snapshots.checkNumbersOfLVM(among: all.map(\.id)) }
     let shown = plan?.origin?.sharers.map { $0.completed(from: all, of: pool.device) } ?? []
     let new = shown.filter { !options.agrees(to: $0) }
     guard new.isEmpty else {
@@ -222,10 +233,14 @@ package final class PoolSession {
       from: snapshotID ?? source.readID, of: source.deviceID, onto: originName)
   }
 
-  /// Records that all is merged, so that nothing need be kept for another run.
-  func mergeIsFinished(from source: MergeSource, onto originName: String) {
-    hold.isNotNeeded(for: source.readID)
+  /// Records that all is merged, so that no snapshot need be kept for another run.
+  func mergeIsFinished(of source: MergeSource, onto originName: String) {
     snapshots.isMerged(source.deviceID, onto: originName)
+  }
+
+  /// Records that what is merged is not what is on the origin, so that a snapshot is needed to merge it again.
+  func mergeIsWrong(of source: MergeSource, onto originName: String) {
+    snapshots.isNeededAgain(source.deviceID, onto: originName)
   }
 
   /// Checks once more, when all is merged, that neither what is merged nor the origin could change meanwhile.
@@ -270,12 +285,15 @@ package final class PoolSession {
     guard let live = try? pool.liveDevices([id]), let devices = try? pool.devices() else {
       return .unknown
     }
-    guard let thin = live.first else { return .gone }
+    let snapshot = pool.state.snapshot(snapshotID ?? deviceID)
+    let isReplaced = snapshot.map { (try? snapshots.isReplaced($0)) != false } ?? false
+    guard let thin = live.first, !isReplaced else { return .gone }
     guard thin.mappingRoot == root else { return .writtenSince }
-    let writable = devices.showing(id, of: pool.device.number).filter { !$0.isReadOnly }
-    if writable.contains(where: { $0.openCount > 0 }) { return .open }
+    let showing = devices.showing(id, of: pool.device.number)
+    // Who opened a device before it became read-only goes on writing to it.
+    if showing.contains(where: { $0.openCount > 0 }) { return .open }
     if applied?.readsSnapshot == true { return .asMerged }
-    return writable.isEmpty && hasChanged?() == false ? .asMerged : .unknown
+    return showing.allSatisfy(\.isReadOnly) && hasChanged?() == false ? .asMerged : .unknown
   }
 
   // MARK: The end

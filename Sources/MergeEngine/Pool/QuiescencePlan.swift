@@ -77,7 +77,8 @@ package struct QuiescencePlan: Sendable {
     self.deviceID = deviceID
     let showing = isReplaced ? [] : observed.showing(deviceID)
     let merged = earlier.flatMap { $0.deviceID == deviceID ? $0 : nil }
-    let own = showing + (merged.map { observed.showing($0.originalID) } ?? [])
+    let original = earlier.flatMap { isReplaced ? nil : observed.showing($0.originalID) } ?? []
+    let own = showing + (merged == nil ? [] : original)
     origin = try FileSystem.blockDevice(at: originPath).map { number throws(MergeError) in
       try OriginPlan(
         originPath, number, of: own, observed.devices, options: options)
@@ -97,7 +98,7 @@ package struct QuiescencePlan: Sendable {
     switch way {
     case .asItIs, .held, .snapshot: users = showing
     case .removed: users = showing.filter(\.isReadOnly)
-    case .earlierSnapshot(let snapshot): users = observed.showing(snapshot.originalID)
+    case .earlierSnapshot: users = original
     }
     open = users.filter { $0.openCount > 0 }
     usersBefore = own + users

@@ -84,10 +84,12 @@ package final class ThinSnapshots {
     _ id: UInt32, of deviceID: UInt32, through thin: MappedDevice?, _ path: String
   ) throws(MergeError) -> Making {
     let live = try pool.superblock()
+    let original = try pool.liveDevices([deviceID]).first
     try pool.stateFile.update {
       $0.snapshots.append(
         PoolState.Snapshot(
           deviceID: id, originalID: deviceID,
+          originalMade: original.map { PoolState.Snapshot.Creation($0.details) },
           thinDevice: thin.map { PoolState.KnownDevice($0, bootID: pool.bootID) },
           timeBefore: live.time))
     }
@@ -143,7 +145,18 @@ package final class ThinSnapshots {
   ///
   /// - `deviceID`: the thin device, or the snapshot itself.
   func earlier(of deviceID: UInt32, onto originName: String) -> PoolState.Snapshot? {
-    pool.state.snapshots.first { $0.isMade && $0.isOf(deviceID, onto: originName) }
+    let found = pool.state.snapshots.filter {
+      $0.isMade && $0.hasBegun && $0.isOf(deviceID, onto: originName)
+    }
+    return found.first(where: \.isNeeded) ?? found.first
+  }
+
+  /// Whether another thin device has the number of the one that a snapshot was made of.
+  func isReplaced(_ snapshot: PoolState.Snapshot) throws(MergeError) -> Bool {
+    guard let made = snapshot.originalMade,
+      let live = try pool.liveDevices([snapshot.originalID]).first
+    else { return false }
+    return PoolState.Snapshot.Creation(live.details) != made
   }
 
   /// Whether a snapshot is in the metadata snapshot that is held.
@@ -211,30 +224,50 @@ package final class ThinSnapshots {
   ///
   /// `deviceID`: the thin device, or its snapshot.
   func isMerged(_ deviceID: UInt32, onto originName: String) {
-    let merged = pool.state.snapshots.filter {
-      !$0.isMerged && $0.isMade && $0.isOf(deviceID, onto: originName)
-    }
-    guard !merged.isEmpty else { return }
     do throws(MergeError) {
-      try pool.stateFile.update { state in
-        for snapshot in merged {
-          state.changeSnapshot(snapshot.deviceID) { $0.isMerged = true }
-        }
-      }
+      try record(true, of: deviceID, onto: originName)
     } catch {
       pool.note(.sourceKept(error))
     }
   }
 
+  /// Records that it is needed once more.
+  func isNeededAgain(_ deviceID: UInt32, onto originName: String) {
+    do throws(MergeError) {
+      try record(false, of: deviceID, onto: originName)
+    } catch {
+      pool.recordCleanupFailure(.notUndone(error))
+    }
+  }
+
+  private func record(
+    _ isMerged: Bool, of deviceID: UInt32, onto originName: String
+  ) throws(MergeError) {
+    let found = pool.state.snapshots.filter {
+      $0.isMerged != isMerged && $0.isMade && $0.hasBegun && $0.isOf(deviceID, onto: originName)
+    }
+    guard !found.isEmpty else { return }
+    try pool.stateFile.update { state in
+      for snapshot in found {
+        state.changeSnapshot(snapshot.deviceID) { $0.isMerged = isMerged }
+      }
+    }
+  }
+
   // MARK: Deleting
 
-  /// Deletes what no merge needs, and says so where that fails.
+  /// Deletes what no merge needs, and says so where that fails; forgets what somebody else has deleted.
   ///
   /// A thin device that may be suspended is resumed first, and its snapshot tells which it is.
   func deleteUnneeded() {
-    for snapshot in pool.state.snapshots where !snapshot.isNeeded && !snapshot.mayBeSuspended {
+    for snapshot in pool.state.snapshots where !snapshot.mayBeSuspended {
       do throws(MergeError) {
-        try delete(snapshot.deviceID)
+        if !snapshot.isNeeded {
+          try delete(snapshot.deviceID)
+        } else if snapshot.deviceID != made, try !isThere(snapshot) {
+          pool.note(.snapshotNotThere(snapshot.deviceID, pool: pool.name))
+          forget(snapshot.deviceID)
+        }
       } catch {
         pool.recordCleanupFailure(.cannotDeleteSnapshot(error))
       }
@@ -284,5 +317,11 @@ package final class ThinSnapshots {
     if !snapshot.isMade, try pool.superblock().time == snapshot.timeBefore { return false }
     let expected = snapshot.creationTime ?? snapshot.timeBefore + 1
     return try pool.liveDevices([snapshot.deviceID]).first?.details.creationTime == expected
+  }
+}
+
+extension PoolState.Snapshot.Creation {
+  fileprivate init(_ details: DeviceDetails) {
+    self.init(time: details.creationTime, transactionID: details.transactionID)
   }
 }

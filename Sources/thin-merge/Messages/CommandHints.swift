@@ -116,6 +116,9 @@ extension MergeError {
       "it is writable and must not change; without --no-snapshot, a snapshot of it is merged"
     case .snapshotIDsUsedUp:
       "\("thin-merge devices --pool \(pool)".commandInSentence) lists them; delete those that nobody needs"
+    case .snapshotOfAnother:
+      "'thin-merge resume' with the journal of that merge finishes it; --restart gives it up, and "
+        + "merges the thin device that has the number now"
     case .numbersOfLVMTooHigh: "--no-snapshot merges the thin device itself"
     case .snapshotUnfinished:
       "leave --no-snapshot out to go on with it; --restart gives that merge up and begins again"

@@ -81,6 +81,12 @@ struct PlanText {
     } else if plan.makesSnapshot {
       text.add("snapshot", "made of the thin device when the merge begins, and merged")
     }
+    if plan.isWrittenSinceSnapshot {
+      text.add(
+        "written since",
+        "the thin device; that is not merged (--restart merges it as it is now, from the beginning)"
+      )
+    }
     if plan.makesSnapshot || plan.snapshotID != nil, plan.thinDeviceIsOpen {
       text.add(
         "in use", "the thin device is open; what is written to it after the snapshot is not merged")

@@ -54,7 +54,7 @@ struct ReportText {
       "Keep the thin device: somebody has it open, and what is written to it now is not on the origin."
     case .unknown:
       "Keep the thin device: nothing tells whether it was written to after what is on the origin was "
-        + "read from it."
+        + "read from it. 'thin-merge verify' tells, once the thin device is not active."
     }
   }
 

@@ -20,9 +20,9 @@ expect_merged
 expect_settled
 expect_ids 1
 # Merged itself, it must not be active.
-activate 1 16M -
+activate 1 16M
 write "$mapper/thin1" 3 0 12M
-labtool expectation "$mapper/thin1" "$origin" "$work/expected"
+remember "$mapper/thin1"
 deactivate thin1
 rm "$(the_journal)"
 in_mid_merge by_name merge "${by[@]}" --no-snapshot --rate-limit 3M --checkpoint-interval 0.2

@@ -127,6 +127,15 @@ struct ThinDeviceErrorTests {
       try pool.leaveSnapshot()
       pool.mapper.mapped[1].openCount = 0
     },
+    row(
+      "a snapshot is merged in part, and another thin device has the number",
+      "snapshot-of-another", .refused, snapshot
+    ) { pool in
+      try pool.addThin()
+      try pool.leaveSnapshot()
+      try pool.mapper.replaceBySomebodyElse(
+        5, with: Fixtures.ThinDevice(5, [ThinMapping(2, 70)], creationTime: 9))
+    },
     row("a snapshot that is merged in part is in use", "snapshot-in-use", .busy, snapshot) { pool in
       try pool.addThin()
       try pool.leaveSnapshot()
@@ -180,18 +189,24 @@ struct ThinDeviceErrorTests {
       pool.mapper.resumedByOthers = 1
       pool.mapper.fails["delete"] = .resourceBusy
     },
-    row(
-      "LVM has numbers as high as those of snapshots", "numbers-of-lvm-too-high", .refused, others
-    ) {
-      pool in
+    ErrorSituation(
+      "LVM has numbers as high as those of snapshots", "numbers-of-lvm-too-high", .refused,
+      pool: ofLVM, options: others
+    ) { pool in
       try pool.addNumberOfLVM()
       pool.runProgram = { _ in
-        .succeeded(#"{"report":[{"lv":[{"pool_lv":"pool","thin_id":"16777000"}]}]}"#)
+        .succeeded(output: #"{"report":[{"lv":[{"pool_lv":"pool","thin_id":"16777000"}]}]}"#)
       }
     },
-    row("LVM does not tell its numbers", "lvm-silent", .busy, others) { pool in
+    ErrorSituation(
+      "LVM does not tell its numbers", "lvm-silent", .busy, pool: ofLVM, options: others
+    ) { pool in
       try pool.addNumberOfLVM()
       pool.runProgram = { _ in .noAnswer }
+    },
+    ErrorSituation("the pool fills up while the question stands", "pool-changed", .busy) {
+      let pool = try ActivePool()
+      return pool.reportedByMerge(whenAsked: { pool.mapper.usedDataBlockCount = 250 })
     },
     row("device-mapper stops answering", "no-device-mapper", .refused, snapshot) { pool in
       try pool.addThin()
@@ -248,6 +263,7 @@ struct ThinDeviceErrorTests {
 
   // MARK: Preparing
 
+  private static let ofLVM = ThinDeviceReference.member(pool: "vg-pool-tpool", deviceID: 5)
   private static let others = PoolOptions(allowsOtherUsers: true)
   private static let itself = PoolOptions(mergesThinDeviceItself: true)
   private static let snapshot = PoolOptions(allowsOpenThinDevice: true)

@@ -96,6 +96,51 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.isEmpty)
   }
 
+  @Test("a snapshot is not merged in the name of another thin device that has the number now")
+  func replacedInBetween() throws {
+    let pool = try ActivePool()
+    try Self.stopped(pool)
+    let other = Fixtures.ThinDevice(5, [ThinMapping(2, 70)], transactionID: 9)
+    try pool.mapper.replaceBySomebodyElse(5, with: other)
+    let before = try pool.originContent()
+    let refused = pool.merge()
+    #expect(refused.exitStatus == 2)
+    #expect(refused.message.contains("another thin device has that number now"))
+    #expect(try pool.originContent() == before)
+    #expect(try pool.resume().exitStatus == 0)
+    #expect(try pool.isMerged())
+    #expect(pool.thinDeviceState == .gone)
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+  }
+
+  @Test("a snapshot that somebody deleted is forgotten, and the next merge goes on without it")
+  func snapshotDeleted() throws {
+    let pool = try ActivePool()
+    try Self.stopped(pool)
+    try pool.mapper.replaceBySomebodyElse(16_777_215)
+    let refused = pool.merge()
+    #expect(refused.exitStatus == 2)
+    #expect(refused.notes.contains { $0.contains("is not there (any more)") })
+    #expect(pool.merge().exitStatus == 0)
+    #expect(try pool.isMerged())
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test("a snapshot goes although a run is killed while it reads back what it has merged")
+  func killedAtTheEnd() throws {
+    let pool = try ActivePool()
+    var record: Data?
+    // Looked at twice before the end: when it is decided, and once more before it is done.
+    pool.mapper.told = { [unowned pool] step in
+      if step == "release_metadata_snap", pool.mapper.thinDevices.count == 2 {
+        record = FileManager.default.contents(atPath: pool.recordPath)
+      }
+    }
+    #expect(pool.merge(verifies: true).exitStatus == 0)
+    let text = String(decoding: try #require(record), as: UTF8.self)
+    #expect(text.contains(#""isMerged" : true"#), "\(text)")
+  }
+
   @Test(
     "a thin device that is merged itself is not called as merged if something was active meanwhile")
   func itselfActivated() throws {

@@ -199,6 +199,15 @@ extension MergeError {
       because: "the live mappings change under an active pool")
   }
 
+  /// Returns the error for a pool that has changed so that a merge would be another than was agreed to.
+  static func poolChanged(_ pool: String) -> MergeError {
+    MergeError(
+      pool: pool, .poolChanged, .busy, "the pool changed while the question stood",
+      because:
+        "a snapshot would be merged where the thin device itself was to be, or the other way round",
+      hint: "give the same command again")
+  }
+
   static func poolReadOnly(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .poolReadOnly, .refused, "no metadata snapshot can be taken",

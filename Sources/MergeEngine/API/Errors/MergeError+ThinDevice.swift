@@ -165,6 +165,17 @@ extension MergeError {
       context: Context(pool: pool, deviceID: deviceID))
   }
 
+  static func snapshotOfAnother(_ pool: String, deviceID: UInt32, of original: UInt32) -> MergeError
+  {
+    MergeError(
+      .snapshotOfAnother, .refused, "a snapshot of an earlier thin device is being merged",
+      at: pool,
+      because:
+        "an earlier run made dev \(deviceID) of dev \(original) for that, and another thin device "
+        + "has that number now",
+      context: Context(pool: pool, deviceID: deviceID))
+  }
+
   static func snapshotInUse(_ path: String, name: String, deviceID: UInt32) -> MergeError {
     MergeError(
       .snapshotInUse, .busy, "the snapshot that is merged is in use", at: path,
