@@ -252,6 +252,26 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
+  @Test("a merge onto another origin reads a snapshot of its own, and the one that is kept stays")
+  func anotherOrigin() throws {
+    let pool = try ActivePool()
+    try Self.stopped(pool)
+    let file = pool.folder.path("another.img")
+    try Data(count: ActivePool.blockCount * ActivePool.blockByteCount).write(
+      to: URL(filePath: file))
+    let another = try LoopDevice(backing: file)
+    let outcome = pool.run { merger throws(MergeError) in
+      let found = try merger.resolve(Self.byNumber)
+      _ = try merger.merge(found.source, onto: another.path, options: MergeOptions())
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(pool.mapper.steps.contains("create_snap 16777214 5"), "\(pool.mapper.steps)")
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
+    #expect(pool.merge(Self.byNumber).exitStatus == 0)
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+  }
+
   @Test("a metadata snapshot that somebody else holds serves a merge that is stopped and resumed")
   func heldBySomebodyElse() throws {
     let pool = try ActivePool()

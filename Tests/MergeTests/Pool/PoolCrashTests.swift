@@ -196,10 +196,17 @@ struct PoolCrashTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 6])
   }
 
-  @Test("a thin device that somebody else suspended after a stopped merge stays suspended")
-  func suspendedSince() throws {
+  @Test(
+    "a thin device that somebody else suspended after a stopped, or then killed, merge stays suspended",
+    arguments: [false, true])
+  func suspendedSince(afterKilledRun: Bool) throws {
     let pool = try ActivePool()
     try Self.stopped(pool)
+    if afterKilledRun {
+      pool.mapper.revive()
+      // Just after a metadata snapshot was taken: there is something to be settled.
+      #expect(try Self.killed(pool, .snapshot, at: 1))
+    }
     let index = try #require(pool.mapper.mapped.firstIndex { $0.name == "vm" })
     pool.mapper.mapped[index].isSuspended = true
     let outcome = pool.run { merger throws(MergeError) in
