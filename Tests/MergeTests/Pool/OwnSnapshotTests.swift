@@ -252,6 +252,19 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
+  @Test("a merge that is begun again and stops too keeps its own snapshot, and not the earlier one")
+  func restartedAndStopped() throws {
+    let pool = try ActivePool()
+    try Self.stopped(pool)
+    try pool.cutData()
+    #expect(pool.merge(Self.byNumber, restarts: true).exitStatus == 3)
+    try pool.restoreData()
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_214])
+    #expect(pool.merge(Self.byNumber).exitStatus == 0)
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+  }
+
   @Test("a merge onto another origin reads a snapshot of its own, and the one that is kept stays")
   func anotherOrigin() throws {
     let pool = try ActivePool()
