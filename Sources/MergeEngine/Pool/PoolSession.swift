@@ -285,9 +285,11 @@ package final class PoolSession {
     guard let live = try? pool.liveDevices([id]), let devices = try? pool.devices() else {
       return .unknown
     }
-    let snapshot = pool.state.snapshot(snapshotID ?? deviceID)
-    let isReplaced = snapshot.map { (try? snapshots.isReplaced($0)) != false } ?? false
-    guard let thin = live.first, !isReplaced else { return .gone }
+    if let snapshot = pool.state.snapshot(snapshotID ?? deviceID) {
+      guard let isReplaced = try? snapshots.isReplaced(snapshot) else { return .unknown }
+      if isReplaced { return .gone }
+    }
+    guard let thin = live.first else { return .gone }
     guard thin.mappingRoot == root else { return .writtenSince }
     let showing = devices.showing(id, of: pool.device.number)
     // Who opened a device before it became read-only goes on writing to it.
