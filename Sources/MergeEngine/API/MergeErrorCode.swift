@@ -291,9 +291,9 @@ extension MergeError {
     case poolRecordNewer = "pool-record-newer"
     /// The pool's record is damaged.
     case poolRecordDamaged = "pool-record-damaged"
-    /// The record of an origin that no pool's record has cannot be read.
+    /// The record of an origin that is merged onto without an active pool cannot be read.
     case cannotReadOriginRecord = "cannot-read-origin-record"
-    /// The record of an origin that no pool's record has cannot be written.
+    /// The record of an origin that is merged onto without an active pool cannot be written.
     case cannotWriteOriginRecord = "cannot-write-origin-record"
     /// The pool's record cannot be written.
     case cannotWritePoolRecord = "cannot-write-pool-record"

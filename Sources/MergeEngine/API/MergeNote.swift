@@ -70,7 +70,7 @@ public struct MergeNote: Equatable, Sendable {
     case noSnapshotMade = "no-snapshot-made"
     /// A snapshot is kept for a merge that is not finished.
     case snapshotKept = "snapshot-kept"
-    /// What programs wrote last could not be written to the thin device before a snapshot of it was made.
+    /// Caches above the thin device could not be flushed before its snapshot was made.
     case cachesNotWritten = "caches-not-written"
     /// A snapshot of the thin device was made.
     case snapshotMade = "snapshot-made"

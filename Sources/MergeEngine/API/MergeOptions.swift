@@ -185,8 +185,8 @@ public struct TransferOptions: Equatable, Sendable {
 public struct PoolOptions: Equatable, Sendable {
   /// Merges although somebody has the thin device open: what is written to it from then on is not merged.
   public var allowsOpenThinDevice: Bool
-  /// Merges the thin device itself and not a snapshot of it that is made for the merge: nobody may have it open, and
-  /// it is removed for the time of the merge where it can be written to.
+  /// Merges the thin device itself instead of a snapshot: nobody may have it open, and a writable device is removed
+  /// while the merge runs.
   public var mergesThinDeviceItself: Bool
   /// Puts a thin device back that was removed for the time of the merge.
   public var reactivates: Bool

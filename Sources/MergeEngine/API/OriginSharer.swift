@@ -1,27 +1,28 @@
+/// When a thin device was created, as the pool's metadata has it; no two devices with the same id share it.
+package struct ThinDeviceCreation: Hashable, Sendable, Codable {
+  package var time: UInt32
+  package var transactionID: UInt64
+
+  package init(time: UInt32, transactionID: UInt64) {
+    self.time = time
+    self.transactionID = transactionID
+  }
+}
+
 /// A thin device besides the merged one that has the same external origin, or may have it: what it shows changes
 /// with the origin.
 package struct OriginSharer: Hashable, Sendable {
-  /// When a thin device was made, as its details in the pool's metadata say.
-  package struct Creation: Hashable, Sendable {
-    package var time: UInt32
-    package var transactionID: UInt64
-
-    package init(time: UInt32, transactionID: UInt64) {
-      self.time = time
-      self.transactionID = transactionID
-    }
-  }
-
   /// The uuid of its pool, or `name-` and the pool's name where that has no uuid.
   package var poolName: String
   package var deviceID: UInt32
-  /// Nil where the pool's metadata was not read: an id alone may be that of a thin device that was made since.
-  package var creation: Creation?
-  /// The uuid of the mapped device that shows it, or `name-` and its name; nil where none does.
+  /// Nil if the pool's metadata was not read; then the id may be that of a newer thin device.
+  package var creation: ThinDeviceCreation?
+  /// The uuid of the mapped device for it, or `name-` and the device's name; nil if it is not active.
   package var mappedName: String?
 
   package init(
-    poolName: String, deviceID: UInt32, creation: Creation? = nil, mappedName: String? = nil
+    poolName: String, deviceID: UInt32, creation: ThinDeviceCreation? = nil,
+    mappedName: String? = nil
   ) {
     self.poolName = poolName
     self.deviceID = deviceID
@@ -78,7 +79,7 @@ extension PoolOptions {
     return options
   }
 
-  /// What every later run may do as well: consent is to devices, each of which is recorded.
+  /// The options that a journal's header keeps; consent to other thin devices is recorded per device instead.
   package var withoutConsentToOthers: PoolOptions {
     var options = self
     options.allowsOtherUsers = false

@@ -1,6 +1,6 @@
-/// What runs that are over left in a pool, as the pool's record and the kernel tell.
+/// What earlier runs left behind in a pool, according to its record and the kernel.
 public struct PoolLeftovers: Equatable, Sendable {
-  /// Whether what is left can be undone now.
+  /// Whether the pool can be settled now.
   public enum State: String, Sendable {
     /// The pool is active, and no run works on it.
     case active = "active"
@@ -97,7 +97,7 @@ public struct PoolLeftovers: Equatable, Sendable {
 
   /// The pool's name in device-mapper; nil where it is not active.
   public var poolName: String?
-  /// Whether what is left can be undone now.
+  /// Whether the pool can be settled now.
   public var state: State
   /// The file of what was done to the pool; nil where there is none.
   public var recordPath: String?

@@ -69,7 +69,7 @@ enum RecordedSharers {
         guard let time = reader.nextVariable().flatMap({ UInt32(exactly: $0) }),
           let transactionID = reader.nextVariable()
         else { return [] }
-        sharer.creation = OriginSharer.Creation(time: time, transactionID: transactionID)
+        sharer.creation = ThinDeviceCreation(time: time, transactionID: transactionID)
       }
       if flags & hasMappedName != 0 {
         guard let name = name(&reader) else { return [] }

@@ -116,3 +116,9 @@ package struct DeviceTrees: Equatable, Sendable {
     return IDs(count: count, checksum: crc.value, outOfRange: outOfRange)
   }
 }
+
+extension DeviceDetails {
+  package var creation: ThinDeviceCreation {
+    ThinDeviceCreation(time: creationTime, transactionID: transactionID)
+  }
+}

@@ -330,8 +330,7 @@ extension OriginSharer {
   fileprivate init(_ device: MetadataReader.Device, of pool: MappedDevice) {
     self.init(
       poolName: pool.durableName, deviceID: device.id,
-      creation: Creation(
-        time: device.details.creationTime, transactionID: device.details.transactionID))
+      creation: device.details.creation)
   }
 
   /// The same, with its creation where it is one of the pool's devices.
@@ -341,7 +340,7 @@ extension OriginSharer {
     guard poolName == pool.durableName, let device = devices.first(where: { $0.id == deviceID })
     else { return self }
     var completed = self
-    completed.creation = OriginSharer(device, of: pool).creation
+    completed.creation = device.details.creation
     return completed
   }
 }

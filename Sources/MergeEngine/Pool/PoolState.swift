@@ -76,7 +76,7 @@ package struct PoolState: Equatable, Sendable {
     package var timeBefore: UInt32
     /// When the thin device was made, by which it is told from another one with its number; nil in records of
     /// version 0.1.0.
-    package var originalMade: Creation?
+    package var originalMade: ThinDeviceCreation?
     /// The pool's snapshot counter when it was made, as its details tell; no other device has the same.
     package var creationTime: UInt32?
     /// What tells the origin that it is merged onto from others; nil until it is written to.
@@ -88,14 +88,9 @@ package struct PoolState: Equatable, Sendable {
     package var hasBegun = false
     package var isMerged = false
 
-    /// When a thin device was made, as its details tell.
-    package struct Creation: Equatable, Sendable, Codable {
-      package var time: UInt32
-      package var transactionID: UInt64
-    }
-
     package init(
-      deviceID: UInt32, originalID: UInt32, originalMade: Creation?, thinDevice: KnownDevice?,
+      deviceID: UInt32, originalID: UInt32, originalMade: ThinDeviceCreation?,
+      thinDevice: KnownDevice?,
       timeBefore: UInt32
     ) {
       self.deviceID = deviceID

@@ -89,7 +89,7 @@ package final class ThinSnapshots {
       $0.snapshots.append(
         PoolState.Snapshot(
           deviceID: id, originalID: deviceID,
-          originalMade: original.map { PoolState.Snapshot.Creation($0.details) },
+          originalMade: original?.details.creation,
           thinDevice: thin.map { PoolState.KnownDevice($0, bootID: pool.bootID) },
           timeBefore: live.time))
     }
@@ -156,7 +156,7 @@ package final class ThinSnapshots {
     guard let made = snapshot.originalMade,
       let live = try pool.liveDevices([snapshot.originalID]).first
     else { return false }
-    return PoolState.Snapshot.Creation(live.details) != made
+    return live.details.creation != made
   }
 
   /// Whether a snapshot is in the metadata snapshot that is held.
@@ -317,11 +317,5 @@ package final class ThinSnapshots {
     if !snapshot.isMade, try pool.superblock().time == snapshot.timeBefore { return false }
     let expected = snapshot.creationTime ?? snapshot.timeBefore + 1
     return try pool.liveDevices([snapshot.deviceID]).first?.details.creationTime == expected
-  }
-}
-
-extension PoolState.Snapshot.Creation {
-  fileprivate init(_ details: DeviceDetails) {
-    self.init(time: details.creationTime, transactionID: details.transactionID)
   }
 }

@@ -88,10 +88,10 @@ struct JournalRecordTests {
           OriginSharer(poolName: "LVM-1", deviceID: 2),
           OriginSharer(
             poolName: "LVM-1", deviceID: 16_777_215,
-            creation: OriginSharer.Creation(time: .max, transactionID: .max)),
+            creation: ThinDeviceCreation(time: .max, transactionID: .max)),
           OriginSharer(
             poolName: "name-pool", deviceID: 1,
-            creation: OriginSharer.Creation(time: 0, transactionID: 0), mappedName: "LVM-2"),
+            creation: ThinDeviceCreation(time: 0, transactionID: 0), mappedName: "LVM-2"),
           OriginSharer(poolName: "name-pool", deviceID: 1, mappedName: "name-vé"),
         ])),
     JournalSample.checkpoint(watermark: 0, []),
@@ -134,7 +134,7 @@ struct JournalRecordTests {
     let sharers = (0..<UInt32(20_000)).map {
       OriginSharer(
         poolName: "LVM-pool", deviceID: $0 * 800,
-        creation: OriginSharer.Creation(time: $0 << 12, transactionID: UInt64($0) << 40))
+        creation: ThinDeviceCreation(time: $0 << 12, transactionID: UInt64($0) << 40))
     }
     let path = String(repeating: "p", count: 4096)
     let record = JournalRecord.attempt(
@@ -156,7 +156,7 @@ struct JournalRecordTests {
       OriginSharer(poolName: "LVM-1", deviceID: 2),
       OriginSharer(
         poolName: "name-pool", deviceID: 300,
-        creation: OriginSharer.Creation(time: 500, transactionID: 700), mappedName: "LVM-2"),
+        creation: ThinDeviceCreation(time: 500, transactionID: 700), mappedName: "LVM-2"),
     ]
     let bytes = RecordedSharers.encoded(sharers)
     #expect(RecordedSharers.decoded(bytes) == sharers)
