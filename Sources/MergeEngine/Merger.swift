@@ -61,7 +61,7 @@ public struct Merger: Sendable {
       pool: name, mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
   }
 
-  /// What runs that are over left in active pools, and what is recorded of pools that are not active.
+  /// What earlier runs left in active pools, and what is recorded of pools that are not active.
   ///
   /// Changes nothing and keeps nobody from anything.
   ///

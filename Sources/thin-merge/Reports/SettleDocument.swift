@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// What runs that are over left in pools, for programs.
+/// What earlier runs left in pools, for programs.
 struct SettleDocument: Encodable {
   private let schema = "thin-merge/settle/1"
   private let isList: Bool

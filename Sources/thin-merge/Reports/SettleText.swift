@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// What runs that are over left in pools, for people.
+/// What earlier runs left in pools, for people.
 struct SettleText {
   var pools: [PoolLeftovers]
   /// Whether nothing was to be undone.
@@ -12,7 +12,7 @@ struct SettleText {
     let shown = pools.filter { !$0.isEmpty }
     guard !shown.isEmpty else {
       let place = poolName.map { "pool \(TerminalText.escaped($0))" } ?? "any pool"
-      return "Nothing is left in \(place) by runs that are over.\n"
+      return "Earlier runs left nothing in \(place).\n"
     }
     return shown.map { text(of: $0) }.joined(separator: "\n")
   }
@@ -53,8 +53,8 @@ struct SettleText {
       "\(name): no run has recorded anything of it."
     case .inUse: "\(name): another run works on it, and undoes this itself."
     case .notActive: "\(name): this is recorded, and stays until the pool is active."
-    case .active where isList: "\(name): this is left by runs that are over."
-    case .active: "\(name): this was left by runs that are over."
+    case .active where isList: "\(name): earlier runs left this."
+    case .active: "\(name): earlier runs had left this."
     }
   }
 
@@ -84,7 +84,7 @@ struct SettleText {
   }
 
   private static func line(_ snapshot: PoolLeftovers.Snapshot) -> String {
-    let name = "dev \(snapshot.deviceID) of dev \(snapshot.originalID)"
+    let name = "dev \(snapshot.deviceID), a snapshot of dev \(snapshot.originalID)"
     if snapshot.isUndone { return "\(name), deleted or not there" }
     if snapshot.isThere == false { return "\(name), which is not there (any more)" }
     let size =

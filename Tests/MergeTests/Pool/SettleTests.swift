@@ -106,7 +106,7 @@ struct SettleTests {
     #expect(pool.mapper.steps == [])
     #expect(try Self.files(pool) == [:])
     let text = SettleText(pools: [], isList: true, poolName: nil).text
-    #expect(text == "Nothing is left in any pool by runs that are over.\n")
+    #expect(text == "Earlier runs left nothing in any pool.\n")
   }
 
   @Test("a pool of that name that is not active is refused")
@@ -142,7 +142,8 @@ struct SettleTests {
       #expect(left.first?.journals.map(\.originPath) == [pool.origin.path])
       let text = SettleText(pools: left, isList: true, poolName: nil).text
       #expect(
-        text.contains("dev \(kept.deviceID) of dev 5, keeps up to 384 KiB from being freed"))
+        text.contains(
+          "dev \(kept.deviceID), a snapshot of dev 5, keeps up to 384 KiB from being freed"))
       #expect(text.contains("dmsetup message pool 0 'delete \(kept.deviceID)'"))
     }
     #expect(pool.mapper.thinDevices.count == 2)
@@ -233,7 +234,7 @@ struct SettleTests {
     let pool = try ActivePool()
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 1))
     let text = SettleText(pools: Self.settle(pool).pools, isList: false, poolName: nil).text
-    #expect(text.hasPrefix("Pool pool: this was left by runs that are over.\n"))
+    #expect(text.hasPrefix("Pool pool: earlier runs had left this.\n"))
     #expect(text.contains(", not held any more"))
   }
 }
