@@ -19,6 +19,8 @@ extension MergeError {
     case deviceReadOnly = "device-read-only"
     /// A loop device lies over a file.
     case underLoopDevice = "under-loop-device"
+    /// Nothing tells what lies under a block device.
+    case deviceUnseen = "device-unseen"
     /// Nothing tells whether a loop device lies over a file.
     case loopDevicesUnseen = "loop-devices-unseen"
     /// Buffers of that size are more than a program can have.

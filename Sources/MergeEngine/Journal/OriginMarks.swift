@@ -38,8 +38,13 @@ struct OriginMarks {
   }
 
   /// - `backing`: the file under the origin's loop devices, or itself; nil where it is to be looked for.
-  init(of origin: OpenFile, backing: OpenFile? = nil, bootID: String, journals: JournalStore) {
-    let extent = StorageExtent(origin)
+  /// - `linearParts`: the mapped devices that the origin may be one of.
+  /// - `stateFolder`: where the marks of disks are kept, whatever folder the journals of this run are in.
+  init(
+    of origin: OpenFile, backing: OpenFile? = nil, linearParts: StorageExtent.LinearParts,
+    stateFolder: String, bootID: String, journals: JournalStore
+  ) {
+    let extent = StorageExtent(origin, linearParts: linearParts)
     let file = origin.kind == .regularFile ? origin : backing ?? extent.openFile()
     let identity =
       if let file {
@@ -51,7 +56,7 @@ struct OriginMarks {
       }
     self.init(
       of: origin, range: extent.range, identity: identity,
-      place: MarkPlace(extent, in: file, identity: identity, stateFolder: journals.stateFolder),
+      place: MarkPlace(extent, in: file, identity: identity, stateFolder: stateFolder),
       bootID: bootID, journals: journals)
   }
 

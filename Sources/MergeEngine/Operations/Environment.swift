@@ -89,7 +89,16 @@ extension Environment {
 
   /// The marks of unfinished merges at an origin.
   func marks(of origin: OpenFile, backing: OpenFile? = nil) -> OriginMarks {
-    OriginMarks(of: origin, backing: backing, bootID: bootID, journals: journals)
+    OriginMarks(
+      of: origin, backing: backing, linearParts: linearParts(under: origin),
+      stateFolder: poolStateFolder, bootID: bootID, journals: journals)
+  }
+
+  /// The mapped devices that an origin may be one of, and that show one part of another device.
+  func linearParts(under origin: OpenFile) -> StorageExtent.LinearParts {
+    // Who may not ask device-mapper may not open what it maps, either.
+    guard origin.kind == .blockDevice, let devices = try? mappedDevices() else { return [:] }
+    return devices.linearParts
   }
 
   /// A run's work on an origin where no pool is active.

@@ -109,6 +109,7 @@ struct MergePreparation: ~Copyable {
         origin,
         use: session?.use(quiescence) ?? originPlan.map(originSession.use) ?? .exclusive,
         isMadeWritable: originChanges?.readOnlyLayers.isEmpty == false,
+        linearParts: environment.linearParts(under: origin),
         allowsUnseenLoopDevices: environment.allowsUnseenLoopDevices, clock: environment.clock)
       try environment.journals.checkPlace(
         journalPath, of: [devices.metadata, devices.data, origin])

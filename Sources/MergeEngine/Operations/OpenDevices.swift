@@ -11,7 +11,7 @@ struct OpenDevices {
     if isInactive { try LoopDevice.checkNone(over: metadata, MergeError.metadataUnderLoopDevice) }
     data = try OpenFile(source.dataPath, role: "data device", access: .readOnly)
     for (file, role) in [(metadata, "metadata device"), (data, "data device")] {
-      try Self.checkHasBytes(file, role)
+      try Self.check(file, role)
     }
     guard !StorageStack(metadata).overlaps(StorageStack(data)) else {
       throw .dataIsMetadata(data.path)
@@ -25,7 +25,7 @@ struct OpenDevices {
   func origin(_ path: String) throws(MergeError) -> OpenFile {
     // Opened without O_EXCL: it says that it is the data device before that it is busy.
     let origin = try OpenFile(path, role: "origin", access: .readOnly)
-    try Self.checkHasBytes(origin, "origin")
+    try Self.check(origin, "origin")
     for (other, role) in [(metadata, "metadata"), (data, "data")]
     where StorageStack(origin).overlaps(StorageStack(other)) {
       throw .originIsPoolDevice(path, role, other.path)
@@ -33,10 +33,15 @@ struct OpenDevices {
     return origin
   }
 
-  /// A device keeps its number and node while nothing is connected to it.
-  private static func checkHasBytes(_ file: OpenFile, _ role: String) throws(MergeError) {
-    guard file.kind == .regularFile || file.byteCount > 0 else {
-      throw .deviceEmpty(file.path, role)
+  /// Looks at what has to be true of every block device.
+  ///
+  /// It keeps its number and node while nothing is connected to it. Without sysfs nothing tells whether two of them
+  /// have bytes in common, or who else has them.
+  private static func check(_ file: OpenFile, _ role: String) throws(MergeError) {
+    guard file.kind == .blockDevice else { return }
+    guard file.byteCount > 0 else { throw .deviceEmpty(file.path, role) }
+    guard FileSystem.exists("/sys/dev/block/\(file.deviceNumber)") else {
+      throw .deviceUnseen(file.path, role, number: "\(file.deviceNumber)")
     }
   }
 

@@ -41,6 +41,7 @@ struct RunningMerge: ~Copyable {
     let options = request.options
     let target = try DeviceTarget(
       request.originPath, use: use, lookedAt: preparation.origin,
+      linearParts: environment.linearParts(under: preparation.origin),
       allowsUnseenLoopDevices: environment.allowsUnseenLoopDevices, clock: environment.clock)
     var report = preparation.report
     report.snapshotID = preparation.session?.snapshotID
@@ -184,7 +185,7 @@ struct RunningMerge: ~Copyable {
       from: request.source, onto: DeviceIdentity.nameOrPlace(of: target.file))
     try sweeps.append(.attempt(attempt))
     try target.grow(to: grownTargetByteCount)
-    let (environment, file) = (environment, journal.file)
+    let (environment, file, target) = (environment, journal.file, target)
     let end = sweeps.run { () throws(MergeError) in try environment.journals.reader(file) }
     let (source, session, places) = (request.source, session, places)
     let originSession = originSession
@@ -197,6 +198,9 @@ struct RunningMerge: ~Copyable {
       }
       try session?.checkStillQuiesced()
       try originSession.checkStillUnused()
+      try target.checkStillAlone(
+        linearParts: environment.linearParts(under: target.file),
+        allowsUnseenLoopDevices: environment.allowsUnseenLoopDevices, clock: environment.clock)
       try places.check()
     }
     marks.remove(journal)

@@ -96,6 +96,19 @@ package struct MappedDevices: Sendable {
     return layers
   }
 
+  /// The devices that show one part of another, LVM's excepted: whatever lies under them now, their volumes keep
+  /// their identities while LVM moves them.
+  package var linearParts: StorageExtent.LinearParts {
+    var parts: StorageExtent.LinearParts = [:]
+    for device in all where !device.uuid.hasPrefix("LVM-") {
+      guard let below = device.linearTarget, device.liveTable[0].words.count == 2,
+        let sector = UInt64(device.liveTable[0].words[1])
+      else { continue }
+      parts[device.number] = StorageExtent.LinearPart(of: below, from: sector &* 512)
+    }
+    return parts
+  }
+
   /// What the tables say of a thin device; nil if none names it.
   ///
   /// - Throws: `MergeError` (`refused`) where they do not agree.

@@ -39,8 +39,23 @@ package enum LoopDevice {
     }
   }
 
+  /// How long a loop device is waited for that is being detached.
+  private static var detachTimeMax: Duration { .seconds(2) }
+
   /// Asks a loop device what lies under it.
-  static func state(of number: DeviceNumber) -> State {
+  static func state(of number: DeviceNumber, clock: Clock = ThisSystem.clock) -> State {
+    let deadline = clock.now() + detachTimeMax
+    while true {
+      let state = stateNow(of: number)
+      // While it is detached, which may write to the file, it is in use and cannot be opened: `lo_open` in `loop.c`.
+      guard case .unseen(_, .noSuchAddressOrDevice) = state, clock.now() < deadline else {
+        return state
+      }
+      clock.sleep(.milliseconds(10))
+    }
+  }
+
+  private static func stateNow(of number: DeviceNumber) -> State {
     let folder = folder(of: number)
     guard FileSystem.exists(folder) else { return .unused }
     let node = FileSystem.node(of: number) ?? "/dev/loop\(number.minor)"
@@ -57,7 +72,7 @@ package enum LoopDevice {
     guard
       let status = try? FileStatus(descriptor: owner.rawValue, path: node, role: "loop device"),
       status.isBlockDevice, status.deviceItself == number
-    else { return .unseen(node: node, .noSuchAddressOrDevice) }
+    else { return .unseen(node: node, Errno(rawValue: ENODEV)) }
     var loop = caio_loop()
     // SAFETY: the call fills the structure given.
     guard unsafe caio_loop_status(owner.rawValue, &loop) == 0 else {
@@ -127,15 +142,18 @@ package enum LoopDevice {
   }
 
   /// Looks for a loop device that shows bytes of `extent`, besides those that it was reached by.
-  static func search(over extent: StorageExtent) -> Search {
+  static func search(
+    over extent: StorageExtent, linearParts: StorageExtent.LinearParts = [:],
+    clock: Clock = ThisSystem.clock
+  ) -> Search {
     guard FileSystem.exists("/sys/block"), FileSystem.exists("/sys/dev/block") else {
       return .unseen(.noSysfs)
     }
     var blindness: LoopBlindness?
     for (number, path) in inUse where !extent.devices.contains(number) {
-      let shown = StorageExtent(device: number)
+      let shown = StorageExtent(device: number, linearParts: linearParts, clock: clock)
       if shown.overlaps(extent) { return .found(path) }
-      if case .unseen(let node, let errno) = state(of: number) {
+      if case .unseen(let node, let errno) = state(of: number, clock: clock) {
         // What sysfs names is another file, or in another mount namespace.
         if viewBySysfs(of: number)?.layer == extent.layer { return .found(path) }
         blindness = blindness ?? .node(node, errno)
@@ -167,10 +185,11 @@ package enum LoopDevice {
   /// - `allowsUnseen`: whether loop devices that cannot be seen are taken to lie elsewhere.
   /// - Throws: `error` of the path and the loop device; `loopDevicesUnseen` where nothing tells.
   static func checkNone(
-    over extent: StorageExtent, of file: OpenFile, allowsUnseen: Bool,
+    over extent: StorageExtent, of file: OpenFile, linearParts: StorageExtent.LinearParts,
+    allowsUnseen: Bool, clock: Clock,
     _ error: (_ path: String, _ loop: String) -> MergeError
   ) throws(MergeError) {
-    switch search(over: extent) {
+    switch search(over: extent, linearParts: linearParts, clock: clock) {
     case .none: return
     case .found(let loop): throw error(file.path, loop)
     case .unseen(let why):

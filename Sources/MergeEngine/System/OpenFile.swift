@@ -117,7 +117,8 @@ package final class OpenFile {
   /// The refusal of a block device that refuses writes.
   static func readOnly(_ path: String, role: String, _ number: DeviceNumber) -> MergeError {
     .deviceReadOnly(
-      path, role, mappedName: FileSystem.text(of: "/sys/dev/block/\(number)/dm/name"))
+      path, role, mappedName: FileSystem.text(of: "/sys/dev/block/\(number)/dm/name"),
+      isLoopDevice: FileSystem.exists("/sys/dev/block/\(number)/loop"))
   }
 
   package func isSameFile(as other: OpenFile) -> Bool {

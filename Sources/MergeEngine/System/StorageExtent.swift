@@ -1,11 +1,25 @@
 /// The bytes of a file or disk that a file or device shows, below loop devices and partitions.
 ///
 /// Two names of the same bytes have extents that overlap: hard links, a loop device and its file, a partition and its
-/// disk. What device-mapper maps is not looked through.
+/// disk. Of what device-mapper maps only those devices are looked through that show one part of another.
 ///
 /// A partition from sector 2048 on, of a loop device that shows a file from byte 4096 on, begins at byte 1,052,672 of
 /// the file.
-struct StorageExtent: Equatable {
+package struct StorageExtent: Equatable {
+  /// What a linear device of device-mapper shows: another device from `byteOffset` on.
+  package struct LinearPart: Sendable {
+    var device: DeviceNumber
+    var byteOffset: UInt64
+
+    package init(of device: DeviceNumber, from byteOffset: UInt64) {
+      self.device = device
+      self.byteOffset = byteOffset
+    }
+  }
+
+  /// Linear devices, by their numbers.
+  package typealias LinearParts = [DeviceNumber: LinearPart]
+
   /// The file or disk.
   private(set) var layer: StorageStack.Layer
   /// The bytes in it; one that goes on to the end, wherever that is, ends at `UInt64.max`.
@@ -15,23 +29,25 @@ struct StorageExtent: Equatable {
   /// The devices that the layer was reached by.
   private(set) var devices: Set<DeviceNumber> = []
 
-  init(_ file: OpenFile) {
+  init(
+    _ file: OpenFile, linearParts: LinearParts = [:], clock: Clock = ThisSystem.clock
+  ) {
     switch file.kind {
     case .regularFile:
       layer = .file(device: file.deviceNumber, inode: file.inode)
       path = file.path
     case .blockDevice:
       layer = .device(file.deviceNumber)
-      descend()
+      descend(linearParts, clock)
     }
   }
 
-  init(device: DeviceNumber) {
+  init(device: DeviceNumber, linearParts: LinearParts = [:], clock: Clock = ThisSystem.clock) {
     layer = .device(device)
-    descend()
+    descend(linearParts, clock)
   }
 
-  private mutating func descend() {
+  private mutating func descend(_ linearParts: LinearParts, _ clock: Clock) {
     while case .device(let number) = layer, devices.insert(number).inserted {
       let folder = "/sys/dev/block/\(number)"
       if FileSystem.exists(folder + "/partition") {
@@ -39,7 +55,10 @@ struct StorageExtent: Equatable {
           let start = FileSystem.text(of: folder + "/start").flatMap({ UInt64($0) })
         else { return }
         enter(.device(disk), at: start &* 512, byteCount: FileSystem.byteCount(of: number))
-      } else if case .shows(let view) = LoopDevice.state(of: number) {
+      } else if let part = linearParts[number] {
+        enter(
+          .device(part.device), at: part.byteOffset, byteCount: FileSystem.byteCount(of: number))
+      } else if case .shows(let view) = LoopDevice.state(of: number, clock: clock) {
         if case .file = view.layer { path = LoopDevice.backingPath(of: number) }
         enter(view.layer, at: view.byteOffset, byteCount: view.byteCount)
       }

@@ -11,15 +11,17 @@ struct DeviceTarget {
   /// Opens and locks what is at `path`, which has to be the file that was looked at before.
   ///
   /// - `use`: what keeps everybody else off it.
+  /// - `linearParts`: the mapped devices that it may be one of.
   /// - `allowsUnseenLoopDevices`: whether loop devices that cannot be seen are taken to lie elsewhere.
   /// - `clock`: tells for how long a lock is tried.
   /// - Throws: `MergeError`: `busy` where somebody else uses it.
   init(
-    _ path: String, use: OriginUse, lookedAt looked: OpenFile, allowsUnseenLoopDevices: Bool,
-    clock: Clock
+    _ path: String, use: OriginUse, lookedAt looked: OpenFile,
+    linearParts: StorageExtent.LinearParts, allowsUnseenLoopDevices: Bool, clock: Clock
   ) throws(MergeError) {
     file = try OpenFile(path, role: "origin", access: .readWrite, exclusive: use == .exclusive)
-    backing = try Self.take(file, allowsUnseenLoopDevices: allowsUnseenLoopDevices, clock)
+    backing = try Self.take(
+      file, linearParts, allowsUnseenLoopDevices: allowsUnseenLoopDevices, clock)
     buffered = try OpenFile(path, role: "origin", access: .readWrite, direct: false)
     guard file.isSameFile(as: looked), buffered.isSameFile(as: looked) else {
       throw .originReplaced(path)
@@ -33,7 +35,7 @@ struct DeviceTarget {
   /// - Throws: `MergeError` as opening it does.
   static func check(
     _ looked: OpenFile, use: OriginUse, isMadeWritable: Bool,
-    allowsUnseenLoopDevices: Bool, clock: Clock
+    linearParts: StorageExtent.LinearParts, allowsUnseenLoopDevices: Bool, clock: Clock
   ) throws(MergeError) {
     let path = looked.path
     let file = try OpenFile(path, role: "origin", access: .readOnly, exclusive: use == .exclusive)
@@ -50,23 +52,46 @@ struct DeviceTarget {
         throw .cannotOpen(path, "origin", error, isRoot: ThisSystem.isRoot)
       }
     }
-    _ = try take(file, allowsUnseenLoopDevices: allowsUnseenLoopDevices, clock)
+    _ = try take(file, linearParts, allowsUnseenLoopDevices: allowsUnseenLoopDevices, clock)
   }
 
   /// Keeps an origin, and the file under its loop devices, from everybody else.
   ///
   /// - Returns: The file itself, or the one under its loop devices.
   private static func take(
-    _ file: OpenFile, allowsUnseenLoopDevices: Bool, _ clock: Clock
+    _ file: OpenFile, _ linearParts: StorageExtent.LinearParts, allowsUnseenLoopDevices: Bool,
+    _ clock: Clock
   ) throws(MergeError) -> OpenFile? {
     try lock(file, of: file, clock)
-    let extent = StorageExtent(file)
+    let extent = StorageExtent(file, linearParts: linearParts, clock: clock)
     let backing = file.kind == .regularFile ? file : extent.openFile()
     if let backing { try takeFile(backing, of: file, clock) }
-    try LoopDevice.checkNone(
-      over: extent, of: file, allowsUnseen: allowsUnseenLoopDevices,
-      MergeError.originUnderLoopDevice)
+    if case .file = extent.layer, backing == nil, !allowsUnseenLoopDevices {
+      throw .loopDevicesUnseen(file.path, .file(file.path))
+    }
+    try checkNoLoopDevice(
+      over: extent, of: file, linearParts, allowsUnseen: allowsUnseenLoopDevices, clock)
     return backing
+  }
+
+  /// Looks whether a loop device was attached over the origin's bytes since, which no lock keeps anybody from.
+  ///
+  /// - Throws: `MergeError` (`busy`) if so.
+  func checkStillAlone(
+    linearParts: StorageExtent.LinearParts, allowsUnseenLoopDevices: Bool, clock: Clock
+  ) throws(MergeError) {
+    try Self.checkNoLoopDevice(
+      over: StorageExtent(file, linearParts: linearParts, clock: clock), of: file, linearParts,
+      allowsUnseen: allowsUnseenLoopDevices, clock)
+  }
+
+  private static func checkNoLoopDevice(
+    over extent: StorageExtent, of file: OpenFile, _ linearParts: StorageExtent.LinearParts,
+    allowsUnseen: Bool, _ clock: Clock
+  ) throws(MergeError) {
+    try LoopDevice.checkNone(
+      over: extent, of: file, linearParts: linearParts, allowsUnseen: allowsUnseen, clock: clock,
+      MergeError.originUnderLoopDevice)
   }
 
   private static func lock(

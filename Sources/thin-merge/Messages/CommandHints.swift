@@ -38,7 +38,7 @@ extension MergeError {
     case .originNotExtensible: "extend the device first, or choose --past-end clip"
     case .originNotExtended: "merge first, or compare what is there by --past-end clip"
     case .loopDevicesUnseen:
-      (hint.map { $0 + "; " } ?? "") + "if none lies over the file: --unseen-loops-ok"
+      (hint.map { $0 + "; " } ?? "") + "if nothing else uses the file: --unseen-loops-ok"
     case .originMoved: "put that file back to its path, then: thin-merge resume \(journal)"
     case .originLost:
       "if it is another disk, give the path of the right one with --origin; if it was restored, "

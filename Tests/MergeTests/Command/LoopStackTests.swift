@@ -152,6 +152,23 @@ struct LoopStackTests {
     expectSuccess(try first.wait())
     withExtendedLifetime(device) {}
   }
+
+  @Test(
+    "a merge is not finished while a loop device lies over the origin that was attached meanwhile")
+  func attachedMeanwhile() throws {
+    let merge = try MergeCase()
+    let running = try merge.startMerge(
+      MergeCase.slowly + ["--yes", "--journal", merge.journal])
+    try #require(try running.waitUntilCheckpoint(1, in: merge.journal))
+    var device: LoopDevice? = try LoopDevice(backing: merge.originFile)
+    let path = try #require(device?.path)
+    expectError(try running.wait(), exitStatus: 3, naming: path)
+    device = nil
+    let status = try ThinMergeCommand.run(["status", merge.journal, "--output", "json"]).report()
+    #expect(status["state"]?.string == "stopped")
+    expectSuccess(try ThinMergeCommand.run(["resume", merge.journal, "--yes"]))
+    #expect(try merge.wrongSectors() == [])
+  }
 }
 
 @Suite(

@@ -70,8 +70,12 @@ struct CommandInHintTests {
 
   private static func ofEngine(_ name: String) -> [MergeError] {
     [
-      .deviceInUse(name, "origin"), .deviceReadOnly(name, "origin", mappedName: nil),
-      .deviceReadOnly(name, "origin", mappedName: name), .originUnderLoopDevice("PATH", name),
+      .deviceInUse(name, "origin"),
+      .deviceReadOnly(name, "origin", mappedName: nil, isLoopDevice: false),
+      .deviceReadOnly(name, "origin", mappedName: nil, isLoopDevice: true),
+      .deviceUnseen(name, "origin", number: "7:0"),
+      .deviceReadOnly(name, "origin", mappedName: name, isLoopDevice: false),
+      .originUnderLoopDevice("PATH", name),
       .originLocked(name, file: name), .originPartLocked(name, file: name),
       .originIsSwap(name, file: name), .originIsContainer(name, "qcow2"),
       .originSuspended(name, name: name), .originInUse(name, by: name),

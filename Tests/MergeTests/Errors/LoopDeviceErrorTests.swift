@@ -18,6 +18,30 @@ struct LoopDeviceErrorTests {
           "unshare", "--mount", "sh", "-c", "umount -R -l /sys && exec \"$@\"", "sh",
         ])
       }),
+    ErrorSituation(
+      "there is no sysfs to show what the origin's device is", "device-unseen", .refused
+    ) {
+      let merge = try MergeCase(scatteredBlocks: 8)
+      let device = try LoopDevice(backing: merge.dataFile)
+      merge.origin = device.path
+      return try ReportedError(
+        merge.merge(
+          ["--yes", "--past-end", "clip"],
+          under: [
+            "unshare", "--mount", "sh", "-c", "umount -R -l /sys && exec \"$@\"", "sh",
+          ])
+      ).naming([(merge.folder.path, "FOLDER"), (device.path, "DEVICE")])
+    },
+    ErrorSituation(
+      "the file under the origin was deleted", "loop-devices-unseen", .refused
+    ) {
+      let merge = try MergeCase(scatteredBlocks: 8)
+      let device = try LoopDevice(backing: merge.originFile)
+      try FileManager.default.removeItem(atPath: merge.originFile)
+      merge.origin = device.path
+      return try ReportedError(merge.mergeOntoDevice()).naming(
+        [(merge.folder.path, "FOLDER"), (device.path, "DEVICE")])
+    },
     ErrorSituation("another loop device lies over the origin's file", "under-loop-device", .busy) {
       let merge = try MergeCase(scatteredBlocks: 8)
       let device = try LoopDevice(backing: merge.originFile)

@@ -1,7 +1,8 @@
 import Fixtures
 import Foundation
-import MergeEngine
 import Testing
+
+@testable import MergeEngine
 
 @Suite(
   "Pool: devices that are given by their paths", .needsLoopDevices, .waitsForPrograms)
@@ -20,6 +21,28 @@ struct PoolDevicesTests {
     let devices = MappedDevices([other])
     #expect(ThinDeviceName(link).device(in: devices) == nil)
     #expect(ThinDeviceName("./" + link).device(in: devices) == other)
+  }
+
+  @Test("a linear device and what it shows have the same bytes, unless it is LVM's")
+  func linear() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("disk.img")
+    try Data(count: 2 << 20).write(to: URL(filePath: path))
+    let disk = try MergeTests.LoopDevice(backing: path)
+    let file = try OpenFile(path, role: "disk", access: .readOnly)
+    let below = try OpenFile(disk.path, role: "disk", access: .readOnly).deviceNumber
+    let number = DeviceNumber(major: 253, minor: 500)
+    func extent(uuid: String) -> StorageExtent {
+      let device = MappedDevice(
+        name: "base", uuid: uuid, number: number,
+        liveTable: [TableLine(sectorCount: 2048, kind: "linear", arguments: "\(below) 2048")])
+      return StorageExtent(device: number, linearParts: MappedDevices([device]).linearParts)
+    }
+    let part = extent(uuid: "part1-x")
+    #expect(part.overlaps(StorageExtent(file)))
+    #expect(part.range.start == 1 << 20)
+    #expect(!extent(uuid: "LVM-x").overlaps(StorageExtent(file)))
+    withExtendedLifetime(disk) {}
   }
 
   /// Sectors of the data device.

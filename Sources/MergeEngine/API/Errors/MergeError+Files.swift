@@ -81,11 +81,17 @@ extension MergeError {
 
   /// Returns the error for a device that the kernel has as read-only.
   ///
-  /// `mappedName`: device-mapper's name of it; nil for any other device. `blockdev --setrw` does not reach the
-  /// table of a mapped device.
-  static func deviceReadOnly(_ path: String, _ role: String, mappedName: String?) -> MergeError {
+  /// `mappedName`: device-mapper's name of it; nil for any other device. `blockdev --setrw` reaches neither the
+  /// table of a mapped device nor the file of a loop device.
+  static func deviceReadOnly(
+    _ path: String, _ role: String, mappedName: String?, isLoopDevice: Bool
+  ) -> MergeError {
     let hint: String
-    if mappedName != nil {
+    if isLoopDevice {
+      hint =
+        "the loop device was attached as read-only: "
+        + "\("losetup -d \(path.shellQuoted)".commandInSentence), then attach its file for writing"
+    } else if mappedName != nil {
       hint =
         "'blockdev --setrw' cannot lift that: its device-mapper table is read-only, and has to be "
         + "loaded again for writing by what made the device"
@@ -135,6 +141,15 @@ extension MergeError {
       context: Context(path: path, name: loop))
   }
 
+  /// Returns the error for a block device of which sysfs tells nothing.
+  static func deviceUnseen(_ path: String, _ role: String, number: String) -> MergeError {
+    MergeError(
+      .deviceUnseen, .refused, "cannot see what the \(role) is made of", at: path,
+      because: "there is no /sys/dev/block/\(number)",
+      hint: "'mount -t sysfs sysfs /sys' shows it",
+      context: Context(path: path, role: role))
+  }
+
   /// Returns the error for a file over which there may be a loop device.
   static func loopDevicesUnseen(_ path: String, _ why: LoopBlindness) -> MergeError {
     let (cause, hint): (String, String?) =
@@ -144,6 +159,11 @@ extension MergeError {
         (
           "\(node) is in use and cannot be opened: \(errno)",
           errno == .noSuchFileOrDirectory ? "a node of that name in /dev shows it" : nil
+        )
+      case .file(let node):
+        (
+          "the file under \(node) is not at the path that the kernel has for it",
+          "merge where that file can be seen, outside of a container"
         )
       }
     return MergeError(
@@ -185,6 +205,8 @@ enum LoopBlindness: Equatable {
   case noSysfs
   /// The node of one that is in use cannot be opened.
   case node(String, Errno)
+  /// The file under one cannot be reached: it was deleted, or is in another mount namespace.
+  case file(String)
 }
 
 /// What stands at a path, as far as it is nothing that a merge could use.

@@ -1,0 +1,72 @@
+import Foundation
+import Synchronization
+import SystemPackage
+import Testing
+
+@testable import MergeEngine
+
+@Suite("Command: a loop device that is being detached", .waitsForPrograms, .needsLoopDevices)
+struct DetachedLoopTests {
+  @Test("it is waited for, and lies over nothing then")
+  func waitedFor() throws {
+    let detaching = try Detaching()
+    let clock = Clock(now: { .zero }, sleep: { _ in detaching.end() })
+    guard case .none = MergeEngine.LoopDevice.search(over: detaching.origin, clock: clock) else {
+      Issue.record("a loop device is said to lie over the origin")
+      return
+    }
+    #expect(detaching.hasEnded)
+  }
+
+  @Test("one that stays so is told as one that cannot be seen")
+  func waitedForInVain() throws {
+    let detaching = try Detaching()
+    let slept = Mutex(Duration.zero)
+    let clock = Clock(
+      now: { slept.withLock { $0 } }, sleep: { duration in slept.withLock { $0 += duration } })
+    let found = MergeEngine.LoopDevice.search(over: detaching.origin, clock: clock)
+    guard case .unseen(.node(_, .noSuchAddressOrDevice)) = found else {
+      Issue.record("\(found)")
+      return
+    }
+    // Another test's may be detached in that moment.
+    #expect(slept.withLock { $0 } >= .seconds(2))
+    detaching.end()
+  }
+}
+
+/// A loop device over another file than the origin's, between the request to detach it and its last close.
+private final class Detaching: @unchecked Sendable {
+  let origin: StorageExtent
+  let path: String
+  private let folder: TemporaryFolder
+  private let descriptor: Mutex<Int32?>
+
+  init() throws {
+    let folder = try TemporaryFolder()
+    self.folder = folder
+    let files = try ["origin.img", "other.img"].map { name in
+      let file = folder.path(name)
+      try Data(count: 1 << 20).write(to: URL(filePath: file))
+      return file
+    }
+    origin = StorageExtent(try OpenFile(files[0], role: "origin", access: .readOnly))
+    let device = try LoopDevice(backing: files[1])
+    path = device.path
+    let opened = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    // LOOP_CLR_FD of the kernel's linux/loop.h; it ends with the last close.
+    guard opened >= 0, ioctl(opened, 0x4C01) == 0 else { throw SupportError.system(path) }
+    descriptor = Mutex(opened)
+  }
+
+  deinit { end() }
+
+  var hasEnded: Bool { descriptor.withLock { $0 == nil } }
+
+  func end() {
+    descriptor.withLock { descriptor in
+      if let opened = descriptor { close(opened) }
+      descriptor = nil
+    }
+  }
+}
