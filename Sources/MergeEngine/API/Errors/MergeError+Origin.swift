@@ -111,7 +111,9 @@ extension MergeError {
     MergeError(
       .cannotWriteOrigin, .stopped, "cannot write to the origin",
       at: "\(path), byte \(byteOffset)", because: errno,
-      hint: limitHint(errno, call: "io_submit"),
+      hint: errno == .notPermitted
+        ? "a device refuses so that was made read-only in mid-merge, as LVM does when it loads a thin device anew; "
+          + "a sandbox or an old kernel refuses io_submit so" : limitHint(errno, call: "io_submit"),
       context: Context(path: path, counts: ["byte": byteOffset]))
   }
 
