@@ -115,7 +115,11 @@ struct OriginMarks {
     }
     guard mark.bootID.isEmpty || mark.bootID == bootID else { return .settled }
     // Attributes are copied with a file where somebody wants it so, and the copy is as half merged.
-    guard mark.identity == identity else { return .unknown(.copied, journalPath: mark.journalPath) }
+    guard mark.identity == identity else {
+      // A number is another file's once the one that had it is gone.
+      guard stored.isAttribute else { return .settled }
+      return .unknown(.copied, journalPath: mark.journalPath)
+    }
     if let own, own.id == mark.journalID { return .own }
     return standing(of: mark)
   }
@@ -150,7 +154,7 @@ struct OriginMarks {
   ) throws(MergeError) {
     let earlier = try overlapping()
     var mark = OriginMark(
-      journalID: journal.id, identity: identity, bootID: place.bootID(bootID),
+      journalID: journal.id, identity: identity, bootID: "",
       isOfRestart: isRestart || earlier.contains { isOfHalfMerged($0, for: journal) },
       journalPath: FileSystem.absolute(journal.file.path))
     var name: String
@@ -166,7 +170,7 @@ struct OriginMarks {
     } catch {
       return try goOnUnmarked(error, isUsualPlace: isUsualPlace)
     }
-    for other in earlier where other.name != name { try? place.remove(other.name) }
+    for other in earlier where other.name != name { try? place.remove(other) }
   }
 
   /// Whether a mark tells that the origin is half merged, or may be, before the first run of a journal.
@@ -179,21 +183,20 @@ struct OriginMarks {
   }
 
   private func put(_ mark: OriginMark) throws(Errno) -> String {
-    try place.put(mark.encoded, range, processID: journals.processID)
+    try place.put(range, processID: journals.processID) { isOfBoot in
+      var mark = mark
+      if isOfBoot { mark.bootID = bootID }
+      return mark.encoded
+    }
   }
 
   private func goOnUnmarked(_ errno: Errno, isUsualPlace: Bool) throws(MergeError) {
-    switch place {
-    case .inode(let file):
-      guard errno.isMissingSupport else { throw .cannotMarkOrigin(origin.path, errno) }
-      guard try file.nameCountNow() > 1 || !isUsualPlace else { return }
-    case .folder:
-      guard [.readOnlyFileSystem, .permissionDenied, .notPermitted].contains(errno) else {
-        throw .cannotMarkOrigin(origin.path, errno)
-      }
-      guard !isUsualPlace else { return }
-    case .unreachable: break
-    }
+    let isTolerated =
+      place.isOfFile
+      ? errno.isMissingSupport
+      : [.readOnlyFileSystem, .permissionDenied, .notPermitted].contains(errno)
+    guard isTolerated else { throw .cannotMarkOrigin(origin.path, errno) }
+    guard try place.nameCountNow() > 1 || !isUsualPlace else { return }
     journals.note(.originNotMarked(origin.path, errno))
   }
 
@@ -203,8 +206,8 @@ struct OriginMarks {
   func removeSettled(_ own: OpenJournal? = nil) {
     for mark in (try? overlapping()) ?? [] {
       switch standing(of: mark, for: own) {
-      case .own: if own?.state.isFinished == true { try? place.remove(mark.name) }
-      case .settled: try? place.remove(mark.name)
+      case .own: if own?.state.isFinished == true { try? place.remove(mark) }
+      case .settled: try? place.remove(mark)
       case .unfinished, .unknown: continue
       }
     }
@@ -216,7 +219,7 @@ struct OriginMarks {
   func remove(_ journal: OpenJournal) {
     for mark in (try? overlapping()) ?? []
     where OriginMark(decoding: mark.bytes)?.journalID == journal.id {
-      try? place.remove(mark.name)
+      try? place.remove(mark)
     }
   }
 }

@@ -10,105 +10,127 @@ internal import SystemPackage
 ///
 /// Each mark is of a range, since two loop devices or partitions may be of one file or disk. One that is of the whole is
 /// the attribute `user.thin-merge.0-end`.
-enum MarkPlace {
-  case inode(OpenFile)
-  /// `isOfBoot`: whether the disk's name is its number, and so another disk's after a reboot.
-  case folder(String, diskName: String, isOfBoot: Bool)
-  /// The file under the origin's loop device is not at the path that sysfs tells.
-  case unreachable
-
+///
+/// Where a file has no attributes, or is known by its inode alone, its marks are in the state folder too, by the inode's
+/// number. That is another file's once this one is gone, or after a reboot.
+struct MarkPlace {
   /// A mark as it is kept.
   struct Stored {
     let name: String
     let range: ByteRange
     let bytes: [UInt8]
+    /// Whether it is an attribute, which is copied with its file.
+    let isAttribute: Bool
   }
+
+  /// The file whose attributes they are; nil for a disk, and for a file that cannot be reached.
+  private let file: OpenFile?
+  private let stateFolder: String
+  /// The name of the disk, or of the file's inode, in the state folder.
+  private let name: String
+  /// Whether that is another one's after a reboot.
+  private let isOfBoot: Bool
 
   private static let attributePrefix = "user.thin-merge."
   private static let fileInfix = ".mark."
 
-  /// What a mark has of the boot: of a disk without an identity, whose name is another disk's after the next one.
-  func bootID(_ now: String) -> String {
-    if case .folder(_, _, isOfBoot: true) = self { now } else { "" }
-  }
-
   /// - `extent`: the origin's bytes.
   /// - `file`: the file that they are in, if it could be opened.
+  /// - `identity`: of a disk, what tells it from others; may be empty.
   init(_ extent: StorageExtent, in file: OpenFile?, identity: String, stateFolder: String) {
-    if let file {
-      self = .inode(file)
-    } else if case .device(let number) = extent.layer {
-      self = .folder(
-        stateFolder,
-        diskName: FileSystem.plainName(identity.isEmpty ? "device-\(number)" : identity),
-        isOfBoot: identity.isEmpty)
-    } else {
-      self = .unreachable
+    switch extent.layer {
+    case .file(let device, let inode):
+      self.init(
+        in: file, named: "inode-\(inode)-on-\(device)", isOfBoot: true, stateFolder: stateFolder)
+    case .device(let number):
+      self.init(
+        in: nil, named: identity.isEmpty ? "device-\(number)" : identity,
+        isOfBoot: identity.isEmpty, stateFolder: stateFolder)
     }
   }
 
-  /// The marks that are kept; none where there is no place for any.
+  init(in file: OpenFile?, named name: String, isOfBoot: Bool, stateFolder: String) {
+    self.file = file
+    self.stateFolder = stateFolder
+    self.name = FileSystem.plainName(name)
+    self.isOfBoot = isOfBoot
+  }
+
+  /// The marks that are kept.
   func stored() throws(Errno) -> [Stored] {
-    switch self {
-    case .inode(let file):
-      return try file.attributes(prefix: Self.attributePrefix).compactMap { attribute in
-        Self.range(attribute.name.dropFirst(Self.attributePrefix.count)).map {
-          Stored(name: attribute.name, range: $0, bytes: attribute.value)
-        }
+    let attributes = try file?.attributes(prefix: Self.attributePrefix) ?? []
+    let prefix = name + Self.fileInfix
+    return attributes.compactMap { attribute in
+      Self.range(attribute.name.dropFirst(Self.attributePrefix.count)).map {
+        Stored(name: attribute.name, range: $0, bytes: attribute.value, isAttribute: true)
       }
-    case .folder(let folder, let diskName, _):
-      let prefix = diskName + Self.fileInfix
-      return FileSystem.names(in: folder).compactMap { name in
-        guard name.hasPrefix(prefix), let range = Self.range(name.dropFirst(prefix.count)),
-          let bytes = FileSystem.firstBytes(of: "\(folder)/\(name)", count: 1 << 16)
-        else { return nil }
-        return Stored(name: name, range: range, bytes: bytes)
-      }
-    case .unreachable: return []
     }
+      + FileSystem.names(in: stateFolder).compactMap { name in
+        guard name.hasPrefix(prefix), let range = Self.range(name.dropFirst(prefix.count)),
+          let bytes = FileSystem.firstBytes(of: "\(stateFolder)/\(name)", count: 1 << 16)
+        else { return nil }
+        return Stored(name: name, range: range, bytes: bytes, isAttribute: false)
+      }
   }
 
   /// Keeps a mark of a range, durably, in place of another of the same range.
   ///
   /// - `processID`: this process, for names of temporary files.
+  /// - `bytes`: what is kept, which has the boot in it if it is of no other.
   /// - Returns: Its name.
-  func put(_ bytes: [UInt8], _ range: ByteRange, processID: Int32) throws(Errno) -> String {
-    switch self {
-    case .inode(let file):
+  /// - Throws: `Errno` of the file's attributes, if it is a file.
+  func put(
+    _ range: ByteRange, processID: Int32, _ bytes: (_ isOfBoot: Bool) -> [UInt8]
+  ) throws(Errno) -> String {
+    guard let file else { return try putInFolder(bytes(isOfBoot), range, processID) }
+    do throws(Errno) {
       let name = Self.attributePrefix + Self.text(range)
-      try file.setAttribute(name, to: bytes)
+      try file.setAttribute(name, to: bytes(false))
       return name
-    case .folder(let folder, let diskName, _):
-      let name = diskName + Self.fileInfix + Self.text(range)
-      try FileSystem.makeFolders(folder)
-      let temporary = "\(folder)/.\(name).\(processID)"
-      // Left over from a process of that number which was killed here.
-      if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
-      let made = try FileSystem.make(temporary)
-      do throws(Errno) {
-        try FileSystem.append(bytes, to: made)
-        try FileSystem.synchronize(made)
-        try FileSystem.rename(temporary, to: "\(folder)/\(name)")
-      } catch {
-        try? FileSystem.remove(temporary)
-        throw error
-      }
-      try FileSystem.synchronizeFolder(folder)
+    } catch {
+      guard error.isMissingSupport,
+        let name = try? putInFolder(bytes(isOfBoot), range, processID)
+      else { throw error }
       return name
-    case .unreachable: throw .notSupported
     }
   }
 
+  private func putInFolder(
+    _ bytes: [UInt8], _ range: ByteRange, _ processID: Int32
+  ) throws(Errno) -> String {
+    let name = self.name + Self.fileInfix + Self.text(range)
+    try FileSystem.makeFolders(stateFolder)
+    let temporary = "\(stateFolder)/.\(name).\(processID)"
+    // Left over from a process of that number which was killed here.
+    if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
+    let made = try FileSystem.make(temporary)
+    do throws(Errno) {
+      try FileSystem.append(bytes, to: made)
+      try FileSystem.synchronize(made)
+      try FileSystem.rename(temporary, to: "\(stateFolder)/\(name)")
+    } catch {
+      try? FileSystem.remove(temporary)
+      throw error
+    }
+    try FileSystem.synchronizeFolder(stateFolder)
+    return name
+  }
+
   /// Removes a mark, durably.
-  func remove(_ name: String) throws(Errno) {
-    switch self {
-    case .inode(let file): try file.removeAttribute(name)
-    case .folder(let folder, _, _):
-      try FileSystem.remove("\(folder)/\(name)")
-      try FileSystem.synchronizeFolder(folder)
-    case .unreachable: return
+  func remove(_ mark: Stored) throws(Errno) {
+    if mark.isAttribute {
+      try file?.removeAttribute(mark.name)
+    } else {
+      try FileSystem.remove("\(stateFolder)/\(mark.name)")
+      try FileSystem.synchronizeFolder(stateFolder)
     }
   }
+
+  /// Whether marks can be kept at the origin itself.
+  var isOfFile: Bool { file != nil }
+
+  /// How many names the file has now.
+  func nameCountNow() throws(MergeError) -> UInt32 { try file?.nameCountNow() ?? 1 }
 
   private static func text(_ range: ByteRange) -> String {
     "\(range.start)-" + (range.end == .max ? "end" : "\(range.end)")

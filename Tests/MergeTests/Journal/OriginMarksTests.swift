@@ -27,10 +27,9 @@ struct OriginMarksTests {
       OriginMarks(
         of: origin, range: ByteRange(start: range.lowerBound, end: range.upperBound),
         identity: identity,
-        place: .folder(
-          journals.stateFolder,
-          diskName: FileSystem.plainName(identity.isEmpty ? "device-8:0" : identity),
-          isOfBoot: identity.isEmpty),
+        place: MarkPlace(
+          in: nil, named: identity.isEmpty ? "device-8:0" : identity, isOfBoot: identity.isEmpty,
+          stateFolder: journals.stateFolder),
         bootID: bootID, journals: journals)
     }
 
@@ -139,7 +138,10 @@ struct OriginMarksTests {
     func marks(bootID: String) -> OriginMarks {
       OriginMarks(
         of: disk.origin, range: ByteRange(start: 0, end: .max), identity: "",
-        place: .inode(disk.origin), bootID: bootID, journals: disk.journals)
+        place: MarkPlace(
+          in: disk.origin, named: "inode-1-on-8:0", isOfBoot: true,
+          stateFolder: disk.journals.stateFolder),
+        bootID: bootID, journals: disk.journals)
     }
     try marks(bootID: "this boot").set(try disk.journal("own"), isUsualPlace: true)
     #expect(refusal(marks(bootID: "the next boot")) == .otherMergeUnfinished)

@@ -6,12 +6,15 @@ import Testing
 
 extension MergeCase {
   /// A pool with two thin devices, of which 0 is merged unless a test says otherwise.
-  static func twoDevices(blockCount: Int = 40) throws -> MergeCase {
+  static func twoDevices(
+    blockCount: Int = 40, in folder: TemporaryFolder? = nil
+  ) throws -> MergeCase {
     let builder = PoolImageBuilder(devices: [
       ThinDevice(0, .everyThird(count: blockCount)),
       ThinDevice(1, .everyThird(count: blockCount, startingAt: 1, dataBlock: 100)),
     ])
-    return try MergeCase(pool: builder.build(), originByteCount: 3 * blockCount * 65_536)
+    return try MergeCase(
+      pool: builder.build(), originByteCount: 3 * blockCount * 65_536, in: folder)
   }
 
   /// The command line of a verb for the thin device 1, which is another merge.
