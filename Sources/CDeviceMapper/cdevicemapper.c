@@ -67,7 +67,7 @@ int cdm_has_changed(int watch) {
 
 // How long the suspend may wait for what is in flight on the device, to which nobody can write meanwhile.
 static const int cdm_suspend_seconds_max = 5;
-// How long the whole may take from the suspend on, before the watchdog ends the tool.
+// How long the tool may take for the suspend, and then for all up to the resume, before the watchdog ends it.
 static const int cdm_suspended_seconds_max = 10;
 // How long the watchdog waits for the end of a tool that it has killed.
 static const int cdm_death_seconds_max = 10;
@@ -78,22 +78,25 @@ static int64_t cdm_now_milliseconds(void) {
   return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-// Whether a byte or the end of a pipe came in time.
-static bool cdm_hears(int pipe_end, int seconds_max) {
+static ssize_t cdm_read_byte(int pipe_end, char *_Nonnull byte) {
+  ssize_t count;
+  while ((count = read(pipe_end, byte, 1)) < 0 && errno == EINTR) continue;
+  return count;
+}
+
+// What the watchdog hears of its tool: nothing in time, its end, or a byte.
+enum cdm_news { CDM_SILENCE = -1, CDM_END, CDM_WILL_SUSPEND, CDM_HAS_SUSPENDED, CDM_HAS_RESUMED };
+
+static enum cdm_news cdm_hear(int pipe_end, int seconds_max) {
   const int64_t deadline = cdm_now_milliseconds() + seconds_max * INT64_C(1000);
   for (;;) {
     const int64_t left = deadline - cdm_now_milliseconds();
     struct pollfd heard = {.fd = pipe_end, .events = POLLIN};
     const int count = poll(&heard, 1, left > 0 ? (int)left : 0);
-    if (count > 0) return true;
-    if (count < 0 ? errno != EINTR : left <= 0) return false;
+    char byte = 0;
+    if (count > 0) return cdm_read_byte(pipe_end, &byte) == 1 ? (enum cdm_news)byte : CDM_END;
+    if (count < 0 ? errno != EINTR : left <= 0) return CDM_SILENCE;
   }
-}
-
-static ssize_t cdm_read_byte(int pipe_end, char *_Nonnull byte) {
-  ssize_t count;
-  while ((count = read(pipe_end, byte, 1)) < 0 && errno == EINTR) continue;
-  return count;
 }
 
 static bool cdm_write_byte(int pipe_end, char byte) {
@@ -102,9 +105,9 @@ static bool cdm_write_byte(int pipe_end, char byte) {
   return count == 1;
 }
 
-// Tells the watchdog that the device is about to be suspended, or is resumed; false where it is dead. SIGPIPE is blocked.
-static bool cdm_tell_watchdog(int alive) {
-  if (cdm_write_byte(alive, 1)) return true;
+// Tells the watchdog how far the tool is; false where it is dead. SIGPIPE is blocked.
+static bool cdm_tell_watchdog(int alive, enum cdm_news news) {
+  if (cdm_write_byte(alive, (char)news)) return true;
   sigset_t broken;
   sigemptyset(&broken);
   sigaddset(&broken, SIGPIPE);
@@ -129,8 +132,8 @@ static void cdm_kill(const struct cdm_tool *_Nonnull tool) {
 
 // The watchdog, in a process of its own. Only calls that are safe after fork in any program.
 //
-// It hears a byte before the suspend and one after the resume; the end of the pipe between them says that the tool
-// has died. A tool that lives and does not go on (SIGSTOP) is killed before the device is resumed, so that it
+// It hears a byte before the suspend, one after it, and one after the resume; the end of the pipe between them says that
+// the tool has died. A tool that lives and does not go on (SIGSTOP) is killed before the device is resumed, so that it
 // cannot have its snapshot made of a device that is written to, and then merge that.
 //
 // A tool that waits in the kernel for a disk (state D) is not gone at once. It cannot return from that call to its own
@@ -143,12 +146,15 @@ static _Noreturn void cdm_watch(const struct cdm_tool *_Nonnull tool, int alive,
   char byte = mlockall(MCL_CURRENT) == 0 ? 0 : (char)errno;
   if (!cdm_write_byte(ready, byte) || byte != 0) _exit(1);
   if (cdm_read_byte(alive, &byte) != 1) _exit(0);
-  bool is_told = cdm_hears(alive, cdm_suspended_seconds_max);
-  if (!is_told) {
+  enum cdm_news news = cdm_hear(alive, cdm_suspended_seconds_max);
+  // A suspend that took long leaves the snapshot as much time as any other.
+  if (news == CDM_HAS_SUSPENDED) news = cdm_hear(alive, cdm_suspended_seconds_max);
+  if (news == CDM_SILENCE) {
     cdm_kill(tool);
-    is_told = cdm_hears(alive, cdm_death_seconds_max);
+    do news = cdm_hear(alive, cdm_death_seconds_max);
+    while (news == CDM_HAS_SUSPENDED);
   }
-  if (is_told && cdm_read_byte(alive, &byte) == 1) _exit(0);
+  if (news == CDM_HAS_RESUMED) _exit(0);
   _exit(ioctl(control, DM_DEV_SUSPEND, resume) == 0 ? 0 : 1);
 }
 
@@ -242,7 +248,7 @@ enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull te
   if (is_watched && mlockall(MCL_CURRENT) != 0) {
     error = errno;
   } else if (is_watched) {
-    has_begun = cdm_tell_watchdog(alive[1]);
+    has_begun = cdm_tell_watchdog(alive[1], CDM_WILL_SUSPEND);
     if (!has_begun) {
       error = EPIPE;
     } else {
@@ -251,6 +257,10 @@ enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull te
       if (cdm_suspend(control, &suspend) != 0) {
         failed = CDM_SUSPENDING;
         error = errno;
+        // The pipe has a page since the first byte.
+      } else if (!cdm_tell_watchdog(alive[1], CDM_HAS_SUSPENDED)) {
+        failed = CDM_PREPARING;
+        error = EPIPE;
       } else if (ioctl(control, DM_TARGET_MSG, &message) != 0) {
         failed = CDM_MAKING;
         error = errno;
@@ -269,7 +279,7 @@ enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull te
     munlockall();
   }
   // After a failed resume the watchdog gets a second chance at it.
-  if (has_begun && resume_error == 0) cdm_tell_watchdog(alive[1]);
+  if (has_begun && resume_error == 0) cdm_tell_watchdog(alive[1], CDM_HAS_RESUMED);
   close(alive[1]);
   close(control);
   if (tool.pidfd >= 0) close(tool.pidfd);

@@ -9,6 +9,8 @@
  *   refuse   the change fails with EIO
  *   wait     the change waits until a signal comes
  * OPTION is
+ *   slow            the suspend takes 4 s
+ *   no-watchdog     the watchdog is killed once the device is suspended
  *   unkillable      SIGKILL has no effect; the tool goes on once the watchdog has resumed the device
  *   no-pidfd        the kernel has no pidfds
  *   no-second       the watchdog's resume fails too
@@ -23,6 +25,7 @@
 #include <errno.h>
 #include <linux/dm-ioctl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,12 +40,12 @@
 
 /* Shared by the processes. */
 static volatile struct {
-  int is_suspended, tool_is_stopped;
-  pid_t tool;
+  int is_suspended, tool_is_stopped, is_awaited;
+  long passed_milliseconds;
+  pid_t tool, watchdog;
 } *state;
 static const char *event = "";
-static int is_unkillable, was_killed, has_no_pidfd, has_no_second, has_no_memory, has_no_tool_memory;
-static long passed_milliseconds;
+static int is_slow, is_alone, is_unkillable, was_killed, has_no_pidfd, has_no_second, has_no_memory, has_no_tool_memory;
 
 static const char *who(void) { return getpid() == state->tool ? "tool" : "watchdog"; }
 
@@ -60,8 +63,8 @@ int mlockall(int flags) {
 
 int clock_gettime(clockid_t clock, struct timespec *time) {
   (void)clock;
-  time->tv_sec = passed_milliseconds / 1000;
-  time->tv_nsec = passed_milliseconds % 1000 * 1000000;
+  time->tv_sec = state->passed_milliseconds / 1000;
+  time->tv_nsec = state->passed_milliseconds % 1000 * 1000000;
   return 0;
 }
 
@@ -70,6 +73,9 @@ int poll(struct pollfd *files, nfds_t count, int milliseconds) {
   static int is_over;
   int (*real)(struct pollfd *, nfds_t, int) =
       (int (*)(struct pollfd *, nfds_t, int))dlsym(RTLD_NEXT, "poll");
+  const long deadline = state->passed_milliseconds + milliseconds;
+  state->watchdog = getpid();
+  state->is_awaited = 1;
   for (;;) {
     int result = real(files, count, milliseconds > 0);
     if (result > 0 && files[0].revents & POLLHUP && !(files[0].revents & POLLIN)) {
@@ -80,8 +86,8 @@ int poll(struct pollfd *files, nfds_t count, int milliseconds) {
     if (state->tool_is_stopped && (!is_over || is_unkillable || !was_killed)) break;
   }
   is_over = 1;
-  printf("%s: %d s are over\n", who(), milliseconds / 1000);
-  passed_milliseconds += milliseconds;
+  printf("%s: %ld s are over\n", who(), (deadline - state->passed_milliseconds) / 1000);
+  state->passed_milliseconds = deadline;
   return 0;
 }
 
@@ -125,6 +131,13 @@ long syscall(long number, ...) {
   return real(number, first, second, third, fourth);
 }
 
+static void end_watchdog(void) {
+  int (*real)(pid_t, int) = (int (*)(pid_t, int))dlsym(RTLD_NEXT, "kill");
+  real(state->watchdog, SIGKILL);
+  siginfo_t end;
+  waitid(P_PID, (id_t)state->watchdog, &end, WEXITED | WNOWAIT);
+}
+
 /* Returns -1 where the change is refused. */
 static int happen(const char *change) {
   const char *wanted = strchr(event, ':');
@@ -160,6 +173,9 @@ int ioctl(int file, unsigned long request, ...) {
       if (happen("suspend") != 0) return -1;
       printf("%s: suspend%s\n", who(), head->flags & DM_SKIP_LOCKFS_FLAG ? "" : " and freeze");
       state->is_suspended = 1;
+      if (is_slow || is_alone) while (!state->is_awaited) sched_yield();
+      if (is_slow) state->passed_milliseconds += 4000;
+      if (is_alone) end_watchdog();
       return 0;
     }
     if (is_tool && happen("resume") != 0) return -1;
@@ -191,6 +207,8 @@ int main(int count, char *words[]) {
   state = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   for (int index = 1; index < count; index++) {
     if (strchr(words[index], ':')) event = words[index];
+    if (!strcmp(words[index], "slow")) is_slow = 1;
+    if (!strcmp(words[index], "no-watchdog")) is_alone = 1;
     if (!strcmp(words[index], "unkillable")) is_unkillable = 1;
     if (!strcmp(words[index], "no-pidfd")) has_no_pidfd = 1;
     if (!strcmp(words[index], "no-second")) has_no_second = 1;

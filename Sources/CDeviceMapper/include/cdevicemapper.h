@@ -35,8 +35,8 @@ enum cdm_step {
 // The suspended device may carry the root file system: from suspend to resume nothing is done that
 // could need a page, a file or a terminal. The memory is locked, the requests are made before, and a
 // child of its own session, the watchdog, waits on a pipe to resume the device in case this process dies. A signal
-// can end the suspend, and nothing after it; only SIGSTOP can stop the process in between. After 10 s the watchdog kills
-// this process, and resumes the device.
+// can end the suspend, and nothing after it; only SIGSTOP can stop the process in between. 10 s after the device was
+// suspended the watchdog kills this process, and resumes the device.
 enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull text);
 
 #endif

@@ -38,6 +38,20 @@ struct SuspensionTests {
       ])
   }
 
+  @Test("a suspend that took long leaves the snapshot 10 s all the same")
+  func slowSuspend() throws {
+    let lines = try SuspensionProgram.run(["stop:create_snap", "slow"])
+    #expect(lines.first { $0.hasPrefix("watchdog") } == "watchdog: 10 s are over", "\(lines)")
+  }
+
+  @Test("no snapshot is made while no watchdog would resume the device")
+  func noWatchdog() throws {
+    #expect(
+      try SuspensionProgram.run(["no-watchdog"]) == [
+        "tool: suspend", "tool: resume", "returns: preparing, EPIPE",
+      ])
+  }
+
   @Test("a tool that cannot be ended does not keep the device suspended")
   func unkillable() throws {
     #expect(
