@@ -1,48 +1,55 @@
-/// What a merge looks at after its question, looked at without changing anything.
+/// What can be refused once a merge is agreed to, looked at before anything is changed, also by those who only look.
 extension MergePreparation {
-  /// Returns what ``RunningMerge`` would be refused for, as far as that is known before something is written.
+  /// Looks for room on the origin and in the journal, takes memory and requests, and looks whether the origin has what
+  /// earlier runs recorded.
   ///
-  /// - Throws: `MergeError` (`stopped`) where it was interrupted.
-  consuming func refusalOfBeginning() throws(MergeError) -> MergeError? {
-    let environment = environment
-    do throws(MergeError) {
-      try checkCanBegin()
-      return nil
-    } catch {
-      guard !environment.interruption.isRequested else { throw error }
-      return error
-    }
+  /// - Returns: The queue on data device and origin; the latter is open for reading.
+  /// - Throws: `MergeError` (`refused`, `journalConflict`), also `stopped` where that was interrupted.
+  func readyQueue() throws(MergeError) -> LinuxAIO {
+    try checkRoom()
+    var queue = try takenQueue()
+    try checkRecorded(&queue)
+    return queue
   }
 
-  private consuming func checkCanBegin() throws(MergeError) {
+  /// Does the same for what is planned now, and takes more memory only where the plan needs more.
+  func readyAgain(_ queue: inout LinuxAIO) throws(MergeError) {
+    try checkRoom()
+    if queue.slabByteCount < slabByteCount { queue = try takenQueue() }
+    try checkRecorded(&queue)
+  }
+
+  private func checkRoom() throws(MergeError) {
     let found = slot.journalOfSameMerge
-    if let found { try JournalFile.checkCanBeAppended(found.file) }
-    guard finishedJournal == nil else { return }
-    let (options, data) = (request.options, devices.data)
-    let (journalPath, report) = (planned.journalPath, planned.report)
-    let planned = planned.plan
-    let plan = planned.plan
-    let stream = planned.segments(
-      cuts: TransferCuts(
-        ioByteCount: options.transfer.ioByteCount, endByteOffset: plan.endByteOffset,
-        alignmentByteCount: origin.alignmentByteCount))
     try TargetHoles(origin, interruption: environment.interruption).checkRoom(
-      under: stream, from: found?.state.watermark ?? 0)
-    let largest = max(plan.transferByteCountMax, found?.state.entryByteCountMax ?? 0)
-    let io = try environment.transferQueue(
-      depth: options.transfer.queueDepth,
-      slabByteCount: MergeConfiguration.slabByteCount(options.transfer, largest: largest),
-      files: [.data: data, .target: origin])
+      under: planned.segments, from: found?.state.watermark ?? 0)
     guard let found else { return }
     try environment.journals.checkRoom(
-      for: found, byteCountMax: report.journalByteCountMax)
-    var sweeps = MergeSweeps(
-      MergeConfiguration(
-        plan, request, stream.cuts, data: data, target: origin, journalPath: journalPath,
-        state: found.state),
-      stream, io: io, journal: found.encoder,
-      checkpointInterval: options.checkpointIntervalInRange, control: environment.control,
-      secondsSince1970: environment.secondsSince1970)
-    try sweeps.checkTarget(recorded: try environment.journals.reader(found.file))
+      for: found, byteCountMax: planned.report.journalByteCountMax)
+  }
+
+  private var slabByteCount: Int {
+    let transfer = request.options.transfer
+    let recorded = slot.journalOfSameMerge?.state.entryByteCountMax ?? 0
+    // A thin device that is written to until its snapshot is made is planned once more, with transfers of any size.
+    let planned =
+      quiescence?.changesThinDevice == true
+      ? transfer.ioByteCount : planned.plan.transferByteCountMax
+    return MergeConfiguration.slabByteCount(transfer, largest: max(planned, recorded))
+  }
+
+  private func takenQueue() throws(MergeError) -> LinuxAIO {
+    try environment.transferQueue(
+      depth: request.options.transfer.queueDepth, slabByteCount: slabByteCount,
+      files: [.data: devices.data, .target: origin])
+  }
+
+  private func checkRecorded(_ queue: inout LinuxAIO) throws(MergeError) {
+    guard let found = slot.journalOfSameMerge else { return }
+    let configuration = MergeConfiguration(
+      planned, request, data: devices.data, target: origin, state: found.state)
+    try configuration.checkTarget(
+      recorded: try environment.journals.reader(found.file), planned.segments, &queue,
+      environment.control)
   }
 }

@@ -78,19 +78,15 @@ struct FinishedMergeComparison {
     }
 
     let (data, metadata) = (preparation.devices.data, preparation.devices.metadata)
-    let mappingRoot = preparation.planned.plan.mappingRoot
-    let planned = preparation.planned.plan
-    let plan = planned.plan
-    let cuts = TransferCuts(
-      ioByteCount: options.transfer.ioByteCount, endByteOffset: plan.endByteOffset,
-      alignmentByteCount: origin.alignmentByteCount)
+    let planned = preparation.planned
+    let (plan, segments) = (planned.plan, planned.segments)
     var queue = try ComparisonQueue(
       options.transfer, largest: max(plan.transferByteCountMax, journal.state.entryByteCountMax),
-      dataBlockByteCount: plan.dataBlockByteCount, data: data, target: origin, cuts: cuts,
+      dataBlockByteCount: plan.dataBlockByteCount, data: data, target: origin, cuts: segments.cuts,
       in: environment)
     let comparison = try RecordedComparison.of(
       JournaledPieces(try environment.journals.reader(journal.file), journal.state),
-      planned.segments(cuts: cuts),
+      segments,
       total: plan.byteCount, shape: queue.shape, targetPath: request.originPath, &queue.io,
       environment.control)
     if let error = comparison.error(
@@ -104,8 +100,8 @@ struct FinishedMergeComparison {
     session?.mergeIsFinished(of: source, onto: DeviceIdentity.nameOrPlace(of: origin))
     result.earlier?.isCompared = true
     result.thinDevice =
-      session?.thinDeviceState(of: source.deviceID, since: mappingRoot)
-      ?? environment.state(of: source, metadata, since: mappingRoot)
+      session?.thinDeviceState(of: source.deviceID, since: planned.mappingRoot)
+      ?? environment.state(of: source, metadata, since: planned.mappingRoot)
     result.recheckedByteCount = comparison.comparedByteCount
     result.submitDuration = queue.io.submitDuration
     result.duration = environment.clock.now() - begin

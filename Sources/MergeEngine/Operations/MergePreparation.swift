@@ -133,7 +133,7 @@ struct MergePreparation: ~Copyable {
     }
     var sharers = originPlan?.sharers ?? []
     if let session, let observed {
-      let pool = planned.plan.pool
+      let pool = planned.pool
       try refusals.collect { () throws(MergeError) in
         sharers = try session.checkOtherDevices(
           pool, observed, besides: request.source.readID, quiescence,
@@ -207,7 +207,7 @@ struct MergePreparation: ~Copyable {
     if let session, case .earlierSnapshot = quiescence?.way {
       report.isWrittenSinceSnapshot =
         session.thinDeviceState(
-          of: request.source.deviceID, since: planned.plan.mappingRoot) == .writtenSince
+          of: request.source.deviceID, since: planned.mappingRoot) == .writtenSince
     }
     if let journal = slot.journalOfSameMerge { report.add(journal.state, request.options) }
     if case .superseded(let file, _) = slot { report.journalsPutAside.append(file.path) }
@@ -235,17 +235,19 @@ struct MergePreparation: ~Copyable {
       request, devices, origin, journalPath: planned.journalPath, session, in: environment)
     planned.add(
       try session.checkOtherDevices(
-        planned.plan.pool, observed, besides: request.source.readID, quiescence,
+        planned.pool, observed, besides: request.source.readID, quiescence,
         options: request.options.pool))
     slot = try planned.findJournal(
       request, devices, origin, session, for: .merging, in: environment)
   }
 
-  /// Makes an origin ready to be written to where no pool is active, as is decided once more from what there is
-  /// now.
+  /// Makes the changes that are decided once more from what there is now, all but the snapshot.
   ///
   /// - Returns: what keeps everybody else off the origin.
-  func applyOriginPlan() throws(MergeError) -> OriginUse {
+  func apply() throws(MergeError) -> OriginUse {
+    if let session, let quiescence {
+      return try session.apply(decidedAgain(quiescence, session))
+    }
     guard session == nil, originPlan != nil else { return .exclusive }
     guard
       let now = try originSession.plan(request.originPath, options: request.options.pool),
@@ -258,7 +260,7 @@ struct MergePreparation: ~Copyable {
   ///
   /// `before`: what was decided before the question.
   /// - Throws: `MergeError` also where the origin, or what is merged, has become another one meanwhile.
-  func decidedAgain(
+  private func decidedAgain(
     _ before: QuiescencePlan, _ session: PoolSession
   ) throws(MergeError) -> QuiescencePlan {
     let now = try session.plan(

@@ -32,7 +32,7 @@ package struct MergeConfiguration: Sendable {
   }
 
   /// What of the slab is the pipelines'; the rest is the checkpointer's.
-  fileprivate var transferSlabByteCount: Int {
+  var transferSlabByteCount: Int {
     Self.transferSlabByteCount(transfer, max(plan.transferByteCountMax, state.entryByteCountMax))
   }
 }
@@ -42,9 +42,6 @@ package struct MergeConfiguration: Sendable {
 package struct MergeSweeps<
   IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable
 >: ~Copyable {
-  /// Transfers that are read to tell another origin from one that changed in places.
-  private static var targetCheckTransferCount: Int { 64 }
-
   package let configuration: MergeConfiguration
   private let stream: SegmentStream<Source>
   private var io: IO
@@ -93,37 +90,6 @@ package struct MergeSweeps<
       targetPath: configuration.targetPath, journalPath: configuration.journalPath,
       now: control.clock.now(),
       secondsSince1970: secondsSince1970)
-  }
-
-  /// Reads the first transfers that earlier runs recorded, before anything is written.
-  ///
-  /// - `recorded`: reads the journal as it was when the run began.
-  /// - Throws: `MergeError` (`journalConflict`) where nine in ten are not on the origin, although the source
-  ///   did not change.
-  package mutating func checkTarget(
-    recorded: consuming JournalReader<IO>
-  ) throws(MergeError) {
-    // Another run over a finished merge was asked for, and every difference with it.
-    guard configuration.checksTarget, configuration.state.finishedSeconds == nil,
-      !configuration.state.chains.isEmpty
-    else { return }
-    let found = try RecordedComparison.of(
-      first: FirstPieces(
-        JournaledPieces(recorded, configuration.state), count: Self.targetCheckTransferCount),
-      stream, shape: shape(readsBothSides: true), targetPath: configuration.targetPath, &io, control
-    )
-    switch found.end {
-    case .finished: break
-    case .failed(let error): throw error
-    case .interrupted:
-      throw .interruptedChecking(configuration.targetPath)
-    }
-    if configuration.sourceIsCopy, found.unchangedSourceCount == 0, found.comparedByteCount > 0 {
-      throw .noCopyOfData(configuration.journalPath, byteCount: found.comparedByteCount)
-    }
-    let (count, missing) = (found.unchangedSourceCount, found.missingOnTargetCount)
-    guard count > 0, missing * 10 >= count * 9 else { return }
-    throw .originLost(configuration.targetPath, missing: missing, of: count)
   }
 
   /// Merges what is left, reads again what earlier runs recorded, and proves that all is recorded.
@@ -287,18 +253,7 @@ package struct MergeSweeps<
   }
 
   private func shape(readsBothSides: Bool) -> PipelineShape {
-    PipelineShape(
-      depth: min(
-        configuration.transfer.queueDepth, io.requestCountMax - PipelineShape.ledgerRequestCount),
-      slabByteCount: configuration.transferSlabByteCount,
-      transferByteCountMax: readsBothSides
-        ? max(configuration.plan.transferByteCountMax, configuration.state.entryByteCountMax)
-        : configuration.plan.transferByteCountMax,
-      readsBothSides: readsBothSides, dataBlockByteCount: configuration.plan.dataBlockByteCount,
-      dataAlignmentByteCount: configuration.dataAlignmentByteCount,
-      targetAlignmentByteCount: configuration.targetAlignmentByteCount,
-      tailByteOffset: configuration.cuts.tailByteOffset, rateLimit: configuration.transfer.rateLimit
-    )
+    configuration.shape(readsBothSides: readsBothSides, requestCountMax: io.requestCountMax)
   }
 
   private func progress(

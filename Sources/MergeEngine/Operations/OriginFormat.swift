@@ -8,10 +8,9 @@ extension OpenDevices {
   /// - `isForced`: whether it is only noted.
   /// - Throws: `MergeError` (`refused`).
   func checkFormat(
-    of origin: OpenFile, _ planned: borrowing CheckedPlan<WholeDevice<LinuxAIO>>, isForced: Bool,
-    in environment: Environment
+    of origin: OpenFile, _ plan: MergePlan, isForced: Bool, in environment: Environment
   ) throws(MergeError) {
-    guard planned.plan.byteCount > 0,
+    guard plan.byteCount > 0,
       let format = try format(of: origin, in: environment)
     else { return }
     let refusal: MergeError
@@ -23,9 +22,9 @@ extension OpenDevices {
       }
       refusal = .originIsContainer(origin.path, container.rawValue)
     case .luks:
-      guard let block = planned.plan.firstDataBlock else { return }
+      guard let block = plan.firstDataBlock else { return }
       let first = try bytes(
-        of: data, as: .data, from: block.rawValue * planned.plan.dataBlockByteCount,
+        of: data, as: .data, from: block.rawValue * plan.dataBlockByteCount,
         count: DiskFormat.firstByteCount, in: environment)
       guard first.flatMap({ DiskFormat(first: $0) }) != format else { return }
       refusal = .originIsLUKS(origin.path)

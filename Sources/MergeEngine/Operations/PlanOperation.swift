@@ -33,7 +33,16 @@ struct PlanOperation {
         // Neither a pool that is in use nor an origin keeps anybody from comparing.
         report.refusal = preparation.refusalOfComparing
       } else if report.refusal == nil {
-        report.refusal = try preparation.refusalOfBeginning()
+        do throws(MergeError) {
+          // Those who merge have it open for writing.
+          if let journal = preparation.slot.journalOfSameMerge {
+            try JournalFile.checkCanBeAppended(journal.file)
+          }
+          if preparation.finishedJournal == nil { _ = try preparation.readyQueue() }
+        } catch {
+          guard !environment.interruption.isRequested else { throw error }
+          report.refusal = error
+        }
       }
       return report
     }

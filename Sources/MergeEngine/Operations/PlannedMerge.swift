@@ -1,7 +1,11 @@
 /// A merge whose mappings were read and checked.
-struct PlannedMerge: ~Copyable {
+struct PlannedMerge {
   let journalPath: String
-  let plan: CheckedPlan<WholeDevice<LinuxAIO>>
+  let plan: MergePlan
+  let pool: PoolMetadata
+  let mappingRoot: MetadataBlock
+  /// What is read, cut as the origin takes it.
+  let segments: SegmentStream<WholeDevice<LinuxAIO>>
   /// Of the journal that it would have.
   let header: JournalHeader
   let match: JournalMatch
@@ -13,10 +17,13 @@ struct PlannedMerge: ~Copyable {
   ) throws(MergeError) {
     let (source, options) = (request.source, request.options)
     self.journalPath = journalPath
-    plan = try devices.plan(
+    let planned = try devices.plan(
       source, onto: origin, extent: options.extent, ioByteCount: options.transfer.ioByteCount,
       in: environment)
-    var report = plan.report(
+    plan = planned.plan
+    pool = planned.pool
+    mappingRoot = planned.mappingRoot
+    var report = planned.report(
       originByteCount: origin.byteCount, journalPath: journalPath,
       ioByteCount: options.transfer.ioByteCount)
     let holdsOwn = session?.hold.isOwn == true
@@ -24,7 +31,7 @@ struct PlannedMerge: ~Copyable {
     report.snapshotID = source.snapshotID
     self.report = report
     header = JournalHeader(
-      plan, request, mappings: holdsOwn ? .ownMetadataSnapshot : source.mappings,
+      planned, request, mappings: holdsOwn ? .ownMetadataSnapshot : source.mappings,
       dataIdentity: DeviceIdentity(devices.data), originIdentity: DeviceIdentity(origin),
       in: environment)
     match = JournalMatch(
@@ -32,6 +39,10 @@ struct PlannedMerge: ~Copyable {
       dataIsTheSame: options.dataIsTheSame,
       dataPlace: DeviceIdentity.place(of: devices.data),
       originPlace: DeviceIdentity.place(of: origin), sourceName: source.nameInMessages)
+    segments = planned.segments(
+      cuts: TransferCuts(
+        ioByteCount: options.transfer.ioByteCount, endByteOffset: plan.endByteOffset,
+        alignmentByteCount: origin.alignmentByteCount))
   }
 
   /// Takes room in the journal for the record of the thin devices that the merge may change.

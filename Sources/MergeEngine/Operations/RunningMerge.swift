@@ -19,45 +19,45 @@ struct RunningMerge: ~Copyable {
   private let attempt: JournalRecord.Attempt
   private var sweeps: MergeSweeps<LinuxAIO, WholeDevice<LinuxAIO>>
 
-  /// Makes the changes that were decided, opens the target for writing, and has the journal ready.
+  /// Looks at what can be refused, makes the changes that were decided, opens the target for writing, and has the
+  /// journal ready.
   ///
   /// - Throws: `MergeError`; nothing was written then.
   fileprivate init(_ approved: consuming ApprovedMerge) throws(MergeError) {
     let begin = approved.begin
     var preparation = approved.preparation
     let environment = preparation.environment
-    var use = try preparation.applyOriginPlan()
-    if let session = preparation.session, let quiescence = preparation.quiescence {
-      // What was decided before the question may be old: tables are looked at once more, just before they change.
-      let decided = try preparation.decidedAgain(quiescence, session)
-      use = try session.apply(decided)
-      if decided.changesThinDevice, session.hold.isOwn || decided.makesSnapshot,
-        try !session.isUnchanged(since: preparation.planned.plan.mappingRoot)
-      {
-        try preparation.planAgain(session)
-      }
-    }
-    let request = preparation.request
-    let options = request.options
+    var queue = try preparation.readyQueue()
+    let use = try preparation.apply()
     let target = try DeviceTarget(
-      request.originPath, use: use, lookedAt: preparation.origin,
+      preparation.request.originPath, use: use, lookedAt: preparation.origin,
       linearParts: environment.linearParts(under: preparation.origin),
       allowsUnseenLoopDevices: environment.allowsUnseenLoopDevices, clock: environment.clock)
-    var report = preparation.report
-    report.snapshotID = preparation.session?.snapshotID
-    report.makesSnapshot = false
-    let slot = preparation.slot
-    let found = slot.journalOfSameMerge
     let marks = environment.marks(of: target.file, backing: target.backing)
+    let options = preparation.request.options
     let isUsualPlace = preparation.planned.journalPath == preparation.usualPath
     // Others may have merged onto the origin while the question stood; from here on it is locked.
     if !options.restarts {
-      try marks.check(for: found)
-      if request.resumed == nil {
+      try marks.check(for: preparation.slot.journalOfSameMerge)
+      if preparation.request.resumed == nil {
         try environment.journals.checkUsualPlace(
           preparation.usualPath, chosen: preparation.planned.journalPath)
       }
     }
+    if let session = preparation.session {
+      try session.makeSnapshot()
+      if try !session.isUnchanged(since: preparation.planned.mappingRoot) {
+        try preparation.planAgain(session)
+        try preparation.readyAgain(&queue)
+      }
+    }
+    let (request, planned, slot) = (
+      preparation.request, preparation.planned, preparation.slot
+    )
+    let found = slot.journalOfSameMerge
+    var report = preparation.report
+    report.snapshotID = preparation.session?.snapshotID
+    report.makesSnapshot = false
     // What earlier runs wrote is looked at again, and must be what is on the disk.
     if found != nil {
       do throws(Errno) {
@@ -67,23 +67,8 @@ struct RunningMerge: ~Copyable {
       }
     }
     if options.verifies, options.dataIsTheSame { environment.observer.note(.copyNotCompared()) }
-    let (header, match) = (preparation.planned.header, preparation.planned.match)
-    let planned = preparation.planned.plan
-    let plan = planned.plan
-    let (pool, mappingRoot) = (planned.pool, planned.mappingRoot)
-    let stream = planned.segments(
-      cuts: TransferCuts(
-        ioByteCount: options.transfer.ioByteCount, endByteOffset: plan.endByteOffset,
-        alignmentByteCount: target.file.alignmentByteCount))
     try TargetHoles(target.file, interruption: environment.interruption).allocate(
-      in: target, under: stream, from: found?.state.watermark ?? 0)
-    // Everything that may fail for want of memory or requests comes before the journal is made.
-    let largest = max(plan.transferByteCountMax, found?.state.entryByteCountMax ?? 0)
-    let data = preparation.devices.data
-    var io = try environment.transferQueue(
-      depth: options.transfer.queueDepth,
-      slabByteCount: MergeConfiguration.slabByteCount(options.transfer, largest: largest),
-      files: [.data: data, .target: target.file, .targetBuffered: target.buffered])
+      in: target, under: planned.segments, from: found?.state.watermark ?? 0)
     let journal: OpenJournal
     if let found {
       journal = found
@@ -91,37 +76,37 @@ struct RunningMerge: ~Copyable {
       // What clears the way may take the journal from a mark that only that journal explains.
       if !options.restarts { marks.removeSettled() }
       try environment.journals.putAside(preparation.givenUp)
-      try environment.journals.clear(preparation.planned.journalPath, found: slot)
+      try environment.journals.clear(planned.journalPath, found: slot)
       journal = try environment.journals.make(
-        preparation.planned.journalPath, header: header, byteCountMax: report.journalByteCountMax)
+        planned.journalPath, header: planned.header, byteCountMax: report.journalByteCountMax)
     }
-    io.open(journal.file, as: .journal)
+    queue.open(target.file, as: .target)
+    queue.open(target.buffered, as: .targetBuffered)
+    queue.open(journal.file, as: .journal)
     let places = MergePlaces(
       journal: journal.file, origin: target.file, note: environment.observer.note)
     try environment.journals.prepare(journal, byteCountMax: report.journalByteCountMax)
-    var sweeps = MergeSweeps(
+    let sweeps = MergeSweeps(
       MergeConfiguration(
-        plan, request, stream.cuts, data: data, target: target.file,
-        journalPath: preparation.planned.journalPath, state: journal.state),
-      stream, io: io, journal: journal.encoder,
+        planned, request, data: preparation.devices.data, target: target.file,
+        state: journal.state),
+      planned.segments, io: queue, journal: journal.encoder,
       checkpointInterval: options.checkpointIntervalInRange, control: environment.control,
       secondsSince1970: environment.secondsSince1970)
-    if !journal.isNew {
-      try sweeps.checkTarget(recorded: try environment.journals.reader(journal.file))
-    }
     try marks.set(
       journal, isUsualPlace: isUsualPlace, isRestart: options.restarts && slot.isOccupied)
+    let (header, match) = (planned.header, planned.match)
     let attempt = JournalRecord.Attempt(
       seconds: environment.secondsSince1970(), bootID: environment.bootID,
       metadataPath: header.metadataPath, dataPath: header.dataPath, originPath: header.originPath,
       dataPlace: match.dataPlace, originPlace: match.originPlace,
       agreedSharers: options.pool.agreedSharers.all)
     self.begin = begin
-    self.pool = pool
-    self.mappingRoot = mappingRoot
+    pool = planned.pool
+    mappingRoot = planned.mappingRoot
     self.places = places
     self.attempt = attempt
-    grownTargetByteCount = plan.grownOriginByteCount
+    grownTargetByteCount = planned.plan.grownOriginByteCount
     self.environment = environment
     session = preparation.session
     originSession = preparation.originSession
@@ -233,15 +218,15 @@ extension MergeConfiguration {
   /// - `target`: open for reading at least.
   /// - `state`: what earlier runs recorded.
   init(
-    _ plan: MergePlan, _ request: MergeRequest, _ cuts: TransferCuts, data: OpenFile,
-    target: OpenFile, journalPath: String, state: JournalState
+    _ planned: PlannedMerge, _ request: MergeRequest, data: OpenFile, target: OpenFile,
+    state: JournalState
   ) {
     let options = request.options
     self.init(
-      plan: plan, cuts: cuts, transfer: options.transfer,
+      plan: planned.plan, cuts: planned.segments.cuts, transfer: options.transfer,
       dataAlignmentByteCount: data.alignmentByteCount,
       targetAlignmentByteCount: target.alignmentByteCount, targetPath: request.originPath,
-      journalPath: journalPath, state: state, trustsEarlierRuns: options.trustsEarlierRuns,
+      journalPath: planned.journalPath, state: state, trustsEarlierRuns: options.trustsEarlierRuns,
       sourceIsCopy: options.dataIsTheSame)
   }
 }

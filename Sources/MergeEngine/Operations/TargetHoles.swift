@@ -11,13 +11,12 @@ struct TargetHoles {
 
   /// Allocates the holes that blocks of `stream` go to, from `byteOffset` on.
   ///
-  /// - Throws: `MergeError` (`refused`) where there is no room; nothing was allocated then, unless a quota
-  ///   ended it half way.
+  /// Precondition: ``checkRoom(under:from:)`` was asked.
+  /// - Throws: `MergeError` (`refused`) where there is no room after all, by a quota or since others took it.
   func allocate<Source: RunSource & ~Copyable>(
     in target: DeviceTarget, under stream: SegmentStream<Source>, from byteOffset: UInt64
   ) throws(MergeError) {
     guard hasAny else { return }
-    try checkRoom(under: stream, from: byteOffset)
     try stream.restart(from: byteOffset)
     var open: ByteRange?
     while let range = try next(stream) {

@@ -176,18 +176,16 @@ package final class PoolSession {
     }
   }
 
-  /// Makes the changes that were decided.
+  /// Makes the changes that were decided, all but the snapshot, which ``makeSnapshot()`` makes.
   ///
   /// - Returns: what keeps everybody else off the origin.
   package func apply(_ plan: QuiescencePlan) throws(MergeError) -> OriginUse {
     if let layers = plan.origin?.readOnlyLayers { try origin.makeWritable(layers) }
     switch plan.way {
-    case .asItIs, .held, .earlierSnapshot: break
+    case .asItIs, .held, .earlierSnapshot, .snapshot: break
     case .removed(let devices, let isPutBack):
       for device in devices { try removed.remove(device, isPutBack: isPutBack) }
       hasChanged = pool.mapper.watchForChanges()
-    case .snapshot(let thin):
-      try snapshots.make(of: plan.deviceID, through: thin)
     }
     applied = plan
     guard let origin = plan.origin else { return .exclusive }
@@ -195,12 +193,22 @@ package final class PoolSession {
     return origin.use(users: plan.users, pool.mapper.holders)
   }
 
+  /// Makes the snapshot, if one was decided, for which the thin device is suspended where it is active.
+  ///
+  /// Everything else that can be refused has been looked at by now.
+  package func makeSnapshot() throws(MergeError) {
+    guard let applied, case .snapshot(let thin) = applied.way else { return }
+    try snapshots.make(of: applied.deviceID, through: thin)
+  }
+
   /// Returns whether what was planned from the metadata snapshot is what there is to be merged, now that
   /// nobody can change it any more.
   ///
   /// `root`: the mapping tree that was planned.
   package func isUnchanged(since root: MetadataBlock) throws(MergeError) -> Bool {
-    guard let applied else { return true }
+    guard let applied, applied.changesThinDevice, hold.isOwn || applied.makesSnapshot else {
+      return true
+    }
     if applied.makesSnapshot { return try snapshots.hasMappings(of: root) }
     return try pool.liveDevices([applied.deviceID]).first?.mappingRoot == root
   }

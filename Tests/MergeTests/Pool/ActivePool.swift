@@ -163,15 +163,19 @@ final class ActivePool {
     }
   }
 
+  /// The journal in the state folder; nil where there is none.
+  func journalPath() throws -> String? {
+    try FileManager.default.contentsOfDirectory(atPath: state)
+      .first { $0.hasSuffix(".journal") }.map { "\(state)/\($0)" }
+  }
+
   /// Resumes the merge whose journal is in the state folder.
   func resume(
     _ options: ResumeOptions = ResumeOptions(), agrees: Bool = true
   ) throws -> Outcome {
-    let name = try FileManager.default.contentsOfDirectory(atPath: state)
-      .first { $0.hasSuffix(".journal") }
-    guard let name else { throw SupportError("no journal in \(state)") }
-    return run(agrees: agrees) { [state] merger throws(MergeError) in
-      let report = try merger.resume(journalPath: "\(state)/\(name)", options: options)
+    guard let journal = try journalPath() else { throw SupportError("no journal in \(state)") }
+    return run(agrees: agrees) { merger throws(MergeError) in
+      let report = try merger.resume(journalPath: journal, options: options)
       cleanupFailures = report.cleanupFailures
       thinDeviceState = report.thinDevice
       if case .stopped(let error) = report.state { throw error }

@@ -93,17 +93,10 @@ struct MergeHarness {
       targetPath: "origin", journalPath: "journal", state: state,
       trustsEarlierRuns: options.trustsEarlierRuns, sourceIsCopy: options.sourceIsCopy,
       checksTarget: !options.skipsOriginCheck)
-    var run = MergeSweeps(
-      configuration, stream,
-      io: try queue(
-        transfer,
-        MergeConfiguration.slabByteCount(
-          transfer, largest: max(plan.transferByteCountMax, state.entryByteCountMax)), control),
-      journal: JournalEncoder(
-        endByteOffset: state.endByteOffset, nextSequence: state.nextSequence,
-        headerChecksum: reader.headerChecksum, dataBlockByteCount: plan.dataBlockByteCount),
-      checkpointInterval: merge.checkpointInterval, control: control,
-      secondsSince1970: { [time = disk.time] in time.secondsSince1970 })
+    var io = try queue(
+      transfer,
+      MergeConfiguration.slabByteCount(
+        transfer, largest: max(plan.transferByteCountMax, state.entryByteCountMax)), control)
     let audit = try CheckpointAudit(disk, planned: merge.plannedRanges)
     disk.journalIsWritten = { audit.append($0, at: $1) }
     disk.reaped = {
@@ -115,7 +108,16 @@ struct MergeHarness {
       disk.journalIsWritten = nil
       disk.reaped = nil
     }
-    if !isNew { try run.checkTarget(recorded: try disk.journalReader()) }
+    if !isNew {
+      try configuration.checkTarget(recorded: try disk.journalReader(), stream, &io, control)
+    }
+    var run = MergeSweeps(
+      configuration, stream, io: io,
+      journal: JournalEncoder(
+        endByteOffset: state.endByteOffset, nextSequence: state.nextSequence,
+        headerChecksum: reader.headerChecksum, dataBlockByteCount: plan.dataBlockByteCount),
+      checkpointInterval: merge.checkpointInterval, control: control,
+      secondsSince1970: { [time = disk.time] in time.secondsSince1970 })
     let end = finish(&run)
     if disk.time.isStuck { disk.stop("the run waited for ever, with nothing in flight") }
     if let violation = disk.violation {

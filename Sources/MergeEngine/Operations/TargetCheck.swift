@@ -1,0 +1,53 @@
+/// Keeps a merge from going on with another origin than the one that earlier runs wrote to.
+extension MergeConfiguration {
+  /// Transfers that are read to tell another origin from one that changed in places.
+  private static var targetCheckTransferCount: Int { 64 }
+
+  /// Reads the first transfers that earlier runs recorded, before anything is written.
+  ///
+  /// - `recorded`: reads the journal as it was when the run began.
+  /// - Throws: `MergeError` (`journalConflict`) where nine in ten are not on the origin, although the source
+  ///   did not change.
+  package func checkTarget<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable>(
+    recorded: consuming JournalReader<IO>, _ stream: SegmentStream<Source>, _ io: inout IO,
+    _ control: RunControl
+  ) throws(MergeError) {
+    // Another run over a finished merge was asked for, and every difference with it.
+    guard checksTarget, state.finishedSeconds == nil,
+      !state.chains.isEmpty
+    else { return }
+    let found = try RecordedComparison.of(
+      first: FirstPieces(
+        JournaledPieces(recorded, state), count: Self.targetCheckTransferCount),
+      stream, shape: shape(readsBothSides: true, requestCountMax: io.requestCountMax),
+      targetPath: targetPath, &io, control)
+    switch found.end {
+    case .finished: break
+    case .failed(let error): throw error
+    case .interrupted:
+      throw .interruptedChecking(targetPath)
+    }
+    if sourceIsCopy, found.unchangedSourceCount == 0, found.comparedByteCount > 0 {
+      throw .noCopyOfData(journalPath, byteCount: found.comparedByteCount)
+    }
+    let (count, missing) = (found.unchangedSourceCount, found.missingOnTargetCount)
+    guard count > 0, missing * 10 >= count * 9 else { return }
+    throw .originLost(targetPath, missing: missing, of: count)
+  }
+
+  /// How a pipeline of the merge uses a queue of so many requests.
+  func shape(readsBothSides: Bool, requestCountMax: Int) -> PipelineShape {
+    PipelineShape(
+      depth: min(
+        transfer.queueDepth, requestCountMax - PipelineShape.ledgerRequestCount),
+      slabByteCount: transferSlabByteCount,
+      transferByteCountMax: readsBothSides
+        ? max(plan.transferByteCountMax, state.entryByteCountMax)
+        : plan.transferByteCountMax,
+      readsBothSides: readsBothSides, dataBlockByteCount: plan.dataBlockByteCount,
+      dataAlignmentByteCount: dataAlignmentByteCount,
+      targetAlignmentByteCount: targetAlignmentByteCount,
+      tailByteOffset: cuts.tailByteOffset, rateLimit: transfer.rateLimit
+    )
+  }
+}
