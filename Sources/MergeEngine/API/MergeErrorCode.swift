@@ -323,7 +323,7 @@ extension MergeError {
     case thinDeviceChanging = "thin-device-changing"
     /// The thin device is suspended.
     case thinDeviceSuspended = "thin-device-suspended"
-    /// The thin device was activated during the merge.
+    /// The thin device was activated or changed during the merge.
     case thinDeviceActivated = "thin-device-activated"
     /// The thin device cannot be removed for the time of the merge.
     case cannotRemoveThinDevice = "cannot-remove-thin-device"

@@ -67,10 +67,12 @@ package struct MergeSweeps<
   /// - `stream`: the source's runs, read once already.
   /// - `io`: the queue on data device, origin and journal; nothing is enqueued.
   /// - `checkpointInterval`: how long a checkpoint may be away.
+  /// - `look`: looks at each checkpoint at what must not have changed meanwhile.
   package init(
     _ configuration: MergeConfiguration, _ stream: SegmentStream<Source>, io: consuming IO,
     journal: JournalEncoder, checkpointInterval: Duration, control: RunControl,
-    secondsSince1970: @escaping @Sendable () -> Int64
+    secondsSince1970: @escaping @Sendable () -> Int64,
+    look: @escaping () throws(MergeError) -> Void = {}
   ) {
     self.configuration = configuration
     self.stream = stream
@@ -89,7 +91,7 @@ package struct MergeSweeps<
       interval: checkpointInterval, slabByteOffset: configuration.transferSlabByteCount,
       targetPath: configuration.targetPath, journalPath: configuration.journalPath,
       now: control.clock.now(),
-      secondsSince1970: secondsSince1970)
+      secondsSince1970: secondsSince1970, look: look)
   }
 
   /// Merges what is left, reads again what earlier runs recorded, and proves that all is recorded.

@@ -92,7 +92,10 @@ struct RunningMerge: ~Copyable {
         state: journal.state),
       planned.segments, io: queue, journal: journal.encoder,
       checkpointInterval: options.checkpointIntervalInRange, control: environment.control,
-      secondsSince1970: environment.secondsSince1970)
+      secondsSince1970: environment.secondsSince1970,
+      look: { [session = preparation.session] () throws(MergeError) in
+        try session?.checkNotWritable()
+      })
     try marks.set(
       journal, isUsualPlace: isUsualPlace, isRestart: options.restarts && slot.isOccupied)
     let (header, match) = (planned.header, planned.match)

@@ -268,15 +268,38 @@ package final class PoolSession {
         throw error.atTheEnd()
       }
     }
-    guard !applied.readsSnapshot, !hold.isOnlyCopy(of: applied.deviceID) else { return }
-    let expected = applied.users.map(\.number)
-    let now = found.showing(applied.deviceID, of: pool.device.number)
-    guard
-      let intruder = now.first(where: {
-        !expected.contains($0.number) || !$0.isReadOnly || !$0.inactiveTable.isEmpty
-      })
-    else { return }
-    throw .thinDeviceActivated(intruder.path)
+    guard readsThinDevice(applied) else { return }
+    try checkNotWritable(applied, found)
+    // Whoever loaded one is about to make it live.
+    let loaded = found.showing(applied.deviceID, of: pool.device.number).first {
+      !$0.inactiveTable.isEmpty
+    }
+    if let loaded { throw .thinDeviceActivated(loaded.path) }
+  }
+
+  /// Checks in mid-merge that nobody can write to a thin device that is merged itself.
+  ///
+  /// Neither who has it open counts, since udev and LVM open devices for moments, nor a table that is not live: LVM loads
+  /// the same once more where a pool grows.
+  ///
+  /// - Throws: `MergeError`.
+  package func checkNotWritable() throws(MergeError) {
+    guard let applied, readsThinDevice(applied) else { return }
+    try checkNotWritable(applied, pool.devices())
+  }
+
+  private func readsThinDevice(_ applied: QuiescencePlan) -> Bool {
+    !applied.readsSnapshot && !hold.isOnlyCopy(of: applied.deviceID)
+  }
+
+  private func checkNotWritable(
+    _ applied: QuiescencePlan, _ found: MappedDevices
+  ) throws(MergeError) {
+    let intruder = found.showing(applied.deviceID, of: pool.device.number).first { device in
+      !device.isReadOnly
+        || !applied.users.contains { $0.number == device.number && $0.uuid == device.uuid }
+    }
+    if let intruder { throw .thinDeviceActivated(intruder.path) }
   }
 
   /// Finds out whether a thin device has anything besides what was read of it.

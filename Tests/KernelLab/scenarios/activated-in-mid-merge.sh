@@ -28,7 +28,7 @@ rm "$(the_journal)"
 in_mid_merge by_name merge "${by[@]}" --no-snapshot --rate-limit 3M --checkpoint-interval 0.2
 activate 1 16M -
 expect_end 3
-expect_says "the thin device was activated during the merge, $mapper/thin1"
+expect_says "the thin device was activated or changed during the merge, $mapper/thin1"
 expect_not_held
 deactivate thin1
 expect_exit 0 resume "$(the_journal)"

@@ -286,37 +286,6 @@ struct PoolSessionTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a thin device that is merged itself and activated meanwhile is found out before the end")
-  func activatedMeanwhile() throws {
-    let pool = try ActivePool()
-    let thin = try pool.thin()
-    pool.whenMerging = { pool.mapper.mapped.append(thin) }
-    let outcome = pool.merge(.member(pool: "pool", deviceID: 5), Self.itself)
-    #expect(outcome.exitStatus == 3)
-    #expect(outcome.message.contains("activated during the merge"))
-    #expect(!pool.mapper.isHolding)
-  }
-
-  @Test("a read-only thin device that is merged itself and writable at the end is found out")
-  func writableMeanwhile() throws {
-    for isLoaded in [false, true] {
-      let pool = try ActivePool()
-      var thin = try pool.thin()
-      thin.isReadOnly = true
-      pool.mapper.mapped.append(thin)
-      pool.whenMerging = {
-        if isLoaded {
-          pool.mapper.mapped[1].inactiveTable = thin.liveTable
-        } else {
-          pool.mapper.mapped[1].isReadOnly = false
-        }
-      }
-      let outcome = pool.merge(.device("vm"), Self.itself)
-      #expect(outcome.exitStatus == 3, "\(outcome.message)")
-      #expect(outcome.message.contains("activated during the merge"))
-    }
-  }
-
   @Test("a snapshot is kept where --verify finds that the origin differs")
   func differsInTheEnd() throws {
     let pool = try ActivePool()

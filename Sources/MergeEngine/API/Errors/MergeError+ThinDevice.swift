@@ -90,8 +90,8 @@ extension MergeError {
 
   static func thinDeviceActivated(_ path: String) -> MergeError {
     MergeError(
-      .thinDeviceActivated, .stopped, "the thin device was activated during the merge", at: path,
-      because: "what it wrote may be merged in part, or not at all",
+      .thinDeviceActivated, .stopped, "the thin device was activated or changed during the merge",
+      at: path, because: "what was written to it may be merged in part, or not at all",
       hint: "deactivate it and resume: everything is compared again")
   }
 

@@ -4,8 +4,8 @@ internal import SystemPackage
 ///
 /// A checkpoint is four steps, each begun when the one before has completed: flush the target, append
 /// the records, flush the journal, forget what they cover. It covers what had completed when the flush
-/// of the target was issued, up to the first transfer that had not. After a failed flush or append
-/// nothing more is recorded.
+/// of the target was issued, up to the first transfer that had not. Before it is recorded, it is looked at what must not
+/// have changed meanwhile. After a failed flush, look or append nothing more is recorded.
 package struct Checkpointer: TransferLedger, ~Copyable {
   /// What waits for a checkpoint at most.
   package static let waitingCountMax = 128 << 10
@@ -43,6 +43,7 @@ package struct Checkpointer: TransferLedger, ~Copyable {
   private var sweep: UInt64
   private let interval: Duration
   private let secondsSince1970: @Sendable () -> Int64
+  private let look: () throws(MergeError) -> Void
   private let slabByteOffset: Int
   private let targetPath: String
   private let journalPath: String
@@ -62,10 +63,12 @@ package struct Checkpointer: TransferLedger, ~Copyable {
   private var appendedByteCount = 0
 
   /// - `slabByteOffset`: where in the queue's slab `slabByteCount` bytes are this ledger's own.
+  /// - `look`: looks at what is copied and throws where it may have changed.
   package init(
     journal: JournalEncoder, watermark: UInt64, nextSweep: UInt64, interval: Duration,
     slabByteOffset: Int, targetPath: String, journalPath: String, now: Duration,
-    secondsSince1970: @escaping @Sendable () -> Int64
+    secondsSince1970: @escaping @Sendable () -> Int64,
+    look: @escaping () throws(MergeError) -> Void = {}
   ) {
     self.journal = journal
     self.watermark = watermark
@@ -75,6 +78,7 @@ package struct Checkpointer: TransferLedger, ~Copyable {
     self.targetPath = targetPath
     self.journalPath = journalPath
     self.secondsSince1970 = secondsSince1970
+    self.look = look
     lastCheckpoint = now
     waiting = []
     waiting.reserveCapacity(Self.waitingCountMax)
@@ -163,6 +167,11 @@ package struct Checkpointer: TransferLedger, ~Copyable {
     case .flushing(let count):
       guard completion.result >= 0 else {
         return fail(.cannotFlushOrigin(targetPath, Errno(result: completion.result)))
+      }
+      do throws(MergeError) {
+        try look()
+      } catch {
+        return fail(error.afterFirstWrite())
       }
       append(count, &io, now: now)
     case .appending(let count, let left):

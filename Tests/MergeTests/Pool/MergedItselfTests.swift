@@ -1,0 +1,98 @@
+import Fixtures
+import Foundation
+import MergeEngine
+import Testing
+
+@Suite(
+  "Pool: what happens to a thin device while it is merged itself", .needsLoopDevices,
+  .waitsForPrograms)
+struct MergedItselfTests {
+  private static let itself = PoolOptions(mergesThinDeviceItself: true)
+
+  @Test("a thin device that is merged itself and activated meanwhile stops the merge")
+  func activatedMeanwhile() throws {
+    let pool = try ActivePool()
+    let thin = try pool.thin()
+    pool.whenMerging = { pool.mapper.mapped.append(thin) }
+    let outcome = pool.merge(.member(pool: "pool", deviceID: 5), Self.itself)
+    #expect(outcome.exitStatus == 3)
+    #expect(outcome.message.contains("activated or changed during the merge"))
+    #expect(!pool.mapper.isHolding)
+  }
+
+  @Test("a thin device that is activated behind the last checkpoint is found out at the end")
+  func activatedAtTheEnd() throws {
+    let pool = try ActivePool()
+    let thin = try pool.thin()
+    var lookCount = 0
+    pool.whenMerging = {
+      pool.mapper.whenLookedAt = {
+        lookCount += 1
+        if lookCount == 2 { pool.mapper.mapped.append(thin) }
+      }
+    }
+    let outcome = pool.merge(.member(pool: "pool", deviceID: 5), Self.itself)
+    pool.mapper.whenLookedAt = {}
+    #expect(outcome.error?.code == .thinDeviceActivated, "\(outcome.message)")
+    let journal = try #require(try pool.journalPath())
+    #expect(try JournalOnDisk.state(of: journal).doneByteCount > 0)
+  }
+
+  @Test("a read-only thin device that is merged itself and becomes writable stops the merge")
+  func writableMeanwhile() throws {
+    for isLoaded in [false, true] {
+      let pool = try ActivePool()
+      var thin = try pool.thin()
+      thin.isReadOnly = true
+      pool.mapper.mapped.append(thin)
+      pool.whenMerging = {
+        if isLoaded {
+          pool.mapper.mapped[1].inactiveTable = thin.liveTable
+        } else {
+          pool.mapper.mapped[1].isReadOnly = false
+        }
+      }
+      let outcome = pool.merge(.device("vm"), Self.itself)
+      #expect(outcome.exitStatus == 3, "\(outcome.message)")
+      #expect(outcome.message.contains("activated or changed during the merge"))
+    }
+  }
+
+  @Test("nothing is recorded that was read while a thin device that is merged itself was writable")
+  func writableAtCheckpoint() throws {
+    let pool = try ActivePool()
+    var thin = try pool.thin()
+    thin.isReadOnly = true
+    pool.mapper.mapped.append(thin)
+    pool.whenMerging = { pool.mapper.mapped[1].isReadOnly = false }
+    #expect(pool.merge(.device("vm"), Self.itself).exitStatus == 3)
+    let journal = try #require(try pool.journalPath())
+    #expect(try JournalOnDisk.state(of: journal).doneByteCount == 0)
+    pool.mapper.mapped[1].isReadOnly = true
+    let outcome = try pool.resume()
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+  }
+
+  @Test(
+    "a thin device that is merged itself may be opened, and its table loaded, while it is merged")
+  func openedAtCheckpoint() throws {
+    let pool = try ActivePool()
+    var thin = try pool.thin()
+    thin.isReadOnly = true
+    pool.mapper.mapped.append(thin)
+    var lookCount = 0
+    pool.whenMerging = {
+      pool.mapper.mapped[1].openCount = 1
+      pool.mapper.mapped[1].inactiveTable = thin.liveTable
+      pool.mapper.whenLookedAt = {
+        lookCount += 1
+        if lookCount > 1 { pool.mapper.mapped[1].inactiveTable = [] }
+      }
+    }
+    let outcome = pool.merge(.device("vm"), Self.itself)
+    pool.mapper.whenLookedAt = {}
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(lookCount > 1)
+  }
+}
