@@ -112,6 +112,20 @@ struct JournalStore {
       isNew: isNew)
   }
 
+  /// The id of a journal, which may be in use; nil for anything that nobody could go on from.
+  func id(of file: OpenFile) -> String? {
+    do throws(MergeError) {
+      try JournalFile.checkIsOwn(file)
+      let reader = try reader(file)
+      return reader.header.journalID(proof: reader.headerProof)
+    } catch {
+      return nil
+    }
+  }
+
+  /// The same of the journal at `path`; nil where there is none.
+  func id(at path: String) -> String? { (try? file(path)).flatMap { id(of: $0) } }
+
   /// Reads a journal that nobody had locked just now.
   private func readUnlocked(_ file: OpenFile) throws(MergeError) -> OpenJournal {
     do throws(MergeError) {

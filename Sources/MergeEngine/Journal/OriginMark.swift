@@ -53,7 +53,11 @@ struct OriginMark: Equatable {
 
 extension OpenJournal {
   /// What tells this journal from all others, copies of it excepted.
-  var id: String {
-    "\(header.fingerprint)-\(header.madeSeconds)-\(String(headerProof, radix: 16))"
+  var id: String { header.journalID(proof: headerProof) }
+}
+
+extension JournalHeader {
+  func journalID(proof: UInt32) -> String {
+    "\(fingerprint)-\(madeSeconds)-\(String(proof, radix: 16))"
   }
 }

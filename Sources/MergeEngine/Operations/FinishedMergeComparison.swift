@@ -97,7 +97,8 @@ struct FinishedMergeComparison {
     }
     // A run may have been killed before it let go of what it had merged from.
     session?.hold.isNotNeeded(for: source.readID)
-    session?.mergeIsFinished(of: source, onto: DeviceIdentity.nameOrPlace(of: origin))
+    session?.mergeIsFinished(
+      of: source, in: PoolState.MergeKey(of: origin, journalID: journal.id))
     result.earlier?.isCompared = true
     result.thinDevice =
       session?.thinDeviceState(of: source.deviceID, since: planned.mappingRoot)

@@ -37,6 +37,8 @@ struct MergePreparation: ~Copyable {
   /// What was asked for, with the mappings that are held and the snapshot that is read.
   private(set) var request: MergeRequest
   private(set) var planned: PlannedMerge
+  /// By which the pool's record knows the merge, as far as that is known before it has a journal.
+  private let mergeKey: PoolState.MergeKey
   /// Journals elsewhere of unfinished merges onto the same origin, which this one gives up.
   let givenUp: [OpenFile]
   /// What stands in the journal's place.
@@ -65,12 +67,13 @@ struct MergePreparation: ~Copyable {
     let devices = try OpenDevices(request.source)
     // That it is a device of the pool is said before that the pool has it in use.
     var origin = try devices.origin(request.originPath)
+    let mergeKey = environment.mergeKey(of: request, onto: origin)
     var quiescence: QuiescencePlan?
     if let session, let observed {
       try refusals.collect { () throws(MergeError) in
         quiescence = try session.plan(
-          for: request.source.deviceID, wantedMappings, onto: request.originPath,
-          named: DeviceIdentity.nameOrPlace(of: origin), observed,
+          for: request.source.deviceID, wantedMappings, onto: request.originPath, in: mergeKey,
+          observed,
           options: request.options.pool, restarts: request.options.restarts,
           isResumed: request.resumed != nil)
       }
@@ -86,8 +89,7 @@ struct MergePreparation: ~Copyable {
       if let quiescence {
         quiescence.snapshotID
       } else {
-        session?.earlierSnapshotID(
-          of: request.source.deviceID, onto: DeviceIdentity.nameOrPlace(of: origin))
+        session?.earlierSnapshotID(of: request.source.deviceID, in: mergeKey)
       }
     let originChanges = quiescence?.origin ?? originPlan
     if let decided = originChanges {
@@ -168,6 +170,7 @@ struct MergePreparation: ~Copyable {
     }
     self.environment = environment
     self.session = session
+    self.mergeKey = mergeKey
     self.quiescence = quiescence
     self.originSession = originSession
     self.originPlan = originPlan
@@ -223,6 +226,13 @@ struct MergePreparation: ~Copyable {
     return journal
   }
 
+  /// The ids of all journals that the merge gives up.
+  var givenUpIDs: [String] {
+    var files = givenUp
+    if case .superseded(let file, _) = slot { files.append(file) }
+    return files.compactMap { environment.journals.id(of: $0) }
+  }
+
   /// Plans again from the snapshot that was made, or from what the thin device is now that it is at rest.
   mutating func planAgain(_ session: PoolSession) throws(MergeError) {
     session.hold.release()
@@ -264,8 +274,7 @@ struct MergePreparation: ~Copyable {
     _ before: QuiescencePlan, _ session: PoolSession
   ) throws(MergeError) -> QuiescencePlan {
     let now = try session.plan(
-      for: request.source.deviceID, wantedMappings, onto: request.originPath,
-      named: DeviceIdentity.nameOrPlace(of: origin),
+      for: request.source.deviceID, wantedMappings, onto: request.originPath, in: mergeKey,
       session.observed(for: request.source.deviceID, request.options.pool),
       options: request.options.pool, restarts: request.options.restarts,
       isResumed: request.resumed != nil)
@@ -311,5 +320,26 @@ extension OpenDevices {
         throw .notRecordedDevice(file.path, role)
       }
     }
+  }
+}
+
+extension PoolState.MergeKey {
+  /// - `origin`: its topmost layer.
+  init(of origin: OpenFile, journalID: String?) {
+    self.init(originName: DeviceIdentity.nameOrPlace(of: origin), journalID: journalID)
+  }
+}
+
+extension Environment {
+  /// By which a pool's record knows a merge: the journal that is gone on with, or that stands in the merge's place.
+  fileprivate func mergeKey(
+    of request: MergeRequest, onto origin: OpenFile
+  ) -> PoolState.MergeKey {
+    let path =
+      request.options.journalPath.map(FileSystem.absolute)
+      ?? JournalFile.place(
+        of: origin, identity: DeviceIdentity(origin), stateFolder: stateFolder)
+    return PoolState.MergeKey(
+      of: origin, journalID: request.resumed?.id ?? journals.id(at: path))
   }
 }

@@ -13,6 +13,10 @@ struct RunningMerge: ~Copyable {
   private let metadata: OpenFile
   private let target: DeviceTarget
   private let journal: OpenJournal
+  /// By which the pool's record knows this merge.
+  private let key: PoolState.MergeKey
+  /// The journals that this merge gives up.
+  private let givenUpIDs: [String]
   private let places: MergePlaces
   private let marks: OriginMarks
   private let grownTargetByteCount: UInt64?
@@ -54,6 +58,7 @@ struct RunningMerge: ~Copyable {
     let (request, planned, slot) = (
       preparation.request, preparation.planned, preparation.slot
     )
+    let givenUpIDs = preparation.givenUpIDs
     let found = slot.journalOfSameMerge
     var report = preparation.report
     report.snapshotID = preparation.session?.snapshotID
@@ -118,6 +123,8 @@ struct RunningMerge: ~Copyable {
     self.report = report
     self.target = target
     self.journal = journal
+    key = PoolState.MergeKey(of: target.file, journalID: journal.id)
+    self.givenUpIDs = givenUpIDs
     self.marks = marks
     self.sweeps = sweeps
   }
@@ -150,8 +157,7 @@ struct RunningMerge: ~Copyable {
     result.checkpointCount = sweeps.checkpointCount
     result.unreadable = sweeps.unreadable.ranges
     if let verification = result.verification, verification.differingByteCount > 0 {
-      session?.mergeIsWrong(
-        of: request.source, onto: DeviceIdentity.nameOrPlace(of: target.file))
+      session?.mergeIsWrong(of: request.source, in: key)
     } else if result.state == .finished {
       session?.hold.isNotNeeded(for: request.source.readID)
     }
@@ -169,8 +175,7 @@ struct RunningMerge: ~Copyable {
   }
 
   private mutating func merge() throws(MergeError) {
-    try session?.writingBegins(
-      from: request.source, onto: DeviceIdentity.nameOrPlace(of: target.file))
+    try session?.writingBegins(from: request.source, in: key, insteadOf: givenUpIDs)
     try sweeps.append(.attempt(attempt))
     try target.grow(to: grownTargetByteCount)
     let (environment, file, target) = (environment, journal.file, target)
@@ -193,8 +198,7 @@ struct RunningMerge: ~Copyable {
     }
     marks.remove(journal)
     // A run that is killed from here on leaves nothing that would be kept for another.
-    session?.mergeIsFinished(
-      of: request.source, onto: DeviceIdentity.nameOrPlace(of: target.file))
+    session?.mergeIsFinished(of: request.source, in: key)
   }
 
   /// Compares all of the merged target with the source, and records that it is right if it is.

@@ -58,10 +58,10 @@ package final class PoolSession {
   /// - Throws: `MergeError`: what a merge is refused for.
   package func plan(
     for deviceID: UInt32, _ mappings: MergeSource.Mappings, onto originPath: String,
-    named originName: String, _ observed: ObservedPool, options: PoolOptions, restarts: Bool,
-    isResumed: Bool
+    in merge: PoolState.MergeKey, _ observed: ObservedPool, options: PoolOptions,
+    restarts: Bool, isResumed: Bool
   ) throws(MergeError) -> QuiescencePlan {
-    let earlier = snapshots.earlier(of: deviceID, onto: originName)
+    let earlier = snapshots.earlier(of: deviceID, in: merge)
     var isReplaced = hold.isOnlyCopyOfReplaced(deviceID)
     if let earlier, !restarts, try snapshots.isReplaced(earlier) {
       // Only a journal, or the snapshot's own number, says that the earlier one is meant.
@@ -213,9 +213,9 @@ package final class PoolSession {
     return try pool.liveDevices([applied.deviceID]).first?.mappingRoot == root
   }
 
-  /// The snapshot that an earlier run made for a merge onto an origin; nil where there is none.
-  func earlierSnapshotID(of deviceID: UInt32, onto originName: String) -> UInt32? {
-    guard let snapshot = snapshots.earlier(of: deviceID, onto: originName),
+  /// The snapshot that an earlier run made for a merge; nil where there is none.
+  func earlierSnapshotID(of deviceID: UInt32, in merge: PoolState.MergeKey) -> UInt32? {
+    guard let snapshot = snapshots.earlier(of: deviceID, in: merge),
       snapshot.deviceID != deviceID, !hold.isOnlyCopy(of: deviceID)
     else { return nil }
     return snapshot.deviceID
@@ -233,22 +233,24 @@ package final class PoolSession {
   /// all is merged.
   ///
   /// - `source`: the thin device, as it is in the metadata snapshot.
-  /// - `originName`: what tells the origin from others.
-  func writingBegins(from source: MergeSource, onto originName: String) throws(MergeError) {
+  /// - `givenUpIDs`: the journals that this merge gives up.
+  func writingBegins(
+    from source: MergeSource, in merge: PoolState.MergeKey, insteadOf givenUpIDs: [String]
+  ) throws(MergeError) {
     try hold.isNeeded(
       for: source.readID, snapshot: source.readID == snapshotID ? nil : snapshotID)
     try snapshots.writingBegins(
-      from: snapshotID ?? source.readID, of: source.deviceID, onto: originName)
+      from: snapshotID ?? source.readID, of: source.deviceID, in: merge, insteadOf: givenUpIDs)
   }
 
   /// Records that all is merged, so that no snapshot need be kept for another run.
-  func mergeIsFinished(of source: MergeSource, onto originName: String) {
-    snapshots.isMerged(source.deviceID, onto: originName)
+  func mergeIsFinished(of source: MergeSource, in merge: PoolState.MergeKey) {
+    snapshots.isMerged(source.deviceID, in: merge)
   }
 
   /// Records that what is merged is not what is on the origin, so that a snapshot is needed to merge it again.
-  func mergeIsWrong(of source: MergeSource, onto originName: String) {
-    snapshots.isNeededAgain(source.deviceID, onto: originName)
+  func mergeIsWrong(of source: MergeSource, in merge: PoolState.MergeKey) {
+    snapshots.isNeededAgain(source.deviceID, in: merge)
   }
 
   /// Checks once more, when all is merged, that neither what is merged nor the origin could change meanwhile.

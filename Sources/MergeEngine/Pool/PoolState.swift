@@ -81,6 +81,8 @@ package struct PoolState: Equatable, Sendable {
     package var creationTime: UInt32?
     /// What tells the origin that it is merged onto from others; nil until it is written to.
     package var originName: String?
+    /// The id of the merge's journal; nil until the origin is written to, and in records of version 0.1.0.
+    package var journalID: String?
     package var isMade = false
     /// Whether the thin device may have been left suspended.
     package var mayBeSuspended: Bool
@@ -104,10 +106,28 @@ package struct PoolState: Equatable, Sendable {
     /// Whether a merge is begun that needs it.
     package var isNeeded: Bool { hasBegun && !isMerged }
 
-    /// Returns whether it may be what a merge of a thin device, or of the snapshot itself, onto an origin reads.
-    func isOf(_ deviceID: UInt32, onto originName: String) -> Bool {
+    /// Returns whether it may be what a merge of a thin device, or of the snapshot itself, reads.
+    func isOf(_ deviceID: UInt32, in merge: MergeKey) -> Bool {
       [self.deviceID, originalID].contains(deviceID)
-        && (self.originName ?? originName) == originName
+        && (hasJournal(of: merge) || (originName ?? merge.originName) == merge.originName)
+    }
+
+    func hasJournal(of merge: MergeKey) -> Bool {
+      journalID != nil && journalID == merge.journalID
+    }
+  }
+
+  /// What tells a merge from others of the same thin device.
+  package struct MergeKey: Equatable, Sendable {
+    /// What tells the origin from others: of one without an identity its place, which another origin may have
+    /// after a boot.
+    package var originName: String
+    /// Its journal's id; nil where there is no journal yet.
+    package var journalID: String?
+
+    package init(originName: String, journalID: String?) {
+      self.originName = originName
+      self.journalID = journalID
     }
   }
 
@@ -142,9 +162,11 @@ package struct PoolState: Equatable, Sendable {
   }
 
   /// The features that a reader must know, one bit each; a version that knows none writes no mask.
-  package static let knownFeatures = severalSnapshots
+  package static let knownFeatures = severalSnapshots | journalsOfSnapshots
   /// Snapshots stand in a list.
   private static let severalSnapshots: UInt64 = 1
+  /// A snapshot belongs to a journal, whatever the origin is called.
+  private static let journalsOfSnapshots: UInt64 = 2
 
   package var format = 1
   package var metadataHold: MetadataHold?
@@ -157,7 +179,10 @@ package struct PoolState: Equatable, Sendable {
   package init() {}
 
   /// The mask of the features that a reader of this record must know.
-  package var requiredFeatures: UInt64 { snapshots.isEmpty ? 0 : Self.severalSnapshots }
+  package var requiredFeatures: UInt64 {
+    (snapshots.isEmpty ? 0 : Self.severalSnapshots)
+      | (snapshots.allSatisfy { $0.journalID == nil } ? 0 : Self.journalsOfSnapshots)
+  }
 
   /// Whether nothing is recorded.
   package var isEmpty: Bool {

@@ -60,7 +60,6 @@ package struct QuiescencePlan: Sendable {
     }
   }
 
-  /// - `originName`: what tells the origin from others.
   /// - `earlier`: the snapshot that an earlier run made for this merge.
   /// - `mappings`: what is to be read.
   /// - `isHeld`: whether only the metadata snapshot of an earlier run has what is merged.

@@ -141,14 +141,15 @@ package final class ThinSnapshots {
 
   // MARK: Looking
 
-  /// The snapshot that an earlier run made for a merge onto an origin.
+  /// The snapshot that an earlier run made for a merge.
   ///
   /// - `deviceID`: the thin device, or the snapshot itself.
-  func earlier(of deviceID: UInt32, onto originName: String) -> PoolState.Snapshot? {
+  func earlier(of deviceID: UInt32, in merge: PoolState.MergeKey) -> PoolState.Snapshot? {
     let found = pool.state.snapshots.filter {
-      $0.isMade && $0.hasBegun && $0.isOf(deviceID, onto: originName)
+      $0.isMade && $0.hasBegun && $0.isOf(deviceID, in: merge)
     }
-    return found.first(where: \.isNeeded) ?? found.first
+    let needed = found.filter(\.isNeeded)
+    return needed.first { $0.hasJournal(of: merge) } ?? needed.first ?? found.first
   }
 
   /// Whether another thin device has the number of the one that a snapshot was made of.
@@ -201,18 +202,20 @@ package final class ThinSnapshots {
   /// merge replaces that one.
   ///
   /// - `deviceID`: what is merged, the snapshot or the thin device itself.
-  /// - `originName`: what tells the origin from others.
+  /// - `givenUpIDs`: the journals that this merge gives up.
   func writingBegins(
-    from deviceID: UInt32, of originalID: UInt32, onto originName: String
+    from deviceID: UInt32, of originalID: UInt32, in merge: PoolState.MergeKey,
+    insteadOf givenUpIDs: [String]
   ) throws(MergeError) {
     var state = pool.state
     state.changeSnapshot(deviceID) {
       $0.hasBegun = true
-      $0.originName = originName
+      $0.originName = merge.originName
+      $0.journalID = merge.journalID
     }
     for other in state.snapshots
     where other.deviceID != deviceID && other.originalID == originalID
-      && other.originName == originName
+      && (other.originName == merge.originName || other.journalID.map(givenUpIDs.contains) == true)
     {
       state.changeSnapshot(other.deviceID) { $0.hasBegun = false }
     }
@@ -223,28 +226,28 @@ package final class ThinSnapshots {
   /// Records that all of a thin device's snapshot is merged, so that it need not be kept for another run.
   ///
   /// `deviceID`: the thin device, or its snapshot.
-  func isMerged(_ deviceID: UInt32, onto originName: String) {
+  func isMerged(_ deviceID: UInt32, in merge: PoolState.MergeKey) {
     do throws(MergeError) {
-      try record(true, of: deviceID, onto: originName)
+      try record(true, of: deviceID, in: merge)
     } catch {
       pool.note(.sourceKept(error))
     }
   }
 
   /// Records that it is needed once more.
-  func isNeededAgain(_ deviceID: UInt32, onto originName: String) {
+  func isNeededAgain(_ deviceID: UInt32, in merge: PoolState.MergeKey) {
     do throws(MergeError) {
-      try record(false, of: deviceID, onto: originName)
+      try record(false, of: deviceID, in: merge)
     } catch {
       pool.recordCleanupFailure(.notUndone(error))
     }
   }
 
   private func record(
-    _ isMerged: Bool, of deviceID: UInt32, onto originName: String
+    _ isMerged: Bool, of deviceID: UInt32, in merge: PoolState.MergeKey
   ) throws(MergeError) {
     let found = pool.state.snapshots.filter {
-      $0.isMerged != isMerged && $0.isMade && $0.hasBegun && $0.isOf(deviceID, onto: originName)
+      $0.isMerged != isMerged && $0.isMade && $0.hasBegun && $0.isOf(deviceID, in: merge)
     }
     guard !found.isEmpty else { return }
     try pool.stateFile.update { state in

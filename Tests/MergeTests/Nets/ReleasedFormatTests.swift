@@ -119,12 +119,12 @@ struct ReleasedFormatTests {
       """
     let written = Data(
       """
-      {"format": 1, "requiredFeatures": 1,
+      {"format": 1, "requiredFeatures": 3,
        "hold": {"timeBefore": 1, "transactionBefore": 2, "mappingRootBefore": 3,
          "detailsRootBefore": 4, "writtenFrom": 10,
          "taken": {"block": 5, "mappingRoot": 6, "detailsRoot": 7, "time": 8, "transactionID": 9}},
        "snapshots": [{"deviceID": 11, "originalID": 12, "thinDevice": \(known), "timeBefore": 13,
-         "creationTime": 14, "isMade": true, "mayBeSuspended": false, "hasBegun": true,
+         "creationTime": 14, "originName": "base", "journalID": "j-1", "isMade": true, "mayBeSuspended": false, "hasBegun": true,
          "isMerged": true}],
        "removals": [{"device": \(device), "bootID": "boot", "originName": "base",
          "isPutBack": true, "isLeft": true}],

@@ -267,7 +267,7 @@ final class ActivePool {
 
   /// A record as a later version may write it, with one feature that this version does not know.
   static let recordOfANewerVersion = """
-    {"format":1,"requiredFeatures":2,"removals":[],"madeWritable":[],"journals":["a","b"]}
+    {"format":1,"requiredFeatures":4,"removals":[],"madeWritable":[],"journals":["a","b"]}
     """
 
   var recordPath: String { state + "/pools/POOL-1.json" }

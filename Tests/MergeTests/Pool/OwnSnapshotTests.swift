@@ -285,6 +285,57 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
+  /// Has the record name the origin otherwise, as an origin without an identity is named after a boot.
+  private static func renameOrigin(of pool: ActivePool) throws {
+    let name = #/"originName" : "[^"]*"/#
+    let record = try String(contentsOfFile: pool.recordPath, encoding: .utf8)
+    #expect(record.contains(name))
+    #expect(record.contains(#""requiredFeatures" : 3"#))
+    try pool.writeRecord(
+      record.replacing(name, with: #""originName" : "device 8:32 at /dev/sdc""#))
+  }
+
+  @Test("a snapshot is found by its merge's journal where the origin has another name after a boot")
+  func foundByJournal() throws {
+    for isResumed in [false, true] {
+      let pool = try ActivePool()
+      try Self.stopped(pool)
+      try Self.renameOrigin(of: pool)
+      try pool.mapper.writeBySomebodyElse(ThinMapping(12, 50), to: 5)
+      let outcome = try isResumed ? pool.resume() : pool.merge(Self.byNumber)
+      #expect(outcome.exitStatus == 0, "\(outcome.message)")
+      #expect(!pool.mapper.steps.suffix(4).contains { $0.hasPrefix("create_snap") })
+      #expect(try pool.isMerged())
+      #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+      #expect(try pool.recordFiles() == [])
+    }
+  }
+
+  @Test("a snapshot of the given-up merge goes where the origin had another name before the boot")
+  func givenUpByJournal() throws {
+    let pool = try ActivePool()
+    try Self.stopped(pool)
+    try Self.renameOrigin(of: pool)
+    let outcome = pool.merge(Self.byNumber, restarts: true)
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+  }
+
+  @Test("a recorded snapshot without a journal, as 0.1.0 wrote it, is found by the origin alone")
+  func foundByOrigin() throws {
+    let pool = try ActivePool()
+    try Self.stopped(pool)
+    let journal = #/"journalID" : "[^"]*",/#
+    let record = try String(contentsOfFile: pool.recordPath, encoding: .utf8)
+    try pool.writeRecord(
+      record.replacing(journal, with: "").replacing(
+        #""requiredFeatures" : 3"#, with: #""requiredFeatures" : 1"#))
+    #expect(pool.merge(Self.byNumber).exitStatus == 0)
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+  }
+
   @Test("a metadata snapshot that somebody else holds serves a merge that is stopped and resumed")
   func heldBySomebodyElse() throws {
     let pool = try ActivePool()
