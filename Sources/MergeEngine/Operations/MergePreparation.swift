@@ -67,13 +67,18 @@ struct MergePreparation: ~Copyable {
     let devices = try OpenDevices(request.source)
     // That it is a device of the pool is said before that the pool has it in use.
     var origin = try devices.origin(request.originPath)
+    let givenPath = request.originPath
+    if let observed {
+      // It is written to, and recorded, by this name only.
+      request.originPath = OriginPlan.topmostPath(of: givenPath, observed.devices)
+      if request.originPath != givenPath { origin = try devices.origin(request.originPath) }
+    }
     let mergeKey = environment.mergeKey(of: request, onto: origin)
     var quiescence: QuiescencePlan?
     if let session, let observed {
       try refusals.collect { () throws(MergeError) in
         quiescence = try session.plan(
-          for: request.source.deviceID, wantedMappings, onto: request.originPath, in: mergeKey,
-          observed,
+          for: request.source.deviceID, wantedMappings, onto: givenPath, in: mergeKey, observed,
           options: request.options.pool, restarts: request.options.restarts,
           isResumed: request.resumed != nil)
       }

@@ -49,6 +49,14 @@ package struct OriginPlan: Sendable {
     self.notes = notes
   }
 
+  /// Returns the path of the device through which nothing else sees the origin; `path` where that is the
+  /// device itself, or a file.
+  static func topmostPath(of path: String, _ devices: MappedDevices) -> String {
+    guard let number = FileSystem.blockDevice(at: path) else { return path }
+    let top = topmost(number, devices)
+    return top == number ? path : devices.path(of: top)
+  }
+
   /// The device through which nothing else sees the origin: LVM puts a second layer over one.
   private static func topmost(_ number: DeviceNumber, _ devices: MappedDevices) -> DeviceNumber {
     var top = number

@@ -336,6 +336,34 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
+  @Test("a stopped merge is gone on with where its origin is named by a lower layer")
+  func lowerLayer() throws {
+    let pool = try ActivePool()
+    let top = try LoopDevice(backing: pool.origin.path)
+    let name = "thin-merge-test-\(getpid())"
+    let node = "/dev/mapper/\(name)"
+    try FileManager.default.createDirectory(
+      atPath: "/dev/mapper", withIntermediateDirectories: true)
+    try FileManager.default.createSymbolicLink(atPath: node, withDestinationPath: top.path)
+    defer { try? FileManager.default.removeItem(atPath: node) }
+    try pool.addBase()
+    let lower = try #require(pool.mapper.mapped.last)
+    var upper = lower
+    upper.name = name
+    upper.uuid = "TOP"
+    upper.number = try pool.number(top.path)
+    upper.liveTable[0].arguments = "\(lower.number) 0"
+    pool.mapper.mapped.append(upper)
+    try pool.cutData()
+    let stopped = pool.merge(Self.byNumber)
+    #expect(stopped.exitStatus == 3, "\(stopped.message)")
+    try pool.restoreData()
+    let outcome = pool.merge(Self.byNumber)
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+  }
+
   @Test("a metadata snapshot that somebody else holds serves a merge that is stopped and resumed")
   func heldBySomebodyElse() throws {
     let pool = try ActivePool()
