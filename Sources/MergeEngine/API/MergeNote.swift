@@ -84,6 +84,8 @@ public struct MergeNote: Equatable, Sendable {
     case cannotRestoreReadOnly = "cannot-restore-read-only"
     /// An earlier run ended without undoing its changes to the pool.
     case poolLeft = "pool-left"
+    /// An earlier run left changes in the pool, and who only looks leaves them as they are.
+    case poolNotSettled = "pool-not-settled"
     /// The metadata snapshot is not the one that an earlier run took.
     case metadataSnapshotNotOurs = "metadata-snapshot-not-ours"
     /// Nothing tells whether the metadata snapshot is the one that an earlier run was about to take.

@@ -206,7 +206,7 @@ extension MergeNote {
   static func cannotRestoreReadOnly(_ path: String, _ errno: Errno) -> MergeNote {
     MergeNote(
       .cannotRestoreReadOnly,
-      "could not make \(path) read-only again: \(errno); the next run tries again",
+      "could not make \(path) read-only again: \(errno); the next merge tries again",
       context: Context(path: path, errno: errno))
   }
 
@@ -326,7 +326,7 @@ extension MergeNote {
 
   static func cannotDeleteSnapshot(_ error: MergeError) -> MergeNote {
     MergeNote(
-      .cannotDeleteSnapshot, "\(error.message); the next run tries again", after: error)
+      .cannotDeleteSnapshot, "\(error.message); the next merge tries again", after: error)
   }
 
   static func sourceKept(_ error: MergeError) -> MergeNote {
@@ -345,9 +345,17 @@ extension MergeNote {
 
   // MARK: The pool and its metadata snapshot
 
-  static func poolLeft(_ pool: String) -> MergeNote {
+  static func poolLeft(_ pool: String, isSettledInPart: Bool) -> MergeNote {
+    let what = isSettledInPart ? "what is in the way" : "what it did"
+    return MergeNote(
+      .poolLeft, "an earlier run left pool \(pool) without tidying up; undoing \(what)",
+      context: Context(pool: pool))
+  }
+
+  /// What a killed run left, where somebody only looks.
+  static func poolNotSettled(_ pool: String, _ left: PoolRemainder) -> MergeNote {
     MergeNote(
-      .poolLeft, "an earlier run left pool \(pool) without tidying up; undoing what it did",
+      .poolNotSettled, "an earlier run left this in pool \(pool), and it stays: \(left.text)",
       context: Context(pool: pool))
   }
 

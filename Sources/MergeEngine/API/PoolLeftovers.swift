@@ -124,3 +124,22 @@ public struct PoolLeftovers: Equatable, Sendable {
       && writableLayers.isEmpty && error == nil
   }
 }
+
+/// What of an earlier run stays in a pool that somebody only looks at.
+struct PoolRemainder {
+  var snapshotIDs: [UInt32]
+  var removedPaths: [String]
+  var writableLayerPaths: [String]
+
+  var isEmpty: Bool {
+    snapshotIDs.isEmpty && removedPaths.isEmpty && writableLayerPaths.isEmpty
+  }
+
+  var text: String {
+    let parts =
+      snapshotIDs.map { "dev \($0), a snapshot that no merge needs" }
+      + removedPaths.map { "\($0), removed" }
+      + writableLayerPaths.map { "\($0), a layer of an origin, made writable" }
+    return parts.joined(separator: "; ")
+  }
+}

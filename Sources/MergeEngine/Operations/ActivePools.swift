@@ -4,14 +4,17 @@ struct ActivePools {
 
   /// The active pool on a source's metadata device, taken for this run; nil if no pool is active on it.
   ///
-  /// What an earlier run left in the pool is undone.
-  func session(for source: MergeSource) throws(MergeError) -> PoolSession? {
-    try session(metadataPath: source.metadataPath, dataPath: source.dataPath)
+  /// What an earlier run left in the pool is undone, or as much of it as is told.
+  func session(
+    for source: MergeSource, settling: PoolSession.Settling = .everything
+  ) throws(MergeError) -> PoolSession? {
+    try session(
+      metadataPath: source.metadataPath, dataPath: source.dataPath, settling: settling)
   }
 
   /// `dataPath`: nil where no block is read.
   func session(
-    metadataPath: String, dataPath: String?
+    metadataPath: String, dataPath: String?, settling: PoolSession.Settling = .everything
   ) throws(MergeError) -> PoolSession? {
     let metadata = try OpenFile(metadataPath, role: "metadata device", access: .readOnly)
     guard let devices = try devicesForSession(metadata) else { return nil }
@@ -43,7 +46,7 @@ struct ActivePools {
         pool, target: target, mapper: environment.deviceMapper, stateFile: stateFile,
         reader: environment.reader(metadata), clock: environment.clock,
         drawNumber: environment.drawNumber, runProgram: environment.runProgram,
-        note: environment.observer.note))
+        note: environment.observer.note), settling: settling)
   }
 
   /// Returns the refusal of a device that was given for one of a pool's own and is not that.
@@ -85,11 +88,15 @@ struct ActivePools {
 
   /// Does something that only reads with the active pool of a source taken, if a pool is active on it; what
   /// that holds is released at the end.
+  ///
+  /// - `settling`: what of earlier runs is undone; nil for what blocks the reading.
   func withSession<Result>(
     for source: MergeSource, isResumed: Bool = false,
+    settling: PoolSession.Settling? = nil,
     _ body: (PoolSession?) throws(MergeError) -> Result
   ) throws(MergeError) -> Result {
-    guard let session = try session(for: source) else {
+    let settling = settling ?? .whatBlocks(reading: source.mappings)
+    guard let session = try session(for: source, settling: settling) else {
       try checkNeedsNoPool(source.mappings, of: source.metadataPath, isResumed: isResumed)
       return try body(nil)
     }
@@ -114,7 +121,9 @@ struct ActivePools {
     of metadataPath: String, _ wanted: MergeSource.Mappings, ignoresNeedsCheck: Bool,
     _ body: (MergeSource.Mappings) throws(MergeError) -> Result
   ) throws(MergeError) -> Result {
-    guard let session = try session(metadataPath: metadataPath, dataPath: nil) else {
+    let session = try session(
+      metadataPath: metadataPath, dataPath: nil, settling: .whatBlocks(reading: wanted))
+    guard let session else {
       try checkNeedsNoPool(wanted, of: metadataPath)
       return try body(wanted)
     }

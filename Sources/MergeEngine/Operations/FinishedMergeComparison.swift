@@ -33,7 +33,9 @@ struct FinishedMergeComparison {
   ///
   /// Devices are as they are: the thin device may be active, and the origin read-only or in use.
   func compare(_ request: MergeRequest) throws(MergeError) -> MergeReport {
-    try ActivePools(environment: environment).withSession(for: request.source) {
+    try ActivePools(environment: environment).withSession(
+      for: request.source, settling: .everything
+    ) {
       session throws(MergeError) in
       let preparation = try MergePreparation(request, session, for: .looking, in: environment)
       let readID = preparation.request.source.readID

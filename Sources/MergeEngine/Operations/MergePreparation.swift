@@ -59,7 +59,9 @@ struct MergePreparation: ~Copyable {
     var refusals = Refusals(purpose: purpose)
     var observed = try session?.observed(
       for: request.source.deviceID, request.options.pool)
-    if let found = observed?.devices { observed?.devices = originSession.asSettled(found) }
+    if let session, let found = observed?.devices {
+      observed?.devices = session.asSettled(originSession.asSettled(found))
+    }
     try observed?.checkHealth(ignoresNeedsCheck: request.source.ignoresNeedsCheck)
     if let session, let observed { try request.complete(session, observed) }
     let wantedMappings = request.source.mappings

@@ -9,6 +9,9 @@ package final class MetadataHold {
   /// The fate of the thin device whose blocks only the metadata snapshot of an earlier run has; nil where
   /// there is none.
   private var lost: ThinDeviceFate?
+  /// Whether the one of an earlier run is read, because its block was named.
+  private var isReadAsNamed = false
+  private var isTakenNow = false
 
   init(_ pool: LockedPool) { self.pool = pool }
 
@@ -75,6 +78,7 @@ package final class MetadataHold {
   private func checkKept(_ deviceID: UInt32, isResumed: Bool) throws(MergeError) {
     guard let id = pool.state.metadataHold?.writtenFrom else { return }
     guard let lost else {
+      guard !isReadAsNamed else { return }
       throw .metadataSnapshotMaybeOnlyCopy(pool.name, deviceID: id)
     }
     guard id != deviceID || (lost == .replaced && !isResumed) else { return }
@@ -155,6 +159,7 @@ package final class MetadataHold {
       try pool.stateFile.update {
         $0.metadataHold?.held = PoolState.MetadataHold.Held(metadata.superblock, block: block)
       }
+      isTakenNow = true
       return block
     } catch {
       release()
@@ -189,6 +194,32 @@ package final class MetadataHold {
   }
 
   // MARK: Releasing
+
+  /// Returns whether the one of an earlier run keeps mappings from being read.
+  func isInTheWay(of wanted: MergeSource.Mappings) -> Bool {
+    pool.state.metadataHold != nil && wanted != .inactivePool && !isNamed(by: wanted)
+  }
+
+  /// Returns whether the one of an earlier run is the one that is to be read.
+  private func isNamed(by wanted: MergeSource.Mappings) -> Bool {
+    guard case .metadataSnapshot(let block?) = wanted else { return false }
+    return pool.state.metadataHold?.held?.block == block
+  }
+
+  /// For who only looks: gives the one of an earlier run back as ``release()`` does, unless it is not in the way.
+  func makeWay(for wanted: MergeSource.Mappings) {
+    guard wanted != .inactivePool else { return }
+    guard isNamed(by: wanted) else { return release() }
+    isReadAsNamed = true
+    guard let hold = pool.state.metadataHold, let id = hold.writtenFrom else { return }
+    // What cannot be found out is no reason not to look.
+    _ = try? isStillThere(id, as: hold.snapshotOfIt)
+  }
+
+  /// Gives the one back that this run took.
+  func releaseTakenNow() {
+    if isTakenNow { release() }
+  }
 
   /// Gives the metadata snapshot back, if this tool took it and it is not the only copy of anything.
   package func release() {

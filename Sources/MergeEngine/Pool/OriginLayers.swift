@@ -74,6 +74,24 @@ struct OriginLayers {
     return restored
   }
 
+  /// The recorded layers that a merge left writable, or about to become so.
+  func left(in devices: MappedDevices) -> [MappedDevice] {
+    record.madeWritable.compactMap { $0.now(in: devices, bootID: bootID) }
+      .filter { !$0.isReadOnly || isLoaded($0) }
+  }
+
+  /// The devices as they are once the layers are read-only again.
+  func asRestored(in devices: MappedDevices) -> MappedDevices {
+    let left = record.madeWritable.compactMap { $0.now(in: devices, bootID: bootID)?.number }
+    guard !left.isEmpty else { return devices }
+    return MappedDevices(
+      devices.all.map { device in
+        var device = device
+        if left.contains(device.number) { device.isReadOnly = true }
+        return device
+      })
+  }
+
   /// Returns whether the layer's own table is loaded once more, as a run leaves it that was killed before it
   /// made the table live: the next resume by anybody would make the layer writable.
   private func isLoaded(_ layer: MappedDevice) -> Bool {

@@ -120,14 +120,8 @@ package final class OriginSession {
 
   /// The devices as they are once what killed runs left is settled.
   package func asSettled(_ devices: MappedDevices) -> MappedDevices {
-    let left = OriginStateFile.left(in: stateFolder).flatMap(\.madeWritable)
-      .compactMap { $0.now(in: devices, bootID: bootID) }
-    guard !left.isEmpty else { return devices }
-    return MappedDevices(
-      devices.all.map { device in
-        var device = device
-        if left.contains(where: { $0.number == device.number }) { device.isReadOnly = true }
-        return device
-      })
+    OriginStateFile.left(in: stateFolder).reduce(devices) { found, record in
+      layers(record).asRestored(in: found)
+    }
   }
 }

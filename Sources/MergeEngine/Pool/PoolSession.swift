@@ -6,6 +6,7 @@ internal import SystemPackage
 /// run if this one is killed.
 package final class PoolSession {
   private let pool: LockedPool
+  private let settling: Settling
   package let hold: MetadataHold
   private let snapshots: ThinSnapshots
   private let removed: RemovedDevices
@@ -24,9 +25,19 @@ package final class PoolSession {
     case finished
   }
 
+  /// What of an earlier run is undone before a pool is worked on.
+  package enum Settling: Equatable, Sendable {
+    case everything
+    /// For who only looks: what is suspended, and a metadata snapshot that keeps mappings from being read.
+    case whatBlocks(reading: MergeSource.Mappings)
+  }
+
   /// Settles what an earlier run left in the pool.
-  package init(_ pool: LockedPool) throws(MergeError) {
+  package init(
+    _ pool: LockedPool, settling: Settling = .everything
+  ) throws(MergeError) {
     self.pool = pool
+    self.settling = settling
     hold = MetadataHold(pool)
     snapshots = ThinSnapshots(pool)
     removed = RemovedDevices(pool: pool)
@@ -61,7 +72,7 @@ package final class PoolSession {
     in merge: PoolState.MergeKey, _ observed: ObservedPool, options: PoolOptions,
     restarts: Bool, isResumed: Bool
   ) throws(MergeError) -> QuiescencePlan {
-    let earlier = snapshots.earlier(of: deviceID, in: merge)
+    let earlier = earlierSnapshot(of: deviceID, in: merge)
     var isReplaced = hold.isOnlyCopyOfReplaced(deviceID)
     if let earlier, !restarts, try snapshots.isReplaced(earlier) {
       // Only a journal, or the snapshot's own number, says that the earlier one is meant.
@@ -215,7 +226,7 @@ package final class PoolSession {
 
   /// The snapshot that an earlier run made for a merge; nil where there is none.
   func earlierSnapshotID(of deviceID: UInt32, in merge: PoolState.MergeKey) -> UInt32? {
-    guard let snapshot = snapshots.earlier(of: deviceID, in: merge),
+    guard let snapshot = earlierSnapshot(of: deviceID, in: merge),
       snapshot.deviceID != deviceID, !hold.isOnlyCopy(of: deviceID)
     else { return nil }
     return snapshot.deviceID
@@ -338,24 +349,62 @@ package final class PoolSession {
   /// What cannot be undone is said, and stays in the record for the next run.
   package func end(_ end: End) {
     pool.forgetCleanupFailures()
+    guard settling == .everything else { return hold.releaseTakenNow() }
     hold.release()
     origin.restoreReadOnly()
     removed.putBack { end == .nothingWritten || $0.isPutBack }
     snapshots.deleteUnneeded()
   }
 
-  // The order of `end`, on what the record says.
   private func settle() throws(MergeError) {
+    switch settling {
+    case .everything: try settleEverything()
+    case .whatBlocks(let wanted): try settleWhatBlocks(wanted)
+    }
+    // What is not undone is tried again, and said again.
+    pool.forgetCleanupFailures()
+  }
+
+  // The order of `end`, on what the record says.
+  private func settleEverything() throws(MergeError) {
     try removed.forgetLeft()
     guard !pool.state.isSettled else { return }
-    pool.note(.poolLeft(pool.name))
+    pool.note(.poolLeft(pool.name, isSettledInPart: false))
     try snapshots.resumeThinDevices()
     hold.release()
     origin.restoreReadOnly()
     removed.putBack { $0.isPutBack }
     snapshots.deleteUnneeded()
-    // The end of this run tries again.
-    pool.forgetCleanupFailures()
+  }
+
+  private func settleWhatBlocks(_ wanted: MergeSource.Mappings) throws(MergeError) {
+    if hold.isInTheWay(of: wanted) || pool.state.snapshots.contains(where: \.mayBeSuspended) {
+      pool.note(.poolLeft(pool.name, isSettledInPart: true))
+    }
+    try snapshots.resumeThinDevices()
+    hold.makeWay(for: wanted)
+    let found = try pool.devices()
+    let left = PoolRemainder(
+      snapshotIDs: snapshots.unneeded,
+      removedPaths: removed.left(in: found).map(\.device.path),
+      writableLayerPaths: origin.left(in: found).map(\.path))
+    if !left.isEmpty { pool.note(.poolNotSettled(pool.name, left)) }
+  }
+
+  /// The devices as they are once all is undone that earlier runs left.
+  func asSettled(_ devices: MappedDevices) -> MappedDevices {
+    guard settling != .everything else { return devices }
+    return removed.asPutBack(in: origin.asRestored(in: devices))
+  }
+
+  private func earlierSnapshot(
+    of deviceID: UInt32, in merge: PoolState.MergeKey
+  ) -> PoolState.Snapshot? {
+    let earlier = snapshots.earlier(of: deviceID, in: merge)
+    guard settling != .everything, let earlier else { return earlier }
+    // A merge has what is not needed deleted before, and what is not there forgotten.
+    guard earlier.isNeeded, snapshots.mayBeThere(earlier) else { return nil }
+    return earlier
   }
 }
 

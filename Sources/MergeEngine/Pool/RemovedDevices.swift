@@ -43,6 +43,25 @@ final class RemovedDevices {
     }
   }
 
+  /// Those that are to be put back, or to be said how to.
+  func left(in devices: MappedDevices) -> [PoolState.Removal] {
+    pool.state.removals.filter { removal in
+      let present = removal.device(in: devices)
+      return !removal.staysRemoved && (present == nil || removal.isHalfMade(present))
+        && removal.numbers(in: pool.device, devices, bootID: pool.bootID) != .changed
+    }
+  }
+
+  /// The devices as they are once those that are to be put back are.
+  func asPutBack(in devices: MappedDevices) -> MappedDevices {
+    let back = left(in: devices).filter { removal in
+      removal.isPutBack
+        && removal.numbers(in: pool.device, devices, bootID: pool.bootID) == .same
+    }.map(\.device)
+    return MappedDevices(
+      devices.all.filter { device in !back.contains { $0.name == device.name } } + back)
+  }
+
   /// Forgets devices that were left removed and are there again, or cannot be told any more.
   func forgetLeft() throws(MergeError) {
     guard pool.state.removals.contains(where: \.staysRemoved) else { return }
@@ -72,8 +91,7 @@ final class RemovedDevices {
     // What is there is neither put back nor said to be gone. Making is several steps, and a run may have been
     // killed between them.
     let present = removal.device(in: found)
-    let isHalfMade = present.map { $0.uuid == device.uuid && $0.liveTable.isEmpty } ?? false
-    guard present == nil || isHalfMade else { return .settled }
+    guard present == nil || removal.isHalfMade(present) else { return .settled }
     switch removal.numbers(in: pool.device, found, bootID: pool.bootID) {
     case .changed:
       pool.note(.thinDeviceOutdated(device.path))
@@ -148,6 +166,11 @@ extension PoolState.Removal {
     // Numbers are given to other devices within a boot.
     guard let originParts else { return .unknown }
     return OriginParts(of: device, devices)?.text == originParts ? .same : .changed
+  }
+
+  /// Whether a device under its name is what a run left that was killed while it put it back.
+  func isHalfMade(_ present: MappedDevice?) -> Bool {
+    present.map { $0.uuid == device.uuid && $0.liveTable.isEmpty } ?? false
   }
 
   /// That device now, under whatever name.

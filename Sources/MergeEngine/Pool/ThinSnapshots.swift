@@ -152,6 +152,14 @@ package final class ThinSnapshots {
     return needed.first { $0.hasJournal(of: merge) } ?? needed.first ?? found.first
   }
 
+  /// The numbers of those that no merge needs and that the pool has.
+  var unneeded: [UInt32] {
+    pool.state.snapshots.filter { !$0.isNeeded && mayBeThere($0) }.map(\.deviceID)
+  }
+
+  /// Whether one may be there still: it is not known to be gone.
+  func mayBeThere(_ snapshot: PoolState.Snapshot) -> Bool { (try? isThere(snapshot)) != false }
+
   /// Whether another thin device has the number of the one that a snapshot was made of.
   func isReplaced(_ snapshot: PoolState.Snapshot) throws(MergeError) -> Bool {
     guard let made = snapshot.originalMade,

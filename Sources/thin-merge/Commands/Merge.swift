@@ -79,7 +79,7 @@ extension MergeReport {
       .notPutBack, .stopped,
       message: "merged, but not everything was put back as it was, the pool: "
         + cleanupFailures.map(\.textInCommandTerms).joined(separator: "; "),
-      hints: ["the next run of any verb on that pool tries again"])
+      hints: ["the next merge of that pool, and 'thin-merge settle', try again"])
   }
 
   /// What is to be said on standard error; nil if all went well, or if the report says it all.

@@ -51,7 +51,7 @@ extension Failure {
         .notPutBack, .stopped,
         message: "not everything is undone that earlier runs did, pool \(pool.poolName ?? ""): "
           + pool.notUndone.map(\.textInCommandTerms).joined(separator: "; "),
-        hints: ["the next run of any verb on that pool tries again"])
+        hints: ["the next merge of that pool, and 'thin-merge settle', try again"])
     } else if let error = errors.first {
       self.init(error)
     } else {

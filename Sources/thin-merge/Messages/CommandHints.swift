@@ -297,6 +297,8 @@ extension MergeNote {
     case .copyNotCompared:
       "the origin is not compared with a copy of the data device, which may lack what was merged: "
         + "'thin-merge verify --journal' compares it with the journal's checksums"
+    case .poolNotSettled:
+      "\(text); 'thin-merge settle' undoes it"
     case .originOfSnapshot:
       "it is a snapshot of \(context.name ?? ""): --origin PATH says which external origin"
     case .metadataSnapshotOnlyCopy:

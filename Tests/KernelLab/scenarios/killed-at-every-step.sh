@@ -34,9 +34,10 @@ killed_at() {
   cat output
   if [[ $way == --snapshot ]]; then wait_until is_active; fi
   if ((status == 137 && kills % 3 == 0)); then
-    # Any verb will do, and it may be known by its number only.
+    # Who only looks leaves what is not in the way.
     expect_exit 0 by_name devices --pool pool
     expect_not_held
+    expect_exit 0 by_name settle
     is_read_only || fail 'the origin stays writable'
   fi
   if ((status == 137)); then

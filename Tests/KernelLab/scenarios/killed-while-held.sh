@@ -1,4 +1,4 @@
-# Killed, the tool leaves its metadata snapshot held; the next run of any verb, plan included, takes care of it.
+# Killed, the tool leaves its metadata snapshot held; the next run of any verb, plan included, releases it.
 # tier: full
 make_origin 16M
 make_pool --data 24M

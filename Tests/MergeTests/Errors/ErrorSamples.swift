@@ -90,7 +90,14 @@ enum ErrorSamples {
     .cannotActivateVolume("/dev/mapper/vg-vm", MergeNote.commandActivating("vg/vm")),
     .snapshotMade(16_777_215, of: "/dev/mapper/vm"),
     .snapshotNotThere(16_777_215, pool: "POOL"), .cannotDeleteSnapshot(failed),
-    .sourceKept(failed), .notUndone(failed), .poolLeft("POOL"), .metadataSnapshotOther("POOL"),
+    .sourceKept(failed), .notUndone(failed), .poolLeft("POOL", isSettledInPart: false),
+    .poolLeft("POOL", isSettledInPart: true),
+    .poolNotSettled(
+      "POOL",
+      PoolRemainder(
+        snapshotIDs: [16_777_215], removedPaths: ["/dev/mapper/vm"],
+        writableLayerPaths: ["/dev/mapper/base"])),
+    .metadataSnapshotOther("POOL"),
     .metadataSnapshotMaybeOurs("POOL"),
     .metadataSnapshotHeld("POOL", after: failed, onlyCopyOf: nil),
     .metadataSnapshotHeld("POOL", after: failed, onlyCopyOf: 5),

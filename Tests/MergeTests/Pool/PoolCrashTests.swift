@@ -95,27 +95,6 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "a verb that only reads releases and puts back what a killed run left", arguments: Way.allCases)
-  func settledByPlan(way: Way) throws {
-    var step = 0
-    while true {
-      let pool = try ActivePool()
-      try way.prepare(pool)
-      let mapped = pool.mapper.mapped
-      guard try Self.killed(pool, way, at: step) else { break }
-      let outcome = pool.run { merger throws(MergeError) in
-        let found = try merger.resolve(.member(pool: "pool", deviceID: 5))
-        _ = try merger.plan(found.source, onto: nil)
-      }
-      #expect(outcome.exitStatus == 0, "step \(step): \(outcome.message)")
-      #expect(!pool.mapper.isHolding, "step \(step)")
-      #expect(pool.mapper.mapped == mapped, "step \(step)")
-      step += 1
-    }
-    #expect(step >= 4)
-  }
-
-  @Test(
     "completing a number changes nothing in a pool that a killed run left", arguments: Way.allCases)
   func completed(way: Way) throws {
     var step = 0
@@ -288,7 +267,7 @@ struct PoolCrashTests {
       base.inactiveTable = base.liveTable
       if !isOwn { base.inactiveTable[0].sectorCount += 8 }
       pool.mapper.mapped[1] = base
-      let outcome = pool.run { merger throws(MergeError) in _ = try merger.devices(pool: "pool") }
+      let outcome = pool.run { merger throws(MergeError) in _ = try merger.settle() }
       #expect(outcome.exitStatus == 0, "\(outcome.message)")
       #expect(pool.mapper.mapped[1].inactiveTable.isEmpty == isOwn)
       #expect(pool.mapper.mapped[1].isReadOnly)
@@ -305,7 +284,7 @@ struct PoolCrashTests {
     #expect(try Self.killed(pool, .snapshot, at: step))
     let other = Fixtures.ThinDevice(16_777_215, [ThinMapping(1, 70)], creationTime: 3)
     try pool.mapper.replaceBySomebodyElse(16_777_215, with: other)
-    let outcome = pool.run { merger throws(MergeError) in _ = try merger.devices(pool: "pool") }
+    let outcome = pool.run { merger throws(MergeError) in _ = try merger.settle() }
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(outcome.notes.contains { $0.contains("is not there (any more)") }, "\(outcome.notes)")
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])

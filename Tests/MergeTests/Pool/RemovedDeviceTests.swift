@@ -44,9 +44,11 @@ struct RemovedDeviceTests {
     try pool.writeRecord(String(decoding: try JSONEncoder().encode(state), as: UTF8.self))
   }
 
-  /// Runs a verb that settles what a killed run left.
+  /// Settles what a killed run left.
   private static func settle(_ pool: ActivePool) -> ActivePool.Outcome {
-    pool.run { merger throws(MergeError) in _ = try merger.devices(pool: "pool") }
+    pool.run { merger throws(MergeError) in
+      if let error = try merger.settle(pool: "pool").first?.error { throw error }
+    }
   }
 
   @Test("a removed thin device is put back where its origin has the table that it had")

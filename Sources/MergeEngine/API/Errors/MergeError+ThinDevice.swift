@@ -197,7 +197,7 @@ extension MergeError {
   {
     MergeError(
       .snapshotLeft, .busy, "a snapshot that is merged could not be deleted yet", at: pool,
-      because: "dev \(deviceID), made of dev \(original)", hint: "the next run tries again",
+      because: "dev \(deviceID), made of dev \(original)", hint: "the next merge tries again",
       context: Context(pool: pool, deviceID: deviceID))
   }
 
@@ -205,7 +205,7 @@ extension MergeError {
     MergeError(
       .cannotDeleteSnapshot, .busy, "cannot delete the snapshot that was made for a merge",
       at: pool, because: "dev \(deviceID): \(errno)",
-      hint: "the next run tries again, or: dmsetup message \(pool.shellQuoted) 0 'delete "
+      hint: "the next merge tries again, or: dmsetup message \(pool.shellQuoted) 0 'delete "
         + "\(deviceID)'", context: Context(pool: pool, deviceID: deviceID, errno: errno))
   }
 }
