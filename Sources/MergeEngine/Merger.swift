@@ -61,27 +61,29 @@ public struct Merger: Sendable {
       pool: name, mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
   }
 
-  /// What earlier runs left in active pools, and what is recorded of pools that are not active.
+  /// What earlier runs left in active pools, and what is recorded of pools that are not active, and of origins.
   ///
   /// Changes nothing and keeps nobody from anything.
   ///
-  /// - Parameter name: The pool's, as device-mapper has it or as `VG/LV`; with nil, all pools.
-  /// - Returns: Those in which something is left; the named one in any case.
+  /// - Parameter name: The pool's, as device-mapper has it or as `VG/LV`; with nil, all pools and origins.
+  /// - Returns: Those pools in which something is left, the named one in any case; and the origins that have a record.
   /// - Throws: `MergeError` (`refused`) where device-mapper cannot be asked, no pool of that name is active, or
   ///   the records cannot be read.
-  public func leftovers(pool name: String? = nil) throws(MergeError) -> [PoolLeftovers] {
+  public func leftovers(pool name: String? = nil) throws(MergeError) -> Leftovers {
     try SettleOperation(environment: environment).leftovers(pool: name)
   }
 
-  /// Undoes what runs that were killed left in active pools, as every verb does first that works on the pool.
+  /// Undoes what runs that were killed left in active pools, and at origins where no pool is active, as every merge
+  /// does first.
   ///
   /// What a merge needs that is not finished is kept. What is recorded of a pool that is not active stays.
   ///
-  /// - Parameter name: The pool's, as device-mapper has it or as `VG/LV`; with nil, every pool that has a record.
-  /// - Returns: The pools that have a record, and the named one in any case, with what was undone and what is left;
-  ///   of a pool that could not be had, ``PoolLeftovers/error`` says why.
+  /// - Parameter name: The pool's, as device-mapper has it or as `VG/LV`; with nil, every pool and origin that
+  ///   has a record.
+  /// - Returns: The pools that have a record, and the named one in any case, and the origins, with what was undone and
+  ///   what is left; of one that could not be had, ``PoolLeftovers/error`` or ``OriginLeftovers/error`` says why.
   /// - Throws: `MergeError` (`refused`) as ``leftovers(pool:)`` does.
-  public func settle(pool name: String? = nil) throws(MergeError) -> [PoolLeftovers] {
+  public func settle(pool name: String? = nil) throws(MergeError) -> Leftovers {
     try SettleOperation(environment: environment).settle(pool: name)
   }
 

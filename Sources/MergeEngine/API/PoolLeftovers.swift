@@ -1,3 +1,38 @@
+/// What earlier runs left behind, according to their records and the kernel.
+public struct Leftovers: Equatable, Sendable {
+  /// What is left in pools.
+  public var pools: [PoolLeftovers]
+  /// What is left of merges where no pool was active.
+  public var origins: [OriginLeftovers]
+
+  package init(pools: [PoolLeftovers], origins: [OriginLeftovers]) {
+    self.pools = pools
+    self.origins = origins
+  }
+}
+
+/// What earlier runs left behind at an origin where no pool was active.
+public struct OriginLeftovers: Equatable, Sendable {
+  /// The file of what was done to the origin.
+  public var recordPath: String
+  /// When that was changed last, in seconds since 1970.
+  public var recordedSeconds: Int64?
+  /// Whether a run works on the origin: what is recorded is that run's, which undoes it itself.
+  public var isInUse: Bool
+  /// The layers of the origin that were made writable.
+  public var writableLayers: [PoolLeftovers.WritableLayer] = []
+  /// What could not be undone.
+  public var notUndone: [MergeNote] = []
+  /// Why the record cannot be read, or cannot be had.
+  public var error: MergeError?
+
+  package init(recordPath: String, recordedSeconds: Int64? = nil, isInUse: Bool = false) {
+    self.recordPath = recordPath
+    self.recordedSeconds = recordedSeconds
+    self.isInUse = isInUse
+  }
+}
+
 /// What earlier runs left behind in a pool, according to its record and the kernel.
 public struct PoolLeftovers: Equatable, Sendable {
   /// Whether the pool can be settled now.
@@ -122,6 +157,31 @@ public struct PoolLeftovers: Equatable, Sendable {
   public var isEmpty: Bool {
     metadataSnapshot == nil && snapshots.isEmpty && removedDevices.isEmpty
       && writableLayers.isEmpty && error == nil
+  }
+}
+
+/// Something that a run left, and that is known again by what it names.
+protocol Leftover {
+  associatedtype Name: Equatable
+
+  var name: Name { get }
+  var isUndone: Bool { get set }
+}
+
+extension PoolLeftovers.Snapshot: Leftover { var name: UInt32 { deviceID } }
+extension PoolLeftovers.RemovedDevice: Leftover { var name: String { path } }
+extension PoolLeftovers.WritableLayer: Leftover { var name: String { path } }
+
+extension Array where Element: Leftover {
+  /// Returns what there was before and is not any more, as undone, and then what there is.
+  func addingUndone(of before: [Element]) -> [Element] {
+    let left = map(\.name)
+    let undone = before.filter { !left.contains($0.name) }.map { gone in
+      var gone = gone
+      gone.isUndone = true
+      return gone
+    }
+    return undone + self
   }
 }
 

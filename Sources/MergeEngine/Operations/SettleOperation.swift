@@ -1,14 +1,23 @@
 internal import SystemPackage
 
-/// Undoes what runs that were killed left in active pools, or says what they left.
+/// Undoes what runs that were killed left in active pools and at origins, or says what they left.
 struct SettleOperation {
   let environment: Environment
 
   // MARK: Looking
 
   /// Lists as ``Merger/leftovers(pool:)`` does.
-  func leftovers(pool name: String?) throws(MergeError) -> [PoolLeftovers] {
-    try look(pool: name).filter { name != nil || !$0.isEmpty }
+  func leftovers(pool name: String?) throws(MergeError) -> Leftovers {
+    Leftovers(
+      pools: try look(pool: name).filter { name != nil || !$0.isEmpty },
+      origins: name == nil ? try origins() : [])
+  }
+
+  private func origins() throws(MergeError) -> [OriginLeftovers] {
+    let devices = try environment.mappedDevices()
+    return OriginRecord.all(in: environment.poolStateFolder).map {
+      $0.leftovers(devices, bootID: environment.bootID)
+    }
   }
 
   private func look(pool name: String?) throws(MergeError) -> [PoolLeftovers] {
@@ -66,8 +75,8 @@ struct SettleOperation {
   // MARK: Undoing
 
   /// Undoes as ``Merger/settle(pool:)`` does.
-  func settle(pool name: String?) throws(MergeError) -> [PoolLeftovers] {
-    environment.originSession().settle()
+  func settle(pool name: String?) throws(MergeError) -> Leftovers {
+    let origins = name == nil ? try settledOrigins() : []
     var settled: [PoolLeftovers] = []
     for before in try look(pool: name) where name != nil || before.recordPath != nil {
       guard let pool = before.poolName, before.recordPath != nil else {
@@ -76,7 +85,23 @@ struct SettleOperation {
       }
       settled.append(settle(before, pool: pool))
     }
-    return settled
+    return Leftovers(pools: settled, origins: origins)
+  }
+
+  private func settledOrigins() throws(MergeError) -> [OriginLeftovers] {
+    let before = try origins()
+    let notUndone = environment.originSession().settle()
+    let after = try origins()
+    return before.map { before in
+      var left =
+        after.first { $0.recordPath == before.recordPath }
+        ?? OriginLeftovers(
+          recordPath: before.recordPath, recordedSeconds: before.recordedSeconds)
+      left.notUndone = notUndone[before.recordPath] ?? []
+      left.writableLayers = left.writableLayers.addingUndone(of: before.writableLayers)
+      if left.isInUse, left.error == nil { left.error = .originRecordInUse(before.recordPath) }
+      return left
+    }
   }
 
   private func settle(_ before: PoolLeftovers, pool name: String) -> PoolLeftovers {
@@ -115,27 +140,9 @@ extension PoolLeftovers {
       gone.isUndone = true
       metadataSnapshot = gone
     }
-    let ids = snapshots.map(\.deviceID)
-    snapshots =
-      before.snapshots.filter { !ids.contains($0.deviceID) }.map {
-        var gone = $0
-        gone.isUndone = true
-        return gone
-      } + snapshots
-    let removed = removedDevices.map(\.path)
-    removedDevices =
-      before.removedDevices.filter { !removed.contains($0.path) }.map {
-        var gone = $0
-        gone.isUndone = true
-        return gone
-      } + removedDevices
-    let layers = writableLayers.map(\.path)
-    writableLayers =
-      before.writableLayers.filter { !layers.contains($0.path) }.map {
-        var gone = $0
-        gone.isUndone = true
-        return gone
-      } + writableLayers
+    snapshots = snapshots.addingUndone(of: before.snapshots)
+    removedDevices = removedDevices.addingUndone(of: before.removedDevices)
+    writableLayers = writableLayers.addingUndone(of: before.writableLayers)
   }
 }
 

@@ -27,12 +27,18 @@ package final class OriginSession {
   }
 
   /// Makes origins read-only again that killed runs left writable, whichever they are.
-  package func settle() {
+  ///
+  /// - Returns: What could not be undone, by the record that has it.
+  @discardableResult
+  package func settle() -> [String: [MergeNote]] {
+    var notUndone: [String: [MergeNote]] = [:]
     for record in OriginStateFile.left(in: stateFolder) {
       for layer in layers(record).restoreReadOnly() { note(.originLeft(layer.path)) }
+      notUndone[record.path] = cleanupFailures
+      // The next run tries again, and says so again.
+      cleanupFailures = []
     }
-    // The next run tries again, and says so again.
-    cleanupFailures = []
+    return notUndone
   }
 
   /// Decides how an origin gets ready to be written to.

@@ -18,7 +18,7 @@ struct OriginState: Equatable, Sendable, Codable {
 ///
 /// A run that was killed leaves it, and the next merge settles it, of whatever origin.
 final class OriginStateFile {
-  private let path: String
+  let path: String
   private(set) var state: OriginState
   private let originPath: String
   private let lock: OpenFile
@@ -58,10 +58,8 @@ final class OriginStateFile {
   ///
   /// One that cannot be read is met by the next merge onto its origin.
   static func left(in stateFolder: String) -> [OriginStateFile] {
-    let folder = folder(stateFolder)
-    return FileSystem.names(in: folder).filter { $0.hasSuffix(".json") }.sorted()
-      .compactMap { name in
-        let path = "\(folder)/\(name)"
+    paths(in: stateFolder)
+      .compactMap { path in
         guard let lock = try? RecordFile.lock(path + ".lock", role: "lock of the origin"),
           let state = state(at: path)
         else { return nil }
@@ -69,9 +67,15 @@ final class OriginStateFile {
       }
   }
 
+  static func paths(in stateFolder: String) -> [String] {
+    let folder = folder(stateFolder)
+    return FileSystem.names(in: folder).filter { $0.hasSuffix(".json") }.sorted()
+      .map { "\(folder)/\($0)" }
+  }
+
   private static func folder(_ stateFolder: String) -> String { stateFolder + "/origins" }
 
-  private static func state(at path: String) -> OriginState? {
+  static func state(at path: String) -> OriginState? {
     guard let bytes = FileSystem.firstBytes(of: path, count: 1 << 20),
       let state = try? JSONDecoder().decode(OriginState.self, from: Data(bytes)),
       state.format == OriginState.format,
@@ -103,5 +107,46 @@ extension OriginStateFile: LayerRecord {
     } else {
       try? RecordFile.write(state, to: path)
     }
+  }
+}
+
+/// The record of an origin, looked at without keeping anybody from the origin.
+struct OriginRecord {
+  private let path: String
+  /// Nil where it cannot be read.
+  private let state: OriginState?
+  private let changedSeconds: Int64
+  private let isInUse: Bool
+
+  /// Nil where there is no record any more.
+  private init?(at path: String) {
+    guard let status = try? FileStatus(path, role: "record") else { return nil }
+    self.path = path
+    changedSeconds = status.version.changeSeconds
+    state = OriginStateFile.state(at: path)
+    isInUse = RecordFile.isLocked(path, role: "lock of the origin")
+  }
+
+  static func all(in stateFolder: String) -> [OriginRecord] {
+    OriginStateFile.paths(in: stateFolder).compactMap { OriginRecord(at: $0) }
+  }
+
+  /// What it tells, and what is so.
+  func leftovers(_ devices: MappedDevices, bootID: String) -> OriginLeftovers {
+    var left = OriginLeftovers(
+      recordPath: path, recordedSeconds: changedSeconds, isInUse: isInUse)
+    left.writableLayers = (state?.madeWritable ?? []).map {
+      PoolLeftovers.WritableLayer($0, devices, bootID: bootID)
+    }
+    if state == nil { left.error = .cannotReadOriginRecord(path, path) }
+    return left
+  }
+}
+
+extension PoolLeftovers.WritableLayer {
+  init(_ known: PoolState.KnownDevice, _ devices: MappedDevices, bootID: String) {
+    let layer = known.now(in: devices, bootID: bootID)
+    self.init(
+      path: layer?.path ?? "/dev/mapper/\(known.name)", isWritable: layer.map { !$0.isReadOnly })
   }
 }

@@ -22,7 +22,7 @@ struct PoolRecord {
   private init(at path: String, _ pool: MappedDevice?) {
     self.path = path
     self.pool = pool
-    isInUse = Self.isLocked(path + ".lock")
+    isInUse = RecordFile.isLocked(path, role: "lock of the pool")
     changedSeconds = (try? FileStatus(path, role: "record"))?.version.changeSeconds
     guard changedSeconds != nil else { return }
     let name = pool?.name ?? path.split(separator: "/").last.map { String($0.dropLast(5)) } ?? ""
@@ -33,13 +33,6 @@ struct PoolRecord {
     } else if FileSystem.exists(path) {
       error = .poolRecordDamaged(name, path)
     }
-  }
-
-  private static func isLocked(_ path: String) -> Bool {
-    guard FileSystem.exists(path) else { return false }
-    let file = try? OpenFile(
-      path, role: "lock of the pool", access: .readOnly, direct: false, onlyRegularFiles: true)
-    return file?.isLockedByAnother == true
   }
 
   /// - Throws: `MergeError` (`refused`) where there are records that cannot be read.
@@ -97,10 +90,8 @@ extension PoolRecord {
         path: $0.device.path, volumeName: $0.device.logicalVolumeName, isPutBack: $0.isPutBack,
         isActive: $0.device(in: devices) != nil)
     }
-    left.writableLayers = state.madeWritable.map { known in
-      let layer = known.now(in: devices, bootID: bootID)
-      return PoolLeftovers.WritableLayer(
-        path: layer?.path ?? "/dev/mapper/\(known.name)", isWritable: layer.map { !$0.isReadOnly })
+    left.writableLayers = state.madeWritable.map {
+      PoolLeftovers.WritableLayer($0, devices, bootID: bootID)
     }
     return left
   }

@@ -16,6 +16,15 @@ enum RecordFile {
     return try file.lock() ? file : nil
   }
 
+  /// Returns whether a run has a record, without keeping anybody from it.
+  static func isLocked(_ path: String, role: String) -> Bool {
+    let lockPath = path + ".lock"
+    guard FileSystem.exists(lockPath) else { return false }
+    let file = try? OpenFile(
+      lockPath, role: role, access: .readOnly, direct: false, onlyRegularFiles: true)
+    return file?.isLockedByAnother == true
+  }
+
   /// Writes a record durably in the place of the one before, whose lock the caller has.
   static func write(_ record: some Encodable, to path: String) throws(Errno) {
     let encoder = JSONEncoder()

@@ -1,14 +1,15 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// Undoes what runs that were killed left in active pools, or lists it.
+/// Undoes what runs that were killed left in active pools and at origins, or lists it.
 struct Settle: Verb {
   static let configuration = CommandConfiguration(
     commandName: "settle",
-    abstract: "Undo what runs that were killed left in active pools.",
+    abstract: "Undo what runs that were killed left in active pools and at origins.",
     discussion: """
       Metadata snapshots are released, snapshots deleted, thin devices resumed and put back, and \
-      origins made read-only again. What a merge needs that is not finished is kept.
+      origins made read-only again, also those of merges without an active pool. What a merge \
+      needs that is not finished is kept.
       """)
 
   @Option(
@@ -30,32 +31,44 @@ struct Settle: Verb {
 
   func perform(in session: Session) throws -> Outcome {
     let merger = session.merger()
-    let pools = try list ? merger.leftovers(pool: pool) : merger.settle(pool: pool)
-    let failure = list ? nil : Failure(settling: pools)
+    let left = try list ? merger.leftovers(pool: pool) : merger.settle(pool: pool)
+    let failure = list ? nil : Failure(settling: left)
     return Outcome(
       report: outputFormat == .json
-        ? JSONText.report(SettleDocument(pools, isList: list))
-        : SettleText(pools: pools, isList: list, poolName: pool).text,
+        ? JSONText.report(SettleDocument(left, isList: list))
+        : SettleText(left: left, isList: list, poolName: pool).text,
       failure: failure, exitStatus: failure?.exitStatus ?? .done)
   }
 }
 
 extension Failure {
-  /// What of the pools could not be undone; nil where all was, or is recorded of pools that are not active.
-  init?(settling pools: [PoolLeftovers]) {
-    let errors = pools.filter { $0.state != .notActive }.compactMap(\.error)
+  /// What could not be undone; nil where all was, or is recorded of pools that are not active.
+  init?(settling left: Leftovers) {
+    let errors =
+      left.pools.filter { $0.state != .notActive }.compactMap(\.error)
+      + left.origins.compactMap(\.error)
     if let error = errors.first(where: { $0.kind != .busy }) {
       self.init(error)
-    } else if let pool = pools.first(where: { !$0.notUndone.isEmpty }) {
+    } else if let pool = left.pools.first(where: { !$0.notUndone.isEmpty }) {
       self.init(
-        .notPutBack, .stopped,
-        message: "not everything is undone that earlier runs did, pool \(pool.poolName ?? ""): "
-          + pool.notUndone.map(\.textInCommandTerms).joined(separator: "; "),
-        hints: ["the next merge of that pool, and 'thin-merge settle', try again"])
+        notUndone: pool.notUndone, of: "pool \(pool.poolName ?? "")",
+        hint: "the next merge of that pool, and 'thin-merge settle', try again")
+    } else if let origin = left.origins.first(where: { !$0.notUndone.isEmpty }) {
+      self.init(
+        notUndone: origin.notUndone, of: "origin in \(origin.recordPath)",
+        hint: "the next merge, and 'thin-merge settle', try again")
     } else if let error = errors.first {
       self.init(error)
     } else {
       return nil
     }
+  }
+
+  private init(notUndone: [MergeNote], of place: String, hint: String) {
+    self.init(
+      .notPutBack, .stopped,
+      message: "not everything is undone that earlier runs did, \(place): "
+        + notUndone.map(\.textInCommandTerms).joined(separator: "; "),
+      hints: [hint])
   }
 }

@@ -1,18 +1,20 @@
 internal import MergeEngine
 
-/// What earlier runs left in pools, for programs.
+/// What earlier runs left in pools and at origins, for programs.
 struct SettleDocument: Encodable {
   private let schema = "thin-merge/settle/1"
   private let isList: Bool
   private let pools: [PoolDocument]
+  private let origins: [OriginDocument]
 
-  init(_ pools: [PoolLeftovers], isList: Bool) {
+  init(_ left: Leftovers, isList: Bool) {
     self.isList = isList
-    self.pools = pools.map { PoolDocument($0) }
+    pools = left.pools.map { PoolDocument($0) }
+    origins = left.origins.map { OriginDocument($0) }
   }
 
   private enum CodingKeys: String, CodingKey {
-    case schema, pools
+    case schema, pools, origins
     case isList = "list"
   }
 }
@@ -20,43 +22,93 @@ struct SettleDocument: Encodable {
 private struct PoolDocument: Encodable {
   @Nullable var name: String?
   let state: String
-  @Nullable var recordPath: String?
-  let recordBase64: String?
-  @Nullable var recordedSeconds: Int64?
+  let record: RecordDocument
   @Nullable var metadataSnapshot: MetadataSnapshotDocument?
   let snapshots: [SnapshotDocument]
   let removedDevices: [RemovedDeviceDocument]
-  let writableLayers: [WritableLayerDocument]
   let journals: [JournalDocument]
-  let notUndone: [NotUndoneDocument]
-  @Nullable var error: NotUndoneDocument?
 
   init(_ pool: PoolLeftovers) {
     name = pool.poolName
     state = pool.state.rawValue
-    recordPath = pool.recordPath
-    recordBase64 = JSONText.base64(pool.recordPath)
-    recordedSeconds = pool.recordedSeconds
+    record = RecordDocument(
+      pool.recordPath, pool.recordedSeconds, pool.writableLayers, pool.notUndone, pool.error)
     metadataSnapshot = pool.metadataSnapshot.map { MetadataSnapshotDocument($0) }
     snapshots = pool.snapshots.map { SnapshotDocument($0) }
     removedDevices = pool.removedDevices.map { RemovedDeviceDocument($0) }
-    writableLayers = pool.writableLayers.map { WritableLayerDocument($0) }
     journals = pool.journals.map { JournalDocument($0) }
-    notUndone = pool.notUndone.map {
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    try record.encode(to: encoder)
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(_name, forKey: .name)
+    try values.encode(state, forKey: .state)
+    try values.encode(_metadataSnapshot, forKey: .metadataSnapshot)
+    try values.encode(snapshots, forKey: .snapshots)
+    try values.encode(removedDevices, forKey: .removedDevices)
+    try values.encode(journals, forKey: .journals)
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case name, state, snapshots, journals
+    case metadataSnapshot = "metadata_snapshot"
+    case removedDevices = "removed_devices"
+  }
+}
+
+private struct OriginDocument: Encodable {
+  let isInUse: Bool
+  let record: RecordDocument
+
+  init(_ origin: OriginLeftovers) {
+    isInUse = origin.isInUse
+    record = RecordDocument(
+      origin.recordPath, origin.recordedSeconds, origin.writableLayers, origin.notUndone,
+      origin.error)
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    try record.encode(to: encoder)
+    var values = encoder.container(keyedBy: CodingKeys.self)
+    try values.encode(isInUse, forKey: .isInUse)
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case isInUse = "in_use"
+  }
+}
+
+/// What the records of pools and origins have in common.
+private struct RecordDocument: Encodable {
+  @Nullable var path: String?
+  let pathBase64: String?
+  @Nullable var changedSeconds: Int64?
+  let writableLayers: [WritableLayerDocument]
+  let notUndone: [NotUndoneDocument]
+  @Nullable var error: NotUndoneDocument?
+
+  init(
+    _ path: String?, _ changedSeconds: Int64?, _ layers: [PoolLeftovers.WritableLayer],
+    _ notUndone: [MergeNote], _ error: MergeError?
+  ) {
+    self.path = path
+    pathBase64 = JSONText.base64(path)
+    self.changedSeconds = changedSeconds
+    writableLayers = layers.map { WritableLayerDocument($0) }
+    self.notUndone = notUndone.map {
       NotUndoneDocument(code: $0.code.rawValue, message: $0.textInCommandTerms)
     }
-    error = pool.error.map {
+    self.error = error.map {
       NotUndoneDocument(code: $0.code.rawValue, message: $0.inCommandTerms.message)
     }
   }
 
   enum CodingKeys: String, CodingKey {
-    case name, state, snapshots, journals, error
-    case recordPath = "record"
-    case recordBase64 = "record_base64"
-    case recordedSeconds = "recorded_time"
-    case metadataSnapshot = "metadata_snapshot"
-    case removedDevices = "removed_devices"
+    case error
+    case path = "record"
+    case pathBase64 = "record_base64"
+    case changedSeconds = "recorded_time"
     case writableLayers = "writable_layers"
     case notUndone = "not_undone"
   }

@@ -1,20 +1,56 @@
 internal import MergeEngine
 
-/// What earlier runs left in pools, for people.
+/// What earlier runs left in pools and at origins, for people.
 struct SettleText {
-  var pools: [PoolLeftovers]
+  var left: Leftovers
   /// Whether nothing was to be undone.
   var isList: Bool
   /// The pool that was named.
   var poolName: String?
 
   var text: String {
-    let shown = pools.filter { !$0.isEmpty }
+    let shown =
+      left.pools.filter { !$0.isEmpty }.map { text(of: $0) } + left.origins.map { text(of: $0) }
     guard !shown.isEmpty else {
-      let place = poolName.map { "pool \(TerminalText.escaped($0))" } ?? "any pool"
-      return "Earlier runs left nothing in \(place).\n"
+      let place =
+        poolName.map { "in pool \(TerminalText.escaped($0))" } ?? "in any pool or at any origin"
+      return "Earlier runs left nothing \(place).\n"
     }
-    return shown.map { text(of: $0) }.joined(separator: "\n")
+    return shown.joined(separator: "\n")
+  }
+
+  private func text(of origin: OriginLeftovers) -> String {
+    let heading =
+      if origin.isInUse {
+        "another run works on it, and undoes this itself."
+      } else {
+        isList ? "an earlier run left this." : "an earlier run had left this."
+      }
+    var text = ReportText("An origin without an active pool: \(heading)")
+    add(
+      origin.writableLayers, origin.notUndone, origin.error, origin.recordPath,
+      origin.recordedSeconds, to: &text)
+    if isList, !origin.isInUse, origin.error == nil { text.addNext("It is undone by:", .settle()) }
+    return text.text
+  }
+
+  /// Adds what records of pools and of origins have in common.
+  private func add(
+    _ layers: [PoolLeftovers.WritableLayer], _ notUndone: [MergeNote], _ error: MergeError?,
+    _ recordPath: String?, _ seconds: Int64?, journals: [PoolLeftovers.Journal] = [],
+    to text: inout ReportText
+  ) {
+    for layer in layers { text.add("origin", Self.line(layer)) }
+    for journal in journals {
+      text.add(
+        "journal", "\(journal.path), of dev \(journal.deviceID) onto \(journal.originPath)")
+    }
+    for note in notUndone { text.add("not undone", note.textInCommandTerms) }
+    if let error { text.add(isList ? "not read" : "not undone", error.inCommandTerms.message) }
+    if let recordPath {
+      let date = seconds.map { ", changed last on \(StatusText.date($0))" } ?? ""
+      text.add("record", recordPath + date)
+    }
   }
 
   private func text(of pool: PoolLeftovers) -> String {
@@ -29,19 +65,9 @@ struct SettleText {
       }
     }
     for device in pool.removedDevices { text.add("thin device", Self.line(device)) }
-    for layer in pool.writableLayers { text.add("origin", Self.line(layer)) }
-    for journal in pool.journals {
-      text.add(
-        "journal", "\(journal.path), of dev \(journal.deviceID) onto \(journal.originPath)")
-    }
-    for note in pool.notUndone { text.add("not undone", note.textInCommandTerms) }
-    if let error = pool.error {
-      text.add(isList ? "not read" : "not undone", error.inCommandTerms.message)
-    }
-    if let path = pool.recordPath {
-      let date = pool.recordedSeconds.map { ", changed last on \(StatusText.date($0))" } ?? ""
-      text.add("record", path + date)
-    }
+    add(
+      pool.writableLayers, pool.notUndone, pool.error, pool.recordPath, pool.recordedSeconds,
+      journals: pool.journals, to: &text)
     addNext(of: pool, to: &text)
     return text.text
   }

@@ -22,9 +22,9 @@ struct ShellCommand: Equatable {
     ShellCommand("status", [journalPath])
   }
 
-  /// Undoes what is left in a pool.
-  static func settle(pool: String) -> ShellCommand {
-    ShellCommand("settle", ["--pool", pool])
+  /// Undoes what is left in a pool; with nil, in all of them and at origins.
+  static func settle(pool: String? = nil) -> ShellCommand {
+    ShellCommand("settle", pool.map { ["--pool", $0] } ?? [])
   }
 
   /// Compares the origin with the checksums of a journal.

@@ -88,3 +88,19 @@ extension PoolLeftovers {
     return [full, foreign, inUse, unreadable, PoolLeftovers(poolName: "empty", state: .active)]
   }
 }
+
+extension Leftovers {
+  static var samples: Leftovers {
+    var full = OriginLeftovers(recordPath: "/s/origins/name-base.json", recordedSeconds: .max)
+    full.writableLayers = [
+      .init(path: "/dev/mapper/base-real", isWritable: true),
+      .init(path: "/dev/mapper/base", isWritable: false, isUndone: true),
+    ]
+    full.notUndone = [.cannotRestoreReadOnly("/dev/mapper/base-real", .resourceBusy)]
+    var unreadable = OriginLeftovers(recordPath: "/s/origins/\u{10FFFF}.json")
+    unreadable.error = .cannotReadOriginRecord("/o", "/s/origins/\u{10FFFF}.json")
+    let inUse = OriginLeftovers(
+      recordPath: "/s/origins/busy.json", recordedSeconds: 0, isInUse: true)
+    return Leftovers(pools: PoolLeftovers.samples, origins: [full, unreadable, inUse])
+  }
+}

@@ -49,7 +49,7 @@ struct SchemaTests {
         JSONText.report(
           VerifyDocument(.extreme, source: .extreme, originPath: "/o", journalPath: "/j"))
       ),
-      ("settle", JSONText.report(SettleDocument(PoolLeftovers.samples, isList: false))),
+      ("settle", JSONText.report(SettleDocument(.samples, isList: false))),
       ("messages", JSONText.line(ProgressDocument(.extreme))),
       ("messages", JSONText.line(ProgressDocument(.first))),
     ]

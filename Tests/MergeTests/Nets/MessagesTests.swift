@@ -44,7 +44,7 @@ struct MessagesTests {
     messages.begin("Reports and notes")
     for sample in SampleRun.all { messages.add(sample.name, try sample.lines()) }
     for isList in [true, false] {
-      let text = SettleText(pools: PoolLeftovers.samples, isList: isList, poolName: nil).text
+      let text = SettleText(left: .samples, isList: isList, poolName: nil).text
       messages.add(
         isList ? "what is left in pools" : "what is undone in pools",
         text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))

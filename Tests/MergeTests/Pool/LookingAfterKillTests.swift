@@ -52,7 +52,7 @@ struct LookingAfterKillTests {
   /// Whether anything is left that is neither suspended nor a metadata snapshot.
   private static func isAnythingLeft(in pool: ActivePool) throws -> Bool {
     var pools: [PoolLeftovers] = []
-    _ = pool.run { merger throws(MergeError) in pools = try merger.leftovers(pool: "pool") }
+    _ = pool.run { merger throws(MergeError) in pools = try merger.leftovers(pool: "pool").pools }
     let left = try #require(pools.first)
     return left.snapshots.contains { $0.use == .none && $0.isThere == true }
       || left.removedDevices.contains { !$0.isActive }

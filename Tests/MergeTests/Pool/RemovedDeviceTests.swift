@@ -47,7 +47,7 @@ struct RemovedDeviceTests {
   /// Settles what a killed run left.
   private static func settle(_ pool: ActivePool) -> ActivePool.Outcome {
     pool.run { merger throws(MergeError) in
-      if let error = try merger.settle(pool: "pool").first?.error { throw error }
+      if let error = try merger.settle(pool: "pool").pools.first?.error { throw error }
     }
   }
 

@@ -11,28 +11,35 @@ struct SettleTests {
   /// What a call of the engine returned, and how the command would end.
   private struct Answer {
     var outcome: ActivePool.Outcome
-    var pools: [PoolLeftovers]
+    var left: Leftovers
 
-    var failure: Failure? { Failure(settling: pools) }
+    var pools: [PoolLeftovers] { left.pools }
+    var failure: Failure? { Failure(settling: left) }
   }
 
   private static func settle(_ pool: ActivePool, name: String? = nil) -> Answer {
-    var pools: [PoolLeftovers] = []
+    var left = Leftovers(pools: [], origins: [])
     var outcome = ActivePool.Outcome(exitStatus: -1, message: "not run", hint: "", notes: [])
     _ = poll {
-      outcome = pool.run { merger throws(MergeError) in pools = try merger.settle(pool: name) }
+      outcome = pool.run { merger throws(MergeError) in left = try merger.settle(pool: name) }
       // As in `run`: a program that another test starts has our locks for a moment.
-      return !pools.contains { $0.error?.code == .poolInUse }
+      return !left.pools.contains { $0.error?.code == .poolInUse }
+        && !left.origins.contains { $0.isInUse }
     }
-    return Answer(outcome: outcome, pools: pools)
+    return Answer(outcome: outcome, left: left)
   }
 
-  private static func list(_ pool: ActivePool, name: String? = nil) -> Answer {
-    var pools: [PoolLeftovers] = []
-    let outcome = pool.run { merger throws(MergeError) in
-      pools = try merger.leftovers(pool: name)
+  private static func list(
+    _ pool: ActivePool, name: String? = nil, isInUse: Bool = false
+  ) -> Answer {
+    var left = Leftovers(pools: [], origins: [])
+    var outcome = ActivePool.Outcome(exitStatus: -1, message: "not run", hint: "", notes: [])
+    _ = poll {
+      outcome = pool.run { merger throws(MergeError) in left = try merger.leftovers(pool: name) }
+      return isInUse
+        || !(left.pools.contains { $0.state == .inUse } || left.origins.contains(where: \.isInUse))
     }
-    return Answer(outcome: outcome, pools: pools)
+    return Answer(outcome: outcome, left: left)
   }
 
   /// Every file of the state folder, with what is in it.
@@ -105,8 +112,10 @@ struct SettleTests {
     }
     #expect(pool.mapper.steps == [])
     #expect(try Self.files(pool) == [:])
-    let text = SettleText(pools: [], isList: true, poolName: nil).text
-    #expect(text == "Earlier runs left nothing in any pool.\n")
+    let text = SettleText(
+      left: Leftovers(pools: [], origins: []), isList: true, poolName: nil
+    ).text
+    #expect(text == "Earlier runs left nothing in any pool or at any origin.\n")
   }
 
   @Test("a pool of that name that is not active is refused")
@@ -131,7 +140,8 @@ struct SettleTests {
     let pool = try Self.stopped()
     let answer = Self.settle(pool)
     #expect(answer.failure == nil)
-    for left in [answer.pools, Self.list(pool).pools] {
+    for listed in [answer.left, Self.list(pool).left] {
+      let left = listed.pools
       let kept = try #require(left.first?.snapshots.first)
       #expect(kept.originalID == 5)
       #expect(kept.use == .unfinishedMerge)
@@ -140,7 +150,7 @@ struct SettleTests {
       #expect(kept.originName?.isEmpty == false)
       #expect(left.first?.journals.map(\.deviceID) == [5])
       #expect(left.first?.journals.map(\.originPath) == [pool.origin.path])
-      let text = SettleText(pools: left, isList: true, poolName: nil).text
+      let text = SettleText(left: listed, isList: true, poolName: nil).text
       #expect(
         text.contains(
           "dev \(kept.deviceID), a snapshot of dev 5, keeps up to 384 KiB from being freed"))
@@ -155,11 +165,11 @@ struct SettleTests {
     let lock = try OpenFile(
       pool.recordPath + ".lock", role: "lock", access: .readWrite, direct: false)
     #expect(try lock.lock())
-    #expect(Self.list(pool).pools.map(\.state) == [.inUse])
-    var pools: [PoolLeftovers] = []
-    _ = pool.run(waits: false) { merger throws(MergeError) in pools = try merger.settle() }
-    #expect(Failure(settling: pools)?.exitStatus == .busy)
-    #expect(pools.first?.error?.code == .poolInUse)
+    #expect(Self.list(pool, isInUse: true).pools.map(\.state) == [.inUse])
+    var left = Leftovers(pools: [], origins: [])
+    _ = pool.run(waits: false) { merger throws(MergeError) in left = try merger.settle() }
+    #expect(Failure(settling: left)?.exitStatus == .busy)
+    #expect(left.pools.first?.error?.code == .poolInUse)
   }
 
   @Test("the record of a pool that is not active is listed and stays, with status 0")
@@ -222,9 +232,9 @@ struct SettleTests {
       })
     #expect(pool.mapper.isHolding)
     #expect(pool.mapper.steps == [])
-    let left = Self.list(pool).pools
-    #expect(left.first?.metadataSnapshot?.owner == .unrecorded)
-    let text = SettleText(pools: left, isList: true, poolName: nil).text
+    let left = Self.list(pool).left
+    #expect(left.pools.first?.metadataSnapshot?.owner == .unrecorded)
+    let text = SettleText(left: left, isList: true, poolName: nil).text
     #expect(text.contains("Pool pool: no run has recorded anything of it."))
     #expect(text.contains(release))
   }
@@ -233,8 +243,107 @@ struct SettleTests {
   func reportOfUndone() throws {
     let pool = try ActivePool()
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 1))
-    let text = SettleText(pools: Self.settle(pool).pools, isList: false, poolName: nil).text
+    let text = SettleText(left: Self.settle(pool).left, isList: false, poolName: nil).text
     #expect(text.hasPrefix("Pool pool: earlier runs had left this.\n"))
     #expect(text.contains(", not held any more"))
+  }
+
+  @Test(
+    "an origin that a killed merge without a pool left writable is listed, and settled, whatever the step"
+  )
+  func originWithoutPool() throws {
+    var step = 0
+    while true {
+      let pool = try ActivePool.withoutPool()
+      let before = pool.mapper.mapped
+      let options = PoolOptions(makesOriginWritable: true)
+      guard try pool.isKilled(at: step, { _ = pool.mergeInactive(options) }) else { break }
+      let (mapped, files) = (pool.mapper.mapped, try Self.files(pool))
+      let records = pool.originRecords().map { pool.state + "/origins/" + $0 }
+      let writable = mapped.filter { !$0.isReadOnly }.map(\.path).sorted()
+      let listed = Self.list(pool)
+      #expect(listed.outcome.exitStatus == 0, "step \(step): \(listed.outcome.message)")
+      #expect(listed.left.origins.map(\.recordPath) == records, "step \(step)")
+      let layers = listed.left.origins.flatMap(\.writableLayers)
+      #expect(
+        layers.filter { $0.isWritable == true }.map(\.path).sorted() == writable, "step \(step)")
+      #expect(pool.mapper.steps == [], "step \(step)")
+      #expect(try Self.files(pool) == files, "step \(step)")
+
+      let answer = Self.settle(pool)
+      #expect(answer.failure == nil, "step \(step)")
+      #expect(answer.left.origins.map(\.recordPath) == records, "step \(step)")
+      #expect(
+        answer.left.origins.flatMap(\.writableLayers).allSatisfy { $0.isUndone }, "step \(step)")
+      #expect(
+        answer.left.origins.flatMap(\.writableLayers).map(\.path) == layers.map(\.path),
+        "step \(step)")
+      #expect(pool.mapper.mapped == before, "step \(step)")
+      #expect(pool.originRecords() == [], "step \(step)")
+      #expect(Self.list(pool).left.origins == [], "step \(step)")
+      step += 1
+    }
+    #expect(step >= 16)
+  }
+
+  /// Leaves an origin writable by a merge without a pool, just after its lower layer was made so.
+  private static func writableOrigin() throws -> ActivePool {
+    let pool = try ActivePool.withoutPool()
+    let options = PoolOptions(makesOriginWritable: true)
+    #expect(try pool.isKilled(at: 3) { _ = pool.mergeInactive(options) })
+    return pool
+  }
+
+  @Test("an origin that cannot be made read-only again ends settle with 3, and stays recorded")
+  func originNotRestored() throws {
+    let pool = try Self.writableOrigin()
+    pool.mapper.fails["reload"] = .resourceBusy
+    let answer = Self.settle(pool)
+    #expect(answer.failure?.exitStatus == .stopped)
+    #expect(answer.left.origins.first?.notUndone.map(\.code) == [.cannotRestoreReadOnly])
+    #expect(answer.left.origins.first?.writableLayers.map(\.isUndone) == [false])
+    let text = SettleText(left: answer.left, isList: false, poolName: nil).text
+    #expect(text.contains("/dev/mapper/base-real, made writable for a merge"))
+    pool.mapper.fails = [:]
+    #expect(Self.settle(pool).failure == nil)
+    #expect(pool.originRecords() == [])
+  }
+
+  @Test("the record of an origin that cannot be read ends settle with 2, one in use with 5")
+  func originNotHad() throws {
+    let pool = try ActivePool.withoutPool()
+    try pool.writeOriginRecord("{}")
+    #expect(Self.list(pool).left.origins.map(\.error?.code) == [.cannotReadOriginRecord])
+    #expect(Self.settle(pool).failure?.exitStatus == .refused)
+    let inUse = try Self.writableOrigin()
+    let lock = try OpenFile(
+      inUse.originRecordPath + ".lock", role: "lock", access: .readWrite, direct: false)
+    #expect(try lock.lock())
+    var left = Leftovers(pools: [], origins: [])
+    _ = inUse.run(waits: false) { merger throws(MergeError) in left = try merger.settle() }
+    #expect(Failure(settling: left)?.exitStatus == .busy)
+    #expect(left.origins.map(\.isInUse) == [true])
+    #expect(inUse.mapper.steps == [])
+  }
+
+  @Test("the records of origins are looked for beside those of pools, and not beside journals")
+  func folderOfOriginRecords() throws {
+    let pool = try Self.writableOrigin()
+    var environment = Environment(stateFolder: pool.folder.path("journals"))
+    environment.poolStateFolder = pool.state
+    environment.deviceMapper = pool.mapper
+    environment.bootID = pool.bootID
+    let left = try Merger(environment: environment).leftovers()
+    #expect(left.origins.map(\.recordPath) == [pool.originRecordPath])
+  }
+
+  @Test("settle of one pool leaves the origins of other merges alone")
+  func originBesidePool() throws {
+    let pool = try Self.writableOrigin()
+    pool.mapper.mapped.append(try #require(pool.inactive))
+    #expect(Self.list(pool, name: "pool").left.origins == [])
+    #expect(Self.settle(pool, name: "pool").left.origins == [])
+    #expect(pool.mapper.steps == [])
+    #expect(pool.originRecords().count == 1)
   }
 }

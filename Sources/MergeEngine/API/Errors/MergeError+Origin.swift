@@ -36,6 +36,15 @@ extension MergeError {
       hint: "\("lsof \(file.shellQuoted)".commandInSentence) shows which")
   }
 
+  /// Returns the error for an origin whose merge is still going on, where nothing but its record names it.
+  static func originRecordInUse(_ recordPath: String) -> MergeError {
+    let lockPath = recordPath + ".lock"
+    return MergeError(
+      .originLocked, .busy, "the origin is in use", at: recordPath,
+      because: "another run of thin-merge works on it",
+      hint: "\("lsof \(lockPath.shellQuoted)".commandInSentence) shows which")
+  }
+
   private static func name(_ file: String, of path: String) -> String {
     file == path ? "it" : "the file under it, \(file),"
   }
