@@ -215,11 +215,11 @@ struct TidyTests {
     }
   }
 
-  /// Options of the programs that hints name, and of `lvs` and `vgs`, which the engine runs.
+  /// Options of the programs that hints name, and of `lvs`, `vgs` and `lvchange`, which the engine runs.
   private static let optionsOfOthers = [
     "--clear-needs-check-flag", "--data-block-size", "--foreign", "--getsize64", "--lock-type",
-    "--nosuffix", "--nr-data-blocks", "--poolmetadatasize", "--reportformat", "--setrw", "--shared",
-    "--size", "--table", "--target", "--transaction-id", "--units", "--uuid",
+    "--nosuffix", "--nr-data-blocks", "--poolmetadatasize", "--reportformat", "--select", "--setrw",
+    "--shared", "--size", "--table", "--target", "--transaction-id", "--units", "--uuid",
   ]
 
   @Test("errors and notes are worded in the catalogues only")

@@ -125,3 +125,14 @@ package enum NoSnapshotReason: Equatable, Sendable {
   case metadataNearlyUsedUp
   case dataNearlyUsedUp(freeBlockCount: UInt64, blockCount: UInt64)
 }
+
+/// Why a volume that LVM was to activate is not active.
+package enum ActivationFailure: Equatable, Sendable {
+  /// LVM was not asked, since it waits for devices that are suspended.
+  case devicesSuspended
+  case failed
+  /// LVM has succeeded, and activated no volume of that uuid in the group.
+  case noneActivated(uuid: String, group: String)
+  /// LVM did not end in that time, and was told to end.
+  case tookTooLong(Duration)
+}

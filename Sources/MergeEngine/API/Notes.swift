@@ -242,10 +242,24 @@ extension MergeNote {
         + "if it is, \(command)", context: Context(path: path))
   }
 
-  static func cannotActivateVolume(_ path: String, _ command: String) -> MergeNote {
-    MergeNote(
-      .cannotRestoreThinDevice,
-      "could not put the thin device back, \(path): LVM did not activate it; \(command)",
+  /// `command`: what activates the volume, by its name.
+  static func cannotActivateVolume(
+    _ path: String, _ failure: ActivationFailure, _ command: String
+  ) -> MergeNote {
+    let why =
+      switch failure {
+      case .devicesSuspended: "LVM was not asked, since a thin device may be suspended; \(command)"
+      case .failed: "LVM did not activate it; \(command)"
+      // The name may be another volume's by now.
+      case .noneActivated(let uuid, let group):
+        "LVM activated no volume with its uuid, \(uuid), in \(group): it is gone or elsewhere, or LVM is set not to "
+          + "activate it; \("lvs -a -o vg_name,lv_name,lv_uuid".commandInSentence) shows where it is"
+      case .tookTooLong(let limit):
+        "'lvchange' did not end in \(limit.components.seconds) s, got SIGTERM, and may still run; once it has "
+          + "ended, \(command)"
+      }
+    return MergeNote(
+      .cannotRestoreThinDevice, "could not put the thin device back, \(path): \(why)",
       context: Context(path: path))
   }
 

@@ -46,7 +46,7 @@ struct ActivePools {
         pool, target: target, mapper: environment.deviceMapper, stateFile: stateFile,
         reader: environment.reader(metadata), clock: environment.clock,
         drawNumber: environment.drawNumber, runProgram: environment.runProgram,
-        note: environment.observer.note), settling: settling)
+        runChange: environment.runChange, note: environment.observer.note), settling: settling)
   }
 
   /// Returns the refusal of a device that was given for one of a pool's own and is not that.

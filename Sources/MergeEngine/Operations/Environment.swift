@@ -31,6 +31,8 @@ public struct Environment: Sendable {
   package var drawNumber: @Sendable (ClosedRange<UInt32>) -> UInt32 = { .random(in: $0) }
   /// Runs a program and brings what it prints.
   package var runProgram: @Sendable ([String]) -> Program.End = { Program.run($0) }
+  /// Runs a program that changes something.
+  package var runChange: @Sendable ([String]) -> Program.End = { Program.runChange($0) }
 
   /// Describes the surroundings on the system that the program runs on.
   ///

@@ -12,6 +12,8 @@ package final class LockedPool {
   let drawNumber: (ClosedRange<UInt32>) -> UInt32
   /// Runs a program and brings what it prints.
   let runProgram: ([String]) -> Program.End
+  /// Runs a program that changes something.
+  let runChange: ([String]) -> Program.End
   private let clock: Clock
   let note: (MergeNote) -> Void
   /// What could not be undone.
@@ -21,7 +23,8 @@ package final class LockedPool {
     _ device: MappedDevice, target: PoolTarget, mapper: any DeviceMapper, stateFile: PoolStateFile,
     reader: MetadataReader, clock: Clock,
     drawNumber: @escaping (ClosedRange<UInt32>) -> UInt32,
-    runProgram: @escaping ([String]) -> Program.End, note: @escaping (MergeNote) -> Void
+    runProgram: @escaping ([String]) -> Program.End,
+    runChange: @escaping ([String]) -> Program.End, note: @escaping (MergeNote) -> Void
   ) {
     self.device = device
     self.target = target
@@ -32,6 +35,7 @@ package final class LockedPool {
     self.clock = clock
     self.drawNumber = drawNumber
     self.runProgram = runProgram
+    self.runChange = runChange
   }
 
   var name: String { device.name }

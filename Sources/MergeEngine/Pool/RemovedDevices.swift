@@ -100,40 +100,51 @@ final class RemovedDevices {
       pool.note(.thinDeviceOriginUnknown(device.path, Self.command(activating: device)))
       return .staysRemoved
     case .same, .unknown:
-      guard !isWanted else { return restore(device, halfMade: present) }
+      guard !isWanted else { return try restore(device, halfMade: present) }
       pool.note(.thinDeviceStaysRemoved(device.path, Self.command(activating: device)))
       return .staysRemoved
     }
   }
 
-  private func restore(_ device: MappedDevice, halfMade: MappedDevice?) -> Restoration {
+  private func restore(
+    _ device: MappedDevice, halfMade: MappedDevice?
+  ) throws(MergeError) -> Restoration {
     let command = Self.command(activating: device)
     do throws(Errno) {
       if let halfMade { try pool.mapper.remove(halfMade) }
-      if let volume = device.logicalVolumeName {
-        guard activate(volume) else {
-          pool.recordCleanupFailure(.cannotActivateVolume(device.path, command))
-          return .failed
-        }
-      } else {
-        try pool.mapper.make(device)
-      }
+      if device.knownVolume == nil { try pool.mapper.make(device) }
     } catch {
       pool.recordCleanupFailure(.cannotRestoreThinDevice(device.path, error, command))
+      return .failed
+    }
+    if let volume = device.knownVolume, let failure = try activate(volume, device) {
+      pool.recordCleanupFailure(.cannotActivateVolume(device.path, failure, command))
       return .failed
     }
     pool.note(.thinDeviceRestored(device.path))
     return .settled
   }
 
-  /// LVM makes its own devices: the volume may have another size or name by now.
-  private func activate(_ volume: String) -> Bool {
+  /// Has LVM make a volume's device, under whatever name and with whatever size the volume has by now.
+  ///
+  /// - Returns: why there is none.
+  private func activate(
+    _ volume: KnownVolume, _ device: MappedDevice
+  ) throws(MergeError) -> ActivationFailure? {
     // It waits for devices that are suspended.
-    guard !pool.state.snapshots.contains(where: \.mayBeSuspended) else { return false }
-    // The volume was active, whatever is set for the next time.
-    let end = pool.runProgram(["lvchange", "-ay", "-K", "--", volume])
-    if case .succeeded = end { return true }
-    return false
+    guard !pool.state.snapshots.contains(where: \.mayBeSuspended) else {
+      return .devicesSuspended
+    }
+    let end = pool.runChange(volume.activation)
+    let isActive = try pool.devices().all.contains {
+      $0.uuid == device.uuid && !$0.liveTable.isEmpty
+    }
+    guard !isActive else { return nil }
+    return switch end {
+    case .succeeded: .noneActivated(uuid: volume.uuid, group: volume.group)
+    case .failed: .failed
+    case .noAnswer: .tookTooLong(Program.changeTimeMax)
+    }
   }
 
   private static func command(activating device: MappedDevice) -> String {
@@ -175,8 +186,9 @@ extension PoolState.Removal {
 
   /// That device now, under whatever name.
   package func device(in devices: MappedDevices) -> MappedDevice? {
-    devices.named(device.name)
-      ?? devices.all.first { !device.uuid.isEmpty && $0.uuid == device.uuid }
+    let same = devices.all.first { !device.uuid.isEmpty && $0.uuid == device.uuid }
+    // The name of a volume may be another volume's by now.
+    return same ?? (device.knownVolume == nil ? devices.named(device.name) : nil)
   }
 
   /// What tells the origin of a thin device from others.

@@ -44,7 +44,7 @@ package struct ThinDeviceName: Equatable, Sendable {
       .map { $0.joined(separator: "--") }.joined(separator: "-")
   }
 
-  fileprivate static func logicalVolume(mappedName: String) -> (group: String, volume: String)? {
+  static func logicalVolume(mappedName: String) -> (group: String, volume: String)? {
     var parts = [""]
     var rest = mappedName[...]
     while let character = rest.first {
@@ -62,22 +62,5 @@ package struct ThinDeviceName: Equatable, Sendable {
     }
     guard parts.count == 2, parts.allSatisfy({ !$0.isEmpty }) else { return nil }
     return (parts[0], parts[1])
-  }
-}
-
-extension MappedDevice {
-  /// Volume group and name of the pool of LVM that the device is; nil where it is none.
-  var poolName: (group: String, volume: String)? {
-    guard uuid.hasPrefix("LVM-"), name.hasSuffix("-tpool") else { return nil }
-    return ThinDeviceName.logicalVolume(mappedName: String(name.dropLast("-tpool".count)))
-  }
-
-  /// The volume's name in LVM; nil for what is no volume of LVM, and for a layer of one.
-  var logicalVolumeName: String? {
-    // The uuids of group and volume follow; behind those of a layer, what it is.
-    guard uuid.hasPrefix("LVM-"), uuid.utf8.count == 4 + 2 * 32,
-      let (group, volume) = ThinDeviceName.logicalVolume(mappedName: name)
-    else { return nil }
-    return "\(group)/\(volume)"
   }
 }

@@ -15,6 +15,10 @@ package enum Program {
 
   /// How long a program may take to answer.
   package static let answerTimeMax = Duration.seconds(20)
+  /// How long a program may take that changes something.
+  package static let changeTimeMax = Duration.seconds(120)
+  /// How long such a program may take to end once it is told to.
+  private static let endTimeMax = Duration.seconds(10)
   /// The most that a pipe has of a program that has ended.
   private static let pipeByteCountMax = 1 << 20
   /// How long a program that was killed may take to be gone.
@@ -27,10 +31,31 @@ package enum Program {
   package static func run(
     _ command: [String], answerTimeMax: Duration = answerTimeMax, clock: Clock = ThisSystem.clock
   ) -> End {
-    guard let name = command.first else { return .failed }
-    let path = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map { "\($0)/\(name)" }
+    path(of: command).map { run($0, command, answerTimeMax, clock) } ?? .failed
+  }
+
+  /// Runs a program that changes something, and waits for its end; what it prints is not kept.
+  ///
+  /// One that takes too long gets SIGTERM, and is left to itself if that does not end it: killed in the middle of a change,
+  /// LVM would leave devices suspended. It blocks signals that long.
+  package static func runChange(
+    _ command: [String], clock: Clock = ThisSystem.clock
+  ) -> End {
+    guard let path = path(of: command),
+      var child = start(path, command, output: nil).map(Child.init)
+    else { return .failed }
+    if let status = child.status(until: clock.now() + changeTimeMax, clock) {
+      return status == 0 ? .succeeded(output: "") : .failed
+    }
+    kill(child.number, SIGTERM)
+    _ = child.status(until: clock.now() + endTimeMax, clock)
+    return .noAnswer
+  }
+
+  private static func path(of command: [String]) -> String? {
+    guard let name = command.first else { return nil }
+    return ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map { "\($0)/\(name)" }
       .first(where: FileSystem.exists)
-    return path.map { run($0, command, answerTimeMax, clock) } ?? .failed
   }
 
   private static func run(
@@ -124,13 +149,26 @@ package enum Program {
     }
   }
 
+  /// - `output`: what its standard output is; with nil, nothing reads it.
   private static func start(
-    _ path: String, _ command: [String], output: CInt
+    _ path: String, _ command: [String], output: CInt?
   ) -> pid_t? {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-    unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
+    if let output {
+      unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
+    } else {
+      unsafe posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+    }
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawnattr_init(&attributes)
+    defer { unsafe posix_spawnattr_destroy(&attributes) }
+    // A thread that blocks signals would hand that down, and the program would not end by SIGTERM.
+    var blocked = sigset_t()
+    unsafe sigemptyset(&blocked)
+    unsafe posix_spawnattr_setsigmask(&attributes, &blocked)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     // What it complains about is not for the reader of our own messages.
     unsafe posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
     // SAFETY: copies made and freed here; both lists end with nil, as the call wants.
@@ -144,9 +182,8 @@ package enum Program {
       for index in unsafe environment.indices { unsafe free(environment[index]) }
     }
     var process = pid_t()
-    guard unsafe posix_spawn(&process, path, &actions, nil, &arguments, &environment) == 0 else {
-      return nil
-    }
-    return process
+    let result = unsafe posix_spawn(
+      &process, path, &actions, &attributes, &arguments, &environment)
+    return result == 0 ? process : nil
   }
 }

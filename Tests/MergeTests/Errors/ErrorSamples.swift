@@ -87,7 +87,12 @@ enum ErrorSamples {
     .noSnapshotMade(.metadataSnapshotGiven), .noSnapshotMade(.poolReadOnly),
     .noSnapshotMade(.dataNearlyUsedUp(freeBlockCount: 9, blockCount: 100)),
     .snapshotKept(16_777_215, of: 5, pool: "POOL", byteCount: 65_536),
-    .cannotActivateVolume("/dev/mapper/vg-vm", MergeNote.commandActivating("vg/vm")),
+    .cannotActivateVolume("/dev/mapper/vg-vm", .failed, activating),
+    .cannotActivateVolume("/dev/mapper/vg-vm", .devicesSuspended, activating),
+    .cannotActivateVolume("/dev/mapper/vg-vm", .tookTooLong(.seconds(120)), activating),
+    .cannotActivateVolume(
+      "/dev/mapper/vg-vm",
+      .noneActivated(uuid: "NDP1xu-zS59-kHGQ-mGdM-9SAZ-Qh8N-8b7hKc", group: "vg"), activating),
     .snapshotMade(16_777_215, of: "/dev/mapper/vm"),
     .snapshotNotThere(16_777_215, pool: "POOL"), .cannotDeleteSnapshot(failed),
     .sourceKept(failed), .notUndone(failed), .poolLeft("POOL", isSettledInPart: false),
@@ -106,6 +111,8 @@ enum ErrorSamples {
     .metadataSnapshotOnlyCopy("POOL", of: 5, isReplaced: true),
     .metadataSnapshotMaybeOnlyCopy("POOL", of: 5),
   ]
+
+  private static let activating = MergeNote.commandActivating("vg/vm")
 
   private static let command = MergeNote.commandMaking(
     "vm", uuid: "LVM-1", table: "0 3072 thin 253:3 5")

@@ -21,6 +21,8 @@ final class ActivePool {
   var whenMerging: () -> Void = {}
   /// What programs of the system print, such as `lvs`.
   var runProgram: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed }
+  /// What becomes of programs of the system that change something, such as `lvchange`.
+  var runChange: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed }
   /// What the last merge that returned a report left as it was.
   private(set) var cleanupFailures: [MergeNote] = []
   /// What the last merge that returned a report says of the thin device.
@@ -229,6 +231,7 @@ final class ActivePool {
     environment.bootID = bootID
     environment.deviceMapper = mapper
     environment.runProgram = runProgram
+    environment.runChange = runChange
     environment.drawNumber = SinkingNumbers().next
     environment.clock = environment.clock.skipping
     do throws(MergeError) {

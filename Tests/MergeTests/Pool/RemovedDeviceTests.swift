@@ -107,28 +107,101 @@ struct RemovedDeviceTests {
     #expect(try pool.recordFiles() == [])
   }
 
+  private static let groupUUID = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
+  private static let volumeUUID = "0123456789abcdefghijklmnopqrstuv"
+
   private static func volume(_ pool: ActivePool) throws -> MappedDevice {
     var volume = try Self.thin(pool)
     volume.name = "my--vg-vm"
-    volume.uuid = "LVM-" + String(repeating: "a", count: 64)
+    volume.uuid = "LVM-\(groupUUID)\(volumeUUID)"
     return volume
   }
 
-  @Test("a volume of LVM is put back by LVM", arguments: [false, true])
-  func volume(activates: Bool) throws {
-    let pool = try ActivePool()
+  /// Settles what a run left that had removed a volume of LVM.
+  private static func settleVolume(
+    _ pool: ActivePool,
+    _ runChange: @escaping @Sendable ([String]) -> MergeEngine.Program.End
+  ) throws -> ActivePool.Outcome {
     pool.mapper.mapped.append(try Self.origin(pool))
     try Self.leave(Self.volume(pool), pool, originParts: Self.parts(pool))
-    pool.runProgram = { words in
-      #expect(words == ["lvchange", "-ay", "-K", "--", "my-vg/vm"])
-      return activates ? .succeeded(output: "") : .failed
-    }
+    pool.runChange = runChange
     let outcome = Self.settle(pool)
     #expect(outcome.exitStatus == 0)
     #expect(!pool.mapper.steps.contains { $0.hasPrefix("make") })
-    #expect(outcome.notes.contains("put /dev/mapper/my--vg-vm back") == activates)
-    #expect(outcome.notes.contains { $0.hasSuffix("lvchange -ay my-vg/vm") } != activates)
-    #expect(try pool.recordFiles().isEmpty == activates)
+    return outcome
+  }
+
+  @Test("a volume of LVM is put back by LVM, by the uuids of volume and group and not by its name")
+  func volume() throws {
+    let pool = try ActivePool()
+    var renamed = try Self.volume(pool)
+    renamed.name = "my--vg-renamed"
+    let outcome = try Self.settleVolume(pool) { [mapper = pool.mapper, renamed] words in
+      let selection =
+        "vg_uuid=\"012345-6789-ABCD-EFGH-IJKL-MNOP-QRSTUV\" "
+        + "&& lv_uuid=\"012345-6789-abcd-efgh-ijkl-mnop-qrstuv\""
+      #expect(words == ["lvchange", "-ay", "-K", "--select", selection, "--", "my-vg"])
+      mapper.mapped.append(renamed)
+      return .succeeded(output: "")
+    }
+    #expect(outcome.notes.contains("put /dev/mapper/my--vg-vm back"), "\(outcome.notes)")
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test("a volume of LVM that LVM does not activate stays in the record, and the cause is named")
+  func volumeNotActivated() throws {
+    let pool = try ActivePool()
+    let outcome = try Self.settleVolume(pool) { _ in .failed }
+    #expect(
+      outcome.notes.contains {
+        $0.hasSuffix("LVM did not activate it; it is activated by: lvchange -ay my-vg/vm")
+      })
+    #expect(try pool.recordFiles().isEmpty == false)
+  }
+
+  @Test("a volume whose name another one has is not said to be back, and no command names it")
+  func volumeOfThatName() throws {
+    let pool = try ActivePool()
+    // LVM succeeds also where it finds nothing.
+    let outcome = try Self.settleVolume(pool) { _ in .succeeded(output: "") }
+    #expect(
+      outcome.notes.contains { $0.contains("activated no volume with its uuid, 012345-6789-abcd") },
+      "\(outcome.notes)")
+    #expect(!outcome.notes.contains { $0.contains("lvchange -ay") || $0.hasPrefix("put") })
+    #expect(try pool.recordFiles().isEmpty == false)
+  }
+
+  @Test("a volume is put back although another one is active under its name")
+  func nameOfAnother() throws {
+    let pool = try ActivePool()
+    var another = try Self.volume(pool)
+    another.uuid = "LVM-\(Self.groupUUID)\(Self.groupUUID)"
+    another.number.minor += 9
+    another.liveTable[0].arguments = "\(SimulatedDeviceMapper.poolNumber) 8"
+    pool.mapper.mapped.append(another)
+    var renamed = try Self.volume(pool)
+    renamed.name = "my--vg-renamed"
+    let outcome = try Self.settleVolume(pool) { [mapper = pool.mapper, renamed] _ in
+      mapper.mapped.append(renamed)
+      return .succeeded(output: "")
+    }
+    #expect(outcome.notes.contains("put /dev/mapper/my--vg-vm back"), "\(outcome.notes)")
+  }
+
+  @Test(
+    "a volume for which LVM takes too long is said so with the time, and the next run tries again")
+  func volumeTakesTooLong() throws {
+    let pool = try ActivePool()
+    let outcome = try Self.settleVolume(pool) { _ in .noAnswer }
+    #expect(
+      outcome.notes.contains { $0.contains("did not end in 120 s, got SIGTERM") },
+      "\(outcome.notes)")
+    #expect(try pool.recordFiles().isEmpty == false)
+    // It may have ended since.
+    pool.mapper.mapped.append(try Self.volume(pool))
+    let later = Self.settle(pool)
+    #expect(!later.notes.contains { $0.contains("could not put") }, "\(later.notes)")
+    #expect(try pool.recordFiles() == [])
   }
 
   @Test("a volume of LVM that stays removed is named with the command of LVM")

@@ -57,6 +57,48 @@ struct ProgramTests {
     // Gone, or dead and not asked about any more.
     #expect(poll { FileSystem.text(of: "/proc/\(number)/status")?.contains("\tZ (") ?? true })
   }
+
+  @Test("a program that changes something and takes too long is told to end, and may still do so")
+  func changeTakesTooLong() throws {
+    let folder = try TemporaryFolder()
+    let (marker, ended) = (folder.path("process"), folder.path("ended"))
+    let clock = SteppingClock(marker: marker, first: .seconds(121), step: .seconds(1))
+    let end = MergeEngine.Program.runChange(
+      [
+        "sh", "-c",
+        "trap 'touch \(ended); exit 0' TERM; touch \(marker); while :; do sleep 0.01; done",
+      ], clock: clock.clock)
+    #expect(end == .noAnswer)
+    // It was not killed.
+    #expect(poll { FileSystem.exists(ended) })
+  }
+
+  @Test("a program that changes something and takes no notice of being told to end is not killed")
+  func changeIsNotKilled() throws {
+    let folder = try TemporaryFolder()
+    let marker = folder.path("process")
+    let clock = SteppingClock(marker: marker, first: .seconds(121), step: .seconds(1))
+    let end = MergeEngine.Program.runChange(
+      [
+        "sh", "-c",
+        "trap '' TERM; echo $$ > \(marker).new; mv \(marker).new \(marker); exec sleep 100000",
+      ], clock: clock.clock)
+    #expect(end == .noAnswer)
+    let number = try #require(FileSystem.text(of: marker).flatMap { pid_t($0) })
+    #expect(kill(number, 0) == 0)
+    kill(number, SIGKILL)
+  }
+
+  @Test("a program that changes something has more time than one that is asked")
+  func changeHasMoreTime() throws {
+    let folder = try TemporaryFolder()
+    let marker = folder.path("process")
+    let clock = SteppingClock(marker: marker, first: .seconds(60), step: .zero)
+    let end = MergeEngine.Program.runChange(
+      ["sh", "-c", "touch \(marker); exec sleep 0.3"], clock: clock.clock)
+    #expect(end == .succeeded(output: ""))
+    #expect(MergeEngine.Program.runChange(["false"]) == .failed)
+  }
 }
 
 /// Time that passes a minute at once as soon as a program has made a file, and in which waiting takes long.
@@ -69,5 +111,29 @@ private final class StartedClock: Sendable {
     Clock(
       now: { [self] in waited.now + (FileSystem.exists(marker) ? .seconds(60) : .zero) },
       sleep: { [self] in waited.advance(by: $0 * 10) })
+  }
+}
+
+/// Time that stands still until a program has made a file, and then passes by steps whenever somebody looks at it.
+private final class SteppingClock: Sendable {
+  private let marker: String
+  private let first: Duration
+  private let step: Duration
+  private let passed = VirtualClock()
+
+  /// - `first`: how much has passed when the file is there.
+  init(marker: String, first: Duration, step: Duration) {
+    self.marker = marker
+    self.first = first
+    self.step = step
+  }
+
+  var clock: Clock {
+    Clock(
+      now: { [self] in
+        guard FileSystem.exists(marker) else { return .zero }
+        defer { passed.advance(by: step) }
+        return first + passed.now
+      }, sleep: ThisSystem.clock.sleep)
   }
 }
