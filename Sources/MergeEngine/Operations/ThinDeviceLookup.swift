@@ -46,7 +46,7 @@ struct ThinDeviceLookup {
         }
       }
     }
-    if let device = removedDevice(name, devices) ?? name.device(in: devices) {
+    if let device = try removedDevice(name, devices) ?? name.device(in: devices) {
       guard let thin = device.thinTarget else {
         throw .notThinDevice(name.text, targets: device.liveTable.map(\.kind))
       }
@@ -112,18 +112,25 @@ struct ThinDeviceLookup {
       byteCount: shown.map { $0.sectorCount * 512 })
   }
 
-  /// A thin device that a killed run removed is known by its name all the same.
+  /// A thin device that a killed run removed is known by its name all the same, unless LVM has given the name to another
+  /// volume since.
   private func removedDevice(
     _ name: ThinDeviceName, _ devices: MappedDevices
-  ) -> MappedDevice? {
+  ) throws(MergeError) -> MappedDevice? {
     guard let mappedName = name.mappedName,
       devices.named(mappedName)?.liveTable.isEmpty != false
     else { return nil }
-    return devices.all.lazy.filter { $0.poolTarget != nil }.compactMap { pool in
+    let removed = devices.all.lazy.filter { $0.poolTarget != nil }.compactMap { pool in
       PoolStateFile.removedDevice(
         mappedName, of: pool, devices, stateFolder: environment.poolStateFolder,
         bootID: environment.bootID)
     }.first
+    if let volume = removed?.knownVolume,
+      let now = try logicalVolume(volume.group, volume.name, devices), !now.isSame(as: volume)
+    {
+      return nil
+    }
+    return removed
   }
 }
 

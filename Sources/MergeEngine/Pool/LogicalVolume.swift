@@ -9,6 +9,8 @@ package struct LogicalVolume: Equatable, Sendable {
   package var byteCount: UInt64
   /// The external origin's name in the group; nil if it has none.
   package var externalOrigin: String?
+  /// The volume's uuid and that of its group, as LVM prints them.
+  private let uuids: [String]
 
   /// Asks `lvs`, through `run`, which gets a program with its arguments.
   ///
@@ -17,7 +19,7 @@ package struct LogicalVolume: Equatable, Sendable {
   package init?(
     group: String, volume: String, run: ([String]) -> Program.End
   ) throws(NoAnswer) {
-    let fields = "lv_size,pool_lv,origin,thin_id"
+    let fields = "lv_size,pool_lv,origin,thin_id,vg_uuid,lv_uuid"
     let end = run([
       "lvs", "--reportformat", "json", "--units", "b", "--nosuffix", "-o", fields, "--",
       "\(group)/\(volume)",
@@ -33,7 +35,11 @@ package struct LogicalVolume: Equatable, Sendable {
     self.deviceID = deviceID
     self.byteCount = byteCount
     externalOrigin = row.origin.isEmpty ? nil : row.origin
+    uuids = [row.vg_uuid, row.lv_uuid].compactMap { $0 }
   }
+
+  /// Returns whether it is that volume: another one may have its name by now.
+  func isSame(as volume: KnownVolume) -> Bool { uuids == [volume.groupUUID, volume.uuid] }
 
   /// The mapped device of the pool itself, to which messages go.
   package var poolMappedName: String {
@@ -90,5 +96,6 @@ package struct LogicalVolume: Equatable, Sendable {
 
   private struct Row: Decodable {
     var lv_size, pool_lv, origin, thin_id: String
+    var vg_uuid, lv_uuid: String?
   }
 }

@@ -188,6 +188,35 @@ struct RemovedDeviceTests {
     #expect(outcome.notes.contains("put /dev/mapper/my--vg-vm back"), "\(outcome.notes)")
   }
 
+  /// What `lvs` prints of the volume that has the name now.
+  private static func volumes(uuid: String) -> @Sendable ([String]) -> MergeEngine.Program.End {
+    { words in
+      guard words[0] == "lvs" else { return .failed }
+      return .succeeded(
+        output: #"{"report":[{"lv":[{"lv_size":"65536","pool_lv":"thin","origin":"","thin_id":"8","#
+          + #""vg_uuid":"012345-6789-ABCD-EFGH-IJKL-MNOP-QRSTUV","lv_uuid":"\#(uuid)"}]}]}"#)
+    }
+  }
+
+  @Test(
+    "the name of a removed volume means that volume, or the one that LVM has given the name to since",
+    arguments: [
+      ("012345-6789-abcd-efgh-ijkl-mnop-qrstuv", 5), ("another", 8),
+    ] as [(String, UInt32)])
+  func nameGivenAway(uuid: String, deviceID: UInt32) throws {
+    let pool = try ActivePool(otherIDs: [8])
+    pool.mapper.mapped[0].name = "my--vg-thin-tpool"
+    pool.mapper.mapped.append(try Self.origin(pool))
+    try Self.leave(Self.volume(pool), pool, originParts: Self.parts(pool))
+    pool.runProgram = Self.volumes(uuid: uuid)
+    var found: UInt32?
+    let outcome = pool.run { merger throws(MergeError) in
+      found = try merger.resolve(.device("my-vg/vm")).source.deviceID
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(found == deviceID)
+  }
+
   @Test(
     "a volume for which LVM takes too long is said so with the time, and the next run tries again")
   func volumeTakesTooLong() throws {
