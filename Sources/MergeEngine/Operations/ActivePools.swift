@@ -100,7 +100,7 @@ struct ActivePools {
       try checkNeedsNoPool(source.mappings, of: source.metadataPath, isResumed: isResumed)
       return try body(nil)
     }
-    defer { session.end(.nothingWritten) }
+    defer { session.end(hasWritten: false) }
     return try body(session)
   }
 
@@ -127,7 +127,7 @@ struct ActivePools {
       try checkNeedsNoPool(wanted, of: metadataPath)
       return try body(wanted)
     }
-    defer { session.end(.nothingWritten) }
+    defer { session.end(hasWritten: false) }
     return try body(session.holdForListing(wanted, ignoresNeedsCheck: ignoresNeedsCheck))
   }
 

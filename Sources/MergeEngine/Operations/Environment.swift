@@ -120,17 +120,6 @@ extension Environment {
     }
   }
 
-  /// Finds out whether a thin device has anything besides what was read of it, where no pool is active.
-  ///
-  /// `root`: the mapping tree that was read.
-  func state(
-    of source: MergeSource, _ metadata: OpenFile, since root: MetadataBlock
-  ) -> ThinDeviceState {
-    guard let live = try? reader(metadata).liveDevices([source.deviceID]) else { return .unknown }
-    guard let thin = live.first else { return .gone }
-    return thin.mappingRoot == root ? .asMerged : .writtenSince
-  }
-
   /// Notes that somebody may write to the source while it is compared.
   func noteThatSourceMayChange() {
     observer.note(.sourceMayChange())

@@ -102,9 +102,8 @@ struct FinishedMergeComparison {
     session?.mergeIsFinished(
       of: source, in: PoolState.MergeKey(of: origin, journalID: journal.id))
     result.earlier?.isCompared = true
-    result.thinDevice =
-      session?.thinDeviceState(of: source.deviceID, since: planned.mappingRoot)
-      ?? environment.state(of: source, metadata, since: planned.mappingRoot)
+    result.thinDevice = ThinDeviceState(
+      of: source.deviceID, since: planned.mappingRoot, session, environment.reader(metadata))
     result.recheckedByteCount = comparison.comparedByteCount
     result.submitDuration = queue.io.submitDuration
     result.duration = environment.clock.now() - begin

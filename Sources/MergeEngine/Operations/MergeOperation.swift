@@ -37,12 +37,11 @@ struct MergeOperation {
     }
     do throws(MergeError) {
       var report = try run(request, session, origin, begin: begin)
-      let isFinished = report.state == .finished && report.verification?.isClean != false
-      session.end(isFinished ? .finished : .stopped)
+      session.end(hasWritten: true)
       report.cleanupFailures = session.cleanupFailures
       return report
     } catch {
-      session.end(.nothingWritten)
+      session.end(hasWritten: false)
       throw error
     }
   }

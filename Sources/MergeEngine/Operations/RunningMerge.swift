@@ -161,17 +161,10 @@ struct RunningMerge: ~Copyable {
     } else if result.state == .finished {
       session?.hold.isNotNeeded(for: request.source.readID)
     }
-    result.thinDevice = thinDeviceState()
+    result.thinDevice = ThinDeviceState(
+      of: request.source.deviceID, since: mappingRoot, session, environment.reader(metadata))
     result.duration = environment.clock.now() - begin
     return result
-  }
-
-  /// Whether the thin device has anything that is not merged, now that all is merged that was to be.
-  private func thinDeviceState() -> ThinDeviceState {
-    guard let session else {
-      return environment.state(of: request.source, metadata, since: mappingRoot)
-    }
-    return session.thinDeviceState(of: request.source.deviceID, since: mappingRoot)
   }
 
   private mutating func merge() throws(MergeError) {

@@ -128,7 +128,7 @@ struct SettleOperation {
     let session = try ActivePools(environment: environment)
       .session(metadataPath: devices.path(of: target.metadata), dataPath: nil)
     guard let session else { throw .noSuchPool(name) }
-    session.end(.nothingWritten)
+    session.end(hasWritten: false)
     return session.cleanupFailures
   }
 }

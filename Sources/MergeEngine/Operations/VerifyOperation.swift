@@ -52,9 +52,8 @@ struct VerifyOperation {
     var report = VerifyReport(
       comparison, .sector, place: originPath, duration: environment.clock.now() - begin)
     report.unfinishedMerge = unfinishedMerge
-    report.thinDevice =
-      session?.thinDeviceState(of: source.deviceID, since: mappingRoot)
-      ?? environment.state(of: source, devices.metadata, since: mappingRoot)
+    report.thinDevice = ThinDeviceState(
+      of: source.deviceID, since: mappingRoot, session, environment.reader(devices.metadata))
     return report
   }
 

@@ -11,19 +11,10 @@ package final class PoolSession {
   private let snapshots: ThinSnapshots
   private let removed: RemovedDevices
   private let origin: OriginLayers
+  private let watch: ThinDeviceWatch
   /// What was applied; nil until then.
   private var applied: QuiescencePlan?
   private var hasNotedKept = false
-  /// Tells whether any mapped device was made or removed since this run looked at them; nil where nothing does.
-  private var hasChanged: (() -> Bool)?
-
-  /// How a run ended, as far as the pool's devices are concerned.
-  package enum End: Sendable {
-    /// Nothing was written: everything is put back as it was.
-    case nothingWritten
-    case stopped
-    case finished
-  }
 
   /// What of an earlier run is undone before a pool is worked on.
   package enum Settling: Equatable, Sendable {
@@ -44,8 +35,9 @@ package final class PoolSession {
     origin = OriginLayers(
       record: pool.stateFile, mapper: pool.mapper, bootID: pool.bootID, devices: pool.devices,
       recordCleanupFailure: pool.recordCleanupFailure)
+    watch = ThinDeviceWatch(pool, hold, snapshots)
     try settle()
-    hasChanged = pool.mapper.watchForChanges()
+    watch.begin()
   }
 
   package var poolName: String { pool.name }
@@ -196,7 +188,7 @@ package final class PoolSession {
     case .asItIs, .held, .earlierSnapshot, .snapshot: break
     case .removed(let devices, let isPutBack):
       for device in devices { try removed.remove(device, isPutBack: isPutBack) }
-      hasChanged = pool.mapper.watchForChanges()
+      watch.begin()
     }
     applied = plan
     guard let origin = plan.origin else { return .exclusive }
@@ -317,29 +309,11 @@ package final class PoolSession {
 
   /// Finds out whether a thin device has anything besides what was read of it.
   ///
-  /// A block that is written to after a snapshot was made of the thin device goes to another place, which moves the
-  /// root of its mappings. This is so also once the snapshot is deleted: the kernel goes by the times of both
-  /// (dm-thin-metadata.c, `__snapshotted_since`). Without a snapshot, blocks are written to in their places: then nobody
-  /// may have activated anything meanwhile.
-  ///
   /// `root`: the mapping tree that was read.
   func thinDeviceState(of deviceID: UInt32, since root: MetadataBlock) -> ThinDeviceState {
-    if hold.isOnlyCopy(of: deviceID) { return .gone }
-    let id = pool.state.snapshot(deviceID)?.originalID ?? deviceID
-    guard let live = try? pool.liveDevices([id]), let devices = try? pool.devices() else {
-      return .unknown
-    }
-    if let snapshot = pool.state.snapshot(snapshotID ?? deviceID) {
-      guard let isReplaced = try? snapshots.isReplaced(snapshot) else { return .unknown }
-      if isReplaced { return .gone }
-    }
-    guard let thin = live.first else { return .gone }
-    guard thin.mappingRoot == root else { return .writtenSince }
-    let showing = devices.showing(id, of: pool.device.number)
-    // Who opened a device before it became read-only goes on writing to it.
-    if showing.contains(where: { $0.openCount > 0 }) { return .open }
-    if applied?.readsSnapshot == true { return .asMerged }
-    return showing.allSatisfy(\.isReadOnly) && hasChanged?() == false ? .asMerged : .unknown
+    watch.state(
+      of: deviceID, since: root, read: snapshotID ?? deviceID,
+      readsSnapshot: applied?.readsSnapshot == true)
   }
 
   // MARK: The end
@@ -347,12 +321,14 @@ package final class PoolSession {
   /// Undoes what the run did to pool and devices.
   ///
   /// What cannot be undone is said, and stays in the record for the next run.
-  package func end(_ end: End) {
+  ///
+  /// `hasWritten`: whether the origin was written to; if not, everything is put back as it was.
+  package func end(hasWritten: Bool) {
     pool.forgetCleanupFailures()
     guard settling == .everything else { return hold.releaseTakenNow() }
     hold.release()
     origin.restoreReadOnly()
-    removed.putBack { end == .nothingWritten || $0.isPutBack }
+    removed.putBack { !hasWritten || $0.isPutBack }
     snapshots.deleteUnneeded()
   }
 
