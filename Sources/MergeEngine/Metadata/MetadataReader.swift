@@ -97,7 +97,7 @@ package struct MetadataReader {
   /// Reads the live trees, again where they changed meanwhile.
   ///
   /// - Returns: nil where they changed each time.
-  private func readLive<Result>(
+  func readLive<Result>(
     _ body: (PoolMetadata) throws(MergeError) -> Result
   ) throws(MergeError) -> Result? {
     var failure: MergeError?

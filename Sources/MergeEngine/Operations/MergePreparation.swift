@@ -146,7 +146,7 @@ struct MergePreparation: ~Copyable {
       try refusals.collect { () throws(MergeError) in
         sharers = try session.checkOtherDevices(
           pool, observed, besides: request.source.readID, quiescence,
-          options: request.options.pool)
+          options: request.options.pool, at: .planning)
       }
     }
     // Whoever comes while the question stands was not named in it.
@@ -253,7 +253,7 @@ struct MergePreparation: ~Copyable {
     planned.add(
       try session.checkOtherDevices(
         planned.pool, observed, besides: request.source.readID, quiescence,
-        options: request.options.pool))
+        options: request.options.pool, at: .writing))
     slot = try planned.findJournal(
       request, devices, origin, session, for: .merging, in: environment)
   }
@@ -280,9 +280,11 @@ struct MergePreparation: ~Copyable {
   private func decidedAgain(
     _ before: QuiescencePlan, _ session: PoolSession
   ) throws(MergeError) -> QuiescencePlan {
+    let observed = try session.observed(
+      for: request.source.deviceID, request.options.pool)
     let now = try session.plan(
       for: request.source.deviceID, wantedMappings, onto: request.originPath, in: mergeKey,
-      session.observed(for: request.source.deviceID, request.options.pool),
+      observed,
       options: request.options.pool, restarts: request.options.restarts,
       isResumed: request.resumed != nil)
     guard now.origin.map(\.path) ?? request.originPath == request.originPath else {
@@ -291,6 +293,9 @@ struct MergePreparation: ~Copyable {
     guard now.snapshotID == before.snapshotID, now.readsSnapshot == before.readsSnapshot else {
       throw .poolChanged(session.poolName)
     }
+    _ = try session.checkOtherDevices(
+      planned.plan.pool, observed, besides: request.source.readID, now,
+      options: request.options.pool, at: .writing)
     return now
   }
 }

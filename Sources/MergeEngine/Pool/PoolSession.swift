@@ -79,47 +79,18 @@ package final class PoolSession {
       options: options, restarts: restarts, holders: pool.mapper.holders)
   }
 
-  /// Refuses where other thin devices of the pool may be on the same origin, which no table tells, and where
-  /// one that shows it was made since that device was agreed to.
+  /// Refuses where other thin devices of the pool are on the same origin, or may be, and were not agreed to.
   ///
+  /// - `metadata`: what was planned from.
   /// - Returns: every thin device besides that is on the origin of `plan`, or may be.
-  package func checkOtherDevices(
+  func checkOtherDevices(
     _ metadata: PoolMetadata, _ observed: ObservedPool, besides deviceID: UInt32,
-    _ plan: QuiescencePlan?, options: PoolOptions
+    _ plan: QuiescencePlan?, options: PoolOptions, at moment: OtherDevices.Moment
   ) throws(MergeError) -> [OriginSharer] {
-    // The plan has noted what is wrong with devices that nobody could activate.
-    let all = try pool.reader.devices(in: metadata) { _ in }
-    if plan?.makesSnapshot == true { try snapshots.checkNumbersOfLVM(among: all.map(\.id)) }
-    let shown = plan?.origin?.sharers.map { $0.completed(from: all, of: pool.device) } ?? []
-    let new = shown.filter { !options.agrees(to: $0) }
-    guard new.isEmpty else {
-      let names = observed.devices.all.filter { device in
-        new.contains { $0.mappedName == device.durableName }
-      }.map(\.name)
-      throw .originShared(plan?.origin?.path ?? pool.name, by: names)
-    }
-    var known = observed.devices.deviceIDs(of: observed.pool.number)
-    known.insert(deviceID)
-    for snapshot in pool.state.snapshots {
-      known.insert(snapshot.deviceID)
-      if snapshot.deviceID == deviceID { known.insert(snapshot.originalID) }
-    }
-    let unknown = all.filter { !known.contains($0.id) }
-    guard let own = all.first(where: { $0.id == deviceID }), !unknown.isEmpty else {
-      return shown
-    }
-    let kin = try pool.reader.kin(of: own, among: unknown, in: metadata)
-    let sorted =
-      unknown.map(\.id).filter(kin.contains) + unknown.map(\.id).filter { !kin.contains($0) }
-    let sharers = unknown.map { OriginSharer($0, of: pool.device) }
-    let refused = Set(sharers.filter { !options.agrees(to: $0) }.map(\.deviceID))
-    let listed = (refused.isEmpty ? sorted : sorted.filter(refused.contains))
-    let maybeShared = MergeNote.originMaybeShared(by: listed.map { ($0, kin.contains($0)) })
-    guard refused.isEmpty else {
-      throw .originMaybeShared(pool.name, maybeShared)
-    }
-    pool.note(maybeShared)
-    return shown + sharers
+    let others = try OtherDevices(
+      pool, observed, planned: metadata, besides: deviceID, plan, at: moment)
+    if plan?.makesSnapshot == true { try snapshots.checkNumbersOfLVM(among: others.all.map(\.id)) }
+    return try others.checkConsent(options)
   }
 
   /// Who may have the origin open until the plan is applied.
@@ -381,24 +352,5 @@ package final class PoolSession {
     // A merge has what is not needed deleted before, and what is not there forgotten.
     guard earlier.isNeeded, snapshots.mayBeThere(earlier) else { return nil }
     return earlier
-  }
-}
-
-extension OriginSharer {
-  fileprivate init(_ device: MetadataReader.Device, of pool: MappedDevice) {
-    self.init(
-      poolName: pool.durableName, deviceID: device.id,
-      creation: device.details.creation)
-  }
-
-  /// The same, with its creation where it is one of the pool's devices.
-  fileprivate func completed(
-    from devices: [MetadataReader.Device], of pool: MappedDevice
-  ) -> OriginSharer {
-    guard poolName == pool.durableName, let device = devices.first(where: { $0.id == deviceID })
-    else { return self }
-    var completed = self
-    completed.creation = device.details.creation
-    return completed
   }
 }

@@ -173,10 +173,11 @@ final class ActivePool {
 
   /// Resumes the merge whose journal is in the state folder.
   func resume(
-    _ options: ResumeOptions = ResumeOptions(), agrees: Bool = true
+    _ options: ResumeOptions = ResumeOptions(), agrees: Bool = true,
+    whenAsked: @escaping () -> Void = {}
   ) throws -> Outcome {
     guard let journal = try journalPath() else { throw SupportError("no journal in \(state)") }
-    return run(agrees: agrees) { merger throws(MergeError) in
+    return run(agrees: agrees, whenAsked: whenAsked) { merger throws(MergeError) in
       let report = try merger.resume(journalPath: journal, options: options)
       cleanupFailures = report.cleanupFailures
       thinDeviceState = report.thinDevice

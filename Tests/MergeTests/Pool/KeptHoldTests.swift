@@ -11,13 +11,14 @@ struct KeptHoldTests {
 
   /// A merge that is stopped in the middle, because some blocks cannot be read.
   ///
-  /// - `meanwhile`: happens once the metadata snapshot is held and before anything is written.
+  /// - `meanwhile`: happens once the metadata snapshot is held and the merge has begun.
   private static func stopped(
     _ pool: ActivePool, _ options: PoolOptions = PoolOptions(mergesThinDeviceItself: true),
     _ meanwhile: @escaping () -> Void
   ) throws -> ActivePool.Outcome {
     try pool.cutData()
-    let outcome = pool.merge(byNumber, options, whenAsked: meanwhile)
+    pool.whenMerging = meanwhile
+    let outcome = pool.merge(byNumber, options)
     #expect(outcome.exitStatus == 3, "\(outcome.message)")
     try pool.restoreData()
     return outcome

@@ -119,6 +119,113 @@ struct OriginConsentTests {
     #expect(!pool.mapper.isHolding)
   }
 
+  /// Somebody makes a thin device while the question stands.
+  private static func make(_ id: UInt64, in pool: ActivePool) -> () -> Void {
+    {
+      #expect(throws: Never.self) {
+        try pool.mapper.replaceBySomebodyElse(
+          id, with: Fixtures.ThinDevice(id, [ThinMapping(1, 60 + id)], creationTime: 4))
+      }
+    }
+  }
+
+  /// Expects a refusal of an inactive thin device, before anything was changed.
+  private static func expectRefused(
+    _ outcome: ActivePool.Outcome, _ devices: String, _ pool: ActivePool
+  ) {
+    #expect(outcome.exitStatus == 2)
+    #expect(outcome.error?.code == .originMaybeShared)
+    #expect(outcome.message.hasSuffix("origin: \(devices)"), "\(outcome.message)")
+    #expect(!pool.mapper.isHolding)
+    let steps = pool.mapper.steps.filter { !$0.contains("metadata_snap") }
+    #expect(steps == [], "\(steps)")
+  }
+
+  @Test(
+    "an inactive thin device that is made while the question stands is refused, and named alone",
+    arguments: [
+      PoolOptions(), PoolOptions(allowsOtherUsers: true),
+      PoolOptions(mergesThinDeviceItself: true, allowsOtherUsers: true),
+    ])
+  func madeDuringQuestion(options: PoolOptions) throws {
+    let pool = try ActivePool(otherIDs: options.allowsOtherUsers ? [6] : [])
+    let outcome = pool.merge(
+      .member(pool: "pool", deviceID: 5), options, whenAsked: Self.make(9, in: pool))
+    Self.expectRefused(outcome, "dev 9", pool)
+    #expect(try pool.isUntouched())
+  }
+
+  @Test("a thin device that is made anew while the question stands is not the one agreed to")
+  func madeAnewDuringQuestion() throws {
+    let pool = try ActivePool(otherIDs: [6, 7])
+    let outcome = pool.merge(
+      .member(pool: "pool", deviceID: 5), Self.agrees, whenAsked: Self.make(6, in: pool))
+    Self.expectRefused(outcome, "dev 6", pool)
+    #expect(try pool.isUntouched())
+  }
+
+  @Test("a thin device that goes while the question stands needs no consent")
+  func goneDuringQuestion() throws {
+    let pool = try ActivePool(otherIDs: [6, 7])
+    let outcome = pool.merge(.member(pool: "pool", deviceID: 5), Self.agrees) {
+      #expect(throws: Never.self) { try pool.mapper.replaceBySomebodyElse(6) }
+    }
+    try Self.expectMerged(pool, outcome)
+  }
+
+  @Test(
+    "a thin device that is made while the question stands is refused where a snapshot was kept",
+    arguments: [true, false])
+  func madeDuringQuestionOfLaterRun(resumes: Bool) throws {
+    let pool = try ActivePool(otherIDs: [6])
+    try Self.stopped(pool)
+    let before = try pool.originContent()
+    pool.mapper.revive()
+    let newcomer = Self.make(9, in: pool)
+    let refused =
+      resumes
+      ? try pool.resume(whenAsked: newcomer)
+      : pool.merge(.member(pool: "pool", deviceID: 5), Self.agrees, whenAsked: newcomer)
+    Self.expectRefused(refused, "dev 9", pool)
+    #expect(try pool.originContent() == before)
+    try Self.expectMerged(pool, pool.resume(Self.resumeOptions(Self.agrees)))
+  }
+
+  @Test("an active thin device that was made anew while the question stands is refused by its name")
+  func activeMadeAnew() throws {
+    let pool = try ActivePool(otherIDs: [6])
+    pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
+    let outcome = pool.merge(
+      .member(pool: "pool", deviceID: 5), Self.agrees, whenAsked: Self.make(6, in: pool))
+    #expect(outcome.exitStatus == 2)
+    #expect(outcome.error?.code == .originShared)
+    #expect(outcome.message.hasSuffix("sibling"), "\(outcome.message)")
+    #expect(try pool.isUntouched())
+  }
+
+  @Test("a thin device that is younger than somebody else's metadata snapshot is asked about")
+  func youngerThanMetadataSnapshot() throws {
+    let pool = try ActivePool(otherIDs: [6])
+    try pool.mapper.holdForSomebodyElse()
+    Self.make(9, in: pool)()
+    let refused = pool.mergeByHand(.metadataSnapshot(block: nil))
+    #expect(refused.error?.code == .originMaybeShared, "\(refused.message)")
+    #expect(refused.message.hasSuffix("origin: dev 6, 9"), "\(refused.message)")
+    let merged = pool.mergeByHand(.metadataSnapshot(block: nil), Self.agrees)
+    try Self.expectMerged(pool, merged)
+  }
+
+  @Test("live mappings that cannot be read keep a merge from being begun once it was asked about")
+  func unreadableAfterQuestion() throws {
+    let pool = try ActivePool()
+    let outcome = pool.merge(.member(pool: "pool", deviceID: 5)) {
+      pool.mapper.damagesLiveTrees = true
+      Self.make(9, in: pool)()
+    }
+    #expect(outcome.exitStatus != 0)
+    #expect(try pool.isUntouched())
+  }
+
   @Test("consent in a journal that names no thin device counts for none, and resume says so")
   func consentWithoutNames() throws {
     let pool = try ActivePool(otherIDs: [6])

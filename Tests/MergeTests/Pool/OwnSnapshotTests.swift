@@ -106,8 +106,14 @@ struct OwnSnapshotTests {
     let refused = pool.merge()
     #expect(refused.exitStatus == 2)
     #expect(refused.message.contains("another thin device has that number now"))
+    // The other one may be on the same origin.
+    let unasked = try pool.resume()
+    #expect(unasked.error?.code == .originMaybeShared)
+    #expect(unasked.message.hasSuffix("origin: dev 5"), "\(unasked.message)")
     #expect(try pool.originContent() == before)
-    #expect(try pool.resume().exitStatus == 0)
+    var options = ResumeOptions()
+    options.pool.allowsOtherUsers = true
+    #expect(try pool.resume(options).exitStatus == 0)
     #expect(try pool.isMerged())
     #expect(pool.thinDeviceState == .gone)
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
