@@ -14,6 +14,8 @@ struct OtherDevices {
   private let plan: QuiescencePlan?
   /// What is read, the thin device or its snapshot.
   private let deviceID: UInt32
+  /// The ids that tables name.
+  private let named: Set<UInt32>
   /// When that was made; nil where it is not in what was planned from.
   private let creation: ThinDeviceCreation?
   /// All of the pool's thin devices.
@@ -31,6 +33,7 @@ struct OtherDevices {
     self.observed = observed
     self.plan = plan
     self.deviceID = deviceID
+    named = observed.devices.deviceIDs(of: observed.pool.number)
     // The plan has noted what is wrong with devices that nobody could activate.
     let planned = try pool.reader.devices(in: metadata) { _ in }
     creation = planned.first { $0.id == deviceID }?.details.creation
@@ -65,7 +68,6 @@ struct OtherDevices {
 
   /// Whether neither a table nor this tool's own record tells what a device is.
   private func isUnnamed(_ device: MetadataReader.Device) -> Bool {
-    let named = observed.devices.deviceIDs(of: observed.pool.number)
     guard !named.contains(device.id) else { return false }
     if device.id == deviceID {
       return device.details.creation != creation ?? device.details.creation
