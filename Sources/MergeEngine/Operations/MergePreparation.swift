@@ -294,7 +294,7 @@ struct MergePreparation: ~Copyable {
       throw .poolChanged(session.poolName)
     }
     _ = try session.checkOtherDevices(
-      planned.plan.pool, observed, besides: request.source.readID, now,
+      planned.pool, observed, besides: request.source.readID, now,
       options: request.options.pool, at: .writing)
     return now
   }
