@@ -10,16 +10,39 @@ struct FinishedMergeComparison {
     guard let origin = try? OpenFile(originPath, role: "origin", access: .readOnly),
       let data = try? OpenFile(source.dataPath, role: "data device", access: .readOnly)
     else { return nil }
+    return find(of: source.deviceID, data, onto: origin, journalPath: journalPath)
+  }
+
+  /// Finds it at the chosen place, or, where no merge of these devices has begun there, in the usual one.
+  ///
+  /// So a new place for the journal does not hide that the merge is finished.
+  func find(
+    of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile, journalPath: String?
+  ) -> StatusReport? {
     let identity = DeviceIdentity(origin)
-    let path =
-      journalPath.map(FileSystem.absolute)
-      ?? JournalFile.place(of: origin, identity: identity, stateFolder: environment.stateFolder)
-    guard FileSystem.exists(path), let journal = try? environment.journals.open(path),
-      journal.state.isFinished, journal.header.deviceID == source.deviceID,
-      journal.header.originIdentity.name == identity.name,
-      journal.header.dataIdentity.name == DeviceIdentity(data).name
-    else { return nil }
-    return StatusReport(journal.state, journal.header, isRunning: false, journalPath: path)
+    let usualPath = JournalFile.place(
+      of: origin, identity: identity, stateFolder: environment.stateFolder)
+    let dataIdentity = DeviceIdentity(data)
+    func isOfSameDevices(_ header: JournalHeader) -> Bool {
+      header.deviceID == deviceID && header.originIdentity.name == identity.name
+        && header.dataIdentity.name == dataIdentity.name
+    }
+    func finished(at path: String) -> StatusReport? {
+      guard FileSystem.exists(path), let journal = try? environment.journals.open(path),
+        journal.state.isFinished, isOfSameDevices(journal.header)
+      else { return nil }
+      return StatusReport(journal.state, journal.header, isRunning: false, journalPath: path)
+    }
+    if let chosen = journalPath.map(FileSystem.absolute), chosen != usualPath,
+      FileSystem.exists(chosen)
+    {
+      // One that cannot be used is refused by those who need it.
+      guard let journal = try? environment.journals.look(at: chosen) else { return nil }
+      if journal.state.attemptCount > 0, isOfSameDevices(journal.header) {
+        return finished(at: chosen)
+      }
+    }
+    return finished(at: usualPath)
   }
 
   /// Whether the merge that is asked for is finished, so that it is compared and nothing else.

@@ -108,7 +108,8 @@ struct MergePreparation: ~Copyable {
     }
     let usualPath = JournalFile.place(
       of: origin, identity: DeviceIdentity(origin), stateFolder: environment.stateFolder)
-    let journalPath = request.options.journalPath.map(FileSystem.absolute) ?? usualPath
+    let journalPath = request.journalPath(
+      usual: usualPath, devices.data, onto: origin, in: environment)
     try refusals.collect { () throws(MergeError) in
       if let header = request.resumed?.header, session != nil {
         try devices.check(
@@ -301,6 +302,16 @@ struct MergePreparation: ~Copyable {
 }
 
 extension MergeRequest {
+  /// The place of the journal: the chosen or usual one, or that of the finished merge that is to be compared.
+  fileprivate func journalPath(
+    usual: String, _ data: OpenFile, onto origin: OpenFile, in environment: Environment
+  ) -> String {
+    guard let chosen = options.journalPath.map(FileSystem.absolute) else { return usual }
+    guard resumed == nil, !options.restarts, !options.mergesAgain else { return chosen }
+    return FinishedMergeComparison(environment: environment).find(
+      of: source.deviceID, data, onto: origin, journalPath: chosen)?.journalPath ?? chosen
+  }
+
   /// Fills in what the pool knows.
   fileprivate mutating func complete(
     _ session: PoolSession, _ observed: ObservedPool

@@ -46,6 +46,13 @@ struct RunningMerge: ~Copyable {
       if preparation.request.resumed == nil {
         try environment.journals.checkUsualPlace(
           preparation.usualPath, chosen: preparation.planned.journalPath)
+        if !options.mergesAgain,
+          let finished = FinishedMergeComparison(environment: environment).find(
+            of: request.source.deviceID, preparation.devices.data, onto: target.file,
+            journalPath: preparation.planned.journalPath)
+        {
+          throw .finishedMeanwhile(finished.journalPath)
+        }
       }
     }
     if let session = preparation.session {

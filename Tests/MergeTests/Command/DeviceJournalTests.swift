@@ -30,6 +30,30 @@ struct DeviceJournalTests {
     #expect(try state.names() == names)
   }
 
+  @Test("tells that the merge is finished also where another place is given")
+  func finishedElsewhere() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let state = try TemporaryFolder()
+    let device = try LoopDevice(backing: merge.originFile)
+    merge.origin = device.path
+    expectSuccess(try self.merge(merge, state: state))
+    let elsewhere = merge.folder.path("elsewhere")
+    let arguments = merge.mergeArguments(["--journal", elsewhere, "--output", "json"])
+    let environment = ["STATE_DIRECTORY": state.path]
+    // Without --yes: nothing is written.
+    let equal = try ThinMergeCommand.run(arguments, environment: environment)
+    expectSuccess(equal)
+    #expect(try equal.report()["changed"] == .boolean(false))
+    try overwrite(
+      merge.originFile, at: Int(merge.mappings[5].thinBlock) * merge.blockByteCount,
+      with: Data(repeating: 0x33, count: 1024))
+    let origin = try content(of: merge.originFile)
+    let changed = try ThinMergeCommand.run(arguments + ["--yes"], environment: environment)
+    #expect(changed.exitStatus == 4, "\(changed.standardError)")
+    #expect(try content(of: merge.originFile) == origin)
+    #expect(!FileManager.default.fileExists(atPath: elsewhere))
+  }
+
   @Test("goes on when the same file is under another loop device")
   func otherLoopDevice() throws {
     let merge = try MergeCase()

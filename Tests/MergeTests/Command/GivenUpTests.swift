@@ -162,11 +162,59 @@ struct JournalElsewhereTests {
     #expect(try content(of: elsewhere + ".old") == journal)
   }
 
-  @Test("is no matter when the usual one is finished")
+  @Test("is not made where the usual one is finished: the merge is compared, as without --journal")
   func finished() throws {
     let merge = try MergeCase()
     expectSuccess(try merge.merge())
-    expectSuccess(try merge.merge(["--journal", merge.folder.path("elsewhere")]))
+    let elsewhere = merge.folder.path("elsewhere")
+    let equal = try merge.merge(["--journal", elsewhere, "--output", "json"])
+    expectSuccess(equal)
+    #expect(try equal.report()["changed"] == .boolean(false))
+    #expect(try equal.report()["journal"] == .string(merge.journal))
+    try overwrite(
+      merge.originFile, at: Int(merge.mappings[5].thinBlock) * merge.blockByteCount,
+      with: Data(repeating: 0x33, count: 1024))
+    let origin = try content(of: merge.originFile)
+    for options in [[], ["--dry-run"]] {
+      let result = try merge.merge(["--journal", elsewhere] + options)
+      #expect(result.exitStatus == (options.isEmpty ? 4 : 0), "\(result.standardError)")
+    }
+    let plan = try merge.plan(["--journal", elsewhere, "--output", "json"])
+    #expect(try plan.report()["finished"] == .boolean(true))
+    #expect(try plan.report()["journal"] == .string(merge.journal))
+    #expect(!FileManager.default.fileExists(atPath: elsewhere))
+    #expect(try content(of: merge.originFile) == origin)
+
+    expectSuccess(try merge.merge(["--journal", elsewhere, "--again", "--yes"]))
     #expect(try merge.wrongSectors() == [])
+    #expect(try JournalOnDisk.state(of: elsewhere).isFinished)
+  }
+
+  @Test("does not hide that the thin device was written to since the merge was finished")
+  func mappingsChanged() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    expectSuccess(try merge.merge())
+    try merge.replaceMappings(merge.mappings.dropLast())
+    let elsewhere = merge.folder.path("elsewhere")
+    let origin = try content(of: merge.originFile)
+    expectError(
+      try merge.merge(["--journal", elsewhere]), exitStatus: 4, naming: merge.journal)
+    expectError(
+      try merge.merge(["--journal", elsewhere, "--dry-run"]), exitStatus: 4, naming: merge.journal)
+    #expect(!FileManager.default.fileExists(atPath: elsewhere))
+    #expect(try content(of: merge.originFile) == origin)
+  }
+
+  @Test("does not hide a merge that another run finishes while the question stands")
+  func finishedMeanwhile() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let elsewhere = merge.folder.path("elsewhere")
+    let same = merge.mergeArguments()
+    let outcome = try EngineInProcess.merge(
+      MergeSource(metadataPath: merge.metadata, dataPath: merge.data, deviceID: 0),
+      onto: merge.origin, options: MergeOptions(journalPath: elsewhere),
+      answer: { (try? ThinMergeCommand.run(same).exitStatus) == 0 })
+    #expect(outcome.exitStatus == 4, "\(outcome.message)")
+    #expect(!FileManager.default.fileExists(atPath: elsewhere))
   }
 }

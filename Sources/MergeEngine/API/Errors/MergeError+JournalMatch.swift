@@ -115,6 +115,13 @@ extension MergeError {
       at: path, because: afterFinished(difference.inWords), context: context)
   }
 
+  /// Returns the error for a merge that another run finished before this one could begin.
+  static func finishedMeanwhile(_ path: String) -> MergeError {
+    MergeError(
+      .otherMergeFinished, .journalConflict, "another merge of these devices is finished", at: path,
+      because: afterFinished("another run finished it meanwhile"), context: Context(path: path))
+  }
+
   /// Returns the sentence about a finished merge that cannot be merged again, with what differs.
   package static func afterFinished(_ difference: String) -> String {
     "\(difference); nothing was written"
