@@ -8,6 +8,15 @@ struct Confirmation: Sendable {
   /// What is written to, as it was typed or as the journal has it.
   let originPath: String
 
+  /// The option by which a finished merge is written again; nil where none is.
+  var rewriting: Rewriting?
+
+  /// How a finished merge is written again.
+  enum Rewriting: String {
+    case again = "--again"
+    case restart = "--restart"
+  }
+
   /// How it is known what is written to.
   enum Target {
     case typed
@@ -19,12 +28,12 @@ struct Confirmation: Sendable {
   /// Without anybody to ask, and without `--yes`, that is a mistake of the command line.
   static func needed(
     _ source: ReportedSource, originPath: String, target: Target = .typed, yes: Bool,
-    again: Bool = false, format: OutputFormat
+    rewriting: Rewriting? = nil, format: OutputFormat
   ) throws(Failure) -> Confirmation? {
     let isDevice = Terminal.isBlockDevice(originPath)
     switch target {
     case .typed:
-      guard !yes, isDevice || again else { return nil }
+      guard !yes, isDevice || rewriting != nil else { return nil }
     case .recorded(let journalPath):
       guard !yes else {
         try checkPlace(of: journalPath, originPath)
@@ -39,17 +48,18 @@ struct Confirmation: Sendable {
             "see what the journal names with \("thin-merge status \(journalPath.shellQuoted)".commandInSentence), then "
             + "give --yes")
       }
-      guard isDevice else {
+      if let rewriting, !isDevice {
         throw .usage(
-          "--again may overwrite what was written to \(originPath) since, and nobody can be asked: "
-            + "--yes is required",
-          hint: "see what differs with the same command without --again, then give --yes")
+          "\(rewriting.rawValue) may overwrite what was written to \(originPath) since, and nobody can "
+            + "be asked: --yes is required",
+          hint:
+            "see what differs with the same command without \(rewriting.rawValue), then give --yes")
       }
       throw .usage(
         "\(originPath) is a block device and nobody can be asked: --yes is required to write to it",
         hint: "see what would be written with 'thin-merge plan', then give --yes")
     }
-    return Confirmation(source: source, originPath: originPath)
+    return Confirmation(source: source, originPath: originPath, rewriting: rewriting)
   }
 
   /// With `--yes` a journal may name the target only from where journals are made.
@@ -98,6 +108,9 @@ struct Confirmation: Sendable {
   }
 
   private func whatIsAsked(_ plan: PlanReport) -> String {
+    if rewriting == .restart {
+      return "This merge is finished. Write all \(plan.byteCount.formattedByteCount) of it again"
+    }
     guard !plan.isFinished else {
       return "This merge is finished. Compare all of it again and write what differs"
     }

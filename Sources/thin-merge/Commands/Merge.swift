@@ -27,15 +27,17 @@ struct Merge: Verb {
     let found = try source.found(by: session.merger())
     let originPath = try found.originPath(typed: target.origin)
     let reported = ReportedSource(found, typed: source)
-    // Comparing a finished merge needs no consent, for it writes nothing.
-    let onlyCompares =
-      !target.restart && !consent.again
-      && session.merger().finishedMerge(
+    let isFinished =
+      session.merger().finishedMerge(
         of: found.source, onto: originPath, journalPath: target.journal) != nil
+    // Comparing a finished merge needs no consent, for it writes nothing.
+    let onlyCompares = !target.restart && !consent.again && isFinished
+    let rewriting: Confirmation.Rewriting? =
+      target.restart && isFinished ? .restart : consent.again ? .again : nil
     func confirmation() throws(Failure) -> Confirmation? {
       guard !onlyCompares else { return nil }
       return try Confirmation.needed(
-        reported, originPath: originPath, yes: consent.yes, again: consent.again,
+        reported, originPath: originPath, yes: consent.yes, rewriting: rewriting,
         format: messageFormat)
     }
     let options = arguments.options(of: found)

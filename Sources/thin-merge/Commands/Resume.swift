@@ -93,7 +93,7 @@ struct Resume: Verb {
       try Confirmation.needed(
         source, originPath: originPath,
         target: places.origin == nil ? .recorded(journalPath: status.journalPath) : .typed,
-        yes: consent.yes, again: consent.again, format: messageFormat)
+        yes: consent.yes, rewriting: consent.again ? .again : nil, format: messageFormat)
     }
     guard !rehearsal.dryRun else {
       return try DryRun(

@@ -145,6 +145,24 @@ struct FinishedMergeCommandTests {
     #expect(try content(of: merge.originFile) == origin)
   }
 
+  @Test("--restart of a finished merge needs --yes where nobody can be asked, for a file too")
+  func nobodyToAskOfRestart() throws {
+    let merge = try Self.finished()
+    try Self.changeOrigin(merge)
+    let origin = try content(of: merge.originFile)
+    let names = try merge.folder.names()
+    let elsewhere = ["--journal", merge.folder.path("elsewhere")]
+    for options in [[], ["--dry-run"], elsewhere] {
+      let result = try merge.merge(["--restart"] + options)
+      #expect(result.exitStatus == 64, "\(options): \(result.standardError)")
+      #expect(result.standardError.contains("--restart may overwrite what was written to"))
+    }
+    #expect(try content(of: merge.originFile) == origin)
+    #expect(try merge.folder.names() == names)
+    expectSuccess(try merge.merge(["--restart", "--yes"]))
+    #expect(try merge.wrongSectors() == [])
+  }
+
   @Test(
     "an --again that was interrupted and resumed reads all of it, also with trust in earlier runs")
   func interruptedAgain() throws {

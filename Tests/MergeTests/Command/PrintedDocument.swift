@@ -76,7 +76,7 @@ extension PrintedDocument {
     PrintedDocument("a dry run that puts a journal aside", "plan") {
       let merge = try MergeCase(scatteredBlocks: 8)
       expectSuccess(try merge.merge())
-      let result = try merge.merge(["--restart", "--dry-run", "--output", "json"])
+      let result = try merge.merge(["--restart", "--yes", "--dry-run", "--output", "json"])
       let path = try result.report()["put_aside"]?.array?.first?["journal"]
       #expect(path == .string(merge.journal))
       return result

@@ -121,7 +121,7 @@ private struct SampleRun: Sendable {
     },
     SampleRun("a merge that begins anew") {
       _ = try $0.merge()
-      return try $0.merge(["--restart"])
+      return try $0.merge(["--restart", "--yes"])
     },
     SampleRun("a resume") {
       try stop($0)
