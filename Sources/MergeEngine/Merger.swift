@@ -180,10 +180,12 @@ public struct Merger: Sendable {
 
   /// Reads a journal whose merge is to be gone on with.
   ///
-  /// - Throws: `MergeError`: `busy` while a merge has it; `journalConflict` for what is no journal or is
-  ///   damaged, `refused` where it cannot be opened or read.
+  /// - Throws: `MergeError`: `busy` while a merge has it; `journalConflict` for what is no journal, is
+  ///   damaged, or was given up for another merge, `refused` where it cannot be opened or read.
   public func recordedMerge(journalPath: String) throws(MergeError) -> RecordedMerge {
-    RecordedMerge(try environment.journals.open(FileSystem.absolute(journalPath)))
+    let journal = try environment.journals.open(FileSystem.absolute(journalPath))
+    if let taker = journal.state.givenUp { throw .journalGivenUp(journal.file.path, for: taker) }
+    return RecordedMerge(journal)
   }
 
   /// Goes on with a merge as ``resume(journalPath:options:)`` does, without reading its journal again.

@@ -182,6 +182,10 @@ extension MergeError {
     case deviceNotIdentified = "device-not-identified"
     /// An unfinished merge onto the origin is recorded elsewhere.
     case otherMergeUnfinished = "other-merge-unfinished"
+    /// The journal's merge was given up for another one.
+    case journalGivenUp = "journal-given-up"
+    /// Another journal tells of a later merge onto the same origin.
+    case journalOvertaken = "journal-overtaken"
     /// The origin is marked as half merged, and the merge has no usable journal.
     case markWithoutJournal = "mark-without-journal"
 

@@ -189,6 +189,18 @@ public struct StatusReport: Equatable, Sendable {
     case finished
     /// Recorded in full, read back and found right.
     case verified
+    /// Given up for another merge: nobody goes on with it.
+    case givenUp = "given-up"
+  }
+
+  /// When a merge was given up, and for which.
+  public struct GivenUp: Equatable, Sendable {
+    /// Seconds since 1970.
+    public var seconds: Int64
+    /// The thin device of the merge that took its place.
+    public var deviceID: UInt32
+    /// Where that merge's journal was.
+    public var journalPath: String
   }
 
   /// How far the merge is.
@@ -205,6 +217,8 @@ public struct StatusReport: Equatable, Sendable {
   public var begunSeconds, recordedSeconds: Int64
   /// Seconds since 1970 when the merge was finished; nil while it is not.
   public var finishedSeconds: Int64?
+  /// Set where the merge was given up for another one.
+  public var givenUp: GivenUp?
   /// The devices as the journal names them.
   public var metadataPath, dataPath, originPath: String
   /// The thin device's number in the pool.

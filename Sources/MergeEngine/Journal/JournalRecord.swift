@@ -9,6 +9,8 @@ package enum JournalRecord: Equatable, Sendable {
   case finished(seconds: Int64)
   /// The origin was read back and found right.
   case verified(seconds: Int64)
+  /// Another merge took the place of this one, which nobody goes on with.
+  case givenUp(StatusReport.GivenUp)
 
   /// One run of the merge, as it began.
   package struct Attempt: Equatable, Sendable {
@@ -74,7 +76,10 @@ package enum JournalRecord: Equatable, Sendable {
   /// Ranges that one record of unreadable ranges holds at most.
   package static let rangeCountMax = 2048
 
-  private enum Kind: UInt32 { case attempt = 1, checkpoint, unreadable, finished, verified }
+  private enum Kind: UInt32 {
+    case attempt = 1, checkpoint, unreadable, finished, verified, givenUp
+  }
+  private enum GivenUpTag: UInt16 { case seconds = 1, deviceID, journalPath }
   private enum AttemptTag: UInt16 {
     case seconds = 1, bootID, metadataPath, dataPath, originPath, dataPlace, originPlace
     case agreedSharers
@@ -88,6 +93,7 @@ package enum JournalRecord: Equatable, Sendable {
       case .unreadable: .unreadable
       case .finished: .finished
       case .verified: .verified
+      case .givenUp: .givenUp
       }
     return kind.rawValue
   }
@@ -127,6 +133,12 @@ package enum JournalRecord: Equatable, Sendable {
       }
     case .finished(let seconds), .verified(let seconds):
       writer.append(seconds)
+    case .givenUp(let givenUp):
+      var fields = FieldWriter<GivenUpTag>()
+      fields.append(.seconds, UInt64(bitPattern: givenUp.seconds))
+      fields.append(.deviceID, UInt64(givenUp.deviceID))
+      fields.append(.journalPath, path: givenUp.journalPath)
+      writer.append(fields.bytes)
     }
   }
 
@@ -165,6 +177,15 @@ package enum JournalRecord: Equatable, Sendable {
     case .verified:
       guard let seconds = reader.next(Int64.self) else { return nil }
       self = .verified(seconds: seconds)
+    case .givenUp:
+      let fields = FieldReader<GivenUpTag>(payload)
+      guard let seconds = fields.number(.seconds),
+        let deviceID = fields.number(.deviceID, as: UInt32.self),
+        let journalPath = fields.path(.journalPath)
+      else { return nil }
+      self = .givenUp(
+        StatusReport.GivenUp(
+          seconds: Int64(bitPattern: seconds), deviceID: deviceID, journalPath: journalPath))
     case nil:
       return nil
     }

@@ -26,6 +26,8 @@ package struct JournalState: Sendable {
   package private(set) var isVerified = false
   /// When the merge last was finished, also if a later run takes that back.
   package private(set) var finishedSeconds: Int64?
+  /// Set where another merge took its place.
+  package private(set) var givenUp: StatusReport.GivenUp?
   package private(set) var lastAttempt: JournalRecord.Attempt?
   package private(set) var attemptCount: UInt64 = 0
   /// The thin devices that some run had consent to change.
@@ -132,6 +134,10 @@ package struct JournalState: Sendable {
     case .verified(let seconds):
       isVerified = true
       note(seconds)
+    case .givenUp(let taker):
+      givenUp = taker
+      // Nothing was written since the record before.
+      lastSeconds = taker.seconds
     }
   }
 

@@ -95,7 +95,7 @@ struct JournalStore {
   }
 
   /// - `earlier`: a journal that was read before it was locked, in the same place.
-  private func read(
+  func read(
     _ file: OpenFile, earlier: OpenJournal? = nil, isNew: Bool = false
   ) throws(MergeError) -> OpenJournal {
     let version = try file.versionNow()
@@ -175,6 +175,7 @@ struct JournalStore {
     _ journal: OpenJournal, _ match: JournalMatch, isResumed: Bool
   ) throws(MergeError) {
     let path = journal.file.path
+    if let taker = journal.state.givenUp { throw .journalGivenUp(path, for: taker) }
     if let difference = match.difference(from: journal.header) {
       throw .journalOfOtherMerge(
         path, difference, deviceID: journal.header.deviceID, isFinished: journal.state.isFinished,
@@ -186,31 +187,19 @@ struct JournalStore {
   }
 
   /// Makes room for a new journal, as `find` saw fit.
-  func clear(_ path: String, found: JournalSlot) throws(MergeError) {
+  ///
+  /// `taker`: the merge that an unfinished one is given up for.
+  func clear(
+    _ path: String, found: JournalSlot, for taker: StatusReport.GivenUp
+  ) throws(MergeError) {
     switch found {
     case .empty, .sameMerge: return
     case .neverStarted(let file): try JournalFile.remove(file)
     case .superseded(let file, let suffix):
+      try recordGivenUp(file, for: taker)
       let name = try JournalFile.putAside(file, suffix: suffix)
       note(.journalPutAside(name))
     }
-  }
-
-  /// A journal at another place must not hide that the origin is half merged.
-  ///
-  /// - Throws: `MergeError` (`journalConflict`) where the usual place has an unfinished one.
-  func checkUsualPlace(_ usualPath: String, chosen: String) throws(MergeError) {
-    guard chosen != usualPath, FileSystem.exists(usualPath) else { return }
-    // It may be of anybody: nothing is taken from it, and at worst this merge is refused.
-    let file = try JournalFile.file(at: usualPath)
-    if FileSystem.exists(chosen) {
-      let there = try JournalFile.file(at: chosen)
-      guard !there.isSameFile(as: file) else { return }
-    }
-    var reader = try reader(file)
-    let state = try JournalState(reading: &reader)
-    guard state.attemptCount > 0, !state.isFinished else { return }
-    throw .otherMergeUnfinished(usualPath, deviceID: reader.header.deviceID)
   }
 
   /// Opens the journals of unfinished merges that a merge from the beginning gives up.
@@ -247,11 +236,6 @@ struct JournalStore {
       if error.kind == .busy { throw error }
       return nil
     }
-  }
-
-  /// Puts them aside, so that nobody goes on with them.
-  func putAside(_ givenUp: [OpenFile]) throws(MergeError) {
-    for file in givenUp { note(.journalPutAside(try JournalFile.putAside(file, suffix: ".old"))) }
   }
 
   private func checkIsJournal(_ file: OpenFile) throws(MergeError) {

@@ -35,6 +35,7 @@ struct OriginMarks {
   private struct StatusOfMark {
     var journalPath: String
     var deviceID: UInt32
+    var givenUp: StatusReport.GivenUp?
   }
 
   /// - `backing`: the file under the origin's loop devices, or itself; nil where it is to be looked for.
@@ -83,6 +84,7 @@ struct OriginMarks {
       switch standing(of: mark, for: own) {
       case .own, .settled: continue
       case .unfinished(let found):
+        if let taker = found.givenUp { throw .journalGivenUp(found.journalPath, for: taker) }
         throw .otherMergeUnfinished(found.journalPath, deviceID: found.deviceID)
       case .unknown(let doubt, let journalPath):
         throw .markWithoutJournal(origin.path, doubt, journalPath: journalPath)
@@ -99,6 +101,12 @@ struct OriginMarks {
         nil
       }
     }
+  }
+
+  /// Where a mark says that this journal is; nil where there is no mark of it, and empty where it names no place.
+  func place(of journal: OpenJournal) -> String? {
+    ((try? overlapping()) ?? []).compactMap { OriginMark(decoding: $0.bytes) }
+      .first { $0.journalID == journal.id && $0.identity == identity }?.journalPath
   }
 
   private func overlapping() throws(MergeError) -> [MarkPlace.Stored] {
@@ -139,7 +147,8 @@ struct OriginMarks {
       return .settled
     }
     return .unfinished(
-      StatusOfMark(journalPath: path, deviceID: journal.header.deviceID))
+      StatusOfMark(
+        journalPath: path, deviceID: journal.header.deviceID, givenUp: journal.state.givenUp))
   }
 
   // MARK: Changing

@@ -103,6 +103,18 @@ extension Environment {
     return devices.linearParts
   }
 
+  /// Asks whether a merge may begin, or go on with its journal, beside what is known of others onto the same origin.
+  ///
+  /// - Throws: `MergeError` (`journalConflict`) where another merge is unfinished, or is a later one.
+  func checkOtherMerges(
+    onto marks: OriginMarks, _ journal: OpenJournal?, usualPath: String, mergesAgain: Bool
+  ) throws(MergeError) {
+    try marks.check(for: journal)
+    guard let journal, !journal.state.isFinished || mergesAgain else { return }
+    try journals.checkIsLatest(
+      journal, usualPath: usualPath, marked: marks.place(of: journal))
+  }
+
   /// A run's work on an origin where no pool is active.
   func originSession() -> OriginSession {
     OriginSession(

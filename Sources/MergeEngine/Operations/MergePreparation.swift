@@ -167,7 +167,9 @@ struct MergePreparation: ~Copyable {
       slot = try planned.findJournal(
         request, devices, origin, session, for: purpose, in: environment)
       if !request.options.restarts {
-        try environment.marks(of: origin).check(for: slot.journalOfSameMerge)
+        try environment.checkOtherMerges(
+          onto: environment.marks(of: origin), slot.journalOfSameMerge, usualPath: usualPath,
+          mergesAgain: request.options.mergesAgain)
       }
     } catch {
       if purpose == .merging { throw error }

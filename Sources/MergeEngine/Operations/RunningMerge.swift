@@ -42,7 +42,9 @@ struct RunningMerge: ~Copyable {
     let isUsualPlace = preparation.planned.journalPath == preparation.usualPath
     // Others may have merged onto the origin while the question stood; from here on it is locked.
     if !options.restarts {
-      try marks.check(for: preparation.slot.journalOfSameMerge)
+      try environment.checkOtherMerges(
+        onto: marks, preparation.slot.journalOfSameMerge, usualPath: preparation.usualPath,
+        mergesAgain: options.mergesAgain)
       if preparation.request.resumed == nil {
         try environment.journals.checkUsualPlace(
           preparation.usualPath, chosen: preparation.planned.journalPath)
@@ -87,8 +89,11 @@ struct RunningMerge: ~Copyable {
     } else {
       // What clears the way may take the journal from a mark that only that journal explains.
       if !options.restarts { marks.removeSettled() }
-      try environment.journals.putAside(preparation.givenUp)
-      try environment.journals.clear(planned.journalPath, found: slot)
+      let taker = StatusReport.GivenUp(
+        seconds: environment.secondsSince1970(), deviceID: planned.header.deviceID,
+        journalPath: planned.journalPath)
+      try environment.journals.putAside(preparation.givenUp, for: taker)
+      try environment.journals.clear(planned.journalPath, found: slot, for: taker)
       journal = try environment.journals.make(
         planned.journalPath, header: planned.header, byteCountMax: report.journalByteCountMax)
     }

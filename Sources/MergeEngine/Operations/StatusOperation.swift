@@ -30,6 +30,7 @@ extension StatusReport {
       runCount: state.attemptCount, begunSeconds: header.madeSeconds,
       recordedSeconds: state.lastSeconds,
       finishedSeconds: state.isFinished ? state.finishedSeconds : nil,
+      givenUp: state.givenUp,
       metadataPath: paths?.metadataPath ?? header.metadataPath,
       dataPath: paths?.dataPath ?? header.dataPath,
       originPath: paths?.originPath ?? header.originPath, deviceID: header.deviceID,
@@ -41,6 +42,8 @@ extension StatusReport.State {
   fileprivate init(_ state: JournalState, isRunning: Bool) {
     if isRunning {
       self = .running
+    } else if state.givenUp != nil {
+      self = .givenUp
     } else if state.isVerified {
       self = .verified
     } else {

@@ -66,7 +66,7 @@ struct VerifyOperation {
       // What cannot be read is no reason not to compare.
       guard FileSystem.exists(path),
         let status = try? StatusOperation(environment: environment).status(journalPath: path),
-        status.runCount > 0, [.running, .stopped].contains(status.state)
+        status.runCount > 0, [.running, .stopped, .givenUp].contains(status.state)
       else { continue }
       return status
     }
@@ -81,6 +81,7 @@ struct VerifyOperation {
     let file = try environment.journals.file(journalPath)
     var reader = try environment.journals.reader(file)
     let state = try JournalState(reading: &reader)
+    if let taker = state.givenUp { throw .journalGivenUp(journalPath, for: taker) }
     let header = reader.header
     let path = originPath ?? state.lastAttempt?.originPath ?? header.originPath
     let origin = try OpenFile(path, role: "origin", access: .readOnly)

@@ -272,6 +272,22 @@ extension OpenFile {
   /// How many bytes its file system has for more of it; nil where that does not say.
   package var freeByteCount: UInt64? { FileSystem.freeByteCount(under: descriptor) }
 
+  /// Writes bytes by way of the page cache.
+  package func write(_ bytes: [UInt8], at byteOffset: UInt64) throws(Errno) {
+    var done = 0
+    while done < bytes.count {
+      // SAFETY: the pointer is to the bytes that are not written yet, and used in the call only.
+      let count = unsafe bytes.withUnsafeBytes {
+        unsafe pwrite(
+          descriptor, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done,
+          off_t(byteOffset) + off_t(done))
+      }
+      if count < 0, Errno.current == .interrupted { continue }
+      guard count > 0 else { throw count < 0 ? .current : .noSpace }
+      done += count
+    }
+  }
+
   package func synchronize() throws(Errno) {
     try uninterrupted { fsync(descriptor) }
   }

@@ -172,13 +172,27 @@ extension MergeError {
     case .otherMergeUnfinished:
       "either go on with it by \("thin-merge resume \(journal)".commandInSentence), or give --restart if that merge is "
         + "given up"
+    case .journalGivenUp: givenUpHint
+    case .journalOvertaken:
+      "how far that merge is, and what is left to do: thin-merge status \(journal)"
     case .markWithoutJournal: markHint
     default: kind == .journalConflict ? contentHint : nil
     }
   }
 
+  private static let fromTheBeginning =
+    "'thin-merge merge' with --restart merges from the beginning"
+
+  private var givenUpHint: String {
+    // A restart may have been killed before it had a journal of its own.
+    context.journalPath == context.path
+      ? Self.fromTheBeginning
+      : "how far that merge is: \("thin-merge status \(journal)".commandInSentence); "
+        + Self.fromTheBeginning
+  }
+
   private var markHint: String {
-    let again = "'thin-merge merge' with --restart merges from the beginning"
+    let again = Self.fromTheBeginning
     return context.journalPath == nil
       ? again
       : "if the journal has another path now: 'thin-merge resume' with that path; if it is lost, "

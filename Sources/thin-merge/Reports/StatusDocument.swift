@@ -9,6 +9,7 @@ struct StatusDocument: Encodable {
   private let runCount: UInt64
   private let begunSeconds, recordedSeconds: Int64
   @Nullable private var finishedSeconds: Int64?
+  @Nullable private var givenUp: GivenUpDocument?
   private let metadataPath, dataPath, originPath, journalPath: String
   private let metadataBase64, dataBase64, originBase64, journalBase64: String?
   private let deviceID: UInt32
@@ -23,6 +24,7 @@ struct StatusDocument: Encodable {
     begunSeconds = report.begunSeconds
     recordedSeconds = report.recordedSeconds
     finishedSeconds = report.finishedSeconds
+    givenUp = report.givenUp.map { GivenUpDocument($0) }
     metadataPath = report.metadataPath
     dataPath = report.dataPath
     originPath = report.originPath
@@ -44,6 +46,7 @@ struct StatusDocument: Encodable {
     case begunSeconds = "begun_time"
     case recordedSeconds = "recorded_time"
     case finishedSeconds = "finished_time"
+    case givenUp = "given_up"
     case metadataPath = "metadata"
     case dataPath = "data"
     case originPath = "origin"
@@ -53,5 +56,27 @@ struct StatusDocument: Encodable {
     case originBase64 = "origin_base64"
     case journalBase64 = "journal_base64"
     case deviceID = "dev_id"
+  }
+}
+
+/// When a merge was given up, and for which.
+private struct GivenUpDocument: Encodable {
+  private let seconds: Int64
+  private let deviceID: UInt32
+  private let journalPath: String
+  private let journalBase64: String?
+
+  init(_ givenUp: StatusReport.GivenUp) {
+    seconds = givenUp.seconds
+    deviceID = givenUp.deviceID
+    journalPath = givenUp.journalPath
+    journalBase64 = JSONText.base64(journalPath)
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case seconds = "time"
+    case deviceID = "dev_id"
+    case journalPath = "journal"
+    case journalBase64 = "journal_base64"
   }
 }

@@ -42,6 +42,7 @@ struct StatusText {
         ? "is not finished" : "is recorded in full, but its last check is missing"
     case .finished: finished
     case .verified: "\(finished), and was read back and found right"
+    case .givenUp: "was given up\(givenUpFor)"
     }
   }
 
@@ -49,8 +50,14 @@ struct StatusText {
     report.finishedSeconds.map { "finished at \(Self.date($0))" } ?? "is finished"
   }
 
+  private var givenUpFor: String {
+    report.givenUp.map {
+      " at \(Self.date($0.seconds)) for a merge of thin device \($0.deviceID)"
+    } ?? ""
+  }
+
   private func addLeft(to text: inout ReportText) {
-    guard report.doneByteCount < report.totalByteCount else { return }
+    guard report.doneByteCount < report.totalByteCount, report.state != .givenUp else { return }
     let left = report.totalByteCount - report.doneByteCount
     var value = left.formattedByteCount
     if report.doneByteCount > 0, let writing {
@@ -69,6 +76,16 @@ struct StatusText {
       text.addNext(
         "The origin may be merged in part; keep the thin device. To go on:",
         .resume(journalPath: report.journalPath))
+    case .givenUp:
+      text.addNext("Nobody goes on with this merge.")
+      if let taker = report.givenUp, taker.journalPath != report.journalPath {
+        text.addNext(
+          "The merge that took its place:", .status(journalPath: taker.journalPath))
+      } else {
+        text.addNext(
+          "The origin may be merged in part: 'thin-merge merge' with --restart merges from the beginning."
+        )
+      }
     case .finished:
       text.addNext(
         "Keep the thin device until the origin is verified:",

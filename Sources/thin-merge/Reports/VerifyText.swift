@@ -51,7 +51,11 @@ struct VerifyText {
 
   private func addUnfinished(to text: inout ReportText) {
     guard let merge = report.unfinishedMerge else { return }
-    if merge.state == .running {
+    if merge.state == .givenUp {
+      text.addNext(
+        "Keep the thin device. A merge onto this origin was given up, and none has taken its place: "
+          + "'thin-merge merge' with --restart merges from the beginning.")
+    } else if merge.state == .running {
       text.addNext(
         "Keep the thin device. A merge onto this origin is running; how far it is:",
         .status(journalPath: merge.journalPath))

@@ -114,7 +114,7 @@ struct JournalTests {
     let result = try merge.merge(["--restart", "--output", "json"])
     expectSuccess(result)
     #expect(try result.report()["bytes_written"]?.integer == merge.mappedByteCount)
-    #expect(try content(of: merge.journal + ".old") == journal)
+    #expect(try content(of: merge.journal + ".old").starts(with: journal))
   }
 }
 

@@ -71,7 +71,7 @@ struct ReportDocumentTests {
     #expect(
       JSONText.line(StatusDocument(SampleReport.status))
         == #"{"begun_time":0,"data":"data","dev_id":7,"done_bytes":3221225472,"#
-        + #""finished_time":null,"journal":"/base.img.thin-merge","merge_runs":2,"metadata":"meta","#
+        + #""finished_time":null,"given_up":null,"journal":"/base.img.thin-merge","merge_runs":2,"metadata":"meta","#
         + #""origin":"base.img","recorded_time":86461,"#
         + #""schema":"thin-merge/status/1","state":"stopped","total_bytes":4294967296,"#
         + #""unreadable":[],"writing_seconds":30}"# + "\n")

@@ -56,6 +56,12 @@ struct SystemCallOrderTests {
     let folder = traced.flush(
       of: merge.folder.path, after: aside.end, before: try traced.firstOriginWrite().begin)
     #expect(folder != nil)
+    let givenUp = try #require(
+      traced.trace.requests.last {
+        $0.operation == .write && $0.path == merge.journal && ($0.end ?? .max) < aside.begin
+      })
+    let durable = traced.flush(of: merge.journal, after: givenUp.end, before: aside.begin)
+    #expect(durable != nil, "that its merge is given up is not durable when it gets the name")
   }
 
   @Test("metadata and data are never opened for writing, whatever is done")

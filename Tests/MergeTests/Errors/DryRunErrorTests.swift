@@ -9,7 +9,8 @@ struct DryRunErrorTests {
 
   /// What only writing tells, what comparing a finished merge does, and the answer to a question.
   private static let unknown: Set<String> = [
-    "cannot-cut-journal", "cannot-lock-journal", "cannot-make-state-folder", "cannot-mark-origin",
+    "cannot-append-journal", "cannot-cut-journal", "cannot-lock-journal",
+    "cannot-make-state-folder", "cannot-mark-origin",
     "cannot-name-journal", "cannot-remove-journal", "both-changed", "origin-changed",
     "source-changed", "not-approved", "cannot-make-origin-writable", "no-device-mapper",
     "cannot-delete-snapshot", "cannot-make-snapshot", "snapshot-ids-used-up",

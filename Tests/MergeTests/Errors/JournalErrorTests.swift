@@ -109,6 +109,15 @@ struct JournalErrorTests {
   /// Where the system refuses a call on the journal.
   static let refused: [ErrorSituation] = [
     ErrorSituation(
+      "the file system has no room to record that a merge is given up", "cannot-append-journal",
+      .refused,
+      command: { merge in
+        try merge.interruptEarly()
+        return try merge.run(
+          merge.mergeArguments(["--restart"]), refusing: "pwrite64", on: merge.journal,
+          with: "ENOSPC")
+      }),
+    ErrorSituation(
       "the journal cannot be locked", "cannot-lock-journal", .refused,
       command: { merge in
         try merge.interruptEarly()

@@ -26,6 +26,23 @@ struct JournalMatchErrorTests {
       ])
     },
     ErrorSituation(
+      "a merge is resumed that was given up", "journal-given-up", .journalConflict,
+      command: { merge in
+        try merge.interruptEarly()
+        expectSuccess(try merge.merge(["--restart"]))
+        return try ThinMergeCommand.run(["resume", merge.journal + ".old", "--yes"])
+      }),
+    ErrorSituation(
+      "a merge is resumed by a copy of its journal that was made before it finished",
+      "journal-overtaken", .journalConflict,
+      command: { merge in
+        try merge.interruptEarly()
+        let copy = merge.folder.path("copy")
+        try Program.mustRun("cp", "-p", merge.journal, copy)
+        expectSuccess(try merge.merge())
+        return try ThinMergeCommand.run(["resume", copy, "--yes"])
+      }),
+    ErrorSituation(
       "the journal is of other mappings", "journal-of-other-mappings", .journalConflict,
       command: { merge in
         try merge.interruptEarly()

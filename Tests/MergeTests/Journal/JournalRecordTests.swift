@@ -106,6 +106,8 @@ struct JournalRecordTests {
     .unreadable([]),
     .unreadable([ByteRange(start: 512, end: 513), ByteRange(start: 1024, end: 1 << 50)]),
     .finished(seconds: .max), .verified(seconds: 0),
+    .givenUp(
+      StatusReport.GivenUp(seconds: -1, deviceID: .max, journalPath: "/srv/é.thin-merge")),
   ]
 
   @Test("come back as they were written", arguments: records.indices)
@@ -237,7 +239,7 @@ struct JournalRecordTests {
   @Test("taken for another kind are not believed", arguments: records.indices)
   func otherKind(index: Int) {
     let record = Self.records[index]
-    for kind in 0...6 as ClosedRange<UInt32> where kind != record.kindCode {
+    for kind in 0...7 as ClosedRange<UInt32> where kind != record.kindCode {
       var bytes = encoded(record)
       bytes[4] = UInt8(kind)
       #expect(decoded(bytes) == nil, "as \(kind)")
@@ -261,7 +263,7 @@ struct JournalRecordTests {
         [0, 1, 2, 0x7F, 0x80, 0xFF, UInt8.random(in: 0...255, using: &generator)]
           .randomElement(using: &generator) ?? 0
       }
-      let kind = UInt32.random(in: 1...5, using: &generator)
+      let kind = UInt32.random(in: 1...6, using: &generator)
       guard
         let record = JournalRecord(
           kindCode: kind, payload: RawSpan(_elements: payload.span),

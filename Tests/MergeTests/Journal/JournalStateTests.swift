@@ -47,6 +47,19 @@ struct JournalStateTests {
     #expect(!state.isFinished && !state.isVerified)
   }
 
+  @Test("that a merge was given up, which is not time spent writing")
+  func givenUp() throws {
+    let taker = StatusReport.GivenUp(
+      seconds: 1_800_000_000, deviceID: 9, journalPath: "/srv/other.thin-merge")
+    let records = [Sample.run, Sample.checkpoint(watermark: 8192, [Sample.entry(0, 4096)])]
+    let before = try JournalScratch().state(of: JournalSample(records: records).bytes)
+    let state = try JournalScratch().state(
+      of: JournalSample(records: records + [.givenUp(taker)]).bytes)
+    #expect(before.givenUp == nil && state.givenUp == taker)
+    #expect(state.lastSeconds == taker.seconds)
+    #expect(state.writingSeconds == before.writingSeconds)
+  }
+
   @Test("of unreadable ranges, those that no later entry covers")
   func unreadable() throws {
     let sample = JournalSample(records: [

@@ -83,6 +83,9 @@ struct Left: Equatable {
         case .unreadable: return record
         case .finished: return .finished(seconds: 0)
         case .verified: return .verified(seconds: 0)
+        case .givenUp(var taker):
+          taker.seconds = 0
+          return .givenUp(taker)
         }
       }
       return "\(header)\n" + records.map { "\($0)\n" }.joined()

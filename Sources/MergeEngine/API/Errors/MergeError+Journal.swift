@@ -92,6 +92,13 @@ extension MergeError {
       hint: limitHint(errno))
   }
 
+  /// Returns the error for a journal in which cannot be recorded that its merge is given up.
+  static func cannotRecordGivenUp(_ path: String, _ errno: Errno) -> MergeError {
+    var error = cannotAppendJournal(path, errno)
+    error.kind = .refused
+    return error
+  }
+
   static func cannotInspectJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotInspect, .refused, "cannot look at the journal", at: path, because: errno,

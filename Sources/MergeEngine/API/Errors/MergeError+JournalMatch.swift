@@ -88,6 +88,28 @@ extension MergeError {
       context: Context(path: path, deviceID: deviceID))
   }
 
+  static func journalGivenUp(_ path: String, for taker: StatusReport.GivenUp) -> MergeError {
+    let place = taker.journalPath == path ? "" : ", whose journal is \(taker.journalPath)"
+    return MergeError(
+      .journalGivenUp, .journalConflict, "cannot use the journal", at: path,
+      because: "its merge was given up for a merge of dev \(taker.deviceID)\(place)",
+      context: Context(path: path, journalPath: taker.journalPath, deviceID: taker.deviceID))
+  }
+
+  /// Returns the error for a journal that is not the latest of its origin.
+  ///
+  /// `isSameMerge`: whether the later one is of the same merge.
+  static func journalOvertaken(
+    _ path: String, by later: String, isSameMerge: Bool
+  ) -> MergeError {
+    MergeError(
+      .journalOvertaken, .journalConflict, "cannot go on with the merge", at: path,
+      because: isSameMerge
+        ? "the same merge went on with another journal, \(later)"
+        : "a later merge onto the same origin is recorded in \(later)",
+      context: Context(path: path, journalPath: later))
+  }
+
   /// Returns the error for a marked origin whose merge has no usable journal.
   static func markWithoutJournal(
     _ originPath: String, _ doubt: MarkDoubt, journalPath: String

@@ -1,0 +1,152 @@
+import Fixtures
+import Foundation
+import Testing
+
+@testable import MergeEngine
+
+@Suite("Command: a merge that was given up", .waitsForPrograms)
+struct GivenUpMergeTests {
+  /// A merge of device 0 that stopped, then one of device 1 that was begun in its place and finished; the origin was
+  /// written to since.
+  private static func givenUp() throws -> MergeCase {
+    let merge = try MergeCase.twoDevices(blockCount: 8)
+    try merge.interruptEarly()
+    expectSuccess(
+      try ThinMergeCommand.run(
+        merge.argumentsOfDevice1("merge", onto: merge.origin, ["--restart"])))
+    try overwrite(merge.originFile, at: 0, with: Data(repeating: 0x33, count: 1024))
+    return merge
+  }
+
+  @Test("is not gone on with, by whatever name its journal has, also where the other one is gone")
+  func resumed() throws {
+    let merge = try Self.givenUp()
+    let origin = try content(of: merge.originFile)
+    let moved = merge.folder.path("moved")
+    try Program.mustRun("mv", merge.journal + ".old", moved)
+    for isOtherThere in [true, false] {
+      if !isOtherThere { try Program.remove(merge.journal) }
+      for arguments in [
+        ["resume", moved, "--yes"], ["resume", moved, "--origin", merge.origin],
+        ["resume", moved, "--dry-run"], ["resume", moved], ["verify", "--journal", moved],
+        merge.mergeArguments(["--journal", moved]),
+      ] {
+        let result = try ThinMergeCommand.run(arguments)
+        expectError(result, exitStatus: 4, naming: moved)
+        #expect(result.standardError.contains("given up for a merge of dev 1"), "\(arguments)")
+        #expect(result.standardError.contains("thin-merge status \(merge.journal)"))
+      }
+    }
+    #expect(try content(of: merge.originFile) == origin)
+  }
+
+  @Test("is called that by status, with the merge that took its place")
+  func status() throws {
+    let merge = try Self.givenUp()
+    let old = merge.journal + ".old"
+    let report = try ThinMergeCommand.run(["status", old, "--output", "json"]).report()
+    #expect(report["state"] == .string("given-up"))
+    #expect(report["given_up"]?["dev_id"]?.integer == 1)
+    #expect(report["given_up"]?["journal"] == .string(merge.journal))
+    let text = try ThinMergeCommand.run(["status", old]).standardOutput
+    #expect(text.contains(" for a merge of thin device 1.\n"))
+    #expect(text.hasSuffix("took its place:\n  thin-merge status \(merge.journal)\n"))
+    #expect(!text.contains("resume"))
+  }
+
+  @Test("and has no other in its place yet is refused, until --restart")
+  func killedRestart() throws {
+    let merge = try Self.givenUp()
+    try Program.mustRun("mv", merge.journal + ".old", merge.journal)
+    let origin = try content(of: merge.originFile)
+    let elsewhere = merge.folder.path("elsewhere")
+    for options in [[], ["--journal", elsewhere]] {
+      let result = try merge.merge(options)
+      expectError(result, exitStatus: 4, naming: merge.journal)
+      #expect(result.standardError.contains("--restart"))
+      #expect(!result.standardError.contains("thin-merge resume"))
+    }
+    let status = try ThinMergeCommand.run(["status", merge.journal]).standardOutput
+    #expect(status.contains("'thin-merge merge' with --restart merges from the beginning"))
+    let verified = try merge.verify().standardOutput
+    #expect(verified.contains("was given up, and none has taken its place"))
+    #expect(!verified.contains("thin-merge resume"))
+    #expect(try content(of: merge.originFile) == origin)
+    let records = try JournalOnDisk.records(of: merge.journal).count
+    expectSuccess(try merge.merge(["--restart"]))
+    #expect(try JournalOnDisk.records(of: merge.journal + ".old").count == records)
+  }
+}
+
+@Suite("Command: a journal that is not the latest of its origin", .waitsForPrograms)
+struct OvertakenJournalTests {
+  @Test("is not gone on with: a copy that was made before its merge finished")
+  func copy() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    try merge.interruptEarly()
+    let copy = merge.folder.path("copy")
+    try Program.mustRun("cp", "-p", merge.journal, copy)
+    expectSuccess(try merge.merge())
+    try overwrite(merge.originFile, at: 0, with: Data(repeating: 0x33, count: 1024))
+    try expectOvertaken(merge, copy)
+  }
+
+  @Test("is not gone on with: a copy whose merge was gone on with and is not finished")
+  func copyOfUnfinished() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    for journal in [merge.journal, merge.folder.path("kept.journal")] {
+      merge.journal = journal
+      try merge.interruptEarly(["--journal", journal])
+      let copy = journal + ".copy"
+      try Program.mustRun("cp", "-p", journal, copy)
+      try merge.interruptMerge(
+        afterCheckpoints: 2, ["--rate-limit", "64k", "--journal", journal])
+      try expectOvertaken(merge, copy)
+      expectSuccess(try merge.merge(["--journal", journal]))
+      try merge.restoreOrigin()
+      try Program.remove(journal)
+      try Program.remove(copy)
+    }
+  }
+
+  @Test("is not gone on with where another merge was finished since, and no mark tells")
+  func otherMerge() throws {
+    let merge = try MergeCase.twoDevices(blockCount: 8)
+    let elsewhere = merge.folder.path("elsewhere")
+    merge.journal = elsewhere
+    try merge.interruptEarly(["--journal", elsewhere])
+    try MergeCase.removeMarks(of: merge.originFile)
+    merge.journal = merge.originFile + ".thin-merge"
+    expectSuccess(
+      try ThinMergeCommand.run(merge.argumentsOfDevice1("merge", onto: merge.origin)))
+    try expectOvertaken(merge, elsewhere)
+  }
+
+  @Test("is gone on with where the other merge was finished before")
+  func earlierMerge() throws {
+    let merge = try MergeCase.twoDevices(blockCount: 8)
+    expectSuccess(
+      try ThinMergeCommand.run(merge.argumentsOfDevice1("merge", onto: merge.origin)))
+    merge.journal = merge.folder.path("elsewhere")
+    try merge.interruptEarly(["--journal", merge.journal])
+    expectSuccess(try merge.resume())
+  }
+
+  /// Expects that neither resume nor merge goes on with it, and that both name the later one.
+  private func expectOvertaken(_ merge: MergeCase, _ path: String) throws {
+    let origin = try content(of: merge.originFile)
+    let journals = try [merge.journal, path].map { try content(of: $0) }
+    // Beside an unfinished one in the usual place, merge is refused for that one.
+    expectError(
+      try merge.merge(["--journal", path]), exitStatus: 4, naming: merge.journal)
+    for arguments in [["resume", path, "--yes"], ["resume", path, "--yes", "--dry-run"]] {
+      let result = try ThinMergeCommand.run(arguments)
+      expectError(result, exitStatus: 4, naming: path)
+      #expect(
+        result.standardError.contains("thin-merge status \(merge.journal)"),
+        "\(arguments): \(result.standardError)")
+    }
+    #expect(try content(of: merge.originFile) == origin)
+    #expect(try [merge.journal, path].map { try content(of: $0) } == journals)
+  }
+}
