@@ -46,7 +46,8 @@ struct Confirmation: Sendable {
           "only the journal names \(originPath) and nobody can be asked: --yes or --origin is required",
           hint:
             "see what the journal names with \("thin-merge status \(journalPath.shellQuoted)".commandInSentence), then "
-            + "give --yes")
+            + (isTrusted(journalPath, originPath)
+              ? "give --yes" : "give --origin \(originPath.shellQuoted)"))
       }
       if let rewriting, !isDevice {
         throw .usage(
@@ -62,10 +63,8 @@ struct Confirmation: Sendable {
     return Confirmation(source: source, originPath: originPath, rewriting: rewriting)
   }
 
-  /// With `--yes` a journal may name the target only from where journals are made.
-  private static func checkPlace(
-    of journalPath: String, _ originPath: String
-  ) throws(Failure) {
+  /// Whether with `--yes` a journal may name the target, which it may only from where journals are made.
+  private static func isTrusted(_ journalPath: String, _ originPath: String) -> Bool {
     let folder = FileSystem.resolved(FileSystem.folder(of: journalPath))
     // A target that is not there now is refused later, in words of its own.
     let target = FileSystem.resolved(originPath).map { FileSystem.folder(of: $0) }
@@ -73,7 +72,13 @@ struct Confirmation: Sendable {
       FileSystem.resolved(ProcessEnvironment.stateFolder),
       target ?? FileSystem.resolved(FileSystem.folder(of: originPath)),
     ]
-    guard folder == nil || !places.contains(folder) else { return }
+    return folder != nil && places.contains(folder)
+  }
+
+  private static func checkPlace(
+    of journalPath: String, _ originPath: String
+  ) throws(Failure) {
+    guard !isTrusted(journalPath, originPath) else { return }
     throw Failure(
       .targetNotTrusted, .refused,
       message: "cannot take the target from the journal, \(journalPath): it lies neither beside "

@@ -117,13 +117,14 @@ extension MergeError {
     case .snapshotIDsUsedUp:
       "\("thin-merge devices --pool \(pool)".commandInSentence) lists them; delete those that nobody needs"
     case .snapshotOfAnother:
-      "'thin-merge resume' with the journal of that merge finishes it; --restart gives it up, and "
-        + "merges the thin device that has the number now"
+      "'thin-merge resume' with the journal of that merge finishes it; 'thin-merge merge' with --restart "
+        + "gives it up, and merges the thin device that has the number now"
     case .numbersOfLVMTooHigh: "--no-snapshot merges the thin device itself"
     case .snapshotUnfinished:
-      "leave --no-snapshot out to go on with it; --restart gives that merge up and begins again"
+      "leave --no-snapshot out to go on with it; 'thin-merge merge' with --restart gives that merge up "
+        + "and begins again"
     case .snapshotGone:
-      "--restart makes a new one; what is merged already is then merged again"
+      "'thin-merge merge' with --restart makes a new one; what is merged already is then merged again"
     case .originShared: "if that is wanted: --other-users-ok"
     case .originMaybeShared:
       "what they show would change; if they have another origin, or none: --other-users-ok"
@@ -170,8 +171,8 @@ extension MergeError {
         + (context.role == "data device" ? "; --same-data takes a copy" : "")
     case .deviceNotIdentified: "give --same-origin if they are the same"
     case .otherMergeUnfinished:
-      "either go on with it by \("thin-merge resume \(journal)".commandInSentence), or give --restart if that merge is "
-        + "given up"
+      "either go on with it by \("thin-merge resume \(journal)".commandInSentence), or, if that merge is given "
+        + "up: 'thin-merge merge' with --restart"
     case .journalGivenUp: givenUpHint
     case .journalOvertaken:
       "how far that merge is, and what is left to do: thin-merge status \(journal)"
@@ -240,13 +241,13 @@ extension MergeError {
     default:
       return half
         + "go on with that merge by \("thin-merge resume \(journal)".commandInSentence), or put its journal "
-        + "aside with --restart"
+        + "aside by 'thin-merge merge' with --restart"
     }
     // Resuming now would be refused for the same reason.
     guard context.circumstances.contains(.isResumed) else {
       return half
         + "give \(what), then \("thin-merge resume \(journal)".commandInSentence), or put its journal aside "
-        + "with --restart"
+        + "by 'thin-merge merge' with --restart"
     }
     return half + "give \(what), or merge from the beginning with 'thin-merge merge' and --restart"
   }

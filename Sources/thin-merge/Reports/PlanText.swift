@@ -12,8 +12,7 @@ struct PlanText {
   var columnCount = Terminal.reportColumnCountFallback
 
   var text: String {
-    let onto = originPath.map { " onto \($0)" } ?? ""
-    var text = ReportText("A merge of \(source.thinDevice)\(onto) would do this.")
+    var text = ReportText(heading)
     Self.addExtent(report, to: &text)
     Self.addSource(report, source, to: &text)
     Self.addJournal(report, to: &text)
@@ -32,6 +31,13 @@ struct PlanText {
     return text.text
   }
 
+  private var heading: String {
+    let merge = source.thinDevice + (originPath.map { " onto \($0)" } ?? "")
+    return report.isFinished && !report.isMergedAgain
+      ? "The merge of \(merge) is finished: nothing would be written."
+      : "A merge of \(merge) would do this."
+  }
+
   /// What a merge would do with what earlier runs have recorded.
   private var whatIsNext: String {
     guard report.isFinished else {
@@ -42,12 +48,15 @@ struct PlanText {
     }
     let compared =
       report.comparedByteCount > 0 ? "source and origin with what was merged" : "nothing"
-    return "This merge is finished. The same command compares \(compared), and writes nothing:"
+    return
+      "With --again all of it is compared and what differs is written. The same command compares "
+      + "\(compared), and writes nothing:"
   }
 
   /// What is written, and how the ends of thin device and origin meet.
   static func addExtent(_ plan: PlanReport, to text: inout ReportText) {
-    text.add("to write", "\(Amount.exactBytes(plan.byteCount)), \(blocks(plan))")
+    let label = plan.isMergedAgain ? "to compare" : plan.isFinished ? "merged" : "to write"
+    text.add(label, "\(Amount.exactBytes(plan.byteCount)), \(blocks(plan))")
     if plan.thinByteCountIsAssumed, plan.originByteCount != nil {
       text.add(
         "assumed", "thin size not known: taken as \(plan.thinByteCount) bytes")

@@ -81,6 +81,11 @@ struct RecordedTargetTests {
     merge.journal = other.path("a.journal")
     try merge.interruptEarly(["--journal", merge.journal])
     let before = try content(of: merge.originFile)
+    let unanswered = try ThinMergeCommand.run(["resume", merge.journal])
+    #expect(unanswered.exitStatus == 64)
+    #expect(
+      unanswered.standardError.contains("then give --origin \(merge.origin)\n"),
+      "\(unanswered.standardError)")
     expectError(try merge.resume(), exitStatus: 2, naming: merge.journal)
     #expect(try content(of: merge.originFile) == before)
     expectSuccess(try merge.resume(["--origin", merge.origin]))

@@ -127,16 +127,39 @@ struct TextReportTests {
     #expect(
       text.hasSuffix(
         """
-        Nothing was written. This merge is finished. The same command compares source and origin \
-        with what was merged, and writes nothing:
+        Nothing was written. With --again all of it is compared and what differs is written. The same \
+        command compares source and origin with what was merged, and writes nothing:
           thin-merge merge --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
 
         """))
+    #expect(
+      text.hasPrefix(
+        """
+        The merge of thin device 7 onto base.img is finished: nothing would be written.
+
+          merged         6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
+
+        """))
+    #expect(!text.contains("to write"))
     let question = Confirmation(source: SampleReport.reported, originPath: "/dev/x").question(plan)
     #expect(
       question.hasSuffix(
         "\nThis merge is finished. Compare all of it again and write what differs onto /dev/x? [y/N] "
       ))
+    plan.isMergedAgain = true
+    let again = Confirmation(
+      source: SampleReport.reported, originPath: "/dev/x", rewriting: .again
+    ).question(plan)
+    #expect(again.contains("\n  to compare "))
+    plan.isFinished = false
+    plan.isMergedAgain = false
+    plan.recordedByteCount = 0
+    let anew = Confirmation(
+      source: SampleReport.reported, originPath: "/dev/x", rewriting: .restart
+    ).question(plan)
+    #expect(
+      anew.hasSuffix(
+        "\nThis merge is finished. Write all 6.3 MiB of it again onto /dev/x? [y/N] "))
   }
 
   @Test("a finished merge says what to do next")

@@ -23,6 +23,13 @@ struct CommandInHintTests {
     }
   }
 
+  @Test("--restart is offered as that of merge, since resume has none")
+  func restart() {
+    let hints = Self.texts("PATH").filter { $0.contains("--restart") }
+    #expect(hints.count > 20)
+    for hint in hints { #expect(hint.contains("'thin-merge merge' "), "\(hint)") }
+  }
+
   @Test("a command stands in quotes unless it has some")
   func sentence() {
     #expect("lsof /dev/x".commandInSentence == "'lsof /dev/x'")
