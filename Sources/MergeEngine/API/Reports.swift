@@ -64,8 +64,23 @@ public struct PlanReport: Equatable, Sendable {
   public var isMergedAgain: Bool = false
   /// The journals of merges that are given up for this one, and get other names.
   public var journalsPutAside: [String] = []
+  /// What unfinished merges that were given up have left on the origin, wherever this one writes nothing.
+  public var remnants: [MergeRemnant] = []
   /// What a merge would be refused for as things are; nil where it would begin or go on.
   public var refusal: MergeError?
+}
+
+/// What a merge of another thin device, or of an earlier state of this one, has left on the origin: it was not finished,
+/// and another one was begun in its place.
+public struct MergeRemnant: Equatable, Sendable {
+  /// The number of its thin device.
+  public var deviceID: UInt32
+  /// The fingerprint of its mappings.
+  public var fingerprint: String
+  /// Bytes that it had recorded.
+  ///
+  /// It may have written more. They stay wherever the other merge writes nothing.
+  public var recordedByteCount: UInt64
 }
 
 /// What a thin device has besides what was read of it, once that is merged or compared.
@@ -167,6 +182,8 @@ public struct VerifyReport: Equatable, Sendable {
   public var incomplete: MergeError?
   /// Whether the thin device has anything that was not compared; nil where it was not read.
   public var thinDevice: ThinDeviceState?
+  /// What unfinished merges that were given up have left on the origin, as the journal tells.
+  public var remnants: [MergeRemnant] = []
   /// A merge onto the origin that is not finished, as the journal in its usual place told when comparing
   /// with a source began.
   public var unfinishedMerge: StatusReport?

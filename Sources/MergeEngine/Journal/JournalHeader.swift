@@ -28,6 +28,8 @@ package struct JournalHeader: Equatable, Sendable {
   package var mappings: MergeSource.Mappings
   package var ignoresNeedsCheck: Bool
   package var ignoresMappingCount = false
+  /// What merges have left on the origin whose place this one takes.
+  package var remnants: [MergeRemnant] = []
   package var transactionID: UInt64
   package var heldRoot: UInt64
   package var mappingRoot: UInt64
@@ -46,7 +48,7 @@ package struct JournalHeader: Equatable, Sendable {
     case plannedByteCount = 32, metadataPath, dataPath, originPath, mappings, snapshotBlock
     case ignoresNeedsCheck, transactionID, heldRoot, mappingRoot, queueDepth, ioByteCount
     case rateLimit, checkpointMilliseconds, verifies, bootID, madeSeconds, poolOptions
-    case requiredFeatures, ignoresMappingCount
+    case requiredFeatures, ignoresMappingCount, remnants
   }
 
   /// The features that a journal may require of its reader, a bit each; there is none yet.
@@ -90,6 +92,7 @@ package struct JournalHeader: Equatable, Sendable {
     fields.append(.checkpointMilliseconds, checkpointMilliseconds)
     fields.append(.verifies, verifies ? 1 : 0)
     if ignoresMappingCount { fields.append(.ignoresMappingCount, 1) }
+    if !remnants.isEmpty { fields.append(.remnants, RecordedRemnants.encoded(remnants)) }
     fields.append(.poolOptions, pool.code)
     fields.append(.bootID, bootID)
     fields.append(.madeSeconds, UInt64(bitPattern: madeSeconds))
@@ -194,6 +197,7 @@ extension JournalHeader {
     self.mappings = mappings
     ignoresNeedsCheck = fields.number(.ignoresNeedsCheck) == 1
     ignoresMappingCount = fields.number(.ignoresMappingCount) == 1
+    remnants = RecordedRemnants.decoded(fields.bytes(.remnants) ?? [])
     transactionID = fields.number(.transactionID) ?? 0
     heldRoot = fields.number(.heldRoot) ?? 0
     mappingRoot = fields.number(.mappingRoot) ?? 0

@@ -37,6 +37,36 @@ extension JournalStore {
     }
   }
 
+  /// What the merges of these journals have left on the origin, wherever a merge with that fingerprint writes nothing.
+  ///
+  /// They get other names for it: unfinished ones, and what took the place of such earlier.
+  func remnants(of files: [OpenFile], besides fingerprint: String) -> [MergeRemnant] {
+    var remnants: [MergeRemnant] = []
+    for file in files {
+      let header: JournalHeader
+      var recordedByteCount: UInt64? = 0
+      do throws(MergeError) {
+        var reader = try reader(file)
+        header = reader.header
+        // How far one is that is damaged cannot be told.
+        if let state = try? JournalState(reading: &reader) {
+          let isUnfinished = state.attemptCount > 0 && !state.isFinished
+          recordedByteCount = isUnfinished ? state.doneByteCount : nil
+        }
+      } catch {
+        continue
+      }
+      remnants += header.remnants
+      if let recordedByteCount {
+        remnants.append(
+          MergeRemnant(
+            deviceID: header.deviceID, fingerprint: header.fingerprint.description,
+            recordedByteCount: recordedByteCount))
+      }
+    }
+    return remnants.besides(fingerprint)
+  }
+
   /// A journal at another place must not hide that the origin is half merged.
   ///
   /// - Throws: `MergeError` (`journalConflict`) where the usual place has an unfinished one.
@@ -104,6 +134,6 @@ extension JournalStore {
     let state = try JournalState(reading: &reader, isBeingWritten: file.isLockedByAnother)
     return Other(
       path: path, header: reader.header, state: state,
-      id: OpenJournal.id(reader.header, proof: reader.headerProof))
+      id: reader.header.journalID(proof: reader.headerProof))
   }
 }

@@ -64,6 +64,9 @@ struct JournalStore {
         files: [.journal: file], clock: clock))
   }
 
+  /// Reads a journal's header.
+  func header(of file: OpenFile) throws(MergeError) -> JournalHeader { try reader(file).header }
+
   /// Reads the journal at `path`, which has to be there, without keeping it from others.
   func open(_ path: String) throws(MergeError) -> OpenJournal {
     guard let file = try JournalFile.open(path, locking: false) else { throw .noJournal(path) }

@@ -175,6 +175,7 @@ struct MergePreparation: ~Copyable {
       if purpose == .merging { throw error }
       journalRefusal = error
     }
+    planned.addRemnants(of: slot, givenUp: givenUp, environment.journals)
     if let reason = quiescence?.noSnapshot, slot.journalOfSameMerge?.state.isFinished != true {
       environment.observer.note(.noSnapshotMade(reason))
     }
@@ -259,6 +260,7 @@ struct MergePreparation: ~Copyable {
         options: request.options.pool, at: .writing))
     slot = try planned.findJournal(
       request, devices, origin, session, for: .merging, in: environment)
+    planned.addRemnants(of: slot, givenUp: givenUp, environment.journals)
   }
 
   /// Makes the changes that are decided once more from what there is now, all but the snapshot.

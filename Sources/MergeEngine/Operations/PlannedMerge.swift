@@ -7,7 +7,7 @@ struct PlannedMerge {
   /// What is read, cut as the origin takes it.
   let segments: SegmentStream<WholeDevice<LinuxAIO>>
   /// Of the journal that it would have.
-  let header: JournalHeader
+  private(set) var header: JournalHeader
   let match: JournalMatch
   private(set) var report: PlanReport
 
@@ -49,6 +49,23 @@ struct PlannedMerge {
   mutating func add(_ sharers: [OriginSharer]) {
     report.journalByteCountMax += UInt64(RecordedSharers.encoded(sharers).count)
       .roundedUp(toMultipleOf: JournalEncoder.appendAlignmentByteCount)
+  }
+
+  /// Takes in what merges have left on the origin that are given up for this one, or were for the one that it goes on
+  /// with.
+  mutating func addRemnants(of slot: JournalSlot, givenUp: [OpenFile], _ journals: JournalStore) {
+    if let journal = slot.journalOfSameMerge {
+      report.remnants = journal.header.remnants
+      return
+    }
+    var files = givenUp
+    switch slot {
+    case .superseded(let file, _), .neverStarted(let file): files.append(file)
+    case .empty, .sameMerge: break
+    }
+    report.remnants = journals.remnants(
+      of: files, besides: header.fingerprint.description)
+    header.remnants = report.remnants
   }
 
   /// Looks for the merge's journal, and at whether the merge can begin where there is none.

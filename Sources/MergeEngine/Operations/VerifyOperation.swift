@@ -52,9 +52,20 @@ struct VerifyOperation {
     var report = VerifyReport(
       comparison, .sector, place: originPath, duration: environment.clock.now() - begin)
     report.unfinishedMerge = unfinishedMerge
+    report.remnants = remnants(onto: origin, besides: plan.fingerprint.description)
     report.thinDevice = ThinDeviceState(
       of: source.deviceID, since: mappingRoot, session, environment.reader(devices.metadata))
     return report
+  }
+
+  /// What the journal in the usual place tells of merges that were given up before its own was begun.
+  private func remnants(onto origin: OpenFile, besides fingerprint: String) -> [MergeRemnant] {
+    let usualPath = JournalFile.place(
+      of: origin, identity: DeviceIdentity(origin), stateFolder: environment.stateFolder)
+    guard FileSystem.exists(usualPath), let file = try? environment.journals.file(usualPath),
+      let header = try? environment.journals.header(of: file)
+    else { return [] }
+    return header.remnants.besides(fingerprint)
   }
 
   /// What the journal in the usual place, or one that a mark names, tells of a merge that has written and is not
@@ -96,6 +107,7 @@ struct VerifyOperation {
       reader, state, shape: queue.shape, targetPath: path, &queue.io, environment.control)
     var report = VerifyReport(
       comparison, .entry, place: path, duration: environment.clock.now() - begin)
+    report.remnants = header.remnants
     guard report.incomplete == nil else { return report }
     if state.isFinished, report.comparedByteCount < header.plannedByteCount {
       report.incomplete = .checksumsMissing(

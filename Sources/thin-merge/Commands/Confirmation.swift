@@ -108,6 +108,7 @@ struct Confirmation: Sendable {
     PlanText.addExtent(plan, to: &text)
     PlanText.addSource(plan, source, to: &text)
     PlanText.addJournal(plan, to: &text)
+    text.add(plan.remnants, besides: plan.deviceID)
     return text.text
       + "\n\(whatIsAsked(plan)) onto \(TerminalText.escaped(originPath))? [y/N] "
   }

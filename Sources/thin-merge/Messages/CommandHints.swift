@@ -172,7 +172,7 @@ extension MergeError {
     case .deviceNotIdentified: "give --same-origin if they are the same"
     case .otherMergeUnfinished:
       "either go on with it by \("thin-merge resume \(journal)".commandInSentence), or, if that merge is given "
-        + "up: 'thin-merge merge' with --restart"
+        + "up: 'thin-merge merge' with --restart; \(Self.stays)"
     case .journalGivenUp: givenUpHint
     case .journalOvertaken:
       "how far that merge is, and what is left to do: thin-merge status \(journal)"
@@ -180,6 +180,9 @@ extension MergeError {
     default: kind == .journalConflict ? contentHint : nil
     }
   }
+
+  private static let stays =
+    "what that one wrote then stays on the origin wherever this thin device has no block"
 
   private static let fromTheBeginning =
     "'thin-merge merge' with --restart merges from the beginning"
@@ -241,13 +244,13 @@ extension MergeError {
     default:
       return half
         + "go on with that merge by \("thin-merge resume \(journal)".commandInSentence), or put its journal "
-        + "aside by 'thin-merge merge' with --restart"
+        + "aside by 'thin-merge merge' with --restart; \(Self.stays)"
     }
     // Resuming now would be refused for the same reason.
     guard context.circumstances.contains(.isResumed) else {
       return half
         + "give \(what), then \("thin-merge resume \(journal)".commandInSentence), or put its journal aside "
-        + "by 'thin-merge merge' with --restart"
+        + "by 'thin-merge merge' with --restart; \(Self.stays)"
     }
     return half + "give \(what), or merge from the beginning with 'thin-merge merge' and --restart"
   }

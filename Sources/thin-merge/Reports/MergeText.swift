@@ -16,6 +16,7 @@ struct MergeText {
     if report.canBeResumed {
       text.add("checksums", "CRC-32C of every transfer, in the journal \(report.journalPath)")
     }
+    text.add(plan.remnants, besides: plan.deviceID)
     addEnds(to: &text)
     text.add("unreadable", ranges: report.unreadable, of: report.unreadable.byteCount)
     addVerification(to: &text)
@@ -39,6 +40,7 @@ struct MergeText {
           + "difference")
     }
     text.add("journal", report.journalPath)
+    text.add(plan.remnants, besides: plan.deviceID)
     addEnds(to: &text)
     guard earlier.isCompared else {
       text.addNext(
@@ -58,9 +60,11 @@ struct MergeText {
 
   private func addNotNeeded(to text: inout ReportText) {
     // Where a repair lost its mappings, the blocks may still be there to be rescued.
-    guard plan.mappedBlockCount > 0 else { return addRelease(to: &text) }
+    guard plan.mappedBlockCount > 0 || !plan.remnants.isEmpty else { return addRelease(to: &text) }
     let leavesOut = plan.pastEndBlockCount > 0 || plan.clippedByteCount > 0
-    text.addNext(ReportText.whatIsLeft(in: report.thinDevice, leavesOut: leavesOut))
+    text.addNext(
+      ReportText.whatIsLeft(
+        in: report.thinDevice, leavesOut: leavesOut, remnants: plan.remnants))
     addRelease(to: &text)
   }
 
@@ -147,7 +151,12 @@ struct MergeText {
       addNotNeeded(to: &text)
     case .done:
       if let warning = ReportText.warning(of: report.thinDevice) { text.addNext(warning) }
-      text.addNext("Keep the thin device until the origin is verified:", verifyCommand)
+      if let warning = ReportText.warning(of: plan.remnants) {
+        text.addNext(warning)
+        text.addNext("To compare what was merged:", verifyCommand)
+      } else {
+        text.addNext("Keep the thin device until the origin is verified:", verifyCommand)
+      }
       addRelease(to: &text)
     case .different:
       text.addNext(

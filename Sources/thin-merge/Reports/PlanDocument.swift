@@ -125,6 +125,7 @@ struct PlanFields: Encodable {
   private let transactionID: UInt64
   @Nullable private var heldRoot: UInt64?
   private let otherDeviceCount: UInt64
+  private let remnants: [RemnantDocument]
 
   init(_ report: PlanReport) {
     deviceID = report.deviceID
@@ -149,6 +150,7 @@ struct PlanFields: Encodable {
     transactionID = report.transactionID
     heldRoot = report.heldRoot
     otherDeviceCount = report.otherDeviceCount
+    remnants = report.remnants.map { RemnantDocument($0) }
   }
 
   private enum CodingKeys: String, CodingKey {
@@ -173,5 +175,22 @@ struct PlanFields: Encodable {
     case transactionID = "transaction_id"
     case heldRoot = "metadata_snapshot"
     case otherDeviceCount = "other_devices"
+    case remnants
+  }
+}
+
+/// What a merge that was given up has left on the origin.
+struct RemnantDocument: Encodable {
+  private let deviceID: UInt32
+  private let recordedByteCount: UInt64
+
+  init(_ remnant: MergeRemnant) {
+    deviceID = remnant.deviceID
+    recordedByteCount = remnant.recordedByteCount
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case deviceID = "dev_id"
+    case recordedByteCount = "recorded_bytes"
   }
 }

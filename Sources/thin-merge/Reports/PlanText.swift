@@ -126,6 +126,7 @@ struct PlanText {
         "\(recorded), \(plan.comparedByteCount > 0 ? compared : "not read again")")
     }
     for path in plan.journalsPutAside { text.add("put aside", "the journal \(path)") }
+    text.add(plan.remnants, besides: plan.deviceID)
   }
 
   /// How many blocks in how many runs.

@@ -34,9 +34,12 @@ struct ReportText {
 
   /// What follows for the thin device from an origin that has been found to hold what was read of it.
   ///
-  /// `leavesOut`: whether blocks of the thin device were not to be read.
-  static func whatIsLeft(in state: ThinDeviceState, leavesOut: Bool) -> String {
-    if let warning = warning(of: state) { return warning }
+  /// - `leavesOut`: whether blocks of the thin device were not to be read.
+  /// - `remnants`: what merges that were given up have left on the origin.
+  static func whatIsLeft(
+    in state: ThinDeviceState, leavesOut: Bool, remnants: [MergeRemnant] = []
+  ) -> String {
+    if let warning = warning(of: state) ?? warning(of: remnants) { return warning }
     return leavesOut
       ? "The thin device is needed only for what the merge left out."
       : "The thin device is not needed any more, unless something is written to it again: all of "
@@ -55,6 +58,32 @@ struct ReportText {
     case .unknown:
       "Keep the thin device: nothing tells whether it was written to after what is on the origin was "
         + "read from it. 'thin-merge verify' tells, once the thin device is not active."
+    }
+  }
+
+  /// Why an origin does not read as the thin device although all of that is on it; nil where nothing speaks for it.
+  static func warning(of remnants: [MergeRemnant]) -> String? {
+    guard !remnants.isEmpty else { return nil }
+    let ids = Set(remnants.map(\.deviceID)).sorted().map { "\($0)" }
+    let whose =
+      ids.count == 1
+      ? "thin device \(ids[0]), whose merge was given up"
+      : "thin devices \(ids.joined(separator: ", ")), whose merges were given up"
+    return
+      "Keep the thin device: the origin may not read as it does. Where it has no block of its own, there may be "
+      + "blocks of \(whose)."
+  }
+
+  /// Adds what merges that are given up leave on the origin, a line each.
+  mutating func add(_ remnants: [MergeRemnant], besides deviceID: UInt32) {
+    for remnant in remnants {
+      let whose =
+        remnant.deviceID == deviceID
+        ? "an earlier state of this thin device" : "thin device \(remnant.deviceID)"
+      add(
+        "left there",
+        "\(Amount.exactBytes(remnant.recordedByteCount)) or more of \(whose), whose merge was not "
+          + "finished; they stay wherever this thin device has no block")
     }
   }
 

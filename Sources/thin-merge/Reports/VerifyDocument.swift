@@ -18,7 +18,7 @@ struct VerifyDocument: Encodable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case schema
+    case schema, remnants
     case deviceID = "dev_id"
     case thinDeviceState = "thin_device_state"
     case journalPath = "journal"
@@ -33,6 +33,7 @@ struct VerifyDocument: Encodable {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode("thin-merge/verify/1", forKey: .schema)
     try container.encode(deviceID, forKey: .deviceID)
+    try container.encode(report.remnants.map { RemnantDocument($0) }, forKey: .remnants)
     try container.encode(report.thinDevice?.rawValue, forKey: .thinDeviceState)
     try container.encode(journalPath, forKey: .journalPath)
     try container.encodeIfPresent(JSONText.base64(journalPath), forKey: .journalBase64)

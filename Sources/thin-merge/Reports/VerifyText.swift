@@ -25,6 +25,7 @@ struct VerifyText {
       Amount.exactBytes(report.comparedByteCount)
         + " in \(Amount.time(report.duration))" + (rate.map { ", \($0)" } ?? ""))
     Self.addRanges(report, to: &text)
+    text.add(report.remnants, besides: source.deviceID)
     switch ExitStatus(report) {
     case .done where report.unfinishedMerge != nil:
       addUnfinished(to: &text)
@@ -32,10 +33,12 @@ struct VerifyText {
       text.addNext(
         "The thin device was not read. Before it is removed, compare it with the origin by "
           + "'thin-merge verify'.")
-    case .done where report.comparedByteCount == 0:
+    case .done where report.comparedByteCount == 0 && report.remnants.isEmpty:
       break
     case .done:
-      text.addNext(ReportText.whatIsLeft(in: report.thinDevice ?? .unknown, leavesOut: leavesOut))
+      text.addNext(
+        ReportText.whatIsLeft(
+          in: report.thinDevice ?? .unknown, leavesOut: leavesOut, remnants: report.remnants))
     case .different:
       addRepair(to: &text)
     default:

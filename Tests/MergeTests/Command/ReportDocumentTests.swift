@@ -23,7 +23,7 @@ struct ReportDocumentTests {
         + #""map":{"cell_bytes":536870912,"mapped_bytes":[6553600,0]},"mapped_blocks":100,"#
         + #""metadata":"/dev/meta","metadata_snapshot":42,"origin":"/base.img","#
         + #""origin_bytes":1073741824,"other_devices":1,"#
-        + #""past_end_blocks":0,"put_aside":[],"recorded_bytes":0,"refused":null,"run_lengths":[{"bytes":6553600,"min_bytes":2097152,"runs":3}],"#
+        + #""past_end_blocks":0,"put_aside":[],"recorded_bytes":0,"refused":null,"remnants":[],"run_lengths":[{"bytes":6553600,"min_bytes":2097152,"runs":3}],"#
         + #""runs":3,"schema":"thin-merge/plan/1","snapshot_id":null,"#
         + #""thin_bytes":1073741824,"thin_device":"vg/vm1","thin_device_open":false,"thin_size_assumed":true,"transaction_id":5}"#
         + "\n")
@@ -65,7 +65,7 @@ struct ReportDocumentTests {
           journalPath: nil))
         == #"{"compared_bytes":6553600,"data":"/data.img","dev_id":7,"differences":[],"#
         + #""differing_bytes":0,"granularity":"sector","incomplete":null,"journal":null,"#
-        + #""metadata":"/dev/meta","origin":"/base.img","schema":"thin-merge/verify/1","#
+        + #""metadata":"/dev/meta","origin":"/base.img","remnants":[],"schema":"thin-merge/verify/1","#
         + #""seconds":1,"thin_device":"vg/vm1","thin_device_state":null,"unfinished_journal":null,"unreadable":[]}"#
         + "\n")
     #expect(

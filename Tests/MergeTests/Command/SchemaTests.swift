@@ -109,13 +109,13 @@ struct SchemaTests {
     where plan[name] != nil && !["schema", "origin", "origin_bytes", "journal"].contains(name) {
       #expect(plan[name] == property, "\(name)")
     }
-    for name in ["thin_device", "metadata", "data", "origin"] {
+    for name in ["thin_device", "metadata", "data", "origin", "remnants"] {
       #expect(merge["properties"]?[name] == verify["properties"]?[name], "\(name)")
     }
     // What was compared stands in the report around it.
     let around = [
       "schema", "dev_id", "thin_device", "metadata", "data", "origin", "journal",
-      "unfinished_journal", "thin_device_state",
+      "unfinished_journal", "thin_device_state", "remnants",
     ]
     let compared = (verify["properties"]?.members ?? [:]).filter {
       !around.contains($0.key) && !$0.key.hasSuffix("_base64")

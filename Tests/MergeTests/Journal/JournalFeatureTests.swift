@@ -33,6 +33,20 @@ struct JournalFeatureTests {
     #expect(try JournalScratch().reader(of: bytes).header == JournalSample.header)
   }
 
+  @Test("what merges have left on the origin comes back from a header as it was written")
+  func remnants() throws {
+    var header = JournalSample.header
+    header.remnants = [
+      MergeRemnant(deviceID: .max, fingerprint: "0123-4567", recordedByteCount: .max),
+      MergeRemnant(deviceID: 0, fingerprint: "", recordedByteCount: 0),
+    ]
+    #expect(try JournalScratch().reader(of: header.encoded).header == header)
+    // A cut list has what is whole of it.
+    let bytes = RecordedRemnants.encoded(header.remnants)
+    #expect(RecordedRemnants.decoded(Array(bytes.dropLast())) == [header.remnants[0]])
+    #expect(RecordedRemnants.decoded([]) == [])
+  }
+
   @Test("required features that are not a number of 8 bytes are refused")
   func notANumber() throws {
     try expectNewer(JournalSample.header.encoded.settingField(50, toBytes: [0, 0, 0, 0]))

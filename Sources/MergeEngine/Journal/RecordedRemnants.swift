@@ -1,0 +1,53 @@
+/// What unfinished merges have left on the origin, as the header of the journal has it that took their place.
+///
+/// One behind the other: the thin device's number, the bytes that were recorded, and the fingerprint's byte count, all
+/// variable; then the fingerprint as text.
+enum RecordedRemnants {
+  /// More cannot come together: each stands for a merge that was given up.
+  static let countMax = 1024
+
+  static func encoded(_ remnants: [MergeRemnant]) -> [UInt8] {
+    var writer = ByteWriter()
+    for remnant in remnants.prefix(countMax) {
+      let fingerprint = Array(remnant.fingerprint.utf8)
+      writer.appendVariable(UInt64(remnant.deviceID))
+      writer.appendVariable(remnant.recordedByteCount)
+      writer.appendVariable(UInt64(fingerprint.count))
+      writer.append(fingerprint)
+    }
+    return writer.bytes
+  }
+
+  /// As many as can be understood.
+  static func decoded(_ bytes: [UInt8]) -> [MergeRemnant] {
+    var reader = ByteReader(RawSpan(_elements: bytes.span))
+    var remnants: [MergeRemnant] = []
+    while reader.remainingByteCount > 0, remnants.count < countMax {
+      guard let deviceID = reader.nextVariable().flatMap({ UInt32(exactly: $0) }),
+        let byteCount = reader.nextVariable(),
+        let length = reader.nextVariable().flatMap({ Int(exactly: $0) }), length <= 256,
+        let fingerprint = reader.next(length)
+      else { break }
+      remnants.append(
+        MergeRemnant(
+          deviceID: deviceID, fingerprint: String(decoding: fingerprint, as: UTF8.self),
+          recordedByteCount: byteCount))
+    }
+    return remnants
+  }
+}
+
+extension [MergeRemnant] {
+  /// Those of which a merge with that fingerprint leaves something, each once.
+  func besides(_ fingerprint: String) -> [MergeRemnant] {
+    reduce(into: []) { kept, remnant in
+      guard remnant.fingerprint != fingerprint else { return }
+      if let index = kept.firstIndex(where: { $0.fingerprint == remnant.fingerprint }) {
+        kept[index].recordedByteCount = Swift.max(
+          kept[index].recordedByteCount, remnant.recordedByteCount)
+      } else {
+        kept.append(remnant)
+      }
+    }
+  }
+}
