@@ -50,7 +50,7 @@ struct RunningMerge: ~Copyable {
           preparation.usualPath, chosen: preparation.planned.journalPath)
         if !options.mergesAgain,
           let finished = FinishedMergeComparison(environment: environment).find(
-            of: request.source.deviceID, preparation.devices.data, onto: target.file,
+            of: preparation.request.source.deviceID, preparation.devices.data, onto: target.file,
             journalPath: preparation.planned.journalPath)
         {
           throw .finishedMeanwhile(finished.journalPath)
