@@ -70,6 +70,8 @@ public struct MergeNote: Equatable, Sendable {
     case noSnapshotMade = "no-snapshot-made"
     /// A snapshot is kept for a merge that is not finished.
     case snapshotKept = "snapshot-kept"
+    /// A snapshot is the only copy of a thin device.
+    case snapshotOnlyCopy = "snapshot-only-copy"
     /// Caches above the thin device could not be flushed before its snapshot was made.
     case cachesNotWritten = "caches-not-written"
     /// A snapshot of the thin device was made.

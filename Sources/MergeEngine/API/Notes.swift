@@ -312,6 +312,36 @@ extension MergeNote {
       context: Context(pool: pool, deviceID: deviceID, counts: ["bytes": byteCount]))
   }
 
+  static func snapshotOnlyCopy(
+    _ deviceID: UInt32, of originalID: UInt32, pool: String, isReplaced: Bool
+  ) -> MergeNote {
+    MergeNote(
+      .snapshotOnlyCopy,
+      onlyCopy(
+        deviceID, of: originalID, pool: pool, isReplaced: isReplaced,
+        merge: "merging dev \(deviceID)"),
+      context: Context(
+        pool: pool, deviceID: deviceID, counts: ["snapshot_of": UInt64(originalID)],
+        circumstances: isReplaced ? [.isReplaced] : []))
+  }
+
+  /// Returns the sentence about a snapshot that is the only copy of a thin device.
+  ///
+  /// `merge`: what merges it, as part of a sentence.
+  package static func onlyCopy(
+    _ deviceID: UInt32, of originalID: UInt32, pool: String, isReplaced: Bool, merge: String
+  ) -> String {
+    "dev \(originalID) of pool \(pool) was deleted before any of it was merged"
+      + (isReplaced ? ", and another thin device has its number now" : "")
+      + ": its snapshot, dev \(deviceID), is the only copy of it, and is kept; "
+      + "\(merge) merges it; to give the copy up: \(delete(deviceID, pool: pool))"
+  }
+
+  /// The command that deletes a thin device of a pool.
+  package static func delete(_ deviceID: UInt32, pool: String) -> String {
+    "dmsetup message \(pool.shellQuoted) 0 'delete \(deviceID)'"
+  }
+
   /// Returns the note for caches that may still have something as a snapshot is about to be made.
   ///
   /// `hasAnswered`: whether `sync` has failed; if not, it did not answer in time.

@@ -74,6 +74,10 @@ public struct PoolLeftovers: Equatable, Sendable {
     public enum Use: String, Sendable {
       /// A merge that is not finished, which keeps it.
       case unfinishedMerge = "unfinished-merge"
+      /// No merge has begun to read it, and the thin device that it was made of is gone: it is kept.
+      case onlyCopy = "only-copy"
+      /// No merge has begun to read it, and nothing tells now whether that thin device is gone.
+      case maybeOnlyCopy = "maybe-only-copy"
       /// Nothing: it is to be deleted.
       case none = "none"
     }

@@ -35,7 +35,7 @@ struct SettleOperation {
   private func look(at pool: MappedDevice, _ devices: MappedDevices) -> PoolLeftovers {
     let record = PoolRecord(of: pool, stateFolder: environment.poolStateFolder)
     let target = pool.poolTarget
-    let ids = Set(record.state.snapshots.map(\.deviceID))
+    let ids = Set(record.state.snapshots.flatMap { [$0.deviceID, $0.originalID] })
     var left = record.leftovers(
       devices, (try? environment.deviceMapper.status(of: pool.number)).flatMap { PoolStatus($0) },
       found: target.flatMap { devicesAsCommitted(ids, on: devices.path(of: $0.metadata)) },

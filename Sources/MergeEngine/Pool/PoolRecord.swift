@@ -60,7 +60,8 @@ extension PoolRecord {
   /// What is left in the pool.
   ///
   /// - `status`: the pool's, if it is active.
-  /// - `found`: those of the recorded snapshots that the pool has; nil where that cannot be read.
+  /// - `found`: those of the recorded snapshots, and of what they were made of, that the pool has; nil where that cannot
+  ///   be read.
   /// - `blockByteCount`: the pool's.
   func leftovers(
     _ devices: MappedDevices, _ status: PoolStatus?, found: [MetadataReader.Device]?,
@@ -80,7 +81,7 @@ extension PoolRecord {
         snapshot.mayBeSuspended ? snapshot.thinDevice?.now(in: devices, bootID: bootID) : nil
       return PoolLeftovers.Snapshot(
         deviceID: snapshot.deviceID, originalID: snapshot.originalID,
-        originName: snapshot.originName, use: snapshot.isNeeded ? .unfinishedMerge : .none,
+        originName: snapshot.originName, use: Self.use(of: snapshot, found),
         isThere: found == nil ? nil : device != nil,
         byteCount: device.map { $0.details.mappedBlockCount &* blockByteCount },
         suspendedDevicePath: thin?.isSuspended == true ? thin?.path : nil)
@@ -94,6 +95,14 @@ extension PoolRecord {
       PoolLeftovers.WritableLayer($0, devices, bootID: bootID)
     }
     return left
+  }
+
+  private static func use(
+    of snapshot: PoolState.Snapshot, _ found: [MetadataReader.Device]?
+  ) -> PoolLeftovers.Snapshot.Use {
+    if snapshot.isNeeded { return .unfinishedMerge }
+    guard let found else { return snapshot.isUnread ? .maybeOnlyCopy : .none }
+    return snapshot.isOnlyCopy(among: found) ? .onlyCopy : .none
   }
 
   private func metadataSnapshot(heldBlock: UInt64?) -> PoolLeftovers.MetadataSnapshot? {

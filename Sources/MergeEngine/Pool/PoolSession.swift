@@ -64,9 +64,11 @@ package final class PoolSession {
     in merge: PoolState.MergeKey, _ observed: ObservedPool, options: PoolOptions,
     restarts: Bool, isResumed: Bool
   ) throws(MergeError) -> QuiescencePlan {
-    let earlier = earlierSnapshot(of: deviceID, in: merge)
+    let earlier = try earlierSnapshot(of: deviceID, in: merge)
     var isReplaced = hold.isOnlyCopyOfReplaced(deviceID)
-    if let earlier, !restarts, try snapshots.isReplaced(earlier) {
+    if let earlier, !restarts || deviceID == earlier.deviceID,
+      try snapshots.isReplaced(earlier)
+    {
       // Only a journal, or the snapshot's own number, says that the earlier one is meant.
       guard isResumed || deviceID == earlier.deviceID else {
         throw .snapshotOfAnother(pool.name, deviceID: earlier.deviceID, of: earlier.originalID)
@@ -189,7 +191,7 @@ package final class PoolSession {
 
   /// The snapshot that an earlier run made for a merge; nil where there is none.
   func earlierSnapshotID(of deviceID: UInt32, in merge: PoolState.MergeKey) -> UInt32? {
-    guard let snapshot = earlierSnapshot(of: deviceID, in: merge),
+    guard let snapshot = try? earlierSnapshot(of: deviceID, in: merge),
       snapshot.deviceID != deviceID, !hold.isOnlyCopy(of: deviceID)
     else { return nil }
     return snapshot.deviceID
@@ -332,7 +334,7 @@ package final class PoolSession {
     hold.makeWay(for: wanted)
     let found = try pool.devices()
     let left = PoolRemainder(
-      snapshotIDs: snapshots.unneeded,
+      snapshotIDs: snapshots.findUnneeded(),
       removedPaths: removed.left(in: found).map(\.device.path),
       writableLayerPaths: origin.left(in: found).map(\.path))
     if !left.isEmpty { pool.note(.poolNotSettled(pool.name, left)) }
@@ -346,11 +348,11 @@ package final class PoolSession {
 
   private func earlierSnapshot(
     of deviceID: UInt32, in merge: PoolState.MergeKey
-  ) -> PoolState.Snapshot? {
-    let earlier = snapshots.earlier(of: deviceID, in: merge)
+  ) throws(MergeError) -> PoolState.Snapshot? {
+    let earlier = try snapshots.earlier(of: deviceID, in: merge)
     guard settling != .everything, let earlier else { return earlier }
     // A merge has what is not needed deleted before, and what is not there forgotten.
-    guard earlier.isNeeded, snapshots.mayBeThere(earlier) else { return nil }
+    guard earlier.isNeeded || !earlier.hasBegun, snapshots.mayBeThere(earlier) else { return nil }
     return earlier
   }
 }

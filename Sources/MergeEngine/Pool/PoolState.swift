@@ -106,6 +106,25 @@ package struct PoolState: Equatable, Sendable {
     /// Whether a merge is begun that needs it.
     package var isNeeded: Bool { hasBegun && !isMerged }
 
+    /// Whether no merge has begun to read it, so that what it has may be nowhere else.
+    var isUnread: Bool { !hasBegun && !isMerged && originName == nil }
+
+    /// Returns whether it is the only copy of the thin device that it was made of, which is not there any more.
+    ///
+    /// - `live`: what the pool has now; those two are enough.
+    package func isOnlyCopy(among live: [MetadataReader.Device]) -> Bool {
+      guard isUnread, let own = live.first(where: { $0.id == deviceID }),
+        own.details.mappedBlockCount > 0
+      else { return false }
+      return !live.contains { $0.id == originalID && isOriginal($0.details.creation) }
+    }
+
+    /// Returns whether a thin device with the number of the original is the original.
+    func isOriginal(_ creation: ThinDeviceCreation) -> Bool {
+      // Making a snapshot raises the pool's time: a device that came later has a later one.
+      originalMade.map { $0 == creation } ?? (creation.time <= timeBefore)
+    }
+
     /// Returns whether it may be what a merge of a thin device, or of the snapshot itself, reads.
     func isOf(_ deviceID: UInt32, in merge: MergeKey) -> Bool {
       [self.deviceID, originalID].contains(deviceID)

@@ -82,7 +82,7 @@ package struct QuiescencePlan: Sendable {
       try OriginPlan(
         originPath, number, of: own, observed.devices, options: options)
     }
-    let isGivenUp = restarts && merged == nil
+    let isGivenUp = restarts && merged == nil && earlier?.hasBegun == true
     if isHeld {
       (way, noSnapshot) = (.held, nil)
     } else if let earlier, !isGivenUp {
@@ -138,7 +138,7 @@ package struct QuiescencePlan: Sendable {
       throw .snapshotNotDeleted(
         observed.pool.name, deviceID: snapshot.deviceID, of: snapshot.originalID)
     }
-    guard !options.mergesThinDeviceItself else {
+    guard !options.mergesThinDeviceItself || !snapshot.hasBegun else {
       throw .snapshotUnfinished(
         observed.pool.name, deviceID: snapshot.deviceID, of: snapshot.originalID)
     }

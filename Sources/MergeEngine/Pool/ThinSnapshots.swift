@@ -13,6 +13,8 @@ package final class ThinSnapshots {
   private let pool: LockedPool
   /// The one that was made by this very run.
   private(set) var made: UInt32?
+  /// Those that were found to be the only copies of what they were made of.
+  private var onlyCopies: Set<UInt32> = []
 
   init(_ pool: LockedPool) { self.pool = pool }
 
@@ -143,18 +145,32 @@ package final class ThinSnapshots {
 
   /// The snapshot that an earlier run made for a merge.
   ///
+  /// Where there is none: one that no merge has begun to read and that is the only copy of the thin device.
+  ///
   /// - `deviceID`: the thin device, or the snapshot itself.
-  func earlier(of deviceID: UInt32, in merge: PoolState.MergeKey) -> PoolState.Snapshot? {
-    let found = pool.state.snapshots.filter {
-      $0.isMade && $0.hasBegun && $0.isOf(deviceID, in: merge)
+  func earlier(
+    of deviceID: UInt32, in merge: PoolState.MergeKey
+  ) throws(MergeError) -> PoolState.Snapshot? {
+    let found = pool.state.snapshots.filter { $0.isOf(deviceID, in: merge) }
+    let begun = found.filter { $0.isMade && $0.hasBegun }
+    let needed = begun.filter(\.isNeeded)
+    if let earlier = needed.first(where: { $0.hasJournal(of: merge) }) ?? needed.first ?? begun.first {
+      return earlier
     }
-    let needed = found.filter(\.isNeeded)
-    return needed.first { $0.hasJournal(of: merge) } ?? needed.first ?? found.first
+    for copy in found where onlyCopies.contains(copy.deviceID) {
+      // Another thin device that has the number now is meant by it.
+      if copy.deviceID == deviceID { return copy }
+      if try !isReplaced(copy) { return copy }
+    }
+    return nil
   }
 
-  /// The numbers of those that no merge needs and that the pool has.
-  var unneeded: [UInt32] {
-    pool.state.snapshots.filter { !$0.isNeeded && mayBeThere($0) }.map(\.deviceID)
+  /// The numbers of those that no merge needs and that the pool has; of one that is the only copy of something that is
+  /// said instead.
+  func findUnneeded() -> [UInt32] {
+    pool.state.snapshots.filter { snapshot in
+      !snapshot.isNeeded && mayBeThere(snapshot) && (try? isOnlyCopy(snapshot)) != true
+    }.map(\.deviceID)
   }
 
   /// Whether one may be there still: it is not known to be gone.
@@ -162,10 +178,8 @@ package final class ThinSnapshots {
 
   /// Whether another thin device has the number of the one that a snapshot was made of.
   func isReplaced(_ snapshot: PoolState.Snapshot) throws(MergeError) -> Bool {
-    guard let made = snapshot.originalMade,
-      let live = try pool.liveDevices([snapshot.originalID]).first
-    else { return false }
-    return live.details.creation != made
+    guard let live = try pool.liveDevices([snapshot.originalID]).first else { return false }
+    return !snapshot.isOriginal(live.details.creation)
   }
 
   /// Whether a snapshot is in the metadata snapshot that is held.
@@ -220,6 +234,8 @@ package final class ThinSnapshots {
       $0.hasBegun = true
       $0.originName = merge.originName
       $0.journalID = merge.journalID
+      // One that a killed run made is not recorded as made.
+      $0.isMade = true
     }
     for other in state.snapshots
     where other.deviceID != deviceID && other.originalID == originalID
@@ -269,6 +285,8 @@ package final class ThinSnapshots {
 
   /// Deletes what no merge needs, and says so where that fails; forgets what somebody else has deleted.
   ///
+  /// What may be the only copy of a thin device is kept, and that is said.
+  ///
   /// A thin device that may be suspended is resumed first, and its snapshot tells which it is.
   func deleteUnneeded() {
     for snapshot in pool.state.snapshots where !snapshot.mayBeSuspended {
@@ -303,13 +321,14 @@ package final class ThinSnapshots {
     }
   }
 
-  /// Deletes a snapshot that this tool made.
+  /// Deletes a snapshot that this tool made, unless it is the only copy of something.
   private func delete(_ id: UInt32) throws(MergeError) {
     guard let snapshot = pool.state.snapshot(id) else { return }
     if made != id, try !isThere(snapshot) {
       pool.note(.snapshotNotThere(id, pool: pool.name))
       return forget(id)
     }
+    guard try !isOnlyCopy(snapshot) else { return }
     do throws(Errno) {
       try pool.mapper.send("delete \(id)", to: pool.device.number)
     } catch {
@@ -318,6 +337,20 @@ package final class ThinSnapshots {
       }
     }
     forget(id)
+  }
+
+  /// Finds out whether a snapshot is the only copy of the thin device that it was made of, and says so if it is.
+  private func isOnlyCopy(_ snapshot: PoolState.Snapshot) throws(MergeError) -> Bool {
+    onlyCopies.remove(snapshot.deviceID)
+    guard snapshot.isUnread else { return false }
+    let live = try pool.liveDevices([snapshot.deviceID, snapshot.originalID])
+    guard snapshot.isOnlyCopy(among: live) else { return false }
+    onlyCopies.insert(snapshot.deviceID)
+    pool.recordCleanupFailure(
+      .snapshotOnlyCopy(
+        snapshot.deviceID, of: snapshot.originalID, pool: pool.name,
+        isReplaced: live.contains { $0.id == snapshot.originalID }))
+    return true
   }
 
   /// Whether the device of that number is the one that the record tells of.

@@ -324,7 +324,19 @@ extension MergeNote {
         context.pool ?? "", of: context.deviceID ?? 0,
         isReplaced: context.circumstances.contains(.isReplaced),
         finish: "'thin-merge resume' finishes the merge from it")
+    case .snapshotOnlyCopy:
+      Self.onlyCopy(
+        context.deviceID ?? 0, of: UInt32(clamping: context.counts["snapshot_of"] ?? 0),
+        pool: context.pool ?? "", isReplaced: context.circumstances.contains(.isReplaced),
+        merge: Self.merging(context.deviceID ?? 0, pool: context.pool ?? ""))
     default: text
     }
+  }
+
+  /// What merges a thin device of a pool that no mapped device shows, as part of a sentence.
+  static func merging(_ deviceID: UInt32, pool: String) -> String {
+    "'thin-merge merge' with "
+      + "\("--pool \(pool.shellQuoted) --dev-id \(deviceID)".commandInSentence) and with --origin and "
+      + "--thin-size as of the thin device"
   }
 }

@@ -117,6 +117,10 @@ struct SettleText {
       snapshot.byteCount.map { ", keeps up to \($0.formattedByteCount) from being freed" } ?? ""
     return switch snapshot.use {
     case .unfinishedMerge: "\(name)\(size), for a merge that is not finished"
+    case .onlyCopy:
+      "\(name)\(size); the thin device it was made of is gone, and this snapshot is the only copy"
+    case .maybeOnlyCopy:
+      "\(name)\(size); if the thin device it was made of is gone, it is the only copy"
     case .none: "\(name)\(size), not needed any more"
     }
   }
@@ -148,11 +152,16 @@ struct SettleText {
       text.addNext(
         "If no other program needs the metadata snapshot: \(MergeNote.release(name))")
     }
+    for copy in pool.snapshots where copy.use == .onlyCopy && !copy.isUndone {
+      text.addNext(
+        "\(MergeNote.merging(copy.deviceID, pool: name)) merges dev \(copy.deviceID); to give the copy up: "
+          + MergeNote.delete(copy.deviceID, pool: name))
+    }
     for snapshot in pool.snapshots
     where snapshot.use == .unfinishedMerge && snapshot.isThere != false && !snapshot.isUndone {
       text.addNext(
-        "If the merge is given up, which leaves its origin merged in part: dmsetup message "
-          + "\(name.shellQuoted) 0 'delete \(snapshot.deviceID)'")
+        "If the merge is given up, which leaves its origin merged in part: "
+          + MergeNote.delete(snapshot.deviceID, pool: name))
     }
   }
 }

@@ -67,6 +67,7 @@ struct CommandInHintTests {
       .originNotActive(name), .thinDeviceStaysRemoved("PATH", making),
       .metadataSnapshotHeld(name, .ioError),
       .metadataSnapshotOnlyCopy(name, of: 5, isReplaced: false),
+      .snapshotOnlyCopy(9, of: 5, pool: name, isReplaced: false),
     ]
     let commands: [ShellCommand] = [
       .resume(journalPath: name), .status(journalPath: name), .verify(journalPath: name),

@@ -93,6 +93,8 @@ enum ErrorSamples {
     .cannotActivateVolume(
       "/dev/mapper/vg-vm",
       .noneActivated(uuid: "NDP1xu-zS59-kHGQ-mGdM-9SAZ-Qh8N-8b7hKc", group: "vg"), activating),
+    .snapshotOnlyCopy(16_777_215, of: 5, pool: "POOL", isReplaced: false),
+    .snapshotOnlyCopy(16_777_215, of: 5, pool: "POOL", isReplaced: true),
     .snapshotMade(16_777_215, of: "/dev/mapper/vm"),
     .snapshotNotThere(16_777_215, pool: "POOL"), .cannotDeleteSnapshot(failed),
     .sourceKept(failed), .notUndone(failed), .poolLeft("POOL", isSettledInPart: false),

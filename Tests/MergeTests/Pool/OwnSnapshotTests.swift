@@ -119,6 +119,92 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
+  /// Leaves a snapshot of a thin device that was deleted before anything was written from it, or before its making
+  /// was recorded.
+  private static func onlyCopyIsLeft(
+    _ pool: ActivePool, isKilled: Bool, replacement: Fixtures.ThinDevice? = nil
+  ) throws {
+    if isKilled {
+      // Just after the snapshot was made.
+      #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
+      try pool.mapper.replaceBySomebodyElse(5, with: replacement)
+    } else {
+      pool.mapper.happensAfter[1] = { [unowned mapper = pool.mapper] in
+        try? mapper.replaceBySomebodyElse(5, with: replacement)
+        mapper.fails["reserve_metadata_snap"] = .noMemory
+      }
+      let refused = pool.merge()
+      #expect(refused.error?.code == .cannotTakeMetadataSnapshot, "\(refused.message)")
+      expectNamed(refused)
+      pool.mapper.happensAfter = [:]
+      pool.mapper.fails = [:]
+    }
+    #expect(pool.mapper.thinDevices.map(\.devID).contains(16_777_215))
+  }
+
+  private static func expectNamed(_ outcome: ActivePool.Outcome) {
+    let sentence = "its snapshot, dev 16777215, is the only copy of it, and is kept"
+    #expect(outcome.notes.contains { $0.contains(sentence) }, "\(outcome.notes)")
+  }
+
+  @Test(
+    "a snapshot of a deleted thin device is kept by every verb, and a merge by either number finishes from it",
+    arguments: [true, false], [5, 16_777_215] as [UInt32])
+  func onlyCopy(isKilled: Bool, deviceID: UInt32) throws {
+    let pool = try ActivePool()
+    try Self.onlyCopyIsLeft(pool, isKilled: isKilled)
+    let listed = pool.run { merger throws(MergeError) in _ = try merger.devices(pool: "pool") }
+    #expect(listed.exitStatus == 0, "\(listed.message)")
+    Self.expectNamed(listed)
+    let selection = ThinDeviceReference.member(pool: "pool", deviceID: deviceID)
+    #expect(pool.merge(selection, agrees: false).exitStatus == 2)
+    #expect(pool.mapper.thinDevices.map(\.devID) == [16_777_215])
+    let outcome = pool.merge(selection, restarts: true)
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+    #expect(pool.thinDeviceState == .gone)
+    #expect(pool.cleanupFailures == [])
+    #expect(pool.mapper.thinDevices.isEmpty)
+    #expect(try pool.recordFiles() == [])
+  }
+
+  @Test("a merge of a snapshot that is the only copy stops and goes on like any other")
+  func onlyCopyStopped() throws {
+    let pool = try ActivePool()
+    try Self.onlyCopyIsLeft(pool, isKilled: true)
+    try pool.cutData()
+    #expect(pool.merge().exitStatus == 3)
+    try pool.restoreData()
+    #expect(pool.mapper.thinDevices.map(\.devID) == [16_777_215])
+    #expect(try pool.resume().exitStatus == 0)
+    #expect(try pool.isMerged())
+    #expect(pool.mapper.thinDevices.isEmpty)
+  }
+
+  @Test("a snapshot that is the only copy is not merged for a new device that has the number")
+  func onlyCopyOfReplaced() throws {
+    let pool = try ActivePool()
+    let other = Fixtures.ThinDevice(5, [ThinMapping(2, 70)], transactionID: 9)
+    try Self.onlyCopyIsLeft(pool, isKilled: true, replacement: other)
+    let outcome = pool.merge()
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try !pool.isMerged())
+    #expect(pool.mapper.steps.contains("create_snap 16777214 5"), "\(pool.mapper.steps)")
+    #expect(pool.cleanupFailures.map(\.code) == [.snapshotOnlyCopy])
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
+  }
+
+  @Test("a snapshot from which nothing was written goes while the thin device is there")
+  func notTheOnlyCopy() throws {
+    let pool = try ActivePool()
+    #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
+    try pool.mapper.writeBySomebodyElse(ThinMapping(12, 50), to: 5)
+    let listed = pool.run { merger throws(MergeError) in _ = try merger.devices(pool: "pool") }
+    #expect(listed.exitStatus == 0, "\(listed.message)")
+    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
+    #expect(try pool.recordFiles() == [])
+  }
+
   @Test("a snapshot that somebody deleted is forgotten, and the next merge goes on without it")
   func snapshotDeleted() throws {
     let pool = try ActivePool()

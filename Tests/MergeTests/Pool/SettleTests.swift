@@ -159,6 +159,51 @@ struct SettleTests {
     #expect(pool.mapper.thinDevices.count == 2)
   }
 
+  @Test("a snapshot of a deleted thin device is kept and listed as the only copy, with status 3")
+  func onlyCopy() throws {
+    let pool = try ActivePool()
+    // Just after the snapshot was made.
+    #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
+    try pool.mapper.replaceBySomebodyElse(5)
+    for _ in 0..<2 {
+      let answer = Self.settle(pool)
+      #expect(answer.failure?.exitStatus == .stopped)
+      #expect(answer.pools.first?.notUndone.map(\.code) == [.snapshotOnlyCopy])
+      let left = Self.list(pool).pools
+      #expect(left.first?.snapshots.map(\.use) == [.onlyCopy])
+      let text = SettleText(pools: left, isList: true, poolName: nil).text
+      #expect(
+        text.contains("the thin device it was made of is gone, and this snapshot is the only copy"))
+      #expect(text.contains("--pool pool --dev-id 16777215"))
+      #expect(text.contains("dmsetup message pool 0 'delete 16777215'"))
+    }
+    #expect(pool.mapper.thinDevices.map(\.devID) == [16_777_215])
+    pool.mapper.mapped = []
+    #expect(Self.list(pool).pools.first?.snapshots.map(\.use) == [.maybeOnlyCopy])
+  }
+
+  @Test(
+    "by a record that does not tell when the thin device was made, an older one is that",
+    arguments: [false, true])
+  func recordWithoutCreation(isReplaced: Bool) throws {
+    let pool = try ActivePool()
+    // Just after the snapshot was made.
+    #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
+    let record = try Data(contentsOf: URL(filePath: pool.recordPath))
+    var fields = try #require(try JSONSerialization.jsonObject(with: record) as? [String: Any])
+    var snapshots = try #require(fields["snapshots"] as? [[String: Any]])
+    #expect(snapshots[0].removeValue(forKey: "originalMade") != nil)
+    fields["snapshots"] = snapshots
+    let text = try JSONSerialization.data(withJSONObject: fields)
+    try pool.writeRecord(String(decoding: text, as: UTF8.self))
+    if isReplaced {
+      let new = Fixtures.ThinDevice(5, [ThinMapping(2, 70)], creationTime: 2)
+      try pool.mapper.replaceBySomebodyElse(5, with: new)
+    }
+    #expect(Self.settle(pool).failure?.exitStatus == (isReplaced ? .stopped : nil))
+    #expect(pool.mapper.thinDevices.count == (isReplaced ? 2 : 1))
+  }
+
   @Test("while another run works on a pool, settle ends with 5 and the list says so")
   func inUse() throws {
     let pool = try Self.stopped()
