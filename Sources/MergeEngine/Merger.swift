@@ -170,7 +170,8 @@ public struct Merger: Sendable {
   /// Goes on with the merge that a journal tells of; everything that is not given is as it says.
   ///
   /// - Throws: `MergeError` as ``merge(_:onto:options:)`` does; `refused` where the merge is finished, unless
-  ///   ``ResumeOptions/mergesAgain`` is set; `journalConflict` also where the journal is of another merge than
+  ///   ``ResumeOptions/mergesAgain`` is set, and `busy` where a run left something of it in its pool;
+  ///   `journalConflict` also where the journal is of another merge than
   ///   the devices are; `busy` also where a device or the pool is not there (yet).
   public func resume(
     journalPath: String, options: ResumeOptions = ResumeOptions()
@@ -186,6 +187,18 @@ public struct Merger: Sendable {
     let journal = try environment.journals.open(FileSystem.absolute(journalPath))
     if let taker = journal.state.givenUp { throw .journalGivenUp(journal.file.path, for: taker) }
     return RecordedMerge(journal)
+  }
+
+  /// Why a finished merge is not over: what a run left of it in its pool; nil where that is nothing.
+  package func refusalAsUnsettled(
+    _ merge: RecordedMerge, metadataPath: String?
+  ) -> MergeError? {
+    do throws(MergeError) {
+      try ResumeOperation(environment: environment).checkSettled(merge, metadataPath: metadataPath)
+      return nil
+    } catch {
+      return error
+    }
   }
 
   /// Goes on with a merge as ``resume(journalPath:options:)`` does, without reading its journal again.

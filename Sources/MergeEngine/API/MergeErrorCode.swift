@@ -124,6 +124,8 @@ extension MergeError {
     case mergeNotFinished = "merge-not-finished"
     /// The merge that is to be resumed is finished.
     case mergeFinished = "merge-finished"
+    /// The merge is finished, and something that a run left in its pool is not undone.
+    case mergeNotSettled = "merge-not-settled"
 
     // MARK: The journal's file
 

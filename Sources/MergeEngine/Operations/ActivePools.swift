@@ -40,7 +40,8 @@ struct ActivePools {
       }
     }
     let stateFile = try PoolStateFile(
-      pool: pool, stateFolder: environment.poolStateFolder, bootID: environment.bootID)
+      pool: pool, metadataPath: metadataPath, stateFolder: environment.poolStateFolder,
+      bootID: environment.bootID)
     return try PoolSession(
       LockedPool(
         pool, target: target, mapper: environment.deviceMapper, stateFile: stateFile,

@@ -46,6 +46,9 @@ struct ResumeOperation {
     let journal = recorded.journal
     let status = recorded.status
     let header = journal.header
+    if journal.state.isFinished, !options.mergesAgain {
+      try checkSettled(recorded, metadataPath: options.metadataPath)
+    }
     try checkNotFinished(journal, mergesAgain: options.mergesAgain)
     var source = MergeSource(
       metadataPath: options.metadataPath ?? status.metadataPath,
@@ -86,6 +89,38 @@ struct ResumeOperation {
   private func checkNotFinished(_ journal: OpenJournal, mergesAgain: Bool) throws(MergeError) {
     guard journal.state.isFinished, !mergesAgain else { return }
     throw .mergeFinished(journal.file.path)
+  }
+
+  /// Checks that no run has left anything of a finished merge in its pool.
+  ///
+  /// The pool may have been gone when what a killed run left was to be undone, and nobody else comes for it.
+  ///
+  /// - `metadataPath`: where the pool's metadata device is now; nil for where the journal has it.
+  /// - Throws: `MergeError` (`busy`).
+  func checkSettled(_ merge: RecordedMerge, metadataPath: String? = nil) throws(MergeError) {
+    let folder = environment.poolStateFolder
+    guard !PoolRecord.ofOthers(than: [], stateFolder: folder).isEmpty else { return }
+    let devices = (try? environment.mappedDevices()) ?? MappedDevices([])
+    let active = devices.all.filter { $0.poolTarget != nil }
+    let records =
+      active.map { PoolRecord(of: $0, stateFolder: folder) }
+      + PoolRecord.ofOthers(than: active, stateFolder: folder)
+    let (header, state) = (merge.journal.header, merge.journal.state)
+    let name = header.originIdentity.name
+    let originName = name.isEmpty ? state.lastAttempt?.originPlace ?? "" : name
+    let path = FileSystem.absolute(metadataPath ?? merge.status.metadataPath)
+    // Who works on the pool undoes it.
+    for record in records
+    where !record.isInUse
+      && (record.isOfPool(onMetadata: path, devices)
+        || record.hasSnapshot(of: header.deviceID, onto: originName))
+    {
+      let left = record.state.leftovers(ofMergeOf: header.deviceID, onto: originName)
+      guard left.isEmpty else {
+        throw .mergeNotSettled(
+          merge.status.journalPath, pool: record.pool?.name, recordPath: record.path, left)
+      }
+    }
   }
 }
 

@@ -57,6 +57,20 @@ struct PoolRecord {
 }
 
 extension PoolRecord {
+  /// Returns whether it is that of the pool with a metadata device.
+  func isOfPool(onMetadata path: String, _ devices: MappedDevices) -> Bool {
+    if state.metadataPath == path { return true }
+    guard let target = pool?.poolTarget, let number = FileSystem.blockDevice(at: path) else {
+      return false
+    }
+    return devices.areSame(.device(number), .device(target.metadata))
+  }
+
+  /// Returns whether a snapshot is recorded that was read to merge a thin device onto an origin.
+  func hasSnapshot(of deviceID: UInt32, onto originName: String) -> Bool {
+    state.snapshots.contains { $0.originName != nil && $0.isOf(deviceID, onto: originName) }
+  }
+
   /// What is left in the pool.
   ///
   /// - `status`: the pool's, if it is active.

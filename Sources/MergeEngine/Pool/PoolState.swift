@@ -188,6 +188,8 @@ package struct PoolState: Equatable, Sendable {
   private static let journalsOfSnapshots: UInt64 = 2
 
   package var format = 1
+  /// The pool's metadata device, by which its record is found while it is not active; nil in records of version 0.1.0.
+  package var metadataPath: String?
   package var metadataHold: MetadataHold?
   /// Of each thin device, at most one for each origin.
   package var snapshots: [Snapshot] = []
@@ -216,6 +218,24 @@ package struct PoolState: Equatable, Sendable {
       && removals.allSatisfy(\.staysRemoved) && madeWritable.isEmpty
   }
 
+  /// What is still to be undone of a finished merge, for people.
+  ///
+  /// What is kept for other merges is no part of it.
+  func leftovers(ofMergeOf deviceID: UInt32, onto originName: String) -> [String] {
+    let own = snapshots.filter { $0.originName != nil && $0.isOf(deviceID, onto: originName) }
+    let sources = [deviceID] + own.map(\.deviceID)
+    var left: [String] = []
+    if let metadataHold, metadataHold.writtenFrom.map({ sources.contains($0) }) ?? true {
+      left.append("the metadata snapshot")
+    }
+    left += own.filter { !$0.isNeeded }.map {
+      "dev \($0.deviceID), a snapshot of dev \($0.originalID)"
+    }
+    left += removals.filter { !$0.staysRemoved && $0.originName == originName }.map(\.device.path)
+    left += madeWritable.map { "\($0.name), made writable" }
+    return left
+  }
+
   /// The snapshot of that number, if it was made by this tool.
   package func snapshot(_ deviceID: UInt32) -> Snapshot? {
     snapshots.first { $0.deviceID == deviceID }
@@ -230,7 +250,7 @@ package struct PoolState: Equatable, Sendable {
 
 extension PoolState: Codable {
   private enum CodingKeys: String, CodingKey {
-    case format, requiredFeatures, snapshots, removals, madeWritable
+    case format, requiredFeatures, metadataPath, snapshots, removals, madeWritable
     // Version 0.1.0 wrote these.
     case metadataHold = "hold"
     case snapshot
@@ -239,6 +259,7 @@ extension PoolState: Codable {
   package init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     format = try values.decode(Int.self, forKey: .format)
+    metadataPath = try values.decodeIfPresent(String.self, forKey: .metadataPath)
     metadataHold = try values.decodeIfPresent(MetadataHold.self, forKey: .metadataHold)
     snapshots = try values.decodeIfPresent([Snapshot].self, forKey: .snapshots) ?? []
     if let single = try values.decodeIfPresent(Snapshot.self, forKey: .snapshot) {
@@ -252,6 +273,7 @@ extension PoolState: Codable {
     var values = encoder.container(keyedBy: CodingKeys.self)
     try values.encode(format, forKey: .format)
     if requiredFeatures != 0 { try values.encode(requiredFeatures, forKey: .requiredFeatures) }
+    try values.encodeIfPresent(metadataPath, forKey: .metadataPath)
     try values.encodeIfPresent(metadataHold, forKey: .metadataHold)
     if !snapshots.isEmpty { try values.encode(snapshots, forKey: .snapshots) }
     try values.encode(removals, forKey: .removals)
@@ -272,7 +294,7 @@ package final class PoolStateFile {
   ///
   /// - Throws: `MergeError`: `busy` where another run has the pool.
   package init(
-    pool: MappedDevice, stateFolder: String, bootID: String
+    pool: MappedDevice, metadataPath: String, stateFolder: String, bootID: String
   ) throws(MergeError) {
     self.bootID = bootID
     poolName = pool.name
@@ -289,6 +311,7 @@ package final class PoolStateFile {
     } else {
       state = PoolState()
     }
+    state.metadataPath = FileSystem.absolute(metadataPath)
   }
 
   static func path(of pool: MappedDevice, _ stateFolder: String) -> String {

@@ -80,10 +80,12 @@ struct Resume: Verb {
     let recorded = try session.merger().recordedMerge(journalPath: journal)
     let status = recorded.status
     if status.finishedSeconds != nil, !consent.again {
+      let refusal = session.merger().refusalAsUnsettled(recorded, metadataPath: places.metadata)
+      let failure = refusal.map { Failure($0) }
       return Outcome(
         report: outputFormat == .json
           ? JSONText.report(StatusDocument(status)) : StatusText(report: status).text,
-        failure: nil, exitStatus: .done)
+        failure: failure, exitStatus: failure?.exitStatus ?? .done)
     }
     let originPath = places.origin ?? status.originPath
     var source = ReportedSource(status)

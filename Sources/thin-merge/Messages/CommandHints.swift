@@ -260,6 +260,11 @@ extension MergeError {
   private static let overwrites =
     "to overwrite on the origin what differs from the thin device: add --again"
 
+  private var unsettledHint: String {
+    guard context.pool == nil else { return "to undo it: thin-merge settle --pool \(pool)" }
+    return "activate the pool, then: thin-merge settle; if it does not exist any more: rm \(path)"
+  }
+
   private var comparisonHint: String? {
     switch code {
     case .sourceChanged: "to merge what was written since: add --again"
@@ -267,6 +272,7 @@ extension MergeError {
       "to keep the origin as it is, there is nothing to do; \(Self.overwrites)"
     case .mappingsChanged, .otherMergeFinished:
       "to merge it as it is now, overwriting what was written to the origin since: add --again"
+    case .mergeNotSettled: unsettledHint
     case .mergeFinished: "--again merges again what differs between thin device and origin"
     case .recordsMissing: "to merge it again: add --again"
     case .checksumsMissing:

@@ -237,6 +237,10 @@ struct PoolErrorTests {
   ]
 
   private static let records: [ErrorSituation] = [
+    leftByFinished("a merge is finished, and its metadata snapshot is held") { _ in },
+    leftByFinished("a merge is finished, and held its metadata snapshot in a pool that is gone") {
+      $0.mapper.mapped = []
+    },
     ErrorSituation("another run works on the pool", "pool-in-use", .busy) {
       let pool = try ActivePool()
       var inner: ReportedError?
@@ -280,6 +284,23 @@ struct PoolErrorTests {
     ErrorSituation(
       name, code, exitStatus, pool: selection, options: options,
       agrees: agrees, prepare: prepare)
+  }
+
+  /// A resume of a finished merge that could not release its metadata snapshot.
+  private static func leftByFinished(
+    _ name: String, then change: @escaping @Sendable (ActivePool) -> Void
+  ) -> ErrorSituation {
+    ErrorSituation(name, "merge-not-settled", .busy) {
+      let pool = try ActivePool()
+      pool.mapper.fails["release_metadata_snap"] = .ioError
+      _ = pool.merge()
+      change(pool)
+      let names = try FileManager.default.contentsOfDirectory(atPath: pool.state)
+      let name = try #require(names.first { $0.hasSuffix(".journal") })
+      return pool.reported { merger throws(MergeError) in
+        try merger.resume(journalPath: "\(pool.state)/\(name)").failure
+      }
+    }
   }
 
   /// A merge onto a read-only origin where no pool is active.

@@ -232,6 +232,67 @@ struct SettleTests {
     #expect(try Self.files(pool) == files)
   }
 
+  /// A program that another test starts has our locks for a moment, and the pool seems to be in use then.
+  private static func resumed(
+    _ pool: ActivePool, until code: MergeError.Code
+  ) throws -> ActivePool.Outcome {
+    var outcome = try pool.resume()
+    _ = poll {
+      guard outcome.error?.code != code else { return true }
+      if let again = try? pool.resume() { outcome = again }
+      return outcome.error?.code == code
+    }
+    return outcome
+  }
+
+  @Test(
+    "resume of a finished merge ends with 5 until what a killed run left in its pool is undone",
+    arguments: [(.inactive, 4), (.itself, 2)] as [(PoolCrashTests.Way, Int)])
+  func finishedAndLeft(way: PoolCrashTests.Way, step: Int) throws {
+    let pool = try ActivePool()
+    // Just before the metadata snapshot is released; then the pool goes.
+    #expect(try PoolCrashTests.killed(pool, way, at: step))
+    let mapped = pool.mapper.mapped
+    pool.mapper.mapped = []
+    #expect(Self.settle(pool).failure == nil)
+    let unsettled = try Self.resumed(pool, until: .mergeNotSettled)
+    #expect(unsettled.error?.code == .mergeNotSettled, "\(unsettled.message)")
+    #expect(unsettled.exitStatus == ExitStatus.busy.rawValue)
+    #expect(unsettled.message.contains("a pool that is not active is the metadata snapshot"))
+    #expect(unsettled.message.hasSuffix(pool.recordPath))
+    #expect(unsettled.hint.contains("rm \(pool.recordPath)"))
+    // Somebody has to come for it.
+    pool.mapper.mapped = mapped
+    let active = try Self.resumed(pool, until: .mergeNotSettled)
+    #expect(active.hint == "to undo it: thin-merge settle --pool pool")
+    #expect(pool.mapper.isHolding)
+    #expect(Self.settle(pool).failure == nil)
+    #expect(!pool.mapper.isHolding)
+    #expect(try pool.resume().error?.code == .mergeFinished)
+  }
+
+  @Test("what is left in another pool, or kept for another merge, is nothing of a finished merge")
+  func leftByOthers() throws {
+    let pool = try ActivePool(otherIDs: [6])
+    let options = PoolOptions(allowsOtherUsers: true)
+    #expect(pool.merge(.member(pool: "pool", deviceID: 5), options).exitStatus == 0)
+    try pool.writeRecord(
+      """
+      {"format":1,"metadataPath":"/dev/another","removals":[],"madeWritable":[],"hold":{"timeBefore":1,
+      "transactionBefore":1,"mappingRootBefore":1,"detailsRootBefore":1}}
+      """)
+    try Program.mustRun("mv", pool.recordPath, pool.state + "/pools/POOL-2.json")
+    #expect(try pool.resume().error?.code == .mergeFinished)
+    try pool.writeRecord(
+      """
+      {"format":1,"removals":[],"madeWritable":[],"snapshots":[
+      {"deviceID":16777215,"originalID":5,"timeBefore":1,"isMade":true,"mayBeSuspended":false,
+      "hasBegun":false,"isMerged":false},{"deviceID":16777214,"originalID":6,"timeBefore":1,
+      "originName":"another disk","isMade":true,"mayBeSuspended":false,"hasBegun":true,"isMerged":false}]}
+      """)
+    #expect(try pool.resume().error?.code == .mergeFinished)
+  }
+
   @Test(
     "a record that cannot be read is named, and settle is refused",
     arguments: ["{}", ActivePool.recordOfANewerVersion])

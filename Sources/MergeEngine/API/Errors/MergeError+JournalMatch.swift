@@ -155,6 +155,23 @@ extension MergeError {
       because: "nothing is left to resume")
   }
 
+  /// Returns the error for a finished merge of which something is left in its pool.
+  ///
+  /// - `pool`: nil where it is not active.
+  /// - `left`: what is to be undone.
+  static func mergeNotSettled(
+    _ journalPath: String, pool: String?, recordPath: String, _ left: [String]
+  ) -> MergeError {
+    MergeError(
+      .mergeNotSettled, .busy,
+      "the merge is finished, and what a run left in its pool is not undone", at: journalPath,
+      because: "left in \(pool.map { "pool \($0)" } ?? "a pool that is not active") is "
+        + left.joined(separator: ", ") + ", according to \(recordPath)",
+      hint: pool == nil
+        ? "settling undoes it once the pool is active" : "settling the pool undoes it",
+      context: Context(path: recordPath, journalPath: journalPath, pool: pool))
+  }
+
   static func sourceChanged(
     _ journalPath: String, sourceName: String, _ source: RecordedDifference
   ) -> MergeError {
