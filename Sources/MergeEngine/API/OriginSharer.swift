@@ -30,6 +30,11 @@ package struct OriginSharer: Hashable, Sendable {
     self.mappedName = mappedName
   }
 
+  /// Whether a later run can tell it from another thin device that has its number, and its name, by then.
+  package var canBeKnownAgain: Bool {
+    creation != nil || mappedName.map { !$0.hasPrefix("name-") } ?? false
+  }
+
   /// Returns whether both are the same thin device, as far as it is known of each.
   fileprivate func isSame(as other: OriginSharer) -> Bool {
     poolName == other.poolName && deviceID == other.deviceID

@@ -30,7 +30,7 @@ package struct JournalState: Sendable {
   package private(set) var givenUp: StatusReport.GivenUp?
   package private(set) var lastAttempt: JournalRecord.Attempt?
   package private(set) var attemptCount: UInt64 = 0
-  /// The thin devices that some run had consent to change.
+  /// The thin devices that some run had consent to change, as far as they can be known again.
   package private(set) var agreedSharers = AgreedSharers()
   package private(set) var lastSeconds: Int64
   /// Time from the beginning of each run to its last record.
@@ -106,7 +106,7 @@ package struct JournalState: Sendable {
       isFinished = false
       isVerified = false
       lastAttempt = attempt
-      agreedSharers.add(attempt.agreedSharers)
+      agreedSharers.add(attempt.agreedSharers.filter(\.canBeKnownAgain))
       attemptCount += 1
       attemptBegan = attempt.seconds
       note(attempt.seconds)

@@ -105,6 +105,32 @@ struct OriginConsentTests {
     #expect(pool.mapper.isHolding == false)
   }
 
+  @Test(
+    "resume asks again about another pool's thin device unless a uuid tells it from one made since",
+    arguments: ["", "THIN-stranger"])
+  func ofAnotherPool(uuid: String) throws {
+    let pool = try ActivePool()
+    let other = DeviceNumber(major: 253, minor: 320)
+    var stranger = try pool.thin("stranger", id: 7, minor: 321)
+    stranger.uuid = uuid
+    stranger.liveTable[0].arguments = "\(other) 7 \(try pool.number(pool.origin.path))"
+    pool.mapper.mapped += [
+      MappedDevice(name: "other", uuid: "POOL-2", number: other, liveTable: []), stranger,
+    ]
+    // Within the run that was agreed to, its consent holds.
+    try Self.stopped(pool)
+    let before = try pool.originContent()
+    let resumed = try pool.resume()
+    if uuid.isEmpty {
+      #expect(resumed.error?.code == .originShared, "\(resumed.message)")
+      #expect(resumed.message.hasSuffix("stranger"), "\(resumed.message)")
+      #expect(try pool.originContent() == before)
+      try Self.expectMerged(pool, pool.resume(Self.resumeOptions(Self.agrees)))
+    } else {
+      try Self.expectMerged(pool, resumed)
+    }
+  }
+
   @Test("a thin device on the origin that comes while the question stands is refused")
   func activatedDuringQuestion() throws {
     let pool = try ActivePool(otherIDs: [6])
