@@ -331,6 +331,8 @@ extension MergeError {
     case thinDeviceSuspended = "thin-device-suspended"
     /// The thin device was activated or changed during the merge.
     case thinDeviceActivated = "thin-device-activated"
+    /// Nothing tells whether the thin device was active for a while during the merge.
+    case thinDeviceMaybeActivated = "thin-device-maybe-activated"
     /// The thin device cannot be removed for the time of the merge.
     case cannotRemoveThinDevice = "cannot-remove-thin-device"
     /// The thin device cannot be resumed.

@@ -253,6 +253,10 @@ package final class PoolSession {
       !$0.inactiveTable.isEmpty
     }
     if let loaded { throw .thinDeviceActivated(loaded.path) }
+    // One that was activated, written to and deactivated again is in no table.
+    guard !watch.hasSeenChanges else {
+      throw .thinDeviceMaybeActivated(applied.deviceID, pool: pool.name)
+    }
   }
 
   /// Checks in mid-merge that nobody can write to a thin device that is merged itself.

@@ -20,6 +20,9 @@ final class ThinDeviceWatch {
   /// Begins anew: devices that this run has made or removed so far do not count.
   func begin() { hasChanged = pool.mapper.watchForChanges() }
 
+  /// Whether a device was made or removed since; false where nothing tells.
+  var hasSeenChanges: Bool { hasChanged?() == true }
+
   /// Finds out what a thin device has.
   ///
   /// - `root`: the mapping tree that was read.

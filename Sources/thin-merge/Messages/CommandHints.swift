@@ -112,6 +112,10 @@ extension MergeError {
         ? "unmount it, or give --snapshot to merge it as it is now" : "unmount it")
         + "; \("lsblk \(path)".commandInSentence) and \("lsof \(path)".commandInSentence) show who uses "
         + "it"
+    case .thinDeviceActivated:
+      "deactivate it and resume, without --trust-earlier-runs: everything is compared again"
+    case .thinDeviceMaybeActivated:
+      "resume without --trust-earlier-runs: everything is compared again"
     case .cannotRemoveThinDevice:
       "it is writable and must not change; without --no-snapshot, a snapshot of it is merged"
     case .snapshotIDsUsedUp:

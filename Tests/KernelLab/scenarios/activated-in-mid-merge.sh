@@ -34,3 +34,19 @@ deactivate thin1
 expect_exit 0 resume "$(the_journal)"
 expect_merged
 expect_settled
+# Written to in its place and not active any more at the end: what was read before may be the old.
+rm "$(the_journal)"
+in_mid_merge by_name merge "${by[@]}" --no-snapshot --rate-limit 3M --checkpoint-interval 0.2
+activate 1 16M -
+write "$mapper/thin1" 4 0 12M
+deactivate thin1
+expect_end 3
+expect_says 'the thin device may have been activated during the merge, pool, dev 1'
+expect_not_held
+activate 1 16M
+remember "$mapper/thin1"
+deactivate thin1
+expect_not_merged_yet
+expect_exit 0 resume "$(the_journal)"
+expect_merged
+expect_settled

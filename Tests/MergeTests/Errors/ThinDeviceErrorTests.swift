@@ -43,6 +43,18 @@ struct ThinDeviceErrorTests {
       pool.whenMerging = { pool.mapper.mapped.append(thin) }
       return pool.reportedByMerge(.member(pool: "pool", deviceID: 5), itself)
     },
+    ErrorSituation(
+      "a mapped device is made and removed during the merge of a thin device itself",
+      "thin-device-maybe-activated", .stopped
+    ) {
+      let pool = try ActivePool()
+      let thin = try pool.thin()
+      pool.whenMerging = {
+        pool.mapper.mapped.append(thin)
+        pool.mapper.mapped.removeLast()
+      }
+      return pool.reportedByMerge(.member(pool: "pool", deviceID: 5), itself)
+    },
     row(
       "the thin device cannot be put back", "not-put-back", .stopped,
       PoolOptions(mergesThinDeviceItself: true, reactivates: true)

@@ -234,17 +234,31 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a thin device that is merged itself is not called as merged if something was active meanwhile")
-  func itselfActivated() throws {
+    "a merge of a thin device itself that may have been active meanwhile stops, and resume compares all again",
+    arguments: [false, true])
+  func itselfActivated(verifies: Bool) throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
+    let options = PoolOptions(mergesThinDeviceItself: true)
     pool.whenMerging = {
       pool.mapper.mapped.append(thin)
       pool.mapper.mapped.removeLast()
     }
-    let outcome = pool.merge(Self.byNumber, PoolOptions(mergesThinDeviceItself: true))
-    #expect(outcome.exitStatus == 0, "\(outcome.message)")
-    #expect(pool.thinDeviceState == .unknown)
+    let outcome = pool.merge(Self.byNumber, options, verifies: verifies)
+    #expect(outcome.exitStatus == 3, "\(outcome.message)")
+    #expect(outcome.error?.code == .thinDeviceMaybeActivated)
+    #expect(outcome.hint.contains("--trust-earlier-runs"))
+    #expect(!pool.mapper.isHolding)
+    // What was written to it in its place is in the data device alone.
+    let written = Data(repeating: 7, count: ActivePool.blockByteCount)
+    let data = try FileHandle(forWritingTo: URL(filePath: pool.folder.path("data.img")))
+    try data.seek(toOffset: UInt64(40 * ActivePool.blockByteCount))
+    try data.write(contentsOf: written)
+    try data.close()
+    #expect(try pool.resume().exitStatus == 0)
+    #expect(pool.thinDeviceState == .asMerged)
+    #expect(try pool.originContent().prefix(ActivePool.blockByteCount) == written)
+    #expect(try pool.recordFiles() == [])
   }
 
   @Test(

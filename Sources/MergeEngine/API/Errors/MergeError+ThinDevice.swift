@@ -92,7 +92,18 @@ extension MergeError {
     MergeError(
       .thinDeviceActivated, .stopped, "the thin device was activated or changed during the merge",
       at: path, because: "what was written to it may be merged in part, or not at all",
-      hint: "deactivate it and resume: everything is compared again")
+      hint: "deactivate it and resume without trusting earlier runs: everything is compared again")
+  }
+
+  /// Returns the error for a thin device that is not active, and may have been in between.
+  static func thinDeviceMaybeActivated(_ deviceID: UInt32, pool: String) -> MergeError {
+    MergeError(
+      .thinDeviceMaybeActivated, .stopped,
+      "the thin device may have been activated during the merge", at: "\(pool), dev \(deviceID)",
+      because: "device-mapper had an event meanwhile, such as a device that was made or removed; "
+        + "what was written to the thin device then may be merged in part, or not at all",
+      hint: "resume without trusting earlier runs: everything is compared again",
+      context: Context(pool: pool, deviceID: deviceID))
   }
 
   static func cannotRemoveThinDevice(_ path: String, _ errno: Errno) -> MergeError {
