@@ -107,15 +107,17 @@ struct ResumeOperation {
       + PoolRecord.ofOthers(than: active, stateFolder: folder)
     let (header, state) = (merge.journal.header, merge.journal.state)
     let name = header.originIdentity.name
-    let originName = name.isEmpty ? state.lastAttempt?.originPlace ?? "" : name
+    let key = PoolState.MergeKey(
+      originName: name.isEmpty ? state.lastAttempt?.originPlace ?? "" : name,
+      journalID: merge.journal.id)
     let path = FileSystem.absolute(metadataPath ?? merge.status.metadataPath)
     // Who works on the pool undoes it.
     for record in records
     where !record.isInUse
       && (record.isOfPool(onMetadata: path, devices)
-        || record.hasSnapshot(of: header.deviceID, onto: originName))
+        || record.hasSnapshot(of: header.deviceID, in: key))
     {
-      let left = record.state.leftovers(ofMergeOf: header.deviceID, onto: originName)
+      let left = record.state.leftovers(ofMergeOf: header.deviceID, in: key)
       guard left.isEmpty else {
         throw .mergeNotSettled(
           merge.status.journalPath, pool: record.pool?.name, recordPath: record.path, left)

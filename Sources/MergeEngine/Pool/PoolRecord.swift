@@ -66,9 +66,9 @@ extension PoolRecord {
     return devices.areSame(.device(number), .device(target.metadata))
   }
 
-  /// Returns whether a snapshot is recorded that was read to merge a thin device onto an origin.
-  func hasSnapshot(of deviceID: UInt32, onto originName: String) -> Bool {
-    state.snapshots.contains { $0.originName != nil && $0.isOf(deviceID, onto: originName) }
+  /// Returns whether a snapshot is recorded that a merge of a thin device has read.
+  func hasSnapshot(of deviceID: UInt32, in merge: PoolState.MergeKey) -> Bool {
+    state.snapshots.contains { $0.originName != nil && $0.isOf(deviceID, in: merge) }
   }
 
   /// What is left in the pool.

@@ -221,8 +221,8 @@ package struct PoolState: Equatable, Sendable {
   /// What is still to be undone of a finished merge, for people.
   ///
   /// What is kept for other merges is no part of it.
-  func leftovers(ofMergeOf deviceID: UInt32, onto originName: String) -> [String] {
-    let own = snapshots.filter { $0.originName != nil && $0.isOf(deviceID, onto: originName) }
+  func leftovers(ofMergeOf deviceID: UInt32, in merge: MergeKey) -> [String] {
+    let own = snapshots.filter { $0.originName != nil && $0.isOf(deviceID, in: merge) }
     let sources = [deviceID] + own.map(\.deviceID)
     var left: [String] = []
     if let metadataHold, metadataHold.writtenFrom.map({ sources.contains($0) }) ?? true {
@@ -231,7 +231,8 @@ package struct PoolState: Equatable, Sendable {
     left += own.filter { !$0.isNeeded }.map {
       "dev \($0.deviceID), a snapshot of dev \($0.originalID)"
     }
-    left += removals.filter { !$0.staysRemoved && $0.originName == originName }.map(\.device.path)
+    left += removals.filter { !$0.staysRemoved && $0.originName == merge.originName }
+      .map(\.device.path)
     left += madeWritable.map { "\($0.name), made writable" }
     return left
   }

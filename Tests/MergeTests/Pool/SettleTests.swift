@@ -171,7 +171,9 @@ struct SettleTests {
       #expect(answer.pools.first?.notUndone.map(\.code) == [.snapshotOnlyCopy])
       let left = Self.list(pool).pools
       #expect(left.first?.snapshots.map(\.use) == [.onlyCopy])
-      let text = SettleText(pools: left, isList: true, poolName: nil).text
+      let text = SettleText(
+        left: Leftovers(pools: left, origins: []), isList: true, poolName: nil
+      ).text
       #expect(
         text.contains("the thin device it was made of is gone, and this snapshot is the only copy"))
       #expect(text.contains("--pool pool --dev-id 16777215"))
