@@ -56,6 +56,8 @@ extension MergeError {
     case tooMuchUnreadable = "too-much-unreadable"
     /// The data device is said to be a copy, and has nothing of what was merged.
     case noCopyOfData = "no-copy-of-data"
+    /// The data device has no identity, and has other bytes than those that were merged from it.
+    case dataNotAsRecorded = "data-not-as-recorded"
     /// Neither the origin nor the copy of the data device has what was merged.
     case mergedBytesLost = "merged-bytes-lost"
     /// The pool's metadata changed during the merge.

@@ -47,7 +47,8 @@ extension MergePreparation {
   private func checkRecorded(_ queue: inout LinuxAIO) throws(MergeError) {
     guard let found = slot.journalOfSameMerge else { return }
     let configuration = MergeConfiguration(
-      planned, request, data: devices.data, target: origin, state: found.state)
+      planned, request, data: devices.data, recordedData: found.header.dataIdentity,
+      target: origin, state: found.state)
     try configuration.checkTarget(
       recorded: try environment.journals.reader(found.file), planned.segments, &queue,
       environment.control)

@@ -76,8 +76,11 @@ package struct RecordedComparison: Sendable {
   package var comparedByteCount: UInt64
   package var sourceDifferences: Differences
   package var targetDifferences: Differences
-  /// Transfers whose source is as recorded, and how many of them are not on the origin.
-  package var unchangedSourceCount: Int
+  /// Transfers that were compared with a recorded checksum.
+  package var recordedCount: Int
+  /// How many of them the source does not have as recorded.
+  package var changedSourceCount: Int
+  /// How many of them the origin has neither as recorded nor as the source has them now.
   package var missingOnTargetCount: Int
   package var unreadable: RangeSet
   package var end: PipelineEnd
@@ -115,7 +118,8 @@ package struct RecordedComparison: Sendable {
     comparedByteCount = pass.step.comparedByteCount
     sourceDifferences = pass.step.sourceDifferences
     targetDifferences = pass.step.targetDifferences
-    unchangedSourceCount = pass.step.unchangedSourceCount
+    recordedCount = pass.step.recordedCount
+    changedSourceCount = pass.step.changedSourceCount
     missingOnTargetCount = pass.step.missingOnTargetCount
     unreadable = pass.unreadable
     end = pass.end

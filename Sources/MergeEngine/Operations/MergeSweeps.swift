@@ -7,6 +7,7 @@ package struct MergeConfiguration: Sendable {
   package var transfer: TransferOptions
   package var dataAlignmentByteCount: Int
   package var targetAlignmentByteCount: Int
+  package var dataPath = ""
   package var targetPath: String
   package var journalPath: String
   /// What earlier runs recorded.
@@ -14,6 +15,8 @@ package struct MergeConfiguration: Sendable {
   package var trustsEarlierRuns: Bool
   /// True where the source is a copy of the one that earlier runs merged from, and may lack some of it.
   package var sourceIsCopy = false
+  /// True where the source is known to be the one that earlier runs merged from, though it may have been written to.
+  package var sourceIsIdentified = true
   /// True where the first recorded transfers are looked for on the origin before anything is written.
   package var checksTarget = true
 

@@ -105,8 +105,8 @@ struct RunningMerge: ~Copyable {
     try environment.journals.prepare(journal, byteCountMax: report.journalByteCountMax)
     let sweeps = MergeSweeps(
       MergeConfiguration(
-        planned, request, data: preparation.devices.data, target: target.file,
-        state: journal.state),
+        planned, request, data: preparation.devices.data, recordedData: journal.header.dataIdentity,
+        target: target.file, state: journal.state),
       planned.segments, io: queue, journal: journal.encoder,
       checkpointInterval: options.checkpointIntervalInRange, control: environment.control,
       secondsSince1970: environment.secondsSince1970,
@@ -228,17 +228,21 @@ extension ApprovedMerge {
 
 extension MergeConfiguration {
   /// - `target`: open for reading at least.
+  /// - `recordedData`: the data device of the journal.
   /// - `state`: what earlier runs recorded.
   init(
-    _ planned: PlannedMerge, _ request: MergeRequest, data: OpenFile, target: OpenFile,
-    state: JournalState
+    _ planned: PlannedMerge, _ request: MergeRequest, data: OpenFile,
+    recordedData: DeviceIdentity, target: OpenFile, state: JournalState
   ) {
     let options = request.options
     self.init(
       plan: planned.plan, cuts: planned.segments.cuts, transfer: options.transfer,
       dataAlignmentByteCount: data.alignmentByteCount,
-      targetAlignmentByteCount: target.alignmentByteCount, targetPath: request.originPath,
+      targetAlignmentByteCount: target.alignmentByteCount, dataPath: data.path,
+      targetPath: request.originPath,
       journalPath: planned.journalPath, state: state, trustsEarlierRuns: options.trustsEarlierRuns,
-      sourceIsCopy: options.dataIsTheSame)
+      sourceIsCopy: options.dataIsTheSame,
+      sourceIsIdentified: !recordedData.name.isEmpty
+        && DeviceIdentity(data).hasSameBytes(as: recordedData))
   }
 }

@@ -6,8 +6,8 @@ extension MergeConfiguration {
   /// Reads the first transfers that earlier runs recorded, before anything is written.
   ///
   /// - `recorded`: reads the journal as it was when the run began.
-  /// - Throws: `MergeError` (`journalConflict`) where nine in ten are not on the origin, although the source
-  ///   did not change.
+  /// - Throws: `MergeError` (`journalConflict`) where nine in ten are not on the origin, whatever the source has
+  ///   now; and where the source has others, and nothing else tells that it is the same.
   package func checkTarget<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable>(
     recorded: consuming JournalReader<IO>, _ stream: SegmentStream<Source>, _ io: inout IO,
     _ control: RunControl
@@ -27,10 +27,14 @@ extension MergeConfiguration {
     case .interrupted:
       throw .interruptedChecking(targetPath)
     }
-    if sourceIsCopy, found.unchangedSourceCount == 0, found.comparedByteCount > 0 {
+    let (count, changed) = (found.recordedCount, found.changedSourceCount)
+    if sourceIsCopy, count == changed, found.comparedByteCount > 0 {
       throw .noCopyOfData(journalPath, byteCount: found.comparedByteCount)
     }
-    let (count, missing) = (found.unchangedSourceCount, found.missingOnTargetCount)
+    if changed > 0, !sourceIsIdentified, !sourceIsCopy {
+      throw .dataNotAsRecorded(dataPath, journalPath: journalPath, changed: changed, of: count)
+    }
+    let missing = found.missingOnTargetCount
     guard count > 0, missing * 10 >= count * 9 else { return }
     throw .originLost(targetPath, missing: missing, of: count)
   }

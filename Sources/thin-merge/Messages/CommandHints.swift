@@ -41,8 +41,8 @@ extension MergeError {
       (hint.map { $0 + "; " } ?? "") + "if nothing else uses the file: --unseen-loops-ok"
     case .originMoved: "put that file back to its path, then: thin-merge resume \(journal)"
     case .originLost:
-      "if it is another disk, give the path of the right one with --origin; if it was restored, "
-        + "'thin-merge merge' with --restart merges all of it again"
+      "if it is another disk, give the path of the right one with --origin; if it was restored or "
+        + "written to, 'thin-merge merge' with --restart merges all of it again"
     case .deviceMissing: "\(option) says where it is now"
     case .noSuchThinDeviceID:
       "they are listed by: thin-merge devices --metadata \(path)"
@@ -167,6 +167,9 @@ extension MergeError {
       otherMergeHint
     case .noCopyOfData:
       "give the right one with --data, or merge all of it again: 'thin-merge merge' with --restart"
+    case .dataNotAsRecorded:
+      "if it is another device, give the path of the right one with --data; if it was written to since, "
+        + "'thin-merge merge' with --restart merges all of it again"
     case .mergedBytesLost:
       "resume with the data device that was merged from, if it can still be read; or 'thin-merge merge' "
         + "with --restart merges all of it from the copy"

@@ -180,6 +180,18 @@ struct JournalMatchErrorTests {
 
   static let ofDevices: [ErrorSituation] = [
     ErrorSituation(
+      "a merge is resumed from a data device without identity that has other bytes now",
+      "data-not-as-recorded", .journalConflict
+    ) {
+      let (merge, device) = try MergeCase.stoppedOnUnidentifiedData()
+      try overwrite(device.path, with: Data(repeating: 0x5a, count: merge.dataBefore.count))
+      let said = try ReportedError(merge.resume()).naming([
+        (merge.folder.path, "FOLDER"), (device.path, "DEVICE"),
+      ])
+      let counts = said.message.matches(of: /\b\d+ of the first \d+/).map { String($0.0) }
+      return said.naming(counts.map { ($0, "COUNT of the first COUNT") })
+    },
+    ErrorSituation(
       "a merge is resumed with another loop device as origin", "journal-of-other-device",
       .journalConflict
     ) {
@@ -197,7 +209,7 @@ struct JournalMatchErrorTests {
         (names[0], "FIRST"),
         (names[1], "SECOND"),
       ])
-    }
+    },
   ]
 
   // MARK: Preparing

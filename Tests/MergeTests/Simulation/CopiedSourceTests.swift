@@ -101,7 +101,7 @@ extension MergeHarness {
       [UInt8](repeating: 0, count: Int(range.byteCount)), on: .data, at: try source(of: range))
   }
 
-  fileprivate func putBackSource(of range: ByteRange, from content: SparseContent) throws {
+  func putBackSource(of range: ByteRange, from content: SparseContent) throws {
     let start = try source(of: range)
     disk.put(content.bytes(at: start, count: Int(range.byteCount)), on: .data, at: start)
   }

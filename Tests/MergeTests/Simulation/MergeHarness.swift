@@ -20,6 +20,8 @@ struct MergeHarness {
     var trustsEarlierRuns = false
     /// The source is said to be a copy of that of earlier runs.
     var sourceIsCopy = false
+    /// Whether the data device has an identity that is the recorded one.
+    var sourceIsIdentified = true
     /// Skips the look at the first recorded transfers: here the origin may have lost anything.
     var skipsOriginCheck = true
     /// The power goes just before that operation of the run, from 1.
@@ -92,6 +94,7 @@ struct MergeHarness {
       dataAlignmentByteCount: merge.dataAlignment, targetAlignmentByteCount: merge.originAlignment,
       targetPath: "origin", journalPath: "journal", state: state,
       trustsEarlierRuns: options.trustsEarlierRuns, sourceIsCopy: options.sourceIsCopy,
+      sourceIsIdentified: options.sourceIsIdentified,
       checksTarget: !options.skipsOriginCheck)
     var io = try queue(
       transfer,

@@ -38,12 +38,11 @@ struct OriginCheckTests {
 
   @Test("nine in ten transfers that are not on the origin stop the merge, fewer do not")
   func threshold() throws {
-    for (kept, stops) in [(1, true), (2, false)] {
+    for stops in [true, false] {
       let harness = try Self.stopped(recorded: 10)
       let pieces = try harness.disk.recordedPieces()
-      // Ten count: the source of all others is another one now.
-      for piece in pieces.dropFirst(10) { try harness.changeSource(of: piece.range) }
-      Self.restore(pieces.prefix(10).dropLast(kept), of: harness)
+      let kept = pieces.count / 10 + (stops ? 0 : 1)
+      Self.restore(pieces.dropLast(kept), of: harness)
       if stops {
         let error = #expect(throws: MergeError.self) {
           try harness.run(.init(skipsOriginCheck: false))
@@ -60,6 +59,35 @@ struct OriginCheckTests {
     let harness = try Self.stopped(recorded: 10)
     for block in 0..<10 { harness.overwriteSource(block: block) }
     try harness.expectMerged(try harness.run(.init(skipsOriginCheck: false)), "source changed")
+  }
+
+  @Test("another origin stops the merge although the source was written to throughout")
+  func bothChanged() throws {
+    let harness = try Self.stopped(recorded: 10)
+    let pieces = try harness.disk.recordedPieces()
+    for piece in pieces { try harness.changeSource(of: piece.range) }
+    Self.restore(pieces, of: harness)
+    let error = #expect(throws: MergeError.self) { try harness.run(.init(skipsOriginCheck: false)) }
+    #expect(error?.code == .originLost)
+    #expect(harness.disk.originWrites.isEmpty)
+  }
+
+  @Test(
+    "a data device without identity stops the merge where one recorded transfer is another one there",
+    arguments: [false, true])
+  func unidentifiedSource(trusts: Bool) throws {
+    let harness = try Self.stopped(recorded: 10)
+    let piece = try #require(try harness.disk.recordedPieces().last)
+    let options = MergeHarness.RunOptions(
+      trustsEarlierRuns: trusts, sourceIsIdentified: false, skipsOriginCheck: false)
+    let original = harness.disk[.data]
+    try harness.changeSource(of: piece.range)
+    let journal = harness.disk[.journal].byteCount
+    let error = #expect(throws: MergeError.self) { try harness.run(options) }
+    #expect(error?.kind == .journalConflict && error?.code == .dataNotAsRecorded)
+    #expect(harness.disk.originWrites.isEmpty && harness.disk[.journal].byteCount == journal)
+    try harness.putBackSource(of: piece.range, from: original)
+    try harness.expectMerged(try harness.run(options), "the source is back")
   }
 
   @Test("a merge over a finished one is not stopped by an origin that was restored")

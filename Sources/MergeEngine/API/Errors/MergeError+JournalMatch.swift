@@ -67,6 +67,23 @@ extension MergeError {
       hint: "give the right one", context: Context(path: journalPath, counts: ["bytes": byteCount]))
   }
 
+  /// Returns the error for a data device that nothing identifies, and that has other bytes than were merged from it.
+  ///
+  /// `changed`: how many of the `count` recorded transfers that were read.
+  static func dataNotAsRecorded(
+    _ path: String, journalPath: String, changed: Int, of count: Int
+  ) -> MergeError {
+    MergeError(
+      .dataNotAsRecorded, .journalConflict, "the data device has other bytes than those recorded",
+      at: path,
+      because:
+        "\(changed) of the first \(count) recorded transfers differ, and no identity tells that "
+        + "it is the same device: it is another one, or was written to since; nothing was written",
+      context: Context(
+        path: path, role: "data device", journalPath: journalPath,
+        counts: ["changed": UInt64(changed), "transfers": UInt64(count)]))
+  }
+
   /// Returns the error for bytes that neither a copy of the data device nor the origin has as they were merged.
   static func mergedBytesLost(
     _ originPath: String, journalPath: String, byteCount: UInt64, firstByteOffset: UInt64

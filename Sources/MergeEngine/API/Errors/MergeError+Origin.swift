@@ -156,7 +156,7 @@ extension MergeError {
     MergeError(
       .originLost, .journalConflict, "the origin does not hold what was merged", at: path,
       because: "\(missing) of the first \(count) recorded transfers are not there: it is another "
-        + "disk, or was restored from a copy; nothing was written",
+        + "disk, was restored from a copy, or was written to; nothing was written",
       context: Context(
         path: path, counts: ["missing": UInt64(missing), "transfers": UInt64(count)]))
   }

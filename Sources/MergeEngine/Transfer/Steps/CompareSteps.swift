@@ -27,8 +27,11 @@ package struct CompareRecordedStep: TransferStep, ~Copyable {
   package private(set) var comparedByteCount: UInt64 = 0
   package private(set) var sourceDifferences = Differences()
   package private(set) var targetDifferences = Differences()
-  /// Transfers whose source is as recorded, and how many of them are not on the target.
-  package private(set) var unchangedSourceCount = 0
+  /// Transfers that were compared with a recorded checksum.
+  package private(set) var recordedCount = 0
+  /// How many of them the source does not have as recorded.
+  package private(set) var changedSourceCount = 0
+  /// How many of them the target has neither as recorded nor as the source has them now.
   package private(set) var missingOnTargetCount = 0
 
   package init() {}
@@ -46,10 +49,10 @@ package struct CompareRecordedStep: TransferStep, ~Copyable {
     let isSourceAsRecorded = CRC32C.checksum(of: source) == recordedChecksum
     let isTargetAsRecorded =
       isEqual ? isSourceAsRecorded : CRC32C.checksum(of: target) == recordedChecksum
-    if isSourceAsRecorded {
-      unchangedSourceCount += 1
-      if !isTargetAsRecorded { missingOnTargetCount += 1 }
-    }
+    recordedCount += 1
+    if !isSourceAsRecorded { changedSourceCount += 1 }
+    // A run that stopped while it wrote what had changed may not have recorded it.
+    if !isTargetAsRecorded, !isEqual { missingOnTargetCount += 1 }
     switch (isSourceAsRecorded, isTargetAsRecorded) {
     case (true, true) where isEqual: break
     case (true, false): targetDifferences.appendSectors(of: range, source, target)
