@@ -101,6 +101,8 @@ extension MergeError {
     case originMoved = "origin-moved"
     /// The origin cannot be marked as half merged.
     case cannotMarkOrigin = "cannot-mark-origin"
+    /// The origin became shorter during the merge, or while it was compared.
+    case originShortened = "origin-shortened"
     /// The origin has nearly nothing of what was merged onto it.
     case originLost = "origin-lost"
 

@@ -105,6 +105,7 @@ struct FinishedMergeComparison {
     let (data, metadata) = (preparation.devices.data, preparation.devices.metadata)
     let planned = preparation.planned
     let (plan, segments) = (planned.plan, planned.segments)
+    let place = OriginPlace(compared: origin)
     var queue = try ComparisonQueue(
       options.transfer, largest: max(plan.transferByteCountMax, journal.state.entryByteCountMax),
       dataBlockByteCount: plan.dataBlockByteCount, data: data, target: origin, cuts: segments.cuts,
@@ -120,6 +121,7 @@ struct FinishedMergeComparison {
     {
       throw error
     }
+    try place.check()
     // A run may have been killed before it let go of what it had merged from.
     session?.hold.isNotNeeded(for: source.readID)
     session?.mergeIsFinished(

@@ -1,31 +1,29 @@
 /// The paths of a merge's origin and journal, which must lead to the files that the merge has open.
 struct MergePlaces {
   private let journal: OpenFile
-  /// Nil where the origin had no path to begin with.
-  private let origin: OpenFile?
+  private let origin: OriginPlace
 
   /// Notes an origin that no path leads to.
-  init(journal: OpenFile, origin: OpenFile, note: (MergeNote) -> Void) {
+  ///
+  /// - `grownByteCount`: how long the origin is made; nil where it is not extended.
+  init(
+    journal: OpenFile, origin: DeviceTarget, grownByteCount: UInt64?, note: (MergeNote) -> Void
+  ) {
     self.journal = journal
-    // A deleted file can be opened by way of /proc, and its links then lead nowhere.
-    guard FileSystem.resolved(origin.path) != nil, origin.isStillAtItsPath else {
-      note(.originWithoutName(origin.path))
-      self.origin = nil
-      return
-    }
-    self.origin = origin
+    self.origin = OriginPlace(
+      origin.file, backing: origin.backing, grownByteCount: grownByteCount)
+    if !self.origin.isNamed { note(.originWithoutName(origin.file.path)) }
   }
 
   /// True while a later run can resume from the journal.
   var hasJournal: Bool { journal.isStillAtItsPath }
 
-  /// - Throws: `MergeError` (`stopped`) where a path leads to another file, or to none.
+  /// - Throws: `MergeError` (`stopped`) where a path leads to another file, or to none, or the origin is shorter.
   func check() throws(MergeError) {
     guard hasJournal else {
       throw .journalGone(journal.path)
     }
-    guard let origin, !origin.isStillAtItsPath else { return }
-    throw .originMoved(origin.path, journalPath: journal.path)
+    try origin.check(journalPath: journal.path)
   }
 
   /// Returns the error of a merge that stopped, with the loss of its journal where that is gone too.

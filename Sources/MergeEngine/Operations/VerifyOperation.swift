@@ -24,6 +24,7 @@ struct VerifyOperation {
     let begin = environment.clock.now()
     let devices = try OpenDevices(source)
     let origin = try devices.origin(originPath)
+    let place = OriginPlace(compared: origin)
     let unfinishedMerge = unfinishedMerge(onto: origin)
     if let unfinishedMerge {
       environment.observer.note(
@@ -51,6 +52,7 @@ struct VerifyOperation {
       &queue.io, environment.control)
     var report = VerifyReport(
       comparison, .sector, place: originPath, duration: environment.clock.now() - begin)
+    report.check(place)
     report.unfinishedMerge = unfinishedMerge
     report.remnants = remnants(onto: origin, besides: plan.fingerprint.description)
     report.thinDevice = ThinDeviceState(
@@ -96,6 +98,7 @@ struct VerifyOperation {
     let header = reader.header
     let path = originPath ?? state.lastAttempt?.originPath ?? header.originPath
     let origin = try OpenFile(path, role: "origin", access: .readOnly)
+    let place = OriginPlace(compared: origin)
     let cuts = TransferCuts(
       ioByteCount: header.ioByteCount, endByteOffset: header.endByteOffset,
       alignmentByteCount: origin.alignmentByteCount)
@@ -108,6 +111,7 @@ struct VerifyOperation {
     var report = VerifyReport(
       comparison, .entry, place: path, duration: environment.clock.now() - begin)
     report.remnants = header.remnants
+    report.check(place)
     guard report.incomplete == nil else { return report }
     if state.isFinished, report.comparedByteCount < header.plannedByteCount {
       report.incomplete = .checksumsMissing(

@@ -39,7 +39,10 @@ extension MergeError {
     case .originNotExtended: "merge first, or compare what is there by --past-end clip"
     case .loopDevicesUnseen:
       (hint.map { $0 + "; " } ?? "") + "if nothing else uses the file: --unseen-loops-ok"
-    case .originMoved: "put that file back to its path, then: thin-merge resume \(journal)"
+    case .originMoved where context.journalPath != nil:
+      "put that file back to its path, then: thin-merge resume \(journal)"
+    case .originShortened where context.journalPath != nil:
+      "\(hint ?? ""), and give it the bytes that it had, from a copy; then: thin-merge resume \(journal)"
     case .originLost:
       "if it is another disk, give the path of the right one with --origin; if it was restored or "
         + "written to, 'thin-merge merge' with --restart merges all of it again"

@@ -52,6 +52,44 @@ struct MovedFileTests {
     #expect(try merge.wrongSectors() == [])
   }
 
+  @Test("an origin that became shorter in mid-merge is not called merged")
+  func truncatedOrigin() throws {
+    let merge = try MergeCase(scatteredBlocks: 16)
+    let result = try self.merge(merge, stopping: false) {
+      // Behind the last mapped block, where no write makes it longer again.
+      try Program.mustRun("truncate", "--size", "-4096", merge.originFile)
+    }
+    expectError(result, exitStatus: 3, naming: merge.origin)
+    #expect(!result.standardOutput.contains("Merged"))
+    #expect(try !JournalOnDisk.state(of: merge.journal).isFinished)
+    try Program.mustRun("truncate", "--size", "\(merge.before.count)", merge.originFile)
+    try overwrite(
+      merge.originFile, at: merge.before.count - 4096, with: merge.before.suffix(4096))
+    expectSuccess(try merge.resume())
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test(
+    "a loop device whose file was replaced in mid-merge is not called merged", .needsLoopDevices)
+  func fileOfLoopDevice() throws {
+    let merge = try MergeCase(scatteredBlocks: 16)
+    let device = try LoopDevice(backing: merge.originFile)
+    merge.origin = device.path
+    let (copy, kept) = (merge.folder.path("copy"), merge.folder.path("kept"))
+    try Program.mustRun("cp", merge.originFile, copy)
+    let running = try merge.startMerge(
+      MergeCase.slowly + ["--rate-limit", "256k", "--yes", "--journal", merge.journal])
+    try #require(try running.waitUntilCheckpoint(1, in: merge.journal))
+    try running.whileStopped {
+      try Program.mustRun("mv", merge.originFile, kept)
+      try Program.mustRun("mv", copy, merge.originFile)
+    }
+    expectError(try running.wait(), exitStatus: 3, naming: device.path)
+    try Program.mustRun("mv", kept, merge.originFile)
+    expectSuccess(try merge.resume(["--origin", device.path, "--yes"]))
+    #expect(try merge.wrongSectors() == [])
+  }
+
   @Test(
     "a journal that is gone ends the merge, and no command to resume is named",
     arguments: [true, false])

@@ -216,6 +216,13 @@ struct StopErrorTests {
         try merge.changingFiles { try Program.remove(merge.originFile) }
       }),
     ErrorSituation(
+      "the origin becomes shorter during the merge", "origin-shortened", .stopped,
+      command: { merge in
+        try merge.changingFiles {
+          try Program.mustRun("truncate", "--size", "-4096", merge.originFile)
+        }
+      }),
+    ErrorSituation(
       "the journal is removed during the merge", "journal-gone", .stopped,
       command: { merge in
         try merge.changingFiles { try Program.remove(merge.journal) }

@@ -145,11 +145,37 @@ extension MergeError {
       hint: asynchronousHint(errno))
   }
 
-  static func originMoved(_ path: String, journalPath: String) -> MergeError {
-    MergeError(
+  /// Returns the error for an origin whose path leads to another file by now.
+  ///
+  /// - `file`: the origin, or the file under it if it is a loop device.
+  /// - `journalPath`: the journal of the merge that wrote to it; nil where it was compared.
+  static func originMoved(_ path: String, file: String, journalPath: String?) -> MergeError {
+    let what =
+      file == path
+      ? "another file is there, or none" : "it lies on \(file), which is another file now, or gone"
+    return MergeError(
       .originMoved, .stopped, "the origin is not at its path any more", at: path,
-      because: "another file is there, or none; the blocks went to the file that was there",
+      because: "\(what); "
+        + (journalPath == nil
+          ? "what was compared is the file that was there"
+          : "the blocks went to the file that was there"),
+      hint: journalPath == nil ? "the same command compares what is there now" : nil,
       context: Context(path: path, journalPath: journalPath))
+  }
+
+  /// Returns the error for an origin that was truncated while it was written to or compared.
+  ///
+  /// `journalPath`: the journal of the merge that wrote to it; nil where it was compared.
+  static func originShortened(
+    _ path: String, byteCount: UInt64, before: UInt64, journalPath: String?
+  ) -> MergeError {
+    MergeError(
+      .originShortened, .stopped, "the origin became shorter meanwhile", at: path,
+      because: "it has \(byteCount) bytes now, and had \(before): what was behind is lost",
+      hint: "see what made it shorter",
+      context: Context(
+        path: path, journalPath: journalPath,
+        counts: ["bytes": byteCount, "bytes_before": before]))
   }
 
   static func originLost(_ path: String, missing: Int, of count: Int) -> MergeError {

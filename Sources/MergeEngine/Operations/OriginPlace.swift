@@ -1,0 +1,53 @@
+/// The path of an origin, which a report names, and what must still be there when something is said of it.
+struct OriginPlace {
+  private let origin: OpenFile
+  /// The origin and the file under its loop devices, as far as a path led to each to begin with.
+  private let named: [OpenFile]
+  private let byteCountMin: UInt64
+
+  /// - `backing`: the origin itself, or the file under it where it is a loop device; nil for a disk.
+  /// - `grownByteCount`: how long the origin is made; nil where it is not extended.
+  init(_ origin: OpenFile, backing: OpenFile?, grownByteCount: UInt64? = nil) {
+    self.origin = origin
+    // A deleted file can be opened by way of /proc, and its links then lead nowhere.
+    let isNamed = FileSystem.resolved(origin.path) != nil && origin.isStillAtItsPath
+    named =
+      (isNamed ? [origin] : [])
+      + [backing].compactMap { $0 }.filter { !$0.isSameFile(as: origin) && $0.isStillAtItsPath }
+    byteCountMin = max(origin.byteCount, grownByteCount ?? 0)
+  }
+
+  /// An origin that is only compared.
+  init(compared origin: OpenFile) {
+    self.init(
+      origin, backing: origin.kind == .blockDevice ? StorageExtent(origin).openFile() : nil)
+  }
+
+  /// Whether a path led to the origin to begin with.
+  var isNamed: Bool { named.contains { $0.isSameFile(as: origin) } }
+
+  /// - `journalPath`: the journal of the merge that wrote to the origin; nil where it was compared.
+  /// - Throws: `MergeError` (`stopped`) where a path leads to another file, or to none, or the origin is shorter.
+  func check(journalPath: String? = nil) throws(MergeError) {
+    if let moved = named.first(where: { !$0.isStillAtItsPath }) {
+      throw .originMoved(origin.path, file: moved.path, journalPath: journalPath)
+    }
+    let byteCount = try origin.byteCountNow()
+    guard byteCount >= byteCountMin else {
+      throw .originShortened(
+        origin.path, byteCount: byteCount, before: byteCountMin, journalPath: journalPath)
+    }
+  }
+}
+
+extension VerifyReport {
+  /// Takes back that everything was compared where the origin's path leads elsewhere by now.
+  mutating func check(_ place: OriginPlace) {
+    guard incomplete == nil else { return }
+    do throws(MergeError) {
+      try place.check()
+    } catch {
+      incomplete = error
+    }
+  }
+}
