@@ -107,6 +107,8 @@ extension MergeError {
       case canTakeSnapshot
       /// A metadata snapshot is held, and could be read.
       case holdsMetadataSnapshot
+      /// It is the thin device of the journal, with other mappings.
+      case isSameThinDevice
     }
 
     /// The file or device.

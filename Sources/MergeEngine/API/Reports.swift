@@ -187,6 +187,8 @@ public struct VerifyReport: Equatable, Sendable {
   /// A merge onto the origin that is not finished, as the journal in its usual place told when comparing
   /// with a source began.
   public var unfinishedMerge: StatusReport?
+  /// Whether that merge cannot be resumed, since the thin device has other mappings than were recorded.
+  package var isWrittenSinceMergeStopped = false
 
   /// Whether everything was compared and nothing differs.
   public var isClean: Bool {

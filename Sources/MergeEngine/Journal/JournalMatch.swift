@@ -49,7 +49,8 @@ struct JournalMatch {
         found: found.endByteOffset, found.pastEnd, wanted: wanted.endByteOffset, wanted.pastEnd)
     }
     return .mappings(
-      found: found.fingerprint.description, wanted: wanted.fingerprint.description)
+      found: found.fingerprint.description, wanted: wanted.fingerprint.description,
+      changed: found.hasIdentifiedData(wanted.dataIdentity) ? sourceName : nil)
   }
 
   /// Returns the reason to doubt that devices without an identity are those of the last run; nil for none.
@@ -99,5 +100,12 @@ struct JournalMatch {
       return .byteCount(role, found: found.byteCount, wanted: wanted.byteCount)
     }
     return nil
+  }
+}
+
+extension JournalHeader {
+  /// Returns whether a data device is known to be the journal's.
+  func hasIdentifiedData(_ identity: DeviceIdentity) -> Bool {
+    !dataIdentity.name.isEmpty && dataIdentity.hasSameBytes(as: identity)
   }
 }

@@ -47,7 +47,7 @@ extension MergePreparation {
   private func checkRecorded(_ queue: inout LinuxAIO) throws(MergeError) {
     guard let found = slot.journalOfSameMerge else { return }
     let configuration = MergeConfiguration(
-      planned, request, data: devices.data, recordedData: found.header.dataIdentity,
+      planned, request, data: devices.data, recorded: found.header,
       target: origin, state: found.state)
     try configuration.checkTarget(
       recorded: try environment.journals.reader(found.file), planned.segments, &queue,

@@ -106,7 +106,7 @@ struct RunningMerge: ~Copyable {
     try environment.journals.prepare(journal, byteCountMax: report.journalByteCountMax)
     let sweeps = MergeSweeps(
       MergeConfiguration(
-        planned, request, data: preparation.devices.data, recordedData: journal.header.dataIdentity,
+        planned, request, data: preparation.devices.data, recorded: journal.header,
         target: target.file, state: journal.state),
       planned.segments, io: queue, journal: journal.encoder,
       checkpointInterval: options.checkpointIntervalInRange, control: environment.control,
@@ -229,11 +229,11 @@ extension ApprovedMerge {
 
 extension MergeConfiguration {
   /// - `target`: open for reading at least.
-  /// - `recordedData`: the data device of the journal.
+  /// - `recorded`: of the journal.
   /// - `state`: what earlier runs recorded.
   init(
-    _ planned: PlannedMerge, _ request: MergeRequest, data: OpenFile,
-    recordedData: DeviceIdentity, target: OpenFile, state: JournalState
+    _ planned: PlannedMerge, _ request: MergeRequest, data: OpenFile, recorded: JournalHeader,
+    target: OpenFile, state: JournalState
   ) {
     let options = request.options
     self.init(
@@ -243,7 +243,6 @@ extension MergeConfiguration {
       targetPath: request.originPath,
       journalPath: planned.journalPath, state: state, trustsEarlierRuns: options.trustsEarlierRuns,
       sourceIsCopy: options.dataIsTheSame,
-      sourceIsIdentified: !recordedData.name.isEmpty
-        && DeviceIdentity(data).hasSameBytes(as: recordedData))
+      sourceIsIdentified: recorded.hasIdentifiedData(DeviceIdentity(data)))
   }
 }

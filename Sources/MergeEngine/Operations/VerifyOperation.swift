@@ -54,6 +54,13 @@ struct VerifyOperation {
       comparison, .sector, place: originPath, duration: environment.clock.now() - begin)
     report.check(place)
     report.unfinishedMerge = unfinishedMerge
+    if let path = unfinishedMerge?.journalPath, let journal = try? environment.journals.look(at: path),
+      session?.earlierSnapshotID(
+        of: plan.deviceID, in: PoolState.MergeKey(of: origin, journalID: journal.id)) == nil
+    {
+      report.isWrittenSinceMergeStopped = journal.header.isOfEarlierMappings(
+        than: plan, of: source, data: DeviceIdentity(devices.data))
+    }
     report.remnants = remnants(onto: origin, besides: plan.fingerprint.description)
     report.thinDevice = ThinDeviceState(
       of: source.deviceID, since: mappingRoot, session, environment.reader(devices.metadata))
@@ -122,6 +129,23 @@ struct VerifyOperation {
         journalPath, byteCount: state.doneByteCount, of: header.plannedByteCount)
     }
     return report
+  }
+}
+
+extension JournalHeader {
+  /// Returns whether a thin device is the journal's, with other mappings than were recorded: its merge cannot be
+  /// resumed.
+  ///
+  /// `source`: what `plan` was read from.
+  fileprivate func isOfEarlierMappings(
+    than plan: MergePlan, of source: MergeSource, data: DeviceIdentity
+  ) -> Bool {
+    if case .metadataSnapshot = mappings {
+      // What that snapshot holds is merged, whatever the thin device has now.
+      guard case .metadataSnapshot = source.mappings else { return false }
+    }
+    return deviceID == plan.deviceID && endByteOffset == plan.endByteOffset
+      && hasIdentifiedData(data) && fingerprint != plan.fingerprint
   }
 }
 

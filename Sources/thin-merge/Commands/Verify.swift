@@ -79,6 +79,8 @@ struct Verify: Verb {
     let text = VerifyText(
       report: report, source: ReportedSource(found, typed: source), originPath: originPath,
       leavesOut: extent.options.pastEnd == .clip || extent.options.thinByteCount != nil,
+      restartCommand: .merge(
+        source, originPath: target.origin, extent: extent.options, restarts: true),
       repairCommand: .merge(
         source, originPath: target.origin, extent: extent.options,
         again: merger.finishedMerge(of: found.source, onto: originPath, journalPath: nil) != nil))

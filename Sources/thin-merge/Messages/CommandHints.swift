@@ -246,6 +246,11 @@ extension MergeError {
     if context.circumstances.contains(.isFinished) {
       return "'thin-merge merge' with --journal and another path keeps this one"
     }
+    if context.circumstances.contains(.isSameThinDevice) {
+      return
+        "merge it again from the start, with 'thin-merge merge' and --restart: all that it has now is "
+        + "merged, and nothing is lost by that"
+    }
     let half = "the origin is half merged with dev \(context.deviceID ?? 0): either "
     let what: String
     switch code {

@@ -42,11 +42,14 @@ struct ShellCommand: Equatable {
   /// Merges, as those words say.
   static func merge(_ words: [String]) -> ShellCommand { ShellCommand("merge", words) }
 
-  /// Merges a source; with `again`, although that merge is finished.
+  /// Merges a source; with `again`, although that merge is finished; with `restarts`, from the beginning.
   static func merge(
-    _ source: NamedSource, originPath: String?, extent: ExtentOptions, again: Bool
+    _ source: NamedSource, originPath: String?, extent: ExtentOptions, again: Bool = false,
+    restarts: Bool = false
   ) -> ShellCommand {
-    merge(source.words + origin(originPath) + extent.words + (again ? ["--again"] : []))
+    merge(
+      source.words + origin(originPath) + extent.words + (again ? ["--again"] : [])
+        + (restarts ? ["--restart"] : []))
   }
 
   private static func origin(_ path: String?) -> [String] {

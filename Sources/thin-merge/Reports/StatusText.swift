@@ -76,6 +76,9 @@ struct StatusText {
       text.addNext(
         "The origin may be merged in part; keep the thin device. To go on:",
         .resume(journalPath: report.journalPath))
+      text.addNext(
+        "If the thin device was written to since, and that is refused: 'thin-merge merge' with --restart "
+          + "merges it again from the start.")
     case .givenUp:
       text.addNext("Nobody goes on with this merge.")
       if let taker = report.givenUp, taker.journalPath != report.journalPath {

@@ -9,6 +9,8 @@ struct VerifyText {
   var journalPath: String?
   /// Whether the thin device may have blocks that were not to be compared.
   var leavesOut: Bool
+  /// What merges from the start.
+  var restartCommand: ShellCommand?
   /// What writes again what differs.
   var repairCommand: ShellCommand
 
@@ -62,6 +64,11 @@ struct VerifyText {
       text.addNext(
         "Keep the thin device. A merge onto this origin is running; how far it is:",
         .status(journalPath: merge.journalPath))
+    } else if report.isWrittenSinceMergeStopped, let restartCommand {
+      text.addNext(
+        "Keep the thin device. A merge of it onto this origin is not finished, and it was written to, or "
+          + "made anew, after that merge recorded its mappings. To merge it again from the start, which "
+          + "loses nothing:", restartCommand)
     } else {
       text.addNext(
         "Keep the thin device. A merge onto this origin is not finished. To go on with it:",

@@ -361,6 +361,8 @@ struct TextReportTests {
 
         The origin may be merged in part; keep the thin device. To go on:
           thin-merge resume /base.img.thin-merge
+        If the thin device was written to since, and that is refused: 'thin-merge merge' with --restart \
+        merges it again from the start.
 
         """)
   }

@@ -39,4 +39,24 @@ struct JournalMatchTests {
     let match = JournalMatch(wanted: wanted, bootID: "boot", originIsTheSame: true)
     #expect(match.difference(from: journal)?.code == .journalOfOtherSize)
   }
+
+  @Test(
+    "a thin device is called the same one with other mappings only where its data device is known")
+  func otherMappings() {
+    for isKnown in [true, false] {
+      var (journal, wanted) = (JournalSample.header, JournalSample.header)
+      if !isKnown {
+        journal.dataIdentity.name = ""
+        wanted.dataIdentity.name = ""
+      }
+      wanted.fingerprint = Fingerprint(crc64: 1, crc32c: 2)
+      let match = JournalMatch(
+        wanted: wanted, bootID: "boot", originIsTheSame: true, sourceName: "NAME")
+      guard case .mappings(_, _, let changed) = match.difference(from: journal) else {
+        Issue.record("not of other mappings")
+        return
+      }
+      #expect(changed == (isKnown ? "NAME" : nil))
+    }
+  }
 }

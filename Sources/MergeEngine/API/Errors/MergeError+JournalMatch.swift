@@ -14,9 +14,13 @@ extension MergeError {
     context.deviceID = deviceID
     if isFinished { context.circumstances.insert(.isFinished) }
     if isResumed { context.circumstances.insert(.isResumed) }
+    var what = "the journal is of another merge"
+    if case .mappings(_, _, let changed?) = difference, !isFinished {
+      what = "\(changed) was written to, or made anew, after the merge recorded its mappings"
+    }
     return MergeError(
-      difference.code, .journalConflict, "the journal is of another merge", at: path,
-      because: difference.inWords, context: context)
+      difference.code, .journalConflict, what, at: path, because: difference.inWords,
+      context: context)
   }
 
   static func notRecordedDevice(_ path: String, _ role: String) -> MergeError {
@@ -327,7 +331,9 @@ enum JournalDifference: Equatable {
   /// It merges up to another byte, or with another policy for what is behind.
   case end(found: UInt64, PastEndPolicy, wanted: UInt64, PastEndPolicy)
   /// It is the same merge but for the thin device's mappings, of which these are the fingerprints.
-  case mappings(found: String, wanted: String)
+  ///
+  /// `changed`: the thin device's name in messages where its pool is known to be the same; nil where it is not.
+  case mappings(found: String, wanted: String, changed: String?)
 
   /// A device as the journal and the wanted merge name it.
   struct RecordedRole: Equatable {
@@ -352,7 +358,9 @@ enum JournalDifference: Equatable {
 
   fileprivate var context: MergeError.Context {
     switch self {
-    case .deviceID, .mappings: MergeError.Context()
+    case .deviceID: MergeError.Context()
+    case .mappings(_, _, let changed):
+      MergeError.Context(circumstances: changed == nil ? [] : [.isSameThinDevice])
     case .device(let role, _, _): MergeError.Context(role: role.name, name: role.path)
     case .byteCount(let role, let found, let wanted):
       MergeError.Context(
@@ -378,7 +386,7 @@ enum JournalDifference: Equatable {
     case .end(let found, let foundPolicy, let wanted, let policy):
       "it merges up to byte \(found) (past the end: \(foundPolicy.rawValue)), this merge up to "
         + "byte \(wanted) (past the end: \(policy.rawValue))"
-    case .mappings(let found, let wanted):
+    case .mappings(let found, let wanted, _):
       "the device's mappings changed: the fingerprint is \(wanted), the journal's \(found)"
     }
   }
