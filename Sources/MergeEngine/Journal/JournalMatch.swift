@@ -33,14 +33,9 @@ struct JournalMatch {
     {
       return difference
     }
-    var identity = found.originIdentity
-    // A run that was stopped after the origin was extended finds it extended.
-    if wanted.originIdentity.byteCount == found.grownOriginByteCount {
-      identity.byteCount = wanted.originIdentity.byteCount
-    }
-    let origin = JournalDifference.RecordedRole(
-      name: "origin", use: "merged onto", foundPath: found.originPath, path: wanted.originPath)
-    if let difference = Self.difference(origin, identity, wanted.originIdentity) {
+    if let difference = Self.originDifference(
+      from: found, wanted.originIdentity, path: wanted.originPath)
+    {
       return difference
     }
     guard found.fingerprint != wanted.fingerprint else { return nil }
@@ -87,6 +82,18 @@ struct JournalMatch {
       && (found.dataIdentity.hasSameBytes(as: wanted.dataIdentity)
         || found.fingerprint == wanted.fingerprint)
       && found.originIdentity.name == wanted.originIdentity.name
+  }
+
+  /// What differs between a journal's origin and another one; nil if they are the same.
+  static func originDifference(
+    from found: JournalHeader, _ wanted: DeviceIdentity, path: String
+  ) -> JournalDifference? {
+    var identity = found.originIdentity
+    // A run that was stopped after the origin was extended finds it extended.
+    if wanted.byteCount == found.grownOriginByteCount { identity.byteCount = wanted.byteCount }
+    let origin = JournalDifference.RecordedRole(
+      name: "origin", use: "merged onto", foundPath: found.originPath, path: path)
+    return difference(origin, identity, wanted)
   }
 
   private static func difference(

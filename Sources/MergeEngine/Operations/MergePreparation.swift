@@ -139,7 +139,7 @@ struct MergePreparation: ~Copyable {
         request, devices, origin, journalPath: journalPath, session, in: environment)
     } catch {
       // Those who merge would have been refused for that one.
-      throw refusals.first ?? error
+      throw refusals.first ?? request.resumed?.refusal(of: origin, insteadOf: error) ?? error
     }
     var sharers = originPlan?.sharers ?? []
     if let session, let observed {
@@ -330,6 +330,19 @@ extension MergeRequest {
       let target = try observed.devices.thinTarget(of: source.deviceID, in: observed.pool)
       options.extent.thinByteCount = target.map { $0.sectorCount * 512 }
     }
+  }
+}
+
+extension OpenJournal {
+  /// Returns what an origin is refused for that is too short only because it is not the journal's, or was made shorter.
+  fileprivate func refusal(of origin: OpenFile, insteadOf error: MergeError) -> MergeError? {
+    guard error.code == .originTooShort,
+      let difference = JournalMatch.originDifference(
+        from: header, DeviceIdentity(origin), path: origin.path)
+    else { return nil }
+    return .journalOfOtherMerge(
+      file.path, difference, deviceID: header.deviceID, isFinished: state.isFinished,
+      isResumed: true)
   }
 }
 

@@ -37,7 +37,7 @@ struct OpenDevices {
   ///
   /// It keeps its number and node while nothing is connected to it. Without sysfs nothing tells whether two of them
   /// have bytes in common, or who else has them.
-  private static func check(_ file: OpenFile, _ role: String) throws(MergeError) {
+  static func check(_ file: OpenFile, _ role: String) throws(MergeError) {
     guard file.kind == .blockDevice else { return }
     guard file.byteCount > 0 else { throw .deviceEmpty(file.path, role) }
     guard FileSystem.exists("/sys/dev/block/\(file.deviceNumber)") else {

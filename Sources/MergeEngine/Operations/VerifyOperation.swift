@@ -105,6 +105,7 @@ struct VerifyOperation {
     let header = reader.header
     let path = originPath ?? state.lastAttempt?.originPath ?? header.originPath
     let origin = try OpenFile(path, role: "origin", access: .readOnly)
+    try OpenDevices.check(origin, "origin")
     let place = OriginPlace(compared: origin)
     let cuts = TransferCuts(
       ioByteCount: header.ioByteCount, endByteOffset: header.endByteOffset,

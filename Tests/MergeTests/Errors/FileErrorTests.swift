@@ -95,6 +95,18 @@ struct FileErrorTests {
       return try ReportedError(merge.mergeOntoDevice()).naming([(device.path, "DEVICE")])
     },
     ErrorSituation(
+      "a device of 0 bytes is compared with a journal", "device-missing", .busy
+    ) {
+      let merge = try MergeCase(scatteredBlocks: 8)
+      expectSuccess(try merge.merge())
+      let empty = merge.folder.path("empty.img")
+      try Data().write(to: URL(filePath: empty))
+      let device = try LoopDevice(backing: empty)
+      let result = try ThinMergeCommand.run(
+        ["verify", "--journal", merge.journal, "--origin", device.path])
+      return try ReportedError(result).naming([(device.path, "DEVICE")])
+    },
+    ErrorSituation(
       "the origin may not be written to by the user", "cannot-open", .refused,
       command: { merge in
         try Program.mustRun("chmod", "0777", merge.folder.path)

@@ -119,6 +119,14 @@ struct JournalMatchErrorTests {
         return try merge.resume()
       }),
     ErrorSituation(
+      "a merge is resumed after its origin became shorter than its mappings",
+      "journal-of-other-size", .journalConflict,
+      command: { merge in
+        try merge.interruptEarly()
+        try Program.mustRun("truncate", "--size", "512K", merge.origin)
+        return try merge.resume()
+      }),
+    ErrorSituation(
       "a merge is resumed after its mappings changed", "journal-of-other-mappings",
       .journalConflict,
       command: { merge in
