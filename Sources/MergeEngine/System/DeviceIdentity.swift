@@ -66,7 +66,8 @@ package struct DeviceIdentity: Equatable, Sendable {
       return "\(whole)-part-\(partitionName(folder))"
     }
     if let path = FileSystem.text(of: folder + "/loop/backing_file") {
-      guard let status = try? FileStatus(path, role: "file") else { return "" }
+      guard let status = try? FileStatus(path, role: "file"), isFile(status, under: number)
+      else { return "" }
       // Two devices may show two parts of one file.
       let offset = FileSystem.text(of: folder + "/loop/offset") ?? ""
       let part = offset == "0" || offset.isEmpty ? "" : "-at-\(offset)"
@@ -78,6 +79,14 @@ package struct DeviceIdentity: Equatable, Sendable {
       return file.isEmpty ? "" : "loop-" + file + part
     }
     return name(inFolder: folder)
+  }
+
+  /// False where the path leads to another file than the loop device lies over: a folder may be mounted over it.
+  private static func isFile(_ file: FileStatus, under loop: DeviceNumber) -> Bool {
+    guard case .shows(let view) = LoopDevice.state(of: loop) else { return true }
+    return view.layer
+      == (file.isBlockDevice
+        ? .device(file.deviceItself) : .file(device: file.device, inode: file.inode))
   }
 
   /// What the attributes of a device in sysfs tell.

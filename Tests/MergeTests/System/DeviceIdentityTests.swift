@@ -31,6 +31,28 @@ struct DeviceIdentityTests {
     #expect(DeviceIdentity.name(inFolder: folder.path) == "serial-S1")
   }
 
+  @Test(
+    "a loop device does not have the identity of a file that is mounted over its own",
+    .needsLoopDevices, .needsTmpfs)
+  func hiddenFile() throws {
+    let folder = try TemporaryFolder()
+    let inner = folder.path("inner")
+    try Program.mustRun("mkdir", inner)
+    try Data(count: 1 << 20).write(to: URL(filePath: "\(inner)/file.img"))
+    let device = try LoopDevice(backing: "\(inner)/file.img")
+    let name = try Self.name(of: device)
+    #expect(name.hasPrefix("loop-file-"))
+    let mount = try Mount(tmpfsOf: 4 << 20, at: inner)
+    try Data(count: 1 << 20).write(to: URL(filePath: "\(inner)/file.img"))
+    #expect(try Self.name(of: device).isEmpty)
+    mount.unmount()
+    #expect(try Self.name(of: device) == name)
+  }
+
+  private static func name(of device: LoopDevice) throws -> String {
+    DeviceIdentity(try OpenFile(device.path, role: "device", access: .readOnly)).name
+  }
+
   private func attributes(_ texts: [String: String]) throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
     for (path, text) in texts {
