@@ -181,6 +181,17 @@ struct StopErrorTests {
         try merge.run(merge.mergeArguments(), refusing: "statx", on: merge.origin, with: "EIO")
       }),
     ErrorSituation(
+      "a sandbox refuses to lock the origin", "cannot-lock-origin", .refused,
+      command: { merge in
+        try merge.run(merge.mergeArguments(), refusing: "flock", on: merge.origin, with: "EPERM")
+      }),
+    ErrorSituation(
+      "a sandbox refuses to make the journal durable", "cannot-make-journal", .refused
+    ) {
+      // No dry run tells, since it makes none.
+      ReportedError(MergeError.cannotMakeJournal("JOURNAL", .notPermitted))
+    },
+    ErrorSituation(
       "the origin cannot be locked", "cannot-lock-origin", .refused,
       command: { merge in
         try merge.run(merge.mergeArguments(), refusing: "flock", on: merge.origin, with: "ENOLCK")

@@ -3,6 +3,15 @@ internal import SystemPackage
 // The catalogue of errors about the journal as a file; `JournalFault` has those about its content.
 
 extension MergeError {
+  /// Returns what can be done where a name cannot be made, changed or removed in a folder; nil for most numbers.
+  private static func folderHint(_ errno: Errno) -> String? {
+    // Missing permission is another number: root too gets this one, of an immutable folder or a sandbox.
+    errno == .notPermitted
+      ? "'lsattr -d' shows whether its folder is immutable; a sandbox, such as a container's seccomp profile, "
+        + "has to allow open, link, rename and fsync"
+      : limitHint(errno)
+  }
+
   static func noJournal(_ path: String) -> MergeError {
     MergeError(
       .noJournal, .refused, "cannot open the journal", at: path,
@@ -44,7 +53,7 @@ extension MergeError {
   static func cannotMakeStateFolder(_ folder: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotMakeStateFolder, .refused, "cannot make the folder for journals", at: folder,
-      because: errno, hint: limitHint(errno))
+      because: errno, hint: folderHint(errno))
   }
 
   static func noRoomForJournal(_ path: String, _ byteCount: UInt64, _ errno: Errno) -> MergeError {
@@ -57,7 +66,7 @@ extension MergeError {
   static func cannotMakeJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotMakeJournal, .refused, "cannot make the journal", at: path, because: errno,
-      hint: limitHint(errno))
+      hint: folderHint(errno))
   }
 
   /// Returns the error for a file system on which a file gets its name in no way that cannot overwrite another.
@@ -70,7 +79,7 @@ extension MergeError {
   static func cannotLockJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotLockJournal, .refused, "cannot lock the journal", at: path, because: errno,
-      hint: "its file system has to be one with locks")
+      hint: limitHint(errno, call: "flock") ?? "its file system has to be one with locks")
   }
 
   /// Returns the error for a failed flush while a run takes over an existing journal.
@@ -116,13 +125,13 @@ extension MergeError {
   static func cannotRenameJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotRenameJournal, .refused, "cannot put the journal aside", at: path, because: errno,
-      hint: "its folder has to be writable")
+      hint: folderHint(errno) ?? "its folder has to be writable")
   }
 
   static func cannotRemoveJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotRemoveJournal, .refused, "cannot remove the journal", at: path, because: errno,
-      hint: "its folder has to be writable")
+      hint: folderHint(errno) ?? "its folder has to be writable")
   }
 
   /// Returns the error for a journal that was removed or replaced during the merge.

@@ -23,7 +23,7 @@ extension MergeError {
   static func cannotLockOrigin(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotLockOrigin, .refused, "cannot lock the origin", at: path, because: errno,
-      hint: "its file system has to be one with locks")
+      hint: limitHint(errno, call: "flock") ?? "its file system has to be one with locks")
   }
 
   /// Returns the error for a flock of the whole file, which other merges take.
@@ -190,7 +190,9 @@ extension MergeError {
   static func cannotMarkOrigin(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotMarkOrigin, .refused, "cannot mark the origin as half merged", at: path,
-      because: errno, hint: "see to its file system, then give the same command again")
+      because: errno,
+      hint: limitHint(errno, call: "fsetxattr")
+        ?? "see to its file system, then give the same command again")
   }
 
   static func notApproved(_ originPath: String) -> MergeError {
