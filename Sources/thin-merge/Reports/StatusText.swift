@@ -18,7 +18,11 @@ struct StatusText {
     if let writing, let rate = Amount.rate(done, in: writing) {
       text.add("speed", "\(rate) over \(Amount.time(writing)) of writing")
     }
-    text.add("runs", "\(report.runCount), the first on \(Self.date(report.begunSeconds))")
+    text.add(
+      "runs",
+      report.runCount == 0
+        ? "none; the journal was made on \(Self.date(report.begunSeconds))"
+        : "\(report.runCount), the first on \(Self.date(report.begunSeconds))")
     text.add("last record", Self.date(report.recordedSeconds))
     text.add("from", source.place)
     text.add("journal", report.journalPath)
@@ -37,6 +41,7 @@ struct StatusText {
   private var state: String {
     switch report.state {
     case .running: "is running"
+    case .stopped where report.runCount == 0: "has not begun"
     case .stopped:
       report.doneByteCount < report.totalByteCount
         ? "is not finished" : "is recorded in full, but its last check is missing"
@@ -72,6 +77,9 @@ struct StatusText {
     switch report.state {
     case .running:
       text.addNext("Nothing to do: SIGUSR1 makes it print a line, SIGINT stops it in good order.")
+    case .stopped where report.runCount == 0:
+      text.addNext(
+        "Nothing was written to the origin. To begin:", .resume(journalPath: report.journalPath))
     case .stopped:
       text.addNext(
         "The origin may be merged in part; keep the thin device. To go on:",

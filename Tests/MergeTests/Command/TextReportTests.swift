@@ -334,6 +334,17 @@ struct TextReportTests {
     #expect(text.contains("Keep the thin device until the origin is verified:"))
   }
 
+  @Test("status says of a merge without a run that nothing was written")
+  func statusWithoutRun() {
+    var status = SampleReport.status
+    status.runCount = 0
+    status.doneByteCount = 0
+    let text = StatusText(report: status).text
+    #expect(text.hasPrefix("The merge of thin device 7 onto base.img has not begun.\n"))
+    #expect(text.contains("Nothing was written to the origin. To begin:\n  thin-merge resume"))
+    #expect(!text.contains("may be merged in part"))
+  }
+
   @Test("status tells no speed of a merge that wrote for a second or less, as the journal has it")
   func statusOfShortMerge() {
     var status = SampleReport.status
