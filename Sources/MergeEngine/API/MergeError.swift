@@ -9,7 +9,7 @@ public struct MergeError: Error, Equatable, Sendable {
     /// Nothing was written: bad metadata, sizes that do not fit, an unsafe target. The same call ends the
     /// same way until something is changed.
     case refused
-    /// It stopped early, on an error of a device or on request; a merge can be resumed.
+    /// It stopped early, on an error of a device or on request; a merge can be resumed as a rule.
     case stopped
     /// Nothing was written: the journal belongs to another, unfinished merge, or is damaged; the merge is
     /// finished and source or origin were written to since; or the origin holds nearly nothing of what an

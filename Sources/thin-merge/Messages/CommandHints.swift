@@ -311,7 +311,7 @@ extension MergeError {
     case .journalOfOtherEnd: ends
     case .otherMergeFinished: ends.map { Self.afterFinished($0) }
     case .journalGone:
-      context.cause.map { Self.journalIsGone($0.inCommandTerms.message) }
+      context.cause.map { Self.journalIsGone(after: $0.inCommandTerms) }
     default: nil
     }
   }

@@ -8,7 +8,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
   case different = 1
   /// Nothing was written.
   case refused = 2
-  /// Stopped early; can be resumed.
+  /// Stopped early; can be resumed, unless the error says otherwise.
   case stopped = 3
   /// The journal belongs to another, unfinished merge, or is damaged.
   case journalConflict = 4

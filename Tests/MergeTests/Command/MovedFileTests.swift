@@ -98,6 +98,7 @@ struct MovedFileTests {
     let result = try self.merge(merge, stopping: isStopped) { try Program.remove(merge.journal) }
     expectError(result, exitStatus: 3, naming: merge.journal)
     #expect(result.standardError.contains("there is nothing to resume from"))
+    #expect(!result.standardError.contains("is durable"), "\(result.standardError)")
     #expect(!result.standardError.contains("thin-merge resume"), "\(result.standardError)")
     #expect(!result.standardOutput.contains("can be resumed"), "\(result.standardOutput)")
   }

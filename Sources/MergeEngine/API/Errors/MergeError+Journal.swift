@@ -138,14 +138,20 @@ extension MergeError {
   ///
   /// `cause`: the error that stopped the merge before that was noticed.
   static func journalGone(_ path: String, after cause: MergeError? = nil) -> MergeError {
-    let why = cause?.message ?? "it was removed or replaced during the merge"
-    return MergeError(
-      .journalGone, .stopped, "the journal is gone", at: path, because: journalIsGone(why),
+    MergeError(
+      .journalGone, .stopped, "the journal is gone", at: path,
+      because: cause.map { journalIsGone(after: $0) }
+        ?? journalIsGone("it was removed or replaced during the merge"),
       context: Context(path: path, cause: cause))
   }
 
-  /// Returns the sentence about a merge that was stopped and lost its journal.
-  package static func journalIsGone(_ why: String) -> String {
+  /// Returns the sentence about a merge that was stopped by `cause` and lost its journal.
+  package static func journalIsGone(after cause: MergeError) -> String {
+    // What a signal leaves is of use only to those who can resume.
+    journalIsGone(cause.code == .interrupted ? "a signal came" : cause.message)
+  }
+
+  private static func journalIsGone(_ why: String) -> String {
     "\(why); there is nothing to resume from"
   }
 }
