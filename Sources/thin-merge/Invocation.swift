@@ -42,22 +42,28 @@ struct Invocation {
       throw error
     }
     display.finish(isDone: outcome.exitStatus == .done)
-    let delivered = deliver(outcome.report, messages)
+    let delivered = deliver(
+      outcome.report, messages, lost: outcome.exitStatus == .done ? .reportLost : outcome.exitStatus
+    )
     if let failure = outcome.failure { messages.failure(failure) }
     return outcome.exitStatus == .done ? delivered : outcome.exitStatus
   }
 
   // A reader who has seen enough and left is no failure; a full disk is one.
-  private func deliver(_ report: String, _ messages: Messages) -> ExitStatus {
+  //
+  // `lost`: how the command ends where the report is lost.
+  private func deliver(
+    _ report: String, _ messages: Messages, lost: ExitStatus = .reportLost
+  ) -> ExitStatus {
     StandardStream.output.write(report)
     switch StandardStream.output.waitUntilWritten(while: EndPatience.ofReports()) {
     case .written: return .done
     case .failed(let number) where StandardStream.isNobodyReading(number): return .done
     case .failed(let number):
-      return fail(.reportLost(because: StandardStream.reason(number)), messages)
+      return fail(.reportLost(lost, because: StandardStream.reason(number)), messages)
     case .notRead:
       return fail(
-        .reportLost(because: "nobody read it, and a signal asked to stop"), messages)
+        .reportLost(lost, because: "nobody read it, and a signal asked to stop"), messages)
     }
   }
 

@@ -70,9 +70,11 @@ extension Failure {
   }
 
   /// A report that did not come to standard output.
-  static func reportLost(because reason: String) -> Failure {
+  ///
+  /// `status`: how the command ends, since something else may have failed too.
+  static func reportLost(_ status: ExitStatus, because reason: String) -> Failure {
     Failure(
-      .reportNotWritten, .reportLost,
+      .reportNotWritten, status,
       message: "could not write the report, standard output: \(reason)",
       hints: ["what was done is done, and only its report is lost"])
   }

@@ -91,6 +91,22 @@ struct UnreadableSourceTests {
 
 @Suite("Command: an origin that cannot be written", .waitsForPrograms)
 struct UnwritableOriginTests {
+  @Test(
+    "every error line of a merge that stops has the status of the command, also where its report is lost"
+  )
+  func reportOfStoppedMergeLost() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let result = try merge.merge(
+      ["--io-size", "64k", "--queue-depth", "1", "--output", "json"],
+      under: ["sh", "-c", "exec prlimit --fsize=1048576 \"$@\" > /dev/full", "sh"])
+    #expect(result.exitStatus == 3, "\(result.standardError)")
+    let errors = result.standardError.split(separator: "\n").filter {
+      $0.contains(#""type":"error""#)
+    }
+    #expect(errors.count == 2, "\(result.standardError)")
+    for line in errors { #expect(line.contains(#""exit_status":3,"#), "\(line)") }
+  }
+
   @Test("a limit on file sizes stops the merge as resumable")
   func fileSizeLimit() throws {
     let merge = try MergeCase()
