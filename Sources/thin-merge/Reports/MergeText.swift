@@ -150,10 +150,12 @@ struct MergeText {
     case .done where report.verification != nil || plan.byteCount == 0:
       addNotNeeded(to: &text)
     case .done:
-      if let warning = ReportText.warning(of: report.thinDevice) { text.addNext(warning) }
-      if let warning = ReportText.warning(of: plan.remnants) {
-        text.addNext(warning)
-        text.addNext("To compare what was merged:", verifyCommand)
+      let warnings = [
+        ReportText.warning(of: report.thinDevice), ReportText.warning(of: plan.remnants),
+      ].compactMap { $0 }
+      for warning in warnings { text.addNext(warning) }
+      if !warnings.isEmpty {
+        text.addNext("To compare the origin with what was merged:", verifyCommand)
       } else {
         text.addNext("Keep the thin device until the origin is verified:", verifyCommand)
       }

@@ -331,7 +331,11 @@ struct TextReportTests {
   func writtenSince() {
     let text = Self.text(SampleReport.merge, state: .writtenSince)
     #expect(text.contains("\n\nKeep the thin device: it was written to after"))
-    #expect(text.contains("Keep the thin device until the origin is verified:"))
+    #expect(text.contains("\nTo compare the origin with what was merged:\n"))
+    #expect(!text.contains("until the origin is verified"))
+    let gone = Self.text(SampleReport.merge, state: .gone)
+    #expect(gone.contains("\n\nThe thin device is not there any more.\nTo compare the origin"))
+    #expect(!gone.contains("Keep the thin device"))
   }
 
   @Test("status says of a merge without a run that nothing was written")
