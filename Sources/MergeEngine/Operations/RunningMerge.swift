@@ -101,7 +101,7 @@ struct RunningMerge: ~Copyable {
     queue.open(target.buffered, as: .targetBuffered)
     queue.open(journal.file, as: .journal)
     let places = MergePlaces(
-      journal: journal.file, origin: target, grownByteCount: plan.grownOriginByteCount,
+      journal: journal.file, origin: target, grownByteCount: planned.plan.grownOriginByteCount,
       note: environment.observer.note)
     try environment.journals.prepare(journal, byteCountMax: report.journalByteCountMax)
     let sweeps = MergeSweeps(
