@@ -54,7 +54,8 @@ struct VerifyOperation {
       comparison, .sector, place: originPath, duration: environment.clock.now() - begin)
     report.check(place)
     report.unfinishedMerge = unfinishedMerge
-    if let path = unfinishedMerge?.journalPath, let journal = try? environment.journals.look(at: path),
+    if let path = unfinishedMerge?.journalPath,
+      let journal = try? environment.journals.look(at: path),
       session?.earlierSnapshotID(
         of: plan.deviceID, in: PoolState.MergeKey(of: origin, journalID: journal.id)) == nil
     {

@@ -355,8 +355,8 @@ package final class PoolSession {
   ) throws(MergeError) -> PoolState.Snapshot? {
     let earlier = try snapshots.earlier(of: deviceID, in: merge)
     guard settling != .everything, let earlier else { return earlier }
-    // A merge has what is not needed deleted before, and what is not there forgotten.
-    guard earlier.isNeeded || !earlier.hasBegun, snapshots.mayBeThere(earlier) else { return nil }
-    return earlier
+    // A merge has what is not needed deleted before, and what is not there then forgotten.
+    if earlier.isNeeded { return earlier }
+    return !earlier.hasBegun && snapshots.mayBeThere(earlier) ? earlier : nil
   }
 }

@@ -154,9 +154,8 @@ package final class ThinSnapshots {
     let found = pool.state.snapshots.filter { $0.isOf(deviceID, in: merge) }
     let begun = found.filter { $0.isMade && $0.hasBegun }
     let needed = begun.filter(\.isNeeded)
-    if let earlier = needed.first(where: { $0.hasJournal(of: merge) }) ?? needed.first ?? begun.first {
-      return earlier
-    }
+    let own = needed.first { $0.hasJournal(of: merge) }
+    if let earlier = own ?? needed.first ?? begun.first { return earlier }
     for copy in found where onlyCopies.contains(copy.deviceID) {
       // Another thin device that has the number now is meant by it.
       if copy.deviceID == deviceID { return copy }

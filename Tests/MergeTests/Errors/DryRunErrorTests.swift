@@ -14,7 +14,7 @@ struct DryRunErrorTests {
     "cannot-name-journal", "cannot-remove-journal", "both-changed", "origin-changed",
     "source-changed", "not-approved", "cannot-make-origin-writable", "no-device-mapper",
     "cannot-delete-snapshot", "cannot-make-snapshot", "snapshot-ids-used-up",
-    "cannot-remove-thin-device", "pool-changed", "suspend-too-long", "thin-device-just-activated",
+    "cannot-remove-thin-device", "snapshot-left", "pool-changed", "suspend-too-long", "thin-device-just-activated",
     "thin-device-resumed",
   ]
 

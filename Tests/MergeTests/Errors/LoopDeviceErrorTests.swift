@@ -30,7 +30,10 @@ struct LoopDeviceErrorTests {
           under: [
             "unshare", "--mount", "sh", "-c", "umount -R -l /sys && exec \"$@\"", "sh",
           ])
-      ).naming([(merge.folder.path, "FOLDER"), (device.path, "DEVICE")])
+      ).naming([
+        (merge.folder.path, "FOLDER"), (device.path, "DEVICE"),
+        ("block/7:" + device.path.dropFirst("/dev/loop".count), "block/NUMBER"),
+      ])
     },
     ErrorSituation(
       "the file under the origin was deleted", "loop-devices-unseen", .refused

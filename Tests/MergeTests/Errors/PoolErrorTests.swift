@@ -428,10 +428,8 @@ extension ActivePool {
     let error =
       failure.map { ReportedError($0) } ?? outcome.error.map { ReportedError($0) }
       ?? ReportedError(code: "", message: "nothing failed", exitStatus: outcome.exitStatus)
-    var names = [
-      (folder.path, "FOLDER"), (metadata.path, "METADATA"), (data.path, "DATA"),
-      (origin.path, "ORIGIN"),
-    ]
+    var names = [(folder.path, "FOLDER"), (metadata.path, "METADATA")]
+    names += [(data.path, "DATA"), (origin.path, "ORIGIN")]
     if let number = FileSystem.blockDevice(at: origin.path) {
       names.append((" \(number)'", " NUMBER'"))
     }

@@ -133,7 +133,12 @@ struct OwnSnapshotTests {
         try? mapper.replaceBySomebodyElse(5, with: replacement)
         mapper.fails["reserve_metadata_snap"] = .noMemory
       }
-      let refused = pool.merge()
+      // The same bytes in the same place, by which the merge is planned once more behind the snapshot.
+      let refused = pool.merge(whenAsked: { [mapper = pool.mapper] in
+        #expect(throws: Never.self) {
+          try mapper.writeBySomebodyElse(try #require(mapper.thinDevices.first?.mappings.first), to: 5)
+        }
+      })
       #expect(refused.error?.code == .cannotTakeMetadataSnapshot, "\(refused.message)")
       expectNamed(refused)
       pool.mapper.happensAfter = [:]
@@ -199,8 +204,8 @@ struct OwnSnapshotTests {
     let pool = try ActivePool()
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
     try pool.mapper.writeBySomebodyElse(ThinMapping(12, 50), to: 5)
-    let listed = pool.run { merger throws(MergeError) in _ = try merger.devices(pool: "pool") }
-    #expect(listed.exitStatus == 0, "\(listed.message)")
+    let settled = pool.run { merger throws(MergeError) in _ = try merger.settle(pool: "pool") }
+    #expect(settled.exitStatus == 0, "\(settled.message)")
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
     #expect(try pool.recordFiles() == [])
   }
@@ -343,146 +348,5 @@ struct OwnSnapshotTests {
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(pool.mapper.steps == [])
     #expect(outcome.notes.contains { $0.contains("the metadata snapshot that was named is read") })
-  }
-
-  @Test("the snapshot of a merge that is begun again is kept until the new merge writes")
-  func restarted() throws {
-    let pool = try ActivePool()
-    try Self.stopped(pool)
-    pool.mapper.fails["create_snap"] = .noMemory
-    #expect(pool.merge(Self.byNumber, restarts: true).exitStatus == 2)
-    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
-    pool.mapper.fails = [:]
-    #expect(pool.merge(Self.byNumber, restarts: true).exitStatus == 0)
-    #expect(try pool.isMerged())
-    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
-  }
-
-  @Test("a merge that is begun again and stops too keeps its own snapshot, and not the earlier one")
-  func restartedAndStopped() throws {
-    let pool = try ActivePool()
-    try Self.stopped(pool)
-    try pool.cutData()
-    #expect(pool.merge(Self.byNumber, restarts: true).exitStatus == 3)
-    try pool.restoreData()
-    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_214])
-    #expect(pool.merge(Self.byNumber).exitStatus == 0)
-    #expect(try pool.isMerged())
-    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
-  }
-
-  @Test("a merge onto another origin reads a snapshot of its own, and the one that is kept stays")
-  func anotherOrigin() throws {
-    let pool = try ActivePool()
-    try Self.stopped(pool)
-    let file = pool.folder.path("another.img")
-    try Data(count: ActivePool.blockCount * ActivePool.blockByteCount).write(
-      to: URL(filePath: file))
-    let another = try LoopDevice(backing: file)
-    let outcome = pool.run { merger throws(MergeError) in
-      let found = try merger.resolve(Self.byNumber)
-      _ = try merger.merge(found.source, onto: another.path, options: MergeOptions())
-    }
-    #expect(outcome.exitStatus == 0, "\(outcome.message)")
-    #expect(pool.mapper.steps.contains("create_snap 16777214 5"), "\(pool.mapper.steps)")
-    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
-    #expect(pool.merge(Self.byNumber).exitStatus == 0)
-    #expect(try pool.isMerged())
-    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
-  }
-
-  /// Has the record name the origin otherwise, as an origin without an identity is named after a boot.
-  private static func renameOrigin(of pool: ActivePool) throws {
-    let name = #/"originName" : "[^"]*"/#
-    let record = try String(contentsOfFile: pool.recordPath, encoding: .utf8)
-    #expect(record.contains(name))
-    #expect(record.contains(#""requiredFeatures" : 3"#))
-    try pool.writeRecord(
-      record.replacing(name, with: #""originName" : "device 8:32 at /dev/sdc""#))
-  }
-
-  @Test("a snapshot is found by its merge's journal where the origin has another name after a boot")
-  func foundByJournal() throws {
-    for isResumed in [false, true] {
-      let pool = try ActivePool()
-      try Self.stopped(pool)
-      try Self.renameOrigin(of: pool)
-      try pool.mapper.writeBySomebodyElse(ThinMapping(12, 50), to: 5)
-      let outcome = try isResumed ? pool.resume() : pool.merge(Self.byNumber)
-      #expect(outcome.exitStatus == 0, "\(outcome.message)")
-      #expect(!pool.mapper.steps.suffix(4).contains { $0.hasPrefix("create_snap") })
-      #expect(try pool.isMerged())
-      #expect(pool.mapper.thinDevices.map(\.devID) == [5])
-      #expect(try pool.recordFiles() == [])
-    }
-  }
-
-  @Test("a snapshot of the given-up merge goes where the origin had another name before the boot")
-  func givenUpByJournal() throws {
-    let pool = try ActivePool()
-    try Self.stopped(pool)
-    try Self.renameOrigin(of: pool)
-    let outcome = pool.merge(Self.byNumber, restarts: true)
-    #expect(outcome.exitStatus == 0, "\(outcome.message)")
-    #expect(try pool.isMerged())
-    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
-  }
-
-  @Test("a recorded snapshot without a journal, as 0.1.0 wrote it, is found by the origin alone")
-  func foundByOrigin() throws {
-    let pool = try ActivePool()
-    try Self.stopped(pool)
-    let journal = #/"journalID" : "[^"]*",/#
-    let record = try String(contentsOfFile: pool.recordPath, encoding: .utf8)
-    try pool.writeRecord(
-      record.replacing(journal, with: "").replacing(
-        #""requiredFeatures" : 3"#, with: #""requiredFeatures" : 1"#))
-    #expect(pool.merge(Self.byNumber).exitStatus == 0)
-    #expect(try pool.isMerged())
-    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
-  }
-
-  @Test("a stopped merge is gone on with where its origin is named by a lower layer")
-  func lowerLayer() throws {
-    let pool = try ActivePool()
-    let top = try LoopDevice(backing: pool.origin.path)
-    let name = "thin-merge-test-\(getpid())"
-    let node = "/dev/mapper/\(name)"
-    try FileManager.default.createDirectory(
-      atPath: "/dev/mapper", withIntermediateDirectories: true)
-    try FileManager.default.createSymbolicLink(atPath: node, withDestinationPath: top.path)
-    defer { try? FileManager.default.removeItem(atPath: node) }
-    try pool.addBase()
-    let lower = try #require(pool.mapper.mapped.last)
-    var upper = lower
-    upper.name = name
-    upper.uuid = "TOP"
-    upper.number = try pool.number(top.path)
-    upper.liveTable[0].arguments = "\(lower.number) 0"
-    pool.mapper.mapped.append(upper)
-    try pool.cutData()
-    let stopped = pool.merge(Self.byNumber)
-    #expect(stopped.exitStatus == 3, "\(stopped.message)")
-    try pool.restoreData()
-    let outcome = pool.merge(Self.byNumber)
-    #expect(outcome.exitStatus == 0, "\(outcome.message)")
-    #expect(try pool.isMerged())
-    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
-  }
-
-  @Test("a metadata snapshot that somebody else holds serves a merge that is stopped and resumed")
-  func heldBySomebodyElse() throws {
-    let pool = try ActivePool()
-    try pool.mapper.holdForSomebodyElse(afterChange: false)
-    try pool.cutData()
-    #expect(pool.mergeByHand(.metadataSnapshot(block: nil)).exitStatus == 3)
-    try pool.restoreData()
-    try pool.mapper.writeBySomebodyElse(ThinMapping(12, 50), to: 5)
-    let outcome = try pool.resume()
-    #expect(outcome.exitStatus == 0, "\(outcome.message)")
-    #expect(try pool.isMerged())
-    #expect(pool.thinDeviceState == .writtenSince)
-    #expect(pool.mapper.isHolding)
-    #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 }

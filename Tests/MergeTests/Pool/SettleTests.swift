@@ -8,51 +8,6 @@ import Testing
 
 @Suite("Pool: settling what a killed run left", .needsLoopDevices, .waitsForPrograms)
 struct SettleTests {
-  /// What a call of the engine returned, and how the command would end.
-  private struct Answer {
-    var outcome: ActivePool.Outcome
-    var left: Leftovers
-
-    var pools: [PoolLeftovers] { left.pools }
-    var failure: Failure? { Failure(settling: left) }
-  }
-
-  private static func settle(_ pool: ActivePool, name: String? = nil) -> Answer {
-    var left = Leftovers(pools: [], origins: [])
-    var outcome = ActivePool.Outcome(exitStatus: -1, message: "not run", hint: "", notes: [])
-    _ = poll {
-      outcome = pool.run { merger throws(MergeError) in left = try merger.settle(pool: name) }
-      // As in `run`: a program that another test starts has our locks for a moment.
-      return !left.pools.contains { $0.error?.code == .poolInUse }
-        && !left.origins.contains { $0.isInUse }
-    }
-    return Answer(outcome: outcome, left: left)
-  }
-
-  private static func list(
-    _ pool: ActivePool, name: String? = nil, isInUse: Bool = false
-  ) -> Answer {
-    var left = Leftovers(pools: [], origins: [])
-    var outcome = ActivePool.Outcome(exitStatus: -1, message: "not run", hint: "", notes: [])
-    _ = poll {
-      outcome = pool.run { merger throws(MergeError) in left = try merger.leftovers(pool: name) }
-      return isInUse
-        || !(left.pools.contains { $0.state == .inUse } || left.origins.contains(where: \.isInUse))
-    }
-    return Answer(outcome: outcome, left: left)
-  }
-
-  /// Every file of the state folder, with what is in it.
-  private static func files(_ pool: ActivePool) throws -> [String: Data] {
-    let names =
-      FileManager.default.enumerator(atPath: pool.state)?.compactMap { $0 as? String } ?? []
-    var files: [String: Data] = [:]
-    for name in names {
-      files[name] = try? Data(contentsOf: URL(filePath: "\(pool.state)/\(name)"))
-    }
-    return files
-  }
-
   @Test(
     "settle undoes what a killed run left, whatever its step",
     arguments: PoolCrashTests.Way.allCases)
@@ -63,12 +18,12 @@ struct SettleTests {
       try way.prepare(pool)
       let mapped = pool.mapper.mapped
       guard try PoolCrashTests.killed(pool, way, at: step) else { break }
-      let answer = Self.settle(pool)
+      let answer = Settling.settle(pool)
       #expect(answer.outcome.exitStatus == 0, "step \(step): \(answer.outcome.message)")
       #expect(answer.failure == nil, "step \(step)")
       #expect(!pool.mapper.isHolding, "step \(step)")
       #expect(pool.mapper.mapped == mapped, "step \(step)")
-      let left = Self.list(pool).pools
+      let left = Settling.list(pool).pools
       #expect(left.allSatisfy { $0.snapshots.allSatisfy { $0.use == .unfinishedMerge } })
       #expect(left.allSatisfy { $0.metadataSnapshot == nil && $0.removedDevices.isEmpty })
       step += 1
@@ -86,13 +41,13 @@ struct SettleTests {
       let pool = try ActivePool()
       try way.prepare(pool)
       guard try PoolCrashTests.killed(pool, way, at: step) else { break }
-      let (mapped, files) = (pool.mapper.mapped, try Self.files(pool))
-      let answer = Self.list(pool)
+      let (mapped, files) = (pool.mapper.mapped, try Settling.files(pool))
+      let answer = Settling.list(pool)
       #expect(answer.outcome.exitStatus == 0, "step \(step): \(answer.outcome.message)")
       #expect(answer.outcome.notes == [], "step \(step)")
       #expect(pool.mapper.steps == [], "step \(step)")
       #expect(pool.mapper.mapped == mapped, "step \(step)")
-      #expect(try Self.files(pool) == files, "step \(step)")
+      #expect(try Settling.files(pool) == files, "step \(step)")
       isFound = isFound || !answer.pools.isEmpty
       step += 1
     }
@@ -102,16 +57,16 @@ struct SettleTests {
   @Test("where no run has left anything, settle and its list say so and make no file")
   func nothingLeft() throws {
     let pool = try ActivePool()
-    for answer in [Self.settle(pool), Self.list(pool)] {
+    for answer in [Settling.settle(pool), Settling.list(pool)] {
       #expect(answer.outcome.exitStatus == 0)
       #expect(answer.pools == [])
     }
-    for answer in [Self.settle(pool, name: "pool"), Self.list(pool, name: "pool")] {
+    for answer in [Settling.settle(pool, name: "pool"), Settling.list(pool, name: "pool")] {
       #expect(answer.pools.map(\.poolName) == ["pool"])
       #expect(answer.pools.allSatisfy { $0.isEmpty })
     }
     #expect(pool.mapper.steps == [])
-    #expect(try Self.files(pool) == [:])
+    #expect(try Settling.files(pool) == [:])
     let text = SettleText(
       left: Leftovers(pools: [], origins: []), isList: true, poolName: nil
     ).text
@@ -121,8 +76,8 @@ struct SettleTests {
   @Test("a pool of that name that is not active is refused")
   func noSuchPool() throws {
     let pool = try ActivePool()
-    #expect(Self.settle(pool, name: "other").outcome.exitStatus == 2)
-    #expect(Self.list(pool, name: "other").outcome.exitStatus == 2)
+    #expect(Settling.settle(pool, name: "other").outcome.exitStatus == 2)
+    #expect(Settling.list(pool, name: "other").outcome.exitStatus == 2)
   }
 
   /// Leaves a merge that was stopped at blocks that cannot be read, with its snapshot.
@@ -138,9 +93,9 @@ struct SettleTests {
     "the snapshot of an unfinished merge is kept and listed, with what it keeps and its journal")
   func unfinished() throws {
     let pool = try Self.stopped()
-    let answer = Self.settle(pool)
+    let answer = Settling.settle(pool)
     #expect(answer.failure == nil)
-    for listed in [answer.left, Self.list(pool).left] {
+    for listed in [answer.left, Settling.list(pool).left] {
       let left = listed.pools
       let kept = try #require(left.first?.snapshots.first)
       #expect(kept.originalID == 5)
@@ -166,10 +121,10 @@ struct SettleTests {
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
     try pool.mapper.replaceBySomebodyElse(5)
     for _ in 0..<2 {
-      let answer = Self.settle(pool)
+      let answer = Settling.settle(pool)
       #expect(answer.failure?.exitStatus == .stopped)
       #expect(answer.pools.first?.notUndone.map(\.code) == [.snapshotOnlyCopy])
-      let left = Self.list(pool).pools
+      let left = Settling.list(pool).pools
       #expect(left.first?.snapshots.map(\.use) == [.onlyCopy])
       let text = SettleText(
         left: Leftovers(pools: left, origins: []), isList: true, poolName: nil
@@ -181,7 +136,7 @@ struct SettleTests {
     }
     #expect(pool.mapper.thinDevices.map(\.devID) == [16_777_215])
     pool.mapper.mapped = []
-    #expect(Self.list(pool).pools.first?.snapshots.map(\.use) == [.maybeOnlyCopy])
+    #expect(Settling.list(pool).pools.first?.snapshots.map(\.use) == [.maybeOnlyCopy])
   }
 
   @Test(
@@ -202,7 +157,7 @@ struct SettleTests {
       let new = Fixtures.ThinDevice(5, [ThinMapping(2, 70)], creationTime: 2)
       try pool.mapper.replaceBySomebodyElse(5, with: new)
     }
-    #expect(Self.settle(pool).failure?.exitStatus == (isReplaced ? .stopped : nil))
+    #expect(Settling.settle(pool).failure?.exitStatus == (isReplaced ? .stopped : nil))
     #expect(pool.mapper.thinDevices.count == (isReplaced ? 2 : 1))
   }
 
@@ -212,7 +167,7 @@ struct SettleTests {
     let lock = try OpenFile(
       pool.recordPath + ".lock", role: "lock", access: .readWrite, direct: false)
     #expect(try lock.lock())
-    #expect(Self.list(pool, isInUse: true).pools.map(\.state) == [.inUse])
+    #expect(Settling.list(pool, isInUse: true).pools.map(\.state) == [.inUse])
     var left = Leftovers(pools: [], origins: [])
     _ = pool.run(waits: false) { merger throws(MergeError) in left = try merger.settle() }
     #expect(Failure(settling: left)?.exitStatus == .busy)
@@ -223,15 +178,15 @@ struct SettleTests {
   func notActive() throws {
     let pool = try Self.stopped()
     pool.mapper.mapped = []
-    let files = try Self.files(pool)
-    for answer in [Self.settle(pool), Self.list(pool)] {
+    let files = try Settling.files(pool)
+    for answer in [Settling.settle(pool), Settling.list(pool)] {
       #expect(answer.outcome.exitStatus == 0)
       #expect(answer.failure == nil)
       #expect(answer.pools.map(\.state) == [.notActive])
       #expect(answer.pools.first?.recordPath == pool.recordPath)
       #expect(answer.pools.first?.snapshots.first?.isThere == nil)
     }
-    #expect(try Self.files(pool) == files)
+    #expect(try Settling.files(pool) == files)
   }
 
   /// A program that another test starts has our locks for a moment, and the pool seems to be in use then.
@@ -256,7 +211,7 @@ struct SettleTests {
     #expect(try PoolCrashTests.killed(pool, way, at: step))
     let mapped = pool.mapper.mapped
     pool.mapper.mapped = []
-    #expect(Self.settle(pool).failure == nil)
+    #expect(Settling.settle(pool).failure == nil)
     let unsettled = try Self.resumed(pool, until: .mergeNotSettled)
     #expect(unsettled.error?.code == .mergeNotSettled, "\(unsettled.message)")
     #expect(unsettled.exitStatus == ExitStatus.busy.rawValue)
@@ -268,7 +223,7 @@ struct SettleTests {
     let active = try Self.resumed(pool, until: .mergeNotSettled)
     #expect(active.hint == "to undo it: thin-merge settle --pool pool")
     #expect(pool.mapper.isHolding)
-    #expect(Self.settle(pool).failure == nil)
+    #expect(Settling.settle(pool).failure == nil)
     #expect(!pool.mapper.isHolding)
     #expect(try pool.resume().error?.code == .mergeFinished)
   }
@@ -301,8 +256,8 @@ struct SettleTests {
   func unreadable(text: String) throws {
     let pool = try ActivePool()
     try pool.writeRecord(text)
-    #expect(Self.list(pool).pools.first?.error != nil)
-    let answer = Self.settle(pool)
+    #expect(Settling.list(pool).pools.first?.error != nil)
+    let answer = Settling.settle(pool)
     #expect(answer.failure?.exitStatus == .refused)
     #expect(pool.mapper.steps == [])
     #expect(try String(contentsOfFile: pool.recordPath, encoding: .utf8) == text)
@@ -314,11 +269,11 @@ struct SettleTests {
     // Just after the metadata snapshot was taken.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 1))
     pool.mapper.fails["release_metadata_snap"] = .resourceBusy
-    let answer = Self.settle(pool)
+    let answer = Settling.settle(pool)
     #expect(answer.failure?.exitStatus == .stopped)
     #expect(answer.pools.first?.notUndone.map(\.code) == [.metadataSnapshotHeld])
     pool.mapper.fails = [:]
-    #expect(Self.settle(pool).pools.first?.metadataSnapshot?.isUndone == true)
+    #expect(Settling.settle(pool).pools.first?.metadataSnapshot?.isUndone == true)
     #expect(try pool.recordFiles() == [])
   }
 
@@ -330,8 +285,8 @@ struct SettleTests {
     // Just before the metadata snapshot is taken; the pool commits something, and then it is.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 0))
     try pool.mapper.holdForSomebodyElse()
-    #expect(Self.list(pool).pools.first?.metadataSnapshot?.owner == .maybe)
-    let answer = Self.settle(pool)
+    #expect(Settling.list(pool).pools.first?.metadataSnapshot?.owner == .maybe)
+    let answer = Settling.settle(pool)
     #expect(answer.failure == nil)
     let release = "dmsetup message pool 0 release_metadata_snap"
     #expect(
@@ -340,7 +295,7 @@ struct SettleTests {
       })
     #expect(pool.mapper.isHolding)
     #expect(pool.mapper.steps == [])
-    let left = Self.list(pool).left
+    let left = Settling.list(pool).left
     #expect(left.pools.first?.metadataSnapshot?.owner == .unrecorded)
     let text = SettleText(left: left, isList: true, poolName: nil).text
     #expect(text.contains("Pool pool: no run has recorded anything of it."))
@@ -351,107 +306,8 @@ struct SettleTests {
   func reportOfUndone() throws {
     let pool = try ActivePool()
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 1))
-    let text = SettleText(left: Self.settle(pool).left, isList: false, poolName: nil).text
+    let text = SettleText(left: Settling.settle(pool).left, isList: false, poolName: nil).text
     #expect(text.hasPrefix("Pool pool: earlier runs had left this.\n"))
     #expect(text.contains(", not held any more"))
-  }
-
-  @Test(
-    "an origin that a killed merge without a pool left writable is listed, and settled, whatever the step"
-  )
-  func originWithoutPool() throws {
-    var step = 0
-    while true {
-      let pool = try ActivePool.withoutPool()
-      let before = pool.mapper.mapped
-      let options = PoolOptions(makesOriginWritable: true)
-      guard try pool.isKilled(at: step, { _ = pool.mergeInactive(options) }) else { break }
-      let (mapped, files) = (pool.mapper.mapped, try Self.files(pool))
-      let records = pool.originRecords().map { pool.state + "/origins/" + $0 }
-      let writable = mapped.filter { !$0.isReadOnly }.map(\.path).sorted()
-      let listed = Self.list(pool)
-      #expect(listed.outcome.exitStatus == 0, "step \(step): \(listed.outcome.message)")
-      #expect(listed.left.origins.map(\.recordPath) == records, "step \(step)")
-      let layers = listed.left.origins.flatMap(\.writableLayers)
-      #expect(
-        layers.filter { $0.isWritable == true }.map(\.path).sorted() == writable, "step \(step)")
-      #expect(pool.mapper.steps == [], "step \(step)")
-      #expect(try Self.files(pool) == files, "step \(step)")
-
-      let answer = Self.settle(pool)
-      #expect(answer.failure == nil, "step \(step)")
-      #expect(answer.left.origins.map(\.recordPath) == records, "step \(step)")
-      #expect(
-        answer.left.origins.flatMap(\.writableLayers).allSatisfy { $0.isUndone }, "step \(step)")
-      #expect(
-        answer.left.origins.flatMap(\.writableLayers).map(\.path) == layers.map(\.path),
-        "step \(step)")
-      #expect(pool.mapper.mapped == before, "step \(step)")
-      #expect(pool.originRecords() == [], "step \(step)")
-      #expect(Self.list(pool).left.origins == [], "step \(step)")
-      step += 1
-    }
-    #expect(step >= 16)
-  }
-
-  /// Leaves an origin writable by a merge without a pool, just after its lower layer was made so.
-  private static func writableOrigin() throws -> ActivePool {
-    let pool = try ActivePool.withoutPool()
-    let options = PoolOptions(makesOriginWritable: true)
-    #expect(try pool.isKilled(at: 3) { _ = pool.mergeInactive(options) })
-    return pool
-  }
-
-  @Test("an origin that cannot be made read-only again ends settle with 3, and stays recorded")
-  func originNotRestored() throws {
-    let pool = try Self.writableOrigin()
-    pool.mapper.fails["reload"] = .resourceBusy
-    let answer = Self.settle(pool)
-    #expect(answer.failure?.exitStatus == .stopped)
-    #expect(answer.left.origins.first?.notUndone.map(\.code) == [.cannotRestoreReadOnly])
-    #expect(answer.left.origins.first?.writableLayers.map(\.isUndone) == [false])
-    let text = SettleText(left: answer.left, isList: false, poolName: nil).text
-    #expect(text.contains("/dev/mapper/base-real, made writable for a merge"))
-    pool.mapper.fails = [:]
-    #expect(Self.settle(pool).failure == nil)
-    #expect(pool.originRecords() == [])
-  }
-
-  @Test("the record of an origin that cannot be read ends settle with 2, one in use with 5")
-  func originNotHad() throws {
-    let pool = try ActivePool.withoutPool()
-    try pool.writeOriginRecord("{}")
-    #expect(Self.list(pool).left.origins.map(\.error?.code) == [.cannotReadOriginRecord])
-    #expect(Self.settle(pool).failure?.exitStatus == .refused)
-    let inUse = try Self.writableOrigin()
-    let lock = try OpenFile(
-      inUse.originRecordPath + ".lock", role: "lock", access: .readWrite, direct: false)
-    #expect(try lock.lock())
-    var left = Leftovers(pools: [], origins: [])
-    _ = inUse.run(waits: false) { merger throws(MergeError) in left = try merger.settle() }
-    #expect(Failure(settling: left)?.exitStatus == .busy)
-    #expect(left.origins.map(\.isInUse) == [true])
-    #expect(inUse.mapper.steps == [])
-  }
-
-  @Test("the records of origins are looked for beside those of pools, and not beside journals")
-  func folderOfOriginRecords() throws {
-    let pool = try Self.writableOrigin()
-    var environment = Environment(stateFolder: pool.folder.path("journals"))
-    environment.poolStateFolder = pool.state
-    environment.deviceMapper = pool.mapper
-    environment.bootID = pool.bootID
-    let left = try Merger(environment: environment).leftovers()
-    #expect(left.origins.map(\.recordPath) == [pool.originRecordPath])
-  }
-
-  @Test("settle of one pool leaves the origins of other merges alone")
-  func originBesidePool() throws {
-    let pool = try Self.writableOrigin()
-    pool.mapper.mapped.append(try #require(pool.inactive))
-    #expect(Self.list(pool, name: "pool").left.origins == [])
-    #expect(Self.settle(pool, name: "pool").left.origins == [])
-    #expect(pool.mapper.steps == [])
-    #expect(pool.originRecords().count == 1)
   }
 }

@@ -105,6 +105,7 @@ extension MergeError {
   static func cannotRecordGivenUp(_ path: String, _ errno: Errno) -> MergeError {
     var error = cannotAppendJournal(path, errno)
     error.kind = .refused
+    error.hint = error.hint ?? "make room on its file system, then give the same command again"
     return error
   }
 

@@ -1,0 +1,272 @@
+internal import SystemPackage
+
+// The catalogue of notes, as far as they are of active pools.
+
+extension MergeNote {
+  private typealias Context = MergeError.Context
+
+  // MARK: Thin device and snapshot
+
+  static func thinDeviceRemoved(_ path: String) -> MergeNote {
+    MergeNote(
+      .thinDeviceRemoved, "removed \(path) so that it cannot change during the merge",
+      context: Context(path: path))
+  }
+
+  static func thinDeviceRestored(_ path: String) -> MergeNote {
+    MergeNote(.thinDeviceRestored, "put \(path) back", context: Context(path: path))
+  }
+
+  static func thinDeviceStaysRemoved(_ path: String, _ command: String) -> MergeNote {
+    MergeNote(
+      .thinDeviceStaysRemoved, "\(path) stays removed; \(command)", context: Context(path: path))
+  }
+
+  static func thinDeviceOutdated(_ path: String) -> MergeNote {
+    MergeNote(
+      .thinDeviceOutdated,
+      "\(path), which a merge removed, is not put back: the numbers in its table may be those of another "
+        + "pool or another origin now",
+      context: Context(path: path))
+  }
+
+  static func thinDeviceOriginUnknown(_ path: String, _ command: String) -> MergeNote {
+    MergeNote(
+      .thinDeviceOriginUnknown,
+      "\(path), which a merge removed, is not put back: nothing tells whether its origin is the same; "
+        + "if it is, \(command)", context: Context(path: path))
+  }
+
+  /// `command`: what activates the volume, by its name.
+  static func cannotActivateVolume(
+    _ path: String, _ failure: ActivationFailure, _ command: String
+  ) -> MergeNote {
+    let why =
+      switch failure {
+      case .devicesSuspended: "LVM was not asked, since a thin device may be suspended; \(command)"
+      case .failed: "LVM did not activate it; \(command)"
+      // The name may be another volume's by now.
+      case .noneActivated(let uuid, let group):
+        "LVM activated no volume with its uuid, \(uuid), in \(group): it is gone or elsewhere, or LVM is set not to "
+          + "activate it; \("lvs -a -o vg_name,lv_name,lv_uuid".commandInSentence) shows where it is"
+      case .tookTooLong(let limit):
+        "'lvchange' did not end in \(limit.components.seconds) s, got SIGTERM, and may still run; once it has "
+          + "ended, \(command)"
+      }
+    return MergeNote(
+      .cannotRestoreThinDevice, "could not put the thin device back, \(path): \(why)",
+      context: Context(path: path))
+  }
+
+  static func cannotRestoreThinDevice(
+    _ path: String, _ errno: Errno, _ command: String
+  ) -> MergeNote {
+    MergeNote(
+      .cannotRestoreThinDevice,
+      "could not put the thin device back, \(path): \(errno); \(command)",
+      context: Context(path: path, errno: errno))
+  }
+
+  /// Returns the command that makes a thin device again, as part of a sentence.
+  static func commandMaking(_ name: String, uuid: String, table: String) -> String {
+    let option = uuid.isEmpty ? "" : " --uuid \(uuid.shellQuoted)"
+    return "it is made by: dmsetup create \(name.shellQuoted)\(option) --table \(table.shellQuoted)"
+  }
+
+  /// Returns the command that activates a volume of LVM, as part of a sentence.
+  static func commandActivating(_ volumeName: String) -> String {
+    "it is activated by: lvchange -ay \(volumeName.shellQuoted)"
+  }
+
+  static func noSnapshotMade(_ reason: NoSnapshotReason) -> MergeNote {
+    let why =
+      switch reason {
+      case .asked: "none was asked for"
+      case .metadataSnapshotGiven: "the metadata snapshot that was named is read"
+      case .poolReadOnly: "the pool is read-only"
+      case .poolNeedsCheck: "the pool is marked needs_check"
+      case .metadataNearlyUsedUp: "the pool's metadata is nearly used up"
+      case .dataNearlyUsedUp(let free, let all): "only \(free) of the pool's \(all) blocks are free"
+      }
+    return MergeNote(
+      .noSnapshotMade,
+      "no snapshot of the thin device is made, since \(why): it is merged itself, and must not be written to "
+        + "meanwhile")
+  }
+
+  /// Returns the note for a snapshot whose merge is not finished.
+  ///
+  /// `byteCount`: bytes of its blocks; those that the thin device still has are shared with it.
+  static func snapshotKept(
+    _ deviceID: UInt32, of originalID: UInt32, pool: String, byteCount: UInt64
+  ) -> MergeNote {
+    MergeNote(
+      .snapshotKept,
+      "dev \(deviceID) of pool \(pool) is a snapshot of dev \(originalID), kept for a merge that is not "
+        + "finished; it keeps up to \(byteCount.formattedByteCount) from being freed",
+      context: Context(pool: pool, deviceID: deviceID, counts: ["bytes": byteCount]))
+  }
+
+  static func snapshotOnlyCopy(
+    _ deviceID: UInt32, of originalID: UInt32, pool: String, isReplaced: Bool
+  ) -> MergeNote {
+    MergeNote(
+      .snapshotOnlyCopy,
+      onlyCopy(
+        deviceID, of: originalID, pool: pool, isReplaced: isReplaced,
+        merge: "merging dev \(deviceID)"),
+      context: Context(
+        pool: pool, deviceID: deviceID, counts: ["snapshot_of": UInt64(originalID)],
+        circumstances: isReplaced ? [.isReplaced] : []))
+  }
+
+  /// Returns the sentence about a snapshot that is the only copy of a thin device.
+  ///
+  /// `merge`: what merges it, as part of a sentence.
+  package static func onlyCopy(
+    _ deviceID: UInt32, of originalID: UInt32, pool: String, isReplaced: Bool, merge: String
+  ) -> String {
+    "dev \(originalID) of pool \(pool) was deleted before any of it was merged"
+      + (isReplaced ? ", and another thin device has its number now" : "")
+      + ": its snapshot, dev \(deviceID), is the only copy of it, and is kept; "
+      + "\(merge) merges it; to give the copy up: \(delete(deviceID, pool: pool))"
+  }
+
+  /// The command that deletes a thin device of a pool.
+  package static func delete(_ deviceID: UInt32, pool: String) -> String {
+    "dmsetup message \(pool.shellQuoted) 0 'delete \(deviceID)'"
+  }
+
+  /// Returns the note for caches that may still have something as a snapshot is about to be made.
+  ///
+  /// `hasAnswered`: whether `sync` has failed; if not, it did not answer in time.
+  static func cachesNotWritten(_ paths: [String], hasAnswered: Bool) -> MergeNote {
+    MergeNote(
+      .cachesNotWritten,
+      "\(paths.joined(separator: ", ")): 'sync' "
+        + (hasAnswered ? "failed" : "did not answer in time")
+        + ", so what was written there last may be missing from the snapshot",
+      context: Context(path: paths.first))
+  }
+
+  static func snapshotMade(_ deviceID: UInt32, of path: String) -> MergeNote {
+    MergeNote(
+      .snapshotMade,
+      "made dev \(deviceID), a snapshot of \(path); it is deleted when it is merged",
+      context: Context(path: path, deviceID: deviceID))
+  }
+
+  static func snapshotNotThere(_ deviceID: UInt32, pool: String) -> MergeNote {
+    MergeNote(
+      .snapshotNotThere,
+      "the snapshot that an earlier run made or was about to make, dev \(deviceID) of pool \(pool), "
+        + "is not there (any more)", context: Context(pool: pool, deviceID: deviceID))
+  }
+
+  static func cannotDeleteSnapshot(_ error: MergeError) -> MergeNote {
+    MergeNote(
+      .cannotDeleteSnapshot, "\(error.message); the next merge tries again", after: error)
+  }
+
+  static func sourceKept(_ error: MergeError) -> MergeNote {
+    MergeNote(
+      .sourceKept, "what was made to be merged from is kept: \(error.message)", after: error)
+  }
+
+  static func notUndone(_ error: MergeError) -> MergeNote {
+    MergeNote(.notUndone, error.message, after: error)
+  }
+
+  /// A note of an error, with what the error is about.
+  private init(_ code: Code, _ text: String, after error: MergeError) {
+    self.init(code, text, context: error.context.caused(by: error))
+  }
+
+  // MARK: The pool and its metadata snapshot
+
+  static func poolLeft(_ pool: String, isSettledInPart: Bool) -> MergeNote {
+    let what = isSettledInPart ? "what is in the way" : "what it did"
+    return MergeNote(
+      .poolLeft, "an earlier run left pool \(pool) without tidying up; undoing \(what)",
+      context: Context(pool: pool))
+  }
+
+  /// What a killed run left, where somebody only looks.
+  static func poolNotSettled(_ pool: String, _ left: PoolRemainder) -> MergeNote {
+    MergeNote(
+      .poolNotSettled, "an earlier run left this in pool \(pool), and it stays: \(left.text)",
+      context: Context(pool: pool))
+  }
+
+  static func metadataSnapshotOther(_ pool: String) -> MergeNote {
+    MergeNote(
+      .metadataSnapshotNotOurs,
+      "the metadata snapshot of pool \(pool) is not the one of thin-merge (any more)",
+      context: Context(pool: pool))
+  }
+
+  static func metadataSnapshotMaybeOurs(_ pool: String) -> MergeNote {
+    MergeNote(
+      .metadataSnapshotMaybeOurs,
+      "the metadata snapshot of pool \(pool) stays held: a run that was killed was about to take one, the pool has "
+        + "changed since, and nothing tells whether this is that one or another program's; if no other program "
+        + "needs it: \(release(pool))", context: Context(pool: pool))
+  }
+
+  /// The command that releases a metadata snapshot.
+  package static func release(_ pool: String) -> String {
+    "dmsetup message \(pool.shellQuoted) 0 release_metadata_snap"
+  }
+
+  /// Returns the note for a metadata snapshot that stays held because its use cannot be ruled out.
+  ///
+  /// `deviceID`: the thin device that is merged in part from it.
+  static func metadataSnapshotHeld(
+    _ pool: String, after error: MergeError, onlyCopyOf deviceID: UInt32?
+  ) -> MergeNote {
+    MergeNote(
+      .metadataSnapshotHeld,
+      "the metadata snapshot of pool \(pool) is still held: \(error.message)"
+        + (deviceID.map { "; it may be the only copy of dev \($0)" } ?? "")
+        + "; the next run tries again, or: \(release(pool))",
+      context: Context(pool: pool, deviceID: deviceID, cause: error))
+  }
+
+  static func metadataSnapshotHeld(_ pool: String, _ errno: Errno) -> MergeNote {
+    MergeNote(
+      .metadataSnapshotHeld,
+      "the metadata snapshot of pool \(pool) could not be released (\(errno)); the next run "
+        + "tries again, or: \(release(pool))", context: Context(pool: pool, errno: errno))
+  }
+
+  static func metadataSnapshotOnlyCopy(
+    _ pool: String, of deviceID: UInt32, isReplaced: Bool
+  ) -> MergeNote {
+    MergeNote(
+      .metadataSnapshotOnlyCopy,
+      onlyCopy(
+        pool, of: deviceID, isReplaced: isReplaced, finish: "resuming finishes the merge from it"),
+      context: Context(
+        pool: pool, deviceID: deviceID, circumstances: isReplaced ? [.isReplaced] : []))
+  }
+
+  /// Returns the sentence about a metadata snapshot that is the only copy of a thin device.
+  ///
+  /// `finish`: the command that finishes the merge, as part of a sentence.
+  package static func onlyCopy(
+    _ pool: String, of deviceID: UInt32, isReplaced: Bool, finish: String
+  ) -> String {
+    "dev \(deviceID) was deleted before all of it was merged"
+      + (isReplaced ? ", and another thin device has its number now" : "")
+      + ": the metadata snapshot of pool \(pool) is the only copy of it, and stays held; "
+      + "\(finish); to give the copy up: \(release(pool))"
+  }
+
+  static func metadataSnapshotMaybeOnlyCopy(_ pool: String, of deviceID: UInt32) -> MergeNote {
+    MergeNote(
+      .metadataSnapshotMaybeOnlyCopy,
+      "the metadata snapshot of pool \(pool) is still held: it may be the only copy of dev "
+        + "\(deviceID), and the pool changed whenever that was looked at; the next run tries again",
+      context: Context(pool: pool, deviceID: deviceID))
+  }
+}

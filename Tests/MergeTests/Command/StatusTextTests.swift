@@ -1,0 +1,85 @@
+import Testing
+
+@testable import MergeEngine
+@testable import thin_merge
+
+@Suite("Command: status as text")
+struct StatusTextTests {
+  @Test("status says of a merge without a run that nothing was written")
+  func statusWithoutRun() {
+    var status = SampleReport.status
+    status.runCount = 0
+    status.doneByteCount = 0
+    let text = StatusText(report: status).text
+    #expect(text.hasPrefix("The merge of thin device 7 onto base.img has not begun.\n"))
+    #expect(text.contains("Nothing was written to the origin. To begin:\n  thin-merge resume"))
+    #expect(!text.contains("may be merged in part"))
+  }
+
+  @Test("status tells no speed of a merge that wrote for a second or less, as the journal has it")
+  func statusOfShortMerge() {
+    var status = SampleReport.status
+    for (seconds, hasSpeed) in [(0, false), (1, false), (2, true)] as [(Int64, Bool)] {
+      status.writingSeconds = seconds
+      let text = StatusText(report: status).text
+      #expect(text.contains("of writing") == hasSpeed)
+      #expect(text.contains("at the speed so far") == hasSpeed)
+    }
+  }
+
+  @Test("status says how far, how fast, what is left and what to do next")
+  func statusText() {
+    #expect(
+      StatusText(report: SampleReport.status).text == """
+        The merge of thin device 7 onto base.img is not finished.
+
+          done         3 GiB of 4 GiB, 75%
+          left         1 GiB, 10 s at the speed so far
+          speed        102.4 MiB/s over 30 s of writing
+          runs         2, the first on 1970-01-01T00:00:00Z
+          last record  1970-01-02T00:01:01Z
+          from         data, mappings in meta
+          journal      /base.img.thin-merge
+
+        The origin may be merged in part; keep the thin device. To go on:
+          thin-merge resume /base.img.thin-merge
+        If the thin device was written to since, and that is refused: 'thin-merge merge' with --restart \
+        merges it again from the start.
+
+        """)
+  }
+
+  @Test("the status of a merge that runs says so, and that nothing is to be done")
+  func runningText() {
+    var report = SampleReport.status
+    report.state = .running
+    let text = StatusText(report: report).text
+    #expect(text.hasPrefix("The merge of thin device 7 onto base.img is running.\n"))
+    #expect(text.contains("Nothing to do: SIGUSR1 makes it print a line"))
+    #expect(!text.contains("thin-merge resume"))
+    #expect(JSONText.line(StatusDocument(report)).contains(#""state":"running""#))
+  }
+
+  @Test("the status of a finished merge says when it finished, and not that the thin device may go")
+  func finishedText() {
+    var report = SampleReport.status
+    report.doneByteCount = report.totalByteCount
+    report.finishedSeconds = 86_461
+    for (state, words) in [
+      (.finished, "finished at 1970-01-02T00:01:01Z."),
+      (.verified, "finished at 1970-01-02T00:01:01Z, and was read back and found right."),
+    ] as [(StatusReport.State, String)] {
+      report.state = state
+      let text = StatusText(report: report).text
+      #expect(text.hasPrefix("The merge of thin device 7 onto base.img \(words)\n"))
+      #expect(!text.contains("needed"))
+    }
+  }
+
+  @Test("a date outside of the calendar is shown as it is")
+  func dates() {
+    #expect(StatusText.date(.max) == "9223372036854775807")
+    #expect(StatusText.date(-1) == "-1")
+    #expect(StatusText.date(253_402_300_799) == "9999-12-31T23:59:59Z")
+  }
+}

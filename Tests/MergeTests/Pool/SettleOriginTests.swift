@@ -1,0 +1,110 @@
+import Fixtures
+import Foundation
+import MergeEngine
+import SystemPackage
+import Testing
+
+@testable import thin_merge
+
+@Suite(
+  "Pool: settling origins of killed merges without a pool", .needsLoopDevices, .waitsForPrograms)
+struct SettleOriginTests {
+  @Test(
+    "an origin that a killed merge without a pool left writable is listed, and settled, whatever the step"
+  )
+  func originWithoutPool() throws {
+    var step = 0
+    while true {
+      let pool = try ActivePool.withoutPool()
+      let before = pool.mapper.mapped
+      let options = PoolOptions(makesOriginWritable: true)
+      guard try pool.isKilled(at: step, { _ = pool.mergeInactive(options) }) else { break }
+      let (mapped, files) = (pool.mapper.mapped, try Settling.files(pool))
+      let records = pool.originRecords().map { pool.state + "/origins/" + $0 }
+      let writable = mapped.filter { !$0.isReadOnly }.map(\.path).sorted()
+      let listed = Settling.list(pool)
+      #expect(listed.outcome.exitStatus == 0, "step \(step): \(listed.outcome.message)")
+      #expect(listed.left.origins.map(\.recordPath) == records, "step \(step)")
+      let layers = listed.left.origins.flatMap(\.writableLayers)
+      #expect(
+        layers.filter { $0.isWritable == true }.map(\.path).sorted() == writable, "step \(step)")
+      #expect(pool.mapper.steps == [], "step \(step)")
+      #expect(try Settling.files(pool) == files, "step \(step)")
+
+      let answer = Settling.settle(pool)
+      #expect(answer.failure == nil, "step \(step)")
+      #expect(answer.left.origins.map(\.recordPath) == records, "step \(step)")
+      #expect(
+        answer.left.origins.flatMap(\.writableLayers).allSatisfy { $0.isUndone }, "step \(step)")
+      #expect(
+        answer.left.origins.flatMap(\.writableLayers).map(\.path) == layers.map(\.path),
+        "step \(step)")
+      #expect(pool.mapper.mapped == before, "step \(step)")
+      #expect(pool.originRecords() == [], "step \(step)")
+      #expect(Settling.list(pool).left.origins == [], "step \(step)")
+      step += 1
+    }
+    #expect(step >= 16)
+  }
+
+  /// Leaves an origin writable by a merge without a pool, just after its lower layer was made so.
+  private static func writableOrigin() throws -> ActivePool {
+    let pool = try ActivePool.withoutPool()
+    let options = PoolOptions(makesOriginWritable: true)
+    #expect(try pool.isKilled(at: 3) { _ = pool.mergeInactive(options) })
+    return pool
+  }
+
+  @Test("an origin that cannot be made read-only again ends settle with 3, and stays recorded")
+  func originNotRestored() throws {
+    let pool = try Self.writableOrigin()
+    pool.mapper.fails["reload"] = .resourceBusy
+    let answer = Settling.settle(pool)
+    #expect(answer.failure?.exitStatus == .stopped)
+    #expect(answer.left.origins.first?.notUndone.map(\.code) == [.cannotRestoreReadOnly])
+    #expect(answer.left.origins.first?.writableLayers.map(\.isUndone) == [false])
+    let text = SettleText(left: answer.left, isList: false, poolName: nil).text
+    #expect(text.contains("/dev/mapper/base-real, made writable for a merge"))
+    pool.mapper.fails = [:]
+    #expect(Settling.settle(pool).failure == nil)
+    #expect(pool.originRecords() == [])
+  }
+
+  @Test("the record of an origin that cannot be read ends settle with 2, one in use with 5")
+  func originNotHad() throws {
+    let pool = try ActivePool.withoutPool()
+    try pool.writeOriginRecord("{}")
+    #expect(Settling.list(pool).left.origins.map(\.error?.code) == [.cannotReadOriginRecord])
+    #expect(Settling.settle(pool).failure?.exitStatus == .refused)
+    let inUse = try Self.writableOrigin()
+    let lock = try OpenFile(
+      inUse.originRecordPath + ".lock", role: "lock", access: .readWrite, direct: false)
+    #expect(try lock.lock())
+    var left = Leftovers(pools: [], origins: [])
+    _ = inUse.run(waits: false) { merger throws(MergeError) in left = try merger.settle() }
+    #expect(Failure(settling: left)?.exitStatus == .busy)
+    #expect(left.origins.map(\.isInUse) == [true])
+    #expect(inUse.mapper.steps == [])
+  }
+
+  @Test("the records of origins are looked for beside those of pools, and not beside journals")
+  func folderOfOriginRecords() throws {
+    let pool = try Self.writableOrigin()
+    var environment = Environment(stateFolder: pool.folder.path("journals"))
+    environment.poolStateFolder = pool.state
+    environment.deviceMapper = pool.mapper
+    environment.bootID = pool.bootID
+    let left = try Merger(environment: environment).leftovers()
+    #expect(left.origins.map(\.recordPath) == [pool.originRecordPath])
+  }
+
+  @Test("settle of one pool leaves the origins of other merges alone")
+  func originBesidePool() throws {
+    let pool = try Self.writableOrigin()
+    pool.mapper.mapped.append(try #require(pool.inactive))
+    #expect(Settling.list(pool, name: "pool").left.origins == [])
+    #expect(Settling.settle(pool, name: "pool").left.origins == [])
+    #expect(pool.mapper.steps == [])
+    #expect(pool.originRecords().count == 1)
+  }
+}
