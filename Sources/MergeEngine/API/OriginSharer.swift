@@ -1,4 +1,4 @@
-/// When a thin device was created, as the pool's metadata has it; no two devices with the same id share it.
+/// When a thin device was created, as the pool's metadata has it: by the pool's time and transaction id.
 package struct ThinDeviceCreation: Hashable, Sendable, Codable {
   package var time: UInt32
   package var transactionID: UInt64
