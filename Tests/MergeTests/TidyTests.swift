@@ -225,7 +225,7 @@ struct TidyTests {
   @Test("errors and notes are worded in the catalogues only")
   func wordsStandInCatalogues() {
     let catalogues = [
-      "API/Errors/", "API/MergeError.swift", "API/Notes.swift", "Metadata/MetadataFault",
+      "API/Errors/", "API/MergeError.swift", "API/Notes", "Metadata/MetadataFault",
       "Journal/JournalFault.swift",
     ]
     for file in SourceTree.files(in: "MergeEngine")
