@@ -14,8 +14,8 @@ struct DryRunErrorTests {
     "cannot-name-journal", "cannot-remove-journal", "both-changed", "origin-changed",
     "source-changed", "not-approved", "cannot-make-origin-writable", "no-device-mapper",
     "cannot-delete-snapshot", "cannot-make-snapshot", "snapshot-ids-used-up",
-    "cannot-remove-thin-device", "snapshot-left", "pool-changed", "suspend-too-long", "thin-device-just-activated",
-    "thin-device-resumed",
+    "cannot-remove-thin-device", "snapshot-left", "pool-changed", "suspend-too-long",
+    "thin-device-just-activated", "thin-device-resumed",
   ]
 
   @Test("a dry run ends as the merge would, with the same error", arguments: situations)

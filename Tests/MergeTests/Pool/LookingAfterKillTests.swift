@@ -12,7 +12,7 @@ import Testing
 struct LookingAfterKillTests {
   /// The verbs that look at a pool's mappings.
   enum Look: CaseIterable, Sendable {
-    case plan, devices, verify
+    case plan, planAgain, devices, verify
 
     /// Looks, and returns what a merge would be refused for, where that is asked.
     func run(
@@ -20,9 +20,10 @@ struct LookingAfterKillTests {
     ) throws(MergeError) -> MergeError? {
       let found = try merger.resolve(.member(pool: "pool", deviceID: 5))
       switch self {
-      case .plan:
+      case .plan, .planAgain:
         return try merger.plan(
-          found.source, onto: pool.origin.path, options: MergeOptions(pool: options)
+          found.source, onto: pool.origin.path,
+          options: MergeOptions(mergesAgain: self == .planAgain, pool: options)
         ).refusal
       case .devices:
         _ = try merger.devices(pool: "pool")
