@@ -100,10 +100,8 @@ struct VerifyOperation {
   ) throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
     let file = try environment.journals.file(journalPath)
-    var reader = try environment.journals.reader(file)
-    let state = try JournalState(reading: &reader)
+    let (header, state) = try recorded(in: file)
     if let taker = state.givenUp { throw .journalGivenUp(journalPath, for: taker) }
-    let header = reader.header
     let path = originPath ?? state.lastAttempt?.originPath ?? header.originPath
     let origin = try OpenFile(path, role: "origin", access: .readOnly)
     try OpenDevices.check(origin, "origin")
@@ -116,7 +114,8 @@ struct VerifyOperation {
       dataBlockByteCount: header.dataBlockByteCount, data: nil, target: origin, cuts: cuts,
       in: environment)
     let comparison = Comparison.ofJournal(
-      reader, state, shape: queue.shape, targetPath: path, &queue.io, environment.control)
+      try environment.journals.reader(file), state, shape: queue.shape, targetPath: path, &queue.io,
+      environment.control)
     var report = VerifyReport(
       comparison, .entry, place: path, duration: environment.clock.now() - begin)
     report.remnants = header.remnants
@@ -131,6 +130,16 @@ struct VerifyOperation {
         journalPath, byteCount: state.doneByteCount, of: header.plannedByteCount)
     }
     return report
+  }
+
+  // By a reader of its own: of one that is consumed, Swift 6.3.1 frees the header's arrays with it although they are
+  // used later.
+  private func recorded(
+    in file: OpenFile
+  ) throws(MergeError) -> (header: JournalHeader, state: JournalState) {
+    var reader = try environment.journals.reader(file)
+    let state = try JournalState(reading: &reader)
+    return (reader.header, state)
   }
 }
 

@@ -40,8 +40,9 @@ enum HeldFile {
     // F_SETSIG and F_SETLEASE are not imported.
     let (setSignal, setLease): (Int32, Int32) = (10, 1024)
     // The signal that tells of somebody who waits; this one is ignored, the usual one ends the process.
+    // A program that another test starts has our descriptors for a moment, one for writing among them.
     guard fcntl(handle.fileDescriptor, setSignal, SIGURG) == 0,
-      fcntl(handle.fileDescriptor, setLease, Int32(F_RDLCK)) == 0
+      poll({ fcntl(handle.fileDescriptor, setLease, Int32(F_RDLCK)) == 0 })
     else { throw SupportError.system("take a lease on \(path)") }
     return handle
   }
