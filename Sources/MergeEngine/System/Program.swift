@@ -49,6 +49,7 @@ package enum Program {
     }
     kill(child.number, SIGTERM)
     _ = child.status(until: clock.now() + endTimeMax, clock)
+    child.abandon()
     return .noAnswer
   }
 
@@ -78,6 +79,7 @@ package enum Program {
     else {
       kill(child.number, SIGKILL)
       _ = child.status(until: clock.now() + deathTimeMax, clock)
+      child.abandon()
       return .noAnswer
     }
     return status == 0 ? .succeeded(output: String(decoding: bytes, as: UTF8.self)) : .failed
@@ -146,6 +148,18 @@ package enum Program {
         nap = min(nap * 2, .milliseconds(20))
       }
       return endStatus
+    }
+
+    /// Leaves it to a thread to wait for the end, which may never come; without one, its entry stays until this process
+    /// ends, and who waits for any child finds that one each time.
+    func abandon() {
+      guard endStatus == nil else { return }
+      let number = number
+      let waiting = try? SystemThread(stackByteCount: 64 << 10) {
+        var status: CInt = 0
+        while unsafe waitpid(number, &status, 0) < 0, Errno.current == .interrupted {}
+      }
+      if let waiting { waiting.detach() }
     }
   }
 
