@@ -303,9 +303,9 @@ extension MergeError {
     case poolRecordNewer = "pool-record-newer"
     /// The pool's record is damaged.
     case poolRecordDamaged = "pool-record-damaged"
-    /// The record of an origin that is merged onto without an active pool cannot be read.
+    /// The record of an origin cannot be read; one is kept while no pool is active.
     case cannotReadOriginRecord = "cannot-read-origin-record"
-    /// The record of an origin that is merged onto without an active pool cannot be written.
+    /// The record of an origin cannot be written; one is kept while no pool is active.
     case cannotWriteOriginRecord = "cannot-write-origin-record"
     /// The pool's record cannot be written.
     case cannotWritePoolRecord = "cannot-write-pool-record"

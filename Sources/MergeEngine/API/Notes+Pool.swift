@@ -191,7 +191,7 @@ extension MergeNote {
       context: Context(pool: pool))
   }
 
-  /// What a killed run left, where somebody only looks.
+  /// Names what a killed run left in the pool, for a verb that undoes none of it.
   static func poolNotSettled(_ pool: String, _ left: PoolRemainder) -> MergeNote {
     MergeNote(
       .poolNotSettled, "an earlier run left this in pool \(pool), and it stays: \(left.text)",

@@ -43,26 +43,15 @@ extension JournalStore {
   func remnants(of files: [OpenFile], besides fingerprint: String) -> [MergeRemnant] {
     var remnants: [MergeRemnant] = []
     for file in files {
-      let header: JournalHeader
-      var recordedByteCount: UInt64? = 0
-      do throws(MergeError) {
-        var reader = try reader(file)
-        header = reader.header
-        // How far one is that is damaged cannot be told.
-        if let state = try? JournalState(reading: &reader) {
-          let isUnfinished = state.attemptCount > 0 && !state.isFinished
-          recordedByteCount = isUnfinished ? state.doneByteCount : nil
-        }
-      } catch {
-        continue
-      }
+      guard let header = try? header(of: file) else { continue }
       remnants += header.remnants
-      if let recordedByteCount {
-        remnants.append(
-          MergeRemnant(
-            deviceID: header.deviceID, fingerprint: header.fingerprint.description,
-            recordedByteCount: recordedByteCount))
-      }
+      // How far one is that is damaged cannot be told.
+      let state = (try? read(file))?.state
+      if let state, state.attemptCount == 0 || state.isFinished { continue }
+      remnants.append(
+        MergeRemnant(
+          deviceID: header.deviceID, fingerprint: header.fingerprint.description,
+          recordedByteCount: state?.doneByteCount ?? 0))
     }
     return remnants.besides(fingerprint)
   }

@@ -64,6 +64,11 @@ struct JournalStore {
         files: [.journal: file], clock: clock))
   }
 
+  /// Where a merge onto `origin` has its journal unless another place was chosen.
+  func usualPath(of origin: OpenFile) -> String {
+    JournalFile.place(of: origin, identity: DeviceIdentity(origin), stateFolder: stateFolder)
+  }
+
   /// Reads a journal's header.
   func header(of file: OpenFile) throws(MergeError) -> JournalHeader { try reader(file).header }
 

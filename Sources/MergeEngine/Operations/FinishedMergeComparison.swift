@@ -20,8 +20,7 @@ struct FinishedMergeComparison {
     of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile, journalPath: String?
   ) -> StatusReport? {
     let identity = DeviceIdentity(origin)
-    let usualPath = JournalFile.place(
-      of: origin, identity: identity, stateFolder: environment.stateFolder)
+    let usualPath = environment.journals.usualPath(of: origin)
     let dataIdentity = DeviceIdentity(data)
     func isOfSameDevices(_ header: JournalHeader) -> Bool {
       header.deviceID == deviceID && header.originIdentity.name == identity.name

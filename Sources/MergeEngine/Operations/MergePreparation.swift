@@ -106,8 +106,7 @@ struct MergePreparation: ~Copyable {
       }
       for note in decided.notes { environment.observer.note(note) }
     }
-    let usualPath = JournalFile.place(
-      of: origin, identity: DeviceIdentity(origin), stateFolder: environment.stateFolder)
+    let usualPath = environment.journals.usualPath(of: origin)
     let journalPath = request.journalPath(
       usual: usualPath, devices.data, onto: origin, in: environment)
     try refusals.collect { () throws(MergeError) in
@@ -377,8 +376,7 @@ extension Environment {
   ) -> PoolState.MergeKey {
     let path =
       request.options.journalPath.map(FileSystem.absolute)
-      ?? JournalFile.place(
-        of: origin, identity: DeviceIdentity(origin), stateFolder: stateFolder)
+      ?? journals.usualPath(of: origin)
     return PoolState.MergeKey(
       of: origin, journalID: request.resumed?.id ?? journals.id(at: path))
   }

@@ -26,7 +26,7 @@ struct OriginPlace {
   /// Whether a path led to the origin to begin with.
   var isNamed: Bool { named.contains { $0.isSameFile(as: origin) } }
 
-  /// - `journalPath`: the journal of the merge that wrote to the origin; nil where it was compared.
+  /// - `journalPath`: the merge's journal; nil if the origin was only compared.
   /// - Throws: `MergeError` (`stopped`) where a path leads to another file, or to none, or the origin is shorter.
   func check(journalPath: String? = nil) throws(MergeError) {
     if let moved = named.first(where: { !$0.isStillAtItsPath }) {

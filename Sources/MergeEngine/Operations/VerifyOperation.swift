@@ -70,8 +70,7 @@ struct VerifyOperation {
 
   /// What the journal in the usual place tells of merges that were given up before its own was begun.
   private func remnants(onto origin: OpenFile, besides fingerprint: String) -> [MergeRemnant] {
-    let usualPath = JournalFile.place(
-      of: origin, identity: DeviceIdentity(origin), stateFolder: environment.stateFolder)
+    let usualPath = environment.journals.usualPath(of: origin)
     guard FileSystem.exists(usualPath), let file = try? environment.journals.file(usualPath),
       let header = try? environment.journals.header(of: file)
     else { return [] }
@@ -81,9 +80,9 @@ struct VerifyOperation {
   /// What the journal in the usual place, or one that a mark names, tells of a merge that has written and is not
   /// finished.
   private func unfinishedMerge(onto origin: OpenFile) -> StatusReport? {
-    let usualPath = JournalFile.place(
-      of: origin, identity: DeviceIdentity(origin), stateFolder: environment.stateFolder)
-    for path in [usualPath] + environment.marks(of: origin).unfinishedJournals() {
+    for path in [environment.journals.usualPath(of: origin)]
+      + environment.marks(of: origin).unfinishedJournals()
+    {
       // What cannot be read is no reason not to compare.
       guard FileSystem.exists(path),
         let status = try? StatusOperation(environment: environment).status(journalPath: path),
@@ -100,7 +99,10 @@ struct VerifyOperation {
   ) throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
     let file = try environment.journals.file(journalPath)
-    let (header, state) = try recorded(in: file)
+    // Read by a reader of its own: of one that is consumed, as below, Swift 6.3.1 frees the header's arrays although
+    // they are used later.
+    let journal = try environment.journals.read(file)
+    let (header, state) = (journal.header, journal.state)
     if let taker = state.givenUp { throw .journalGivenUp(journalPath, for: taker) }
     let path = originPath ?? state.lastAttempt?.originPath ?? header.originPath
     let origin = try OpenFile(path, role: "origin", access: .readOnly)
@@ -130,16 +132,6 @@ struct VerifyOperation {
         journalPath, byteCount: state.doneByteCount, of: header.plannedByteCount)
     }
     return report
-  }
-
-  // By a reader of its own: of one that is consumed, Swift 6.3.1 frees the header's arrays with it although they are
-  // used later.
-  private func recorded(
-    in file: OpenFile
-  ) throws(MergeError) -> (header: JournalHeader, state: JournalState) {
-    var reader = try environment.journals.reader(file)
-    let state = try JournalState(reading: &reader)
-    return (reader.header, state)
   }
 }
 

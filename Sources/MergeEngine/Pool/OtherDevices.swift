@@ -14,10 +14,10 @@ struct OtherDevices {
   private let plan: QuiescencePlan?
   /// What is read, the thin device or its snapshot.
   private let deviceID: UInt32
+  /// When that was created; nil if it is not in the metadata that was planned from.
+  private let creation: ThinDeviceCreation?
   /// The ids that tables name.
   private let named: Set<UInt32>
-  /// When that was made; nil where it is not in what was planned from.
-  private let creation: ThinDeviceCreation?
   /// All of the pool's thin devices.
   private(set) var all: [MetadataReader.Device] = []
   /// The ids of those that share blocks with what is read, as far as no table names them.

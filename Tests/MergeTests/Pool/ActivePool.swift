@@ -2,6 +2,7 @@ import Fixtures
 import Foundation
 import MergeEngine
 import Synchronization
+import Testing
 
 @testable import thin_merge
 
@@ -163,6 +164,17 @@ final class ActivePool {
       let report = try merger.merge(source, onto: origin.path, options: MergeOptions(pool: options))
       if case .stopped(let error) = report.state { throw error }
     }
+  }
+
+  /// The thin device by its number, whether it is active or not.
+  static let byNumber = ThinDeviceReference.member(pool: "pool", deviceID: 5)
+
+  /// Begins a merge that makes a snapshot, and stops it because some blocks cannot be read.
+  func stopInMidMerge() throws {
+    try cutData()
+    #expect(merge(Self.byNumber).exitStatus == 3)
+    try restoreData()
+    #expect(mapper.thinDevices.map(\.devID) == [5, 16_777_215])
   }
 
   /// The journal in the state folder; nil where there is none.

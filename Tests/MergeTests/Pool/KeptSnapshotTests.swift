@@ -7,25 +7,15 @@ import Testing
 @Suite(
   "Pool: the snapshot that is kept for a merge that stopped", .needsLoopDevices, .waitsForPrograms)
 struct KeptSnapshotTests {
-  private static let byNumber = ThinDeviceReference.member(pool: "pool", deviceID: 5)
-
-  /// A merge of the snapshot that is stopped in the middle, because some blocks cannot be read.
-  private static func stopped(_ pool: ActivePool) throws {
-    try pool.cutData()
-    #expect(pool.merge(byNumber).exitStatus == 3)
-    try pool.restoreData()
-    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
-  }
-
   @Test("the snapshot of a merge that is begun again is kept until the new merge writes")
   func restarted() throws {
     let pool = try ActivePool()
-    try Self.stopped(pool)
+    try pool.stopInMidMerge()
     pool.mapper.fails["create_snap"] = .noMemory
-    #expect(pool.merge(Self.byNumber, restarts: true).exitStatus == 2)
+    #expect(pool.merge(ActivePool.byNumber, restarts: true).exitStatus == 2)
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
     pool.mapper.fails = [:]
-    #expect(pool.merge(Self.byNumber, restarts: true).exitStatus == 0)
+    #expect(pool.merge(ActivePool.byNumber, restarts: true).exitStatus == 0)
     #expect(try pool.isMerged())
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
@@ -33,12 +23,12 @@ struct KeptSnapshotTests {
   @Test("a merge that is begun again and stops too keeps its own snapshot, and not the earlier one")
   func restartedAndStopped() throws {
     let pool = try ActivePool()
-    try Self.stopped(pool)
+    try pool.stopInMidMerge()
     try pool.cutData()
-    #expect(pool.merge(Self.byNumber, restarts: true).exitStatus == 3)
+    #expect(pool.merge(ActivePool.byNumber, restarts: true).exitStatus == 3)
     try pool.restoreData()
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_214])
-    #expect(pool.merge(Self.byNumber).exitStatus == 0)
+    #expect(pool.merge(ActivePool.byNumber).exitStatus == 0)
     #expect(try pool.isMerged())
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
@@ -46,19 +36,19 @@ struct KeptSnapshotTests {
   @Test("a merge onto another origin reads a snapshot of its own, and the one that is kept stays")
   func anotherOrigin() throws {
     let pool = try ActivePool()
-    try Self.stopped(pool)
+    try pool.stopInMidMerge()
     let file = pool.folder.path("another.img")
     try Data(count: ActivePool.blockCount * ActivePool.blockByteCount).write(
       to: URL(filePath: file))
     let another = try LoopDevice(backing: file)
     let outcome = pool.run { merger throws(MergeError) in
-      let found = try merger.resolve(Self.byNumber)
+      let found = try merger.resolve(ActivePool.byNumber)
       _ = try merger.merge(found.source, onto: another.path, options: MergeOptions())
     }
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(pool.mapper.steps.contains("create_snap 16777214 5"), "\(pool.mapper.steps)")
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
-    #expect(pool.merge(Self.byNumber).exitStatus == 0)
+    #expect(pool.merge(ActivePool.byNumber).exitStatus == 0)
     #expect(try pool.isMerged())
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
@@ -77,10 +67,10 @@ struct KeptSnapshotTests {
   func foundByJournal() throws {
     for isResumed in [false, true] {
       let pool = try ActivePool()
-      try Self.stopped(pool)
+      try pool.stopInMidMerge()
       try Self.renameOrigin(of: pool)
       try pool.mapper.writeBySomebodyElse(ThinMapping(12, 50), to: 5)
-      let outcome = try isResumed ? pool.resume() : pool.merge(Self.byNumber)
+      let outcome = try isResumed ? pool.resume() : pool.merge(ActivePool.byNumber)
       #expect(outcome.exitStatus == 0, "\(outcome.message)")
       #expect(!pool.mapper.steps.suffix(4).contains { $0.hasPrefix("create_snap") })
       #expect(try pool.isMerged())
@@ -92,9 +82,9 @@ struct KeptSnapshotTests {
   @Test("a snapshot of the given-up merge goes where the origin had another name before the boot")
   func givenUpByJournal() throws {
     let pool = try ActivePool()
-    try Self.stopped(pool)
+    try pool.stopInMidMerge()
     try Self.renameOrigin(of: pool)
-    let outcome = pool.merge(Self.byNumber, restarts: true)
+    let outcome = pool.merge(ActivePool.byNumber, restarts: true)
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(try pool.isMerged())
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
@@ -103,13 +93,13 @@ struct KeptSnapshotTests {
   @Test("a recorded snapshot without a journal, as 0.1.0 wrote it, is found by the origin alone")
   func foundByOrigin() throws {
     let pool = try ActivePool()
-    try Self.stopped(pool)
+    try pool.stopInMidMerge()
     let journal = #/"journalID" : "[^"]*",/#
     let record = try String(contentsOfFile: pool.recordPath, encoding: .utf8)
     try pool.writeRecord(
       record.replacing(journal, with: "").replacing(
         #""requiredFeatures" : 3"#, with: #""requiredFeatures" : 1"#))
-    #expect(pool.merge(Self.byNumber).exitStatus == 0)
+    #expect(pool.merge(ActivePool.byNumber).exitStatus == 0)
     #expect(try pool.isMerged())
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
@@ -133,10 +123,10 @@ struct KeptSnapshotTests {
     upper.liveTable[0].arguments = "\(lower.number) 0"
     pool.mapper.mapped.append(upper)
     try pool.cutData()
-    let stopped = pool.merge(Self.byNumber)
+    let stopped = pool.merge(ActivePool.byNumber)
     #expect(stopped.exitStatus == 3, "\(stopped.message)")
     try pool.restoreData()
-    let outcome = pool.merge(Self.byNumber)
+    let outcome = pool.merge(ActivePool.byNumber)
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(try pool.isMerged())
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])

@@ -8,16 +8,6 @@ import Testing
   "Pool: what happens to a thin device while its snapshot is merged", .needsLoopDevices,
   .waitsForPrograms)
 struct OwnSnapshotTests {
-  private static let byNumber = ThinDeviceReference.member(pool: "pool", deviceID: 5)
-
-  /// A merge of the snapshot that is stopped in the middle, because some blocks cannot be read.
-  private static func stopped(_ pool: ActivePool) throws {
-    try pool.cutData()
-    #expect(pool.merge(byNumber).exitStatus == 3)
-    try pool.restoreData()
-    #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
-  }
-
   @Test("a thin device that is activated during the merge, and not written to, is not needed")
   func activated() throws {
     let pool = try ActivePool()
@@ -72,7 +62,7 @@ struct OwnSnapshotTests {
   @Test("a thin device that is written to between stop and resume is merged as it was")
   func writtenInBetween() throws {
     let pool = try ActivePool()
-    try Self.stopped(pool)
+    try pool.stopInMidMerge()
     var thin = try pool.thin()
     thin.openCount = 1
     pool.mapper.mapped.append(thin)
@@ -88,7 +78,7 @@ struct OwnSnapshotTests {
   @Test("a thin device that is deleted between stop and resume is merged from its snapshot")
   func deletedInBetween() throws {
     let pool = try ActivePool()
-    try Self.stopped(pool)
+    try pool.stopInMidMerge()
     try pool.mapper.replaceBySomebodyElse(5)
     #expect(try pool.resume().exitStatus == 0)
     #expect(try pool.isMerged())
@@ -99,7 +89,7 @@ struct OwnSnapshotTests {
   @Test("a snapshot is not merged in the name of another thin device that has the number now")
   func replacedInBetween() throws {
     let pool = try ActivePool()
-    try Self.stopped(pool)
+    try pool.stopInMidMerge()
     let other = Fixtures.ThinDevice(5, [ThinMapping(2, 70)], transactionID: 9)
     try pool.mapper.replaceBySomebodyElse(5, with: other)
     let before = try pool.originContent()
@@ -212,7 +202,7 @@ struct OwnSnapshotTests {
   @Test("a snapshot that somebody deleted is forgotten, and the next merge goes on without it")
   func snapshotDeleted() throws {
     let pool = try ActivePool()
-    try Self.stopped(pool)
+    try pool.stopInMidMerge()
     try pool.mapper.replaceBySomebodyElse(16_777_215)
     let refused = pool.merge()
     #expect(refused.exitStatus == 2)
@@ -248,7 +238,7 @@ struct OwnSnapshotTests {
       pool.mapper.mapped.append(thin)
       pool.mapper.mapped.removeLast()
     }
-    let outcome = pool.merge(Self.byNumber, options, verifies: verifies)
+    let outcome = pool.merge(ActivePool.byNumber, options, verifies: verifies)
     #expect(outcome.exitStatus == 3, "\(outcome.message)")
     #expect(outcome.error?.code == .thinDeviceMaybeActivated)
     #expect(outcome.hint.contains("--trust-earlier-runs"))

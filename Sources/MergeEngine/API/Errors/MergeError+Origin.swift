@@ -148,7 +148,7 @@ extension MergeError {
   /// Returns the error for an origin whose path leads to another file by now.
   ///
   /// - `file`: the origin, or the file under it if it is a loop device.
-  /// - `journalPath`: the journal of the merge that wrote to it; nil where it was compared.
+  /// - `journalPath`: the merge's journal; nil if the origin was only compared.
   static func originMoved(_ path: String, file: String, journalPath: String?) -> MergeError {
     let what =
       file == path
@@ -165,7 +165,7 @@ extension MergeError {
 
   /// Returns the error for an origin that was truncated while it was written to or compared.
   ///
-  /// `journalPath`: the journal of the merge that wrote to it; nil where it was compared.
+  /// `journalPath`: the merge's journal; nil if the origin was only compared.
   static func originShortened(
     _ path: String, byteCount: UInt64, before: UInt64, journalPath: String?
   ) -> MergeError {
