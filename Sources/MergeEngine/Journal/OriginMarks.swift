@@ -1,9 +1,10 @@
 internal import SystemPackage
 
-/// The marks of unfinished merges at an origin, whatever name it goes by.
+/// The marks of merges at an origin, whatever name it goes by.
 ///
-/// A mark is set once the journal has its name and before its first run is recorded, and removed once `finished` is. So
-/// a crash leaves one of these:
+/// A mark is set once the journal has its name and before its first run is recorded. Once `finished` is, another kind of
+/// mark takes its place, which keeps nobody away: it tells those who give the same merge again that there is nothing
+/// left to do. It is gone when another merge begins. So a crash leaves one of these:
 ///
 /// | crash | mark | journal | what it tells |
 /// |---|---|---|---|
@@ -103,15 +104,31 @@ struct OriginMarks {
     }
   }
 
+  /// The journals of the last merges onto the origin, if those are finished and marks name their journals.
+  ///
+  /// - `known`: a journal that was looked at already.
+  func finishedJournals(besides known: String) -> [OpenJournal] {
+    MarkPlace.Kind.allCases.flatMap { (try? overlapping($0)) ?? [] }.compactMap { stored in
+      guard let mark = OriginMark(decoding: stored.bytes), mark.identity == identity,
+        mark.bootID.isEmpty || mark.bootID == bootID, mark.journalPath != known,
+        let journal = try? journals.open(mark.journalPath), journal.id == mark.journalID,
+        journal.state.isFinished
+      else { return nil }
+      return journal
+    }
+  }
+
   /// Where a mark says that this journal is; nil where there is no mark of it, and empty where it names no place.
   func place(of journal: OpenJournal) -> String? {
     ((try? overlapping()) ?? []).compactMap { OriginMark(decoding: $0.bytes) }
       .first { $0.journalID == journal.id && $0.identity == identity }?.journalPath
   }
 
-  private func overlapping() throws(MergeError) -> [MarkPlace.Stored] {
+  private func overlapping(
+    _ kind: MarkPlace.Kind = .unfinishedMerge
+  ) throws(MergeError) -> [MarkPlace.Stored] {
     do throws(Errno) {
-      return try place.stored().filter { $0.range.overlaps(range) }
+      return try place.stored(kind).filter { $0.range.overlaps(range) }
     } catch {
       throw .cannotInspect(origin.path, "origin", error)
     }
@@ -169,17 +186,18 @@ struct OriginMarks {
     var name: String
     do throws(Errno) {
       do throws(Errno) {
-        name = try put(mark)
+        name = try put(.unfinishedMerge, mark)
       } catch {
         // A file system has as little as a block for all attributes of a file.
         guard [.noSpace, .argListTooLong, .outOfRange].contains(error) else { throw error }
         mark.journalPath = ""
-        name = try put(mark)
+        name = try put(.unfinishedMerge, mark)
       }
     } catch {
       return try goOnUnmarked(error, isUsualPlace: isUsualPlace)
     }
     for other in earlier where other.name != name { try? place.remove(other) }
+    for finished in (try? overlapping(.finishedMerge)) ?? [] { try? place.remove(finished) }
   }
 
   /// Whether a mark tells that the origin is half merged, or may be, before the first run of a journal.
@@ -191,8 +209,8 @@ struct OriginMarks {
     }
   }
 
-  private func put(_ mark: OriginMark) throws(Errno) -> String {
-    try place.put(range, processID: journals.processID) { isOfBoot in
+  private func put(_ kind: MarkPlace.Kind, _ mark: OriginMark) throws(Errno) -> String {
+    try place.put(kind, range, processID: journals.processID) { isOfBoot in
       var mark = mark
       if isOfBoot { mark.bootID = bootID }
       return mark.encoded
@@ -222,13 +240,19 @@ struct OriginMarks {
     }
   }
 
-  /// Removes the mark of a merge that was just recorded as finished.
+  /// Puts the mark of a finished merge in the place of that of an unfinished one.
   ///
-  /// What cannot be removed names a journal that tells so.
-  func remove(_ journal: OpenJournal) {
-    for mark in (try? overlapping()) ?? []
-    where OriginMark(decoding: mark.bytes)?.journalID == journal.id {
-      try? place.remove(mark)
+  /// What cannot be removed names a journal that tells so, and the usual place of a journal needs no mark.
+  func finish(_ journal: OpenJournal) {
+    let unfinished = ((try? overlapping()) ?? []).filter {
+      OriginMark(decoding: $0.bytes)?.journalID == journal.id
     }
+    guard !unfinished.isEmpty else { return }
+    _ = try? put(
+      .finishedMerge,
+      OriginMark(
+        journalID: journal.id, identity: identity, bootID: "",
+        journalPath: FileSystem.absolute(journal.file.path)))
+    for mark in unfinished { try? place.remove(mark) }
   }
 }

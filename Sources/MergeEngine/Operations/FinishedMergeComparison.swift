@@ -13,9 +13,10 @@ struct FinishedMergeComparison {
     return find(of: source.deviceID, data, onto: origin, journalPath: journalPath)
   }
 
-  /// Finds it at the chosen place, or, where no merge of these devices has begun there, in the usual one.
+  /// Finds it at the chosen place, or, where no merge of these devices has begun there, in the usual one or where a mark
+  /// at the origin says.
   ///
-  /// So a new place for the journal does not hide that the merge is finished.
+  /// So neither a new place for the journal nor another name of the origin hides that the merge is finished.
   func find(
     of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile, journalPath: String?
   ) -> StatusReport? {
@@ -41,7 +42,10 @@ struct FinishedMergeComparison {
         return finished(at: chosen)
       }
     }
-    return finished(at: usualPath)
+    if let status = finished(at: usualPath) { return status }
+    return environment.marks(of: origin).finishedJournals(besides: usualPath)
+      .first { $0.header.deviceID == deviceID && $0.header.dataIdentity.name == dataIdentity.name }
+      .map { StatusReport($0.state, $0.header, isRunning: false, journalPath: $0.file.path) }
   }
 
   /// Whether the merge that is asked for is finished, so that it is compared and nothing else.
@@ -88,8 +92,8 @@ struct FinishedMergeComparison {
     guard let finishedSeconds = journal.state.finishedSeconds else {
       throw .journalLocked(journalPath)
     }
-    // A run may have been killed between recording that it is finished and removing its mark.
-    environment.marks(of: origin).remove(journal)
+    // A run may have been killed between recording that it is finished and replacing its mark.
+    environment.marks(of: origin).finish(journal)
     var result = MergeReport(
       plan: preparation.report,
       earlier: MergeReport.Earlier(finishedSeconds: finishedSeconds, isCompared: false),

@@ -107,8 +107,9 @@ struct MergePreparation: ~Copyable {
       for note in decided.notes { environment.observer.note(note) }
     }
     let usualPath = environment.journals.usualPath(of: origin)
-    let journalPath = request.journalPath(
-      usual: usualPath, devices.data, onto: origin, in: environment)
+    let finishedPath = request.finishedJournalPath(devices.data, onto: origin, in: environment)
+    let journalPath =
+      finishedPath ?? request.options.journalPath.map(FileSystem.absolute) ?? usualPath
     try refusals.collect { () throws(MergeError) in
       if let header = request.resumed?.header, session != nil {
         try devices.check(
@@ -164,7 +165,8 @@ struct MergePreparation: ~Copyable {
     var journalRefusal: MergeError?
     do throws(MergeError) {
       slot = try planned.findJournal(
-        request, devices, origin, session, for: purpose, in: environment)
+        request, devices, origin, session, isKnownFinished: finishedPath != nil, for: purpose,
+        in: environment)
       if !request.options.restarts {
         try environment.checkOtherMerges(
           onto: environment.marks(of: origin), slot.journalOfSameMerge, usualPath: usualPath,
@@ -258,7 +260,7 @@ struct MergePreparation: ~Copyable {
         planned.pool, observed, besides: request.source.readID, quiescence,
         options: request.options.pool, at: .writing))
     slot = try planned.findJournal(
-      request, devices, origin, session, for: .merging, in: environment)
+      request, devices, origin, session, isKnownFinished: false, for: .merging, in: environment)
     planned.addRemnants(of: slot, givenUp: givenUp, environment.journals)
   }
 
@@ -305,14 +307,14 @@ struct MergePreparation: ~Copyable {
 }
 
 extension MergeRequest {
-  /// The place of the journal: the chosen or usual one, or that of the finished merge that is to be compared.
-  fileprivate func journalPath(
-    usual: String, _ data: OpenFile, onto origin: OpenFile, in environment: Environment
-  ) -> String {
-    guard let chosen = options.journalPath.map(FileSystem.absolute) else { return usual }
-    guard resumed == nil, !options.restarts, !options.mergesAgain else { return chosen }
+  /// Where the journal of the same merge is, if that is finished and to be compared.
+  fileprivate func finishedJournalPath(
+    _ data: OpenFile, onto origin: OpenFile, in environment: Environment
+  ) -> String? {
+    guard resumed == nil, !options.restarts, !options.mergesAgain else { return nil }
     return FinishedMergeComparison(environment: environment).find(
-      of: source.deviceID, data, onto: origin, journalPath: chosen)?.journalPath ?? chosen
+      of: source.deviceID, data, onto: origin,
+      journalPath: options.journalPath.map(FileSystem.absolute))?.journalPath
   }
 
   /// Fills in what the pool knows.

@@ -202,7 +202,7 @@ struct RunningMerge: ~Copyable {
         allowsUnseenLoopDevices: environment.allowsUnseenLoopDevices, clock: environment.clock)
       try places.check()
     }
-    marks.remove(journal)
+    marks.finish(journal)
     // A run that is killed from here on leaves nothing that would be kept for another.
     session?.mergeIsFinished(of: request.source, in: key)
   }

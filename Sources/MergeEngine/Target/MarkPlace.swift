@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-/// Where the marks of unfinished merges onto an origin are kept, so that every name of the origin leads to them.
+/// Where the marks of merges onto an origin are kept, so that every name of the origin leads to them.
 ///
 /// Of a file they are extended attributes of its inode, which hard links, bind mounts and loop devices share. They are in
 /// the namespace `user`: whoever may write to the file may set them. `trusted` needs `CAP_SYS_ADMIN`, which a merge of
@@ -9,13 +9,27 @@ internal import SystemPackage
 /// disk's identity.
 ///
 /// Each mark is of a range, since two loop devices or partitions may be of one file or disk. One that is of the whole is
-/// the attribute `user.thin-merge.0-end`.
+/// the attribute `user.thin-merge.0-end`, or `user.thin-merge-finished.0-end` once its merge is finished.
 ///
 /// Where a file has no attributes, or is known by its inode alone, its marks are in the state folder too, by the inode's
 /// number. That is another file's once this one is gone, or after a reboot.
 struct MarkPlace {
+  /// What a mark is of.
+  enum Kind: CaseIterable {
+    case unfinishedMerge
+    case finishedMerge
+
+    /// The name of an attribute up to its range.
+    fileprivate var attributePrefix: String {
+      self == .unfinishedMerge ? "user.thin-merge." : "user.thin-merge-finished."
+    }
+    /// What stands between identity and range in the name of a file.
+    fileprivate var fileInfix: String { self == .unfinishedMerge ? ".mark." : ".finished." }
+  }
+
   /// A mark as it is kept.
   struct Stored {
+    let kind: Kind
     let name: String
     let range: ByteRange
     let bytes: [UInt8]
@@ -30,9 +44,6 @@ struct MarkPlace {
   private let name: String
   /// Whether that is another one's after a reboot.
   private let isOfBoot: Bool
-
-  private static let attributePrefix = "user.thin-merge."
-  private static let fileInfix = ".mark."
 
   /// - `extent`: the origin's bytes.
   /// - `file`: the file that they are in, if it could be opened.
@@ -57,48 +68,49 @@ struct MarkPlace {
   }
 
   /// The marks that are kept.
-  func stored() throws(Errno) -> [Stored] {
-    let attributes = try file?.attributes(prefix: Self.attributePrefix) ?? []
-    let prefix = name + Self.fileInfix
+  func stored(_ kind: Kind) throws(Errno) -> [Stored] {
+    let attributes = try file?.attributes(prefix: kind.attributePrefix) ?? []
+    let prefix = name + kind.fileInfix
     return attributes.compactMap { attribute in
-      Self.range(attribute.name.dropFirst(Self.attributePrefix.count)).map {
-        Stored(name: attribute.name, range: $0, bytes: attribute.value, isAttribute: true)
+      Self.range(attribute.name.dropFirst(kind.attributePrefix.count)).map {
+        Stored(
+          kind: kind, name: attribute.name, range: $0, bytes: attribute.value, isAttribute: true)
       }
     }
       + FileSystem.names(in: stateFolder).compactMap { name in
         guard name.hasPrefix(prefix), let range = Self.range(name.dropFirst(prefix.count)),
           let bytes = FileSystem.firstBytes(of: "\(stateFolder)/\(name)", count: 1 << 16)
         else { return nil }
-        return Stored(name: name, range: range, bytes: bytes, isAttribute: false)
+        return Stored(kind: kind, name: name, range: range, bytes: bytes, isAttribute: false)
       }
   }
 
-  /// Keeps a mark of a range, durably, in place of another of the same range.
+  /// Keeps a mark of a range, durably, in place of another of the same kind and range.
   ///
   /// - `processID`: this process, for names of temporary files.
   /// - `bytes`: what is kept, which has the boot in it if it is of no other.
   /// - Returns: Its name.
   /// - Throws: `Errno` of the file's attributes, if it is a file.
   func put(
-    _ range: ByteRange, processID: Int32, _ bytes: (_ isOfBoot: Bool) -> [UInt8]
+    _ kind: Kind, _ range: ByteRange, processID: Int32, _ bytes: (_ isOfBoot: Bool) -> [UInt8]
   ) throws(Errno) -> String {
-    guard let file else { return try putInFolder(bytes(isOfBoot), range, processID) }
+    guard let file else { return try putInFolder(kind, bytes(isOfBoot), range, processID) }
     do throws(Errno) {
-      let name = Self.attributePrefix + Self.text(range)
+      let name = kind.attributePrefix + Self.text(range)
       try file.setAttribute(name, to: bytes(false))
       return name
     } catch {
       guard error.isMissingSupport,
-        let name = try? putInFolder(bytes(isOfBoot), range, processID)
+        let name = try? putInFolder(kind, bytes(isOfBoot), range, processID)
       else { throw error }
       return name
     }
   }
 
   private func putInFolder(
-    _ bytes: [UInt8], _ range: ByteRange, _ processID: Int32
+    _ kind: Kind, _ bytes: [UInt8], _ range: ByteRange, _ processID: Int32
   ) throws(Errno) -> String {
-    let name = self.name + Self.fileInfix + Self.text(range)
+    let name = self.name + kind.fileInfix + Self.text(range)
     try FileSystem.makeFolders(stateFolder)
     let temporary = "\(stateFolder)/.\(name).\(processID)"
     // Left over from a process of that number which was killed here.

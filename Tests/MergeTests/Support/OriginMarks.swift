@@ -46,6 +46,11 @@ extension MergeCase {
     for (name, value) in marks { try file.setAttribute(name, to: value) }
   }
 
+  /// Whether a file has an attribute of this name.
+  static func hasAttribute(_ name: String, of path: String) throws -> Bool {
+    try !opened(path).attributes(prefix: name).isEmpty
+  }
+
   /// Takes all marks off a file, as for one that was never merged onto.
   static func removeMarks(of path: String) throws {
     let file = try opened(path)
