@@ -7,7 +7,7 @@ struct ThinMerge: ParsableCommand {
     commandName: "thin-merge",
     abstract: "Merge a dm-thin device onto its external origin.",
     discussion: """
-      Exit status: 0 done; 1 verify found differences; 2 refused, nothing was written; 3 stopped \
+      Exit status: 0 done; 1 verify found differences; 2 refused, the origin was not written to; 3 stopped \
       early, can be resumed unless the error says otherwise; 4 the journal belongs to another unfinished merge or is damaged; \
       5 busy, try later; 64 usage; 70 a mistake in this program; 74 all was done, and its report \
       could not be written.

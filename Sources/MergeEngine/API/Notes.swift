@@ -81,8 +81,8 @@ extension MergeNote {
   static func originWithoutIdentity(_ path: String) -> MergeNote {
     MergeNote(
       .originWithoutIdentity,
-      "\(path) has no identity of its own: resuming after a reboot needs to be told that it is the "
-        + "same", context: Context(path: path))
+      "\(path) has no identity of its own: resuming after a reboot, or by another path, needs to "
+        + "be told that it is the same", context: Context(path: path))
   }
 
   /// Returns the note for an origin that is written to although it begins as a container does.

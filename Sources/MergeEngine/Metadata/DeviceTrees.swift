@@ -68,7 +68,8 @@ package struct DeviceTrees: Equatable, Sendable {
         self.details == nil ? superblock.detailsRoot : superblock.mappingRoot,
         deviceID: wanted ?? 0, tree: self.details == nil ? "mapping" : "details")
     }
-    otherFaults = [details.outOfRange, roots.outOfRange].compactMap { $0 }
+    // An id is in both trees where nothing else is wrong.
+    otherFaults = [details.outOfRange ?? roots.outOfRange].compactMap { $0 }
     if details.count != roots.count || details.checksum != roots.checksum {
       otherFaults.append(
         .otherDevices(

@@ -90,6 +90,6 @@ struct MergeArguments: ParsableArguments {
 struct DryRunArguments: ParsableArguments {
   @Flag(
     name: [.customShort("n"), .long],
-    help: "Write nothing; say what would be done, and end with the status of that.")
+    help: "Leave the origin as it is; say what would be done, and end with the status of that.")
   var dryRun = false
 }

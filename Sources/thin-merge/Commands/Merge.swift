@@ -79,9 +79,9 @@ extension MergeReport {
     guard !cleanupFailures.isEmpty else { return nil }
     return Failure(
       .notPutBack, .stopped,
-      message: "merged, but not everything was put back as it was, the pool: "
+      message: "merged, but not everything was put back as it was: "
         + cleanupFailures.map(\.textInCommandTerms).joined(separator: "; "),
-      hints: ["the next merge of that pool, and 'thin-merge settle', try again"])
+      hints: ["the next merge or resume, and 'thin-merge settle', try again"])
   }
 
   /// What is to be said on standard error; nil if all went well, or if the report says it all.

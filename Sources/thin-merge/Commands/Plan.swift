@@ -5,7 +5,7 @@ internal import MergeEngine
 struct Plan: Verb {
   static let configuration = CommandConfiguration(
     commandName: "plan",
-    abstract: "Say what a merge would do; writes nothing.",
+    abstract: "Say what a merge would do, without touching the origin.",
     usage: SourceArguments.usage(
       "plan", origin: " [--origin <path>]", optionalOrigin: " [--origin <path>]"),
     discussion: """

@@ -12,7 +12,7 @@ struct Verify: Verb {
     discussion: """
       With --journal no pool is needed: what was merged is read from the origin and compared with \
       the checksum that was taken when it was read from the pool. Ends with status 1 if anything \
-      differs. Nothing is written.
+      differs. Nothing is written to source or origin.
       """)
 
   /// What is compared, and with which journal.

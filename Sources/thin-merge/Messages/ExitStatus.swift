@@ -6,7 +6,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
   case done = 0
   /// Comparing found differences.
   case different = 1
-  /// Nothing was written.
+  /// Nothing was written to the origin.
   case refused = 2
   /// Stopped early; can be resumed, unless the error says otherwise.
   case stopped = 3

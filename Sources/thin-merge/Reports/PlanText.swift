@@ -20,13 +20,13 @@ struct PlanText {
     text.add("fingerprint", report.fingerprint)
     LayoutText(layout: report.layout, glyphs: glyphs, columnCount: columnCount).add(to: &text)
     if let refusal = report.refusal?.inCommandTerms {
-      text.addNext("Nothing was written. As things are, a merge would be refused:")
+      text.addNext("Nothing was written to the origin. As things are, a merge would be refused:")
       text.addNext("  \(refusal.message)")
       if let hint = refusal.hint { text.addNext("  hint: \(hint)") }
     } else if let mergeCommand {
-      text.addNext("Nothing was written. \(whatIsNext)", mergeCommand)
+      text.addNext("Nothing was written to the origin. \(whatIsNext)", mergeCommand)
     } else {
-      text.addNext("Nothing was written. With --origin the plan says more.")
+      text.addNext("Nothing was written to the origin. With --origin the plan says more.")
     }
     return text.text
   }

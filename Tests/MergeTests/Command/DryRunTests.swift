@@ -57,7 +57,7 @@ struct DryRunTests {
       merge, by: merge.mergeArguments(["--dry-run", "--verify", "--rate-limit", "1M"]))
     expectSuccess(result)
     #expect(try merge.newFiles() == [])
-    #expect(result.standardOutput.contains("Nothing was written. To carry it out:\n"))
+    #expect(result.standardOutput.contains("Nothing was written to the origin. To carry it out:\n"))
     #expect(result.standardOutput.contains("--verify --rate-limit 1048576\n"))
     #expect(!result.standardOutput.contains("--dry-run"))
   }
@@ -162,7 +162,7 @@ struct DryRunTests {
     let result = try expectNothingLeft(merge, by: merge.mergeArguments(["--again", "-n"]))
     #expect(result.exitStatus == 64)
     #expect(result.standardError.contains("--yes is required"))
-    #expect(result.standardOutput.contains("Nothing was written."))
+    #expect(result.standardOutput.contains("Nothing was written to the origin."))
   }
 
   @Test("a dry run of holes that have no room has status 2, and allocates none", .needsTmpfs)

@@ -63,7 +63,7 @@ struct TextReportTests {
 
                2 MiB  3 runs  6.3 MiB  #########################################
 
-        Nothing was written. To carry it out:
+        Nothing was written to the origin. To carry it out:
           thin-merge merge --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
 
         """)
@@ -127,7 +127,7 @@ struct TextReportTests {
     #expect(
       text.hasSuffix(
         """
-        Nothing was written. With --again all of it is compared and what differs is written. The same \
+        Nothing was written to the origin. With --again all of it is compared and what differs is written. The same \
         command compares source and origin with what was merged, and writes nothing:
           thin-merge merge --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
 

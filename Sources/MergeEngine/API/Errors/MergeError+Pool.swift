@@ -36,7 +36,7 @@ extension MergeError {
   static func noActivePool(_ name: String) -> MergeError {
     MergeError(
       .noActivePool, .refused, "no active pool", at: name,
-      because: "device-mapper has no devices on this system", context: Context(name: name))
+      because: "no device of device-mapper is active on this system", context: Context(name: name))
   }
 
   static func noSuchPool(_ name: String) -> MergeError {
