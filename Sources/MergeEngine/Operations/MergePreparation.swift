@@ -279,6 +279,41 @@ struct MergePreparation: ~Copyable {
     return try originSession.apply(now)
   }
 
+  /// Asks once more whether another merge onto the origin is unfinished, or has finished this one.
+  ///
+  /// Others may have merged onto it while the question stood.
+  ///
+  /// - `target`: the origin, locked from here on.
+  func checkNoOtherMergeCame(onto target: OpenFile, _ marks: OriginMarks) throws(MergeError) {
+    let options = request.options
+    guard !options.restarts else { return }
+    try environment.checkOtherMerges(
+      onto: marks, slot.journalOfSameMerge, usualPath: usualPath, mergesAgain: options.mergesAgain)
+    guard request.resumed == nil else { return }
+    try environment.journals.checkUsualPlace(usualPath, chosen: planned.journalPath)
+    if !options.mergesAgain,
+      let finished = FinishedMergeComparison(environment: environment).find(
+        of: request.source.deviceID, devices.data, onto: target, journalPath: planned.journalPath)
+    {
+      throw .finishedMeanwhile(finished.journalPath)
+    }
+  }
+
+  /// The journal of the same merge that was found, or a new one, whose way is cleared.
+  func journal(clearing marks: OriginMarks, byteCountMax: UInt64) throws(MergeError) -> OpenJournal
+  {
+    if let found = slot.journalOfSameMerge { return found }
+    // What clears the way may take the journal from a mark that only that journal explains.
+    if !request.options.restarts { marks.removeSettled() }
+    let taker = StatusReport.GivenUp(
+      seconds: environment.secondsSince1970(), deviceID: planned.header.deviceID,
+      journalPath: planned.journalPath)
+    try environment.journals.putAside(givenUp, for: taker)
+    try environment.journals.clear(planned.journalPath, found: slot, for: taker)
+    return try environment.journals.make(
+      planned.journalPath, header: planned.header, byteCountMax: byteCountMax)
+  }
+
   /// Decides once more how the thin device is kept as it is, from what there is now.
   ///
   /// `before`: what was decided before the question.

@@ -40,23 +40,7 @@ struct RunningMerge: ~Copyable {
     let marks = environment.marks(of: target.file, backing: target.backing)
     let options = preparation.request.options
     let isUsualPlace = preparation.planned.journalPath == preparation.usualPath
-    // Others may have merged onto the origin while the question stood; from here on it is locked.
-    if !options.restarts {
-      try environment.checkOtherMerges(
-        onto: marks, preparation.slot.journalOfSameMerge, usualPath: preparation.usualPath,
-        mergesAgain: options.mergesAgain)
-      if preparation.request.resumed == nil {
-        try environment.journals.checkUsualPlace(
-          preparation.usualPath, chosen: preparation.planned.journalPath)
-        if !options.mergesAgain,
-          let finished = FinishedMergeComparison(environment: environment).find(
-            of: preparation.request.source.deviceID, preparation.devices.data, onto: target.file,
-            journalPath: preparation.planned.journalPath)
-        {
-          throw .finishedMeanwhile(finished.journalPath)
-        }
-      }
-    }
+    try preparation.checkNoOtherMergeCame(onto: target.file, marks)
     if let session = preparation.session {
       try session.makeSnapshot()
       if try !session.isUnchanged(since: preparation.planned.mappingRoot) {
@@ -68,12 +52,11 @@ struct RunningMerge: ~Copyable {
       preparation.request, preparation.planned, preparation.slot
     )
     let givenUpIDs = preparation.givenUpIDs
-    let found = slot.journalOfSameMerge
     var report = preparation.report
     report.snapshotID = preparation.session?.snapshotID
     report.makesSnapshot = false
     // What earlier runs wrote is looked at again, and must be what is on the disk.
-    if found != nil {
+    if slot.journalOfSameMerge != nil {
       do throws(Errno) {
         try target.file.forgetCache()
       } catch {
@@ -82,21 +65,9 @@ struct RunningMerge: ~Copyable {
     }
     if options.verifies, options.dataIsTheSame { environment.observer.note(.copyNotCompared()) }
     try TargetHoles(target.file, interruption: environment.interruption).allocate(
-      in: target, under: planned.segments, from: found?.state.watermark ?? 0)
-    let journal: OpenJournal
-    if let found {
-      journal = found
-    } else {
-      // What clears the way may take the journal from a mark that only that journal explains.
-      if !options.restarts { marks.removeSettled() }
-      let taker = StatusReport.GivenUp(
-        seconds: environment.secondsSince1970(), deviceID: planned.header.deviceID,
-        journalPath: planned.journalPath)
-      try environment.journals.putAside(preparation.givenUp, for: taker)
-      try environment.journals.clear(planned.journalPath, found: slot, for: taker)
-      journal = try environment.journals.make(
-        planned.journalPath, header: planned.header, byteCountMax: report.journalByteCountMax)
-    }
+      in: target, under: planned.segments, from: slot.journalOfSameMerge?.state.watermark ?? 0)
+    let journal = try preparation.journal(
+      clearing: marks, byteCountMax: report.journalByteCountMax)
     queue.open(target.file, as: .target)
     queue.open(target.buffered, as: .targetBuffered)
     queue.open(journal.file, as: .journal)
