@@ -42,9 +42,17 @@ struct FinishedMergeComparison {
         return finished(at: chosen)
       }
     }
-    if let status = finished(at: usualPath) { return status }
-    return environment.marks(of: origin).finishedJournals(besides: usualPath)
-      .first { $0.header.deviceID == deviceID && $0.header.dataIdentity.name == dataIdentity.name }
+    return finished(at: usualPath) ?? findByMark(of: deviceID, data, onto: origin)
+  }
+
+  /// Finds it where its journal is not in the usual place and a mark at the origin names it.
+  func findByMark(
+    of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile
+  ) -> StatusReport? {
+    let dataName = DeviceIdentity(data).name
+    return environment.marks(of: origin)
+      .finishedJournals(besides: environment.journals.usualPath(of: origin))
+      .first { $0.header.deviceID == deviceID && $0.header.dataIdentity.name == dataName }
       .map { StatusReport($0.state, $0.header, isRunning: false, journalPath: $0.file.path) }
   }
 

@@ -342,14 +342,18 @@ struct MergePreparation: ~Copyable {
 }
 
 extension MergeRequest {
-  /// Where the journal of the same merge is, if that is finished and to be compared.
+  /// Where the journal of the same merge is, if that is finished, is to be compared, and is not where it is looked for.
   fileprivate func finishedJournalPath(
     _ data: OpenFile, onto origin: OpenFile, in environment: Environment
   ) -> String? {
     guard resumed == nil, !options.restarts, !options.mergesAgain else { return nil }
-    return FinishedMergeComparison(environment: environment).find(
-      of: source.deviceID, data, onto: origin,
-      journalPath: options.journalPath.map(FileSystem.absolute))?.journalPath
+    let finished = FinishedMergeComparison(environment: environment)
+    // The usual place is looked at anyway.
+    return
+      (options.journalPath == nil
+      ? finished.findByMark(of: source.deviceID, data, onto: origin)
+      : finished.find(
+        of: source.deviceID, data, onto: origin, journalPath: options.journalPath))?.journalPath
   }
 
   /// Fills in what the pool knows.
