@@ -30,6 +30,8 @@ final class ActivePool {
   private(set) var thinDeviceState: ThinDeviceState?
   /// The snapshot that the last merge read in the thin device's place.
   private(set) var snapshotID: UInt32?
+  /// Each run has a second of its own, which is part of a journal's id.
+  private var runCount: Int64 = 0
   /// The pool, where it was deactivated.
   var inactive: MappedDevice?
   private let before: Data
@@ -242,6 +244,8 @@ final class ActivePool {
     whenMerging = {}
     var environment = Environment(stateFolder: state, observer: listener)
     environment.bootID = bootID
+    runCount += 1
+    environment.secondsSince1970 = { [runCount] in 1_764_500_000 + runCount }
     environment.deviceMapper = mapper
     environment.runProgram = runProgram
     environment.runChange = runChange
