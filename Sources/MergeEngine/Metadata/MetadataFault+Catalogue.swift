@@ -384,7 +384,7 @@ extension MetadataFault {
       .metadataMappedTwice, nil,
       "data block \(dataBlock) is mapped twice, the second time by thin block \(thinBlock); once is "
         + "expected within a device",
-      hint: "thin_check does not look for that: thin_dump lists both mappings; what was written by way "
-        + "of one may have overwritten what the other had")
+      hint: "thin_check does not look for that: thin_dump lists both mappings; what was written by "
+        + "way of one may have overwritten what the other had")
   }
 }
