@@ -128,6 +128,7 @@ struct KeptSnapshotTests {
     try pool.restoreData()
     let outcome = pool.merge(ActivePool.byNumber)
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(pool.mapper.steps.filter { $0.hasPrefix("create_snap") }.count == 1)
     #expect(try pool.isMerged())
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
