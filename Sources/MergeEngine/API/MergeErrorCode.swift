@@ -169,6 +169,8 @@ extension MergeError {
     case cannotRemoveJournal = "cannot-remove-journal"
     /// The journal was removed or replaced during the merge.
     case journalGone = "journal-gone"
+    /// The journal was moved during the merge.
+    case journalMoved = "journal-moved"
 
     // MARK: Whose the journal is
 

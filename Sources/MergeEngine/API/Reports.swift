@@ -73,11 +73,11 @@ public struct PlanReport: Equatable, Sendable {
 /// What a merge of another thin device, or of an earlier state of this one, has left on the origin: it was not finished,
 /// and another one was begun in its place.
 public struct MergeRemnant: Equatable, Sendable {
-  /// The number of its thin device.
-  public var deviceID: UInt32
-  /// The fingerprint of its mappings.
+  /// The number of its thin device; nil where its journal is gone or cannot be read.
+  public var deviceID: UInt32?
+  /// The fingerprint of its mappings; may be empty where the number is nil.
   public var fingerprint: String
-  /// Bytes that it had recorded.
+  /// Bytes that it had recorded; 0 where its journal is gone or cannot be read.
   ///
   /// It may have written more. They stay wherever the other merge writes nothing.
   public var recordedByteCount: UInt64

@@ -39,6 +39,12 @@ package import SystemPackage
   /// How long a wait without a limit lasts before `isWaitOver` is asked.
   private static let waitAtOnce = Duration.milliseconds(200)
 
+  /// How long the kernel has taken none of the requests, while it had none.
+  private var shortage = Duration.zero
+  private static let shortageStep = Duration.milliseconds(1)
+  /// It is short of something that this process does not have.
+  private static let shortageMax = Duration.seconds(10)
+
   /// - `requestCount`: requests wanted in flight, 0 if only `perform` is used; fewer are taken when
   ///   `fs.aio-max-nr` is used up.
   /// - `isWaitOver`: says when nobody waits any longer for what is in flight.
@@ -154,6 +160,7 @@ package import SystemPackage
       let taken = unsafe io_submit(context, waitingCount - first, waiting + first)
       if taken > 0 {
         first += Int(taken)
+        shortage = .zero
       } else if taken == -EINTR {
         continue
       } else if taken == 0 || taken == -EAGAIN {
@@ -183,7 +190,7 @@ package import SystemPackage
     let inKernel = requestCount - waitingCount
     guard inKernel > 0, let context = unsafe context else {
       // The kernel takes nothing just now, and nothing that it has could end the shortage.
-      if waitingCount > 0, batch.count == 0 { clock.sleep(.milliseconds(1)) }
+      if waitingCount > 0, batch.count == 0 { waitForKernel() }
       return
     }
     let room = CompletionBatch.capacity - batch.count
@@ -207,6 +214,20 @@ package import SystemPackage
       let event = unsafe events + index
       unsafe finish(Int(caio_tag(event)), result: caio_result(event), into: &batch)
     }
+  }
+
+  /// Waits for the kernel to take requests, of which it has none; gives them back with its error where it takes none for
+  /// long, or where nobody waits any longer.
+  private mutating func waitForKernel() {
+    shortage += Self.shortageStep
+    guard shortage > Self.shortageMax || isWaitOver() else { return clock.sleep(Self.shortageStep) }
+    for index in 0..<waitingCount {
+      guard let block = unsafe waiting[index] else { continue }
+      refused.append(
+        IOCompletion(tag: UInt64(unsafe block - blocks), result: -Int64(Errno.wouldBlock.rawValue)))
+    }
+    waitingCount = 0
+    shortage = .zero
   }
 
   /// Takes note that completions cannot be learned of any more.

@@ -57,7 +57,7 @@ struct JournalMatch {
       ("origin", found.originIdentity, wanted.originIdentity),
       ("data device", found.dataIdentity, wanted.dataIdentity),
     ] where before.name != now.name {
-      if role == "data device", dataIsTheSame || before.hasSameBytes(as: now) { continue }
+      if before.hasSameBytes(as: now) || (role == "data device" && dataIsTheSame) { continue }
       return .identifiedOtherwise(path, role, now: now.name, before: before.name)
     }
     guard
@@ -81,7 +81,8 @@ struct JournalMatch {
     found.deviceID == wanted.deviceID
       && (found.dataIdentity.hasSameBytes(as: wanted.dataIdentity)
         || found.fingerprint == wanted.fingerprint)
-      && found.originIdentity.name == wanted.originIdentity.name
+      && (found.originIdentity.name == wanted.originIdentity.name
+        || found.originIdentity.hasSameBytes(as: wanted.originIdentity))
   }
 
   /// What differs between a journal's origin and another one; nil if they are the same.
@@ -91,6 +92,7 @@ struct JournalMatch {
     var identity = found.originIdentity
     // A run that was stopped after the origin was extended finds it extended.
     if wanted.byteCount == found.grownOriginByteCount { identity.byteCount = wanted.byteCount }
+    if identity.hasSameBytes(as: wanted), identity.byteCount == wanted.byteCount { return nil }
     let origin = JournalDifference.RecordedRole(
       name: "origin", use: "merged onto", foundPath: found.originPath, path: path)
     return difference(origin, identity, wanted)

@@ -37,13 +37,15 @@ extension JournalStore {
     }
   }
 
-  /// What the merges of these journals have left on the origin, wherever a merge with that fingerprint writes nothing.
-  ///
-  /// They get other names for it: unfinished ones, and what took the place of such earlier.
-  func remnants(of files: [OpenFile], besides fingerprint: String) -> [MergeRemnant] {
+  /// What the merges of these journals have left on the origin: unfinished ones, and what took the place of such
+  /// earlier.
+  func remnants(of files: [OpenFile]) -> [MergeRemnant] {
     var remnants: [MergeRemnant] = []
     for file in files {
-      guard let header = try? header(of: file) else { continue }
+      guard let header = try? header(of: file) else {
+        remnants.append(.unknown(fingerprint: ""))
+        continue
+      }
       remnants += header.remnants
       // How far one is that is damaged cannot be told.
       let state = (try? read(file))?.state
@@ -53,7 +55,26 @@ extension JournalStore {
           deviceID: header.deviceID, fingerprint: header.fingerprint.description,
           recordedByteCount: state?.doneByteCount ?? 0))
     }
-    return remnants.besides(fingerprint)
+    return remnants
+  }
+
+  /// Merges that were finished and followed by others, whose journals have their place, must not be merged over those
+  /// unasked.
+  ///
+  /// - `path`: of the journal whose place they had.
+  /// - Throws: `MergeError` (`journalConflict`) where the merge that is wanted is one of them.
+  func checkIsNotFinished(before path: String, _ match: JournalMatch) throws(MergeError) {
+    var number = 1
+    while FileSystem.exists("\(path).\(number)") {
+      let earlier = "\(path).\(number)"
+      if let journal = try? open(earlier), journal.state.isFinished,
+        match.isOfSameDevices(journal.header),
+        journal.header.fingerprint == match.wanted.fingerprint
+      {
+        throw .finishedBefore(earlier)
+      }
+      number += 1
+    }
   }
 
   /// A journal at another place must not hide that the origin is half merged.
@@ -69,11 +90,12 @@ extension JournalStore {
   ///
   /// - `marked`: where the origin's mark says that this journal is; nil where there is no mark of it. A mark is there only
   ///   while its merge is the latest.
+  /// - `finished`: the journals of finished merges that marks name.
   /// - Throws: `MergeError` (`journalConflict`) where another journal is later.
   func checkIsLatest(
-    _ journal: OpenJournal, usualPath: String, marked: String?
+    _ journal: OpenJournal, usualPath: String, marked: String?, finished: [String]
   ) throws(MergeError) {
-    for path in [usualPath, marked ?? ""] where !path.isEmpty {
+    for path in [usualPath, marked ?? ""] + finished where !path.isEmpty {
       guard let other = try other(path, than: journal.file.path),
         other.isOfSameOrigin(as: journal.header)
       else { continue }

@@ -173,6 +173,7 @@ struct JournalStore {
         guard mergesAgain || !(isKnownFinished || match.isOfSameDevices(journal.header)) else {
           throw .finishedOtherwise(file.path, difference, sourceName: match.sourceName)
         }
+        if !mergesAgain { try checkIsNotFinished(before: file.path, match) }
         return .superseded(file, suffix: ".1")
       }
     }

@@ -17,6 +17,11 @@ struct OriginMark: Equatable {
   /// Empty where there was no room for it.
   var journalPath: String
 
+  /// The fingerprint of the merge's mappings, with which the journal's id begins.
+  var fingerprint: String {
+    journalID.split(separator: "-").prefix(2).joined(separator: "-")
+  }
+
   private static let format = "thin-merge 1"
   private static let restart = "restart"
 

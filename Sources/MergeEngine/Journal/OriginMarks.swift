@@ -104,17 +104,28 @@ struct OriginMarks {
     }
   }
 
-  /// The journals of the last merges onto the origin, if those are finished and marks name their journals.
+  /// The last merges onto the origin, if those are finished and marks tell of them.
   ///
   /// - `known`: a journal that was looked at already.
-  func finishedJournals(besides known: String) -> [OpenJournal] {
+  func finishedMerges(besides known: String) -> [MarkedMerge] {
     MarkPlace.Kind.allCases.flatMap { (try? overlapping($0)) ?? [] }.compactMap { stored in
       guard let mark = OriginMark(decoding: stored.bytes), mark.identity == identity,
-        mark.bootID.isEmpty || mark.bootID == bootID, mark.journalPath != known,
-        let journal = try? journals.open(mark.journalPath), journal.id == mark.journalID,
-        journal.state.isFinished
+        mark.bootID.isEmpty || mark.bootID == bootID
       else { return nil }
-      return journal
+      let merge = MarkedMerge(mark, journals)
+      guard case .journal(let journal) = merge.journal else {
+        return stored.kind == .finishedMerge ? merge : nil
+      }
+      return journal.state.isFinished && mark.journalPath != known ? merge : nil
+    }
+  }
+
+  /// Unfinished merges onto the origin of which nothing but a mark tells, or a journal that is another file's.
+  func merges(lostBesides own: OpenJournal?) -> [MarkedMerge] {
+    ((try? overlapping()) ?? []).compactMap { stored in
+      guard case .unknown = standing(of: stored, for: own) else { return nil }
+      return OriginMark(decoding: stored.bytes).map { MarkedMerge($0, journals) }
+        ?? MarkedMerge(fingerprint: "", path: "", journal: .none(nil))
     }
   }
 
@@ -248,11 +259,50 @@ struct OriginMarks {
       OriginMark(decoding: $0.bytes)?.journalID == journal.id
     }
     guard !unfinished.isEmpty else { return }
-    _ = try? put(
-      .finishedMerge,
-      OriginMark(
-        journalID: journal.id, identity: identity, bootID: "",
-        journalPath: FileSystem.absolute(journal.file.path)))
+    var mark = OriginMark(
+      journalID: journal.id, identity: identity, bootID: "",
+      journalPath: FileSystem.absolute(journal.file.path))
+    if (try? put(.finishedMerge, mark)) == nil {
+      // There may be no room for the path twice.
+      mark.journalPath = ""
+      _ = try? put(.finishedMerge, mark)
+    }
     for mark in unfinished { try? place.remove(mark) }
+  }
+}
+
+/// A merge that a mark at its origin tells of.
+struct MarkedMerge {
+  enum Journal {
+    case journal(OpenJournal)
+    /// There is none at its path, or one that cannot be read or is another merge's; the error if there is one.
+    case none(MergeError?)
+  }
+
+  /// Of its mappings, as text; empty where the mark cannot be understood.
+  let fingerprint: String
+  /// Of its journal; empty where the mark has none.
+  let path: String
+  let journal: Journal
+
+  init(fingerprint: String, path: String, journal: Journal) {
+    self.fingerprint = fingerprint
+    self.path = path
+    self.journal = journal
+  }
+
+  init(_ mark: OriginMark, _ journals: JournalStore) {
+    fingerprint = mark.fingerprint
+    path = mark.journalPath
+    do throws(MergeError) {
+      guard !path.isEmpty else {
+        journal = .none(nil)
+        return
+      }
+      let found = try journals.open(path)
+      journal = found.id == mark.journalID ? .journal(found) : .none(nil)
+    } catch {
+      journal = .none(error)
+    }
   }
 }

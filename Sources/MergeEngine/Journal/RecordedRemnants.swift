@@ -1,16 +1,17 @@
 /// What unfinished merges have left on the origin, as the header of the journal has it that took their place.
 ///
-/// One behind the other: the thin device's number, the bytes that were recorded, and the fingerprint's byte count, all
+/// One behind the other: the thin device's number, or one more than the highest where it is not known, the bytes that were recorded, and the fingerprint's byte count, all
 /// variable; then the fingerprint as text.
 enum RecordedRemnants {
   /// More cannot come together: each stands for a merge that was given up.
   static let countMax = 1024
+  private static let unknownID = DeviceTrees.deviceIDMax + 1
 
   static func encoded(_ remnants: [MergeRemnant]) -> [UInt8] {
     var writer = ByteWriter()
     for remnant in remnants.prefix(countMax) {
       let fingerprint = Array(remnant.fingerprint.utf8)
-      writer.appendVariable(UInt64(remnant.deviceID))
+      writer.appendVariable(remnant.deviceID.map(UInt64.init) ?? unknownID)
       writer.appendVariable(remnant.recordedByteCount)
       writer.appendVariable(UInt64(fingerprint.count))
       writer.append(fingerprint)
@@ -30,10 +31,48 @@ enum RecordedRemnants {
       else { break }
       remnants.append(
         MergeRemnant(
-          deviceID: deviceID, fingerprint: String(decoding: fingerprint, as: UTF8.self),
+          deviceID: deviceID == unknownID ? nil : deviceID,
+          fingerprint: String(decoding: fingerprint, as: UTF8.self),
           recordedByteCount: byteCount))
     }
     return remnants
+  }
+}
+
+extension MergeRemnant {
+  /// What a merge has left of which only its mark or a damaged journal tells.
+  ///
+  /// `fingerprint`: as text; may be empty.
+  static func unknown(fingerprint: String) -> MergeRemnant {
+    MergeRemnant(deviceID: nil, fingerprint: fingerprint, recordedByteCount: 0)
+  }
+}
+
+extension OriginMarks {
+  /// What merges have left on the origin of which marks tell besides its journal in the usual place.
+  var remnants: [MergeRemnant] {
+    let lost = merges(lostBesides: nil).flatMap { merge -> [MergeRemnant] in
+      guard case .journal(let journal) = merge.journal else {
+        return [.unknown(fingerprint: merge.fingerprint)]
+      }
+      return journal.remnants
+    }
+    let earlier = finishedMerges(besides: "").flatMap { merge -> [MergeRemnant] in
+      if case .journal(let journal) = merge.journal { journal.header.remnants } else { [] }
+    }
+    return lost + earlier
+  }
+}
+
+extension OpenJournal {
+  /// What its merge has left on the origin if nobody goes on with it, and what it took the place of.
+  fileprivate var remnants: [MergeRemnant] {
+    guard state.attemptCount > 0, !state.isFinished else { return header.remnants }
+    return header.remnants + [
+      MergeRemnant(
+        deviceID: header.deviceID, fingerprint: header.fingerprint.description,
+        recordedByteCount: state.doneByteCount)
+    ]
   }
 }
 

@@ -112,7 +112,8 @@ extension Environment {
     try marks.check(for: journal)
     guard let journal, !journal.state.isFinished || mergesAgain else { return }
     try journals.checkIsLatest(
-      journal, usualPath: usualPath, marked: marks.place(of: journal))
+      journal, usualPath: usualPath, marked: marks.place(of: journal),
+      finished: marks.finishedMerges(besides: usualPath).map(\.path))
   }
 
   /// A run's work on an origin where no pool is active.

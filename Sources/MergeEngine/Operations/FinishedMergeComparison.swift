@@ -49,11 +49,11 @@ struct FinishedMergeComparison {
   func findByMark(
     of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile
   ) -> StatusReport? {
-    let dataName = DeviceIdentity(data).name
-    return environment.marks(of: origin)
-      .finishedJournals(besides: environment.journals.usualPath(of: origin))
-      .first { $0.header.deviceID == deviceID && $0.header.dataIdentity.name == dataName }
-      .map { StatusReport($0.state, $0.header, isRunning: false, journalPath: $0.file.path) }
+    MarkedMerge.journal(
+      of: deviceID, DeviceIdentity(data),
+      among: environment.marks(of: origin)
+        .finishedMerges(besides: environment.journals.usualPath(of: origin))
+    ).map { StatusReport($0.state, $0.header, isRunning: false, journalPath: $0.file.path) }
   }
 
   /// Whether the merge that is asked for is finished, so that it is compared and nothing else.
@@ -191,5 +191,35 @@ extension RecordedComparison {
 extension Differences {
   fileprivate var recorded: RecordedDifference {
     RecordedDifference(byteCount: byteCount, firstByteOffset: first.first?.start ?? 0)
+  }
+}
+
+extension MarkedMerge {
+  /// The journal of a merge of that thin device from that data device.
+  static func journal(
+    of deviceID: UInt32, _ data: DeviceIdentity, among merges: [MarkedMerge],
+    dataIsTheSame: Bool = false
+  ) -> OpenJournal? {
+    for case .journal(let journal) in merges.map(\.journal)
+    where journal.header.deviceID == deviceID
+      && (dataIsTheSame || journal.header.dataIdentity.hasSameBytes(as: data))
+    {
+      return journal
+    }
+    return nil
+  }
+
+  /// Returns what a merge is refused for that is finished, as this mark tells, and cannot be compared; nil for another.
+  ///
+  /// `match`: the merge that is wanted.
+  func refusal(of match: JournalMatch, onto originPath: String) -> MergeError? {
+    guard fingerprint == match.wanted.fingerprint.description else { return nil }
+    guard case .journal(let found) = journal, let difference = match.difference(from: found.header)
+    else { return .finishedByMark(originPath, journalPath: path, because: error) }
+    return .finishedOtherwise(path, difference, sourceName: match.sourceName)
+  }
+
+  private var error: MergeError? {
+    if case .none(let error) = journal { error } else { nil }
   }
 }

@@ -20,15 +20,19 @@ struct MergePlaces {
 
   /// - Throws: `MergeError` (`stopped`) where a path leads to another file, or to none, or the origin is shorter.
   func check() throws(MergeError) {
-    guard hasJournal else {
-      throw .journalGone(journal.path)
-    }
+    guard hasJournal else { throw lostJournal() }
     try origin.check(journalPath: journal.path)
   }
 
   /// Returns the error of a merge that stopped, with the loss of its journal where that is gone too.
   func stopped(by error: MergeError) -> MergeError {
-    guard !hasJournal, error.code != .journalGone, error.kind != .bug else { return error }
-    return .journalGone(journal.path, after: error)
+    guard !hasJournal, ![.journalGone, .journalMoved].contains(error.code), error.kind != .bug
+    else { return error }
+    return lostJournal(after: error)
+  }
+
+  private func lostJournal(after cause: MergeError? = nil) -> MergeError {
+    (try? journal.nameCountNow()) ?? 0 > 0
+      ? .journalMoved(journal.path, after: cause) : .journalGone(journal.path, after: cause)
   }
 }

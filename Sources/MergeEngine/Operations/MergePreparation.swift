@@ -107,7 +107,11 @@ struct MergePreparation: ~Copyable {
       for note in decided.notes { environment.observer.note(note) }
     }
     let usualPath = environment.journals.usualPath(of: origin)
-    let finishedPath = request.finishedJournalPath(devices.data, onto: origin, in: environment)
+    let marked =
+      request.resumed == nil && !request.options.restarts
+      ? environment.marks(of: origin).finishedMerges(besides: usualPath) : []
+    let finishedPath = request.finishedJournalPath(
+      devices.data, onto: origin, marked: marked, in: environment)
     let journalPath =
       finishedPath ?? request.options.journalPath.map(FileSystem.absolute) ?? usualPath
     try refusals.collect { () throws(MergeError) in
@@ -172,11 +176,19 @@ struct MergePreparation: ~Copyable {
           onto: environment.marks(of: origin), slot.journalOfSameMerge, usualPath: usualPath,
           mergesAgain: request.options.mergesAgain)
       }
+      if finishedPath == nil, !request.options.mergesAgain, slot.journalOfSameMerge == nil,
+        let error = marked.lazy.compactMap({ [match = planned.match] in
+          $0.refusal(of: match, onto: origin.path)
+        }).first
+      {
+        throw error
+      }
     } catch {
       if purpose == .merging { throw error }
       journalRefusal = error
     }
-    planned.addRemnants(of: slot, givenUp: givenUp, environment.journals)
+    planned.addRemnants(
+      of: slot, givenUp: givenUp, environment.marks(of: origin), environment.journals)
     if let reason = quiescence?.noSnapshot, slot.journalOfSameMerge?.state.isFinished != true {
       environment.observer.note(.noSnapshotMade(reason))
     }
@@ -261,7 +273,8 @@ struct MergePreparation: ~Copyable {
         options: request.options.pool, at: .writing))
     slot = try planned.findJournal(
       request, devices, origin, session, isKnownFinished: false, for: .merging, in: environment)
-    planned.addRemnants(of: slot, givenUp: givenUp, environment.journals)
+    planned.addRemnants(
+      of: slot, givenUp: givenUp, environment.marks(of: origin), environment.journals)
   }
 
   /// Makes the changes that are decided once more from what there is now, all but the snapshot.
@@ -344,16 +357,19 @@ struct MergePreparation: ~Copyable {
 extension MergeRequest {
   /// Where the journal of the same merge is, if that is finished, is to be compared, and is not where it is looked for.
   fileprivate func finishedJournalPath(
-    _ data: OpenFile, onto origin: OpenFile, in environment: Environment
+    _ data: OpenFile, onto origin: OpenFile, marked: [MarkedMerge], in environment: Environment
   ) -> String? {
-    guard resumed == nil, !options.restarts, !options.mergesAgain else { return nil }
-    let finished = FinishedMergeComparison(environment: environment)
+    guard resumed == nil, !options.restarts else { return nil }
+    guard options.journalPath == nil else {
+      guard !options.mergesAgain else { return nil }
+      return FinishedMergeComparison(environment: environment).find(
+        of: source.deviceID, data, onto: origin, journalPath: options.journalPath)?.journalPath
+    }
     // The usual place is looked at anyway.
-    return
-      (options.journalPath == nil
-      ? finished.findByMark(of: source.deviceID, data, onto: origin)
-      : finished.find(
-        of: source.deviceID, data, onto: origin, journalPath: options.journalPath))?.journalPath
+    let journal = MarkedMerge.journal(
+      of: source.deviceID, DeviceIdentity(data), among: marked,
+      dataIsTheSame: options.dataIsTheSame)
+    return journal?.file.path
   }
 
   /// Fills in what the pool knows.

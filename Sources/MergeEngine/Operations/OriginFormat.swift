@@ -10,9 +10,10 @@ extension OpenDevices {
   func checkFormat(
     of origin: OpenFile, _ plan: MergePlan, isForced: Bool, in environment: Environment
   ) throws(MergeError) {
-    guard plan.byteCount > 0,
-      let format = try format(of: origin, in: environment)
-    else { return }
+    guard plan.byteCount > 0 else { return }
+    var found = try format(of: origin, in: environment)
+    if found == nil { found = try formatOfFile(under: origin, in: environment) }
+    guard let format = found else { return }
     let refusal: MergeError
     switch format {
     case .container(let container):
@@ -31,6 +32,17 @@ extension OpenDevices {
     }
     guard isForced else { throw refusal }
     environment.observer.note(.originHasFormat(origin.path, "LUKS"))
+  }
+
+  /// The container that a file under a loop device is which shows a part of it.
+  private func formatOfFile(
+    under origin: OpenFile, in environment: Environment
+  ) throws(MergeError) -> DiskFormat? {
+    guard origin.kind == .blockDevice, LoopDevice.isFile(under: origin.deviceNumber),
+      let file = StorageExtent(origin).openFile(),
+      case .container(let container)? = try format(of: file, in: environment)
+    else { return nil }
+    return .container(container)
   }
 
   private func format(

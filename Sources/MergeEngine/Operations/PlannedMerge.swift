@@ -53,7 +53,9 @@ struct PlannedMerge {
 
   /// Takes in what merges have left on the origin that are given up for this one, or were for the one that it goes on
   /// with.
-  mutating func addRemnants(of slot: JournalSlot, givenUp: [OpenFile], _ journals: JournalStore) {
+  mutating func addRemnants(
+    of slot: JournalSlot, givenUp: [OpenFile], _ marks: OriginMarks, _ journals: JournalStore
+  ) {
     if let journal = slot.journalOfSameMerge {
       report.remnants = journal.header.remnants
       return
@@ -63,8 +65,8 @@ struct PlannedMerge {
     case .superseded(let file, _), .neverStarted(let file): files.append(file)
     case .empty, .sameMerge: break
     }
-    report.remnants = journals.remnants(
-      of: files, besides: header.fingerprint.description)
+    report.remnants = (journals.remnants(of: files) + marks.remnants)
+      .besides(header.fingerprint.description)
     header.remnants = report.remnants
   }
 

@@ -68,13 +68,16 @@ struct VerifyOperation {
     return report
   }
 
-  /// What the journal in the usual place tells of merges that were given up before its own was begun.
+  /// What the journal in the usual place, and those that marks name, tell of merges that were given up.
   private func remnants(onto origin: OpenFile, besides fingerprint: String) -> [MergeRemnant] {
     let usualPath = environment.journals.usualPath(of: origin)
-    guard FileSystem.exists(usualPath), let file = try? environment.journals.file(usualPath),
+    var remnants = environment.marks(of: origin).remnants
+    if FileSystem.exists(usualPath), let file = try? environment.journals.file(usualPath),
       let header = try? environment.journals.header(of: file)
-    else { return [] }
-    return header.remnants.besides(fingerprint)
+    {
+      remnants = header.remnants + remnants
+    }
+    return remnants.besides(fingerprint)
   }
 
   /// What the journal in the usual place, or one that a mark names, tells of a merge that has written and is not
@@ -120,7 +123,14 @@ struct VerifyOperation {
       environment.control)
     var report = VerifyReport(
       comparison, .entry, place: path, duration: environment.clock.now() - begin)
-    report.remnants = header.remnants
+    report.remnants = remnants(onto: origin, besides: header.fingerprint.description)
+    if report.remnants.isEmpty { report.remnants = header.remnants }
+    if let other = unfinishedMerge(onto: origin),
+      let found = try? environment.journals.look(at: other.journalPath), found.id != journal.id
+    {
+      environment.observer.note(.mergeUnfinished(path, deviceID: other.deviceID))
+      report.unfinishedMerge = other
+    }
     report.check(place)
     guard report.incomplete == nil else { return report }
     if state.isFinished, report.comparedByteCount < header.plannedByteCount {

@@ -79,14 +79,26 @@ struct Confirmation: Sendable {
     of journalPath: String, _ originPath: String
   ) throws(Failure) {
     guard !isTrusted(journalPath, originPath) else { return }
+    let place = place(of: originPath, beside: journalPath)
     throw Failure(
       .targetNotTrusted, .refused,
       message: "cannot take the target from the journal, \(journalPath): it lies neither beside "
         + "\(originPath) nor in \(ProcessEnvironment.stateFolder)",
       hints: [
-        "if that target is right: thin-merge resume \(journalPath.shellQuoted) --origin "
-          + originPath.shellQuoted
+        place.map {
+          "if that target is right: thin-merge resume \(journalPath.shellQuoted) --origin "
+            + $0.shellQuoted
+        } ?? "nothing is at that path now: --origin says where the target is"
       ])
+  }
+
+  /// Where the target is now: at its path, or beside the journal, where both were moved; nil where it is at neither.
+  private static func place(of originPath: String, beside journalPath: String) -> String? {
+    guard FileSystem.resolved(originPath) == nil else { return originPath }
+    let suffix = ".thin-merge"
+    guard journalPath.hasSuffix(suffix) else { return nil }
+    let moved = String(journalPath.dropLast(suffix.count))
+    return FileSystem.resolved(moved) == nil ? nil : moved
   }
 
   /// Asks on the terminal, and waits for the answer.

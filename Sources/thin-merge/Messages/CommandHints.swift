@@ -164,6 +164,9 @@ extension MergeError {
     case .journalGone:
       "the origin may be merged in part: move away what is at that path now, if anything, and merge "
         + "from the beginning with 'thin-merge merge' and --restart"
+    case .journalMoved:
+      "put it back and resume, or give 'thin-merge resume' its new path, and --origin with the origin's "
+        + "where that was moved too"
     case .journalIncomplete: "merge from the beginning with 'thin-merge merge' and --restart"
     case .journalOfOtherThinDevice, .journalOfOtherEnd, .journalOfOtherDevice, .journalOfOtherSize,
       .journalOfOtherMappings:
@@ -312,6 +315,8 @@ extension MergeError {
     case .otherMergeFinished: ends.map { Self.afterFinished($0) }
     case .journalGone:
       context.cause.map { Self.journalIsGone(after: $0.inCommandTerms) }
+    case .journalMoved:
+      context.cause.map { Self.journalHasMoved(after: $0.inCommandTerms) }
     default: nil
     }
   }

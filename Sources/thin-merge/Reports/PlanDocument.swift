@@ -181,7 +181,7 @@ struct PlanFields: Encodable {
 
 /// What a merge that was given up has left on the origin.
 struct RemnantDocument: Encodable {
-  private let deviceID: UInt32
+  private let deviceID: UInt32?
   private let recordedByteCount: UInt64
 
   init(_ remnant: MergeRemnant) {
@@ -192,5 +192,11 @@ struct RemnantDocument: Encodable {
   private enum CodingKeys: String, CodingKey {
     case deviceID = "dev_id"
     case recordedByteCount = "recorded_bytes"
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(deviceID, forKey: .deviceID)
+    try container.encode(recordedByteCount, forKey: .recordedByteCount)
   }
 }

@@ -64,11 +64,13 @@ struct ReportText {
   /// Why an origin does not read as the thin device although all of that is on it; nil where nothing speaks for it.
   static func warning(of remnants: [MergeRemnant]) -> String? {
     guard !remnants.isEmpty else { return nil }
-    let ids = Set(remnants.map(\.deviceID)).sorted().map { "\($0)" }
+    let ids = Set(remnants.compactMap(\.deviceID)).sorted().map { "\($0)" }
     let whose =
-      ids.count == 1
-      ? "thin device \(ids[0]), whose merge was given up"
-      : "thin devices \(ids.joined(separator: ", ")), whose merges were given up"
+      remnants.contains { $0.deviceID == nil }
+      ? "a merge whose journal is gone or cannot be read"
+      : ids.count == 1
+        ? "thin device \(ids[0]), whose merge was given up"
+        : "thin devices \(ids.joined(separator: ", ")), whose merges were given up"
     return
       "Keep the thin device: the origin may not read as it does. Where it has no block of its own, there may be "
       + "blocks of \(whose)."
@@ -77,9 +79,16 @@ struct ReportText {
   /// Adds what merges that are given up leave on the origin, a line each.
   mutating func add(_ remnants: [MergeRemnant], besides deviceID: UInt32) {
     for remnant in remnants {
+      guard let remnantID = remnant.deviceID else {
+        add(
+          "left there",
+          "an unknown number of bytes of a merge whose journal is gone or cannot be read; they stay "
+            + "wherever this thin device has no block")
+        continue
+      }
       let whose =
-        remnant.deviceID == deviceID
-        ? "an earlier state of this thin device" : "thin device \(remnant.deviceID)"
+        remnantID == deviceID
+        ? "an earlier state of this thin device" : "thin device \(remnantID)"
       add(
         "left there",
         "\(Amount.exactBytes(remnant.recordedByteCount)) or more of \(whose), whose merge was not "

@@ -19,7 +19,9 @@ struct FinishedMarkTests {
     #expect(result.exitStatus == 4, "\(result.standardError)", sourceLocation: sourceLocation)
   }
 
-  private static func writeSomething(onto merge: MergeCase) throws -> Data {
+  /// Overwrites some of what was merged, and returns the origin as it is then.
+  @discardableResult
+  private static func write(onto merge: MergeCase) throws -> Data {
     try overwrite(
       merge.originFile, at: Int(merge.mappings[1].thinBlock) * merge.blockByteCount,
       with: Data(repeating: 0x33, count: 1024))
@@ -32,7 +34,7 @@ struct FinishedMarkTests {
   func otherName(name: OtherName) throws {
     let merge = try MergeCase.twoDevices()
     expectSuccess(try merge.merge(["--past-end", "clip"]))
-    let later = try Self.writeSomething(onto: merge)
+    let later = try Self.write(onto: merge)
     try name.with(merge) { try expectFound(merge, onto: $0) }
     #expect(try content(of: merge.originFile) == later)
   }
@@ -43,7 +45,7 @@ struct FinishedMarkTests {
     let elsewhere = merge.folder.path("kept.journal")
     expectSuccess(try merge.merge(["--journal", elsewhere, "--past-end", "clip"]))
     expectSuccess(try merge.merge(["--past-end", "clip"]))
-    let later = try Self.writeSomething(onto: merge)
+    let later = try Self.write(onto: merge)
     try expectFound(merge, onto: merge.origin)
     try expectFound(merge, onto: merge.origin, ["--journal", merge.folder.path("new.journal")])
     let renamed = merge.folder.path("renamed.img")
@@ -51,6 +53,82 @@ struct FinishedMarkTests {
     try expectFound(merge, onto: renamed)
     #expect(try content(of: renamed) == later)
     #expect(try merge.newFiles() == ["kept.journal", "renamed.img"])
+  }
+
+  @Test("a finished merge is compared by a loop device over its origin, and merged again on demand")
+  func comparedByLoopDevice() throws {
+    let merge = try MergeCase.twoDevices()
+    expectSuccess(try merge.merge())
+    let device = try LoopDevice(backing: merge.originFile)
+    try withExtendedLifetime(device) {
+      merge.origin = device.path
+      let text = try merge.merge(["--yes"])
+      expectSuccess(text)
+      #expect(text.standardOutput.hasPrefix("Already merged, still equal:"), "\(text)")
+      try Self.write(onto: merge)
+      expectSuccess(try merge.merge(["--again", "--yes"]))
+    }
+    #expect(try merge.wrongSectors() == [])
+    #expect(try merge.newFiles() == ["origin.img.thin-merge"])
+  }
+
+  /// What becomes of the journal of a finished merge.
+  enum Fate: CaseIterable, Sendable {
+    case deleted, moved, damaged, writableByOthers, replaced
+  }
+
+  @Test(
+    "a finished merge whose journal nothing leads to is refused until --again",
+    arguments: Fate.allCases)
+  func journalLost(fate: Fate) throws {
+    let merge = try MergeCase.twoDevices()
+    let elsewhere = merge.folder.path("kept.journal")
+    expectSuccess(try merge.merge(["--journal", elsewhere]))
+    switch fate {
+    case .deleted: try Program.remove(elsewhere)
+    case .moved: try Program.mustRun("mv", elsewhere, elsewhere + ".moved")
+    case .damaged: try overwrite(elsewhere, at: 24, with: Data([0xFF, 0xFF]))
+    case .writableByOthers: try Program.mustRun("chmod", "0666", elsewhere)
+    case .replaced:
+      let other = try MergeCase(scatteredBlocks: 8)
+      expectSuccess(try other.merge())
+      try Program.mustRun("cp", "-p", other.journal, elsewhere)
+    }
+    let later = try Self.write(onto: merge)
+    let plan = try merge.plan(["--output", "json"])
+    #expect(try plan.report()["refused"]?["code"]?.string == "other-merge-finished")
+    let result = try merge.merge()
+    expectError(result, exitStatus: 4, naming: merge.origin)
+    #expect(result.standardError.contains("this merge is finished"), "\(result.standardError)")
+    #expect(try content(of: merge.originFile) == later)
+    expectSuccess(try merge.merge(["--again", "--yes"]))
+    #expect(try merge.wrongSectors() == [])
+  }
+
+  @Test("a copy of the data device does not hide that a merge is finished")
+  func copyOfData() throws {
+    let merge = try MergeCase.twoDevices()
+    expectSuccess(try merge.merge(["--journal", merge.folder.path("kept.journal")]))
+    let later = try Self.write(onto: merge)
+    try Program.mustRun("cp", merge.dataFile, merge.folder.path("copy.img"))
+    merge.data = merge.folder.path("copy.img")
+    for options in [[], ["--same-data"]] {
+      let result = try merge.merge(options)
+      #expect(result.exitStatus == 4, "\(result.standardError)")
+    }
+    #expect(try content(of: merge.originFile) == later)
+  }
+
+  @Test("a finished merge that another one followed is refused until --again")
+  func followedByAnother() throws {
+    let merge = try MergeCase.twoDevices()
+    expectSuccess(try merge.merge())
+    let other = merge.argumentsOfDevice1("merge", onto: merge.origin)
+    expectSuccess(try ThinMergeCommand.run(other))
+    let later = try Self.write(onto: merge)
+    expectError(try merge.merge(), exitStatus: 4, naming: merge.journal + ".1")
+    #expect(try content(of: merge.originFile) == later)
+    expectSuccess(try merge.merge(["--again", "--yes"]))
   }
 
   @Test("another merge onto the origin takes the trace of a finished one away")

@@ -114,4 +114,79 @@ struct RemnantTests {
     let first = try merge.plan(["--restart", "--output", "json"])
     #expect(try devices(first.report()) == [1])
   }
+
+  /// What becomes of the journal of a merge that stopped.
+  enum Fate: CaseIterable, Sendable {
+    case deleted, damaged, elsewhere
+  }
+
+  @Test(
+    "are named where the journal that recorded them is gone, damaged or elsewhere",
+    arguments: Fate.allCases)
+  func lostJournal(fate: Fate) throws {
+    let merge = try MergeCase.twoDevices(blockCount: 8)
+    try merge.interruptEarly()
+    switch fate {
+    case .deleted: try Program.remove(merge.journal)
+    case .damaged: try overwrite(merge.journal, at: 24, with: Data([0xFF, 0xFF]))
+    case .elsewhere: try Program.mustRun("mv", merge.journal, merge.folder.path("moved"))
+    }
+    func run(_ verb: String, _ options: [String] = []) throws -> CommandResult {
+      try ThinMergeCommand.run(merge.argumentsOfDevice1(verb, onto: merge.origin, options))
+    }
+    for (verb, options) in [
+      ("plan", ["--restart"]), ("merge", ["--restart", "--yes"]), ("verify", []),
+    ] {
+      let result = try run(verb, options)
+      #expect(
+        result.standardOutput.contains(
+          "  an unknown number of bytes of a merge whose journal is gone or cannot be read"
+        ),
+        "\(verb): \(result.standardOutput)")
+      #expect(!result.standardOutput.contains(Self.isNotNeeded), "\(verb)")
+    }
+    let report = try run("verify", ["--output", "json"]).report()
+    #expect(report["remnants"]?.array?.first?["dev_id"] == .null)
+  }
+
+  @Test("are named by verify by another name of the origin, and with a journal elsewhere")
+  func otherName() throws {
+    let merge = try MergeCase.twoDevices(blockCount: 8)
+    try merge.interruptEarly()
+    let elsewhere = merge.folder.path("kept.journal")
+    expectSuccess(
+      try ThinMergeCommand.run(
+        merge.argumentsOfDevice1(
+          "merge", onto: merge.origin, ["--restart", "--yes", "--journal", elsewhere])))
+    let link = merge.folder.path("link.img")
+    try Program.mustRun("ln", merge.originFile, link)
+    for origin in [merge.origin, link] {
+      expectNamed(
+        try ThinMergeCommand.run(merge.argumentsOfDevice1("verify", onto: origin)).standardOutput)
+    }
+    expectSuccess(
+      try ThinMergeCommand.run(
+        merge.argumentsOfDevice1("merge", onto: link, ["--again", "--yes"])))
+    expectNamed(
+      try ThinMergeCommand.run(merge.argumentsOfDevice1("verify", onto: link)).standardOutput)
+  }
+
+  @Test("verify by a journal tells of an unfinished merge that has begun since")
+  func verifyByJournal() throws {
+    let merge = try MergeCase.twoDevices(blockCount: 8)
+    expectSuccess(try merge.merge())
+    let journal = merge.journal
+    merge.journal = merge.folder.path("other")
+    let running = try ThinMergeCommand.start(
+      merge.argumentsOfDevice1(
+        "merge", onto: merge.origin,
+        ["--journal", merge.journal, "--rate-limit", "64k"]
+          + MergeCase.slowly.dropFirst(2)))
+    try #require(try running.waitUntilCheckpoint(1, in: merge.journal))
+    running.send(SIGINT)
+    #expect(try running.wait().exitStatus == 3)
+    let result = try ThinMergeCommand.run(["verify", "--journal", journal])
+    #expect(result.standardOutput.contains("thin-merge resume \(merge.journal)"), "\(result)")
+    #expect(!result.standardOutput.contains("--again"), "\(result)")
+  }
 }

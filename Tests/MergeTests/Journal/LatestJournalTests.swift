@@ -22,7 +22,7 @@ struct LatestJournalTests {
     }
     do throws(MergeError) {
       try journals.checkIsLatest(
-        journals.look(at: path), usualPath: usualPath, marked: marked ? path : nil)
+        journals.look(at: path), usualPath: usualPath, marked: marked ? path : nil, finished: [])
       return nil
     } catch {
       return error.code

@@ -146,6 +146,24 @@ extension MergeError {
       context: Context(path: path, cause: cause))
   }
 
+  /// Returns the error for a journal that was moved during the merge, or whose folder was, or that something is mounted
+  /// over.
+  ///
+  /// `cause`: the error that stopped the merge before that was noticed.
+  static func journalMoved(_ path: String, after cause: MergeError? = nil) -> MergeError {
+    MergeError(
+      .journalMoved, .stopped, "the journal is not at its path any more", at: path,
+      because: cause.map { journalHasMoved(after: $0) }
+        ?? "it was moved during the merge, or something is mounted over it",
+      context: Context(path: path, cause: cause))
+  }
+
+  /// Returns the sentence about a merge that was stopped by `cause` and whose journal was moved.
+  package static func journalHasMoved(after cause: MergeError) -> String {
+    "\(cause.code == .interrupted ? "a signal came" : cause.message); the journal was moved during the merge, or "
+      + "something is mounted over it"
+  }
+
   /// Returns the sentence about a merge that was stopped by `cause` and lost its journal.
   package static func journalIsGone(after cause: MergeError) -> String {
     // What a signal leaves is of use only to those who can resume.

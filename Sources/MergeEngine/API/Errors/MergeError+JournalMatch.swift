@@ -165,6 +165,36 @@ extension MergeError {
       because: afterFinished("another run finished it meanwhile"), context: Context(path: path))
   }
 
+  /// Returns the error for a finished merge that a mark at its origin tells of, and whose journal cannot be read.
+  ///
+  /// - `journalPath`: where the mark says that the journal is; empty where it names no place.
+  /// - `error`: why the file there cannot be read; nil where it is not that journal.
+  static func finishedByMark(
+    _ originPath: String, journalPath: String, because error: MergeError?
+  ) -> MergeError {
+    let why =
+      if let error {
+        "its journal cannot be read: \(error.message)"
+      } else if journalPath.isEmpty {
+        "the mark does not name its journal"
+      } else {
+        "its journal is not at \(journalPath) any more"
+      }
+    var context = Context(path: originPath)
+    if let error { context = context.caused(by: error) }
+    return MergeError(
+      .otherMergeFinished, .journalConflict, "this merge is finished", at: originPath,
+      because: afterFinished("a mark at the origin says so, and \(why)"), context: context)
+  }
+
+  /// Returns the error for a merge that is finished, and after which another one was merged onto the same origin.
+  static func finishedBefore(_ path: String) -> MergeError {
+    MergeError(
+      .otherMergeFinished, .journalConflict, "this merge is finished", at: path,
+      because: afterFinished("another one was merged onto the same origin since"),
+      context: Context(path: path))
+  }
+
   /// Returns the sentence about a finished merge that cannot be merged again, with what differs.
   package static func afterFinished(_ difference: String) -> String {
     "\(difference); nothing was written"
