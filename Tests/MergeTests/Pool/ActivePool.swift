@@ -20,6 +20,8 @@ final class ActivePool {
   let data: LoopDevice
   /// Happens once, when blocks begin to be merged.
   var whenMerging: () -> Void = {}
+  /// Happens once, when blocks begin to be compared after the merge.
+  var whenVerifying: () -> Void = {}
   /// What programs of the system print, such as `lvs`.
   var runProgram: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed }
   /// What becomes of programs of the system that change something, such as `lvchange`.
@@ -105,14 +107,11 @@ final class ActivePool {
     var notes: [String] = []
     var agrees = true
     var asked: () -> Void = {}
-    var mergingBegins: () -> Void = {}
+    var begins: [MergeProgress.Phase: () -> Void] = [:]
 
     func note(_ note: MergeNote) { notes.append(note.textInCommandTerms) }
     func progress(_ progress: MergeProgress) {
-      guard progress.phase == .merging else { return }
-      let begins = mergingBegins
-      mergingBegins = {}
-      begins()
+      begins.removeValue(forKey: progress.phase)?()
     }
     func approve(_ plan: PlanReport) -> Bool {
       asked()
@@ -240,8 +239,8 @@ final class ActivePool {
     let listener = Listener()
     listener.agrees = agrees
     listener.asked = whenAsked
-    listener.mergingBegins = whenMerging
-    whenMerging = {}
+    listener.begins = [.merging: whenMerging, .verifying: whenVerifying]
+    (whenMerging, whenVerifying) = ({}, {})
     var environment = Environment(stateFolder: state, observer: listener)
     environment.bootID = bootID
     runCount += 1

@@ -38,6 +38,18 @@ struct MergedItselfTests {
     #expect(try JournalOnDisk.state(of: journal).doneByteCount > 0)
   }
 
+  @Test("that a thin device was active for a moment after its merge is not called as merged")
+  func activatedForAMoment() throws {
+    for isActivated in [false, true] {
+      let pool = try ActivePool()
+      pool.whenVerifying = { if isActivated { pool.mapper.changeCount += 2 } }
+      let outcome = pool.merge(
+        .member(pool: "pool", deviceID: 5), Self.itself, verifies: true)
+      #expect(outcome.exitStatus == 0, "\(outcome.message)")
+      #expect(pool.thinDeviceState == (isActivated ? .unknown : .asMerged))
+    }
+  }
+
   @Test("a read-only thin device that is merged itself and becomes writable stops the merge")
   func writableMeanwhile() throws {
     for isLoaded in [false, true] {
