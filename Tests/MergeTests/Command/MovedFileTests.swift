@@ -103,6 +103,28 @@ struct MovedFileTests {
     #expect(!result.standardOutput.contains("can be resumed"), "\(result.standardOutput)")
   }
 
+  @Test("a merge whose folder was renamed is gone on with by the new paths of journal and origin")
+  func renamedFolder() throws {
+    let folder = try TemporaryFolder()
+    let (before, after) = (folder.path("before"), folder.path("after"))
+    try Program.mustRun("mkdir", before)
+    let merge = try MergeCase(scatteredBlocks: 16)
+    try Program.mustRun("mv", merge.originFile, before)
+    merge.origin = before + "/origin.img"
+    merge.journal = merge.origin + ".thin-merge"
+    let result = try self.merge(merge, stopping: false) { try Program.mustRun("mv", before, after) }
+    expectError(result, exitStatus: 3, naming: merge.journal)
+    #expect(result.standardError.contains("not at its path any more"), "\(result.standardError)")
+    let (origin, journal) = (after + "/origin.img", after + "/origin.img.thin-merge")
+    let unnamed = try ThinMergeCommand.run(["resume", journal, "--yes"])
+    #expect(
+      unnamed.standardError.contains("thin-merge resume \(journal) --origin \(origin)"),
+      "\(unnamed.standardError)")
+    expectSuccess(try ThinMergeCommand.run(["resume", journal, "--yes", "--origin", origin]))
+    try Program.mustRun("mv", origin, merge.originFile)
+    #expect(try merge.wrongSectors() == [])
+  }
+
   @Test("an origin that had no name to begin with is merged, with a note")
   func deletedFile() throws {
     let merge = try MergeCase(scatteredBlocks: 2)

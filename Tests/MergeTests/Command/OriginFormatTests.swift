@@ -86,6 +86,19 @@ struct OriginFormatTests {
     expectSuccess(try merge.merge(options + ["--force-format"]))
   }
 
+  @Test("a loop device over part of a container file is refused too", .needsLoopDevices)
+  func partOfContainer() throws {
+    let merge = try Self.merge(beginning: Self.qcow2)
+    try Program.mustRun("truncate", "--size", "+1M", merge.originFile)
+    let device = try LoopDevice(backing: merge.originFile, range: 1 << 20..<1 << 20 + 25 * 65_536)
+    merge.origin = device.path
+    let options = ["--yes", "--journal", merge.journal]
+    let refused = try merge.merge(options)
+    #expect(refused.exitStatus == 2)
+    #expect(refused.standardError.contains("qcow2"))
+    expectSuccess(try merge.merge(options + ["--force-format"]))
+  }
+
   @Test("a merge that goes on is not asked again for what it has written over")
   func resumed() throws {
     let merge = try Self.merge(beginning: Self.qcow2, mapsFirst: false)

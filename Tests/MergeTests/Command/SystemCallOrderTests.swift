@@ -207,6 +207,17 @@ struct InjectedSystemCallTests {
     #expect(try merge.wrongSectors() == [])
   }
 
+  @Test("that never take a request are given up, and nothing is written")
+  func neverTaken() throws {
+    let merge = try MergeCase(scatteredBlocks: 12)
+    let result = try ThinMergeCommand.run(
+      merge.mergeArguments(),
+      under: ["strace", "-f", "-o", "/dev/null", "-e", "inject=io_submit:error=EAGAIN"])
+    #expect(result.exitStatus == 2, "\(result)")
+    #expect(result.standardError.contains("Resource temporarily unavailable"), "\(result)")
+    #expect(try merge.changedSectors() == [])
+  }
+
   @Test("that cannot make the journal durable stop the merge, which can be resumed")
   func journalNotDurable() throws {
     let merge = try MergeCase(scatteredBlocks: 12)

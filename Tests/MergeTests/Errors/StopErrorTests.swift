@@ -238,6 +238,13 @@ struct StopErrorTests {
       command: { merge in
         try merge.changingFiles { try Program.remove(merge.journal) }
       }),
+    ErrorSituation(
+      "the journal is moved during the merge", "journal-moved", .stopped,
+      command: { merge in
+        try merge.changingFiles {
+          try Program.mustRun("mv", merge.journal, merge.journal + ".moved")
+        }
+      }),
   ]
 
   // MARK: Preparing

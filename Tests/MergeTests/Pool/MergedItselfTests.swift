@@ -42,7 +42,12 @@ struct MergedItselfTests {
   func activatedForAMoment() throws {
     for isActivated in [false, true] {
       let pool = try ActivePool()
-      pool.whenVerifying = { if isActivated { pool.mapper.changeCount += 2 } }
+      let thin = try pool.thin()
+      pool.whenVerifying = {
+        guard isActivated else { return }
+        pool.mapper.mapped.append(thin)
+        pool.mapper.mapped.removeLast()
+      }
       let outcome = pool.merge(
         .member(pool: "pool", deviceID: 5), Self.itself, verifies: true)
       #expect(outcome.exitStatus == 0, "\(outcome.message)")
