@@ -121,11 +121,11 @@ struct OriginMarks {
   }
 
   /// Unfinished merges onto the origin of which nothing but a mark tells, or a journal that is another file's.
-  func merges(lostBesides own: OpenJournal?) -> [MarkedMerge] {
+  func lostMerges(besides own: OpenJournal?) -> [MarkedMerge] {
     ((try? overlapping()) ?? []).compactMap { stored in
       guard case .unknown = standing(of: stored, for: own) else { return nil }
       return OriginMark(decoding: stored.bytes).map { MarkedMerge($0, journals) }
-        ?? MarkedMerge(fingerprint: "", path: "", journal: .none(nil))
+        ?? MarkedMerge(fingerprint: "", path: "", journal: .lost(nil))
     }
   }
 
@@ -276,7 +276,7 @@ struct MarkedMerge {
   enum Journal {
     case journal(OpenJournal)
     /// There is none at its path, or one that cannot be read or is another merge's; the error if there is one.
-    case none(MergeError?)
+    case lost(MergeError?)
   }
 
   /// Of its mappings, as text; empty where the mark cannot be understood.
@@ -296,13 +296,13 @@ struct MarkedMerge {
     path = mark.journalPath
     do throws(MergeError) {
       guard !path.isEmpty else {
-        journal = .none(nil)
+        journal = .lost(nil)
         return
       }
       let found = try journals.open(path)
-      journal = found.id == mark.journalID ? .journal(found) : .none(nil)
+      journal = found.id == mark.journalID ? .journal(found) : .lost(nil)
     } catch {
-      journal = .none(error)
+      journal = .lost(error)
     }
   }
 }

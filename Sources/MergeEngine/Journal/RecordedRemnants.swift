@@ -51,7 +51,7 @@ extension MergeRemnant {
 extension OriginMarks {
   /// What merges have left on the origin of which marks tell besides its journal in the usual place.
   var remnants: [MergeRemnant] {
-    let lost = merges(lostBesides: nil).flatMap { merge -> [MergeRemnant] in
+    let lost = lostMerges(besides: nil).flatMap { merge -> [MergeRemnant] in
       guard case .journal(let journal) = merge.journal else {
         return [.unknown(fingerprint: merge.fingerprint)]
       }

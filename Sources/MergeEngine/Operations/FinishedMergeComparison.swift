@@ -220,6 +220,6 @@ extension MarkedMerge {
   }
 
   private var error: MergeError? {
-    if case .none(let error) = journal { error } else { nil }
+    if case .lost(let error) = journal { error } else { nil }
   }
 }

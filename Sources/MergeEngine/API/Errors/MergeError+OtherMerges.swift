@@ -1,0 +1,113 @@
+// Errors about other merges onto the same origin, and about the marks that tell of them.
+
+extension MergeError {
+  static func otherMergeUnfinished(_ path: String, deviceID: UInt32) -> MergeError {
+    MergeError(
+      .otherMergeUnfinished, .journalConflict, "the origin is half merged", at: path,
+      because: "a merge of dev \(deviceID) is recorded there and not finished",
+      context: Context(path: path, deviceID: deviceID))
+  }
+
+  static func journalGivenUp(_ path: String, for taker: StatusReport.GivenUp) -> MergeError {
+    let place = taker.journalPath == path ? "" : ", whose journal is \(taker.journalPath)"
+    return MergeError(
+      .journalGivenUp, .journalConflict, "cannot use the journal", at: path,
+      because: "its merge was given up for a merge of dev \(taker.deviceID)\(place)",
+      context: Context(path: path, journalPath: taker.journalPath, deviceID: taker.deviceID))
+  }
+
+  /// Returns the error for a journal that is not the latest of its origin.
+  ///
+  /// `isSameMerge`: whether the later one is of the same merge.
+  static func journalOvertaken(
+    _ path: String, by later: String, isSameMerge: Bool
+  ) -> MergeError {
+    MergeError(
+      .journalOvertaken, .journalConflict, "cannot go on with the merge", at: path,
+      because: isSameMerge
+        ? "the same merge went on with another journal, \(later)"
+        : "a later merge onto the same origin is recorded in \(later)",
+      context: Context(path: path, journalPath: later))
+  }
+
+  /// Returns the error for a marked origin whose merge has no usable journal.
+  static func markWithoutJournal(
+    _ originPath: String, _ doubt: MarkDoubt, journalPath: String
+  ) -> MergeError {
+    var context = Context(path: originPath)
+    switch doubt {
+    case .gone, .replaced, .unusable: context.journalPath = journalPath
+    case .unnamed, .copied, .newer: break
+    }
+    if case .unusable(let error) = doubt { context = context.caused(by: error) }
+    return MergeError(
+      .markWithoutJournal, .journalConflict, "the origin may be half merged", at: originPath,
+      because: doubt.inWords(journalPath: journalPath), context: context)
+  }
+  /// Returns the error for a merge that another run finished before this one could begin.
+  static func finishedMeanwhile(_ path: String) -> MergeError {
+    MergeError(
+      .otherMergeFinished, .journalConflict, "another merge of these devices is finished", at: path,
+      because: afterFinished("another run finished it meanwhile"), context: Context(path: path))
+  }
+
+  /// Returns the error for a finished merge that a mark at its origin tells of, and whose journal cannot be read.
+  ///
+  /// - `journalPath`: where the mark says that the journal is; empty where it names no place.
+  /// - `error`: why the file there cannot be read; nil where it is not that journal.
+  static func finishedByMark(
+    _ originPath: String, journalPath: String, because error: MergeError?
+  ) -> MergeError {
+    let why =
+      if let error {
+        "its journal cannot be read: \(error.message)"
+      } else if journalPath.isEmpty {
+        "the mark does not name its journal"
+      } else {
+        "its journal is not at \(journalPath) any more"
+      }
+    var context = Context(path: originPath)
+    if let error { context = context.caused(by: error) }
+    return MergeError(
+      .otherMergeFinished, .journalConflict, "this merge is finished", at: originPath,
+      because: afterFinished("a mark at the origin says so, and \(why)"), context: context)
+  }
+
+  /// Returns the error for a merge that is finished, and after which another one was merged onto the same origin.
+  static func finishedBefore(_ path: String) -> MergeError {
+    MergeError(
+      .otherMergeFinished, .journalConflict, "this merge is finished", at: path,
+      because: afterFinished("another one was merged onto the same origin since"),
+      context: Context(path: path))
+  }
+}
+
+/// Why a mark does not tell how far its merge is.
+enum MarkDoubt: Equatable {
+  /// There is nothing at the journal's path.
+  case gone
+  /// Another journal is at the path.
+  case replaced
+  /// The file at the path is not a readable journal.
+  case unusable(MergeError)
+  /// The mark has no path.
+  case unnamed
+  /// The mark was copied along with the file.
+  case copied
+  /// Another version made the mark.
+  case newer
+
+  /// As a sentence.
+  fileprivate func inWords(journalPath: String) -> String {
+    let marked = "it has the mark of a merge"
+    return switch self {
+    case .gone: "\(marked) whose journal is not at its path, \(journalPath)"
+    case .replaced:
+      "\(marked) whose journal is not at its path; another one is there, \(journalPath)"
+    case .unusable(let error): "\(marked) whose journal cannot be used: \(error.message)"
+    case .unnamed: "\(marked), which does not name its journal"
+    case .copied: "it is a copy of a file with the mark of a merge"
+    case .newer: "it has a mark that another version of thin-merge made"
+    }
+  }
+}
