@@ -54,7 +54,10 @@ extension MergeCase {
   /// Takes all marks off a file, as for one that was never merged onto.
   static func removeMarks(of path: String) throws {
     let file = try opened(path)
-    for name in try markNames(of: path) { try file.removeAttribute(name) }
+    // Those of a finished merge have another prefix, which begins alike.
+    for mark in try file.attributes(prefix: "user.thin-merge") {
+      try file.removeAttribute(mark.name)
+    }
   }
 
   private static func opened(_ path: String) throws -> OpenFile {
