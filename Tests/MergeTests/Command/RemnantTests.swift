@@ -117,7 +117,7 @@ struct RemnantTests {
 
   /// What becomes of the journal of a merge that stopped.
   enum Fate: CaseIterable, Sendable {
-    case deleted, damaged, elsewhere
+    case deleted, damaged, damagedWithoutMark, elsewhere
   }
 
   @Test(
@@ -128,7 +128,9 @@ struct RemnantTests {
     try merge.interruptEarly()
     switch fate {
     case .deleted: try Program.remove(merge.journal)
-    case .damaged: try overwrite(merge.journal, at: 24, with: Data([0xFF, 0xFF]))
+    case .damaged, .damagedWithoutMark:
+      try overwrite(merge.journal, at: 24, with: Data([0xFF, 0xFF]))
+      if fate == .damagedWithoutMark { try MergeCase.removeMarks(of: merge.originFile) }
     case .elsewhere: try Program.mustRun("mv", merge.journal, merge.folder.path("moved"))
     }
     func run(_ verb: String, _ options: [String] = []) throws -> CommandResult {
