@@ -208,6 +208,8 @@ the_journal() {
   [[ ${#found[@]} == 1 && -f ${found[0]} ]] || fail "not one journal: ${found[*]}"
   echo "${found[0]}"
 }
+# Has a merge begin as on a machine that has merged nothing yet.
+forget_merges() { rm -f "$journals"/*.journal "$journals"/*.mark.* "$journals"/*.finished.*; }
 done_bytes() {
   thin-merge status "$1" --output json 2>/dev/null | sed -n 's/.*"done_bytes" *: *\([0-9]*\).*/\1/p'
 }

@@ -24,7 +24,7 @@ activate 1 16M
 write "$mapper/thin1" 3 0 12M
 remember "$mapper/thin1"
 deactivate thin1
-rm "$(the_journal)"
+forget_merges
 in_mid_merge by_name merge "${by[@]}" --no-snapshot --rate-limit 3M --checkpoint-interval 0.2
 activate 1 16M -
 expect_end 3
@@ -35,7 +35,7 @@ expect_exit 0 resume "$(the_journal)"
 expect_merged
 expect_settled
 # Written to in its place and not active any more at the end: what was read before may be the old.
-rm "$(the_journal)"
+forget_merges
 in_mid_merge by_name merge "${by[@]}" --no-snapshot --rate-limit 3M --checkpoint-interval 0.2
 activate 1 16M -
 write "$mapper/thin1" 4 0 12M

@@ -25,7 +25,7 @@ killed_at() {
   local status=0 name=thin1
   kills=$((kills + 1))
   # The merge before is finished, and a finished merge is only compared.
-  rm -f "$journals"/*.journal
+  forget_merges
   write "$mapper/thin1" $((kills + 1)) 1M 512k
   remember "$mapper/thin1"
   # Open, it needs consent.

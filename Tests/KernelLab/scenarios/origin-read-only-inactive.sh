@@ -33,7 +33,7 @@ options=(--inactive --make-origin-writable)
 # Two layers are loaded and resumed, and again at the end: eight changes.
 for kill in after:1 before:2 after:2 after:4 before:6 after:7; do
   labtool fill "$loop" "$origin_tag"
-  rm -f "$journals"/*.journal "$journals"/*.mark.*
+  forget_merges
   status=0
   LD_PRELOAD=/lab/labkill.so LAB_KILL=$kill by_path merge 1 "${options[@]}" || status=$?
   ((status == 137)) || fail "$kill: it ended with $status"
@@ -45,14 +45,14 @@ for kill in after:1 before:2 after:2 after:4 before:6 after:7; do
   read_only || fail "$kill: it stays writable"
 done
 status=0
-rm -f "$journals"/*.journal "$journals"/*.mark.*
+forget_merges
 labtool fill "$loop" "$origin_tag"
 LD_PRELOAD=/lab/labkill.so LAB_KILL=before:9 by_path merge 1 "${options[@]}" || status=$?
 ((status == 0)) || fail "it makes more changes than 8, or ended with $status"
 expect_merged
 # In mid-merge, by the kernel's own word for it.
 labtool fill "$loop" "$origin_tag"
-rm -f "$journals"/*.journal "$journals"/*.mark.*
+forget_merges
 in_mid_merge by_path merge 1 "${options[@]}" --rate-limit 1M --checkpoint-interval 0.2
 read_only && fail 'it is not writable'
 stop_it KILL

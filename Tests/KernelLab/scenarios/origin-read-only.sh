@@ -26,7 +26,7 @@ expect_exit 0 by_name merge thin1
 expect_says 'still equal'
 read_only || fail 'comparing made it writable'
 # Killed, it stays writable until the next run.
-rm "$(the_journal)"
+forget_merges
 deactivate thin1
 activate 1 8M "$origin"
 write "$mapper/thin1" 2 0 6M
