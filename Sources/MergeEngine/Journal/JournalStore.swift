@@ -146,15 +146,13 @@ struct JournalStore {
 
   /// Looks at the merge's place for a journal; changes nothing.
   ///
-  /// - `isKnownFinished`: whether a mark at the origin led to it, so that it is of the same devices by whatever name.
   /// - `mergesAgain`: whether a finished merge of the same devices may be followed by another one.
   /// - `resumed`: the journal that is gone on with, finished or not, and no other.
   /// - `locking`: whether it is to be written to; a merge that begins meanwhile must not be kept out by one
   ///   who only looks.
   /// - Throws: `MergeError`, `journalConflict` where another merge is unfinished there.
   func find(
-    _ path: String, match: JournalMatch, isKnownFinished: Bool = false, restarts: Bool,
-    mergesAgain: Bool = false,
+    _ path: String, match: JournalMatch, restarts: Bool, mergesAgain: Bool = false,
     resuming resumed: OpenJournal? = nil, locking: Bool = true
   ) throws(MergeError) -> JournalSlot {
     guard let file = try JournalFile.open(path, locking: locking) else {
@@ -170,7 +168,7 @@ struct JournalStore {
     if resumed == nil, let difference = match.difference(from: journal.header) {
       if journal.state.attemptCount == 0 { return .neverStarted(file) }
       if journal.state.isFinished {
-        guard mergesAgain || !(isKnownFinished || match.isOfSameDevices(journal.header)) else {
+        guard mergesAgain || !match.isOfSameDevices(journal.header) else {
           throw .finishedOtherwise(file.path, difference, sourceName: match.sourceName)
         }
         if !mergesAgain { try checkIsNotFinished(before: file.path, match) }

@@ -169,8 +169,7 @@ struct MergePreparation: ~Copyable {
     var journalRefusal: MergeError?
     do throws(MergeError) {
       slot = try planned.findJournal(
-        request, devices, origin, session, isKnownFinished: finishedPath != nil, for: purpose,
-        in: environment)
+        request, devices, origin, session, for: purpose, in: environment)
       if !request.options.restarts {
         try environment.checkOtherMerges(
           onto: environment.marks(of: origin), slot.journalOfSameMerge, usualPath: usualPath,
@@ -272,7 +271,7 @@ struct MergePreparation: ~Copyable {
         planned.pool, observed, besides: request.source.readID, quiescence,
         options: request.options.pool, at: .writing))
     slot = try planned.findJournal(
-      request, devices, origin, session, isKnownFinished: false, for: .merging, in: environment)
+      request, devices, origin, session, for: .merging, in: environment)
     planned.addRemnants(
       of: slot, givenUp: givenUp, environment.marks(of: origin), environment.journals)
   }
@@ -367,7 +366,7 @@ extension MergeRequest {
     }
     // The usual place is looked at anyway.
     let journal = MarkedMerge.journal(
-      of: source.deviceID, DeviceIdentity(data), among: marked,
+      of: source.deviceID, DeviceIdentity(data), onto: DeviceIdentity(origin), among: marked,
       dataIsTheSame: options.dataIsTheSame)
     return journal?.file.path
   }

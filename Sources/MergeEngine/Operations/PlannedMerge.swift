@@ -76,13 +76,13 @@ struct PlannedMerge {
   ///   can be made or the origin is more than bytes.
   func findJournal(
     _ request: MergeRequest, _ devices: OpenDevices, _ origin: OpenFile, _ session: PoolSession?,
-    isKnownFinished: Bool, for purpose: MergePreparation.Purpose,
+    for purpose: MergePreparation.Purpose,
     in environment: Environment
   ) throws(MergeError) -> JournalSlot {
     let options = request.options
     let slot = try environment.journals.find(
-      journalPath, match: match, isKnownFinished: isKnownFinished, restarts: options.restarts,
-      mergesAgain: options.mergesAgain, resuming: request.resumed, locking: purpose == .merging)
+      journalPath, match: match, restarts: options.restarts, mergesAgain: options.mergesAgain,
+      resuming: request.resumed, locking: purpose == .merging)
     switch slot {
     case .sameMerge(let journal):
       if purpose == .merging, journal.state.attemptCount > 0, !journal.state.isFinished {

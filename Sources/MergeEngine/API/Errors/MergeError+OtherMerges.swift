@@ -54,7 +54,7 @@ extension MergeError {
   /// Returns the error for a finished merge that a mark at its origin tells of, and whose journal cannot be read.
   ///
   /// - `journalPath`: where the mark says that the journal is; empty where it names no place.
-  /// - `error`: why the file there cannot be read; nil where it is not that journal.
+  /// - `error`: why the file there cannot be read; nil where it is another journal, or its devices may be others.
   static func finishedByMark(
     _ originPath: String, journalPath: String, because error: MergeError?
   ) -> MergeError {
@@ -64,7 +64,7 @@ extension MergeError {
       } else if journalPath.isEmpty {
         "the mark does not name its journal"
       } else {
-        "its journal is not at \(journalPath) any more"
+        "nothing tells that the journal at \(journalPath) is its own"
       }
     var context = Context(path: originPath)
     if let error { context = context.caused(by: error) }
