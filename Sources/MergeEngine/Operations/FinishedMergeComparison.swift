@@ -50,7 +50,7 @@ struct FinishedMergeComparison {
     of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile
   ) -> StatusReport? {
     MarkedMerge.journal(
-      of: deviceID, DeviceIdentity(data), onto: DeviceIdentity(origin),
+      of: deviceID, data, onto: origin,
       among: environment.marks(of: origin)
         .finishedMerges(besides: environment.journals.usualPath(of: origin))
     ).map { StatusReport($0.state, $0.header, isRunning: false, journalPath: $0.file.path) }
@@ -197,14 +197,14 @@ extension Differences {
 extension MarkedMerge {
   /// The journal of a merge of that thin device from that data device onto that origin.
   static func journal(
-    of deviceID: UInt32, _ data: DeviceIdentity, onto origin: DeviceIdentity,
-    among merges: [MarkedMerge],
+    of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile, among merges: [MarkedMerge],
     dataIsTheSame: Bool = false
   ) -> OpenJournal? {
     for case .journal(let journal) in merges.map(\.journal)
     where journal.header.deviceID == deviceID
-      && (dataIsTheSame || journal.header.dataIdentity.hasSameBytes(as: data))
-      && JournalMatch.originDifference(from: journal.header, origin, path: "") == nil
+      && (dataIsTheSame || journal.header.dataIdentity.hasSameBytes(as: DeviceIdentity(data)))
+      && JournalMatch.originDifference(
+        from: journal.header, DeviceIdentity(origin), path: origin.path) == nil
     {
       return journal
     }

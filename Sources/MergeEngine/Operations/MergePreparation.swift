@@ -366,7 +366,7 @@ extension MergeRequest {
     }
     // The usual place is looked at anyway.
     let journal = MarkedMerge.journal(
-      of: source.deviceID, DeviceIdentity(data), onto: DeviceIdentity(origin), among: marked,
+      of: source.deviceID, data, onto: origin, among: marked,
       dataIsTheSame: options.dataIsTheSame)
     return journal?.file.path
   }
