@@ -16,6 +16,8 @@ in_mid_merge by_name merge thin1 --no-snapshot --reactivate --rate-limit 3M --ch
 stop_it KILL
 ! dm table thin1 || fail 'who put it back?'
 expect_exit 0 by_name plan --pool pool --dev-id 1 --origin "$origin"
+! dm table thin1 || fail 'plan put it back'
+expect_exit 0 thin-merge settle
 expect_settled
 [[ $(dm table thin1) == "$table" ]] || fail 'the next run did not put it back'
 expect_exit 0 by_name merge thin1 --no-snapshot --reactivate
