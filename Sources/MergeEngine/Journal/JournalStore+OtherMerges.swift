@@ -37,8 +37,7 @@ extension JournalStore {
     }
   }
 
-  /// What the merges of these journals have left on the origin: unfinished ones, and what took the place of such
-  /// earlier.
+  /// Blocks that the merges of these journals left on the origin, including what their headers inherited.
   func remnants(of files: [OpenFile]) -> [MergeRemnant] {
     var remnants: [MergeRemnant] = []
     for file in files {

@@ -251,9 +251,9 @@ struct OriginMarks {
     }
   }
 
-  /// Puts the mark of a finished merge in the place of that of an unfinished one.
+  /// Replaces the mark of an unfinished merge with the mark of a finished one.
   ///
-  /// What cannot be removed names a journal that tells so, and the usual place of a journal needs no mark.
+  /// Errors are ignored: a leftover mark names a journal that says the merge is finished.
   func finish(_ journal: OpenJournal) {
     let unfinished = ((try? overlapping()) ?? []).filter {
       OriginMark(decoding: $0.bytes)?.journalID == journal.id

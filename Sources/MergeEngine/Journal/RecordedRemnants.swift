@@ -40,7 +40,7 @@ enum RecordedRemnants {
 }
 
 extension MergeRemnant {
-  /// What a merge has left of which only its mark or a damaged journal tells.
+  /// The remnant of a merge whose journal is lost or damaged.
   ///
   /// `fingerprint`: as text; may be empty.
   static func unknown(fingerprint: String) -> MergeRemnant {
@@ -49,7 +49,7 @@ extension MergeRemnant {
 }
 
 extension OriginMarks {
-  /// What merges have left on the origin of which marks tell besides its journal in the usual place.
+  /// Blocks that earlier merges left on the origin, as far as its marks lead to them.
   var remnants: [MergeRemnant] {
     let lost = lostMerges(besides: nil).flatMap { merge -> [MergeRemnant] in
       guard case .journal(let journal) = merge.journal else {
@@ -65,7 +65,7 @@ extension OriginMarks {
 }
 
 extension OpenJournal {
-  /// What its merge has left on the origin if nobody goes on with it, and what it took the place of.
+  /// Blocks left on the origin if this merge is abandoned, including those inherited from earlier merges.
   fileprivate var remnants: [MergeRemnant] {
     guard state.attemptCount > 0, !state.isFinished else { return header.remnants }
     return header.remnants + [

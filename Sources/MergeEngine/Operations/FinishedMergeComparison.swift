@@ -16,7 +16,7 @@ struct FinishedMergeComparison {
   /// Finds it at the chosen place, or, where no merge of these devices has begun there, in the usual one or where a mark
   /// at the origin says.
   ///
-  /// So neither a new place for the journal nor another name of the origin hides that the merge is finished.
+  /// A finished merge is therefore recognized with a new place for the journal and under another name of the origin.
   func find(
     of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile, journalPath: String?
   ) -> StatusReport? {
@@ -195,7 +195,7 @@ extension Differences {
 }
 
 extension MarkedMerge {
-  /// The journal of a merge of that thin device from that data device onto that origin.
+  /// Returns the journal that matches this thin device, data device and origin; nil if none does.
   static func journal(
     of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile, among merges: [MarkedMerge],
     dataIsTheSame: Bool = false

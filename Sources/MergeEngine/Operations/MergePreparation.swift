@@ -311,7 +311,7 @@ struct MergePreparation: ~Copyable {
     }
   }
 
-  /// The journal of the same merge that was found, or a new one, whose way is cleared.
+  /// Returns the existing journal of this merge, or creates one after moving others out of the way.
   func journal(clearing marks: OriginMarks, byteCountMax: UInt64) throws(MergeError) -> OpenJournal
   {
     if let found = slot.journalOfSameMerge { return found }

@@ -68,7 +68,7 @@ struct VerifyOperation {
     return report
   }
 
-  /// What the journal in the usual place, and those that marks name, tell of merges that were given up.
+  /// Blocks that abandoned merges left on the origin, by the journal in the usual place and by the origin's marks.
   private func remnants(onto origin: OpenFile, besides fingerprint: String) -> [MergeRemnant] {
     let usualPath = environment.journals.usualPath(of: origin)
     var remnants = environment.marks(of: origin).remnants
@@ -123,8 +123,8 @@ struct VerifyOperation {
       environment.control)
     var report = VerifyReport(
       comparison, .entry, place: path, duration: environment.clock.now() - begin)
-    report.remnants = remnants(onto: origin, besides: header.fingerprint.description)
-    if report.remnants.isEmpty { report.remnants = header.remnants }
+    report.remnants = (header.remnants + environment.marks(of: origin).remnants)
+      .besides(header.fingerprint.description)
     if let other = unfinishedMerge(onto: origin),
       let found = try? environment.journals.look(at: other.journalPath), found.id != journal.id
     {
