@@ -243,7 +243,8 @@ struct OriginMarkTests {
     let result = try ThinMergeCommand.run(
       merge.mergeArguments(),
       under: [
-        "strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsetxattr:error=EIO",
+        "strace", "-E", SystemCallTrace.withoutLeaks, "-f", "-qq", "-o", "/dev/null", "-e",
+        "inject=fsetxattr:error=EIO",
       ])
     expectError(result, exitStatus: 2, naming: merge.origin)
     #expect(try merge.changedSectors() == [])

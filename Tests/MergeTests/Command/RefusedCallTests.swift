@@ -87,7 +87,8 @@ struct RefusedCallTests {
     return try merge.merge(
       MergeCase.steadily,
       under: [
-        "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + calls.joined(separator: ","),
+        "strace", "-E", SystemCallTrace.withoutLeaks, "-f", "-qq", "-o", "/dev/null", "-e",
+        "trace=" + calls.joined(separator: ","),
       ] + injections.flatMap { ["-e", $0] })
   }
 }

@@ -97,7 +97,8 @@ extension MergeCase {
     try ThinMergeCommand.run(
       arguments,
       under: [
-        "strace", "-f", "-qq", "-o", "/dev/null", "-P", path, "-e", "trace=\(calls)", "-e",
+        "strace", "-E", SystemCallTrace.withoutLeaks, "-f", "-qq", "-o", "/dev/null", "-P", path,
+        "-e", "trace=\(calls)", "-e",
         "inject=\(calls):error=\(errno)",
       ])
   }

@@ -300,7 +300,8 @@ struct FileErrorTests {
       command: { merge in
         try merge.merge(
           under: [
-            "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=link,linkat,renameat2", "-e",
+            "strace", "-E", SystemCallTrace.withoutLeaks, "-f", "-qq", "-o", "/dev/null", "-e",
+            "trace=link,linkat,renameat2", "-e",
             "inject=link,linkat,renameat2:error=EINVAL",
           ])
       }),

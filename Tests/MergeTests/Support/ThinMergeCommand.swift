@@ -13,8 +13,10 @@ enum ThinMergeCommand {
   ///
   /// It is run on metadata that is damaged at random, where an assertion can notice what the exit status
   /// and the output do not show. Damaged journals meet the engine's debug build in the tests' own process.
+  /// `scripts/sanitize` has another one, since each start of this takes seconds there.
   static var checkedBinaryPath: String {
-    URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+    ProcessInfo.processInfo.environment["THIN_MERGE_CHECKED_COMMAND"]
+      ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
       .appending(path: "thin-merge").path(percentEncoded: false)
   }
 
