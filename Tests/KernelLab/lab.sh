@@ -209,7 +209,10 @@ the_journal() {
   echo "${found[0]}"
 }
 # Has a merge begin as on a machine that has merged nothing yet.
-forget_merges() { rm -f "$journals"/*.journal "$journals"/*.mark.* "$journals"/*.finished.*; }
+forget_merges() {
+  rm -f "$journals"/*.journal "$journals"/*.mark.* "$journals"/*.finished.*
+  labtool forget "$work"/*.img
+}
 done_bytes() {
   thin-merge status "$1" --output json 2>/dev/null | sed -n 's/.*"done_bytes" *: *\([0-9]*\).*/\1/p'
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -326,6 +327,17 @@ static void replay(int count, char **argument) {
   if (fsync(device)) fail("%s: fsync: %s", argument[1], strerror(errno));
 }
 
+/* forget FILE...: takes thin-merge's marks off files, which tmpfs keeps since Linux 6.6. */
+static void forget(int count, char **argument) {
+  for (int i = 0; i < count; i++) {
+    char names[65536];
+    ssize_t length = listxattr(argument[i], names, sizeof names);
+    for (char *name = names; length > 0 && name < names + length; name += strlen(name) + 1)
+      if (!strncmp(name, "user.thin-merge", 15) && removexattr(argument[i], name))
+        fail("%s: %s: %s", argument[i], name, strerror(errno));
+  }
+}
+
 int main(int count, char **argument) {
   const char *verb = count > 1 ? argument[1] : "";
   count -= 2, argument += 2;
@@ -339,6 +351,8 @@ int main(int count, char **argument) {
   else if (!strcmp(verb, "compare")) return compare(count, argument);
   else if (!strcmp(verb, "flushes")) flushes(count, argument);
   else if (!strcmp(verb, "replay")) replay(count, argument);
-  else fail("fill, scatter, create-thin, newest, flip, needs-check, expectation, compare, flushes or replay");
+  else if (!strcmp(verb, "forget")) forget(count, argument);
+  else
+    fail("fill, scatter, create-thin, newest, flip, needs-check, expectation, compare, flushes, replay or forget");
   return 0;
 }

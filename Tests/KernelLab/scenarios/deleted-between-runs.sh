@@ -28,5 +28,5 @@ for moment in between in-the-middle; do
   expect_merged
   expect_settled
   expect_ids
-  rm -r "$journals"
+  forget_merges
 done

@@ -37,5 +37,5 @@ for way in INT KILL EIO; do
   expect_exit 0 resume "$(the_journal)"
   expect_merged
   expect_settled
-  rm -r "$journals"
+  forget_merges
 done

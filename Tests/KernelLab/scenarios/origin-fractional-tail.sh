@@ -18,6 +18,6 @@ for odd in 1024 1536 40448; do
     release
     expect_merged
     pool_message "delete $id"
-    rm -rf "$journals"
+    forget_merges
   done
 done

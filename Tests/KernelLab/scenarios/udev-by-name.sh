@@ -20,7 +20,7 @@ for number in 1 2 3; do
   [[ $(blockdev --getro "$origin") == 1 ]] || fail 'the origin is writable'
   expect_no_cookies
   write "$mapper/thin1" $((number + 1)) "${number}M" 1M
-  rm -r "$journals"
+  forget_merges
 done
 remember "$mapper/thin1"
 exec 7<"$mapper/thin1"
