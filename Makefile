@@ -6,7 +6,7 @@ SHELL := /bin/bash
 SWIFT ?= swift
 SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/docs scripts/fuzz \
   scripts/mutate scripts/install scripts/deb scripts/deb-check \
-  scripts/sanitize scripts/kernel-lab scripts/oracle scripts/instructions scripts/specialised \
+  scripts/sanitize scripts/kernel-lab scripts/oracle scripts/instructions scripts/specialised scripts/sweeps \
   Tests/KernelLab/init Tests/KernelLab/boot Tests/KernelLab/scenario Tests/KernelLab/lab.sh
 SCENARIOS := $(wildcard Tests/KernelLab/scenarios/*.sh)
 # Variables that scenarios and the words they are written with share, and files of the guest.
