@@ -327,7 +327,7 @@ static void replay(int count, char **argument) {
   if (fsync(device)) fail("%s: fsync: %s", argument[1], strerror(errno));
 }
 
-/* forget FILE...: takes thin-merge's marks off files, which tmpfs keeps since Linux 6.6. */
+/* forget FILE...: removes thin-merge's extended attributes; tmpfs supports them since Linux 6.6. */
 static void forget(int count, char **argument) {
   for (int i = 0; i < count; i++) {
     char names[65536];

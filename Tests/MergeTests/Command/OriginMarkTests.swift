@@ -243,8 +243,7 @@ struct OriginMarkTests {
     let result = try ThinMergeCommand.run(
       merge.mergeArguments(),
       under: [
-        "strace", "-E", SystemCallTrace.withoutLeaks, "-f", "-qq", "-o", "/dev/null", "-e",
-        "inject=fsetxattr:error=EIO",
+        "strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsetxattr:error=EIO",
       ])
     expectError(result, exitStatus: 2, naming: merge.origin)
     #expect(try merge.changedSectors() == [])

@@ -21,8 +21,7 @@ struct QueueTests {
     let result = try ThinMergeCommand.run(
       ["plan"] + merge.sourceArguments,
       under: [
-        "strace", "-E", SystemCallTrace.withoutLeaks, "-f", "-qq", "-o", trace, "-e",
-        "trace=io_setup,io_destroy,munmap", "-e",
+        "strace", "-f", "-qq", "-o", trace, "-e", "trace=io_setup,io_destroy,munmap", "-e",
         "inject=io_destroy:delay_enter=300000",
       ])
     #expect(result.exitStatus == 2, "\(result.standardError)")

@@ -202,10 +202,7 @@ struct InjectedSystemCallTests {
     let merge = try MergeCase(scatteredBlocks: 12)
     let result = try ThinMergeCommand.run(
       merge.mergeArguments(["--io-size", "16k", "--queue-depth", "4"]),
-      under: [
-        "strace", "-E", SystemCallTrace.withoutLeaks, "-f", "-o", "/dev/null", "-e",
-        "inject=\(injection)",
-      ])
+      under: ["strace", "-f", "-o", "/dev/null", "-e", "inject=\(injection)"])
     expectSuccess(result)
     #expect(try merge.wrongSectors() == [])
   }
@@ -215,10 +212,7 @@ struct InjectedSystemCallTests {
     let merge = try MergeCase(scatteredBlocks: 12)
     let result = try ThinMergeCommand.run(
       merge.mergeArguments(),
-      under: [
-        "strace", "-E", SystemCallTrace.withoutLeaks, "-f", "-o", "/dev/null", "-e",
-        "inject=io_submit:error=EAGAIN",
-      ])
+      under: ["strace", "-f", "-o", "/dev/null", "-e", "inject=io_submit:error=EAGAIN"])
     #expect(result.exitStatus == 2, "\(result)")
     #expect(result.standardError.contains("Resource temporarily unavailable"), "\(result)")
     #expect(try merge.changedSectors() == [])
@@ -229,10 +223,7 @@ struct InjectedSystemCallTests {
     let merge = try MergeCase(scatteredBlocks: 12)
     let result = try ThinMergeCommand.run(
       merge.mergeArguments(),
-      under: [
-        "strace", "-E", SystemCallTrace.withoutLeaks, "-f", "-o", "/dev/null", "-e",
-        "inject=fdatasync:error=EIO:when=1",
-      ])
+      under: ["strace", "-f", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO:when=1"])
     expectError(result, exitStatus: 3, naming: merge.journal)
     expectSuccess(try merge.resume())
     #expect(try merge.wrongSectors() == [])

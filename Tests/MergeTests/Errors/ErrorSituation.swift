@@ -97,8 +97,7 @@ extension MergeCase {
     try ThinMergeCommand.run(
       arguments,
       under: [
-        "strace", "-E", SystemCallTrace.withoutLeaks, "-f", "-qq", "-o", "/dev/null", "-P", path,
-        "-e", "trace=\(calls)", "-e",
+        "strace", "-f", "-qq", "-o", "/dev/null", "-P", path, "-e", "trace=\(calls)", "-e",
         "inject=\(calls):error=\(errno)",
       ])
   }

@@ -300,8 +300,7 @@ struct FileErrorTests {
       command: { merge in
         try merge.merge(
           under: [
-            "strace", "-E", SystemCallTrace.withoutLeaks, "-f", "-qq", "-o", "/dev/null", "-e",
-            "trace=link,linkat,renameat2", "-e",
+            "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=link,linkat,renameat2", "-e",
             "inject=link,linkat,renameat2:error=EINVAL",
           ])
       }),

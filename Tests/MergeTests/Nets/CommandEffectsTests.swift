@@ -212,8 +212,7 @@ extension TracedRun {
       let result = try ThinMergeCommand.run(
         $0.merge.mergeArguments(MergeCase.steadily),
         under: [
-          "strace", "-E", SystemCallTrace.withoutLeaks, "-f", "-qq", "-o", "/dev/null", "-e",
-          "inject=fdatasync:error=EIO:when=1",
+          "strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO:when=1",
         ], environment: $0.environment)
       guard result.exitStatus == 3 else { throw SupportError(result.standardError) }
       let journal = try $0.state.names().first { $0.hasSuffix(".journal") } ?? ""

@@ -13,10 +13,7 @@ struct TracedEffects {
 
   /// The command line of strace that writes these calls to `output`.
   static func tracing(to output: String) -> [String] {
-    [
-      "strace", "-E", SystemCallTrace.withoutLeaks, "-f", "-y", "-v", "-s", "256", "-e",
-      "trace=" + calls, "-o", output,
-    ]
+    ["strace", "-f", "-y", "-v", "-s", "256", "-e", "trace=" + calls, "-o", output]
   }
 
   /// - `names`: what is called otherwise in the effects, since it differs from run to run.

@@ -51,15 +51,10 @@ struct SystemCallTrace {
     "?open,openat,?creat,write,?writev,pwrite64,?pwritev,?pwritev2,fsync,fdatasync,?link,linkat,"
     + "?rename,renameat,renameat2,io_submit,io_getevents"
 
-  /// What a traced program gets in its environment: the address sanitizer cannot look for leaks in one.
-  static let withoutLeaks = "LSAN_OPTIONS=detect_leaks=0"
-
   /// Whether a program may be traced here.
   static let isPossible: Bool = {
     guard Machine.has("strace") else { return false }
-    let result = try? Program.run([
-      "strace", "-E", withoutLeaks, "-f", "-y", "-e", "trace=openat", "true",
-    ])
+    let result = try? Program.run(["strace", "-f", "-y", "-e", "trace=openat", "true"])
     return result?.exitStatus == 0
   }()
 
@@ -68,8 +63,7 @@ struct SystemCallTrace {
   static func hanging(trace: String) -> [String] {
     // -D: the program, and not the tracer, is the process that was started.
     [
-      "strace", "-E", withoutLeaks, "-D", "-f", "-qq", "-o", trace, "-e",
-      "trace=io_getevents,?io_pgetevents", "-e",
+      "strace", "-D", "-f", "-qq", "-o", trace, "-e", "trace=io_getevents,?io_pgetevents", "-e",
       "inject=io_getevents,?io_pgetevents:retval=0:delay_enter=20000:when=30+",
     ]
   }
@@ -77,8 +71,7 @@ struct SystemCallTrace {
   /// A wrapper under which io_getevents fails from the `first`th call on.
   static func withoutCompletions(from first: Int) -> [String] {
     [
-      "strace", "-E", withoutLeaks, "-f", "-qq", "-o", "/dev/null", "-e",
-      "trace=io_getevents,?io_pgetevents", "-e",
+      "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=io_getevents,?io_pgetevents", "-e",
       "inject=io_getevents,?io_pgetevents:error=EPERM:when=\(first)+",
     ]
   }
@@ -90,10 +83,7 @@ struct SystemCallTrace {
     let output = folder.path("trace-\(UUID().uuidString)")
     let result = try ThinMergeCommand.run(
       arguments,
-      under: [
-        "strace", "-E", withoutLeaks, "-f", "-y", "-v", "-s", "0", "-o", output, "-e",
-        "trace=" + calls,
-      ])
+      under: ["strace", "-f", "-y", "-v", "-s", "0", "-o", output, "-e", "trace=" + calls])
     let text = try String(contentsOfFile: output, encoding: .utf8)
     return (result, try SystemCallTrace(text))
   }

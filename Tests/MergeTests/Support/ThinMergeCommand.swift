@@ -13,7 +13,7 @@ enum ThinMergeCommand {
   ///
   /// It is run on metadata that is damaged at random, where an assertion can notice what the exit status
   /// and the output do not show. Damaged journals meet the engine's debug build in the tests' own process.
-  /// `scripts/sanitize` has another one, since each start of this takes seconds there.
+  /// `scripts/sanitize` substitutes an optimised build, because each start of a sanitized debug build takes seconds.
   static var checkedBinaryPath: String {
     ProcessInfo.processInfo.environment["THIN_MERGE_CHECKED_COMMAND"]
       ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
@@ -36,7 +36,8 @@ enum ThinMergeCommand {
   ) throws -> CommandResult {
     func run(_ options: [String] = []) throws -> CommandResult {
       try RunningCommand(
-        wrapper + [binaryPath] + arguments + options + extraArguments, environment: environment
+        wrapper + [binaryPath] + arguments + options + extraArguments,
+        environment: variables(environment, under: wrapper)
       ).wait()
     }
     guard let rehearsals, ["merge", "resume"].contains(arguments.first) else { return try run() }
@@ -51,8 +52,17 @@ enum ThinMergeCommand {
     standardOutputTarget: StandardOutputTarget = .captured
   ) throws -> RunningCommand {
     try RunningCommand(
-      wrapper + [binaryPath] + arguments + extraArguments, environment: environment,
+      wrapper + [binaryPath] + arguments + extraArguments,
+      environment: variables(environment, under: wrapper),
       standardOutputTarget: standardOutputTarget)
+  }
+
+  /// LeakSanitizer cannot inspect a traced process, so leak detection is disabled under strace.
+  private static func variables(
+    _ given: [String: String], under wrapper: [String]
+  ) -> [String: String] {
+    guard wrapper.first == "strace" else { return given }
+    return ["LSAN_OPTIONS": "detect_leaks=0"].merging(given) { $1 }
   }
 
   /// Runs the command as a user without any rights.
