@@ -36,6 +36,14 @@ extension MappedDevice {
     knownVolume.map { "\($0.group)/\($0.name)" }
   }
 
+  /// The uuids of group and volume, as LVM prints them, that a device is of: the volume itself or a layer of it, such as
+  /// `-real` or `-tpool`; nil for what is not LVM's.
+  var uuidsInLVM: (group: String, volume: String)? {
+    guard uuid.hasPrefix("LVM-"), uuid.utf8.count >= 4 + 2 * 32 else { return nil }
+    let uuids = uuid.dropFirst(4)
+    return (Self.inLVMsForm(uuids.prefix(32)), Self.inLVMsForm(uuids.dropFirst(32).prefix(32)))
+  }
+
   /// The volume of LVM that the device is; nil for what is none, and for a layer of one.
   var knownVolume: KnownVolume? {
     // The uuids of group and volume follow; behind those of a layer, what it is.

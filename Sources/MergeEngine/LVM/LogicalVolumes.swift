@@ -75,6 +75,11 @@ package struct LogicalVolumes: Sendable {
     all.filter { $0.pool != nil && externalOrigin(of: $0) == origin }
   }
 
+  /// The uuid of the mapped device that shows a volume, or would.
+  package func mappedUUID(of volume: Volume, layer: String = "") -> String {
+    "LVM-" + (groupUUID + volume.uuid).filter { $0 != "-" } + layer
+  }
+
   /// The classic snapshots of `origin`: what is written to the layer under it does not reach them.
   package func classicSnapshots(of origin: Volume) -> [Volume] {
     all.filter { $0.pool == nil && $0.origin == origin.name }

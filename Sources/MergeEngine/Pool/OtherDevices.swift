@@ -93,8 +93,15 @@ struct OtherDevices {
       }.map(\.name)
       throw .originShared(plan?.origin?.path ?? pool.name, by: names)
     }
-    let unnamed = all.filter(isUnnamed)
-    guard !unnamed.isEmpty else { return shown }
+    let known = try knownToLVM(besides: shown)
+    let strangers = known.onOrigin.filter { !options.agrees(to: $0.sharer) }
+    guard strangers.isEmpty else {
+      throw .originShared(plan?.origin?.path ?? pool.name, by: strangers.map(\.name))
+    }
+    if !known.onOrigin.isEmpty { pool.note(.originShared(by: known.onOrigin.map(\.name))) }
+    let unnamed = all.filter { isUnnamed($0) && !known.ids.contains($0.id) }
+    let agreed = shown + known.onOrigin.map(\.sharer)
+    guard !unnamed.isEmpty else { return agreed }
     let sharers = unnamed.map { OriginSharer($0, of: pool.device) }
     let refused = Set(sharers.filter { !options.agrees(to: $0) }.map(\.deviceID))
     let ids = unnamed.map(\.id).filter { refused.isEmpty || refused.contains($0) }
@@ -102,7 +109,42 @@ struct OtherDevices {
     let maybeShared = MergeNote.originMaybeShared(by: sorted.map { ($0, kin.contains($0)) })
     guard refused.isEmpty else { throw .originMaybeShared(pool.name, maybeShared) }
     pool.note(maybeShared)
-    return shown + sharers
+    return agreed + sharers
+  }
+
+  /// What LVM tells of thin devices that no table names: those on the origin, whatever pool they are in, and the ids in
+  /// this pool of which it is known whether they are.
+  ///
+  /// - `shown`: those that a table names.
+  private func knownToLVM(
+    besides shown: [OriginSharer]
+  ) throws(MergeError) -> (onOrigin: [(name: String, sharer: OriginSharer)], ids: Set<UInt32>) {
+    guard let origin = plan?.origin else { return ([], []) }
+    let volumes: VolumesOnOrigin?
+    do throws(LogicalVolume.NoAnswer) {
+      volumes = try VolumesOnOrigin(
+        origin.layers.compactMap { observed.devices[$0] }, of: pool.device,
+        transactionID: observed.live.transactionID, run: pool.runProgram)
+    } catch {
+      throw .lvmSilent(pool.name, after: Program.answerTimeMax, suspended: [])
+    }
+    guard let volumes else { return ([], []) }
+    var ids: Set<UInt32> = []
+    var onOrigin = volumes.inOtherPools.filter { other in
+      !shown.contains {
+        $0.poolName == other.sharer.poolName && $0.deviceID == other.sharer.deviceID
+      }
+    }
+    // Of another device that has the number of the one that is merged LVM says what that one is.
+    for device in all where isUnnamed(device) && device.id != deviceID {
+      switch volumes.finding(device.id) {
+      case .unknown: continue
+      case .elsewhere: break
+      case .onOrigin(let name): onOrigin.append((name, OriginSharer(device, of: pool.device)))
+      }
+      ids.insert(device.id)
+    }
+    return (onOrigin, ids)
   }
 }
 

@@ -1,0 +1,66 @@
+/// What LVM's metadata tells of the users of an origin that is one of its volumes.
+///
+/// No table tells of a thin volume that is not active; LVM knows its external origin.
+struct VolumesOnOrigin {
+  /// What is known of a thin device of the pool.
+  enum Finding: Equatable {
+    /// Its external origin is another volume, or it has none.
+    case elsewhere
+    /// It has the origin.
+    case onOrigin(name: String)
+    /// LVM does not know it.
+    case unknown
+  }
+
+  private let volumes: LogicalVolumes
+  private let origin: LogicalVolumes.Volume
+  private let pool: LogicalVolumes.Volume
+
+  /// - `origin`: the layers of the origin, the topmost first.
+  /// - `transactionID`: of the pool; LVM's numbers are those of the pool while it has counted as many.
+  /// - `run`: gets a program with its arguments.
+  /// - Returns: nil where pool or origin is none of LVM, or LVM's metadata is not about the pool as it is.
+  /// - Throws: `LogicalVolume.NoAnswer` where LVM did not answer in time.
+  init?(
+    _ origin: [MappedDevice], of pool: MappedDevice, transactionID: UInt64,
+    run: ([String]) -> Program.End
+  ) throws(LogicalVolume.NoAnswer) {
+    guard let ids = pool.uuidsInLVM,
+      let originUUID = origin.lazy.compactMap(\.uuidsInLVM).first(where: { $0.group == ids.group })?
+        .volume,
+      let volumes = try LogicalVolumes(groupUUID: ids.group, run: run),
+      let ownPool = volumes[uuid: ids.volume], ownPool.transactionID == transactionID,
+      let ownOrigin = volumes[uuid: originUUID]
+    else { return nil }
+    self.volumes = volumes
+    self.origin = ownOrigin
+    self.pool = ownPool
+  }
+
+  /// What LVM knows of the thin device of that number in the pool.
+  func finding(_ deviceID: UInt32) -> Finding {
+    guard let volume = volumes.volume(deviceID, in: pool) else { return .unknown }
+    return volumes.externalOrigin(of: volume) == origin
+      ? .onOrigin(name: volumes.name(of: volume)) : .elsewhere
+  }
+
+  /// The thin volumes of other pools that have the origin, with their names.
+  var inOtherPools: [(name: String, sharer: OriginSharer)] {
+    volumes.thinVolumes(on: origin).compactMap { volume in
+      guard volume.pool != pool.name, let deviceID = volume.deviceID,
+        let otherPool = volumes.all.first(where: { $0.name == volume.pool })
+      else { return nil }
+      return (
+        volumes.name(of: volume),
+        OriginSharer(
+          poolName: volumes.mappedUUID(of: otherPool, layer: "-tpool"), deviceID: deviceID,
+          mappedName: volumes.mappedUUID(of: volume))
+      )
+    }
+  }
+
+  /// The names of the classic snapshots of the origin.
+  var classicSnapshots: [String] {
+    volumes.classicSnapshots(of: origin).map(volumes.name)
+  }
+}

@@ -1,0 +1,88 @@
+import Fixtures
+import MergeEngine
+import Testing
+
+@testable import thin_merge
+
+@Suite("Pool: what LVM tells of the users of an origin", .needsLoopDevices, .waitsForPrograms)
+struct VolumesOnOriginTests {
+  private typealias Volume = SimulatedLVM.Volume
+
+  /// A pool of LVM with these volumes besides the merged one, of which none is active.
+  private static func pool(
+    _ otherIDs: [UInt64], _ volumes: [Volume], transactionID: UInt64 = 7, answers: Bool = true
+  ) throws -> ActivePool {
+    let pool = try ActivePool(otherIDs: otherIDs)
+    pool.mapper.mapped[0].name = "vg-pool-tpool"
+    pool.mapper.mapped[0].uuid = SimulatedLVM.mappedUUID("pool", layer: "-tpool")
+    try pool.addBase()
+    pool.mapper.mapped[1].name = "vg-base-real"
+    pool.mapper.mapped[1].uuid = SimulatedLVM.mappedUUID("base", layer: "-real")
+    var lvm = SimulatedLVM(volumes, transactionID: transactionID)
+    lvm.answers = answers
+    pool.runProgram = { [lvm] in lvm.run($0) }
+    return pool
+  }
+
+  private static let merged = ThinDeviceReference.member(pool: "vg-pool-tpool", deviceID: 5)
+
+  @Test("volumes with another origin, or none, keep nobody from merging")
+  func elsewhere() throws {
+    let pool = try Self.pool(
+      [6, 7],
+      [
+        Volume(name: "data", pool: "pool", thinID: "6"),
+        Volume(name: "vm2", pool: "pool", origin: "base2", thinID: "7"), Volume(name: "base2"),
+      ])
+    let outcome = pool.merge(Self.merged)
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(!outcome.notes.contains { $0.contains("other thin devices") }, "\(outcome.notes)")
+    #expect(try pool.isMerged())
+  }
+
+  @Test(
+    "a volume on the origin is refused by its name, a snapshot and one in another pool among them",
+    arguments: [
+      Volume(name: "vm2", pool: "pool", origin: "base", thinID: "6"),
+      Volume(name: "vm2", pool: "pool", origin: "vm", thinID: "6"),
+      Volume(name: "vm2", pool: "pool2", origin: "base", thinID: "1"),
+    ])
+  private func onOrigin(volume: Volume) throws {
+    let isHere = volume.pool == "pool"
+    let others =
+      [volume] + (isHere ? [] : [Volume(name: "pool2", transactionID: "3")])
+    let pool = try Self.pool(isHere ? [6] : [], others)
+    let refused = pool.merge(Self.merged)
+    #expect(refused.exitStatus == 2)
+    #expect(refused.error?.code == .originShared && refused.message.contains("vg/vm2"))
+    #expect(!refused.message.contains("dev 6"), "\(refused.message)")
+    #expect(try pool.isUntouched())
+    let agreed = pool.merge(Self.merged, PoolOptions(allowsOtherUsers: true))
+    #expect(agreed.exitStatus == 0, "\(agreed.message)")
+    #expect(agreed.notes.contains { $0.contains("vg/vm2") }, "\(agreed.notes)")
+  }
+
+  @Test("a thin device that LVM does not know is listed by its number, and only that one")
+  func unknown() throws {
+    let pool = try Self.pool([6, 9], [Volume(name: "data", pool: "pool", thinID: "6")])
+    let refused = pool.merge(Self.merged)
+    #expect(refused.error?.code == .originMaybeShared)
+    #expect(refused.message.contains("dev 9"), "\(refused.message)")
+    #expect(!refused.message.contains("6"), "\(refused.message)")
+  }
+
+  @Test("LVM is not believed where its metadata has counted other transactions than the pool")
+  func otherTransaction() throws {
+    let pool = try Self.pool(
+      [6], [Volume(name: "data", pool: "pool", thinID: "6")], transactionID: 6)
+    #expect(pool.merge(Self.merged).error?.code == .originMaybeShared)
+  }
+
+  @Test("where LVM does not answer the merge ends as busy")
+  func silent() throws {
+    let pool = try Self.pool([6], [], answers: false)
+    let outcome = pool.merge(Self.merged)
+    #expect(outcome.error?.code == .lvmSilent && outcome.exitStatus == 5)
+    #expect(try pool.isUntouched())
+  }
+}
