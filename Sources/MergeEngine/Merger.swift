@@ -133,6 +133,13 @@ public struct Merger: Sendable {
     try StatusOperation(environment: environment).status(journalPath: journalPath)
   }
 
+  /// The path of an origin that may be named as a logical volume.
+  ///
+  /// - Throws: `MergeError` (`refused`) where the text is the name of a file and of an active volume.
+  package func originPath(named text: String) throws(MergeError) -> String {
+    try ThinDeviceLookup(environment: environment).originPath(named: text)
+  }
+
   /// The finished merge of the same thin device, data device and origin; nil where there is none to be
   /// found without reading the pool.
   package func finishedMerge(

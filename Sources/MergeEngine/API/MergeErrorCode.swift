@@ -372,6 +372,8 @@ extension MergeError {
 
     /// Other thin devices show the origin.
     case originShared = "origin-shared"
+    /// The origin's name is that of a file and of a logical volume.
+    case originAmbiguous = "origin-ambiguous"
     /// Other thin devices may show the origin.
     case originMaybeShared = "origin-maybe-shared"
     /// The origin is suspended.

@@ -26,6 +26,24 @@ struct ThinDeviceLookup {
       originHint: thin.originHint)
   }
 
+  /// The path of an origin that may be named as a volume of LVM, `VG/LV` or `/dev/VG/LV`.
+  ///
+  /// Of a volume that is the external origin of an active one LVM makes only a layer, `VG-LV-real`, that no node in
+  /// `/dev/VG` leads to.
+  ///
+  /// - Returns: The text itself where a file is there, or where no such volume is active.
+  /// - Throws: `MergeError` (`refused`) where the text means both a file and a volume.
+  func originPath(named text: String) throws(MergeError) -> String {
+    let name = ThinDeviceName(text)
+    let isThere = FileSystem.exists(text)
+    guard name.logicalVolume != nil, !(isThere && text.hasPrefix("/")),
+      let mappedName = name.mappedName, let devices = try? environment.mappedDevices(),
+      let device = devices.named(mappedName) ?? devices.named(mappedName + "-real")
+    else { return text }
+    guard !isThere else { throw .originAmbiguous(text, volumePath: device.path) }
+    return device.path
+  }
+
   private struct ResolvedThin {
     var target: PoolTarget
     var deviceID: UInt32

@@ -62,8 +62,8 @@ enum NamedSource: Equatable {
 
 extension ResolvedThinDevice {
   /// The origin that was typed, or else the one that the thin device's table names.
-  func originPath(typed: String?) throws -> String {
-    guard let path = typed ?? originPath else {
+  func originPath(typed: String?, by merger: Merger) throws -> String {
+    guard let path = try typed.map(merger.originPath) ?? originPath else {
       throw Failure(
         .noOrigin, .refused,
         message: "no origin, dev \(source.deviceID): its table names no external origin",

@@ -25,7 +25,7 @@ struct Merge: Verb {
     let (target, consent) = (arguments.target, arguments.consent)
     let source = try arguments.source.source()
     let found = try source.found(by: session.merger())
-    let originPath = try found.originPath(typed: target.origin)
+    let originPath = try found.originPath(typed: target.origin, by: session.merger())
     let reported = ReportedSource(found, typed: source)
     let isFinished =
       session.merger().finishedMerge(

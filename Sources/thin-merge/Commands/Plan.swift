@@ -33,7 +33,7 @@ struct Plan: Verb {
     let source = try arguments.source.source()
     let merger = session.merger(loops: arguments.consent.loops)
     let found = try source.found(by: merger)
-    let originPath = arguments.target.origin ?? found.originPath
+    let originPath = try arguments.target.origin.map(merger.originPath) ?? found.originPath
     let report = try merger.plan(
       found.source, onto: originPath, options: arguments.options(of: found))
     return Outcome(

@@ -72,7 +72,7 @@ struct Verify: Verb {
     }
     let source = try sourceArguments.source()
     let found = try source.found(by: merger)
-    let originPath = try found.originPath(typed: target.origin)
+    let originPath = try found.originPath(typed: target.origin, by: merger)
     let report = try merger.verify(
       found.source, against: originPath, extent: found.extent(extent.options),
       transfer: queue.options)

@@ -402,7 +402,7 @@ extension ActivePool {
     var typed: String?
     if case .member = selection { typed = found.originPath ?? self.origin.path }
     do {
-      let path = try found.originPath(typed: typed)
+      let path = try found.originPath(typed: typed, by: merger)
       if dry {
         return try merger.plan(found.source, onto: path, options: merge).refusal
           .map { Failure($0) }

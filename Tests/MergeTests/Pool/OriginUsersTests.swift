@@ -64,7 +64,7 @@ struct OriginUsersTests {
     pool.mapper.mapped.append(try pool.thin(hasOrigin: false))
     let outcome = pool.run { merger throws(MergeError) in
       let found = try merger.resolve(.device("vm"))
-      #expect(throws: Failure.self) { try found.originPath(typed: nil) }
+      #expect(throws: Failure.self) { try found.originPath(typed: nil, by: merger) }
       #expect(found.thinByteCount == UInt64(ActivePool.blockCount * ActivePool.blockByteCount))
     }
     #expect(outcome.exitStatus == 0)

@@ -85,4 +85,18 @@ struct VolumesOnOriginTests {
     #expect(outcome.error?.code == .lvmSilent && outcome.exitStatus == 5)
     #expect(try pool.isUntouched())
   }
+
+  @Test("an origin may be named as a volume, also where only the layer under it is active")
+  func originNamed() throws {
+    let pool = try Self.pool([], [])
+    let outcome = pool.run { merger throws(MergeError) in
+      for name in ["vg/base", "/dev/vg/base"] {
+        #expect(try merger.originPath(named: name) == "/dev/mapper/vg-base-real")
+      }
+      for path in ["vg/other", "images/base.img", "./vg/base", "base", "/etc/passwd"] {
+        #expect(try merger.originPath(named: path) == path)
+      }
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+  }
 }

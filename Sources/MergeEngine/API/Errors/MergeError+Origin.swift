@@ -224,6 +224,15 @@ extension MergeError {
 
   // MARK: As a mapped device, beside an active pool
 
+  /// Returns the error for an origin whose name is that of a file and of a volume.
+  static func originAmbiguous(_ text: String, volumePath: String) -> MergeError {
+    MergeError(
+      .originAmbiguous, .refused, "the origin may be either of two", at: text,
+      because: "a file of that path and a logical volume of that name, \(volumePath), are there",
+      hint: "give ./\(text.shellQuoted) for the file, or \(volumePath.shellQuoted)",
+      context: Context(path: text, name: volumePath))
+  }
+
   static func originShared(_ path: String, by names: [String]) -> MergeError {
     MergeError(
       .originShared, .refused, "other thin devices show this origin", at: path,
