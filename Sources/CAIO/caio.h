@@ -183,6 +183,11 @@ static inline int caio_rename_without_replacing(const char *_Nonnull from, const
   return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1 /* RENAME_NOREPLACE */);
 }
 
+// memfd_create is hidden behind a feature macro in <sys/mman.h>. A file in memory, closed in programs that are started.
+static inline int caio_memory_file(void) {
+  return (int)syscall(SYS_memfd_create, "thin-merge", 1 /* MFD_CLOEXEC */);
+}
+
 // struct statfs and the function share a name, which Swift cannot tell apart.
 static const unsigned long caio_tmpfs = TMPFS_MAGIC;
 static const unsigned long caio_ramfs = RAMFS_MAGIC;

@@ -36,7 +36,9 @@ struct Invocation {
     let display = ProgressDisplay(verb.progressMode, messages: messages)
     let outcome: Outcome
     do {
-      outcome = try verb.perform(in: Session(display: display))
+      let session = Session(display: display)
+      defer { session.volumes.end() }
+      outcome = try verb.perform(in: session)
     } catch {
       display.finish(isDone: false)
       throw error

@@ -60,11 +60,16 @@ package struct RunControl {
   package let clock: Clock
   package let interruption: Interruption
   package let report: (MergeProgress) -> Void
+  /// Makes a target writable again that somebody has made read-only; false where it was writable, or stays read-only.
+  package let makeWritableAgain: () -> Bool
 
-  package init(clock: Clock, interruption: Interruption, report: @escaping (MergeProgress) -> Void)
-  {
+  package init(
+    clock: Clock, interruption: Interruption, makeWritableAgain: @escaping () -> Bool = { false },
+    report: @escaping (MergeProgress) -> Void
+  ) {
     self.clock = clock
     self.interruption = interruption
+    self.makeWritableAgain = makeWritableAgain
     self.report = report
   }
 }

@@ -248,6 +248,12 @@ extension MergeError {
     case noSuchPool = "no-such-pool"
     /// No pool is active on the metadata device.
     case poolNotActive = "pool-not-active"
+    /// LVM did not activate a volume.
+    case volumeNotActivated = "volume-not-activated"
+    /// The record of a volume that is to be activated cannot be written.
+    case cannotWriteActivationRecord = "cannot-write-activation-record"
+    /// Another run is activating or deactivating volumes.
+    case activationsLocked = "activations-locked"
     /// The pool of a logical volume is not active.
     case volumePoolNotActive = "volume-pool-not-active"
     /// There is no thin device of that name.

@@ -66,6 +66,16 @@ public struct MergeNote: Equatable, Sendable {
     case thinDeviceOriginUnknown = "thin-device-origin-unknown"
     /// A thin device could not be put back.
     case cannotRestoreThinDevice = "cannot-restore-thin-device"
+    /// The origin was made read-only in mid-merge, and writable again.
+    case originMadeWritableAgain = "origin-made-writable-again"
+    /// A volume of LVM was activated for the run.
+    case volumeActivated = "volume-activated"
+    /// It was deactivated again.
+    case volumeDeactivated = "volume-deactivated"
+    /// Somebody else has it open, so that it stays active.
+    case volumeStaysActive = "volume-stays-active"
+    /// It could not be deactivated.
+    case volumeNotDeactivated = "volume-not-deactivated"
     /// The thin device itself is merged, and not a snapshot of it.
     case noSnapshotMade = "no-snapshot-made"
     /// A snapshot is kept for a merge that is not finished.
@@ -128,13 +138,26 @@ package enum NoSnapshotReason: Equatable, Sendable {
   case dataNearlyUsedUp(freeBlockCount: UInt64, blockCount: UInt64)
 }
 
-/// Why a volume that LVM was to activate is not active.
+/// Why a volume is not as LVM was told to make it, active or inactive.
 package enum ActivationFailure: Equatable, Sendable {
   /// LVM was not asked, since it waits for devices that are suspended.
   case devicesSuspended
-  case failed
-  /// LVM has succeeded, and activated no volume of that uuid in the group.
-  case noneActivated(uuid: String, group: String)
+  case failed(words: String)
+  /// LVM has succeeded, and found no volume of that uuid in the group, or is set not to activate it.
+  case noneSelected(uuid: String, group: String)
   /// LVM did not end in that time, and was told to end.
   case tookTooLong(Duration)
+
+  /// Part of a sentence.
+  var text: String {
+    switch self {
+    case .devicesSuspended: "LVM was not asked, since a thin device may be suspended"
+    case .failed(let words): words.isEmpty ? "LVM refused, and did not say why" : "LVM says: \(words)"
+    case .noneSelected(let uuid, let group):
+      "LVM finds no volume with its uuid, \(uuid), in \(group): it is gone or elsewhere, or LVM is set not to "
+        + "activate it; \("lvs -a -o vg_name,lv_name,lv_uuid".commandInSentence) shows where it is"
+    case .tookTooLong(let limit):
+      "'lvchange' did not end in \(limit.components.seconds) s, got SIGTERM, and may still run; once it has ended"
+    }
+  }
 }

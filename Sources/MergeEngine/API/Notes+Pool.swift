@@ -41,21 +41,39 @@ extension MergeNote {
   static func cannotActivateVolume(
     _ path: String, _ failure: ActivationFailure, _ command: String
   ) -> MergeNote {
-    let why =
-      switch failure {
-      case .devicesSuspended: "LVM was not asked, since a thin device may be suspended; \(command)"
-      case .failed: "LVM did not activate it; \(command)"
-      // The name may be another volume's by now.
-      case .noneActivated(let uuid, let group):
-        "LVM activated no volume with its uuid, \(uuid), in \(group): it is gone or elsewhere, or LVM is set not to "
-          + "activate it; \("lvs -a -o vg_name,lv_name,lv_uuid".commandInSentence) shows where it is"
-      case .tookTooLong(let limit):
-        "'lvchange' did not end in \(limit.components.seconds) s, got SIGTERM, and may still run; once it has "
-          + "ended, \(command)"
-      }
-    return MergeNote(
-      .cannotRestoreThinDevice, "could not put the thin device back, \(path): \(why)",
+    MergeNote(
+      .cannotRestoreThinDevice,
+      "could not put the thin device back, \(path): \(why(failure, command))",
       context: Context(path: path))
+  }
+
+  static func volumeActivated(_ volume: String) -> MergeNote {
+    MergeNote(
+      .volumeActivated, "activated \(volume), which is deactivated at the end",
+      context: Context(name: volume))
+  }
+
+  static func volumeDeactivated(_ volume: String) -> MergeNote {
+    MergeNote(.volumeDeactivated, "deactivated \(volume)", context: Context(name: volume))
+  }
+
+  static func volumeStaysActive(_ volume: String) -> MergeNote {
+    MergeNote(
+      .volumeStaysActive, "\(volume) stays active: somebody has it open",
+      context: Context(name: volume))
+  }
+
+  static func volumeNotDeactivated(_ volume: String, _ failure: ActivationFailure) -> MergeNote {
+    let command = "it is deactivated by: lvchange -an \(volume.shellQuoted)"
+    return MergeNote(
+      .volumeNotDeactivated, "could not deactivate \(volume): \(why(failure, command))",
+      context: Context(name: volume))
+  }
+
+  /// - `command`: what does it by the volume's name, which may be another one's where LVM found no such volume.
+  private static func why(_ failure: ActivationFailure, _ command: String) -> String {
+    if case .noneSelected = failure { return failure.text }
+    return "\(failure.text); \(command)"
   }
 
   static func cannotRestoreThinDevice(

@@ -190,6 +190,13 @@ extension MergeNote {
       context: Context(name: volumeName))
   }
 
+  static func originMadeWritableAgain(_ path: String) -> MergeNote {
+    MergeNote(
+      .originMadeWritableAgain,
+      "\(path) was made read-only in mid-merge, as LVM does when it loads a thin device anew; it is writable again",
+      context: Context(path: path))
+  }
+
   static func originNotActive(_ volumeName: String) -> MergeNote {
     MergeNote(
       .originNotActive,

@@ -4,10 +4,35 @@ public struct Leftovers: Equatable, Sendable {
   public var pools: [PoolLeftovers]
   /// What is left of merges where no pool was active.
   public var origins: [OriginLeftovers]
+  /// The volumes of LVM that are active for runs.
+  public var volumes: [VolumeLeftovers]
 
-  package init(pools: [PoolLeftovers], origins: [OriginLeftovers]) {
+  package init(
+    pools: [PoolLeftovers], origins: [OriginLeftovers] = [], volumes: [VolumeLeftovers] = []
+  ) {
     self.pools = pools
     self.origins = origins
+    self.volumes = volumes
+  }
+}
+
+/// A volume of LVM that a run activated for itself.
+public struct VolumeLeftovers: Equatable, Sendable {
+  /// Its name in LVM.
+  public var name: String
+  /// The file that tells of it.
+  public var recordPath: String
+  /// Whether a run uses it now, and deactivates it itself.
+  public var isInUse: Bool
+  /// Whether it was deactivated, or its record was dropped.
+  public var isUndone = false
+  /// Why it could not be deactivated.
+  public var notUndone: [MergeNote] = []
+
+  package init(name: String, recordPath: String, isInUse: Bool) {
+    self.name = name
+    self.recordPath = recordPath
+    self.isInUse = isInUse
   }
 }
 

@@ -14,6 +14,9 @@ public struct PlanReport: Equatable, Sendable {
   public var isWrittenSinceSnapshot: Bool = false
   /// Whether somebody has the thin device open: what is written to it from then on is not merged.
   public var thinDeviceIsOpen: Bool = false
+  /// The name of the origin in LVM, where LVM has it read-only as an external origin and the merge makes it writable
+  /// meanwhile.
+  public var protectedOriginName: String?
   /// Bytes of a pool block: a multiple of 64 KiB, up to 1 GiB.
   ///
   /// The superblock has it in sectors of 512 bytes.

@@ -1,5 +1,5 @@
 /// A volume of LVM as the uuid of its mapped device tells: it may have another name by now, and another volume its name.
-package struct KnownVolume: Equatable, Sendable {
+package struct KnownVolume: Equatable, Sendable, Codable {
   /// The names that group and volume had.
   package var group, name: String
   /// As LVM prints them.
@@ -12,6 +12,19 @@ package struct KnownVolume: Equatable, Sendable {
     self.uuid = uuid
   }
 
+  /// The name that LVM's users know the volume by.
+  package var fullName: String { "\(group)/\(name)" }
+
+  /// The name of the mapped device that shows the volume, or would; `layer` is that of a layer below, such as `-real`.
+  package func mappedName(layer: String = "") -> String {
+    ThinDeviceName.mappedName(group: group, volume: name) + layer
+  }
+
+  /// The uuid of that mapped device.
+  package func mappedUUID(layer: String = "") -> String {
+    "LVM-" + (groupUUID + uuid).filter { $0 != "-" } + layer
+  }
+
   /// What LVM selects the volume by: a copy of its group, which may have the group's name by now, has the same uuids of
   /// volumes.
   var selection: String { "vg_uuid=\"\(groupUUID)\" && lv_uuid=\"\(uuid)\"" }
@@ -22,6 +35,9 @@ package struct KnownVolume: Equatable, Sendable {
   var activation: [String] {
     ["lvchange", "-ay", "-K", "--select", selection, "--", group]
   }
+
+  /// The command that deactivates it; LVM refuses that while somebody has it open.
+  var deactivation: [String] { ["lvchange", "-an", "--select", selection, "--", group] }
 }
 
 extension MappedDevice {
@@ -33,7 +49,7 @@ extension MappedDevice {
 
   /// The volume's name in LVM; nil for what is no volume of LVM, and for a layer of one.
   var logicalVolumeName: String? {
-    knownVolume.map { "\($0.group)/\($0.name)" }
+    knownVolume?.fullName
   }
 
   /// The uuids of group and volume, as LVM prints them, that a device is of: the volume itself or a layer of it, such as
@@ -63,5 +79,37 @@ extension MappedDevice {
       defer { rest = rest.dropFirst(count) }
       return String(rest.prefix(count))
     }.joined(separator: "-")
+  }
+}
+
+extension MappedDevices {
+  /// Returns whether a volume of LVM is active.
+  func shows(_ volume: KnownVolume) -> Bool {
+    pool(volume) != nil || lowestLayer(of: volume) != nil
+  }
+
+  /// The pool that a volume of LVM is; nil where it is none or not active.
+  ///
+  /// LVM puts a layer over it, but where it has just made it.
+  func pool(_ volume: KnownVolume) -> MappedDevice? {
+    ["-tpool", ""].lazy.compactMap { device(uuid: volume.mappedUUID(layer: $0)) }
+      .first { $0.poolTarget != nil }
+  }
+
+  /// The lowest device that shows a volume of LVM; nil where it is not active.
+  func lowestLayer(of volume: KnownVolume) -> MappedDevice? {
+    ["-real", ""].lazy.compactMap { device(uuid: volume.mappedUUID(layer: $0)) }.first
+  }
+}
+
+extension ActivationFailure {
+  /// Why a volume is not as LVM was told to make it.
+  init(_ end: Program.End, of volume: KnownVolume) {
+    self =
+      switch end {
+      case .succeeded: .noneSelected(uuid: volume.uuid, group: volume.group)
+      case .failed(let words): .failed(words: words)
+      case .noAnswer: .tookTooLong(Program.changeTimeMax)
+      }
   }
 }

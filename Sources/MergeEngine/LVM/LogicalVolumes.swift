@@ -1,14 +1,29 @@
 internal import FoundationEssentials
 
-/// All volumes of a volume group, hidden ones among them, as LVM lists them.
+/// The volumes of a volume group, hidden ones among them, as LVM's metadata has them.
 ///
-/// LVM's metadata tells of an inactive volume what no table does: its number in the pool and its external origin.
+/// The metadata tells of an inactive volume what no table does: its size, its number in the pool, its external origin.
 package struct LogicalVolumes: Sendable {
+  /// How a volume group is selected.
+  package enum Selection: Sendable {
+    case name(String)
+    /// As LVM prints it: another group may have the name by now.
+    case uuid(String)
+
+    fileprivate var words: [String] {
+      switch self {
+      case .name(let name): ["--", name]
+      case .uuid(let uuid): ["--select", "vg_uuid=\"\(uuid)\""]
+      }
+    }
+  }
+
   /// A volume of the group.
   package struct Volume: Equatable, Sendable {
     /// Without the brackets that LVM prints around the names of hidden volumes.
     package let name: String
     package let uuid: String
+    package let byteCount: UInt64
     /// The name of its thin pool; nil for a volume of another kind.
     package let pool: String?
     /// Its number in that pool.
@@ -17,6 +32,8 @@ package struct LogicalVolumes: Sendable {
     package let origin: String?
     /// Of a thin pool, how many transactions LVM has counted; nil for another volume.
     package let transactionID: UInt64?
+    /// Of a thin pool, the name of its data volume.
+    package let data: String?
   }
 
   package let group: String
@@ -25,47 +42,57 @@ package struct LogicalVolumes: Sendable {
 
   /// Asks `lvs`, through `run`, which gets a program with its arguments.
   ///
-  /// - `groupUUID`: as LVM prints it.
   /// - Returns: nil where there is no LVM, or no such group.
-  /// - Throws: `LogicalVolume.NoAnswer` where LVM did not answer in time.
+  /// - Throws: `NoAnswer` where LVM did not answer in time, as it may where a device is suspended.
   package init?(
-    groupUUID: String, run: ([String]) -> Program.End
-  ) throws(LogicalVolume.NoAnswer) {
-    let end = run([
-      "lvs", "-a", "--reportformat", "json", "-o",
-      "vg_name,lv_name,lv_uuid,pool_lv,origin,thin_id,transaction_id", "--select",
-      "vg_uuid=\"\(groupUUID)\"",
-    ])
-    if end == .noAnswer { throw LogicalVolume.NoAnswer() }
+    _ selection: Selection, run: ([String]) -> Program.End
+  ) throws(NoAnswer) {
+    let fields =
+      "vg_name,vg_uuid,lv_name,lv_uuid,lv_size,pool_lv,origin,thin_id,transaction_id,data_lv"
+    let end = run(
+      ["lvs", "-a", "--reportformat", "json", "--units", "b", "--nosuffix", "-o", fields]
+        + selection.words)
+    if end == .noAnswer { throw NoAnswer() }
     guard case .succeeded(let text) = end,
       let report = try? JSONDecoder().decode(Report.self, from: Data(text.utf8))
     else { return nil }
     let rows = report.report.flatMap(\.lv)
-    guard let group = rows.first?.vg_name else { return nil }
-    self.group = group
-    self.groupUUID = groupUUID
+    guard let first = rows.first else { return nil }
+    group = first.vg_name
+    groupUUID = first.vg_uuid
     all = rows.map(Volume.init)
   }
+
+  /// LVM was asked and did not answer.
+  package struct NoAnswer: Error {}
+
+  package subscript(name: String) -> Volume? { all.first { $0.name == name } }
+
+  package subscript(uuid uuid: String) -> Volume? { all.first { $0.uuid == uuid } }
 
   /// The name that LVM's users know a volume by.
   package func name(of volume: Volume) -> String { "\(group)/\(volume.name)" }
 
-  package subscript(uuid uuid: String) -> Volume? { all.first { $0.uuid == uuid } }
-
-  private subscript(name name: String) -> Volume? { all.first { $0.name == name } }
+  /// The thin volumes of a pool.
+  package func thinVolumes(in pool: Volume) -> [Volume] { all.filter { $0.pool == pool.name } }
 
   /// The thin volume that has this number in a pool; nil where LVM knows none.
   package func volume(_ deviceID: UInt32, in pool: Volume) -> Volume? {
-    all.first { $0.pool == pool.name && $0.deviceID == deviceID }
+    thinVolumes(in: pool).first { $0.deviceID == deviceID }
   }
 
+  /// The thin pool that a thin volume is in.
+  package func pool(of volume: Volume) -> Volume? { volume.pool.flatMap { self[$0] } }
+
   /// The external origin of a thin volume, which a snapshot has from the volume that it was made of.
+  ///
+  /// A thin volume of another pool can be one; a thin volume of the same pool is what a snapshot was made of.
   package func externalOrigin(of volume: Volume) -> Volume? {
-    var origin = volume.origin.flatMap { self[name: $0] }
+    var origin = volume.origin.flatMap { self[$0] }
     // No longer than there are volumes, whatever the listing says.
     for _ in all {
-      guard let found = origin, found.pool != nil else { return origin }
-      origin = found.origin.flatMap { self[name: $0] }
+      guard let found = origin, found.pool == volume.pool else { return origin }
+      origin = found.origin.flatMap { self[$0] }
     }
     return nil
   }
@@ -75,14 +102,14 @@ package struct LogicalVolumes: Sendable {
     all.filter { $0.pool != nil && externalOrigin(of: $0) == origin }
   }
 
-  /// The uuid of the mapped device that shows a volume, or would.
-  package func mappedUUID(of volume: Volume, layer: String = "") -> String {
-    "LVM-" + (groupUUID + volume.uuid).filter { $0 != "-" } + layer
-  }
-
   /// The classic snapshots of `origin`: what is written to the layer under it does not reach them.
   package func classicSnapshots(of origin: Volume) -> [Volume] {
     all.filter { $0.pool == nil && $0.origin == origin.name }
+  }
+
+  /// The volume as it is known outside of this listing.
+  package func known(_ volume: Volume) -> KnownVolume {
+    KnownVolume(group: group, name: volume.name, groupUUID: groupUUID, uuid: volume.uuid)
   }
 
   fileprivate struct Report: Decodable {
@@ -94,7 +121,8 @@ package struct LogicalVolumes: Sendable {
   }
 
   fileprivate struct Row: Decodable {
-    var vg_name, lv_name, lv_uuid, pool_lv, origin, thin_id, transaction_id: String
+    var vg_name, vg_uuid, lv_name, lv_uuid, lv_size: String
+    var pool_lv, origin, thin_id, transaction_id, data_lv: String
   }
 }
 
@@ -106,9 +134,12 @@ extension LogicalVolumes.Volume {
     }
     name = plain(row.lv_name) ?? ""
     uuid = row.lv_uuid
-    pool = plain(row.pool_lv)
+    byteCount = UInt64(row.lv_size) ?? 0
     deviceID = UInt32(row.thin_id)
+    // A cached volume has the name of its cache there.
+    pool = deviceID == nil ? nil : plain(row.pool_lv)
     origin = plain(row.origin)
     transactionID = UInt64(row.transaction_id)
+    data = plain(row.data_lv)
   }
 }

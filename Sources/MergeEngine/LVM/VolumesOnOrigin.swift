@@ -1,7 +1,7 @@
 /// What LVM's metadata tells of the users of an origin that is one of its volumes.
 ///
 /// No table tells of a thin volume that is not active; LVM knows its external origin.
-struct VolumesOnOrigin {
+package struct VolumesOnOrigin {
   /// What is known of a thin device of the pool.
   enum Finding: Equatable {
     /// Its external origin is another volume, or it has none.
@@ -15,26 +15,35 @@ struct VolumesOnOrigin {
   private let volumes: LogicalVolumes
   private let origin: LogicalVolumes.Volume
   private let pool: LogicalVolumes.Volume
+  private let deviceID: UInt32
 
   /// - `origin`: the layers of the origin, the topmost first.
+  /// - `deviceID`: what is merged.
   /// - `transactionID`: of the pool; LVM's numbers are those of the pool while it has counted as many.
   /// - `run`: gets a program with its arguments.
   /// - Returns: nil where pool or origin is none of LVM, or LVM's metadata is not about the pool as it is.
-  /// - Throws: `LogicalVolume.NoAnswer` where LVM did not answer in time.
+  /// - Throws: `LogicalVolumes.NoAnswer` where LVM did not answer in time.
   init?(
-    _ origin: [MappedDevice], of pool: MappedDevice, transactionID: UInt64,
+    _ origin: [MappedDevice], of pool: MappedDevice, deviceID: UInt32,
+    transactionID: UInt64,
     run: ([String]) -> Program.End
-  ) throws(LogicalVolume.NoAnswer) {
+  ) throws(LogicalVolumes.NoAnswer) {
     guard let ids = pool.uuidsInLVM,
       let originUUID = origin.lazy.compactMap(\.uuidsInLVM).first(where: { $0.group == ids.group })?
         .volume,
-      let volumes = try LogicalVolumes(groupUUID: ids.group, run: run),
+      let volumes = try LogicalVolumes(.uuid(ids.group), run: run),
       let ownPool = volumes[uuid: ids.volume], ownPool.transactionID == transactionID,
       let ownOrigin = volumes[uuid: originUUID]
     else { return nil }
     self.volumes = volumes
     self.origin = ownOrigin
     self.pool = ownPool
+    self.deviceID = deviceID
+  }
+
+  /// The origin's name, if it is the external origin of what is merged.
+  var nameAsExternalOrigin: String? {
+    if case .onOrigin = finding(deviceID) { volumes.name(of: origin) } else { nil }
   }
 
   /// What LVM knows of the thin device of that number in the pool.
@@ -48,13 +57,13 @@ struct VolumesOnOrigin {
   var inOtherPools: [(name: String, sharer: OriginSharer)] {
     volumes.thinVolumes(on: origin).compactMap { volume in
       guard volume.pool != pool.name, let deviceID = volume.deviceID,
-        let otherPool = volumes.all.first(where: { $0.name == volume.pool })
+        let otherPool = volumes.pool(of: volume)
       else { return nil }
       return (
         volumes.name(of: volume),
         OriginSharer(
-          poolName: volumes.mappedUUID(of: otherPool, layer: "-tpool"), deviceID: deviceID,
-          mappedName: volumes.mappedUUID(of: volume))
+          poolName: volumes.known(otherPool).mappedUUID(layer: "-tpool"), deviceID: deviceID,
+          mappedName: volumes.known(volume).mappedUUID())
       )
     }
   }

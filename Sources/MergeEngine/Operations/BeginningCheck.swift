@@ -51,6 +51,6 @@ extension MergePreparation {
       target: origin, state: found.state)
     try configuration.checkTarget(
       recorded: try environment.journals.reader(found.file), planned.segments, &queue,
-      environment.control)
+      environment.control())
   }
 }

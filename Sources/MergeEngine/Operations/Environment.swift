@@ -27,6 +27,8 @@ public struct Environment: Sendable {
   package var processID = ThisSystem.processID
   /// The mapped devices of the system.
   package var deviceMapper: any DeviceMapper = KernelDeviceMapper()
+  /// The volumes of LVM that the verbs activate where they need them; nil where they activate none.
+  package var activatedVolumes: ActivatedVolumes?
   /// Draws a number at random.
   package var drawNumber: @Sendable (ClosedRange<UInt32>) -> UInt32 = { .random(in: $0) }
   /// Runs a program and brings what it prints.
@@ -64,8 +66,10 @@ extension Environment {
   }
 
   /// The clock, the stop flag and the progress callback of every pass.
-  var control: RunControl {
-    RunControl(clock: clock, interruption: interruption, report: observer.progress)
+  func control(makeWritableAgain: @escaping () -> Bool = { false }) -> RunControl {
+    RunControl(
+      clock: clock, interruption: interruption, makeWritableAgain: makeWritableAgain,
+      report: observer.progress)
   }
 
   /// What reads a pool's metadata besides mappings.
@@ -120,6 +124,12 @@ extension Environment {
   func originSession() -> OriginSession {
     OriginSession(
       deviceMapper, stateFolder: poolStateFolder, bootID: bootID, note: observer.note)
+  }
+
+  /// The volumes of LVM that runs in this environment activate.
+  package func makeActivatedVolumes() -> ActivatedVolumes {
+    ActivatedVolumes(
+      stateFolder: poolStateFolder, bootID: bootID, runChange: runChange, note: observer.note)
   }
 
   /// Every device of device-mapper, as it is now.

@@ -125,7 +125,7 @@ struct FinishedMergeComparison {
       JournaledPieces(try environment.journals.reader(journal.file), journal.state),
       segments,
       total: plan.byteCount, shape: queue.shape, targetPath: request.originPath, &queue.io,
-      environment.control)
+      environment.control())
     if let error = comparison.error(
       sourceName: source.nameInMessages, originPath: request.originPath, journalPath: journalPath,
       plannedByteCount: plan.byteCount)

@@ -7,6 +7,7 @@ struct MergeOperation {
     _ source: MergeSource, onto originPath: String, options: MergeOptions
   ) throws(MergeError) -> MergeReport {
     environment.originSession().settle()
+    environment.makeActivatedVolumes().settle()
     let finished = FinishedMergeComparison(environment: environment)
     let request = MergeRequest(source: source, originPath: originPath, options: options)
     if finished.isAllOf(request) { return try finished.compare(request) }
@@ -28,7 +29,8 @@ struct MergeOperation {
       do throws(MergeError) {
         var report = try run(request, nil, origin, begin: begin)
         origin.end()
-        report.cleanupFailures = origin.cleanupFailures
+        report.cleanupFailures =
+          origin.cleanupFailures + (environment.activatedVolumes?.end() ?? [])
         return report
       } catch {
         origin.end()
@@ -38,7 +40,8 @@ struct MergeOperation {
     do throws(MergeError) {
       var report = try run(request, session, origin, begin: begin)
       session.end(hasWritten: true)
-      report.cleanupFailures = session.cleanupFailures
+      report.cleanupFailures =
+        session.cleanupFailures + (environment.activatedVolumes?.end() ?? [])
       return report
     } catch {
       session.end(hasWritten: false)

@@ -230,6 +230,7 @@ struct MergePreparation: ~Copyable {
     report.refusal = refusal ?? journalRefusal
     report.makesSnapshot = quiescence?.makesSnapshot == true && finishedJournal == nil
     report.thinDeviceIsOpen = quiescence?.open.isEmpty == false
+    report.protectedOriginName = quiescence?.origin?.protectedName
     if let session, case .earlierSnapshot = quiescence?.way {
       report.isWrittenSinceSnapshot =
         session.thinDeviceState(

@@ -74,7 +74,7 @@ struct OpenDevices {
     do throws(MergeError) {
       planned = try CheckedPlan(
         request, metadata: try environment.reader(metadata).treeQueue(),
-        control: environment.control)
+        control: environment.control())
     } catch {
       throw areSwapped ? error.ofSwappedDevices() : error
     }

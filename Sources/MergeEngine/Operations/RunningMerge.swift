@@ -80,7 +80,11 @@ struct RunningMerge: ~Copyable {
         planned, request, data: preparation.devices.data, recorded: journal.header,
         target: target.file, state: journal.state),
       planned.segments, io: queue, journal: journal.encoder,
-      checkpointInterval: options.checkpointIntervalInRange, control: environment.control,
+      checkpointInterval: options.checkpointIntervalInRange,
+      control: environment.control {
+        [session = preparation.session, originSession = preparation.originSession] in
+        session?.makeOriginWritableAgain() ?? originSession.makeWritableAgain()
+      },
       secondsSince1970: environment.secondsSince1970,
       look: { [session = preparation.session] () throws(MergeError) in
         try session?.checkNotWritable()

@@ -10,7 +10,8 @@ struct SettleOperation {
   func leftovers(pool name: String?) throws(MergeError) -> Leftovers {
     Leftovers(
       pools: try look(pool: name).filter { name != nil || !$0.isEmpty },
-      origins: name == nil ? try origins() : [])
+      origins: name == nil ? try origins() : [],
+      volumes: name == nil ? ActivatedVolumes.left(in: environment.poolStateFolder) : [])
   }
 
   private func origins() throws(MergeError) -> [OriginLeftovers] {
@@ -85,7 +86,21 @@ struct SettleOperation {
       }
       settled.append(settle(before, pool: pool))
     }
-    return Leftovers(pools: settled, origins: origins)
+    // The pools may be such volumes.
+    return Leftovers(
+      pools: settled, origins: origins, volumes: name == nil ? settledVolumes() : [])
+  }
+
+  private func settledVolumes() -> [VolumeLeftovers] {
+    let before = ActivatedVolumes.left(in: environment.poolStateFolder)
+    let failures = environment.makeActivatedVolumes().settle()
+    let after = ActivatedVolumes.left(in: environment.poolStateFolder)
+    return before.map { before in
+      var left = before
+      left.isUndone = !after.contains { $0.recordPath == before.recordPath }
+      left.notUndone = failures[before.recordPath].map { [$0] } ?? []
+      return left
+    }
   }
 
   private func settledOrigins() throws(MergeError) -> [OriginLeftovers] {

@@ -77,39 +77,52 @@ struct ThinDeviceLookup {
         byteCount: device.byteCount)
     }
     guard let (group, volume) = name.logicalVolume,
-      let found = try logicalVolume(group, volume, devices)
+      let volumes = try logicalVolumes(.name(group), for: name.text, devices),
+      let found = volumes[volume], let pool = volumes.pool(of: found),
+      let deviceID = found.deviceID
     else {
       throw .noSuchThinDevice(name.text)
     }
-    guard let target = devices.named(found.poolMappedName)?.poolTarget else {
+    let origin = volumes.externalOrigin(of: found)
+    let shown = try whileActive([pool] + (origin.map { [$0] } ?? []), of: volumes, devices)
+    guard let target = shown.pool(volumes.known(pool))?.poolTarget else {
       throw .volumePoolNotActive(
-        name.text, mappedName: found.poolMappedName, volumeName: "\(found.group)/\(found.pool)")
+        name.text, mappedName: volumes.known(pool).mappedName(layer: "-tpool"),
+        volumeName: volumes.name(of: pool))
     }
-    // Of a snapshot LVM names the thin volume that it was made of, which is no external origin.
-    var isInternal = false
-    if let origin = found.externalOrigin {
-      isInternal = try logicalVolume(group, origin, devices) != nil
-    }
-    let origin =
-      isInternal ? nil : found.originMappedNames.compactMap { devices.named($0) }.first
+    let layer = origin.flatMap { shown.lowestLayer(of: volumes.known($0)) }
     var thin = ResolvedThin(
-      target: target, deviceID: found.deviceID, originPath: origin?.path,
-      byteCount: found.byteCount)
-    if let externalOrigin = found.externalOrigin, origin == nil {
-      let volumeName = "\(group)/\(externalOrigin)"
-      thin.originHint = isInternal ? .originOfSnapshot(volumeName) : .originNotActive(volumeName)
+      target: target, deviceID: deviceID, originPath: layer?.path, byteCount: found.byteCount)
+    if let origin, layer == nil { thin.originHint = .originNotActive(volumes.name(of: origin)) }
+    if origin == nil, let original = found.origin {
+      thin.originHint = .originOfSnapshot("\(group)/\(original)")
     }
     return thin
   }
 
-  /// What LVM says of a volume; nil where it knows no thin volume of that name.
-  private func logicalVolume(
-    _ group: String, _ volume: String, _ devices: MappedDevices
-  ) throws(MergeError) -> LogicalVolume? {
-    do throws(LogicalVolume.NoAnswer) {
-      return try LogicalVolume(group: group, volume: volume, run: environment.runProgram)
+  /// Activates volumes that are not active, where this environment does that.
+  ///
+  /// - Returns: the mapped devices then.
+  private func whileActive(
+    _ needed: [LogicalVolumes.Volume], of volumes: LogicalVolumes, _ devices: MappedDevices
+  ) throws(MergeError) -> MappedDevices {
+    guard let activated = environment.activatedVolumes else { return devices }
+    for volume in needed.map(volumes.known) {
+      try activated.use(volume) { () throws(MergeError) in
+        try environment.mappedDevices().shows(volume)
+      }
+    }
+    return try environment.mappedDevices()
+  }
+
+  /// What LVM says of the volumes of a group; nil where it knows no such group.
+  private func logicalVolumes(
+    _ selection: LogicalVolumes.Selection, for name: String, _ devices: MappedDevices
+  ) throws(MergeError) -> LogicalVolumes? {
+    do throws(LogicalVolumes.NoAnswer) {
+      return try LogicalVolumes(selection, run: environment.runProgram)
     } catch {
-      throw silent("\(group)/\(volume)", devices)
+      throw silent(name, devices)
     }
   }
 
@@ -144,7 +157,8 @@ struct ThinDeviceLookup {
         bootID: environment.bootID)
     }.first
     if let volume = removed?.knownVolume,
-      let now = try logicalVolume(volume.group, volume.name, devices), !now.isSame(as: volume)
+      let volumes = try logicalVolumes(.name(volume.group), for: name.text, devices),
+      let now = volumes[volume.name], volumes.known(now) != volume
     {
       return nil
     }

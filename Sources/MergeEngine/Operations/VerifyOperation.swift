@@ -49,7 +49,7 @@ struct VerifyOperation {
     let comparison = try Comparison.ofPlan(
       planned.segments(cuts: cuts), total: plan.byteCount, shape: queue.shape,
       targetPath: originPath,
-      &queue.io, environment.control)
+      &queue.io, environment.control())
     var report = VerifyReport(
       comparison, .sector, place: originPath, duration: environment.clock.now() - begin)
     report.check(place)
@@ -120,7 +120,7 @@ struct VerifyOperation {
       in: environment)
     let comparison = Comparison.ofJournal(
       try environment.journals.reader(file), state, shape: queue.shape, targetPath: path, &queue.io,
-      environment.control)
+      environment.control())
     var report = VerifyReport(
       comparison, .entry, place: path, duration: environment.clock.now() - begin)
     report.remnants = (header.remnants + environment.marks(of: origin).remnants)

@@ -8,6 +8,8 @@ package struct MappedDevices: Sendable {
 
   package func named(_ name: String) -> MappedDevice? { all.first { $0.name == name } }
 
+  package func device(uuid: String) -> MappedDevice? { all.first { $0.uuid == uuid } }
+
   /// How a person knows the device.
   package func path(of number: DeviceNumber) -> String {
     self[number]?.path ?? FileSystem.node(of: number) ?? number.description

@@ -45,6 +45,19 @@ struct OriginLayers {
     }
   }
 
+  /// Makes the layers writable again that somebody has made read-only since.
+  ///
+  /// - Returns: whether there was such a layer, and all are writable now.
+  func makeWritableAgain() -> Bool {
+    guard let now = try? devices() else { return false }
+    let readOnly = record.madeWritable.compactMap { $0.now(in: now, bootID: bootID) }
+      .filter(\.isReadOnly)
+    for layer in readOnly {
+      guard (try? mapper.reload(layer, isReadOnly: false)) != nil else { return false }
+    }
+    return !readOnly.isEmpty
+  }
+
   /// Makes the layers read-only again, the upper ones first.
   ///
   /// - Returns: those that were writable.

@@ -11,11 +11,17 @@ package struct OriginPlan: Sendable {
   /// Thin devices that show the origin besides the one that is merged.
   let others: [DeviceNumber]
   let sharers: [OriginSharer]
+  /// What LVM tells of the origin's users; nil where the origin is none of its volumes.
+  let volumes: VolumesOnOrigin?
+  /// The name of the origin in LVM, where that has it read-only because it is the external origin of what is merged.
+  package let protectedName: String?
 
   /// - `own`: the devices that show the thin device that is merged.
+  /// - `lvm`: asks LVM about the origin, whose layers it gets, the topmost first.
   init(
     _ path: String, _ number: DeviceNumber, of own: [MappedDevice], _ devices: MappedDevices,
-    options: PoolOptions
+    options: PoolOptions,
+    lvm: ([MappedDevice]) throws(MergeError) -> VolumesOnOrigin? = { _ in nil }
   ) throws(MergeError) {
     var notes: [MergeNote] = []
     let stack = StorageStack(device: number)
@@ -40,7 +46,10 @@ package struct OriginPlan: Sendable {
       layer.liveTable.allSatisfy { ["linear", "striped"].contains($0.kind) }
     }
     guard readOnlyLayers.isEmpty || isPlain else { throw .originReadOnlyForGood(path) }
-    guard options.makesOriginWritable || readOnlyLayers.isEmpty else {
+    volumes = try lvm(layers)
+    protectedName = readOnlyLayers.isEmpty ? nil : volumes?.nameAsExternalOrigin
+    // That LVM has it read-only says no more than that it is an external origin.
+    guard options.makesOriginWritable || readOnlyLayers.isEmpty || protectedName != nil else {
       throw .originReadOnly(path)
     }
     self.path = top == number ? path : devices.path(of: top)

@@ -73,6 +73,15 @@ package final class OriginSession {
     return use(plan)
   }
 
+  /// Makes the origin writable again that somebody made read-only in mid-merge, and says so.
+  ///
+  /// - Returns: false where it was not read-only, or stays so.
+  func makeWritableAgain() -> Bool {
+    guard let applied, layers?.makeWritableAgain() == true else { return false }
+    note(.originMadeWritableAgain(applied.path))
+    return true
+  }
+
   /// Checks once more, when all is merged, that nobody else came to lie on the origin.
   ///
   /// - Throws: `MergeError` (`stopped`).

@@ -93,7 +93,7 @@ struct OtherDevices {
       }.map(\.name)
       throw .originShared(plan?.origin?.path ?? pool.name, by: names)
     }
-    let known = try knownToLVM(besides: shown)
+    let known = knownToLVM(besides: shown)
     let strangers = known.onOrigin.filter { !options.agrees(to: $0.sharer) }
     guard strangers.isEmpty else {
       throw .originShared(plan?.origin?.path ?? pool.name, by: strangers.map(\.name))
@@ -118,17 +118,8 @@ struct OtherDevices {
   /// - `shown`: those that a table names.
   private func knownToLVM(
     besides shown: [OriginSharer]
-  ) throws(MergeError) -> (onOrigin: [(name: String, sharer: OriginSharer)], ids: Set<UInt32>) {
-    guard let origin = plan?.origin else { return ([], []) }
-    let volumes: VolumesOnOrigin?
-    do throws(LogicalVolume.NoAnswer) {
-      volumes = try VolumesOnOrigin(
-        origin.layers.compactMap { observed.devices[$0] }, of: pool.device,
-        transactionID: observed.live.transactionID, run: pool.runProgram)
-    } catch {
-      throw .lvmSilent(pool.name, after: Program.answerTimeMax, suspended: [])
-    }
-    guard let volumes else { return ([], []) }
+  ) -> (onOrigin: [(name: String, sharer: OriginSharer)], ids: Set<UInt32>) {
+    guard let volumes = plan?.origin?.volumes else { return ([], []) }
     var ids: Set<UInt32> = []
     var onOrigin = volumes.inOtherPools.filter { other in
       !shown.contains {

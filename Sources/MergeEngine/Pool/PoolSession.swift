@@ -78,7 +78,16 @@ package final class PoolSession {
     return try QuiescencePlan(
       for: deviceID, onto: originPath, observed, earlier: earlier, mappings: mappings,
       isHeld: hold.isOnlyCopy(of: deviceID), isReplaced: isReplaced,
-      options: options, restarts: restarts, holders: pool.mapper.holders)
+      options: options, restarts: restarts, holders: pool.mapper.holders
+    ) { origin throws(MergeError) in
+      do throws(LogicalVolumes.NoAnswer) {
+        return try VolumesOnOrigin(
+          origin, of: pool.device, deviceID: deviceID,
+          transactionID: observed.live.transactionID, run: pool.runProgram)
+      } catch {
+        throw .lvmSilent(pool.name, after: Program.answerTimeMax, suspended: [])
+      }
+    }
   }
 
   /// Refuses where other thin devices of the pool are on the same origin, or may be, and were not agreed to.
@@ -175,6 +184,15 @@ package final class PoolSession {
   package func makeSnapshot() throws(MergeError) {
     guard let applied, case .snapshot(let thin) = applied.way else { return }
     try snapshots.make(of: applied.deviceID, through: thin)
+  }
+
+  /// Makes the origin writable again that somebody made read-only in mid-merge, and says so.
+  ///
+  /// - Returns: false where it was not read-only, or stays so.
+  func makeOriginWritableAgain() -> Bool {
+    guard let path = applied?.origin?.path, origin.makeWritableAgain() else { return false }
+    pool.note(.originMadeWritableAgain(path))
+    return true
   }
 
   /// Returns whether what was planned from the metadata snapshot is what there is to be merged, now that

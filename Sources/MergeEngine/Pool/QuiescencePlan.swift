@@ -65,13 +65,15 @@ package struct QuiescencePlan: Sendable {
   /// - `isHeld`: whether only the metadata snapshot of an earlier run has what is merged.
   /// - `isReplaced`: whether another thin device has the number now.
   /// - `restarts`: whether that merge is given up.
+  /// - `lvm`: asks LVM about the origin, whose layers it gets.
   /// - Throws: `MergeError`: `busy` where the thin device or the origin is in use, `refused` where others show
   ///   the origin or it is read-only, and that was not agreed to.
   package init(
     for deviceID: UInt32, onto originPath: String, _ observed: ObservedPool,
     earlier: PoolState.Snapshot?, mappings: MergeSource.Mappings,
     isHeld: Bool, isReplaced: Bool, options: PoolOptions, restarts: Bool,
-    holders: (DeviceNumber) -> [DeviceNumber]
+    holders: (DeviceNumber) -> [DeviceNumber],
+    lvm: ([MappedDevice]) throws(MergeError) -> VolumesOnOrigin?
   ) throws(MergeError) {
     self.deviceID = deviceID
     let showing = isReplaced ? [] : observed.showing(deviceID)
@@ -80,7 +82,7 @@ package struct QuiescencePlan: Sendable {
     let own = showing + (merged == nil ? [] : original)
     origin = try FileSystem.blockDevice(at: originPath).map { number throws(MergeError) in
       try OriginPlan(
-        originPath, number, of: own, observed.devices, options: options)
+        originPath, number, of: own, observed.devices, options: options, lvm: lvm)
     }
     let isGivenUp = restarts && merged == nil && earlier?.hasBegun == true
     if isHeld {

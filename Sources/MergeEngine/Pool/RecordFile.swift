@@ -5,15 +5,18 @@ internal import SystemPackage
 enum RecordFile {
   /// Locks a record by the file beside it.
   ///
+  /// - `timeMax`: how long it is tried for; nil for an instant.
   /// - Returns: nil where another run has it.
-  static func lock(_ path: String, role: String) throws(Errno) -> OpenFile? {
+  static func lock(
+    _ path: String, role: String, for timeMax: Duration? = nil
+  ) throws(Errno) -> OpenFile? {
     try FileSystem.makeFolders(FileSystem.folder(of: path))
     if !FileSystem.exists(path) { _ = try? FileSystem.make(path) }
     guard
       let file = try? OpenFile(
         path, role: role, access: .readWrite, direct: false, onlyRegularFiles: true)
     else { throw .permissionDenied }
-    return try file.lock() ? file : nil
+    return try file.lock(for: timeMax) ? file : nil
   }
 
   /// Returns whether a run has a record, without keeping anybody from it.

@@ -140,11 +140,7 @@ final class RemovedDevices {
       $0.uuid == device.uuid && !$0.liveTable.isEmpty
     }
     guard !isActive else { return nil }
-    return switch end {
-    case .succeeded: .noneActivated(uuid: volume.uuid, group: volume.group)
-    case .failed: .failed
-    case .noAnswer: .tookTooLong(Program.changeTimeMax)
-    }
+    return ActivationFailure(end, of: volume)
   }
 
   private static func command(activating device: MappedDevice) -> String {

@@ -29,13 +29,16 @@ package final class ThinSnapshots {
       Self.deviceIDs.contains($0) && pool.state.snapshot($0) == nil
     }
     guard isStrange, let (group, name) = pool.device.poolName else { return }
-    let numbers: [UInt32]
-    do throws(LogicalVolume.NoAnswer) {
-      numbers = try LogicalVolume.deviceIDs(inPool: name, of: group, run: pool.runProgram)
+    let volumes: LogicalVolumes?
+    do throws(LogicalVolumes.NoAnswer) {
+      volumes = try LogicalVolumes(.name(group), run: pool.runProgram)
     } catch {
       throw .lvmSilent("\(group)/\(name)", after: Program.answerTimeMax, suspended: [])
     }
-    guard let highest = numbers.max(), highest >= Self.deviceIDs.lowerBound else { return }
+    guard let volumes, let ownPool = volumes[name],
+      let highest = volumes.thinVolumes(in: ownPool).compactMap(\.deviceID).max(),
+      highest >= Self.deviceIDs.lowerBound
+    else { return }
     throw .numbersOfLVMTooHigh(pool.name, highest: highest, Self.deviceIDs)
   }
 

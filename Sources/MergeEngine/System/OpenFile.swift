@@ -3,7 +3,7 @@ internal import Glibc
 package import SystemPackage
 
 /// A regular file or block device that is open, with what is known of its shape.
-package final class OpenFile {
+package final class OpenFile: Sendable {
   package enum Kind: Sendable { case regularFile, blockDevice }
   package enum Access: Sendable { case readOnly, readWrite }
 
@@ -155,8 +155,12 @@ extension OpenFile {
   private var lockTimeMax: Duration { kind == .blockDevice ? .seconds(2) : .milliseconds(5) }
 
   /// Takes the file for this process alone, as far as others ask; false if somebody else has it.
-  package func lock(_ clock: Clock = ThisSystem.clock) throws(Errno) -> Bool {
-    let deadline = clock.now() + lockTimeMax
+  ///
+  /// - `timeMax`: how long it is tried for; nil for the usual time.
+  package func lock(
+    _ clock: Clock = ThisSystem.clock, for timeMax: Duration? = nil
+  ) throws(Errno) -> Bool {
+    let deadline = clock.now() + (timeMax ?? lockTimeMax)
     var nap = Duration.milliseconds(1)
     while true {
       do throws(Errno) {

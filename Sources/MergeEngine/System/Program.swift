@@ -1,3 +1,4 @@
+internal import CAIO
 internal import Glibc
 internal import SystemPackage
 
@@ -7,8 +8,8 @@ package enum Program {
   package enum End: Equatable, Sendable {
     /// With success, and this is what it printed.
     case succeeded(output: String)
-    /// It cannot be run, or fails.
-    case failed
+    /// It cannot be run, or fails; `words` is what it complained about, where that was asked for.
+    case failed(words: String)
     /// It did not end in time.
     case noAnswer
   }
@@ -31,7 +32,7 @@ package enum Program {
   package static func run(
     _ command: [String], answerTimeMax: Duration = answerTimeMax, clock: Clock = ThisSystem.clock
   ) -> End {
-    path(of: command).map { run($0, command, answerTimeMax, clock) } ?? .failed
+    path(of: command).map { run($0, command, answerTimeMax, clock) } ?? .failed(words: "")
   }
 
   /// Runs a program that changes something, and waits for its end; what it prints is not kept.
@@ -42,15 +43,35 @@ package enum Program {
     _ command: [String], clock: Clock = ThisSystem.clock
   ) -> End {
     guard let path = path(of: command),
-      var child = start(path, command, output: nil).map(Child.init)
-    else { return .failed }
+      let complaints = memory(),
+      var child = start(path, command, output: nil, complaints: complaints.rawValue)
+        .map(Child.init)
+    else { return .failed(words: "") }
     if let status = child.status(until: clock.now() + changeTimeMax, clock) {
-      return status == 0 ? .succeeded(output: "") : .failed
+      return status == 0 ? .succeeded(output: "") : .failed(words: words(in: complaints))
     }
     kill(child.number, SIGTERM)
     _ = child.status(until: clock.now() + endTimeMax, clock)
     child.abandon()
     return .noAnswer
+  }
+
+  /// A file in memory for what a program complains about: it never waits for a reader of that.
+  private static func memory() -> OwnedDescriptor? {
+    let descriptor = caio_memory_file()
+    return descriptor < 0 ? nil : OwnedDescriptor(takingOwnershipOf: descriptor)
+  }
+
+  /// The sentences of a program's complaints in one line, but for warnings, which do not say why it failed.
+  private static func words(in complaints: borrowing OwnedDescriptor) -> String {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    // SAFETY: the call writes at most the buffer's own count.
+    let count = unsafe buffer.withUnsafeMutableBytes {
+      unsafe pread(complaints.rawValue, $0.baseAddress, $0.count, 0)
+    }
+    return String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
+      .split(separator: "\n").map { $0.drop(while: \.isWhitespace) }
+      .filter { !$0.isEmpty && !$0.hasPrefix("WARNING") }.joined(separator: " ")
   }
 
   private static func path(of command: [String]) -> String? {
@@ -64,7 +85,7 @@ package enum Program {
   ) -> End {
     let deadline = clock.now() + answerTimeMax
     var ends: [CInt] = [-1, -1]
-    guard unsafe pipe(&ends) == 0 else { return .failed }
+    guard unsafe pipe(&ends) == 0 else { return .failed(words: "") }
     let readEnd = OwnedDescriptor(takingOwnershipOf: ends[0])
     let child: Child?
     do {
@@ -73,7 +94,7 @@ package enum Program {
       for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
       child = start(path, command, output: writeEnd.rawValue).map(Child.init)
     }
-    guard var child else { return .failed }
+    guard var child else { return .failed(words: "") }
     guard let bytes = output(of: &child, readEnd, until: deadline, clock),
       let status = child.status(until: deadline, clock)
     else {
@@ -82,7 +103,7 @@ package enum Program {
       child.abandon()
       return .noAnswer
     }
-    return status == 0 ? .succeeded(output: String(decoding: bytes, as: UTF8.self)) : .failed
+    return status == 0 ? .succeeded(output: String(decoding: bytes, as: UTF8.self)) : .failed(words: "")
   }
 
   /// Reads what a program prints until its end; nil where that has not come by `deadline`.
@@ -164,8 +185,9 @@ package enum Program {
   }
 
   /// - `output`: what its standard output is; with nil, nothing reads it.
+  /// - `complaints`: the same for its standard error.
   private static func start(
-    _ path: String, _ command: [String], output: CInt?
+    _ path: String, _ command: [String], output: CInt?, complaints: CInt? = nil
   ) -> pid_t? {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
@@ -184,7 +206,11 @@ package enum Program {
     unsafe posix_spawnattr_setsigmask(&attributes, &blocked)
     unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
     // What it complains about is not for the reader of our own messages.
-    unsafe posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+    if let complaints {
+      unsafe posix_spawn_file_actions_adddup2(&actions, complaints, 2)
+    } else {
+      unsafe posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+    }
     // SAFETY: copies made and freed here; both lists end with nil, as the call wants.
     var arguments = unsafe command.map { (text: String) in unsafe strdup(text.systemPath) } + [nil]
     let variables = [

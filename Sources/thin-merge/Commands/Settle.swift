@@ -57,6 +57,10 @@ extension Failure {
       self.init(
         notUndone: origin.notUndone, of: "origin in \(origin.recordPath)",
         hint: "the next merge, and 'thin-merge settle', try again")
+    } else if let volume = left.volumes.first(where: { !$0.notUndone.isEmpty }) {
+      self.init(
+        notUndone: volume.notUndone, of: "volume \(volume.name)",
+        hint: "the next merge, and 'thin-merge settle', try again")
     } else if let error = errors.first {
       self.init(error)
     } else {

@@ -37,6 +37,15 @@ struct Outcome {
 struct Session {
   /// Who shows how it goes.
   let display: ProgressDisplay
+  /// The volumes that are active only for the verb.
+  let volumes: ActivatedVolumes
+
+  init(display: ProgressDisplay) {
+    self.display = display
+    volumes = ProcessEnvironment.environment(
+      observer: Observer(display: display, confirmation: nil, isApproved: false)
+    ).makeActivatedVolumes()
+  }
 
   /// The verbs of the engine, with `confirmation` to ask before anything is written.
   ///
@@ -48,6 +57,7 @@ struct Session {
       display: display, confirmation: confirmation, isApproved: isApproved)
     var environment = ProcessEnvironment.environment(observer: observer)
     environment.allowsUnseenLoopDevices = loops?.unseenLoopsOk == true
+    environment.activatedVolumes = volumes
     return Merger(environment: environment)
   }
 }

@@ -112,6 +112,7 @@ struct PlanFields: Encodable {
   private let deviceID: UInt32
   @Nullable private var snapshotID: UInt32?
   private let makesSnapshot, thinDeviceIsOpen: Bool
+  @Nullable private var protectedOriginName: String?
   private let blockByteCount, mappedBlockCount, runCount, byteCount: UInt64
   private let pastEndBlockCount, clippedByteCount: UInt64
   private let thinByteCount: UInt64
@@ -132,6 +133,7 @@ struct PlanFields: Encodable {
     snapshotID = report.snapshotID
     makesSnapshot = report.makesSnapshot
     thinDeviceIsOpen = report.thinDeviceIsOpen
+    protectedOriginName = report.protectedOriginName
     blockByteCount = report.blockByteCount
     mappedBlockCount = report.mappedBlockCount
     runCount = report.runCount
@@ -158,6 +160,7 @@ struct PlanFields: Encodable {
     case snapshotID = "snapshot_id"
     case makesSnapshot = "makes_snapshot"
     case thinDeviceIsOpen = "thin_device_open"
+    case protectedOriginName = "write_protected_origin"
     case blockByteCount = "block_size"
     case mappedBlockCount = "mapped_blocks"
     case runCount = "runs"

@@ -67,6 +67,10 @@ struct PlanText {
       let grown = plan.grownOriginByteCount.map { ", extended to \(Amount.exactBytes($0))" }
       text.add("origin size", Amount.exactBytes(origin) + (grown ?? ""))
     }
+    if let name = plan.protectedOriginName {
+      text.add(
+        "write-protected", "\(name), by LVM, as an external origin; that is lifted for the merge")
+    }
     addPastEnd(plan, to: &text)
   }
 

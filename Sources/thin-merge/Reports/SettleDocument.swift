@@ -6,15 +6,17 @@ struct SettleDocument: Encodable {
   private let isList: Bool
   private let pools: [PoolDocument]
   private let origins: [OriginDocument]
+  private let volumes: [VolumeDocument]
 
   init(_ left: Leftovers, isList: Bool) {
     self.isList = isList
     pools = left.pools.map { PoolDocument($0) }
     origins = left.origins.map { OriginDocument($0) }
+    volumes = left.volumes.map { VolumeDocument($0) }
   }
 
   private enum CodingKeys: String, CodingKey {
-    case schema, pools, origins
+    case schema, pools, origins, volumes
     case isList = "list"
   }
 }
@@ -76,6 +78,30 @@ private struct OriginDocument: Encodable {
 
   enum CodingKeys: String, CodingKey {
     case isInUse = "in_use"
+  }
+}
+
+private struct VolumeDocument: Encodable {
+  let name, recordPath: String
+  let isInUse, isUndone: Bool
+  let notUndone: [NotUndoneDocument]
+
+  init(_ volume: VolumeLeftovers) {
+    name = volume.name
+    recordPath = volume.recordPath
+    isInUse = volume.isInUse
+    isUndone = volume.isUndone
+    notUndone = volume.notUndone.map {
+      NotUndoneDocument(code: $0.code.rawValue, message: $0.textInCommandTerms)
+    }
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case name = "volume"
+    case recordPath = "record"
+    case isInUse = "in_use"
+    case isUndone = "undone"
+    case notUndone = "not_undone"
   }
 }
 

@@ -11,6 +11,7 @@ struct SettleText {
   var text: String {
     let shown =
       left.pools.filter { !$0.isEmpty }.map { text(of: $0) } + left.origins.map { text(of: $0) }
+      + left.volumes.map { text(of: $0) }
     guard !shown.isEmpty else {
       let place =
         poolName.map { "in pool \(TerminalText.escaped($0))" } ?? "in any pool or at any origin"
@@ -31,6 +32,22 @@ struct SettleText {
       origin.writableLayers, origin.notUndone, origin.error, origin.recordPath,
       origin.recordedSeconds, to: &text)
     if isList, !origin.isInUse, origin.error == nil { text.addNext("It is undone by:", .settle()) }
+    return text.text
+  }
+
+  private func text(of volume: VolumeLeftovers) -> String {
+    let heading =
+      if volume.isInUse {
+        "another run uses it, and deactivates it at its end."
+      } else if volume.isUndone {
+        "an earlier run had activated it; that is undone."
+      } else {
+        "an earlier run activated it."
+      }
+    var text = ReportText("Volume \(volume.name): \(heading)")
+    for note in volume.notUndone { text.add("not undone", note.textInCommandTerms) }
+    text.add("record", volume.recordPath)
+    if isList, !volume.isInUse { text.addNext("It is deactivated by:", .settle()) }
     return text.text
   }
 

@@ -49,7 +49,7 @@ struct PoolErrorTests {
       pool.runProgram = { words in
         words.last == "vg/vm"
           ? volume(pool: "thinpool", origin: "base")
-          : .failed
+          : .failed(words: "")
       }
     },
     ofGroup("the volume group is exported", "volume-group-exported", exported: "exported"),

@@ -23,9 +23,9 @@ final class ActivePool {
   /// Happens once, when blocks begin to be compared after the merge.
   var whenVerifying: () -> Void = {}
   /// What programs of the system print, such as `lvs`.
-  var runProgram: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed }
+  var runProgram: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed(words: "") }
   /// What becomes of programs of the system that change something, such as `lvchange`.
-  var runChange: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed }
+  var runChange: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed(words: "") }
   /// What the last merge that returned a report left as it was.
   private(set) var cleanupFailures: [MergeNote] = []
   /// What the last merge that returned a report says of the thin device.

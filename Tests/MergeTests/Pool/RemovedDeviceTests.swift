@@ -151,7 +151,7 @@ struct RemovedDeviceTests {
   @Test("a volume of LVM that LVM does not activate stays in the record, and the cause is named")
   func volumeNotActivated() throws {
     let pool = try ActivePool()
-    let outcome = try Self.settleVolume(pool) { _ in .failed }
+    let outcome = try Self.settleVolume(pool) { _ in .failed(words: "") }
     #expect(
       outcome.notes.contains {
         $0.hasSuffix("LVM did not activate it; it is activated by: lvchange -ay my-vg/vm")
@@ -191,7 +191,7 @@ struct RemovedDeviceTests {
   /// What `lvs` prints of the volume that has the name now.
   private static func volumes(uuid: String) -> @Sendable ([String]) -> MergeEngine.Program.End {
     { words in
-      guard words[0] == "lvs" else { return .failed }
+      guard words[0] == "lvs" else { return .failed(words: "") }
       return .succeeded(
         output: #"{"report":[{"lv":[{"lv_size":"65536","pool_lv":"thin","origin":"","thin_id":"8","#
           + #""vg_uuid":"012345-6789-ABCD-EFGH-IJKL-MNOP-QRSTUV","lv_uuid":"\#(uuid)"}]}]}"#)

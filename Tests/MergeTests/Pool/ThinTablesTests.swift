@@ -100,41 +100,4 @@ struct ThinTablesTests {
       name: "a b/é", number: DeviceNumber(major: 1, minor: 1), liveTable: [])
     #expect(device.path == #"/dev/mapper/a\x20b\x2f\xc3\xa9"#)
   }
-
-  @Test("what lvs prints is understood")
-  func logicalVolume() throws {
-    let text = """
-        {
-            "report": [
-                {
-                    "lv": [
-                        {"lv_size":"67108864", "pool_lv":"pool", "origin":"base", "thin_id":"3"}
-                    ]
-                }
-            ]
-        }
-      """
-    var command: [String] = []
-    let found = try LogicalVolume(group: "v-g", volume: "vm1") {
-      command = $0
-      return .succeeded(output: text)
-    }
-    #expect(command.prefix(3) == ["lvs", "--reportformat", "json"])
-    #expect(command.last == "v-g/vm1")
-    #expect(found?.deviceID == 3)
-    #expect(found?.byteCount == 64 << 20)
-    #expect(found?.poolMappedName == "v--g-pool-tpool")
-    #expect(found?.originMappedNames == ["v--g-base-real", "v--g-base"])
-  }
-
-  @Test(
-    "a volume that is not thin, or an answer that is none, is no thin volume",
-    arguments: [
-      nil, "", "{}", #"{"report":[]}"#, #"{"report":[{"lv":[]}]}"#,
-      #"{"report":[{"lv":[{"lv_size":"1","pool_lv":"","origin":"","thin_id":""}]}]}"#,
-    ])
-  func noThinVolume(text: String?) throws {
-    let end = text.map { MergeEngine.Program.End.succeeded(output: $0) } ?? .failed
-    #expect(try LogicalVolume(group: "vg", volume: "lv", run: { _ in end }) == nil)
-  }
 }

@@ -17,7 +17,7 @@ struct ProgramTests {
       ["sh", "-c", "echo one; exit 1"], ["sh", "-c", "kill -9 $$"], ["no-such-program"],
     ])
   func failure(command: [String]) {
-    #expect(MergeEngine.Program.run(command) == .failed)
+    #expect(MergeEngine.Program.run(command) == .failed(words: ""))
   }
 
   @Test(
@@ -97,7 +97,7 @@ struct ProgramTests {
     let end = MergeEngine.Program.runChange(
       ["sh", "-c", "touch \(marker); exec sleep 0.3"], clock: clock.clock)
     #expect(end == .succeeded(output: ""))
-    #expect(MergeEngine.Program.runChange(["false"]) == .failed)
+    #expect(MergeEngine.Program.runChange(["false"]) == .failed(words: ""))
   }
 }
 

@@ -1,0 +1,114 @@
+internal import Synchronization
+internal import SystemPackage
+
+/// The volumes of LVM that are active only while runs use them.
+///
+/// Each is recorded before it is activated. The last run that uses it deactivates it, or a later one where that was
+/// killed.
+package final class ActivatedVolumes: Sendable {
+  private let stateFolder: String
+  private let bootID: String
+  private let runChange: @Sendable ([String]) -> Program.End
+  private let note: @Sendable (MergeNote) -> Void
+  private let used = Mutex<[ActivationRecord]>([])
+
+  package init(
+    stateFolder: String, bootID: String, runChange: @escaping @Sendable ([String]) -> Program.End,
+    note: @escaping @Sendable (MergeNote) -> Void
+  ) {
+    self.stateFolder = stateFolder
+    self.bootID = bootID
+    self.runChange = runChange
+    self.note = note
+  }
+
+  /// Has a volume active until ``end()``.
+  ///
+  /// - `isActive`: asks device-mapper.
+  /// - Throws: `MergeError`: `refused` where LVM does not activate it, or that cannot be recorded first; `busy` where
+  ///   another run is activating or deactivating volumes.
+  package func use(
+    _ volume: KnownVolume, isActive: () throws(MergeError) -> Bool
+  ) throws(MergeError) {
+    try ActivationRecord.inTurn(stateFolder) { () throws(MergeError) in
+      let wasActive = try isActive()
+      let record = try ActivationRecord.open(
+        volume, stateFolder: stateFolder, bootID: bootID, isActive: wasActive)
+      guard let record else { return }
+      used.withLock { $0.append(record) }
+      guard !wasActive else { return }
+      let end = runChange(volume.activation)
+      guard try isActive() else {
+        throw .volumeNotActivated(volume.fullName, ActivationFailure(end, of: volume))
+      }
+      note(.volumeActivated(volume.fullName))
+    }
+  }
+
+  /// Deactivates what no other run uses.
+  ///
+  /// - Returns: what could not be deactivated, which has been noted.
+  @discardableResult
+  package func end() -> [MergeNote] {
+    let records = used.withLock { records in
+      defer { records = [] }
+      return records
+    }
+    return records.reversed().compactMap(deactivate)
+  }
+
+  /// Deactivates what killed runs left active.
+  ///
+  /// - Returns: what could not be deactivated, which has been noted, by the record that has it.
+  @discardableResult
+  package func settle() -> [String: MergeNote] {
+    var failures: [String: MergeNote] = [:]
+    for record in ActivationRecord.all(in: stateFolder) {
+      failures[record.path] = deactivate(record)
+    }
+    return failures
+  }
+
+  /// The volumes that are active for runs, whether these are over or not.
+  package static func left(in stateFolder: String) -> [VolumeLeftovers] {
+    ActivationRecord.all(in: stateFolder).map {
+      VolumeLeftovers(
+        name: $0.volume.fullName, recordPath: $0.path, isInUse: !$0.isLastUser())
+    }
+  }
+
+  private func deactivate(_ record: ActivationRecord) -> MergeNote? {
+    do throws(MergeError) {
+      return try ActivationRecord.inTurn(stateFolder) { () throws(MergeError) in
+        record.isLastUser() ? deactivateInTurn(record) : nil
+      }
+    } catch {
+      // The record stays for a later run.
+      note(.notUndone(error))
+      return .notUndone(error)
+    }
+  }
+
+  private func deactivateInTurn(_ record: ActivationRecord) -> MergeNote? {
+    guard record.bootID == bootID else {
+      record.remove()
+      return nil
+    }
+    let name = record.volume.fullName
+    switch runChange(record.volume.deactivation) {
+    case .succeeded:
+      record.remove()
+      note(.volumeDeactivated(name))
+      return nil
+    case .failed(let words) where words.hasSuffix("in use."):
+      // Whoever opened it wants it active.
+      record.remove()
+      note(.volumeStaysActive(name))
+      return nil
+    case let end:
+      let failure = MergeNote.volumeNotDeactivated(name, ActivationFailure(end, of: record.volume))
+      note(failure)
+      return failure
+    }
+  }
+}

@@ -1,0 +1,107 @@
+internal import FoundationEssentials
+internal import SystemPackage
+
+/// The record of a volume that runs have activated, which each run that uses the volume keeps locked for sharing.
+///
+/// There is one for each volume, in the folder `volumes`. A run that was killed leaves it without the lock.
+final class ActivationRecord: Sendable {
+  private static let format = 1
+  /// The features that a reader must know, one bit each; there is none yet.
+  private static let knownFeatures: UInt64 = 0
+
+  private struct State: Codable {
+    var format = ActivationRecord.format
+    /// The mask of the features that a reader of this record must know; nil is 0.
+    var requiredFeatures: UInt64?
+    var volume: KnownVolume
+    var bootID: String
+  }
+
+  let volume: KnownVolume
+  /// The boot in which it was activated.
+  let bootID: String
+  let path: String
+  private let lock: OpenFile
+
+  private init(_ state: State, at path: String, lock: OpenFile) {
+    volume = state.volume
+    bootID = state.bootID
+    self.path = path
+    self.lock = lock
+  }
+
+  /// Does something while no other run begins or ends to use a volume.
+  ///
+  /// - Throws: `MergeError`: `busy` where another one has not ended that in time; else as `body` does.
+  static func inTurn<Result>(
+    _ stateFolder: String, _ body: () throws(MergeError) -> Result
+  ) throws(MergeError) -> Result {
+    let path = folder(stateFolder) + "/turn.lock"
+    let turn: OpenFile?
+    do throws(Errno) {
+      turn = try RecordFile.lock(path, role: "lock of volumes", for: Program.answerTimeMax)
+    } catch {
+      throw .cannotWriteActivationRecord(path, error)
+    }
+    guard let turn else { throw .activationsLocked(path) }
+    defer { withExtendedLifetime(turn) {} }
+    return try body()
+  }
+
+  /// Opens the record of a volume for sharing, or makes it where the volume is about to be activated.
+  ///
+  /// Precondition: it is this run's turn.
+  /// - Returns: nil where the volume was active before any run used it.
+  static func open(
+    _ volume: KnownVolume, stateFolder: String, bootID: String, isActive: Bool
+  ) throws(MergeError) -> ActivationRecord? {
+    let path = "\(folder(stateFolder))/\(volume.uuid).json"
+    if isActive {
+      guard let state = state(at: path), state.bootID == bootID, let lock = shared(path) else {
+        return nil
+      }
+      return ActivationRecord(state, at: path, lock: lock)
+    }
+    let state = State(volume: volume, bootID: bootID)
+    do throws(Errno) {
+      if !FileSystem.exists(path + ".lock") { _ = try FileSystem.make(path + ".lock") }
+      try RecordFile.write(state, to: path)
+    } catch {
+      throw .cannotWriteActivationRecord(path, error)
+    }
+    guard let lock = shared(path) else { throw .activationsLocked(path + ".lock") }
+    return ActivationRecord(state, at: path, lock: lock)
+  }
+
+  /// All of them that can be read.
+  static func all(in stateFolder: String) -> [ActivationRecord] {
+    let folder = folder(stateFolder)
+    return FileSystem.names(in: folder).filter { $0.hasSuffix(".json") }.sorted().compactMap {
+      let path = "\(folder)/\($0)"
+      guard let state = state(at: path), let lock = shared(path) else { return nil }
+      return ActivationRecord(state, at: path, lock: lock)
+    }
+  }
+
+  /// Returns whether no other run uses the volume.
+  func isLastUser() -> Bool { (try? lock.lock()) == true }
+
+  func remove() { try? RecordFile.remove(path) }
+
+  private static func folder(_ stateFolder: String) -> String { stateFolder + "/volumes" }
+
+  private static func state(at path: String) -> State? {
+    guard let bytes = FileSystem.firstBytes(of: path, count: 1 << 16),
+      let state = try? JSONDecoder().decode(State.self, from: Data(bytes)),
+      state.format == format, (state.requiredFeatures ?? 0) & ~knownFeatures == 0
+    else { return nil }
+    return state
+  }
+
+  private static func shared(_ path: String) -> OpenFile? {
+    let file = try? OpenFile(
+      path + ".lock", role: "lock of the volume", access: .readWrite, direct: false,
+      onlyRegularFiles: true)
+    return file?.lockAgainstWriters() == true ? file : nil
+  }
+}
