@@ -152,7 +152,8 @@ package enum ActivationFailure: Equatable, Sendable {
   var text: String {
     switch self {
     case .devicesSuspended: "LVM was not asked, since a thin device may be suspended"
-    case .failed(let words): words.isEmpty ? "LVM refused, and did not say why" : "LVM says: \(words)"
+    case .failed(let words):
+      words.isEmpty ? "LVM refused, and did not say why" : "LVM says: \(words)"
     case .noneSelected(let uuid, let group):
       "LVM finds no volume with its uuid, \(uuid), in \(group): it is gone or elsewhere, or LVM is set not to "
         + "activate it; \("lvs -a -o vg_name,lv_name,lv_uuid".commandInSentence) shows where it is"

@@ -100,7 +100,7 @@ package final class ActivatedVolumes: Sendable {
       record.remove()
       note(.volumeDeactivated(name))
       return nil
-    case .failed(let words) where words.hasSuffix("in use."):
+    case .failed(let words) where words.hasSuffix("in use"):
       // Whoever opened it wants it active.
       record.remove()
       note(.volumeStaysActive(name))

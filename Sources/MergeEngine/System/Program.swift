@@ -62,16 +62,17 @@ package enum Program {
     return descriptor < 0 ? nil : OwnedDescriptor(takingOwnershipOf: descriptor)
   }
 
-  /// The sentences of a program's complaints in one line, but for warnings, which do not say why it failed.
+  /// The sentences of a program's complaints in one line, without the last full stop, and but for warnings, which do not say why it failed.
   private static func words(in complaints: borrowing OwnedDescriptor) -> String {
     var buffer = [UInt8](repeating: 0, count: 4096)
     // SAFETY: the call writes at most the buffer's own count.
     let count = unsafe buffer.withUnsafeMutableBytes {
       unsafe pread(complaints.rawValue, $0.baseAddress, $0.count, 0)
     }
-    return String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
+    let text = String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
       .split(separator: "\n").map { $0.drop(while: \.isWhitespace) }
       .filter { !$0.isEmpty && !$0.hasPrefix("WARNING") }.joined(separator: " ")
+    return text.hasSuffix(".") ? String(text.dropLast()) : text
   }
 
   private static func path(of command: [String]) -> String? {
@@ -103,7 +104,8 @@ package enum Program {
       child.abandon()
       return .noAnswer
     }
-    return status == 0 ? .succeeded(output: String(decoding: bytes, as: UTF8.self)) : .failed(words: "")
+    return status == 0
+      ? .succeeded(output: String(decoding: bytes, as: UTF8.self)) : .failed(words: "")
   }
 
   /// Reads what a program prints until its end; nil where that has not come by `deadline`.

@@ -48,7 +48,8 @@ struct LogicalVolumesTests {
     #expect(volumes.name(of: vm1) == "vg/vm1")
   }
 
-  @Test("the thin volumes on an origin are told from its classic snapshots and its own hidden parts")
+  @Test(
+    "the thin volumes on an origin are told from its classic snapshots and its own hidden parts")
   func users() throws {
     let volumes = try Self.volumes()
     let base = try #require(volumes["base"])

@@ -87,3 +87,15 @@ struct SimulatedLVM: Sendable {
     return (volume.name, words.contains("-ay"))
   }
 }
+
+extension ActivePool {
+  /// Has its pool and origin be `vg/pool` and `vg/base`, the origin with the layer only that LVM puts under a thin volume.
+  func become(_ lvm: SimulatedLVM, isOriginReadOnly: Bool = false) throws {
+    mapper.mapped[0].name = "vg-pool-tpool"
+    mapper.mapped[0].uuid = SimulatedLVM.mappedUUID("pool", layer: "-tpool")
+    try addBase(isReadOnly: isOriginReadOnly)
+    mapper.mapped[1].name = "vg-base-real"
+    mapper.mapped[1].uuid = SimulatedLVM.mappedUUID("base", layer: "-real")
+    runProgram = { lvm.run($0) }
+  }
+}

@@ -13,14 +13,9 @@ struct VolumesOnOriginTests {
     _ otherIDs: [UInt64], _ volumes: [Volume], transactionID: UInt64 = 7, answers: Bool = true
   ) throws -> ActivePool {
     let pool = try ActivePool(otherIDs: otherIDs)
-    pool.mapper.mapped[0].name = "vg-pool-tpool"
-    pool.mapper.mapped[0].uuid = SimulatedLVM.mappedUUID("pool", layer: "-tpool")
-    try pool.addBase()
-    pool.mapper.mapped[1].name = "vg-base-real"
-    pool.mapper.mapped[1].uuid = SimulatedLVM.mappedUUID("base", layer: "-real")
     var lvm = SimulatedLVM(volumes, transactionID: transactionID)
     lvm.answers = answers
-    pool.runProgram = { [lvm] in lvm.run($0) }
+    try pool.become(lvm)
     return pool
   }
 

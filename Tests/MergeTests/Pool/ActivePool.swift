@@ -26,6 +26,8 @@ final class ActivePool {
   var runProgram: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed(words: "") }
   /// What becomes of programs of the system that change something, such as `lvchange`.
   var runChange: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed(words: "") }
+  /// Whether volumes of LVM are activated where a verb needs them.
+  var activatesVolumes = false
   /// What the last merge that returned a report left as it was.
   private(set) var cleanupFailures: [MergeNote] = []
   /// What the last merge that returned a report says of the thin device.
@@ -250,6 +252,8 @@ final class ActivePool {
     environment.runChange = runChange
     environment.drawNumber = SinkingNumbers().next
     environment.clock = environment.clock.skipping
+    if activatesVolumes { environment.activatedVolumes = environment.makeActivatedVolumes() }
+    defer { environment.activatedVolumes?.end() }
     do throws(MergeError) {
       try body(Merger(environment: environment))
       return Outcome(exitStatus: 0, message: "", hint: "", notes: listener.notes)
