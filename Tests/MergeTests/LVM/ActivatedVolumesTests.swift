@@ -93,10 +93,10 @@ struct ActivatedVolumesTests {
   @Test("a volume is recorded before LVM is told to activate it")
   func recordedBefore() throws {
     let volumes = try Inactive()
-    volumes.ends["+pool"] = .failed(words: "Volume group vg is busy.")
+    volumes.ends["+pool"] = .failed(words: "Volume group vg is busy")
     let outcome = volumes.merge()
     #expect(outcome.error?.code == .volumeNotActivated && outcome.exitStatus == 2)
-    #expect(outcome.message.contains("vg/pool: LVM says: Volume group vg is busy."))
+    #expect(outcome.message.contains("vg/pool: LVM says: Volume group vg is busy"))
     #expect(volumes.changes == ["+pool", "-pool"])
     #expect(try volumes.pool.isUntouched())
     #expect(try volumes.recorded() == [])
@@ -160,7 +160,7 @@ struct ActivatedVolumesTests {
   @Test("a volume that somebody has opened meanwhile stays active, and that is no failure")
   func opened() throws {
     let volumes = try Inactive()
-    volumes.ends["-base"] = .failed(words: "Logical volume vg/base in use.")
+    volumes.ends["-base"] = .failed(words: "Logical volume vg/base in use")
     let outcome = volumes.merge()
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(outcome.notes.contains("vg/base stays active: somebody has it open"))
@@ -171,11 +171,11 @@ struct ActivatedVolumesTests {
     "a volume that LVM does not deactivate is named with the command, and the next run tries again")
   func notDeactivated() throws {
     let volumes = try Inactive()
-    volumes.ends["-base"] = .failed(words: "Volume group vg is busy.")
+    volumes.ends["-base"] = .failed(words: "Volume group vg is busy")
     let outcome = volumes.merge()
     #expect(
       outcome.notes.contains(
-        "could not deactivate vg/base: LVM says: Volume group vg is busy.; "
+        "could not deactivate vg/base: LVM says: Volume group vg is busy; "
           + "it is deactivated by: lvchange -an vg/base"), "\(outcome.notes)")
     #expect(try volumes.recorded().count == 1)
     volumes.ends = [:]
