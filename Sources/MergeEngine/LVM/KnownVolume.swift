@@ -47,6 +47,18 @@ extension MappedDevice {
     return ThinDeviceName.logicalVolume(mappedName: String(name.dropLast("-tpool".count)))
   }
 
+  /// The name in LVM of the volume that a mapped device shows, by itself or as the layer that LVM puts under an external
+  /// origin or over a pool's devices; nil for anything else, a pool's hidden volumes among them.
+  package static func volumeName(mappedName: String, uuid: String) -> String? {
+    guard uuid.hasPrefix("LVM-"), uuid.utf8.count >= 4 + 2 * 32 else { return nil }
+    let layer = String(uuid.dropFirst(4 + 2 * 32))
+    guard ["", "-real", "-tpool"].contains(layer), mappedName.hasSuffix(layer),
+      let (group, volume) = ThinDeviceName.logicalVolume(
+        mappedName: String(mappedName.dropLast(layer.count)))
+    else { return nil }
+    return "\(group)/\(volume)"
+  }
+
   /// The volume's name in LVM; nil for what is no volume of LVM, and for a layer of one.
   var logicalVolumeName: String? {
     knownVolume?.fullName

@@ -16,6 +16,12 @@ package struct OriginPlan: Sendable {
   /// The name of the origin in LVM, where that has it read-only because it is the external origin of what is merged.
   package let protectedName: String?
 
+  /// The targets whose table may be loaded once more while it is live: both share what lies under them.
+  ///
+  /// A raid target reads the state of its disks when it is loaded, which the live one goes on changing: its disks are
+  /// synchronised anew then (seen on 6.1).
+  private static let reloadableKinds = ["linear", "striped", "cache", "thin"]
+
   /// - `own`: the devices that show the thin device that is merged.
   /// - `lvm`: asks LVM about the origin, whose layers it gets, the topmost first.
   init(
@@ -42,10 +48,10 @@ package struct OriginPlan: Sendable {
       throw .originSuspended(suspended.path, name: suspended.name)
     }
     readOnlyLayers = layers.reversed().filter(\.isReadOnly)
-    let isPlain = layers.allSatisfy { layer in
-      layer.liveTable.allSatisfy { ["linear", "striped"].contains($0.kind) }
+    let isReloadable = readOnlyLayers.flatMap(\.liveTable).allSatisfy {
+      Self.reloadableKinds.contains($0.kind)
     }
-    guard readOnlyLayers.isEmpty || isPlain else { throw .originReadOnlyForGood(path) }
+    guard isReloadable else { throw .originReadOnlyForGood(path, kinds: Self.reloadableKinds) }
     volumes = try lvm(layers)
     protectedName = readOnlyLayers.isEmpty ? nil : volumes?.nameAsExternalOrigin
     // That LVM has it read-only says no more than that it is an external origin.

@@ -122,7 +122,7 @@ struct Confirmation: Sendable {
     PlanText.addJournal(plan, to: &text)
     text.add(plan.remnants, besides: plan.deviceID)
     return text.text
-      + "\n\(whatIsAsked(plan)) onto \(TerminalText.escaped(originPath))? [y/N] "
+      + "\n\(whatIsAsked(plan)) onto \(TerminalText.forPeople(originPath))? [y/N] "
   }
 
   private func whatIsAsked(_ plan: PlanReport) -> String {

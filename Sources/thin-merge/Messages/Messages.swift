@@ -87,7 +87,7 @@ struct Messages: Sendable {
     switch format {
     case .text:
       let hints = failure.hints.map { "hint: \(TerminalText.escaped($0))\n" }.joined()
-      write("thin-merge: error: \(TerminalText.escaped(failure.message))\n\(hints)", false)
+      write("thin-merge: error: \(TerminalText.forPeople(failure.message))\n\(hints)", false)
     case .json:
       let document = FailureDocument(
         type: "error", code: failure.code, message: failure.message,
@@ -100,7 +100,7 @@ struct Messages: Sendable {
   /// Says something worth knowing that is no failure.
   func note(_ note: Note) {
     switch format {
-    case .text: write("thin-merge: note: \(TerminalText.escaped(note.text))\n", true)
+    case .text: write("thin-merge: note: \(TerminalText.forPeople(note.text))\n", true)
     case .json: object(NoteDocument(type: "note", code: note.code, message: note.text))
     }
   }

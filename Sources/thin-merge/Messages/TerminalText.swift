@@ -2,6 +2,9 @@ internal import MergeEngine
 
 /// Text that comes from outside, such as the name of a file, on its way to a terminal.
 enum TerminalText {
+  /// Returns a sentence or a value for people, with the names of volumes as LVM has them.
+  static func forPeople(_ text: String) -> String { escaped(VolumeNames.system.inText(text)) }
+
   /// Returns the text with control characters, and bytes that are no text, shown as escapes: `\n`, `\x1B`.
   static func escaped(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: { escape($0) != nil }) else { return text }

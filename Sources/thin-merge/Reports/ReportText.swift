@@ -14,11 +14,11 @@ struct ReportText {
   private var closing: [String] = []
 
   /// Begins a report.
-  init(_ heading: String) { self.heading = TerminalText.escaped(heading) }
+  init(_ heading: String) { self.heading = TerminalText.forPeople(heading) }
 
   /// Adds a line; an empty label goes on with the line above.
   mutating func add(_ label: String, _ value: String) {
-    rows.append(Row(label: label, value: TerminalText.escaped(value)))
+    rows.append(Row(label: label, value: TerminalText.forPeople(value)))
   }
 
   /// Adds lines that are drawn, under a sentence that says what they are.
@@ -28,7 +28,7 @@ struct ReportText {
 
   /// Adds what to do next, and the command that does it.
   mutating func addNext(_ sentence: String, _ command: ShellCommand? = nil) {
-    closing.append(TerminalText.escaped(sentence))
+    closing.append(TerminalText.forPeople(sentence))
     if let command { closing.append("  \(command.text)") }
   }
 

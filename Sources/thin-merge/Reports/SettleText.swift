@@ -14,7 +14,7 @@ struct SettleText {
       + left.volumes.map { text(of: $0) }
     guard !shown.isEmpty else {
       let place =
-        poolName.map { "in pool \(TerminalText.escaped($0))" } ?? "in any pool or at any origin"
+        poolName.map { "in pool \(TerminalText.forPeople($0))" } ?? "in any pool or at any origin"
       return "Earlier runs left nothing \(place).\n"
     }
     return shown.joined(separator: "\n")

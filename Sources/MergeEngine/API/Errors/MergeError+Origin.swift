@@ -276,11 +276,14 @@ extension MergeError {
       because: "device-mapper has it read-only, as LVM does with external origins")
   }
 
-  static func originReadOnlyForGood(_ path: String) -> MergeError {
+  /// - `kinds`: the targets of device-mapper for which that can be lifted.
+  static func originReadOnlyForGood(_ path: String, kinds: [String]) -> MergeError {
     MergeError(
       .originReadOnlyForGood, .refused, "cannot write to the origin", at: path,
-      because: "device-mapper has it read-only, and only linear and striped devices are made "
-        + "writable here", hint: "make it writable, then give the same command again")
+      because: "device-mapper has it read-only, and that is lifted only for these targets: "
+        + kinds.joined(separator: ", "),
+      hint:
+        "make a device of the same size, copy \(path.shellQuoted) to it, and merge onto that copy")
   }
 
   static func cannotReadOriginRecord(_ path: String, _ recordPath: String) -> MergeError {

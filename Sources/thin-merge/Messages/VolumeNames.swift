@@ -1,0 +1,49 @@
+internal import MergeEngine
+
+/// Calls devices of LVM in texts for people as LVM does: `vg/base`, and not `/dev/mapper/vg-base-real`.
+///
+/// Commands in a sentence, which stand in quotes, keep what they have.
+struct VolumeNames {
+  /// The name and uuid of the mapped device of a node; nil where it is none.
+  let mappedDevice: (_ node: String) -> (name: String, uuid: String)?
+
+  /// Those of this system, as sysfs tells.
+  static let system = VolumeNames { node in
+    guard let number = FileSystem.blockDevice(at: node),
+      let name = FileSystem.text(of: "/sys/dev/block/\(number)/dm/name"),
+      let uuid = FileSystem.text(of: "/sys/dev/block/\(number)/dm/uuid")
+    else { return nil }
+    return (name, uuid)
+  }
+
+  private static let folder = "/dev/mapper/"
+  /// LVM's pools have this at the end of their names in device-mapper, without a path.
+  private static let poolSuffix = "-tpool"
+
+  /// The text with the names that volumes have in LVM.
+  func inText(_ text: String) -> String {
+    guard text.contains(Self.folder) || text.contains(Self.poolSuffix) else { return text }
+    return text.split(separator: "'", omittingEmptySubsequences: false).enumerated().map {
+      $0.offset.isMultiple(of: 2) ? outsideQuotes($0.element) : String($0.element)
+    }.joined(separator: "'")
+  }
+
+  private func outsideQuotes(_ text: Substring) -> String {
+    text.split(separator: " ", omittingEmptySubsequences: false).map { word in
+      // What ends a part of a sentence is no part of a name.
+      let end = word.lastIndex { !",.:;)".contains($0) }.map(word.index(after:)) ?? word.startIndex
+      let start = word.prefix { $0 == "(" }.endIndex
+      guard start < end, let name = volume(String(word[start..<end])) else { return String(word) }
+      return word[..<start] + name + word[end...]
+    }.joined(separator: " ")
+  }
+
+  /// The name in LVM of a volume, whole or by a layer under it, whose node or mapped name a word is.
+  private func volume(_ word: String) -> String? {
+    let isPool = word.hasSuffix(Self.poolSuffix)
+    guard word.hasPrefix(Self.folder) || isPool && !word.contains("/"),
+      let device = mappedDevice(word.hasPrefix("/") ? word : Self.folder + word)
+    else { return nil }
+    return MappedDevice.volumeName(mappedName: device.name, uuid: device.uuid)
+  }
+}

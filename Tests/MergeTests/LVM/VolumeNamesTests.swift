@@ -1,0 +1,43 @@
+import Testing
+
+@testable import thin_merge
+
+@Suite("LVM: names in texts for people")
+struct VolumeNamesTests {
+  /// Some of the devices that LVM makes of an external origin, a thin volume and its pool, and one of dmsetup.
+  private static let names = VolumeNames { node in
+    let uuid = "LVM-" + String(repeating: "x", count: 64)
+    return switch node {
+    case "/dev/mapper/v--g-base-real": ("v--g-base-real", uuid + "-real")
+    case "/dev/mapper/v--g-vm1": ("v--g-vm1", uuid)
+    case "/dev/mapper/v--g-pool-tpool": ("v--g-pool-tpool", uuid + "-tpool")
+    case "/dev/mapper/v--g-pool_tmeta": ("v--g-pool_tmeta", uuid + "-tmeta")
+    case "/dev/mapper/a-b": ("a-b", "CRYPT-1")
+    default: nil
+    }
+  }
+
+  @Test(
+    "a device of LVM is called as LVM calls it, and every other text stays as it is",
+    arguments: [
+      ("/dev/mapper/v--g-base-real", "v-g/base"),
+      (
+        "the origin is in use, /dev/mapper/v--g-base-real: by /dev/mapper/v--g-vm1 (open)",
+        "the origin is in use, v-g/base: by v-g/vm1 (open)"
+      ),
+      ("pool v--g-pool-tpool, (/dev/mapper/v--g-vm1).", "pool v-g/pool, (v-g/vm1)."),
+      ("mappings in /dev/mapper/v--g-pool_tmeta", "mappings in /dev/mapper/v--g-pool_tmeta"),
+      (
+        "/dev/mapper/a-b, /dev/mapper/unknown, other-tpool",
+        "/dev/mapper/a-b, /dev/mapper/unknown, other-tpool"
+      ),
+      (
+        "'lsof /dev/mapper/v--g-vm1' shows who has v--g-vm1",
+        "'lsof /dev/mapper/v--g-vm1' shows who has v--g-vm1"
+      ),
+      ("/srv/dev/mapper/v--g-vm1", "/srv/dev/mapper/v--g-vm1"), ("", ""),
+    ])
+  func text(text: String, shown: String) {
+    #expect(Self.names.inText(text) == shown)
+  }
+}
