@@ -376,6 +376,8 @@ extension MergeError {
 
     // MARK: The origin of an active pool
 
+    /// Two journals are of the same origin.
+    case twoJournals = "two-journals"
     /// Other thin devices show the origin.
     case originShared = "origin-shared"
     /// The origin's name is that of a file and of a logical volume.

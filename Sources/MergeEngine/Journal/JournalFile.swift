@@ -2,28 +2,54 @@ internal import SystemPackage
 
 /// Where journals are, and how they come to be there whole.
 package enum JournalFile {
-  /// Beside a regular file, and for a block device in the state folder, named by the identity.
+  /// Beside a regular file, and for a block device in the state folder.
+  ///
+  /// - Throws: `MergeError` (`journalConflict`) where two journals of the device are there.
   package static func place(
     of origin: OpenFile, identity: DeviceIdentity, stateFolder: String
-  ) -> String {
+  ) throws(MergeError) -> String {
     switch origin.kind {
     case .regularFile:
       return (FileSystem.resolved(origin.path) ?? origin.path) + ".thin-merge"
     case .blockDevice:
-      return devicePlace(identity, number: "\(origin.deviceNumber)", stateFolder: stateFolder)
+      return try devicePlace(
+        identity, number: origin.deviceNumber,
+        nameForPeople: DeviceIdentity.nameForPeople(origin.deviceNumber),
+        stateFolder: stateFolder)
     }
   }
 
+  /// The place of a block device's journal: `vg-base@1f3c2a9b40.journal`.
+  ///
+  /// What is before the `@` is for people, who may give the device another name. What is behind is made from the
+  /// identity. A journal that has another name for people, or that of an earlier version, is found all the same.
   static func devicePlace(
-    _ identity: DeviceIdentity, number: String, stateFolder: String
-  ) -> String {
-    let name = identity.name.isEmpty ? "device-\(number)" : identity.name
-    let path = "\(stateFolder)/\(FileSystem.plainName(name)).journal"
-    let earlier = "\(stateFolder)/\(earlierPlainName(name)).journal"
-    guard earlier != path, !FileSystem.exists(path),
-      header(at: earlier)?.originIdentity.name == identity.name
-    else { return path }
-    return earlier
+    _ identity: DeviceIdentity, number: DeviceNumber, nameForPeople: String, stateFolder: String
+  ) throws(MergeError) -> String {
+    guard !identity.name.isEmpty else { return "\(stateFolder)/device-\(number).journal" }
+    let suffix = "@\(shortID(identity)).journal"
+    var found = FileSystem.names(in: stateFolder).filter { $0.hasSuffix(suffix) }.sorted()
+    let plain = FileSystem.plainName(identity.name) + ".journal"
+    if FileSystem.exists("\(stateFolder)/\(plain)") { found.append(plain) }
+    let earlier = earlierPlainName(identity.name) + ".journal"
+    if earlier != plain,
+      header(at: "\(stateFolder)/\(earlier)")?.originIdentity.name == identity.name
+    {
+      found.append(earlier)
+    }
+    guard found.count <= 1 else {
+      throw .twoJournals(found.map { "\(stateFolder)/\($0)" })
+    }
+    return "\(stateFolder)/\(found.first ?? FileSystem.plainName(nameForPeople) + suffix)"
+  }
+
+  /// 40 bits of the identity: of a thousand devices two have the same once in two million systems, and the journal's
+  /// header tells them apart.
+  private static func shortID(_ identity: DeviceIdentity) -> String {
+    var sum = CRC64()
+    sum.update(RawSpan(_elements: Array(identity.name.utf8).span))
+    let digits = String(sum.value >> 24, radix: 16)
+    return String(repeating: "0", count: 10 - digits.count) + digits
   }
 
   /// The name under which builds before the release of 0.1.0 kept the journal, which other devices shared.

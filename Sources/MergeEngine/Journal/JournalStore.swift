@@ -65,8 +65,10 @@ struct JournalStore {
   }
 
   /// Where a merge onto `origin` has its journal unless another place was chosen.
-  func usualPath(of origin: OpenFile) -> String {
-    JournalFile.place(of: origin, identity: DeviceIdentity(origin), stateFolder: stateFolder)
+  ///
+  /// - Throws: `MergeError` (`journalConflict`) where two journals of it are there.
+  func usualPath(of origin: OpenFile) throws(MergeError) -> String {
+    try JournalFile.place(of: origin, identity: DeviceIdentity(origin), stateFolder: stateFolder)
   }
 
   /// Reads a journal's header.

@@ -21,7 +21,8 @@ struct FinishedMergeComparison {
     of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile, journalPath: String?
   ) -> StatusReport? {
     let identity = DeviceIdentity(origin)
-    let usualPath = environment.journals.usualPath(of: origin)
+    // Two journals are refused by whoever needs one.
+    guard let usualPath = try? environment.journals.usualPath(of: origin) else { return nil }
     let dataIdentity = DeviceIdentity(data)
     func isOfSameDevices(_ header: JournalHeader) -> Bool {
       header.deviceID == deviceID && header.originIdentity.name == identity.name
@@ -52,7 +53,7 @@ struct FinishedMergeComparison {
     MarkedMerge.journal(
       of: deviceID, data, onto: origin,
       among: environment.marks(of: origin)
-        .finishedMerges(besides: environment.journals.usualPath(of: origin))
+        .finishedMerges(besides: (try? environment.journals.usualPath(of: origin)) ?? "")
     ).map { StatusReport($0.state, $0.header, isRunning: false, journalPath: $0.file.path) }
   }
 

@@ -106,7 +106,7 @@ struct MergePreparation: ~Copyable {
       }
       for note in decided.notes { environment.observer.note(note) }
     }
-    let usualPath = environment.journals.usualPath(of: origin)
+    let usualPath = try environment.journals.usualPath(of: origin)
     let marked =
       request.resumed == nil && !request.options.restarts
       ? environment.marks(of: origin).finishedMerges(besides: usualPath) : []
@@ -433,8 +433,8 @@ extension Environment {
   ) -> PoolState.MergeKey {
     let path =
       request.options.journalPath.map(FileSystem.absolute)
-      ?? journals.usualPath(of: origin)
+      ?? (try? journals.usualPath(of: origin))
     return PoolState.MergeKey(
-      of: origin, journalID: request.resumed?.id ?? journals.id(at: path))
+      of: origin, journalID: request.resumed?.id ?? path.flatMap { journals.id(at: $0) })
   }
 }

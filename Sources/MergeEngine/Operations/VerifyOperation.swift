@@ -70,9 +70,9 @@ struct VerifyOperation {
 
   /// Blocks that abandoned merges left on the origin, by the journal in the usual place and by the origin's marks.
   private func remnants(onto origin: OpenFile, besides fingerprint: String) -> [MergeRemnant] {
-    let usualPath = environment.journals.usualPath(of: origin)
     var remnants = environment.marks(of: origin).remnants
-    if FileSystem.exists(usualPath), let file = try? environment.journals.file(usualPath),
+    if let usualPath = try? environment.journals.usualPath(of: origin),
+      FileSystem.exists(usualPath), let file = try? environment.journals.file(usualPath),
       let header = try? environment.journals.header(of: file)
     {
       remnants = header.remnants + remnants
@@ -83,8 +83,8 @@ struct VerifyOperation {
   /// What the journal in the usual place, or one that a mark names, tells of a merge that has written and is not
   /// finished.
   private func unfinishedMerge(onto origin: OpenFile) -> StatusReport? {
-    for path in [environment.journals.usualPath(of: origin)]
-      + environment.marks(of: origin).unfinishedJournals()
+    let usualPath = try? environment.journals.usualPath(of: origin)
+    for path in (usualPath.map { [$0] } ?? []) + environment.marks(of: origin).unfinishedJournals()
     {
       // What cannot be read is no reason not to compare.
       guard FileSystem.exists(path),

@@ -89,6 +89,25 @@ package struct DeviceIdentity: Equatable, Sendable {
         ? .device(file.deviceItself) : .file(device: file.device, inode: file.inode))
   }
 
+  /// A name of a block device for people, which another one may have too: `vg-base`, `sda1`, or that of the file under
+  /// a loop device.
+  package static func nameForPeople(_ number: DeviceNumber) -> String {
+    let folder = "/sys/dev/block/\(number)"
+    if let name = FileSystem.text(of: folder + "/dm/name") {
+      let isLayer = FileSystem.text(of: folder + "/dm/uuid").map(isLayerOfLVM) ?? false
+      return isLayer ? String(name.dropLast(5)) : name
+    }
+    let path =
+      FileSystem.text(of: folder + "/loop/backing_file") ?? FileSystem.resolved(folder)
+      ?? "device-\(number)"
+    return path.split(separator: "/").last.map(String.init) ?? path
+  }
+
+  /// LVM shows an external origin in two layers of one length; either is the volume.
+  private static func isLayerOfLVM(_ uuid: String) -> Bool {
+    uuid.hasPrefix("LVM-") && uuid.hasSuffix("-real")
+  }
+
   /// What the attributes of a device in sysfs tell.
   static func name(inFolder folder: String) -> String {
     for (kind, path) in [
@@ -96,9 +115,7 @@ package struct DeviceIdentity: Equatable, Sendable {
       ("serial", "serial"), ("serial", "device/serial"),
     ] {
       if let text = FileSystem.text(of: "\(folder)/\(path)"), text.contains(where: isTelling) {
-        // LVM shows an external origin in two layers of one length; either is the volume.
-        let isLayer = text.hasPrefix("LVM-") && text.hasSuffix("-real")
-        return "\(kind)-\(isLayer ? String(text.dropLast(5)) : text)"
+        return "\(kind)-\(isLayerOfLVM(text) ? String(text.dropLast(5)) : text)"
       }
     }
     return ""

@@ -19,20 +19,60 @@ struct PlainNameTests {
     #expect(names.allSatisfy { $0.utf8.count < 200 && !$0.contains("/") })
   }
 
-  @Test("a journal under the name that an earlier build gave it is found if it is of the device")
+  private static let identity = DeviceIdentity(name: "wwid-a b", byteCount: 4096)
+
+  private static func place(
+    _ identity: DeviceIdentity = identity, as name: String = "vg-base", in state: TemporaryFolder
+  ) throws(MergeError) -> String {
+    try JournalFile.devicePlace(
+      identity, number: DeviceNumber(major: 8, minor: 0), nameForPeople: name,
+      stateFolder: state.path)
+  }
+
+  @Test("a device's journal is named for people and by the identity, and found under another name")
+  func deviceName() throws {
+    let state = try TemporaryFolder()
+    let path = try Self.place(in: state)
+    #expect(path.hasPrefix(state.path("vg-base@")) && path.hasSuffix(".journal"))
+    #expect(try Self.place(as: "other", in: state) != path)
+    try Data().write(to: URL(filePath: path))
+    #expect(try Self.place(as: "other", in: state) == path)
+    let another = DeviceIdentity(name: "wwid-a c", byteCount: 4096)
+    #expect(try Self.place(another, as: "other", in: state).hasPrefix(state.path("other@")))
+  }
+
+  @Test("a device without identity has a journal by its number")
+  func numbered() throws {
+    let state = try TemporaryFolder()
+    let unknown = DeviceIdentity(name: "", byteCount: 4096)
+    #expect(try Self.place(unknown, in: state) == state.path("device-8:0.journal"))
+  }
+
+  @Test("two journals of one device are refused, and both are named")
+  func twoJournals() throws {
+    let state = try TemporaryFolder()
+    let path = try Self.place(in: state)
+    try Data().write(to: URL(filePath: path))
+    try Data().write(to: URL(filePath: state.path("wwid-a%20b.journal")))
+    let error = #expect(throws: MergeError.self) { try Self.place(in: state) }
+    #expect(error?.code == .twoJournals)
+    #expect(error?.message.contains(path) == true)
+    #expect(error?.message.contains("wwid-a%20b.journal") == true)
+  }
+
+  @Test("a journal under the name that an earlier version gave it is found if it is of the device")
   func earlierName() throws {
     let state = try TemporaryFolder()
-    let identity = DeviceIdentity(name: "wwid-a b", byteCount: 4096)
-    #expect(
-      JournalFile.devicePlace(identity, number: "8:0", stateFolder: state.path)
-        == state.path("wwid-a%20b.journal"))
+    let released = state.path("wwid-a%20b.journal")
+    try Data().write(to: URL(filePath: released))
+    #expect(try Self.place(in: state) == released)
+    try FileManager.default.removeItem(atPath: released)
+    let unreleased = state.path("wwid-a_b.journal")
     var sample = JournalSample()
     for (name, isFound) in [("wwid-a_b", false), ("wwid-a b", true)] {
       sample.header.originIdentity.name = name
-      try Data(sample.bytes).write(to: URL(filePath: state.path("wwid-a_b.journal")))
-      #expect(
-        JournalFile.devicePlace(identity, number: "8:0", stateFolder: state.path)
-          == state.path(isFound ? "wwid-a_b.journal" : "wwid-a%20b.journal"))
+      try Data(sample.bytes).write(to: URL(filePath: unreleased))
+      #expect(try (Self.place(in: state) == unreleased) == isFound)
     }
   }
 }

@@ -111,7 +111,7 @@ struct RefusedBeforeSuspendTests {
     let watched = try Watched()
     let pool = watched.pool
     let origin = try OpenFile(pool.origin.path, role: "origin", access: .readOnly)
-    let usual = JournalFile.place(
+    let usual = try JournalFile.place(
       of: origin, identity: DeviceIdentity(origin), stateFolder: pool.state)
     let outcome = Self.merge(pool, MergeOptions(journalPath: pool.folder.path("journal"))) {
       try? FileManager.default.copyItem(atPath: unfinished, toPath: usual)

@@ -1,6 +1,15 @@
 // The catalogue of errors about which merge a journal records, and how far it is.
 
 extension MergeError {
+  static func twoJournals(_ paths: [String]) -> MergeError {
+    MergeError(
+      .twoJournals, .journalConflict, "the origin has two journals", at: paths[0],
+      because: "\(paths.dropFirst().joined(separator: ", ")) is of the same device",
+      hint:
+        "move the one away that is not of the last merge onto it; \("thin-merge status".commandInSentence) with each tells",
+      context: Context(path: paths[0]))
+  }
+
   /// Returns the error for a journal that records another merge than the wanted one.
   ///
   /// - `isFinished`: whether the recorded merge is finished.
