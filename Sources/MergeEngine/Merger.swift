@@ -133,6 +133,19 @@ public struct Merger: Sendable {
     try StatusOperation(environment: environment).status(journalPath: journalPath)
   }
 
+  /// The journals in the state folder, and those that marks there name, with how far each merge is.
+  public func journals() -> [JournalListing] { StatusOperation(environment: environment).all() }
+
+  /// The path of a journal that may be named by the thin device or the origin of its merge, as volumes or as mapped
+  /// devices; of several merges the one that is not finished, or the latest.
+  ///
+  /// - Parameter text: A path, which is returned as it is, or the name.
+  /// - Throws: `MergeError`: `journalConflict` where there is no such journal, or several merges are not finished;
+  ///   `busy` where LVM does not answer.
+  public func journalPath(named text: String) throws(MergeError) -> String {
+    try JournalLookup(environment: environment).path(named: text)
+  }
+
   /// The path of an origin that may be named as a logical volume.
   ///
   /// - Throws: `MergeError` (`refused`) where the text is the name of a file and of an active volume.

@@ -376,6 +376,10 @@ extension MergeError {
 
     // MARK: The origin of an active pool
 
+    /// No journal is of a merge from or onto the named device.
+    case noJournalOf = "no-journal-of"
+    /// Several merges from or onto the named device are not finished.
+    case severalJournals = "several-journals"
     /// Two journals are of the same origin.
     case twoJournals = "two-journals"
     /// Other thin devices show the origin.

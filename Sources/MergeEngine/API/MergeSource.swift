@@ -29,6 +29,10 @@ public struct MergeSource: Equatable, Sendable {
   public var ignoresMappingCount = false
   /// The thin device's name in messages; nil for its number and its pool's metadata device.
   public var name: String?
+  /// The thin device's name for people; nil where it has none.
+  package var deviceName: String?
+  /// The volume of LVM that the thin device is; nil where it is none, or LVM was not asked.
+  package var volume: VolumeUUIDs?
   /// The internal snapshot of the thin device that is read in its place; nil where the device itself is.
   package var snapshotID: UInt32?
 
@@ -48,6 +52,16 @@ public struct MergeSource: Equatable, Sendable {
   var readID: UInt32 { snapshotID ?? deviceID }
 
   var nameInMessages: String { name ?? "dev \(deviceID) of \(metadataPath)" }
+}
+
+/// What tells a volume of LVM from every other one: the uuids of its group and its own, as LVM prints them.
+package struct VolumeUUIDs: Equatable, Sendable {
+  package let group, volume: String
+
+  package init(group: String, volume: String) {
+    self.group = group
+    self.volume = volume
+  }
 }
 
 /// A thin device of an active pool, as people name it.

@@ -243,12 +243,30 @@ public struct StatusReport: Equatable, Sendable {
   public var givenUp: GivenUp?
   /// The devices as the journal names them.
   public var metadataPath, dataPath, originPath: String
+  /// The thin device's name, of a volume its name in LVM; nil where the journal has none.
+  public var thinDeviceName: String?
   /// The thin device's number in the pool.
   public var deviceID: UInt32
   /// Ranges of the origin whose source could not be read.
   public var unreadable: [ByteRange]
   /// Where the journal is.
   public var journalPath: String
+}
+
+/// A journal in the state folder, or one that a mark there names.
+public struct JournalListing: Equatable, Sendable {
+  /// Where it is.
+  public var path: String
+  /// What it says; nil where it cannot be read.
+  public var status: StatusReport?
+  /// Why it cannot be read.
+  public var error: MergeError?
+
+  package init(path: String, status: StatusReport? = nil, error: MergeError? = nil) {
+    self.path = path
+    self.status = status
+    self.error = error
+  }
 }
 
 /// A thin device in the pool's metadata: `dm-thin-metadata.c`, `struct disk_device_details`.

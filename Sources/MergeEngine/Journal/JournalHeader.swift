@@ -22,6 +22,10 @@ package struct JournalHeader: Equatable, Sendable {
 
   // What the merge is, for resuming and for people.
   package var plannedByteCount: UInt64
+  /// The thin device's name for people: of a volume its name in LVM, else as it was typed.
+  package var thinDeviceName: String?
+  /// What tells a thin volume from every other one; nil for what is none.
+  package var thinVolume: VolumeUUIDs?
   package var metadataPath: String
   package var dataPath: String
   package var originPath: String
@@ -48,7 +52,7 @@ package struct JournalHeader: Equatable, Sendable {
     case plannedByteCount = 32, metadataPath, dataPath, originPath, mappings, snapshotBlock
     case ignoresNeedsCheck, transactionID, heldRoot, mappingRoot, queueDepth, ioByteCount
     case rateLimit, checkpointMilliseconds, verifies, bootID, madeSeconds, poolOptions
-    case requiredFeatures, ignoresMappingCount, remnants
+    case requiredFeatures, ignoresMappingCount, remnants, thinDeviceName, thinVolume
   }
 
   /// The features that a journal may require of its reader, a bit each; there is none yet.
@@ -93,6 +97,8 @@ package struct JournalHeader: Equatable, Sendable {
     fields.append(.verifies, verifies ? 1 : 0)
     if ignoresMappingCount { fields.append(.ignoresMappingCount, 1) }
     if !remnants.isEmpty { fields.append(.remnants, RecordedRemnants.encoded(remnants)) }
+    if let thinDeviceName { fields.append(.thinDeviceName, path: thinDeviceName) }
+    if let thinVolume { fields.append(.thinVolume, thinVolume.text) }
     fields.append(.poolOptions, pool.code)
     fields.append(.bootID, bootID)
     fields.append(.madeSeconds, UInt64(bitPattern: madeSeconds))
@@ -132,6 +138,17 @@ package struct JournalHeader: Equatable, Sendable {
     }
     return Int(byteCount)
   }
+}
+
+extension VolumeUUIDs {
+  /// Nil where the text is not two uuids with `/` between.
+  fileprivate init?(_ text: String) {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2, !parts.contains(where: \.isEmpty) else { return nil }
+    self.init(group: parts[0], volume: parts[1])
+  }
+
+  fileprivate var text: String { "\(group)/\(volume)" }
 }
 
 extension JournalHeader {
@@ -191,6 +208,8 @@ extension JournalHeader {
     grownOriginByteCount = fields.number(.grownOriginByteCount)
     thinByteCount = fields.number(.thinByteCount)
     self.plannedByteCount = plannedByteCount
+    thinDeviceName = fields.path(.thinDeviceName)
+    thinVolume = fields.text(.thinVolume).flatMap(VolumeUUIDs.init)
     self.metadataPath = metadataPath
     self.dataPath = dataPath
     self.originPath = originPath

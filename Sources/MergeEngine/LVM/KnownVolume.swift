@@ -12,6 +12,8 @@ package struct KnownVolume: Equatable, Sendable, Codable {
     self.uuid = uuid
   }
 
+  package var uuids: VolumeUUIDs { VolumeUUIDs(group: groupUUID, volume: uuid) }
+
   /// The name that LVM's users know the volume by.
   package var fullName: String { "\(group)/\(name)" }
 
@@ -66,10 +68,17 @@ extension MappedDevice {
 
   /// The uuids of group and volume, as LVM prints them, that a device is of: the volume itself or a layer of it, such as
   /// `-real` or `-tpool`; nil for what is not LVM's.
-  var uuidsInLVM: (group: String, volume: String)? {
+  var uuidsInLVM: (group: String, volume: String)? { Self.uuidsInLVM(of: uuid[...]) }
+
+  /// The same of a device that an identity tells from others.
+  static func uuidsInLVM(identity: String) -> (group: String, volume: String)? {
+    identity.hasPrefix("dm-") ? uuidsInLVM(of: identity.dropFirst(3)) : nil
+  }
+
+  private static func uuidsInLVM(of uuid: Substring) -> (group: String, volume: String)? {
     guard uuid.hasPrefix("LVM-"), uuid.utf8.count >= 4 + 2 * 32 else { return nil }
     let uuids = uuid.dropFirst(4)
-    return (Self.inLVMsForm(uuids.prefix(32)), Self.inLVMsForm(uuids.dropFirst(32).prefix(32)))
+    return (inLVMsForm(uuids.prefix(32)), inLVMsForm(uuids.dropFirst(32).prefix(32)))
   }
 
   /// The volume of LVM that the device is; nil for what is none, and for a layer of one.

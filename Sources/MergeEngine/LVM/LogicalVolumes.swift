@@ -84,6 +84,9 @@ package struct LogicalVolumes: Sendable {
   /// The thin pool that a thin volume is in.
   package func pool(of volume: Volume) -> Volume? { volume.pool.flatMap { self[$0] } }
 
+  /// The thin pool that has a hidden volume for its data.
+  package func pool(withData volume: Volume) -> Volume? { all.first { $0.data == volume.name } }
+
   /// The external origin of a thin volume, which a snapshot has from the volume that it was made of.
   ///
   /// A thin volume of another pool can be one; a thin volume of the same pool is what a snapshot was made of.

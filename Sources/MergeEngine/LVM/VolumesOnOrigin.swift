@@ -41,6 +41,9 @@ package struct VolumesOnOrigin {
     self.deviceID = deviceID
   }
 
+  /// The thin volume that is merged; nil where LVM does not know it.
+  var merged: KnownVolume? { volumes.volume(deviceID, in: pool).map(volumes.known) }
+
   /// The origin's name, if it is the external origin of what is merged.
   var nameAsExternalOrigin: String? {
     if case .onOrigin = finding(deviceID) { volumes.name(of: origin) } else { nil }

@@ -85,6 +85,7 @@ struct MergePreparation: ~Copyable {
           isResumed: request.resumed != nil)
       }
     }
+    if let volume = quiescence?.origin?.volumes?.merged { request.source.take(volume) }
     var originPlan: OriginPlan?
     if session == nil {
       try refusals.collect { () throws(MergeError) in
@@ -386,6 +387,14 @@ extension MergeRequest {
       let target = try observed.devices.thinTarget(of: source.deviceID, in: observed.pool)
       options.extent.thinByteCount = target.map { $0.sectorCount * 512 }
     }
+  }
+}
+
+extension MergeSource {
+  /// Takes in what LVM says that the thin device is.
+  fileprivate mutating func take(_ known: KnownVolume) {
+    deviceName = known.fullName
+    volume = known.uuids
   }
 }
 

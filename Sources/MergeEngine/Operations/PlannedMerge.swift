@@ -114,6 +114,7 @@ extension JournalHeader {
       pastEnd: options.extent.pastEnd, dataIdentity: dataIdentity, originIdentity: originIdentity,
       grownOriginByteCount: plan.grownOriginByteCount,
       thinByteCount: options.extent.thinByteCount, plannedByteCount: plan.byteCount,
+      thinDeviceName: source.deviceName, thinVolume: source.volume,
       metadataPath: FileSystem.absolute(source.metadataPath),
       dataPath: FileSystem.absolute(source.dataPath),
       originPath: FileSystem.absolute(request.originPath),

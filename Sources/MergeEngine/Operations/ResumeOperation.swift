@@ -20,6 +20,7 @@ struct ResumeOperation {
     _ recorded: RecordedMerge, options: ResumeOptions
   ) throws(MergeError) -> MergeReport {
     environment.originSession().settle()
+    environment.makeActivatedVolumes().settle()
     do throws(MergeError) {
       return try MergeOperation(environment: environment).run(
         request(recorded, options), given: options.pool)
@@ -73,7 +74,9 @@ struct ResumeOperation {
         ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
       originIsTheSame: options.originIsTheSame, dataIsTheSame: options.dataIsTheSame,
       pool: pool)
+    source.deviceName = header.thinDeviceName
     let originPath = options.originPath ?? status.originPath
+    try ThinDeviceLookup(environment: environment).activateDevices(of: header)
     for (path, role) in [
       (source.metadataPath, "metadata device"), (source.dataPath, "data device"),
       (originPath, "origin"),

@@ -164,20 +164,25 @@ extension PoolLeftovers {
 extension JournalStore {
   /// The journals of unfinished merges in the state folder, and those that marks there name.
   fileprivate func unfinished() -> [OpenJournal] {
+    knownPaths().compactMap { try? look(at: $0) }.filter {
+      $0.state.attemptCount > 0 && !$0.state.isFinished
+    }
+  }
+
+  /// Where the journals in the state folder are, and those that marks there name.
+  func knownPaths() -> [String] {
     var paths: [String] = []
     for name in FileSystem.names(in: stateFolder) {
       let path = "\(stateFolder)/\(name)"
       if name.hasSuffix(".journal") {
         paths.append(path)
-      } else if name.contains(".mark."),
+      } else if name.contains(".mark.") || name.contains(".finished."),
         let bytes = FileSystem.firstBytes(of: path, count: 1 << 16),
         let mark = OriginMark(decoding: bytes), !mark.journalPath.isEmpty
       {
         paths.append(mark.journalPath)
       }
     }
-    return Set(paths).sorted().compactMap { try? look(at: $0) }.filter {
-      $0.state.attemptCount > 0 && !$0.state.isFinished
-    }
+    return Set(paths).sorted()
   }
 }

@@ -7,6 +7,17 @@ struct StatusOperation {
     try status(of: environment.journals.file(journalPath))
   }
 
+  /// Lists as ``Merger/journals()`` does.
+  func all() -> [JournalListing] {
+    environment.journals.knownPaths().filter(FileSystem.exists).map { path in
+      do throws(MergeError) {
+        return JournalListing(path: path, status: try status(journalPath: path))
+      } catch {
+        return JournalListing(path: path, error: error)
+      }
+    }
+  }
+
   private func status(of file: OpenFile) throws(MergeError) -> StatusReport {
     let isRunning = file.isLockedByAnother
     do throws(MergeError) {
@@ -33,7 +44,8 @@ extension StatusReport {
       givenUp: state.givenUp,
       metadataPath: paths?.metadataPath ?? header.metadataPath,
       dataPath: paths?.dataPath ?? header.dataPath,
-      originPath: paths?.originPath ?? header.originPath, deviceID: header.deviceID,
+      originPath: paths?.originPath ?? header.originPath,
+      thinDeviceName: header.thinDeviceName, deviceID: header.deviceID,
       unreadable: state.unreadable.ranges, journalPath: journalPath)
   }
 }

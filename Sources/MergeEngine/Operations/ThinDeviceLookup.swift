@@ -21,6 +21,10 @@ struct ThinDeviceLookup {
       dataPath: devices.path(of: thin.target.data), deviceID: thin.deviceID, mappings: mappings,
       ignoresNeedsCheck: ignoresNeedsCheck)
     source.name = reference.text
+    source.volume = thin.volume?.uuids
+    if case .device(let name) = reference {
+      source.deviceName = thin.volume?.fullName ?? name
+    }
     return ResolvedThinDevice(
       source: source, originPath: thin.originPath, thinByteCount: thin.byteCount,
       originHint: thin.originHint)
@@ -50,6 +54,7 @@ struct ThinDeviceLookup {
     var originPath: String?
     var byteCount: UInt64?
     var originHint: MergeNote?
+    var volume: KnownVolume?
   }
 
   private func resolve(
@@ -74,7 +79,7 @@ struct ThinDeviceLookup {
       _ = try devices.thinTarget(of: thin.deviceID, in: pool)
       return ResolvedThin(
         target: target, deviceID: thin.deviceID, originPath: thin.origin.map(devices.path),
-        byteCount: device.byteCount)
+        byteCount: device.byteCount, volume: device.knownVolume)
     }
     guard let (group, volume) = name.logicalVolume,
       let volumes = try logicalVolumes(.name(group), for: name.text, devices),
@@ -92,12 +97,28 @@ struct ThinDeviceLookup {
     }
     let layer = origin.flatMap { shown.lowestLayer(of: volumes.known($0)) }
     var thin = ResolvedThin(
-      target: target, deviceID: deviceID, originPath: layer?.path, byteCount: found.byteCount)
+      target: target, deviceID: deviceID, originPath: layer?.path, byteCount: found.byteCount,
+      volume: volumes.known(found))
     if let origin, layer == nil { thin.originHint = .originNotActive(volumes.name(of: origin)) }
     if origin == nil, let original = found.origin {
       thin.originHint = .originOfSnapshot("\(group)/\(original)")
     }
     return thin
+  }
+
+  /// Has pool and origin of a recorded merge active, where they are volumes of LVM.
+  ///
+  /// - Throws: `MergeError` as ``Merger/resume(_:options:)`` does.
+  func activateDevices(of header: JournalHeader) throws(MergeError) {
+    guard environment.activatedVolumes != nil,
+      let data = MappedDevice.uuidsInLVM(identity: header.dataIdentity.name),
+      let devices = try? environment.mappedDevices(),
+      let volumes = try logicalVolumes(.uuid(data.group), for: header.originPath, devices),
+      let pool = volumes[uuid: data.volume].flatMap(volumes.pool(withData:))
+    else { return }
+    let origin = MappedDevice.uuidsInLVM(identity: header.originIdentity.name)
+      .flatMap { $0.group == data.group ? volumes[uuid: $0.volume] : nil }
+    _ = try whileActive([pool] + (origin.map { [$0] } ?? []), of: volumes, devices)
   }
 
   /// Activates volumes that are not active, where this environment does that.

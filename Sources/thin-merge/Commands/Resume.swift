@@ -27,7 +27,9 @@ struct Resume: Verb {
   }
 
   @Argument(
-    help: ArgumentHelp("The journal of the merge.", valueName: "journal"),
+    help: ArgumentHelp(
+      "The journal of the merge, or the volume that is merged or merged onto.",
+      valueName: "journal"),
     completion: Completions.journals)
   var journal: String
 
@@ -77,7 +79,8 @@ struct Resume: Verb {
 
   func perform(in session: Session) throws -> Outcome {
     // The journal names the devices, which the question and the report are about.
-    let recorded = try session.merger().recordedMerge(journalPath: journal)
+    let merger = session.merger()
+    let recorded = try merger.recordedMerge(journalPath: merger.journalPath(named: journal))
     let status = recorded.status
     if status.finishedSeconds != nil, !consent.again {
       let refusal = session.merger().refusalAsUnsettled(recorded, metadataPath: places.metadata)
@@ -104,8 +107,8 @@ struct Resume: Verb {
         try session.merger(loops: consent.loops).plan(recorded, options: options)
       }
     }
-    let merger = session.merger(confirmation: try confirmation(), loops: consent.loops)
-    let report = try merger.resume(recorded, options: options)
+    let report = try session.merger(confirmation: confirmation(), loops: consent.loops)
+      .resume(recorded, options: options)
     let text = MergeText(
       report: report, source: source, originPath: originPath,
       verifyCommand: .verify(journalPath: report.journalPath))

@@ -1,17 +1,22 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// Says how far a merge is.
+/// Says how far merges are.
 struct Status: Verb {
   static let configuration = CommandConfiguration(
     commandName: "status",
     abstract: "Say how far a merge is, how fast it was, what is left and what to do next.",
-    discussion: "Reads the journal only, also while the merge runs.")
+    discussion: """
+      Reads journals only, also while a merge runs. Without an argument it lists all merges whose \
+      journals are in the usual folder.
+      """)
 
   @Argument(
-    help: ArgumentHelp("The journal of the merge.", valueName: "journal"),
+    help: ArgumentHelp(
+      "The journal of the merge, or the volume that is merged or merged onto.",
+      valueName: "journal"),
     completion: Completions.journals)
-  var journal: String
+  var journal: String?
 
   @OptionGroup(title: "Output") var output: OutputArguments
 
@@ -19,11 +24,19 @@ struct Status: Verb {
   var progressMode: ProgressMode { .nothing }
 
   func check() throws {
-    _ = try Optional(journal).path(of: "<journal>")
+    if journal != nil { _ = try journal.path(of: "<journal>") }
   }
 
   func perform(in session: Session) throws -> Outcome {
-    let report = try session.merger().status(journalPath: journal)
+    let merger = session.merger()
+    guard let journal else {
+      let journals = merger.journals()
+      return Outcome(
+        report: outputFormat == .json
+          ? JSONText.report(StatusListDocument(journals)) : StatusListText(journals: journals).text,
+        failure: nil, exitStatus: .done)
+    }
+    let report = try merger.status(journalPath: merger.journalPath(named: journal))
     return Outcome(
       report: outputFormat == .json
         ? JSONText.report(StatusDocument(report)) : StatusText(report: report).text,

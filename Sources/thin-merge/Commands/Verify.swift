@@ -24,7 +24,8 @@ struct Verify: Verb {
     var origin: String?
 
     @Option(
-      help: ArgumentHelp("Compare with the checksums in this journal.", valueName: "path"),
+      help: ArgumentHelp(
+        "Compare with the checksums in this journal, or in that of the volume.", valueName: "path"),
       completion: .file())
     var journal: String?
   }
@@ -59,7 +60,8 @@ struct Verify: Verb {
 
   func perform(in session: Session) throws -> Outcome {
     let merger = session.merger()
-    if let journal = target.journal {
+    if let typed = target.journal {
+      let journal = try merger.journalPath(named: typed)
       let status = try merger.status(journalPath: journal)
       let report = try merger.verify(
         journalPath: journal, originPath: target.origin, transfer: queue.options)

@@ -27,7 +27,8 @@ extension ReportedSource {
   /// The source of a journal's merge.
   init(_ status: StatusReport) {
     self.init(
-      deviceID: status.deviceID, metadataPath: status.metadataPath, dataPath: status.dataPath)
+      name: status.thinDeviceName, deviceID: status.deviceID, metadataPath: status.metadataPath,
+      dataPath: status.dataPath)
   }
 }
 

@@ -12,6 +12,7 @@ struct StatusDocument: Encodable {
   @Nullable private var givenUp: GivenUpDocument?
   private let metadataPath, dataPath, originPath, journalPath: String
   private let metadataBase64, dataBase64, originBase64, journalBase64: String?
+  @Nullable private var thinDeviceName: String?
   private let deviceID: UInt32
   private let unreadable: [RangeDocument]
 
@@ -33,6 +34,7 @@ struct StatusDocument: Encodable {
     dataBase64 = JSONText.base64(dataPath)
     originBase64 = JSONText.base64(originPath)
     journalBase64 = JSONText.base64(journalPath)
+    thinDeviceName = report.thinDeviceName
     deviceID = report.deviceID
     unreadable = report.unreadable.map { RangeDocument($0) }
   }
@@ -55,6 +57,7 @@ struct StatusDocument: Encodable {
     case dataBase64 = "data_base64"
     case originBase64 = "origin_base64"
     case journalBase64 = "journal_base64"
+    case thinDeviceName = "thin_device"
     case deviceID = "dev_id"
   }
 }

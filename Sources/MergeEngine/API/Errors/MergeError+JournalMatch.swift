@@ -1,6 +1,21 @@
 // The catalogue of errors about which merge a journal records, and how far it is.
 
 extension MergeError {
+  static func noJournalOf(_ name: String) -> MergeError {
+    MergeError(
+      .noJournalOf, .journalConflict, "no such journal", at: name,
+      because:
+        "there is no file of that name, and no journal of a merge from or onto such a device",
+      context: Context(name: name))
+  }
+
+  static func severalJournals(_ name: String, _ paths: [String]) -> MergeError {
+    MergeError(
+      .severalJournals, .journalConflict, "several merges are not finished", at: name,
+      because: "their journals are \(paths.joined(separator: ", "))",
+      hint: "give the path of one", context: Context(name: name))
+  }
+
   static func twoJournals(_ paths: [String]) -> MergeError {
     MergeError(
       .twoJournals, .journalConflict, "the origin has two journals", at: paths[0],

@@ -1,0 +1,65 @@
+/// Finds the journal of a merge by the names of its devices.
+struct JournalLookup {
+  let environment: Environment
+
+  /// Resolves a name as ``Merger/journalPath(named:)`` does.
+  func path(named text: String) throws(MergeError) -> String {
+    let name = ThinDeviceName(text)
+    guard !FileSystem.exists(text) || FileSystem.blockDevice(at: text) != nil,
+      name.logicalVolume != nil || name.mappedName != nil
+    else { return text }
+    let volume = try volume(name)
+    let found = environment.journals.knownPaths().compactMap {
+      try? environment.journals.look(at: $0)
+    }.filter { isOf(name, volume, $0) }
+    guard !found.isEmpty else { throw .noJournalOf(text) }
+    let unfinished = found.filter { !$0.state.isFinished && $0.state.givenUp == nil }
+    guard unfinished.count <= 1 else {
+      throw .severalJournals(text, unfinished.map(\.file.path))
+    }
+    let latest = found.max { $0.state.lastSeconds < $1.state.lastSeconds }
+    return (unfinished.first ?? latest)?.file.path ?? text
+  }
+
+  /// The volume that has a name now, which another one may have had when a merge began; nil where LVM knows none.
+  private func volume(
+    _ name: ThinDeviceName
+  ) throws(MergeError) -> (volumes: LogicalVolumes, volume: LogicalVolumes.Volume)? {
+    guard let (group, volume) = name.logicalVolume else { return nil }
+    do throws(LogicalVolumes.NoAnswer) {
+      let volumes = try LogicalVolumes(.name(group), run: environment.runProgram)
+      return volumes.flatMap { volumes in volumes[volume].map { (volumes, $0) } }
+    } catch {
+      throw .lvmSilent(name.text, after: Program.answerTimeMax, suspended: [])
+    }
+  }
+
+  private func isOf(
+    _ name: ThinDeviceName, _ known: (volumes: LogicalVolumes, volume: LogicalVolumes.Volume)?,
+    _ journal: OpenJournal
+  ) -> Bool {
+    let header = journal.header
+    let originPath = journal.state.lastAttempt?.originPath ?? header.originPath
+    guard let (volumes, volume) = known else {
+      return [header.thinDeviceName, originPath].compactMap { $0 }.contains {
+        ThinDeviceName($0).mappedName.map {
+          [name.mappedName, name.mappedName.map { $0 + "-real" }]
+            .contains($0)
+        } ?? false
+      }
+    }
+    let uuids = volumes.known(volume).uuids
+    if MappedDevice.uuidsInLVM(identity: header.originIdentity.name).map({
+      VolumeUUIDs(group: $0.group, volume: $0.volume)
+    }) == uuids {
+      return true
+    }
+    if let thin = header.thinVolume { return thin == uuids }
+    // A journal of version 0.1.0 has the thin device's number only.
+    guard let data = MappedDevice.uuidsInLVM(identity: header.dataIdentity.name),
+      data.group == uuids.group,
+      let pool = volumes[uuid: data.volume].flatMap(volumes.pool(withData:))
+    else { return false }
+    return volume.pool == pool.name && volume.deviceID == header.deviceID
+  }
+}
