@@ -8,7 +8,7 @@ struct ThinDeviceLookup {
     ignoresNeedsCheck: Bool = false
   ) throws(MergeError) -> ResolvedThinDevice {
     let devices = try environment.mappedDevices()
-    guard !devices.all.isEmpty else {
+    guard !devices.all.isEmpty || reference.mayBeVolume else {
       throw .noActivePool(reference.text)
     }
     let thin: ResolvedThin =
@@ -86,6 +86,7 @@ struct ThinDeviceLookup {
       let found = volumes[volume], let pool = volumes.pool(of: found),
       let deviceID = found.deviceID
     else {
+      guard !devices.all.isEmpty else { throw .noActivePool(name.text) }
       throw .noSuchThinDevice(name.text)
     }
     let origin = volumes.externalOrigin(of: found)
@@ -188,6 +189,11 @@ struct ThinDeviceLookup {
 }
 
 extension ThinDeviceReference {
+  /// Whether LVM may know it, active or not.
+  fileprivate var mayBeVolume: Bool {
+    if case .device(let name) = self { ThinDeviceName(name).logicalVolume != nil } else { false }
+  }
+
   fileprivate var text: String {
     switch self {
     case .device(let name): name

@@ -3,9 +3,9 @@ internal import MergeEngine
 /// Calls devices of LVM in texts for people as LVM does: `vg/base`, and not `/dev/mapper/vg-base-real`.
 ///
 /// Commands in a sentence, which stand in quotes, keep what they have.
-struct VolumeNames {
+struct VolumeNames: Sendable {
   /// The name and uuid of the mapped device of a node; nil where it is none.
-  let mappedDevice: (_ node: String) -> (name: String, uuid: String)?
+  let mappedDevice: @Sendable (_ node: String) -> (name: String, uuid: String)?
 
   /// Those of this system, as sysfs tells.
   static let system = VolumeNames { node in
