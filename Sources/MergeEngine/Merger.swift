@@ -137,9 +137,10 @@ public struct Merger: Sendable {
   public func journals() -> [JournalListing] { StatusOperation(environment: environment).all() }
 
   /// The path of a journal that may be named by the thin device or the origin of its merge, as volumes or as mapped
-  /// devices; of several merges the one that is not finished, or the latest.
+  /// devices.
   ///
-  /// - Parameter text: A path, which is returned as it is, or the name.
+  /// - Parameter text: A path, or the name.
+  /// - Returns: A path as it is; of several merges the one that is not finished, or the latest.
   /// - Throws: `MergeError`: `journalConflict` where there is no such journal, or several merges are not finished;
   ///   `busy` where LVM does not answer.
   public func journalPath(named text: String) throws(MergeError) -> String {

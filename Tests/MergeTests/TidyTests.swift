@@ -62,8 +62,8 @@ struct TidyTests {
   /// Folders of the engine, each of which may name only what those before it declare; the last is
   /// the file beside the folders.
   private static let layers = [
-    "Basics", "API", "System", "IO", "Metadata", "Source", "Pool", "Plan", "Target", "Journal",
-    "Transfer", "Operations", "Merger.swift",
+    "Basics", "API", "System", "IO", "Metadata", "Source", "LVM", "Pool", "Plan", "Target",
+    "Journal", "Transfer", "Operations", "Merger.swift",
   ]
 
   @Test("every folder of the engine is a layer, and every layer has sources")
@@ -100,7 +100,6 @@ struct TidyTests {
     "MergeEngine/Operations/DevicesOperation.swift": "one verb",
     "MergeEngine/Operations/MergePlaces.swift": "one question, asked before the start and the end",
     "MergeEngine/Plan/DataBlockLedger.swift": "one data structure, with its own tests",
-    "MergeEngine/Pool/RecordFile.swift": "what the records of pools and of origins have in common",
     "MergeEngine/Source/RunSource.swift": "the protocol that a source conforms to",
     "MergeEngine/System/SystemCalls.swift": "what every call to the system needs",
     "MergeEngine/System/ThisSystem.swift": "the only place that asks for time, boot and process",
@@ -113,6 +112,7 @@ struct TidyTests {
     "thin-merge/Messages/TerminalText.swift": "what keeps foreign text off the terminal",
     "thin-merge/Reports/DevicesDocument.swift": "one document",
     "thin-merge/Reports/DevicesText.swift": "one report",
+    "thin-merge/Reports/StatusListDocument.swift": "one document",
     "thin-merge/System/EndPatience.swift": "one rule",
     "thin-merge/System/ProcessArguments.swift": "the bytes of the command line",
     "thin-merge/System/ProcessEnvironment.swift": "the variables of the process",

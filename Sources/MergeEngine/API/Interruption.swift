@@ -1,4 +1,5 @@
 internal import Synchronization
+internal import SystemPackage
 
 /// A request to stop, which may be made at any time, from any thread and from a signal handler.
 ///
@@ -60,9 +61,10 @@ package struct RunControl {
   package let clock: Clock
   package let interruption: Interruption
   package let report: (MergeProgress) -> Void
-  /// Makes a target writable again that somebody has made read-only; false where it was writable, or stays read-only.
-  package let makeWritableAgain: () -> Bool
+  private let makeWritableAgain: () -> Bool
 
+  /// - `makeWritableAgain`: makes a target writable again that somebody has made read-only, and returns false where it
+  ///   was writable or stays read-only.
   package init(
     clock: Clock, interruption: Interruption, makeWritableAgain: @escaping () -> Bool = { false },
     report: @escaping (MergeProgress) -> Void
@@ -71,5 +73,12 @@ package struct RunControl {
     self.interruption = interruption
     self.makeWritableAgain = makeWritableAgain
     self.report = report
+  }
+
+  /// Returns whether a write that failed with `result` may be repeated, because its target is writable again.
+  ///
+  /// LVM makes an external origin read-only whenever it loads the table of a thin device on it.
+  package func isWritableAgain(after result: Int64) -> Bool {
+    result == -Int64(Errno.notPermitted.rawValue) && makeWritableAgain()
   }
 }

@@ -42,56 +42,50 @@ package struct KnownVolume: Equatable, Sendable, Codable {
   var deactivation: [String] { ["lvchange", "-an", "--select", selection, "--", group] }
 }
 
-extension MappedDevice {
-  /// Volume group and name of the pool of LVM that the device is; nil where it is none.
-  var poolName: (group: String, volume: String)? {
-    guard uuid.hasPrefix("LVM-"), name.hasSuffix("-tpool") else { return nil }
-    return ThinDeviceName.logicalVolume(mappedName: String(name.dropLast("-tpool".count)))
+extension KnownVolume {
+  /// The volume that a mapped device shows; nil for what is no volume of LVM, and for a layer of one.
+  package init?(mappedName: String, uuid: String) {
+    guard let uuids = VolumeUUIDs(mappedUUID: uuid), VolumeUUIDs.layer(ofMappedUUID: uuid).isEmpty,
+      let (group, volume) = ThinDeviceName.logicalVolume(mappedName: mappedName)
+    else { return nil }
+    self.init(group: group, name: volume, groupUUID: uuids.group, uuid: uuids.volume)
   }
 
   /// The name in LVM of the volume that a mapped device shows, by itself or as the layer that LVM puts under an external
   /// origin or over a pool's devices; nil for anything else, a pool's hidden volumes among them.
-  package static func volumeName(mappedName: String, uuid: String) -> String? {
-    guard uuid.hasPrefix("LVM-"), uuid.utf8.count >= 4 + 2 * 32 else { return nil }
-    let layer = String(uuid.dropFirst(4 + 2 * 32))
+  package static func fullName(mappedName: String, uuid: String) -> String? {
+    guard VolumeUUIDs(mappedUUID: uuid) != nil else { return nil }
+    let layer = VolumeUUIDs.layer(ofMappedUUID: uuid)
     guard ["", "-real", "-tpool"].contains(layer), mappedName.hasSuffix(layer),
       let (group, volume) = ThinDeviceName.logicalVolume(
         mappedName: String(mappedName.dropLast(layer.count)))
     else { return nil }
     return "\(group)/\(volume)"
   }
+}
 
-  /// The volume's name in LVM; nil for what is no volume of LVM, and for a layer of one.
-  var logicalVolumeName: String? {
-    knownVolume?.fullName
-  }
-
-  /// The uuids of group and volume, as LVM prints them, that a device is of: the volume itself or a layer of it, such as
-  /// `-real` or `-tpool`; nil for what is not LVM's.
-  var uuidsInLVM: (group: String, volume: String)? { Self.uuidsInLVM(of: uuid[...]) }
+/// The uuid of a mapped device of LVM is `LVM-`, the uuids of group and volume without their dashes, 32 characters each,
+/// and for a layer of a volume what it is, such as `-real` or `-tpool`.
+extension VolumeUUIDs {
+  /// The uuids of the volume that a mapped device is, or is a layer of; nil for what is not LVM's.
+  init?(mappedUUID uuid: String) { self.init(of: uuid[...]) }
 
   /// The same of a device that an identity tells from others.
-  static func uuidsInLVM(identity: String) -> (group: String, volume: String)? {
-    identity.hasPrefix("dm-") ? uuidsInLVM(of: identity.dropFirst(3)) : nil
+  init?(identity: DeviceIdentity) {
+    guard identity.name.hasPrefix("dm-") else { return nil }
+    self.init(of: identity.name.dropFirst(3))
   }
 
-  private static func uuidsInLVM(of uuid: Substring) -> (group: String, volume: String)? {
+  private init?(of uuid: Substring) {
     guard uuid.hasPrefix("LVM-"), uuid.utf8.count >= 4 + 2 * 32 else { return nil }
     let uuids = uuid.dropFirst(4)
-    return (inLVMsForm(uuids.prefix(32)), inLVMsForm(uuids.dropFirst(32).prefix(32)))
+    self.init(
+      group: Self.inLVMsForm(uuids.prefix(32)),
+      volume: Self.inLVMsForm(uuids.dropFirst(32).prefix(32)))
   }
 
-  /// The volume of LVM that the device is; nil for what is none, and for a layer of one.
-  var knownVolume: KnownVolume? {
-    // The uuids of group and volume follow; behind those of a layer, what it is.
-    guard uuid.hasPrefix("LVM-"), uuid.utf8.count == 4 + 2 * 32,
-      let (group, volume) = ThinDeviceName.logicalVolume(mappedName: name)
-    else { return nil }
-    let uuids = uuid.dropFirst(4)
-    return KnownVolume(
-      group: group, name: volume, groupUUID: Self.inLVMsForm(uuids.prefix(32)),
-      uuid: Self.inLVMsForm(uuids.dropFirst(32)))
-  }
+  /// What follows the two uuids; empty for the volume itself.
+  static func layer(ofMappedUUID uuid: String) -> Substring { uuid.dropFirst(4 + 2 * 32) }
 
   /// A uuid as LVM prints it, and wants it: its 32 characters with dashes between.
   private static func inLVMsForm(_ characters: Substring) -> String {
@@ -100,26 +94,6 @@ extension MappedDevice {
       defer { rest = rest.dropFirst(count) }
       return String(rest.prefix(count))
     }.joined(separator: "-")
-  }
-}
-
-extension MappedDevices {
-  /// Returns whether a volume of LVM is active.
-  func shows(_ volume: KnownVolume) -> Bool {
-    pool(volume) != nil || lowestLayer(of: volume) != nil
-  }
-
-  /// The pool that a volume of LVM is; nil where it is none or not active.
-  ///
-  /// LVM puts a layer over it, but where it has just made it.
-  func pool(_ volume: KnownVolume) -> MappedDevice? {
-    ["-tpool", ""].lazy.compactMap { device(uuid: volume.mappedUUID(layer: $0)) }
-      .first { $0.poolTarget != nil }
-  }
-
-  /// The lowest device that shows a volume of LVM; nil where it is not active.
-  func lowestLayer(of volume: KnownVolume) -> MappedDevice? {
-    ["-real", ""].lazy.compactMap { device(uuid: volume.mappedUUID(layer: $0)) }.first
   }
 }
 

@@ -18,15 +18,9 @@ package struct ThinDeviceName: Equatable, Sendable {
   }
 
   /// Whether the text can only be a path: `VG/LV` is a volume, whatever is in the current folder.
-  private var isPath: Bool {
+  var isPath: Bool {
     text.contains("/")
       && (["/", "./", "../"].contains(where: text.hasPrefix) || logicalVolume == nil)
-  }
-
-  /// The active device of that name.
-  package func device(in devices: MappedDevices) -> MappedDevice? {
-    if isPath, let number = FileSystem.blockDevice(at: text) { return devices[number] }
-    return mappedName.flatMap(devices.named)
   }
 
   /// The name that device-mapper has, or would have, for it.

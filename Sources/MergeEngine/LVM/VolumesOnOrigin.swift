@@ -17,23 +17,20 @@ package struct VolumesOnOrigin {
   private let pool: LogicalVolumes.Volume
   private let deviceID: UInt32
 
-  /// - `origin`: the layers of the origin, the topmost first.
+  /// - `origin`: the uuids of the origin's layers, the topmost first.
   /// - `deviceID`: what is merged.
   /// - `transactionID`: of the pool; LVM's numbers are those of the pool while it has counted as many.
   /// - `run`: gets a program with its arguments.
-  /// - Returns: nil where pool or origin is none of LVM, or LVM's metadata is not about the pool as it is.
+  /// - Returns: nil where LVM does not know pool and origin in one group, or its metadata is not about the pool as it is.
   /// - Throws: `LogicalVolumes.NoAnswer` where LVM did not answer in time.
   init?(
-    _ origin: [MappedDevice], of pool: MappedDevice, deviceID: UInt32,
-    transactionID: UInt64,
+    _ origin: [VolumeUUIDs], of pool: VolumeUUIDs, deviceID: UInt32, transactionID: UInt64,
     run: ([String]) -> Program.End
   ) throws(LogicalVolumes.NoAnswer) {
-    guard let ids = pool.uuidsInLVM,
-      let originUUID = origin.lazy.compactMap(\.uuidsInLVM).first(where: { $0.group == ids.group })?
-        .volume,
-      let volumes = try LogicalVolumes(.uuid(ids.group), run: run),
-      let ownPool = volumes[uuid: ids.volume], ownPool.transactionID == transactionID,
-      let ownOrigin = volumes[uuid: originUUID]
+    guard let layer = origin.first(where: { $0.group == pool.group }),
+      let volumes = try LogicalVolumes(.uuid(pool.group), run: run),
+      let ownPool = volumes[uuid: pool.volume], ownPool.transactionID == transactionID,
+      let ownOrigin = volumes[uuid: layer.volume]
     else { return nil }
     self.volumes = volumes
     self.origin = ownOrigin

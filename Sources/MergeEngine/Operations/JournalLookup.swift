@@ -49,14 +49,10 @@ struct JournalLookup {
       }
     }
     let uuids = volumes.known(volume).uuids
-    if MappedDevice.uuidsInLVM(identity: header.originIdentity.name).map({
-      VolumeUUIDs(group: $0.group, volume: $0.volume)
-    }) == uuids {
-      return true
-    }
+    if VolumeUUIDs(identity: header.originIdentity) == uuids { return true }
     if let thin = header.thinVolume { return thin == uuids }
     // A journal of version 0.1.0 has the thin device's number only.
-    guard let data = MappedDevice.uuidsInLVM(identity: header.dataIdentity.name),
+    guard let data = VolumeUUIDs(identity: header.dataIdentity),
       data.group == uuids.group,
       let pool = volumes[uuid: data.volume].flatMap(volumes.pool(withData:))
     else { return false }

@@ -112,12 +112,12 @@ struct ThinDeviceLookup {
   /// - Throws: `MergeError` as ``Merger/resume(_:options:)`` does.
   func activateDevices(of header: JournalHeader) throws(MergeError) {
     guard environment.activatedVolumes != nil,
-      let data = MappedDevice.uuidsInLVM(identity: header.dataIdentity.name),
+      let data = VolumeUUIDs(identity: header.dataIdentity),
       let devices = try? environment.mappedDevices(),
       let volumes = try logicalVolumes(.uuid(data.group), for: header.originPath, devices),
       let pool = volumes[uuid: data.volume].flatMap(volumes.pool(withData:))
     else { return }
-    let origin = MappedDevice.uuidsInLVM(identity: header.originIdentity.name)
+    let origin = VolumeUUIDs(identity: header.originIdentity)
       .flatMap { $0.group == data.group ? volumes[uuid: $0.volume] : nil }
     _ = try whileActive([pool] + (origin.map { [$0] } ?? []), of: volumes, devices)
   }

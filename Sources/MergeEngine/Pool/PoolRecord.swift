@@ -102,7 +102,7 @@ extension PoolRecord {
     }
     left.removedDevices = state.removals.map {
       PoolLeftovers.RemovedDevice(
-        path: $0.device.path, volumeName: $0.device.logicalVolumeName, isPutBack: $0.isPutBack,
+        path: $0.device.path, volumeName: $0.device.knownVolume?.fullName, isPutBack: $0.isPutBack,
         isActive: $0.device(in: devices) != nil)
     }
     left.writableLayers = state.madeWritable.map {

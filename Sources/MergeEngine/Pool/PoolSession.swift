@@ -80,9 +80,10 @@ package final class PoolSession {
       isHeld: hold.isOnlyCopy(of: deviceID), isReplaced: isReplaced,
       options: options, restarts: restarts, holders: pool.mapper.holders
     ) { origin throws(MergeError) in
+      guard let uuids = VolumeUUIDs(mappedUUID: pool.device.uuid) else { return nil }
       do throws(LogicalVolumes.NoAnswer) {
         return try VolumesOnOrigin(
-          origin, of: pool.device, deviceID: deviceID,
+          origin.compactMap { VolumeUUIDs(mappedUUID: $0.uuid) }, of: uuids, deviceID: deviceID,
           transactionID: observed.live.transactionID, run: pool.runProgram)
       } catch {
         throw .lvmSilent(pool.name, after: Program.answerTimeMax, suspended: [])

@@ -144,7 +144,7 @@ final class RemovedDevices {
   }
 
   private static func command(activating device: MappedDevice) -> String {
-    if let volume = device.logicalVolumeName { return MergeNote.commandActivating(volume) }
+    if let volume = device.knownVolume?.fullName { return MergeNote.commandActivating(volume) }
     let table = device.liveTable.map {
       "\($0.startSector) \($0.sectorCount) \($0.kind) \($0.arguments)"
     }.joined(separator: "\n")

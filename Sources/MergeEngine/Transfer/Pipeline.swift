@@ -345,7 +345,8 @@ package struct Pipeline<
   private mutating func written(_ slot: Int, _ result: Int64) {
     switch slots.written(slot, result) {
     case .more: return requests.enqueueWrite(slots.write(slot))
-    case .bad where isWritableAgain(after: result): return requests.enqueueWrite(slots.write(slot))
+    case .bad where !isStopping && control.isWritableAgain(after: result):
+      return requests.enqueueWrite(slots.write(slot))
     case .bad:
       fail(slots[slot].range.start + UInt64(slots[slot].writtenByteCount), result)
       abandon(slot)
@@ -354,12 +355,6 @@ package struct Pipeline<
       end(slot, .merged(checksum: slots[slot].checksum))
     }
     isWritingTail = false
-  }
-
-  /// Whether a write that was refused may be repeated: LVM makes an external origin read-only whenever it loads a thin
-  /// device on it anew.
-  private func isWritableAgain(after result: Int64) -> Bool {
-    result == -Int64(Errno.notPermitted.rawValue) && !isStopping && control.makeWritableAgain()
   }
 
   private mutating func fail(_ byteOffset: UInt64, _ result: Int64) {
@@ -434,7 +429,7 @@ package struct Pipeline<
     guard let current = salvage, let piece = current.piece else { return }
     switch slots.written(current.slot, result, of: Int(piece.byteCount)) {
     case .more: requests.enqueueWrite(slots.write(piece, of: current.slot))
-    case .bad where isWritableAgain(after: result):
+    case .bad where !isStopping && control.isWritableAgain(after: result):
       requests.enqueueWrite(slots.write(piece, of: current.slot))
     case .bad:
       fail(piece.start + UInt64(slots[current.slot].writtenByteCount), result)

@@ -149,6 +149,9 @@ extension MergeError {
     switch code {
     case .noJournal: "'thin-merge plan' says where the journal of a merge is"
     case .journalLocked: "how far that merge is: thin-merge status \(journal)"
+    case .twoJournals:
+      "'thin-merge status' with each tells when it was written; move the older one away"
+    case .noJournalOf: "'thin-merge status' lists the journals of this system"
     case .journalNotTrusted:
       "\("thin-merge status \(journal)".commandInSentence) shows what it names; if that is right, resume a copy that is "
         + "your own"

@@ -44,6 +44,6 @@ struct VolumeNames: Sendable {
     guard word.hasPrefix(Self.folder) || isPool && !word.contains("/"),
       let device = mappedDevice(word.hasPrefix("/") ? word : Self.folder + word)
     else { return nil }
-    return MappedDevice.volumeName(mappedName: device.name, uuid: device.uuid)
+    return KnownVolume.fullName(mappedName: device.name, uuid: device.uuid)
   }
 }

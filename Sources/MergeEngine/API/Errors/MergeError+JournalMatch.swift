@@ -20,8 +20,6 @@ extension MergeError {
     MergeError(
       .twoJournals, .journalConflict, "the origin has two journals", at: paths[0],
       because: "\(paths.dropFirst().joined(separator: ", ")) is of the same device",
-      hint:
-        "move the one away that is not of the last merge onto it; \("thin-merge status".commandInSentence) with each tells",
       context: Context(path: paths[0]))
   }
 
