@@ -39,18 +39,14 @@ struct PoolErrorTests {
       "the pool of the logical volume is not active", "volume-pool-not-active", .refused,
       .device("vg/vm")
     ) { pool in
-      pool.runProgram = { _ in volume(pool: "thinpool", origin: "") }
+      pool.runProgram = { SimulatedLVM([], transactionID: 0).run($0) }
     },
     row(
       "the external origin of the logical volume is not active", "no-origin", .refused,
       .device("vg/vm")
     ) { pool in
-      pool.mapper.mapped[0].name = "vg-thinpool-tpool"
-      pool.runProgram = { words in
-        words.last == "vg/vm"
-          ? volume(pool: "thinpool", origin: "base")
-          : .failed(words: "")
-      }
+      try pool.become(SimulatedLVM([], transactionID: 0))
+      pool.mapper.mapped.removeLast()
     },
     ofGroup("the volume group is exported", "volume-group-exported", exported: "exported"),
     ofGroup("the volume group is partial", "volume-group-partial", partial: "partial"),
@@ -70,8 +66,12 @@ struct PoolErrorTests {
       pool.runProgram = { _ in .noAnswer }
     },
     row("the logical volume is a snapshot", "no-origin", .refused, .device("vg/vm")) { pool in
-      pool.mapper.mapped[0].name = "vg-thinpool-tpool"
-      pool.runProgram = { _ in volume(pool: "thinpool", origin: "base") }
+      try pool.become(
+        SimulatedLVM([
+          SimulatedLVM.Volume(name: "pool", data: "[pool_tdata]"),
+          SimulatedLVM.Volume(name: "vm", pool: "pool", origin: "base", thinID: "5"),
+          SimulatedLVM.Volume(name: "base", pool: "pool", thinID: "4"),
+        ]))
     },
     row("the thin device has no external origin", "no-origin", .refused, .device("vm")) { pool in
       pool.mapper.mapped.append(try pool.thin(hasOrigin: false))
@@ -332,15 +332,6 @@ struct PoolErrorTests {
         try merger.merge(source, onto: pool.origin.path, options: MergeOptions()).failure
       }
     }
-  }
-
-  /// What `lvs` prints of a thin volume.
-  private static func volume(pool: String, origin: String) -> MergeEngine.Program.End {
-    .succeeded(
-      output: """
-        {"report": [{"lv": [{"lv_size": "1572864", "pool_lv": "\(pool)", "origin": "\(origin)", \
-        "thin_id": "5"}]}]}
-        """)
   }
 }
 

@@ -11,6 +11,8 @@ struct SimulatedLVM: Sendable {
     var transactionID = ""
     var data = ""
     var byteCount: UInt64 = 64 << 20
+    /// The name that its uuid is made of; nil for its own.
+    var uuidName: String?
   }
 
   static let group = "vg"
@@ -62,7 +64,7 @@ struct SimulatedLVM: Sendable {
     let rows = volumes.map { volume in
       [
         ("vg_name", Self.group), ("vg_uuid", Self.printed(Self.groupUUID)),
-        ("lv_name", volume.name), ("lv_uuid", Self.printed(Self.characters(volume.name))),
+        ("lv_name", volume.name), ("lv_uuid", Self.printed(Self.characters(volume.uuidName ?? volume.name))),
         ("lv_size", "\(volume.byteCount)"), ("pool_lv", volume.pool), ("origin", volume.origin),
         ("thin_id", volume.thinID), ("transaction_id", volume.transactionID),
         ("data_lv", volume.data),
@@ -81,7 +83,7 @@ struct SimulatedLVM: Sendable {
   func activation(_ words: [String]) -> (name: String, isActive: Bool)? {
     guard words.first == "lvchange", let index = words.firstIndex(of: "--select"),
       let volume = volumes.first(where: {
-        words[index + 1].contains(Self.printed(Self.characters($0.name)))
+        words[index + 1].contains(Self.printed(Self.characters($0.uuidName ?? $0.name)))
       })
     else { return nil }
     return (volume.name, words.contains("-ay"))

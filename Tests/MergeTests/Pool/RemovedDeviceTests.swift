@@ -151,11 +151,12 @@ struct RemovedDeviceTests {
   @Test("a volume of LVM that LVM does not activate stays in the record, and the cause is named")
   func volumeNotActivated() throws {
     let pool = try ActivePool()
-    let outcome = try Self.settleVolume(pool) { _ in .failed(words: "") }
+    let outcome = try Self.settleVolume(pool) { _ in .failed(words: "Check of pool failed") }
     #expect(
       outcome.notes.contains {
-        $0.hasSuffix("LVM did not activate it; it is activated by: lvchange -ay my-vg/vm")
-      })
+        $0.hasSuffix(
+          "LVM says: Check of pool failed; it is activated by: lvchange -ay my-vg/vm")
+      }, "\(outcome.notes)")
     #expect(try pool.recordFiles().isEmpty == false)
   }
 
@@ -165,7 +166,7 @@ struct RemovedDeviceTests {
     // LVM succeeds also where it finds nothing.
     let outcome = try Self.settleVolume(pool) { _ in .succeeded(output: "") }
     #expect(
-      outcome.notes.contains { $0.contains("activated no volume with its uuid, 012345-6789-abcd") },
+      outcome.notes.contains { $0.contains("finds no volume with its uuid, 012345-6789-abcd") },
       "\(outcome.notes)")
     #expect(!outcome.notes.contains { $0.contains("lvchange -ay") || $0.hasPrefix("put") })
     #expect(try pool.recordFiles().isEmpty == false)
@@ -188,30 +189,24 @@ struct RemovedDeviceTests {
     #expect(outcome.notes.contains("put /dev/mapper/my--vg-vm back"), "\(outcome.notes)")
   }
 
-  /// What `lvs` prints of the volume that has the name now.
-  private static func volumes(uuid: String) -> @Sendable ([String]) -> MergeEngine.Program.End {
-    { words in
-      guard words[0] == "lvs" else { return .failed(words: "") }
-      return .succeeded(
-        output: #"{"report":[{"lv":[{"lv_size":"65536","pool_lv":"thin","origin":"","thin_id":"8","#
-          + #""vg_uuid":"012345-6789-ABCD-EFGH-IJKL-MNOP-QRSTUV","lv_uuid":"\#(uuid)"}]}]}"#)
-    }
-  }
-
   @Test(
     "the name of a removed volume means that volume, or the one that LVM has given the name to since",
-    arguments: [
-      ("012345-6789-abcd-efgh-ijkl-mnop-qrstuv", 5), ("another", 8),
-    ] as [(String, UInt32)])
-  func nameGivenAway(uuid: String, deviceID: UInt32) throws {
+    arguments: [("vm", 5), ("another", 8)] as [(String, UInt32)])
+  func nameGivenAway(uuidName: String, deviceID: UInt32) throws {
     let pool = try ActivePool(otherIDs: [8])
-    pool.mapper.mapped[0].name = "my--vg-thin-tpool"
+    try pool.become(
+      SimulatedLVM([
+        SimulatedLVM.Volume(name: "pool"),
+        SimulatedLVM.Volume(name: "vm", pool: "pool", thinID: "8", uuidName: uuidName),
+      ]))
     pool.mapper.mapped.append(try Self.origin(pool))
-    try Self.leave(Self.volume(pool), pool, originParts: Self.parts(pool))
-    pool.runProgram = Self.volumes(uuid: uuid)
+    var removed = try Self.thin(pool)
+    removed.name = "vg-vm"
+    removed.uuid = SimulatedLVM.mappedUUID("vm")
+    try Self.leave(removed, pool, originParts: Self.parts(pool))
     var found: UInt32?
     let outcome = pool.run { merger throws(MergeError) in
-      found = try merger.resolve(.device("my-vg/vm")).source.deviceID
+      found = try merger.resolve(.device("vg/vm")).source.deviceID
     }
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(found == deviceID)
