@@ -209,7 +209,7 @@ extension JournalHeader {
     thinByteCount = fields.number(.thinByteCount)
     self.plannedByteCount = plannedByteCount
     thinDeviceName = fields.path(.thinDeviceName)
-    thinVolume = fields.text(.thinVolume).flatMap(VolumeUUIDs.init)
+    thinVolume = fields.text(.thinVolume).flatMap { VolumeUUIDs($0) }
     self.metadataPath = metadataPath
     self.dataPath = dataPath
     self.originPath = originPath

@@ -64,7 +64,8 @@ struct SimulatedLVM: Sendable {
     let rows = volumes.map { volume in
       [
         ("vg_name", Self.group), ("vg_uuid", Self.printed(Self.groupUUID)),
-        ("lv_name", volume.name), ("lv_uuid", Self.printed(Self.characters(volume.uuidName ?? volume.name))),
+        ("lv_name", volume.name),
+        ("lv_uuid", Self.printed(Self.characters(volume.uuidName ?? volume.name))),
         ("lv_size", "\(volume.byteCount)"), ("pool_lv", volume.pool), ("origin", volume.origin),
         ("thin_id", volume.thinID), ("transaction_id", volume.transactionID),
         ("data_lv", volume.data),
