@@ -182,6 +182,6 @@ struct ActivatedVolumesTests {
     volumes.ends = [:]
     let settled = volumes.pool.run { merger throws(MergeError) in _ = try merger.settle() }
     #expect(settled.exitStatus == 0, "\(settled.message)")
-    #expect(try volumes.recorded() == [])
+    #expect(try volumes.recorded() == [], "\(settled.notes) \(volumes.changes)")
   }
 }

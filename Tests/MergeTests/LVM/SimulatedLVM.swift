@@ -92,10 +92,11 @@ struct SimulatedLVM: Sendable {
 }
 
 extension ActivePool {
-  /// Has its pool and origin be `vg/pool` and `vg/base`, the origin with the layer only that LVM puts under a thin volume.
+  /// Has its pool and origin be `vg/pool` and `vg/base`, the origin with only the layer that LVM puts under a thin volume.
   func become(_ lvm: SimulatedLVM, isOriginReadOnly: Bool = false) throws {
     mapper.mapped[0].name = "vg-pool-tpool"
-    mapper.mapped[0].uuid = SimulatedLVM.mappedUUID("pool", layer: "-tpool")
+    poolUUID = SimulatedLVM.mappedUUID("pool", layer: "-tpool")
+    mapper.mapped[0].uuid = poolUUID
     try addBase(isReadOnly: isOriginReadOnly)
     mapper.mapped[1].name = "vg-base-real"
     mapper.mapped[1].uuid = SimulatedLVM.mappedUUID("base", layer: "-real")

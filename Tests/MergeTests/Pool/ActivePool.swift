@@ -22,6 +22,8 @@ final class ActivePool {
   var whenMerging: () -> Void = {}
   /// Happens once, when blocks begin to be compared after the merge.
   var whenVerifying: () -> Void = {}
+  /// The uuid of the pool's mapped device, by which its record is found.
+  var poolUUID = "POOL-1"
   /// What programs of the system print, such as `lvs`.
   var runProgram: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed(words: "") }
   /// What becomes of programs of the system that change something, such as `lvchange`.
@@ -293,7 +295,7 @@ final class ActivePool {
     {"format":1,"requiredFeatures":4,"removals":[],"madeWritable":[],"journals":["a","b"]}
     """
 
-  var recordPath: String { state + "/pools/POOL-1.json" }
+  var recordPath: String { "\(state)/pools/\(poolUUID).json" }
 
   /// Leaves a record for the next run to find.
   func writeRecord(_ text: String) throws {

@@ -196,7 +196,7 @@ struct RemovedDeviceTests {
     let pool = try ActivePool(otherIDs: [8])
     try pool.become(
       SimulatedLVM([
-        SimulatedLVM.Volume(name: "pool"),
+        SimulatedLVM.Volume(name: "pool", data: "[pool_tdata]"),
         SimulatedLVM.Volume(name: "vm", pool: "pool", thinID: "8", uuidName: uuidName),
       ]))
     pool.mapper.mapped.append(try Self.origin(pool))
