@@ -1,5 +1,6 @@
 internal import CAIO
 internal import Glibc
+internal import Synchronization
 package import SystemPackage
 
 /// A regular file or block device that is open, with what is known of its shape.
@@ -26,6 +27,13 @@ package final class OpenFile: Sendable {
 
   private let owner: OwnedDescriptor
   package var descriptor: CInt { owner.rawValue }
+  private let hasLock = Atomic(false)
+
+  /// A lock is let go of by a call of its own: a program that another thread starts at the same moment has a copy of the
+  /// descriptor until it runs, and closing this one alone would leave the lock that long.
+  deinit {
+    if hasLock.load(ordering: .relaxed) { flock(descriptor, LOCK_UN) }
+  }
 
   /// Takes over a regular file that was just made, for I/O through the page cache.
   package init(
@@ -165,6 +173,7 @@ extension OpenFile {
     while true {
       do throws(Errno) {
         try uninterrupted { flock(descriptor, LOCK_EX | LOCK_NB) }
+        hasLock.store(true, ordering: .relaxed)
         return true
       } catch {
         guard error == .wouldBlock else { throw error }
@@ -177,7 +186,9 @@ extension OpenFile {
 
   /// Keeps others from taking the file for themselves, as far as they ask; false if somebody has it.
   package func lockAgainstWriters() -> Bool {
-    flock(descriptor, LOCK_SH | LOCK_NB) == 0 || Errno.current != .wouldBlock
+    guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else { return Errno.current != .wouldBlock }
+    hasLock.store(true, ordering: .relaxed)
+    return true
   }
 
   /// Whether somebody holds the file's lock now.
