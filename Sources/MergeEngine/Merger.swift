@@ -229,6 +229,37 @@ public struct Merger: Sendable {
     try ResumeOperation(environment: environment.notingOnce).resume(recorded, options: options)
   }
 
+  /// Lets the origin take the place of a thin volume of LVM whose merge is finished, as
+  /// ``MergeOptions/handsOver`` does; goes on where an earlier call was cut off.
+  ///
+  /// - Parameters:
+  ///   - journalPath: The journal of the merge.
+  ///   - takesName: Whether the origin gets the thin volume's name.
+  /// - Returns: What was done.
+  /// - Throws: `MergeError`: `refused` or `busy`, where nothing was changed; `stopped` where LVM did not take a step.
+  @discardableResult
+  public func handOver(
+    journalPath: String, takesName: Bool = false
+  ) throws(MergeError) -> VolumeHandover {
+    let operation = HandoverOperation(environment: environment.notingOnce)
+    do throws(MergeError) {
+      let handover = try operation.run(journalPath, takesName: takesName)
+      environment.activatedVolumes?.end()
+      return handover
+    } catch {
+      environment.activatedVolumes?.end()
+      throw error
+    }
+  }
+
+  /// The journal of a merge whose thin volume had a name, and was removed, so that the name leads nowhere or to the
+  /// origin; nil where the name is a volume's that can be merged.
+  ///
+  /// - Throws: `MergeError` (`busy`) where LVM does not answer.
+  package func handoverJournalPath(named text: String) throws(MergeError) -> String? {
+    try JournalLookup(environment: environment).handoverPath(named: text)
+  }
+
   // MARK: Comparing
 
   /// Compares the origin with the source, by sectors of 512 bytes; what is not mapped is not compared.

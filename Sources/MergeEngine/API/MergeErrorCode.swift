@@ -281,6 +281,31 @@ extension MergeError {
     /// The volume group is another system's.
     case volumeGroupForeign = "volume-group-foreign"
 
+    // MARK: The handover from a merged volume to its origin
+
+    /// One of the two is no volume of LVM, or the origin is not the thin volume's.
+    case noVolumesToHandOver = "no-volumes-to-hand-over"
+    /// Other volumes are on one of the two.
+    case volumesOnOrigin = "volumes-on-origin"
+    /// The thin volume is larger than its origin.
+    case originShorterThanVolume = "origin-shorter-than-volume"
+    /// The options leave a part of the thin volume out.
+    case partOfVolumeLeftOut = "part-of-volume-left-out"
+    /// The thin volume has something that the origin does not have.
+    case volumeNotAllMerged = "volume-not-all-merged"
+    /// The thin volume is in use.
+    case volumeStaysActive = "volume-stays-active"
+    /// LVM does not know one of the two any more.
+    case volumeGone = "volume-gone"
+    /// One of the two has another name now.
+    case volumeRenamed = "volume-renamed"
+    /// Another volume has the name that the origin is to get.
+    case volumeNameTaken = "volume-name-taken"
+    /// LVM did not take a step.
+    case handoverStepFailed = "handover-step-failed"
+    /// The journal cannot be written to.
+    case cannotRecordHandover = "cannot-record-handover"
+
     // MARK: State of a pool
 
     /// The pool's status cannot be asked for.

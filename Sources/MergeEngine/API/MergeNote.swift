@@ -54,6 +54,10 @@ public struct MergeNote: Equatable, Sendable {
     case originOfSnapshot = "origin-of-snapshot"
     /// Where the external origin is not known: it is not active.
     case originNotActive = "origin-not-active"
+    /// A step of the handover from a thin volume to its origin was taken in LVM.
+    case handoverStep = "handover-step"
+    /// The origin took the thin volume's place and could not be activated.
+    case originNotActivated = "origin-not-activated"
     /// A thin device was removed for the time of the merge.
     case thinDeviceRemoved = "thin-device-removed"
     /// A thin device was put back.

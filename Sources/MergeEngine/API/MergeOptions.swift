@@ -39,6 +39,11 @@ public struct MergeOptions: Equatable, Sendable {
   /// Merges also onto a file that is a container, such as qcow2, and over a LUKS header, which is refused
   /// otherwise.
   public var forcesFormat: Bool
+  /// Lets the origin take the place of the thin volume in LVM once the merge is finished and everything was compared:
+  /// the thin volume is removed, and the origin becomes an ordinary volume.
+  public var handsOver: Bool
+  /// Gives the origin the thin volume's name then.
+  public var takesName: Bool
   /// What may be done to an active pool and its devices.
   public var pool: PoolOptions
 
@@ -49,7 +54,7 @@ public struct MergeOptions: Equatable, Sendable {
     comparesFinished: Bool = true, trustsEarlierRuns: Bool = false,
     verifies: Bool = false, checkpointInterval: Duration = .seconds(5),
     originIsTheSame: Bool = false, dataIsTheSame: Bool = false, forcesFormat: Bool = false,
-    pool: PoolOptions = PoolOptions()
+    handsOver: Bool = false, takesName: Bool = false, pool: PoolOptions = PoolOptions()
   ) {
     self.extent = extent
     self.transfer = transfer
@@ -63,6 +68,8 @@ public struct MergeOptions: Equatable, Sendable {
     self.originIsTheSame = originIsTheSame
     self.dataIsTheSame = dataIsTheSame
     self.forcesFormat = forcesFormat
+    self.handsOver = handsOver
+    self.takesName = takesName
     self.pool = pool
   }
 
@@ -100,6 +107,10 @@ public struct ResumeOptions: Equatable, Sendable {
   public var originIsTheSame = false
   /// As in ``MergeOptions``.
   public var dataIsTheSame = false
+  /// As in ``MergeOptions``.
+  public var handsOver = false
+  /// As in ``MergeOptions``.
+  public var takesName = false
   /// What may be done to an active pool and its devices, besides what the journal says.
   ///
   /// The journal names each thin device whose change was agreed to; others are refused again.

@@ -70,6 +70,24 @@ extension MergeNote {
       context: Context(name: volume))
   }
 
+  static func handedOver(_ step: HandoverStep, _ handover: VolumeHandover) -> MergeNote {
+    let (thin, origin) = (handover.thinFullName, handover.originFullName)
+    let text =
+      switch step {
+      case .removeThinVolume: "removed \(thin)"
+      case .makeOriginWritable: "made \(origin) writable"
+      case .renameOrigin: "renamed \(origin) to \(thin)"
+      }
+    return MergeNote(.handoverStep, text, context: Context(name: origin))
+  }
+
+  static func originNotActivated(_ volume: String, _ failure: ActivationFailure) -> MergeNote {
+    MergeNote(
+      .originNotActivated,
+      "could not activate \(volume): \(why(failure, commandActivating(volume)))",
+      context: Context(name: volume))
+  }
+
   /// - `command`: what does it by the volume's name, which may be another one's where LVM found no such volume.
   private static func why(_ failure: ActivationFailure, _ command: String) -> String {
     if case .noneSelected = failure { return failure.text }

@@ -69,6 +69,8 @@ public struct PlanReport: Equatable, Sendable {
   public var journalsPutAside: [String] = []
   /// What unfinished merges that were given up have left on the origin, wherever this one writes nothing.
   public var remnants: [MergeRemnant] = []
+  /// What is done in LVM once the merge is finished, where that was asked for.
+  public var handover: VolumeHandover?
   /// What a merge would be refused for as things are; nil where it would begin or go on.
   public var refusal: MergeError?
 }
@@ -145,6 +147,9 @@ public struct MergeReport: Equatable, Sendable {
   public var verification: VerifyReport?
   /// Whether the thin device has anything that was not merged.
   public var thinDevice: ThinDeviceState = .unknown
+  /// How far the handover from the thin volume to its origin is; nil where the two are no volumes of LVM, or the merge
+  /// is not finished.
+  public var handover: HandoverState?
   /// Where the journal is.
   public var journalPath: String
   /// Ranges of the origin whose source could not be read, which are as they were.
@@ -247,6 +252,10 @@ public struct StatusReport: Equatable, Sendable {
   public var thinDeviceName: String?
   /// The thin device's number in the pool.
   public var deviceID: UInt32
+  /// What is done in LVM now that the merge is finished; nil where that has not begun.
+  public var handover: VolumeHandover?
+  /// Whether all of that is done.
+  public var isHandedOver: Bool
   /// Ranges of the origin whose source could not be read.
   public var unreadable: [ByteRange]
   /// Where the journal is.

@@ -11,6 +11,10 @@ package enum JournalRecord: Equatable, Sendable {
   case verified(seconds: Int64)
   /// Another merge took the place of this one, which nobody goes on with.
   case givenUp(StatusReport.GivenUp)
+  /// The origin is about to take the thin volume's place in LVM.
+  case handover(VolumeHandover, seconds: Int64)
+  /// It has taken it.
+  case handedOver(seconds: Int64)
 
   /// One run of the merge, as it began.
   package struct Attempt: Equatable, Sendable {
@@ -77,9 +81,13 @@ package enum JournalRecord: Equatable, Sendable {
   package static let rangeCountMax = 2048
 
   private enum Kind: UInt32 {
-    case attempt = 1, checkpoint, unreadable, finished, verified, givenUp
+    case attempt = 1, checkpoint, unreadable, finished, verified, givenUp, handover, handedOver
   }
   private enum GivenUpTag: UInt16 { case seconds = 1, deviceID, journalPath }
+  private enum HandoverTag: UInt16 {
+    case seconds = 1, groupName, thinName, originName, groupUUID, thinUUID, originUUID, takesName
+    case staysActive
+  }
   private enum AttemptTag: UInt16 {
     case seconds = 1, bootID, metadataPath, dataPath, originPath, dataPlace, originPlace
     case agreedSharers
@@ -94,6 +102,8 @@ package enum JournalRecord: Equatable, Sendable {
       case .finished: .finished
       case .verified: .verified
       case .givenUp: .givenUp
+      case .handover: .handover
+      case .handedOver: .handedOver
       }
     return kind.rawValue
   }
@@ -131,13 +141,25 @@ package enum JournalRecord: Equatable, Sendable {
       for range in ranges {
         packer.pack(range, into: &writer)
       }
-    case .finished(let seconds), .verified(let seconds):
+    case .finished(let seconds), .verified(let seconds), .handedOver(let seconds):
       writer.append(seconds)
     case .givenUp(let givenUp):
       var fields = FieldWriter<GivenUpTag>()
       fields.append(.seconds, UInt64(bitPattern: givenUp.seconds))
       fields.append(.deviceID, UInt64(givenUp.deviceID))
       fields.append(.journalPath, path: givenUp.journalPath)
+      writer.append(fields.bytes)
+    case .handover(let handover, let seconds):
+      var fields = FieldWriter<HandoverTag>()
+      fields.append(.seconds, UInt64(bitPattern: seconds))
+      fields.append(.groupName, handover.groupName)
+      fields.append(.thinName, handover.thinName)
+      fields.append(.originName, handover.originName)
+      fields.append(.groupUUID, handover.groupUUID)
+      fields.append(.thinUUID, handover.thinUUID)
+      fields.append(.originUUID, handover.originUUID)
+      fields.append(.takesName, handover.takesName ? 1 : 0)
+      fields.append(.staysActive, handover.staysActive ? 1 : 0)
       writer.append(fields.bytes)
     }
   }
@@ -186,9 +208,30 @@ package enum JournalRecord: Equatable, Sendable {
       self = .givenUp(
         StatusReport.GivenUp(
           seconds: Int64(bitPattern: seconds), deviceID: deviceID, journalPath: journalPath))
+    case .handover:
+      guard let handover = Self.handover(FieldReader(payload)) else { return nil }
+      self = handover
+    case .handedOver:
+      guard let seconds = reader.next(Int64.self) else { return nil }
+      self = .handedOver(seconds: seconds)
     case nil:
       return nil
     }
+  }
+
+  private static func handover(_ fields: FieldReader<HandoverTag>) -> JournalRecord? {
+    guard let seconds = fields.number(.seconds), let groupName = fields.text(.groupName),
+      let thinName = fields.text(.thinName), let originName = fields.text(.originName),
+      let groupUUID = fields.text(.groupUUID), let thinUUID = fields.text(.thinUUID),
+      let originUUID = fields.text(.originUUID), let takesName = fields.number(.takesName),
+      let staysActive = fields.number(.staysActive)
+    else { return nil }
+    return .handover(
+      VolumeHandover(
+        groupName: groupName, thinName: thinName, originName: originName, groupUUID: groupUUID,
+        thinUUID: thinUUID, originUUID: originUUID, takesName: takesName != 0,
+        staysActive: staysActive != 0),
+      seconds: Int64(bitPattern: seconds))
   }
 
   private static func checkpoint(

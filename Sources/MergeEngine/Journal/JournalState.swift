@@ -28,6 +28,10 @@ package struct JournalState: Sendable {
   package private(set) var finishedSeconds: Int64?
   /// Set where another merge took its place.
   package private(set) var givenUp: StatusReport.GivenUp?
+  /// What is done in LVM now that the merge is finished; nil where that has not begun.
+  package private(set) var handover: VolumeHandover?
+  /// Whether all of that is done.
+  package private(set) var isHandedOver = false
   package private(set) var lastAttempt: JournalRecord.Attempt?
   package private(set) var attemptCount: UInt64 = 0
   /// The thin devices that some run had consent to change, as far as they can be known again.
@@ -105,6 +109,8 @@ package struct JournalState: Sendable {
     case .attempt(let attempt):
       isFinished = false
       isVerified = false
+      handover = nil
+      isHandedOver = false
       lastAttempt = attempt
       agreedSharers.add(attempt.agreedSharers.filter(\.canBeKnownAgain))
       attemptCount += 1
@@ -134,6 +140,12 @@ package struct JournalState: Sendable {
     case .verified(let seconds):
       isVerified = true
       note(seconds)
+    case .handover(let begun, let seconds):
+      handover = begun
+      lastSeconds = seconds
+    case .handedOver(let seconds):
+      isHandedOver = true
+      lastSeconds = seconds
     case .givenUp(let taker):
       givenUp = taker
       // Nothing was written since the record before.

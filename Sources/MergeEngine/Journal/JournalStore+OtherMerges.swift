@@ -23,15 +23,8 @@ extension JournalStore {
     guard (try? JournalFile.checkIsOwn(file)) != nil, let journal = try? read(file),
       journal.state.attemptCount > 0, !journal.state.isFinished, journal.state.givenUp == nil
     else { return }
-    var encoder = journal.encoder
-    encoder.add(.givenUp(taker))
     do throws(Errno) {
-      if journal.state.hasTornEnd {
-        try file.setByteCount(journal.state.cutByteOffset)
-        try file.synchronize()
-      }
-      try file.write(encoder.appendBytes(), at: encoder.endByteOffset)
-      try file.synchronize()
+      try append(.givenUp(taker), to: journal)
     } catch {
       throw .cannotRecordGivenUp(file.path, error)
     }

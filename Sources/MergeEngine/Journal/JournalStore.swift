@@ -353,6 +353,20 @@ struct JournalStore {
     return journal.state.endByteOffset + UInt64(Double(byteCountMax) * left) + 64 << 10
   }
 
+  /// Appends a record to a journal that is locked, durably.
+  ///
+  /// The journal as it was read does not have it.
+  func append(_ record: JournalRecord, to journal: OpenJournal) throws(Errno) {
+    var encoder = journal.encoder
+    encoder.add(record)
+    if journal.state.hasTornEnd {
+      try journal.file.setByteCount(journal.state.cutByteOffset)
+      try journal.file.synchronize()
+    }
+    try journal.file.write(encoder.appendBytes(), at: encoder.endByteOffset)
+    try journal.file.synchronize()
+  }
+
   /// Cuts what a crash left behind the last record, and takes the journal's space again.
   func prepare(_ journal: OpenJournal, byteCountMax: UInt64) throws(MergeError) {
     guard !journal.isNew else { return }

@@ -45,6 +45,14 @@ package final class ActivatedVolumes: Sendable {
     }
   }
 
+  /// Leaves a volume active that was activated for this run.
+  package func keep(_ volume: KnownVolume) {
+    used.withLock { records in
+      records.filter { $0.volume.uuids == volume.uuids }.forEach { $0.remove() }
+      records.removeAll { $0.volume.uuids == volume.uuids }
+    }
+  }
+
   /// Deactivates what no other run uses.
   ///
   /// - Returns: what could not be deactivated, which has been noted.

@@ -34,6 +34,8 @@ package struct LogicalVolumes: Sendable {
     package let transactionID: UInt64?
     /// Of a thin pool, the name of its data volume.
     package let data: String?
+    /// Whether LVM has it read-only, as it does with an external origin.
+    package let isReadOnly: Bool
   }
 
   package let group: String
@@ -48,7 +50,8 @@ package struct LogicalVolumes: Sendable {
     _ selection: Selection, run: ([String]) -> Program.End
   ) throws(NoAnswer) {
     let fields =
-      "vg_name,vg_uuid,lv_name,lv_uuid,lv_size,pool_lv,origin,thin_id,transaction_id,data_lv"
+      "vg_name,vg_uuid,lv_name,lv_uuid,lv_size,pool_lv,origin,thin_id,transaction_id,data_lv,"
+      + "lv_permissions"
     let end = run(
       ["lvs", "-a", "--reportformat", "json", "--units", "b", "--nosuffix", "-o", fields]
         + selection.words)
@@ -125,7 +128,7 @@ package struct LogicalVolumes: Sendable {
 
   fileprivate struct Row: Decodable {
     var vg_name, vg_uuid, lv_name, lv_uuid, lv_size: String
-    var pool_lv, origin, thin_id, transaction_id, data_lv: String
+    var pool_lv, origin, thin_id, transaction_id, data_lv, lv_permissions: String
   }
 }
 
@@ -144,5 +147,7 @@ extension LogicalVolumes.Volume {
     origin = plain(row.origin)
     transactionID = UInt64(row.transaction_id)
     data = plain(row.data_lv)
+    // The other words begin with the same letters: read-only-override.
+    isReadOnly = row.lv_permissions.hasPrefix("read-only")
   }
 }

@@ -21,6 +21,21 @@ struct JournalLookup {
     return (unfinished.first ?? latest)?.file.path ?? text
   }
 
+  /// Looks as ``Merger/handoverJournalPath(named:)`` does.
+  func handoverPath(named text: String) throws(MergeError) -> String? {
+    let name = ThinDeviceName(text)
+    guard let (group, volume) = name.logicalVolume else { return nil }
+    let found = environment.journals.knownPaths().compactMap {
+      try? environment.journals.look(at: $0)
+    }.filter { journal in
+      guard let handover = journal.state.handover else { return false }
+      return handover.groupName == group && handover.thinName == volume
+    }.max { $0.state.lastSeconds < $1.state.lastSeconds }
+    guard let found, let handover = found.state.handover else { return nil }
+    let now = try self.volume(name)?.volume.uuid
+    return now == nil || now == handover.originUUID ? found.file.path : nil
+  }
+
   /// The volume that has a name now, which another one may have had when a merge began; nil where LVM knows none.
   private func volume(
     _ name: ThinDeviceName

@@ -10,8 +10,37 @@ struct MergeOperation {
     environment.makeActivatedVolumes().settle()
     let finished = FinishedMergeComparison(environment: environment)
     let request = MergeRequest(source: source, originPath: originPath, options: options)
-    if finished.isAllOf(request) { return try finished.compare(request) }
-    return try run(request, given: options.pool)
+    return try handedOver(request) { () throws(MergeError) in
+      try finished.isAllOf(request)
+        ? finished.compare(request) : run(request, given: options.pool)
+    }
+  }
+
+  /// Merges, and hands over where that is asked for and the merge is finished.
+  ///
+  /// - Returns: what was done; what kept the origin from taking the thin volume's place, too.
+  func handedOver(
+    _ request: MergeRequest, merge: () throws(MergeError) -> MergeReport
+  ) throws(MergeError) -> MergeReport {
+    var report = try merge()
+    guard report.state == .finished else { return report }
+    let operation = HandoverOperation(environment: environment)
+    guard request.options.handsOver else {
+      report.handover = operation.proposal(report.journalPath).map { .proposed($0) }
+      return report
+    }
+    do throws(MergeError) {
+      // Whoever merges was asked before that.
+      if report.earlier != nil, !environment.observer.approve(report.plan) {
+        throw .notApproved(request.originPath)
+      }
+      report.handover = .done(
+        try operation.run(report.journalPath, takesName: request.options.takesName))
+    } catch {
+      report.handover = .stopped(error)
+    }
+    report.cleanupFailures += environment.activatedVolumes?.end() ?? []
+    return report
   }
 
   /// Merges; of an active pool with the thin device at rest and a metadata snapshot held.

@@ -37,6 +37,8 @@ struct MergePreparation: ~Copyable {
   /// What was asked for, with the mappings that are held and the snapshot that is read.
   private(set) var request: MergeRequest
   private(set) var planned: PlannedMerge
+  /// What is done in LVM once the merge is finished, where that was asked for.
+  private let handover: VolumeHandover?
   /// By which the pool's record knows the merge, as far as that is known before it has a journal.
   private let mergeKey: PoolState.MergeKey
   /// Journals elsewhere of unfinished merges onto the same origin, which this one gives up.
@@ -155,6 +157,13 @@ struct MergePreparation: ~Copyable {
           options: request.options.pool, at: .planning)
       }
     }
+    var handover: VolumeHandover?
+    if request.options.handsOver {
+      try refusals.collect { () throws(MergeError) in
+        handover = try HandoverOperation(environment: environment).plan(
+          request, data: DeviceIdentity(devices.data), origin: DeviceIdentity(origin))
+      }
+    }
     // Whoever comes while the question stands was not named in it.
     request.options.pool = request.options.pool.agreeing(onlyTo: sharers)
     planned.add(sharers)
@@ -204,6 +213,7 @@ struct MergePreparation: ~Copyable {
     self.wantedMappings = wantedMappings
     self.request = request
     self.planned = planned
+    self.handover = handover
     self.slot = slot
     self.givenUp = givenUp
     self.journalRefusal = journalRefusal
@@ -232,6 +242,7 @@ struct MergePreparation: ~Copyable {
     report.makesSnapshot = quiescence?.makesSnapshot == true && finishedJournal == nil
     report.thinDeviceIsOpen = quiescence?.open.isEmpty == false
     report.protectedOriginName = quiescence?.origin?.protectedName
+    report.handover = handover
     if let session, case .earlierSnapshot = quiescence?.way {
       report.isWrittenSinceSnapshot =
         session.thinDeviceState(
@@ -408,23 +419,6 @@ extension OpenJournal {
     return .journalOfOtherMerge(
       file.path, difference, deviceID: header.deviceID, isFinished: state.isFinished,
       isResumed: true)
-  }
-}
-
-extension OpenDevices {
-  /// A journal names devices by paths, which may lead to others since.
-  fileprivate func check(
-    _ origin: OpenFile, are header: JournalHeader, dataIsTheSame: Bool
-  ) throws(MergeError) {
-    for (file, identity, role) in [
-      (data, header.dataIdentity, "data device"), (origin, header.originIdentity, "origin"),
-    ] where !identity.name.isEmpty {
-      if dataIsTheSame, file.isSameFile(as: data) { continue }
-      let now = DeviceIdentity(file)
-      guard now.name.isEmpty || now.hasSameBytes(as: identity) else {
-        throw .notRecordedDevice(file.path, role)
-      }
-    }
   }
 }
 

@@ -106,3 +106,20 @@ struct OpenDevices {
     return options.ioByteCount.roundedUp(toMultipleOf: UInt64(unit))
   }
 }
+
+extension OpenDevices {
+  /// A journal names devices by paths, which may lead to others since.
+  func check(
+    _ origin: OpenFile, are header: JournalHeader, dataIsTheSame: Bool
+  ) throws(MergeError) {
+    for (file, identity, role) in [
+      (data, header.dataIdentity, "data device"), (origin, header.originIdentity, "origin"),
+    ] where !identity.name.isEmpty {
+      if dataIsTheSame, file.isSameFile(as: data) { continue }
+      let now = DeviceIdentity(file)
+      guard now.name.isEmpty || now.hasSameBytes(as: identity) else {
+        throw .notRecordedDevice(file.path, role)
+      }
+    }
+  }
+}

@@ -22,8 +22,11 @@ struct ResumeOperation {
     environment.originSession().settle()
     environment.makeActivatedVolumes().settle()
     do throws(MergeError) {
-      return try MergeOperation(environment: environment).run(
-        request(recorded, options), given: options.pool)
+      let request = try request(recorded, options)
+      return try MergeOperation(environment: environment)
+        .handedOver(request) { () throws(MergeError) in
+          try MergeOperation(environment: environment).run(request, given: options.pool)
+        }
     } catch {
       if [.originShared, .originMaybeShared].contains(error.code),
         recorded.journal.header.pool.allowsOtherUsers
@@ -73,7 +76,7 @@ struct ResumeOperation {
       checkpointInterval: options.checkpointInterval
         ?? .milliseconds(Int64(clamping: header.checkpointMilliseconds)),
       originIsTheSame: options.originIsTheSame, dataIsTheSame: options.dataIsTheSame,
-      pool: pool)
+      handsOver: options.handsOver, takesName: options.takesName, pool: pool)
     source.deviceName = header.thinDeviceName
     let originPath = options.originPath ?? status.originPath
     try ThinDeviceLookup(environment: environment).activateDevices(of: header)

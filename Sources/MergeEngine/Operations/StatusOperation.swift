@@ -46,6 +46,7 @@ extension StatusReport {
       dataPath: paths?.dataPath ?? header.dataPath,
       originPath: paths?.originPath ?? header.originPath,
       thinDeviceName: header.thinDeviceName, deviceID: header.deviceID,
+      handover: state.handover, isHandedOver: state.isHandedOver,
       unreadable: state.unreadable.ranges, journalPath: journalPath)
   }
 }

@@ -29,6 +29,7 @@ struct MergeArguments: ParsableArguments {
   @OptionGroup(title: "Source") var source: SourceArguments
   @OptionGroup(title: "Target") var target: Target
   @OptionGroup(title: "Safety") var consent: ConsentArguments
+  @OptionGroup(title: "Afterwards") var finish: FinishArguments
   @OptionGroup(title: "Active pools") var pool: PoolArguments
   @OptionGroup(title: "Ends") var extent: ExtentArguments
   @OptionGroup(title: "Transfers") var pace: PaceArguments<DefaultTransfer>
@@ -51,8 +52,13 @@ struct MergeArguments: ParsableArguments {
       throw ValidationError(
         "--restart puts the journal aside and --again goes on with it: give one")
     }
-    if target.noCompare, consent.again || consent.verify {
-      throw ValidationError("--no-compare cannot go with --again and --verify, which compare")
+    if target.noCompare, consent.again || consent.verify || finish.finish {
+      throw ValidationError(
+        "--no-compare cannot go with --again, --verify and --finish, which compare")
+    }
+    if finish.finish, extent.options.pastEnd != .refuse {
+      throw ValidationError(
+        "--finish removes the thin volume, and --past-end leaves a part of it out: give one")
     }
   }
 
@@ -63,7 +69,8 @@ struct MergeArguments: ParsableArguments {
       restarts: target.restart, mergesAgain: consent.again, comparesFinished: !target.noCompare,
       trustsEarlierRuns: consent.trustEarlierRuns, verifies: consent.verify,
       originIsTheSame: consent.sameOrigin, dataIsTheSame: consent.sameData,
-      forcesFormat: target.forceFormat, pool: pool.options)
+      forcesFormat: target.forceFormat, handsOver: finish.finish, takesName: finish.rename,
+      pool: pool.options)
     if let interval = pace.checkpointInterval { options.checkpointInterval = interval.duration }
     return options
   }
@@ -82,7 +89,7 @@ struct MergeArguments: ParsableArguments {
       + [
         (target.forceFormat, "--force-format"), (target.restart, "--restart"),
         (target.noCompare, "--no-compare"),
-      ].filter(\.0).map(\.1) + consent.words + pace.words + report.words
+      ].filter(\.0).map(\.1) + consent.words + finish.words + pace.words + report.words
   }
 }
 

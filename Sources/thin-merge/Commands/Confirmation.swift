@@ -101,9 +101,12 @@ struct Confirmation: Sendable {
     return FileSystem.resolved(moved) == nil ? nil : moved
   }
 
-  /// Asks on the terminal, and waits for the answer.
-  func ask(_ plan: PlanReport) -> Bool {
-    StandardStream.error.write(question(plan))
+  /// Asks on the terminal whether the merge may write, and waits for the answer.
+  func ask(_ plan: PlanReport) -> Bool { Self.isGiven(question(plan)) }
+
+  /// Asks a question on the terminal, and waits for the answer.
+  static func isGiven(_ question: String) -> Bool {
+    StandardStream.error.write(question)
     let isStopping = { Signals.interruption.isRequested }
     // Nobody answers what nobody has read.
     guard StandardStream.error.waitUntilWritten(while: { _ in !isStopping() }) != .notRead else {
@@ -111,7 +114,7 @@ struct Confirmation: Sendable {
     }
     let answer = Terminal.readLine(unless: isStopping)
     if answer == nil { StandardStream.error.write("\n") }
-    return Self.isConsent(answer)
+    return isConsent(answer)
   }
 
   /// A short plan and the question.
@@ -128,6 +131,10 @@ struct Confirmation: Sendable {
   private func whatIsAsked(_ plan: PlanReport) -> String {
     if rewriting == .restart {
       return "This merge is finished. Write all \(plan.byteCount.formattedByteCount) of it again"
+    }
+    if let handover = plan.handover, plan.isFinished, !plan.isMergedAgain {
+      return
+        "This merge is finished. Compare all of it, remove \(handover.thinFullName), which was merged"
     }
     guard !plan.isFinished else {
       return "This merge is finished. Compare all of it again and write what differs"

@@ -24,6 +24,13 @@ struct Merge: Verb {
   func perform(in session: Session) throws -> Outcome {
     let (target, consent) = (arguments.target, arguments.consent)
     let source = try arguments.source.source()
+    if arguments.finish.finish, let name = source.name,
+      let journalPath = try session.merger().handoverJournalPath(named: name)
+    {
+      // The thin volume is gone already, so that nothing but its handover is left to be done.
+      return try Finishing(journalPath: journalPath, takesName: arguments.finish.rename)
+        .outcome(consent: consent, format: outputFormat, messageFormat, in: session)
+    }
     let found = try source.found(by: session.merger())
     let originPath = try found.originPath(typed: target.origin, by: session.merger())
     let reported = ReportedSource(found, typed: source)
@@ -31,7 +38,8 @@ struct Merge: Verb {
       session.merger().finishedMerge(
         of: found.source, onto: originPath, journalPath: target.journal) != nil
     // Comparing a finished merge needs no consent, for it writes nothing.
-    let onlyCompares = !target.restart && !consent.again && isFinished
+    let onlyCompares =
+      !target.restart && !consent.again && !arguments.finish.finish && isFinished
     let rewriting: Confirmation.Rewriting? =
       target.restart && isFinished ? .restart : consent.again ? .again : nil
     func confirmation() throws(Failure) -> Confirmation? {
@@ -89,7 +97,17 @@ extension MergeReport {
     switch state {
     case .stopped(let error) where !canBeResumed: Failure(error)
     case .stopped(let error): Failure(stopping: error, journalPath: journalPath)
-    case .finished: verification?.failure ?? undoFailure
+    case .finished: verification?.failure ?? handoverFailure ?? undoFailure
     }
+  }
+
+  private var handoverFailure: Failure? {
+    guard case .stopped(let error) = handover else { return nil }
+    var failure = Failure(error)
+    failure.message = "merged, but not finished in LVM: \(failure.message)"
+    if error.kind != .bug { failure.exitStatus = .stopped }
+    failure.hints.append(
+      "to go on: \(ShellCommand.resume(journalPath: journalPath, finish: true).text)")
+    return failure
   }
 }

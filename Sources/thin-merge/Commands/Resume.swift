@@ -35,6 +35,7 @@ struct Resume: Verb {
 
   @OptionGroup(title: "Moved devices") var places: Places
   @OptionGroup(title: "Safety") var consent: ConsentArguments
+  @OptionGroup(title: "Afterwards") var finish: FinishArguments
   @OptionGroup(title: "Active pools") var pool: PoolArguments
   @OptionGroup(title: "Transfers") var pace: PaceArguments<RecordedTransfer>
   @OptionGroup(title: "Output") var report: ReportArguments
@@ -55,7 +56,7 @@ struct Resume: Verb {
     let moved = [
       ("--origin", places.origin), ("--metadata", places.metadata), ("--data", places.data),
     ].flatMap { option, path in path.map { [option, $0] } ?? [] }
-    return [journal] + moved + consent.words + pool.words + pace.words + report.words
+    return [journal] + moved + consent.words + finish.words + pool.words + pace.words + report.words
   }
 
   /// What the engine is told.
@@ -73,6 +74,8 @@ struct Resume: Verb {
     options.verifies = consent.verify
     options.originIsTheSame = consent.sameOrigin
     options.dataIsTheSame = consent.sameData
+    options.handsOver = finish.finish
+    options.takesName = finish.rename
     options.pool = pool.options
     return options
   }
@@ -82,6 +85,12 @@ struct Resume: Verb {
     let merger = session.merger()
     let recorded = try merger.recordedMerge(journalPath: merger.journalPath(named: journal))
     let status = recorded.status
+    if status.finishedSeconds != nil, !consent.again, !status.isHandedOver,
+      finish.finish || status.handover != nil
+    {
+      return try Finishing(journalPath: status.journalPath, takesName: finish.rename)
+        .outcome(consent: consent, format: outputFormat, messageFormat, in: session)
+    }
     if status.finishedSeconds != nil, !consent.again {
       let refusal = session.merger().refusalAsUnsettled(recorded, metadataPath: places.metadata)
       let failure = refusal.map { Failure($0) }

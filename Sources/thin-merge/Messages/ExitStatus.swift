@@ -49,7 +49,11 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     switch report.state {
     case .finished:
       let verified = report.verification.map { ExitStatus($0) } ?? .done
-      self = verified == .done && !report.cleanupFailures.isEmpty ? .stopped : verified
+      if case .stopped(let error) = report.handover, verified == .done {
+        self = error.kind == .bug ? .bug : .stopped
+      } else {
+        self = verified == .done && !report.cleanupFailures.isEmpty ? .stopped : verified
+      }
     case .stopped(let error): self = error.kind == .bug ? .bug : .stopped
     }
   }

@@ -24,6 +24,8 @@ enum FailureCode: String, CaseIterable, Sendable {
   case noOrigin = "no-origin"
   /// Only a journal names what is to be written to, and anybody may have put it there.
   case targetNotTrusted = "target-not-trusted"
+  /// A question was answered with no.
+  case notAgreed = "not-agreed"
   /// Not all that was done to a pool for a merge is undone.
   case notPutBack = "not-put-back"
   /// A mistake in the command.

@@ -31,6 +31,7 @@ private struct MergeFields: Encodable {
   let isVerified: Bool
   @Nullable var verification: VerifyFields?
   let thinDeviceState: String
+  @Nullable var handover: HandoverDocument?
   let journalPath: String
   let journalBase64: String?
   let unreadable: [RangeDocument]
@@ -57,13 +58,14 @@ private struct MergeFields: Encodable {
     isVerified = report.verification.map { ExitStatus($0) == .done } ?? false
     verification = report.verification.map { VerifyFields($0) }
     thinDeviceState = report.thinDevice.rawValue
+    handover = report.handover.map { HandoverDocument($0) }
     journalPath = report.journalPath
     journalBase64 = JSONText.base64(report.journalPath)
     unreadable = report.unreadable.map { RangeDocument($0) }
   }
 
   enum CodingKeys: String, CodingKey {
-    case schema, state, seconds, verification, unreadable
+    case schema, state, seconds, verification, handover, unreadable
     case failure = "stopped_by"
     case isChanged = "changed"
     case isCompared = "compared"
@@ -78,6 +80,40 @@ private struct MergeFields: Encodable {
     case thinDeviceState = "thin_device_state"
     case journalPath = "journal"
     case journalBase64 = "journal_base64"
+  }
+}
+
+/// How far the origin is in taking the thin volume's place in LVM.
+struct HandoverDocument: Encodable {
+  private let state: String
+  @Nullable private var thinVolume: String?
+  @Nullable private var originVolume: String?
+  /// The name that the origin has in the end.
+  @Nullable private var finalName: String?
+  @Nullable private var failure: StopDocument?
+
+  init(_ state: HandoverState) {
+    switch state {
+    case .proposed(let handover): self.init("proposed", handover)
+    case .done(let handover): self.init("done", handover)
+    case .stopped(let error): self.init("stopped", nil, error)
+    }
+  }
+
+  init(_ state: String, _ handover: VolumeHandover?, _ error: MergeError? = nil) {
+    self.state = state
+    thinVolume = handover?.thinFullName
+    originVolume = handover?.originFullName
+    finalName = handover?.finalFullName
+    failure = error.map { StopDocument($0) }
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case state
+    case thinVolume = "thin_volume"
+    case originVolume = "origin_volume"
+    case finalName = "final_name"
+    case failure = "stopped_by"
   }
 }
 

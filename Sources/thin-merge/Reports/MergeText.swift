@@ -54,8 +54,17 @@ struct MergeText {
       )
       return text.text
     }
-    addNotNeeded(to: &text)
+    if case .done(let handover) = report.handover {
+      addHandover(handover, to: &text)
+    } else {
+      addNotNeeded(to: &text)
+    }
     return text.text
+  }
+
+  /// What was done in LVM, after which nothing is left to do.
+  private func addHandover(_ handover: VolumeHandover, to text: inout ReportText) {
+    text.addNext(StatusText.done(handover))
   }
 
   private func addNotNeeded(to text: inout ReportText) {
@@ -65,6 +74,14 @@ struct MergeText {
     text.addNext(
       ReportText.whatIsLeft(
         in: report.thinDevice, leavesOut: leavesOut, remnants: plan.remnants))
+    if case .proposed(let handover) = report.handover, report.thinDevice == .asMerged, !leavesOut,
+      plan.remnants.isEmpty, report.unreadable.isEmpty
+    {
+      text.addNext(
+        "To remove it and make \(handover.originFullName) an ordinary volume:",
+        .resume(journalPath: report.journalPath, finish: true))
+      text.addNext("Or by hand, once nothing uses it:", commands: handover.commands)
+    }
     addRelease(to: &text)
   }
 
@@ -138,6 +155,7 @@ struct MergeText {
   }
 
   private func addNext(to text: inout ReportText) {
+    if case .done(let handover) = report.handover { return addHandover(handover, to: &text) }
     guard isFinished else {
       // How to go on stands with the error, which names what has to be seen to first.
       text.addNext("The origin may be merged in part; keep the thin device.")

@@ -11,7 +11,7 @@ struct PlanDocument: Encodable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case schema, finished, again, refused
+    case schema, finished, again, handover, refused
     case recordedByteCount = "recorded_bytes"
     case comparedByteCount = "compared_bytes"
     case journalsPutAside = "put_aside"
@@ -30,6 +30,8 @@ struct PlanDocument: Encodable {
     try container.encode(report.isMergedAgain, forKey: .again)
     try container.encode(
       report.journalsPutAside.map { JournalDocument($0) }, forKey: .journalsPutAside)
+    try container.encode(
+      report.handover.map { HandoverDocument("planned", $0) }, forKey: .handover)
     try container.encode(report.refusal.map { RefusalDocument($0) }, forKey: .refused)
     try container.encode(
       report.layout.runLengths.map { RunLengthDocument($0) }, forKey: .runLengths)

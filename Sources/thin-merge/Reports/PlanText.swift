@@ -72,6 +72,7 @@ struct PlanText {
         "write-protected", "\(name), by LVM, as an external origin; that is lifted for the merge")
     }
     addPastEnd(plan, to: &text)
+    if let handover = plan.handover { text.add("afterwards", willDo(handover)) }
   }
 
   /// What is left out.
@@ -82,6 +83,14 @@ struct PlanText {
     if plan.clippedByteCount > 0 {
       text.add("clipped", "\(Amount.exactBytes(plan.clippedByteCount)) of the block across the end")
     }
+  }
+
+  /// What is done in LVM once the merge is finished.
+  static func willDo(_ handover: VolumeHandover) -> String {
+    let (thin, origin) = (handover.thinFullName, handover.originFullName)
+    let rename = handover.takesName ? ", which is renamed to \(thin)" : ""
+    return
+      "everything is compared, \(thin) is removed, and \(origin) made an ordinary volume\(rename)"
   }
 
   /// What is read, and by which mappings.

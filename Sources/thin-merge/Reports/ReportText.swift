@@ -32,6 +32,12 @@ struct ReportText {
     if let command { closing.append("  \(command.text)") }
   }
 
+  /// Adds what to do next, and commands of other programs that do it.
+  mutating func addNext(_ sentence: String, commands: [String]) {
+    addNext(sentence)
+    closing += commands.map { "  \(TerminalText.escaped($0))" }
+  }
+
   /// What follows for the thin device from an origin that has been found to hold what was read of it.
   ///
   /// - `leavesOut`: whether blocks of the thin device were not to be read.

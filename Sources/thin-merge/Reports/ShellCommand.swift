@@ -9,9 +9,11 @@ struct ShellCommand: Equatable {
   /// The command, quoted where the shell would take a word apart.
   var text: String { words.map { $0.shellQuoted }.joined(separator: " ") }
 
-  /// Goes on with a merge; with `again`, with one that is finished.
-  static func resume(journalPath: String, again: Bool = false) -> ShellCommand {
-    resume((again ? ["--again"] : []) + [journalPath])
+  /// Goes on with a merge; with `again`, with one that is finished; with `finish`, with its handover in LVM.
+  static func resume(
+    journalPath: String, again: Bool = false, finish: Bool = false
+  ) -> ShellCommand {
+    resume((again ? ["--again"] : []) + (finish ? ["--finish"] : []) + [journalPath])
   }
 
   /// Goes on with a merge, as those words say.

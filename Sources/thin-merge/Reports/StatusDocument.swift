@@ -14,6 +14,7 @@ struct StatusDocument: Encodable {
   private let metadataBase64, dataBase64, originBase64, journalBase64: String?
   @Nullable private var thinDeviceName: String?
   private let deviceID: UInt32
+  @Nullable private var handover: HandoverDocument?
   private let unreadable: [RangeDocument]
 
   init(_ report: StatusReport) {
@@ -36,11 +37,14 @@ struct StatusDocument: Encodable {
     journalBase64 = JSONText.base64(journalPath)
     thinDeviceName = report.thinDeviceName
     deviceID = report.deviceID
+    handover = report.handover.map {
+      HandoverDocument(report.isHandedOver ? "done" : "begun", $0)
+    }
     unreadable = report.unreadable.map { RangeDocument($0) }
   }
 
   private enum CodingKeys: String, CodingKey {
-    case schema, state, unreadable
+    case schema, state, handover, unreadable
     case doneByteCount = "done_bytes"
     case totalByteCount = "total_bytes"
     case writingSeconds = "writing_seconds"

@@ -97,6 +97,8 @@ struct StatusText {
           "The origin may be merged in part: 'thin-merge merge' with --restart merges from the beginning."
         )
       }
+    case .finished where report.handover != nil, .verified where report.handover != nil:
+      addHandover(to: &text)
     case .finished:
       text.addNext(
         "Keep the thin device until the origin is verified:",
@@ -106,6 +108,23 @@ struct StatusText {
         "Nothing is left to do. Before the thin device is removed, compare it with the origin by "
           + "'thin-merge verify'.")
     }
+  }
+
+  private func addHandover(to text: inout ReportText) {
+    guard let handover = report.handover else { return }
+    guard !report.isHandedOver else { return text.addNext(Self.done(handover)) }
+    text.addNext(
+      "\(handover.originFullName) is about to take the place of \(handover.thinFullName) in LVM. "
+        + "To go on:", .resume(journalPath: report.journalPath, finish: true))
+  }
+
+  /// What a handover has done.
+  static func done(_ handover: VolumeHandover) -> String {
+    let name =
+      handover.takesName
+      ? "\(handover.originFullName) is an ordinary volume, called \(handover.finalFullName) now"
+      : "\(handover.originFullName) is an ordinary volume now"
+    return "\(handover.thinFullName) is removed; \(name). Nothing is left to do."
   }
 
   /// A moment, or the bare number if it lies outside of what a calendar shows in four digits.

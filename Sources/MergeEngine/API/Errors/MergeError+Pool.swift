@@ -67,29 +67,6 @@ extension MergeError {
       context: Context(pool: mappedName, name: name))
   }
 
-  static func volumeNotActivated(_ name: String, _ failure: ActivationFailure) -> MergeError {
-    MergeError(
-      .volumeNotActivated, .refused, "cannot activate the volume", at: name,
-      because: failure.text, context: Context(name: name))
-  }
-
-  static func cannotWriteActivationRecord(_ path: String, _ errno: Errno) -> MergeError {
-    MergeError(
-      .cannotWriteActivationRecord, .refused, "cannot write the record of a volume", at: path,
-      because: errno,
-      hint: limitHint(errno)
-        ?? "a volume is activated only once that is recorded; see to that file system first",
-      context: Context(path: path, errno: errno))
-  }
-
-  static func activationsLocked(_ path: String) -> MergeError {
-    MergeError(
-      .activationsLocked, .busy, "cannot activate a volume", at: path,
-      because: "another run of thin-merge is activating or deactivating one",
-      hint: "\("lsof \(path.shellQuoted)".commandInSentence) shows which",
-      context: Context(path: path))
-  }
-
   static func noSuchThinDevice(_ name: String) -> MergeError {
     MergeError(
       .noSuchThinDevice, .refused, "no such thin device", at: name,

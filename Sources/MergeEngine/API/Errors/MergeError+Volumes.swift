@@ -1,0 +1,120 @@
+internal import SystemPackage
+
+// The catalogue of errors about volumes of LVM: those that are active for a run, and the handover from a merged one.
+
+extension MergeError {
+  // MARK: Activation
+
+  static func volumeNotActivated(_ name: String, _ failure: ActivationFailure) -> MergeError {
+    MergeError(
+      .volumeNotActivated, .refused, "cannot activate the volume", at: name,
+      because: failure.text, context: Context(name: name))
+  }
+
+  static func cannotWriteActivationRecord(_ path: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotWriteActivationRecord, .refused, "cannot write the record of a volume", at: path,
+      because: errno,
+      hint: limitHint(errno)
+        ?? "a volume is activated only once that is recorded; see to that file system first",
+      context: Context(path: path, errno: errno))
+  }
+
+  static func activationsLocked(_ path: String) -> MergeError {
+    MergeError(
+      .activationsLocked, .busy, "cannot activate a volume", at: path,
+      because: "another run of thin-merge is activating or deactivating one",
+      hint: "\("lsof \(path.shellQuoted)".commandInSentence) shows which",
+      context: Context(path: path))
+  }
+
+  // MARK: Handover
+
+  static func noVolumesToHandOver(_ name: String) -> MergeError {
+    MergeError(
+      .noVolumesToHandOver, .refused, "cannot finish the merge in LVM", at: name,
+      because: "LVM does not know it as a thin volume on that external origin",
+      context: Context(name: name))
+  }
+
+  static func volumesOnOrigin(
+    _ originName: String, _ thinName: String, _ others: [String]
+  ) -> MergeError {
+    MergeError(
+      .volumesOnOrigin, .refused, "\(originName) cannot take the place of \(thinName)",
+      at: others.joined(separator: ", "),
+      because: others.count == 1 ? "it is on one of the two" : "they are on one of the two",
+      hint: "remove what is not needed any more; LVM keeps \(originName) read-only until then",
+      context: Context(name: originName))
+  }
+
+  static func originShorterThanVolume(
+    _ originName: String, _ byteCount: UInt64, thinName: String, thinByteCount: UInt64
+  ) -> MergeError {
+    MergeError(
+      .originShorterThanVolume, .refused, "\(originName) cannot take the place of \(thinName)",
+      at: originName,
+      because: "it has \(byteCount) bytes, \(thinName) has \(thinByteCount)",
+      context: Context(name: originName))
+  }
+
+  static func partOfVolumeLeftOut(_ thinName: String) -> MergeError {
+    MergeError(
+      .partOfVolumeLeftOut, .refused, "cannot finish the merge in LVM", at: thinName,
+      because: "not all of the volume would be merged", context: Context(name: thinName))
+  }
+
+  /// - `reason`: part of a sentence.
+  static func volumeNotAllMerged(
+    _ thinName: String, _ originName: String, _ reason: String
+  ) -> MergeError {
+    MergeError(
+      .volumeNotAllMerged, .refused, "\(thinName) is still needed", at: originName,
+      because: reason, context: Context(name: thinName))
+  }
+
+  static func volumeStaysActive(_ thinName: String, _ failure: ActivationFailure) -> MergeError {
+    MergeError(
+      .volumeStaysActive, .busy, "cannot deactivate the thin volume", at: thinName,
+      because: failure.text,
+      hint: "stop what uses it, such as a guest or a mount, and run the same command again",
+      context: Context(name: thinName))
+  }
+
+  static func volumeGone(_ name: String, uuid: String) -> MergeError {
+    MergeError(
+      .volumeGone, .refused, "cannot go on in LVM", at: name,
+      because: "LVM has no volume with its uuid, \(uuid)", context: Context(name: name))
+  }
+
+  static func volumeRenamed(_ name: String, now: String) -> MergeError {
+    MergeError(
+      .volumeRenamed, .refused, "cannot go on in LVM", at: name,
+      because: "the volume is called \(now) now",
+      hint: "give it the name that it had", context: Context(name: name))
+  }
+
+  static func volumeNameTaken(_ name: String) -> MergeError {
+    MergeError(
+      .volumeNameTaken, .refused, "cannot rename the origin", at: name,
+      because: "another volume has that name now", context: Context(name: name))
+  }
+
+  static func handoverStepFailed(
+    _ name: String, _ command: [String], _ failure: ActivationFailure
+  ) -> MergeError {
+    MergeError(
+      .handoverStepFailed, .stopped, "a step in LVM failed", at: name,
+      because: "'\(command[0])': \(failure.text)",
+      hint: "once that is seen to, the same command goes on with the step",
+      context: Context(name: name))
+  }
+
+  static func cannotRecordHandover(_ path: String, _ errno: Errno) -> MergeError {
+    MergeError(
+      .cannotRecordHandover, .refused, "cannot write to the journal", at: path, because: errno,
+      hint: limitHint(errno)
+        ?? "LVM's volumes are changed only once that is recorded; see to that file system first",
+      context: Context(path: path, errno: errno))
+  }
+}

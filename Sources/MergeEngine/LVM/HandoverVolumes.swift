@@ -1,0 +1,95 @@
+extension VolumeHandover {
+  /// The thin volume and its origin as they are known by their uuids.
+  var thin: KnownVolume {
+    KnownVolume(group: groupName, name: thinName, groupUUID: groupUUID, uuid: thinUUID)
+  }
+
+  var origin: KnownVolume {
+    KnownVolume(group: groupName, name: originName, groupUUID: groupUUID, uuid: originUUID)
+  }
+
+  /// The first step that LVM's metadata shows undone; nil where all are done.
+  ///
+  /// - Throws: `MergeError` (`refused`) where the next step would reach another volume than the recorded one.
+  func nextStep(_ volumes: LogicalVolumes) throws(MergeError) -> HandoverStep? {
+    guard let now = volumes[uuid: originUUID] else {
+      throw .volumeGone(originFullName, uuid: originUUID)
+    }
+    if let left = volumes[uuid: thinUUID] {
+      guard left.name == thinName else {
+        throw .volumeRenamed(thinFullName, now: volumes.name(of: left))
+      }
+      return .removeThinVolume
+    }
+    if now.isReadOnly { return .makeOriginWritable }
+    guard takesName, now.name != thinName else { return nil }
+    guard now.name == originName else {
+      throw .volumeRenamed(originFullName, now: volumes.name(of: now))
+    }
+    guard volumes[thinName] == nil else { throw .volumeNameTaken(thinFullName) }
+    return .renameOrigin
+  }
+
+  /// The command that takes a step, with the names of now.
+  ///
+  /// `lvremove` of an external origin removes all thin volumes on it too, without a question where `-y` is given. So
+  /// the volume is selected by its uuid and its name: nothing is removed where either is another one's.
+  func command(for step: HandoverStep) -> [String] {
+    switch step {
+    case .removeThinVolume:
+      [
+        "lvremove", "-y", "--select",
+        "vg_uuid=\"\(groupUUID)\" && lv_uuid=\"\(thinUUID)\" && lv_name=\"\(thinName)\"", "--",
+        groupName,
+      ]
+    case .makeOriginWritable:
+      ["lvchange", "-prw", "--select", origin.selection, "--", groupName]
+    case .renameOrigin:
+      ["lvrename", "--", groupName, originName, thinName]
+    }
+  }
+}
+
+/// The two volumes of a merge, as LVM's metadata has them.
+struct MergedVolumes {
+  let volumes: LogicalVolumes
+  let thin, origin: LogicalVolumes.Volume
+
+  /// - `data`: of the pool's data volume.
+  /// - `deviceID`: the thin volume's number in the pool.
+  /// - Returns: nil where LVM does not know them in one group, or knows another external origin of the thin volume.
+  init?(
+    _ volumes: LogicalVolumes, data: VolumeUUIDs, origin: VolumeUUIDs, deviceID: UInt32
+  ) {
+    guard origin.group == data.group,
+      let pool = volumes[uuid: data.volume].flatMap(volumes.pool(withData:)),
+      let thin = volumes.volume(deviceID, in: pool), let found = volumes[uuid: origin.volume],
+      volumes.externalOrigin(of: thin) == found
+    else { return nil }
+    self.volumes = volumes
+    self.thin = thin
+    self.origin = found
+  }
+
+  /// The names of the other volumes that are on either of them.
+  var others: [String] {
+    let onOrigin = volumes.thinVolumes(on: origin).filter { $0 != thin }
+    let snapshots = volumes.classicSnapshots(of: origin) + volumes.classicSnapshots(of: thin)
+    return (onOrigin + snapshots).map(volumes.name)
+  }
+
+  /// - `staysActive`: whether the origin is to be active in the end.
+  /// - Throws: `MergeError` (`refused`) where something besides the thin volume would be lost, or LVM would refuse it.
+  func handover(takesName: Bool, staysActive: Bool) throws(MergeError) -> VolumeHandover {
+    let (thinName, originName) = (volumes.name(of: thin), volumes.name(of: origin))
+    guard others.isEmpty else { throw .volumesOnOrigin(originName, thinName, others) }
+    guard thin.byteCount <= origin.byteCount else {
+      throw .originShorterThanVolume(
+        originName, origin.byteCount, thinName: thinName, thinByteCount: thin.byteCount)
+    }
+    return VolumeHandover(
+      groupName: volumes.group, thinName: thin.name, originName: origin.name,
+      groupUUID: volumes.groupUUID, thinUUID: thin.uuid, originUUID: origin.uuid,
+      takesName: takesName, staysActive: staysActive)
+  }
+}

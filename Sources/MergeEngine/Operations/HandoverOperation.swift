@@ -1,0 +1,202 @@
+internal import SystemPackage
+
+/// Lets the external origin take the place of a thin volume of LVM whose merge is finished.
+///
+/// Each step is looked for in LVM's metadata before it is taken, and the journal has recorded all of them before the
+/// first one. So whoever is cut off goes on at the step that is not done.
+struct HandoverOperation {
+  let environment: Environment
+
+  /// Looks at what the handover would be refused for.
+  ///
+  /// - `thinByteCount`: the size that was given for the thin volume; nil where LVM's is taken.
+  /// - Throws: `MergeError`: `refused` where one of the two is no volume of LVM, something besides the thin volume would
+  ///   be lost, or not all of that would be merged; `busy` where LVM does not answer.
+  func plan(
+    _ request: MergeRequest, data: DeviceIdentity, origin: DeviceIdentity
+  ) throws(MergeError) -> VolumeHandover {
+    let merged = try volumes(
+      data: data, origin: origin, deviceID: request.source.deviceID,
+      name: request.source.nameInMessages)
+    let extent = request.options.extent
+    let given = extent.thinByteCount ?? merged.thin.byteCount
+    guard given >= merged.thin.byteCount, extent.pastEnd == .refuse else {
+      throw .partOfVolumeLeftOut(merged.volumes.name(of: merged.thin))
+    }
+    return try merged.handover(takesName: request.options.takesName, staysActive: false)
+  }
+
+  /// What the handover of a merge would be, for those who do it themselves; nil where it would be refused.
+  func proposal(_ journalPath: String) -> VolumeHandover? {
+    do throws(MergeError) {
+      let header = try environment.journals.look(at: journalPath).header
+      return try volumes(header).handover(takesName: false, staysActive: false)
+    } catch {
+      return nil
+    }
+  }
+
+  /// Takes all steps that are not taken yet.
+  ///
+  /// Before the thin volume is removed it is deactivated, and all that it has is compared with the origin: a removed
+  /// volume has nothing that is not there.
+  ///
+  /// - `takesName`: whether the origin gets the thin volume's name; recorded by an earlier run, it does in any case.
+  /// - Returns: What was done.
+  /// - Throws: `MergeError`: `refused` or `busy` where nothing was changed; `stopped` where a step failed.
+  func run(_ journalPath: String, takesName: Bool) throws(MergeError) -> VolumeHandover {
+    environment.makeActivatedVolumes().settle()
+    guard let file = try JournalFile.open(journalPath, locking: true) else {
+      throw .noJournal(journalPath)
+    }
+    try JournalFile.checkIsOwn(file)
+    var journal = try environment.journals.read(file)
+    guard journal.state.isFinished, journal.state.givenUp == nil else {
+      throw .mergeNotFinished(
+        journalPath, byteCount: journal.state.doneByteCount, of: journal.header.plannedByteCount)
+    }
+    var recorded = journal.state.handover
+    if let recorded, journal.state.isHandedOver { return recorded }
+    let isLeft: Bool
+    if let recorded {
+      isLeft = try listing(recorded)[uuid: recorded.thinUUID] != nil
+    } else {
+      isLeft = true
+    }
+    if isLeft {
+      let merged = try volumes(journal.header)
+      var wanted = try merged.handover(
+        takesName: takesName || recorded?.takesName == true,
+        staysActive: recorded?.staysActive == true)
+      wanted.staysActive = try wanted.staysActive || isActive(wanted.thin)
+      try compare(wanted, journal)
+      if wanted != recorded { try record(.handover(wanted), in: &journal) }
+      recorded = wanted
+    }
+    guard let handover = recorded else { throw .noVolumesToHandOver(journalPath) }
+    try takeSteps(handover)
+    try record(.handedOver(seconds: environment.secondsSince1970()), in: &journal)
+    if handover.staysActive { activate(handover) }
+    return handover
+  }
+
+  private func takeSteps(_ handover: VolumeHandover) throws(MergeError) {
+    var volumes = try listing(handover)
+    while let step = try handover.nextStep(volumes) {
+      let command = handover.command(for: step)
+      let end = environment.runChange(command)
+      volumes = try listing(handover)
+      guard try handover.nextStep(volumes) != step else {
+        throw .handoverStepFailed(
+          handover.originFullName, command, ActivationFailure(end, of: handover.thin))
+      }
+      environment.observer.note(.handedOver(step, handover))
+    }
+  }
+
+  /// Compares everything that the thin volume has with the origin while nobody can write to either.
+  private func compare(
+    _ handover: VolumeHandover, _ journal: OpenJournal
+  ) throws(MergeError) {
+    let thin = handover.thin
+    if try isActive(thin) {
+      let end = environment.runChange(thin.deactivation)
+      guard try !isActive(thin) else {
+        throw .volumeStaysActive(thin.fullName, ActivationFailure(end, of: thin))
+      }
+    }
+    let found = try ThinDeviceLookup(environment: environment).resolve(.device(thin.fullName))
+    guard found.source.volume == thin.uuids, found.source.deviceID == journal.header.deviceID,
+      let originPath = found.originPath
+    else { throw .volumeRenamed(thin.fullName, now: found.source.nameInMessages) }
+    try ResumeOperation(environment: environment).checkSettled(
+      RecordedMerge(journal), metadataPath: found.source.metadataPath)
+    let report = try VerifyOperation(environment: environment).verify(
+      found.source, against: originPath,
+      extent: ExtentOptions(thinByteCount: found.thinByteCount), transfer: TransferOptions())
+    if let incomplete = report.incomplete { throw incomplete }
+    if let reason = report.reasonToKeep {
+      throw .volumeNotAllMerged(thin.fullName, handover.originFullName, reason)
+    }
+  }
+
+  /// The origin is where the guest's disk was.
+  private func activate(_ handover: VolumeHandover) {
+    var origin = handover.origin
+    if handover.takesName { origin.name = handover.thinName }
+    environment.activatedVolumes?.keep(origin)
+    guard (try? isActive(origin)) == false else { return }
+    let end = environment.runChange(origin.activation)
+    if (try? isActive(origin)) != true {
+      environment.observer.note(
+        .originNotActivated(origin.fullName, ActivationFailure(end, of: origin)))
+    }
+  }
+
+  private func isActive(_ volume: KnownVolume) throws(MergeError) -> Bool {
+    try environment.mappedDevices().shows(volume)
+  }
+
+  // MARK: What LVM knows
+
+  private func volumes(_ header: JournalHeader) throws(MergeError) -> MergedVolumes {
+    try volumes(
+      data: header.dataIdentity, origin: header.originIdentity, deviceID: header.deviceID,
+      name: header.thinDeviceName ?? "dev \(header.deviceID)")
+  }
+
+  private func volumes(
+    data: DeviceIdentity, origin: DeviceIdentity, deviceID: UInt32, name: String
+  ) throws(MergeError) -> MergedVolumes {
+    guard let data = VolumeUUIDs(identity: data), let origin = VolumeUUIDs(identity: origin),
+      let volumes = try listing(.uuid(data.group), name),
+      let merged = MergedVolumes(volumes, data: data, origin: origin, deviceID: deviceID)
+    else { throw .noVolumesToHandOver(name) }
+    return merged
+  }
+
+  private func listing(_ handover: VolumeHandover) throws(MergeError) -> LogicalVolumes {
+    guard let volumes = try listing(.uuid(handover.groupUUID), handover.originFullName) else {
+      throw .volumeGone(handover.originFullName, uuid: handover.originUUID)
+    }
+    return volumes
+  }
+
+  private func listing(
+    _ selection: LogicalVolumes.Selection, _ name: String
+  ) throws(MergeError) -> LogicalVolumes? {
+    do throws(LogicalVolumes.NoAnswer) {
+      return try LogicalVolumes(selection, run: environment.runProgram)
+    } catch {
+      throw .lvmSilent(name, after: Program.answerTimeMax, suspended: [])
+    }
+  }
+
+  private func record(
+    _ record: JournalRecord, in journal: inout OpenJournal
+  ) throws(MergeError) {
+    do throws(Errno) {
+      try environment.journals.append(record, to: journal)
+    } catch {
+      throw .cannotRecordHandover(journal.file.path, error)
+    }
+    journal = try environment.journals.read(journal.file)
+  }
+}
+
+extension VerifyReport {
+  /// Why the thin device is still needed, as part of a sentence; nil where all that it has is on the origin.
+  fileprivate var reasonToKeep: String? {
+    if differingByteCount > 0 { return "\(differingByteCount.formattedByteCount) differ" }
+    if !unreadable.isEmpty { return "some of it cannot be read" }
+    if unfinishedMerge != nil { return "a merge onto the origin is not finished" }
+    if !remnants.isEmpty { return "merges that were given up have left blocks on the origin" }
+    switch thinDevice {
+    case .asMerged: return nil
+    case .open: return "somebody has it open"
+    case .writtenSince: return "it was written to meanwhile"
+    case .gone: return "it was removed from its pool meanwhile"
+    case .unknown, nil: return "its pool does not tell whether it was written to meanwhile"
+    }
+  }
+}

@@ -1,0 +1,23 @@
+internal import ArgumentParser
+
+/// What becomes of the volumes of LVM once a merge is finished.
+struct FinishArguments: ParsableArguments {
+  @Flag(
+    help: "Compare everything then, remove the thin volume, and make the origin an ordinary volume."
+  )
+  var finish = false
+
+  @Flag(help: "With --finish: give the origin the thin volume's name.")
+  var rename = false
+
+  /// The words that say the same to the command again.
+  var words: [String] {
+    [(finish, "--finish"), (rename, "--rename")].filter(\.0).map(\.1)
+  }
+
+  func validate() throws {
+    guard !rename || finish else {
+      throw ValidationError("--rename renames the origin once --finish has removed the thin volume")
+    }
+  }
+}

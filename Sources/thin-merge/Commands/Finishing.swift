@@ -1,0 +1,51 @@
+internal import MergeEngine
+
+/// What is left of a merge once all is merged: in LVM the origin takes the thin volume's place.
+struct Finishing {
+  let journalPath: String
+  let takesName: Bool
+
+  /// Asks, and does it; says how far the merge is then.
+  func outcome(
+    consent: ConsentArguments, format: OutputFormat, _ messageFormat: OutputFormat,
+    in session: Session
+  ) throws -> Outcome {
+    let merger = session.merger()
+    let before = try merger.status(journalPath: journalPath)
+    var failure: Failure?
+    if !before.isHandedOver {
+      try ask(before, yes: consent.yes, messageFormat)
+      do {
+        _ = try session.merger(loops: consent.loops)
+          .handOver(journalPath: journalPath, takesName: takesName)
+      } catch {
+        failure = Failure(error)
+      }
+    }
+    let status = try merger.status(journalPath: journalPath)
+    return Outcome(
+      report: format == .json
+        ? JSONText.report(StatusDocument(status)) : StatusText(report: status).text,
+      failure: failure, exitStatus: failure?.exitStatus ?? .done)
+  }
+
+  private func ask(
+    _ status: StatusReport, yes: Bool, _ messageFormat: OutputFormat
+  ) throws(Failure) {
+    let thinDevice = ReportedSource(status).thinDevice
+    guard !yes else { return }
+    guard messageFormat == .text, Terminal.isStandardInput else {
+      throw .usage(
+        "\(thinDevice) is about to be removed and nobody can be asked: --yes is required")
+    }
+    let question =
+      "Compare \(thinDevice) with \(status.originPath), remove it, and make the origin an ordinary volume? "
+      + "[y/N] "
+    guard Confirmation.isGiven(TerminalText.forPeople(question)) else {
+      throw Failure(
+        .notAgreed, .refused,
+        message:
+          "not finished in LVM, \(status.originPath): that was not agreed to; nothing was changed")
+    }
+  }
+}
