@@ -133,6 +133,15 @@ public struct Merger: Sendable {
     try StatusOperation(environment: environment).status(journalPath: journalPath)
   }
 
+  /// The thin devices of this system that have an external origin, volumes of LVM that are not active among them.
+  ///
+  /// Neither a pool nor a volume is changed for it.
+  ///
+  /// - Throws: `MergeError`: `refused` where device-mapper cannot be asked, `busy` where LVM does not answer.
+  public func thinDevices() throws(MergeError) -> [ThinDeviceListing] {
+    try ListOperation(environment: environment).list()
+  }
+
   /// The journals in the state folder, and those that marks there name, with how far each merge is.
   public func journals() -> [JournalListing] { StatusOperation(environment: environment).all() }
 

@@ -14,7 +14,8 @@ struct ThinMerge: ParsableCommand {
       """,
     version: "thin-merge 0.1.0",
     subcommands: [
-      Merge.self, Resume.self, Verify.self, Plan.self, Status.self, Devices.self, Settle.self,
+      Merge.self, Resume.self, Verify.self, Plan.self, List.self, Status.self, Devices.self,
+      Settle.self,
     ])
 
   static func main() {

@@ -49,21 +49,44 @@ package struct LogicalVolumes: Sendable {
   package init?(
     _ selection: Selection, run: ([String]) -> Program.End
   ) throws(NoAnswer) {
+    self.init(try Self.rows(selection.words, run: run))
+  }
+
+  /// Asks for all volume groups.
+  ///
+  /// - Returns: none where there is no LVM.
+  /// - Throws: `NoAnswer` where LVM did not answer in time.
+  package static func allGroups(
+    run: ([String]) -> Program.End
+  ) throws(NoAnswer) -> [LogicalVolumes] {
+    let rows = try rows([], run: run)
+    return Set(rows.map(\.vg_uuid)).sorted().compactMap { uuid in
+      LogicalVolumes(rows.filter { $0.vg_uuid == uuid })
+    }
+  }
+
+  /// - `rows`: of one group.
+  private init?(_ rows: [Row]) {
+    guard let first = rows.first else { return nil }
+    group = first.vg_name
+    groupUUID = first.vg_uuid
+    all = rows.map(Volume.init)
+  }
+
+  private static func rows(
+    _ selection: [String], run: ([String]) -> Program.End
+  ) throws(NoAnswer) -> [Row] {
     let fields =
       "vg_name,vg_uuid,lv_name,lv_uuid,lv_size,pool_lv,origin,thin_id,transaction_id,data_lv,"
       + "lv_permissions"
     let end = run(
       ["lvs", "-a", "--reportformat", "json", "--units", "b", "--nosuffix", "-o", fields]
-        + selection.words)
+        + selection)
     if end == .noAnswer { throw NoAnswer() }
     guard case .succeeded(let text) = end,
       let report = try? JSONDecoder().decode(Report.self, from: Data(text.utf8))
-    else { return nil }
-    let rows = report.report.flatMap(\.lv)
-    guard let first = rows.first else { return nil }
-    group = first.vg_name
-    groupUUID = first.vg_uuid
-    all = rows.map(Volume.init)
+    else { return [] }
+    return report.report.flatMap(\.lv)
   }
 
   /// LVM was asked and did not answer.

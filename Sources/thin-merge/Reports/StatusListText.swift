@@ -23,7 +23,8 @@ struct StatusListText {
     return text.text
   }
 
-  private static func word(_ status: StatusReport) -> String {
+  /// How far a merge is, in a word or two.
+  static func word(_ status: StatusReport) -> String {
     if status.state == .stopped, status.runCount == 0 { return "not begun" }
     return switch status.state {
     case .running: "running"
