@@ -55,20 +55,14 @@ struct MergedVolumes {
   let volumes: LogicalVolumes
   let thin, origin: LogicalVolumes.Volume
 
-  /// - `data`: of the pool's data volume.
-  /// - `deviceID`: the thin volume's number in the pool.
-  /// - Returns: nil where LVM does not know them in one group, or knows another external origin of the thin volume.
+  /// - Returns: nil where LVM knows another external origin of the thin volume.
   init?(
-    _ volumes: LogicalVolumes, data: VolumeUUIDs, origin: VolumeUUIDs, deviceID: UInt32
+    _ volumes: LogicalVolumes, thin: LogicalVolumes.Volume, origin: LogicalVolumes.Volume
   ) {
-    guard origin.group == data.group,
-      let pool = volumes[uuid: data.volume].flatMap(volumes.pool(withData:)),
-      let thin = volumes.volume(deviceID, in: pool), let found = volumes[uuid: origin.volume],
-      volumes.externalOrigin(of: thin) == found
-    else { return nil }
+    guard volumes.externalOrigin(of: thin) == origin else { return nil }
     self.volumes = volumes
     self.thin = thin
-    self.origin = found
+    self.origin = origin
   }
 
   /// The names of the other volumes that are on either of them.

@@ -41,6 +41,13 @@ package struct VolumesOnOrigin {
   /// The thin volume that is merged; nil where LVM does not know it.
   var merged: KnownVolume? { volumes.volume(deviceID, in: pool).map(volumes.known) }
 
+  /// What is merged and the origin, if that is its external origin.
+  var mergedVolumes: MergedVolumes? {
+    volumes.volume(deviceID, in: pool).flatMap {
+      MergedVolumes(volumes, thin: $0, origin: origin)
+    }
+  }
+
   /// The origin's name, if it is the external origin of what is merged.
   var nameAsExternalOrigin: String? {
     if case .onOrigin = finding(deviceID) { volumes.name(of: origin) } else { nil }

@@ -9,15 +9,15 @@ struct HandoverOperation {
 
   /// Looks at what the handover would be refused for.
   ///
-  /// - `thinByteCount`: the size that was given for the thin volume; nil where LVM's is taken.
-  /// - Throws: `MergeError`: `refused` where one of the two is no volume of LVM, something besides the thin volume would
-  ///   be lost, or not all of that would be merged; `busy` where LVM does not answer.
+  /// - `volumes`: what LVM tells of the origin's users; nil where it tells nothing.
+  /// - Throws: `MergeError` (`refused`) where one of the two is no volume of LVM, something besides the thin volume would
+  ///   be lost, or not all of that would be merged.
   func plan(
-    _ request: MergeRequest, data: DeviceIdentity, origin: DeviceIdentity
+    _ request: MergeRequest, _ volumes: VolumesOnOrigin?
   ) throws(MergeError) -> VolumeHandover {
-    let merged = try volumes(
-      data: data, origin: origin, deviceID: request.source.deviceID,
-      name: request.source.nameInMessages)
+    guard let merged = volumes?.mergedVolumes else {
+      throw .noVolumesToHandOver(request.source.nameInMessages)
+    }
     let extent = request.options.extent
     let given = extent.thinByteCount ?? merged.thin.byteCount
     guard given >= merged.thin.byteCount, extent.pastEnd == .refuse else {
@@ -57,20 +57,20 @@ struct HandoverOperation {
     }
     var recorded = journal.state.handover
     if let recorded, journal.state.isHandedOver { return recorded }
-    let isLeft: Bool
-    if let recorded {
-      isLeft = try listing(recorded)[uuid: recorded.thinUUID] != nil
-    } else {
-      isLeft = true
-    }
-    if isLeft {
+    // Whatever is still there may have been written to.
+    let isThere: Bool
+    if let recorded { isThere = try isThinVolumeThere(recorded) } else { isThere = true }
+    if isThere {
       let merged = try volumes(journal.header)
       var wanted = try merged.handover(
         takesName: takesName || recorded?.takesName == true,
         staysActive: recorded?.staysActive == true)
-      wanted.staysActive = try wanted.staysActive || isActive(wanted.thin)
+      if try isActive(wanted.thin) { wanted.staysActive = true }
       try compare(wanted, journal)
-      if wanted != recorded { try record(.handover(wanted), in: &journal) }
+      if wanted != recorded {
+        try record(
+          .handover(wanted, seconds: environment.secondsSince1970()), in: &journal)
+      }
       recorded = wanted
     }
     guard let handover = recorded else { throw .noVolumesToHandOver(journalPath) }
@@ -109,6 +109,10 @@ struct HandoverOperation {
     guard found.source.volume == thin.uuids, found.source.deviceID == journal.header.deviceID,
       let originPath = found.originPath
     else { throw .volumeRenamed(thin.fullName, now: found.source.nameInMessages) }
+    let origin = try OpenFile(originPath, role: "origin", access: .readOnly)
+    guard DeviceIdentity(origin).hasSameBytes(as: journal.header.originIdentity) else {
+      throw .notRecordedDevice(originPath, "origin")
+    }
     try ResumeOperation(environment: environment).checkSettled(
       RecordedMerge(journal), metadataPath: found.source.metadataPath)
     let report = try VerifyOperation(environment: environment).verify(
@@ -133,26 +137,37 @@ struct HandoverOperation {
     }
   }
 
+  private func isThinVolumeThere(_ handover: VolumeHandover) throws(MergeError) -> Bool {
+    try listing(handover)[uuid: handover.thinUUID] != nil
+  }
+
   private func isActive(_ volume: KnownVolume) throws(MergeError) -> Bool {
     try environment.mappedDevices().shows(volume)
   }
 
   // MARK: What LVM knows
 
+  /// - Throws: `MergeError` (`refused`) where LVM does not know the thin volume, or not on the origin that it was merged
+  ///   onto.
   private func volumes(_ header: JournalHeader) throws(MergeError) -> MergedVolumes {
-    try volumes(
-      data: header.dataIdentity, origin: header.originIdentity, deviceID: header.deviceID,
-      name: header.thinDeviceName ?? "dev \(header.deviceID)")
-  }
-
-  private func volumes(
-    data: DeviceIdentity, origin: DeviceIdentity, deviceID: UInt32, name: String
-  ) throws(MergeError) -> MergedVolumes {
-    guard let data = VolumeUUIDs(identity: data), let origin = VolumeUUIDs(identity: origin),
+    let name = header.thinDeviceName ?? "dev \(header.deviceID)"
+    guard let data = header.thinVolume ?? VolumeUUIDs(identity: header.dataIdentity),
       let volumes = try listing(.uuid(data.group), name),
-      let merged = MergedVolumes(volumes, data: data, origin: origin, deviceID: deviceID)
+      let thin = header.thinVolume.map({ volumes[uuid: $0.volume] })
+        ?? volumes[uuid: data.volume].flatMap(volumes.pool(withData:))
+        .flatMap({ volumes.volume(header.deviceID, in: $0) }),
+      let origin = try originUUIDs(header),
+      let merged = volumes[uuid: origin.volume].flatMap({
+        MergedVolumes(volumes, thin: thin, origin: $0)
+      })
     else { throw .noVolumesToHandOver(name) }
     return merged
+  }
+
+  private func originUUIDs(_ header: JournalHeader) throws(MergeError) -> VolumeUUIDs? {
+    if let uuids = VolumeUUIDs(identity: header.originIdentity) { return uuids }
+    guard let number = FileSystem.blockDevice(at: header.originPath) else { return nil }
+    return try environment.mappedDevices()[number].flatMap { VolumeUUIDs(mappedUUID: $0.uuid) }
   }
 
   private func listing(_ handover: VolumeHandover) throws(MergeError) -> LogicalVolumes {

@@ -161,7 +161,7 @@ struct MergePreparation: ~Copyable {
     if request.options.handsOver {
       try refusals.collect { () throws(MergeError) in
         handover = try HandoverOperation(environment: environment).plan(
-          request, data: DeviceIdentity(devices.data), origin: DeviceIdentity(origin))
+          request, quiescence?.origin?.volumes)
       }
     }
     // Whoever comes while the question stands was not named in it.

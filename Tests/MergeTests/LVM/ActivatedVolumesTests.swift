@@ -6,73 +6,9 @@ import Testing
 
 @Suite("LVM: volumes that are active only for a run", .needsLoopDevices, .waitsForPrograms)
 struct ActivatedVolumesTests {
-  /// An inactive pool of LVM and its origin, whose devices come and go as LVM is told.
-  private final class Inactive: @unchecked Sendable {
-    let pool: ActivePool
-    let lvm = SimulatedLVM([], transactionID: 7)
-    /// What LVM was told to do.
-    private(set) var changes: [String] = []
-    /// How it answers where it does not do so.
-    var ends: [String: MergeEngine.Program.End] = [:]
-    private let devices: [String: MappedDevice]
-
-    init() throws {
-      pool = try ActivePool()
-      try pool.become(lvm)
-      devices = ["pool": pool.mapper.mapped[0], "base": pool.mapper.mapped[1]]
-      pool.mapper.mapped = []
-      pool.activatesVolumes = true
-      pool.runChange = { [unowned self] in change($0) }
-    }
-
-    func activate(_ name: String) {
-      if let device = devices[name] { pool.mapper.mapped.append(device) }
-    }
-
-    private func change(_ words: [String]) -> MergeEngine.Program.End {
-      guard let (name, isActive) = lvm.activation(words) else { return .failed(words: "") }
-      let change = (isActive ? "+" : "-") + name
-      changes.append(change)
-      if let end = ends[change] { return end }
-      if isActive {
-        activate(name)
-      } else {
-        pool.mapper.mapped.removeAll { $0.uuid == devices[name]?.uuid }
-      }
-      return .succeeded(output: "")
-    }
-
-    /// Merges `vg/vm` as the command does.
-    func merge() -> ActivePool.Outcome {
-      pool.run { [pool] merger throws(MergeError) in
-        let found = try merger.resolve(.device("vg/vm"))
-        let report = try merger.merge(found.source, onto: pool.origin.path)
-        if case .stopped(let error) = report.state { throw error }
-      }
-    }
-
-    /// The volumes that are recorded as activated.
-    func recorded() throws -> [String] {
-      let folder = pool.state + "/volumes"
-      guard FileManager.default.fileExists(atPath: folder) else { return [] }
-      return try FileManager.default.contentsOfDirectory(atPath: folder)
-        .filter { $0.hasSuffix(".json") }.sorted()
-    }
-
-    /// What a run does that is killed once it has activated a volume.
-    func activateAndDie(_ name: String) throws {
-      var environment = Environment(stateFolder: pool.state)
-      environment.runChange = pool.runChange
-      environment.bootID = pool.bootID
-      try environment.makeActivatedVolumes().use(SimulatedLVM.known(name)) {
-        () throws(MergeError) in !pool.mapper.mapped.isEmpty
-      }
-    }
-  }
-
   @Test("a merge activates pool and origin, merges, and deactivates them, the origin first")
   func merged() throws {
-    let volumes = try Inactive()
+    let volumes = try InactiveVolumes()
     let outcome = volumes.merge()
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(try volumes.pool.isMerged())
@@ -84,7 +20,7 @@ struct ActivatedVolumesTests {
 
   @Test("what was active before stays active")
   func activeBefore() throws {
-    let volumes = try Inactive()
+    let volumes = try InactiveVolumes()
     volumes.activate("pool")
     #expect(volumes.merge().exitStatus == 0)
     #expect(volumes.changes == ["+base", "-base"])
@@ -92,7 +28,7 @@ struct ActivatedVolumesTests {
 
   @Test("a volume is recorded before LVM is told to activate it")
   func recordedBefore() throws {
-    let volumes = try Inactive()
+    let volumes = try InactiveVolumes()
     volumes.ends["+pool"] = .failed(words: "Volume group vg is busy")
     let outcome = volumes.merge()
     #expect(outcome.error?.code == .volumeNotActivated && outcome.exitStatus == 2)
@@ -104,7 +40,7 @@ struct ActivatedVolumesTests {
 
   @Test("a volume that a killed run activated is deactivated by the next merge that uses it")
   func killed() throws {
-    let volumes = try Inactive()
+    let volumes = try InactiveVolumes()
     try volumes.activateAndDie("pool")
     #expect(try volumes.recorded().count == 1)
     #expect(volumes.merge().exitStatus == 0)
@@ -114,7 +50,7 @@ struct ActivatedVolumesTests {
 
   @Test("settle lists a volume that a killed run activated, and deactivates it")
   func settled() throws {
-    let volumes = try Inactive()
+    let volumes = try InactiveVolumes()
     try volumes.activateAndDie("base")
     var listed = Leftovers(pools: [])
     var settled = listed
@@ -133,7 +69,7 @@ struct ActivatedVolumesTests {
 
   @Test("after a reboot a volume that a killed run activated is left as it is")
   func rebooted() throws {
-    let volumes = try Inactive()
+    let volumes = try InactiveVolumes()
     try volumes.activateAndDie("base")
     volumes.pool.bootID = "another"
     let outcome = volumes.pool.run { merger throws(MergeError) in _ = try merger.settle() }
@@ -144,7 +80,7 @@ struct ActivatedVolumesTests {
 
   @Test("a volume that two runs use is deactivated by the later end")
   func shared() throws {
-    let volumes = try Inactive()
+    let volumes = try InactiveVolumes()
     var environment = Environment(stateFolder: volumes.pool.state)
     environment.runChange = volumes.pool.runChange
     environment.bootID = volumes.pool.bootID
@@ -160,7 +96,7 @@ struct ActivatedVolumesTests {
 
   @Test("a volume that somebody has opened meanwhile stays active, and that is no failure")
   func opened() throws {
-    let volumes = try Inactive()
+    let volumes = try InactiveVolumes()
     volumes.ends["-base"] = .failed(words: "Logical volume vg/base in use")
     let outcome = volumes.merge()
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
@@ -171,7 +107,7 @@ struct ActivatedVolumesTests {
   @Test(
     "a volume that LVM does not deactivate is named with the command, and the next run tries again")
   func notDeactivated() throws {
-    let volumes = try Inactive()
+    let volumes = try InactiveVolumes()
     volumes.ends["-base"] = .failed(words: "Volume group vg is busy")
     let outcome = volumes.merge()
     #expect(

@@ -1,3 +1,4 @@
+import Foundation
 import MergeEngine
 
 /// A volume group as LVM would list it.
@@ -11,6 +12,7 @@ struct SimulatedLVM: Sendable {
     var transactionID = ""
     var data = ""
     var byteCount: UInt64 = 64 << 20
+    var isReadOnly = false
     /// The name that its uuid is made of; nil for its own.
     var uuidName: String?
   }
@@ -69,6 +71,7 @@ struct SimulatedLVM: Sendable {
         ("lv_size", "\(volume.byteCount)"), ("pool_lv", volume.pool), ("origin", volume.origin),
         ("thin_id", volume.thinID), ("transaction_id", volume.transactionID),
         ("data_lv", volume.data),
+        ("lv_permissions", volume.isReadOnly ? "read-only" : "writeable"),
       ].map { "\"\($0)\":\"\($1)\"" }.joined(separator: ", ")
     }
     return .succeeded(
@@ -76,18 +79,68 @@ struct SimulatedLVM: Sendable {
   }
 
   private func isSelected(_ words: [String]) -> Bool {
-    words.suffix(2) == ["--", Self.group]
+    words.last?.hasPrefix("vg_name") == true || words.suffix(2) == ["--", Self.group]
       || words.suffix(2) == ["--select", "vg_uuid=\"\(Self.printed(Self.groupUUID))\""]
   }
 
-  /// The volume that a command of LVM selects, and whether it is to be active; nil for any other command.
-  func activation(_ words: [String]) -> (name: String, isActive: Bool)? {
-    guard words.first == "lvchange", let index = words.firstIndex(of: "--select"),
-      let volume = volumes.first(where: {
-        words[index + 1].contains(Self.printed(Self.characters($0.uuidName ?? $0.name)))
-      })
+  /// What a command of LVM is to change.
+  enum Change {
+    case activate(String)
+    case deactivate(String)
+    case remove(String)
+    case makeWritable(String)
+    case rename(String, to: String)
+
+    var text: String {
+      switch self {
+      case .activate(let name): "+\(name)"
+      case .deactivate(let name): "-\(name)"
+      case .remove(let name): "remove \(name)"
+      case .makeWritable(let name): "writable \(name)"
+      case .rename(let name, let new): "rename \(name) \(new)"
+      }
+    }
+  }
+
+  /// Nil for a command that changes nothing here, because it selects nothing, too.
+  func change(_ words: [String]) -> Change? {
+    if words.first == "lvrename", words.count == 5, words[1] == "--", words[2] == Self.group {
+      return volumes.contains { $0.name == words[3] } ? .rename(words[3], to: words[4]) : nil
+    }
+    guard let index = words.firstIndex(of: "--select"),
+      let name = volumes.first(where: { isSelected($0, by: words[index + 1]) })?.name
     else { return nil }
-    return (volume.name, words.contains("-ay"))
+    switch (words[0], words.contains("-ay"), words.contains("-an"), words.contains("-prw")) {
+    case ("lvchange", true, false, false): return .activate(name)
+    case ("lvchange", false, true, false): return .deactivate(name)
+    case ("lvchange", false, false, true): return .makeWritable(name)
+    case ("lvremove", false, false, false): return .remove(name)
+    default: return nil
+    }
+  }
+
+  private func isSelected(_ volume: Volume, by selection: String) -> Bool {
+    selection.components(separatedBy: " && ").allSatisfy { condition in
+      [
+        "vg_uuid=\"\(Self.printed(Self.groupUUID))\"",
+        "lv_uuid=\"\(Self.printed(Self.characters(volume.uuidName ?? volume.name)))\"",
+        "lv_name=\"\(volume.name)\"",
+      ].contains(condition)
+    }
+  }
+
+  mutating func setReadOnly(_ name: String, _ isReadOnly: Bool) {
+    for index in volumes.indices where volumes[index].name == name {
+      volumes[index].isReadOnly = isReadOnly
+    }
+  }
+
+  /// Gives a volume another name; its uuid stays.
+  mutating func rename(_ name: String, to new: String) {
+    for index in volumes.indices where volumes[index].name == name {
+      volumes[index].uuidName = volumes[index].uuidName ?? name
+      volumes[index].name = new
+    }
   }
 }
 

@@ -209,6 +209,18 @@ final class ActivePool {
     try file.close()
   }
 
+  /// Changes a sector of the origin that was merged.
+  func overwriteOrigin() throws {
+    let byteOffset = Int(Self.mappings[0].thinBlock) * Self.blockByteCount
+    let file = try FileHandle(forUpdating: URL(filePath: origin.path))
+    try file.seek(toOffset: UInt64(byteOffset))
+    let sector = try file.read(upToCount: 512) ?? Data()
+    try file.seek(toOffset: UInt64(byteOffset))
+    try file.write(contentsOf: Data(sector.map { ~$0 }))
+    try file.synchronize()
+    try file.close()
+  }
+
   func restoreData() throws {
     let file = try FileHandle(forWritingTo: URL(filePath: folder.path("data.img")))
     try file.write(contentsOf: dataContent)

@@ -33,7 +33,7 @@ extension MergeError {
   static func noVolumesToHandOver(_ name: String) -> MergeError {
     MergeError(
       .noVolumesToHandOver, .refused, "cannot finish the merge in LVM", at: name,
-      because: "LVM does not know it as a thin volume on that external origin",
+      because: "its pool is not active, or LVM does not know it as a thin volume on that origin",
       context: Context(name: name))
   }
 

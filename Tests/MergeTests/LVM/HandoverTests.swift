@@ -1,0 +1,178 @@
+import Foundation
+import MergeEngine
+import Testing
+
+@Suite("LVM: the origin takes a merged volume's place", .needsLoopDevices, .waitsForPrograms)
+struct HandoverTests {
+  private typealias Volume = SimulatedLVM.Volume
+
+  private static func handOver(_ volumes: InactiveVolumes, takesName: Bool = false)
+    -> ActivePool.Outcome
+  {
+    volumes.merge {
+      $0.handsOver = true
+      $0.takesName = takesName
+    }
+  }
+
+  private static func status(_ volumes: InactiveVolumes) throws -> StatusReport {
+    let path = try #require(try volumes.pool.journalPath())
+    return try Merger(environment: Environment(stateFolder: volumes.pool.state))
+      .status(journalPath: path)
+  }
+
+  @Test("once a merge is finished the thin volume is removed and the origin is writable")
+  func finished() throws {
+    let volumes = try InactiveVolumes()
+    let outcome = Self.handOver(volumes)
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(volumes.changes.filter { $0.contains(" ") } == ["remove vm", "writable base"])
+    #expect(volumes.lvm.volumes.map(\.name) == ["pool", "base"])
+    #expect(try Self.status(volumes).isHandedOver)
+    #expect(volumes.pool.mapper.mapped.isEmpty)
+    #expect(try volumes.pool.isMerged())
+  }
+
+  @Test("the origin gets the volume's name where that is asked for")
+  func renamed() throws {
+    let volumes = try InactiveVolumes()
+    #expect(Self.handOver(volumes, takesName: true).exitStatus == 0)
+    #expect(
+      volumes.changes.filter { $0.contains(" ") }
+        == ["remove vm", "writable base", "rename base vm"])
+    #expect(volumes.lvm.volumes.map(\.name) == ["pool", "vm"])
+  }
+
+  @Test("the origin stays active where the thin volume was active")
+  func active() throws {
+    let volumes = try InactiveVolumes()
+    for name in ["pool", "base", "vm"] { volumes.activate(name) }
+    let outcome = Self.handOver(volumes)
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(!volumes.isActive("vm"))
+    #expect(volumes.isActive("base"))
+  }
+
+  @Test(
+    "a handover that is cut off goes on at the step that is not done",
+    arguments: ["remove vm", "writable base", "rename base vm"], [false, true])
+  func cutOff(step: String, isDone: Bool) throws {
+    let volumes = try InactiveVolumes()
+    if isDone {
+      volumes.endsOnceDone[step] = .noAnswer
+    } else {
+      volumes.ends[step] = .noAnswer
+    }
+    let outcome = Self.handOver(volumes, takesName: true)
+    #expect(outcome.exitStatus == (isDone ? 0 : 3), "\(outcome.message)")
+    let path = try #require(try volumes.pool.journalPath())
+    #expect(try Self.status(volumes).isHandedOver == isDone)
+    volumes.ends = [:]
+    let later = volumes.pool.run { merger throws(MergeError) in
+      try merger.handOver(journalPath: path)
+    }
+    #expect(later.exitStatus == 0, "\(later.message)")
+    #expect(volumes.lvm.volumes.map(\.name) == ["pool", "vm"])
+    #expect(volumes.lvm.volumes.last?.isReadOnly == false)
+    #expect(try Self.status(volumes).isHandedOver)
+  }
+
+  @Test("the steps are in the journal before the first one is taken")
+  func recordedFirst() throws {
+    let volumes = try InactiveVolumes()
+    volumes.ends["remove vm"] = .failed(words: "Volume group vg is busy")
+    let outcome = Self.handOver(volumes)
+    #expect(outcome.error?.code == .handoverStepFailed && outcome.exitStatus == 3)
+    #expect(outcome.message.contains("LVM says: Volume group vg is busy"))
+    let handover = try #require(try Self.status(volumes).handover)
+    #expect(handover.thinFullName == "vg/vm" && handover.originFullName == "vg/base")
+  }
+
+  @Test(
+    "nothing is written where another volume is on the origin or on the thin volume, which is named",
+    arguments: [
+      Volume(name: "snap", origin: "base"), Volume(name: "snap", origin: "vm"),
+      Volume(name: "vm2", pool: "pool2", origin: "base", thinID: "1"),
+    ])
+  private func others(volume: Volume) throws {
+    let volumes = try InactiveVolumes([volume, Volume(name: "pool2", transactionID: "1")])
+    let outcome = volumes.merge {
+      $0.handsOver = true
+      $0.pool.allowsOtherUsers = true
+    }
+    #expect(outcome.exitStatus == 2)
+    #expect(outcome.message.contains("vg/\(volume.name)"), "\(outcome.message)")
+    #expect(try volumes.pool.isUntouched())
+  }
+
+  @Test("nothing is written where the thin volume is larger than its origin")
+  func larger() throws {
+    let volumes = try InactiveVolumes()
+    volumes.edit { $0.volumes[2].byteCount += 1 << 20 }
+    let outcome = Self.handOver(volumes)
+    #expect(outcome.error?.code == .originShorterThanVolume && outcome.exitStatus == 2)
+    #expect(try volumes.pool.isUntouched())
+  }
+
+  @Test("a thin volume is kept where the origin was written to after the merge")
+  func originChanged() throws {
+    let volumes = try InactiveVolumes()
+    #expect(volumes.merge().exitStatus == 0)
+    let path = try #require(try volumes.pool.journalPath())
+    try volumes.pool.overwriteOrigin()
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      try merger.handOver(journalPath: path)
+    }
+    #expect(outcome.error?.code == .volumeNotAllMerged && outcome.exitStatus == 2)
+    #expect(!volumes.changes.contains("remove vm"))
+    #expect(try Self.status(volumes).handover == nil)
+  }
+
+  @Test("a thin volume that is in use is kept, and the origin read-only")
+  func inUse() throws {
+    let volumes = try InactiveVolumes()
+    #expect(volumes.merge().exitStatus == 0)
+    let path = try #require(try volumes.pool.journalPath())
+    for name in ["pool", "base", "vm"] { volumes.activate(name) }
+    volumes.ends["-vm"] = .failed(words: "Logical volume vg/vm in use")
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      try merger.handOver(journalPath: path)
+    }
+    #expect(outcome.error?.code == .volumeStaysActive && outcome.exitStatus == 5)
+    #expect(!volumes.changes.contains { $0.contains(" ") })
+  }
+
+  @Test("a volume that got the name of the thin volume is not removed")
+  func nameGivenAway() throws {
+    let volumes = try InactiveVolumes()
+    volumes.ends["remove vm"] = .noAnswer
+    #expect(Self.handOver(volumes).exitStatus == 3)
+    let path = try #require(try volumes.pool.journalPath())
+    volumes.ends = [:]
+    volumes.edit {
+      $0.rename("vm", to: "vm-old")
+      $0.volumes.append(Volume(name: "vm", uuidName: "another"))
+    }
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      try merger.handOver(journalPath: path)
+    }
+    #expect(outcome.exitStatus == 2)
+    #expect(volumes.lvm.volumes.map(\.name).contains("vm"))
+    #expect(volumes.changes.filter { $0.hasPrefix("remove") } == ["remove vm"])
+  }
+
+  @Test("the origin is not renamed over another volume")
+  func nameTaken() throws {
+    let volumes = try InactiveVolumes()
+    volumes.ends["rename base vm"] = .noAnswer
+    #expect(Self.handOver(volumes, takesName: true).exitStatus == 3)
+    volumes.ends = [:]
+    volumes.edit { $0.volumes.append(Volume(name: "vm", uuidName: "another")) }
+    let path = try #require(try volumes.pool.journalPath())
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      try merger.handOver(journalPath: path)
+    }
+    #expect(outcome.error?.code == .volumeNameTaken && outcome.exitStatus == 2)
+    #expect(volumes.lvm.volumes.map(\.name) == ["pool", "base", "vm"])
+  }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import MergeEngine
+import Testing
+
+/// An inactive pool of LVM and its origin: their devices come and go, and LVM's metadata changes, as LVM is told.
+final class InactiveVolumes: @unchecked Sendable {
+  let pool: ActivePool
+  private(set) var lvm: SimulatedLVM
+  /// What LVM was told to do: `+pool` to activate a volume, `-base` to deactivate one, and the verb and the volume.
+  private(set) var changes: [String] = []
+  /// How it answers where it does not do so.
+  var ends: [String: MergeEngine.Program.End] = [:]
+  /// How it answers although it has done so.
+  var endsOnceDone: [String: MergeEngine.Program.End] = [:]
+  private let devices: [String: MappedDevice]
+
+  init(_ others: [SimulatedLVM.Volume] = [], otherIDs: [UInt64] = []) throws {
+    pool = try ActivePool(otherIDs: otherIDs)
+    lvm = SimulatedLVM(others, transactionID: 7)
+    lvm.setReadOnly("base", true)
+    try pool.become(lvm)
+    var thin = try pool.thin("vg-vm")
+    thin.uuid = SimulatedLVM.mappedUUID("vm")
+    devices = [
+      "pool": pool.mapper.mapped[0], "base": pool.mapper.mapped[1], "vm": thin,
+    ]
+    pool.mapper.mapped = []
+    pool.activatesVolumes = true
+    pool.runProgram = { [unowned self] in lvm.run($0) }
+    pool.runChange = { [unowned self] in change($0) }
+  }
+
+  func activate(_ name: String) {
+    if let device = devices[name] { pool.mapper.mapped.append(device) }
+  }
+
+  func isActive(_ name: String) -> Bool {
+    pool.mapper.mapped.contains { $0.uuid == devices[name]?.uuid }
+  }
+
+  /// Changes what LVM's metadata has.
+  func edit(_ change: (inout SimulatedLVM) -> Void) { change(&lvm) }
+
+  private func change(_ words: [String]) -> MergeEngine.Program.End {
+    guard let change = lvm.change(words) else { return .failed(words: "") }
+    changes.append(change.text)
+    if let end = ends[change.text] { return end }
+    switch change {
+    case .activate(let name): if !isActive(name) { activate(name) }
+    case .deactivate(let name): pool.mapper.mapped.removeAll { $0.uuid == devices[name]?.uuid }
+    case .remove(let name): lvm.volumes.removeAll { $0.name == name }
+    case .makeWritable(let name): lvm.setReadOnly(name, false)
+    case .rename(let name, let new): lvm.rename(name, to: new)
+    }
+    return endsOnceDone[change.text] ?? .succeeded(output: "")
+  }
+
+  /// Merges `vg/vm` as the command does.
+  ///
+  /// - `adjust`: what is asked for besides.
+  func merge(_ adjust: (inout MergeOptions) -> Void = { _ in }) -> ActivePool.Outcome {
+    var options = MergeOptions()
+    adjust(&options)
+    return pool.run { [pool, options] merger throws(MergeError) in
+      let found = try merger.resolve(.device("vg/vm"))
+      let report = try merger.merge(found.source, onto: pool.origin.path, options: options)
+      if case .stopped(let error) = report.state { throw error }
+      if case .stopped(let error) = report.handover { throw error }
+    }
+  }
+
+  /// The volumes that are recorded as activated.
+  func recorded() throws -> [String] {
+    let folder = pool.state + "/volumes"
+    guard FileManager.default.fileExists(atPath: folder) else { return [] }
+    return try FileManager.default.contentsOfDirectory(atPath: folder)
+      .filter { $0.hasSuffix(".json") }.sorted()
+  }
+
+  /// What a run does that is killed once it has activated a volume.
+  func activateAndDie(_ name: String) throws {
+    var environment = Environment(stateFolder: pool.state)
+    environment.runChange = pool.runChange
+    environment.bootID = pool.bootID
+    try environment.makeActivatedVolumes().use(SimulatedLVM.known(name)) {
+      () throws(MergeError) in !pool.mapper.mapped.isEmpty
+    }
+  }
+}
