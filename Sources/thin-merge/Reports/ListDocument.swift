@@ -20,7 +20,9 @@ struct ListDocument: Encodable {
     let isActive: Bool
     let openCount: Int
     @Nullable var mountPath: String?
-    @Nullable var merge: StatusDocument?
+    @Nullable var merge: MergeSummary?
+    @Nullable var journalPath: String?
+    let journalBase64: String?
     let obstacles: [ObstacleDocument]
 
     init(_ device: ThinDeviceListing) {
@@ -33,12 +35,16 @@ struct ListDocument: Encodable {
       isActive = device.isActive
       openCount = device.openCount
       mountPath = device.mountPath
-      merge = device.merge.map { StatusDocument($0) }
+      merge = device.merge.map { MergeSummary($0) }
+      journalPath = device.merge.map { FileSystem.absolute($0.journalPath) }
+      journalBase64 = JSONText.base64(device.merge.map { FileSystem.absolute($0.journalPath) })
       obstacles = device.obstacles.map { ObstacleDocument(code: $0.code.rawValue, text: $0.text) }
     }
 
     private enum CodingKeys: String, CodingKey {
       case merge, obstacles
+      case journalPath = "journal"
+      case journalBase64 = "journal_base64"
       case name = "thin_device"
       case poolName = "pool"
       case originName = "origin"

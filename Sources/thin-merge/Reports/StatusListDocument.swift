@@ -10,20 +10,20 @@ struct StatusListDocument: Encodable {
   private struct JournalDocument: Encodable {
     let path: String
     let pathBase64: String?
-    @Nullable var status: StatusDocument?
+    @Nullable var merge: MergeSummary?
     @Nullable var error: ErrorDocument?
 
     init(_ journal: JournalListing) {
       path = FileSystem.absolute(journal.path)
       pathBase64 = JSONText.base64(path)
-      status = journal.status.map { StatusDocument($0) }
+      merge = journal.status.map { MergeSummary($0) }
       error = journal.error.map {
         ErrorDocument(code: $0.code.rawValue, message: $0.inCommandTerms.message)
       }
     }
 
     private enum CodingKeys: String, CodingKey {
-      case status, error
+      case merge, error
       case path = "journal"
       case pathBase64 = "journal_base64"
     }
@@ -31,5 +31,38 @@ struct StatusListDocument: Encodable {
 
   private struct ErrorDocument: Encodable {
     let code, message: String
+  }
+}
+
+/// A merge in a list, for programs.
+struct MergeSummary: Encodable {
+  private let state: String
+  @Nullable private var thinDeviceName: String?
+  private let deviceID: UInt32
+  private let originPath: String
+  private let originBase64: String?
+  private let doneByteCount, totalByteCount: UInt64
+  private let recordedSeconds: Int64
+
+  init(_ status: StatusReport) {
+    state = status.state.rawValue
+    thinDeviceName = status.thinDeviceName
+    deviceID = status.deviceID
+    originPath = status.originPath
+    originBase64 = JSONText.base64(originPath)
+    doneByteCount = status.doneByteCount
+    totalByteCount = status.totalByteCount
+    recordedSeconds = status.recordedSeconds
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case state
+    case thinDeviceName = "thin_device"
+    case deviceID = "dev_id"
+    case originPath = "origin"
+    case originBase64 = "origin_base64"
+    case doneByteCount = "done_bytes"
+    case totalByteCount = "total_bytes"
+    case recordedSeconds = "recorded_time"
   }
 }
