@@ -126,6 +126,54 @@ discard() {
   blkdiscard --offset "$offset" --length "$length" "$1"
 }
 
+# The volume group `vg` with the thin volume `vm1` of the pool `pool` on its external origin `base`, all inactive, and
+# what `base` must be after a merge: make_volumes [LVCREATE-OPTION-FOR-BASE…]
+make_volumes() {
+  loop pv 96M
+  local first=$device
+  loop pv2 96M
+  mkdir -p /run/lock/lvm
+  pvcreate -q "$first" "$device"
+  vgcreate -q -s 1M vg "$first" "$device"
+  lvcreate -q -y -Wn -Zn -L 16M "$@" -n base vg
+  labtool fill /dev/vg/base "$origin_tag"
+  lvcreate -q -y -L 32M --poolmetadatasize 4M -c 64k -T vg/pool -Zn
+  lvchange -q -an vg/base
+  lvchange -q -pr vg/base
+  lvcreate -q -y -s --thinpool vg/pool -n vm1 vg/base
+  lvchange -q -ay -K vg/vm1
+  change_volume 1
+  lvchange -q -an vg/pool
+}
+# Writes to `vm1` with a tag of its own, and keeps what `base` must be then; both are inactive afterwards.
+change_volume() {
+  lvchange -q -ay -K vg/vm1 vg/base
+  scatter /dev/vg/vm1 "$1" 40
+  write /dev/vg/vm1 "$1" 4M 2M
+  remember /dev/vg/vm1 /dev/vg/base
+  lvchange -q -an vg/vm1 vg/base
+}
+# base, activated for the look, is what was kept.
+expect_base_merged() {
+  local name=${1:-base} before
+  before=$(active_volumes)
+  lvchange -q -ay -K "vg/$name"
+  expect_merged "/dev/vg/$name"
+  [[ " $before " == *" $name "* ]] || lvchange -q -an "vg/$name"
+}
+# The active volumes of the group, in a line.
+active_volumes() {
+  lvs --noheadings -o lv_name,lv_active vg | awk '$2 == "active" { print $1 }' | sort | paste -sd ' '
+}
+expect_active() { [[ $(active_volumes) == "$*" ]] || fail "active are $(active_volumes), not $*"; }
+# The volumes of the group with what LVM may do with them, in a line: name:attributes.
+expect_volumes() {
+  local now
+  now=$(lvs --noheadings -o lv_name,lv_attr vg | awk '{ print $1 ":" $2 }' | sort | paste -sd ' ')
+  [[ $now == "$*" ]] || fail "the volumes are $now, not $*"
+  lvm vgck vg
+}
+
 # Keeps what the kernel reads from a thin device, and behind its end from the origin: this is what
 # the origin must be after a merge. remember THIN [ORIGIN]
 remember() { labtool expectation "$1" "${2:-$origin}" "$work/expected"; }

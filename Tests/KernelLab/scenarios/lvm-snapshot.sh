@@ -17,12 +17,12 @@ mount /dev/vg/vm mounted
 head -c 3000000 /dev/urandom >mounted/file
 sha256sum <mounted/file >sum
 lvcreate -q -y -s -n save vg/vm
-expect_exit 2 by_name merge vg/vm --snapshot --make-origin-writable
+expect_exit 2 by_name merge vg/vm --snapshot
 expect_says '[-]-other-users-ok'
 pool=vg-pool-tpool
 expect_not_held "$pool"
 lvremove -q -y vg/save
-expect_exit 0 by_name merge vg/vm --snapshot --make-origin-writable
+expect_exit 0 by_name merge vg/vm --snapshot
 expect_not_held "$pool"
 echo later >mounted/later
 # LVM's idea of the pool is still the kernel's.

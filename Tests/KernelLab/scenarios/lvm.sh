@@ -22,13 +22,11 @@ lvchange -q -ay lab-vg/base-image
 remember /dev/lab-vg/vm-1 /dev/lab-vg/base-image
 # Active and open: not without a snapshot.
 exec 7</dev/lab-vg/vm-1
-expect_exit 5 by_name merge lab-vg/vm-1 --make-origin-writable
+expect_exit 5 by_name merge lab-vg/vm-1
 expect_says 'the thin device is in use'
 exec 7<&-
 lvchange -q -an lab-vg/vm-1
-expect_exit 2 by_name merge lab-vg/vm-1
-expect_says '[-]-make-origin-writable'
-expect_exit 0 by_name merge lab-vg/vm-1 --make-origin-writable
+expect_exit 0 by_name merge lab-vg/vm-1
 expect_merged /dev/lab-vg/base-image
 [[ $(blockdev --getro /dev/lab-vg/base-image) == 1 ]] || fail 'the origin is writable'
 pool=lab--vg-pool--1-tpool
@@ -38,15 +36,13 @@ lvchange -q -ay -K lab-vg/vm-1
 write /dev/lab-vg/vm-1 3 9M 1M
 remember /dev/lab-vg/vm-1 /dev/lab-vg/base-image
 rm -rf "$journals"
-expect_exit 0 by_name merge /dev/lab-vg/vm-1 --make-origin-writable --reactivate
+expect_exit 0 by_name merge /dev/lab-vg/vm-1
 expect_merged /dev/lab-vg/base-image
 expect_not_held "$pool"
 [[ $(lvs --noheadings -o lv_active lab-vg/vm-1) == *active* ]] || fail 'LVM does not see it as active'
 lvchange -q -an lab-vg/vm-1
 lvchange -q -ay -K lab-vg/vm-1
 # The end: the thin volume goes, and the origin takes its name, writable.
-lvremove -q -y lab-vg/vm-1
-lvchange -q -prw lab-vg/base-image
-lvrename -q lab-vg base-image vm-1
+expect_exit 0 by_name merge lab-vg/vm-1 --finish --rename
 expect_merged /dev/lab-vg/vm-1
 [[ $(blockdev --getro /dev/lab-vg/vm-1) == 0 ]] || fail 'it is not writable'

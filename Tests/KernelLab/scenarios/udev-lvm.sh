@@ -17,7 +17,7 @@ lvchange -q -ay vg/base
 scatter /dev/vg/vm 1 60
 pool=vg-pool-tpool
 remember /dev/vg/vm /dev/vg/base
-expect_exit 0 by_name merge vg/vm --no-snapshot --reactivate --make-origin-writable
+expect_exit 0 by_name merge vg/vm --no-snapshot --reactivate
 expect_merged /dev/vg/base
 expect_not_held "$pool"
 expect_no_cookies
@@ -27,8 +27,8 @@ write /dev/vg/vm 2 4M 2M
 remember /dev/vg/vm /dev/vg/base
 exec 7</dev/vg/vm
 # Written to since the merge above was finished.
-expect_exit 4 by_name merge vg/vm --snapshot --make-origin-writable
-expect_exit 0 by_name merge vg/vm --snapshot --make-origin-writable --again
+expect_exit 4 by_name merge vg/vm --snapshot
+expect_exit 0 by_name merge vg/vm --snapshot --again
 exec 7<&-
 expect_merged /dev/vg/base
 expect_not_held "$pool"
@@ -39,3 +39,8 @@ lvcreate -q -y -V 8M --thinpool vg/pool -n another
 lvremove -q -y vg/another
 lvchange -q -an vg/vm
 lvchange -q -ay -K vg/vm
+# The end, with the name in /dev/vg that guests have.
+expect_exit 0 by_name merge vg/vm --finish --rename
+[[ -b /dev/vg/vm && ! -e /dev/vg/base ]] || fail 'the names in /dev/vg are wrong'
+expect_merged /dev/vg/vm
+expect_no_cookies

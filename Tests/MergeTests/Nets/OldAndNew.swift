@@ -83,6 +83,8 @@ struct Left: Equatable {
         case .unreadable: return record
         case .finished: return .finished(seconds: 0)
         case .verified: return .verified(seconds: 0)
+        case .handover(let handover, _): return .handover(handover, seconds: 0)
+        case .handedOver: return .handedOver(seconds: 0)
         case .givenUp(var taker):
           taker.seconds = 0
           return .givenUp(taker)

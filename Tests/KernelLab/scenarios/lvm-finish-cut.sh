@@ -1,0 +1,47 @@
+# LVM: --finish --rename that is killed before or after any command of LVM goes on to the same end by the same command.
+# tier: full
+# time limit: 900
+# The commands of LVM are wrapped: the wrapper kills the one that runs it, before or after it did its work.
+tools=(lvremove lvchange lvrename)
+for tool in "${tools[@]}"; do
+  path=$(command -v "$tool")
+  mv "$path" "$path.lvm"
+  cat >"$path" <<END
+#!/bin/bash
+wanted=\$(cat /tmp/cut 2>/dev/null)
+here="$tool \$*"
+if [[ \$wanted == before:* && \$here == \${wanted#before:} ]]; then rm /tmp/cut; kill -KILL \$PPID; exit 1; fi
+exec -a $tool $path.lvm "\$@" &
+wait \$!
+status=\$?
+if [[ \$wanted == after:* && \$here == \${wanted#after:} ]]; then rm /tmp/cut; kill -KILL \$PPID; fi
+exit \$status
+END
+  chmod +x "$path"
+done
+mkdir -p /tmp
+cuts=('lvremove *' 'lvchange -prw *' 'lvrename *' 'lvchange -an *')
+first=true
+for moment in before after; do
+  for cut in "${cuts[@]}"; do
+    if ! $first; then
+      vgchange -q -an vg
+      lvm vgremove -q -ff -y vg
+      losetup -D
+      rm -f "$work"/pv.img "$work"/pv2.img
+      forget_merges
+    fi
+    first=false
+    make_volumes
+    echo "$moment:$cut" >/tmp/cut
+    thin-merge merge vg/vm1 --finish --rename --yes --progress none && status=0 || status=$?
+    ((status == 137)) || fail "it was not killed $moment '$cut': $status"
+    # What the next boot would show is right: the volume as it was, or the origin with all of it.
+    vgchange -q -an vg
+    expect_exit 0 thin-merge merge vg/vm1 --finish --rename --yes --progress none
+    [[ $(lvs --noheadings -o lv_name vg | tr -d ' ' | sort | paste -sd ' ') == 'pool vm1' ]] || fail 'vm1 is not all'
+    [[ $(lvs --noheadings -o lv_attr vg/vm1 | tr -d ' ') == -wi------- ]] || fail 'vm1 is no ordinary volume'
+    expect_base_merged vm1
+    lvm vgck vg
+  done
+done

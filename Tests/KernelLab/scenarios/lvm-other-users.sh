@@ -1,0 +1,37 @@
+# LVM: unrelated volumes keep nobody from merging; those on the origin, in any pool, and classic snapshots are named.
+# tier: full
+# time limit: 300
+make_volumes
+lvcreate -q -y -V 8M --thinpool vg/pool -n unrelated
+lvchange -q -an vg/unrelated
+lvchange -q -an vg/pool
+expect_exit 0 by_name merge vg/vm1
+expect_silent_about 'unrelated'
+expect_base_merged
+change_volume 2
+forget_merges
+lvcreate -q -y -s --thinpool vg/pool -n vm2 vg/base
+expect_exit 2 by_name merge vg/vm1
+expect_says 'vg/vm2'
+expect_exit 0 thin-merge list
+expect_says 'vg/vm1: vg/vm2 is on vg/base too'
+expect_exit 2 by_name merge vg/vm1 --finish --other-users-ok
+expect_says 'vg/base cannot take the place of vg/vm1, vg/vm2'
+lvremove -q -y vg/vm2
+lvcreate -q -y -L 12M --poolmetadatasize 4M -c 64k -T vg/pool2 -Zn
+lvcreate -q -y -s --thinpool vg/pool2 -n vm3 vg/base
+lvchange -q -an vg/pool2
+expect_exit 2 by_name merge vg/vm1
+expect_says 'vg/vm3'
+expect_exit 0 by_name merge vg/vm1 --other-users-ok
+expect_base_merged
+lvremove -q -y vg/vm3
+if lvcreate -q -y -s -L 4M -n snap vg/base; then
+  change_volume 3
+  lvchange -q -an vg
+  expect_exit 2 by_name merge vg/vm1 --other-users-ok
+  expect_says 'vg/snap'
+  lvremove -q -y vg/snap
+  forget_merges
+fi
+expect_exit 0 by_name merge vg/vm1 --finish
