@@ -3,6 +3,8 @@ internal import ArgumentParser
 /// The command.
 @main
 struct ThinMerge: ParsableCommand {
+  static let versionNumber = "0.1.0"
+
   static let configuration = CommandConfiguration(
     commandName: "thin-merge",
     abstract: "Merge a dm-thin device onto its external origin.",
@@ -12,7 +14,7 @@ struct ThinMerge: ParsableCommand {
       5 busy, try later; 64 usage; 70 a mistake in this program; 74 all was done, and its report \
       could not be written.
       """,
-    version: "thin-merge 0.1.0",
+    version: "thin-merge \(versionNumber)",
     subcommands: [
       Merge.self, Resume.self, Verify.self, Plan.self, List.self, Status.self, Devices.self,
       Settle.self,

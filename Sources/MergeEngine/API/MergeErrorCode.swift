@@ -174,6 +174,12 @@ extension MergeError {
 
     // MARK: Whose the journal is
 
+    /// No journal is of a merge from or onto the named device.
+    case noJournalOf = "no-journal-of"
+    /// Several merges from or onto the named device are not finished.
+    case severalJournals = "several-journals"
+    /// Two journals are of the same origin.
+    case twoJournals = "two-journals"
     /// The journal is of another thin device.
     case journalOfOtherThinDevice = "journal-of-other-thin-device"
     /// The journal is of a merge that ends elsewhere.
@@ -395,16 +401,12 @@ extension MergeError {
 
     // MARK: The origin of an active pool
 
-    /// No journal is of a merge from or onto the named device.
-    case noJournalOf = "no-journal-of"
-    /// Several merges from or onto the named device are not finished.
-    case severalJournals = "several-journals"
-    /// Two journals are of the same origin.
-    case twoJournals = "two-journals"
     /// Other thin devices show the origin.
     case originShared = "origin-shared"
     /// The origin's name is that of a file and of a logical volume.
     case originAmbiguous = "origin-ambiguous"
+    /// LVM has classic snapshots of the origin.
+    case originHasSnapshots = "origin-has-snapshots"
     /// Other thin devices may show the origin.
     case originMaybeShared = "origin-maybe-shared"
     /// The origin is suspended.

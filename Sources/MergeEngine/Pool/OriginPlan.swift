@@ -53,6 +53,9 @@ package struct OriginPlan: Sendable {
     }
     guard isReloadable else { throw .originReadOnlyForGood(path, kinds: Self.reloadableKinds) }
     volumes = try lvm(layers)
+    if let volumes, !volumes.classicSnapshots.isEmpty {
+      throw .originHasSnapshots(path, volumes.classicSnapshots)
+    }
     protectedName = readOnlyLayers.isEmpty ? nil : volumes?.nameAsExternalOrigin
     // That LVM has it read-only says no more than that it is an external origin.
     guard options.makesOriginWritable || readOnlyLayers.isEmpty || protectedName != nil else {

@@ -42,9 +42,20 @@ extension Note {
 }
 
 /// Lines on standard error: sentences, or one JSON object each.
+///
+/// Where the journal of systemd reads them, each begins with its priority, as sd-daemon(3) has it.
 struct Messages: Sendable {
+  /// How much a line matters, as syslog(3) numbers it.
+  private enum Priority: Int {
+    case error = 3
+    case notice = 5
+    case information = 6
+  }
+
   /// What the lines are made for.
   let format: OutputFormat
+  /// Whether the journal of systemd reads the lines.
+  let isForJournal: Bool
   private let write: @Sendable (_ text: String, _ isDispensable: Bool) -> Void
 
   /// What the lines are to be made for where that is wanted of report and progress.
@@ -72,14 +83,26 @@ struct Messages: Sendable {
   }
 
   /// Makes lines of `format` that go to `write`, with whether they may be dropped if nobody reads.
+  ///
+  /// - `isForJournal`: whether the journal of systemd reads them.
   init(
-    format: OutputFormat,
+    format: OutputFormat, isForJournal: Bool = ProcessEnvironment.standardErrorIsJournal,
     write: @escaping @Sendable (String, Bool) -> Void = {
       StandardStream.error.write($0, isDispensable: $1)
     }
   ) {
     self.format = format
+    self.isForJournal = isForJournal
     self.write = write
+  }
+
+  /// Writes whole lines.
+  private func write(_ priority: Priority, _ text: String) {
+    let isDispensable = priority != .error
+    guard isForJournal else { return write(text, isDispensable) }
+    let prefix = "<\(priority.rawValue)>"
+    write(
+      text.split(separator: "\n").map { "\(prefix)\($0)\n" }.joined(), isDispensable)
   }
 
   /// Says why the command fails.
@@ -87,27 +110,33 @@ struct Messages: Sendable {
     switch format {
     case .text:
       let hints = failure.hints.map { "hint: \(TerminalText.escaped($0))\n" }.joined()
-      write("thin-merge: error: \(TerminalText.forPeople(failure.message))\n\(hints)", false)
+      write(.error, "thin-merge: error: \(TerminalText.forPeople(failure.message))\n\(hints)")
     case .json:
       let document = FailureDocument(
         type: "error", code: failure.code, message: failure.message,
         hint: failure.hints.isEmpty ? nil : failure.hints.joined(separator: "; "),
         exitStatus: failure.exitStatus.rawValue)
-      write(JSONText.line(document), false)
+      write(.error, JSONText.message(document))
     }
   }
 
   /// Says something worth knowing that is no failure.
   func note(_ note: Note) {
     switch format {
-    case .text: write("thin-merge: note: \(TerminalText.forPeople(note.text))\n", true)
-    case .json: object(NoteDocument(type: "note", code: note.code, message: note.text))
+    case .text: write(.notice, "thin-merge: note: \(TerminalText.forPeople(note.text))\n")
+    case .json:
+      write(
+        .notice,
+        JSONText.message(NoteDocument(type: "note", code: note.code, message: note.text)))
     }
   }
 
-  /// Writes one JSON object as a line, unless nobody reads.
-  func object(_ document: some Encodable) {
-    write(JSONText.line(document), true)
+  /// Says how far the verb is, unless nobody reads.
+  func progress(_ line: ProgressLine, as format: OutputFormat) {
+    switch format {
+    case .text: write(.information, "thin-merge: \(line.detailedSentence)\n")
+    case .json: write(.information, JSONText.message(ProgressDocument(line)))
+    }
   }
 
   /// Writes text as it is, part of a display for people, unless nobody reads.

@@ -14,13 +14,15 @@ internal import Synchronization
 final class ProgressDisplay: Sendable {
   /// How it is shown, once `auto` has been decided.
   enum Style: Sendable {
-    case bar, lines, json, nothing
+    /// `journalLines`: lines that the journal of systemd keeps.
+    case bar, lines, journalLines, json, nothing
 
     /// How long a shown moment stays.
     var interval: Duration {
       switch self {
       case .bar: .milliseconds(200)
       case .lines: .seconds(5)
+      case .journalLines: .seconds(60)
       case .json, .nothing: .seconds(1)
       }
     }
@@ -81,7 +83,8 @@ final class ProgressDisplay: Sendable {
     let capable = ProcessEnvironment.terminalIsCapable(variables: process.environment)
     self.init(
       style: Self.style(
-        mode, format: messages.format, canMoveCursor: Terminal.isStandardError && capable),
+        mode, format: messages.format, canMoveCursor: Terminal.isStandardError && capable,
+        isForJournal: messages.isForJournal),
       messages: messages, glyphs: ProcessEnvironment.glyphs, columnCount: { Terminal.columnCount },
       requests: .process,
       service: ServiceStatus(
@@ -90,12 +93,12 @@ final class ProgressDisplay: Sendable {
 
   /// What a mode means for an output, and for a terminal or none.
   static func style(
-    _ mode: ProgressMode, format: OutputFormat, canMoveCursor: Bool
+    _ mode: ProgressMode, format: OutputFormat, canMoveCursor: Bool, isForJournal: Bool = false
   ) -> Style {
     switch mode {
     case .auto where format == .json: .nothing
-    case .auto, .bar: canMoveCursor ? .bar : .lines
-    case .lines: .lines
+    case .auto where canMoveCursor, .bar where canMoveCursor: .bar
+    case .auto, .bar, .lines: isForJournal ? .journalLines : .lines
     case .json: .json
     case .nothing: .nothing
     }
@@ -124,7 +127,8 @@ final class ProgressDisplay: Sendable {
       service?.progress(line, isStopping: requests.isStopping())
       if requests.takeStatus() { showStatus(line, &state) }
       // The first line says nothing; the first moment of a bar shows that it is alive.
-      let shownAt = state.shownAt ?? (style == .lines ? .zero : .zero - style.interval)
+      let isLines = style == .lines || style == .journalLines
+      let shownAt = state.shownAt ?? (isLines ? .zero : .zero - style.interval)
       guard progress.elapsed - shownAt >= style.interval else { return }
       show(line, &state)
     }
@@ -160,8 +164,8 @@ final class ProgressDisplay: Sendable {
         .text(columnCount: columnCount() - 1)
       messages.raw("\r\(Self.noWrap)\(text)\(Self.clearToEnd)\(Self.wrap)\r")
       setBar(onScreen: true, &state)
-    case .lines: messages.raw("thin-merge: \(line.detailedSentence)\n")
-    case .json: messages.object(ProgressDocument(line))
+    case .lines, .journalLines: messages.progress(line, as: .text)
+    case .json: messages.progress(line, as: .json)
     case .nothing: break
     }
     state.shownAt = line.progress.elapsed
@@ -184,8 +188,8 @@ final class ProgressDisplay: Sendable {
   private func showStatus(_ line: ProgressLine, _ state: inout State) {
     clearBar(&state)
     switch (messages.format, style) {
-    case (.json, _), (_, .json): messages.object(ProgressDocument(line))
-    default: messages.raw("thin-merge: \(line.detailedSentence)\n")
+    case (.json, _), (_, .json): messages.progress(line, as: .json)
+    default: messages.progress(line, as: .text)
     }
   }
 

@@ -3,9 +3,20 @@ internal import MergeEngine
 
 /// JSON as the command writes it: names in order, so that two outputs can be compared.
 enum JSONText {
-  /// A report on several lines.
+  /// A report on several lines, with this program's version.
   static func report(_ document: some Encodable) -> String {
-    text(document, formatting: [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes])
+    text(
+      Stamped(document: document),
+      formatting: [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes])
+  }
+
+  /// A message on one line, with this program's version and when it was written.
+  ///
+  /// - `seconds`: since 1970.
+  static func message(
+    _ document: some Encodable, seconds: Int64 = ThisSystem.secondsSince1970()
+  ) -> String {
+    line(Stamped(document: document, time: StatusText.date(seconds)))
   }
 
   /// One object on one line.
@@ -39,6 +50,24 @@ extension JSONText {
   static func base64(_ path: String?) -> String? {
     guard let path, !PathText.isText(path) else { return nil }
     return Data(PathText.bytes(of: path)).base64EncodedString()
+  }
+}
+
+/// A document with what every one has besides.
+private struct Stamped<Document: Encodable>: Encodable {
+  let document: Document
+  /// As RFC 3339 has it; nil in reports.
+  var time: String?
+
+  func encode(to encoder: any Encoder) throws {
+    try document.encode(to: encoder)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(ThinMerge.versionNumber, forKey: .version)
+    try container.encodeIfPresent(time, forKey: .time)
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case version, time
   }
 }
 

@@ -21,6 +21,11 @@ enum ProcessEnvironment {
     isRoot ? usualStateFolder : stateFolder
   }
 
+  /// Whether the journal of systemd reads standard error.
+  static var standardErrorIsJournal: Bool {
+    StandardStream.errorIsJournal(variables: ProcessInfo.processInfo.environment)
+  }
+
   private static let usualStateFolder = "/var/lib/thin-merge"
 
   /// The folder of the journals here.

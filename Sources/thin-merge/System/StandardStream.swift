@@ -15,6 +15,16 @@ enum StandardStream {
     }
   }
 
+  /// Returns whether the journal of systemd reads standard error: `JOURNAL_STREAM` has device and inode of what it reads
+  /// (systemd.exec(5)), and may have come down from a service whose output goes elsewhere by now.
+  static func errorIsJournal(variables: [String: String]) -> Bool {
+    guard let stream = variables["JOURNAL_STREAM"] else { return false }
+    var status = stat()
+    // SAFETY: the call fills the structure given.
+    guard unsafe fstat(STDERR_FILENO, &status) == 0 else { return false }
+    return stream == "\(status.st_dev):\(status.st_ino)"
+  }
+
   /// The system's words for an error number.
   static func reason(_ number: Int32) -> String {
     // SAFETY: the system hands out a string that stays until the next such call of this thread.

@@ -239,6 +239,15 @@ extension MergeError {
       because: "what they show would change: \(names.joined(separator: ", "))")
   }
 
+  static func originHasSnapshots(_ path: String, _ names: [String]) -> MergeError {
+    MergeError(
+      .originHasSnapshots, .refused, "the origin has classic snapshots", at: path,
+      because: "what is written under them does not reach them: \(names.joined(separator: ", "))",
+      hint:
+        "'lvremove' removes one; 'lvconvert --merge' brings its content back to the origin first",
+      context: Context(path: path))
+  }
+
   /// Returns the error for an origin that inactive thin devices may show.
   ///
   /// `note`: lists those devices.
