@@ -44,7 +44,8 @@ struct Devices: Verb {
         "unexpected argument '\(operand)': "
           + (isNamed
             ? "the pool is named already"
-            : "give it as --metadata \(operand.shellQuoted)"))
+            : "a pool is given as --pool \(operand.shellQuoted), a device or an image as --metadata "
+              + operand.shellQuoted))
     }
     guard source.pool != nil || source.metadata != nil else {
       throw ValidationError("give the pool to be read: --pool <name> or --metadata <path>")

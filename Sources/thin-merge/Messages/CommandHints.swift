@@ -85,8 +85,9 @@ extension MergeError {
   private var poolHint: String? {
     switch code {
     case .noActivePool:
-      "of a pool that is not active: --metadata, --data, --dev-id and --inactive; LVM activates such "
-        + "devices by 'lvchange -ay VG/POOL_tmeta VG/POOL_tdata'"
+      "'modprobe dm-thin-pool' loads the driver, if the kernel lacks it; of a pool that is not active: --metadata, "
+        + "--data, --dev-id and --inactive, where LVM activates such devices by "
+        + "'lvchange -ay VG/POOL_tmeta VG/POOL_tdata'"
     case .poolNotActive:
       "activate it, or merge from its devices with --metadata, --data, --dev-id and --inactive"
     case .noSuchThinDevice:

@@ -190,7 +190,7 @@ struct MergeText {
   private func addRelease(to text: inout ReportText) {
     guard plan.heldRoot != nil, !plan.isOwnMetadataSnapshot else { return }
     text.addNext(
-      "Then release the metadata snapshot, if it was taken for this merge: "
+      "If the metadata snapshot was taken for this merge, release it: "
         + "dmsetup message POOL 0 release_metadata_snap")
   }
 }
