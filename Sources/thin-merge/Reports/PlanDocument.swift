@@ -11,7 +11,8 @@ struct PlanDocument: Encodable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case schema, finished, again, handover, refused
+    case schema, finished, again, refused
+    case handover = "planned_handover"
     case recordedByteCount = "recorded_bytes"
     case comparedByteCount = "compared_bytes"
     case journalsPutAside = "put_aside"

@@ -50,8 +50,10 @@ struct SchemaTests {
           VerifyDocument(.extreme, source: .extreme, originPath: "/o", journalPath: "/j"))
       ),
       ("settle", JSONText.report(SettleDocument(.samples, isList: false))),
-      ("messages", JSONText.line(ProgressDocument(.extreme))),
-      ("messages", JSONText.line(ProgressDocument(.first))),
+      ("messages", JSONText.message(ProgressDocument(.extreme))),
+      ("messages", JSONText.message(ProgressDocument(.first))),
+      ("list", JSONText.report(ListDocument([.full, .bare]))),
+      ("status-list", JSONText.report(StatusListDocument(JournalListing.samples))),
     ]
     #expect(try JSONSchema.complaints(of: documents) == [])
   }

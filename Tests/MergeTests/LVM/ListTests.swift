@@ -1,0 +1,124 @@
+import Foundation
+import MergeEngine
+import Synchronization
+import Testing
+
+@testable import thin_merge
+
+@Suite(
+  "Command: the list of thin devices that have an external origin", .needsLoopDevices,
+  .waitsForPrograms)
+struct ListTests {
+  private typealias Volume = SimulatedLVM.Volume
+
+  private static func list(_ volumes: InactiveVolumes) throws -> [ThinDeviceListing] {
+    var listed: [ThinDeviceListing] = []
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      listed = try merger.thinDevices()
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    return listed
+  }
+
+  @Test("a volume that is not active is listed with its origin and pool, and nothing is activated")
+  func inactive() throws {
+    let volumes = try InactiveVolumes([Volume(name: "data", pool: "pool", thinID: "6")])
+    let listed = try Self.list(volumes)
+    #expect(listed.map(\.name) == ["vg/vm"])
+    let device = try #require(listed.first)
+    #expect(device.originName == "vg/base" && device.poolName == "vg/pool")
+    #expect(!device.isActive && device.ownByteCount == nil && device.merge == nil)
+    #expect(device.obstacles == [])
+    #expect(volumes.changes == [])
+  }
+
+  @Test("what is in the way of a merge is listed: users, other volumes, another merge")
+  func obstacles() throws {
+    let volumes = try InactiveVolumes([
+      Volume(name: "vm2", pool: "pool", origin: "base", thinID: "6")
+    ])
+    volumes.activate("vm")
+    volumes.pool.mapper.mapped[0].openCount = 1
+    let device = try #require(try Self.list(volumes).first { $0.name == "vg/vm" })
+    #expect(device.isActive && device.openCount == 1)
+    #expect(device.obstacles.map(\.code) == [.thinDeviceInUse, .originShared])
+    let text = ListText(devices: [device]).text
+    #expect(text.contains("vg/vm: vg/vm2 is on vg/base too."), "\(text)")
+  }
+
+  @Test("the list for people is a table, with what is in the way below")
+  func table() {
+    #expect(
+      ListText(devices: [.full, .bare]).text == """
+        thin device  origin    pool       size    own  state            merge
+        vg/vm        vg/base   vg/pool   1 TiB  1 GiB  mounted at /srv  not finished, 75%
+        thin1        /dev/sdb  pool     0 bytes      ?  not active       none
+
+        In the way of a merge:
+          vg/vm: somebody has it open.
+
+        """)
+    #expect(ListText(devices: []).text.hasPrefix("No thin device of this system has"))
+  }
+}
+
+extension ThinDeviceListing {
+  static var full: ThinDeviceListing {
+    ThinDeviceListing(
+      name: "vg/vm", poolName: "vg/pool", originName: "vg/base", deviceID: .max >> 8,
+      byteCount: 1 << 40, ownByteCount: 1 << 30, isActive: true, openCount: 2, mountPath: "/srv",
+      merge: SampleReport.status,
+      obstacles: [Obstacle(code: .thinDeviceInUse, text: "somebody has it open")])
+  }
+
+  static var bare: ThinDeviceListing {
+    ThinDeviceListing(
+      name: "thin1", poolName: "pool", originName: "/dev/sdb", deviceID: 0, byteCount: 0,
+      ownByteCount: nil, isActive: false, openCount: 0, mountPath: nil, merge: nil, obstacles: [])
+  }
+}
+
+extension JournalListing {
+  static var samples: [JournalListing] {
+    [
+      JournalListing(path: "/j", status: SampleReport.status),
+      JournalListing(path: "/\u{FFFD}", error: .noJournal("/j")),
+    ]
+  }
+}
+
+@Suite("Command: lines for the journal of systemd")
+struct JournalLinesTests {
+  @Test(
+    "errors, notes and progress have the priorities that the journal of systemd reads, a line each")
+  func priorities() {
+    let lines = Mutex("")
+    let messages = Messages(format: .text, isForJournal: true) { text, _ in
+      lines.withLock { $0 += text }
+    }
+    messages.failure(.usage("no such option", hint: "see the manual"))
+    messages.note(.stopping)
+    messages.progress(.first, as: .text)
+    let text = lines.all.joined()
+    let prefixes = text.split(separator: "\n").map { $0.prefix(15) }
+    #expect(
+      prefixes
+        == ["<3>thin-merge: e", "<3>hint: see th", "<5>thin-merge: ", "<6>thin-merge: "]
+        .map { $0.prefix(15) })
+  }
+
+  @Test("lines on any other standard error have no priority")
+  func elsewhere() {
+    #expect(!StandardStream.errorIsJournal(variables: [:]))
+    #expect(!StandardStream.errorIsJournal(variables: ["JOURNAL_STREAM": "1:2"]))
+  }
+
+  @Test("the journal gets a line a minute, a file one each 5 s")
+  func interval() {
+    let style = ProgressDisplay.style(
+      .auto, format: .text, canMoveCursor: false, isForJournal: true)
+    #expect(style.interval == .seconds(60))
+    #expect(
+      ProgressDisplay.style(.auto, format: .text, canMoveCursor: false).interval == .seconds(5))
+  }
+}
