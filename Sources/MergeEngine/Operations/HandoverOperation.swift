@@ -108,13 +108,9 @@ struct HandoverOperation {
       }
     }
     let found = try ThinDeviceLookup(environment: environment).resolve(.device(thin.fullName))
-    guard found.source.volume == thin.uuids, found.source.deviceID == journal.header.deviceID,
-      let originPath = found.originPath
+    guard found.source.volume == thin.uuids, found.source.deviceID == journal.header.deviceID
     else { throw .volumeRenamed(thin.fullName, now: found.source.nameInMessages) }
-    let origin = try OpenFile(originPath, role: "origin", access: .readOnly)
-    guard DeviceIdentity(origin).hasSameBytes(as: journal.header.originIdentity) else {
-      throw .notRecordedDevice(originPath, "origin")
-    }
+    let originPath = try originPath(handover, journal, found: found.originPath)
     try ResumeOperation(environment: environment).checkSettled(
       RecordedMerge(journal), metadataPath: found.source.metadataPath)
     let report = try VerifyOperation(environment: environment).verify(
@@ -124,6 +120,23 @@ struct HandoverOperation {
     if let reason = report.reasonToKeep {
       throw .volumeNotAllMerged(thin.fullName, handover.originFullName, reason)
     }
+  }
+
+  /// Where the origin is that was merged onto, and is the thin volume's in LVM.
+  ///
+  /// - `found`: where LVM's is now; nil where that is not active.
+  private func originPath(
+    _ handover: VolumeHandover, _ journal: OpenJournal, found: String?
+  ) throws(MergeError) -> String {
+    let recorded = journal.state.lastAttempt?.originPath ?? journal.header.originPath
+    let path = FileSystem.exists(recorded) ? recorded : found ?? recorded
+    let origin = try OpenFile(path, role: "origin", access: .readOnly)
+    let identity = DeviceIdentity(origin)
+    let mapped = try environment.mappedDevices()[origin.deviceNumber]
+    guard identity.hasSameBytes(as: journal.header.originIdentity),
+      mapped.flatMap({ VolumeUUIDs(mappedUUID: $0.uuid) }) == handover.origin.uuids
+    else { throw .notRecordedDevice(path, "origin") }
+    return path
   }
 
   /// The origin is where the guest's disk was.
