@@ -56,8 +56,8 @@ public struct MergeNote: Equatable, Sendable {
     case originNotActive = "origin-not-active"
     /// A step of the handover from a thin volume to its origin was taken in LVM.
     case handoverStep = "handover-step"
-    /// The origin took the thin volume's place and could not be activated.
-    case originNotActivated = "origin-not-activated"
+    /// A volume of LVM that was active, or whose origin took its place, could not be activated.
+    case volumeNotActivated = "volume-not-activated"
     /// A thin device was removed for the time of the merge.
     case thinDeviceRemoved = "thin-device-removed"
     /// A thin device was put back.

@@ -81,9 +81,9 @@ extension MergeNote {
     return MergeNote(.handoverStep, text, context: Context(name: origin))
   }
 
-  static func originNotActivated(_ volume: String, _ failure: ActivationFailure) -> MergeNote {
+  static func volumeNotActivated(_ volume: String, _ failure: ActivationFailure) -> MergeNote {
     MergeNote(
-      .originNotActivated,
+      .volumeNotActivated,
       "could not activate \(volume): \(why(failure, commandActivating(volume)))",
       context: Context(name: volume))
   }

@@ -67,8 +67,15 @@ struct HandoverOperation {
       var wanted = try merged.handover(
         takesName: takesName || recorded?.takesName == true,
         staysActive: recorded?.staysActive == true)
-      if try isActive(wanted.thin) { wanted.staysActive = true }
-      try compare(wanted, journal)
+      let wasActive = try isActive(wanted.thin)
+      if wasActive { wanted.staysActive = true }
+      do throws(MergeError) {
+        try compare(wanted, journal)
+      } catch {
+        // It stays, as it was.
+        if wasActive { activate(wanted.thin) }
+        throw error
+      }
       if wanted != recorded {
         try record(
           .handover(wanted, seconds: environment.secondsSince1970()), in: &journal)
@@ -78,7 +85,13 @@ struct HandoverOperation {
     guard let handover = recorded else { throw .noVolumesToHandOver(journalPath) }
     try takeSteps(handover)
     try record(.handedOver(seconds: environment.secondsSince1970()), in: &journal)
-    if handover.staysActive { activate(handover) }
+    if handover.staysActive {
+      // Where the guest's disk was.
+      var origin = handover.origin
+      if handover.takesName { origin.name = handover.thinName }
+      environment.activatedVolumes?.keep(origin)
+      activate(origin)
+    }
     return handover
   }
 
@@ -139,16 +152,13 @@ struct HandoverOperation {
     return path
   }
 
-  /// The origin is where the guest's disk was.
-  private func activate(_ handover: VolumeHandover) {
-    var origin = handover.origin
-    if handover.takesName { origin.name = handover.thinName }
-    environment.activatedVolumes?.keep(origin)
-    guard (try? isActive(origin)) == false else { return }
-    let end = environment.runChange(origin.activation)
-    if (try? isActive(origin)) != true {
+  /// Activates a volume, if it is not active; a note says where that came to nothing.
+  private func activate(_ volume: KnownVolume) {
+    guard (try? isActive(volume)) == false else { return }
+    let end = environment.runChange(volume.activation)
+    if (try? isActive(volume)) != true {
       environment.observer.note(
-        .originNotActivated(origin.fullName, ActivationFailure(end, of: origin)))
+        .volumeNotActivated(volume.fullName, ActivationFailure(end, of: volume)))
     }
   }
 

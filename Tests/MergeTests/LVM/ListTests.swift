@@ -1,8 +1,8 @@
 import Foundation
-import MergeEngine
 import Synchronization
 import Testing
 
+@testable import MergeEngine
 @testable import thin_merge
 
 @Suite(
@@ -98,13 +98,10 @@ struct JournalLinesTests {
     }
     messages.failure(.usage("no such option", hint: "see the manual"))
     messages.note(.stopping)
-    messages.progress(.first, as: .text)
-    let text = lines.all.joined()
-    let prefixes = text.split(separator: "\n").map { $0.prefix(15) }
-    #expect(
-      prefixes
-        == ["<3>thin-merge: e", "<3>hint: see th", "<5>thin-merge: ", "<6>thin-merge: "]
-        .map { $0.prefix(15) })
+    messages.progress(
+      ProgressSample.line(.merging, done: 1, of: 2, after: .seconds(1)), as: .text)
+    let starts = lines.withLock { $0 }.split(separator: "\n").map { $0.prefix(9) }
+    #expect(starts == ["<3>thin-m", "<3>hint: ", "<5>thin-m", "<6>thin-m"])
   }
 
   @Test("lines on any other standard error have no priority")
