@@ -89,7 +89,9 @@ struct VerifyOperation {
       // What cannot be read is no reason not to compare.
       guard FileSystem.exists(path),
         let status = try? StatusOperation(environment: environment).status(journalPath: path),
-        status.runCount > 0, [.running, .stopped, .givenUp].contains(status.state)
+        // One that is finished is locked while its handover goes on.
+        status.runCount > 0, status.finishedSeconds == nil,
+        [.running, .stopped, .givenUp].contains(status.state)
       else { continue }
       return status
     }

@@ -244,7 +244,7 @@ extension MergeError {
       .originHasSnapshots, .refused, "the origin has classic snapshots", at: path,
       because: "what is written under them does not reach them: \(names.joined(separator: ", "))",
       hint:
-        "'lvremove' removes one; 'lvconvert --merge' brings its content back to the origin first",
+        "'lvremove' removes one that is not needed any more",
       context: Context(path: path))
   }
 
