@@ -50,8 +50,8 @@ struct ListTests {
   func table() {
     #expect(
       ListText(devices: [.full, .bare]).text == """
-        thin device  origin    pool       size    own  state            merge
-        vg/vm        vg/base   vg/pool   1 TiB  1 GiB  mounted at /srv  not finished, 75%
+        thin device  origin    pool        size    own  state            merge
+        vg/vm        vg/base   vg/pool    1 TiB  1 GiB  mounted at /srv  not finished, 75%
         thin1        /dev/sdb  pool     0 bytes      ?  not active       none
 
         In the way of a merge:

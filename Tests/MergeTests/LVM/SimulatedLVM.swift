@@ -11,7 +11,7 @@ struct SimulatedLVM: Sendable {
     var thinID = ""
     var transactionID = ""
     var data = ""
-    var byteCount: UInt64 = 64 << 20
+    var byteCount = UInt64(ActivePool.blockCount * ActivePool.blockByteCount)
     var isReadOnly = false
     /// The name that its uuid is made of; nil for its own.
     var uuidName: String?
