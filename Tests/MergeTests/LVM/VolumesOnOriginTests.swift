@@ -57,6 +57,15 @@ struct VolumesOnOriginTests {
     #expect(agreed.notes.contains { $0.contains("vg/vm2") }, "\(agreed.notes)")
   }
 
+  @Test("an origin with a classic snapshot is refused, whatever other users were agreed to")
+  func classicSnapshot() throws {
+    let pool = try Self.pool([], [Volume(name: "snap", origin: "base")])
+    let outcome = pool.merge(Self.merged, PoolOptions(allowsOtherUsers: true))
+    #expect(outcome.error?.code == .originHasSnapshots && outcome.exitStatus == 2)
+    #expect(outcome.message.contains("vg/snap"), "\(outcome.message)")
+    #expect(try pool.isUntouched())
+  }
+
   @Test("a thin device that LVM does not know is listed by its number, and only that one")
   func unknown() throws {
     let pool = try Self.pool([6, 9], [Volume(name: "data", pool: "pool", thinID: "6")])

@@ -21,6 +21,23 @@ struct LockTests {
     withExtendedLifetime(folder) {}
   }
 
+  @Test("a lock goes with its file, although a program that is being started has a copy of it")
+  func copiedDescriptor() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("file")
+    try Data().write(to: URL(filePath: path))
+    var file: OpenFile? = try OpenFile(
+      path, role: "journal", access: .readWrite, direct: false, onlyRegularFiles: true)
+    #expect(try file?.lock() == true)
+    // As between fork and exec.
+    let copy = dup(try #require(file).descriptor)
+    defer { close(copy) }
+    file = nil
+    let next = try OpenFile(
+      path, role: "journal", access: .readWrite, direct: false, onlyRegularFiles: true)
+    #expect(try next.lock())
+  }
+
   @Test("a device that stays locked is tried for two seconds")
   func deviceStaysLocked() throws {
     let (folder, device) = try device()
