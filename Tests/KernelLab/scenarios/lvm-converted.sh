@@ -1,5 +1,5 @@
 # LVM: a thick volume that lvconvert made thin, with what it was as its read-only origin, is merged back by VG/LV.
-# tier: ci
+# tier: full
 # time limit: 240
 loop pv 160M
 mkdir -p /run/lock/lvm
