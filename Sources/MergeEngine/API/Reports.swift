@@ -248,6 +248,8 @@ public struct StatusReport: Equatable, Sendable {
   public var givenUp: GivenUp?
   /// The devices as the journal names them.
   public var metadataPath, dataPath, originPath: String
+  /// The origin's name in LVM as it was then; nil for what is no volume of LVM.
+  public var originName: String?
   /// The thin device's name, of a volume its name in LVM; nil where the journal has none.
   public var thinDeviceName: String?
   /// The thin device's number in the pool.

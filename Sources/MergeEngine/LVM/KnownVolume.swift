@@ -64,6 +64,17 @@ extension KnownVolume {
   }
 }
 
+extension KnownVolume {
+  /// The name in LVM that an origin had by the path that was recorded of it; nil for what is no volume of LVM.
+  static func fullName(path: String, identity: DeviceIdentity) -> String? {
+    guard VolumeUUIDs(identity: identity) != nil, path.hasPrefix("/dev/mapper/") else { return nil }
+    var name = path.dropFirst("/dev/mapper/".count)
+    // Dashes of the volume's own name are doubled.
+    if name.hasSuffix("-real") { name = name.dropLast("-real".count) }
+    return ThinDeviceName.logicalVolume(mappedName: String(name)).map { "\($0.group)/\($0.volume)" }
+  }
+}
+
 /// The uuid of a mapped device of LVM is `LVM-`, the uuids of group and volume without their dashes, 32 characters each,
 /// and for a layer of a volume what it is, such as `-real` or `-tpool`.
 extension VolumeUUIDs {

@@ -123,7 +123,7 @@ struct HandoverOperation {
     let found = try ThinDeviceLookup(environment: environment).resolve(.device(thin.fullName))
     guard found.source.volume == thin.uuids, found.source.deviceID == journal.header.deviceID
     else { throw .volumeRenamed(thin.fullName, now: found.source.nameInMessages) }
-    let originPath = try originPath(handover, journal, found: found.originPath)
+    let originPath = try originPath(handover, journal)
     try ResumeOperation(environment: environment).checkSettled(
       RecordedMerge(journal), metadataPath: found.source.metadataPath)
     let report = try VerifyOperation(environment: environment).verify(
@@ -136,13 +136,12 @@ struct HandoverOperation {
   }
 
   /// Where the origin is that was merged onto, and is the thin volume's in LVM.
-  ///
-  /// - `found`: where LVM's is now; nil where that is not active.
   private func originPath(
-    _ handover: VolumeHandover, _ journal: OpenJournal, found: String?
+    _ handover: VolumeHandover, _ journal: OpenJournal
   ) throws(MergeError) -> String {
-    let recorded = journal.state.lastAttempt?.originPath ?? journal.header.originPath
-    let path = FileSystem.exists(recorded) ? recorded : found ?? recorded
+    let path = try ThinDeviceLookup(environment: environment).originPath(
+      of: journal.header,
+      recorded: journal.state.lastAttempt?.originPath ?? journal.header.originPath)
     let origin = try OpenFile(path, role: "origin", access: .readOnly)
     let identity = DeviceIdentity(origin)
     let mapped = try environment.mappedDevices()[origin.deviceNumber]

@@ -23,6 +23,8 @@ struct MergeOperation {
     _ request: MergeRequest, merge: () throws(MergeError) -> MergeReport
   ) throws(MergeError) -> MergeReport {
     var report = try merge()
+    // Whatever had a device open is gone: LVM leaves a pool's hidden volumes active that somebody has open.
+    report.cleanupFailures += environment.activatedVolumes?.end() ?? []
     guard report.state == .finished else { return report }
     let operation = HandoverOperation(environment: environment)
     guard request.options.handsOver else {
@@ -58,8 +60,7 @@ struct MergeOperation {
       do throws(MergeError) {
         var report = try run(request, nil, origin, begin: begin)
         origin.end()
-        report.cleanupFailures =
-          origin.cleanupFailures + (environment.activatedVolumes?.end() ?? [])
+        report.cleanupFailures = origin.cleanupFailures
         return report
       } catch {
         origin.end()
@@ -69,8 +70,7 @@ struct MergeOperation {
     do throws(MergeError) {
       var report = try run(request, session, origin, begin: begin)
       session.end(hasWritten: true)
-      report.cleanupFailures =
-        session.cleanupFailures + (environment.activatedVolumes?.end() ?? [])
+      report.cleanupFailures = session.cleanupFailures
       return report
     } catch {
       session.end(hasWritten: false)

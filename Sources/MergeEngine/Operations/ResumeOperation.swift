@@ -78,8 +78,10 @@ struct ResumeOperation {
       originIsTheSame: options.originIsTheSame, dataIsTheSame: options.dataIsTheSame,
       handsOver: options.handsOver, takesName: options.takesName, pool: pool)
     source.deviceName = header.thinDeviceName
-    let originPath = options.originPath ?? status.originPath
-    try ThinDeviceLookup(environment: environment).activateDevices(of: header)
+    let lookup = ThinDeviceLookup(environment: environment)
+    try lookup.activateDevices(of: header)
+    let originPath =
+      try options.originPath ?? lookup.originPath(of: header, recorded: status.originPath)
     for (path, role) in [
       (source.metadataPath, "metadata device"), (source.dataPath, "data device"),
       (originPath, "origin"),

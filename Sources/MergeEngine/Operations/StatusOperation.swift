@@ -45,6 +45,8 @@ extension StatusReport {
       metadataPath: paths?.metadataPath ?? header.metadataPath,
       dataPath: paths?.dataPath ?? header.dataPath,
       originPath: paths?.originPath ?? header.originPath,
+      originName: KnownVolume.fullName(
+        path: paths?.originPath ?? header.originPath, identity: header.originIdentity),
       thinDeviceName: header.thinDeviceName, deviceID: header.deviceID,
       handover: state.handover, isHandedOver: state.isHandedOver,
       unreadable: state.unreadable.ranges, journalPath: journalPath)

@@ -122,6 +122,23 @@ struct ThinDeviceLookup {
     _ = try whileActive([pool] + (origin.map { [$0] } ?? []), of: volumes, devices)
   }
 
+  /// Where the origin of a recorded merge is now, active if it is a volume of LVM, whatever its name is by now.
+  ///
+  /// - `recorded`: where it was.
+  /// - Throws: `MergeError` as ``Merger/resume(_:options:)`` does.
+  func originPath(of header: JournalHeader, recorded: String) throws(MergeError) -> String {
+    guard !FileSystem.exists(recorded), let uuids = VolumeUUIDs(identity: header.originIdentity),
+      var devices = try? environment.mappedDevices()
+    else { return recorded }
+    if let volumes = try logicalVolumes(.uuid(uuids.group), for: recorded, devices),
+      let origin = volumes[uuid: uuids.volume]
+    {
+      devices = try whileActive([origin], of: volumes, devices)
+      return devices.topLayer(of: volumes.known(origin))?.path ?? recorded
+    }
+    return recorded
+  }
+
   /// Activates volumes that are not active, where this environment does that.
   ///
   /// - Returns: the mapped devices then.

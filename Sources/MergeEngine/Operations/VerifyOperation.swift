@@ -109,7 +109,10 @@ struct VerifyOperation {
     let journal = try environment.journals.read(file)
     let (header, state) = (journal.header, journal.state)
     if let taker = state.givenUp { throw .journalGivenUp(journalPath, for: taker) }
-    let path = originPath ?? state.lastAttempt?.originPath ?? header.originPath
+    let path =
+      try originPath
+      ?? ThinDeviceLookup(environment: environment).originPath(
+        of: header, recorded: state.lastAttempt?.originPath ?? header.originPath)
     let origin = try OpenFile(path, role: "origin", access: .readOnly)
     try OpenDevices.check(origin, "origin")
     let place = OriginPlace(compared: origin)

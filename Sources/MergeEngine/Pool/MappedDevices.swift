@@ -177,6 +177,11 @@ extension MappedDevices {
       .first { $0.poolTarget != nil }
   }
 
+  /// The topmost device that shows a volume of LVM; nil where it is not active.
+  func topLayer(of volume: KnownVolume) -> MappedDevice? {
+    ["", "-real"].lazy.compactMap { device(uuid: volume.mappedUUID(layer: $0)) }.first
+  }
+
   /// The lowest device that shows a volume of LVM; nil where it is not active.
   func lowestLayer(of volume: KnownVolume) -> MappedDevice? {
     ["-real", ""].lazy.compactMap { device(uuid: volume.mappedUUID(layer: $0)) }.first

@@ -72,6 +72,8 @@ extension ResolvedThinDevice {
             ?? "--origin PATH says what is to be written to, if it has one all the same"
         ])
     }
+    // It may be active for this run only, and be named after that.
+    _ = VolumeNames.system.inText(path)
     return path
   }
 

@@ -1,4 +1,5 @@
 internal import MergeEngine
+internal import Synchronization
 
 /// Calls devices of LVM in texts for people as LVM does: `vg/base`, and not `/dev/mapper/vg-base-real`.
 ///
@@ -7,8 +8,18 @@ struct VolumeNames: Sendable {
   /// The name and uuid of the mapped device of a node; nil where it is none.
   let mappedDevice: @Sendable (_ node: String) -> (name: String, uuid: String)?
 
-  /// Those of this system, as sysfs tells.
+  /// Those of this system, as sysfs tells or has told: what was activated for a run is gone when its report is written.
   static let system = VolumeNames { node in
+    let now = mappedDevice(of: node)
+    return seen.withLock { seen in
+      if let now { seen[node] = now }
+      return seen[node]
+    }
+  }
+
+  private static let seen = Mutex<[String: (name: String, uuid: String)]>([:])
+
+  private static func mappedDevice(of node: String) -> (name: String, uuid: String)? {
     guard let number = FileSystem.blockDevice(at: node),
       let name = FileSystem.text(of: "/sys/dev/block/\(number)/dm/name"),
       let uuid = FileSystem.text(of: "/sys/dev/block/\(number)/dm/uuid")

@@ -37,7 +37,8 @@ struct StatusListText {
 
   private static func line(_ status: StatusReport) -> String {
     let percent = Amount.percent(status.doneByteCount, of: status.totalByteCount)
-    return "\(ReportedSource(status).thinDevice) onto \(status.originPath), \(percent)% of "
+    return
+      "\(ReportedSource(status).thinDevice) onto \(status.originName ?? status.originPath), \(percent)% of "
       + "\(status.totalByteCount.formattedByteCount), last record \(StatusText.date(status.recordedSeconds))"
   }
 }

@@ -7,7 +7,7 @@ struct StatusText {
 
   var text: String {
     var text = ReportText(
-      "The merge of \(source.thinDevice) onto \(report.originPath) \(state).")
+      "The merge of \(source.thinDevice) onto \(report.originName ?? report.originPath) \(state).")
     let done = report.doneByteCount
     let total = report.totalByteCount
     text.add(

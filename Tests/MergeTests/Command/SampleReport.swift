@@ -46,7 +46,7 @@ enum SampleReport {
     StatusReport(
       state: .stopped, doneByteCount: 3 << 30, totalByteCount: 4 << 30,
       writingSeconds: 30, runCount: 2, begunSeconds: 0, recordedSeconds: 86_461,
-      metadataPath: "meta", dataPath: "data", originPath: "base.img", deviceID: 7,
+      metadataPath: "meta", dataPath: "data", originPath: "base.img", originName: nil, deviceID: 7,
       isHandedOver: false, unreadable: [], journalPath: "/base.img.thin-merge")
   }
 }
