@@ -161,18 +161,14 @@ expect_base_merged() {
   expect_merged "/dev/vg/$name"
   [[ " $before " == *" $name "* ]] || lvchange -q -an "vg/$name"
 }
-# The active volumes of the group, in a line; a pool's hidden ones only where they are active without it.
+# The active volumes of the group, in a line.
 active_volumes() {
-  lvs -a --noheadings -o lv_name,lv_active vg | awk '
-    $2 == "active" { gsub(/[][]/, "", $1); active[$1] = 1 }
-    END {
-      for (name in active) {
-        pool = name
-        if (!(sub(/_t(meta|data)$/, "", pool) && dm_has[pool])) print name
-      }
-    }' | sort | paste -sd ' '
+  lvs --noheadings -o lv_name,lv_active vg | awk '$2 == "active" { print $1 }' | sort | paste -sd ' '
 }
-expect_active() { [[ $(active_volumes) == "$*" ]] || fail "active are $(active_volumes), not $*"; }
+# The mapped devices of the group, LVM's layers and a pool's hidden volumes among them.
+volume_devices() { dmsetup ls | awk '/^vg-/ { print $1 }' | sort | paste -sd ' '; }
+expect_nothing_active() { [[ -z $(volume_devices) ]] || fail "there are $(volume_devices)"; }
+
 # Keeps what the kernel reads from a thin device, and behind its end from the origin: this is what
 # the origin must be after a merge. remember THIN [ORIGIN]
 remember() { labtool expectation "$1" "${2:-$origin}" "$work/expected"; }

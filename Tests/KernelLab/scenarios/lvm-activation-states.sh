@@ -8,10 +8,10 @@ for state in '' 'pool' 'base' 'vm1' 'base vm1' 'base pool vm1'; do
   change_volume "$tag"
   lvchange -q -an vg/pool
   for name in $state; do lvchange -q -ay -K "vg/$name"; done
-  before=$(active_volumes)
+  before=$(volume_devices)
   forget_merges
   expect_exit 0 by_name merge vg/vm1
-  [[ $(active_volumes) == "$before" ]] || fail "with '$state' active before, $(active_volumes) is active"
+  [[ $(volume_devices) == "$before" ]] || fail "with '$state' active before, there are $(volume_devices), not $before"
   lvchange -q -an vg/vm1 vg/base
   expect_base_merged
   [[ $(lvs --noheadings -o lv_permissions vg/base | tr -d ' ') == read-only ]] || fail 'base is writable for LVM'

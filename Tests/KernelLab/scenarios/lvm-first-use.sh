@@ -2,18 +2,18 @@
 # tier: ci
 # time limit: 240
 make_volumes
-expect_active
+expect_nothing_active
 expect_exit 0 thin-merge list
 expect_says '^vg/vm1 +vg/base +vg/pool +16 MiB +\? +not active +none$'
 expect_exit 0 thin-merge plan vg/vm1
 expect_says 'write-protected +vg/base, by LVM'
 expect_silent_about 'base-real|dev/mapper'
-expect_active
+expect_nothing_active
 expect_exit 0 thin-merge merge vg/vm1 --yes --progress none
 expect_says 'activated vg/pool'
 expect_says 'activated vg/base'
 expect_silent_about 'base-real'
-expect_active
+expect_nothing_active
 expect_base_merged
 expect_exit 0 thin-merge verify vg/vm1 --progress none
 expect_says 'not needed any more'
@@ -24,7 +24,7 @@ expect_says 'vg/vm1 is removed; vg/base is an ordinary volume now'
 lvs -a vg
 [[ $(lvs --noheadings -o lv_name vg | tr -d ' ' | sort | paste -sd ' ') == 'base pool' ]] || fail 'vm1 is there still'
 [[ $(lvs --noheadings -o lv_attr vg/base | tr -d ' ') == -wi------- ]] || fail 'base is no ordinary volume'
-expect_active
+expect_nothing_active
 expect_base_merged
 lvm vgck vg
 # Nothing is left to do, whoever asks.
