@@ -80,8 +80,8 @@ struct ResumeOperation {
     source.deviceName = header.thinDeviceName
     let lookup = ThinDeviceLookup(environment: environment)
     try lookup.activateDevices(of: header)
-    let originPath =
-      try options.originPath ?? lookup.originPath(of: header, recorded: status.originPath)
+    let originPath = try lookup.originPath(
+      of: header, given: options.originPath, recorded: status.originPath)
     for (path, role) in [
       (source.metadataPath, "metadata device"), (source.dataPath, "data device"),
       (originPath, "origin"),

@@ -124,9 +124,13 @@ struct ThinDeviceLookup {
 
   /// Where the origin of a recorded merge is now, active if it is a volume of LVM, whatever its name is by now.
   ///
+  /// - `given`: where it is said to be; nil where nobody says.
   /// - `recorded`: where it was.
   /// - Throws: `MergeError` as ``Merger/resume(_:options:)`` does.
-  func originPath(of header: JournalHeader, recorded: String) throws(MergeError) -> String {
+  func originPath(
+    of header: JournalHeader, given: String? = nil, recorded: String
+  ) throws(MergeError) -> String {
+    if let given { return given }
     guard !FileSystem.exists(recorded), let uuids = VolumeUUIDs(identity: header.originIdentity),
       var devices = try? environment.mappedDevices()
     else { return recorded }

@@ -109,10 +109,8 @@ struct VerifyOperation {
     let journal = try environment.journals.read(file)
     let (header, state) = (journal.header, journal.state)
     if let taker = state.givenUp { throw .journalGivenUp(journalPath, for: taker) }
-    let path =
-      try originPath
-      ?? ThinDeviceLookup(environment: environment).originPath(
-        of: header, recorded: state.lastAttempt?.originPath ?? header.originPath)
+    let path = try ThinDeviceLookup(environment: environment).originPath(
+      of: header, given: originPath, recorded: state.lastAttempt?.originPath ?? header.originPath)
     let origin = try OpenFile(path, role: "origin", access: .readOnly)
     try OpenDevices.check(origin, "origin")
     let place = OriginPlace(compared: origin)
