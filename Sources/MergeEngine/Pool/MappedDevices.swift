@@ -159,6 +159,9 @@ extension MappedDevice {
     return ThinDeviceName.logicalVolume(mappedName: String(name.dropLast("-tpool".count)))
   }
 
+  /// Of a volume its name in LVM, of another device that of device-mapper.
+  var nameForPeople: String { knownVolume?.fullName ?? name }
+
   /// The volume of LVM that the device is; nil for what is none, and for a layer of one.
   var knownVolume: KnownVolume? { KnownVolume(mappedName: name, uuid: uuid) }
 }

@@ -40,8 +40,8 @@ package struct OriginPlan: Sendable {
     let refused = others.filter { other in
       !devices.sharers(in: other, over: stack).allSatisfy(options.agrees)
     }
-    guard refused.isEmpty else { throw .originShared(path, by: refused.map(\.name)) }
-    if !others.isEmpty { notes.append(.originShared(by: others.map(\.name))) }
+    guard refused.isEmpty else { throw .originShared(path, by: refused.map(\.nameForPeople)) }
+    if !others.isEmpty { notes.append(.originShared(by: others.map(\.nameForPeople))) }
     let top = Self.topmost(number, devices)
     let layers = devices.linearLayers(of: top)
     if let suspended = layers.first(where: \.isSuspended) {

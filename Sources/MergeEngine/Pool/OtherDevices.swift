@@ -90,7 +90,7 @@ struct OtherDevices {
     guard new.isEmpty else {
       let names = observed.devices.all.filter { device in
         new.contains { $0.mappedName == device.durableName }
-      }.map(\.name)
+      }.map(\.nameForPeople)
       throw .originShared(plan?.origin?.path ?? pool.name, by: names)
     }
     let known = knownToLVM(besides: shown)

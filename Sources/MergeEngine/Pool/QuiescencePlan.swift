@@ -128,7 +128,7 @@ package struct QuiescencePlan: Sendable {
     }
     guard case .writable = observed.status.mode else { throw .poolFull(observed.pool.name) }
     guard moving.count <= 1 else {
-      throw .thinDeviceInUseTwice(moving[0].path, through: moving.map(\.name))
+      throw .thinDeviceInUseTwice(moving[0].path, through: moving.map(\.nameForPeople))
     }
     return .snapshot(through: moving.first)
   }
