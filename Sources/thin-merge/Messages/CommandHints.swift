@@ -136,6 +136,8 @@ extension MergeError {
     case .originShared: "if that is wanted: --other-users-ok"
     case .originMaybeShared:
       "what they show would change; if they have another origin, or none: --other-users-ok"
+    case .noVolumesToHandOver, .volumesOnOrigin, .originShorterThanVolume:
+      (hint.map { $0 + "; " } ?? "") + "without --finish it is merged all the same"
     case .originReadOnly: "--make-origin-writable lifts that for the time of the merge"
     default: nil
     }

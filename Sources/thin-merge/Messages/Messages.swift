@@ -56,6 +56,7 @@ struct Messages: Sendable {
   let format: OutputFormat
   /// Whether the journal of systemd reads the lines.
   let isForJournal: Bool
+  private let secondsSince1970: @Sendable () -> Int64
   private let write: @Sendable (_ text: String, _ isDispensable: Bool) -> Void
 
   /// What the lines are to be made for where that is wanted of report and progress.
@@ -87,13 +88,19 @@ struct Messages: Sendable {
   /// - `isForJournal`: whether the journal of systemd reads them.
   init(
     format: OutputFormat, isForJournal: Bool = ProcessEnvironment.standardErrorIsJournal,
+    secondsSince1970: @escaping @Sendable () -> Int64 = ThisSystem.secondsSince1970,
     write: @escaping @Sendable (String, Bool) -> Void = {
       StandardStream.error.write($0, isDispensable: $1)
     }
   ) {
     self.format = format
     self.isForJournal = isForJournal
+    self.secondsSince1970 = secondsSince1970
     self.write = write
+  }
+
+  private func message(_ document: some Encodable) -> String {
+    JSONText.message(document, seconds: secondsSince1970())
   }
 
   /// Writes whole lines.
@@ -116,7 +123,7 @@ struct Messages: Sendable {
         type: "error", code: failure.code, message: failure.message,
         hint: failure.hints.isEmpty ? nil : failure.hints.joined(separator: "; "),
         exitStatus: failure.exitStatus.rawValue)
-      write(.error, JSONText.message(document))
+      write(.error, message(document))
     }
   }
 
@@ -127,7 +134,7 @@ struct Messages: Sendable {
     case .json:
       write(
         .notice,
-        JSONText.message(NoteDocument(type: "note", code: note.code, message: note.text)))
+        message(NoteDocument(type: "note", code: note.code, message: note.text)))
     }
   }
 
@@ -135,7 +142,7 @@ struct Messages: Sendable {
   func progress(_ line: ProgressLine, as format: OutputFormat) {
     switch format {
     case .text: write(.information, "thin-merge: \(line.detailedSentence)\n")
-    case .json: write(.information, JSONText.message(ProgressDocument(line)))
+    case .json: write(.information, message(ProgressDocument(line)))
     }
   }
 

@@ -14,7 +14,7 @@ enum JSONText {
   ///
   /// - `seconds`: since 1970.
   static func message(
-    _ document: some Encodable, seconds: Int64 = ThisSystem.secondsSince1970()
+    _ document: some Encodable, seconds: Int64
   ) -> String {
     line(Stamped(document: document, time: StatusText.date(seconds)))
   }

@@ -20,11 +20,13 @@ struct ExitStatusTests {
       Self.lines(.json) { $0.failure(failure) }
         == #"{"code":"cannot-write-origin","exit_status":3,"hint":"look at the kernel's log; to go on: thin-merge resume 'a b'","#
         + #""message":"could not write, base.img: Input/output error at byte 4096","#
-        + #""type":"error"}"# + "\n")
+        + #""time":"1970-01-01T00:00:00Z","type":"error","version":"\#(ThinMerge.versionNumber)"}"#
+        + "\n")
     #expect(Self.lines(.text) { $0.note(Note(code: "c", text: "n")) } == "thin-merge: note: n\n")
     #expect(
       Self.lines(.json) { $0.note(Note(code: "c", text: "n")) }
-        == #"{"code":"c","message":"n","type":"note"}"# + "\n")
+        == #"{"code":"c","message":"n","time":"1970-01-01T00:00:00Z","type":"note","#
+        + #""version":"\#(ThinMerge.versionNumber)"}"# + "\n")
   }
 
   @Test(
@@ -60,7 +62,10 @@ struct ExitStatusTests {
 
   private static func lines(_ format: OutputFormat, _ body: (Messages) -> Void) -> String {
     let screen = Lines()
-    body(Messages(format: format) { text, _ in screen.text.withLock { $0 += text } })
+    body(
+      Messages(format: format, secondsSince1970: { 0 }) { text, _ in
+        screen.text.withLock { $0 += text }
+      })
     return screen.text.withLock { $0 }
   }
 }

@@ -50,8 +50,8 @@ struct SchemaTests {
           VerifyDocument(.extreme, source: .extreme, originPath: "/o", journalPath: "/j"))
       ),
       ("settle", JSONText.report(SettleDocument(.samples, isList: false))),
-      ("messages", JSONText.message(ProgressDocument(.extreme))),
-      ("messages", JSONText.message(ProgressDocument(.first))),
+      ("messages", JSONText.message(ProgressDocument(.extreme), seconds: 0)),
+      ("messages", JSONText.message(ProgressDocument(.first), seconds: .max)),
       ("list", JSONText.report(ListDocument([.full, .bare]))),
       ("status-list", JSONText.report(StatusListDocument(JournalListing.samples))),
     ]

@@ -206,8 +206,9 @@ struct ThinDeviceErrorTests {
       pool: ofLVM, options: others
     ) { pool in
       try pool.addNumberOfLVM()
-      pool.runProgram = { _ in
-        .succeeded(output: #"{"report":[{"lv":[{"pool_lv":"pool","thin_id":"16777000"}]}]}"#)
+      pool.runProgram = {
+        SimulatedLVM([.init(name: "high", pool: "pool", thinID: "16777000")], transactionID: 1)
+          .run($0)
       }
     },
     ErrorSituation(
