@@ -23,9 +23,10 @@ struct ReportDocumentTests {
         + #""map":{"cell_bytes":536870912,"mapped_bytes":[6553600,0]},"mapped_blocks":100,"#
         + #""metadata":"/dev/meta","metadata_snapshot":42,"origin":"/base.img","#
         + #""origin_bytes":1073741824,"other_devices":1,"#
-        + #""past_end_blocks":0,"put_aside":[],"recorded_bytes":0,"refused":null,"remnants":[],"run_lengths":[{"bytes":6553600,"min_bytes":2097152,"runs":3}],"#
+        + #""past_end_blocks":0,"planned_handover":null,"put_aside":[],"recorded_bytes":0,"refused":null,"remnants":[],"run_lengths":[{"bytes":6553600,"min_bytes":2097152,"runs":3}],"#
         + #""runs":3,"schema":"thin-merge/plan/1","snapshot_id":null,"#
-        + #""thin_bytes":1073741824,"thin_device":"vg/vm1","thin_device_open":false,"thin_size_assumed":true,"transaction_id":5}"#
+        + #""thin_bytes":1073741824,"thin_device":"vg/vm1","thin_device_open":false,"thin_size_assumed":true,"transaction_id":5,"#
+        + #""write_protected_origin":null}"#
         + "\n")
   }
 
@@ -71,9 +72,9 @@ struct ReportDocumentTests {
     #expect(
       JSONText.line(StatusDocument(SampleReport.status))
         == #"{"begun_time":0,"data":"data","dev_id":7,"done_bytes":3221225472,"#
-        + #""finished_time":null,"given_up":null,"journal":"/base.img.thin-merge","merge_runs":2,"metadata":"meta","#
+        + #""finished_time":null,"given_up":null,"handover":null,"journal":"/base.img.thin-merge","merge_runs":2,"metadata":"meta","#
         + #""origin":"base.img","recorded_time":86461,"#
-        + #""schema":"thin-merge/status/1","state":"stopped","total_bytes":4294967296,"#
+        + #""schema":"thin-merge/status/1","state":"stopped","thin_device":null,"total_bytes":4294967296,"#
         + #""unreadable":[],"writing_seconds":30}"# + "\n")
     let device = ThinDevice(
       deviceID: 1, mappedBlockCount: 2, transactionID: 3, creationTime: 4, snapshottedTime: 5)
