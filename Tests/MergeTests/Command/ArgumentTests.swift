@@ -190,7 +190,7 @@ struct ArgumentTests {
       ["verify", "--journal", "j", "--data", "d"], ["verify"], ["verify"] + source,
       ["verify", "--journal", "j", "--past-end", "clip"], ["devices", "m"], merge + ["extra"],
       ["plan", "--metadata", "m", "--data", "d"], ["plan"] + source + ["--journal", "j"],
-      ["plan"] + source + ["--rate-limit", "0"], ["devices"], ["status"], ["resume", ""],
+      ["plan"] + source + ["--rate-limit", "0"], ["devices"], ["status", ""], ["resume", ""],
     ])
   func usage(words: [String]) {
     #expect(Self.exitCode(words) == .validationFailure)
@@ -205,10 +205,11 @@ struct ArgumentTests {
         Invocation(arguments: ["merge", "--origin", "o", "--output", "json"]).exitStatus().rawValue)
     }
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+      .replacing(#/"time":"[-0-9T:]+Z"/#, with: #""time":"TIME""#)
     #expect(
       text == #"{"code":"usage","exit_status":64,"hint":"see 'thin-merge merge --help'","#
         + #""message":"give what is to be read: a thin device, or --metadata, --data and --dev-id","#
-        + #""type":"error"}"# + "\n")
+        + #""time":"TIME","type":"error","version":"0.1.0"}"# + "\n")
   }
 
   @Test("a thin device of an active pool is named by one word, or by pool and number")

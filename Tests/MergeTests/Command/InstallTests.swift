@@ -4,7 +4,7 @@ import Testing
 @Suite("Command: installing it", .waitsForPrograms)
 struct InstallTests {
   private static let pages = [
-    "", "-merge", "-resume", "-verify", "-plan", "-status", "-devices", "-settle",
+    "", "-merge", "-resume", "-verify", "-plan", "-list", "-status", "-devices", "-settle",
   ]
   .map { "share/man/man8/thin-merge\($0).8" }
   private static let schemas = JSONSchema.names.map { "share/thin-merge/schema/\($0)-1.json" }

@@ -112,7 +112,9 @@ struct ProgressLineTests {
     display.progress(ProgressSample.progress(.merging, done: 4, of: 8, after: .seconds(2)))
     display.finish()
     let inFlight = #""reads_in_flight":1,"salvaging":false,"seconds_since_checkpoint":2.5"#
-    let end = #""total_bytes":8,"type":"progress","unreadable_bytes":0,"writes_in_flight":2}"#
+    let end =
+      #""time":"1970-01-01T00:00:00Z","total_bytes":8,"type":"progress","unreadable_bytes":0,"#
+      + #""version":"0.1.0","writes_in_flight":2}"#
     let first =
       #"{"average_bytes_per_second":null,"bytes_per_second":null,"done_bytes":0,"#
       + #""earlier_bytes":0,"elapsed_seconds":0,"eta_seconds":null,"phase":"merging","#
@@ -167,7 +169,9 @@ private final class Screen: Sendable {
   func display(_ style: ProgressDisplay.Style, format: OutputFormat = .text) -> ProgressDisplay {
     ProgressDisplay(
       style: style,
-      messages: Messages(format: format) { [self] text, _ in lines.withLock { $0 += text } },
+      messages: Messages(format: format, secondsSince1970: { 0 }) { [self] text, _ in
+        lines.withLock { $0 += text }
+      },
       glyphs: .ascii, columnCount: { 40 },
       requests: ProgressDisplay.Requests(
         takeStatus: { [self] in statusWanted.exchange(false, ordering: .relaxed) },

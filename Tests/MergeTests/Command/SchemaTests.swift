@@ -117,7 +117,7 @@ struct SchemaTests {
     // What was compared stands in the report around it.
     let around = [
       "schema", "dev_id", "thin_device", "metadata", "data", "origin", "journal",
-      "unfinished_journal", "thin_device_state", "remnants",
+      "unfinished_journal", "thin_device_state", "remnants", "version",
     ]
     let compared = (verify["properties"]?.members ?? [:]).filter {
       !around.contains($0.key) && !$0.key.hasSuffix("_base64")
@@ -156,10 +156,12 @@ struct WrongDocument: Sendable, CustomTestStringConvertible {
     self.complaint = complaint
   }
 
-  private static let note = #"{"code": "c", "message": "a", "type": "note"}"#
+  private static let note = """
+    {"code": "c", "message": "a", "time": "1970-01-01T00:00:00Z", "type": "note", "version": "1"}
+    """
   private static let devices = """
     {"devices": [{"creation_time": 0, "dev_id": 1, "mapped_blocks": 2, "snapshotted_time": 0,
-    "transaction_id": 3}], "schema": "thin-merge/devices/1"}
+    "transaction_id": 3}], "schema": "thin-merge/devices/1", "version": "1"}
     """
 
   static let all: [Self] = [

@@ -178,7 +178,7 @@ struct TextReportTests {
 
         Keep the thin device until the origin is verified:
           thin-merge verify --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
-        Then release the metadata snapshot, if it was taken for this merge: dmsetup message POOL 0 \
+        If the metadata snapshot was taken for this merge, release it: dmsetup message POOL 0 \
         release_metadata_snap
 
         """)
@@ -200,7 +200,7 @@ struct TextReportTests {
     clipped.plan.clippedByteCount = 1
     #expect(Self.text(clipped).hasSuffix("\n\n\(Self.isNeededForTheRest)\n"))
     report.plan.isOwnMetadataSnapshot = false
-    #expect(Self.text(report).contains("\(Self.isNotNeeded)\nThen release the metadata"))
+    #expect(Self.text(report).contains("\(Self.isNotNeeded)\nIf the metadata snapshot was taken"))
     report.verification?.differingByteCount = 512
     for sentence in [Self.isNotNeeded, Self.isNeededForTheRest] {
       #expect(!Self.text(report).contains(sentence))

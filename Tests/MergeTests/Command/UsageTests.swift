@@ -23,7 +23,7 @@ struct UsageTests {
   @Test(
     "a verb without its operand, or that does not exist, is a usage error",
     arguments: [
-      ["resume"], ["status"], ["verify"], ["plan"], ["devices"], ["merrge"],
+      ["resume"], ["verify"], ["plan"], ["devices"], ["merrge"],
       ["verify"] + source,
       ["resume", "one.journal", "another.journal"],
     ])
@@ -59,7 +59,7 @@ struct UsageTests {
 
   @Test(
     "help is there for each verb",
-    arguments: ["merge", "resume", "verify", "plan", "status", "devices", "settle"])
+    arguments: ["merge", "resume", "verify", "plan", "status", "list", "devices", "settle"])
   func help(verb: String) throws {
     let result = try ThinMergeCommand.run([verb, "--help"])
     expectSuccess(result)
@@ -83,7 +83,7 @@ struct UsageTests {
     let result = try ThinMergeCommand.run(["--help"])
     expectSuccess(result)
     #expect(try ThinMergeCommand.run(["help"]).standardOutput == result.standardOutput)
-    for verb in ["merge", "resume", "verify", "plan", "status", "devices", "settle"] {
+    for verb in ["merge", "resume", "verify", "plan", "status", "list", "devices", "settle"] {
       #expect(result.standardOutput.contains(verb))
     }
   }

@@ -23,6 +23,7 @@ enum ErrorSituations {
     ("finished merge", FinishedMergeErrorTests.situations),
     ("pool", PoolErrorTests.situations),
     ("thin device", ThinDeviceErrorTests.situations),
+    ("volume", VolumeErrorTests.situations),
     (
       "stop",
       StopErrorTests.situations + StopErrorTests.refused
@@ -52,7 +53,7 @@ struct ErrorCatalogueTests {
     let stated = Set(ErrorSamples.notBroughtAbout.map(\.error.code))
     #expect(Set(Self.codes).subtracting(met).subtracting(stated) == [])
     #expect(met.subtracting(Self.codes) == [])
-    #expect(ErrorSamples.notBroughtAbout.count == 13)
+    #expect(ErrorSamples.notBroughtAbout.count == 18)
   }
 
   @Test("every note has a sample")

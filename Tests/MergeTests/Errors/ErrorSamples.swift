@@ -14,6 +14,26 @@ enum ErrorSamples {
     sample(
       "the journal of a finished merge records only a part",
       .recordsMissing("JOURNAL", byteCount: 4096, of: 8192)),
+    sample(
+      "two merges onto a named origin are not finished",
+      .severalJournals("vg/base", ["JOURNAL", "OTHER"])),
+    sample(
+      "a file is called like the volume that is the origin",
+      .originAmbiguous("vg/base", volumePath: "/dev/mapper/vg-base")),
+    sample(
+      "the journal of a finished merge runs out of space before its handover",
+      .cannotRecordHandover("JOURNAL", .noSpace)),
+    (
+      "a question about a handover is answered with no",
+      ReportedError(
+        Failure(
+          .notAgreed, .refused,
+          message:
+            "not finished in LVM, /dev/mapper/vg-base: that was not agreed to; nothing was changed")
+      )
+    ),
+    sample(
+      "the origin of a handover is gone from LVM", .volumeGone("vg/base", uuid: "UUID")),
     sample("the journal cannot be inspected", .cannotInspectJournal("JOURNAL", .ioError)),
     sample(
       "the thin device of a metadata snapshot may be gone",
@@ -44,6 +64,10 @@ enum ErrorSamples {
     (name, ReportedError(error))
   }
 
+  private static let handover = VolumeHandover(
+    groupName: "vg", thinName: "vm1", originName: "base", groupUUID: "G", thinUUID: "T",
+    originUUID: "O", takesName: true, staysActive: false)
+
   /// Errors of which the library's own words are others than the command's.
   static let ofLibrary: [MergeError] = [
     .poolActive("POOL"), .poolNeedsCheck("POOL", metadataPath: "METADATA", holdsSnapshot: true),
@@ -64,6 +88,12 @@ enum ErrorSamples {
   /// Every note of the engine.
   static let notes: [MergeNote] = [
     .fewerRequests(32, of: 64), .noDirectIO("ORIGIN"),
+    .volumeActivated("vg/pool"), .volumeDeactivated("vg/pool"), .volumeStaysActive("vg/base"),
+    .volumeNotDeactivated("vg/base", .failed(words: "Volume group vg is busy")),
+    .volumeNotActivated("vg/vm1", .tookTooLong(.seconds(120))),
+    .originMadeWritableAgain("/dev/mapper/vg-base-real"),
+    .handedOver(.removeThinVolume, handover), .handedOver(.makeOriginWritable, handover),
+    .handedOver(.renameOrigin, handover),
     .thinSizeAssumed(65_536, isOfOrigin: true), .thinSizeAssumed(65_536, isOfOrigin: false),
     .devicesDisagree("the reason", path: "METADATA"),
     .mappingCountIgnored("the reason", path: "METADATA", deviceID: 5),

@@ -4,7 +4,9 @@ import Testing
 /// A published schema of what the command prints, and the check of documents against it.
 struct JSONSchema {
   /// Names of the schemas: the reports by their verbs, and the lines of standard error.
-  static let names = ["plan", "merge", "verify", "status", "devices", "settle", "messages"]
+  static let names = [
+    "plan", "merge", "verify", "status", "status-list", "list", "devices", "settle", "messages",
+  ]
 
   let name: String
 
