@@ -17,7 +17,7 @@ private struct ManualPage: Sendable, CustomStringConvertible {
   let verb: String?
   let lines: [String]
 
-  static let verbs = ["merge", "resume", "verify", "plan", "status", "devices", "settle"]
+  static let verbs = ["merge", "resume", "verify", "plan", "list", "status", "devices", "settle"]
 
   static func all() throws -> [ManualPage] {
     try [ManualPage(verb: nil)] + verbs.map { try ManualPage(verb: $0) }
