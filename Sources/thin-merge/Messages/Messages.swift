@@ -88,7 +88,9 @@ struct Messages: Sendable {
   /// - `isForJournal`: whether the journal of systemd reads them.
   init(
     format: OutputFormat, isForJournal: Bool = ProcessEnvironment.standardErrorIsJournal,
-    secondsSince1970: @escaping @Sendable () -> Int64 = ThisSystem.secondsSince1970,
+    secondsSince1970: @autoclosure @escaping @Sendable () -> Int64 =
+      ThisSystem
+      .secondsSince1970(),
     write: @escaping @Sendable (String, Bool) -> Void = {
       StandardStream.error.write($0, isDispensable: $1)
     }

@@ -63,7 +63,7 @@ struct ExitStatusTests {
   private static func lines(_ format: OutputFormat, _ body: (Messages) -> Void) -> String {
     let screen = Lines()
     body(
-      Messages(format: format, secondsSince1970: { 0 }) { text, _ in
+      Messages(format: format, secondsSince1970: 0) { text, _ in
         screen.text.withLock { $0 += text }
       })
     return screen.text.withLock { $0 }

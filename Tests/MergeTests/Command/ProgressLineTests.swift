@@ -169,7 +169,7 @@ private final class Screen: Sendable {
   func display(_ style: ProgressDisplay.Style, format: OutputFormat = .text) -> ProgressDisplay {
     ProgressDisplay(
       style: style,
-      messages: Messages(format: format, secondsSince1970: { 0 }) { [self] text, _ in
+      messages: Messages(format: format, secondsSince1970: 0) { [self] text, _ in
         lines.withLock { $0 += text }
       },
       glyphs: .ascii, columnCount: { 40 },
