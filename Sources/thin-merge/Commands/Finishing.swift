@@ -45,7 +45,8 @@ struct Finishing {
       throw Failure(
         .notAgreed, .refused,
         message:
-          "not finished in LVM, \(status.originPath): that was not agreed to; nothing was changed")
+          "not finished in LVM, \(status.originPath): that was not agreed to; nothing was changed",
+        hints: ["give the same command again, and answer with y; or add --yes"])
     }
   }
 }

@@ -97,6 +97,7 @@ struct TracedEffects {
     guard let (prefix, name) = names.first(where: { path.hasPrefix($0.0) }) else { return nil }
     // Names of temporary files have the process in them, those of journals what a file is known by.
     return (name + path.dropFirst(prefix.count)).replacing(#/file-\d+-\d+\.\d+/#, with: "FILE")
+      .replacing(#/@[0-9a-f]{10}(?=\.journal)/#, with: "@ID")
       .replacing(#/\.\d+(?=\.new$|$)/#, with: ".NUMBER").replacing(" (deleted)", with: "")
   }
 }

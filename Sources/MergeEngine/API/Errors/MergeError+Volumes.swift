@@ -8,7 +8,8 @@ extension MergeError {
   static func volumeNotActivated(_ name: String, _ failure: ActivationFailure) -> MergeError {
     MergeError(
       .volumeNotActivated, .refused, "cannot activate the volume", at: name,
-      because: failure.text, context: Context(name: name))
+      because: failure.text, hint: "once LVM activates it, give the same command again",
+      context: Context(name: name))
   }
 
   static func cannotWriteActivationRecord(_ path: String, _ errno: Errno) -> MergeError {
@@ -61,7 +62,8 @@ extension MergeError {
   static func partOfVolumeLeftOut(_ thinName: String) -> MergeError {
     MergeError(
       .volumeNotAllMerged, .refused, "cannot finish the merge in LVM", at: thinName,
-      because: "not all of the volume would be merged", context: Context(name: thinName))
+      because: "not all of the volume would be merged",
+      hint: "give the size that LVM has, and leave nothing out", context: Context(name: thinName))
   }
 
   /// - `reason`: part of a sentence.
@@ -70,7 +72,8 @@ extension MergeError {
   ) -> MergeError {
     MergeError(
       .volumeNotAllMerged, .refused, "\(thinName) is still needed", at: originName,
-      because: reason, context: Context(name: thinName))
+      because: reason, hint: "it is kept as it is, and the origin stays read-only for LVM",
+      context: Context(name: thinName))
   }
 
   static func volumeStaysActive(_ thinName: String, _ failure: ActivationFailure) -> MergeError {
@@ -84,7 +87,8 @@ extension MergeError {
   static func volumeGone(_ name: String, uuid: String) -> MergeError {
     MergeError(
       .volumeNotAsRecorded, .refused, "cannot go on in LVM", at: name,
-      because: "LVM has no volume with its uuid, \(uuid)", context: Context(name: name))
+      because: "LVM has no volume with its uuid, \(uuid)",
+      hint: "'lvs -a' shows what there is", context: Context(name: name))
   }
 
   static func volumeRenamed(_ name: String, now: String) -> MergeError {
@@ -97,7 +101,9 @@ extension MergeError {
   static func volumeNameTaken(_ name: String) -> MergeError {
     MergeError(
       .volumeNotAsRecorded, .refused, "cannot rename the origin", at: name,
-      because: "another volume has that name now", context: Context(name: name))
+      because: "another volume has that name now",
+      hint: "give that one another name by 'lvrename', then run the same command again",
+      context: Context(name: name))
   }
 
   static func handoverStepFailed(
