@@ -29,7 +29,8 @@ enum ErrorSamples {
         Failure(
           .notAgreed, .refused,
           message:
-            "not finished in LVM, /dev/mapper/vg-base: that was not agreed to; nothing was changed")
+            "not finished in LVM, /dev/mapper/vg-base: that was not agreed to; nothing was changed",
+          hints: ["give the same command again, and answer with y; or add --yes"])
       )
     ),
     sample(
