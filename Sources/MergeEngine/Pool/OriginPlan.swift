@@ -48,10 +48,11 @@ package struct OriginPlan: Sendable {
       throw .originSuspended(suspended.path, name: suspended.name)
     }
     readOnlyLayers = layers.reversed().filter(\.isReadOnly)
-    let isReloadable = readOnlyLayers.flatMap(\.liveTable).allSatisfy {
-      Self.reloadableKinds.contains($0.kind)
+    if let kind = readOnlyLayers.flatMap(\.liveTable).map(\.kind)
+      .first(where: { !Self.reloadableKinds.contains($0) })
+    {
+      throw .originReadOnlyForGood(path, kind: kind, kinds: Self.reloadableKinds)
     }
-    guard isReloadable else { throw .originReadOnlyForGood(path, kinds: Self.reloadableKinds) }
     volumes = try lvm(layers)
     if let volumes, !volumes.classicSnapshots.isEmpty {
       throw .originHasSnapshots(path, volumes.classicSnapshots)

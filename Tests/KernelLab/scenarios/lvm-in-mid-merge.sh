@@ -1,4 +1,4 @@
-# LVM refreshes, extends, renames, restarts and removes the thin volume in mid-merge: the merge makes the origin writable again.
+# LVM refreshes, extends, renames, restarts and removes the thin volume in mid-merge: the merge makes the origin writable again, but where its layer goes.
 # tier: full
 # time limit: 300
 loop pv 192M
@@ -56,7 +56,9 @@ remember /dev/vg/vm2 "$origin"
 rm -r "$journals"
 in_mid_merge by_name merge vg/vm2 "${slowly[@]}"
 lvremove -q -y vg/vm2
-expect_end 0
+expect_end 3
+expect_says 'made read-only in mid-merge'
+expect_exit 0 resume "$(the_journal)" --make-origin-writable
 expect_says 'The thin device is not there any more'
 expect_merged "$origin"
 expect_not_held "$pool"

@@ -28,7 +28,9 @@ expect_base_merged
 lvremove -q -y vg/vm3
 if lvcreate -q -y -s -L 4M -n snap vg/base; then
   change_volume 3
-  lvchange -q -an vg
+  forget_merges
+  lvs -a -o name,uuid,pool_lv,origin,thin_id,transaction_id vg
+  dmsetup table
   expect_exit 2 by_name merge vg/vm1 --other-users-ok
   expect_says 'vg/snap'
   lvremove -q -y vg/snap

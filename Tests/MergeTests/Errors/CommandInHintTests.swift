@@ -87,7 +87,7 @@ struct CommandInHintTests {
       .originLocked(name, file: name), .originPartLocked(name, file: name),
       .originIsSwap(name, file: name), .originIsContainer(name, "qcow2"),
       .originSuspended(name, name: name), .originInUse(name, by: name),
-      .originReadOnlyForGood(name, kinds: ["linear"]), .cannotMakeOriginWritable(name, .ioError),
+      .originReadOnlyForGood(name, kind: "raid", kinds: ["linear"]), .cannotMakeOriginWritable(name, .ioError),
       .volumePoolNotActive(name, mappedName: name, volumeName: name),
       .poolNeedsCheck(name, metadataPath: name, holdsSnapshot: false),
       .poolMismatch(name, found: (1, 1), expected: (2, 2)), .cannotAskPool(name, .ioError),

@@ -286,10 +286,13 @@ extension MergeError {
   }
 
   /// - `kinds`: the targets of device-mapper for which that can be lifted.
-  static func originReadOnlyForGood(_ path: String, kinds: [String]) -> MergeError {
+  /// - `kind`: of the read-only layer; `kinds`: of those that are made writable.
+  static func originReadOnlyForGood(
+    _ path: String, kind: String, kinds: [String]
+  ) -> MergeError {
     MergeError(
       .originReadOnlyForGood, .refused, "cannot write to the origin", at: path,
-      because: "device-mapper has it read-only, and that is lifted only for these targets: "
+      because: "device-mapper has it read-only, and its target is \(kind); that is lifted only for "
         + kinds.joined(separator: ", "),
       hint:
         "make a device of the same size, copy \(path.shellQuoted) to it, and merge onto that copy")
