@@ -55,7 +55,9 @@ struct TracedEffects {
       effects.add("\(name.hasPrefix("unlink") ? "unlink" : "mkdir") \(path)\(end)")
     case "flock", "ioctl", "fcntl":
       guard let opened, let what = arguments.firstMatch(of: #/^\d+<[^>]*>, ([A-Z0-9_|]+)/#),
-        !what.output.1.hasPrefix("F_GETF"), !what.output.1.hasPrefix("F_SETF")
+        !what.output.1.hasPrefix("F_GETF"), !what.output.1.hasPrefix("F_SETF"),
+        // A lock goes when its file does, which is at another moment each time.
+        what.output.1 != "LOCK_UN"
       else { return }
       effects.add("\(name) \(opened) \(what.output.1)\(end)")
     case "io_submit": takeSubmission(arguments, end)
