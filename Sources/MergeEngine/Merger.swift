@@ -261,6 +261,13 @@ public struct Merger: Sendable {
     }
   }
 
+  /// What ``handOver(journalPath:takesName:)`` would do, without doing it.
+  package func plannedHandover(
+    journalPath: String, takesName: Bool
+  ) throws(MergeError) -> VolumeHandover {
+    try HandoverOperation(environment: environment).plan(journalPath, takesName: takesName)
+  }
+
   /// The journal of a merge whose thin volume had a name, and was removed, so that the name leads nowhere or to the
   /// origin; nil where the name is a volume's that can be merged.
   ///

@@ -15,6 +15,8 @@ package enum JournalRecord: Equatable, Sendable {
   case handover(VolumeHandover, seconds: Int64)
   /// It has taken it.
   case handedOver(seconds: Int64)
+  /// It does not take it: something was in the way before the first step.
+  case handoverDropped(seconds: Int64)
 
   /// One run of the merge, as it began.
   package struct Attempt: Equatable, Sendable {
@@ -82,6 +84,7 @@ package enum JournalRecord: Equatable, Sendable {
 
   private enum Kind: UInt32 {
     case attempt = 1, checkpoint, unreadable, finished, verified, givenUp, handover, handedOver
+    case handoverDropped
   }
   private enum GivenUpTag: UInt16 { case seconds = 1, deviceID, journalPath }
   private enum HandoverTag: UInt16 {
@@ -104,6 +107,7 @@ package enum JournalRecord: Equatable, Sendable {
       case .givenUp: .givenUp
       case .handover: .handover
       case .handedOver: .handedOver
+      case .handoverDropped: .handoverDropped
       }
     return kind.rawValue
   }
@@ -141,7 +145,8 @@ package enum JournalRecord: Equatable, Sendable {
       for range in ranges {
         packer.pack(range, into: &writer)
       }
-    case .finished(let seconds), .verified(let seconds), .handedOver(let seconds):
+    case .finished(let seconds), .verified(let seconds), .handedOver(let seconds),
+      .handoverDropped(let seconds):
       writer.append(seconds)
     case .givenUp(let givenUp):
       var fields = FieldWriter<GivenUpTag>()
@@ -214,6 +219,9 @@ package enum JournalRecord: Equatable, Sendable {
     case .handedOver:
       guard let seconds = reader.next(Int64.self) else { return nil }
       self = .handedOver(seconds: seconds)
+    case .handoverDropped:
+      guard let seconds = reader.next(Int64.self) else { return nil }
+      self = .handoverDropped(seconds: seconds)
     case nil:
       return nil
     }

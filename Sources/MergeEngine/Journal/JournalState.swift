@@ -143,6 +143,9 @@ package struct JournalState: Sendable {
     case .handover(let begun, let seconds):
       handover = begun
       lastSeconds = seconds
+    case .handoverDropped(let seconds):
+      handover = nil
+      lastSeconds = seconds
     case .handedOver(let seconds):
       isHandedOver = true
       lastSeconds = seconds

@@ -10,16 +10,20 @@ package final class ActivatedVolumes: Sendable {
   private let bootID: String
   private let runChange: @Sendable ([String]) -> Program.End
   private let note: @Sendable (MergeNote) -> Void
+  /// How many have a volume open; nil where it is not active, or that cannot be asked.
+  private let openCount: @Sendable (KnownVolume) -> Int?
   private let used = Mutex<[ActivationRecord]>([])
 
   package init(
     stateFolder: String, bootID: String, runChange: @escaping @Sendable ([String]) -> Program.End,
-    note: @escaping @Sendable (MergeNote) -> Void
+    note: @escaping @Sendable (MergeNote) -> Void,
+    openCount: @escaping @Sendable (KnownVolume) -> Int?
   ) {
     self.stateFolder = stateFolder
     self.bootID = bootID
     self.runChange = runChange
     self.note = note
+    self.openCount = openCount
   }
 
   /// Has a volume active until ``end()``.
@@ -45,11 +49,15 @@ package final class ActivatedVolumes: Sendable {
     }
   }
 
-  /// Leaves a volume active that was activated for this run.
+  /// Leaves a volume active that was activated for runs.
   package func keep(_ volume: KnownVolume) {
-    used.withLock { records in
-      records.filter { $0.volume.uuids == volume.uuids }.forEach { $0.remove() }
-      records.removeAll { $0.volume.uuids == volume.uuids }
+    let kept = used.withLock { records in
+      defer { records.removeAll { $0.volume.uuids == volume.uuids } }
+      return records.filter { $0.volume.uuids == volume.uuids }
+    }
+    // Whoever else uses it finds no record then.
+    try? ActivationRecord.inTurn(stateFolder) { () throws(MergeError) in
+      for record in kept { record.remove() }
     }
   }
 
@@ -98,23 +106,28 @@ package final class ActivatedVolumes: Sendable {
   }
 
   private func deactivateInTurn(_ record: ActivationRecord) -> MergeNote? {
+    // Another run may have settled it, or left it active.
+    guard record.isThere else { return nil }
     guard record.bootID == bootID else {
       record.remove()
       return nil
     }
-    let name = record.volume.fullName
-    switch runChange(record.volume.deactivation) {
-    case .succeeded:
+    let volume = record.volume
+    let count = openCount(volume)
+    let end = runChange(volume.deactivation)
+    switch openCount(volume) {
+    case nil:
       record.remove()
-      note(.volumeDeactivated(name))
+      if count != nil { note(.volumeDeactivated(volume.fullName)) }
       return nil
-    case .failed(let words) where words.hasSuffix("in use"):
+    case .some(let count) where count > 0:
       // Whoever opened it wants it active.
       record.remove()
-      note(.volumeStaysActive(name))
+      note(.volumeStaysActive(volume.fullName))
       return nil
-    case let end:
-      let failure = MergeNote.volumeNotDeactivated(name, ActivationFailure(end, of: record.volume))
+    case .some:
+      let failure = MergeNote.volumeNotDeactivated(
+        volume.fullName, ActivationFailure(end, of: volume))
       note(failure)
       return failure
     }

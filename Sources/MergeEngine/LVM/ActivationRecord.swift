@@ -86,6 +86,9 @@ final class ActivationRecord: Sendable {
   /// Returns whether no other run uses the volume.
   func isLastUser() -> Bool { (try? lock.lock()) == true }
 
+  /// Whether the record is still there, of the same boot.
+  var isThere: Bool { Self.state(at: path)?.bootID == bootID }
+
   func remove() { try? RecordFile.remove(path) }
 
   private static func folder(_ stateFolder: String) -> String { stateFolder + "/volumes" }

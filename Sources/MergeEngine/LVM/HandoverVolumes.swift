@@ -21,6 +21,10 @@ extension VolumeHandover {
       }
       return .removeThinVolume
     }
+    // LVM may have made it a thin volume since, on an origin of its own.
+    guard volumes.externalOrigin(of: now) == nil else {
+      throw .originNotPlain(originFullName)
+    }
     if now.isReadOnly { return .makeOriginWritable }
     guard takesName, now.name != thinName else { return nil }
     guard now.name == originName else {
@@ -30,11 +34,13 @@ extension VolumeHandover {
     return .renameOrigin
   }
 
-  /// The command that takes a step, with the names of now.
+  /// The command that takes a step.
+  ///
+  /// - `groupName`: the group's name now.
   ///
   /// `lvremove` of an external origin removes all thin volumes on it too, without a question where `-y` is given. So
   /// the volume is selected by its uuid and its name: nothing is removed where either is another one's.
-  func command(for step: HandoverStep) -> [String] {
+  func command(for step: HandoverStep, in groupName: String) -> [String] {
     switch step {
     case .removeThinVolume:
       [

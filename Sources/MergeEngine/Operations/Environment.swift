@@ -129,7 +129,8 @@ extension Environment {
   /// The volumes of LVM that runs in this environment activate.
   package func makeActivatedVolumes() -> ActivatedVolumes {
     ActivatedVolumes(
-      stateFolder: poolStateFolder, bootID: bootID, runChange: runChange, note: observer.note)
+      stateFolder: poolStateFolder, bootID: bootID, runChange: runChange, note: observer.note,
+      openCount: { [self] volume in (try? mappedDevices())?.openCount(of: volume) })
   }
 
   /// Every device of device-mapper, as it is now.

@@ -26,6 +26,15 @@ struct HandoverOperation {
     return try merged.handover(takesName: request.options.takesName, staysActive: false)
   }
 
+  /// What is left to be done for a merge, or would be; changes nothing.
+  ///
+  /// - Throws: `MergeError` as ``run(_:takesName:)`` does before it compares.
+  func plan(_ journalPath: String, takesName: Bool) throws(MergeError) -> VolumeHandover {
+    let journal = try environment.journals.look(at: journalPath)
+    if let recorded = journal.state.handover, try !isThinVolumeThere(recorded) { return recorded }
+    return try volumes(journal.header).handover(takesName: takesName, staysActive: false)
+  }
+
   /// What the handover of a merge would be, for those who do it themselves; nil where it would be refused.
   func proposal(_ journalPath: String) -> VolumeHandover? {
     do throws(MergeError) {
@@ -57,55 +66,77 @@ struct HandoverOperation {
       throw .mergeNotFinished(
         journalPath, byteCount: journal.state.doneByteCount, of: journal.header.plannedByteCount)
     }
-    var recorded = journal.state.handover
-    if let recorded, journal.state.isHandedOver { return recorded }
-    // Whatever is still there may have been written to.
-    let isThere: Bool
-    if let recorded { isThere = try isThinVolumeThere(recorded) } else { isThere = true }
-    if isThere {
-      let merged = try volumes(journal.header)
-      var wanted = try merged.handover(
-        takesName: takesName || recorded?.takesName == true,
-        staysActive: recorded?.staysActive == true)
-      let wasActive = try isActive(wanted.thin)
-      if wasActive { wanted.staysActive = true }
-      do throws(MergeError) {
-        try compare(wanted, journal)
-      } catch {
-        // It stays, as it was.
-        if wasActive { activate(wanted.thin) }
-        throw error
-      }
-      if wanted != recorded {
-        try record(
-          .handover(wanted, seconds: environment.secondsSince1970()), in: &journal)
-      }
-      recorded = wanted
+    let recorded = journal.state.handover
+    if let recorded, journal.state.isHandedOver, !takesName || recorded.takesName {
+      return recorded
     }
-    guard let handover = recorded else { throw .noVolumesToHandOver(journalPath) }
+    let handover = try begun(recorded, takesName: takesName, in: &journal)
     try takeSteps(handover)
+    // What is active then must not depend on a run that ends here.
+    if handover.staysActive { activateOrigin(handover) }
     try record(.handedOver(seconds: environment.secondsSince1970()), in: &journal)
-    if handover.staysActive {
-      // Where the guest's disk was.
-      var origin = handover.origin
-      if handover.takesName { origin.name = handover.thinName }
-      environment.activatedVolumes?.keep(origin)
-      activate(origin)
-    }
     return handover
+  }
+
+  /// Has the steps in the journal, and where the thin volume is there, finds that nothing of it would be lost.
+  ///
+  /// It is recorded before the volume is deactivated whether it was active, so that whoever goes on knows.
+  private func begun(
+    _ recorded: VolumeHandover?, takesName: Bool, in journal: inout OpenJournal
+  ) throws(MergeError) -> VolumeHandover {
+    if var handover = recorded, try !isThinVolumeThere(handover) {
+      guard takesName, !handover.takesName else { return handover }
+      handover.takesName = true
+      try record(
+        .handover(handover, seconds: environment.secondsSince1970()), in: &journal)
+      return handover
+    }
+    let merged = try volumes(journal.header)
+    var handover = try merged.handover(
+      takesName: takesName || recorded?.takesName == true,
+      staysActive: recorded?.staysActive == true)
+    if try isActive(handover.thin) { handover.staysActive = true }
+    if handover != recorded {
+      try record(
+        .handover(handover, seconds: environment.secondsSince1970()), in: &journal)
+    }
+    do throws(MergeError) {
+      try compare(handover, journal)
+      return handover
+    } catch {
+      // The volume stays, as it was. Another run would come to the same, and need not try.
+      if handover.staysActive { activate(handover.thin) }
+      try? record(.handoverDropped(seconds: environment.secondsSince1970()), in: &journal)
+      throw error
+    }
   }
 
   private func takeSteps(_ handover: VolumeHandover) throws(MergeError) {
     var volumes = try listing(handover)
     while let step = try handover.nextStep(volumes) {
-      let command = handover.command(for: step)
+      if step == .removeThinVolume { try checkStillUnused(handover, volumes) }
+      let command = handover.command(for: step, in: volumes.group)
       let end = environment.runChange(command)
       volumes = try listing(handover)
       guard try handover.nextStep(volumes) != step else {
+        if step == .removeThinVolume, handover.staysActive { activate(handover.thin) }
         throw .handoverStepFailed(
           handover.originFullName, command, ActivationFailure(end, of: handover.thin))
       }
       environment.observer.note(.handedOver(step, handover))
+    }
+  }
+
+  /// Looks once more right before the volume is removed: others work with LVM too.
+  private func checkStillUnused(
+    _ handover: VolumeHandover, _ volumes: LogicalVolumes
+  ) throws(MergeError) {
+    guard let thin = volumes[uuid: handover.thinUUID],
+      let merged = MergedVolumes(volumes, thin: thin), merged.others.isEmpty
+    else { throw .volumesOnOrigin(handover.originFullName, handover.thinFullName, []) }
+    guard try !isActive(handover.thin) else {
+      throw .volumeNotAllMerged(
+        handover.thinFullName, handover.originFullName, "somebody has activated it meanwhile")
     }
   }
 
@@ -149,6 +180,14 @@ struct HandoverOperation {
       mapped.flatMap({ VolumeUUIDs(mappedUUID: $0.uuid) }) == handover.origin.uuids
     else { throw .notRecordedDevice(path, "origin") }
     return path
+  }
+
+  /// The origin is where the guest's disk was.
+  private func activateOrigin(_ handover: VolumeHandover) {
+    var origin = handover.origin
+    if handover.takesName { origin.name = handover.thinName }
+    environment.activatedVolumes?.keep(origin)
+    activate(origin)
   }
 
   /// Activates a volume, if it is not active; a note says where that came to nothing.

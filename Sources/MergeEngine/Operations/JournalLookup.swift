@@ -32,8 +32,10 @@ struct JournalLookup {
       return handover.groupName == group && handover.thinName == volume
     }.max { $0.state.lastSeconds < $1.state.lastSeconds }
     guard let found, let handover = found.state.handover else { return nil }
-    let now = try self.volume(name)?.volume.uuid
-    return now == nil || now == handover.originUUID ? found.file.path : nil
+    guard let (volumes, now) = try self.volume(name) else { return found.file.path }
+    // LVM gives the name and the uuid of a volume that it makes thin to the thin one.
+    return now.uuid == handover.originUUID && volumes.externalOrigin(of: now) == nil
+      ? found.file.path : nil
   }
 
   /// The volume that has a name now, which another one may have had when a merge began; nil where LVM knows none.

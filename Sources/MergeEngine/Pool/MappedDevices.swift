@@ -180,6 +180,12 @@ extension MappedDevices {
       .first { $0.poolTarget != nil }
   }
 
+  /// How many have a volume of LVM open, besides its own layers; nil where it is not active.
+  func openCount(of volume: KnownVolume) -> Int? {
+    guard let top = topLayer(of: volume) ?? pool(volume) else { return nil }
+    return top.openCount
+  }
+
   /// The topmost device that shows a volume of LVM; nil where it is not active.
   func topLayer(of volume: KnownVolume) -> MappedDevice? {
     ["", "-real"].lazy.compactMap { device(uuid: volume.mappedUUID(layer: $0)) }.first

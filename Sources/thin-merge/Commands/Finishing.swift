@@ -4,6 +4,8 @@ internal import MergeEngine
 struct Finishing {
   let journalPath: String
   let takesName: Bool
+  /// Whether it is only said what would be done.
+  let isDry: Bool
 
   /// Asks, and does it; says how far the merge is then.
   func outcome(
@@ -13,7 +15,10 @@ struct Finishing {
     let merger = session.merger()
     let before = try merger.status(journalPath: journalPath)
     var failure: Failure?
-    if !before.isHandedOver {
+    if isDry {
+      return try rehearsal(before, format: format, merger)
+    }
+    if !before.isHandedOver || takesName {
       try ask(before, yes: consent.yes, messageFormat)
       do {
         _ = try session.merger(loops: consent.loops)
@@ -29,6 +34,24 @@ struct Finishing {
       failure: failure, exitStatus: failure?.exitStatus ?? .done)
   }
 
+  private func rehearsal(
+    _ status: StatusReport, format: OutputFormat, _ merger: Merger
+  ) throws -> Outcome {
+    var text = StatusText(report: status).text
+    var failure: Failure?
+    do {
+      let handover = try merger.plannedHandover(journalPath: journalPath, takesName: takesName)
+      if !status.isHandedOver {
+        text += "\nWithout --dry-run \(PlanText.willDo(handover)).\n"
+      }
+    } catch {
+      failure = Failure(error)
+    }
+    return Outcome(
+      report: format == .json ? JSONText.report(StatusDocument(status)) : text, failure: failure,
+      exitStatus: failure?.exitStatus ?? .done)
+  }
+
   private func ask(
     _ status: StatusReport, yes: Bool, _ messageFormat: OutputFormat
   ) throws(Failure) {
@@ -39,7 +62,8 @@ struct Finishing {
         "\(thinDevice) is about to be removed and nobody can be asked: --yes is required")
     }
     let question =
-      "Compare \(thinDevice) with \(status.originPath), remove it, and make the origin an ordinary volume? "
+      "Deactivate \(thinDevice), compare it with \(status.originName ?? status.originPath), remove it, and make the "
+      + "origin an ordinary volume? "
       + "[y/N] "
     guard Confirmation.isGiven(TerminalText.forPeople(question)) else {
       throw Failure(

@@ -28,8 +28,10 @@ struct Merge: Verb {
       let journalPath = try session.merger().handoverJournalPath(named: name)
     {
       // The thin volume is gone already, so that nothing but its handover is left to be done.
-      return try Finishing(journalPath: journalPath, takesName: arguments.finish.rename)
-        .outcome(consent: consent, format: outputFormat, messageFormat, in: session)
+      return try Finishing(
+        journalPath: journalPath, takesName: arguments.finish.rename,
+        isDry: rehearsal.dryRun
+      ).outcome(consent: consent, format: outputFormat, messageFormat, in: session)
     }
     let found = try source.found(by: session.merger())
     let originPath = try found.originPath(typed: target.origin, by: session.merger())

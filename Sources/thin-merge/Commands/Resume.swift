@@ -88,8 +88,10 @@ struct Resume: Verb {
     if status.finishedSeconds != nil, !consent.again, !status.isHandedOver,
       finish.finish || status.handover != nil
     {
-      return try Finishing(journalPath: status.journalPath, takesName: finish.rename)
-        .outcome(consent: consent, format: outputFormat, messageFormat, in: session)
+      return try Finishing(
+        journalPath: status.journalPath, takesName: finish.rename,
+        isDry: rehearsal.dryRun
+      ).outcome(consent: consent, format: outputFormat, messageFormat, in: session)
     }
     if status.finishedSeconds != nil, !consent.again {
       let refusal = session.merger().refusalAsUnsettled(recorded, metadataPath: places.metadata)

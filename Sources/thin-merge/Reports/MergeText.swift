@@ -48,17 +48,17 @@ struct MergeText {
           + "done so.")
       return text.text
     }
+    if case .done(let handover) = report.handover {
+      addHandover(handover, to: &text)
+      return text.text
+    }
     guard !earlier.sourceMayChange else {
       text.addNext(
         "The thin device is active and writable. Keep it until it was compared while nothing uses it."
       )
       return text.text
     }
-    if case .done(let handover) = report.handover {
-      addHandover(handover, to: &text)
-    } else {
-      addNotNeeded(to: &text)
-    }
+    addNotNeeded(to: &text)
     return text.text
   }
 
@@ -68,6 +68,8 @@ struct MergeText {
   }
 
   private func addNotNeeded(to text: inout ReportText) {
+    // The error says why it is still needed.
+    if case .stopped = report.handover { return }
     // Where a repair lost its mappings, the blocks may still be there to be rescued.
     guard plan.mappedBlockCount > 0 || !plan.remnants.isEmpty else { return addRelease(to: &text) }
     let leavesOut = plan.pastEndBlockCount > 0 || plan.clippedByteCount > 0

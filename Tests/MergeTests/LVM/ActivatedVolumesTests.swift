@@ -97,7 +97,8 @@ struct ActivatedVolumesTests {
   @Test("a volume that somebody has opened meanwhile stays active, and that is no failure")
   func opened() throws {
     let volumes = try InactiveVolumes()
-    volumes.ends["-base"] = .failed(words: "Logical volume vg/base in use")
+    volumes.open("base")
+    volumes.ends["-base"] = .failed(words: "Logical volume vg/base is used by another device.")
     let outcome = volumes.merge()
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(outcome.notes.contains("vg/base stays active: somebody has it open"))

@@ -77,6 +77,97 @@ struct HandoverTests {
     #expect(try Self.status(volumes).isHandedOver)
   }
 
+  @Test("a thin volume that is still needed is active afterwards as it was before")
+  func putBack() throws {
+    let volumes = try InactiveVolumes()
+    #expect(volumes.merge().exitStatus == 0)
+    let path = try #require(try volumes.pool.journalPath())
+    try volumes.pool.overwriteOrigin()
+    for name in ["pool", "base", "vm"] { volumes.activate(name) }
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      try merger.handOver(journalPath: path)
+    }
+    #expect(outcome.error?.code == .volumeNotAllMerged, "\(outcome.message)")
+    #expect(volumes.isActive("vm"))
+    #expect(try Self.status(volumes).handover == nil)
+  }
+
+  @Test("a run that is killed while it compares leaves in the journal that the volume was active")
+  func killedWhileComparing() throws {
+    let volumes = try InactiveVolumes()
+    #expect(volumes.merge().exitStatus == 0)
+    let path = try #require(try volumes.pool.journalPath())
+    for name in ["pool", "base", "vm"] { volumes.activate(name) }
+    volumes.pool.whenVerifying = { [unowned volumes] in
+      let handover = try? Self.status(volumes).handover
+      #expect(handover?.thinFullName == "vg/vm")
+      // What stands in the journal is all that the next run knows.
+      try? FileManager.default.copyItem(atPath: path, toPath: path + ".killed")
+    }
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      try merger.handOver(journalPath: path)
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(volumes.isActive("base"))
+    let killed = try JournalOnDisk.state(of: path + ".killed").handover
+    #expect(killed?.staysActive == true)
+  }
+
+  @Test("a volume that is activated between the comparison and its removal is kept")
+  func activatedMeanwhile() throws {
+    let volumes = try InactiveVolumes()
+    volumes.pool.whenVerifying = { [unowned volumes] in volumes.activatesWhenListed = "vm" }
+    let outcome = Self.handOver(volumes)
+    #expect(outcome.exitStatus != 0)
+    #expect(!volumes.changes.contains("remove vm"))
+    #expect(volumes.isActive("vm"))
+  }
+
+  @Test("the origin can be renamed later, once the thin volume is removed")
+  func renamedLater() throws {
+    let volumes = try InactiveVolumes()
+    #expect(Self.handOver(volumes).exitStatus == 0)
+    let path = try #require(try volumes.pool.journalPath())
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      try merger.handOver(journalPath: path, takesName: true)
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(volumes.lvm.volumes.map(\.name) == ["pool", "vm"])
+  }
+
+  @Test("a volume that LVM made thin again has nothing to do with the handover before")
+  func secondCycle() throws {
+    let volumes = try InactiveVolumes()
+    #expect(Self.handOver(volumes, takesName: true).exitStatus == 0)
+    // lvconvert gives the thin volume name and uuid of the volume that it was made of.
+    volumes.edit {
+      $0.volumes = [
+        $0.volumes[0], Volume(name: "base2"),
+        Volume(name: "vm", pool: "pool", origin: "base2", thinID: "6", uuidName: "base"),
+      ]
+    }
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      #expect(try merger.handoverJournalPath(named: "vg/vm") == nil)
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+  }
+
+  @Test("the plan of a handover changes nothing")
+  func planned() throws {
+    let volumes = try InactiveVolumes()
+    #expect(volumes.merge().exitStatus == 0)
+    let path = try #require(try volumes.pool.journalPath())
+    let changes = volumes.changes
+    let before = try content(of: path)
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      let planned = try merger.plannedHandover(journalPath: path, takesName: true)
+      #expect(planned.finalFullName == "vg/vm")
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(volumes.changes == changes)
+    #expect(try content(of: path) == before)
+  }
+
   @Test("the steps are in the journal before the first one is taken")
   func recordedFirst() throws {
     let volumes = try InactiveVolumes()

@@ -12,7 +12,9 @@ final class InactiveVolumes: @unchecked Sendable {
   var ends: [String: MergeEngine.Program.End] = [:]
   /// How it answers although it has done so.
   var endsOnceDone: [String: MergeEngine.Program.End] = [:]
-  private let devices: [String: MappedDevice]
+  private var devices: [String: MappedDevice]
+  /// The volume that somebody activates when LVM is asked for its volumes next.
+  var activatesWhenListed: String?
 
   init(_ others: [SimulatedLVM.Volume] = [], otherIDs: [UInt64] = []) throws {
     pool = try ActivePool(otherIDs: otherIDs)
@@ -26,13 +28,19 @@ final class InactiveVolumes: @unchecked Sendable {
     ]
     pool.mapper.mapped = []
     pool.activatesVolumes = true
-    pool.runProgram = { [unowned self] in lvm.run($0) }
+    pool.runProgram = { [unowned self] words in
+      if let name = activatesWhenListed, words.first == "lvs", !isActive(name) { activate(name) }
+      return lvm.run(words)
+    }
     pool.runChange = { [unowned self] in change($0) }
   }
 
   func activate(_ name: String) {
     if let device = devices[name] { pool.mapper.mapped.append(device) }
   }
+
+  /// Has somebody open a volume from its next activation on.
+  func open(_ name: String) { devices[name]?.openCount = 1 }
 
   func isActive(_ name: String) -> Bool {
     pool.mapper.mapped.contains { $0.uuid == devices[name]?.uuid }

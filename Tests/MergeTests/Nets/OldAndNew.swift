@@ -85,6 +85,7 @@ struct Left: Equatable {
         case .verified: return .verified(seconds: 0)
         case .handover(let handover, _): return .handover(handover, seconds: 0)
         case .handedOver: return .handedOver(seconds: 0)
+        case .handoverDropped: return .handoverDropped(seconds: 0)
         case .givenUp(var taker):
           taker.seconds = 0
           return .givenUp(taker)

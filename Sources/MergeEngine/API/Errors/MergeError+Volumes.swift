@@ -43,8 +43,10 @@ extension MergeError {
   ) -> MergeError {
     MergeError(
       .volumesOnOrigin, .refused, "\(originName) cannot take the place of \(thinName)",
-      at: others.joined(separator: ", "),
-      because: others.count == 1 ? "it is on one of the two" : "they are on one of the two",
+      at: others.isEmpty ? thinName : others.joined(separator: ", "),
+      because: others.isEmpty
+        ? "other volumes have come onto one of the two meanwhile"
+        : others.count == 1 ? "it is on one of the two" : "they are on one of the two",
       hint: "remove what is not needed any more; LVM keeps \(originName) read-only until then",
       context: Context(name: originName))
   }
@@ -96,6 +98,13 @@ extension MergeError {
       .volumeNotAsRecorded, .refused, "cannot go on in LVM", at: name,
       because: "the volume is called \(now) now",
       hint: "give it the name that it had", context: Context(name: name))
+  }
+
+  static func originNotPlain(_ name: String) -> MergeError {
+    MergeError(
+      .volumeNotAsRecorded, .refused, "cannot go on in LVM", at: name,
+      because: "it is a thin volume on an external origin by now",
+      hint: "'lvs -a' shows what it is", context: Context(name: name))
   }
 
   static func volumeNameTaken(_ name: String) -> MergeError {
