@@ -153,7 +153,10 @@ struct HandoverOperation {
     }
     let found = try ThinDeviceLookup(environment: environment).resolve(.device(thin.fullName))
     guard found.source.volume == thin.uuids, found.source.deviceID == journal.header.deviceID
-    else { throw .volumeRenamed(thin.fullName, now: found.source.nameInMessages) }
+    else {
+      throw .volumeNotAllMerged(
+        thin.fullName, handover.originFullName, "LVM has given it another number in the pool since")
+    }
     let originPath = try originPath(handover, journal)
     try ResumeOperation(environment: environment).checkSettled(
       RecordedMerge(journal), metadataPath: found.source.metadataPath)

@@ -47,6 +47,8 @@ struct MergePreparation: ~Copyable {
   private(set) var slot: JournalSlot
   /// What keeps the merge from being begun now.
   private(set) var refusal: MergeError?
+  /// What keeps the origin from taking the thin volume's place afterwards.
+  let handoverRefusal: MergeError?
   /// What keeps the merge from using its journal.
   private(set) var journalRefusal: MergeError?
 
@@ -158,10 +160,14 @@ struct MergePreparation: ~Copyable {
       }
     }
     var handover: VolumeHandover?
+    var handoverRefusal: MergeError?
     if request.options.handsOver {
-      try refusals.collect { () throws(MergeError) in
+      do throws(MergeError) {
         handover = try HandoverOperation(environment: environment).plan(
           request, quiescence?.origin?.volumes)
+      } catch {
+        if purpose == .merging { throw error }
+        handoverRefusal = error
       }
     }
     // Whoever comes while the question stands was not named in it.
@@ -217,7 +223,8 @@ struct MergePreparation: ~Copyable {
     self.slot = slot
     self.givenUp = givenUp
     self.journalRefusal = journalRefusal
-    refusal = refusals.first
+    refusal = refusals.first ?? handoverRefusal
+    self.handoverRefusal = handoverRefusal
   }
 
   /// The refusals of those who only look; of others each is thrown.

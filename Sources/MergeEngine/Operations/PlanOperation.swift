@@ -31,7 +31,7 @@ struct PlanOperation {
       var report = preparation.report
       if onlyCompares {
         // Neither a pool that is in use nor an origin keeps anybody from comparing.
-        report.refusal = preparation.refusalOfComparing
+        report.refusal = preparation.refusalOfComparing ?? preparation.handoverRefusal
       } else if report.refusal == nil {
         do throws(MergeError) {
           // Those who merge have it open for writing.

@@ -137,7 +137,7 @@ extension MergeError {
     case .originMaybeShared:
       "what they show would change; if they have another origin, or none: --other-users-ok"
     case .noVolumesToHandOver, .volumesOnOrigin, .originShorterThanVolume:
-      (hint.map { $0 + "; " } ?? "") + "without --finish it is merged all the same"
+      (hint.map { $0 + "; " } ?? "") + "the merge itself does without --finish"
     case .originReadOnly: "--make-origin-writable lifts that for the time of the merge"
     default: nil
     }

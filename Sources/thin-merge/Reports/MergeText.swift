@@ -76,15 +76,19 @@ struct MergeText {
     text.addNext(
       ReportText.whatIsLeft(
         in: report.thinDevice, leavesOut: leavesOut, remnants: plan.remnants))
-    if case .proposed(let handover) = report.handover, report.thinDevice == .asMerged, !leavesOut,
-      plan.remnants.isEmpty, report.unreadable.isEmpty
-    {
-      text.addNext(
-        "To remove it and make \(handover.originFullName) an ordinary volume:",
-        .resume(journalPath: report.journalPath, finish: true))
-      text.addNext("Or by hand, once nothing uses it:", commands: handover.commands)
-    }
+    if !leavesOut, plan.remnants.isEmpty { addProposal(to: &text) }
     addRelease(to: &text)
+  }
+
+  /// What LVM's users do next.
+  private func addProposal(to text: inout ReportText) {
+    guard case .proposed(let handover) = report.handover, report.thinDevice == .asMerged,
+      report.unreadable.isEmpty
+    else { return }
+    text.addNext(
+      "To compare everything, remove \(handover.thinFullName) and make \(handover.originFullName) an ordinary "
+        + "volume:", .resume(journalPath: report.journalPath, finish: true))
+    text.addNext("Or by hand, once nothing uses it:", commands: handover.commands)
   }
 
   private var plan: PlanReport { report.plan }
@@ -178,6 +182,7 @@ struct MergeText {
         text.addNext("To compare the origin with what was merged:", verifyCommand)
       } else {
         text.addNext("Keep the thin device until the origin is verified:", verifyCommand)
+        addProposal(to: &text)
       }
       addRelease(to: &text)
     case .different:

@@ -127,9 +127,9 @@ extension MergeError {
 
   static func cannotRecordHandover(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotRecordHandover, .refused, "cannot write to the journal", at: path, because: errno,
+      .cannotRecordHandover, .stopped, "cannot write to the journal", at: path, because: errno,
       hint: limitHint(errno)
-        ?? "LVM's volumes are changed only once that is recorded; see to that file system first",
+        ?? "see to that file system, then give the same command again: it does what is not done yet",
       context: Context(path: path, errno: errno))
   }
 }
