@@ -70,8 +70,15 @@ struct HandoverOperation {
     if let recorded, journal.state.isHandedOver, !takesName || recorded.takesName {
       return recorded
     }
-    let handover = try begun(recorded, takesName: takesName, in: &journal)
-    try takeSteps(handover)
+    let (handover, hasChanged) = try begun(recorded, takesName: takesName, in: &journal)
+    do throws(MergeError) {
+      try takeSteps(handover, hasChanged)
+    } catch {
+      if handover.staysActive, (try? isThinVolumeThere(handover)) == true {
+        activate(handover.thin)
+      }
+      throw error
+    }
     // What is active then must not depend on a run that ends here.
     if handover.staysActive { activateOrigin(handover) }
     try record(.handedOver(seconds: environment.secondsSince1970()), in: &journal)
@@ -81,15 +88,18 @@ struct HandoverOperation {
   /// Has the steps in the journal, and where the thin volume is there, finds that nothing of it would be lost.
   ///
   /// It is recorded before the volume is deactivated whether it was active, so that whoever goes on knows.
+  ///
+  /// - Returns: the steps, and what tells whether any mapped device was made or removed since the volume was deactivated;
+  ///   nil where it is gone, or the kernel does not tell.
   private func begun(
     _ recorded: VolumeHandover?, takesName: Bool, in journal: inout OpenJournal
-  ) throws(MergeError) -> VolumeHandover {
+  ) throws(MergeError) -> (VolumeHandover, hasChanged: (() -> Bool)?) {
     if var handover = recorded, try !isThinVolumeThere(handover) {
-      guard takesName, !handover.takesName else { return handover }
+      guard takesName, !handover.takesName else { return (handover, nil) }
       handover.takesName = true
       try record(
         .handover(handover, seconds: environment.secondsSince1970()), in: &journal)
-      return handover
+      return (handover, nil)
     }
     let merged = try volumes(journal.header)
     var handover = try merged.handover(
@@ -101,8 +111,7 @@ struct HandoverOperation {
         .handover(handover, seconds: environment.secondsSince1970()), in: &journal)
     }
     do throws(MergeError) {
-      try compare(handover, journal)
-      return handover
+      return (handover, try compare(handover, journal))
     } catch {
       // The volume stays, as it was. Another run would come to the same, and need not try.
       if handover.staysActive { activate(handover.thin) }
@@ -111,15 +120,16 @@ struct HandoverOperation {
     }
   }
 
-  private func takeSteps(_ handover: VolumeHandover) throws(MergeError) {
+  private func takeSteps(
+    _ handover: VolumeHandover, _ hasChanged: (() -> Bool)?
+  ) throws(MergeError) {
     var volumes = try listing(handover)
     while let step = try handover.nextStep(volumes) {
-      if step == .removeThinVolume { try checkStillUnused(handover, volumes) }
+      if step == .removeThinVolume { try checkStillUnused(handover, volumes, hasChanged) }
       let command = handover.command(for: step, in: volumes.group)
       let end = environment.runChange(command)
       volumes = try listing(handover)
       guard try handover.nextStep(volumes) != step else {
-        if step == .removeThinVolume, handover.staysActive { activate(handover.thin) }
         throw .handoverStepFailed(
           handover.originFullName, command, ActivationFailure(end, of: handover.thin))
       }
@@ -129,8 +139,14 @@ struct HandoverOperation {
 
   /// Looks once more right before the volume is removed: others work with LVM too.
   private func checkStillUnused(
-    _ handover: VolumeHandover, _ volumes: LogicalVolumes
+    _ handover: VolumeHandover, _ volumes: LogicalVolumes, _ hasChanged: (() -> Bool)?
   ) throws(MergeError) {
+    // A block that is written to in its place moves no root. But nobody can write without activating the volume.
+    guard hasChanged?() == false else {
+      throw .volumeNotAllMerged(
+        handover.thinFullName, handover.originFullName,
+        "devices were activated or removed since it was compared")
+    }
     guard let thin = volumes[uuid: handover.thinUUID],
       let merged = MergedVolumes(volumes, thin: thin), merged.others.isEmpty
     else { throw .volumesOnOrigin(handover.originFullName, handover.thinFullName, []) }
@@ -141,9 +157,11 @@ struct HandoverOperation {
   }
 
   /// Compares everything that the thin volume has with the origin while nobody can write to either.
+  ///
+  /// - Returns: what tells whether any mapped device was made or removed since; nil where the kernel does not tell.
   private func compare(
     _ handover: VolumeHandover, _ journal: OpenJournal
-  ) throws(MergeError) {
+  ) throws(MergeError) -> (() -> Bool)? {
     let thin = handover.thin
     if try isActive(thin) {
       let end = environment.runChange(thin.deactivation)
@@ -160,6 +178,7 @@ struct HandoverOperation {
     let originPath = try originPath(handover, journal)
     try ResumeOperation(environment: environment).checkSettled(
       RecordedMerge(journal), metadataPath: found.source.metadataPath)
+    let hasChanged = environment.deviceMapper.watchForChanges()
     let report = try VerifyOperation(environment: environment).verify(
       found.source, against: originPath,
       extent: ExtentOptions(thinByteCount: found.thinByteCount), transfer: TransferOptions())
@@ -167,6 +186,7 @@ struct HandoverOperation {
     if let reason = report.reasonToKeep {
       throw .volumeNotAllMerged(thin.fullName, handover.originFullName, reason)
     }
+    return hasChanged
   }
 
   /// Where the origin is that was merged onto, and is the thin volume's in LVM.

@@ -30,7 +30,7 @@ struct JournalModel {
     case .unreadable(let ranges):
       unreadable += ranges.map { ($0, sequence) }
       for range in ranges { live.remove(range) }
-    case .attempt, .finished, .verified, .givenUp: break
+    case .attempt, .finished, .verified, .givenUp, .handover, .handedOver, .handoverDropped: break
     }
   }
 
