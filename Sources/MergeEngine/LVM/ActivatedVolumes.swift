@@ -86,10 +86,16 @@ package final class ActivatedVolumes: Sendable {
   }
 
   /// The volumes that are active for runs, whether these are over or not.
-  package static func left(in stateFolder: String) -> [VolumeLeftovers] {
-    ActivationRecord.all(in: stateFolder).map {
-      VolumeLeftovers(
-        name: $0.volume.fullName, recordPath: $0.path, isInUse: !$0.isLastUser())
+  ///
+  /// - Throws: `MergeError` (`busy`) where another run is activating or deactivating volumes.
+  package static func left(in stateFolder: String) throws(MergeError) -> [VolumeLeftovers] {
+    guard ActivationRecord.areThere(in: stateFolder) else { return [] }
+    // Whoever ends in between would not be the last user, and leave the volume active.
+    return try ActivationRecord.inTurn(stateFolder) { () throws(MergeError) in
+      ActivationRecord.all(in: stateFolder).map {
+        VolumeLeftovers(
+          name: $0.volume.fullName, recordPath: $0.path, isInUse: !$0.isLastUser())
+      }
     }
   }
 

@@ -75,12 +75,19 @@ final class ActivationRecord: Sendable {
 
   /// All of them that can be read.
   static func all(in stateFolder: String) -> [ActivationRecord] {
-    let folder = folder(stateFolder)
-    return FileSystem.names(in: folder).filter { $0.hasSuffix(".json") }.sorted().compactMap {
-      let path = "\(folder)/\($0)"
+    paths(in: stateFolder).compactMap { path in
       guard let state = state(at: path), let lock = shared(path) else { return nil }
       return ActivationRecord(state, at: path, lock: lock)
     }
+  }
+
+  /// Whether there is any.
+  static func areThere(in stateFolder: String) -> Bool { !paths(in: stateFolder).isEmpty }
+
+  private static func paths(in stateFolder: String) -> [String] {
+    let folder = folder(stateFolder)
+    return FileSystem.names(in: folder).filter { $0.hasSuffix(".json") }.sorted()
+      .map { "\(folder)/\($0)" }
   }
 
   /// Returns whether no other run uses the volume.

@@ -32,6 +32,7 @@ struct HandoverOperation {
   func plan(_ journalPath: String, takesName: Bool) throws(MergeError) -> VolumeHandover {
     let journal = try environment.journals.look(at: journalPath)
     if let recorded = journal.state.handover, try !isThinVolumeThere(recorded) { return recorded }
+    if let rest = try rest(journal.header, takesName: takesName) { return rest }
     return try volumes(journal.header).handover(takesName: takesName, staysActive: false)
   }
 
@@ -100,6 +101,10 @@ struct HandoverOperation {
       try record(
         .handover(handover, seconds: environment.secondsSince1970()), in: &journal)
       return (handover, nil)
+    }
+    if let rest = try rest(journal.header, takesName: takesName) {
+      try record(.handover(rest, seconds: environment.secondsSince1970()), in: &journal)
+      return (rest, nil)
     }
     let merged = try volumes(journal.header)
     var handover = try merged.handover(
@@ -178,13 +183,37 @@ struct HandoverOperation {
     let originPath = try originPath(handover, journal)
     try ResumeOperation(environment: environment).checkSettled(
       RecordedMerge(journal), metadataPath: found.source.metadataPath)
-    let hasChanged = environment.deviceMapper.watchForChanges()
+    let session = try ActivePools(environment: environment).session(for: found.source)
+    let hasChanged = try compare(found, originPath, handover, session)
+    guard session?.cleanupFailures.isEmpty != false else {
+      throw .volumeNotAllMerged(
+        thin.fullName, handover.originFullName,
+        "what the comparison did to its pool could not be undone")
+    }
+    return hasChanged
+  }
+
+  /// Compares while a snapshot of the thin volume has every write to it leave a trace, if its pool can make one.
+  private func compare(
+    _ found: ResolvedThinDevice, _ originPath: String, _ handover: VolumeHandover,
+    _ session: PoolSession?
+  ) throws(MergeError) -> (() -> Bool)? {
+    defer { session?.end(hasWritten: false) }
+    var source = found.source
+    let hasChangedMeanwhile = environment.deviceMapper.watchForChanges()
+    try session?.traceWrites(to: source.deviceID)
+    try session?.hold(&source)
     let report = try VerifyOperation(environment: environment).verify(
-      found.source, against: originPath,
-      extent: ExtentOptions(thinByteCount: found.thinByteCount), transfer: TransferOptions())
+      source, originPath, ExtentOptions(thinByteCount: found.thinByteCount), TransferOptions(),
+      session)
     if let incomplete = report.incomplete { throw incomplete }
-    if let reason = report.reasonToKeep {
-      throw .volumeNotAllMerged(thin.fullName, handover.originFullName, reason)
+    // It begins before the last look: no write falls between.
+    let hasChanged = environment.deviceMapper.watchForChanges()
+    let hasWrite = session?.hasTracedWrite(to: source.deviceID) ?? hasChangedMeanwhile?()
+    if let reason = report.reasonToKeep
+      ?? (hasWrite == false ? nil : "it may have been written to while it was compared")
+    {
+      throw .volumeNotAllMerged(handover.thinFullName, handover.originFullName, reason)
     }
     return hasChanged
   }
@@ -244,6 +273,22 @@ struct HandoverOperation {
       let merged = MergedVolumes(volumes, thin: thin)
     else { throw .noVolumesToHandOver(name) }
     return merged
+  }
+
+  /// What is left to be done where somebody has removed the thin volume by hand; nil where it is there, or the two are no
+  /// volumes of LVM.
+  private func rest(
+    _ header: JournalHeader, takesName: Bool
+  ) throws(MergeError) -> VolumeHandover? {
+    guard let thin = header.thinVolume, let origin = VolumeUUIDs(identity: header.originIdentity),
+      let (_, name) = header.thinDeviceName.flatMap({ ThinDeviceName($0).logicalVolume }),
+      let volumes = try listing(.uuid(thin.group), name), volumes[uuid: thin.volume] == nil,
+      let left = volumes[uuid: origin.volume]
+    else { return nil }
+    return VolumeHandover(
+      groupName: volumes.group, thinName: name, originName: left.name,
+      groupUUID: volumes.groupUUID, thinUUID: thin.volume, originUUID: left.uuid,
+      takesName: takesName, staysActive: false)
   }
 
   private func listing(_ handover: VolumeHandover) throws(MergeError) -> LogicalVolumes {

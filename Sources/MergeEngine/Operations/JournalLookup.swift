@@ -28,13 +28,18 @@ struct JournalLookup {
     let found = environment.journals.knownPaths().compactMap {
       try? environment.journals.look(at: $0)
     }.filter { journal in
-      guard let handover = journal.state.handover else { return false }
-      return handover.groupName == group && handover.thinName == volume
+      if let handover = journal.state.handover {
+        return handover.groupName == group && handover.thinName == volume
+      }
+      // Somebody may have removed the thin volume by hand.
+      let known = journal.header.thinDeviceName.flatMap { ThinDeviceName($0).logicalVolume }
+      return journal.state.isFinished && journal.header.thinVolume != nil
+        && known?.group == group && known?.volume == volume
     }.max { $0.state.lastSeconds < $1.state.lastSeconds }
-    guard let found, let handover = found.state.handover else { return nil }
+    guard let found else { return nil }
     guard let (volumes, now) = try self.volume(name) else { return found.file.path }
     // LVM gives the name and the uuid of a volume that it makes thin to the thin one.
-    return now.uuid == handover.originUUID && volumes.externalOrigin(of: now) == nil
+    return now.uuid == found.state.handover?.originUUID && volumes.externalOrigin(of: now) == nil
       ? found.file.path : nil
   }
 

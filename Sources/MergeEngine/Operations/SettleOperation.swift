@@ -11,7 +11,7 @@ struct SettleOperation {
     Leftovers(
       pools: try look(pool: name).filter { name != nil || !$0.isEmpty },
       origins: name == nil ? try origins() : [],
-      volumes: name == nil ? ActivatedVolumes.left(in: environment.poolStateFolder) : [])
+      volumes: name == nil ? try ActivatedVolumes.left(in: environment.poolStateFolder) : [])
   }
 
   private func origins() throws(MergeError) -> [OriginLeftovers] {
@@ -88,13 +88,13 @@ struct SettleOperation {
     }
     // The pools may be such volumes.
     return Leftovers(
-      pools: settled, origins: origins, volumes: name == nil ? settledVolumes() : [])
+      pools: settled, origins: origins, volumes: name == nil ? try settledVolumes() : [])
   }
 
-  private func settledVolumes() -> [VolumeLeftovers] {
-    let before = ActivatedVolumes.left(in: environment.poolStateFolder)
+  private func settledVolumes() throws(MergeError) -> [VolumeLeftovers] {
+    let before = try ActivatedVolumes.left(in: environment.poolStateFolder)
     let failures = environment.makeActivatedVolumes().settle()
-    let after = ActivatedVolumes.left(in: environment.poolStateFolder)
+    let after = try ActivatedVolumes.left(in: environment.poolStateFolder)
     return before.map { before in
       var left = before
       left.isUndone = !after.contains { $0.recordPath == before.recordPath }

@@ -17,7 +17,10 @@ struct VerifyOperation {
     }
   }
 
-  private func verify(
+  /// Compares what was held of a source.
+  ///
+  /// - `session`: nil where no pool is active.
+  func verify(
     _ source: MergeSource, _ originPath: String, _ extent: ExtentOptions,
     _ transfer: TransferOptions, _ session: PoolSession?
   ) throws(MergeError) -> VerifyReport {

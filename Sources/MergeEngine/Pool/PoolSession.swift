@@ -15,6 +15,8 @@ package final class PoolSession {
   /// What was applied; nil until then.
   private var applied: QuiescencePlan?
   private var hasNotedKept = false
+  /// Whether a snapshot was made for nothing but to see writes.
+  private var tracesWrites = false
 
   /// What of an earlier run is undone before a pool is worked on.
   package enum Settling: Equatable, Sendable {
@@ -185,6 +187,19 @@ package final class PoolSession {
   package func makeSnapshot() throws(MergeError) {
     guard let applied, case .snapshot(let thin) = applied.way else { return }
     try snapshots.make(of: applied.deviceID, through: thin)
+    if let made = snapshots.made {
+      pool.note(.snapshotMade(made, of: thin?.path ?? "dev \(applied.deviceID)"))
+    }
+  }
+
+  /// Has every write to a thin device move the root of its mappings from now on, if the pool can make a snapshot of it.
+  ///
+  /// Nobody may be able to write to it yet. ``end(hasWritten:)`` deletes the snapshot.
+  func traceWrites(to deviceID: UInt32) throws(MergeError) {
+    let status = try observed().status
+    guard NoSnapshotReason(.ownMetadataSnapshot, status, PoolOptions()) == nil else { return }
+    try snapshots.make(of: deviceID, through: nil)
+    tracesWrites = true
   }
 
   /// Makes the origin writable again that somebody made read-only in mid-merge, and says so.
@@ -309,7 +324,7 @@ package final class PoolSession {
   func thinDeviceState(of deviceID: UInt32, since root: MetadataBlock) -> ThinDeviceState {
     watch.state(
       of: deviceID, since: root, read: snapshotID ?? deviceID,
-      readsSnapshot: applied?.readsSnapshot == true)
+      sharesBlocks: tracesWrites || applied?.readsSnapshot == true)
   }
 
   // MARK: The end

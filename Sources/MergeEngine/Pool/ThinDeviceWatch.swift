@@ -27,9 +27,9 @@ final class ThinDeviceWatch {
   ///
   /// - `root`: the mapping tree that was read.
   /// - `readID`: the device that was read, where it may be a snapshot.
-  /// - `readsSnapshot`: whether it is one.
+  /// - `sharesBlocks`: whether a snapshot of the thin device was made before it was read.
   func state(
-    of deviceID: UInt32, since root: MetadataBlock, read readID: UInt32, readsSnapshot: Bool
+    of deviceID: UInt32, since root: MetadataBlock, read readID: UInt32, sharesBlocks: Bool
   ) -> ThinDeviceState {
     if hold.isOnlyCopy(of: deviceID) { return .gone }
     let id = pool.state.snapshot(deviceID)?.originalID ?? deviceID
@@ -45,7 +45,7 @@ final class ThinDeviceWatch {
     let showing = devices.showing(id, of: pool.device.number)
     // Who opened a device before it became read-only goes on writing to it.
     if showing.contains(where: { $0.openCount > 0 }) { return .open }
-    if readsSnapshot { return .asMerged }
+    if sharesBlocks { return .asMerged }
     return showing.allSatisfy(\.isReadOnly) && hasChanged?() == false ? .asMerged : .unknown
   }
 }

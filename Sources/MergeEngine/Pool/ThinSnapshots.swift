@@ -66,7 +66,7 @@ package final class ThinSnapshots {
           }
         }
         if thin == nil { try checkNobodyCouldWrite(to: deviceID) }
-        return pool.note(.snapshotMade(id, of: path))
+        return
       case .resumedByOthers:
         made = id
         try delete(id)

@@ -63,8 +63,7 @@ struct Finishing {
     }
     let question =
       "Deactivate \(thinDevice), compare it with \(status.originName ?? status.originPath), remove it, and make the "
-      + "origin an ordinary volume? "
-      + "[y/N] "
+      + "origin an ordinary volume\(takesName ? " that gets its name" : "")? [y/N] "
     guard Confirmation.isGiven(TerminalText.forPeople(question)) else {
       throw Failure(
         .notAgreed, .refused,

@@ -24,7 +24,7 @@ struct Merge: Verb {
   func perform(in session: Session) throws -> Outcome {
     let (target, consent) = (arguments.target, arguments.consent)
     let source = try arguments.source.source()
-    if arguments.finish.finish, let name = source.name,
+    if arguments.finish.finish, !target.restart, !consent.again, let name = source.name,
       let journalPath = try session.merger().handoverJournalPath(named: name)
     {
       // The thin volume is gone already, so that nothing but its handover is left to be done.

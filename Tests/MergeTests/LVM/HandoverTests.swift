@@ -123,6 +123,56 @@ struct HandoverTests {
     #expect(volumes.isActive("vm"))
   }
 
+  @Test("where somebody has removed the thin volume by hand, the rest is done")
+  func removedByHand() throws {
+    let volumes = try InactiveVolumes()
+    #expect(volumes.merge().exitStatus == 0)
+    volumes.edit { $0.volumes.removeAll { $0.name == "vm" } }
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      let path = try #require(try merger.handoverJournalPath(named: "vg/vm"))
+      let planned = try merger.plannedHandover(journalPath: path, takesName: true)
+      #expect(planned.originFullName == "vg/base" && planned.finalFullName == "vg/vm")
+      _ = try merger.handOver(journalPath: path, takesName: true)
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(volumes.changes.filter { $0.contains(" ") } == ["writable base", "rename base vm"])
+    #expect(try Self.status(volumes).isHandedOver)
+  }
+
+  @Test("devices that others make while everything is compared are no reason to keep the volume")
+  func busySystem() throws {
+    let volumes = try InactiveVolumes()
+    #expect(volumes.merge().exitStatus == 0)
+    volumes.pool.whenVerifying = { [mapper = volumes.pool.mapper] in
+      let device = mapper.mapped.removeLast()
+      mapper.mapped.append(device)
+    }
+    let path = try #require(try volumes.pool.journalPath())
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      _ = try merger.handOver(journalPath: path)
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(volumes.changes.contains("remove vm"))
+  }
+
+  @Test("while everything is compared a snapshot has each write to the thin volume leave a trace")
+  func tracedWrites() throws {
+    let volumes = try InactiveVolumes()
+    #expect(volumes.merge().exitStatus == 0)
+    let mapper = volumes.pool.mapper
+    volumes.pool.whenVerifying = {
+      #expect(mapper.thinDevices.count == 2)
+      #expect(throws: Never.self) { try mapper.writeBySomebodyElse(ThinMapping(12, 50), to: 5) }
+    }
+    let path = try #require(try volumes.pool.journalPath())
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      _ = try merger.handOver(journalPath: path)
+    }
+    #expect(outcome.error?.code == .volumeNotAllMerged, "\(outcome.message)")
+    #expect(!volumes.changes.contains("remove vm"))
+    #expect(mapper.thinDevices.map(\.devID) == [5])
+  }
+
   @Test("the origin can be renamed later, once the thin volume is removed")
   func renamedLater() throws {
     let volumes = try InactiveVolumes()
