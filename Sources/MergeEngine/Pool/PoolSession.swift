@@ -202,6 +202,13 @@ package final class PoolSession {
     tracesWrites = true
   }
 
+  /// Finds out whether a thin device was written to since; nil where no snapshot could be made.
+  func hasTracedWrite(to deviceID: UInt32) -> Bool? {
+    guard tracesWrites, let made = snapshots.made else { return nil }
+    guard let live = try? pool.liveDevices([deviceID, made]), live.count == 2 else { return true }
+    return live[0].mappingRoot != live[1].mappingRoot
+  }
+
   /// Makes the origin writable again that somebody made read-only in mid-merge, and says so.
   ///
   /// - Returns: false where it was not read-only, or stays so.

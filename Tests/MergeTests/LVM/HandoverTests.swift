@@ -1,3 +1,4 @@
+import Fixtures
 import Foundation
 import MergeEngine
 import Testing
@@ -121,22 +122,6 @@ struct HandoverTests {
     #expect(outcome.exitStatus != 0)
     #expect(!volumes.changes.contains("remove vm"))
     #expect(volumes.isActive("vm"))
-  }
-
-  @Test("where somebody has removed the thin volume by hand, the rest is done")
-  func removedByHand() throws {
-    let volumes = try InactiveVolumes()
-    #expect(volumes.merge().exitStatus == 0)
-    volumes.edit { $0.volumes.removeAll { $0.name == "vm" } }
-    let outcome = volumes.pool.run { merger throws(MergeError) in
-      let path = try #require(try merger.handoverJournalPath(named: "vg/vm"))
-      let planned = try merger.plannedHandover(journalPath: path, takesName: true)
-      #expect(planned.originFullName == "vg/base" && planned.finalFullName == "vg/vm")
-      _ = try merger.handOver(journalPath: path, takesName: true)
-    }
-    #expect(outcome.exitStatus == 0, "\(outcome.message)")
-    #expect(volumes.changes.filter { $0.contains(" ") } == ["writable base", "rename base vm"])
-    #expect(try Self.status(volumes).isHandedOver)
   }
 
   @Test("devices that others make while everything is compared are no reason to keep the volume")
