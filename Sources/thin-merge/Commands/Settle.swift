@@ -8,8 +8,8 @@ struct Settle: Verb {
     abstract: "Undo what runs that were killed left in active pools and at origins.",
     discussion: """
       Metadata snapshots are released, snapshots deleted, thin devices resumed and put back, and \
-      origins made read-only again, also those of merges without an active pool. What a merge \
-      needs that is not finished is kept.
+      origins made read-only again, also those of merges without an active pool. Volumes that were \
+      activated for a run are deactivated. What a merge needs that is not finished is kept.
       """)
 
   @Option(
