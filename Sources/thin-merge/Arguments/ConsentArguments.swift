@@ -8,7 +8,9 @@ struct ConsentArguments: ParsableArguments {
   @Flag(help: "Merge again what differs, although the merge is finished; asks first.")
   var again = false
 
-  @Flag(name: .shortAndLong, help: "Do not ask before writing to a block device.")
+  @Flag(
+    name: .shortAndLong,
+    help: "Do not ask before writing to a block device or removing a volume.")
   var yes = false
 
   @Flag(help: "Do not read again what earlier runs recorded.")

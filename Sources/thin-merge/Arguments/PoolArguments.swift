@@ -12,7 +12,10 @@ struct PoolArguments: ParsableArguments {
   @Flag(help: "With --no-snapshot: put the thin device back that is removed.")
   var reactivate = false
 
-  @Flag(help: "Lift the origin's write protection meanwhile.")
+  @Flag(
+    help: """
+      Lift the origin's write protection, even where LVM does not name it as the external origin.
+      """)
   var makeOriginWritable = false
 
   @Flag(help: "Merge although others may show the same origin.")

@@ -17,7 +17,7 @@ struct SourceArguments: ParsableArguments {
 
   @Argument(
     help: ArgumentHelp(
-      "A thin device of an active pool: VG/LV, /dev/mapper/NAME, NAME.",
+      "A volume of LVM, active or not: VG/LV; or an active thin device: /dev/mapper/NAME, NAME.",
       valueName: "thin-device"),
     completion: Completions.thinDevices)
   var thinDevice: String?
