@@ -82,13 +82,14 @@ struct ThinDeviceLookup {
         byteCount: device.byteCount, volume: device.knownVolume)
     }
     guard let (group, volume) = name.logicalVolume,
-      let volumes = try logicalVolumes(.name(group), for: name.text, devices),
-      let found = volumes[volume], let pool = volumes.pool(of: found),
-      let deviceID = found.deviceID
+      let volumes = try logicalVolumes(.name(group), for: name.text, devices)
     else {
       guard !devices.all.isEmpty else { throw .noActivePool(name.text) }
       throw .noSuchThinDevice(name.text)
     }
+    guard let found = volumes[volume], let pool = volumes.pool(of: found),
+      let deviceID = found.deviceID
+    else { throw .noSuchThinDevice(name.text) }
     let origin = volumes.externalOrigin(of: found)
     let shown = try whileActive([pool] + (origin.map { [$0] } ?? []), of: volumes, devices)
     guard let target = shown.pool(volumes.known(pool))?.poolTarget else {
