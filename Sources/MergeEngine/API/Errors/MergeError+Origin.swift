@@ -242,7 +242,7 @@ extension MergeError {
   static func originHasSnapshots(_ path: String, _ names: [String]) -> MergeError {
     MergeError(
       .originHasSnapshots, .refused, "the origin has classic snapshots", at: path,
-      because: "what is written under them does not reach them: \(names.joined(separator: ", "))",
+      because: "a merge writes past them, and they would show what it wrote: \(names.joined(separator: ", "))",
       hint:
         "'lvremove' removes one that is not needed any more",
       context: Context(path: path))
