@@ -16,10 +16,10 @@ struct Finishing {
     let before = try merger.status(journalPath: journalPath)
     var failure: Failure?
     if isDry {
-      return try rehearsal(before, format: format, merger)
+      return try rehearsal(before, yes: consent.yes, format: format, messageFormat, merger)
     }
     if !before.isHandedOver || takesName {
-      try ask(before, yes: consent.yes, messageFormat)
+      if !consent.yes { try ask(before, messageFormat) }
       do {
         _ = try session.merger(loops: consent.loops)
           .handOver(journalPath: journalPath, takesName: takesName)
@@ -35,32 +35,44 @@ struct Finishing {
   }
 
   private func rehearsal(
-    _ status: StatusReport, format: OutputFormat, _ merger: Merger
+    _ status: StatusReport, yes: Bool, format: OutputFormat, _ messageFormat: OutputFormat,
+    _ merger: Merger
   ) throws -> Outcome {
     var text = StatusText(report: status).text
     var failure: Failure?
+    if !yes, !status.isHandedOver {
+      do throws(Failure) {
+        try checkCanAsk(status, messageFormat)
+      } catch {
+        failure = error
+      }
+    }
     do {
       let handover = try merger.plannedHandover(journalPath: journalPath, takesName: takesName)
       if !status.isHandedOver {
         text += "\nWithout --dry-run \(PlanText.willDo(handover)).\n"
       }
     } catch {
-      failure = Failure(error)
+      failure = failure ?? Failure(error)
     }
     return Outcome(
       report: format == .json ? JSONText.report(StatusDocument(status)) : text, failure: failure,
       exitStatus: failure?.exitStatus ?? .done)
   }
 
-  private func ask(
-    _ status: StatusReport, yes: Bool, _ messageFormat: OutputFormat
+  private func checkCanAsk(
+    _ status: StatusReport, _ messageFormat: OutputFormat
   ) throws(Failure) {
-    let thinDevice = ReportedSource(status).thinDevice
-    guard !yes else { return }
     guard messageFormat == .text, Terminal.isStandardInput else {
       throw .usage(
-        "\(thinDevice) is about to be removed and nobody can be asked: --yes is required")
+        "\(ReportedSource(status).thinDevice) is about to be removed and nobody can be asked: --yes is required"
+      )
     }
+  }
+
+  private func ask(_ status: StatusReport, _ messageFormat: OutputFormat) throws(Failure) {
+    let thinDevice = ReportedSource(status).thinDevice
+    try checkCanAsk(status, messageFormat)
     let question =
       "Deactivate \(thinDevice), compare it with \(status.originName ?? status.originPath), remove it, and make the "
       + "origin an ordinary volume\(takesName ? " that gets its name" : "")? [y/N] "
