@@ -76,18 +76,21 @@ struct MergeText {
     text.addNext(
       ReportText.whatIsLeft(
         in: report.thinDevice, leavesOut: leavesOut, remnants: plan.remnants))
-    if !leavesOut, plan.remnants.isEmpty { addProposal(to: &text) }
+    if !leavesOut, plan.remnants.isEmpty { addProposal(isCompared: true, to: &text) }
     addRelease(to: &text)
   }
 
   /// What LVM's users do next.
-  private func addProposal(to text: inout ReportText) {
+  ///
+  /// - `isCompared`: whether the origin is known to have everything.
+  private func addProposal(isCompared: Bool, to text: inout ReportText) {
     guard case .proposed(let handover) = report.handover, report.thinDevice == .asMerged,
       report.unreadable.isEmpty
     else { return }
     text.addNext(
       "To compare everything, remove \(handover.thinFullName) and make \(handover.originFullName) an ordinary "
         + "volume:", .resume(journalPath: report.journalPath, finish: true))
+    guard isCompared else { return }
     text.addNext("Or by hand, once nothing uses it:", commands: handover.commands)
   }
 
@@ -182,7 +185,7 @@ struct MergeText {
         text.addNext("To compare the origin with what was merged:", verifyCommand)
       } else {
         text.addNext("Keep the thin device until the origin is verified:", verifyCommand)
-        addProposal(to: &text)
+        addProposal(isCompared: false, to: &text)
       }
       addRelease(to: &text)
     case .different:
