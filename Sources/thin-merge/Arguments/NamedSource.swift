@@ -66,7 +66,8 @@ extension ResolvedThinDevice {
     guard let path = try typed.map(merger.originPath) ?? originPath else {
       throw Failure(
         .noOrigin, .refused,
-        message: "no origin, dev \(source.deviceID): its table names no external origin",
+        message:
+          "no origin, dev \(source.deviceID): neither a table nor LVM names an external origin of it",
         hints: [
           originHint?.textInCommandTerms
             ?? "--origin PATH says what is to be written to, if it has one all the same"

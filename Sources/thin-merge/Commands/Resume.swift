@@ -101,7 +101,9 @@ struct Resume: Verb {
           ? JSONText.report(StatusDocument(status)) : StatusText(report: status).text,
         failure: failure, exitStatus: failure?.exitStatus ?? .done)
     }
-    let originPath = places.origin ?? status.originPath
+    var options = options
+    options.originPath = try places.origin.map(merger.originPath(named:))
+    let originPath = options.originPath ?? status.originPath
     var source = ReportedSource(status)
     if let metadata = places.metadata { source.metadataPath = metadata }
     if let data = places.data { source.dataPath = data }

@@ -63,11 +63,12 @@ struct Verify: Verb {
     if let typed = target.journal {
       let journal = try merger.journalPath(named: typed)
       let status = try merger.status(journalPath: journal)
+      let originPath = try target.origin.map(merger.originPath(named:))
       let report = try merger.verify(
-        journalPath: journal, originPath: target.origin, transfer: queue.options)
+        journalPath: journal, originPath: originPath, transfer: queue.options)
       let text = VerifyText(
         report: report, source: ReportedSource(status),
-        originPath: target.origin ?? status.originPath,
+        originPath: originPath ?? status.originPath,
         journalPath: journal, leavesOut: false,
         repairCommand: .resume(journalPath: journal, again: status.finishedSeconds != nil))
       return Outcome(report, text: text, format: outputFormat)
