@@ -89,21 +89,17 @@ struct MergePreparation: ~Copyable {
           isResumed: request.resumed != nil)
       }
     }
-    if let volume = quiescence?.origin?.volumes?.merged { request.source.take(volume) }
     var originPlan: OriginPlan?
     if session == nil {
       try refusals.collect { () throws(MergeError) in
-        originPlan = try originSession.plan(
-          request.originPath, options: request.options.pool)
+        originPlan = try devices.originPlan(for: request, originSession, in: environment)
       }
     }
     request.source.snapshotID =
-      if let quiescence {
-        quiescence.snapshotID
-      } else {
-        session?.earlierSnapshotID(of: request.source.deviceID, in: mergeKey)
-      }
+      quiescence.map(\.snapshotID)
+      ?? session?.earlierSnapshotID(of: request.source.deviceID, in: mergeKey)
     let originChanges = quiescence?.origin ?? originPlan
+    if let volume = originChanges?.volumes?.merged { request.source.take(volume) }
     if let decided = originChanges {
       if decided.path != request.originPath {
         request.originPath = decided.path
@@ -248,7 +244,7 @@ struct MergePreparation: ~Copyable {
     report.refusal = refusal ?? journalRefusal
     report.makesSnapshot = quiescence?.makesSnapshot == true && finishedJournal == nil
     report.thinDeviceIsOpen = quiescence?.open.isEmpty == false
-    report.protectedOriginName = quiescence?.origin?.protectedName
+    report.protectedOriginName = (quiescence?.origin ?? originPlan)?.protectedName
     report.handover = handover
     if let session, case .earlierSnapshot = quiescence?.way {
       report.isWrittenSinceSnapshot =
@@ -305,7 +301,7 @@ struct MergePreparation: ~Copyable {
     }
     guard session == nil, originPlan != nil else { return .exclusive }
     guard
-      let now = try originSession.plan(request.originPath, options: request.options.pool),
+      let now = try devices.originPlan(for: request, originSession, in: environment),
       now.path == request.originPath
     else { throw .originReplaced(request.originPath) }
     return try originSession.apply(now)

@@ -100,6 +100,38 @@ struct OpenDevices {
     return planned
   }
 
+  /// Decides how an origin gets ready to be written to where no pool is active.
+  ///
+  /// - Throws: `MergeError` as ``OriginSession/plan(_:options:lvm:)`` does.
+  func originPlan(
+    for request: MergeRequest, _ session: OriginSession, in environment: Environment
+  ) throws(MergeError) -> OriginPlan? {
+    try session.plan(request.originPath, options: request.options.pool) {
+      layers throws(MergeError) in
+      try volumes(on: layers, of: request.source.deviceID, in: environment)
+    }
+  }
+
+  /// What LVM tells of the users of an origin where no pool is active; nil where the data device is none of its volumes.
+  ///
+  /// - `layers`: the origin's, the topmost first.
+  private func volumes(
+    on layers: [MappedDevice], of deviceID: UInt32, in environment: Environment
+  ) throws(MergeError) -> VolumesOnOrigin? {
+    guard let device = try environment.mappedDevices()[data.deviceNumber],
+      let uuids = VolumeUUIDs(mappedUUID: device.uuid)
+    else { return nil }
+    do throws(LogicalVolumes.NoAnswer) {
+      return try VolumesOnOrigin(
+        layers.compactMap { VolumeUUIDs(mappedUUID: $0.uuid) }, of: uuids,
+        deviceID: deviceID,
+        transactionID: try? environment.reader(metadata).liveSuperblock().transactionID,
+        run: environment.runProgram)
+    } catch {
+      throw .lvmSilent(data.path, after: Program.answerTimeMax, suspended: [])
+    }
+  }
+
   /// The I/O size as the devices allow it: a multiple of what their blocks are.
   func ioByteCount(_ options: TransferOptions, onto origin: OpenFile?) -> UInt64 {
     let unit = max(4096, data.alignmentByteCount, origin?.alignmentByteCount ?? 1)

@@ -5,12 +5,12 @@ package struct OriginPlan: Sendable {
   /// The layers that are made writable, the lowest first.
   package let readOnlyLayers: [MappedDevice]
   /// What is worth knowing about those who show the origin.
-  package let notes: [MergeNote]
+  package private(set) var notes: [MergeNote]
   /// The origin's layers, the topmost first.
   let layers: [DeviceNumber]
   /// Thin devices that show the origin besides the one that is merged.
   let others: [DeviceNumber]
-  let sharers: [OriginSharer]
+  private(set) var sharers: [OriginSharer]
   /// What LVM tells of the origin's users; nil where the origin is none of its volumes.
   let volumes: VolumesOnOrigin?
   /// The name of the origin in LVM, where that has it read-only because it is the external origin of what is merged.
@@ -66,6 +66,22 @@ package struct OriginPlan: Sendable {
     self.layers = layers.isEmpty ? [number] : layers.map(\.number)
     self.others = others.map(\.number)
     self.notes = notes
+  }
+
+  /// Adds the thin volumes of LVM on the origin, where no pool is looked at that tells of them.
+  ///
+  /// - Throws: `MergeError` (`refused`) where one was not agreed to.
+  mutating func addVolumes(agreedTo options: PoolOptions) throws(MergeError) {
+    let others = (volumes?.besidesMerged ?? []).filter { other in
+      !sharers.contains {
+        $0.poolName == other.sharer.poolName && $0.deviceID == other.sharer.deviceID
+      }
+    }
+    let strangers = others.filter { !options.agrees(to: $0.sharer) }
+    guard strangers.isEmpty else { throw .originShared(path, by: strangers.map(\.name)) }
+    guard !others.isEmpty else { return }
+    sharers += others.map(\.sharer)
+    notes.append(.originShared(by: others.map(\.name)))
   }
 
   /// Returns the path of the device through which nothing else sees the origin; `path` where that is the

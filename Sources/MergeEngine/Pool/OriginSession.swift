@@ -43,14 +43,20 @@ package final class OriginSession {
 
   /// Decides how an origin gets ready to be written to.
   ///
+  /// - `lvm`: asks LVM about the origin, whose layers it gets, the topmost first.
   /// - Returns: nil for a regular file, and where there is no device-mapper.
   /// - Throws: `MergeError`: `busy` where something lies on the origin, `refused` where others show it or it is
   ///   read-only, and that was not agreed to.
-  package func plan(_ path: String, options: PoolOptions) throws(MergeError) -> OriginPlan? {
+  package func plan(
+    _ path: String, options: PoolOptions,
+    lvm: ([MappedDevice]) throws(MergeError) -> VolumesOnOrigin? = { _ in nil }
+  ) throws(MergeError) -> OriginPlan? {
     guard let number = FileSystem.blockDevice(at: path),
       let devices = try devices(besides: number), !devices.all.isEmpty
     else { return nil }
-    let plan = try OriginPlan(path, number, of: [], asSettled(devices), options: options)
+    var plan = try OriginPlan(
+      path, number, of: [], asSettled(devices), options: options, lvm: lvm)
+    try plan.addVolumes(agreedTo: options)
     try plan.check(users: [], devices, mapper.holders)
     return plan
   }

@@ -103,4 +103,56 @@ struct VolumesOnOriginTests {
     }
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
   }
+
+  /// The devices of a pool of LVM that is not active, activated by hand as its hidden volumes.
+  private static func hiddenVolumes(
+    _ volumes: [Volume], transactionID: UInt64 = 7
+  ) throws -> ActivePool {
+    let pool = try ActivePool.withoutPool()
+    let lvm = SimulatedLVM([Volume(name: "[pool_tdata]")] + volumes, transactionID: transactionID)
+    for (index, layer) in ["", "-real"].enumerated() {
+      pool.mapper.mapped[index].name = "vg-base" + layer
+      pool.mapper.mapped[index].uuid = SimulatedLVM.mappedUUID("base", layer: layer)
+    }
+    pool.mapper.mapped.append(
+      MappedDevice(
+        name: "vg-pool_tdata", uuid: SimulatedLVM.mappedUUID("pool_tdata"),
+        number: try pool.number(pool.data.path), liveTable: []))
+    pool.runProgram = { lvm.run($0) }
+    return pool
+  }
+
+  @Test("where a pool's volumes were activated by hand, LVM lifts the protection of the origin")
+  func activatedByHand() throws {
+    let pool = try Self.hiddenVolumes([])
+    let outcome = pool.mergeInactive(PoolOptions())
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(try pool.isMerged())
+  }
+
+  @Test("where they were activated by hand and LVM counts other transactions, the option is needed")
+  func otherTransactionByHand() throws {
+    let pool = try Self.hiddenVolumes([], transactionID: 6)
+    #expect(pool.mergeInactive(PoolOptions()).error?.code == .originReadOnly)
+    let outcome = pool.mergeInactive(PoolOptions(makesOriginWritable: true))
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+  }
+
+  @Test(
+    "where they were activated by hand, other volumes on the origin are refused by name",
+    arguments: [UInt64(6), 7])
+  func othersByHand(transactionID: UInt64) throws {
+    let options = PoolOptions(makesOriginWritable: true)
+    let pool = try Self.hiddenVolumes(
+      [Volume(name: "vm2", pool: "pool", origin: "base", thinID: "6")],
+      transactionID: transactionID)
+    let refused = pool.mergeInactive(options)
+    #expect(refused.error?.code == .originShared)
+    #expect(refused.message.contains("vg/vm2"), "\(refused.message)")
+    var agreed = options
+    agreed.allowsOtherUsers = true
+    let outcome = pool.mergeInactive(agreed)
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(outcome.notes.contains { $0.contains("vg/vm2") }, "\(outcome.notes)")
+  }
 }
