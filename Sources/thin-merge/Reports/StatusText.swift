@@ -103,11 +103,28 @@ struct StatusText {
       text.addNext(
         "Keep the thin device until the origin is verified:",
         .verify(journalPath: report.journalPath))
+      addFinish(to: &text)
+    case .verified where isOfVolumes:
+      addFinish(to: &text)
     case .verified:
       text.addNext(
         "Nothing is left to do. Before the thin device is removed, compare it with the origin by "
           + "'thin-merge verify'.")
     }
+  }
+
+  /// Whether it is a merge of LVM's volumes.
+  private var isOfVolumes: Bool {
+    report.originName != nil && report.thinDeviceName?.hasPrefix("/") == false
+  }
+
+  private func addFinish(to text: inout ReportText) {
+    guard isOfVolumes, let origin = report.originName, let thin = report.thinDeviceName else {
+      return
+    }
+    text.addNext(
+      "To compare everything, remove \(thin) and make \(origin) an ordinary volume:",
+      .resume(journalPath: report.journalPath, finish: true))
   }
 
   private func addHandover(to text: inout ReportText) {

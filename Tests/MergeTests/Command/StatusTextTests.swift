@@ -76,6 +76,19 @@ struct StatusTextTests {
     }
   }
 
+  @Test("the status of a finished merge of LVM's volumes says how to finish it in LVM")
+  func finishedVolumesText() {
+    var report = SampleReport.status
+    report.originName = "vg/base"
+    report.thinDeviceName = "vg/vm1"
+    for state in [StatusReport.State.finished, .verified] {
+      report.state = state
+      let text = StatusText(report: report).text
+      #expect(text.contains("remove vg/vm1 and make vg/base an ordinary volume:\n"), "\(text)")
+      #expect(text.contains("  thin-merge resume --finish /base.img.thin-merge\n"), "\(text)")
+    }
+  }
+
   @Test("a date outside of the calendar is shown as it is")
   func dates() {
     #expect(StatusText.date(.max) == "9223372036854775807")
