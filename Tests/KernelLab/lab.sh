@@ -129,19 +129,25 @@ discard() {
 # The volume group `vg` with the thin volume `vm1` of the pool `pool` on its external origin `base`, all inactive, and
 # what `base` must be after a merge: make_volumes [LVCREATE-OPTION-FOR-BASE…]
 make_volumes() {
+  make_group
+  lvcreate -q -y -Wn -Zn -L 16M "$@" -n base vg
+  labtool fill /dev/vg/base "$origin_tag"
+  make_vm1
+}
+make_group() {
   loop pv 96M
   local first=$device
   loop pv2 96M
   mkdir -p /run/lock/lvm
   pvcreate -q "$first" "$device"
   vgcreate -q -s 1M vg "$first" "$device"
-  lvcreate -q -y -Wn -Zn -L 16M "$@" -n base vg
-  labtool fill /dev/vg/base "$origin_tag"
+}
+# Pool and thin volume, where `base` is active and filled.
+make_vm1() {
   lvcreate -q -y -L 32M --poolmetadatasize 4M -c 64k -T vg/pool -Zn
   lvchange -q -an vg/base
   lvchange -q -pr vg/base
   lvcreate -q -y -s --thinpool vg/pool -n vm1 vg/base
-  lvchange -q -ay -K vg/vm1
   change_volume 1
   lvchange -q -an vg/pool
 }
@@ -168,6 +174,22 @@ active_volumes() {
 # The mapped devices of the group, LVM's layers and a pool's hidden volumes among them.
 volume_devices() { dmsetup ls | awk '/^vg-/ { print $1 }' | sort | paste -sd ' '; }
 expect_nothing_active() { [[ -z $(volume_devices) ]] || fail "there are $(volume_devices)"; }
+# LVM finds nothing wrong, and has these volumes: expect_volumes NAME:ATTRIBUTES…
+expect_volumes() {
+  local complaints found
+  complaints=$(lvm vgck vg 2>&1 && lvs -a vg 2>&1 >/dev/null) || fail "LVM says of its group: $complaints"
+  [[ -z $complaints ]] || fail "LVM says of its group: $complaints"
+  found=$(lvs --noheadings -o lv_name,lv_attr vg | awk '{ print $1 ":" $2 }' | sort | paste -sd ' ')
+  [[ $found == "$*" ]] || fail "the group has $found, not $*"
+}
+# The group and its disks go, so that there can be another one.
+remove_volumes() {
+  vgchange -q -an vg
+  lvm vgremove -q -ff -y vg
+  losetup -D
+  rm -f "$work"/pv.img "$work"/pv2.img
+  forget_merges
+}
 
 # Keeps what the kernel reads from a thin device, and behind its end from the origin: this is what
 # the origin must be after a merge. remember THIN [ORIGIN]
