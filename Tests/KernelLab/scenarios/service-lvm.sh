@@ -25,7 +25,10 @@ change_volume 2
 lvchange -q -an vg/pool
 forget_merges
 mv /usr/sbin/lvremove /usr/sbin/lvremove.kept
-printf '#!/bin/bash\nkill -KILL $PPID\n' >/usr/sbin/lvremove
+cat >/usr/sbin/lvremove <<\END
+#!/bin/bash
+kill -KILL $PPID
+END
 chmod +x /usr/sbin/lvremove
 thin-merge merge vg/vm1 --finish --rename --yes --progress none && status=0 || status=$?
 ((status == 137)) || fail "it was not killed: $status"
