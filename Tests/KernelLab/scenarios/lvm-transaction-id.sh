@@ -1,4 +1,4 @@
-# LVM refuses a pool for its transaction id: the pool's hidden volumes, activated by themselves, are merged onto the read-only origin.
+# LVM refuses a pool for its transaction id: its hidden volumes, activated by themselves, are merged onto the read-only origin, and finished later.
 # tier: full
 # time limit: 240
 loop pv 160M
@@ -36,3 +36,16 @@ expect_merged
 dmsetup info -c --noheadings -o name,readonly | grep -E '^vg-base' >layers
 cat layers
 ! grep -v Read-only layers || fail 'a layer of the origin is writable'
+# What users are told to do then: LVM gets the pool's number. The finished merge is compared and handed over by name.
+lvchange -q -an vg/base
+lvchange -q -an vg/pool_tmeta vg/pool_tdata
+lvm vgcfgbackup -q -f backup vg
+sed -i "s/transaction_id = $transaction\$/transaction_id = $((transaction + 2))/" backup
+lvm vgcfgrestore -q -y --force -f backup vg
+expect_exit 0 thin-merge list
+expect_says '^vg/vm1 +vg/base .* (finished|verified)$'
+expect_exit 0 by_name merge vg/vm1 --finish --rename
+expect_nothing_active
+expect_volumes 'pool:twi---t---' 'vm1:-wi-------'
+expect_base_merged vm1
+lvcreate -q -y -V 8M --thinpool vg/pool -n another
