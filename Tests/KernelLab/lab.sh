@@ -142,9 +142,9 @@ make_group() {
   pvcreate -q "$first" "$device"
   vgcreate -q -s 1M vg "$first" "$device"
 }
-# Pool and thin volume, where `base` is active and filled.
+# Pool and thin volume, where `base` is active and filled: make_vm1 [POOL-SIZE]
 make_vm1() {
-  lvcreate -q -y -L 32M --poolmetadatasize 4M -c 64k -T vg/pool -Zn
+  lvcreate -q -y -L "${1:-32M}" --poolmetadatasize 4M -c 64k -T vg/pool -Zn
   lvchange -q -an vg/base
   lvchange -q -pr vg/base
   lvcreate -q -y -s --thinpool vg/pool -n vm1 vg/base
