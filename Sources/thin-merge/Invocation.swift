@@ -88,13 +88,19 @@ struct Invocation {
     }
     let message = ThinMerge.message(for: error)
     guard let verb = arguments.first, !verb.hasPrefix("-") else {
-      return fail(.usage(message.asSentencePart, hint: "see 'thin-merge --help'"), messages)
+      return fail(.usage(message.asSentencePart, hint: Self.help(of: nil)), messages)
     }
     guard ThinMerge.verbs.contains(verb) else {
       return fail(.noVerb(verb), messages)
     }
     return fail(
-      .usage(message.asSentencePart, hint: "see 'thin-merge \(verb) --help'"), messages)
+      .usage(message.asSentencePart, hint: Self.help(of: verb)), messages)
+  }
+
+  /// The hint that leads to the help of a verb, or of all.
+  fileprivate static func help(of verb: String?) -> String {
+    "see what there is".above(
+      (["thin-merge"] + (verb.map { [$0] } ?? []) + ["--help"]).joined(separator: " "))
   }
 }
 
@@ -102,7 +108,7 @@ extension Failure {
   fileprivate static func noVerb(_ verb: String) -> Failure {
     .usage(
       "there is no command '\(verb)'; there are \(ThinMerge.verbs.joined(separator: ", "))",
-      hint: "see 'thin-merge --help'")
+      hint: Invocation.help(of: nil))
   }
 }
 

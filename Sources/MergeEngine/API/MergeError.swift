@@ -36,6 +36,8 @@ public struct MergeError: Error, Equatable, Sendable {
   public var why: String
   /// An instruction to the reader; nil where there is none, or where only the calling program knows
   /// its own options.
+  ///
+  /// It may have several lines. One that begins with two blanks is a command, as a shell takes it.
   public var hint: String?
 
   /// Describes a failure.

@@ -51,7 +51,7 @@ public struct MergeSource: Equatable, Sendable {
   /// The number under which the mappings are in the metadata.
   var readID: UInt32 { snapshotID ?? deviceID }
 
-  var nameInMessages: String { name ?? "dev \(deviceID) of \(metadataPath)" }
+  package var nameInMessages: String { name ?? "dev \(deviceID) of \(metadataPath)" }
 }
 
 /// What tells a volume of LVM from every other one: the uuids of its group and its own, as LVM prints them.

@@ -37,6 +37,14 @@ extension String {
       .joined(separator: "'\\''") + "'"
   }
 
+  /// Words of a hint with commands under them, each on a line of its own behind two blanks, as a shell takes it.
+  package func above(_ commands: String...) -> String { above(commands) }
+
+  /// Words of a hint with those commands under them.
+  package func above(_ commands: [String]) -> String {
+    ([self + ":"] + commands.map { "  " + $0 }).joined(separator: "\n")
+  }
+
   /// A command within a sentence: in quotes, unless it has some of its own.
   ///
   /// Those would end where the others begin, and whoever copies both gives the shell a name without quotes.

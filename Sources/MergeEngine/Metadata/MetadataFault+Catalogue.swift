@@ -53,7 +53,8 @@ extension MetadataFault {
   // MARK: Superblocks
 
   private static let whereMetadataIs =
-    "the metadata device is the first in 'dmsetup table POOL'; with LVM it is VG-POOL_tmeta"
+    "the metadata device is the first in the pool's table, with LVM VG-POOL_tmeta; this shows the table"
+    .above("dmsetup table POOL")
 
   /// Returns the fault for a file that is shorter than a superblock.
   ///
@@ -78,8 +79,11 @@ extension MetadataFault {
       return MetadataFault(
         .notMetadata, block, "not the metadata of a thin pool: the block is empty",
         hint:
-          "\(whereMetadataIs); if this is it, it was never formatted, or was wiped: thin_repair with "
-          + "--transaction-id, --data-block-size and --nr-data-blocks may make a superblock in a copy"
+          whereMetadataIs + "\n"
+          + "if this is it, it was never formatted, or was wiped; this may make a superblock in a copy"
+          .above(
+            "thin_repair -i METADATA -o COPY --transaction-id ID --data-block-size SECTORS "
+              + "--nr-data-blocks COUNT")
       )
     }
     return MetadataFault(
@@ -90,10 +94,11 @@ extension MetadataFault {
   /// The tool that makes metadata of a dump; nil where the bytes do not begin as one.
   private static func dumpHint(_ first: [UInt8]) -> String? {
     if first.starts(with: Array("<superblock".utf8)) {
-      return "it is a dump in XML: 'thin_restore -i DUMP -o METADATA' makes metadata of it"
+      return "it is a dump in XML; this makes metadata of it".above(
+        "thin_restore -i DUMP -o METADATA")
     }
     if first.starts(with: [0x77, 0xEF, 0x09, 0x63, 0xAA, 0xA0, 0x37, 0xA5]) {
-      return "it is packed metadata: 'thin_metadata_unpack -i PACKED -o METADATA' unpacks it"
+      return "it is packed metadata; unpack it".above("thin_metadata_unpack -i PACKED -o METADATA")
     }
     return nil
   }
@@ -149,8 +154,8 @@ extension MetadataFault {
       .metadataCutShort, superblock,
       "the metadata is cut short: the pool has \(blockCount) metadata blocks, \(there) are there",
       hint: isPossible
-        ? "copy the whole device; of a copy whose rest was left out because it was never used: "
-          + "'truncate --size \(byteCount.partialValue) COPY' lengthens it"
+        ? "copy the whole device; of a copy whose rest was left out because it was never used, this lengthens it"
+          .above("truncate --size \(byteCount.partialValue) COPY")
         : nil)
   }
 
@@ -176,7 +181,8 @@ extension MetadataFault {
   static func noSnapshot() -> MetadataFault {
     MetadataFault(
       .noMetadataSnapshot, superblock, "no metadata snapshot is held",
-      hint: "of an active pool: 'dmsetup message POOL 0 reserve_metadata_snap'", isDamage: false)
+      hint: "of an active pool, take one".above("dmsetup message POOL 0 reserve_metadata_snap"),
+      isDamage: false)
   }
 
   static func otherSnapshot(at held: MetadataBlock, wanted: UInt64) -> MetadataFault {
@@ -346,8 +352,8 @@ extension MetadataFault {
   }
 
   private static func repairHint(_ path: String) -> String {
-    "once the pool is not active, \("thin_repair -i \(path.shellQuoted) -o COPY".commandInSentence) makes a copy whose "
-      + "counts are right, COPY being a file of the same size; merge from that"
+    "once the pool is not active, this makes a copy whose counts are right, in a file of the same size; merge from "
+      + "that".above("thin_repair -i \(path.shellQuoted) -o COPY")
   }
 
   static func thinBlock(_ block: MetadataBlock, _ thinBlock: ThinBlock) -> MetadataFault {
@@ -384,7 +390,8 @@ extension MetadataFault {
       .metadataMappedTwice, nil,
       "data block \(dataBlock) is mapped twice, the second time by thin block \(thinBlock); once is "
         + "expected within a device",
-      hint: "thin_check does not look for that: thin_dump lists both mappings; what was written by "
-        + "way of one may have overwritten what the other had")
+      hint: "thin_check does not look for that; this lists both mappings".above(
+        "thin_dump METADATA")
+        + "\nwhat was written by way of one may have overwritten what the other had")
   }
 }

@@ -47,7 +47,7 @@ package struct MetadataFault: Error, Equatable, Sendable {
   }
 
   private static func checkHint(_ path: String) -> String {
-    "if this is the pool's metadata device: once the pool is not active, "
-      + "thin_check \(path.shellQuoted)".commandInSentence + " says more"
+    "if this is the pool's metadata device, this says more, once the pool is not active"
+      .above("thin_check \(path.shellQuoted)")
   }
 }

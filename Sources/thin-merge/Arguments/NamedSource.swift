@@ -66,10 +66,12 @@ extension ResolvedThinDevice {
     guard let path = try typed.map(merger.originPath) ?? originPath else {
       throw Failure(
         .noOrigin, .refused,
-        message:
-          "no origin, dev \(source.deviceID): neither a table nor LVM names an external origin of it",
+        message: "no origin, \(source.nameInMessages): "
+          + (originHint?.code == .originNotActive
+            ? "its external origin is not active"
+            : "neither a table nor LVM names an external origin of it"),
         hints: [
-          originHint?.textInCommandTerms
+          originHint?.hint
             ?? "--origin PATH says what is to be written to, if it has one all the same"
         ])
     }

@@ -44,10 +44,13 @@ struct Confirmation: Sendable {
       if case .recorded(let journalPath) = target {
         throw .usage(
           "only the journal names \(originPath) and nobody can be asked: --yes or --origin is required",
-          hint:
-            "see what the journal names with \("thin-merge status \(journalPath.shellQuoted)".commandInSentence), then "
-            + (isTrusted(journalPath, originPath)
-              ? "give --yes" : "give --origin \(originPath.shellQuoted)"))
+          hint: "see what the journal names".above(
+            ShellCommand.status(journalPath: journalPath).text) + "\n"
+            + "if that is right".above(
+              ShellCommand.resume(
+                [journalPath]
+                  + (isTrusted(journalPath, originPath) ? ["--yes"] : ["--origin", originPath])
+              ).text))
       }
       if let rewriting, !isDevice {
         throw .usage(
@@ -58,7 +61,9 @@ struct Confirmation: Sendable {
       }
       throw .usage(
         "\(originPath) is a block device and nobody can be asked: --yes is required to write to it",
-        hint: "see what would be written with 'thin-merge plan', then give --yes")
+        hint: "see what would be written, then give --yes".above(
+          (ShellCommand.given("resume", adding: "--dry-run")
+            ?? .merged(adding: "--dry-run")).text))
     }
     return Confirmation(source: source, originPath: originPath, rewriting: rewriting)
   }
@@ -86,8 +91,8 @@ struct Confirmation: Sendable {
         + "\(originPath) nor in \(ProcessEnvironment.stateFolder)",
       hints: [
         place.map {
-          "if that target is right: thin-merge resume \(journalPath.shellQuoted) --origin "
-            + $0.shellQuoted
+          "if that target is right".above(
+            ShellCommand.resume([journalPath, "--origin", $0]).text)
         } ?? "nothing is at that path now: --origin says where the target is"
       ])
   }

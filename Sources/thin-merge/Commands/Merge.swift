@@ -91,7 +91,9 @@ extension MergeReport {
       .notPutBack, .stopped,
       message: "merged, but not everything was put back as it was: "
         + cleanupFailures.map(\.textInCommandTerms).joined(separator: "; "),
-      hints: ["the next merge or resume, and 'thin-merge settle', try again"])
+      hints: [
+        "the next merge or resume tries again, and so does this".above(ShellCommand.settle().text)
+      ])
   }
 
   /// What is to be said on standard error; nil if all went well, or if the report says it all.
@@ -109,7 +111,7 @@ extension MergeReport {
     failure.message = "merged, but not finished in LVM: \(failure.message)"
     if error.kind != .bug { failure.exitStatus = .stopped }
     failure.hints.append(
-      "to go on: \(ShellCommand.resume(journalPath: journalPath, finish: true).text)")
+      "to go on".above(ShellCommand.resume(journalPath: journalPath, finish: true).text))
     return failure
   }
 }

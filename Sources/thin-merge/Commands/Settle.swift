@@ -52,15 +52,15 @@ extension Failure {
     } else if let pool = left.pools.first(where: { !$0.notUndone.isEmpty }) {
       self.init(
         notUndone: pool.notUndone, of: "pool \(pool.poolName ?? "")",
-        hint: "the next merge of that pool, and 'thin-merge settle', try again")
+        nextTry: "the next merge of that pool")
     } else if let origin = left.origins.first(where: { !$0.notUndone.isEmpty }) {
       self.init(
         notUndone: origin.notUndone, of: "origin in \(origin.recordPath)",
-        hint: "the next merge, and 'thin-merge settle', try again")
+        nextTry: "the next merge")
     } else if let volume = left.volumes.first(where: { !$0.notUndone.isEmpty }) {
       self.init(
         notUndone: volume.notUndone, of: "volume \(volume.name)",
-        hint: "the next merge, and 'thin-merge settle', try again")
+        nextTry: "the next merge")
     } else if let error = errors.first {
       self.init(error)
     } else {
@@ -68,11 +68,11 @@ extension Failure {
     }
   }
 
-  private init(notUndone: [MergeNote], of place: String, hint: String) {
+  private init(notUndone: [MergeNote], of place: String, nextTry: String) {
     self.init(
       .notPutBack, .stopped,
       message: "not everything is undone that earlier runs did, \(place): "
         + notUndone.map(\.textInCommandTerms).joined(separator: "; "),
-      hints: [hint])
+      hints: ["\(nextTry) tries again, and so does this".above(ShellCommand.settle().text)])
   }
 }

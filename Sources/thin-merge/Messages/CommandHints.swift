@@ -1,4 +1,5 @@
 internal import MergeEngine
+internal import SystemPackage
 
 // What the engine does not know: how something is asked of the command. One table, from code to hint.
 
@@ -21,49 +22,85 @@ extension MergeError {
 
   private var path: String { (context.path ?? place).shellQuoted }
   private var pool: String { (context.pool ?? place).shellQuoted }
-  private var journal: String { (context.journalPath ?? context.path ?? place).shellQuoted }
+  private var journal: String { context.journalPath ?? context.path ?? place }
+  private var resume: String { ShellCommand.resume(journalPath: journal).text }
+  private var status: String { ShellCommand.status(journalPath: journal).text }
+
+  /// What merges from the beginning.
+  private var restart: String {
+    let name = context.circumstances.contains(.isSameThinDevice) ? context.name : nil
+    return ShellCommand.merged(name.flatMap { $0.contains(" ") ? nil : $0 }, adding: "--restart")
+      .text
+  }
+
+  /// What compares a finished merge again and writes what differs: as it was asked for, or by its journal.
+  private var again: String { ShellCommand.merged(adding: "--again").text }
+  private var resumeAgain: String {
+    ShellCommand.resume(journalPath: journal, again: true).text
+  }
+
+  /// The engine's hint, and another one under it.
+  private func hint(and other: String) -> String { (hint.map { $0 + "\n" } ?? "") + other }
 
   // MARK: Devices and files
 
   private var fileHint: String? {
     switch code {
+    case .cannotOpen:
+      inactiveVolume.map {
+        "if it is a volume of LVM, activate it".above("lvchange -ay \($0.shellQuoted)")
+      }
     case .noMemory: "a smaller --io-size or --queue-depth takes less"
-    case .dataIsMetadata: "--data is the pool's data device: the second in 'dmsetup table POOL'"
+    case .dataIsMetadata:
+      "--data is the pool's data device, the second in the pool's table; this shows the table"
+        .above("dmsetup table POOL")
     case .originIsPoolDevice: "--origin is the external origin, which lies outside the pool"
     case .originTooShort:
       "extend the origin, give --thin-size if the thin device ends there too, or choose "
         + "--past-end clip (leave them out) or --past-end grow (extend a regular file)"
-    case .originIsContainer, .originIsLUKS:
-      "\(hint ?? ""); --force-format merges onto it as it is"
+    case .originIsContainer, .originIsLUKS: hint(and: "--force-format merges onto it as it is")
     case .originNotExtensible: "extend the device first, or choose --past-end clip"
     case .originNotExtended: "merge first, or compare what is there by --past-end clip"
-    case .loopDevicesUnseen:
-      (hint.map { $0 + "; " } ?? "") + "if nothing else uses the file: --unseen-loops-ok"
+    case .loopDevicesUnseen: hint(and: "if nothing else uses the file: --unseen-loops-ok")
     case .originMoved where context.journalPath != nil:
-      "put that file back to its path, then: thin-merge resume \(journal)"
+      "put that file back to its path, then go on".above(resume)
     case .originShortened where context.journalPath != nil:
-      "\(hint ?? ""), and give it the bytes that it had, from a copy; then: thin-merge resume \(journal)"
+      "\(hint ?? ""), and give it the bytes that it had, from a copy; then go on".above(resume)
     case .originLost:
-      "if it is another disk, give the path of the right one with --origin; if it was restored or "
-        + "written to, 'thin-merge merge' with --restart merges all of it again"
+      "if it is another disk, give the path of the right one with --origin\n"
+        + "if it was restored or written to, merge all of it again".above(restart)
     case .deviceMissing: "\(option) says where it is now"
-    case .noSuchThinDeviceID:
-      "they are listed by: thin-merge devices --metadata \(path)"
-        + (context.circumstances.contains(.isInactive) ? " --inactive" : "")
-    case .someUnreadable:
-      "once the cause is gone, this tries only those: thin-merge resume \(journal)"
+    case .noSuchThinDeviceID: "this lists them".above(devices)
+    case .someUnreadable: "once the cause is gone, this tries only those".above(resume)
     case .noMetadataSnapshot:
-      "of an active pool: 'dmsetup message POOL 0 reserve_metadata_snap', and give --inactive only "
-        + "if the pool is not active"
+      hint(and: "give --inactive only if the pool is not active")
     case .metadataCountWrong:
-      "\(hint ?? ""); or, since the mappings were read and checked as a whole, give "
-        + "--ignore-mapping-count"
+      hint(
+        and: "or, since the mappings were read and checked as a whole, give --ignore-mapping-count")
     case .otherMetadataSnapshot: "without --metadata-snap, the one that is held is used"
     case .metadataNodeChanged:
       "the metadata snapshot was released, or the pool was active with --inactive: one has to be "
         + "held until the merge has finished"
     default: nil
     }
+  }
+
+  /// What lists the thin devices in the metadata; by the pool where that was given.
+  private var devices: String {
+    if let pool = ShellCommand.givenValue(of: "--pool") {
+      return "thin-merge devices --pool \(pool.shellQuoted)"
+    }
+    return "thin-merge devices --metadata \(path)"
+      + (context.circumstances.contains(.isInactive) ? " --inactive" : "")
+  }
+
+  /// The volume that the path names, where it can be nothing else: one that is not active has no node.
+  private var inactiveVolume: String? {
+    guard context.errorNumber == Errno.noSuchFileOrDirectory.rawValue,
+      let (group, volume) = ThinDeviceName(place).logicalVolume,
+      place.hasPrefix("/dev/") || !FileSystem.exists(FileSystem.folder(of: place))
+    else { return nil }
+    return "\(group)/\(volume)"
   }
 
   /// The option that gives a device of this role.
@@ -82,23 +119,25 @@ extension MergeError {
 
   // MARK: Active pools
 
+  private static let release = "release_metadata_snap"
+
   private var poolHint: String? {
     switch code {
     case .noActivePool:
-      "'modprobe dm-thin-pool' loads the driver, if the kernel lacks it; of a pool that is not active: --metadata, "
-        + "--data, --dev-id and --inactive, where LVM activates such devices by "
-        + "'lvchange -ay VG/POOL_tmeta VG/POOL_tdata'"
+      "activate the pool, if there is one; with LVM".above("lvchange -ay VG/POOL")
+        + "\nif the kernel lacks the driver, this loads it".above("modprobe dm-thin-pool")
+        + "\nof a pool that is not active, give --metadata, --data, --dev-id and --inactive; LVM activates such devices"
+        .above("lvchange -ay VG/POOL_tmeta VG/POOL_tdata")
     case .poolNotActive:
       "activate it, or merge from its devices with --metadata, --data, --dev-id and --inactive"
     case .noSuchThinDevice:
-      "'dmsetup ls --target thin' and 'lvs' list them; one that is not active and not LVM's: "
-        + "--pool NAME --dev-id N --origin PATH --thin-size SIZE"
+      "these list thin devices".above("dmsetup ls --target thin", "lvs")
+        + "\none that is not active and not LVM's: --pool NAME --dev-id N --origin PATH --thin-size SIZE"
     case .notPoolDevice, .poolActiveOnData:
       "name the thin device instead: --pool \(pool) --dev-id N"
     case .poolNeedsCheck:
       context.circumstances.contains(.holdsMetadataSnapshot)
-        ? "\(hint ?? ""); or give --ignore-needs-check to read the metadata snapshot that is held"
-        : nil
+        ? hint(and: "or give --ignore-needs-check to read the metadata snapshot that is held") : nil
     case .poolActive: "leave --inactive out: a metadata snapshot is then taken"
     case .poolReadOnly: "deactivate it, and merge from its devices with --inactive"
     case .cannotLockPool:
@@ -106,16 +145,17 @@ extension MergeError {
     case .poolTakesNoSnapshot:
       "extend the pool; or stop what uses the thin device, and leave --snapshot out"
     case .metadataSnapshotForeign:
-      "\("dmsetup status \(pool)".commandInSentence) shows it; if nobody needs it any more: dmsetup message \(pool) 0 "
-        + "release_metadata_snap, and if it is to be merged from: --metadata-snap BLOCK"
+      "this shows it".above("dmsetup status \(pool)")
+        + "\nif nobody needs it any more, release it"
+        .above("dmsetup message \(pool) 0 \(Self.release)")
+        + "\nif it is to be merged from: --metadata-snap BLOCK"
     case .metadataSnapshotOnlyCopy:
-      "'thin-merge resume' with the journal of that merge finishes it; to give the copy up: "
-        + "dmsetup message \(pool) 0 release_metadata_snap"
+      finishTheOther
+        + "\nto give the copy up".above("dmsetup message \(pool) 0 \(Self.release)")
     case .thinDeviceInUse:
       (context.circumstances.contains(.canTakeSnapshot)
         ? "unmount it, or give --snapshot to merge it as it is now" : "unmount it")
-        + "; \("lsblk \(path)".commandInSentence) and \("lsof \(path)".commandInSentence) show who uses "
-        + "it"
+        + "; these show who uses it".above("lsblk \(path)", "lsof \(path)")
     case .thinDeviceActivated:
       "deactivate it and resume, without --trust-earlier-runs: everything is compared again"
     case .thinDeviceMaybeActivated:
@@ -123,41 +163,47 @@ extension MergeError {
     case .cannotRemoveThinDevice:
       "it is writable and must not change; without --no-snapshot, a snapshot of it is merged"
     case .snapshotIDsUsedUp:
-      "\("thin-merge devices --pool \(pool)".commandInSentence) lists them; delete those that nobody needs"
+      "delete those that nobody needs; this lists them".above("thin-merge devices --pool \(pool)")
     case .snapshotOfAnother:
-      "'thin-merge resume' with the journal of that merge finishes it; 'thin-merge merge' with --restart "
-        + "gives it up, and merges the thin device that has the number now"
+      finishTheOther
+        + "\nto give it up, and merge the thin device that has the number now".above(restart)
     case .numbersOfLVMTooHigh: "--no-snapshot merges the thin device itself"
     case .snapshotUnfinished:
-      "leave --no-snapshot out to go on with it; 'thin-merge merge' with --restart gives that merge up "
-        + "and begins again"
-    case .snapshotGone:
-      "'thin-merge merge' with --restart makes a new one; what is merged already is then merged again"
+      "leave --no-snapshot out to go on with it\n"
+        + "to give that merge up, and begin again".above(restart)
+    case .snapshotGone: "make a new one; what is merged already is then merged again".above(restart)
     case .originShared: "if that is wanted: --other-users-ok"
     case .originMaybeShared:
       "what they show would change; if they have another origin, or none: --other-users-ok"
     case .noVolumesToHandOver, .volumesOnOrigin, .originShorterThanVolume:
-      (hint.map { $0 + "; " } ?? "") + "the merge itself does without --finish"
+      hint(and: "without --finish it is merged all the same")
     case .originReadOnly: "--make-origin-writable lifts that for the time of the merge"
     default: nil
     }
   }
 
+  private var finishTheOther: String {
+    "these list the journals of this system, and finish the merge that needs it"
+      .above("thin-merge status", "thin-merge resume JOURNAL")
+  }
+
   // MARK: The journal
 
-  private static let beginAgain =
-    "'thin-merge merge' with --restart puts this journal aside and merges from the beginning"
+  private var beginAgain: String {
+    "put this journal aside, and merge from the beginning".above(restart)
+  }
+
+  private static let lists = "this lists the journals of this system"
 
   private var journalHint: String? {
     switch code {
-    case .noJournal: "'thin-merge plan' says where the journal of a merge is"
-    case .journalLocked: "how far that merge is: thin-merge status \(journal)"
+    case .noJournal, .noJournalOf: Self.lists.above("thin-merge status")
+    case .journalLocked: "this tells how far that merge is".above(status)
     case .twoJournals:
-      "'thin-merge status' with each tells when it was written; move the older one away"
-    case .noJournalOf: "'thin-merge status' lists the journals of this system"
+      "move the older one away; this tells when each was written"
+        .above("thin-merge status JOURNAL")
     case .journalNotTrusted:
-      "\("thin-merge status \(journal)".commandInSentence) shows what it names; if that is right, resume a copy that is "
-        + "your own"
+      "this shows what it names; if that is right, resume a copy that is your own".above(status)
     case .journalIsDevice: "give --journal with the path of a new file"
     case .journalOnDevice: "give --journal with a path on another file system"
     case .noJournalFolder: "make it, or give --journal with a path elsewhere"
@@ -169,57 +215,56 @@ extension MergeError {
     case .cannotNameJournal: "give --journal with a path on another file system"
     case .journalGone:
       "the origin may be merged in part: move away what is at that path now, if anything, and merge "
-        + "from the beginning with 'thin-merge merge' and --restart"
+        + "from the beginning".above(restart)
     case .journalMoved:
-      "put it back and resume, or give 'thin-merge resume' its new path, and --origin with the origin's "
-        + "where that was moved too"
-    case .journalIncomplete: "merge from the beginning with 'thin-merge merge' and --restart"
+      "put it back and resume, or give its new path, and --origin with the origin's where that was moved too"
+        .above("thin-merge resume JOURNAL")
+    case .journalIncomplete: Self.fromTheBeginning.above(restart)
     case .journalOfOtherThinDevice, .journalOfOtherEnd, .journalOfOtherDevice, .journalOfOtherSize,
       .journalOfOtherMappings:
       otherMergeHint
     case .noCopyOfData:
-      "give the right one with --data, or merge all of it again: 'thin-merge merge' with --restart"
+      "give the right one with --data\n" + "or merge all of it again".above(restart)
     case .dataNotAsRecorded:
-      "if it is another device, give the path of the right one with --data; if it was written to since, "
-        + "'thin-merge merge' with --restart merges all of it again"
+      "if it is another device, give the path of the right one with --data\n"
+        + "if it was written to since, merge all of it again".above(restart)
     case .mergedBytesLost:
-      "resume with the data device that was merged from, if it can still be read; or 'thin-merge merge' "
-        + "with --restart merges all of it from the copy"
+      "resume with the data device that was merged from, if it can still be read\n"
+        + "or merge all of it from the copy".above(restart)
     case .notRecordedDevice:
       "--metadata, --data and --origin say where the same devices are now"
         + (context.role == "data device" ? "; --same-data takes a copy" : "")
     case .deviceNotIdentified: "give --same-origin if they are the same"
     case .otherMergeUnfinished:
-      "either go on with it by \("thin-merge resume \(journal)".commandInSentence), or, if that merge is given "
-        + "up: 'thin-merge merge' with --restart; \(Self.stays)"
+      Self.goOn.above(resume) + "\nor give that merge up; \(Self.stays)".above(restart)
     case .journalGivenUp: givenUpHint
     case .journalOvertaken:
-      "how far that merge is, and what is left to do: thin-merge status \(journal)"
+      "this tells how far that merge is, and what is left to do".above(status)
     case .markWithoutJournal: markHint
     default: kind == .journalConflict ? contentHint : nil
     }
   }
 
-  private static let stays =
-    "what that one wrote then stays on the origin wherever this thin device has no block"
+  private static let goOn = "go on with that merge"
 
-  private static let fromTheBeginning =
-    "'thin-merge merge' with --restart merges from the beginning"
+  private static let stays =
+    "what it wrote then stays on the origin wherever this thin device has no block"
+
+  private static let fromTheBeginning = "merge from the beginning"
 
   private var givenUpHint: String {
+    let again = Self.fromTheBeginning.above(restart)
     // A restart may have been killed before it had a journal of its own.
-    context.journalPath == context.path
-      ? Self.fromTheBeginning
-      : "how far that merge is: \("thin-merge status \(journal)".commandInSentence); "
-        + Self.fromTheBeginning
+    return context.journalPath == context.path
+      ? again : "this tells how far that merge is".above(status) + "\nor \(again)"
   }
 
   private var markHint: String {
-    let again = Self.fromTheBeginning
+    let again = Self.fromTheBeginning.above(restart)
     return context.journalPath == nil
       ? again
-      : "if the journal has another path now: 'thin-merge resume' with that path; if it is lost, "
-        + again
+      : "if the journal has another path now, go on from there".above("thin-merge resume JOURNAL")
+        + "\nif it is lost, \(again)"
   }
 
   /// What to do with a journal that cannot be used as it is.
@@ -228,17 +273,17 @@ extension MergeError {
   private var contentHint: String? {
     switch code {
     case .notJournal:
-      "'thin-merge plan' names the journal of a merge, and --journal gives it another place"
+      "\(Self.lists), and --journal gives that of a merge another place".above("thin-merge status")
     case .journalRecordUnknown:
-      "perhaps another version of thin-merge wrote it, and reads it; if not, \(Self.beginAgain)"
-    case .journalUnmapped:
-      "'thin-merge merge' with --restart puts it aside and merges from the beginning"
+      "perhaps another version of thin-merge wrote it, and reads it\n"
+        + "if not, \(beginAgain)"
+    case .journalUnmapped: beginAgain
     case .journalHeaderCut, .journalHeaderSizeInvalid, .journalHeaderChecksumWrong,
       .journalHeaderFieldInvalid,
       .journalDamaged, .journalBytesOutside, .journalTooManyRanges, .journalBeyondWatermark,
       .journalBytesTwice, .journalEntryTooLarge, .journalTooManyBytes, .journalOutOfOrder,
       .journalChanged:
-      "the origin may be merged in part; \(Self.beginAgain)"
+      "the origin may be merged in part; \(beginAgain)"
     default: nil
     }
   }
@@ -248,60 +293,60 @@ extension MergeError {
       let copy =
         context.role == "data device"
         ? "; of one that was copied onto another disk: --same-data" : ""
-      return
-        "give the path of the same file or device\(copy); to merge with another one, begin again "
-        + "with 'thin-merge merge' and --restart"
+      return "give the path of the same file or device\(copy)\n"
+        + "to merge with another one, begin again".above(restart)
     }
     if context.circumstances.contains(.isFinished) {
-      return "'thin-merge merge' with --journal and another path keeps this one"
+      return "--journal with another path keeps this one"
     }
     if context.circumstances.contains(.isSameThinDevice) {
       return
-        "merge it again from the start, with 'thin-merge merge' and --restart: all that it has now is "
-        + "merged, and nothing is lost by that"
+        "merge it again from the start: all that it has now is merged, and nothing is lost by that"
+        .above(restart)
     }
-    let half = "the origin is half merged with dev \(context.deviceID ?? 0): either "
+    let half = "the origin is half merged with dev \(context.deviceID ?? 0); "
+    let restart =
+      "\nor put its journal aside, and merge from the beginning; \(Self.stays)".above(restart)
     let what: String
     switch code {
-    case .journalOfOtherSize: what = "it the size that it had"
-    case .journalOfOtherMappings: what = "the metadata as it was"
-    default:
-      return half
-        + "go on with that merge by \("thin-merge resume \(journal)".commandInSentence), or put its journal "
-        + "aside by 'thin-merge merge' with --restart; \(Self.stays)"
+    case .journalOfOtherSize: what = "give it the size that it had"
+    case .journalOfOtherMappings: what = "give the metadata as it was"
+    default: return "\(half)\(Self.goOn)".above(resume) + restart
     }
     // Resuming now would be refused for the same reason.
     guard context.circumstances.contains(.isResumed) else {
-      return half
-        + "give \(what), then \("thin-merge resume \(journal)".commandInSentence), or put its journal aside "
-        + "by 'thin-merge merge' with --restart; \(Self.stays)"
+      return "\(half)\(what), then go on".above(resume) + restart
     }
-    return half + "give \(what), or merge from the beginning with 'thin-merge merge' and --restart"
+    return half + what + restart
   }
 
   // MARK: Comparing
 
   private static let overwrites =
-    "to overwrite on the origin what differs from the thin device: add --again"
+    "to overwrite on the origin what differs from the thin device"
 
   private var unsettledHint: String {
-    guard context.pool == nil else { return "to undo it: thin-merge settle --pool \(pool)" }
-    return "activate the pool, then: thin-merge settle; if it does not exist any more: rm \(path)"
+    guard context.pool == nil else {
+      return "undo it".above(ShellCommand.settle(pool: context.pool).text)
+    }
+    return "activate the pool, then undo it".above(ShellCommand.settle().text)
+      + "\nif the pool does not exist any more".above("rm \(path)")
   }
 
   private var comparisonHint: String? {
     switch code {
-    case .sourceChanged: "to merge what was written since: add --again"
+    case .sourceChanged: "to merge what was written since".above(again)
     case .originChanged, .bothChanged:
-      "to keep the origin as it is, there is nothing to do; \(Self.overwrites)"
+      "to keep the origin as it is, there is nothing to do\n" + Self.overwrites.above(again)
     case .mappingsChanged, .otherMergeFinished:
-      "to merge it as it is now, overwriting what was written to the origin since: add --again"
+      "to merge it as it is now, overwriting what was written to the origin since".above(again)
     case .mergeNotSettled: unsettledHint
-    case .mergeFinished: "--again merges again what differs between thin device and origin"
-    case .recordsMissing: "to merge it again: add --again"
+    case .mergeFinished:
+      "to merge again what differs between thin device and origin".above(resumeAgain)
+    case .recordsMissing: "to merge it again".above(resumeAgain)
     case .checksumsMissing:
-      "'thin-merge verify' with --metadata, --data and --dev-id compares all with the source"
-    case .mergeNotFinished: "to go on with it: thin-merge resume \(journal)"
+      "compare all with the source".above("thin-merge verify THIN-DEVICE --origin ORIGIN")
+    case .mergeNotFinished: "go on with it".above(resume)
     default: nil
     }
   }
@@ -364,6 +409,12 @@ extension MergeNote {
         merge: Self.merging(context.deviceID ?? 0, pool: context.pool ?? ""))
     default: text
     }
+  }
+
+  /// What to do where the note says why the origin is not known.
+  var hint: String {
+    guard code == .originNotActive, let name = context.name else { return textInCommandTerms }
+    return "activate it".above("lvchange -ay \(name.shellQuoted)")
   }
 
   /// What merges a thin device of a pool that no mapped device shows, as part of a sentence.

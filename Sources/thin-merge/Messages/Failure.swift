@@ -6,10 +6,13 @@ struct Failure: Error, Equatable, Sendable {
   var code: String
   /// What could not be done, where, and why.
   var message: String
-  /// What to do about it, each a line of its own.
+  /// What to do about it: words, with commands under them as ``MergeError/hint`` has them.
   var hints: [String]
   /// How the command ends.
   var exitStatus: ExitStatus
+
+  /// All hints as one; nil where there is none.
+  var hint: String? { hints.isEmpty ? nil : hints.joined(separator: "\n") }
 }
 
 /// Why the command fails where the engine does not.
@@ -64,10 +67,9 @@ extension Failure {
   /// What stopped a merge that `journalPath` can go on with.
   init(stopping error: MergeError, journalPath: String) {
     self.init(error)
-    let command = ShellCommand.resume(journalPath: journalPath).text
     if error.kind != .bug { exitStatus = .stopped }
     if !hints.contains(where: { $0.contains("thin-merge resume") }) {
-      hints.append("to go on: \(command)")
+      hints.append("to go on".above(ShellCommand.resume(journalPath: journalPath).text))
     }
   }
 

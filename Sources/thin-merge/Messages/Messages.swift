@@ -118,13 +118,14 @@ struct Messages: Sendable {
   func failure(_ failure: Failure) {
     switch format {
     case .text:
-      let hints = failure.hints.map { "hint: \(TerminalText.escaped($0))\n" }.joined()
-      write(.error, "thin-merge: error: \(TerminalText.forPeople(failure.message))\n\(hints)")
+      let lines =
+        ["thin-merge: error: \(TerminalText.forPeople(failure.message))"]
+        + (failure.hint.map { TerminalText.lines(ofHint: $0) } ?? [])
+      write(.error, lines.map { "\($0)\n" }.joined())
     case .json:
       let document = FailureDocument(
         type: "error", code: failure.code, message: failure.message,
-        hint: failure.hints.isEmpty ? nil : failure.hints.joined(separator: "; "),
-        exitStatus: failure.exitStatus.rawValue)
+        hint: failure.hint, exitStatus: failure.exitStatus.rawValue)
       write(.error, message(document))
     }
   }

@@ -5,6 +5,16 @@ enum TerminalText {
   /// Returns a sentence or a value for people, with the names of volumes as LVM has them.
   static func forPeople(_ text: String) -> String { escaped(VolumeNames.system.inText(text)) }
 
+  /// Returns the lines of a hint: words behind `hint: `, and commands behind two blanks, to be copied as they stand.
+  static func lines(ofHint hint: String, names: VolumeNames = .system) -> [String] {
+    hint.split(separator: "\n").map { part in
+      let line = String(part)
+      guard line.hasPrefix("  ") else { return "hint: \(escaped(names.inText(line)))" }
+      // Other programs do not take LVM's names for every device.
+      return escaped(line.hasPrefix("  thin-merge ") ? names.inText(line) : line)
+    }
+  }
+
   /// Returns the text with control characters, and bytes that are no text, shown as escapes: `\n`, `\x1B`.
   static func escaped(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: { escape($0) != nil }) else { return text }

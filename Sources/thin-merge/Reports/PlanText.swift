@@ -22,7 +22,7 @@ struct PlanText {
     if let refusal = report.refusal?.inCommandTerms {
       text.addNext("Nothing was written to the origin. As things are, a merge would be refused:")
       text.addNext("  \(refusal.message)")
-      if let hint = refusal.hint { text.addNext("  hint: \(hint)") }
+      if let hint = refusal.hint { text.add(hint: hint) }
     } else if let mergeCommand {
       text.addNext("Nothing was written to the origin. \(whatIsNext)", mergeCommand)
     } else {

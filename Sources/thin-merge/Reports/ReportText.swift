@@ -32,6 +32,11 @@ struct ReportText {
     if let command { closing.append("  \(command.text)") }
   }
 
+  /// Adds a hint, under what it is about.
+  mutating func add(hint: String) {
+    closing += TerminalText.lines(ofHint: hint).map { "  \($0)" }
+  }
+
   /// Adds what to do next, and commands of other programs that do it.
   mutating func addNext(_ sentence: String, commands: [String]) {
     addNext(sentence)

@@ -54,6 +54,34 @@ struct ShellCommand: Equatable {
         + (restarts ? ["--restart"] : []))
   }
 
+  /// The merge that was asked for, with an option more; or one of that thin device, or of one that is not known here.
+  static func merged(_ thinDevice: String? = nil, adding option: String) -> ShellCommand {
+    given("merge", adding: option)
+      ?? merge((thinDevice.map { [$0] } ?? ["THIN-DEVICE", "--origin", "ORIGIN"]) + [option])
+  }
+
+  /// The command that was given, with an option more; nil where it was of another verb.
+  ///
+  /// What that option cannot go with is left out, and what keeps a merge from being carried out.
+  static func given(
+    _ verb: String, adding option: String, to typed: [String] = ProcessArguments.typed
+  ) -> ShellCommand? {
+    // It takes the same options.
+    guard typed.first == verb || verb == "merge" && typed.first == "plan" else { return nil }
+    let others: Set = [
+      option, "--dry-run", "-n", "--again", "--no-compare", "--restart", "--same-data",
+      "--trust-earlier-runs",
+    ]
+    return ShellCommand(verb, [option] + typed.dropFirst().filter { !others.contains($0) })
+  }
+
+  /// What an option of the command that was given has as its value.
+  static func givenValue(
+    of option: String, in typed: [String] = ProcessArguments.typed
+  ) -> String? {
+    typed.firstIndex(of: option).flatMap { typed.dropFirst($0 + 1).first }
+  }
+
   private static func origin(_ path: String?) -> [String] {
     path.map { ["--origin", $0] } ?? []
   }

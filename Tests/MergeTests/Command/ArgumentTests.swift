@@ -207,7 +207,8 @@ struct ArgumentTests {
     let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
       .replacing(#/"time":"[-0-9T:]+Z"/#, with: #""time":"TIME""#)
     #expect(
-      text == #"{"code":"usage","exit_status":64,"hint":"see 'thin-merge merge --help'","#
+      text
+        == #"{"code":"usage","exit_status":64,"hint":"see what there is:\n  thin-merge merge --help","#
         + #""message":"give what is to be read: a thin device, or --metadata, --data and --dev-id","#
         + #""time":"TIME","type":"error","version":"0.1.0"}"# + "\n")
   }

@@ -127,7 +127,7 @@ struct BadJournalPlaceTests {
     expectError(merged, exitStatus: 2, naming: merge.journal)
     let error = try ReportedError(merged)
     #expect(planned.standardOutput.contains("  \(error.message)\n"), "\(planned)")
-    #expect(error.hints.allSatisfy { planned.standardOutput.contains("  hint: \($0)\n") })
+    #expect(error.lines.dropFirst().allSatisfy { planned.standardOutput.contains("  \($0)\n") })
   }
 
   private func expectNoMerge(

@@ -84,7 +84,8 @@ struct RecordedTargetTests {
     let unanswered = try ThinMergeCommand.run(["resume", merge.journal])
     #expect(unanswered.exitStatus == 64)
     #expect(
-      unanswered.standardError.contains("then give --origin \(merge.origin)\n"),
+      unanswered.standardError.contains(
+        "\n  thin-merge resume \(merge.journal) --origin \(merge.origin)\n"),
       "\(unanswered.standardError)")
     expectError(try merge.resume(), exitStatus: 2, naming: merge.journal)
     #expect(try content(of: merge.originFile) == before)

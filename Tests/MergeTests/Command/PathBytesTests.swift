@@ -29,7 +29,7 @@ struct PathBytesTests {
       mkdir $'caf\\xe9'; mv origin.img $'caf\\xe9'; cd $'caf\\xe9'
       prlimit --fsize=1048576 \(merge.command("merge", origin: "origin.img")) 2> ../said
       test $? = 3 || exit 91
-      command=$(sed -n 's/^hint: to go on: thin-merge //p' ../said)
+      command=$(sed -n 's/^  thin-merge //p' ../said)
       cd /
       eval "\(ThinMergeCommand.binaryPath.shellQuoted) $command --yes" || exit
       mv \(merge.folder.path)/$'caf\\xe9'/origin.img \(merge.folder.path)

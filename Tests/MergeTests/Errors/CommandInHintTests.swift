@@ -23,11 +23,91 @@ struct CommandInHintTests {
     }
   }
 
-  @Test("--restart is offered as that of merge, since resume has none")
-  func restart() {
-    let hints = Self.texts("PATH").filter { $0.contains("--restart") }
-    #expect(hints.count > 20)
-    for hint in hints { #expect(hint.contains("'thin-merge merge' "), "\(hint)") }
+  @Test("a command of a hint stands on a line of its own, behind two blanks and under words")
+  func lines() {
+    for hint in Self.hints("PATH") + Self.hints("a b") {
+      #expect(hint.split(separator: "\n").first?.hasPrefix("  ") == false, "\(hint)")
+      for line in hint.split(separator: "\n") {
+        guard !line.hasPrefix("  ") else {
+          let program = line.dropFirst(2).prefix { $0 != " " }
+          #expect(Self.programs.contains(String(program)), "\(hint)")
+          continue
+        }
+        // Not within words, in quotes or behind a colon.
+        #expect(!Self.hasCommand(line), "\(hint)")
+        #expect(!line.hasSuffix("."), "\(hint)")
+      }
+    }
+    #expect(Self.hasCommand("see 'lsof /dev/x'"))
+    #expect(Self.hasCommand("to go on: thin-merge resume J"))
+  }
+
+  @Test(
+    "a name in a command of a hint is quoted once: a shell makes one word of it, the name itself")
+  func quotedOnce() {
+    for name in Self.names {
+      let commands = Self.hints(name).flatMap { Self.ownLines(in: $0) }
+      #expect(commands.count > 60)
+      for command in commands {
+        let words = ShellWords(command).words
+        #expect(words != nil, "\(command)")
+        for word in words ?? [] where word.contains("reboot") {
+          #expect(word == name, "\(command)")
+        }
+      }
+    }
+  }
+
+  @Test("a command of this program in a hint is one that it takes, with those options together")
+  func commandsAreTaken() throws {
+    var verbs: Set<String> = []
+    for hint in Self.hints("/srv/a b/J") {
+      for command in Self.ownLines(in: hint) where command.hasPrefix("thin-merge ") {
+        let words = try #require(ShellWords(command).words, "\(command)").dropFirst()
+        verbs.formUnion(words.prefix(1))
+        #expect(throws: Never.self, "\(command)") { try ThinMerge.checked(Array(words)) }
+      }
+    }
+    #expect(verbs == ["devices", "merge", "resume", "settle", "status", "verify"])
+    // What would be seen.
+    for words in [
+      ["merge", "J", "--restart", "--again"], ["resume", "J", "--restart"], ["go", "J"],
+    ] {
+      #expect(throws: (any Error).self) { try ThinMerge.checked(words) }
+    }
+  }
+
+  @Test("the command that was asked for is repeated with an option, without what cannot go with it")
+  func repeated() {
+    #expect(
+      ShellCommand.merged("vg/vm1", adding: "--restart").text
+        == "thin-merge merge vg/vm1 --restart")
+    let again = ShellCommand.given(
+      "merge", adding: "--restart",
+      to: ["plan", "vg/vm1", "--again", "--origin", "a b", "--dry-run"])
+    #expect(again?.text == "thin-merge merge --restart vg/vm1 --origin 'a b'")
+    #expect(ShellCommand.given("merge", adding: "--again", to: ["resume", "J"]) == nil)
+    #expect(
+      ShellCommand.given("resume", adding: "--again", to: ["resume", "J"])?.text
+        == "thin-merge resume --again J")
+    #expect(ShellCommand.givenValue(of: "--pool", in: ["merge", "--pool", "vg/pool"]) == "vg/pool")
+    #expect(ShellCommand.givenValue(of: "--pool", in: ["merge", "--pool"]) == nil)
+  }
+
+  @Test(
+    "a volume that has no node is to be activated, and a file that is missing is not taken for one")
+  func inactiveVolume() {
+    func hint(_ path: String) -> String? {
+      MergeError.cannotOpen(path, "origin", .noSuchFileOrDirectory, isRoot: true).inCommandTerms
+        .hint
+    }
+    let activate = "if it is a volume of LVM, activate it:\n  lvchange -ay no-vg/base"
+    #expect(hint("no-vg/base") == activate)
+    #expect(hint("/dev/no-vg/base") == activate)
+    #expect(hint("/dev/mapper/no--vg-base") == activate)
+    for path in ["base.img", "./base.img", "/tmp/base.img", "/dev/loop99999"] {
+      #expect(hint(path) == nil)
+    }
   }
 
   @Test("a command stands in quotes unless it has some")
@@ -46,12 +126,12 @@ struct CommandInHintTests {
 
   // MARK: What is said
 
-  /// Hints and notes about things of that name: of the command for every code, and of the engine's catalogues.
-  private static func texts(_ name: String) -> [String] {
+  /// Hints about things of that name: of the command for every code, and of the engine's catalogues.
+  private static func hints(_ name: String) -> [String] {
     let context = MergeError.Context(
       path: name, journalPath: name, pool: name, deviceID: 5, name: name)
     let circumstances: [Set<MergeError.Context.Circumstance>] = [
-      [], [.isResumed], [.isInactive], [.holdsMetadataSnapshot], [.isFinished],
+      [], [.isResumed], [.isInactive], [.holdsMetadataSnapshot], [.isFinished], [.isSameThinDevice],
     ]
     let ofCommand = MergeError.Code.allCases.flatMap { code in
       circumstances.map { circumstances in
@@ -61,7 +141,11 @@ struct CommandInHintTests {
       }
     }
     let errors = ofCommand + ofEngine(name)
-    let hints = errors.flatMap { [$0.hint, $0.inCommandTerms.hint] }.compactMap { $0 }
+    return errors.flatMap { [$0.hint, $0.inCommandTerms.hint] }.compactMap { $0 }
+  }
+
+  /// Hints, notes and commands about things of that name.
+  private static func texts(_ name: String) -> [String] {
     let making = MergeNote.commandMaking(name, uuid: name, table: name)
     let notes: [MergeNote] = [
       .originNotActive(name), .thinDeviceStaysRemoved("PATH", making),
@@ -73,7 +157,7 @@ struct CommandInHintTests {
       .resume(journalPath: name), .status(journalPath: name), .verify(journalPath: name),
       .merge(["--origin", name]),
     ]
-    return hints + notes.map(\.text) + notes.map(\.textInCommandTerms) + commands.map(\.text)
+    return hints(name) + notes.map(\.text) + notes.map(\.textInCommandTerms) + commands.map(\.text)
   }
 
   private static func ofEngine(_ name: String) -> [MergeError] {
@@ -119,6 +203,29 @@ struct CommandInHintTests {
         |thin_repair|thin-merge|qemu-img)\b
         /#
     ).map { text[$0.range.lowerBound...] }
+  }
+
+  /// The commands of a hint, without the blanks before them.
+  private static func ownLines(in hint: String) -> [String] {
+    hint.split(separator: "\n").filter { $0.hasPrefix("  ") }.map { String($0.dropFirst(2)) }
+  }
+
+  /// What a command in a hint begins with.
+  private static let programs: Set = [
+    "blockdev", "dmsetup", "findmnt", "losetup", "ls", "lsattr", "lsblk", "lsof", "lvchange",
+    "lvextend", "lvremove", "lvrename", "lvs", "modprobe", "mount", "ps", "qemu-img", "rm",
+    "swapoff", "sysctl", "thin-merge", "thin_check", "thin_dump", "thin_metadata_unpack",
+    "thin_repair", "thin_restore", "truncate", "ulimit", "vgimport", "vgs",
+  ]
+
+  /// Whether there is a command in the midst of words.
+  private static func hasCommand(_ words: some StringProtocol) -> Bool {
+    String(words).contains(
+      #/
+      ['":]\ ?(?:blockdev|dmsetup|losetup|lsattr|lsblk|lsof|lvchange|lvremove|lvs|mount|qemu-img|swapoff|thin-merge
+      |thin_\w+|truncate|vgimport|vgs)\b
+      |\bthin-merge\ (?:devices|merge|plan|resume|settle|status|verify)\b
+      /#)
   }
 
   /// What a shell finds outside of quotes, and what it looks at within double ones.

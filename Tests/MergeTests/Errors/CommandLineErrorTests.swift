@@ -79,7 +79,9 @@ struct CommandLineErrorTests {
       let merge = try MergeCase(scatteredBlocks: 8)
       let device = try LoopDevice(backing: merge.originFile)
       merge.origin = device.path
-      return try ReportedError(merge.merge()).naming([(device.path, "DEVICE")])
+      return try ReportedError(merge.merge()).followed().naming([
+        (device.path, "DEVICE"), (merge.folder.path, "FOLDER"),
+      ])
     }
   ]
 }

@@ -32,7 +32,7 @@ struct ErrorSituation: Sendable, CustomTestStringConvertible {
   ) {
     self.init(name, code, exitStatus) {
       let merge = try MergeCase(scatteredBlocks: 8)
-      return try ReportedError(command(merge)).naming([(merge.folder.path, "FOLDER")])
+      return try ReportedError(command(merge)).followed().naming([(merge.folder.path, "FOLDER")])
     }
   }
 
@@ -57,6 +57,15 @@ struct ErrorSituation: Sendable, CustomTestStringConvertible {
       _ = try once.metAgain()
     }
     return rehearsals.pairs
+  }
+
+  /// Brings the situation about once more, and does what its hints say: for each command what came of it.
+  func followed() throws -> [HintFollower.Step] {
+    try HintFollower.commands(in: reported()).indices.flatMap { index in
+      let follower = HintFollower(index: index)
+      try HintFollower.$current.withValue(follower) { _ = try once.metAgain() }
+      return follower.steps
+    }
   }
 
   /// Brings the situation about, and compares code and exit status.

@@ -92,7 +92,7 @@ struct FileErrorTests {
       try Program.mustRun("truncate", "--size", "0", merge.originFile)
       let device = try LoopDevice(backing: merge.originFile)
       merge.origin = device.path
-      return try ReportedError(merge.mergeOntoDevice()).naming([(device.path, "DEVICE")])
+      return try ReportedError(merge.mergeOntoDevice()).followed().naming([(device.path, "DEVICE")])
     },
     ErrorSituation(
       "a device of 0 bytes is compared with a journal", "device-missing", .busy
@@ -104,7 +104,7 @@ struct FileErrorTests {
       let device = try LoopDevice(backing: empty)
       let result = try ThinMergeCommand.run(
         ["verify", "--journal", merge.journal, "--origin", device.path])
-      return try ReportedError(result).naming([(device.path, "DEVICE")])
+      return try ReportedError(result).followed().naming([(device.path, "DEVICE")])
     },
     ErrorSituation(
       "the origin may not be written to by the user", "cannot-open", .refused,
@@ -186,7 +186,9 @@ struct FileErrorTests {
     ) {
       let pool = PoolImageBuilder(devices: [ThinDevice(1), ThinDevice(2)]).build()
       let merge = try MergeCase(pool: pool, originByteCount: 1 << 20)
-      return try ReportedError(merge.plan(["--inactive"])).naming([(merge.folder.path, "FOLDER")])
+      return try ReportedError(merge.plan(["--inactive"])).followed().naming([
+        (merge.folder.path, "FOLDER")
+      ])
     },
     ErrorSituation(
       "an origin that was not extended yet is compared", "origin-not-extended", .refused,
@@ -197,11 +199,11 @@ struct FileErrorTests {
     ErrorSituation("a block device is to be extended", "origin-not-extensible", .refused) {
       let (merge, device) = try Self.ontoDevice()
       let result = try merge.mergeOntoDevice(["--past-end", "grow"])
-      return try ReportedError(result).naming([(device.path, "DEVICE")])
+      return try ReportedError(result).followed().naming([(device.path, "DEVICE")])
     },
     ErrorSituation("the origin is a read-only device", "device-read-only", .refused) {
       let (merge, device) = try Self.ontoDevice(readOnly: true)
-      return try ReportedError(merge.mergeOntoDevice()).naming([(device.path, "DEVICE")])
+      return try ReportedError(merge.mergeOntoDevice()).followed().naming([(device.path, "DEVICE")])
     },
   ]
 
@@ -209,7 +211,7 @@ struct FileErrorTests {
     ErrorSituation("another program holds the origin exclusively", "device-in-use", .busy) {
       let (merge, device) = try Self.ontoDevice()
       return try withExtendedLifetime(HeldFile.exclusively(device.path)) {
-        try ReportedError(merge.mergeOntoDevice()).naming([(device.path, "DEVICE")])
+        try ReportedError(merge.mergeOntoDevice()).followed().naming([(device.path, "DEVICE")])
       }
     },
     ErrorSituation(
@@ -232,7 +234,7 @@ struct FileErrorTests {
     ErrorSituation("a loop device lies over the origin", "under-loop-device", .busy) {
       let (merge, device) = try Self.ontoDevice()
       merge.origin = merge.originFile
-      return try ReportedError(merge.merge()).naming(
+      return try ReportedError(merge.merge()).followed().naming(
         [(merge.folder.path, "FOLDER"), (device.path, "DEVICE")])
     },
     ErrorSituation(
@@ -241,7 +243,7 @@ struct FileErrorTests {
       let merge = try MergeCase(scatteredBlocks: 8)
       let device = try LoopDevice(backing: merge.metadata)
       return try withExtendedLifetime(device) {
-        try ReportedError(merge.merge(["--inactive"])).naming(
+        try ReportedError(merge.merge(["--inactive"])).followed().naming(
           [(merge.folder.path, "FOLDER"), (device.path, "DEVICE")])
       }
     },
@@ -264,7 +266,7 @@ struct FileErrorTests {
       let (merge, device) = try Self.ontoDevice()
       let result = try ThinMergeCommand.run(
         merge.mergeArguments(["--yes"]), environment: ["STATE_DIRECTORY": "/proc/journals"])
-      return try ReportedError(result).naming([(device.path, "DEVICE")])
+      return try ReportedError(result).followed().naming([(device.path, "DEVICE")])
     },
     ErrorSituation("the file system of the journal is read-only", "cannot-make-journal", .refused) {
       let place = try TemporaryFolder(onTmpfsOf: 1 << 16)

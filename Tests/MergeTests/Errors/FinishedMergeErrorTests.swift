@@ -62,7 +62,7 @@ struct FinishedMergeErrorTests {
       let merge = try MergeCase(scatteredBlocks: 8)
       try merge.interruptEarly()
       try merge.restoreOrigin()
-      let said = try ReportedError(merge.merge()).naming([(merge.folder.path, "FOLDER")])
+      let said = try ReportedError(merge.merge()).followed().naming([(merge.folder.path, "FOLDER")])
       let counts = said.message.matches(of: /\b\d+ of the first \d+/).map { String($0.0) }
       return said.naming(counts.map { ($0, "COUNT of the first COUNT") })
     },

@@ -21,7 +21,7 @@ struct JournalMatchErrorTests {
     ) {
       let (merge, mergeOfOther) = try Self.twoDevices()
       try merge.interruptEarly()
-      return try ReportedError(ThinMergeCommand.run(mergeOfOther)).naming([
+      return try ReportedError(ThinMergeCommand.run(mergeOfOther)).followed().naming([
         (merge.folder.path, "FOLDER")
       ])
     },
@@ -106,7 +106,7 @@ struct JournalMatchErrorTests {
       merge.data = merge.folder.path("copy.img")
       try Program.mustRun("cp", merge.dataFile, merge.data)
       let names = try [merge.dataFile, merge.data].map { try Self.identity(of: $0) }
-      return try ReportedError(merge.merge()).naming([
+      return try ReportedError(merge.merge()).followed().naming([
         (merge.folder.path, "FOLDER"), (names[0], "ONE"), (names[1], "ANOTHER"),
       ])
     },
@@ -193,7 +193,7 @@ struct JournalMatchErrorTests {
     ) {
       let (merge, device) = try MergeCase.stoppedOnUnidentifiedData()
       try overwrite(device.path, with: Data(repeating: 0x5a, count: merge.dataBefore.count))
-      let said = try ReportedError(merge.resume()).naming([
+      let said = try ReportedError(merge.resume()).followed().naming([
         (merge.folder.path, "FOLDER"), (device.path, "DEVICE"),
       ])
       let counts = said.message.matches(of: /\b\d+ of the first \d+/).map { String($0.0) }
@@ -255,7 +255,7 @@ struct JournalMatchErrorTests {
     }
   }
 
-  private static func twoDevices() throws -> (merge: MergeCase, mergeOfOther: [String]) {
+  static func twoDevices() throws -> (merge: MergeCase, mergeOfOther: [String]) {
     let builder = PoolImageBuilder(devices: [
       ThinDevice(0, .everyThird(count: 8)),
       ThinDevice(1, .everyThird(count: 8, startingAt: 1, dataBlock: 100)),
@@ -277,7 +277,7 @@ struct JournalMatchErrorTests {
     let (path, copy) = (file(merge), merge.folder.path("copy.img"))
     try Program.mustRun("cp", path, copy)
     let names = try [path, copy].map { try Self.identity(of: $0) }
-    return try ReportedError(merge.resume([option, copy])).naming([
+    return try ReportedError(merge.resume([option, copy])).followed().naming([
       (merge.folder.path, "FOLDER"), (names[0], "ONE"), (names[1], "ANOTHER"),
     ])
   }

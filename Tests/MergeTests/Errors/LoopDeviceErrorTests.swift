@@ -42,7 +42,7 @@ struct LoopDeviceErrorTests {
       let device = try LoopDevice(backing: merge.originFile)
       try FileManager.default.removeItem(atPath: merge.originFile)
       merge.origin = device.path
-      return try ReportedError(merge.mergeOntoDevice()).naming(
+      return try ReportedError(merge.mergeOntoDevice()).followed().naming(
         [(merge.folder.path, "FOLDER"), (device.path, "DEVICE")])
     },
     ErrorSituation("another loop device lies over the origin's file", "under-loop-device", .busy) {
@@ -50,7 +50,7 @@ struct LoopDeviceErrorTests {
       let device = try LoopDevice(backing: merge.originFile)
       let other = try LoopDevice(backing: merge.originFile)
       merge.origin = device.path
-      return try ReportedError(merge.mergeOntoDevice()).naming(
+      return try ReportedError(merge.mergeOntoDevice()).followed().naming(
         [(merge.folder.path, "FOLDER"), (device.path, "DEVICE"), (other.path, "OTHER")])
     },
     ErrorSituation("another program has locked the file under the origin", "origin-locked", .busy) {
@@ -58,7 +58,7 @@ struct LoopDeviceErrorTests {
       let device = try LoopDevice(backing: merge.originFile)
       merge.origin = device.path
       return try withExtendedLifetime(HeldFile.withFileLock(merge.originFile)) {
-        try ReportedError(merge.mergeOntoDevice()).naming(
+        try ReportedError(merge.mergeOntoDevice()).followed().naming(
           [(merge.folder.path, "FOLDER"), (device.path, "DEVICE")])
       }
     },
@@ -69,7 +69,7 @@ struct LoopDeviceErrorTests {
       let device = try LoopDevice(backing: merge.originFile)
       merge.origin = device.path
       return try withExtendedLifetime(HeldFile.withOpenFileLock(merge.originFile)) {
-        try ReportedError(merge.mergeOntoDevice()).naming(
+        try ReportedError(merge.mergeOntoDevice()).followed().naming(
           [(merge.folder.path, "FOLDER"), (device.path, "DEVICE")])
       }
     },

@@ -59,7 +59,7 @@ struct MetadataErrorTests {
       var image = PoolImageBuilder.sound.build()
       image.editSuperblock(.live) { $0.metadataBlockSectorCount = 16 }
       let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin, fillingData: false)
-      return try ReportedError(pool.merge(1)).naming([(pool.folder.path, "FOLDER")])
+      return try ReportedError(pool.merge(1)).followed().naming([(pool.folder.path, "FOLDER")])
     },
   ]
 

@@ -12,7 +12,7 @@ struct ReportedError: Equatable, Sendable {
   var code: String
   /// What, where, why.
   var message: String
-  /// What to do, a line each.
+  /// What to do: words, each with the commands under it that it is about.
   var hints: [String]
   var exitStatus: Int32
 
@@ -36,15 +36,9 @@ struct ReportedError: Equatable, Sendable {
   }
 
   private init(_ line: JSONValue, exitStatus: Int32) {
-    // What the command adds to a hint of the engine is a line of its own in text.
-    let added = "; to go on: "
-    let hint = line["hint"]?.string ?? ""
-    let parts = hint.components(separatedBy: added)
     self.init(
       code: line["code"]?.string ?? "", message: line["message"]?.string ?? "",
-      hints: hint.isEmpty
-        ? [] : [parts[0]] + parts.dropFirst().map { added.dropFirst(2) + $0 },
-      exitStatus: exitStatus)
+      hints: Self.hints(in: line["hint"]?.string ?? ""), exitStatus: exitStatus)
   }
 
   /// Text does not have the code, except of a command line that makes no sense.
@@ -56,10 +50,12 @@ struct ReportedError: Equatable, Sendable {
     self.init(
       code: exitStatus == ExitStatus.usage.rawValue ? FailureCode.usage.rawValue : "",
       message: String(lines[error].dropFirst(Self.errorPrefix.count)),
-      hints: try lines[(error + 1)...].map { line in
-        guard line.hasPrefix(Self.hintPrefix) else { throw SupportError("no hint: \(line)") }
-        return String(line.dropFirst(Self.hintPrefix.count))
-      }, exitStatus: exitStatus)
+      hints: Self.hints(
+        in: try lines[(error + 1)...].map { line in
+          if line.hasPrefix(Self.commandPrefix) { return line }
+          guard line.hasPrefix(Self.hintPrefix) else { throw SupportError("no hint: \(line)") }
+          return String(line.dropFirst(Self.hintPrefix.count))
+        }.joined(separator: "\n")), exitStatus: exitStatus)
   }
 
   /// The error as the command words it.
@@ -68,15 +64,41 @@ struct ReportedError: Equatable, Sendable {
   /// What the command ends with.
   init(_ failure: Failure) {
     self.init(
-      code: failure.code, message: failure.message, hints: failure.hints,
+      code: failure.code, message: failure.message,
+      hints: Self.hints(in: failure.hints.joined(separator: "\n")),
       exitStatus: failure.exitStatus.rawValue)
   }
 
   private static let errorPrefix = "thin-merge: error: "
   private static let hintPrefix = "hint: "
+  private static let commandPrefix = "  "
+
+  /// The parts of a hint: each line of words, with the commands under it.
+  static func hints(in text: String) -> [String] {
+    text.split(separator: "\n").reduce(into: []) { hints, line in
+      if line.hasPrefix(commandPrefix), !hints.isEmpty {
+        hints[hints.count - 1] += "\n" + line
+      } else {
+        hints.append(String(line))
+      }
+    }
+  }
+
+  /// The commands in the hints, without the blanks before them.
+  var commands: [String] {
+    hints.flatMap { $0.split(separator: "\n").dropFirst().map { String($0.dropFirst(2)) } }
+  }
 
   /// The lines of the error, as the command prints them.
-  var lines: [String] { ["error: \(message)"] + hints.map { "hint: \($0)" } }
+  var lines: [String] {
+    ["error: \(message)"] + hints.flatMap { "hint: \($0)".components(separatedBy: "\n") }
+  }
+
+  /// Returns the error once its hints are followed, where somebody wants that.
+  func followed() throws -> ReportedError {
+    try HintFollower.current?.follow(self)
+    return self
+  }
 
   /// Returns the error with what differs from run to run called by a fixed name.
   func naming(_ names: [(String, String)]) -> ReportedError {

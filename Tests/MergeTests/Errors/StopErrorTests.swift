@@ -53,7 +53,7 @@ struct StopErrorTests {
       let running = try merge.startMerge(MergeCase.slowly)
       try #require(try running.waitUntilCheckpoint(1, in: merge.journal))
       try Program.mustRun("truncate", "--size", "\(35 * merge.blockByteCount)", merge.dataFile)
-      return try ReportedError(running.wait()).naming([(merge.folder.path, "FOLDER")])
+      return try ReportedError(running.wait()).followed().naming([(merge.folder.path, "FOLDER")])
     },
     ErrorSituation(
       "the origin cannot be written to", "cannot-write-origin", .stopped,
@@ -116,7 +116,7 @@ struct StopErrorTests {
       try merge.interruptEarly()
       let recorded = try #require(try merge.status()["done_bytes"]?.integer)
       let result = try ThinMergeCommand.run(["verify", "--journal", merge.journal])
-      return try ReportedError(result).naming([
+      return try ReportedError(result).followed().naming([
         (merge.folder.path, "FOLDER"), (": \(recorded) of", ": RECORDED of"),
       ])
     },

@@ -1,3 +1,4 @@
+import MergeEngine
 import Testing
 
 @testable import thin_merge
@@ -39,5 +40,22 @@ struct VolumeNamesTests {
     ])
   func text(text: String, shown: String) {
     #expect(Self.names.inText(text) == shown)
+  }
+
+  @Test(
+    "a hint has LVM's names in its words and in commands of this program, and commands of others as they are"
+  )
+  func hint() {
+    let hint = "v--g-pool-tpool is in use; merge onto /dev/mapper/v--g-base-real".above(
+      "thin-merge merge --again /dev/mapper/v--g-vm1 --origin /dev/mapper/v--g-base-real",
+      "thin-merge devices --pool v--g-pool-tpool", "lsof /dev/mapper/v--g-vm1",
+      "dmsetup status v--g-pool-tpool")
+    #expect(
+      TerminalText.lines(ofHint: hint, names: Self.names) == [
+        "hint: v-g/pool is in use; merge onto v-g/base:",
+        "  thin-merge merge --again v-g/vm1 --origin v-g/base",
+        "  thin-merge devices --pool v-g/pool", "  lsof /dev/mapper/v--g-vm1",
+        "  dmsetup status v--g-pool-tpool",
+      ])
   }
 }

@@ -110,7 +110,9 @@ struct DamagedMetadataTests {
     let errors = errorLines(refused)
     #expect(errors.count == 1, "\(refused.standardError)")
     #expect(
-      lines.allSatisfy { $0.hasPrefix("thin-merge: error: ") || $0.hasPrefix("hint: ") },
+      lines.allSatisfy { line in
+        ["thin-merge: error: ", "hint: ", "  "].contains(where: line.hasPrefix)
+      },
       "\(refused.standardError)")
     let message = String(errors.first ?? "")
     switch culprit {

@@ -58,7 +58,7 @@ struct MessagesTests {
     for error in ErrorSamples.ofLibrary {
       messages.add(
         error.code.rawValue,
-        ["error: \(error.message)"] + (error.hint.map { ["hint: \($0)"] } ?? []))
+        ["error: \(error.message)"] + (error.hint.map { TerminalText.lines(ofHint: $0) } ?? []))
     }
     for note in ErrorSamples.notes where note.text != note.textInCommandTerms {
       messages.add(note.code.rawValue, ["note: \(note.text)"])

@@ -220,7 +220,7 @@ struct SettleTests {
     // Somebody has to come for it.
     pool.mapper.mapped = mapped
     let active = try Self.resumed(pool, until: .mergeNotSettled)
-    #expect(active.hint == "to undo it: thin-merge settle --pool pool")
+    #expect(active.hint == "undo it:\n  thin-merge settle --pool pool")
     #expect(pool.mapper.isHolding)
     #expect(Settling.settle(pool).failure == nil)
     #expect(!pool.mapper.isHolding)

@@ -19,11 +19,12 @@ extension MergeError {
   static func limitHint(_ errno: Errno, call: String? = nil) -> String? {
     switch errno {
     case .tooManyOpenFiles:
-      "'ulimit -n' shows the limit on open files; a service sets it by LimitNOFILE="
-    case .tooManyOpenFilesInSystem: "'sysctl fs.file-max' shows the limit on open files"
+      "this shows the limit on open files, which a service sets by LimitNOFILE=".above("ulimit -n")
+    case .tooManyOpenFilesInSystem:
+      "this shows the limit on open files".above("sysctl fs.file-max")
     case .fileTooLarge:
-      "'ulimit -f' shows the limit on file sizes; a service sets it by LimitFSIZE=; the file system has one "
-        + "of its own"
+      "this shows the limit on file sizes, which a service sets by LimitFSIZE=; the file system has one of its own"
+        .above("ulimit -f")
     case .notPermitted, .noFunction:
       call.map {
         "a sandbox, such as a container's seccomp profile, or an old kernel refuses \($0)"
@@ -55,8 +56,9 @@ extension MergeError {
     let isForbidden = errno == .permissionDenied || errno == .notPermitted
     let hint =
       isRoot
-      ? "'lsattr' shows whether it is immutable, 'findmnt -T' how its file system is mounted"
-      : "root may use it, as a rule; 'ls -l' shows who else"
+      ? "these show whether it is immutable, and how its file system is mounted"
+        .above("lsattr -d \(path.shellQuoted)", "findmnt -T \(path.shellQuoted)")
+      : "root may use it, as a rule; this shows who else".above("ls -ld \(path.shellQuoted)")
     return MergeError(
       .cannotOpen, .refused, "cannot open the \(role)", at: path, because: errno,
       hint: isForbidden ? hint : limitHint(errno), context: Context(path: path, role: role))
@@ -67,7 +69,7 @@ extension MergeError {
       .deviceInUse, .busy, "cannot open the \(role)", at: path,
       because: "the device is in use: mounted, or held by another program",
       hint:
-        "see \("lsblk \(path.shellQuoted)".commandInSentence) and \("lsof \(path.shellQuoted)".commandInSentence) for who uses it",
+        "these show who uses it".above("lsblk \(path.shellQuoted)", "lsof \(path.shellQuoted)"),
       context: Context(path: path, role: role))
   }
 
@@ -89,15 +91,16 @@ extension MergeError {
     let hint: String
     if isLoopDevice {
       hint =
-        "the loop device was attached as read-only: "
-        + "\("losetup -d \(path.shellQuoted)".commandInSentence), then attach its file for writing"
+        "the loop device was attached as read-only; detach it, then attach its file for writing"
+        .above("losetup -d \(path.shellQuoted)")
     } else if mappedName != nil {
       hint =
-        "'blockdev --setrw' cannot lift that: its device-mapper table is read-only, and has to be "
-        + "loaded again for writing by what made the device"
+        "its device-mapper table is read-only, which blockdev cannot lift: what made the device has to load the "
+        + "table again for writing"
     } else {
       hint =
-        "\("blockdev --setrw \(path.shellQuoted)".commandInSentence) lifts that, if it is meant to be written to"
+        "if it is meant to be written to, this lifts that"
+        .above("blockdev --setrw \(path.shellQuoted)")
     }
     return MergeError(
       .deviceReadOnly, .refused, "cannot write to the \(role)", at: path,
@@ -137,7 +140,7 @@ extension MergeError {
     MergeError(
       .underLoopDevice, .busy, what, at: path, because: why,
       hint:
-        "\("losetup -d \(loop.shellQuoted)".commandInSentence) frees it once nothing uses the device",
+        "once nothing uses the device, this frees the file".above("losetup -d \(loop.shellQuoted)"),
       context: Context(path: path, name: loop))
   }
 
@@ -146,7 +149,7 @@ extension MergeError {
     MergeError(
       .deviceUnseen, .refused, "cannot see what the \(role) is made of", at: path,
       because: "there is no /sys/dev/block/\(number)",
-      hint: "'mount -t sysfs sysfs /sys' shows it",
+      hint: "this shows it".above("mount -t sysfs sysfs /sys"),
       context: Context(path: path, role: role))
   }
 
@@ -154,7 +157,8 @@ extension MergeError {
   static func loopDevicesUnseen(_ path: String, _ why: LoopBlindness) -> MergeError {
     let (cause, hint): (String, String?) =
       switch why {
-      case .noSysfs: ("there is no /sys/block", "'mount -t sysfs sysfs /sys' shows them")
+      case .noSysfs:
+        ("there is no /sys/block", "this shows them".above("mount -t sysfs sysfs /sys"))
       case .node(let node, let errno):
         (
           "\(node) is in use and cannot be opened: \(errno)",
@@ -190,7 +194,7 @@ extension MergeError {
     MergeError(
       .requestsUsedUp, .busy, "cannot start asynchronous I/O", at: "the kernel",
       because: "all its requests (fs.aio-max-nr) are in use",
-      hint: "'sysctl fs.aio-max-nr=1048576' allows more", context: Context())
+      hint: "this allows more".above("sysctl fs.aio-max-nr=1048576"), context: Context())
   }
 
   static func noAsynchronousIO(_ errno: Errno) -> MergeError {

@@ -7,8 +7,8 @@ extension MergeError {
   private static func folderHint(_ errno: Errno) -> String? {
     // Missing permission is another number: root too gets this one, of an immutable folder or a sandbox.
     errno == .notPermitted
-      ? "'lsattr -d' shows whether its folder is immutable; a sandbox, such as a container's seccomp profile, "
-        + "has to allow open, link, rename and fsync"
+      ? "a sandbox, such as a container's seccomp profile, has to allow open, link, rename and fsync; this shows "
+        + "whether the journal's folder is immutable".above("lsattr -d FOLDER")
       : limitHint(errno)
   }
 

@@ -331,7 +331,7 @@ enum JournalDifference: Equatable {
     switch self {
     case .deviceID: MergeError.Context()
     case .mappings(_, _, let changed):
-      MergeError.Context(circumstances: changed == nil ? [] : [.isSameThinDevice])
+      MergeError.Context(name: changed, circumstances: changed == nil ? [] : [.isSameThinDevice])
     case .device(let role, _, _): MergeError.Context(role: role.name, name: role.path)
     case .byteCount(let role, let found, let wanted):
       MergeError.Context(

@@ -33,7 +33,7 @@ extension MergeError {
     MergeError(
       .originLocked, .busy, "the origin is in use", at: path,
       because: "another program has \(name(file, of: path)) locked, perhaps another merge",
-      hint: "\("lsof \(file.shellQuoted)".commandInSentence) shows which")
+      hint: "this shows which it is".above("lsof \(file.shellQuoted)"))
   }
 
   /// Returns the error for an origin whose merge is still going on, where nothing but its record names it.
@@ -42,7 +42,7 @@ extension MergeError {
     return MergeError(
       .originLocked, .busy, "the origin is in use", at: recordPath,
       because: "another run of thin-merge works on it",
-      hint: "\("lsof \(lockPath.shellQuoted)".commandInSentence) shows which")
+      hint: "this shows which it is".above("lsof \(lockPath.shellQuoted)"))
   }
 
   private static func name(_ file: String, of path: String) -> String {
@@ -55,14 +55,14 @@ extension MergeError {
       .originPartLocked, .busy, "the origin is in use", at: path,
       because:
         "another program has \(name(file, of: path)) locked in part, perhaps a virtual machine",
-      hint: "\("lsof \(file.shellQuoted)".commandInSentence) shows which; end it first")
+      hint: "end it first; this shows which it is".above("lsof \(file.shellQuoted)"))
   }
 
   static func originIsSwap(_ path: String, file: String) -> MergeError {
     MergeError(
       .originIsSwap, .busy, "the origin is in use", at: path,
       because: "the system swaps to " + (file == path ? "it" : "the file under it, \(file)"),
-      hint: "\("swapoff \(file.shellQuoted)".commandInSentence) frees it")
+      hint: "this frees it".above("swapoff \(file.shellQuoted)"))
   }
 
   static func originTooShort(_ path: String, byteCount: UInt64, blockCount: UInt64) -> MergeError {
@@ -208,7 +208,7 @@ extension MergeError {
     MergeError(
       .originIsContainer, .refused, "cannot merge onto the origin", at: path,
       because: "it is a \(format) image, which the blocks of a thin device would destroy",
-      hint: "make it raw first: qemu-img convert -O raw \(path.shellQuoted) RAW",
+      hint: "make it raw first".above("qemu-img convert -O raw \(path.shellQuoted) RAW"),
       context: Context(path: path, name: format))
   }
 
@@ -229,7 +229,7 @@ extension MergeError {
     MergeError(
       .originAmbiguous, .refused, "the origin may be either of two", at: text,
       because: "a file of that path and a logical volume of that name, \(volumePath), are there",
-      hint: "give ./\(text.shellQuoted) for the file, or \(volumePath.shellQuoted)",
+      hint: "give './\(text)' for the file, or '\(volumePath)' for the volume",
       context: Context(path: text, name: volumePath))
   }
 
@@ -242,9 +242,10 @@ extension MergeError {
   static func originHasSnapshots(_ path: String, _ names: [String]) -> MergeError {
     MergeError(
       .originHasSnapshots, .refused, "the origin has classic snapshots", at: path,
-      because: "a merge writes past them, and they would show what it wrote: \(names.joined(separator: ", "))",
-      hint:
-        "'lvremove' removes one that is not needed any more",
+      because:
+        "a merge writes past them, and they would show what it wrote: \(names.joined(separator: ", "))",
+      hint: "remove those that are not needed any more".above(
+        names.map { "lvremove \($0.shellQuoted)" }),
       context: Context(path: path))
   }
 
@@ -261,14 +262,14 @@ extension MergeError {
     MergeError(
       .originSuspended, .busy, "the origin is suspended", at: path,
       because: "writes to it would wait",
-      hint: "\("dmsetup resume \(name.shellQuoted)".commandInSentence)",
+      hint: "if nobody needs it suspended, resume it".above("dmsetup resume \(name.shellQuoted)"),
       context: Context(path: path, name: name))
   }
 
   static func originInUse(_ path: String, by holder: String) -> MergeError {
     MergeError(
       .originInUse, .busy, "the origin is in use", at: path, because: "\(holder) lies on it",
-      hint: "see \("lsblk \(path.shellQuoted)".commandInSentence)",
+      hint: "this shows what lies on it".above("lsblk \(path.shellQuoted)"),
       context: Context(path: path, name: holder))
   }
 
@@ -324,7 +325,7 @@ extension MergeError {
       .cannotMakeOriginWritable, .refused, "cannot make the origin writable", at: path,
       because: errno,
       hint:
-        "what lies under it may be read-only: see \("lsblk -s \(path.shellQuoted)".commandInSentence)"
+        "what lies under it may be read-only; this shows it".above("lsblk -s \(path.shellQuoted)")
     )
   }
 }

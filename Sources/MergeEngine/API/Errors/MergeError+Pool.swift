@@ -4,7 +4,7 @@ internal import SystemPackage
 
 extension MergeError {
   private static func kernelsLog(_ pool: String) -> String {
-    "see \("dmsetup status \(pool.shellQuoted)".commandInSentence) and the kernel's log"
+    "see the kernel's log, and the pool's status".above("dmsetup status \(pool.shellQuoted)")
   }
 
   private init(
@@ -43,7 +43,8 @@ extension MergeError {
     MergeError(
       .noSuchPool, .refused, "no such pool", at: name,
       because: "device-mapper has no thin-pool of that name",
-      hint: "'dmsetup ls --target thin-pool' lists them", context: Context(pool: name))
+      hint: "this lists the pools".above("dmsetup ls --target thin-pool"),
+      context: Context(pool: name))
   }
 
   /// Returns the error for a metadata device without an active pool.
@@ -63,7 +64,7 @@ extension MergeError {
     MergeError(
       .volumePoolNotActive, .refused, "the thin device's pool is not active", at: name,
       because: "there is no device \(mappedName)",
-      hint: "lvchange -ay \(volumeName.shellQuoted)",
+      hint: "activate it".above("lvchange -ay \(volumeName.shellQuoted)"),
       context: Context(pool: mappedName, name: name))
   }
 
@@ -83,13 +84,15 @@ extension MergeError {
       ? "of the target \(targets[0])" : "of \(targets.count) lines; one line 'thin' is expected"
     return MergeError(
       .notThinDevice, .refused, "not a thin device", at: name, because: "its table is \(table)",
-      hint: "'dmsetup ls --target thin' lists thin devices", context: Context(name: name))
+      hint: "this lists thin devices".above("dmsetup ls --target thin"),
+      context: Context(name: name))
   }
 
   static func noPoolOfDevice(_ name: String, _ other: String) -> MergeError {
     MergeError(
       .noPoolOfDevice, .refused, "cannot find the thin device's pool", at: name,
-      because: "its table names \(other), which is no pool", hint: "see 'dmsetup table'",
+      because: "its table names \(other), which is no pool",
+      hint: "this shows the tables".above("dmsetup table"),
       context: Context(path: other, name: name))
   }
 
@@ -101,7 +104,7 @@ extension MergeError {
       because:
         "dev \(deviceID) is shown by tables of more than one line, or with different lengths "
         + "or origins: " + names.joined(separator: ", "),
-      hint: "see 'dmsetup table', and remove the devices that are not meant",
+      hint: "remove the devices that are not meant; this shows the tables".above("dmsetup table"),
       context: Context(path: path, deviceID: deviceID))
   }
 
@@ -109,7 +112,8 @@ extension MergeError {
     MergeError(
       .severalPools, .refused, "several pools are active on the metadata device",
       at: metadataPath, because: names.joined(separator: ", ") + "; one is expected",
-      hint: "they destroy each other's metadata: take them down, and check it with thin_check")
+      hint: "they destroy each other's metadata: take them down, then check it".above(
+        "thin_check \(metadataPath.shellQuoted)"))
   }
 
   /// Returns the error for a device that is not the active pool's own.
@@ -158,7 +162,7 @@ extension MergeError {
     MergeError(
       .poolNeedsCheck, .refused, "the pool is marked needs_check", at: pool,
       because: "its metadata may be damaged",
-      hint: "deactivate the pool; \(clearingNeedsCheck(metadataPath))",
+      hint: "deactivate the pool, then \(clearingNeedsCheck(metadataPath))",
       context: Context(
         path: metadataPath, pool: pool,
         circumstances: holdsSnapshot ? [.holdsMetadataSnapshot] : []))
@@ -167,11 +171,9 @@ extension MergeError {
   /// Returns the commands that make a marked pool usable again, as part of a hint.
   static func clearingNeedsCheck(_ metadataPath: String) -> String {
     let path = metadataPath.shellQuoted
-    let check = "thin_check \(path)".commandInSentence
-    let clear = "thin_check --clear-needs-check-flag \(path)".commandInSentence
-    return
-      "once \(check) finds nothing wrong, \(clear) clears the mark; what is wrong, thin_repair "
-      + "mends in a copy"
+    return "check its metadata".above("thin_check \(path)") + "\n"
+      + "once that finds nothing wrong, clear the mark; what is wrong, thin_repair mends in a copy"
+      .above("thin_check --clear-needs-check-flag \(path)")
   }
 
   /// Returns the error for metadata that does not match the active pool.
@@ -185,8 +187,9 @@ extension MergeError {
       pool: pool, .poolMismatch, .refused, "the pool's metadata is not what device-mapper says",
       because: "it tells of \(found.blockCount) blocks of \(found.blockByteCount) bytes; "
         + "\(expected.blockCount) of \(expected.blockByteCount) are expected",
-      hint: "another device may have taken the metadata device's place: see "
-        + "dmsetup table \(pool.shellQuoted)".commandInSentence,
+      hint:
+        "another device may have taken the metadata device's place; this shows the pool's table, where it is the first"
+        .above("dmsetup table \(pool.shellQuoted)"),
       counts: [
         "blocks": found.blockCount, "block_bytes": found.blockByteCount,
         "expected_blocks": expected.blockCount, "expected_block_bytes": expected.blockByteCount,
@@ -221,7 +224,8 @@ extension MergeError {
       pool: pool, .poolMetadataUsedUp, .refused, "no metadata snapshot is taken",
       because: "\(free) of \(blockCount) metadata blocks are free; at least \(min) are expected, "
         + "since the kernel makes a pool read-only whose metadata is used up",
-      hint: "extend the pool's metadata, with LVM: lvextend --poolmetadatasize +SIZE VG/POOL",
+      hint: "extend the pool's metadata; with LVM".above(
+        "lvextend --poolmetadatasize +SIZE VG/POOL"),
       counts: ["free_blocks": free, "blocks": blockCount, "expected_blocks": min])
   }
 
@@ -244,7 +248,7 @@ extension MergeError {
     MergeError(
       .poolInUse, .busy, "pool \(pool) is in use", at: lockPath,
       because: "another run of thin-merge works on it",
-      hint: "\("lsof \(lockPath.shellQuoted)".commandInSentence) shows which",
+      hint: "this shows which it is".above("lsof \(lockPath.shellQuoted)"),
       context: Context(path: lockPath, pool: pool))
   }
 
@@ -266,9 +270,9 @@ extension MergeError {
     MergeError(
       .poolRecordDamaged, .refused, "cannot read the record of pool \(pool)", at: path,
       because: "this program wrote it, and it is not what it was",
-      hint:
-        "see whether a metadata snapshot is held with \("dmsetup status \(pool.shellQuoted)".commandInSentence), then "
-        + "remove the file", context: Context(path: path, pool: pool))
+      hint: "see whether a metadata snapshot is held".above("dmsetup status \(pool.shellQuoted)")
+        + "\n" + "then remove the file".above("rm \(path.shellQuoted)"),
+      context: Context(path: path, pool: pool))
   }
 
   /// Returns the error for a change that is not made because it cannot be recorded first.
@@ -311,7 +315,7 @@ extension MergeError {
   static func metadataSnapshotLeft(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .metadataSnapshotLeft, .busy, isStillHeld, because: "it could not be released",
-      hint: "dmsetup message \(pool.shellQuoted) 0 release_metadata_snap")
+      hint: "release it".above("dmsetup message \(pool.shellQuoted) 0 release_metadata_snap"))
   }
 
   static func metadataSnapshotOnlyCopy(_ pool: String, deviceID: UInt32) -> MergeError {
@@ -351,15 +355,14 @@ extension MergeError {
   static func volumeGroupExported(_ name: String, word: String) -> MergeError {
     volumeGroup(
       name, .volumeGroupExported, "LVM says that it is \(word)",
-      hint: "vgimport \(name.shellQuoted)")
+      hint: "import it".above("vgimport \(name.shellQuoted)"))
   }
 
   static func volumeGroupPartial(_ name: String, word: String) -> MergeError {
     volumeGroup(
       name, .volumeGroupPartial, "LVM says that it is \(word): a physical volume is missing",
-      hint:
-        "\("vgs -o pv_name,vg_missing_pv_count \(name.shellQuoted)".commandInSentence) shows which are there"
-    )
+      hint: "this shows which are there".above(
+        "vgs -o pv_name,vg_missing_pv_count \(name.shellQuoted)"))
   }
 
   /// Returns the error for a group that several systems may use under a lock manager.

@@ -28,7 +28,7 @@ extension MergeError {
     MergeError(
       .thinSizeInvalid, .refused, "cannot use the thin size", at: "\(byteCount) bytes",
       because: "1 to \(Int64.max) is expected",
-      hint: "'blockdev --getsize64' tells the size of a thin device",
+      hint: "this tells the size of a thin device".above("blockdev --getsize64 DEVICE"),
       context: Context(counts: ["bytes": byteCount]))
   }
 
@@ -37,7 +37,8 @@ extension MergeError {
   ) -> MergeError {
     MergeError(
       .noSuchThinDeviceID, .refused, "no device \(deviceID) in the metadata", at: metadataPath,
-      because: "it has \(otherCount == 1 ? "one other" : "\(otherCount) others")",
+      because: otherCount == 0
+        ? "it has none" : "it has \(otherCount == 1 ? "one other" : "\(otherCount) others")",
       context: Context(
         path: metadataPath, deviceID: deviceID, counts: ["others": otherCount],
         circumstances: isInactive ? [.isInactive] : []))

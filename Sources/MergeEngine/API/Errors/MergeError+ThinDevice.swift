@@ -17,8 +17,9 @@ extension MergeError {
       because: "LVM did not answer in \(limit.components.seconds) s"
         + (names.isEmpty ? "" : "; suspended: \(words.joined(separator: ", "))"),
       hint: names.isEmpty
-        ? "'ps -C lvs -o pid,stat,wchan' shows what it waits for"
-        : "\("dmsetup resume \(words[0])".commandInSentence) ends the wait for it, if nobody needs it suspended",
+        ? "this shows what it waits for".above("ps -C lvs -o pid,stat,wchan")
+        : "if nobody needs it suspended, this ends the wait for it"
+          .above("dmsetup resume \(words[0])"),
       context: Context(name: volume, counts: ["suspended_devices": UInt64(names.count)]))
   }
 
@@ -66,7 +67,7 @@ extension MergeError {
       .thinDeviceInUseTwice, .busy, "the thin device is in use", at: path,
       because: "it can be written to through \(names.count) devices, and a snapshot needs them "
         + "suspended together: " + names.joined(separator: ", "),
-      hint: "'dmsetup remove' takes away those that are not needed",
+      hint: "take away those that are not needed".above("dmsetup remove NAME"),
       context: Context(path: path, counts: ["devices": UInt64(names.count)]))
   }
 
@@ -76,7 +77,8 @@ extension MergeError {
       .thinDeviceChanging, .busy, "the thin device is about to be changed", at: path,
       because: "a table with dev \(deviceID) in it was loaded and is not live yet",
       hint:
-        "\("dmsetup clear \(word)".commandInSentence) drops that table, \("dmsetup resume \(word)".commandInSentence) makes it live",
+        "this drops that table".above("dmsetup clear \(word)") + "\n"
+        + "this makes it live".above("dmsetup resume \(word)"),
       context: Context(path: path, deviceID: deviceID, name: name))
   }
 
@@ -84,7 +86,7 @@ extension MergeError {
     MergeError(
       .thinDeviceSuspended, .busy, "the thin device is suspended", at: path,
       because: "somebody is about to change something about it",
-      hint: "\("dmsetup resume \(name.shellQuoted)".commandInSentence) if nobody is",
+      hint: "if nobody is, resume it".above("dmsetup resume \(name.shellQuoted)"),
       context: Context(path: path, name: name))
   }
 
@@ -128,7 +130,7 @@ extension MergeError {
   }
 
   private static func waits(_ name: String) -> String {
-    "what uses it waits until it is resumed: \("dmsetup resume \(name.shellQuoted)".commandInSentence)"
+    "what uses it waits until it is resumed".above("dmsetup resume \(name.shellQuoted)")
   }
 
   // MARK: Snapshots
@@ -137,7 +139,8 @@ extension MergeError {
     MergeError(
       .cannotMakeSnapshot, .refused, "cannot make a snapshot of the thin device", at: path,
       because: errno,
-      hint: "see \("dmsetup status \(pool.shellQuoted)".commandInSentence) and the kernel's log",
+      hint: "see the kernel's log, and the pool's status"
+        .above("dmsetup status \(pool.shellQuoted)"),
       context: Context(path: path, pool: pool))
   }
 
@@ -191,7 +194,7 @@ extension MergeError {
     MergeError(
       .snapshotInUse, .busy, "the snapshot that is merged is in use", at: path,
       because: "dev \(deviceID) is for this merge only",
-      hint: "\("dmsetup remove \(name.shellQuoted)".commandInSentence) frees it",
+      hint: "this frees it".above("dmsetup remove \(name.shellQuoted)"),
       context: Context(path: path, deviceID: deviceID, name: name))
   }
 
@@ -216,7 +219,8 @@ extension MergeError {
     MergeError(
       .cannotDeleteSnapshot, .busy, "cannot delete the snapshot that was made for a merge",
       at: pool, because: "dev \(deviceID): \(errno)",
-      hint: "the next merge tries again, or: dmsetup message \(pool.shellQuoted) 0 'delete "
-        + "\(deviceID)'", context: Context(pool: pool, deviceID: deviceID, errno: errno))
+      hint: "the next merge tries again; this deletes it now"
+        .above("dmsetup message \(pool.shellQuoted) 0 'delete \(deviceID)'"),
+      context: Context(pool: pool, deviceID: deviceID, errno: errno))
   }
 }

@@ -25,7 +25,7 @@ extension MergeError {
     MergeError(
       .activationsLocked, .busy, "cannot activate a volume", at: path,
       because: "another run of thin-merge is activating or deactivating one",
-      hint: "\("lsof \(path.shellQuoted)".commandInSentence) shows which",
+      hint: "this shows which it is".above("lsof \(path.shellQuoted)"),
       context: Context(path: path))
   }
 
@@ -90,7 +90,7 @@ extension MergeError {
     MergeError(
       .volumeNotAsRecorded, .refused, "cannot go on in LVM", at: name,
       because: "LVM has no volume with its uuid, \(uuid)",
-      hint: "'lvs -a' shows what there is", context: Context(name: name))
+      hint: "this shows what there is".above("lvs -a"), context: Context(name: name))
   }
 
   static func volumeRenamed(_ name: String, now: String) -> MergeError {
@@ -104,14 +104,15 @@ extension MergeError {
     MergeError(
       .volumeNotAsRecorded, .refused, "cannot go on in LVM", at: name,
       because: "it is a thin volume on an external origin by now",
-      hint: "'lvs -a' shows what it is", context: Context(name: name))
+      hint: "this shows what it is".above("lvs -a"), context: Context(name: name))
   }
 
   static func volumeNameTaken(_ name: String) -> MergeError {
     MergeError(
       .volumeNotAsRecorded, .refused, "cannot rename the origin", at: name,
       because: "another volume has that name now",
-      hint: "give that one another name by 'lvrename', then run the same command again",
+      hint: "give that one another name, then run the same command again"
+        .above("lvrename \(name.shellQuoted) OTHER"),
       context: Context(name: name))
   }
 
