@@ -37,17 +37,20 @@ struct DryRun {
 extension Outcome {
   /// The outcome of planning.
   ///
-  /// `command`: what carries the plan out; nil without an origin.
+  /// - `command`: what carries the plan out; nil without an origin.
+  /// - `refusal`: what a merge would be refused for besides what the plan tells.
   init(
     _ report: PlanReport, source: ReportedSource, originPath: String?, command: ShellCommand?,
-    format: OutputFormat, failure: Failure? = nil
+    format: OutputFormat, refusal: Failure? = nil, failure: Failure? = nil
   ) {
+    let refusal = report.refusal.map { Failure($0) } ?? refusal
     let text = PlanText(
       report: report, source: source, originPath: originPath, mergeCommand: command,
-      glyphs: ProcessEnvironment.glyphs, columnCount: Terminal.reportColumnCount)
+      refusal: refusal, glyphs: ProcessEnvironment.glyphs, columnCount: Terminal.reportColumnCount)
     self.init(
       report: format == .json
-        ? JSONText.report(PlanDocument(report, source: source, originPath: originPath))
+        ? JSONText.report(
+          PlanDocument(report, source: source, originPath: originPath, refusal: refusal))
         : text.text,
       failure: failure, exitStatus: failure?.exitStatus ?? .done)
   }

@@ -33,11 +33,18 @@ struct Plan: Verb {
     let source = try arguments.source.source()
     let merger = session.merger(loops: arguments.consent.loops)
     let found = try source.found(by: merger)
-    let originPath = try arguments.target.origin.map(merger.originPath) ?? found.originPath
+    var (originPath, refusal): (String?, Failure?)
+    do {
+      originPath = try found.originPath(typed: arguments.target.origin, by: merger)
+    } catch let failure as Failure {
+      // Of images a merge is told the origin.
+      refusal = source.name == nil ? nil : failure
+    }
     let report = try merger.plan(
       found.source, onto: originPath, options: arguments.options(of: found))
     return Outcome(
       report, source: ReportedSource(found, typed: source), originPath: originPath,
-      command: originPath.map { _ in .merge(arguments.words(source)) }, format: outputFormat)
+      command: originPath.map { _ in .merge(arguments.words(source)) }, format: outputFormat,
+      refusal: refusal)
   }
 }

@@ -4,9 +4,13 @@ internal import MergeEngine
 struct PlanDocument: Encodable {
   private let report: PlanReport
   private let source: SourceFields
+  private let refusal: Failure?
 
-  init(_ report: PlanReport, source: ReportedSource, originPath: String?) {
+  init(
+    _ report: PlanReport, source: ReportedSource, originPath: String?, refusal: Failure? = nil
+  ) {
     self.report = report
+    self.refusal = refusal
     self.source = SourceFields(source, originPath: originPath)
   }
 
@@ -33,7 +37,7 @@ struct PlanDocument: Encodable {
       report.journalsPutAside.map { JournalDocument($0) }, forKey: .journalsPutAside)
     try container.encode(
       report.handover.map { HandoverDocument("planned", $0) }, forKey: .handover)
-    try container.encode(report.refusal.map { RefusalDocument($0) }, forKey: .refused)
+    try container.encode(refusal.map { RefusalDocument($0) }, forKey: .refused)
     try container.encode(
       report.layout.runLengths.map { RunLengthDocument($0) }, forKey: .runLengths)
     try container.encode(MapDocument(report.layout), forKey: .map)
@@ -47,12 +51,11 @@ private struct RefusalDocument: Encodable {
   @Nullable private var hint: String?
   private let exitStatus: Int32
 
-  init(_ error: MergeError) {
-    let error = error.inCommandTerms
-    code = error.code.rawValue
-    message = error.message
-    hint = error.hint
-    exitStatus = ExitStatus(error.kind).rawValue
+  init(_ failure: Failure) {
+    code = failure.code
+    message = failure.message
+    hint = failure.hint
+    exitStatus = failure.exitStatus.rawValue
   }
 
   private enum CodingKeys: String, CodingKey {

@@ -7,6 +7,8 @@ struct PlanText {
   var originPath: String?
   /// What carries the plan out; nil without an origin.
   var mergeCommand: ShellCommand?
+  /// What a merge would be refused for.
+  var refusal: Failure?
   /// What the figures are drawn with, and how wide they may be.
   var glyphs = Glyphs.ascii
   var columnCount = Terminal.reportColumnCountFallback
@@ -19,7 +21,7 @@ struct PlanText {
     Self.addEarlierRuns(report, to: &text)
     text.add("fingerprint", report.fingerprint)
     LayoutText(layout: report.layout, glyphs: glyphs, columnCount: columnCount).add(to: &text)
-    if let refusal = report.refusal?.inCommandTerms {
+    if let refusal {
       text.addNext("Nothing was written to the origin. As things are, a merge would be refused:")
       text.addNext("  \(refusal.message)")
       if let hint = refusal.hint { text.add(hint: hint) }
