@@ -195,7 +195,9 @@ public struct VerifyReport: Equatable, Sendable {
   /// A merge onto the origin that is not finished, as the journal in its usual place told when comparing
   /// with a source began.
   public var unfinishedMerge: StatusReport?
-  /// Whether that merge cannot be resumed, since the thin device has other mappings than were recorded.
+  /// A finished merge of another thin device onto the origin, as the journal in its usual place tells.
+  package var otherMerge: StatusReport?
+  /// Whether the unfinished merge cannot be resumed, since the thin device has other mappings than were recorded.
   package var isWrittenSinceMergeStopped = false
 
   /// Whether everything was compared and nothing differs.

@@ -46,6 +46,17 @@ struct FinishedMergeComparison {
     return finished(at: usualPath) ?? findByMark(of: deviceID, data, onto: origin)
   }
 
+  /// A finished merge of another thin device that the journal in the usual place records.
+  func findOther(than deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile) -> StatusReport? {
+    guard let path = try? environment.journals.usualPath(of: origin), FileSystem.exists(path),
+      let journal = try? environment.journals.open(path), journal.state.isFinished,
+      journal.header.originIdentity.name == DeviceIdentity(origin).name,
+      journal.header.deviceID != deviceID
+        || journal.header.dataIdentity.name != DeviceIdentity(data).name
+    else { return nil }
+    return StatusReport(journal.state, journal.header, isRunning: false, journalPath: path)
+  }
+
   /// Finds it where its journal is not in the usual place and a mark at the origin names it.
   func findByMark(
     of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile

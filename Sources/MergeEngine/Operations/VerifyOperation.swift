@@ -57,6 +57,8 @@ struct VerifyOperation {
       comparison, .sector, place: originPath, duration: environment.clock.now() - begin)
     report.check(place)
     report.unfinishedMerge = unfinishedMerge
+    report.otherMerge = FinishedMergeComparison(environment: environment)
+      .findOther(than: source.deviceID, devices.data, onto: origin)
     if let path = unfinishedMerge?.journalPath,
       let journal = try? environment.journals.look(at: path),
       session?.earlierSnapshotID(

@@ -79,14 +79,16 @@ struct Verify: Verb {
     let report = try merger.verify(
       found.source, against: originPath, extent: found.extent(extent.options),
       transfer: queue.options)
+    let isMerged =
+      merger.finishedMerge(of: found.source, onto: originPath, journalPath: nil) != nil
     let text = VerifyText(
       report: report, source: ReportedSource(found, typed: source), originPath: originPath,
       leavesOut: extent.options.pastEnd == .clip || extent.options.thinByteCount != nil,
       restartCommand: .merge(
         source, originPath: target.origin, extent: extent.options, restarts: true),
+      isMerged: isMerged,
       repairCommand: .merge(
-        source, originPath: target.origin, extent: extent.options,
-        again: merger.finishedMerge(of: found.source, onto: originPath, journalPath: nil) != nil))
+        source, originPath: target.origin, extent: extent.options, again: isMerged))
     return Outcome(report, text: text, format: outputFormat)
   }
 }

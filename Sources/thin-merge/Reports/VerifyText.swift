@@ -11,7 +11,9 @@ struct VerifyText {
   var leavesOut: Bool
   /// What merges from the start.
   var restartCommand: ShellCommand?
-  /// What writes again what differs.
+  /// Whether a merge of the thin device onto the origin is recorded.
+  var isMerged = true
+  /// What writes again what differs, or merges.
   var repairCommand: ShellCommand
 
   var text: String {
@@ -51,15 +53,26 @@ struct VerifyText {
 
   private func addRepair(to text: inout ReportText) {
     guard report.unfinishedMerge == nil else { return addUnfinished(to: &text) }
-    text.addNext("Keep the thin device. To compare again and write what differs:", repairCommand)
+    if let other = report.otherMerge {
+      text.addNext(
+        "Keep the thin device. What was merged onto this origin last is thin device \(other.deviceID) of "
+          + "\(ReportedSource(other).place), which a merge of this one would overwrite in part. About that merge:",
+        .status(journalPath: other.journalPath))
+    } else if isMerged {
+      text.addNext("Keep the thin device. To compare again and write what differs:", repairCommand)
+    } else {
+      text.addNext(
+        "Keep the thin device. No journal tells of a merge of it onto this origin. To merge it:",
+        repairCommand)
+    }
   }
 
   private func addUnfinished(to text: inout ReportText) {
     guard let merge = report.unfinishedMerge else { return }
     if merge.state == .givenUp {
       text.addNext(
-        "Keep the thin device. A merge onto this origin was given up, and none has taken its place: "
-          + "'thin-merge merge' with --restart merges from the beginning.")
+        "Keep the thin device. A merge onto this origin was given up, and none has taken its place. To merge "
+          + "from the beginning:", restartCommand ?? .merged(adding: "--restart"))
     } else if merge.state == .running {
       text.addNext(
         "Keep the thin device. A merge onto this origin is running; how far it is:",

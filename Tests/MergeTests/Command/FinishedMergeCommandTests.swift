@@ -207,6 +207,28 @@ struct FinishedMergeCommandTests {
     #expect(bySource.standardOutput.contains("--again"), "\(bySource.standardOutput)")
   }
 
+  @Test(
+    "verify after a merge of another thin device names that merge, and no command that overwrites it"
+  )
+  func verifyAfterAnother() throws {
+    let (merge, mergeOfOther) = try JournalMatchErrorTests.twoDevices()
+    expectSuccess(try merge.merge())
+    let result = try ThinMergeCommand.run(["verify"] + mergeOfOther.dropFirst())
+    #expect(result.exitStatus == 1)
+    #expect(result.standardOutput.contains("is thin device 0 of "))
+    #expect(result.standardOutput.hasSuffix("\n  thin-merge status \(merge.journal)\n"))
+    #expect(!result.standardOutput.contains("thin-merge merge"), "\(result.standardOutput)")
+  }
+
+  @Test("verify before any merge says that none is recorded, and names the merge")
+  func verifyBefore() throws {
+    let merge = try MergeCase(scatteredBlocks: 8)
+    let result = try merge.verify()
+    #expect(result.exitStatus == 1)
+    #expect(result.standardOutput.contains("No journal tells of a merge of it onto this origin."))
+    #expect(result.standardOutput.contains("\n  thin-merge merge --metadata"))
+  }
+
   @Test("a finished merge onto a device is compared without a question", .needsLoopDevices)
   func device() throws {
     let merge = try MergeCase(scatteredBlocks: 8)

@@ -20,13 +20,13 @@ struct TextReportTests {
 
   private static func text(
     _ report: VerifyReport, journalPath: String? = nil, state: ThinDeviceState = .asMerged,
-    leavesOut: Bool = false
+    leavesOut: Bool = false, isMerged: Bool = true
   ) -> String {
     var report = report
     report.thinDevice = state
     return VerifyText(
       report: report, source: SampleReport.reported, originPath: "base.img",
-      journalPath: journalPath, leavesOut: leavesOut,
+      journalPath: journalPath, leavesOut: leavesOut, isMerged: isMerged,
       repairCommand: .resume(journalPath: "j")
     ).text
   }
@@ -270,6 +270,25 @@ struct TextReportTests {
         """))
   }
 
+  @Test("a plan says what a merge would be refused for, with the hint's commands under it")
+  func refusedPlan() {
+    let text = PlanText(
+      report: SampleReport.plan, source: SampleReport.reported,
+      refusal: Failure(
+        .noOrigin, .refused, message: "no origin, vg/vm1: its external origin is not active",
+        hints: ["activate it".above("lvchange -ay vg/base")])
+    ).text
+    #expect(
+      text.hasSuffix(
+        """
+        Nothing was written to the origin. As things are, a merge would be refused:
+          no origin, vg/vm1: its external origin is not active
+          hint: activate it:
+            lvchange -ay vg/base
+
+        """))
+  }
+
   @Test(
     "verify says what was compared and what differs, and whether the thin device is still needed")
   func verifyText() {
@@ -322,6 +341,18 @@ struct TextReportTests {
           thin-merge resume j
 
         """)
+    #expect(
+      Self.text(different, isMerged: false).hasSuffix(
+        """
+        Keep the thin device. No journal tells of a merge of it onto this origin. To merge it:
+          thin-merge resume j
+
+        """))
+    different.otherMerge = SampleReport.status
+    #expect(
+      Self.text(different).contains(
+        "Keep the thin device. What was merged onto this origin last is "))
+    #expect(Self.text(different).hasSuffix(":\n  thin-merge status /base.img.thin-merge\n"))
     for sentence in [Self.isNotNeeded, Self.isNeededForTheRest] {
       #expect(!Self.text(different).contains(sentence))
     }
