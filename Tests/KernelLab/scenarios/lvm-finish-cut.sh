@@ -24,13 +24,7 @@ cuts=('lvremove *' 'lvchange -prw *' 'lvrename *' 'lvchange -an *')
 first=true
 for moment in before after; do
   for cut in "${cuts[@]}"; do
-    if ! $first; then
-      vgchange -q -an vg
-      lvm vgremove -q -ff -y vg
-      losetup -D
-      rm -f "$work"/pv.img "$work"/pv2.img
-      forget_merges
-    fi
+    $first || remove_volumes
     first=false
     make_volumes
     echo "$moment:$cut" >/tmp/cut
@@ -39,9 +33,8 @@ for moment in before after; do
     # What the next boot would show is right: the volume as it was, or the origin with all of it.
     vgchange -q -an vg
     expect_exit 0 thin-merge merge vg/vm1 --finish --rename --yes --progress none
-    [[ $(lvs --noheadings -o lv_name vg | tr -d ' ' | sort | paste -sd ' ') == 'pool vm1' ]] || fail 'vm1 is not all'
-    [[ $(lvs --noheadings -o lv_attr vg/vm1 | tr -d ' ') == -wi------- ]] || fail 'vm1 is no ordinary volume'
+    expect_nothing_active
+    expect_volumes 'pool:twi---t---' 'vm1:-wi-------'
     expect_base_merged vm1
-    lvm vgck vg
   done
 done

@@ -37,3 +37,7 @@ if lvcreate -q -y -s -L 4M -n snap vg/base; then
   forget_merges
 fi
 expect_exit 0 by_name merge vg/vm1 --finish
+lvchange -q -an vg/base
+lvchange -q -an vg/pool vg/pool2
+expect_nothing_active
+expect_volumes 'base:-wi-------' 'pool2:twi---t---' 'pool:twi---t---' 'unrelated:Vwi---t---'
