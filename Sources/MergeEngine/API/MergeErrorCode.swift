@@ -407,6 +407,8 @@ extension MergeError {
     case originAmbiguous = "origin-ambiguous"
     /// LVM has classic snapshots of the origin.
     case originHasSnapshots = "origin-has-snapshots"
+    /// LVM caches the origin with a cache volume.
+    case originCachedByVolume = "origin-cached-by-volume"
     /// Other thin devices may show the origin.
     case originMaybeShared = "origin-maybe-shared"
     /// The origin is suspended.

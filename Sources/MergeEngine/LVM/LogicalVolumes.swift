@@ -34,6 +34,8 @@ package struct LogicalVolumes: Sendable {
     package let transactionID: UInt64?
     /// Of a thin pool, the name of its data volume.
     package let data: String?
+    /// The name of the volume that LVM caches it with; nil where that is a cache pool, or none.
+    package let cacheVolume: String?
     /// Whether LVM has it read-only, as it does with an external origin.
     package let isReadOnly: Bool
   }
@@ -167,6 +169,8 @@ extension LogicalVolumes.Volume {
     deviceID = UInt32(row.thin_id)
     // A cached volume has the name of its cache there.
     pool = deviceID == nil ? nil : plain(row.pool_lv)
+    cacheVolume =
+      deviceID == nil ? plain(row.pool_lv).flatMap { $0.hasSuffix("_cvol") ? $0 : nil } : nil
     origin = plain(row.origin)
     transactionID = UInt64(row.transaction_id)
     data = plain(row.data_lv)

@@ -92,6 +92,11 @@ package struct VolumesOnOrigin {
     )
   }
 
+  /// The origin's name, if LVM caches it with a cache volume.
+  var nameAsCachedByVolume: String? {
+    origin.cacheVolume == nil ? nil : volumes.name(of: origin)
+  }
+
   /// The names of the classic snapshots of the origin.
   var classicSnapshots: [String] {
     volumes.classicSnapshots(of: origin).map(volumes.name)

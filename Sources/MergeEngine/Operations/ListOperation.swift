@@ -18,6 +18,7 @@ struct ListOperation {
     var pool: MappedDevice?
     /// The lowest layer of the origin; nil where it is not active.
     var origin: DeviceNumber?
+    var isOriginCachedByVolume = false
   }
 
   /// Lists as ``Merger/thinDevices()`` does.
@@ -79,7 +80,8 @@ struct ListOperation {
           deviceID: deviceID, byteCount: thin.byteCount, volume: known, originVolume: knownOrigin,
           device: devices.device(uuid: known.mappedUUID()),
           pool: devices.pool(volumes.known(pool)),
-          origin: devices.lowestLayer(of: knownOrigin)?.number)
+          origin: devices.lowestLayer(of: knownOrigin)?.number,
+          isOriginCachedByVolume: origin.cacheVolume != nil)
       }
     }
   }
@@ -139,6 +141,9 @@ struct ListOperation {
         .originShared,
         "\(onOrigin.map(\.name).joined(separator: ", ")) \(onOrigin.count == 1 ? "is" : "are") "
           + "on \(thin.originName) too")
+    }
+    if thin.isOriginCachedByVolume {
+      add(.originCachedByVolume, "LVM caches \(thin.originName) with a cache volume")
     }
     guard let pool = thin.pool else { return obstacles }
     // A pool that has failed has another status.

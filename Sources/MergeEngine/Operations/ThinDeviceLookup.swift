@@ -150,6 +150,9 @@ struct ThinDeviceLookup {
   private func whileActive(
     _ needed: [LogicalVolumes.Volume], of volumes: LogicalVolumes, _ devices: MappedDevices
   ) throws(MergeError) -> MappedDevices {
+    if let cached = needed.first(where: { $0.cacheVolume != nil }) {
+      throw .originCachedByVolume(volumes.name(of: cached))
+    }
     guard let activated = environment.activatedVolumes else { return devices }
     for volume in needed.map(volumes.known) {
       try activated.use(volume) { () throws(MergeError) in

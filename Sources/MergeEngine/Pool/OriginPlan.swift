@@ -48,14 +48,17 @@ package struct OriginPlan: Sendable {
       throw .originSuspended(suspended.path, name: suspended.name)
     }
     readOnlyLayers = layers.reversed().filter(\.isReadOnly)
-    if let kind = readOnlyLayers.flatMap(\.liveTable).map(\.kind)
-      .first(where: { !Self.reloadableKinds.contains($0) })
-    {
-      throw .originReadOnlyForGood(path, kind: kind, kinds: Self.reloadableKinds)
-    }
     volumes = try lvm(layers)
     if let volumes, !volumes.classicSnapshots.isEmpty {
       throw .originHasSnapshots(path, volumes.classicSnapshots)
+    }
+    if let name = volumes?.nameAsCachedByVolume { throw .originCachedByVolume(name) }
+    if let line = readOnlyLayers.flatMap(\.liveTable)
+      .first(where: { !Self.reloadableKinds.contains($0.kind) })
+    {
+      let names = layers.compactMap { KnownVolume.fullName(mappedName: $0.name, uuid: $0.uuid) }
+      throw .originReadOnlyForGood(
+        path, line, volumeName: names.first, kinds: Self.reloadableKinds)
     }
     protectedName = readOnlyLayers.isEmpty ? nil : volumes?.nameAsExternalOrigin
     // That LVM has it read-only says no more than that it is an external origin.

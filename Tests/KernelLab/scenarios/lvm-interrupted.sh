@@ -35,7 +35,7 @@ expect_says 'Keep the thin device: it was written to'
 expect_left_nothing
 expect_exit 4 by_name merge vg/vm1 --finish
 expect_says 'vg/vm1 was written to after the merge'
-expect_says 'add --again'
+expect_says 'thin-merge merge --again vg/vm1'
 lvchange -q -ay -K vg/vm1 vg/base
 remember /dev/vg/vm1 /dev/vg/base
 lvchange -q -an vg/vm1 vg/base

@@ -171,7 +171,9 @@ struct CommandInHintTests {
       .originLocked(name, file: name), .originPartLocked(name, file: name),
       .originIsSwap(name, file: name), .originIsContainer(name, "qcow2"),
       .originSuspended(name, name: name), .originInUse(name, by: name),
-      .originReadOnlyForGood(name, kind: "raid", kinds: ["linear"]),
+      .originReadOnlyForGood(
+        name, TableLine(sectorCount: 8, kind: "raid", arguments: "raid1 3 0"), volumeName: name,
+        kinds: ["linear"]),
       .cannotMakeOriginWritable(name, .ioError),
       .volumePoolNotActive(name, mappedName: name, volumeName: name),
       .poolNeedsCheck(name, metadataPath: name, holdsSnapshot: false),
@@ -213,6 +215,7 @@ struct CommandInHintTests {
   /// What a command in a hint begins with.
   private static let programs: Set = [
     "blockdev", "dmsetup", "findmnt", "losetup", "ls", "lsattr", "lsblk", "lsof", "lvchange",
+    "lvconvert",
     "lvextend", "lvremove", "lvrename", "lvs", "modprobe", "mount", "ps", "qemu-img", "rm",
     "swapoff", "sysctl", "thin-merge", "thin_check", "thin_dump", "thin_metadata_unpack",
     "thin_repair", "thin_restore", "truncate", "ulimit", "vgimport", "vgs",

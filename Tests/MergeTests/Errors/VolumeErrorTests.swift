@@ -36,6 +36,10 @@ struct VolumeErrorTests {
         }.naming([(volumes.pool.state, "STATE")])
       }
     },
+    merge("LVM caches the origin with a cache volume", "origin-cached-by-volume", .refused) {
+      volumes in
+      volumes.edit { $0.volumes[1].pool = "[fast_cvol]" }
+    },
     merge("the origin has a classic snapshot", "origin-has-snapshots", .refused) { volumes in
       volumes.edit { $0.volumes.append(Volume(name: "snap", origin: "base")) }
     },

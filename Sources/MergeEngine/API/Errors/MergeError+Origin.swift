@@ -288,15 +288,39 @@ extension MergeError {
 
   /// - `kinds`: the targets of device-mapper for which that can be lifted.
   /// - `kind`: of the read-only layer; `kinds`: of those that are made writable.
+  /// Returns the error for an origin that is read-only by a target that cannot be loaded once more.
+  ///
+  /// - `volumeName`: the origin's name in LVM; nil for what is no volume of LVM.
   static func originReadOnlyForGood(
-    _ path: String, kind: String, kinds: [String]
+    _ path: String, _ line: TableLine, volumeName: String?, kinds: [String]
   ) -> MergeError {
-    MergeError(
+    let copy = "make a device of the same size, copy the origin to it, and merge onto that copy"
+    let hint =
+      if let name = volumeName?.shellQuoted, line.arguments.hasPrefix("raid1 ") {
+        "\(copy); or have LVM make it a linear volume, without a mirror, while nothing else uses it"
+          .above("lvchange -ay \(name)", "lvconvert -m0 \(name)", "lvchange -an \(name)")
+      } else {
+        copy
+      }
+    return MergeError(
       .originReadOnlyForGood, .refused, "cannot write to the origin", at: path,
-      because: "device-mapper has it read-only, and its target is \(kind); that is lifted only for "
-        + kinds.joined(separator: ", "),
-      hint:
-        "make a device of the same size, copy \(path.shellQuoted) to it, and merge onto that copy")
+      because:
+        "device-mapper has it read-only, and its target is \(line.kind); that is lifted only for "
+        + kinds.joined(separator: ", "), hint: hint)
+  }
+
+  /// Returns the error for an origin whose cache LVM spoils.
+  ///
+  /// While such a volume is an external origin and active by its own name too, lvm2 2.03.16 maps data and metadata of the
+  /// cache volume twice, so that the cache shows and writes other blocks (seen on 6.1).
+  static func originCachedByVolume(_ name: String) -> MergeError {
+    MergeError(
+      .originCachedByVolume, .refused, "cannot merge onto a volume with a cache volume", at: name,
+      because:
+        "LVM maps a cache volume wrongly while its volume is an external origin, and spoils it",
+      hint: "deactivate it and all thin volumes on it; LVM then takes the cache off"
+        .above("lvconvert --uncache \(name.shellQuoted)"),
+      context: Context(name: name))
   }
 
   static func cannotReadOriginRecord(_ path: String, _ recordPath: String) -> MergeError {
