@@ -224,7 +224,8 @@ struct TidyTests {
   private static let optionsOfOthers = [
     "--clear-needs-check-flag", "--data-block-size", "--foreign", "--getsize64", "--lock-type",
     "--nosuffix", "--nr-data-blocks", "--poolmetadatasize", "--reportformat", "--select", "--setrw",
-    "--shared", "--size", "--table", "--target", "--transaction-id", "--units", "--uuid",
+    "--shared", "--size", "--table", "--target", "--transaction-id", "--uncache", "--units",
+    "--uuid",
   ]
 
   @Test("errors and notes are worded in the catalogues only")

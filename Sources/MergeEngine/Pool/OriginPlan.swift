@@ -58,7 +58,8 @@ package struct OriginPlan: Sendable {
     {
       let names = layers.compactMap { KnownVolume.fullName(mappedName: $0.name, uuid: $0.uuid) }
       throw .originReadOnlyForGood(
-        path, line, volumeName: names.first, kinds: Self.reloadableKinds)
+        path, kind: line.kind, isMirror: line.arguments.hasPrefix("raid1 "),
+        volumeName: names.first, kinds: Self.reloadableKinds)
     }
     protectedName = readOnlyLayers.isEmpty ? nil : volumes?.nameAsExternalOrigin
     // That LVM has it read-only says no more than that it is an external origin.

@@ -38,7 +38,7 @@ struct RemnantTests {
     #expect(refused.exitStatus == 4)
     #expect(
       refused.standardError.contains(
-        "what that one wrote then stays on the origin wherever this thin device has no block"))
+        "what it wrote then stays on the origin wherever this thin device has no block"))
     for options in [["--restart"], ["--restart", "--dry-run"]] {
       let verb = options.count == 1 ? "plan" : "merge"
       expectNamed(try run(verb, options).standardOutput)

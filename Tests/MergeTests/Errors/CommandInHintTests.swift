@@ -172,7 +172,7 @@ struct CommandInHintTests {
       .originIsSwap(name, file: name), .originIsContainer(name, "qcow2"),
       .originSuspended(name, name: name), .originInUse(name, by: name),
       .originReadOnlyForGood(
-        name, TableLine(sectorCount: 8, kind: "raid", arguments: "raid1 3 0"), volumeName: name,
+        name, kind: "raid", isMirror: true, volumeName: name,
         kinds: ["linear"]),
       .cannotMakeOriginWritable(name, .ioError),
       .volumePoolNotActive(name, mappedName: name, volumeName: name),

@@ -290,13 +290,14 @@ extension MergeError {
   /// - `kind`: of the read-only layer; `kinds`: of those that are made writable.
   /// Returns the error for an origin that is read-only by a target that cannot be loaded once more.
   ///
+  /// - `isMirror`: whether it is a raid1.
   /// - `volumeName`: the origin's name in LVM; nil for what is no volume of LVM.
   static func originReadOnlyForGood(
-    _ path: String, _ line: TableLine, volumeName: String?, kinds: [String]
+    _ path: String, kind: String, isMirror: Bool, volumeName: String?, kinds: [String]
   ) -> MergeError {
     let copy = "make a device of the same size, copy the origin to it, and merge onto that copy"
     let hint =
-      if let name = volumeName?.shellQuoted, line.arguments.hasPrefix("raid1 ") {
+      if let name = volumeName?.shellQuoted, isMirror {
         "\(copy); or have LVM make it a linear volume, without a mirror, while nothing else uses it"
           .above("lvchange -ay \(name)", "lvconvert -m0 \(name)", "lvchange -an \(name)")
       } else {
@@ -305,7 +306,7 @@ extension MergeError {
     return MergeError(
       .originReadOnlyForGood, .refused, "cannot write to the origin", at: path,
       because:
-        "device-mapper has it read-only, and its target is \(line.kind); that is lifted only for "
+        "device-mapper has it read-only, and its target is \(kind); that is lifted only for "
         + kinds.joined(separator: ", "), hint: hint)
   }
 
