@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// Calls devices of LVM in texts for people as LVM does: `vg/base`, and not `/dev/mapper/vg-base-real`.
 ///
-/// Commands in a sentence, which stand in quotes, keep what they have.
+/// Commands in a sentence keep what they have: those in quotes, and what follows `dmsetup`, which knows no other names.
 struct VolumeNames: Sendable {
   /// The name and uuid of the mapped device of a node; nil where it is none.
   let mappedDevice: @Sendable (_ node: String) -> (name: String, uuid: String)?
@@ -40,7 +40,14 @@ struct VolumeNames: Sendable {
   }
 
   private func outsideQuotes(_ text: Substring) -> String {
-    text.split(separator: " ", omittingEmptySubsequences: false).map { word in
+    var isCommand = false
+    return text.split(separator: " ", omittingEmptySubsequences: false).map { word in
+      if word == "dmsetup" { isCommand = true }
+      guard !isCommand else {
+        // A semicolon parts the command from what else is said.
+        isCommand = !word.hasSuffix(";")
+        return String(word)
+      }
       // What ends a part of a sentence is no part of a name.
       let end = word.lastIndex { !",.:;)".contains($0) }.map(word.index(after:)) ?? word.startIndex
       let start = word.prefix { $0 == "(" }.endIndex

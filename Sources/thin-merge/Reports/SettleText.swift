@@ -167,18 +167,18 @@ struct SettleText {
     }
     if let snapshot = pool.metadataSnapshot, !snapshot.isUndone, snapshot.owner == .unrecorded {
       text.addNext(
-        "If no other program needs the metadata snapshot: \(MergeNote.release(name))")
+        "If no other program needs the metadata snapshot:", commands: [MergeNote.release(name)])
     }
     for copy in pool.snapshots where copy.use == .onlyCopy && !copy.isUndone {
       text.addNext(
-        "\(MergeNote.merging(copy.deviceID, pool: name)) merges dev \(copy.deviceID); to give the copy up: "
-          + MergeNote.delete(copy.deviceID, pool: name))
+        "\(MergeNote.merging(copy.deviceID, pool: name)) merges dev \(copy.deviceID). To give the copy up:",
+        commands: [MergeNote.delete(copy.deviceID, pool: name)])
     }
     for snapshot in pool.snapshots
     where snapshot.use == .unfinishedMerge && snapshot.isThere != false && !snapshot.isUndone {
       text.addNext(
-        "If the merge is given up, which leaves its origin merged in part: "
-          + MergeNote.delete(snapshot.deviceID, pool: name))
+        "If the merge is given up, which leaves its origin merged in part:",
+        commands: [MergeNote.delete(snapshot.deviceID, pool: name)])
     }
   }
 }

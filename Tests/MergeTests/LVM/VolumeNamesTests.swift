@@ -36,6 +36,14 @@ struct VolumeNamesTests {
         "'lsof /dev/mapper/v--g-vm1' shows who has v--g-vm1",
         "'lsof /dev/mapper/v--g-vm1' shows who has v--g-vm1"
       ),
+      (
+        "dev 3 of pool v--g-pool-tpool stays: dmsetup message v--g-pool-tpool 0 'delete 3'; so does v--g-pool-tpool",
+        "dev 3 of pool v-g/pool stays: dmsetup message v--g-pool-tpool 0 'delete 3'; so does v-g/pool"
+      ),
+      (
+        "by: dmsetup message v--g-pool-tpool 0 release_metadata_snap; of pool v--g-pool-tpool",
+        "by: dmsetup message v--g-pool-tpool 0 release_metadata_snap; of pool v-g/pool"
+      ),
       ("/srv/dev/mapper/v--g-vm1", "/srv/dev/mapper/v--g-vm1"), ("", ""),
     ])
   func text(text: String, shown: String) {
