@@ -181,9 +181,13 @@ extension MappedDevices {
   }
 
   /// How many have a volume of LVM open, besides its own layers; nil where it is not active.
+  ///
+  /// A layer stays while other active volumes use it: `base-real` under a thin volume, `pool-tpool` under all of the
+  /// pool's. The volume itself is not active then. A layer that nothing uses is what is left of the volume.
   func openCount(of volume: KnownVolume) -> Int? {
-    guard let top = topLayer(of: volume) ?? pool(volume) else { return nil }
-    return top.openCount
+    if let device = device(uuid: volume.mappedUUID()) { return device.openCount }
+    guard let layer = topLayer(of: volume) ?? pool(volume), layer.openCount == 0 else { return nil }
+    return 0
   }
 
   /// The topmost device that shows a volume of LVM; nil where it is not active.

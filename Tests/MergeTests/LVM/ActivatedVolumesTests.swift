@@ -106,6 +106,20 @@ struct ActivatedVolumesTests {
   }
 
   @Test(
+    "a volume of which only a layer is left, which another volume uses, is not active any more",
+    arguments: ["base", "pool"])
+  func layerLeft(name: String) throws {
+    let volumes = try InactiveVolumes()
+    try volumes.activateAndDie(name)
+    volumes.useLayer(of: name)
+    let settled = volumes.pool.run { merger throws(MergeError) in _ = try merger.settle() }
+    #expect(settled.exitStatus == 0, "\(settled.message)")
+    #expect(volumes.changes == ["+\(name)", "-\(name)"])
+    #expect(settled.notes == [], "\(settled.notes)")
+    #expect(try volumes.recorded() == [])
+  }
+
+  @Test(
     "a volume that LVM does not deactivate is named with the command, and the next run tries again")
   func notDeactivated() throws {
     let volumes = try InactiveVolumes()

@@ -40,7 +40,19 @@ final class InactiveVolumes: @unchecked Sendable {
   }
 
   /// Has somebody open a volume from its next activation on.
-  func open(_ name: String) { devices[name]?.openCount = 1 }
+  func open(_ name: String) {
+    devices[name]?.uuid = SimulatedLVM.mappedUUID(name)
+    devices[name]?.openCount = 1
+  }
+
+  /// Has another active volume use the layer that is there of an active volume, which is all that stays of it.
+  func useLayer(of name: String) {
+    for index in pool.mapper.mapped.indices
+    where pool.mapper.mapped[index].uuid == devices[name]?.uuid {
+      pool.mapper.mapped[index].openCount = 1
+    }
+    ends["-\(name)"] = .succeeded(output: "")
+  }
 
   func isActive(_ name: String) -> Bool {
     pool.mapper.mapped.contains { $0.uuid == devices[name]?.uuid }
