@@ -85,6 +85,7 @@ struct Resume: Verb {
     let merger = session.merger()
     let recorded = try merger.recordedMerge(journalPath: merger.journalPath(named: journal))
     let status = recorded.status
+    status.rememberOriginName()
     if status.finishedSeconds != nil, !consent.again, !status.isHandedOver,
       finish.finish || status.handover != nil
     {

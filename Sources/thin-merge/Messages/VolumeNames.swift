@@ -5,26 +5,31 @@ internal import Synchronization
 ///
 /// Commands in a sentence keep what they have: those in quotes, and what follows `dmsetup`, which knows no other names.
 struct VolumeNames: Sendable {
-  /// The name and uuid of the mapped device of a node; nil where it is none.
-  let mappedDevice: @Sendable (_ node: String) -> (name: String, uuid: String)?
+  /// The name in LVM of the volume that a node shows, whole or by a layer under it; nil for another device, or none.
+  let volumeName: @Sendable (_ node: String) -> String?
 
   /// Those of this system, as sysfs tells or has told: what was activated for a run is gone when its report is written.
   static let system = VolumeNames { node in
-    let now = mappedDevice(of: node)
+    let now = volumeName(of: node)
     return seen.withLock { seen in
       if let now { seen[node] = now }
       return seen[node]
     }
   }
 
-  private static let seen = Mutex<[String: (name: String, uuid: String)]>([:])
+  private static let seen = Mutex<[String: String]>([:])
 
-  private static func mappedDevice(of node: String) -> (name: String, uuid: String)? {
+  /// Has a node called by that name where no device is there.
+  static func remember(_ name: String, of node: String) {
+    seen.withLock { $0[node] = $0[node] ?? name }
+  }
+
+  private static func volumeName(of node: String) -> String? {
     guard let number = FileSystem.blockDevice(at: node),
       let name = FileSystem.text(of: "/sys/dev/block/\(number)/dm/name"),
       let uuid = FileSystem.text(of: "/sys/dev/block/\(number)/dm/uuid")
     else { return nil }
-    return (name, uuid)
+    return KnownVolume.fullName(mappedName: name, uuid: uuid)
   }
 
   private static let folder = "/dev/mapper/"
@@ -59,9 +64,20 @@ struct VolumeNames: Sendable {
   /// The name in LVM of a volume, whole or by a layer under it, whose node or mapped name a word is.
   private func volume(_ word: String) -> String? {
     let isPool = word.hasSuffix(Self.poolSuffix)
-    guard word.hasPrefix(Self.folder) || isPool && !word.contains("/"),
-      let device = mappedDevice(word.hasPrefix("/") ? word : Self.folder + word)
-    else { return nil }
-    return KnownVolume.fullName(mappedName: device.name, uuid: device.uuid)
+    guard word.hasPrefix(Self.folder) || isPool && !word.contains("/") else { return nil }
+    return volumeName(word.hasPrefix("/") ? word : Self.folder + word)
+  }
+}
+
+extension StatusReport {
+  /// Has texts call the origin by its name in LVM, which the journal tells where the origin is not active.
+  func rememberOriginName() {
+    guard let originName else { return }
+    VolumeNames.remember(originName, of: originPath)
+    guard let mappedName = ThinDeviceName(originName).mappedName else { return }
+    // It may be known by another layer now.
+    for layer in ["", "-real"] {
+      VolumeNames.remember(originName, of: "/dev/mapper/\(mappedName)\(layer)")
+    }
   }
 }

@@ -8,14 +8,16 @@ struct VolumeNamesTests {
   /// Some of the devices that LVM makes of an external origin, a thin volume and its pool, and one of dmsetup.
   private static let names = VolumeNames { node in
     let uuid = "LVM-" + String(repeating: "x", count: 64)
-    return switch node {
-    case "/dev/mapper/v--g-base-real": ("v--g-base-real", uuid + "-real")
-    case "/dev/mapper/v--g-vm1": ("v--g-vm1", uuid)
-    case "/dev/mapper/v--g-pool-tpool": ("v--g-pool-tpool", uuid + "-tpool")
-    case "/dev/mapper/v--g-pool_tmeta": ("v--g-pool_tmeta", uuid + "-tmeta")
-    case "/dev/mapper/a-b": ("a-b", "CRYPT-1")
-    default: nil
-    }
+    let device: (name: String, uuid: String)? =
+      switch node {
+      case "/dev/mapper/v--g-base-real": ("v--g-base-real", uuid + "-real")
+      case "/dev/mapper/v--g-vm1": ("v--g-vm1", uuid)
+      case "/dev/mapper/v--g-pool-tpool": ("v--g-pool-tpool", uuid + "-tpool")
+      case "/dev/mapper/v--g-pool_tmeta": ("v--g-pool_tmeta", uuid + "-tmeta")
+      case "/dev/mapper/a-b": ("a-b", "CRYPT-1")
+      default: nil
+      }
+    return device.flatMap { KnownVolume.fullName(mappedName: $0.name, uuid: $0.uuid) }
   }
 
   @Test(
@@ -65,5 +67,17 @@ struct VolumeNamesTests {
         "  thin-merge devices --pool v-g/pool", "  lsof /dev/mapper/v--g-vm1",
         "  dmsetup status v--g-pool-tpool",
       ])
+  }
+
+  @Test("an origin that is not active is called as the journal has it, whichever layer is named")
+  func remembered() {
+    var status = SampleReport.status
+    status.originPath = "/dev/mapper/remembered-origin-real"
+    status.originName = "remembered/origin"
+    status.rememberOriginName()
+    #expect(
+      TerminalText.forPeople(
+        "interrupted, /dev/mapper/remembered-origin: onto /dev/mapper/remembered-origin-real")
+        == "interrupted, remembered/origin: onto remembered/origin")
   }
 }
