@@ -63,6 +63,7 @@ struct Verify: Verb {
     if let typed = target.journal {
       let journal = try merger.journalPath(named: typed)
       let status = try merger.status(journalPath: journal)
+      status.rememberOriginName()
       let originPath = try target.origin.map(merger.originPath(named:))
       let report = try merger.verify(
         journalPath: journal, originPath: originPath, transfer: queue.options)

@@ -73,11 +73,13 @@ extension StatusReport {
   /// Has texts call the origin by its name in LVM, which the journal tells where the origin is not active.
   func rememberOriginName() {
     guard let originName else { return }
-    VolumeNames.remember(originName, of: originPath)
+    // A handover may have renamed it.
+    let name = isHandedOver ? handover?.finalFullName ?? originName : originName
+    VolumeNames.remember(name, of: originPath)
     guard let mappedName = ThinDeviceName(originName).mappedName else { return }
     // It may be known by another layer now.
     for layer in ["", "-real"] {
-      VolumeNames.remember(originName, of: "/dev/mapper/\(mappedName)\(layer)")
+      VolumeNames.remember(name, of: "/dev/mapper/\(mappedName)\(layer)")
     }
   }
 }

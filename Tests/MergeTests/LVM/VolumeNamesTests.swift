@@ -80,4 +80,18 @@ struct VolumeNamesTests {
         "interrupted, /dev/mapper/remembered-origin: onto /dev/mapper/remembered-origin-real")
         == "interrupted, remembered/origin: onto remembered/origin")
   }
+
+  @Test("an origin that a handover has renamed is called as it is now")
+  func renamed() {
+    var status = SampleReport.status
+    status.originPath = "/dev/mapper/remembered-base-real"
+    status.originName = "remembered/base"
+    status.isHandedOver = true
+    status.handover = VolumeHandover(
+      groupName: "remembered", thinName: "vm", originName: "base", groupUUID: "g", thinUUID: "t",
+      originUUID: "o", takesName: true, staysActive: false)
+    status.rememberOriginName()
+    #expect(
+      TerminalText.forPeople("/dev/mapper/remembered-base-real agrees") == "remembered/vm agrees")
+  }
 }
