@@ -68,7 +68,9 @@ struct Merge: Verb {
       // A copy of the data device may lack what was merged.
       verifyCommand: report.thinDevice == .asMerged && !consent.sameData
         ? .verify(source, originPath: target.origin, extent: arguments.extent.options)
-        : .verify(journalPath: report.journalPath))
+        : .verify(journalPath: report.journalPath),
+      againCommand: .merge(
+        source, originPath: target.origin, extent: arguments.extent.options, again: true))
     return Outcome(report, text: text, format: outputFormat)
   }
 }

@@ -125,7 +125,13 @@ struct Resume: Verb {
       .resume(recorded, options: options)
     let text = MergeText(
       report: report, source: source, originPath: originPath,
-      verifyCommand: .verify(journalPath: report.journalPath))
+      verifyCommand: .verify(journalPath: report.journalPath),
+      againCommand: source.name.map { name in
+        if case .proposed = report.handover { return .merge([name, "--again"]) }
+        // The thin device may have another origin.
+        let origin = places.origin ?? status.originName ?? status.originPath
+        return .merge([name, "--origin", origin, "--again"])
+      })
     return Outcome(report, text: text, format: outputFormat)
   }
 }

@@ -7,6 +7,8 @@ struct MergeText {
   var originPath: String
   /// What compares the origin with what was merged.
   var verifyCommand: ShellCommand
+  /// What merges the thin device as it is once the merge is finished; nil where its name is not known.
+  var againCommand: ShellCommand?
 
   var text: String {
     if let earlier = report.earlier { return text(of: earlier) }
@@ -76,8 +78,15 @@ struct MergeText {
     text.addNext(
       ReportText.whatIsLeft(
         in: report.thinDevice, leavesOut: leavesOut, remnants: plan.remnants))
+    addAgain(to: &text)
     if !leavesOut, plan.remnants.isEmpty { addProposal(isCompared: true, to: &text) }
     addRelease(to: &text)
+  }
+
+  /// How to merge what was written since.
+  private func addAgain(to text: inout ReportText) {
+    guard report.thinDevice == .writtenSince, let againCommand else { return }
+    text.addNext(ReportText.mergesAsItIs, againCommand)
   }
 
   /// What LVM's users do next.
@@ -181,6 +190,7 @@ struct MergeText {
         ReportText.warning(of: report.thinDevice), ReportText.warning(of: plan.remnants),
       ].compactMap { $0 }
       for warning in warnings { text.addNext(warning) }
+      addAgain(to: &text)
       if !warnings.isEmpty {
         text.addNext("To compare the origin with what was merged:", verifyCommand)
       } else {

@@ -106,10 +106,7 @@ struct PlanText {
       text.add("snapshot", "made of the thin device when the merge begins, and merged")
     }
     if plan.isWrittenSinceSnapshot {
-      text.add(
-        "written since",
-        "the thin device; that is not merged (--restart merges it as it is now, from the beginning)"
-      )
+      text.add("written since", "the thin device; that is not merged")
     }
     if plan.makesSnapshot || plan.snapshotID != nil, plan.thinDeviceIsOpen {
       text.add(

@@ -57,6 +57,9 @@ struct ReportText {
         + "its blocks are on the origin."
   }
 
+  /// What stands above the command that merges a thin device that was written to since.
+  static let mergesAsItIs = "To merge it as it is now:"
+
   /// Why a thin device is still needed although all is merged that was to be; nil where nothing speaks for it.
   static func warning(of state: ThinDeviceState) -> String? {
     switch state {

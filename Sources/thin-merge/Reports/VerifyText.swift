@@ -43,6 +43,9 @@ struct VerifyText {
       text.addNext(
         ReportText.whatIsLeft(
           in: report.thinDevice ?? .unknown, leavesOut: leavesOut, remnants: report.remnants))
+      if report.thinDevice == .writtenSince {
+        text.addNext(ReportText.mergesAsItIs, repairCommand)
+      }
     case .different:
       addRepair(to: &text)
     default:

@@ -14,7 +14,8 @@ struct TextReportTests {
     return MergeText(
       report: report, source: reported, originPath: "base.img",
       verifyCommand: .verify(
-        .devices(SampleReport.source), originPath: "base.img", extent: ExtentOptions())
+        .devices(SampleReport.source), originPath: "base.img", extent: ExtentOptions()),
+      againCommand: .merge(["vg/vm1", "--again"])
     ).text
   }
 
@@ -360,10 +361,20 @@ struct TextReportTests {
 
   @Test("a merge that was not read back warns where the thin device was written to since")
   func writtenSince() {
-    let text = Self.text(SampleReport.merge, state: .writtenSince)
+    var merged = SampleReport.merge
+    merged.plan.isWrittenSinceSnapshot = true
+    let text = Self.text(merged, state: .writtenSince)
+    #expect(text.contains("  written since  the thin device; that is not merged\n"))
     #expect(text.contains("\n\nKeep the thin device: it was written to after"))
     #expect(text.contains("\nTo compare the origin with what was merged:\n"))
+    #expect(!text.contains("--restart"))
     #expect(!text.contains("until the origin is verified"))
+    #expect(text.contains("\nTo merge it as it is now:\n  thin-merge merge vg/vm1 --again\n"))
+    var compared = SampleReport.merge
+    compared.verification = SampleReport.verification
+    #expect(
+      Self.text(compared, state: .writtenSince)
+        .contains("\nTo merge it as it is now:\n  thin-merge merge vg/vm1 --again\n"))
     let gone = Self.text(SampleReport.merge, state: .gone)
     #expect(gone.contains("\n\nThe thin device is not there any more.\nTo compare the origin"))
     #expect(!gone.contains("Keep the thin device"))
