@@ -35,15 +35,24 @@ struct PlanText {
 
   private var heading: String {
     let merge = source.thinDevice + (originPath.map { " onto \($0)" } ?? "")
-    return report.isFinished && !report.isMergedAgain
+    guard report.isFinished, !report.isMergedAgain else {
+      return "A merge of \(merge) would do this."
+    }
+    return report.handover == nil
       ? "The merge of \(merge) is finished: nothing would be written."
-      : "A merge of \(merge) would do this."
+      : "The merge of \(merge) is finished, but not yet in LVM."
   }
 
   /// What a merge would do with what earlier runs have recorded.
   private var whatIsNext: String {
     guard report.isFinished else {
       return report.recordedByteCount > 0 ? "To go on:" : "To carry it out:"
+    }
+    if let handover = report.handover {
+      return report.isMergedAgain
+        ? "By this command all of it is compared again and what differs is written; then "
+          + "\(Self.willDo(handover)):"
+        : "By this command \(Self.willDo(handover)); with --again, what differs is written first:"
     }
     if report.isMergedAgain {
       return "This merge is finished. To compare all of it again and write what differs:"
