@@ -264,7 +264,7 @@ public struct Merger: Sendable {
   /// What ``handOver(journalPath:takesName:)`` would do, without doing it.
   package func plannedHandover(
     journalPath: String, takesName: Bool
-  ) throws(MergeError) -> VolumeHandover {
+  ) throws(MergeError) -> PlannedHandover {
     try HandoverOperation(environment: environment).plan(journalPath, takesName: takesName)
   }
 

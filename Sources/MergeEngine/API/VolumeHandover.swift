@@ -60,6 +60,18 @@ public struct VolumeHandover: Equatable, Sendable {
   public var finalFullName: String { takesName ? thinFullName : originFullName }
 }
 
+/// A handover, and how much of it is left.
+package struct PlannedHandover: Equatable, Sendable {
+  package var handover: VolumeHandover
+  /// Whether the thin volume is still to be compared and removed.
+  package var thinVolumeIsThere: Bool
+
+  package init(_ handover: VolumeHandover, thinVolumeIsThere: Bool) {
+    self.handover = handover
+    self.thinVolumeIsThere = thinVolumeIsThere
+  }
+}
+
 /// One of the changes in LVM's metadata by which an external origin takes the place of a merged thin volume.
 package enum HandoverStep: Equatable, Sendable {
   case removeThinVolume

@@ -29,11 +29,20 @@ struct HandoverOperation {
   /// What is left to be done for a merge, or would be; changes nothing.
   ///
   /// - Throws: `MergeError` as ``run(_:takesName:)`` does before it compares.
-  func plan(_ journalPath: String, takesName: Bool) throws(MergeError) -> VolumeHandover {
+  func plan(_ journalPath: String, takesName: Bool) throws(MergeError) -> PlannedHandover {
     let journal = try environment.journals.look(at: journalPath)
-    if let recorded = journal.state.handover, try !isThinVolumeThere(recorded) { return recorded }
-    if let rest = try rest(journal.header, takesName: takesName) { return rest }
-    return try volumes(journal.header).handover(takesName: takesName, staysActive: false)
+    let recorded = journal.state.handover
+    let takesName = takesName || recorded?.takesName == true
+    if var recorded, try !isThinVolumeThere(recorded) {
+      recorded.takesName = takesName
+      return PlannedHandover(recorded, thinVolumeIsThere: false)
+    }
+    if let rest = try rest(journal.header, takesName: takesName) {
+      return PlannedHandover(rest, thinVolumeIsThere: false)
+    }
+    return PlannedHandover(
+      try volumes(journal.header).handover(takesName: takesName, staysActive: false),
+      thinVolumeIsThere: true)
   }
 
   /// What the handover of a merge would be, for those who do it themselves; nil where it would be refused.

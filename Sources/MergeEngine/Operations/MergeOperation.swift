@@ -33,8 +33,13 @@ struct MergeOperation {
     }
     do throws(MergeError) {
       // Whoever merges was asked before that.
-      if report.earlier != nil, !environment.observer.approve(report.plan) {
-        throw .notApproved(request.originPath)
+      if report.earlier != nil {
+        // No origin was planned to be written to, so that the volumes were not looked for.
+        report.plan.handover =
+          try operation.plan(report.journalPath, takesName: request.options.takesName).handover
+        guard environment.observer.approve(report.plan) else {
+          throw .notApproved(request.originPath)
+        }
       }
       report.handover = .done(
         try operation.run(report.journalPath, takesName: request.options.takesName))

@@ -129,17 +129,21 @@ struct Confirmation: Sendable {
     PlanText.addSource(plan, source, to: &text)
     PlanText.addJournal(plan, to: &text)
     text.add(plan.remnants, besides: plan.deviceID)
-    return text.text
-      + "\n\(whatIsAsked(plan)) onto \(TerminalText.forPeople(originPath))? [y/N] "
+    return text.text + "\n\(whatIsAsked(plan))? [y/N] "
   }
 
   private func whatIsAsked(_ plan: PlanReport) -> String {
+    let handover = plan.handover.map { TerminalText.forPeople(PlanText.isAsked($0)) }
+    if let handover, plan.isFinished, !plan.isMergedAgain {
+      return "This merge is finished. \(handover.prefix(1).uppercased())\(handover.dropFirst())"
+    }
+    return "\(whatIsWritten(plan)) onto \(TerminalText.forPeople(originPath))"
+      + (handover.map { ", then \($0)" } ?? "")
+  }
+
+  private func whatIsWritten(_ plan: PlanReport) -> String {
     if rewriting == .restart {
       return "This merge is finished. Write all \(plan.byteCount.formattedByteCount) of it again"
-    }
-    if let handover = plan.handover, plan.isFinished, !plan.isMergedAgain {
-      return
-        "This merge is finished. Compare all of it, remove \(handover.thinFullName), which was merged"
     }
     guard !plan.isFinished else {
       return "This merge is finished. Compare all of it again and write what differs"

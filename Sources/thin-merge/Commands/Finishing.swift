@@ -19,13 +19,22 @@ struct Finishing {
       return try rehearsal(before, yes: consent.yes, format: format, messageFormat, merger)
     }
     if !before.isHandedOver || takesName {
-      if !consent.yes { try ask(before, messageFormat) }
-      do {
-        _ = try session.merger(loops: consent.loops)
-          .handOver(journalPath: journalPath, takesName: takesName)
+      if !consent.yes { try checkCanAsk(before, messageFormat) }
+      var isAgreed = true
+      do throws(MergeError) {
+        if !consent.yes {
+          isAgreed = Confirmation.isGiven(
+            Self.question(
+              try merger.plannedHandover(journalPath: journalPath, takesName: takesName)))
+        }
+        if isAgreed {
+          try session.merger(loops: consent.loops)
+            .handOver(journalPath: journalPath, takesName: takesName)
+        }
       } catch {
         failure = Failure(error)
       }
+      if !isAgreed { throw Self.notAgreed(before) }
     }
     let status = try merger.status(journalPath: journalPath)
     return Outcome(
@@ -48,9 +57,10 @@ struct Finishing {
       }
     }
     do {
-      let handover = try merger.plannedHandover(journalPath: journalPath, takesName: takesName)
+      let planned = try merger.plannedHandover(journalPath: journalPath, takesName: takesName)
       if !status.isHandedOver {
-        text += "\nWithout --dry-run \(PlanText.willDo(handover)).\n"
+        let steps = PlanText.willDo(planned.handover, thinVolumeIsThere: planned.thinVolumeIsThere)
+        text += "\nWithout --dry-run \(steps).\n"
       }
     } catch {
       failure = failure ?? Failure(error)
@@ -70,18 +80,17 @@ struct Finishing {
     }
   }
 
-  private func ask(_ status: StatusReport, _ messageFormat: OutputFormat) throws(Failure) {
-    let thinDevice = ReportedSource(status).thinDevice
-    try checkCanAsk(status, messageFormat)
-    let question =
-      "Deactivate \(thinDevice), compare it with \(status.originName ?? status.originPath), remove it, and make the "
-      + "origin an ordinary volume\(takesName ? " that gets its name" : "")? [y/N] "
-    guard Confirmation.isGiven(TerminalText.forPeople(question)) else {
-      throw Failure(
-        .notAgreed, .refused,
-        message:
-          "not finished in LVM, \(status.originPath): that was not agreed to; nothing was changed",
-        hints: ["give the same command again, and answer with y; or add --yes"])
-    }
+  /// The question that names every step.
+  static func question(_ planned: PlannedHandover) -> String {
+    let steps = PlanText.isAsked(planned.handover, thinVolumeIsThere: planned.thinVolumeIsThere)
+    return TerminalText.forPeople("\(steps.prefix(1).uppercased())\(steps.dropFirst())? [y/N] ")
+  }
+
+  private static func notAgreed(_ status: StatusReport) -> Failure {
+    Failure(
+      .notAgreed, .refused,
+      message:
+        "not finished in LVM, \(status.originPath): that was not agreed to; nothing was changed",
+      hints: ["give the same command again, and answer with y; or add --yes"])
   }
 }

@@ -97,11 +97,23 @@ struct PlanText {
   }
 
   /// What is done in LVM once the merge is finished.
-  static func willDo(_ handover: VolumeHandover) -> String {
+  static func willDo(_ handover: VolumeHandover, thinVolumeIsThere: Bool = true) -> String {
     let (thin, origin) = (handover.thinFullName, handover.originFullName)
+    let removal = thinVolumeIsThere ? "everything is compared, \(thin) is removed, and " : ""
     let rename = handover.takesName ? ", which is renamed to \(thin)" : ""
-    return
-      "everything is compared, \(thin) is removed, and \(origin) made an ordinary volume\(rename)"
+    return "\(removal)\(origin) \(thinVolumeIsThere ? "" : "is ")made an ordinary volume\(rename)"
+  }
+
+  /// The same as part of a question.
+  static func isAsked(_ handover: VolumeHandover, thinVolumeIsThere: Bool = true) -> String {
+    let (thin, origin) = (handover.thinFullName, handover.originFullName)
+    let ordinary = "make \(origin) an ordinary volume"
+    let rename = handover.takesName ? "rename it to \(thin)" : nil
+    guard thinVolumeIsThere else {
+      return ordinary + (rename.map { " and \($0)" } ?? "")
+    }
+    return "deactivate \(thin), compare all of it with \(origin), remove \(thin), "
+      + (rename.map { "\(ordinary), and \($0)" } ?? "and \(ordinary)")
   }
 
   /// What is read, and by which mappings.

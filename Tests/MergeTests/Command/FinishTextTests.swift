@@ -40,4 +40,52 @@ struct FinishTextTests {
     #expect(
       plan.text.contains("again and what differs is written; then \(Self.steps):\n"))
   }
+
+  private static let asked =
+    "deactivate vg/vm1, compare all of it with vg/base, remove vg/vm1, make vg/base an ordinary "
+    + "volume, and rename it to vg/vm1? [y/N] "
+
+  private static func textAsked(
+    _ plan: PlanReport, rewriting: thin_merge.Confirmation.Rewriting? = nil
+  ) -> String {
+    Confirmation(source: SampleReport.reported, originPath: "vg/base", rewriting: rewriting)
+      .question(plan)
+  }
+
+  @Test("the question names every step in LVM, whatever is merged first")
+  func question() {
+    var plan = Self.finishedPlan
+    #expect(
+      Self.textAsked(plan).hasSuffix("\nThis merge is finished. D\(Self.asked.dropFirst())"))
+    plan.isMergedAgain = true
+    #expect(
+      Self.textAsked(plan, rewriting: .again).hasSuffix(
+        "\nThis merge is finished. Compare all of it again and write what differs onto vg/base, "
+          + "then \(Self.asked)"))
+    #expect(
+      Self.textAsked(plan, rewriting: .restart).hasSuffix(
+        "Write all 6.3 MiB of it again onto vg/base, then \(Self.asked)"))
+    plan.isMergedAgain = false
+    plan.isFinished = false
+    #expect(
+      Self.textAsked(plan).hasSuffix("\nWrite 6.3 MiB onto vg/base, then \(Self.asked)"))
+    plan.handover?.takesName = false
+    #expect(
+      Self.textAsked(plan).hasSuffix(
+        "compare all of it with vg/base, remove vg/vm1, and make vg/base an ordinary volume? [y/N] "
+      ))
+  }
+
+  @Test("the question about a handover alone names the steps that are left")
+  func questionOfHandover() {
+    #expect(
+      Finishing.question(PlannedHandover(Self.handover, thinVolumeIsThere: true))
+        == "D\(Self.asked.dropFirst())")
+    #expect(
+      Finishing.question(PlannedHandover(Self.handover, thinVolumeIsThere: false))
+        == "Make vg/base an ordinary volume and rename it to vg/vm1? [y/N] ")
+    #expect(
+      PlanText.willDo(Self.handover, thinVolumeIsThere: false)
+        == "vg/base is made an ordinary volume, which is renamed to vg/vm1")
+  }
 }

@@ -196,11 +196,38 @@ struct HandoverTests {
     let before = try content(of: path)
     let outcome = volumes.pool.run { merger throws(MergeError) in
       let planned = try merger.plannedHandover(journalPath: path, takesName: true)
-      #expect(planned.finalFullName == "vg/vm")
+      #expect(planned.handover.finalFullName == "vg/vm" && planned.thinVolumeIsThere)
     }
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(volumes.changes == changes)
     #expect(try content(of: path) == before)
+  }
+
+  @Test("the plan of a handover that is cut off names what is left, with the name that it gets")
+  func plannedRest() throws {
+    let volumes = try InactiveVolumes()
+    volumes.ends["writable base"] = .noAnswer
+    #expect(Self.handOver(volumes).exitStatus == 3)
+    let path = try #require(try volumes.pool.journalPath())
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      let planned = try merger.plannedHandover(journalPath: path, takesName: true)
+      #expect(planned.handover.takesName && !planned.thinVolumeIsThere)
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+  }
+
+  @Test(
+    "who gives a finished merge again is asked with the handover, whether or not somebody has the volume open",
+    arguments: [false, true])
+  func askedAgain(isOpen: Bool) throws {
+    let volumes = try InactiveVolumes()
+    #expect(volumes.merge().exitStatus == 0)
+    if isOpen { volumes.open("vm") }
+    for name in ["pool", "base", "vm"] { volumes.activate(name) }
+    _ = Self.handOver(volumes, takesName: true)
+    let asked = try #require(volumes.pool.planAskedOf)
+    #expect(asked.isFinished && asked.handover?.thinFullName == "vg/vm")
+    #expect(asked.handover?.takesName == true)
   }
 
   @Test("the steps are in the journal before the first one is taken")

@@ -34,6 +34,8 @@ final class ActivePool {
   private(set) var cleanupFailures: [MergeNote] = []
   /// What the last merge that returned a report says of the thin device.
   private(set) var thinDeviceState: ThinDeviceState?
+  /// The plan of which the last run asked whether it may write; nil where it did not ask.
+  private(set) var planAskedOf: PlanReport?
   /// The snapshot that the last merge read in the thin device's place.
   private(set) var snapshotID: UInt32?
   /// Each run has a second of its own, which is part of a journal's id.
@@ -111,6 +113,7 @@ final class ActivePool {
     var notes: [String] = []
     var agrees = true
     var asked: () -> Void = {}
+    var plan: PlanReport?
     var begins: [MergeProgress.Phase: () -> Void] = [:]
 
     func note(_ note: MergeNote) { notes.append(note.textInCommandTerms) }
@@ -118,6 +121,7 @@ final class ActivePool {
       begins.removeValue(forKey: progress.phase)?()
     }
     func approve(_ plan: PlanReport) -> Bool {
+      self.plan = plan
       asked()
       return agrees
     }
@@ -267,7 +271,10 @@ final class ActivePool {
     environment.drawNumber = SinkingNumbers().next
     environment.clock = environment.clock.skipping
     if activatesVolumes { environment.activatedVolumes = environment.makeActivatedVolumes() }
-    defer { environment.activatedVolumes?.end() }
+    defer {
+      environment.activatedVolumes?.end()
+      planAskedOf = listener.plan
+    }
     do throws(MergeError) {
       try body(Merger(environment: environment))
       return Outcome(exitStatus: 0, message: "", hint: "", notes: listener.notes)
