@@ -35,10 +35,11 @@ struct MergeOperation {
       // Whoever merges was asked before that.
       if report.earlier != nil {
         // No origin was planned to be written to, so that the volumes were not looked for.
-        report.plan.handover =
-          try operation.plan(report.journalPath, takesName: request.options.takesName).handover
+        let planned = try operation.plan(
+          report.journalPath, takesName: request.options.takesName)
+        report.plan.handover = planned.handover
         guard environment.observer.approve(report.plan) else {
-          throw .notApproved(request.originPath)
+          throw .handoverNotApproved(planned.handover.originFullName)
         }
       }
       report.handover = .done(

@@ -34,7 +34,9 @@ struct Finishing {
       } catch {
         failure = Failure(error)
       }
-      if !isAgreed { throw Self.notAgreed(before) }
+      if !isAgreed {
+        throw Self.notAgreed(before.originName ?? before.originPath)
+      }
     }
     let status = try merger.status(journalPath: journalPath)
     return Outcome(
@@ -86,11 +88,11 @@ struct Finishing {
     return TerminalText.forPeople("\(steps.prefix(1).uppercased())\(steps.dropFirst())? [y/N] ")
   }
 
-  private static func notAgreed(_ status: StatusReport) -> Failure {
+  /// The failure after a no; `originName`: what would have become an ordinary volume.
+  static func notAgreed(_ originName: String) -> Failure {
     Failure(
       .notAgreed, .refused,
-      message:
-        "not finished in LVM, \(status.originPath): that was not agreed to; nothing was changed",
+      message: "not finished in LVM, \(originName): that was not agreed to; nothing was changed",
       hints: ["give the same command again, and answer with y; or add --yes"])
   }
 }

@@ -109,6 +109,7 @@ extension MergeReport {
 
   private var handoverFailure: Failure? {
     guard case .stopped(let error) = handover else { return nil }
+    guard error.code != .notApproved else { return Finishing.notAgreed(error.place) }
     var failure = Failure(error)
     failure.message = "merged, but not finished in LVM: \(failure.message)"
     if error.kind != .bug { failure.exitStatus = .stopped }

@@ -50,7 +50,9 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     case .finished:
       let verified = report.verification.map { ExitStatus($0) } ?? .done
       if case .stopped(let error) = report.handover, verified == .done {
-        self = error.kind == .bug ? .bug : .stopped
+        // After a no nothing was tried.
+        self =
+          error.code == .notApproved ? .refused : error.kind == .bug ? .bug : .stopped
       } else {
         self = verified == .done && !report.cleanupFailures.isEmpty ? .stopped : verified
       }

@@ -88,4 +88,16 @@ struct FinishTextTests {
       PlanText.willDo(Self.handover, thinVolumeIsThere: false)
         == "vg/base is made an ordinary volume, which is renamed to vg/vm1")
   }
+
+  @Test("after a no to the handover of a finished merge one sentence says so, with status 2")
+  func notAgreed() {
+    var report = SampleReport.merge
+    report.handover = .stopped(.handoverNotApproved("vg/base"))
+    let failure = Finishing.notAgreed("vg/base")
+    #expect(report.failure == failure)
+    #expect(
+      failure.message
+        == "not finished in LVM, vg/base: that was not agreed to; nothing was changed")
+    #expect(ExitStatus(report) == .refused && failure.exitStatus == .refused)
+  }
 }

@@ -25,13 +25,7 @@ enum ErrorSamples {
       .cannotRecordHandover("JOURNAL", .noSpace)),
     (
       "a question about a handover is answered with no",
-      ReportedError(
-        Failure(
-          .notAgreed, .refused,
-          message:
-            "not finished in LVM, /dev/mapper/vg-base: that was not agreed to; nothing was changed",
-          hints: ["give the same command again, and answer with y; or add --yes"])
-      )
+      ReportedError(Finishing.notAgreed("vg/base"))
     ),
     sample(
       "the origin of a handover is gone from LVM", .volumeGone("vg/base", uuid: "UUID")),

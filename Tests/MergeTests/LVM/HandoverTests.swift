@@ -7,10 +7,10 @@ import Testing
 struct HandoverTests {
   private typealias Volume = SimulatedLVM.Volume
 
-  private static func handOver(_ volumes: InactiveVolumes, takesName: Bool = false)
-    -> ActivePool.Outcome
-  {
-    volumes.merge {
+  private static func handOver(
+    _ volumes: InactiveVolumes, takesName: Bool = false, agrees: Bool = true
+  ) -> ActivePool.Outcome {
+    volumes.merge(agrees: agrees) {
       $0.handsOver = true
       $0.takesName = takesName
     }
@@ -228,6 +228,17 @@ struct HandoverTests {
     let asked = try #require(volumes.pool.planAskedOf)
     #expect(asked.isFinished && asked.handover?.thinFullName == "vg/vm")
     #expect(asked.handover?.takesName == true)
+  }
+
+  @Test("nothing is done in LVM where whoever gives a finished merge again answers with no")
+  func notAgreed() throws {
+    let volumes = try InactiveVolumes()
+    #expect(volumes.merge().exitStatus == 0)
+    let names = volumes.lvm.volumes.map(\.name)
+    let outcome = Self.handOver(volumes, agrees: false)
+    #expect(outcome.error?.code == .notApproved && outcome.exitStatus == 2)
+    #expect(outcome.message.hasPrefix("not finished in LVM, vg/base: "), "\(outcome.message)")
+    #expect(volumes.lvm.volumes.map(\.name) == names)
   }
 
   @Test("the steps are in the journal before the first one is taken")

@@ -78,10 +78,12 @@ final class InactiveVolumes: @unchecked Sendable {
   /// Merges `vg/vm` as the command does.
   ///
   /// - `adjust`: what is asked for besides.
-  func merge(_ adjust: (inout MergeOptions) -> Void = { _ in }) -> ActivePool.Outcome {
+  func merge(
+    agrees: Bool = true, _ adjust: (inout MergeOptions) -> Void = { _ in }
+  ) -> ActivePool.Outcome {
     var options = MergeOptions()
     adjust(&options)
-    return pool.run { [pool, options] merger throws(MergeError) in
+    return pool.run(agrees: agrees) { [pool, options] merger throws(MergeError) in
       let found = try merger.resolve(.device("vg/vm"))
       let report = try merger.merge(found.source, onto: pool.origin.path, options: options)
       if case .stopped(let error) = report.state { throw error }

@@ -51,6 +51,13 @@ extension MergeError {
       context: Context(name: originName))
   }
 
+  /// Returns the error for a finished merge whose handover was answered with no.
+  static func handoverNotApproved(_ originName: String) -> MergeError {
+    MergeError(
+      .notApproved, .refused, "not finished in LVM", at: originName,
+      because: "that was not agreed to; nothing was changed", context: Context(name: originName))
+  }
+
   static func originShorterThanVolume(
     _ originName: String, _ byteCount: UInt64, thinName: String, thinByteCount: UInt64
   ) -> MergeError {
