@@ -76,7 +76,7 @@ public struct MergeNote: Equatable, Sendable {
     case volumeActivated = "volume-activated"
     /// It was deactivated again.
     case volumeDeactivated = "volume-deactivated"
-    /// Somebody else has it open, so that it stays active.
+    /// It stays active: somebody else has it open, or the thin volume was active whose place it took.
     case volumeStaysActive = "volume-stays-active"
     /// It could not be deactivated.
     case volumeNotDeactivated = "volume-not-deactivated"

@@ -49,8 +49,7 @@ extension MergeNote {
 
   static func volumeActivated(_ volume: String) -> MergeNote {
     MergeNote(
-      .volumeActivated, "activated \(volume), which is deactivated at the end",
-      context: Context(name: volume))
+      .volumeActivated, "activated \(volume)", context: Context(name: volume))
   }
 
   static func volumeDeactivated(_ volume: String) -> MergeNote {
@@ -60,6 +59,13 @@ extension MergeNote {
   static func volumeStaysActive(_ volume: String) -> MergeNote {
     MergeNote(
       .volumeStaysActive, "\(volume) stays active: somebody has it open",
+      context: Context(name: volume))
+  }
+
+  /// Returns the note for an origin whose thin volume was active before the origin took its place.
+  static func originStaysActive(_ volume: String) -> MergeNote {
+    MergeNote(
+      .volumeStaysActive, "\(volume) stays active, as the thin volume was",
       context: Context(name: volume))
   }
 

@@ -50,7 +50,9 @@ package final class ActivatedVolumes: Sendable {
   }
 
   /// Leaves a volume active that was activated for runs.
-  package func keep(_ volume: KnownVolume) {
+  ///
+  /// - Returns: Whether this run has used it so.
+  package func keep(_ volume: KnownVolume) -> Bool {
     let kept = used.withLock { records in
       defer { records.removeAll { $0.volume.uuids == volume.uuids } }
       return records.filter { $0.volume.uuids == volume.uuids }
@@ -59,6 +61,7 @@ package final class ActivatedVolumes: Sendable {
     try? ActivationRecord.inTurn(stateFolder) { () throws(MergeError) in
       for record in kept { record.remove() }
     }
+    return !kept.isEmpty
   }
 
   /// Deactivates what no other run uses.

@@ -247,8 +247,11 @@ struct HandoverOperation {
   private func activateOrigin(_ handover: VolumeHandover) {
     var origin = handover.origin
     if handover.takesName { origin.name = handover.thinName }
-    environment.activatedVolumes?.keep(origin)
+    let wasKept = environment.activatedVolumes?.keep(origin) == true
     activate(origin)
+    if wasKept, (try? isActive(origin)) == true {
+      environment.observer.note(.originStaysActive(origin.fullName))
+    }
   }
 
   /// Activates a volume, if it is not active; a note says where that came to nothing.

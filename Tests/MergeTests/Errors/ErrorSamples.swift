@@ -84,6 +84,7 @@ enum ErrorSamples {
   static let notes: [MergeNote] = [
     .fewerRequests(32, of: 64), .noDirectIO("ORIGIN"),
     .volumeActivated("vg/pool"), .volumeDeactivated("vg/pool"), .volumeStaysActive("vg/base"),
+    .originStaysActive("vg/vm1"),
     .volumeNotDeactivated("vg/base", .failed(words: "Volume group vg is busy")),
     .volumeNotActivated("vg/vm1", .tookTooLong(.seconds(120))),
     .originMadeWritableAgain("/dev/mapper/vg-base-real"),

@@ -54,6 +54,22 @@ struct HandoverTests {
     #expect(volumes.isActive("base"))
   }
 
+  @Test("nothing says that an origin is deactivated at the end that stays active")
+  func activeNotes() throws {
+    let volumes = try InactiveVolumes()
+    #expect(volumes.merge().exitStatus == 0)
+    let path = try #require(try volumes.pool.journalPath())
+    for name in ["pool", "vm"] { volumes.activate(name) }
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      try merger.handOver(journalPath: path)
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(volumes.isActive("base"))
+    #expect(
+      outcome.notes.filter { $0.contains("active") || $0.contains("activated") }
+        == ["activated vg/base", "vg/base stays active, as the thin volume was"])
+  }
+
   @Test(
     "a handover that is cut off goes on at the step that is not done",
     arguments: ["remove vm", "writable base", "rename base vm"], [false, true])
