@@ -190,9 +190,9 @@ struct MergeText {
         ReportText.warning(of: report.thinDevice), ReportText.warning(of: plan.remnants),
       ].compactMap { $0 }
       for warning in warnings { text.addNext(warning) }
-      addAgain(to: &text)
       if !warnings.isEmpty {
         text.addNext("To compare the origin with what was merged:", verifyCommand)
+        addAgain(to: &text)
       } else {
         text.addNext("Keep the thin device until the origin is verified:", verifyCommand)
         addProposal(isCompared: false, to: &text)
