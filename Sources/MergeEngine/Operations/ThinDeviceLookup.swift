@@ -155,8 +155,12 @@ struct ThinDeviceLookup {
     }
     guard let activated = environment.activatedVolumes else { return devices }
     for volume in needed.map(volumes.known) {
-      try activated.use(volume) { () throws(MergeError) in
-        try environment.mappedDevices().shows(volume)
+      do throws(MergeError) {
+        try activated.use(volume) { () throws(MergeError) in
+          try environment.mappedDevices().shows(volume)
+        }
+      } catch {
+        throw error.whileActive(devices.hiddenVolumes(of: volume))
       }
     }
     return try environment.mappedDevices()

@@ -190,6 +190,12 @@ extension MappedDevices {
     return 0
   }
 
+  /// The names in LVM of a pool's metadata and data volumes that are active.
+  func hiddenVolumes(of pool: KnownVolume) -> [String] {
+    ["_tmeta", "_tdata"].filter { named(pool.mappedName(layer: $0)) != nil }
+      .map { pool.fullName + $0 }
+  }
+
   /// The topmost device that shows a volume of LVM; nil where it is not active.
   func topLayer(of volume: KnownVolume) -> MappedDevice? {
     ["", "-real"].lazy.compactMap { device(uuid: volume.mappedUUID(layer: $0)) }.first

@@ -38,6 +38,22 @@ struct ActivatedVolumesTests {
     #expect(try volumes.recorded() == [])
   }
 
+  @Test("a pool that LVM does not activate beside its active data volume: the hint deactivates that")
+  func hiddenVolumeActive() throws {
+    let volumes = try InactiveVolumes()
+    volumes.pool.mapper.mapped = [
+      MappedDevice(
+        name: "vg-pool_tdata", uuid: SimulatedLVM.mappedUUID("data", layer: "-tdata"),
+        number: DeviceNumber(major: 253, minor: 309),
+        liveTable: [TableLine(sectorCount: 8, kind: "linear", arguments: "7:0 0")])
+    ]
+    volumes.ends["+pool"] = .failed(words: "Activation of vg/pool is prohibited")
+    let outcome = volumes.merge()
+    #expect(
+      outcome.error?.hint?.hasSuffix(
+        "then give the same command again:\n  lvchange -an vg/pool_tdata") == true)
+  }
+
   @Test("a volume that a killed run activated is deactivated by the next merge that uses it")
   func killed() throws {
     let volumes = try InactiveVolumes()

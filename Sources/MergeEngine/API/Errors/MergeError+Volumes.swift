@@ -12,6 +12,16 @@ extension MergeError {
       context: Context(name: name))
   }
 
+  /// The same error where hidden volumes of the pool are active, without which alone LVM activates the pool.
+  func whileActive(_ hiddenNames: [String]) -> MergeError {
+    guard code == .volumeNotActivated, !hiddenNames.isEmpty else { return self }
+    let words = hiddenNames.map(\.shellQuoted).joined(separator: " ")
+    var error = self
+    error.hint = "deactivate what is active of the pool, then give the same command again"
+      .above("lvchange -an \(words)")
+    return error
+  }
+
   static func cannotWriteActivationRecord(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotWriteActivationRecord, .refused, "cannot write the record of a volume", at: path,
