@@ -71,7 +71,8 @@ struct ThinDeviceLookup {
     }
     if let device = try removedDevice(name, devices) ?? name.device(in: devices) {
       guard let thin = device.thinTarget else {
-        throw .notThinDevice(name.text, targets: device.liveTable.map(\.kind))
+        throw .notThinDevice(
+          name.text, targets: device.liveTable.map(\.kind), role(of: name, devices))
       }
       guard let pool = devices[thin.pool], let target = pool.poolTarget else {
         throw .noPoolOfDevice(name.text, devices.path(of: thin.pool))
@@ -89,7 +90,7 @@ struct ThinDeviceLookup {
     }
     guard let found = volumes[volume], let pool = volumes.pool(of: found),
       let deviceID = found.deviceID
-    else { throw .noSuchThinDevice(name.text) }
+    else { throw .noSuchThinDevice(name.text, volumes[volume].flatMap(volumes.role)) }
     let origin = volumes.externalOrigin(of: found)
     let shown = try whileActive([pool] + (origin.map { [$0] } ?? []), of: volumes, devices)
     guard let target = shown.pool(volumes.known(pool))?.poolTarget else {
@@ -166,6 +167,14 @@ struct ThinDeviceLookup {
     return try environment.mappedDevices()
   }
 
+  /// What LVM says that a volume is; nil where it does not know it as either.
+  private func role(of name: ThinDeviceName, _ devices: MappedDevices) -> MergeError.VolumeRole? {
+    guard let (group, volume) = name.logicalVolume,
+      let volumes = try? logicalVolumes(.name(group), for: name.text, devices)
+    else { return nil }
+    return volumes[volume].flatMap(volumes.role)
+  }
+
   /// What LVM says of the volumes of a group; nil where it knows no such group.
   private func logicalVolumes(
     _ selection: LogicalVolumes.Selection, for name: String, _ devices: MappedDevices
@@ -214,6 +223,15 @@ struct ThinDeviceLookup {
       return nil
     }
     return removed
+  }
+}
+
+extension LogicalVolumes {
+  /// What a volume is that is no thin volume, if it is a thin pool or an external origin.
+  fileprivate func role(of volume: Volume) -> MergeError.VolumeRole? {
+    guard volume.transactionID == nil else { return .pool }
+    let names = thinVolumes(on: volume).map(name)
+    return names.isEmpty ? nil : .origin(of: names)
   }
 }
 

@@ -136,6 +136,27 @@ struct ActivatedVolumesTests {
   }
 
   @Test(
+    "a volume that is no thin volume is called what it is in LVM, active or not",
+    arguments: [
+      ("base", "it is the external origin of vg/vm, vg/other"), ("pool", "it is a thin pool"),
+    ])
+  func noThinVolume(name: String, role: String) throws {
+    let volumes = try InactiveVolumes([
+      SimulatedLVM.Volume(name: "other", pool: "pool", origin: "base", thinID: "6")
+    ])
+    for _ in 0..<2 {
+      let outcome = volumes.pool.run { merger throws(MergeError) in
+        _ = try merger.resolve(.device("vg/\(name)"))
+      }
+      #expect(
+        outcome.message.hasSuffix("thin device, vg/\(name): \(role)"), "\(outcome.message)")
+      volumes.open(name)
+      volumes.activate(name)
+      volumes.pool.mapper.mapped[0].name = "vg-\(name)"
+    }
+  }
+
+  @Test(
     "a volume that LVM does not deactivate is named with the command, and the next run tries again")
   func notDeactivated() throws {
     let volumes = try InactiveVolumes()

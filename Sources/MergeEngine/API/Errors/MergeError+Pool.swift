@@ -68,22 +68,39 @@ extension MergeError {
       context: Context(pool: mappedName, name: name))
   }
 
-  static func noSuchThinDevice(_ name: String) -> MergeError {
+  /// What a volume of LVM is that is no thin volume.
+  enum VolumeRole {
+    case pool
+    case origin(of: [String])
+
+    fileprivate var inWords: String {
+      switch self {
+      case .pool: "it is a thin pool"
+      case .origin(let names): "it is the external origin of \(names.joined(separator: ", "))"
+      }
+    }
+  }
+
+  static func noSuchThinDevice(_ name: String, _ role: VolumeRole? = nil) -> MergeError {
     MergeError(
       .noSuchThinDevice, .refused, "no such thin device", at: name,
-      because: "device-mapper has no device of that name, and LVM no thin volume",
+      because: role?.inWords
+        ?? "device-mapper has no device of that name, and LVM no thin volume",
       context: Context(name: name))
   }
 
   /// Returns the error for a mapped device that is not thin.
   ///
   /// `targets`: the target types in its table.
-  static func notThinDevice(_ name: String, targets: [String]) -> MergeError {
+  static func notThinDevice(
+    _ name: String, targets: [String], _ role: VolumeRole? = nil
+  ) -> MergeError {
     let table =
       targets.count == 1
       ? "of the target \(targets[0])" : "of \(targets.count) lines; one line 'thin' is expected"
     return MergeError(
-      .notThinDevice, .refused, "not a thin device", at: name, because: "its table is \(table)",
+      .notThinDevice, .refused, "not a thin device", at: name,
+      because: role?.inWords ?? "its table is \(table)",
       hint: "this lists thin devices".above("dmsetup ls --target thin"),
       context: Context(name: name))
   }
