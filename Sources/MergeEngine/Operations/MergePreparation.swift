@@ -297,6 +297,7 @@ struct MergePreparation: ~Copyable {
   /// - Returns: what keeps everybody else off the origin.
   func apply() throws(MergeError) -> OriginUse {
     if let session, let quiescence {
+      session.thinDeviceName = request.source.deviceName
       return try session.apply(decidedAgain(quiescence, session))
     }
     guard session == nil, originPlan != nil else { return .exclusive }

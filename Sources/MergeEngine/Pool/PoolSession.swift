@@ -44,6 +44,9 @@ package final class PoolSession {
 
   package var poolName: String { pool.name }
 
+  /// What people call the thin device that is merged; nil where they gave its number.
+  var thinDeviceName: String?
+
   /// What could not be undone.
   package var cleanupFailures: [MergeNote] { pool.cleanupFailures }
 
@@ -188,7 +191,8 @@ package final class PoolSession {
     guard let applied, case .snapshot(let thin) = applied.way else { return }
     try snapshots.make(of: applied.deviceID, through: thin)
     if let made = snapshots.made {
-      pool.note(.snapshotMade(made, of: thin?.path ?? "dev \(applied.deviceID)"))
+      pool.note(
+        .snapshotMade(made, of: thin?.path ?? thinDeviceName ?? "dev \(applied.deviceID)"))
     }
   }
 

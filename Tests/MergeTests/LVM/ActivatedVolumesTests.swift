@@ -15,6 +15,8 @@ struct ActivatedVolumesTests {
     #expect(volumes.changes == ["+pool", "+base", "-base", "-pool"])
     #expect(outcome.notes.contains("activated vg/pool"))
     #expect(outcome.notes.contains("deactivated vg/base"))
+    #expect(
+      outcome.notes.contains { $0.contains(", a snapshot of vg/vm; ") }, "\(outcome.notes)")
     #expect(try volumes.recorded() == [])
   }
 
