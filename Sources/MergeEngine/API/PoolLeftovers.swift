@@ -145,6 +145,8 @@ public struct PoolLeftovers: Equatable, Sendable {
     public var path: String
     /// Whether it is writable now; nil where it is not there.
     public var isWritable: Bool?
+    /// The name in LVM of the volume that it is, or is under.
+    package var volumeName: String?
     /// Whether it was made read-only again, or its record was dropped.
     public var isUndone = false
   }

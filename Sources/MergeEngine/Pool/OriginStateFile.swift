@@ -147,6 +147,7 @@ extension PoolLeftovers.WritableLayer {
   init(_ known: PoolState.KnownDevice, _ devices: MappedDevices, bootID: String) {
     let layer = known.now(in: devices, bootID: bootID)
     self.init(
-      path: layer?.path ?? "/dev/mapper/\(known.name)", isWritable: layer.map { !$0.isReadOnly })
+      path: layer?.path ?? "/dev/mapper/\(known.name)", isWritable: layer.map { !$0.isReadOnly },
+      volumeName: KnownVolume.fullName(mappedName: known.name, uuid: known.uuid))
   }
 }

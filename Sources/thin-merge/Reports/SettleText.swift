@@ -57,7 +57,10 @@ struct SettleText {
     _ recordPath: String?, _ seconds: Int64?, journals: [PoolLeftovers.Journal] = [],
     to text: inout ReportText
   ) {
-    for layer in layers { text.add("origin", Self.line(layer)) }
+    var lines: [String] = []
+    // Two layers of one volume read alike.
+    for line in layers.map(Self.line) where !lines.contains(line) { lines.append(line) }
+    for line in lines { text.add("origin", line) }
     for journal in journals {
       text.add(
         "journal", "\(journal.path), of dev \(journal.deviceID) onto \(journal.originPath)")
@@ -152,11 +155,12 @@ struct SettleText {
   }
 
   private static func line(_ layer: PoolLeftovers.WritableLayer) -> String {
-    if layer.isUndone { return "\(layer.path), no longer writable for a merge" }
+    let name = layer.volumeName ?? layer.path
+    if layer.isUndone { return "\(name), no longer writable for a merge" }
     return switch layer.isWritable {
-    case true?: "\(layer.path), made writable for a merge"
-    case false?: "\(layer.path), read-only again"
-    case nil: "\(layer.path), not there (any more)"
+    case true?: "\(name), made writable for a merge"
+    case false?: "\(name), read-only again"
+    case nil: "\(name), not there (any more)"
     }
   }
 

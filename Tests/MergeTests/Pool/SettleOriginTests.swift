@@ -1,9 +1,9 @@
 import Fixtures
 import Foundation
-import MergeEngine
 import SystemPackage
 import Testing
 
+@testable import MergeEngine
 @testable import thin_merge
 
 @Suite(
@@ -68,6 +68,17 @@ struct SettleOriginTests {
     pool.mapper.fails = [:]
     #expect(Settling.settle(pool).failure == nil)
     #expect(pool.originRecords() == [])
+  }
+
+  @Test("two layers of one volume are one line, by the volume's name")
+  func layersOfOneVolume() {
+    var left = PoolLeftovers(poolName: "pool", state: .active)
+    left.writableLayers = ["/dev/mapper/vg-base-real", "/dev/mapper/vg-base"].map {
+      PoolLeftovers.WritableLayer(path: $0, isWritable: true, volumeName: "vg/base")
+    }
+    let text = SettleText(left: Leftovers(pools: [left]), isList: true, poolName: nil).text
+    #expect(text.contains("\n\n  origin  vg/base, made writable for a merge\n"), "\(text)")
+    #expect(text.components(separatedBy: "made writable").count == 2)
   }
 
   @Test("the record of an origin that cannot be read ends settle with 2, one in use with 5")
