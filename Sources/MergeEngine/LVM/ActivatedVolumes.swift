@@ -10,20 +10,28 @@ package final class ActivatedVolumes: Sendable {
   private let bootID: String
   private let runChange: @Sendable ([String]) -> Program.End
   private let note: @Sendable (MergeNote) -> Void
-  /// How many have a volume open; nil where it is not active, or that cannot be asked.
-  private let openCount: @Sendable (KnownVolume) -> Int?
+  /// A volume that is active, as device-mapper has it.
+  package struct ActiveVolume {
+    /// The name that it has now in LVM.
+    package var fullName: String
+    /// How many have it open, besides its own layers.
+    package var openCount: Int
+  }
+
+  /// Looks for a volume; nil where it is not active, or that cannot be asked.
+  private let find: @Sendable (KnownVolume) -> ActiveVolume?
   private let used = Mutex<[ActivationRecord]>([])
 
   package init(
     stateFolder: String, bootID: String, runChange: @escaping @Sendable ([String]) -> Program.End,
     note: @escaping @Sendable (MergeNote) -> Void,
-    openCount: @escaping @Sendable (KnownVolume) -> Int?
+    find: @escaping @Sendable (KnownVolume) -> ActiveVolume?
   ) {
     self.stateFolder = stateFolder
     self.bootID = bootID
     self.runChange = runChange
     self.note = note
-    self.openCount = openCount
+    self.find = find
   }
 
   /// Has a volume active until ``end()``.
@@ -122,21 +130,22 @@ package final class ActivatedVolumes: Sendable {
       return nil
     }
     let volume = record.volume
-    let count = openCount(volume)
+    // It may have been renamed since it was recorded.
+    let before = find(volume)
     let end = runChange(volume.deactivation)
-    switch openCount(volume) {
+    switch find(volume) {
     case nil:
       record.remove()
-      if count != nil { note(.volumeDeactivated(volume.fullName)) }
+      if let before { note(.volumeDeactivated(before.fullName)) }
       return nil
-    case .some(let count) where count > 0:
+    case .some(let now) where now.openCount > 0:
       // Whoever opened it wants it active.
       record.remove()
-      note(.volumeStaysActive(volume.fullName))
+      note(.volumeStaysActive(now.fullName))
       return nil
-    case .some:
+    case .some(let now):
       let failure = MergeNote.volumeNotDeactivated(
-        volume.fullName, ActivationFailure(end, of: volume))
+        now.fullName, ActivationFailure(end, of: volume))
       note(failure)
       return failure
     }

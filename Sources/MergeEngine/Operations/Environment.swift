@@ -130,7 +130,7 @@ extension Environment {
   package func makeActivatedVolumes() -> ActivatedVolumes {
     ActivatedVolumes(
       stateFolder: poolStateFolder, bootID: bootID, runChange: runChange, note: observer.note,
-      openCount: { [self] volume in (try? mappedDevices())?.openCount(of: volume) })
+      find: { [self] volume in (try? mappedDevices())?.active(volume) })
   }
 
   /// Every device of device-mapper, as it is now.

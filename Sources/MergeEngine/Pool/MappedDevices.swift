@@ -180,14 +180,18 @@ extension MappedDevices {
       .first { $0.poolTarget != nil }
   }
 
-  /// How many have a volume of LVM open, besides its own layers; nil where it is not active.
+  /// A volume of LVM by the name that it has now, and who has it open besides its own layers; nil where it is not active.
   ///
   /// A layer stays while other active volumes use it: `base-real` under a thin volume, `pool-tpool` under all of the
   /// pool's. The volume itself is not active then. A layer that nothing uses is what is left of the volume.
-  func openCount(of volume: KnownVolume) -> Int? {
-    if let device = device(uuid: volume.mappedUUID()) { return device.openCount }
-    guard let layer = topLayer(of: volume) ?? pool(volume), layer.openCount == 0 else { return nil }
-    return 0
+  func active(_ volume: KnownVolume) -> ActivatedVolumes.ActiveVolume? {
+    let own = device(uuid: volume.mappedUUID())
+    guard let shown = own ?? topLayer(of: volume) ?? pool(volume),
+      own != nil || shown.openCount == 0
+    else { return nil }
+    let name = KnownVolume.fullName(mappedName: shown.name, uuid: shown.uuid)
+    return ActivatedVolumes.ActiveVolume(
+      fullName: name ?? volume.fullName, openCount: shown.openCount)
   }
 
   /// The names in LVM of a pool's metadata and data volumes that are active.

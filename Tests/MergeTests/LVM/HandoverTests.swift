@@ -44,6 +44,20 @@ struct HandoverTests {
     #expect(volumes.lvm.volumes.map(\.name) == ["pool", "vm"])
   }
 
+  @Test("an origin that is deactivated once it is renamed is called by its new name")
+  func renamedNotes() throws {
+    let volumes = try InactiveVolumes()
+    #expect(volumes.merge().exitStatus == 0)
+    let path = try #require(try volumes.pool.journalPath())
+    let outcome = volumes.pool.run { merger throws(MergeError) in
+      try merger.handOver(journalPath: path, takesName: true)
+    }
+    #expect(outcome.exitStatus == 0, "\(outcome.message)")
+    #expect(
+      outcome.notes.filter { $0.hasPrefix("deactivated ") }
+        == ["deactivated vg/vm", "deactivated vg/pool"], "\(outcome.notes)")
+  }
+
   @Test("the origin stays active where the thin volume was active")
   func active() throws {
     let volumes = try InactiveVolumes()

@@ -70,9 +70,22 @@ final class InactiveVolumes: @unchecked Sendable {
     case .deactivate(let name): pool.mapper.mapped.removeAll { $0.uuid == devices[name]?.uuid }
     case .remove(let name): lvm.volumes.removeAll { $0.name == name }
     case .makeWritable(let name): lvm.setReadOnly(name, false)
-    case .rename(let name, let new): lvm.rename(name, to: new)
+    case .rename(let name, let new):
+      lvm.rename(name, to: new)
+      renameDevice(name, to: new)
     }
     return endsOnceDone[change.text] ?? .succeeded(output: "")
+  }
+
+  /// Gives the mapped device of a volume the volume's new name, whether it is active or not.
+  private func renameDevice(_ name: String, to new: String) {
+    guard var device = devices.removeValue(forKey: name) else { return }
+    device.name = "vg-\(new)" + device.name.dropFirst("vg-\(name)".count)
+    devices[new] = device
+    for index in pool.mapper.mapped.indices
+    where pool.mapper.mapped[index].uuid == device.uuid {
+      pool.mapper.mapped[index].name = device.name
+    }
   }
 
   /// Merges `vg/vm` as the command does.
