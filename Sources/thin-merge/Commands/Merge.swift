@@ -71,18 +71,21 @@ struct Merge: Verb {
         : .verify(journalPath: report.journalPath),
       againCommand: .merge(
         source, originPath: target.origin, extent: arguments.extent.options, again: true))
-    return Outcome(report, text: text, format: outputFormat)
+    return Outcome(
+      report, text: text, renames: arguments.finish.rename, format: outputFormat)
   }
 }
 
 extension Outcome {
   /// The outcome of a merge or a resumed one.
-  init(_ report: MergeReport, text: MergeText, format: OutputFormat) {
+  ///
+  /// - `renames`: whether the origin was to get the thin volume's name.
+  init(_ report: MergeReport, text: MergeText, renames: Bool, format: OutputFormat) {
     self.init(
       report: format == .json
         ? JSONText.report(
           MergeDocument(report, source: text.source, originPath: text.originPath)) : text.text,
-      failure: report.failure, exitStatus: ExitStatus(report))
+      failure: report.failure(renames: renames), exitStatus: ExitStatus(report))
   }
 }
 
@@ -99,22 +102,25 @@ extension MergeReport {
   }
 
   /// What is to be said on standard error; nil if all went well, or if the report says it all.
-  var failure: Failure? {
+  ///
+  /// - `renames`: whether the origin was to get the thin volume's name.
+  func failure(renames: Bool = false) -> Failure? {
     switch state {
     case .stopped(let error) where !canBeResumed: Failure(error)
     case .stopped(let error): Failure(stopping: error, journalPath: journalPath)
-    case .finished: verification?.failure ?? handoverFailure ?? undoFailure
+    case .finished: verification?.failure ?? handoverFailure(renames: renames) ?? undoFailure
     }
   }
 
-  private var handoverFailure: Failure? {
+  private func handoverFailure(renames: Bool) -> Failure? {
     guard case .stopped(let error) = handover else { return nil }
     guard error.code != .notApproved else { return Finishing.notAgreed(error.place) }
     var failure = Failure(error)
     failure.message = "merged, but not finished in LVM: \(failure.message)"
     if error.kind != .bug { failure.exitStatus = .stopped }
     failure.hints.append(
-      "to go on".above(ShellCommand.resume(journalPath: journalPath, finish: true).text))
+      "to go on".above(
+        ShellCommand.resume(journalPath: journalPath, finish: true, rename: renames).text))
     return failure
   }
 }

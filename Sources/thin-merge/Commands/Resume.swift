@@ -132,6 +132,6 @@ struct Resume: Verb {
         let origin = places.origin ?? status.originName ?? status.originPath
         return .merge([name, "--origin", origin, "--again"])
       })
-    return Outcome(report, text: text, format: outputFormat)
+    return Outcome(report, text: text, renames: finish.rename, format: outputFormat)
   }
 }

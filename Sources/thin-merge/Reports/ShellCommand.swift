@@ -9,11 +9,14 @@ struct ShellCommand: Equatable {
   /// The command, quoted where the shell would take a word apart.
   var text: String { words.map { $0.shellQuoted }.joined(separator: " ") }
 
-  /// Goes on with a merge; with `again`, with one that is finished; with `finish`, with its handover in LVM.
+  /// Goes on with a merge; with `again`, with one that is finished; with `finish`, with its handover in LVM, and with
+  /// `rename`, by which the origin gets the thin volume's name.
   static func resume(
-    journalPath: String, again: Bool = false, finish: Bool = false
+    journalPath: String, again: Bool = false, finish: Bool = false, rename: Bool = false
   ) -> ShellCommand {
-    resume((again ? ["--again"] : []) + (finish ? ["--finish"] : []) + [journalPath])
+    resume(
+      (again ? ["--again"] : []) + (finish ? ["--finish"] : []) + (rename ? ["--rename"] : [])
+        + [journalPath])
   }
 
   /// Goes on with a merge, as those words say.

@@ -94,10 +94,22 @@ struct FinishTextTests {
     var report = SampleReport.merge
     report.handover = .stopped(.handoverNotApproved("vg/base"))
     let failure = Finishing.notAgreed("vg/base")
-    #expect(report.failure == failure)
+    #expect(report.failure() == failure)
     #expect(
       failure.message
         == "not finished in LVM, vg/base: that was not agreed to; nothing was changed")
     #expect(ExitStatus(report) == .refused && failure.exitStatus == .refused)
+  }
+
+  @Test("the command that goes on with a handover gives the origin the same name")
+  func goingOn() {
+    var report = SampleReport.merge
+    report.handover = .stopped(.volumesOnOrigin("vg/base", "vg/vm1", []))
+    #expect(
+      report.failure(renames: true)?.hints.last
+        == "to go on".above("thin-merge resume --finish --rename base.img.thin-merge"))
+    #expect(
+      report.failure()?.hints.last
+        == "to go on".above("thin-merge resume --finish base.img.thin-merge"))
   }
 }

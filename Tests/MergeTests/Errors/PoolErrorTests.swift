@@ -167,7 +167,7 @@ struct PoolErrorTests {
       var options = ResumeOptions()
       options.originPath = other.path
       return pool.reported { merger throws(MergeError) in
-        try merger.resume(journalPath: "\(pool.state)/\(journal)", options: options).failure
+        try merger.resume(journalPath: "\(pool.state)/\(journal)", options: options).failure()
       }.naming([(other.path, "OTHER")])
     },
   ]
@@ -298,7 +298,7 @@ struct PoolErrorTests {
       let names = try FileManager.default.contentsOfDirectory(atPath: pool.state)
       let name = try #require(names.first { $0.hasSuffix(".journal") })
       return pool.reported { merger throws(MergeError) in
-        try merger.resume(journalPath: "\(pool.state)/\(name)").failure
+        try merger.resume(journalPath: "\(pool.state)/\(name)").failure()
       }
     }
   }
@@ -312,7 +312,7 @@ struct PoolErrorTests {
       try prepare(pool)
       let options = MergeOptions(pool: PoolOptions(makesOriginWritable: true))
       return pool.reported { merger throws(MergeError) in
-        try merger.merge(pool.inactiveSource, onto: pool.origin.path, options: options).failure
+        try merger.merge(pool.inactiveSource, onto: pool.origin.path, options: options).failure()
       }
     }
   }
@@ -329,7 +329,7 @@ struct PoolErrorTests {
         mappings: .ownMetadataSnapshot)
       try prepare(pool, &source)
       return pool.reported { [source] merger throws(MergeError) in
-        try merger.merge(source, onto: pool.origin.path, options: MergeOptions()).failure
+        try merger.merge(source, onto: pool.origin.path, options: MergeOptions()).failure()
       }
     }
   }
@@ -398,7 +398,7 @@ extension ActivePool {
         return try merger.plan(found.source, onto: path, options: merge).refusal
           .map { Failure($0) }
       }
-      return try merger.merge(found.source, onto: path, options: merge).failure
+      return try merger.merge(found.source, onto: path, options: merge).failure()
     } catch let error as MergeError {
       throw error
     } catch {

@@ -102,7 +102,7 @@ struct StopErrorTests {
       let report = try merge.merger(interruption, whenPlanned: interruption.request).verify(
         merge.engineSource, against: merge.origin, extent: ExtentOptions(),
         transfer: TransferOptions())
-      return try ReportedError(#require(report.failure)).naming([(merge.folder.path, "FOLDER")])
+      return try ReportedError(#require(report.failure())).naming([(merge.folder.path, "FOLDER")])
     },
     ErrorSituation(
       "the compared origin is cut short", "not-all-compared", .stopped,
@@ -144,7 +144,7 @@ struct StopErrorTests {
         .metadataSnapshotHeld("POOL", .resourceBusy),
         .cannotRestoreReadOnly("/dev/mapper/base", .resourceBusy),
       ]
-      return try ReportedError(#require(report.failure))
+      return try ReportedError(#require(report.failure()))
     },
   ]
 
@@ -332,7 +332,7 @@ extension MergeCase {
     do throws(MergeError) {
       let report = try merger(interruption, whenAsked: happens)
         .merge(source, onto: origin, options: MergeOptions())
-      guard let failure = report.failure else {
+      guard let failure = report.failure() else {
         throw MergeError(.bug, .bug, "", at: "", because: "")
       }
       said = ReportedError(failure)

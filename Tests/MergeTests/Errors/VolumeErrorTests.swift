@@ -61,7 +61,7 @@ struct VolumeErrorTests {
       try Program.mustRun("cp", journal, "\(volumes.pool.state)/other@\(name)")
       return volumes.pool.reported { merger throws(MergeError) in
         let found = try merger.resolve(.device("vg/vm"))
-        return try merger.merge(found.source, onto: volumes.pool.origin.path).failure
+        return try merger.merge(found.source, onto: volumes.pool.origin.path).failure()
       }.naming([(String(name.prefix(10)), "ID"), (volumes.pool.state, "STATE")])
     },
   ]
@@ -140,7 +140,7 @@ struct VolumeErrorTests {
         adjust(&options)
         return try merger.merge(
           found.source, onto: volumes.pool.origin.path, options: options
-        ).failure
+        ).failure()
       }.naming([(volumes.pool.state, "STATE")])
     }
   }
