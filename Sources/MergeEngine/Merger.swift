@@ -261,6 +261,13 @@ public struct Merger: Sendable {
     }
   }
 
+  /// What ``handOver(journalPath:takesName:)`` would do, refused where somebody has the thin volume open.
+  package func rehearsedHandover(
+    journalPath: String, takesName: Bool
+  ) throws(MergeError) -> PlannedHandover {
+    try HandoverOperation(environment: environment).rehearse(journalPath, takesName: takesName)
+  }
+
   /// What ``handOver(journalPath:takesName:)`` would do, without doing it.
   package func plannedHandover(
     journalPath: String, takesName: Bool

@@ -45,6 +45,22 @@ struct HandoverOperation {
       thinVolumeIsThere: true)
   }
 
+  /// The same, for those who only look.
+  ///
+  /// A run leaves it to LVM to find that the volume is open: LVM waits for those who have it open for a moment only.
+  ///
+  /// - Throws: `MergeError` as the plan does; `busy` where somebody has the thin volume open.
+  func rehearse(_ journalPath: String, takesName: Bool) throws(MergeError) -> PlannedHandover {
+    let planned = try plan(journalPath, takesName: takesName)
+    let thin = planned.handover.thin
+    if planned.thinVolumeIsThere,
+      let active = try environment.mappedDevices().active(thin), active.openCount > 0
+    {
+      throw .volumeInUse(thin.fullName)
+    }
+    return planned
+  }
+
   /// What the handover of a merge would be, for those who do it themselves; nil where it would be refused.
   func proposal(_ journalPath: String) -> VolumeHandover? {
     do throws(MergeError) {

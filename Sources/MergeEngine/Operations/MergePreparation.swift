@@ -47,8 +47,6 @@ struct MergePreparation: ~Copyable {
   private(set) var slot: JournalSlot
   /// What keeps the merge from being begun now.
   private(set) var refusal: MergeError?
-  /// What keeps the origin from taking the thin volume's place afterwards.
-  let handoverRefusal: MergeError?
   /// What keeps the merge from using its journal.
   private(set) var journalRefusal: MergeError?
 
@@ -220,7 +218,6 @@ struct MergePreparation: ~Copyable {
     self.givenUp = givenUp
     self.journalRefusal = journalRefusal
     refusal = refusals.first ?? handoverRefusal
-    self.handoverRefusal = handoverRefusal
   }
 
   /// The refusals of those who only look; of others each is thrown.

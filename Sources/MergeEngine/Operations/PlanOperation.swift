@@ -24,14 +24,15 @@ struct PlanOperation {
   func plan(_ request: MergeRequest, given: PoolOptions) throws(MergeError) -> PlanReport {
     let pools = ActivePools(environment: environment)
     let onlyCompares = FinishedMergeComparison(environment: environment).isAllOf(request)
-    return try pools.withSession(for: request.source, isResumed: request.resumed != nil) {
-      session throws(MergeError) in
+    var report = try pools.withSession(for: request.source, isResumed: request.resumed != nil) {
+      session throws(MergeError) -> PlanReport in
       if session == nil, !onlyCompares { pools.noteIfUnused(given) }
       let preparation = try MergePreparation(request, session, for: .looking, in: environment)
       var report = preparation.report
       if onlyCompares {
         // Neither a pool that is in use nor an origin keeps anybody from comparing.
-        report.refusal = preparation.refusalOfComparing ?? preparation.handoverRefusal
+        report.journalPath = preparation.planned.journalPath
+        report.refusal = preparation.refusalOfComparing
       } else if report.refusal == nil {
         do throws(MergeError) {
           // Those who merge have it open for writing.
@@ -46,6 +47,16 @@ struct PlanOperation {
       }
       return report
     }
+    guard onlyCompares, report.refusal == nil, request.options.handsOver,
+      let journalPath = report.journalPath
+    else { return report }
+    do throws(MergeError) {
+      report.handover = try HandoverOperation(environment: environment)
+        .rehearse(journalPath, takesName: request.options.takesName).handover
+    } catch {
+      report.refusal = error
+    }
+    return report
   }
 
   /// Plans without an origin.

@@ -59,7 +59,7 @@ struct Finishing {
       }
     }
     do {
-      let planned = try merger.plannedHandover(journalPath: journalPath, takesName: takesName)
+      let planned = try merger.rehearsedHandover(journalPath: journalPath, takesName: takesName)
       if !status.isHandedOver {
         let steps = PlanText.willDo(planned.handover, thinVolumeIsThere: planned.thinVolumeIsThere)
         text += "\nWithout --dry-run \(steps).\n"

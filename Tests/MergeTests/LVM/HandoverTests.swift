@@ -271,6 +271,26 @@ struct HandoverTests {
     #expect(volumes.lvm.volumes.map(\.name) == names)
   }
 
+  @Test("a dry run is refused while somebody has the thin volume open, by either command")
+  func rehearsedInUse() throws {
+    let volumes = try InactiveVolumes()
+    #expect(volumes.merge().exitStatus == 0)
+    let path = try #require(try volumes.pool.journalPath())
+    volumes.open("vm")
+    for name in ["pool", "base", "vm"] { volumes.activate(name) }
+    let resumed = volumes.pool.run { merger throws(MergeError) in
+      _ = try merger.rehearsedHandover(journalPath: path, takesName: true)
+    }
+    #expect(resumed.error?.code == .volumeStaysActive && resumed.exitStatus == 5)
+    let merged = volumes.pool.run { [pool = volumes.pool] merger throws(MergeError) in
+      let found = try merger.resolve(.device("vg/vm"))
+      let plan = try merger.plan(
+        found.source, onto: pool.origin.path, options: MergeOptions(handsOver: true))
+      if let refusal = plan.refusal { throw refusal }
+    }
+    #expect(merged.error?.code == .volumeStaysActive, "\(merged.message)")
+  }
+
   @Test("the steps are in the journal before the first one is taken")
   func recordedFirst() throws {
     let volumes = try InactiveVolumes()

@@ -103,6 +103,14 @@ extension MergeError {
       context: Context(name: thinName))
   }
 
+  static func volumeInUse(_ thinName: String) -> MergeError {
+    MergeError(
+      .volumeStaysActive, .busy, "cannot deactivate the thin volume", at: thinName,
+      because: "it is open: mounted, or used by another program",
+      hint: "stop what uses it, such as a guest or a mount, and run the same command again",
+      context: Context(name: thinName))
+  }
+
   static func volumeGone(_ name: String, uuid: String) -> MergeError {
     MergeError(
       .volumeNotAsRecorded, .refused, "cannot go on in LVM", at: name,
