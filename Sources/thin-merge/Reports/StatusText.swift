@@ -84,18 +84,14 @@ struct StatusText {
       text.addNext(
         "The origin may be merged in part; keep the thin device. To go on:",
         .resume(journalPath: report.journalPath))
-      text.addNext(
-        "If the thin device was written to since, and that is refused: 'thin-merge merge' with --restart "
-          + "merges it again from the start.")
+      addRestart("If the thin device was written to since, and that is refused", to: &text)
     case .givenUp:
       text.addNext("Nobody goes on with this merge.")
       if let taker = report.givenUp, taker.journalPath != report.journalPath {
         text.addNext(
           "The merge that took its place:", .status(journalPath: taker.journalPath))
       } else {
-        text.addNext(
-          "The origin may be merged in part: 'thin-merge merge' with --restart merges from the beginning."
-        )
+        addRestart("The origin may be merged in part", to: &text)
       }
     case .finished where report.handover != nil, .verified where report.handover != nil:
       addHandover(to: &text)
@@ -111,6 +107,18 @@ struct StatusText {
         "Nothing is left to do. Before the thin device is removed, compare it with the origin by "
           + "'thin-merge verify'.")
     }
+  }
+
+  /// How to merge from the beginning, whose command takes the name of the thin device.
+  private func addRestart(_ reason: String, to text: inout ReportText) {
+    guard let name = report.thinDeviceName else {
+      return text.addNext(
+        "\(reason): 'thin-merge merge' with --restart merges from the beginning.")
+    }
+    let origin = report.originName ?? report.originPath
+    text.addNext(
+      "\(reason); this merges from the beginning:",
+      .merge([name, "--origin", origin, "--restart"]))
   }
 
   /// Whether it is a merge of LVM's volumes.

@@ -44,9 +44,23 @@ struct StatusTextTests {
         The origin may be merged in part; keep the thin device. To go on:
           thin-merge resume /base.img.thin-merge
         If the thin device was written to since, and that is refused: 'thin-merge merge' with --restart \
-        merges it again from the start.
+        merges from the beginning.
 
         """)
+  }
+
+  @Test("the status of a merge of volumes has the whole command that merges from the beginning")
+  func restartOfVolumes() {
+    var report = SampleReport.status
+    report.thinDeviceName = "vg/vm1"
+    report.originName = "vg/base"
+    #expect(
+      StatusText(report: report).text.hasSuffix(
+        """
+        If the thin device was written to since, and that is refused; this merges from the beginning:
+          thin-merge merge vg/vm1 --origin vg/base --restart
+
+        """))
   }
 
   @Test("the status of a merge that runs says so, and that nothing is to be done")
