@@ -77,7 +77,7 @@ struct ComparedOriginTests {
       case .merge:
         failure = try merger.merge(
           source, onto: merge.origin, options: MergeOptions(journalPath: merge.journal)
-        ).failure
+        ).failure()
       }
     } catch {
       failure = Failure(error)

@@ -102,7 +102,7 @@ struct StopErrorTests {
       let report = try merge.merger(interruption, whenPlanned: interruption.request).verify(
         merge.engineSource, against: merge.origin, extent: ExtentOptions(),
         transfer: TransferOptions())
-      return try ReportedError(#require(report.failure())).naming([(merge.folder.path, "FOLDER")])
+      return try ReportedError(#require(report.failure)).naming([(merge.folder.path, "FOLDER")])
     },
     ErrorSituation(
       "the compared origin is cut short", "not-all-compared", .stopped,
