@@ -72,11 +72,12 @@ struct MergedVolumes {
   /// The uuids of the origin.
   var originUUIDs: VolumeUUIDs { volumes.known(origin).uuids }
 
-  /// The names of the other volumes that are on either of them.
-  var others: [String] {
-    let onOrigin = volumes.thinVolumes(on: origin).filter { $0 != thin }
-    let snapshots = volumes.classicSnapshots(of: origin) + volumes.classicSnapshots(of: thin)
-    return (onOrigin + snapshots).map(volumes.name)
+  /// The names of the other volumes that are on either of them, and of the one that each is on.
+  var others: [(name: String, on: String)] {
+    let onOrigin =
+      volumes.thinVolumes(on: origin).filter { $0 != thin } + volumes.classicSnapshots(of: origin)
+    return onOrigin.map { (volumes.name(of: $0), volumes.name(of: origin)) }
+      + volumes.classicSnapshots(of: thin).map { (volumes.name(of: $0), volumes.name(of: thin)) }
   }
 
   /// - `staysActive`: whether the origin is to be active in the end.

@@ -315,7 +315,9 @@ struct HandoverTests {
       $0.pool.allowsOtherUsers = true
     }
     #expect(outcome.exitStatus == 2)
-    #expect(outcome.message.contains("vg/\(volume.name)"), "\(outcome.message)")
+    #expect(
+      outcome.message.contains(": vg/\(volume.name) is on vg/\(volume.origin)"),
+      "\(outcome.message)")
     #expect(try volumes.pool.isUntouched())
   }
 

@@ -48,15 +48,16 @@ extension MergeError {
       context: Context(name: name))
   }
 
+  /// - `others`: the other volumes, each with the name of the one of the two that it is on.
   static func volumesOnOrigin(
-    _ originName: String, _ thinName: String, _ others: [String]
+    _ originName: String, _ thinName: String, _ others: [(name: String, on: String)]
   ) -> MergeError {
     MergeError(
-      .volumesOnOrigin, .refused, "\(originName) cannot take the place of \(thinName)",
-      at: others.isEmpty ? thinName : others.joined(separator: ", "),
+      .volumesOnOrigin, .refused, "cannot take the place of \(thinName)", at: originName,
       because: others.isEmpty
         ? "other volumes have come onto one of the two meanwhile"
-        : others.count == 1 ? "it is on one of the two" : "they are on one of the two",
+        : others.map { "\($0.name) is on \($0.on)" + ($0.on == originName ? " too" : "") }
+          .joined(separator: ", "),
       hint: "remove what is not needed any more; LVM keeps \(originName) read-only until then",
       context: Context(name: originName))
   }
