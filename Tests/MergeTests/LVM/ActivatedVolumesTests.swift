@@ -40,7 +40,7 @@ struct ActivatedVolumesTests {
     #expect(try volumes.recorded() == [])
   }
 
-  @Test("a pool that LVM does not activate beside its active data volume: the hint deactivates that")
+  @Test("a pool that LVM does not activate beside its active data volume: the hint names that")
   func hiddenVolumeActive() throws {
     let volumes = try InactiveVolumes()
     volumes.pool.mapper.mapped = [
