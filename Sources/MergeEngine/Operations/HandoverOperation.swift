@@ -1,17 +1,19 @@
 internal import SystemPackage
 
-/// Lets the external origin take the place of a thin volume of LVM whose merge is finished.
+/// Replaces an LVM thin volume whose merge is finished by its external origin.
 ///
-/// Each step is looked for in LVM's metadata before it is taken, and the journal has recorded all of them before the
-/// first one. So whoever is cut off goes on at the step that is not done.
+/// All steps are recorded in the journal before the first one is taken, and each step is looked up
+/// in LVM's metadata before it is taken. An interrupted handover therefore resumes at the first
+/// step that is not done.
 struct HandoverOperation {
   let environment: Environment
 
-  /// Looks at what the handover would be refused for.
+  /// Plans the handover of a requested merge.
   ///
-  /// - `volumes`: what LVM tells of the origin's users; nil where it tells nothing.
-  /// - Throws: `MergeError` (`refused`) where one of the two is no volume of LVM, something besides the thin volume would
-  ///   be lost, or not all of that would be merged.
+  /// - `volumes`: LVM's data on the users of the origin; nil where there is none.
+  /// - Throws: `MergeError` (`refused`) where the thin device or the origin is no LVM volume, where
+  ///   anything besides the thin volume would be lost, or where part of the thin volume would not
+  ///   be merged.
   func plan(
     _ request: MergeRequest, _ volumes: VolumesOnOrigin?
   ) throws(MergeError) -> VolumeHandover {
@@ -26,7 +28,7 @@ struct HandoverOperation {
     return try merged.handover(takesName: request.options.takesName, staysActive: false)
   }
 
-  /// What is left to be done for a merge, or would be; changes nothing.
+  /// Returns the remaining steps of a merge's handover; changes nothing.
   ///
   /// - Throws: `MergeError` as ``run(_:takesName:)`` does before it compares.
   func plan(_ journalPath: String, takesName: Bool) throws(MergeError) -> PlannedHandover {
@@ -45,11 +47,12 @@ struct HandoverOperation {
       thinVolumeIsThere: true)
   }
 
-  /// The same, for those who only look.
+  /// Plans a handover as a dry run, which also checks that the thin volume is closed.
   ///
-  /// A run leaves it to LVM to find that the volume is open: LVM waits for those who have it open for a moment only.
+  /// A real run leaves that check to LVM, which waits for a process that has the volume open only
+  /// for a moment.
   ///
-  /// - Throws: `MergeError` as the plan does; `busy` where somebody has the thin volume open.
+  /// - Throws: `MergeError` as the plan does; `busy` where a process has the thin volume open.
   func rehearse(_ journalPath: String, takesName: Bool) throws(MergeError) -> PlannedHandover {
     let planned = try plan(journalPath, takesName: takesName)
     let thin = planned.handover.thin
@@ -61,7 +64,8 @@ struct HandoverOperation {
     return planned
   }
 
-  /// What the handover of a merge would be, for those who do it themselves; nil where it would be refused.
+  /// Returns the handover of a merge, for users who carry it out by hand; nil where it would be
+  /// refused.
   func proposal(_ journalPath: String) -> VolumeHandover? {
     do throws(MergeError) {
       let header = try environment.journals.look(at: journalPath).header
@@ -73,14 +77,16 @@ struct HandoverOperation {
     }
   }
 
-  /// Takes all steps that are not taken yet.
+  /// Takes all remaining steps.
   ///
-  /// Before the thin volume is removed it is deactivated, and all that it has is compared with the origin: a removed
-  /// volume has nothing that is not there.
+  /// The thin volume is deactivated and completely compared with the origin before it is removed,
+  /// so no data of a removed volume is missing on the origin.
   ///
-  /// - `takesName`: whether the origin gets the thin volume's name; recorded by an earlier run, it does in any case.
-  /// - Returns: What was done.
-  /// - Throws: `MergeError`: `refused` or `busy` where nothing was changed; `stopped` where a step failed.
+  /// - `takesName`: whether the origin gets the thin volume's name; if an earlier run recorded
+  ///   true, the origin gets it in any case.
+  /// - Returns: The completed handover.
+  /// - Throws: `MergeError`: `refused` or `busy` where nothing was changed; `stopped` where a step
+  ///   failed.
   func run(_ journalPath: String, takesName: Bool) throws(MergeError) -> VolumeHandover {
     environment.makeActivatedVolumes().settle()
     guard let file = try JournalFile.open(journalPath, locking: true) else {
@@ -105,18 +111,21 @@ struct HandoverOperation {
       }
       throw error
     }
-    // What is active then must not depend on a run that ends here.
+    // The origin must stay active after this run ends.
     if handover.staysActive { activateOrigin(handover) }
     try record(.handedOver(seconds: environment.secondsSince1970()), in: &journal)
     return handover
   }
 
-  /// Has the steps in the journal, and where the thin volume is there, finds that nothing of it would be lost.
+  /// Records the steps in the journal and, if the thin volume still exists, checks that none of its
+  /// data would be lost.
   ///
-  /// It is recorded before the volume is deactivated whether it was active, so that whoever goes on knows.
+  /// The active state of the volume is recorded before the volume is deactivated, so that a resumed
+  /// run knows it.
   ///
-  /// - Returns: the steps, and what tells whether any mapped device was made or removed since the volume was deactivated;
-  ///   nil where it is gone, or the kernel does not tell.
+  /// - Returns: The steps, and a check whether any mapped device was created or removed since the
+  ///   volume was deactivated; the check is nil where the volume is gone or the kernel has no such
+  ///   events.
   private func begun(
     _ recorded: VolumeHandover?, takesName: Bool, in journal: inout OpenJournal
   ) throws(MergeError) -> (VolumeHandover, hasChanged: (() -> Bool)?) {
@@ -143,7 +152,8 @@ struct HandoverOperation {
     do throws(MergeError) {
       return (handover, try compare(handover, journal))
     } catch {
-      // The volume stays, as it was. Another run would come to the same, and need not try.
+      // The volume stays unchanged. A retry would end in the same error, so the handover is
+      // dropped.
       if handover.staysActive { activate(handover.thin) }
       try? record(.handoverDropped(seconds: environment.secondsSince1970()), in: &journal)
       throw error
@@ -167,11 +177,13 @@ struct HandoverOperation {
     }
   }
 
-  /// Looks once more right before the volume is removed: others work with LVM too.
+  /// Checks again right before the volume is removed, since other LVM commands may have run
+  /// meanwhile.
   private func checkStillUnused(
     _ handover: VolumeHandover, _ volumes: LogicalVolumes, _ hasChanged: (() -> Bool)?
   ) throws(MergeError) {
-    // A block that is written to in its place moves no root. But nobody can write without activating the volume.
+    // A write into an exclusively owned block does not move the root. But no process can write
+    // without activating the volume.
     guard hasChanged?() == false else {
       throw .volumeNotAllMerged(
         handover.thinFullName, handover.originFullName,
@@ -186,9 +198,10 @@ struct HandoverOperation {
     }
   }
 
-  /// Compares everything that the thin volume has with the origin while nobody can write to either.
+  /// Compares all data of the thin volume with the origin while both are protected from writes.
   ///
-  /// - Returns: what tells whether any mapped device was made or removed since; nil where the kernel does not tell.
+  /// - Returns: A check whether any mapped device was created or removed since; nil where the
+  ///   kernel has no such events.
   private func compare(
     _ handover: VolumeHandover, _ journal: OpenJournal
   ) throws(MergeError) -> (() -> Bool)? {
@@ -218,7 +231,8 @@ struct HandoverOperation {
     return hasChanged
   }
 
-  /// Compares while a snapshot of the thin volume has every write to it leave a trace, if its pool can make one.
+  /// Compares with a snapshot of the thin volume in place, so that every write to the volume leaves
+  /// a trace; without a snapshot where the pool cannot create one.
   private func compare(
     _ found: ResolvedThinDevice, _ originPath: String, _ handover: VolumeHandover,
     _ session: PoolSession?
@@ -232,7 +246,7 @@ struct HandoverOperation {
       source, originPath, ExtentOptions(thinByteCount: found.thinByteCount), TransferOptions(),
       session)
     if let incomplete = report.incomplete { throw incomplete }
-    // It begins before the last look: no write falls between.
+    // The new watch starts before the last check of the old one, so no write falls between the two.
     let hasChanged = environment.deviceMapper.watchForChanges()
     let hasWrite = session?.hasTracedWrite(to: source.deviceID) ?? hasChangedMeanwhile?()
     if let reason = report.reasonToKeep
@@ -243,7 +257,8 @@ struct HandoverOperation {
     return hasChanged
   }
 
-  /// Where the origin is that was merged onto, and is the thin volume's in LVM.
+  /// Returns the path of the origin that was merged onto, checked to be the thin volume's origin in
+  /// LVM.
   private func originPath(
     _ handover: VolumeHandover, _ journal: OpenJournal
   ) throws(MergeError) -> String {
@@ -259,7 +274,7 @@ struct HandoverOperation {
     return path
   }
 
-  /// The origin is where the guest's disk was.
+  /// Activates the origin, which now takes the place of the guest's disk.
   private func activateOrigin(_ handover: VolumeHandover) {
     var origin = handover.origin
     if handover.takesName { origin.name = handover.thinName }
@@ -270,7 +285,7 @@ struct HandoverOperation {
     }
   }
 
-  /// Activates a volume, if it is not active; a note says where that came to nothing.
+  /// Activates a volume that is not active; notes a failure.
   private func activate(_ volume: KnownVolume) {
     guard (try? isActive(volume)) == false else { return }
     let end = environment.runChange(volume.activation)
@@ -290,7 +305,8 @@ struct HandoverOperation {
 
   // MARK: What LVM knows
 
-  /// The thin volume of a merge, and its external origin, which need not be what was merged onto.
+  /// Returns the thin volume of a merge and its external origin, which may differ from the origin
+  /// that was merged onto.
   private func volumes(_ header: JournalHeader) throws(MergeError) -> MergedVolumes {
     let name = header.thinDeviceName ?? "dev \(header.deviceID)"
     guard let data = header.thinVolume ?? VolumeUUIDs(identity: header.dataIdentity),
@@ -303,8 +319,8 @@ struct HandoverOperation {
     return merged
   }
 
-  /// What is left to be done where somebody has removed the thin volume by hand; nil where it is there, or the two are no
-  /// volumes of LVM.
+  /// Returns the remaining steps where the thin volume was removed by hand; nil where it still
+  /// exists, or where one of the two is no LVM volume.
   private func rest(
     _ header: JournalHeader, takesName: Bool
   ) throws(MergeError) -> VolumeHandover? {
@@ -349,7 +365,8 @@ struct HandoverOperation {
 }
 
 extension VerifyReport {
-  /// Why the thin device is still needed, as part of a sentence; nil where all that it has is on the origin.
+  /// The reason why the thin device is still needed, as part of a sentence; nil where all its data
+  /// is on the origin.
   fileprivate var reasonToKeep: String? {
     if differingByteCount > 0 { return "\(differingByteCount.formattedByteCount) differ" }
     if !unreadable.isEmpty { return "some of it cannot be read" }

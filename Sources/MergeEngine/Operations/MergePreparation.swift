@@ -1,57 +1,57 @@
-/// A merge that is asked for: of what, onto what, and how.
+/// A requested merge: its source, its origin and its options.
 struct MergeRequest {
   var source: MergeSource
   var originPath: String
   var options: MergeOptions
-  /// The journal that is to be gone on with.
+  /// The journal to resume from; nil for a new merge.
   var resumed: OpenJournal?
 }
 
-/// A merge of which everything is open for reading, planned and checked.
+/// A planned and checked merge with all its devices open for reading.
 ///
-/// Whatever a merge can be refused for is looked at here, for those who merge and for those who only look.
-/// Nothing is changed but that the pool's session may hold a metadata snapshot.
+/// Every check that can refuse a merge is made here, for merging and for looking alike. Nothing is
+/// changed, except that the pool's session may hold a metadata snapshot.
 struct MergePreparation: ~Copyable {
-  /// What happens to a refusal.
+  /// The use of a preparation, which decides what becomes of a refusal.
   enum Purpose {
-    /// It is thrown, before the mappings are read if possible; the journal is locked.
+    /// A refusal is thrown, before the mappings are read if possible. The journal is locked.
     case merging
-    /// It is kept, and the plan is made all the same.
+    /// A refusal is kept, and the plan is made anyway.
     case looking
   }
 
   let environment: Environment
-  /// Nil where no pool is active on the metadata.
+  /// Nil where no pool is active on the metadata device.
   let session: PoolSession?
-  /// Nil where there is no session, or where the thin device cannot be kept as it is.
+  /// Nil where there is no session, or where the thin device cannot be kept unchanged.
   let quiescence: QuiescencePlan?
   let originSession: OriginSession
-  /// How the origin is made ready where there is no session; nil for a regular file.
+  /// The steps that make the origin ready where there is no session; nil for a regular file.
   private let originPlan: OriginPlan?
   let devices: OpenDevices
   let origin: OpenFile
-  /// Where a merge looks for its journal without being told a place.
+  /// The default path of the journal.
   let usualPath: String
-  /// The mappings that were asked for.
+  /// The requested mappings.
   private let wantedMappings: MergeSource.Mappings
-  /// What was asked for, with the mappings that are held and the snapshot that is read.
+  /// The request, with the held mappings and the snapshot that is read.
   private(set) var request: MergeRequest
   private(set) var planned: PlannedMerge
-  /// What is done in LVM once the merge is finished, where that was asked for.
+  /// The LVM changes to make once the merge is finished; nil where no handover was requested.
   private let handover: VolumeHandover?
-  /// By which the pool's record knows the merge, as far as that is known before it has a journal.
+  /// The merge's key in the pool's record, as far as it is known before the merge has a journal.
   private let mergeKey: PoolState.MergeKey
-  /// Journals elsewhere of unfinished merges onto the same origin, which this one gives up.
+  /// Journals at other paths of unfinished merges onto the same origin, which this merge gives up.
   let givenUp: [OpenFile]
-  /// What stands in the journal's place.
+  /// The current state of the journal's path.
   private(set) var slot: JournalSlot
-  /// What keeps the merge from being begun now.
+  /// The error that keeps the merge from starting now.
   private(set) var refusal: MergeError?
-  /// What keeps the merge from using its journal.
+  /// The error that keeps the merge from using its journal.
   private(set) var journalRefusal: MergeError?
 
-  /// - Throws: `MergeError`: what the merge is refused for, or, where one only looks, what keeps it from being
-  ///   planned.
+  /// - Throws: `MergeError`: the refusal of the merge or, with the purpose `looking`, only an error
+  ///   that keeps it from being planned.
   init(
     _ wanted: MergeRequest, _ session: PoolSession?, _ originSession: OriginSession? = nil,
     for purpose: Purpose, in environment: Environment
@@ -69,11 +69,11 @@ struct MergePreparation: ~Copyable {
     let wantedMappings = request.source.mappings
 
     let devices = try OpenDevices(request.source)
-    // That it is a device of the pool is said before that the pool has it in use.
+    // An origin that is a device of the pool is reported as such, not as in use by the pool.
     var origin = try devices.origin(request.originPath)
     let givenPath = request.originPath
     if let observed {
-      // It is written to, and recorded, by this name only.
+      // The origin is written to and recorded only under the path of its topmost layer.
       request.originPath = OriginPlan.topmostPath(of: givenPath, observed.devices)
       if request.originPath != givenPath { origin = try devices.origin(request.originPath) }
     }
@@ -141,7 +141,7 @@ struct MergePreparation: ~Copyable {
       planned = try PlannedMerge(
         request, devices, origin, journalPath: journalPath, session, in: environment)
     } catch {
-      // Those who merge would have been refused for that one.
+      // A merge would already have thrown the first refusal.
       throw refusals.first ?? request.resumed?.refusal(of: origin, insteadOf: error) ?? error
     }
     var sharers = originPlan?.sharers ?? []
@@ -164,7 +164,7 @@ struct MergePreparation: ~Copyable {
         handoverRefusal = error
       }
     }
-    // Whoever comes while the question stands was not named in it.
+    // A sharer that appears while the question is open was not named in it.
     request.options.pool = request.options.pool.agreeing(onlyTo: sharers)
     planned.add(sharers)
     var givenUp: [OpenFile] = []
@@ -220,7 +220,7 @@ struct MergePreparation: ~Copyable {
     refusal = refusals.first ?? handoverRefusal
   }
 
-  /// The refusals of those who only look; of others each is thrown.
+  /// Collects refusals with the purpose `looking`; with `merging`, each one is thrown.
   private struct Refusals {
     let purpose: Purpose
     private(set) var first: MergeError?
@@ -235,7 +235,7 @@ struct MergePreparation: ~Copyable {
     }
   }
 
-  /// What will be merged, and what earlier runs of the same merge have recorded.
+  /// The report of what will be merged and what earlier runs of the same merge recorded.
   var report: PlanReport {
     var report = planned.report
     report.refusal = refusal ?? journalRefusal
@@ -254,7 +254,7 @@ struct MergePreparation: ~Copyable {
     return report
   }
 
-  /// The journal of the same merge, if it is finished.
+  /// The journal of the same merge, if that merge is finished and not to be repeated.
   var finishedJournal: OpenJournal? {
     guard let journal = slot.journalOfSameMerge, journal.state.isFinished,
       !request.options.mergesAgain
@@ -262,14 +262,15 @@ struct MergePreparation: ~Copyable {
     return journal
   }
 
-  /// The ids of all journals that the merge gives up.
+  /// The ids of all journals that this merge gives up.
   var givenUpIDs: [String] {
     var files = givenUp
     if case .superseded(let file, _) = slot { files.append(file) }
     return files.compactMap { environment.journals.id(of: $0) }
   }
 
-  /// Plans again from the snapshot that was made, or from what the thin device is now that it is at rest.
+  /// Plans again, from the new snapshot or from the state of the thin device now that it is at
+  /// rest.
   mutating func planAgain(_ session: PoolSession) throws(MergeError) {
     session.hold.release()
     slot = .empty
@@ -289,9 +290,9 @@ struct MergePreparation: ~Copyable {
       of: slot, givenUp: givenUp, environment.marks(of: origin), environment.journals)
   }
 
-  /// Makes the changes that are decided once more from what there is now, all but the snapshot.
+  /// Decides the changes again from the current state and makes them, all but the snapshot.
   ///
-  /// - Returns: what keeps everybody else off the origin.
+  /// - Returns: The means that keeps all other users off the origin.
   func apply() throws(MergeError) -> OriginUse {
     if let session, let quiescence {
       session.thinDeviceName = request.source.deviceName
@@ -305,9 +306,10 @@ struct MergePreparation: ~Copyable {
     return try originSession.apply(now)
   }
 
-  /// Asks once more whether another merge onto the origin is unfinished, or has finished this one.
+  /// Checks again that no other merge onto the origin is unfinished, and none has finished this
+  /// one.
   ///
-  /// Others may have merged onto it while the question stood.
+  /// Another run may have merged onto the origin while the question was open.
   ///
   /// - `target`: the origin, locked from here on.
   func checkNoOtherMergeCame(onto target: OpenFile, _ marks: OriginMarks) throws(MergeError) {
@@ -325,11 +327,12 @@ struct MergePreparation: ~Copyable {
     }
   }
 
-  /// Returns the existing journal of this merge, or creates one after moving others out of the way.
+  /// Returns the existing journal of this merge, or creates one after moving other journals away.
   func journal(clearing marks: OriginMarks, byteCountMax: UInt64) throws(MergeError) -> OpenJournal
   {
     if let found = slot.journalOfSameMerge { return found }
-    // What clears the way may take the journal from a mark that only that journal explains.
+    // Settled marks are removed first: a journal moved away below may be the only one that explains
+    // a mark.
     if !request.options.restarts { marks.removeSettled() }
     let taker = StatusReport.GivenUp(
       seconds: environment.secondsSince1970(), deviceID: planned.header.deviceID,
@@ -340,10 +343,10 @@ struct MergePreparation: ~Copyable {
       planned.journalPath, header: planned.header, byteCountMax: byteCountMax)
   }
 
-  /// Decides once more how the thin device is kept as it is, from what there is now.
+  /// Decides again, from the current state, how the thin device is kept unchanged.
   ///
-  /// `before`: what was decided before the question.
-  /// - Throws: `MergeError` also where the origin, or what is merged, has become another one meanwhile.
+  /// - `before`: the decision made before the question.
+  /// - Throws: `MergeError` also where the origin or the merged device has been replaced meanwhile.
   private func decidedAgain(
     _ before: QuiescencePlan, _ session: PoolSession
   ) throws(MergeError) -> QuiescencePlan {
@@ -368,7 +371,8 @@ struct MergePreparation: ~Copyable {
 }
 
 extension MergeRequest {
-  /// Where the journal of the same merge is, if that is finished, is to be compared, and is not where it is looked for.
+  /// Returns the path of the same merge's journal if that merge is finished, is to be compared, and
+  /// has its journal at another path than the requested one.
   fileprivate func finishedJournalPath(
     _ data: OpenFile, onto origin: OpenFile, marked: [MarkedMerge], in environment: Environment
   ) -> String? {
@@ -378,18 +382,19 @@ extension MergeRequest {
       return FinishedMergeComparison(environment: environment).find(
         of: source.deviceID, data, onto: origin, journalPath: options.journalPath)?.journalPath
     }
-    // The usual place is looked at anyway.
+    // The default path is checked in any case.
     let journal = MarkedMerge.journal(
       of: source.deviceID, data, onto: origin, among: marked,
       dataIsTheSame: options.dataIsTheSame)
     return journal?.file.path
   }
 
-  /// Fills in what the pool knows.
+  /// Fills in the mappings and the size that the pool provides.
   fileprivate mutating func complete(
     _ session: PoolSession, _ observed: ObservedPool
   ) throws(MergeError) {
-    // Only a metadata snapshot whose root the user gave serves although blocks were mapped since.
+    // Of the metadata snapshots, only one whose root the user gave is usable after more blocks were
+    // mapped.
     if let header = resumed?.header, case .metadataSnapshot(let named?) = header.mappings,
       observed.heldRoot == named
     {
@@ -403,7 +408,7 @@ extension MergeRequest {
 }
 
 extension MergeSource {
-  /// Takes in what LVM says that the thin device is.
+  /// Sets the thin device's name and UUIDs from LVM.
   fileprivate mutating func take(_ known: KnownVolume) {
     deviceName = known.fullName
     volume = known.uuids
@@ -411,7 +416,8 @@ extension MergeSource {
 }
 
 extension OpenJournal {
-  /// Returns what an origin is refused for that is too short only because it is not the journal's, or was made shorter.
+  /// Returns the refusal of an origin that is too short only because it is not the journal's origin
+  /// or was shortened; nil for any other error.
   fileprivate func refusal(of origin: OpenFile, insteadOf error: MergeError) -> MergeError? {
     guard error.code == .originTooShort,
       let difference = JournalMatch.originDifference(
@@ -431,7 +437,8 @@ extension PoolState.MergeKey {
 }
 
 extension Environment {
-  /// By which a pool's record knows a merge: the journal that is gone on with, or that stands in the merge's place.
+  /// Returns the merge's key in the pool's record, with the id of the journal to resume or of the
+  /// journal at the merge's journal path.
   fileprivate func mergeKey(
     of request: MergeRequest, onto origin: OpenFile
   ) -> PoolState.MergeKey {

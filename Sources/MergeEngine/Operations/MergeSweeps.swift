@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-/// What a run of a merge is given besides its queue and source.
+/// The parameters of a merge run besides its queue and source.
 package struct MergeConfiguration: Sendable {
   package var plan: MergePlan
   package var cuts: TransferCuts
@@ -10,19 +10,21 @@ package struct MergeConfiguration: Sendable {
   package var dataPath = ""
   package var targetPath: String
   package var journalPath: String
-  /// What earlier runs recorded.
+  /// The state that earlier runs recorded.
   package var state: JournalState
   package var trustsEarlierRuns: Bool
-  /// True where the source is a copy of the one that earlier runs merged from, and may lack some of it.
+  /// True if the source is a copy of the one that earlier runs merged from; some data may be
+  /// missing in it.
   package var sourceIsCopy = false
-  /// True where the source is known to be the one that earlier runs merged from, though it may have been written to.
+  /// True if the source is known to be the one that earlier runs merged from, even if it was
+  /// written to since.
   package var sourceIsIdentified = true
-  /// True where the first recorded transfers are looked for on the origin before anything is written.
+  /// True if the first recorded transfers are checked on the origin before anything is written.
   package var checksTarget = true
 
-  /// What the queue's slab must have.
+  /// Returns the size of the queue's slab.
   ///
-  /// `largest`: bytes of the largest transfer, of earlier runs too.
+  /// - `largest`: bytes of the largest transfer, including those of earlier runs.
   package static func slabByteCount(_ transfer: TransferOptions, largest: UInt64) -> Int {
     transferSlabByteCount(transfer, largest) + Checkpointer.slabByteCount
   }
@@ -34,7 +36,7 @@ package struct MergeConfiguration: Sendable {
       depth: transfer.queueDepth, ioByteCount: transfer.ioByteCount, largest: largest)
   }
 
-  /// What of the slab is the pipelines'; the rest is the checkpointer's.
+  /// The pipelines' share of the slab; the rest is the checkpointer's.
   var transferSlabByteCount: Int {
     Self.transferSlabByteCount(transfer, max(plan.transferByteCountMax, state.entryByteCountMax))
   }
@@ -54,23 +56,23 @@ package struct MergeSweeps<
   package private(set) var writtenByteCount: UInt64 = 0
   package private(set) var recheckedByteCount: UInt64 = 0
   package private(set) var rewrittenByteCount: UInt64 = 0
-  /// Ranges that are not merged, since their source could not be read.
+  /// Ranges that are not merged because their source could not be read.
   package private(set) var unreadable: RangeSet
-  /// True where the journal was found not to record the plan, which no later run can mend.
+  /// True if the journal was found not to record the plan, which no later run can repair.
   package private(set) var isJournalRefuted = false
-  /// Bytes of the plan that are recorded, by this run and those before.
+  /// Bytes of the plan that this run and earlier ones recorded.
   package var recordedByteCount: UInt64 {
     configuration.state.doneByteCount + checkpointer.recordedByteCount
   }
-  /// Where the journal's last record ends.
+  /// The end of the journal's last record.
   package var journalByteCount: UInt64 { checkpointer.journal.endByteOffset }
   package var checkpointCount: UInt64 { checkpointer.checkpointCount }
   package var submitDuration: Duration { io.submitDuration }
 
-  /// - `stream`: the source's runs, read once already.
+  /// - `stream`: the source's runs, already read once.
   /// - `io`: the queue on data device, origin and journal; nothing is enqueued.
-  /// - `checkpointInterval`: how long a checkpoint may be away.
-  /// - `look`: looks at each checkpoint at what must not have changed meanwhile.
+  /// - `checkpointInterval`: the interval between checkpoints.
+  /// - `look`: checks at each checkpoint the conditions that must not have changed.
   package init(
     _ configuration: MergeConfiguration, _ stream: SegmentStream<Source>, io: consuming IO,
     journal: JournalEncoder, checkpointInterval: Duration, control: RunControl,
@@ -83,7 +85,7 @@ package struct MergeSweeps<
     self.control = control
     self.secondsSince1970 = secondsSince1970
     var unreadable = configuration.state.unreadable
-    // What lies behind the watermark is merged as if it had never been tried.
+    // Ranges past the watermark are merged as if they had never been tried.
     unreadable.remove(
       ByteRange(
         start: configuration.state.watermark, end: max(configuration.state.watermark, .max >> 1)))
@@ -97,9 +99,10 @@ package struct MergeSweeps<
       secondsSince1970: secondsSince1970, look: look)
   }
 
-  /// Merges what is left, reads again what earlier runs recorded, and proves that all is recorded.
+  /// Merges the rest, rechecks the data that earlier runs recorded, and proves that the whole plan
+  /// is recorded.
   ///
-  /// - `journal`: opens the journal as it is when this is called.
+  /// - `journal`: opens the journal in its state at the time of the call.
   package mutating func run(
     journal: () throws(MergeError) -> JournalReader<IO>
   ) -> PipelineEnd {
@@ -173,15 +176,16 @@ package struct MergeSweeps<
       byteCount: pass.step.lostByteCount, firstByteOffset: lowest)
   }
 
-  /// Proves from the journal alone that all of the plan is recorded, each byte once, and nothing else.
+  /// Proves from the journal alone that all of the plan is recorded, each byte once, and nothing
+  /// else.
   ///
-  /// Neither the sums of this run nor those of earlier runs count here: the records are read from the
-  /// file and held against the mappings, one piece at a time.
+  /// The byte counts of this run and of earlier ones are not used: the records are read from the
+  /// file and compared with the mappings, piece by piece.
   private mutating func prove(
     _ reader: consuming JournalReader<IO>
   ) throws(MergeError) -> PipelineEnd {
     var reader = reader
-    // Behind the last record is room for more.
+    // Preallocated space follows the last record.
     let state = try JournalState(reading: &reader, isBeingWritten: true)
     var pieces = JournaledPieces(reader, state)
     try stream.restart(from: 0)
@@ -214,11 +218,11 @@ package struct MergeSweeps<
     return error
   }
 
-  /// Says that the merge is finished, if it is.
+  /// Records that the merge is finished.
   ///
-  /// - `end`: how the sweeps ended.
-  /// - `check`: looks once more at what must not have changed meanwhile.
-  /// - Throws: `MergeError` (`stopped`) where something is left to be done.
+  /// - `end`: the outcome of the sweeps.
+  /// - `check`: checks again the conditions that must not have changed meanwhile.
+  /// - Throws: `MergeError` (`stopped`) if the merge is not complete.
   package mutating func finish(
     _ end: PipelineEnd, dataPath: String, check: () throws(MergeError) -> Void
   ) throws(MergeError) {
@@ -236,16 +240,16 @@ package struct MergeSweeps<
     try append(.finished(seconds: secondsSince1970()))
   }
 
-  /// Reads all of the plan back and compares it with the source.
+  /// Reads the whole plan back from the origin and compares it with the source.
   package mutating func compare() throws(MergeError) -> Comparison {
     try Comparison.ofPlan(
       stream, total: configuration.plan.byteCount, shape: shape(readsBothSides: true),
       targetPath: configuration.targetPath, &io, control)
   }
 
-  /// Appends a record by itself and makes it durable.
+  /// Appends a single record and makes it durable.
   ///
-  /// Precondition: no sweep is running.
+  /// - Precondition: No sweep is running.
   package mutating func append(_ record: JournalRecord) throws(MergeError) {
     try checkpointer.append(record, &io)
   }

@@ -1,6 +1,7 @@
 internal import SystemPackage
 
-/// A merge that has changed the pool as was decided and has its target open for writing; nobody else has.
+/// A merge that has made the decided changes to the pool and has its target open for writing,
+/// exclusively.
 struct RunningMerge: ~Copyable {
   private let environment: Environment
   private let session: PoolSession?
@@ -13,7 +14,7 @@ struct RunningMerge: ~Copyable {
   private let metadata: OpenFile
   private let target: DeviceTarget
   private let journal: OpenJournal
-  /// By which the pool's record knows this merge.
+  /// The merge's key in the pool's record.
   private let key: PoolState.MergeKey
   /// The journals that this merge gives up.
   private let givenUpIDs: [String]
@@ -23,8 +24,8 @@ struct RunningMerge: ~Copyable {
   private let attempt: JournalRecord.Attempt
   private var sweeps: MergeSweeps<LinuxAIO, WholeDevice<LinuxAIO>>
 
-  /// Looks at what can be refused, makes the changes that were decided, opens the target for writing, and has the
-  /// journal ready.
+  /// Makes the last checks and the decided changes, opens the target for writing, and prepares the
+  /// journal.
   ///
   /// - Throws: `MergeError`; nothing was written then.
   fileprivate init(_ approved: consuming ApprovedMerge) throws(MergeError) {
@@ -55,7 +56,7 @@ struct RunningMerge: ~Copyable {
     var report = preparation.report
     report.snapshotID = preparation.session?.snapshotID
     report.makesSnapshot = false
-    // What earlier runs wrote is looked at again, and must be what is on the disk.
+    // The data that earlier runs wrote is rechecked, and must be read from the disk.
     if slot.journalOfSameMerge != nil {
       do throws(Errno) {
         try target.file.forgetCache()
@@ -119,7 +120,7 @@ struct RunningMerge: ~Copyable {
 
   /// Merges to the end.
   ///
-  /// - Returns: What was done; of a merge that stopped, too.
+  /// - Returns: The report, also for a merge that stopped.
   consuming func run() -> MergeReport {
     var result = MergeReport(
       plan: report, state: .finished, writtenByteCount: 0,
@@ -135,7 +136,7 @@ struct RunningMerge: ~Copyable {
       result.canBeResumed = places.hasJournal && !sweeps.isJournalRefuted
     }
     if result.state == .finished {
-      // Space that was taken and not needed goes back; a journal that keeps it is as good.
+      // The journal's unused space is released; a journal that keeps it is just as valid.
       try? journal.file.setByteCount(sweeps.journalByteCount)
     }
     result.writtenByteCount = sweeps.writtenByteCount
@@ -178,11 +179,11 @@ struct RunningMerge: ~Copyable {
       try places.check()
     }
     marks.finish(journal)
-    // A run that is killed from here on leaves nothing that would be kept for another.
+    // A run killed from here on leaves nothing that must be kept for a later run.
     session?.mergeIsFinished(of: request.source, in: key)
   }
 
-  /// Compares all of the merged target with the source, and records that it is right if it is.
+  /// Compares the whole merged target with the source, and records the success.
   private mutating func readBack() throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
     let comparison = try sweeps.compare()
@@ -196,16 +197,16 @@ struct RunningMerge: ~Copyable {
 }
 
 extension ApprovedMerge {
-  /// Begins the merge.
+  /// Starts the merge.
   ///
   /// - Throws: `MergeError`; nothing was written then.
   consuming func begun() throws(MergeError) -> RunningMerge { try RunningMerge(self) }
 }
 
 extension MergeConfiguration {
-  /// - `target`: open for reading at least.
-  /// - `recorded`: of the journal.
-  /// - `state`: what earlier runs recorded.
+  /// - `target`: the origin, open at least for reading.
+  /// - `recorded`: the journal's header.
+  /// - `state`: the state that earlier runs recorded.
   init(
     _ planned: PlannedMerge, _ request: MergeRequest, data: OpenFile, recorded: JournalHeader,
     target: OpenFile, state: JournalState
