@@ -1,10 +1,11 @@
-/// The pools that are active on the devices of a source.
+/// Finds and takes the pools that are active on the devices of a source.
 struct ActivePools {
   let environment: Environment
 
-  /// The active pool on a source's metadata device, taken for this run; nil if no pool is active on it.
+  /// Returns the active pool on a source's metadata device, taken for this run; nil if no pool is
+  /// active on it.
   ///
-  /// What an earlier run left in the pool is undone, or as much of it as is told.
+  /// Leftovers of an earlier run in the pool are undone, as far as `settling` requests.
   func session(
     for source: MergeSource, settling: PoolSession.Settling = .everything
   ) throws(MergeError) -> PoolSession? {
@@ -12,7 +13,9 @@ struct ActivePools {
       metadataPath: source.metadataPath, dataPath: source.dataPath, settling: settling)
   }
 
-  /// `dataPath`: nil where no block is read.
+  /// Returns the active pool on a metadata device, taken for this run.
+  ///
+  /// - `dataPath`: nil where no data block is read.
   func session(
     metadataPath: String, dataPath: String?, settling: PoolSession.Settling = .everything
   ) throws(MergeError) -> PoolSession? {
@@ -50,7 +53,8 @@ struct ActivePools {
         runChange: environment.runChange, note: environment.observer.note), settling: settling)
   }
 
-  /// Returns the refusal of a device that was given for one of a pool's own and is not that.
+  /// Returns the refusal of a device that was given as one of a pool's devices and is not that
+  /// device.
   private func notOfPool(
     _ file: OpenFile, _ role: String, expected: DeviceNumber, _ pool: MappedDevice,
     _ devices: MappedDevices
@@ -60,18 +64,20 @@ struct ActivePools {
       sharesBlocks: StorageStack(file).overlaps(StorageStack(device: expected)))
   }
 
-  /// Nil where nobody can have made a pool over an image file.
+  /// Returns the mapped devices; nil where no pool can exist over an image file.
   private func devicesForSession(_ metadata: OpenFile) throws(MergeError) -> MappedDevices? {
     do throws(MergeError) {
       return try environment.mappedDevices()
     } catch {
-      // Whoever may not ask device-mapper may still work on files that no loop device lies over.
+      // Without access to device-mapper, a merge may still read a file that no loop device lies
+      // over.
       guard metadata.kind == .regularFile, LoopDevice.over(metadata) == nil else { throw error }
       return nil
     }
   }
 
-  /// Blocks of an active pool's data device are used again under a reader of a copy of its metadata.
+  /// Checks that no pool is active on the data device: the pool could reuse blocks that a copy of
+  /// its metadata still maps.
   private func checkNoPool(
     onData path: String, _ devices: MappedDevices
   ) throws(MergeError) {
@@ -87,10 +93,10 @@ struct ActivePools {
     throw .poolActiveOnData(path, pool: pool.name)
   }
 
-  /// Does something that only reads with the active pool of a source taken, if a pool is active on it; what
-  /// that holds is released at the end.
+  /// Runs a read-only body with the source's active pool taken, if a pool is active on it; all
+  /// holds are released at the end.
   ///
-  /// - `settling`: what of earlier runs is undone; nil for what blocks the reading.
+  /// - `settling`: the leftovers of earlier runs to undo; nil for those that block the reading.
   func withSession<Result>(
     for source: MergeSource, isResumed: Bool = false,
     settling: PoolSession.Settling? = nil,
@@ -105,7 +111,7 @@ struct ActivePools {
     return try body(session)
   }
 
-  /// Does something that only reads with a pool's metadata snapshot held, if a pool is active on the
+  /// Runs a read-only body with a pool's metadata snapshot held, if a pool is active on the
   /// source's metadata.
   func withMetadataSnapshot<Result>(
     _ source: MergeSource, _ body: (MergeSource, PoolSession?) throws(MergeError) -> Result
@@ -117,7 +123,7 @@ struct ActivePools {
     }
   }
 
-  /// Does the same with metadata of which no block is read.
+  /// Runs a body that reads metadata but no data block, with the pool's metadata snapshot held.
   func withMetadataSnapshot<Result>(
     of metadataPath: String, _ wanted: MergeSource.Mappings, ignoresNeedsCheck: Bool,
     _ body: (MergeSource.Mappings) throws(MergeError) -> Result
@@ -132,7 +138,7 @@ struct ActivePools {
     return try body(session.holdForListing(wanted, ignoresNeedsCheck: ignoresNeedsCheck))
   }
 
-  /// Says that options for active pools have no effect where there is no such pool.
+  /// Notes that options for active pools have no effect where no pool is active.
   func noteIfUnused(_ options: PoolOptions) {
     guard options.allowsOpenThinDevice || options.mergesThinDeviceItself || options.reactivates
     else {
@@ -141,9 +147,11 @@ struct ActivePools {
     environment.observer.note(.poolOptionsUnused())
   }
 
-  /// A metadata snapshot of one's own can only be taken of an active pool.
+  /// Checks that the mappings need no active pool, which a metadata snapshot of the run's own does.
   ///
-  /// - `isResumed`: it was active, and after a reboot it may not have come up yet.
+  /// - `isResumed`: the merge is resumed, so its pool was active before and may not be up yet after
+  ///   a reboot.
+  /// - Throws: `MergeError` where they need one.
   func checkNeedsNoPool(
     _ wanted: MergeSource.Mappings, of metadataPath: String, isResumed: Bool = false
   ) throws(MergeError) {

@@ -1,27 +1,28 @@
-/// A merge that an earlier run finished: it is compared, and nothing is written.
+/// Finds a merge that an earlier run finished, and compares it; no data is written.
 struct FinishedMergeComparison {
   let environment: Environment
 
-  /// Finds it as ``Merger/finishedMerge(of:onto:journalPath:)`` does.
+  /// Finds a finished merge as ``Merger/finishedMerge(of:onto:journalPath:)`` does.
   func find(
     _ source: MergeSource, onto originPath: String, journalPath: String?
   ) -> StatusReport? {
-    // Whatever is wrong is said by those who need the device or the journal.
+    // Errors are reported by the callers that need the device or the journal.
     guard let origin = try? OpenFile(originPath, role: "origin", access: .readOnly),
       let data = try? OpenFile(source.dataPath, role: "data device", access: .readOnly)
     else { return nil }
     return find(of: source.deviceID, data, onto: origin, journalPath: journalPath)
   }
 
-  /// Finds it at the chosen place, or, where no merge of these devices has begun there, in the usual one or where a mark
-  /// at the origin says.
+  /// Finds a finished merge by the journal at the chosen path or, where no merge of these devices
+  /// has started there, at the default path or at a path that a mark on the origin names.
   ///
-  /// A finished merge is therefore recognized with a new place for the journal and under another name of the origin.
+  /// So a finished merge is recognized even with a new journal path or under another name of the
+  /// origin.
   func find(
     of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile, journalPath: String?
   ) -> StatusReport? {
     let identity = DeviceIdentity(origin)
-    // Two journals are refused by whoever needs one.
+    // Two journals are refused by the callers that need one.
     guard let usualPath = try? environment.journals.usualPath(of: origin) else { return nil }
     let dataIdentity = DeviceIdentity(data)
     func isOfSameDevices(_ header: JournalHeader) -> Bool {
@@ -37,7 +38,7 @@ struct FinishedMergeComparison {
     if let chosen = journalPath.map(FileSystem.absolute), chosen != usualPath,
       FileSystem.exists(chosen)
     {
-      // One that cannot be used is refused by those who need it.
+      // An unusable journal is refused by the callers that need it.
       guard let journal = try? environment.journals.look(at: chosen) else { return nil }
       if journal.state.attemptCount > 0, isOfSameDevices(journal.header) {
         return finished(at: chosen)
@@ -46,7 +47,8 @@ struct FinishedMergeComparison {
     return finished(at: usualPath) ?? findByMark(of: deviceID, data, onto: origin)
   }
 
-  /// A finished merge of another thin device that the journal in the usual place records.
+  /// Returns a finished merge of another thin device that the journal at the default path records;
+  /// nil for none.
   func findOther(than deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile) -> StatusReport? {
     guard let path = try? environment.journals.usualPath(of: origin), FileSystem.exists(path),
       let journal = try? environment.journals.open(path), journal.state.isFinished,
@@ -57,7 +59,8 @@ struct FinishedMergeComparison {
     return StatusReport(journal.state, journal.header, isRunning: false, journalPath: path)
   }
 
-  /// Finds it where its journal is not in the usual place and a mark at the origin names it.
+  /// Finds a finished merge whose journal is not at the default path but is named by a mark on the
+  /// origin.
   func findByMark(
     of deviceID: UInt32, _ data: OpenFile, onto origin: OpenFile
   ) -> StatusReport? {
@@ -68,16 +71,16 @@ struct FinishedMergeComparison {
     ).map { StatusReport($0.state, $0.header, isRunning: false, journalPath: $0.file.path) }
   }
 
-  /// Whether the merge that is asked for is finished, so that it is compared and nothing else.
+  /// Returns whether the requested merge is finished, so that it is only compared.
   func isAllOf(_ request: MergeRequest) -> Bool {
     let options = request.options
     guard request.resumed == nil, !options.restarts, !options.mergesAgain else { return false }
     return find(request.source, onto: request.originPath, journalPath: options.journalPath) != nil
   }
 
-  /// Compares source and origin, each with what the finished merge recorded.
+  /// Compares source and origin, each with the data that the finished merge recorded.
   ///
-  /// Devices are as they are: the thin device may be active, and the origin read-only or in use.
+  /// The devices stay unchanged: the thin device may be active, and the origin read-only or in use.
   func compare(_ request: MergeRequest) throws(MergeError) -> MergeReport {
     try ActivePools(environment: environment).withSession(
       for: request.source, settling: .everything
@@ -97,10 +100,10 @@ struct FinishedMergeComparison {
     }
   }
 
-  /// Compares what was prepared with what the journal of the finished merge recorded.
+  /// Compares a prepared merge with the records in the journal of the finished one.
   ///
-  /// - Throws: `MergeError`: `journalConflict` where source or origin changed, `stopped` where not everything
-  ///   could be compared.
+  /// - Throws: `MergeError`: `journalConflict` where source or origin changed, `stopped` where not
+  ///   everything could be compared.
   func compare(
     _ preparation: consuming MergePreparation, with journal: OpenJournal
   ) throws(MergeError) -> MergeReport {
@@ -112,7 +115,7 @@ struct FinishedMergeComparison {
     guard let finishedSeconds = journal.state.finishedSeconds else {
       throw .journalLocked(journalPath)
     }
-    // A run may have been killed between recording that it is finished and replacing its mark.
+    // A run may have been killed after recording that it is finished and before replacing its mark.
     environment.marks(of: origin).finish(journal)
     var result = MergeReport(
       plan: preparation.report,
@@ -145,7 +148,7 @@ struct FinishedMergeComparison {
       throw error
     }
     try place.check()
-    // A run may have been killed before it let go of what it had merged from.
+    // A run may have been killed before it released its source.
     session?.hold.isNotNeeded(for: source.readID)
     session?.mergeIsFinished(
       of: source, in: PoolState.MergeKey(of: origin, journalID: journal.id))
@@ -165,14 +168,14 @@ struct FinishedMergeComparison {
 }
 
 extension MergePreparation {
-  /// What keeps a finished merge from being compared.
+  /// The error that keeps a finished merge from being compared; nil for none.
   var refusalOfComparing: MergeError? {
     journalRefusal ?? (finishedJournal == nil ? .journalLocked(planned.journalPath) : nil)
   }
 }
 
 extension RecordedComparison {
-  /// Returns the error that keeps a finished merge from being called equal; nil for none.
+  /// Returns the error that keeps source and origin from being reported as equal; nil for none.
   func error(
     sourceName: String, originPath: String, journalPath: String, plannedByteCount: UInt64
   ) -> MergeError? {
@@ -223,9 +226,10 @@ extension MarkedMerge {
     return nil
   }
 
-  /// Returns what a merge is refused for that is finished, as this mark tells, and cannot be compared; nil for another.
+  /// Returns the refusal of a merge that is finished according to this mark and cannot be compared;
+  /// nil for another merge.
   ///
-  /// `match`: the merge that is wanted.
+  /// - `match`: the requested merge.
   func refusal(of match: JournalMatch, onto originPath: String) -> MergeError? {
     guard fingerprint == match.wanted.fingerprint.description else { return nil }
     guard case .journal(let found) = journal, let difference = match.difference(from: found.header)

@@ -1,22 +1,22 @@
-/// Lists the thin devices of the system that have an external origin; changes nothing.
+/// Lists the system's thin devices that have an external origin; changes nothing.
 struct ListOperation {
   let environment: Environment
 
-  /// A thin device as LVM, a table, or both have it.
+  /// A thin device from LVM, from a device-mapper table, or from both.
   private struct Found {
     var name: String
     var poolName: String
     var originName: String
     var deviceID: UInt32
     var byteCount: UInt64
-    /// Nil where it is not LVM's.
+    /// Nil where the thin device is no LVM volume.
     var volume: KnownVolume?
     var originVolume: KnownVolume?
-    /// Nil where it is not active.
+    /// Nil where the device is not active.
     var device: MappedDevice?
-    /// Nil where it is not active.
+    /// Nil where the device is not active.
     var pool: MappedDevice?
-    /// The lowest layer of the origin; nil where it is not active.
+    /// The lowest layer of the origin; nil where the origin is not active.
     var origin: DeviceNumber?
     var isOriginCachedByVolume = false
   }
@@ -59,7 +59,7 @@ struct ListOperation {
 
   // MARK: Finding
 
-  /// The volumes of LVM, active or not.
+  /// Returns the thin volumes of LVM with an external origin, active or not.
   private func volumes(_ devices: MappedDevices) throws(MergeError) -> [Found] {
     let groups: [LogicalVolumes]
     do throws(LogicalVolumes.NoAnswer) {
@@ -86,7 +86,7 @@ struct ListOperation {
     }
   }
 
-  /// The active thin devices that are no volumes of LVM.
+  /// Returns the active thin devices with an external origin that are no LVM volumes.
   private func others(_ devices: MappedDevices) -> [Found] {
     devices.all.compactMap { device in
       guard device.knownVolume == nil, let thin = device.thinTarget, let origin = thin.origin else {
@@ -146,7 +146,7 @@ struct ListOperation {
       add(.originCachedByVolume, "LVM caches \(thin.originName) with a cache volume")
     }
     guard let pool = thin.pool else { return obstacles }
-    // A pool that has failed has another status.
+    // The status line of a failed pool has another form.
     let status = (try? environment.deviceMapper.status(of: pool.number)).map { PoolStatus($0) }
     switch status {
     case .some(.none): add(.poolFailed, "its pool has failed")

@@ -1,9 +1,9 @@
-/// The pool's devices of a verb, open for reading.
+/// The pool's metadata and data devices, open for reading.
 struct OpenDevices {
   let metadata: OpenFile
   let data: OpenFile
 
-  /// - Throws: `MergeError`: `busy` when somebody else uses an inactive pool's metadata.
+  /// - Throws: `MergeError`: `busy` where another process uses an inactive pool's metadata.
   init(_ source: MergeSource) throws(MergeError) {
     let isInactive = source.mappings == .inactivePool
     metadata = try OpenFile(
@@ -20,10 +20,13 @@ struct OpenDevices {
 
   /// Opens an origin for reading.
   ///
-  /// Who else uses it is looked at by `DeviceTarget`.
-  /// - Throws: `MergeError` (`refused`) where it is a device of the pool, or shares blocks with one.
+  /// Other users of the origin are checked by `DeviceTarget`.
+  ///
+  /// - Throws: `MergeError` (`refused`) where the origin is a device of the pool, or shares blocks
+  ///   with one.
   func origin(_ path: String) throws(MergeError) -> OpenFile {
-    // Opened without O_EXCL: it says that it is the data device before that it is busy.
+    // The origin is opened without O_EXCL, so that the data device is reported as such rather than
+    // as busy.
     let origin = try OpenFile(path, role: "origin", access: .readOnly)
     try Self.check(origin, "origin")
     for (other, role) in [(metadata, "metadata"), (data, "data")]
@@ -33,10 +36,10 @@ struct OpenDevices {
     return origin
   }
 
-  /// Looks at what has to be true of every block device.
+  /// Checks the conditions for every block device.
   ///
-  /// It keeps its number and node while nothing is connected to it. Without sysfs nothing tells whether two of them
-  /// have bytes in common, or who else has them.
+  /// A disconnected device keeps its number and node, but has a size of 0. Without sysfs, overlaps
+  /// of two devices and other users of a device cannot be detected.
   static func check(_ file: OpenFile, _ role: String) throws(MergeError) {
     guard file.kind == .blockDevice else { return }
     guard file.byteCount > 0 else { throw .deviceEmpty(file.path, role) }
@@ -45,14 +48,14 @@ struct OpenDevices {
     }
   }
 
-  /// Whether it is the data device that begins as metadata does.
+  /// True if the data device starts with a superblock and the metadata device does not.
   var areSwapped: Bool {
     Superblock.isFirst(in: data.path) && !Superblock.isFirst(in: metadata.path)
   }
 
-  /// Reads and checks the device's mappings.
+  /// Reads and checks the thin device's mappings.
   ///
-  /// `origin`: what they would be merged onto; nil where that was not given.
+  /// - `origin`: the origin to plan for; nil where none was given.
   func plan(
     _ source: MergeSource, onto origin: OpenFile?, extent: ExtentOptions, ioByteCount: UInt64,
     in environment: Environment
@@ -84,7 +87,7 @@ struct OpenDevices {
           ? .mappingCountIgnored(fault.reason, path: metadata.path, deviceID: source.deviceID)
           : .devicesDisagree(fault.reason, path: metadata.path))
     }
-    // The product fits: PoolMetadata has checked it.
+    // The product cannot overflow: PoolMetadata has checked it.
     let poolByteCount =
       planned.pool.live.dataBlockCount * planned.pool.superblock.dataBlockByteCount
     if poolByteCount > request.dataByteCount {
@@ -100,7 +103,7 @@ struct OpenDevices {
     return planned
   }
 
-  /// Decides how an origin gets ready to be written to where no pool is active.
+  /// Decides how an origin is made writable where no pool is active.
   ///
   /// - Throws: `MergeError` as ``OriginSession/plan(_:options:lvm:)`` does.
   func originPlan(
@@ -112,9 +115,10 @@ struct OpenDevices {
     }
   }
 
-  /// What LVM tells of the users of an origin where no pool is active; nil where the data device is none of its volumes.
+  /// Returns LVM's data on the users of an origin where no pool is active; nil where the data
+  /// device is no LVM volume.
   ///
-  /// - `layers`: the origin's, the topmost first.
+  /// - `layers`: the origin's layers, the topmost first.
   private func volumes(
     on layers: [MappedDevice], of deviceID: UInt32, in environment: Environment
   ) throws(MergeError) -> VolumesOnOrigin? {
@@ -132,7 +136,7 @@ struct OpenDevices {
     }
   }
 
-  /// The I/O size as the devices allow it: a multiple of what their blocks are.
+  /// Returns the I/O size, rounded up to a multiple of 4096 bytes and of the devices' alignment.
   func ioByteCount(_ options: TransferOptions, onto origin: OpenFile?) -> UInt64 {
     let unit = max(4096, data.alignmentByteCount, origin?.alignmentByteCount ?? 1)
     return options.ioByteCount.roundedUp(toMultipleOf: UInt64(unit))
@@ -140,7 +144,10 @@ struct OpenDevices {
 }
 
 extension OpenDevices {
-  /// A journal names devices by paths, which may lead to others since.
+  /// Checks that the open devices are those that a journal recorded, since its paths may lead to
+  /// others now.
+  ///
+  /// - Throws: `MergeError` where a device is another one.
   func check(
     _ origin: OpenFile, are header: JournalHeader, dataIsTheSame: Bool
   ) throws(MergeError) {

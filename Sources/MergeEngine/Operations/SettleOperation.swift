@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-/// Undoes what runs that were killed left in active pools and at origins, or says what they left.
+/// Undoes or lists the changes that killed runs left in active pools and on origins.
 struct SettleOperation {
   let environment: Environment
 
@@ -45,8 +45,8 @@ struct SettleOperation {
     return left
   }
 
-  /// Those of the thin devices that are in the metadata as the pool committed it last; nil where it cannot be
-  /// read.
+  /// Returns those of the thin devices that are in the pool's last committed metadata; nil where it
+  /// cannot be read.
   private func devicesAsCommitted(
     _ ids: Set<UInt32>, on metadataPath: String
   ) -> [MetadataReader.Device]? {
@@ -56,7 +56,7 @@ struct SettleOperation {
     return try? environment.reader(metadata).liveDevices(ids)
   }
 
-  /// The unfinished merges from a pool whose journals can be found.
+  /// Returns the unfinished merges from a pool whose journals can be found.
   private func journals(
     of target: PoolTarget, _ devices: MappedDevices
   ) -> [PoolLeftovers.Journal] {
@@ -86,7 +86,7 @@ struct SettleOperation {
       }
       settled.append(settle(before, pool: pool))
     }
-    // The pools may be such volumes.
+    // Activated volumes are settled last, since the pools may be among them.
     return Leftovers(
       pools: settled, origins: origins, volumes: name == nil ? try settledVolumes() : [])
   }
@@ -134,9 +134,9 @@ struct SettleOperation {
     return after
   }
 
-  /// Takes the pool, undoes what can be undone, and leaves it.
+  /// Takes the pool, undoes all that can be undone, and releases the pool.
   ///
-  /// - Returns: what could not be undone, or is kept.
+  /// - Returns: The changes that could not be undone or are kept.
   private func undo(in name: String) throws(MergeError) -> [MergeNote] {
     let devices = try environment.mappedDevices()
     let (_, target) = try devices.pool(named: name)
@@ -149,7 +149,7 @@ struct SettleOperation {
 }
 
 extension PoolLeftovers {
-  /// Adds what was there before, and is not any more, as undone.
+  /// Adds leftovers that existed before and are gone now, marked as undone.
   fileprivate mutating func addUndone(of before: PoolLeftovers) {
     if var gone = before.metadataSnapshot, metadataSnapshot == nil, gone.owner != .unrecorded {
       gone.isUndone = true
@@ -162,14 +162,15 @@ extension PoolLeftovers {
 }
 
 extension JournalStore {
-  /// The journals of unfinished merges in the state folder, and those that marks there name.
+  /// Returns the journals of unfinished merges in the state folder, and those that marks there
+  /// name.
   fileprivate func unfinished() -> [OpenJournal] {
     knownPaths().compactMap { try? look(at: $0) }.filter {
       $0.state.attemptCount > 0 && !$0.state.isFinished
     }
   }
 
-  /// Where the journals in the state folder are, and those that marks there name.
+  /// Returns the paths of the journals in the state folder, and of those that marks there name.
   func knownPaths() -> [String] {
     var paths: [String] = []
     for name in FileSystem.names(in: stateFolder) {

@@ -1,4 +1,4 @@
-/// Finds thin devices by the names that people give them.
+/// Finds thin devices by their user-visible names.
 struct ThinDeviceLookup {
   let environment: Environment
 
@@ -30,12 +30,12 @@ struct ThinDeviceLookup {
       originHint: thin.originHint)
   }
 
-  /// The path of an origin that may be named as a volume of LVM, `VG/LV` or `/dev/VG/LV`.
+  /// Returns the path of an origin, which may be named as an LVM volume, `VG/LV` or `/dev/VG/LV`.
   ///
-  /// Of a volume that is the external origin of an active one LVM makes only a layer, `VG-LV-real`, that no node in
-  /// `/dev/VG` leads to.
+  /// For a volume that is the external origin of an active one, LVM creates only a layer,
+  /// `VG-LV-real`, which has no node in `/dev/VG`.
   ///
-  /// - Returns: The text itself where a file is there, or where no such volume is active.
+  /// - Returns: The text itself where it names an existing file, or where no such volume is active.
   /// - Throws: `MergeError` (`refused`) where the text means both a file and a volume.
   func originPath(named text: String) throws(MergeError) -> String {
     let name = ThinDeviceName(text)
@@ -109,7 +109,7 @@ struct ThinDeviceLookup {
     return thin
   }
 
-  /// Has pool and origin of a recorded merge active, where they are volumes of LVM.
+  /// Activates the pool and origin of a recorded merge, where they are LVM volumes.
   ///
   /// - Throws: `MergeError` as ``Merger/resume(_:options:)`` does.
   func activateDevices(of header: JournalHeader) throws(MergeError) {
@@ -124,10 +124,11 @@ struct ThinDeviceLookup {
     _ = try whileActive([pool] + (origin.map { [$0] } ?? []), of: volumes, devices)
   }
 
-  /// Where the origin of a recorded merge is now, active if it is a volume of LVM, whatever its name is by now.
+  /// Returns the current path of a recorded merge's origin. An LVM volume is activated, and is
+  /// found even if it was renamed.
   ///
-  /// - `given`: where it is said to be; nil where nobody says.
-  /// - `recorded`: where it was.
+  /// - `given`: the path that the user gave; nil for none.
+  /// - `recorded`: the last recorded path.
   /// - Throws: `MergeError` as ``Merger/resume(_:options:)`` does.
   func originPath(
     of header: JournalHeader, given: String? = nil, recorded: String
@@ -145,9 +146,9 @@ struct ThinDeviceLookup {
     return recorded
   }
 
-  /// Activates volumes that are not active, where this environment does that.
+  /// Activates volumes that are not active, if this environment activates volumes.
   ///
-  /// - Returns: the mapped devices then.
+  /// - Returns: The mapped devices after that.
   private func whileActive(
     _ needed: [LogicalVolumes.Volume], of volumes: LogicalVolumes, _ devices: MappedDevices
   ) throws(MergeError) -> MappedDevices {
@@ -167,7 +168,7 @@ struct ThinDeviceLookup {
     return try environment.mappedDevices()
   }
 
-  /// What LVM says that a volume is; nil where it does not know it as either.
+  /// Returns the volume's role in LVM; nil where it is neither a thin pool nor an external origin.
   private func role(of name: ThinDeviceName, _ devices: MappedDevices) -> MergeError.VolumeRole? {
     guard let (group, volume) = name.logicalVolume,
       let volumes = try? logicalVolumes(.name(group), for: name.text, devices)
@@ -175,7 +176,7 @@ struct ThinDeviceLookup {
     return volumes[volume].flatMap(volumes.role)
   }
 
-  /// What LVM says of the volumes of a group; nil where it knows no such group.
+  /// Returns the volumes of a group from LVM; nil where LVM has no such group.
   private func logicalVolumes(
     _ selection: LogicalVolumes.Selection, for name: String, _ devices: MappedDevices
   ) throws(MergeError) -> LogicalVolumes? {
@@ -186,7 +187,7 @@ struct ThinDeviceLookup {
     }
   }
 
-  /// The error for a question about `name` that LVM has not answered.
+  /// Returns the error for a query about `name` that LVM did not answer.
   private func silent(_ name: String, _ devices: MappedDevices) -> MergeError {
     .lvmSilent(
       name, after: Program.answerTimeMax,
@@ -203,8 +204,8 @@ struct ThinDeviceLookup {
       byteCount: shown.map { $0.sectorCount * 512 })
   }
 
-  /// A thin device that a killed run removed is known by its name all the same, unless LVM has given the name to another
-  /// volume since.
+  /// Finds a thin device that a killed run removed, by its name, unless LVM has since given the
+  /// name to another volume.
   private func removedDevice(
     _ name: ThinDeviceName, _ devices: MappedDevices
   ) throws(MergeError) -> MappedDevice? {
@@ -227,7 +228,7 @@ struct ThinDeviceLookup {
 }
 
 extension LogicalVolumes {
-  /// What a volume is that is no thin volume, if it is a thin pool or an external origin.
+  /// Returns the role of a volume that is a thin pool or an external origin; nil for other volumes.
   fileprivate func role(of volume: Volume) -> MergeError.VolumeRole? {
     guard volume.transactionID == nil else { return .pool }
     let names = thinVolumes(on: volume).map(name)
@@ -236,7 +237,7 @@ extension LogicalVolumes {
 }
 
 extension ThinDeviceReference {
-  /// Whether LVM may know it, active or not.
+  /// True if the reference may name an LVM volume, active or not.
   fileprivate var mayBeVolume: Bool {
     if case .device(let name) = self { ThinDeviceName(name).logicalVolume != nil } else { false }
   }

@@ -17,7 +17,7 @@ struct VerifyOperation {
     }
   }
 
-  /// Compares what was held of a source.
+  /// Compares the origin with a held source.
   ///
   /// - `session`: nil where no pool is active.
   func verify(
@@ -73,7 +73,8 @@ struct VerifyOperation {
     return report
   }
 
-  /// Blocks that abandoned merges left on the origin, by the journal in the usual place and by the origin's marks.
+  /// Returns the blocks that abandoned merges left on the origin, from the journal at the default
+  /// path and from the origin's marks.
   private func remnants(onto origin: OpenFile, besides fingerprint: String) -> [MergeRemnant] {
     var remnants = environment.marks(of: origin).remnants
     if let usualPath = try? environment.journals.usualPath(of: origin),
@@ -85,16 +86,16 @@ struct VerifyOperation {
     return remnants.besides(fingerprint)
   }
 
-  /// What the journal in the usual place, or one that a mark names, tells of a merge that has written and is not
-  /// finished.
+  /// Returns the status of an unfinished merge that has written to the origin, from the journal at
+  /// the default path or one that a mark names; nil for none.
   private func unfinishedMerge(onto origin: OpenFile) -> StatusReport? {
     let usualPath = try? environment.journals.usualPath(of: origin)
     for path in (usualPath.map { [$0] } ?? []) + environment.marks(of: origin).unfinishedJournals()
     {
-      // What cannot be read is no reason not to compare.
+      // An unreadable journal does not prevent the comparison.
       guard FileSystem.exists(path),
         let status = try? StatusOperation(environment: environment).status(journalPath: path),
-        // One that is finished is locked while its handover goes on.
+        // The journal of a finished merge is locked while its handover is in progress.
         status.runCount > 0, status.finishedSeconds == nil,
         [.running, .stopped, .givenUp].contains(status.state)
       else { continue }
@@ -109,8 +110,8 @@ struct VerifyOperation {
   ) throws(MergeError) -> VerifyReport {
     let begin = environment.clock.now()
     let file = try environment.journals.file(journalPath)
-    // Read by a reader of its own: of one that is consumed, as below, Swift 6.3.1 frees the header's arrays although
-    // they are used later.
+    // A separate reader is used: Swift 6.3.1 frees the header's arrays of a consumed reader, as
+    // below, although they are used later.
     let journal = try environment.journals.read(file)
     let (header, state) = (journal.header, journal.state)
     if let taker = state.givenUp { throw .journalGivenUp(journalPath, for: taker) }
@@ -154,15 +155,15 @@ struct VerifyOperation {
 }
 
 extension JournalHeader {
-  /// Returns whether a thin device is the journal's, with other mappings than were recorded: its merge cannot be
-  /// resumed.
+  /// Returns whether the thin device is the journal's but has other mappings than those recorded,
+  /// so that its merge cannot be resumed.
   ///
-  /// `source`: what `plan` was read from.
+  /// - `source`: the source from which `plan` was read.
   fileprivate func isOfEarlierMappings(
     than plan: MergePlan, of source: MergeSource, data: DeviceIdentity
   ) -> Bool {
     if case .metadataSnapshot = mappings {
-      // What that snapshot holds is merged, whatever the thin device has now.
+      // The snapshot's content is merged, regardless of the thin device's current state.
       guard case .metadataSnapshot = source.mappings else { return false }
     }
     return deviceID == plan.deviceID && endByteOffset == plan.endByteOffset
