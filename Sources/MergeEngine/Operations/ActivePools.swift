@@ -64,13 +64,14 @@ struct ActivePools {
       sharesBlocks: StorageStack(file).overlaps(StorageStack(device: expected)))
   }
 
-  /// Returns the mapped devices; nil where no pool can exist over an image file.
+  /// Returns the mapped devices; nil where device-mapper cannot be asked, but no pool can exist
+  /// over an image file.
   private func devicesForSession(_ metadata: OpenFile) throws(MergeError) -> MappedDevices? {
     do throws(MergeError) {
       return try environment.mappedDevices()
     } catch {
-      // Without access to device-mapper, a merge may still read a file that no loop device lies
-      // over.
+      // Without access to device-mapper, work on files that no loop device lies over is still
+      // allowed.
       guard metadata.kind == .regularFile, LoopDevice.over(metadata) == nil else { throw error }
       return nil
     }

@@ -1,9 +1,7 @@
-/// A merge that was agreed to.
-///
-/// Only from one can a ``RunningMerge`` be made.
+/// An approved merge, from which alone a ``RunningMerge`` can be created.
 struct ApprovedMerge: ~Copyable {
   let preparation: MergePreparation
-  /// When the merge began, less the time that somebody took to answer.
+  /// The start of the merge, moved forward by the time that the answer took.
   let begin: Duration
 
   fileprivate init(_ preparation: consuming MergePreparation, begin: Duration) {
@@ -13,10 +11,10 @@ struct ApprovedMerge: ~Copyable {
 }
 
 extension MergePreparation {
-  /// Asks whether the merge may write.
+  /// Asks for approval of the merge.
   ///
-  /// - `begin`: when the merge began.
-  /// - Throws: `MergeError` (`refused`) after a no.
+  /// - `begin`: the start of the merge.
+  /// - Throws: `MergeError` (`refused`) if the answer is no.
   consuming func approved(begin: Duration) throws(MergeError) -> ApprovedMerge {
     let asked = environment.clock.now()
     guard environment.observer.approve(report) else {

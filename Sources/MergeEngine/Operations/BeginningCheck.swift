@@ -1,10 +1,11 @@
-/// What can be refused once a merge is agreed to, looked at before anything is changed, also by those who only look.
+/// The last checks of an approved merge, made before anything is changed; planning makes them too.
 extension MergePreparation {
-  /// Looks for room on the origin and in the journal, takes memory and requests, and looks whether the origin has what
-  /// earlier runs recorded.
+  /// Checks that the origin and the journal have room, allocates memory and requests, and checks
+  /// that the origin has the data that earlier runs recorded.
   ///
-  /// - Returns: The queue on data device and origin; the latter is open for reading.
-  /// - Throws: `MergeError` (`refused`, `journalConflict`), also `stopped` where that was interrupted.
+  /// - Returns: The queue on data device and origin; the origin is open for reading.
+  /// - Throws: `MergeError` (`refused`, `journalConflict`), also `stopped` where the check was
+  ///   interrupted.
   func readyQueue() throws(MergeError) -> LinuxAIO {
     try checkRoom()
     var queue = try takenQueue()
@@ -12,7 +13,7 @@ extension MergePreparation {
     return queue
   }
 
-  /// Does the same for what is planned now, and takes more memory only where the plan needs more.
+  /// Makes the same checks for a new plan, and allocates more memory only where that plan needs it.
   func readyAgain(_ queue: inout LinuxAIO) throws(MergeError) {
     try checkRoom()
     if queue.slabByteCount < slabByteCount { queue = try takenQueue() }
@@ -31,7 +32,8 @@ extension MergePreparation {
   private var slabByteCount: Int {
     let transfer = request.options.transfer
     let recorded = slot.journalOfSameMerge?.state.entryByteCountMax ?? 0
-    // A thin device that is written to until its snapshot is made is planned once more, with transfers of any size.
+    // A thin device that is written to until its snapshot is created is planned again, with
+    // transfers of any size.
     let planned =
       quiescence?.changesThinDevice == true
       ? transfer.ioByteCount : planned.plan.transferByteCountMax

@@ -1,4 +1,4 @@
-/// A queue for comparing, and how a pipeline uses it.
+/// A queue for comparing, and the shape of the pipeline that uses it.
 struct ComparisonQueue: ~Copyable {
   var io: LinuxAIO
   let shape: PipelineShape
@@ -27,7 +27,7 @@ struct ComparisonQueue: ~Copyable {
   }
 }
 
-/// What comparing the origin with something came to.
+/// The result of comparing the origin with its source or with a journal.
 package struct Comparison: Sendable {
   package var comparedByteCount: UInt64
   package var differences: Differences
@@ -78,14 +78,15 @@ package struct RecordedComparison: Sendable {
   package var targetDifferences: Differences
   /// Transfers that were compared with a recorded checksum.
   package var recordedCount: Int
-  /// How many of them the source does not have as recorded.
+  /// Transfers among `recordedCount` whose source differs from the record.
   package var changedSourceCount: Int
-  /// How many of them the origin has neither as recorded nor as the source has them now.
+  /// Transfers among `recordedCount` that the origin has neither as recorded nor as the source is
+  /// now.
   package var missingOnTargetCount: Int
   package var unreadable: RangeSet
   package var end: PipelineEnd
 
-  /// Compares all that a journal recorded; writes nothing.
+  /// Compares all data that a journal recorded; writes nothing.
   package static func of<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable>(
     _ pieces: consuming JournaledPieces<IO>, _ stream: SegmentStream<Source>, total: UInt64,
     shape: PipelineShape, targetPath: String, _ io: inout IO, _ control: RunControl
@@ -99,7 +100,7 @@ package struct RecordedComparison: Sendable {
         progress: Comparison.verifying(total)))
   }
 
-  /// Compares the first pieces that a journal recorded, unseen; writes nothing.
+  /// Compares the first pieces that a journal recorded, without reporting progress; writes nothing.
   package static func of<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable>(
     first pieces: consuming FirstPieces<JournaledPieces<IO>>, _ stream: SegmentStream<Source>,
     shape: PipelineShape, targetPath: String, _ io: inout IO, _ control: RunControl

@@ -23,9 +23,9 @@ struct DevicesOperation {
       mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
   }
 
-  /// Lists without taking the pool: what is held is read, and nothing is changed.
+  /// Lists the held metadata without taking the pool; changes nothing.
   ///
-  /// - Throws: `MergeError` also where nothing is held in an active pool.
+  /// - Throws: `MergeError` also where no metadata is held in an active pool.
   func devicesAsTheyAre(
     metadataPath: String, mappings: MergeSource.Mappings
   ) throws(MergeError) -> [ThinDevice] {

@@ -1,48 +1,51 @@
 internal import SystemPackage
 
-/// What the program around the engine decides: where records are kept, who is told, when to stop.
+/// The engine's surroundings: where records are kept, who is notified, and when to stop.
 public struct Environment: Sendable {
-  /// The folder of what is recorded of block devices and of active pools; made when it is needed.
+  /// The folder of the records of block devices and active pools; created when needed.
   ///
-  /// The journal of a merge onto a regular file lies beside that file instead.
+  /// The journal of a merge onto a regular file is next to that file instead.
   public var stateFolder: String
-  /// The folder with that of the records and locks of active pools; ``stateFolder``, unless it is set.
+  /// The folder of the records and locks of active pools; the same as ``stateFolder`` by default.
   ///
-  /// Runs that may work on the same pool have to have the same, or neither knows what the other did to it.
+  /// All runs that may work on the same pool must use the same folder, or none of them knows the
+  /// others' changes to the pool.
   package var poolStateFolder: String
-  /// Merges onto a file, or a loop device, although nothing tells whether another loop device lies over the same file:
-  /// where sysfs is not mounted, or has a loop device in use whose node is not in `/dev`.
+  /// True if a merge may write to a file or loop device although another, undetected loop device
+  /// may lie over the same file: where sysfs is not mounted, or where it lists a loop device in use
+  /// without a node in `/dev`.
   public var allowsUnseenLoopDevices = false
-  /// Asks the verbs that run in this environment to stop.
+  /// The interruption that stops the operations in this environment.
   public var interruption: Interruption
-  /// Is told how things go.
+  /// The receiver of notes and progress, which also approves merges.
   public var observer: any MergeObserver
-  /// Time for intervals, rates and rate limits.
+  /// The clock for intervals, rates and rate limits.
   package var clock = ThisSystem.clock
-  /// Seconds since 1970, for what is recorded for people.
+  /// The time in seconds since 1970, for records that people read.
   package var secondsSince1970: @Sendable () -> Int64 = ThisSystem.secondsSince1970
-  /// Tells one boot of the system from another.
+  /// The id of the current boot.
   package var bootID = ThisSystem.bootID
-  /// This process, for names of temporary files.
+  /// The id of this process, for names of temporary files.
   package var processID = ThisSystem.processID
-  /// The mapped devices of the system.
+  /// The access to the system's mapped devices.
   package var deviceMapper: any DeviceMapper = KernelDeviceMapper()
-  /// The volumes of LVM that the verbs activate where they need them; nil where they activate none.
+  /// The LVM volumes that the operations activate when needed; nil where they activate none.
   package var activatedVolumes: ActivatedVolumes?
-  /// Draws a number at random.
+  /// The random number generator.
   package var drawNumber: @Sendable (ClosedRange<UInt32>) -> UInt32 = { .random(in: $0) }
-  /// Runs a program and brings what it prints.
+  /// Runs a program and returns its output.
   package var runProgram: @Sendable ([String]) -> Program.End = { Program.run($0) }
   /// Runs a program that changes something.
   package var runChange: @Sendable ([String]) -> Program.End = { Program.runChange($0) }
 
-  /// Describes the surroundings on the system that the program runs on.
+  /// Creates the environment for the system that the program runs on.
   ///
   /// - Parameters:
-  ///   - stateFolder: Where the command keeps what it records, too; a merge of a block device that one of
-  ///     them began is found by the other only if both have the same folder.
-  ///   - interruption: One that somebody else holds, to stop the verbs by it.
-  ///   - observer: Who is told; with nil, nobody is told anything and every merge may write.
+  ///   - stateFolder: The folder of the records, shared with the command: each finds a block device
+  ///     merge that the other started only if both use the same folder.
+  ///   - interruption: The interruption by which its other owners stop the operations.
+  ///   - observer: The receiver of notes and progress; with nil, nothing is reported and every
+  ///     merge may write.
   public init(
     stateFolder: String = "/var/lib/thin-merge", interruption: Interruption = Interruption(),
     observer: (any MergeObserver)? = nil
@@ -55,29 +58,29 @@ public struct Environment: Sendable {
 }
 
 extension Environment {
-  /// Returns what tells a queue when it waits no longer for what is in flight.
+  /// Returns the function by which a queue asks whether to stop waiting for requests in flight.
   func waitLimit() -> @Sendable () -> Bool { interruption.waitLimit(clock: clock) }
 
-  /// The same for one run of a verb, in which each note is said once.
+  /// The same environment for one run of an operation, in which each note is given once.
   var notingOnce: Environment {
     var environment = self
     environment.observer = NotesOnce(observer)
     return environment
   }
 
-  /// The clock, the stop flag and the progress callback of every pass.
+  /// Returns the clock, stop flag and progress callback of every pass.
   func control(makeWritableAgain: @escaping () -> Bool = { false }) -> RunControl {
     RunControl(
       clock: clock, interruption: interruption, makeWritableAgain: makeWritableAgain,
       report: observer.progress)
   }
 
-  /// What reads a pool's metadata besides mappings.
+  /// Returns a reader for a pool's metadata besides mappings.
   func reader(_ metadata: OpenFile) -> MetadataReader {
     MetadataReader(metadata, clock: clock, waitLimit: waitLimit)
   }
 
-  /// A queue for moving blocks.
+  /// Returns a queue for transferring blocks.
   func transferQueue(
     depth: Int, slabByteCount: Int, files: [IOFile: OpenFile]
   ) throws(MergeError) -> LinuxAIO {
@@ -93,23 +96,25 @@ extension Environment {
       stateFolder: stateFolder, processID: processID, clock: clock, note: observer.note)
   }
 
-  /// The marks of unfinished merges at an origin.
+  /// Returns the marks of merges on an origin.
   func marks(of origin: OpenFile, backing: OpenFile? = nil) -> OriginMarks {
     OriginMarks(
       of: origin, backing: backing, linearParts: linearParts(under: origin),
       stateFolder: poolStateFolder, bootID: bootID, journals: journals)
   }
 
-  /// The mapped devices that an origin may be one of, and that show one part of another device.
+  /// Returns the mapped devices that show one part of another device, of which the origin may be
+  /// one.
   func linearParts(under origin: OpenFile) -> StorageExtent.LinearParts {
-    // Who may not ask device-mapper may not open what it maps, either.
+    // Without access to device-mapper, mapped devices cannot be opened, either.
     guard origin.kind == .blockDevice, let devices = try? mappedDevices() else { return [:] }
     return devices.linearParts
   }
 
-  /// Asks whether a merge may begin, or go on with its journal, beside what is known of others onto the same origin.
+  /// Checks that other known merges onto the same origin let a merge start or resume.
   ///
-  /// - Throws: `MergeError` (`journalConflict`) where another merge is unfinished, or is a later one.
+  /// - Throws: `MergeError` (`journalConflict`) where another merge is unfinished, or is a later
+  ///   one.
   func checkOtherMerges(
     onto marks: OriginMarks, _ journal: OpenJournal?, usualPath: String, mergesAgain: Bool
   ) throws(MergeError) {
@@ -120,20 +125,20 @@ extension Environment {
       finished: marks.finishedMerges(besides: usualPath).map(\.path))
   }
 
-  /// A run's work on an origin where no pool is active.
+  /// Returns the session for a run's work on an origin where no pool is active.
   func originSession() -> OriginSession {
     OriginSession(
       deviceMapper, stateFolder: poolStateFolder, bootID: bootID, note: observer.note)
   }
 
-  /// The volumes of LVM that runs in this environment activate.
+  /// Returns the LVM volumes that runs in this environment activate.
   package func makeActivatedVolumes() -> ActivatedVolumes {
     ActivatedVolumes(
       stateFolder: poolStateFolder, bootID: bootID, runChange: runChange, note: observer.note,
       find: { [self] volume in (try? mappedDevices())?.active(volume) })
   }
 
-  /// Every device of device-mapper, as it is now.
+  /// Returns all current devices of device-mapper.
   ///
   /// - Throws: `MergeError` (`refused`) where device-mapper cannot be asked.
   func mappedDevices() throws(MergeError) -> MappedDevices {
@@ -144,7 +149,7 @@ extension Environment {
     }
   }
 
-  /// Notes that somebody may write to the source while it is compared.
+  /// Notes that the source may be written to while it is compared.
   func noteThatSourceMayChange() {
     observer.note(.sourceMayChange())
   }

@@ -231,8 +231,8 @@ struct HandoverOperation {
     return hasChanged
   }
 
-  /// Compares with a snapshot of the thin volume in place, so that every write to the volume leaves
-  /// a trace; without a snapshot where the pool cannot create one.
+  /// Compares while a snapshot of the thin volume makes every write to it leave a trace, if the
+  /// pool can create one.
   private func compare(
     _ found: ResolvedThinDevice, _ originPath: String, _ handover: VolumeHandover,
     _ session: PoolSession?

@@ -31,19 +31,20 @@ struct JournalLookup {
       if let handover = journal.state.handover {
         return handover.groupName == group && handover.thinName == volume
       }
-      // Somebody may have removed the thin volume by hand.
+      // The thin volume may have been removed by hand.
       let known = journal.header.thinDeviceName.flatMap { ThinDeviceName($0).logicalVolume }
       return journal.state.isFinished && journal.header.thinVolume != nil
         && known?.group == group && known?.volume == volume
     }.max { $0.state.lastSeconds < $1.state.lastSeconds }
     guard let found else { return nil }
     guard let (volumes, now) = try self.volume(name) else { return found.file.path }
-    // LVM gives the name and the uuid of a volume that it makes thin to the thin one.
+    // When LVM makes a volume thin, it gives the volume's name and UUID to the thin volume.
     return now.uuid == found.state.handover?.originUUID && volumes.externalOrigin(of: now) == nil
       ? found.file.path : nil
   }
 
-  /// The volume that has a name now, which another one may have had when a merge began; nil where LVM knows none.
+  /// Returns the volume that has the name now, which another volume may have had when a merge
+  /// started; nil where LVM has none.
   private func volume(
     _ name: ThinDeviceName
   ) throws(MergeError) -> (volumes: LogicalVolumes, volume: LogicalVolumes.Volume)? {
@@ -73,7 +74,7 @@ struct JournalLookup {
     let uuids = volumes.known(volume).uuids
     if VolumeUUIDs(identity: header.originIdentity) == uuids { return true }
     if let thin = header.thinVolume { return thin == uuids }
-    // A journal of version 0.1.0 has the thin device's number only.
+    // A journal of version 0.1.0 has only the thin device's number.
     guard let data = VolumeUUIDs(identity: header.dataIdentity),
       data.group == uuids.group,
       let pool = volumes[uuid: data.volume].flatMap(volumes.pool(withData:))

@@ -16,14 +16,14 @@ struct MergeOperation {
     }
   }
 
-  /// Merges, and hands over where that is asked for and the merge is finished.
+  /// Merges, and hands over where that is requested and the merge is finished.
   ///
-  /// - Returns: what was done; what kept the origin from taking the thin volume's place, too.
+  /// - Returns: The report, also where the handover was refused or stopped.
   func handedOver(
     _ request: MergeRequest, merge: () throws(MergeError) -> MergeReport
   ) throws(MergeError) -> MergeReport {
     var report = try merge()
-    // Whatever had a device open is gone: LVM leaves a pool's hidden volumes active that somebody has open.
+    // All devices are closed by now: LVM leaves a pool's hidden volumes active while they are open.
     report.cleanupFailures += environment.activatedVolumes?.end() ?? []
     guard report.state == .finished else { return report }
     let operation = HandoverOperation(environment: environment)
@@ -32,9 +32,9 @@ struct MergeOperation {
       return report
     }
     do throws(MergeError) {
-      // Whoever merges was asked before that.
+      // A merge asks for approval itself; a comparison does not.
       if report.earlier != nil {
-        // No origin was planned to be written to, so that the volumes were not looked for.
+        // The volumes were not looked up, since no origin was planned to be written to.
         let planned = try operation.plan(
           report.journalPath, takesName: request.options.takesName)
         report.plan.handover = planned.handover
@@ -51,9 +51,9 @@ struct MergeOperation {
     return report
   }
 
-  /// Merges; of an active pool with the thin device at rest and a metadata snapshot held.
+  /// Merges; with an active pool, while the thin device is at rest and a metadata snapshot is held.
   ///
-  /// `given`: what this run was told of the pool; a journal's options are in the request too.
+  /// - `given`: the pool options given to this run; those of a journal are only in the request.
   func run(_ request: MergeRequest, given: PoolOptions) throws(MergeError) -> MergeReport {
     let begin = environment.clock.now()
     let origin = environment.originSession()

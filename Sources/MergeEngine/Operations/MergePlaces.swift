@@ -1,11 +1,11 @@
-/// The paths of a merge's origin and journal, which must lead to the files that the merge has open.
+/// The paths of a merge's origin and journal, which must lead to the merge's open files.
 struct MergePlaces {
   private let journal: OpenFile
   private let origin: OriginPlace
 
-  /// Notes an origin that no path leads to.
+  /// Notes an origin without a path that leads to it.
   ///
-  /// - `grownByteCount`: how long the origin is made; nil where it is not extended.
+  /// - `grownByteCount`: the new size of the origin; nil where it is not extended.
   init(
     journal: OpenFile, origin: DeviceTarget, grownByteCount: UInt64?, note: (MergeNote) -> Void
   ) {
@@ -18,13 +18,14 @@ struct MergePlaces {
   /// True while a later run can resume from the journal.
   var hasJournal: Bool { journal.isStillAtItsPath }
 
-  /// - Throws: `MergeError` (`stopped`) where a path leads to another file, or to none, or the origin is shorter.
+  /// - Throws: `MergeError` (`stopped`) where a path leads to another file or to none, or the
+  ///   origin is shorter.
   func check() throws(MergeError) {
     guard hasJournal else { throw lostJournal() }
     try origin.check(journalPath: journal.path)
   }
 
-  /// Returns the error of a merge that stopped, with the loss of its journal where that is gone too.
+  /// Returns the error of a stopped merge, including the loss of its journal if that is gone too.
   func stopped(by error: MergeError) -> MergeError {
     guard !hasJournal, ![.journalGone, .journalMoved].contains(error.code), error.kind != .bug
     else { return error }

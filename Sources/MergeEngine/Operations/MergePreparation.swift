@@ -292,7 +292,7 @@ struct MergePreparation: ~Copyable {
 
   /// Decides the changes again from the current state and makes them, all but the snapshot.
   ///
-  /// - Returns: The means that keeps all other users off the origin.
+  /// - Returns: The use that keeps all other users off the origin.
   func apply() throws(MergeError) -> OriginUse {
     if let session, let quiescence {
       session.thinDeviceName = request.source.deviceName
@@ -371,8 +371,9 @@ struct MergePreparation: ~Copyable {
 }
 
 extension MergeRequest {
-  /// Returns the path of the same merge's journal if that merge is finished, is to be compared, and
-  /// has its journal at another path than the requested one.
+  /// Returns the path of the same merge's journal if that merge is finished and is to be compared.
+  ///
+  /// - Returns: Nil also where no path was requested and the journal is at the default path.
   fileprivate func finishedJournalPath(
     _ data: OpenFile, onto origin: OpenFile, marked: [MarkedMerge], in environment: Environment
   ) -> String? {
@@ -393,7 +394,7 @@ extension MergeRequest {
   fileprivate mutating func complete(
     _ session: PoolSession, _ observed: ObservedPool
   ) throws(MergeError) {
-    // Of the metadata snapshots, only one whose root the user gave is usable after more blocks were
+    // Only a metadata snapshot whose root the user gave is usable even after more blocks were
     // mapped.
     if let header = resumed?.header, case .metadataSnapshot(let named?) = header.mappings,
       observed.heldRoot == named

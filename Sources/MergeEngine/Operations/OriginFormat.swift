@@ -1,11 +1,11 @@
-/// Keeps a merge from writing over what makes an origin more than bytes.
+/// Keeps a merge from overwriting a container format or a LUKS header.
 extension OpenDevices {
-  /// Refuses an origin file that is a container, and one whose LUKS header the merge would replace by anything
-  /// else.
+  /// Refuses an origin file that is a container, and an origin whose LUKS header the merge would
+  /// replace by other data.
   ///
-  /// A block device may have a container on it on purpose: that is noted.
+  /// A container on a block device may be intended, so it is only noted.
   ///
-  /// - `isForced`: whether it is only noted.
+  /// - `isForced`: whether a format is only noted.
   /// - Throws: `MergeError` (`refused`).
   func checkFormat(
     of origin: OpenFile, _ plan: MergePlan, isForced: Bool, in environment: Environment
@@ -34,7 +34,7 @@ extension OpenDevices {
     environment.observer.note(.originHasFormat(origin.path, "LUKS"))
   }
 
-  /// The container that a file under a loop device is which shows a part of it.
+  /// Returns the container format of the file under a loop device that shows only part of the file.
   private func formatOfFile(
     under origin: OpenFile, in environment: Environment
   ) throws(MergeError) -> DiskFormat? {
@@ -62,7 +62,8 @@ extension OpenDevices {
     return DiskFormat(first: first, last: last ?? [])
   }
 
-  /// Reads past the page cache; fewer bytes where the file ends, nil where they cannot be read.
+  /// Reads past the page cache; returns fewer bytes where the file ends, and nil after a read
+  /// error.
   private func bytes(
     of file: OpenFile, as name: IOFile, from byteOffset: UInt64, count: Int,
     in environment: Environment

@@ -1,15 +1,16 @@
-/// The path of an origin, which a report names, and what must still be there when something is said of it.
+/// The path of an origin that a report names, and the files that it must still lead to.
 struct OriginPlace {
   private let origin: OpenFile
-  /// The origin and the file under its loop devices, as far as a path led to each to begin with.
+  /// The origin and the file under its loop devices, as far as a path led to each at first.
   private let named: [OpenFile]
   private let byteCountMin: UInt64
 
-  /// - `backing`: the origin itself, or the file under it where it is a loop device; nil for a disk.
-  /// - `grownByteCount`: how long the origin is made; nil where it is not extended.
+  /// - `backing`: the origin itself, or the file under it where it is a loop device; nil for a
+  ///   disk.
+  /// - `grownByteCount`: the new size of the origin; nil where it is not extended.
   init(_ origin: OpenFile, backing: OpenFile?, grownByteCount: UInt64? = nil) {
     self.origin = origin
-    // A deleted file can be opened by way of /proc, and its links then lead nowhere.
+    // A deleted file can be opened through /proc, but the links there then lead nowhere.
     let isNamed = FileSystem.resolved(origin.path) != nil && origin.isStillAtItsPath
     named =
       (isNamed ? [origin] : [])
@@ -23,11 +24,12 @@ struct OriginPlace {
       origin, backing: origin.kind == .blockDevice ? StorageExtent(origin).openFile() : nil)
   }
 
-  /// Whether a path led to the origin to begin with.
+  /// True if a path led to the origin at first.
   var isNamed: Bool { named.contains { $0.isSameFile(as: origin) } }
 
   /// - `journalPath`: the merge's journal; nil if the origin was only compared.
-  /// - Throws: `MergeError` (`stopped`) where a path leads to another file, or to none, or the origin is shorter.
+  /// - Throws: `MergeError` (`stopped`) where a path leads to another file or to none, or the
+  ///   origin is shorter.
   func check(journalPath: String? = nil) throws(MergeError) {
     if let moved = named.first(where: { !$0.isStillAtItsPath }) {
       throw .originMoved(origin.path, file: moved.path, journalPath: journalPath)
@@ -41,7 +43,7 @@ struct OriginPlace {
 }
 
 extension VerifyReport {
-  /// Takes back that everything was compared where the origin's path leads elsewhere by now.
+  /// Marks the report as incomplete if the origin's path leads elsewhere by now.
   mutating func check(_ place: OriginPlace) {
     guard incomplete == nil else { return }
     do throws(MergeError) {

@@ -1,4 +1,4 @@
-/// Says what a merge would do.
+/// Reports the effects of a merge without making it.
 struct PlanOperation {
   let environment: Environment
 
@@ -18,9 +18,9 @@ struct PlanOperation {
     }
   }
 
-  /// Plans what ``MergeOperation`` would do.
+  /// Plans the work of ``MergeOperation``.
   ///
-  /// `given`: what this run was told of the pool; a journal's options are in the request too.
+  /// - `given`: the pool options given to this run; those of a journal are only in the request.
   func plan(_ request: MergeRequest, given: PoolOptions) throws(MergeError) -> PlanReport {
     let pools = ActivePools(environment: environment)
     let onlyCompares = FinishedMergeComparison(environment: environment).isAllOf(request)
@@ -30,12 +30,12 @@ struct PlanOperation {
       let preparation = try MergePreparation(request, session, for: .looking, in: environment)
       var report = preparation.report
       if onlyCompares {
-        // Neither a pool that is in use nor an origin keeps anybody from comparing.
+        // A comparison needs neither an idle pool nor an unused origin.
         report.journalPath = preparation.planned.journalPath
         report.refusal = preparation.refusalOfComparing
       } else if report.refusal == nil {
         do throws(MergeError) {
-          // Those who merge have it open for writing.
+          // A merge opens the journal for writing.
           if let journal = preparation.slot.journalOfSameMerge {
             try JournalFile.checkCanBeAppended(journal.file)
           }
@@ -75,7 +75,8 @@ struct PlanOperation {
 }
 
 extension PlanReport {
-  /// Takes in what earlier runs of the same merge have recorded, and what a run with such options does with it.
+  /// Adds the records of earlier runs of the same merge, and what a run with these options does
+  /// with them.
   mutating func add(_ earlierRuns: JournalState, _ options: MergeOptions) {
     recordedByteCount = earlierRuns.doneByteCount
     isFinished = earlierRuns.isFinished
@@ -92,7 +93,7 @@ extension PlanReport {
 }
 
 extension CheckedPlan where Source: ~Copyable {
-  /// The plan in words for people and programs.
+  /// Returns the plan as a report for people and programs.
   package func report(originByteCount: UInt64?, journalPath: String?, ioByteCount: UInt64)
     -> PlanReport
   {

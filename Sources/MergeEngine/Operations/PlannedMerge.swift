@@ -1,12 +1,12 @@
-/// A merge whose mappings were read and checked.
+/// A merge whose mappings have been read and checked.
 struct PlannedMerge {
   let journalPath: String
   let plan: MergePlan
   let pool: PoolMetadata
   let mappingRoot: MetadataBlock
-  /// What is read, cut as the origin takes it.
+  /// The segments to read, cut to the origin's alignment.
   let segments: SegmentStream<WholeDevice<LinuxAIO>>
-  /// Of the journal that it would have.
+  /// The header for a new journal of this merge.
   private(set) var header: JournalHeader
   let match: JournalMatch
   private(set) var report: PlanReport
@@ -45,14 +45,14 @@ struct PlannedMerge {
         alignmentByteCount: origin.alignmentByteCount))
   }
 
-  /// Takes room in the journal for the record of the thin devices that the merge may change.
+  /// Reserves room in the journal for the record of the thin devices that the merge may change.
   mutating func add(_ sharers: [OriginSharer]) {
     report.journalByteCountMax += UInt64(RecordedSharers.encoded(sharers).count)
       .roundedUp(toMultipleOf: JournalEncoder.appendAlignmentByteCount)
   }
 
-  /// Takes in what merges have left on the origin that are given up for this one, or were for the one that it goes on
-  /// with.
+  /// Adds the remnants on the origin: those of merges that this merge gives up or, when it resumes,
+  /// those in its journal's header.
   mutating func addRemnants(
     of slot: JournalSlot, givenUp: [OpenFile], _ marks: OriginMarks, _ journals: JournalStore
   ) {
@@ -70,10 +70,10 @@ struct PlannedMerge {
     header.remnants = report.remnants
   }
 
-  /// Looks for the merge's journal, and at whether the merge can begin where there is none.
+  /// Finds the merge's journal or, where there is none, checks that the merge can start.
   ///
-  /// - Throws: `MergeError`: `journalConflict` where another merge is unfinished there, `refused` where no journal
-  ///   can be made or the origin is more than bytes.
+  /// - Throws: `MergeError`: `journalConflict` where another merge is unfinished there, `refused`
+  ///   where no journal can be created or the origin has a format that a merge would destroy.
   func findJournal(
     _ request: MergeRequest, _ devices: OpenDevices, _ origin: OpenFile, _ session: PoolSession?,
     for purpose: MergePreparation.Purpose,

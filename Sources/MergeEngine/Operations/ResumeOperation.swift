@@ -1,6 +1,6 @@
-/// A merge as its journal tells of it, to be gone on with.
+/// A merge recorded in a journal, to be resumed.
 public struct RecordedMerge {
-  /// How far it is, and of what devices.
+  /// The merge's progress and devices.
   public let status: StatusReport
   let journal: OpenJournal
 
@@ -11,7 +11,7 @@ public struct RecordedMerge {
   }
 }
 
-/// Goes on with a merge from its journal.
+/// Resumes a merge from its journal.
 struct ResumeOperation {
   let environment: Environment
 
@@ -43,7 +43,7 @@ struct ResumeOperation {
       request(recorded, options), given: options.pool)
   }
 
-  /// The merge that the journal tells of, with what is given in place of what it says.
+  /// Returns the recorded merge, with given options in place of the recorded ones.
   private func request(
     _ recorded: RecordedMerge, _ options: ResumeOptions
   ) throws(MergeError) -> MergeRequest {
@@ -61,7 +61,7 @@ struct ResumeOperation {
     source.ignoresMappingCount = header.ignoresMappingCount
     var pool = header.pool.withoutConsentToOthers.union(options.pool)
     pool.agreedSharers = journal.state.agreedSharers
-    // Either may be changed of mind.
+    // Each given option overrides the opposite recorded one.
     if options.pool.allowsOpenThinDevice { pool.mergesThinDeviceItself = false }
     if options.pool.mergesThinDeviceItself { pool.allowsOpenThinDevice = false }
     let merge = MergeOptions(
@@ -86,24 +86,25 @@ struct ResumeOperation {
       (source.metadataPath, "metadata device"), (source.dataPath, "data device"),
       (originPath, "origin"),
     ] where !FileSystem.exists(path) {
-      // It was there, and after a reboot it may not have come up yet.
+      // The device existed before; after a reboot it may not be up yet.
       throw .deviceMissing(path, role)
     }
     return MergeRequest(
       source: source, originPath: originPath, options: merge, resumed: journal)
   }
 
-  /// - Throws: `MergeError` (`refused`) where the merge is finished, and is not to be merged again.
+  /// - Throws: `MergeError` (`refused`) where the merge is finished and not to be merged again.
   private func checkNotFinished(_ journal: OpenJournal, mergesAgain: Bool) throws(MergeError) {
     guard journal.state.isFinished, !mergesAgain else { return }
     throw .mergeFinished(journal.file.path)
   }
 
-  /// Checks that no run has left anything of a finished merge in its pool.
+  /// Checks that no run has left any changes for a finished merge in its pool.
   ///
-  /// The pool may have been gone when what a killed run left was to be undone, and nobody else comes for it.
+  /// The pool may have been gone when a killed run's leftovers were to be undone, and no later run
+  /// would undo them.
   ///
-  /// - `metadataPath`: where the pool's metadata device is now; nil for where the journal has it.
+  /// - `metadataPath`: the current path of the pool's metadata device; nil for the journal's.
   /// - Throws: `MergeError` (`busy`).
   func checkSettled(_ merge: RecordedMerge, metadataPath: String? = nil) throws(MergeError) {
     let folder = environment.poolStateFolder
@@ -119,7 +120,7 @@ struct ResumeOperation {
       originName: name.isEmpty ? state.lastAttempt?.originPlace ?? "" : name,
       journalID: merge.journal.id)
     let path = FileSystem.absolute(metadataPath ?? merge.status.metadataPath)
-    // Who works on the pool undoes it.
+    // A run that works on the pool undoes the leftovers itself.
     for record in records
     where !record.isInUse
       && (record.isOfPool(onMetadata: path, devices)
@@ -135,7 +136,7 @@ struct ResumeOperation {
 }
 
 extension MergeSource.Mappings {
-  /// For a later run: a metadata snapshot that was taken again is in another block.
+  /// The mappings for a later run, whose metadata snapshot may be in another block.
   fileprivate var retaken: Self {
     switch self {
     case .inactivePool, .ownMetadataSnapshot: self

@@ -1,4 +1,4 @@
-/// Says how far a merge is.
+/// Reports the progress of a merge.
 struct StatusOperation {
   let environment: Environment
 
@@ -25,7 +25,7 @@ struct StatusOperation {
       let state = try JournalState(reading: &reader, isBeingWritten: isRunning)
       return StatusReport(state, reader.header, isRunning: isRunning, journalPath: file.path)
     } catch {
-      // A merge that began meanwhile appends: that is no damage.
+      // A merge that started meanwhile appends, so the error is no damage.
       guard !isRunning, file.isLockedByAnother else { throw error }
       return try status(of: file)
     }

@@ -1,18 +1,19 @@
-/// Keeps a merge from going on with another origin than the one that earlier runs wrote to.
+/// Keeps a merge from resuming on another origin than the one that earlier runs wrote to.
 extension MergeConfiguration {
-  /// Transfers that are read to tell another origin from one that changed in places.
+  /// The number of transfers read to tell another origin from one that changed in places.
   private static var targetCheckTransferCount: Int { 64 }
 
   /// Reads the first transfers that earlier runs recorded, before anything is written.
   ///
-  /// - `recorded`: reads the journal as it was when the run began.
-  /// - Throws: `MergeError` (`journalConflict`) where nine in ten are not on the origin, whatever the source has
-  ///   now; and where the source has others, and nothing else tells that it is the same.
+  /// - `recorded`: reads the journal in its state at the start of the run.
+  /// - Throws: `MergeError` (`journalConflict`) where nine in ten of these transfers are not on the
+  ///   origin, either as recorded or as the source is now; and where the source differs from the
+  ///   record and nothing else identifies it.
   package func checkTarget<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable>(
     recorded: consuming JournalReader<IO>, _ stream: SegmentStream<Source>, _ io: inout IO,
     _ control: RunControl
   ) throws(MergeError) {
-    // Another run over a finished merge was asked for, and every difference with it.
+    // Merging a finished merge again was requested, so every difference is expected.
     guard checksTarget, state.finishedSeconds == nil,
       !state.chains.isEmpty
     else { return }
@@ -39,7 +40,7 @@ extension MergeConfiguration {
     throw .originLost(targetPath, missing: missing, of: count)
   }
 
-  /// How a pipeline of the merge uses a queue of so many requests.
+  /// Returns the shape of a pipeline of the merge, with a queue of `requestCountMax` requests.
   func shape(readsBothSides: Bool, requestCountMax: Int) -> PipelineShape {
     PipelineShape(
       depth: min(

@@ -1,18 +1,20 @@
-/// The holes of a sparse target, which get disk space before the first write, so that it cannot run out.
+/// The holes of a sparse target, which are allocated before the first write, so that disk space
+/// cannot run out later.
 struct TargetHoles {
   private let file: OpenFile
   private let interruption: Interruption
 
-  /// - `file`: the target; it is enough to have it open for reading, unless holes are allocated.
+  /// - `file`: the target, open at least for reading; open for writing if holes are allocated.
   init(_ file: OpenFile, interruption: Interruption) {
     self.file = file
     self.interruption = interruption
   }
 
-  /// Allocates the holes that blocks of `stream` go to, from `byteOffset` on.
+  /// Allocates the holes under blocks of `stream`, from `byteOffset` on.
   ///
-  /// Precondition: ``checkRoom(under:from:)`` was asked.
-  /// - Throws: `MergeError` (`refused`) where there is no room after all, by a quota or since others took it.
+  /// - Precondition: ``checkRoom(under:from:)`` did not throw.
+  /// - Throws: `MergeError` (`refused`) where there is no room after all, because of a quota or
+  ///   other writers.
   func allocate<Source: RunSource & ~Copyable>(
     in target: DeviceTarget, under stream: SegmentStream<Source>, from byteOffset: UInt64
   ) throws(MergeError) {
@@ -34,16 +36,17 @@ struct TargetHoles {
     file.kind == .regularFile && file.allocatedByteCount < file.byteCount
   }
 
-  /// Asks whether the holes that blocks of `stream` go to fit into the file system.
+  /// Checks that the holes under blocks of `stream` fit into the file system.
   ///
-  /// What was allocated could not be given back: a hole and zeroes that somebody wrote look alike.
+  /// Allocated space could not be released later: a former hole and zeroes that another program
+  /// wrote look alike.
   ///
-  /// - Throws: `MergeError` (`refused`) where they do not.
+  /// - Throws: `MergeError` (`refused`) where the holes do not fit.
   func checkRoom<Source: RunSource & ~Copyable>(
     under stream: SegmentStream<Source>, from byteOffset: UInt64
   ) throws(MergeError) {
     guard hasAny else { return }
-    // Where all holes fit, nobody has to look for those that blocks go to.
+    // If all holes fit, the holes under blocks need not be found.
     guard let free = file.freeByteCount, free < file.byteCount - file.allocatedByteCount
     else { return }
     try stream.restart(from: byteOffset)
@@ -57,7 +60,7 @@ struct TargetHoles {
     }
   }
 
-  /// Takes the next blocks of the stream that lie on the target; nil where there are no more.
+  /// Takes the stream's next blocks that lie on the target; returns nil at the end.
   private func next<Source: RunSource & ~Copyable>(
     _ stream: SegmentStream<Source>
   ) throws(MergeError) -> ByteRange? {

@@ -124,8 +124,10 @@ struct ThinDeviceLookup {
     _ = try whileActive([pool] + (origin.map { [$0] } ?? []), of: volumes, devices)
   }
 
-  /// Returns the current path of a recorded merge's origin. An LVM volume is activated, and is
-  /// found even if it was renamed.
+  /// Returns the current path of a recorded merge's origin.
+  ///
+  /// If the recorded path is gone, an LVM volume is found by its UUID, under any name, and
+  /// activated.
   ///
   /// - `given`: the path that the user gave; nil for none.
   /// - `recorded`: the last recorded path.
