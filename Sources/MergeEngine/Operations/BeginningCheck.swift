@@ -13,7 +13,7 @@ extension MergePreparation {
     return queue
   }
 
-  /// Makes the same checks for a new plan, and allocates more memory only where that plan needs it.
+  /// Repeats the checks for a new plan, and allocates more memory only where that plan needs it.
   func readyAgain(_ queue: inout LinuxAIO) throws(MergeError) {
     try checkRoom()
     if queue.slabByteCount < slabByteCount { queue = try takenQueue() }

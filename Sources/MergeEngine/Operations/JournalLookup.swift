@@ -21,7 +21,7 @@ struct JournalLookup {
     return (unfinished.first ?? latest)?.file.path ?? text
   }
 
-  /// Looks as ``Merger/handoverJournalPath(named:)`` does.
+  /// Looks up a journal as ``Merger/handoverJournalPath(named:)`` does.
   func handoverPath(named text: String) throws(MergeError) -> String? {
     let name = ThinDeviceName(text)
     guard let (group, volume) = name.logicalVolume else { return nil }

@@ -1,20 +1,21 @@
 internal import SystemPackage
 
-/// Adds runs up to a plan on a thread of its own, and looks whether a data block is in two of them, while the
-/// tree's next leaves are read and checked.
+/// Adds runs to a plan and finds data blocks that are in two of them, on a separate thread, while
+/// the tree's next leaves are read and checked.
 ///
-/// Where there is no thread to be had, it does so itself.
+/// Without a thread, the planner does the work on the caller's.
 struct BackgroundPlanner: ~Copyable {
-  /// What goes from one thread to the other and back.
+  /// The state that the two threads hand to each other.
   ///
-  /// SAFETY: who has waited for one semaphore has the rest to himself until he signals the other.
+  /// SAFETY: a thread that has waited for one semaphore has exclusive access to the other fields
+  /// until it signals the other semaphore.
   private final class Work: @unchecked Sendable {
     var builder: PlanBuilder
     var dataBlocks: DataBlockLedger
-    /// The first that was found; what comes behind it is not looked at.
+    /// The first duplicate found; later runs are not checked.
     var mappedTwice: MappedTwice?
     var batch = RunBatch(leafCount: BackgroundPlanner.batchLeafCount)
-    /// That no batch was given, and none will be.
+    /// True if no further batch will be given.
     var isEnd = false
     let given = Semaphore(0)
     let done = Semaphore(1)
@@ -24,7 +25,7 @@ struct BackgroundPlanner: ~Copyable {
       self.dataBlocks = dataBlocks
     }
 
-    /// Adds up what is given, until the end.
+    /// Adds the given batches until the end.
     func run() {
       while true {
         given.wait()
@@ -45,11 +46,11 @@ struct BackgroundPlanner: ~Copyable {
     }
   }
 
-  /// Leaves whose runs go over at once: waking a thread can cost as much as adding up ten.
+  /// The number of leaves per batch: waking a thread can cost as much as adding up ten leaves.
   static let batchLeafCount = 256
 
   private let work: Work
-  /// Nil where there was none to be had, and once the plan is finished.
+  /// Nil where no thread could be created, and once the plan is finished.
   private var thread: SystemThread?
 
   init(
@@ -69,9 +70,9 @@ struct BackgroundPlanner: ~Copyable {
     if let thread { Self.end(work, thread) }
   }
 
-  /// Takes over the batch's runs, and leaves an empty batch for `batchLeafCount` leaves.
+  /// Takes the batch's runs, and leaves an empty batch for `batchLeafCount` leaves.
   ///
-  /// - Returns: False where no more is wanted: a data block was found to be mapped twice.
+  /// - Returns: False where no more runs are wanted, since a data block is mapped twice.
   mutating func append(_ batch: inout RunBatch) -> Bool {
     guard thread != nil else {
       work.append(batch)
@@ -86,7 +87,9 @@ struct BackgroundPlanner: ~Copyable {
     return isWanted
   }
 
-  /// The builder, with all that was appended.
+  /// Returns the builder with all appended runs.
+  ///
+  /// - Throws: `MappedTwice` for the first data block that is mapped twice.
   consuming func finish() throws(MappedTwice) -> PlanBuilder {
     if let thread = thread.take() { Self.end(work, thread) }
     if let mappedTwice = work.mappedTwice { throw mappedTwice }

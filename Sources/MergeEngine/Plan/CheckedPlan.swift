@@ -1,7 +1,7 @@
-/// What the plan is made of besides the metadata.
+/// The input of a plan besides the metadata.
 package struct PlanRequest {
   package var source: MergeSource
-  /// Asks for the size of the metadata device, which may grow at any time.
+  /// Returns the current size of the metadata device, which may grow at any time.
   package var metadataByteCount: () throws(MergeError) -> UInt64
   package var dataByteCount: UInt64
   package var originPath: String?
@@ -14,22 +14,22 @@ package struct CheckedPlan<Source: RunSource & ~Copyable>: ~Copyable {
   package let pool: PoolMetadata
   package let details: DeviceDetails
   package let deviceCount: UInt64
-  /// What is wrong with the metadata and does not keep this device from being merged.
+  /// Faults in the metadata that do not prevent a merge of this device.
   package let toleratedFaults: [MetadataFault]
   package let mappingRoot: MetadataBlock
   package let plan: MergePlan
   package let thinByteCount: UInt64?
-  /// The runs, read once.
+  /// The runs, already read once.
   package let source: Source
 }
 
 extension CheckedPlan where Source: ~Copyable {
-  /// Leaves that are read before it is looked whether to stop.
+  /// The number of leaves read between two checks for an interruption.
   private static var leafCountAtOnce: Int { 32 }
 
   /// Reads and checks the whole tree.
   ///
-  /// - Throws: `MergeError`: `refused` for anything that is wrong, `stopped` on an interruption.
+  /// - Throws: `MergeError`: `refused` for any fault, `stopped` on an interruption.
   package init<IO: BlockIO & ~Copyable>(
     _ request: PlanRequest, metadata queue: consuming IO, control: RunControl
   ) throws(MergeError) where Source == WholeDevice<IO> {
@@ -100,12 +100,12 @@ extension CheckedPlan where Source: ~Copyable {
     self.source = device
   }
 
-  /// The first pass over any source: adds all of its runs up, and finds data blocks that are in two of
-  /// them.
+  /// Makes the first pass over a source: adds up all its runs, and finds data blocks that are in
+  /// two of them.
   ///
-  /// - `path`: what is read, for messages.
-  /// - `total`, `done`: bytes of mapped blocks in all, and those that have been read.
-  /// - Throws: `MergeError`: `stopped` on an interruption, and what the source throws.
+  /// - `path`: the path of the metadata, for messages.
+  /// - `total`, `done`: bytes of all mapped blocks, and of those read so far.
+  /// - Throws: `MergeError`: `stopped` on an interruption, and the source's errors.
   private static func addUp(
     _ source: inout Source, _ builder: PlanBuilder, _ dataBlocks: consuming DataBlockLedger,
     path: String, total: UInt64, control: RunControl, done: (borrowing Source) -> UInt64
@@ -135,7 +135,8 @@ extension CheckedPlan where Source: ~Copyable {
     }
   }
 
-  /// The first pass's error, of the data device where a mapping lies behind its end.
+  /// Returns the first pass's error, attributed to the data device where a mapping lies past its
+  /// end.
   private static func error(_ error: MergeError, _ request: PlanRequest) -> MergeError {
     guard error.code == .dataTooShort else { return error }
     return .dataTooShort(

@@ -1,9 +1,9 @@
-/// Which data blocks a device maps, so that none is merged twice.
+/// The data blocks that a device maps, recorded so that none is merged twice.
 ///
-/// One bit for each data block, taken as touched.
+/// The ledger has one bit per data block; memory is allocated when it is first touched.
 package struct DataBlockLedger: ~Copyable {
-  /// Runs that lie so far ahead are being fetched: their bits lie all over memory, and the processor must
-  /// have many of them under way.
+  /// The prefetch distance in runs: their bits are scattered over memory, so the processor needs
+  /// many fetches in flight.
   private static let runsAhead = 32
 
   private var seen: PagedBitmap
@@ -12,8 +12,10 @@ package struct DataBlockLedger: ~Copyable {
     seen = try PagedBitmap(bitCount: dataBlockCount)
   }
 
-  /// Precondition: the runs' data blocks are below the data block count.
-  /// - Throws: `MappedTwice` for the first that was entered before.
+  /// Enters the data blocks of runs.
+  ///
+  /// - Precondition: The runs' data blocks are below the data block count.
+  /// - Throws: `MappedTwice` for the first data block that was entered before.
   package mutating func enter(_ runs: Span<MappingRun>) throws(MappedTwice) {
     for index in runs.indices {
       if index + Self.runsAhead < runs.count {

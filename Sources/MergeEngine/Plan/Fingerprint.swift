@@ -1,6 +1,6 @@
-/// Two checksums of what a merge will do: the same for the same mappings, whatever tree holds them.
+/// Two checksums of a merge's mappings, independent of the tree that contains them.
 ///
-/// It proves the mappings, never the content of the blocks.
+/// A fingerprint proves the mappings, never the content of the blocks.
 package struct Fingerprint: Equatable, Sendable, CustomStringConvertible {
   package var crc64: UInt64
   package var crc32c: UInt32
@@ -19,11 +19,11 @@ package struct Fingerprint: Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// Makes a ``Fingerprint`` of maximal runs and, at the end, of the header fields.
+/// Computes a ``Fingerprint`` of maximal runs and, at the end, of the header fields.
 ///
-/// The input of both checksums is, little endian: 24 bytes for each run (first thin block, first data
-/// block, block count), then block size in bytes (8 bytes), device id (4), effective end in bytes
-/// (8), past-end policy (1, ``PastEndPolicy/code``).
+/// The input of both checksums is, little endian: 24 bytes for each run (first thin block, first
+/// data block, block count), then block size in bytes (8 bytes), device id (4), effective end in
+/// bytes (8), past-end policy (1, ``PastEndPolicy/code``).
 struct FingerprintBuilder {
   private var crc64 = CRC64()
   private var crc32c = CRC32C()

@@ -1,27 +1,28 @@
-/// Makes a ``MappingLayout`` of runs as they come.
+/// Builds a ``MappingLayout`` from a stream of runs.
 ///
-/// Where the last run ends is not known before: a map that turns out to be too short gets cells of twice
-/// the size. So its memory is fixed, and a run costs a few additions.
+/// The end of the last run is not known in advance, so the cells double in size whenever the map is
+/// too short. Memory is fixed, and a run costs a few additions.
 struct LayoutBuilder {
   static let cellCountMax = 256
 
   /// Bytes of all runs.
   private var byteCount: UInt64 = 0
-  /// How many runs there are, and their bytes, by the power of two that a run's length has.
+  /// The number of runs, and their bytes, indexed by the binary logarithm of a run's length,
+  /// rounded down.
   private var runCounts = InlineArray<64, UInt64>(repeating: 0)
   private var runByteCounts = InlineArray<64, UInt64>(repeating: 0)
   private var cells = InlineArray<256, UInt64>(repeating: 0)
-  /// The power of two that a cell has bytes.
+  /// The binary logarithm of a cell's size in bytes.
   private var cellPower: Int
-  /// The cell in which the last run ended, and where that cell ends.
+  /// The cell in which the last run ended, and the end of that cell.
   private var cell = 0
   private var cellEnd: UInt64
-  /// Of `byteCount`, what the cells have; the rest is the last run's cell's.
+  /// The part of `byteCount` that is in `cells`; the rest belongs to `cell`.
   private var cellsByteCount: UInt64 = 0
 
-  /// No cell is smaller than a block.
+  /// Creates an empty layout whose cells are no smaller than a block.
   ///
-  /// Precondition: `dataBlockByteCount` is not 0.
+  /// - Precondition: `dataBlockByteCount` is not 0.
   init(dataBlockByteCount: UInt64) {
     cellPower = UInt64.bitWidth - (dataBlockByteCount - 1).leadingZeroBitCount
     cellEnd = 1 << UInt64(cellPower)
@@ -29,11 +30,12 @@ struct LayoutBuilder {
 
   /// Adds a run of the origin.
   ///
-  /// Precondition: it is not empty, begins where the one before ends or behind, and ends below 2^63.
+  /// - Precondition: The run is not empty, starts at or past the end of the previous run, and ends
+  ///   below 2^63.
   @inline(__always)
   mutating func add(from start: UInt64, to end: UInt64) {
     let runByteCount = end - start
-    // As long as runs lie in one cell, that need not be looked up.
+    // While runs stay in one cell, no cell has to be looked up.
     if end > cellEnd { addAcrossCells(from: start, to: end) }
     let power = UInt64.bitWidth - 1 - runByteCount.leadingZeroBitCount
     // No sum can exceed 2^63.
@@ -42,7 +44,8 @@ struct LayoutBuilder {
     byteCount &+= runByteCount
   }
 
-  // Each step but the first goes on to another cell, which a pass over the mappings does once a cell.
+  // Each iteration after the first moves to another cell, which a pass over the mappings does once
+  // per cell.
   private mutating func addAcrossCells(from start: UInt64, to end: UInt64) {
     fillCell()
     cover(end)
@@ -57,13 +60,13 @@ struct LayoutBuilder {
     cellsByteCount += end - start
   }
 
-  /// Gives the last run's cell what it lacks.
+  /// Adds the missing bytes to the last run's cell.
   private mutating func fillCell() {
     cells[cell] += byteCount - cellsByteCount
     cellsByteCount = byteCount
   }
 
-  /// Makes cells large enough for the map to reach `end`.
+  /// Enlarges the cells until the map reaches `end`.
   private mutating func cover(_ end: UInt64) {
     while end > UInt64(Self.cellCountMax) << UInt64(cellPower) {
       let half = Self.cellCountMax / 2
@@ -73,9 +76,9 @@ struct LayoutBuilder {
     }
   }
 
-  /// The layout of what was added, with a map up to `endByteOffset`.
+  /// Returns the layout of the added runs, with a map up to `endByteOffset`.
   ///
-  /// Precondition: no run ends behind that, which is below 2^63.
+  /// - Precondition: No run ends past `endByteOffset`, which is below 2^63.
   mutating func finish(endByteOffset: UInt64) -> MappingLayout {
     fillCell()
     cover(endByteOffset)

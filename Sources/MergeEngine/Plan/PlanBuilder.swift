@@ -1,4 +1,4 @@
-/// What a merge will do, in numbers: the outcome of the first pass over the mappings.
+/// The numbers of a merge: the result of the first pass over the mappings.
 package struct MergePlan: Equatable, Sendable {
   package var deviceID: UInt32
   package var dataBlockByteCount: UInt64
@@ -6,7 +6,7 @@ package struct MergePlan: Equatable, Sendable {
   package var runCount: UInt64
   /// Bytes to be written to the origin.
   package var byteCount: UInt64
-  /// Nothing at or behind this byte of the origin is written.
+  /// The end of the merge on the origin: no byte at or past this offset is written.
   package var endByteOffset: UInt64
   package var grownOriginByteCount: UInt64?
   package var pastEndBlockCount: UInt64
@@ -16,11 +16,11 @@ package struct MergePlan: Equatable, Sendable {
   package var transferByteCountMax: UInt64
   package var fingerprint: Fingerprint
   package var layout: MappingLayout
-  /// Where the first block of the thin device is; nil where it has none of its own.
+  /// The data block of thin block 0; nil where thin block 0 is not mapped.
   package var firstDataBlock: DataBlock?
 }
 
-/// Counts what the runs of a device come to, without keeping them.
+/// Accumulates a plan from the runs of a device, without storing them.
 struct PlanBuilder {
   private let extent: MergeExtent
   private let dataBlockByteCount: UInt64
@@ -30,7 +30,7 @@ struct PlanBuilder {
   private var runCount: UInt64 = 0
   private var pastEndBlockCount: UInt64 = 0
   private var clippedByteCount: UInt64 = 0
-  /// Mapped blocks behind the thin device's own end, which it does not show.
+  /// Mapped blocks past the thin device's own end, which readers of the device cannot see.
   private var pastThinBlockCount: UInt64 = 0
   private var lastMappingEnd: UInt64 = 0
   private var firstDataBlock: DataBlock?
@@ -46,16 +46,16 @@ struct PlanBuilder {
 
   /// Adds the next runs.
   ///
-  /// Precondition: their ends in bytes fit 63 bits, as the reader has checked.
+  /// - Precondition: The runs' ends in bytes fit into 63 bits, as the reader has checked.
   mutating func append(_ batch: borrowing RunBatch) {
     let runs = batch.runs
     fingerprint.append(runs)
-    // Keys rise, so that block 0 is in the first of all runs or in none.
+    // Keys ascend, so block 0 is in the first run or in none.
     if runCount == 0, !runs.isEmpty, runs[0].thinBlock.rawValue == 0 {
       firstDataBlock = runs[0].dataBlock
     }
     runCount += UInt64(runs.count)
-    // Local, so that it stays in registers from run to run.
+    // A local copy stays in registers from run to run.
     var transfers = transfers
     for index in runs.indices {
       let run = runs[index]
@@ -80,7 +80,7 @@ struct PlanBuilder {
     if end > firstPastThin { pastThinBlockCount += (end - firstPastThin) / dataBlockByteCount }
   }
 
-  /// - Throws: `MergeError` (`refused`) where the policy does not let blocks be left out.
+  /// - Throws: `MergeError` (`refused`) where the policy does not allow blocks to be skipped.
   mutating func finish(
     deviceID: UInt32, mappedBlockCount: UInt64, originPath: String?
   ) throws(MergeError) -> MergePlan {
@@ -111,7 +111,7 @@ struct PlanBuilder {
   }
 }
 
-/// Where a merge ends on the origin, from the two devices' ends and the policy.
+/// The end of a merge on the origin, from the sizes of both devices and the policy.
 package struct MergeExtent: Equatable, Sendable {
   /// Nil where no origin was given.
   package let originByteCount: UInt64?
@@ -124,20 +124,21 @@ package struct MergeExtent: Equatable, Sendable {
     pastEnd = options.pastEnd
   }
 
-  /// Mapped bytes at or behind this are left out; nil if the last mapping decides.
+  /// The offset at and past which mapped bytes are skipped; nil if the last mapping determines the
+  /// end.
   package var limitByteOffset: UInt64? {
     guard let originByteCount else { return thinByteCount }
     guard pastEnd == .grow else { return min(originByteCount, thinByteCount ?? originByteCount) }
     return thinByteCount
   }
 
-  /// The effective end, once the end of the last mapping is known.
+  /// Returns the effective end, given the end of the last mapping.
   package func endByteOffset(lastMappingEnd: UInt64) -> UInt64 {
     if let limitByteOffset { return limitByteOffset }
     return max(originByteCount ?? 0, lastMappingEnd)
   }
 
-  /// What the origin is to be extended to; nil if it stays.
+  /// Returns the size that the origin is extended to; nil if its size does not change.
   package func grownOriginByteCount(lastMappingEnd: UInt64) -> UInt64? {
     guard pastEnd == .grow, let originByteCount else { return nil }
     let end = thinByteCount ?? lastMappingEnd

@@ -1,33 +1,34 @@
-/// How the plan's byte ranges are cut into transfers: at multiples of the I/O size on the origin, so
-/// that cuts do not depend on where a run began, and where the unaligned rest at the end begins.
+/// The cuts of the plan's byte ranges into transfers: at multiples of the I/O size on the origin,
+/// so that cuts do not depend on the start of a run, and at the start of the unaligned tail.
 package struct TransferCuts: Equatable, Sendable {
   package let ioByteCount: UInt64
   /// The effective end.
   package let endByteOffset: UInt64
-  /// Where the rest that cannot be written directly begins; the effective end if there is none.
+  /// The start of the unaligned tail, which cannot be written directly; the effective end if there
+  /// is no tail.
   package let tailByteOffset: UInt64
 
-  /// `alignmentByteCount`: what direct writes to the origin are multiples of.
+  /// - `alignmentByteCount`: the unit of direct writes to the origin.
   package init(ioByteCount: UInt64, endByteOffset: UInt64, alignmentByteCount: Int) {
     self.ioByteCount = ioByteCount
     self.endByteOffset = endByteOffset
     tailByteOffset = endByteOffset.roundedDown(toMultipleOf: UInt64(max(alignmentByteCount, 4096)))
   }
 
-  /// Where a transfer that begins at `start` ends at the latest.
+  /// Returns the latest end of a transfer that starts at `start`.
   package func cut(after start: UInt64) -> UInt64 {
     let window = start.roundedDown(toMultipleOf: ioByteCount) + ioByteCount
     return min(window, start < tailByteOffset ? tailByteOffset : endByteOffset)
   }
 }
 
-/// Counts the transfers that bytes of the origin come to, by ``TransferCuts``.
+/// Counts the transfers that ``TransferCuts`` makes of bytes of the origin.
 struct TransferCounter {
   private(set) var count: UInt64 = 0
-  /// Bytes of the largest one.
+  /// Bytes of the largest transfer.
   private(set) var byteCountMax: UInt64 = 0
   private let ioByteCount: UInt64
-  /// Consecutive bytes that are not counted yet.
+  /// The range of consecutive bytes that are not counted yet.
   private var openStart: UInt64 = 0
   private var openEnd: UInt64 = 0
   /// The end of the window of the I/O size in which the last counted byte lies.
@@ -37,7 +38,7 @@ struct TransferCounter {
 
   /// Adds bytes.
   ///
-  /// Precondition: there are some, and they begin where those before end or behind.
+  /// - Precondition: The range is not empty, and starts at or past the end of the previous one.
   @inline(__always)
   mutating func add(from start: UInt64, to end: UInt64) {
     if start != openEnd {
@@ -47,7 +48,7 @@ struct TransferCounter {
     openEnd = end
   }
 
-  /// Counts what is left, and the one cut that lies where it lies: before the unaligned rest at the end.
+  /// Counts the remaining bytes, plus one transfer for a cut at the start of the unaligned tail.
   mutating func finish() {
     countOpen()
     if openEnd > openStart { count += 1 }
@@ -56,7 +57,7 @@ struct TransferCounter {
   @inline(__always)
   private mutating func countOpen() {
     guard openStart < openEnd else { return }
-    // Scattered blocks lie many to a window of the I/O size: no division for those.
+    // Many scattered blocks lie in one window of the I/O size; those need no division.
     if openStart >= windowEnd {
       windowEnd = openStart.roundedDown(toMultipleOf: ioByteCount) &+ ioByteCount
     }

@@ -1,12 +1,13 @@
 /// Mappings that are consecutive on the thin device and on the data device.
 ///
-/// Three numbers in a row, as fingerprints take them: checksumming runs where they lie costs no copy.
+/// A run is three adjacent numbers in the order of the fingerprint's input, so runs are checksummed
+/// in place, without a copy.
 package struct MappingRun: Equatable, Sendable, BitwiseCopyable {
   package var thinBlock: ThinBlock
   package var dataBlock: DataBlock
   package var blockCount: UInt64
 
-  /// 24 bytes for each run: thin block, data block, block count.
+  /// Returns 24 bytes for each run: thin block, data block, block count.
   @_lifetime(copy runs)
   package static func littleEndianBytes(of runs: Span<MappingRun>) -> RawSpan {
     #if _endian(big)
@@ -23,8 +24,7 @@ package struct MappingRun: Equatable, Sendable, BitwiseCopyable {
   }
 }
 
-/// The runs of some leaves, and one that the leaves before began, in a buffer that is filled again and
-/// again.
+/// The runs of some leaves, and one run that earlier leaves started, in a reused buffer.
 package struct RunBatch: ~Copyable {
   private let leafCountMax: Int
   private var leafCount = 0
@@ -40,7 +40,7 @@ package struct RunBatch: ~Copyable {
     borrowing get { storage.span }
   }
 
-  /// Whether it has the runs of as many leaves as it is for.
+  /// True if the batch has the runs of as many leaves as it has room for.
   var isFull: Bool { leafCount == leafCountMax }
 
   package mutating func removeAll() {
@@ -48,18 +48,21 @@ package struct RunBatch: ~Copyable {
     leafCount = 0
   }
 
-  /// Precondition: there are fewer than so many leaves have entries, and one.
+  /// Appends a run.
+  ///
+  /// - Precondition: The batch is below capacity: one run per entry of its leaves, plus the pending
+  ///   run.
   package mutating func append(_ run: MappingRun) { storage.append(run) }
 
-  /// Appends the runs of a leaf, but for its last one, which is left `pending`; that of the leaves before may
-  /// go on in this one.
+  /// Appends the runs of a leaf, except the last one, which becomes `pending`; the pending run of
+  /// earlier leaves may continue in this leaf.
   ///
-  /// Precondition: the batch is not full.
-  /// - Returns: The largest data block, which is found in the same loop and is to be checked.
+  /// - Precondition: The batch is not full.
+  /// - Returns: The largest data block, found in the same loop, for the caller to check.
   mutating func append(
     _ leaf: MappingLeaf, after pending: inout MappingRun
   ) -> DataBlock {
-    // Local, so that it stays in registers from mapping to mapping.
+    // A local copy stays in registers from mapping to mapping.
     var run = pending
     var largest = DataBlock(0)
     for index in leaf.indices {
@@ -81,7 +84,7 @@ package struct RunBatch: ~Copyable {
   }
 }
 
-/// A mapping to a data block that an earlier one has already.
+/// A mapping to a data block that an earlier mapping already has.
 package struct MappedTwice: Error, Equatable {
   package var thinBlock: ThinBlock
   package var dataBlock: DataBlock

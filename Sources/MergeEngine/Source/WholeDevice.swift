@@ -9,7 +9,7 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
   private let tree: MappingTree
   private let dataBlockCountThere: UInt64
 
-  /// Begins to read the tree for the first time, as a whole.
+  /// Starts the first pass over the whole tree.
   package init(
     _ tree: MappingTree, io: consuming IO, ledger: consuming NodeLedger
   ) throws(MergeError) {
@@ -27,7 +27,7 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
     dataBlockCountThere = tree.dataBlockCountThere
   }
 
-  // Every node must be as the first pass saw it.
+  // Every node must match the first pass.
   package mutating func restart(from first: ThinBlock) throws(MergeError) {
     walker.drain(&io)
     ledger.beginComparing()
@@ -42,7 +42,7 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
     }
   }
 
-  // A run goes on over many leaves.
+  // A run may span many leaves.
   package mutating func next(
     _ batch: inout RunBatch, atMost leafCountMax: Int
   ) throws(MergeError) -> Bool {
@@ -59,16 +59,16 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
         leafCount += 1
       }
     } catch {
-      // The last leaf's runs are in it, and were not checked.
+      // The batch contains the last leaf's runs, which were not checked.
       batch.removeAll()
       throw error.refusal(path: tree.path)
     }
     return true
   }
 
-  /// Says which leaf has a mapping that must not be, for which that leaf is read again.
+  /// Returns the refusal of a data block that is mapped twice; the leaf is read again to name it.
   ///
-  /// Streaming goes on with `restart` only.
+  /// Streaming can continue only after `restart`.
   package mutating func refusal(_ mapping: MappedTwice) -> MergeError {
     var fault = MetadataFault.mappedTwice(mapping.dataBlock, by: mapping.thinBlock)
     do throws(MergeError) {
@@ -79,7 +79,7 @@ package struct WholeDevice<IO: BlockIO & ~Copyable>: RunSource, ~Copyable {
     do throws(MetadataFault) {
       _ = try walker.nextLeaf(&io, &ledger) { (_, _, block, _) in fault.block = block }
     } catch {
-      // The tree is another one by now, or can no longer be read: that says more.
+      // The tree has changed or can no longer be read, which is the more useful error.
       fault = error
     }
     return fault.refusal(path: tree.path)

@@ -1,20 +1,22 @@
 internal import SystemPackage
 
-/// The device or file that a merge writes to: open for writing, and kept from everybody else.
+/// The device or file that a merge writes to, open for writing and protected from other users.
 struct DeviceTarget {
   let file: OpenFile
-  /// The same through the page cache, for the unaligned rest at its end.
+  /// The same file opened through the page cache, for its unaligned tail.
   let buffered: OpenFile
-  /// The file itself, or the one under its loop devices, locked; nil for a disk, and where no path leads to that file.
+  /// The locked file: `file` itself, or the file under its loop devices; nil for a disk, and where
+  /// no path leads to the file.
   let backing: OpenFile?
 
-  /// Opens and locks what is at `path`, which has to be the file that was looked at before.
+  /// Opens and locks the file at `path`, which must be the file that was checked before.
   ///
-  /// - `use`: what keeps everybody else off it.
-  /// - `linearParts`: the mapped devices that it may be one of.
-  /// - `allowsUnseenLoopDevices`: whether loop devices that cannot be seen are taken to lie elsewhere.
-  /// - `clock`: tells for how long a lock is tried.
-  /// - Throws: `MergeError`: `busy` where somebody else uses it.
+  /// - `use`: the way in which other users are kept off the file.
+  /// - `linearParts`: the mapped devices of which the file may be one.
+  /// - `allowsUnseenLoopDevices`: whether loop devices that cannot be seen are assumed to lie over
+  ///   other files.
+  /// - `clock`: limits the time for which a lock is retried.
+  /// - Throws: `MergeError`: `busy` where another process uses the file.
   init(
     _ path: String, use: OriginUse, lookedAt looked: OpenFile,
     linearParts: StorageExtent.LinearParts, allowsUnseenLoopDevices: Bool, clock: Clock
@@ -28,11 +30,11 @@ struct DeviceTarget {
     }
   }
 
-  /// Looks at everything for which an origin is refused, without opening it for writing.
+  /// Makes every check that can refuse an origin, without opening it for writing.
   ///
-  /// - `looked`: the same, open for reading.
+  /// - `looked`: the same file, open for reading.
   /// - `isMadeWritable`: whether its write protection is lifted before it is opened.
-  /// - Throws: `MergeError` as opening it does.
+  /// - Throws: `MergeError` as opening the origin does.
   static func check(
     _ looked: OpenFile, use: OriginUse, isMadeWritable: Bool,
     linearParts: StorageExtent.LinearParts, allowsUnseenLoopDevices: Bool, clock: Clock
@@ -55,9 +57,9 @@ struct DeviceTarget {
     _ = try take(file, linearParts, allowsUnseenLoopDevices: allowsUnseenLoopDevices, clock)
   }
 
-  /// Keeps an origin, and the file under its loop devices, from everybody else.
+  /// Protects an origin, and the file under its loop devices, from other users.
   ///
-  /// - Returns: The file itself, or the one under its loop devices.
+  /// - Returns: The file itself, or the file under its loop devices.
   private static func take(
     _ file: OpenFile, _ linearParts: StorageExtent.LinearParts, allowsUnseenLoopDevices: Bool,
     _ clock: Clock
@@ -74,9 +76,10 @@ struct DeviceTarget {
     return backing
   }
 
-  /// Looks whether a loop device was attached over the origin's bytes since, which no lock keeps anybody from.
+  /// Checks that no loop device was attached over the origin's bytes meanwhile, which no lock
+  /// prevents.
   ///
-  /// - Throws: `MergeError` (`busy`) if so.
+  /// - Throws: `MergeError` (`busy`) if one was.
   func checkStillAlone(
     linearParts: StorageExtent.LinearParts, allowsUnseenLoopDevices: Bool, clock: Clock
   ) throws(MergeError) {
@@ -101,7 +104,7 @@ struct DeviceTarget {
     do throws(Errno) {
       isLocked = try file.lock(clock)
     } catch {
-      // NFS locks only what is open for writing: then the lock waits for that.
+      // NFS locks only files that are open for writing; the lock is taken once the file is.
       if error == .badFileDescriptor { return }
       throw .cannotLockOrigin(file.path, error)
     }
@@ -122,7 +125,8 @@ struct DeviceTarget {
     }
   }
 
-  /// Takes disk space for a hole; false where the file system cannot take space in advance.
+  /// Allocates disk space for a hole; returns false where the file system cannot allocate in
+  /// advance.
   func allocate(_ range: ByteRange) throws(MergeError) -> Bool {
     do throws(Errno) {
       try file.allocate(range)
@@ -133,7 +137,7 @@ struct DeviceTarget {
     }
   }
 
-  /// Extends the file, durably; nil leaves it as it is.
+  /// Extends the file durably; does nothing if `byteCount` is nil.
   func grow(to byteCount: UInt64?) throws(MergeError) {
     guard let byteCount, byteCount > file.byteCount else { return }
     do throws(Errno) {

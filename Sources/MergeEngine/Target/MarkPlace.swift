@@ -1,20 +1,23 @@
 internal import SystemPackage
 
-/// Where the marks of merges onto an origin are kept, so that every name of the origin leads to them.
+/// The storage of the marks of merges onto an origin, reached from every name of the origin.
 ///
-/// Of a file they are extended attributes of its inode, which hard links, bind mounts and loop devices share. They are in
-/// the namespace `user`: whoever may write to the file may set them. `trusted` needs `CAP_SYS_ADMIN`, which a merge of
-/// image files does without, and is not seen in a user namespace; `security` is the policy modules'. The kernel has
-/// `user` attributes for regular files only, so those of a disk are files in the state folder, in whose names is the
-/// disk's identity.
+/// The marks of a file are extended attributes of its inode, which hard links, bind mounts and loop
+/// devices share. They are in the namespace `user`, so any process that may write to the file may
+/// set them. `trusted` needs `CAP_SYS_ADMIN`, which a merge of image files does without, and is not
+/// visible in a user namespace; `security` belongs to the policy modules. The kernel supports
+/// `user` attributes on regular files only, so the marks of a disk are files in the state folder,
+/// whose names contain the disk's identity.
 ///
-/// Each mark is of a range, since two loop devices or partitions may be of one file or disk. One that is of the whole is
-/// the attribute `user.thin-merge.0-end`, or `user.thin-merge-finished.0-end` once its merge is finished.
+/// Each mark is of a range, since two loop devices or partitions may be of one file or disk. A mark
+/// of the whole file is the attribute `user.thin-merge.0-end`, or `user.thin-merge-finished.0-end`
+/// once its merge is finished.
 ///
-/// Where a file has no attributes, or is known by its inode alone, its marks are in the state folder too, by the inode's
-/// number. That is another file's once this one is gone, or after a reboot.
+/// Where a file has no attributes, or only its inode is known, its marks are in the state folder
+/// too, under the inode's number. After the file is deleted, or after a reboot, that number may
+/// belong to another file.
 struct MarkPlace {
-  /// What a mark is of.
+  /// The kind of merge that a mark records.
   enum Kind: CaseIterable {
     case unfinishedMerge
     case finishedMerge
@@ -23,31 +26,32 @@ struct MarkPlace {
     fileprivate var attributePrefix: String {
       self == .unfinishedMerge ? "user.thin-merge." : "user.thin-merge-finished."
     }
-    /// What stands between identity and range in the name of a file.
+    /// The text between identity and range in the name of a file.
     fileprivate var fileInfix: String { self == .unfinishedMerge ? ".mark." : ".finished." }
   }
 
-  /// A mark as it is kept.
+  /// A stored mark.
   struct Stored {
     let kind: Kind
     let name: String
     let range: ByteRange
     let bytes: [UInt8]
-    /// Whether it is an attribute, which is copied with its file.
+    /// True if the mark is an attribute, which is copied with its file.
     let isAttribute: Bool
   }
 
-  /// The file whose attributes they are; nil for a disk, and for a file that cannot be reached.
+  /// The file whose attributes are the marks; nil for a disk, and for a file that cannot be
+  /// reached.
   private let file: OpenFile?
   private let stateFolder: String
   /// The name of the disk, or of the file's inode, in the state folder.
   private let name: String
-  /// Whether that is another one's after a reboot.
+  /// True if `name` may belong to another disk or file after a reboot.
   private let isOfBoot: Bool
 
   /// - `extent`: the origin's bytes.
-  /// - `file`: the file that they are in, if it could be opened.
-  /// - `identity`: of a disk, what tells it from others; may be empty.
+  /// - `file`: the file that contains them, if it could be opened.
+  /// - `identity`: a disk's unique name; may be empty.
   init(_ extent: StorageExtent, in file: OpenFile?, identity: String, stateFolder: String) {
     switch extent.layer {
     case .file(let device, let inode):
@@ -67,7 +71,7 @@ struct MarkPlace {
     self.isOfBoot = isOfBoot
   }
 
-  /// The marks that are kept.
+  /// Returns the stored marks of a kind.
   func stored(_ kind: Kind) throws(Errno) -> [Stored] {
     let attributes = try file?.attributes(prefix: kind.attributePrefix) ?? []
     let prefix = name + kind.fileInfix
@@ -85,12 +89,12 @@ struct MarkPlace {
       }
   }
 
-  /// Keeps a mark of a range, durably, in place of another of the same kind and range.
+  /// Stores a mark of a range durably, replacing any mark of the same kind and range.
   ///
   /// - `processID`: this process, for names of temporary files.
-  /// - `bytes`: what is kept, which has the boot in it if it is of no other.
-  /// - Returns: Its name.
-  /// - Throws: `Errno` of the file's attributes, if it is a file.
+  /// - `bytes`: returns the mark, with the boot's id in it if the mark is valid for this boot only.
+  /// - Returns: The mark's name.
+  /// - Throws: `Errno` of the file's attributes; for a disk, of the state folder.
   func put(
     _ kind: Kind, _ range: ByteRange, processID: Int32, _ bytes: (_ isOfBoot: Bool) -> [UInt8]
   ) throws(Errno) -> String {
@@ -113,7 +117,7 @@ struct MarkPlace {
     let name = self.name + kind.fileInfix + Self.text(range)
     try FileSystem.makeFolders(stateFolder)
     let temporary = "\(stateFolder)/.\(name).\(processID)"
-    // Left over from a process of that number which was killed here.
+    // A killed process with the same id left this file.
     if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
     let made = try FileSystem.make(temporary)
     do throws(Errno) {
@@ -128,7 +132,7 @@ struct MarkPlace {
     return name
   }
 
-  /// Removes a mark, durably.
+  /// Removes a mark durably.
   func remove(_ mark: Stored) throws(Errno) {
     if mark.isAttribute {
       try file?.removeAttribute(mark.name)
@@ -138,10 +142,10 @@ struct MarkPlace {
     }
   }
 
-  /// Whether marks can be kept at the origin itself.
+  /// True if marks can be stored in attributes of the origin itself.
   var isOfFile: Bool { file != nil }
 
-  /// How many names the file has now.
+  /// Returns the file's current number of names; 1 for a disk.
   func nameCountNow() throws(MergeError) -> UInt32 { try file?.nameCountNow() ?? 1 }
 
   private static func text(_ range: ByteRange) -> String {
