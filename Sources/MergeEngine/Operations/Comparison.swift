@@ -71,7 +71,7 @@ package struct Comparison: Sendable {
   }
 }
 
-/// Differences of source and origin from what a journal recorded of both.
+/// The differences of source and origin from the records of both in a journal.
 package struct RecordedComparison: Sendable {
   package var comparedByteCount: UInt64
   package var sourceDifferences: Differences

@@ -35,7 +35,7 @@ public struct Environment: Sendable {
   package var drawNumber: @Sendable (ClosedRange<UInt32>) -> UInt32 = { .random(in: $0) }
   /// Runs a program and returns its output.
   package var runProgram: @Sendable ([String]) -> Program.End = { Program.run($0) }
-  /// Runs a program that changes something.
+  /// Runs a program that changes the system.
   package var runChange: @Sendable ([String]) -> Program.End = { Program.runChange($0) }
 
   /// Creates the environment for the system that the program runs on.

@@ -303,7 +303,7 @@ struct HandoverOperation {
     try environment.mappedDevices().shows(volume)
   }
 
-  // MARK: What LVM knows
+  // MARK: LVM's metadata
 
   /// Returns the thin volume of a merge and its external origin, which may differ from the origin
   /// that was merged onto.

@@ -122,7 +122,7 @@ struct ListOperation {
     return !name.isEmpty && header.originIdentity.name == name
   }
 
-  // MARK: What is in the way
+  // MARK: Obstacles
 
   private func obstacles(
     _ thin: Found, _ onOrigin: [Found], _ devices: MappedDevices

@@ -431,7 +431,7 @@ extension OpenJournal {
 }
 
 extension PoolState.MergeKey {
-  /// - `origin`: its topmost layer.
+  /// - `origin`: the topmost layer of the origin.
   init(of origin: OpenFile, journalID: String?) {
     self.init(originName: DeviceIdentity.nameOrPlace(of: origin), journalID: journalID)
   }

@@ -48,7 +48,8 @@ struct TransferCounter {
     openEnd = end
   }
 
-  /// Counts the remaining bytes, plus one transfer for a cut at the start of the unaligned tail.
+  /// Counts the remaining bytes, plus one transfer for a possible cut at the start of the unaligned
+  /// tail, so `count` is an upper bound.
   mutating func finish() {
     countOpen()
     if openEnd > openStart { count += 1 }
