@@ -1,11 +1,11 @@
 internal import SystemPackage
 
-/// A merge's journal, as it was read: one that was made just now, or that of an earlier run.
+/// The journal of a merge as it was read: a new one, or one from an earlier run.
 ///
-/// It is locked unless it is only looked at.
+/// It is locked unless it was opened only for reading.
 struct OpenJournal {
   var file: OpenFile
-  /// The file's before it was read.
+  /// The file's version from before the read.
   let version: OpenFile.Version
   let header: JournalHeader
   let headerByteCount: UInt64
@@ -21,41 +21,41 @@ struct OpenJournal {
   }
 }
 
-/// What stands where the journal of a merge belongs.
+/// The journal found where a merge keeps its own.
 ///
-/// All of them are locked, unless one only looks.
+/// Its file is locked unless it was opened only for reading.
 enum JournalSlot {
   case empty
-  /// The same merge, to be gone on with.
+  /// A journal of the same merge, to resume.
   case sameMerge(OpenJournal)
-  /// Another merge's, whose first run did not begin: a run says so before it writes, so the origin was
-  /// not touched.
+  /// A journal of another merge without a recorded run. A run is recorded before it writes, so the
+  /// origin is untouched.
   case neverStarted(OpenFile)
-  /// One that is to be kept under another name.
+  /// A journal to keep under another name.
   case superseded(OpenFile, suffix: String)
 
-  /// The journal of the same merge; nil where there is none.
+  /// The journal of the same merge; nil if there is none.
   var journalOfSameMerge: OpenJournal? {
     if case .sameMerge(let journal) = self { journal } else { nil }
   }
 
-  /// Whether a journal was found.
+  /// True if a journal was found.
   var isOccupied: Bool { if case .empty = self { false } else { true } }
 }
 
-/// Finds, opens, makes and puts aside the journals of merges.
+/// Finds, opens, creates and puts aside journals of merges.
 struct JournalStore {
-  /// The folder of the journals of block devices.
+  /// The folder that contains the journals of block devices.
   let stateFolder: String
-  /// This process, for names of temporary files.
+  /// The ID of this process, for names of temporary files.
   let processID: Int32
   let clock: Clock
-  /// Is told what is worth knowing.
+  /// Receives the notes for the user.
   let note: (MergeNote) -> Void
 
-  /// Reads a journal as it is now.
+  /// Opens a reader of the journal at its current size.
   func reader(_ file: OpenFile) throws(MergeError) -> JournalReader<LinuxAIO> {
-    // The size of now: a merge may be appending.
+    // A running merge may be appending, so the size is read again.
     let byteCount = try file.byteCountNow()
     return try JournalReader(
       path: file.path, byteCount: byteCount,
@@ -64,9 +64,9 @@ struct JournalStore {
         files: [.journal: file], clock: clock))
   }
 
-  /// Where a merge onto `origin` has its journal unless another place was chosen.
+  /// Returns the default path of the journal of merges onto `origin`.
   ///
-  /// - Throws: `MergeError` (`journalConflict`) where two journals of it are there.
+  /// - Throws: `MergeError` (`journalConflict`) if two journals of the origin exist there.
   func usualPath(of origin: OpenFile) throws(MergeError) -> String {
     try JournalFile.place(of: origin, identity: DeviceIdentity(origin), stateFolder: stateFolder)
   }
@@ -74,14 +74,14 @@ struct JournalStore {
   /// Reads a journal's header.
   func header(of file: OpenFile) throws(MergeError) -> JournalHeader { try reader(file).header }
 
-  /// Reads the journal at `path`, which has to be there, without keeping it from others.
+  /// Reads the journal at `path`, which must exist, without locking it.
   func open(_ path: String) throws(MergeError) -> OpenJournal {
     guard let file = try JournalFile.open(path, locking: false) else { throw .noJournal(path) }
     try JournalFile.checkIsOwn(file)
     return try readUnlocked(file)
   }
 
-  /// Reads the journal at `path`, which has to be there, although a merge may be appending to it.
+  /// Reads the journal at `path`, which must exist, even while a merge appends to it.
   func look(at path: String) throws(MergeError) -> OpenJournal {
     let file = try file(path)
     try JournalFile.checkIsOwn(file)
@@ -95,16 +95,18 @@ struct JournalStore {
       isNew: false)
   }
 
-  /// Opens the journal at `path`, which has to be there, to be looked at without a lock.
+  /// Opens the journal at `path`, which must exist, for reading without a lock.
   ///
-  /// It may be of anybody: `status` shows what it contains, and a comparison by the journal opens the origin that it
-  /// names for reading only.
+  /// Any user may own the journal: `status` only shows its content, and a comparison by the journal
+  /// opens the origin it names only for reading.
   func file(_ path: String) throws(MergeError) -> OpenFile {
     guard !FileSystem.isMissing(path) else { throw .noJournal(path) }
     return try JournalFile.file(at: path)
   }
 
-  /// - `earlier`: a journal that was read before it was locked, in the same place.
+  /// Reads a journal, or returns `earlier` if it is the same unchanged file.
+  ///
+  /// - `earlier`: the journal at the same path as read before it was locked.
   func read(
     _ file: OpenFile, earlier: OpenJournal? = nil, isNew: Bool = false
   ) throws(MergeError) -> OpenJournal {
@@ -122,7 +124,7 @@ struct JournalStore {
       isNew: isNew)
   }
 
-  /// The id of a journal, which may be in use; nil for anything that nobody could go on from.
+  /// Returns the ID of a journal, which may be in use; nil if no merge could resume from it.
   func id(of file: OpenFile) -> String? {
     do throws(MergeError) {
       try JournalFile.checkIsOwn(file)
@@ -133,26 +135,26 @@ struct JournalStore {
     }
   }
 
-  /// The same of the journal at `path`; nil where there is none.
+  /// Returns the ID of the journal at `path`; nil if there is none.
   func id(at path: String) -> String? { (try? file(path)).flatMap { id(of: $0) } }
 
-  /// Reads a journal that nobody had locked just now.
+  /// Reads a journal that no process had locked when it was opened.
   private func readUnlocked(_ file: OpenFile) throws(MergeError) -> OpenJournal {
     do throws(MergeError) {
       return try read(file)
     } catch {
-      // A merge that began meanwhile appends: that is no damage.
+      // A merge that began meanwhile may be appending: the journal is locked, not corrupt.
       throw file.isLockedByAnother ? .journalLocked(file.path) : error
     }
   }
 
-  /// Looks at the merge's place for a journal; changes nothing.
+  /// Finds the journal at the merge's path; changes nothing.
   ///
-  /// - `mergesAgain`: whether a finished merge of the same devices may be followed by another one.
-  /// - `resumed`: the journal that is gone on with, finished or not, and no other.
-  /// - `locking`: whether it is to be written to; a merge that begins meanwhile must not be kept out by one
-  ///   who only looks.
-  /// - Throws: `MergeError`, `journalConflict` where another merge is unfinished there.
+  /// - `mergesAgain`: whether another merge may follow a finished one of the same devices.
+  /// - `resumed`: the only journal accepted, finished or not.
+  /// - `locking`: whether the journal will be written to. A reader must not lock out a merge that
+  ///   begins meanwhile.
+  /// - Throws: `MergeError`, `journalConflict` if another merge is unfinished there.
   func find(
     _ path: String, match: JournalMatch, restarts: Bool, mergesAgain: Bool = false,
     resuming resumed: OpenJournal? = nil, locking: Bool = true
@@ -181,7 +183,10 @@ struct JournalStore {
     return .sameMerge(journal)
   }
 
-  /// - Throws: `MergeError` (`journalConflict`) where the journal is not of the merge that is wanted.
+  /// Checks that the wanted merge may resume from the journal.
+  ///
+  /// - Throws: `MergeError` (`journalConflict`) if the journal is of another merge, was given up,
+  ///   or may be of other devices.
   private func check(
     _ journal: OpenJournal, _ match: JournalMatch, isResumed: Bool
   ) throws(MergeError) {
@@ -197,9 +202,9 @@ struct JournalStore {
     }
   }
 
-  /// Makes room for a new journal, as `find` saw fit.
+  /// Removes or renames the journal that `find` returned, unless it is resumed.
   ///
-  /// `taker`: the merge that an unfinished one is given up for.
+  /// - `taker`: the merge that replaces an unfinished one.
   func clear(
     _ path: String, found: JournalSlot, for taker: StatusReport.GivenUp
   ) throws(MergeError) {
@@ -213,18 +218,19 @@ struct JournalStore {
     }
   }
 
-  /// Opens the journals of unfinished merges that a merge from the beginning gives up.
+  /// Opens the journals of the unfinished merges that a restarted merge gives up.
   ///
-  /// - `chosen`: where that merge has its own, which is not among them.
-  /// - `locking`: whether they are locked too.
-  /// - Throws: `MergeError`: `busy` where a merge has one, `refused` where one cannot be put aside.
+  /// - `chosen`: the path of the restarted merge's own journal, which is skipped.
+  /// - `locking`: whether to lock the journals.
+  /// - Throws: `MergeError`: `busy` if a merge has one locked, `refused` if one cannot be put
+  ///   aside.
   func givenUp(
     _ paths: [String], besides chosen: String, locking: Bool
   ) throws(MergeError) -> [OpenFile] {
     var files: [OpenFile] = []
     let own = try? JournalFile.file(at: chosen)
     for path in paths where path != chosen {
-      // One file by two names can be locked once.
+      // A file with two names can be locked only once.
       guard let there = try? JournalFile.file(at: path), own?.isSameFile(as: there) != true,
         !files.contains(where: there.isSameFile),
         let file = try unfinished(path, locking: locking)
@@ -235,7 +241,8 @@ struct JournalStore {
     return files
   }
 
-  /// The journal of an unfinished merge; nil for anything that nobody could go on from.
+  /// Opens the journal of an unfinished merge; returns nil for any file that no merge could resume
+  /// from.
   private func unfinished(_ path: String, locking: Bool) throws(MergeError) -> OpenFile? {
     do throws(MergeError) {
       guard let file = try JournalFile.open(path, locking: locking) else { return nil }
@@ -253,14 +260,14 @@ struct JournalStore {
     do throws(MergeError) {
       _ = try reader(file)
     } catch {
-      // A damaged journal may be put aside; a file that was never one may not.
+      // A corrupt journal may be put aside; a file that was never a journal may not.
       let magicByteCount = JournalHeader.magic.count
       guard FileSystem.firstBytes(of: file.path, count: magicByteCount) == JournalHeader.magic
       else { throw error }
     }
   }
 
-  /// Asks whether `make` would be refused, without making anything.
+  /// Checks that `make` would succeed, without creating anything.
   func checkCanBeMade(_ path: String, byteCountMax: UInt64) throws(MergeError) {
     if path.hasPrefix(stateFolder + "/"), !FileSystem.exists(stateFolder) {
       do throws(Errno) {
@@ -272,7 +279,7 @@ struct JournalStore {
     try JournalFile.checkCanBeMade(path, byteCount: byteCountMax)
   }
 
-  /// Makes the merge's journal, with room for all that it may come to.
+  /// Creates the merge's journal and allocates its largest size.
   func make(
     _ path: String, header: JournalHeader, byteCountMax: UInt64
   ) throws(MergeError) -> OpenJournal {
@@ -314,7 +321,7 @@ struct JournalStore {
     }
   }
 
-  /// A journal must not be on what it is about.
+  /// Checks that the journal is neither one of the merge's devices nor on one of them.
   ///
   /// - `involved`: the open files of the merge.
   func checkPlace(_ path: String, of involved: [OpenFile]) throws(MergeError) {
@@ -337,7 +344,7 @@ struct JournalStore {
     }
   }
 
-  /// Asks whether `prepare` would find the room that it takes.
+  /// Checks that there is room for what `prepare` allocates.
   func checkRoom(for journal: OpenJournal, byteCountMax: UInt64) throws(MergeError) {
     let byteCount = spaceByteCount(journal, byteCountMax: byteCountMax)
     let allocated = journal.file.allocatedByteCount
@@ -346,16 +353,17 @@ struct JournalStore {
     }
   }
 
-  /// Bytes of a journal that may come to be needed.
+  /// Returns the size that a resumed journal may reach: its end, the unfinished share of
+  /// `byteCountMax`, and 64 KiB.
   private func spaceByteCount(_ journal: OpenJournal, byteCountMax: UInt64) -> UInt64 {
     let planned = Double(max(1, journal.header.plannedByteCount))
     let left = max(0, 1 - Double(journal.state.doneByteCount) / planned)
     return journal.state.endByteOffset + UInt64(Double(byteCountMax) * left) + 64 << 10
   }
 
-  /// Appends a record to a journal that is locked, durably.
+  /// Appends a record to a locked journal, durably.
   ///
-  /// The journal as it was read does not have it.
+  /// `journal` does not include the record.
   func append(_ record: JournalRecord, to journal: OpenJournal) throws(Errno) {
     var encoder = journal.encoder
     encoder.add(record)
@@ -367,11 +375,11 @@ struct JournalStore {
     try journal.file.synchronize()
   }
 
-  /// Cuts what a crash left behind the last record, and takes the journal's space again.
+  /// Cuts off a torn end and allocates the journal's space again.
   func prepare(_ journal: OpenJournal, byteCountMax: UInt64) throws(MergeError) {
     guard !journal.isNew else { return }
     do throws(Errno) {
-      // What was read is on the disk since the journal was opened.
+      // The records that were read have been durable since the journal was opened.
       if journal.state.hasTornEnd {
         try journal.file.setByteCount(journal.state.cutByteOffset)
         try journal.file.synchronize()
