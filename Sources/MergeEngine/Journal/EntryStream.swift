@@ -1,20 +1,20 @@
-/// What a journal recorded, in rising order, where several records overlap only the newest.
+/// The recorded pieces of a journal in rising order; where records overlap, only the newest.
 ///
-/// Later sweeps over the plan record pieces again. The journal's chains of sweeps are merged here, each
-/// with one record in memory. Of an entry that a newer one covers in part the rest stays, without a
-/// checksum: that one was of the whole.
+/// Later sweeps over the plan record pieces again. The stream merges the journal's chains of
+/// sweeps, with one record of each in memory. An entry that a newer one overlaps keeps its
+/// remainder, without a checksum, since the checksum covered the whole entry.
 package struct EntryStream: ~Copyable {
-  /// Where one chain is being read.
+  /// The read position in one chain.
   private struct Cursor {
     var sweeps: [JournalState.Sweep]
     var sweep = 0
-    /// Where the record before ends, and the number of the one to be read.
+    /// The end of the previous record, and the sequence number of the next one.
     var byteOffset: UInt64
     var nextSequence: UInt64
     var entries: [JournalEntry] = []
     var next = 0
     var sequence: UInt64 = 0
-    /// What is left of the next entry.
+    /// The remainder of the next entry.
     var head: RecordedPiece?
   }
 
@@ -29,16 +29,17 @@ package struct EntryStream: ~Copyable {
     }
   }
 
-  /// The next piece; nil behind the last.
+  /// Returns the next piece; nil after the last.
   ///
-  /// - Throws: `MergeError` where the journal cannot be read as it was before.
+  /// - Throws: `MergeError` if the journal has changed since it was first read, or is unreadable.
   package mutating func next<IO: BlockIO & ~Copyable>(
     _ reader: inout JournalReader<IO>
   ) throws(MergeError) -> RecordedPiece? {
     do throws(JournalFault) {
       for index in cursors.indices where cursors[index].head == nil { try advance(index, &reader) }
       while let first = firstCursor(), let piece = cursors[first].head {
-        // The piece goes out up to where a newer one begins; what is left of it is looked at again.
+        // The piece is returned up to where a newer one begins; its remainder waits for the next
+        // pass.
         var end = piece.range.end
         var covered: UInt64?
         for (other, cursor) in cursors.enumerated()
@@ -81,7 +82,7 @@ package struct EntryStream: ~Copyable {
     return found
   }
 
-  /// Takes what lies before `end` off a chain's head.
+  /// Removes the part of a chain's head before `end`.
   private mutating func drop<IO: BlockIO & ~Copyable>(
     upTo end: UInt64, _ index: Int, _ reader: inout JournalReader<IO>
   ) throws(JournalFault) {
@@ -91,7 +92,7 @@ package struct EntryStream: ~Copyable {
       range: ByteRange(start: end, end: head.range.end), checksum: nil)
   }
 
-  /// Goes to the chain's next entry, through as many records as it takes.
+  /// Moves to the chain's next entry, reading further records as needed.
   private mutating func advance<IO: BlockIO & ~Copyable>(
     _ index: Int, _ reader: inout JournalReader<IO>
   ) throws(JournalFault) {
@@ -129,7 +130,7 @@ package struct EntryStream: ~Copyable {
   }
 }
 
-/// A piece of the origin, and the CRC-32C of it where that is known.
+/// A piece of the origin and its CRC-32C; nil if unknown.
 package struct RecordedPiece: Equatable, Sendable {
   package var range: ByteRange
   package var checksum: UInt32?

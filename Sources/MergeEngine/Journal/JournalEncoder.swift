@@ -1,23 +1,23 @@
-/// Numbers records and encodes them for the end of one journal, append by append.
+/// Numbers records and encodes them in appends to one journal.
 ///
-/// Each append has blocks of the file to itself: a device that tears a block which it is just writing
-/// cannot take a record with it that was durable before.
+/// Each append has its own blocks of the file, so a torn write of a block cannot destroy a record
+/// that was already durable.
 package struct JournalEncoder {
-  /// Where an append may begin: no device that is in use has larger sectors.
+  /// The alignment of appends: no device in use has larger sectors.
   package static let appendAlignmentByteCount: UInt64 = 4096
 
-  /// Where the next append goes.
+  /// The byte offset of the next append.
   package private(set) var endByteOffset: UInt64
   private var nextSequence: UInt64
-  /// The first record that was added since the last append.
+  /// The sequence number of the first record added since the last append.
   private var appendSequence: UInt64
   private let headerChecksum: UInt32
   private let dataBlockByteCount: UInt64
   private var writer = ByteWriter()
-  /// Kept from record to record, so that it need not grow again.
+  /// A reused buffer, which avoids an allocation for each record.
   private var payload = ByteWriter()
 
-  /// - `endByteOffset`: where the last record ends.
+  /// - `endByteOffset`: the end of the last record.
   package init(
     endByteOffset: UInt64, nextSequence: UInt64, headerChecksum: UInt32, dataBlockByteCount: UInt64
   ) {
@@ -28,7 +28,7 @@ package struct JournalEncoder {
     self.dataBlockByteCount = dataBlockByteCount
   }
 
-  /// Bytes of the records that were added since the last append.
+  /// The bytes of the records added since the last append.
   package var pendingByteCount: Int { writer.bytes.count }
 
   package mutating func add(_ record: JournalRecord) {
@@ -39,13 +39,13 @@ package struct JournalEncoder {
     nextSequence += 1
   }
 
-  /// The next append as it goes into the file: the records that were added, then zeros.
+  /// Returns the bytes of the next append: the added records, then zeros.
   package mutating func appendBytes() -> [UInt8] {
     writer.pad(toMultipleOf: Int(Self.appendAlignmentByteCount))
     return writer.bytes
   }
 
-  /// The append is in the file.
+  /// Starts the next append, after this one was written.
   package mutating func advance() {
     endByteOffset += UInt64(writer.bytes.count)
     writer.removeAll()

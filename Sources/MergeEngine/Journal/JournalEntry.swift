@@ -1,8 +1,8 @@
-/// A piece of the origin that was written, and what it then held.
+/// A piece of the origin that was written, and the checksum of its new content.
 package struct JournalEntry: Equatable, Sendable {
   package var start: UInt64
   package var byteCount: UInt64
-  /// CRC-32C of its bytes.
+  /// The CRC-32C of the piece's bytes.
   package var checksum: UInt32
 
   package var end: UInt64 { start + byteCount }
@@ -15,27 +15,29 @@ package struct JournalEntry: Equatable, Sendable {
   }
 }
 
-/// Packs ranges of the origin, each by its distance from the one before.
+/// Packs ranges of the origin, each by its distance from the previous one.
 ///
-/// A range is two variable-length numbers: sectors of 512 bytes from the end of the one before, and
-/// sectors of it. Only the last piece of an origin may have another byte count; it then stands as 0
-/// sectors followed by its bytes. An entry is its range and, in four bytes, its checksum.
+/// A range is two variable-length numbers: its distance from the end of the previous range and its
+/// length, in sectors of 512 bytes. Only the last piece of an origin may have another byte count;
+/// its length is stored as 0 sectors, then the byte count. An entry is its range, then four bytes
+/// of checksum.
 struct RangePacker {
   static let unitByteCount: UInt64 = 512
-  /// Bytes of a packed entry at most: both numbers of 63 bits less 9, and the checksum.
+  /// The largest packed entry: a 54-bit gap (8 bytes), 0 sectors and a 63-bit byte count (1 + 9
+  /// bytes), and the checksum.
   static let entryByteCountMax = 8 + 10 + 4
 
   private var previousEnd: UInt64 = 0
-  /// What the next range's distance is from; at most 2⁶³.
+  /// The byte offset from which the next range's distance is counted; at most 2⁶³.
   private var nextBase: UInt64 { previousEnd.roundedUp(toMultipleOf: Self.unitByteCount) }
 
-  /// Precondition: entries rise, and start at multiples of 512.
+  /// - Precondition: Entries rise, and start at multiples of 512.
   mutating func pack(_ entry: JournalEntry, into writer: inout ByteWriter) {
     pack(entry.range, into: &writer)
     writer.append(entry.checksum)
   }
 
-  /// Precondition: ranges rise, and start at multiples of 512.
+  /// - Precondition: Ranges rise, and start at multiples of 512.
   mutating func pack(_ range: ByteRange, into writer: inout ByteWriter) {
     precondition(range.start >= previousEnd && range.start.isMultiple(of: Self.unitByteCount))
     writer.appendVariable((range.start - nextBase) / Self.unitByteCount)
@@ -48,11 +50,12 @@ struct RangePacker {
     previousEnd = range.end
   }
 
-  /// Nil where the bytes are no entry.
+  /// Returns nil if the bytes are not an entry.
   @inline(__always)
   @_lifetime(reader: copy reader)
   mutating func unpackEntry(_ reader: inout ByteReader) -> JournalEntry? {
-    // A resume decodes millions before it writes, nearly all of them in eight bytes or less.
+    // A resume decodes millions of entries before it writes, nearly all of them in eight bytes or
+    // less.
     if let word = reader.peek(UInt64.self),
       let (gap, sectors, byteCount) = ShortVariable.two(word), sectors > 0
     {
@@ -68,7 +71,7 @@ struct RangePacker {
     return JournalEntry(start: range.start, byteCount: range.byteCount, checksum: checksum)
   }
 
-  /// Nil where the bytes are no range.
+  /// Returns nil if the bytes are not a range.
   @inline(__always)
   @_lifetime(reader: copy reader)
   mutating func unpack(_ reader: inout ByteReader) -> ByteRange? {
@@ -79,12 +82,12 @@ struct RangePacker {
     return next(gap: distance, byteCount: byteCount)
   }
 
-  /// Nil where it ends behind what any file has.
+  /// Returns nil if the range ends past the largest file offset.
   ///
-  /// Precondition: the gap is less than 2⁶³.
+  /// - Precondition: The gap is less than 2⁶³.
   @inline(__always)
   private mutating func next(gap: UInt64, byteCount: UInt64) -> ByteRange? {
-    // At most 2⁶³, and less: the sum fits.
+    // At most 2⁶³ plus less than 2⁶³: the sum fits.
     let start = nextBase &+ gap
     let (end, overflow) = start.addingReportingOverflow(byteCount)
     guard !overflow, end <= UInt64(Int64.max) else { return nil }
@@ -92,7 +95,7 @@ struct RangePacker {
     return ByteRange(start: start, end: end)
   }
 
-  /// Nil where it is more than any file has.
+  /// Returns nil if the sectors exceed the largest file size.
   @inline(__always)
   private static func byteCount(of sectors: UInt64) -> UInt64? {
     sectors <= UInt64(Int64.max) / unitByteCount ? sectors &* unitByteCount : nil

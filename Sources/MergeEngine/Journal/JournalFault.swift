@@ -1,14 +1,14 @@
 internal import SystemPackage
 
-/// What is wrong with a journal.
+/// A defect of a journal, or the failure to read it.
 package struct JournalFault: Error, Equatable, Sendable {
   /// The reason, for programs.
   package var code: MergeError.Code
   /// The reason, as a sentence.
   package var reason: String
-  /// What can be done, where that is known here.
+  /// The remedy, if it is known here.
   private var hint: String?
-  /// The amounts that the reason names.
+  /// The numbers that the reason contains.
   private var counts: [String: UInt64]
   private var errorNumber: Int32?
 
@@ -21,7 +21,7 @@ package struct JournalFault: Error, Equatable, Sendable {
     self.counts = counts
   }
 
-  /// The fault as an error; nothing was written yet.
+  /// Returns the fault as an error; used only before anything was written.
   package func conflict(path: String) -> MergeError {
     let isReadError = code == .cannotReadJournal
     var error = MergeError(
@@ -33,7 +33,7 @@ package struct JournalFault: Error, Equatable, Sendable {
   }
 }
 
-// The catalogue of faults in a journal's content.
+// Faults in a journal's content.
 
 extension JournalFault {
   static func cannotRead(_ errno: Errno) -> JournalFault {
@@ -99,7 +99,7 @@ extension JournalFault {
       "the record at byte \(byteOffset) cannot be understood")
   }
 
-  /// Returns the fault for an invalid record with later appends behind it, which no torn write leaves.
+  /// Returns the fault for an invalid record before later appends, which no torn write leaves.
   static func damaged(at byteOffset: UInt64) -> JournalFault {
     JournalFault(
       at: byteOffset, .journalDamaged,

@@ -1,4 +1,4 @@
-/// Fields with tags, so that a reader can pass over what it does not know.
+/// Encodes tagged fields, so that a reader can skip unknown ones.
 ///
 /// Each is: tag (2 bytes), 0 (2 bytes), byte count of the value (4 bytes), value.
 struct FieldWriter<Tag: RawRepresentable> where Tag.RawValue == UInt16 {
@@ -23,11 +23,11 @@ struct FieldWriter<Tag: RawRepresentable> where Tag.RawValue == UInt16 {
   }
 }
 
-/// Finds fields by their tags; the last of a tag counts.
+/// Finds fields by tag; if a tag repeats, the last field counts.
 struct FieldReader<Tag: RawRepresentable & Hashable> where Tag.RawValue == UInt16 {
   private var values: [Tag: [UInt8]] = [:]
 
-  /// Stops at the first field that is cut or has the tag 0, which is padding.
+  /// Reads up to the first field that is cut off or has tag 0, which is padding.
   init(_ bytes: RawSpan) {
     var reader = ByteReader(bytes)
     while let number = reader.next(UInt16.self), number != 0, reader.next(UInt16.self) != nil,

@@ -1,10 +1,10 @@
 internal import SystemPackage
 
-/// Where journals are, and how they come to be there whole.
+/// Places journals, and creates, opens, renames and removes their files.
 package enum JournalFile {
-  /// Beside a regular file, and for a block device in the state folder.
+  /// Returns the default path: beside a regular file, or in the state folder for a block device.
   ///
-  /// - Throws: `MergeError` (`journalConflict`) where two journals of the device are there.
+  /// - Throws: `MergeError` (`journalConflict`) if the state folder has two journals of the device.
   package static func place(
     of origin: OpenFile, identity: DeviceIdentity, stateFolder: String
   ) throws(MergeError) -> String {
@@ -19,10 +19,11 @@ package enum JournalFile {
     }
   }
 
-  /// The place of a block device's journal: `vg-base@1f3c2a9b40.journal`.
+  /// Returns the path of a block device's journal: `vg-base@1f3c2a9b40.journal`.
   ///
-  /// What is before the `@` is for people, who may give the device another name. What is behind is made from the
-  /// identity. A journal that has another name for people, or that of an earlier version, is found all the same.
+  /// The part before the `@` is a readable name, which may change; the part after it is derived
+  /// from the identity. A journal with another readable name, or named by an earlier version, is
+  /// found too.
   static func devicePlace(
     _ identity: DeviceIdentity, number: DeviceNumber, nameForPeople: String, stateFolder: String
   ) throws(MergeError) -> String {
@@ -43,8 +44,10 @@ package enum JournalFile {
     return "\(stateFolder)/\(found.first ?? FileSystem.plainName(nameForPeople) + suffix)"
   }
 
-  /// 40 bits of the identity: of a thousand devices two have the same once in two million systems, and the journal's
-  /// header tells them apart.
+  /// Returns 40 bits of the identity, in hexadecimal.
+  ///
+  /// Two of a thousand devices collide on one system in two million; the journal's header tells
+  /// them apart.
   private static func shortID(_ identity: DeviceIdentity) -> String {
     var sum = CRC64()
     sum.update(RawSpan(_elements: Array(identity.name.utf8).span))
@@ -52,7 +55,8 @@ package enum JournalFile {
     return String(repeating: "0", count: 10 - digits.count) + digits
   }
 
-  /// The name under which builds before the release of 0.1.0 kept the journal, which other devices shared.
+  /// Returns the name of a journal in builds before the release of 0.1.0, which several devices
+  /// could share.
   private static func earlierPlainName(_ text: String) -> String {
     String(
       text.prefix(200).map {
@@ -75,9 +79,9 @@ package enum JournalFile {
     try OpenFile(path, role: "journal", access: access, direct: false, onlyRegularFiles: true)
   }
 
-  /// Opens the journal at `path`, and locks it unless it is only looked at; nil if nothing is there.
+  /// Opens the journal at `path`, locked if `locking`; returns nil if there is none.
   ///
-  /// - Throws: `MergeError`, `busy` when another merge has it.
+  /// - Throws: `MergeError`, `busy` if another merge has locked it.
   package static func open(_ path: String, locking: Bool = true) throws(MergeError) -> OpenFile? {
     while FileSystem.isNamed(path) {
       let file = try file(at: path, access: locking ? .readWrite : .readOnly)
@@ -86,7 +90,7 @@ package enum JournalFile {
           path, MergeError.cannotLockJournal,
           { () throws(Errno) in try locking ? file.lock() : !file.isLockedByAnother })
       else { throw .journalLocked(path) }
-      // Between opening and locking another merge may have put the file aside.
+      // Another merge may have put the file aside before it was locked.
       guard file.isStillAtItsPath else { continue }
       try call(path, MergeError.cannotFlushOpenedJournal) { () throws(Errno) in
         try file.forgetCache()
@@ -96,12 +100,12 @@ package enum JournalFile {
     return nil
   }
 
-  /// Asks the open journal whether only root or this user can have written it.
+  /// Checks that only root or this user can have written the open journal.
   ///
-  /// A journal names what is written to. Nothing is asked of its folder: whoever may write there can only put
-  /// a file in this place that is refused.
+  /// A journal names the devices that are written to. Its folder is not checked: other users who
+  /// can write there can only place a file that is refused.
   ///
-  /// - Throws: `MergeError` (`refused`) where somebody else can have.
+  /// - Throws: `MergeError` (`refused`) if another user can have written it.
   package static func checkIsOwn(_ file: OpenFile) throws(MergeError) {
     let path = file.path
     let doubt = try call(path, MergeError.cannotInspectJournal) { () throws(Errno) in
@@ -111,7 +115,7 @@ package enum JournalFile {
     throw .journalNotTrusted(path, doubt)
   }
 
-  /// Asks whether a journal with room for so many bytes can be made, without making one.
+  /// Checks that a journal of `byteCount` bytes can be created, without creating it.
   ///
   /// - Throws: `MergeError`, as `make` and `allocate` would.
   package static func checkCanBeMade(_ path: String, byteCount: UInt64) throws(MergeError) {
@@ -124,7 +128,7 @@ package enum JournalFile {
     }
   }
 
-  /// Asks whether a journal that was opened to be looked at could be opened to be written to.
+  /// Checks that a journal that was opened for reading could be opened for writing.
   package static func checkCanBeAppended(_ file: OpenFile) throws(MergeError) {
     do throws(Errno) {
       try FileSystem.checkCanBeWritten(file.path)
@@ -133,14 +137,14 @@ package enum JournalFile {
     }
   }
 
-  /// Asks whether `putAside` would be refused.
+  /// Checks that `putAside` would succeed.
   package static func checkCanBePutAside(_ path: String) throws(MergeError) {
     try call(path, MergeError.cannotRenameJournal) { () throws(Errno) in
       try FileSystem.checkIsWritable(FileSystem.folder(of: path))
     }
   }
 
-  /// Makes a journal with that header, locked, so that its name never leads to half a header.
+  /// Creates a locked journal, whose name appears only once its header is complete.
   package static func make(
     _ path: String, header: [UInt8], processID: Int32
   ) throws(MergeError) -> OpenFile {
@@ -149,7 +153,7 @@ package enum JournalFile {
     let temporary = "\(folder)/.\(name).\(processID)"
     var canBeNamed = true
     do throws(Errno) {
-      // Left over from a process of that number which was killed here.
+      // A killed process with the same ID may have left a temporary file.
       if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
       let made = try FileSystem.make(temporary)
       do throws(Errno) {
@@ -176,9 +180,9 @@ package enum JournalFile {
     }
   }
 
-  /// Gives a journal another name, so that its own is free for a new one.
+  /// Renames a journal, to free its name for a new one.
   ///
-  /// - Returns: The name: the suffix, and a number if that name is taken.
+  /// - Returns: The new name: the old one with the suffix, and with a number if that name is taken.
   package static func putAside(_ file: OpenFile, suffix: String) throws(MergeError) -> String {
     var name = file.path + suffix
     var number = 2
@@ -193,7 +197,7 @@ package enum JournalFile {
     return name
   }
 
-  /// Removes a journal that says nothing.
+  /// Removes a journal without a recorded run.
   package static func remove(_ file: OpenFile) throws(MergeError) {
     try call(file.path, MergeError.cannotRemoveJournal) { () throws(Errno) in
       try FileSystem.remove(file.path)
@@ -201,14 +205,14 @@ package enum JournalFile {
     }
   }
 
-  /// Takes the disk space that the journal may come to need.
+  /// Allocates the disk space that the journal may need.
   package static func allocate(
     _ file: OpenFile, byteCount: UInt64
   ) throws(MergeError) {
     do throws(Errno) {
       try file.allocate(ByteRange(start: 0, end: byteCount))
     } catch {
-      // Not every file system can; then the journal meets its end when it comes.
+      // Some file systems cannot allocate; the journal may then run out of space later.
       if error.meansNoAllocation { return }
       throw .noRoomForJournal(file.path, byteCount, error)
     }

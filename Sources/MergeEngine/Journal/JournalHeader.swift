@@ -1,14 +1,14 @@
-/// What a journal says of its merge; written once, when it is made.
+/// The description of a merge at the start of its journal, written once.
 ///
-/// Magic, format version, byte count, then fields (tag, byte count, value), then a CRC-32C. The whole
-/// is described in `docs/journal-format.md`.
+/// Magic, format version, byte count, then fields (tag, byte count, value), then a CRC-32C.
+/// `docs/journal-format.md` describes the whole format.
 package struct JournalHeader: Equatable, Sendable {
   package static let magic: [UInt8] = Array("thinmerg".utf8)
   package static let formatVersion: UInt32 = 1
-  /// A header is far smaller; what says otherwise is none.
+  /// The largest header accepted; real ones are far smaller.
   package static let byteCountMax = 1 << 20
 
-  // What a resumed merge must find again.
+  // The properties that a resumed merge must match.
   package var fingerprint: Fingerprint
   package var deviceID: UInt32
   package var dataBlockByteCount: UInt64
@@ -16,15 +16,15 @@ package struct JournalHeader: Equatable, Sendable {
   package var pastEnd: PastEndPolicy
   package var dataIdentity: DeviceIdentity
   package var originIdentity: DeviceIdentity
-  /// What the origin is extended to; its identity says what it had before.
+  /// The size that the origin is extended to; `originIdentity` has its size before.
   package var grownOriginByteCount: UInt64?
   package var thinByteCount: UInt64?
 
-  // What the merge is, for resuming and for people.
+  // The properties for resuming and for people.
   package var plannedByteCount: UInt64
-  /// The thin device's name for people: of a volume its name in LVM, else as it was typed.
+  /// The thin device's readable name: the LVM name of a volume, else the name as typed.
   package var thinDeviceName: String?
-  /// What tells a thin volume from every other one; nil for what is none.
+  /// The UUIDs of the thin volume and its group; nil if it is not an LVM volume.
   package var thinVolume: VolumeUUIDs?
   package var metadataPath: String
   package var dataPath: String
@@ -32,7 +32,7 @@ package struct JournalHeader: Equatable, Sendable {
   package var mappings: MergeSource.Mappings
   package var ignoresNeedsCheck: Bool
   package var ignoresMappingCount = false
-  /// What merges have left on the origin whose place this one takes.
+  /// The blocks that the replaced merges left on the origin.
   package var remnants: [MergeRemnant] = []
   package var transactionID: UInt64
   package var heldRoot: UInt64
@@ -55,12 +55,12 @@ package struct JournalHeader: Equatable, Sendable {
     case requiredFeatures, ignoresMappingCount, remnants, thinDeviceName, thinVolume
   }
 
-  /// The features that a journal may require of its reader, a bit each; there is none yet.
+  /// The features that a journal may require of its reader, a bit each; none exists yet.
   ///
   /// Bit 0 is never used: a fixture sets it.
   private static let knownFeatures: UInt64 = 0
 
-  /// The header as it stands in the file, checksum included.
+  /// The header's bytes in the file, checksum included.
   package var encoded: [UInt8] {
     var fields = FieldWriter<Tag>()
     fields.append(.crc64, fingerprint.crc64)
@@ -106,7 +106,7 @@ package struct JournalHeader: Equatable, Sendable {
     var writer = ByteWriter()
     writer.append(Self.magic)
     writer.append(Self.formatVersion)
-    // As many blocks of the file as it takes: the first append begins in one of its own.
+    // The header fills whole blocks, so that the first append begins in its own block.
     let alignment = Int(JournalEncoder.appendAlignmentByteCount)
     let byteCount = (16 + fields.bytes.count + 4 + alignment - 1) / alignment * alignment
     writer.append(UInt32(byteCount))
@@ -116,9 +116,9 @@ package struct JournalHeader: Equatable, Sendable {
     return writer.bytes
   }
 
-  /// How many bytes the header has whose first 16 bytes are these.
+  /// Returns the size of the header that begins with these 16 bytes.
   ///
-  /// - Throws: `JournalFault` if they are not the beginning of a header of a known version.
+  /// - Throws: `JournalFault` if they do not begin a header of a known version.
   package static func byteCount(of first: [UInt8]) throws(JournalFault) -> Int {
     var reader = ByteReader(RawSpan(_elements: first.span))
     guard reader.next(8) == magic else {
@@ -141,7 +141,7 @@ package struct JournalHeader: Equatable, Sendable {
 }
 
 extension VolumeUUIDs {
-  /// Nil where the text is not two uuids with `/` between.
+  /// Returns nil if the text is not two UUIDs separated by `/`.
   fileprivate init?(_ text: String) {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
     guard parts.count == 2, !parts.contains(where: \.isEmpty) else { return nil }
@@ -152,9 +152,9 @@ extension VolumeUUIDs {
 }
 
 extension JournalHeader {
-  /// Reads a whole header.
+  /// Decodes a whole header.
   ///
-  /// - Throws: `JournalFault` where it is damaged.
+  /// - Throws: `JournalFault` if it is corrupt.
   package init(decoding bytes: [UInt8]) throws(JournalFault) {
     let byteCount = try Self.byteCount(of: Array(bytes.prefix(16)))
     guard bytes.count == byteCount else { throw .headerCut() }
@@ -166,7 +166,7 @@ extension JournalHeader {
       throw .headerChecksum()
     }
     let fields = FieldReader<Tag>(checked.extracting(droppingFirst: 16))
-    // Before the other fields, since a newer version may use them in another way.
+    // Checked before the other fields, which a newer version may use differently.
     guard let features = fields.number(.requiredFeatures, ifAbsent: 0),
       features & ~Self.knownFeatures == 0
     else {

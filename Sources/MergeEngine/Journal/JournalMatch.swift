@@ -1,20 +1,21 @@
 /// Compares the merge that a journal records with the one that is wanted now.
 ///
-/// What follows from it, `JournalStore` decides.
+/// `JournalStore` acts on the result.
 struct JournalMatch {
   /// The merge that is wanted.
   let wanted: JournalHeader
   let bootID: String
   let originIsTheSame: Bool
-  /// Whether the data device is said to be a copy of the journal's.
+  /// True if the user declares the data device a copy of the journal's.
   var dataIsTheSame = false
-  /// Where devices without an identity are now, as a run records it.
+  /// The places of devices without an identity, as a run would record them now.
   var dataPlace = ""
   var originPlace = ""
   /// The thin device's name in messages.
   var sourceName = "the thin device"
 
-  /// What differs between the journal's merge and the wanted one; nil if they are the same.
+  /// Returns the first difference between the journal's merge and the wanted one; nil if they are
+  /// the same.
   func difference(from found: JournalHeader) -> JournalDifference? {
     if found.deviceID != wanted.deviceID {
       return .deviceID(found: found.deviceID, wanted: wanted.deviceID)
@@ -22,8 +23,8 @@ struct JournalMatch {
     let data = JournalDifference.RecordedRole(
       name: "data device", use: "merged from", foundPath: found.dataPath, path: wanted.dataPath)
     var dataIdentity = found.dataIdentity
-    // A pool grows, and the plan has found that all mappings lie on the device. Without an identity the size
-    // is the only thing that tells it from others.
+    // A pool may grow, and the plan has checked that all mappings lie on the device. Without an
+    // identity, the size is the only way to tell devices apart.
     if !dataIdentity.name.isEmpty { dataIdentity.byteCount = wanted.dataIdentity.byteCount }
     let isOtherNode =
       found.dataIdentity.name != wanted.dataIdentity.name
@@ -48,7 +49,8 @@ struct JournalMatch {
       changed: found.hasIdentifiedData(wanted.dataIdentity) ? sourceName : nil)
   }
 
-  /// Returns the reason to doubt that devices without an identity are those of the last run; nil for none.
+  /// Returns the reason to doubt that devices without an identity are those of the last run; nil if
+  /// there is none.
   func doubt(
     _ path: String, _ found: JournalHeader, lastAttempt: JournalRecord.Attempt?
   ) -> MergeError? {
@@ -76,7 +78,7 @@ struct JournalMatch {
 
   /// Returns true for a journal of the same thin device, data device and origin.
   ///
-  /// A data device with the very same mappings is a copy of the journal's.
+  /// A data device with the same mappings is a copy of the journal's.
   func isOfSameDevices(_ found: JournalHeader) -> Bool {
     found.deviceID == wanted.deviceID
       && (found.dataIdentity.hasSameBytes(as: wanted.dataIdentity)
@@ -85,12 +87,12 @@ struct JournalMatch {
         || found.originIdentity.hasSameBytes(as: wanted.originIdentity))
   }
 
-  /// What differs between a journal's origin and another one; nil if they are the same.
+  /// Returns the difference between a journal's origin and another one; nil if they are the same.
   static func originDifference(
     from found: JournalHeader, _ wanted: DeviceIdentity, path: String
   ) -> JournalDifference? {
     var identity = found.originIdentity
-    // A run that was stopped after the origin was extended finds it extended.
+    // An earlier run may have extended the origin before it stopped.
     if wanted.byteCount == found.grownOriginByteCount { identity.byteCount = wanted.byteCount }
     if identity.hasSameBytes(as: wanted), identity.byteCount == wanted.byteCount { return nil }
     let origin = JournalDifference.RecordedRole(
@@ -101,7 +103,7 @@ struct JournalMatch {
   private static func difference(
     _ role: JournalDifference.RecordedRole, _ found: DeviceIdentity, _ wanted: DeviceIdentity
   ) -> JournalDifference? {
-    // Where one of them is not known, `doubt` asks whether they are the same.
+    // If either identity is unknown, `doubt` decides whether the devices are the same.
     if found.name != wanted.name, !found.name.isEmpty, !wanted.name.isEmpty {
       return .device(role, foundName: found.name, wantedName: wanted.name)
     }
@@ -113,7 +115,7 @@ struct JournalMatch {
 }
 
 extension JournalHeader {
-  /// Returns whether a data device is known to be the journal's.
+  /// Returns true if a data device is identified as the journal's.
   func hasIdentifiedData(_ identity: DeviceIdentity) -> Bool {
     !dataIdentity.name.isEmpty && dataIdentity.hasSameBytes(as: identity)
   }

@@ -1,18 +1,18 @@
 internal import SystemPackage
 
-/// Reads a journal's header and records through a queue of its own.
+/// Reads a journal's header and records through its own queue.
 package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
   package static var slabByteCount: Int { 256 << 10 }
 
-  /// What stands at a place in the journal.
+  /// The content at a byte offset of the journal.
   enum Found {
     case record(JournalRecord, frame: RecordFrame, nextByteOffset: UInt64)
     case invalid
-    /// The place is exactly the end of the file.
+    /// The byte offset is at or past the end of the file.
     case end
   }
 
-  /// A record, and where it stands.
+  /// A record and its byte offsets.
   struct Placed {
     var record: JournalRecord
     var frame: RecordFrame
@@ -24,15 +24,16 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
   package let byteCount: UInt64
   package let header: JournalHeader
   package let headerByteCount: UInt64
-  /// The header's own checksum, which every record's checksum begins with.
+  /// The CRC-32C of the whole header, its last four bytes included, which begins each record's
+  /// checksum.
   package let headerChecksum: UInt32
-  /// The checksum that ends the header, which is another one for each header.
+  /// The CRC-32C in the header's last four bytes, which differs from header to header.
   package let headerProof: UInt32
   private var io: IO
   private var windowByteOffset: UInt64 = 0
   private var windowByteCount = 0
 
-  /// - Throws: `MergeError`, `journalConflict` for what is no journal or is damaged.
+  /// - Throws: `MergeError`, `journalConflict` for a file that is not a journal or is corrupt.
   package init(path: String, byteCount: UInt64, io: consuming IO) throws(MergeError) {
     var io = io
     do throws(JournalFault) {
@@ -44,7 +45,7 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
       headerChecksum = CRC32C.checksum(of: RawSpan(_elements: bytes.span))
       headerProof = RawSpan(_elements: bytes.span).littleEndian(
         at: bytes.count - 4, as: UInt32.self)
-      // What the checksum proves, not what was read before it.
+      // The size is that of the bytes whose checksum was checked.
       self.headerByteCount = UInt64(bytes.count)
     } catch {
       throw error.conflict(path: path)
@@ -54,7 +55,7 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     self.io = io
   }
 
-  /// Reads a piece of any size, a slab at a time; shorter where the file ends.
+  /// Reads any number of bytes, a slab at a time; returns fewer at the end of the file.
   private static func read(
     _ byteOffset: UInt64, count: Int, _ byteCount: UInt64, _ io: inout IO
   ) throws(JournalFault) -> [UInt8] {
@@ -73,13 +74,14 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     return bytes
   }
 
-  /// What has been read last.
+  /// The bytes of the last read.
   private var window: RawSpan {
     @_lifetime(borrow self)
     borrowing get { io.bytes(at: 0, count: windowByteCount) }
   }
 
-  /// Where bytes are in the window, until the next call; fewer where the file ends.
+  /// Returns the position of bytes in the window, valid until the next call; shorter at the end of
+  /// the file.
   private mutating func place(_ byteOffset: UInt64, count: Int) throws(JournalFault) -> Range<Int> {
     let there = byteOffset < byteCount ? min(UInt64(count), byteCount - byteOffset) : 0
     guard there > 0 else { return 0..<0 }
@@ -112,7 +114,7 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     let body = try place(
       byteOffset + UInt64(RecordFrame.byteCount), count: frame.payloadByteCount)
     let payload = window.extracting(body)
-    // Without its padding a record was appended in part: nothing was ever built upon it.
+    // A record without its padding was never fully appended, so no later append depends on it.
     guard payload.byteCount == frame.payloadByteCount,
       byteCount - byteOffset >= UInt64(frame.recordByteCount),
       frame.proves(payload, headerChecksum: headerChecksum)
@@ -121,14 +123,15 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
       let record = JournalRecord(
         kindCode: frame.kindCode, payload: payload, dataBlockByteCount: header.dataBlockByteCount)
     else {
-      // It is whole, so no crash cut it: a later version wrote it, or nobody sane.
+      // The checksum is valid, so this is not a torn write: a newer version wrote it, or the file
+      // was crafted.
       throw .recordUnknown(at: byteOffset)
     }
     return .record(
       record, frame: frame, nextByteOffset: byteOffset + UInt64(frame.recordByteCount))
   }
 
-  /// The record that follows one that ends at a place: in the same append, or at the next one's beginning.
+  /// Returns the next record: in the same append, or at the beginning of the next one.
   mutating func record(
     following byteOffset: UInt64, sequence: UInt64
   ) throws(JournalFault) -> Placed? {
@@ -144,8 +147,8 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     return nil
   }
 
-  /// Whether an append stands anywhere behind a place that shows damage there: it began after record
-  /// `sequence` was durable, or it begins with that record.
+  /// Returns true if a later append proves the bytes at `byteOffset` corrupt: it began after record
+  /// `sequence` was durable, or begins with that record.
   mutating func hasAppend(
     behind byteOffset: UInt64, after sequence: UInt64
   ) throws(JournalFault) -> Bool {

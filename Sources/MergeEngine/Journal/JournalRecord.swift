@@ -1,21 +1,21 @@
 /// One record of a journal.
 package enum JournalRecord: Equatable, Sendable {
-  /// A run began; what was finished before is not any more.
+  /// A run began, so an earlier `finished` no longer counts.
   case attempt(Attempt)
   case checkpoint(Checkpoint)
   /// Ranges of the origin whose source could not be read.
   case unreadable([ByteRange])
   /// All of the plan is recorded and durable.
   case finished(seconds: Int64)
-  /// The origin was read back and found right.
+  /// The origin was read back and is correct.
   case verified(seconds: Int64)
-  /// Another merge took the place of this one, which nobody goes on with.
+  /// Another merge replaced this one, which cannot be resumed.
   case givenUp(StatusReport.GivenUp)
   /// The origin is about to take the thin volume's place in LVM.
   case handover(VolumeHandover, seconds: Int64)
-  /// It has taken it.
+  /// The origin has taken the thin volume's place.
   case handedOver(seconds: Int64)
-  /// It does not take it: something was in the way before the first step.
+  /// The handover was dropped, because something blocked its first step.
   case handoverDropped(seconds: Int64)
 
   /// One run of the merge, as it began.
@@ -23,9 +23,10 @@ package enum JournalRecord: Equatable, Sendable {
     package var seconds: Int64
     package var bootID: String
     package var metadataPath, dataPath, originPath: String
-    /// Of a device without an identity, what tells it from others until the next boot; else empty.
+    /// Where a device without an identity is, which distinguishes it until the next boot; empty for
+    /// others.
     package var dataPlace, originPlace: String
-    /// Other thin devices on the origin, or perhaps on it, that this run had consent to change.
+    /// Thin devices that share the origin, or may, and that this run was allowed to change.
     package var agreedSharers: [OriginSharer]
 
     package init(
@@ -43,22 +44,22 @@ package enum JournalRecord: Equatable, Sendable {
     }
   }
 
-  /// Which pass over the plan a checkpoint is of.
+  /// The kind of pass over the plan that wrote a checkpoint.
   package enum SweepKind: UInt8, Sendable {
     case merge = 0
-    /// Trying again what could not be read.
+    /// A retry of unreadable ranges.
     case retry = 1
-    /// Reading again what earlier runs recorded; its entries replace those of before.
+    /// A re-read of recorded ranges, whose entries replace the earlier ones.
     case recheck = 2
   }
 
-  /// What has become durable since the checkpoint before.
+  /// The pieces that became durable since the previous checkpoint.
   package struct Checkpoint: Equatable, Sendable {
     package var seconds: Int64
     package var kind: SweepKind
-    /// Counts sweeps; the entries of one rise.
+    /// The number of the sweep; entries rise within a sweep.
     package var sweep: UInt64
-    /// Everything of the plan before this byte of the origin is durable or named unreadable.
+    /// All of the plan before this byte of the origin is durable or recorded as unreadable.
     package var watermark: UInt64
     package var entries: [JournalEntry]
 
@@ -73,13 +74,13 @@ package enum JournalRecord: Equatable, Sendable {
     }
   }
 
-  /// Entries that one record holds at most; a larger checkpoint is several records.
+  /// The most entries in one record; a larger checkpoint is split into several records.
   package static let entryCountMax = 2048
-  /// A sweep takes a run, so no journal comes near this number.
+  /// The largest sweep number, which no journal gets near, since each sweep takes a run.
   package static let sweepMax: UInt64 = 1 << 48
-  /// What a payload has at most; what says otherwise is no record.
+  /// The largest payload; a frame with a larger byte count is invalid.
   package static let payloadByteCountMax = 64 << 10
-  /// Ranges that one record of unreadable ranges holds at most.
+  /// The most ranges in one record of unreadable ranges.
   package static let rangeCountMax = 2048
 
   private enum Kind: UInt32 {
@@ -112,7 +113,10 @@ package enum JournalRecord: Equatable, Sendable {
     return kind.rawValue
   }
 
-  /// `dataBlockByteCount`: the watermark stands as a thin block and a byte offset in it.
+  /// Appends the record's payload.
+  ///
+  /// - `dataBlockByteCount`: the size of a thin block. The watermark is stored as a block number
+  ///   and a byte offset in that block.
   func encodePayload(into writer: inout ByteWriter, dataBlockByteCount: UInt64) {
     switch self {
     case .attempt(let attempt):
@@ -169,7 +173,7 @@ package enum JournalRecord: Equatable, Sendable {
     }
   }
 
-  /// Nil where the payload is not one of that kind, or the kind is not known; the reader then refuses
+  /// Returns nil if the kind is unknown or the payload is invalid for it; the reader then refuses
   /// the journal.
   init?(kindCode: UInt32, payload: RawSpan, dataBlockByteCount: UInt64) {
     var reader = ByteReader(payload)
@@ -260,10 +264,10 @@ package enum JournalRecord: Equatable, Sendable {
       entries: entries)
   }
 
-  /// Fewer where the bytes do not have so many.
+  /// Returns fewer entries if the bytes end early or are invalid.
   private static func entries(_ count: Int, from first: ByteReader) -> [JournalEntry] {
     [JournalEntry](capacity: count) { entries in
-      // A copy, so that its position is in a register: a captured one is in memory.
+      // A local copy keeps the position in a register; a captured reader stays in memory.
       var reader = first
       var packer = RangePacker()
       for _ in 0..<count {
@@ -274,7 +278,7 @@ package enum JournalRecord: Equatable, Sendable {
   }
 }
 
-/// How records stand in the file: one behind the other within an append, each with what proves it.
+/// The frame of a record: appended one after another, each with a checksum.
 ///
 /// Records begin at multiples of 8 bytes, the first one of an append at a multiple of 4096.
 ///
@@ -288,8 +292,8 @@ package enum JournalRecord: Equatable, Sendable {
 /// | 28 | 4 | CRC-32C of the header's checksum, bytes 0..<28 and the payload, salted by kind |
 /// | 32 | … | payload, then zeros up to a multiple of 8 |
 ///
-/// An append is synced before the next one begins. So records that one append brought may be lost in
-/// any order by a crash, but none that was there when a later append began.
+/// An append is synced before the next one begins. A crash may lose any records of the last append,
+/// but none of an earlier one.
 package struct RecordFrame: Equatable, Sendable {
   package static let byteCount = 32
   static let magic: UInt32 = 0x3172_4D54
@@ -297,15 +301,15 @@ package struct RecordFrame: Equatable, Sendable {
 
   package var kindCode: UInt32
   package var sequence: UInt64
-  /// The first record of the same append.
+  /// The sequence number of the first record of the same append.
   package var appendSequence: UInt64
   package var payloadByteCount: Int
   private var checksum: UInt32
 
-  /// What the whole record has in the file.
+  /// The size of the record in the file, padding included.
   package var recordByteCount: Int { (Self.byteCount + payloadByteCount + 7) / 8 * 8 }
 
-  /// Nil where the bytes cannot be the beginning of a record.
+  /// Returns nil if the bytes cannot begin a record.
   init?(_ bytes: RawSpan) {
     var reader = ByteReader(bytes)
     guard reader.next(UInt32.self) == Self.magic, let kindCode = reader.next(UInt32.self),
@@ -331,19 +335,19 @@ package struct RecordFrame: Equatable, Sendable {
     checksum = 0
   }
 
-  /// Whether a record of that number can begin there: an append has blocks to itself.
+  /// Returns true if the record can begin there: the first record of an append must be aligned.
   func mayStand(at byteOffset: UInt64) -> Bool {
     appendSequence < sequence
       || appendSequence == sequence
         && byteOffset.isMultiple(of: JournalEncoder.appendAlignmentByteCount)
   }
 
-  /// Whether `payload` is the one that the frame was made for, in the journal with that header.
+  /// Returns true if the checksum is that of this frame and `payload`.
   func proves(_ payload: RawSpan, headerChecksum: UInt32) -> Bool {
     checksum == Self.checksum(self, payload, headerChecksum)
   }
 
-  /// Appends a whole record, whose payload is made in `payload`.
+  /// Appends a whole record; `payload` is a reused buffer.
   static func append(
     _ record: JournalRecord, sequence: UInt64, appendSequence: UInt64, headerChecksum: UInt32,
     dataBlockByteCount: UInt64, payload: inout ByteWriter, to writer: inout ByteWriter
@@ -363,7 +367,7 @@ package struct RecordFrame: Equatable, Sendable {
     for index in words.indices { writer.append(words[index]) }
   }
 
-  /// Bytes 0..<28.
+  /// Bytes 0..<28 of the frame.
   private var words: InlineArray<7, UInt32> {
     [
       Self.magic, kindCode, UInt32(truncatingIfNeeded: sequence),
@@ -375,7 +379,7 @@ package struct RecordFrame: Equatable, Sendable {
   private static func checksum(
     _ frame: RecordFrame, _ payload: RawSpan, _ headerChecksum: UInt32
   ) -> UInt32 {
-    // In memory that no heap gives: there is one for each record.
+    // An inline array avoids a heap allocation for each record.
     var first = InlineArray<8, UInt32>(repeating: headerChecksum.littleEndian)
     let words = frame.words
     for index in words.indices { first[index + 1] = words[index].littleEndian }

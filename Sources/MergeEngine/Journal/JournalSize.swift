@@ -1,21 +1,21 @@
-/// What a journal comes to at most, so that its space can be taken before the first write.
+/// The largest size of a journal, so that its space can be allocated before the first write.
 package enum JournalSize {
-  /// Bytes of a checkpoint record without its entries, at most.
+  /// The largest size of a checkpoint record without its entries.
   package static let checkpointByteCountMax: UInt64 = 88
-  /// Until so many checkpoints, one may hold a single entry: hours of a merge, and little space.
+  /// The number of checkpoints that may contain a single entry: hours of a merge, and little space.
   private static let smallCheckpointCountMax: UInt64 = 4 << 10
-  /// Behind that, a checkpoint that is due by time waits for this many entries, so that what fills up
-  /// its last block comes to little.
+  /// The fewest entries of a later checkpoint that is due by time, so that the padding of its last
+  /// block stays small.
   private static let entryCountMin = 512
-  /// Header and the first run's record, whose texts are bounded by the system's longest path.
+  /// The header and the first run's record, whose texts are bounded by the system's longest path.
   private static let beginByteCountMax: UInt64 = 32 << 10
 
-  /// Whether a checkpoint that is due by time may be made of so few entries.
+  /// Returns true if a checkpoint that is due by time may have so few entries.
   package static func allowsCheckpoint(of entryCount: Int, after checkpointCount: UInt64) -> Bool {
     entryCount >= entryCountMin || checkpointCount < smallCheckpointCountMax
   }
 
-  /// The largest size of the journal of a merge that is never interrupted and meets no bad spot.
+  /// Returns the largest journal of a merge that is never interrupted and has no unreadable range.
   package static func byteCountMax(
     transferCount: UInt64, endByteOffset: UInt64, ioByteCount: UInt64
   ) -> UInt64 {
@@ -24,7 +24,7 @@ package enum JournalSize {
       + variableByteCount(ioByteCount / RangePacker.unitByteCount) + 4
     let checkpoints = min(
       transferCount, smallCheckpointCountMax + transferCount / UInt64(entryCountMin))
-    // Besides the checkpoints, that the merge is finished and that it is verified.
+    // The two further appends record that the merge is finished and that it is verified.
     let appends = checkpoints + 2
     let records = transferCount / UInt64(JournalRecord.entryCountMax) + appends
     return beginByteCountMax + transferCount * entry + records * checkpointByteCountMax

@@ -1,6 +1,6 @@
-/// What a journal says, as far as it can be believed.
+/// The valid content of a journal.
 package struct JournalState: Sendable {
-  /// Checkpoints whose entries rise, from the first to the last record of it.
+  /// Consecutive checkpoints whose entries rise from the first to the last.
   struct Sweep: Sendable {
     var firstByteOffset: UInt64
     var firstSequence: UInt64
@@ -9,54 +9,54 @@ package struct JournalState: Sendable {
     var lastEnd: UInt64
   }
 
-  /// The sweep whose checkpoints are being read, and the chain that it goes on.
+  /// The sweep whose checkpoints are being read, and the chain that it is part of.
   private struct OpenSweep {
     var sweep: UInt64
     var chain: Int
   }
 
-  /// Ranges that may be waiting to be read again; a merge with more is not carried on.
+  /// The most unreadable ranges that may wait for a retry; a merge with more is not resumed.
   package static let unreadableCountMax = 64 << 10
 
   package private(set) var watermark: UInt64 = 0
-  /// Bytes recorded, each once.
+  /// The bytes recorded, each counted once.
   package private(set) var doneByteCount: UInt64 = 0
   package private(set) var unreadable = RangeSet()
   package private(set) var isFinished = false
   package private(set) var isVerified = false
-  /// When the merge last was finished, also if a later run takes that back.
+  /// The time at which the merge last finished, even if a later run began.
   package private(set) var finishedSeconds: Int64?
-  /// Set where another merge took its place.
+  /// The merge that replaced this one; nil if there is none.
   package private(set) var givenUp: StatusReport.GivenUp?
-  /// What is done in LVM now that the merge is finished; nil where that has not begun.
+  /// The handover in LVM of a finished merge; nil if it has not begun or was dropped.
   package private(set) var handover: VolumeHandover?
-  /// Whether all of that is done.
+  /// True if the handover is complete.
   package private(set) var isHandedOver = false
   package private(set) var lastAttempt: JournalRecord.Attempt?
   package private(set) var attemptCount: UInt64 = 0
-  /// The thin devices that some run had consent to change, as far as they can be known again.
+  /// The recognizable thin devices that any run was allowed to change.
   package private(set) var agreedSharers = AgreedSharers()
   package private(set) var lastSeconds: Int64
-  /// Time from the beginning of each run to its last record.
+  /// The time that runs took, each from its begin to its last record.
   package private(set) var writingSeconds: Int64 = 0
-  /// The largest entry; what reads entries again needs buffers of that size.
+  /// The largest entry, and so the buffer size that a re-read of entries needs.
   package private(set) var entryByteCountMax: UInt64 = 0
   package private(set) var nextSequence: UInt64 = 1
   package private(set) var nextSweep: UInt64 = 0
-  /// Where the last record ends.
+  /// The end of the last record.
   package private(set) var endByteOffset: UInt64
-  /// Where the file is to be cut before it is gone on with: what is behind is no record.
+  /// The size to truncate the file to before appending.
   ///
-  /// The block of the last record is left as it is if it was written as a whole, for it may be durable.
-  /// One that the file ends in never was, and must not be filled up to a record by zeros.
+  /// The last record's block stays if it was written in full, since it may be durable. A block that
+  /// the file ends inside was never durable, and zeros must not complete it to a valid record.
   package private(set) var cutByteOffset: UInt64
-  /// Whether there is something to be cut off.
+  /// True if the file ends in a torn append that must be cut off.
   package private(set) var hasTornEnd = false
-  /// Sweeps one behind the other whose entries rise throughout.
+  /// Chains of sweeps, each with entries that rise throughout.
   ///
-  /// A sweep that begins before the end of any other is the first of a chain of its own.
+  /// A sweep that begins before the end of any chain starts a new one.
   private(set) var chains: [[Sweep]] = []
-  /// What the header says: nothing is recorded behind the one, nor more than the other.
+  /// The header's limits: no byte past `limit` is recorded, nor more than `plannedByteCount`.
   private let limit: UInt64
   private let plannedByteCount: UInt64
   private static let passedSecondsMax: Int64 = 1 << 40
@@ -65,10 +65,10 @@ package struct JournalState: Sendable {
 
   /// Reads all records.
   ///
-  /// - `isBeingWritten`: whether a merge is appending. It has looked at what was behind the last record; what
-  ///   stands there now may have come while this reads.
-  /// - Throws: `MergeError` (`journalConflict`) where records follow an invalid one that were appended
-  ///   after it was durable: then the journal was damaged, not only cut short by a crash.
+  /// - `isBeingWritten`: whether a merge is appending. That merge checked the bytes after the last
+  ///   record when it began; bytes there now may have been appended during this read.
+  /// - Throws: `MergeError` (`journalConflict`) if an invalid record is followed by records that
+  ///   were appended after it was durable: the journal is then corrupt, not only torn by a crash.
   package init<IO: BlockIO & ~Copyable>(
     reading reader: inout JournalReader<IO>, isBeingWritten: Bool = false
   ) throws(MergeError) {
@@ -126,7 +126,7 @@ package struct JournalState: Sendable {
         }
         let passed = ByteRange(
           start: min(range.start, watermark), end: min(range.end, watermark))
-        // What the re-check can no longer read had been recorded, and counts again once it is.
+        // Ranges that the re-check cannot read were recorded before; a retry counts them again.
         doneByteCount -= min(unreadable.insert(passed), doneByteCount)
         unreadable.insert(range)
       }
@@ -151,13 +151,13 @@ package struct JournalState: Sendable {
       lastSeconds = seconds
     case .givenUp(let taker):
       givenUp = taker
-      // Nothing was written since the record before.
+      // No run wrote since the previous record, so `writingSeconds` stays.
       lastSeconds = taker.seconds
     }
   }
 
   private mutating func note(_ seconds: Int64) {
-    // Clocks are set, and what is recorded need not be true: a time that makes no sense counts nothing.
+    // The clock may be set, and the journal may be crafted: implausible intervals are ignored.
     let (passed, overflow) = seconds.subtractingReportingOverflow(max(lastSeconds, attemptBegan))
     if !overflow, (0...Self.passedSecondsMax).contains(passed) {
       writingSeconds = min(writingSeconds + passed, Self.passedSecondsMax)
@@ -165,10 +165,11 @@ package struct JournalState: Sendable {
     lastSeconds = seconds
   }
 
-  /// Refuses entries that would count bytes twice.
+  /// Rejects entries that would count bytes twice.
   ///
-  /// A merging sweep goes on at the watermark, and a retry is of what is named unreadable. So the bytes
-  /// of their entries can be added up. The re-check replaces entries, which lie before the watermark.
+  /// A merge sweep continues at the watermark, and a retry covers only unreadable ranges, so the
+  /// byte counts of their entries can be added up. The re-check replaces entries, all of them
+  /// before the watermark.
   private func checkEntries(
     of checkpoint: JournalRecord.Checkpoint, at byteOffset: UInt64
   ) throws(JournalFault) {
@@ -206,7 +207,7 @@ package struct JournalState: Sendable {
       byteCount &+= entry.byteCount
       largest = max(largest, entry.byteCount)
     }
-    // At most `JournalRecord.entryCountMax` entries of so many bytes: then the sum did fit.
+    // At most `JournalRecord.entryCountMax` entries of at most this size: the sum did not overflow.
     guard largest <= TransferOptions.ioByteCountRange.upperBound else {
       throw .entrySize(
         largest, at: byteOffset, max: TransferOptions.ioByteCountRange.upperBound)
@@ -236,8 +237,9 @@ package struct JournalState: Sendable {
           firstStart: before.firstStart, lastEnd: last.end))
       return
     }
-    // Only behind everything: a reader of chains sees the first of each and would take an entry of
-    // another chain that reaches over the end of this one for the newest.
+    // A sweep extends the first chain only if it begins after the end of all chains. The reader
+    // sees only the head of each chain, so it would take an older entry for the newest where
+    // another chain's entry reaches past the end of this chain.
     let isBehindAll = chains.allSatisfy { ($0.last?.lastEnd ?? 0) <= first.start }
     let chain = isBehindAll ? 0 : chains.count
     if chain == chains.count { chains.append([]) }
@@ -247,7 +249,7 @@ package struct JournalState: Sendable {
 }
 
 extension JournalState {
-  /// Whether a run reads again what is recorded.
+  /// Returns true if a run reads recorded ranges again.
   ///
   /// A run over a finished merge has nothing else to do.
   ///

@@ -1,9 +1,9 @@
 internal import SystemPackage
 
-// What journals of other merges onto the same origin mean for one, and what becomes of them.
+// Journals of other merges onto the same origin.
 
 extension JournalStore {
-  /// Gives them up and puts them aside, so that nobody goes on with them.
+  /// Records unfinished merges as given up and renames their journals, so that none is resumed.
   func putAside(
     _ files: [OpenFile], for taker: StatusReport.GivenUp
   ) throws(MergeError) {
@@ -15,8 +15,9 @@ extension JournalStore {
 
   /// Records in the journal of an unfinished merge, durably, that it is given up.
   ///
-  /// By whatever name it is found later, nobody goes on with it over what the other merge wrote. A finished one stays
-  /// finished; one that cannot be read, or that others can write to, is gone on with by nobody.
+  /// Under whatever name it is found later, no run resumes it over the other merge's data. A
+  /// finished journal stays finished. No run resumes a journal that is unreadable or that other
+  /// users can write to.
   func recordGivenUp(
     _ file: OpenFile, for taker: StatusReport.GivenUp
   ) throws(MergeError) {
@@ -30,7 +31,8 @@ extension JournalStore {
     }
   }
 
-  /// Blocks that the merges of these journals left on the origin, including what their headers inherited.
+  /// Returns the blocks that the merges of these journals left on the origin, including those in
+  /// their headers.
   func remnants(of files: [OpenFile]) -> [MergeRemnant] {
     var remnants: [MergeRemnant] = []
     for file in files {
@@ -39,7 +41,7 @@ extension JournalStore {
         continue
       }
       remnants += header.remnants
-      // How far one is that is damaged cannot be told.
+      // The progress of a corrupt journal is unknown.
       let state = (try? read(file))?.state
       if let state, state.attemptCount == 0 || state.isFinished { continue }
       remnants.append(
@@ -50,11 +52,11 @@ extension JournalStore {
     return remnants
   }
 
-  /// Merges that were finished and followed by others, whose journals have their place, must not be merged over those
-  /// unasked.
+  /// Checks that the wanted merge is not an earlier, finished one, which would overwrite the merges
+  /// after it.
   ///
-  /// - `path`: of the journal whose place they had.
-  /// - Throws: `MergeError` (`journalConflict`) where the merge that is wanted is one of them.
+  /// - `path`: the journal that took the place of the finished ones.
+  /// - Throws: `MergeError` (`journalConflict`) if the wanted merge is one of them.
   func checkIsNotFinished(before path: String, _ match: JournalMatch) throws(MergeError) {
     var number = 1
     while FileSystem.exists("\(path).\(number)") {
@@ -69,21 +71,21 @@ extension JournalStore {
     }
   }
 
-  /// A journal at another place must not hide that the origin is half merged.
+  /// Checks that a journal elsewhere does not hide a half merged origin.
   ///
-  /// - Throws: `MergeError` (`journalConflict`) where the usual place has an unfinished one.
+  /// - Throws: `MergeError` (`journalConflict`) if the default place has an unfinished journal.
   func checkUsualPlace(_ usualPath: String, chosen: String) throws(MergeError) {
     guard let other = try other(usualPath, than: chosen) else { return }
     try other.checkIsSettled()
   }
 
-  /// A journal at another place than the merge's latest one must not be gone on with: what was written to the origin
-  /// since would be lost.
+  /// Checks that the journal is the latest of its origin: resuming an older one would lose what was
+  /// written since.
   ///
-  /// - `marked`: where the origin's mark says that this journal is; nil where there is no mark of it. A mark is there only
-  ///   while its merge is the latest.
+  /// - `marked`: the path of this journal in the origin's mark; nil without such a mark. A mark
+  ///   exists only while its merge is the latest.
   /// - `finished`: the journals of finished merges that marks name.
-  /// - Throws: `MergeError` (`journalConflict`) where another journal is later.
+  /// - Throws: `MergeError` (`journalConflict`) if another journal is later.
   func checkIsLatest(
     _ journal: OpenJournal, usualPath: String, marked: String?, finished: [String]
   ) throws(MergeError) {
@@ -92,7 +94,7 @@ extension JournalStore {
         other.isOfSameOrigin(as: journal.header)
       else { continue }
       if other.id == journal.id {
-        // A copy of a journal that somebody else has may be gone on with, unless the other one was gone on with.
+        // Either copy of a journal may be resumed, unless the other one has more records.
         guard other.state.nextSequence > journal.state.nextSequence else { continue }
         throw .journalOvertaken(journal.file.path, by: path, isSameMerge: true)
       }
@@ -104,14 +106,14 @@ extension JournalStore {
     }
   }
 
-  /// A journal that is only looked at.
+  /// A journal opened only for reading.
   private struct Other {
     let path: String
     let header: JournalHeader
     let state: JournalState
     let id: String
 
-    /// - Throws: `MergeError` (`journalConflict`) where its merge has begun and is not finished.
+    /// - Throws: `MergeError` (`journalConflict`) if the merge has begun and is not finished.
     func checkIsSettled() throws(MergeError) {
       guard state.attemptCount > 0, !state.isFinished else { return }
       if let taker = state.givenUp { throw .journalGivenUp(path, for: taker) }
@@ -124,10 +126,11 @@ extension JournalStore {
     }
   }
 
-  /// The journal at `path`; nil where there is none, or where it is the chosen one by another name.
+  /// Returns the journal at `path`; nil if there is none, or if it is the chosen one under another
+  /// name.
   private func other(_ path: String, than chosen: String) throws(MergeError) -> Other? {
     guard chosen != path, FileSystem.exists(path) else { return nil }
-    // It may be of anybody: nothing is taken from it, and at worst this merge is refused.
+    // Any user may own the file: at worst, its content makes this merge be refused.
     let file = try JournalFile.file(at: path)
     if FileSystem.exists(chosen) {
       let there = try JournalFile.file(at: chosen)

@@ -1,23 +1,24 @@
-/// The mark of an unfinished merge, as it is kept at its origin.
+/// The mark of an unfinished merge, stored at its origin.
 ///
-/// Lines of text, the path last, since there may be anything in it:
+/// Lines of text, the path last, since it may contain any character:
 ///
 ///     thin-merge 1
-///     0f3c…-1764460000-9a41c07d      the journal's id
-///     file-1234-1764450000.5         the identity of the file or disk that was marked
-///     f2a7…                          the boot, where that has no identity; else empty
-///     restart                        where it took the place of an unfinished merge; else empty
+///     0f3c…-1764460000-9a41c07d      the journal's ID
+///     file-1234-1764450000.5         the identity of the marked file or disk
+///     f2a7…                          the boot, if that has no identity; else empty
+///     restart                        if an unfinished merge was replaced; else empty
 ///     /srv/base.img.thin-merge       the journal's path
 struct OriginMark: Equatable {
   var journalID: String
   var identity: String
   var bootID: String
-  /// True where another merge had begun before, so that the origin is half merged before this one's first run.
+  /// True if another merge had begun before, so the origin is half merged before this merge's first
+  /// run.
   var isOfRestart = false
-  /// Empty where there was no room for it.
+  /// The journal's path; empty if there was no room for it.
   var journalPath: String
 
-  /// The fingerprint of the merge's mappings, with which the journal's id begins.
+  /// The fingerprint of the merge's mappings, which the journal's ID begins with.
   var fingerprint: String {
     journalID.split(separator: "-").prefix(2).joined(separator: "-")
   }
@@ -41,7 +42,7 @@ struct OriginMark: Equatable {
     self.journalPath = journalPath
   }
 
-  /// Nil for what is no mark of this version.
+  /// Returns nil if the bytes are not a mark of this version.
   init?(decoding bytes: [UInt8]) {
     let lines = bytes.split(separator: 0x0A, maxSplits: 5, omittingEmptySubsequences: false)
     let texts = lines.map { PathText.text($0) }
@@ -57,7 +58,7 @@ struct OriginMark: Equatable {
 }
 
 extension OpenJournal {
-  /// What tells this journal from all others, copies of it excepted.
+  /// The identifier of this journal and its copies.
   var id: String { header.journalID(proof: headerProof) }
 }
 

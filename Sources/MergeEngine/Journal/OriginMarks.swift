@@ -1,12 +1,13 @@
 internal import SystemPackage
 
-/// The marks of merges at an origin, whatever name it goes by.
+/// The marks of merges at an origin, under any of its names.
 ///
-/// A mark is set once the journal has its name and before its first run is recorded. Once `finished` is, another kind of
-/// mark takes its place, which keeps nobody away: it tells those who give the same merge again that there is nothing
-/// left to do. It is gone when another merge begins. So a crash leaves one of these:
+/// A mark is set once the journal has its name and before its first run is recorded. Once
+/// `finished` is recorded, a mark of another kind replaces it. That mark blocks no merge: it tells
+/// a user who repeats the merge that nothing is left to do, and is removed when another merge
+/// begins. A crash leaves one of these states:
 ///
-/// | crash | mark | journal | what it tells |
+/// | crash | mark | journal | meaning |
 /// |---|---|---|---|
 /// | before the mark | none | no run | nothing was written |
 /// | before the run is recorded | its own | no run | nothing was written |
@@ -22,14 +23,15 @@ struct OriginMarks {
   private let bootID: String
   private let journals: JournalStore
 
-  /// What a mark tells, by the journal that it names.
+  /// The meaning of a mark, given the journal that it names.
   private enum Standing {
-    /// It is of the journal that is asked about.
+    /// The mark is of the caller's own journal.
     case own
-    /// Its merge has written nothing or is finished, or it is of another boot's device.
+    /// The merge wrote nothing or is finished, or the mark is stale: of another boot or another
+    /// file.
     case settled
     case unfinished(StatusOfMark)
-    /// Nothing tells how far its merge is.
+    /// The progress of the merge cannot be determined.
     case unknown(MarkDoubt, journalPath: String)
   }
 
@@ -39,9 +41,10 @@ struct OriginMarks {
     var givenUp: StatusReport.GivenUp?
   }
 
-  /// - `backing`: the file under the origin's loop devices, or itself; nil where it is to be looked for.
+  /// - `backing`: the file under the origin's loop devices, or the origin itself; nil to search for
+  ///   it.
   /// - `linearParts`: the mapped devices that the origin may be one of.
-  /// - `stateFolder`: where the marks of disks are kept, whatever folder the journals of this run are in.
+  /// - `stateFolder`: the folder of the marks of disks, whatever folder this run's journals are in.
   init(
     of origin: OpenFile, backing: OpenFile? = nil, linearParts: StorageExtent.LinearParts,
     stateFolder: String, bootID: String, journals: JournalStore
@@ -62,7 +65,7 @@ struct OriginMarks {
       bootID: bootID, journals: journals)
   }
 
-  /// - `range`: the origin's bytes in the file or disk of that identity.
+  /// - `range`: the origin's bytes in the file or disk with that identity.
   init(
     of origin: OpenFile, range: ByteRange, identity: String, place: MarkPlace, bootID: String,
     journals: JournalStore
@@ -77,9 +80,10 @@ struct OriginMarks {
 
   // MARK: Looking
 
-  /// Looks for marks of other merges than that of `own`; changes nothing.
+  /// Checks that the origin has no mark of an unfinished merge other than that of `own`; changes
+  /// nothing.
   ///
-  /// - Throws: `MergeError` (`journalConflict`) where another merge is unfinished, or may be.
+  /// - Throws: `MergeError` (`journalConflict`) if another merge is unfinished, or may be.
   func check(for own: OpenJournal?) throws(MergeError) {
     for mark in try overlapping() {
       switch standing(of: mark, for: own) {
@@ -93,7 +97,7 @@ struct OriginMarks {
     }
   }
 
-  /// The journals of the unfinished merges that marks name.
+  /// Returns the paths of the journals of unfinished merges that marks name.
   func unfinishedJournals() -> [String] {
     ((try? overlapping()) ?? []).compactMap { mark in
       if case .unfinished(let found) = standing(of: mark, for: nil) {
@@ -104,9 +108,9 @@ struct OriginMarks {
     }
   }
 
-  /// The last merges onto the origin, if those are finished and marks tell of them.
+  /// Returns the latest merges onto the origin that are finished and marked.
   ///
-  /// - `known`: a journal that was looked at already.
+  /// - `known`: the path of a journal to skip.
   func finishedMerges(besides known: String) -> [MarkedMerge] {
     MarkPlace.Kind.allCases.flatMap { (try? overlapping($0)) ?? [] }.compactMap { stored in
       guard let mark = OriginMark(decoding: stored.bytes), mark.identity == identity,
@@ -120,7 +124,8 @@ struct OriginMarks {
     }
   }
 
-  /// Unfinished merges onto the origin of which nothing but a mark tells, or a journal that is another file's.
+  /// Returns unfinished merges onto the origin that only a mark records, or a mark copied from
+  /// another file.
   func lostMerges(besides own: OpenJournal?) -> [MarkedMerge] {
     ((try? overlapping()) ?? []).compactMap { stored in
       guard case .unknown = standing(of: stored, for: own) else { return nil }
@@ -129,7 +134,8 @@ struct OriginMarks {
     }
   }
 
-  /// Where a mark says that this journal is; nil where there is no mark of it, and empty where it names no place.
+  /// Returns the path that this journal's mark names; nil without such a mark, empty if the mark
+  /// has no path.
   func place(of journal: OpenJournal) -> String? {
     ((try? overlapping()) ?? []).compactMap { OriginMark(decoding: $0.bytes) }
       .first { $0.journalID == journal.id && $0.identity == identity }?.journalPath
@@ -150,9 +156,9 @@ struct OriginMarks {
       return .unknown(.newer, journalPath: "")
     }
     guard mark.bootID.isEmpty || mark.bootID == bootID else { return .settled }
-    // Attributes are copied with a file where somebody wants it so, and the copy is as half merged.
+    // A copy of a file may include its attributes, and is then as half merged as the original.
     guard mark.identity == identity else {
-      // A number is another file's once the one that had it is gone.
+      // Inode numbers are reused, so a mark in the state folder may be of a file that is gone.
       guard stored.isAttribute else { return .settled }
       return .unknown(.copied, journalPath: mark.journalPath)
     }
@@ -181,11 +187,13 @@ struct OriginMarks {
 
   // MARK: Changing
 
-  /// Marks the origin as half merged by the merge of `journal`, durably, and by no other.
+  /// Marks the origin as half merged by `journal`, durably, and removes all other overlapping marks.
   ///
-  /// - `isUsualPlace`: whether the journal is where a merge onto this path looks for it without a mark.
-  /// - `isRestart`: whether the journal of another merge, or of an earlier try, was put aside for it.
-  /// - Throws: `MergeError` (`refused`) where that fails; there is a note where there is no place for marks.
+  /// - `isUsualPlace`: whether the journal is where a merge onto this path finds it without a mark.
+  /// - `isRestart`: whether the journal of another merge, or of an earlier attempt, was put aside
+  ///   for it.
+  /// - Throws: `MergeError` (`refused`) if the mark cannot be set. An origin without a place for
+  ///   marks is only noted.
   func set(
     _ journal: OpenJournal, isUsualPlace: Bool, isRestart: Bool = false
   ) throws(MergeError) {
@@ -199,7 +207,7 @@ struct OriginMarks {
       do throws(Errno) {
         name = try put(.unfinishedMerge, mark)
       } catch {
-        // A file system has as little as a block for all attributes of a file.
+        // Some file systems keep all attributes of a file in one block, too small for a long path.
         guard [.noSpace, .argListTooLong, .outOfRange].contains(error) else { throw error }
         mark.journalPath = ""
         name = try put(.unfinishedMerge, mark)
@@ -211,7 +219,8 @@ struct OriginMarks {
     for finished in (try? overlapping(.finishedMerge)) ?? [] { try? place.remove(finished) }
   }
 
-  /// Whether a mark tells that the origin is half merged, or may be, before the first run of a journal.
+  /// Returns true if a mark shows that the origin is, or may be, half merged before the first run
+  /// of `journal`.
   private func isOfHalfMerged(_ stored: MarkPlace.Stored, for journal: OpenJournal) -> Bool {
     switch standing(of: stored, for: journal) {
     case .own: OriginMark(decoding: stored.bytes)?.isOfRestart == true
@@ -238,9 +247,9 @@ struct OriginMarks {
     journals.note(.originNotMarked(origin.path, errno))
   }
 
-  /// Removes the marks of merges that have written nothing or are finished, that of `own` among them if it is.
+  /// Removes settled marks, and the mark of `own` if its merge is finished.
   ///
-  /// What cannot be removed tells the same the next time.
+  /// Errors are ignored: a leftover mark has the same meaning next time.
   func removeSettled(_ own: OpenJournal? = nil) {
     for mark in (try? overlapping()) ?? [] {
       switch standing(of: mark, for: own) {
@@ -253,7 +262,7 @@ struct OriginMarks {
 
   /// Replaces the mark of an unfinished merge with the mark of a finished one.
   ///
-  /// Errors are ignored: a leftover mark names a journal that says the merge is finished.
+  /// Errors are ignored: a leftover mark names a journal that records the merge as finished.
   func finish(_ journal: OpenJournal) {
     let unfinished = ((try? overlapping()) ?? []).filter {
       OriginMark(decoding: $0.bytes)?.journalID == journal.id
@@ -263,7 +272,7 @@ struct OriginMarks {
       journalID: journal.id, identity: identity, bootID: "",
       journalPath: FileSystem.absolute(journal.file.path))
     if (try? put(.finishedMerge, mark)) == nil {
-      // There may be no room for the path twice.
+      // The path may not fit twice.
       mark.journalPath = ""
       _ = try? put(.finishedMerge, mark)
     }
@@ -271,17 +280,18 @@ struct OriginMarks {
   }
 }
 
-/// A merge that a mark at its origin tells of.
+/// A merge that a mark at its origin records.
 struct MarkedMerge {
   enum Journal {
     case journal(OpenJournal)
-    /// There is none at its path, or one that cannot be read or is another merge's; the error if there is one.
+    /// The path has no journal, an unreadable one, or another merge's; with the error, if there is
+    /// one.
     case lost(MergeError?)
   }
 
-  /// Of its mappings, as text; empty where the mark cannot be understood.
+  /// The fingerprint of the merge's mappings, as text; empty if the mark is unreadable.
   let fingerprint: String
-  /// Of its journal; empty where the mark has none.
+  /// The journal's path; empty if the mark has none.
   let path: String
   let journal: Journal
 

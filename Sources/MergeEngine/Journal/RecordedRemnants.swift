@@ -1,9 +1,10 @@
-/// What unfinished merges have left on the origin, as the header of the journal has it that took their place.
+/// The blocks that unfinished merges left on the origin, in the header of the journal that replaced
+/// theirs.
 ///
-/// One behind the other: the thin device's number, or one more than the highest where it is not known, the bytes that were recorded, and the fingerprint's byte count, all
-/// variable; then the fingerprint as text.
+/// Each remnant is the thin device's number (the highest plus one if it is unknown), the recorded
+/// bytes, and the fingerprint's byte count, all variable-length; then the fingerprint as text.
 enum RecordedRemnants {
-  /// More cannot come together: each stands for a merge that was given up.
+  /// The most remnants stored, more than occur: each is of a merge that was given up.
   static let countMax = 1024
   private static let unknownID = DeviceTrees.deviceIDMax + 1
 
@@ -19,7 +20,7 @@ enum RecordedRemnants {
     return writer.bytes
   }
 
-  /// As many as can be understood.
+  /// Returns the remnants before the first invalid one.
   static func decoded(_ bytes: [UInt8]) -> [MergeRemnant] {
     var reader = ByteReader(RawSpan(_elements: bytes.span))
     var remnants: [MergeRemnant] = []
@@ -40,16 +41,16 @@ enum RecordedRemnants {
 }
 
 extension MergeRemnant {
-  /// The remnant of a merge whose journal is lost or damaged.
+  /// Returns the remnant of a merge whose journal is lost or corrupt.
   ///
-  /// `fingerprint`: as text; may be empty.
+  /// - `fingerprint`: as text; may be empty.
   static func unknown(fingerprint: String) -> MergeRemnant {
     MergeRemnant(deviceID: nil, fingerprint: fingerprint, recordedByteCount: 0)
   }
 }
 
 extension OriginMarks {
-  /// Blocks that earlier merges left on the origin, as far as its marks lead to them.
+  /// The blocks that earlier merges left on the origin, as far as its marks lead to their journals.
   var remnants: [MergeRemnant] {
     let lost = lostMerges(besides: nil).flatMap { merge -> [MergeRemnant] in
       guard case .journal(let journal) = merge.journal else {
@@ -65,7 +66,7 @@ extension OriginMarks {
 }
 
 extension OpenJournal {
-  /// Blocks left on the origin if this merge is abandoned, including those inherited from earlier merges.
+  /// The blocks left on the origin if this merge is given up, including those of earlier merges.
   fileprivate var remnants: [MergeRemnant] {
     guard state.attemptCount > 0, !state.isFinished else { return header.remnants }
     return header.remnants + [
@@ -77,7 +78,8 @@ extension OpenJournal {
 }
 
 extension [MergeRemnant] {
-  /// Those of which a merge with that fingerprint leaves something, each once.
+  /// Returns the remnants that a merge with that fingerprint does not overwrite, one for each
+  /// fingerprint.
   func besides(_ fingerprint: String) -> [MergeRemnant] {
     reduce(into: []) { kept, remnant in
       guard remnant.fingerprint != fingerprint else { return }

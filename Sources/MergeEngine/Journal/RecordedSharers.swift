@@ -1,11 +1,12 @@
-/// The thin devices that a run had consent to change, as its record has them.
+/// The thin devices that a run was allowed to change, as stored in its record.
 ///
-/// One behind the other, sorted by pool and id. Each is a byte of flags (1: a pool's name follows, else it is
-/// that of the one before; 2: the creation follows; 4: a mapped device's name follows), the pool's name, the id less
-/// the one before in the same pool, the creation's time and transaction, the mapped device's name. Numbers are
-/// variable, and a name is its byte count and its bytes.
+/// They are sorted by pool and ID. Each is a byte of flags (1: a pool's name follows, else the pool
+/// is the previous one; 2: the creation follows; 4: a mapped device's name follows), the pool's
+/// name, the ID minus the previous ID in the same pool, the creation's time and transaction, and
+/// the mapped device's name. Numbers are variable-length; a name is its byte count and its bytes.
 enum RecordedSharers {
-  /// What does not fit beside the paths of a run's record is left out, and asked about again.
+  /// The most bytes stored, given the room for paths in a run's record; the user is asked again
+  /// about the rest.
   static let byteCountMax = 40 << 10
 
   private static let (hasPool, hasCreation, hasMappedName): (UInt8, UInt8, UInt8) = (1, 2, 4)
@@ -49,7 +50,7 @@ enum RecordedSharers {
     writer.append(bytes)
   }
 
-  /// None where the bytes are not such a list: then all are asked about again.
+  /// Returns no sharers if the bytes are invalid; the user is then asked again about all.
   static func decoded(_ bytes: [UInt8]) -> [OriginSharer] {
     var reader = ByteReader(RawSpan(_elements: bytes.span))
     var sharers: [OriginSharer] = []
