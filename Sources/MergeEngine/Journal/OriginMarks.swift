@@ -13,7 +13,7 @@ internal import SystemPackage
 /// | before the run is recorded | its own | no run | nothing was written |
 /// | before `finished` | its own | runs, not finished | the origin is half merged |
 /// | before the mark is removed | its own | finished | the merge is finished |
-/// | in a restart, before the mark | the earlier journal's | no run, in the earlier one's place | half merged |
+/// | in a restart, before the mark | the earlier journal's | no run, in its place | half merged |
 /// | in a restart, before its run is recorded | its own, of a restart | no run | half merged |
 struct OriginMarks {
   private let place: MarkPlace
@@ -187,7 +187,7 @@ struct OriginMarks {
 
   // MARK: Changing
 
-  /// Marks the origin as half merged by `journal`, durably, and removes all other overlapping marks.
+  /// Marks the origin as half merged by `journal`, durably, and removes other overlapping marks.
   ///
   /// - `isUsualPlace`: whether the journal is where a merge onto this path finds it without a mark.
   /// - `isRestart`: whether the journal of another merge, or of an earlier attempt, was put aside

@@ -2,13 +2,13 @@ internal import CAIO
 internal import Glibc
 package import SystemPackage
 
-/// Names, folders and small files: what is done with the file system besides moving blocks.
+/// File system operations on names, folders and small files.
 package enum FileSystem {
-  /// The kinds of file system on which nothing survives a reboot.
+  /// The durability of a file system; nothing in `memory` or `overlay` is sure to survive a reboot.
   package enum Permanence: Sendable { case lasting, memory, overlay }
 
-  /// The whole text of a small file such as those in sysfs, without white space at its ends; nil where
-  /// there is none.
+  /// Returns the text of a small file, such as one in sysfs, without white space at its ends; nil
+  /// if the file cannot be opened.
   package static func text(of path: String) -> String? {
     guard let bytes = firstBytes(of: path, count: 1 << 20) else { return nil }
     let isSpace: (UInt8) -> Bool = { $0 == 0x20 || (0x09...0x0D).contains($0) || $0 == 0 }
@@ -16,7 +16,7 @@ package enum FileSystem {
     return PathText.text(text.reversed().drop(while: isSpace).reversed())
   }
 
-  /// The first bytes of a file, as many as it has up to `count`; nil where there is none.
+  /// Returns the first bytes of a file, at most `count`; nil if it cannot be opened.
   package static func firstBytes(of path: String, count: Int) -> [UInt8]? {
     let descriptor = unsafe open(path.systemPath, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
@@ -34,7 +34,7 @@ package enum FileSystem {
     return bytes
   }
 
-  /// The names in a folder, sorted; none where it cannot be read.
+  /// Returns the names in a folder, sorted; none if it cannot be read.
   package static func names(in folder: String) -> [String] {
     guard let stream = unsafe opendir(folder.systemPath) else { return [] }
     defer { unsafe closedir(stream) }
@@ -51,18 +51,18 @@ package enum FileSystem {
     return names.sorted()
   }
 
-  /// The node that the kernel names for a block device.
+  /// Returns the path of a block device's node, as named by the kernel.
   package static func node(of device: DeviceNumber) -> String? {
     text(of: "/sys/dev/block/\(device)/uevent")?.split(separator: "\n")
       .first { $0.hasPrefix("DEVNAME=") }.map { "/dev/" + $0.dropFirst(8) }
   }
 
-  /// The bytes of a block device, as the kernel tells; nil where there is no such device.
+  /// Returns the size of a block device; nil if it does not exist.
   static func byteCount(of device: DeviceNumber) -> UInt64? {
     text(of: "/sys/dev/block/\(device)/size").flatMap { UInt64($0) }.map { $0 &* 512 }
   }
 
-  /// The block device that a node is of; nil for anything else.
+  /// Returns the block device of a node; nil for any other file.
   package static func blockDevice(at path: String) -> DeviceNumber? {
     guard let status = try? FileStatus(path, role: "device"), status.isBlockDevice else {
       return nil
@@ -71,14 +71,14 @@ package enum FileSystem {
   }
 
   package static func exists(_ path: String) -> Bool {
-    // SAFETY: the path ends with a zero, as Swift hands it over.
+    // SAFETY: the path is zero-terminated, as Swift passes it.
     unsafe access(path.systemPath, F_OK) == 0
   }
 
-  /// Whether there is something of that name, be it a link that leads nowhere.
+  /// Returns true if the name exists, even as a dangling link.
   package static func isNamed(_ path: String) -> Bool { linkStatusErrno(path) == nil }
 
-  /// Whether there is nothing of that name, and not only nothing that may be looked at.
+  /// Returns true if the name does not exist; false if it cannot be inspected.
   package static func isMissing(_ path: String) -> Bool {
     linkStatusErrno(path) == .noSuchFileOrDirectory
   }
@@ -89,14 +89,14 @@ package enum FileSystem {
     return unsafe lstat(path.systemPath, &status) == 0 ? nil : Errno.current
   }
 
-  /// The path without links, `.` and `..`; nil where it leads nowhere.
+  /// Returns the path without links, `.` and `..`; nil if nothing is there.
   package static func resolved(_ path: String) -> String? {
     guard let resolved = unsafe realpath(path.systemPath, nil) else { return nil }
     defer { unsafe free(resolved) }
     return unsafe text(ofSystemPath: resolved)
   }
 
-  /// The path from the root on, its links as they are: a name such as /dev/mapper/x stays that name.
+  /// Returns the absolute path without resolving links: /dev/mapper/x keeps that name.
   package static func absolute(_ path: String) -> String {
     guard path.utf8.first != UInt8(ascii: "/"), let folder = resolved(".") else { return path }
     return FilePath(folder).appending(path).lexicallyNormalized().string
@@ -104,14 +104,14 @@ package enum FileSystem {
 
   /// Returns the text of a zero-terminated path from the system.
   package static func text(ofSystemPath path: UnsafePointer<CChar>) -> String {
-    // SAFETY: the bytes up to the zero are read.
+    // SAFETY: only the bytes up to the zero are read.
     unsafe PathText.text(UnsafeRawBufferPointer(start: path, count: strlen(path)))
   }
 
-  /// A text as it can stand in a file's name: another one for each text.
+  /// Returns a text as a file name, different for each text.
   ///
-  /// A byte that is neither a letter, a digit, `-`, `.` nor `_` becomes `%` and two digits: `a b` becomes `a%20b`. Of a
-  /// long name the end gives way to a checksum of all of it.
+  /// A byte that is not a letter, a digit, `-`, `.` or `_` becomes `%` and two hexadecimal digits:
+  /// `a b` becomes `a%20b`. The end of a long name is replaced by a checksum of the whole name.
   package static func plainName(_ text: String) -> String {
     let digits = Array("0123456789ABCDEF".utf8)
     var name: [UInt8] = []
@@ -129,7 +129,8 @@ package enum FileSystem {
       + "%." + String(sum.value, radix: 16)
   }
 
-  /// With a suffix and the affixes of temporary files, a name has 255 bytes at most.
+  /// The limit that keeps a name within 255 bytes, with a suffix and the affixes of temporary
+  /// files.
   private static let plainNameByteCountMax = 160
 
   private static func isPlain(_ byte: UInt8) -> Bool {
@@ -142,38 +143,40 @@ package enum FileSystem {
     }
   }
 
-  /// The folder that a path's last part is in.
+  /// Returns the folder that contains a path's last component.
   package static func folder(of path: String) -> String {
     let parent = FilePath(path).removingLastComponent().string
     return parent.isEmpty ? "." : parent
   }
 
-  /// The folder at `path`, or the first above it that is there.
+  /// Returns the path, or its nearest ancestor that exists.
   package static func nearestFolder(_ path: String) -> String {
     let parent = folder(of: path)
     return exists(path) || parent == path ? path : nearestFolder(parent)
   }
 
-  /// Asks whether files can be made in a folder and removed from it.
+  /// Checks that files can be created in a folder and removed from it.
   package static func checkIsWritable(_ path: String) throws(Errno) {
     guard unsafe faccessat(AT_FDCWD, path.systemPath, W_OK | X_OK, AT_EACCESS) == 0 else {
       throw .current
     }
   }
 
-  /// Asks whether the files in a folder can be listed and looked at.
+  /// Checks that the files in a folder can be listed and inspected.
   package static func checkCanBeListed(_ path: String) throws(Errno) {
     guard unsafe faccessat(AT_FDCWD, path.systemPath, R_OK | X_OK, AT_EACCESS) == 0 else {
       throw .current
     }
   }
 
-  /// - Throws: `Errno` where a file cannot be opened for writing.
+  /// Checks that a file can be opened for writing.
+  ///
+  /// - Throws: `Errno` if it cannot.
   package static func checkCanBeWritten(_ path: String) throws(Errno) {
     guard unsafe faccessat(AT_FDCWD, path.systemPath, W_OK, AT_EACCESS) == 0 else { throw .current }
   }
 
-  /// How many bytes a new file in a folder may have; nil where the file system does not say.
+  /// Returns the free space for a new file in a folder; nil if the file system does not report any.
   package static func freeByteCount(in folder: String) -> UInt64? {
     var status = statvfs()
     // SAFETY: the call fills the structure given.
@@ -181,7 +184,7 @@ package enum FileSystem {
     return freeByteCount(status)
   }
 
-  /// How many bytes the file system of an open file has left; nil where it does not say.
+  /// Returns the free space in an open file's file system; nil if it does not report any.
   static func freeByteCount(under descriptor: CInt) -> UInt64? {
     var status = statvfs()
     // SAFETY: the call fills the structure given.
@@ -191,14 +194,15 @@ package enum FileSystem {
 
   private static func freeByteCount(_ status: statvfs) -> UInt64? {
     guard status.f_blocks > 0 else { return nil }
-    // Some blocks are kept for root.
+    // Some blocks are reserved for root.
     let blockCount = geteuid() == 0 ? status.f_bfree : status.f_bavail
     let (product, overflow) = UInt64(blockCount)
       .multipliedReportingOverflow(by: UInt64(status.f_frsize))
     return overflow ? nil : product
   }
 
-  /// Makes a folder and those above it, for their owner only; false if it was there.
+  /// Creates a folder and its ancestors, accessible to their owner only; returns false if it
+  /// exists.
   @discardableResult
   package static func makeFolders(_ path: String) throws(Errno) -> Bool {
     if exists(path) { return false }
@@ -211,12 +215,12 @@ package enum FileSystem {
     return true
   }
 
-  /// Removes a folder that nothing is in.
+  /// Removes an empty folder.
   package static func removeEmptyFolder(_ path: String) throws(Errno) {
     guard unsafe rmdir(path.systemPath) == 0 else { throw .current }
   }
 
-  /// Makes a file that was not there, for its owner only.
+  /// Creates a new file, accessible to its owner only.
   package static func make(_ path: String) throws(Errno) -> OwnedDescriptor {
     let descriptor = unsafe open(
       path.systemPath, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600 as mode_t)
@@ -229,7 +233,7 @@ package enum FileSystem {
   ) throws(Errno) {
     var done = 0
     while done < bytes.count {
-      // SAFETY: the pointer is to the bytes that are not written yet, and used in the call only.
+      // SAFETY: the pointer is to the bytes not yet written, and is used only in the call.
       let count = unsafe bytes.withUnsafeBytes {
         unsafe write(
           descriptor.rawValue, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done)
@@ -253,10 +257,10 @@ package enum FileSystem {
     try synchronize(owner)
   }
 
-  /// Gives a file another name; false where the file system has no way to that which never replaces another file.
+  /// Renames a file without replacing another; returns false if the file system cannot do so.
   ///
-  /// By a second name for a moment, or, where the file system has none (FAT, exFAT, CIFS), by a rename that does not
-  /// replace.
+  /// A second hard link exists for a moment. A file system without hard links (FAT, exFAT, CIFS)
+  /// gets a rename that does not replace.
   package static func nameWithoutReplacing(
     _ path: String, as name: String
   ) throws(Errno) -> Bool {
@@ -283,7 +287,7 @@ package enum FileSystem {
     guard unsafe unlink(path.systemPath) == 0 else { throw .current }
   }
 
-  /// True on a file system that numbers its files anew at each mount.
+  /// Returns true on a file system that assigns new inode numbers at each mount.
   package static func numbersFilesAnew(_ path: String) -> Bool {
     let type = unsafe caio_file_system_type(path.systemPath)
     return type == caio_fat || type == caio_exfat
@@ -297,14 +301,14 @@ package enum FileSystem {
     }
   }
 
-  /// The device under the file system that a path is on.
+  /// Returns the device under the file system that contains a path.
   package static func device(under path: String) throws(MergeError) -> DeviceNumber {
     try FileStatus(path, role: "folder").device
   }
 }
 
 extension String {
-  /// The path for the system, ended by a zero; empty, which leads nowhere, if there is a zero within.
+  /// The zero-terminated path for system calls; empty, which leads nowhere, if it contains a zero.
   package var systemPath: [CChar] {
     let bytes = PathText.bytes(of: self)
     return (bytes.contains(0) ? [] : bytes).map { CChar(bitPattern: $0) } + [0]

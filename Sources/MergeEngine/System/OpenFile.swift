@@ -3,7 +3,7 @@ internal import Glibc
 internal import Synchronization
 package import SystemPackage
 
-/// A regular file or block device that is open, with what is known of its shape.
+/// An open regular file or block device, with its properties at the time of opening.
 package final class OpenFile: Sendable {
   package enum Kind: Sendable { case regularFile, blockDevice }
   package enum Access: Sendable { case readOnly, readWrite }
@@ -11,31 +11,31 @@ package final class OpenFile: Sendable {
   package let path: String
   package let kind: Kind
   package let byteCount: UInt64
-  /// Every direct request's offset, byte count and buffer is a multiple of this many bytes.
+  /// The alignment of every direct request's offset, byte count and buffer.
   package let alignmentByteCount: Int
-  /// Whether I/O goes past the page cache.
+  /// True if I/O bypasses the page cache.
   package let isDirect: Bool
   package let inode: UInt64
-  /// The file system's device number, or of a block device its own.
+  /// The file system's device number, or a block device's own.
   package let deviceNumber: DeviceNumber
-  /// Nil where the file system does not tell.
+  /// The file's birth time; nil if the file system does not record it.
   package let birth: BirthTime?
-  /// Bytes that the file system has allocated; of a block device all.
+  /// The bytes that the file system has allocated; for a block device, all of them.
   package let allocatedByteCount: UInt64
-  /// Whether a block device refuses writes.
+  /// True for a block device that refuses writes.
   package let isReadOnly: Bool
 
   private let owner: OwnedDescriptor
   package var descriptor: CInt { owner.rawValue }
   private let hasLock = Atomic(false)
 
-  /// A lock is let go of by a call of its own: a program that another thread starts at the same moment has a copy of the
-  /// descriptor until it runs, and closing this one alone would leave the lock that long.
+  /// Releases the lock explicitly: a program that another thread is starting has a copy of the
+  /// descriptor until it runs, and would keep the lock that long.
   deinit {
     if hasLock.load(ordering: .relaxed) { flock(descriptor, LOCK_UN) }
   }
 
-  /// Takes over a regular file that was just made, for I/O through the page cache.
+  /// Adopts a regular file that was just created, for I/O through the page cache.
   package init(
     adopting owner: consuming OwnedDescriptor, path: String, role: String
   ) throws(MergeError) {
@@ -53,7 +53,7 @@ package final class OpenFile: Sendable {
     self.owner = owner
   }
 
-  /// When a file was made, as its file system tells.
+  /// A file's creation time, as recorded by its file system.
   package struct BirthTime: Equatable, Sendable {
     package var seconds: Int64
     package var nanoseconds: UInt32
@@ -61,11 +61,11 @@ package final class OpenFile: Sendable {
 
   /// Opens the file or device at `path`.
   ///
-  /// - `role`: what it is for the reader of an error: "origin", "data device".
+  /// - `role`: the name for error messages, such as "origin" or "data device".
   /// - `exclusive`: O_EXCL; for block devices only.
-  /// - `direct`: O_DIRECT, where the file system has it.
-  /// - `onlyRegularFiles`: neither a device nor a link, which could lead to any file.
-  /// - Throws: `MergeError`, `busy` when somebody else has it and `refused` otherwise.
+  /// - `direct`: O_DIRECT, if the file system supports it.
+  /// - `onlyRegularFiles`: rejects devices, and links, which could lead to any file.
+  /// - Throws: `MergeError`, `busy` if the device is in use, `refused` otherwise.
   package init(
     _ path: String, role: String, access: Access, exclusive: Bool = false, direct: Bool = true,
     onlyRegularFiles: Bool = false
@@ -78,7 +78,7 @@ package final class OpenFile: Sendable {
     var flags = (access == .readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC
     if exclusive, isDevice { flags |= O_EXCL }
     if onlyRegularFiles { flags |= O_NOFOLLOW }
-    // Some file systems take the flag and then have no direct I/O for this file.
+    // Some file systems accept O_DIRECT but have no direct I/O for this file.
     var isDirect = direct && (isDevice || found.directAlignmentByteCount != 0)
     var opened = unsafe open(path.systemPath, flags | (isDirect ? caio_o_direct : 0))
     if opened < 0, isDirect, !isDevice, Errno.current == .invalidArgument {
@@ -122,7 +122,7 @@ package final class OpenFile: Sendable {
     birth = status.birth
   }
 
-  /// The refusal of a block device that refuses writes.
+  /// Returns the error for a block device that refuses writes.
   static func readOnly(_ path: String, role: String, _ number: DeviceNumber) -> MergeError {
     .deviceReadOnly(
       path, role, mappedName: FileSystem.text(of: "/sys/dev/block/\(number)/dm/name"),
@@ -158,13 +158,13 @@ package final class OpenFile: Sendable {
 }
 
 extension OpenFile {
-  /// How long a lock is tried for: udev has that of a device while it looks at it, and who only asks whether a
-  /// file is locked has that for an instant.
+  /// The default time to retry a lock: udev locks a device while it probes it, and a lock test
+  /// locks a file for an instant.
   private var lockTimeMax: Duration { kind == .blockDevice ? .seconds(2) : .milliseconds(5) }
 
-  /// Takes the file for this process alone, as far as others ask; false if somebody else has it.
+  /// Locks the file exclusively against processes that also lock it; returns false if it is locked.
   ///
-  /// - `timeMax`: how long it is tried for; nil for the usual time.
+  /// - `timeMax`: how long to retry; nil for the default.
   package func lock(
     _ clock: Clock = ThisSystem.clock, for timeMax: Duration? = nil
   ) throws(Errno) -> Bool {
@@ -184,22 +184,22 @@ extension OpenFile {
     }
   }
 
-  /// Keeps others from taking the file for themselves, as far as they ask; false if somebody has it.
+  /// Locks the file against exclusive locks of other processes; returns false if one has it locked.
   package func lockAgainstWriters() -> Bool {
     guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else { return Errno.current != .wouldBlock }
     hasLock.store(true, ordering: .relaxed)
     return true
   }
 
-  /// Whether somebody holds the file's lock now.
+  /// True if another process has an exclusive lock on the file now.
   package var isLockedByAnother: Bool {
     guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else { return Errno.current == .wouldBlock }
     flock(descriptor, LOCK_UN)
     return false
   }
 
-  /// Returns how others than root and this user may have come to write the open file; nil where they
-  /// cannot have.
+  /// Returns the way in which users other than root and this one could have written the open file;
+  /// nil if there is none.
   func foreignWriters() throws(Errno) -> JournalDoubt? {
     var status = stat()
     // SAFETY: the call fills the structure given.
@@ -213,17 +213,17 @@ extension OpenFile {
     return nil
   }
 
-  /// True while the path leads to this file or, for a block device, to the same device.
+  /// True if the path still leads to this file or, for a block device, to the same device.
   package var isStillAtItsPath: Bool {
     guard let now = try? FileStatus(path, role: "file") else { return false }
     switch kind {
-    // udev may make a node anew while the device is open.
+    // udev may recreate a node while the device is open.
     case .blockDevice: return now.isBlockDevice && now.deviceItself == deviceNumber
     case .regularFile: return now.inode == inode && now.device == deviceNumber
     }
   }
 
-  /// How many bytes the file or device has now; it may have grown since it was opened.
+  /// Returns the current size of the file or device, which may have grown since it was opened.
   package func byteCountNow() throws(MergeError) -> UInt64 {
     guard kind == .blockDevice else {
       return try FileStatus(descriptor: descriptor, path: path, role: "file").byteCount
@@ -236,12 +236,12 @@ extension OpenFile {
     return byteCount
   }
 
-  /// How many names lead to the file now.
+  /// Returns the current number of hard links.
   package func nameCountNow() throws(MergeError) -> UInt32 {
     try FileStatus(descriptor: descriptor, path: path, role: "file").nameCount
   }
 
-  /// What is another one once a file's content has changed.
+  /// A value that changes whenever the file's content does.
   package struct Version: Equatable, Sendable {
     var byteCount: UInt64
     var changeSeconds: Int64
@@ -252,26 +252,27 @@ extension OpenFile {
     try FileStatus(descriptor: descriptor, path: path, role: "file").version
   }
 
-  /// Cuts or extends a regular file.
+  /// Truncates or extends a regular file.
   package func setByteCount(_ byteCount: UInt64) throws(Errno) {
     try uninterrupted { ftruncate(descriptor, off_t(byteCount)) }
   }
 
-  /// Takes disk space for bytes that have none, without changing any byte or the file's end.
+  /// Allocates disk space for unallocated bytes, without changing any byte or the file's size.
   package func allocate(_ range: ByteRange) throws(Errno) {
     try uninterrupted {
       caio_allocate_keep_size(descriptor, Int64(range.start), Int64(range.byteCount))
     }
   }
 
-  /// Returns how many bytes of a range have no disk space; nil where the file system does not tell.
+  /// Returns the number of bytes in a range without disk space; nil if the file system does not
+  /// report holes.
   package func holeByteCount(in range: ByteRange) -> UInt64? {
     var count: UInt64 = 0
     var position = range.start
     while position < range.end {
       let data = lseek(descriptor, off_t(position), CInt(caio_seek_data))
       guard data >= 0 else {
-        // No data from here to the end of the file.
+        // There is no data from here to the end of the file.
         return Errno.current.rawValue == ENXIO ? count + (range.end - position) : nil
       }
       let dataStart = min(UInt64(data), range.end)
@@ -284,14 +285,14 @@ extension OpenFile {
     return count
   }
 
-  /// How many bytes its file system has for more of it; nil where that does not say.
+  /// The free space in the file's file system; nil if it does not report any.
   package var freeByteCount: UInt64? { FileSystem.freeByteCount(under: descriptor) }
 
-  /// Writes bytes by way of the page cache.
+  /// Writes bytes through the page cache.
   package func write(_ bytes: [UInt8], at byteOffset: UInt64) throws(Errno) {
     var done = 0
     while done < bytes.count {
-      // SAFETY: the pointer is to the bytes that are not written yet, and used in the call only.
+      // SAFETY: the pointer is to the bytes not yet written, and is used only in the call.
       let count = unsafe bytes.withUnsafeBytes {
         unsafe pwrite(
           descriptor, $0.baseAddress.map { unsafe $0 + done }, bytes.count - done,
@@ -307,22 +308,23 @@ extension OpenFile {
     try uninterrupted { fsync(descriptor) }
   }
 
-  /// Makes reads find what is on the disk: after a failed flush a file's pages can be read for a while
-  /// that never come there.
+  /// Drops cached pages, so that reads return what is on the disk.
+  ///
+  /// After a failed flush, the cache can contain data that never reaches the disk.
   package func forgetCache() throws(Errno) {
-    // What cannot be saved would stay in the cache, and be believed.
+    // Dirty pages that cannot be flushed would stay in the cache and be trusted.
     try synchronize()
     posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
   }
 
-  /// Whether an open-file-description lock of somebody else (qemu's, say) keeps writers out.
+  /// True if another process, such as qemu, has an open-file-description lock that blocks writers.
   package var hasForeignLock: Bool { caio_ofd_write_lock_conflicts(descriptor) == 1 }
 
-  /// Whether the system swaps to the file now.
+  /// True if the system swaps to the file now.
   package var isSwap: Bool {
     let lines = FileSystem.text(of: "/proc/swaps")?.split(separator: "\n").dropFirst() ?? []
     return lines.contains { line in
-      // Blanks in a path stand as octal numbers, so it ends at the first blank or tab.
+      // Blanks in a path are octal escapes, so the path ends at the first blank or tab.
       let path = String(line.prefix { $0 != " " && $0 != "\t" })
         .split(separator: "\\040", omittingEmptySubsequences: false).joined(separator: " ")
       guard let status = try? FileStatus(path, role: "swap file") else { return false }
