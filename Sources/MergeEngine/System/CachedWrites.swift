@@ -1,24 +1,24 @@
-/// What programs have written to a device and the system still has in memory: in the caches of the mounted file systems
-/// that lie on it, of the devices between, and of the device itself.
+/// Written data of a device that is still in memory: in the caches of the mounted file systems on
+/// top of the device, of the devices between, and of the device itself.
 struct CachedWrites {
-  /// Something with a cache of its own.
+  /// A file system or device with its own cache.
   enum Cache: Hashable {
-    /// A file system, by a path that it is mounted at.
+    /// A file system, by one of its mount points.
     case fileSystem(String)
     /// A device, by its node.
     case device(String)
   }
 
-  /// How long all of them may take; a machine with much memory can have some gigabytes to write.
+  /// The time limit for all caches; a machine with much memory may have gigabytes to write.
   static let secondsMax = 60
 
-  /// In the order in which they are written: what lies above comes first, since it writes to what lies below.
+  /// The caches in the order of writing: upper ones first, since they write to lower ones.
   private(set) var caches: [Cache] = []
 
-  /// Looks at what lies on a device.
+  /// Finds the caches on top of a device.
   ///
-  /// File systems that are mounted in other mount namespaces only are not seen. Nor are those whose device the kernel does
-  /// not tell of.
+  /// File systems that are mounted only in other mount namespaces are not found, nor are those
+  /// whose device the kernel does not report.
   init(above device: DeviceNumber) {
     self.init(above: device, in: .now())
   }
@@ -34,20 +34,20 @@ struct CachedWrites {
     guard seen.insert(device).inserted else { return }
     for above in storage.devices(on: device) { add(above, storage, &seen) }
     for mount in storage.mounts(on: device) where !caches.contains(.fileSystem(mount.path)) {
-      // Devices over its files.
+      // Loop devices over files of the file system.
       for above in storage.devices(onFilesOf: mount.device) { add(above, storage, &seen) }
       caches.append(.fileSystem(mount.path))
     }
     if let node = FileSystem.node(of: device) { caches.append(.device(node)) }
   }
 
-  /// Writes all of them.
+  /// Writes all caches to their devices.
   ///
-  /// It is done by processes of `sync`, since a call that waits for a device that does not answer cannot be ended, and
-  /// a thread in such a call would keep this process from ending too. Nothing rests on what they write: the snapshot
-  /// is as after a power cut in any case, without what was still cached.
+  /// Processes of `sync` do the work: a call that waits for an unresponsive device cannot be ended,
+  /// and a thread in such a call would keep this process from ending. Correctness does not depend
+  /// on the writes: without them, the snapshot is as after a power cut, without the cached data.
   ///
-  /// - Returns: those that may still have something.
+  /// - Returns: The caches that may still have unwritten data.
   func writeBack(clock: Clock = ThisSystem.clock) -> [CacheFailure] {
     let deadline = clock.now() + .seconds(Self.secondsMax)
     var failures: [CacheFailure] = []
@@ -58,7 +58,7 @@ struct CachedWrites {
       case .succeeded: continue
       case .failed: failures.append(CacheFailure(paths: command.paths, hasAnswered: true))
       case .noAnswer:
-        // What lies below is behind it.
+        // The lower caches wait for this one.
         let paths = commands[index...].flatMap(\.paths)
         return failures + [CacheFailure(paths: paths, hasAnswered: false)]
       }
@@ -73,7 +73,7 @@ struct CachedWrites {
     var arguments: [String] { ["sync"] + (isOfFileSystems ? ["-f"] : []) + paths }
   }
 
-  /// One for each run of caches of a kind.
+  /// One command for each sequence of caches of one kind.
   private var commands: [Command] {
     caches.reduce(into: []) { commands, cache in
       let (isOfFileSystem, path) =
@@ -92,9 +92,9 @@ struct CachedWrites {
 
 /// Caches that could not be written to their devices.
 package struct CacheFailure: Equatable, Sendable {
-  /// Where the file systems are mounted, and nodes of devices.
+  /// Mount points of file systems, and nodes of devices.
   package var paths: [String]
-  /// Whether the system has said that it failed; if not, it did not answer in time.
+  /// True if the system reported a failure; false if it did not answer in time.
   package var hasAnswered: Bool
 
   package init(paths: [String], hasAnswered: Bool) {

@@ -1,6 +1,6 @@
-/// What tells a device or file from every other one, also after a reboot or under another path.
+/// The identity of a device or file, which survives a reboot and a change of path.
 package struct DeviceIdentity: Equatable, Sendable {
-  /// Empty where the device has nothing of its own that could be named.
+  /// The unique name; empty if the device has nothing unique.
   package var name: String
   package var byteCount: UInt64
 
@@ -9,8 +9,9 @@ package struct DeviceIdentity: Equatable, Sendable {
     self.byteCount = byteCount
   }
 
-  /// Of a regular file its inode and birth; of a loop device those of its file; of another block
-  /// device the first present of device-mapper's uuid, md's uuid, the world-wide id and the serial number.
+  /// Finds the identity: of a regular file, inode and birth time; of a loop device, those of its
+  /// file; of another block device, the first available of device-mapper UUID, md UUID, WWID and
+  /// serial number.
   package init(_ file: OpenFile) {
     byteCount = file.byteCount
     switch file.kind {
@@ -19,43 +20,45 @@ package struct DeviceIdentity: Equatable, Sendable {
     }
   }
 
-  /// Returns whether both are the same, or one is a loop device over all of the file that the other is.
+  /// Returns true if both are the same, or one is a loop device over the whole file that is the
+  /// other.
   package func hasSameBytes(as other: DeviceIdentity) -> Bool {
     if name == other.name { return true }
     let files = [name, other.name].map { $0.hasPrefix("loop-") ? String($0.dropFirst(5)) : $0 }
-    // The name of one that shows a part has where that begins.
+    // The name of a loop device that shows a part contains the part's offset.
     return files[0] == files[1] && files[0].hasPrefix("file-") && byteCount == other.byteCount
   }
 
-  /// What tells a device or file from others: its identity, or where it has none, its place until the next boot.
+  /// Returns the identity of a device or file or, without one, its place until the next boot.
   package static func nameOrPlace(of file: OpenFile) -> String {
     let name = DeviceIdentity(file).name
     return name.isEmpty ? place(of: file) : name
   }
 
-  /// Returns what tells a device or file without an identity from others until the next boot.
+  /// Returns the place of a device or file without an identity, which distinguishes it until the
+  /// next boot.
   ///
-  /// It is empty for one with an identity. The kernel gives a device's number to another one within a boot,
-  /// often under another path, so the path is part of it.
+  /// The place of one with an identity is empty. The kernel reuses device numbers within a boot,
+  /// often under another path, so the path is part of the place.
   package static func place(of file: OpenFile) -> String {
     guard DeviceIdentity(file).name.isEmpty else { return "" }
     return switch file.kind {
     case .regularFile: "inode \(file.inode) on \(file.deviceNumber)"
-    // A journal has little room for paths, and the end of one tells it from others.
+    // A journal has little room for paths, and the end of a path is the distinctive part.
     case .blockDevice:
       "device \(file.deviceNumber) at \(FileSystem.absolute(file.path).suffix(200))"
     }
   }
 
-  /// Inodes are used again: without the birth time one says nothing.
+  /// Returns the name of a file; empty without a birth time, since inode numbers are reused.
   ///
-  /// FAT and exFAT give a file another inode at each mount.
+  /// FAT and exFAT assign another inode number at each mount.
   private static func name(_ path: String, inode: UInt64, birth: OpenFile.BirthTime?) -> String {
     guard let birth, !FileSystem.numbersFilesAnew(path) else { return "" }
     return "file-\(inode)-\(birth.seconds).\(birth.nanoseconds)"
   }
 
-  /// What tells a block device from others, apart from its size.
+  /// Returns the unique name of a block device; empty if it has none.
   package static func name(_ number: DeviceNumber) -> String {
     let folder = "/sys/dev/block/\(number)"
     if FileSystem.exists(folder + "/partition"),
@@ -81,7 +84,8 @@ package struct DeviceIdentity: Equatable, Sendable {
     return name(inFolder: folder)
   }
 
-  /// False where the path leads to another file than the loop device lies over: a folder may be mounted over it.
+  /// Returns false if the path leads to another file than the loop device's: a folder may be
+  /// mounted over it.
   private static func isFile(_ file: FileStatus, under loop: DeviceNumber) -> Bool {
     guard case .shows(let view) = LoopDevice.state(of: loop) else { return true }
     return view.layer
@@ -89,8 +93,8 @@ package struct DeviceIdentity: Equatable, Sendable {
         ? .device(file.deviceItself) : .file(device: file.device, inode: file.inode))
   }
 
-  /// A name of a block device for people, which another one may have too: `vg-base`, `sda1`, or that of the file under
-  /// a loop device.
+  /// Returns a readable name of a block device, which may not be unique: `vg-base`, `sda1`, or the
+  /// name of the file under a loop device.
   package static func nameForPeople(_ number: DeviceNumber) -> String {
     let folder = "/sys/dev/block/\(number)"
     if let name = FileSystem.text(of: folder + "/dm/name") {
@@ -103,12 +107,13 @@ package struct DeviceIdentity: Equatable, Sendable {
     return path.split(separator: "/").last.map(String.init) ?? path
   }
 
-  /// LVM shows an external origin in two layers of one length; either is the volume.
+  /// Returns true for the lower layer of an LVM external origin, which has two layers of one
+  /// length; either is the volume.
   private static func isLayerOfLVM(_ uuid: String) -> Bool {
     uuid.hasPrefix("LVM-") && uuid.hasSuffix("-real")
   }
 
-  /// What the attributes of a device in sysfs tell.
+  /// Returns the unique name from a device's attributes in sysfs.
   static func name(inFolder folder: String) -> String {
     for (kind, path) in [
       ("dm", "dm/uuid"), ("md", "md/uuid"), ("wwid", "wwid"), ("wwid", "device/wwid"),
@@ -121,7 +126,8 @@ package struct DeviceIdentity: Equatable, Sendable {
     return ""
   }
 
-  /// False for what an empty number is made of: an array without a superblock has a uuid of zeroes.
+  /// Returns false for the characters of an empty number: an array without a superblock has a UUID
+  /// of zeroes.
   private static func isTelling(_ character: Character) -> Bool {
     character != "0" && character != "-" && character != ":"
   }

@@ -1,9 +1,9 @@
-/// What a file or device is besides bytes that are taken as they are: a container of a disk image, or of
-/// encrypted blocks.
+/// A format that a file or device has instead of a raw disk's: a disk image container, or encrypted
+/// blocks.
 package enum DiskFormat: Equatable, Sendable {
-  /// A disk image that has headers and tables of its own.
+  /// A disk image with its own headers and tables.
   case container(Container)
-  /// Encrypted blocks behind a header; `uuid` as that has it.
+  /// Encrypted blocks after a header; `uuid` is the bytes of its UUID field.
   case luks(uuid: [UInt8])
 
   package enum Container: String, Sendable {
@@ -14,13 +14,14 @@ package enum DiskFormat: Equatable, Sendable {
     case vdi = "VDI"
   }
 
-  /// How many bytes it takes to tell: from the beginning, and up to the end.
+  /// The numbers of bytes needed to detect a format: from the beginning, and up to the end.
   package static let firstByteCount = 4096
   package static let lastByteCount = 512
 
-  /// Nil where the bytes are of none of these.
+  /// Returns nil if the bytes are of none of these formats.
   ///
-  /// - `first`: the first bytes; `last`: the last ones, where a VHD of fixed size has its only header.
+  /// - `first`: the first bytes.
+  /// - `last`: the last bytes, where a VHD of fixed size has its only header.
   package init?(first: [UInt8], last: [UInt8] = []) {
     let starts: [(Container, [UInt8])] = [
       (.qcow2, [0x51, 0x46, 0x49, 0xFB]), (.vmdk, Array("KDMV".utf8)), (.vmdk, Array("COWD".utf8)),

@@ -4,11 +4,12 @@ package import SystemPackage
 
 /// Extended attributes of open regular files.
 extension OpenFile {
-  /// Attributes of names that begin with a prefix; none where the file system has no attributes.
+  /// Returns the attributes whose names begin with a prefix; none if the file system has no
+  /// attributes.
   package func attributes(prefix: String) throws(Errno) -> [(name: String, value: [UInt8])] {
     var found: [(name: String, value: [UInt8])] = []
     for name in try attributeNames() where name.hasPrefix(prefix) {
-      // One that another process removed meanwhile is none.
+      // Another process may have removed the attribute meanwhile.
       if let value = try attribute(name) { found.append((name, value)) }
     }
     return found
@@ -49,7 +50,7 @@ extension OpenFile {
     try synchronize()
   }
 
-  /// Removes an attribute, durably; does nothing where there is none.
+  /// Removes an attribute, durably; does nothing if there is none.
   package func removeAttribute(_ name: String) throws(Errno) {
     guard unsafe caio_remove_attribute(descriptor, name.systemPath) == 0 else {
       if Errno.current == .noData { return }
@@ -60,6 +61,6 @@ extension OpenFile {
 }
 
 extension Errno {
-  /// Whether a file system answers so which does not have what it is asked for.
+  /// True if the error means that the file system lacks the feature.
   package var isMissingSupport: Bool { self == .notSupported || self == .noFunction }
 }

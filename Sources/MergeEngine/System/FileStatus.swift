@@ -14,18 +14,19 @@ package struct DeviceNumber: Hashable, Sendable, Codable, CustomStringConvertibl
 
   package var description: String { "\(major):\(minor)" }
 
-  /// As the kernel packs it for user space: 12 bits of major, 20 of minor, spread out.
+  /// The number as the kernel packs it for user space: 12 bits of major and 20 of minor,
+  /// interleaved.
   package var packed: UInt64 {
     UInt64(minor & 0xFF) | UInt64(major & 0xFFF) << 8 | UInt64(minor & ~0xFF) << 12
       | UInt64(major & ~0xFFF) << 32
   }
 }
 
-/// What `statx` tells of a file.
+/// The status of a file, from `statx`.
 struct FileStatus {
   private let status: caio_statx
 
-  /// Looks at the file that `path` leads to.
+  /// Reads the status of the file at `path`.
   init(_ path: String, role: String, followsLinks: Bool = true) throws(MergeError) {
     let descriptor = unsafe open(
       path.systemPath, caio_o_path | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW))
@@ -69,7 +70,7 @@ struct FileStatus {
     return overflow ? .max : product
   }
   var inode: UInt64 { status.inode }
-  /// How many names lead to the file.
+  /// The number of hard links.
   var nameCount: UInt32 { status.link_count }
   var birth: OpenFile.BirthTime? {
     guard status.mask & caio_statx_birth_time != 0 else { return nil }
@@ -81,15 +82,15 @@ struct FileStatus {
       byteCount: byteCount, changeSeconds: status.change_seconds,
       changeNanoseconds: status.change_nanoseconds)
   }
-  /// The device that the file system is on.
+  /// The device under the file system.
   var device: DeviceNumber { DeviceNumber(major: status.dev_major, minor: status.dev_minor) }
-  /// Of a block device node: the device itself.
+  /// The device of a block device node.
   var deviceItself: DeviceNumber {
     DeviceNumber(major: status.rdev_major, minor: status.rdev_minor)
   }
 
-  /// What direct I/O on the file must be aligned to; 0 where the file system has none, nil where it
-  /// does not say.
+  /// The alignment that direct I/O on the file needs; 0 if the file system has no direct I/O, nil
+  /// if it does not report one.
   var directAlignmentByteCount: Int? {
     guard status.mask & caio_statx_direct_io != 0 else { return nil }
     guard status.direct_offset_alignment > 0 else { return 0 }

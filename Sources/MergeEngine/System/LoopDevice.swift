@@ -2,52 +2,53 @@ internal import CAIO
 internal import Glibc
 internal import SystemPackage
 
-/// Loop devices and what lies under them.
+/// Finds loop devices and their backing files or devices.
 package enum LoopDevice {
   /// The bytes that a loop device shows.
   struct View {
     var layer: StorageStack.Layer
     var byteOffset: UInt64
-    /// Nil for all bytes that follow.
+    /// The number of bytes; nil for all that follow.
     var byteCount: UInt64?
   }
 
-  /// What the kernel tells of a loop device.
+  /// The state of a loop device, as the kernel reports it.
   enum State {
-    /// Nothing lies under it, or it is no loop device.
+    /// The device is not attached, or not a loop device.
     case unused
     case shows(View)
-    /// It is in use, and nothing tells what lies under it.
+    /// The device is in use, but its backing is unknown.
     case unseen(node: String, Errno)
   }
 
-  /// What was found of loop devices over some bytes.
+  /// The result of a search for loop devices over some bytes.
   enum Search {
     case none
-    /// The path of one.
+    /// The path of a loop device.
     case found(String)
     case unseen(LoopBlindness)
   }
 
-  /// The file or device under a loop device; nil for any other device.
+  /// Returns the file or device under a loop device; nil for any other device.
   static func backing(of number: DeviceNumber) -> StorageStack.Layer? {
     switch state(of: number) {
     case .shows(let view): view.layer
     case .unused: nil
-    // Where the path leads elsewhere, this is not found to be the same file.
+    // If the path leads elsewhere, the file there is not the same, and no match is found.
     case .unseen: viewBySysfs(of: number)?.layer
     }
   }
 
-  /// How long a loop device is waited for that is being detached.
+  /// The time to wait for a loop device that is being detached.
   private static var detachTimeMax: Duration { .seconds(2) }
 
-  /// Asks a loop device what lies under it.
+  /// Returns the state of a loop device.
   static func state(of number: DeviceNumber, clock: Clock = ThisSystem.clock) -> State {
     let deadline = clock.now() + detachTimeMax
     while true {
       let state = stateNow(of: number)
-      // While it is detached, which may write to the file, it is in use and cannot be opened: `lo_open` in `loop.c`.
+      // A device that is being detached, which may write to the file, is in use and cannot be
+      // opened: `lo_open` in `loop.c`.
       guard case .unseen(_, .noSuchAddressOrDevice) = state, clock.now() < deadline else {
         return state
       }
@@ -63,8 +64,8 @@ package enum LoopDevice {
     guard descriptor >= 0 else {
       let errno = Errno.current
       guard FileSystem.exists(folder) else { return .unused }
-      // For users other than root, the node's mode says no: sysfs tells them the path in their own mount namespace, and
-      // a path that leads nowhere is none of a file of theirs.
+      // The node's mode denies users other than root. For them, sysfs shows the path in their own
+      // mount namespace; a path that leads nowhere is not of a file of theirs.
       guard errno == .permissionDenied else { return .unseen(node: node, errno) }
       return viewBySysfs(of: number).map { .shows($0) } ?? .unused
     }
@@ -91,7 +92,7 @@ package enum LoopDevice {
     "/sys/dev/block/\(number)/loop"
   }
 
-  /// Returns whether a device is a loop device over a regular file.
+  /// Returns true for a loop device over a regular file, or over another such loop device.
   static func isFile(under number: DeviceNumber) -> Bool {
     switch backing(of: number) {
     case .file: true
@@ -100,7 +101,7 @@ package enum LoopDevice {
     }
   }
 
-  /// The path of what lies under a loop device, as sysfs tells; it may lead elsewhere, or nowhere.
+  /// Returns the path of a loop device's backing from sysfs, which may lead elsewhere or nowhere.
   static func backingPath(of number: DeviceNumber) -> String? {
     FileSystem.text(of: folder(of: number) + "/backing_file")
   }
@@ -117,8 +118,8 @@ package enum LoopDevice {
       byteOffset: offset, byteCount: limit == 0 ? nil : limit)
   }
 
-  /// Returns what a loop device shows from the first byte to the last; nil where it shows a part, or
-  /// is no loop device.
+  /// Returns the backing that a loop device shows from first byte to last; nil if it shows a part,
+  /// or is not a loop device.
   static func whole(under number: DeviceNumber) -> StorageStack.Layer? {
     guard FileSystem.text(of: folder(of: number) + "/offset") == "0",
       let layer = backing(of: number), let byteCount = FileSystem.byteCount(of: number)
@@ -135,13 +136,14 @@ package enum LoopDevice {
     }
   }
 
-  /// The loop device that lies over a file; nil if none is seen.
+  /// Returns the path of a loop device over a file; nil if none is found.
   package static func over(_ file: OpenFile) -> String? {
     let layer = StorageStack.Layer.file(device: file.deviceNumber, inode: file.inode)
     return inUse.first { backing(of: $0.number) == layer }?.path
   }
 
-  /// Looks for a loop device that shows bytes of `extent`, besides those that it was reached by.
+  /// Searches for a loop device that shows bytes of `extent`, skipping the devices that `extent`
+  /// passes through.
   static func search(
     over extent: StorageExtent, linearParts: StorageExtent.LinearParts = [:],
     clock: Clock = ThisSystem.clock
@@ -154,7 +156,7 @@ package enum LoopDevice {
       let shown = StorageExtent(device: number, linearParts: linearParts, clock: clock)
       if shown.overlaps(extent) { return .found(path) }
       if case .unseen(let node, let errno) = state(of: number, clock: clock) {
-        // What sysfs names is another file, or in another mount namespace.
+        // The path in sysfs may lead to another file, or be from another mount namespace.
         if viewBySysfs(of: number)?.layer == extent.layer { return .found(path) }
         blindness = blindness ?? .node(node, errno)
       }
@@ -162,7 +164,7 @@ package enum LoopDevice {
     return blindness.map { .unseen($0) } ?? .none
   }
 
-  /// The loop devices under which something lies; few of those that have been made.
+  /// The attached loop devices, usually few of those that exist.
   static var inUse: [(number: DeviceNumber, path: String)] {
     FileSystem.names(in: "/sys/block").compactMap { name in
       guard name.hasPrefix("loop"), FileSystem.exists("/sys/block/\(name)/loop"),
@@ -172,7 +174,9 @@ package enum LoopDevice {
     }
   }
 
-  /// - Throws: `error` of the file and the loop device, where one is seen to lie over the file.
+  /// Checks that no loop device is found over a regular file.
+  ///
+  /// - Throws: `error` of the file and the loop device, if there is one.
   package static func checkNone(
     over file: OpenFile, _ error: (_ path: String, _ loop: String) -> MergeError
   ) throws(MergeError) {
@@ -180,10 +184,11 @@ package enum LoopDevice {
     throw error(file.path, loop)
   }
 
-  /// Refuses a file or device of a merge whose bytes a loop device shows.
+  /// Checks that no loop device shows bytes of a merge's file or device.
   ///
-  /// - `allowsUnseen`: whether loop devices that cannot be seen are taken to lie elsewhere.
-  /// - Throws: `error` of the path and the loop device; `loopDevicesUnseen` where nothing tells.
+  /// - `allowsUnseen`: whether to assume that loop devices with unknown backing lie elsewhere.
+  /// - Throws: `error` of the path and the loop device; `loopDevicesUnseen` if a backing is
+  ///   unknown.
   static func checkNone(
     over extent: StorageExtent, of file: OpenFile, linearParts: StorageExtent.LinearParts,
     allowsUnseen: Bool, clock: Clock,
@@ -193,7 +198,8 @@ package enum LoopDevice {
     case .none: return
     case .found(let loop): throw error(file.path, loop)
     case .unseen(let why):
-      // A disk is opened for this merge alone, which those who use a loop device on a file do not notice.
+      // A disk is opened exclusively, but that does not keep out users of a loop device over a
+      // file.
       guard case .file = extent.layer, !allowsUnseen else { return }
       throw .loopDevicesUnseen(file.path, why)
     }

@@ -2,43 +2,44 @@ internal import CAIO
 internal import Glibc
 internal import SystemPackage
 
-/// Programs of the system.
+/// Runs the system's programs.
 package enum Program {
-  /// How a program ended.
+  /// The result of running a program.
   package enum End: Equatable, Sendable {
-    /// With success, and this is what it printed.
+    /// The program succeeded, with this output.
     case succeeded(output: String)
-    /// It cannot be run, or fails; `words` is what it complained about, where that was asked for.
+    /// The program failed or could not be run; `words` is its standard error, if requested.
     case failed(words: String)
-    /// It did not end in time.
+    /// The program did not end in time.
     case noAnswer
   }
 
-  /// How long a program may take to answer.
+  /// The default time limit of a program that only answers.
   package static let answerTimeMax = Duration.seconds(20)
-  /// How long a program may take that changes something.
+  /// The time limit of a program that changes something.
   package static let changeTimeMax = Duration.seconds(120)
-  /// How long such a program may take to end once it is told to.
+  /// The time that such a program has to end after SIGTERM.
   private static let endTimeMax = Duration.seconds(10)
-  /// The most that a pipe has of a program that has ended.
+  /// The largest content of a pipe when its program ends.
   private static let pipeByteCountMax = 1 << 20
-  /// How long a program that was killed may take to be gone.
+  /// The time that a killed program has to disappear.
   private static let deathTimeMax = Duration.seconds(1)
 
-  /// Runs a program, and waits for its end as long as it may take to answer.
+  /// Runs a program and waits for its end, at most `answerTimeMax`.
   ///
-  /// One that takes longer is killed once. A process that waits for a device cannot be ended, so that nobody waits for
-  /// it any longer then.
+  /// A program that takes longer is sent SIGKILL once, and soon abandoned: a process that waits for
+  /// a device cannot be killed.
   package static func run(
     _ command: [String], answerTimeMax: Duration = answerTimeMax, clock: Clock = ThisSystem.clock
   ) -> End {
     path(of: command).map { run($0, command, answerTimeMax, clock) } ?? .failed(words: "")
   }
 
-  /// Runs a program that changes something, and waits for its end; what it prints is not kept.
+  /// Runs a program that changes something, waits for its end and discards its output.
   ///
-  /// One that takes too long gets SIGTERM, and is left to itself if that does not end it: killed in the middle of a change,
-  /// LVM would leave devices suspended. It blocks signals that long.
+  /// A program that takes too long gets SIGTERM, and is abandoned if that does not end it: LVM
+  /// killed in the middle of a change would leave devices suspended. LVM blocks signals during a
+  /// change.
   package static func runChange(
     _ command: [String], clock: Clock = ThisSystem.clock
   ) -> End {
@@ -56,13 +57,13 @@ package enum Program {
     return .noAnswer
   }
 
-  /// A file in memory for what a program complains about: it never waits for a reader of that.
+  /// Returns a memory file for a program's standard error, which never blocks the writer.
   private static func memory() -> OwnedDescriptor? {
     let descriptor = caio_memory_file()
     return descriptor < 0 ? nil : OwnedDescriptor(takingOwnershipOf: descriptor)
   }
 
-  /// The sentences of a program's complaints in one line, without the last full stop, and but for warnings, which do not say why it failed.
+  /// Returns a program's standard error in one line, without warnings and the last full stop.
   private static func words(in complaints: borrowing OwnedDescriptor) -> String {
     var buffer = [UInt8](repeating: 0, count: 4096)
     // SAFETY: the call writes at most the buffer's own count.
@@ -91,7 +92,7 @@ package enum Program {
     let child: Child?
     do {
       let writeEnd = OwnedDescriptor(takingOwnershipOf: ends[1])
-      // Another program that is started meanwhile would keep the pipe open.
+      // Another program started meanwhile would otherwise keep the pipe open.
       for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
       child = start(path, command, output: writeEnd.rawValue).map(Child.init)
     }
@@ -108,7 +109,7 @@ package enum Program {
       ? .succeeded(output: String(decoding: bytes, as: UTF8.self)) : .failed(words: "")
   }
 
-  /// Reads what a program prints until its end; nil where that has not come by `deadline`.
+  /// Reads a program's output until it ends; returns nil if it has not ended by `deadline`.
   private static func output(
     of child: inout Child, _ readEnd: borrowing OwnedDescriptor, until deadline: Duration,
     _ clock: Clock
@@ -117,12 +118,13 @@ package enum Program {
     var buffer = [UInt8](repeating: 0, count: 4096)
     var byteCountAfterEnd = 0
     while clock.now() < deadline {
-      // Asked before the pipe: all that the program wrote is in there then.
+      // Checked before the pipe is read: if the program has ended, the pipe has all of its output.
       let hasEnded = child.hasEnded
       var readable = pollfd(fd: readEnd.rawValue, events: Int16(POLLIN), revents: 0)
-      // SAFETY: the kernel reads and writes the structure that lives on the stack for the length of the call.
+      // SAFETY: the kernel reads and writes the structure that lives on the stack for the length of
+      // the call.
       guard unsafe poll(&readable, 1, hasEnded ? 0 : 100) > 0 else {
-        // What it has started may have the pipe for longer.
+        // A descendant of the program may keep the pipe open for longer.
         if hasEnded { return bytes }
         continue
       }
@@ -135,13 +137,13 @@ package enum Program {
       bytes += buffer[..<count]
       guard hasEnded else { continue }
       byteCountAfterEnd += count
-      // What comes behind that is of others.
+      // Output past a full pipe is from descendants of the program.
       guard byteCountAfterEnd < pipeByteCountMax else { return bytes }
     }
     return nil
   }
 
-  /// A process that was started here.
+  /// A process started here.
   private struct Child {
     let number: pid_t
     private var endStatus: CInt?
@@ -162,7 +164,7 @@ package enum Program {
       }
     }
 
-    /// Returns how it ended; nil where it has not by `deadline`.
+    /// Returns the exit status; nil if the process has not ended by `deadline`.
     mutating func status(until deadline: Duration, _ clock: Clock) -> CInt? {
       var nap = Duration.microseconds(50)
       while !hasEnded {
@@ -173,8 +175,10 @@ package enum Program {
       return endStatus
     }
 
-    /// Leaves it to a thread to wait for the end, which may never come; without one, its entry stays until this process
-    /// ends, and who waits for any child finds that one each time.
+    /// Leaves the process to a thread that waits for its end, which may never come.
+    ///
+    /// Without that thread, the zombie would stay until this process ends, and every wait for any
+    /// child would find it.
     func abandon() {
       guard endStatus == nil else { return }
       let number = number
@@ -186,8 +190,8 @@ package enum Program {
     }
   }
 
-  /// - `output`: what its standard output is; with nil, nothing reads it.
-  /// - `complaints`: the same for its standard error.
+  /// - `output`: the descriptor for standard output; nil for /dev/null.
+  /// - `complaints`: the same for standard error.
   private static func start(
     _ path: String, _ command: [String], output: CInt?, complaints: CInt? = nil
   ) -> pid_t? {
@@ -202,18 +206,18 @@ package enum Program {
     var attributes = posix_spawnattr_t()
     unsafe posix_spawnattr_init(&attributes)
     defer { unsafe posix_spawnattr_destroy(&attributes) }
-    // A thread that blocks signals would hand that down, and the program would not end by SIGTERM.
+    // The child would inherit a thread's blocked signals, and would not end by SIGTERM.
     var blocked = sigset_t()
     unsafe sigemptyset(&blocked)
     unsafe posix_spawnattr_setsigmask(&attributes, &blocked)
     unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-    // What it complains about is not for the reader of our own messages.
+    // The program's complaints must not mix with this program's messages.
     if let complaints {
       unsafe posix_spawn_file_actions_adddup2(&actions, complaints, 2)
     } else {
       unsafe posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
     }
-    // SAFETY: copies made and freed here; both lists end with nil, as the call wants.
+    // SAFETY: copies made and freed here; both lists end with nil, as the call requires.
     var arguments = unsafe command.map { (text: String) in unsafe strdup(text.systemPath) } + [nil]
     let variables = [
       "LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LVM_SUPPRESS_FD_WARNINGS=1",

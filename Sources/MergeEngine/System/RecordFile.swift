@@ -1,12 +1,13 @@
 internal import FoundationEssentials
 internal import SystemPackage
 
-/// How a record of what is to be undone is locked and written.
+/// Locks and writes records of changes that must be undone.
 enum RecordFile {
-  /// Locks a record by the file beside it.
+  /// Locks a record through the file beside it.
   ///
-  /// - `timeMax`: how long it is tried for; nil for an instant.
-  /// - Returns: nil where another run has it.
+  /// - `path`: the file beside the record.
+  /// - `timeMax`: how long to retry; nil for an instant.
+  /// - Returns: The lock; nil if another run has it.
   static func lock(
     _ path: String, role: String, for timeMax: Duration? = nil
   ) throws(Errno) -> OpenFile? {
@@ -19,7 +20,7 @@ enum RecordFile {
     return try file.lock(for: timeMax) ? file : nil
   }
 
-  /// Returns whether a run has a record, without keeping anybody from it.
+  /// Returns true if a run has the record locked, without locking it.
   static func isLocked(_ path: String, role: String) -> Bool {
     let lockPath = path + ".lock"
     guard FileSystem.exists(lockPath) else { return false }
@@ -28,12 +29,14 @@ enum RecordFile {
     return file?.isLockedByAnother == true
   }
 
-  /// Writes a record durably in the place of the one before, whose lock the caller has.
+  /// Replaces a record, durably.
+  ///
+  /// - Precondition: The caller has the record's lock.
   static func write(_ record: some Encodable, to path: String) throws(Errno) {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     guard let text = try? encoder.encode(record) else { throw .invalidArgument }
-    // The lock is ours, so what stands there is of a run that was killed.
+    // The caller has the lock, so this file is left over from a killed run.
     let temporary = path + ".new"
     if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
     let file = try FileSystem.make(temporary)
@@ -43,7 +46,7 @@ enum RecordFile {
     try FileSystem.synchronizeFolder(FileSystem.folder(of: path))
   }
 
-  /// Removes a record durably, if there is one.
+  /// Removes a record, if there is one, durably.
   static func remove(_ path: String) throws(Errno) {
     if FileSystem.exists(path) { try FileSystem.remove(path) }
     try FileSystem.synchronizeFolder(FileSystem.folder(of: path))

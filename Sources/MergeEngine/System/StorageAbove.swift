@@ -1,17 +1,17 @@
-/// What lies on devices, as the kernel tells at one moment: other devices, and mounted file systems.
+/// Devices and mounted file systems on top of devices, as the kernel reports them at one moment.
 struct StorageAbove {
-  /// A file system, where it is mounted.
+  /// A file system and a path where it is mounted.
   struct Mount: Equatable {
     var path: String
-    /// The number that its files have as their device's.
+    /// The device number that its files have.
     var device: DeviceNumber
-    /// The block devices that it is on.
+    /// The block devices under the file system.
     var blockDevices: Set<DeviceNumber>
   }
 
-  /// Every file system that is seen, at one place where it is mounted.
+  /// The visible file systems, each with one of its mount points.
   let mounts: [Mount]
-  /// The loop devices under which something lies.
+  /// The attached loop devices.
   let loops: [(device: DeviceNumber, layer: StorageStack.Layer)]
 
   static func now() -> StorageAbove {
@@ -28,7 +28,8 @@ struct StorageAbove {
     mounts.filter { $0.blockDevices.contains(device) }
   }
 
-  /// The devices that lie on one immediately: device-mapper's and md's, partitions and loop devices.
+  /// Returns the devices immediately on top of `device`: device-mapper and md devices, partitions
+  /// and loop devices.
   func devices(on device: DeviceNumber) -> [DeviceNumber] {
     let folder = "/sys/dev/block/\(device)"
     let holders = FileSystem.names(in: folder + "/holders").map { "holders/\($0)" }
@@ -40,22 +41,23 @@ struct StorageAbove {
     } + loops.filter { $0.layer == .device(device) }.map(\.device)
   }
 
-  /// The loop devices over files of a file system.
+  /// Returns the loop devices over files of a file system.
   func devices(onFilesOf fileSystem: DeviceNumber) -> [DeviceNumber] {
     loops.compactMap { loop in
       if case .file(fileSystem, _) = loop.layer { loop.device } else { nil }
     }
   }
 
-  /// Reads the format of /proc/self/mountinfo: `36 35 98:0 / /mnt rw shared:1 - ext4 /dev/vda rw`.
+  /// Parses the format of /proc/self/mountinfo: `36 35 98:0 / /mnt rw shared:1 - ext4 /dev/vda rw`.
   ///
-  /// A file system that is mounted at several places is listed once, by the last that no later mount hides.
+  /// A file system that is mounted several times is listed once, at its last mount point that no
+  /// later mount hides.
   static func mounts(_ text: String) -> [Mount] {
     var mounts: [Mount] = []
     for line in text.split(separator: "\n") {
       let words = line.split(separator: " ")
       guard words.count > 4, let device = DeviceNumber(text: String(words[2])) else { continue }
-      // Optional words stand before the dash.
+      // Optional words precede the dash.
       let rest = words.drop { $0 != "-" }.dropFirst()
       let source = rest.dropFirst().first.map { unescaped($0) } ?? ""
       let mount = Mount(
@@ -69,12 +71,14 @@ struct StorageAbove {
     return mounts.reversed().filter { seen.insert($0.device).inserted }.reversed()
   }
 
-  /// The devices of a file system: that of its number, or where that is of no device, those of its source.
+  /// Returns the devices of a file system: the one with its number or, if there is none, those of
+  /// its source.
   private static func blockDevices(
     _ number: DeviceNumber, kind: Substring, source: String
   ) -> Set<DeviceNumber> {
     guard number.major == 0 else { return [number] }
-    // With colons between, for bcachefs. What is no node is a share of another machine.
+    // bcachefs separates devices with colons. A word that is not a node is a share of another
+    // machine.
     let nodes = source.split(separator: ":").map(String.init).filter { $0.hasPrefix("/dev/") }
     let named = Set(nodes.compactMap(FileSystem.blockDevice(at:)))
     guard kind == "btrfs" else { return named }
@@ -92,7 +96,7 @@ struct StorageAbove {
       })
   }
 
-  /// Blanks and the like stand as three octal digits behind a backslash.
+  /// Decodes blanks and similar characters, which are three octal digits after a backslash.
   private static func unescaped(_ word: Substring) -> String {
     var bytes: [UInt8] = []
     var rest = PathText.bytes(of: String(word))[...]

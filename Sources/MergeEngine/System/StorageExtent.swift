@@ -1,12 +1,13 @@
 /// The bytes of a file or disk that a file or device shows, below loop devices and partitions.
 ///
-/// Two names of the same bytes have extents that overlap: hard links, a loop device and its file, a partition and its
-/// disk. Of what device-mapper maps only those devices are looked through that show one part of another.
+/// Two names of the same bytes have extents that overlap: hard links, a loop device and its file, a
+/// partition and its disk. Of device-mapper's devices, only those that show one part of another
+/// device are resolved.
 ///
-/// A partition from sector 2048 on, of a loop device that shows a file from byte 4096 on, begins at byte 1,052,672 of
-/// the file.
+/// A partition from sector 2048 on, of a loop device that shows a file from byte 4096 on, begins at
+/// byte 1,052,672 of the file.
 package struct StorageExtent: Equatable {
-  /// What a linear device of device-mapper shows: another device from `byteOffset` on.
+  /// The backing of a linear device of device-mapper: another device from `byteOffset` on.
   package struct LinearPart: Sendable {
     var device: DeviceNumber
     var byteOffset: UInt64
@@ -17,16 +18,19 @@ package struct StorageExtent: Equatable {
     }
   }
 
-  /// Linear devices, by their numbers.
+  /// Linear devices by number.
   package typealias LinearParts = [DeviceNumber: LinearPart]
 
   /// The file or disk.
   private(set) var layer: StorageStack.Layer
-  /// The bytes in it; one that goes on to the end, wherever that is, ends at `UInt64.max`.
+  /// The bytes in the layer; a range to the end of the layer, wherever that is, ends at
+  /// `UInt64.max`.
   private(set) var range = ByteRange(start: 0, end: .max)
-  /// A path of the file, if it is one; of a file under a loop device as sysfs tells, which may lead elsewhere.
+  /// A path of the file, if the layer is a file.
+  ///
+  /// For a file under a loop device, the path is from sysfs and may lead elsewhere.
   private(set) var path: String?
-  /// The devices that the layer was reached by.
+  /// The devices between the top and the layer, the top included.
   private(set) var devices: Set<DeviceNumber> = []
 
   init(
@@ -77,12 +81,12 @@ package struct StorageExtent: Equatable {
     layer = below
   }
 
-  /// Whether bytes are in both.
+  /// Returns true if both have bytes in common.
   func overlaps(_ other: StorageExtent) -> Bool {
     layer == other.layer && range.overlaps(other.range)
   }
 
-  /// Opens the file; nil for a disk, and for a file to which the path does not lead here.
+  /// Opens the file; returns nil for a disk, and for a file that the path does not lead to.
   func openFile() -> OpenFile? {
     guard case .file(let device, let inode) = layer, let path,
       let file = try? OpenFile(path, role: "origin", access: .readOnly, direct: false),

@@ -1,5 +1,5 @@
-/// What lies under a device or file, as far as the kernel tells: partitions, device-mapper layers and
-/// the files of loop devices.
+/// The layers under a device or file, as the kernel reports them: partitions, device-mapper layers
+/// and the files of loop devices.
 package struct StorageStack: Equatable, Sendable {
   package enum Layer: Hashable, Sendable {
     case device(DeviceNumber)
@@ -8,11 +8,11 @@ package struct StorageStack: Equatable, Sendable {
 
   /// The device or file itself.
   package let top: Layer
-  /// The device or file itself, and what lies under it if it is a loop device.
+  /// The device or file itself and, if it is a loop device, its backing.
   ///
-  /// A loop device may show a part only; two of them over one file are taken to overlap all the same.
+  /// A loop device may show only a part, but two loop devices over one file are assumed to overlap.
   private var wholes: Set<Layer> = []
-  /// Everything that its bytes are in, itself among them.
+  /// All layers that contain its bytes, itself included.
   package private(set) var layers: Set<Layer> = []
 
   package init(_ file: OpenFile) {
@@ -39,13 +39,13 @@ package struct StorageStack: Equatable, Sendable {
     }
   }
 
-  /// What the file system with that device number is on.
+  /// Finds the layers under the file system with that device number.
   package init(fileSystemOn device: DeviceNumber) {
     top = .device(device)
     add(top)
   }
 
-  /// Whether writing to one would change bytes of the other.
+  /// Returns true if writing to one may change bytes of the other.
   package func overlaps(_ other: StorageStack) -> Bool {
     !layers.isDisjoint(with: other.wholes) || !other.layers.isDisjoint(with: wholes)
   }
@@ -68,7 +68,7 @@ package struct StorageStack: Equatable, Sendable {
 }
 
 extension DeviceNumber {
-  /// From `major:minor`.
+  /// Parses `major:minor`.
   init?(text: String?) {
     guard let parts = text?.split(separator: ":"), parts.count == 2, let major = UInt32(parts[0]),
       let minor = UInt32(parts[1])
@@ -76,7 +76,7 @@ extension DeviceNumber {
     self.init(major: major, minor: minor)
   }
 
-  /// From the kernel's packed form.
+  /// Unpacks the kernel's packed form.
   init(packed: UInt64) {
     major = UInt32(truncatingIfNeeded: packed >> 8 & 0xFFF | packed >> 32 & ~0xFFF)
     minor = UInt32(truncatingIfNeeded: packed & 0xFF | packed >> 12 & ~0xFF)

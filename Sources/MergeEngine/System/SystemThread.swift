@@ -1,9 +1,10 @@
 internal import Glibc
 package import SystemPackage
 
-/// A thread beside the one that waits for I/O, to which the process's signals are left.
+/// A thread with all signals blocked, so that the process's signals go to the thread that waits for
+/// I/O.
 ///
-/// It has to be joined or detached.
+/// It must be joined or detached.
 package struct SystemThread: ~Copyable {
   private let thread: pthread_t
 
@@ -12,15 +13,17 @@ package struct SystemThread: ~Copyable {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
   }
 
-  /// - `stackByteCount`: small, since a process that locks its memory locks that too.
-  /// - Throws: `Errno` where there is no thread to be had; then `body` does not run.
+  /// - `stackByteCount`: the stack size; small, since a process that locks its memory locks that
+  ///   too.
+  /// - Throws: `Errno` if no thread can be created; then `body` does not run.
   package init(stackByteCount: Int, _ body: @escaping @Sendable () -> Void) throws(Errno) {
     var thread = pthread_t()
     var all = sigset_t()
     var before = sigset_t()
-    // SAFETY: every object is the caller's own for the length of the calls. The body is retained until the
-    // thread takes it over, or given back here where there is none.
-    // Allocated, since the initializer is that of whichever C module the compiler meets first.
+    // SAFETY: every object is the caller's own for the length of the calls. The body is retained
+    // until the thread takes it over, or released here if there is no thread. The attributes are
+    // allocated, since the initializer of the structure depends on which C module the compiler
+    // imports first.
     let attributes = UnsafeMutablePointer<pthread_attr_t>.allocate(capacity: 1)
     unsafe pthread_attr_init(attributes)
     defer {
@@ -52,14 +55,16 @@ package struct SystemThread: ~Copyable {
   /// Waits until the body has returned.
   package consuming func join() { pthread_join(thread, nil) }
 
-  /// Lets it run to its end alone.
+  /// Lets the thread run to its end without a join.
   package consuming func detach() { pthread_detach(thread) }
 }
 
-/// Counts up, and makes who counts down below zero wait; what was written before is seen after.
+/// A counting semaphore.
+///
+/// Writes made before `signal()` are visible after the `wait()` that it releases.
 @safe package struct Semaphore: ~Copyable, @unchecked Sendable {
-  // SAFETY: allocated and made in init, at one address until deinit; nobody else has the pointer. Any thread may
-  // make its calls.
+  // SAFETY: allocated and initialized in init, at one address until deinit; no other object has the
+  // pointer. Any thread may make its calls.
   private let semaphore: UnsafeMutablePointer<sem_t>
 
   package init(_ count: UInt32) {
@@ -67,7 +72,7 @@ package struct SystemThread: ~Copyable {
     unsafe sem_init(semaphore, 0, count)
   }
 
-  /// Precondition: nobody waits.
+  /// - Precondition: No thread waits.
   deinit {
     unsafe sem_destroy(semaphore)
     unsafe semaphore.deallocate()

@@ -1,27 +1,27 @@
 internal import CAIO
 internal import Glibc
 
-/// The system that the program runs on, for what a caller does not hand in.
+/// The defaults from the running system, where a caller passes none.
 package enum ThisSystem {
-  /// Time since it was first asked for, without that in which the system slept.
+  /// A clock that starts at its first use and stops while the system sleeps.
   package static let clock: Clock = {
     let start = SuspendingClock.now
     return Clock(now: { start.duration(to: .now) }, sleep: sleep)
   }()
 
-  /// Tells this boot from all others; where the kernel does not, this process from all others, which only
-  /// ever asks for more care.
+  /// The identifier of this boot; if the kernel reports none, an identifier of this process, which
+  /// only causes more checks.
   package static let bootID: String =
     FileSystem.text(of: "/proc/sys/kernel/random/boot_id")
     ?? "process \(processID) at \(secondsSince1970())"
 
-  /// This process.
+  /// The ID of this process.
   package static let processID: Int32 = getpid()
 
-  /// Whether this process acts for root.
+  /// True if this process acts for root.
   package static var isRoot: Bool { geteuid() == 0 }
 
-  /// The time of day.
+  /// Returns the time of day.
   package static func secondsSince1970() -> Int64 { Int64(time(nil)) }
 
   private static func sleep(_ duration: Duration) {
