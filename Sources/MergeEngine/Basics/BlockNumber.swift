@@ -1,4 +1,5 @@
-/// A block's number in one of the spaces of a thin pool; numbers of two spaces cannot be mixed.
+/// The number of a block in one address space of a thin pool; numbers of different spaces do not
+/// mix.
 package struct BlockNumber<Space>: Hashable, Comparable, Sendable, BitwiseCopyable {
   package var rawValue: UInt64
 
@@ -23,12 +24,12 @@ extension BlockNumber: CustomStringConvertible {
 }
 
 extension UInt64 {
-  /// The largest multiple of `unit` that is not above this number.
+  /// Returns the largest multiple of `unit` that is not above this number.
   package func roundedDown(toMultipleOf unit: UInt64) -> UInt64 { self - self % unit }
 
-  /// The smallest multiple of `unit` that is not below this number.
+  /// Returns the smallest multiple of `unit` that is not below this number.
   ///
-  /// Precondition: it fits 64 bits.
+  /// - Precondition: The result fits in 64 bits.
   package func roundedUp(toMultipleOf unit: UInt64) -> UInt64 {
     let rest = self % unit
     return rest == 0 ? self : self + (unit - rest)

@@ -1,4 +1,4 @@
-/// Takes numbers from bytes that may be cut or damaged: each read is nil where they do not suffice.
+/// Decodes numbers from bytes that may be truncated or corrupt; a read past the end returns nil.
 package struct ByteReader: ~Escapable {
   private let bytes: RawSpan
   private var position = 0
@@ -20,14 +20,14 @@ package struct ByteReader: ~Escapable {
     return number
   }
 
-  /// What `next` would take.
+  /// Returns the number that `next` would return.
   @inline(__always)
   func peek<Number: FixedWidthInteger & BitwiseCopyable>(_ type: Number.Type) -> Number? {
     guard remainingByteCount >= MemoryLayout<Number>.size else { return nil }
     return bytes.littleEndian(at: position, as: type)
   }
 
-  /// Precondition: so many bytes remain.
+  /// - Precondition: At least `byteCount` bytes remain.
   @inline(__always)
   @_lifetime(self: copy self)
   mutating func skip(_ byteCount: Int) {
@@ -47,7 +47,9 @@ package struct ByteReader: ~Escapable {
     return number
   }
 
-  /// Out of the way, and not mutating, so that its caller's position may stay in a register.
+  /// Decodes a number of any length.
+  ///
+  /// Not inlined and not mutating, so that the caller's position may stay in a register.
   @inline(never)
   private func longVariable() -> (number: UInt64, end: Int)? {
     var number: UInt64 = 0
@@ -71,13 +73,13 @@ package struct ByteReader: ~Escapable {
   }
 }
 
-/// A variable number of one byte or two, as nearly all in a journal are.
+/// A variable-length number of one or two bytes, as nearly all in a journal are.
 struct ShortVariable {
-  /// Less than 2¹⁴.
+  /// The value, less than 2¹⁴.
   var number: UInt64
   var byteCount: Int
 
-  /// The one that the lowest bytes of `word` are; nil where it is longer.
+  /// Decodes the lowest bytes of `word`; returns nil if the number is longer.
   @inline(__always)
   init?(_ word: UInt64) {
     if word & 0x80 == 0 {
@@ -91,10 +93,10 @@ struct ShortVariable {
     }
   }
 
-  /// Two, one behind the other, and the bytes of both.
+  /// Decodes two consecutive numbers, and returns them with their total byte count.
   @inline(__always)
   static func two(_ word: UInt64) -> (first: UInt64, second: UInt64, byteCount: Int)? {
-    // Where both have two bytes, the second need not wait until the first is known.
+    // If both have two bytes, the second does not wait for the first to be decoded.
     if word & 0x8080_8080 == 0x0080_0080 {
       return (word & 0x7F | word &>> 1 & 0x3F80, word &>> 16 & 0x7F | word &>> 17 & 0x3F80, 4)
     }
@@ -104,7 +106,7 @@ struct ShortVariable {
   }
 }
 
-/// Puts numbers and texts one behind the other, little endian.
+/// Appends numbers and bytes, little endian.
 package struct ByteWriter {
   package private(set) var bytes: [UInt8] = []
 
@@ -118,7 +120,7 @@ package struct ByteWriter {
     }
   }
 
-  /// Seven bits a byte, lowest first; the eighth says that more follows.
+  /// Appends a number, seven bits a byte, lowest first; the eighth bit is set if more bytes follow.
   package mutating func appendVariable(_ number: UInt64) {
     var rest = number
     while rest >= 0x80 {

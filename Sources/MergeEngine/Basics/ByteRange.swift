@@ -1,30 +1,30 @@
-/// Consecutive bytes of a device or file, half open.
+/// A half-open range of consecutive bytes of a device or file.
 public struct ByteRange: Hashable, Sendable {
   /// The first byte, counted from the start of the device.
   public package(set) var start: UInt64
-  /// The first byte behind the range.
+  /// The first byte after the range.
   public package(set) var end: UInt64
 
-  /// Makes the range from `start` up to, not including, `end`.
+  /// Creates the range from `start` up to, not including, `end`.
   ///
-  /// Precondition: `start <= end`.
+  /// - Precondition: `start <= end`.
   package init(start: UInt64, end: UInt64) {
     precondition(start <= end)
     self.start = start
     self.end = end
   }
 
-  /// How many bytes the range has.
+  /// The number of bytes in the range.
   public var byteCount: UInt64 { end - start }
 
-  /// Whether the range has no bytes.
+  /// True if the range has no bytes.
   package var isEmpty: Bool { start == end }
 
-  /// Whether bytes are in both ranges.
+  /// Returns true if the ranges have bytes in common.
   package func overlaps(_ other: ByteRange) -> Bool { start < other.end && other.start < end }
 }
 
-/// Byte ranges that do not touch, in rising order.
+/// Byte ranges that neither overlap nor touch, in rising order.
 package struct RangeSet: Equatable, Sendable {
   package private(set) var ranges: [ByteRange] = []
 
@@ -35,7 +35,7 @@ package struct RangeSet: Equatable, Sendable {
 
   /// Adds a range.
   ///
-  /// - Returns: How many of its bytes were not in the set.
+  /// - Returns: The number of its bytes that were not in the set.
   @discardableResult
   package mutating func insert(_ range: ByteRange) -> UInt64 {
     guard !range.isEmpty else { return 0 }
@@ -68,13 +68,15 @@ package struct RangeSet: Equatable, Sendable {
     ranges.replaceSubrange(first..<last, with: kept)
   }
 
-  /// Returns whether all of a range, which is not empty, is in the set.
+  /// Returns true if all of a range is in the set.
+  ///
+  /// - Precondition: The range is not empty.
   package func contains(_ range: ByteRange) -> Bool {
     let index = firstIndex { $0.end >= range.end }
     return index < ranges.count && ranges[index].start <= range.start
   }
 
-  /// The first range of which `isBehind` is true, by halving.
+  /// Returns the index of the first range for which `isBehind` is true, by binary search.
   private func firstIndex(where isBehind: (ByteRange) -> Bool) -> Int {
     var low = 0
     var high = ranges.count

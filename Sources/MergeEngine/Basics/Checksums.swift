@@ -1,6 +1,6 @@
 internal import CISAL
 
-/// CRC-32C (Castagnoli), the standard one: register set to ones, result inverted.
+/// Standard CRC-32C (Castagnoli): register initialized to ones, result inverted.
 package struct CRC32C {
   private var register: UInt32 = 0xFFFF_FFFF
 
@@ -10,8 +10,8 @@ package struct CRC32C {
   package var value: UInt32 { ~register }
 
   package mutating func update(_ bytes: RawSpan) {
-    // SAFETY: the pointer is used only inside the closure, for exactly the span's bytes; the routine
-    // reads only (its parameter lacks a const). It takes a 32-bit length, hence the pieces.
+    // SAFETY: the pointer is used only inside the closure, for exactly the span's bytes; the
+    // routine only reads (its parameter lacks a const). It takes a 32-bit length, hence the pieces.
     unsafe bytes.withUnsafeBytes { buffer in
       guard let base = buffer.baseAddress else { return }
       var done = 0
@@ -45,7 +45,7 @@ package struct CRC64 {
     // SAFETY: the pointer is used only inside the closure, for exactly the span's bytes.
     unsafe bytes.withUnsafeBytes { buffer in
       guard let base = buffer.baseAddress else { return }
-      // The library inverts on the way in and on the way out; this definition does not.
+      // The library inverts the register at the start and at the end; this definition does not.
       register = unsafe ~crc64_ecma_norm(
         ~register, base.assumingMemoryBound(to: UInt8.self), UInt64(buffer.count))
     }

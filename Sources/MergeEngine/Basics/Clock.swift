@@ -1,12 +1,12 @@
-/// The time since some fixed moment, and waiting for it to pass; handed in so that the engine has no clock of its own.
+/// A monotonic time and a way to wait, passed in so that the engine has no clock of its own.
 package struct Clock: Sendable {
-  /// Tells the time that has passed since that moment; never goes back.
+  /// Returns the time since a fixed moment; never decreases.
   package let now: @Sendable () -> Duration
 
-  /// Waits about that long; returns earlier when a signal comes.
+  /// Waits for about that duration; returns early on a signal.
   package let sleep: @Sendable (Duration) -> Void
 
-  /// Makes a clock of two functions.
+  /// Creates a clock from two functions.
   package init(
     now: @escaping @Sendable () -> Duration, sleep: @escaping @Sendable (Duration) -> Void
   ) {

@@ -1,5 +1,5 @@
 extension UInt64 {
-  /// A byte count as people read it: `1536` as `1.5 KiB`, with one decimal where it is not 0.
+  /// The byte count for people, with one decimal unless it is 0: `1536` is `1.5 KiB`.
   package var formattedByteCount: String {
     guard self >= 1024 else { return "\(self) bytes" }
     let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
@@ -19,7 +19,7 @@ extension UInt64 {
 }
 
 extension String {
-  /// A word of a command as a shell passes it on unchanged, quoted only where it must be.
+  /// The text as a word of a shell command, quoted only if necessary.
   package var shellQuoted: String {
     let plain = "_@%+=:,./-"
     let isPlain = unicodeScalars.allSatisfy { scalar in
@@ -37,29 +37,31 @@ extension String {
       .joined(separator: "'\\''") + "'"
   }
 
-  /// Words of a hint with commands under them, each on a line of its own behind two blanks, as a shell takes it.
+  /// Returns a hint with commands below it, each on its own line after two blanks, ready for a
+  /// shell.
   package func above(_ commands: String...) -> String { above(commands) }
 
-  /// Words of a hint with those commands under them.
+  /// Returns a hint with those commands below it.
   package func above(_ commands: [String]) -> String {
     ([self + ":"] + commands.map { "  " + $0 }).joined(separator: "\n")
   }
 
-  /// A command within a sentence: in quotes, unless it has some of its own.
+  /// The command within a sentence: in quotes, unless it contains quotes of its own.
   ///
-  /// Those would end where the others begin, and whoever copies both gives the shell a name without quotes.
+  /// Its own quotes would end the outer ones, and a user who copies both would give the shell an
+  /// unquoted name.
   package var commandInSentence: String { contains("'") ? self : "'\(self)'" }
 
   private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
     scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)
   }
 
-  /// A byte between `$'` and `'`.
+  /// Returns a byte as it appears between `$'` and `'`.
   private static func byteQuoted(_ byte: UInt8) -> String {
     switch byte {
     case UInt8(ascii: "'"), UInt8(ascii: "\\"): "\\" + String(Unicode.Scalar(byte))
     case 0x20..<0x7F: String(Unicode.Scalar(byte))
-    // Three digits are taken, so a digit that follows is one of its own.
+    // An escape has exactly three octal digits, so a digit that follows is separate.
     default: "\\" + String(UInt16(byte) + 0o1000, radix: 8).dropFirst()
     }
   }

@@ -1,9 +1,11 @@
-/// Paths as text and as bytes: the system's paths are bytes, and every sequence of bytes has one text.
+/// Converts paths between bytes, which the system uses, and text; every sequence of bytes has one
+/// text.
 ///
-/// Valid UTF-8 is its own text. A byte that is part of no valid UTF-8 becomes the private scalar U+10FE00 plus
-/// the byte. Bytes that are the UTF-8 of such a scalar become four of them, so that no two paths have one text.
+/// Valid UTF-8 is its own text. A byte outside valid UTF-8 becomes the private scalar U+10FE00 plus
+/// the byte. Bytes that are the UTF-8 of such a scalar become four of them, so that no two paths
+/// have the same text.
 ///
-/// The engine keeps all paths as such texts; what calls the system turns them back.
+/// The engine keeps all paths as such texts, and converts them back for system calls.
 package enum PathText {
   private static let firstScalar: UInt32 = 0x10FE80
   private static let lastScalar: UInt32 = 0x10FEFF
@@ -37,19 +39,19 @@ package enum PathText {
     }
   }
 
-  /// Returns whether a path is valid UTF-8, and so its own text.
+  /// Returns true if a path is valid UTF-8, and so its own text.
   package static func isText(_ text: String) -> Bool {
-    // Every such scalar begins with this byte.
+    // The UTF-8 of every such scalar begins with this byte.
     !text.utf8.contains(0xF4) || !text.unicodeScalars.contains { byte(of: $0) != nil }
   }
 
-  /// Returns the byte that a scalar stands for; nil for all other scalars.
+  /// Returns the byte that a scalar represents; nil for all other scalars.
   package static func byte(of scalar: Unicode.Scalar) -> UInt8? {
     (firstScalar...lastScalar).contains(scalar.value)
       ? UInt8(scalar.value - firstScalar + 0x80) : nil
   }
 
-  /// The scalar whose UTF-8 begins at a place.
+  /// Returns the scalar whose UTF-8 begins at `place`; nil if there is none.
   private static func scalar(at place: Int, in bytes: [UInt8]) -> Unicode.Scalar? {
     let byteCount: Int
     switch bytes[place] {

@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// The one way in which numbers are taken from bytes that came from a disk.
+/// Decodes all numbers that come from a disk.
 extension RawSpan {
-  /// The little-endian number at `byteOffset`, at any alignment.
+  /// Returns the little-endian number at `byteOffset`, at any alignment.
   ///
-  /// Precondition: it lies inside.
+  /// - Precondition: The number lies within the span.
   @inline(__always)
   package func littleEndian<Number: FixedWidthInteger & BitwiseCopyable>(
     at byteOffset: Int, as type: Number.Type
@@ -13,9 +13,10 @@ extension RawSpan {
     Number(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: byteOffset, as: type))
   }
 
-  /// The little-endian numbers from `byteOffset` on, where they lie.
+  /// Returns the little-endian numbers from `byteOffset` on, without copying them.
   ///
-  /// Precondition: they lie inside, and the first at a multiple of 8 in memory.
+  /// - Precondition: The numbers lie within the span, and the first is at a multiple of 8 in
+  ///   memory.
   @_lifetime(copy self)
   package func littleEndianNumbers(at byteOffset: Int, count: Int) -> Span<UInt64> {
     #if _endian(big)
@@ -24,9 +25,9 @@ extension RawSpan {
     return Span(_bytes: extracting(byteOffset..<byteOffset + count * MemoryLayout<UInt64>.stride))
   }
 
-  /// A copy of `byteCount` bytes.
+  /// Returns a copy of `byteCount` bytes.
   ///
-  /// Precondition: they lie inside.
+  /// - Precondition: The bytes lie within the span.
   package func copiedBytes(at byteOffset: Int, count byteCount: Int) -> [UInt8] {
     let part = extracting(byteOffset..<byteOffset + byteCount)
     return unsafe [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initializedCount in
@@ -40,9 +41,9 @@ extension RawSpan {
 }
 
 extension RawSpan {
-  /// Whether both have the same bytes.
+  /// Returns true if both have the same bytes.
   ///
-  /// Precondition: the same count.
+  /// - Precondition: Both have the same byte count.
   package func hasSameBytes(as other: RawSpan) -> Bool {
     precondition(byteCount == other.byteCount)
     // SAFETY: both pointers are used only inside the closures, for exactly the spans' bytes.
