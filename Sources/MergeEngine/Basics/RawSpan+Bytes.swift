@@ -9,7 +9,8 @@ extension RawSpan {
   package func littleEndian<Number: FixedWidthInteger & BitwiseCopyable>(
     at byteOffset: Int, as type: Number.Type
   ) -> Number {
-    // SAFETY: the load is bounds-checked by the standard library, and every bit pattern is a number.
+    // SAFETY: the load is bounds-checked by the standard library, and every bit pattern is a
+    // number.
     Number(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: byteOffset, as: type))
   }
 

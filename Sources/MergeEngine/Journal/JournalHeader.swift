@@ -20,7 +20,7 @@ package struct JournalHeader: Equatable, Sendable {
   package var grownOriginByteCount: UInt64?
   package var thinByteCount: UInt64?
 
-  // The properties for resuming and for people.
+  // Further properties, for resuming and for display.
   package var plannedByteCount: UInt64
   /// The thin device's readable name: the LVM name of a volume, else the name as typed.
   package var thinDeviceName: String?

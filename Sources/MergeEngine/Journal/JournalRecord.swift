@@ -23,8 +23,8 @@ package enum JournalRecord: Equatable, Sendable {
     package var seconds: Int64
     package var bootID: String
     package var metadataPath, dataPath, originPath: String
-    /// Where a device without an identity is, which distinguishes it until the next boot; empty for
-    /// others.
+    /// The place of a device without an identity, which distinguishes it until the next boot; else
+    /// empty.
     package var dataPlace, originPlace: String
     /// Thin devices that share the origin, or may, and that this run was allowed to change.
     package var agreedSharers: [OriginSharer]
