@@ -3,13 +3,13 @@ internal import MergeEngine
 
 /// One run of the command, from its arguments to its exit status.
 struct Invocation {
-  /// What was typed behind the command's name.
+  /// The words typed after the command's name.
   let arguments: [String]
 
-  /// Does what the arguments ask for.
+  /// Runs the command that the arguments name and returns its exit status.
   func exitStatus() -> ExitStatus {
     let messages = Messages(format: Messages.format(askedIn: arguments))
-    // The parser's own command shows the help of all where there is no such one.
+    // For an unknown verb the parser's own `help` command shows the help of the whole command.
     if arguments.first == "help", let verb = arguments.dropFirst().first(where: { $0 != "help" }),
       !verb.hasPrefix("-"), !ThinMerge.verbs.contains(verb)
     {
@@ -51,9 +51,9 @@ struct Invocation {
     return outcome.exitStatus == .done ? delivered : outcome.exitStatus
   }
 
-  // A reader who has seen enough and left is no failure; a full disk is one.
+  // Writes the report. A reader that closed the pipe early is no failure; a full disk is one.
   //
-  // `lost`: how the command ends where the report is lost.
+  // `lost`: the exit status if the report is lost.
   private func deliver(
     _ report: String, _ messages: Messages, lost: ExitStatus = .reportLost
   ) -> ExitStatus {
@@ -74,7 +74,7 @@ struct Invocation {
     return failure.exitStatus
   }
 
-  // What the argument parser throws: help that was asked for, or a mistake in the arguments.
+  // Handles an error of the argument parser: requested help, or a mistake in the arguments.
   private func answer(_ error: any Error, _ messages: Messages) -> ExitStatus {
     guard ThinMerge.exitCode(for: error) != .success else {
       var text = ThinMerge.fullMessage(for: error)
@@ -97,7 +97,7 @@ struct Invocation {
       .usage(message.asSentencePart, hint: Self.help(of: verb)), messages)
   }
 
-  /// The hint that leads to the help of a verb, or of all.
+  /// Returns the hint that leads to the help of a verb, or of the whole command.
   fileprivate static func help(of verb: String?) -> String {
     "see what there is".above(
       (["thin-merge"] + (verb.map { [$0] } ?? []) + ["--help"]).joined(separator: " "))
@@ -113,7 +113,7 @@ extension Failure {
 }
 
 extension String {
-  /// The parser speaks in sentences; here they stand behind a colon.
+  /// The parser's message as part of a sentence, to follow a colon.
   fileprivate var asSentencePart: String {
     var text = self
     let choice = ". Please provide one of "
@@ -125,7 +125,7 @@ extension String {
     return first.lowercased() + text.dropFirst()
   }
 
-  /// What the parser suggests for an unknown option is left out where too little of it is alike.
+  /// The text without the parser's suggestion for an unknown option, if the two differ too much.
   private var withoutFarSuggestion: String {
     let question = ". Did you mean '"
     guard let place = firstRange(of: question), hasSuffix("'?") else { return self }
@@ -139,7 +139,8 @@ extension String {
 }
 
 extension Substring {
-  /// How many letters have to be put in, taken out or exchanged to make another text of this one.
+  /// Returns the Levenshtein distance: the fewest insertions, deletions and replacements of
+  /// letters.
   fileprivate func editDistance(to other: Substring) -> Int {
     var distances = Array(0...other.count)
     for (row, letter) in enumerated() {

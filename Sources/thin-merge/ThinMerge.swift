@@ -29,10 +29,10 @@ struct ThinMerge: ParsableCommand {
     exit(withError: ExitCode(status.rawValue))
   }
 
-  /// The commands by their names.
+  /// The names of the commands.
   static let verbs = configuration.subcommands.compactMap { $0.configuration.commandName }
 
-  /// The command that was typed, checked as a whole.
+  /// Returns the typed command after checking its options together.
   static func checked(_ arguments: [String]) throws -> any ParsableCommand {
     let command = try parseAsRoot(arguments)
     try (command as? any Verb)?.check()

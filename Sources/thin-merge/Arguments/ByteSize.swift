@@ -1,12 +1,12 @@
 /// A number of bytes as people type it: `4096`, `8s`, `64k`, `1MiB`.
 struct ByteSize: Equatable, Sendable {
-  /// The bytes.
+  /// The number of bytes.
   var byteCount: UInt64
 
-  /// A number of bytes.
+  /// Creates a size from a number of bytes.
   init(byteCount: UInt64) { self.byteCount = byteCount }
 
-  /// Reads digits and a unit; nil if that is not what `text` is, or if it is too large.
+  /// Parses digits and a unit; returns nil if `text` is something else or too large.
   init?(_ text: String) {
     guard let (digits, unit) = Self.parts(text), let number = UInt64(digits) else { return nil }
     let (product, overflow) = number.multipliedReportingOverflow(by: unit)
@@ -14,11 +14,11 @@ struct ByteSize: Equatable, Sendable {
     byteCount = product
   }
 
-  /// Whether a text is a size that cannot be counted in bytes here.
+  /// Returns true if a text is a size whose bytes do not fit in 64 bits.
   static func isTooLarge(_ text: String) -> Bool { parts(text) != nil && ByteSize(text) == nil }
 
   private static func parts(_ text: String) -> (digits: Substring, unitByteCount: UInt64)? {
-    // The standard library would take a sign as well.
+    // The standard library's parser would accept a sign too.
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     guard !digits.isEmpty,
       let unit = unitByteCount(text.dropFirst(digits.count).lowercased())
@@ -26,7 +26,7 @@ struct ByteSize: Equatable, Sendable {
     return (digits, unit)
   }
 
-  // `KB` and the like are left out: half of their readers take them for powers of ten.
+  // `KB` and the like are not accepted: half of their readers take them for powers of ten.
   private static func unitByteCount(_ unit: String) -> UInt64? {
     switch unit {
     case "", "b": 1
@@ -41,7 +41,7 @@ struct ByteSize: Equatable, Sendable {
 }
 
 extension ByteSize: CustomStringConvertible {
-  /// The size with the largest unit that it is a multiple of.
+  /// The size in the largest unit that divides it.
   var description: String {
     let units: [Character] = ["k", "M", "G", "T"]
     var value = byteCount

@@ -1,12 +1,13 @@
-/// The argument parser's scripts for shells, with what they lack put in.
+/// The argument parser's scripts for shells, with three additions.
 ///
-/// - They complete `--option value`, and little or nothing of `--option=value`: zsh has to be told that an
-///   option takes both, and to bash the second are three words.
-/// - Where a journal is wanted and nothing typed yet, those in the usual places are offered, and otherwise all
-///   files, since a journal may have any name. The shells list them, which know how to quote.
-/// - `help` takes a verb.
+/// - `--option=value` is completed like `--option value`. zsh needs a mark for options that take
+///   both forms; bash splits the first form into three words.
+/// - For an empty journal operand, the journals in the default places are offered; otherwise all
+///   files, since a journal may have any name. The shells list the files, because they know how to
+///   quote.
+/// - `help` completes verbs.
 enum CompletionScript {
-  /// The script, for whichever shell it is.
+  /// Returns the script with the additions, for any of the shells.
   static func mended(_ script: String) -> String {
     script.split(separator: "\n", omittingEmptySubsequences: false).map { mended(line: String($0)) }
       .joined(separator: "\n")
@@ -17,7 +18,7 @@ enum CompletionScript {
     if let action = line.firstRange(of: #"-fa '(set -l exts \'journal\'"#) {
       return line[..<action.lowerBound] + fishJournals
     }
-    // In zsh's words: '--option[What it is for.]:value:ACTION', and without the colons a flag.
+    // A zsh option is '--option[What it is for.]:value:ACTION'; a flag has no colons.
     guard line.drop(while: { $0 == " " }).hasPrefix("'--"), line.contains("]:"),
       let bracket = line.firstIndex(of: "[")
     else { return line }

@@ -2,42 +2,43 @@ internal import ArgumentParser
 internal import FoundationEssentials
 internal import MergeEngine
 
-/// What a shell offers for the values of options and operands.
+/// The completions for the values of options and operands.
 enum Completions {
-  /// Thin devices by all names that they go by: active ones of device-mapper, and those of LVM, active or not.
+  /// Thin devices by all their names: active ones of device-mapper, and those of LVM, active or
+  /// not.
   static let thinDevices = CompletionKind.shellCommand(
     "\(mappedDevices(target: "thin")) | sed -e p -e 's,^,/dev/mapper/,'; "
       + "lvs --noheadings --separator / -o vg_name,lv_name -S segtype=thin 2>/dev/null "
       + "| xargs -r -n 1 | sed -e p -e 's,^,/dev/,'")
   /// Active pools, by device-mapper's names.
   static let pools = CompletionKind.shellCommand(mappedDevices(target: "thin-pool"))
-  /// Journals, of which ``CompletionScript`` has more to say.
+  /// Journals; ``CompletionScript`` refines these.
   static let journals = CompletionKind.file(extensions: ["journal", "thin-merge"])
   /// The numbers of thin devices in the metadata that the command line names.
   static let deviceIDs = CompletionKind.custom { words, _, _ in
     TypedMetadata(words: words).deviceIDs().map { String($0) }
   }
 
-  // Where there are no such devices, dmsetup says so in a line without a tab.
+  // Without such devices, dmsetup prints a message on a line without a tab.
   private static func mappedDevices(target: String) -> String {
     "dmsetup ls --target \(target) 2>/dev/null | cut -s -f 1"
   }
 }
 
-/// The metadata that a command line names which is not complete yet.
+/// The metadata that an incomplete command line names.
 struct TypedMetadata: Equatable {
-  /// Where it is; nil if it is not named, or by a pool.
+  /// The path; nil if the metadata is not named, or named by a pool.
   var path: String?
-  /// Which mapping tree is read.
+  /// The mapping tree to read.
   var mappings: MergeSource.Mappings
 
-  /// Looks through the words of a command line as a shell tells them, quotes and all.
+  /// Parses the words of a command line as a shell passes them, with quotes.
   init(words: [String]) {
     let words = words.map { Self.unquoted($0) }
     var path: String?
     for (index, word) in words.enumerated() {
       if word == "--metadata" {
-        // Some shells take `--metadata=PATH` apart into three words.
+        // Some shells split `--metadata=PATH` into three words.
         let rest = words[(index + 1)...].drop { $0 == "=" }
         path = rest.first ?? path
       } else if word.hasPrefix("--metadata=") {
@@ -48,10 +49,10 @@ struct TypedMetadata: Equatable {
     mappings = words.contains("--inactive") ? .inactivePool : .metadataSnapshot(block: nil)
   }
 
-  /// The numbers of the thin devices in it; none where it cannot be read.
+  /// Returns the numbers of the thin devices; none if the metadata cannot be read.
   func deviceIDs() -> [UInt32] {
     guard let path, !path.isEmpty else { return [] }
-    // Nobody is told anything while a line is being typed.
+    // No observer: nothing is printed while a line is being typed.
     let merger = Merger(environment: ProcessEnvironment.environment(observer: nil))
     let devices = try? merger.devicesAsTheyAre(metadataPath: path, mappings: mappings)
     return (devices ?? []).map(\.deviceID)

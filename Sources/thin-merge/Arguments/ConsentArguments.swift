@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// What is made sure of, and what the caller vouches for.
+/// The checks that the caller requests, and the facts that the caller vouches for.
 struct ConsentArguments: ParsableArguments {
   @Flag(help: "Read every merged block back afterwards, and compare.")
   var verify = false
@@ -24,7 +24,7 @@ struct ConsentArguments: ParsableArguments {
 
   @OptionGroup var loops: LoopDeviceArguments
 
-  /// The words that say the same to the command again.
+  /// The words that give the command the same options again.
   var words: [String] {
     [
       (verify, "--verify"), (again, "--again"), (yes, "--yes"),
@@ -46,7 +46,8 @@ struct ConsentArguments: ParsableArguments {
   }
 }
 
-/// What the caller vouches for where the system's loop devices cannot be seen.
+/// The caller's word that no loop device uses the file, if the system's loop devices cannot be
+/// seen.
 struct LoopDeviceArguments: ParsableArguments {
   @Flag(help: "Merge onto a file although loop devices cannot be seen.")
   var unseenLoopsOk = false

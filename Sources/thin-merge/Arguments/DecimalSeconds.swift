@@ -1,12 +1,12 @@
 /// A number of seconds as people type it: `5`, `0.2`.
 struct DecimalSeconds: Equatable, Sendable {
-  /// The time.
+  /// The duration.
   var duration: Duration
 
-  /// A time.
+  /// Creates a value from a duration.
   init(_ duration: Duration) { self.duration = duration }
 
-  /// Reads digits with at most one point and nine decimals; nil if that is not what `text` is.
+  /// Parses digits with at most one point and nine decimals; returns nil for any other text.
   init?(_ text: String) {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     guard let whole = parts.first, parts.count <= 2, let seconds = Self.number(whole) else {
@@ -27,7 +27,7 @@ struct DecimalSeconds: Equatable, Sendable {
 }
 
 extension DecimalSeconds: CustomStringConvertible {
-  /// The seconds, without decimals where there are none.
+  /// The seconds, with decimals only if there are any.
   var description: String {
     let (seconds, attoseconds) = duration.components
     return attoseconds == 0 ? "\(seconds)" : "\(duration.seconds)"

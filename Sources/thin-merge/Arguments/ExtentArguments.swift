@@ -1,7 +1,7 @@
 public import ArgumentParser
 internal import MergeEngine
 
-/// How the ends of thin device and origin are brought together.
+/// The thin device's size, and the treatment of blocks past the origin's end.
 struct ExtentArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
@@ -22,20 +22,20 @@ struct ExtentArguments: ParsableArguments {
     guard byteCount > 0 else { throw ValidationError("--thin-size must be above 0") }
   }
 
-  /// Whether anything of this was given.
+  /// True if any of these options was given.
   var isGiven: Bool { thinSize != nil || pastEnd != .refuse }
 
-  /// The words that say the same to the command again.
+  /// The words that give the command the same options again.
   var words: [String] { options.words }
 
-  /// What the engine is told.
+  /// The options for the engine.
   var options: ExtentOptions {
     ExtentOptions(thinByteCount: thinSize?.byteCount, pastEnd: pastEnd)
   }
 }
 
 extension ExtentOptions {
-  /// The words that give them to the command.
+  /// The words that give the command these options.
   var words: [String] {
     var words: [String] = []
     if let byteCount = thinByteCount { words += ["--thin-size", String(byteCount)] }

@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// What becomes of the volumes of LVM once a merge is finished.
+/// The handover of LVM's volumes after a merge is finished.
 struct FinishArguments: ParsableArguments {
   @Flag(
     help: "Compare everything then, remove the thin volume, and make the origin an ordinary volume."
@@ -10,7 +10,7 @@ struct FinishArguments: ParsableArguments {
   @Flag(help: "With --finish: give the origin the thin volume's name.")
   var rename = false
 
-  /// The words that say the same to the command again.
+  /// The words that give the command the same options again.
   var words: [String] {
     [(finish, "--finish"), (rename, "--rename")].filter(\.0).map(\.1)
   }

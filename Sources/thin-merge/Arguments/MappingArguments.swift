@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// Which mapping tree of the pool's metadata is read.
+/// The choice of the mapping tree in the pool's metadata.
 struct MappingArguments: ParsableArguments {
   @Flag(help: "The pool is not active: read its live mappings.")
   var inactive = false
@@ -26,30 +26,32 @@ struct MappingArguments: ParsableArguments {
     }
   }
 
-  /// Which mapping tree is read.
+  /// The mapping tree to read.
   var mappings: MergeSource.Mappings {
     inactive ? .inactivePool : .metadataSnapshot(block: metadataSnapshotBlock)
   }
 
-  /// Which mapping tree of an active pool is read.
+  /// The mapping tree of an active pool to read.
   var mappingsOfActivePool: MergeSource.Mappings {
     metadataSnapshotBlock != nil || ignoreNeedsCheck
       ? .metadataSnapshot(block: metadataSnapshotBlock) : .ownMetadataSnapshot
   }
 
-  /// Whether anything of this was given.
+  /// True if any of these options was given.
   var isGiven: Bool { metadataSnapshotBlock != nil || inactive || ignoreNeedsCheck }
 }
 
 extension Optional where Wrapped == String {
-  /// The path, which must be there and not empty.
+  /// Returns the path.
+  ///
+  /// - Throws: A validation error if the path is missing or empty.
   func path(of option: String) throws -> String {
     guard let path = self else { throw ValidationError("\(option) is missing") }
     guard !path.isEmpty else { throw ValidationError(Self.isEmpty(option)) }
     return path
   }
 
-  /// Refuses an empty path, which is nearly always a variable of a script that was not set.
+  /// Refuses an empty path, which usually comes from an unset variable in a script.
   func checkPath(of option: String) throws {
     if self == "" { throw ValidationError(Self.isEmpty(option)) }
   }

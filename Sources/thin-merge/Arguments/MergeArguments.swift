@@ -1,9 +1,9 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// Everything that a merge is told, for those who merge and for those who only look.
+/// All options of a merge, shared by `merge` and `plan`.
 struct MergeArguments: ParsableArguments {
-  /// What is written.
+  /// The target of the merge, its journal, and the treatment of earlier runs.
   struct Target: ParsableArguments {
     @Option(
       help: ArgumentHelp(
@@ -35,7 +35,7 @@ struct MergeArguments: ParsableArguments {
   @OptionGroup(title: "Transfers") var pace: PaceArguments<DefaultTransfer>
   @OptionGroup(title: "Output") var report: ReportArguments
 
-  /// Looks at what was typed as a whole.
+  /// Checks the typed options together.
   func check(originIsOptional: Bool) throws {
     try source.checkOrigin(target.origin, isOptional: originIsOptional)
     try target.journal.checkPath(of: "--journal <path>")
@@ -62,7 +62,7 @@ struct MergeArguments: ParsableArguments {
     }
   }
 
-  /// What the engine is told.
+  /// The options for the engine.
   var options: MergeOptions {
     var options = MergeOptions(
       extent: extent.options, transfer: pace.transfer, journalPath: target.journal,
@@ -75,14 +75,14 @@ struct MergeArguments: ParsableArguments {
     return options
   }
 
-  /// What the engine is told of a thin device that was found.
+  /// Returns the options for the engine for a thin device that was found.
   func options(of found: ResolvedThinDevice) -> MergeOptions {
     var options = options
     options.extent = found.extent(options.extent)
     return options
   }
 
-  /// The words that say the same to the command again.
+  /// Returns the words that give the command the same options again.
   func words(_ source: NamedSource) -> [String] {
     source.words + (target.origin.map { ["--origin", $0] } ?? []) + extent.words + pool.words
       + (target.journal.map { ["--journal", $0] } ?? [])
@@ -93,7 +93,7 @@ struct MergeArguments: ParsableArguments {
   }
 }
 
-/// Whether a verb that writes only says what it would do.
+/// The choice to report what a writing verb would do, without doing it.
 struct DryRunArguments: ParsableArguments {
   @Flag(
     name: [.customShort("n"), .long],

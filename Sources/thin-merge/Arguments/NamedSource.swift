@@ -2,14 +2,14 @@ internal import MergeEngine
 
 /// A source as the command line names it.
 enum NamedSource: Equatable {
-  /// By the pool's two devices, or images of them.
+  /// A source named by the pool's two devices, or images of them.
   case devices(MergeSource)
-  /// By a name that device-mapper or LVM knows.
+  /// A source named as device-mapper or LVM knows it.
   case thinDevice(
     ThinDeviceReference, mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool,
     ignoresMappingCount: Bool = false)
 
-  /// Finds out where it is.
+  /// Resolves the source to its devices.
   func found(by merger: Merger) throws -> ResolvedThinDevice {
     switch self {
     case .devices(let source):
@@ -22,12 +22,12 @@ enum NamedSource: Equatable {
     }
   }
 
-  /// The name of a thin device, if that is how the source was given.
+  /// The name of the thin device, if the source was given by name.
   var name: String? {
     if case .thinDevice(.device(let name), _, _, _) = self { name } else { nil }
   }
 
-  /// The words that name it on a command line.
+  /// The words that name the source on a command line.
   var words: [String] {
     switch self {
     case .devices(let source):
@@ -61,7 +61,7 @@ enum NamedSource: Equatable {
 }
 
 extension ResolvedThinDevice {
-  /// The origin that was typed, or else the one that the thin device's table names.
+  /// Returns the typed origin, or the one that the thin device's table names.
   func originPath(typed: String?, by merger: Merger) throws -> String {
     guard let path = try typed.map(merger.originPath) ?? originPath else {
       throw Failure(
@@ -75,12 +75,12 @@ extension ResolvedThinDevice {
             ?? "--origin PATH says what is to be written to, if it has one all the same"
         ])
     }
-    // It may be active for this run only, and be named after that.
+    // The origin may be active only for this run; its name is kept for the report.
     _ = VolumeNames.system.inText(path)
     return path
   }
 
-  /// How the ends meet, with the thin device's size if it is known and was not typed.
+  /// Returns the typed extent, with the thin device's size if that is known and was not typed.
   func extent(_ typed: ExtentOptions) -> ExtentOptions {
     var extent = typed
     if extent.thinByteCount == nil { extent.thinByteCount = thinByteCount }

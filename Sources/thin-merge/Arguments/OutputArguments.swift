@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// What the report is made for.
+/// The format of the report.
 struct OutputArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -9,21 +9,21 @@ struct OutputArguments: ParsableArguments {
   var output: OutputFormat = .text
 }
 
-/// How progress is shown on standard error.
+/// The way progress is shown on standard error.
 enum ProgressMode: String, CaseIterable, ExpressibleByArgument, Sendable {
   /// A bar on a terminal, lines elsewhere; nothing with JSON output.
   case auto
-  /// A line that is drawn again in place.
+  /// A line that is redrawn in place.
   case bar
   /// A line every few seconds.
   case lines
-  /// A JSON object a second, and every other line as one too.
+  /// A JSON object per second, and every other line as JSON too.
   case json
   /// Nothing.
   case nothing = "none"
 }
 
-/// What is shown while a verb runs, and at its end.
+/// The display of progress, and the report.
 struct ReportArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -32,7 +32,7 @@ struct ReportArguments: ParsableArguments {
 
   @OptionGroup var output: OutputArguments
 
-  /// The words that say the same to the command again.
+  /// The words that give the command the same options again.
   var words: [String] {
     (progress == .auto ? [] : ["--progress", progress.rawValue])
       + (output.output == .text ? [] : ["--output", output.output.rawValue])

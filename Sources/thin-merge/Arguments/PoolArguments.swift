@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// What may be done to an active pool, its thin devices and the origin.
+/// The permitted changes to an active pool, its thin devices and the origin.
 struct PoolArguments: ParsableArguments {
   @Flag(help: "Merge a thin device that is in use, as it is now.")
   var snapshot = false
@@ -21,7 +21,8 @@ struct PoolArguments: ParsableArguments {
   @Flag(help: "Merge although others may show the same origin.")
   var otherUsersOk = false
 
-  /// Refuses what is said of an active pool where it is said that the pool is not active.
+  /// Refuses options for an active pool together with `--inactive`, and options that contradict
+  /// each other.
   func check(inactive: Bool) throws {
     if snapshot, noSnapshot {
       throw ValidationError(
@@ -34,7 +35,7 @@ struct PoolArguments: ParsableArguments {
         + "cannot go with it")
   }
 
-  /// The words that say the same to the command again.
+  /// The words that give the command the same options again.
   var words: [String] {
     [
       (snapshot, "--snapshot"), (noSnapshot, "--no-snapshot"), (reactivate, "--reactivate"),
@@ -42,7 +43,7 @@ struct PoolArguments: ParsableArguments {
     ].filter(\.0).map(\.1)
   }
 
-  /// What the engine is told.
+  /// The options for the engine.
   var options: PoolOptions {
     PoolOptions(
       allowsOpenThinDevice: snapshot, mergesThinDeviceItself: noSnapshot, reactivates: reactivate,

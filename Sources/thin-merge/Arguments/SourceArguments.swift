@@ -1,12 +1,12 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// What is merged: one thin device of a pool.
+/// The source of a merge: one thin device of a pool.
 struct SourceArguments: ParsableArguments {
-  /// The largest number that a pool gives a thin device.
+  /// The largest thin device number in a pool.
   static let deviceIDMax: UInt32 = 16_777_215
 
-  /// The three ways to name a source, each a line of a verb's usage.
+  /// Returns the three ways to name a source, each a line of a verb's usage.
   static func usage(_ verb: String, origin: String, optionalOrigin: String) -> String {
     """
     thin-merge \(verb) <thin-device>\(optionalOrigin) [<options>]
@@ -55,13 +55,13 @@ struct SourceArguments: ParsableArguments {
     }
   }
 
-  /// Whether anything of this was given.
+  /// True if any of these options was given.
   var isGiven: Bool {
     thinDevice != nil || pool != nil || metadata != nil || data != nil || deviceID != nil
       || mapping.isGiven || ignoreMappingCount
   }
 
-  /// What the command line names as the source.
+  /// Returns the source that the command line names.
   func source() throws -> NamedSource {
     guard isGiven else {
       throw ValidationError(
@@ -96,7 +96,8 @@ struct SourceArguments: ParsableArguments {
     return .devices(source)
   }
 
-  /// The source must be named whole; an origin too, unless a thin device's table may name it.
+  /// Checks that the source is named completely, and an origin too, unless a thin device's table
+  /// may name it.
   func checkOrigin(_ origin: String?, isOptional: Bool) throws {
     let source = try source()
     try origin.checkPath(of: "--origin <path>")

@@ -1,14 +1,14 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// What holds for transfers unless told, in the words of a help.
+/// The defaults for transfers, in the words of a help text.
 protocol TransferDefaults {
   static var queueDepth: String { get }
   static var ioSize: String { get }
   static var checkpointInterval: String { get }
 }
 
-/// What most verbs do unless told.
+/// The defaults of most verbs.
 enum DefaultTransfer: TransferDefaults {
   static let depth = TransferOptions().queueDepth
   static let ioByteCount = TransferOptions().ioByteCount
@@ -19,14 +19,14 @@ enum DefaultTransfer: TransferDefaults {
   static let checkpointInterval = "usually \(interval)"
 }
 
-/// What a merge does that is gone on with.
+/// The defaults of a resumed merge.
 enum RecordedTransfer: TransferDefaults {
   static let queueDepth = "as in the journal"
   static let ioSize = queueDepth
   static let checkpointInterval = queueDepth
 }
 
-/// The largest transfer.
+/// The size of the largest transfer.
 struct IOSizeArguments<Defaults: TransferDefaults>: ParsableArguments {
   @Option(
     name: .customLong("io-size"), parsing: .unconditional,
@@ -36,7 +36,7 @@ struct IOSizeArguments<Defaults: TransferDefaults>: ParsableArguments {
   var ioSize: ByteSize?
 }
 
-/// How many requests of which size.
+/// The number and the size of requests.
 struct QueueArguments<Defaults: TransferDefaults>: ParsableArguments {
   @Option(
     parsing: .unconditional,
@@ -55,7 +55,7 @@ struct QueueArguments<Defaults: TransferDefaults>: ParsableArguments {
     }
   }
 
-  /// What the engine is told.
+  /// The options for the engine.
   var options: TransferOptions {
     TransferOptions(
       queueDepth: queueDepth ?? DefaultTransfer.depth,
@@ -63,7 +63,7 @@ struct QueueArguments<Defaults: TransferDefaults>: ParsableArguments {
   }
 }
 
-/// How fast, and how often it is recorded.
+/// The rate limit and the interval between checkpoints.
 struct PaceArguments<Defaults: TransferDefaults>: ParsableArguments {
   @OptionGroup var queue: QueueArguments<Defaults>
 
@@ -92,7 +92,7 @@ struct PaceArguments<Defaults: TransferDefaults>: ParsableArguments {
     }
   }
 
-  /// The words that say the same to the command again.
+  /// The words that give the command the same options again.
   var words: [String] {
     let given: [(String, String?)] = [
       ("--queue-depth", queue.queueDepth.map { String($0) }),
@@ -103,7 +103,7 @@ struct PaceArguments<Defaults: TransferDefaults>: ParsableArguments {
     return given.flatMap { option, value in value.map { [option, $0] } ?? [] }
   }
 
-  /// What the engine is told of transfers.
+  /// The transfer options for the engine.
   var transfer: TransferOptions {
     var options = queue.options
     options.rateLimit = rateLimit?.byteCount

@@ -1,16 +1,16 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// Numbers as options take them; what is none is answered with what would be one.
+/// The parsers for numbers in options; their errors name what is expected.
 enum TypedNumber {
   private static let tooLarge = "too large"
 
-  /// Whether a text is a whole number, which then has been too large for what it is to be.
+  /// Returns true if a text is a whole number; if parsing failed, the number is too large.
   private static func isNumber(_ text: String) -> Bool {
     !text.isEmpty && text.allSatisfy { $0.isASCII && $0.isNumber }
   }
 
-  /// A number of bytes.
+  /// Parses a number of bytes.
   static func size(_ text: String) throws -> ByteSize {
     guard let size = ByteSize(text) else {
       throw ValidationError(
@@ -21,7 +21,7 @@ enum TypedNumber {
     return size
   }
 
-  /// How large a transfer may become.
+  /// Parses the size of the largest transfer.
   static func ioSize(_ text: String) throws -> ByteSize {
     let size = try size(text)
     let range = TransferOptions.ioByteCountRange
@@ -33,7 +33,7 @@ enum TypedNumber {
     return size
   }
 
-  /// A number of seconds.
+  /// Parses a number of seconds.
   static func seconds(_ text: String) throws -> DecimalSeconds {
     guard let seconds = DecimalSeconds(text) else {
       throw ValidationError(
@@ -42,7 +42,7 @@ enum TypedNumber {
     return seconds
   }
 
-  /// How many requests.
+  /// Parses a number of requests.
   static func queueDepth(_ text: String) throws -> Int {
     guard let depth = Int(text) else {
       throw ValidationError(
@@ -51,7 +51,7 @@ enum TypedNumber {
     return depth
   }
 
-  /// A thin device's number.
+  /// Parses a thin device's number.
   static func deviceID(_ text: String) throws -> UInt32 {
     guard let deviceID = UInt32(text) else {
       throw ValidationError(
@@ -63,7 +63,7 @@ enum TypedNumber {
     return deviceID
   }
 
-  /// A metadata block's number.
+  /// Parses a metadata block's number.
   static func metadataBlock(_ text: String) throws -> UInt64 {
     guard let block = UInt64(text) else {
       throw ValidationError(

@@ -1,31 +1,32 @@
 internal import MergeEngine
 
-/// The question that is asked before a block device is written to, a target that was not typed, or a finished
-/// merge is merged again.
+/// The question before a write to a block device or to a target that was not typed, and before a
+/// finished merge is merged again.
 struct Confirmation: Sendable {
-  /// What is read.
+  /// The source of the merge.
   let source: ReportedSource
-  /// What is written to, as it was typed or as the journal has it.
+  /// The path of the target, as typed or as in the journal.
   let originPath: String
 
-  /// The option by which a finished merge is written again; nil where none is.
+  /// The option that has a finished merge written again; nil without one.
   var rewriting: Rewriting?
 
-  /// How a finished merge is written again.
+  /// The options that have a finished merge written again.
   enum Rewriting: String {
     case again = "--again"
     case restart = "--restart"
   }
 
-  /// How it is known what is written to.
+  /// The source of the target's path.
   enum Target {
     case typed
     case recorded(journalPath: String)
   }
 
-  /// The question that writing to `originPath` needs; nil if it needs none.
+  /// Returns the question that writing to `originPath` needs; nil if it needs none.
   ///
-  /// Without anybody to ask, and without `--yes`, that is a mistake of the command line.
+  /// - Throws: A usage failure if a question is needed, `--yes` is missing and nobody can answer; a
+  ///   refusal if `--yes` is given but the journal that names the target is not trusted.
   static func needed(
     _ source: ReportedSource, originPath: String, target: Target = .typed, yes: Bool,
     rewriting: Rewriting? = nil, format: OutputFormat
@@ -68,10 +69,11 @@ struct Confirmation: Sendable {
     return Confirmation(source: source, originPath: originPath, rewriting: rewriting)
   }
 
-  /// Whether with `--yes` a journal may name the target, which it may only from where journals are made.
+  /// Returns true if, with `--yes`, a journal may name the target: only from where journals are
+  /// made.
   private static func isTrusted(_ journalPath: String, _ originPath: String) -> Bool {
     let folder = FileSystem.resolved(FileSystem.folder(of: journalPath))
-    // A target that is not there now is refused later, in words of its own.
+    // A missing target is refused later, with its own message.
     let target = FileSystem.resolved(originPath).map { FileSystem.folder(of: $0) }
     let places = [
       FileSystem.resolved(ProcessEnvironment.stateFolder),
@@ -97,7 +99,8 @@ struct Confirmation: Sendable {
       ])
   }
 
-  /// Where the target is now: at its path, or beside the journal, where both were moved; nil where it is at neither.
+  /// Returns the target's path now: its old path, or beside the journal if both were moved; nil if
+  /// it is at neither.
   private static func place(of originPath: String, beside journalPath: String) -> String? {
     guard FileSystem.resolved(originPath) == nil else { return originPath }
     let suffix = ".thin-merge"
@@ -113,7 +116,7 @@ struct Confirmation: Sendable {
   static func isGiven(_ question: String) -> Bool {
     StandardStream.error.write(question)
     let isStopping = { Signals.interruption.isRequested }
-    // Nobody answers what nobody has read.
+    // Nobody can answer a question that was not read.
     guard StandardStream.error.waitUntilWritten(while: { _ in !isStopping() }) != .notRead else {
       return false
     }
@@ -122,7 +125,7 @@ struct Confirmation: Sendable {
     return isConsent(answer)
   }
 
-  /// A short plan and the question.
+  /// Returns a short plan followed by the question.
   func question(_ plan: PlanReport) -> String {
     var text = ReportText("About to merge \(source.thinDevice) onto \(originPath).")
     PlanText.addExtent(plan, to: &text)
@@ -153,7 +156,7 @@ struct Confirmation: Sendable {
       ? "Write \(left)" : "Write the \(left) that are left, and what differs,"
   }
 
-  /// Whether an answer says yes; no answer says no.
+  /// Returns true if the answer is yes; no answer counts as no.
   static func isConsent(_ answer: String?) -> Bool {
     ["y", "yes"].contains(answer?.lowercased().filter { !$0.isWhitespace })
   }

@@ -13,7 +13,7 @@ struct Devices: Verb {
     discussion: "In an active pool a metadata snapshot is taken for the list, and released at once."
   )
 
-  /// Whose thin devices are listed.
+  /// The pool or metadata device whose thin devices are listed.
   struct Source: ParsableArguments {
     @Option(
       help: ArgumentHelp("The active pool.", valueName: "name"), completion: Completions.pools)
@@ -26,7 +26,7 @@ struct Devices: Verb {
 
     @OptionGroup var mapping: MappingArguments
 
-    /// Not taken, and known only for a better answer.
+    /// An operand, parsed only to give a better error message.
     @Argument(help: .private)
     var operand: String?
   }

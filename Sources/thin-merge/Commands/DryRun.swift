@@ -1,17 +1,17 @@
 internal import MergeEngine
 
-/// What is said in place of merging.
+/// The output of a dry run, in place of merging.
 struct DryRun {
   let source: ReportedSource
   let originPath: String
-  /// What merges.
+  /// The command that merges.
   let command: ShellCommand
   let format: OutputFormat
 
   /// Plans, and ends as the merge would have ended.
   ///
-  /// - `consent`: looks whether consent was given, or somebody can be asked, which a merge does first.
-  /// - Throws: What the merge would have thrown where there is no plan.
+  /// - `consent`: checks for consent, or somebody to ask, as a merge does first.
+  /// - Throws: The merge's error, if there is no plan.
   func outcome(
     consent: () throws(Failure) -> Confirmation?, plan: () throws -> PlanReport
   ) throws -> Outcome {
@@ -35,10 +35,10 @@ struct DryRun {
 }
 
 extension Outcome {
-  /// The outcome of planning.
+  /// Creates the outcome of planning.
   ///
-  /// - `command`: what carries the plan out; nil without an origin.
-  /// - `refusal`: what a merge would be refused for besides what the plan tells.
+  /// - `command`: the command that carries the plan out; nil without an origin.
+  /// - `refusal`: a reason to refuse the merge that the plan does not contain.
   init(
     _ report: PlanReport, source: ReportedSource, originPath: String?, command: ShellCommand?,
     format: OutputFormat, refusal: Failure? = nil, failure: Failure? = nil

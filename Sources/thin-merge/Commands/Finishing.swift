@@ -1,13 +1,14 @@
 internal import MergeEngine
 
-/// What is left of a merge once all is merged: in LVM the origin takes the thin volume's place.
+/// The last step of a merge in LVM, once all data is merged: the origin takes the thin volume's
+/// place.
 struct Finishing {
   let journalPath: String
   let takesName: Bool
-  /// Whether it is only said what would be done.
+  /// True if the steps are only listed.
   let isDry: Bool
 
-  /// Asks, and does it; says how far the merge is then.
+  /// Asks, hands over, and reports the merge's status afterwards.
   func outcome(
     consent: ConsentArguments, format: OutputFormat, _ messageFormat: OutputFormat,
     in session: Session
@@ -82,13 +83,14 @@ struct Finishing {
     }
   }
 
-  /// The question that names every step.
+  /// Returns the question that names every step.
   static func question(_ planned: PlannedHandover) -> String {
     let steps = PlanText.isAsked(planned.handover, thinVolumeIsThere: planned.thinVolumeIsThere)
     return TerminalText.forPeople("\(steps.prefix(1).uppercased())\(steps.dropFirst())? [y/N] ")
   }
 
-  /// The failure after a no; `originName`: what would have become an ordinary volume.
+  /// Returns the failure after the answer no; `originName`: the volume that was to become an
+  /// ordinary one.
   static func notAgreed(_ originName: String) -> Failure {
     Failure(
       .notAgreed, .refused,

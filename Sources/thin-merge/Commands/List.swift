@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// Lists the thin devices of the system that a merge could be made of.
+/// Lists the system's thin devices that have an external origin.
 struct List: Verb {
   static let configuration = CommandConfiguration(
     commandName: "list",

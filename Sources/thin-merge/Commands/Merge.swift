@@ -27,7 +27,7 @@ struct Merge: Verb {
     if arguments.finish.finish, !target.restart, !consent.again, let name = source.name,
       let journalPath = try session.merger().handoverJournalPath(named: name)
     {
-      // The thin volume is gone already, so that nothing but its handover is left to be done.
+      // The thin volume is already gone, so that only its handover is left.
       return try Finishing(
         journalPath: journalPath, takesName: arguments.finish.rename,
         isDry: rehearsal.dryRun
@@ -39,7 +39,7 @@ struct Merge: Verb {
     let isFinished =
       session.merger().finishedMerge(
         of: found.source, onto: originPath, journalPath: target.journal) != nil
-    // Comparing a finished merge needs no consent, for it writes nothing.
+    // Comparing a finished merge needs no consent, because it writes nothing.
     let onlyCompares =
       !target.restart && !consent.again && !arguments.finish.finish && isFinished
     let rewriting: Confirmation.Rewriting? =
@@ -65,7 +65,7 @@ struct Merge: Verb {
     ).merge(found.source, onto: originPath, options: options)
     let text = MergeText(
       report: report, source: reported, originPath: originPath,
-      // A copy of the data device may lack what was merged.
+      // A copy of the data device may lack merged blocks.
       verifyCommand: report.thinDevice == .asMerged && !consent.sameData
         ? .verify(source, originPath: target.origin, extent: arguments.extent.options)
         : .verify(journalPath: report.journalPath),
@@ -77,9 +77,9 @@ struct Merge: Verb {
 }
 
 extension Outcome {
-  /// The outcome of a merge or a resumed one.
+  /// Creates the outcome of a merge or a resumed merge.
   ///
-  /// - `renames`: whether the origin was to get the thin volume's name.
+  /// - `renames`: true if the origin was to get the thin volume's name.
   init(_ report: MergeReport, text: MergeText, renames: Bool, format: OutputFormat) {
     self.init(
       report: format == .json
@@ -101,9 +101,10 @@ extension MergeReport {
       ])
   }
 
-  /// What is to be said on standard error; nil if all went well, or if the report says it all.
+  /// Returns the failure for standard error; nil if there is none, or if the report contains it
+  /// all.
   ///
-  /// - `renames`: whether the origin was to get the thin volume's name.
+  /// - `renames`: true if the origin was to get the thin volume's name.
   func failure(renames: Bool = false) -> Failure? {
     switch state {
     case .stopped(let error) where !canBeResumed: Failure(error)

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// Says what a merge would do.
+/// Reports what a merge would do.
 struct Plan: Verb {
   static let configuration = CommandConfiguration(
     commandName: "plan",
@@ -37,7 +37,7 @@ struct Plan: Verb {
     do {
       originPath = try found.originPath(typed: arguments.target.origin, by: merger)
     } catch let failure as Failure {
-      // Of images a merge is told the origin.
+      // For images, the merge is given the origin on the command line.
       refusal = source.name == nil ? nil : failure
     }
     let report = try merger.plan(

@@ -1,14 +1,14 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// Goes on with a merge that stopped.
+/// Resumes a merge that stopped.
 struct Resume: Verb {
   static let configuration = CommandConfiguration(
     commandName: "resume",
     abstract: "Go on with a merge; everything is taken from its journal.",
     discussion: "What is not given here, transfers among it, is as the journal says.")
 
-  /// Where the devices of the journal are, if they have moved.
+  /// The current paths of the journal's devices, if they have moved.
   struct Places: ParsableArguments {
     @Option(
       help: ArgumentHelp("Where the same origin is now.", valueName: "path"),
@@ -51,7 +51,7 @@ struct Resume: Verb {
     try places.origin.checkPath(of: "--origin <path>")
   }
 
-  /// The words that say the same to the command again.
+  /// The words that give the command the same options again.
   private var words: [String] {
     let moved = [
       ("--origin", places.origin), ("--metadata", places.metadata), ("--data", places.data),
@@ -59,7 +59,7 @@ struct Resume: Verb {
     return [journal] + moved + consent.words + finish.words + pool.words + pace.words + report.words
   }
 
-  /// What the engine is told.
+  /// The options for the engine.
   var options: ResumeOptions {
     var options = ResumeOptions()
     options.metadataPath = places.metadata
@@ -81,7 +81,7 @@ struct Resume: Verb {
   }
 
   func perform(in session: Session) throws -> Outcome {
-    // The journal names the devices, which the question and the report are about.
+    // The journal names the devices that the question and the report are about.
     let merger = session.merger()
     let recorded = try merger.recordedMerge(journalPath: merger.journalPath(named: journal))
     let status = recorded.status

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// Undoes what runs that were killed left in active pools and at origins, or lists it.
+/// Undoes what killed runs left in active pools and at origins, or lists it.
 struct Settle: Verb {
   static let configuration = CommandConfiguration(
     commandName: "settle",
@@ -42,7 +42,8 @@ struct Settle: Verb {
 }
 
 extension Failure {
-  /// What could not be undone; nil where all was, or is recorded of pools that are not active.
+  /// Creates the failure for changes that could not be undone; nil if there are none, or if only
+  /// inactive pools have recorded ones.
   init?(settling left: Leftovers) {
     let errors =
       left.pools.filter { $0.state != .notActive }.compactMap(\.error)

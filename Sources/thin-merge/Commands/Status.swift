@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// Says how far merges are.
+/// Reports the progress of merges.
 struct Status: Verb {
   static let configuration = CommandConfiguration(
     commandName: "status",

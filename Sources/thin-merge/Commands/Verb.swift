@@ -1,41 +1,42 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// One thing that the command does: options in, one call of the engine, one report out.
+/// A subcommand: options in, one call of the engine, one report out.
 protocol Verb: ParsableCommand {
-  /// What the report is made for.
+  /// The format of the report.
   var outputFormat: OutputFormat { get }
-  /// How progress is shown.
+  /// The way progress is shown.
   var progressMode: ProgressMode { get }
-  /// Looks at what was typed as a whole.
+  /// Checks the typed options together.
   ///
-  /// Not the parser's `validate`, which comes before it says that it does not know an option: a misspelt
-  /// one leaves a value without an option, and that would be called wrong instead.
+  /// The parser's `validate` does not serve: it runs before the parser reports an unknown option. A
+  /// misspelled option leaves a value without an option, and `validate` would complain about that
+  /// value instead.
   func check() throws
-  /// Does it.
+  /// Runs the verb and returns its outcome.
   func perform(in session: Session) throws -> Outcome
 }
 
 extension Verb {
-  /// What the lines on standard error are made for.
+  /// The format of the lines on standard error.
   var messageFormat: OutputFormat {
     Messages.format(output: outputFormat, progress: progressMode)
   }
 }
 
-/// What a verb has to say at its end.
+/// The result of a verb.
 struct Outcome {
   /// The report, for standard output.
   var report: String
-  /// What is said on standard error afterwards.
+  /// The failure for standard error, after the report.
   var failure: Failure?
-  /// How the command ends.
+  /// The exit status of the command.
   var exitStatus: ExitStatus
 }
 
-/// What a verb runs in.
+/// The surroundings of one run of a verb.
 struct Session {
-  /// Who shows how it goes.
+  /// The display of progress and messages.
   let display: ProgressDisplay
   /// The volumes that are active only for the verb.
   let volumes: ActivatedVolumes
@@ -47,9 +48,9 @@ struct Session {
     ).makeActivatedVolumes()
   }
 
-  /// The verbs of the engine, with `confirmation` to ask before anything is written.
+  /// Returns the engine, with `confirmation` to ask before anything is written.
   ///
-  /// `isApproved`: false where nothing is to be written, without a question.
+  /// `isApproved`: false to refuse every write without a question.
   func merger(
     confirmation: Confirmation? = nil, isApproved: Bool = true, loops: LoopDeviceArguments? = nil
   ) -> Merger {

@@ -15,7 +15,7 @@ struct Verify: Verb {
       differs. Nothing is written to source or origin.
       """)
 
-  /// What is compared, and with which journal.
+  /// The origin to compare, and the journal to compare it with.
   struct Target: ParsableArguments {
     @Option(
       help: ArgumentHelp(
@@ -107,7 +107,7 @@ extension Outcome {
 }
 
 extension VerifyReport {
-  /// What is to be said on standard error; nil if the report says it all.
+  /// The failure for standard error; nil if the report contains it all.
   var failure: Failure? {
     guard let incomplete else { return nil }
     var failure = Failure(incomplete)

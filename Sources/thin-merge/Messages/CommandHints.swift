@@ -1,10 +1,11 @@
 internal import MergeEngine
 internal import SystemPackage
 
-// What the engine does not know: how something is asked of the command. One table, from code to hint.
+// The hints that name the command's options and verbs, which the engine does not know, by error
+// code.
 
 extension MergeError {
-  /// The error in terms of the command: its options in the hint, and in the reason where that is about one.
+  /// The error with its hint, and its reason if that is about an option, in terms of the command.
   var inCommandTerms: MergeError {
     var error = self
     error.why = commandReason ?? why
@@ -12,7 +13,7 @@ extension MergeError {
     return error
   }
 
-  /// What to do, where that takes an option or a verb of the command; nil where the engine's hint serves.
+  /// The hint, if it takes an option or a verb of the command; nil if the engine's hint serves.
   private var commandHint: String? {
     if context.circumstances.contains(.devicesAreSwapped) {
       return "--metadata and --data seem to be swapped"
@@ -26,20 +27,21 @@ extension MergeError {
   private var resume: String { ShellCommand.resume(journalPath: journal).text }
   private var status: String { ShellCommand.status(journalPath: journal).text }
 
-  /// What merges from the beginning.
+  /// The command that merges from the beginning.
   private var restart: String {
     let name = context.circumstances.contains(.isSameThinDevice) ? context.name : nil
     return ShellCommand.merged(name.flatMap { $0.contains(" ") ? nil : $0 }, adding: "--restart")
       .text
   }
 
-  /// What compares a finished merge again and writes what differs: as it was asked for, or by its journal.
+  /// The command that compares a finished merge again and writes what differs, as typed for the
+  /// merge.
   private var again: String { ShellCommand.merged(adding: "--again").text }
   private var resumeAgain: String {
     ShellCommand.resume(journalPath: journal, again: true).text
   }
 
-  /// The engine's hint, and another one under it.
+  /// Returns the engine's hint with another one below it.
   private func hint(and other: String) -> String { (hint.map { $0 + "\n" } ?? "") + other }
 
   // MARK: Devices and files
@@ -85,7 +87,7 @@ extension MergeError {
     }
   }
 
-  /// What lists the thin devices in the metadata; by the pool where that was given.
+  /// The command that lists the thin devices in the metadata; with `--pool` if that was given.
   private var devices: String {
     if let pool = ShellCommand.givenValue(of: "--pool") {
       return "thin-merge devices --pool \(pool.shellQuoted)"
@@ -94,7 +96,7 @@ extension MergeError {
       + (context.circumstances.contains(.isInactive) ? " --inactive" : "")
   }
 
-  /// The volume that the path names, where it can be nothing else: one that is not active has no node.
+  /// The LVM volume that the path names, if it can be nothing else: an inactive volume has no node.
   private var inactiveVolume: String? {
     guard context.errorNumber == Errno.noSuchFileOrDirectory.rawValue,
       let (group, volume) = ThinDeviceName(place).logicalVolume,
@@ -112,7 +114,8 @@ extension MergeError {
     }
   }
 
-  /// What the engine says of a limit; else another place, behind what helps where only permission is missing.
+  /// Returns the engine's hint if there is one; otherwise `place`, after `permission` if access was
+  /// denied.
   private func byRoot(_ permission: String, or place: String) -> String {
     hint ?? (context.isForbidden ? "\(permission); \(place)" : place)
   }
@@ -267,9 +270,9 @@ extension MergeError {
         + "\nif it is lost, \(again)"
   }
 
-  /// What to do with a journal that cannot be used as it is.
+  /// The hint for an unusable journal, if the error is a journal conflict.
   ///
-  /// Once a run has written, it is not known any more: the journal was sound when the run began.
+  /// An error after a run has written gets no hint: the journal was valid when the run began.
   private var contentHint: String? {
     switch code {
     case .notJournal:
@@ -355,7 +358,7 @@ extension MergeError {
 // MARK: Reasons
 
 extension MergeError {
-  /// Why, where that is about an option; nil where the engine's words serve.
+  /// The reason, if it is about an option; nil if the engine's words serve.
   private var commandReason: String? {
     switch code {
     case .poolActive: "--inactive reads the live mappings, which change under an active pool"
@@ -372,7 +375,7 @@ extension MergeError {
     }
   }
 
-  /// The ends of two merges, with what each does with blocks past the origin's end.
+  /// The ends of the two merges, with each merge's choice for blocks past the origin's end.
   private var ends: String? {
     guard let recorded = context.recordedPastEnd, let wanted = context.pastEnd else { return nil }
     return "it merges up to byte \(context.counts["recorded_end"] ?? 0) "
@@ -411,13 +414,14 @@ extension MergeNote {
     }
   }
 
-  /// What to do where the note says why the origin is not known.
+  /// The hint for a note that explains why the origin is unknown.
   var hint: String {
     guard code == .originNotActive, let name = context.name else { return textInCommandTerms }
     return "activate it".above("lvchange -ay \(name.shellQuoted)")
   }
 
-  /// What merges a thin device of a pool that no mapped device shows, as part of a sentence.
+  /// Returns the command that merges a thin device of a pool that no mapped device shows, as part
+  /// of a sentence.
   static func merging(_ deviceID: UInt32, pool: String) -> String {
     "'thin-merge merge' with "
       + "\("--pool \(pool.shellQuoted) --dev-id \(deviceID)".commandInSentence) and with --origin and "

@@ -1,27 +1,27 @@
 internal import MergeEngine
 
-/// How the command ends, for the program that called it.
+/// The exit status of the command.
 enum ExitStatus: Int32, CaseIterable, Sendable {
-  /// All was done.
+  /// Everything was done.
   case done = 0
-  /// Comparing found differences.
+  /// A comparison found differences.
   case different = 1
   /// Nothing was written to the origin.
   case refused = 2
-  /// Stopped early; can be resumed, unless the error says otherwise.
+  /// The command stopped early; it can be resumed, unless the error rules that out.
   case stopped = 3
-  /// The journal belongs to another, unfinished merge, or is damaged.
+  /// The journal belongs to another, unfinished merge, or is corrupt.
   case journalConflict = 4
-  /// Somebody else uses what is needed.
+  /// Another process uses a device or file that the command needs.
   case busy = 5
-  /// The command line makes no sense.
+  /// The command line is invalid.
   case usage = 64
-  /// A mistake in this program.
+  /// A bug in this program.
   case bug = 70
-  /// All was done, and its report could not be written.
+  /// Everything was done, but the report could not be written.
   case reportLost = 74
 
-  /// The status that stands for a kind of failure.
+  /// Creates the status that stands for a kind of failure.
   init(_ kind: MergeError.Kind) {
     self =
       switch kind {
@@ -33,7 +33,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
       }
   }
 
-  /// The status of a comparison.
+  /// Creates the status of a comparison.
   init(_ report: VerifyReport) {
     if report.differingByteCount > 0 {
       self = .different
@@ -44,13 +44,13 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     }
   }
 
-  /// The status of a merge.
+  /// Creates the status of a merge.
   init(_ report: MergeReport) {
     switch report.state {
     case .finished:
       let verified = report.verification.map { ExitStatus($0) } ?? .done
       if case .stopped(let error) = report.handover, verified == .done {
-        // After a no nothing was tried.
+        // After the answer no, nothing was tried.
         self =
           error.code == .notApproved ? .refused : error.kind == .bug ? .bug : .stopped
       } else {

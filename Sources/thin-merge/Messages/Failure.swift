@@ -4,46 +4,46 @@ internal import MergeEngine
 struct Failure: Error, Equatable, Sendable {
   /// The reason, for programs: a code of the engine, or one of ``FailureCode``.
   var code: String
-  /// What could not be done, where, and why.
+  /// The action that failed, its place, and the cause.
   var message: String
-  /// What to do about it: words, with commands under them as ``MergeError/hint`` has them.
+  /// The remedies: words, with commands below them as in ``MergeError/hint``.
   var hints: [String]
-  /// How the command ends.
+  /// The exit status of the command.
   var exitStatus: ExitStatus
 
-  /// All hints as one; nil where there is none.
+  /// All hints as one text; nil if there are none.
   var hint: String? { hints.isEmpty ? nil : hints.joined(separator: "\n") }
 }
 
-/// Why the command fails where the engine does not.
+/// The reason for a failure of the command itself, not of the engine.
 ///
-/// The raw value stands in the JSON. It stays what it is; later versions add others.
+/// The raw value appears in the JSON. It never changes; later versions add others.
 enum FailureCode: String, CaseIterable, Sendable {
-  /// The command line makes no sense.
+  /// The command line is invalid.
   case usage = "usage"
   /// The report cannot be written.
   case reportNotWritten = "report-not-written"
-  /// The external origin of the thin device is not known.
+  /// The external origin of the thin device is unknown.
   case noOrigin = "no-origin"
-  /// Only a journal names what is to be written to, and anybody may have put it there.
+  /// Only a journal names the target, and anybody may have created the journal.
   case targetNotTrusted = "target-not-trusted"
   /// A question was answered with no.
   case notAgreed = "not-agreed"
-  /// Not all that was done to a pool for a merge is undone.
+  /// Some changes that were made to a pool for a merge are not undone.
   case notPutBack = "not-put-back"
-  /// A mistake in the command.
+  /// A bug in the command.
   case bug = "bug"
 }
 
 extension Failure {
-  /// A failure of the command itself.
+  /// Creates a failure of the command itself.
   init(
     _ code: FailureCode, _ exitStatus: ExitStatus, message: String, hints: [String] = []
   ) {
     self.init(code: code.rawValue, message: message, hints: hints, exitStatus: exitStatus)
   }
 
-  /// A failure of the engine.
+  /// Creates a failure from an error of the engine.
   init(_ error: MergeError) {
     let error = error.inCommandTerms
     var hints = error.hint.map { [$0] } ?? []
@@ -55,7 +55,7 @@ extension Failure {
       exitStatus: ExitStatus(error.kind))
   }
 
-  /// A mistake in the command.
+  /// Returns the failure for a bug in the command.
   static func bug(_ why: String) -> Failure {
     Failure(
       .bug, .bug, message: "could not go on, the command line: \(why)", hints: [pleaseReport])
@@ -64,7 +64,7 @@ extension Failure {
   private static let pleaseReport =
     "this is a mistake in thin-merge; please report it with the whole command"
 
-  /// What stopped a merge that `journalPath` can go on with.
+  /// Creates the failure of a stopped merge, which `journalPath` can resume.
   init(stopping error: MergeError, journalPath: String) {
     self.init(error)
     if error.kind != .bug { exitStatus = .stopped }
@@ -73,9 +73,9 @@ extension Failure {
     }
   }
 
-  /// A report that did not come to standard output.
+  /// Returns the failure for a report that did not reach standard output.
   ///
-  /// `status`: how the command ends, since something else may have failed too.
+  /// `status`: the exit status, since something else may have failed too.
   static func reportLost(_ status: ExitStatus, because reason: String) -> Failure {
     Failure(
       .reportNotWritten, status,
@@ -83,7 +83,7 @@ extension Failure {
       hints: ["what was done is done, and only its report is lost"])
   }
 
-  /// A command line that makes no sense.
+  /// Returns the failure for an invalid command line.
   static func usage(_ message: String, hint: String? = nil) -> Failure {
     Failure(.usage, .usage, message: message, hints: hint.map { [$0] } ?? [])
   }

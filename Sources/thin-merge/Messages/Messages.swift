@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// What the report and the lines on standard error are made for.
+/// The audience of the report and of the lines on standard error.
 enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
   /// People.
   case text
@@ -17,11 +17,11 @@ struct Note: Equatable, Sendable {
   /// One sentence, for people.
   var text: String
 
-  /// What the command itself notes.
+  /// The codes of the command's own notes.
   enum Code: String, CaseIterable {
-    /// The end of the verb was asked for.
+    /// A stop of the verb was requested.
     case stopping = "stopping"
-    /// What is in flight is not drained.
+    /// Transfers in flight are not drained.
     case notDraining = "not-draining"
   }
 
@@ -35,7 +35,7 @@ struct Note: Equatable, Sendable {
 }
 
 extension Note {
-  /// A note of the engine.
+  /// Creates the note for a note of the engine.
   init(_ note: MergeNote) {
     self.init(code: note.code.rawValue, text: note.textInCommandTerms)
   }
@@ -43,30 +43,30 @@ extension Note {
 
 /// Lines on standard error: sentences, or one JSON object each.
 ///
-/// Where the journal of systemd reads them, each begins with its priority, as sd-daemon(3) has it.
+/// For the systemd journal each line begins with its priority, as in sd-daemon(3).
 struct Messages: Sendable {
-  /// How much a line matters, as syslog(3) numbers it.
+  /// The priority of a line, as numbered in syslog(3).
   private enum Priority: Int {
     case error = 3
     case notice = 5
     case information = 6
   }
 
-  /// What the lines are made for.
+  /// The format of the lines.
   let format: OutputFormat
-  /// Whether the journal of systemd reads the lines.
+  /// True if the systemd journal reads the lines.
   let isForJournal: Bool
   private let secondsSince1970: @Sendable () -> Int64
   private let write: @Sendable (_ text: String, _ isDispensable: Bool) -> Void
 
-  /// What the lines are to be made for where that is wanted of report and progress.
+  /// Returns the format of the lines for the requested formats of report and progress.
   ///
-  /// Whoever reads progress as JSON reads all of the stream as JSON.
+  /// With progress in JSON, every line on standard error is JSON.
   static func format(output: OutputFormat, progress: ProgressMode) -> OutputFormat {
     progress == .json ? .json : output
   }
 
-  /// What a command line asks for, even if the rest of it cannot be understood.
+  /// Returns the format that a command line requests, even if the rest of it is invalid.
   static func format(askedIn arguments: [String]) -> OutputFormat {
     var output = OutputFormat.text
     var progress = ProgressMode.auto
@@ -83,9 +83,9 @@ struct Messages: Sendable {
     return format(output: output, progress: progress)
   }
 
-  /// Makes lines of `format` that go to `write`, with whether they may be dropped if nobody reads.
+  /// Creates lines of `format` that go to `write`, with a flag for lines to drop if nobody reads.
   ///
-  /// - `isForJournal`: whether the journal of systemd reads them.
+  /// - `isForJournal`: true if the systemd journal reads the lines.
   init(
     format: OutputFormat, isForJournal: Bool = ProcessEnvironment.standardErrorIsJournal,
     secondsSince1970: @autoclosure @escaping @Sendable () -> Int64 =
@@ -105,7 +105,7 @@ struct Messages: Sendable {
     JSONText.message(document, seconds: secondsSince1970())
   }
 
-  /// Writes whole lines.
+  /// Writes whole lines, with the priority if the systemd journal reads them.
   private func write(_ priority: Priority, _ text: String) {
     let isDispensable = priority != .error
     guard isForJournal else { return write(text, isDispensable) }
@@ -114,7 +114,7 @@ struct Messages: Sendable {
       text.split(separator: "\n").map { "\(prefix)\($0)\n" }.joined(), isDispensable)
   }
 
-  /// Says why the command fails.
+  /// Prints the reason why the command fails.
   func failure(_ failure: Failure) {
     switch format {
     case .text:
@@ -130,7 +130,7 @@ struct Messages: Sendable {
     }
   }
 
-  /// Says something worth knowing that is no failure.
+  /// Prints a note.
   func note(_ note: Note) {
     switch format {
     case .text: write(.notice, "thin-merge: note: \(TerminalText.forPeople(note.text))\n")
@@ -141,7 +141,7 @@ struct Messages: Sendable {
     }
   }
 
-  /// Says how far the verb is, unless nobody reads.
+  /// Prints the verb's progress; dropped if nobody reads.
   func progress(_ line: ProgressLine, as format: OutputFormat) {
     switch format {
     case .text: write(.information, "thin-merge: \(line.detailedSentence)\n")
@@ -149,7 +149,7 @@ struct Messages: Sendable {
     }
   }
 
-  /// Writes text as it is, part of a display for people, unless nobody reads.
+  /// Writes part of a display for people, unchanged; dropped if nobody reads.
   func raw(_ text: String) { write(text, true) }
 }
 

@@ -1,27 +1,28 @@
 internal import MergeEngine
 
-/// Text that comes from outside, such as the name of a file, on its way to a terminal.
+/// Text from outside, such as the name of a file, on its way to a terminal.
 enum TerminalText {
-  /// Returns a sentence or a value for people, with the names of volumes as LVM has them.
+  /// Returns a sentence or a value for people, with LVM's names for volumes.
   static func forPeople(_ text: String) -> String { escaped(VolumeNames.system.inText(text)) }
 
-  /// Returns the lines of a hint: words behind `hint: `, and commands behind two blanks, to be copied as they stand.
+  /// Returns the lines of a hint: words after `hint: `, and commands after two spaces, ready to
+  /// copy.
   static func lines(ofHint hint: String, names: VolumeNames = .system) -> [String] {
     hint.split(separator: "\n").map { part in
       let line = String(part)
       guard line.hasPrefix("  ") else { return "hint: \(escaped(names.inText(line)))" }
-      // Other programs do not take LVM's names for every device.
+      // Other programs do not accept LVM's names for every device.
       return escaped(line.hasPrefix("  thin-merge ") ? names.inText(line) : line)
     }
   }
 
-  /// Returns the text with control characters, and bytes that are no text, shown as escapes: `\n`, `\x1B`.
+  /// Returns the text with control characters and invalid bytes shown as escapes: `\n`, `\x1B`.
   static func escaped(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: { escape($0) != nil }) else { return text }
     return text.unicodeScalars.map { escape($0) ?? String($0) }.joined()
   }
 
-  /// Nil for what a terminal may be given.
+  /// Returns the escape for a scalar; nil if the scalar is safe for a terminal.
   private static func escape(_ scalar: Unicode.Scalar) -> String? {
     if let byte = PathText.byte(of: scalar) { return hexadecimal([byte]) }
     switch scalar.value {

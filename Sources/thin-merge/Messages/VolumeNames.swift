@@ -1,14 +1,17 @@
 internal import MergeEngine
 internal import Synchronization
 
-/// Calls devices of LVM in texts for people as LVM does: `vg/base`, and not `/dev/mapper/vg-base-real`.
+/// Gives devices LVM's names in texts for people: `vg/base` in place of `/dev/mapper/vg-base-real`.
 ///
-/// Commands in a sentence keep what they have: those in quotes, and what follows `dmsetup`, which knows no other names.
+/// Commands in a sentence keep their names: commands in quotes, and the words after `dmsetup`,
+/// which knows no LVM names.
 struct VolumeNames: Sendable {
-  /// The name in LVM of the volume that a node shows, whole or by a layer under it; nil for another device, or none.
+  /// Returns the LVM name of the volume that a node shows, whole or by a layer below it; nil for
+  /// another device, or none.
   let volumeName: @Sendable (_ node: String) -> String?
 
-  /// Those of this system, as sysfs tells or has told: what was activated for a run is gone when its report is written.
+  /// The names on this system, from sysfs now or earlier in this run: a volume that was activated
+  /// for a run is gone when the report is written.
   static let system = VolumeNames { node in
     let now = volumeName(of: node)
     return seen.withLock { seen in
@@ -19,7 +22,7 @@ struct VolumeNames: Sendable {
 
   private static let seen = Mutex<[String: String]>([:])
 
-  /// Has a node called by that name where no device is there.
+  /// Uses a name for a node if no name is known from a device there.
   static func remember(_ name: String, of node: String) {
     seen.withLock { $0[node] = $0[node] ?? name }
   }
@@ -36,7 +39,7 @@ struct VolumeNames: Sendable {
   /// LVM's pools have this at the end of their names in device-mapper, without a path.
   private static let poolSuffix = "-tpool"
 
-  /// The text with the names that volumes have in LVM.
+  /// Returns the text with LVM's names for volumes.
   func inText(_ text: String) -> String {
     guard text.contains(Self.folder) || text.contains(Self.poolSuffix) else { return text }
     return text.split(separator: "'", omittingEmptySubsequences: false).enumerated().map {
@@ -49,11 +52,11 @@ struct VolumeNames: Sendable {
     return text.split(separator: " ", omittingEmptySubsequences: false).map { word in
       if word == "dmsetup" { isCommand = true }
       guard !isCommand else {
-        // A semicolon parts the command from what else is said.
+        // A semicolon ends the command within the sentence.
         isCommand = !word.hasSuffix(";")
         return String(word)
       }
-      // What ends a part of a sentence is no part of a name.
+      // Punctuation at a word's end is not part of the name.
       let end = word.lastIndex { !",.:;)".contains($0) }.map(word.index(after:)) ?? word.startIndex
       let start = word.prefix { $0 == "(" }.endIndex
       guard start < end, let name = volume(String(word[start..<end])) else { return String(word) }
@@ -61,7 +64,8 @@ struct VolumeNames: Sendable {
     }.joined(separator: " ")
   }
 
-  /// The name in LVM of a volume, whole or by a layer under it, whose node or mapped name a word is.
+  /// Returns the LVM name of the volume that a word names, by node or mapped name, whole or by a
+  /// layer.
   private func volume(_ word: String) -> String? {
     let isPool = word.hasSuffix(Self.poolSuffix)
     guard word.hasPrefix(Self.folder) || isPool && !word.contains("/") else { return nil }
@@ -70,14 +74,15 @@ struct VolumeNames: Sendable {
 }
 
 extension StatusReport {
-  /// Has texts call the origin by its name in LVM, which the journal tells where the origin is not active.
+  /// Makes texts use the origin's LVM name, which the journal contains, if the origin is not
+  /// active.
   func rememberOriginName() {
     guard let originName else { return }
-    // A handover may have renamed it.
+    // A handover may have renamed the origin.
     let name = isHandedOver ? handover?.finalFullName ?? originName : originName
     VolumeNames.remember(name, of: originPath)
     guard let mappedName = ThinDeviceName(originName).mappedName else { return }
-    // It may be known by another layer now.
+    // The origin may be known by another layer now.
     for layer in ["", "-real"] {
       VolumeNames.remember(name, of: "/dev/mapper/\(mappedName)\(layer)")
     }

@@ -1,30 +1,30 @@
 internal import MergeEngine
 
-/// One moment of a phase, as a line that is drawn again in place.
+/// One moment of a phase, as a line that is redrawn in place.
 ///
-/// What is shown depends on the width and on the phase, and each figure keeps the columns that it may
-/// need: so nothing jumps from one moment to the next.
+/// The choice of figures depends only on the width and the phase, and each figure keeps the columns
+/// that it may need, so nothing jumps between redraws.
 struct ProgressBar {
   var line: ProgressLine
   var glyphs: Glyphs
-  /// Whether it is left behind: nothing can jump any more.
+  /// True if the bar stays on the screen, so that figures need no constant columns.
   var isLast = false
 
-  /// A figure of the bar, in words, and in as few columns as can be.
+  /// A figure of the bar, in words and in as few columns as possible.
   private struct Figure {
     var words, short: String
-    /// The higher, the sooner it is left out.
+    /// The priority for removal: the highest rank goes first.
     var rank: Int
   }
 
-  /// Fewer cells say nothing.
+  /// The fewest cells of a useful bar.
   private static let cellCountMin = 4
-  /// Words are not worth a bar that is shorter than this.
+  /// The fewest cells beside figures in words; a shorter bar gets short figures.
   private static let cellCountMinBesideWords = 20
-  /// So few figures are worth more than cells.
+  /// The number of figures that are more important than the cells.
   private static let figureCountBeforeCells = 2
 
-  /// The line in at most `columnCount` columns; what matters least is left out first.
+  /// Returns the line in at most `columnCount` columns; the least important figures go first.
   func text(columnCount: Int) -> String {
     var shown = figures
     let words = shown.map { "  \($0.words)" }.joined()
@@ -56,11 +56,11 @@ struct ProgressBar {
     return glyphs.bar(share, cellCount: count)
   }
 
-  /// The figures of the phase, in the order in which they are shown.
+  /// The figures of the phase, in display order.
   private var figures: [Figure] {
-    // Mappings stand for bytes that nobody moves yet: their speed says nothing.
+    // Planning reads mappings and moves no bytes, so its speed is meaningless.
     guard progress.phase != .planning else { return [amount, remaining] }
-    // A phase that is over has no time left, and a speed now only if it took long enough for one.
+    // A finished phase has no time left, and a current speed only if it took long enough.
     let isOver = isLast && line.isDone
     return [
       amount, unreadable, isOver && line.pace.current(progress) == nil ? nil : current, average,
@@ -100,7 +100,7 @@ struct ProgressBar {
 
   private var inFlight: Figure {
     let (reads, writes) = (progress.readsInFlight, progress.writesInFlight)
-    // Comparing writes nothing.
+    // A comparison writes nothing.
     guard progress.phase != .verifying else {
       return Figure(
         words: Self.left(Amount.text(reads, "read"), in: 8), short: Self.left("r\(reads)", in: 3),
@@ -141,7 +141,7 @@ struct ProgressBar {
 }
 
 extension String {
-  /// Without the spaces at its end.
+  /// The text without trailing spaces.
   fileprivate var trimmed: String {
     var text = self
     while text.last == " " { text.removeLast() }

@@ -2,22 +2,22 @@ internal import FoundationEssentials
 internal import MergeEngine
 internal import Synchronization
 
-/// Shows on standard error how a verb goes on, and keeps other lines there from mixing with it.
+/// Shows a verb's progress on standard error, and keeps other lines there from mixing with it.
 ///
-/// No colours anywhere: a terminal that asks for none (`NO_COLOR`) gets what every other gets. Where a bar
-/// cannot be drawn in place, lines are shown.
+/// The display uses no colors, so `NO_COLOR` changes nothing. If a bar cannot be drawn in place,
+/// lines are shown.
 ///
-/// The window may change its size at any moment, and no bar of another width may be left behind. So the width
-/// is asked before each redraw; the cursor rests at the bar's beginning, where it stays when a terminal breaks
-/// the bar into rows or cuts it off, and from where all rows of it are cleared; and a bar that has become too
-/// wide since the width was asked goes on in the last column, not in another row.
+/// The window may be resized at any moment, and no bar of the old width may remain. So the width is
+/// read before each redraw. The cursor rests at the bar's beginning: it stays there if a terminal
+/// wraps the bar or cuts it off, and from there all rows of the bar are cleared. A bar that became
+/// too wide after the width was read is cut off at the last column instead of wrapping.
 final class ProgressDisplay: Sendable {
-  /// How it is shown, once `auto` has been decided.
+  /// The style of the display, after `auto` is resolved.
   enum Style: Sendable {
-    /// `journalLines`: lines that the journal of systemd keeps.
+    /// `journalLines`: lines for the systemd journal.
     case bar, lines, journalLines, json, nothing
 
-    /// How long a shown moment stays.
+    /// The time between two updates.
     var interval: Duration {
       switch self {
       case .bar: .milliseconds(200)
@@ -35,18 +35,18 @@ final class ProgressDisplay: Sendable {
     var isBarOnScreen = false
   }
 
-  /// What the display asks about signals, and what they are told.
+  /// The state of signals, as the display reads and sets it.
   struct Requests: Sendable {
-    /// Whether a status line was asked for since the last call.
+    /// Returns true if a status line was requested since the last call.
     var takeStatus: @Sendable () -> Bool
-    /// Whether the verb was asked to stop.
+    /// Returns true if the verb was asked to stop.
     var isStopping: @Sendable () -> Bool
-    /// Whether the verb was asked not to drain.
+    /// Returns true if the verb was asked not to drain.
     var isNotDraining: @Sendable () -> Bool
-    /// Is told whether there is a bar that the end of the process would leave the cursor on.
+    /// Records whether a bar is shown, which the cursor must leave at the end of the process.
     var barIsShown: @Sendable (Bool) -> Void
 
-    /// What came to this process.
+    /// The signals of this process.
     static let process = Requests(
       takeStatus: { Signals.takeStatusRequest() },
       isStopping: { Signals.interruption.isRequested },
@@ -64,7 +64,7 @@ final class ProgressDisplay: Sendable {
   private let hasSaidNotDraining = Atomic<Bool>(false)
   private let state = Mutex(State())
 
-  /// Shows progress in `style`, and tells `service` of it.
+  /// Creates a display in `style` that also informs `service`.
   init(
     style: Style, messages: Messages, glyphs: Glyphs,
     columnCount: @escaping @Sendable () -> Int, requests: Requests, service: ServiceStatus? = nil
@@ -77,7 +77,7 @@ final class ProgressDisplay: Sendable {
     self.service = service
   }
 
-  /// Shows progress as the command line asks for.
+  /// Creates the display that the command line requests.
   convenience init(_ mode: ProgressMode, messages: Messages) {
     let process = ProcessInfo.processInfo
     let capable = ProcessEnvironment.terminalIsCapable(variables: process.environment)
@@ -91,7 +91,7 @@ final class ProgressDisplay: Sendable {
         variables: process.environment, processID: process.processIdentifier))
   }
 
-  /// What a mode means for an output, and for a terminal or none.
+  /// Returns the style for a mode, an output format, and a terminal or none.
   static func style(
     _ mode: ProgressMode, format: OutputFormat, canMoveCursor: Bool, isForJournal: Bool = false
   ) -> Style {
@@ -104,9 +104,9 @@ final class ProgressDisplay: Sendable {
     }
   }
 
-  /// Shows how far the verb is, if it is time to.
+  /// Records the verb's progress, and shows it if an update is due.
   func progress(_ progress: MergeProgress) {
-    // What is in flight has to arrive and be recorded, which can take a while.
+    // Transfers in flight have to complete and be recorded, which can take a while.
     if requests.isStopping(), !hasSaidStopping.exchange(true, ordering: .relaxed) {
       note(.stopping)
     }
@@ -126,7 +126,7 @@ final class ProgressDisplay: Sendable {
       state.isShown = false
       service?.progress(line, isStopping: requests.isStopping())
       if requests.takeStatus() { showStatus(line, &state) }
-      // The first line says nothing; the first moment of a bar shows that it is alive.
+      // The first line would be empty of news; the first bar shows that the verb is running.
       let isLines = style == .lines || style == .journalLines
       let shownAt = state.shownAt ?? (isLines ? .zero : .zero - style.interval)
       guard progress.elapsed - shownAt >= style.interval else { return }
@@ -134,7 +134,7 @@ final class ProgressDisplay: Sendable {
     }
   }
 
-  /// Says something worth knowing that is no failure.
+  /// Prints a note.
   func note(_ note: Note) {
     state.withLock { state in
       clearBar(&state)
@@ -142,12 +142,12 @@ final class ProgressDisplay: Sendable {
     }
   }
 
-  /// Takes the bar away, for something else to be shown.
+  /// Clears the bar, to make room for other text.
   func clear() {
     state.withLock { clearBar(&$0) }
   }
 
-  /// Shows the last moment, and leaves the cursor on a fresh line.
+  /// Shows the last moment, and leaves the cursor on a new line.
   func finish(isDone: Bool = true) {
     if isDone { service?.finish() }
     state.withLock { state in
@@ -159,7 +159,7 @@ final class ProgressDisplay: Sendable {
   private func show(_ line: ProgressLine, isLast: Bool = false, _ state: inout State) {
     switch style {
     case .bar:
-      // A character in the last column would leave the cursor in no certain place.
+      // A character in the last column would leave the cursor's position undefined.
       let text = ProgressBar(line: line, glyphs: glyphs, isLast: isLast)
         .text(columnCount: columnCount() - 1)
       messages.raw("\r\(Self.noWrap)\(text)\(Self.clearToEnd)\(Self.wrap)\r")
@@ -174,11 +174,11 @@ final class ProgressDisplay: Sendable {
 
   private func showLast(_ state: inout State) {
     guard let line = state.line else { return }
-    // Planning is over in a moment as a rule, and then is not worth a line of its own.
+    // Planning is usually over in a moment, and then is not worth its own line.
     if line.progress.phase == .planning, state.isBarOnScreen || state.shownAt == nil {
       return clearBar(&state)
     }
-    // A bar is drawn once more: it will stay, and the window may have changed.
+    // A bar is redrawn once more: it stays, and the window may have been resized.
     if !state.isShown || state.isBarOnScreen { show(line, isLast: true, &state) }
     guard state.isBarOnScreen else { return }
     messages.raw("\n")
@@ -205,7 +205,7 @@ final class ProgressDisplay: Sendable {
     requests.barIsShown(isOnScreen)
   }
 
-  /// Clears from the cursor on, also what the terminal has broken into further rows.
+  /// Clears from the cursor to the end, including rows that the terminal has wrapped.
   private static let clearToEnd = "\u{1B}[J"
   private static let noWrap = "\u{1B}[?7l"
   private static let wrap = "\u{1B}[?7h"

@@ -5,19 +5,19 @@ struct ProgressLine {
   var progress: MergeProgress
   var pace: RateEstimator
 
-  /// What is being done, in a word.
+  /// The current activity, in a word.
   var phase: String { progress.isSalvaging ? "salvaging" : progress.phase.rawValue }
 
-  /// Whether nothing of the phase is left.
+  /// True if the phase is complete.
   var isDone: Bool { progress.doneByteCount >= progress.totalByteCount }
 
-  /// A sentence for those who want to know how far it is.
+  /// The progress, in a sentence.
   var sentence: String {
     var parts = ["\(amount) (\(wholePercent)%)"]
     if progress.unreadableByteCount > 0 {
       parts.append("\(progress.unreadableByteCount.formattedByteCount) unreadable")
     }
-    // Mappings stand for bytes that nobody moves yet: their speed says nothing.
+    // Planning reads mappings and moves no bytes, so its speed is meaningless.
     if progress.phase != .planning { parts += rates }
     if !isDone { parts.append("ETA \(remaining)") }
     return "\(phase): \(parts.joined(separator: ", "))"
@@ -29,19 +29,19 @@ struct ProgressLine {
       .compactMap(\.self)
   }
 
-  /// The sentence, and what goes on inside, for logs.
+  /// The sentence, with requests in flight and the last checkpoint, for logs.
   var detailedSentence: String {
-    // Reading the mappings moves nothing, and what is done has nothing in flight.
+    // Planning moves no bytes, and a complete phase has nothing in flight.
     guard progress.phase != .planning, !isDone else { return sentence }
     let reads = Amount.text(progress.readsInFlight, "read")
-    // Comparing writes nothing.
+    // A comparison writes nothing.
     let writes =
       progress.phase == .verifying ? "" : " and \(Amount.text(progress.writesInFlight, "write"))"
     let checkpoint = progress.sinceCheckpoint.map { ", last checkpoint \(Amount.time($0)) ago" }
     return "\(sentence), \(reads)\(writes) in flight\(checkpoint ?? "")"
   }
 
-  /// Whole percent, never 100 before all is done.
+  /// Whole percent; 100 only if everything is done.
   var wholePercent: Int { Amount.percent(progress.doneByteCount, of: progress.totalByteCount) }
 
   private var amount: String {
@@ -49,7 +49,7 @@ struct ProgressLine {
     return "\(done) of \(progress.totalByteCount.formattedByteCount)"
   }
 
-  /// The time that is left, like a clock.
+  /// The remaining time, as on a clock.
   var remaining: String {
     guard let seconds = pace.remainingSeconds(progress), seconds < 8_640_000 else { return "--:--" }
     let whole = Int(seconds.rounded(.up))

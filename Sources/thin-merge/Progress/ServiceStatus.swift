@@ -1,13 +1,13 @@
 internal import MergeEngine
 internal import Synchronization
 
-/// Tells a service manager that the work has begun, how far it is, and that it goes on.
+/// Informs a service manager that the work has begun, about its progress, and that it is alive.
 ///
-/// Started is a merge once its checks are behind it, so that starting a service fails where a merge is
-/// refused. What keeps the watchdog quiet is progress, not a timer: one that ran beside a merge that
-/// hangs would say that all is well.
+/// A merge is reported as ready after its checks, so that starting a service fails if its merge is
+/// refused. Watchdog messages come from progress, not from a timer, which would keep reporting a
+/// merge that hangs as alive.
 final class ServiceStatus: Sendable {
-  /// How seldom the status is told anew.
+  /// The shortest time between two status messages.
   private static let interval = Duration.seconds(1)
 
   private struct State {
@@ -22,8 +22,9 @@ final class ServiceStatus: Sendable {
   private let watchdogInterval: Duration?
   private let state = Mutex(State())
 
-  /// Tells by `send`, which says whether it was taken; `watchdog` is the time within which the manager
-  /// wants to hear of the service.
+  /// Creates a status that `send` delivers; `send` returns whether the message was accepted.
+  ///
+  /// - `watchdog`: the time within which the manager expects a message.
   init(
     watchdog: Duration?, now: @escaping @Sendable () -> Duration,
     send: @escaping @Sendable (String) -> Bool
@@ -33,7 +34,7 @@ final class ServiceStatus: Sendable {
     watchdogInterval = watchdog.map { $0 / 2 }
   }
 
-  /// Tells the manager that the variables of a service name; nil without one.
+  /// Creates a status for the manager that a service's variables name; nil without one.
   convenience init?(variables: [String: String], processID: Int32) {
     guard let address = variables["NOTIFY_SOCKET"], let socket = NotifySocket(address: address)
     else { return nil }
@@ -43,7 +44,8 @@ final class ServiceStatus: Sendable {
       now: { start.duration(to: .now) }, send: { socket.send($0) })
   }
 
-  /// The time within which a manager wants to hear of this process; nil if it does not.
+  /// Returns the time within which a manager expects a message from this process; nil if it expects
+  /// none.
   static func watchdog(variables: [String: String], processID: Int32) -> Duration? {
     guard let microseconds = variables["WATCHDOG_USEC"].flatMap({ Int64($0) }), microseconds > 0
     else { return nil }
@@ -51,7 +53,7 @@ final class ServiceStatus: Sendable {
     return .microseconds(microseconds)
   }
 
-  /// Tells of one moment.
+  /// Reports one moment.
   func progress(_ line: ProgressLine, isStopping: Bool) {
     let now = now()
     state.withLock { state in
@@ -66,7 +68,7 @@ final class ServiceStatus: Sendable {
       let tells = Self.isDue(state.toldAt, now, Self.interval) || !message.isEmpty
       guard tells else { return }
       message.append("STATUS=\(line.sentence)")
-      // What was not taken is said again with the next moment.
+      // A message that was not accepted is sent again with the next moment.
       guard send(message.joined(separator: "\n")) else { return }
       state.isReady = isReady
       state.isStopping = state.isStopping || isStopping
@@ -75,7 +77,7 @@ final class ServiceStatus: Sendable {
     }
   }
 
-  /// Tells that all was done, which may have taken no time.
+  /// Reports the end of the work, even if it took no time.
   func finish() {
     state.withLock { state in
       _ = send(state.isReady ? "STATUS=done" : "READY=1\nSTATUS=done")

@@ -1,31 +1,31 @@
-/// The characters that bars and maps are drawn with.
+/// The characters for bars and maps.
 ///
 /// Each is one column wide.
 struct Glyphs: Equatable, Sendable {
-  /// From an empty cell of a bar to a full one.
+  /// The cells of a bar, from empty to full.
   let bar: [Character]
-  /// From a cell of a map in which there is nothing to one that is all covered.
+  /// The cells of a map, from no merged bytes to completely covered.
   let map: [Character]
 
-  /// Shown right everywhere.
+  /// Characters that every terminal shows correctly.
   static let ascii = Glyphs(bar: Array("-#"), map: Array(".-=+*#"))
-  /// Cells that are filled by eighths.
+  /// Block characters, which fill a cell by eighths.
   static let blocks = Glyphs(bar: Array(" ▏▎▍▌▋▊▉█"), map: Array("·▁▂▃▄▅▆▇█"))
 
-  /// What the terminal and the locale can show.
+  /// Returns the characters that the terminal and the locale can show.
   static func suited(to variables: [String: String]) -> Glyphs {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap { variables[$0] }
       .first { !$0.isEmpty }
     guard let locale = locale?.lowercased() else { return .ascii }
     let parts = locale.prefix { $0 != "@" }.split(separator: ".", maxSplits: 1)
     guard parts.count == 2, ["utf-8", "utf8"].contains(parts[1]) else { return .ascii }
-    // Fonts of these languages may have blocks that are two columns wide.
+    // Fonts for these languages may draw block characters two columns wide.
     guard !["ja", "ko", "zh"].contains(parts[0].prefix { $0 != "_" }) else { return .ascii }
-    // The kernel's own terminal has a few of the blocks only.
+    // The kernel's own terminal has only a few of the block characters.
     return variables["TERM"] == "linux" ? .ascii : .blocks
   }
 
-  /// A bar of `cellCount` cells, of which a share is filled.
+  /// Returns a bar of `cellCount` cells with the given share filled.
   func bar(_ share: Double, cellCount: Int) -> String {
     let steps = bar.count - 1
     let filled = Int(Double(cellCount * steps) * min(max(share, 0), 1))
@@ -33,7 +33,8 @@ struct Glyphs: Equatable, Sendable {
       (0..<cellCount).map { bar[min(max(filled - $0 * steps, 0), steps)] })
   }
 
-  /// A cell of a map: the first only where there is nothing, the last only where all is covered.
+  /// Returns a cell of a map: the first only for nothing, the last only for a cell that is all
+  /// covered.
   func mapCell(_ part: UInt64, of whole: UInt64) -> Character {
     guard part > 0 else { return map[0] }
     guard part < whole else { return map[map.count - 1] }

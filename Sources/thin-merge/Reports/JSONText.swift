@@ -1,25 +1,25 @@
 internal import FoundationEssentials
 internal import MergeEngine
 
-/// JSON as the command writes it: names in order, so that two outputs can be compared.
+/// JSON as the command writes it: keys are sorted, so that two outputs can be compared.
 enum JSONText {
-  /// A report on several lines, with this program's version.
+  /// Returns a report on several lines, with this program's version.
   static func report(_ document: some Encodable) -> String {
     text(
       Stamped(document: document),
       formatting: [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes])
   }
 
-  /// A message on one line, with this program's version and when it was written.
+  /// Returns a message on one line, with this program's version and the time of writing.
   ///
-  /// - `seconds`: since 1970.
+  /// - `seconds`: the time of writing, since 1970.
   static func message(
     _ document: some Encodable, seconds: Int64
   ) -> String {
     line(Stamped(document: document, time: StatusText.date(seconds)))
   }
 
-  /// One object on one line.
+  /// Returns one object on one line.
   static func line(_ document: some Encodable) -> String {
     text(document, formatting: [.sortedKeys, .withoutEscapingSlashes])
   }
@@ -32,31 +32,32 @@ enum JSONText {
     do {
       return readable(String(decoding: try encoder.encode(document), as: UTF8.self)) + "\n"
     } catch {
-      // Only a number that is no number cannot be encoded, and every document is made of sound ones.
+      // Only a number that is infinite or NaN cannot be encoded, and no document contains one.
       preconditionFailure("a document cannot be encoded: \(error)")
     }
   }
 }
 
 extension JSONText {
-  /// The text with what stands for bytes that are no text replaced, as every other program would.
+  /// Returns the text with a replacement character for every invalid byte, as other programs print
+  /// it.
   private static func readable(_ text: String) -> String {
     guard !PathText.isText(text) else { return text }
     let scalars = text.unicodeScalars.map { PathText.byte(of: $0) == nil ? $0 : "\u{FFFD}" }
     return String(String.UnicodeScalarView(scalars))
   }
 
-  /// A path that is no text, in base 64; nil for one that is.
+  /// Returns a path that is not valid text in base 64; nil for a path that is.
   static func base64(_ path: String?) -> String? {
     guard let path, !PathText.isText(path) else { return nil }
     return Data(PathText.bytes(of: path)).base64EncodedString()
   }
 }
 
-/// A document with what every one has besides.
+/// A document with the version and the time.
 private struct Stamped<Document: Encodable>: Encodable {
   let document: Document
-  /// As RFC 3339 has it; nil in reports.
+  /// The time in RFC 3339 format; nil in reports.
   var time: String?
 
   func encode(to encoder: any Encoder) throws {
@@ -71,7 +72,7 @@ private struct Stamped<Document: Encodable>: Encodable {
   }
 }
 
-/// An optional that is written as `null` and not left out, so that its name is always there.
+/// An optional that is written as `null` rather than omitted, so that its key is always present.
 @propertyWrapper
 struct Nullable<Value: Encodable>: Encodable {
   var wrappedValue: Value?
@@ -100,7 +101,7 @@ struct RangeDocument: Encodable {
 }
 
 extension Duration {
-  /// Seconds to the thousandth.
+  /// The duration in seconds, to the thousandth.
   var seconds: Double {
     let (seconds, attoseconds) = components
     return Double(seconds) + Double(attoseconds / 1_000_000_000_000_000) / 1000

@@ -1,13 +1,13 @@
 internal import MergeEngine
 
-/// Where the merged bytes lie, and how long their runs are, as figures in a report for people.
+/// The places of the merged bytes and the lengths of their runs, as figures in a report for people.
 struct LayoutText {
   var layout: MappingLayout
   var glyphs: Glyphs
-  /// Columns that the figures may take.
+  /// The columns that the figures may take.
   var columnCount: Int
 
-  /// What stands before a figure's lines.
+  /// The columns before a figure's lines.
   private static let margin = 2
   private static let mapRowCountMax = 4
 
@@ -19,13 +19,13 @@ struct LayoutText {
   }
 
   private func addMap(to text: inout ReportText) {
-    // Offsets of rows are round numbers where a row has a multiple of these.
+    // Rows begin at round offsets if a row has a multiple of 16 cells.
     let room = columnCount - Self.margin - Self.offsetColumnCount - 2
     let rowCellCount = max(8, room / 16 * 16)
     let (cellByteCount, cells) = layout.cells(atMost: rowCellCount * Self.mapRowCountMax)
     let rows = stride(from: 0, to: cells.count, by: rowCellCount).map { first in
       let row = cells.indices[first...].prefix(rowCellCount).map { index in
-        // The last cell may reach over the end.
+        // The last cell may extend past the end.
         let start = UInt64(index) * cellByteCount
         return glyphs.mapCell(cells[index], of: min(cellByteCount, layout.endByteOffset - start))
       }
@@ -49,7 +49,7 @@ struct LayoutText {
     let rows = lengths.indices.map { index in
       let bar = glyphs.bar(
         Double(lengths[index].byteCount) / Double(most), cellCount: max(0, cellCount))
-      // What is not filled would look like something here.
+      // The empty part of the bar would look like a value here.
       let filled = bar.prefix { $0 != glyphs.bar[0] }
       return Self.padded(lengths[index].byteCountMin.formattedByteCount, Self.offsetColumnCount)
         + "  \(Self.padded(runs[index], runColumnCount))"
@@ -60,7 +60,7 @@ struct LayoutText {
       "How long the runs are, each line up to the next, and their bytes.", rows)
   }
 
-  /// Columns of an offset or a length: `1023.9 GiB`.
+  /// The columns of an offset or a length: `1023.9 GiB`.
   private static let offsetColumnCount = 10
 
   private static func padded(_ text: String, _ columnCount: Int) -> String {

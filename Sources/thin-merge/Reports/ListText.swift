@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// The thin devices that have an external origin, for people: a table, and what is in the way of merges.
+/// The thin devices that have an external origin, for people: a table, and the obstacles to merges.
 struct ListText {
   var devices: [ThinDeviceListing]
 

@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// What a merge did, for programs: its plan's names, and these.
+/// The result of a merge, for programs: the plan's fields and the result's own.
 struct MergeDocument: Encodable {
   private let report: MergeReport
   private let source: SourceFields
@@ -27,7 +27,7 @@ private struct MergeFields: Encodable {
   let writtenByteCount, resumedFromByteCount, recheckedByteCount, rewrittenByteCount: UInt64
   let seconds, submitSeconds: Double
   let checkpointCount: UInt64
-  /// Whether everything was read back and found right; false also where it was not asked for.
+  /// True if everything was read back and found equal; false also if no verification was requested.
   let isVerified: Bool
   @Nullable var verification: VerifyFields?
   let thinDeviceState: String
@@ -83,12 +83,12 @@ private struct MergeFields: Encodable {
   }
 }
 
-/// How far the origin is in taking the thin volume's place in LVM.
+/// The state of the handover in LVM, in which the origin takes the thin volume's place.
 struct HandoverDocument: Encodable {
   private let state: String
   @Nullable private var thinVolume: String?
   @Nullable private var originVolume: String?
-  /// The name that the origin has in the end.
+  /// The origin's name after the handover.
   @Nullable private var finalName: String?
   @Nullable private var failure: StopDocument?
 
@@ -117,7 +117,7 @@ struct HandoverDocument: Encodable {
   }
 }
 
-/// Why something ended early.
+/// The reason for an early end.
 struct StopDocument: Encodable {
   private let code: String
   private let message: String

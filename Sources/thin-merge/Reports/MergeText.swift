@@ -1,13 +1,13 @@
 internal import MergeEngine
 
-/// What a merge did, for people.
+/// The result of a merge, for people.
 struct MergeText {
   var report: MergeReport
   var source: ReportedSource
   var originPath: String
-  /// What compares the origin with what was merged.
+  /// The command that compares the origin with the merged data.
   var verifyCommand: ShellCommand
-  /// What merges the thin device as it is once the merge is finished; nil where its name is not known.
+  /// The command that merges the thin device as it is after the merge; nil if its name is unknown.
   var againCommand: ShellCommand?
 
   var text: String {
@@ -26,7 +26,7 @@ struct MergeText {
     return text.text
   }
 
-  /// What is said where an earlier run had finished the merge.
+  /// Returns the report of a merge that an earlier run had finished.
   private func text(of earlier: MergeReport.Earlier) -> String {
     let merge = "\(source.thinDevice) onto \(originPath)"
     var text = ReportText(
@@ -64,15 +64,15 @@ struct MergeText {
     return text.text
   }
 
-  /// What was done in LVM, after which nothing is left to do.
+  /// Adds the completed handover in LVM, after which nothing is left to do.
   private func addHandover(_ handover: VolumeHandover, to text: inout ReportText) {
     text.addNext(StatusText.done(handover))
   }
 
   private func addNotNeeded(to text: inout ReportText) {
-    // The error says why it is still needed.
+    // The error contains the reason why the thin device is still needed.
     if case .stopped = report.handover { return }
-    // Where a repair lost its mappings, the blocks may still be there to be rescued.
+    // If a repair lost the thin device's mappings, its blocks may still be recoverable.
     guard plan.mappedBlockCount > 0 || !plan.remnants.isEmpty else { return addRelease(to: &text) }
     let leavesOut = plan.pastEndBlockCount > 0 || plan.clippedByteCount > 0
     text.addNext(
@@ -83,15 +83,15 @@ struct MergeText {
     addRelease(to: &text)
   }
 
-  /// How to merge what was written since.
+  /// Adds the command that merges later writes to the thin device.
   private func addAgain(to text: inout ReportText) {
     guard report.thinDevice == .writtenSince, let againCommand else { return }
     text.addNext(ReportText.mergesAsItIs, againCommand)
   }
 
-  /// What LVM's users do next.
+  /// Adds the next steps for users of LVM.
   ///
-  /// - `isCompared`: whether the origin is known to have everything.
+  /// - `isCompared`: true if the origin is known to have everything.
   private func addProposal(isCompared: Bool, to text: inout ReportText) {
     guard case .proposed(let handover) = report.handover, report.thinDevice == .asMerged,
       report.unreadable.isEmpty
@@ -175,7 +175,7 @@ struct MergeText {
   private func addNext(to text: inout ReportText) {
     if case .done(let handover) = report.handover { return addHandover(handover, to: &text) }
     guard isFinished else {
-      // How to go on stands with the error, which names what has to be seen to first.
+      // The error contains the command to resume, and anything to fix first.
       text.addNext("The origin may be merged in part; keep the thin device.")
       for note in report.cleanupFailures {
         text.addNext("Left as it is: \(note.textInCommandTerms).")

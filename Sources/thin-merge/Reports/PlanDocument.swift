@@ -44,7 +44,7 @@ struct PlanDocument: Encodable {
   }
 }
 
-/// What a merge would be refused for.
+/// The reason why a merge would be refused.
 private struct RefusalDocument: Encodable {
   private let code: String
   private let message: String
@@ -80,7 +80,7 @@ private struct JournalDocument: Encodable {
   }
 }
 
-/// Runs from one length up to the next power of two.
+/// The runs with a length from one power of two up to the next.
 private struct RunLengthDocument: Encodable {
   private let byteCountMin, runCount, byteCount: UInt64
 
@@ -97,7 +97,7 @@ private struct RunLengthDocument: Encodable {
   }
 }
 
-/// Where on the origin bytes are merged.
+/// The distribution of the merged bytes over the origin.
 private struct MapDocument: Encodable {
   private let cellByteCount: UInt64
   private let mappedByteCounts: [UInt64]
@@ -113,7 +113,7 @@ private struct MapDocument: Encodable {
   }
 }
 
-/// What every report of a merge says of its plan.
+/// The fields of the plan, which every report of a merge contains.
 struct PlanFields: Encodable {
   private let deviceID: UInt32
   @Nullable private var snapshotID: UInt32?
@@ -188,7 +188,7 @@ struct PlanFields: Encodable {
   }
 }
 
-/// What a merge that was given up has left on the origin.
+/// The blocks that a given-up merge left on the origin.
 struct RemnantDocument: Encodable {
   private let deviceID: UInt32?
   private let recordedByteCount: UInt64

@@ -5,11 +5,11 @@ struct PlanText {
   var report: PlanReport
   var source: ReportedSource
   var originPath: String?
-  /// What carries the plan out; nil without an origin.
+  /// The command that carries the plan out; nil without an origin.
   var mergeCommand: ShellCommand?
-  /// What a merge would be refused for.
+  /// The reason why a merge would be refused.
   var refusal: Failure?
-  /// What the figures are drawn with, and how wide they may be.
+  /// The characters of the figures.
   var glyphs = Glyphs.ascii
   var columnCount = Terminal.reportColumnCountFallback
 
@@ -43,7 +43,7 @@ struct PlanText {
       : "The merge of \(merge) is finished, but not yet in LVM."
   }
 
-  /// What a merge would do with what earlier runs have recorded.
+  /// The words before the command, by what earlier runs have recorded.
   private var whatIsNext: String {
     guard report.isFinished else {
       return report.recordedByteCount > 0 ? "To go on:" : "To carry it out:"
@@ -64,7 +64,7 @@ struct PlanText {
       + "\(compared), and writes nothing:"
   }
 
-  /// What is written, and how the ends of thin device and origin meet.
+  /// Adds the amount to write, and how the ends of thin device and origin compare.
   static func addExtent(_ plan: PlanReport, to text: inout ReportText) {
     let label = plan.isMergedAgain ? "to compare" : plan.isFinished ? "merged" : "to write"
     text.add(label, "\(Amount.exactBytes(plan.byteCount)), \(blocks(plan))")
@@ -86,7 +86,7 @@ struct PlanText {
     if let handover = plan.handover { text.add("afterwards", willDo(handover)) }
   }
 
-  /// What is left out.
+  /// Adds the blocks and bytes past the end, which are skipped.
   static func addPastEnd(_ plan: PlanReport, to text: inout ReportText) {
     if plan.pastEndBlockCount > 0 {
       text.add("past the end", "\(Amount.text(plan.pastEndBlockCount, "mapped block")) left out")
@@ -96,7 +96,7 @@ struct PlanText {
     }
   }
 
-  /// What is done in LVM once the merge is finished.
+  /// Returns the steps in LVM after the merge, as a statement.
   static func willDo(_ handover: VolumeHandover, thinVolumeIsThere: Bool = true) -> String {
     let (thin, origin) = (handover.thinFullName, handover.originFullName)
     let removal = thinVolumeIsThere ? "everything is compared, \(thin) is removed, and " : ""
@@ -104,7 +104,7 @@ struct PlanText {
     return "\(removal)\(origin) \(thinVolumeIsThere ? "" : "is ")made an ordinary volume\(rename)"
   }
 
-  /// The same as part of a question.
+  /// Returns the steps in LVM after the merge, as part of a question.
   static func isAsked(_ handover: VolumeHandover, thinVolumeIsThere: Bool = true) -> String {
     let (thin, origin) = (handover.thinFullName, handover.originFullName)
     let ordinary = "make \(origin) an ordinary volume"
@@ -116,7 +116,7 @@ struct PlanText {
       + (rename.map { "\(ordinary), and \($0)" } ?? "and \(ordinary)")
   }
 
-  /// What is read, and by which mappings.
+  /// Adds the source and the mappings that are read.
   static func addSource(
     _ plan: PlanReport, _ source: ReportedSource, to text: inout ReportText
   ) {
@@ -142,13 +142,13 @@ struct PlanText {
     }
   }
 
-  /// Where the journal is, and how large it may become.
+  /// Adds the journal's path and the largest size that it may reach.
   static func addJournal(_ plan: PlanReport, to text: inout ReportText) {
     let path = plan.journalPath.map { "\($0), " } ?? ""
     text.add("journal", "\(path)at most \(plan.journalByteCountMax.formattedByteCount)")
   }
 
-  /// What becomes of what earlier runs recorded, and of journals that are given up.
+  /// Adds the use of earlier runs' records, and the journals that are given up.
   private static func addEarlierRuns(_ plan: PlanReport, to text: inout ReportText) {
     if plan.recordedByteCount > 0 {
       let recorded = "\(Amount.exactBytes(plan.recordedByteCount)) recorded"
@@ -162,7 +162,7 @@ struct PlanText {
     text.add(plan.remnants, besides: plan.deviceID)
   }
 
-  /// How many blocks in how many runs.
+  /// Returns the number of blocks, their size, and the number of runs.
   static func blocks(_ plan: PlanReport) -> String {
     let count = Amount.text(plan.mappedBlockCount, "mapped block")
     let size = plan.blockByteCount.formattedByteCount

@@ -1,8 +1,8 @@
 internal import MergeEngine
 
-/// A report for people: a sentence, aligned lines of label and value, figures, and what to do next.
+/// A report for people: a sentence, aligned lines of label and value, figures, and the next steps.
 struct ReportText {
-  /// What a line says under its label.
+  /// A line with its label.
   private struct Row {
     var label: String
     var value: String
@@ -16,37 +16,38 @@ struct ReportText {
   /// Begins a report.
   init(_ heading: String) { self.heading = TerminalText.forPeople(heading) }
 
-  /// Adds a line; an empty label goes on with the line above.
+  /// Adds a line; an empty label continues the line above.
   mutating func add(_ label: String, _ value: String) {
     rows.append(Row(label: label, value: TerminalText.forPeople(value)))
   }
 
-  /// Adds lines that are drawn, under a sentence that says what they are.
+  /// Adds a figure below its caption.
   mutating func addFigure(_ caption: String, _ lines: [String]) {
     figures += [caption, ""] + lines.map { "  \($0)" } + [""]
   }
 
-  /// Adds what to do next, and the command that does it.
+  /// Adds a next step, and the command for it.
   mutating func addNext(_ sentence: String, _ command: ShellCommand? = nil) {
     closing.append(TerminalText.forPeople(sentence))
     if let command { closing.append("  \(command.text)") }
   }
 
-  /// Adds a hint, under what it is about.
+  /// Adds a hint, below its subject.
   mutating func add(hint: String) {
     closing += TerminalText.lines(ofHint: hint).map { "  \($0)" }
   }
 
-  /// Adds what to do next, and commands of other programs that do it.
+  /// Adds a next step, and commands of other programs for it.
   mutating func addNext(_ sentence: String, commands: [String]) {
     addNext(sentence)
     closing += commands.map { "  \(TerminalText.escaped($0))" }
   }
 
-  /// What follows for the thin device from an origin that has been found to hold what was read of it.
+  /// Returns what an origin that matches the data read from the thin device means for that thin
+  /// device.
   ///
-  /// - `leavesOut`: whether blocks of the thin device were not to be read.
-  /// - `remnants`: what merges that were given up have left on the origin.
+  /// - `leavesOut`: true if some blocks of the thin device were skipped on purpose.
+  /// - `remnants`: the data of given-up merges on the origin.
   static func whatIsLeft(
     in state: ThinDeviceState, leavesOut: Bool, remnants: [MergeRemnant] = []
   ) -> String {
@@ -57,10 +58,10 @@ struct ReportText {
         + "its blocks are on the origin."
   }
 
-  /// What stands above the command that merges a thin device that was written to since.
+  /// The sentence above the command that merges a thin device with later writes.
   static let mergesAsItIs = "To merge it as it is now:"
 
-  /// Why a thin device is still needed although all is merged that was to be; nil where nothing speaks for it.
+  /// Returns the reason why a completely merged thin device is still needed; nil if there is none.
   static func warning(of state: ThinDeviceState) -> String? {
     switch state {
     case .asMerged: nil
@@ -75,7 +76,8 @@ struct ReportText {
     }
   }
 
-  /// Why an origin does not read as the thin device although all of that is on it; nil where nothing speaks for it.
+  /// Returns the reason why a completely merged origin does not read as the thin device; nil if
+  /// there is none.
   static func warning(of remnants: [MergeRemnant]) -> String? {
     guard !remnants.isEmpty else { return nil }
     let ids = Set(remnants.compactMap(\.deviceID)).sorted().map { "\($0)" }
@@ -90,7 +92,7 @@ struct ReportText {
       + "blocks of \(whose)."
   }
 
-  /// Adds what merges that are given up leave on the origin, a line each.
+  /// Adds the data of given-up merges on the origin, one line each.
   mutating func add(_ remnants: [MergeRemnant], besides deviceID: UInt32) {
     for remnant in remnants {
       guard let remnantID = remnant.deviceID else {
@@ -124,12 +126,12 @@ struct ReportText {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// How many ranges a report for people lists; the one for programs has more.
+  /// The most ranges in a report for people; a report for programs has more.
   private static let listedRangeCountMax = 12
 
-  /// Adds ranges of the origin, one a line.
+  /// Adds ranges of the origin, one per line.
   ///
-  /// `countMax`: how many ranges the report keeps; with as many there may be more.
+  /// `countMax`: the most ranges that the report keeps; at this number there may be more.
   mutating func add(
     _ label: String, ranges: [ByteRange], of byteCount: UInt64, countMax: Int = .max
   ) {
@@ -150,9 +152,9 @@ struct ReportText {
   }
 }
 
-/// Rows of cells under heads, in columns as wide as their widest cell.
+/// Rows of cells under column heads, each column as wide as its widest cell.
 struct TextTable {
-  /// How the cells of a column stand.
+  /// The alignment of a column's cells.
   enum Alignment { case left, right }
 
   let heads: [(text: String, alignment: Alignment)]
@@ -171,26 +173,26 @@ struct TextTable {
   }
 }
 
-/// Numbers as people read them.
+/// Quantities formatted for people.
 enum Amount {
-  /// A number of things.
+  /// Returns a number of things: `1 run`, `2 runs`.
   static func text(_ count: some BinaryInteger, _ thing: String) -> String {
     count == 1 ? "1 \(thing)" : "\(count) \(thing)s"
   }
 
-  /// A byte count, rounded and in full.
+  /// Returns a byte count, rounded and exact.
   static func exactBytes(_ byteCount: UInt64) -> String {
     let rounded = byteCount.formattedByteCount
     return byteCount < 1024 ? rounded : "\(rounded) (\(byteCount) bytes)"
   }
 
-  /// Whole percent, never 100 before all is done.
+  /// Returns whole percent; 100 only if everything is done.
   static func percent(_ part: UInt64, of whole: UInt64) -> Int {
     guard part < whole else { return 100 }
     return min(99, Int(Double(part) / Double(whole) * 100))
   }
 
-  /// How long something took.
+  /// Returns a duration.
   static func time(_ duration: Duration) -> String {
     let seconds = max(0, duration.seconds)
     guard seconds >= 0.995 else { return "\(Int((seconds * 1000).rounded())) ms" }
@@ -201,7 +203,7 @@ enum Amount {
     return "\(whole / 3600) h \(whole % 3600 / 60) min"
   }
 
-  /// A byte count in four columns: `1.2G`, with the units that options have.
+  /// Returns a byte count in four columns: `1.2G`, with the units of the options.
   static func shortBytes(_ byteCount: UInt64) -> String {
     var value = Double(byteCount)
     var units = "BKMGTPE"[...]
@@ -213,7 +215,7 @@ enum Amount {
     return (byteCount < 1000 || value >= 9.95 ? "\(Int(value.rounded()))" : fixed(value)) + unit
   }
 
-  /// Whole seconds in three columns, as long as they are less than a hundred days.
+  /// Returns whole seconds in three columns, for durations of less than a hundred days.
   static func shortTime(_ seconds: Int) -> String {
     switch seconds {
     case ..<100: "\(seconds)s"
@@ -228,19 +230,19 @@ enum Amount {
     return "\(tenths / 10).\(tenths % 10)"
   }
 
-  /// Bytes a second; nil where nothing can be said.
+  /// Returns bytes per second; nil if the amount or the time is zero.
   static func rate(_ byteCount: UInt64, in duration: Duration) -> String? {
     let seconds = duration.seconds
     guard byteCount > 0, seconds > 0 else { return nil }
     return rate(Double(byteCount) / seconds)
   }
 
-  /// Bytes a second.
+  /// Returns bytes per second.
   static func rate(_ bytesPerSecond: Double) -> String {
     "\(whole(bytesPerSecond).formattedByteCount)/s"
   }
 
-  /// The nearest whole number that can be represented.
+  /// Returns the nearest whole number that can be represented.
   static func whole(_ value: Double) -> UInt64 {
     guard value > 0 else { return 0 }
     return UInt64(exactly: value.rounded()) ?? .max
@@ -253,6 +255,6 @@ enum Amount {
 }
 
 extension [ByteRange] {
-  /// Bytes of all ranges.
+  /// The bytes of all ranges.
   var byteCount: UInt64 { reduce(0) { $0 &+ $1.byteCount } }
 }

@@ -1,30 +1,30 @@
 internal import MergeEngine
 
-/// What a report is about: a thin device, as the command line or a journal names it.
+/// The subject of a report: a thin device, as the command line or a journal names it.
 struct ReportedSource: Equatable, Sendable {
-  /// The name of a thin device of an active pool, as it was typed; nil where it was not named.
+  /// The name of a thin device of an active pool, as typed; nil if it was not named.
   var name: String?
   var deviceID: UInt32
   var metadataPath, dataPath: String
 
-  /// The thin device, within a sentence.
+  /// The thin device, for use within a sentence.
   var thinDevice: String {
     name.map { "thin device \($0) (dev \(deviceID))" } ?? "thin device \(deviceID)"
   }
 
-  /// Where its blocks and their mappings are.
+  /// The paths of its blocks and their mappings.
   var place: String { "\(dataPath), mappings in \(metadataPath)" }
 }
 
 extension ReportedSource {
-  /// A source that was typed and found.
+  /// Creates the description of a source that was typed and found.
   init(_ found: ResolvedThinDevice, typed: NamedSource) {
     self.init(
       name: typed.name, deviceID: found.source.deviceID, metadataPath: found.source.metadataPath,
       dataPath: found.source.dataPath)
   }
 
-  /// The source of a journal's merge.
+  /// Creates the description of the source of a journal's merge.
   init(_ status: StatusReport) {
     self.init(
       name: status.thinDeviceName, deviceID: status.deviceID, metadataPath: status.metadataPath,
@@ -32,7 +32,7 @@ extension ReportedSource {
   }
 }
 
-/// What every report of a merge says of source and origin, besides the thin device's number.
+/// The source and the origin, in every report of a merge; the thin device's number is separate.
 struct SourceFields: Encodable {
   @Nullable private var name: String?
   private let metadataPath, dataPath: String
@@ -41,7 +41,7 @@ struct SourceFields: Encodable {
 
   init(_ source: ReportedSource, originPath: String?) {
     name = source.name
-    // A report may be read in another folder than it was made in.
+    // A report may be read in another working directory than the command's.
     metadataPath = FileSystem.absolute(source.metadataPath)
     dataPath = FileSystem.absolute(source.dataPath)
     self.originPath = originPath.map { FileSystem.absolute($0) }

@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// What earlier runs left in pools and at origins, for programs.
+/// The leftovers of earlier runs in pools and at origins, for programs.
 struct SettleDocument: Encodable {
   private let schema = "thin-merge/settle/1"
   private let isList: Bool
@@ -105,7 +105,7 @@ private struct VolumeDocument: Encodable {
   }
 }
 
-/// What the records of pools and origins have in common.
+/// The common fields of the records of pools and origins.
 private struct RecordDocument: Encodable {
   @Nullable var path: String?
   let pathBase64: String?

@@ -1,9 +1,9 @@
 internal import MergeEngine
 
-/// What earlier runs left in pools and at origins, for people.
+/// The leftovers of earlier runs in pools and at origins, for people.
 struct SettleText {
   var left: Leftovers
-  /// Whether nothing was to be undone.
+  /// True if nothing was to be undone.
   var isList: Bool
   /// The pool that was named.
   var poolName: String?
@@ -51,14 +51,14 @@ struct SettleText {
     return text.text
   }
 
-  /// Adds what records of pools and of origins have in common.
+  /// Adds the common fields of the records of pools and origins.
   private func add(
     _ layers: [PoolLeftovers.WritableLayer], _ notUndone: [MergeNote], _ error: MergeError?,
     _ recordPath: String?, _ seconds: Int64?, journals: [PoolLeftovers.Journal] = [],
     to text: inout ReportText
   ) {
     var lines: [String] = []
-    // Two layers of one volume read alike.
+    // Two layers of one volume have the same text.
     for line in layers.map(Self.line) where !lines.contains(line) { lines.append(line) }
     for line in lines { text.add("origin", line) }
     for journal in journals {
@@ -104,7 +104,7 @@ struct SettleText {
     }
   }
 
-  /// Whether a record told of what was undone.
+  /// Returns true if a record contained something that was undone.
   private func wasRecorded(_ pool: PoolLeftovers) -> Bool {
     !pool.snapshots.isEmpty || !pool.removedDevices.isEmpty || !pool.writableLayers.isEmpty
       || pool.metadataSnapshot?.isUndone == true

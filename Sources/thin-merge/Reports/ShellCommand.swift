@@ -1,16 +1,16 @@
 internal import MergeEngine
 
-/// A command of this program, as it can be pasted into a shell.
+/// A command of this program, ready to paste into a shell.
 struct ShellCommand: Equatable {
   private var words: [String]
 
   private init(_ verb: String, _ words: [String]) { self.words = ["thin-merge", verb] + words }
 
-  /// The command, quoted where the shell would take a word apart.
+  /// The command, quoted where the shell would split a word.
   var text: String { words.map { $0.shellQuoted }.joined(separator: " ") }
 
-  /// Goes on with a merge; with `again`, with one that is finished; with `finish`, with its handover in LVM, and with
-  /// `rename`, by which the origin gets the thin volume's name.
+  /// Returns the command that resumes a merge; with `again`, a finished one; with `finish`, its
+  /// handover in LVM; and with `rename`, the handover that gives the origin the thin volume's name.
   static func resume(
     journalPath: String, again: Bool = false, finish: Bool = false, rename: Bool = false
   ) -> ShellCommand {
@@ -19,35 +19,36 @@ struct ShellCommand: Equatable {
         + [journalPath])
   }
 
-  /// Goes on with a merge, as those words say.
+  /// Returns the command that resumes a merge with those words.
   static func resume(_ words: [String]) -> ShellCommand { ShellCommand("resume", words) }
 
-  /// Says how far a merge is.
+  /// Returns the command that reports a merge's status.
   static func status(journalPath: String) -> ShellCommand {
     ShellCommand("status", [journalPath])
   }
 
-  /// Undoes what is left in a pool; with nil, in all of them and at origins.
+  /// Returns the command that undoes leftovers in a pool; with nil, in all pools and at origins.
   static func settle(pool: String? = nil) -> ShellCommand {
     ShellCommand("settle", pool.map { ["--pool", $0] } ?? [])
   }
 
-  /// Compares the origin with the checksums of a journal.
+  /// Returns the command that compares the origin with the checksums of a journal.
   static func verify(journalPath: String) -> ShellCommand {
     ShellCommand("verify", ["--journal", journalPath])
   }
 
-  /// Compares the origin with a source.
+  /// Returns the command that compares the origin with a source.
   static func verify(
     _ source: NamedSource, originPath: String?, extent: ExtentOptions
   ) -> ShellCommand {
     ShellCommand("verify", source.words + origin(originPath) + extent.words)
   }
 
-  /// Merges, as those words say.
+  /// Returns the command that merges with those words.
   static func merge(_ words: [String]) -> ShellCommand { ShellCommand("merge", words) }
 
-  /// Merges a source; with `again`, although that merge is finished; with `restarts`, from the beginning.
+  /// Returns the command that merges a source; with `again`, a finished merge; with `restarts`,
+  /// from the beginning.
   static func merge(
     _ source: NamedSource, originPath: String?, extent: ExtentOptions, again: Bool = false,
     restarts: Bool = false
@@ -57,19 +58,20 @@ struct ShellCommand: Equatable {
         + (restarts ? ["--restart"] : []))
   }
 
-  /// The merge that was asked for, with an option more; or one of that thin device, or of one that is not known here.
+  /// Returns the typed merge with one more option; or a merge of the given thin device, or of an
+  /// unknown one.
   static func merged(_ thinDevice: String? = nil, adding option: String) -> ShellCommand {
     given("merge", adding: option)
       ?? merge((thinDevice.map { [$0] } ?? ["THIN-DEVICE", "--origin", "ORIGIN"]) + [option])
   }
 
-  /// The command that was given, with an option more; nil where it was of another verb.
+  /// Returns the typed command with one more option; nil if it was of another verb.
   ///
-  /// What that option cannot go with is left out, and what keeps a merge from being carried out.
+  /// Options that conflict with the new one, or that prevent the merge, are dropped.
   static func given(
     _ verb: String, adding option: String, to typed: [String] = ProcessArguments.typed
   ) -> ShellCommand? {
-    // It takes the same options.
+    // `plan` takes the options of `merge`.
     guard typed.first == verb || verb == "merge" && typed.first == "plan" else { return nil }
     let others: Set = [
       option, "--dry-run", "-n", "--again", "--no-compare", "--restart", "--same-data",
@@ -78,7 +80,7 @@ struct ShellCommand: Equatable {
     return ShellCommand(verb, [option] + typed.dropFirst().filter { !others.contains($0) })
   }
 
-  /// What an option of the command that was given has as its value.
+  /// Returns the value of an option on the typed command line.
   static func givenValue(
     of option: String, in typed: [String] = ProcessArguments.typed
   ) -> String? {

@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// How far a merge is, for programs.
+/// The status of a merge, for programs.
 struct StatusDocument: Encodable {
   private let schema = "thin-merge/status/1"
   private let state: String
@@ -66,7 +66,7 @@ struct StatusDocument: Encodable {
   }
 }
 
-/// When a merge was given up, and for which.
+/// The time when a merge was given up, and the merge that replaced it.
 private struct GivenUpDocument: Encodable {
   private let seconds: Int64
   private let deviceID: UInt32

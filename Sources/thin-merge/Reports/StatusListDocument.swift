@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// How far all merges are whose journals are known, for programs.
+/// The status of all merges whose journals are known, for programs.
 struct StatusListDocument: Encodable {
   private let schema = "thin-merge/status-list/1"
   private let journals: [JournalDocument]

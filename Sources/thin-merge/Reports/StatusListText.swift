@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// How far all merges are whose journals are known, for people.
+/// The status of all merges whose journals are known, for people.
 struct StatusListText {
   var journals: [JournalListing]
 
@@ -23,7 +23,7 @@ struct StatusListText {
     return text.text
   }
 
-  /// How far a merge is, in a word or two.
+  /// Returns the status of a merge, in a word or two.
   static func word(_ status: StatusReport) -> String {
     if status.state == .stopped, status.runCount == 0 { return "not begun" }
     return switch status.state {

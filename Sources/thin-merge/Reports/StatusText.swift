@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import MergeEngine
 
-/// How far a merge is, for people.
+/// The status of a merge, for people.
 struct StatusText {
   var report: StatusReport
 
@@ -33,7 +33,7 @@ struct StatusText {
 
   private var source: ReportedSource { ReportedSource(report) }
 
-  /// How long was written; nil where whole seconds, as a journal has them, say too little of it.
+  /// The time spent writing; nil below 2 s, for which a journal's whole seconds are too coarse.
   private var writing: Duration? {
     report.writingSeconds < 2 ? nil : .seconds(report.writingSeconds)
   }
@@ -109,7 +109,7 @@ struct StatusText {
     }
   }
 
-  /// How to merge from the beginning, whose command takes the name of the thin device.
+  /// Adds the command that merges from the beginning, with the thin device's name.
   private func addRestart(_ reason: String, to text: inout ReportText) {
     guard let name = report.thinDeviceName else {
       return text.addNext(
@@ -121,7 +121,7 @@ struct StatusText {
       .merge([name, "--origin", origin, "--restart"]))
   }
 
-  /// Whether it is a merge of LVM's volumes.
+  /// True if the merge is of LVM's volumes.
   private var isOfVolumes: Bool {
     report.originName != nil && report.thinDeviceName?.hasPrefix("/") == false
   }
@@ -143,7 +143,7 @@ struct StatusText {
         + "To go on:", .resume(journalPath: report.journalPath, finish: true))
   }
 
-  /// What a handover has done.
+  /// Returns the result of a handover.
   static func done(_ handover: VolumeHandover) -> String {
     let name =
       handover.takesName
@@ -152,7 +152,7 @@ struct StatusText {
     return "\(handover.thinFullName) is removed; \(name). Nothing is left to do."
   }
 
-  /// A moment, or the bare number if it lies outside of what a calendar shows in four digits.
+  /// Returns a date in ISO 8601, or the bare number if its year does not have four digits.
   static func date(_ secondsSince1970: Int64) -> String {
     guard (0...253_402_300_799).contains(secondsSince1970) else { return "\(secondsSince1970)" }
     return Date(timeIntervalSince1970: Double(secondsSince1970)).formatted(.iso8601)

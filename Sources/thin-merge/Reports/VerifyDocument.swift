@@ -1,13 +1,13 @@
 internal import MergeEngine
 
-/// What comparing found, for programs.
+/// The result of a comparison, for programs.
 struct VerifyDocument: Encodable {
   private let report: VerifyReport
   private let source: SourceFields
   private let deviceID: UInt32
   private let journalPath: String?
 
-  /// `journalPath`: the journal that the origin was compared with; nil if it was the thin device.
+  /// - `journalPath`: the journal that the origin was compared with; nil if it was the thin device.
   init(
     _ report: VerifyReport, source: ReportedSource, originPath: String, journalPath: String?
   ) {
@@ -44,7 +44,7 @@ struct VerifyDocument: Encodable {
   }
 }
 
-/// What every comparison says.
+/// The fields of every comparison.
 struct VerifyFields: Encodable {
   private let comparedByteCount, differingByteCount: UInt64
   private let granularity: String

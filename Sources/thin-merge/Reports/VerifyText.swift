@@ -1,19 +1,19 @@
 internal import MergeEngine
 
-/// What comparing found, for people.
+/// The result of a comparison, for people.
 struct VerifyText {
   var report: VerifyReport
   var source: ReportedSource
   var originPath: String
   /// The journal that the origin was compared with; nil if it was the thin device.
   var journalPath: String?
-  /// Whether the thin device may have blocks that were not to be compared.
+  /// True if the thin device may have blocks that were not to be compared.
   var leavesOut: Bool
-  /// What merges from the start.
+  /// The command that merges from the beginning.
   var restartCommand: ShellCommand?
-  /// Whether a merge of the thin device onto the origin is recorded.
+  /// True if a merge of the thin device onto the origin is recorded.
   var isMerged = true
-  /// What writes again what differs, or merges.
+  /// The command that rewrites the differences, or merges.
   var repairCommand: ShellCommand
 
   var text: String {
@@ -101,7 +101,7 @@ struct VerifyText {
     }
   }
 
-  /// The ranges that differ, and those that could not be compared.
+  /// Adds the ranges that differ, and those that could not be compared.
   static func addRanges(_ report: VerifyReport, to text: inout ReportText) {
     text.add(
       "differing", ranges: report.differences, of: report.differingByteCount,

@@ -1,18 +1,18 @@
 internal import MergeEngine
 
-/// How long the command waits at its end for readers who take nothing.
+/// The time that the command waits at its end for readers that take nothing.
 ///
-/// Nothing is held any more by then. A pager may be read for hours; whoever asked the command to stop has not got that
-/// patience.
+/// All locks are released by then. A pager may be open for hours; a user who asked the command to
+/// stop does not want to wait that long.
 enum EndPatience {
-  /// For error reports, which are not to be lost where they can be written.
+  /// The limit for error messages, which must not be lost if they can be written.
   private static let forErrors = Duration.seconds(60)
-  /// For progress and notes.
+  /// The limit for progress and notes.
   private static let forNotes = Duration.seconds(1)
-  /// For anything, once the command was asked to stop.
+  /// The limit for all text, once the command was asked to stop.
   private static let whenStopping = Duration.seconds(5)
 
-  /// What `StreamWriter` asks while standard error is not read.
+  /// Returns the condition under which `StreamWriter` keeps waiting for a reader of standard error.
   static func ofErrors(
     _ stream: StreamWriter = StandardStream.error,
     isStopping: @escaping () -> Bool = { Signals.interruption.isRequested }
@@ -25,7 +25,8 @@ enum EndPatience {
     }
   }
 
-  /// What `StreamWriter` asks while standard output is not read.
+  /// Returns the condition under which `StreamWriter` keeps waiting for a reader of standard
+  /// output.
   static func ofReports(
     isStopping: @escaping () -> Bool = { Signals.interruption.isRequested }
   ) -> (Duration) -> Bool {

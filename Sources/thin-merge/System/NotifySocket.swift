@@ -1,14 +1,14 @@
 internal import Glibc
 
-/// The socket on which a service manager is told how its service goes.
+/// The socket that informs a service manager about its service.
 ///
-/// What is sent is lines `NAME=VALUE`, as `sd_notify` of systemd does.
+/// A message consists of lines `NAME=VALUE`, as in systemd's `sd_notify`.
 final class NotifySocket: Sendable {
   private let number: Int32
 
-  /// Connects to `address`: a path, or `@` and a name that is in no file system.
+  /// Connects to `address`: a path, or `@` and an abstract name.
   ///
-  /// Nil where it leads nowhere: a service that nobody listens to does its work all the same.
+  /// Returns nil if nothing listens there; the service runs all the same.
   init?(address text: String) {
     guard let first = text.utf8.first, text.utf8.count > 1,
       first == UInt8(ascii: "/") || first == UInt8(ascii: "@")
@@ -22,7 +22,7 @@ final class NotifySocket: Sendable {
     guard name.count < room else { return nil }
     if first == UInt8(ascii: "@") { name[0] = 0 }
     unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: name) }
-    // The length tells how long an abstract name is: a zero byte more would be another name.
+    // The length delimits an abstract name: one more zero byte would be another name.
     let length = socklen_t(MemoryLayout<sockaddr_un>.size - room + name.count)
 
     let descriptor = socket(
@@ -42,9 +42,9 @@ final class NotifySocket: Sendable {
 
   deinit { close(number) }
 
-  /// Sends one message; whether it was taken.
+  /// Sends one message without waiting, and returns whether it was accepted.
   ///
-  /// A manager that does not read is not waited for: a merge has better things to do.
+  /// A manager that does not read must not delay a merge.
   @discardableResult
   func send(_ message: String) -> Bool {
     // SAFETY: the call reads the bytes within the closure.

@@ -3,10 +3,10 @@ internal import MergeEngine
 
 /// The command line of this process.
 enum ProcessArguments {
-  /// The arguments behind the command's name, as texts of bytes.
+  /// The arguments after the command's name, as texts of bytes.
   static var typed: [String] {
     (1..<max(1, carguments_count())).map { index in
-      // SAFETY: the system ends each argument with a zero and keeps it as long as the process lives.
+      // SAFETY: each argument is zero-terminated and lives as long as the process.
       guard let argument = unsafe carguments_at(index) else { return "" }
       return unsafe FileSystem.text(ofSystemPath: argument)
     }

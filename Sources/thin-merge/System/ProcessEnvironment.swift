@@ -1,9 +1,9 @@
 internal import FoundationEssentials
 internal import MergeEngine
 
-/// What the command is told by the system that it runs on.
+/// The settings that the command takes from the system and its variables.
 enum ProcessEnvironment {
-  /// The engine's environment, with `observer` to tell, if anybody is to be told.
+  /// Returns the engine's environment, with an observer if somebody is to be informed.
   static func environment(observer: (any MergeObserver)?) -> MergeEngine.Environment {
     var environment = MergeEngine.Environment(
       stateFolder: stateFolder,
@@ -13,37 +13,39 @@ enum ProcessEnvironment {
     return environment
   }
 
-  /// The folder with that of the records and locks of pools: root has one, whatever the variables say.
+  /// Returns the folder above the records and locks of pools: for root always the same, regardless
+  /// of variables.
   ///
-  /// `sudo -E` and the like bring along the variables of somebody else's service, and two runs on one pool must
+  /// `sudo -E` and the like pass on the variables of another service, and two runs on one pool must
   /// know of each other.
   static func poolStateFolder(stateFolder: String, isRoot: Bool) -> String {
     isRoot ? usualStateFolder : stateFolder
   }
 
-  /// Whether the journal of systemd reads standard error.
+  /// True if the systemd journal reads standard error.
   static var standardErrorIsJournal: Bool {
     StandardStream.errorIsJournal(variables: ProcessInfo.processInfo.environment)
   }
 
   private static let usualStateFolder = "/var/lib/thin-merge"
 
-  /// The folder of the journals here.
+  /// The folder of this process's journals.
   static var stateFolder: String {
     stateFolder(variables: ProcessInfo.processInfo.environment)
   }
 
-  /// The folder of the journals: what systemd made for the service, else the usual place.
+  /// Returns the folder of the journals: the one that systemd created for the service, or the
+  /// default.
   static func stateFolder(variables: [String: String]) -> String {
-    // A service may have several; the first is its own.
+    // A service may have several folders; the first is its own.
     let first = variables["STATE_DIRECTORY"]?.split(separator: ":").first
     return first.map { String($0) } ?? usualStateFolder
   }
 
-  /// What bars and maps are drawn with here.
+  /// The characters for bars and maps on this terminal.
   static var glyphs: Glyphs { .suited(to: ProcessInfo.processInfo.environment) }
 
-  /// Whether the terminal can move its cursor.
+  /// Returns true if the terminal can move its cursor.
   static func terminalIsCapable(variables: [String: String]) -> Bool {
     variables["TERM"].map { !$0.isEmpty && $0 != "dumb" } ?? false
   }

@@ -2,49 +2,51 @@ internal import Glibc
 internal import MergeEngine
 internal import Synchronization
 
-/// The one place where signals reach the program.
+/// The only place where signals reach the program.
 ///
-/// A handler has no argument of ours, so what it sets or asks must be reachable without one: these four are
-/// the only state of the process, shared with handlers and handed in to everything else.
+/// A handler takes no context argument, so it can only reach global state. These four values are
+/// the process's only global state; they are shared with the handlers and passed to everything
+/// else.
 enum Signals {
-  /// Asked to stop by the first of SIGINT, SIGTERM and SIGHUP.
+  /// The stop request, made by the first of SIGINT, SIGTERM and SIGHUP.
   static let interruption = Interruption()
   private static let statusWanted = Atomic<Bool>(false)
   private static let interruptCount = Atomic<Int>(0)
   private static let cursorIsOnBar = Atomic<Bool>(false)
 
-  /// Whether SIGUSR1 came since the last call.
+  /// Returns true if SIGUSR1 arrived since the last call.
   static func takeStatusRequest() -> Bool {
     statusWanted.exchange(false, ordering: .relaxed)
   }
 
-  /// Takes note of whether the cursor is on a bar, which is to be left if a signal ends the process.
+  /// Records whether the cursor is on a bar, which a signal that ends the process has to leave.
   static func barIsShown(_ isShown: Bool) {
     cursorIsOnBar.store(isShown, ordering: .relaxed)
   }
 
-  /// Ignores what would end the process without a word, and listens to what asks it to stop.
+  /// Ignores signals that would end the process silently, and handles requests to stop or for
+  /// status.
   static func install() {
     ignore(SIGPIPE)
     ignore(SIGXFSZ)
-    // Statics are made on first use, under a lock: that must not happen in a handler.
+    // Statics are initialized on first use, under a lock, which must not happen in a handler.
     _ = interruption.isRequested
     _ = takeStatusRequest()
     _ = interruptCount.load(ordering: .relaxed)
     barIsShown(false)
     handle(SIGINT, interrupt)
     handle(SIGTERM, stop)
-    // Under nohup the hang-up is ignored from the start, and stays so.
+    // Under nohup, SIGHUP is ignored from the start and stays so.
     if !isIgnored(SIGHUP) { handle(SIGHUP, stop) }
     handle(SIGUSR1, wantStatus)
-    // A parent that started us from one of its worker threads hands down what they block.
+    // A parent that started this process from a worker thread passes on that thread's signal mask.
     unblock([SIGINT, SIGTERM, SIGHUP, SIGUSR1])
   }
 
-  // SAFETY: the handlers use atomics, `poll`, `write` and `_exit` only, which POSIX allows at any moment;
-  // what is given to the calls below lives on the stack for the length of the call.
+  // SAFETY: the handlers use only atomics, `poll`, `write` and `_exit`, which POSIX allows at any
+  // moment; the arguments of the calls below live on the stack for the duration of the call.
 
-  // A lost connection sends several of these, from the shell and from the kernel, and is one request.
+  // A lost connection sends several of these signals, from shell and kernel; they are one request.
   private static let stop: @convention(c) (Int32) -> Void = { _ in interruption.request() }
 
   private static let interrupt: @convention(c) (Int32) -> Void = { _ in
@@ -57,7 +59,7 @@ enum Signals {
     }
   }
 
-  /// Moves the cursor on to the next line, unless the terminal takes nothing now.
+  /// Moves the cursor to the next line, unless the terminal accepts nothing now.
   private static func endLine() {
     var terminal = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
     var end = UInt8(ascii: "\n")
@@ -75,7 +77,7 @@ enum Signals {
   private static func handle(_ number: Int32, _ handler: @escaping @convention(c) (Int32) -> Void) {
     var action = sigaction()
     unsafe action.__sigaction_handler.sa_handler = handler
-    // Calls go on after a signal; what waits for a person polls, and polling is never restarted.
+    // System calls restart after a signal; waits for a person use `poll`, which never restarts.
     action.sa_flags = Int32(SA_RESTART)
     _ = unsafe sigaction(number, &action, nil)
   }

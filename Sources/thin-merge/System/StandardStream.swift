@@ -7,16 +7,18 @@ enum StandardStream {
 
   /// Opens `/dev/null` for each of the three standard descriptors that is closed.
   ///
-  /// Otherwise the next file to be opened gets that number, and a report would be written onto it.
+  /// Otherwise the next opened file gets that number, and a report would overwrite the file.
   static func openMissing() {
     for number in STDIN_FILENO...STDERR_FILENO where fcntl(number, F_GETFD) < 0 {
-      // The lowest free number is taken, and all below this one are open by now.
+      // `open` returns the lowest free number, and all lower ones are open by now.
       _ = unsafe Glibc.open("/dev/null", O_RDWR)
     }
   }
 
-  /// Returns whether the journal of systemd reads standard error: `JOURNAL_STREAM` has device and inode of what it reads
-  /// (systemd.exec(5)), and may have come down from a service whose output goes elsewhere by now.
+  /// Returns whether the systemd journal reads standard error.
+  ///
+  /// `JOURNAL_STREAM` contains device and inode of the journal's stream (systemd.exec(5)). The
+  /// variable may be inherited from a service whose output goes elsewhere.
   static func errorIsJournal(variables: [String: String]) -> Bool {
     guard let stream = variables["JOURNAL_STREAM"] else { return false }
     var status = stat()
@@ -25,13 +27,13 @@ enum StandardStream {
     return stream == "\(status.st_dev):\(status.st_ino)"
   }
 
-  /// The system's words for an error number.
+  /// Returns the system's words for an error number.
   static func reason(_ number: Int32) -> String {
-    // SAFETY: the system hands out a string that stays until the next such call of this thread.
+    // SAFETY: the returned string is valid until this thread's next such call.
     guard let text = unsafe strerror(number) else { return "error \(number)" }
     return unsafe String(cString: text)
   }
 
-  /// Whether an error number only says that nobody reads any more.
+  /// Returns true if an error number means that nobody reads any more.
   static func isNobodyReading(_ number: Int32) -> Bool { number == EPIPE }
 }

@@ -2,10 +2,10 @@ internal import Glibc
 internal import MergeEngine
 internal import Synchronization
 
-/// Writes texts to a descriptor, in their order, on a thread of its own.
+/// Writes texts to a descriptor, in order, on its own thread.
 ///
-/// A terminal that is stopped, or a pipe that nobody reads, keeps that thread waiting and nobody else. The thread has
-/// no signals, so those reach the verb all the same.
+/// A stopped terminal, or a pipe that nobody reads, blocks only that thread. The thread blocks all
+/// signals, so they still reach the verb.
 final class StreamWriter: Sendable {
   private struct Text {
     var bytes: [UInt8]
@@ -13,27 +13,27 @@ final class StreamWriter: Sendable {
   }
 
   private struct State {
-    /// Not written yet; the thread has the first in its hands.
+    /// Texts not yet written; the thread is writing the first.
     var waiting: [Text] = []
     var waitingByteCount = 0
     var writtenByteCount: UInt64 = 0
-    /// That of the first text that could not be written.
+    /// The error number of the first text that could not be written.
     var errno: Int32?
     var hasThread = false
   }
 
-  /// How a wait for the reader ended.
+  /// The result of a wait for the reader.
   enum End: Equatable {
     case written
-    /// The first error of the system.
+    /// The system's first error.
     case failed(Int32)
-    /// The reader took nothing for as long as was waited.
+    /// The reader accepted nothing for the whole wait.
     case notRead
   }
 
-  /// What a caller does not wait for any longer once so much has not been read.
+  /// The unread bytes above which dispensable text is dropped.
   private static let dispensableByteCountMax = 64 << 10
-  /// How long a caller waits for its text where nothing waits before it.
+  /// The time that a caller waits for its text if no other text is ahead of it.
   private static let patienceAtOnce = Duration.milliseconds(100)
 
   private let descriptor: Int32
@@ -46,9 +46,9 @@ final class StreamWriter: Sendable {
     self.clock = clock
   }
 
-  /// Hands over a text, and gives the reader a moment to take it.
+  /// Hands over a text, and gives the reader a moment to accept it.
   ///
-  /// `isDispensable`: true for what is dropped where much was not read yet.
+  /// `isDispensable`: true for text that is dropped if too much is unread.
   func write(_ text: String, isDispensable: Bool = false) {
     guard !text.isEmpty else { return }
     let text = Text(bytes: Array(text.utf8), isDispensable: isDispensable)
@@ -68,9 +68,9 @@ final class StreamWriter: Sendable {
     if !isStalled { _ = waitUntilWritten { $0 < Self.patienceAtOnce } }
   }
 
-  /// Waits until all is written that was handed over.
+  /// Waits until everything handed over is written.
   ///
-  /// `isPatient`: asked again and again with the time for which the reader has taken nothing.
+  /// `isPatient`: called repeatedly with the time for which the reader has accepted nothing.
   func waitUntilWritten(while isPatient: (Duration) -> Bool) -> End {
     var (written, isDone) = progress
     var movedAt = clock.now()
@@ -86,7 +86,7 @@ final class StreamWriter: Sendable {
     return state.withLock { $0.errno }.map { .failed($0) } ?? .written
   }
 
-  /// True while something waits that must not be lost if it can be written.
+  /// True while text is waiting that must not be lost if it can be written.
   var hasIndispensable: Bool {
     state.withLock { $0.waiting.contains { !$0.isDispensable } }
   }
@@ -99,7 +99,7 @@ final class StreamWriter: Sendable {
     guard !state.hasThread else { return }
     state.hasThread =
       (try? SystemThread(stackByteCount: 64 << 10) { [self] in writeForEver() }.detach()) != nil
-    // Where there is no thread to be had, whoever hands a text over writes it.
+    // If no thread can be created, the caller that hands over a text writes it.
     guard !state.hasThread else { return }
     for text in state.waiting { state.errno = state.errno ?? write(text.bytes) { _ in } }
     state.waiting = []
@@ -121,9 +121,9 @@ final class StreamWriter: Sendable {
     }
   }
 
-  /// Writes all of `bytes`; the number of the error that prevented it, or nil.
+  /// Writes all of `bytes`; returns the error number of a failure, or nil.
   private func write(_ bytes: [UInt8], _ moved: (Int) -> Void) -> Int32? {
-    // SAFETY: the pointer is used within the closure, for the bytes that the buffer has.
+    // SAFETY: the pointer is used only within the closure, for the bytes of the buffer.
     unsafe bytes.withUnsafeBytes { bytes in
       var rest = unsafe bytes[...]
       while unsafe !rest.isEmpty {
@@ -142,7 +142,8 @@ final class StreamWriter: Sendable {
     }
   }
 
-  /// Waits for the reader of a descriptor that does not block, as another program has made it for all who share it.
+  /// Waits for the reader of a nonblocking descriptor; another program that shares it may have set
+  /// that mode.
   private func waitForRoom() {
     var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
     _ = unsafe poll(&room, 1, -1)
