@@ -34,8 +34,8 @@ extension MergeError {
       .text
   }
 
-  /// The command that compares a finished merge again and writes what differs, as typed for the
-  /// merge.
+  /// The command that compares a finished merge again and writes what differs: as typed, or by its
+  /// journal.
   private var again: String { ShellCommand.merged(adding: "--again").text }
   private var resumeAgain: String {
     ShellCommand.resume(journalPath: journal, again: true).text
