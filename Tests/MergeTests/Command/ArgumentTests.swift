@@ -11,7 +11,7 @@ struct ArgumentTests {
   private static let merge = ["merge"] + source + ["--origin", "origin"]
 
   @Test(
-    "a size is digits and a unit",
+    "a size consists of digits and a unit",
     arguments: [
       ("0", 0), ("512", 512), ("7b", 7), ("8s", 4096), ("64k", 65536), ("64K", 65536),
       ("1KiB", 1024), ("1m", 1 << 20), ("1MiB", 1 << 20), ("3G", 3 << 30), ("2gib", 2 << 30),
@@ -22,7 +22,7 @@ struct ArgumentTests {
   }
 
   @Test(
-    "what is no size, or too large, is refused",
+    "a text that is not a size, or a size too large for 64 bits, is rejected",
     arguments: [
       "", "k", "-1", "+1", " 1", "1 k", "1.5G", "1KB", "1x", "0x10", "1kk", "٣",
       "18446744073709551616", "16777216T", "18446744073709551615k",
@@ -31,7 +31,7 @@ struct ArgumentTests {
     #expect(ByteSize(text) == nil)
   }
 
-  @Test("a size is shown with its largest whole unit")
+  @Test("a size is shown in its largest whole unit")
   func shownSize() {
     #expect(ByteSize(byteCount: 1 << 20).description == "1M")
     #expect(ByteSize(byteCount: 1536).description == "1536")
@@ -50,7 +50,7 @@ struct ArgumentTests {
     }
   }
 
-  @Test("a merge has the defaults of its options")
+  @Test("a merge without options has the default options")
   func mergeDefaults() throws {
     let merge = try #require(try ThinMerge.checked(Self.merge) as? Merge)
     #expect(merge.arguments.options == MergeOptions())
@@ -62,7 +62,7 @@ struct ArgumentTests {
         == .devices(MergeSource(metadataPath: "meta", dataPath: "data", deviceID: 7)))
   }
 
-  @Test("a merge passes on all its options")
+  @Test("a merge passes all its options on to the engine")
   func mergeOptions() throws {
     let words =
       Self.merge + [
@@ -97,7 +97,7 @@ struct ArgumentTests {
     #expect(unread.arguments.options == MergeOptions(comparesFinished: false))
   }
 
-  @Test("plan and a dry run take every option that merge has")
+  @Test("plan and a dry run accept every option of merge")
   func plan() throws {
     func options(_ verb: any ParsableCommand.Type) -> Set<String> {
       Set(ThinMerge.helpMessage(for: verb).matches(of: #/ (--[a-z-]+)/#).map { String($0.1) })
@@ -114,7 +114,7 @@ struct ArgumentTests {
   }
 
   @Test(
-    "a command that a report prints says all that was typed",
+    "the command printed in a report repeats all typed options",
     arguments: [
       everything, ["--restart", "--no-compare", "--force-format"],
       ["--again", "--verify", "--same-origin"], ["--same-data", "--unseen-loops-ok"],
@@ -140,7 +140,7 @@ struct ArgumentTests {
     "json", "--snapshot", "--reactivate", "--make-origin-writable", "--other-users-ok",
   ]
 
-  @Test("resume changes only what is given")
+  @Test("resume without options changes nothing, and each option changes only its setting")
   func resume() throws {
     let plain = try #require(try ThinMerge.checked(["resume", "j"]) as? Resume)
     #expect(plain.options == ResumeOptions())
@@ -166,7 +166,7 @@ struct ArgumentTests {
   }
 
   @Test(
-    "what makes no sense is a usage error",
+    "an invalid command line is a usage error",
     arguments: [
       ["frobnicate"], [],
       ["merge", "vg/vm1", "--dev-id", "1"], ["merge", "vg/vm1", "--pool", "p"],
@@ -196,7 +196,7 @@ struct ArgumentTests {
     #expect(Self.exitCode(words) == .validationFailure)
   }
 
-  @Test("a usage error ends with 64, and with JSON output it is one object")
+  @Test("a usage error has status 64, and with JSON output is one object")
   func usageStatus() async throws {
     let result = await #expect(
       processExitsWith: .exitCode(64), observing: [\.standardErrorContent]
@@ -232,7 +232,7 @@ struct ArgumentTests {
   }
 
   @Test(
-    "each thing that may be done to an active pool has its flag, of merge and of resume",
+    "merge and resume have a flag for each permitted change to an active pool",
     arguments: [
       ("--snapshot", PoolOptions(allowsOpenThinDevice: true)),
       ("--reactivate", PoolOptions(reactivates: true)),
@@ -252,7 +252,7 @@ struct ArgumentTests {
     #expect(error.map { ThinMerge.message(for: $0) } == "thin-merge 0.1.0")
   }
 
-  @Test("the format of messages is known even where the rest is wrong")
+  @Test("the message format is known even if the rest of the command line is wrong")
   func askedFormat() {
     #expect(Messages.format(askedIn: ["merge", "--wrong", "--output", "json"]) == .json)
     #expect(Messages.format(askedIn: ["merge", "--output=json", "-x"]) == .json)
@@ -265,7 +265,7 @@ struct ArgumentTests {
     #expect(Messages.format(askedIn: ["--progress=json", "--progress=lines"]) == .text)
   }
 
-  @Test("the journals' folder may come from the service manager")
+  @Test("the journals' folder comes from the service manager if it sets one")
   func stateFolder() {
     #expect(ProcessEnvironment.stateFolder(variables: [:]) == "/var/lib/thin-merge")
     #expect(ProcessEnvironment.stateFolder(variables: ["STATE_DIRECTORY": "/a:/b"]) == "/a")
@@ -273,20 +273,20 @@ struct ArgumentTests {
       ProcessEnvironment.stateFolder(variables: ["STATE_DIRECTORY": ""]) == "/var/lib/thin-merge")
   }
 
-  @Test("root's records of pools are in one folder, whatever the service manager says")
+  @Test("root's pool records are always in the default folder")
   func poolStateFolder() {
     #expect(
       ProcessEnvironment.poolStateFolder(stateFolder: "/a", isRoot: true) == "/var/lib/thin-merge")
     #expect(ProcessEnvironment.poolStateFolder(stateFolder: "/a", isRoot: false) == "/a")
   }
 
-  @Test("only a clear yes is consent")
+  @Test("only a clear yes counts as consent")
   func consent() {
     for answer in ["y", "Y", " yes ", "YES\r"] { #expect(Confirmation.isConsent(answer)) }
     for answer in [nil, "", "n", "ye", "yes please"] { #expect(!Confirmation.isConsent(answer)) }
   }
 
-  @Test("a file needs no question")
+  @Test("a merge onto a target that is not a block device needs no question")
   func noQuestion() throws {
     #expect(
       try Confirmation.needed(
@@ -297,7 +297,7 @@ struct ArgumentTests {
   private static func exitCode(_ words: [String]) -> ExitCode {
     do {
       var command = try ThinMerge.checked(words)
-      // Without a verb it is running that fails.
+      // Without a verb, parsing succeeds and running fails.
       if command is ThinMerge { try command.run() }
       return .success
     } catch {
@@ -308,9 +308,9 @@ struct ArgumentTests {
 
 @Suite("Command: signals")
 struct SignalTests {
-  // These run on threads that block signals, like those from which a program may be started.
+  // These tests run on threads that block signals, like those that may start a program.
 
-  @Test("the first signal asks to stop, and SIGUSR1 for a line")
+  @Test("SIGHUP requests a stop, and SIGUSR1 requests a status line once")
   func first() async {
     await #expect(processExitsWith: .exitCode(42)) {
       Signals.install()
@@ -324,7 +324,7 @@ struct SignalTests {
     }
   }
 
-  @Test("SIGTERM and SIGHUP never end the process, and the second SIGINT asks not to drain")
+  @Test("SIGTERM and SIGHUP never end the process, and the second SIGINT requests no draining")
   func second() async {
     await #expect(processExitsWith: .exitCode(42)) {
       Signals.install()
@@ -344,7 +344,7 @@ struct SignalTests {
     }
   }
 
-  @Test("a hang-up that is ignored from the start stays so")
+  @Test("a SIGHUP that is ignored from the start stays ignored")
   func hangUp() async {
     await #expect(processExitsWith: .exitCode(42)) {
       signal(SIGHUP, SIG_IGN)
@@ -354,7 +354,7 @@ struct SignalTests {
     }
   }
 
-  @Test("closed standard descriptors are filled before anything else is opened")
+  @Test("closed standard descriptors are opened by openMissing")
   func descriptors() async {
     await #expect(processExitsWith: .exitCode(42)) {
       close(0)

@@ -1,10 +1,10 @@
 import Foundation
 import Testing
 
-@Suite("Command: files and folders without the permission that a merge needs", .waitsForPrograms)
+@Suite("Command: missing permissions", .waitsForPrograms)
 struct PermissionTests {
   @Test(
-    "a file that the user may not use is refused", .needsRoot,
+    "a merge of a file without permission for the user is refused", .needsRoot,
     arguments: ["metadata.img", "data.img", "origin.img"])
   func noPermission(file: String) throws {
     let merge = try MergeCase()
@@ -15,7 +15,7 @@ struct PermissionTests {
     #expect(try merge.changedSectors() == [])
   }
 
-  @Test("a user without any rights can merge files of their own", .needsRoot)
+  @Test("a user without privileges can merge their own files", .needsRoot)
   func ownFiles() throws {
     let merge = try MergeCase()
     try merge.openToEverybody()
@@ -36,7 +36,7 @@ struct PermissionTests {
   }
 }
 
-@Suite("Command: places where no journal can be", .waitsForPrograms)
+@Suite("Command: unsuitable places for a journal", .waitsForPrograms)
 struct BadJournalPlaceTests {
   @Test("a journal in a read-only folder is refused before anything is written", .needsTmpfs)
   func readOnlyFolder() throws {
@@ -51,7 +51,7 @@ struct BadJournalPlaceTests {
   func fullFolder() throws {
     let merge = try MergeCase()
     let place = try TemporaryFolder(onTmpfsOf: 1 << 16)
-    // Room for the header, and not for all that is to come.
+    // The header fits, but not everything that follows.
     _ = try Program.run(
       ["dd", "if=/dev/zero", "of=\(place.path("filler"))", "bs=4k", "count=12"])
     try expectNoMerge(merge, journal: place.path("journal"))
@@ -64,7 +64,7 @@ struct BadJournalPlaceTests {
     try expectNoMerge(merge, journal: merge.folder.path("nothing/journal"))
   }
 
-  @Test("a folder in the journal's place is refused")
+  @Test("a folder in place of the journal is refused")
   func folderInItsPlace() throws {
     let merge = try MergeCase()
     let journal = merge.folder.path("journal")
@@ -73,7 +73,7 @@ struct BadJournalPlaceTests {
   }
 
   @Test(
-    "the files of the merge itself are refused as the journal",
+    "a file of the merge itself is refused as its journal",
     arguments: ["metadata.img", "data.img", "origin.img"])
   func ownFiles(file: String) throws {
     let merge = try MergeCase()
@@ -83,7 +83,7 @@ struct BadJournalPlaceTests {
   }
 
   @Test(
-    "somebody else's file in the journal's place is left alone", arguments: [[], ["--restart"]])
+    "a foreign file in place of the journal is left unchanged", arguments: [[], ["--restart"]])
   func foreignFile(options: [String]) throws {
     let merge = try MergeCase()
     try Data("a letter, not a journal\n".utf8).write(to: URL(filePath: merge.journal))
@@ -94,7 +94,7 @@ struct BadJournalPlaceTests {
     #expect(try merge.newFiles() == ["origin.img.thin-merge"])
   }
 
-  @Test("a symbolic link in the journal's place is not followed to a file that is not there")
+  @Test("a dangling symbolic link in place of the journal is refused and its target is not created")
   func danglingLink() throws {
     let merge = try MergeCase()
     try Program.mustRun("ln", "-s", merge.folder.path("elsewhere"), merge.journal)
@@ -104,7 +104,7 @@ struct BadJournalPlaceTests {
     #expect(try merge.changedSectors() == [])
   }
 
-  @Test("a journal on the device that is merged from is refused", .needsExt4)
+  @Test("a journal in a file system on the data device is refused", .needsExt4)
   func onTheDataDevice() throws {
     let merge = try MergeCase()
     let folder = try TemporaryFolder()
@@ -116,7 +116,7 @@ struct BadJournalPlaceTests {
     mount.unmount()
   }
 
-  @Test("a folder that the user may not write to is named by the plan too", .needsRoot)
+  @Test("merge and plan both name a folder that the user may not write to", .needsRoot)
   func foreignFolder() throws {
     let merge = try MergeCase()
     try Program.mustRun("chmod", "0666", merge.originFile)
@@ -143,7 +143,7 @@ struct BadJournalPlaceTests {
 }
 
 extension MergeCase {
-  /// Gives the folder and the images to everybody, for runs as another user.
+  /// Gives everybody access to the folder and the images, for runs as another user.
   func openToEverybody() throws {
     try Program.mustRun("chmod", "0777", folder.path)
     try Program.mustRun("chmod", "0666", metadataFile, dataFile, originFile)

@@ -1,10 +1,10 @@
 import Foundation
 import Testing
 
-/// One way in which what a merge was given is not fit for it.
+/// A defect in the source or target of a merge.
 struct BadTarget: Sendable, CustomTestStringConvertible {
   let testDescription: String
-  /// Spoils the case, and gives back the path that the error has to name.
+  /// Creates the defect, and returns the path that the error has to name.
   let spoil: @Sendable (MergeCase) throws -> String
 
   init(_ description: String, spoil: @escaping @Sendable (MergeCase) throws -> String) {
@@ -13,7 +13,7 @@ struct BadTarget: Sendable, CustomTestStringConvertible {
   }
 }
 
-@Suite("Command: targets and sources that are not fit for a merge", .waitsForPrograms)
+@Suite("Command: unsuitable sources and targets", .waitsForPrograms)
 struct BadTargetTests {
   static let origins = [
     BadTarget("the origin is missing") { merge in
@@ -82,14 +82,14 @@ struct BadTargetTests {
     ]
   }
 
-  @Test("is refused", arguments: origins + sources + sameFiles)
+  @Test("a merge with an unsuitable source or target is refused", arguments: origins + sources + sameFiles)
   func refused(target: BadTarget) throws {
     let merge = try MergeCase()
     let named = try target.spoil(merge)
     expectError(try merge.merge(), exitStatus: 2, naming: named)
   }
 
-  @Test("leaves the origin as it was", arguments: origins + sources + sameFiles)
+  @Test("a merge with an unsuitable source or target leaves the origin unchanged", arguments: origins + sources + sameFiles)
   func untouched(target: BadTarget) throws {
     let merge = try MergeCase()
     _ = try target.spoil(merge)
@@ -97,7 +97,7 @@ struct BadTargetTests {
     #expect(try merge.changedSectors() == [])
   }
 
-  @Test("leaves data and metadata as they were", arguments: sameFiles)
+  @Test("a merge onto its own data or metadata leaves both unchanged", arguments: sameFiles)
   func sourcesUntouched(target: BadTarget) throws {
     let merge = try MergeCase()
     let before = try [merge.dataFile, merge.metadataFile].map(content)
@@ -106,7 +106,7 @@ struct BadTargetTests {
     #expect(try [merge.dataFile, merge.metadataFile].map(content) == before)
   }
 
-  @Test("leaves no journal behind", arguments: origins + sources + sameFiles)
+  @Test("a merge with an unsuitable source or target leaves no journal", arguments: origins + sources + sameFiles)
   func noJournal(target: BadTarget) throws {
     let merge = try MergeCase()
     _ = try target.spoil(merge)
@@ -115,7 +115,7 @@ struct BadTargetTests {
     #expect(try merge.folder.names() == before)
   }
 
-  @Test("the plan refuses them too", arguments: origins + sources + sameFiles)
+  @Test("a plan with an unsuitable source or target is refused", arguments: origins + sources + sameFiles)
   func planRefuses(target: BadTarget) throws {
     let merge = try MergeCase()
     let named = try target.spoil(merge)
@@ -127,9 +127,9 @@ struct BadTargetTests {
   }
 }
 
-@Suite("Command: block devices that are not fit for a merge", .waitsForPrograms, .needsLoopDevices)
+@Suite("Command: unsuitable block devices", .waitsForPrograms, .needsLoopDevices)
 struct BadDeviceTests {
-  @Test("a read-only device as the origin is refused")
+  @Test("a read-only device is refused as the origin")
   func readOnlyDevice() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile, readOnly: true)
@@ -138,7 +138,7 @@ struct BadDeviceTests {
     #expect(try merge.changedSectors() == [])
   }
 
-  @Test("a device that is too short is refused")
+  @Test("a device that is too short is refused as the origin")
   func shortDevice() throws {
     let merge = try MergeCase()
     let backing = merge.folder.path("short.img")
@@ -148,7 +148,7 @@ struct BadDeviceTests {
     expectError(try merge.mergeOntoDevice(), exitStatus: 2, naming: device.path)
   }
 
-  @Test("a loop device over the data or metadata file as the origin is refused")
+  @Test("a loop device over the data or metadata file is refused as the origin")
   func loopOverSource() throws {
     let merge = try MergeCase()
     for source in [merge.dataFile, merge.metadataFile] {
@@ -160,7 +160,7 @@ struct BadDeviceTests {
     }
   }
 
-  @Test("two loop devices over one file as data and origin are refused")
+  @Test("two loop devices over one file are refused as data and origin")
   func twoLoopsOverOneFile() throws {
     let merge = try MergeCase()
     let source = try LoopDevice(backing: merge.dataFile, readOnly: true)
@@ -170,7 +170,7 @@ struct BadDeviceTests {
     expectError(try merge.mergeOntoDevice(), exitStatus: 2, naming: origin.path)
   }
 
-  @Test("a plan over the block devices of a pool that is not active tells of no refusal")
+  @Test("a plan over the block devices of an inactive pool contains no refusal")
   func planOverDevices() throws {
     let merge = try MergeCase()
     let devices = try [merge.metadataFile, merge.dataFile, merge.originFile].map {
@@ -186,7 +186,7 @@ struct BadDeviceTests {
     expectSuccess(try merge.mergeOntoDevice())
   }
 
-  @Test("a plan onto a read-only device tells that the merge would be refused")
+  @Test("a plan onto a read-only device contains the refusal")
   func planOntoReadOnlyDevice() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile, readOnly: true)
@@ -197,7 +197,7 @@ struct BadDeviceTests {
     #expect(plan["refused"]?["code"]?.string == "device-read-only")
   }
 
-  @Test("a block device as the origin needs --yes when nobody can be asked")
+  @Test("a merge onto a block device needs --yes if nobody can be asked")
   func needsConfirmation() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)
@@ -210,7 +210,7 @@ struct BadDeviceTests {
 }
 
 extension MergeCase {
-  /// A merge onto a block device: nobody is asked, and the journal stays in the test's folder.
+  /// Merges onto a block device without a question; the journal stays in the test's folder.
   func mergeOntoDevice(_ options: [String] = []) throws -> CommandResult {
     try merge(["--yes", "--journal", folder.path("device.journal")] + options)
   }

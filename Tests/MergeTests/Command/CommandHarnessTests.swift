@@ -2,10 +2,10 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("What the command's tests stand on", .waitsForPrograms, .needsZstd)
+@Suite("Command: the tests' own tools", .waitsForPrograms, .needsZstd)
 struct CommandHarnessTests {
   @Test(
-    "the expected origin is the one that the kernel read",
+    "the expected origin has the checksum of the data that the kernel read",
     arguments: try KernelScenario.smallDevices().filter { $0.scenario.metadataSnapHeld })
   func expectedOrigin(kernel: KernelDevice) throws {
     let merge = try MergeCase(kernel: kernel.scenario.scenario, deviceID: kernel.device.devId)
@@ -13,14 +13,14 @@ struct CommandHarnessTests {
     #expect(try sha256(ofFile: merge.originFile) == kernel.device.mergedOriginSha256)
   }
 
-  @Test("a changed sector is found at its offset")
+  @Test("changedSectors finds a changed sector at its offset")
   func changedSectors() throws {
     let merge = try MergeCase(scatteredBlocks: 2)
     try overwrite(merge.originFile, at: 1000, with: Data([0xff]))
     #expect(try merge.changedSectors() == [512])
   }
 
-  @Test("every sector of a mapped block changes in a merge of a built pool")
+  @Test("a merge of a built pool changes every sector of a mapped block")
   func builtPool() throws {
     let merge = try MergeCase(scatteredBlocks: 1)
     let sectorCount = merge.blockByteCount / 512

@@ -5,20 +5,20 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("Engine: an origin that changes while it is compared")
+@Suite("Engine: an origin that changes during a comparison")
 struct ComparedOriginTests {
-  /// What compares.
+  /// The operation that compares.
   enum Verb: CaseIterable {
     case verify, verifyByJournal, merge
   }
 
-  /// What becomes of the origin.
+  /// The change to the origin.
   enum Change: CaseIterable {
     case replaced, removed, truncated
   }
 
   @Test(
-    "nothing is called equal whose path leads elsewhere by now, or that became shorter",
+    "an origin that is replaced, removed or truncated during a comparison is not reported as equal",
     arguments: Verb.allCases, Change.allCases)
   func changed(verb: Verb, change: Change) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -28,14 +28,14 @@ struct ComparedOriginTests {
       switch change {
       case .replaced: try Self.replaceByCopy(file)
       case .removed: try Program.remove(file)
-      // The end is behind the last mapped block: all that is compared is still there.
+      // The new end is past the last mapped block, so everything to compare is still there.
       case .truncated: try Program.mustRun("truncate", "--size", "-4096", file)
       }
     }
   }
 
   @Test(
-    "a loop device is not called equal whose file is another one by now", .needsLoopDevices,
+    "a loop device whose file is replaced during a comparison is not reported as equal", .needsLoopDevices,
     arguments: Verb.allCases)
   func loopDevice(verb: Verb) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -51,7 +51,7 @@ struct ComparedOriginTests {
     try Program.mustRun("mv", "\(file).copy", file)
   }
 
-  /// Merges onto an origin that goes on behind its last mapped block.
+  /// Merges onto an origin that extends past its last mapped block.
   private static func finish(_ merge: MergeCase) throws {
     let source = MergeSource(metadataPath: merge.metadata, dataPath: merge.data, deviceID: 0)
     let outcome = try EngineInProcess.merge(
@@ -59,7 +59,7 @@ struct ComparedOriginTests {
     try #require(outcome.exitStatus == 0, "\(outcome.message)")
   }
 
-  /// Compares, lets `change` happen meanwhile, and expects exit status 3, and words about the origin.
+  /// Compares while `change` happens, and expects status 3 with an error about the origin.
   private static func expectNotEqual(
     _ verb: Verb, _ merge: MergeCase, _ change: @escaping @Sendable () throws -> Void
   ) throws {
@@ -88,7 +88,7 @@ struct ComparedOriginTests {
   }
 }
 
-/// Lets something happen once, while bytes are compared.
+/// Runs a closure once, during a comparison.
 private final class ChangingOnce: MergeObserver {
   private let happens: @Sendable () -> Void
   private let isOver = Mutex(false)

@@ -4,9 +4,9 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("Command: completion by shells", .waitsForPrograms)
+@Suite("Command: completion in shells", .waitsForPrograms)
 struct CompletionTests {
-  @Test("bash offers the numbers of the thin devices in the metadata that was typed", .needsZstd)
+  @Test("bash completes the thin device numbers in the typed metadata", .needsZstd)
   func deviceIDs() throws {
     let merge = try MergeCase(kernel: "snapshots")
     let line = ["merge", "--metadata", merge.metadata, "--dev-id", ""]
@@ -17,7 +17,7 @@ struct CompletionTests {
     #expect(try bash(["merge", "--metadata", merge.origin, "--dev-id", ""]).isEmpty)
   }
 
-  @Test("without a metadata snapshot, --inactive has to be typed before", .needsZstd)
+  @Test("bash completes numbers in metadata without a snapshot only after --inactive", .needsZstd)
   func inactive() throws {
     let merge = try PoolOnDisk(KernelScenario.load("no-snap"))
     let line = ["verify", "--metadata", merge.metadata, "--dev-id", ""]
@@ -25,7 +25,7 @@ struct CompletionTests {
     #expect(try !bash(["verify", "--inactive"] + line.dropFirst()).isEmpty)
   }
 
-  @Test("bash offers files for paths, and words for what takes words")
+  @Test("bash completes files for paths, and words for policies, options and verbs")
   func filesAndWords() throws {
     let folder = try TemporaryFolder()
     try Data().write(to: URL(filePath: folder.path("one.journal")))
@@ -36,7 +36,7 @@ struct CompletionTests {
     #expect(try bash(["stat"]) == ["status"])
   }
 
-  @Test("there is a script for each shell, which names what the help names")
+  @Test("bash, zsh and fish each have a completion script that covers verbs, options and pools")
   func scripts() throws {
     for shell in ["bash", "zsh", "fish"] {
       let script = try ThinMergeCommand.run(["--generate-completion-script", shell])
@@ -53,7 +53,7 @@ struct CompletionTests {
   }
 
   @Test(
-    "quotes around the metadata's path are the shell's",
+    "quotes around the metadata's path are removed as a shell does",
     arguments: [
       ["--metadata", "'/a b/m'"], ["--metadata", "\"/a b/m\""], ["--metadata", #"/a\ b/m"#],
       ["--metadata=/a' 'b/m"], ["--metadata", "=", "/a\\ b/m"],
@@ -62,7 +62,7 @@ struct CompletionTests {
     #expect(TypedMetadata(words: ["thin-merge", "plan"] + words).path == "/a b/m")
   }
 
-  /// What bash offers for the last of `words`.
+  /// Returns bash's completions for the last of `words`.
   private func bash(_ words: [String]) throws -> [String] {
     let script = """
       source <("$0" --generate-completion-script bash)

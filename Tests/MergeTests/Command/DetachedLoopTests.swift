@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Command: a loop device that is being detached", .waitsForPrograms, .needsLoopDevices)
 struct DetachedLoopTests {
-  @Test("it is waited for, and lies over nothing then")
+  @Test("a search waits until a loop device is detached, and then finds none over the origin")
   func waitedFor() throws {
     let detaching = try Detaching()
     let clock = Clock(now: { .zero }, sleep: { _ in detaching.end() })
@@ -18,7 +18,7 @@ struct DetachedLoopTests {
     #expect(detaching.hasEnded)
   }
 
-  @Test("one that stays so is told as one that cannot be seen")
+  @Test("a loop device that stays half detached is reported as unseen after at least 2 s")
   func waitedForInVain() throws {
     let detaching = try Detaching()
     let slept = Mutex(Duration.zero)
@@ -29,13 +29,14 @@ struct DetachedLoopTests {
       Issue.record("\(found)")
       return
     }
-    // Another test's may be detached in that moment.
+    // Another test's loop device may be in this state too, which adds to the time.
     #expect(slept.withLock { $0 } >= .seconds(2))
     detaching.end()
   }
 }
 
-/// A loop device over another file than the origin's, between the request to detach it and its last close.
+/// A loop device over another file than the origin's, after the request to detach it and before its
+/// last close.
 private final class Detaching: @unchecked Sendable {
   let origin: StorageExtent
   let path: String
@@ -54,7 +55,7 @@ private final class Detaching: @unchecked Sendable {
     let device = try LoopDevice(backing: files[1])
     path = device.path
     let opened = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    // LOOP_CLR_FD of the kernel's linux/loop.h; it ends with the last close.
+    // LOOP_CLR_FD in the kernel's linux/loop.h; detaching completes with the last close.
     guard opened >= 0, ioctl(opened, 0x4C01) == 0 else { throw SupportError.system(path) }
     descriptor = Mutex(opened)
   }

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Command: dry runs", .waitsForPrograms)
 struct DryRunTests {
-  /// Everything in a folder that a command could change.
+  /// The contents, marks and times of all files in a folder, which a command could change.
   private struct FolderState: Equatable {
     private struct File: Equatable {
       var content: Data
@@ -50,7 +50,7 @@ struct DryRunTests {
     return merge
   }
 
-  @Test("a dry run of a merge that would begin has status 0 and leaves nothing behind")
+  @Test("a dry run of a new merge has status 0 and leaves nothing behind")
   func wouldBegin() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try expectNothingLeft(
@@ -83,7 +83,7 @@ struct DryRunTests {
     #expect(trusting["compared_bytes"]?.integer == 0)
   }
 
-  @Test("a dry run says which journal --restart would put aside, and puts none aside")
+  @Test("a dry run with --restart names the journal to put aside, and leaves it in place")
   func restart() throws {
     let merge = try Self.stopped()
     let arguments = merge.mergeArguments(["--restart", "--dry-run"])
@@ -95,7 +95,7 @@ struct DryRunTests {
     #expect(text.standardOutput.contains("  put aside    the journal \(merge.journal)\n"))
   }
 
-  @Test("a dry run names every journal of an unfinished merge that --restart would put aside")
+  @Test("a dry run with --restart names the journal of another device's unfinished merge")
   func givenUp() throws {
     let merge = try MergeCase.twoDevices()
     let elsewhere = merge.folder.path("elsewhere")
@@ -115,7 +115,7 @@ struct DryRunTests {
     expectError(busy, exitStatus: 5, inJSONWith: "journal-locked")
   }
 
-  @Test("a dry run of a finished merge has status 0, and says what --again would compare")
+  @Test("a dry run of a finished merge has status 0 and reports the bytes that --again would compare")
   func ofFinished() throws {
     let merge = try Self.finished()
     let once = try expectNothingLeft(merge, by: merge.mergeArguments(["-n", "--output", "json"]))
@@ -133,7 +133,7 @@ struct DryRunTests {
     expectSuccess(try expectNothingLeft(merge, by: ["resume", merge.journal, "-n"]))
   }
 
-  @Test("a dry run that would be refused prints the plan, and ends with the refusal's status")
+  @Test("a dry run of a merge that would be refused prints the plan and has the refusal's status")
   func refused() throws {
     let merge = try Self.stopped()
     try merge.restoreOrigin()
@@ -145,7 +145,7 @@ struct DryRunTests {
     expectSuccess(try merge.plan())
   }
 
-  @Test("a dry run of a merge whose origin is in use has status 5, before any fault of the plan")
+  @Test("a dry run onto an origin in use has status 5, even if the plan has an error too")
   func busy() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try Program.mustRun("truncate", "--size", "65536", merge.origin)
@@ -156,7 +156,7 @@ struct DryRunTests {
     expectError(try merge.merge(["-n"]), exitStatus: 2, naming: merge.origin)
   }
 
-  @Test("a dry run asks nothing, and has status 64 where a merge needs --yes and cannot ask")
+  @Test("a dry run asks nothing, and has status 64 if the merge needs --yes and cannot ask")
   func nobodyToAsk() throws {
     let merge = try Self.finished()
     let result = try expectNothingLeft(merge, by: merge.mergeArguments(["--again", "-n"]))
@@ -165,7 +165,7 @@ struct DryRunTests {
     #expect(result.standardOutput.contains("Nothing was written to the origin."))
   }
 
-  @Test("a dry run of holes that have no room has status 2, and allocates none", .needsTmpfs)
+  @Test("a dry run without room for the origin's holes has status 2 and allocates nothing", .needsTmpfs)
   func holes() throws {
     let place = try TemporaryFolder(onTmpfsOf: 1 << 18)
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -178,7 +178,7 @@ struct DryRunTests {
     #expect(try merge.newFiles() == [])
   }
 
-  @Test("a plan of a finished merge names no refusal where only the origin is in use")
+  @Test("a plan of a finished merge contains no refusal if only the origin is in use")
   func finishedAndInUse() throws {
     let merge = try Self.finished()
     try withExtendedLifetime(HeldFile.withFileLock(merge.origin)) {
@@ -188,7 +188,7 @@ struct DryRunTests {
   }
 }
 
-/// Expects one error line of JSON with such a code, and the exit status.
+/// Expects one error line of JSON with this code, and the exit status.
 private func expectError(
   _ result: CommandResult, exitStatus: Int32, inJSONWith code: String,
   sourceLocation: SourceLocation = #_sourceLocation

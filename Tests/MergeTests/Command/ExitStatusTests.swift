@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Command: failures and exit statuses")
 struct ExitStatusTests {
-  @Test("a failure is a sentence and hints, or one object")
+  @Test("a failure is printed as a sentence with hints, or as one JSON object")
   func failure() {
     let failure = Failure(stopping: SampleReport.stop, journalPath: "a b")
     #expect(
@@ -44,7 +44,7 @@ struct ExitStatusTests {
     #expect(Failure(stopping: error, journalPath: "j").exitStatus == ExitStatus(report))
   }
 
-  @Test("what comparing found has its exit status")
+  @Test("every result of a comparison has its exit status")
   func verifyStatus() {
     var report = SampleReport.verification
     #expect(ExitStatus(report) == .done)

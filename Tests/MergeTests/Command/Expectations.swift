@@ -2,13 +2,13 @@ import Foundation
 import Testing
 
 extension CommandResult {
-  /// The lines of standard error that say what went wrong.
+  /// The error lines on standard error.
   var errorLines: [Substring] {
     standardError.split(separator: "\n").filter { $0.hasPrefix("thin-merge: error:") }
   }
 }
 
-/// Expects one clear error line that names `name`, and the exit status.
+/// Expects one error line that contains `name`, and the exit status.
 func expectError(
   _ result: CommandResult, exitStatus: Int32, naming name: String,
   sourceLocation: SourceLocation = #_sourceLocation
@@ -22,7 +22,7 @@ func expectError(
     sourceLocation: sourceLocation)
 }
 
-/// Expects that the command ended well.
+/// Expects that the command succeeded.
 func expectSuccess(
   _ result: CommandResult, sourceLocation: SourceLocation = #_sourceLocation
 ) {

@@ -3,7 +3,7 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Command: what is said about --finish")
+@Suite("Command: texts for --finish")
 struct FinishTextTests {
   static let handover = VolumeHandover(
     groupName: "vg", thinName: "vm1", originName: "base", groupUUID: "G", thinUUID: "T",
@@ -20,7 +20,7 @@ struct FinishTextTests {
     "everything is compared, vg/vm1 is removed, and vg/base made an ordinary volume, which is "
     + "renamed to vg/vm1"
 
-  @Test("the plan of a finished merge says that its command removes the volume")
+  @Test("the plan of a merge that is finished but not in LVM names the handover's steps")
   func planOfFinished() {
     var plan = PlanText(
       report: Self.finishedPlan, source: SampleReport.reported, originPath: "vg/base",
@@ -52,7 +52,7 @@ struct FinishTextTests {
       .question(plan)
   }
 
-  @Test("the question names every step in LVM, whatever is merged first")
+  @Test("the question before a merge with --finish names every step in LVM")
   func question() {
     var plan = Self.finishedPlan
     #expect(
@@ -76,7 +76,7 @@ struct FinishTextTests {
       ))
   }
 
-  @Test("the question about a handover alone names the steps that are left")
+  @Test("the question before a handover alone names the remaining steps")
   func questionOfHandover() {
     #expect(
       Finishing.question(PlannedHandover(Self.handover, thinVolumeIsThere: true))
@@ -89,7 +89,7 @@ struct FinishTextTests {
         == "vg/base is made an ordinary volume, which is renamed to vg/vm1")
   }
 
-  @Test("after a no to the handover of a finished merge one sentence says so, with status 2")
+  @Test("a declined handover of a finished merge gives one message and status 2")
   func notAgreed() {
     var report = SampleReport.merge
     report.handover = .stopped(.handoverNotApproved("vg/base"))
@@ -101,7 +101,7 @@ struct FinishTextTests {
     #expect(ExitStatus(report) == .refused && failure.exitStatus == .refused)
   }
 
-  @Test("the command that goes on with a handover gives the origin the same name")
+  @Test("the hint to resume a handover has --rename only if the merge had it")
   func goingOn() {
     var report = SampleReport.merge
     report.handover = .stopped(.volumesOnOrigin("vg/base", "vg/vm1", []))

@@ -3,12 +3,12 @@ import Foundation
 import Testing
 
 @Suite(
-  "Command: a finished merge is found by every name of its origin", .waitsForPrograms,
+  "Command: a finished merge and the other names of its origin", .waitsForPrograms,
   .needsLoopDevices)
 struct FinishedMarkTests {
   private static let attribute = "user.thin-merge-finished.0-end"
 
-  /// Expects that the finished merge, given again, overwrites nothing of what was written to its origin since.
+  /// Expects that the finished merge, repeated, does not overwrite later writes to its origin.
   private func expectFound(
     _ merge: MergeCase, onto path: String, _ options: [String] = [],
     sourceLocation: SourceLocation = #_sourceLocation
@@ -19,7 +19,7 @@ struct FinishedMarkTests {
     #expect(result.exitStatus == 4, "\(result.standardError)", sourceLocation: sourceLocation)
   }
 
-  /// Overwrites some of what was merged, and returns the origin as it is then.
+  /// Overwrites some merged bytes, and returns the origin's new content.
   @discardableResult
   private static func write(onto merge: MergeCase) throws -> Data {
     try overwrite(
@@ -29,7 +29,7 @@ struct FinishedMarkTests {
   }
 
   @Test(
-    "what was written after a finished merge is not overwritten by another name of the origin",
+    "later writes to a finished merge's origin are not overwritten through another name of it",
     arguments: OtherName.allCases.dropLast())
   func otherName(name: OtherName) throws {
     let merge = try MergeCase.twoDevices()
@@ -39,7 +39,7 @@ struct FinishedMarkTests {
     #expect(try content(of: merge.originFile) == later)
   }
 
-  @Test("what was written after a merge with its journal elsewhere is not overwritten without it")
+  @Test("later writes are not overwritten even if the finished merge's journal is elsewhere")
   func journalElsewhere() throws {
     let merge = try MergeCase.twoDevices()
     let elsewhere = merge.folder.path("kept.journal")
@@ -55,7 +55,7 @@ struct FinishedMarkTests {
     #expect(try merge.newFiles() == ["kept.journal", "renamed.img"])
   }
 
-  @Test("a finished merge is compared by a loop device over its origin, and merged again on demand")
+  @Test("a finished merge is compared through a loop device over its origin, and merged with --again")
   func comparedByLoopDevice() throws {
     let merge = try MergeCase.twoDevices()
     expectSuccess(try merge.merge())
@@ -72,13 +72,13 @@ struct FinishedMarkTests {
     #expect(try merge.newFiles() == ["origin.img.thin-merge"])
   }
 
-  /// What becomes of the journal of a finished merge.
+  /// The fate of a finished merge's journal.
   enum Fate: CaseIterable, Sendable {
     case deleted, moved, damaged, writableByOthers, replaced
   }
 
   @Test(
-    "a finished merge whose journal nothing leads to is refused until --again",
+    "a finished merge whose journal is lost or untrusted is refused without --again",
     arguments: Fate.allCases)
   func journalLost(fate: Fate) throws {
     let merge = try MergeCase.twoDevices()
@@ -105,7 +105,7 @@ struct FinishedMarkTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a copy of the data device does not hide that a merge is finished")
+  @Test("a finished merge is recognized even if the data device is a copy")
   func copyOfData() throws {
     let merge = try MergeCase.twoDevices()
     expectSuccess(try merge.merge(["--journal", merge.folder.path("kept.journal")]))
@@ -119,7 +119,7 @@ struct FinishedMarkTests {
     #expect(try content(of: merge.originFile) == later)
   }
 
-  @Test("a finished merge that another one followed is refused until --again")
+  @Test("a finished merge that was followed by another one is refused without --again")
   func followedByAnother() throws {
     let merge = try MergeCase.twoDevices()
     expectSuccess(try merge.merge())
@@ -131,7 +131,7 @@ struct FinishedMarkTests {
     expectSuccess(try merge.merge(["--again", "--yes"]))
   }
 
-  @Test("another merge onto the origin takes the trace of a finished one away")
+  @Test("a merge of another device removes the finished mark while it runs, and sets it at its end")
   func otherMerge() throws {
     let merge = try MergeCase.twoDevices()
     let elsewhere = merge.folder.path("kept.journal")
@@ -145,7 +145,7 @@ struct FinishedMarkTests {
     #expect(try MergeCase.hasAttribute(Self.attribute, of: merge.originFile))
   }
 
-  @Test("the copy of a finished origin is another origin, which is merged onto")
+  @Test("a copy of a finished merge's origin is a new origin and is merged onto")
   func copied() throws {
     let merge = try MergeCase.twoDevices()
     expectSuccess(try merge.merge(["--journal", merge.folder.path("kept.journal")]))

@@ -3,9 +3,9 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Command: a merge that is finished, given again", .waitsForPrograms)
+@Suite("Command: a finished merge, repeated", .waitsForPrograms)
 struct FinishedMergeCommandTests {
-  /// A finished merge, and the words of those that change one of its sides.
+  /// Returns a finished merge of eight blocks.
   private static func finished() throws -> MergeCase {
     let merge = try MergeCase(scatteredBlocks: 8)
     expectSuccess(try merge.merge())
@@ -24,7 +24,7 @@ struct FinishedMergeCommandTests {
       with: Data(repeating: 0x33, count: 1024))
   }
 
-  /// Expects status 4 with such words, and that neither origin nor journal changes.
+  /// Expects status 4 with these words, and that neither origin nor journal changes.
   private func expectLeftAlone(
     _ merge: MergeCase, says words: [String], sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
@@ -43,7 +43,7 @@ struct FinishedMergeCommandTests {
     #expect(try merge.folder.names() == names, sourceLocation: sourceLocation)
   }
 
-  @Test("a finished merge that is still equal says so, changes nothing, and has status 0")
+  @Test("a finished merge that is still equal changes nothing and has status 0")
   func stillEqual() throws {
     let merge = try Self.finished()
     let journal = try content(of: merge.journal)
@@ -62,7 +62,7 @@ struct FinishedMergeCommandTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("with --no-compare a finished merge is not read, and nothing says that it is equal")
+  @Test("a finished merge with --no-compare is not read and not reported as equal")
   func notCompared() throws {
     let merge = try Self.finished()
     try Self.changeSource(merge)
@@ -76,7 +76,7 @@ struct FinishedMergeCommandTests {
     #expect(!text.standardOutput.contains("not needed"))
   }
 
-  @Test("a source that was written to after the merge ends in status 4; --again merges it")
+  @Test("a source written to after the merge gives status 4, and --again merges it")
   func sourceChanged() throws {
     let merge = try Self.finished()
     try Self.changeSource(merge)
@@ -89,7 +89,7 @@ struct FinishedMergeCommandTests {
     expectSuccess(try merge.merge())
   }
 
-  @Test("an origin that was written to after the merge ends in status 4; --again overwrites it")
+  @Test("an origin written to after the merge gives status 4, and --again overwrites it")
   func originChanged() throws {
     let merge = try Self.finished()
     try Self.changeOrigin(merge)
@@ -103,7 +103,7 @@ struct FinishedMergeCommandTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("an origin restored as a whole after the merge ends in status 4; --again merges it anew")
+  @Test("an origin restored completely after the merge gives status 4, and --again merges it")
   func originRestored() throws {
     let merge = try Self.finished()
     try merge.restoreOrigin()
@@ -112,7 +112,7 @@ struct FinishedMergeCommandTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("source and origin that were both written to are both named")
+  @Test("a source and an origin that were both written to are both named")
   func bothChanged() throws {
     let merge = try Self.finished()
     try Self.changeSource(merge)
@@ -121,7 +121,7 @@ struct FinishedMergeCommandTests {
       merge, says: ["was written to after the merge, and \(merge.origin) was written to, or"])
   }
 
-  @Test("mappings that changed after the merge need --again, which puts the old journal aside")
+  @Test("mappings changed after the merge give status 4, and --again puts the old journal aside")
   func mappingsChanged() throws {
     let merge = try Self.finished()
     let pool = PoolImageBuilder(devices: [ThinDevice(0, merge.mappings.dropLast())]).build()
@@ -133,7 +133,7 @@ struct FinishedMergeCommandTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("--again needs --yes where nobody can be asked, for a file too")
+  @Test("--again needs --yes if nobody can be asked, even for a file")
   func nobodyToAsk() throws {
     let merge = try Self.finished()
     try Self.changeOrigin(merge)
@@ -145,7 +145,7 @@ struct FinishedMergeCommandTests {
     #expect(try content(of: merge.originFile) == origin)
   }
 
-  @Test("--restart of a finished merge needs --yes where nobody can be asked, for a file too")
+  @Test("--restart of a finished merge needs --yes if nobody can be asked, even for a file")
   func nobodyToAskOfRestart() throws {
     let merge = try Self.finished()
     try Self.changeOrigin(merge)
@@ -164,7 +164,7 @@ struct FinishedMergeCommandTests {
   }
 
   @Test(
-    "an --again that was interrupted and resumed reads all of it, also with trust in earlier runs")
+    "a resume of an interrupted --again reads everything, even with --trust-earlier-runs")
   func interruptedAgain() throws {
     let merge = try Self.finished()
     try Self.changeSource(merge)
@@ -178,7 +178,7 @@ struct FinishedMergeCommandTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a resume of a finished merge says when it was, and reads neither pool nor origin")
+  @Test("a resume of a finished merge prints its time, and reads neither pool nor origin")
   func resumeOfFinished() throws {
     let merge = try Self.finished()
     let journal = try content(of: merge.journal)
@@ -197,7 +197,7 @@ struct FinishedMergeCommandTests {
     #expect(try content(of: merge.journal) == journal)
   }
 
-  @Test("the command that verify names for a finished merge that differs mends it")
+  @Test("verify of a finished merge that differs names a command with --again")
   func repair() throws {
     let merge = try Self.finished()
     try Self.changeOrigin(merge)
@@ -220,7 +220,7 @@ struct FinishedMergeCommandTests {
     #expect(!result.standardOutput.contains("thin-merge merge"), "\(result.standardOutput)")
   }
 
-  @Test("verify before any merge says that none is recorded, and names the merge")
+  @Test("verify without any merge reports that none is recorded, and names the merge command")
   func verifyBefore() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try merge.verify()
@@ -237,7 +237,7 @@ struct FinishedMergeCommandTests {
     let options = ["--journal", merge.journal]
     expectSuccess(try merge.merge(options + ["--yes"]))
     expectSuccess(try merge.merge(options))
-    // It is compared also where it could not be written to.
+    // The comparison works even if the device cannot be opened for writing.
     let holder = try HeldFile.exclusively(device.path)
     expectSuccess(try merge.merge(options))
     try holder.close()

@@ -2,9 +2,9 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Command: journals that others can have written", .waitsForPrograms, .needsRoot)
+@Suite("Command: journals that other users could have written", .waitsForPrograms, .needsRoot)
 struct ForeignJournalTests {
-  /// Commands after which another user may write to a journal, or has a name for it.
+  /// Commands after which another user can write to the journal, or has another name for it.
   static let ways = [
     ["chown", "65534"], ["chmod", "0620"], ["chmod", "0602"], ["ln"],
   ]
@@ -21,14 +21,14 @@ struct ForeignJournalTests {
     #expect(try content(of: merge.journal) == journal)
   }
 
-  @Test("a plan says that the merge would be refused", arguments: ways)
+  @Test("a plan with an untrusted journal reports that the merge would be refused", arguments: ways)
   func planned(way: [String]) throws {
     let merge = try stoppedMerge(way)
     let report = try merge.plan(["--output", "json"]).report()
     #expect(report["refused"]?["message"]?.string?.contains("cannot trust the journal") == true)
   }
 
-  @Test("status and verify read one all the same", arguments: ways)
+  @Test("status and verify read an untrusted journal", arguments: ways)
   func readOnly(way: [String]) throws {
     let merge = try stoppedMerge(way)
     expectSuccess(try ThinMergeCommand.run(["status", merge.journal]))
@@ -36,7 +36,7 @@ struct ForeignJournalTests {
     #expect(result.exitStatus == 3, "\(result.standardError)")
   }
 
-  @Test("a copy that belongs to root is gone on with, once its target is named")
+  @Test("root's own copy of an untrusted journal resumes once --origin names the target")
   func copied() throws {
     let merge = try stoppedMerge(["chown", "65534"])
     let other = try TemporaryFolder()
@@ -62,7 +62,7 @@ struct ForeignJournalTests {
 
 @Suite("Command: a target that only the journal names", .waitsForPrograms)
 struct RecordedTargetTests {
-  @Test("a journal in the state folder names it where --yes is given")
+  @Test("a journal in the state folder may name the target if --yes is given")
   func stateFolder() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let state = try TemporaryFolder()
@@ -74,7 +74,7 @@ struct RecordedTargetTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a journal elsewhere does not, and nothing is written")
+  @Test("a journal elsewhere may not name the target, and nothing is written without --origin")
   func elsewhere() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let other = try TemporaryFolder()
@@ -93,7 +93,7 @@ struct RecordedTargetTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a file is not written to where nobody can be asked")
+  @Test("a resume onto a file writes nothing without --yes if nobody can be asked")
   func nobodyToAsk() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()

@@ -3,9 +3,9 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Command: a merge that is refused leaves the journals as they are", .waitsForPrograms)
+@Suite("Command: refused merges and earlier journals", .waitsForPrograms)
 struct RefusedRestartTests {
-  @Test("a restart that nobody agrees to leaves an unfinished journal at its name")
+  @Test("a declined restart leaves an unfinished journal in place")
   func notAgreed() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -19,7 +19,7 @@ struct RefusedRestartTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a merge of another device that nobody agrees to leaves a finished journal at its name")
+  @Test("a declined merge of another device leaves a finished journal in place")
   func otherDeviceNotAgreed() throws {
     let merge = try MergeCase(
       pool: PoolImageBuilder(devices: [
@@ -35,7 +35,7 @@ struct RefusedRestartTests {
     }
   }
 
-  @Test("a restart onto an origin that is in use leaves an unfinished journal at its name")
+  @Test("a restart onto an origin in use leaves an unfinished journal in place")
   func inUse() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -46,7 +46,7 @@ struct RefusedRestartTests {
     try holder.close()
   }
 
-  @Test("a restart of a device that is not there leaves an unfinished journal at its name")
+  @Test("a restart of a missing device leaves an unfinished journal in place")
   func noSuchDevice() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -59,7 +59,7 @@ struct RefusedRestartTests {
     }
   }
 
-  /// Expects that `refused` changes neither origin nor journal, and makes no other file.
+  /// Expects that `refused` changes neither origin nor journal, and creates no other file.
   private func expectKept(
     _ merge: MergeCase, sourceLocation: SourceLocation = #_sourceLocation,
     _ refused: () throws -> Void
@@ -74,15 +74,15 @@ struct RefusedRestartTests {
   }
 }
 
-@Suite("Command: a merge that fails before it begins", .waitsForPrograms)
+@Suite("Command: merges that fail before they begin", .waitsForPrograms)
 struct NeverBegunTests {
-  /// Limits under which a merge may get some way, but not to its end.
+  /// Limits under which a merge makes some progress, but may not complete.
   static let limits: [[String]] =
     (3...12).map { ["prlimit", "--nofile=\($0)"] }
     + [32, 48, 64, 80, 96, 128].map { ["prlimit", "--as=\($0 << 20)"] }
 
   @Test(
-    "leaves no journal, or one that does not stand in the way of another merge",
+    "a merge that fails under a resource limit leaves no journal that blocks another merge",
     .enabled("prlimit is not installed") { Machine.has("prlimit") }, arguments: limits)
   func limited(wrapper: [String]) throws {
     let merge = try MergeCase(
@@ -96,7 +96,7 @@ struct NeverBegunTests {
       return
     }
     #expect(try merge.changedSectors() == [], "\(wrapper): \(result.standardError)")
-    // Where the loader or the runtime lacks what it needs, the program says nothing of its own.
+    // If the loader or the runtime fails, the program prints no message of its own.
     if !result.errorLines.isEmpty {
       #expect([2, 5].contains(result.exitStatus), "\(wrapper): \(result.standardError)")
     }
@@ -110,7 +110,7 @@ struct NeverBegunTests {
     expectSuccess(other)
   }
 
-  @Test("a journal without a run is replaced by that of another merge")
+  @Test("a journal without a run is replaced by the journal of another merge")
   func headerAlone() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -128,7 +128,7 @@ struct NeverBegunTests {
 
 @Suite("Command: a journal elsewhere", .waitsForPrograms)
 struct JournalElsewhereTests {
-  @Test("does not hide that the usual one is unfinished")
+  @Test("--journal does not hide an unfinished journal in the default place")
   func hidden() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -144,12 +144,12 @@ struct JournalElsewhereTests {
     expectSuccess(try merge.merge(["--journal", elsewhere, "--restart"]))
     #expect(try merge.wrongSectors() == [])
     #expect(try JournalOnDisk.state(of: elsewhere).isFinished)
-    // Nobody goes on with the merge that was given up, over what is written to the origin from now on.
+    // Nobody resumes the given-up merge over later writes to the origin.
     #expect(!FileManager.default.fileExists(atPath: merge.journal))
     try expectGivenUp(merge.journal + ".old", was: journal, for: elsewhere)
   }
 
-  @Test("is put aside by a merge from the beginning whose journal is in the usual place")
+  @Test("a restart with a journal in the default place puts an unfinished journal elsewhere aside")
   func putAside() throws {
     let merge = try MergeCase()
     let elsewhere = merge.folder.path("elsewhere")
@@ -163,14 +163,14 @@ struct JournalElsewhereTests {
       elsewhere + ".old", was: journal, for: merge.originFile + ".thin-merge")
   }
 
-  /// Expects a journal that has what it had, and the record that its merge was given up.
+  /// Expects a journal with its old content and the record that its merge was given up.
   private func expectGivenUp(_ path: String, was journal: Data, for taker: String) throws {
     #expect(try content(of: path).starts(with: journal))
     let givenUp = try JournalOnDisk.state(of: path).givenUp
     #expect(givenUp?.deviceID == 0 && givenUp?.journalPath == taker)
   }
 
-  @Test("is not made where the usual one is finished: the merge is compared, as without --journal")
+  @Test("--journal creates no journal for a merge that the default journal records as finished")
   func finished() throws {
     let merge = try MergeCase()
     expectSuccess(try merge.merge())
@@ -198,7 +198,7 @@ struct JournalElsewhereTests {
     #expect(try JournalOnDisk.state(of: elsewhere).isFinished)
   }
 
-  @Test("does not hide that the thin device was written to since the merge was finished")
+  @Test("--journal does not hide writes to the thin device after a finished merge")
   func mappingsChanged() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     expectSuccess(try merge.merge())
@@ -213,7 +213,7 @@ struct JournalElsewhereTests {
     #expect(try content(of: merge.originFile) == origin)
   }
 
-  @Test("does not hide a merge that another run finishes while the question stands")
+  @Test("--journal does not hide a merge that another run finishes during the question")
   func finishedMeanwhile() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let elsewhere = merge.folder.path("elsewhere")

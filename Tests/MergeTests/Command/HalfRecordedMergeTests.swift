@@ -4,13 +4,13 @@ import Testing
 
 @testable import MergeEngine
 
-/// A finished merge whose journal is written anew, and an origin that has only what it then records.
+/// A finished merge with a rewritten journal, and an origin with only the blocks that it records.
 struct CraftedMerge {
   let merge: MergeCase
-  /// What the merge recorded: eight entries of a block each, two blocks apart.
+  /// The entries that the merge recorded: eight, of one block each, at every third block.
   let entries: [JournalEntry]
   let run: JournalRecord
-  /// Where the plan ends.
+  /// The end of the plan.
   var end: UInt64 { entries.last?.end ?? 0 }
 
   init() throws {
@@ -24,7 +24,7 @@ struct CraftedMerge {
         originPath: merge.origin))
   }
 
-  /// Puts the records of runs into the journal, and the origin back to what it was but for `kept`.
+  /// Writes the records into the journal, and restores the origin except for `kept`.
   func put(_ records: [JournalRecord], keeping kept: [JournalEntry]) throws {
     let merged = try content(of: merge.originFile)
     var origin = merge.before
@@ -36,14 +36,14 @@ struct CraftedMerge {
     try JournalOnDisk.rewrite(merge.journal, records)
   }
 
-  /// Puts a journal that has these entries and a watermark at the end.
+  /// Writes a journal that has these entries and a watermark at the end.
   func put(_ recorded: [JournalEntry], isFinished: Bool) throws {
     try put(
       [run, checkpoint(recorded)] + (isFinished ? [.finished(seconds: 3)] : []),
       keeping: recorded.filter(entries.contains))
   }
 
-  /// Puts a journal in which the first page of the first entry was recorded again by itself.
+  /// Writes a journal in which a retry recorded only the first page of the first entry again.
   func putReplacedInPart(isFinished: Bool = true) throws {
     let start = Int(entries[0].start)
     let page = Array(try content(of: merge.originFile)[start..<start + 4096])
@@ -57,12 +57,12 @@ struct CraftedMerge {
       ] + (isFinished ? [.finished(seconds: 3)] : []), keeping: entries)
   }
 
-  /// What the command says.
+  /// Returns the command's error.
   func reported(_ arguments: [String]) throws -> ReportedError {
     try ReportedError(ThinMergeCommand.run(arguments)).naming([(merge.folder.path, "FOLDER")])
   }
 
-  /// The first half of the entries, and as many bytes that the device does not map.
+  /// The first half of the entries, each followed by an equal number of bytes that are not mapped.
   var halfAndUnmapped: [JournalEntry] {
     entries.prefix(4).flatMap {
       [$0, JournalEntry(start: $0.end, byteCount: $0.byteCount, checksum: 1)]
@@ -76,7 +76,7 @@ struct CraftedMerge {
   }
 }
 
-@Suite("Command: a journal that records less than its merge", .waitsForPrograms)
+@Suite("Command: journals that record less than the whole merge", .waitsForPrograms)
 struct HalfRecordedMergeTests {
   @Test(
     "a journal that records the same half twice is refused by every verb, and nothing is written")
@@ -100,7 +100,7 @@ struct HalfRecordedMergeTests {
   }
 
   @Test(
-    "a merge of which half is recorded, and called finished, is finished for no verb",
+    "a half-recorded merge is unfinished for every verb, even if its journal claims it finished",
     arguments: [[], ["--trust-earlier-runs"]], [false, true])
   func half(options: [String], isSecondHalf: Bool) throws {
     let crafted = try CraftedMerge()
@@ -122,7 +122,7 @@ struct HalfRecordedMergeTests {
   }
 
   @Test(
-    "a merge is not finished by as many recorded bytes that the device does not map",
+    "recorded bytes that the device does not map do not count towards a finished merge",
     arguments: [[], ["--trust-earlier-runs"]])
   func unmapped(options: [String]) throws {
     let crafted = try CraftedMerge()
@@ -133,7 +133,7 @@ struct HalfRecordedMergeTests {
     #expect(try crafted.merge.status()["state"]?.string == "stopped")
   }
 
-  @Test("verify by the journal is incomplete where an entry was replaced in part")
+  @Test("verify --journal is incomplete if part of an entry was replaced")
   func replacedInPart() throws {
     let crafted = try CraftedMerge()
     let merge = crafted.merge
@@ -143,11 +143,11 @@ struct HalfRecordedMergeTests {
     let result = try ThinMergeCommand.run(verify)
     expectError(result, exitStatus: 3, naming: merge.journal)
     #expect(result.standardError.contains("462848 of 524288 bytes"))
-    // The re-check knows no checksum for the rest of that entry, and records it again.
+    // The re-check has no checksum for the rest of that entry, and records it again.
     try crafted.putReplacedInPart(isFinished: false)
     expectSuccess(try merge.merge())
     expectSuccess(try ThinMergeCommand.run(verify))
-    // A difference says more than a checksum that is not there.
+    // A difference takes precedence over a missing checksum.
     try crafted.putReplacedInPart()
     try overwrite(merge.originFile, with: merge.before)
     #expect(try ThinMergeCommand.run(verify).exitStatus == 1)

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Command: an origin that somebody else uses", .waitsForPrograms)
+@Suite("Command: an origin in use", .waitsForPrograms)
 struct InUseTests {
   @Test("a mounted device is busy", .needsExt4)
   func mounted() throws {
@@ -22,7 +22,7 @@ struct InUseTests {
     let disk = try LoopDevice(backing: merge.originFile, allowsPartitions: true)
     let partition = disk.path + "p1"
     try Program.mustRun("addpart", disk.path, "1", "2048", "8192")
-    // The file appears once udev, or the kernel's own file system for devices, has made it.
+    // The node appears once udev, or the kernel's devtmpfs, has created it.
     #expect(poll { FileManager.default.fileExists(atPath: partition) })
     try Program.mustRun("mkfs.ext4", "-q", partition)
     let mount = try Mount(device: partition, at: folder.path, readOnly: true)
@@ -31,7 +31,7 @@ struct InUseTests {
     mount.unmount()
   }
 
-  @Test("a device that another program has open for itself alone is busy", .needsLoopDevices)
+  @Test("a device that another program has opened exclusively is busy", .needsLoopDevices)
   func heldExclusively() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)
@@ -59,7 +59,7 @@ struct InUseTests {
     withExtendedLifetime(device) {}
   }
 
-  @Test("a file that the system swaps to is busy", .needsSwap)
+  @Test("a swap file is busy", .needsSwap)
   func swapFile() throws {
     let merge = try MergeCase()
     let swap = try SwapFile(
@@ -69,7 +69,7 @@ struct InUseTests {
     withExtendedLifetime(swap) {}
   }
 
-  @Test("a file that the system swaps to is busy by a symbolic link, too", .needsSwap)
+  @Test("a symbolic link to a swap file is busy", .needsSwap)
   func linkToSwapFile() throws {
     let merge = try MergeCase()
     let swap = try SwapFile(
@@ -106,7 +106,7 @@ struct InUseTests {
     try holder.close()
   }
 
-  @Test("the metadata of an active pool can be read without --inactive", .needsLoopDevices)
+  @Test("the metadata snapshot of an active pool can be read without --inactive", .needsLoopDevices)
   func metadataSnapshotOfActivePool() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.metadataFile)
@@ -117,7 +117,7 @@ struct InUseTests {
     try holder.close()
   }
 
-  @Test("a device can be merged onto once nobody uses it any more", .needsLoopDevices)
+  @Test("a device can be merged onto once it is no longer in use", .needsLoopDevices)
   func released() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)
@@ -146,7 +146,7 @@ struct InUseTests {
 
 @Suite("Command: two merges at once", .waitsForPrograms)
 struct TwoMergesTests {
-  @Test("the second merge onto one file is busy, and the first one ends right")
+  @Test("the second merge onto one file is busy, and the first one completes correctly")
   func oneFile() throws {
     let merge = try MergeCase()
     let first = try merge.startMerge(MergeCase.slowly)
@@ -157,7 +157,7 @@ struct TwoMergesTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("the second merge onto one device is busy, and the first one ends right", .needsLoopDevices)
+  @Test("the second merge onto one device is busy, and the first one completes correctly", .needsLoopDevices)
   func oneDevice() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)
@@ -170,7 +170,7 @@ struct TwoMergesTests {
     #expect(try differingSectors(content(of: device.path), merge.expectedOrigin()) == [])
   }
 
-  @Test("a resume of a merge that is running is busy, and the merge ends right")
+  @Test("a resume of a running merge is busy, and the merge completes correctly")
   func resumeOfRunningMerge() throws {
     let merge = try MergeCase()
     let first = try merge.startMerge(MergeCase.slowly)
@@ -180,7 +180,7 @@ struct TwoMergesTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a restart of a merge that is running is busy, and leaves its journal in place")
+  @Test("a restart of a running merge is busy and leaves its journal in place")
   func restartOfRunningMerge() throws {
     let merge = try MergeCase()
     let first = try merge.startMerge(MergeCase.slowly)

@@ -2,19 +2,19 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Command: a source that cannot be read in places", .waitsForPrograms)
+@Suite("Command: a partly unreadable source", .waitsForPrograms)
 struct UnreadableSourceTests {
-  /// How many blocks at the end of the data file go away while the merge runs.
+  /// The number of blocks cut from the end of the data file while the merge runs.
   static let lostBlockCount = 5
 
-  @Test("the merge ends as stopped")
+  @Test("a merge whose data file loses blocks stops with status 3")
   func exitStatus() throws {
     let (_, result) = try mergeWhileDataIsCut()
     #expect(result.exitStatus == 3, "\(result.standardError)")
     #expect(try result.report()["state"] == .string("stopped"))
   }
 
-  @Test("everything that could be read is merged")
+  @Test("a merge whose data file loses blocks merges every readable block")
   func restIsMerged() throws {
     let (merge, _) = try mergeWhileDataIsCut()
     let lost = Set(lostRanges(merge).map(\.lowerBound))
@@ -23,14 +23,14 @@ struct UnreadableSourceTests {
     #expect(wrong.count == lost.count * merge.blockByteCount / SectorContent.sectorByteCount)
   }
 
-  @Test("the report names the ranges that could not be read")
+  @Test("the report of a stopped merge names the unreadable ranges")
   func rangesNamed() throws {
     let (merge, result) = try mergeWhileDataIsCut()
     let named = try #require(try result.report()["unreadable"]?.array)
     #expect(try joined(named) == lostRanges(merge))
   }
 
-  @Test("a resume after the file is whole again ends right")
+  @Test("a resume after the data file is restored completes correctly")
   func resume() throws {
     let (merge, _) = try mergeWhileDataIsCut()
     try merge.putDataBack()
@@ -38,7 +38,7 @@ struct UnreadableSourceTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a resume reads only what could not be read before")
+  @Test("a resume reads only the ranges that were unreadable before")
   func resumeReadsTheRest() throws {
     let (merge, _) = try mergeWhileDataIsCut()
     try merge.putDataBack()
@@ -73,7 +73,7 @@ struct UnreadableSourceTests {
     }
   }
 
-  /// The ranges as the report has them, neighbours joined.
+  /// Returns the reported ranges, with adjacent ones joined.
   private func joined(_ reported: [JSONValue]) throws -> [Range<Int>] {
     var ranges: [Range<Int>] = []
     for range in reported {
@@ -89,10 +89,10 @@ struct UnreadableSourceTests {
   }
 }
 
-@Suite("Command: an origin that cannot be written", .waitsForPrograms)
+@Suite("Command: an unwritable origin", .waitsForPrograms)
 struct UnwritableOriginTests {
   @Test(
-    "every error line of a merge that stops has the status of the command, also where its report is lost"
+    "both error lines of a stopped merge with a lost report have status 3"
   )
   func reportOfStoppedMergeLost() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -107,14 +107,14 @@ struct UnwritableOriginTests {
     for line in errors { #expect(line.contains(#""exit_status":3,"#), "\(line)") }
   }
 
-  @Test("a limit on file sizes stops the merge as resumable")
+  @Test("a file size limit stops the merge with status 3")
   func fileSizeLimit() throws {
     let merge = try MergeCase()
     let result = try mergeUnderLimit(merge)
     expectError(result, exitStatus: 3, naming: merge.originFile)
   }
 
-  @Test("a resume without the limit ends right")
+  @Test("a resume without the file size limit completes correctly")
   func resumeWithoutLimit() throws {
     let merge = try MergeCase()
     _ = try mergeUnderLimit(merge)
@@ -122,7 +122,7 @@ struct UnwritableOriginTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("what was recorded under the limit is on the origin")
+  @Test("all bytes recorded under a file size limit are on the origin")
   func recordedUnderLimit() throws {
     let merge = try MergeCase()
     _ = try mergeUnderLimit(merge)
@@ -130,7 +130,7 @@ struct UnwritableOriginTests {
     #expect(try merge.writtenByteCount() >= recorded)
   }
 
-  @Test("a full file system under a growing origin ends right once there is room", .needsTmpfs)
+  @Test("a growing origin in a full file system is merged once there is room", .needsTmpfs)
   func fullFileSystem() throws {
     let place = try TemporaryFolder(onTmpfsOf: 2 << 20)
     let merge = try MergeCase()
@@ -142,15 +142,15 @@ struct UnwritableOriginTests {
       "--journal", merge.folder.path("journal"),
     ]
     let stopped = try merge.merge(options)
-    // Room is taken before the first write where the file system can do that (2); else the write
-    // that finds none stops the merge (3).
+    // If the file system can allocate in advance, the merge is refused (2); otherwise the write
+    // that finds no room stops it (3).
     #expect([2, 3].contains(stopped.exitStatus), "\(stopped.standardError)")
     try place.resize(to: 64 << 20)
     expectSuccess(try merge.merge(options))
     #expect(try differingSectors(content(of: merge.origin), mergedOverHoles(merge, grown)) == [])
   }
 
-  /// The grown origin: as `grown`, with zeroes where nothing is mapped past the old end.
+  /// Returns the grown origin: `grown` with zeros where nothing is mapped past the old end.
   private func mergedOverHoles(_ merge: MergeCase, _ grown: Data) -> Data {
     var expected = grown
     let mapped = Set(merge.mappings.map { Int($0.thinBlock) })
@@ -169,6 +169,6 @@ struct UnwritableOriginTests {
 }
 
 extension MergeCase {
-  /// Makes the data file what it was before, without another inode.
+  /// Restores the data file's content and keeps its inode.
   fileprivate func putDataBack() throws { try overwrite(dataFile, with: dataBefore) }
 }

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@Suite("Command: installing it", .waitsForPrograms)
+@Suite("Command: installation", .waitsForPrograms)
 struct InstallTests {
   private static let pages = [
     "", "-merge", "-resume", "-verify", "-plan", "-list", "-status", "-devices", "-settle",
@@ -15,7 +15,7 @@ struct InstallTests {
       "share/fish/vendor_completions.d/thin-merge.fish", "share/zsh/site-functions/_thin-merge",
     ] + pages + schemas
 
-  @Test("what is installed is where it is looked for, and goes away again")
+  @Test("install puts every file in its place, and uninstall removes all of them")
   func installing() throws {
     let folder = try TemporaryFolder()
     try script("install", in: folder)

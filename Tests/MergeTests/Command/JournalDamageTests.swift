@@ -3,13 +3,13 @@ import Foundation
 import MergeEngine
 import Testing
 
-/// A merge interrupted in the middle, put back into that state as often as a test likes.
+/// A merge interrupted in the middle, which a test can restore to that state any number of times.
 ///
-/// The files keep their inodes, since the journal recognises the origin by its inode.
+/// The files keep their inodes, since the journal identifies the origin by its inode.
 private final class InterruptedMerge {
   let merge: MergeCase
   let journalBytes: Data
-  /// Where the journal's records stand.
+  /// The byte ranges of the journal's records.
   let records: [Range<Int>]
   private let halfMerged: Data
   private let expected: Data
@@ -27,10 +27,10 @@ private final class InterruptedMerge {
     try #require(halfMerged != expected)
   }
 
-  /// Merges with `journal` in the place of the true one, and says what was wrong, if anything.
+  /// Merges with `journal` in place of the real one, and returns a description of a wrong result.
   ///
-  /// Right is: refused as damaged with the origin untouched, or merged completely. Unless it is to be
-  /// done `byCommand`, the engine is called as the command does, which takes far less time.
+  /// Two results are right: refused as damaged with the origin unchanged, or merged completely.
+  /// Unless `byCommand` is set, the engine is called directly, which takes far less time.
   func complaint(withJournal journal: Data, byCommand: Bool = true) throws -> String? {
     for file in try merge.newFiles() { try Program.remove(merge.folder.path(file)) }
     if !originIsHalfMerged { try overwrite(merge.originFile, with: halfMerged) }
@@ -59,11 +59,11 @@ private final class InterruptedMerge {
       onto: merge.origin)
   }
 
-  /// The positions of one of ``partCount`` parts, which together are all of the first and the last
-  /// record, every seventh byte between, and some of what only fills up blocks.
+  /// Returns the positions in one of ``partCount`` parts.
   ///
-  /// Journals of two merges may differ in length by an entry or two, so parts are counted from the
-  /// nearer end.
+  /// Together the parts cover all of the first and the last record, every seventh byte between, and
+  /// some of the padding of blocks. Journals of two merges may differ in length by an entry or two,
+  /// so positions are counted from the nearer end.
   func positions(ofPart part: Int) throws -> [Int] {
     let first = try #require(records.first)
     let last = try #require(records.last)
@@ -81,16 +81,17 @@ private final class InterruptedMerge {
   }
 
   static let partCount = 4
-  /// As many as make use of a few cores; each has a merge of its own.
+  /// The parts, enough to use a few cores; each has its own merge.
   static let parts = 0..<partCount
 }
 
 @Suite(
-  "Command: a damaged journal is refused or gone on from, and never believed", .waitsForPrograms)
+  "Command: damaged journals", .waitsForPrograms)
 struct JournalDamageTests {
-  // Here whole merges run, in part by the command; `JournalStateTests` has every single bit.
+  // These tests run whole merges, in part by the command; `JournalStateTests` covers every single
+  // bit.
 
-  @Test("a journal cut at any byte count", arguments: InterruptedMerge.parts)
+  @Test("a merge with a journal cut at any byte is refused or completes correctly", arguments: InterruptedMerge.parts)
   func cut(part: Int) throws {
     let interrupted = try InterruptedMerge()
     for byteCount in try interrupted.positions(ofPart: part) {
@@ -100,7 +101,7 @@ struct JournalDamageTests {
     }
   }
 
-  @Test("a journal with any byte changed", arguments: InterruptedMerge.parts)
+  @Test("a merge with a journal with any byte changed is refused or completes correctly", arguments: InterruptedMerge.parts)
   func flipped(part: Int) throws {
     let interrupted = try InterruptedMerge()
     let seed = Seed.current
@@ -115,7 +116,7 @@ struct JournalDamageTests {
     }
   }
 
-  @Test("a journal with a stretch of zeroes, as a file system leaves it after a power cut")
+  @Test("a merge with a journal that ends in zeros, as after a power cut, is refused or completes correctly")
   func zeroed() throws {
     let interrupted = try InterruptedMerge()
     let byteCount = interrupted.journalBytes.count
@@ -128,7 +129,7 @@ struct JournalDamageTests {
     }
   }
 
-  @Test("a journal with something behind its last record")
+  @Test("a merge with garbage after the journal's last record is refused or completes correctly")
   func tailOfGarbage() throws {
     let interrupted = try InterruptedMerge()
     let seed = Seed.current
@@ -141,12 +142,12 @@ struct JournalDamageTests {
     }
   }
 
-  @Test("a damaged record in the middle is named as damage, with both ways on")
+  @Test("a journal with a damaged header is refused with status 4, and the hint names --restart")
   func message() throws {
     let interrupted = try InterruptedMerge()
     let merge = interrupted.merge
     var journal = interrupted.journalBytes
-    // The header is longer than this; a header that does not match its checksum is damage.
+    // The header is longer than 40 bytes; a header that does not match its checksum is damaged.
     journal[40] ^= 0x01
     try overwrite(merge.journal, with: journal)
     let result = try merge.merge()

@@ -3,9 +3,9 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Command: going on with a journal", .waitsForPrograms)
+@Suite("Command: resuming from a journal", .waitsForPrograms)
 struct JournalTests {
-  @Test("a merge goes on by itself from an interrupted one")
+  @Test("a repeated merge resumes an interrupted one")
   func goesOn() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -16,13 +16,13 @@ struct JournalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("what a power cut left behind the last record is gone once the merge goes on")
+  @Test("a torn write after the last record is removed when the merge resumes")
   func tornEnd() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
     let torn = Data(repeating: 0xAB, count: 4096)
     let journal = try FileHandle(forUpdating: URL(filePath: merge.journal))
-    // Far enough for no record of the next run to come there.
+    // The torn write is far enough from the end that no record of the next run overwrites it.
     try journal.seek(
       toOffset: UInt64(JournalOnDisk.state(of: merge.journal).endByteOffset) + 512 << 10)
     try journal.write(contentsOf: torn)
@@ -33,7 +33,7 @@ struct JournalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a resume needs nothing but the journal")
+  @Test("a resume needs only the journal")
   func resume() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -41,7 +41,7 @@ struct JournalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a resume can be told where the same files are now")
+  @Test("a resume accepts new paths of moved files")
   func movedFiles() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -57,7 +57,7 @@ struct JournalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("queue depth, io size and rate may change from run to run")
+  @Test("io size and queue depth may change between runs")
   func otherOptions() throws {
     let merge = try MergeCase()
     try merge.interruptMerge(afterCheckpoints: 2, ["--io-size", "24k"])
@@ -65,7 +65,7 @@ struct JournalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a block overwritten in place between two runs ends as the source has it then")
+  @Test("a block overwritten in the source between two runs is merged with its new content")
   func sourceOverwritten() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -76,7 +76,7 @@ struct JournalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("an origin restored between two runs is not written to, and with --restart ends right")
+  @Test("an origin restored between two runs is not written to, and --restart merges it completely")
   func originRestored() throws {
     for goOn in [{ try $0.merge($1) }, { try $0.resume($1) }]
       as [(MergeCase, [String]) throws -> CommandResult]
@@ -95,7 +95,7 @@ struct JournalTests {
     }
   }
 
-  @Test("with --trust-earlier-runs, a recorded block that was lost since is not found")
+  @Test("--trust-earlier-runs does not notice that a recorded block was lost")
   func trust() throws {
     let merge = try MergeCase()
     try merge.interruptMerge(afterCheckpoints: 4)
@@ -118,9 +118,9 @@ struct JournalTests {
   }
 }
 
-@Suite("Command: a journal that is of something else is refused", .waitsForPrograms)
+@Suite("Command: journals of other merges", .waitsForPrograms)
 struct OtherJournalTests {
-  @Test("a snapshot with one mapping changed is refused")
+  @Test("a resume after one mapping changed is refused")
   func mappingChanged() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -130,7 +130,7 @@ struct OtherJournalTests {
     try expectRefused(merge, naming: merge.journal)
   }
 
-  @Test("a snapshot with one more mapping is refused")
+  @Test("a resume after one mapping was added is refused")
   func mappingAdded() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -139,7 +139,7 @@ struct OtherJournalTests {
     try expectRefused(merge, naming: merge.journal)
   }
 
-  @Test("a metadata snapshot released and taken again goes on")
+  @Test("a merge resumes after its metadata snapshot was released and taken again")
   func takenAgain() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -153,7 +153,7 @@ struct OtherJournalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("another file in the place of the origin is refused")
+  @Test("another file in place of the origin is refused")
   func originReplaced() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -161,7 +161,7 @@ struct OtherJournalTests {
     try expectRefused(merge, naming: merge.originFile)
   }
 
-  @Test("another file in the place of the data is refused")
+  @Test("another file in place of the data is refused")
   func dataReplaced() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -181,7 +181,7 @@ struct OtherJournalTests {
     #expect(try content(of: other) == before)
   }
 
-  @Test("an unfinished merge of another device is refused, with both ways on")
+  @Test("an unfinished merge of another device is refused with hints for resume and --restart")
   func otherDevice() throws {
     let merge = try twoDevices()
     try merge.interruptMerge()
@@ -194,7 +194,7 @@ struct OtherJournalTests {
     #expect(try content(of: merge.originFile) == before)
   }
 
-  @Test("a finished merge of another device is put aside")
+  @Test("the journal of another device's finished merge is put aside")
   func finishedOtherDevice() throws {
     let merge = try twoDevices()
     expectSuccess(try merge.merge())
@@ -243,9 +243,9 @@ struct OtherJournalTests {
   }
 }
 
-@Suite("Command: a finished journal", .waitsForPrograms)
+@Suite("Command: verify and journals", .waitsForPrograms)
 struct FinishedJournalTests {
-  @Test("a journal can be verified when the pool is gone")
+  @Test("verify --journal works without the pool")
   func verifyWithoutPool() throws {
     let merge = try MergeCase()
     expectSuccess(try merge.merge())
@@ -254,7 +254,7 @@ struct FinishedJournalTests {
     expectSuccess(try ThinMergeCommand.run(["verify", "--journal", merge.journal]))
   }
 
-  @Test("a byte changed on the origin is found by the journal's checksums")
+  @Test("verify --journal finds a changed byte on the origin")
   func verifyFindsChange() throws {
     let merge = try MergeCase()
     expectSuccess(try merge.merge())
@@ -270,7 +270,7 @@ struct FinishedJournalTests {
     #expect((start..<(start + byteCount)).contains(offset))
   }
 
-  @Test("verify of a half merged origin names the way on: resume, or status while the merge runs")
+  @Test("verify of a half-merged origin names resume, or status while the merge runs")
   func verifyHalfMerged() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -302,7 +302,7 @@ struct FinishedJournalTests {
     #expect(!finished.standardError.contains("not finished"))
   }
 
-  @Test("verify by an unfinished journal says that what is recorded is right, and is not all")
+  @Test("verify --journal of an unfinished merge without differences has status 3")
   func verifyUnfinished() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -310,7 +310,7 @@ struct FinishedJournalTests {
     #expect(result.exitStatus == 3, "\(result.standardError)")
   }
 
-  @Test("verify by an unfinished journal finds what is wrong in what is recorded")
+  @Test("verify --journal of an unfinished merge with differences in recorded ranges has status 1")
   func verifyUnfinishedFindsChange() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()

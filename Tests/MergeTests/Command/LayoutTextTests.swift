@@ -15,7 +15,7 @@ struct LayoutTextTests {
     return text.text
   }
 
-  /// 100 cells, of which the first is all merged, the second to a half, and the last up to the end.
+  /// 100 cells: the first completely merged, the second half merged, the last merged up to the end.
   private static let layout = MappingLayout(
     runLengths: [
       MappingLayout.RunLength(byteCountMin: 65_536, runCount: 16, byteCount: mebibyte),
@@ -25,7 +25,7 @@ struct LayoutTextTests {
     endByteOffset: 100 * mebibyte - 4096, cellByteCount: mebibyte,
     cells: [mebibyte, mebibyte / 2] + Array(repeating: 0, count: 97) + [mebibyte - 4096])
 
-  @Test("are a map in rows and a histogram")
+  @Test("the figures of a plan are a map in rows and a histogram")
   func figures() {
     #expect(
       Self.text(Self.layout) == """
@@ -46,14 +46,14 @@ struct LayoutTextTests {
         """)
   }
 
-  @Test("are drawn with blocks where these can be shown")
+  @Test("the figures of a plan use block characters if these can be shown")
   func blocks() {
     let text = Self.text(Self.layout, glyphs: .blocks, columnCount: 40)
     #expect(text.contains("  0 bytes  ▆···············\n"), "\(text)")
     #expect(text.contains("512 KiB  ████\n"), "\(text)")
   }
 
-  @Test("keep to the width, and to a few rows")
+  @Test("the figures of a plan fit the width and few rows")
   func width() {
     for columnCount in 22...100 {
       let lines = Self.text(Self.layout, columnCount: columnCount).split(separator: "\n")
@@ -63,7 +63,7 @@ struct LayoutTextTests {
     }
   }
 
-  @Test("are left out where nothing is merged")
+  @Test("the figures of a plan are omitted if nothing is merged")
   func nothing() {
     let empty = MappingLayout(
       runLengths: [], endByteOffset: 8192, cellByteCount: 8192, cells: [0])

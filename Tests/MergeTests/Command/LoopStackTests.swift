@@ -2,10 +2,10 @@ import Foundation
 import Testing
 
 @Suite(
-  "Command: loop devices over loop devices, and over parts of a file", .waitsForPrograms,
+  "Command: stacked loop devices and loop devices over parts of a file", .waitsForPrograms,
   .needsLoopDevices)
 struct LoopStackTests {
-  @Test("a loop device over the origin's loop device as the data is refused")
+  @Test("a loop device over the origin's loop device is refused as the data")
   func dataOverOrigin() throws {
     let merge = try MergeCase()
     let before = try content(of: merge.dataFile)
@@ -20,7 +20,7 @@ struct LoopStackTests {
     withExtendedLifetime((lower, upper)) {}
   }
 
-  @Test("a loop device over the data's loop device as the origin is refused")
+  @Test("a loop device over the data's loop device is refused as the origin")
   func originOverData() throws {
     let merge = try MergeCase()
     let before = try content(of: merge.dataFile)
@@ -35,7 +35,7 @@ struct LoopStackTests {
     withExtendedLifetime((lower, upper)) {}
   }
 
-  @Test("two parts of one file have a journal each, and a half merged one goes on right")
+  @Test("two parts of one file have separate journals, and a half-merged part resumes correctly")
   func partsOfOneFile() throws {
     let merge = try MergeCase()
     let state = try TemporaryFolder()
@@ -80,9 +80,10 @@ struct LoopStackTests {
     withExtendedLifetime((first, second)) {}
   }
 
-  // MARK: Who else uses the file under the origin
+  // MARK: Other users of the file under the origin
 
-  /// Expects that a merge onto a loop device over the origin's file, and a plan of it, are refused as busy.
+  /// Expects that a merge onto a loop device over the origin's file, and a plan of it, are refused
+  /// as busy.
   private func expectBusy(
     _ merge: MergeCase, naming name: String, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
@@ -100,7 +101,7 @@ struct LoopStackTests {
   }
 
   @Test(
-    "a second loop device over the origin's file is busy, also where it shows a part of the file")
+    "an origin's file with a second loop device over all or part of it is busy")
   func secondLoopDevice() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     for range in [nil, 65_536..<131_072] {
@@ -110,7 +111,7 @@ struct LoopStackTests {
     }
   }
 
-  @Test("a loop device over the origin's loop device is busy")
+  @Test("an origin's loop device with another loop device over it is busy")
   func loopDeviceOnTop() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let lower = try LoopDevice(backing: merge.originFile)
@@ -121,7 +122,7 @@ struct LoopStackTests {
     withExtendedLifetime((lower, upper)) {}
   }
 
-  @Test("the file under the origin is busy while another program has it locked")
+  @Test("the file under the origin is busy while another program locks it")
   func lockedFile() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     for lock in [HeldFile.withFileLock, HeldFile.withOpenFileLock] {
@@ -131,7 +132,7 @@ struct LoopStackTests {
     }
   }
 
-  @Test("the file under the origin is busy while the system swaps to it", .needsSwap)
+  @Test("the file under the origin is busy while it is a swap file", .needsSwap)
   func swapFile() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let device = try LoopDevice(backing: merge.originFile)
@@ -141,7 +142,7 @@ struct LoopStackTests {
     withExtendedLifetime((device, swap)) {}
   }
 
-  @Test("a merge onto a file is busy while one onto a loop device over it runs")
+  @Test("a running merge onto a loop device locks the file under it")
   func mergeOntoLoopDevice() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)
@@ -154,7 +155,7 @@ struct LoopStackTests {
   }
 
   @Test(
-    "a merge is not finished while a loop device lies over the origin that was attached meanwhile")
+    "a loop device attached over the origin during a merge keeps it unfinished, and resume finishes it")
   func attachedMeanwhile() throws {
     let merge = try MergeCase()
     let running = try merge.startMerge(
@@ -172,9 +173,9 @@ struct LoopStackTests {
 }
 
 @Suite(
-  "Command: loop devices that cannot be seen", .waitsForPrograms, .needsLoopDevices)
+  "Command: invisible loop devices", .waitsForPrograms, .needsLoopDevices)
 struct UnseenLoopDeviceTests {
-  /// Ways to see none, each a command line that another one is appended to.
+  /// Ways to hide loop devices; each is a shell script that runs its arguments.
   static let ways = [
     "without sysfs": "umount -R -l /sys && exec \"$@\"",
     "without nodes": "mount -t tmpfs tmpfs /dev && mknod -m 666 /dev/null c 1 3 && exec \"$@\"",
@@ -185,7 +186,7 @@ struct UnseenLoopDeviceTests {
   }
 
   @Test(
-    "a merge onto a file is refused, also as planned, unless the user knows better",
+    "plan and merge onto a file are refused without --unseen-loops-ok if loop devices are invisible",
     arguments: ways.keys.sorted())
   func file(way: String) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -208,7 +209,7 @@ struct UnseenLoopDeviceTests {
     withExtendedLifetime(other) {}
   }
 
-  @Test("a loop device without a node is still found by the path that sysfs tells")
+  @Test("a loop device without a node is found by its path in sysfs")
   func pathTells() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let device = try LoopDevice(backing: merge.originFile)

@@ -3,17 +3,17 @@ import Testing
 
 @testable import thin_merge
 
-/// A page of the manual, as its source says it.
+/// A page of the manual, as its source text.
 private struct ManualPage: Sendable, CustomStringConvertible {
-  /// Commands of a page, and how they end.
+  /// The commands of an example, and their exit status.
   struct Example {
-    /// What a shell is given.
+    /// The commands for a shell.
     var script: String
     /// The exit status of the last command.
     var exitStatus: Int32
   }
 
-  /// The verb that the page is about; nil for that of the command.
+  /// The verb that the page is about; nil for the page of the command.
   let verb: String?
   let lines: [String]
 
@@ -39,18 +39,18 @@ private struct ManualPage: Sendable, CustomStringConvertible {
     PackageFolder.path("man/\(name(verb)).8")
   }
 
-  /// The options that have an entry of their own, with their dashes, sorted.
+  /// The options that have their own entry, with their dashes, sorted.
   var options: [String] {
     lines.filter { $0.hasPrefix(".It Fl ") }
       .flatMap { $0.matches(of: #/\bFl (-?[a-z-]+)/#).map { "-\($0.output.1)" } }.sorted()
   }
 
-  /// The exit statuses that have an entry of their own.
+  /// The exit statuses that have their own entry.
   var exitStatuses: [Int32] {
     lines.filter { $0.hasPrefix(".It ") }.compactMap { Int32($0.dropFirst(".It ".count)) }
   }
 
-  /// What stands in a display behind a comment that says how it ends.
+  /// The displays that follow a comment with an exit status.
   var examples: [Example] {
     lines.indices.compactMap { index -> Example? in
       guard let comment = lines[index].firstMatch(of: #/^\.\\" example: (\d+)$/#),
@@ -66,7 +66,7 @@ private struct ManualPage: Sendable, CustomStringConvertible {
 
 @Suite("Command: the manual", .waitsForPrograms, .needsZstd)
 struct ManualTests {
-  @Test("a page has an entry for every option that the help has, and for no other")
+  @Test("a page has an entry for every option in the help, and for no other")
   func options() throws {
     for page in try ManualPage.all() {
       let result = try ThinMergeCommand.run((page.verb.map { [$0] } ?? []) + ["--help"])
@@ -78,7 +78,7 @@ struct ManualTests {
     }
   }
 
-  @Test("a page has the sections that one looks for, and no status that there is not")
+  @Test("every page has the standard sections and lists only existing exit statuses")
   func sections() throws {
     let known = ExitStatus.allCases.map(\.rawValue)
     for page in try ManualPage.all() {
@@ -94,7 +94,7 @@ struct ManualTests {
     #expect(try ManualPage(verb: "status").exitStatuses == [0, 2, 4, 5, 64, 70, 74])
   }
 
-  @Test("the page of the command leads to those of its verbs")
+  @Test("the page of the command links to the pages of its verbs")
   func verbs() throws {
     let help = try ThinMergeCommand.run(["--help"]).standardOutput
     let named = try #require(help.split(separator: "SUBCOMMANDS:\n").last).split(separator: "\n")
@@ -107,7 +107,7 @@ struct ManualTests {
     }
   }
 
-  @Test("manual and list of changes are of the program's version")
+  @Test("the manual and the changelog have the program's version")
   func version() throws {
     let version = try ThinMergeCommand.run(["--version"]).standardOutput.trimmingCharacters(
       in: .newlines)
@@ -117,7 +117,7 @@ struct ManualTests {
     #expect("thin-merge \(newest)".hasPrefix(version))
   }
 
-  @Test("the pages are well formed", .needsMandoc)
+  @Test("every page passes mandoc's lint", .needsMandoc)
   func lint() throws {
     for page in try ManualPage.all() {
       let result = try Program.run(["mandoc", "-T", "lint", "-W", "warning", page.path])
@@ -125,12 +125,12 @@ struct ManualTests {
     }
   }
 
-  @Test("the examples over files do what the pages say")
+  @Test("the examples in the manual end with the exit statuses that the pages give")
   func examples() throws {
-    // Only root may ask for the system's pools.
+    // Only root can query the system's pools.
     for page in try ManualPage.all() where page.verb != "settle" || geteuid() == 0 {
       let merge = try MergeCase(kernel: "snapshots")
-      // Going on, or looking how far it is, needs a merge that stopped.
+      // Resume and status need a merge that stopped.
       if ["resume", "status"].contains(page.verb) { try merge.interruptMerge() }
       for example in page.examples {
         let result = try run(example.script, in: merge.folder)
@@ -142,7 +142,7 @@ struct ManualTests {
     }
   }
 
-  /// Runs commands as they are typed, in a folder; the first that fails is the last.
+  /// Runs commands as typed, in a folder, up to the first that fails.
   private func run(_ script: String, in folder: TemporaryFolder) throws -> CommandResult {
     let binaries = URL(filePath: ThinMergeCommand.binaryPath).deletingLastPathComponent()
       .path(percentEncoded: false)

@@ -2,11 +2,11 @@ import Fixtures
 import Foundation
 import Testing
 
-/// A pool and an origin as files in a folder of their own, and what a merge must make of them.
+/// A pool and an origin as files in their own folder, and the expected result of a merge.
 ///
-/// The expected origin is computed from the pool's mappings and the data file as it is, so it is
-/// known for an origin of any byte count and after a test changed the data. For the kernel-made
-/// scenarios, `CommandHarnessTests` holds it against what the kernel read.
+/// The expected origin is computed from the pool's mappings and the data file's current content, so
+/// it is known for an origin of any byte count and after a test changed the data. For the
+/// kernel-made scenarios, `CommandHarnessTests` compares it with the data that the kernel read.
 final class MergeCase {
   let folder: TemporaryFolder
   let blockByteCount: Int
@@ -15,14 +15,14 @@ final class MergeCase {
   let before: Data
   let dataBefore: Data
 
-  /// The arguments of a merge; tests put other paths in place of these.
+  /// The arguments of a merge; tests replace these paths by others.
   var metadata: String
   var data: String
   var origin: String
   var journal: String
   let deviceID: Int
 
-  /// The files themselves, whatever the arguments above say.
+  /// The files themselves, regardless of the arguments above.
   var metadataFile: String { folder.path("metadata.img") }
   var dataFile: String { folder.path("data.img") }
   var originFile: String { folder.path("origin.img") }
@@ -39,10 +39,10 @@ final class MergeCase {
       mappings: scenario.thinDump().device(deviceID).mappings, deviceID: deviceID)
   }
 
-  /// Writes a pool that the test describes, whose device 0 is merged.
+  /// Writes a pool that the test describes; its device 0 is merged.
   ///
-  /// Every sector names its place on the device it comes from, so that no sector of the pool is
-  /// equal to one of the origin.
+  /// Every sector contains its source and place, so that no sector of the pool equals one of the
+  /// origin.
   convenience init(
     pool: PoolImage, originByteCount: Int, in folder: TemporaryFolder? = nil
   ) throws {
@@ -55,7 +55,7 @@ final class MergeCase {
       deviceID: 0)
   }
 
-  /// A built pool of `blockCount` mapped blocks with holes between them.
+  /// Creates a built pool of `blockCount` mapped blocks with holes between them.
   convenience init(scatteredBlocks blockCount: Int = 40) throws {
     let builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: blockCount))])
     try self.init(
@@ -77,8 +77,8 @@ final class MergeCase {
     dataBefore = try content(of: folder.path("data.img"))
   }
 
-  /// What the origin must hold after the merge, from the data file as it is now; where a test has
-  /// made that shorter, as it was.
+  /// Returns the expected origin after the merge, from the data file's current content; bytes that
+  /// a test cut from that file count with their old content.
   func expectedOrigin(thinByteCount: Int? = nil) throws -> Data {
     var expected = before
     var source = try content(of: dataFile)
@@ -95,7 +95,7 @@ final class MergeCase {
     return expected
   }
 
-  /// The merged byte count when nothing lies past the origin's end.
+  /// The merged byte count if nothing is past the origin's end.
   var mappedByteCount: Int { mappings.count * blockByteCount }
 
   // MARK: Running
@@ -135,19 +135,20 @@ final class MergeCase {
     try ThinMergeCommand.run(["status", journal, "--output", "json"]).report()
   }
 
-  /// Options under which a merge does the same things in the same order on every machine.
+  /// Options that make a merge do the same things in the same order on every machine.
   static let steadily = [
     "--queue-depth", "1", "--io-size", "64k", "--checkpoint-interval", "86400", "--yes",
     "--progress", "none",
   ]
 
-  /// Options under which a merge takes seconds and passes many checkpoints.
+  /// Options that make a merge take seconds and pass many checkpoints.
   static let slowly = [
     "--rate-limit", "1M", "--checkpoint-interval", "0.2", "--io-size", "16k",
     "--queue-depth", "4",
   ]
 
-  /// A merge stopped by SIGINT after its journal showed `checkpointCount` different byte counts.
+  /// Starts a merge and stops it by SIGINT once its journal has shown `checkpointCount` different
+  /// byte counts.
   @discardableResult
   func interruptMerge(
     afterCheckpoints checkpointCount: Int = 3, _ options: [String] = []
@@ -164,23 +165,25 @@ final class MergeCase {
 
   // MARK: Looking
 
-  /// Byte offsets of the first sectors in which the origin is not what a merge must make of it.
+  /// Returns the byte offsets of the first sectors in which the origin differs from the expected
+  /// one.
   func wrongSectors(thinByteCount: Int? = nil, limit: Int = 8) throws -> [Int] {
     try differingSectors(
       content(of: originFile), expectedOrigin(thinByteCount: thinByteCount), limit: limit)
   }
 
-  /// Byte offsets of the first sectors in which the origin is not as it was before.
+  /// Returns the byte offsets of the first sectors in which the origin differs from its old
+  /// content.
   func changedSectors() throws -> [Int] {
     try differingSectors(content(of: originFile), before)
   }
 
-  /// Files in the folder that were not there at the start.
+  /// Returns the files in the folder that were not there at the start.
   func newFiles() throws -> [String] {
     try folder.names().filter { !["metadata.img", "data.img", "origin.img"].contains($0) }
   }
 
-  /// Puts the origin's old content back, into the same file.
+  /// Restores the origin's old content in the same file.
   func restoreOrigin() throws { try overwrite(originFile, with: before) }
 }
 

@@ -3,9 +3,9 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Command: metadata that is another when the merge is done", .waitsForPrograms)
+@Suite("Command: metadata that changes during a merge", .waitsForPrograms)
 struct MetadataChangesTests {
-  /// What happens to the pool between the plan and the end of the merge.
+  /// The change to the pool between the plan and the end of the merge.
   enum Change: String, CaseIterable {
     case snapshotReleased
     case snapshotReplaced
@@ -13,7 +13,7 @@ struct MetadataChangesTests {
   }
 
   @Test(
-    "is never called finished, and merged again once it is as it was", arguments: Change.allCases)
+    "a merge whose metadata changes is not recorded as finished, and completes once it is restored", arguments: Change.allCases)
   func changed(_ change: Change) throws {
     let image = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 8))]).build()
     let merge = try MergeCase(pool: image, originByteCount: 24 * 65_536)
@@ -37,7 +37,7 @@ struct MetadataChangesTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  /// Both superblocks, by their blocks.
+  /// Returns the superblocks by their block numbers.
   private static func superblocks(of image: PoolImage, after change: Change?) -> [Int: Data] {
     var image = image
     switch change {
