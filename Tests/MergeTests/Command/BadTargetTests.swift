@@ -82,14 +82,18 @@ struct BadTargetTests {
     ]
   }
 
-  @Test("a merge with an unsuitable source or target is refused", arguments: origins + sources + sameFiles)
+  @Test(
+    "a merge with an unsuitable source or target is refused",
+    arguments: origins + sources + sameFiles)
   func refused(target: BadTarget) throws {
     let merge = try MergeCase()
     let named = try target.spoil(merge)
     expectError(try merge.merge(), exitStatus: 2, naming: named)
   }
 
-  @Test("a merge with an unsuitable source or target leaves the origin unchanged", arguments: origins + sources + sameFiles)
+  @Test(
+    "a merge with an unsuitable source or target leaves the origin unchanged",
+    arguments: origins + sources + sameFiles)
   func untouched(target: BadTarget) throws {
     let merge = try MergeCase()
     _ = try target.spoil(merge)
@@ -106,7 +110,9 @@ struct BadTargetTests {
     #expect(try [merge.dataFile, merge.metadataFile].map(content) == before)
   }
 
-  @Test("a merge with an unsuitable source or target leaves no journal", arguments: origins + sources + sameFiles)
+  @Test(
+    "a merge with an unsuitable source or target leaves no journal",
+    arguments: origins + sources + sameFiles)
   func noJournal(target: BadTarget) throws {
     let merge = try MergeCase()
     _ = try target.spoil(merge)
@@ -115,7 +121,9 @@ struct BadTargetTests {
     #expect(try merge.folder.names() == before)
   }
 
-  @Test("a plan with an unsuitable source or target is refused", arguments: origins + sources + sameFiles)
+  @Test(
+    "a plan with an unsuitable source or target is refused",
+    arguments: origins + sources + sameFiles)
   func planRefuses(target: BadTarget) throws {
     let merge = try MergeCase()
     let named = try target.spoil(merge)

@@ -35,7 +35,8 @@ struct ComparedOriginTests {
   }
 
   @Test(
-    "a loop device whose file is replaced during a comparison is not reported as equal", .needsLoopDevices,
+    "a loop device whose file is replaced during a comparison is not reported as equal",
+    .needsLoopDevices,
     arguments: Verb.allCases)
   func loopDevice(verb: Verb) throws {
     let merge = try MergeCase(scatteredBlocks: 8)

@@ -115,7 +115,8 @@ struct DryRunTests {
     expectError(busy, exitStatus: 5, inJSONWith: "journal-locked")
   }
 
-  @Test("a dry run of a finished merge has status 0 and reports the bytes that --again would compare")
+  @Test(
+    "a dry run of a finished merge has status 0 and reports the bytes that --again would compare")
   func ofFinished() throws {
     let merge = try Self.finished()
     let once = try expectNothingLeft(merge, by: merge.mergeArguments(["-n", "--output", "json"]))
@@ -165,7 +166,8 @@ struct DryRunTests {
     #expect(result.standardOutput.contains("Nothing was written to the origin."))
   }
 
-  @Test("a dry run without room for the origin's holes has status 2 and allocates nothing", .needsTmpfs)
+  @Test(
+    "a dry run without room for the origin's holes has status 2 and allocates nothing", .needsTmpfs)
   func holes() throws {
     let place = try TemporaryFolder(onTmpfsOf: 1 << 18)
     let merge = try MergeCase(scatteredBlocks: 8)

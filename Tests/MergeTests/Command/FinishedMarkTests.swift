@@ -55,7 +55,8 @@ struct FinishedMarkTests {
     #expect(try merge.newFiles() == ["kept.journal", "renamed.img"])
   }
 
-  @Test("a finished merge is compared through a loop device over its origin, and merged with --again")
+  @Test(
+    "a finished merge is compared through a loop device over its origin, and merged with --again")
   func comparedByLoopDevice() throws {
     let merge = try MergeCase.twoDevices()
     expectSuccess(try merge.merge())

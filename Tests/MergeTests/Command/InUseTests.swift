@@ -157,7 +157,9 @@ struct TwoMergesTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("the second merge onto one device is busy, and the first one completes correctly", .needsLoopDevices)
+  @Test(
+    "the second merge onto one device is busy, and the first one completes correctly",
+    .needsLoopDevices)
   func oneDevice() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)

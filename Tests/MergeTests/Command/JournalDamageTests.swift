@@ -91,7 +91,9 @@ struct JournalDamageTests {
   // These tests run whole merges, in part by the command; `JournalStateTests` covers every single
   // bit.
 
-  @Test("a merge with a journal cut at any byte is refused or completes correctly", arguments: InterruptedMerge.parts)
+  @Test(
+    "a merge with a journal cut at any byte is refused or completes correctly",
+    arguments: InterruptedMerge.parts)
   func cut(part: Int) throws {
     let interrupted = try InterruptedMerge()
     for byteCount in try interrupted.positions(ofPart: part) {
@@ -101,7 +103,9 @@ struct JournalDamageTests {
     }
   }
 
-  @Test("a merge with a journal with any byte changed is refused or completes correctly", arguments: InterruptedMerge.parts)
+  @Test(
+    "a merge with a journal with any byte changed is refused or completes correctly",
+    arguments: InterruptedMerge.parts)
   func flipped(part: Int) throws {
     let interrupted = try InterruptedMerge()
     let seed = Seed.current
@@ -116,7 +120,9 @@ struct JournalDamageTests {
     }
   }
 
-  @Test("a merge with a journal that ends in zeros, as after a power cut, is refused or completes correctly")
+  @Test(
+    "a merge with a journal that ends in zeros, as after a power cut, is refused or completes correctly"
+  )
   func zeroed() throws {
     let interrupted = try InterruptedMerge()
     let byteCount = interrupted.journalBytes.count

@@ -155,7 +155,8 @@ struct LoopStackTests {
   }
 
   @Test(
-    "a loop device attached over the origin during a merge keeps it unfinished, and resume finishes it")
+    "a loop device attached over the origin during a merge keeps it unfinished, and resume finishes it"
+  )
   func attachedMeanwhile() throws {
     let merge = try MergeCase()
     let running = try merge.startMerge(

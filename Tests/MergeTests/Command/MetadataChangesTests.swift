@@ -13,7 +13,8 @@ struct MetadataChangesTests {
   }
 
   @Test(
-    "a merge whose metadata changes is not recorded as finished, and completes once it is restored", arguments: Change.allCases)
+    "a merge whose metadata changes is not recorded as finished, and completes once it is restored",
+    arguments: Change.allCases)
   func changed(_ change: Change) throws {
     let image = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 8))]).build()
     let merge = try MergeCase(pool: image, originByteCount: 24 * 65_536)

@@ -2,15 +2,15 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Command: files that are removed or replaced in mid-merge", .waitsForPrograms)
+@Suite("Command: files moved, removed or replaced during a merge", .waitsForPrograms)
 struct MovedFileTests {
-  @Test("a copy of the data device that lacks some of it is gone on with by --same-data")
+  @Test("--same-data resumes from a copy of the data device that lacks merged blocks")
   func copiedData() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptMerge(["--rate-limit", "256k"])
     let copy = merge.folder.path("copy.img")
     var content = merge.dataBefore
-    // The first block was merged; the copy has zeros there.
+    // The first block is already merged; the copy has zeros at its beginning.
     content.replaceSubrange(0..<16_384, with: Data(count: 16_384))
     try content.write(to: URL(filePath: copy))
     #expect(try merge.resume(["--data", copy]).standardError.contains("--same-data"))
@@ -18,7 +18,7 @@ struct MovedFileTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  /// Starts a merge, does something to its files while it is stopped, and lets it go on.
+  /// Starts a merge, runs `meanwhile` while the process is stopped, and lets the process continue.
   private func merge(
     _ merge: MergeCase, stopping: Bool, _ meanwhile: () throws -> Void
   ) throws -> CommandResult {
@@ -33,7 +33,7 @@ struct MovedFileTests {
   }
 
   @Test(
-    "an origin that was replaced or removed in mid-merge is not called merged",
+    "an origin replaced or removed during a merge is not reported as merged",
     arguments: [true, false])
   func origin(isReplaced: Bool) throws {
     let merge = try MergeCase(scatteredBlocks: 16)
@@ -52,11 +52,11 @@ struct MovedFileTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("an origin that became shorter in mid-merge is not called merged")
+  @Test("an origin truncated during a merge is not reported as merged")
   func truncatedOrigin() throws {
     let merge = try MergeCase(scatteredBlocks: 16)
     let result = try self.merge(merge, stopping: false) {
-      // Behind the last mapped block, where no write makes it longer again.
+      // The new end is past the last mapped block, so no write extends the file again.
       try Program.mustRun("truncate", "--size", "-4096", merge.originFile)
     }
     expectError(result, exitStatus: 3, naming: merge.origin)
@@ -70,7 +70,7 @@ struct MovedFileTests {
   }
 
   @Test(
-    "a loop device whose file was replaced in mid-merge is not called merged", .needsLoopDevices)
+    "a loop device whose file is replaced during a merge stops the merge", .needsLoopDevices)
   func fileOfLoopDevice() throws {
     let merge = try MergeCase(scatteredBlocks: 16)
     let device = try LoopDevice(backing: merge.originFile)
@@ -91,7 +91,7 @@ struct MovedFileTests {
   }
 
   @Test(
-    "a journal that is gone ends the merge, and no command to resume is named",
+    "a deleted journal ends the merge, and no resume command is named",
     arguments: [true, false])
   func journal(isStopped: Bool) throws {
     let merge = try MergeCase(scatteredBlocks: 16)
@@ -103,7 +103,7 @@ struct MovedFileTests {
     #expect(!result.standardOutput.contains("can be resumed"), "\(result.standardOutput)")
   }
 
-  @Test("a merge whose folder was renamed is gone on with by the new paths of journal and origin")
+  @Test("a merge whose folder was renamed resumes with the new paths of journal and origin")
   func renamedFolder() throws {
     let folder = try TemporaryFolder()
     let (before, after) = (folder.path("before"), folder.path("after"))
@@ -125,7 +125,7 @@ struct MovedFileTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("an origin that had no name to begin with is merged, with a note")
+  @Test("an origin without a name is merged with a note")
   func deletedFile() throws {
     let merge = try MergeCase(scatteredBlocks: 2)
     let arguments = merge.mergeArguments(["--journal", merge.folder.path("journal")])

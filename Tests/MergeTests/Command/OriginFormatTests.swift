@@ -4,17 +4,17 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Command: origins that are more than bytes", .waitsForPrograms)
+@Suite("Command: origins with a disk format", .waitsForPrograms)
 struct OriginFormatTests {
   private static let qcow2: [UInt8] = [0x51, 0x46, 0x49, 0xFB, 0, 0, 0, 3]
 
-  /// A LUKS header of that uuid, as far as it is looked at.
+  /// Returns the parts of a LUKS header with this UUID that the check reads.
   private static func luks(_ uuid: String) -> [UInt8] {
     Array("LUKS".utf8) + [0xBA, 0xBE, 0, 2] + [UInt8](repeating: 0, count: 160)
       + Array(uuid.utf8) + [UInt8](repeating: 0, count: 40 - uuid.utf8.count)
   }
 
-  /// A case whose thin block 0 is mapped, or not, and whose origin begins with these bytes.
+  /// Returns a case whose thin block 0 is mapped or not, and whose origin begins with these bytes.
   private static func merge(beginning bytes: [UInt8], mapsFirst: Bool = true) throws -> MergeCase {
     let mappings = [ThinMapping].everyThird(count: 8, startingAt: mapsFirst ? 0 : 1)
     let merge = try MergeCase(
@@ -32,7 +32,7 @@ struct OriginFormatTests {
   }
 
   @Test(
-    "every format is known by its own bytes",
+    "every container format is recognized by its signature",
     arguments: [
       (0, [0x51, 0x46, 0x49, 0xFB], .qcow2), (0, Array("KDMV".utf8), .vmdk),
       (0, Array("# Disk DescriptorFile".utf8), .vmdk), (0, Array("conectix".utf8), .vhd),
@@ -46,7 +46,7 @@ struct OriginFormatTests {
     #expect(DiskFormat(first: Array(first.prefix(offset + bytes.count - 1))) == nil)
   }
 
-  @Test("a file that is a container is refused, also by plan, and written to with --force-format")
+  @Test("merge and plan refuse a container file unless --force-format is given")
   func container() throws {
     let merge = try Self.merge(beginning: Self.qcow2)
     let before = try content(of: merge.originFile)
@@ -64,7 +64,7 @@ struct OriginFormatTests {
     #expect(result.standardError.contains("begins as qcow2 does"))
   }
 
-  @Test("a VHD of fixed size has its only header at the end")
+  @Test("a VHD of fixed size is recognized by its footer")
   func footer() throws {
     let merge = try Self.merge(beginning: [])
     try Self.put(
@@ -74,7 +74,9 @@ struct OriginFormatTests {
     #expect(try merge.merge().exitStatus == 0)
   }
 
-  @Test("a file that is a container is refused behind a loop device too", .needsLoopDevices)
+  @Test(
+    "a loop device over a container file is refused unless --force-format is given",
+    .needsLoopDevices)
   func behindLoopDevice() throws {
     let merge = try Self.merge(beginning: Self.qcow2)
     let device = try LoopDevice(backing: merge.originFile)
@@ -90,7 +92,9 @@ struct OriginFormatTests {
     expectSuccess(try merge.merge(options + ["--force-format"]))
   }
 
-  @Test("a loop device over part of a container file is refused too", .needsLoopDevices)
+  @Test(
+    "a loop device over part of a container file is refused unless --force-format is given",
+    .needsLoopDevices)
   func partOfContainer() throws {
     let merge = try Self.merge(beginning: Self.qcow2)
     try Program.mustRun("truncate", "--size", "+1M", merge.originFile)
@@ -98,14 +102,14 @@ struct OriginFormatTests {
     try expectRefusedUnlessForced(merge, onto: device)
   }
 
-  @Test("a merge that goes on is not asked again for what it has written over")
+  @Test("a resume does not need --force-format again")
   func resumed() throws {
     let merge = try Self.merge(beginning: Self.qcow2, mapsFirst: false)
     try merge.interruptEarly(["--force-format"])
     expectSuccess(try merge.resume())
   }
 
-  @Test("a LUKS header is replaced only by the same one")
+  @Test("a LUKS header is replaced only by the same one unless --force-format is given")
   func luksHeader() throws {
     let other = try Self.merge(beginning: Self.luks("one"))
     for plan in [try other.plan(["--output", "json"]).report()] {

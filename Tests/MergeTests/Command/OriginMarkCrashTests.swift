@@ -5,10 +5,10 @@ import Testing
 @testable import MergeEngine
 
 @Suite(
-  "Command: a merge that is killed at any change leaves a mark or an origin without a change",
+  "Command: origin marks after a kill",
   .waitsForPrograms, .needsStopLibrary)
 struct OriginMarkCrashTests {
-  @Test("a first merge, killed at each change it makes to files")
+  @Test("a first merge killed at any file change blocks other merges exactly while half merged")
   func firstMerge() throws {
     let merge = try MergeCase.twoDevices(blockCount: 4)
     let link = merge.folder.path("link.img")
@@ -37,7 +37,7 @@ struct OriginMarkCrashTests {
     #expect(changeCount > 15)
   }
 
-  @Test("a restart over an unfinished merge, killed at each change it makes to files")
+  @Test("a restart killed at any file change blocks other merges unless it finished")
   func restart() throws {
     let merge = try MergeCase.twoDevices(blockCount: 4)
     let link = merge.folder.path("link.img")
@@ -58,7 +58,7 @@ struct OriginMarkCrashTests {
           "merge", onto: merge.originFile, ["--restart"] + MergeCase.steadily), at: changeCount)
       if result.exitStatus == 0 { break }
       try #require(result.exitStatus == 128 + SIGKILL)
-      // The mark of a finished merge may not be off yet, and tells nothing else.
+      // A finished merge may still have its mark, which then blocks nothing.
       let isFinished =
         try isThere(merge.journal) && JournalOnDisk.state(of: merge.journal).isFinished
       try Program.mustRun("ln", merge.originFile, link)

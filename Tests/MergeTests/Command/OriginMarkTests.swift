@@ -4,19 +4,20 @@ import Testing
 
 @testable import MergeEngine
 
-/// Another way to the bytes of an origin.
+/// Another path to the bytes of an origin.
 enum OtherName: CaseIterable, Sendable {
   case hardLink, symbolicLink, bindMount, loopDevice, loopDeviceOverPart
 
   private static let folderName = "elsewhere"
 
-  /// Where an error says that the journal is: in the usual place by this name, or where the mark says.
+  /// Returns the journal's path in the error: its default place for this name, or the place in the
+  /// mark.
   func journal(_ merge: MergeCase) -> String {
     self == .bindMount
       ? merge.folder.path(Self.folderName + "/origin.img.thin-merge") : merge.journal
   }
 
-  /// What the error is: by these names the journal is in its usual place.
+  /// The error's code, which depends on whether this name leads to the journal's default place.
   var code: String {
     [.symbolicLink, .bindMount].contains(self)
       ? "journal-of-other-thin-device" : "other-merge-unfinished"
@@ -50,14 +51,15 @@ enum OtherName: CaseIterable, Sendable {
 }
 
 @Suite(
-  "Command: an unfinished merge is found by every name of its origin", .waitsForPrograms,
+  "Command: an unfinished merge and the other names of its origin", .waitsForPrograms,
   .needsLoopDevices)
 struct OriginMarkTests {
-  /// Past what a name does not show.
+  /// Options that skip the blocks past the end of the part that a name shows.
   private static let clipped = ["--past-end", "clip", "--yes"]
 
   @Test(
-    "another merge by another name is refused, and names the journal", arguments: OtherName.allCases
+    "a merge by another name of a half-merged origin is refused and names the journal",
+    arguments: OtherName.allCases
   )
   func otherMerge(name: OtherName) throws {
     let merge = try MergeCase.twoDevices()
@@ -77,7 +79,9 @@ struct OriginMarkTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("--restart by another name replaces the mark", arguments: OtherName.allCases.dropLast())
+  @Test(
+    "--restart by another name of the origin replaces the mark",
+    arguments: OtherName.allCases.dropLast())
   func restart(name: OtherName) throws {
     let merge = try MergeCase.twoDevices()
     let state = try TemporaryFolder()
@@ -91,7 +95,7 @@ struct OriginMarkTests {
           && content(of: merge.originFile) != merge.before
           && Self.markedJournal(of: merge.originFile) != merge.journal
       }
-      // By a symbolic link the journal is the same file.
+      // Through a symbolic link, the journal is the same file.
       if name != .symbolicLink { #expect(isMarked) }
       expectSuccess(try running.wait())
     }
@@ -103,7 +107,7 @@ struct OriginMarkTests {
       .flatMap { OriginMark(decoding: $0)?.journalPath }
   }
 
-  @Test("a merge onto a loop device is found by one onto its file")
+  @Test("a merge onto a file is refused after an unfinished merge onto a loop device over it")
   func loopDeviceFirst() throws {
     let merge = try MergeCase.twoDevices()
     var device: LoopDevice? = try LoopDevice(backing: merge.originFile)
@@ -119,7 +123,7 @@ struct OriginMarkTests {
   }
 
   @Test(
-    "a merge whose journal lies elsewhere is found by one without --journal, and the other way round"
+    "an unfinished journal elsewhere is found without --journal and with another --journal"
   )
   func journalElsewhere() throws {
     let merge = try MergeCase.twoDevices()
@@ -142,7 +146,7 @@ struct OriginMarkTests {
       try ThinMergeCommand.run(merge.argumentsOfDevice1("merge", onto: merge.originFile)))
   }
 
-  @Test("a finished merge whose origin another one has begun on is not called unchanged")
+  @Test("a finished merge is refused once another merge has begun on its origin")
   func finishedThenOther() throws {
     let merge = try MergeCase.twoDevices()
     expectSuccess(try merge.merge())
@@ -157,7 +161,7 @@ struct OriginMarkTests {
   }
 
   @Test(
-    "a mark whose journal is gone or is another one refuses, until --restart",
+    "a mark without its journal blocks merges until --restart or a resume from the moved journal",
     arguments: [true, false])
   func journalGone(isReplaced: Bool) throws {
     let merge = try MergeCase.twoDevices()
@@ -187,7 +191,7 @@ struct OriginMarkTests {
     #expect(try MergeCase.markNames(of: merge.originFile) == [])
   }
 
-  @Test("a copy of a half merged file is as half merged")
+  @Test("a copy of a half-merged file is blocked by the copied mark")
   func copied() throws {
     let merge = try MergeCase.twoDevices()
     try merge.interruptMerge()
@@ -199,7 +203,7 @@ struct OriginMarkTests {
     #expect(try merge.refusalOfDevice1(onto: merge.originFile) == nil)
   }
 
-  @Test("plan, verify and status leave the mark as it is")
+  @Test("plan, verify and status do not change the mark")
   func looking() throws {
     let merge = try MergeCase.twoDevices()
     try merge.interruptMerge()
@@ -215,7 +219,7 @@ struct OriginMarkTests {
     #expect(try merge.verify().standardOutput.contains("thin-merge resume \(merge.journal)"))
   }
 
-  @Test("a half merged file of a file system without attributes is found by another name")
+  @Test("a half-merged file in a file system without attributes is found by another name")
   func noAttributes() throws {
     let folder = try TemporaryFolder()
     try Program.mustRun("mount", "-t", "ramfs", "ramfs", folder.path)
@@ -237,7 +241,7 @@ struct OriginMarkTests {
     expectSuccess(try mergeOtherOntoLoopDevice())
   }
 
-  @Test("a mark that cannot be set refuses the merge, and nothing is written")
+  @Test("a merge whose mark cannot be set is refused, and nothing is written")
   func cannotMark() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try ThinMergeCommand.run(

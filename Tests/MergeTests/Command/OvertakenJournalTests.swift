@@ -4,10 +4,10 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Command: a merge that was given up", .waitsForPrograms)
+@Suite("Command: given-up merges", .waitsForPrograms)
 struct GivenUpMergeTests {
-  /// A merge of device 0 that stopped, then one of device 1 that was begun in its place and finished; the origin was
-  /// written to since.
+  /// Returns a stopped merge of device 0 that a finished merge of device 1 replaced, with later
+  /// writes to the origin.
   private static func givenUp() throws -> MergeCase {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     try merge.interruptEarly()
@@ -18,7 +18,8 @@ struct GivenUpMergeTests {
     return merge
   }
 
-  @Test("is not gone on with, by whatever name its journal has, also where the other one is gone")
+  @Test(
+    "a given-up merge is not resumed by any name of its journal, even if the other journal is gone")
   func resumed() throws {
     let merge = try Self.givenUp()
     let origin = try content(of: merge.originFile)
@@ -40,7 +41,7 @@ struct GivenUpMergeTests {
     #expect(try content(of: merge.originFile) == origin)
   }
 
-  @Test("is called that by status, with the merge that took its place")
+  @Test("status reports a given-up merge and the merge that took its place")
   func status() throws {
     let merge = try Self.givenUp()
     let old = merge.journal + ".old"
@@ -54,7 +55,7 @@ struct GivenUpMergeTests {
     #expect(!text.contains("resume"))
   }
 
-  @Test("and has no other in its place yet is refused, until --restart")
+  @Test("a given-up merge that none has replaced yet is refused until --restart")
   func killedRestart() throws {
     let merge = try Self.givenUp()
     try Program.mustRun("mv", merge.journal + ".old", merge.journal)
@@ -78,9 +79,9 @@ struct GivenUpMergeTests {
   }
 }
 
-@Suite("Command: a journal that is not the latest of its origin", .waitsForPrograms)
+@Suite("Command: outdated journals", .waitsForPrograms)
 struct OvertakenJournalTests {
-  @Test("is not gone on with: a copy that was made before its merge finished")
+  @Test("a copy of a journal from before its merge finished is not resumed")
   func copy() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -91,7 +92,7 @@ struct OvertakenJournalTests {
     try expectOvertaken(merge, copy)
   }
 
-  @Test("is not gone on with: a copy whose merge was gone on with and is not finished")
+  @Test("a copy of a journal from before its merge was resumed is not resumed")
   func copyOfUnfinished() throws {
     for isElsewhere in [false, true] {
       let merge = try MergeCase(scatteredBlocks: 8)
@@ -107,7 +108,7 @@ struct OvertakenJournalTests {
     }
   }
 
-  @Test("is not gone on with where another merge was finished since, and no mark tells")
+  @Test("a journal is not resumed after another merge finished, even without a mark")
   func otherMerge() throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     let elsewhere = merge.folder.path("elsewhere")
@@ -120,7 +121,7 @@ struct OvertakenJournalTests {
     try expectOvertaken(merge, elsewhere)
   }
 
-  @Test("is gone on with where the other merge was finished before")
+  @Test("a journal is resumed if another merge finished before it began")
   func earlierMerge() throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     expectSuccess(
@@ -130,11 +131,11 @@ struct OvertakenJournalTests {
     expectSuccess(try merge.resume())
   }
 
-  /// Expects that neither resume nor merge goes on with it, and that both name the later one.
+  /// Expects that neither resume nor merge uses the journal, and that both name the later journal.
   private func expectOvertaken(_ merge: MergeCase, _ path: String) throws {
     let origin = try content(of: merge.originFile)
     let journals = try [merge.journal, path].map { try content(of: $0) }
-    // Beside an unfinished one in the usual place, merge is refused for that one.
+    // If the journal in the default place is unfinished, merge is refused because of that one.
     expectError(
       try merge.merge(["--journal", path]), exitStatus: 4, naming: merge.journal)
     for arguments in [["resume", path, "--yes"], ["resume", path, "--yes", "--dry-run"]] {

@@ -4,9 +4,10 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Command: paths that are no UTF-8", .waitsForPrograms)
+@Suite("Command: paths that are not UTF-8", .waitsForPrograms)
 struct PathBytesTests {
-  @Test("of two images side by side the one that was named is merged onto")
+  @Test(
+    "a merge onto a path with an invalid byte leaves the path with U+FFFD in its place unchanged")
   func twins() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try bash(
@@ -21,7 +22,7 @@ struct PathBytesTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("the printed command goes on from anywhere with a merge that stopped in such a folder")
+  @Test("the printed command resumes a merge in a folder with a name that is not UTF-8")
   func resumed() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try bash(
@@ -38,7 +39,7 @@ struct PathBytesTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a report for programs has the bytes of such a path")
+  @Test("a JSON report contains a path that is not UTF-8 in base64")
   func documents() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try bash(
@@ -56,7 +57,7 @@ struct PathBytesTests {
     #expect(try JSONSchema.complaints(of: [("status", result.standardOutput)]) == [])
   }
 
-  @Test("without /proc the command line is there all the same", .needsRoot)
+  @Test("the command line is read without /proc", .needsRoot)
   func withoutProc() throws {
     let result = try Program.run([
       "unshare", "-m", "sh", "-c", "umount -l /proc && exec \"$0\" --version",
@@ -74,7 +75,7 @@ struct PathBytesTests {
 }
 
 extension MergeCase {
-  /// A command line for a shell, with an origin as the shell has it.
+  /// Returns a command line for a shell, with the origin as written in the shell.
   fileprivate func command(_ verb: String, origin: String) -> String {
     ([ThinMergeCommand.binaryPath, verb] + sourceArguments).map(\.shellQuoted)
       .joined(separator: " ") + " --origin \(origin)"

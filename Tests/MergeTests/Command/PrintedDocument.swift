@@ -2,13 +2,13 @@ import Fixtures
 import Foundation
 import Testing
 
-/// A state in which a verb ends, and the document that it prints then.
+/// A final state of a verb, and the document that the verb then prints.
 struct PrintedDocument: Sendable, CustomTestStringConvertible {
   let testDescription: String
-  /// Which schema describes the report; nil where none is printed.
+  /// The schema of the report; nil if no report is printed.
   let schema: String?
   let exitStatus: Int32
-  /// What the report has to say, so that this is the state that was meant.
+  /// The fields that show that the report is of the intended state.
   let shows: [String: JSONValue]
   let run: @Sendable () throws -> CommandResult
 
@@ -261,7 +261,7 @@ extension MergeCase {
     try ThinMergeCommand.run(["plan"] + sourceArguments + options)
   }
 
-  /// A merge that loses the last blocks of its data file on the way.
+  /// Runs a merge whose data file loses its last blocks on the way.
   fileprivate func mergeWhileDataIsCut(_ options: [String]) throws -> CommandResult {
     let running = try startMerge(Self.slowly + options)
     try #require(try running.waitUntilCheckpoint(1, in: journal))

@@ -5,7 +5,7 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Command: the bar")
+@Suite("Command: the progress bar")
 struct ProgressBarTests {
   private static let phases: [MergeProgress.Phase] = [
     .planning, .merging, .retrying, .rechecking, .verifying,
@@ -17,7 +17,7 @@ struct ProgressBarTests {
     ProgressBar(line: line, glyphs: .ascii).text(columnCount: columnCount)
   }
 
-  @Test("is never wider than it may be, and tells at least how much is done")
+  @Test("the bar fits every width, and has a percentage from 4 columns on")
   func width() {
     let totals: [UInt64] = [0, 1, 1023, 999 << 20, 1 << 30, 5 << 40, .max / 3]
     for phase in Self.phases {
@@ -38,7 +38,7 @@ struct ProgressBarTests {
     }
   }
 
-  @Test("has every figure in words where there is room")
+  @Test("a wide bar has every figure in words")
   func words() {
     #expect(
       Self.text(Self.merging, columnCount: 150)
@@ -46,7 +46,7 @@ struct ProgressBarTests {
         + "average    128 MiB/s  ETA 0:24      1 read, 2 writes     checkpoint 2s ago")
   }
 
-  @Test("says that there is no checkpoint yet in the place of its age")
+  @Test("the bar shows a missing checkpoint in place of a checkpoint's age")
   func noCheckpoint() {
     var line = Self.merging
     line.progress.sinceCheckpoint = nil
@@ -57,7 +57,7 @@ struct ProgressBarTests {
   }
 
   @Test(
-    "leaves out what matters least where it is narrow",
+    "a narrow bar drops the least important figures first",
     arguments: [
       (79, "merging  25% [##------] 1.0G/4.0G 128M/s avg 128M/s ETA 0:24     r1 w2   cp 2s"),
       (74, "merging  25% [##---------] 1.0G/4.0G 128M/s avg 128M/s ETA 0:24     cp 2s"),
@@ -75,7 +75,7 @@ struct ProgressBarTests {
     #expect(Self.text(Self.merging, columnCount: columnCount) == expected)
   }
 
-  @Test("has the same figures in the same places from one moment to the next")
+  @Test("the bar's figures keep their places from one moment to the next")
   func calm() {
     var places: Set<[Int]> = []
     for (done, seconds) in [
@@ -94,7 +94,7 @@ struct ProgressBarTests {
     #expect(places.count == 1 && !places.joined().contains(-1), "\(places)")
   }
 
-  @Test("tells the phase, and what the phase has")
+  @Test("the bar shows the phase and its figures")
   func phases() {
     func text(_ phase: MergeProgress.Phase) -> String {
       Self.text(
@@ -111,7 +111,7 @@ struct ProgressBarTests {
         == "verifying  25% [####-------------] 1.0G/4.0G 128M/s avg 128M/s ETA 0:24     r1")
   }
 
-  @Test("tells of bad spots, and that they are being read piece by piece")
+  @Test("the bar shows unreadable bytes and salvaging")
   func salvage() {
     var line = Self.merging
     line.progress.isSalvaging = true
@@ -122,7 +122,7 @@ struct ProgressBarTests {
     #expect(Self.text(line, columnCount: 200).contains("  12 KiB unreadable  "))
   }
 
-  @Test("that is left behind tells how fast the phase was, and no time that is left")
+  @Test("the last bar of a phase has the average speed and no remaining time")
   func leftBehind() {
     func text(after elapsed: Duration) -> String {
       ProgressBar(
@@ -138,7 +138,7 @@ struct ProgressBarTests {
         == "merging 100% [#####################] 4.0G/4.0G 128M/s avg 128M/s r1 w2   cp 2s")
   }
 
-  @Test("tells nothing that cannot be known")
+  @Test("the bar shows dashes for unknown figures")
   func nothing() {
     let begun = ProgressLine(
       progress: ProgressSample.progress(.merging, done: 0, of: 10, after: .zero),
@@ -150,7 +150,7 @@ struct ProgressBarTests {
     #expect(Self.text(empty, columnCount: 79).hasPrefix("verifying 100% [####"))
   }
 
-  @Test("a byte count takes four columns")
+  @Test("a byte count takes at most four columns")
   func shortBytes() {
     let expected: [(UInt64, String)] = [
       (0, "0B"), (999, "999B"), (1000, "1.0K"), (1023, "1.0K"), (1536, "1.5K"), (10_188, "9.9K"),
@@ -159,7 +159,7 @@ struct ProgressBarTests {
     for (byteCount, text) in expected { #expect(Amount.shortBytes(byteCount) == text) }
   }
 
-  @Test("a time takes three columns")
+  @Test("a time takes at most three columns")
   func shortTime() {
     let expected = [
       (0, "0s"), (99, "99s"), (100, "1m"), (5999, "99m"), (6000, "1h"), (359_999, "99h"),
@@ -169,9 +169,9 @@ struct ProgressBarTests {
   }
 }
 
-@Suite("Command: the bar in a window")
+@Suite("Command: the progress bar in a window")
 struct ProgressBarInWindowTests {
-  /// A display, the terminal that it writes to, and what it takes that one's width to be.
+  /// A display, its terminal, and the terminal width that the display knows.
   private final class Window: Sendable {
     private let terminal: Mutex<TerminalModel>
     private let knownColumnCount: Atomic<Int>
@@ -210,7 +210,7 @@ struct ProgressBarInWindowTests {
   }
 
   @Test(
-    "is one row at every width, and nothing is left of those before",
+    "the bar is one row at every width and leaves nothing of earlier bars",
     arguments: TerminalModel.Kind.allCases)
   func everyWidth(kind: TerminalModel.Kind) throws {
     let window = Window(kind, columnCount: 200)
@@ -225,17 +225,19 @@ struct ProgressBarInWindowTests {
     try expectOneBar(in: window, above: [], "finished")
   }
 
-  @Test("survives widths that come at any moment", arguments: TerminalModel.Kind.allCases)
+  @Test(
+    "the bar stays one row when the width changes at any moment",
+    arguments: TerminalModel.Kind.allCases)
   func anyWidth(kind: TerminalModel.Kind) throws {
     let seed = Seed.current
     var generator = seed.generator
     let window = Window(kind, columnCount: 120)
-    // No width is so small that this is broken, or cut.
+    // This line fits every width, so it is never wrapped or cut.
     window.write("before\n")
     let display = window.display()
     for second in 0..<500 {
       let columnCount = Int.random(in: 6...200, using: &generator)
-      // The display may have asked for the width just before it changed.
+      // The width may change just after the display has read it.
       window.resize(columnCount: columnCount, isKnown: false)
       if Bool.random(using: &generator) { display.progress(Self.progress(2 * second)) }
       window.resize(columnCount: columnCount)
@@ -244,7 +246,7 @@ struct ProgressBarInWindowTests {
     }
   }
 
-  @Test("makes way for a note, and is left behind at the end")
+  @Test("the bar makes room for a note, and the last bar stays on the screen")
   func notes() throws {
     let window = Window(.breaking, columnCount: 60)
     let display = window.display()
@@ -262,7 +264,7 @@ struct ProgressBarInWindowTests {
     #expect(window.rows[1].hasPrefix("merging   0% ["))
   }
 
-  @Test("of each phase stays, but for that of planning")
+  @Test("the bar of every phase stays on the screen, except that of planning")
   func phases() {
     let window = Window(.breaking, columnCount: 60)
     let display = window.display()
@@ -274,7 +276,7 @@ struct ProgressBarInWindowTests {
     #expect(window.rows.map { $0.prefix(14) } == ["merging 100% [", "verifying 100%"])
   }
 
-  @Test("has no colours")
+  @Test("the bar has no colors")
   func colours() {
     let written = Mutex("")
     let display = ProgressDisplay(
@@ -291,7 +293,7 @@ struct ProgressBarInWindowTests {
   }
 
   @Test(
-    "is drawn only where the cursor can be moved",
+    "a bar is drawn only if the cursor can be moved",
     arguments: [
       (.auto, .text, true, .bar), (.auto, .text, false, .lines), (.auto, .json, true, .nothing),
       (.bar, .text, true, .bar), (.bar, .text, false, .lines), (.lines, .text, true, .lines),
@@ -304,7 +306,7 @@ struct ProgressBarInWindowTests {
       ProgressDisplay.style(mode, format: format, canMoveCursor: canMoveCursor) == style)
   }
 
-  @Test("needs a terminal that says what it is, and is not a dumb one")
+  @Test("a terminal is capable if TERM is set, not empty and not dumb")
   func capable() {
     #expect(ProcessEnvironment.terminalIsCapable(variables: ["TERM": "xterm"]))
     for term in [nil, "", "dumb"] as [String?] {
@@ -312,7 +314,8 @@ struct ProgressBarInWindowTests {
     }
   }
 
-  /// Fails at the first: the rest would be the same.
+  /// Expects exactly one bar below `above`; stops at the first failure, since later ones would
+  /// repeat it.
   private func expectOneBar(
     in window: Window, above: [String], _ comment: String,
     sourceLocation: SourceLocation = #_sourceLocation
@@ -322,7 +325,7 @@ struct ProgressBarInWindowTests {
       Array(rows.prefix(above.count)) == above, "\(comment): \(rows)",
       sourceLocation: sourceLocation)
     let bars = rows.dropFirst(above.count)
-    // In four columns there is no room for anything.
+    // Four columns have no room for anything.
     guard window.columnCount > 4 else {
       try #require(bars.isEmpty, "\(comment): \(rows)", sourceLocation: sourceLocation)
       return

@@ -4,9 +4,9 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Command: progress")
+@Suite("Command: progress lines")
 struct ProgressLineTests {
-  @Test("a line for logs is a sentence")
+  @Test("a progress line for logs is a sentence")
   func sentence() {
     let line = ProgressSample.line(
       .merging, done: ProgressSample.gibibyte, of: 4 * ProgressSample.gibibyte, after: .seconds(8))
@@ -18,7 +18,7 @@ struct ProgressLineTests {
         == line.sentence + ", 1 read and 2 writes in flight, last checkpoint 2.5 s ago")
   }
 
-  @Test("reading the mappings has no speed, for it moves nothing")
+  @Test("a planning line has no speed, and a verifying line has no writes")
   func planning() {
     let line = ProgressSample.line(.planning, done: 1 << 30, of: 4 << 30, after: .seconds(8))
     #expect(line.sentence == "planning: 1 GiB of 4 GiB (25%), ETA 0:24")
@@ -27,7 +27,7 @@ struct ProgressLineTests {
     #expect(comparing.detailedSentence == comparing.sentence + ", 1 read in flight")
   }
 
-  @Test("bad spots are told of, and that they are being read piece by piece")
+  @Test("the line of a salvaging phase has the unreadable bytes")
   func salvage() {
     var line = ProgressSample.line(.merging, done: 1 << 30, of: 4 << 30, after: .seconds(8))
     line.progress.isSalvaging = true
@@ -38,7 +38,7 @@ struct ProgressLineTests {
     #expect(json.contains(#""salvaging":true"#) && json.contains(#""unreadable_bytes":512"#))
   }
 
-  @Test("at its end a phase has an average, however fast it was")
+  @Test("a complete phase has an average speed, even after 10 ms")
   func fast() {
     let done = ProgressSample.progress(
       .merging, done: 1 << 20, of: 1 << 20, after: .milliseconds(10))
@@ -48,7 +48,7 @@ struct ProgressLineTests {
     #expect(RateEstimator.average(before) == nil)
   }
 
-  @Test("the average leaves out what earlier runs did")
+  @Test("the average speed excludes the bytes of earlier runs")
   func average() {
     var progress = ProgressSample.progress(
       .merging, done: 3 * ProgressSample.gibibyte, of: 4 * ProgressSample.gibibyte,
@@ -57,7 +57,7 @@ struct ProgressLineTests {
     #expect(RateEstimator.average(progress) == Double(ProgressSample.gibibyte) / 10)
   }
 
-  @Test("the current rate follows the last seconds")
+  @Test("the current speed follows the last seconds")
   func current() {
     var pace = RateEstimator()
     var progress = ProgressSample.progress(.merging, done: 0, of: 1000 << 20, after: .zero)
@@ -71,7 +71,7 @@ struct ProgressLineTests {
     #expect(abs(current - Double(1 << 20)) < Double(1 << 14))
   }
 
-  @Test("nothing is divided by nothing")
+  @Test("a phase without bytes or time has a line without speeds")
   func nothing() {
     let line = ProgressSample.line(.verifying, done: 0, of: 0, after: .zero)
     #expect(line.sentence == "verifying: 0 bytes of 0 bytes (100%)")
@@ -104,7 +104,7 @@ struct ProgressLineTests {
         """)
   }
 
-  @Test("progress for programs is one object a line")
+  @Test("JSON progress is one object per line")
   func json() {
     let screen = Screen()
     let display = screen.display(.json, format: .json)
@@ -124,7 +124,7 @@ struct ProgressLineTests {
     #expect(screen.text == "\(first)\(inFlight),\(end)\n\(second)\(inFlight),\(end)\n")
   }
 
-  @Test("SIGUSR1 is answered with one line, also where nothing else is shown")
+  @Test("SIGUSR1 prints one line, even if no progress is shown")
   func status() {
     let screen = Screen()
     let display = screen.display(.nothing)

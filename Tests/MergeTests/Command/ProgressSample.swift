@@ -1,11 +1,12 @@
 @testable import MergeEngine
 @testable import thin_merge
 
-/// Moments of a phase.
+/// Sample moments of a phase.
 enum ProgressSample {
   static let gibibyte: UInt64 = 1 << 30
 
-  /// With one read and two writes in flight, and a checkpoint 2.5 s ago unless there are none.
+  /// Returns a moment with one read and two writes in flight, and a checkpoint 2.5 s ago, if the
+  /// phase has writes and checkpoints.
   static func progress(
     _ phase: MergeProgress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
   ) -> MergeProgress {
@@ -15,7 +16,7 @@ enum ProgressSample {
       sinceCheckpoint: [.planning, .verifying].contains(phase) ? nil : .milliseconds(2500))
   }
 
-  /// A moment of a phase that went at the same speed from its beginning on.
+  /// Returns the line of a phase that had the same speed from its beginning.
   static func line(
     _ phase: MergeProgress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
   ) -> ProgressLine {

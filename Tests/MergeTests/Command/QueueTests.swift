@@ -5,7 +5,7 @@ import Testing
 @testable import MergeEngine
 
 @Suite(
-  "Command: the queue that the kernel reads and writes through", .waitsForPrograms, .needsTracing)
+  "Command: the kernel's request queue", .waitsForPrograms, .needsTracing)
 struct QueueTests {
   @Test("buffers are unmapped only after the queue that may still read into them is destroyed")
   func destroyedBeforeItsBuffers() throws {
@@ -16,8 +16,9 @@ struct QueueTests {
     pool.editNode(at: pool.held.mapping(of: 0).leaves[5]) { $0.flags = 0 }
     let merge = try MergeCase(pool: pool, originByteCount: 65_536)
     let trace = merge.folder.path("trace")
-    // The plan ends at a leaf of the first node, while those of the second are being read. Destroying a queue takes long here, so that
-    // what does not wait for it comes before.
+    // The plan fails at a leaf of the first node, while the leaves of the second are being read.
+    // The tracer delays the destruction of a queue, so that an unmapping that does not wait comes
+    // first.
     let result = try ThinMergeCommand.run(
       ["plan"] + merge.sourceArguments,
       under: [
@@ -40,7 +41,7 @@ struct QueueTests {
   }
 
   @Test(
-    "an error of io_getevents ends every verb with its name",
+    "a failing io_getevents ends every verb with the system's error and a hint about seccomp",
     arguments: [["plan"], ["merge"], ["verify"], ["devices"]])
   func completionsThatCannotBeHad(verb: [String]) throws {
     let merge = try MergeCase()

@@ -3,11 +3,11 @@ import Foundation
 import Testing
 
 @Suite(
-  "Command: calls that the system interrupts, limits or does not have", .waitsForPrograms,
+  "Command: interrupted, limited and missing system calls", .waitsForPrograms,
   .needsTracing)
 struct RefusedCallTests {
   @Test(
-    "a call that a signal interrupts is made again",
+    "a system call interrupted by a signal is retried",
     arguments: ["fallocate", "fsync", "flock", "ftruncate"])
   func interrupted(call: String) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -16,7 +16,7 @@ struct RefusedCallTests {
   }
 
   @Test(
-    "a system that cannot take space in advance, or may not, merges without",
+    "a merge completes if the system cannot or may not allocate space in advance",
     arguments: ["EPERM", "ENOSYS", "EOPNOTSUPP"])
   func noAllocation(errno: String) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -27,7 +27,7 @@ struct RefusedCallTests {
   }
 
   @Test(
-    "a call that a sandbox refuses is named with the sandbox",
+    "the error for a system call that a sandbox refuses names the call and the sandbox",
     arguments: ["statx", "io_setup", "io_submit"], ["EPERM", "ENOSYS"])
   func sandbox(call: String, errno: String) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -42,7 +42,7 @@ struct RefusedCallTests {
   }
 
   @Test(
-    "a limit on sizes of files, or on their number, is named",
+    "the hint for a limit on file sizes or open files names the limit",
     arguments: [("--fsize=1048576", "ulimit -f"), ("--nofile=8", "ulimit -n")])
   func limits(limit: String, hint: String) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -52,7 +52,7 @@ struct RefusedCallTests {
   }
 
   @Test(
-    "a file system without hard links has its journal by a rename that does not replace",
+    "without hard links, the journal gets its name by a rename that does not replace",
     arguments: ["EPERM", "EOPNOTSUPP", "ENOSYS"])
   func noHardLinks(errno: String) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -62,7 +62,7 @@ struct RefusedCallTests {
     #expect(try merge.status()["state"] == .string("finished"))
   }
 
-  @Test("a file system without hard links and without such a rename has no journal")
+  @Test("a merge is refused if the file system has neither hard links nor such a rename")
   func noSafeName() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try Self.merge(
@@ -73,7 +73,7 @@ struct RefusedCallTests {
     #expect(try merge.changedSectors() == [])
   }
 
-  @Test("a journal that another merge made meanwhile is not replaced where there are no hard links")
+  @Test("without hard links, a journal that another merge created meanwhile is not replaced")
   func journalTaken() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try Self.merge(
@@ -92,9 +92,9 @@ struct RefusedCallTests {
   }
 }
 
-@Suite("Command: a merge that is refused for want of room", .waitsForPrograms, .needsTmpfs)
+@Suite("Command: merges and lack of space", .waitsForPrograms, .needsTmpfs)
 struct NoRoomTests {
-  @Test("the holes of the origin stay holes")
+  @Test("a merge refused for lack of space leaves the origin's holes unallocated")
   func holesStay() throws {
     let place = try TemporaryFolder(onTmpfsOf: 400 << 10)
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -107,7 +107,7 @@ struct NoRoomTests {
   }
 
   @Test(
-    "an origin whose holes fit although its file system has less than the whole length is merged")
+    "an origin is merged if its mapped holes fit, even if its whole length does not")
   func mappedHolesFit() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let place = try TemporaryFolder(onTmpfsOf: merge.mappedByteCount + (256 << 10))
@@ -117,7 +117,7 @@ struct NoRoomTests {
     expectSuccess(try merge.verify())
   }
 
-  @Test("a folder for journals that was made for the merge is removed", .needsLoopDevices)
+  @Test("a journal folder created for a refused merge is removed", .needsLoopDevices)
   func stateFolder() throws {
     let place = try TemporaryFolder(onTmpfsOf: 1 << 16)
     _ = try Program.run(
@@ -131,7 +131,7 @@ struct NoRoomTests {
     #expect(try place.names() == ["filler"])
   }
 
-  @Test("root is not asked for where the file system is read-only", .needsLoopDevices)
+  @Test("the hint for a read-only state folder names --journal and not root", .needsLoopDevices)
   func readOnlyStateFolder() throws {
     let place = try TemporaryFolder(onTmpfsOf: 1 << 16)
     try place.makeReadOnly()
@@ -146,9 +146,9 @@ struct NoRoomTests {
   }
 }
 
-@Suite("Command: a device that nothing is connected to", .waitsForPrograms, .needsLoopDevices)
+@Suite("Command: devices without a medium", .waitsForPrograms, .needsLoopDevices)
 struct EmptyDeviceTests {
-  @Test("an origin of 0 bytes is not there, for plan and merge", arguments: ["plan", "merge"])
+  @Test("plan and merge refuse an origin of 0 bytes with status 5", arguments: ["plan", "merge"])
   func emptyOrigin(verb: String) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try Program.mustRun("truncate", "--size", "0", merge.originFile)
@@ -160,7 +160,7 @@ struct EmptyDeviceTests {
     #expect(result.standardError.contains("0 bytes"), "\(result.standardError)")
   }
 
-  @Test("an origin that is gone when a merge is resumed is waited for, and resumed from then on")
+  @Test("a resume onto an origin of 0 bytes has status 5, and succeeds once the origin is back")
   func resumed() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Command: blocks of a merge that was given up", .waitsForPrograms)
+@Suite("Command: remnants of given-up merges", .waitsForPrograms)
 struct RemnantTests {
   private static let isNotNeeded = "not needed any more"
 
@@ -16,7 +16,8 @@ struct RemnantTests {
     report["remnants"]?.array?.map { $0["dev_id"]?.integer } ?? []
   }
 
-  /// Expects a report that says whose blocks stay, and nowhere that the thin device is not needed.
+  /// Expects a report that names the remnants' thin device, and that never calls a thin device
+  /// unneeded.
   private func expectNamed(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(text.contains("  left there "), "\(text)", sourceLocation: sourceLocation)
     #expect(
@@ -26,7 +27,7 @@ struct RemnantTests {
     #expect(!text.contains("until the origin"), "\(text)", sourceLocation: sourceLocation)
   }
 
-  @Test("of another thin device are named before, in the report, and by whoever compares later")
+  @Test("merge, plan and verify name the remnants of another thin device's merge")
   func otherDevice() throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     try merge.interruptEarly()
@@ -64,7 +65,7 @@ struct RemnantTests {
     #expect(try devices(journal.report()) == [0])
   }
 
-  @Test("are none where the same merge begins again")
+  @Test("a restart of the same merge has no remnants")
   func sameMerge() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -74,7 +75,7 @@ struct RemnantTests {
     #expect(try merge.verify().standardOutput.contains(Self.isNotNeeded))
   }
 
-  @Test("of other mappings are those of an earlier state of the thin device")
+  @Test("remnants of other mappings are reported as an earlier state of the thin device")
   func otherMappings() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -86,7 +87,7 @@ struct RemnantTests {
   }
 
   @Test(
-    "are named also where the merge that took the place was given up, or was killed before it wrote"
+    "remnants are named even if the restart was given up, or was killed before it wrote"
   )
   func onceMore() throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
@@ -100,7 +101,7 @@ struct RemnantTests {
     try #require(try running.waitUntilCheckpoint(1, in: merge.journal))
     running.send(SIGINT)
     #expect(try running.wait().exitStatus == 3)
-    // As after a kill before the first run is recorded.
+    // This is the state after a kill before the first run is recorded.
     let header = try JournalOnDisk.reader(of: merge.journal).header
     let journal = try content(of: merge.journal)
     try Data(header.encoded).write(to: URL(filePath: merge.journal))
@@ -115,13 +116,13 @@ struct RemnantTests {
     #expect(try devices(first.report()) == [1])
   }
 
-  /// What becomes of the journal of a merge that stopped.
+  /// The fate of a stopped merge's journal.
   enum Fate: CaseIterable, Sendable {
     case deleted, damaged, damagedWithoutMark, elsewhere
   }
 
   @Test(
-    "are named where the journal that recorded them is gone, damaged or elsewhere",
+    "remnants are named if their journal is gone, damaged or elsewhere",
     arguments: Fate.allCases)
   func lostJournal(fate: Fate) throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
@@ -151,7 +152,7 @@ struct RemnantTests {
     #expect(report["remnants"]?.array?.first?["dev_id"] == .null)
   }
 
-  @Test("are named by verify by another name of the origin, and with a journal elsewhere")
+  @Test("verify names remnants by another name of the origin, and with a journal elsewhere")
   func otherName() throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     try merge.interruptEarly()
@@ -173,7 +174,7 @@ struct RemnantTests {
       try ThinMergeCommand.run(merge.argumentsOfDevice1("verify", onto: link)).standardOutput)
   }
 
-  @Test("verify by a journal tells of an unfinished merge that has begun since")
+  @Test("verify --journal names an unfinished merge that began later")
   func verifyByJournal() throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     expectSuccess(try merge.merge())

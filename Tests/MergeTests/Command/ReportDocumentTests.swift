@@ -30,7 +30,7 @@ struct ReportDocumentTests {
         + "\n")
   }
 
-  @Test("a merge's JSON holds its plan's names too")
+  @Test("a merge's JSON contains its plan's names")
   func mergeJSON() {
     var report = SampleReport.merge
     report.state = .stopped(SampleReport.stop)
@@ -57,7 +57,7 @@ struct ReportDocumentTests {
     #expect(Self.json(report).contains(#""verified":false"#))
   }
 
-  @Test("the other reports' JSON have stable names")
+  @Test("the JSON of verify, status and devices has stable names")
   func otherJSON() {
     #expect(
       JSONText.line(

@@ -2,7 +2,7 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Command: the report for programs", .waitsForPrograms)
+@Suite("Command: printed JSON reports", .waitsForPrograms)
 struct JSONReportTests {
   static let plan = [
     ("block_size", "integer"), ("dev_id", "integer"), ("mapped_blocks", "integer"),
@@ -17,7 +17,7 @@ struct JSONReportTests {
       ("unreadable", "array"),
     ]
 
-  @Test("a plan has each name with its type")
+  @Test("a plan's report has every field with its type")
   func planNames() throws {
     try expectNames(
       Self.plan + [
@@ -28,25 +28,25 @@ struct JSONReportTests {
       in: MergeCase().plan(["--output", "json"]))
   }
 
-  @Test("a merge has each name with its type")
+  @Test("a merge's report has every field with its type")
   func mergeNames() throws {
     try expectNames(Self.merge, in: MergeCase().merge(["--output", "json"]))
   }
 
-  @Test("a resume has each name with its type")
+  @Test("a resume's report has every field with its type")
   func resumeNames() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
     try expectNames(Self.merge, in: merge.resume(["--output", "json"]))
   }
 
-  @Test("a stopped merge has each name with its type")
+  @Test("a stopped merge's report has every field with its type")
   func stoppedNames() throws {
     let result = try MergeCase().interruptMerge(["--output", "json"])
     try expectNames(Self.merge, in: result, exitStatus: 3)
   }
 
-  @Test("a verify has each name with its type")
+  @Test("a verify report has every field with its type")
   func verifyNames() throws {
     try expectNames(
       [
@@ -55,7 +55,7 @@ struct JSONReportTests {
       ], in: MergeCase().verify(["--output", "json"]), exitStatus: 1)
   }
 
-  @Test("a status has each name with its type")
+  @Test("a status report has every field with its type")
   func statusNames() throws {
     let merge = try MergeCase()
     expectSuccess(try merge.merge())
@@ -66,7 +66,7 @@ struct JSONReportTests {
       ], in: ThinMergeCommand.run(["status", merge.journal, "--output", "json"]))
   }
 
-  @Test("devices has each name with its type")
+  @Test("a devices report has every field with its type")
   func devicesNames() throws {
     let merge = try MergeCase()
     let result = try ThinMergeCommand.run([
@@ -80,7 +80,7 @@ struct JSONReportTests {
     for name in names { #expect(device[name]?.kind == "integer", "\(name)") }
   }
 
-  @Test("the numbers of a plan are those of the pool")
+  @Test("the numbers of a plan match the pool")
   func planNumbers() throws {
     let merge = try MergeCase()
     let report = try merge.plan(["--output", "json"]).report()
@@ -90,7 +90,7 @@ struct JSONReportTests {
     #expect(report["bytes"]?.integer == merge.mappedByteCount)
     #expect(report["thin_size_assumed"] == .boolean(true))
     expectSubject(of: report, merge)
-    // Every third block, each a run of its own.
+    // Every third block is mapped, so each is its own run.
     let lengths = try #require(report["run_lengths"]?.array)
     #expect(lengths.map { $0["min_bytes"]?.integer } == [merge.blockByteCount])
     #expect(lengths.map { $0["runs"]?.integer } == [merge.mappings.count])
@@ -101,7 +101,7 @@ struct JSONReportTests {
     #expect(report["map"]?["mapped_bytes"]?.array?.map(\.integer) == cells)
   }
 
-  @Test("a plan of a merge that stopped says how much of it is recorded")
+  @Test("a plan of a stopped merge contains its recorded bytes")
   func planGoesOn() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -113,7 +113,7 @@ struct JSONReportTests {
   }
 
   @Test(
-    "a plan onto an origin that is half merged with another device says that it would be refused")
+    "a plan with another thin size than that of an unfinished merge contains the refusal")
   func planRefused() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -127,7 +127,7 @@ struct JSONReportTests {
   }
 
   @Test(
-    "where there is no active pool, what may be done to one is said not to be needed",
+    "a note calls options for an active pool unneeded if there is none",
     arguments: ["--snapshot", "--no-snapshot", "--reactivate"])
   func needsNoPool(option: String) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
@@ -142,7 +142,7 @@ struct JSONReportTests {
     }
   }
 
-  @Test("a plan finds the journal of an unfinished merge in the usual place beside another one")
+  @Test("a plan with --journal finds an unfinished journal in the default place")
   func planFindsUsualPlace() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -154,7 +154,7 @@ struct JSONReportTests {
     #expect(report["refused"]?["exit_status"]?.integer == 4)
   }
 
-  @Test("a plan takes no lock of the journal that would keep a merge out")
+  @Test("a plan shares the journal's lock, and reports an exclusive lock as busy")
   func planDoesNotLock() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -178,7 +178,7 @@ struct JSONReportTests {
     #expect(try merge.newFiles() == [])
   }
 
-  @Test("the numbers of a finished merge are those of the pool")
+  @Test("the numbers of a finished merge match the pool")
   func mergeNumbers() throws {
     let merge = try MergeCase()
     let report = try merge.merge(["--verify", "--output", "json"]).report()
@@ -191,7 +191,7 @@ struct JSONReportTests {
     expectSubject(of: report, merge)
   }
 
-  @Test("a comparison says what was compared, also where the journal alone tells it")
+  @Test("a comparison's report names source and origin, even if only the journal does")
   func verifySubject() throws {
     let merge = try MergeCase()
     expectSuccess(try merge.merge())
@@ -216,7 +216,7 @@ struct JSONReportTests {
     #expect(report["thin_device"] == .null, sourceLocation: sourceLocation)
   }
 
-  @Test("a merge writes no more than its plan says, with a journal no larger")
+  @Test("a merge writes the planned bytes, with a journal no larger than planned")
   func planHolds() throws {
     let merge = try MergeCase()
     let plan = try merge.plan(["--output", "json"]).report()
@@ -226,7 +226,7 @@ struct JSONReportTests {
     #expect(try byteCount(ofFile: merge.journal) <= largest)
   }
 
-  @Test("an error is one object with what a program needs")
+  @Test("an error is one object with message, exit status and hint")
   func error() throws {
     let merge = try MergeCase()
     merge.origin = merge.folder.path("nothing")
@@ -248,7 +248,7 @@ struct JSONReportTests {
     for message in try result.messages() { #expect(message["type"]?.string != nil) }
   }
 
-  @Test("progress for programs tells how much is done, and never less than before")
+  @Test("JSON progress contains the done bytes, which never decrease")
   func progress() throws {
     let merge = try MergeCase()
     let result = try merge.merge(
@@ -268,7 +268,7 @@ struct JSONReportTests {
     let report = try result.report()
     for (name, kind) in names {
       let found = report[name]?.kind
-      // A number of seconds may happen to be a whole one.
+      // A number of seconds may be whole.
       #expect(
         found == kind || (kind == "number" && found == "integer"),
         "\(name) is \(found ?? "missing")", sourceLocation: sourceLocation)
@@ -276,9 +276,9 @@ struct JSONReportTests {
   }
 }
 
-@Suite("Command: the report for people", .waitsForPrograms)
+@Suite("Command: printed text reports", .waitsForPrograms)
 struct PrintedReportTests {
-  @Test("a merge says what, how fast, how long, checked how, and what next")
+  @Test("a merge's report contains the origin, the speed, the checksums and the verify command")
   func merge() throws {
     let merge = try MergeCase()
     let result = try merge.merge()
@@ -289,7 +289,7 @@ struct PrintedReportTests {
     }
   }
 
-  @Test("an origin that is verified frees the thin device as it is now, not what it got since")
+  @Test("the thin device is called unneeded only if all of its blocks are on the origin")
   func stillNeeded() throws {
     let merge = try MergeCase()
     let before = try merge.verify(["--inactive"])
@@ -299,7 +299,7 @@ struct PrintedReportTests {
     #expect(
       try merge.verify(["--inactive"]).standardOutput
         .contains("The thin device is not needed any more"))
-    // Nothing was mapped since the metadata snapshot was taken.
+    // Nothing was mapped after the metadata snapshot was taken.
     #expect(
       try merge.verify().standardOutput.contains("The thin device is not needed any more"))
     #expect(
@@ -315,18 +315,18 @@ struct PrintedReportTests {
     #expect(!result.standardError.contains("\u{1b}"))
   }
 
-  @Test("a merge told to print no progress prints none")
+  @Test("a merge with --progress none prints no progress")
   func noProgress() throws {
     let result = try MergeCase().merge(MergeCase.slowly + ["--progress", "none"])
     #expect(!result.standardError.contains("%"), "\(result.standardError)")
   }
 
-  @Test("a plan says that the thin size was taken from the origin")
+  @Test("a plan reports an unknown thin size")
   func assumedThinSize() throws {
     #expect(try MergeCase().plan().standardOutput.contains("thin size not known"))
   }
 
-  @Test("a stopped merge's status says what to do next")
+  @Test("the status of a stopped merge names the resume command")
   func statusOfStopped() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -335,9 +335,9 @@ struct PrintedReportTests {
   }
 }
 
-@Suite("Command: the status of a merge", .waitsForPrograms)
+@Suite("Command: status", .waitsForPrograms)
 struct StatusTests {
-  @Test("of a finished merge is finished, with all of it done")
+  @Test("the status of a finished merge is finished, with all bytes done")
   func finished() throws {
     let merge = try MergeCase()
     expectSuccess(try merge.merge())
@@ -347,7 +347,7 @@ struct StatusTests {
     #expect(status["total_bytes"]?.integer == merge.mappedByteCount)
   }
 
-  @Test("of a stopped merge is stopped, with less than all of it done")
+  @Test("the status of a stopped merge is stopped, with some bytes done")
   func stopped() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -357,7 +357,7 @@ struct StatusTests {
     #expect(done > 0 && done < merge.mappedByteCount)
   }
 
-  @Test("of a killed merge is not finished")
+  @Test("the status of a killed merge is not finished")
   func killed() throws {
     let merge = try MergeCase()
     let running = try merge.startMerge(MergeCase.slowly)
@@ -367,7 +367,7 @@ struct StatusTests {
     #expect(try merge.status()["state"] != .string("finished"))
   }
 
-  @Test("does not change the journal")
+  @Test("status does not change the journal")
   func readsOnly() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -376,7 +376,7 @@ struct StatusTests {
     #expect(try content(of: merge.journal) == journal)
   }
 
-  @Test("of a file that is no journal is refused")
+  @Test("status of a file that is not a journal is refused")
   func noJournal() throws {
     let merge = try MergeCase()
     let result = try ThinMergeCommand.run(["status", merge.metadata])

@@ -3,7 +3,7 @@ import SystemPackage
 @testable import MergeEngine
 @testable import thin_merge
 
-/// A report of each kind, of the same merge.
+/// Sample reports of one merge, one of each kind.
 enum SampleReport {
   static let source = MergeSource(
     metadataPath: "/dev/pool meta", dataPath: "data.img", deviceID: 7)
@@ -52,7 +52,7 @@ enum SampleReport {
 }
 
 extension PoolLeftovers {
-  /// Pools with something of every kind, with all that may be unknown, and with nothing.
+  /// Pools with leftovers of every kind, with all values that may be unknown, and with none.
   static var samples: [PoolLeftovers] {
     var full = PoolLeftovers(
       poolName: "pool", state: .active, recordPath: "/s/pools/POOL-1.json", recordedSeconds: .max,

@@ -4,10 +4,10 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Command: what programs read, and its schemas", .waitsForPrograms, .needsJSONSchema)
+@Suite("Command: JSON output and its schemas", .waitsForPrograms, .needsJSONSchema)
 struct SchemaTests {
   @Test(
-    "what is printed in any state is as the schemas say, the report and every line",
+    "every printed report and line matches its schema",
     arguments: PrintedDocument.all)
   func printed(document: PrintedDocument) throws {
     let result = try document.run()
@@ -24,7 +24,7 @@ struct SchemaTests {
     #expect(try JSONSchema.complaints(of: texts) == [])
   }
 
-  @Test("with progress for programs every line is as the schema says, beside a report for people")
+  @Test("lines of JSON progress match the schema beside a text report")
   func progressBesideText() throws {
     let result = try MergeCase().interruptMerge(["--progress", "json"])
     #expect(result.standardOutput.hasPrefix("The merge of thin device 0 onto "))
@@ -33,14 +33,14 @@ struct SchemaTests {
     #expect(Set(types) == ["progress", "note", "error"], "\(types)")
   }
 
-  @Test("with progress for programs a command line that makes no sense is an object too")
+  @Test("a usage error with JSON progress is one object that matches the schema")
   func usageBesideText() throws {
     let result = try ThinMergeCommand.run(["verify", "--progress", "json"])
     #expect(result.lines.count == 1)
     #expect(try JSONSchema.complaints(of: result.lines.map { ("messages", $0) }) == [])
   }
 
-  @Test("the largest numbers and the oddest ends are as the schemas say")
+  @Test("documents with extreme values match their schemas")
   func extremes() throws {
     let documents = [
       ("merge", JSONText.report(MergeDocument(.extreme, source: .extreme, originPath: "/o"))),
@@ -58,7 +58,7 @@ struct SchemaTests {
     #expect(try JSONSchema.complaints(of: documents) == [])
   }
 
-  @Test("a mistake of the program is a line like every other error")
+  @Test("the error line for a bug matches the schema")
   func bug() throws {
     let lines = Lines()
     Messages(format: .json) { text, _ in lines.append(text) }
@@ -68,7 +68,7 @@ struct SchemaTests {
   }
 
   @Test(
-    "a document that is wrong is found out, by the name that is wrong",
+    "an invalid document is rejected with the expected complaint",
     arguments: WrongDocument.all)
   func wrong(document: WrongDocument) throws {
     let schema = JSONSchema(name: document.schema)
@@ -85,12 +85,14 @@ struct SchemaTests {
     #expect(document == (name == "messages" ? nil : .string("thin-merge/\(name)/1")))
   }
 
-  @Test("every object has exactly the names that are described", arguments: JSONSchema.names)
+  @Test(
+    "every object in a schema requires and allows exactly the described names",
+    arguments: JSONSchema.names)
   func closed(name: String) throws {
     let objects = try JSONSchema(name: name).document().objects
     #expect(!objects.isEmpty)
     for object in objects {
-      // The bytes of a path are there only where it is no text.
+      // The bytes of a path are present only if the path is not valid text.
       let names = (object["properties"]?.members.keys.sorted() ?? [])
         .filter { !$0.hasSuffix("_base64") }
       #expect(object["required"]?.array?.compactMap(\.string).sorted() == names)
@@ -101,12 +103,12 @@ struct SchemaTests {
     }
   }
 
-  @Test("what two schemas describe, they describe alike")
+  @Test("fields that two schemas share are described alike")
   func alike() throws {
     let plan = try JSONSchema(name: "plan").document()["properties"]?.members ?? [:]
     let merge = try JSONSchema(name: "merge").document()
     let verify = try JSONSchema(name: "verify").document()
-    // Without an origin there is a plan, but no merge.
+    // A plan is possible without an origin; a merge is not.
     for (name, property) in merge["properties"]?.members ?? [:]
     where plan[name] != nil && !["schema", "origin", "origin_bytes", "journal"].contains(name) {
       #expect(plan[name] == property, "\(name)")
@@ -114,7 +116,7 @@ struct SchemaTests {
     for name in ["thin_device", "metadata", "data", "origin", "remnants"] {
       #expect(merge["properties"]?[name] == verify["properties"]?[name], "\(name)")
     }
-    // What was compared stands in the report around it.
+    // The subject of the comparison belongs to the enclosing report.
     let around = [
       "schema", "dev_id", "thin_device", "metadata", "data", "origin", "journal",
       "unfinished_journal", "thin_device_state", "remnants", "version",
@@ -137,7 +139,7 @@ struct SchemaTests {
   }
 }
 
-/// A document that a schema takes, and what one change to it makes the schema say.
+/// A valid document, a change that makes it invalid, and the schema's complaint.
 struct WrongDocument: Sendable, CustomTestStringConvertible {
   let schema: String
   let right: String
@@ -201,27 +203,27 @@ struct WrongDocument: Sendable, CustomTestStringConvertible {
   ]
 }
 
-/// Lines that were said, for a test to look at.
+/// Printed lines, for a test to inspect.
 private final class Lines: @unchecked Sendable {
-  // Written to by the thread of the test only.
+  // Only the test's thread writes this.
   private(set) var all: [String] = []
 
   func append(_ text: String) { all.append(text) }
 }
 
 extension CommandResult {
-  /// Standard error line by line.
+  /// The lines of standard error.
   fileprivate var lines: [String] { standardError.split(separator: "\n").map(String.init) }
 }
 
 extension JSONValue {
-  /// The members of an object; none of anything else.
+  /// The members of an object; empty for any other value.
   fileprivate var members: [String: JSONValue] {
     guard case .object(let members) = self else { return [:] }
     return members
   }
 
-  /// Every schema of an object within this one.
+  /// Every object schema within this one.
   fileprivate var objects: [JSONValue] {
     switch self {
     case .object(let members):

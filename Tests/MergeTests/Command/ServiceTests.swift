@@ -5,9 +5,9 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-/// A socket like that of a service manager, read by a program of its own.
+/// A socket like a service manager's, read by a separate program.
 private struct Manager {
-  /// What a service is given as `NOTIFY_SOCKET`.
+  /// The value of `NOTIFY_SOCKET` for a service.
   let address: String
   private let listener: ChildProcess
 
@@ -38,17 +38,17 @@ private struct Manager {
     }
   }
 
-  /// Waits for a message with such a line.
+  /// Waits for a message with this line.
   func waitFor(_ line: String) throws -> Bool {
     let listener = listener
     return try listener.waitUntil { messages.contains { $0.contains(line) } }
   }
 }
 
-@Suite("Command: as a service", .waitsForPrograms)
+@Suite("Command: running as a service", .waitsForPrograms)
 struct ServiceTests {
   @Test(
-    "a service manager hears of the beginning, of progress, that it goes on, and of the end",
+    "a service manager receives ready, status, watchdog and stopping messages",
     .needsPython, arguments: [false, true])
   func notifications(isAbstract: Bool) throws {
     let merge = try MergeCase()
@@ -77,12 +77,12 @@ struct ServiceTests {
     #expect(manager.messages.filter { $0.contains("READY=1") }.count == 2)
   }
 
-  @Test("a merge that is refused was never started", .needsPython)
+  @Test("a refused merge is never reported as ready", .needsPython)
   func refused() throws {
     let merge = try MergeCase()
     let manager = try Manager(address: merge.folder.path("notify"))
     let environment = ["NOTIFY_SOCKET": manager.address]
-    // What lies past the end is known once all mappings have been read.
+    // Blocks past the end are known only after all mappings have been read.
     try Program.mustRun("truncate", "--size", "1M", merge.origin)
     let refused = try ThinMergeCommand.run(merge.mergeArguments(), environment: environment)
     #expect(refused.exitStatus == 2)
@@ -94,7 +94,7 @@ struct ServiceTests {
   }
 
   @Test(
-    "where nobody listens, the work is done all the same",
+    "a merge completes if nobody listens on the notify socket",
     arguments: ["/nowhere/notify", "@thin-merge-nobody", "", "/", "vsock:2:1", "@"])
   func nobody(address: String) throws {
     let merge = try MergeCase(scatteredBlocks: 2)
@@ -104,7 +104,7 @@ struct ServiceTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("the watchdog is of this process, or of nobody in particular")
+  @Test("the watchdog interval applies unless it is for another process")
   func watchdog() {
     func interval(_ variables: [String: String]) -> Duration? {
       ServiceStatus.watchdog(variables: variables, processID: 7)
@@ -117,7 +117,7 @@ struct ServiceTests {
     #expect(interval(["WATCHDOG_USEC": "soon"]) == nil)
   }
 
-  @Test("what was not taken is said again; the watchdog hears at half of its time")
+  @Test("an undelivered message is repeated, and the watchdog is notified at half its interval")
   func repetition() {
     let sent = Mutex<[String]>([])
     let isTaken = Atomic(false)
@@ -146,7 +146,7 @@ struct ServiceTests {
     #expect(tell(2001, .merging)?.hasPrefix("WATCHDOG=1\nSTATUS=") == true)
   }
 
-  @Test("systemd takes the unit without a word", .needsSystemdAnalyze)
+  @Test("systemd-analyze verify accepts the unit without a message", .needsSystemdAnalyze)
   func unit() throws {
     let folder = try TemporaryFolder()
     let binaries = URL(filePath: ThinMergeCommand.binaryPath).deletingLastPathComponent()
@@ -161,27 +161,29 @@ struct ServiceTests {
     #expect(!result.standardError.contains("thin-merge"), "\(result.standardError)")
   }
 
-  @Test("the unit tries again what is to be tried later, and nothing else that the command says")
+  @Test("the unit restarts only after the exit status busy or an abnormal end")
   func statuses() throws {
     let text = try String(
       contentsOfFile: PackageFolder.path("packaging/thin-merge@.service"), encoding: .utf8)
     let lines = text.split(separator: "\n")
     #expect(lines.contains("RestartForceExitStatus=\(ExitStatus.busy.rawValue)"))
-    // Not for an exit status, whatever it is.
+    // No other exit status restarts the unit.
     #expect(lines.contains("Restart=on-abnormal"))
-    // Nor does a boot wait for any of it.
+    // A boot does not wait for the unit.
     #expect(lines.contains("After=multi-user.target"))
   }
 
   @Test(
-    "the unit undoes what a run left in a pool however the run ended, and does not fail by that")
+    "the unit runs settle after every end of a run, and ignores a failure of settle")
   func settling() throws {
     let text = try String(
       contentsOfFile: PackageFolder.path("packaging/thin-merge@.service"), encoding: .utf8)
     #expect(text.split(separator: "\n").contains("ExecStopPost=-@sbindir@/thin-merge settle"))
   }
 
-  @Test("a service whose merge is finished starts and ends well, without its devices", .needsPython)
+  @Test(
+    "a service with a finished merge starts and ends successfully without its devices", .needsPython
+  )
   func finished() throws {
     let merge = try MergeCase(scatteredBlocks: 2)
     expectSuccess(try merge.merge())

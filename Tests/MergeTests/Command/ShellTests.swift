@@ -4,17 +4,17 @@ import Testing
 
 @Suite("Command: completion in a terminal", .waitsForPrograms)
 struct ShellTests {
-  /// A shell that completes, ready to be typed into.
+  /// A shell with the completion script.
   enum Shell: String, CaseIterable, Sendable {
     case bash, zsh, fish
 
     static let prompt = "ready>"
 
-    /// Starts it in `folder`.
+    /// Returns the command that starts the shell in `folder`.
     func start(in folder: String) -> String {
       let binaries = URL(filePath: ThinMergeCommand.binaryPath).deletingLastPathComponent()
         .path(percentEncoded: false)
-      // tmux has an opinion of its own on PATH, so it is set here.
+      // tmux changes PATH, so it is set here.
       let path = "\(folder)/programs:\(binaries):$PATH"
       let begin =
         "cd \(folder) && export HOME=\(folder)/home STATE_DIRECTORY=\(folder)/state PATH=\"\(path)\" &&"
@@ -25,7 +25,7 @@ struct ShellTests {
       }
     }
 
-    /// What it reads when it starts, from where.
+    /// The shell's start-up file, with name and text.
     var settings: (name: String, text: String) {
       switch self {
       case .bash: (".shell", "PS1='\(Self.prompt) '\nsource ./_thin-merge\n")
@@ -55,7 +55,7 @@ struct ShellTests {
     }
   }
 
-  /// What is typed before the tabulator, and what is there behind it.
+  /// The text typed before Tab, and the expected end of the completed line.
   static let lines = [
     ("thin-merge stat", "status"),
     ("thin-merge merge --make", "--make-origin-writable"),
@@ -74,13 +74,13 @@ struct ShellTests {
     ("thin-merge verify vg/", "verify vg/vm2"),
     ("thin-merge merge /dev/v", "merge /dev/vg/vm2"),
     ("thin-merge devices --pool p", "--pool pool1"),
-    // No number is offered: to read a pool's metadata, a message to the pool would be needed.
+    // No number is offered: reading an active pool's metadata would need a message to the pool.
     ("thin-merge merge --pool pool1 --dev-id 47", "--dev-id 47"),
     ("thin-merge resume ", "/state/base.journal"),
     ("thin-merge help res", "help resume"),
   ]
 
-  /// Programs that are asked for names, as far as completion asks; dmsetup keeps each of its calls.
+  /// Stand-ins for the programs that completion calls; dmsetup logs its calls.
   static let programs = [
     (
       "dmsetup",
@@ -124,13 +124,13 @@ struct ShellTests {
       try session.waitForRows { rows in
         rows.contains { $0.hasPrefix("\(Shell.prompt) thin-merge") && $0.hasSuffix(completed) }
       }
-      // Ends the line, and takes it from the screen.
+      // Clears the line and the screen.
       try session.press("C-u")
       try session.press("C-l")
       try session.waitForRows { $0 == [Shell.prompt] }
     }
     for (typed, completed) in Self.lines { try complete(typed, completed) }
-    // Beside an origin that is a file, and the only one now.
+    // The only journal is now one beside an origin that is a file.
     try files.removeItem(atPath: folder.path("state/base.journal"))
     try Data().write(to: URL(filePath: folder.path("origin.thin-merge")))
     try complete("thin-merge status ", "status origin.thin-merge")

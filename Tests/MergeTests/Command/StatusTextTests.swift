@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Command: status as text")
 struct StatusTextTests {
-  @Test("status says of a merge without a run that nothing was written")
+  @Test("the status of a merge without a run reports that nothing was written")
   func statusWithoutRun() {
     var status = SampleReport.status
     status.runCount = 0
@@ -16,7 +16,7 @@ struct StatusTextTests {
     #expect(!text.contains("may be merged in part"))
   }
 
-  @Test("status tells no speed of a merge that wrote for a second or less, as the journal has it")
+  @Test("the status contains a speed only for a merge that wrote for at least 2 s")
   func statusOfShortMerge() {
     var status = SampleReport.status
     for (seconds, hasSpeed) in [(0, false), (1, false), (2, true)] as [(Int64, Bool)] {
@@ -27,7 +27,7 @@ struct StatusTextTests {
     }
   }
 
-  @Test("status says how far, how fast, what is left and what to do next")
+  @Test("the status contains progress, speed, remaining time and the next command")
   func statusText() {
     #expect(
       StatusText(report: SampleReport.status).text == """
@@ -49,7 +49,7 @@ struct StatusTextTests {
         """)
   }
 
-  @Test("the status of a merge of volumes has the whole command that merges from the beginning")
+  @Test("the status of a merge of volumes contains the complete restart command")
   func restartOfVolumes() {
     var report = SampleReport.status
     report.thinDeviceName = "vg/vm1"
@@ -63,7 +63,7 @@ struct StatusTextTests {
         """))
   }
 
-  @Test("the status of a merge that runs says so, and that nothing is to be done")
+  @Test("the status of a running merge reports that there is nothing to do")
   func runningText() {
     var report = SampleReport.status
     report.state = .running
@@ -74,7 +74,8 @@ struct StatusTextTests {
     #expect(JSONText.line(StatusDocument(report)).contains(#""state":"running""#))
   }
 
-  @Test("the status of a finished merge says when it finished, and not that the thin device may go")
+  @Test(
+    "the status of a finished merge contains its time, and does not call the thin device unneeded")
   func finishedText() {
     var report = SampleReport.status
     report.doneByteCount = report.totalByteCount
@@ -90,7 +91,7 @@ struct StatusTextTests {
     }
   }
 
-  @Test("the status of a finished merge of LVM's volumes says how to finish it in LVM")
+  @Test("the status of a finished merge of LVM volumes names the --finish command")
   func finishedVolumesText() {
     var report = SampleReport.status
     report.originName = "vg/base"
@@ -103,7 +104,7 @@ struct StatusTextTests {
     }
   }
 
-  @Test("a date outside of the calendar is shown as it is")
+  @Test("a date whose year does not have four digits is shown as a number")
   func dates() {
     #expect(StatusText.date(.max) == "9223372036854775807")
     #expect(StatusText.date(-1) == "-1")

@@ -4,20 +4,20 @@ import Testing
 
 @Suite("Command: stopping by a signal", .waitsForPrograms)
 struct StoppingTests {
-  @Test("a signal stops the merge as resumable", arguments: [SIGINT, SIGTERM, SIGHUP])
+  @Test("a signal stops the merge with status 3", arguments: [SIGINT, SIGTERM, SIGHUP])
   func exitStatus(signal: Int32) throws {
     let (_, result) = try stoppedMerge(by: signal)
     #expect(result.exitStatus == 3, "\(result.standardError)")
   }
 
-  @Test("the stopped merge prints the command that goes on", arguments: [SIGINT, SIGTERM, SIGHUP])
+  @Test("a stopped merge prints the resume command", arguments: [SIGINT, SIGTERM, SIGHUP])
   func resumeCommand(signal: Int32) throws {
     let (merge, result) = try stoppedMerge(by: signal)
     let printed = result.standardOutput + result.standardError
     #expect(printed.contains("thin-merge resume \(merge.journal)"), "\(printed)")
   }
 
-  @Test("the printed command ends the merge right")
+  @Test("the printed resume command completes the merge")
   func printedCommandWorks() throws {
     let (merge, _) = try stoppedMerge(by: SIGINT)
     expectSuccess(try ThinMergeCommand.run(["resume", merge.journal, "--yes"]))
@@ -25,13 +25,13 @@ struct StoppingTests {
   }
 
   @Test(
-    "all that was written before the signal is recorded", arguments: [SIGINT, SIGTERM, SIGHUP])
+    "all bytes written before the signal are recorded", arguments: [SIGINT, SIGTERM, SIGHUP])
   func allRecorded(signal: Int32) throws {
     let (merge, _) = try stoppedMerge(by: signal)
     #expect(try merge.writtenByteCount() == merge.status()["done_bytes"]?.integer)
   }
 
-  @Test("SIGUSR1 prints a line, and the merge goes on to its end")
+  @Test("SIGUSR1 prints a line, and the merge completes")
   func statusLine() throws {
     let merge = try MergeCase()
     let running = try merge.startMerge(MergeCase.slowly + ["--progress", "none"])
@@ -44,7 +44,7 @@ struct StoppingTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a reader of the report that went away does not end the merge")
+  @Test("a merge completes if the reader of its report is gone")
   func brokenPipe() throws {
     let merge = try MergeCase()
     let running = try ThinMergeCommand.start(
@@ -66,7 +66,7 @@ struct StoppingTests {
 
 @Suite("Command: signals while a device hangs", .waitsForPrograms, .needsTracing)
 struct HangingDeviceTests {
-  @Test("a second SIGINT ends the merge although the device does not answer, with its report")
+  @Test("a second SIGINT ends a merge on a hanging device with an error message")
   func secondInterrupt() throws {
     let (merge, running) = try hangingMerge()
     running.send(SIGINT)
@@ -75,11 +75,11 @@ struct HangingDeviceTests {
     let result = try running.wait()
     #expect(result.exitStatus == 3)
     #expect(result.standardError.contains("error: interrupted, "), "\(result.standardError)")
-    // Its folder goes when it is let go.
+    // `merge` owns the folder, so it must live until here.
     withExtendedLifetime(merge) {}
   }
 
-  @Test("a third SIGINT ends the merge at once, without a report")
+  @Test("a third SIGINT ends a merge on a hanging device at once, without an error message")
   func thirdInterrupt() throws {
     let (merge, running) = try hangingMerge()
     running.send(SIGINT)
@@ -90,12 +90,12 @@ struct HangingDeviceTests {
     let result = try running.wait()
     #expect(result.exitStatus == 3)
     #expect(!result.standardError.contains("error: "), "\(result.standardError)")
-    // Its folder goes when it is let go.
+    // `merge` owns the folder, so it must live until here.
     withExtendedLifetime(merge) {}
   }
 
   @Test(
-    "SIGHUP and SIGTERM do not end a merge that drains, however many come",
+    "repeated SIGHUP and SIGTERM do not end a merge that drains",
     arguments: [
       [SIGHUP, SIGHUP], [SIGTERM, SIGTERM], [SIGHUP, SIGTERM], [SIGINT, SIGHUP],
       [SIGHUP, SIGHUP, SIGTERM, SIGHUP],
@@ -117,15 +117,15 @@ struct HangingDeviceTests {
     }
     #expect(running.isRunning)
     #expect(!running.standardErrorSoFar.contains("at most 5 s"))
-    // Its folder goes when it is let go.
+    // `merge` owns the folder, so it must live until here.
     withExtendedLifetime(merge) {}
   }
 
-  /// Starts a merge whose completions are hidden after a while, and waits until then.
+  /// Starts a merge whose completions are hidden from some point on, and waits for that point.
   private func hangingMerge() throws -> (MergeCase, RunningCommand) {
     let merge = try MergeCase()
     let trace = merge.folder.path("trace")
-    // -D: the program is the child that signals go to.
+    // -D: the program is the direct child, which signals are sent to.
     let running = try ThinMergeCommand.start(
       merge.mergeArguments(MergeCase.slowly + ["--progress", "none"]),
       under: SystemCallTrace.hanging(trace: trace))
@@ -147,7 +147,8 @@ struct RandomStopTests {
   private static let transferByteCount = 16 << 10
 
   @Test(
-    "a merge stopped again and again by signals ends right", arguments: [SIGINT, SIGTERM, SIGHUP])
+    "a merge stopped repeatedly by signals completes correctly",
+    arguments: [SIGINT, SIGTERM, SIGHUP])
   func signals(signal: Int32) throws {
     try stopAgainAndAgain(stopCount: 12) { running in
       guard try running.waitUntilItHandles(signal) else { return [0] }
@@ -156,7 +157,7 @@ struct RandomStopTests {
     }
   }
 
-  @Test("a merge killed again and again ends right")
+  @Test("a merge killed repeatedly completes correctly")
   func kills() throws {
     try stopAgainAndAgain(stopCount: 50) { running in
       running.send(SIGKILL)
@@ -164,7 +165,7 @@ struct RandomStopTests {
     }
   }
 
-  @Test("a merge stopped by one signal or another ends right")
+  @Test("a merge stopped repeatedly by random signals completes correctly")
   func mixed() throws {
     var generator = Seed.current.generator
     try stopAgainAndAgain(stopCount: 20) { running in
@@ -179,10 +180,10 @@ struct RandomStopTests {
     }
   }
 
-  /// Starts merges, stops each again and again at a random amount of progress, and finishes each.
+  /// Starts merges, stops each repeatedly after a random amount of progress, and finishes each.
   ///
-  /// - `stopCount`: how many stops there are in all.
-  /// - `stop`: stops a run, and returns the exit statuses that are right then.
+  /// - `stopCount`: the total number of stops.
+  /// - `stop`: stops a run, and returns the expected exit statuses.
   private func stopAgainAndAgain(
     stopCount: Int, stop: (RunningCommand) throws -> [Int32]
   ) throws {
@@ -196,7 +197,7 @@ struct RandomStopTests {
         let recorded = try JournalOnDisk.recordedByteCount(of: merge.journal)
         let transfersLeft = (merge.mappedByteCount - recorded) / Self.transferByteCount
         let running = try merge.startMerge(Self.options)
-        // A run that has nothing left to merge would be stopped at its beginning, again and again.
+        // A run with nothing left to merge would be stopped at its beginning forever.
         guard stopsLeft > 0, transfersLeft > 0 else {
           expectSuccess(try running.wait())
           break
@@ -220,10 +221,11 @@ struct RandomStopTests {
   }
 }
 
-@Suite("Command: what a stop costs", .waitsForPrograms)
+@Suite("Command: writes after a stop", .waitsForPrograms)
 struct WrittenAgainTests {
-  // In `OrderOfWritesTests` a kill loses the record of little, by a clock that a busy machine cannot stop.
-  @Test("a killed merge has written all that its journal has", .needsTmpfs)
+  // `OrderOfWritesTests` checks that a kill loses little, with a clock independent of the machine's
+  // load.
+  @Test("a killed merge has written all bytes that its journal records", .needsTmpfs)
   func killed() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -265,9 +267,9 @@ struct WrittenAgainTests {
 }
 
 extension MergeCase {
-  /// How many bytes of the origin already are what a merge makes of them.
+  /// Returns the number of origin bytes that already have their merged content.
   ///
-  /// Precondition: a built pool, in which every sector differs from the origin's.
+  /// - Precondition: The pool is a built one, in which every sector differs from the origin's.
   func writtenByteCount() throws -> Int {
     let unwritten = try differingSectors(
       content(of: originFile), expectedOrigin(), limit: .max

@@ -4,9 +4,9 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("Command: standard output and standard error that nobody reads")
+@Suite("Command: unread standard output and standard error")
 struct StreamWriterTests {
-  @Test("a text for a pipe that is full keeps nobody waiting, and comes once the pipe is read")
+  @Test("a text for a full pipe blocks no caller, and arrives once the pipe is read")
   func fullPipe() throws {
     let pipe = try UnreadPipe()
     pipe.fill()
@@ -26,7 +26,7 @@ struct StreamWriterTests {
     withExtendedLifetime(handle) {}
   }
 
-  @Test("of what is not read for long, notes are dropped and errors are not")
+  @Test("if much is unread, notes are dropped and errors are not")
   func dispensable() throws {
     let pipe = try UnreadPipe()
     pipe.fill()
@@ -49,7 +49,7 @@ struct StreamWriterTests {
     withExtendedLifetime(handle) {}
   }
 
-  @Test("a text comes whole through a pipe that does not block")
+  @Test("a text arrives complete through a nonblocking pipe")
   func pipeThatDoesNotBlock() throws {
     let pipe = try UnreadPipe()
     let handle = try pipe.writer(blocks: false)
@@ -67,7 +67,7 @@ struct StreamWriterTests {
     withExtendedLifetime(handle) {}
   }
 
-  @Test("the first error of the system is told")
+  @Test("waitUntilWritten returns the system's first error")
   func full() throws {
     let full = try #require(FileHandle(forWritingAtPath: "/dev/full"))
     let writer = StreamWriter(to: full.fileDescriptor)
@@ -76,7 +76,7 @@ struct StreamWriterTests {
     withExtendedLifetime(full) {}
   }
 
-  @Test("an error report is waited for longer than a note, and not for ever")
+  @Test("an error message is waited for longer than a note, but not forever")
   func patience() throws {
     let pipe = try UnreadPipe()
     pipe.fill()
@@ -95,7 +95,7 @@ struct StreamWriterTests {
     withExtendedLifetime(handle) {}
   }
 
-  @Test("a report is waited for until a signal asks to stop, and for a moment after one")
+  @Test("a report is waited for until a stop is requested, and for at most 5 s after a stop")
   func patienceWithReport() {
     let isStopping = Mutex(false)
     let patience = EndPatience.ofReports(isStopping: { isStopping.withLock { $0 } })
@@ -107,9 +107,9 @@ struct StreamWriterTests {
   }
 }
 
-@Suite("Command: a merge whose standard error nobody reads", .waitsForPrograms)
+@Suite("Command: a merge with unread standard error", .waitsForPrograms)
 struct UnreadErrorTests {
-  @Test("a merge goes on to its end, with a line of progress each second")
+  @Test("a merge with unread JSON progress completes")
   func mergeEnds() throws {
     let merge = try MergeCase()
     let pipe = try UnreadPipe()
@@ -122,7 +122,7 @@ struct UnreadErrorTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("the first SIGTERM stops a merge, and its error is there for who reads it then")
+  @Test("SIGTERM stops a merge with unread progress, and its error is still delivered")
   func firstSignal() throws {
     let merge = try MergeCase()
     let pipe = try UnreadPipe()
@@ -131,7 +131,7 @@ struct UnreadErrorTests {
       merge.mergeArguments(MergeCase.slowly + ["--progress", "json"]), under: pipe.asStandardError)
     try #require(try running.waitUntilCheckpoint(2, in: merge.journal))
     running.send(SIGTERM)
-    // Stopped is what nobody has locked any more.
+    // A merge counts as stopped once nobody locks its journal.
     let stopped = try running.waitUntil {
       try merge.status()["state"] == .string("stopped")
     }

@@ -3,10 +3,10 @@ import Foundation
 @testable import MergeEngine
 import Testing
 
-/// What only the system's side of the calls shows: that a thing was made durable before the next one.
+/// The order that only the traced system calls show: each step is durable before the next one.
 @Suite("Command: the order of system calls", .waitsForPrograms, .needsTracing)
 struct SystemCallOrderTests {
-  @Test("a new journal is durable with its name before the first write to the origin")
+  @Test("a new journal and its name are durable before the first write to the origin")
   func newJournal() throws {
     let merge = try Self.mergeWithTail()
     let traced = try Traced(merge, Self.inManySteps)
@@ -23,7 +23,7 @@ struct SystemCallOrderTests {
     #expect(begun != nil, "that a run began is not durable when it writes")
   }
 
-  @Test("what a checkpoint says is durable before it is appended, and it before the next one")
+  @Test("a checkpoint's data is durable before its append, and the append before the next one")
   func checkpoints() throws {
     let merge = try Self.mergeWithTail()
     let traced = try Traced(merge, Self.inManySteps)
@@ -31,7 +31,7 @@ struct SystemCallOrderTests {
     #expect(checkpointCount > 3, "too few to show anything")
   }
 
-  @Test("an earlier run's journal is made durable before it is built upon")
+  @Test("an earlier run's journal and data are flushed before a resume relies on them")
   func resumed() throws {
     let merge = try Self.mergeWithTail()
     try merge.interruptMerge()
@@ -47,7 +47,7 @@ struct SystemCallOrderTests {
     _ = try traced.expectCheckpointsToBeTrue()
   }
 
-  @Test("a journal that is put aside has its new name for good before the origin is written")
+  @Test("a journal that is put aside has its new name durably before the origin is written")
   func putAside() throws {
     let merge = try Self.mergeWithTail()
     try merge.interruptMerge()
@@ -64,7 +64,7 @@ struct SystemCallOrderTests {
     #expect(durable != nil, "that its merge is given up is not durable when it gets the name")
   }
 
-  @Test("metadata and data are never opened for writing, whatever is done")
+  @Test("plan, merge and verify never open metadata or data for writing")
   func sourceIsRead() throws {
     let merge = try Self.mergeWithTail()
     let source = merge.sourceArguments + ["--origin", merge.origin]
@@ -80,20 +80,20 @@ struct SystemCallOrderTests {
     }
   }
 
-  /// Small requests and many checkpoints.
+  /// Options for small requests and many checkpoints.
   private static let inManySteps = [
     "--io-size", "16k", "--queue-depth", "4", "--checkpoint-interval", "0.01",
     "--rate-limit", "16M",
   ]
 
-  /// The last mapped block is cut, at a byte that only a buffered write can end at.
+  /// Returns a case whose last mapped block is cut at a byte that only a buffered write can end at.
   private static func mergeWithTail() throws -> MergeCase {
     let builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 40))])
     return try MergeCase(pool: builder.build(), originByteCount: 117 * 65_536 + 40_001)
   }
 }
 
-/// A merge that was carried out under a tracer.
+/// A merge that ran under a tracer.
 private struct Traced {
   let trace: SystemCallTrace
   private let merge: MergeCase
@@ -107,7 +107,8 @@ private struct Traced {
     self.trace = trace
   }
 
-  /// A journal that was made in this run goes by the name under which it was made.
+  /// Returns true for the journal's path, and for the name under which this run created the
+  /// journal.
   func isOfJournal(_ path: String) -> Bool {
     path == merge.journal || path.contains(".origin.img.thin-merge.")
   }
@@ -122,7 +123,7 @@ private struct Traced {
 
   func firstOriginWrite() throws -> SystemCallTrace.Request { try #require(originWrites.first) }
 
-  /// A flush that began after one place, and had succeeded before another.
+  /// Returns a flush that began after one place in the trace, and succeeded before another.
   func flush(
     of path: String, after begin: Int?, before end: Int
   ) -> SystemCallTrace.Request? {
@@ -133,10 +134,10 @@ private struct Traced {
     }
   }
 
-  /// Expects of each append that what it says was durable when it began, and of the one before it that
-  /// it was.
+  /// Expects that each append began after the data of its records, and the previous append, were
+  /// durable.
   ///
-  /// - Returns: How many checkpoints there were.
+  /// - Returns: The number of checkpoints.
   func expectCheckpointsToBeTrue() throws -> Int {
     let file = try OpenFile(merge.journal, role: "journal", access: .readOnly, direct: false)
     var reader = try JournalReader(
@@ -176,7 +177,8 @@ private struct Traced {
     return count
   }
 
-  /// Whether all bytes of a range were written and then flushed, as far as was known at a place.
+  /// Returns true if all bytes of a range were written and then flushed before a place in the
+  /// trace.
   private func isDurable(_ range: ByteRange, at place: Int) -> Bool {
     var missing = RangeSet()
     missing.insert(range)
@@ -188,11 +190,11 @@ private struct Traced {
   }
 }
 
-/// What the system may answer at any time, put in by the tracer.
-@Suite("Command: system calls that do not do what they are asked", .waitsForPrograms, .needsTracing)
+/// Errors that the system may return at any time, injected by the tracer.
+@Suite("Command: injected system call errors", .waitsForPrograms, .needsTracing)
 struct InjectedSystemCallTests {
   @Test(
-    "that take no request for now, or are interrupted, are made again",
+    "a system call that accepts nothing for now, or is interrupted, is retried",
     arguments: [
       "io_submit:error=EAGAIN:when=1+2", "io_submit:error=EINTR:when=1+3",
       "io_getevents:error=EINTR:when=1+2", "pwrite64:error=EINTR:when=1+2",
@@ -207,7 +209,7 @@ struct InjectedSystemCallTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("that never take a request are given up, and nothing is written")
+  @Test("a merge whose requests are never accepted is refused, and nothing is written")
   func neverTaken() throws {
     let merge = try MergeCase(scatteredBlocks: 12)
     let result = try ThinMergeCommand.run(
@@ -218,7 +220,7 @@ struct InjectedSystemCallTests {
     #expect(try merge.changedSectors() == [])
   }
 
-  @Test("that cannot make the journal durable stop the merge, which can be resumed")
+  @Test("a failed flush of the journal stops the merge, which can be resumed")
   func journalNotDurable() throws {
     let merge = try MergeCase(scatteredBlocks: 12)
     let result = try ThinMergeCommand.run(

@@ -2,11 +2,11 @@ import Fixtures
 import Foundation
 import Testing
 
-/// A merge whose last block is not a whole one.
+/// A merge whose last block is partial.
 struct Tail: Sendable, CustomTestStringConvertible {
-  /// How many bytes of the last mapped block the origin has.
+  /// The bytes of the last mapped block that the origin has.
   var originByteCount: Int
-  /// How many bytes of it the thin device has; `nil`: not told.
+  /// The bytes of the last mapped block that the thin device has; nil if its size is not given.
   var thinByteCount: Int?
 
   var testDescription: String {
@@ -14,10 +14,10 @@ struct Tail: Sendable, CustomTestStringConvertible {
   }
 }
 
-@Suite("Command: ends that are not whole blocks", .waitsForPrograms)
+@Suite("Command: ends within a block", .waitsForPrograms)
 struct TailTests {
   static let blockByteCount = 65_536
-  /// Enough neighbours before the tail that many requests are in flight when it comes.
+  /// Enough blocks before the tail that many requests are in flight when the tail is reached.
   static let mappings: [ThinMapping] =
     .everyThird(count: 20) + .consecutive(count: 40, startingAt: 64, dataBlock: 100)
   static let lastBlockStart = 103 * blockByteCount
@@ -32,7 +32,7 @@ struct TailTests {
   }
 
   @Test(
-    "bytes behind the end of the thin device stay as they were",
+    "bytes past the end of the thin device stay unchanged",
     arguments: [1, 511, 512, 513, 4095, 4097, 10_001, 65_535])
   func oddThinDevice(tail: Int) throws {
     let merge = try merge(originTail: Self.blockByteCount)
@@ -42,7 +42,7 @@ struct TailTests {
   }
 
   @Test(
-    "an odd thin device on an odd origin ends at the shorter one",
+    "a merge of an odd thin device onto an odd origin ends at the shorter one",
     arguments: [
       Tail(originByteCount: 5000, thinByteCount: 4999),
       Tail(originByteCount: 4097, thinByteCount: 4096),
@@ -57,14 +57,14 @@ struct TailTests {
   }
 
   @Test(
-    "an unaligned tail goes out behind transfers of every size", arguments: ["4k", "64k", "1M"])
+    "an unaligned tail is merged after transfers of every size", arguments: ["4k", "64k", "1M"])
   func transferSizes(ioSize: String) throws {
     let merge = try merge(originTail: 5001)
     expectSuccess(try merge.merge(["--io-size", ioSize, "--queue-depth", "64"]))
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a merge interrupted before its unaligned tail ends right")
+  @Test("a merge interrupted before its unaligned tail completes correctly")
   func interrupted() throws {
     let merge = try merge(originTail: 5001)
     try merge.interruptMerge()
@@ -86,7 +86,8 @@ struct TailTests {
     #expect(try differingSectors(content(of: device.path), expected) == [])
   }
 
-  @Test("data and origin may have different sectors", .needsLoopDevices, arguments: [512, 4096])
+  @Test(
+    "data and origin may have different sector sizes", .needsLoopDevices, arguments: [512, 4096])
   func differentSectors(dataSectorByteCount: Int) throws {
     let merge = try merge(originTail: 8192)
     let origin = try LoopDevice(
@@ -110,21 +111,21 @@ struct TailTests {
 struct PastEndTests {
   static let originByteCount = 50 * 65_536
 
-  @Test("are refused unless told otherwise")
+  @Test("mapped blocks past the origin's end are refused by default")
   func refused() throws {
     let merge = try merge()
     expectError(try merge.merge(), exitStatus: 2, naming: merge.origin)
     #expect(try merge.changedSectors() == [])
   }
 
-  @Test("can be left out")
+  @Test("--past-end clip merges everything but the blocks past the origin's end")
   func clipped() throws {
     let merge = try merge()
     expectSuccess(try merge.merge(["--past-end", "clip"]))
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("that are left out are counted in the report")
+  @Test("the report counts the blocks that --past-end clip skips")
   func clippedAreReported() throws {
     let merge = try merge()
     let result = try merge.merge(["--past-end", "clip", "--output", "json"])
@@ -134,7 +135,7 @@ struct PastEndTests {
     #expect(try result.report()["past_end_blocks"]?.integer == past.count)
   }
 
-  @Test("can extend a file to the end of the last of them")
+  @Test("--past-end grow extends a file to the end of the last mapped block")
   func grown() throws {
     let merge = try merge()
     expectSuccess(try merge.merge(["--past-end", "grow"]))
@@ -142,7 +143,7 @@ struct PastEndTests {
     #expect(try byteCount(ofFile: merge.originFile) == (lastBlock + 1) * merge.blockByteCount)
   }
 
-  @Test("can extend a file to the end of the thin device")
+  @Test("--past-end grow with --thin-size extends a file to the end of the thin device")
   func grownToThinDevice() throws {
     let merge = try merge()
     let thinByteCount = 130 * merge.blockByteCount + 513
@@ -150,7 +151,7 @@ struct PastEndTests {
     #expect(try byteCount(ofFile: merge.originFile) == thinByteCount)
   }
 
-  @Test("that extend a file are gone on with after a stop")
+  @Test("a merge that extends a file can be resumed")
   func grownInTwoRuns() throws {
     let merge = try merge()
     try merge.interruptMerge(["--past-end", "grow"])
@@ -161,7 +162,7 @@ struct PastEndTests {
     #expect(Data(written) == merge.dataBefore[start..<(start + merge.blockByteCount)])
   }
 
-  @Test("do not extend a block device", .needsLoopDevices)
+  @Test("--past-end grow does not extend a block device", .needsLoopDevices)
   func deviceCannotGrow() throws {
     let merge = try merge()
     let device = try LoopDevice(backing: merge.originFile)

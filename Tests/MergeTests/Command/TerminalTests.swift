@@ -3,9 +3,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Command: in a real terminal", .waitsForPrograms, .needsTmux)
+@Suite("Command: a real terminal", .waitsForPrograms, .needsTmux)
 struct TerminalTests {
-  /// So slowly that it is always stopped before its end.
+  /// Options so slow that the merge is always stopped before its end.
   private static let verySlowly = [
     "--rate-limit", "4k", "--io-size", "4k", "--queue-depth", "4", "--checkpoint-interval", "0.2",
   ]
@@ -14,7 +14,7 @@ struct TerminalTests {
     ([ThinMergeCommand.binaryPath] + arguments).map(\.shellQuoted).joined(separator: " ")
   }
 
-  /// A merge of which nothing is to be noted.
+  /// Returns the command line of a merge that prints no notes.
   private static func command(_ merge: MergeCase, _ options: [String] = []) -> String {
     command(merge.mergeArguments(["--thin-size", "\(merge.before.count)b"] + options))
   }
@@ -25,7 +25,7 @@ struct TerminalTests {
   private static let short =
     #"merging +\d+% \[.{8}\] +\S+/2.5M +\S+/s avg +\S+/s ETA \S+ +r\d w\d +cp \d+s"#
 
-  @Test("a bar has all figures, is one row at every width, and leaves room for the report")
+  @Test("the bar has all figures, is one row at every width, and leaves room for the report")
   func resized() throws {
     let merge = try MergeCase()
     let session = try TerminalSession(
@@ -44,7 +44,7 @@ struct TerminalTests {
     ] {
       try session.resize(columnCount: columnCount)
       let bar = try Regex(pattern)
-      // Where rows are broken, tmux moves those above out of sight.
+      // If rows are wrapped, tmux moves the rows above them out of sight.
       try session.waitForRows { rows in
         rows.last?.wholeMatch(of: bar) != nil && [[], ["before"]].contains(rows.dropLast())
       }
@@ -63,7 +63,9 @@ struct TerminalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a third SIGINT leaves the bar, and what comes next has a row of its own", .needsTracing)
+  @Test(
+    "a third SIGINT moves the cursor off the bar, so that later output has its own row",
+    .needsTracing)
   func thirdInterrupt() throws {
     let merge = try MergeCase()
     let noted = merge.origin + ".process"
@@ -93,7 +95,8 @@ struct TerminalTests {
   }
 
   @Test(
-    "a resume shows a file that only the journal names, and asks", arguments: [("y", 0), ("n", 2)])
+    "a resume asks before it writes to a file that only the journal names",
+    arguments: [("y", 0), ("n", 2)])
   func recordedTarget(answer: String, exitStatus: Int) throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -109,7 +112,7 @@ struct TerminalTests {
   }
 
   @Test(
-    "a bar is drawn with what the locale has, and without colours",
+    "the bar uses the locale's characters and no colors",
     arguments: [("C.UTF-8", "[█", ""), ("C", "[#", ""), ("C", "[#", "1")])
   func characters(locale: String, cells: String, noColor: String) throws {
     let merge = try MergeCase()
@@ -121,7 +124,7 @@ struct TerminalTests {
     #expect(try session.rows(colours: true) == rows)
   }
 
-  @Test("a terminal that cannot move its cursor has lines")
+  @Test("a terminal that cannot move its cursor shows progress lines")
   func dumb() throws {
     let merge = try MergeCase()
     let session = try TerminalSession(
@@ -130,7 +133,8 @@ struct TerminalTests {
     #expect(rows[0].hasPrefix("thin-merge: merging: 2.5 MiB of 2.5 MiB (100%)"), "\(rows)")
   }
 
-  @Test("a plan's map is as wide as the terminal, up to a width", arguments: [50, 80, 100, 150])
+  @Test(
+    "a plan's map is as wide as the terminal, up to 100 columns", arguments: [50, 80, 100, 150])
   func plan(columnCount: Int) throws {
     let merge = try MergeCase(scatteredBlocks: 60)
     let session = try TerminalSession(

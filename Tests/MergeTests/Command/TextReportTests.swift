@@ -35,7 +35,7 @@ struct TextReportTests {
   private static let isNotNeeded = ReportText.whatIsLeft(in: .asMerged, leavesOut: false)
   private static let isNeededForTheRest = ReportText.whatIsLeft(in: .asMerged, leavesOut: true)
 
-  @Test("a plan says what would be written and how")
+  @Test("a plan contains the bytes to write, their layout and the merge command")
   func planText() {
     let text = PlanText(
       report: SampleReport.plan, source: SampleReport.reported, originPath: "base.img",
@@ -70,7 +70,7 @@ struct TextReportTests {
         """)
   }
 
-  @Test("the question shows a short plan")
+  @Test("the question contains a short plan")
   func question() {
     var plan = SampleReport.plan
     plan.pastEndBlockCount = 2
@@ -93,7 +93,7 @@ struct TextReportTests {
         """)
   }
 
-  @Test("a merge of nothing says so, and asks for no comparison")
+  @Test("a merge of nothing is reported as such, without a request to compare")
   func mergeOfNothing() {
     var report = SampleReport.merge
     report.writtenByteCount = 0
@@ -109,11 +109,11 @@ struct TextReportTests {
     report.plan.mappedBlockCount = 0
     text = Self.text(report)
     #expect(text.hasPrefix("Nothing was merged: thin device 7 has no block of its own.\n"))
-    // It may be what a repair left of one.
+    // A repair may have lost the thin device's mappings.
     #expect(!text.contains(Self.isNotNeeded))
   }
 
-  @Test("a merge that was finished before is not called one to go on with")
+  @Test("the plan and the question of a finished merge describe it as finished")
   func finishedBefore() {
     var plan = SampleReport.plan
     plan.recordedByteCount = plan.byteCount
@@ -163,7 +163,7 @@ struct TextReportTests {
         "\nThis merge is finished. Write all 6.3 MiB of it again onto /dev/x? [y/N] "))
   }
 
-  @Test("a finished merge says what to do next")
+  @Test("a finished merge's report contains its figures and the verify command")
   func mergeText() {
     #expect(
       Self.text(SampleReport.merge) == """
@@ -185,7 +185,7 @@ struct TextReportTests {
         """)
   }
 
-  @Test("a merge that was read back says whether the thin device is still needed")
+  @Test("the report of a verified merge states whether the thin device is still needed")
   func nextAfterReadingBack() {
     var report = SampleReport.merge
     report.verification = SampleReport.verification
@@ -209,7 +209,7 @@ struct TextReportTests {
     }
   }
 
-  @Test("a thin device that was named is called by its name, and the snapshot that was made of it")
+  @Test("the report of a named thin device contains its name and its snapshot")
   func named() {
     var report = SampleReport.merge
     report.plan.snapshotID = 16_777_215
@@ -221,7 +221,7 @@ struct TextReportTests {
       text.contains("  snapshot       dev 16777215, made of the thin device for this merge\n"))
   }
 
-  @Test("a stopped merge says what is missing and how to go on")
+  @Test("the report of a stopped merge contains its progress and the unreadable ranges")
   func stoppedText() {
     var report = SampleReport.merge
     report.state = .stopped(SampleReport.stop)
@@ -255,7 +255,7 @@ struct TextReportTests {
         """)
   }
 
-  @Test("a stopped merge says what it left in the pool as it is")
+  @Test("the report of a stopped merge contains what it left in the pool")
   func cleanupFailureText() {
     var report = SampleReport.merge
     report.state = .stopped(SampleReport.stop)
@@ -271,7 +271,7 @@ struct TextReportTests {
         """))
   }
 
-  @Test("a plan says what a merge would be refused for, with the hint's commands under it")
+  @Test("a plan contains the refusal, with the hint's commands below it")
   func refusedPlan() {
     let text = PlanText(
       report: SampleReport.plan, source: SampleReport.reported,
@@ -291,7 +291,7 @@ struct TextReportTests {
   }
 
   @Test(
-    "verify says what was compared and what differs, and whether the thin device is still needed")
+    "verify reports the comparison, the differences, and whether the thin device is still needed")
   func verifyText() {
     #expect(
       Self.text(SampleReport.verification) == """
@@ -359,7 +359,7 @@ struct TextReportTests {
     }
   }
 
-  @Test("a merge that was not read back warns where the thin device was written to since")
+  @Test("the report of a merge warns if the thin device was written to since, or is gone")
   func writtenSince() {
     var merged = SampleReport.merge
     merged.plan.isWrittenSinceSnapshot = true
@@ -380,7 +380,7 @@ struct TextReportTests {
     #expect(!gone.contains("Keep the thin device"))
   }
 
-  @Test("devices are a table")
+  @Test("the devices report is a table")
   func devicesText() {
     let devices = [
       ThinDevice(
@@ -400,7 +400,7 @@ struct TextReportTests {
     #expect(DevicesText(devices: []).text == "There is no thin device in this pool.\n")
   }
 
-  @Test("a word is quoted where the shell would take it apart")
+  @Test("a word is quoted if the shell would split or expand it")
   func quoting() {
     #expect(
       "/dev/mapper/a-b_c.1+2:3,4@5%6=7".shellQuoted == "/dev/mapper/a-b_c.1+2:3,4@5%6=7")
@@ -420,7 +420,7 @@ struct TextReportTests {
         + "--ignore-needs-check --origin o --thin-size 512 --past-end clip")
   }
 
-  @Test("times and rates are read at a glance")
+  @Test("times, rates and percentages are rounded for people")
   func amounts() {
     #expect(Amount.time(.milliseconds(-5)) == "0 ms")
     #expect(Amount.time(.milliseconds(42)) == "42 ms")

@@ -2,10 +2,10 @@ import Foundation
 import Testing
 
 @Suite(
-  "Command: a data device that nothing identifies", .waitsForPrograms, .needsLoopDevices)
+  "Command: an unidentifiable data device", .waitsForPrograms, .needsLoopDevices)
 struct UnidentifiedDataTests {
   @Test(
-    "a merge is not gone on with from a data device that has other bytes than were recorded",
+    "a merge is not resumed from an unidentifiable data device with other bytes than recorded",
     arguments: [[], ["--trust-earlier-runs"], ["--same-origin"]])
   func otherBytes(options: [String]) throws {
     let (merge, device) = try MergeCase.stoppedOnUnidentifiedData()
@@ -26,7 +26,8 @@ struct UnidentifiedDataTests {
 }
 
 extension MergeCase {
-  /// A merge that was stopped, from a loop device whose file has no name any more, so that nothing identifies it.
+  /// Returns a stopped merge from a loop device whose file was deleted, so that nothing identifies
+  /// the device.
   static func stoppedOnUnidentifiedData() throws -> (merge: MergeCase, device: LoopDevice) {
     let merge = try MergeCase(scatteredBlocks: 8)
     let file = merge.folder.path("unnamed.img")

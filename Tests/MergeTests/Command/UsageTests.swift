@@ -8,7 +8,7 @@ struct UsageTests {
   static let merge = ["merge"] + source + ["--origin", "origin.img"]
 
   @Test(
-    "a merge that leaves out what it needs is a usage error",
+    "a merge without a required option is a usage error",
     arguments: [
       ["merge"],
       ["merge"] + source,
@@ -21,7 +21,7 @@ struct UsageTests {
   }
 
   @Test(
-    "a verb without its operand, or that does not exist, is a usage error",
+    "a missing or extra operand, or an unknown verb, is a usage error",
     arguments: [
       ["resume"], ["verify"], ["plan"], ["devices"], ["merrge"],
       ["verify"] + source,
@@ -32,7 +32,7 @@ struct UsageTests {
   }
 
   @Test(
-    "a value that an option cannot take is a usage error",
+    "an invalid value or an unknown option is a usage error",
     arguments: [
       ("--dev-id", "x"), ("--dev-id", "-1"), ("--dev-id", "16777216"),
       ("--queue-depth", "0"), ("--queue-depth", "-1"), ("--queue-depth", "many"),
@@ -48,7 +48,7 @@ struct UsageTests {
   }
 
   @Test(
-    "a size that is not a size is a usage error",
+    "an invalid size is a usage error",
     arguments: [
       "", "M", "12Q", "1MM", "1.5M", "-1", "0x10", "1 M", "99999999999999999999",
       "18446744073709551615k", "9007199254740992T",
@@ -58,7 +58,7 @@ struct UsageTests {
   }
 
   @Test(
-    "help is there for each verb",
+    "every verb has a help text",
     arguments: ["merge", "resume", "verify", "plan", "status", "list", "devices", "settle"])
   func help(verb: String) throws {
     let result = try ThinMergeCommand.run([verb, "--help"])
@@ -66,7 +66,7 @@ struct UsageTests {
     #expect(result.standardOutput.contains("thin-merge \(verb)"))
   }
 
-  @Test("help of a verb says what holds for that verb")
+  @Test("the help of merge and of resume contains the defaults of that verb")
   func helpOfDefaults() throws {
     let (merge, resume) = try (
       ThinMergeCommand.run(["help", "merge"]), ThinMergeCommand.run(["resume", "--help"])
@@ -78,7 +78,7 @@ struct UsageTests {
     #expect(!resume.standardOutput.contains("usually"))
   }
 
-  @Test("help names all verbs")
+  @Test("the help names all verbs")
   func overview() throws {
     let result = try ThinMergeCommand.run(["--help"])
     expectSuccess(result)
@@ -100,7 +100,7 @@ struct UsageTests {
   func noSuchDevice(arguments: [String]) throws {
     let result = try ThinMergeCommand.run(arguments)
     #expect(result.exitStatus == 2)
-    // The other two where the system has mapped devices at all.
+    // The last two answers are given only if the system has mapped devices.
     let answers = ["no active pool, ", "no such thin device, ", "no such pool, "]
     #expect(
       answers.contains(where: result.standardError.contains), "\(result.standardError)")
@@ -118,7 +118,7 @@ struct UsageTests {
 
 @Suite("Command: sizes", .waitsForPrograms)
 struct SizeTests {
-  @Test("the spellings of one size mean the same")
+  @Test("equal sizes in different units give the same plan")
   func spellings() throws {
     let merge = try MergeCase()
     let bytes = try ["4194304", "4194304b", "8192s", "4096k", "4M"].map { size in
@@ -129,7 +129,7 @@ struct SizeTests {
     #expect(bytes == Array(repeating: below * merge.blockByteCount, count: bytes.count))
   }
 
-  @Test("a size can be given in gigabytes and terabytes", arguments: ["1G", "1T"])
+  @Test("a size can be given in gibibytes and tebibytes", arguments: ["1G", "1T"])
   func large(size: String) throws {
     let merge = try MergeCase()
     let result = try merge.plan(["--thin-size", size, "--output", "json"])

@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-@Suite("Command: a thin device that was written to after its merge stopped", .waitsForPrograms)
+@Suite("Command: a thin device written to after its merge stopped", .waitsForPrograms)
 struct WrittenSinceTests {
-  @Test("no verb sends into a refusal, and each names what merges from the start")
+  @Test("after writes to the thin device, every verb but status names --restart and not resume")
   func noCircle() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -20,14 +20,14 @@ struct WrittenSinceTests {
       #expect(said.contains("--restart"), "\(name): \(said)")
       #expect(!said.contains("thin-merge resume"), "\(name): \(said)")
     }
-    // Only the journal is read: what it names first may be refused, and what is named beside it is not.
+    // status reads only the journal: the resume that it names may be refused, the restart is not.
     let status = try ThinMergeCommand.run(["status", merge.journal]).standardOutput
     #expect(status.contains("thin-merge resume") && status.contains("--restart"), "\(status)")
     expectSuccess(try merge.merge(["--restart"]))
     expectSuccess(try merge.verify())
   }
 
-  @Test("a merge whose thin device is as it was is gone on with")
+  @Test("a merge of an unchanged thin device can be resumed")
   func unchanged() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
