@@ -204,7 +204,7 @@ struct OtherJournalTests {
     #expect(try content(of: merge.journal) != journal)
   }
 
-  // MARK: Preparing
+  // MARK: Setup
 
   private func twoDevices() throws -> MergeCase {
     let builder = PoolImageBuilder(devices: [

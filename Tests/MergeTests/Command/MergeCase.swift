@@ -15,7 +15,7 @@ final class MergeCase {
   let before: Data
   let dataBefore: Data
 
-  /// The arguments of a merge; tests replace these paths by others.
+  /// The arguments of a merge; tests replace these paths.
   var metadata: String
   var data: String
   var origin: String
@@ -163,7 +163,7 @@ final class MergeCase {
     return result
   }
 
-  // MARK: Looking
+  // MARK: Inspecting
 
   /// Returns the byte offsets of the first sectors in which the origin differs from the expected
   /// one.
