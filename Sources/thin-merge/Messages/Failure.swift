@@ -64,7 +64,7 @@ extension Failure {
   private static let pleaseReport =
     "this is a mistake in thin-merge; please report it with the whole command"
 
-  /// Creates the failure of a stopped merge, which `journalPath` can resume.
+  /// Creates the failure of a stopped merge, which can be resumed from `journalPath`.
   init(stopping error: MergeError, journalPath: String) {
     self.init(error)
     if error.kind != .bug { exitStatus = .stopped }

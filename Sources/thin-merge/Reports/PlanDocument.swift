@@ -188,7 +188,7 @@ struct PlanFields: Encodable {
   }
 }
 
-/// The blocks that a given-up merge left on the origin.
+/// The data that a given-up merge left on the origin.
 struct RemnantDocument: Encodable {
   private let deviceID: UInt32?
   private let recordedByteCount: UInt64

@@ -203,7 +203,7 @@ enum Amount {
     return "\(whole / 3600) h \(whole % 3600 / 60) min"
   }
 
-  /// Returns a byte count in four columns: `1.2G`, with the units of the options.
+  /// Returns a byte count in at most four columns: `1.2G`, with the units of the options.
   static func shortBytes(_ byteCount: UInt64) -> String {
     var value = Double(byteCount)
     var units = "BKMGTPE"[...]
@@ -215,7 +215,7 @@ enum Amount {
     return (byteCount < 1000 || value >= 9.95 ? "\(Int(value.rounded()))" : fixed(value)) + unit
   }
 
-  /// Returns whole seconds in three columns, for durations of less than a hundred days.
+  /// Returns whole seconds in at most three columns, for durations of less than a hundred days.
   static func shortTime(_ seconds: Int) -> String {
     switch seconds {
     case ..<100: "\(seconds)s"

@@ -152,7 +152,7 @@ struct StatusText {
     return "\(handover.thinFullName) is removed; \(name). Nothing is left to do."
   }
 
-  /// Returns a date in ISO 8601, or the bare number if its year does not have four digits.
+  /// Returns a date in ISO 8601, or the bare number outside of the years 1970 to 9999.
   static func date(_ secondsSince1970: Int64) -> String {
     guard (0...253_402_300_799).contains(secondsSince1970) else { return "\(secondsSince1970)" }
     return Date(timeIntervalSince1970: Double(secondsSince1970)).formatted(.iso8601)

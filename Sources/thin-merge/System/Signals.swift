@@ -5,8 +5,7 @@ internal import Synchronization
 /// The only place where signals reach the program.
 ///
 /// A handler takes no context argument, so it can only reach global state. These four values are
-/// the process's only global state; they are shared with the handlers and passed to everything
-/// else.
+/// the only state that is shared with handlers; everything else gets them as arguments.
 enum Signals {
   /// The stop request, made by the first of SIGINT, SIGTERM and SIGHUP.
   static let interruption = Interruption()

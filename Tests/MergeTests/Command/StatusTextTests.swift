@@ -104,7 +104,7 @@ struct StatusTextTests {
     }
   }
 
-  @Test("a date whose year does not have four digits is shown as a number")
+  @Test("a date outside of the years 1970 to 9999 is shown as a number")
   func dates() {
     #expect(StatusText.date(.max) == "9223372036854775807")
     #expect(StatusText.date(-1) == "-1")
