@@ -18,34 +18,38 @@ final class ActivePool {
   var bootID = "tests"
   let metadata: LoopDevice
   let data: LoopDevice
-  /// Happens once, when blocks begin to be merged.
+  /// An action that runs once, when merging of blocks begins.
   var whenMerging: () -> Void = {}
-  /// Happens once, when blocks begin to be compared after the merge.
+  /// An action that runs once, when comparison of blocks after the merge begins.
   var whenVerifying: () -> Void = {}
-  /// The uuid of the pool's mapped device, by which its record is found.
+  /// The UUID of the pool's mapped device, which names the pool's record.
   var poolUUID = "POOL-1"
-  /// What programs of the system print, such as `lvs`.
+  /// A stand-in for system programs that only print, such as `lvs`.
   var runProgram: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed(words: "") }
-  /// What becomes of programs of the system that change something, such as `lvchange`.
+  /// A stand-in for system programs that change something, such as `lvchange`.
   var runChange: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed(words: "") }
-  /// Whether volumes of LVM are activated where a verb needs them.
+  /// True if LVM volumes are activated where a verb needs them.
   var activatesVolumes = false
-  /// What the last merge that returned a report left as it was.
+  /// The cleanup failures of the last merge that returned a report.
   private(set) var cleanupFailures: [MergeNote] = []
-  /// What the last merge that returned a report says of the thin device.
+  /// The thin device's state in the report of the last merge that returned one.
   private(set) var thinDeviceState: ThinDeviceState?
-  /// The plan of which the last run asked whether it may write; nil where it did not ask.
+  /// The plan that the last run asked to have approved; nil if the run did not ask.
   private(set) var planAskedOf: PlanReport?
-  /// The snapshot that the last merge read in the thin device's place.
+  /// The snapshot that the last merge read in place of the thin device.
   private(set) var snapshotID: UInt32?
-  /// Each run has a second of its own, which is part of a journal's id.
+  /// The number of runs so far.
+  ///
+  /// Each run gets its own second, which is part of a journal's ID.
   private var runCount: Int64 = 0
-  /// The pool, where it was deactivated.
+  /// The pool's mapped device, if the pool was deactivated.
   var inactive: MappedDevice?
   private let before: Data
   private let dataContent: Data
 
-  /// The thin device's mappings; others may be in the pool besides.
+  /// The thin device's mappings.
+  ///
+  /// The pool may contain other devices too.
   static let mappings = [0, 3, 4, 9, 17, 23].enumerated().map {
     ThinMapping(UInt64($0.element), UInt64(40 - $0.offset))
   }
@@ -98,17 +102,17 @@ final class ActivePool {
       ])
   }
 
-  /// What a run came to.
+  /// The result of a run.
   struct Outcome {
     var exitStatus: Int32
-    /// Nil where all was done.
+    /// The error, or nil if the run succeeded.
     var error: MergeError?
     var message: String
     var hint: String
     var notes: [String]
   }
 
-  /// Notes are kept, and merges may write.
+  /// An observer that records notes and lets merges write, unless `agrees` is false.
   private final class Listener: MergeObserver, @unchecked Sendable {
     var notes: [String] = []
     var agrees = true
@@ -127,7 +131,7 @@ final class ActivePool {
     }
   }
 
-  /// Numbers in a row instead of at random, from the top.
+  /// A deterministic replacement for random numbers: descends from the top of the range.
   private final class SinkingNumbers: @unchecked Sendable {
     private var count: UInt32 = 0
 
@@ -137,9 +141,9 @@ final class ActivePool {
     }
   }
 
-  /// Merges the thin device as the command does it.
+  /// Merges the thin device as the command does.
   ///
-  /// - `whenAsked`: happens when the plan is made and the merge is about to begin.
+  /// - `whenAsked`: runs when the plan is ready and the merge is about to begin.
   func merge(
     _ selection: ThinDeviceReference = .member(pool: "pool", deviceID: 5),
     _ pool: PoolOptions = PoolOptions(), agrees: Bool = true, restarts: Bool = false,
@@ -160,7 +164,7 @@ final class ActivePool {
     }
   }
 
-  /// Merges from the pool's devices by their paths.
+  /// Merges from the pool's devices, given by their paths.
   func mergeByHand(
     _ mappings: MergeSource.Mappings, _ options: PoolOptions = PoolOptions(),
     metadataPath: String? = nil, dataPath: String? = nil
@@ -175,10 +179,10 @@ final class ActivePool {
     }
   }
 
-  /// The thin device by its number, whether it is active or not.
+  /// A reference to the thin device by its number, which works whether or not it is active.
   static let byNumber = ThinDeviceReference.member(pool: "pool", deviceID: 5)
 
-  /// Begins a merge that makes a snapshot, and stops it because some blocks cannot be read.
+  /// Begins a merge that creates a snapshot, and stops it with unreadable blocks.
   func stopInMidMerge() throws {
     try cutData()
     #expect(merge(Self.byNumber).exitStatus == 3)
@@ -186,7 +190,7 @@ final class ActivePool {
     #expect(mapper.thinDevices.map(\.devID) == [5, 16_777_215])
   }
 
-  /// The journal in the state folder; nil where there is none.
+  /// Returns the path of the journal in the state folder, or nil if there is none.
   func journalPath() throws -> String? {
     try FileManager.default.contentsOfDirectory(atPath: state)
       .first { $0.hasSuffix(".journal") }.map { "\(state)/\($0)" }
@@ -206,14 +210,14 @@ final class ActivePool {
     }
   }
 
-  /// Cuts the data device's file short, so that half of the thin device's blocks cannot be read.
+  /// Truncates the data device's file, so that half of the thin device's blocks cannot be read.
   func cutData() throws {
     let file = try FileHandle(forWritingTo: URL(filePath: folder.path("data.img")))
     try file.truncate(atOffset: UInt64(38 * Self.blockByteCount))
     try file.close()
   }
 
-  /// Changes a sector of the origin that was merged.
+  /// Inverts a sector of the origin that was already merged.
   func overwriteOrigin() throws {
     let byteOffset = Int(Self.mappings[0].thinBlock) * Self.blockByteCount
     let file = try FileHandle(forUpdating: URL(filePath: origin.path))
@@ -231,10 +235,10 @@ final class ActivePool {
     try file.close()
   }
 
-  /// Runs one verb on the simulated system, waiting a while where the pool is locked.
+  /// Runs one verb on the simulated system, and retries for a while if the pool is locked.
   ///
-  /// A program that another test is starting has, for a moment, copies of all our descriptors, and with
-  /// them the locks of a run that is over.
+  /// A program that another test is starting briefly has copies of all descriptors of this process,
+  /// and with them the locks of a run that has ended.
   func run(
     agrees: Bool = true, waits: Bool = true, whenAsked: @escaping () -> Void = {},
     _ body: (Merger) throws(MergeError) -> Void
@@ -288,7 +292,7 @@ final class ActivePool {
 
   // MARK: What is expected
 
-  /// What the origin holds once the thin device is merged.
+  /// The origin's expected content after the merge.
   var merged: Data {
     var content = before
     for mapping in Self.mappings {
@@ -309,21 +313,21 @@ final class ActivePool {
 
   func isMerged() throws -> Bool { try originContent() == merged }
 
-  /// A record as a later version may write it, with one feature that this version does not know.
+  /// A pool record from a newer version, with one feature unknown to this version.
   static let recordOfANewerVersion = """
     {"format":1,"requiredFeatures":4,"removals":[],"madeWritable":[],"journals":["a","b"]}
     """
 
   var recordPath: String { "\(state)/pools/\(poolUUID).json" }
 
-  /// Leaves a record for the next run to find.
+  /// Writes a record for the next run to find.
   func writeRecord(_ text: String) throws {
     try FileManager.default.createDirectory(
       atPath: state + "/pools", withIntermediateDirectories: true)
     try Data(text.utf8).write(to: URL(filePath: recordPath))
   }
 
-  /// The pool's record, where there is one.
+  /// Returns the name of the pool's record, if there is one.
   func recordFiles() throws -> [String] {
     let pools = state + "/pools"
     guard FileManager.default.fileExists(atPath: pools) else { return [] }
@@ -334,7 +338,7 @@ final class ActivePool {
 }
 
 extension Clock {
-  /// The same clock, on which whoever waits does so for a thousandth of the time.
+  /// The same clock, except that each wait takes a thousandth of its duration.
   fileprivate var skipping: Clock {
     let skipped = Mutex(Duration.zero)
     return Clock(

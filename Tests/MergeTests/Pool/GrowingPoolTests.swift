@@ -2,9 +2,9 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Pool: a pool that grows is the same pool", .needsLoopDevices, .waitsForPrograms)
+@Suite("Pool: growing data and metadata devices", .needsLoopDevices, .waitsForPrograms)
 struct GrowingPoolTests {
-  @Test("a metadata device that grows during the merge is measured again")
+  @Test("a merge measures the metadata device again when it grows during the merge")
   func metadataDuringMerge() throws {
     let pool = try ActivePool()
     let outcome = pool.merge(whenAsked: { pool.growMetadata() })
@@ -15,7 +15,7 @@ struct GrowingPoolTests {
   }
 
   @Test(
-    "a metadata device that grows between the answer about its size and the superblock is whole")
+    "metadata is accepted when its device grows between the size query and the superblock read")
   func metadataWhileSuperblockIsRead() throws {
     let pool = try ActivePool()
     let file = try OpenFile(pool.metadata.path, role: "metadata device", access: .readOnly)
@@ -34,7 +34,7 @@ struct GrowingPoolTests {
     #expect(metadata.live.metadataBlockCount == 512)
   }
 
-  @Test("a data device that grows during the merge changes nothing")
+  @Test("a merge succeeds when the data device grows during it")
   func dataDuringMerge() throws {
     let pool = try ActivePool()
     let outcome = pool.merge(whenAsked: { pool.growData() })
@@ -44,7 +44,8 @@ struct GrowingPoolTests {
   }
 
   @Test(
-    "a merge goes on when data and metadata device grew after it stopped", arguments: [true, false])
+    "a stopped merge resumes after its data and metadata devices have grown",
+    arguments: [true, false])
   func betweenRuns(isResumed: Bool) throws {
     let pool = try ActivePool()
     try pool.cutData()
@@ -57,7 +58,7 @@ struct GrowingPoolTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("a data file that grew after a merge stopped is the same, also by 'merge'")
+  @Test("both 'merge' and 'resume' finish a stopped merge after its data file has grown")
   func dataFile() throws {
     for isResumed in [true, false] {
       let merge = try MergeCase(scatteredBlocks: 8)
@@ -70,13 +71,13 @@ struct GrowingPoolTests {
 }
 
 extension ActivePool {
-  /// Another program extends the metadata device to 512 blocks.
+  /// Extends the metadata device to 512 blocks, as another program would.
   fileprivate func growMetadata() {
     mapper.grownMetadataBlockCount = 512
     grow(metadata, folder.path("metadata.img"), to: 512 * 4096)
   }
 
-  /// Another program doubles the data device.
+  /// Doubles the data device, as another program would.
   fileprivate func growData() {
     mapper.dataBlockCount = 512
     grow(data, folder.path("data.img"), to: 512 * Self.blockByteCount)

@@ -4,14 +4,14 @@ import MergeEngine
 import Testing
 
 @Suite(
-  "Pool: a thin device that is merged itself and deleted meanwhile", .needsLoopDevices,
+  "Pool: a thin device that is merged without a snapshot and deleted meanwhile", .needsLoopDevices,
   .waitsForPrograms)
 struct KeptHoldTests {
   private static let byNumber = ThinDeviceReference.member(pool: "pool", deviceID: 5)
 
-  /// A merge that is stopped in the middle, because some blocks cannot be read.
+  /// Stops a merge in the middle with unreadable blocks.
   ///
-  /// - `meanwhile`: happens once the metadata snapshot is held and the merge has begun.
+  /// - `meanwhile`: runs once the metadata snapshot is held and the merge has begun.
   private static func stopped(
     _ pool: ActivePool, _ options: PoolOptions = PoolOptions(mergesThinDeviceItself: true),
     _ meanwhile: @escaping () -> Void
@@ -42,7 +42,7 @@ struct KeptHoldTests {
   enum NextRun: CaseIterable, Sendable { case resume, merge, mergeFromTheBeginning }
 
   @Test(
-    "a stopped merge keeps the metadata snapshot of a deleted device, and the next run finishes from it",
+    "a stopped merge keeps a deleted device's metadata snapshot, and the next run finishes from it",
     arguments: NextRun.allCases)
   func deleted(next: NextRun) throws {
     let pool = try ActivePool()
@@ -58,7 +58,8 @@ struct KeptHoldTests {
     #expect(pool.mapper.thinDevices.isEmpty)
   }
 
-  @Test("a deleted snapshot that the merge had made of a device in use is merged by resume")
+  @Test(
+    "resume merges a deleted snapshot of an open device from the held metadata snapshot")
   func deletedSnapshot() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -85,7 +86,7 @@ struct KeptHoldTests {
     "resume merges a deleted thin device whose number was reused, and leaves the new device alone")
   func replaced() throws {
     let pool = try ActivePool()
-    // It was made without a snapshot, so its times are those of the deleted one.
+    // The new device was created without a snapshot, so its times equal those of the deleted one.
     let new = Fixtures.ThinDevice(5, [ThinMapping(0, 70), ThinMapping(4, 71)])
     let outcome = try Self.stopped(pool) { try? pool.mapper.replaceBySomebodyElse(5, with: new) }
     Self.expectKept(pool, outcome.notes)
@@ -105,9 +106,10 @@ struct KeptHoldTests {
   }
 
   @Test(
-    "a thin device is still there if held and live tree share a mapping",
+    "a thin device counts as present only if its held and live trees share a mapping",
     arguments: [
-      // The last mapping is left; it was moved to another thin block; the device was made since.
+      // In order: the last mapping is left; it moved to another thin block; the device was
+      // recreated with a later creation time, or in another transaction; no mapping is left.
       (Fixtures.ThinDevice(5, [ThinMapping(0, 70), ThinMapping(23, 35)]), true),
       (Fixtures.ThinDevice(5, [ThinMapping(0, 70), ThinMapping(22, 35)]), false),
       (Fixtures.ThinDevice(5, [ThinMapping(23, 35)], creationTime: 1), false),
@@ -143,7 +145,7 @@ struct KeptHoldTests {
   }
 
   @Test(
-    "no verb after a killed run releases the metadata snapshot of a deleted device, and resume merges it"
+    "after a kill, every verb keeps a deleted device's metadata snapshot, and resume merges it"
   )
   func killed() throws {
     let pool = try ActivePool(otherIDs: [6])
@@ -170,12 +172,14 @@ struct KeptHoldTests {
     try Self.expectFinished(pool, pool.resume())
   }
 
-  @Test("a read-only origin is read-only again after the resumed merge, and nothing is left undone")
+  @Test(
+    "resuming the merge of a deleted thin device leaves its origin read-only and nothing undone"
+  )
   func readOnlyOrigin() throws {
     let pool = try ActivePool()
     try pool.addBase(isReadOnly: true)
     let mapped = pool.mapper.mapped
-    // A metadata snapshot was reserved, and the origin was loaded and resumed.
+    // Steps 0 to 2 reserve the metadata snapshot, and load and resume the origin's table.
     pool.mapper.happensAfter[2] = { [unowned mapper = pool.mapper] in
       try? mapper.replaceBySomebodyElse(5)
     }
@@ -191,7 +195,8 @@ struct KeptHoldTests {
     #expect(pool.mapper.mapped == mapped)
   }
 
-  @Test("a deleted device is given up when its metadata snapshot is released by hand")
+  @Test(
+    "a merge of a deleted thin device is given up when its metadata snapshot is released by hand")
   func givenUp() throws {
     let pool = try ActivePool()
     _ = try Self.stopped(pool) { try? pool.mapper.replaceBySomebodyElse(5) }
@@ -201,7 +206,7 @@ struct KeptHoldTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a stopped merge releases its metadata snapshot while the thin device is there")
+  @Test("a stopped merge releases its metadata snapshot if the thin device still exists")
   func stillThere() throws {
     let pool = try ActivePool()
     let outcome = try Self.stopped(pool) {
@@ -213,9 +218,10 @@ struct KeptHoldTests {
   }
 }
 
-@Suite("Pool: the fate of a thin device, in the metadata")
+@Suite("Pool: the fate of a thin device, as read from the metadata")
 struct ThinDeviceFateTests {
-  /// Trees of several levels, held and live, with other devices around.
+  /// Returns the fate of device 5 between a held and a live tree of several levels, with other
+  /// devices around it.
   private static func fate(
     _ held: [ThinMapping], _ live: [ThinMapping]?, leafEntryCount: Int = 3
   ) throws -> ThinDeviceFate? {
@@ -245,7 +251,7 @@ struct ThinDeviceFateTests {
   private static let held = mappings(200, at: 1000)
 
   @Test(
-    "one mapping in common shows that a thin device is there, wherever it lies in trees of any size"
+    "one shared mapping at any position proves that a thin device exists, in trees of any size"
   )
   func there() throws {
     #expect(try Self.fate(Self.held, Self.held) == .there)
@@ -261,7 +267,7 @@ struct ThinDeviceFateTests {
     }
   }
 
-  @Test("a device of that number without a mapping in common is another one")
+  @Test("a device with the same number but no shared mapping counts as another device")
   func replaced() throws {
     #expect(try Self.fate(Self.held, Self.mappings(200, at: 1001)) == .replaced)
     #expect(try Self.fate(Self.held, Self.mappings(50, by: 5, at: 2000)) == .replaced)
@@ -269,7 +275,7 @@ struct ThinDeviceFateTests {
     #expect(try Self.fate(Self.held, []) == .replaced)
   }
 
-  @Test("a device that is gone was deleted, unless it had no mappings")
+  @Test("a missing device counts as deleted unless it had no mappings")
   func deleted() throws {
     #expect(try Self.fate(Self.held, nil) == .deleted)
     #expect(try Self.fate([], nil) == .there)

@@ -5,9 +5,9 @@ import SystemPackage
 import Testing
 
 @Suite(
-  "Pool: the snapshot that is kept for a merge that stopped", .needsLoopDevices, .waitsForPrograms)
+  "Pool: the snapshot kept for a stopped merge", .needsLoopDevices, .waitsForPrograms)
 struct KeptSnapshotTests {
-  @Test("the snapshot of a merge that is begun again is kept until the new merge writes")
+  @Test("a restarted merge keeps the earlier snapshot until the new merge writes")
   func restarted() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -20,7 +20,7 @@ struct KeptSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a merge that is begun again and stops too keeps its own snapshot, and not the earlier one")
+  @Test("a restarted merge that stops too keeps its own snapshot and deletes the earlier one")
   func restartedAndStopped() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -33,7 +33,7 @@ struct KeptSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a merge onto another origin reads a snapshot of its own, and the one that is kept stays")
+  @Test("a merge onto another origin creates its own snapshot and leaves the kept one alone")
   func anotherOrigin() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -53,7 +53,8 @@ struct KeptSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  /// Has the record name the origin otherwise, as an origin without an identity is named after a boot.
+  /// Renames the origin in the record, as happens when an origin without an identity gets a new
+  /// name after a reboot.
   private static func renameOrigin(of pool: ActivePool) throws {
     let name = #/"originName" : "[^"]*"/#
     let record = try String(contentsOfFile: pool.recordPath, encoding: .utf8)
@@ -63,7 +64,8 @@ struct KeptSnapshotTests {
       record.replacing(name, with: #""originName" : "device 8:32 at /dev/sdc""#))
   }
 
-  @Test("a snapshot is found by its merge's journal where the origin has another name after a boot")
+  @Test(
+    "a kept snapshot is found by its merge's journal when the origin has a new name after a reboot")
   func foundByJournal() throws {
     for isResumed in [false, true] {
       let pool = try ActivePool()
@@ -79,7 +81,9 @@ struct KeptSnapshotTests {
     }
   }
 
-  @Test("a snapshot of the given-up merge goes where the origin had another name before the boot")
+  @Test(
+    "a restarted merge deletes the earlier snapshot even if its origin was renamed by a reboot"
+  )
   func givenUpByJournal() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -90,7 +94,7 @@ struct KeptSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a recorded snapshot without a journal, as 0.1.0 wrote it, is found by the origin alone")
+  @Test("a 0.1.0 record of a snapshot, which has no journal ID, is matched by the origin alone")
   func foundByOrigin() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -104,7 +108,7 @@ struct KeptSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a stopped merge is gone on with where its origin is named by a lower layer")
+  @Test("a stopped merge resumes when its origin is given as a lower layer of a device stack")
   func lowerLayer() throws {
     let pool = try ActivePool()
     let top = try LoopDevice(backing: pool.origin.path)
@@ -133,7 +137,7 @@ struct KeptSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a metadata snapshot that somebody else holds serves a merge that is stopped and resumed")
+  @Test("a metadata snapshot held by another program serves a merge that is stopped and resumed")
   func heldBySomebodyElse() throws {
     let pool = try ActivePool()
     try pool.mapper.holdForSomebodyElse(afterChange: false)

@@ -7,14 +7,14 @@ import Testing
 @testable import thin_merge
 
 @Suite(
-  "Pool: what a verb that only looks does where a run was killed", .needsLoopDevices,
+  "Pool: plan, devices and verify after a killed run", .needsLoopDevices,
   .waitsForPrograms)
 struct LookingAfterKillTests {
-  /// The verbs that look at a pool's mappings.
+  /// The verbs that only read a pool's mappings.
   enum Look: CaseIterable, Sendable {
     case plan, planAgain, devices, verify
 
-    /// Looks, and returns what a merge would be refused for, where that is asked.
+    /// Runs the verb, and returns the refusal that a plan reports.
     func run(
       _ merger: Merger, _ pool: ActivePool, _ options: PoolOptions
     ) throws(MergeError) -> MergeError? {
@@ -34,7 +34,7 @@ struct LookingAfterKillTests {
     }
   }
 
-  /// What a look came to.
+  /// The result of a verb that only reads.
   private struct Looked {
     var outcome: ActivePool.Outcome
     var refusal: MergeError?
@@ -50,7 +50,7 @@ struct LookingAfterKillTests {
     return Looked(outcome: outcome, refusal: refusal)
   }
 
-  /// Whether anything is left that is neither suspended nor a metadata snapshot.
+  /// Returns true if anything is left behind, apart from a suspension or a metadata snapshot.
   private static func isAnythingLeft(in pool: ActivePool) throws -> Bool {
     var pools: [PoolLeftovers] = []
     _ = pool.run { merger throws(MergeError) in pools = try merger.leftovers(pool: "pool").pools }
@@ -62,7 +62,7 @@ struct LookingAfterKillTests {
   }
 
   @Test(
-    "it undoes what is suspended or in its way, and names what stays, whatever the step of the kill",
+    "a verb that only reads undoes blocking leftovers of a kill at any step, and reports the rest",
     arguments: PoolCrashTests.Way.allCases, Look.allCases)
   func looked(way: PoolCrashTests.Way, look: Look) throws {
     var step = 0
@@ -85,7 +85,7 @@ struct LookingAfterKillTests {
       let names = looked.outcome.notes.filter { $0.contains("'thin-merge settle' undoes it") }
       #expect(names.count == (isAnythingLeft ? 1 : 0), "step \(step): \(looked.outcome.notes)")
 
-      // All is recorded still: who settles it undoes it.
+      // Everything is still recorded, so settle undoes it.
       _ = poll {
         _ = pool.run { merger throws(MergeError) in _ = try merger.settle() }
         return pool.mapper.mapped == before
@@ -97,10 +97,10 @@ struct LookingAfterKillTests {
   }
 
   @Test(
-    "a metadata snapshot that a killed run left, and that is named by its block, is read and stays")
+    "a plan reads a killed run's metadata snapshot that is named by its block, and keeps it")
   func namedBlock() throws {
     let pool = try ActivePool()
-    // Just before the snapshot is made, when the metadata snapshot is recorded.
+    // The kill comes just before the snapshot is created, after the metadata snapshot was recorded.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 2))
     let block = try #require(pool.mapper.heldBlock)
     let outcome = pool.run { merger throws(MergeError) in
@@ -114,11 +114,13 @@ struct LookingAfterKillTests {
     #expect(try pool.recordFiles() == ["POOL-1.json"])
   }
 
-  @Test("a plan has the size of a thin device that a killed run removed and a merge puts back")
+  @Test(
+    "a plan knows the size of a thin device that a killed run removed, without restoring the device"
+  )
   func sizeOfRemoved() throws {
     let pool = try ActivePool()
     try PoolCrashTests.Way.reactivated.prepare(pool)
-    // Just after the thin device was removed.
+    // The kill comes just after the thin device was removed.
     #expect(try PoolCrashTests.killed(pool, .reactivated, at: 3))
     #expect(!pool.mapper.mapped.contains { $0.name == "vm" })
     var isAssumed = true

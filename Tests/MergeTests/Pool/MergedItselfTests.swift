@@ -4,12 +4,12 @@ import MergeEngine
 import Testing
 
 @Suite(
-  "Pool: what happens to a thin device while it is merged itself", .needsLoopDevices,
+  "Pool: changes to a thin device that is merged without a snapshot", .needsLoopDevices,
   .waitsForPrograms)
 struct MergedItselfTests {
   private static let itself = PoolOptions(mergesThinDeviceItself: true)
 
-  @Test("a thin device that is merged itself and activated meanwhile stops the merge")
+  @Test("a merge without a snapshot stops when the thin device is activated during it")
   func activatedMeanwhile() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -20,7 +20,8 @@ struct MergedItselfTests {
     #expect(!pool.mapper.isHolding)
   }
 
-  @Test("a thin device that is activated behind the last checkpoint is found out at the end")
+  @Test(
+    "a merge without a snapshot fails if the thin device is activated after the last checkpoint")
   func activatedAtTheEnd() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -38,7 +39,8 @@ struct MergedItselfTests {
     #expect(try JournalOnDisk.state(of: journal).doneByteCount > 0)
   }
 
-  @Test("that a thin device was active for a moment after its merge is not called as merged")
+  @Test(
+    "a thin device that was briefly active after its merge is reported as unknown, not as merged")
   func activatedForAMoment() throws {
     for isActivated in [false, true] {
       let pool = try ActivePool()
@@ -55,7 +57,8 @@ struct MergedItselfTests {
     }
   }
 
-  @Test("a read-only thin device that is merged itself and becomes writable stops the merge")
+  @Test(
+    "a merge of a read-only thin device without a snapshot stops when the device becomes writable")
   func writableMeanwhile() throws {
     for isLoaded in [false, true] {
       let pool = try ActivePool()
@@ -75,7 +78,7 @@ struct MergedItselfTests {
     }
   }
 
-  @Test("nothing is recorded that was read while a thin device that is merged itself was writable")
+  @Test("the journal records no progress for blocks read while the thin device was writable")
   func writableAtCheckpoint() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -92,7 +95,8 @@ struct MergedItselfTests {
   }
 
   @Test(
-    "a thin device that is merged itself may be opened, and its table loaded, while it is merged")
+    "a merge without a snapshot succeeds although its thin device is opened and gets a table loaded"
+  )
   func openedAtCheckpoint() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()

@@ -8,10 +8,10 @@ import Testing
 
 @Suite("Pool: the metadata snapshot of an active pool", .needsLoopDevices, .waitsForPrograms)
 struct MetadataSnapshotTests {
-  /// What the pool sees of a metadata snapshot that is taken and given back.
+  /// The messages that the pool gets when a metadata snapshot is taken and released.
   private static let lookedAt = ["reserve_metadata_snap", "release_metadata_snap"]
 
-  @Test("a metadata snapshot that somebody else holds is told of and left alone")
+  @Test("a merge is refused while another program holds a metadata snapshot, and leaves it alone")
   func heldByAnother() throws {
     let pool = try ActivePool()
     try pool.mapper.holdForSomebodyElse()
@@ -23,7 +23,7 @@ struct MetadataSnapshotTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("by hand, a metadata snapshot that is held serves if nothing was mapped since")
+  @Test("with devices given by path, a held metadata snapshot is accepted only if it is up to date")
   func heldAndFresh() throws {
     let fresh = try ActivePool()
     try fresh.mapper.holdForSomebodyElse()
@@ -43,7 +43,8 @@ struct MetadataSnapshotTests {
   }
 
   @Test(
-    "a metadata snapshot that is too old for a thin device merged itself is refused by resume too")
+    "merge and resume both refuse too old a metadata snapshot when the thin device itself is merged"
+  )
   func heldAndOldByResume() throws {
     let pool = try ActivePool()
     try pool.mapper.holdForSomebodyElse()
@@ -59,7 +60,7 @@ struct MetadataSnapshotTests {
     #expect(try !pool.isMerged())
   }
 
-  @Test("a metadata snapshot that was named by --metadata-snap is resumed from, however old it is")
+  @Test("resume uses the metadata snapshot named by --metadata-snap, however old it is")
   func namedAndResumed() throws {
     let pool = try ActivePool()
     try pool.mapper.holdForSomebodyElse()
@@ -74,7 +75,7 @@ struct MetadataSnapshotTests {
     #expect(pool.mapper.isHolding)
   }
 
-  @Test("--metadata-snap merges from a metadata snapshot that is held, and does not release it")
+  @Test("--metadata-snap merges from a held metadata snapshot and does not release it")
   func givenSnapshot() throws {
     let pool = try ActivePool()
     try pool.mapper.holdForSomebodyElse()
@@ -105,7 +106,7 @@ struct MetadataSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a metadata snapshot is not believed where status and superblock name different blocks")
+  @Test("a merge is refused if status and superblock name different metadata snapshot blocks")
   func blocksDiffer() throws {
     let pool = try ActivePool()
     pool.mapper.happensAfter[0] = { [unowned mapper = pool.mapper] in
@@ -118,7 +119,8 @@ struct MetadataSnapshotTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("paths of an active pool given by hand get the same checks and a metadata snapshot")
+  @Test(
+    "paths of an active pool's devices get the same checks as the pool, and a metadata snapshot")
   func byHand() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -136,7 +138,7 @@ struct MetadataSnapshotTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("no verb takes a metadata snapshot where the pool's metadata is nearly used up")
+  @Test("no verb takes a metadata snapshot if the pool's metadata is nearly full")
   func metadataUsedUp() throws {
     let pool = try ActivePool()
     pool.mapper.metadataUsage = "241/256"

@@ -6,7 +6,7 @@ import Testing
 @testable import thin_merge
 
 @Suite(
-  "Pool: consent to what other thin devices on the origin show", .needsLoopDevices,
+  "Pool: consent to changing other thin devices on the origin", .needsLoopDevices,
   .waitsForPrograms)
 struct OriginConsentTests {
   private static let agrees = PoolOptions(allowsOtherUsers: true)
@@ -17,7 +17,7 @@ struct OriginConsentTests {
     return options
   }
 
-  /// A merge that was stopped in the middle, with consent to the thin devices that were there.
+  /// Stops a merge in the middle, with consent to the thin devices that existed then.
   private static func stopped(_ pool: ActivePool, _ options: PoolOptions = agrees) throws {
     try pool.cutData()
     let outcome = pool.merge(.member(pool: "pool", deviceID: 5), options)
@@ -36,7 +36,7 @@ struct OriginConsentTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("resume changes the thin devices that were agreed to, whether they are active or not")
+  @Test("resume needs no new consent for thin devices that were agreed to, active or not")
   func agreedTo() throws {
     for isActiveLater in [true, false] {
       let pool = try ActivePool(otherIDs: [6, 7])
@@ -49,7 +49,7 @@ struct OriginConsentTests {
     }
   }
 
-  @Test("resume refuses an active thin device that came since, and names it alone")
+  @Test("resume refuses a thin device that was activated since, and names only that one")
   func activatedSince() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -63,14 +63,14 @@ struct OriginConsentTests {
     #expect(refused.hint.contains("--other-users-ok"))
     #expect(!refused.notes.contains { $0.contains("and not to which") }, "\(refused.notes)")
     #expect(try pool.originContent() == before)
-    // Consent is kept with the run that had it.
+    // The journal keeps the consent of the run that got it.
     try pool.cutData()
     #expect(try pool.resume(Self.resumeOptions(Self.agrees)).exitStatus == 3)
     try pool.restoreData()
     try Self.expectMerged(pool, pool.resume())
   }
 
-  @Test("resume refuses inactive thin devices that were made since, and names them alone")
+  @Test("resume refuses inactive thin devices that were created since, and names only those")
   func madeSince() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool)
@@ -90,7 +90,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "resume refuses a thin device that was made anew with the id of one that was agreed to",
+    "resume refuses a thin device that was recreated with the ID of one that was agreed to",
     arguments: [true, false])
   func madeAnew(isActive: Bool) throws {
     let pool = try ActivePool(otherIDs: [6])
@@ -106,7 +106,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "resume asks again about another pool's thin device unless a uuid tells it from one made since",
+    "resume asks again about another pool's thin device unless a UUID identifies it",
     arguments: ["", "THIN-stranger"])
   func ofAnotherPool(uuid: String) throws {
     let pool = try ActivePool()
@@ -117,7 +117,7 @@ struct OriginConsentTests {
     pool.mapper.mapped += [
       MappedDevice(name: "other", uuid: "POOL-2", number: other, liveTable: []), stranger,
     ]
-    // Within the run that was agreed to, its consent holds.
+    // The consent is valid within the run that got it.
     try Self.stopped(pool)
     let before = try pool.originContent()
     let resumed = try pool.resume()
@@ -131,7 +131,7 @@ struct OriginConsentTests {
     }
   }
 
-  @Test("a thin device on the origin that comes while the question stands is refused")
+  @Test("a thin device that is activated on the origin while the user is asked is refused")
   func activatedDuringQuestion() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -145,7 +145,7 @@ struct OriginConsentTests {
     #expect(!pool.mapper.isHolding)
   }
 
-  /// Somebody makes a thin device while the question stands.
+  /// Returns an action that creates a thin device while the user is asked.
   private static func make(_ id: UInt64, in pool: ActivePool) -> () -> Void {
     {
       #expect(throws: Never.self) {
@@ -155,7 +155,7 @@ struct OriginConsentTests {
     }
   }
 
-  /// Expects a refusal of an inactive thin device, before anything was changed.
+  /// Expects that an inactive thin device was refused before any change.
   private static func expectRefused(
     _ outcome: ActivePool.Outcome, _ devices: String, _ pool: ActivePool
   ) {
@@ -168,7 +168,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "an inactive thin device that is made while the question stands is refused, and named alone",
+    "an inactive thin device created while the user is asked is refused, and only it is named",
     arguments: [
       PoolOptions(), PoolOptions(allowsOtherUsers: true),
       PoolOptions(mergesThinDeviceItself: true, allowsOtherUsers: true),
@@ -181,7 +181,7 @@ struct OriginConsentTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a thin device that is made anew while the question stands is not the one agreed to")
+  @Test("a thin device that is recreated while the user is asked is not covered by the consent")
   func madeAnewDuringQuestion() throws {
     let pool = try ActivePool(otherIDs: [6, 7])
     let outcome = pool.merge(
@@ -190,7 +190,7 @@ struct OriginConsentTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a thin device that goes while the question stands needs no consent")
+  @Test("a thin device that is deleted while the user is asked needs no consent")
   func goneDuringQuestion() throws {
     let pool = try ActivePool(otherIDs: [6, 7])
     let outcome = pool.merge(.member(pool: "pool", deviceID: 5), Self.agrees) {
@@ -200,7 +200,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "a thin device that is made while the question stands is refused where a snapshot was kept",
+    "a merge with a kept snapshot refuses a thin device that is created while the user is asked",
     arguments: [true, false])
   func madeDuringQuestionOfLaterRun(resumes: Bool) throws {
     let pool = try ActivePool(otherIDs: [6])
@@ -217,7 +217,7 @@ struct OriginConsentTests {
     try Self.expectMerged(pool, pool.resume(Self.resumeOptions(Self.agrees)))
   }
 
-  @Test("an active thin device that was made anew while the question stands is refused by its name")
+  @Test("an active thin device that was recreated while the user is asked is refused by its name")
   func activeMadeAnew() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -229,7 +229,7 @@ struct OriginConsentTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a thin device that is younger than somebody else's metadata snapshot is asked about")
+  @Test("a thin device created after another program's metadata snapshot needs consent")
   func youngerThanMetadataSnapshot() throws {
     let pool = try ActivePool(otherIDs: [6])
     try pool.mapper.holdForSomebodyElse()
@@ -241,7 +241,7 @@ struct OriginConsentTests {
     try Self.expectMerged(pool, merged)
   }
 
-  @Test("live mappings that cannot be read keep a merge from being begun once it was asked about")
+  @Test("a merge is refused if the live mappings are unreadable after the user agreed")
   func unreadableAfterQuestion() throws {
     let pool = try ActivePool()
     let outcome = pool.merge(.member(pool: "pool", deviceID: 5)) {
@@ -252,7 +252,7 @@ struct OriginConsentTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("consent in a journal that names no thin device counts for none, and resume says so")
+  @Test("journaled consent that names no thin device covers none, and resume reports it")
   func consentWithoutNames() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool)
@@ -271,7 +271,7 @@ struct OriginConsentTests {
     #expect(refused.notes.contains { $0.contains("and not to which") }, "\(refused.notes)")
   }
 
-  @Test("the header of a journal has no consent to other thin devices for all times")
+  @Test("a journal's header stores no consent to other thin devices")
   func headerWithoutConsent() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool, PoolOptions(reactivates: true, allowsOtherUsers: true))

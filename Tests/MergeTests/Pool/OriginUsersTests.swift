@@ -7,9 +7,9 @@ import Testing
 @testable import thin_merge
 
 @Suite(
-  "Pool: names of devices, and who else is on the origin", .needsLoopDevices, .waitsForPrograms)
+  "Pool: device names and other users of the origin", .needsLoopDevices, .waitsForPrograms)
 struct OriginUsersTests {
-  @Test("other thin devices on the origin are named and refused, unless they are agreed to")
+  @Test("other active thin devices on the origin are refused by name, unless the user consents")
   func otherUsers() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -24,7 +24,7 @@ struct OriginUsersTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("thin devices that no table names are listed and refused, unless they are agreed to")
+  @Test("thin devices without a table are refused by number, unless the user consents")
   func unknownUsers() throws {
     let pool = try ActivePool(otherIDs: [6, 7])
     let refused = pool.merge()
@@ -38,14 +38,14 @@ struct OriginUsersTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("of those, the ones that share blocks come first")
+  @Test("among inactive thin devices, a refusal lists those that share blocks first")
   func kin() throws {
     let pool = try ActivePool(otherIDs: [2])
     try pool.mapper.send("create_snap 9 5", to: SimulatedDeviceMapper.poolNumber)
     #expect(pool.merge().message.contains("dev 9 (shares blocks), 2"))
   }
 
-  @Test("an origin that something else lies on at the end is found out before it is finished")
+  @Test("a merge stops at its end if another device has been stacked on the origin")
   func originHeldMeanwhile() throws {
     let pool = try ActivePool()
     let number = try pool.number(pool.origin.path)
@@ -58,7 +58,7 @@ struct OriginUsersTests {
     #expect(!pool.mapper.isHolding)
   }
 
-  @Test("a thin device without an external origin says so, whoever asks")
+  @Test("a thin device without an external origin has no origin path to merge onto")
   func noOrigin() throws {
     let pool = try ActivePool()
     pool.mapper.mapped.append(try pool.thin(hasOrigin: false))
@@ -70,7 +70,7 @@ struct OriginUsersTests {
     #expect(outcome.exitStatus == 0)
   }
 
-  @Test("a data device of an active pool is refused with metadata from elsewhere")
+  @Test("the data device of an active pool is refused together with foreign metadata")
   func dataOfActivePool() throws {
     let pool = try ActivePool()
     try Program.mustRun(
@@ -82,7 +82,7 @@ struct OriginUsersTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a file that an active pool lies on by way of a loop device is known to be that pool's")
+  @Test("a file under an active pool's loop device is recognized as that pool's metadata")
   func fileUnderPool() throws {
     let pool = try ActivePool()
     let outcome = pool.mergeByHand(
@@ -92,7 +92,7 @@ struct OriginUsersTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a thin device that is its own origin is refused before anything is done")
+  @Test("a merge onto the pool's own data device is refused before any change")
   func ownOrigin() throws {
     let pool = try ActivePool()
     let outcome = pool.run { merger throws(MergeError) in
@@ -104,7 +104,7 @@ struct OriginUsersTests {
     #expect(pool.mapper.steps == [])
   }
 
-  @Test("aliases that do not agree on origin or length are refused")
+  @Test("two mapped devices of one thin device that disagree on its origin are refused by name")
   func aliases() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -117,7 +117,7 @@ struct OriginUsersTests {
     #expect(outcome.message.contains("vm, other"))
   }
 
-  @Test("a volume group that is this system's own, or nobody's, is used", arguments: ["", "here"])
+  @Test("a volume group with this system's ID, or with none, is accepted", arguments: ["", "here"])
   func ownGroup(systemID: String) throws {
     let pool = try ActivePool()
     pool.mapper.mapped.append(try pool.thin("vg-vm"))

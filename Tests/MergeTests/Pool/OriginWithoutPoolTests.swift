@@ -7,12 +7,12 @@ import Testing
 @testable import thin_merge
 
 @Suite(
-  "Pool: the layers of an origin where no pool is active", .needsLoopDevices, .waitsForPrograms)
+  "Pool: the origin's layers when no pool is active", .needsLoopDevices, .waitsForPrograms)
 struct OriginWithoutPoolTests {
   private static let writable = PoolOptions(makesOriginWritable: true)
 
   @Test(
-    "a read-only origin is writable for the merge, its lower layer first, and read-only afterwards")
+    "a merge makes a read-only origin writable, lower layer first, and read-only again afterwards")
   func madeWritable() throws {
     let pool = try ActivePool.withoutPool()
     let mapped = pool.mapper.mapped
@@ -30,7 +30,8 @@ struct OriginWithoutPoolTests {
   }
 
   @Test(
-    "a read-only origin is refused without the option, by plan too, and the hint names the option")
+    "merge and plan refuse a read-only origin without --make-origin-writable, and merge hints at it"
+  )
   func refused() throws {
     let pool = try ActivePool.withoutPool()
     let refused = pool.mergeInactive(PoolOptions())
@@ -42,14 +43,14 @@ struct OriginWithoutPoolTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a merge that is not agreed to leaves the origin read-only all the time")
+  @Test("a merge that the user declines never makes the origin writable")
   func notAgreedTo() throws {
     let pool = try ActivePool.withoutPool()
     #expect(pool.mergeInactive(Self.writable, agrees: false).exitStatus == 2)
     #expect(pool.mapper.steps == [])
   }
 
-  @Test("a merge that stops leaves the origin read-only, and resume merges the rest")
+  @Test("a stopped merge leaves the origin read-only, and resume merges the rest")
   func stopped() throws {
     let pool = try ActivePool.withoutPool()
     let mapped = pool.mapper.mapped
@@ -63,7 +64,8 @@ struct OriginWithoutPoolTests {
     #expect(pool.mapper.mapped == mapped)
   }
 
-  @Test("a layer that cannot be made writable is put back, and the merge refused")
+  @Test(
+    "a merge is refused if a layer cannot be made writable, and the next run restores the others")
   func notMadeWritable() throws {
     let pool = try ActivePool.withoutPool()
     let mapped = pool.mapper.mapped
@@ -73,7 +75,7 @@ struct OriginWithoutPoolTests {
     let outcome = pool.mergeInactive(Self.writable)
     #expect(outcome.error?.code == .cannotMakeOriginWritable)
     #expect(try pool.isUntouched())
-    // Its lower layer was made writable and cannot be put back either: the next run does it.
+    // The lower layer was made writable and cannot be restored either. The next run restores it.
     #expect(
       outcome.notes.contains { $0.contains("could not make /dev/mapper/base-real read-only") })
     pool.mapper.fails = [:]
@@ -82,11 +84,11 @@ struct OriginWithoutPoolTests {
     #expect(pool.mapper.mapped == mapped)
   }
 
-  /// What comes after a run that was killed.
+  /// The run after a killed run.
   enum NextRun: CaseIterable, Sendable { case sameMerge, otherOrigin, activePool }
 
   @Test(
-    "whatever step a run is killed at, the next one makes the origin read-only again",
+    "the run after a kill at any step makes the origin read-only again",
     arguments: NextRun.allCases)
   func killed(next: NextRun) throws {
     var step = 0
@@ -113,7 +115,7 @@ struct OriginWithoutPoolTests {
         #expect(pool.mapper.mapped == mapped, "step \(step)")
       case .activePool:
         pool.mapper.mapped.append(try #require(pool.inactive))
-        // Once all is merged, it is compared as it is.
+        // A fully merged origin is compared without being made writable.
         let outcome = pool.merge()
         #expect(
           try outcome.error?.code == (pool.isMerged() ? nil : .originReadOnly), "step \(step)")
@@ -125,19 +127,19 @@ struct OriginWithoutPoolTests {
     #expect(step >= 16)
   }
 
-  @Test("plan changes nothing of what a killed run left, and says what the next merge will")
+  @Test("plan after a kill at any step changes nothing and predicts the next merge's refusal")
   func plannedAfterKill() throws {
     var step = 0
     while true {
       let pool = try ActivePool.withoutPool()
       guard try pool.isKilled(at: step, { _ = pool.mergeInactive(Self.writable) }) else { break }
       let (mapped, records) = (pool.mapper.mapped, pool.originRecords())
-      // Once all is merged, it is compared as it is.
+      // A fully merged origin is compared without being made writable.
       let refusal: MergeError.Code? = try pool.isMerged() ? nil : .originReadOnly
       #expect(try pool.planInactive(PoolOptions())?.code == refusal, "step \(step)")
       #expect(try pool.planInactive(Self.writable) == nil, "step \(step)")
       #expect(pool.mapper.steps == [], "step \(step)")
-      // Through its pool too, which only reserves and releases a metadata snapshot.
+      // A plan through the active pool also only reserves and releases a metadata snapshot.
       pool.mapper.mapped.append(try #require(pool.inactive))
       #expect(try pool.planActive(PoolOptions())?.code == refusal, "step \(step)")
       #expect(try pool.planActive(Self.writable) == nil, "step \(step)")
@@ -150,15 +152,15 @@ struct OriginWithoutPoolTests {
     #expect(step >= 16)
   }
 
-  /// How a device differs from the layer that a killed run made writable.
+  /// The difference between a device and the layer that a killed run made writable.
   enum Difference: CaseIterable, Sendable { case uuid, number, table, boot }
 
   @Test(
-    "a device that only has the name of a layer that was made writable stays as it is",
+    "a device that merely has the name of a layer made writable is left unchanged",
     arguments: Difference.allCases)
   func otherDevice(difference: Difference) throws {
     let pool = try ActivePool.withoutPool()
-    // Just after the lower layer was made writable.
+    // The kill comes just after the lower layer was made writable.
     #expect(try pool.isKilled(at: 3) { _ = pool.mergeInactive(Self.writable) })
     let index = try #require(pool.mapper.mapped.firstIndex { $0.name == "base-real" })
     #expect(!pool.mapper.mapped[index].isReadOnly)
@@ -178,13 +180,13 @@ struct OriginWithoutPoolTests {
     #expect(pool.originRecords() == [])
   }
 
-  @Test("a run leaves an origin alone that another run is merging onto")
+  @Test("a run leaves the origin of another running merge writable")
   func otherRun() throws {
     let pool = try ActivePool.withoutPool()
     let other = pool.folder.path("other.img")
     try Data(count: ActivePool.blockCount * ActivePool.blockByteCount)
       .write(to: URL(filePath: other))
-    // The metadata device itself is opened by one of them alone.
+    // Only one of the two runs can open the metadata device itself.
     let copy = pool.folder.path("copy.img")
     try Program.mustRun("cp", pool.folder.path("metadata.img"), copy)
     var isWritable = false
@@ -198,7 +200,7 @@ struct OriginWithoutPoolTests {
     #expect(isWritable)
   }
 
-  @Test("thin devices of other pools that show the origin are refused, unless they are agreed to")
+  @Test("another pool's thin devices on the origin are refused, unless the user consents")
   func otherUsers() throws {
     let pool = try ActivePool.withoutPool()
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -212,7 +214,7 @@ struct OriginWithoutPoolTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("an origin with something on a lower layer is refused, also where that comes in mid-merge")
+  @Test("a merge is refused or stopped when something is stacked on a lower layer of the origin")
   func heldBelow() throws {
     for isEarly in [true, false] {
       let pool = try ActivePool.withoutPool()
@@ -229,7 +231,7 @@ struct OriginWithoutPoolTests {
     }
   }
 
-  @Test("an origin that is suspended, or of targets that are not made writable, is refused")
+  @Test("an origin that is suspended, or has a target that cannot be made writable, is refused")
   func unsuitable() throws {
     let pool = try ActivePool.withoutPool()
     pool.mapper.mapped[0].isSuspended = true
@@ -240,7 +242,7 @@ struct OriginWithoutPoolTests {
     #expect(pool.mapper.steps == [])
   }
 
-  @Test("a record with an unknown required feature is refused and left as it is")
+  @Test("an origin record with an unknown required feature is refused and left unchanged")
   func newerRecord() throws {
     let pool = try ActivePool.withoutPool()
     let text = #"{"format":1,"requiredFeatures":2,"madeWritable":[]}"#
@@ -254,10 +256,10 @@ struct OriginWithoutPoolTests {
 }
 
 extension ActivePool {
-  /// A pool that is not active, whose origin is a read-only device `base` over a layer `base-real`, as LVM
+  /// Returns an inactive pool over a read-only origin `base` with a lower layer `base-real`, as LVM
   /// makes them.
   ///
-  /// The lower layer is told of but not there: it is never opened.
+  /// The lower layer exists only in the list of mapped devices and is never opened.
   static func withoutPool() throws -> ActivePool {
     let pool = try ActivePool()
     pool.inactive = pool.mapper.mapped.removeFirst()
@@ -278,7 +280,7 @@ extension ActivePool {
       metadataPath: metadata.path, dataPath: data.path, deviceID: 5, mappings: .inactivePool)
   }
 
-  /// Merges from the devices of the pool that is not active.
+  /// Merges from the devices of the inactive pool.
   func mergeInactive(
     _ options: PoolOptions, onto path: String? = nil, metadataPath: String? = nil,
     agrees: Bool = true, waits: Bool = true
@@ -292,7 +294,7 @@ extension ActivePool {
     }
   }
 
-  /// What a merge would be refused for.
+  /// Returns the refusal that a plan of the merge reports, if any.
   func planInactive(_ options: PoolOptions) throws -> MergeError? {
     var refusal: MergeError?
     let outcome = run { [origin, inactiveSource] merger throws(MergeError) in
@@ -304,7 +306,7 @@ extension ActivePool {
     return refusal
   }
 
-  /// What a merge from the active pool would be refused for.
+  /// Returns the refusal that a plan of a merge from the active pool reports, if any.
   func planActive(_ options: PoolOptions) throws -> MergeError? {
     var refusal: MergeError?
     let outcome = run { [origin] merger throws(MergeError) in
@@ -317,9 +319,10 @@ extension ActivePool {
     return refusal
   }
 
-  /// Has a run killed at that step, with the state folder as the process left it.
+  /// Runs `run` with a kill at the given step, and restores the state folder to its content at the
+  /// kill.
   ///
-  /// - Returns: false if it got done before.
+  /// - Returns: False if the run finished before that step.
   func isKilled(at step: Int, _ run: () -> Void) throws -> Bool {
     let copy = try TemporaryFolder()
     mapper.diesAt = step
@@ -342,7 +345,7 @@ extension ActivePool {
     try Data(text.utf8).write(to: URL(filePath: originRecordPath))
   }
 
-  /// The records of origins, where there are any.
+  /// Returns the file names of the origin records.
   func originRecords() -> [String] {
     let names = try? FileManager.default.contentsOfDirectory(atPath: state + "/origins")
     return (names ?? []).filter { !$0.hasSuffix(".lock") }

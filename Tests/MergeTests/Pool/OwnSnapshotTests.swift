@@ -5,10 +5,10 @@ import SystemPackage
 import Testing
 
 @Suite(
-  "Pool: what happens to a thin device while its snapshot is merged", .needsLoopDevices,
+  "Pool: changes to a thin device while its snapshot is merged", .needsLoopDevices,
   .waitsForPrograms)
 struct OwnSnapshotTests {
-  @Test("a thin device that is activated during the merge, and not written to, is not needed")
+  @Test("a merge of a snapshot succeeds if the thin device is activated but not written during it")
   func activated() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -20,7 +20,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.mapped.contains(thin))
   }
 
-  @Test("a thin device that somebody has open at the end is said to be open")
+  @Test("the report of a merge marks a thin device that is still open as open")
   func open() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -30,7 +30,7 @@ struct OwnSnapshotTests {
     #expect(pool.thinDeviceState == .open)
   }
 
-  @Test("what is written to the thin device during the merge is not merged, and the report says so")
+  @Test("writes to the thin device during the merge are not merged, and the report mentions them")
   func written() throws {
     let pool = try ActivePool()
     pool.whenMerging = {
@@ -45,7 +45,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a thin device that is deleted during the merge is merged to the end")
+  @Test("a merge finishes from its snapshot if the thin device is deleted during it")
   func deleted() throws {
     let pool = try ActivePool()
     pool.whenMerging = {
@@ -59,7 +59,7 @@ struct OwnSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a thin device that is written to between stop and resume is merged as it was")
+  @Test("resume ignores writes to the thin device since the merge stopped")
   func writtenInBetween() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -75,7 +75,7 @@ struct OwnSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a thin device that is deleted between stop and resume is merged from its snapshot")
+  @Test("resume finishes from the snapshot if the thin device was deleted since the merge stopped")
   func deletedInBetween() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -86,7 +86,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.isEmpty)
   }
 
-  @Test("a snapshot is not merged in the name of another thin device that has the number now")
+  @Test("merge refuses to continue from a snapshot whose thin device's number was reused")
   func replacedInBetween() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -96,7 +96,7 @@ struct OwnSnapshotTests {
     let refused = pool.merge()
     #expect(refused.exitStatus == 2)
     #expect(refused.message.contains("another thin device has that number now"))
-    // The other one may be on the same origin.
+    // The new device may be on the same origin.
     let unasked = try pool.resume()
     #expect(unasked.error?.code == .originMaybeShared)
     #expect(unasked.message.hasSuffix("origin: dev 5"), "\(unasked.message)")
@@ -109,13 +109,13 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  /// Leaves a snapshot of a thin device that was deleted before anything was written from it, or before its making
-  /// was recorded.
+  /// Leaves a snapshot as the only copy of a deleted thin device: the run is killed before it
+  /// records the snapshot's creation, or it is refused before it writes anything from the snapshot.
   private static func onlyCopyIsLeft(
     _ pool: ActivePool, isKilled: Bool, replacement: Fixtures.ThinDevice? = nil
   ) throws {
     if isKilled {
-      // Just after the snapshot was made.
+      // The kill comes just after the snapshot was created.
       #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
       try pool.mapper.replaceBySomebodyElse(5, with: replacement)
     } else {
@@ -123,7 +123,7 @@ struct OwnSnapshotTests {
         try? mapper.replaceBySomebodyElse(5, with: replacement)
         mapper.fails["reserve_metadata_snap"] = .noMemory
       }
-      // By that the merge is planned once more behind the snapshot.
+      // The write makes the run plan the merge again after the snapshot is created.
       let refused = pool.merge(whenAsked: { [mapper = pool.mapper] in
         #expect(throws: Never.self) { try mapper.writeBySomebodyElse(ThinMapping(12, 50), to: 5) }
       })
@@ -141,7 +141,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a snapshot of a deleted thin device is kept by every verb, and a merge by either number finishes from it",
+    "every verb keeps a deleted device's snapshot, and a merge by either number finishes from it",
     arguments: [true, false], [5, 16_777_215] as [UInt32])
   func onlyCopy(isKilled: Bool, deviceID: UInt32) throws {
     let pool = try ActivePool()
@@ -154,7 +154,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [16_777_215])
     let outcome = pool.merge(selection, restarts: true)
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
-    // What was written while the question stood is in the snapshot too.
+    // The write while the user was asked is in the snapshot too.
     #expect(try pool.isMerged() == isKilled)
     #expect(pool.thinDeviceState == .gone)
     #expect(pool.cleanupFailures == [])
@@ -162,7 +162,7 @@ struct OwnSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a merge of a snapshot that is the only copy stops and goes on like any other")
+  @Test("a merge from a snapshot that is the only copy can be stopped and resumed")
   func onlyCopyStopped() throws {
     let pool = try ActivePool()
     try Self.onlyCopyIsLeft(pool, isKilled: true)
@@ -175,7 +175,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.isEmpty)
   }
 
-  @Test("a snapshot that is the only copy is not merged for a new device that has the number")
+  @Test("a snapshot that is the only copy is not used to merge a new device with the same number")
   func onlyCopyOfReplaced() throws {
     let pool = try ActivePool()
     let other = Fixtures.ThinDevice(5, [ThinMapping(2, 70)], transactionID: 9)
@@ -188,7 +188,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
   }
 
-  @Test("a snapshot from which nothing was written goes while the thin device is there")
+  @Test("settle deletes a snapshot from which nothing was written while the thin device exists")
   func notTheOnlyCopy() throws {
     let pool = try ActivePool()
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
@@ -199,7 +199,8 @@ struct OwnSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a snapshot that somebody deleted is forgotten, and the next merge goes on without it")
+  @Test(
+    "a snapshot deleted by another program is dropped, and the second merge afterwards succeeds")
   func snapshotDeleted() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -212,11 +213,12 @@ struct OwnSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a snapshot goes although a run is killed while it reads back what it has merged")
+  @Test("the pool record marks the snapshot as merged before the verification ends")
   func killedAtTheEnd() throws {
     let pool = try ActivePool()
     var record: Data?
-    // Looked at twice before the end: when it is decided, and once more before it is done.
+    // The pool is examined twice before the end: for the decision to delete the snapshot, and
+    // again just before the deletion.
     pool.mapper.told = { [unowned pool] step in
       if step == "release_metadata_snap", pool.mapper.thinDevices.count == 2 {
         record = FileManager.default.contents(atPath: pool.recordPath)
@@ -228,7 +230,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a merge of a thin device itself that may have been active meanwhile stops, and resume compares all again",
+    "a merge without a snapshot stops if its device may have been active, and resume compares all",
     arguments: [false, true])
   func itselfActivated(verifies: Bool) throws {
     let pool = try ActivePool()
@@ -243,7 +245,7 @@ struct OwnSnapshotTests {
     #expect(outcome.error?.code == .thinDeviceMaybeActivated)
     #expect(outcome.hint.contains("--trust-earlier-runs"))
     #expect(!pool.mapper.isHolding)
-    // What was written to it in its place is in the data device alone.
+    // The data of a write to the thin device is only in the data device.
     let written = Data(repeating: 7, count: ActivePool.blockByteCount)
     let data = try FileHandle(forWritingTo: URL(filePath: pool.folder.path("data.img")))
     try data.seek(toOffset: UInt64(40 * ActivePool.blockByteCount))
@@ -256,7 +258,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a thin device that is activated while its snapshot is made is refused, and the snapshot goes")
+    "a thin device activated while its snapshot is created is refused, and the snapshot is deleted")
   func activatedJustThen() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -271,7 +273,8 @@ struct OwnSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a snapshot is made anew where somebody resumed the thin device meanwhile, once")
+  @Test(
+    "a snapshot is recreated once, and only once, if another program resumes the suspended device")
   func resumedByOthers() throws {
     for (times, exitStatus) in [(1, 0), (2, 5)] as [(Int, Int32)] {
       let pool = try ActivePool()
@@ -285,7 +288,7 @@ struct OwnSnapshotTests {
     }
   }
 
-  @Test("a snapshot is made of what the thin device has when the answer is yes")
+  @Test("a snapshot contains writes made to the thin device while the user was asked")
   func writtenWhileAsked() throws {
     let pool = try ActivePool()
     let outcome = pool.merge(whenAsked: {
@@ -301,7 +304,8 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "where a pool has no room for a snapshot, the thin device itself is merged, and that is said")
+    "without room for a snapshot, a merge falls back to the thin device itself and notes it"
+  )
   func noRoom() throws {
     let pool = try ActivePool()
     pool.mapper.usedDataBlockCount = 231
@@ -314,7 +318,7 @@ struct OwnSnapshotTests {
       "\(outcome.notes)")
   }
 
-  @Test("--snapshot is a snapshot also where little of the pool is free")
+  @Test("--snapshot creates a snapshot even if little of the pool is free")
   func littleRoom() throws {
     let pool = try ActivePool()
     pool.mapper.usedDataBlockCount = 231
@@ -328,7 +332,7 @@ struct OwnSnapshotTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("a metadata snapshot that is named is read, and no snapshot is made")
+  @Test("a merge reads the metadata snapshot that the user names, and creates no snapshot")
   func metadataSnapshotNamed() throws {
     let pool = try ActivePool()
     try pool.mapper.holdForSomebodyElse(afterChange: false)

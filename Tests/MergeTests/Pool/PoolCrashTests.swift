@@ -3,9 +3,9 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Pool: a run that is killed", .needsLoopDevices, .waitsForPrograms)
+@Suite("Pool: killed runs", .needsLoopDevices, .waitsForPrograms)
 struct PoolCrashTests {
-  /// What stands in the state folder, as a killed process left it.
+  /// A copy of the state folder as a killed process left it.
   private struct State {
     private let copy: TemporaryFolder
 
@@ -41,7 +41,7 @@ struct PoolCrashTests {
     }
 
     func prepare(_ pool: ActivePool) throws {
-      // What the pool has not committed yet moves its roots when it does.
+      // A commit of pending changes moves the pool's roots.
       pool.mapper.hasUncommittedChanges = true
       switch self {
       case .inactive, .itself: break
@@ -54,16 +54,17 @@ struct PoolCrashTests {
     }
   }
 
-  /// Merges, and is killed at that step.
+  /// Merges with a kill at the given step, and restores the state folder to its content at the
+  /// kill.
   ///
-  /// - Returns: false if it got done before.
+  /// - Returns: False if the merge finished before that step.
   static func killed(
     _ pool: ActivePool, _ way: Way, at step: Int
   ) throws -> Bool {
     var left: State?
     pool.mapper.diesAt = step
     pool.mapper.dies = { left = try? State(of: pool) }
-    // Or the pool would hold itself, and its loop devices, for ever.
+    // Breaks the cycle by which the pool would retain itself and its loop devices.
     defer { pool.mapper.dies = {} }
     _ = pool.merge(way.selection, way.options)
     let wasKilled = pool.mapper.isDead
@@ -73,7 +74,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "the next merge finishes what a killed run began and undoes the rest, whatever its step",
+    "the next merge completes a killed run and undoes its leftovers, whatever step the kill was at",
     arguments: Way.allCases)
   func settled(way: Way) throws {
     var step = 0
@@ -95,7 +96,8 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "completing a number changes nothing in a pool that a killed run left", arguments: Way.allCases)
+    "shell completion of a device number changes nothing in a pool that a killed run left",
+    arguments: Way.allCases)
   func completed(way: Way) throws {
     var step = 0
     while true {
@@ -117,7 +119,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "a merge leaves a metadata snapshot alone that somebody else took after a killed run",
+    "a merge leaves alone a metadata snapshot that another program took after a killed run",
     arguments: 0...3)
   func takenSince(step: Int) throws {
     let pool = try ActivePool()
@@ -130,12 +132,12 @@ struct PoolCrashTests {
     #expect(pool.mapper.steps == [])
   }
 
-  @Test("a merge does not put back a thin device that a run killed before the last boot removed")
+  @Test("a merge does not restore a thin device that a run killed before the reboot had removed")
   func earlierBoot() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
     pool.mapper.mapped.append(thin)
-    // Just after the thin device was removed.
+    // The kill comes just after the thin device was removed.
     #expect(try Self.killed(pool, .reactivated, at: 3))
     #expect(!pool.mapper.mapped.contains(thin))
     pool.bootID = "the next boot"
@@ -146,7 +148,7 @@ struct PoolCrashTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  /// A merge of a snapshot of `vm` that was stopped after something was written.
+  /// Stops a merge of a snapshot of `vm` after some data was written.
   private static func stopped(_ pool: ActivePool) throws {
     try Way.snapshot.prepare(pool)
     try pool.cutData()
@@ -155,7 +157,7 @@ struct PoolCrashTests {
     try pool.restoreData()
   }
 
-  @Test("the snapshot of a stopped merge is kept, and named, while another thin device is merged")
+  @Test("a merge of another thin device keeps and reports the snapshot of a stopped merge")
   func secondSnapshot() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool)
@@ -176,14 +178,14 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "a thin device that somebody else suspended after a stopped, or then killed, merge stays suspended",
+    "a thin device suspended by another program after a stopped or killed merge stays suspended",
     arguments: [false, true])
   func suspendedSince(afterKilledRun: Bool) throws {
     let pool = try ActivePool()
     try Self.stopped(pool)
     if afterKilledRun {
       pool.mapper.revive()
-      // Just after a metadata snapshot was taken: there is something to be settled.
+      // The kill comes just after a metadata snapshot was taken, so there is something to settle.
       #expect(try Self.killed(pool, .snapshot, at: 1))
     }
     let index = try #require(pool.mapper.mapped.firstIndex { $0.name == "vm" })
@@ -196,7 +198,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "a stopped merge keeps the snapshot that it merged from, and --restart makes another"
+    "a stopped merge keeps its snapshot, and --restart replaces it"
   )
   func restart() throws {
     let pool = try ActivePool()
@@ -218,7 +220,8 @@ struct PoolCrashTests {
 
   @Test("the next run makes an origin read-only again that a killed run made writable")
   func writeProtection() throws {
-    // One layer over the origin, as LVM makes it, is told of but not there: it is never opened.
+    // A layer over the origin, as LVM makes it, exists only in the list of mapped devices. It is
+    // never opened.
     let pool = try ActivePool()
     let record = """
       {"format":1,"removals":[],
@@ -234,7 +237,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "the next run does not make another device read-only that has the origin's name",
+    "the next run does not make an unrelated device with the origin's name read-only",
     arguments: [("UUID-2", 400), ("UUID-1", 401)] as [(String, UInt32)])
   func otherOrigin(uuid: String, minor: UInt32) throws {
     let pool = try ActivePool()
@@ -252,7 +255,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "the next run drops the origin's loaded table if a killed run loaded it, and no other table")
+    "the next run clears the origin's loaded table only if a killed run loaded it")
   func loadedTable() throws {
     for isOwn in [true, false] {
       let pool = try ActivePool()
@@ -276,7 +279,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "the next run keeps a thin device that somebody made with the number of a killed run's snapshot",
+    "the next run keeps another program's thin device that has a killed run's snapshot number",
     arguments: [8, 9, 10])
   func snapshotNumberTaken(step: Int) throws {
     let pool = try ActivePool()
@@ -291,7 +294,7 @@ struct PoolCrashTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a merge does not put a removed thin device back over another origin")
+  @Test("a merge does not restore a removed thin device over another origin")
   func otherOriginUnderThinDevice() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -308,7 +311,7 @@ struct PoolCrashTests {
     #expect(!pool.mapper.mapped.contains { $0.name == "vm" })
   }
 
-  @Test("a merge refuses a file that is no record, and changes nothing")
+  @Test("a merge refuses an invalid pool record and changes nothing")
   func unreadableRecord() throws {
     let pool = try ActivePool()
     try pool.writeRecord("{}")
@@ -320,7 +323,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "a record with an unknown required feature, or of a later format, is refused and left untouched",
+    "a pool record with an unknown required feature or a newer format is refused and unchanged",
     arguments: [
       ActivePool.recordOfANewerVersion, #"{"format":2}"#,
       #"{"format":1,"requiredFeatures":9223372036854775808,"removals":[],"madeWritable":[]}"#,
@@ -338,7 +341,7 @@ struct PoolCrashTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a record that requires no feature is read, and what it does not know is ignored")
+  @Test("a pool record that requires no feature is accepted, and its unknown fields are ignored")
   func recordWithoutFeatures() throws {
     let pool = try ActivePool()
     try pool.writeRecord(

@@ -5,9 +5,9 @@ import Testing
 @testable import MergeEngine
 
 @Suite(
-  "Pool: devices that are given by their paths", .needsLoopDevices, .waitsForPrograms)
+  "Pool: devices given by path", .needsLoopDevices, .waitsForPrograms)
 struct PoolDevicesTests {
-  @Test("VG/LV is a volume, although the current folder has a link of that name to another device")
+  @Test("VG/LV means the volume, even if a relative path of that name links to another device")
   func volumeBesideLink() throws {
     let pool = try ActivePool()
     let folder = ".build"
@@ -23,7 +23,7 @@ struct PoolDevicesTests {
     #expect(ThinDeviceName("./" + link).device(in: devices) == other)
   }
 
-  @Test("a linear device and what it shows have the same bytes, unless it is LVM's")
+  @Test("a linear device overlaps the range of the disk that it maps, unless LVM made it")
   func linear() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("disk.img")
@@ -45,10 +45,12 @@ struct PoolDevicesTests {
     withExtendedLifetime(disk) {}
   }
 
-  /// Sectors of the data device.
+  /// The data device's size in sectors.
   private static let dataSectorCount: UInt64 = 32768
 
-  /// Puts a linear device, which is only told of, between the pool and its data device.
+  /// Puts a linear device between the pool and its data device.
+  ///
+  /// It exists only in the list of mapped devices.
   private static func putLinear(
     under pool: ActivePool, sectorCount: UInt64, startSector: UInt64
   ) throws {
@@ -75,7 +77,7 @@ struct PoolDevicesTests {
   }
 
   @Test(
-    "the disk under a linear data device is refused where the linear device is only a part of it",
+    "the disk under a linear data device is refused if the linear device covers only part of it",
     arguments: [(30720, 2048), (30720, 0)] as [(UInt64, UInt64)])
   func diskUnderData(sectorCount: UInt64, startSector: UInt64) throws {
     let pool = try ActivePool()
@@ -84,7 +86,7 @@ struct PoolDevicesTests {
     try Self.expectRefusal(outcome, pool, naming: pool.data.path)
   }
 
-  @Test("the disk under a linear data device of the same length is that data device")
+  @Test("the disk under a linear data device of the same size is accepted as that data device")
   func wholeDiskUnderData() throws {
     let pool = try ActivePool()
     try Self.putLinear(under: pool, sectorCount: Self.dataSectorCount, startSector: 0)
@@ -94,7 +96,7 @@ struct PoolDevicesTests {
   }
 
   @Test(
-    "a loop device over a part of the data device's file is refused",
+    "a loop device over part of the data device's file is refused",
     arguments: [1 << 20..<16 << 20, 0..<15 << 20])
   func loopOverPart(range: Range<Int>) throws {
     let pool = try ActivePool()
@@ -104,7 +106,9 @@ struct PoolDevicesTests {
     withExtendedLifetime(part) {}
   }
 
-  @Test("the data device's file, and another loop device over all of it, are the data device")
+  @Test(
+    "the data device's file, or another loop device over all of it, is accepted as the data device"
+  )
   func wholeFile() throws {
     let pool = try ActivePool()
     let file = pool.mergeByHand(.ownMetadataSnapshot, dataPath: pool.folder.path("data.img"))
@@ -116,10 +120,11 @@ struct PoolDevicesTests {
     withExtendedLifetime(other) {}
   }
 
-  @Test("a thin device of the pool is refused as its data device")
+  @Test("a thin device of the pool is refused as the pool's data device")
   func thinDeviceAsData() throws {
     let pool = try ActivePool()
-    // It is told of as a thin device; the kernel is asked for its bytes.
+    // The mapped device is listed as a thin device, but its bytes come from the kernel's loop
+    // device.
     let upper = try LoopDevice(backing: pool.data.path, readOnly: true)
     var thin = try pool.thin("other", id: 6, hasOrigin: false)
     thin.number = try pool.number(upper.path)
@@ -130,7 +135,7 @@ struct PoolDevicesTests {
   }
 
   @Test(
-    "a loop device over a part of the metadata device's file is refused",
+    "a loop device over part of the metadata device's file is refused",
     arguments: [0..<256 << 10, 4096..<1 << 20])
   func loopOverPartOfMetadata(range: Range<Int>) throws {
     let pool = try ActivePool()
@@ -140,14 +145,15 @@ struct PoolDevicesTests {
     withExtendedLifetime(part) {}
   }
 
-  @Test("a data device that lies on an active pool, as that of a pool in a pool, is no pool's own")
+  @Test("a pool whose data device lies on another active pool is merged as inactive")
   func poolInAPool() throws {
     let pool = try ActivePool()
     let folder = pool.folder
     for name in ["metadata", "data"] {
       try Program.mustRun("cp", folder.path("\(name).img"), folder.path("inner-\(name).img"))
     }
-    // The kernel tells that the inner data device lies on `outer`, and that on its data device.
+    // The kernel reports that the inner data device lies on `outer`, and `outer` on its data
+    // device.
     let lower = try LoopDevice(backing: folder.path("inner-data.img"))
     let outer = try LoopDevice(backing: lower.path)
     let inner = try LoopDevice(backing: outer.path, readOnly: true)

@@ -8,16 +8,16 @@ import Testing
 
 @Suite("Pool: merging from an active pool", .needsLoopDevices, .waitsForPrograms)
 struct PoolSessionTests {
-  /// What the pool sees of a metadata snapshot that is taken and given back.
+  /// The messages that the pool gets when a metadata snapshot is taken and released.
   private static let lookedAt = ["reserve_metadata_snap", "release_metadata_snap"]
 
-  /// What it sees of a merge of a thin device that nobody can write to.
+  /// The messages that the pool gets when a thin device without writers is merged.
   private static let snapshotMerged = [
     "reserve_metadata_snap", "create_snap 16777215 5", "release_metadata_snap", "delete 16777215",
   ]
   private static let itself = PoolOptions(mergesThinDeviceItself: true)
 
-  @Test("of an inactive thin device a snapshot is merged, and deleted afterwards")
+  @Test("a merge of an inactive thin device creates a snapshot, merges it and deletes it")
   func inactive() throws {
     let pool = try ActivePool()
     let outcome = pool.merge()
@@ -29,7 +29,7 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("with --no-snapshot an inactive thin device is merged itself")
+  @Test("--no-snapshot merges an inactive thin device itself")
   func inactiveItself() throws {
     let pool = try ActivePool()
     let outcome = pool.merge(.member(pool: "pool", deviceID: 5), Self.itself)
@@ -40,7 +40,7 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a read-only thin device is merged while it is active, by its name alone")
+  @Test("an active read-only thin device is merged when only its name is given")
   func readOnly() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -53,7 +53,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "an active thin device that nobody has open is suspended for its snapshot, and stays active")
+    "an active thin device that is not open is suspended for its snapshot and stays active")
   func active() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -70,7 +70,7 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a thin device that udev has open for a moment is waited for")
+  @Test("a merge waits for a thin device that is open for a moment")
   func openForAMoment() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -86,13 +86,13 @@ struct PoolSessionTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("a read-only thin device that is open is refused, and --snapshot merges a snapshot of it")
+  @Test("an open read-only thin device is refused, and --snapshot merges a snapshot of it")
   func readOnlyAndOpen() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
     thin.isReadOnly = true
     thin.openCount = 1
-    // A device that nobody has open shows the same thin device.
+    // The alias is a second, unopened device of the same thin device.
     var alias = try pool.thin("alias", minor: 302)
     alias.isReadOnly = true
     pool.mapper.mapped += [alias, thin]
@@ -110,7 +110,7 @@ struct PoolSessionTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("an open device beside a writable one that nobody has open keeps the latter from removal")
+  @Test("a merge is refused if one of a thin device's two mapped devices is open")
   func readOnlyAndOpenBesideWritable() throws {
     let pool = try ActivePool()
     var open = try pool.thin("open", minor: 302)
@@ -122,7 +122,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "with --no-snapshot an active thin device is removed for the merge; --reactivate puts it back")
+    "--no-snapshot removes an active thin device for the merge, and --reactivate restores it")
   func removed() throws {
     for reactivates in [false, true] {
       let options = PoolOptions(mergesThinDeviceItself: true, reactivates: reactivates)
@@ -135,14 +135,14 @@ struct PoolSessionTests {
       #expect(pool.mapper.mapped.contains(thin) == reactivates)
       #expect(
         outcome.notes.contains { $0.contains("dmsetup create vm --uuid THIN-vm") } != reactivates)
-      // The name of one that stays removed is remembered.
+      // The pool record keeps the name of a device that stays removed.
       #expect(try pool.recordFiles().isEmpty == reactivates)
       #expect(pool.merge(.device("vm"), options).exitStatus == 0)
     }
   }
 
   @Test(
-    "nothing is changed before the merge is agreed to",
+    "a merge changes nothing before the user agrees to it",
     arguments: [
       PoolOptions(), PoolOptions(mergesThinDeviceItself: true, reactivates: true),
       PoolOptions(allowsOpenThinDevice: true),
@@ -159,7 +159,7 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a thin device in use is refused, and --snapshot merges a snapshot of it")
+  @Test("an open thin device is refused, and --snapshot merges a snapshot of it")
   func snapshot() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -181,7 +181,9 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a thin device that gets another number while the question stands is snapshotted by that")
+  @Test(
+    "a snapshot succeeds if the thin device gets another device number while the user is asked"
+  )
   func renumbered() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -195,7 +197,7 @@ struct PoolSessionTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("another number is drawn for a snapshot where one is taken")
+  @Test("a snapshot gets another number if the first one drawn is taken")
   func takenID() throws {
     let pool = try ActivePool(otherIDs: [16_777_215])
     var thin = try pool.thin()
@@ -208,7 +210,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "a thin device that is written to while the question stands is planned twice, and noted once")
+    "a thin device written while the user is asked is planned twice, with each note given once")
   func notedOnce() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin())
@@ -221,7 +223,7 @@ struct PoolSessionTests {
     #expect(Set(outcome.notes).count == outcome.notes.count, "\(outcome.notes)")
   }
 
-  @Test("a pool that is not well is refused")
+  @Test("a pool that needs a check or is read-only is refused")
   func health() throws {
     for (needsCheck, mode, words) in [(true, "ro", "needs_check"), (false, "ro", "read-only")] {
       let pool = try ActivePool()
@@ -235,7 +237,7 @@ struct PoolSessionTests {
     }
   }
 
-  @Test("metadata that is not the pool's as device-mapper knows it is refused")
+  @Test("metadata whose data size differs from the pool's status is refused")
   func otherMetadata() throws {
     let pool = try ActivePool()
     pool.mapper.dataBlockCount = 255
@@ -245,7 +247,7 @@ struct PoolSessionTests {
     #expect(pool.mapper.steps == [])
   }
 
-  @Test("plan says why a merge would be refused")
+  @Test("plan reports why a merge would be refused")
   func planSaysWhy() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -260,7 +262,7 @@ struct PoolSessionTests {
     #expect(pool.mapper.mapped.contains(thin))
   }
 
-  @Test("the devices of an active pool are listed by its name")
+  @Test("the devices of an active pool are listed by the pool's name")
   func devices() throws {
     let pool = try ActivePool(otherIDs: [8])
     let outcome = pool.run { merger throws(MergeError) in
@@ -270,7 +272,7 @@ struct PoolSessionTests {
     #expect(!pool.mapper.isHolding)
   }
 
-  @Test("a table with the thin device that was loaded and is not live yet is in the way")
+  @Test("a merge is refused if a loaded, not yet live table contains the thin device")
   func pendingTable() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -286,14 +288,14 @@ struct PoolSessionTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a snapshot is kept where --verify finds that the origin differs")
+  @Test("a merge keeps its snapshot if --verify finds a difference on the origin")
   func differsInTheEnd() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
     thin.openCount = 1
     pool.mapper.mapped.append(thin)
     let path = pool.folder.path("origin.img")
-    // The last look at all devices is the one after everything is written.
+    // The devices are listed for the last time after everything was written.
     pool.mapper.whenLookedAt = {
       let file = FileHandle(forWritingAtPath: path)
       file?.write(Data(repeating: 0xFF, count: 4096))
@@ -304,7 +306,7 @@ struct PoolSessionTests {
     #expect(try !pool.isMerged())
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
     #expect(try pool.recordFiles() == ["POOL-1.json"])
-    // The merge is finished, so the next one compares.
+    // The merge is finished, so the next run only compares.
     let compared = pool.merge(
       .device("vm"), PoolOptions(allowsOpenThinDevice: true), verifies: true)
     #expect(compared.exitStatus == 4, "\(compared.message)")
@@ -316,7 +318,7 @@ struct PoolSessionTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a thin device that somebody has suspended is left alone")
+  @Test("a thin device suspended by another program is refused and stays suspended")
   func suspended() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -329,7 +331,7 @@ struct PoolSessionTests {
     #expect(pool.mapper.mapped.last?.isSuspended == true)
   }
 
-  @Test("a snapshot is not made of a pool that has no room, or while somebody holds its metadata")
+  @Test("no snapshot is created in a full pool, or while another program holds a metadata snapshot")
   func noSnapshot() throws {
     for isFull in [true, false] {
       let pool = try ActivePool()
@@ -348,7 +350,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "of an active pool that needs a check, a held metadata snapshot is offered where there is one")
+    "the hint for a pool that needs a check offers a held metadata snapshot only if there is one")
   func needsCheckHint() throws {
     let pool = try ActivePool()
     pool.mapper.needsCheck = true
@@ -365,7 +367,7 @@ struct PoolSessionTests {
     #expect(pool.mapper.steps == [])
   }
 
-  @Test("a thin device that cannot be resumed is told of, and the next run resumes it")
+  @Test("a thin device that cannot be resumed is reported, and the next run resumes it")
   func resumeFails() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -383,7 +385,7 @@ struct PoolSessionTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("two runs do not work on one pool")
+  @Test("a second run on the same pool is refused as busy")
   func oneRun() throws {
     let pool = try ActivePool()
     var inner: ActivePool.Outcome?

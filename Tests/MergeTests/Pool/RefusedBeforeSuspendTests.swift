@@ -4,10 +4,10 @@ import MergeEngine
 import Testing
 
 @Suite(
-  "Pool: what is refused before a thin device is suspended or a snapshot made", .needsLoopDevices,
+  "Pool: refusals before a thin device is suspended or snapshotted", .needsLoopDevices,
   .waitsForPrograms)
 struct RefusedBeforeSuspendTests {
-  /// A pool whose thin device is active, and all that device-mapper is told.
+  /// A pool whose thin device is active, with a record of every device-mapper step.
   private final class Watched {
     let pool: ActivePool
     private(set) var told: [String] = []
@@ -47,7 +47,7 @@ struct RefusedBeforeSuspendTests {
     }
   }
 
-  @Test("an origin without room for its holes", .needsTmpfs)
+  @Test("an origin without room for its holes is refused before any pool change", .needsTmpfs)
   func noRoomForHoles() throws {
     let watched = try Watched()
     let place = try TemporaryFolder(onTmpfsOf: 200 << 10)
@@ -59,17 +59,17 @@ struct RefusedBeforeSuspendTests {
       Self.merge(watched.pool, onto: origin, options), .noRoomForHoles)
   }
 
-  @Test("buffers for which there is no memory")
+  @Test("a merge without enough memory for its buffers is refused before any pool change")
   func noMemory() throws {
     let watched = try Watched()
     var options = MergeOptions()
-    // 64 of them are more than there are addresses.
+    // 64 buffers of this size exceed the address space.
     options.transfer.ioByteCount = 1 << 42
     try watched.expectRefused(Self.merge(watched.pool, options), .noMemory)
     #expect(try watched.pool.isUntouched())
   }
 
-  @Test("a journal's folder that is full", .needsTmpfs)
+  @Test("a full file system under the journal is refused before any pool change", .needsTmpfs)
   func noRoomForJournal() throws {
     let watched = try Watched()
     let place = try TemporaryFolder(onTmpfsOf: 64 << 10)
@@ -78,7 +78,9 @@ struct RefusedBeforeSuspendTests {
     #expect(try watched.pool.isUntouched())
   }
 
-  @Test("a finished merge that is merged again and whose journal has no room left", .needsTmpfs)
+  @Test(
+    "merging again without room in the finished merge's journal is refused before any pool change",
+    .needsTmpfs)
   func noRoomForJournalAgain() throws {
     let watched = try Watched()
     let place = try TemporaryFolder(onTmpfsOf: 2 << 20)
@@ -90,7 +92,7 @@ struct RefusedBeforeSuspendTests {
     try watched.expectRefused(Self.merge(watched.pool, options), .noRoomForJournal)
   }
 
-  @Test("an origin that somebody locked while the question stood")
+  @Test("an origin locked while the user is asked is refused before any pool change")
   func lockedMeanwhile() throws {
     let watched = try Watched()
     var lock: FileHandle?
@@ -102,7 +104,8 @@ struct RefusedBeforeSuspendTests {
     #expect(try watched.pool.isUntouched())
   }
 
-  @Test("an origin onto which somebody began a merge while the question stood")
+  @Test(
+    "an origin that got another merge while the user is asked is refused before any pool change")
   func begunMeanwhile() throws {
     let other = try ActivePool()
     try other.cutData()
@@ -120,7 +123,7 @@ struct RefusedBeforeSuspendTests {
     try watched.expectRefused(outcome, .otherMergeUnfinished)
   }
 
-  @Test("a resumed merge whose origin has nothing of what was merged, before a device is removed")
+  @Test("resume refuses an origin that lost its merged data before a device is removed")
   func originLost() throws {
     let watched = try Watched()
     let pool = watched.pool

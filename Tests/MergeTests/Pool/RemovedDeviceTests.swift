@@ -3,11 +3,11 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Pool: thin devices that a killed run removed", .needsLoopDevices, .waitsForPrograms)
+@Suite("Pool: thin devices removed by a killed run", .needsLoopDevices, .waitsForPrograms)
 struct RemovedDeviceTests {
   private static let base = DeviceNumber(major: 253, minor: 400)
 
-  /// A thin device over an origin that is told of only: it has no identity but its table.
+  /// Returns a thin device over an origin that is identified only by its table.
   private static func thin(_ pool: ActivePool) throws -> MappedDevice {
     var thin = try pool.thin()
     thin.liveTable[0].arguments = "\(SimulatedDeviceMapper.poolNumber) 5 \(base)"
@@ -24,13 +24,13 @@ struct RemovedDeviceTests {
       ])
   }
 
-  /// What the record says of the origin's parts, as a merge writes it down.
+  /// Returns the origin's parts as a merge records them.
   private static func parts(_ pool: ActivePool) throws -> String {
     let disk = try pool.number(pool.origin.path)
     return "(0 3072 linear \(disk) 0, \(DeviceIdentity.name(disk)))"
   }
 
-  /// Leaves the record of a run that was killed after it had removed a thin device.
+  /// Writes the record of a run that was killed after it removed a thin device.
   private static func leave(
     _ thin: MappedDevice, _ pool: ActivePool, originName: String = "", originParts: String? = nil,
     isPutBack: Bool = true
@@ -44,14 +44,14 @@ struct RemovedDeviceTests {
     try pool.writeRecord(String(decoding: try JSONEncoder().encode(state), as: UTF8.self))
   }
 
-  /// Settles what a killed run left.
+  /// Settles the leftovers of a killed run.
   private static func settle(_ pool: ActivePool) -> ActivePool.Outcome {
     pool.run { merger throws(MergeError) in
       if let error = try merger.settle(pool: "pool").pools.first?.error { throw error }
     }
   }
 
-  @Test("a removed thin device is put back where its origin has the table that it had")
+  @Test("a removed thin device is restored if its origin still has the same table")
   func sameTable() throws {
     let pool = try ActivePool()
     pool.mapper.mapped.append(try Self.origin(pool))
@@ -62,7 +62,7 @@ struct RemovedDeviceTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a removed thin device is not put back where its origin's number has another table")
+  @Test("a removed thin device is not restored if its origin's number has another table now")
   func otherTable() throws {
     let pool = try ActivePool()
     pool.mapper.mapped.append(try Self.origin(pool, startSector: 8))
@@ -75,7 +75,7 @@ struct RemovedDeviceTests {
   }
 
   @Test(
-    "a thin device whose origin nothing tells from others is not put back, and the command is named"
+    "a thin device with an unidentifiable origin is not restored, and the command to do so is given"
   )
   func unknownOrigin() throws {
     let pool = try ActivePool()
@@ -89,14 +89,14 @@ struct RemovedDeviceTests {
   }
 
   @Test(
-    "a thin device that is active again is not said to stay removed, and its record goes",
+    "a thin device that is active again is not reported as removed, and its record is deleted",
     arguments: [false, true])
   func activeAgain(isPutBack: Bool) throws {
     let pool = try ActivePool()
     pool.mapper.mapped.append(try Self.origin(pool))
     var thin = try Self.thin(pool)
     try Self.leave(thin, pool, originParts: Self.parts(pool), isPutBack: isPutBack)
-    // LVM gives it another number, and perhaps another name.
+    // LVM gives the volume another number, and perhaps another name.
     thin.number.minor += 7
     if isPutBack { thin.name = "renamed" }
     pool.mapper.mapped.append(thin)
@@ -117,7 +117,7 @@ struct RemovedDeviceTests {
     return volume
   }
 
-  /// Settles what a run left that had removed a volume of LVM.
+  /// Settles the leftovers of a run that removed an LVM volume.
   private static func settleVolume(
     _ pool: ActivePool,
     _ runChange: @escaping @Sendable ([String]) -> MergeEngine.Program.End
@@ -131,7 +131,7 @@ struct RemovedDeviceTests {
     return outcome
   }
 
-  @Test("a volume of LVM is put back by LVM, by the uuids of volume and group and not by its name")
+  @Test("LVM restores a removed volume by the UUIDs of volume and group, not by its name")
   func volume() throws {
     let pool = try ActivePool()
     var renamed = try Self.volume(pool)
@@ -148,7 +148,7 @@ struct RemovedDeviceTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a volume of LVM that LVM does not activate stays in the record, and the cause is named")
+  @Test("a volume that LVM fails to activate stays recorded, with LVM's error in the note")
   func volumeNotActivated() throws {
     let pool = try ActivePool()
     let outcome = try Self.settleVolume(pool) { _ in .failed(words: "Check of pool failed") }
@@ -160,10 +160,10 @@ struct RemovedDeviceTests {
     #expect(try pool.recordFiles().isEmpty == false)
   }
 
-  @Test("a volume whose name another one has is not said to be back, and no command names it")
+  @Test("a volume whose UUID LVM does not find is neither reported as restored nor given a command")
   func volumeOfThatName() throws {
     let pool = try ActivePool()
-    // LVM succeeds also where it finds nothing.
+    // LVM succeeds even if the selection matches nothing.
     let outcome = try Self.settleVolume(pool) { _ in .succeeded(output: "") }
     #expect(
       outcome.notes.contains { $0.contains("finds no volume with its uuid, 012345-6789-abcd") },
@@ -172,7 +172,7 @@ struct RemovedDeviceTests {
     #expect(try pool.recordFiles().isEmpty == false)
   }
 
-  @Test("a volume is put back although another one is active under its name")
+  @Test("a volume is restored although another volume is active under its name")
   func nameOfAnother() throws {
     let pool = try ActivePool()
     var another = try Self.volume(pool)
@@ -190,7 +190,7 @@ struct RemovedDeviceTests {
   }
 
   @Test(
-    "the name of a removed volume means that volume, or the one that LVM has given the name to since",
+    "a removed volume's name means that volume, or the one to which LVM has given the name since",
     arguments: [("vm", 5), ("another", 8)] as [(String, UInt32)])
   func nameGivenAway(uuidName: String, deviceID: UInt32) throws {
     let pool = try ActivePool(otherIDs: [8])
@@ -213,7 +213,7 @@ struct RemovedDeviceTests {
   }
 
   @Test(
-    "a volume for which LVM takes too long is said so with the time, and the next run tries again")
+    "a note gives the timeout if LVM is too slow to restore a volume, and the next run tries again")
   func volumeTakesTooLong() throws {
     let pool = try ActivePool()
     let outcome = try Self.settleVolume(pool) { _ in .noAnswer }
@@ -221,14 +221,14 @@ struct RemovedDeviceTests {
       outcome.notes.contains { $0.contains("did not end in 120 s, got SIGTERM") },
       "\(outcome.notes)")
     #expect(try pool.recordFiles().isEmpty == false)
-    // It may have ended since.
+    // LVM may have finished since.
     pool.mapper.mapped.append(try Self.volume(pool))
     let later = Self.settle(pool)
     #expect(!later.notes.contains { $0.contains("could not put") }, "\(later.notes)")
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a volume of LVM that stays removed is named with the command of LVM")
+  @Test("the note about an LVM volume that stays removed gives the lvchange command")
   func volumeStaysRemoved() throws {
     let pool = try ActivePool()
     pool.mapper.mapped.append(try Self.origin(pool))

@@ -7,10 +7,11 @@ import Testing
 @testable import thin_merge
 
 @Suite(
-  "Pool: settling origins of killed merges without a pool", .needsLoopDevices, .waitsForPrograms)
+  "Pool: settling the origins of killed merges without an active pool", .needsLoopDevices,
+  .waitsForPrograms)
 struct SettleOriginTests {
   @Test(
-    "an origin that a killed merge without a pool left writable is listed, and settled, whatever the step"
+    "an origin left writable by a kill at any step is listed and settled without an active pool"
   )
   func originWithoutPool() throws {
     var step = 0
@@ -47,7 +48,7 @@ struct SettleOriginTests {
     #expect(step >= 16)
   }
 
-  /// Leaves an origin writable by a merge without a pool, just after its lower layer was made so.
+  /// Leaves the origin's lower layer writable: the merge is killed just after making it so.
   private static func writableOrigin() throws -> ActivePool {
     let pool = try ActivePool.withoutPool()
     let options = PoolOptions(makesOriginWritable: true)
@@ -55,7 +56,7 @@ struct SettleOriginTests {
     return pool
   }
 
-  @Test("an origin that cannot be made read-only again ends settle with 3, and stays recorded")
+  @Test("settle exits with 3 if an origin cannot be made read-only, and keeps its record")
   func originNotRestored() throws {
     let pool = try Self.writableOrigin()
     pool.mapper.fails["reload"] = .resourceBusy
@@ -70,7 +71,7 @@ struct SettleOriginTests {
     #expect(pool.originRecords() == [])
   }
 
-  @Test("two layers of one volume are one line, by the volume's name")
+  @Test("two layers of one volume are listed as one line under the volume's name")
   func layersOfOneVolume() {
     var left = PoolLeftovers(poolName: "pool", state: .active)
     left.writableLayers = ["/dev/mapper/vg-base-real", "/dev/mapper/vg-base"].map {
@@ -81,7 +82,7 @@ struct SettleOriginTests {
     #expect(text.components(separatedBy: "made writable").count == 2)
   }
 
-  @Test("the record of an origin that cannot be read ends settle with 2, one in use with 5")
+  @Test("settle exits with 2 for an unreadable origin record, and with 5 for one in use")
   func originNotHad() throws {
     let pool = try ActivePool.withoutPool()
     try pool.writeOriginRecord("{}")
@@ -98,7 +99,7 @@ struct SettleOriginTests {
     #expect(inUse.mapper.steps == [])
   }
 
-  @Test("the records of origins are looked for beside those of pools, and not beside journals")
+  @Test("origin records are looked up in the folder of pool records, not in that of journals")
   func folderOfOriginRecords() throws {
     let pool = try Self.writableOrigin()
     var environment = Environment(stateFolder: pool.folder.path("journals"))
@@ -109,7 +110,7 @@ struct SettleOriginTests {
     #expect(left.origins.map(\.recordPath) == [pool.originRecordPath])
   }
 
-  @Test("settle of one pool leaves the origins of other merges alone")
+  @Test("settle for one pool leaves the origins of other merges alone")
   func originBesidePool() throws {
     let pool = try Self.writableOrigin()
     pool.mapper.mapped.append(try #require(pool.inactive))

@@ -6,10 +6,10 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("Pool: settling what a killed run left", .needsLoopDevices, .waitsForPrograms)
+@Suite("Pool: settling the leftovers of a killed run", .needsLoopDevices, .waitsForPrograms)
 struct SettleTests {
   @Test(
-    "settle undoes what a killed run left, whatever its step",
+    "settle undoes the leftovers of a run that was killed at any step",
     arguments: PoolCrashTests.Way.allCases)
   func settled(way: PoolCrashTests.Way) throws {
     var step = 0
@@ -32,7 +32,7 @@ struct SettleTests {
   }
 
   @Test(
-    "listing what a killed run left changes nothing, whatever its step",
+    "listing the leftovers of a run that was killed at any step changes nothing",
     arguments: PoolCrashTests.Way.allCases)
   func listed(way: PoolCrashTests.Way) throws {
     var step = 0
@@ -54,7 +54,7 @@ struct SettleTests {
     #expect(isFound)
   }
 
-  @Test("where no run has left anything, settle and its list say so and make no file")
+  @Test("settle and its list report that nothing is left, and create no file")
   func nothingLeft() throws {
     let pool = try ActivePool()
     for answer in [Settling.settle(pool), Settling.list(pool)] {
@@ -73,14 +73,14 @@ struct SettleTests {
     #expect(text == "Earlier runs left nothing in any pool or at any origin.\n")
   }
 
-  @Test("a pool of that name that is not active is refused")
+  @Test("settle and its list refuse the name of a pool that is not active")
   func noSuchPool() throws {
     let pool = try ActivePool()
     #expect(Settling.settle(pool, name: "other").outcome.exitStatus == 2)
     #expect(Settling.list(pool, name: "other").outcome.exitStatus == 2)
   }
 
-  /// Leaves a merge that was stopped at blocks that cannot be read, with its snapshot.
+  /// Stops a merge at unreadable blocks, with its snapshot kept.
   private static func stopped() throws -> ActivePool {
     let pool = try ActivePool()
     try pool.cutData()
@@ -90,7 +90,7 @@ struct SettleTests {
   }
 
   @Test(
-    "the snapshot of an unfinished merge is kept and listed, with what it keeps and its journal")
+    "the snapshot of an unfinished merge is kept and listed with its size, origin and journal")
   func unfinished() throws {
     let pool = try Self.stopped()
     let answer = Settling.settle(pool)
@@ -113,10 +113,10 @@ struct SettleTests {
     #expect(pool.mapper.thinDevices.count == 2)
   }
 
-  @Test("a snapshot of a deleted thin device is kept and listed as the only copy, with status 3")
+  @Test("settle keeps and lists a deleted device's snapshot as the only copy, and exits with 3")
   func onlyCopy() throws {
     let pool = try ActivePool()
-    // Just after the snapshot was made.
+    // The kill comes just after the snapshot was created.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
     try pool.mapper.replaceBySomebodyElse(5)
     for _ in 0..<2 {
@@ -139,11 +139,11 @@ struct SettleTests {
   }
 
   @Test(
-    "by a record that does not tell when the thin device was made, an older one is that",
+    "without a recorded creation time, a thin device counts as the original if it is older",
     arguments: [false, true])
   func recordWithoutCreation(isReplaced: Bool) throws {
     let pool = try ActivePool()
-    // Just after the snapshot was made.
+    // The kill comes just after the snapshot was created.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
     let record = try Data(contentsOf: URL(filePath: pool.recordPath))
     var fields = try #require(try JSONSerialization.jsonObject(with: record) as? [String: Any])
@@ -160,7 +160,7 @@ struct SettleTests {
     #expect(pool.mapper.thinDevices.count == (isReplaced ? 2 : 1))
   }
 
-  @Test("while another run works on a pool, settle ends with 5 and the list says so")
+  @Test("settle exits with 5 while another run works on a pool, and the list reports it")
   func inUse() throws {
     let pool = try Self.stopped()
     let lock = try OpenFile(
@@ -173,7 +173,7 @@ struct SettleTests {
     #expect(left.pools.first?.error?.code == .poolInUse)
   }
 
-  @Test("the record of a pool that is not active is listed and stays, with status 0")
+  @Test("the record of an inactive pool is listed and kept, with status 0")
   func notActive() throws {
     let pool = try Self.stopped()
     pool.mapper.mapped = []
@@ -188,7 +188,10 @@ struct SettleTests {
     #expect(try Settling.files(pool) == files)
   }
 
-  /// A program that another test starts has our locks for a moment, and the pool seems to be in use then.
+  /// Resumes until the error has the given code.
+  ///
+  /// A program that another test starts briefly has the locks of this process, so that the pool
+  /// seems to be in use.
   private static func resumed(
     _ pool: ActivePool, until code: MergeError.Code
   ) throws -> ActivePool.Outcome {
@@ -202,11 +205,11 @@ struct SettleTests {
   }
 
   @Test(
-    "resume of a finished merge ends with 5 until what a killed run left in its pool is undone",
+    "resume of a finished merge exits with 5 until its killed run's pool leftovers are undone",
     arguments: [(.inactive, 4), (.itself, 2)] as [(PoolCrashTests.Way, Int)])
   func finishedAndLeft(way: PoolCrashTests.Way, step: Int) throws {
     let pool = try ActivePool()
-    // Just before the metadata snapshot is released; then the pool goes.
+    // The kill comes just before the metadata snapshot is released. Then the pool is deactivated.
     #expect(try PoolCrashTests.killed(pool, way, at: step))
     let mapped = pool.mapper.mapped
     pool.mapper.mapped = []
@@ -217,7 +220,7 @@ struct SettleTests {
     #expect(unsettled.message.contains("a pool that is not active is the metadata snapshot"))
     #expect(unsettled.message.hasSuffix(pool.recordPath))
     #expect(unsettled.hint.contains("rm \(pool.recordPath)"))
-    // Somebody has to come for it.
+    // Only a settle of the active pool releases the metadata snapshot.
     pool.mapper.mapped = mapped
     let active = try Self.resumed(pool, until: .mergeNotSettled)
     #expect(active.hint == "undo it:\n  thin-merge settle --pool pool")
@@ -227,7 +230,7 @@ struct SettleTests {
     #expect(try pool.resume().error?.code == .mergeFinished)
   }
 
-  @Test("what is left in another pool, or kept for another merge, is nothing of a finished merge")
+  @Test("leftovers of another pool or another merge do not affect a finished merge")
   func leftByOthers() throws {
     let pool = try ActivePool(otherIDs: [6])
     let options = PoolOptions(allowsOtherUsers: true)
@@ -250,7 +253,7 @@ struct SettleTests {
   }
 
   @Test(
-    "a record that cannot be read is named, and settle is refused",
+    "the list reports an unreadable record, and settle is refused and keeps the record",
     arguments: ["{}", ActivePool.recordOfANewerVersion])
   func unreadable(text: String) throws {
     let pool = try ActivePool()
@@ -262,10 +265,10 @@ struct SettleTests {
     #expect(try String(contentsOfFile: pool.recordPath, encoding: .utf8) == text)
   }
 
-  @Test("a metadata snapshot that cannot be released ends settle with 3, and stays recorded")
+  @Test("settle exits with 3 if a metadata snapshot cannot be released, and keeps its record")
   func notReleased() throws {
     let pool = try ActivePool()
-    // Just after the metadata snapshot was taken.
+    // The kill comes just after the metadata snapshot was taken.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 1))
     pool.mapper.fails["release_metadata_snap"] = .resourceBusy
     let answer = Settling.settle(pool)
@@ -277,11 +280,12 @@ struct SettleTests {
   }
 
   @Test(
-    "a metadata snapshot taken just before the kill is named with its release where the pool has changed"
+    "settle reports how to release a metadata snapshot that may not be the killed run's"
   )
   func maybeOurs() throws {
     let pool = try ActivePool()
-    // Just before the metadata snapshot is taken; the pool commits something, and then it is.
+    // The kill comes just before the metadata snapshot is taken. Then the pool commits a change,
+    // and a metadata snapshot is taken.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 0))
     try pool.mapper.holdForSomebodyElse()
     #expect(Settling.list(pool).pools.first?.metadataSnapshot?.owner == .maybe)
@@ -301,7 +305,7 @@ struct SettleTests {
     #expect(text.contains(release))
   }
 
-  @Test("the report says what was undone")
+  @Test("the report of settle lists what was undone")
   func reportOfUndone() throws {
     let pool = try ActivePool()
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 1))

@@ -3,9 +3,9 @@ import MergeEngine
 
 @testable import thin_merge
 
-/// Settling over a simulated pool, and what the command would say of it.
+/// Settling over a simulated pool, and the resulting output of the command.
 enum Settling {
-  /// What a call of the engine returned, and how the command would end.
+  /// The result of an engine call and the resulting failure of the command.
   struct Answer {
     var outcome: ActivePool.Outcome
     var left: Leftovers
@@ -19,7 +19,7 @@ enum Settling {
     var outcome = ActivePool.Outcome(exitStatus: -1, message: "not run", hint: "", notes: [])
     _ = poll {
       outcome = pool.run { merger throws(MergeError) in left = try merger.settle(pool: name) }
-      // As in `run`: a program that another test starts has our locks for a moment.
+      // As in `run`: a program that another test starts briefly has the locks of this process.
       return !left.pools.contains { $0.error?.code == .poolInUse }
         && !left.origins.contains { $0.isInUse }
     }
@@ -39,7 +39,7 @@ enum Settling {
     return Answer(outcome: outcome, left: left)
   }
 
-  /// Every file of the state folder, with what is in it.
+  /// Returns the content of every file in the state folder.
   static func files(_ pool: ActivePool) throws -> [String: Data] {
     let names =
       FileManager.default.enumerator(atPath: pool.state)?.compactMap { $0 as? String } ?? []

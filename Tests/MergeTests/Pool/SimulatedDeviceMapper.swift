@@ -3,53 +3,55 @@ import Foundation
 import MergeEngine
 import SystemPackage
 
-/// Device-mapper with one thin pool, whose metadata is built anew after every change.
+/// A device-mapper with one thin pool, whose metadata is rebuilt after every change.
 ///
-/// A metadata snapshot shares its trees with the pool until something is changed.
+/// A metadata snapshot shares its trees with the pool until the pool changes.
 ///
-/// The pool's devices are real block devices; mapped devices are only told of. Everything happens on
-/// one thread, that of the test.
+/// The pool's devices are real block devices. Mapped devices exist only in the list. Everything
+/// runs on one thread, that of the test.
 final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   static let poolNumber = DeviceNumber(major: 253, minor: 300)
 
   var mapped: [MappedDevice] = [] {
     didSet { if mapped.map(\.name) != oldValue.map(\.name) { changeCount += 1 } }
   }
-  /// How often a mapped device was made or removed.
+  /// The number of times that a mapped device was created or removed.
   private var changeCount = 0
   var mode = "rw"
   var needsCheck = false
-  /// What fails: a step by its first word, or `devices`, `status`, `commit`.
+  /// The errors to return, by the first word of a step, or by `devices`, `status` or `commit`.
   var fails: [String: Errno] = [:]
-  /// What was done, in order.
+  /// The completed steps, in order.
   private(set) var steps: [String] = []
-  /// The process dies at that step, from 0: at an even number before the half of it is done, at an odd
-  /// one just after.
+  /// The point at which the process dies, from 0: 2n is just before step n, 2n + 1 just after it.
   var diesAt: Int?
-  /// Is told of the death, when the process can do nothing any more.
+  /// Called at the death, after which the process can do nothing more.
   var dies: () -> Void = {}
   private(set) var isDead = false
-  /// Is told of every step before it is made.
+  /// Called with every step before it is made.
   var told: (String) -> Void = { _ in }
-  /// What else happens just after a step, from 0.
+  /// Actions that run just after a step, by the step's index from 0.
   var happensAfter: [Int: () -> Void] = [:]
-  /// What else happens whenever all devices are looked at.
+  /// An action that runs whenever the devices are listed.
   var whenLookedAt: () -> Void = {}
-  /// What the kernel names as lying on a device.
+  /// The devices that the kernel reports as stacked on a device.
   var holders: [DeviceNumber: [DeviceNumber]] = [:]
-  /// Changes of the pool's trees that the next commit brings; it moves their roots.
+  /// True if the pool's trees have uncommitted changes.
+  ///
+  /// The next commit moves their roots.
   var hasUncommittedChanges = false
-  /// Where the status says that the metadata snapshot is, if not where the superblock has it.
+  /// The metadata snapshot's block in the pool's status, if it differs from the superblock's.
   var reportedHeldBlock: Int?
-  /// How often somebody else is to resume a thin device while it is suspended for a snapshot.
+  /// The number of times that another program resumes a thin device while it is suspended for a
+  /// snapshot.
   var resumedByOthers = 0
-  /// What the pool's status says of used data blocks.
+  /// The used data blocks in the pool's status.
   var usedDataBlockCount = 30
-  /// What the pool's status says of used and all metadata blocks.
+  /// The used and total metadata blocks in the pool's status.
   var metadataUsage = "20/256"
-  /// What the live superblock counts as metadata blocks once the pool has grown.
+  /// The live superblock's metadata block count once the pool has grown.
   var grownMetadataBlockCount: UInt64?
-  /// Whether the live trees cannot be read; takes effect with the next change.
+  /// True if the live trees are unreadable, from the next change on.
   var damagesLiveTrees = false
 
   private(set) var thinDevices: [Fixtures.ThinDevice]
@@ -59,13 +61,13 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   private var transactionID: UInt64 = 7
   private var heldTransactionID: UInt64 = 0
   private(set) var heldBlock: Int?
-  /// Whether the live trees are others than those of the metadata snapshot.
+  /// True if the live trees differ from those of the metadata snapshot.
   private var hasChangedSinceHold = false
-  /// How often a commit has moved the roots.
+  /// The number of commits that moved the roots.
   private var generation: UInt64 = 0
-  /// Of each table that is loaded and not live: whether it is for reading only.
+  /// True for each loaded, not yet live table that is read-only.
   private var loadedReadOnly: [String: Bool] = [:]
-  /// What the pool's status says of the data device.
+  /// The data device's size in blocks in the pool's status.
   var dataBlockCount = 256
   private let metadataPath: String
 
@@ -83,20 +85,20 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     return builder
   }
 
-  /// Another program takes a metadata snapshot, after something was changed or not.
+  /// Takes a metadata snapshot as another program, optionally after a change.
   func holdForSomebodyElse(afterChange: Bool = true) throws {
     if afterChange { transactionID += 1 }
     hold()
     try write()
   }
 
-  /// Another program releases whatever metadata snapshot there is.
+  /// Releases the metadata snapshot as another program, whoever took it.
   func releaseBySomebodyElse() throws {
     heldDevices = nil
     try write()
   }
 
-  /// Another program has a block of a thin device mapped.
+  /// Maps a block of a thin device as another program.
   func writeBySomebodyElse(_ mapping: ThinMapping, to id: UInt64) throws {
     guard let index = thinDevices.firstIndex(where: { $0.devID == id }) else {
       throw SupportError("no device \(id)")
@@ -107,8 +109,8 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     try changeBySomebodyElse()
   }
 
-  /// Another program deletes a thin device, or makes one of a number that is free, as `create_thin` does:
-  /// that leaves the pool's time alone.
+  /// Deletes a thin device as another program, and optionally creates one of that number as
+  /// `create_thin` does, which leaves the pool's time unchanged.
   func replaceBySomebodyElse(_ id: UInt64, with new: Fixtures.ThinDevice? = nil) throws {
     giveOwnTrees(toSnapshotsOf: id)
     thinDevices.removeAll { $0.devID == id }
@@ -116,7 +118,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     try changeBySomebodyElse()
   }
 
-  /// Ends that snapshots have the tree of a device: that one is about to change.
+  /// Gives each snapshot that shares a device's tree its own copy, before the device changes.
   private func giveOwnTrees(toSnapshotsOf id: UInt64) {
     let mappings = thinDevices.first { $0.devID == id }?.mappings ?? []
     for index in thinDevices.indices where thinDevices[index].sharesTreeOf == id {
@@ -173,7 +175,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     try file.close()
   }
 
-  // MARK: What the engine asks
+  // MARK: DeviceMapper requests
 
   func devices() throws(Errno) -> [MappedDevice] {
     try fail("devices")
@@ -259,7 +261,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     }
   }
 
-  /// What writing caches back leaves.
+  /// The failures that writing back caches returns.
   var cacheFailures: [CacheFailure] = []
 
   func writeBackCaches(above device: DeviceNumber) -> [CacheFailure] {
@@ -274,7 +276,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     guard let index = mapped.firstIndex(where: { $0.number == thin }) else {
       throw SuspendedMessageFailure(.suspending, .noSuchAddressOrDevice)
     }
-    // Without the watchdog, so that what it leaves undone when it is killed itself is seen too.
+    // Runs without the watchdog, so that tests also see what a killed watchdog leaves undone.
     try suspendedStep(.suspending, "suspend") { mapped[index].isSuspended = true }
     var failure: SuspendedMessageFailure?
     do throws(SuspendedMessageFailure) {
@@ -295,7 +297,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     if let failure { throw failure }
   }
 
-  /// What resuming after a snapshot ends with.
+  /// The error of a resume after a snapshot, if any.
   var resumeFails: Errno?
 
   func commit(_ pool: DeviceNumber) throws(Errno) {

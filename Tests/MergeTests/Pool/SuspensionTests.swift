@@ -4,7 +4,7 @@ import Testing
   "Suspension: a message while a thin device is suspended", .waitsForPrograms,
   .needsSuspensionProgram)
 struct SuspensionTests {
-  @Test("the device is suspended, and no file system on it frozen, only for the message")
+  @Test("a device is suspended only for the message, without freezing a file system on it")
   func done() throws {
     #expect(
       try SuspensionProgram.run([]) == [
@@ -13,7 +13,7 @@ struct SuspensionTests {
   }
 
   @Test(
-    "a device whose tool was killed while it was suspended is resumed by the watchdog",
+    "the watchdog resumes a device whose tool was killed during the suspension",
     arguments: ["create_snap", "status", "resume"])
   func killed(before change: String) throws {
     let lines = try SuspensionProgram.run(["kill:\(change)"])
@@ -25,7 +25,7 @@ struct SuspensionTests {
   }
 
   @Test(
-    "a tool that is stopped for 10 s is killed, and the device resumed once it has ended",
+    "the watchdog kills a tool that is stopped for 10 s, and then resumes the device",
     arguments: ["create_snap", "status", "resume"], [[], ["no-pidfd"]])
   func stopped(before change: String, options: [String]) throws {
     let lines = try SuspensionProgram.run(["stop:\(change)"] + options)
@@ -38,13 +38,13 @@ struct SuspensionTests {
       ])
   }
 
-  @Test("a suspend that took long leaves the snapshot 10 s all the same")
+  @Test("a slow suspend does not shorten the 10 s that the snapshot has")
   func slowSuspend() throws {
     let lines = try SuspensionProgram.run(["stop:create_snap", "slow"])
     #expect(lines.first { $0.hasPrefix("watchdog") } == "watchdog: 10 s are over", "\(lines)")
   }
 
-  @Test("no snapshot is made while no watchdog would resume the device")
+  @Test("no snapshot is created without a watchdog that would resume the device")
   func noWatchdog() throws {
     #expect(
       try SuspensionProgram.run(["no-watchdog"]) == [
@@ -52,20 +52,20 @@ struct SuspensionTests {
       ])
   }
 
-  @Test("a tool that cannot be ended does not keep the device suspended")
+  @Test("the watchdog resumes the device after another 10 s if the tool cannot be killed")
   func unkillable() throws {
     #expect(
       try SuspensionProgram.run(["stop:create_snap", "unkillable"]) == [
         "tool: suspend", "watchdog: 10 s are over", "watchdog: kills the tool",
         "watchdog: 10 s are over", "watchdog: resume",
-        // If it could go on, it would know.
+        // A tool that continued anyway would find the device active.
         "tool: create_snap 7 1", "tool: resume of a device that is active",
         "returns: resumed by others, EBUSY",
       ])
   }
 
   @Test(
-    "a message that was sent while somebody else had the device resumed has failed",
+    "a message fails if another program resumes the device before its status is checked",
     arguments: ["create_snap", "status"])
   func resumedByOthers(before change: String) throws {
     let lines = try SuspensionProgram.run(["resume:\(change)"])
@@ -73,18 +73,18 @@ struct SuspensionTests {
     #expect(lines.last == "returns: resumed by others, EBUSY")
   }
 
-  @Test("a device of which nobody knows whether it is suspended still counts as resumed by others")
+  @Test("a device with an unknown suspension state counts as resumed by another program")
   func statusFails() throws {
     let lines = try SuspensionProgram.run(["refuse:status"])
     #expect(lines.suffix(2) == ["tool: resume", "returns: resumed by others, EIO"])
   }
 
-  @Test("a device that somebody else has resumed after the message is as it should be")
+  @Test("a resume by another program after the message is no failure")
   func resumedByOthersAfterwards() throws {
     #expect(try SuspensionProgram.run(["resume:resume"]).last == "returns: done")
   }
 
-  @Test("a device whose message is refused is resumed")
+  @Test("a device is resumed if its message is refused")
   func refused() throws {
     #expect(
       try SuspensionProgram.run(["refuse:create_snap"]) == [
@@ -92,7 +92,7 @@ struct SuspensionTests {
       ])
   }
 
-  @Test("a suspend that takes longer than 5 s is given up")
+  @Test("a suspend that takes longer than 5 s is abandoned")
   func suspendTakesLong() throws {
     #expect(
       try SuspensionProgram.run(["wait:suspend"]) == [
@@ -101,7 +101,7 @@ struct SuspensionTests {
       ])
   }
 
-  @Test("a resume that fails is made by the watchdog, and has failed only if that fails too")
+  @Test("the watchdog retries a failed resume, and only its failure too is reported")
   func resumeFails() throws {
     #expect(
       try SuspensionProgram.run(["refuse:resume"]).suffix(2) == [
@@ -114,7 +114,7 @@ struct SuspensionTests {
   }
 
   @Test(
-    "nothing is suspended, and nothing resumed, by a tool or watchdog that may have to wait for memory",
+    "nothing is suspended if the tool or the watchdog cannot lock its memory",
     arguments: ["no-memory", "no-tool-memory"])
   func noMemory(whose: String) throws {
     #expect(try SuspensionProgram.run([whose]) == ["returns: preparing, ENOMEM"])
