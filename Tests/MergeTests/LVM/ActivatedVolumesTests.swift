@@ -4,9 +4,10 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("LVM: volumes that are active only for a run", .needsLoopDevices, .waitsForPrograms)
+@Suite("LVM: volumes activated only for a run", .needsLoopDevices, .waitsForPrograms)
 struct ActivatedVolumesTests {
-  @Test("a merge activates pool and origin, merges, and deactivates them, the origin first")
+  @Test(
+    "a merge activates pool and origin, merges, and deactivates the origin first, then the pool")
   func merged() throws {
     let volumes = try InactiveVolumes()
     let outcome = volumes.merge()
@@ -20,7 +21,7 @@ struct ActivatedVolumesTests {
     #expect(try volumes.recorded() == [])
   }
 
-  @Test("what was active before stays active")
+  @Test("a merge leaves volumes active that were active before")
   func activeBefore() throws {
     let volumes = try InactiveVolumes()
     volumes.activate("pool")
@@ -40,7 +41,7 @@ struct ActivatedVolumesTests {
     #expect(try volumes.recorded() == [])
   }
 
-  @Test("a pool that LVM does not activate beside its active data volume: the hint names that")
+  @Test("the hint names the active data volume that keeps LVM from activating the pool")
   func hiddenVolumeActive() throws {
     let volumes = try InactiveVolumes()
     volumes.pool.mapper.mapped = [
@@ -56,7 +57,7 @@ struct ActivatedVolumesTests {
         "then give the same command again:\n  lvchange -an vg/pool_tdata") == true)
   }
 
-  @Test("a volume that a killed run activated is deactivated by the next merge that uses it")
+  @Test("the next merge that uses a volume activated by a killed run deactivates it")
   func killed() throws {
     let volumes = try InactiveVolumes()
     try volumes.activateAndDie("pool")
@@ -66,7 +67,7 @@ struct ActivatedVolumesTests {
     #expect(try volumes.recorded() == [])
   }
 
-  @Test("settle lists a volume that a killed run activated, and deactivates it")
+  @Test("settle lists and deactivates a volume that a killed run activated")
   func settled() throws {
     let volumes = try InactiveVolumes()
     try volumes.activateAndDie("base")
@@ -85,7 +86,7 @@ struct ActivatedVolumesTests {
     #expect(text.contains("Volume vg/base: an earlier run activated it."), "\(text)")
   }
 
-  @Test("after a reboot a volume that a killed run activated is left as it is")
+  @Test("settle leaves a volume alone that a killed run activated before a reboot")
   func rebooted() throws {
     let volumes = try InactiveVolumes()
     try volumes.activateAndDie("base")
@@ -96,7 +97,7 @@ struct ActivatedVolumesTests {
     #expect(try volumes.recorded() == [])
   }
 
-  @Test("a volume that two runs use is deactivated by the later end")
+  @Test("the last of two runs that use a volume deactivates it")
   func shared() throws {
     let volumes = try InactiveVolumes()
     var environment = Environment(stateFolder: volumes.pool.state)
@@ -112,7 +113,7 @@ struct ActivatedVolumesTests {
     #expect(volumes.changes.last == "-pool")
   }
 
-  @Test("a volume that somebody has opened meanwhile stays active, and that is no failure")
+  @Test("a volume that another program has opened stays active, without failing the merge")
   func opened() throws {
     let volumes = try InactiveVolumes()
     volumes.open("base")
@@ -124,7 +125,7 @@ struct ActivatedVolumesTests {
   }
 
   @Test(
-    "a volume of which only a layer is left, which another volume uses, is not active any more",
+    "a volume counts as inactive if only a layer is left, used by another volume",
     arguments: ["base", "pool"])
   func layerLeft(name: String) throws {
     let volumes = try InactiveVolumes()
@@ -138,7 +139,7 @@ struct ActivatedVolumesTests {
   }
 
   @Test(
-    "a volume that is no thin volume is called what it is in LVM, active or not",
+    "an error about a volume that is not thin gives its role in LVM, active or not",
     arguments: [
       ("base", "it is the external origin of vg/vm, vg/other"), ("pool", "it is a thin pool"),
     ])
@@ -159,7 +160,7 @@ struct ActivatedVolumesTests {
   }
 
   @Test(
-    "a volume that LVM does not deactivate is named with the command, and the next run tries again")
+    "a note gives the command if LVM fails to deactivate a volume, and the next run tries again")
   func notDeactivated() throws {
     let volumes = try InactiveVolumes()
     volumes.ends["-base"] = .failed(words: "Volume group vg is busy")

@@ -3,7 +3,7 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("LVM: the origin takes a merged volume's place", .needsLoopDevices, .waitsForPrograms)
+@Suite("LVM: the origin replaces a merged volume", .needsLoopDevices, .waitsForPrograms)
 struct HandoverTests {
   private typealias Volume = SimulatedLVM.Volume
 
@@ -22,7 +22,7 @@ struct HandoverTests {
       .status(journalPath: path)
   }
 
-  @Test("once a merge is finished the thin volume is removed and the origin is writable")
+  @Test("a finished handover has removed the thin volume and made the origin writable")
   func finished() throws {
     let volumes = try InactiveVolumes()
     let outcome = Self.handOver(volumes)
@@ -34,7 +34,7 @@ struct HandoverTests {
     #expect(try volumes.pool.isMerged())
   }
 
-  @Test("the origin gets the volume's name where that is asked for")
+  @Test("a handover gives the origin the thin volume's name if asked to")
   func renamed() throws {
     let volumes = try InactiveVolumes()
     #expect(Self.handOver(volumes, takesName: true).exitStatus == 0)
@@ -44,7 +44,7 @@ struct HandoverTests {
     #expect(volumes.lvm.volumes.map(\.name) == ["pool", "vm"])
   }
 
-  @Test("an origin that is deactivated once it is renamed is called by its new name")
+  @Test("the note about deactivating a renamed origin uses its new name")
   func renamedNotes() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -57,7 +57,7 @@ struct HandoverTests {
     #expect(!outcome.notes.contains("deactivated vg/base"), "\(outcome.notes)")
   }
 
-  @Test("the origin stays active where the thin volume was active")
+  @Test("the origin stays active if the thin volume was active")
   func active() throws {
     let volumes = try InactiveVolumes()
     for name in ["pool", "base", "vm"] { volumes.activate(name) }
@@ -67,7 +67,7 @@ struct HandoverTests {
     #expect(volumes.isActive("base"))
   }
 
-  @Test("nothing says that an origin is deactivated at the end that stays active")
+  @Test("the notes do not report that an origin that stays active will be deactivated")
   func activeNotes() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -84,7 +84,7 @@ struct HandoverTests {
   }
 
   @Test(
-    "a handover that is cut off goes on at the step that is not done",
+    "an interrupted handover resumes at the first step that is not done",
     arguments: ["remove vm", "writable base", "rename base vm"], [false, true])
   func cutOff(step: String, isDone: Bool) throws {
     let volumes = try InactiveVolumes()
@@ -107,7 +107,7 @@ struct HandoverTests {
     #expect(try Self.status(volumes).isHandedOver)
   }
 
-  @Test("a thin volume that is still needed is active afterwards as it was before")
+  @Test("a refused handover leaves an active thin volume active")
   func putBack() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -122,7 +122,7 @@ struct HandoverTests {
     #expect(try Self.status(volumes).handover == nil)
   }
 
-  @Test("a run that is killed while it compares leaves in the journal that the volume was active")
+  @Test("the journal of a run killed during the comparison records that the volume was active")
   func killedWhileComparing() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -131,7 +131,7 @@ struct HandoverTests {
     volumes.pool.whenVerifying = { [unowned volumes] in
       let handover = try? Self.status(volumes).handover
       #expect(handover?.thinFullName == "vg/vm")
-      // What stands in the journal is all that the next run knows.
+      // The next run knows only the content of the journal.
       try? FileManager.default.copyItem(atPath: path, toPath: path + ".killed")
     }
     let outcome = volumes.pool.run { merger throws(MergeError) in
@@ -143,7 +143,7 @@ struct HandoverTests {
     #expect(killed?.staysActive == true)
   }
 
-  @Test("a volume that is activated between the comparison and its removal is kept")
+  @Test("a handover keeps a volume that is activated between the comparison and its removal")
   func activatedMeanwhile() throws {
     let volumes = try InactiveVolumes()
     volumes.pool.whenVerifying = { [unowned volumes] in volumes.activatesWhenListed = "vm" }
@@ -153,7 +153,7 @@ struct HandoverTests {
     #expect(volumes.isActive("vm"))
   }
 
-  @Test("devices that others make while everything is compared are no reason to keep the volume")
+  @Test("a handover succeeds although other devices are created during the comparison")
   func busySystem() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -169,7 +169,8 @@ struct HandoverTests {
     #expect(volumes.changes.contains("remove vm"))
   }
 
-  @Test("while everything is compared a snapshot has each write to the thin volume leave a trace")
+  @Test(
+    "a snapshot during the comparison reveals a write to the thin volume, and the volume is kept")
   func tracedWrites() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -187,7 +188,7 @@ struct HandoverTests {
     #expect(mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("the origin can be renamed later, once the thin volume is removed")
+  @Test("a later handover can rename the origin after the thin volume was removed")
   func renamedLater() throws {
     let volumes = try InactiveVolumes()
     #expect(Self.handOver(volumes).exitStatus == 0)
@@ -199,11 +200,11 @@ struct HandoverTests {
     #expect(volumes.lvm.volumes.map(\.name) == ["pool", "vm"])
   }
 
-  @Test("a volume that LVM made thin again has nothing to do with the handover before")
+  @Test("a volume that LVM made thin again does not match its earlier handover")
   func secondCycle() throws {
     let volumes = try InactiveVolumes()
     #expect(Self.handOver(volumes, takesName: true).exitStatus == 0)
-    // lvconvert gives the thin volume name and uuid of the volume that it was made of.
+    // lvconvert gives the thin volume the name and UUID of the volume that it was made from.
     volumes.edit {
       $0.volumes = [
         $0.volumes[0], Volume(name: "base2"),
@@ -232,7 +233,8 @@ struct HandoverTests {
     #expect(try content(of: path) == before)
   }
 
-  @Test("the plan of a handover that is cut off names what is left, with the name that it gets")
+  @Test(
+    "the plan of an interrupted handover contains the remaining steps and the requested new name")
   func plannedRest() throws {
     let volumes = try InactiveVolumes()
     volumes.ends["writable base"] = .noAnswer
@@ -246,7 +248,7 @@ struct HandoverTests {
   }
 
   @Test(
-    "who gives a finished merge again is asked with the handover, whether or not somebody has the volume open",
+    "a repeated finished merge asks for approval of the handover, even if the volume is open",
     arguments: [false, true])
   func askedAgain(isOpen: Bool) throws {
     let volumes = try InactiveVolumes()
@@ -259,7 +261,7 @@ struct HandoverTests {
     #expect(asked.handover?.takesName == true)
   }
 
-  @Test("nothing is done in LVM where whoever gives a finished merge again answers with no")
+  @Test("declining the handover of a finished merge leaves LVM unchanged")
   func notAgreed() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -270,7 +272,7 @@ struct HandoverTests {
     #expect(volumes.lvm.volumes.map(\.name) == names)
   }
 
-  @Test("a dry run is refused while somebody has the thin volume open, by either command")
+  @Test("a dry run of resume or merge is refused while the thin volume is open")
   func rehearsedInUse() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -290,7 +292,7 @@ struct HandoverTests {
     #expect(merged.error?.code == .volumeStaysActive, "\(merged.message)")
   }
 
-  @Test("the steps are in the journal before the first one is taken")
+  @Test("the journal contains the handover before its first step is taken")
   func recordedFirst() throws {
     let volumes = try InactiveVolumes()
     volumes.ends["remove vm"] = .failed(words: "Volume group vg is busy")
@@ -302,7 +304,7 @@ struct HandoverTests {
   }
 
   @Test(
-    "nothing is written where another volume is on the origin or on the thin volume, which is named",
+    "a merge with handover is refused, naming any other volume on the origin or the thin volume",
     arguments: [
       Volume(name: "snap", origin: "base"), Volume(name: "snap", origin: "vm"),
       Volume(name: "vm2", pool: "pool2", origin: "base", thinID: "1"),
@@ -323,7 +325,7 @@ struct HandoverTests {
     #expect(try volumes.pool.isUntouched())
   }
 
-  @Test("nothing is written where the thin volume is larger than its origin")
+  @Test("a merge with handover is refused if the thin volume is larger than its origin")
   func larger() throws {
     let volumes = try InactiveVolumes()
     volumes.edit { $0.volumes[2].byteCount += 1 << 20 }
@@ -332,7 +334,7 @@ struct HandoverTests {
     #expect(try volumes.pool.isUntouched())
   }
 
-  @Test("a thin volume is kept where the origin was written to after the merge")
+  @Test("a handover keeps the thin volume if the origin was written after the merge")
   func originChanged() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -346,7 +348,7 @@ struct HandoverTests {
     #expect(try Self.status(volumes).handover == nil)
   }
 
-  @Test("a thin volume that is in use is kept, and the origin read-only")
+  @Test("a handover keeps a thin volume in use, and leaves the origin read-only")
   func inUse() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -360,7 +362,7 @@ struct HandoverTests {
     #expect(!volumes.changes.contains { $0.contains(" ") })
   }
 
-  @Test("the thin volume is removed by its uuid, and not another one that has its name since")
+  @Test("a handover removes the thin volume by UUID, not another volume that has its name now")
   func nameGivenAway() throws {
     let volumes = try InactiveVolumes()
     volumes.ends["remove vm"] = .noAnswer
@@ -378,7 +380,7 @@ struct HandoverTests {
     #expect(volumes.lvm.volumes.map(\.name) == ["pool", "base", "vm"])
   }
 
-  @Test("the origin is not renamed over another volume")
+  @Test("a handover does not rename the origin over another volume")
   func nameTaken() throws {
     let volumes = try InactiveVolumes()
     volumes.ends["rename base vm"] = .noAnswer

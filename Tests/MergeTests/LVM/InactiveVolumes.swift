@@ -2,18 +2,20 @@ import Foundation
 import MergeEngine
 import Testing
 
-/// An inactive pool of LVM and its origin: their devices come and go, and LVM's metadata changes, as LVM is told.
+/// An inactive LVM pool and its origin, whose devices and metadata follow the commands given to
+/// LVM.
 final class InactiveVolumes: @unchecked Sendable {
   let pool: ActivePool
   private(set) var lvm: SimulatedLVM
-  /// What LVM was told to do: `+pool` to activate a volume, `-base` to deactivate one, and the verb and the volume.
+  /// The changes requested from LVM: `+pool` to activate a volume, `-base` to deactivate one, or
+  /// verb and volume.
   private(set) var changes: [String] = []
-  /// How it answers where it does not do so.
+  /// The results of changes that LVM does not carry out.
   var ends: [String: MergeEngine.Program.End] = [:]
-  /// How it answers although it has done so.
+  /// The results of changes that LVM carries out nevertheless.
   var endsOnceDone: [String: MergeEngine.Program.End] = [:]
   private var devices: [String: MappedDevice]
-  /// The volume that somebody activates when LVM is asked for its volumes next.
+  /// The volume that another program activates at the next `lvs`.
   var activatesWhenListed: String?
 
   init(_ others: [SimulatedLVM.Volume] = [], otherIDs: [UInt64] = []) throws {
@@ -39,13 +41,13 @@ final class InactiveVolumes: @unchecked Sendable {
     if let device = devices[name] { pool.mapper.mapped.append(device) }
   }
 
-  /// Has somebody open a volume from its next activation on.
+  /// Marks a volume as opened by another program from its next activation on.
   func open(_ name: String) {
     devices[name]?.uuid = SimulatedLVM.mappedUUID(name)
     devices[name]?.openCount = 1
   }
 
-  /// Has another active volume use the layer that is there of an active volume, which is all that stays of it.
+  /// Marks an active volume as left only as a layer, which another active volume uses.
   func useLayer(of name: String) {
     for index in pool.mapper.mapped.indices
     where pool.mapper.mapped[index].uuid == devices[name]?.uuid {
@@ -58,7 +60,7 @@ final class InactiveVolumes: @unchecked Sendable {
     pool.mapper.mapped.contains { $0.uuid == devices[name]?.uuid }
   }
 
-  /// Changes what LVM's metadata has.
+  /// Changes LVM's metadata.
   func edit(_ change: (inout SimulatedLVM) -> Void) { change(&lvm) }
 
   private func change(_ words: [String]) -> MergeEngine.Program.End {
@@ -77,7 +79,7 @@ final class InactiveVolumes: @unchecked Sendable {
     return endsOnceDone[change.text] ?? .succeeded(output: "")
   }
 
-  /// Gives the mapped device of a volume the volume's new name, whether it is active or not.
+  /// Renames a volume's mapped device, whether or not it is active.
   private func renameDevice(_ name: String, to new: String) {
     guard var device = devices.removeValue(forKey: name) else { return }
     device.name = "vg-\(new)" + device.name.dropFirst("vg-\(name)".count)
@@ -90,7 +92,7 @@ final class InactiveVolumes: @unchecked Sendable {
 
   /// Merges `vg/vm` as the command does.
   ///
-  /// - `adjust`: what is asked for besides.
+  /// - `adjust`: sets further options.
   func merge(
     agrees: Bool = true, _ adjust: (inout MergeOptions) -> Void = { _ in }
   ) -> ActivePool.Outcome {
@@ -104,7 +106,7 @@ final class InactiveVolumes: @unchecked Sendable {
     }
   }
 
-  /// The volumes that are recorded as activated.
+  /// Returns the file names of the records of activated volumes.
   func recorded() throws -> [String] {
     let folder = pool.state + "/volumes"
     guard FileManager.default.fileExists(atPath: folder) else { return [] }
@@ -112,7 +114,7 @@ final class InactiveVolumes: @unchecked Sendable {
       .filter { $0.hasSuffix(".json") }.sorted()
   }
 
-  /// What a run does that is killed once it has activated a volume.
+  /// Activates a volume as a run does that is killed afterwards.
   func activateAndDie(_ name: String) throws {
     var environment = Environment(stateFolder: pool.state)
     environment.runChange = pool.runChange

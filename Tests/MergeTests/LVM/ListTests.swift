@@ -6,7 +6,7 @@ import Testing
 @testable import thin_merge
 
 @Suite(
-  "Command: the list of thin devices that have an external origin", .needsLoopDevices,
+  "Command: the list of thin devices with an external origin", .needsLoopDevices,
   .waitsForPrograms)
 struct ListTests {
   private typealias Volume = SimulatedLVM.Volume
@@ -20,7 +20,7 @@ struct ListTests {
     return listed
   }
 
-  @Test("a volume that is not active is listed with its origin and pool, and nothing is activated")
+  @Test("an inactive volume is listed with its origin and pool, without activating anything")
   func inactive() throws {
     let volumes = try InactiveVolumes([Volume(name: "data", pool: "pool", thinID: "6")])
     let listed = try Self.list(volumes)
@@ -32,7 +32,8 @@ struct ListTests {
     #expect(volumes.changes == [])
   }
 
-  @Test("what is in the way of a merge is listed: users, other volumes, another merge")
+  @Test(
+    "the list contains the obstacles to a merge: an open device and other volumes on the origin")
   func obstacles() throws {
     let volumes = try InactiveVolumes([
       Volume(name: "vm2", pool: "pool", origin: "base", thinID: "6")
@@ -46,7 +47,7 @@ struct ListTests {
     #expect(text.contains("vg/vm: vg/vm2 is on vg/base too."), "\(text)")
   }
 
-  @Test("the list for people is a table, with what is in the way below")
+  @Test("the text list is a table, followed by the obstacles")
   func table() {
     #expect(
       ListText(devices: [.full, .bare]).text == """
@@ -87,10 +88,10 @@ extension JournalListing {
   }
 }
 
-@Suite("Command: lines for the journal of systemd")
+@Suite("Command: lines for the systemd journal")
 struct JournalLinesTests {
   @Test(
-    "errors, notes and progress have the priorities that the journal of systemd reads, a line each")
+    "each error, hint, note and progress line starts with its systemd journal priority")
   func priorities() {
     let lines = Mutex("")
     let messages = Messages(format: .text, isForJournal: true) { text, _ in
@@ -104,13 +105,13 @@ struct JournalLinesTests {
     #expect(starts == ["<3>thin-m", "<3>hint: ", "<5>thin-m", "<6>thin-m"])
   }
 
-  @Test("lines on any other standard error have no priority")
+  @Test("standard error is not taken for the systemd journal without a matching JOURNAL_STREAM")
   func elsewhere() {
     #expect(!StandardStream.errorIsJournal(variables: [:]))
     #expect(!StandardStream.errorIsJournal(variables: ["JOURNAL_STREAM": "1:2"]))
   }
 
-  @Test("the journal gets a line a minute, a file one each 5 s")
+  @Test("progress is printed once a minute to the systemd journal, and every 5 s to a file")
   func interval() {
     let style = ProgressDisplay.style(
       .auto, format: .text, canMoveCursor: false, isForJournal: true)

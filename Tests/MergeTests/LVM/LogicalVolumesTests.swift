@@ -1,11 +1,12 @@
 import MergeEngine
 import Testing
 
-@Suite("LVM: the volumes of a group, as lvs lists them")
+@Suite("LVM: the volumes of a group, as listed by lvs")
 struct LogicalVolumesTests {
   private typealias Volume = SimulatedLVM.Volume
 
-  /// What lvm2 2.03.16 lists of a cached external origin, its thin volumes and an external origin in another pool.
+  /// The volumes that lvm2 2.03.16 lists for a cached external origin, its thin volumes and an
+  /// external origin in another pool.
   private static func volumes() throws -> LogicalVolumes {
     let lvm = SimulatedLVM([
       Volume(name: "base", pool: "[c_cpool]", origin: "[base_corig]"),
@@ -36,7 +37,7 @@ struct LogicalVolumesTests {
     #expect(volumes.externalOrigin(of: volume)?.name == origin)
   }
 
-  @Test("a thin volume has its number, size and pool, and a cached volume no pool")
+  @Test("a thin volume has a device number, size and pool, and a cached volume has no pool")
   func fields() throws {
     let volumes = try Self.volumes()
     let vm1 = try #require(volumes["vm1"])
@@ -49,7 +50,7 @@ struct LogicalVolumesTests {
   }
 
   @Test(
-    "the thin volumes on an origin are told from its classic snapshots and its own hidden parts")
+    "an origin's thin volumes are told apart from its classic snapshots and hidden parts")
   func users() throws {
     let volumes = try Self.volumes()
     let base = try #require(volumes["base"])
@@ -57,7 +58,7 @@ struct LogicalVolumesTests {
     #expect(volumes.classicSnapshots(of: base).map(\.name) == ["classic"])
   }
 
-  @Test("a volume's mapped device has LVM's name and uuid, with dashes of the name doubled")
+  @Test("a volume's mapped device has LVM's name and UUID, with the name's dashes doubled")
   func mappedDevice() {
     let volume = KnownVolume(
       group: "v-g", name: "vm-1", groupUUID: "abcdef-ghij", uuid: "klmnop-qrst")
@@ -67,7 +68,7 @@ struct LogicalVolumesTests {
   }
 
   @Test(
-    "what is no listing is no group",
+    "a report without volumes, or no report, yields no group",
     arguments: [nil, "", "{}", #"{"report":[]}"#, #"{"report":[{"lv":[]}]}"#])
   func noGroup(text: String?) throws {
     let end: MergeEngine.Program.End =

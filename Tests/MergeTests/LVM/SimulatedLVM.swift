@@ -1,10 +1,10 @@
 import Foundation
 import MergeEngine
 
-/// A volume group as LVM would list it.
+/// A volume group as LVM lists it.
 struct SimulatedLVM: Sendable {
   struct Volume: Sendable {
-    /// With the brackets that LVM prints around the names of hidden volumes.
+    /// The name, in the brackets that LVM prints for hidden volumes.
     var name: String
     var pool = ""
     var origin = ""
@@ -13,21 +13,22 @@ struct SimulatedLVM: Sendable {
     var data = ""
     var byteCount = UInt64(ActivePool.blockCount * ActivePool.blockByteCount)
     var isReadOnly = false
-    /// The name that its uuid is made of; nil for its own.
+    /// The name from which the UUID is made; nil for the volume's own name.
     var uuidName: String?
   }
 
   static let group = "vg"
   static let groupUUID = String(repeating: "g", count: 32)
   var volumes: [Volume]
-  /// Whether it answers at all.
+  /// True if LVM answers at all.
   var answers = true
 
   init(_ volumes: [Volume]) { self.volumes = volumes }
 
-  /// The pool of ``ActivePool`` as the volume `pool`, its thin device 5 as `vm`, and its origin as `base`.
+  /// Creates the pool of ``ActivePool`` as volume `pool`, its thin device 5 as `vm`, and its origin
+  /// as `base`.
   ///
-  /// - `transactionID`: how many transactions LVM has counted in the pool.
+  /// - `transactionID`: the number of transactions that LVM has counted in the pool.
   init(_ others: [Volume], transactionID: UInt64) {
     volumes =
       [
@@ -36,7 +37,7 @@ struct SimulatedLVM: Sendable {
       ] + others
   }
 
-  /// The uuid of a volume's mapped device.
+  /// Returns the UUID of a volume's mapped device.
   static func mappedUUID(_ name: String, layer: String = "") -> String {
     "LVM-" + groupUUID + characters(name) + layer
   }
@@ -59,7 +60,7 @@ struct SimulatedLVM: Sendable {
     }.joined(separator: "-")
   }
 
-  /// Answers as LVM's programs do that only tell.
+  /// Answers as LVM's query programs do.
   func run(_ words: [String]) -> MergeEngine.Program.End {
     guard answers else { return .noAnswer }
     guard words.first == "lvs", isSelected(words) else { return .failed(words: "") }
@@ -83,7 +84,7 @@ struct SimulatedLVM: Sendable {
       || words.suffix(2) == ["--select", "vg_uuid=\"\(Self.printed(Self.groupUUID))\""]
   }
 
-  /// What a command of LVM is to change.
+  /// The change that an LVM command requests.
   enum Change {
     case activate(String)
     case deactivate(String)
@@ -102,7 +103,7 @@ struct SimulatedLVM: Sendable {
     }
   }
 
-  /// Nil for a command that changes nothing here, because it selects nothing, too.
+  /// Returns the requested change, or nil for a command that changes or selects nothing here.
   func change(_ words: [String]) -> Change? {
     if words.first == "lvrename", words.count == 5, words[1] == "--", words[2] == Self.group {
       return volumes.contains { $0.name == words[3] } ? .rename(words[3], to: words[4]) : nil
@@ -135,7 +136,7 @@ struct SimulatedLVM: Sendable {
     }
   }
 
-  /// Gives a volume another name; its uuid stays.
+  /// Renames a volume, which keeps its UUID.
   mutating func rename(_ name: String, to new: String) {
     for index in volumes.indices where volumes[index].name == name {
       volumes[index].uuidName = volumes[index].uuidName ?? name
@@ -145,7 +146,8 @@ struct SimulatedLVM: Sendable {
 }
 
 extension ActivePool {
-  /// Has its pool and origin be `vg/pool` and `vg/base`, the origin with only the layer that LVM puts under a thin volume.
+  /// Turns the pool and origin into `vg/pool` and `vg/base`, with only the layer that LVM puts
+  /// under a thin volume mapped for the origin.
   func become(_ lvm: SimulatedLVM, isOriginReadOnly: Bool = false) throws {
     mapper.mapped[0].name = "vg-pool-tpool"
     poolUUID = SimulatedLVM.mappedUUID("pool", layer: "-tpool")

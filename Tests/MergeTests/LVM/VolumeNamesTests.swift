@@ -3,9 +3,10 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("LVM: names in texts for people")
+@Suite("LVM: volume names in text for people")
 struct VolumeNamesTests {
-  /// Some of the devices that LVM makes of an external origin, a thin volume and its pool, and one of dmsetup.
+  /// The names of some devices that LVM makes for an external origin, a thin volume and its pool,
+  /// and of a dmsetup device.
   private static let names = VolumeNames { node in
     let uuid = "LVM-" + String(repeating: "x", count: 64)
     let device: (name: String, uuid: String)? =
@@ -21,7 +22,7 @@ struct VolumeNamesTests {
   }
 
   @Test(
-    "a device of LVM is called as LVM calls it, and every other text stays as it is",
+    "text for people shows LVM devices by their LVM names and is otherwise unchanged",
     arguments: [
       ("/dev/mapper/v--g-base-real", "v-g/base"),
       (
@@ -53,7 +54,7 @@ struct VolumeNamesTests {
   }
 
   @Test(
-    "a hint has LVM's names in its words and in commands of this program, and commands of others as they are"
+    "a hint uses LVM's names in its words and this program's commands, but not in other commands"
   )
   func hint() {
     let hint = "v--g-pool-tpool is in use; merge onto /dev/mapper/v--g-base-real".above(
@@ -69,7 +70,7 @@ struct VolumeNamesTests {
       ])
   }
 
-  @Test("an origin that is not active is called as the journal has it, whichever layer is named")
+  @Test("an inactive origin is shown by its name in the journal, whichever layer is mentioned")
   func remembered() {
     var status = SampleReport.status
     status.originPath = "/dev/mapper/remembered-origin-real"
@@ -81,7 +82,7 @@ struct VolumeNamesTests {
         == "interrupted, remembered/origin: onto remembered/origin")
   }
 
-  @Test("an origin that a handover has renamed is called as it is now")
+  @Test("an origin renamed by a handover is shown by its new name")
   func renamed() {
     var status = SampleReport.status
     status.originPath = "/dev/mapper/remembered-base-real"

@@ -4,11 +4,11 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("Pool: what LVM tells of the users of an origin", .needsLoopDevices, .waitsForPrograms)
+@Suite("Pool: users of an origin, according to LVM", .needsLoopDevices, .waitsForPrograms)
 struct VolumesOnOriginTests {
   private typealias Volume = SimulatedLVM.Volume
 
-  /// A pool of LVM with these volumes besides the merged one, of which none is active.
+  /// Returns an LVM pool with the given volumes besides the merged one, none of them active.
   private static func pool(
     _ otherIDs: [UInt64], _ volumes: [Volume], transactionID: UInt64 = 7, answers: Bool = true
   ) throws -> ActivePool {
@@ -21,7 +21,7 @@ struct VolumesOnOriginTests {
 
   private static let merged = ThinDeviceReference.member(pool: "vg-pool-tpool", deviceID: 5)
 
-  @Test("volumes with another origin, or none, keep nobody from merging")
+  @Test("volumes with another origin, or without one, do not prevent a merge")
   func elsewhere() throws {
     let pool = try Self.pool(
       [6, 7],
@@ -36,7 +36,7 @@ struct VolumesOnOriginTests {
   }
 
   @Test(
-    "a volume on the origin is refused by its name, a snapshot and one in another pool among them",
+    "a volume on the origin is refused by name, including a snapshot and one in another pool",
     arguments: [
       Volume(name: "vm2", pool: "pool", origin: "base", thinID: "6"),
       Volume(name: "vm2", pool: "pool", origin: "vm", thinID: "6"),
@@ -57,7 +57,7 @@ struct VolumesOnOriginTests {
     #expect(agreed.notes.contains { $0.contains("vg/vm2") }, "\(agreed.notes)")
   }
 
-  @Test("an origin with a classic snapshot is refused, whatever other users were agreed to")
+  @Test("an origin with a classic snapshot is refused even with consent to other users")
   func classicSnapshot() throws {
     let pool = try Self.pool([], [Volume(name: "snap", origin: "base")])
     let outcome = pool.merge(Self.merged, PoolOptions(allowsOtherUsers: true))
@@ -66,7 +66,7 @@ struct VolumesOnOriginTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a thin device that LVM does not know is listed by its number, and only that one")
+  @Test("a thin device unknown to LVM is refused by its number, without the known ones")
   func unknown() throws {
     let pool = try Self.pool([6, 9], [Volume(name: "data", pool: "pool", thinID: "6")])
     let refused = pool.merge(Self.merged)
@@ -75,14 +75,14 @@ struct VolumesOnOriginTests {
     #expect(!refused.message.contains("6"), "\(refused.message)")
   }
 
-  @Test("LVM is not believed where its metadata has counted other transactions than the pool")
+  @Test("LVM's volumes are ignored if LVM and the pool disagree on the transaction ID")
   func otherTransaction() throws {
     let pool = try Self.pool(
       [6], [Volume(name: "data", pool: "pool", thinID: "6")], transactionID: 6)
     #expect(pool.merge(Self.merged).error?.code == .originMaybeShared)
   }
 
-  @Test("where LVM does not answer the merge ends as busy")
+  @Test("a merge exits as busy if LVM does not answer")
   func silent() throws {
     let pool = try Self.pool([6], [], answers: false)
     let outcome = pool.merge(Self.merged)
@@ -90,7 +90,7 @@ struct VolumesOnOriginTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("an origin may be named as a volume, also where only the layer under it is active")
+  @Test("an origin given as a volume name is found even if only its lower layer is active")
   func originNamed() throws {
     let pool = try Self.pool([], [])
     let outcome = pool.run { merger throws(MergeError) in
@@ -104,7 +104,7 @@ struct VolumesOnOriginTests {
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
   }
 
-  /// The devices of a pool of LVM that is not active, activated by hand as its hidden volumes.
+  /// Returns the devices of an inactive LVM pool whose hidden volumes were activated by hand.
   private static func hiddenVolumes(
     _ volumes: [Volume], transactionID: UInt64 = 7
   ) throws -> ActivePool {
@@ -122,7 +122,7 @@ struct VolumesOnOriginTests {
     return pool
   }
 
-  @Test("where a pool's volumes were activated by hand, LVM lifts the protection of the origin")
+  @Test("with hidden volumes activated by hand, LVM's origin is made writable without an option")
   func activatedByHand() throws {
     let pool = try Self.hiddenVolumes([])
     let outcome = pool.mergeInactive(PoolOptions())
@@ -130,7 +130,7 @@ struct VolumesOnOriginTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("where they were activated by hand and LVM counts other transactions, the option is needed")
+  @Test("with hidden volumes of another transaction ID, the origin needs --make-origin-writable")
   func otherTransactionByHand() throws {
     let pool = try Self.hiddenVolumes([], transactionID: 6)
     #expect(pool.mergeInactive(PoolOptions()).error?.code == .originReadOnly)
@@ -139,7 +139,7 @@ struct VolumesOnOriginTests {
   }
 
   @Test(
-    "where they were activated by hand, other volumes on the origin are refused by name",
+    "with hidden volumes activated by hand, other volumes on the origin are refused by name",
     arguments: [UInt64(6), 7])
   func othersByHand(transactionID: UInt64) throws {
     let options = PoolOptions(makesOriginWritable: true)
