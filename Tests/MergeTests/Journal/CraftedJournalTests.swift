@@ -2,14 +2,14 @@ import Testing
 
 @testable import MergeEngine
 
-/// A journal of several appends, each of several records, made to measure.
+/// A crafted journal of several appends, each of several records.
 struct Appends {
   var header = JournalSample.header
-  /// What the records' numbers are encoded by, whatever the header says.
+  /// The block size by which the records' numbers are encoded, independent of the header.
   var dataBlockByteCount: UInt64 = 65_536
   var appends: [[JournalRecord]] = []
 
-  /// The header, and each append's records as they stand in the file.
+  /// The encoded header, and each append's encoded records.
   var parts: (header: [UInt8], appends: [[[UInt8]]]) {
     let encoded = header.encoded
     var encoder = JournalEncoder(
@@ -27,7 +27,7 @@ struct Appends {
     return (encoded, records)
   }
 
-  /// The append that a disk has lost.
+  /// The index of the append whose bytes the disk has lost, if any.
   var lostAppend: Int?
 
   var bytes: [UInt8] {
@@ -44,7 +44,7 @@ struct TornAppendTests {
   private typealias Sample = JournalSample
 
   @Test(
-    "a page lost of an earlier record of the last append is a torn end, whatever later one is there"
+    "a lost page in any but the last record of the final append is a torn end"
   )
   func pageLost() throws {
     let scratch = try JournalScratch()
@@ -71,11 +71,12 @@ struct TornAppendTests {
     }
   }
 
-  @Test("a record that is cut within its zeros does not come back when the journal is gone on with")
+  @Test("a record that is cut within trailing zeros does not reappear when the journal is extended")
   func cutWithinZeros() throws {
     var torn = Self.appends
     torn.appends.removeLast(2)
-    // The bytes of each end in zeros: the second is whole as soon as zeros follow.
+    // The bytes of each record end in zeros, so the second one becomes whole as soon as zeros
+    // follow.
     torn.appends.append([.finished(seconds: 0), .finished(seconds: 0)])
     let bytes = torn.bytes
     let firstEnd = bytes.count - 4096 + RecordFrame.byteCount + 8
@@ -88,7 +89,7 @@ struct TornAppendTests {
     #expect(try scratch.state(of: goneOnWith).nextSequence == state.nextSequence)
   }
 
-  @Test("the same page lost before a record of a later append is damage")
+  @Test("a lost page in a record before a later append is damage")
   func damage() throws {
     let scratch = try JournalScratch()
     let parts = Self.appends.parts
@@ -106,7 +107,7 @@ struct TornAppendTests {
     }
   }
 
-  /// A run, then a checkpoint of three records in one append, then a smaller one.
+  /// A run, then an append of three checkpoint records, then a smaller append.
   private static var appends: Appends {
     func entries(_ first: UInt64, _ count: UInt64) -> [JournalEntry] {
       (first..<first + count).map { Sample.entry($0 * 1024, 512, UInt32($0) + 1) }
@@ -122,7 +123,8 @@ struct TornAppendTests {
     ])
   }
 
-  /// The 4 KiB in the middle of a record, and the page that lies in it as a whole.
+  /// The 4 KiB in the middle of a record, and the whole page near the middle, if they lie within
+  /// the record.
   private static func holes(in record: [UInt8], at start: Int) -> [Range<Int>] {
     let middle = start + record.count / 2
     let page = (middle - 4095 + 4095) / 4096 * 4096
@@ -138,13 +140,15 @@ struct TornAppendTests {
   }
 }
 
-@Suite("Journal: one with right checksums whose numbers make no sense")
+@Suite("Journal: valid checksums over impossible numbers")
 struct CraftedJournalTests {
   private typealias Sample = JournalSample
 
-  @Test("is refused as a journal", arguments: CraftedJournalTests.journals.keys.sorted())
+  @Test(
+    "a journal with valid checksums and impossible numbers is refused as a conflict",
+    arguments: CraftedJournalTests.journals.keys.sorted())
   func refused(name: String) async {
-    // In a process of its own: what is tested is also that nothing traps.
+    // The exit test also proves that no number traps.
     await #expect(processExitsWith: .success) { [name] in
       let crafted = try #require(CraftedJournalTests.journals[name])
       let verdict = try JournalScratch().verdict(on: crafted.bytes)
@@ -155,7 +159,7 @@ struct CraftedJournalTests {
     }
   }
 
-  @Test("the same with numbers that make sense is believed")
+  @Test("a crafted journal with plausible numbers is accepted")
   func believed() throws {
     let crafted = Self.journal([
       Sample.run, Sample.checkpoint(watermark: 5 << 20, [Sample.entry(0, 4 << 20)]),
@@ -257,7 +261,7 @@ struct CraftedJournalTests {
     return journals
   }()
 
-  /// Journals in which bytes would count as merged twice, or before they are.
+  /// Journals that would count bytes as merged twice or too early.
   private static var countedTwice: [String: Appends] {
     let half = Sample.header.plannedByteCount / 2
     let end = Sample.header.endByteOffset
@@ -300,7 +304,7 @@ struct CraftedJournalTests {
     ]
   }
 
-  @Test("bytes that are named unreadable count again once they are recorded, and only then")
+  @Test("bytes reported unreadable do not count as done until a later entry covers them")
   func unreadableMeanwhile() throws {
     let scratch = try JournalScratch()
     var records = [

@@ -3,17 +3,17 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Journal: entries in order")
+@Suite("Journal: entries in order of the origin")
 struct EntryStreamTests {
   private static let unit: UInt64 = 512
 
-  @Test("of a journal without any, there are none")
+  @Test("a journal without checkpoints yields no entries")
   func none() throws {
     #expect(try pieces(of: []) == [])
     #expect(try pieces(of: [JournalSample.run, .finished(seconds: 1)]) == [])
   }
 
-  @Test("of one sweep over several records, all")
+  @Test("a sweep over several records yields all of its entries")
   func oneSweep() throws {
     let found = try pieces(of: [
       JournalSample.checkpoint(
@@ -25,7 +25,7 @@ struct EntryStreamTests {
     #expect(found.map(\.checksum) == [1, 2, 3])
   }
 
-  @Test("of a sweep that records pieces again, the newest of each")
+  @Test("a sweep that records pieces again yields the newest entry of each piece")
   func newest() throws {
     let found = try pieces(of: [
       JournalSample.checkpoint(
@@ -39,7 +39,7 @@ struct EntryStreamTests {
     #expect(found.map(\.checksum) == [0, 21, 2, 13])
   }
 
-  @Test("what smaller pieces leave of an entry is given without a checksum")
+  @Test("the rest of an entry that smaller, newer entries overlap is yielded without a checksum")
   func smallerPieces() throws {
     let found = try pieces(of: [
       JournalSample.checkpoint(watermark: 4096, [JournalSample.entry(0, 4096, 1)]),
@@ -55,7 +55,7 @@ struct EntryStreamTests {
       ])
   }
 
-  @Test("an older entry across the end of one sweep does not hide what a newer one behind it says")
+  @Test("an entry that overlaps an older and a newer entry does not hide the newer one")
   func acrossTheEnd() throws {
     let found = try pieces(of: [
       JournalSample.checkpoint(
@@ -73,7 +73,7 @@ struct EntryStreamTests {
       ])
   }
 
-  @Test("of random sweeps, each entry that none recorded later overlaps, and no other")
+  @Test("random sweeps yield exactly the entries that no later entry overlaps, and no byte twice")
   func model() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -89,7 +89,7 @@ struct EntryStreamTests {
       }
       let expected = Self.newest(of: records)
       try #require(whole == expected, "round \(round), \(records); \(seed)")
-      // Whatever was recorded once is given, and nothing twice.
+      // The pieces cover every recorded byte, and no byte twice.
       var covered = RangeSet()
       var byteCount: UInt64 = 0
       for piece in found { byteCount += covered.insert(piece.range) }
@@ -99,8 +99,8 @@ struct EntryStreamTests {
     }
   }
 
-  /// A sweep over a plan, then sweeps that record some of it again: whole, in pieces, or the pieces
-  /// that were left out before; with records of other kinds between.
+  /// Returns a sweep over a plan, and further sweeps that record parts of it again: whole entries,
+  /// pieces of them, or pieces skipped earlier, with records of other kinds in between.
   private static func sweeps(using generator: inout SeededGenerator) -> [JournalRecord] {
     var checksum: UInt32 = 0
     var current: [JournalEntry] = []
@@ -130,7 +130,7 @@ struct EntryStreamTests {
       recorded.sort { $0.start < $1.start }
       records += Self.records(.recheck, sweep: sweep, recorded, using: &generator)
       current = newest(of: records)
-      // Where every piece was left out, the entry of before still stands.
+      // An entry stays valid if every piece of it was skipped.
       let before = leftOut.filter { range in !newlyLeftOut.contains { overlap($0, range) } }
       leftOut = (before + newlyLeftOut).filter { range in
         !current.contains { overlap($0.range, range) }
@@ -139,7 +139,7 @@ struct EntryStreamTests {
     return records
   }
 
-  /// The whole range, or two or three pieces of it.
+  /// Returns the whole range, or two or three pieces of it.
   private static func pieces(
     of range: ByteRange, using generator: inout SeededGenerator
   ) -> [ByteRange] {
@@ -159,7 +159,7 @@ struct EntryStreamTests {
     one.start < other.end && other.start < one.end
   }
 
-  /// One sweep as a merge records it: a few entries at a time.
+  /// Returns the records of one sweep as a merge writes them, a few entries at a time.
   private static func records(
     _ kind: JournalRecord.SweepKind, sweep: UInt64, _ entries: [JournalEntry],
     using generator: inout SeededGenerator
@@ -179,7 +179,7 @@ struct EntryStreamTests {
     return records
   }
 
-  /// Each entry that no entry of a later record overlaps, in order of the origin.
+  /// Returns the entries that no entry of a later record overlaps, in order of the origin.
   private static func newest(of records: [JournalRecord]) -> [JournalEntry] {
     var found: [(record: Int, entry: JournalEntry)] = []
     for (index, record) in records.enumerated() {
@@ -195,7 +195,7 @@ struct EntryStreamTests {
     .map(\.entry).sorted { $0.start < $1.start }
   }
 
-  /// Everything that some record has an entry of.
+  /// Returns every range that has an entry in some record.
   private static func recorded(_ records: [JournalRecord]) -> RangeSet {
     var ranges = RangeSet()
     for case .checkpoint(let checkpoint) in records {

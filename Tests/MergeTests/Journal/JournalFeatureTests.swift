@@ -3,9 +3,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Journal: versions of its format")
+@Suite("Journal: format versions and required features")
 struct JournalFeatureTests {
-  @Test("a journal of version 0.1.0 is read as that version wrote it")
+  @Test("a journal of version 0.1.0 is read with the state that this version wrote")
   func version010() throws {
     let state = try JournalScratch().state(of: JournalFixture.finishedByVersion010.bytes())
     #expect(state.isFinished && state.isVerified && !state.hasTornEnd)
@@ -14,26 +14,26 @@ struct JournalFeatureTests {
   }
 
   @Test(
-    "a journal that requires a feature of a newer version is refused, and --restart is not offered")
+    "a journal with an unknown required feature is refused, and --restart is not offered")
   func unknownFeature() throws {
     try expectNewer(JournalFixture.requiringUnknownFeature.bytes())
   }
 
   @Test(
-    "a journal with any bit of the required features set is refused",
+    "a journal with any single unknown bit in its required features is refused",
     arguments: [0, 1, 31, 32, 63] as [UInt64])
   func everyBit(bit: UInt64) throws {
     let header = JournalSample.header.encoded.settingField(50, to: 1 << bit)
     try expectNewer(header)
   }
 
-  @Test("a journal that requires no feature is read")
+  @Test("a journal that requires no feature is accepted")
   func noFeature() throws {
     let bytes = JournalSample.header.encoded.settingField(50, to: 0)
     #expect(try JournalScratch().reader(of: bytes).header == JournalSample.header)
   }
 
-  @Test("what merges have left on the origin comes back from a header as it was written")
+  @Test("a header's list of merge remnants is decoded as it was encoded")
   func remnants() throws {
     var header = JournalSample.header
     header.remnants = [
@@ -41,18 +41,20 @@ struct JournalFeatureTests {
       MergeRemnant(deviceID: 0, fingerprint: "", recordedByteCount: 0),
     ]
     #expect(try JournalScratch().reader(of: header.encoded).header == header)
-    // A cut list has what is whole of it.
+    // A truncated list yields its whole elements.
     let bytes = RecordedRemnants.encoded(header.remnants)
     #expect(RecordedRemnants.decoded(Array(bytes.dropLast())) == [header.remnants[0]])
     #expect(RecordedRemnants.decoded([]) == [])
   }
 
-  @Test("required features that are not a number of 8 bytes are refused")
+  @Test("required features that are not an 8-byte number are refused")
   func notANumber() throws {
     try expectNewer(JournalSample.header.encoded.settingField(50, toBytes: [0, 0, 0, 0]))
   }
 
-  @Test("a code of an unknown kind of mappings is refused", arguments: [3, 255, .max] as [UInt64])
+  @Test(
+    "a header with an unknown code for the kind of mappings is refused",
+    arguments: [3, 255, .max] as [UInt64])
   func unknownMappings(code: UInt64) throws {
     let bytes = JournalSample.header.encoded.settingField(36, to: code)
     guard case .refused(let error) = try JournalScratch().verdict(on: bytes) else {
@@ -76,12 +78,14 @@ struct JournalFeatureTests {
 }
 
 extension [UInt8] {
-  /// The bytes of a header with another number in a field, which is added if it is not there.
+  /// Returns the header with a field set to a number.
+  ///
+  /// The field is added if it is missing.
   func settingField(_ tag: UInt16, to number: UInt64) -> [UInt8] {
     settingField(tag, toBytes: (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) })
   }
 
-  /// The bytes of a header with another value in a field, of the same length if it is there.
+  /// Returns the header with a field set to a value, of the same length if the field exists.
   func settingField(_ tag: UInt16, toBytes value: [UInt8]) -> [UInt8] {
     var header = Array(dropLast(4))
     var place = 16

@@ -2,12 +2,13 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Journal: a device whose identity only the journal or only the system tells")
+@Suite("Journal: devices with an identity only in the journal or only in the system")
 struct JournalMatchTests {
   enum Device: CaseIterable, Sendable { case origin, data }
 
   @Test(
-    "it is the same if somebody says so, and else nobody can tell", arguments: Device.allCases,
+    "a device identified only in the journal or only now is in doubt, unless the user vouches for it",
+    arguments: Device.allCases,
     [true, false])
   func identityOfOne(device: Device, isKnownNow: Bool) {
     var (journal, wanted) = (JournalSample.header, JournalSample.header)
@@ -22,7 +23,9 @@ struct JournalMatchTests {
     #expect(told.doubt("JOURNAL", journal, lastAttempt: nil) == nil)
   }
 
-  @Test("another identity is another device, whatever somebody says", arguments: [true, false])
+  @Test(
+    "another identity means another device, even if the user says that it is the same",
+    arguments: [true, false])
   func otherIdentity(isSaidToBeSame: Bool) {
     var wanted = JournalSample.header
     wanted.originIdentity.name = "wwid-another"
@@ -31,7 +34,7 @@ struct JournalMatchTests {
     #expect(match.difference(from: JournalSample.header)?.code == .journalOfOtherDevice)
   }
 
-  @Test("an origin of another length is another one, also without an identity")
+  @Test("an origin of another size is another origin, even without an identity")
   func otherLength() {
     var (journal, wanted) = (JournalSample.header, JournalSample.header)
     journal.originIdentity.name = ""
@@ -41,7 +44,8 @@ struct JournalMatchTests {
   }
 
   @Test(
-    "a thin device is called the same one with other mappings only where its data device is known")
+    "other mappings count as a change of the same thin device only if its data device is identified"
+  )
   func otherMappings() {
     for isKnown in [true, false] {
       var (journal, wanted) = (JournalSample.header, JournalSample.header)

@@ -2,9 +2,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Journal: the header")
+@Suite("Journal: encoding of the header")
 struct JournalHeaderTests {
-  @Test("comes back as it was written")
+  @Test("a header is decoded as it was encoded")
   func roundTrip() throws {
     var headers = [JournalSample.header]
     headers.append(JournalSample.header)
@@ -25,7 +25,7 @@ struct JournalHeaderTests {
     }
   }
 
-  @Test("with any single bit flipped is refused")
+  @Test("a header with any single bit flipped is rejected")
   func flippedBits() {
     let bytes = JournalSample.header.encoded
     for bit in 0..<8 * bytes.count {
@@ -35,7 +35,7 @@ struct JournalHeaderTests {
     }
   }
 
-  @Test("cut or with more behind it is refused")
+  @Test("a header that is truncated or has an extra byte is rejected")
   func cut() {
     let bytes = JournalSample.header.encoded
     for byteCount in 0..<bytes.count {
@@ -46,7 +46,7 @@ struct JournalHeaderTests {
     #expect(throws: JournalFault.self) { try JournalHeader(decoding: bytes + [0]) }
   }
 
-  @Test("of another format version is refused by its number")
+  @Test("a header of another format version is rejected, and the reason gives the version")
   func otherVersion() {
     var bytes = JournalSample.header.encoded
     bytes[8] = 2
@@ -56,7 +56,7 @@ struct JournalHeaderTests {
     #expect(fault?.reason == "its format version is 2; 1 is expected")
   }
 
-  @Test("whose values a merge cannot have is refused, behind a right checksum")
+  @Test("a header with impossible values is rejected despite a valid checksum")
   func impossibleValues() {
     let changes: [(inout JournalHeader) -> Void] = [
       { $0.dataBlockByteCount = 0 }, { $0.ioByteCount = 0 }, { $0.ioByteCount = 5000 },
@@ -72,12 +72,12 @@ struct JournalHeaderTests {
   }
 }
 
-@Suite("Journal: records")
+@Suite("Journal: encoding of records")
 struct JournalRecordTests {
   private static let blockByteCount: UInt64 = 65_536
   private static let headerChecksum: UInt32 = 0xCAFE_F00D
 
-  /// At least one of each kind, with the smallest and the largest of what it may hold.
+  /// At least one record of each kind, with the smallest and the largest possible contents.
   static let records: [JournalRecord] = [
     JournalSample.run,
     .attempt(
@@ -110,7 +110,7 @@ struct JournalRecordTests {
       StatusReport.GivenUp(seconds: -1, deviceID: .max, journalPath: "/srv/é.thin-merge")),
   ]
 
-  @Test("come back as they were written", arguments: records.indices)
+  @Test("a record is decoded as it was encoded", arguments: records.indices)
   func roundTrip(index: Int) {
     let record = Self.records[index]
     let bytes = encoded(record)
@@ -120,7 +120,7 @@ struct JournalRecordTests {
     #expect(RecordFrame(RawSpan(_elements: bytes.span))?.recordByteCount == bytes.count)
   }
 
-  @Test("with as many entries as one may hold come back, and are no larger than one may be")
+  @Test("a record with the maximum number of entries is decoded, and its size is within the limit")
   func largest() {
     let entries = (0..<UInt64(JournalRecord.entryCountMax)).map {
       JournalSample.entry($0 << 42, 1 << 41, UInt32($0))
@@ -131,7 +131,7 @@ struct JournalRecordTests {
     #expect(decoded(bytes) == record)
   }
 
-  @Test("a run's record names as many agreed devices as fit beside the longest paths")
+  @Test("a run's record contains over 2000 agreed devices beside paths of 4096 bytes")
   func manySharers() throws {
     let sharers = (0..<UInt32(20_000)).map {
       OriginSharer(
@@ -152,7 +152,7 @@ struct JournalRecordTests {
     #expect(attempt.agreedSharers == Array(sharers.prefix(attempt.agreedSharers.count)))
   }
 
-  @Test("a list of agreed devices that is cut names none beyond those that are whole")
+  @Test("a truncated list of agreed devices yields only its whole elements")
   func cutSharers() {
     let sharers = [
       OriginSharer(poolName: "LVM-1", deviceID: 2),
@@ -169,7 +169,7 @@ struct JournalRecordTests {
     #expect(RecordedSharers.decoded([1, 1, 65, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F]) == [])
   }
 
-  @Test("come back whatever bytes the numbers of their entries take")
+  @Test("entries are decoded as they were encoded, whatever the lengths of their numbers")
   func byteCounts() {
     let sectors: [UInt64] = [1, 127, 128, 16_383, 16_384, 1 << 30]
     for gap in [0] + sectors {
@@ -186,9 +186,9 @@ struct JournalRecordTests {
     }
   }
 
-  @Test("whose entries end behind what any file has are none")
+  @Test("a record with an entry past 2^63 bytes is rejected")
   func pastEveryEnd() {
-    // So many sectors from the end of one that ends at the last.
+    // Each gap and count is in sectors, from the end of an entry that ends at the last sector.
     let lastEnd = UInt64(Int64.max) / 512 * 512
     for (gap, count) in [(0, 1), (1, 1), (0, 16_384), (16_384, 1), (0, UInt64.max >> 9)] {
       var payload = ByteWriter()
@@ -208,11 +208,11 @@ struct JournalRecordTests {
     }
   }
 
-  @Test("with any single bit flipped are noticed", arguments: records.indices)
+  @Test("a record with any single bit flipped is rejected", arguments: records.indices)
   func flippedBits(index: Int) {
     let bytes = encoded(Self.records[index])
     let payloadByteCount = RecordFrame(RawSpan(_elements: bytes.span))?.payloadByteCount ?? 0
-    // What pads to a multiple of 8 says nothing.
+    // The padding to a multiple of 8 carries no information.
     for bit in 0..<8 * (RecordFrame.byteCount + payloadByteCount) {
       var damaged = bytes
       damaged[bit / 8] ^= 1 << (bit % 8)
@@ -220,7 +220,7 @@ struct JournalRecordTests {
     }
   }
 
-  @Test("cut at any byte are noticed", arguments: records.indices)
+  @Test("a record that is truncated at any byte is rejected", arguments: records.indices)
   func cut(index: Int) {
     let bytes = encoded(Self.records[index])
     let byteCount =
@@ -228,7 +228,7 @@ struct JournalRecordTests {
     for cut in 0..<byteCount { #expect(decoded(Array(bytes.prefix(cut))) == nil) }
   }
 
-  @Test("of another journal are not believed", arguments: records.indices)
+  @Test("a record of another journal is rejected", arguments: records.indices)
   func otherJournal(index: Int) {
     let bytes = encoded(Self.records[index])
     for bit in 0..<32 {
@@ -236,7 +236,7 @@ struct JournalRecordTests {
     }
   }
 
-  @Test("taken for another kind are not believed", arguments: records.indices)
+  @Test("a record with the code of another kind is rejected", arguments: records.indices)
   func otherKind(index: Int) {
     let record = Self.records[index]
     for kind in 0...7 as ClosedRange<UInt32> where kind != record.kindCode {
@@ -246,14 +246,14 @@ struct JournalRecordTests {
     }
   }
 
-  @Test("with another sequence number are not believed")
+  @Test("a record with another sequence number is rejected")
   func otherSequence() {
     var bytes = encoded(.finished(seconds: 5))
     bytes[8] &+= 1
     #expect(decoded(bytes) == nil)
   }
 
-  @Test("whose payload is nonsense are none, and end no process")
+  @Test("decoding a random payload never traps, and an accepted record survives another encoding")
   func nonsense() {
     let seed = Seed.current
     var generator = seed.generator
@@ -270,19 +270,19 @@ struct JournalRecordTests {
           dataBlockByteCount: Self.blockByteCount)
       else { continue }
       decodedCount += 1
-      // What is taken for a record can be written again, and means the same.
+      // An accepted record can be encoded again, and decodes to the same record.
       #expect(decoded(encoded(record)) == record, "round \(round): \(payload); \(seed)")
     }
     #expect(decodedCount > 0, "\(seed)")
   }
 
-  @Test("an entry in few bytes is what its numbers are, one by one")
+  @Test("an entry decoded on the fast path equals its numbers decoded one by one")
   func shortEntries() {
     let seed = Seed.current
     var generator = seed.generator
     var shortCount = 0
     for round in 1...20_000 {
-      // Numbers of one to three bytes, zeros with more bytes than they need among them.
+      // Numbers of one to three bytes, including zeros with redundant bytes.
       let bytes = (0..<24).map { _ in
         [
           0, 0x80, UInt8.random(in: 0...0x7F, using: &generator),
@@ -317,7 +317,7 @@ struct JournalRecordTests {
     return writer.bytes
   }
 
-  /// The record as a reader of the journal takes it; nil where it is not believed.
+  /// Returns the record as a journal reader decodes it, or nil if the reader rejects it.
   private func decoded(
     _ bytes: [UInt8], headerChecksum: UInt32 = headerChecksum
   ) -> JournalRecord? {

@@ -2,15 +2,15 @@ import Foundation
 
 @testable import MergeEngine
 
-/// A journal that a test describes, encoded as the engine writes it.
+/// A journal described by a test and encoded as the engine writes it.
 struct JournalSample {
   var header = Self.header
   var records: [JournalRecord] = []
 
-  /// The whole file.
+  /// The bytes of the whole file.
   var bytes: [UInt8] { header.encoded + recordBytes.flatMap { $0 } }
 
-  /// Each record as it stands in the file, in an append of its own.
+  /// The encoded records, each in an append of its own.
   var recordBytes: [[UInt8]] {
     let encoded = header.encoded
     var encoder = JournalEncoder(
@@ -23,7 +23,7 @@ struct JournalSample {
     }
   }
 
-  /// Where the header and each record end, without what fills up their last block.
+  /// The offsets at which the header and each record end, without the padding of their last block.
   var ends: [Int] {
     var start = header.encoded.count
     var ends = [start]
@@ -34,7 +34,7 @@ struct JournalSample {
     return ends
   }
 
-  /// Places worth a look: every byte that says something, and some of those that fill up blocks.
+  /// The offsets worth a test: every byte that carries information, and some of the padding.
   var telltalePlaces: [Int] {
     let bytes = bytes
     let ends = ends
@@ -68,7 +68,7 @@ struct JournalSample {
       seconds: 1_700_000_001, bootID: "boot", metadataPath: "meta", dataPath: "data",
       originPath: "origin"))
 
-  /// A checkpoint of entries given as sectors.
+  /// Returns a checkpoint of the given entries.
   static func checkpoint(
     _ kind: JournalRecord.SweepKind = .merge, sweep: UInt64 = 0, watermark: UInt64,
     _ entries: [JournalEntry], seconds: Int64 = 1_700_000_002
@@ -88,7 +88,7 @@ struct JournalSample {
     return header
   }
 
-  /// A journal as a merge leaves it that was interrupted, gone on with, and verified.
+  /// The journal of a merge that was interrupted, resumed and verified.
   static let whole = JournalSample(
     header: wholeHeader,
     records: [
@@ -104,7 +104,7 @@ struct JournalSample {
     ])
 }
 
-/// A file in which one journal after the other is put to be read.
+/// A file for reading one journal after another.
 final class JournalScratch {
   private let folder: TemporaryFolder
   private let path: String
@@ -124,7 +124,7 @@ final class JournalScratch {
     return try JournalState(reading: &reader)
   }
 
-  /// What the engine says of the journal, or the error that it is refused with.
+  /// Returns the engine's reading of the journal, or the error with which the journal is refused.
   func verdict(on bytes: [UInt8]) throws -> Verdict {
     do throws(MergeError) {
       return .believed(Believed(try readOrRefuse(bytes).get()))
@@ -148,7 +148,7 @@ final class JournalScratch {
     case refused(MergeError)
   }
 
-  /// What a journal's state comes to, to be compared.
+  /// The comparable parts of a journal's state.
   struct Believed: Equatable {
     var watermark, doneByteCount, endByteOffset, nextSequence: UInt64
     var unreadable: RangeSet

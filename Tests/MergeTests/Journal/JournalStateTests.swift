@@ -2,11 +2,11 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Journal: what it says, as far as it can be believed")
+@Suite("Journal: the state read from it")
 struct JournalStateTests {
   private typealias Sample = JournalSample
 
-  @Test("of a header alone, that nothing is done")
+  @Test("a header alone means that nothing is done")
   func headerAlone() throws {
     let sample = JournalSample()
     let state = try JournalScratch().state(of: sample.bytes)
@@ -17,7 +17,7 @@ struct JournalStateTests {
     #expect(state.lastSeconds == Sample.header.madeSeconds)
   }
 
-  @Test("after each record, what the records up to there say")
+  @Test("the state after each record reflects the records up to that one")
   func prefixes() throws {
     let expected: [(watermark: UInt64, done: UInt64, unreadable: UInt64, runs: UInt64)] = [
       (0, 0, 0, 1), (8192, 8192, 0, 1), (8192, 8192, 4096, 1), (20_480, 16_384, 4096, 1),
@@ -39,7 +39,7 @@ struct JournalStateTests {
     }
   }
 
-  @Test("a new run takes back what was finished and verified")
+  @Test("a new run clears the finished and verified states")
   func newRun() throws {
     var sample = Sample.whole
     sample.records.append(Sample.run)
@@ -47,7 +47,7 @@ struct JournalStateTests {
     #expect(!state.isFinished && !state.isVerified)
   }
 
-  @Test("that a merge was given up, which is not time spent writing")
+  @Test("a given-up merge is reported, and the time until it was given up is not writing time")
   func givenUp() throws {
     let taker = StatusReport.GivenUp(
       seconds: 1_800_000_000, deviceID: 9, journalPath: "/srv/other.thin-merge")
@@ -60,7 +60,7 @@ struct JournalStateTests {
     #expect(state.writingSeconds == before.writingSeconds)
   }
 
-  @Test("of unreadable ranges, those that no later entry covers")
+  @Test("an unreadable range stays unreadable only where no later entry covers it")
   func unreadable() throws {
     let sample = JournalSample(records: [
       .unreadable([ByteRange(start: 0, end: 8192), ByteRange(start: 16_384, end: 24_576)]),
@@ -76,7 +76,7 @@ struct JournalStateTests {
         == [ByteRange(start: 0, end: 4096), ByteRange(start: 20_480, end: 24_576)])
   }
 
-  @Test("time is counted from the beginning of each run to its last record")
+  @Test("writing time is the sum of each run's time from its start to its last record")
   func seconds() throws {
     func run(_ seconds: Int64) -> JournalRecord {
       .attempt(
@@ -94,7 +94,7 @@ struct JournalStateTests {
     #expect(state.lastSeconds == 1007)
   }
 
-  @Test("a watermark that goes back is damage")
+  @Test("a decreasing watermark is damage")
   func watermarkGoesBack() throws {
     try expectDamage([
       Sample.checkpoint(watermark: 1024, [Sample.entry(0, 1024)]),
@@ -102,7 +102,7 @@ struct JournalStateTests {
     ])
   }
 
-  @Test("entries of one sweep that go back are damage")
+  @Test("entries that go backwards within one sweep are damage")
   func entriesGoBack() throws {
     try expectDamage([
       Sample.checkpoint(watermark: 2048, [Sample.entry(0, 2048)]),
@@ -112,7 +112,7 @@ struct JournalStateTests {
   }
 
   @Test(
-    "a number that no merge comes to ends no process",
+    "reading extreme numbers does not end the process",
     arguments: JournalSample.extremes.keys.sorted())
   func extremes(name: String) async {
     await #expect(processExitsWith: .success) { [name] in
@@ -135,7 +135,7 @@ struct JournalStateTests {
 
 @Suite("Journal: damage and torn ends")
 struct JournalDamageStateTests {
-  @Test("a journal cut at any byte is believed up to its last whole record")
+  @Test("a journal that is cut at any byte is read up to its last whole record")
   func cut() throws {
     let sample = JournalSample.whole
     let bytes = sample.bytes
@@ -148,7 +148,7 @@ struct JournalDamageStateTests {
         continue
       }
       let expected = try scratch.verdict(on: Array(bytes.prefix(ends[whole])))
-      // A whole block may be filled up with anything; a block that is cut was never appended.
+      // Any bytes may follow in a whole block. A block that is cut was never appended.
       let nextAppend = (ends[whole] + 4095) / 4096 * 4096
       #expect(
         verdict == expected.torn(byteCount > ends[whole] && byteCount != nextAppend),
@@ -156,7 +156,7 @@ struct JournalDamageStateTests {
     }
   }
 
-  @Test("any single flipped bit is found: as a torn end in the last record, as damage elsewhere")
+  @Test("a flipped bit is a torn end in the last record, and damage anywhere else")
   func flippedBits() throws {
     let sample = JournalSample.whole
     let bytes = sample.bytes
@@ -167,7 +167,7 @@ struct JournalDamageStateTests {
     let unread = Self.unread(of: sample)
     let lastStart = bytes.count - (sample.recordBytes.last?.count ?? 0)
     for byte in sample.telltalePlaces {
-      // All bits of the header and of single records are tried elsewhere.
+      // Other tests flip all bits of the header and of single records.
       for bit in byte % 8 == 0 ? [0, 3, 7] : [byte % 8] {
         var damaged = bytes
         damaged[byte] ^= 1 << bit
@@ -186,7 +186,7 @@ struct JournalDamageStateTests {
     }
   }
 
-  @Test("a record left out or put in twice is damage")
+  @Test("a journal with a missing, repeated or swapped record is damaged")
   func otherOrder() throws {
     let sample = JournalSample.whole
     let records = sample.recordBytes
@@ -200,14 +200,14 @@ struct JournalDamageStateTests {
       try expectRefused(scratch.verdict(on: sample.header.encoded + twice.flatMap { $0 }))
       var swapped = records
       swapped.swapAt(index, index + 1)
-      // The record at the very end has nothing valid behind it but an older one.
+      // Only an older record is valid after the record at the very end.
       if index + 1 < records.count - 1 {
         try expectRefused(scratch.verdict(on: sample.header.encoded + swapped.flatMap { $0 }))
       }
     }
   }
 
-  @Test("records of another journal behind the last one are only a torn end")
+  @Test("records of another journal after the last one are only a torn end")
   func otherJournalBehind() throws {
     var other = JournalSample.whole
     other.header.madeSeconds += 1
@@ -217,7 +217,7 @@ struct JournalDamageStateTests {
     #expect(try scratch.verdict(on: JournalSample.whole.bytes + strange) == whole.torn(true))
   }
 
-  @Test("garbage, zeroes or half a record behind the last one are only a torn end")
+  @Test("garbage or zeroes after the last record are only a torn end")
   func garbageBehind() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -232,7 +232,7 @@ struct JournalDamageStateTests {
     }
   }
 
-  /// The bytes behind payloads that only fill up.
+  /// Returns the offsets of the padding after payloads.
   private static func unread(of sample: JournalSample) -> Set<Int> {
     var unread: Set<Int> = []
     var start = sample.header.encoded.count
@@ -258,7 +258,7 @@ struct JournalDamageStateTests {
 }
 
 extension JournalScratch.Verdict {
-  /// The same with or without something behind the last record.
+  /// Returns the same verdict with or without a torn end.
   fileprivate func torn(_ isTorn: Bool) -> Self {
     guard case .believed(var believed) = self else { return self }
     believed.hasTornEnd = isTorn
@@ -267,7 +267,7 @@ extension JournalScratch.Verdict {
 }
 
 extension JournalSample {
-  /// Journals with right checksums that no merge writes.
+  /// Journals with valid checksums that no merge writes.
   static let extremes: [String: [JournalRecord]] = [
     "none": whole.records,
     "sweep number": [

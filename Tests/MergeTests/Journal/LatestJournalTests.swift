@@ -3,7 +3,7 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Journal: held against another one onto the same origin")
+@Suite("Journal: comparison with another journal onto the same origin")
 struct LatestJournalTests {
   private let folder: TemporaryFolder
   private let journals = JournalStore(
@@ -11,7 +11,7 @@ struct LatestJournalTests {
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// The code that it is refused with; nil if it is not.
+  /// Returns the code of the refusal, or nil if the journal is accepted.
   private func refusal(
     _ one: JournalSample, beside usual: JournalSample, marked: Bool = false
   ) throws -> MergeError.Code? {
@@ -39,7 +39,7 @@ struct LatestJournalTests {
   private static let all = JournalSample.checkpoint(
     watermark: 4096, [JournalSample.entry(0, 4096)])
 
-  /// A journal of a thin device of its own, whose run began at that time.
+  /// Returns a journal of the given thin device whose run began at the given time.
   private static func sample(
     of deviceID: UInt32, at seconds: Int64, _ records: [JournalRecord] = []
   ) -> JournalSample {
@@ -49,7 +49,7 @@ struct LatestJournalTests {
     return sample
   }
 
-  @Test("one is refused whose run began before the other was finished, unless the mark is its own")
+  @Test("a journal is refused unless its run began after the other finished or the mark names it")
   func finished() throws {
     let usual = Self.sample(of: 1, at: 100, [Self.all, .finished(seconds: 200)])
     #expect(try refusal(Self.sample(of: 2, at: 50), beside: usual) == .journalOvertaken)
@@ -59,7 +59,7 @@ struct LatestJournalTests {
   }
 
   @Test(
-    "one is refused beside another that is not finished, or was given up, not beside one without a run"
+    "a journal is refused beside an unfinished or given-up one, but not beside one without a run"
   )
   func unfinished() throws {
     let one = Self.sample(of: 2, at: 300)
@@ -72,7 +72,7 @@ struct LatestJournalTests {
     #expect(try refusal(one, beside: never) == nil)
   }
 
-  @Test("a copy is refused where the other one has more, whatever the mark says")
+  @Test("a copy of a journal is refused if the other has more records, whatever the mark names")
   func copy() throws {
     let begun = Self.sample(of: 1, at: 100)
     let further = Self.sample(of: 1, at: 100, [Self.all])
@@ -83,7 +83,7 @@ struct LatestJournalTests {
     }
   }
 
-  @Test("one of another origin tells nothing")
+  @Test("a journal onto another origin does not affect the check")
   func otherOrigin() throws {
     var usual = Self.sample(of: 1, at: 100)
     usual.header.originIdentity.name = "file-99-9.9"

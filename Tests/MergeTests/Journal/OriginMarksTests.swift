@@ -3,9 +3,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Marks of unfinished merges: on a disk, in the state folder")
+@Suite("Marks of unfinished merges: disks, with marks in the state folder")
 struct OriginMarksTests {
-  /// An origin that is taken for a disk, and journals in the state folder.
+  /// An origin that stands in for a disk, and journals in the state folder.
   private final class Disk {
     let folder: TemporaryFolder
     let origin: OpenFile
@@ -33,7 +33,8 @@ struct OriginMarksTests {
         bootID: bootID, journals: journals)
     }
 
-    /// The journal of a merge that began, and of which nothing else is recorded.
+    /// Returns the journal of a merge that began and recorded nothing else, except optionally its
+    /// end.
     func journal(_ name: String, deviceID: UInt32 = 5, finished: Bool = false) throws -> OpenJournal
     {
       var sample = JournalSample()
@@ -66,7 +67,7 @@ struct OriginMarksTests {
     }
   }
 
-  @Test("a mark refuses every merge but that of its journal, until it is finished")
+  @Test("a mark refuses every merge but that of its journal, until that merge finishes")
   func mark() throws {
     let disk = try Disk()
     let own = try disk.journal("own")
@@ -86,7 +87,7 @@ struct OriginMarksTests {
       try disk.names() == ["other", "own", "wwid-t10.ATA%20%20Disk%201.finished.0-end"])
   }
 
-  @Test("a mark counts for the merges that share bytes with its own")
+  @Test("a mark applies to merges that overlap its range")
   func ranges() throws {
     let disk = try Disk()
     let own = try disk.journal("own")
@@ -99,7 +100,7 @@ struct OriginMarksTests {
     }
   }
 
-  @Test("a mark of a finished merge counts no more, and goes when it is settled")
+  @Test("a mark of a finished merge no longer refuses, and is removed when settled")
   func finished() throws {
     let disk = try Disk()
     let own = try disk.journal("own", finished: true)
@@ -109,7 +110,7 @@ struct OriginMarksTests {
     #expect(try disk.names() == ["own"])
   }
 
-  @Test("a mark whose journal is gone, is another one or others can write to refuses")
+  @Test("a mark refuses if its journal is missing, replaced or writable by others")
   func doubts() throws {
     let disk = try Disk()
     try disk.marks().set(try disk.journal("own"), isUsualPlace: true)
@@ -125,7 +126,7 @@ struct OriginMarksTests {
     #expect(refusal(disk.marks()) == .markWithoutJournal)
   }
 
-  @Test("a mark of a disk without an identity counts within its boot")
+  @Test("a mark of a disk without an identity applies only within its boot")
   func boots() throws {
     let disk = try Disk()
     try disk.marks(identity: "").set(try disk.journal("own"), isUsualPlace: true)
@@ -133,7 +134,7 @@ struct OriginMarksTests {
     #expect(refusal(disk.marks(identity: "", bootID: "the next boot")) == nil)
   }
 
-  @Test("a mark of a file counts after a reboot, also where the file system has no times of birth")
+  @Test("a mark of a file applies after a reboot, even if the file system has no birth times")
   func bootsOfFile() throws {
     let disk = try Disk()
     func marks(bootID: String) -> OriginMarks {
@@ -148,7 +149,7 @@ struct OriginMarksTests {
     #expect(refusal(marks(bootID: "the next boot")) == .otherMergeUnfinished)
   }
 
-  @Test("a mark that is set takes the place of all that share bytes with it")
+  @Test("a new mark replaces all marks that overlap its range")
   func replaced() throws {
     let disk = try Disk()
     try disk.marks(0..<2048).set(try disk.journal("first"), isUsualPlace: true)
@@ -160,7 +161,7 @@ struct OriginMarksTests {
     #expect(refusal(disk.marks(8192..<9000)) == .otherMergeUnfinished)
   }
 
-  @Test("a mark is read as it was written, whatever is in its journal's path")
+  @Test("a mark is decoded as it was encoded, with any journal path")
   func coding() {
     for path in ["/a/b", "", "/with\nlines\n", PathText.text([0x2F, 0xE9, 0x0A])] {
       let mark = OriginMark(journalID: "1", identity: "file-2", bootID: "", journalPath: path)

@@ -3,9 +3,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Names of files for devices and pools")
+@Suite("File names of devices and pools")
 struct PlainNameTests {
-  @Test("no two texts have one name, and plain ones are their own")
+  @Test("a plain text is its own file name, and different texts get different names")
   func names() {
     let plain = "LVM-aB3_x.y"
     #expect(FileSystem.plainName(plain) == plain)
@@ -29,7 +29,7 @@ struct PlainNameTests {
       stateFolder: state.path)
   }
 
-  @Test("a device's journal is named for people and by the identity, and found under another name")
+  @Test("a device's journal is named by name and identity, and is found under another name")
   func deviceName() throws {
     let state = try TemporaryFolder()
     let path = try Self.place(in: state)
@@ -42,14 +42,14 @@ struct PlainNameTests {
     #expect(other.hasPrefix(state.path("other@")))
   }
 
-  @Test("a device without identity has a journal by its number")
+  @Test("a device without an identity has a journal named by its device number")
   func numbered() throws {
     let state = try TemporaryFolder()
     let unknown = DeviceIdentity(name: "", byteCount: 4096)
     #expect(try Self.place(unknown, in: state) == state.path("device-8:0.journal"))
   }
 
-  @Test("two journals of one device are refused, and both are named")
+  @Test("two journals of one device are refused, and the error names both")
   func twoJournals() throws {
     let state = try TemporaryFolder()
     let path = try Self.place(in: state)
@@ -61,7 +61,7 @@ struct PlainNameTests {
     #expect(error?.message.contains("wwid-a%20b.journal") == true)
   }
 
-  @Test("a journal under the name that an earlier version gave it is found if it is of the device")
+  @Test("a journal with an earlier version's file name is found if it belongs to the device")
   func earlierName() throws {
     let state = try TemporaryFolder()
     let released = state.path("wwid-a%20b.journal")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("A journal that is gone on with: looked at, and only later locked")
+@Suite("Journal: resuming after reading it without a lock")
 struct ResumedJournalTests {
   private static let records = [
     JournalSample.run,
@@ -20,7 +20,7 @@ struct ResumedJournalTests {
     path = folder.path("journal")
   }
 
-  @Test("looking keeps nobody out")
+  @Test("reading a journal does not lock it")
   func looking() throws {
     try write(Self.records)
     let looked = try journals.open(path)
@@ -28,7 +28,7 @@ struct ResumedJournalTests {
     #expect(looked.state.doneByteCount == 8192)
   }
 
-  @Test("what another run appended meanwhile counts")
+  @Test("resume uses records that another run appended after the first read")
   func appendedMeanwhile() throws {
     try write(Self.records.dropLast())
     let looked = try journals.open(path)
@@ -37,7 +37,7 @@ struct ResumedJournalTests {
     #expect(try found(after: looked).doneByteCount == 8192)
   }
 
-  @Test("what another run cut off meanwhile does not count")
+  @Test("resume ignores records that another run cut off after the first read")
   func cutMeanwhile() throws {
     try write(Self.records)
     let looked = try journals.open(path)
@@ -46,7 +46,7 @@ struct ResumedJournalTests {
     #expect(try found(after: looked).doneByteCount == 4096)
   }
 
-  @Test("a file that another run put in its place counts, and not the one that was looked at")
+  @Test("resume uses the file that another run put in the journal's place after the first read")
   func replacedMeanwhile() throws {
     try write(Self.records)
     let looked = try journals.open(path)
@@ -55,14 +55,14 @@ struct ResumedJournalTests {
     #expect(try found(after: looked).doneByteCount == 4096)
   }
 
-  @Test("a file that another run replaces while it is opened to be locked is not the journal")
+  @Test("opening the journal for the lock skips a file that was replaced during the opening")
   func replacedBeforeTheLock() throws {
     try write(Self.records)
     let replacement = folder.path("replacement")
     try Data(JournalSample(records: []).bytes).write(to: URL(filePath: replacement))
     let lease = try HeldFile.withLease(path)
     let opening = Opening(path)
-    // The name has been looked up when the kernel lets the opening wait.
+    // The kernel has resolved the name by the time it makes the opening wait.
     while !HeldFile.leaseIsInTheWay(lease), !opening.hasEnded { sched_yield() }
     try FileManager.default.removeItem(atPath: path)
     try FileManager.default.moveItem(atPath: replacement, toPath: path)
@@ -71,7 +71,7 @@ struct ResumedJournalTests {
     #expect(try opening.inode.get() == there.inode)
   }
 
-  @Test("one that is gone by then is not begun anew")
+  @Test("resume fails if the journal was removed after the first read")
   func removedMeanwhile() throws {
     try write(Self.records)
     let looked = try journals.open(path)
@@ -79,7 +79,8 @@ struct ResumedJournalTests {
     #expect(throws: MergeError.self) { try found(after: looked) }
   }
 
-  @Test("of one that is being written, what came behind a record while it was read is no damage")
+  @Test(
+    "reading a journal that is being written does not report a gap before a new record as damage")
   func beingWritten() throws {
     let scratch = try JournalScratch()
     let sample = JournalSample(records: Self.records)
@@ -90,7 +91,7 @@ struct ResumedJournalTests {
     #expect(try JournalState(reading: &reader, isBeingWritten: true).doneByteCount == 0)
   }
 
-  /// Writes into the file that is there, if one is: its inode stays.
+  /// Writes into the existing file, if there is one, so that its inode stays the same.
   private func write(_ records: some Sequence<JournalRecord>) throws {
     let bytes = Data(JournalSample(records: Array(records)).bytes)
     guard let file = FileHandle(forWritingAtPath: path) else {
@@ -110,7 +111,7 @@ struct ResumedJournalTests {
   }
 }
 
-/// A journal that is being opened by a thread of its own.
+/// A journal that another thread is opening.
 private final class Opening: @unchecked Sendable {
   private let condition = NSCondition()
   private var result: Result<UInt64?, MergeError>?
@@ -132,7 +133,7 @@ private final class Opening: @unchecked Sendable {
 
   var hasEnded: Bool { condition.withLock { result != nil } }
 
-  /// Which file was opened, once that has ended.
+  /// Waits for the opening to end, and returns the inode of the opened file.
   var inode: Result<UInt64?, MergeError> {
     condition.lock()
     defer { condition.unlock() }
