@@ -4,7 +4,7 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Errors: the list of their codes")
+@Suite("Errors: the list of codes")
 struct CodeListTests {
   @Test("docs/schema/codes.md lists every code with its description in the source")
   func list() throws {
@@ -38,7 +38,8 @@ struct CodeListTests {
       """, in: "docs/schema/codes.md")
   }
 
-  /// Returns the cases of an enumeration as a table, with the comment that each has in its file.
+  /// Returns the cases of an enumeration as a table, each with its one-line comment from the source
+  /// file.
   private static func rows(_ file: String, of codes: [String]) throws -> String {
     let source = try String(
       contentsOf: URL(filePath: PackageFolder.path("Sources/\(file)")), encoding: .utf8)

@@ -6,14 +6,15 @@ import Testing
 
 @Suite("Errors: commands in hints")
 struct CommandInHintTests {
-  /// Names as somebody may give them to files and devices, so that root pastes more than is shown.
+  /// Names that a user may give to files and devices and that would make a pasted command run
+  /// `reboot`.
   private static let names = ["x;reboot", "a b;reboot", "it's;reboot;", "$(reboot)", "\n;reboot;"]
 
-  @Test("a name in a command is one word to a shell, also with the quotes around the command")
+  @Test("a shell takes a name in a command as one word, even inside quotes around the command")
   func quoted() {
     for name in Self.names {
       let texts = Self.texts(name)
-      // That there are commands at all.
+      // The texts must contain commands at all.
       #expect(texts.count { !Self.commands(in: $0).isEmpty } > 60)
       for text in texts {
         for command in Self.commands(in: text) {
@@ -23,7 +24,7 @@ struct CommandInHintTests {
     }
   }
 
-  @Test("a command of a hint stands on a line of its own, behind two blanks and under words")
+  @Test("a command in a hint is on its own line, indented by two blanks, below a line of words")
   func lines() {
     for hint in Self.hints("PATH") + Self.hints("a b") {
       #expect(hint.split(separator: "\n").first?.hasPrefix("  ") == false, "\(hint)")
@@ -33,7 +34,7 @@ struct CommandInHintTests {
           #expect(Self.programs.contains(String(program)), "\(hint)")
           continue
         }
-        // Not within words, in quotes or behind a colon.
+        // A line of words contains no command in quotes or after a colon.
         #expect(!Self.hasCommand(line), "\(hint)")
         #expect(!line.hasSuffix("."), "\(hint)")
       }
@@ -43,7 +44,7 @@ struct CommandInHintTests {
   }
 
   @Test(
-    "a name in a command of a hint is quoted once: a shell makes one word of it, the name itself")
+    "a name in a command of a hint is quoted once, so that a shell takes it as exactly one word")
   func quotedOnce() {
     for name in Self.names {
       let commands = Self.hints(name).flatMap { Self.ownLines(in: $0) }
@@ -58,7 +59,7 @@ struct CommandInHintTests {
     }
   }
 
-  @Test("a command of this program in a hint is one that it takes, with those options together")
+  @Test("the command line accepts every command of this program in a hint, with its options")
   func commandsAreTaken() throws {
     var verbs: Set<String> = []
     for hint in Self.hints("/srv/a b/J") {
@@ -69,7 +70,7 @@ struct CommandInHintTests {
       }
     }
     #expect(verbs == ["devices", "merge", "resume", "settle", "status", "verify"])
-    // What would be seen.
+    // The check rejects invalid command lines.
     for words in [
       ["merge", "J", "--restart", "--again"], ["resume", "J", "--restart"], ["go", "J"],
     ] {
@@ -77,7 +78,7 @@ struct CommandInHintTests {
     }
   }
 
-  @Test("the command that was asked for is repeated with an option, without what cannot go with it")
+  @Test("a repeated command gets the new option and loses the options that conflict with it")
   func repeated() {
     #expect(
       ShellCommand.merged("vg/vm1", adding: "--restart").text
@@ -95,7 +96,7 @@ struct CommandInHintTests {
   }
 
   @Test(
-    "a volume that has no node is to be activated, and a file that is missing is not taken for one")
+    "the hint for a missing volume node is to activate the volume, but not for a missing file")
   func inactiveVolume() {
     func hint(_ path: String) -> String? {
       MergeError.cannotOpen(path, "origin", .noSuchFileOrDirectory, isRoot: true).inCommandTerms
@@ -110,13 +111,13 @@ struct CommandInHintTests {
     }
   }
 
-  @Test("a command stands in quotes unless it has some")
+  @Test("a command within a sentence is quoted unless it contains quotes itself")
   func sentence() {
     #expect("lsof /dev/x".commandInSentence == "'lsof /dev/x'")
     #expect("lsof \("a b".shellQuoted)".commandInSentence == "lsof 'a b'")
   }
 
-  @Test("what a shell takes for words of its own is seen")
+  @Test("the test's shell check finds a name that a shell would run as a command")
   func seen() {
     for text in ["'lsof 'x;reboot'' shows which", "see: lsof x;reboot", "lsof \"$(reboot)\""] {
       #expect(
@@ -124,9 +125,10 @@ struct CommandInHintTests {
     }
   }
 
-  // MARK: What is said
+  // MARK: Texts
 
-  /// Hints about things of that name: of the command for every code, and of the engine's catalogues.
+  /// Returns the hints about things with the given name: the command's for every code, and the
+  /// engine's.
   private static func hints(_ name: String) -> [String] {
     let context = MergeError.Context(
       path: name, journalPath: name, pool: name, deviceID: 5, name: name)
@@ -144,7 +146,7 @@ struct CommandInHintTests {
     return errors.flatMap { [$0.hint, $0.inCommandTerms.hint] }.compactMap { $0 }
   }
 
-  /// Hints, notes and commands about things of that name.
+  /// Returns the hints, notes and commands about things with the given name.
   private static func texts(_ name: String) -> [String] {
     let making = MergeNote.commandMaking(name, uuid: name, table: name)
     let notes: [MergeNote] = [
@@ -194,9 +196,10 @@ struct CommandInHintTests {
     ]
   }
 
-  // MARK: What a shell makes of it
+  // MARK: Shell words
 
-  /// Texts from a command on, as somebody may copy them, with the quote before it.
+  /// Returns each command in a text with all that follows, as a user may copy it, and any quote
+  /// before it.
   private static func commands(in text: String) -> [Substring] {
     text.matches(
       of:
@@ -207,12 +210,12 @@ struct CommandInHintTests {
     ).map { text[$0.range.lowerBound...] }
   }
 
-  /// The commands of a hint, without the blanks before them.
+  /// Returns the commands of a hint without their indentation.
   private static func ownLines(in hint: String) -> [String] {
     hint.split(separator: "\n").filter { $0.hasPrefix("  ") }.map { String($0.dropFirst(2)) }
   }
 
-  /// What a command in a hint begins with.
+  /// The programs with which a command in a hint begins.
   private static let programs: Set = [
     "blockdev", "dmsetup", "findmnt", "losetup", "ls", "lsattr", "lsblk", "lsof", "lvchange",
     "lvconvert",
@@ -221,7 +224,7 @@ struct CommandInHintTests {
     "thin_repair", "thin_restore", "truncate", "ulimit", "vgimport", "vgs",
   ]
 
-  /// Whether there is a command in the midst of words.
+  /// Returns true if a command is in the middle of words.
   private static func hasCommand(_ words: some StringProtocol) -> Bool {
     String(words).contains(
       #/
@@ -231,7 +234,8 @@ struct CommandInHintTests {
       /#)
   }
 
-  /// What a shell finds outside of quotes, and what it looks at within double ones.
+  /// Returns the text outside single quotes, including text in double quotes, which a shell
+  /// expands.
   private static func unquoted(_ text: Substring) -> String {
     var rest = text
     var found = ""

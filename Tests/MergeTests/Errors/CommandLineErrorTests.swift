@@ -2,12 +2,14 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("Errors: command lines that make no sense", .waitsForPrograms)
+@Suite("Errors: invalid command lines", .waitsForPrograms)
 struct CommandLineErrorTests {
-  @Test("a situation ends with its code", arguments: situations)
+  @Test("each invalid command line ends with its code and exit status", arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
-  @Test("a situation with a device ends with its code", .needsLoopDevices, arguments: ofDevices)
+  @Test(
+    "each invalid command line for a device ends with its code and exit status", .needsLoopDevices,
+    arguments: ofDevices)
   func ofDevice(_ situation: ErrorSituation) throws { try situation.check() }
 
   private static let source = ["--metadata", "m", "--data", "d", "--dev-id", "0"]

@@ -2,12 +2,13 @@ import Testing
 
 @testable import thin_merge
 
-/// Situations in which a merge ends in an error, each met once more with a dry run before.
+/// Situations in which a merge fails, each run again with a dry run first.
 @Suite("Errors: dry runs", .waitsForPrograms, .needsTracing)
 struct DryRunErrorTests {
   private static let situations = ErrorSituations.all.flatMap(\.situations)
 
-  /// What only writing tells, what comparing a finished merge does, and the answer to a question.
+  /// The codes of failures that only a write, the comparison of a finished merge or an answer
+  /// reveals.
   private static let unknown: Set<String> = [
     "cannot-append-journal", "cannot-cut-journal", "cannot-lock-journal",
     "cannot-make-state-folder", "cannot-mark-origin",
@@ -18,14 +19,16 @@ struct DryRunErrorTests {
     "thin-device-just-activated", "thin-device-resumed",
   ]
 
-  @Test("a dry run ends as the merge would, with the same error", arguments: situations)
+  @Test(
+    "a dry run ends with the merge's error, or with success where only the merge can find it",
+    arguments: situations)
   func endsAsTheMerge(situation: ErrorSituation) throws {
     for pair in try situation.rehearsed() where pair.dry != pair.real {
-      // That fault comes once, and leaves the pool in another state.
+      // These faults occur once and change the pool's state.
       guard !["cannot-take-metadata-snapshot", "snapshot-gone"].contains(pair.dry.code) else {
         continue
       }
-      // A merge that stops had begun.
+      // A merge that stops has passed all checks of a dry run.
       let isStopped = pair.real.exitStatus == ExitStatus.stopped.rawValue
       #expect(pair.dry.exitStatus == 0, "\(pair)")
       #expect(isStopped || Self.unknown.contains(pair.real.code ?? ""), "\(pair)")

@@ -4,7 +4,7 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-/// All situations, by what they are about.
+/// All situations, by area.
 enum ErrorSituations {
   static let all: [(area: String, situations: [ErrorSituation])] = [
     (
@@ -37,7 +37,7 @@ struct ErrorCatalogueTests {
   private static let codes =
     MergeError.Code.allCases.map(\.rawValue) + FailureCode.allCases.map(\.rawValue)
 
-  @Test("metadata that counts more blocks than there can be gets no hint of a copy's length")
+  @Test("metadata with an impossible block count gets no hint to extend a copy")
   func impossibleBlockCount() {
     for count in [UInt64.max, 1 << 52, MetadataBounds.blockCountMax + 1] {
       let error = MetadataFault.cut(blockCount: count, there: 1).refusal(path: "METADATA")
@@ -47,7 +47,7 @@ struct ErrorCatalogueTests {
     #expect(error.hint?.contains("truncate --size 12288") == true)
   }
 
-  @Test("every code is met by a situation, or listed among those that cannot be brought about")
+  @Test("every code has a situation or is listed among those that no test can produce")
   func everyCodeIsMet() {
     let met = Set(ErrorSituations.all.flatMap(\.situations).map(\.code))
     let stated = Set(ErrorSamples.notBroughtAbout.map(\.error.code))
@@ -56,19 +56,19 @@ struct ErrorCatalogueTests {
     #expect(ErrorSamples.notBroughtAbout.count == 18)
   }
 
-  @Test("every note has a sample")
+  @Test("every note code has a sample")
   func everyNoteHasASample() {
     #expect(Set(MergeNote.Code.allCases) == Set(ErrorSamples.notes.map(\.code)))
   }
 
-  @Test("codes are words in lower case with hyphens between them")
+  @Test("codes are lower-case words joined by hyphens")
   func codesAreWords() {
     for code in Self.codes + MergeNote.Code.allCases.map(\.rawValue) {
       #expect(code.wholeMatch(of: #/[a-z]+(-[a-z]+)*/#) != nil, "\(code)")
     }
   }
 
-  @Test("situations have names of their own")
+  @Test("situations have unique names")
   func names() {
     let names = ErrorSituations.all.flatMap { area, situations in
       situations.map { "\(area): \($0.testDescription)" }
@@ -76,12 +76,12 @@ struct ErrorCatalogueTests {
     #expect(Set(names).count == names.count)
   }
 
-  @Test("an error names what, where and why; a hint is a line, with commands under it")
+  @Test("an error states what failed, where and why, and each hint is a line above its commands")
   func shape() throws {
     let messages = try RecordedMessages()
     #expect(messages.errors.count > 300)
     for error in messages.errors {
-      // No sentence begins behind a colon; what is in capitals here is a path to whoever reads it.
+      // An error starts in lower case. An upper-case word here stands for a path.
       let first = error.message.prefix { $0 != " " }
       let isPath = first.contains("/") || first.allSatisfy(\.isUppercase)
       #expect(isPath || error.message.first?.isUppercase == false, "\(error.message)")
@@ -94,12 +94,12 @@ struct ErrorCatalogueTests {
     }
   }
 
-  @Test("no error shows what only the program's authors know")
+  @Test("no error message shows internals such as types, traces or bare error numbers")
   func insides() throws {
     for text in try RecordedMessages().errors.flatMap(\.lines) {
       #expect(!Self.showsInsides(text), "\(text)")
     }
-    // That it would be seen.
+    // The check detects internals.
     let insides = [
       "cannot read, PATH: Optional(5)", "cannot read, PATH: errno 5", "Swift.DecodingError",
       "JournalFault(reason: \"cut\")", "at 0x00007f3a1c2d", "Fatal error: index out of range",
@@ -108,7 +108,7 @@ struct ErrorCatalogueTests {
     for text in insides { #expect(Self.showsInsides(text), "\(text)") }
   }
 
-  // Types and cases of enumerations, optionals, error numbers without words, addresses, traces.
+  // Internals: types and enumeration cases, optionals, bare error numbers, addresses, source files.
   private static func showsInsides(_ text: String) -> Bool {
     text.contains(
       #/
@@ -118,7 +118,7 @@ struct ErrorCatalogueTests {
   }
 }
 
-/// The errors in `Tests/Messages.txt`, which are those of the situations.
+/// The errors recorded in `Tests/Messages.txt`, which come from the situations.
 struct RecordedMessages {
   private(set) var errors: [ReportedError] = []
 

@@ -3,10 +3,10 @@ import SystemPackage
 @testable import MergeEngine
 @testable import thin_merge
 
-/// What no test can bring about, from the catalogues with sample values.
+/// Errors that no test can produce, and notes, with sample values.
 enum ErrorSamples {
-  /// Errors of mistakes of the program, which nobody knows how to make; of changes between two calls in one
-  /// breath; and of what no machine here has.
+  /// Errors from bugs that are unknown, from changes between two consecutive calls, and from
+  /// hardware that no test machine has.
   static let notBroughtAbout: [(name: String, error: ReportedError)] = [
     sample(
       "another program writes to the journal in that moment",
@@ -63,7 +63,7 @@ enum ErrorSamples {
     groupName: "vg", thinName: "vm1", originName: "base", groupUUID: "G", thinUUID: "T",
     originUUID: "O", takesName: true, staysActive: false)
 
-  /// Errors of which the library's own words are others than the command's.
+  /// Errors whose wording in the library differs from that of the command.
   static let ofLibrary: [MergeError] = [
     .poolActive("POOL"), .poolNeedsCheck("POOL", metadataPath: "METADATA", holdsSnapshot: true),
     .finishedOtherwise(

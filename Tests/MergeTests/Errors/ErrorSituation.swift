@@ -3,18 +3,18 @@ import Testing
 
 @testable import thin_merge
 
-/// A situation that a user can meet, and the code of the error that it ends with.
+/// A situation that a user can meet, with the code and exit status of its error.
 ///
-/// The words of the error stand in `Tests/Messages.txt`, which `MessagesTests` writes from the same
+/// The error's text is in `Tests/Messages.txt`, which `MessagesTests` writes from the same
 /// situations.
 struct ErrorSituation: Sendable, CustomTestStringConvertible {
   let testDescription: String
-  /// The code as programs read it.
+  /// The code in JSON.
   let code: String
   let exitStatus: ExitStatus
   private let once: Once
 
-  /// `meet`: brings the situation about.
+  /// - `meet`: produces the situation and returns its error.
   init(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     meet: @escaping @Sendable () throws -> ReportedError
@@ -25,7 +25,8 @@ struct ErrorSituation: Sendable, CustomTestStringConvertible {
     once = Once(meet)
   }
 
-  /// A command over image files; their folder is called `FOLDER`.
+  /// Creates a situation of a command over image files, whose folder is named `FOLDER` in the
+  /// error.
   init(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     command: @escaping @Sendable (MergeCase) throws -> CommandResult
@@ -36,21 +37,21 @@ struct ErrorSituation: Sendable, CustomTestStringConvertible {
     }
   }
 
-  /// A command line that makes no sense.
+  /// Creates a situation of an invalid command line.
   init(_ arguments: [String]) {
     let words = arguments.isEmpty ? "no command" : "'\(arguments.joined(separator: " "))'"
     self.init("\(words) makes no sense", FailureCode.usage.rawValue, .usage) {
-      // As text: options for JSON would make other command lines of these.
+      // Text output keeps the command line unchanged, while JSON would add an option.
       try ThinMergeCommand.$extraArguments.withValue([]) {
         try ReportedError(ThinMergeCommand.run(arguments))
       }
     }
   }
 
-  /// What the command reports; the situation is brought about once, whoever asks.
+  /// Returns the command's error, and produces the situation only once for all callers.
   func reported() throws -> ReportedError { try once.reported() }
 
-  /// Brings the situation about once more, and runs each command dry before.
+  /// Produces the situation again, with a dry run before each command.
   func rehearsed() throws -> [Rehearsals.Pair] {
     let rehearsals = Rehearsals()
     try ThinMergeCommand.$rehearsals.withValue(rehearsals) {
@@ -59,7 +60,8 @@ struct ErrorSituation: Sendable, CustomTestStringConvertible {
     return rehearsals.pairs
   }
 
-  /// Brings the situation about once more, and does what its hints say: for each command what came of it.
+  /// Produces the situation again for each command in its hints, and returns the result of each
+  /// command.
   func followed() throws -> [HintFollower.Step] {
     try HintFollower.commands(in: reported()).indices.flatMap { index in
       let follower = HintFollower(index: index)
@@ -68,7 +70,7 @@ struct ErrorSituation: Sendable, CustomTestStringConvertible {
     }
   }
 
-  /// Brings the situation about, and compares code and exit status.
+  /// Produces the situation, and compares its code and exit status.
   func check() throws {
     let reported = try reported()
     #expect(reported.code == code, "\(reported.message)")
@@ -93,13 +95,13 @@ private final class Once: @unchecked Sendable {
   }
 
   func metAgain() throws -> ReportedError {
-    // Only JSON has the code.
+    // Only JSON output contains the code.
     try ThinMergeCommand.$extraArguments.withValue(["--output", "json"]) { try meet() }
   }
 }
 
 extension MergeCase {
-  /// Runs the command while the system refuses all of these calls on one file, as strace makes it.
+  /// Runs the command while strace makes the given calls on one file fail.
   func run(
     _ arguments: [String], refusing calls: String, on path: String, with errno: String
   ) throws -> CommandResult {
@@ -111,7 +113,7 @@ extension MergeCase {
       ])
   }
 
-  /// A merge of few blocks that is interrupted long before it would be done.
+  /// Interrupts a merge of few blocks long before its end.
   @discardableResult
   func interruptEarly(_ options: [String] = []) throws -> CommandResult {
     try interruptMerge(afterCheckpoints: 1, ["--rate-limit", "64k"] + options)

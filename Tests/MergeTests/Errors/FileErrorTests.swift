@@ -6,10 +6,12 @@ import Testing
 @testable import thin_merge
 
 @Suite(
-  "Errors: files and devices that cannot be used", .waitsForPrograms, .needsLoopDevices,
+  "Errors: unusable files and devices", .waitsForPrograms, .needsLoopDevices,
   .needsSwap, .needsTmpfs, .needsExt4, .needsPython)
 struct FileErrorTests {
-  @Test("a situation ends with its code", arguments: situations)
+  @Test(
+    "each situation with an unusable file or device ends with its code and exit status",
+    arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   static let situations = notThere + notFit + inUse + noRoom
@@ -341,7 +343,7 @@ struct FileErrorTests {
     },
   ]
 
-  /// An error as the engine words it, where no command line comes to it.
+  /// Returns a situation with an engine error that no command line of a test can produce.
   private static func ofValue(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     make: @escaping @Sendable () throws(MergeError) -> Void

@@ -5,9 +5,11 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Errors: finished merges, and origins that lost what was merged", .waitsForPrograms)
+@Suite("Errors: finished merges, and origins that lost merged data", .waitsForPrograms)
 struct FinishedMergeErrorTests {
-  @Test("a situation ends with its code", arguments: situations)
+  @Test(
+    "each situation of a finished merge or a restored origin ends with its code and exit status",
+    arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   static let situations: [ErrorSituation] = [
@@ -70,7 +72,7 @@ struct FinishedMergeErrorTests {
 }
 
 extension MergeCase {
-  /// Writes a sector of the fourth block of the source, in place.
+  /// Overwrites a sector of the source's fourth mapped block in place.
   fileprivate func changeSource() throws {
     try overwrite(
       dataFile, at: Int(mappings[3].dataBlock) * blockByteCount,

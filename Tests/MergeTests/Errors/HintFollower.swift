@@ -2,42 +2,42 @@ import Foundation
 
 @testable import thin_merge
 
-/// Runs a command of this program that a hint names, where the hint was given.
+/// Runs a command of this program from a hint, in the situation that gave the hint.
 final class HintFollower: @unchecked Sendable {
-  /// A command that was run, and what came of it.
+  /// A command that was run, and its result.
   struct Step {
-    /// The code of the error whose hint named the command.
+    /// The code of the error whose hint contains the command.
     var code: String
     var command: String
-    /// What it ended with; nil where it did what it was to do.
+    /// The command's error, or nil if it succeeded.
     var error: ReportedError?
   }
 
-  /// The one that is told of each error that a situation over image files ends with.
+  /// The follower of each error from a situation over image files, if any.
   @TaskLocal static var current: HintFollower?
 
-  /// Which of the commands is run.
+  /// The index of the command to run.
   let index: Int
-  /// What was run.
+  /// The commands that were run.
   private(set) var steps: [Step] = []
 
   init(index: Int) { self.index = index }
 
-  /// Whether a command can be run as it is: it is of this program, and has no word to be replaced.
+  /// Returns true if a command can be run unchanged: it is of this program and has no placeholder.
   static func canFollow(_ command: String) -> Bool {
     command.hasPrefix("thin-merge ") && !command.hasSuffix(" --help")
       && ShellWords(command).words?.contains { $0.allSatisfy { $0.isUppercase || $0 == "-" } }
         == false
   }
 
-  /// The commands that can be run at once: words may say that something has to be done before.
+  /// Returns the commands that can be run at once, excluding hints with an earlier manual step.
   static func commands(in error: ReportedError) -> [String] {
     error.hints.filter { !$0.contains(", then ") }.flatMap { hint in
       ReportedError(code: "", message: "", hints: [hint], exitStatus: 0).commands
     }.filter(canFollow)
   }
 
-  /// Runs the command, and where that fails with a hint, the first that this one names.
+  /// Runs the command, and up to two times the first command in the hint of the resulting error.
   func follow(_ error: ReportedError) throws {
     let commands = Self.commands(in: error)
     guard commands.indices.contains(index) else { return }
@@ -52,7 +52,7 @@ final class HintFollower: @unchecked Sendable {
 
   private func run(_ command: String) throws -> ReportedError? {
     var words = ShellWords(command).words?.dropFirst() ?? []
-    // Nobody can be asked.
+    // No one can answer a question in a test.
     if ["merge", "resume"].contains(words.first) { words.append("--yes") }
     let result = try ThinMergeCommand.$rehearsals.withValue(nil) {
       try ThinMergeCommand.run(Array(words))

@@ -3,12 +3,12 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-/// The way from each code to its hint, and from the hint on.
-@Suite("Errors: hints lead on", .waitsForPrograms, .needsTracing)
+/// The path from each code to its hint, and from the hint onward.
+@Suite("Errors: following hints", .waitsForPrograms, .needsTracing)
 struct HintsLeadOnTests {
   private static let situations = ErrorSituations.all.flatMap(\.situations)
 
-  @Test("every error of a code has a hint, unless the code is one whose reason says it all")
+  @Test("every error has a hint, except under the codes whose reason suffices")
   func everyCodeHasAHint() throws {
     var codes: (all: Set<String>, withoutHint: Set<String>) = ([], [])
     for error in try RecordedMessages().errors {
@@ -20,13 +20,13 @@ struct HintsLeadOnTests {
     #expect(codes.withoutHint == Self.saysItAll)
   }
 
-  /// Codes of errors of which some have no hint: what is to be done follows from the reason.
+  /// The codes under which some errors have no hint, because the reason implies the action.
   private static let saysItAll: Set = [
     "cannot-open", "interrupted", "not-approved", "buffers-too-large", "wrong-file-kind",
   ]
 
   @Test(
-    "what a hint says to do does not end with the same error, nor in a circle",
+    "following a hint's commands never leads back to an earlier error",
     arguments: situations)
   func leadsOn(situation: ErrorSituation) throws {
     let steps = try situation.followed()
@@ -37,7 +37,7 @@ struct HintsLeadOnTests {
     }
   }
 
-  @Test("of the situations, many have hints with a command that can be followed")
+  @Test("over 50 recorded hints contain a command that can be followed")
   func someCanBeFollowed() throws {
     let commands = try RecordedMessages().errors.flatMap(\.commands)
     #expect(commands.count > 200)

@@ -5,17 +5,21 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Errors: journals that cannot be used", .waitsForPrograms)
+@Suite("Errors: unusable journals", .waitsForPrograms)
 struct JournalErrorTests {
-  @Test("a situation ends with its code", arguments: situations)
+  @Test(
+    "each situation with an unusable journal ends with its code and exit status",
+    arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   @Test(
-    "a situation that root brings about ends with its code", .needsLoopDevices, arguments: asRoot)
+    "each journal situation that needs root ends with its code and exit status", .needsLoopDevices,
+    arguments: asRoot)
   func ofRoot(_ situation: ErrorSituation) throws { try situation.check() }
 
   @Test(
-    "a call that the system refuses ends with its code", .needsTracing, arguments: refused)
+    "each refused system call on the journal ends with its code and exit status", .needsTracing,
+    arguments: refused)
   func ofSystem(_ situation: ErrorSituation) throws { try situation.check() }
 
   static let situations = notReadable + madeOnPurpose + locked
@@ -79,7 +83,7 @@ struct JournalErrorTests {
       })
   ]
 
-  /// What only root can bring about: loop devices, and somebody with fewer rights.
+  /// Situations that only root can produce: loop devices, and a user with fewer rights.
   static let asRoot: [ErrorSituation] = [
     ErrorSituation(
       "the journal may not be renamed by the user", "cannot-rename-journal", .refused,
@@ -106,7 +110,7 @@ struct JournalErrorTests {
       }),
   ]
 
-  /// Where the system refuses a call on the journal.
+  /// Situations in which the system refuses a call on the journal.
   static let refused: [ErrorSituation] = [
     ErrorSituation(
       "the file system has no room to record that a merge is given up", "cannot-append-journal",
@@ -156,9 +160,9 @@ struct JournalErrorTests {
       }),
   ]
 
-  // MARK: Preparing
+  // MARK: Preparation
 
-  /// A finished merge whose journal was damaged.
+  /// Returns a situation of a finished merge whose journal was damaged.
   private static func damaged(
     _ name: String, _ code: String,
     _ damage: @escaping @Sendable (Data) throws -> Data
@@ -178,7 +182,7 @@ struct JournalErrorTests {
     return journal
   }
 
-  /// A journal that somebody made on purpose.
+  /// Returns a situation of a crafted journal.
   private static func crafted(with what: String, _ code: String) -> ErrorSituation {
     ErrorSituation("a crafted journal has \(what)", code, .journalConflict) {
       let journal = try #require(CraftedJournalTests.journals[what])

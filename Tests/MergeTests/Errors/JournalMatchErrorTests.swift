@@ -5,12 +5,16 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Errors: journals of another merge than is wanted", .waitsForPrograms)
+@Suite("Errors: journals of another merge", .waitsForPrograms)
 struct JournalMatchErrorTests {
-  @Test("a situation ends with its code", arguments: situations)
+  @Test(
+    "each situation with another merge's journal ends with its code and exit status",
+    arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
-  @Test("a situation with a device ends with its code", .needsLoopDevices, arguments: ofDevices)
+  @Test(
+    "each situation with a device unlike the journal's ends with its code and exit status",
+    .needsLoopDevices, arguments: ofDevices)
   func ofDevice(_ situation: ErrorSituation) throws { try situation.check() }
 
   static let situations = ofAnother + withoutIdentity
@@ -220,9 +224,9 @@ struct JournalMatchErrorTests {
     },
   ]
 
-  // MARK: Preparing
+  // MARK: Preparation
 
-  /// A journal that is found in the place of a wanted one, both as `describe` has them.
+  /// Returns a situation with a journal in place of the wanted one, both as `describe` sets them.
   private static func foundInPlace(
     _ name: String, _ code: String,
     dataPlace: String = "inode 7 on 0:40", originPlace: String = "device 43:0 at /dev/nbd0",
@@ -268,7 +272,7 @@ struct JournalMatchErrorTests {
     return (merge, arguments)
   }
 
-  /// An unfinished merge is gone on with, and in place of a file there is a copy of it.
+  /// Resumes an unfinished merge with a copy in place of one of its files.
   private static func goingOn(
     withCopyOf file: (MergeCase) -> String, as option: String
   ) throws -> ReportedError {
@@ -282,7 +286,7 @@ struct JournalMatchErrorTests {
     ])
   }
 
-  /// What the journal calls a file.
+  /// Returns the identity of a file in the journal.
   private static func identity(of path: String) throws -> String {
     DeviceIdentity(try OpenFile(path, role: "file", access: .readOnly)).name
   }

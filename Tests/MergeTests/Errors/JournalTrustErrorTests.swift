@@ -4,12 +4,16 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Errors: journals that others can have written", .waitsForPrograms, .needsTracing)
+@Suite("Errors: journals that others may have written", .waitsForPrograms, .needsTracing)
 struct JournalTrustErrorTests {
-  @Test("a situation ends with its code", arguments: situations)
+  @Test(
+    "each situation with an untrusted journal ends with its code and exit status",
+    arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
-  @Test("a situation that root brings about ends with its code", .needsRoot, arguments: asRoot)
+  @Test(
+    "each situation with an untrusted journal that needs root ends with its code and exit status",
+    .needsRoot, arguments: asRoot)
   func ofRoot(_ situation: ErrorSituation) throws { try situation.check() }
 
   static let situations: [ErrorSituation] = [
@@ -50,7 +54,7 @@ struct JournalTrustErrorTests {
       }),
   ]
 
-  /// An unfinished merge whose journal is changed by a program.
+  /// Returns a situation of an unfinished merge whose journal is changed by a program.
   private static func changed(
     _ name: String, _ program: String, _ argument: String
   ) -> ErrorSituation {

@@ -4,10 +4,11 @@ import Testing
 @testable import thin_merge
 
 @Suite(
-  "Errors: loop devices over the origin's file, and who else uses that", .waitsForPrograms,
+  "Errors: loop devices and other users of the origin's file", .waitsForPrograms,
   .needsLoopDevices)
 struct LoopDeviceErrorTests {
-  @Test("a situation ends with its code", arguments: situations)
+  @Test(
+    "each situation with a loop device ends with its code and exit status", arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   static let situations: [ErrorSituation] = [

@@ -5,12 +5,14 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Errors: metadata that cannot be used", .waitsForPrograms)
+@Suite("Errors: unusable metadata", .waitsForPrograms)
 struct MetadataErrorTests {
-  @Test("a situation ends with its code", arguments: situations)
+  @Test(
+    "each situation with unusable metadata ends with its code and exit status",
+    arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
-  /// One for each kind of damage that there is a test of, and others.
+  /// One situation for each kind of damage that has a test, and others.
   static let situations = ofDamage + others
 
   private static let ofDamage = damages.map { damage in
@@ -25,7 +27,7 @@ struct MetadataErrorTests {
     damage.name.contains("of the top-level tree") || damage.name.hasSuffix("of the other kind")
   }
 
-  /// Every kind, of nodes those of one tree.
+  /// Every kind of damage; damage to any node only for the nodes of one tree.
   private static let damages =
     Damage.ofSuperblocks + Damage.ofBlockSize
     + Damage.ofAnyNode.filter(isOfOneTree) + Damage.ofKeys
@@ -63,7 +65,7 @@ struct MetadataErrorTests {
     },
   ]
 
-  /// Another block in the place of a node, sealed as what it is.
+  /// Returns a situation with another block in place of a node, with a valid checksum for its kind.
   private static func ofOtherBlock(_ kind: BlockKind, _ inWords: String) -> ErrorSituation {
     ErrorSituation("\(inWords) is in the place of a node", "metadata-wrong-block-kind", .refused) {
       var block = [UInt8](repeating: 0, count: BlockKind.blockByteCount)
@@ -78,7 +80,7 @@ struct MetadataErrorTests {
     }
   }
 
-  /// A fault as the engine words it.
+  /// Returns a situation with a fault as the engine words it.
   private static func ofValue(
     _ name: String, _ code: String, _ fault: MetadataFault
   ) -> ErrorSituation {
@@ -87,7 +89,7 @@ struct MetadataErrorTests {
     }
   }
 
-  /// The code of each kind of damage.
+  /// The expected code for each kind of damage.
   private static let codes = Dictionary(
     uniqueKeysWithValues: damagesByCode.flatMap { code, names in names.map { ($0, code) } })
 
@@ -234,7 +236,7 @@ struct MetadataErrorTests {
 }
 
 extension Damage {
-  /// A pool that was spoiled so, with an origin.
+  /// Returns a pool with this damage, and an origin.
   fileprivate func spoiledPool() throws -> PoolOnDisk {
     var image = pool.build()
     _ = damage(&image)

@@ -7,7 +7,8 @@ import Testing
 @Suite(
   "Errors: marks of unfinished merges", .waitsForPrograms, .needsTracing)
 struct OriginMarkErrorTests {
-  @Test("a situation ends with its code", arguments: situations)
+  @Test(
+    "each situation with an origin mark ends with its code and exit status", arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   static let situations = marked + notMarked

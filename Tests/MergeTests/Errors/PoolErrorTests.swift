@@ -6,9 +6,11 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("Errors: active pools that cannot be used", .waitsForPrograms, .needsLoopDevices)
+@Suite("Errors: unusable active pools", .waitsForPrograms, .needsLoopDevices)
 struct PoolErrorTests {
-  @Test("a situation ends with its code", arguments: situations)
+  @Test(
+    "each situation with an unusable pool ends with its code and exit status", arguments: situations
+  )
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   static let situations = names + paths + health + metadataSnapshots + onlyCopies + records
@@ -93,7 +95,7 @@ struct PoolErrorTests {
     },
   ]
 
-  /// A merge of an active volume whose group LVM describes so.
+  /// Returns a situation of an active volume whose group has these attributes in LVM.
   private static func ofGroup(
     _ name: String, _ code: String, lockType: String = "", systemID: String = "",
     exported: String = "", partial: String = "", ownID: String = "here"
@@ -272,9 +274,9 @@ struct PoolErrorTests {
     },
   ]
 
-  // MARK: Preparing
+  // MARK: Preparation
 
-  /// A merge from a pool that was made so.
+  /// Returns a situation of a merge from a pool that `prepare` has changed.
   private static func row(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     _ selection: ThinDeviceReference = .member(pool: "pool", deviceID: 5),
@@ -286,7 +288,7 @@ struct PoolErrorTests {
       agrees: agrees, prepare: prepare)
   }
 
-  /// A resume of a finished merge that could not release its metadata snapshot.
+  /// Returns a situation of resuming a finished merge that could not release its metadata snapshot.
   private static func leftByFinished(
     _ name: String, then change: @escaping @Sendable (ActivePool) -> Void
   ) -> ErrorSituation {
@@ -303,7 +305,7 @@ struct PoolErrorTests {
     }
   }
 
-  /// A merge onto a read-only origin where no pool is active.
+  /// Returns a situation of a merge onto a read-only origin without an active pool.
   private static func ofOrigin(
     _ name: String, _ code: String, prepare: @escaping @Sendable (ActivePool) throws -> Void
   ) -> ErrorSituation {
@@ -317,7 +319,7 @@ struct PoolErrorTests {
     }
   }
 
-  /// A merge from the pool's devices, or others, by their paths.
+  /// Returns a situation of a merge from the pool's or other devices, given by path.
   private static func byPath(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     prepare: @escaping @Sendable (ActivePool, inout MergeSource) throws -> Void
@@ -336,7 +338,7 @@ struct PoolErrorTests {
 }
 
 extension ErrorSituation {
-  /// A merge from an active pool.
+  /// Creates a situation of a merge from an active pool.
   init(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     pool selection: ThinDeviceReference, options: PoolOptions = PoolOptions(), agrees: Bool = true,
@@ -351,7 +353,7 @@ extension ErrorSituation {
 }
 
 extension ActivePool {
-  /// The linear device under the name `base` that the origin is from now on.
+  /// Adds a device `base`, linear by default, that the origin is from now on.
   func addBase(isReadOnly: Bool = false, kind: String = "linear") throws {
     mapper.mapped.append(
       MappedDevice(
@@ -363,7 +365,7 @@ extension ActivePool {
         ]))
   }
 
-  /// What the command says of a merge of the thin device.
+  /// Returns the command's error for a merge of the thin device.
   func reportedByMerge(
     _ selection: ThinDeviceReference = .member(pool: "pool", deviceID: 5),
     _ options: PoolOptions = PoolOptions(), agrees: Bool = true, restarts: Bool = false,
@@ -389,7 +391,8 @@ extension ActivePool {
     let found = try merger.resolve(selection)
     var merge = MergeOptions(restarts: restarts, mergesAgain: again, pool: options)
     merge.extent.thinByteCount = found.thinByteCount
-    // Of a number in a pool no table need tell the origin: a person would have typed it.
+    // A device number in a pool has no table that gives the origin, so a user would have typed the
+    // path.
     var typed: String?
     if case .member = selection { typed = found.originPath ?? self.origin.path }
     do {
@@ -406,7 +409,7 @@ extension ActivePool {
     }
   }
 
-  /// What the command says of a verb that does not end well.
+  /// Returns the command's error for a verb that fails.
   func reported(
     agrees: Bool = true, waits: Bool = true, whenAsked: @escaping () -> Void = {},
     _ body: (Merger) throws(MergeError) -> Failure?

@@ -4,15 +4,15 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-/// The command's; the test runner has one of its own.
+/// The command's type, since the test runner has one of the same name.
 typealias ExitStatus = thin_merge.ExitStatus
 
 /// An error as the command reports it.
 struct ReportedError: Equatable, Sendable {
   var code: String
-  /// What, where, why.
+  /// The text: what failed, on what, and why.
   var message: String
-  /// What to do: words, each with the commands under it that it is about.
+  /// The hints: a line of words, each followed by its commands.
   var hints: [String]
   var exitStatus: Int32
 
@@ -23,7 +23,7 @@ struct ReportedError: Equatable, Sendable {
     self.exitStatus = exitStatus
   }
 
-  /// The one error on a command's standard error, in text or as the last line of JSON.
+  /// Reads the only error from a command's standard error, in text or as the last line of JSON.
   init(_ result: CommandResult) throws {
     let lines = result.standardError.split(separator: "\n").map(String.init)
     if let last = lines.last, last.hasPrefix("{") {
@@ -41,7 +41,7 @@ struct ReportedError: Equatable, Sendable {
       hints: Self.hints(in: line["hint"]?.string ?? ""), exitStatus: exitStatus)
   }
 
-  /// Text does not have the code, except of a command line that makes no sense.
+  /// Text has no code, except that of an invalid command line.
   private init(text lines: [String], exitStatus: Int32) throws {
     let errors = lines.indices.filter { lines[$0].hasPrefix(Self.errorPrefix) }
     guard errors.count == 1, let error = errors.first else {
@@ -58,10 +58,10 @@ struct ReportedError: Equatable, Sendable {
         }.joined(separator: "\n")), exitStatus: exitStatus)
   }
 
-  /// The error as the command words it.
+  /// Creates the error as the command words it.
   init(_ error: MergeError) { self.init(Failure(error)) }
 
-  /// What the command ends with.
+  /// Creates the error with which the command ends.
   init(_ failure: Failure) {
     self.init(
       code: failure.code, message: failure.message,
@@ -73,7 +73,7 @@ struct ReportedError: Equatable, Sendable {
   private static let hintPrefix = "hint: "
   private static let commandPrefix = "  "
 
-  /// The parts of a hint: each line of words, with the commands under it.
+  /// Returns the parts of a hint: each line of words with the commands below it.
   static func hints(in text: String) -> [String] {
     text.split(separator: "\n").reduce(into: []) { hints, line in
       if line.hasPrefix(commandPrefix), !hints.isEmpty {
@@ -84,7 +84,7 @@ struct ReportedError: Equatable, Sendable {
     }
   }
 
-  /// The commands in the hints, without the blanks before them.
+  /// The commands in the hints, without their indentation.
   var commands: [String] {
     hints.flatMap { $0.split(separator: "\n").dropFirst().map { String($0.dropFirst(2)) } }
   }
@@ -94,21 +94,21 @@ struct ReportedError: Equatable, Sendable {
     ["error: \(message)"] + hints.flatMap { "hint: \($0)".components(separatedBy: "\n") }
   }
 
-  /// Returns the error once its hints are followed, where somebody wants that.
+  /// Returns the error, after following its hints if a follower is set.
   func followed() throws -> ReportedError {
     try HintFollower.current?.follow(self)
     return self
   }
 
-  /// Returns the error with what differs from run to run called by a fixed name.
+  /// Returns the error with fixed names in place of texts that vary from run to run.
   func naming(_ names: [(String, String)]) -> ReportedError {
     func named(_ text: String) -> String {
-      // The longest first, or `/dev/loop1` would be found in `/dev/loop12`.
+      // Replaces the longest first, since `/dev/loop12` contains `/dev/loop1`.
       names.sorted { $0.0.count > $1.0.count }
         .reduce(text) { text, name in
           let parts = text.components(separatedBy: name.0)
           return parts.dropFirst().reduce(parts[0]) { text, part in
-            // Nor is it to be found in the path of a device that has no name here.
+            // Skips a match within the longer path of a device without a fixed name.
             let isLonger = name.0.last?.isNumber == true && part.first?.isNumber == true
             return text + (isLonger ? name.0 : name.1) + part
           }

@@ -1,6 +1,6 @@
-/// The words that a shell makes of a command.
+/// The words into which a shell splits a command.
 struct ShellWords {
-  /// Nil where a quote is not closed, or where the shell would do more than split words.
+  /// The words, or nil if a quote is not closed or the shell would do more than split words.
   let words: [String]?
 
   init(_ command: String) { words = Self.split(command) }
@@ -33,7 +33,7 @@ struct ShellWords {
     return words
   }
 
-  /// The bytes between `$'` and `'`.
+  /// Returns the bytes between `$'` and `'`.
   private static func escaped(_ rest: inout Substring) -> [UInt8]? {
     var bytes: [UInt8] = []
     while let letter = rest.popFirst(), letter != "'" {

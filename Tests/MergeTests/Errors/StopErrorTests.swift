@@ -6,20 +6,26 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Errors: verbs that stop", .waitsForPrograms)
+@Suite("Errors: commands that stop", .waitsForPrograms)
 struct StopErrorTests {
-  @Test("a situation ends with its code", arguments: situations)
+  @Test(
+    "each situation that stops a command ends with its code and exit status", arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
-  @Test("a call that the system refuses ends with its code", .needsTracing, arguments: refused)
+  @Test(
+    "each refused system call on the origin or metadata ends with its code and exit status",
+    .needsTracing, arguments: refused)
   func ofSystem(_ situation: ErrorSituation) throws { try situation.check() }
 
   @Test(
-    "a call that the system refuses on a device ends with its code", .needsTracing,
+    "a refused system call on the origin's device ends with its code and exit status",
+    .needsTracing,
     .needsLoopDevices)
   func ofSystemAndDevice() throws { try Self.refusedOfDevice.check() }
 
-  @Test("a call that the system refuses root ends with its code", .needsTracing, .needsRoot)
+  @Test(
+    "a system call refused even to root ends with its code and exit status", .needsTracing,
+    .needsRoot)
   func ofSystemAndRoot() throws { try Self.refusedToRoot.check() }
 
   static let situations = signals + devices + changes + comparisons + movedFiles
@@ -148,7 +154,7 @@ struct StopErrorTests {
     },
   ]
 
-  /// Where the system refuses a call on the origin.
+  /// Situations in which the system refuses a call, most on the origin.
   static let refused: [ErrorSituation] = [
     ErrorSituation(
       "reads of the metadata cannot be waited for", "cannot-wait", .refused,
@@ -188,7 +194,7 @@ struct StopErrorTests {
     ErrorSituation(
       "a sandbox refuses to make the journal durable", "cannot-make-journal", .refused
     ) {
-      // No dry run tells, since it makes none.
+      // A dry run creates no journal, so it cannot fail in this way.
       ReportedError(MergeError.cannotMakeJournal("JOURNAL", .notPermitted))
     },
     ErrorSituation(
@@ -198,14 +204,14 @@ struct StopErrorTests {
       }),
   ]
 
-  /// Where it refuses root what it refuses others for want of rights.
+  /// A situation in which root is refused what other users are refused for lack of rights.
   static let refusedToRoot = ErrorSituation(
     "root may not open the origin", "cannot-open", .refused,
     command: { merge in
       try merge.run(merge.mergeArguments(), refusing: "openat", on: merge.origin, with: "EPERM")
     })
 
-  /// Where it refuses one on an origin that is a device.
+  /// A situation in which a call on an origin device is refused.
   static let refusedOfDevice = ErrorSituation(
     "the device of the origin is gone", "cannot-inspect", .refused
   ) {
@@ -219,7 +225,7 @@ struct StopErrorTests {
     ).naming([(device.path, "DEVICE")])
   }
 
-  /// Files of a merge that are removed while it runs.
+  /// Situations in which files of a merge are removed while it runs.
   private static let movedFiles: [ErrorSituation] = [
     ErrorSituation(
       "the origin is removed during the merge", "origin-moved", .stopped,
@@ -247,9 +253,9 @@ struct StopErrorTests {
       }),
   ]
 
-  // MARK: Preparing
+  // MARK: Preparation
 
-  /// A merge on a simulated disk, of which something fails.
+  /// Returns a situation of a merge on a simulated disk with faults.
   private static func failing(
     _ name: String, _ code: String,
     _ faults: @escaping @Sendable (inout DiskFaults) -> Void
@@ -263,7 +269,7 @@ struct StopErrorTests {
     }
   }
 
-  /// A merge whose metadata changes once its plan is made.
+  /// Returns a situation of a merge whose metadata changes after it was planned.
   private static func changing(
     _ name: String, _ code: String,
     mappings: MergeSource.Mappings = .metadataSnapshot(block: nil),
@@ -283,7 +289,7 @@ struct StopErrorTests {
 }
 
 extension MergeReport {
-  /// One that went well.
+  /// Returns the report of a merge that finished.
   fileprivate static func finished() throws -> MergeReport {
     let merge = try MergeCase(scatteredBlocks: 1)
     return try merge.merger(Interruption())
@@ -291,8 +297,8 @@ extension MergeReport {
   }
 }
 
-/// Agrees to a merge, and lets something happen before; or once it is told, of the plan, which end was
-/// taken for that of the thin device.
+/// Approves a merge, after an action; or runs an action at a note, such as the one on which end was
+/// assumed for the thin device.
 private struct Agreeing: MergeObserver {
   let happens: @Sendable () -> Void
   let planned: @Sendable () -> Void
@@ -310,7 +316,7 @@ extension MergeCase {
     MergeSource(metadataPath: metadata, dataPath: data, deviceID: 0)
   }
 
-  /// The engine as the command calls it.
+  /// Returns the engine as the command calls it.
   fileprivate func merger(
     _ interruption: Interruption, whenAsked happens: @escaping @Sendable () -> Void = {},
     whenPlanned planned: @escaping @Sendable () -> Void = {}
@@ -321,7 +327,7 @@ extension MergeCase {
         observer: Agreeing(happens: happens, planned: planned)))
   }
 
-  /// What the command says of a merge that does not finish.
+  /// Returns the command's error for a merge that does not finish.
   fileprivate func stopped(
     by interruption: Interruption, mappings: MergeSource.Mappings = .metadataSnapshot(block: nil),
     whenAsked happens: @escaping @Sendable () -> Void = {}
@@ -344,7 +350,7 @@ extension MergeCase {
 }
 
 extension MergeCase {
-  /// Merges, and does something while the merge is stopped once the journal has a checkpoint.
+  /// Merges, and makes a change while the process is stopped after the journal's first checkpoint.
   fileprivate func changingFiles(_ change: () throws -> Void) throws -> CommandResult {
     let running = try startMerge(Self.slowly + ["--rate-limit", "128k"])
     try #require(try running.waitUntilCheckpoint(1, in: journal))

@@ -7,9 +7,11 @@ import Testing
 @testable import thin_merge
 
 @Suite(
-  "Errors: thin devices and origins that are in use", .waitsForPrograms, .needsLoopDevices)
+  "Errors: thin devices and origins in use", .waitsForPrograms, .needsLoopDevices)
 struct ThinDeviceErrorTests {
-  @Test("a situation ends with its code", arguments: situations)
+  @Test(
+    "each situation with a thin device or origin in use ends with its code and exit status",
+    arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   static let situations = thinDevices + snapshots + restarted + origins
@@ -274,14 +276,14 @@ struct ThinDeviceErrorTests {
     },
   ]
 
-  // MARK: Preparing
+  // MARK: Preparation
 
   private static let ofLVM = ThinDeviceReference.member(pool: "vg-pool-tpool", deviceID: 5)
   private static let others = PoolOptions(allowsOtherUsers: true)
   private static let itself = PoolOptions(mergesThinDeviceItself: true)
   private static let snapshot = PoolOptions(allowsOpenThinDevice: true)
 
-  /// A merge of `vm` where there is such a device, or else of number 5.
+  /// Returns a situation of a merge of `vm` if there is such a device, or else of device 5.
   private static func row(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     _ options: PoolOptions = PoolOptions(),
@@ -298,7 +300,7 @@ struct ThinDeviceErrorTests {
 }
 
 extension ActivePool {
-  /// A thin device that somebody has open.
+  /// Adds a thin device that is open by default.
   fileprivate func addThin(
     _ name: String = "vm", minor: UInt32 = 301, openCount: Int = 1
   ) throws {
@@ -307,7 +309,7 @@ extension ActivePool {
     mapper.mapped.append(thin)
   }
 
-  /// A thin device of somebody else in a pool of LVM, with a number as snapshots have.
+  /// Adds another program's thin device to an LVM pool, with a number in the range of snapshots.
   fileprivate func addNumberOfLVM() throws {
     mapper.mapped[0].name = "vg-pool-tpool"
     mapper.mapped[0].uuid = "LVM-\(String(repeating: "a", count: 64))-tpool"
@@ -315,9 +317,9 @@ extension ActivePool {
       16_777_000, with: Fixtures.ThinDevice(16_777_000, [ThinMapping(1, 70)]))
   }
 
-  /// A merge from a snapshot that began to write and did not finish.
+  /// Leaves a snapshot by a merge that began to write and did not finish.
   fileprivate func leaveSnapshot() throws {
-    // The data device ends too early, so some blocks cannot be read.
+    // The truncated data device makes some blocks unreadable.
     let options = PoolOptions(allowsOpenThinDevice: true)
     try Program.mustRun("truncate", "--size", "2M", folder.path("data.img"))
     _ = merge(.device("vm"), options)

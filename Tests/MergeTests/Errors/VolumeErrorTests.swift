@@ -4,11 +4,11 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("Errors: volumes of LVM", .waitsForPrograms, .needsLoopDevices)
+@Suite("Errors: LVM volumes", .waitsForPrograms, .needsLoopDevices)
 struct VolumeErrorTests {
   private typealias Volume = SimulatedLVM.Volume
 
-  @Test("a situation ends with its code", arguments: situations)
+  @Test("each situation with LVM volumes ends with its code and exit status", arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   static let situations = activation + names + handovers
@@ -124,7 +124,7 @@ struct VolumeErrorTests {
 
   private static let handOver: @Sendable (inout MergeOptions) -> Void = { $0.handsOver = true }
 
-  /// A merge of `vg/vm` by the command.
+  /// Returns a situation of merging `vg/vm` as the command does.
   private static func merge(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     adjust: @escaping @Sendable (inout MergeOptions) -> Void = { _ in },
@@ -145,7 +145,7 @@ struct VolumeErrorTests {
     }
   }
 
-  /// The handover of `vg/vm` once its merge is finished.
+  /// Returns a situation of handing over `vg/vm` after its merge finished.
   private static func finished(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     prepare: @escaping @Sendable (InactiveVolumes) throws -> Void

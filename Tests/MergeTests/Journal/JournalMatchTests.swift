@@ -7,7 +7,7 @@ struct JournalMatchTests {
   enum Device: CaseIterable, Sendable { case origin, data }
 
   @Test(
-    "a device identified only in the journal or only now is in doubt, unless the user vouches for it",
+    "a device identified only in the journal or only now needs the user to vouch for it",
     arguments: Device.allCases,
     [true, false])
   func identityOfOne(device: Device, isKnownNow: Bool) {
