@@ -3,18 +3,18 @@ import Foundation
 import MergeEngine
 import Testing
 
-/// A run of the command whose effects are recorded.
+/// A run of the command with recorded effects.
 struct TracedRun: Sendable {
   let name: String
-  /// Brings the situation about and runs the command under the tracer.
+  /// Prepares the situation and runs the command under the tracer.
   let run: @Sendable (Situation) throws -> Void
 
-  /// What a run works on.
+  /// The files and devices of a run.
   final class Situation {
     let merge: MergeCase
     let state: TemporaryFolder
     var devices: [LoopDevice] = []
-    /// What else is called otherwise than it is, such as loop devices.
+    /// The fixed names of paths that vary from run to run, such as those of loop devices.
     var names: [(String, String)] = []
     fileprivate var effects: [String] = []
     fileprivate var end = ""
@@ -26,7 +26,7 @@ struct TracedRun: Sendable {
 
     var environment: [String: String] { ["STATE_DIRECTORY": state.path] }
 
-    /// Runs the command under the tracer, which may put something in.
+    /// Runs the command under the tracer, optionally with injected faults or another wrapper.
     func trace(_ arguments: [String], _ options: [String] = []) throws {
       let output = merge.folder.path("trace")
       let result = try ThinMergeCommand.run(
@@ -39,7 +39,7 @@ struct TracedRun: Sendable {
       end = "exit \(result.exitStatus)"
     }
 
-    /// A merge that stops at the first byte past the first 1 MiB of the origin.
+    /// Runs a merge that stops at the first byte past the first 1 MiB of the origin.
     func stop(_ options: [String] = []) throws {
       let result = try ThinMergeCommand.run(
         merge.mergeArguments(MergeCase.steadily + options), under: ["prlimit", "--fsize=1048576"],
@@ -47,7 +47,7 @@ struct TracedRun: Sendable {
       guard result.exitStatus == 3 else { throw SupportError(result.standardError) }
     }
 
-    /// Puts a loop device in the place of a file.
+    /// Puts a loop device in place of a file.
     func attach(_ file: String, as name: String, readOnly: Bool = false) throws -> String {
       let device = try LoopDevice(backing: file, readOnly: readOnly)
       devices.append(device)
@@ -61,7 +61,7 @@ struct TracedRun: Sendable {
     self.run = run
   }
 
-  /// The effects of all runs, in their order.
+  /// Returns the effects of all runs, in order.
   static func record(_ about: String, _ runs: [TracedRun]) throws -> String {
     var record = EffectRecord(about)
     for run in runs {
@@ -72,14 +72,15 @@ struct TracedRun: Sendable {
     return record.text
   }
 
-  /// The last mapped block is cut, at a byte that only a buffered write can end at.
+  /// Returns a merge whose last mapped block is cut at an offset that only a buffered write can end
+  /// at.
   private static func mergeWithTail() throws -> MergeCase {
     let builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 12))])
     return try MergeCase(pool: builder.build(), originByteCount: 33 * 65_536 + 40_001)
   }
 }
 
-@Suite("Effects: what the command does to files and devices, in order", .waitsForPrograms)
+@Suite("Effects: the command's changes to files and devices, in order", .waitsForPrograms)
 struct CommandEffectsTests {
   @Test("effects on files match Tests/Effects/files.txt", .needsTracing)
   func files() throws {
@@ -237,7 +238,8 @@ extension TracedRun {
 
   private static let oneAtATime = ["--queue-depth", "1", "--io-size", "64k"]
 
-  /// Merges all but what lies behind the ninth block of the data file, which can be read then.
+  /// Merges with everything past the ninth block of the data file unreadable, and then restores the
+  /// file.
   private static func leaveUnread(_ merge: MergeCase) throws {
     let data = merge.dataFile
     let outcome = try EngineInProcess.merge(
@@ -256,6 +258,6 @@ extension TracedRun {
 }
 
 extension TracedRun.Situation {
-  /// What plan and verify are told of.
+  /// The options with which plan and verify name the source and the origin.
   fileprivate var targets: [String] { merge.sourceArguments + ["--origin", merge.origin] }
 }

@@ -1,15 +1,15 @@
-/// Effects of a run, a line each, in the order in which they came about.
+/// The effects of a run, one per line, in the order in which they occurred.
 struct EffectText {
   private(set) var lines: [String] = []
 
-  /// Adds an effect; the same one several times in a row counts as one.
+  /// Adds an effect, unless it repeats the last one.
   mutating func add(_ line: String) {
     if lines.last != line { lines.append(line) }
   }
 
-  /// The lines; rounds in which `line` is one come only once where they are repeated.
+  /// Returns the lines, with repeated rounds that contain `line` folded into one.
   ///
-  /// How often they come depends on sizes and on time.
+  /// The number of rounds depends on sizes and timing.
   func folded(roundsOf line: String) -> [String] {
     var result: [String] = []
     var place = 0
@@ -27,7 +27,7 @@ struct EffectText {
       result += lines[place..<place + count].map { "  " + $0 }
       let first = place
       place += count
-      // The last time may be in part.
+      // The last round may be incomplete.
       while place < lines.count, lines[place] == lines[first + (place - first) % count] {
         place += 1
       }
@@ -43,7 +43,7 @@ struct EffectText {
   }
 }
 
-/// Runs and what each did, as a file under Tests/Effects shows them.
+/// The runs and their effects, as text for a file under Tests/Effects.
 struct EffectRecord {
   private(set) var text: String
 

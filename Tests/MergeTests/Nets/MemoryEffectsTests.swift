@@ -2,10 +2,10 @@ import Fixtures
 import MergeEngine
 import Testing
 
-/// Runs over the simulated disk whose effects are recorded.
+/// A sequence of runs over the simulated disk, the last one with recorded effects.
 private struct MemoryRun: Sendable {
   let name: String
-  /// Takes the harness through runs, of which the last is recorded.
+  /// Takes the harness through the runs and records the last one.
   let run: @Sendable (inout Recorded) throws -> Void
 
   init(_ name: String, _ run: @escaping @Sendable (inout Recorded) throws -> Void) {
@@ -13,7 +13,7 @@ private struct MemoryRun: Sendable {
     self.run = run
   }
 
-  /// A merge, and what its runs did.
+  /// A merge, and the effects of its recorded run.
   struct Recorded {
     let harness: MergeHarness
     private(set) var effects = EffectText()
@@ -32,7 +32,7 @@ private struct MemoryRun: Sendable {
       harness.disk.faults = faults
     }
 
-    /// Runs, and records what is done.
+    /// Runs the merge, and records its effects.
     mutating func record(_ options: MergeHarness.RunOptions = .init()) throws {
       let seen = Seen()
       harness.disk.told = { request, result in
@@ -41,7 +41,7 @@ private struct MemoryRun: Sendable {
         let name = device == .target ? "origin" : "\(device)"
         let verb =
           request.operation == .flush ? "flush" : device == .journal ? "append to" : "write"
-        // A flush that was asked for and one that is done are two things.
+        // The request and the completion of a flush are separate effects.
         switch (result, request.operation) {
         case (nil, .flush): seen.effects.add("flush \(name): asked for")
         case (nil, _): seen.effects.add("\(verb) \(name)")
@@ -75,7 +75,7 @@ private struct MemoryRun: Sendable {
   }
 }
 
-@Suite("Effects: what a merge does on a disk in memory, in order")
+@Suite("Effects: a merge's writes and flushes on a simulated disk, in order")
 struct MemoryEffectsTests {
   @Test("effects on a disk in memory match Tests/Effects/memory.txt")
   func memory() throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import thin_merge
 
-/// Everything that is said to people, as one text.
+/// All messages for people, as one text.
 private struct AllMessages {
   private(set) var text = "All that thin-merge says to people, written by a test.\n"
 
@@ -21,7 +21,7 @@ private struct AllMessages {
 }
 
 @Suite(
-  "Messages: all that is said", .waitsForPrograms, .needsLoopDevices, .needsSwap, .needsTmpfs,
+  "Messages: all texts for people", .waitsForPrograms, .needsLoopDevices, .needsSwap, .needsTmpfs,
   .needsExt4, .needsPython, .needsTracing)
 struct MessagesTests {
   @Test("all messages match Tests/Messages.txt")
@@ -66,7 +66,7 @@ struct MessagesTests {
     try RecordedText.expect(messages.text, in: "Tests/Messages.txt")
   }
 
-  /// What is reported where the situations are brought about.
+  /// Returns the errors of the situations, which run in parallel.
   private static func reported(_ situations: [ErrorSituation]) async throws -> [ReportedError] {
     try await withThrowingTaskGroup(of: (Int, ReportedError).self) { group in
       for (index, situation) in situations.enumerated() {
@@ -84,7 +84,7 @@ struct MessagesTests {
   }
 }
 
-/// A run of the command over files, and what it says.
+/// A run of the command over files, with its output.
 private struct SampleRun: Sendable {
   let name: String
   let run: @Sendable (MergeCase) throws -> CommandResult
@@ -153,7 +153,7 @@ private struct SampleRun: Sendable {
     },
   ]
 
-  /// A merge that stops at the first byte past the first 1 MiB of the origin.
+  /// Stops a merge at the first byte past the first 1 MiB of the origin.
   private static func stop(_ merge: MergeCase) throws {
     _ = try merge.merge(
       ["--queue-depth", "1", "--io-size", "64k"], under: ["prlimit", "--fsize=1048576"])
@@ -166,12 +166,12 @@ private struct SampleRun: Sendable {
     return text.replacing(merge.folder.path, with: "FOLDER").replacing("█", with: "#")
       .replacing("·", with: ".")
       .replacing(#/\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?( UTC|Z)?/#, with: "DATE")
-      // How fast it was, which is not said where it took no time.
+      // Removes the rate, which is printed only if the run took measurable time.
       .replacing(#/, [\d.]+ (bytes|KiB|MiB|GiB)/s( on average)?/#, with: "")
       .replacing(#/\b[\d.]+ (µs|ms|s|min|h)\b/#, with: "TIME")
       .replacing(#/"(\w*seconds\w*|bytes_per_second)" ?: ?[\d.]+/#) { "\"\($0.output.1)\": NUMBER" }
       .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-      // Some lines are there only where it takes long, and all others are as wide as the widest.
+      // Removes lines that appear only in a slow run, and the padding to the widest line.
       .filter {
         !$0.contains(#/^  submitting |^thin-merge: (merging|rechecking|retrying|verifying):/#)
       }

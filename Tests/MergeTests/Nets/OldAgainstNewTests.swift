@@ -8,7 +8,7 @@ import Testing
   "Old against new: exit status, origin and journal", .waitsForPrograms, .needsOracle,
   .serialized)
 struct OldAgainstNewTests {
-  @Test("old and new program agree on every damaged image")
+  @Test("the old and the new program agree on every damaged image")
   func images() throws {
     var differences = Differences()
     let all =
@@ -28,7 +28,7 @@ struct OldAgainstNewTests {
           for name in try pool.folder.names() where !names.contains(name) {
             try Program.remove(pool.folder.path(name))
           }
-          // The same file, of its old length.
+          // The same file is reused, with its original length.
           try PoolImageBuilder.origin.write(to: URL(filePath: pool.origin))
           try MergeCase.removeMarks(of: pool.origin)
         }
@@ -38,7 +38,7 @@ struct OldAgainstNewTests {
     try differences.expectIntended("image")
   }
 
-  @Test("old and new program agree on every journal whose numbers make no sense")
+  @Test("the old and the new program agree on every crafted journal with impossible numbers")
   func craftedJournals() throws {
     var differences = Differences()
     let merge = try MergeCase(scatteredBlocks: 4)
@@ -57,7 +57,7 @@ struct OldAgainstNewTests {
     try differences.expectIntended("journal")
   }
 
-  @Test("old and new program agree on a journal that is cut or changed at a byte")
+  @Test("the old and the new program agree on journals cut or changed at chosen bytes")
   func damagedJournals() throws {
     var differences = Differences()
     let merge = try MergeCase(scatteredBlocks: 12)
@@ -94,7 +94,7 @@ struct OldAgainstNewTests {
     try journal.write(to: URL(filePath: merge.journal))
   }
 
-  @Test("old and new program agree on argument lists, right and wrong")
+  @Test("the old and the new program agree on valid and invalid argument lists")
   func arguments() throws {
     var differences = Differences()
     let merge = try MergeCase(scatteredBlocks: 4)
@@ -117,7 +117,7 @@ struct OldAgainstNewTests {
   }
 }
 
-/// Command lines over the files of a case, which are called META, DATA, ORIGIN and JOURNAL.
+/// Command lines over the files of a case, which are named META, DATA, ORIGIN and JOURNAL.
 private enum ArgumentLists {
   private static let source = ["--metadata", "META", "--data", "DATA", "--dev-id", "0"]
   private static let target = ["--origin", "ORIGIN"]
@@ -136,7 +136,7 @@ private enum ArgumentLists {
         [verb, "a", "b"], [verb, "--frobnicate"], [verb, "--output"], [verb, "--output", "xml"],
       ]
     }
-    // Alone it lists all merges since.
+    // Without arguments, the new program's `status` lists all merges.
     .filter { $0 != ["status"] }
 
   private static let withOptions: [[String]] = [

@@ -3,15 +3,16 @@ import Testing
 
 @testable import MergeEngine
 
-/// The program of an earlier commit, which `scripts/oracle` built, and the one of this state.
+/// The program of an earlier commit, built by `scripts/oracle`, and the program under test.
 enum Oracle {
-  /// Where both the earlier program and the library that stops programs are.
+  /// The folder with the earlier program and the library that stops programs.
   static let folder = ProcessInfo.processInfo.environment["THIN_MERGE_ORACLE"]
 
   static var program: String { (folder ?? "") + "/thin-merge" }
   static var stopper: String { (folder ?? "") + "/stop.so" }
 
-  /// The case of which a difference is intended, with the reason; a line each in a file.
+  /// Returns the reason for each case with an intended difference, from a file with one case per
+  /// line.
   static func intendedDifferences() throws -> [String: String] {
     let text = try String(
       contentsOfFile: PackageFolder.path("Tests/Oracle/intended-differences.txt"), encoding: .utf8)
@@ -26,7 +27,7 @@ enum Oracle {
 }
 
 extension Trait where Self == ConditionTrait {
-  /// The program of an earlier commit.
+  /// A condition that the program of an earlier commit is available.
   static var needsOracle: Self {
     .enabled("THIN_MERGE_ORACLE does not say where scripts/oracle built one") {
       Oracle.folder != nil
@@ -34,7 +35,7 @@ extension Trait where Self == ConditionTrait {
   }
 }
 
-/// Which of the two programs is run.
+/// The old or the new program.
 enum Generation: CaseIterable, Sendable {
   case old, new
 
@@ -48,13 +49,13 @@ enum Generation: CaseIterable, Sendable {
   }
 }
 
-/// What a run left behind, without what differs from run to run.
+/// The state that a run left behind, without values that vary from run to run.
 struct Left: Equatable {
   var exitStatus: Int32
   var origin: Data
   var journals: [String: String]
 
-  /// What is in the folder now.
+  /// Reads the current state of the folder.
   init(_ result: CommandResult, in folder: TemporaryFolder) throws {
     exitStatus = result.exitStatus
     let originPath = folder.path("origin.img")
@@ -65,7 +66,8 @@ struct Left: Equatable {
       .reduce(into: [:]) { $0[$1] = try Self.text(ofJournal: folder.path($1)) }
   }
 
-  /// A journal without times and boots; its bytes where it is none.
+  /// Returns a journal's records without times and boot IDs, or the bytes of a file that is not a
+  /// journal.
   private static func text(ofJournal path: String) throws -> String {
     do {
       var header = try JournalOnDisk.reader(of: path).header
@@ -97,7 +99,7 @@ struct Left: Equatable {
     }
   }
 
-  /// Says what differs; nil if nothing does.
+  /// Returns a description of the first difference, or nil if there is none.
   func difference(to other: Left) -> String? {
     if exitStatus != other.exitStatus { return "exit \(exitStatus) and \(other.exitStatus)" }
     if origin != other.origin {
@@ -113,11 +115,11 @@ struct Left: Equatable {
   }
 }
 
-/// Cases that both programs went through, and in which they differ.
+/// The cases run by both programs, and their differences.
 struct Differences {
   private static let kinds = ["image", "journal", "damage", "arguments"]
 
-  /// Returns whether a name begins with a kind of cases that are compared.
+  /// Returns true if a name begins with a kind of compared cases.
   static func isCase(_ name: String) -> Bool {
     kinds.contains { name.hasPrefix($0 + ": ") }
   }
@@ -125,7 +127,7 @@ struct Differences {
   private(set) var found: [String: String] = [:]
   private(set) var caseCount = 0
 
-  /// Runs both programs on what `prepare` makes of a folder, the same for both.
+  /// Runs both programs on the same state of a folder, which `prepare` sets up before each run.
   mutating func compare(
     _ name: String, in folder: TemporaryFolder, _ arguments: [String],
     prepare: () throws -> Void
@@ -138,7 +140,7 @@ struct Differences {
     if let difference = old.difference(to: new) { found[name] = difference }
   }
 
-  /// Expects no differences but the intended ones of a kind, and all of those.
+  /// Expects exactly the intended differences of a kind.
   func expectIntended(_ kind: String) throws {
     let intended = try Oracle.intendedDifferences().filter { $0.key.hasPrefix(kind + ": ") }
     for (name, difference) in found.sorted(by: { $0.key < $1.key }) where intended[name] == nil {
@@ -152,7 +154,7 @@ struct Differences {
 
 @Suite("Old against new: the intended differences")
 struct IntendedDifferencesTests {
-  @Test("every intended difference names a case of a kind that is compared")
+  @Test("every intended difference names a case of a compared kind")
   func kinds() throws {
     #expect(Differences.isCase("image: no root, plan"))
     #expect(!Differences.isCase("images: no root, plan"))

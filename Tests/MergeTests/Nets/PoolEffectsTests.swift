@@ -3,10 +3,10 @@ import MergeEngine
 import SystemPackage
 import Testing
 
-/// Runs over a simulated pool whose effects are recorded.
+/// A sequence of runs over a simulated pool, the last one with recorded effects.
 private struct PoolRun: Sendable {
   let name: String
-  /// Takes the pool through runs, of which the last is recorded.
+  /// Takes the pool through the runs and records the last one.
   let run: @Sendable (Recorded) throws -> Void
 
   init(_ name: String, _ run: @escaping @Sendable (Recorded) throws -> Void) {
@@ -14,7 +14,7 @@ private struct PoolRun: Sendable {
     self.run = run
   }
 
-  /// A pool, and what a run did to it.
+  /// A pool, and the effects of a run on it.
   final class Recorded {
     let pool: ActivePool
     private(set) var effects = EffectText()
@@ -22,13 +22,14 @@ private struct PoolRun: Sendable {
 
     init() throws { pool = try ActivePool() }
 
-    /// Runs, and records each step with what was written down before it.
+    /// Runs the merge, and records each step with the state on disk before it.
     func record(_ run: (ActivePool) throws -> ActivePool.Outcome) throws {
       pool.mapper.told = { [unowned self] step in
         lookAround()
         effects.add(step)
       }
-      // Between two steps too: the record says which device is written from after the last of them.
+      // The record is also read between steps, since it states after the last step which device is
+      // written from.
       pool.mapper.whenLookedAt = { [unowned self] in lookAtRecord() }
       defer {
         pool.mapper.told = { _ in }
@@ -40,7 +41,7 @@ private struct PoolRun: Sendable {
       end = pool.mapper.isDead ? "killed" : "exit \(outcome.exitStatus)"
     }
 
-    /// What is written down, and what has been written to.
+    /// Adds the state of the record, the journal and the origin.
     private func lookAround() {
       lookAtRecord()
       effects.addState("journal: \(journalText)", after: "journal: ")
@@ -86,7 +87,7 @@ extension EffectText {
 }
 
 extension PoolState {
-  /// What it says, without what differs from run to run.
+  /// The record's content as text, without values that vary from run to run.
   fileprivate var text: String {
     var words: [String] = []
     if let hold = metadataHold {
@@ -107,7 +108,7 @@ extension PoolState {
   }
 }
 
-@Suite("Effects: what is done to a pool, in order", .needsLoopDevices, .waitsForPrograms)
+@Suite("Effects: the changes to a pool, in order", .needsLoopDevices, .waitsForPrograms)
 struct PoolEffectsTests {
   @Test("effects on a pool match Tests/Effects/pool.txt")
   func pool() throws {
@@ -210,7 +211,7 @@ struct PoolEffectsTests {
     },
   ]
 
-  /// A merge that stops at blocks that cannot be read, after somebody has deleted the thin device.
+  /// Runs a merge that stops at unreadable blocks after another program deleted the thin device.
   private static func mergeDeleting(_ pool: ActivePool) -> ActivePool.Outcome {
     pool.merge(
       .member(pool: "pool", deviceID: 5), PoolOptions(mergesThinDeviceItself: true),
@@ -223,7 +224,7 @@ struct PoolEffectsTests {
     recorded.pool.mapper.mapped.append(thin)
   }
 
-  /// What the next run does where one was killed, at some steps of each way.
+  /// The runs after a killed run, for some steps of each way.
   private static let killed: [PoolRun] = PoolCrashTests.Way.allCases.flatMap { way in
     let steps: [Int] =
       switch way {

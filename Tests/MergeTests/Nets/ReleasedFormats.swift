@@ -2,13 +2,13 @@ import Fixtures
 import Foundation
 import MergeEngine
 
-/// Makes the files under Tests/Released, once for each version, with the program of that version.
+/// Generates the files under Tests/Released, once per version, with that version's program.
 enum ReleasedFormats {
   static let folder = "Tests/Released/0.1.0/"
 
-  /// Makes them with THIN_MERGE_RECORD=formats, as root; otherwise they are left as they are.
+  /// The result of generating the files, which happens only as root with THIN_MERGE_RECORD=formats.
   ///
-  /// Refuses where the folder is there: its files are of a version that this program is not.
+  /// The generation fails if the folder exists, since its files belong to another version.
   static let made: Result<Void, any Error> = Result {
     guard ProcessInfo.processInfo.environment["THIN_MERGE_RECORD"] == "formats" else { return }
     let path = PackageFolder.path(folder)
@@ -21,7 +21,7 @@ enum ReleasedFormats {
     try makeRecord("removal.json", .reactivated, at: 7)
   }
 
-  /// Where the files of the merge are, as its journal tells.
+  /// The folder of the merge's files, which the journal contains.
   private static let place = "/srv/thin-merge"
 
   private static func makeJournals() throws {
@@ -46,7 +46,8 @@ enum ReleasedFormats {
 
     try content.write(to: URL(filePath: origin))
     try run(arguments, under: ["prlimit", "--fsize=1048576"], exitStatus: 3)
-    // Nothing behind the tenth block of the data device can be read once the plan is made.
+    // Everything past the tenth block of the data device becomes unreadable after the merge is
+    // planned.
     let outcome = try EngineInProcess.merge(
       MergeSource(metadataPath: pool.metadata, dataPath: pool.data, deviceID: 0), onto: origin,
       options: MergeOptions(
@@ -66,7 +67,7 @@ enum ReleasedFormats {
     }
   }
 
-  /// Keeps the record that a killed run leaves.
+  /// Keeps the record that a killed run leaves behind.
   private static func makeRecord(_ name: String, _ way: PoolCrashTests.Way, at step: Int) throws {
     let pool = try ActivePool()
     try way.prepare(pool)

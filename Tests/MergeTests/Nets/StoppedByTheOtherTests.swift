@@ -2,18 +2,18 @@ import Fixtures
 import Foundation
 import Testing
 
-/// A merge in a state from which it is run again and again.
+/// A merge that can be restored to one state and run repeatedly.
 final class StoppedMerge {
   let merge: MergeCase
   private let journal: Data?
   private let origin: Data
   private let expected: Data
 
-  /// What has happened before the run that is stopped.
+  /// The state of the merge before the run that is stopped.
   enum Point: CaseIterable, Sendable {
     case merge, retry, recheck
 
-    /// Stops from there, in each direction.
+    /// The number of stops from that state, in each direction.
     var stopCount: Int { self == .merge ? 40 : 30 }
   }
 
@@ -21,7 +21,7 @@ final class StoppedMerge {
     merge = try MergeCase(scatteredBlocks: 16)
     expected = try merge.expectedOrigin()
     if point != .merge {
-      // All that lies behind a place of the data file is left to be retried, the rest to be re-checked.
+      // Everything past an offset of the data file is left to retry, and the rest to re-check.
       let last = try #require(merge.mappings.map(\.dataBlock).max())
       let left = point == .retry ? last / 2 : last
       let result = try first.run(
@@ -32,7 +32,7 @@ final class StoppedMerge {
       try #require(result.exitStatus == 3, "\(result.standardError)")
     }
     if point == .recheck {
-      // The re-check finds something to write.
+      // The overwritten sectors give the re-check something to write.
       for mapping in merge.mappings.prefix(4)
       where mapping.dataBlock != merge.mappings.map(\.dataBlock).max() {
         try overwrite(
@@ -45,7 +45,7 @@ final class StoppedMerge {
     origin = try content(of: merge.originFile)
   }
 
-  /// Small requests and many checkpoints.
+  /// Options for small requests and many checkpoints.
   static let inSteps = [
     "--queue-depth", "3", "--io-size", "16k", "--checkpoint-interval", "0.01",
     "--rate-limit", "16M", "--yes",
@@ -67,7 +67,7 @@ final class StoppedMerge {
       environment: environment.merging(["LD_PRELOAD": Oracle.stopper]) { $1 })
   }
 
-  /// How many changes a run makes that nothing stops.
+  /// Returns the number of changes that a complete run makes.
   func changeCount(by generation: Generation) throws -> Int {
     try restore()
     let file = merge.folder.path("count")
@@ -76,9 +76,9 @@ final class StoppedMerge {
     return try #require(Int(text.trimmingCharacters(in: .whitespacesAndNewlines)))
   }
 
-  /// Stops a program at a change; at an earlier one where it ends before that.
+  /// Stops a program at a change, or at an earlier one if the program ends before that.
   ///
-  /// Time decides how many changes a run makes, but every run makes a first one.
+  /// The number of changes depends on timing, but every run makes at least one.
   private func stop(
     _ program: Generation, _ way: String, at change: Int
   ) throws -> CommandResult {
@@ -91,9 +91,9 @@ final class StoppedMerge {
     }
   }
 
-  /// Returns the fault, if any, when one program is stopped and the other resumes its merge.
+  /// Stops one program, resumes the merge with the other, and returns the fault, if any.
   ///
-  /// - `resumes`: the other program is given `resume` and the journal, if there is one.
+  /// - `resumes`: gives the other program `resume` and the journal, if there is one.
   func complaint(
     stopping first: Generation, _ way: String, at change: Int, resumes: Bool, stopped: inout Int
   ) throws -> String? {
@@ -121,7 +121,7 @@ final class StoppedMerge {
 }
 
 @Suite(
-  "Old against new: merges that the other program stopped", .waitsForPrograms, .needsOracle,
+  "Old against new: merges stopped by the other program", .waitsForPrograms, .needsOracle,
   .serialized)
 struct StoppedByTheOtherTests {
   @Test(
@@ -139,7 +139,7 @@ struct StoppedByTheOtherTests {
         stopping: first, way, at: change, resumes: stop / 2 % 2 == 0, stopped: &stopped)
       #expect(complaint == nil, "\(way) at change \(change) of \(changeCount)")
     }
-    // One may be at a change whose failure does not stop the program.
+    // One stop may hit a change whose failure does not stop the program.
     #expect(stopped >= point.stopCount - 1)
   }
 }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What the command asked the system to change, or to hold for it, in order.
+/// The changes and locks that the command requested from the system, in order.
 struct TracedEffects {
   private(set) var effects = EffectText()
   private let names: [(String, String)]
@@ -11,12 +11,12 @@ struct TracedEffects {
     + "mkdirat,fsync,fdatasync,ioctl,io_submit,pwrite64,fallocate,ftruncate,"
     + "fsetxattr,fremovexattr"
 
-  /// The command line of strace that writes these calls to `output`.
+  /// Returns the strace command line that writes these calls to `output`.
   static func tracing(to output: String) -> [String] {
     ["strace", "-f", "-y", "-v", "-s", "256", "-e", "trace=" + calls, "-o", output]
   }
 
-  /// - `names`: what is called otherwise in the effects, since it differs from run to run.
+  /// - `names`: fixed names for paths that vary from run to run.
   init(_ trace: String, names: [(String, String)]) {
     self.names = names.sorted { $0.0.count > $1.0.count }
     for line in trace.split(separator: "\n") {
@@ -56,7 +56,7 @@ struct TracedEffects {
     case "flock", "ioctl", "fcntl":
       guard let opened, let what = arguments.firstMatch(of: #/^\d+<[^>]*>, ([A-Z0-9_|]+)/#),
         !what.output.1.hasPrefix("F_GETF"), !what.output.1.hasPrefix("F_SETF"),
-        // A lock goes when its file does, which is at another moment each time.
+        // The time of the unlock varies: the lock is released when its file is closed.
         what.output.1 != "LOCK_UN"
       else { return }
       effects.add("\(name) \(opened) \(what.output.1)\(end)")
@@ -75,7 +75,9 @@ struct TracedEffects {
     }
   }
 
-  /// Whether a loop device is only asked what it shows: all of the system are, in the order of their numbers.
+  /// Returns true if a call only asks a loop device what it shows.
+  ///
+  /// The command asks all of them, in the order of their numbers.
   private static func isQuestionToLoopDevice(_ call: String) -> Bool {
     call.contains("LOOP_GET_STATUS64")
       || call.firstMatch(of: #/^open(?:at)?\(.*"/dev/loop\d+", O_RDONLY\|O_CLOEXEC\)/#) != nil
@@ -88,16 +90,16 @@ struct TracedEffects {
     }
   }
 
-  /// Flags that change what is done with the file, in a fixed order.
+  /// Returns the flags that affect the use of the file, in their original order.
   private static func telling(_ flags: Substring) -> String {
     flags.split(separator: "|").filter { $0 != "O_CLOEXEC" && $0 != "O_LARGEFILE" }
       .joined(separator: "|")
   }
 
-  /// A path under the name that it has in every run; nil for what is not of the test.
+  /// Returns a path with its fixed name, or nil if the path does not belong to the test.
   private func known(_ path: String) -> String? {
     guard let (prefix, name) = names.first(where: { path.hasPrefix($0.0) }) else { return nil }
-    // Names of temporary files have the process in them, those of journals what a file is known by.
+    // Temporary files' names contain the process, and journals' names the identity of a file.
     return (name + path.dropFirst(prefix.count)).replacing(#/file-\d+-\d+\.\d+/#, with: "FILE")
       .replacing(#/@[0-9a-f]{10}(?=\.journal)/#, with: "@ID")
       .replacing(#/\.\d+(?=\.new$|$)/#, with: ".NUMBER").replacing(" (deleted)", with: "")
