@@ -290,7 +290,7 @@ final class ActivePool {
     }
   }
 
-  // MARK: What is expected
+  // MARK: Expectations
 
   /// The origin's expected content after the merge.
   var merged: Data {

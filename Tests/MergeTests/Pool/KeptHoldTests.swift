@@ -145,7 +145,7 @@ struct KeptHoldTests {
   }
 
   @Test(
-    "after a kill, every verb keeps a deleted device's metadata snapshot, and resume merges it"
+    "after a kill, plan, devices and merge keep a deleted device's metadata snapshot; resume uses it"
   )
   func killed() throws {
     let pool = try ActivePool(otherIDs: [6])

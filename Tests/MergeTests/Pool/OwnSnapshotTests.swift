@@ -141,7 +141,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "every verb keeps a deleted device's snapshot, and a merge by either number finishes from it",
+    "a deleted device's snapshot survives devices and a declined merge, and either number merges it",
     arguments: [true, false], [5, 16_777_215] as [UInt32])
   func onlyCopy(isKilled: Bool, deviceID: UInt32) throws {
     let pool = try ActivePool()

@@ -47,7 +47,9 @@ struct RefusedBeforeSuspendTests {
     }
   }
 
-  @Test("an origin without room for its holes is refused before any pool change", .needsTmpfs)
+  @Test(
+    "an origin without room for its holes is refused before the thin device is touched", .needsTmpfs
+  )
   func noRoomForHoles() throws {
     let watched = try Watched()
     let place = try TemporaryFolder(onTmpfsOf: 200 << 10)
@@ -59,7 +61,8 @@ struct RefusedBeforeSuspendTests {
       Self.merge(watched.pool, onto: origin, options), .noRoomForHoles)
   }
 
-  @Test("a merge without enough memory for its buffers is refused before any pool change")
+  @Test(
+    "a merge without enough memory for its buffers is refused before the thin device is touched")
   func noMemory() throws {
     let watched = try Watched()
     var options = MergeOptions()
@@ -69,7 +72,9 @@ struct RefusedBeforeSuspendTests {
     #expect(try watched.pool.isUntouched())
   }
 
-  @Test("a full file system under the journal is refused before any pool change", .needsTmpfs)
+  @Test(
+    "a full file system under the journal is refused before the thin device is touched", .needsTmpfs
+  )
   func noRoomForJournal() throws {
     let watched = try Watched()
     let place = try TemporaryFolder(onTmpfsOf: 64 << 10)
@@ -79,7 +84,7 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "merging again without room in the finished merge's journal is refused before any pool change",
+    "merging again without room in the finished merge's journal is refused before the thin device is touched",
     .needsTmpfs)
   func noRoomForJournalAgain() throws {
     let watched = try Watched()
@@ -92,7 +97,7 @@ struct RefusedBeforeSuspendTests {
     try watched.expectRefused(Self.merge(watched.pool, options), .noRoomForJournal)
   }
 
-  @Test("an origin locked while the user is asked is refused before any pool change")
+  @Test("an origin locked while the user is asked is refused before the thin device is touched")
   func lockedMeanwhile() throws {
     let watched = try Watched()
     var lock: FileHandle?
@@ -105,7 +110,8 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "an origin that got another merge while the user is asked is refused before any pool change")
+    "an origin that got another merge while the user is asked is refused before the thin device is touched"
+  )
   func begunMeanwhile() throws {
     let other = try ActivePool()
     try other.cutData()
@@ -123,7 +129,7 @@ struct RefusedBeforeSuspendTests {
     try watched.expectRefused(outcome, .otherMergeUnfinished)
   }
 
-  @Test("resume refuses an origin that lost its merged data before a device is removed")
+  @Test("resume refuses an origin that lost its merged data, before any device is removed")
   func originLost() throws {
     let watched = try Watched()
     let pool = watched.pool
