@@ -1,169 +1,172 @@
-/// What a merge would do.
+/// The plan of a merge.
 ///
-/// What is said of the pool is read from its superblock: `dm-thin-metadata.c`, `struct
-/// thin_disk_superblock`.
+/// Pool values come from the superblock: `dm-thin-metadata.c`, `struct thin_disk_superblock`.
 public struct PlanReport: Equatable, Sendable {
   /// The thin device's number in the pool.
   public var deviceID: UInt32
-  /// The number of its snapshot that is merged in its place; nil where there is none yet, or the thin device itself
-  /// is merged.
+  /// The number of the snapshot merged in place of the thin device; nil if there is none yet, or if
+  /// the thin device itself is merged.
   public var snapshotID: UInt32?
-  /// Whether a snapshot of the thin device is made first, and merged in its place.
+  /// True if a snapshot of the thin device is created first and merged in its place.
   public var makesSnapshot: Bool = false
-  /// Whether the thin device was written to after that snapshot of an earlier run was made.
+  /// True if the thin device was written after an earlier run created that snapshot.
   public var isWrittenSinceSnapshot: Bool = false
-  /// Whether somebody has the thin device open: what is written to it from then on is not merged.
+  /// True if the thin device is open; later writes to it are not merged.
   public var thinDeviceIsOpen: Bool = false
-  /// The name of the origin in LVM, where LVM has it read-only as an external origin and the merge makes it writable
-  /// meanwhile.
+  /// The origin's name in LVM, if LVM has it read-only as an external origin and the merge makes it
+  /// writable temporarily.
   public var protectedOriginName: String?
   /// Bytes of a pool block: a multiple of 64 KiB, up to 1 GiB.
   ///
-  /// The superblock has it in sectors of 512 bytes.
+  /// The superblock stores the size in sectors of 512 bytes.
   public var blockByteCount: UInt64
-  /// Mappings of the thin device, each of one block.
+  /// The mappings of the thin device, each of one block.
   public var mappedBlockCount: UInt64
-  /// Runs: mappings that are consecutive both on the thin device and on the data device.
+  /// The runs: mappings that are consecutive both on the thin device and on the data device.
   public var runCount: UInt64
   /// Bytes to be written to the origin.
   public var byteCount: UInt64
-  /// Mapped blocks that begin behind the end of what is merged.
+  /// Mapped blocks that begin past the end of the merge.
   public var pastEndBlockCount: UInt64
-  /// Bytes of the block across that end which are left out.
+  /// Skipped bytes of the block that crosses that end.
   public var clippedByteCount: UInt64
   /// Bytes of the thin device.
   public var thinByteCount: UInt64
-  /// Whether that is only taken to be the origin's.
+  /// True if the thin device's size is unknown and `thinByteCount` is the end of the merge instead:
+  /// the origin's end or that of the last mapping.
   public var thinByteCountIsAssumed: Bool
-  /// The origin's bytes now; nil where no origin was given.
+  /// The origin's current bytes; nil if no origin was given.
   public var originByteCount: UInt64?
-  /// The origin's bytes once it has been extended, where it is to be.
+  /// The origin's bytes after the merge extends it; nil if the merge does not extend it.
   public var grownOriginByteCount: UInt64?
-  /// The most bytes that the journal of an uninterrupted merge can have.
+  /// The largest size of the journal, in bytes, if the merge is never interrupted.
   public var journalByteCountMax: UInt64
-  /// The journal's place; nil where no origin was given.
+  /// The path of the journal; nil if no origin was given.
   public var journalPath: String?
   /// CRC-64/ECMA and CRC-32C of the mappings, in hexadecimal.
   public var fingerprint: String
-  /// The pool's transaction id in the superblock that was read.
+  /// The pool's transaction id in the superblock read.
   public var transactionID: UInt64
-  /// The metadata snapshot that was read, as the number of its block of 4096 bytes, which is the
+  /// The metadata snapshot read, as the number of its block of 4096 bytes, which is the
   /// superblock's held root; nil for the live tree.
   public var heldRoot: UInt64?
-  /// Whether that was taken for this, and is released afterwards.
+  /// True if that metadata snapshot was taken for this plan and is released afterwards.
   public var isOwnMetadataSnapshot: Bool = false
   /// Other devices in the same metadata.
   public var otherDeviceCount: UInt64
-  /// How long the runs are, and where they lie.
+  /// The lengths of the runs and their places on the origin.
   public var layout = MappingLayout()
-  /// Bytes that earlier runs of the same merge have recorded already.
+  /// Bytes already recorded by earlier runs of the same merge.
   public var recordedByteCount: UInt64 = 0
-  /// Bytes that earlier runs have recorded, and that the merge reads again and compares.
+  /// Bytes recorded by earlier runs that the merge reads again and compares.
   public var comparedByteCount: UInt64 = 0
-  /// Whether an earlier run has finished this merge: a merge then compares and writes nothing, unless
+  /// True if an earlier run finished this merge; a merge then compares and writes nothing, unless
   /// ``MergeOptions/mergesAgain`` is set.
   public var isFinished: Bool = false
-  /// Whether it is finished and merged again, as ``MergeOptions/mergesAgain`` says.
+  /// True if the merge is finished and is run again because of ``MergeOptions/mergesAgain``.
   public var isMergedAgain: Bool = false
-  /// The journals of merges that are given up for this one, and get other names.
+  /// The journals of merges that are given up for this one; the merge renames them.
   public var journalsPutAside: [String] = []
-  /// What unfinished merges that were given up have left on the origin, wherever this one writes nothing.
+  /// The remains of given-up, unfinished merges on the origin, wherever this merge writes nothing.
   public var remnants: [MergeRemnant] = []
-  /// What is done in LVM once the merge is finished, where that was asked for.
+  /// The changes made in LVM once the merge is finished, if they were requested.
   public var handover: VolumeHandover?
-  /// What a merge would be refused for as things are; nil where it would begin or go on.
+  /// The error with which a merge would be refused now; nil if it would start or resume.
   public var refusal: MergeError?
 }
 
-/// What a merge of another thin device, or of an earlier state of this one, has left on the origin: it was not finished,
-/// and another one was begun in its place.
+/// The remains on the origin of an unfinished merge that was given up for another one.
+///
+/// That merge was of another thin device, or of an earlier state of this one.
 public struct MergeRemnant: Equatable, Sendable {
-  /// The number of its thin device; nil where its journal is gone or cannot be read.
+  /// The number of its thin device; nil if its journal is missing or unreadable.
   public var deviceID: UInt32?
-  /// The fingerprint of its mappings; may be empty where the number is nil.
+  /// The fingerprint of its mappings; may be empty if `deviceID` is nil.
   public var fingerprint: String
-  /// Bytes that it had recorded; 0 where its journal is gone or cannot be read.
+  /// Bytes that the merge had recorded; 0 if its journal is missing or unreadable.
   ///
-  /// It may have written more. They stay wherever the other merge writes nothing.
+  /// It may have written more. Those bytes stay wherever the other merge writes nothing.
   public var recordedByteCount: UInt64
 }
 
-/// What a thin device has besides what was read of it, once that is merged or compared.
+/// The state of a thin device after its merge or comparison, relative to what was read.
 public enum ThinDeviceState: String, Sendable {
-  /// Nothing: all that it has was read.
+  /// Everything on the thin device was read.
   case asMerged = "as-merged"
-  /// Nothing yet, and somebody has it open who may write to it.
+  /// Everything on the thin device was read so far, but it is open and may be written.
   case open
-  /// It was written to since.
+  /// The thin device was written afterwards.
   case writtenSince = "written-since"
-  /// It is not there any more.
+  /// The thin device no longer exists.
   case gone
-  /// It cannot be told.
+  /// The state cannot be determined.
   case unknown
 }
 
-/// What a merge or a resumed merge did.
+/// The result of a merge or a resumed merge.
 public struct MergeReport: Equatable, Sendable {
-  /// How a merge ended.
+  /// The outcome of a merge.
   public enum State: Equatable, Sendable {
-    /// All of the plan is durable on the origin.
+    /// The whole plan is durable on the origin.
     case finished
-    /// Something is left to be done, and the journal can be gone on from; why.
+    /// The merge is incomplete and can be resumed from its journal, unless
+    /// ``MergeReport/canBeResumed`` is false; the error is the reason.
     case stopped(MergeError)
   }
 
   /// An earlier run that had finished the merge.
   public struct Earlier: Equatable, Sendable {
-    /// Seconds since 1970 when it finished.
+    /// When it finished, in seconds since 1970.
     public var finishedSeconds: Int64
-    /// True where source and origin have now been read and found as that run left them.
+    /// True if source and origin were read now and match what that run left.
     public var isCompared: Bool
-    /// True where the thin device was active and writable meanwhile: writes that its users still cache
-    /// were not compared.
+    /// True if the thin device was active and writable during the comparison: writes still cached
+    /// by its users were not compared.
     public var sourceMayChange: Bool = false
   }
 
-  /// The plan that was carried out.
+  /// The executed plan.
   public var plan: PlanReport
-  /// The earlier run that had finished the merge, so that this call wrote nothing; nil where it merged.
+  /// The earlier run that finished the merge, in which case this call wrote nothing; nil if this
+  /// call merged.
   public var earlier: Earlier?
-  /// How it ended.
+  /// The outcome.
   public var state: State
   /// Bytes written to the origin by this run.
   public var writtenByteCount: UInt64
-  /// Bytes of the plan that earlier runs had recorded.
+  /// Bytes of the plan already recorded by earlier runs.
   public var resumedFromByteCount: UInt64
   /// Bytes of earlier runs that this run read again and compared.
   public var recheckedByteCount: UInt64
-  /// Of those, bytes that differed and were written again.
+  /// The part of `recheckedByteCount` that differed and was written again.
   public var rewrittenByteCount: UInt64
-  /// How long it took.
+  /// The duration of this run.
   public var duration: Duration
-  /// Of that, how long the kernel took to accept requests.
+  /// The part of `duration` that the kernel took to accept requests.
   public var submitDuration: Duration
   /// Checkpoints made durable by this run.
   public var checkpointCount: UInt64
-  /// What reading everything back found; nil where it was not asked for.
+  /// The result of reading everything back; nil if that was not requested.
   public var verification: VerifyReport?
-  /// Whether the thin device has anything that was not merged.
+  /// The thin device's state, relative to what was merged.
   public var thinDevice: ThinDeviceState = .unknown
-  /// How far the handover from the thin volume to its origin is; nil where the two are no volumes of LVM, or the merge
-  /// is not finished.
+  /// The progress of the handover from the thin volume to its origin; nil if they are not LVM
+  /// volumes or the merge is unfinished.
   public var handover: HandoverState?
-  /// Where the journal is.
+  /// The path of the journal.
   public var journalPath: String
-  /// Ranges of the origin whose source could not be read, which are as they were.
+  /// Ranges of the origin whose source was unreadable; they were not changed.
   public var unreadable: [ByteRange]
-  /// False where the merge stopped and no run can resume it: its journal was removed or replaced meanwhile,
-  /// or does not record what it says.
+  /// False if the merge stopped and no run can resume it: its journal was removed or replaced
+  /// during the merge, or is inconsistent.
   public var canBeResumed: Bool = true
-  /// What was done to an active pool or its devices and could not be undone.
+  /// Changes to an active pool or its devices that could not be undone.
   public var cleanupFailures: [MergeNote] = []
 }
 
-/// What comparing found.
+/// The result of a comparison.
 public struct VerifyReport: Equatable, Sendable {
-  /// What one difference stands for.
+  /// The unit of one difference.
   public enum Granularity: String, Sendable {
     /// Sectors of 512 bytes, compared with the source.
     case sector
@@ -174,105 +177,107 @@ public struct VerifyReport: Equatable, Sendable {
   /// The most differences that are listed.
   public static let differenceCountMax = 100
 
-  /// What one difference stands for.
+  /// The unit of one difference.
   public var granularity: Granularity
-  /// Bytes of the origin that were compared.
+  /// Bytes of the origin compared.
   public var comparedByteCount: UInt64
   /// Bytes in ranges that differ.
   public var differingByteCount: UInt64
-  /// The first differing ranges of the origin, each as long as it goes.
+  /// The first differing ranges of the origin, with adjacent ones joined.
   public var differences: [ByteRange]
   /// Ranges of the origin that could not be compared.
   public var unreadable: [ByteRange]
-  /// How long it took.
+  /// The duration of the comparison.
   public var duration: Duration
-  /// Why not everything was compared; nil if it was.
+  /// The reason that not everything was compared; nil if everything was.
   public var incomplete: MergeError?
-  /// Whether the thin device has anything that was not compared; nil where it was not read.
+  /// The thin device's state, relative to what was compared; nil if the thin device was not read.
   public var thinDevice: ThinDeviceState?
-  /// What unfinished merges that were given up have left on the origin, as the journal tells.
+  /// The remains of given-up, unfinished merges on the origin, according to the journal.
   public var remnants: [MergeRemnant] = []
-  /// A merge onto the origin that is not finished, as the journal in its usual place told when comparing
-  /// with a source began.
+  /// An unfinished merge onto the origin, according to the journal at its default path when a
+  /// comparison with a source began.
   public var unfinishedMerge: StatusReport?
-  /// A finished merge of another thin device onto the origin, as the journal in its usual place tells.
+  /// A finished merge of another thin device onto the origin, according to the journal at its
+  /// default path.
   package var otherMerge: StatusReport?
-  /// Whether the unfinished merge cannot be resumed, since the thin device has other mappings than were recorded.
+  /// True if the unfinished merge cannot be resumed because the thin device's mappings differ from
+  /// those recorded.
   package var isWrittenSinceMergeStopped = false
 
-  /// Whether everything was compared and nothing differs.
+  /// True if everything was compared and nothing differs.
   public var isClean: Bool {
     incomplete == nil && differingByteCount == 0 && unreadable.isEmpty
   }
 }
 
-/// What a journal says of its merge.
+/// The status of a merge, according to its journal.
 public struct StatusReport: Equatable, Sendable {
-  /// How far the merge is.
+  /// The progress of a merge.
   public enum State: String, Sendable {
     /// A merge has the journal open.
     case running
-    /// Something is left to be done.
+    /// The merge is incomplete, and no run has its journal open.
     case stopped
-    /// Recorded in full.
+    /// The merge is recorded in full.
     case finished
-    /// Recorded in full, read back and found right.
+    /// The merge is recorded in full, and reading it back found no difference.
     case verified
-    /// Given up for another merge: nobody goes on with it.
+    /// The merge was given up for another one and cannot be resumed.
     case givenUp = "given-up"
   }
 
-  /// When a merge was given up, and for which.
+  /// The time at which a merge was given up, and the merge that replaced it.
   public struct GivenUp: Equatable, Sendable {
-    /// Seconds since 1970.
+    /// When the merge was given up, in seconds since 1970.
     public var seconds: Int64
-    /// The thin device of the merge that took its place.
+    /// The thin device of the replacing merge.
     public var deviceID: UInt32
-    /// Where that merge's journal was.
+    /// The path of that merge's journal at the time.
     public var journalPath: String
   }
 
-  /// How far the merge is.
+  /// The progress of the merge.
   public var state: State
-  /// Bytes recorded.
+  /// Recorded bytes of the plan.
   public var doneByteCount: UInt64
   /// Bytes of the plan.
   public var totalByteCount: UInt64
-  /// Time spent writing, from the first record of each run to its last.
+  /// Seconds spent writing, summed from the first record of each run to its last.
   public var writingSeconds: Int64
-  /// Runs so far.
+  /// The runs so far.
   public var runCount: UInt64
-  /// Seconds since 1970 of the first run's beginning and of the last record.
+  /// When the first run began and when the last record was written, in seconds since 1970.
   public var begunSeconds, recordedSeconds: Int64
-  /// Seconds since 1970 when the merge was finished; nil while it is not.
+  /// When the merge was finished, in seconds since 1970; nil if it is unfinished.
   public var finishedSeconds: Int64?
-  /// Set where the merge was given up for another one.
+  /// Set if the merge was given up for another one.
   public var givenUp: GivenUp?
-  /// The devices as the journal names them.
+  /// The paths of the devices in the journal.
   public var metadataPath, dataPath, originPath: String
-  /// The origin's name in LVM as it was then; nil for what is no volume of LVM.
+  /// The origin's name in LVM at the time; nil if the origin is not an LVM volume.
   public var originName: String?
-  /// The thin device's name, of a volume its name in LVM; nil where the journal has none.
+  /// The thin device's name, for a volume its name in LVM; nil if the journal has none.
   public var thinDeviceName: String?
   /// The thin device's number in the pool.
   public var deviceID: UInt32
-  /// What is done in LVM now that the merge is finished; nil where that has not begun.
+  /// The changes made in LVM after the merge finished; nil if the handover has not begun.
   public var handover: VolumeHandover?
-  /// Whether all of that is done.
+  /// True if the handover is complete.
   public var isHandedOver: Bool
-  /// Ranges of the origin whose source could not be read.
+  /// Ranges of the origin whose source was unreadable.
   public var unreadable: [ByteRange]
-  /// Where the journal is.
+  /// The path of the journal.
   public var journalPath: String
 }
 
-/// A journal in the state folder, or one that a mark there names.
+/// A journal in the state folder, or one named by a mark there.
 public struct JournalListing: Equatable, Sendable {
-  /// Where it is.
+  /// The path of the journal.
   public var path: String
-  /// What it says; nil where it cannot be read.
+  /// The status of its merge; nil if the journal is unreadable.
   public var status: StatusReport?
-  /// Why it cannot be read.
+  /// The reason that the journal is unreadable.
   public var error: MergeError?
 
   package init(path: String, status: StatusReport? = nil, error: MergeError? = nil) {
@@ -288,43 +293,44 @@ public struct ThinDevice: Equatable, Sendable {
   public var deviceID: UInt32
   /// Its mappings, each of one block of the pool.
   public var mappedBlockCount: UInt64
-  /// The pool's transaction id when it was made.
+  /// The pool's transaction id when the thin device was created.
   public var transactionID: UInt64
-  /// The pool's snapshot counter when it was made.
+  /// The pool's snapshot counter when the thin device was created.
   public var creationTime: UInt32
-  /// The pool's snapshot counter when it last took part in a snapshot.
+  /// The pool's snapshot counter when the thin device last took part in a snapshot.
   public var snapshottedTime: UInt32
 }
 
-/// What the merged bytes look like: how long their runs are, and where on the origin they lie.
+/// The layout of the merged bytes: the lengths of their runs, and their places on the origin.
 public struct MappingLayout: Equatable, Sendable {
-  /// Runs of one length, up to a factor of two.
+  /// The runs in one class of lengths, each class a factor of two wide.
   public struct RunLength: Equatable, Sendable {
-    /// Bytes of the shortest run that is counted here, a power of two; the next one's are twice as many.
+    /// The lower bound of the class in bytes, a power of two; the next class starts at twice as
+    /// many.
     public var byteCountMin: UInt64
-    /// How many runs there are.
+    /// The number of runs.
     public var runCount: UInt64
-    /// Bytes of all of them.
+    /// The total bytes of the runs.
     public var byteCount: UInt64
   }
 
-  /// Runs by their length, from the shortest that there is to the longest, as they are merged.
+  /// The runs by length class, from the shortest class present to the longest, as they are merged.
   public var runLengths: [RunLength] = []
-  /// Nothing of the origin at or behind this is merged.
+  /// The end of the merged bytes on the origin: nothing at or past this offset is merged.
   public var endByteOffset: UInt64 = 0
-  /// Bytes of the origin that one cell of the map stands for, a power of two.
+  /// Bytes of the origin per cell of the map, a power of two.
   public var cellByteCount: UInt64 = 0
-  /// How many bytes of each cell are merged, from the origin's first byte to the end.
+  /// The merged bytes of each cell, from the origin's first byte to the end.
   public var cells: [UInt64] = []
 }
 
 extension MappingLayout {
-  /// Bytes of all runs.
+  /// The total bytes of all runs.
   var byteCount: UInt64 { runLengths.reduce(0) { $0 + $1.byteCount } }
 
-  /// The map with cells so large that there are at most `cellCountMax` of them.
+  /// Returns the map with cells enlarged until there are at most `cellCountMax` of them.
   ///
-  /// Precondition: `cellCountMax` is not 0.
+  /// - Precondition: `cellCountMax` is not 0.
   public func cells(atMost cellCountMax: Int) -> (byteCount: UInt64, mapped: [UInt64]) {
     var byteCount = cellByteCount
     var cells = cells
@@ -338,36 +344,37 @@ extension MappingLayout {
   }
 }
 
-/// A thin device of this system that has an external origin, and what is in the way of its merge.
+/// A thin device of this system that has an external origin, and the obstacles to its merge.
 public struct ThinDeviceListing: Equatable, Sendable {
-  /// Something that a merge would be refused for.
+  /// A reason for which a merge would be refused.
   public struct Obstacle: Equatable, Sendable {
-    /// The code of the error that a merge would end with.
+    /// The code of the error with which a merge would fail.
     public var code: MergeError.Code
-    /// Part of a sentence.
+    /// The reason, as part of a sentence.
     public var text: String
   }
 
-  /// Of a volume its name in LVM, of another device that of device-mapper.
+  /// The thin device's name: in LVM for a volume, otherwise in device-mapper.
   public var name: String
-  /// The same of its pool.
+  /// The pool's name, in LVM or device-mapper.
   public var poolName: String
-  /// The same of its origin, or the path of a device that is neither.
+  /// The origin's name, in LVM or device-mapper, or the path of a device that has neither.
   public var originName: String
   /// The thin device's number in the pool.
   public var deviceID: UInt32
   /// Bytes of the thin device.
   public var byteCount: UInt64
-  /// Bytes of the blocks that are its own, shared ones among them; nil where it is not active, which nothing tells then.
+  /// Bytes of the blocks that the thin device itself maps, including shared ones; nil if it is not
+  /// active, since they are unknown then.
   public var ownByteCount: UInt64?
-  /// Whether it is active.
+  /// True if the thin device is active.
   public var isActive: Bool
-  /// How many have it open.
+  /// The number of times the thin device is open.
   public var openCount: Int
-  /// Where its file system is mounted; empty where it is not.
+  /// The mount point of its file system; nil if it is not mounted.
   public var mountPath: String?
-  /// The latest merge of it whose journal is known.
+  /// The latest merge of the thin device whose journal is known, given-up merges excluded.
   public var merge: StatusReport?
-  /// What is in the way of a merge, as far as it can be seen without changing the pool.
+  /// The obstacles to a merge, as far as they can be determined without changing the pool.
   public var obstacles: [Obstacle]
 }
