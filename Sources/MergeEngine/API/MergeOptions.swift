@@ -1,50 +1,52 @@
-/// Everything about a merge besides its source and origin.
+/// The options of a merge, besides its source and origin.
 public struct MergeOptions: Equatable, Sendable {
-  /// The shortest and longest `checkpointInterval`.
+  /// The range of `checkpointInterval`.
   public static let checkpointIntervalRange: ClosedRange<Duration> =
     .milliseconds(10)...(.seconds(86_400))
 
-  /// How the two ends are brought together.
+  /// The treatment of the origin's end and the thin device's end.
   public var extent: ExtentOptions
-  /// How bytes are moved.
+  /// The transfer settings.
   public var transfer: TransferOptions
-  /// Where the journal is; nil for the place that belongs to the origin: beside a regular file, as its
-  /// path with `.thin-merge` appended, else in ``Environment/stateFolder``.
+  /// The path of the journal; nil for the origin's default: beside a regular file, as its path with
+  /// `.thin-merge` appended, else in ``Environment/stateFolder``.
   public var journalPath: String?
-  /// Puts an earlier journal aside, its name with `.old` appended, and begins again.
+  /// Renames an earlier journal, with `.old` appended, and starts from the beginning.
   public var restarts: Bool
-  /// Begins another run of a merge that is finished: all of it is compared again, and what differs is
-  /// written to the origin, changes made there since included.
+  /// Runs a finished merge again: all of it is compared, and differences are written to the origin,
+  /// overwriting later changes there.
   public var mergesAgain: Bool
-  /// Compares a merge that is finished; otherwise only the mappings are read.
+  /// Compares a finished merge; otherwise only the mappings are read.
   public var comparesFinished: Bool
-  /// Does not read again what earlier runs recorded; otherwise source and origin are compared there, and
-  /// what differs is written again, before the merge is finished.
+  /// Skips the check of bytes recorded by earlier runs; otherwise source and origin are compared
+  /// there, and differences are written again, before the merge is finished.
   ///
-  /// A merge that has been finished before is read again all the same.
+  /// A merge that was finished before is checked regardless.
   public var trustsEarlierRuns: Bool
-  /// Reads every merged block back, past the page cache, and compares: ``MergeReport/verification``.
+  /// Reads every merged block back, past the page cache, and compares:
+  /// ``MergeReport/verification``.
   public var verifies: Bool
-  /// How long a checkpoint may be away: what a crash costs at most.
+  /// The longest time between checkpoints, which is the most work that a crash costs.
   ///
-  /// Outside of ``checkpointIntervalRange``, the nearest in it.
+  /// A value outside ``checkpointIntervalRange`` is clamped to it.
   public var checkpointInterval: Duration
-  /// Says that an origin or data device without any identity of its own is the one of the earlier run.
+  /// Asserts that an origin or data device without an identity is the one from the earlier run.
   public var originIsTheSame: Bool
-  /// Says that the data device is a copy of the one of the earlier run.
+  /// Asserts that the data device is a copy of the one from the earlier run.
   ///
-  /// What the earlier run merged is not replaced by what the copy has there: ``MergeOptions/trustsEarlierRuns`` and
-  /// ``MergeOptions/verifies`` have no effect, and the earlier run's checksums decide.
+  /// Bytes merged by the earlier run are not replaced by the copy's:
+  /// ``MergeOptions/trustsEarlierRuns`` and ``MergeOptions/verifies`` have no effect, and the
+  /// earlier run's checksums decide.
   public var dataIsTheSame: Bool
-  /// Merges also onto a file that is a container, such as qcow2, and over a LUKS header, which is refused
-  /// otherwise.
+  /// Allows merging onto a container file, such as qcow2, and over a LUKS header, both of which are
+  /// otherwise refused.
   public var forcesFormat: Bool
-  /// Lets the origin take the place of the thin volume in LVM once the merge is finished and everything was compared:
-  /// the thin volume is removed, and the origin becomes an ordinary volume.
+  /// Lets the origin take the place of the thin volume in LVM once the merge is finished and fully
+  /// compared: the thin volume is removed, and the origin becomes an ordinary volume.
   public var handsOver: Bool
-  /// Gives the origin the thin volume's name then.
+  /// Gives the origin the thin volume's name in that case.
   public var takesName: Bool
-  /// What may be done to an active pool and its devices.
+  /// The permitted changes to an active pool and its devices.
   public var pool: PoolOptions
 
   /// Describes a merge.
@@ -73,27 +75,31 @@ public struct MergeOptions: Equatable, Sendable {
     self.pool = pool
   }
 
-  /// Whether the origin is compared with the source in the end; a copy of the source may lack what was merged.
+  /// True if the origin is finally compared with the source; a copy of the source may lack merged
+  /// bytes.
   var comparesWithSource: Bool { verifies && !dataIsTheSame }
 
-  /// `checkpointInterval`, or the nearest that there may be.
+  /// The `checkpointInterval`, clamped to its range.
   var checkpointIntervalInRange: Duration {
     let range = Self.checkpointIntervalRange
     return min(max(checkpointInterval, range.lowerBound), range.upperBound)
   }
 }
 
-/// What to change when a merge is resumed from its journal; nil leaves what the journal says.
+/// The changes to make when a merge is resumed from its journal; nil keeps the journal's value.
 public struct ResumeOptions: Equatable, Sendable {
-  /// Where the same devices are now.
+  /// The current paths of the same devices.
   ///
-  /// Others are refused: their identity is in the journal.
+  /// Other devices are refused: the journal contains the identities.
   public var metadataPath, dataPath, originPath: String?
-  /// As in ``TransferOptions``; resuming with one that it does not allow is a trap.
+  /// The most requests in flight.
+  ///
+  /// The transfers in flight have at most 128 KiB per request, or eight times the largest transfer
+  /// if that is more.
   public var queueDepth: Int?
-  /// As in ``TransferOptions``; resuming with one that it does not allow is a trap.
+  /// As in ``TransferOptions``; resuming with a value out of range traps.
   public var ioByteCount: UInt64?
-  /// As in ``TransferOptions``; resuming with zero is a trap.
+  /// As in ``TransferOptions``; resuming with zero traps.
   public var rateLimit: UInt64?
   /// As in ``MergeOptions``.
   public var checkpointInterval: Duration?
@@ -101,7 +107,7 @@ public struct ResumeOptions: Equatable, Sendable {
   public var mergesAgain = false
   /// As in ``MergeOptions``.
   public var trustsEarlierRuns = false
-  /// Reads every merged block back and compares, also where the journal does not ask for it.
+  /// Reads every merged block back and compares, even if the journal does not ask for it.
   public var verifies = false
   /// As in ``MergeOptions``.
   public var originIsTheSame = false
@@ -111,26 +117,26 @@ public struct ResumeOptions: Equatable, Sendable {
   public var handsOver = false
   /// As in ``MergeOptions``.
   public var takesName = false
-  /// What may be done to an active pool and its devices, besides what the journal says.
+  /// The permitted changes to an active pool and its devices, in addition to the journal's.
   ///
   /// The journal names each thin device whose change was agreed to; others are refused again.
   public var pool = PoolOptions()
 
-  /// Changes nothing.
+  /// Creates options that change nothing.
   public init() {}
 }
 
-/// What to do with mapped blocks that the origin has no room for.
+/// The treatment of mapped blocks past the origin's end.
 public enum PastEndPolicy: String, Sendable, CaseIterable {
-  /// Do not merge at all: the plan throws a `MergeError` of the kind `refused`.
+  /// Refuses the merge: the plan throws a `MergeError` of the kind `refused`.
   case refuse
-  /// Leave them out, and say so.
+  /// Skips these blocks and reports them.
   case clip
-  /// Extend the origin, which must be a regular file, to the thin device's end, or to that of the last
-  /// mapping where it is not known.
+  /// Extends the origin, which must be a regular file, to the thin device's end, or to the end of
+  /// the last mapping if the thin device's size is unknown.
   case grow
 
-  /// What stands for the policy in fingerprints and journals.
+  /// The policy's value in fingerprints and journals.
   package var code: UInt8 {
     switch self {
     case .refuse: 0
@@ -145,41 +151,43 @@ public enum PastEndPolicy: String, Sendable, CaseIterable {
   }
 }
 
-/// How the origin's end and the thin device's end are brought together.
+/// The treatment of the origin's end and the thin device's end.
 public struct ExtentOptions: Equatable, Sendable {
-  /// Bytes of the thin device; nil takes it to be as long as the origin.
+  /// Bytes of the thin device; nil assumes the origin's size.
   ///
-  /// The pool's metadata does not have it: device-mapper's table does, in sectors of 512 bytes.
+  /// The pool's metadata lacks this size; device-mapper's table contains it, in sectors of 512
+  /// bytes.
   public var thinByteCount: UInt64?
-  /// What to do with mapped blocks that the origin has no room for.
+  /// The treatment of mapped blocks past the origin's end.
   public var pastEnd: PastEndPolicy
 
-  /// Describes the two ends.
+  /// Creates options for the two ends.
   public init(thinByteCount: UInt64? = nil, pastEnd: PastEndPolicy = .refuse) {
     self.thinByteCount = thinByteCount
     self.pastEnd = pastEnd
   }
 }
 
-/// How bytes are moved.
+/// The transfer settings.
 public struct TransferOptions: Equatable, Sendable {
-  /// The smallest and largest `queueDepth`.
+  /// The range of `queueDepth`.
   public static let queueDepthRange = 1...4096
-  /// The smallest and largest `ioByteCount`, which is also a multiple of the smallest.
+  /// The range of `ioByteCount`, which is also a multiple of the lower bound.
   public static let ioByteCountRange: ClosedRange<UInt64> = 4096...(64 << 20)
 
-  /// The most requests in flight; for each, 128 KiB may be under way, or eight transfers if that is more.
+  /// The most requests in flight; each may have 128 KiB in flight, or eight transfers if that is
+  /// more.
   public package(set) var queueDepth: Int
   /// The largest transfer, in bytes.
   ///
   /// Buffers take at most `queueDepth` times as much memory.
   public package(set) var ioByteCount: UInt64
-  /// Bytes a second written to the origin, above zero; nil for as many as it takes.
+  /// Bytes per second written to the origin, above zero; nil for no limit.
   public package(set) var rateLimit: UInt64?
 
-  /// Describes how bytes are moved.
+  /// Creates transfer settings.
   ///
-  /// Precondition: the values lie in their ranges, and `ioByteCount` is a multiple of 4096.
+  /// - Precondition: The values are in their ranges, and `ioByteCount` is a multiple of 4096.
   public init(queueDepth: Int = 64, ioByteCount: UInt64 = 1 << 20, rateLimit: UInt64? = nil) {
     precondition(Self.queueDepthRange.contains(queueDepth))
     precondition(Self.ioByteCountRange.contains(ioByteCount) && ioByteCount.isMultiple(of: 4096))
@@ -190,27 +198,28 @@ public struct TransferOptions: Equatable, Sendable {
   }
 }
 
-/// What may be done to an active pool, its thin devices and the origin for a merge.
+/// The permitted changes to an active pool, its thin devices and the origin.
 ///
-/// A source that is not of an active pool needs none of it.
+/// A source outside an active pool needs none of them.
 public struct PoolOptions: Equatable, Sendable {
-  /// Merges although somebody has the thin device open: what is written to it from then on is not merged.
+  /// Merges even if the thin device is open: later writes to it are not merged.
   public var allowsOpenThinDevice: Bool
-  /// Merges the thin device itself instead of a snapshot: nobody may have it open, and a writable device is removed
-  /// while the merge runs.
+  /// Merges the thin device itself instead of a snapshot: it must not be open, and a writable
+  /// device is removed during the merge.
   public var mergesThinDeviceItself: Bool
-  /// Puts a thin device back that was removed for the time of the merge.
+  /// Restores a thin device that was removed for the merge.
   public var reactivates: Bool
-  /// Lets the origin be written to for the time of the merge if device-mapper has it read-only.
+  /// Makes the origin writable during the merge if device-mapper has it read-only.
   public var makesOriginWritable: Bool
-  /// Merges although other thin devices show the origin, or may do so: all that are there when the merge is planned.
+  /// Merges even if other thin devices read from the origin, or may do so: this covers all that
+  /// exist when the merge is planned.
   ///
-  /// A later run asks about those that came since.
+  /// A later run asks about newer ones.
   public var allowsOtherUsers: Bool
-  /// Other thin devices that earlier runs were allowed to change.
+  /// The other thin devices that earlier runs were allowed to change.
   package var agreedSharers = AgreedSharers()
 
-  /// Describes what may be done; nothing unless said.
+  /// Creates options that permit nothing by default.
   public init(
     allowsOpenThinDevice: Bool = false, mergesThinDeviceItself: Bool = false,
     reactivates: Bool = false, makesOriginWritable: Bool = false, allowsOtherUsers: Bool = false
@@ -222,7 +231,7 @@ public struct PoolOptions: Equatable, Sendable {
     self.allowsOtherUsers = allowsOtherUsers
   }
 
-  /// One bit each.
+  /// The options as a bit mask, one bit each.
   package var code: UInt64 {
     (allowsOpenThinDevice ? 1 : 0) | (reactivates ? 2 : 0) | (makesOriginWritable ? 4 : 0)
       | (allowsOtherUsers ? 8 : 0) | (mergesThinDeviceItself ? 16 : 0)
@@ -235,7 +244,7 @@ public struct PoolOptions: Equatable, Sendable {
       allowsOtherUsers: code & 8 != 0)
   }
 
-  /// What either allows.
+  /// Returns the options that permit what either set permits.
   package func union(_ other: PoolOptions) -> PoolOptions {
     var union = PoolOptions(code: code | other.code)
     union.agreedSharers = agreedSharers
