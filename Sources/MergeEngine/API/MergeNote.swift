@@ -1,32 +1,33 @@
 /// A message to the user that is not an error.
 ///
-/// Programs go by the ``code``; the words may change from version to version.
+/// Programs should use the ``code``; the wording may change between versions.
 public struct MergeNote: Equatable, Sendable {
   /// The kind of note.
   ///
-  /// The raw value stands in the command's JSON. It stays what it is; later versions add others.
+  /// The raw value appears in the command's JSON. Existing values never change; later versions add
+  /// others.
   public enum Code: String, CaseIterable, Sendable {
-    /// The kernel gave fewer requests in flight than were asked for.
+    /// The kernel granted fewer requests in flight than requested.
     case fewerRequests = "fewer-requests"
-    /// A file system has no direct I/O.
+    /// A file system does not support direct I/O.
     case noDirectIO = "no-direct-io"
-    /// The size of the thin device is not known and was taken from elsewhere.
+    /// The size of the thin device is unknown, so another one was assumed.
     case thinSizeAssumed = "thin-size-assumed"
-    /// The metadata disagrees with itself about other thin devices.
+    /// The metadata contradicts itself about other thin devices.
     case devicesDisagree = "devices-disagree"
-    /// The thin device has other mappings than its details count.
+    /// The thin device's number of mappings differs from the count in its details.
     case mappingCountIgnored = "mapping-count-ignored"
-    /// The data device ends before the pool does, and behind all mappings of the thin device.
+    /// The data device ends before the pool does, but after all mappings of the thin device.
     case dataShorterThanPool = "data-shorter-than-pool"
-    /// The origin is not read back, since the source is a copy.
+    /// The origin is not read back because the source is a copy.
     case copyNotCompared = "copy-not-compared"
-    /// The source may be written to while it is compared.
+    /// The source may be written during the comparison.
     case sourceMayChange = "source-may-change"
-    /// What may be done to an active pool is not needed, since none is active.
+    /// The pool options have no effect because no pool is active.
     case poolOptionsUnused = "pool-options-unused"
-    /// The origin has no identity by which it could be known again.
+    /// The origin has no identity by which to recognize it later.
     case originWithoutIdentity = "origin-without-identity"
-    /// The origin begins as a container does.
+    /// The origin begins like a container.
     case originHasFormat = "origin-has-format"
     /// No path leads to the origin's file.
     case originWithoutName = "origin-without-name"
@@ -42,69 +43,69 @@ public struct MergeNote: Equatable, Sendable {
     case journalOnOverlay = "journal-on-overlay"
     /// The thin device's table names another origin than the given one.
     case otherOriginInTable = "other-origin-in-table"
-    /// What other thin devices show changes with the origin.
+    /// Other thin devices read from the origin, so their content changes with it.
     case originShared = "origin-shared"
-    /// Thin devices that are not active may show the origin.
+    /// Inactive thin devices may read from the origin.
     case originMaybeShared = "origin-maybe-shared"
-    /// A journal records consent to other thin devices on the origin, and not to which.
+    /// A journal records consent to changing other thin devices on the origin, but not which ones.
     case consentWithoutNames = "consent-without-names"
-    /// A killed run left the origin writable, and it is read-only again.
+    /// A killed run left the origin writable; it is read-only again.
     case originLeft = "origin-left"
-    /// Where the external origin is not known: the thin device is a snapshot.
+    /// The external origin is unknown because the thin device is a snapshot.
     case originOfSnapshot = "origin-of-snapshot"
-    /// Where the external origin is not known: it is not active.
+    /// The external origin is not active.
     case originNotActive = "origin-not-active"
-    /// A step of the handover from a thin volume to its origin was taken in LVM.
+    /// LVM completed a step of the handover from a thin volume to its origin.
     case handoverStep = "handover-step"
-    /// A volume of LVM that was active, or whose origin took its place, could not be activated.
+    /// An LVM volume that was active, or replaced an active one, could not be activated.
     case volumeNotActivated = "volume-not-activated"
-    /// A thin device was removed for the time of the merge.
+    /// A thin device was removed for the merge.
     case thinDeviceRemoved = "thin-device-removed"
-    /// A thin device was put back.
+    /// A thin device was restored.
     case thinDeviceRestored = "thin-device-restored"
-    /// A thin device that was removed stays so.
+    /// A removed thin device stays removed.
     case thinDeviceStaysRemoved = "thin-device-stays-removed"
-    /// A thin device that was removed can no longer be put back.
+    /// A removed thin device can no longer be restored.
     case thinDeviceOutdated = "thin-device-outdated"
-    /// A thin device is not put back, since its origin may be another one.
+    /// A thin device is not restored because its origin may be another one.
     case thinDeviceOriginUnknown = "thin-device-origin-unknown"
-    /// A thin device could not be put back.
+    /// A thin device could not be restored.
     case cannotRestoreThinDevice = "cannot-restore-thin-device"
-    /// The origin was made read-only in mid-merge, and writable again.
+    /// The origin was made read-only during the merge and is writable again.
     case originMadeWritableAgain = "origin-made-writable-again"
-    /// A volume of LVM was activated for the run.
+    /// An LVM volume was activated for the run.
     case volumeActivated = "volume-activated"
-    /// It was deactivated again.
+    /// An LVM volume activated for a run was deactivated.
     case volumeDeactivated = "volume-deactivated"
-    /// It stays active: somebody else has it open, or the thin volume was active whose place it took.
+    /// An LVM volume stays active: it is open, or it replaced a thin volume that was active.
     case volumeStaysActive = "volume-stays-active"
-    /// It could not be deactivated.
+    /// An LVM volume activated for a run could not be deactivated.
     case volumeNotDeactivated = "volume-not-deactivated"
-    /// The thin device itself is merged, and not a snapshot of it.
+    /// The thin device itself is merged, not a snapshot of it.
     case noSnapshotMade = "no-snapshot-made"
-    /// A snapshot is kept for a merge that is not finished.
+    /// A snapshot is kept for an unfinished merge.
     case snapshotKept = "snapshot-kept"
     /// A snapshot is the only copy of a thin device.
     case snapshotOnlyCopy = "snapshot-only-copy"
-    /// Caches above the thin device could not be flushed before its snapshot was made.
+    /// Caches above the thin device could not be flushed before its snapshot was created.
     case cachesNotWritten = "caches-not-written"
-    /// A snapshot of the thin device was made.
+    /// A snapshot of the thin device was created.
     case snapshotMade = "snapshot-made"
-    /// A snapshot that an earlier run made is not there.
+    /// A snapshot of an earlier run does not exist.
     case snapshotNotThere = "snapshot-not-there"
     /// A snapshot could not be deleted.
     case cannotDeleteSnapshot = "cannot-delete-snapshot"
-    /// What was made to be merged from is kept.
+    /// The snapshot or metadata snapshot taken for a merge is kept.
     case sourceKept = "source-kept"
     /// A layer of the origin could not be made read-only again.
     case cannotRestoreReadOnly = "cannot-restore-read-only"
     /// An earlier run ended without undoing its changes to the pool.
     case poolLeft = "pool-left"
-    /// An earlier run left changes in the pool, and who only looks leaves them as they are.
+    /// An earlier run left changes in the pool, and a verb that only inspects does not undo them.
     case poolNotSettled = "pool-not-settled"
-    /// The metadata snapshot is not the one that an earlier run took.
+    /// The metadata snapshot is not the one taken by an earlier run.
     case metadataSnapshotNotOurs = "metadata-snapshot-not-ours"
-    /// Nothing tells whether the metadata snapshot is the one that an earlier run was about to take.
+    /// The metadata snapshot may be the one that an earlier run was about to take.
     case metadataSnapshotMaybeOurs = "metadata-snapshot-maybe-ours"
     /// The metadata snapshot could not be released.
     case metadataSnapshotHeld = "metadata-snapshot-held"
@@ -112,7 +113,7 @@ public struct MergeNote: Equatable, Sendable {
     case metadataSnapshotOnlyCopy = "metadata-snapshot-only-copy"
     /// The metadata snapshot may be the only copy of a thin device.
     case metadataSnapshotMaybeOnlyCopy = "metadata-snapshot-maybe-only-copy"
-    /// Something cannot be undone now; the next run tries again.
+    /// A change cannot be undone now; the next run retries.
     case notUndone = "not-undone"
   }
 
@@ -131,10 +132,10 @@ public struct MergeNote: Equatable, Sendable {
   }
 }
 
-/// Why the thin device itself is merged, and not a snapshot of it.
+/// The reason that the thin device itself is merged, not a snapshot of it.
 package enum NoSnapshotReason: Equatable, Sendable {
   case asked
-  /// The user names the metadata snapshot that is to be read.
+  /// The user names the metadata snapshot to read.
   case metadataSnapshotGiven
   case poolReadOnly
   case poolNeedsCheck
@@ -142,14 +143,15 @@ package enum NoSnapshotReason: Equatable, Sendable {
   case dataNearlyUsedUp(freeBlockCount: UInt64, blockCount: UInt64)
 }
 
-/// Why a volume is not as LVM was told to make it, active or inactive.
+/// The reason that LVM did not activate or deactivate a volume as told.
 package enum ActivationFailure: Equatable, Sendable {
-  /// LVM was not asked, since it waits for devices that are suspended.
+  /// LVM was not run because it waits for suspended devices.
   case devicesSuspended
   case failed(words: String)
-  /// LVM has succeeded, and found no volume of that uuid in the group, or is set not to activate it.
+  /// LVM succeeded but found no volume with that uuid in the group, or is configured not to
+  /// activate the volume.
   case noneSelected(uuid: String, group: String)
-  /// LVM did not end in that time, and was told to end.
+  /// LVM did not exit within that time and was sent SIGTERM.
   case tookTooLong(Duration)
 
   /// Part of a sentence.

@@ -1,10 +1,10 @@
-/// What earlier runs left behind, according to their records and the kernel.
+/// The leftovers of earlier runs, according to their records and the kernel.
 public struct Leftovers: Equatable, Sendable {
-  /// What is left in pools.
+  /// The leftovers in pools.
   public var pools: [PoolLeftovers]
-  /// What is left of merges where no pool was active.
+  /// The leftovers of merges without an active pool.
   public var origins: [OriginLeftovers]
-  /// The volumes of LVM that are active for runs.
+  /// The LVM volumes activated for runs.
   public var volumes: [VolumeLeftovers]
 
   package init(
@@ -16,17 +16,17 @@ public struct Leftovers: Equatable, Sendable {
   }
 }
 
-/// A volume of LVM that a run activated for itself.
+/// An LVM volume that a run activated for itself.
 public struct VolumeLeftovers: Equatable, Sendable {
-  /// Its name in LVM.
+  /// The volume's name in LVM.
   public var name: String
-  /// The file that tells of it.
+  /// The path of the volume's record.
   public var recordPath: String
-  /// Whether a run uses it now, and deactivates it itself.
+  /// True if a run is using the volume and will deactivate it.
   public var isInUse: Bool
-  /// Whether it was deactivated, or its record was dropped.
+  /// True if the volume was deactivated, or its record was discarded.
   public var isUndone = false
-  /// Why it could not be deactivated.
+  /// The reason that the volume could not be deactivated.
   public var notUndone: [MergeNote] = []
 
   package init(name: String, recordPath: String, isInUse: Bool) {
@@ -36,19 +36,20 @@ public struct VolumeLeftovers: Equatable, Sendable {
   }
 }
 
-/// What earlier runs left behind at an origin where no pool was active.
+/// The leftovers of earlier runs at an origin used without an active pool.
 public struct OriginLeftovers: Equatable, Sendable {
-  /// The file of what was done to the origin.
+  /// The path of the record of changes to the origin.
   public var recordPath: String
-  /// When that was changed last, in seconds since 1970.
+  /// When the record was last changed, in seconds since 1970.
   public var recordedSeconds: Int64?
-  /// Whether a run works on the origin: what is recorded is that run's, which undoes it itself.
+  /// True if a run is using the origin: the recorded changes are that run's, which undoes them
+  /// itself.
   public var isInUse: Bool
   /// The layers of the origin that were made writable.
   public var writableLayers: [PoolLeftovers.WritableLayer] = []
-  /// What could not be undone.
+  /// The changes that could not be undone.
   public var notUndone: [MergeNote] = []
-  /// Why the record cannot be read, or cannot be had.
+  /// The reason that the record is unreadable or unavailable.
   public var error: MergeError?
 
   package init(recordPath: String, recordedSeconds: Int64? = nil, isInUse: Bool = false) {
@@ -58,140 +59,144 @@ public struct OriginLeftovers: Equatable, Sendable {
   }
 }
 
-/// What earlier runs left behind in a pool, according to its record and the kernel.
+/// The leftovers of earlier runs in a pool, according to its record and the kernel.
 public struct PoolLeftovers: Equatable, Sendable {
-  /// Whether the pool can be settled now.
+  /// The pool's readiness to be settled.
   public enum State: String, Sendable {
-    /// The pool is active, and no run works on it.
+    /// The pool is active, and no run is using it.
     case active = "active"
-    /// A run works on the pool: what is recorded is that run's, which undoes it itself.
+    /// A run is using the pool: the recorded changes are that run's, which undoes them itself.
     case inUse = "in-use"
-    /// The pool is not active, or not any more: what is recorded stays until it is.
+    /// The pool is not active: the record stays until it is.
     case notActive = "not-active"
   }
 
-  /// A metadata snapshot that is held, or that a run asked for.
+  /// A metadata snapshot that is held, or that a run was about to take.
   public struct MetadataSnapshot: Equatable, Sendable {
-    /// Who holds it.
+    /// The holder of a metadata snapshot.
     public enum Owner: String, Sendable {
-      /// A run recorded that it took it.
+      /// A run recorded that it took the metadata snapshot.
       case recorded = "recorded"
-      /// A run recorded that it was about to take one when there was none.
+      /// A run recorded that it was about to take a metadata snapshot when there was none.
       case maybe = "maybe"
-      /// No record has it.
+      /// No record mentions the metadata snapshot.
       case unrecorded = "unrecorded"
     }
 
-    /// Its block in the metadata device; nil where the pool is not active and nothing tells.
+    /// The metadata snapshot's block in the metadata device; nil if the pool is not active and the
+    /// block is unknown.
     public var block: UInt64?
-    /// Who holds it.
+    /// The holder of the metadata snapshot.
     public var owner: Owner
-    /// The thin device that is merged in part from it, if there is one: if that was deleted, the metadata snapshot
-    /// is its only copy, and is kept.
+    /// The thin device partly merged from the metadata snapshot, if any: if that device was
+    /// deleted, the metadata snapshot is its only copy and is kept.
     public var maybeOnlyCopyOf: UInt32?
-    /// Whether it was released, or found not to be held any more.
+    /// True if the metadata snapshot was released, or is no longer held.
     public var isUndone = false
   }
 
-  /// A snapshot of a thin device, made to be merged in its place.
+  /// A snapshot of a thin device, created to be merged in its place.
   public struct Snapshot: Equatable, Sendable {
-    /// What it is still for.
+    /// The remaining use of a snapshot.
     public enum Use: String, Sendable {
-      /// A merge that is not finished, which keeps it.
+      /// An unfinished merge needs the snapshot, so it is kept.
       case unfinishedMerge = "unfinished-merge"
-      /// No merge has begun to read it, and the thin device that it was made of is gone: it is kept.
+      /// No merge has read the snapshot yet, and its thin device is gone, so it is kept.
       case onlyCopy = "only-copy"
-      /// No merge has begun to read it, and nothing tells now whether that thin device is gone.
+      /// No merge has read the snapshot yet, and its thin device may be gone.
       case maybeOnlyCopy = "maybe-only-copy"
-      /// Nothing: it is to be deleted.
+      /// The snapshot has no use and is to be deleted.
       case none = "none"
     }
 
-    /// Its number in the pool.
+    /// The snapshot's number in the pool.
     public var deviceID: UInt32
-    /// The number of the thin device that it was made of.
+    /// The number of the thin device that the snapshot was taken of.
     public var originalID: UInt32
-    /// What tells the origin that it is merged onto from others; nil where nothing was written from it.
+    /// The identity of the origin that the snapshot is merged onto; nil if nothing was written from
+    /// the snapshot.
     public var originName: String?
-    /// What it is still for.
+    /// The remaining use of the snapshot.
     public var use: Use
-    /// Whether the pool has it; nil where the pool's metadata cannot be read now.
+    /// True if the pool has the snapshot; nil if the pool's metadata is unreadable now.
     public var isThere: Bool?
-    /// Bytes of its blocks, which it keeps at most from being freed; nil where that cannot be read now.
+    /// Bytes of the snapshot's blocks, the most that it keeps from being freed; nil if unreadable
+    /// now.
     public var byteCount: UInt64?
-    /// The device that a run suspended for it and that is suspended still.
+    /// The device that a run suspended for the snapshot and that is still suspended.
     public var suspendedDevicePath: String?
-    /// Whether it was deleted, or found not to be there.
+    /// True if the snapshot was deleted, or no longer exists.
     public var isUndone = false
   }
 
-  /// A mapped thin device that was removed for the time of a merge.
+  /// A mapped thin device that was removed for a merge.
   public struct RemovedDevice: Equatable, Sendable {
-    /// Its node, where it is active.
+    /// The path of the device's node while it is active.
     public var path: String
-    /// Its name in LVM, if it is a volume.
+    /// The device's name in LVM, if it is a volume.
     public var volumeName: String?
-    /// Whether it was to be put back.
+    /// True if the device was to be restored.
     public var isPutBack: Bool
-    /// Whether it is active now.
+    /// True if the device is active now.
     public var isActive: Bool
-    /// Whether it was put back, or its record was dropped.
+    /// True if the device was restored, or its record was discarded.
     public var isUndone = false
   }
 
-  /// A layer of an origin that was made writable for the time of a merge.
+  /// A layer of an origin that was made writable for a merge.
   public struct WritableLayer: Equatable, Sendable {
-    /// Its node.
+    /// The path of the layer's node.
     public var path: String
-    /// Whether it is writable now; nil where it is not there.
+    /// True if the layer is writable now; nil if it does not exist.
     public var isWritable: Bool?
-    /// The name in LVM of the volume that it is, or is under.
+    /// The name in LVM of the volume that the layer is, or is under.
     package var volumeName: String?
-    /// Whether it was made read-only again, or its record was dropped.
+    /// True if the layer was made read-only again, or its record was discarded.
     public var isUndone = false
   }
 
-  /// A merge from the pool that is not finished.
+  /// An unfinished merge from the pool.
   public struct Journal: Equatable, Sendable {
-    /// The journal that goes on with it.
+    /// The path of the journal to resume it from.
     public var path: String
-    /// The thin device that is merged.
+    /// The thin device being merged.
     public var deviceID: UInt32
-    /// The origin, as the journal has it.
+    /// The origin's path in the journal.
     public var originPath: String
   }
 
-  /// The pool's name in device-mapper; nil where it is not active.
+  /// The pool's name in device-mapper; nil if the pool is not active.
   public var poolName: String?
-  /// Whether the pool can be settled now.
+  /// The pool's readiness to be settled.
   public var state: State
-  /// The file of what was done to the pool; nil where there is none.
+  /// The path of the record of changes to the pool; nil if there is none.
   public var recordPath: String?
-  /// When that was changed last, in seconds since 1970.
+  /// When the record was last changed, in seconds since 1970.
   public var recordedSeconds: Int64?
-  /// The metadata snapshot that is held; nil where none is.
+  /// The metadata snapshot that is held, or that a run was about to take; nil if there is none.
   public var metadataSnapshot: MetadataSnapshot?
-  /// The snapshots that were made.
+  /// The snapshots created by runs.
   public var snapshots: [Snapshot] = []
-  /// The thin devices that were removed.
+  /// The thin devices removed by runs.
   public var removedDevices: [RemovedDevice] = []
-  /// The layers of origins that were made writable.
+  /// The layers of origins made writable by runs.
   public var writableLayers: [WritableLayer] = []
-  /// The unfinished merges from the pool whose journals are in the state folder, or are named by marks there.
+  /// The unfinished merges from the pool whose journals are in the state folder or named by marks
+  /// there.
   public var journals: [Journal] = []
-  /// What could not be undone, and what is kept because it may be needed.
+  /// The changes that could not be undone, and those kept because they may be needed.
   public var notUndone: [MergeNote] = []
-  /// Why the record cannot be read, or the pool cannot be had.
+  /// The reason that the record is unreadable or the pool is unavailable.
   public var error: MergeError?
 
-  /// Whether nothing is left in the pool.
+  /// True if nothing is left in the pool.
   public var isEmpty: Bool {
     metadataSnapshot == nil && snapshots.isEmpty && removedDevices.isEmpty
       && writableLayers.isEmpty && error == nil
   }
 }
 
-/// Something that a run left, and that is known again by what it names.
+/// A leftover of a run, identified by its `name`.
 protocol Leftover {
   associatedtype Name: Equatable
 
@@ -204,7 +209,8 @@ extension PoolLeftovers.RemovedDevice: Leftover { var name: String { path } }
 extension PoolLeftovers.WritableLayer: Leftover { var name: String { path } }
 
 extension Array where Element: Leftover {
-  /// Returns what there was before and is not any more, as undone, and then what there is.
+  /// Returns the elements of `before` that are missing from this array, marked as undone, followed
+  /// by this array's elements.
   func addingUndone(of before: [Element]) -> [Element] {
     let left = map(\.name)
     let undone = before.filter { !left.contains($0.name) }.map { gone in
@@ -216,7 +222,7 @@ extension Array where Element: Leftover {
   }
 }
 
-/// What of an earlier run stays in a pool that somebody only looks at.
+/// The leftovers of an earlier run that stay because the pool is only inspected.
 struct PoolRemainder {
   var snapshotIDs: [UInt32]
   var removedPaths: [String]
