@@ -3,37 +3,37 @@ internal import SystemPackage
 
 /// A request to stop, which may be made at any time, from any thread and from a signal handler.
 ///
-/// It cannot be taken back: verbs that begin afterwards in the same environment stop at once.
+/// The request cannot be withdrawn: verbs that begin later in the same environment stop at once.
 public final class Interruption: Sendable {
   private let requested = Atomic<Bool>(false)
   private let endsWaiting = Atomic<Bool>(false)
 
-  /// How long verbs that are asked not to drain wait for what is in flight.
+  /// The longest wait for requests in flight by verbs that are told not to drain.
   package static let waitMax = Duration.seconds(5)
 
-  /// Makes one that has not been requested.
+  /// Creates an interruption that has not been requested.
   public init() {}
 
-  /// Asks the verbs that run to drain, checkpoint and return; a merge's report is then `stopped`.
+  /// Tells running verbs to drain, checkpoint and return; a merge's report is then `stopped`.
   public func request() { requested.store(true, ordering: .relaxed) }
 
-  /// Asks the verbs that run to return without draining: what is in flight is waited for 5 s at most.
+  /// Tells running verbs to return without draining: requests in flight are waited for 5 s at most.
   package func requestWithoutDraining() {
     endsWaiting.store(true, ordering: .relaxed)
     request()
   }
 
-  /// Returns what tells one queue that it waits no longer: `waitMax` after it first asked since the request
-  /// not to drain.
+  /// Returns a closure that tells one queue when to stop waiting: `waitMax` after the queue's first
+  /// call since the request not to drain.
   ///
-  /// Each queue has a limit of its own, so that what is read to undo changes to a pool is waited for too.
+  /// Each queue has its own limit, so that reads for undoing changes to a pool are waited for too.
   package func waitLimit(clock: Clock) -> @Sendable () -> Bool {
     let end = WaitEnd()
     return { [self] in isWithoutDraining && end.isOver(now: clock.now()) }
   }
 
   private final class WaitEnd: Sendable {
-    /// In nanoseconds on the clock of the queue; 0 until it has asked.
+    /// The end of the wait in nanoseconds on the queue's clock; 0 before the first call.
     private let nanoseconds = Atomic<Int64>(0)
 
     func isOver(now: Duration) -> Bool {
@@ -43,10 +43,10 @@ public final class Interruption: Sendable {
     }
   }
 
-  /// Whether it has been asked to stop without draining.
+  /// True if a stop without draining was requested.
   package var isWithoutDraining: Bool { endsWaiting.load(ordering: .relaxed) }
 
-  /// Whether it has been asked to stop.
+  /// True if a stop was requested.
   package var isRequested: Bool { requested.load(ordering: .relaxed) }
 }
 
@@ -56,15 +56,15 @@ extension Duration {
   }
 }
 
-/// What a pipeline is told and tells while it runs.
+/// The clock, stop flag and progress callback shared by every pass.
 package struct RunControl {
   package let clock: Clock
   package let interruption: Interruption
   package let report: (MergeProgress) -> Void
   private let makeWritableAgain: () -> Bool
 
-  /// - `makeWritableAgain`: makes a target writable again that somebody has made read-only, and returns false where it
-  ///   was writable or stays read-only.
+  /// - `makeWritableAgain`: makes a target writable that someone made read-only; returns false if
+  ///   the target already was writable or stays read-only.
   package init(
     clock: Clock, interruption: Interruption, makeWritableAgain: @escaping () -> Bool = { false },
     report: @escaping (MergeProgress) -> Void
@@ -75,7 +75,8 @@ package struct RunControl {
     self.report = report
   }
 
-  /// Returns whether a write that failed with `result` may be repeated, because its target is writable again.
+  /// Returns true if a write that failed with `result` may be retried because its target is
+  /// writable again.
   ///
   /// LVM makes an external origin read-only whenever it loads the table of a thin device on it.
   package func isWritableAgain(after result: Int64) -> Bool {

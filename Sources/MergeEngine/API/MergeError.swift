@@ -1,28 +1,28 @@
 internal import SystemPackage
 
-/// The reason for which a verb failed, in words for the person who called it.
+/// The reason that a verb failed, worded for its caller.
 ///
-/// Programs go by ``kind`` and ``code``; the words may change from version to version.
+/// Programs should use ``kind`` and ``code``; the wording may change between versions.
 public struct MergeError: Error, Equatable, Sendable {
-  /// What the failure means for the origin and for trying again.
+  /// The consequence of the failure for the origin and for a retry.
   public enum Kind: Sendable {
-    /// Nothing was written: bad metadata, sizes that do not fit, an unsafe target. The same call ends the
-    /// same way until something is changed.
+    /// Nothing was written: the metadata is bad, sizes do not fit, or the target is unsafe. The
+    /// same call fails again until something changes.
     case refused
-    /// It stopped early, on an error of a device or on request; a merge can be resumed as a rule.
+    /// The verb stopped early, on a device error or on request; a merge can usually be resumed.
     case stopped
-    /// Nothing was written: the journal belongs to another, unfinished merge, or is damaged; the merge is
-    /// finished and source or origin were written to since; or the origin holds nearly nothing of what an
-    /// unfinished merge recorded.
+    /// Nothing was written: the journal belongs to another, unfinished merge, or is corrupt; the
+    /// merge is finished and source or origin were written since; or the origin contains almost
+    /// nothing recorded by an unfinished merge.
     case journalConflict
-    /// Somebody else uses what is needed, or, of a merge that is resumed, it is not there (yet); nothing was
-    /// written, try again later.
+    /// Nothing was written: something needed is in use or, for a resumed merge, not there (yet);
+    /// retry later.
     case busy
-    /// A mistake in the engine.
+    /// A bug in the engine.
     case bug
   }
 
-  /// What the failure means.
+  /// The consequence of the failure.
   public var kind: Kind
   /// The reason, for programs.
   public var code: Code
@@ -34,15 +34,15 @@ public struct MergeError: Error, Equatable, Sendable {
   public var place: String
   /// The cause in the system's words, or the value found and the one expected.
   public var why: String
-  /// An instruction to the reader; nil where there is none, or where only the calling program knows
-  /// its own options.
+  /// An instruction to the reader; nil if there is none, or if only the calling program knows its
+  /// own options.
   ///
-  /// It may have several lines. One that begins with two blanks is a command, as a shell takes it.
+  /// The hint may have several lines. A line that begins with two spaces is a shell command.
   public var hint: String?
 
   /// Describes a failure.
   ///
-  /// `context`: what it is about; without one, the path that is the `place`.
+  /// - `context`: the subject of the failure; by default, the path in `place`.
   package init(
     _ code: Code, _ kind: Kind, _ what: String, at place: String, because why: String,
     hint: String? = nil, context: Context? = nil
@@ -56,7 +56,7 @@ public struct MergeError: Error, Equatable, Sendable {
     self.context = context ?? Context(path: place)
   }
 
-  /// Describes a failure of the system.
+  /// Describes a failure reported by the system.
   init(
     _ code: Code, _ kind: Kind, _ what: String, at place: String, because errno: Errno,
     hint: String? = nil, context: Context? = nil
@@ -65,7 +65,7 @@ public struct MergeError: Error, Equatable, Sendable {
     self.context.errorNumber = errno.rawValue
   }
 
-  /// The whole sentence: what, where, why.
+  /// The whole sentence: step, place, cause.
   public var message: String { "\(what), \(place): \(why)" }
 
   /// Returns the same failure with another hint.
@@ -75,13 +75,13 @@ public struct MergeError: Error, Equatable, Sendable {
     return error
   }
 
-  /// Returns the same failure as it counts once the origin has been written to.
+  /// Returns the same failure with the kind that applies once the origin has been written.
   package func afterFirstWrite() -> MergeError {
     var error = self
     switch kind {
     case .refused: error.kind = .stopped
     case .journalConflict:
-      // It was sound when the run began: the next run finds out whether it still is.
+      // The journal was valid when the run began; the next run checks it again.
       error.kind = .stopped
       error.hint = nil
     case .stopped, .busy, .bug: break
@@ -93,56 +93,55 @@ public struct MergeError: Error, Equatable, Sendable {
 extension MergeError {
   /// The devices, numbers and ranges that an error or a note is about, for programs.
   public struct Context: Equatable, Sendable {
-    /// A condition that changes what a program should do about an error.
+    /// A condition that affects a program's response to an error.
     public enum Circumstance: Sendable {
       /// A merge is being resumed from its journal.
       case isResumed
       /// The merge in the journal is finished.
       case isFinished
-      /// The pool is taken to be not active.
+      /// The pool is assumed to be inactive.
       case isInactive
-      /// Another thin device has the number now.
+      /// The thin device's number now belongs to another one.
       case isReplaced
-      /// The data device begins as metadata does, and the metadata device does not.
+      /// The data device begins like metadata, and the metadata device does not.
       case devicesAreSwapped
-      /// A snapshot of the thin device could be merged in its place.
+      /// A snapshot of the thin device could be merged instead.
       case canTakeSnapshot
-      /// A metadata snapshot is held, and could be read.
+      /// A metadata snapshot is held and could be read.
       case holdsMetadataSnapshot
-      /// It is the thin device of the journal, with other mappings.
+      /// The thin device is the journal's, with other mappings.
       case isSameThinDevice
     }
 
     /// The file or device.
     public var path: String?
-    /// The part that the file or device has in the verb, such as "origin", "data device" or
-    /// "journal".
+    /// The role of the file or device in the verb, such as "origin", "data device" or "journal".
     public var role: String?
     /// The journal of the merge.
     public var journalPath: String?
     /// The name of the active pool.
     public var pool: String?
-    /// The number of the thin device in its pool.
+    /// The thin device's number in its pool.
     public var deviceID: UInt32?
-    /// The name of another device that is in the way, or that is meant.
+    /// The name of another device that is in the way or is meant.
     public var name: String?
-    /// The bytes of the file or device.
+    /// The byte range of the file or device.
     public var range: ByteRange?
     /// The system's error number, `errno`.
     public var errorNumber: Int32?
-    /// True where the system says that the user may not do it, so that another one may.
+    /// True if the system denied permission, so that another user might succeed.
     package var isForbidden: Bool {
       errorNumber.map { [.permissionDenied, .notPermitted].contains(Errno(rawValue: $0)) } ?? false
     }
     /// Byte counts, block numbers and other amounts, by name.
     public var counts: [String: UInt64]
-    /// The policy of the wanted merge for blocks past the origin's end.
+    /// The requested merge's policy for blocks past the origin's end.
     public var pastEnd: PastEndPolicy?
-    /// The policy of the merge in the journal for those blocks.
+    /// The recorded merge's policy for those blocks.
     public var recordedPastEnd: PastEndPolicy?
-    /// The conditions that were met.
+    /// The conditions that apply.
     public var circumstances: Set<Circumstance>
-    /// One at most; an array, since a structure cannot contain itself.
+    /// At most one error; an array because a structure cannot contain itself.
     private var causes: [MergeError]
 
     /// The error that led to this one.
@@ -155,7 +154,7 @@ extension MergeError {
       return context
     }
 
-    /// Describes what an error is about.
+    /// Describes the subject of an error.
     init(
       path: String? = nil, role: String? = nil, journalPath: String? = nil, pool: String? = nil,
       deviceID: UInt32? = nil, name: String? = nil, range: ByteRange? = nil,

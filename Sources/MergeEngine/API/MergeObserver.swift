@@ -1,25 +1,27 @@
 internal import Synchronization
 
-/// Who is told how a verb goes on; called on the thread that called the verb, which waits meanwhile.
+/// The receiver of a verb's notes and progress, called on the thread that called the verb, which
+/// waits.
 public protocol MergeObserver: Sendable {
-  /// Something worth knowing that is no failure.
+  /// Receives a message that is not a failure.
   func note(_ note: MergeNote)
-  /// How far it is; called several times a second.
+  /// Receives the progress, several times a second.
   func progress(_ progress: MergeProgress)
-  /// Whether a merge that was planned so may write; asked once, before anything is written.
+  /// Returns true to let the planned merge write; called once, before the first write.
   ///
-  /// After a no, the merge throws a `MergeError` of the kind `refused`.
+  /// If false, the merge throws a `MergeError` of the kind `refused`.
   func approve(_ plan: PlanReport) -> Bool
 }
 
-/// Tells nobody anything, and approves every merge.
+/// An observer that ignores everything and approves every merge.
 struct NullObserver: MergeObserver {
   func note(_ note: MergeNote) {}
   func progress(_ progress: MergeProgress) {}
   func approve(_ plan: PlanReport) -> Bool { true }
 }
 
-/// Passes on what an observer is told, each note once: a merge may plan the same device twice.
+/// An observer that forwards everything, but each note only once: a merge may plan the same device
+/// twice.
 final class NotesOnce: MergeObserver {
   private let observer: any MergeObserver
   private let said = Mutex<[MergeNote]>([])
@@ -39,40 +41,41 @@ final class NotesOnce: MergeObserver {
   func approve(_ plan: PlanReport) -> Bool { observer.approve(plan) }
 }
 
-/// How far a verb is.
+/// The progress of a verb.
 public struct MergeProgress: Sendable {
-  /// What is being done.
+  /// The current activity.
   public enum Phase: String, Sendable {
     /// Reading and checking the mapping tree; counts the bytes of mapped blocks.
     case planning
-    /// Writing blocks onto the origin; counts bytes that are written.
+    /// Writing blocks onto the origin; counts written bytes.
     case merging
-    /// Trying again what could not be read.
+    /// Retrying unreadable ranges.
     case retrying
-    /// Reading again what earlier runs recorded.
+    /// Checking bytes recorded by earlier runs.
     case rechecking
     /// Comparing.
     case verifying
   }
 
-  /// What is being done.
+  /// The current activity.
   public var phase: Phase
-  /// Bytes of this phase that are done, those of earlier runs among them.
+  /// Completed bytes of this phase, including those of earlier runs.
   public var doneByteCount: UInt64
-  /// Bytes of this phase in all.
+  /// Total bytes of this phase.
   public var totalByteCount: UInt64
-  /// Of `doneByteCount`, those that were done before this run.
+  /// The part of `doneByteCount` completed before this run.
   public var earlierByteCount: UInt64
-  /// Time since the phase began.
+  /// The time since the phase began.
   public var elapsed: Duration
-  /// Reads that have been submitted and have not completed.
+  /// The reads in flight.
   public var readsInFlight: Int
-  /// Writes and flushes that have been submitted and have not completed.
+  /// The writes and flushes in flight.
   public var writesInFlight: Int
-  /// Time since this run's last checkpoint was durable; nil before the first, and in phases without any.
+  /// The time since this run's last checkpoint became durable; nil before the first, and in phases
+  /// without checkpoints.
   public var sinceCheckpoint: Duration?
-  /// Whether a transfer that could not be read is being read again piece by piece.
+  /// True if an unreadable transfer is being read again piece by piece.
   public var isSalvaging = false
-  /// Bytes of this phase that turned out to be unreadable.
+  /// Bytes of this phase found to be unreadable.
   public var unreadableByteCount: UInt64 = 0
 }

@@ -1,14 +1,19 @@
-/// What is merged: one thin device of a pool, given by the pool's two devices or images of them.
+/// The source of a merge: one thin device of a pool, given by the pool's two devices or images of
+/// them.
 public struct MergeSource: Equatable, Sendable {
-  /// Which of the pool's mapping trees is read.
+  /// The mapping tree of the pool to read.
   public enum Mappings: Equatable, Sendable {
-    /// The metadata snapshot that the superblock holds, and goes on holding; with a block number, only
-    /// that one. The number is that of a block of 4096 bytes, as the pool's status line shows it: the
-    /// kernel's `thin-provisioning.rst`, "held metadata root".
+    /// The metadata snapshot held by the superblock, which stays held; with a block number, only
+    /// the one at that block.
+    ///
+    /// The number counts blocks of 4096 bytes, as in the pool's status line: the kernel's
+    /// `thin-provisioning.rst`, "held metadata root".
     case metadataSnapshot(block: UInt64?)
-    /// One that is taken for this purpose of the active pool, and released afterwards.
+    /// A metadata snapshot of the active pool that is taken for this purpose and released
+    /// afterwards.
     case ownMetadataSnapshot
-    /// The live tree of a pool that is not active; a block device is opened exclusively to prove that.
+    /// The live tree of an inactive pool; a block device is opened exclusively to prove that the
+    /// pool is inactive.
     case inactivePool
   }
 
@@ -18,22 +23,25 @@ public struct MergeSource: Equatable, Sendable {
   public var dataPath: String
   /// The thin device's number in the pool, up to 16777215: `dm-thin.c`, `MAX_DEV_ID`.
   public var deviceID: UInt32
-  /// Which mapping tree is read.
+  /// The mapping tree to read.
   public var mappings: Mappings
-  /// Reads the held metadata snapshot of a pool that is marked `needs_check`, which is refused otherwise:
-  /// `dm-thin-metadata.c`, `THIN_METADATA_NEEDS_CHECK_FLAG`.
+  /// Reads the held metadata snapshot of a pool that is marked `needs_check`, which is otherwise
+  /// refused: `dm-thin-metadata.c`, `THIN_METADATA_NEEDS_CHECK_FLAG`.
   public var ignoresNeedsCheck: Bool
-  /// Accepts a device whose mappings are not as many as its details say, which is refused otherwise.
+  /// Accepts a device whose number of mappings differs from the count in its details, which is
+  /// otherwise refused.
   ///
-  /// The mapping tree is read and checked as a whole either way; the kernel does not compare the two.
+  /// The whole mapping tree is read and checked either way; the kernel does not compare the two
+  /// counts.
   public var ignoresMappingCount = false
-  /// The thin device's name in messages; nil for its number and its pool's metadata device.
+  /// The thin device's name in messages; nil for its number and the path of its pool's metadata
+  /// device.
   public var name: String?
-  /// The thin device's name for people; nil where it has none.
+  /// The thin device's name for people; nil if it has none.
   package var deviceName: String?
-  /// The volume of LVM that the thin device is; nil where it is none, or LVM was not asked.
+  /// The thin device's identity as an LVM volume; nil if it is not one, or LVM was not asked.
   package var volume: VolumeUUIDs?
-  /// The internal snapshot of the thin device that is read in its place; nil where the device itself is.
+  /// The internal snapshot read in place of the thin device; nil if the device itself is read.
   package var snapshotID: UInt32?
 
   /// Describes a source.
@@ -48,13 +56,13 @@ public struct MergeSource: Equatable, Sendable {
     self.ignoresNeedsCheck = ignoresNeedsCheck
   }
 
-  /// The number under which the mappings are in the metadata.
+  /// The id in the metadata of the mappings to read.
   var readID: UInt32 { snapshotID ?? deviceID }
 
   package var nameInMessages: String { name ?? "dev \(deviceID) of \(metadataPath)" }
 }
 
-/// What tells a volume of LVM from every other one: the uuids of its group and its own, as LVM prints them.
+/// The identity of an LVM volume: the uuids of its group and its own, as LVM prints them.
 package struct VolumeUUIDs: Equatable, Sendable {
   package let group, volume: String
 
@@ -66,28 +74,28 @@ package struct VolumeUUIDs: Equatable, Sendable {
 
 /// A thin device of an active pool, as people name it.
 public enum ThinDeviceReference: Equatable, Sendable {
-  /// A path to its node, a logical volume (`VG/LV`, `/dev/VG/LV`), active or not, or a name of
-  /// device-mapper.
+  /// A node's path, a logical volume (`VG/LV`, `/dev/VG/LV`), active or not, or a device-mapper
+  /// name.
   case device(String)
-  /// One by its number in the pool of that name, up to 16777215; the pool is active, the device need
-  /// not be.
+  /// A thin device by its number, up to 16777215, in the named pool; the pool must be active, the
+  /// device need not be.
   case member(pool: String, deviceID: UInt32)
 }
 
-/// What device-mapper and LVM tell of a thin device.
+/// The properties of a thin device, according to device-mapper and LVM.
 ///
-/// A merge is given ``source``, ``originPath``, and ``thinByteCount`` in its ``ExtentOptions``.
+/// A merge takes ``source``, ``originPath``, and ``thinByteCount`` in its ``ExtentOptions``.
 public struct ResolvedThinDevice: Equatable, Sendable {
-  /// Where its mappings and blocks are.
+  /// The location of the thin device's mappings and blocks.
   public var source: MergeSource
-  /// The external origin that its table names; nil if it has none, or that is not known.
+  /// The external origin in the thin device's table; nil if there is none or it is unknown.
   public var originPath: String?
-  /// Bytes of the thin device, from its table; nil where that is not known.
+  /// Bytes of the thin device, from its table; nil if unknown.
   public var thinByteCount: UInt64?
-  /// Where the external origin is not known: what is known of it, and what can be done.
+  /// The note on an unknown external origin, with any remedy.
   public var originHint: MergeNote?
 
-  /// Describes a source whose devices are known already, and what is known of it.
+  /// Describes a source whose devices are already known.
   package init(
     source: MergeSource, originPath: String? = nil, thinByteCount: UInt64? = nil,
     originHint: MergeNote? = nil

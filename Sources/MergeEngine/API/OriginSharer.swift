@@ -1,4 +1,4 @@
-/// When a thin device was created, as the pool's metadata has it: by the pool's time and transaction id.
+/// The creation of a thin device, as the pool's time and transaction id in its metadata.
 package struct ThinDeviceCreation: Hashable, Sendable, Codable {
   package var time: UInt32
   package var transactionID: UInt64
@@ -9,15 +9,17 @@ package struct ThinDeviceCreation: Hashable, Sendable, Codable {
   }
 }
 
-/// A thin device besides the merged one that has the same external origin, or may have it: what it shows changes
-/// with the origin.
+/// A thin device other than the merged one that has the same external origin, or may have it: its
+/// content changes with the origin.
 package struct OriginSharer: Hashable, Sendable {
-  /// The uuid of its pool, or `name-` and the pool's name where that has no uuid.
+  /// The uuid of its pool, or `name-` and the pool's name if the pool has no uuid.
   package var poolName: String
   package var deviceID: UInt32
-  /// Nil if the pool's metadata was not read; then the id may be that of a newer thin device.
+  /// The creation of the thin device; nil if the pool's metadata was not read, in which case the id
+  /// may belong to a newer thin device.
   package var creation: ThinDeviceCreation?
-  /// The uuid of the mapped device for it, or `name-` and the device's name; nil if it is not active.
+  /// The uuid of its mapped device, or `name-` and the device's name; nil if the thin device is not
+  /// active.
   package var mappedName: String?
 
   package init(
@@ -30,12 +32,13 @@ package struct OriginSharer: Hashable, Sendable {
     self.mappedName = mappedName
   }
 
-  /// Whether a later run can tell it from another thin device that has its number, and its name, by then.
+  /// True if a later run can distinguish the thin device from another one that reuses its number
+  /// and name.
   package var canBeKnownAgain: Bool {
     creation != nil || mappedName.map { !$0.hasPrefix("name-") } ?? false
   }
 
-  /// Returns whether both are the same thin device, as far as it is known of each.
+  /// Returns true if both are the same thin device, as far as both are known.
   fileprivate func isSame(as other: OriginSharer) -> Bool {
     poolName == other.poolName && deviceID == other.deviceID
       && Self.agree(creation, other.creation) && Self.agree(mappedName, other.mappedName)
@@ -47,7 +50,7 @@ package struct OriginSharer: Hashable, Sendable {
   }
 }
 
-/// The thin devices on an origin whose change was agreed to, each by itself.
+/// The thin devices on an origin whose change was agreed to individually.
 package struct AgreedSharers: Equatable, Sendable {
   private var byID: [UInt32: [OriginSharer]] = [:]
 
@@ -55,7 +58,7 @@ package struct AgreedSharers: Equatable, Sendable {
 
   package var isEmpty: Bool { byID.isEmpty }
 
-  /// By rising id.
+  /// All of them, by ascending id.
   package var all: [OriginSharer] {
     byID.sorted { $0.key < $1.key }.flatMap(\.value)
   }
@@ -72,12 +75,12 @@ package struct AgreedSharers: Equatable, Sendable {
 }
 
 extension PoolOptions {
-  /// Returns whether it was agreed that what a thin device shows changes.
+  /// Returns true if changing the thin device's content was agreed to.
   package func agrees(to sharer: OriginSharer) -> Bool {
     allowsOtherUsers || agreedSharers.contains(sharer)
   }
 
-  /// The same with consent to those thin devices and to no others.
+  /// Returns the options with consent to exactly these thin devices.
   package func agreeing(onlyTo sharers: [OriginSharer]) -> PoolOptions {
     var options = withoutConsentToOthers
     options.agreedSharers = AgreedSharers(sharers)

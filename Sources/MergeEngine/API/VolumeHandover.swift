@@ -1,26 +1,26 @@
-/// How far the handover from a merged thin volume to its origin is.
+/// The progress of the handover from a merged thin volume to its origin.
 public enum HandoverState: Equatable, Sendable {
-  /// It was not asked for, and would be this.
+  /// The handover was not requested; this is the one available.
   case proposed(VolumeHandover)
-  /// This was done.
+  /// The handover is complete.
   case done(VolumeHandover)
-  /// It was asked for, and this kept it from being done.
+  /// The handover was requested, but this error prevented it.
   case stopped(MergeError)
 }
 
-/// What is done in LVM once a merge is finished: the thin volume is removed, and its external origin becomes an
-/// ordinary volume, which may take the thin volume's name.
+/// The changes made in LVM once a merge is finished: the thin volume is removed, and its external
+/// origin becomes an ordinary volume, which may take the thin volume's name.
 ///
-/// Volumes are known by their uuids, as LVM prints them: a name may be given to another volume.
+/// Volumes are identified by their uuids, as LVM prints them, since a name may be reused.
 public struct VolumeHandover: Equatable, Sendable {
   /// The name of the volume group.
   public var groupName: String
-  /// The names that both had in the group, without its name.
+  /// The names of both volumes in the group, without the group's name.
   public var thinName, originName: String
   package var groupUUID, thinUUID, originUUID: String
-  /// Whether the origin gets the thin volume's name.
+  /// True if the origin gets the thin volume's name.
   public var takesName: Bool
-  /// Whether the origin is active afterwards, as the thin volume was.
+  /// True if the origin is active afterwards, as the thin volume was.
   package var staysActive: Bool
 
   package init(
@@ -37,10 +37,10 @@ public struct VolumeHandover: Equatable, Sendable {
     self.staysActive = staysActive
   }
 
-  /// The commands that do it, for a shell.
+  /// The shell commands that carry out the handover.
   ///
-  /// `lvremove` of an external origin removes all thin volumes on it too. The uuid keeps a name that was given to another
-  /// volume from doing that.
+  /// `lvremove` of an external origin also removes all thin volumes on it. Selecting by uuid
+  /// prevents that if the name was given to another volume.
   public var commands: [String] {
     let select =
       "vg_name=\(groupName) && lv_uuid=\(thinUUID) && lv_name=\(thinName)".shellQuoted
@@ -50,20 +50,20 @@ public struct VolumeHandover: Equatable, Sendable {
     ] + rename
   }
 
-  /// The thin volume, as LVM's users name it.
+  /// The thin volume's full name, as in LVM commands.
   public var thinFullName: String { "\(groupName)/\(thinName)" }
 
-  /// The origin as it was named during the merge.
+  /// The origin's full name during the merge.
   public var originFullName: String { "\(groupName)/\(originName)" }
 
-  /// The origin as it is named in the end.
+  /// The origin's full name after the handover.
   public var finalFullName: String { takesName ? thinFullName : originFullName }
 }
 
-/// A handover, and how much of it is left.
+/// A handover and its remaining work.
 package struct PlannedHandover: Equatable, Sendable {
   package var handover: VolumeHandover
-  /// Whether the thin volume is still to be compared and removed.
+  /// True if the thin volume is still to be compared and removed.
   package var thinVolumeIsThere: Bool
 
   package init(_ handover: VolumeHandover, thinVolumeIsThere: Bool) {
@@ -72,7 +72,7 @@ package struct PlannedHandover: Equatable, Sendable {
   }
 }
 
-/// One of the changes in LVM's metadata by which an external origin takes the place of a merged thin volume.
+/// A change in LVM's metadata by which an external origin takes the place of a merged thin volume.
 package enum HandoverStep: Equatable, Sendable {
   case removeThinVolume
   case makeOriginWritable
