@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-// The catalogue of notes, as far as they are of active pools.
+// The catalogue of notes about active pools.
 
 extension MergeNote {
   private typealias Context = MergeError.Context
@@ -37,7 +37,7 @@ extension MergeNote {
         + "if it is, \(command)", context: Context(path: path))
   }
 
-  /// `command`: what activates the volume, by its name.
+  /// - `command`: the command that activates the volume, by its name.
   static func cannotActivateVolume(
     _ path: String, _ failure: ActivationFailure, _ command: String
   ) -> MergeNote {
@@ -94,7 +94,8 @@ extension MergeNote {
       context: Context(name: volume))
   }
 
-  /// - `command`: what does it by the volume's name, which may be another one's where LVM found no such volume.
+  /// - `command`: the command that does it by the volume's name, which may be another volume's if
+  ///   LVM found no such volume.
   private static func why(_ failure: ActivationFailure, _ command: String) -> String {
     if case .noneSelected = failure { return failure.text }
     return "\(failure.text); \(command)"
@@ -109,13 +110,13 @@ extension MergeNote {
       context: Context(path: path, errno: errno))
   }
 
-  /// Returns the command that makes a thin device again, as part of a sentence.
+  /// Returns the command that creates a thin device again, as part of a sentence.
   static func commandMaking(_ name: String, uuid: String, table: String) -> String {
     let option = uuid.isEmpty ? "" : " --uuid \(uuid.shellQuoted)"
     return "it is made by: dmsetup create \(name.shellQuoted)\(option) --table \(table.shellQuoted)"
   }
 
-  /// Returns the command that activates a volume of LVM, as part of a sentence.
+  /// Returns the command that activates an LVM volume, as part of a sentence.
   static func commandActivating(_ volumeName: String) -> String {
     "it is activated by: lvchange -ay \(volumeName.shellQuoted)"
   }
@@ -136,9 +137,9 @@ extension MergeNote {
         + "meanwhile")
   }
 
-  /// Returns the note for a snapshot whose merge is not finished.
+  /// Returns the note for a snapshot whose merge is unfinished.
   ///
-  /// `byteCount`: bytes of its blocks; those that the thin device still has are shared with it.
+  /// - `byteCount`: bytes of the snapshot's blocks, including blocks shared with the thin device.
   static func snapshotKept(
     _ deviceID: UInt32, of originalID: UInt32, pool: String, byteCount: UInt64
   ) -> MergeNote {
@@ -164,7 +165,7 @@ extension MergeNote {
 
   /// Returns the sentence about a snapshot that is the only copy of a thin device.
   ///
-  /// `merge`: what merges it, as part of a sentence.
+  /// - `merge`: the action that merges the snapshot, as part of a sentence.
   package static func onlyCopy(
     _ deviceID: UInt32, of originalID: UInt32, pool: String, isReplaced: Bool, merge: String
   ) -> String {
@@ -174,14 +175,14 @@ extension MergeNote {
       + "\(merge) merges it; to give the copy up: \(delete(deviceID, pool: pool))"
   }
 
-  /// The command that deletes a thin device of a pool.
+  /// Returns the command that deletes a thin device of a pool.
   package static func delete(_ deviceID: UInt32, pool: String) -> String {
     "dmsetup message \(pool.shellQuoted) 0 'delete \(deviceID)'"
   }
 
-  /// Returns the note for caches that may still have something as a snapshot is about to be made.
+  /// Returns the note for caches that may be dirty when a snapshot is about to be created.
   ///
-  /// `hasAnswered`: whether `sync` has failed; if not, it did not answer in time.
+  /// - `hasAnswered`: true if `sync` failed, false if it did not answer in time.
   static func cachesNotWritten(_ paths: [String], hasAnswered: Bool) -> MergeNote {
     MergeNote(
       .cachesNotWritten,
@@ -219,7 +220,7 @@ extension MergeNote {
     MergeNote(.notUndone, error.message, after: error)
   }
 
-  /// A note of an error, with what the error is about.
+  /// Creates a note from an error, with its context.
   private init(_ code: Code, _ text: String, after error: MergeError) {
     self.init(code, text, context: error.context.caused(by: error))
   }
@@ -233,7 +234,8 @@ extension MergeNote {
       context: Context(pool: pool))
   }
 
-  /// Names what a killed run left in the pool, for a verb that undoes none of it.
+  /// Returns the note that lists a killed run's leftovers in the pool, for a verb that undoes none
+  /// of them.
   static func poolNotSettled(_ pool: String, _ left: PoolRemainder) -> MergeNote {
     MergeNote(
       .poolNotSettled, "an earlier run left this in pool \(pool), and it stays: \(left.text)",
@@ -255,14 +257,14 @@ extension MergeNote {
         + "needs it: \(release(pool))", context: Context(pool: pool))
   }
 
-  /// The command that releases a metadata snapshot.
+  /// Returns the command that releases a metadata snapshot.
   package static func release(_ pool: String) -> String {
     "dmsetup message \(pool.shellQuoted) 0 release_metadata_snap"
   }
 
-  /// Returns the note for a metadata snapshot that stays held because its use cannot be ruled out.
+  /// Returns the note for a metadata snapshot that stays held because it may be in use.
   ///
-  /// `deviceID`: the thin device that is merged in part from it.
+  /// - `deviceID`: the thin device that is partly merged from the metadata snapshot.
   static func metadataSnapshotHeld(
     _ pool: String, after error: MergeError, onlyCopyOf deviceID: UInt32?
   ) -> MergeNote {
@@ -294,7 +296,7 @@ extension MergeNote {
 
   /// Returns the sentence about a metadata snapshot that is the only copy of a thin device.
   ///
-  /// `finish`: the command that finishes the merge, as part of a sentence.
+  /// - `finish`: the action that finishes the merge, as part of a sentence.
   package static func onlyCopy(
     _ pool: String, of deviceID: UInt32, isReplaced: Bool, finish: String
   ) -> String {

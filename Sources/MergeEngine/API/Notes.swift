@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-// The catalogue of notes: what observers are told, and what reports list as not undone.
+// The catalogue of notes, both for observers and for the lists of changes not undone in reports.
 
 extension MergeNote {
   private typealias Context = MergeError.Context
@@ -22,7 +22,8 @@ extension MergeNote {
 
   /// Returns the note for a thin device of unknown size.
   ///
-  /// `isOfOrigin`: whether the origin's end was taken; if not, the end of the last mapping.
+  /// - `isOfOrigin`: true if the origin's end was assumed, false if the end of the last mapping
+  ///   was.
   static func thinSizeAssumed(_ byteCount: UInt64, isOfOrigin: Bool) -> MergeNote {
     MergeNote(
       .thinSizeAssumed,
@@ -31,7 +32,7 @@ extension MergeNote {
       context: Context(counts: ["bytes": byteCount]))
   }
 
-  /// Returns the note for trees of devices that do not have the same devices, or one that no device can be.
+  /// Returns the note for device trees that contain different devices, or an impossible one.
   static func devicesDisagree(_ reason: String, path: String) -> MergeNote {
     MergeNote(
       .devicesDisagree,
@@ -85,9 +86,9 @@ extension MergeNote {
         + "be told that it is the same", context: Context(path: path))
   }
 
-  /// Returns the note for an origin that is written to although it begins as a container does.
+  /// Returns the note for an origin that is written even though it begins like a container.
   ///
-  /// `format`: the container's name.
+  /// - `format`: the container's name.
   static func originHasFormat(_ path: String, _ format: String) -> MergeNote {
     MergeNote(
       .originHasFormat,
@@ -150,7 +151,7 @@ extension MergeNote {
       context: Context(name: list))
   }
 
-  /// Returns the note on inactive thin devices that may show the origin, which lists all of them.
+  /// Returns the note that lists all inactive thin devices that may read from the origin.
   static func originMaybeShared(by devices: [(deviceID: UInt32, sharesBlocks: Bool)]) -> MergeNote {
     let kin = devices.filter(\.sharesBlocks).map { "\($0.deviceID) (shares blocks)" }
     let list = (kin + ranges(devices.filter { !$0.sharesBlocks }.map(\.deviceID)))
@@ -161,7 +162,7 @@ extension MergeNote {
         + "origin: dev \(list)", context: Context(counts: ["devices": UInt64(devices.count)]))
   }
 
-  /// Three or more consecutive numbers as one range.
+  /// Returns the numbers as text, three or more consecutive ones as a range.
   private static func ranges(_ rising: [UInt32]) -> [String] {
     var ranges: [ClosedRange<UInt32>] = []
     for number in rising {

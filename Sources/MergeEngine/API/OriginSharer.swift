@@ -87,7 +87,8 @@ extension PoolOptions {
     return options
   }
 
-  /// The options that a journal's header keeps; consent to other thin devices is recorded per device instead.
+  /// The options kept in a journal's header, which records consent to other thin devices per device
+  /// instead.
   package var withoutConsentToOthers: PoolOptions {
     var options = self
     options.allowsOtherUsers = false

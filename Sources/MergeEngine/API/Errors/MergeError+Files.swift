@@ -7,15 +7,16 @@ extension MergeError {
     "a sandbox, such as a container's seccomp profile, has to allow io_setup, io_submit, io_getevents, "
     + "io_pgetevents and io_destroy"
 
-  /// Returns what can be done where the system refuses asynchronous I/O.
+  /// Returns the remedy for a refusal of asynchronous I/O by the system.
   static func asynchronousHint(_ errno: Errno) -> String {
     errno == .notPermitted || errno == .permissionDenied
       ? asynchronousCalls : "the kernel has to be one with CONFIG_AIO, and \(asynchronousCalls)"
   }
 
-  /// Returns what can be done about a limit or a sandbox that an error number tells of; nil for any other number.
+  /// Returns the remedy for a limit or a sandbox indicated by an error number; nil for any other
+  /// number.
   ///
-  /// `call`: the system call that failed, where a sandbox may have refused it.
+  /// - `call`: the failed system call, if a sandbox may have refused it.
   static func limitHint(_ errno: Errno, call: String? = nil) -> String? {
     switch errno {
     case .tooManyOpenFiles:
@@ -35,7 +36,7 @@ extension MergeError {
 
   /// Returns the error for a file of the wrong kind.
   ///
-  /// `kind`: the kind found, as part of a sentence.
+  /// - `kind`: the kind found.
   static func fileKind(
     _ path: String, _ role: String, is kind: FileKind, onlyRegularFiles: Bool
   ) -> MergeError {
@@ -49,7 +50,7 @@ extension MergeError {
 
   /// Returns the error for a failed open.
   ///
-  /// `isRoot`: whether this process has root's rights.
+  /// - `isRoot`: true if this process has root's rights.
   static func cannotOpen(
     _ path: String, _ role: String, _ errno: Errno, isRoot: Bool
   ) -> MergeError {
@@ -81,10 +82,11 @@ extension MergeError {
       context: Context(path: path, role: role))
   }
 
-  /// Returns the error for a device that the kernel has as read-only.
+  /// Returns the error for a device that is read-only in the kernel.
   ///
-  /// `mappedName`: device-mapper's name of it; nil for any other device. `blockdev --setrw` reaches neither the
-  /// table of a mapped device nor the file of a loop device.
+  /// `blockdev --setrw` affects neither the table of a mapped device nor the file of a loop device.
+  ///
+  /// - `mappedName`: the device's name in device-mapper; nil for any other device.
   static func deviceReadOnly(
     _ path: String, _ role: String, mappedName: String?, isLoopDevice: Bool
   ) -> MergeError {
@@ -144,7 +146,7 @@ extension MergeError {
       context: Context(path: path, name: loop))
   }
 
-  /// Returns the error for a block device of which sysfs tells nothing.
+  /// Returns the error for a block device that is missing from sysfs.
   static func deviceUnseen(_ path: String, _ role: String, number: String) -> MergeError {
     MergeError(
       .deviceUnseen, .refused, "cannot see what the \(role) is made of", at: path,
@@ -153,7 +155,7 @@ extension MergeError {
       context: Context(path: path, role: role))
   }
 
-  /// Returns the error for a file over which there may be a loop device.
+  /// Returns the error for a file that may have a loop device attached.
   static func loopDevicesUnseen(_ path: String, _ why: LoopBlindness) -> MergeError {
     let (cause, hint): (String, String?) =
       switch why {
@@ -204,20 +206,20 @@ extension MergeError {
   }
 }
 
-/// Why loop devices of the system cannot be seen.
+/// The reason that the system's loop devices cannot be inspected.
 enum LoopBlindness: Equatable {
   case noSysfs
-  /// The node of one that is in use cannot be opened.
+  /// The node of a loop device in use cannot be opened.
   case node(String, Errno)
-  /// The file under one cannot be reached: it was deleted, or is in another mount namespace.
+  /// The file under a loop device is unreachable: it was deleted, or is in another mount namespace.
   case file(String)
 }
 
-/// What stands at a path, as far as it is nothing that a merge could use.
+/// The kind of file found at a path.
 enum FileKind {
   case directory, blockDevice, characterDevice, pipe, socket, symbolicLink, regularFile, other
 
-  /// As part of a sentence.
+  /// The kind, as part of a sentence.
   var inWords: String {
     switch self {
     case .directory: "a directory"

@@ -1,11 +1,14 @@
 internal import SystemPackage
 
-// The catalogue of errors about the journal as a file; `JournalFault` has those about its content.
+// The catalogue of errors about the journal as a file; `JournalFault` contains those about its
+// content.
 
 extension MergeError {
-  /// Returns what can be done where a name cannot be made, changed or removed in a folder; nil for most numbers.
+  /// Returns the remedy for a name that cannot be created, changed or removed in a folder; nil for
+  /// most numbers.
   private static func folderHint(_ errno: Errno) -> String? {
-    // Missing permission is another number: root too gets this one, of an immutable folder or a sandbox.
+    // Missing permission has another number; even root gets this one for an immutable folder or in
+    // a sandbox.
     errno == .notPermitted
       ? "a sandbox, such as a container's seccomp profile, has to allow open, link, rename and fsync; this shows "
         + "whether the journal's folder is immutable".above("lsattr -d FOLDER")
@@ -69,7 +72,8 @@ extension MergeError {
       hint: folderHint(errno))
   }
 
-  /// Returns the error for a file system on which a file gets its name in no way that cannot overwrite another.
+  /// Returns the error for a file system that cannot name a file without the risk of overwriting
+  /// another.
   static func cannotNameJournal(_ path: String) -> MergeError {
     MergeError(
       .cannotNameJournal, .refused, "cannot make the journal", at: path,
@@ -101,7 +105,7 @@ extension MergeError {
       hint: limitHint(errno))
   }
 
-  /// Returns the error for a journal in which cannot be recorded that its merge is given up.
+  /// Returns the error for a journal that cannot record that its merge is given up.
   static func cannotRecordGivenUp(_ path: String, _ errno: Errno) -> MergeError {
     var error = cannotAppendJournal(path, errno)
     error.kind = .refused
@@ -137,7 +141,7 @@ extension MergeError {
 
   /// Returns the error for a journal that was removed or replaced during the merge.
   ///
-  /// `cause`: the error that stopped the merge before that was noticed.
+  /// - `cause`: the error that stopped the merge before the loss was noticed.
   static func journalGone(_ path: String, after cause: MergeError? = nil) -> MergeError {
     MergeError(
       .journalGone, .stopped, "the journal is gone", at: path,
@@ -146,10 +150,10 @@ extension MergeError {
       context: Context(path: path, cause: cause))
   }
 
-  /// Returns the error for a journal that was moved during the merge, or whose folder was, or that something is mounted
-  /// over.
+  /// Returns the error for a journal that was moved during the merge, that is in a moved folder, or
+  /// that has something mounted over it.
   ///
-  /// `cause`: the error that stopped the merge before that was noticed.
+  /// - `cause`: the error that stopped the merge before the move was noticed.
   static func journalMoved(_ path: String, after cause: MergeError? = nil) -> MergeError {
     MergeError(
       .journalMoved, .stopped, "the journal is not at its path any more", at: path,
@@ -158,15 +162,15 @@ extension MergeError {
       context: Context(path: path, cause: cause))
   }
 
-  /// Returns the sentence about a merge that was stopped by `cause` and whose journal was moved.
+  /// Returns the sentence about a merge that `cause` stopped and whose journal was moved.
   package static func journalHasMoved(after cause: MergeError) -> String {
     "\(cause.code == .interrupted ? "a signal came" : cause.message); the journal was moved during the merge, or "
       + "something is mounted over it"
   }
 
-  /// Returns the sentence about a merge that was stopped by `cause` and lost its journal.
+  /// Returns the sentence about a merge that `cause` stopped and whose journal was lost.
   package static func journalIsGone(after cause: MergeError) -> String {
-    // What a signal leaves is of use only to those who can resume.
+    // The details of an interruption only help a user who can resume.
     journalIsGone(cause.code == .interrupted ? "a signal came" : cause.message)
   }
 
@@ -175,16 +179,16 @@ extension MergeError {
   }
 }
 
-/// Why somebody else than the user or root can have written a journal.
+/// The reason that someone other than the user or root could have written a journal.
 enum JournalDoubt: Equatable {
-  /// It belongs to another user, and whoever asks is root or not.
+  /// The journal belongs to another user; `isAskedByRoot` is true if the caller is root.
   case owner(UInt32, isAskedByRoot: Bool)
-  /// Others than its owner may write to it.
+  /// Users other than the journal's owner may write it.
   case mode(UInt32)
-  /// Other names lead to it.
+  /// The journal has other names.
   case nameCount(UInt64)
 
-  /// As a sentence.
+  /// The reason, as a sentence.
   fileprivate var inWords: String {
     switch self {
     case .owner(let user, let isAskedByRoot):

@@ -1,4 +1,4 @@
-// The catalogue of errors about which merge a journal records, and how far it is.
+// The catalogue of errors about the merge that a journal records, and its progress.
 
 extension MergeError {
   static func noJournalOf(_ name: String) -> MergeError {
@@ -23,10 +23,10 @@ extension MergeError {
       context: Context(path: paths[0]))
   }
 
-  /// Returns the error for a journal that records another merge than the wanted one.
+  /// Returns the error for a journal that records another merge than the requested one.
   ///
-  /// - `isFinished`: whether the recorded merge is finished.
-  /// - `isResumed`: whether the verb was to resume from this journal.
+  /// - `isFinished`: true if the recorded merge is finished.
+  /// - `isResumed`: true if the verb was to resume from this journal.
   static func journalOfOtherMerge(
     _ path: String, _ difference: JournalDifference, deviceID: UInt32, isFinished: Bool,
     isResumed: Bool
@@ -63,7 +63,7 @@ extension MergeError {
       journalPath, "the \(role) has no identity, and is \(now); it was \(before)", role)
   }
 
-  /// Returns the error for a device of which either the journal or the system tells no identity.
+  /// Returns the error for a device without an identity either in the journal or on the system.
   static func identifiedOtherwise(
     _ journalPath: String, _ role: String, now: String, before: String
   ) -> MergeError {
@@ -82,9 +82,10 @@ extension MergeError {
       at: path, because: why, context: Context(path: path, role: role))
   }
 
-  /// Returns the error for a data device that is said to be a copy and has nothing of what was merged.
+  /// Returns the error for a data device that was declared a copy but contains none of the merged
+  /// bytes.
   ///
-  /// `byteCount`: what of the recorded bytes was compared.
+  /// - `byteCount`: the recorded bytes that were compared.
   static func noCopyOfData(_ journalPath: String, byteCount: UInt64) -> MergeError {
     MergeError(
       .noCopyOfData, .journalConflict, "the data device is not a copy of the original",
@@ -93,9 +94,10 @@ extension MergeError {
       hint: "give the right one", context: Context(path: journalPath, counts: ["bytes": byteCount]))
   }
 
-  /// Returns the error for a data device that nothing identifies, and that has other bytes than were merged from it.
+  /// Returns the error for a data device that has no identity and whose bytes differ from those
+  /// merged.
   ///
-  /// `changed`: how many of the `count` recorded transfers that were read.
+  /// - `changed`: the number of changed transfers among the `count` recorded ones that were read.
   static func dataNotAsRecorded(
     _ path: String, journalPath: String, changed: Int, of count: Int
   ) -> MergeError {
@@ -110,7 +112,8 @@ extension MergeError {
         counts: ["changed": UInt64(changed), "transfers": UInt64(count)]))
   }
 
-  /// Returns the error for bytes that neither a copy of the data device nor the origin has as they were merged.
+  /// Returns the error for merged bytes that are neither on the origin nor on a copy of the data
+  /// device.
   static func mergedBytesLost(
     _ originPath: String, journalPath: String, byteCount: UInt64, firstByteOffset: UInt64
   ) -> MergeError {
@@ -136,7 +139,8 @@ extension MergeError {
       at: path, because: afterFinished(difference.inWords), context: context)
   }
 
-  /// Returns the sentence about a finished merge that cannot be merged again, with what differs.
+  /// Returns the sentence about a finished merge that cannot be merged again, including the
+  /// difference.
   package static func afterFinished(_ difference: String) -> String {
     "\(difference); nothing was written"
   }
@@ -147,10 +151,10 @@ extension MergeError {
       because: "nothing is left to resume")
   }
 
-  /// Returns the error for a finished merge of which something is left in its pool.
+  /// Returns the error for a finished merge with leftovers in its pool.
   ///
-  /// - `pool`: nil where it is not active.
-  /// - `left`: what is to be undone.
+  /// - `pool`: the pool's name; nil if the pool is not active.
+  /// - `left`: the changes to undo.
   static func mergeNotSettled(
     _ journalPath: String, pool: String?, recordPath: String, _ left: [String]
   ) -> MergeError {
@@ -248,7 +252,8 @@ extension MergeError {
       context: Context(path: originPath, counts: ["bytes": byteCount]))
   }
 
-  /// Returns the error for a recorded byte that the plan does not map, met while earlier runs are re-checked.
+  /// Returns the error for a recorded byte that the plan does not map, found while earlier runs are
+  /// checked.
   static func journalUnmapped(byteOffset: UInt64) -> MergeError {
     MergeError(
       .journalUnmapped, .journalConflict, "the journal names bytes that the device does not map",
@@ -256,7 +261,7 @@ extension MergeError {
       context: Context(counts: ["byte": byteOffset]))
   }
 
-  /// Returns the error for a recorded byte that the plan does not map, met by the proof at the end.
+  /// Returns the error for a recorded byte that the plan does not map, found by the final proof.
   static func recordedNotMapped(_ journalPath: String, byteOffset: UInt64) -> MergeError {
     journalIncomplete(
       journalPath, byteOffset,
@@ -278,35 +283,36 @@ extension MergeError {
   }
 }
 
-/// How much of a device differs from what a journal recorded of it.
+/// The difference between a device and its journal's records.
 struct RecordedDifference {
   var byteCount: UInt64
-  /// The first byte that differs, on the origin.
+  /// The first byte that differs, as an offset on the origin.
   var firstByteOffset: UInt64
 
-  /// As part of a sentence.
+  /// The difference, as part of a sentence.
   fileprivate var inWords: String {
     "\(byteCount.formattedByteCount) differ from what was merged, the first at byte "
       + "\(firstByteOffset) of the origin"
   }
 }
 
-/// Why a journal is not of the merge that is wanted.
+/// The difference between a journal's merge and the requested one.
 enum JournalDifference: Equatable {
-  /// It is of another thin device.
+  /// The thin devices differ.
   case deviceID(found: UInt32, wanted: UInt32)
-  /// A device is another one.
+  /// The journal names another device.
   case device(RecordedRole, foundName: String, wantedName: String)
-  /// A device has another size.
+  /// The sizes of a device differ.
   case byteCount(RecordedRole, found: UInt64, wanted: UInt64)
-  /// It merges up to another byte, or with another policy for what is behind.
+  /// The end bytes, or the policies for blocks past the end, differ.
   case end(found: UInt64, PastEndPolicy, wanted: UInt64, PastEndPolicy)
-  /// It is the same merge but for the thin device's mappings, of which these are the fingerprints.
+  /// Only the thin device's mappings differ; the values are their fingerprints.
   ///
-  /// `changed`: the thin device's name in messages where its pool is known to be the same; nil where it is not.
+  /// - `changed`: the thin device's name in messages if its pool is known to be the same; nil if
+  ///   not.
   case mappings(found: String, wanted: String, changed: String?)
 
-  /// A device as the journal and the wanted merge name it.
+  /// A device as named by the journal and by the requested merge.
   struct RecordedRole: Equatable {
     /// "origin" or "data device".
     var name: String
@@ -316,7 +322,7 @@ enum JournalDifference: Equatable {
     var path: String
   }
 
-  /// What an error about it is known by.
+  /// The code of the resulting error.
   var code: MergeError.Code {
     switch self {
     case .deviceID: .journalOfOtherThinDevice
@@ -343,7 +349,7 @@ enum JournalDifference: Equatable {
     }
   }
 
-  /// As part of a sentence.
+  /// The difference, as part of a sentence.
   fileprivate var inWords: String {
     switch self {
     case .deviceID(let found, let wanted):

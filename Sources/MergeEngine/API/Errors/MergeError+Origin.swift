@@ -5,7 +5,7 @@ internal import SystemPackage
 extension MergeError {
   /// Returns the error for an origin that is one of the pool's devices, or shares blocks with it.
   ///
-  /// `role`: that device's role, "metadata" or "data".
+  /// - `role`: that device's role, "metadata" or "data".
   static func originIsPoolDevice(_ path: String, _ role: String, _ other: String) -> MergeError {
     MergeError(
       .originIsPoolDevice, .refused, "cannot use the origin", at: path,
@@ -26,9 +26,9 @@ extension MergeError {
       hint: limitHint(errno, call: "flock") ?? "its file system has to be one with locks")
   }
 
-  /// Returns the error for a flock of the whole file, which other merges take.
+  /// Returns the error for a flock of the whole file, as taken by other merges.
   ///
-  /// `file`: the origin, or the file under it if it is a loop device.
+  /// - `file`: the origin, or the file under it if it is a loop device.
   static func originLocked(_ path: String, file: String) -> MergeError {
     MergeError(
       .originLocked, .busy, "the origin is in use", at: path,
@@ -36,7 +36,8 @@ extension MergeError {
       hint: "this shows which it is".above("lsof \(file.shellQuoted)"))
   }
 
-  /// Returns the error for an origin whose merge is still going on, where nothing but its record names it.
+  /// Returns the error for an origin whose merge is still running, if only its record names the
+  /// origin.
   static func originRecordInUse(_ recordPath: String) -> MergeError {
     let lockPath = recordPath + ".lock"
     return MergeError(
@@ -107,7 +108,7 @@ extension MergeError {
 
   private static let makeRoom = "make room on its file system, then give the same command again"
 
-  /// Returns the error for holes that do not fit into what is free, of which none was allocated.
+  /// Returns the error for holes that do not fit into the free space; none of them was allocated.
   static func noRoomForHoles(_ path: String, byteCount: UInt64, free: UInt64) -> MergeError {
     MergeError(
       .noRoomForHoles, .refused, "no room for the holes of the origin", at: path,
@@ -132,7 +133,7 @@ extension MergeError {
       because: errno)
   }
 
-  /// Returns the error for a failed flush of earlier runs' writes, before any of them is re-checked.
+  /// Returns the error for a failed flush of earlier runs' writes, before any of them is checked.
   static func cannotFlushEarlierRuns(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotFlushOrigin, .stopped, "cannot make durable what earlier runs wrote", at: path,
@@ -145,7 +146,7 @@ extension MergeError {
       hint: asynchronousHint(errno))
   }
 
-  /// Returns the error for an origin whose path leads to another file by now.
+  /// Returns the error for an origin whose path now leads to another file.
   ///
   /// - `file`: the origin, or the file under it if it is a loop device.
   /// - `journalPath`: the merge's journal; nil if the origin was only compared.
@@ -163,9 +164,9 @@ extension MergeError {
       context: Context(path: path, journalPath: journalPath))
   }
 
-  /// Returns the error for an origin that was truncated while it was written to or compared.
+  /// Returns the error for an origin that was truncated while it was being written or compared.
   ///
-  /// `journalPath`: the merge's journal; nil if the origin was only compared.
+  /// - `journalPath`: the merge's journal; nil if the origin was only compared.
   static func originShortened(
     _ path: String, byteCount: UInt64, before: UInt64, journalPath: String?
   ) -> MergeError {
@@ -201,9 +202,9 @@ extension MergeError {
       because: "writing was not agreed to; nothing was written")
   }
 
-  /// Returns the error for an origin file in which bytes do not lie where a device shows them.
+  /// Returns the error for an origin file whose byte offsets differ from those of the device in it.
   ///
-  /// `format`: the container's name.
+  /// - `format`: the container's name.
   static func originIsContainer(_ path: String, _ format: String) -> MergeError {
     MergeError(
       .originIsContainer, .refused, "cannot merge onto the origin", at: path,
@@ -224,7 +225,7 @@ extension MergeError {
 
   // MARK: As a mapped device, beside an active pool
 
-  /// Returns the error for an origin whose name is that of a file and of a volume.
+  /// Returns the error for an origin whose name matches both a file and a volume.
   static func originAmbiguous(_ text: String, volumePath: String) -> MergeError {
     MergeError(
       .originAmbiguous, .refused, "the origin may be either of two", at: text,
@@ -249,9 +250,9 @@ extension MergeError {
       context: Context(path: path))
   }
 
-  /// Returns the error for an origin that inactive thin devices may show.
+  /// Returns the error for an origin that inactive thin devices may read from.
   ///
-  /// `note`: lists those devices.
+  /// - `note`: the list of those devices.
   static func originMaybeShared(_ pool: String, _ note: MergeNote) -> MergeError {
     MergeError(
       .originMaybeShared, .refused, "other thin devices may show this origin", at: pool,
@@ -273,7 +274,7 @@ extension MergeError {
       context: Context(path: path, name: holder))
   }
 
-  /// The same failure, met when all was merged.
+  /// Returns the same failure, found after everything was merged.
   func atTheEnd() -> MergeError {
     var error = self
     error.kind = .stopped
@@ -286,12 +287,12 @@ extension MergeError {
       because: "device-mapper has it read-only, as LVM does with external origins")
   }
 
-  /// - `kinds`: the targets of device-mapper for which that can be lifted.
-  /// - `kind`: of the read-only layer; `kinds`: of those that are made writable.
-  /// Returns the error for an origin that is read-only by a target that cannot be loaded once more.
+  /// Returns the error for an origin that is read-only because of a target that cannot be reloaded.
   ///
-  /// - `isMirror`: whether it is a raid1.
-  /// - `volumeName`: the origin's name in LVM; nil for what is no volume of LVM.
+  /// - `kind`: the target of the read-only layer.
+  /// - `isMirror`: true if that target is a raid1.
+  /// - `volumeName`: the origin's name in LVM; nil if the origin is not an LVM volume.
+  /// - `kinds`: the device-mapper targets that can be made writable.
   static func originReadOnlyForGood(
     _ path: String, kind: String, isMirror: Bool, volumeName: String?, kinds: [String]
   ) -> MergeError {
@@ -310,10 +311,11 @@ extension MergeError {
         + kinds.joined(separator: ", "), hint: hint)
   }
 
-  /// Returns the error for an origin whose cache LVM spoils.
+  /// Returns the error for an origin whose cache LVM corrupts.
   ///
-  /// While such a volume is an external origin and active by its own name too, lvm2 2.03.16 maps data and metadata of the
-  /// cache volume twice, so that the cache shows and writes other blocks (seen on 6.1).
+  /// While such a volume is both an external origin and active under its own name, lvm2 2.03.16
+  /// maps data and metadata of the cache volume twice, so that the cache reads and writes other
+  /// blocks (seen on 6.1).
   static func originCachedByVolume(_ name: String) -> MergeError {
     MergeError(
       .originCachedByVolume, .refused, "cannot merge onto a volume with a cache volume", at: name,

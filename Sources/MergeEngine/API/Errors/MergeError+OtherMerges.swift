@@ -1,4 +1,4 @@
-// Errors about other merges onto the same origin, and about the marks that tell of them.
+// The catalogue of errors about other merges onto the same origin, and about their marks.
 
 extension MergeError {
   static func otherMergeUnfinished(_ path: String, deviceID: UInt32) -> MergeError {
@@ -18,7 +18,7 @@ extension MergeError {
 
   /// Returns the error for a journal that is not the latest of its origin.
   ///
-  /// `isSameMerge`: whether the later one is of the same merge.
+  /// - `isSameMerge`: true if the later journal records the same merge.
   static func journalOvertaken(
     _ path: String, by later: String, isSameMerge: Bool
   ) -> MergeError {
@@ -51,10 +51,12 @@ extension MergeError {
       because: afterFinished("another run finished it meanwhile"), context: Context(path: path))
   }
 
-  /// Returns the error for a finished merge that a mark at its origin tells of, and whose journal cannot be read.
+  /// Returns the error for a merge that a mark at its origin calls finished, but whose journal is
+  /// unreadable or doubtful.
   ///
-  /// - `journalPath`: where the mark says that the journal is; empty where it names no place.
-  /// - `error`: why the file there cannot be read; nil where it is another journal, or its devices may be others.
+  /// - `journalPath`: the journal's path in the mark; empty if the mark has none.
+  /// - `error`: the reason that the file at that path is unreadable; nil if it is another journal,
+  ///   or its devices may differ.
   static func finishedByMark(
     _ originPath: String, journalPath: String, because error: MergeError?
   ) -> MergeError {
@@ -73,7 +75,8 @@ extension MergeError {
       because: afterFinished("a mark at the origin says so, and \(why)"), context: context)
   }
 
-  /// Returns the error for a merge that is finished, and after which another one was merged onto the same origin.
+  /// Returns the error for a finished merge that was followed by another merge onto the same
+  /// origin.
   static func finishedBefore(_ path: String) -> MergeError {
     MergeError(
       .otherMergeFinished, .journalConflict, "this merge is finished", at: path,
@@ -82,13 +85,13 @@ extension MergeError {
   }
 }
 
-/// Why a mark does not tell how far its merge is.
+/// The reason that a mark does not reveal its merge's progress.
 enum MarkDoubt: Equatable {
-  /// There is nothing at the journal's path.
+  /// The journal's path leads to nothing.
   case gone
-  /// Another journal is at the path.
+  /// The journal's path leads to another journal.
   case replaced
-  /// The file at the path is not a readable journal.
+  /// The journal's path leads to a file that is not a readable journal.
   case unusable(MergeError)
   /// The mark has no path.
   case unnamed
@@ -97,7 +100,7 @@ enum MarkDoubt: Equatable {
   /// Another version made the mark.
   case newer
 
-  /// As a sentence.
+  /// Returns the reason as a sentence.
   fileprivate func inWords(journalPath: String) -> String {
     let marked = "it has the mark of a merge"
     return switch self {

@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-// The catalogue of errors about active pools, their records and metadata snapshots.
+// The catalogue of errors about active pools, and about their records and metadata snapshots.
 
 extension MergeError {
   private static func kernelsLog(_ pool: String) -> String {
@@ -49,8 +49,8 @@ extension MergeError {
 
   /// Returns the error for a metadata device without an active pool.
   ///
-  /// - `isResumed`: whether a merge from an active pool is being resumed; after a reboot the pool may
-  ///   still come up.
+  /// - `isResumed`: true if a merge from an active pool is being resumed; after a reboot the pool
+  ///   may still come up.
   static func poolNotActive(_ metadataPath: String, isResumed: Bool) -> MergeError {
     MergeError(
       .poolNotActive, isResumed ? .busy : .refused, "the pool is not active", at: metadataPath,
@@ -68,7 +68,7 @@ extension MergeError {
       context: Context(pool: mappedName, name: name))
   }
 
-  /// What a volume of LVM is that is no thin volume.
+  /// The role of an LVM volume that is not a thin volume.
   enum VolumeRole {
     case pool
     case origin(of: [String])
@@ -91,7 +91,7 @@ extension MergeError {
 
   /// Returns the error for a mapped device that is not thin.
   ///
-  /// `targets`: the target types in its table.
+  /// - `targets`: the target types in its table.
   static func notThinDevice(
     _ name: String, targets: [String], _ role: VolumeRole? = nil
   ) -> MergeError {
@@ -133,10 +133,10 @@ extension MergeError {
         "thin_check \(metadataPath.shellQuoted)"))
   }
 
-  /// Returns the error for a device that is not the active pool's own.
+  /// Returns the error for a device that is not used by the active pool.
   ///
   /// - `role`: "metadata" or "data".
-  /// - `sharesBlocks`: whether it lies over or under the pool's own device.
+  /// - `sharesBlocks`: true if the device is over or under the pool's own device.
   static func notPoolDevice(
     _ path: String, _ role: String, expected: String, pool: String, sharesBlocks: Bool
   ) -> MergeError {
@@ -170,9 +170,9 @@ extension MergeError {
       because: "its status is Fail or Error: the kernel has given it up", hint: kernelsLog(pool))
   }
 
-  /// Returns the error for an active pool that is marked.
+  /// Returns the error for an active pool that is marked `needs_check`.
   ///
-  /// `holdsSnapshot`: whether a metadata snapshot is held that could be read.
+  /// - `holdsSnapshot`: true if a readable metadata snapshot is held.
   static func poolNeedsCheck(
     _ pool: String, metadataPath: String, holdsSnapshot: Bool
   ) -> MergeError {
@@ -185,7 +185,7 @@ extension MergeError {
         circumstances: holdsSnapshot ? [.holdsMetadataSnapshot] : []))
   }
 
-  /// Returns the commands that make a marked pool usable again, as part of a hint.
+  /// Returns the commands that make a pool marked `needs_check` usable again, as part of a hint.
   static func clearingNeedsCheck(_ metadataPath: String) -> String {
     let path = metadataPath.shellQuoted
     return "check its metadata".above("thin_check \(path)") + "\n"
@@ -219,7 +219,8 @@ extension MergeError {
       because: "the live mappings change under an active pool")
   }
 
-  /// Returns the error for a pool that has changed so that a merge would be another than was agreed to.
+  /// Returns the error for a pool that changed so that the merge would differ from the approved
+  /// one.
   static func poolChanged(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .poolChanged, .busy, "the pool changed while the question stood",
@@ -246,7 +247,7 @@ extension MergeError {
       counts: ["free_blocks": free, "blocks": blockCount, "expected_blocks": min])
   }
 
-  /// Returns the error for a full pool, in which suspending a thin device would never return.
+  /// Returns the error for a full pool, where suspending a thin device would never return.
   static func poolFull(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .poolTakesNoSnapshot, .refused, "cannot make a snapshot of the thin device",
@@ -303,13 +304,13 @@ extension MergeError {
 
   // MARK: The metadata snapshot
 
-  /// How a metadata snapshot is known to be of somebody else.
+  /// The evidence that a metadata snapshot belongs to someone else.
   enum ForeignSnapshot {
-    /// It is held at that block.
+    /// The metadata snapshot is held at that block.
     case held(block: UInt64)
-    /// It is held at that block, and not what the pool is now.
+    /// The metadata snapshot is held at that block and is older than the pool's last changes.
     case old(block: UInt64)
-    /// The kernel says that there is one, and there was none before.
+    /// The kernel reports a metadata snapshot, and there was none before.
     case takenJustNow
 
     fileprivate var inWords: String {
@@ -356,7 +357,7 @@ extension MergeError {
       hint: kernelsLog(pool), context: Context(pool: pool))
   }
 
-  /// Returns the error for a metadata snapshot that the kernel reserved and did not commit.
+  /// Returns the error for a metadata snapshot that the kernel reserved but did not commit.
   static func metadataSnapshotNotCommitted(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .cannotTakeMetadataSnapshot, .refused, cannotTake,
@@ -382,7 +383,7 @@ extension MergeError {
         "vgs -o pv_name,vg_missing_pv_count \(name.shellQuoted)"))
   }
 
-  /// Returns the error for a group that several systems may use under a lock manager.
+  /// Returns the error for a group that a lock manager shares between systems.
   static func volumeGroupShared(_ name: String, lockType: String) -> MergeError {
     volumeGroup(
       name, .volumeGroupShared,
@@ -390,9 +391,9 @@ extension MergeError {
       hint: "lvmlockd(8) says how a volume group that no other system uses becomes a local one")
   }
 
-  /// Returns the error for a group of another system.
+  /// Returns the error for a group that belongs to another system.
   ///
-  /// `own`: this system's id; empty where it has none.
+  /// - `own`: this system's id; empty if it has none.
   static func volumeGroupForeign(_ name: String, systemID: String, own: String) -> MergeError {
     volumeGroup(
       name, .volumeGroupForeign,

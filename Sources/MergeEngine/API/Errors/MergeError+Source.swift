@@ -1,6 +1,7 @@
 internal import SystemPackage
 
-// The catalogue of errors about the pool's two devices and the thin device in them; interruptions.
+// The catalogue of errors about the pool's two devices and their thin device, and about
+// interruptions.
 
 extension MergeError {
   static func dataIsMetadata(_ path: String) -> MergeError {
@@ -9,9 +10,9 @@ extension MergeError {
       because: "it is the metadata device, or shares its blocks")
   }
 
-  /// Returns the error for a data device that ends before a block that the thin device maps.
+  /// Returns the error for a data device that ends before a block mapped by the thin device.
   ///
-  /// `why`: the first such mapping.
+  /// - `why`: the first such mapping.
   static func dataTooShort(
     _ path: String, byteCount: UInt64, because why: String, counts: [String: UInt64]
   ) -> MergeError {
@@ -44,7 +45,8 @@ extension MergeError {
         circumstances: isInactive ? [.isInactive] : []))
   }
 
-  /// The same failure to read the metadata, where the two devices seem to be the wrong way round.
+  /// Returns the same failure to read the metadata, with the hint that the two devices seem to be
+  /// swapped.
   func ofSwappedDevices() -> MergeError {
     var error = hinting("metadata and data device seem to be swapped")
     error.context.circumstances.insert(.devicesAreSwapped)
@@ -87,14 +89,15 @@ extension MergeError {
       context: Context(path: metadataPath, circumstances: isInactive ? [.isInactive] : []))
   }
 
-  /// Returns the error for a missing device of a resumed merge; after a reboot it may still come up.
+  /// Returns the error for a missing device of a resumed merge; after a reboot the device may still
+  /// come up.
   static func deviceMissing(_ path: String, _ role: String) -> MergeError {
     MergeError(
       .deviceMissing, .busy, "cannot go on", at: path,
       because: "it is not there, or not there yet", context: Context(path: path, role: role))
   }
 
-  /// Returns the error for a device without a byte, as that of a server which is not connected.
+  /// Returns the error for a device of zero bytes, such as one whose server is not connected.
   static func deviceEmpty(_ path: String, _ role: String) -> MergeError {
     MergeError(
       .deviceMissing, .busy, "cannot use the \(role)", at: path,
@@ -103,7 +106,7 @@ extension MergeError {
   }
 }
 
-// Stopping on request.
+// MARK: Interruptions
 
 extension MergeError {
   static func interruptedPlanning(_ metadataPath: String) -> MergeError {

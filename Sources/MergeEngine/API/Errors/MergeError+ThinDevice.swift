@@ -5,9 +5,9 @@ internal import SystemPackage
 extension MergeError {
   // MARK: The thin device
 
-  /// Returns the error for a volume about which LVM did not answer.
+  /// Returns the error for a volume when LVM did not answer a query about it.
   ///
-  /// `suspended`: the names of mapped devices that are suspended, which LVM waits for when it reads them.
+  /// - `suspended`: the names of suspended mapped devices, which LVM waits for when it reads them.
   static func lvmSilent(
     _ volume: String, after limit: Duration, suspended names: [String]
   ) -> MergeError {
@@ -23,9 +23,9 @@ extension MergeError {
       context: Context(name: volume, counts: ["suspended_devices": UInt64(names.count)]))
   }
 
-  /// Returns the error for a thin device that somebody has open.
+  /// Returns the error for a thin device that is open.
   ///
-  /// `takesSnapshot`: whether a snapshot of it could be merged.
+  /// - `takesSnapshot`: true if a snapshot of the thin device could be merged.
   static func thinDeviceInUse(
     _ path: String, isReadOnly: Bool, takesSnapshot: Bool
   ) -> MergeError {
@@ -60,8 +60,8 @@ extension MergeError {
       hint: "try again once no other program works on it")
   }
 
-  /// Returns the error for a thin device behind several mapped devices, of which no consistent
-  /// snapshot can be made.
+  /// Returns the error for a thin device behind several mapped devices, which makes a consistent
+  /// snapshot impossible.
   static func thinDeviceInUseTwice(_ path: String, through names: [String]) -> MergeError {
     MergeError(
       .thinDeviceInUseTwice, .busy, "the thin device is in use", at: path,
@@ -97,7 +97,8 @@ extension MergeError {
       hint: "deactivate it and resume without trusting earlier runs: everything is compared again")
   }
 
-  /// Returns the error for a thin device that is not active, and may have been in between.
+  /// Returns the error for a thin device that is inactive but may have been active during the
+  /// merge.
   static func thinDeviceMaybeActivated(_ deviceID: UInt32, pool: String) -> MergeError {
     MergeError(
       .thinDeviceMaybeActivated, .stopped,
@@ -144,9 +145,9 @@ extension MergeError {
       context: Context(path: path, pool: pool))
   }
 
-  /// Returns the error for a pool without a free number for a snapshot.
+  /// Returns the error for a pool in which no free number for a snapshot was found.
   ///
-  /// `drawCount`: how many numbers were drawn at random.
+  /// - `drawCount`: the numbers drawn at random.
   static func snapshotIDsUsedUp(
     _ path: String, pool: String, _ ids: ClosedRange<UInt32>, drawCount: Int
   ) -> MergeError {
@@ -157,9 +158,9 @@ extension MergeError {
       context: Context(path: path, pool: pool))
   }
 
-  /// Returns the error for a pool in which LVM would take a snapshot for a volume of its own.
+  /// Returns the error for a pool in which LVM would mistake a snapshot for a volume of its own.
   ///
-  /// `highest`: LVM's highest number of a volume there.
+  /// - `highest`: the highest number of an LVM volume in the pool.
   static func numbersOfLVMTooHigh(
     _ pool: String, highest: UInt32, _ ids: ClosedRange<UInt32>
   ) -> MergeError {

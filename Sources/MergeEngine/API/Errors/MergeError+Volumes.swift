@@ -1,6 +1,7 @@
 internal import SystemPackage
 
-// The catalogue of errors about volumes of LVM: those that are active for a run, and the handover from a merged one.
+// The catalogue of errors about LVM volumes: those activated for a run, and the handover from a
+// merged one.
 
 extension MergeError {
   // MARK: Activation
@@ -12,7 +13,8 @@ extension MergeError {
       context: Context(name: name))
   }
 
-  /// The same error where hidden volumes of the pool are active, without which alone LVM activates the pool.
+  /// Returns the same error with the hint to deactivate hidden volumes of the pool: LVM does not
+  /// activate the pool while they are active.
   func whileActive(_ hiddenNames: [String]) -> MergeError {
     guard code == .volumeNotActivated, !hiddenNames.isEmpty else { return self }
     let words = hiddenNames.map(\.shellQuoted).joined(separator: " ")
@@ -48,7 +50,8 @@ extension MergeError {
       context: Context(name: name))
   }
 
-  /// - `others`: the other volumes, each with the name of the one of the two that it is on.
+  /// - `others`: the other volumes, each with the name of the thin volume or origin that it depends
+  ///   on.
   static func volumesOnOrigin(
     _ originName: String, _ thinName: String, _ others: [(name: String, on: String)]
   ) -> MergeError {
@@ -62,7 +65,7 @@ extension MergeError {
       context: Context(name: originName))
   }
 
-  /// Returns the error for a finished merge whose handover was answered with no.
+  /// Returns the error for a finished merge whose handover was declined.
   static func handoverNotApproved(_ originName: String) -> MergeError {
     MergeError(
       .notApproved, .refused, "not finished in LVM", at: originName,
