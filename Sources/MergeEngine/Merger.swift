@@ -213,10 +213,10 @@ public struct Merger: Sendable {
 
   /// Resumes the merge of a journal; the journal supplies everything that `options` leaves unset.
   ///
-  /// - Throws: `MergeError` as ``merge(_:onto:options:)`` does; `refused` if the merge is finished,
-  ///   unless ``ResumeOptions/mergesAgain`` is set, and `busy` if a run left changes of it in its
-  ///   pool; `journalConflict` also if the journal's merge is not that of the devices; `busy` also
-  ///   if a device or the pool is not there (yet).
+  /// - Throws: `MergeError` as ``merge(_:onto:options:)`` does; also `refused` if the merge is
+  ///   finished, unless ``ResumeOptions/mergesAgain`` is set, `busy` if a finished merge has
+  ///   leftovers in its pool, or if a device or the pool is not there (yet), and `journalConflict`
+  ///   if the devices are not the journal's.
   public func resume(
     journalPath: String, options: ResumeOptions = ResumeOptions()
   ) throws(MergeError) -> MergeReport {
@@ -234,8 +234,7 @@ public struct Merger: Sendable {
     return RecordedMerge(journal)
   }
 
-  /// Returns the error for a finished merge with changes left in its pool by a run; nil if there
-  /// are none.
+  /// Returns the error for a finished merge with leftovers in its pool; nil if there are none.
   package func refusalAsUnsettled(
     _ merge: RecordedMerge, metadataPath: String?
   ) -> MergeError? {

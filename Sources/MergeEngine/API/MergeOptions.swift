@@ -130,7 +130,7 @@ public struct ResumeOptions: Equatable, Sendable {
 public enum PastEndPolicy: String, Sendable, CaseIterable {
   /// Refuses the merge: the plan throws a `MergeError` of the kind `refused`.
   case refuse
-  /// Skips these blocks and reports them.
+  /// Skips mapped blocks past the origin's end and reports them.
   case clip
   /// Extends the origin, which must be a regular file, to the thin device's end, or to the end of
   /// the last mapping if the thin device's size is unknown.

@@ -94,8 +94,8 @@ extension MergeNote {
       context: Context(name: volume))
   }
 
-  /// - `command`: the command that does it by the volume's name, which may be another volume's if
-  ///   LVM found no such volume.
+  /// - `command`: the command that activates or deactivates the volume by name; if LVM found no
+  ///   such volume, the name may be another volume's.
   private static func why(_ failure: ActivationFailure, _ command: String) -> String {
     if case .noneSelected = failure { return failure.text }
     return "\(failure.text); \(command)"

@@ -12,13 +12,13 @@ package struct ThinDeviceCreation: Hashable, Sendable, Codable {
 /// A thin device other than the merged one that has the same external origin, or may have it: its
 /// content changes with the origin.
 package struct OriginSharer: Hashable, Sendable {
-  /// The uuid of its pool, or `name-` and the pool's name if the pool has no uuid.
+  /// The uuid of the thin device's pool, or `name-` and the pool's name if the pool has no uuid.
   package var poolName: String
   package var deviceID: UInt32
   /// The creation of the thin device; nil if the pool's metadata was not read, in which case the id
   /// may belong to a newer thin device.
   package var creation: ThinDeviceCreation?
-  /// The uuid of its mapped device, or `name-` and the device's name; nil if the thin device is not
+  /// The uuid of the mapped device, or `name-` and the device's name; nil if the thin device is not
   /// active.
   package var mappedName: String?
 
@@ -58,7 +58,7 @@ package struct AgreedSharers: Equatable, Sendable {
 
   package var isEmpty: Bool { byID.isEmpty }
 
-  /// All of them, by ascending id.
+  /// The thin devices, by ascending id.
   package var all: [OriginSharer] {
     byID.sorted { $0.key < $1.key }.flatMap(\.value)
   }

@@ -79,13 +79,13 @@ public struct PlanReport: Equatable, Sendable {
 ///
 /// That merge was of another thin device, or of an earlier state of this one.
 public struct MergeRemnant: Equatable, Sendable {
-  /// The number of its thin device; nil if its journal is missing or unreadable.
+  /// The number of the merge's thin device; nil if the merge's journal is missing or unreadable.
   public var deviceID: UInt32?
-  /// The fingerprint of its mappings; may be empty if `deviceID` is nil.
+  /// The fingerprint of the merge's mappings; may be empty if `deviceID` is nil.
   public var fingerprint: String
-  /// Bytes that the merge had recorded; 0 if its journal is missing or unreadable.
+  /// Bytes recorded by the merge; 0 if the merge's journal is missing or unreadable.
   ///
-  /// It may have written more. Those bytes stay wherever the other merge writes nothing.
+  /// The merge may have written more. Those bytes stay wherever the other merge writes nothing.
   public var recordedByteCount: UInt64
 }
 
@@ -116,9 +116,9 @@ public struct MergeReport: Equatable, Sendable {
 
   /// An earlier run that had finished the merge.
   public struct Earlier: Equatable, Sendable {
-    /// When it finished, in seconds since 1970.
+    /// When the run finished, in seconds since 1970.
     public var finishedSeconds: Int64
-    /// True if source and origin were read now and match what that run left.
+    /// True if source and origin were read now and match the state that the run left.
     public var isCompared: Bool
     /// True if the thin device was active and writable during the comparison: writes still cached
     /// by its users were not compared.
@@ -245,7 +245,7 @@ public struct StatusReport: Equatable, Sendable {
   public var totalByteCount: UInt64
   /// Seconds spent writing, summed from the first record of each run to its last.
   public var writingSeconds: Int64
-  /// The runs so far.
+  /// The number of runs so far.
   public var runCount: UInt64
   /// When the first run began and when the last record was written, in seconds since 1970.
   public var begunSeconds, recordedSeconds: Int64
@@ -275,7 +275,7 @@ public struct StatusReport: Equatable, Sendable {
 public struct JournalListing: Equatable, Sendable {
   /// The path of the journal.
   public var path: String
-  /// The status of its merge; nil if the journal is unreadable.
+  /// The status of the journal's merge; nil if the journal is unreadable.
   public var status: StatusReport?
   /// The reason that the journal is unreadable.
   public var error: MergeError?
@@ -289,9 +289,9 @@ public struct JournalListing: Equatable, Sendable {
 
 /// A thin device in the pool's metadata: `dm-thin-metadata.c`, `struct disk_device_details`.
 public struct ThinDevice: Equatable, Sendable {
-  /// Its number in the pool, up to 16777215: `dm-thin.c`, `MAX_DEV_ID`.
+  /// The thin device's number in the pool, up to 16777215: `dm-thin.c`, `MAX_DEV_ID`.
   public var deviceID: UInt32
-  /// Its mappings, each of one block of the pool.
+  /// The thin device's mappings, each of one block of the pool.
   public var mappedBlockCount: UInt64
   /// The pool's transaction id when the thin device was created.
   public var transactionID: UInt64
@@ -371,7 +371,7 @@ public struct ThinDeviceListing: Equatable, Sendable {
   public var isActive: Bool
   /// The number of times the thin device is open.
   public var openCount: Int
-  /// The mount point of its file system; nil if it is not mounted.
+  /// The mount point of the thin device's file system; nil if it is not mounted.
   public var mountPath: String?
   /// The latest merge of the thin device whose journal is known, given-up merges excluded.
   public var merge: StatusReport?

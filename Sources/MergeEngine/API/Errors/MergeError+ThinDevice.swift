@@ -158,7 +158,8 @@ extension MergeError {
       context: Context(path: path, pool: pool))
   }
 
-  /// Returns the error for a pool in which LVM would mistake a snapshot for a volume of its own.
+  /// Returns the error for a pool in which LVM would give a new volume the number of a snapshot, so
+  /// that the volume would be the snapshot.
   ///
   /// - `highest`: the highest number of an LVM volume in the pool.
   static func numbersOfLVMTooHigh(
