@@ -1,13 +1,13 @@
 internal import SystemPackage
 
-/// The one loop that moves bytes: transfers are read, inspected, written if the step says so, and
-/// accounted for.
+/// The one loop that moves bytes: it reads transfers, inspects them, writes them if the step says
+/// so, and accounts for them.
 ///
-/// Where transfers come from is the feed's; what is read and what follows, the step's; what is recorded,
-/// the ledger's. The pipeline owns them, and the queue, for one pass.
+/// The feed supplies transfers. The step decides what is read and what is written. The ledger
+/// records the results. The pipeline owns all three, and the queue, for one pass.
 ///
-/// One thread, a fixed number of slots, at most `depth` reads and writes in flight. Writes go first:
-/// they free slots.
+/// The pipeline uses one thread, a fixed number of slots, and at most `depth` reads and writes in
+/// flight. Writes go first because they free slots.
 package struct Pipeline<
   IO: BlockIO & ~Copyable, Feed: TransferFeed & ~Copyable, Step: TransferStep & ~Copyable,
   Ledger: TransferLedger & ~Copyable
@@ -20,17 +20,17 @@ package struct Pipeline<
   private let control: RunControl
   private let targetPath: String
   private var slots: SlotTable
-  /// Slots with reads to be enqueued, in the order of the plan.
+  /// Slots with reads to enqueue, in plan order.
   private var readQueue: SlotQueue
-  /// Slots with a write to be enqueued: the first of the plan goes first, so that it can be recorded.
+  /// Slots with a write to enqueue; the earliest in the plan goes first, so that it can be
+  /// recorded.
   private var writeQueue: SlotHeap
-  /// Slots with a bad spot.
+  /// Slots with a bad spot, the earliest in the plan first.
   ///
-  /// Again the first of the plan: the tail, which waits until it is alone, must not be what others
-  /// wait for.
+  /// The tail waits until nothing else is left, so it must not come before other slots.
   private var salvageQueue: SlotHeap
   private var salvage: Salvage?
-  /// The ticket whose turn it is, for steps that inspect in order.
+  /// The next ticket to inspect, for steps that inspect in order.
   private var nextInspected: UInt64 = 0
   private var limiter: RateLimiter
   private var isWritingTail = false
@@ -40,14 +40,14 @@ package struct Pipeline<
   private var doneByteCount: UInt64 = 0
   private var unreadable = RangeSet()
   private var isFeedEmpty = false
-  /// Whether a transfer that had begun was given up, since the run is to stop.
+  /// True if a transfer that had begun was abandoned because the run is stopping.
   private var hasAbandoned = false
   private var transfer = Transfer()
 
-  /// Runs until the feed is empty and everything is recorded, or until it is to stop.
+  /// Runs until the feed is empty and everything is recorded, or until the run is stopped.
   ///
-  /// - `io` and `ledger` are the pipeline's meanwhile, and are given back.
-  /// - `progress`: filled in and reported several times a second.
+  /// - `io` and `ledger`: owned by the pipeline during the pass, then handed back.
+  /// - `progress`: the progress so far; updated and reported every 100 ms.
   package static func pass(
     _ shape: PipelineShape, _ io: inout IO, feed: consuming Feed, step: consuming Step,
     ledger: inout Ledger, targetPath: String, control: RunControl, progress: MergeProgress
@@ -62,7 +62,7 @@ package struct Pipeline<
     return parts.result
   }
 
-  /// What a pipeline gives back.
+  /// The values that a pipeline hands back.
   private struct Parts: ~Copyable {
     let io: IO
     let ledger: Ledger
@@ -107,7 +107,7 @@ package struct Pipeline<
       if control.interruption.isRequested || ledger.failure != nil || failure != nil {
         isStopping = true
       }
-      // Nothing waits for its turn any more: the one before may have been given up.
+      // Nothing waits for its turn while stopping: the slot before it may have been abandoned.
       if isStopping {
         for slot in slots.indices where slots[slot].state == .arrived { abandon(slot) }
       }
@@ -135,13 +135,13 @@ package struct Pipeline<
     return isFeedEmpty && !hasAbandoned ? .finished : .interrupted
   }
 
-  /// Ends the run without what is in flight: it is not recorded, and the next run does it again.
+  /// Ends the run without waiting for requests in flight; the next run repeats those transfers.
   private mutating func giveUp(_ errno: Errno) {
     hasAbandoned = true
     if errno != .canceled { stop(.cannotWait(targetPath, errno)) }
   }
 
-  /// Nothing new is begun, and what is under way is completed.
+  /// Records the first failure and starts no new transfers; requests in flight complete.
   private mutating func stop(_ error: MergeError) {
     isStopping = true
     if failure == nil { failure = error }
@@ -160,14 +160,14 @@ package struct Pipeline<
   }
 
   private mutating func wait(now: Duration) throws(Errno) {
-    // A signal that comes just before the wait is seen after it: hence a limit.
+    // A signal that arrives just before the wait is noticed only after it, so the wait is limited.
     let limit = Duration.milliseconds(200)
     let timeout = writeQueue.isEmpty ? limit : min(limit, limiter.delay(now: now) ?? limit)
-    // A salvage goes on piece by piece.
+    // A salvage proceeds one unit or piece at a time.
     try requests.wait(timeout, forOne: salvage != nil, clock: control.clock)
   }
 
-  /// Gives free slots transfers, as long as their reads can be enqueued soon.
+  /// Assigns transfers to free slots while their reads can be enqueued soon.
   private mutating func takeTransfers() {
     while !isStopping, !isFeedEmpty,
       readQueue.isEmpty || requests.hasRoom,
@@ -224,7 +224,7 @@ package struct Pipeline<
     slots.release(slot)
   }
 
-  /// Gives a transfer up that had begun: it is not recorded, and the next run does it again.
+  /// Abandons a transfer that had begun: it is not recorded, and the next run repeats it.
   private mutating func abandon(_ slot: Int) {
     hasAbandoned = true
     slots.release(slot)
@@ -235,7 +235,7 @@ package struct Pipeline<
       requests.hasRoom
     {
       if isStopping, slots[slot].nextRead == 0 {
-        // Nothing of it was read yet: it is simply not begun.
+        // No read of this transfer was enqueued yet, so there is nothing to wait for.
         readQueue.removeFirst()
         abandon(slot)
         continue
@@ -245,7 +245,7 @@ package struct Pipeline<
     }
   }
 
-  /// Whether the rest of a read is to be read; otherwise notes that the read is over.
+  /// Returns true if the rest of a read must be requested; otherwise ends the read.
   private mutating func goesOn(_ slot: Int, _ arrival: Arrival) -> Bool {
     if arrival == .more, !isStopping { return true }
     slots.endRead(slot, isBad: arrival != .complete)
@@ -265,7 +265,7 @@ package struct Pipeline<
     inspectInOrder()
   }
 
-  /// Inspects what has arrived, as far as it is next in the order of the plan.
+  /// Inspects arrived slots in plan order, up to the first that has not arrived or has a bad spot.
   private mutating func inspectInOrder() {
     while let slot = slots.slot(withTicket: nextInspected), slots[slot].state == .arrived,
       !slots[slot].hasBadSpot
@@ -295,7 +295,7 @@ package struct Pipeline<
     }
   }
 
-  /// Has the step look at bytes of a slot's transfer, all of which have been read.
+  /// Returns the step's verdict on bytes of a slot's transfer, all of which have been read.
   private mutating func verdict(
     _ slot: Int, _ range: ByteRange, recordedChecksum: UInt32?
   ) -> Verdict {
@@ -325,17 +325,19 @@ package struct Pipeline<
     }
   }
 
-  /// The tail goes through the page cache: nothing direct may be under way on the target then.
+  /// Returns true if a slot may be written or salvaged now; a slot in the tail waits until it is
+  /// alone.
   ///
-  /// It is the last of the plan, so it waits until nothing else is left. It may be several transfers,
-  /// after bad spots in it: these go one by one, and none waits for another to be gone.
+  /// The tail goes through the page cache, so no direct request may be in flight on the target. The
+  /// tail is last in the plan and waits until nothing else is left. After bad spots the tail may be
+  /// several transfers, which go one by one; none waits for another's slot to be freed.
   private func mayTouchTail(_ slot: Int) -> Bool {
     guard slots.isInTail(slot) else { return true }
     return requests.isIdle
       && slots.indices.allSatisfy { slots[$0].state == .free || slots.isInTail($0) }
   }
 
-  /// Whether the tail is being written, so that nothing may be read from the target.
+  /// True if the tail is being written or salvaged, so that nothing may be read from the target.
   private var isTailUnderWay: Bool {
     if isWritingTail { return true }
     guard let slot = salvage?.slot else { return false }
@@ -377,7 +379,7 @@ package struct Pipeline<
     readUnit()
   }
 
-  /// Enqueues the reads of the salvage's unit.
+  /// Enqueues the reads of the salvage's current unit.
   private mutating func readUnit() {
     guard let current = salvage else { return }
     if Step.readsSource, let request = slots.sourceRead(current) {
@@ -402,14 +404,14 @@ package struct Pipeline<
     inspectPieces(now: now)
   }
 
-  /// Inspects the stretches that could be read, until one is to be written or none is left.
+  /// Inspects readable stretches until one must be written or none is left.
   private mutating func inspectPieces(now: Duration) {
     while let current = salvage, let piece = current.piece {
       switch verdict(current.slot, piece, recordedChecksum: nil) {
       case .write(let checksum):
         salvage?.beginPiece(checksum: checksum)
         slots.beginPiece(current.slot)
-        // It cannot wait for its turn, but what follows waits for it.
+        // This write cannot wait for the rate limit, but later writes wait for it.
         limiter.pass(piece.byteCount, now: now)
         return requests.enqueueWrite(slots.write(piece, of: current.slot))
       case .keep:
@@ -441,7 +443,7 @@ package struct Pipeline<
     }
   }
 
-  /// The transfer stays unrecorded; the next run does it again.
+  /// Abandons the salvage: its transfer is not recorded, and the next run repeats it.
   private mutating func abandonSalvage() {
     guard let current = salvage.take() else { return }
     abandon(current.slot)

@@ -1,33 +1,34 @@
-/// How a pipeline uses its queue and slab.
+/// A pipeline's use of its queue and slab.
 package struct PipelineShape: Sendable {
-  /// Requests that a pipeline's ledger has in flight at most, besides `depth`.
+  /// Maximum number of the ledger's requests in flight, in addition to `depth`.
   package static let ledgerRequestCount = 4
 
-  /// A slot is read or written: with two for each request no more could be of use, and fewer buffers
-  /// stay in the processor's cache.
+  /// Two slots per request are enough, one to read and one to write; fewer buffers stay in the
+  /// processor's cache.
   private static let slotsPerRequest = 2
 
-  /// Large transfers keep the devices busy with few under way, and more would leave the processor's
-  /// cache: so many bytes for each request, or so many transfers if that is more.
+  /// Limits on data in flight: bytes per request or a number of transfers, whichever is more.
+  ///
+  /// A few large transfers keep the devices busy; more would not fit in the processor's cache.
   private static let byteCountPerRequest: UInt64 = 128 << 10
   private static let transferCountMin: UInt64 = 8
 
-  /// Reads and writes in flight.
+  /// Maximum number of reads and writes in flight.
   package let depth: Int
-  /// No transfer is begun while those under way have as many bytes.
+  /// No transfer begins while those in slots have this many bytes.
   package let byteCountMax: UInt64
   package let slotCount: Int
-  /// Bytes of one buffer; a slot that reads both sides has two.
+  /// Bytes of one buffer; a slot has two if both sides are read.
   package let bufferByteCount: Int
   package let buffersPerSlot: Int
   package let segmentCountMax: Int
   package let dataAlignmentByteCount: Int
   package let targetAlignmentByteCount: Int
-  /// Where what cannot be written directly begins.
+  /// Start of the unaligned tail, which cannot be written directly.
   package let tailByteOffset: UInt64
   package let rateLimit: UInt64?
 
-  /// - `slabByteCount`: what of the slab, from its beginning, is the pipeline's.
+  /// - `slabByteCount`: bytes reserved for the pipeline at the start of the slab.
   /// - `transferByteCountMax`: bytes of the largest transfer.
   package init(
     depth: Int, slabByteCount: Int, transferByteCountMax: UInt64, readsBothSides: Bool,
@@ -38,7 +39,8 @@ package struct PipelineShape: Sendable {
     byteCountMax = max(
       UInt64(depth) * Self.byteCountPerRequest,
       min(UInt64(depth), Self.transferCountMin) * transferByteCountMax)
-    // Whole blocks, so that every buffer is aligned and a read rounded up at the end has room.
+    // A multiple of every alignment: each buffer is aligned and has room for a read that is rounded
+    // up.
     bufferByteCount = Int(
       transferByteCountMax.roundedUp(
         toMultipleOf: UInt64(max(4096, dataAlignmentByteCount, targetAlignmentByteCount))))
@@ -53,14 +55,15 @@ package struct PipelineShape: Sendable {
     self.rateLimit = rateLimit
   }
 
-  /// What a slab needs, besides the ledger's part, for transfers of that size.
+  /// Returns the slab bytes needed for transfers of up to `largest` bytes, without the ledger's
+  /// part.
   package static func slabByteCount(depth: Int, ioByteCount: UInt64, largest: UInt64) -> Int {
     let bothSides = 2 * largest.roundedUp(toMultipleOf: 4096)
     let usable = UInt64(slotsPerRequest * depth) * bothSides
     return Int(max(min(UInt64(depth) * ioByteCount, usable), bothSides))
   }
 
-  /// The unit in which a bad spot is looked for.
+  /// The unit of reading in search of bad spots.
   var salvageByteCount: Int { max(dataAlignmentByteCount, targetAlignmentByteCount, 512) }
 
   func sourceBuffer(_ slot: Int) -> Int { slot * bufferByteCount * buffersPerSlot }

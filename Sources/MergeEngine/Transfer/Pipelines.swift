@@ -1,31 +1,31 @@
-/// How a pipeline's run ended.
+/// The outcome of a pipeline's run.
 package enum PipelineEnd: Equatable, Sendable {
   case finished
   case interrupted
   case failed(MergeError)
 }
 
-/// What one pass of a pipeline came to.
+/// The result of one pass of a pipeline.
 package struct PassResult<Step: TransferStep & ~Copyable>: ~Copyable {
   package let end: PipelineEnd
   package let step: Step
   package let writtenByteCount: UInt64
-  /// Ranges of the target that could not be dealt with, since a side of them could not be read.
+  /// Ranges of the target that could not be processed because a side was unreadable.
   package let unreadable: RangeSet
 }
 
-// Every pipeline there is. Each is compiled for itself, on LinuxAIO and on nothing else: who adds one
-// adds some 30 KiB to the program.
+// All pipelines of the product. Each is specialized for LinuxAIO only; another one adds about 30
+// KiB to the program.
 
-/// Merges what is planned.
+/// Merges the planned transfers.
 typealias CopyPipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable> =
   Pipeline<IO, PlannedTransfers<Source>, CopyStep, Checkpointer>
 
-/// Merges what could not be read before.
+/// Retries ranges that could not be read before.
 typealias RetryPipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable> =
   Pipeline<IO, PieceTransfers<Source, GivenPieces>, CopyStep, Checkpointer>
 
-/// Reads again what earlier runs recorded, and writes what differs.
+/// Rereads transfers that earlier runs recorded, and rewrites those that differ.
 typealias RecheckPipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable> =
   Pipeline<IO, PieceTransfers<Source, JournaledPieces<IO>>, RecheckStep, Checkpointer>
 
@@ -41,7 +41,7 @@ typealias CompareChecksumPipeline<IO: BlockIO & ~Copyable> =
 typealias CompareRecordedPipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable> =
   Pipeline<IO, PieceTransfers<Source, JournaledPieces<IO>>, CompareRecordedStep, NoLedger>
 
-/// Compares source and target with the first of a journal's checksums, before a merge is resumed.
+/// Compares source and target with the first of a journal's checksums, before a merge resumes.
 typealias CheckTargetPipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable> =
   Pipeline<
     IO, PieceTransfers<Source, FirstPieces<JournaledPieces<IO>>>, CompareRecordedStep, NoLedger

@@ -1,4 +1,4 @@
-/// Lets so many bytes a second pass, on average over a tenth of a second.
+/// Limits bytes per second, averaged over a tenth of a second.
 struct RateLimiter {
   private static let slack = Duration.milliseconds(100)
   private let bytesPerSecond: UInt64?
@@ -6,7 +6,7 @@ struct RateLimiter {
 
   init(bytesPerSecond: UInt64?) { self.bytesPerSecond = bytesPerSecond }
 
-  /// How long to wait before the next bytes may pass; nil if they may now.
+  /// Returns the time until the next bytes may pass; nil if they may pass now.
   func delay(now: Duration) -> Duration? {
     guard let nextAllowed, nextAllowed > now else { return nil }
     return nextAllowed - now

@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-/// A queue whose reads and writes are counted, so that no more than `depth` of them are in flight.
+/// A queue that counts its reads and writes, so that callers can keep at most `depth` in flight.
 struct RequestQueue<IO: BlockIO & ~Copyable>: ~Copyable {
   var io: IO
   private let depth: Int
@@ -15,7 +15,7 @@ struct RequestQueue<IO: BlockIO & ~Copyable>: ~Copyable {
 
   var isIdle: Bool { readCount + writeCount == 0 }
   var hasRoom: Bool { readCount + writeCount < depth }
-  /// Whether a read of each side finds room.
+  /// True if there is room for a read of each side.
   var hasRoomForBoth: Bool { readCount + writeCount + 2 <= depth }
 
   mutating func enqueueRead(_ request: IORequest) {
@@ -31,14 +31,14 @@ struct RequestQueue<IO: BlockIO & ~Copyable>: ~Copyable {
   mutating func endRead() { readCount -= 1 }
   mutating func endWrite() { writeCount -= 1 }
 
-  /// How many requests had completed when the last wait was over.
+  /// Number of requests that completed in the last wait.
   var completionCount: Int { batch.count }
   subscript(index: Int) -> IOCompletion { batch[index] }
 
-  /// Submits what is enqueued, and waits until requests complete or the time is over.
+  /// Submits enqueued requests, then waits for completions or the timeout.
   ///
-  /// Waking for each completion costs processor time, and half of the requests keep the devices busy. Where
-  /// more than that are slow, the timeout bounds what the others wait.
+  /// Waking for each completion costs processor time, and half of the requests keep the devices
+  /// busy. If more than half are slow, the timeout bounds the wait of the others.
   mutating func wait(_ timeout: Duration, forOne: Bool, clock: Clock) throws(Errno) {
     io.submit()
     if io.requestCount > 0 {
@@ -51,7 +51,7 @@ struct RequestQueue<IO: BlockIO & ~Copyable>: ~Copyable {
   }
 }
 
-/// Whose a completion is: a kind, a slot, and a segment of it.
+/// The owner of a completion: a kind of request, a slot, and a segment of the slot.
 enum RequestTag: UInt8 {
   case sourceRead, targetRead, targetWrite
   case salvageSource, salvageTarget, salvageWrite

@@ -1,42 +1,42 @@
-/// A transfer of which something could not be read, on its way through smaller pieces.
+/// A transfer with a failed read, processed in smaller pieces.
 ///
-/// First every unit of it is read by itself. Then each stretch that could be read is inspected and, if
-/// the step says so, written. The rest is named unreadable.
+/// First, every unit of the transfer is read by itself. Then each readable stretch is inspected
+/// and, if the step says so, written. The rest is reported as unreadable.
 struct Salvage {
   let slot: Int
   private let range: ByteRange
   private let unitByteCountMax: Int
-  /// The first byte of the unit that is being read, counted from the transfer's.
+  /// Start of the unit being read, relative to the transfer's first byte.
   private(set) var position = 0
   private var pendingReadCount = 0
   private var unitIsBad = false
-  /// Whether a side ends in the unit, so that everything behind it is bad without trying.
+  /// True if a side ends in the unit, so that everything after it is bad without trying.
   private var endsEarly = false
   private var bad = RangeSet()
-  /// Stretches that could be read and are still to be inspected, the one that is being written first.
+  /// Readable stretches still to be inspected; the one being written comes first.
   private var pieces: [ByteRange] = []
-  /// What was written.
+  /// Entries for the pieces that were written.
   private(set) var entries: [JournalEntry] = []
-  /// Of the piece that is being written.
+  /// Checksum of the piece being written.
   private var checksum: UInt32 = 0
 
-  /// - `unitByteCountMax`: bytes that are read at once, a multiple of both sides' alignments.
+  /// - `unitByteCountMax`: bytes per read, a multiple of both sides' alignments.
   init(slot: Int, range: ByteRange, unitByteCountMax: Int) {
     self.slot = slot
     self.range = range
     self.unitByteCountMax = unitByteCountMax
   }
 
-  /// Bytes of the unit that is being read.
+  /// Bytes of the unit being read.
   var unitByteCount: Int { min(unitByteCountMax, Int(range.byteCount) - position) }
   var unreadable: [ByteRange] { bad.ranges }
   var piece: ByteRange? { pieces.first }
 
   mutating func readBegan() { pendingReadCount += 1 }
 
-  /// Notes what a read of the unit came to.
+  /// Records the result of a read of the unit.
   ///
-  /// - Returns: True where it was the unit's last.
+  /// - Returns: True if it was the unit's last read.
   mutating func readCompleted(_ result: Int64) -> Bool {
     if result < Int64(unitByteCount) { unitIsBad = true }
     if result == 0 { endsEarly = true }
@@ -44,11 +44,11 @@ struct Salvage {
     return pendingReadCount == 0
   }
 
-  /// Goes on to the next unit.
+  /// Advances to the next unit.
   ///
-  /// - `segmentEnd`: where everything is bad up to, counted from the transfer's first byte, if the source
-  ///   ends in this unit; nil where the target is read too.
-  /// - Returns: False where all of the transfer has been read; then its pieces are there.
+  /// - `segmentEnd`: end of the bytes that are bad if the source ends in this unit, relative to the
+  ///   transfer's first byte; nil if the target is read too.
+  /// - Returns: False after the last unit; the pieces are then available.
   mutating func advance(segmentEnd: Int?) -> Bool {
     let unitStart = range.start + UInt64(position)
     if endsEarly, let segmentEnd {
@@ -74,7 +74,7 @@ struct Salvage {
 
   mutating func beginPiece(checksum: UInt32) { self.checksum = checksum }
 
-  /// Notes that all of a piece is on the target.
+  /// Records a piece that was written to the target in full.
   mutating func pieceWritten(_ piece: ByteRange) {
     entries.append(
       JournalEntry(start: piece.start, byteCount: piece.byteCount, checksum: checksum))

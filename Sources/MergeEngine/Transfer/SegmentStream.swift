@@ -1,6 +1,6 @@
-/// A source's runs as segments, from some byte of the target on, clipped at the effective end.
+/// A source's runs as segments, from a byte of the target on, clipped at the effective end.
 ///
-/// A class, since one sweep after the other reads it and none of them owns it.
+/// A class, because one sweep after another reads it and none of them owns it.
 package final class SegmentStream<Source: RunSource & ~Copyable> {
   package let cuts: TransferCuts
   private var source: Source
@@ -10,7 +10,7 @@ package final class SegmentStream<Source: RunSource & ~Copyable> {
   private var current: Segment?
   private var firstByteOffset: UInt64 = 0
 
-  /// Precondition: the source's first pass is over; `restart` begins the stream.
+  /// - Precondition: The source's first pass is over; `restart` begins the stream.
   package init(
     _ source: consuming Source, dataBlockByteCount: UInt64, cuts: TransferCuts
   ) {
@@ -19,7 +19,7 @@ package final class SegmentStream<Source: RunSource & ~Copyable> {
     self.cuts = cuts
   }
 
-  /// Begins again, at a byte of the target.
+  /// Restarts the stream at a byte of the target.
   package func restart(from byteOffset: UInt64) throws(MergeError) {
     try source.restart(from: ThinBlock(byteOffset / dataBlockByteCount))
     batch.removeAll()
@@ -28,7 +28,7 @@ package final class SegmentStream<Source: RunSource & ~Copyable> {
     firstByteOffset = byteOffset
   }
 
-  /// The segment that comes next, as far as it goes; nil behind the last.
+  /// Returns the rest of the next segment without consuming it; nil after the last.
   package func peek() throws(MergeError) -> Segment? {
     while current == nil {
       guard nextRun < batch.runs.count else {
@@ -53,9 +53,9 @@ package final class SegmentStream<Source: RunSource & ~Copyable> {
       targetByteOffset: first, byteCount: end - first)
   }
 
-  /// Takes the first bytes of the next segment.
+  /// Consumes the first bytes of the next segment.
   ///
-  /// Precondition: it has that many.
+  /// - Precondition: `peek` returned a segment with at least `byteCount` bytes.
   package func take(_ byteCount: UInt64) {
     guard let segment = current else { preconditionFailure("nothing was peeked at") }
     precondition(byteCount <= segment.byteCount)
@@ -68,7 +68,7 @@ package final class SegmentStream<Source: RunSource & ~Copyable> {
         byteCount: segment.byteCount - byteCount)
   }
 
-  /// Passes over everything before a byte of the target.
+  /// Skips everything before a byte of the target.
   package func skip(to byteOffset: UInt64) throws(MergeError) {
     while let segment = try peek(), segment.targetByteOffset < byteOffset {
       take(min(segment.byteCount, byteOffset - segment.targetByteOffset))
@@ -77,7 +77,7 @@ package final class SegmentStream<Source: RunSource & ~Copyable> {
 }
 
 extension CheckedPlan where Source: ~Copyable {
-  /// The source's runs, to be streamed from wherever `restart` says.
+  /// Returns the source's runs as a stream; call `restart` before reading from it.
   package consuming func segments(cuts: TransferCuts) -> SegmentStream<Source> {
     SegmentStream(source, dataBlockByteCount: plan.dataBlockByteCount, cuts: cuts)
   }

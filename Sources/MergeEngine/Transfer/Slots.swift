@@ -1,14 +1,14 @@
-/// One buffer, or one for each side, and what happens to it.
+/// A buffer, or one for each side, and the state of the transfer in it.
 struct Slot {
   enum State: UInt8 {
     case free
-    /// Reads are to be enqueued or in flight; the bytes are the kernel's.
+    /// Reads are waiting to be enqueued or in flight; the kernel owns the bytes.
     case reading
-    /// The bytes are there and wait for their turn.
+    /// All bytes have arrived; the slot waits for its turn to be inspected.
     case arrived
-    /// Waiting for a write, or it is in flight; the bytes are the kernel's until it completes.
+    /// The write is queued or in flight; the kernel owns the bytes until it completes.
     case writing
-    /// Being read again piece by piece.
+    /// Being reread unit by unit.
     case salvaging
   }
 
@@ -18,18 +18,18 @@ struct Slot {
   var recordedChecksum: UInt32?
   var checksum: UInt32 = 0
   var segmentCount = 0
-  /// Reads that were not enqueued yet begin with this one; the target's comes last.
+  /// The index of the next read to enqueue; the target's read comes last.
   var nextRead = 0
   var pendingReadCount = 0
   var hasBadSpot = false
-  /// Bytes of the target's side that have been read, and of the write that have been written.
+  /// Bytes of the target's side read so far, and bytes of the write written so far.
   var targetDoneByteCount = 0
   var writtenByteCount = 0
 
   var byteCount: Int { Int(range.byteCount) }
 }
 
-/// A segment of a slot's transfer, and how far it has been read.
+/// A segment of a slot's transfer and the number of its bytes read so far.
 struct SlotSegment {
   var dataByteOffset: UInt64 = 0
   var bufferByteOffset = 0
@@ -37,11 +37,11 @@ struct SlotSegment {
   var doneByteCount = 0
 }
 
-/// What a read or write that completed means for what it is a part of.
+/// The effect of one completion on its read or write: complete, more to transfer, or bad.
 enum Arrival: Equatable { case complete, more, bad }
 
-/// The slots of a pipeline: which are free, what transfers the others have, how far each has been read and
-/// written, and the requests that this takes.
+/// The slots of a pipeline: the free ones, the transfers in the others, how far each has been read
+/// and written, and the requests for the rest.
 struct SlotTable {
   private let shape: PipelineShape
   private let readsSource: Bool
@@ -49,9 +49,9 @@ struct SlotTable {
   private var slots: [Slot]
   private var segments: [SlotSegment]
   private var free: [Int]
-  /// Slots by ticket; empty where nobody asks for them in the order of the plan.
+  /// Slots by ticket; empty unless slots are looked up in plan order.
   private var slotByTicket: [Int]
-  /// Bytes of all transfers that have a slot.
+  /// Total bytes of all transfers that occupy a slot.
   private(set) var byteCount: UInt64 = 0
 
   init(_ shape: PipelineShape, readsSource: Bool, readsTarget: Bool, isOrdered: Bool) {
@@ -74,7 +74,7 @@ struct SlotTable {
     segments[slot * shape.segmentCountMax + index]
   }
 
-  /// The segment that a byte of a slot's buffer belongs to.
+  /// Returns the segment that contains a byte of a slot's buffer; nil if the slot has no segments.
   func segment(of slot: Int, at bufferByteOffset: Int) -> SlotSegment? {
     let first = slot * shape.segmentCountMax
     return segments[first..<first + slots[slot].segmentCount].last {
@@ -82,18 +82,18 @@ struct SlotTable {
     }
   }
 
-  /// The slot with that ticket; nil where none has it.
+  /// Returns the slot with `ticket`; nil if no slot has it.
   ///
-  /// Precondition: the table was made for asking in order.
+  /// - Precondition: The table was created with `isOrdered`.
   func slot(withTicket ticket: UInt64) -> Int? {
     let slot = slotByTicket[Int(ticket % UInt64(slots.count))]
     guard slot >= 0, slots[slot].ticket == ticket else { return nil }
     return slot
   }
 
-  /// Gives a free slot a transfer.
+  /// Assigns a transfer to a free slot.
   ///
-  /// Precondition: there is a free slot.
+  /// - Precondition: A slot is free.
   mutating func begin(_ transfer: Transfer, ticket: UInt64) -> Int {
     precondition(transfer.segments.count <= shape.segmentCountMax)
     let slot = free.removeLast()
@@ -115,16 +115,16 @@ struct SlotTable {
 
   // MARK: What happens to a slot
 
-  /// How many reads a slot's transfer takes.
+  /// Returns the number of reads that a slot's transfer takes.
   private func readCount(_ slot: Int) -> Int { slots[slot].segmentCount + (readsTarget ? 1 : 0) }
 
-  /// Whether every read of a slot has been asked for.
+  /// Returns true if every read of a slot has been requested.
   @inline(__always)
   func hasAllReads(_ slot: Int) -> Bool { slots[slot].nextRead == readCount(slot) }
 
-  /// Asks for the next read of a slot: its segments one after the other, then the target.
+  /// Returns the next read of a slot: its segments in order, then the target.
   ///
-  /// Precondition: not all have been asked for.
+  /// - Precondition: `hasAllReads` is false for the slot.
   mutating func nextRead(_ slot: Int) -> IORequest {
     let index = slots[slot].nextRead
     slots[slot].nextRead += 1
@@ -132,25 +132,25 @@ struct SlotTable {
     return index < slots[slot].segmentCount ? sourceRead(slot, segment: index) : targetRead(slot)
   }
 
-  /// All bytes of a slot are there.
+  /// Marks a slot whose bytes have all arrived.
   @inline(__always)
   mutating func arrived(_ slot: Int) { slots[slot].state = .arrived }
 
-  /// A slot's bytes are to be written.
+  /// Marks a slot for writing and stores the checksum of its bytes.
   mutating func beginWrite(_ slot: Int, checksum: UInt32) {
     slots[slot].checksum = checksum
     slots[slot].state = .writing
   }
 
-  /// A slot is to be read again piece by piece.
+  /// Marks a slot for rereading unit by unit.
   mutating func beginSalvage(_ slot: Int) { slots[slot].state = .salvaging }
 
-  /// A piece of a slot's transfer is to be written, from its first byte on.
+  /// Resets a slot's written byte count before a piece of its transfer is written.
   mutating func beginPiece(_ slot: Int) { slots[slot].writtenByteCount = 0 }
 
   // MARK: Requests
 
-  /// The read of what a segment lacks.
+  /// Returns the read for the rest of a segment.
   @inline(__always)
   func sourceRead(_ slot: Int, segment index: Int) -> IORequest {
     let segment = segment(slot, index)
@@ -162,7 +162,7 @@ struct SlotTable {
       tag: RequestTag.sourceRead.tag(slot: slot, segment: index))
   }
 
-  /// The read of what a slot lacks of the target.
+  /// Returns the read for the rest of a slot's target side.
   func targetRead(_ slot: Int) -> IORequest {
     let done = slots[slot].targetDoneByteCount
     return IORequest(
@@ -172,12 +172,12 @@ struct SlotTable {
       tag: RequestTag.targetRead.tag(slot: slot))
   }
 
-  /// The write of what has not been written of a slot's transfer.
+  /// Returns the write for the rest of a slot's transfer.
   func write(_ slot: Int) -> IORequest {
     write(slots[slot].range, of: slot, .targetWrite)
   }
 
-  /// The source's read of a unit of a salvage; nil for a transfer without segments.
+  /// Returns the source read for a salvage's unit; nil if the transfer has no segments.
   func sourceRead(_ salvage: Salvage) -> IORequest? {
     let slot = salvage.slot
     guard let segment = segment(of: slot, at: salvage.position) else { return nil }
@@ -189,7 +189,7 @@ struct SlotTable {
       tag: RequestTag.salvageSource.tag(slot: slot))
   }
 
-  /// The target's read of a unit of a salvage.
+  /// Returns the target read for a salvage's unit.
   func targetRead(_ salvage: Salvage) -> IORequest {
     let slot = salvage.slot
     return IORequest(
@@ -199,7 +199,7 @@ struct SlotTable {
       tag: RequestTag.salvageTarget.tag(slot: slot))
   }
 
-  /// The write of what has not been written of a salvage's piece.
+  /// Returns the write for the rest of a salvage's piece.
   func write(_ piece: ByteRange, of slot: Int) -> IORequest {
     write(piece, of: slot, .salvageWrite)
   }
@@ -216,14 +216,14 @@ struct SlotTable {
     (byteCount + unit - 1) / unit * unit
   }
 
-  /// Whether a slot's transfer is in the target's unaligned tail.
+  /// Returns true if a slot's transfer is in the target's unaligned tail.
   func isInTail(_ slot: Int) -> Bool { isInTail(slots[slot].range) }
 
   private func isInTail(_ range: ByteRange) -> Bool { range.start >= shape.tailByteOffset }
 
   // MARK: Completions
 
-  /// Notes bytes of a segment, or an error.
+  /// Records the result of a segment's read: a byte count or an error.
   @inline(__always)
   mutating func sourceArrived(_ slot: Int, segment index: Int, _ result: Int64) -> Arrival {
     let place = slot * shape.segmentCountMax + index
@@ -232,7 +232,7 @@ struct SlotTable {
       &segments[place].doneByteCount, by: result, of: byteCount, shape.dataAlignmentByteCount)
   }
 
-  /// Notes bytes of the target's side, or an error.
+  /// Records the result of a target read: a byte count or an error.
   mutating func targetArrived(_ slot: Int, _ result: Int64) -> Arrival {
     let byteCount = slots[slot].byteCount
     return Self.advance(
@@ -240,25 +240,25 @@ struct SlotTable {
       shape.targetAlignmentByteCount)
   }
 
-  /// Notes bytes that were written of a slot's transfer, or an error.
+  /// Records the result of writing a slot's transfer: a byte count or an error.
   mutating func written(_ slot: Int, _ result: Int64) -> Arrival {
     written(slot, result, of: slots[slot].byteCount)
   }
 
-  /// Notes bytes that were written of a salvage's piece, or an error.
+  /// Records the result of writing a salvage's piece: a byte count or an error.
   mutating func written(_ slot: Int, _ result: Int64, of byteCount: Int) -> Arrival {
     Self.advance(
       &slots[slot].writtenByteCount, by: result, of: byteCount, shape.targetAlignmentByteCount)
   }
 
-  /// Notes that a read of a slot is over.
+  /// Removes a finished read from a slot's pending reads.
   @inline(__always)
   mutating func endRead(_ slot: Int, isBad: Bool) {
     if isBad { slots[slot].hasBadSpot = true }
     slots[slot].pendingReadCount -= 1
   }
 
-  // A short direct request goes on at the last aligned boundary, not where it stopped.
+  // A short direct request continues at the last aligned boundary, not where it stopped.
   private static func advance(
     _ done: inout Int, by result: Int64, of byteCount: Int, _ alignment: Int
   ) -> Arrival {
@@ -271,7 +271,7 @@ struct SlotTable {
     return .more
   }
 
-  /// Takes a slot's transfer away.
+  /// Frees a slot and drops its transfer.
   mutating func release(_ slot: Int) {
     byteCount -= slots[slot].range.byteCount
     slots[slot].state = .free
@@ -280,7 +280,7 @@ struct SlotTable {
   }
 }
 
-/// A first-in first-out queue of slots, as long as there are slots.
+/// A first-in, first-out queue with room for every slot.
 struct SlotQueue {
   private var ring: [Int]
   private var head = 0
@@ -304,7 +304,7 @@ struct SlotQueue {
   }
 }
 
-/// Slots of which the one with the lowest ticket comes first, as many as there are slots: a binary heap.
+/// A binary heap with room for every slot; the slot with the lowest ticket comes first.
 struct SlotHeap {
   private struct Entry {
     var ticket: UInt64
@@ -327,7 +327,7 @@ struct SlotHeap {
     }
   }
 
-  /// Precondition: it is not empty.
+  /// - Precondition: The heap is not empty.
   mutating func removeFirst() {
     entries.swapAt(0, entries.count - 1)
     entries.removeLast()

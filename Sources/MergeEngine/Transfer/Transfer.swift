@@ -1,4 +1,4 @@
-/// Consecutive bytes of the data device that go to consecutive bytes of the target.
+/// Consecutive bytes of the data device that are copied to consecutive bytes of the target.
 package struct Segment: Equatable, Sendable {
   package var dataByteOffset: UInt64
   package var targetByteOffset: UInt64
@@ -11,14 +11,15 @@ package struct Segment: Equatable, Sendable {
   }
 }
 
-/// One contiguous piece of the target, made of one or more segments of the data device; filled by a
-/// feed again and again, so that the steady state allocates nothing.
+/// A contiguous piece of the target, made of one or more segments of the data device.
+///
+/// A feed reuses the same value for each transfer, so the steady state allocates nothing.
 package struct Transfer: Equatable, Sendable {
   package var start: UInt64 = 0
   package var byteCount: UInt64 = 0
-  /// Empty where only the target is read.
+  /// The source's segments; empty if only the target is read.
   package var segments: [Segment] = []
-  /// What the journal says of these bytes.
+  /// The checksum that the journal contains for these bytes.
   package var recordedChecksum: UInt32?
 
   package init() { segments.reserveCapacity(64) }
@@ -33,7 +34,7 @@ package struct Transfer: Equatable, Sendable {
     recordedChecksum = nil
   }
 
-  /// Precondition: the segment begins where the transfer ends.
+  /// - Precondition: The segment begins where the transfer ends.
   package mutating func append(_ segment: Segment) {
     precondition(segment.targetByteOffset == end)
     byteCount += segment.byteCount

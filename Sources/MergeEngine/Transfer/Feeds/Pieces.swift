@@ -3,14 +3,15 @@ package protocol PieceSource: ~Copyable {
   mutating func next() throws(MergeError) -> RecordedPiece?
 }
 
-/// What a journal recorded, without what it named unreadable since: that is tried again by itself.
+/// Recorded pieces of a journal without ranges found unreadable since, which are retried
+/// separately.
 package struct JournaledPieces<IO: BlockIO & ~Copyable>: PieceSource, ~Copyable {
   private var reader: JournalReader<IO>
   private var entries: EntryStream
   private let unreadable: [ByteRange]
-  /// The first unreadable range that does not end before the current piece.
+  /// The first unreadable range that ends after the current piece's start.
   private var nextUnreadable = 0
-  /// What is left of the current piece.
+  /// The rest of the current piece.
   private var current: RecordedPiece?
 
   package init(_ reader: consuming JournalReader<IO>, _ state: JournalState) {
@@ -32,7 +33,7 @@ package struct JournaledPieces<IO: BlockIO & ~Copyable>: PieceSource, ~Copyable 
         current = nil
         return piece
       }
-      // Of the parts beside it the checksum is not known.
+      // The parts around the hole have no checksum of their own.
       let hole = unreadable[nextUnreadable]
       current =
         hole.end < piece.range.end
@@ -45,7 +46,7 @@ package struct JournaledPieces<IO: BlockIO & ~Copyable>: PieceSource, ~Copyable 
   }
 }
 
-/// The first pieces whose checksum is known, `count` of them at most.
+/// The first pieces with a known checksum, at most `count` of them.
 package struct FirstPieces<Pieces: PieceSource & ~Copyable>: PieceSource, ~Copyable {
   private var pieces: Pieces
   private var left: Int
@@ -65,7 +66,7 @@ package struct FirstPieces<Pieces: PieceSource & ~Copyable>: PieceSource, ~Copya
   }
 }
 
-/// Ranges, cut to what a buffer holds.
+/// Given ranges, cut to the size of a buffer.
 package struct GivenPieces: PieceSource, ~Copyable {
   private let ranges: [ByteRange]
   private let cuts: TransferCuts

@@ -1,14 +1,14 @@
-/// Where a pipeline's transfers come from, in rising order.
+/// A source of a pipeline's transfers, in rising order.
 package protocol TransferFeed: ~Copyable {
-  /// Makes `transfer` the next one; false behind the last.
+  /// Fills `transfer` with the next transfer; returns false after the last.
   mutating func next(_ transfer: inout Transfer) throws(MergeError) -> Bool
 }
 
-/// The plan itself: neighbours on the target in one transfer, cut as ``TransferCuts`` says.
+/// The whole plan: segments adjacent on the target form one transfer, cut by ``TransferCuts``.
 package struct PlannedTransfers<Source: RunSource & ~Copyable>: TransferFeed, ~Copyable {
   private let segments: SegmentStream<Source>
 
-  /// From where the stream is.
+  /// Starts at the stream's current position.
   package init(_ segments: SegmentStream<Source>) { self.segments = segments }
 
   package mutating func next(_ transfer: inout Transfer) throws(MergeError) -> Bool {
@@ -29,16 +29,16 @@ package struct PlannedTransfers<Source: RunSource & ~Copyable>: TransferFeed, ~C
   }
 }
 
-/// Given pieces of the plan, one transfer each: what the journal recorded, or could not be read.
+/// Given pieces of the plan, one transfer each: recorded by the journal, or unreadable before.
 package struct PieceTransfers<
   Source: RunSource & ~Copyable, Pieces: PieceSource & ~Copyable
 >: TransferFeed, ~Copyable {
   private let segments: SegmentStream<Source>
   private var pieces: Pieces
 
-  /// From where the stream is, which is before the first piece.
+  /// Starts at the stream's current position, which must be before the first piece.
   ///
-  /// Precondition: the pieces rise.
+  /// - Precondition: The pieces rise.
   package init(_ segments: SegmentStream<Source>, pieces: consuming Pieces) {
     self.segments = segments
     self.pieces = pieces
@@ -64,7 +64,7 @@ package struct PieceTransfers<
   }
 }
 
-/// The same pieces without the source: only the target is read.
+/// Given pieces of the target, without the source.
 package struct TargetOnlyTransfers<Pieces: PieceSource & ~Copyable>: TransferFeed, ~Copyable {
   private var pieces: Pieces
 

@@ -1,18 +1,19 @@
 internal import SystemPackage
 
-/// Makes durable statements of how far the merge is, while the pipeline goes on.
+/// Makes the merge's progress durable in the journal while the pipeline keeps running.
 ///
-/// A checkpoint is four steps, each begun when the one before has completed: flush the target, append
-/// the records, flush the journal, forget what they cover. It covers what had completed when the flush
-/// of the target was issued, up to the first transfer that had not. Before it is recorded, it is looked at what must not
-/// have changed meanwhile. After a failed flush, look or append nothing more is recorded.
+/// A checkpoint has four steps, each begun when the one before has completed: flush the target,
+/// append the records, flush the journal, forget the transfers covered. It covers the transfers
+/// that had completed when the flush of the target was issued, up to the first that had not. Before
+/// the records are appended, `look` checks that the copied data has not changed. After a failed
+/// flush, check or append, nothing more is recorded.
 package struct Checkpointer: TransferLedger, ~Copyable {
-  /// What waits for a checkpoint at most.
+  /// The limit on transfers, and below on bytes, that wait for a checkpoint.
   package static let waitingCountMax = 128 << 10
   package static let waitingByteCountMax: UInt64 = 8 << 30
-  /// A checkpoint is due after so many bytes, whatever the time.
+  /// A checkpoint is due after this many bytes, however little time has passed.
   package static let dueByteCount: UInt64 = 4 << 30
-  /// Where a checkpoint's records are made.
+  /// Bytes of the slab in which a checkpoint's records are built.
   package static let slabByteCount = 4 << 20
 
   private enum Step {
@@ -32,7 +33,7 @@ package struct Checkpointer: TransferLedger, ~Copyable {
 
   package private(set) var failure: MergeError?
   package private(set) var checkpointCount: UInt64 = 0
-  /// Bytes of the plan that this run made durable and recorded, each once.
+  /// Bytes of the plan that this run made durable and recorded, each counted once.
   package private(set) var recordedByteCount: UInt64 = 0
   package private(set) var watermark: UInt64
   package private(set) var journal: JournalEncoder
@@ -49,21 +50,22 @@ package struct Checkpointer: TransferLedger, ~Copyable {
   private let journalPath: String
 
   private var step = Step.idle
-  /// A ring of transfers by ticket, the oldest that is not durable first.
+  /// A ring of transfers by ticket, starting with the oldest that is not durable.
   ///
-  /// No longer than there were tickets: a short merge has no use for most of it.
+  /// The array grows with the tickets, because a short merge needs little of the full ring.
   private var waiting: [Waiting]
   private var firstTicket: UInt64 = 0
   private var nextTicket: UInt64 = 0
-  /// How many at the front have ended.
+  /// The number of transfers at the front that have ended.
   private var endedCount = 0
   private var waitingByteCount: UInt64 = 0
   private var pieces: [UInt64: (entries: [JournalEntry], unreadable: [ByteRange])] = [:]
   private var lastCheckpoint: Duration
   private var appendedByteCount = 0
 
-  /// - `slabByteOffset`: where in the queue's slab `slabByteCount` bytes are this ledger's own.
-  /// - `look`: looks at what is copied and throws where it may have changed.
+  /// - `slabByteOffset`: start of the `slabByteCount` bytes of the queue's slab reserved for this
+  ///   ledger.
+  /// - `look`: checks the copied data and throws if it may have changed.
   package init(
     journal: JournalEncoder, watermark: UInt64, nextSweep: UInt64, interval: Duration,
     slabByteOffset: Int, targetPath: String, journalPath: String, now: Duration,
@@ -86,7 +88,7 @@ package struct Checkpointer: TransferLedger, ~Copyable {
 
   /// Begins another pass over the plan.
   ///
-  /// Precondition: the ledger is settled.
+  /// - Precondition: The ledger is settled.
   package mutating func beginSweep(_ kind: JournalRecord.SweepKind) {
     precondition(isSettled)
     self.kind = kind
@@ -193,9 +195,9 @@ package struct Checkpointer: TransferLedger, ~Copyable {
     }
   }
 
-  /// Appends one record by itself and makes it durable.
+  /// Appends a single record and makes it durable.
   ///
-  /// Precondition: nothing is in flight.
+  /// - Precondition: Nothing is in flight.
   package mutating func append<IO: BlockIO & ~Copyable>(
     _ record: JournalRecord, _ io: inout IO
   ) throws(MergeError) {
@@ -223,8 +225,9 @@ package struct Checkpointer: TransferLedger, ~Copyable {
     failure = error
   }
 
-  /// Encodes records of the first `count` transfers and appends them, half a buffer at a time: the other
-  /// half is room for all pieces that one transfer with bad spots can come to.
+  /// Encodes records of the first `count` transfers and appends them, half a buffer at a time.
+  ///
+  /// The other half leaves room for all pieces of one transfer with bad spots.
   private mutating func append<IO: BlockIO & ~Copyable>(
     _ count: Int, _ io: inout IO, now: Duration
   ) {
@@ -291,7 +294,7 @@ package struct Checkpointer: TransferLedger, ~Copyable {
   }
 }
 
-/// Puts entries into checkpoint records of bounded size.
+/// Packs entries into checkpoint records of bounded size.
 private struct CheckpointBuilder {
   private var checkpoint: JournalRecord.Checkpoint
   private var passed: UInt64
@@ -305,7 +308,7 @@ private struct CheckpointBuilder {
     passed = watermark
   }
 
-  /// Everything before `end` is done; only the merging sweep moves the watermark.
+  /// Marks everything before `end` as done; only the merging sweep moves the watermark.
   mutating func pass(to end: UInt64) {
     if checkpoint.kind == .merge { passed = max(passed, end) }
   }
@@ -325,7 +328,7 @@ private struct CheckpointBuilder {
     }
   }
 
-  /// Ends the record that is being filled, if it says anything.
+  /// Ends the current record if it has entries or moves the watermark.
   mutating func finish(_ journal: inout JournalEncoder) {
     guard !checkpoint.entries.isEmpty || passed > watermark else { return }
     checkpoint.watermark = passed

@@ -1,38 +1,38 @@
-/// How a transfer ended.
+/// The outcome of a transfer.
 package enum TransferOutcome: Equatable, Sendable {
-  /// The target holds bytes with that checksum.
+  /// The target contains bytes with this checksum.
   case merged(checksum: UInt32)
-  /// As before; nothing is to be recorded.
+  /// The target is unchanged; nothing is recorded.
   case unchanged
-  /// Some of it could not be read; the rest is merged in these pieces.
+  /// Some bytes could not be read; the rest was merged in these pieces.
   case pieces([JournalEntry], unreadable: [ByteRange])
 }
 
-/// What a pipeline tells of its transfers, so that what is durable can be recorded.
+/// The record of a pipeline's transfers, from which durable progress is journaled.
 ///
-/// What a report adds up, the pipeline counts itself.
+/// Totals for reports are counted by the pipeline itself.
 package protocol TransferLedger: ~Copyable {
-  /// No further transfer may begin before some are durable.
+  /// True if no transfer may begin until some are durable.
   var isFull: Bool { get }
-  /// Everything that ended is recorded, and nothing of the ledger's own is in flight.
+  /// True if every ended transfer is recorded and no request of the ledger is in flight.
   var isSettled: Bool { get }
-  /// What went wrong with flushing or recording; then nothing more is recorded.
+  /// The first error in flushing or recording; nothing is recorded after it.
   var failure: MergeError? { get }
-  /// Time since the last checkpoint was durable; nil if there was none.
+  /// Returns the time since the last checkpoint became durable; nil if there was none.
   func sinceCheckpoint(now: Duration) -> Duration?
 
-  /// A transfer begins; transfers begin in the order of the plan.
-  /// - Returns: The ticket under which it ends.
+  /// Registers a transfer that begins; transfers begin in plan order.
+  /// - Returns: The ticket to pass to `ended`.
   mutating func began(_ range: ByteRange) -> UInt64
   mutating func ended(_ ticket: UInt64, _ outcome: TransferOutcome)
-  /// Enqueues what is due. With `isLast`, everything that ended is due.
+  /// Enqueues requests that are due; with `isLast`, every ended transfer is due.
   mutating func advance<IO: BlockIO & ~Copyable>(_ io: inout IO, now: Duration, isLast: Bool)
-  /// A request of the ledger's own completed.
+  /// Handles the completion of one of the ledger's requests.
   mutating func completed<IO: BlockIO & ~Copyable>(
     _ completion: IOCompletion, _ io: inout IO, now: Duration)
 }
 
-/// Records nothing: for comparing.
+/// A ledger that records nothing, for comparing.
 package struct NoLedger: TransferLedger, ~Copyable {
   private var nextTicket: UInt64 = 0
 

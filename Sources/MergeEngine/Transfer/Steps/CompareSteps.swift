@@ -1,4 +1,4 @@
-/// Verify: source and target are compared sector by sector.
+/// Verify: compares source and target sector by sector.
 package struct CompareStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { true }
   package static var readsTarget: Bool { true }
@@ -18,7 +18,7 @@ package struct CompareStep: TransferStep, ~Copyable {
   }
 }
 
-/// Compares source and target, each with what was recorded when the source was merged.
+/// Compares source and target, each with the checksum recorded when the source was merged.
 package struct CompareRecordedStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { true }
   package static var readsTarget: Bool { true }
@@ -27,11 +27,11 @@ package struct CompareRecordedStep: TransferStep, ~Copyable {
   package private(set) var comparedByteCount: UInt64 = 0
   package private(set) var sourceDifferences = Differences()
   package private(set) var targetDifferences = Differences()
-  /// Transfers that were compared with a recorded checksum.
+  /// Number of transfers compared with a recorded checksum.
   package private(set) var recordedCount = 0
-  /// How many of them the source does not have as recorded.
+  /// Number of those transfers whose source no longer matches the recorded checksum.
   package private(set) var changedSourceCount = 0
-  /// How many of them the target has neither as recorded nor as the source has them now.
+  /// Number of those transfers whose target matches neither the recorded checksum nor the source.
   package private(set) var missingOnTargetCount = 0
 
   package init() {}
@@ -42,7 +42,7 @@ package struct CompareRecordedStep: TransferStep, ~Copyable {
     comparedByteCount += range.byteCount
     let isEqual = source.hasSameBytes(as: target)
     guard let recordedChecksum else {
-      // A part of an entry has no checksum of its own, so the side that changed is not known.
+      // Part of an entry has no checksum of its own, so the side that changed is unknown.
       if !isEqual { appendToBoth(range) }
       return .keep
     }
@@ -51,7 +51,7 @@ package struct CompareRecordedStep: TransferStep, ~Copyable {
       isEqual ? isSourceAsRecorded : CRC32C.checksum(of: target) == recordedChecksum
     recordedCount += 1
     if !isSourceAsRecorded { changedSourceCount += 1 }
-    // A run that stopped while it wrote what had changed may not have recorded it.
+    // A run that stopped while writing changed source bytes may not have recorded them.
     if !isTargetAsRecorded, !isEqual { missingOnTargetCount += 1 }
     switch (isSourceAsRecorded, isTargetAsRecorded) {
     case (true, true) where isEqual: break
@@ -68,7 +68,7 @@ package struct CompareRecordedStep: TransferStep, ~Copyable {
   }
 }
 
-/// Verify by the journal: the target is compared with what was recorded.
+/// Verify by journal: compares the target with the recorded checksums.
 package struct CompareChecksumStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { false }
   package static var readsTarget: Bool { true }
@@ -82,7 +82,7 @@ package struct CompareChecksumStep: TransferStep, ~Copyable {
   package mutating func inspect(
     _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, target: RawSpan
   ) -> Verdict {
-    // Of an entry that could not be read as a whole the rest proves nothing.
+    // The remainder of a partly unreadable entry has no checksum of its own and proves nothing.
     guard let recordedChecksum else { return .keep }
     comparedByteCount += range.byteCount
     if CRC32C.checksum(of: target) != recordedChecksum { differences.append(range) }
@@ -90,7 +90,8 @@ package struct CompareChecksumStep: TransferStep, ~Copyable {
   }
 }
 
-/// Differing ranges in rising order, neighbours joined; all are counted and the first are kept.
+/// Differing ranges in rising order, neighbors joined; all bytes are counted, only the first ranges
+/// kept.
 package struct Differences: Equatable, Sendable {
   package private(set) var byteCount: UInt64 = 0
   package private(set) var first: [ByteRange] = []

@@ -1,25 +1,25 @@
-/// What is done with a transfer once its bytes are there.
+/// The action for a transfer once its bytes have been read.
 package enum Verdict: Equatable, Sendable {
-  /// The source's bytes go to the target; their checksum is recorded.
+  /// Write the source's bytes to the target and record their checksum.
   case write(checksum: UInt32)
-  /// Nothing is written and nothing recorded.
+  /// Write nothing and record nothing.
   case keep
 }
 
-/// The steps of a pipeline: what is read, and what follows from it.
+/// The part of a pipeline that chooses the sides to read and the action that follows.
 package protocol TransferStep: ~Copyable {
   static var readsSource: Bool { get }
   static var readsTarget: Bool { get }
-  /// Whether transfers are inspected in the order of the plan.
+  /// True if transfers are inspected in plan order.
   static var isOrdered: Bool { get }
 
-  /// Looks at the bytes of `range`; those that are not read are empty.
+  /// Inspects the bytes of `range`; the span of a side that is not read is empty.
   mutating func inspect(
     _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, target: RawSpan
   ) -> Verdict
 }
 
-/// Merge: what is read is checksummed and written.
+/// Merge: checksums the source's bytes and writes them.
 package struct CopyStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { true }
   package static var readsTarget: Bool { false }
@@ -34,11 +34,11 @@ package struct CopyStep: TransferStep, ~Copyable {
   }
 }
 
-/// Re-check of what earlier runs recorded: where source, target and record are not one, the source's
-/// bytes are written again.
+/// Rechecks transfers that earlier runs recorded, and writes the source's bytes again unless
+/// source, target and record agree.
 ///
-/// Where the source is a copy that may lack some of it, the record decides: bytes of the source that were not
-/// recorded never replace bytes of the target that were.
+/// With `keepsRecorded`, the source is a copy that may lack some of the data and the record
+/// decides: source bytes that were not recorded never replace target bytes that were.
 package struct RecheckStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { true }
   package static var readsTarget: Bool { true }
@@ -46,9 +46,9 @@ package struct RecheckStep: TransferStep, ~Copyable {
 
   package private(set) var checkedByteCount: UInt64 = 0
   package private(set) var rewrittenByteCount: UInt64 = 0
-  /// Where the source is a copy: bytes that neither side has as they were recorded.
+  /// With `keepsRecorded`: bytes not known to be as recorded on either side.
   package private(set) var lostByteCount: UInt64 = 0
-  /// The lowest of those; nil where there are none.
+  /// The lowest offset of those lost bytes; nil if there are none.
   package private(set) var lowestLostByteOffset: UInt64?
   private let keepsRecorded: Bool
 
@@ -59,8 +59,8 @@ package struct RecheckStep: TransferStep, ~Copyable {
   ) -> Verdict {
     checkedByteCount += range.byteCount
     let checksum = CRC32C.checksum(of: source)
-    // Equal bytes that were not recorded may be what a failed flush left behind: they can be read, and
-    // no later flush makes them durable.
+    // Equal bytes that were not recorded may be left over from a failed flush: they can be read,
+    // but no later flush makes them durable.
     let isEqual = source.hasSameBytes(as: target)
     guard checksum == recordedChecksum, isEqual else {
       if keepsRecorded, checksum != recordedChecksum, !(recordedChecksum == nil && isEqual) {
