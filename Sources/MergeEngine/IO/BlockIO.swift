@@ -1,65 +1,72 @@
-// Before SystemPackage, whose C headers would otherwise be taken for the home of what the system declares.
+// Imported first, so that the system's declarations are not attributed to SystemPackage's C
+// headers.
 internal import Glibc
 package import SystemPackage
 
-/// What the pipelines run on: a queue of reads, writes and flushes on a few files.
+/// A queue of reads, writes and flushes on a few files, on which the pipelines run.
 ///
-/// In the product it is ``LinuxAIO``; in tests a simulated disk. Bytes travel through a slab that the
-/// queue owns, since the kernel keeps using a buffer after the call returns; requests name places in
-/// it. Nobody may touch the bytes of a request between `submit` and its completion.
+/// The product uses ``LinuxAIO``, tests a simulated disk. Bytes travel through a slab that the
+/// queue owns, because the kernel keeps using a buffer after the call returns; requests name places
+/// in the slab. Nobody may touch the bytes of a request between `submit` and its completion.
 package protocol BlockIO: ~Copyable {
-  /// How many requests may be enqueued or in flight at once.
+  /// Maximum number of requests that are enqueued or in flight.
   var requestCountMax: Int { get }
-  /// How many are enqueued or in flight now.
+  /// Number of requests that are enqueued or in flight.
   var requestCount: Int { get }
   var slabByteCount: Int { get }
-  /// How long handing requests to the device took in all.
+  /// Total time spent handing requests to the device.
   var submitDuration: Duration { get }
 
-  /// Adds a request to the batch. Precondition: `requestCount < requestCountMax`.
+  /// Adds a request to the batch.
+  ///
+  /// - Precondition: `requestCount < requestCountMax`.
   mutating func enqueue(_ request: IORequest)
 
-  /// Hands the batch to the device; what the device does not take yet stays enqueued.
+  /// Hands the batch to the device; requests that the device does not accept yet stay enqueued.
   mutating func submit()
 
-  /// Waits until `minimum` requests have completed, or as many as a batch holds, or the time is over, or a
-  /// signal came, and replaces the batch's content by what has completed.
+  /// Waits for completions, and replaces the batch's content with them.
   ///
-  /// - Throws: `Errno` where completions cannot be learned of any more, `.canceled` where nobody waits for
-  ///   them any longer. It is not known then what is in flight: the queue's memory is never given back, every
-  ///   later call throws the same, and the queue is of no other use.
+  /// The wait ends when `minimum` requests have completed, the batch is full, the timeout expires,
+  /// or a signal arrives.
+  ///
+  /// - Throws: `Errno` if completions can no longer be received; `.canceled` if the wait was given
+  ///   up. Requests may then still be in flight: the queue's memory is never freed, every later
+  ///   `reap` throws the same error, and the queue is unusable.
   mutating func reap(
     atLeast minimum: Int, timeout: Duration?, into batch: inout CompletionBatch
   ) throws(Errno)
 
-  /// Does one request and waits for it. Precondition: nothing else is enqueued or in flight.
-  /// - Returns: Bytes done, or a negative errno.
+  /// Performs one request and waits for it.
+  ///
+  /// - Precondition: Nothing else is enqueued or in flight.
+  /// - Returns: The number of bytes done, or a negative errno.
   mutating func perform(_ request: IORequest) -> Int64
 
   @_lifetime(borrow self)
   borrowing func bytes(at slabByteOffset: Int, count byteCount: Int) -> RawSpan
 
-  /// Copies bytes into the slab, for records that are made in memory.
+  /// Copies bytes that were built in memory into the slab.
   mutating func store(_ bytes: RawSpan, at slabByteOffset: Int)
 }
 
-/// One of the open files that a request can be for.
+/// An open file that a request can name.
 package enum IOFile: UInt8, CaseIterable, Sendable {
   case metadata
   case data
-  /// What is written to, or compared with the source.
+  /// The file that is written, or compared with the source.
   case target
-  /// The target again, through the page cache: for the unaligned tail.
+  /// The target through the page cache, for the unaligned tail.
   case targetBuffered
   case journal
 }
 
-/// One read, write or flush.
+/// A read, write or flush.
 package struct IORequest {
-  /// What is done.
+  /// The kind of a request.
   package enum Operation: UInt8, Sendable {
     case read, write
-    /// Makes durable what was written to the file and had completed before.
+    /// Makes durable all writes to the file that completed before the flush was issued.
     case flush
   }
 
@@ -68,7 +75,7 @@ package struct IORequest {
   package var byteOffset: UInt64
   package var slabByteOffset: Int
   package var byteCount: Int
-  /// Comes back with the completion.
+  /// The caller's tag, returned with the completion.
   package var tag: UInt64
 
   package init(
@@ -84,10 +91,10 @@ package struct IORequest {
   }
 }
 
-/// What became of a request.
+/// The result of a request.
 package struct IOCompletion: BitwiseCopyable {
   package var tag: UInt64
-  /// Bytes done, or a negative errno.
+  /// The number of bytes done, or a negative errno.
   package var result: Int64
 
   package init(tag: UInt64, result: Int64) {
@@ -109,6 +116,6 @@ package struct CompletionBatch: ~Copyable {
 
   package mutating func removeAll() { completions.removeAll() }
 
-  /// Precondition: fewer than `capacity` are in it.
+  /// - Precondition: The batch contains fewer than `capacity` completions.
   package mutating func append(_ completion: IOCompletion) { completions.append(completion) }
 }

@@ -1,14 +1,14 @@
 internal import Glibc
 internal import SystemPackage
 
-/// Page-aligned memory taken once and cut into buffers by its user.
+/// Page-aligned memory, allocated once and divided into buffers by its user.
 ///
-/// Pages cost memory only once they are touched.
+/// A page uses physical memory only once it is touched.
 @safe package struct BufferSlab: ~Copyable {
   package enum Pages: Sendable {
-    /// Taken one by one as touched.
+    /// Pages of 4 KiB, allocated as they are touched.
     case small
-    /// Taken in large pieces where the system can: fewer look-ups for what is used all over.
+    /// Huge pages where the system has them: fewer TLB misses for memory used all over.
     case large
 
     fileprivate var byteCount: Int {
@@ -25,14 +25,14 @@ internal import SystemPackage
   private let base: UnsafeMutableRawPointer
   private var isKept = false
 
-  /// - Throws: `MergeError` when the system does not give that much.
+  /// - Throws: `MergeError` if the system cannot allocate the memory.
   package init(byteCount: Int, pages: Pages = .small) throws(MergeError) {
     let wanted = max(byteCount, 1)
     guard wanted <= Int.max / 2 else {
       throw .buffersTooLarge(UInt64(wanted))
     }
     let rounded = (wanted + 4095) / 4096 * 4096
-    // A piece that is to be large begins at a multiple of its size.
+    // Room to align the start to a page, which huge pages need.
     let mapped = rounded + pages.byteCount
     // SAFETY: a fresh anonymous mapping that only this value knows; unmapped in deinit.
     let mapping = unsafe mmap(
@@ -41,7 +41,7 @@ internal import SystemPackage
       throw .noMemory(UInt64(rounded), .current)
     }
     unsafe base = mapping.alignedUp(toMultipleOf: pages.byteCount)
-    // Advice: without it everything is as before, only slower.
+    // Only a hint: if it fails, the slab works the same, only slower.
     if pages == .large { unsafe madvise(base, rounded, MADV_HUGEPAGE) }
     unsafe self.mapping = mapping
     mappedByteCount = mapped
@@ -52,20 +52,20 @@ internal import SystemPackage
     if !isKept { unsafe munmap(mapping, mappedByteCount) }
   }
 
-  /// Keeps the memory until the process ends: the kernel may still write to it.
+  /// Keeps the memory until the process ends, because the kernel may still write to it.
   mutating func keep() { isKept = true }
 
-  /// Precondition: the bytes lie inside.
+  /// - Precondition: The bytes lie inside the slab.
   @_lifetime(borrow self)
   package borrowing func bytes(at byteOffset: Int, count: Int) -> RawSpan {
     precondition(byteOffset >= 0 && count >= 0 && byteOffset <= byteCount - count)
-    // SAFETY: inside the mapping, which lives as long as `self`; zero-filled memory is initialised.
+    // SAFETY: inside the mapping, which lives as long as `self`; zero-filled memory is initialized.
     let buffer = unsafe UnsafeRawBufferPointer(start: base + byteOffset, count: count)
     let span = unsafe RawSpan(_unsafeBytes: buffer)
     return unsafe _overrideLifetime(span, borrowing: self)
   }
 
-  /// Precondition: the bytes fit at that place.
+  /// - Precondition: The bytes fit into the slab at `byteOffset`.
   package mutating func store(_ bytes: RawSpan, at byteOffset: Int) {
     precondition(byteOffset >= 0 && byteOffset <= byteCount - bytes.byteCount)
     // SAFETY: inside the mapping; the source is another object, so nothing overlaps.
@@ -75,9 +75,9 @@ internal import SystemPackage
     }
   }
 
-  /// For the kernel.
+  /// Returns an address for the kernel.
   ///
-  /// Precondition: the bytes lie inside.
+  /// - Precondition: The bytes lie inside the slab.
   borrowing func address(at byteOffset: Int, count: Int) -> UnsafeMutableRawPointer {
     precondition(byteOffset >= 0 && count >= 0 && byteOffset <= byteCount - count)
     return unsafe base + byteOffset

@@ -1,11 +1,11 @@
-/// Elements in memory that is allocated once: appending one looks neither for room nor for other owners.
+/// An array of fixed capacity, allocated once: appending never reallocates or checks for uniqueness.
 ///
-/// Pages of it are there as elements are first appended.
+/// A page of it uses physical memory only once an element in it is appended.
 @safe package struct FixedArray<Element: BitwiseCopyable>: ~Copyable {
   package let capacity: Int
   package private(set) var count = 0
-  // SAFETY: allocated in init, and the first `count` are initialised; nobody else has the pointer, and what
-  // the elements are needs no deinitialising.
+  // SAFETY: allocated in init, and the first `count` elements are initialized; nobody else has the
+  // pointer, and `BitwiseCopyable` elements need no deinitialization.
   private let elements: UnsafeMutablePointer<Element>
 
   package init(capacity: Int) {
@@ -18,7 +18,7 @@
 
   package mutating func removeAll() { count = 0 }
 
-  /// Precondition: `count` is below the capacity.
+  /// - Precondition: `count` is below the capacity.
   @inline(__always)
   package mutating func append(_ element: Element) {
     precondition(count < capacity)
@@ -29,7 +29,8 @@
   package var span: Span<Element> {
     @_lifetime(borrow self)
     borrowing get {
-      // SAFETY: initialised by append, and there as long as `self`; appending needs `self` exclusively.
+      // SAFETY: initialized by append, valid as long as `self`; appending needs exclusive access to
+      // `self`.
       let span = unsafe Span(_unsafeStart: elements, count: count)
       return unsafe _overrideLifetime(span, borrowing: self)
     }

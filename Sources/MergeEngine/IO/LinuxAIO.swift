@@ -4,52 +4,56 @@ package import SystemPackage
 
 /// ``BlockIO`` on kernel AIO (libaio): one context, one slab, used by one thread.
 ///
-/// Control blocks are kept in a fixed array, one per request; a completion names its control block by
-/// index, so that neither submitting nor reaping allocates.
+/// Control blocks are kept in a fixed array, one per request. A completion identifies its control
+/// block by index, so neither submitting nor reaping allocates.
 @safe package struct LinuxAIO: BlockIO, ~Copyable {
   package let requestCountMax: Int
   package private(set) var requestCount = 0
   package var slabByteCount: Int { slab.byteCount }
 
-  /// How long `io_submit` took in all: it blocks when the device's own queue is full.
+  /// Total time spent in `io_submit`, which blocks when the device's own queue is full.
   package private(set) var submitDuration = Duration.zero
 
   private var slab: BufferSlab
   private var files: [IOFile: OpenFile]
   private let clock: Clock
-  /// Nil where no requests in flight were wanted: making and destroying one costs tens of milliseconds.
+  /// The AIO context; nil if no requests in flight were wanted.
+  ///
+  /// Creating and destroying a context takes tens of milliseconds.
   private let context: OpaquePointer?
   private let blocks: UnsafeMutablePointer<iocb>
   private let events: UnsafeMutablePointer<io_event>
-  /// Tags of the callers, by control block.
+  /// The callers' tags, by control block.
   private var tags: [UInt64]
-  /// Of flushes the file that is flushed, by control block; -1 of reads and writes.
+  /// The descriptor that a flush is for, by control block; -1 for reads and writes.
   private var flushed: [CInt]
   private var freeBlocks: [Int]
-  /// Enqueued and not yet taken by the kernel, in order: a ring as long as all control blocks.
+  /// Enqueued requests that the kernel has not accepted yet, in order, with room for all control
+  /// blocks.
   private let waiting: UnsafeMutablePointer<UnsafeMutablePointer<iocb>?>
   private var waitingCount = 0
-  /// Completions that the kernel did not make: requests that `io_submit` refused.
+  /// Completions of requests that `io_submit` refused.
   private var refused: [IOCompletion] = []
   private var descriptors: [CInt]
   private let isWaitOver: @Sendable () -> Bool
-  /// The error that waiting came to.
+  /// The error that ended waiting; every later `reap` throws it.
   private var failure: Errno?
 
-  /// How long a wait without a limit lasts before `isWaitOver` is asked.
+  /// The longest wait between two calls of `isWaitOver` if there is no timeout.
   private static let waitAtOnce = Duration.milliseconds(200)
 
-  /// How long the kernel has taken none of the requests, while it had none.
+  /// The time for which the kernel has accepted no request while it had none in flight.
   private var shortage = Duration.zero
   private static let shortageStep = Duration.milliseconds(1)
-  /// It is short of something that this process does not have.
+  /// After this long, the kernel lacks a resource that this process cannot free.
   private static let shortageMax = Duration.seconds(10)
 
-  /// - `requestCount`: requests wanted in flight, 0 if only `perform` is used; fewer are taken when
-  ///   `fs.aio-max-nr` is used up.
-  /// - `isWaitOver`: says when nobody waits any longer for what is in flight.
-  /// - `note`: told when fewer were taken.
-  /// - Throws: `MergeError` when not even one is to be had.
+  /// - `requestCount`: requests wanted in flight, 0 if only `perform` is used; fewer are allocated
+  ///   when `fs.aio-max-nr` is exhausted.
+  /// - `atLeast`: the smallest number that is tried.
+  /// - `isWaitOver`: returns true once nobody waits any longer for requests in flight.
+  /// - `note`: called when fewer were allocated.
+  /// - Throws: `MergeError` if not even the minimum is available.
   package init(
     requestCount wanted: Int, atLeast minimum: Int = 1, slabByteCount: Int,
     files: [IOFile: OpenFile], clock: Clock,
@@ -60,7 +64,7 @@ package import SystemPackage
     var taken = wanted
     var context: OpaquePointer?
     var status = wanted == 0 ? 0 : unsafe io_setup(CInt(taken), &context)
-    // Quarters: a first queue must leave room for the second.
+    // A quarter each time, because a first queue must leave room for a second.
     while status == -EAGAIN, taken > minimum {
       taken = max(minimum, taken / 4)
       status = unsafe io_setup(CInt(taken), &context)
@@ -91,10 +95,10 @@ package import SystemPackage
   }
 
   deinit {
-    // After a failed wait requests may be in flight that nothing can wait for. The context stays theirs, and
-    // so does the slab.
+    // After a failed wait, requests may be in flight that nothing can wait for. The context and the
+    // slab are left to them.
     if failure == nil, let context = unsafe context {
-      // Waits for what is in flight, so that the slab outlives every request.
+      // io_destroy waits for requests in flight, so that the slab outlives every request.
       if requestCount > waitingCount || !(unsafe Self.destroyInBackground(context)) {
         unsafe io_destroy(context)
       }
@@ -104,11 +108,11 @@ package import SystemPackage
     unsafe waiting.deallocate()
   }
 
-  /// Gives an idle context back on a thread of its own; false if there is none to be had.
+  /// Destroys an idle context on a separate thread; returns false if no thread can be started.
   ///
   /// The kernel waits for two RCU grace periods even if nothing is in flight: tens of milliseconds.
   private static func destroyInBackground(_ context: OpaquePointer) -> Bool {
-    // SAFETY: the context is the thread's alone from now on.
+    // SAFETY: from here on only the thread uses the context.
     nonisolated(unsafe) let context = unsafe context
     do throws(Errno) {
       try SystemThread(stackByteCount: 64 << 10) { unsafe io_destroy(context) }.detach()
@@ -118,7 +122,7 @@ package import SystemPackage
     }
   }
 
-  /// Lets requests be made to another file from now on.
+  /// Makes `file` available to requests as `name`.
   package mutating func open(_ file: OpenFile, as name: IOFile) {
     files[name] = file
     descriptors[Int(name.rawValue)] = file.descriptor
@@ -130,8 +134,9 @@ package import SystemPackage
     precondition(descriptor >= 0, "the file is not open")
     tags[index] = request.tag
     flushed[index] = request.operation == .flush ? descriptor : -1
-    // SAFETY: the control block is free, so the kernel does not look at it; the buffer lies inside the
-    // slab, which outlives the context. That nobody touches it in flight is the pipelines' promise.
+    // SAFETY: the control block is free, so the kernel does not access it; the buffer lies inside
+    // the slab, which outlives the context. The pipelines guarantee that nobody touches it in
+    // flight.
     let block = unsafe blocks + index
     switch request.operation {
     case .read:
@@ -156,7 +161,7 @@ package import SystemPackage
     let start = clock.now()
     var first = 0
     while first < waitingCount {
-      // SAFETY: `waiting` holds that many pointers to live control blocks.
+      // SAFETY: `waiting` contains that many pointers to live control blocks.
       let taken = unsafe io_submit(context, waitingCount - first, waiting + first)
       if taken > 0 {
         first += Int(taken)
@@ -166,7 +171,8 @@ package import SystemPackage
       } else if taken == 0 || taken == -EAGAIN {
         break
       } else {
-        // The first request is the one at fault; it completes with the error, as if the device had said so.
+        // The first request is at fault; it completes with the error, as if the device had returned
+        // it.
         guard let block = unsafe waiting[first] else { break }
         let index = unsafe block - blocks
         refused.append(IOCompletion(tag: UInt64(index), result: Int64(taken)))
@@ -189,7 +195,8 @@ package import SystemPackage
     }
     let inKernel = requestCount - waitingCount
     guard inKernel > 0, let context = unsafe context else {
-      // The kernel takes nothing just now, and nothing that it has could end the shortage.
+      // The kernel accepts nothing now, and has nothing in flight whose completion could end the
+      // shortage.
       if waitingCount > 0, batch.count == 0 { waitForKernel() }
       return
     }
@@ -202,11 +209,11 @@ package import SystemPackage
       let parts = (isOver ? .zero : timeout ?? Self.waitAtOnce).components
       var time = timespec(
         tv_sec: Int(parts.seconds), tv_nsec: Int(parts.attoseconds / 1_000_000_000))
-      // What has completed by then is taken all the same.
+      // Requests that have completed by then are reaped even if the wait is over.
       got = unsafe io_getevents(context, isOver ? 0 : wanted, room, events, &time)
       if isOver, got == 0, wanted > 0 { throw fail(.canceled) }
     } while got == 0 && wanted > 0 && timeout == nil
-    // A signal (-EINTR) is no failure: the caller looks at its stop flag and comes again.
+    // A signal (-EINTR) is no failure: the caller checks its stop flag and calls again.
     guard got >= 0 || got == -EINTR || got == -EAGAIN else {
       throw fail(Errno(rawValue: -got))
     }
@@ -216,8 +223,10 @@ package import SystemPackage
     }
   }
 
-  /// Waits for the kernel to take requests, of which it has none; gives them back with its error where it takes none for
-  /// long, or where nobody waits any longer.
+  /// Waits for the kernel to accept requests while it has none in flight.
+  ///
+  /// Fails all waiting requests with `EAGAIN` if the kernel has accepted none for too long, or if
+  /// nobody waits any longer.
   private mutating func waitForKernel() {
     shortage += Self.shortageStep
     guard shortage > Self.shortageMax || isWaitOver() else { return clock.sleep(Self.shortageStep) }
@@ -230,7 +239,7 @@ package import SystemPackage
     shortage = .zero
   }
 
-  /// Takes note that completions cannot be learned of any more.
+  /// Records that completions can no longer be received, and keeps the slab's memory.
   private mutating func fail(_ errno: Errno) -> Errno {
     failure = errno
     slab.keep()
@@ -244,9 +253,10 @@ package import SystemPackage
     requestCount -= 1
   }
 
-  /// Returns the result of a request, which of a flush comes from a call of its own where AIO has none.
+  /// Returns the result of a request; a flush that AIO does not support is made by `fdatasync`
+  /// instead.
   ///
-  /// Linux has flushes by AIO since 4.18. One that is made later covers as much, and more.
+  /// Linux supports AIO flushes since 4.18. The later `fdatasync` covers at least the same writes.
   static func flushResult(of descriptor: CInt, _ result: Int64) -> Int64 {
     guard descriptor >= 0, result == -Int64(EINVAL) else { return result }
     do throws(Errno) {

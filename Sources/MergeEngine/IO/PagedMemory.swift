@@ -1,48 +1,50 @@
 internal import CAIO
 internal import Glibc
 
-/// One bit per block; memory is taken as bits in it are first set.
+/// One bit per block; memory is allocated as bits in it are first set.
 @safe package struct PagedBitmap: ~Copyable {
   private let bitCount: UInt64
   private let words: UnsafeMutablePointer<UInt64>
   private let slab: BufferSlab
 
   package init(bitCount: UInt64) throws(MergeError) {
-    // Set in no order, so every look-up would miss with small pages.
+    // Bits are set in no order, so with small pages every access would miss the TLB.
     slab = try BufferSlab(byteCount: Int(clamping: bitCount / 8 + 8), pages: .large)
     self.bitCount = bitCount
     // SAFETY: the slab is page-aligned, zero-filled, and lives as long as this value.
     unsafe words = slab.address(at: 0, count: slab.byteCount).assumingMemoryBound(to: UInt64.self)
   }
 
-  /// Lets the processor fetch the bit, which is to be set soon.
+  /// Prefetches a bit that will be set soon.
   ///
-  /// Precondition: `index` is below the bit count.
+  /// - Precondition: `index` is below the bit count.
   @inline(__always)
   package borrowing func expect(_ index: UInt64) {
     precondition(index < bitCount)
-    // SAFETY: as in insert; nothing is read or written.
+    // SAFETY: as in `insert`; nothing is read or written.
     unsafe caio_expect(words + Int(truncatingIfNeeded: index &>> 6))
   }
 
-  /// Sets the bit; true if it was clear before.
+  /// Sets the bit; returns true if it was clear before.
   ///
-  /// Precondition: `index` is below the bit count.
+  /// - Precondition: `index` is below the bit count.
   @inline(__always)
   package mutating func insert(_ index: UInt64) -> Bool {
     precondition(index < bitCount)
     let mask = 1 as UInt64 &<< (index & 63)
-    // SAFETY: index / 64 is inside, by the precondition and the size taken in init.
+    // SAFETY: index / 64 is inside, by the precondition and the size allocated in init.
     let word = unsafe words + Int(truncatingIfNeeded: index &>> 6)
     let old = unsafe word.pointee
     unsafe word.pointee = old | mask
     return old & mask == 0
   }
 
-  /// Sets bits; where one was set before, which of the others are is left open.
+  /// Sets `count` bits from `first` on.
   ///
-  /// Precondition: `first + count` does not exceed the bit count.
-  /// - Returns: The first bit that was set before; nil if all were clear.
+  /// If one of them was already set, it is unspecified which of the others are set.
+  ///
+  /// - Precondition: `first + count` does not exceed the bit count.
+  /// - Returns: The first bit that was already set; nil if all were clear.
   @inline(__always)
   package mutating func insert(_ first: UInt64, count: UInt64) -> UInt64? {
     if count == 1 { return insert(first) ? nil : first }
@@ -57,7 +59,7 @@ internal import Glibc
       let bit = index & 63
       let countInWord = min(64 - bit, end - index)
       let mask = (UInt64.max >> (64 - countInWord)) << bit
-      // SAFETY: as in insert.
+      // SAFETY: as in `insert`.
       let word = unsafe words + Int(index >> 6)
       let old = unsafe word.pointee
       if old & mask != 0 { return index - bit + UInt64((old & mask).trailingZeroBitCount) }
@@ -69,12 +71,12 @@ internal import Glibc
 
   package borrowing func contains(_ index: UInt64) -> Bool {
     precondition(index < bitCount)
-    // SAFETY: as in insert.
+    // SAFETY: as in `insert`.
     return unsafe words[Int(truncatingIfNeeded: index >> 6)] & (1 << (index & 63)) != 0
   }
 }
 
-/// A 32-bit number per block; a page of memory is taken when a number in it is first stored.
+/// A 32-bit number per block; a page of memory is allocated when a number in it is first stored.
 @safe package struct PagedNumbers: ~Copyable {
   private let count: UInt64
   private let numbers: UnsafeMutablePointer<UInt32>
@@ -87,7 +89,7 @@ internal import Glibc
     unsafe numbers = slab.address(at: 0, count: slab.byteCount).assumingMemoryBound(to: UInt32.self)
   }
 
-  /// Precondition for both: `index` is below the count.
+  /// - Precondition: `index` is below the count, for both accessors.
   package subscript(index: UInt64) -> UInt32 {
     get {
       precondition(index < count)
