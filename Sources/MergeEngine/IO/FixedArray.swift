@@ -1,4 +1,4 @@
-/// An array of fixed capacity, allocated once: appending never reallocates or checks for uniqueness.
+/// An array of fixed capacity, allocated once: appending neither reallocates nor checks uniqueness.
 ///
 /// A page of it uses physical memory only once an element in it is appended.
 @safe package struct FixedArray<Element: BitwiseCopyable>: ~Copyable {

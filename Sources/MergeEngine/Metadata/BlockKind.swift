@@ -1,17 +1,17 @@
-/// The kinds of metadata blocks; each salts its checksum with another number.
+/// The kinds of metadata blocks; each kind salts its checksum with a different number.
 ///
-/// The checksum is in bytes 0..<4 of a block, CRC-32C without the final inversion over the rest,
-/// exclusive-or the salt (dm-block-manager.c, dm_bm_checksum).
+/// The checksum is in bytes 0..<4 of a block: CRC-32C, without the final inversion, of the other
+/// bytes, XORed with the salt (dm-block-manager.c, dm_bm_checksum).
 package enum BlockKind: UInt32, CaseIterable {
   case superblock = 160774
   case btreeNode = 121107
   case spaceMapBitmap = 240779
   case spaceMapIndex = 160478
 
-  /// Bytes of every metadata block.
+  /// The size of every metadata block.
   package static let blockByteCount = 4096
 
-  /// - Throws: `MetadataFault` when the block's checksum is not that of this kind.
+  /// - Throws: `MetadataFault` if the block's checksum does not match this kind.
   package func check(_ bytes: RawSpan, of block: MetadataBlock) throws(MetadataFault) {
     let stored = bytes.littleEndian(at: 0, as: UInt32.self)
     let plain = ~CRC32C.checksum(of: bytes.extracting(4..<Self.blockByteCount))
@@ -33,14 +33,14 @@ package enum BlockKind: UInt32, CaseIterable {
   }
 }
 
-/// Which metadata blocks a tree may use.
+/// The metadata blocks that a tree may use.
 package struct MetadataBounds: Sendable {
-  /// 255 index entries of 16320 blocks each: all that a metadata space map can count.
+  /// The maximum that a metadata space map can count: 255 index entries of 16320 blocks each.
   package static let blockCountMax: UInt64 = 255 * 16320
 
-  /// The metadata space map's count, from the live superblock.
+  /// The number of blocks in the metadata space map, from the live superblock.
   package let blockCount: UInt64
-  /// The copy of the superblock that a metadata snapshot is; never a node.
+  /// The block of a metadata snapshot's superblock, which is never a node.
   package let heldRoot: MetadataBlock?
 
   package init(blockCount: UInt64, heldRoot: MetadataBlock?) {
@@ -48,8 +48,8 @@ package struct MetadataBounds: Sendable {
     self.heldRoot = heldRoot
   }
 
-  /// `parent`: the block that names this one; nil for the superblock.
-  /// - Throws: `MetadataFault` when no node can be at `block`.
+  /// - `parent`: the block that refers to `block`; nil for the superblock.
+  /// - Throws: `MetadataFault` if `block` cannot be a node.
   package func check(
     _ block: MetadataBlock, from parent: MetadataBlock?
   ) throws(MetadataFault) {

@@ -1,4 +1,4 @@
-/// The header of a btree node, checked; the entries are read from the node's bytes with it.
+/// The checked header of a btree node, with which the entries are read from the node's bytes.
 ///
 /// | offset | bytes | field |
 /// |---:|---:|---|
@@ -9,12 +9,12 @@
 /// | 20 | 4 | entries that fit |
 /// | 24 | 4 | bytes of a value |
 /// | 32 | 8 each | keys, as many as fit |
-/// | behind | … | values, as many as fit |
+/// | after | … | values, as many as fit |
 ///
-/// Little endian; dm-btree-internal.h. Entries behind the last may hold anything.
+/// Little endian; dm-btree-internal.h. Entries past the last may contain anything.
 package struct BtreeNode {
   package static let headerByteCount = 32
-  /// Children that an internal node can have: keys and values of 8 bytes each.
+  /// Maximum number of children of an internal node: keys and values have 8 bytes each.
   package static let childCountMax =
     (BlockKind.blockByteCount - headerByteCount) / (MemoryLayout<UInt64>.size * 2)
 
@@ -24,10 +24,10 @@ package struct BtreeNode {
   private let valuesByteOffset: Int
   private let valueByteCount: Int
 
-  /// Checks the node in `bytes`, which came from `block`.
+  /// Checks the header of the node in `bytes`, which came from `block`.
   ///
-  /// `leafValueByteCount`: what the values of the tree's leaves have.
-  /// - Throws: `MetadataFault` naming the field and what was expected.
+  /// - `leafValueByteCount`: bytes of a value in the tree's leaves.
+  /// - Throws: `MetadataFault` naming the field and the expected value.
   package init(
     _ bytes: RawSpan, at block: MetadataBlock, leafValueByteCount: Int
   ) throws(MetadataFault) {
@@ -42,7 +42,7 @@ package struct BtreeNode {
       throw .nodeFlags(block, flags)
     }
     isLeaf = flags == 2
-    // The value size is known before anything is multiplied with it.
+    // The value size is checked before it is used in a multiplication.
     let expected = flags == 2 ? leafValueByteCount : MemoryLayout<UInt64>.size
     let valueByteCount = bytes.littleEndian(at: 24, as: UInt32.self)
     guard valueByteCount == expected else {
@@ -65,34 +65,34 @@ package struct BtreeNode {
     valuesByteOffset = Self.headerByteCount + 8 * Int(entryCountMax)
   }
 
-  /// Precondition for both: `index` is below `entryCount` and `bytes` are those of the node.
+  /// - Precondition: `index` is below `entryCount` and `bytes` are the node's, for all accessors.
   @inline(__always)
   package func key(_ index: Int, in bytes: RawSpan) -> UInt64 {
     bytes.littleEndian(at: Self.headerByteCount &+ 8 &* index, as: UInt64.self)
   }
 
-  /// All keys of the node in `bytes`, which begins at a multiple of 8 in memory.
+  /// Returns all keys of the node in `bytes`, which must be aligned to 8 bytes in memory.
   @_lifetime(copy bytes)
   func keys(in bytes: RawSpan) -> Span<UInt64> {
     bytes.littleEndianNumbers(at: Self.headerByteCount, count: entryCount)
   }
 
-  /// All values, as ``keys(in:)``.
+  /// Returns all values, in the same way as ``keys(in:)``.
   ///
-  /// Precondition: a value has 8 bytes.
+  /// - Precondition: A value has 8 bytes.
   @_lifetime(copy bytes)
   func values(in bytes: RawSpan) -> Span<UInt64> {
     precondition(valueByteCount == MemoryLayout<UInt64>.size)
     return bytes.littleEndianNumbers(at: valuesByteOffset, count: entryCount)
   }
 
-  /// Where a key lies in the node's bytes.
+  /// Returns the place of a key in the node's bytes.
   package func keyBytes(_ index: Int) -> Range<Int> {
     let start = Self.headerByteCount + 8 * index
     return start..<start + 8
   }
 
-  /// The first 8 bytes of a value.
+  /// Returns the first 8 bytes of a value.
   @inline(__always)
   package func value(_ index: Int, in bytes: RawSpan) -> UInt64 {
     bytes.littleEndian(at: valueByteOffset(index), as: UInt64.self)
@@ -101,9 +101,9 @@ package struct BtreeNode {
   @inline(__always)
   package func valueByteOffset(_ index: Int) -> Int { valuesByteOffset &+ valueByteCount &* index }
 
-  /// Checks that the keys rise strictly and lie in what the parent hands down.
+  /// Checks that the keys rise strictly and lie in the range that the parent allows.
   ///
-  /// A parent's key may be lower than the child's first: deleting does not raise it.
+  /// A parent's key may be lower than the child's first key, because deleting does not raise it.
   package func checkKeys(
     in bytes: RawSpan, of block: MetadataBlock, within range: ClosedRange<UInt64>
   ) throws(MetadataFault) {

@@ -1,10 +1,10 @@
-/// The details that a pool keeps of a thin device, 24 bytes.
+/// The details that a pool stores for a thin device, 24 bytes.
 ///
 /// | offset | bytes | field |
 /// |---:|---:|---|
 /// | 0 | 8 | mapped blocks |
-/// | 8 | 8 | transaction id when it was made |
-/// | 16 | 4 | snapshot counter when it was made |
+/// | 8 | 8 | transaction id at creation |
+/// | 16 | 4 | snapshot counter at creation |
 /// | 20 | 4 | snapshot counter when it last took part in a snapshot |
 ///
 /// Little endian; dm-thin-metadata.c, struct disk_device_details.
@@ -24,25 +24,27 @@ package struct DeviceDetails: Equatable, Sendable {
   }
 }
 
-/// The two trees whose keys are thin devices, read side by side and held against each other.
+/// The two trees whose keys are thin devices, read one after the other and checked against each
+/// other.
 package struct DeviceTrees: Equatable, Sendable {
   package static let deviceIDMax: UInt64 = (1 << 24) - 1
 
-  /// The wanted device's details and the root of its mapping tree; nil if there is no such device.
+  /// The wanted device's details and, below, its mapping tree's root; nil if there is no such
+  /// device.
   package private(set) var details: DeviceDetails?
   package private(set) var mappingRoot: MetadataBlock?
   package private(set) var deviceCount: UInt64 = 0
-  /// What is wrong with the trees that is not about the wanted device.
+  /// Faults of the trees that do not concern the wanted device.
   package private(set) var otherFaults: [MetadataFault] = []
 
-  /// Reads both trees; `list`, where given, gets every device that is in both.
+  /// Reads both trees; `list`, if given, receives every device that is in both.
   ///
-  /// - Throws: `MetadataFault` also where only one of the trees has the wanted device.
+  /// - Throws: `MetadataFault`, also if only one of the trees contains the wanted device.
   package init<IO: BlockIO & ~Copyable>(
     _ superblock: Superblock, bounds: MetadataBounds, wanted: UInt32?, _ io: inout IO,
     _ ledger: inout NodeLedger, list: ((UInt32, DeviceDetails, MetadataBlock) -> Void)? = nil
   ) throws(MetadataFault) {
-    // Kept only for whoever asks for all: 24 bytes for each of at most 2^24 devices.
+    // Filled only if `list` is given: 32 bytes for each of at most 2^24 devices.
     var listed: [(id: UInt32, details: DeviceDetails)] = []
     let details = try Self.walk(
       superblock.detailsRoot, valueByteCount: DeviceDetails.byteCount, bounds, &io, &ledger
@@ -68,7 +70,7 @@ package struct DeviceTrees: Equatable, Sendable {
         self.details == nil ? superblock.detailsRoot : superblock.mappingRoot,
         deviceID: wanted ?? 0, tree: self.details == nil ? "mapping" : "details")
     }
-    // An id is in both trees where nothing else is wrong.
+    // If nothing else is wrong, an out-of-range id is in both trees, so one fault is enough.
     otherFaults = [details.outOfRange ?? roots.outOfRange].compactMap { $0 }
     if details.count != roots.count || details.checksum != roots.checksum {
       otherFaults.append(
@@ -77,11 +79,11 @@ package struct DeviceTrees: Equatable, Sendable {
     }
   }
 
-  /// The ids of a tree without keeping them: their count and the checksum of them in order.
+  /// The ids of a tree in condensed form: their count and the checksum of their sequence.
   private struct IDs {
     var count: UInt64
     var checksum: UInt64
-    /// The first id that no thin device can have; it is not counted.
+    /// The fault for the first id that no thin device can have; such ids are not counted.
     var outOfRange: MetadataFault?
   }
 

@@ -1,4 +1,4 @@
-/// The mappings in a leaf of a device's tree, where they lie.
+/// The mappings in a leaf of a device's tree, read in place.
 ///
 /// A key is a thin block; a value is a data block in its upper 40 bits and a time in the lower 24
 /// (dm-thin-metadata.c, pack_block_time).
@@ -9,7 +9,7 @@ package struct MappingLeaf: ~Escapable {
   private let keys: Span<UInt64>
   private let values: Span<UInt64>
 
-  /// `bytes`: the node's, from `block`.
+  /// - `bytes`: the node's bytes, which came from `block`.
   @_lifetime(copy bytes)
   init(_ node: BtreeNode, in bytes: RawSpan, of block: MetadataBlock) {
     self.block = block
@@ -25,7 +25,7 @@ package struct MappingLeaf: ~Escapable {
   @inline(__always)
   func dataBlock(_ index: Int) -> DataBlock { DataBlock(values[index] >> 24) }
 
-  /// - Throws: `MetadataFault` where the last thin block ends past what 64 bits can tell.
+  /// - Throws: `MetadataFault` if the last thin block ends past the largest 63-bit byte offset.
   func checkEnd(dataBlockByteCount: UInt64) throws(MetadataFault) {
     guard let index = indices.last else { return }
     let last = thinBlock(index)
@@ -34,9 +34,10 @@ package struct MappingLeaf: ~Escapable {
     }
   }
 
-  /// `largest`: the largest data block in it; `there`: how many the data device has.
-  /// - Throws: `MetadataFault` where data blocks lie behind the pool's or the data device's end, of the first
-  ///   one.
+  /// - `largest`: the largest data block in the leaf.
+  /// - `there`: the number of blocks that the data device has.
+  /// - Throws: `MetadataFault` for the first data block past the pool's end, or else past the data
+  ///   device's end.
   func checkDataBlocks(
     largest: DataBlock, there: UInt64, in tree: borrowing MappingTree
   ) throws(MetadataFault) {

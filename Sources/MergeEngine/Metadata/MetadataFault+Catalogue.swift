@@ -58,7 +58,7 @@ extension MetadataFault {
 
   /// Returns the fault for a file that is shorter than a superblock.
   ///
-  /// `first`: its first bytes.
+  /// - `first`: the file's first bytes.
   static func tooShort(_ byteCount: UInt64, blockByteCount: Int, first: [UInt8]) -> MetadataFault {
     MetadataFault(
       .notMetadata, nil,
@@ -66,9 +66,10 @@ extension MetadataFault {
         + "\(blockByteCount) is expected", hint: dumpHint(first) ?? whereMetadataIs)
   }
 
-  /// Returns the fault for a block that has not the magic number of a superblock.
+  /// Returns the fault for a block without the magic number of a superblock.
   ///
-  /// `isEmpty`: whether all of it is zeros; `first`: its first bytes.
+  /// - `isEmpty`: true if the block contains only zeros.
+  /// - `first`: the block's first bytes.
   static func notSuperblock(
     _ block: MetadataBlock, isEmpty: Bool, first: [UInt8]
   ) -> MetadataFault {
@@ -91,7 +92,7 @@ extension MetadataFault {
       hint: dumpHint(first) ?? whereMetadataIs)
   }
 
-  /// The tool that makes metadata of a dump; nil where the bytes do not begin as one.
+  /// Returns a hint to the tool that turns a dump into metadata; nil if the bytes begin no dump.
   private static func dumpHint(_ first: [UInt8]) -> String? {
     if first.starts(with: Array("<superblock".utf8)) {
       return "it is a dump in XML; this makes metadata of it".above(
@@ -147,7 +148,7 @@ extension MetadataFault {
   }
 
   static func cut(blockCount: UInt64, there: UInt64) -> MetadataFault {
-    // A number that no pool has would not fit as bytes.
+    // An impossible block count could overflow as a byte count.
     let byteCount = blockCount.multipliedReportingOverflow(by: UInt64(BlockKind.blockByteCount))
     let isPossible = blockCount <= MetadataBounds.blockCountMax && !byteCount.overflow
     return MetadataFault(
@@ -166,9 +167,9 @@ extension MetadataFault {
         + "\(Int64.max) bytes")
   }
 
-  /// Returns the fault for a pool that is marked, read from its devices or images.
+  /// Returns the fault for a pool marked needs_check whose devices or images are read.
   ///
-  /// `holdsSnapshot`: whether a metadata snapshot is held that could be read instead.
+  /// - `holdsSnapshot`: true if a metadata snapshot is held that could be read instead.
   static func needsCheck(_ path: String, holdsSnapshot: Bool) -> MetadataFault {
     MetadataFault(
       .poolNeedsCheck, superblock, "the pool is marked needs_check",
@@ -312,7 +313,7 @@ extension MetadataFault {
 
   /// Returns the fault for a device in only one of the two trees.
   ///
-  /// `tree`: the tree that has it, as part of a sentence.
+  /// - `tree`: the tree that contains the device, as part of a sentence.
   static func deviceInOneTree(_ block: MetadataBlock, deviceID: UInt32, tree: String)
     -> MetadataFault
   {
@@ -338,9 +339,9 @@ extension MetadataFault {
       .metadataDevicesDisagree, block, "the device id is \(id); at most \(max) is expected")
   }
 
-  /// Returns the fault for a device whose details have another count of mappings than its tree.
+  /// Returns the fault for a device whose details and tree have different mapping counts.
   ///
-  /// `path`: the metadata, as the hint names it.
+  /// - `path`: the path of the metadata for the hint.
   static func mappingCount(
     _ block: MetadataBlock, deviceID: UInt32, found: UInt64, expected: UInt64, path: String
   ) -> MetadataFault {
@@ -371,7 +372,7 @@ extension MetadataFault {
     )
   }
 
-  /// Returns the fault for a data block of the pool that lies behind the data device's end.
+  /// Returns the fault for a data block that the pool has but that lies past the data device's end.
   static func dataBlockBehindEnd(
     _ block: MetadataBlock, _ dataBlock: DataBlock, of thinBlock: ThinBlock, count: UInt64,
     blockByteCount: UInt64

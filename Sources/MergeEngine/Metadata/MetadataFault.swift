@@ -1,22 +1,22 @@
 internal import SystemPackage
 
-/// What is wrong with a pool's metadata, and in which block.
+/// A fault in a pool's metadata and the block that has it.
 package struct MetadataFault: Error, Equatable, Sendable {
-  /// The reason, for programs.
+  /// The machine-readable reason.
   package var code: MergeError.Code
   package var block: MetadataBlock?
-  /// The reason, as a sentence.
+  /// The reason in words.
   package var reason: String
   private var hint: String?
-  /// Whether the metadata is damaged, or only not fit for what is wanted.
+  /// True if the metadata is damaged, false if it only does not fit the purpose.
   package var isDamage: Bool
   private var deviceID: UInt32?
-  /// The amounts that the reason names.
+  /// The amounts that the reason mentions.
   private var counts: [String: UInt64]
   private var errorNumber: Int32?
   private var circumstances: Set<MergeError.Context.Circumstance>
 
-  /// Describes a fault; what is its own stands in the catalogue.
+  /// Describes a fault; the catalogue defines the individual faults.
   init(
     _ code: MergeError.Code, _ block: MetadataBlock?, _ reason: String, hint: String? = nil,
     isDamage: Bool = true, deviceID: UInt32? = nil, counts: [String: UInt64] = [:],
@@ -33,7 +33,7 @@ package struct MetadataFault: Error, Equatable, Sendable {
     errorNumber = errno?.rawValue
   }
 
-  /// The fault as an error; nothing was written yet.
+  /// Returns the fault as an error with the outcome `refused`: nothing was written yet.
   package func refusal(path: String) -> MergeError {
     if code == .interrupted { return .interruptedReading(path, because: reason) }
     var context = MergeError.Context(

@@ -1,8 +1,8 @@
-/// Reads what a pool's metadata says besides mappings: superblocks and devices.
+/// Reads superblocks and devices from a pool's metadata; mappings are read elsewhere.
 package struct MetadataReader {
   package let metadata: OpenFile
   private let clock: Clock
-  /// Makes what tells a queue when it waits no longer.
+  /// Makes the closure that returns true once a queue must stop waiting.
   private let waitLimit: @Sendable () -> @Sendable () -> Bool
 
   package init(
@@ -14,7 +14,7 @@ package struct MetadataReader {
     self.waitLimit = waitLimit
   }
 
-  /// A thin device as the metadata tells.
+  /// A thin device as recorded in the metadata.
   package struct Device: Equatable, Sendable {
     package var id: UInt32
     package var details: DeviceDetails
@@ -32,17 +32,17 @@ package struct MetadataReader {
       ignoresNeedsCheck: ignoresNeedsCheck, &io)
   }
 
-  /// A queue for reading trees.
+  /// Opens a queue for reading trees.
   package func treeQueue() throws(MergeError) -> LinuxAIO {
     try LinuxAIO(
       requestCount: TreeWalker.requestCount, slabByteCount: TreeWalker.slabByteCount,
       files: [.metadata: metadata], clock: clock, isWaitOver: waitLimit())
   }
 
-  /// Every thin device, by rising id.
+  /// Returns every thin device, by rising id.
   ///
-  /// - `tolerating`: is told what is wrong with the two trees of devices; those that are in both are
-  ///   returned. With nil it is thrown.
+  /// - `tolerating`: receives faults that make the two device trees disagree, and devices in both
+  ///   trees are returned. If nil, the first fault is thrown.
   package func devices(
     in pool: PoolMetadata, tolerating: ((MetadataFault) -> Void)? = nil
   ) throws(MergeError) -> [Device] {
@@ -65,17 +65,17 @@ package struct MetadataReader {
     return devices
   }
 
-  /// The superblock of now, whatever is held.
+  /// Returns the live superblock, even if a metadata snapshot is held.
   package func liveSuperblock() throws(MergeError) -> Superblock { try live().live }
 
-  /// The live trees.
+  /// Reads the superblocks for access to the live trees.
   private func live() throws(MergeError) -> PoolMetadata {
     try superblocks(.inactivePool, ignoresNeedsCheck: true)
   }
 
-  /// Finds thin devices in the live trees, all of one moment; those that are not there are left out.
+  /// Returns those of `ids` that exist in the live trees, all read from one consistent state.
   ///
-  /// - Throws: `MergeError`; `busy` where the pool's metadata changed whenever it was read.
+  /// - Throws: `MergeError`; `busy` if the pool's metadata still changed in the last attempt.
   package func liveDevices(_ ids: Set<UInt32>) throws(MergeError) -> [Device] {
     let found = try readLive { live throws(MergeError) in
       try devices(in: live).filter { ids.contains($0.id) }
@@ -84,19 +84,19 @@ package struct MetadataReader {
     return found
   }
 
-  /// Finds out what became of a thin device since a metadata snapshot was taken.
+  /// Determines the fate of a thin device since a metadata snapshot was taken.
   ///
-  /// - `liveID`: the device's number now, or that of a snapshot of it.
-  /// - Returns: nil where the pool's metadata changed whenever it was read.
+  /// - `liveID`: the device's id now, or the id of a snapshot of it.
+  /// - Returns: nil if the pool's metadata still changed in the last attempt.
   package func fate(
     of id: UInt32, as liveID: UInt32, since held: PoolMetadata
   ) throws(MergeError) -> ThinDeviceFate? {
     try readLive { live throws(MergeError) in try fate(of: id, as: liveID, held, live) }
   }
 
-  /// Reads the live trees, again where they changed meanwhile.
+  /// Reads the live trees, and retries if they changed meanwhile.
   ///
-  /// - Returns: nil where they changed each time.
+  /// - Returns: nil if they still changed in the last attempt.
   func readLive<Result>(
     _ body: (PoolMetadata) throws(MergeError) -> Result
   ) throws(MergeError) -> Result? {
@@ -105,7 +105,7 @@ package struct MetadataReader {
       do throws(MergeError) {
         let live = try live()
         let result = try body(live)
-        // The blocks of the live trees stay what they are until the pool commits.
+        // The blocks of the live trees keep their content until the pool commits.
         if try self.live().live == live.live { return result }
         failure = nil
       } catch {
@@ -116,18 +116,19 @@ package struct MetadataReader {
     return nil
   }
 
-  /// How often live trees are read that change meanwhile.
+  /// The number of attempts to read live trees that change meanwhile.
   private static let liveReadCountMax = 5
 
   private func fate(
     of id: UInt32, as liveID: UInt32, _ held: PoolMetadata, _ live: PoolMetadata
   ) throws(MergeError) -> ThinDeviceFate {
-    // A device without mappings has nothing that could be lost.
+    // A device without mappings has no data that could be lost.
     guard let old = try devices(in: held).first(where: { $0.id == id }),
       old.details.mappedBlockCount > 0
     else { return .there }
     guard let new = try devices(in: live).first(where: { $0.id == liveID }) else { return .deleted }
-    // Equal times prove nothing: a device that is made without a snapshot leaves the pool's time alone.
+    // Equal times prove nothing: creating a device without a snapshot does not advance the pool's
+    // time.
     let isSame =
       new.details.creationTime == old.details.creationTime
       && new.details.transactionID == old.details.transactionID
@@ -137,10 +138,11 @@ package struct MetadataReader {
     return .there
   }
 
-  /// Returns whether two devices have a mapping of a thin block to a data block in common.
+  /// Returns true if two devices map a common thin block to the same data block.
   ///
-  /// The trees of one device share nodes, unless each leaf was changed since: then the first leaves tell.
-  /// All leaves of the smaller tree are read only where nothing is found.
+  /// The trees of one device share nodes unless every leaf was changed since; in that case the
+  /// first leaves show the answer. All leaves of the smaller tree are read only if nothing is
+  /// found.
   private func shareMapping(
     _ one: (device: Device, pool: PoolMetadata), _ other: (device: Device, pool: PoolMetadata)
   ) throws(MergeError) -> Bool {
@@ -164,7 +166,7 @@ package struct MetadataReader {
           continue
         }
         for (key, value) in zip(node.keys, node.values) {
-          // Keys rise, so that each leaf of the other tree is read once.
+          // Keys rise, so each leaf of the other tree is read once.
           if leaf.lastKey.map({ key > $0 }) ?? true {
             leaf = try self.leaf(for: key, of: large.device, in: large.pool, &io)
           }
@@ -182,7 +184,7 @@ package struct MetadataReader {
     var keys: [UInt64]
     var values: [UInt64]
 
-    /// Returns the index of the last key that is not above `key`; keys rise.
+    /// Returns the index of the last key that is not above `key`, given rising keys.
     func index(of key: UInt64) -> Int? {
       var (low, high) = (0, keys.count)
       while low < high {
@@ -197,7 +199,7 @@ package struct MetadataReader {
     }
   }
 
-  /// A leaf and the last key that could be in it.
+  /// A leaf and the last key that it could contain.
   private struct Leaf {
     var node: Node
     var lastKey: UInt64?
@@ -222,8 +224,10 @@ package struct MetadataReader {
     }
   }
 
-  /// The ids of devices that share their tree's root, or a child of it, with `device`: snapshots of
-  /// each other, or of a common one.
+  /// Returns the ids of devices whose tree has its root, or a child of the root, in common with the
+  /// tree of `device`.
+  ///
+  /// Such devices are snapshots of each other or of a common device.
   package func kin(
     of device: Device, among others: [Device], in pool: PoolMetadata
   ) throws(MergeError) -> Set<UInt32> {
@@ -239,7 +243,7 @@ package struct MetadataReader {
     return kin
   }
 
-  /// A node and its children.
+  /// Returns a tree's root and the root's children.
   private func family(
     of root: MetadataBlock, in pool: PoolMetadata, _ io: inout LinuxAIO
   ) throws(MergeError) -> Set<MetadataBlock> {
@@ -251,7 +255,7 @@ package struct MetadataReader {
     }
   }
 
-  /// Reads a node of a tree whose values are numbers of 8 bytes.
+  /// Reads a node of a tree whose values are 8-byte numbers.
   private func node(
     at block: MetadataBlock, level: Int, in pool: PoolMetadata, _ io: inout LinuxAIO
   ) throws(MetadataFault) -> Node {
@@ -273,9 +277,9 @@ package struct MetadataReader {
   }
 }
 
-/// What became of a thin device that was being merged.
+/// The fate of a thin device that was being merged.
 package enum ThinDeviceFate: Equatable, Sendable {
   case there, deleted
-  /// Another thin device has its number.
+  /// Another thin device has the same id now.
   case replaced
 }

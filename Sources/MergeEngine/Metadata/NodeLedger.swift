@@ -1,7 +1,6 @@
-/// Which nodes were read and with which checksums, so that a second pass can tell whether it reads
-/// the same tree.
+/// The nodes that were read and their checksums, so that a second pass can detect a changed tree.
 ///
-/// One bit and four bytes for each metadata block, taken as touched.
+/// One bit and four bytes per metadata block, allocated as they are touched.
 package struct NodeLedger: ~Copyable {
   private enum Pass { case recording, comparing }
 
@@ -16,11 +15,11 @@ package struct NodeLedger: ~Copyable {
     self.checksums = checksums
   }
 
-  /// From here on nodes are compared with what was recorded.
+  /// Begins comparing nodes with the first pass.
   package mutating func beginComparing() { pass = .comparing }
 
-  /// - Throws: `MetadataFault` for a node met twice in the first pass (a cycle, or two parents), and
-  ///   for one in a later pass that is not as the first pass saw it.
+  /// - Throws: `MetadataFault` for a node reached twice in the first pass (a cycle, or two
+  ///   parents), and for a node in a later pass that differs from the first pass.
   package mutating func enter(
     _ block: MetadataBlock, checksum: UInt32
   ) throws(MetadataFault) {

@@ -1,15 +1,15 @@
-/// A pool's superblocks, checked: the live one for bounds, and the one whose trees are read.
+/// A pool's checked superblocks: the live one for bounds, and the one whose trees are read.
 package struct PoolMetadata: Equatable, Sendable {
-  /// What a data block's number can be: 40 bits of a mapping.
+  /// The limit on data blocks: a mapping has 40 bits for a data block's number.
   private static let dataBlockCountMax: UInt64 = 1 << 40
-  /// A block that the pool is just writing may be read half old, half new.
+  /// The number of attempts: a read during a write of the live superblock may be torn.
   private static let liveReadCountMax = 5
 
   package let path: String
   package let live: Superblock
-  /// The metadata snapshot's superblock, or the live one of an inactive pool.
+  /// The metadata snapshot's superblock, or the live one for an inactive pool.
   package let superblock: Superblock
-  /// Where the metadata snapshot is; nil for an inactive pool.
+  /// The block of the metadata snapshot's superblock; nil for an inactive pool.
   package let heldRoot: MetadataBlock?
 
   package var bounds: MetadataBounds {
@@ -18,8 +18,8 @@ package struct PoolMetadata: Equatable, Sendable {
 
   /// Reads the superblocks through `io`, whose slab must have room for one block.
   ///
-  /// - `byteCount`: asks for the device's size, which may grow at any time.
-  /// - Throws: `MergeError` (`refused`) with block and expectation.
+  /// - `byteCount`: returns the current size of the metadata device, which may grow at any time.
+  /// - Throws: `MergeError` (`refused`) naming the block and the expected value.
   package init<IO: BlockIO & ~Copyable>(
     path: String, byteCount: () throws(MergeError) -> UInt64, mappings: MergeSource.Mappings,
     ignoresNeedsCheck: Bool, _ io: inout IO
@@ -36,7 +36,7 @@ package struct PoolMetadata: Equatable, Sendable {
     } catch {
       throw error.refusal(path: path)
     }
-    // Asked again: blocks that the superblock counts may have been added after the first answer.
+    // The size is read again: the pool may have grown between the first read and the superblock's.
     let byteCount = try byteCount()
     do throws(MetadataFault) {
       try self.init(
@@ -134,7 +134,7 @@ package struct PoolMetadata: Equatable, Sendable {
     return try Superblock(io.bytes(at: 0, count: byteCount), at: block)
   }
 
-  /// The tree of a device that the tables name.
+  /// Returns the mapping tree at `root`.
   package func tree(root: MetadataBlock) -> MappingTree {
     MappingTree(
       path: path, root: root, bounds: bounds, dataBlockCount: live.dataBlockCount,
@@ -142,17 +142,17 @@ package struct PoolMetadata: Equatable, Sendable {
   }
 }
 
-/// One device's mapping tree, and what bounds it.
+/// One device's mapping tree and its bounds.
 package struct MappingTree: Sendable {
   package var path: String
   package var root: MetadataBlock
   package var bounds: MetadataBounds
   package var dataBlockCount: UInt64
   package var dataBlockByteCount: UInt64
-  /// What the data device has; nil where that is not known.
+  /// Bytes of the data device; nil if unknown.
   package var dataByteCount: UInt64?
 
-  /// The data blocks that are there: those of the pool, or fewer where the data device is shorter.
+  /// The number of data blocks that exist: the pool's, or fewer if the data device is shorter.
   var dataBlockCountThere: UInt64 {
     min(dataBlockCount, dataByteCount.map { $0 / dataBlockByteCount } ?? dataBlockCount)
   }

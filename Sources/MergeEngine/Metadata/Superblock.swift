@@ -1,4 +1,4 @@
-/// The superblock of a thin pool: the live one in block 0, or the copy that a metadata snapshot is.
+/// The superblock of a thin pool: the live one in block 0, or a metadata snapshot's copy.
 ///
 /// | offset | bytes | field |
 /// |---:|---:|---|
@@ -22,12 +22,12 @@
 package struct Superblock: Equatable, Sendable {
   package static let magic: UInt64 = 27_022_010
   package static let sectorByteCount: UInt64 = 512
-  /// What a data block can have; a multiple of the smallest.
+  /// The valid sizes of a data block; a size must be a multiple of the smallest.
   package static let dataBlockByteCountRange: ClosedRange<UInt64> = (64 << 10)...(1 << 30)
-  /// The data block's time shares 64 bits with its number and has 24 of them.
+  /// The maximum time: a mapping's 64 bits contain a data block's number and a time of 24 bits.
   package static let timeMax: UInt32 = (1 << 24) - 1
 
-  /// `PoolMetadata` refuses such a pool.
+  /// True if the pool is marked needs_check; `PoolMetadata` refuses such a pool by default.
   package var needsCheck: Bool
   package var time: UInt32
   package var transactionID: UInt64
@@ -38,7 +38,7 @@ package struct Superblock: Equatable, Sendable {
   package var detailsRoot: MetadataBlock
   package var dataBlockByteCount: UInt64
 
-  /// Whether a file or device begins as a pool's metadata does.
+  /// Returns true if a file or device begins with a pool's superblock.
   static func isFirst(in path: String) -> Bool {
     guard let bytes = FileSystem.firstBytes(of: path, count: 40), bytes.count == 40 else {
       return false
@@ -48,7 +48,8 @@ package struct Superblock: Equatable, Sendable {
 
   /// Reads the superblock in `bytes`, which came from `block`.
   ///
-  /// - Throws: `MetadataFault` when it is none, is damaged, or needs what this reader does not know.
+  /// - Throws: `MetadataFault` if `bytes` are no superblock, are damaged, or need an unknown
+  ///   feature.
   package init(_ bytes: RawSpan, at block: MetadataBlock) throws(MetadataFault) {
     let magic = bytes.littleEndian(at: 32, as: UInt64.self)
     guard magic == Self.magic else {

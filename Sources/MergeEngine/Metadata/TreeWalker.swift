@@ -2,15 +2,16 @@ internal import SystemPackage
 
 /// Reads a btree leaf by leaf in key order, with many nodes in flight and in constant memory.
 ///
-/// All children of one internal node, a *family*, are read together: sorted by their place on the
-/// device, neighbours joined into one read, into one region of the slab. Each level above the leaves
-/// has one family at a time and the leaf level up to four, so that leaves are there when wanted.
+/// All children of one internal node, a *family*, are read together into one region of the slab:
+/// they are sorted by block number, and neighbors are joined into one read. Each level above the
+/// leaves has one family at a time, the leaf level up to four, so that leaves are ready when
+/// needed.
 package struct TreeWalker: ~Copyable {
-  /// A node to be read, and the keys that its parent allows it.
+  /// A node to read, and the keys that its parent allows in it.
   private struct Child {
     var block = MetadataBlock(0)
     var keys: ClosedRange<UInt64> = 0...UInt64.max
-    /// Which of its family's places in the slab it is read into.
+    /// Index of the block in the family's region of the slab.
     var place = 0
   }
 
@@ -21,7 +22,7 @@ package struct TreeWalker: ~Copyable {
     var unreadCount = 0
   }
 
-  /// Consecutive places of a region that are read at once.
+  /// Consecutive places of a region that are read in one request.
   private struct Read {
     var region = 0
     var firstPlace = 0
@@ -32,15 +33,15 @@ package struct TreeWalker: ~Copyable {
   private enum Expansion { case made, notYet, exhausted }
 
   private static let childCountMax = BtreeNode.childCountMax
-  /// A sound tree has at most five levels; the kernel's own limits end below this.
+  /// The limit on levels: a sound tree has at most five, and the kernel's limits are lower than this.
   package static let levelCountMax = 16
   private static let leafFamilyCountMax = 4
   private static let regionCount = levelCountMax + leafFamilyCountMax
   private static let regionByteCount = childCountMax * BlockKind.blockByteCount
   private static let joinedCountMax = 64
-  /// Leaves that are handed out before it is looked whether the device can take more.
+  /// Leaves handed out between two checks for room to enqueue more reads.
   private static let refillLeafCount = 32
-  /// What a queue's slab must have.
+  /// Bytes that a queue's slab must have.
   package static let slabByteCount = regionCount * regionByteCount
   package static let requestCount = 128
 
@@ -58,7 +59,7 @@ package struct TreeWalker: ~Copyable {
   private var order: [UInt64] = []
   private var batch = CompletionBatch()
 
-  /// Walks the tree at `root`, from the leaf on in which `firstKey` is or would be.
+  /// Walks the tree at `root`, starting with the leaf where `firstKey` is or would be.
   package init(
     root: MetadataBlock, bounds: MetadataBounds, leafValueByteCount: Int, firstKey: UInt64 = 0
   ) throws(MetadataFault) {
@@ -79,9 +80,9 @@ package struct TreeWalker: ~Copyable {
     planReads(region: 0)
   }
 
-  /// Hands the next leaf to `body`; false behind the last.
+  /// Passes the next leaf to `body`; returns false after the last.
   ///
-  /// - Throws: `MetadataFault` from the reading, the checks, or `body`.
+  /// - Throws: `MetadataFault` from reading, from the checks, or from `body`.
   package mutating func nextLeaf<IO: BlockIO & ~Copyable>(
     _ io: inout IO, _ ledger: inout NodeLedger,
     _ body: (BtreeNode, RawSpan, MetadataBlock, ClosedRange<UInt64>) throws(MetadataFault) -> Void
@@ -106,7 +107,7 @@ package struct TreeWalker: ~Copyable {
     }
   }
 
-  /// Finds out at which level the leaves are, by the leftmost path.
+  /// Determines the level of the leaves by following the leftmost path.
   private mutating func descend<IO: BlockIO & ~Copyable>(
     _ io: inout IO, _ ledger: inout NodeLedger
   ) throws(MetadataFault) {
@@ -130,7 +131,7 @@ package struct TreeWalker: ~Copyable {
     }
   }
 
-  /// Makes families of leaves without waiting, as many as there is room for.
+  /// Makes as many families of leaves as there is room for, without waiting.
   private mutating func readAhead<IO: BlockIO & ~Copyable>(
     _ level: Int, _ io: inout IO, _ ledger: inout NodeLedger
   ) throws(MetadataFault) {
@@ -182,7 +183,7 @@ package struct TreeWalker: ~Copyable {
     return (node, child)
   }
 
-  /// False if all of the node's children lie before the first key.
+  /// Makes the family of a node; returns false if all its children lie before the first key.
   private mutating func makeFamily(
     of node: BtreeNode, _ bytes: RawSpan, _ parent: Child, at level: Int
   ) throws(MetadataFault) -> Bool {
@@ -226,12 +227,12 @@ package struct TreeWalker: ~Copyable {
     io.bytes(at: byteOffset(region, child.place), count: BlockKind.blockByteCount)
   }
 
-  /// Gives the family's nodes places in the order of the device and joins neighbours.
+  /// Assigns the family's nodes places in device order and joins neighbors into one read.
   private mutating func planReads(region: Int) {
     let base = region * Self.childCountMax
     let count = families[region].childCount
     order.removeAll(keepingCapacity: true)
-    // A block's number has 22 bits and a child's index 8: both fit one number that sorts by block.
+    // A block number has 22 bits and a child index 8, so both fit one number that sorts by block.
     for index in 0..<count {
       order.append(children[base + index].block.rawValue << 8 | UInt64(index))
     }
@@ -254,7 +255,7 @@ package struct TreeWalker: ~Copyable {
     }
   }
 
-  /// Sorts `order` in place: it is short and often sorted already, and sorting must not allocate.
+  /// Sorts `order` in place: it is short and often already sorted, and sorting must not allocate.
   private mutating func sortRising() {
     for index in 1..<max(1, order.count) {
       let moved = order[index]
@@ -291,14 +292,14 @@ package struct TreeWalker: ~Copyable {
     while families[region].unreadCount > 0 {
       pump(&io)
       io.submit()
-      // Waking for each node costs processor time. A quarter, where the pipeline waits for half: that took no
-      // less here, and the last of a family is waited for in any case.
+      // Waking for each node costs processor time. The pipeline waits for half of its requests; a
+      // quarter measured no slower here, and the last node of a family is awaited in any case.
       try reap(atLeast: max(1, io.requestCount / 4), timeout: nil, &io)
       for index in 0..<batch.count { try arrived(batch[index]) }
     }
   }
 
-  /// Has the device go on reading while leaves are handed out, without waiting for it.
+  /// Keeps the device reading while leaves are handed out, without waiting for it.
   private mutating func refill<IO: BlockIO & ~Copyable>(_ io: inout IO) throws(MetadataFault) {
     guard firstRead < reads.count else { return }
     if io.requestCount > 0 {
@@ -333,9 +334,9 @@ package struct TreeWalker: ~Copyable {
     families[region].unreadCount -= count
   }
 
-  /// Waits for what is still being read, so that the queue can be used for something else.
+  /// Waits for reads in flight, so that the queue can be used for other requests.
   ///
-  /// Where that cannot be waited for, the next use of the queue says so.
+  /// If waiting fails, the next use of the queue reports the error.
   package mutating func drain<IO: BlockIO & ~Copyable>(_ io: inout IO) {
     reads.removeAll(keepingCapacity: true)
     firstRead = 0
