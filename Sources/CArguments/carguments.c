@@ -1,7 +1,7 @@
 #include "carguments.h"
 
-// Swift's own main gets argc and argv and drops them; CommandLine reads /proc/self/cmdline instead, and repairs
-// what is no UTF-8. The C library hands both to every constructor too.
+// Swift's own main receives argc and argv and drops them; CommandLine reads /proc/self/cmdline
+// instead and repairs invalid UTF-8. The C library also passes both to every constructor.
 static int count;
 static char **arguments;
 

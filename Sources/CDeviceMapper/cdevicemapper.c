@@ -24,10 +24,10 @@ static void cdm_say_nothing(int level, const char *file, int line, int dm_errno,
 
 void cdm_silence(void) { dm_log_with_errno_init(cdm_say_nothing); }
 
-// One request to /dev/mapper/control, with room for a message to a target.
+// A request to /dev/mapper/control, with room for a message to a target.
 struct cdm_request {
   struct dm_ioctl head;
-  // struct dm_target_msg, whose text has no length of its own.
+  // struct dm_target_msg, whose text has no declared length.
   uint64_t sector;
   char text[128];
 };
@@ -50,7 +50,8 @@ int cdm_watch_changes(void) {
   if (control < 0) return -1;
   struct cdm_request arm;
   cdm_prepare(&arm, 0, 0);
-  // dm-ioctl.c, dm_open: the count of events is that of the time when it was opened; arming looks at it anew.
+  // dm-ioctl.c, dm_open: opening reads the event count of that moment; DM_DEV_ARM_POLL reads it
+  // again.
   if (ioctl(control, DM_DEV_ARM_POLL, &arm) != 0) {
     int error = errno;
     close(control);
@@ -65,11 +66,11 @@ int cdm_has_changed(int watch) {
   return poll(&change, 1, 0) != 0;
 }
 
-// How long the suspend may wait for what is in flight on the device, to which nobody can write meanwhile.
+// Limit on the wait for I/O in flight during the suspend, when nobody can write to the device.
 static const int cdm_suspend_seconds_max = 5;
-// How long the tool may take for the suspend, and then for all up to the resume, before the watchdog ends it.
+// Limit on the suspend, and then on all steps up to the resume, before the watchdog kills the tool.
 static const int cdm_suspended_seconds_max = 10;
-// How long the watchdog waits for the end of a tool that it has killed.
+// Time that the watchdog waits for the death of a tool that it has killed.
 static const int cdm_death_seconds_max = 10;
 
 static int64_t cdm_now_milliseconds(void) {
@@ -84,7 +85,7 @@ static ssize_t cdm_read_byte(int pipe_end, char *_Nonnull byte) {
   return count;
 }
 
-// What the watchdog hears of its tool: nothing in time, its end, or a byte.
+// News of the tool for the watchdog: nothing in time, the end of the pipe, or a byte.
 enum cdm_news { CDM_SILENCE = -1, CDM_END, CDM_WILL_SUSPEND, CDM_HAS_SUSPENDED, CDM_HAS_RESUMED };
 
 static enum cdm_news cdm_hear(int pipe_end, int seconds_max) {
@@ -105,7 +106,7 @@ static bool cdm_write_byte(int pipe_end, char byte) {
   return count == 1;
 }
 
-// Tells the watchdog how far the tool is; false where it is dead. SIGPIPE is blocked.
+// Tells the watchdog how far the tool has come; false if the watchdog is dead. SIGPIPE is blocked.
 static bool cdm_tell_watchdog(int alive, enum cdm_news news) {
   if (cdm_write_byte(alive, (char)news)) return true;
   sigset_t broken;
@@ -119,35 +120,38 @@ static bool cdm_tell_watchdog(int alive, enum cdm_news news) {
 // The tool, as its watchdog knows it.
 struct cdm_tool {
   pid_t pid;
-  // -1 where the kernel has none (before 5.3).
+  // -1 if the kernel has no pidfds (before 5.3).
   int pidfd;
 };
 
 static void cdm_kill(const struct cdm_tool *_Nonnull tool) {
   if (tool->pidfd >= 0 &&
       syscall(SYS_pidfd_send_signal, tool->pidfd, SIGKILL, NULL, 0) == 0) return;
-  // Otherwise the number may be that of another process by now.
+  // By number only while the tool is still the parent; the number may be another process's by now.
   if (getppid() == tool->pid) kill(tool->pid, SIGKILL);
 }
 
-// The watchdog, in a process of its own. Only calls that are safe after fork in any program.
+// The watchdog, in a process of its own, which makes only calls that are safe after fork in any
+// program.
 //
-// It hears a byte before the suspend, one after it, and one after the resume; the end of the pipe between them says that
-// the tool has died. A tool that lives and does not go on (SIGSTOP) is killed before the device is resumed, so that it
-// cannot have its snapshot made of a device that is written to, and then merge that.
+// The watchdog receives one byte before the suspend, one after it, and one after the resume; end of
+// file on the pipe means that the tool has died. A tool that lives but makes no progress (SIGSTOP)
+// is killed before the device is resumed. Otherwise the tool could take its snapshot of a device
+// that is being written to, and then merge that snapshot.
 //
-// A tool that waits in the kernel for a disk (state D) is not gone at once. It cannot return from that call to its own
-// code any more, so it never records the snapshot as made, and the next run deletes what the call may still make.
-// So the device is resumed after a while in any case: whoever uses it must not wait for that disk too.
+// A tool that waits in the kernel for a disk (state D) does not die at once. It can no longer
+// return from that call to its own code, so it never records the snapshot as made, and the next run
+// deletes the snapshot that the call may still create. The device is therefore resumed after
+// cdm_death_seconds_max in any case: its users must not wait for that disk too.
 static _Noreturn void cdm_watch(const struct cdm_tool *_Nonnull tool, int alive, int ready,
                                 int control, struct cdm_request *_Nonnull resume) {
   setsid();
-  // What it tells: 0, or why it cannot be relied on.
+  // The watchdog's report: 0, or the errno that makes it unreliable.
   char byte = mlockall(MCL_CURRENT) == 0 ? 0 : (char)errno;
   if (!cdm_write_byte(ready, byte) || byte != 0) _exit(1);
   if (cdm_read_byte(alive, &byte) != 1) _exit(0);
   enum cdm_news news = cdm_hear(alive, cdm_suspended_seconds_max);
-  // A suspend that took long leaves the snapshot as much time as any other.
+  // A slow suspend leaves the snapshot as much time as a fast one.
   if (news == CDM_HAS_SUSPENDED) news = cdm_hear(alive, cdm_suspended_seconds_max);
   if (news == CDM_SILENCE) {
     cdm_kill(tool);
@@ -164,9 +168,10 @@ static void cdm_end_suspend(int signal) {
   cdm_suspend_time_is_over = 1;
 }
 
-// Suspends a device, with errno ETIME where that takes too long. Every signal is blocked before and after.
+// Suspends a device; errno is ETIME on timeout. Every signal is blocked before and after.
 static int cdm_suspend(int control, struct cdm_request *_Nonnull suspend) {
-  // To this thread: one of another would not end the call. Repeated, since the first may come before the call.
+  // The signal goes to this thread, since a signal to another would not end the call. It repeats
+  // because the first may arrive before the call.
   struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM};
   event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
   const struct itimerspec time = {.it_value.tv_sec = cdm_suspend_seconds_max,
@@ -207,7 +212,7 @@ enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull te
 
   int control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
   if (control < 0) return CDM_PREPARING;
-  // A program that another thread starts must not keep them open.
+  // Programs that other threads start must not inherit these descriptors.
   int alive[2], ready[2];
   if (pipe2(alive, O_CLOEXEC) != 0) {
     close(control);
@@ -220,7 +225,7 @@ enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull te
   struct cdm_tool tool = {.pid = getpid()};
   tool.pidfd = (int)syscall(SYS_pidfd_open, tool.pid, 0);
 
-  // The watchdog has them blocked for its life.
+  // The watchdog keeps all signals blocked for its whole life.
   sigset_t all, before;
   sigfillset(&all);
   sigprocmask(SIG_BLOCK, &all, &before);
@@ -257,7 +262,7 @@ enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull te
       if (cdm_suspend(control, &suspend) != 0) {
         failed = CDM_SUSPENDING;
         error = errno;
-        // The pipe has a page since the first byte.
+        // This write needs no memory: the pipe has had a page since the first byte.
       } else if (!cdm_tell_watchdog(alive[1], CDM_HAS_SUSPENDED)) {
         failed = CDM_PREPARING;
         error = EPIPE;
@@ -271,14 +276,14 @@ enum cdm_step cdm_snapshot(uint64_t thin, uint64_t pool, const char *_Nonnull te
         failed = CDM_RESUMED_BY_OTHERS;
         error = EBUSY;
       }
-      // Also after a failure: a device that is not suspended stays as it is.
+      // Also after a failure: resuming a device that is not suspended changes nothing.
       if (ioctl(control, DM_DEV_SUSPEND, &resume) != 0 && failed != CDM_SUSPENDING) {
         resume_error = errno;
       }
     }
     munlockall();
   }
-  // After a failed resume the watchdog gets a second chance at it.
+  // After a failed resume the watchdog tries once more.
   if (has_begun && resume_error == 0) cdm_tell_watchdog(alive[1], CDM_HAS_RESUMED);
   close(alive[1]);
   close(control);

@@ -1,5 +1,5 @@
-// ISA-L's CRC routines (libisal-dev). Only what thin-merge calls is declared visible here;
-// the umbrella header <isa-l.h> would also import erasure coding and compression.
+// ISA-L's CRC routines (libisal-dev). Only headers that thin-merge uses are included here; the
+// umbrella header <isa-l.h> would also import erasure coding and compression.
 #ifndef CISAL_H
 #define CISAL_H
 

@@ -1,7 +1,7 @@
 #ifndef CARGUMENTS_H
 #define CARGUMENTS_H
 
-// The arguments of main, as the system handed them over: bytes, each ended by a zero.
+// The arguments of main as the system passed them: bytes, each argument ended by a zero byte.
 int carguments_count(void);
 const char *carguments_at(int index);
 

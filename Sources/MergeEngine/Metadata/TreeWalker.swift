@@ -33,7 +33,7 @@ package struct TreeWalker: ~Copyable {
   private enum Expansion { case made, notYet, exhausted }
 
   private static let childCountMax = BtreeNode.childCountMax
-  /// The limit on levels: a sound tree has at most five, and the kernel's limits are lower than this.
+  /// The limit on levels: a sound tree has at most five, and the kernel allows fewer than this.
   package static let levelCountMax = 16
   private static let leafFamilyCountMax = 4
   private static let regionCount = levelCountMax + leafFamilyCountMax
