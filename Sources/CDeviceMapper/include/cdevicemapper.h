@@ -30,8 +30,7 @@ enum cdm_step {
 
 // Suspends `thin`, sends `text` to `pool`, checks that `thin` is still suspended, and resumes it,
 // even if the message fails. Device numbers have the kernel's 64-bit form. Returns the step that
-// failed, with errno: EINTR if a signal ended the suspend, ETIME if the suspend took longer than 5
-// s.
+// failed, with errno: EINTR if a signal ended the suspend, ETIME if it took longer than 5 seconds.
 //
 // File systems are not frozen: a frozen file system may write when it is thawed, to a device that
 // does not accept the write.

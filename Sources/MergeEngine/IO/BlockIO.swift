@@ -3,7 +3,7 @@
 internal import Glibc
 package import SystemPackage
 
-/// A queue of reads, writes and flushes on a few files, on which the pipelines run.
+/// The pipelines' queue of reads, writes and flushes on a few files.
 ///
 /// The product uses ``LinuxAIO``, tests a simulated disk. Bytes travel through a slab that the
 /// queue owns, because the kernel keeps using a buffer after the call returns; requests name places

@@ -25,7 +25,7 @@ package struct MappingLeaf: ~Escapable {
   @inline(__always)
   func dataBlock(_ index: Int) -> DataBlock { DataBlock(values[index] >> 24) }
 
-  /// - Throws: `MetadataFault` if the last thin block ends past the largest 63-bit byte offset.
+  /// - Throws: `MetadataFault` if the last thin block ends past the largest byte offset, 2^63 - 1.
   func checkEnd(dataBlockByteCount: UInt64) throws(MetadataFault) {
     guard let index = indices.last else { return }
     let last = thinBlock(index)
@@ -35,7 +35,7 @@ package struct MappingLeaf: ~Escapable {
   }
 
   /// - `largest`: the largest data block in the leaf.
-  /// - `there`: the number of blocks that the data device has.
+  /// - `there`: the number of data blocks that exist, at most the pool's.
   /// - Throws: `MetadataFault` for the first data block past the pool's end, or else past the data
   ///   device's end.
   func checkDataBlocks(

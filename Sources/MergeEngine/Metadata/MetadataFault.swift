@@ -8,7 +8,7 @@ package struct MetadataFault: Error, Equatable, Sendable {
   /// The reason in words.
   package var reason: String
   private var hint: String?
-  /// True if the metadata is damaged, false if it only does not fit the purpose.
+  /// True if the metadata is damaged; false if it is only unusable for the purpose.
   package var isDamage: Bool
   private var deviceID: UInt32?
   /// The amounts that the reason mentions.
@@ -33,7 +33,7 @@ package struct MetadataFault: Error, Equatable, Sendable {
     errorNumber = errno?.rawValue
   }
 
-  /// Returns the fault as an error with the outcome `refused`: nothing was written yet.
+  /// Returns the fault as an error; nothing was written yet.
   package func refusal(path: String) -> MergeError {
     if code == .interrupted { return .interruptedReading(path, because: reason) }
     var context = MergeError.Context(

@@ -1,8 +1,8 @@
-/// Reads superblocks and devices from a pool's metadata; mappings are read elsewhere.
+/// A reader of a pool's superblocks and devices; the mappings to merge are read elsewhere.
 package struct MetadataReader {
   package let metadata: OpenFile
   private let clock: Clock
-  /// Makes the closure that returns true once a queue must stop waiting.
+  /// The maker of the closure that returns true once a queue must stop waiting.
   private let waitLimit: @Sendable () -> @Sendable () -> Bool
 
   package init(
@@ -224,8 +224,7 @@ package struct MetadataReader {
     }
   }
 
-  /// Returns the ids of devices whose tree has its root, or a child of the root, in common with the
-  /// tree of `device`.
+  /// Returns the ids of devices that share their tree's root, or a child of it, with `device`.
   ///
   /// Such devices are snapshots of each other or of a common device.
   package func kin(

@@ -36,7 +36,8 @@ package struct PoolMetadata: Equatable, Sendable {
     } catch {
       throw error.refusal(path: path)
     }
-    // The size is read again: the pool may have grown between the first read and the superblock's.
+    // The size is read again: blocks that the superblock counts may have been added since the first
+    // read.
     let byteCount = try byteCount()
     do throws(MetadataFault) {
       try self.init(

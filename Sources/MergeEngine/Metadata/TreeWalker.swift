@@ -1,6 +1,7 @@
 internal import SystemPackage
 
-/// Reads a btree leaf by leaf in key order, with many nodes in flight and in constant memory.
+/// A reader of a btree, leaf by leaf in key order, with many nodes in flight and in constant
+/// memory.
 ///
 /// All children of one internal node, a *family*, are read together into one region of the slab:
 /// they are sorted by block number, and neighbors are joined into one read. Each level above the
@@ -292,8 +293,9 @@ package struct TreeWalker: ~Copyable {
     while families[region].unreadCount > 0 {
       pump(&io)
       io.submit()
-      // Waking for each node costs processor time. The pipeline waits for half of its requests; a
-      // quarter measured no slower here, and the last node of a family is awaited in any case.
+      // Waking for each node costs processor time. Waiting for half of the requests, as the
+      // pipeline does, measured no cheaper here than a quarter, and the last node of a family is
+      // awaited in any case.
       try reap(atLeast: max(1, io.requestCount / 4), timeout: nil, &io)
       for index in 0..<batch.count { try arrived(batch[index]) }
     }

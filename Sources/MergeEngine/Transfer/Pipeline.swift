@@ -40,14 +40,14 @@ package struct Pipeline<
   private var doneByteCount: UInt64 = 0
   private var unreadable = RangeSet()
   private var isFeedEmpty = false
-  /// True if a transfer that had begun was abandoned because the run is stopping.
+  /// True if a transfer that had begun was abandoned.
   private var hasAbandoned = false
   private var transfer = Transfer()
 
   /// Runs until the feed is empty and everything is recorded, or until the run is stopped.
   ///
   /// - `io` and `ledger`: owned by the pipeline during the pass, then handed back.
-  /// - `progress`: the progress so far; updated and reported every 100 ms.
+  /// - `progress`: the progress so far; updated and reported several times a second.
   package static func pass(
     _ shape: PipelineShape, _ io: inout IO, feed: consuming Feed, step: consuming Step,
     ledger: inout Ledger, targetPath: String, control: RunControl, progress: MergeProgress
@@ -265,7 +265,7 @@ package struct Pipeline<
     inspectInOrder()
   }
 
-  /// Inspects arrived slots in plan order, up to the first that has not arrived or has a bad spot.
+  /// Inspects arrived slots in plan order; the next slot goes to salvage if it has a bad spot.
   private mutating func inspectInOrder() {
     while let slot = slots.slot(withTicket: nextInspected), slots[slot].state == .arrived,
       !slots[slot].hasBadSpot

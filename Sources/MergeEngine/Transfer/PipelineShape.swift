@@ -7,7 +7,7 @@ package struct PipelineShape: Sendable {
   /// processor's cache.
   private static let slotsPerRequest = 2
 
-  /// Limits on data in flight: bytes per request or a number of transfers, whichever is more.
+  /// The limit on data in flight: bytes per request, or a number of transfers if that is more.
   ///
   /// A few large transfers keep the devices busy; more would not fit in the processor's cache.
   private static let byteCountPerRequest: UInt64 = 128 << 10

@@ -14,34 +14,34 @@ package struct PassResult<Step: TransferStep & ~Copyable>: ~Copyable {
   package let unreadable: RangeSet
 }
 
-// All pipelines of the product. Each is specialized for LinuxAIO only; another one adds about 30
-// KiB to the program.
+// All pipelines of the product. Each is specialized for LinuxAIO only and adds about 30 KiB to the
+// program.
 
-/// Merges the planned transfers.
+/// The pipeline that merges the planned transfers.
 typealias CopyPipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable> =
   Pipeline<IO, PlannedTransfers<Source>, CopyStep, Checkpointer>
 
-/// Retries ranges that could not be read before.
+/// The pipeline that retries ranges that could not be read before.
 typealias RetryPipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable> =
   Pipeline<IO, PieceTransfers<Source, GivenPieces>, CopyStep, Checkpointer>
 
-/// Rereads transfers that earlier runs recorded, and rewrites those that differ.
+/// The pipeline that rereads transfers of earlier runs and rewrites those that differ.
 typealias RecheckPipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable> =
   Pipeline<IO, PieceTransfers<Source, JournaledPieces<IO>>, RecheckStep, Checkpointer>
 
-/// Compares the target with the source.
+/// The pipeline that compares the target with the source.
 typealias ComparePipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable> =
   Pipeline<IO, PlannedTransfers<Source>, CompareStep, NoLedger>
 
-/// Compares the target with a journal's checksums.
+/// The pipeline that compares the target with a journal's checksums.
 typealias CompareChecksumPipeline<IO: BlockIO & ~Copyable> =
   Pipeline<IO, TargetOnlyTransfers<JournaledPieces<IO>>, CompareChecksumStep, NoLedger>
 
-/// Compares source and target, each with all of a journal's checksums.
+/// The pipeline that compares source and target, each with all of a journal's checksums.
 typealias CompareRecordedPipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable> =
   Pipeline<IO, PieceTransfers<Source, JournaledPieces<IO>>, CompareRecordedStep, NoLedger>
 
-/// Compares source and target with the first of a journal's checksums, before a merge resumes.
+/// The pipeline that checks source and target against a journal's first checksums before a resume.
 typealias CheckTargetPipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable> =
   Pipeline<
     IO, PieceTransfers<Source, FirstPieces<JournaledPieces<IO>>>, CompareRecordedStep, NoLedger

@@ -1,4 +1,4 @@
-/// Limits bytes per second, averaged over a tenth of a second.
+/// A limit on bytes per second, averaged over a tenth of a second.
 struct RateLimiter {
   private static let slack = Duration.milliseconds(100)
   private let bytesPerSecond: UInt64?

@@ -10,7 +10,7 @@ struct Salvage {
   private(set) var position = 0
   private var pendingReadCount = 0
   private var unitIsBad = false
-  /// True if a side ends in the unit, so that everything after it is bad without trying.
+  /// True if a side ends in the unit; the rest of the source's segment is then bad without trying.
   private var endsEarly = false
   private var bad = RangeSet()
   /// Readable stretches still to be inspected; the one being written comes first.

@@ -113,7 +113,7 @@ struct SlotTable {
     return slot
   }
 
-  // MARK: What happens to a slot
+  // MARK: State changes
 
   /// Returns the number of reads that a slot's transfer takes.
   private func readCount(_ slot: Int) -> Int { slots[slot].segmentCount + (readsTarget ? 1 : 0) }

@@ -3,7 +3,7 @@ package protocol PieceSource: ~Copyable {
   mutating func next() throws(MergeError) -> RecordedPiece?
 }
 
-/// Recorded pieces of a journal without ranges found unreadable since, which are retried
+/// A journal's recorded pieces, minus the ranges found unreadable since, which are retried
 /// separately.
 package struct JournaledPieces<IO: BlockIO & ~Copyable>: PieceSource, ~Copyable {
   private var reader: JournalReader<IO>

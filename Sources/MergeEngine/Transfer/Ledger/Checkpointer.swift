@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-/// Makes the merge's progress durable in the journal while the pipeline keeps running.
+/// The ledger that makes a merge's progress durable while the pipeline keeps running.
 ///
 /// A checkpoint has four steps, each begun when the one before has completed: flush the target,
 /// append the records, flush the journal, forget the transfers covered. It covers the transfers
@@ -294,7 +294,7 @@ package struct Checkpointer: TransferLedger, ~Copyable {
   }
 }
 
-/// Packs entries into checkpoint records of bounded size.
+/// A builder that packs entries into checkpoint records of bounded size.
 private struct CheckpointBuilder {
   private var checkpoint: JournalRecord.Checkpoint
   private var passed: UInt64

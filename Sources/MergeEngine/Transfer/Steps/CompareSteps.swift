@@ -1,4 +1,4 @@
-/// Verify: compares source and target sector by sector.
+/// The step of verify: compares source and target sector by sector.
 package struct CompareStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { true }
   package static var readsTarget: Bool { true }
@@ -18,7 +18,7 @@ package struct CompareStep: TransferStep, ~Copyable {
   }
 }
 
-/// Compares source and target, each with the checksum recorded when the source was merged.
+/// The step that compares source and target, each with the checksum recorded at the merge.
 package struct CompareRecordedStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { true }
   package static var readsTarget: Bool { true }
@@ -68,7 +68,7 @@ package struct CompareRecordedStep: TransferStep, ~Copyable {
   }
 }
 
-/// Verify by journal: compares the target with the recorded checksums.
+/// The step of verify by journal: compares the target with the recorded checksums.
 package struct CompareChecksumStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { false }
   package static var readsTarget: Bool { true }
@@ -90,7 +90,7 @@ package struct CompareChecksumStep: TransferStep, ~Copyable {
   }
 }
 
-/// Differing ranges in rising order, neighbors joined; all bytes are counted, only the first ranges
+/// Differing ranges in rising order, neighbors joined; all bytes are counted, the first ranges
 /// kept.
 package struct Differences: Equatable, Sendable {
   package private(set) var byteCount: UInt64 = 0

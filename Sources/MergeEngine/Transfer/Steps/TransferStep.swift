@@ -19,7 +19,7 @@ package protocol TransferStep: ~Copyable {
   ) -> Verdict
 }
 
-/// Merge: checksums the source's bytes and writes them.
+/// The step of merge: checksums the source's bytes and writes them.
 package struct CopyStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { true }
   package static var readsTarget: Bool { false }
@@ -34,8 +34,8 @@ package struct CopyStep: TransferStep, ~Copyable {
   }
 }
 
-/// Rechecks transfers that earlier runs recorded, and writes the source's bytes again unless
-/// source, target and record agree.
+/// The step of a recheck: writes the source's bytes again unless source, target and record of an
+/// earlier run agree.
 ///
 /// With `keepsRecorded`, the source is a copy that may lack some of the data and the record
 /// decides: source bytes that were not recorded never replace target bytes that were.
