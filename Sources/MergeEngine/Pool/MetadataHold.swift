@@ -1,40 +1,41 @@
 internal import SystemPackage
 
-/// The metadata snapshot of an active pool: taken where none is held, and given back.
+/// The metadata snapshot of an active pool: taken if none is held, and released afterwards.
 ///
-/// It may turn out to be the only copy of blocks, where a thin device is deleted that is merged in part; then
-/// it is kept.
+/// If a partly merged thin device is deleted, the metadata snapshot may be the only copy of its
+/// blocks; it is then kept.
 package final class MetadataHold {
   private let pool: LockedPool
-  /// The fate of the thin device whose blocks only the metadata snapshot of an earlier run has; nil where
-  /// there is none.
+  /// The fate of the thin device whose blocks only an earlier run's metadata snapshot has; nil if
+  /// there is no such device.
   private var lost: ThinDeviceFate?
-  /// Whether the one of an earlier run is read, because its block was named.
+  /// True if an earlier run's metadata snapshot is read because the user named its block.
   private var isReadAsNamed = false
   private var isTakenNow = false
 
   init(_ pool: LockedPool) { self.pool = pool }
 
-  /// Whether a metadata snapshot is held that this tool took.
+  /// True if this tool took the metadata snapshot that is held.
   package var isOwn: Bool { pool.state.metadataHold?.held != nil }
 
-  /// Returns whether what is merged of the thin device of that number exists only in the metadata snapshot that
-  /// is held.
+  /// Returns whether the data to merge from the thin device exists only in the metadata snapshot
+  /// that is held.
   package func isOnlyCopy(of deviceID: UInt32) -> Bool {
     lost != nil && pool.state.metadataHold?.writtenFrom == deviceID
   }
 
-  /// Returns whether that is so, and another thin device has the number now.
+  /// Returns whether the metadata snapshot is the only copy and another thin device now has that
+  /// device ID.
   func isOnlyCopyOfReplaced(_ deviceID: UInt32) -> Bool {
     isOnlyCopy(of: deviceID) && lost == .replaced
   }
 
   // MARK: Deciding
 
-  /// Which mappings are read, and whether a metadata snapshot is taken for that.
+  /// The mappings to read, and whether a metadata snapshot must be taken for them.
   private enum Decision {
     case serves(MergeSource.Mappings)
-    /// The one that somebody else holds, if it has what is to be read.
+    /// Mappings in somebody else's metadata snapshot, usable if it is up to date.
     case servesIfFresh(MergeSource.Mappings)
     case take
   }
@@ -56,7 +57,7 @@ package final class MetadataHold {
       return .serves(wanted)
     case .metadataSnapshot(nil):
       guard observed.heldRoot == nil else {
-        // Of a pool that needs a check it may be all there is.
+        // In a pool that needs a check, this may be the only metadata snapshot there can be.
         return observed.status.needsCheck && ignoresNeedsCheck
           ? .serves(wanted) : .servesIfFresh(wanted)
       }
@@ -71,10 +72,11 @@ package final class MetadataHold {
     return .take
   }
 
-  /// Refuses where the metadata snapshot that is kept is not one of the device that is wanted.
+  /// Refuses a device if the kept metadata snapshot belongs to another one.
   ///
-  /// Where another device has the number, only a journal says that the earlier one is meant. Where it is not
-  /// known whether the device is there, what is held is neither merged from nor replaced.
+  /// If another device now has the device ID, only a journal identifies the earlier device. If it
+  /// is unknown whether the device still exists, the metadata snapshot is neither read nor
+  /// replaced.
   private func checkKept(_ deviceID: UInt32, isResumed: Bool) throws(MergeError) {
     guard let id = pool.state.metadataHold?.writtenFrom else { return }
     guard let lost else {
@@ -87,12 +89,11 @@ package final class MetadataHold {
 
   // MARK: Holding
 
-  /// Returns which mappings are read, after a metadata snapshot was taken where none is held that may be
-  /// used.
+  /// Returns the mappings to read, taking a metadata snapshot if no usable one is held.
   ///
-  /// - `deviceID`: the thin device whose mappings are read; nil where only details are.
-  /// - Throws: `MergeError`: `busy` where somebody else's metadata snapshot is in the way, `refused`
-  ///   where the pool cannot give one.
+  /// - `deviceID`: the thin device whose mappings are read; nil if only device details are read.
+  /// - Throws: `MergeError`: `busy` if somebody else's metadata snapshot is in the way, `refused`
+  ///   if the pool cannot provide one.
   package func hold(
     _ wanted: MergeSource.Mappings, of deviceID: UInt32?, _ observed: ObservedPool,
     ignoresNeedsCheck: Bool, isResumed: Bool = false
@@ -108,8 +109,8 @@ package final class MetadataHold {
     }
   }
 
-  /// A metadata snapshot that somebody else took serves if nothing was mapped since in the thin device that is
-  /// read; where none is, in the whole pool.
+  /// Throws unless somebody else's metadata snapshot is up to date: nothing was mapped since in the
+  /// thin device to read or, without one, in the whole pool.
   private func checkIsFresh(for deviceID: UInt32?) throws(MergeError) {
     try pool.commit()
     let held = try pool.heldMetadata()
@@ -132,7 +133,7 @@ package final class MetadataHold {
   ///
   /// - Returns: its block.
   private func take() throws(MergeError) -> UInt64 {
-    // What is not committed yet would be in the copy, and make it look like somebody else's.
+    // Uncommitted changes would be in the copy, and make it look like somebody else's.
     try pool.commit()
     let live = try pool.superblock()
     try pool.stateFile.update {
@@ -153,7 +154,7 @@ package final class MetadataHold {
       guard let block = metadata.heldRoot?.rawValue, status.heldRoot == block,
         status.mode != .readOnly
       else {
-        // The kernel answers before it knows whether its last commit went well.
+        // The kernel replies before it knows whether its last commit succeeded.
         throw .metadataSnapshotNotCommitted(pool.name)
       }
       try pool.stateFile.update {
@@ -169,14 +170,14 @@ package final class MetadataHold {
 
   // MARK: The only copy
 
-  /// Records that the origin has blocks of that device, so that the metadata snapshot may turn out to be the
-  /// only copy of the others.
+  /// Records that the origin has some blocks of the device, so that the metadata snapshot may
+  /// become the only copy of the rest.
   ///
-  /// `snapshot`: the one that was made since the metadata snapshot was taken, and has the same blocks.
+  /// - `snapshot`: the snapshot with the same blocks that was made after the metadata snapshot.
   package func isNeeded(
     for deviceID: UInt32, snapshot: UInt32? = nil
   ) throws(MergeError) {
-    // What is known of the only copy stays as it is.
+    // The record of an only copy stays unchanged.
     guard isOwn, !isOnlyCopy(of: deviceID), var needed = pool.state.metadataHold else { return }
     needed.writtenFrom = deviceID
     needed.snapshotOfIt = snapshot
@@ -184,7 +185,7 @@ package final class MetadataHold {
     try pool.stateFile.update { $0.metadataHold = needed }
   }
 
-  /// Records that all of that device is on the origin.
+  /// Records that the whole device is merged onto the origin.
   package func isNotNeeded(for deviceID: UInt32) {
     guard pool.state.metadataHold?.writtenFrom == deviceID else { return }
     pool.stateFile.forget {
@@ -195,33 +196,34 @@ package final class MetadataHold {
 
   // MARK: Releasing
 
-  /// Returns whether the one of an earlier run keeps mappings from being read.
+  /// Returns whether an earlier run's metadata snapshot blocks the reading of `wanted`.
   func isInTheWay(of wanted: MergeSource.Mappings) -> Bool {
     pool.state.metadataHold != nil && wanted != .inactivePool && !isNamed(by: wanted)
   }
 
-  /// Returns whether the one of an earlier run is the one that is to be read.
+  /// Returns whether `wanted` names the block of an earlier run's metadata snapshot.
   private func isNamed(by wanted: MergeSource.Mappings) -> Bool {
     guard case .metadataSnapshot(let block?) = wanted else { return false }
     return pool.state.metadataHold?.held?.block == block
   }
 
-  /// For who only looks: gives the one of an earlier run back as ``release()`` does, unless it is not in the way.
+  /// Releases an earlier run's metadata snapshot as ``release()`` does, unless `wanted` does not
+  /// need that; for runs that only inspect.
   func makeWay(for wanted: MergeSource.Mappings) {
     guard wanted != .inactivePool else { return }
     guard isNamed(by: wanted) else { return release() }
     isReadAsNamed = true
     guard let hold = pool.state.metadataHold, let id = hold.writtenFrom else { return }
-    // What cannot be found out is no reason not to look.
+    // An unknown fate does not prevent an inspection.
     _ = try? isStillThere(id, as: hold.snapshotOfIt)
   }
 
-  /// Gives the one back that this run took.
+  /// Releases the metadata snapshot that this run took.
   func releaseTakenNow() {
     if isTakenNow { release() }
   }
 
-  /// Gives the metadata snapshot back, if this tool took it and it is not the only copy of anything.
+  /// Releases the metadata snapshot if this tool took it and it is not the only copy of any data.
   package func release() {
     guard let hold = pool.state.metadataHold else { return }
     do throws(MergeError) {
@@ -245,7 +247,7 @@ package final class MetadataHold {
     pool.stateFile.forget { $0.metadataHold = nil }
   }
 
-  /// Finds out whether a thin device that is merged in part is there still, and says so where it is not.
+  /// Returns whether a partly merged thin device still exists, and reports it if not.
   private func isStillThere(_ id: UInt32, as snapshot: UInt32?) throws(MergeError) -> Bool {
     let fate = try pool.reader.fate(of: id, as: snapshot ?? id, since: pool.heldMetadata())
     switch fate {
@@ -262,21 +264,22 @@ package final class MetadataHold {
     return false
   }
 
-  /// Whether a metadata snapshot is held that a run may have taken just before it was killed.
+  /// Returns whether a killed run may have taken the held metadata snapshot just before it died.
   ///
-  /// Where the pool committed something just before the kernel made it, nothing tells it from one that another
+  /// If the pool committed just before the kernel took it, nothing tells it from one that another
   /// program took since.
   private func isMaybeOurs(_ hold: PoolState.MetadataHold) throws(MergeError) -> Bool {
     guard hold.held == nil else { return false }
     return try pool.superblock().heldRoot != nil
   }
 
-  /// Whether the metadata snapshot that is held now is the one that the record tells of.
+  /// Returns whether the metadata snapshot held now is the one in the record.
   private func isOurs(_ hold: PoolState.MetadataHold) throws(MergeError) -> Bool {
     guard let block = try pool.superblock().heldRoot?.rawValue else { return false }
     let copy = try pool.heldMetadata().superblock
     if let held = hold.held { return held == PoolState.MetadataHold.Held(copy, block: block) }
-    // There was none when it was asked for. One that was taken after any change is not ours.
+    // None was held at the request, so a metadata snapshot taken after any later change is not
+    // ours.
     return copy.time == hold.timeBefore && copy.transactionID == hold.transactionBefore
       && copy.mappingRoot.rawValue == hold.mappingRootBefore
       && copy.detailsRoot.rawValue == hold.detailsRootBefore

@@ -1,9 +1,9 @@
 internal import SystemPackage
 
-/// A run's work on an active pool: what it changes for a merge, in which order, and how that is undone.
+/// The changes that a run makes to an active pool for a merge, their order, and their undoing.
 ///
-/// Every step is in the pool's record before it is made, and is undone by ``end(_:)``, or by the next
-/// run if this one is killed.
+/// Each step is written to the pool's record first. ``end(hasWritten:)`` undoes it, or the next run
+/// does if this one is killed.
 package final class PoolSession {
   private let pool: LockedPool
   private let settling: Settling
@@ -12,20 +12,21 @@ package final class PoolSession {
   private let removed: RemovedDevices
   private let origin: OriginLayers
   private let watch: ThinDeviceWatch
-  /// What was applied; nil until then.
+  /// The plan that was applied; nil until then.
   private var applied: QuiescencePlan?
   private var hasNotedKept = false
-  /// Whether a snapshot was made for nothing but to see writes.
+  /// True if the only purpose of the run's snapshot is to detect writes.
   private var tracesWrites = false
 
-  /// What of an earlier run is undone before a pool is worked on.
+  /// The leftovers of an earlier run that are undone before any work on a pool.
   package enum Settling: Equatable, Sendable {
     case everything
-    /// For who only looks: what is suspended, and a metadata snapshot that keeps mappings from being read.
+    /// For runs that only inspect: suspended devices, and a metadata snapshot that blocks the reading
+    /// of mappings.
     case whatBlocks(reading: MergeSource.Mappings)
   }
 
-  /// Settles what an earlier run left in the pool.
+  /// Undoes what an earlier run left in the pool.
   package init(
     _ pool: LockedPool, settling: Settling = .everything
   ) throws(MergeError) {
@@ -44,26 +45,27 @@ package final class PoolSession {
 
   package var poolName: String { pool.name }
 
-  /// What people call the thin device that is merged; nil where they gave its number.
+  /// The user's name for the merged thin device; nil if the user gave its device ID.
   var thinDeviceName: String?
 
-  /// What could not be undone.
+  /// The steps that could not be undone.
   package var cleanupFailures: [MergeNote] { pool.cleanupFailures }
 
   // MARK: Deciding
 
-  /// Looks at tables, status and superblock.
+  /// Reads the tables, status and superblock.
   package func observed() throws(MergeError) -> ObservedPool { try pool.observed() }
 
-  /// Looks at them before a merge is decided.
+  /// Reads the tables, status and superblock before the plan of a merge, waiting for a brief opener
+  /// of the thin device unless `options` allow it to be open.
   func observed(for deviceID: UInt32, _ options: PoolOptions) throws(MergeError) -> ObservedPool {
     options.allowsOpenThinDevice
       ? try pool.observed() : try pool.observed(onceClosed: deviceID)
   }
 
-  /// Decides what is read of a thin device while it is merged onto the origin.
+  /// Decides which mappings of a thin device are read during its merge onto the origin.
   ///
-  /// - Throws: `MergeError`: what a merge is refused for.
+  /// - Throws: `MergeError`: the reason why the merge is refused.
   package func plan(
     for deviceID: UInt32, _ mappings: MergeSource.Mappings, onto originPath: String,
     in merge: PoolState.MergeKey, _ observed: ObservedPool, options: PoolOptions,
@@ -74,7 +76,7 @@ package final class PoolSession {
     if let earlier, !restarts || deviceID == earlier.deviceID,
       try snapshots.isReplaced(earlier)
     {
-      // Only a journal, or the snapshot's own number, says that the earlier one is meant.
+      // Only a journal, or the snapshot's own device ID, identifies the earlier device.
       guard isResumed || deviceID == earlier.deviceID else {
         throw .snapshotOfAnother(pool.name, deviceID: earlier.deviceID, of: earlier.originalID)
       }
@@ -96,10 +98,11 @@ package final class PoolSession {
     }
   }
 
-  /// Refuses where other thin devices of the pool are on the same origin, or may be, and were not agreed to.
+  /// Refuses a merge if other thin devices of the pool use the same origin, or may use it, without
+  /// the user's consent.
   ///
-  /// - `metadata`: what was planned from.
-  /// - Returns: every thin device besides that is on the origin of `plan`, or may be.
+  /// - `metadata`: the metadata from which the merge was planned.
+  /// - Returns: the other thin devices that use the origin of `plan`, or may use it.
   func checkOtherDevices(
     _ metadata: PoolMetadata, _ observed: ObservedPool, besides deviceID: UInt32,
     _ plan: QuiescencePlan?, options: PoolOptions, at moment: OtherDevices.Moment
@@ -110,7 +113,7 @@ package final class PoolSession {
     return try others.checkConsent(options)
   }
 
-  /// Who may have the origin open until the plan is applied.
+  /// Returns who may have the origin open until the plan is applied.
   func use(_ plan: QuiescencePlan?) -> OriginUse {
     guard let plan, let origin = plan.origin else { return .exclusive }
     return origin.use(users: plan.usersBefore, pool.mapper.holders)
@@ -118,11 +121,11 @@ package final class PoolSession {
 
   // MARK: Acting
 
-  /// Takes a metadata snapshot for a source, where none is held that may be used.
+  /// Takes a metadata snapshot for a source, unless a usable one is held.
   ///
-  /// - `observed`: what was looked at already.
-  /// - Throws: `MergeError` as ``MetadataHold`` does; `busy` where the snapshot that is to be merged is not in
-  ///   it any more.
+  /// - `observed`: the pool's state if it was read already.
+  /// - Throws: `MergeError` as ``MetadataHold`` does; `busy` if the snapshot to merge is no longer
+  ///   in the metadata snapshot.
   func hold(
     _ source: inout MergeSource, _ observed: ObservedPool? = nil, isResumed: Bool = false
   ) throws(MergeError) {
@@ -131,7 +134,8 @@ package final class PoolSession {
     source.mappings = try hold.hold(
       source.mappings, of: source.readID, observed,
       ignoresNeedsCheck: source.ignoresNeedsCheck, isResumed: isResumed)
-    // A metadata snapshot of somebody else is older than the snapshot, and has the same of the thin device.
+    // Another program's metadata snapshot predates our snapshot; it has the same mappings of the
+    // thin device.
     if source.snapshotID != nil, !hold.isOwn, try !snapshots.isHeld(source.readID) {
       source.snapshotID = nil
     }
@@ -151,7 +155,8 @@ package final class PoolSession {
     return mappings
   }
 
-  /// Says once which snapshots are kept for merges that are not finished, and what they keep from being freed.
+  /// Notes, once per session, the snapshots kept for unfinished merges and the space that they
+  /// occupy.
   private func noteKeptSnapshots(besides deviceID: UInt32? = nil) {
     let kept = pool.state.snapshots.filter { $0.isNeeded && $0.deviceID != deviceID }
     guard !hasNotedKept, !kept.isEmpty,
@@ -167,9 +172,9 @@ package final class PoolSession {
     }
   }
 
-  /// Makes the changes that were decided, all but the snapshot, which ``makeSnapshot()`` makes.
+  /// Makes the planned changes except the snapshot, which ``makeSnapshot()`` makes.
   ///
-  /// - Returns: what keeps everybody else off the origin.
+  /// - Returns: the kind of access that keeps everybody else off the origin.
   package func apply(_ plan: QuiescencePlan) throws(MergeError) -> OriginUse {
     if let layers = plan.origin?.readOnlyLayers { try origin.makeWritable(layers) }
     switch plan.way {
@@ -184,9 +189,9 @@ package final class PoolSession {
     return origin.use(users: plan.users, pool.mapper.holders)
   }
 
-  /// Makes the snapshot, if one was decided, for which the thin device is suspended where it is active.
+  /// Makes the planned snapshot, if any, suspending the thin device if it is active.
   ///
-  /// Everything else that can be refused has been looked at by now.
+  /// All other checks that can refuse the merge have passed by now.
   package func makeSnapshot() throws(MergeError) {
     guard let applied, case .snapshot(let thin) = applied.way else { return }
     try snapshots.make(of: applied.deviceID, through: thin)
@@ -196,9 +201,12 @@ package final class PoolSession {
     }
   }
 
-  /// Has every write to a thin device move the root of its mappings from now on, if the pool can make a snapshot of it.
+  /// Makes every later write to a thin device move the root of its mappings, if the pool can take
+  /// a snapshot.
   ///
-  /// Nobody may be able to write to it yet. ``end(hasWritten:)`` deletes the snapshot.
+  /// - Precondition: Nobody can write to the thin device yet.
+  ///
+  /// ``end(hasWritten:)`` deletes the snapshot.
   func traceWrites(to deviceID: UInt32) throws(MergeError) {
     let status = try observed().status
     guard NoSnapshotReason(.ownMetadataSnapshot, status, PoolOptions()) == nil else { return }
@@ -206,26 +214,27 @@ package final class PoolSession {
     tracesWrites = true
   }
 
-  /// Finds out whether a thin device was written to since; nil where no snapshot could be made.
+  /// Returns whether a thin device was written to since ``traceWrites(to:)``; nil if that made no
+  /// snapshot.
   func hasTracedWrite(to deviceID: UInt32) -> Bool? {
     guard tracesWrites, let made = snapshots.made else { return nil }
     guard let live = try? pool.liveDevices([deviceID, made]), live.count == 2 else { return true }
     return live[0].mappingRoot != live[1].mappingRoot
   }
 
-  /// Makes the origin writable again that somebody made read-only in mid-merge, and says so.
+  /// Makes the origin writable again if somebody made it read-only in mid-merge, and notes that.
   ///
-  /// - Returns: false where it was not read-only, or stays so.
+  /// - Returns: false if the origin was not read-only, or could not be made writable.
   func makeOriginWritableAgain() -> Bool {
     guard let path = applied?.origin?.path, origin.makeWritableAgain() else { return false }
     pool.note(.originMadeWritableAgain(path))
     return true
   }
 
-  /// Returns whether what was planned from the metadata snapshot is what there is to be merged, now that
-  /// nobody can change it any more.
+  /// Returns whether the mappings that were planned are still the ones to merge, now that nobody
+  /// can change them.
   ///
-  /// `root`: the mapping tree that was planned.
+  /// - `root`: the root of the mapping tree that was planned.
   package func isUnchanged(since root: MetadataBlock) throws(MergeError) -> Bool {
     guard let applied, applied.changesThinDevice, hold.isOwn || applied.makesSnapshot else {
       return true
@@ -234,7 +243,7 @@ package final class PoolSession {
     return try pool.liveDevices([applied.deviceID]).first?.mappingRoot == root
   }
 
-  /// The snapshot that an earlier run made for a merge; nil where there is none.
+  /// Returns the snapshot that an earlier run made for a merge; nil if there is none.
   func earlierSnapshotID(of deviceID: UInt32, in merge: PoolState.MergeKey) -> UInt32? {
     guard let snapshot = try? earlierSnapshot(of: deviceID, in: merge),
       snapshot.deviceID != deviceID, !hold.isOnlyCopy(of: deviceID)
@@ -242,19 +251,19 @@ package final class PoolSession {
     return snapshot.deviceID
   }
 
-  /// The snapshot that is merged; nil where the thin device itself is.
+  /// The snapshot that is merged; nil if the thin device itself is merged.
   package var snapshotID: UInt32? {
     guard let applied else { return nil }
     return applied.makesSnapshot ? snapshots.made : applied.snapshotID
   }
 
-  /// Records that the origin is about to be written to.
+  /// Records that writes to the origin are about to begin.
   ///
-  /// From now on a snapshot, and a metadata snapshot that may turn out to be the only copy, are kept until
-  /// all is merged.
+  /// From now on the snapshot is kept until the merge is finished, and so is a metadata snapshot
+  /// that may become the only copy.
   ///
-  /// - `source`: the thin device, as it is in the metadata snapshot.
-  /// - `givenUpIDs`: the journals that this merge gives up.
+  /// - `source`: the thin device as it is in the metadata snapshot.
+  /// - `givenUpIDs`: the IDs of the journals that this merge gives up.
   func writingBegins(
     from source: MergeSource, in merge: PoolState.MergeKey, insteadOf givenUpIDs: [String]
   ) throws(MergeError) {
@@ -264,23 +273,24 @@ package final class PoolSession {
       from: snapshotID ?? source.readID, of: source.deviceID, in: merge, insteadOf: givenUpIDs)
   }
 
-  /// Records that all is merged, so that no snapshot need be kept for another run.
+  /// Records that the merge is finished, so that no snapshot is kept for another run.
   func mergeIsFinished(of source: MergeSource, in merge: PoolState.MergeKey) {
     snapshots.isMerged(source.deviceID, in: merge)
   }
 
-  /// Records that what is merged is not what is on the origin, so that a snapshot is needed to merge it again.
+  /// Records that the origin does not match the merged data, so that another merge needs the
+  /// snapshot.
   func mergeIsWrong(of source: MergeSource, in merge: PoolState.MergeKey) {
     snapshots.isNeededAgain(source.deviceID, in: merge)
   }
 
-  /// Checks once more, when all is merged, that neither what is merged nor the origin could change meanwhile.
+  /// Checks after the merge that neither its source nor the origin could have changed meanwhile.
   ///
   /// - Throws: `MergeError` (`stopped`).
   package func checkStillQuiesced() throws(MergeError) {
     guard let applied else { return }
     let found = try pool.devices()
-    // A thin device that is not read itself may have been activated, or removed.
+    // When a snapshot is read, the thin device may have been activated or removed.
     let thinDevice = pool.state.snapshot(applied.deviceID)?.originalID ?? applied.deviceID
     let users =
       applied.readsSnapshot ? found.showing(thinDevice, of: pool.device.number) : applied.users
@@ -293,21 +303,21 @@ package final class PoolSession {
     }
     guard readsThinDevice(applied) else { return }
     try checkNotWritable(applied, found)
-    // Whoever loaded one is about to make it live.
+    // A loaded table is about to go live.
     let loaded = found.showing(applied.deviceID, of: pool.device.number).first {
       !$0.inactiveTable.isEmpty
     }
     if let loaded { throw .thinDeviceActivated(loaded.path) }
-    // One that was activated, written to and deactivated again is in no table.
+    // No table shows a device that was activated, written to and deactivated again.
     guard !watch.hasSeenChanges else {
       throw .thinDeviceMaybeActivated(applied.deviceID, pool: pool.name)
     }
   }
 
-  /// Checks in mid-merge that nobody can write to a thin device that is merged itself.
+  /// Checks in mid-merge that nobody can write to a thin device that is read directly.
   ///
-  /// Neither who has it open counts, since udev and LVM open devices for moments, nor a table that is not live: LVM loads
-  /// the same once more where a pool grows.
+  /// Open counts are ignored because udev and LVM open devices briefly. Inactive tables are ignored
+  /// because LVM reloads the same table when a pool grows.
   ///
   /// - Throws: `MergeError`.
   package func checkNotWritable() throws(MergeError) {
@@ -329,9 +339,9 @@ package final class PoolSession {
     if let intruder { throw .thinDeviceActivated(intruder.path) }
   }
 
-  /// Finds out whether a thin device has anything besides what was read of it.
+  /// Returns whether a thin device still matches the mappings that were read.
   ///
-  /// `root`: the mapping tree that was read.
+  /// - `root`: the root of the mapping tree that was read.
   func thinDeviceState(of deviceID: UInt32, since root: MetadataBlock) -> ThinDeviceState {
     watch.state(
       of: deviceID, since: root, read: snapshotID ?? deviceID,
@@ -340,11 +350,11 @@ package final class PoolSession {
 
   // MARK: The end
 
-  /// Undoes what the run did to pool and devices.
+  /// Undoes what the run did to the pool and its devices.
   ///
-  /// What cannot be undone is said, and stays in the record for the next run.
+  /// A step that cannot be undone is reported and stays in the record for the next run.
   ///
-  /// `hasWritten`: whether the origin was written to; if not, everything is put back as it was.
+  /// - `hasWritten`: whether the origin was written to; if not, every removed device is put back.
   package func end(hasWritten: Bool) {
     pool.forgetCleanupFailures()
     guard settling == .everything else { return hold.releaseTakenNow() }
@@ -359,11 +369,11 @@ package final class PoolSession {
     case .everything: try settleEverything()
     case .whatBlocks(let wanted): try settleWhatBlocks(wanted)
     }
-    // What is not undone is tried again, and said again.
+    // `end` retries and reports these steps again.
     pool.forgetCleanupFailures()
   }
 
-  // The order of `end`, on what the record says.
+  // Undoes what the record lists, in the order of `end`.
   private func settleEverything() throws(MergeError) {
     try removed.forgetLeft()
     guard !pool.state.isSettled else { return }
@@ -389,7 +399,7 @@ package final class PoolSession {
     if !left.isEmpty { pool.note(.poolNotSettled(pool.name, left)) }
   }
 
-  /// The devices as they are once all is undone that earlier runs left.
+  /// Returns the devices as they will be once the leftovers of earlier runs are undone.
   func asSettled(_ devices: MappedDevices) -> MappedDevices {
     guard settling != .everything else { return devices }
     return removed.asPutBack(in: origin.asRestored(in: devices))
@@ -400,7 +410,7 @@ package final class PoolSession {
   ) throws(MergeError) -> PoolState.Snapshot? {
     let earlier = try snapshots.earlier(of: deviceID, in: merge)
     guard settling != .everything, let earlier else { return earlier }
-    // A merge has what is not needed deleted before, and what is not there then forgotten.
+    // A merge has deleted the unneeded snapshots and forgotten the missing ones by now.
     if earlier.isNeeded { return earlier }
     return !earlier.hasBegun && snapshots.mayBeThere(earlier) ? earlier : nil
   }

@@ -1,20 +1,21 @@
 internal import FoundationEssentials
 internal import SystemPackage
 
-/// What this tool has done to a pool and must undo, or was about to do: one file for each pool, written
-/// before every step and after it.
+/// The changes that this tool has made to a pool, or was about to make, and must undo.
 ///
-/// A run that was killed leaves it, and the next one settles it.
+/// There is one file for each pool, written before and after each step. A killed run leaves the
+/// file behind, and the next run settles it.
 package struct PoolState: Equatable, Sendable {
-  /// A mapped device of the boot in which it was looked at: names are used again, numbers even sooner.
+  /// A mapped device, valid only in the boot in which it was seen: names are reused, numbers even
+  /// sooner.
   package struct KnownDevice: Equatable, Sendable, Codable {
     package var name: String
     package var uuid: String
     package var number: DeviceNumber
     package var bootID: String
-    /// The live table: whoever changed it since has the device as it is to be.
+    /// The live table, used to detect that somebody has changed the device on purpose since.
     ///
-    /// Nil where any table will do.
+    /// Nil if any table will do.
     package var table: [TableLine]?
 
     package init(_ device: MappedDevice, bootID: String) {
@@ -24,7 +25,7 @@ package struct PoolState: Equatable, Sendable {
       self.bootID = bootID
     }
 
-    /// That device now, if it is still there.
+    /// Returns the device as it is now; nil if it is gone or has changed.
     package func now(in devices: MappedDevices, bootID: String) -> MappedDevice? {
       guard let device = devices.named(name), device.uuid == uuid, device.number == number,
         self.bootID == bootID, table ?? device.liveTable == device.liveTable
@@ -33,24 +34,24 @@ package struct PoolState: Equatable, Sendable {
     }
   }
 
-  /// A metadata snapshot that was asked for.
+  /// A metadata snapshot that was requested.
   package struct MetadataHold: Equatable, Sendable, Codable {
-    /// The pool's counters before; there was no metadata snapshot then.
+    /// The pool's counters before the request, when no metadata snapshot was held.
     package var timeBefore: UInt32
     package var transactionBefore: UInt64
-    /// The roots of the live trees then.
+    /// The roots of the live trees at that time.
     package var mappingRootBefore: UInt64
     package var detailsRootBefore: UInt64
-    /// The block it is in and what it holds; nil while it is only intended.
+    /// The block and contents of the metadata snapshot; nil while it is only intended.
     package var held: Held?
-    /// The thin device from which the origin may have been written to; nil where nothing was written, or
-    /// where all is merged.
+    /// The thin device from which the origin may have been written to; nil if nothing was written,
+    /// or if the merge is finished.
     package var writtenFrom: UInt32?
-    /// The snapshot of that thin device that was made since, and has the same blocks; nil where the thin device
-    /// itself has them.
+    /// The snapshot made since of that thin device, with the same blocks; nil if the thin device
+    /// itself is merged.
     package var snapshotOfIt: UInt32?
 
-    /// What a metadata snapshot holds, by which it is known again.
+    /// The fields that identify a metadata snapshot.
     package struct Held: Equatable, Sendable, Codable {
       package var block: UInt64
       package var mappingRoot: UInt64
@@ -59,7 +60,7 @@ package struct PoolState: Equatable, Sendable {
       package var transactionID: UInt64
     }
 
-    // Version 0.1.0 wrote one name as it was called then.
+    // Version 0.1.0 wrote this field under an older name.
     private enum CodingKeys: String, CodingKey {
       case timeBefore, transactionBefore, mappingRootBefore, detailsRootBefore, writtenFrom
       case snapshotOfIt
@@ -71,22 +72,24 @@ package struct PoolState: Equatable, Sendable {
   package struct Snapshot: Equatable, Sendable, Codable {
     package var deviceID: UInt32
     package var originalID: UInt32
-    /// The device that is suspended while it is made; nil where none has to be.
+    /// The device that is suspended while the snapshot is made; nil if none needs to be.
     package var thinDevice: KnownDevice?
     package var timeBefore: UInt32
-    /// When the thin device was made, by which it is told from another one with its number; nil in records of
-    /// version 0.1.0.
+    /// The creation of the thin device, which tells it from another one with its device ID; nil in
+    /// records of version 0.1.0.
     package var originalMade: ThinDeviceCreation?
-    /// The pool's snapshot counter when it was made, as its details tell; no other device has the same.
+    /// The pool's snapshot counter at the snapshot's creation, from its device details; unique
+    /// among devices.
     package var creationTime: UInt32?
-    /// What tells the origin that it is merged onto from others; nil until it is written to.
+    /// The identity of the origin of the merge; nil until the origin is written to.
     package var originName: String?
-    /// The id of the merge's journal; nil until the origin is written to, and in records of version 0.1.0.
+    /// The ID of the merge's journal; nil until the origin is written to, and in records of version
+    /// 0.1.0.
     package var journalID: String?
     package var isMade = false
-    /// Whether the thin device may have been left suspended.
+    /// True if the thin device may have been left suspended.
     package var mayBeSuspended: Bool
-    /// Whether the origin may have been written to from it.
+    /// True if the origin may have been written to from this snapshot.
     package var hasBegun = false
     package var isMerged = false
 
@@ -103,15 +106,15 @@ package struct PoolState: Equatable, Sendable {
       mayBeSuspended = thinDevice != nil
     }
 
-    /// Whether a merge is begun that needs it.
+    /// True if a merge in progress needs the snapshot.
     package var isNeeded: Bool { hasBegun && !isMerged }
 
-    /// Whether no merge has begun to read it, so that what it has may be nowhere else.
+    /// True if no merge has begun to read the snapshot, so that its data may exist nowhere else.
     var isUnread: Bool { !hasBegun && !isMerged && originName == nil }
 
-    /// Returns whether it is the only copy of the thin device that it was made of, which is not there any more.
+    /// Returns whether the snapshot is the only copy of its deleted original.
     ///
-    /// - `live`: what the pool has now; those two are enough.
+    /// - `live`: devices in the pool now; the snapshot and its original are enough.
     package func isOnlyCopy(among live: [MetadataReader.Device]) -> Bool {
       guard isUnread, let own = live.first(where: { $0.id == deviceID }),
         own.details.mappedBlockCount > 0
@@ -119,13 +122,13 @@ package struct PoolState: Equatable, Sendable {
       return !live.contains { $0.id == originalID && isOriginal($0.details.creation) }
     }
 
-    /// Returns whether a thin device with the number of the original is the original.
+    /// Returns whether a thin device with the original's device ID is the original.
     func isOriginal(_ creation: ThinDeviceCreation) -> Bool {
-      // Making a snapshot raises the pool's time: a device that came later has a later one.
+      // Creating a snapshot increments the pool's time, so a later device has a later time.
       originalMade.map { $0 == creation } ?? (creation.time <= timeBefore)
     }
 
-    /// Returns whether it may be what a merge of a thin device, or of the snapshot itself, reads.
+    /// Returns whether a merge of a thin device, or of the snapshot itself, may read this snapshot.
     func isOf(_ deviceID: UInt32, in merge: MergeKey) -> Bool {
       [self.deviceID, originalID].contains(deviceID)
         && (hasJournal(of: merge) || (originName ?? merge.originName) == merge.originName)
@@ -136,12 +139,12 @@ package struct PoolState: Equatable, Sendable {
     }
   }
 
-  /// What tells a merge from others of the same thin device.
+  /// The key that tells a merge from others of the same thin device.
   package struct MergeKey: Equatable, Sendable {
-    /// What tells the origin from others: of one without an identity its place, which another origin may have
-    /// after a boot.
+    /// The identity of the origin. An origin without an identity is named by its location, which
+    /// another origin may have after a boot.
     package var originName: String
-    /// Its journal's id; nil where there is no journal yet.
+    /// The ID of the merge's journal; nil if there is no journal yet.
     package var journalID: String?
 
     package init(originName: String, journalID: String?) {
@@ -150,16 +153,17 @@ package struct PoolState: Equatable, Sendable {
     }
   }
 
-  /// A thin device that was removed for the time of a merge.
+  /// A thin device that was removed for the duration of a merge.
   package struct Removal: Equatable, Sendable, Codable {
     package var device: MappedDevice
     package var bootID: String
-    /// What tells its origin from others.
+    /// The identity of the device's origin.
     package var originName: String
-    /// What an origin without an identity consists of; nil where nothing tells, as in records of version 0.1.0.
+    /// The components of an origin without an identity; nil if unknown, as in records of version
+    /// 0.1.0.
     package var originParts: String?
     package var isPutBack: Bool
-    /// Whether it stays removed, and is only remembered for its name.
+    /// True if the device stays removed and only its name is remembered.
     package var staysRemoved = false
 
     package init(
@@ -173,7 +177,7 @@ package struct PoolState: Equatable, Sendable {
       self.isPutBack = isPutBack
     }
 
-    // Version 0.1.0 wrote one name as it was called then.
+    // Version 0.1.0 wrote this field under an older name.
     private enum CodingKeys: String, CodingKey {
       case device, bootID, originName, originParts, isPutBack
       case staysRemoved = "isLeft"
@@ -182,19 +186,20 @@ package struct PoolState: Equatable, Sendable {
 
   /// The features that a reader must know, one bit each; a version that knows none writes no mask.
   package static let knownFeatures = severalSnapshots | journalsOfSnapshots
-  /// Snapshots stand in a list.
+  /// Snapshots are stored in a list.
   private static let severalSnapshots: UInt64 = 1
-  /// A snapshot belongs to a journal, whatever the origin is called.
+  /// A snapshot belongs to a journal, whatever the name of the origin.
   private static let journalsOfSnapshots: UInt64 = 2
 
   package var format = 1
-  /// The pool's metadata device, by which its record is found while it is not active; nil in records of version 0.1.0.
+  /// The path of the pool's metadata device, which finds the record of an inactive pool; nil in
+  /// records of version 0.1.0.
   package var metadataPath: String?
   package var metadataHold: MetadataHold?
-  /// Of each thin device, at most one for each origin.
+  /// The snapshots: at most one for each thin device and origin.
   package var snapshots: [Snapshot] = []
   package var removals: [Removal] = []
-  /// Layers of the origin that are writable for the time of a merge, the lowest first.
+  /// Layers of the origin that are writable for the duration of a merge, the lowest first.
   package var madeWritable: [KnownDevice] = []
 
   package init() {}
@@ -205,22 +210,22 @@ package struct PoolState: Equatable, Sendable {
       | (snapshots.allSatisfy { $0.journalID == nil } ? 0 : Self.journalsOfSnapshots)
   }
 
-  /// Whether nothing is recorded.
+  /// True if nothing is recorded.
   package var isEmpty: Bool {
     metadataHold == nil && snapshots.isEmpty && removals.isEmpty && madeWritable.isEmpty
   }
 
-  /// Whether nothing is left to be undone.
+  /// True if nothing is left to undo.
   ///
-  /// What is kept for a merge that is to be gone on with stays as it is.
+  /// Snapshots kept for a merge that will be resumed do not count.
   package var isSettled: Bool {
     metadataHold == nil && snapshots.allSatisfy { $0.isNeeded && !$0.mayBeSuspended }
       && removals.allSatisfy(\.staysRemoved) && madeWritable.isEmpty
   }
 
-  /// What is still to be undone of a finished merge, for people.
+  /// Returns descriptions of a finished merge's changes that are still to be undone.
   ///
-  /// What is kept for other merges is no part of it.
+  /// Changes kept for other merges are not included.
   func leftovers(ofMergeOf deviceID: UInt32, in merge: MergeKey) -> [String] {
     let own = snapshots.filter { $0.originName != nil && $0.isOf(deviceID, in: merge) }
     let sources = [deviceID] + own.map(\.deviceID)
@@ -237,12 +242,12 @@ package struct PoolState: Equatable, Sendable {
     return left
   }
 
-  /// The snapshot of that number, if it was made by this tool.
+  /// Returns the snapshot with that device ID, if this tool made it.
   package func snapshot(_ deviceID: UInt32) -> Snapshot? {
     snapshots.first { $0.deviceID == deviceID }
   }
 
-  /// Changes what is recorded of a snapshot.
+  /// Changes the record of a snapshot.
   package mutating func changeSnapshot(_ deviceID: UInt32, _ change: (inout Snapshot) -> Void) {
     guard let index = snapshots.firstIndex(where: { $0.deviceID == deviceID }) else { return }
     change(&snapshots[index])
@@ -252,7 +257,7 @@ package struct PoolState: Equatable, Sendable {
 extension PoolState: Codable {
   private enum CodingKeys: String, CodingKey {
     case format, requiredFeatures, metadataPath, snapshots, removals, madeWritable
-    // Version 0.1.0 wrote these.
+    // Version 0.1.0 wrote these names.
     case metadataHold = "hold"
     case snapshot
   }
@@ -282,18 +287,18 @@ extension PoolState: Codable {
   }
 }
 
-/// The file of a pool's record, locked: one run for each pool.
+/// The locked file of a pool's record: only one run at a time has a pool.
 package final class PoolStateFile {
   package let path: String
   package private(set) var state: PoolState
-  /// This boot of the system.
+  /// The ID of this boot.
   package let bootID: String
   private let poolName: String
   private let lock: OpenFile
 
-  /// Opens the record of a pool, or begins one.
+  /// Opens the record of a pool, or begins a new record.
   ///
-  /// - Throws: `MergeError`: `busy` where another run has the pool.
+  /// - Throws: `MergeError`: `busy` if another run has the pool.
   package init(
     pool: MappedDevice, metadataPath: String, stateFolder: String, bootID: String
   ) throws(MergeError) {
@@ -335,7 +340,7 @@ package final class PoolStateFile {
     var requiredFeatures: UInt64?
   }
 
-  /// Returns whether a later version wrote the record: one of another format or with unknown features.
+  /// Returns whether a later version wrote the record: it has a newer format or unknown features.
   static func isNewer(at path: String) -> Bool {
     guard let bytes = FileSystem.firstBytes(of: path, count: 1 << 20),
       let head = try? JSONDecoder().decode(Head.self, from: Data(bytes))
@@ -344,7 +349,7 @@ package final class PoolStateFile {
       || (head.requiredFeatures ?? 0) & ~PoolState.knownFeatures != 0
   }
 
-  /// A thin device of that name which a merge removed in this boot and which is not put back.
+  /// Returns the thin device of that name that a merge removed in this boot and has not put back.
   package static func removedDevice(
     _ name: String, of pool: MappedDevice, _ devices: MappedDevices, stateFolder: String,
     bootID: String
@@ -356,7 +361,7 @@ package final class PoolStateFile {
 
   /// Changes the record, durably.
   ///
-  /// - Throws: `MergeError` (`refused`); what was to be written down before may then not be done.
+  /// - Throws: `MergeError` (`refused`); the step to be recorded must then not be taken.
   package func update(_ change: (inout PoolState) -> Void) throws(MergeError) {
     var changed = state
     change(&changed)
@@ -368,8 +373,8 @@ package final class PoolStateFile {
     state = changed
   }
 
-  /// Takes out of the record what is not so any more, durably if possible: a record that says more than
-  /// there is to undo costs the next run a look.
+  /// Removes outdated entries from the record, durably if possible. An outdated entry only costs
+  /// the next run a check.
   package func forget(_ change: (inout PoolState) -> Void) {
     change(&state)
     try? save(state)

@@ -1,29 +1,30 @@
 internal import SystemPackage
 
-/// The snapshots of thin devices that are merged in their place: nobody writes to one, and what is written to
-/// the thin device leaves it as it is.
+/// The snapshots that are merged instead of their thin devices. Nobody writes to a snapshot, and
+/// writes to the thin device leave it unchanged.
 package final class ThinSnapshots {
-  /// LVM counts upward from its highest number, and has none of these.
+  /// The device IDs of snapshots, which LVM does not use: it counts upward from its highest ID.
   ///
-  /// One is drawn at random, so that a number does not come back after the pool was restored from a copy.
+  /// Each ID is drawn at random, so that a pool restored from a copy does not get an earlier ID
+  /// again.
   static let deviceIDs: ClosedRange<UInt32> = 16_711_680...16_777_215
-  /// How often a number is drawn that is taken.
+  /// The number of draws before giving up, since an ID may be taken.
   private static let drawCountMax = 64
 
   private let pool: LockedPool
-  /// The one that was made by this very run.
+  /// The snapshot that this run has made.
   private(set) var made: UInt32?
-  /// Those that were found to be the only copies of what they were made of.
+  /// The snapshots found to be the only copies of their originals.
   private var onlyCopies: Set<UInt32> = []
 
   init(_ pool: LockedPool) { self.pool = pool }
 
-  /// Refuses where LVM has numbers as high as those of snapshots.
+  /// Refuses a pool in which LVM has reached the device IDs of snapshots.
   ///
-  /// It gives a new volume its highest number plus one, and takes a number that is taken for its own: that volume
-  /// would be the snapshot (seen with lvm2 2.03.16).
+  /// LVM gives a new volume its highest ID plus one, and adopts the device if that ID is taken: the
+  /// new volume would be the snapshot (seen with lvm2 2.03.16).
   ///
-  /// `ids`: those of all the pool's thin devices.
+  /// - `ids`: the IDs of all thin devices of the pool.
   func checkNumbersOfLVM(among ids: [UInt32]) throws(MergeError) {
     let isStrange = ids.contains {
       Self.deviceIDs.contains($0) && pool.state.snapshot($0) == nil
@@ -46,8 +47,9 @@ package final class ThinSnapshots {
 
   /// Makes a snapshot.
   ///
-  /// - `thin`: the device that shows the thin device and is suspended meanwhile; nil where nobody can write to it.
-  /// - Throws: `MergeError`; there is no snapshot then, or the record has it.
+  /// - `thin`: the mapped device that shows the thin device and is suspended meanwhile; nil if
+  ///   nobody can write to it.
+  /// - Throws: `MergeError`; in that case there is no snapshot, or the record has it.
   func make(of deviceID: UInt32, through thin: MappedDevice?) throws(MergeError) {
     let path = thin?.path ?? "dev \(deviceID)"
     if let thin { writeBackCaches(above: thin) }
@@ -104,7 +106,7 @@ package final class ThinSnapshots {
     } catch {
       switch error.step {
       case .resuming:
-        // It is made. The record stays, for the next run to resume the device.
+        // The snapshot exists. Its record stays, so that the next run resumes the device.
         pool.stateFile.forget { state in state.changeSnapshot(id) { $0.isMade = true } }
         throw .cannotResumeThinDevice(path, name: thin?.name ?? path, error.errno)
       case .resumedByOthers: return .resumedByOthers
@@ -132,7 +134,8 @@ package final class ThinSnapshots {
     }
   }
 
-  /// Whoever activated the thin device just before may have had writes under way.
+  /// Throws if the thin device was activated just before the snapshot, when writes may have been in
+  /// flight.
   private func checkNobodyCouldWrite(to deviceID: UInt32) throws(MergeError) {
     let active = try pool.devices().showing(deviceID, of: pool.device.number)
     guard let first = active.first(where: { !$0.isReadOnly || $0.openCount > 0 }) else { return }
@@ -144,11 +147,12 @@ package final class ThinSnapshots {
     if made == id { made = nil }
   }
 
-  // MARK: Looking
+  // MARK: Inspecting
 
-  /// The snapshot that an earlier run made for a merge.
+  /// Returns the snapshot that an earlier run made for a merge.
   ///
-  /// Where there is none: one that no merge has begun to read and that is the only copy of the thin device.
+  /// If there is none, returns one that no merge has begun to read and that is the only copy of the
+  /// thin device.
   ///
   /// - `deviceID`: the thin device, or the snapshot itself.
   func earlier(
@@ -160,43 +164,43 @@ package final class ThinSnapshots {
     let own = needed.first { $0.hasJournal(of: merge) }
     if let earlier = own ?? needed.first ?? begun.first { return earlier }
     for copy in found where onlyCopies.contains(copy.deviceID) {
-      // Another thin device that has the number now is meant by it.
+      // If another thin device has the ID now, the ID refers to that device.
       if copy.deviceID == deviceID { return copy }
       if try !isReplaced(copy) { return copy }
     }
     return nil
   }
 
-  /// The numbers of those that no merge needs and that the pool has; of one that is the only copy of something that is
-  /// said instead.
+  /// Returns the IDs of unneeded snapshots that may still exist in the pool. A snapshot that is an
+  /// only copy is reported instead.
   func findUnneeded() -> [UInt32] {
     pool.state.snapshots.filter { snapshot in
       !snapshot.isNeeded && mayBeThere(snapshot) && (try? isOnlyCopy(snapshot)) != true
     }.map(\.deviceID)
   }
 
-  /// Whether one may be there still: it is not known to be gone.
+  /// Returns whether a snapshot may still exist; false only if it is known to be gone.
   func mayBeThere(_ snapshot: PoolState.Snapshot) -> Bool { (try? isThere(snapshot)) != false }
 
-  /// Whether another thin device has the number of the one that a snapshot was made of.
+  /// Returns whether another thin device now has the device ID of the snapshot's original.
   func isReplaced(_ snapshot: PoolState.Snapshot) throws(MergeError) -> Bool {
     guard let live = try pool.liveDevices([snapshot.originalID]).first else { return false }
     return !snapshot.isOriginal(live.details.creation)
   }
 
-  /// Whether a snapshot is in the metadata snapshot that is held.
+  /// Returns whether a snapshot is in the metadata snapshot that is held.
   func isHeld(_ deviceID: UInt32) throws(MergeError) -> Bool {
     try pool.reader.devices(in: pool.heldMetadata()).contains { $0.id == deviceID }
   }
 
-  /// Holds a snapshot in the metadata snapshot against the record: numbers are used again.
+  /// Checks a snapshot in the metadata snapshot against the record, because device IDs are reused.
   func check(_ deviceID: UInt32) throws(MergeError) {
     guard let snapshot = pool.state.snapshot(deviceID) else { return }
     let found = try pool.reader.devices(in: pool.heldMetadata()).first { $0.id == deviceID }
     try check(snapshot, found)
   }
 
-  /// Finds out whether the snapshot that this run has made has the mappings of a tree.
+  /// Returns whether the snapshot that this run has made has the mappings of a tree.
   func hasMappings(of root: MetadataBlock) throws(MergeError) -> Bool {
     guard let made, let snapshot = pool.state.snapshot(made) else { return false }
     let found = try pool.liveDevices([made]).first
@@ -218,15 +222,16 @@ package final class ThinSnapshots {
     }
   }
 
-  // MARK: How far its merge is
+  // MARK: Merge progress
 
-  /// Records that the origin is about to be written to: from now on the snapshot is kept until all is merged.
+  /// Records that writes to the origin are about to begin; from now on the snapshot is kept until
+  /// the merge is finished.
   ///
-  /// What was kept for an earlier merge of the same thin device onto the same origin is not needed any more: this
-  /// merge replaces that one.
+  /// This merge replaces any earlier merge of the same thin device onto the same origin, so the
+  /// earlier one's snapshot is no longer needed.
   ///
-  /// - `deviceID`: what is merged, the snapshot or the thin device itself.
-  /// - `givenUpIDs`: the journals that this merge gives up.
+  /// - `deviceID`: the merged device, which is the snapshot or the thin device itself.
+  /// - `givenUpIDs`: the IDs of the journals that this merge gives up.
   func writingBegins(
     from deviceID: UInt32, of originalID: UInt32, in merge: PoolState.MergeKey,
     insteadOf givenUpIDs: [String]
@@ -236,7 +241,7 @@ package final class ThinSnapshots {
       $0.hasBegun = true
       $0.originName = merge.originName
       $0.journalID = merge.journalID
-      // One that a killed run made is not recorded as made.
+      // A snapshot made by a killed run is not recorded as made.
       $0.isMade = true
     }
     for other in state.snapshots
@@ -249,9 +254,9 @@ package final class ThinSnapshots {
     try pool.stateFile.update { $0 = state }
   }
 
-  /// Records that all of a thin device's snapshot is merged, so that it need not be kept for another run.
+  /// Records that the snapshot of a thin device is merged and need not be kept for another run.
   ///
-  /// `deviceID`: the thin device, or its snapshot.
+  /// - `deviceID`: the thin device, or its snapshot.
   func isMerged(_ deviceID: UInt32, in merge: PoolState.MergeKey) {
     do throws(MergeError) {
       try record(true, of: deviceID, in: merge)
@@ -260,7 +265,7 @@ package final class ThinSnapshots {
     }
   }
 
-  /// Records that it is needed once more.
+  /// Records that the snapshot of a thin device is needed again.
   func isNeededAgain(_ deviceID: UInt32, in merge: PoolState.MergeKey) {
     do throws(MergeError) {
       try record(false, of: deviceID, in: merge)
@@ -285,11 +290,13 @@ package final class ThinSnapshots {
 
   // MARK: Deleting
 
-  /// Deletes what no merge needs, and says so where that fails; forgets what somebody else has deleted.
+  /// Deletes unneeded snapshots, reports those that cannot be deleted, and forgets those that
+  /// somebody else deleted.
   ///
-  /// What may be the only copy of a thin device is kept, and that is said.
+  /// A snapshot that may be the only copy of a thin device is kept and reported.
   ///
-  /// A thin device that may be suspended is resumed first, and its snapshot tells which it is.
+  /// A snapshot whose thin device may be suspended is skipped: its record is needed to resume the
+  /// device.
   func deleteUnneeded() {
     for snapshot in pool.state.snapshots where !snapshot.mayBeSuspended {
       do throws(MergeError) {
@@ -305,7 +312,7 @@ package final class ThinSnapshots {
     }
   }
 
-  /// After a run that was killed: resumes thin devices that it had suspended.
+  /// Resumes thin devices that a killed run left suspended.
   func resumeThinDevices() throws(MergeError) {
     for snapshot in pool.state.snapshots where snapshot.mayBeSuspended {
       if let thin = snapshot.thinDevice?.now(in: try pool.devices(), bootID: pool.bootID),
@@ -323,7 +330,7 @@ package final class ThinSnapshots {
     }
   }
 
-  /// Deletes a snapshot that this tool made, unless it is the only copy of something.
+  /// Deletes a snapshot that this tool made, unless it is the only copy of its original.
   private func delete(_ id: UInt32) throws(MergeError) {
     guard let snapshot = pool.state.snapshot(id) else { return }
     if made != id, try !isThere(snapshot) {
@@ -341,7 +348,7 @@ package final class ThinSnapshots {
     forget(id)
   }
 
-  /// Finds out whether a snapshot is the only copy of the thin device that it was made of, and says so if it is.
+  /// Returns whether a snapshot is the only copy of its original, and reports it if so.
   private func isOnlyCopy(_ snapshot: PoolState.Snapshot) throws(MergeError) -> Bool {
     onlyCopies.remove(snapshot.deviceID)
     guard snapshot.isUnread else { return false }
@@ -355,11 +362,12 @@ package final class ThinSnapshots {
     return true
   }
 
-  /// Whether the device of that number is the one that the record tells of.
+  /// Returns whether the device with the snapshot's device ID is the recorded snapshot.
   ///
-  /// Of one that was only intended: the first that was made after that moment.
+  /// A snapshot that was only intended is recognized as the first one made after its record was
+  /// written.
   private func isThere(_ snapshot: PoolState.Snapshot) throws(MergeError) -> Bool {
-    // Each raises the counter.
+    // Creating a snapshot increments the pool's time; unchanged means that ours was never created.
     if !snapshot.isMade, try pool.superblock().time == snapshot.timeBefore { return false }
     let expected = snapshot.creationTime ?? snapshot.timeBefore + 1
     return try pool.liveDevices([snapshot.deviceID]).first?.details.creationTime == expected
