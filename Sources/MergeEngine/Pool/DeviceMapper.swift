@@ -1,49 +1,56 @@
 package import SystemPackage
 
-/// What is asked of device-mapper, and what is done with it.
+/// The requests that this tool makes to device-mapper.
 ///
-/// Errors are those of the system call: what each means depends on what was asked.
+/// An error is the system call's; its meaning depends on the request.
 package protocol DeviceMapper: Sendable {
-  /// Every mapped device with its tables, by rising name; none where there is no device-mapper.
+  /// Returns all mapped devices with their tables, sorted by name; none if there is no
+  /// device-mapper.
   func devices() throws(Errno) -> [MappedDevice]
-  /// A device's status lines, without committing anything.
+  /// Returns a device's status lines, without committing anything.
   func status(of device: DeviceNumber) throws(Errno) -> [TableLine]
   func send(_ message: String, to device: DeviceNumber) throws(Errno)
   /// Removes a device that nobody has open.
   func remove(_ device: MappedDevice) throws(Errno)
-  /// Makes a device of that name, uuid and live table.
+  /// Creates a device with the given name, UUID and live table.
   func make(_ device: MappedDevice) throws(Errno)
-  /// Loads the device's own live table again, for reading only or for writing too.
+  /// Reloads the device's own live table, read-only or writable.
   func reload(_ device: MappedDevice, isReadOnly: Bool) throws(Errno)
-  /// Resumes a device that is suspended.
+  /// Resumes a suspended device.
   func resume(_ device: MappedDevice) throws(Errno)
-  /// Drops the table that was loaded for a device and is not live.
+  /// Drops a device's inactive table.
   func clear(_ device: MappedDevice) throws(Errno)
-  /// Returns the devices that the kernel names as lying on a device.
+  /// Returns the devices that the kernel lists as holders of a device.
   func holders(of device: DeviceNumber) -> [DeviceNumber]
-  /// Has the system write to a device what it caches for it, and for all that lies above it.
+  /// Writes back the system's caches for a device and for everything above it.
   ///
-  /// A thin device is suspended without its file systems being frozen: what is still in a cache then is not in its
-  /// snapshot.
+  /// A thin device is suspended without freezing its file systems: data still in a cache then is
+  /// missing from its snapshot.
   ///
-  /// - Returns: the caches that may still have something.
+  /// - Returns: the caches that may still have unwritten data.
   func writeBackCaches(above device: DeviceNumber) -> [CacheFailure]
-  /// Sends a message to a pool while one of its thin devices is suspended, and resumes that on every
-  /// way out, also if this process dies, or is stopped for longer than 10 s, which ends it.
+  /// Sends a message to a pool while one of its thin devices is suspended, and resumes the device
+  /// on every path.
+  ///
+  /// The device is also resumed if this process dies, or is stopped for longer than 10 s, which
+  /// kills it.
   func send(
     _ message: String, toPool pool: DeviceNumber, whileSuspended thin: DeviceNumber
   ) throws(SuspendedMessageFailure)
-  /// Begins to watch for mapped devices that are made or removed.
+  /// Starts to watch for created and removed mapped devices.
   ///
-  /// - Returns: what tells whether any was since; nil where the kernel does not tell.
+  /// - Returns: a function that returns true if there were any since; nil if the kernel cannot
+  ///   report changes.
   func watchForChanges() -> (() -> Bool)?
-  /// Makes the pool commit what it has changed.
+  /// Makes the pool commit its changes.
   func commit(_ pool: DeviceNumber) throws(Errno)
 }
 
-/// Why a message that was to be sent while a device is suspended came to nothing, or did not end well.
+/// The failure of a message that was to be sent to a pool while a device is suspended, or of the
+/// steps around it.
 package struct SuspendedMessageFailure: Error, Equatable, Sendable {
-  /// `resumedByOthers`: the message was sent, and by then the device was perhaps not suspended any more.
+  /// `resumedByOthers`: the message was sent, but the device may no longer have been suspended by
+  /// then.
   package enum Step: Sendable { case preparing, suspending, sending, resumedByOthers, resuming }
 
   package var step: Step
@@ -55,17 +62,17 @@ package struct SuspendedMessageFailure: Error, Equatable, Sendable {
   }
 }
 
-/// A device of device-mapper, as it was when it was looked at.
+/// A mapped device in the state in which it was read.
 package struct MappedDevice: Equatable, Sendable, Codable {
   package var name: String
-  /// Empty where it has none.
+  /// Empty if the device has no UUID.
   package var uuid: String
   package var number: DeviceNumber
   package var openCount: Int
   package var isReadOnly: Bool
   package var isSuspended: Bool
   package var liveTable: [TableLine]
-  /// A table that was loaded and not made live yet.
+  /// A loaded table that is not live yet.
   package var inactiveTable: [TableLine]
 
   package init(
@@ -83,17 +90,18 @@ package struct MappedDevice: Equatable, Sendable, Codable {
     self.inactiveTable = inactiveTable
   }
 
-  /// What tells it from others also after a boot: its uuid, or `name-` and its name where it has none.
+  /// The identity of the device across boots: its UUID, or `name-` and its name if it has no UUID.
   package var durableName: String { uuid.isEmpty ? "name-\(name)" : uuid }
 
-  /// The device's node.
+  /// The path of the device's node.
   package var path: String { "/dev/mapper/\(Self.nodeName(name))" }
 
   package var byteCount: UInt64 {
     liveTable.reduce(0) { $0 &+ $1.sectorCount } &* 512
   }
 
-  /// As libdevmapper names nodes: what is not harmless in a path stands as `\xNN`.
+  /// Returns a node name as libdevmapper encodes it: a byte that is unsafe in a path becomes
+  /// `\xNN`.
   private static func nodeName(_ name: String) -> String {
     name.utf8.map { byte in
       switch byte {
@@ -113,7 +121,7 @@ package struct MappedDevice: Equatable, Sendable, Codable {
 package struct TableLine: Equatable, Sendable, Codable {
   package var startSector: UInt64
   package var sectorCount: UInt64
-  /// The target: `thin`, `linear`.
+  /// The target type, such as `thin` or `linear`.
   package var kind: String
   package var arguments: String
 

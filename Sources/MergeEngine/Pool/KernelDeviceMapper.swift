@@ -2,7 +2,7 @@ internal import CDeviceMapper
 internal import Glibc
 package import SystemPackage
 
-/// The running kernel's device-mapper, by way of libdevmapper.
+/// The running kernel's device-mapper, accessed through libdevmapper.
 package struct KernelDeviceMapper: DeviceMapper {
   package init() { cdm_silence() }
 
@@ -12,7 +12,7 @@ package struct KernelDeviceMapper: DeviceMapper {
     guard isThere else { return [] }
     var found: [MappedDevice] = []
     for name in try names() {
-      // One that has gone meanwhile is none.
+      // Skips a device that has disappeared meanwhile.
       if let device = try device(name) { found.append(device) }
     }
     return found
@@ -23,8 +23,8 @@ package struct KernelDeviceMapper: DeviceMapper {
     try request.run()
     guard let list = unsafe dm_task_get_names(request.handle) else { return [] }
     var names: [String] = []
-    // SAFETY: libdevmapper's list: each entry says where the next begins, the last says 0, and an
-    // empty list has one entry without a device. It lives as long as the request.
+    // SAFETY: libdevmapper's list lives as long as the request. Each entry has the offset of the
+    // next, 0 in the last entry; an empty list has one entry without a device.
     var entry = UnsafeRawPointer(list)
     while true {
       let fields = unsafe entry.assumingMemoryBound(to: dm_names.self)
@@ -38,7 +38,7 @@ package struct KernelDeviceMapper: DeviceMapper {
     return names.sorted()
   }
 
-  // A flexible array member, which Swift does not import: it follows `next`.
+  // The offset of the flexible array member after `next`, which Swift does not import.
   private static let nameByteOffset = 12
 
   private func device(_ name: String) throws(Errno) -> MappedDevice? {
@@ -68,7 +68,7 @@ package struct KernelDeviceMapper: DeviceMapper {
 
   package func status(of device: DeviceNumber) throws(Errno) -> [TableLine] {
     let request = try Request(DM_DEVICE_STATUS, device: device)
-    // Without it the pool commits.
+    // Without this flag the pool commits.
     unsafe dm_task_no_flush(request.handle)
     guard try request.runAndLook() != nil else { throw .noSuchAddressOrDevice }
     return request.lines()
@@ -105,9 +105,9 @@ package struct KernelDeviceMapper: DeviceMapper {
     do throws(Errno) {
       try resume(device)
     } catch {
-      // Or the next who resumes it would make the table live.
+      // Otherwise the next resume by anybody would make the table live.
       try? clear(device)
-      // The kernel may have suspended it before it failed to change the tables.
+      // The kernel may have suspended the device before it failed to swap the tables.
       try? resume(device)
       throw error
     }
@@ -163,16 +163,16 @@ package struct KernelDeviceMapper: DeviceMapper {
   }
 
   package func commit(_ pool: DeviceNumber) throws(Errno) {
-    // A status query does so unless told not to.
+    // A status query makes the pool commit unless `dm_task_no_flush` is set.
     try Request(DM_DEVICE_STATUS, device: pool).run()
   }
 }
 
-/// One request to device-mapper; what it brought lives as long.
+/// One request to device-mapper; its results live as long as the request.
 @safe private struct Request: ~Copyable {
   let handle: OpaquePointer
 
-  /// `kind`: DM_DEVICE_LIST and its like.
+  /// - `kind`: DM_DEVICE_LIST or another request type.
   init(
     _ kind: Int, name: String? = nil, device: DeviceNumber? = nil
   ) throws(Errno) {
@@ -207,7 +207,7 @@ package struct KernelDeviceMapper: DeviceMapper {
     }
   }
 
-  /// Waits until udev has made or removed the device's names.
+  /// Runs the request and waits until udev has created or removed the device's names.
   func runWithUdev() throws(Errno) {
     var cookie: UInt32 = 0
     guard unsafe dm_task_set_cookie(handle, &cookie, 0) != 0 else { throw .noMemory }
@@ -215,7 +215,7 @@ package struct KernelDeviceMapper: DeviceMapper {
     try run()
   }
 
-  /// Nil where there is no such device.
+  /// Runs the request; returns nil if there is no such device.
   func runAndLook() throws(Errno) -> dm_info? {
     try run()
     var info = dm_info()
@@ -224,7 +224,7 @@ package struct KernelDeviceMapper: DeviceMapper {
     return info
   }
 
-  /// The table or status that it brought.
+  /// Returns the table or status lines that the request returned.
   func lines() -> [TableLine] {
     var lines: [TableLine] = []
     var next: UnsafeMutableRawPointer?
@@ -233,7 +233,7 @@ package struct KernelDeviceMapper: DeviceMapper {
       var count: UInt64 = 0
       var kind: UnsafeMutablePointer<CChar>?
       var arguments: UnsafeMutablePointer<CChar>?
-      // SAFETY: the call fills the variables given; the texts live as long as the request.
+      // SAFETY: the call fills the variables given; the strings live as long as the request.
       unsafe next = dm_get_next_target(handle, next, &start, &count, &kind, &arguments)
       if let kind = unsafe kind {
         lines.append(

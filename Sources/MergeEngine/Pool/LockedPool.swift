@@ -1,22 +1,22 @@
 internal import SystemPackage
 
-/// An active pool that this run has locked: what is asked of it, what is sent to it, and the record of what
-/// was changed for a merge.
+/// An active pool that this run has locked: its queries, its messages, and the record of changes
+/// made for a merge.
 package final class LockedPool {
   package let device: MappedDevice
   let target: PoolTarget
   let mapper: any DeviceMapper
   let stateFile: PoolStateFile
   let reader: MetadataReader
-  /// Draws a number at random.
+  /// Returns a random number in a range.
   let drawNumber: (ClosedRange<UInt32>) -> UInt32
-  /// Runs a program and brings what it prints.
+  /// Runs a program and returns its output.
   let runProgram: ([String]) -> Program.End
   /// Runs a program that changes something.
   let runChange: ([String]) -> Program.End
   private let clock: Clock
   let note: (MergeNote) -> Void
-  /// What could not be undone.
+  /// The steps that could not be undone.
   private(set) var cleanupFailures: [MergeNote] = []
 
   package init(
@@ -50,10 +50,10 @@ package final class LockedPool {
     }
   }
 
-  /// The live superblock.
+  /// Returns the live superblock.
   func superblock() throws(MergeError) -> Superblock { try reader.liveSuperblock() }
 
-  /// The superblocks with the trees of the metadata snapshot that is held.
+  /// Returns the superblocks with the trees of the metadata snapshot that is held.
   func heldMetadata() throws(MergeError) -> PoolMetadata {
     try reader.superblocks(.metadataSnapshot(block: nil), ignoresNeedsCheck: true)
   }
@@ -67,16 +67,18 @@ package final class LockedPool {
     throw .poolFailed(name)
   }
 
-  /// Looks at tables, status and superblock.
+  /// Reads the tables, status and superblock.
   package func observed() throws(MergeError) -> ObservedPool {
     ObservedPool(
       pool: device, target: target, devices: try devices(), status: try status(),
       live: try superblock())
   }
 
-  /// Looks at them once nobody has the thin device open for a moment, as udev and LVM do.
+  /// Reads the tables, status and superblock after a wait for brief openers of the thin device,
+  /// such as udev and LVM.
   ///
-  /// Whoever has it open for longer than that still has. What lies on it has it for longer.
+  /// The wait ends at once if a device or a mount lies on the thin device, and after `limit`
+  /// otherwise.
   func observed(
     onceClosed deviceID: UInt32, after limit: Duration = .seconds(5)
   ) throws(MergeError) -> ObservedPool {
@@ -95,7 +97,9 @@ package final class LockedPool {
     !mapper.holders(of: device).isEmpty || !StorageAbove.now().mounts(on: device).isEmpty
   }
 
-  /// - Throws: `MergeError` (`refused`) where nothing can be added to the pool's metadata, or must not be.
+  /// Checks that the pool's metadata has room for a snapshot.
+  ///
+  /// - Throws: `MergeError` (`refused`) if the pool is read-only or its metadata is nearly used up.
   func checkHasRoom(_ status: PoolStatus) throws(MergeError) {
     guard status.mode != .readOnly else { throw .poolReadOnly(name) }
     guard !status.isMetadataNearlyUsedUp else {
@@ -105,7 +109,7 @@ package final class LockedPool {
     }
   }
 
-  /// Makes the pool commit what it has changed.
+  /// Makes the pool commit its changes.
   func commit() throws(MergeError) {
     do throws(Errno) {
       try mapper.commit(device.number)
@@ -114,23 +118,23 @@ package final class LockedPool {
     }
   }
 
-  /// Those of the thin devices that are in the live metadata.
+  /// Returns those of the thin devices that are in the live metadata.
   func liveDevices(_ ids: Set<UInt32>) throws(MergeError) -> [MetadataReader.Device] {
     try commit()
     return try reader.liveDevices(ids)
   }
 
-  /// Says what could not be undone.
+  /// Records and notes a step that could not be undone.
   func recordCleanupFailure(_ failure: MergeNote) {
     cleanupFailures.append(failure)
     note(failure)
   }
 
-  /// All of it is tried again.
+  /// Forgets the recorded failures, because every step is retried.
   func forgetCleanupFailures() { cleanupFailures = [] }
 }
 
-/// An active pool as it was when it was looked at: what is decided about it is decided from this.
+/// The observed state of an active pool, from which all decisions about the pool are made.
 package struct ObservedPool: Sendable {
   package let pool: MappedDevice
   let target: PoolTarget
@@ -138,16 +142,19 @@ package struct ObservedPool: Sendable {
   let status: PoolStatus
   let live: Superblock
 
-  /// Where a metadata snapshot is held, by whomever.
+  /// The block of the metadata snapshot that is held, whoever took it; nil if none is.
   package var heldRoot: UInt64? { live.heldRoot?.rawValue }
 
-  /// The devices that show a thin device of the pool, or would with the table that was loaded.
+  /// Returns the devices that show a thin device of the pool, in a live or an inactive table.
   func showing(_ deviceID: UInt32) -> [MappedDevice] { devices.showing(deviceID, of: pool.number) }
 
-  /// Whether somebody may write to a thin device now.
+  /// Returns whether a thin device has a writable device now.
   func isWritable(_ deviceID: UInt32) -> Bool { showing(deviceID).contains { !$0.isReadOnly } }
 
-  /// - Throws: `MergeError` (`refused`) for a pool that is not to be relied on.
+  /// Checks that the pool can be relied on.
+  ///
+  /// - Throws: `MergeError` (`refused`) if the pool needs a check, or its table and status
+  ///   contradict its metadata.
   package func checkHealth(ignoresNeedsCheck: Bool) throws(MergeError) {
     guard !status.needsCheck || ignoresNeedsCheck else {
       throw .poolNeedsCheck(

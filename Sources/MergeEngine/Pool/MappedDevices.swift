@@ -1,4 +1,4 @@
-/// All mapped devices, and what can be told from their tables.
+/// All mapped devices, and lookups in their tables.
 package struct MappedDevices: Sendable {
   package let all: [MappedDevice]
 
@@ -10,24 +10,24 @@ package struct MappedDevices: Sendable {
 
   package func device(uuid: String) -> MappedDevice? { all.first { $0.uuid == uuid } }
 
-  /// How a person knows the device.
+  /// Returns the path by which users know a device.
   package func path(of number: DeviceNumber) -> String {
     self[number]?.path ?? FileSystem.node(of: number) ?? number.description
   }
 
-  /// The devices that show a thin device, or would with the table that was loaded.
+  /// Returns the devices that show a thin device, in a live or an inactive table.
   package func showing(_ deviceID: UInt32, of pool: DeviceNumber) -> [MappedDevice] {
     all.filter { device in
       device.thinTargets.contains { $0.pool == pool && $0.deviceID == deviceID }
     }
   }
 
-  /// The ids of a pool that some table names.
+  /// Returns the device IDs of a pool that any table names.
   package func deviceIDs(of pool: DeviceNumber) -> Set<UInt32> {
     Set(all.flatMap(\.thinTargets).filter { $0.pool == pool }.map(\.deviceID))
   }
 
-  /// The thin devices whose external origin shares bytes with `origin`.
+  /// Returns the thin devices whose external origin overlaps `origin`.
   package func thinDevices(over origin: StorageStack) -> [MappedDevice] {
     all.filter { device in
       device.thinTargets.contains { target in
@@ -36,7 +36,7 @@ package struct MappedDevices: Sendable {
     }
   }
 
-  /// The thin devices that a mapped device shows over `origin`.
+  /// Returns the thin devices that a mapped device shows over `origin`.
   func sharers(in device: MappedDevice, over origin: StorageStack) -> [OriginSharer] {
     device.thinTargets.filter { target in
       target.origin.map { origin.overlaps(StorageStack(device: $0)) } ?? false
@@ -49,13 +49,13 @@ package struct MappedDevices: Sendable {
 
   /// Returns whether two devices or files have the same bytes in the same places.
   ///
-  /// That is more than to overlap: a disk under a linear device with an offset is another device.
+  /// This is more than an overlap: a linear device with an offset differs from the disk under it.
   package func areSame(_ one: StorageStack.Layer, _ other: StorageStack.Layer) -> Bool {
     !wholes(of: one).isDisjoint(with: wholes(of: other))
   }
 
-  /// Returns the layer itself and, from there on down, those that it shows from the first byte to the
-  /// last.
+  /// Returns the layer itself and, downward from it, the layers that it shows from the first byte
+  /// to the last.
   private func wholes(of layer: StorageStack.Layer) -> Set<StorageStack.Layer> {
     var wholes: Set<StorageStack.Layer> = []
     var next: StorageStack.Layer? = layer
@@ -67,17 +67,17 @@ package struct MappedDevices: Sendable {
 
   private func whole(under number: DeviceNumber) -> StorageStack.Layer? {
     guard let device = self[number] else { return LoopDevice.whole(under: number) }
-    // A linear device that is as long as the one below begins where that begins.
+    // A linear device as long as the device below starts at that device's first sector.
     guard let below = device.linearTarget,
       device.byteCount == self[below]?.byteCount ?? FileSystem.byteCount(of: below)
     else { return nil }
     return .device(below)
   }
 
-  /// The pools whose metadata device shares bytes with `metadata`.
+  /// Returns the pools whose metadata device overlaps `metadata`.
   package func pools(onMetadata metadata: StorageStack) -> [MappedDevice] {
     all.filter { device in
-      // A thin device of the pool itself lies on its metadata, and may carry another pool.
+      // A thin device of the pool lies on the pool's metadata, and may carry another pool.
       guard let target = device.poolTarget, !metadata.layers.contains(.device(device.number)) else {
         return false
       }
@@ -85,7 +85,8 @@ package struct MappedDevices: Sendable {
     }
   }
 
-  /// The device itself and, from there on down, those that it shows whole and nothing else.
+  /// Returns the device itself and, downward from it, the devices that it shows whole and
+  /// exclusively.
   package func linearLayers(of number: DeviceNumber) -> [MappedDevice] {
     var layers: [MappedDevice] = []
     var next: DeviceNumber? = number
@@ -98,8 +99,9 @@ package struct MappedDevices: Sendable {
     return layers
   }
 
-  /// The devices that show one part of another, LVM's excepted: whatever lies under them now, their volumes keep
-  /// their identities while LVM moves them.
+  /// The devices that show one part of another device, except LVM's.
+  ///
+  /// A volume keeps its identity while LVM moves its data, whatever device lies under it.
   package var linearParts: StorageExtent.LinearParts {
     var parts: StorageExtent.LinearParts = [:]
     for device in all where !device.uuid.hasPrefix("LVM-") {
@@ -111,13 +113,14 @@ package struct MappedDevices: Sendable {
     return parts
   }
 
-  /// What the tables say of a thin device; nil if none names it.
+  /// Returns the target that the live tables give for a thin device; nil if no live table names the
+  /// device.
   ///
-  /// - Throws: `MergeError` (`refused`) where they do not agree.
+  /// - Throws: `MergeError` (`refused`) if the tables disagree.
   package func thinTarget(
     of deviceID: UInt32, in pool: MappedDevice
   ) throws(MergeError) -> ThinTarget? {
-    // A table that is not live yet is another matter.
+    // A table that is not live does not count here.
     let showing = self.showing(deviceID, of: pool.number).filter { device in
       device.liveTable.contains { ThinTarget($0)?.deviceID == deviceID }
     }
@@ -130,12 +133,12 @@ package struct MappedDevices: Sendable {
     return target
   }
 
-  /// The active pool of a name of device-mapper or LVM.
+  /// Returns the active pool with a name of device-mapper or LVM.
   package func pool(
     named name: String
   ) throws(MergeError) -> (device: MappedDevice, target: PoolTarget) {
     let typed = ThinDeviceName(name)
-    // LVM's own name of a pool is a layer over it.
+    // The device with LVM's own name of a pool is a layer over the pool.
     let pool = [typed.device(in: self), named(name + "-tpool"), tpool(typed)]
       .compactMap { $0 }.first { $0.poolTarget != nil }
     guard let pool, let target = pool.poolTarget else {
@@ -151,39 +154,41 @@ package struct MappedDevices: Sendable {
   }
 }
 
-/// What LVM's names and uuids tell of a mapped device.
+/// The facts about a mapped device that its LVM name and UUID contain.
 extension MappedDevice {
-  /// Volume group and name of the pool of LVM that the device is; nil where it is none.
+  /// The volume group and name of the LVM pool that the device is; nil for any other device.
   var poolName: (group: String, volume: String)? {
     guard uuid.hasPrefix("LVM-"), name.hasSuffix("-tpool") else { return nil }
     return ThinDeviceName.logicalVolume(mappedName: String(name.dropLast("-tpool".count)))
   }
 
-  /// Of a volume its name in LVM, of another device that of device-mapper.
+  /// The LVM name of a volume, or the device-mapper name of any other device.
   var nameForPeople: String { knownVolume?.fullName ?? name }
 
-  /// The volume of LVM that the device is; nil for what is none, and for a layer of one.
+  /// The LVM volume that the device is; nil for a layer of a volume and for any other device.
   var knownVolume: KnownVolume? { KnownVolume(mappedName: name, uuid: uuid) }
 }
 
 extension MappedDevices {
-  /// Returns whether a volume of LVM is active.
+  /// Returns whether an LVM volume is active.
   func shows(_ volume: KnownVolume) -> Bool {
     pool(volume) != nil || lowestLayer(of: volume) != nil
   }
 
-  /// The pool that a volume of LVM is; nil where it is none or not active.
+  /// Returns the pool that an LVM volume is; nil if it is not a pool or not active.
   ///
-  /// LVM puts a layer over it, but where it has just made it.
+  /// LVM puts a layer over a pool, except over one that it has just created.
   func pool(_ volume: KnownVolume) -> MappedDevice? {
     ["-tpool", ""].lazy.compactMap { device(uuid: volume.mappedUUID(layer: $0)) }
       .first { $0.poolTarget != nil }
   }
 
-  /// A volume of LVM by the name that it has now, and who has it open besides its own layers; nil where it is not active.
+  /// Returns an active LVM volume with its current name and its open count, without its own layers;
+  /// nil if it is not active.
   ///
-  /// A layer stays while other active volumes use it: `base-real` under a thin volume, `pool-tpool` under all of the
-  /// pool's. The volume itself is not active then. A layer that nothing uses is what is left of the volume.
+  /// A layer stays while other active volumes use it: `base-real` under a thin volume, `pool-tpool`
+  /// under all of the pool's volumes. The volume itself is not active then. A layer that nothing
+  /// uses is a remnant of the volume, which counts as active.
   func active(_ volume: KnownVolume) -> ActivatedVolumes.ActiveVolume? {
     let own = device(uuid: volume.mappedUUID())
     guard let shown = own ?? topLayer(of: volume) ?? pool(volume),
@@ -194,25 +199,25 @@ extension MappedDevices {
       fullName: name ?? volume.fullName, openCount: shown.openCount)
   }
 
-  /// The names in LVM of a pool's metadata and data volumes that are active.
+  /// Returns the LVM names of a pool's active metadata and data volumes.
   func hiddenVolumes(of pool: KnownVolume) -> [String] {
     ["_tmeta", "_tdata"].filter { named(pool.mappedName(layer: $0)) != nil }
       .map { pool.fullName + $0 }
   }
 
-  /// The topmost device that shows a volume of LVM; nil where it is not active.
+  /// Returns the topmost device that shows an LVM volume; nil if the volume is not active.
   func topLayer(of volume: KnownVolume) -> MappedDevice? {
     ["", "-real"].lazy.compactMap { device(uuid: volume.mappedUUID(layer: $0)) }.first
   }
 
-  /// The lowest device that shows a volume of LVM; nil where it is not active.
+  /// Returns the lowest device that shows an LVM volume; nil if the volume is not active.
   func lowestLayer(of volume: KnownVolume) -> MappedDevice? {
     ["-real", ""].lazy.compactMap { device(uuid: volume.mappedUUID(layer: $0)) }.first
   }
 }
 
 extension ThinDeviceName {
-  /// The active device of that name.
+  /// Returns the active device of that name.
   package func device(in devices: MappedDevices) -> MappedDevice? {
     if isPath, let number = FileSystem.blockDevice(at: text) { return devices[number] }
     return mappedName.flatMap(devices.named)

@@ -57,7 +57,7 @@ package final class MetadataHold {
       return .serves(wanted)
     case .metadataSnapshot(nil):
       guard observed.heldRoot == nil else {
-        // In a pool that needs a check, this may be the only metadata snapshot there can be.
+        // If the pool needs a check, the held metadata snapshot may be all that can be read.
         return observed.status.needsCheck && ignoresNeedsCheck
           ? .serves(wanted) : .servesIfFresh(wanted)
       }

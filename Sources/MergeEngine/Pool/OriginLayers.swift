@@ -1,11 +1,11 @@
 internal import SystemPackage
 
-/// A record, which outlasts the run, of the layers that are writable for the time of a merge.
+/// A persistent record of the layers that are writable for the duration of a merge.
 protocol LayerRecord {
   var madeWritable: [PoolState.KnownDevice] { get }
   /// Records a layer, durably, before it is made writable.
   func add(_ layer: PoolState.KnownDevice) throws(MergeError)
-  /// Takes a layer out of the record, durably if possible.
+  /// Removes a layer from the record, durably if possible.
   func remove(_ layer: PoolState.KnownDevice)
 }
 
@@ -21,14 +21,14 @@ extension PoolStateFile: LayerRecord {
   }
 }
 
-/// The layers of device-mapper that an origin consists of, made writable for the time of a merge.
+/// The device-mapper layers of an origin, made writable for the duration of a merge.
 struct OriginLayers {
   let record: any LayerRecord
   let mapper: any DeviceMapper
-  /// This boot of the system.
+  /// The ID of this boot.
   let bootID: String
   let devices: () throws(MergeError) -> MappedDevices
-  /// Is told what could not be undone.
+  /// Receives each step that could not be undone.
   let recordCleanupFailure: (MergeNote) -> Void
 
   /// Makes layers writable, the lowest first.
@@ -45,9 +45,9 @@ struct OriginLayers {
     }
   }
 
-  /// Makes the layers writable again that somebody has made read-only since.
+  /// Makes every layer writable again that somebody has made read-only since.
   ///
-  /// - Returns: whether there was such a layer, and all are writable now.
+  /// - Returns: true if there was such a layer, and all layers are writable now.
   func makeWritableAgain() -> Bool {
     guard let now = try? devices() else { return false }
     let readOnly = record.madeWritable.compactMap { $0.now(in: now, bootID: bootID) }
@@ -60,13 +60,13 @@ struct OriginLayers {
 
   /// Makes the layers read-only again, the upper ones first.
   ///
-  /// - Returns: those that were writable.
+  /// - Returns: the layers that were writable.
   @discardableResult
   func restoreReadOnly() -> [MappedDevice] {
     var restored: [MappedDevice] = []
     for known in record.madeWritable.reversed() {
       do throws(MergeError) {
-        // After a boot, or by another one's doing, they are what they are.
+        // After a boot, or a change by somebody else, a layer is left alone.
         if let layer = known.now(in: try devices(), bootID: bootID),
           !layer.isReadOnly || isLoaded(layer)
         {
@@ -87,13 +87,13 @@ struct OriginLayers {
     return restored
   }
 
-  /// The recorded layers that a merge left writable, or about to become so.
+  /// Returns the recorded layers that a merge left writable, or about to become writable.
   func left(in devices: MappedDevices) -> [MappedDevice] {
     record.madeWritable.compactMap { $0.now(in: devices, bootID: bootID) }
       .filter { !$0.isReadOnly || isLoaded($0) }
   }
 
-  /// The devices as they are once the layers are read-only again.
+  /// Returns the devices as they will be once the layers are read-only again.
   func asRestored(in devices: MappedDevices) -> MappedDevices {
     let left = record.madeWritable.compactMap { $0.now(in: devices, bootID: bootID)?.number }
     guard !left.isEmpty else { return devices }
@@ -105,8 +105,10 @@ struct OriginLayers {
       })
   }
 
-  /// Returns whether the layer's own table is loaded once more, as a run leaves it that was killed before it
-  /// made the table live: the next resume by anybody would make the layer writable.
+  /// Returns whether the layer's own table is also its inactive table.
+  ///
+  /// A run that was killed before it made the table live leaves this state: the next resume by
+  /// anybody would make the layer writable.
   private func isLoaded(_ layer: MappedDevice) -> Bool {
     !layer.inactiveTable.isEmpty && layer.inactiveTable == layer.liveTable
   }

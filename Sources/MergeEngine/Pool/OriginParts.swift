@@ -1,11 +1,12 @@
-/// What origins without an identity consist of: their tables, and what lies under those.
+/// The components of origins without an identity: their tables, and the devices and files under
+/// them.
 ///
-/// Within a boot it tells one such origin from another that was given its number.
+/// Within a boot the components tell such an origin from another that was given its number.
 struct OriginParts {
   let text: String
 
   /// - `device`: a thin device, whose table names its origin by number.
-  /// - Returns: nil where a part has neither an identity nor a table nor a file under it.
+  /// - Returns: nil if a component has neither an identity nor a table nor a backing file.
   init?(of device: MappedDevice, _ devices: MappedDevices) {
     var texts: [String] = []
     for origin in Self.origins(of: device) where DeviceIdentity.name(origin).isEmpty {
@@ -15,7 +16,7 @@ struct OriginParts {
     text = texts.joined(separator: "; ")
   }
 
-  /// Returns whether a thin device has an origin that its identity does not tell from others.
+  /// Returns whether a thin device has an origin without an identity.
   static func areNeeded(for device: MappedDevice) -> Bool {
     origins(of: device).contains { DeviceIdentity.name($0).isEmpty }
   }

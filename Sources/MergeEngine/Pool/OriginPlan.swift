@@ -1,29 +1,32 @@
-/// How an origin that is a block device gets ready to be written to, and who may have it open meanwhile.
+/// The preparation of a block-device origin for writing, and the devices that may have it open
+/// meanwhile.
 package struct OriginPlan: Sendable {
-  /// The path that is opened: through the topmost layer, nothing else sees the origin.
+  /// The path to open: that of the topmost layer, above which nothing else sees the origin.
   package let path: String
-  /// The layers that are made writable, the lowest first.
+  /// The layers to make writable, the lowest first.
   package let readOnlyLayers: [MappedDevice]
-  /// What is worth knowing about those who show the origin.
+  /// Notes about the devices that show the origin.
   package private(set) var notes: [MergeNote]
   /// The origin's layers, the topmost first.
   let layers: [DeviceNumber]
-  /// Thin devices that show the origin besides the one that is merged.
+  /// The thin devices that show the origin, besides the merged one.
   let others: [DeviceNumber]
   private(set) var sharers: [OriginSharer]
-  /// What LVM tells of the origin's users; nil where the origin is none of its volumes.
+  /// LVM's data about the origin's users; nil if the origin is not an LVM volume.
   let volumes: VolumesOnOrigin?
-  /// The name of the origin in LVM, where that has it read-only because it is the external origin of what is merged.
+  /// The LVM name of the origin if LVM keeps it read-only as the external origin of the merged
+  /// volume.
   package let protectedName: String?
 
-  /// The targets whose table may be loaded once more while it is live: both share what lies under them.
+  /// The targets that can be reloaded while the same table is live, because both share the devices
+  /// below.
   ///
-  /// A raid target reads the state of its disks when it is loaded, which the live one goes on changing: its disks are
-  /// synchronised anew then (seen on 6.1).
+  /// A raid target reads the state of its disks on loading, and the live target keeps changing that
+  /// state: the disks are then resynchronized (seen on 6.1).
   private static let reloadableKinds = ["linear", "striped", "cache", "thin"]
 
-  /// - `own`: the devices that show the thin device that is merged.
-  /// - `lvm`: asks LVM about the origin, whose layers it gets, the topmost first.
+  /// - `own`: the devices that show the merged thin device.
+  /// - `lvm`: asks LVM about the origin, given its layers, the topmost first.
   init(
     _ path: String, _ number: DeviceNumber, of own: [MappedDevice], _ devices: MappedDevices,
     options: PoolOptions,
@@ -62,7 +65,7 @@ package struct OriginPlan: Sendable {
         volumeName: names.first, kinds: Self.reloadableKinds)
     }
     protectedName = readOnlyLayers.isEmpty ? nil : volumes?.nameAsExternalOrigin
-    // That LVM has it read-only says no more than that it is an external origin.
+    // LVM's read-only permission only means that the volume is an external origin.
     guard options.makesOriginWritable || readOnlyLayers.isEmpty || protectedName != nil else {
       throw .originReadOnly(path)
     }
@@ -72,9 +75,9 @@ package struct OriginPlan: Sendable {
     self.notes = notes
   }
 
-  /// Adds the thin volumes of LVM on the origin, where no pool is looked at that tells of them.
+  /// Adds LVM's thin volumes on the origin, if no active pool is inspected that would list them.
   ///
-  /// - Throws: `MergeError` (`refused`) where one was not agreed to.
+  /// - Throws: `MergeError` (`refused`) if the user has not agreed to one of them.
   mutating func addVolumes(agreedTo options: PoolOptions) throws(MergeError) {
     let others = (volumes?.besidesMerged ?? []).filter { other in
       !sharers.contains {
@@ -88,15 +91,16 @@ package struct OriginPlan: Sendable {
     notes.append(.originShared(by: others.map(\.name)))
   }
 
-  /// Returns the path of the device through which nothing else sees the origin; `path` where that is the
-  /// device itself, or a file.
+  /// Returns the path of the device above which nothing else sees the origin; `path` itself if that
+  /// is the top device or a file.
   static func topmostPath(of path: String, _ devices: MappedDevices) -> String {
     guard let number = FileSystem.blockDevice(at: path) else { return path }
     let top = topmost(number, devices)
     return top == number ? path : devices.path(of: top)
   }
 
-  /// The device through which nothing else sees the origin: LVM puts a second layer over one.
+  /// Returns the device above which nothing else sees the origin: LVM may put a second layer over a
+  /// device.
   private static func topmost(_ number: DeviceNumber, _ devices: MappedDevices) -> DeviceNumber {
     var top = number
     while let above = devices.all.first(where: { device in
@@ -107,9 +111,11 @@ package struct OriginPlan: Sendable {
     return top
   }
 
-  /// - `users`: who may lie on the origin, besides the others that were agreed to.
-  /// - Throws: `MergeError` (`busy`) where something lies on a layer that is neither the layer above
-  ///   nor expected.
+  /// Refuses an origin that other devices use.
+  ///
+  /// - `users`: the devices that may lie on the origin, besides the others agreed to.
+  /// - Throws: `MergeError` (`busy`) if a layer has a holder that is neither the layer above nor
+  ///   expected.
   func check(
     users: [MappedDevice], _ devices: MappedDevices, _ holders: (DeviceNumber) -> [DeviceNumber]
   ) throws(MergeError) {
@@ -122,22 +128,22 @@ package struct OriginPlan: Sendable {
     }
   }
 
-  /// What keeps everybody else off the origin.
+  /// Returns the kind of access that keeps everybody else off the origin.
   package func use(
     users: [MappedDevice], _ holders: (DeviceNumber) -> [DeviceNumber]
   ) -> OriginUse {
     let expected = Set(users.map(\.number) + others)
-    // The layers under the top one are held by that.
+    // The lower layers are held by the top one.
     let isHeld =
       layers.first.map { top in holders(top).contains(where: expected.contains) } ?? false
     return isHeld ? .shared(holders: expected) : .exclusive
   }
 }
 
-/// What keeps everybody else off the origin.
+/// The kind of access that keeps everybody else off the origin.
 package enum OriginUse: Equatable, Sendable {
-  /// Nobody else may have it: it is opened with O_EXCL.
+  /// Nobody else may have the origin open; it is opened with O_EXCL.
   case exclusive
-  /// Mapped devices hold it, so O_EXCL is impossible; nobody besides them may.
+  /// Mapped devices hold the origin, so O_EXCL is impossible; no other device may hold it.
   case shared(holders: Set<DeviceNumber>)
 }

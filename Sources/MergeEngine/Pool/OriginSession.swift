@@ -1,19 +1,19 @@
 internal import SystemPackage
 
-/// A run's work on an origin where no pool is active: who else is on it, and its layers of device-mapper, which
-/// are made writable for the merge and read-only again.
+/// A run's work on an origin without an active pool: finding other users, and making device-mapper
+/// layers writable for the merge and read-only again.
 ///
-/// Every step is in the origin's record before it is made, and is undone by ``end()``, or by the next run
-/// if this one is killed.
+/// Each step is written to the origin's record first. ``end()`` undoes it, or the next run does if
+/// this one is killed.
 package final class OriginSession {
   private let mapper: any DeviceMapper
   private let stateFolder: String
   private let bootID: String
   private let note: (MergeNote) -> Void
   private var layers: OriginLayers?
-  /// What was applied; nil until then.
+  /// The plan that was applied; nil until then.
   private var applied: OriginPlan?
-  /// What could not be undone.
+  /// The steps that could not be undone.
   package private(set) var cleanupFailures: [MergeNote] = []
 
   package init(
@@ -26,27 +26,27 @@ package final class OriginSession {
     self.note = note
   }
 
-  /// Makes origins read-only again that killed runs left writable, whichever they are.
+  /// Makes every origin read-only again that a killed run left writable.
   ///
-  /// - Returns: What could not be undone, by the record that has it.
+  /// - Returns: the steps that could not be undone, keyed by the path of their record.
   @discardableResult
   package func settle() -> [String: [MergeNote]] {
     var notUndone: [String: [MergeNote]] = [:]
     for record in OriginStateFile.left(in: stateFolder) {
       for layer in layers(record).restoreReadOnly() { note(.originLeft(layer.path)) }
       notUndone[record.path] = cleanupFailures
-      // The next run tries again, and says so again.
+      // The next run retries and reports these steps again.
       cleanupFailures = []
     }
     return notUndone
   }
 
-  /// Decides how an origin gets ready to be written to.
+  /// Decides how to prepare an origin for writing.
   ///
-  /// - `lvm`: asks LVM about the origin, whose layers it gets, the topmost first.
-  /// - Returns: nil for a regular file, and where there is no device-mapper.
-  /// - Throws: `MergeError`: `busy` where something lies on the origin, `refused` where others show it or it is
-  ///   read-only, and that was not agreed to.
+  /// - `lvm`: asks LVM about the origin, given its layers, the topmost first.
+  /// - Returns: nil for a regular file, and if there is no device-mapper.
+  /// - Throws: `MergeError`: `busy` if another device lies on the origin, `refused` if other
+  ///   devices show it or it is read-only, without the user's consent.
   package func plan(
     _ path: String, options: PoolOptions,
     lvm: ([MappedDevice]) throws(MergeError) -> VolumesOnOrigin? = { _ in nil }
@@ -61,12 +61,12 @@ package final class OriginSession {
     return plan
   }
 
-  /// Who may have the origin open until the plan is applied.
+  /// Returns who may have the origin open until the plan is applied.
   package func use(_ plan: OriginPlan) -> OriginUse { plan.use(users: [], mapper.holders) }
 
-  /// Makes the changes that were decided.
+  /// Makes the planned changes.
   ///
-  /// - Returns: what keeps everybody else off the origin.
+  /// - Returns: the kind of access that keeps everybody else off the origin.
   package func apply(_ plan: OriginPlan) throws(MergeError) -> OriginUse {
     if let lowest = plan.readOnlyLayers.first {
       let layers = layers(
@@ -79,16 +79,16 @@ package final class OriginSession {
     return use(plan)
   }
 
-  /// Makes the origin writable again that somebody made read-only in mid-merge, and says so.
+  /// Makes the origin writable again if somebody made it read-only in mid-merge, and notes that.
   ///
-  /// - Returns: false where it was not read-only, or stays so.
+  /// - Returns: false if the origin was not read-only, or could not be made writable.
   func makeWritableAgain() -> Bool {
     guard let applied, layers?.makeWritableAgain() == true else { return false }
     note(.originMadeWritableAgain(applied.path))
     return true
   }
 
-  /// Checks once more, when all is merged, that nobody else came to lie on the origin.
+  /// Checks after the merge that no other device has come to lie on the origin.
   ///
   /// - Throws: `MergeError` (`stopped`).
   package func checkStillUnused() throws(MergeError) {
@@ -102,7 +102,7 @@ package final class OriginSession {
 
   /// Undoes what the run did to the origin.
   ///
-  /// What cannot be undone is said, and stays in the record for the next run.
+  /// A step that cannot be undone is reported and stays in the record for the next run.
   package func end() {
     cleanupFailures = []
     layers?.restoreReadOnly()
@@ -127,9 +127,10 @@ package final class OriginSession {
     }
   }
 
-  /// Nil where device-mapper cannot be asked, and the origin is none of its devices.
+  /// Returns all mapped devices; nil if device-mapper does not answer and the origin is not a
+  /// mapped device.
   ///
-  /// Whoever of them lies on the origin keeps it from being opened exclusively.
+  /// In that case a mapped device on the origin still makes the exclusive open fail.
   private func devices(besides origin: DeviceNumber) throws(MergeError) -> MappedDevices? {
     do throws(MergeError) {
       return try devices()
@@ -139,7 +140,7 @@ package final class OriginSession {
     }
   }
 
-  /// The devices as they are once what killed runs left is settled.
+  /// Returns the devices as they will be once the leftovers of killed runs are undone.
   package func asSettled(_ devices: MappedDevices) -> MappedDevices {
     OriginStateFile.left(in: stateFolder).reduce(devices) { found, record in
       layers(record).asRestored(in: found)

@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import SystemPackage
 
-/// What this tool has done to an origin where no pool is active, and must undo.
+/// The changes that this tool has made to an origin without an active pool, and must undo.
 struct OriginState: Equatable, Sendable, Codable {
   static let format = 1
   /// The features that a reader must know, one bit each; there is none yet.
@@ -10,13 +10,14 @@ struct OriginState: Equatable, Sendable, Codable {
   var format = Self.format
   /// The mask of the features that a reader of this record must know; nil is 0.
   var requiredFeatures: UInt64?
-  /// Layers of the origin that are writable for the time of a merge, the lowest first.
+  /// Layers of the origin that are writable for the duration of a merge, the lowest first.
   var madeWritable: [PoolState.KnownDevice] = []
 }
 
-/// The file of an origin's record, locked: one for each origin, written before every step and after it.
+/// The locked file of an origin's record: one file for each origin, written before and after each
+/// step.
 ///
-/// A run that was killed leaves it, and the next merge settles it, of whatever origin.
+/// A killed run leaves the file behind, and the next merge onto any origin settles it.
 final class OriginStateFile {
   let path: String
   private(set) var state: OriginState
@@ -30,10 +31,11 @@ final class OriginStateFile {
     self.lock = lock
   }
 
-  /// Opens the record of an origin, or begins one.
+  /// Opens the record of an origin, or begins a new record.
   ///
-  /// `lowest`: the lowest layer that is made writable.
-  /// - Throws: `MergeError`: `busy` where another run has it, `refused` where it cannot be read or written.
+  /// - `lowest`: the lowest layer to make writable.
+  /// - Throws: `MergeError`: `busy` if another run has the record, `refused` if the record cannot
+  ///   be read or written.
   static func open(
     _ lowest: MappedDevice, of originPath: String, stateFolder: String
   ) throws(MergeError) -> OriginStateFile {
@@ -54,9 +56,9 @@ final class OriginStateFile {
     return OriginStateFile(path, state, of: originPath, lock: lock)
   }
 
-  /// Opens all records that runs left which are over.
+  /// Opens all records that ended runs left behind.
   ///
-  /// One that cannot be read is met by the next merge onto its origin.
+  /// An unreadable record is skipped; the next merge onto its origin reports it.
   static func left(in stateFolder: String) -> [OriginStateFile] {
     paths(in: stateFolder)
       .compactMap { path in
@@ -101,7 +103,7 @@ extension OriginStateFile: LayerRecord {
 
   func remove(_ layer: PoolState.KnownDevice) {
     state.madeWritable.removeAll { $0 == layer }
-    // A record that has more than there is to undo costs the next run a look.
+    // An outdated entry only costs the next run a check.
     if state.madeWritable.isEmpty {
       try? RecordFile.remove(path)
     } else {
@@ -110,15 +112,15 @@ extension OriginStateFile: LayerRecord {
   }
 }
 
-/// The record of an origin, looked at without keeping anybody from the origin.
+/// The record of an origin, read without locking the origin.
 struct OriginRecord {
   private let path: String
-  /// Nil where it cannot be read.
+  /// Nil if the record cannot be read.
   private let state: OriginState?
   private let changedSeconds: Int64
   private let isInUse: Bool
 
-  /// Nil where there is no record any more.
+  /// Nil if the record no longer exists.
   private init?(at path: String) {
     guard let status = try? FileStatus(path, role: "record") else { return nil }
     self.path = path
@@ -131,7 +133,7 @@ struct OriginRecord {
     OriginStateFile.paths(in: stateFolder).compactMap { OriginRecord(at: $0) }
   }
 
-  /// What it tells, and what is so.
+  /// Returns the recorded leftovers with their current state.
   func leftovers(_ devices: MappedDevices, bootID: String) -> OriginLeftovers {
     var left = OriginLeftovers(
       recordPath: path, recordedSeconds: changedSeconds, isInUse: isInUse)

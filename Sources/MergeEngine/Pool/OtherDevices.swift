@@ -1,30 +1,32 @@
-/// The thin devices of an active pool besides the one that is merged: those that show its origin or may show it, which
-/// no table tells of one that is not active.
+/// The thin devices of an active pool, besides the merged one, that use its origin or may use it.
+///
+/// No table shows the origin of an inactive device.
 struct OtherDevices {
-  /// When the devices are looked at.
+  /// The point in a merge at which the devices are read.
   enum Moment: Sendable {
-    /// Before the question, which names them.
+    /// Before the user is asked for consent; the question names the devices.
     case planning
-    /// Once it is answered: what was made since was not named in it.
+    /// After the user has consented; devices made since were not named in the question.
     case writing
   }
 
   private let pool: LockedPool
   private let observed: ObservedPool
   private let plan: QuiescencePlan?
-  /// What is read, the thin device or its snapshot.
+  /// The device that is read: the thin device or its snapshot.
   private let deviceID: UInt32
-  /// When that was created; nil if it is not in the metadata that was planned from.
+  /// The creation of that device; nil if it is not in the metadata from which the merge was
+  /// planned.
   private let creation: ThinDeviceCreation?
-  /// The ids that tables name.
+  /// The device IDs that tables name.
   private let named: Set<UInt32>
-  /// All of the pool's thin devices.
+  /// All thin devices of the pool.
   private(set) var all: [MetadataReader.Device] = []
-  /// The ids of those that share blocks with what is read, as far as no table names them.
+  /// The IDs of devices that share blocks with the read device and that no table names.
   private var kin: Set<UInt32> = []
 
-  /// - `metadata`: what was planned from.
-  /// - `plan`: nil where the thin device cannot be kept as it is.
+  /// - `metadata`: the metadata from which the merge was planned.
+  /// - `plan`: nil if the thin device cannot be kept unchanged.
   init(
     _ pool: LockedPool, _ observed: ObservedPool, planned metadata: PoolMetadata,
     besides deviceID: UInt32, _ plan: QuiescencePlan?, at moment: Moment
@@ -34,11 +36,11 @@ struct OtherDevices {
     self.plan = plan
     self.deviceID = deviceID
     named = observed.devices.deviceIDs(of: observed.pool.number)
-    // The plan has noted what is wrong with devices that nobody could activate.
+    // Planning has already noted damaged devices, which nobody can activate.
     let planned = try pool.reader.devices(in: metadata) { _ in }
     creation = planned.first { $0.id == deviceID }?.details.creation
     (all, kin) = try look(at: planned, in: metadata)
-    // A metadata snapshot is older than what was made since. The kernel commits that at once.
+    // A metadata snapshot lacks devices created since; the kernel commits a creation at once.
     let live = try pool.superblock()
     guard
       live.detailsRoot != metadata.superblock.detailsRoot
@@ -51,7 +53,7 @@ struct OtherDevices {
       guard let now else { throw .metadataChanging(pool.reader.metadata.path) }
       (all, kin) = now
     } catch {
-      // In a pool that is read-only nobody can make one.
+      // Nobody can create a device in a read-only pool.
       guard moment == .planning || observed.status.mode == .readOnly else { throw error }
     }
   }
@@ -66,7 +68,7 @@ struct OtherDevices {
     return (all, try pool.reader.kin(of: own, among: unnamed, in: metadata))
   }
 
-  /// Whether neither a table nor this tool's own record tells what a device is.
+  /// Returns true if neither a table nor this tool's record identifies a device.
   private func isUnnamed(_ device: MetadataReader.Device) -> Bool {
     guard !named.contains(device.id) else { return false }
     if device.id == deviceID {
@@ -81,9 +83,10 @@ struct OtherDevices {
     }
   }
 
-  /// Refuses where one of them was not agreed to: it is another one, or was made since.
+  /// Refuses the merge if the user has not agreed to one of the devices: it differs from those
+  /// agreed to, or was created since.
   ///
-  /// - Returns: every one of them.
+  /// - Returns: all of the devices.
   func checkConsent(_ options: PoolOptions) throws(MergeError) -> [OriginSharer] {
     let shown = plan?.origin?.sharers.map { $0.completed(from: all, of: pool.device) } ?? []
     let new = shown.filter { !options.agrees(to: $0) }
@@ -112,10 +115,10 @@ struct OtherDevices {
     return agreed + sharers
   }
 
-  /// What LVM tells of thin devices that no table names: those on the origin, whatever pool they are in, and the ids in
-  /// this pool of which it is known whether they are.
+  /// Returns LVM's knowledge of thin devices that no table names: the devices on the origin, in any
+  /// pool, and the IDs in this pool that LVM knows.
   ///
-  /// - `shown`: those that a table names.
+  /// - `shown`: the devices that a table names.
   private func knownToLVM(
     besides shown: [OriginSharer]
   ) -> (onOrigin: [(name: String, sharer: OriginSharer)], ids: Set<UInt32>) {
@@ -126,7 +129,8 @@ struct OtherDevices {
         $0.poolName == other.sharer.poolName && $0.deviceID == other.sharer.deviceID
       }
     }
-    // Of another device that has the number of the one that is merged LVM says what that one is.
+    // LVM's answer for the merged device's ID is about the merged device, not about one that reuses
+    // the ID.
     for device in all where isUnnamed(device) && device.id != deviceID {
       switch volumes.finding(device.id) {
       case .unknown: continue
@@ -146,7 +150,7 @@ extension OriginSharer {
       creation: device.details.creation)
   }
 
-  /// The same, with its creation where it is one of the pool's devices.
+  /// Returns the sharer with its creation filled in if it is one of the pool's devices.
   fileprivate func completed(
     from devices: [MetadataReader.Device], of pool: MappedDevice
   ) -> OriginSharer {

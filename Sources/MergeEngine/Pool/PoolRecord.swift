@@ -1,20 +1,20 @@
 internal import SystemPackage
 
-/// The record of a pool, looked at without keeping anybody from the pool.
+/// The record of a pool, read without locking the pool.
 struct PoolRecord {
   let path: String
   /// The pool, if it is active.
   let pool: MappedDevice?
-  /// What it tells; nothing where there is no record.
+  /// The recorded state; empty if there is no record.
   private(set) var state = PoolState()
-  /// Why it cannot be read.
+  /// The reason why the record cannot be read; nil if it can.
   private(set) var error: MergeError?
-  /// When it was changed last, in seconds since 1970; nil where there is no record.
+  /// The time of the record's last change, in seconds since 1970; nil if there is no record.
   let changedSeconds: Int64?
-  /// Whether a run has the pool now.
+  /// True if a run has the pool now.
   let isInUse: Bool
 
-  /// Looks at the record of an active pool.
+  /// Reads the record of an active pool.
   init(of pool: MappedDevice, stateFolder: String) {
     self.init(at: PoolStateFile.path(of: pool, stateFolder), pool)
   }
@@ -35,7 +35,9 @@ struct PoolRecord {
     }
   }
 
-  /// - Throws: `MergeError` (`refused`) where there are records that cannot be read.
+  /// Checks that the folder of the records can be listed.
+  ///
+  /// - Throws: `MergeError` (`refused`) if the folder exists and cannot be listed.
   static func checkCanBeRead(in stateFolder: String) throws(MergeError) {
     let folder = stateFolder + "/pools"
     guard !FileSystem.isMissing(stateFolder), !FileSystem.isMissing(folder) else { return }
@@ -46,7 +48,7 @@ struct PoolRecord {
     }
   }
 
-  /// The records of pools that are not among the active ones.
+  /// Returns the records of pools that are not among the active ones.
   static func ofOthers(than active: [MappedDevice], stateFolder: String) -> [PoolRecord] {
     let folder = stateFolder + "/pools"
     let known = Set(active.map { PoolStateFile.path(of: $0, stateFolder) })
@@ -57,7 +59,7 @@ struct PoolRecord {
 }
 
 extension PoolRecord {
-  /// Returns whether it is that of the pool with a metadata device.
+  /// Returns whether the record belongs to the pool with a metadata device.
   func isOfPool(onMetadata path: String, _ devices: MappedDevices) -> Bool {
     if state.metadataPath == path { return true }
     guard let target = pool?.poolTarget, let number = FileSystem.blockDevice(at: path) else {
@@ -66,17 +68,17 @@ extension PoolRecord {
     return devices.areSame(.device(number), .device(target.metadata))
   }
 
-  /// Returns whether a snapshot is recorded that a merge of a thin device has read.
+  /// Returns whether the record has a snapshot that a merge of a thin device has read.
   func hasSnapshot(of deviceID: UInt32, in merge: PoolState.MergeKey) -> Bool {
     state.snapshots.contains { $0.originName != nil && $0.isOf(deviceID, in: merge) }
   }
 
-  /// What is left in the pool.
+  /// Returns the leftovers in the pool.
   ///
-  /// - `status`: the pool's, if it is active.
-  /// - `found`: those of the recorded snapshots, and of what they were made of, that the pool has; nil where that cannot
-  ///   be read.
-  /// - `blockByteCount`: the pool's.
+  /// - `status`: the pool's status, if it is active.
+  /// - `found`: the recorded snapshots and their originals that exist in the pool; nil if they
+  ///   cannot be read.
+  /// - `blockByteCount`: the pool's block size in bytes.
   func leftovers(
     _ devices: MappedDevices, _ status: PoolStatus?, found: [MetadataReader.Device]?,
     blockByteCount: UInt64, bootID: String

@@ -21,8 +21,8 @@ package final class PoolSession {
   /// The leftovers of an earlier run that are undone before any work on a pool.
   package enum Settling: Equatable, Sendable {
     case everything
-    /// For runs that only inspect: suspended devices, and a metadata snapshot that blocks the reading
-    /// of mappings.
+    /// For runs that only inspect: suspended devices, and a metadata snapshot that blocks the
+    /// reading of mappings.
     case whatBlocks(reading: MergeSource.Mappings)
   }
 
@@ -56,8 +56,9 @@ package final class PoolSession {
   /// Reads the tables, status and superblock.
   package func observed() throws(MergeError) -> ObservedPool { try pool.observed() }
 
-  /// Reads the tables, status and superblock before the plan of a merge, waiting for a brief opener
-  /// of the thin device unless `options` allow it to be open.
+  /// Reads the tables, status and superblock for the planning of a merge.
+  ///
+  /// Waits for brief openers of the thin device, unless `options` allow it to be open.
   func observed(for deviceID: UInt32, _ options: PoolOptions) throws(MergeError) -> ObservedPool {
     options.allowsOpenThinDevice
       ? try pool.observed() : try pool.observed(onceClosed: deviceID)
@@ -243,7 +244,7 @@ package final class PoolSession {
     return try pool.liveDevices([applied.deviceID]).first?.mappingRoot == root
   }
 
-  /// Returns the snapshot that an earlier run made for a merge; nil if there is none.
+  /// Returns the ID of the snapshot that an earlier run made for a merge; nil if there is none.
   func earlierSnapshotID(of deviceID: UInt32, in merge: PoolState.MergeKey) -> UInt32? {
     guard let snapshot = try? earlierSnapshot(of: deviceID, in: merge),
       snapshot.deviceID != deviceID, !hold.isOnlyCopy(of: deviceID)
@@ -251,7 +252,7 @@ package final class PoolSession {
     return snapshot.deviceID
   }
 
-  /// The snapshot that is merged; nil if the thin device itself is merged.
+  /// The ID of the snapshot that is merged; nil if the thin device itself is merged.
   package var snapshotID: UInt32? {
     guard let applied else { return nil }
     return applied.makesSnapshot ? snapshots.made : applied.snapshotID

@@ -13,7 +13,7 @@ package struct PoolState: Equatable, Sendable {
     package var uuid: String
     package var number: DeviceNumber
     package var bootID: String
-    /// The live table, used to detect that somebody has changed the device on purpose since.
+    /// The live table at that time: a device whose table was changed since is left alone.
     ///
     /// Nil if any table will do.
     package var table: [TableLine]?
@@ -141,8 +141,10 @@ package struct PoolState: Equatable, Sendable {
 
   /// The key that tells a merge from others of the same thin device.
   package struct MergeKey: Equatable, Sendable {
-    /// The identity of the origin. An origin without an identity is named by its location, which
-    /// another origin may have after a boot.
+    /// The identity of the origin.
+    ///
+    /// An origin without an identity is named by its location, which another origin may have after
+    /// a boot.
     package var originName: String
     /// The ID of the merge's journal; nil if there is no journal yet.
     package var journalID: String?
@@ -373,8 +375,9 @@ package final class PoolStateFile {
     state = changed
   }
 
-  /// Removes outdated entries from the record, durably if possible. An outdated entry only costs
-  /// the next run a check.
+  /// Removes outdated entries from the record, durably if possible.
+  ///
+  /// An outdated entry only costs the next run a check.
   package func forget(_ change: (inout PoolState) -> Void) {
     change(&state)
     try? save(state)

@@ -1,37 +1,38 @@
-/// What is changed of an active pool's devices so that what is merged cannot change, and the origin can be
-/// written to.
+/// The changes to an active pool's devices that keep the merged data from changing and let the
+/// origin be written to.
 ///
-/// It is decided from what was looked at once, and changes nothing; ``PoolSession/apply(_:)`` does.
+/// The plan is decided from one observation and changes nothing; ``PoolSession/apply(_:)`` makes
+/// the changes.
 package struct QuiescencePlan: Sendable {
-  /// What is read, and why nobody can change it.
+  /// The source of the merged data, and the reason why it cannot change.
   package enum Way: Sendable {
-    /// A snapshot of the thin device, made through the device that can be written to, if there is one.
+    /// A snapshot of the thin device, made through its writable device if there is one.
     case snapshot(through: MappedDevice?)
     /// The snapshot that an earlier run made for this merge.
     case earlierSnapshot(PoolState.Snapshot)
-    /// The metadata snapshot of an earlier run: what is merged is only in that.
+    /// An earlier run's metadata snapshot, which alone has the data to merge.
     case held
     /// The thin device itself: nobody can write to it.
     case asItIs
-    /// The thin device itself, once devices that nobody has open are removed.
+    /// The thin device itself, after the removal of devices that nobody has open.
     case removed([MappedDevice], isPutBack: Bool)
   }
 
   /// The thin device.
   package let deviceID: UInt32
   package let way: Way
-  /// Why the thin device itself is read, where that was not asked for.
+  /// The reason for reading the thin device itself, if the user did not ask for that.
   package let noSnapshot: NoSnapshotReason?
-  /// The devices through which somebody has the thin device open, and may go on writing to it.
+  /// The devices through which a program has the thin device open and may still write to it.
   package let open: [MappedDevice]
-  /// The devices that show the thin device, and may hold the origin for that, until the plan is applied.
+  /// The devices that show the thin device, and so may hold the origin, until the plan is applied.
   let usersBefore: [MappedDevice]
-  /// Those that go on showing it.
+  /// The devices that still show the thin device after the plan is applied.
   let users: [MappedDevice]
-  /// Nil where the origin is no block device.
+  /// Nil if the origin is not a block device.
   package let origin: OriginPlan?
 
-  /// The snapshot that is merged, if there is one already.
+  /// The ID of the snapshot to merge, if it exists already.
   package var snapshotID: UInt32? {
     if case .earlierSnapshot(let snapshot) = way, snapshot.deviceID != deviceID {
       return snapshot.deviceID
@@ -44,7 +45,7 @@ package struct QuiescencePlan: Sendable {
     return false
   }
 
-  /// Whether a snapshot is read, so that the thin device may be used, or deleted, meanwhile.
+  /// True if a snapshot is read, so that the thin device may be used, or deleted, meanwhile.
   package var readsSnapshot: Bool {
     switch way {
     case .snapshot, .earlierSnapshot: true
@@ -52,7 +53,7 @@ package struct QuiescencePlan: Sendable {
     }
   }
 
-  /// Whether the thin device could be written to until the plan is applied.
+  /// True if the thin device could be written to until the plan is applied.
   package var changesThinDevice: Bool {
     switch way {
     case .asItIs, .held, .earlierSnapshot: false
@@ -61,13 +62,13 @@ package struct QuiescencePlan: Sendable {
   }
 
   /// - `earlier`: the snapshot that an earlier run made for this merge.
-  /// - `mappings`: what is to be read.
-  /// - `isHeld`: whether only the metadata snapshot of an earlier run has what is merged.
-  /// - `isReplaced`: whether another thin device has the number now.
-  /// - `restarts`: whether that merge is given up.
-  /// - `lvm`: asks LVM about the origin, whose layers it gets.
-  /// - Throws: `MergeError`: `busy` where the thin device or the origin is in use, `refused` where others show
-  ///   the origin or it is read-only, and that was not agreed to.
+  /// - `mappings`: the mappings to read.
+  /// - `isHeld`: whether only an earlier run's metadata snapshot has the data to merge.
+  /// - `isReplaced`: whether another thin device has the device ID now.
+  /// - `restarts`: whether the earlier run's merge is given up.
+  /// - `lvm`: asks LVM about the origin, given the origin's layers.
+  /// - Throws: `MergeError`: `busy` if the thin device or the origin is in use, `refused` if other
+  ///   devices show the origin or it is read-only, without the user's consent.
   package init(
     for deviceID: UInt32, onto originPath: String, _ observed: ObservedPool,
     earlier: PoolState.Snapshot?, mappings: MergeSource.Mappings,
@@ -116,7 +117,7 @@ package struct QuiescencePlan: Sendable {
     if let suspended = showing.first(where: \.isSuspended) {
       throw .thinDeviceSuspended(suspended.path, name: suspended.name)
     }
-    // Who opened a device before it became read-only goes on writing to it.
+    // A program that opened a device before it became read-only can still write to it.
     let moving = showing.filter { !$0.isReadOnly || $0.openCount > 0 }
     let open = moving.first { $0.openCount > 0 }
     if let open, readsThinDevice || !options.allowsOpenThinDevice {
@@ -151,7 +152,7 @@ package struct QuiescencePlan: Sendable {
 }
 
 extension NoSnapshotReason {
-  /// Nil where a snapshot is to be made.
+  /// Nil if a snapshot is to be made.
   init?(_ mappings: MergeSource.Mappings, _ status: PoolStatus, _ options: PoolOptions) {
     if options.mergesThinDeviceItself {
       self = .asked

@@ -1,9 +1,11 @@
 internal import SystemPackage
 
-/// The mapped devices that show a thin device and are removed for the time of a merge.
+/// The mapped devices that show a thin device and are removed for the duration of a merge.
 final class RemovedDevices {
   private let pool: LockedPool
-  /// Those that this run has removed: it has the origin open, so that nothing else gets its number.
+  /// The devices that this run has removed.
+  ///
+  /// The run has their origin open, so no other device gets the origin's number.
   private var own: [MappedDevice] = []
 
   init(pool: LockedPool) { self.pool = pool }
@@ -27,7 +29,7 @@ final class RemovedDevices {
     pool.note(.thinDeviceRemoved(device.path))
   }
 
-  /// Puts devices back; says how to do so where that was not asked for.
+  /// Puts devices back, or notes how to do so if that is not wanted.
   func putBack(where isWanted: (PoolState.Removal) -> Bool) {
     for (index, removal) in pool.state.removals.enumerated().reversed()
     where !removal.staysRemoved {
@@ -43,7 +45,7 @@ final class RemovedDevices {
     }
   }
 
-  /// Those that are to be put back, or to be said how to.
+  /// Returns the removals whose devices are still to be put back, or to be noted as removed.
   func left(in devices: MappedDevices) -> [PoolState.Removal] {
     pool.state.removals.filter { removal in
       let present = removal.device(in: devices)
@@ -52,7 +54,7 @@ final class RemovedDevices {
     }
   }
 
-  /// The devices as they are once those that are to be put back are.
+  /// Returns the devices as they will be once the removed ones are put back.
   func asPutBack(in devices: MappedDevices) -> MappedDevices {
     let back = left(in: devices).filter { removal in
       removal.isPutBack
@@ -62,7 +64,7 @@ final class RemovedDevices {
       devices.all.filter { device in !back.contains { $0.name == device.name } } + back)
   }
 
-  /// Forgets devices that were left removed and are there again, or cannot be told any more.
+  /// Forgets devices left removed that exist again or can no longer be identified.
   func forgetLeft() throws(MergeError) {
     guard pool.state.removals.contains(where: \.staysRemoved) else { return }
     let found = try pool.devices()
@@ -76,10 +78,10 @@ final class RemovedDevices {
   }
 
   private enum Restoration {
-    /// It is there again, or can no longer be put back.
+    /// The device exists again, or can no longer be put back.
     case settled
     case staysRemoved
-    /// The next run tries again.
+    /// The next run retries.
     case failed
   }
 
@@ -88,8 +90,8 @@ final class RemovedDevices {
   ) throws(MergeError) -> Restoration {
     let device = removal.device
     let found = try pool.devices()
-    // What is there is neither put back nor said to be gone. Making is several steps, and a run may have been
-    // killed between them.
+    // A device that exists is neither put back nor reported as removed. Creating one takes several
+    // steps, and a killed run may have left it half made.
     let present = removal.device(in: found)
     guard present == nil || removal.isHalfMade(present) else { return .settled }
     switch removal.numbers(in: pool.device, found, bootID: pool.bootID) {
@@ -125,13 +127,13 @@ final class RemovedDevices {
     return .settled
   }
 
-  /// Has LVM make a volume's device, under whatever name and with whatever size the volume has by now.
+  /// Makes LVM create a volume's device, with the volume's current name and size.
   ///
-  /// - Returns: why there is none.
+  /// - Returns: the reason why there is no device; nil on success.
   private func activate(
     _ volume: KnownVolume, _ device: MappedDevice
   ) throws(MergeError) -> ActivationFailure? {
-    // It waits for devices that are suspended.
+    // LVM would wait for suspended devices.
     guard !pool.state.snapshots.contains(where: \.mayBeSuspended) else {
       return .devicesSuspended
     }
@@ -153,16 +155,16 @@ final class RemovedDevices {
 }
 
 extension PoolState.Removal {
-  /// What the numbers in the device's table mean now.
+  /// The current meaning of the numbers in the device's table.
   package enum Numbers: Sendable {
     case same
-    /// Another pool or another origin, or they are of an earlier boot.
+    /// The pool or origin is another one, or the numbers are from an earlier boot.
     case changed
-    /// The origin has the number that it had, and nothing tells whether it is the same.
+    /// The origin has the same number, but nothing shows whether it is the same device.
     case unknown
   }
 
-  /// Finds out whether the table's numbers still mean the same pool and the same origin.
+  /// Returns whether the table's numbers still refer to the same pool and the same origin.
   package func numbers(
     in pool: MappedDevice, _ devices: MappedDevices, bootID: String
   ) -> Numbers {
@@ -170,24 +172,24 @@ extension PoolState.Removal {
       Self.originName(of: device) == originName
     else { return .changed }
     guard OriginParts.areNeeded(for: device) else { return .same }
-    // Numbers are given to other devices within a boot.
+    // Numbers are reused within a boot.
     guard let originParts else { return .unknown }
     return OriginParts(of: device, devices)?.text == originParts ? .same : .changed
   }
 
-  /// Whether a device under its name is what a run left that was killed while it put it back.
+  /// Returns whether the device is a remnant of a run that was killed while putting it back.
   func isHalfMade(_ present: MappedDevice?) -> Bool {
     present.map { $0.uuid == device.uuid && $0.liveTable.isEmpty } ?? false
   }
 
-  /// That device now, under whatever name.
+  /// Returns the removed device as it is now, under any name.
   package func device(in devices: MappedDevices) -> MappedDevice? {
     let same = devices.all.first { !device.uuid.isEmpty && $0.uuid == device.uuid }
-    // The name of a volume may be another volume's by now.
+    // Another volume may have the name of a removed volume by now.
     return same ?? (device.knownVolume == nil ? devices.named(device.name) : nil)
   }
 
-  /// What tells the origin of a thin device from others.
+  /// Returns the identity of a thin device's origin.
   package static func originName(of device: MappedDevice) -> String {
     device.thinTargets.compactMap(\.origin).map(DeviceIdentity.name).joined(separator: " ")
   }

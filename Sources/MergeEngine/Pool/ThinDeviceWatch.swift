@@ -1,14 +1,15 @@
-/// Whether a thin device has anything besides what was read of it.
+/// Detects whether a thin device has data besides what was read of it.
 ///
-/// A block that is written to after a snapshot was made of the thin device goes to another place, which moves the
-/// root of its mappings. This is so also once the snapshot is deleted: the kernel goes by the times of both
-/// (dm-thin-metadata.c, `__snapshotted_since`). Without a snapshot, blocks are written to in their places: then nobody
-/// may have activated anything meanwhile.
+/// After a snapshot of the thin device, a write goes to a new block, which moves the root of the
+/// device's mappings. This is so even after the snapshot is deleted: the kernel compares the times
+/// of both (dm-thin-metadata.c, `__snapshotted_since`). Without a snapshot, blocks are overwritten
+/// in place; then the device counts as unchanged only if no device was activated meanwhile.
 final class ThinDeviceWatch {
   private let pool: LockedPool
   private let hold: MetadataHold
   private let snapshots: ThinSnapshots
-  /// Tells whether any mapped device was made or removed since this run looked at them; nil where nothing does.
+  /// Returns true if any mapped device was created or removed since the last `begin`; nil if the
+  /// kernel cannot report changes.
   private var hasChanged: (() -> Bool)?
 
   init(_ pool: LockedPool, _ hold: MetadataHold, _ snapshots: ThinSnapshots) {
@@ -17,17 +18,18 @@ final class ThinDeviceWatch {
     self.snapshots = snapshots
   }
 
-  /// Begins anew: devices that this run has made or removed so far do not count.
+  /// Restarts the watch: devices that this run has created or removed so far do not count.
   func begin() { hasChanged = pool.mapper.watchForChanges() }
 
-  /// Whether a device was made or removed since; false where nothing tells.
+  /// True if a device was created or removed since `begin`; false if the kernel cannot report
+  /// changes.
   var hasSeenChanges: Bool { hasChanged?() == true }
 
-  /// Finds out what a thin device has.
+  /// Returns whether a thin device still matches the mappings that were read.
   ///
-  /// - `root`: the mapping tree that was read.
-  /// - `readID`: the device that was read, where it may be a snapshot.
-  /// - `sharesBlocks`: whether a snapshot of the thin device was made before it was read.
+  /// - `root`: the root of the mapping tree that was read.
+  /// - `readID`: the device that was read, which may be a snapshot.
+  /// - `sharesBlocks`: whether a snapshot of the thin device was made before the device was read.
   func state(
     of deviceID: UInt32, since root: MetadataBlock, read readID: UInt32, sharesBlocks: Bool
   ) -> ThinDeviceState {
@@ -43,7 +45,7 @@ final class ThinDeviceWatch {
     let state = ThinDeviceState(live.first, since: root)
     guard state == .asMerged else { return state }
     let showing = devices.showing(id, of: pool.device.number)
-    // Who opened a device before it became read-only goes on writing to it.
+    // A program that opened a device before it became read-only can still write to it.
     if showing.contains(where: { $0.openCount > 0 }) { return .open }
     if sharesBlocks { return .asMerged }
     return showing.allSatisfy(\.isReadOnly) && hasChanged?() == false ? .asMerged : .unknown
@@ -51,11 +53,11 @@ final class ThinDeviceWatch {
 }
 
 extension ThinDeviceState {
-  /// Finds out what a thin device has, of an active pool or of metadata that nobody else uses.
+  /// Determines the state of a thin device, in an active pool or in metadata that nobody else uses.
   ///
-  /// - `root`: the mapping tree that was read.
-  /// - `session`: nil where no pool is active.
-  /// - `reader`: of the metadata where no pool is active.
+  /// - `root`: the root of the mapping tree that was read.
+  /// - `session`: the session on the active pool; nil if no pool is active.
+  /// - `reader`: reads the metadata if no pool is active.
   init(
     of deviceID: UInt32, since root: MetadataBlock, _ session: PoolSession?,
     _ reader: MetadataReader
@@ -69,7 +71,7 @@ extension ThinDeviceState {
     }
   }
 
-  /// What the mapping tree of a device tells; nil for one that is not there.
+  /// Compares the mapping root of a device; nil for a device that does not exist.
   fileprivate init(_ live: MetadataReader.Device?, since root: MetadataBlock) {
     self = live.map { $0.mappingRoot == root ? .asMerged : .writtenSince } ?? .gone
   }

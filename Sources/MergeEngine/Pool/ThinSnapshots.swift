@@ -1,6 +1,8 @@
 internal import SystemPackage
 
-/// The snapshots that are merged instead of their thin devices. Nobody writes to a snapshot, and
+/// The snapshots that are merged instead of their thin devices.
+///
+/// Nobody writes to a snapshot, and
 /// writes to the thin device leave it unchanged.
 package final class ThinSnapshots {
   /// The device IDs of snapshots, which LVM does not use: it counts upward from its highest ID.
@@ -171,7 +173,9 @@ package final class ThinSnapshots {
     return nil
   }
 
-  /// Returns the IDs of unneeded snapshots that may still exist in the pool. A snapshot that is an
+  /// Returns the IDs of unneeded snapshots that may still exist in the pool.
+  ///
+  /// A snapshot that is an
   /// only copy is reported instead.
   func findUnneeded() -> [UInt32] {
     pool.state.snapshots.filter { snapshot in

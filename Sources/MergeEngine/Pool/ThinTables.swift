@@ -24,7 +24,7 @@ package struct PoolTarget: Equatable, Sendable {
   package var data: DeviceNumber
   package var blockByteCount: UInt64
 
-  /// Nil for a table of anything else.
+  /// Nil for any other table.
   package init?(_ table: [TableLine]) {
     guard table.count == 1, table[0].kind == "thin-pool" else { return nil }
     let words = table[0].words
@@ -40,7 +40,7 @@ package struct PoolTarget: Equatable, Sendable {
 
 /// The status of a pool.
 ///
-/// Words after the eighth, and those that kernels before 4.2 do not have, are not asked for.
+/// Words after the eighth are ignored. Words that kernels before 4.2 do not have are optional.
 package struct PoolStatus: Equatable, Sendable {
   package enum Mode: Equatable, Sendable { case writable, outOfDataSpace, readOnly }
 
@@ -49,11 +49,11 @@ package struct PoolStatus: Equatable, Sendable {
   package var freeDataBlockCount: UInt64
   package var metadataBlockCount: UInt64
   package var freeMetadataBlockCount: UInt64
-  /// Where the metadata snapshot is that is held.
+  /// The block of the metadata snapshot that is held; nil if none is.
   package var heldRoot: UInt64?
   package var needsCheck: Bool
 
-  /// Nil for a pool that has failed, and for what is no status of a pool.
+  /// Nil for a failed pool, and for lines that are not a pool's status.
   package init?(_ lines: [TableLine]) {
     guard lines.count == 1, lines[0].kind == "thin-pool" else { return nil }
     let words = lines[0].words
@@ -73,15 +73,17 @@ package struct PoolStatus: Equatable, Sendable {
     needsCheck = words.count > 7 && words[7] == "needs_check"
   }
 
-  /// The free metadata blocks without which nothing is added to the metadata: without a free block the kernel
-  /// makes the pool read-only, and a metadata snapshot in it can no longer be released.
+  /// The number of free metadata blocks below which nothing is added to the metadata.
+  ///
+  /// Without a free block the kernel makes the pool read-only, and then its metadata snapshot can
+  /// no longer be released.
   package var freeMetadataBlockCountMin: UInt64 { max(16, metadataBlockCount / 50) }
 
-  /// Whether there is too little left for a metadata snapshot or a snapshot.
+  /// True if too few metadata blocks are free for a metadata snapshot or a snapshot.
   package var isMetadataNearlyUsedUp: Bool { freeMetadataBlockCount < freeMetadataBlockCountMin }
 
-  /// Whether so little is free that a snapshot, after which every block that is written to is copied, may fill the
-  /// pool.
+  /// True if so few data blocks are free that a snapshot may fill the pool: after a snapshot, every
+  /// overwritten block is copied.
   package var isDataNearlyUsedUp: Bool { freeDataBlockCount < (dataBlockCount + 9) / 10 }
 
   private static func usage(_ word: Substring) -> (used: UInt64, total: UInt64)? {
@@ -92,12 +94,12 @@ package struct PoolStatus: Equatable, Sendable {
 }
 
 extension MappedDevice {
-  /// Every `thin` line that the device has, live or about to be.
+  /// The targets of all `thin` lines of the device, in the live and the inactive table.
   package var thinTargets: [ThinTarget] {
     (liveTable + inactiveTable).compactMap { ThinTarget($0) }
   }
 
-  /// What the device shows, if it is a thin device as a whole.
+  /// The target of a device that is a thin device as a whole; nil for any other device.
   package var thinTarget: ThinTarget? {
     guard liveTable.count == 1, liveTable[0].startSector == 0 else { return nil }
     return ThinTarget(liveTable[0])
@@ -105,7 +107,7 @@ extension MappedDevice {
 
   package var poolTarget: PoolTarget? { PoolTarget(liveTable) }
 
-  /// The device of which this one shows sectors, all of them in order; nil if it is more than that.
+  /// The device whose sectors this one shows in one linear target; nil for any other table.
   package var linearTarget: DeviceNumber? {
     guard liveTable.count == 1, liveTable[0].kind == "linear" else { return nil }
     return liveTable[0].words.first.flatMap { DeviceNumber(text: String($0)) }
