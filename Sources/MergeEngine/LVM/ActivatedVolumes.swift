@@ -1,24 +1,24 @@
 internal import Synchronization
 internal import SystemPackage
 
-/// The volumes of LVM that are active only while runs use them.
+/// The LVM volumes that are active only while runs use them.
 ///
-/// Each is recorded before it is activated. The last run that uses it deactivates it, or a later one where that was
-/// killed.
+/// Each volume is recorded before it is activated. The last run that uses the volume deactivates
+/// it; if that run is killed, a later run does.
 package final class ActivatedVolumes: Sendable {
   private let stateFolder: String
   private let bootID: String
   private let runChange: @Sendable ([String]) -> Program.End
   private let note: @Sendable (MergeNote) -> Void
-  /// A volume that is active, as device-mapper has it.
+  /// An active volume, as device-mapper shows it.
   package struct ActiveVolume {
-    /// The name that it has now in LVM.
+    /// The volume's current LVM name.
     package var fullName: String
-    /// How many have it open, besides its own layers.
+    /// The open count, without the volume's own layers.
     package var openCount: Int
   }
 
-  /// Looks for a volume; nil where it is not active, or that cannot be asked.
+  /// Looks up a volume; nil if it is not active, or if device-mapper does not answer.
   private let find: @Sendable (KnownVolume) -> ActiveVolume?
   private let used = Mutex<[ActivationRecord]>([])
 
@@ -34,11 +34,11 @@ package final class ActivatedVolumes: Sendable {
     self.find = find
   }
 
-  /// Has a volume active until ``end()``.
+  /// Keeps a volume active until ``end()``.
   ///
   /// - `isActive`: asks device-mapper.
-  /// - Throws: `MergeError`: `refused` where LVM does not activate it, or that cannot be recorded first; `busy` where
-  ///   another run is activating or deactivating volumes.
+  /// - Throws: `MergeError`: `refused` if LVM does not activate the volume, or its record cannot be
+  ///   written first; `busy` if another run is activating or deactivating volumes.
   package func use(
     _ volume: KnownVolume, isActive: () throws(MergeError) -> Bool
   ) throws(MergeError) {
@@ -59,22 +59,22 @@ package final class ActivatedVolumes: Sendable {
 
   /// Leaves a volume active that was activated for runs.
   ///
-  /// - Returns: Whether this run has used it so.
+  /// - Returns: true if this run has used the volume in that way.
   package func keep(_ volume: KnownVolume) -> Bool {
     let kept = used.withLock { records in
       defer { records.removeAll { $0.volume.uuids == volume.uuids } }
       return records.filter { $0.volume.uuids == volume.uuids }
     }
-    // Whoever else uses it finds no record then.
+    // Any other run that uses the volume then finds no record, and leaves the volume active.
     try? ActivationRecord.inTurn(stateFolder) { () throws(MergeError) in
       for record in kept { record.remove() }
     }
     return !kept.isEmpty
   }
 
-  /// Deactivates what no other run uses.
+  /// Deactivates the volumes of this run that no other run uses.
   ///
-  /// - Returns: what could not be deactivated, which has been noted.
+  /// - Returns: the volumes that could not be deactivated, which have been noted.
   @discardableResult
   package func end() -> [MergeNote] {
     let records = used.withLock { records in
@@ -84,9 +84,10 @@ package final class ActivatedVolumes: Sendable {
     return records.reversed().compactMap(deactivate)
   }
 
-  /// Deactivates what killed runs left active.
+  /// Deactivates the volumes that killed runs left active.
   ///
-  /// - Returns: what could not be deactivated, which has been noted, by the record that has it.
+  /// - Returns: the volumes that could not be deactivated, which have been noted, keyed by the path
+  ///   of their record.
   @discardableResult
   package func settle() -> [String: MergeNote] {
     var failures: [String: MergeNote] = [:]
@@ -96,12 +97,13 @@ package final class ActivatedVolumes: Sendable {
     return failures
   }
 
-  /// The volumes that are active for runs, whether these are over or not.
+  /// Returns the volumes that are active for runs, including ended runs.
   ///
-  /// - Throws: `MergeError` (`busy`) where another run is activating or deactivating volumes.
+  /// - Throws: `MergeError` (`busy`) if another run is activating or deactivating volumes.
   package static func left(in stateFolder: String) throws(MergeError) -> [VolumeLeftovers] {
     guard ActivationRecord.areThere(in: stateFolder) else { return [] }
-    // Whoever ends in between would not be the last user, and leave the volume active.
+    // Outside its turn this check would lock the records: a run that ended meanwhile would not be
+    // the last user, and would leave its volume active.
     return try ActivationRecord.inTurn(stateFolder) { () throws(MergeError) in
       ActivationRecord.all(in: stateFolder).map {
         VolumeLeftovers(
@@ -123,14 +125,14 @@ package final class ActivatedVolumes: Sendable {
   }
 
   private func deactivateInTurn(_ record: ActivationRecord) -> MergeNote? {
-    // Another run may have settled it, or left it active.
+    // Another run may have deactivated the volume, or left it active.
     guard record.isThere else { return nil }
     guard record.bootID == bootID else {
       record.remove()
       return nil
     }
     let volume = record.volume
-    // It may have been renamed since it was recorded.
+    // The volume may have been renamed since it was recorded.
     let before = find(volume)
     let end = runChange(volume.deactivation)
     switch find(volume) {
@@ -139,7 +141,7 @@ package final class ActivatedVolumes: Sendable {
       if let before { note(.volumeDeactivated(before.fullName)) }
       return nil
     case .some(let now) where now.openCount > 0:
-      // Whoever opened it wants it active.
+      // The program that opened the volume wants it active.
       record.remove()
       note(.volumeStaysActive(now.fullName))
       return nil

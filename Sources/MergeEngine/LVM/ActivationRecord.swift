@@ -1,9 +1,11 @@
 internal import FoundationEssentials
 internal import SystemPackage
 
-/// The record of a volume that runs have activated, which each run that uses the volume keeps locked for sharing.
+/// The record of a volume that runs have activated; each run that uses the volume holds a shared
+/// lock on the record.
 ///
-/// There is one for each volume, in the folder `volumes`. A run that was killed leaves it without the lock.
+/// There is one record for each volume, in the folder `volumes`. A killed run leaves the record
+/// behind without the lock.
 final class ActivationRecord: Sendable {
   private static let format = 1
   /// The features that a reader must know, one bit each; there is none yet.
@@ -18,7 +20,7 @@ final class ActivationRecord: Sendable {
   }
 
   let volume: KnownVolume
-  /// The boot in which it was activated.
+  /// The boot in which the volume was activated.
   let bootID: String
   let path: String
   private let lock: OpenFile
@@ -30,9 +32,10 @@ final class ActivationRecord: Sendable {
     self.lock = lock
   }
 
-  /// Does something while no other run begins or ends to use a volume.
+  /// Runs `body` while no other run starts or stops using a volume.
   ///
-  /// - Throws: `MergeError`: `busy` where another one has not ended that in time; else as `body` does.
+  /// - Throws: `MergeError`: `busy` if another run does not finish that in time, `refused` if the
+  ///   lock cannot be made; otherwise as `body` does.
   static func inTurn<Result>(
     _ stateFolder: String, _ body: () throws(MergeError) -> Result
   ) throws(MergeError) -> Result {
@@ -48,10 +51,11 @@ final class ActivationRecord: Sendable {
     return try body()
   }
 
-  /// Opens the record of a volume for sharing, or makes it where the volume is about to be activated.
+  /// Opens the record of a volume with a shared lock, or creates it if the volume is about to be
+  /// activated.
   ///
-  /// Precondition: it is this run's turn.
-  /// - Returns: nil where the volume was active before any run used it.
+  /// - Precondition: It is this run's turn.
+  /// - Returns: nil if the volume was active before any run used it.
   static func open(
     _ volume: KnownVolume, stateFolder: String, bootID: String, isActive: Bool
   ) throws(MergeError) -> ActivationRecord? {
@@ -73,7 +77,7 @@ final class ActivationRecord: Sendable {
     return ActivationRecord(state, at: path, lock: lock)
   }
 
-  /// All of them that can be read.
+  /// Returns all records that can be read.
   static func all(in stateFolder: String) -> [ActivationRecord] {
     paths(in: stateFolder).compactMap { path in
       guard let state = state(at: path), let lock = shared(path) else { return nil }
@@ -81,7 +85,7 @@ final class ActivationRecord: Sendable {
     }
   }
 
-  /// Whether there is any.
+  /// Returns whether there is any record.
   static func areThere(in stateFolder: String) -> Bool { !paths(in: stateFolder).isEmpty }
 
   private static func paths(in stateFolder: String) -> [String] {
@@ -93,7 +97,7 @@ final class ActivationRecord: Sendable {
   /// Returns whether no other run uses the volume.
   func isLastUser() -> Bool { (try? lock.lock()) == true }
 
-  /// Whether the record is still there, of the same boot.
+  /// True if the record still exists and is of the same boot.
   var isThere: Bool { Self.state(at: path)?.bootID == bootID }
 
   func remove() { try? RecordFile.remove(path) }

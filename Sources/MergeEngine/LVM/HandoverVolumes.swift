@@ -1,5 +1,5 @@
 extension VolumeHandover {
-  /// The thin volume and its origin as they are known by their uuids.
+  /// The thin volume, identified by its UUIDs.
   var thin: KnownVolume {
     KnownVolume(group: groupName, name: thinName, groupUUID: groupUUID, uuid: thinUUID)
   }
@@ -8,9 +8,10 @@ extension VolumeHandover {
     KnownVolume(group: groupName, name: originName, groupUUID: groupUUID, uuid: originUUID)
   }
 
-  /// The first step that LVM's metadata shows undone; nil where all are done.
+  /// Returns the first step that LVM's metadata shows as not done; nil if all steps are done.
   ///
-  /// - Throws: `MergeError` (`refused`) where the next step would reach another volume than the recorded one.
+  /// - Throws: `MergeError` (`refused`) if the next step would affect another volume than the
+  ///   recorded one.
   func nextStep(_ volumes: LogicalVolumes) throws(MergeError) -> HandoverStep? {
     guard let now = volumes[uuid: originUUID] else {
       throw .volumeGone(originFullName, uuid: originUUID)
@@ -21,7 +22,7 @@ extension VolumeHandover {
       }
       return .removeThinVolume
     }
-    // LVM may have made it a thin volume since, on an origin of its own.
+    // LVM may have made the volume a thin volume since, on an origin of its own.
     guard volumes.externalOrigin(of: now) == nil else {
       throw .originNotPlain(originFullName)
     }
@@ -34,12 +35,13 @@ extension VolumeHandover {
     return .renameOrigin
   }
 
-  /// The command that takes a step.
+  /// Returns the command for a step.
   ///
-  /// - `groupName`: the group's name now.
+  /// - `groupName`: the group's current name.
   ///
-  /// `lvremove` of an external origin removes all thin volumes on it too, without a question where `-y` is given. So
-  /// the volume is selected by its uuid and its name: nothing is removed where either is another one's.
+  /// `lvremove` of an external origin also removes all thin volumes on it, with `-y` without
+  /// asking. The volume is therefore selected by its UUID and its name: nothing is removed if
+  /// either belongs to another volume.
   func command(for step: HandoverStep, in groupName: String) -> [String] {
     switch step {
     case .removeThinVolume:
@@ -56,12 +58,12 @@ extension VolumeHandover {
   }
 }
 
-/// The two volumes of a merge, as LVM's metadata has them.
+/// The two volumes of a merge, as LVM's metadata describes them.
 struct MergedVolumes {
   let volumes: LogicalVolumes
   let thin, origin: LogicalVolumes.Volume
 
-  /// - Returns: nil where the thin volume has no external origin.
+  /// - Returns: nil if the thin volume has no external origin.
   init?(_ volumes: LogicalVolumes, thin: LogicalVolumes.Volume) {
     guard let origin = volumes.externalOrigin(of: thin) else { return nil }
     self.volumes = volumes
@@ -69,10 +71,11 @@ struct MergedVolumes {
     self.origin = origin
   }
 
-  /// The uuids of the origin.
+  /// The UUIDs of the origin.
   var originUUIDs: VolumeUUIDs { volumes.known(origin).uuids }
 
-  /// The names of the other volumes that are on either of them, and of the one that each is on.
+  /// The names of the other volumes on the thin volume or its origin, each with the name of the
+  /// volume that it is on.
   var others: [(name: String, on: String)] {
     let onOrigin =
       volumes.thinVolumes(on: origin).filter { $0 != thin } + volumes.classicSnapshots(of: origin)
@@ -80,8 +83,11 @@ struct MergedVolumes {
       + volumes.classicSnapshots(of: thin).map { (volumes.name(of: $0), volumes.name(of: thin)) }
   }
 
-  /// - `staysActive`: whether the origin is to be active in the end.
-  /// - Throws: `MergeError` (`refused`) where something besides the thin volume would be lost, or LVM would refuse it.
+  /// Returns the handover of these volumes.
+  ///
+  /// - `staysActive`: whether the origin ends up active.
+  /// - Throws: `MergeError` (`refused`) if another volume would be lost, or if LVM would refuse the
+  ///   handover.
   func handover(takesName: Bool, staysActive: Bool) throws(MergeError) -> VolumeHandover {
     let (thinName, originName) = (volumes.name(of: thin), volumes.name(of: origin))
     guard others.isEmpty else { throw .volumesOnOrigin(originName, thinName, others) }

@@ -1,8 +1,10 @@
-/// A volume of LVM as the uuid of its mapped device tells: it may have another name by now, and another volume its name.
+/// An LVM volume, identified by the UUID of its mapped device.
+///
+/// Its current name may be another one, and its old name may be another volume's.
 package struct KnownVolume: Equatable, Sendable, Codable {
-  /// The names that group and volume had.
+  /// The names of the group and the volume when they were recorded.
   package var group, name: String
-  /// As LVM prints them.
+  /// The UUIDs as LVM prints them.
   package var groupUUID, uuid: String
 
   package init(group: String, name: String, groupUUID: String, uuid: String) {
@@ -14,36 +16,41 @@ package struct KnownVolume: Equatable, Sendable, Codable {
 
   package var uuids: VolumeUUIDs { VolumeUUIDs(group: groupUUID, volume: uuid) }
 
-  /// The name that LVM's users know the volume by.
+  /// The volume's name for LVM's users.
   package var fullName: String { "\(group)/\(name)" }
 
-  /// The name of the mapped device that shows the volume, or would; `layer` is that of a layer below, such as `-real`.
+  /// Returns the name of the mapped device that shows the volume if it is active.
+  ///
+  /// - `layer`: the suffix of a layer below, such as `-real`.
   package func mappedName(layer: String = "") -> String {
     ThinDeviceName.mappedName(group: group, volume: name) + layer
   }
 
-  /// The uuid of that mapped device.
+  /// Returns the UUID of that mapped device.
   package func mappedUUID(layer: String = "") -> String {
     "LVM-" + (groupUUID + uuid).filter { $0 != "-" } + layer
   }
 
-  /// What LVM selects the volume by: a copy of its group, which may have the group's name by now, has the same uuids of
-  /// volumes.
+  /// The LVM selection of the volume.
+  ///
+  /// The group's UUID is part of it: a copy of the group, which may have the group's name by now,
+  /// has volumes with the same UUIDs.
   var selection: String { "vg_uuid=\"\(groupUUID)\" && lv_uuid=\"\(uuid)\"" }
 
-  /// The command that activates it, whatever is set for its activation.
+  /// The command that activates the volume, regardless of its activation settings.
   ///
-  /// It ends with success, and does nothing, where the group has no such volume.
+  /// If the group has no such volume, the command succeeds and does nothing.
   var activation: [String] {
     ["lvchange", "-ay", "-K", "--select", selection, "--", group]
   }
 
-  /// The command that deactivates it; LVM refuses that while somebody has it open.
+  /// The command that deactivates the volume; LVM refuses it while the volume is open.
   var deactivation: [String] { ["lvchange", "-an", "--select", selection, "--", group] }
 }
 
 extension KnownVolume {
-  /// The volume that a mapped device shows; nil for what is no volume of LVM, and for a layer of one.
+  /// Creates the volume that a mapped device shows; nil for a layer of a volume and for any other
+  /// device.
   package init?(mappedName: String, uuid: String) {
     guard let uuids = VolumeUUIDs(mappedUUID: uuid), VolumeUUIDs.layer(ofMappedUUID: uuid).isEmpty,
       let (group, volume) = ThinDeviceName.logicalVolume(mappedName: mappedName)
@@ -51,8 +58,11 @@ extension KnownVolume {
     self.init(group: group, name: volume, groupUUID: uuids.group, uuid: uuids.volume)
   }
 
-  /// The name in LVM of the volume that a mapped device shows, by itself or as the layer that LVM puts under an external
-  /// origin or over a pool's devices; nil for anything else, a pool's hidden volumes among them.
+  /// Returns the LVM name of the volume that a mapped device shows, directly or as a layer; nil for
+  /// any other device, such as a pool's hidden volumes.
+  ///
+  /// The layers are the one that LVM puts under an external origin and the one over a pool's
+  /// devices.
   package static func fullName(mappedName: String, uuid: String) -> String? {
     guard VolumeUUIDs(mappedUUID: uuid) != nil else { return nil }
     let layer = VolumeUUIDs.layer(ofMappedUUID: uuid)
@@ -65,23 +75,26 @@ extension KnownVolume {
 }
 
 extension KnownVolume {
-  /// The name in LVM that an origin had by the path that was recorded of it; nil for what is no volume of LVM.
+  /// Returns the former LVM name of an origin from its recorded path; nil for any other device.
   static func fullName(path: String, identity: DeviceIdentity) -> String? {
     guard VolumeUUIDs(identity: identity) != nil, path.hasPrefix("/dev/mapper/") else { return nil }
     var name = path.dropFirst("/dev/mapper/".count)
-    // Dashes of the volume's own name are doubled.
+    // Dashes in the volume's own name are doubled.
     if name.hasSuffix("-real") { name = name.dropLast("-real".count) }
     return ThinDeviceName.logicalVolume(mappedName: String(name)).map { "\($0.group)/\($0.volume)" }
   }
 }
 
-/// The uuid of a mapped device of LVM is `LVM-`, the uuids of group and volume without their dashes, 32 characters each,
-/// and for a layer of a volume what it is, such as `-real` or `-tpool`.
+/// The UUIDs within the UUID of a mapped LVM device.
+///
+/// That UUID is `LVM-`, then the UUIDs of the group and the volume without their dashes, 32
+/// characters each, then for a layer its suffix, such as `-real` or `-tpool`.
 extension VolumeUUIDs {
-  /// The uuids of the volume that a mapped device is, or is a layer of; nil for what is not LVM's.
+  /// Creates the UUIDs of the volume that a mapped device is, or is a layer of; nil for a device
+  /// that is not LVM's.
   init?(mappedUUID uuid: String) { self.init(of: uuid[...]) }
 
-  /// The same of a device that an identity tells from others.
+  /// Creates the UUIDs from a device's identity; nil for a device that is not LVM's.
   init?(identity: DeviceIdentity) {
     guard identity.name.hasPrefix("dm-") else { return nil }
     self.init(of: identity.name.dropFirst(3))
@@ -95,10 +108,10 @@ extension VolumeUUIDs {
       volume: Self.inLVMsForm(uuids.dropFirst(32).prefix(32)))
   }
 
-  /// What follows the two uuids; empty for the volume itself.
+  /// Returns the suffix after the two UUIDs; empty for the volume itself.
   static func layer(ofMappedUUID uuid: String) -> Substring { uuid.dropFirst(4 + 2 * 32) }
 
-  /// A uuid as LVM prints it, and wants it: its 32 characters with dashes between.
+  /// Returns a UUID as LVM prints and accepts it: its 32 characters grouped by dashes.
   private static func inLVMsForm(_ characters: Substring) -> String {
     var rest = characters
     return [6, 4, 4, 4, 4, 4, 6].map { count in
@@ -109,7 +122,7 @@ extension VolumeUUIDs {
 }
 
 extension ActivationFailure {
-  /// Why a volume is not as LVM was told to make it.
+  /// Creates the reason why a volume is not in the state requested of LVM.
   init(_ end: Program.End, of volume: KnownVolume) {
     self =
       switch end {

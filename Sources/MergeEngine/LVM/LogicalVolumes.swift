@@ -1,13 +1,14 @@
 internal import FoundationEssentials
 
-/// The volumes of a volume group, hidden ones among them, as LVM's metadata has them.
+/// The volumes of a volume group, including hidden ones, as LVM's metadata describes them.
 ///
-/// The metadata tells of an inactive volume what no table does: its size, its number in the pool, its external origin.
+/// For an inactive volume the metadata has facts that no table has: its size, its device ID in the
+/// pool, its external origin.
 package struct LogicalVolumes: Sendable {
-  /// How a volume group is selected.
+  /// The selection of a volume group.
   package enum Selection: Sendable {
     case name(String)
-    /// As LVM prints it: another group may have the name by now.
+    /// The UUID as LVM prints it; another group may have the group's name by now.
     case uuid(String)
 
     fileprivate var words: [String] {
@@ -20,23 +21,24 @@ package struct LogicalVolumes: Sendable {
 
   /// A volume of the group.
   package struct Volume: Equatable, Sendable {
-    /// Without the brackets that LVM prints around the names of hidden volumes.
+    /// The volume's name, without the brackets that LVM prints around hidden volumes.
     package let name: String
     package let uuid: String
     package let byteCount: UInt64
     /// The name of its thin pool; nil for a volume of another kind.
     package let pool: String?
-    /// Its number in that pool.
+    /// The volume's device ID in that pool.
     package let deviceID: UInt32?
-    /// The name of its external origin, or of the volume that it is a snapshot of.
+    /// The name of the volume's external origin, or of the volume that it is a snapshot of.
     package let origin: String?
-    /// Of a thin pool, how many transactions LVM has counted; nil for another volume.
+    /// The transaction ID that LVM has recorded for a thin pool; nil for any other volume.
     package let transactionID: UInt64?
-    /// Of a thin pool, the name of its data volume.
+    /// The name of a thin pool's data volume.
     package let data: String?
-    /// The name of the volume that LVM caches it with; nil where that is a cache pool, or none.
+    /// The name of the cache volume that LVM caches the volume with; nil for a cache pool, and for
+    /// no cache.
     package let cacheVolume: String?
-    /// Whether LVM has it read-only, as it does with an external origin.
+    /// True if the volume is read-only in LVM, as an external origin is.
     package let isReadOnly: Bool
   }
 
@@ -44,20 +46,20 @@ package struct LogicalVolumes: Sendable {
   package let groupUUID: String
   package let all: [Volume]
 
-  /// Asks `lvs`, through `run`, which gets a program with its arguments.
+  /// Queries `lvs` through `run`, which is given a program with its arguments.
   ///
-  /// - Returns: nil where there is no LVM, or no such group.
-  /// - Throws: `NoAnswer` where LVM did not answer in time, as it may where a device is suspended.
+  /// - Returns: nil if there is no LVM, or no such group.
+  /// - Throws: `NoAnswer` if LVM did not answer in time, as may happen while a device is suspended.
   package init?(
     _ selection: Selection, run: ([String]) -> Program.End
   ) throws(NoAnswer) {
     self.init(try Self.rows(selection.words, run: run))
   }
 
-  /// Asks for all volume groups.
+  /// Queries all volume groups.
   ///
-  /// - Returns: none where there is no LVM.
-  /// - Throws: `NoAnswer` where LVM did not answer in time.
+  /// - Returns: no groups if there is no LVM.
+  /// - Throws: `NoAnswer` if LVM did not answer in time.
   package static func allGroups(
     run: ([String]) -> Program.End
   ) throws(NoAnswer) -> [LogicalVolumes] {
@@ -67,7 +69,7 @@ package struct LogicalVolumes: Sendable {
     }
   }
 
-  /// - `rows`: of one group.
+  /// - `rows`: the rows of one group.
   private init?(_ rows: [Row]) {
     guard let first = rows.first else { return nil }
     group = first.vg_name
@@ -91,36 +93,37 @@ package struct LogicalVolumes: Sendable {
     return report.report.flatMap(\.lv)
   }
 
-  /// LVM was asked and did not answer.
+  /// The failure of LVM to answer a query in time.
   package struct NoAnswer: Error {}
 
   package subscript(name: String) -> Volume? { all.first { $0.name == name } }
 
   package subscript(uuid uuid: String) -> Volume? { all.first { $0.uuid == uuid } }
 
-  /// The name that LVM's users know a volume by.
+  /// Returns a volume's name for LVM's users.
   package func name(of volume: Volume) -> String { "\(group)/\(volume.name)" }
 
-  /// The thin volumes of a pool.
+  /// Returns the thin volumes of a pool.
   package func thinVolumes(in pool: Volume) -> [Volume] { all.filter { $0.pool == pool.name } }
 
-  /// The thin volume that has this number in a pool; nil where LVM knows none.
+  /// Returns the thin volume with a device ID in a pool; nil if LVM knows none.
   package func volume(_ deviceID: UInt32, in pool: Volume) -> Volume? {
     thinVolumes(in: pool).first { $0.deviceID == deviceID }
   }
 
-  /// The thin pool that a thin volume is in.
+  /// Returns the thin pool of a thin volume.
   package func pool(of volume: Volume) -> Volume? { volume.pool.flatMap { self[$0] } }
 
-  /// The thin pool that has a hidden volume for its data.
+  /// Returns the thin pool whose data is in a hidden volume.
   package func pool(withData volume: Volume) -> Volume? { all.first { $0.data == volume.name } }
 
-  /// The external origin of a thin volume, which a snapshot has from the volume that it was made of.
+  /// Returns the external origin of a thin volume, which a snapshot inherits from its original.
   ///
-  /// A thin volume of another pool can be one; a thin volume of the same pool is what a snapshot was made of.
+  /// The external origin may be a thin volume of another pool. A thin volume of the same pool is
+  /// the original of a snapshot.
   package func externalOrigin(of volume: Volume) -> Volume? {
     var origin = volume.origin.flatMap { self[$0] }
-    // No longer than there are volumes, whatever the listing says.
+    // The number of volumes limits the search, in case the listing has a cycle.
     for _ in all {
       guard let found = origin, found.pool == volume.pool else { return origin }
       origin = found.origin.flatMap { self[$0] }
@@ -128,17 +131,17 @@ package struct LogicalVolumes: Sendable {
     return nil
   }
 
-  /// The thin volumes, of whatever pool, whose external origin is `origin`.
+  /// Returns the thin volumes, of any pool, whose external origin is `origin`.
   package func thinVolumes(on origin: Volume) -> [Volume] {
     all.filter { $0.pool != nil && externalOrigin(of: $0) == origin }
   }
 
-  /// The classic snapshots of `origin`: what is written to the layer under it does not reach them.
+  /// Returns the classic snapshots of `origin`; writes to the layer under it do not reach them.
   package func classicSnapshots(of origin: Volume) -> [Volume] {
     all.filter { $0.pool == nil && $0.origin == origin.name }
   }
 
-  /// The volume as it is known outside of this listing.
+  /// Returns the volume in the form used outside this listing.
   package func known(_ volume: Volume) -> KnownVolume {
     KnownVolume(group: group, name: volume.name, groupUUID: groupUUID, uuid: volume.uuid)
   }
@@ -167,14 +170,14 @@ extension LogicalVolumes.Volume {
     uuid = row.lv_uuid
     byteCount = UInt64(row.lv_size) ?? 0
     deviceID = UInt32(row.thin_id)
-    // A cached volume has the name of its cache there.
+    // For a cached volume, this field has the name of the cache.
     pool = deviceID == nil ? nil : plain(row.pool_lv)
     cacheVolume =
       deviceID == nil ? plain(row.pool_lv).flatMap { $0.hasSuffix("_cvol") ? $0 : nil } : nil
     origin = plain(row.origin)
     transactionID = UInt64(row.transaction_id)
     data = plain(row.data_lv)
-    // The other words begin with the same letters: read-only-override.
+    // The other values, such as read-only-override, start with the same letters.
     isReadOnly = row.lv_permissions.hasPrefix("read-only")
   }
 }

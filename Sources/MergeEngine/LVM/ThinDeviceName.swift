@@ -1,12 +1,13 @@
-/// A mapped device as people write it.
+/// A user's name for a mapped device.
 ///
-/// A path to its node, a logical volume as `VG/LV` or `/dev/VG/LV`, or device-mapper's own name.
+/// The name is a path to the device's node, a logical volume as `VG/LV` or `/dev/VG/LV`, or
+/// device-mapper's own name.
 package struct ThinDeviceName: Equatable, Sendable {
   package let text: String
 
   package init(_ text: String) { self.text = text }
 
-  /// Volume group and logical volume, where the text can be read so.
+  /// The volume group and logical volume, if the text can name them.
   package var logicalVolume: (group: String, volume: String)? {
     let name = text.hasPrefix("/dev/") ? text.dropFirst(5) : text[...]
     let parts = name.split(separator: "/", omittingEmptySubsequences: false)
@@ -17,13 +18,14 @@ package struct ThinDeviceName: Equatable, Sendable {
     return (String(parts[0]), String(parts[1]))
   }
 
-  /// Whether the text can only be a path: `VG/LV` is a volume, whatever is in the current folder.
+  /// True if the text can only be a path: `VG/LV` is a volume, whatever is in the current
+  /// directory.
   var isPath: Bool {
     text.contains("/")
       && (["/", "./", "../"].contains(where: text.hasPrefix) || logicalVolume == nil)
   }
 
-  /// The name that device-mapper has, or would have, for it.
+  /// The device-mapper name for the text, whether or not such a device exists.
   package var mappedName: String? {
     if text.hasPrefix("/dev/mapper/") { return String(text.dropFirst(12)) }
     if let (group, volume) = logicalVolume {
@@ -32,7 +34,8 @@ package struct ThinDeviceName: Equatable, Sendable {
     return text.contains("/") ? nil : text
   }
 
-  /// As LVM names devices: dashes of the names doubled, one dash between.
+  /// Returns a device name as LVM forms it: dashes in the two names are doubled, and a single dash
+  /// separates the names.
   package static func mappedName(group: String, volume: String) -> String {
     [group, volume].map { $0.split(separator: "-", omittingEmptySubsequences: false) }
       .map { $0.joined(separator: "--") }.joined(separator: "-")

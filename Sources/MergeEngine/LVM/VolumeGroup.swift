@@ -1,17 +1,17 @@
 internal import FoundationEssentials
 
-/// What LVM says of a volume group that keeps this system from using it.
+/// A check that LVM lets this system use a volume group.
 package enum VolumeGroup {
   /// Refuses a group that is another system's, shared between systems, exported or partial.
   ///
-  /// Where LVM is not there, or knows no such group, nothing is refused: what is asked for next fails.
+  /// If there is no LVM, or no such group, nothing is refused: the next request fails instead.
   ///
-  /// - `run`: gets a program with its arguments and brings what it printed.
-  /// - Throws: `MergeError` (`refused`) with LVM's word for it.
+  /// - `run`: runs a program with its arguments and returns its output.
+  /// - Throws: `MergeError` (`refused`) with LVM's word for the group's state.
   package static func check(
     _ name: String, run: ([String]) throws(MergeError) -> String?
   ) throws(MergeError) {
-    // Without the two options vgs passes over the groups that are not this system's.
+    // Without the first two options vgs skips other systems' groups.
     guard
       let text = try run([
         "vgs", "--foreign", "--shared", "--reportformat", "json", "-o",
@@ -32,7 +32,7 @@ package enum VolumeGroup {
     }
   }
 
-  /// This system's, as LVM has it; empty where it has none.
+  /// Returns this system's LVM system ID; empty if it has none.
   private static func systemID(
     _ run: ([String]) throws(MergeError) -> String?
   ) throws(MergeError) -> String {

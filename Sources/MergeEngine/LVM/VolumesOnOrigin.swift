@@ -1,14 +1,14 @@
-/// What LVM's metadata tells of the users of an origin that is one of its volumes.
+/// The users of an LVM volume that is an origin, from LVM's metadata.
 ///
-/// No table tells of a thin volume that is not active; LVM knows its external origin.
+/// No table shows an inactive thin volume, but LVM knows the volume's external origin.
 package struct VolumesOnOrigin {
-  /// What is known of a thin device of the pool.
+  /// LVM's knowledge of a thin device of the pool.
   enum Finding: Equatable {
-    /// Its external origin is another volume, or it has none.
+    /// The device's external origin is another volume, or it has none.
     case elsewhere
-    /// It has the origin.
+    /// The device has the origin as its external origin.
     case onOrigin(name: String)
-    /// LVM does not know it.
+    /// LVM does not know the device.
     case unknown
   }
 
@@ -16,16 +16,16 @@ package struct VolumesOnOrigin {
   private let origin: LogicalVolumes.Volume
   private let pool: LogicalVolumes.Volume
   private let deviceID: UInt32
-  /// Whether LVM's numbers are those of the pool: it has counted as many transactions.
+  /// True if LVM's device IDs match the pool's, which the same transaction ID shows.
   private let knowsNumbers: Bool
 
-  /// - `origin`: the uuids of the origin's layers, the topmost first.
-  /// - `pool`: the uuids of the pool, or of its data volume.
-  /// - `deviceID`: what is merged.
-  /// - `transactionID`: of the pool; nil where it cannot be read.
-  /// - `run`: gets a program with its arguments.
-  /// - Returns: nil where LVM does not know pool and origin in one group.
-  /// - Throws: `LogicalVolumes.NoAnswer` where LVM did not answer in time.
+  /// - `origin`: the UUIDs of the origin's layers, the topmost first.
+  /// - `pool`: the UUIDs of the pool, or of its data volume.
+  /// - `deviceID`: the device ID of the merged thin device.
+  /// - `transactionID`: the pool's transaction ID; nil if it cannot be read.
+  /// - `run`: runs a program with its arguments.
+  /// - Returns: nil if LVM does not know the pool and the origin in one group.
+  /// - Throws: `LogicalVolumes.NoAnswer` if LVM did not answer in time.
   init?(
     _ origin: [VolumeUUIDs], of pool: VolumeUUIDs, deviceID: UInt32, transactionID: UInt64?,
     run: ([String]) -> Program.End
@@ -42,10 +42,10 @@ package struct VolumesOnOrigin {
     knowsNumbers = transactionID != nil && self.pool.transactionID == transactionID
   }
 
-  /// The thin volume that is merged; nil where LVM does not know it.
+  /// The merged thin volume; nil if LVM does not know it.
   var merged: KnownVolume? { volume(deviceID).map(volumes.known) }
 
-  /// What is merged and the origin, if that is its external origin.
+  /// The merged volume and the origin; nil if the origin is not its external origin.
   var mergedVolumes: MergedVolumes? {
     guard let merged = volume(deviceID).flatMap({ MergedVolumes(volumes, thin: $0) }) else {
       return nil
@@ -53,12 +53,12 @@ package struct VolumesOnOrigin {
     return merged.origin == origin ? merged : nil
   }
 
-  /// The origin's name, if it is the external origin of what is merged.
+  /// The origin's name if the origin is the external origin of the merged volume.
   var nameAsExternalOrigin: String? {
     if case .onOrigin = finding(deviceID) { volumes.name(of: origin) } else { nil }
   }
 
-  /// What LVM knows of the thin device of that number in the pool.
+  /// Returns LVM's knowledge of the thin device with that device ID in the pool.
   func finding(_ deviceID: UInt32) -> Finding {
     guard let volume = volume(deviceID) else { return .unknown }
     return volumes.externalOrigin(of: volume) == origin
@@ -69,12 +69,12 @@ package struct VolumesOnOrigin {
     knowsNumbers ? volumes.volume(deviceID, in: pool) : nil
   }
 
-  /// The thin volumes of other pools that have the origin, with their names.
+  /// The thin volumes of other pools on the origin, with their names.
   var inOtherPools: [NamedSharer] {
     volumes.thinVolumes(on: origin).filter { $0.pool != pool.name }.compactMap(sharer)
   }
 
-  /// The thin volumes that have the origin, besides the one that is merged, with their names.
+  /// The thin volumes on the origin besides the merged one, with their names.
   var besidesMerged: [NamedSharer] {
     volumes.thinVolumes(on: origin).filter { $0.pool != pool.name || $0.deviceID != deviceID }
       .compactMap(sharer)
@@ -92,12 +92,12 @@ package struct VolumesOnOrigin {
     )
   }
 
-  /// The origin's name, if LVM caches it with a cache volume.
+  /// The origin's name if LVM caches it with a cache volume.
   var nameAsCachedByVolume: String? {
     origin.cacheVolume == nil ? nil : volumes.name(of: origin)
   }
 
-  /// The names of the classic snapshots of the origin.
+  /// The names of the origin's classic snapshots.
   var classicSnapshots: [String] {
     volumes.classicSnapshots(of: origin).map(volumes.name)
   }
