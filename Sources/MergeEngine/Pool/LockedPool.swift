@@ -148,7 +148,7 @@ package struct ObservedPool: Sendable {
   /// Returns the devices that show a thin device of the pool, in a live or an inactive table.
   func showing(_ deviceID: UInt32) -> [MappedDevice] { devices.showing(deviceID, of: pool.number) }
 
-  /// Returns whether a thin device has a writable device now.
+  /// Returns whether any mapped device shows the thin device as writable now.
   func isWritable(_ deviceID: UInt32) -> Bool { showing(deviceID).contains { !$0.isReadOnly } }
 
   /// Checks that the pool can be relied on.

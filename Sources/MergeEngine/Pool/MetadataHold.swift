@@ -170,8 +170,9 @@ package final class MetadataHold {
 
   // MARK: The only copy
 
-  /// Records that the origin has some blocks of the device, so that the metadata snapshot may
-  /// become the only copy of the rest.
+  /// Records that the origin has some blocks of the device.
+  ///
+  /// From now on the metadata snapshot may become the only copy of the rest.
   ///
   /// - `snapshot`: the snapshot with the same blocks that was made after the metadata snapshot.
   package func isNeeded(
@@ -207,8 +208,9 @@ package final class MetadataHold {
     return pool.state.metadataHold?.held?.block == block
   }
 
-  /// Releases an earlier run's metadata snapshot as ``release()`` does, unless `wanted` does not
-  /// need that; for runs that only inspect.
+  /// Releases an earlier run's metadata snapshot like ``release()``, for a run that only inspects.
+  ///
+  /// Nothing is released if `wanted` names that metadata snapshot's block, or an inactive pool.
   func makeWay(for wanted: MergeSource.Mappings) {
     guard wanted != .inactivePool else { return }
     guard isNamed(by: wanted) else { return release() }
@@ -266,8 +268,8 @@ package final class MetadataHold {
 
   /// Returns whether a killed run may have taken the held metadata snapshot just before it died.
   ///
-  /// If the pool committed just before the kernel took it, nothing tells it from one that another
-  /// program took since.
+  /// If the pool committed just before the kernel took the metadata snapshot, nothing tells our
+  /// metadata snapshot from one that another program took since.
   private func isMaybeOurs(_ hold: PoolState.MetadataHold) throws(MergeError) -> Bool {
     guard hold.held == nil else { return false }
     return try pool.superblock().heldRoot != nil

@@ -1,7 +1,7 @@
 /// The preparation of a block-device origin for writing, and the devices that may have it open
 /// meanwhile.
 package struct OriginPlan: Sendable {
-  /// The path to open: that of the topmost layer, above which nothing else sees the origin.
+  /// The path to open: the topmost layer's, because no device above that layer shows the origin.
   package let path: String
   /// The layers to make writable, the lowest first.
   package let readOnlyLayers: [MappedDevice]
@@ -91,15 +91,15 @@ package struct OriginPlan: Sendable {
     notes.append(.originShared(by: others.map(\.name)))
   }
 
-  /// Returns the path of the device above which nothing else sees the origin; `path` itself if that
-  /// is the top device or a file.
+  /// Returns the path of the topmost device that shows the whole origin; `path` itself if that is
+  /// the topmost device or a file.
   static func topmostPath(of path: String, _ devices: MappedDevices) -> String {
     guard let number = FileSystem.blockDevice(at: path) else { return path }
     let top = topmost(number, devices)
     return top == number ? path : devices.path(of: top)
   }
 
-  /// Returns the device above which nothing else sees the origin: LVM may put a second layer over a
+  /// Returns the topmost device that shows the whole origin: LVM may put a second layer over a
   /// device.
   private static func topmost(_ number: DeviceNumber, _ devices: MappedDevices) -> DeviceNumber {
     var top = number

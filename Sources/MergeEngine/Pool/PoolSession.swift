@@ -411,7 +411,7 @@ package final class PoolSession {
   ) throws(MergeError) -> PoolState.Snapshot? {
     let earlier = try snapshots.earlier(of: deviceID, in: merge)
     guard settling != .everything, let earlier else { return earlier }
-    // A merge has deleted the unneeded snapshots and forgotten the missing ones by now.
+    // A merge would have deleted unneeded snapshots and forgotten missing ones by now.
     if earlier.isNeeded { return earlier }
     return !earlier.hasBegun && snapshots.mayBeThere(earlier) ? earlier : nil
   }

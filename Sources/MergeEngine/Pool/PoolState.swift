@@ -48,7 +48,7 @@ package struct PoolState: Equatable, Sendable {
     /// or if the merge is finished.
     package var writtenFrom: UInt32?
     /// The snapshot made since of that thin device, with the same blocks; nil if the thin device
-    /// itself is merged.
+    /// itself has those blocks.
     package var snapshotOfIt: UInt32?
 
     /// The fields that identify a metadata snapshot.

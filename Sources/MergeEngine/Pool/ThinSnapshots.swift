@@ -2,8 +2,7 @@ internal import SystemPackage
 
 /// The snapshots that are merged instead of their thin devices.
 ///
-/// Nobody writes to a snapshot, and
-/// writes to the thin device leave it unchanged.
+/// Nobody writes to a snapshot, and writes to the thin device leave it unchanged.
 package final class ThinSnapshots {
   /// The device IDs of snapshots, which LVM does not use: it counts upward from its highest ID.
   ///
@@ -14,9 +13,9 @@ package final class ThinSnapshots {
   private static let drawCountMax = 64
 
   private let pool: LockedPool
-  /// The snapshot that this run has made.
+  /// The ID of the snapshot that this run has made.
   private(set) var made: UInt32?
-  /// The snapshots found to be the only copies of their originals.
+  /// The IDs of snapshots found to be the only copies of their originals.
   private var onlyCopies: Set<UInt32> = []
 
   init(_ pool: LockedPool) { self.pool = pool }
@@ -175,8 +174,7 @@ package final class ThinSnapshots {
 
   /// Returns the IDs of unneeded snapshots that may still exist in the pool.
   ///
-  /// A snapshot that is an
-  /// only copy is reported instead.
+  /// A snapshot that is an only copy is reported instead.
   func findUnneeded() -> [UInt32] {
     pool.state.snapshots.filter { snapshot in
       !snapshot.isNeeded && mayBeThere(snapshot) && (try? isOnlyCopy(snapshot)) != true
