@@ -269,8 +269,7 @@ struct MergePreparation: ~Copyable {
     return files.compactMap { environment.journals.id(of: $0) }
   }
 
-  /// Plans again, from the new snapshot or from the state of the thin device now that it is at
-  /// rest.
+  /// Plans again, from the new snapshot or from the thin device now that it is at rest.
   mutating func planAgain(_ session: PoolSession) throws(MergeError) {
     session.hold.release()
     slot = .empty
@@ -306,8 +305,7 @@ struct MergePreparation: ~Copyable {
     return try originSession.apply(now)
   }
 
-  /// Checks again that no other merge onto the origin is unfinished, and none has finished this
-  /// one.
+  /// Checks again that no merge onto the origin is unfinished, and none has finished this one.
   ///
   /// Another run may have merged onto the origin while the question was open.
   ///

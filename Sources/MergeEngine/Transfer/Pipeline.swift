@@ -22,8 +22,7 @@ package struct Pipeline<
   private var slots: SlotTable
   /// Slots with reads to enqueue, in plan order.
   private var readQueue: SlotQueue
-  /// Slots with a write to enqueue; the earliest in the plan goes first, so that it can be
-  /// recorded.
+  /// Slots with a write to enqueue; the earliest in the plan goes first, to be recorded first.
   private var writeQueue: SlotHeap
   /// Slots with a bad spot, the earliest in the plan first.
   ///
