@@ -1,17 +1,17 @@
 import Fixtures
 @testable import MergeEngine
 
-/// Holds each record that is appended to a journal against the disk at that moment.
+/// Checks each record appended to a journal against the disk at that moment.
 ///
-/// Every entry must be durable on the origin and carry the checksum of what is there, and all of the
-/// plan before the watermark must be recorded or named unreadable.
+/// Every entry must be durable on the origin with a matching checksum. Every planned byte before
+/// the watermark must be recorded or listed as unreadable.
 final class CheckpointAudit {
   private unowned let disk: SimulatedDisk
   private let planned: RangeSet
   private var journal: [UInt8]
   private var known: Set<Entry> = []
   private(set) var checkpointCount = 0
-  /// The most bytes that the origin had been given in this run without a record of them.
+  /// The largest byte count written to the origin in this run without a record.
   private(set) var unrecordedByteCountMax: UInt64 = 0
   private var recordedByteCount: UInt64 = 0
   private let recordedBefore: UInt64
@@ -21,7 +21,7 @@ final class CheckpointAudit {
     var checksum: UInt32?
   }
 
-  /// Begins with the journal as it is.
+  /// Starts with the current journal.
   init(_ disk: SimulatedDisk, planned: RangeSet) throws(MergeError) {
     self.disk = disk
     self.planned = planned
@@ -31,7 +31,7 @@ final class CheckpointAudit {
     known = Set(try entries().pieces)
   }
 
-  /// Bytes are about to be appended.
+  /// Audits bytes that are about to be appended.
   func append(_ bytes: [UInt8], at byteOffset: UInt64) {
     guard byteOffset == UInt64(journal.count).roundedUp(toMultipleOf: 4096) else {
       return disk.stop("a record at byte \(byteOffset) of a journal of \(journal.count)")
@@ -43,7 +43,7 @@ final class CheckpointAudit {
     do throws(MergeError) {
       let now = try entries()
       recordedByteCount = max(recordedByteCount, now.state.doneByteCount)
-      // What is called finished has to be there as a whole, whoever recorded it.
+      // In a finished merge every entry must be intact, whichever run recorded it.
       for entry in now.pieces where known.insert(entry).inserted || now.state.isFinished {
         check(entry)
       }
@@ -61,7 +61,7 @@ final class CheckpointAudit {
   }
 
   private func check(_ entry: Entry) {
-    // What is left of an entry that was replaced in part claims nothing of its content.
+    // The remainder of a partly replaced entry has no checksum.
     guard let checksum = entry.checksum, !disk.faults.originLies else { return }
     guard disk.isDurable(entry.range, on: .target) else {
       return disk.stop("a checkpoint claims \(entry.range), which is not durable")
@@ -87,7 +87,7 @@ final class CheckpointAudit {
 }
 
 extension SimulatedDisk {
-  /// Reads the journal as a run does, with whatever goes wrong on this disk.
+  /// Reads the journal as a run does, with this disk's faults.
   func journalReader() throws(MergeError) -> JournalReader<SimulatedQueue> {
     try JournalReader(
       path: "journal", byteCount: self[.journal].byteCount,
@@ -95,18 +95,18 @@ extension SimulatedDisk {
         self, requestCount: 1, slabByteCount: JournalReader<SimulatedQueue>.slabByteCount))
   }
 
-  /// The journal alone, on a disk where nothing goes wrong.
+  /// The journal alone, on a disk without faults.
   private var journalAlone: SimulatedDisk {
     SimulatedDisk(seed: 0, contents: [.journal: self[.journal]])
   }
 
-  /// What the journal says.
+  /// Returns the state that the journal records.
   func journalState() throws(MergeError) -> JournalState {
     var reader = try journalAlone.journalReader()
     return try JournalState(reading: &reader)
   }
 
-  /// The journal's records, as far as they follow each other.
+  /// Returns the consecutive records at the start of the journal.
   func journalRecords() throws -> [JournalReader<SimulatedQueue>.Placed] {
     var reader = try journalAlone.journalReader()
     var records: [JournalReader<SimulatedQueue>.Placed] = []
@@ -119,7 +119,7 @@ extension SimulatedDisk {
     return records
   }
 
-  /// What the journal recorded, where several entries overlap only the newest.
+  /// Returns the recorded pieces; where entries overlap, only the newest counts.
   func recordedPieces() throws(MergeError) -> [RecordedPiece] {
     var recorded = JournaledPieces(try journalAlone.journalReader(), try journalState())
     var pieces: [RecordedPiece] = []

@@ -2,18 +2,18 @@ import Fixtures
 @testable import MergeEngine
 import Testing
 
-/// Cuts the power at every operation of a merge, and resumes from whatever may survive; then cuts the
-/// power in the resumed run too.
+/// Cuts the power at every operation of a merge and resumes from each possible survival, then cuts
+/// the power in the resumed run too.
 struct CrashEnumeration {
-  /// Random survivals tried for each power cut that leaves anything open.
+  /// Random survivals tried for each power cut that leaves pieces open.
   static let survivalCount = Effort.of(all: 50, few: 4)
-  /// Up to so many pieces of writes that may survive, all subsets are tried.
+  /// The largest count of open pieces for which every subset is tried.
   static let pieceCountMax = Effort.of(all: 10, few: 3)
-  /// Second power cuts tried for each first one, with some survivals each.
+  /// Second power cuts tried after each first one, each with several survivals.
   static let secondCutCountEach = Effort.of(all: 3, few: 1)
   static let secondSurvivalCount = 2
 
-  /// The merge as it is before the run whose operations are enumerated.
+  /// The merge before the run whose operations are enumerated.
   let harness: MergeHarness
   var options = MergeHarness.RunOptions()
   var resumeOptions = MergeHarness.RunOptions()
@@ -23,10 +23,10 @@ struct CrashEnumeration {
   private var generator: SeededGenerator
   private(set) var cutCount = 0
   private(set) var survivalCount = 0
-  /// Power cuts of which every subset of pieces was tried.
+  /// Power cuts for which every subset of pieces was tried.
   private(set) var exhaustedCutCount = 0
   private(set) var secondCutCount = 0
-  /// Journals that were damaged where they had been durable.
+  /// Journals damaged in a durable record.
   private(set) var damageCount = 0
 
   init(_ harness: MergeHarness, seed: Seed, salt: UInt64) throws {
@@ -45,7 +45,7 @@ struct CrashEnumeration {
       let comment: Comment = "\(name), power cut at operation \(operation); \(seed)"
       let first = harness.afterPowerCut(contents, seed: runSeed)
       guard let cut = try first.powerCut(at: operation, options, comment) else {
-        // The run was done: now nothing may be lost any more.
+        // The run is complete: every write must be durable.
         let end = first.disk.cutPower()
         #expect(end.pieces.isEmpty, "\(end.pieces.count) pieces are not durable; \(comment)")
         print(
@@ -65,7 +65,7 @@ struct CrashEnumeration {
     let torn = cut.tornRanges
     let durable = try harness.afterPowerCut(cut.durable, seed: 0).disk.journalState()
     var resumedOperationCount = 0
-    // Where nothing is open, only one thing can survive.
+    // With no piece open there is only one possible survival.
     for survival in 0..<(cut.pieces.isEmpty ? 1 : Self.survivalCount) {
       resumedOperationCount = try resume(
         cut.survivors(using: &generator), torn, durable, "survival \(survival) of \(comment)")
@@ -84,10 +84,11 @@ struct CrashEnumeration {
     }
   }
 
-  /// Checks what survived, resumes to the end, and checks that.
+  /// Checks the surviving devices, resumes to the end, and checks the result.
   ///
-  /// `torn`: what may hold garbage. `durable`: what the journal said that was durable.
-  /// - Returns: How many operations that took.
+  /// - `torn`: ranges that may contain garbage.
+  /// - `durable`: the state that the durable part of the journal records.
+  /// - Returns: The operation count of the resumed run.
   private mutating func resume(
     _ survivors: [PowerCut.Device: SparseContent], _ torn: RangeSet, _ durable: JournalState,
     _ comment: Comment
@@ -118,7 +119,7 @@ struct CrashEnumeration {
     }
   }
 
-  /// A bit that flips in a record of an append before the last one is no torn end: it is refused.
+  /// Flips a bit in a record before the last append, which is no torn end: the run refuses it.
   private mutating func damage(_ cut: PowerCut, _ comment: Comment) throws {
     let damaged = harness.afterPowerCut(cut.durable, seed: generator.next())
     let records = try damaged.disk.journalRecords()

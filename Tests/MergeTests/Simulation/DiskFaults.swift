@@ -1,9 +1,9 @@
 import Fixtures
 import MergeEngine
 
-/// What goes wrong on a simulated disk, each thing by its own switch.
+/// Faults of a simulated disk, each with its own switch.
 struct DiskFaults {
-  /// A device as its faults see it: both ways to the origin are one.
+  /// A device that faults apply to; the direct and buffered origin files are one device.
   enum Device: Hashable, CaseIterable {
     case metadata, data, target, journal
 
@@ -17,7 +17,7 @@ struct DiskFaults {
     }
   }
 
-  /// Operations that are counted and can fail by their number.
+  /// A class of operations, which are counted and can fail by number.
   struct Class: Hashable, CustomStringConvertible {
     var operation: IORequest.Operation
     var device: Device
@@ -30,17 +30,17 @@ struct DiskFaults {
     var description: String { "\(operation) \(device)" }
   }
 
-  /// A range that fails for good.
+  /// A range that fails permanently.
   struct BadRange {
     var kind: Class
     var range: ByteRange
   }
 
-  /// What a device does with a write that it says has gone well.
+  /// The fate of a write that the device reports as successful.
   enum SilentFault {
-    /// Nothing.
+    /// The write is discarded.
     case dropped
-    /// It lands so many bytes behind its place.
+    /// The write lands `by` bytes after its offset.
     case misdirected(by: UInt64)
   }
 
@@ -51,41 +51,42 @@ struct DiskFaults {
   // MARK: Errors
 
   var badRanges: [BadRange] = []
-  /// Class to the number, from 1, of the operation that fails, once.
+  /// The number, from 1, of the operation that fails once, by class.
   var failing: [Class: Int] = [:]
-  /// Class to the number, from 1, of the operation from which on all fail.
+  /// The number, from 1, of the first of the operations that all fail, by class.
   var failingFrom: [Class: Int] = [:]
-  /// Class to the number, from 1, of the operation up to which all fail.
+  /// The number, from 1, of the last of the operations that all fail, by class.
   var failingUpTo: [Class: Int] = [:]
-  /// One in so many operations of a class fails.
+  /// The failure rate of a class: one in this many operations.
   var failingOneIn: [Class: Int] = [:]
-  /// Device to the number, from 1, of the first write that finds no space.
+  /// The number, from 1, of the first write that fails with ENOSPC, by device.
   var fullFrom: [Device: Int] = [:]
-  /// One in so many requests of a class is done in part only, up to an aligned place.
+  /// The rate of short requests of a class: one in this many, shortened to an aligned byte count.
   var shortOneIn: [Class: Int] = [:]
 
   // MARK: What nobody is told of
 
-  /// Devices whose flush says that all is well and makes nothing durable.
+  /// Devices whose flushes succeed but make nothing durable.
   var lyingFlushes: Set<Device> = []
-  /// One in so many reads of a device brings a bit that is not what it was written as.
+  /// The rate of reads with one flipped bit, by device: one in this many.
   var flippedReadOneIn: [Device: Int] = [:]
-  /// The number of a write to the origin, from 1, to what becomes of it.
+  /// Silent faults by the number, from 1, of the origin write.
   var silentFaults: [Int: SilentFault] = [:]
 
-  /// Whether no checkpoint can be held against what is on the origin.
+  /// True if faults of the origin make checkpoints impossible to check against its content.
   var originLies: Bool { lyingFlushes.contains(.target) || !silentFaults.isEmpty }
 
   // MARK: The queue
 
-  /// One in so many submissions takes fewer requests than offered, or none (EAGAIN); nil for never.
+  /// The rate of submissions that take fewer requests than offered, or none (EAGAIN); nil for
+  /// never.
   var takesFewerOneIn: Int? = 3
-  /// One in so many reaps ends with nothing, for a signal came (EINTR); nil for never.
+  /// The rate of reaps that a signal cuts short (EINTR), often with no completions; nil for never.
   var interruptedReapOneIn: Int? = 16
 
-  /// Classes of operations that never complete, from the number on, from 1, that stands with each.
+  /// The number, from 1, of the first operation of a class that never completes.
   var hangingFrom: [Class: Int] = [:]
-  /// The number of the reap, from 1, from which on completions cannot be learned of.
+  /// The number, from 1, of the first of the reaps that all fail.
   var failingReapFrom: Int?
 
   mutating func addBadRange(
@@ -94,7 +95,7 @@ struct DiskFaults {
     badRanges.append(BadRange(kind: Class(operation, device), range: range))
   }
 
-  /// The error that the operation with that number of its class, from 1, meets; nil for none.
+  /// Returns the error of the operation with this number in its class, from 1, or nil for none.
   func error(
     _ request: IORequest, number: Int, using generator: inout SeededGenerator
   ) -> Int64? {
@@ -115,13 +116,13 @@ struct DiskFaults {
     return isBad ? Self.inputOutputError : nil
   }
 
-  /// Whether a request never completes.
+  /// Returns true if the request never completes.
   func hangs(_ taken: SimulatedDisk.Taken) -> Bool {
     let kind = Class(taken.request.operation, Device(taken.request.file))
     return hangingFrom[kind].map { taken.classNumber >= $0 } ?? false
   }
 
-  /// Turns over a bit of what a read brings, if it is the read's turn.
+  /// Flips one bit of a read's bytes at the device's rate.
   func flip(
     _ bytes: inout [UInt8], of request: IORequest, using generator: inout SeededGenerator
   ) {
@@ -132,7 +133,7 @@ struct DiskFaults {
       1 << UInt8.random(in: 0...7, using: &generator)
   }
 
-  /// Where a write lands; nil if nowhere.
+  /// Returns the offset where a write lands, or nil if it is dropped.
   func place(ofWrite taken: SimulatedDisk.Taken, _ device: Device) -> UInt64? {
     guard device == .target, let fault = silentFaults[taken.classNumber] else {
       return taken.request.byteOffset

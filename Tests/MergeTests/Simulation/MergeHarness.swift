@@ -1,38 +1,39 @@
 import Fixtures
 @testable import MergeEngine
 
-/// Merges on a ``SimulatedDisk`` as the product does on files: plan, journal, sweeps, last record.
+/// Merges on a ``SimulatedDisk`` as the product does on files: plan, journal, sweeps, final record.
 struct MergeHarness {
   let merge: SimulatedMerge
   let disk: SimulatedDisk
-  /// The origin as it was before the first run.
+  /// The origin before the first run.
   let before: SparseContent
 
-  /// What is different in one run.
+  /// The settings of one run.
   struct RunOptions {
     var transfer: TransferOptions?
-    /// Asks the run to stop at that reap of queues with requests in flight, from 1.
+    /// The reap, from 1, of queues with requests in flight at which the run is asked to stop.
     var interruptedAtReap: Int?
-    /// Asks the run not to drain at that reap.
+    /// The reap at which the run is asked to stop without draining.
     var stopsWaitingAtReap: Int?
-    /// Asks the run not to drain before it has begun.
+    /// True if the run is asked to stop without draining before it plans.
     var stopsWaitingBeforePlanning = false
     var trustsEarlierRuns = false
-    /// The source is said to be a copy of that of earlier runs.
+    /// True if the source is declared to be a copy of the earlier runs' source.
     var sourceIsCopy = false
-    /// Whether the data device has an identity that is the recorded one.
+    /// True if the data device has the recorded identity.
     var sourceIsIdentified = true
-    /// Skips the look at the first recorded transfers: here the origin may have lost anything.
+    /// True to skip the check of the first recorded transfers, because the origin may have lost any
+    /// write.
     var skipsOriginCheck = true
-    /// The power goes just before that operation of the run, from 1.
+    /// The operation of the run, from 1, just before which the power fails.
     var powerCutAtOperation: Int?
-    /// Is done between the plan and the first write.
+    /// Called between the plan and the first write.
     var afterPlanning: (() -> Void)?
-    /// Is told how far the run is.
+    /// Called with the run's progress.
     var progress: (MergeProgress) -> Void = { _ in }
   }
 
-  /// What a run came to.
+  /// The outcome of a run.
   struct RunResult {
     var end: PipelineEnd
     var unreadable: RangeSet
@@ -40,7 +41,7 @@ struct MergeHarness {
     var recheckedByteCount: UInt64
     var rewrittenByteCount: UInt64
     var checkpointCount: UInt64
-    /// The most bytes that a kill at any moment would have left without a record.
+    /// The largest byte count that a kill at any moment would have left without a record.
     var unrecordedByteCountMax: UInt64
     var reapCount: Int
     var state: JournalState
@@ -54,7 +55,7 @@ struct MergeHarness {
     before = disk[.target]
   }
 
-  /// The same merge on devices that were through something.
+  /// Creates a harness for the same merge on devices that earlier runs or faults have changed.
   init(_ harness: MergeHarness, on disk: SimulatedDisk) {
     merge = harness.merge
     before = harness.before
@@ -65,10 +66,10 @@ struct MergeHarness {
     var count = 0
   }
 
-  /// Merges, or goes on with what the journal tells of.
+  /// Starts the merge, or resumes it from the journal.
   ///
-  /// - Throws: `MergeError` where nothing was written; what stops a merge that has begun is the
-  ///   result's end.
+  /// - Throws: `MergeError` if the run ends before its first write. An error after that is the
+  ///   result's `end`.
   func run(_ options: RunOptions = RunOptions()) throws(MergeError) -> RunResult {
     let interruption = Interruption()
     let reaps = Counter()
@@ -133,7 +134,7 @@ struct MergeHarness {
       reapCount: reaps.count, state: try disk.journalState())
   }
 
-  /// Makes the journal, if there is none, without beginning to merge.
+  /// Creates the journal if there is none, without starting the merge.
   func makeJournal() throws(MergeError) {
     guard disk[.journal].byteCount == 0 else { return }
     let control = RunControl(clock: disk.time.clock, interruption: Interruption()) { _ in }
@@ -160,7 +161,7 @@ struct MergeHarness {
         disk.setByteCount(max(grown, disk[.target].byteCount), of: .target)
       }
       let end = run.run { () throws(MergeError) in try disk.journalReader() }
-      // What ends a merge early is in the result, and what it could not read too.
+      // The result contains the early end of the merge and its unreadable ranges.
       guard end == .finished, run.unreadable.isEmpty else { return end }
       try run.finish(end, dataPath: "data") {}
       return end
@@ -171,7 +172,7 @@ struct MergeHarness {
 
   // MARK: Comparing
 
-  /// Compares source and origin sector by sector, with options of its own.
+  /// Compares source and origin sector by sector, optionally with other transfer options.
   func compare(
     _ transfer: TransferOptions? = nil, interruptedAtReap: Int? = nil
   ) throws(MergeError) -> Comparison {
@@ -199,7 +200,7 @@ struct MergeHarness {
       targetPath: "origin", &io, control)
   }
 
-  /// Compares the origin with what the journal recorded.
+  /// Compares the origin with the journal's checksums.
   func compareWithJournal(_ transfer: TransferOptions? = nil) throws(MergeError) -> Comparison {
     let control = RunControl(clock: disk.time.clock, interruption: Interruption()) { _ in }
     let transfer = transfer ?? merge.transfer
@@ -216,7 +217,7 @@ struct MergeHarness {
       targetPath: "origin", &io, control)
   }
 
-  /// Compares source and origin, each with what the journal recorded.
+  /// Compares source and origin, each with the journal's checksums.
   func compareWithRecorded() throws(MergeError) -> RecordedComparison {
     let control = RunControl(clock: disk.time.clock, interruption: Interruption()) { _ in }
     let planned = try plan(merge.transfer, control)

@@ -1,14 +1,14 @@
 import Fixtures
 import MergeEngine
 
-/// What a power cut finds: what is durable, and pieces that may have come to the medium or not.
+/// The state at a power cut: the durable content, and pieces that may or may not survive.
 ///
-/// The pieces are the parts, sector by sector, of writes in a device's cache and of writes in flight.
-/// Any of them may survive, in any order; one of a write in flight may also leave garbage.
+/// The pieces are the sectors of cached writes and of writes in flight. Any subset may survive, in
+/// any order. A piece in flight may also leave garbage.
 struct PowerCut {
   typealias Device = DiskFaults.Device
 
-  /// A part of a write that lies in one sector.
+  /// The part of a write within one sector.
   struct Piece {
     var device: Device
     var byteOffset: UInt64
@@ -25,7 +25,7 @@ struct PowerCut {
   private let writtenByteCount: [Device: UInt64]
   let pieces: [Piece]
 
-  /// `inFlight`: writes that devices had taken, with their bytes.
+  /// - `inFlight`: the writes that devices have taken, with their bytes.
   init(
     devices: [Device: SimulatedDevice],
     inFlight: [(device: Device, byteOffset: UInt64, bytes: [UInt8])], sectorByteCount: Int
@@ -68,7 +68,7 @@ struct PowerCut {
     return pieces
   }
 
-  /// What of the origin may hold neither what it held nor what it should.
+  /// Ranges of the origin that may contain neither the old nor the new bytes.
   var tornRanges: RangeSet {
     var ranges = RangeSet()
     for piece in pieces where piece.device == .target && piece.isInFlight {
@@ -77,7 +77,7 @@ struct PowerCut {
     return ranges
   }
 
-  /// Whether the same is durable and may be, so that the same can survive.
+  /// Returns true if the same content is durable and the same pieces are open as in `other`.
   func allowsTheSame(as other: PowerCut) -> Bool {
     pieces.count == other.pieces.count
       && zip(pieces, other.pieces).allSatisfy {
@@ -86,10 +86,10 @@ struct PowerCut {
       && Device.allCases.allSatisfy { durable[$0]?.byteCount == other.durable[$0]?.byteCount }
   }
 
-  /// Draws what survives.
+  /// Draws a surviving state.
   func survivors(using generator: inout SeededGenerator) -> [Device: SparseContent] {
     var contents = durable
-    // Nearly nothing, nearly all, or a mix; as a whole, or by runs of neighbours.
+    // Survivors are few, many, or mixed, and independent or in runs of neighbours.
     let survivingPercent = [2, 20, 50, 80, 98].randomElement(using: &generator) ?? 50
     let keepsRuns = generator.chance(oneIn: 2)
     let trashesOneIn = [3, 10, 100].randomElement(using: &generator) ?? 10
@@ -111,7 +111,7 @@ struct PowerCut {
       guard let before = durable[device]?.byteCount, let written = writtenByteCount[device],
         written > before
       else { continue }
-      // A file's new size comes to the medium before or after what is written there.
+      // A file's new size reaches the medium before or after the content written past its old end.
       let byteCount: UInt64 =
         switch Int.random(in: 0..<5, using: &generator) {
         case 0: written
@@ -123,7 +123,8 @@ struct PowerCut {
     return contents
   }
 
-  /// Everything that can survive without garbage, as long as it is no more than `2^pieceCountMax`.
+  /// Returns every possible survival without garbage, or none if there are more than
+  /// `2^pieceCountMax`.
   func everySurvival(pieceCountMax: Int) -> [[Device: SparseContent]] {
     guard pieces.count <= pieceCountMax else { return [] }
     return (0..<1 << pieces.count).map { chosen in

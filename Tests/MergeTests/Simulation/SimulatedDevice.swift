@@ -1,17 +1,17 @@
 import Fixtures
 import MergeEngine
 
-/// One simulated device: what is read from it, and what of that a power cut leaves.
+/// One simulated device: its readable content, and the part of it that a power cut leaves.
 ///
-/// A completed write can be read at once, but stays in the device's cache until a flush covers it.
+/// A completed write is readable at once but stays in the device's cache until a flush covers it.
 struct SimulatedDevice {
   /// A completed write that no flush has made durable.
   struct CachedWrite {
     var byteOffset: UInt64
     var bytes: [UInt8]
-    /// Counts the completed writes of all devices.
+    /// The number of the write among the completed writes of all devices.
     var sequence: UInt64
-    /// A flush failed since: no later one makes it durable.
+    /// True if a flush has failed since: no later flush makes the write durable.
     var isLost = false
 
     var range: ByteRange {
@@ -19,11 +19,11 @@ struct SimulatedDevice {
     }
   }
 
-  /// What reads find.
+  /// The content that reads return.
   private(set) var content: SparseContent
-  /// What is there whatever happens.
+  /// The content that survives any power cut.
   private(set) var durable: SparseContent
-  /// The oldest first.
+  /// Cached writes, oldest first.
   private(set) var cache: [CachedWrite] = []
 
   init(_ content: SparseContent) {
@@ -38,7 +38,7 @@ struct SimulatedDevice {
     cache.append(write)
   }
 
-  /// Makes durable what had completed before the flush was issued.
+  /// Makes the writes durable that completed before the flush was issued.
   mutating func flush(upTo sequence: UInt64) {
     var flushed: [CachedWrite] = []
     cache.removeAll { write in
@@ -48,7 +48,7 @@ struct SimulatedDevice {
       flushed.append(write)
       return true
     }
-    // What a failed flush left of older writes to the same place comes to the medium no more.
+    // Older writes to the same range that a failed flush lost can no longer reach the medium.
     for write in flushed { trim(write.range, before: write.sequence) }
   }
 
@@ -67,7 +67,7 @@ struct SimulatedDevice {
     }
   }
 
-  /// What is read comes from the medium again, except for what is still to go there.
+  /// Discards lost writes, so that reads return the medium's content and the pending writes.
   mutating func forgetLost() {
     cache.removeAll { $0.isLost }
     content = durable
@@ -77,12 +77,12 @@ struct SimulatedDevice {
     }
   }
 
-  /// A flush failed: what is in the cache stays readable, and no later flush cares for it.
+  /// Records a failed flush: cached writes stay readable, but no later flush makes them durable.
   mutating func loseCache() {
     for index in cache.indices { cache[index].isLost = true }
   }
 
-  /// Puts bytes there durably, as somebody else would.
+  /// Puts bytes on the device durably, as another program would.
   mutating func put(_ bytes: [UInt8], at byteOffset: UInt64) {
     let end = byteOffset + UInt64(bytes.count)
     content.write(bytes, at: byteOffset)
@@ -92,7 +92,7 @@ struct SimulatedDevice {
     trim(ByteRange(start: byteOffset, end: end), before: .max)
   }
 
-  /// Makes the device longer or shorter, durably.
+  /// Grows or shrinks the device durably.
   mutating func setByteCount(_ byteCount: UInt64) {
     content.resize(to: byteCount)
     durable.resize(to: byteCount)
@@ -102,7 +102,7 @@ struct SimulatedDevice {
     }
   }
 
-  /// Whether a range holds the same bytes whatever of the cache survives.
+  /// Returns true if the range has the same content whichever cached writes survive.
   func isDurable(_ range: ByteRange) -> Bool {
     cache.allSatisfy { write in
       guard write.range.overlaps(range) else { return true }
@@ -110,6 +110,6 @@ struct SimulatedDevice {
     }
   }
 
-  /// Whether nothing waits for a flush.
+  /// True if no write is waiting for a flush.
   var isDurable: Bool { cache.isEmpty }
 }

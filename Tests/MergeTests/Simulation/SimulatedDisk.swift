@@ -1,62 +1,62 @@
 import Fixtures
 import MergeEngine
 
-/// The devices of a merge in memory, what goes wrong on them, and what must not be done to them.
+/// The devices of a merge in memory, with injected faults and rules that no request may break.
 ///
-/// Everything is drawn from a seed. What breaks a rule stops the disk: the violation is kept, and every
-/// later operation fails, so that a run ends soon.
+/// A seed determines every random choice. A broken rule stops the disk: it keeps the violation and
+/// fails every later operation, so the run ends soon.
 final class SimulatedDisk {
   typealias Device = DiskFaults.Device
 
   let time = VirtualClock()
   var faults = DiskFaults()
   var generator: SeededGenerator
-  /// The first rule that was broken.
+  /// The first broken rule.
   private(set) var violation: String?
-  /// Every direct request's place and byte count is a multiple of this.
+  /// The unit of a direct request's offset and byte count, by device.
   let alignments: [Device: Int]
-  /// What a device writes as a whole or not at all.
+  /// The size of an atomic write on a device.
   let sectorByteCount: Int
   private(set) var devices: [Device: SimulatedDevice]
-  /// Operations of this run so far: each request twice, when it is taken and when it completes.
+  /// Operations of this run so far, where a request counts twice: when taken and when completed.
   private(set) var operationCount = 0
-  /// Reaps of this run so far, of queues with requests in flight.
+  /// Reaps of this run so far of queues with requests in flight.
   private var reapCount = 0
   /// Requests of this run so far, by class.
   private(set) var counts: [DiskFaults.Class: Int] = [:]
-  /// The power goes just before that operation, from 1.
+  /// The operation, from 1, just before which the power fails.
   var cutsPowerAt: Int?
-  /// What the power cut found; from then on nothing happens any more.
+  /// The state at the power cut; every later operation fails.
   private(set) var powerCut: PowerCut?
-  /// What a merge may not do, if one is run.
+  /// The rules for a merge; nil if no merge runs.
   var rules: MergeRules? = MergeRules()
-  /// Ranges of the origin that were written in this run, one for each request, in order of completion.
+  /// Ranges of the origin written in this run, one per request, in order of completion.
   private(set) var originWrites: [ByteRange] = []
-  /// The last range of the origin that a write did not reach although it was said to have.
+  /// The range of the last origin write that was dropped or misdirected but reported as successful.
   private(set) var silentlyLost: ByteRange?
-  /// Ranges of the data device that were read in this run.
+  /// Ranges of the data device read in this run.
   private(set) var dataReads: [ByteRange] = []
-  /// Is told of bytes that are about to be written to the journal, and where.
+  /// Called with the bytes and offset of each journal write when the disk takes it.
   var journalIsWritten: (([UInt8], UInt64) -> Void)?
-  /// Is told of every reap of a queue with requests in flight.
+  /// Called at every reap of a queue with requests in flight.
   var reaped: (() -> Void)?
-  /// Is told of every request, when it is taken, and with its result when it ends.
+  /// Called when a request is taken (with nil) and when it ends (with 0 or a negative errno).
   var told: ((IORequest, Int64?) -> Void)?
 
   private var sequence: UInt64 = 0
   private var inFlight: [Int: Taken] = [:]
 
-  /// A request that the device has taken.
+  /// A request taken by the device.
   struct Taken {
     var number: Int
     var request: IORequest
     var bytes: [UInt8]
     var error: Int64?
-    /// How much of it is done, if it does not fail.
+    /// The byte count completed if the request does not fail.
     var byteCount: Int
-    /// A flush covers writes up to this one.
+    /// The sequence number of the last write that a flush covers.
     var coveredSequence: UInt64
-    /// Which request of its class it is, from 1.
+    /// The request's number within its class, from 1.
     var classNumber: Int
   }
 
@@ -70,14 +70,14 @@ final class SimulatedDisk {
     devices = contents.mapValues { SimulatedDevice($0) }
   }
 
-  /// A disk that holds nothing but a journal.
+  /// Creates a disk that contains only a journal.
   convenience init(journal: [UInt8]) {
     self.init(
       seed: 0,
       contents: [.journal: SparseContent(byteCount: UInt64(journal.count), base: .bytes(journal))])
   }
 
-  /// The devices once there is power again, when `contents` survived.
+  /// Returns the devices after power is restored, with the surviving `contents`.
   func afterPowerCut(_ contents: [Device: SparseContent], seed: UInt64) -> SimulatedDisk {
     SimulatedDisk(
       seed: seed, contents: contents, dataAlignment: alignments[.data] ?? 512,
@@ -92,7 +92,7 @@ final class SimulatedDisk {
     target == .targetBuffered ? 1 : alignments[Device(target)] ?? 1
   }
 
-  /// Forgets what the run before did.
+  /// Resets the counts and records of the previous run.
   func beginRun() {
     counts = [:]
     operationCount = 0
@@ -108,13 +108,13 @@ final class SimulatedDisk {
 
   // MARK: What its queues draw
 
-  /// True one time in `oneIn`, never if there is none.
+  /// Returns true one time in `oneIn`, and never if `oneIn` is nil.
   func chance(oneIn: Int?) -> Bool {
     guard let oneIn else { return false }
     return generator.chance(oneIn: oneIn)
   }
 
-  /// Counts a reap; true if completions cannot be learned of.
+  /// Counts a reap and returns true if the reap must fail.
   func countReap() -> Bool {
     reapCount += 1
     return faults.failingReapFrom.map { reapCount >= $0 } ?? false
@@ -124,28 +124,28 @@ final class SimulatedDisk {
 
   // MARK: Outside the queues
 
-  /// Puts bytes on a device, durably and without counting, as somebody else would.
+  /// Puts bytes on a device durably and without counting, as another program would.
   func put(_ bytes: [UInt8], on device: Device, at byteOffset: UInt64) {
     devices[device]?.put(bytes, at: byteOffset)
   }
 
-  /// Makes a device longer or shorter, durably.
+  /// Grows or shrinks a device durably.
   func setByteCount(_ byteCount: UInt64, of device: Device) {
     devices[device]?.setByteCount(byteCount)
   }
 
-  /// Makes a file durable, then finds of it what is on the medium, as one does who opens it anew.
+  /// Makes a file durable, then serves reads from the medium, as for a newly opened file.
   func reopen(_ device: Device) {
     devices[device]?.flush(upTo: .max)
     devices[device]?.forgetLost()
   }
 
-  /// Whether nothing of a range waits for a flush.
+  /// Returns true if no part of the range is waiting for a flush.
   func isDurable(_ range: ByteRange, on device: Device) -> Bool {
     devices[device]?.isDurable(range) != false
   }
 
-  /// What a power cut now would find.
+  /// Returns the state that a power cut at this moment would leave.
   func cutPower() -> PowerCut {
     PowerCut(
       devices: devices,
@@ -161,7 +161,7 @@ final class SimulatedDisk {
 
   // MARK: For queues
 
-  /// Counts an operation; false if there is no power for it any more.
+  /// Counts an operation and returns false if the power has failed.
   private func hasPower() -> Bool {
     guard powerCut == nil else { return false }
     operationCount += 1
@@ -169,7 +169,7 @@ final class SimulatedDisk {
     return powerCut == nil
   }
 
-  /// The device takes a request: now its number is known, and what a flush covers.
+  /// Takes a request, assigns its number, and determines which writes a flush covers.
   func take(_ request: IORequest, bytes: [UInt8]) -> Taken {
     let device = Device(request.file)
     let kind = DiskFaults.Class(request.operation, device)
@@ -193,7 +193,7 @@ final class SimulatedDisk {
     return taken
   }
 
-  /// How much of a request is done: less than all behind the end, and where it is to be short.
+  /// Returns the completed byte count: less than requested past the device's end or when shortened.
   private func doneByteCount(of request: IORequest, _ kind: DiskFaults.Class) -> Int {
     if request.operation == .read {
       let byteCount = self[kind.device].byteCount
@@ -210,7 +210,7 @@ final class SimulatedDisk {
     return .random(in: 1...(request.byteCount - 1) / unit, using: &generator) * unit
   }
 
-  /// A request ends.
+  /// Completes a request.
   ///
   /// - Returns: Bytes done or a negative errno, and the bytes of a read.
   func complete(_ taken: Taken) -> (result: Int64, bytes: [UInt8]) {
@@ -251,7 +251,7 @@ final class SimulatedDisk {
       Array(taken.bytes.prefix(taken.byteCount)), at: place, sequence: sequence)
   }
 
-  /// Of a write that fails, any number of its first sectors may have come to the device.
+  /// Writes a random number of the first sectors of a write that fails.
   private func writeInPart(_ taken: Taken, _ device: Device) {
     guard violation == nil else { return }
     let unit = max(sectorByteCount, alignment(of: taken.request.file))

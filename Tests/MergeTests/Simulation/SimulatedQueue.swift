@@ -2,8 +2,8 @@ import Fixtures
 import MergeEngine
 import SystemPackage
 
-/// ``BlockIO`` on a ``SimulatedDisk``: takes fewer requests than offered, completes in any order and in
-/// bursts, and copies bytes only when a request completes.
+/// ``BlockIO`` on a ``SimulatedDisk``: takes fewer requests than offered, completes them in any
+/// order and in bursts, and copies bytes only at completion.
 @safe struct SimulatedQueue: BlockIO, ~Copyable {
   let requestCountMax: Int
   var requestCount: Int { waiting.count + inFlight.count }
@@ -17,7 +17,7 @@ import SystemPackage
   private var waiting: [Enqueued] = []
   private var inFlight: [SimulatedDisk.Taken] = []
 
-  /// A request, and of a write the bytes that it had.
+  /// A request, with the bytes of a write at the time it was enqueued.
   private struct Enqueued {
     var request: IORequest
     var bytes: [UInt8]
@@ -65,7 +65,7 @@ import SystemPackage
     if isWaitOver() { failure = .canceled }
     if disk.countReap() { failure = .notPermitted }
     if let failure { throw failure }
-    // What hangs comes after everything that does not.
+    // Hanging requests come after all that complete.
     var answering = inFlight.filter { !disk.faults.hangs($0) }
     let hanging = inFlight.filter { disk.faults.hangs($0) }
     guard !answering.isEmpty else {
@@ -75,7 +75,7 @@ import SystemPackage
     defer { inFlight = answering + hanging }
     let room = min(answering.count, CompletionBatch.capacity)
     let least = min(max(1, minimum), room)
-    // A signal may come before anything has completed, or before enough has.
+    // A signal may come before any request, or before enough requests, have completed.
     let count =
       disk.chance(oneIn: disk.faults.interruptedReapOneIn)
       ? disk.random(in: 0...least - 1)
@@ -123,13 +123,13 @@ import SystemPackage
     return done.result
   }
 
-  /// Whether a write's bytes are still what they were when it was enqueued.
+  /// Returns true if a write's bytes have not changed since it was enqueued.
   private borrowing func hasSameBytes(_ taken: SimulatedDisk.Taken) -> Bool {
     slab.bytes(at: taken.request.slabByteOffset, count: taken.bytes.count)
       .hasSameBytes(as: RawSpan(_elements: taken.bytes.span))
   }
 
-  /// The bytes of a write as they are now; none of another request.
+  /// Returns the current bytes of a write, or no bytes for another request.
   private borrowing func writtenBytes(_ request: IORequest) -> [UInt8] {
     guard request.operation == .write else { return [] }
     return slab.bytes(at: request.slabByteOffset, count: request.byteCount)
@@ -160,7 +160,7 @@ import SystemPackage
     }
   }
 
-  /// What may not be in flight on the origin together.
+  /// Stops the disk if the request must not be in flight together with another one on the origin.
   private borrowing func checkTarget(_ request: IORequest) {
     guard DiskFaults.Device(request.file) == .target, request.operation != .flush else { return }
     let start = request.byteOffset
@@ -170,9 +170,9 @@ import SystemPackage
       guard DiskFaults.Device(other.file) == .target, other.operation != .flush else {
         return false
       }
-      // Neither may begin while one of the other kind is under way.
+      // Direct and buffered requests must not be in flight together.
       if writesBuffered != (other.file == .targetBuffered) { return true }
-      // A buffered write works on whole pages.
+      // A buffered write affects whole pages.
       let page: UInt64 = other.file == .targetBuffered ? 4096 : 1
       let otherStart = other.byteOffset.roundedDown(toMultipleOf: page)
       let otherEnd = (other.byteOffset + UInt64(other.byteCount)).roundedUp(toMultipleOf: page)

@@ -1,17 +1,17 @@
 import Fixtures
 import MergeEngine
 
-/// The bytes of one simulated device, kept sparsely so that a device of terabytes costs nothing.
+/// The content of one simulated device, stored sparsely so that terabytes cost nothing.
 ///
-/// Pieces that hold sectors of a ``SectorContent`` in a row, as whole blocks of a source do, are kept
-/// as the name of their first sector, and other pieces as bytes.
+/// A piece of consecutive ``SectorContent`` sectors, as in a whole source block, is stored as the
+/// name of its first sector. Any other piece is stored as bytes.
 struct SparseContent {
-  /// What a piece holds that was never written.
+  /// The content of pieces that were never written.
   enum Base {
     case zeros
-    /// Named sectors up to an end; zeros behind them.
+    /// Named sectors up to `byteCount`, then zeros.
     case sectors(SectorContent, byteCount: UInt64)
-    /// Bytes from the beginning; zeros behind them.
+    /// Bytes from offset 0, then zeros.
     case bytes([UInt8])
   }
 
@@ -33,7 +33,7 @@ struct SparseContent {
     self.base = base
   }
 
-  /// Bytes from a place on; the device's end does not matter.
+  /// Returns `count` bytes at an offset, regardless of the device's end.
   func bytes(at byteOffset: UInt64, count: Int) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(count)
@@ -64,14 +64,15 @@ struct SparseContent {
       case .named(let word): whole = Self.sectors(word, 0..<Self.pieceByteCount)
       case .bytes(let kept): whole = kept
       }
-      // Given back first, so that the bytes are changed in place.
+      // Removing the entry first lets the bytes change in place.
       pieces[index] = nil
       whole.replaceSubrange(range, with: part)
       pieces[index] = .bytes(whole)
     }
   }
 
-  /// Makes the device longer, with what was never written, or shorter, with zeros if it grows again.
+  /// Grows the device, exposing its base content, or shrinks it and zeroes written pieces past the
+  /// end.
   mutating func resize(to newByteCount: UInt64) {
     let cut = newByteCount / UInt64(Self.pieceByteCount)
     if newByteCount < byteCount {
@@ -85,9 +86,9 @@ struct SparseContent {
     byteCount = newByteCount
   }
 
-  /// The first byte of a range that differs from what another device holds at some place.
+  /// Returns the first byte of `range` that differs from `other` at `otherByteOffset`, or nil.
   ///
-  /// Nil if none does. Precondition: both places lie equally in their pieces.
+  /// - Precondition: Both offsets have the same remainder modulo the piece size.
   func firstDifference(
     _ range: ByteRange, from other: SparseContent, at otherByteOffset: UInt64
   ) -> UInt64? {
@@ -97,7 +98,7 @@ struct SparseContent {
     while place < range.end {
       let end = min(range.end, place.roundedDown(toMultipleOf: unit) + unit)
       let otherPlace = otherByteOffset + (place - range.start)
-      // Pieces of one name need no look at their bytes.
+      // Pieces of the same name need no comparison of their bytes.
       if !hasSamePiece(place / unit, as: other, otherPlace / unit) {
         let found = bytes(at: place, count: Int(end - place))
         let expected = other.bytes(at: otherPlace, count: Int(end - place))
@@ -108,7 +109,8 @@ struct SparseContent {
     return nil
   }
 
-  /// The index of the first byte that differs: by halves, since comparing arrays byte by byte takes long.
+  /// Returns the index of the first byte that differs, by bisection: comparing byte by byte is
+  /// slow.
   private static func firstDifference(_ found: [UInt8], _ expected: [UInt8]) -> Int? {
     let one = RawSpan(_elements: found.span)
     let other = RawSpan(_elements: expected.span)
@@ -135,7 +137,7 @@ struct SparseContent {
     return word == otherWord
   }
 
-  /// Numbers of the pieces that were ever written, in order.
+  /// Numbers of the pieces ever written, in ascending order.
   var writtenPieces: [UInt64] { pieces.keys.sorted() }
 
   private func forEachPiece(
@@ -152,7 +154,7 @@ struct SparseContent {
     }
   }
 
-  /// What a piece holds that was never written.
+  /// Returns the base content of a piece.
   private func piece(_ index: UInt64) -> Piece {
     let start = index * UInt64(Self.pieceByteCount)
     switch base {
@@ -171,13 +173,13 @@ struct SparseContent {
     }
   }
 
-  /// The word that a sector of `content` repeats.
+  /// Returns the word that the sector of `content` at this offset repeats.
   private static func word(of content: SectorContent, at byteOffset: UInt64) -> UInt64 {
     UInt64(content.source.rawValue) << 56 | UInt64(content.seed) << 40
       | byteOffset / UInt64(sectorByteCount)
   }
 
-  /// Bytes of a piece whose first sector repeats `word`.
+  /// Returns bytes of a piece whose first sector repeats `word`.
   private static func sectors(_ word: UInt64, _ range: Range<Int>) -> [UInt8] {
     let first = range.lowerBound / sectorByteCount
     let content = content(of: word)
@@ -194,7 +196,7 @@ struct SparseContent {
       seed: UInt16(truncatingIfNeeded: word >> 40))
   }
 
-  /// A whole piece, by name if it has one.
+  /// Returns a whole piece, named if possible.
   private static func piece(_ bytes: [UInt8]) -> Piece {
     let word = RawSpan(_elements: bytes.span).littleEndian(at: 0, as: UInt64.self)
     guard SectorContent.Source(rawValue: UInt8(word >> 56)) != nil else { return .bytes(bytes) }

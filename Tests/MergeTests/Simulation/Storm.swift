@@ -2,10 +2,10 @@ import Fixtures
 import MergeEngine
 import Testing
 
-/// A merge that has to live through whatever a seed draws: devices that fail, lie about bits, or are
-/// full, power cuts, interruptions, and others who change the devices between runs.
+/// A merge that must survive random faults: devices that fail, flip bits, or are full, power cuts,
+/// interruptions, and other programs that change the devices between runs.
 ///
-/// Then the weather is fine, and the merge must get done.
+/// Then the faults end, and the merge must finish.
 struct Storm: CustomStringConvertible {
   private static let roundCountMax = 8
 
@@ -25,7 +25,7 @@ struct Storm: CustomStringConvertible {
     "storm \(seed) of \(merge); replay with THIN_MERGE_STORM=\(seed) scripts/test --filter StormTests"
   }
 
-  /// Runs to the end; an error names the storm.
+  /// Runs the storm to the end; an error names the storm.
   mutating func run() throws {
     do {
       try rage()
@@ -48,7 +48,7 @@ struct Storm: CustomStringConvertible {
       disturb(harness)
     }
     harness.disk.faults = DiskFaults()
-    // The first run re-checks what the storm's recorded, the second all that the first wrote.
+    // The first run re-checks the storm's records, the second everything the first wrote.
     for run in ["first", "second"] {
       let result = try harness.run(.init(transfer: SimulatedMerge.transfer(using: &generator)))
       try harness.expectNoViolation("\(harness.disk.violation ?? ""), \(run) run: \(comment)")
@@ -67,7 +67,7 @@ struct Storm: CustomStringConvertible {
     #expect(recorded.end == .finished && recorded.differences.byteCount == 0, comment)
   }
 
-  /// One run in bad weather: it may end in any way that tells the truth.
+  /// Runs the merge once under faults; any truthfully reported end is allowed.
   private mutating func live(through harness: MergeHarness, _ comment: Comment) throws {
     runCount += 1
     var options = MergeHarness.RunOptions(transfer: SimulatedMerge.transfer(using: &generator))
@@ -75,7 +75,7 @@ struct Storm: CustomStringConvertible {
       options.interruptedAtReap = .random(in: 1...80, using: &generator)
     }
     if generator.chance(oneIn: 2) {
-      // Merges differ: as many cuts come early as late.
+      // Merges vary in length: early cuts are as frequent as late ones.
       options.powerCutAtOperation = .random(
         in: 1...(1 << Int.random(in: 4...11, using: &generator)), using: &generator)
     }
@@ -88,14 +88,14 @@ struct Storm: CustomStringConvertible {
     } catch {
       try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
       guard harness.disk.powerCut == nil else { return }
-      // Refused: then nothing was written.
+      // The run was refused, so nothing was written.
       #expect(error.kind != .bug && error.kind != .stopped, "\(error.message): \(comment)")
       #expect(harness.disk.originWrites.isEmpty, comment)
     }
     try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
   }
 
-  /// What goes wrong in one run: often a little of everything, sometimes much of one thing.
+  /// Draws the faults of one run: often a little of everything, sometimes many of one kind.
   private mutating func faults() -> DiskFaults {
     typealias Class = DiskFaults.Class
     var faults = DiskFaults()
@@ -130,7 +130,7 @@ struct Storm: CustomStringConvertible {
     return faults
   }
 
-  /// What others do between two runs.
+  /// Changes the devices between two runs as other programs might.
   private mutating func disturb(_ harness: MergeHarness) {
     if generator.chance(oneIn: 3) {
       harness.overwriteSource(
@@ -146,7 +146,7 @@ struct Storm: CustomStringConvertible {
 }
 
 extension SimulatedMerge {
-  /// Draws a merge for a storm: of any shape, and small enough for many runs.
+  /// Draws a merge of any shape, small enough for many runs.
   init(storm generator: inout SeededGenerator) {
     self.init(
       depth: .random(in: 1...3, using: &generator), mappedByteCountMax: 3 << 20, using: &generator)
