@@ -2,9 +2,11 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: what changed between two runs")
+@Suite("Merges in memory: devices changed between two runs")
 struct ChangesBetweenRunsTests {
-  @Test("a source overwritten and an origin restored in part are merged as they are at the end")
+  @Test(
+    "a run merges the current bytes of a changed source over a restored origin"
+  )
   func changed() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0xB000)
@@ -13,7 +15,7 @@ struct ChangesBetweenRunsTests {
       let harness = MergeHarness(merge, seed: generator.next())
       let comment: Comment = "round \(round): \(merge); \(seed)"
       var options = MergeHarness.RunOptions()
-      // Also after a merge that is finished.
+      // Every third round changes the devices of a finished merge.
       if round % 3 != 0 { options.interruptedAtReap = .random(in: 5...60, using: &generator) }
       let first = try harness.run(options)
       try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
@@ -33,7 +35,7 @@ struct ChangesBetweenRunsTests {
     }
   }
 
-  @Test("an interrupted second look at what earlier runs wrote is taken again as a whole")
+  @Test("a merge whose re-check was interrupted is finished correctly by the next run")
   func interruptedRecheck() throws {
     let seed = Seed.current
     var reap = 1
@@ -61,9 +63,9 @@ struct ChangesBetweenRunsTests {
 }
 
 extension MergeHarness {
-  /// Gives a data block other content in place, which changes no mapping.
+  /// Overwrites a data block in place, which changes no mapping.
   ///
-  /// - Returns: The bytes of the block.
+  /// - Returns: The block's byte range on the data device.
   @discardableResult
   func overwriteSource(block: Int, contentSeed: UInt16 = 77) -> ByteRange {
     let byteCount = merge.model.blockByteCount
@@ -73,9 +75,9 @@ extension MergeHarness {
     return ByteRange(range)
   }
 
-  /// Puts back what a sector of the origin held before the first run.
+  /// Restores a sector of the origin to its content before the first run.
   ///
-  /// - Returns: The bytes of the sector.
+  /// - Returns: The sector's byte range.
   @discardableResult
   func restoreOrigin(sector: Int) -> ByteRange {
     let start = UInt64(sector * 512)

@@ -3,11 +3,11 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Merges in memory: going on from a copy of the data device")
+@Suite("Merges in memory: resuming from a copy of the data device")
 struct CopiedSourceTests {
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 
-  /// A merge that was stopped, with what it recorded.
+  /// Returns a stopped merge and its recorded pieces.
   private static func stopped() throws -> (harness: MergeHarness, pieces: [RecordedPiece]) {
     for reap in 20...400 {
       let harness = MergeHarness(InterruptedMergeTests.merge(transfer), seed: Seed.current.value)
@@ -26,7 +26,7 @@ struct CopiedSourceTests {
       .init(trustsEarlierRuns: trusts, sourceIsCopy: true, skipsOriginCheck: false))
   }
 
-  @Test("what the copy lacks does not replace what was merged", arguments: [false, true])
+  @Test("bytes missing from the copy do not replace merged bytes", arguments: [false, true])
   func lacking(trusts: Bool) throws {
     let (harness, pieces) = try Self.stopped()
     let original = harness.disk[.data]
@@ -41,7 +41,7 @@ struct CopiedSourceTests {
     #expect(recorded.end == .finished && recorded.differences.byteCount == 0)
   }
 
-  @Test("what the origin lost is written again where the copy has it")
+  @Test("a transfer lost on the origin is rewritten from the copy")
   func lostOnOrigin() throws {
     let (harness, pieces) = try Self.stopped()
     harness.restoreOrigin(sector: Int(pieces[3].range.start / 512))
@@ -50,7 +50,7 @@ struct CopiedSourceTests {
     #expect(second.rewrittenByteCount == pieces[3].range.byteCount)
   }
 
-  @Test("what neither side has stops the merge, and nothing is written over it")
+  @Test("a transfer lost on both the origin and the copy stops the merge and is not overwritten")
   func lostOnBoth() throws {
     let (harness, pieces) = try Self.stopped()
     try harness.wipeSource(of: pieces[3].range)
@@ -69,7 +69,7 @@ struct CopiedSourceTests {
     #expect(before == after)
   }
 
-  @Test("the first byte that is lost is the lowest, in whatever order the transfers arrive")
+  @Test("the re-check reports the lowest lost byte in whatever order the transfers arrive")
   func lowestLost() {
     let (source, target) = ([UInt8](repeating: 1, count: 512), [UInt8](repeating: 2, count: 512))
     var step = RecheckStep(keepsRecorded: true)
@@ -84,7 +84,7 @@ struct CopiedSourceTests {
     #expect(step.lostByteCount == 3 * 512)
   }
 
-  @Test("what is no copy at all is refused before anything is written")
+  @Test("a data device that is no copy is refused before any write")
   func noCopy() throws {
     let (harness, pieces) = try Self.stopped()
     for piece in pieces { try harness.wipeSource(of: piece.range) }
@@ -95,7 +95,7 @@ struct CopiedSourceTests {
 }
 
 extension MergeHarness {
-  /// Gives what the origin has in `range` zeros as source.
+  /// Replaces the source of `range` with zeros.
   fileprivate func wipeSource(of range: ByteRange) throws {
     disk.put(
       [UInt8](repeating: 0, count: Int(range.byteCount)), on: .data, at: try source(of: range))

@@ -3,9 +3,9 @@ import MergeEngine
 import Testing
 
 @Suite(
-  "Power cuts: whatever survives one at any operation, the merge is resumed to the right bytes")
+  "Power cuts: the merge resumes to correct bytes after any operation and any survival")
 struct CrashEnumerationTests {
-  /// A merge to be cut, by what its devices write as a whole.
+  /// A merge to cut, with the atomic write size of its devices.
   struct Case: CustomTestStringConvertible {
     var name: String
     var sectorByteCount: Int
@@ -29,7 +29,7 @@ struct CrashEnumerationTests {
       resumed: TransferOptions(queueDepth: 16, ioByteCount: 1 << 20)),
   ]
 
-  @Test("in a merge from the beginning", arguments: cases)
+  @Test("a fresh merge resumes correctly after a power cut at every operation", arguments: cases)
   func merge(of example: Case) throws {
     let seed = Seed.current
     var enumeration = try CrashEnumeration(
@@ -39,14 +39,14 @@ struct CrashEnumerationTests {
     try enumeration.run(example.name)
   }
 
-  @Test("in the second look at a finished merge whose source and origin changed")
+  @Test("the re-check of changed devices resumes correctly after a power cut at every operation")
   func recheck() throws {
     let seed = Seed.current
     let example = Self.cases[2]
     let harness = MergeHarness(Self.merge(example), seed: seed.value)
     try harness.expectMerged(try harness.run(), "\(seed)")
     var disturbance = Disturbance(earlierSource: harness.disk[.data])
-    // What the journal says of these holds no longer once they are written again.
+    // The journal's records of these ranges become stale once they are written again.
     for block in [1, 4, 7] {
       let changed = harness.overwriteSource(block: block)
       if let range = harness.merge.originRange(ofData: changed) { disturbance.origin.insert(range) }
@@ -59,7 +59,7 @@ struct CrashEnumerationTests {
     try enumeration.run("re-check")
   }
 
-  /// Eight blocks and an odd end, with gaps, and neighbours from scattered data blocks.
+  /// Returns a merge of eight blocks and an odd end, with gaps and scattered data blocks.
   private static func merge(_ example: Case) -> SimulatedMerge {
     var merge = InterruptedMergeTests.merge(example.transfer)
     merge.sectorByteCount = example.sectorByteCount

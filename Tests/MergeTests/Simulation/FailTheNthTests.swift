@@ -2,11 +2,11 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: the Nth operation fails, for each N until a run needs no more of them")
+@Suite("Merges in memory: the Nth operation of a class fails, for every N that a run reaches")
 struct FailTheNthTests {
   typealias Class = DiskFaults.Class
 
-  /// A class of operations, and which of a merge's runs meets the failure.
+  /// A class of operations that fails once or permanently, in the first run or a resumed one.
   struct Case: CustomTestStringConvertible {
     var kind: Class
     var isForGood: Bool
@@ -28,7 +28,7 @@ struct FailTheNthTests {
   }.filter { $0.isResumed || $0.kind != Class(.read, .target) }
 
   @Test(
-    "then nothing is lost, whatever else a power cut takes, and the merge gets done",
+    "a failed operation and a power cut lose nothing recorded, and the merge finishes",
     arguments: cases)
   func fail(_ example: Case) throws {
     let seed = Seed.current
@@ -47,7 +47,7 @@ struct FailTheNthTests {
         #expect(count <= number, "something was appended after it; \(comment)")
       }
 
-      // The power goes as well, with what the failure left in the caches.
+      // A power cut follows, with the bytes that the failure left in the caches.
       var generator = SeededGenerator(seed: seed.value &+ UInt64(number))
       let cut = harness.disk.cutPower()
       let durable = try harness.afterPowerCut(cut.durable, seed: 0).disk.journalState()
@@ -68,9 +68,9 @@ struct FailTheNthTests {
     #expect(number > 1, "there is no such operation; \(seed)")
   }
 
-  /// The run that meets the failure: finished all the same, or stopped, or refused before it wrote.
+  /// Runs with the failure: the run finishes, stops, or is refused before it writes.
   ///
-  /// - Returns: Whether it is finished.
+  /// - Returns: True if the run finished.
   private static func run(_ harness: MergeHarness, _ comment: Comment) throws -> Bool {
     let result: Result<MergeHarness.RunResult, MergeError>
     do throws(MergeError) {
@@ -94,7 +94,7 @@ struct FailTheNthTests {
     }
   }
 
-  /// A merge that is to begin, or one that was interrupted, with a spot that could not be read.
+  /// Returns a new merge, or an interrupted one with an unreadable range.
   private static func harness(
     _ example: Case, seed: UInt64, _ comment: Comment
   ) throws -> MergeHarness {

@@ -3,11 +3,11 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Merges in memory: a finished merge is compared with what was recorded")
+@Suite("Merges in memory: a finished merge compared with its records")
 struct FinishedMergeTests {
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 
-  /// A finished merge, and its journal.
+  /// Returns a finished merge and its journal.
   private static func finished() throws -> (harness: MergeHarness, journal: SparseContent) {
     let harness = MergeHarness(InterruptedMergeTests.merge(transfer), seed: Seed.current.value)
     try harness.expectMerged(try harness.run(), "\(Seed.current)")
@@ -15,7 +15,7 @@ struct FinishedMergeTests {
     return (harness, harness.disk[.journal])
   }
 
-  /// Compares, and expects that nothing was written and that the error has such words; none if nil.
+  /// Compares and expects no writes, and an error with these words or none if `words` is nil.
   private static func expectComparison(
     _ harness: MergeHarness, _ journal: SparseContent, source: UInt64, origin: UInt64,
     says words: [String]?, sourceLocation: SourceLocation = #_sourceLocation
@@ -41,7 +41,7 @@ struct FinishedMergeTests {
     }
   }
 
-  @Test("a merge of which neither source nor origin changed is still equal, and nothing is written")
+  @Test("comparing an unchanged finished merge reports no difference and writes nothing")
   func unchanged() throws {
     let (harness, journal) = try Self.finished()
     try Self.expectComparison(harness, journal, source: 0, origin: 0, says: nil)
@@ -49,7 +49,8 @@ struct FinishedMergeTests {
       try harness.compareWithRecorded().comparedByteCount == harness.merge.plannedRanges.byteCount)
   }
 
-  @Test("a source that was written to is found, sector by sector, and the origin is left as it is")
+  @Test(
+    "comparing finds each source sector written after the merge, and leaves the origin unchanged")
   func sourceChanged() throws {
     let (harness, journal) = try Self.finished()
     harness.disk.put([UInt8](repeating: 0x5a, count: 1024), on: .data, at: 4 * 65_536 + 512)
@@ -60,7 +61,7 @@ struct FinishedMergeTests {
       ])
   }
 
-  @Test("an origin that was written to is found, sector by sector, and is left as it is")
+  @Test("comparing finds each origin sector written after the merge, and leaves it unchanged")
   func originChanged() throws {
     let (harness, journal) = try Self.finished()
     let sector = harness.restoreOrigin(sector: 9 * 128 + 5)
@@ -69,7 +70,7 @@ struct FinishedMergeTests {
       says: ["base was written to, or restored from a copy, after the merge", "\(sector.start)"])
   }
 
-  @Test("source and origin that were both written to are both named")
+  @Test("comparing names both source and origin if both were written after the merge")
   func bothChanged() throws {
     let (harness, journal) = try Self.finished()
     harness.disk.put([UInt8](repeating: 0x5a, count: 512), on: .data, at: 4 * 65_536)
@@ -79,7 +80,8 @@ struct FinishedMergeTests {
       says: ["vg/vm1 was written to", "and base was written to, or restored"])
   }
 
-  @Test("source and origin with the same bytes, which are not the recorded ones, both changed")
+  @Test(
+    "comparing reports both sides as changed if their equal bytes differ from the recorded ones")
   func sameChangeOnBothSides() throws {
     let (harness, journal) = try Self.finished()
     let bytes = [UInt8](repeating: 0x5a, count: 512)
@@ -89,7 +91,7 @@ struct FinishedMergeTests {
       harness, journal, source: 16_384, origin: 16_384, says: ["vg/vm1 was", "and base was"])
   }
 
-  @Test("a source that cannot be read in places is not called equal")
+  @Test("a source with unreadable sectors is not reported as equal")
   func unreadableSource() throws {
     let (harness, _) = try Self.finished()
     let bad = ByteRange(start: 4 * 65_536 + 512, end: 4 * 65_536 + 1024)
@@ -103,7 +105,7 @@ struct FinishedMergeTests {
     #expect(harness.disk.originWrites.isEmpty)
   }
 
-  @Test("a journal that records only part of the plan is not called equal")
+  @Test("a journal that records only part of the plan is not reported as equal")
   func partOfThePlan() throws {
     let (harness, _) = try Self.finished()
     let found = try harness.compareWithRecorded()
@@ -113,11 +115,11 @@ struct FinishedMergeTests {
     #expect(error?.kind == .stopped)
   }
 
-  @Test("a run over a finished merge reads all of it again, also where earlier runs are trusted")
+  @Test("a run over a finished merge reads all of it again, even if earlier runs are trusted")
   func trustedAndFinished() throws {
     let (harness, _) = try Self.finished()
     harness.overwriteSource(block: 4)
-    // The second of them finds a merge whose `finished` the first has taken back.
+    // The first of these runs withdraws the `finished` state of the merge before the second starts.
     _ = try harness.run(.init(interruptedAtReap: 3, trustsEarlierRuns: true))
     let result = try harness.run(.init(trustsEarlierRuns: true))
     try harness.expectMerged(result, "\(harness.wrongPlace() ?? "")")

@@ -8,7 +8,7 @@ struct InjectedErrorTests {
 
   static let transfer = TransferOptions(queueDepth: 8, ioByteCount: 65_536)
 
-  @Test("what cannot be read is left out by units; all else is merged, and only it is tried again")
+  @Test("unreadable source units are skipped, the rest is merged, and only the skipped are retried")
   func badSource() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x8000)
@@ -17,7 +17,7 @@ struct InjectedErrorTests {
       merge.dataAlignment = round % 2 == 0 ? 512 : 4096
       merge.originAlignment = round % 4 < 2 ? 512 : 4096
       let harness = MergeHarness(merge, seed: generator.next())
-      // Pieces beside a bad spot may be written in part, too.
+      // Pieces next to a bad range may also be written in part.
       if round % 3 == 0 { harness.disk.faults.shortOneIn[Class(.write, .target)] = 2 }
       let unit = UInt64(max(merge.dataAlignment, merge.originAlignment))
       var expected = RangeSet()
@@ -28,7 +28,7 @@ struct InjectedErrorTests {
         var place = start.roundedDown(toMultipleOf: unit)
         while place < end {
           let bad = ByteRange(start: place, end: place + unit)
-          // Of the tail's unit no more is read than the data device makes necessary.
+          // In the tail's unit, only the sectors required by the data device's alignment are read.
           if let range = merge.originRange(ofData: bad),
             start < place + range.byteCount.roundedUp(toMultipleOf: UInt64(merge.dataAlignment))
           {
@@ -49,7 +49,7 @@ struct InjectedErrorTests {
       let planned = merge.plannedRanges.byteCount
       #expect(first.state.doneByteCount == planned - expected.byteCount, comment)
 
-      // The cause is still there: nothing changes.
+      // The bad ranges remain, so nothing changes.
       let second = try harness.run(.init(trustsEarlierRuns: true))
       #expect(second.unreadable == expected && second.writtenByteCount == 0, comment)
 
@@ -64,7 +64,7 @@ struct InjectedErrorTests {
     }
   }
 
-  @Test("an origin that fails to be written stops the merge, and it resumes to the right bytes")
+  @Test("a failed origin write stops the merge, which resumes to correct bytes")
   func badOrigin() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x9000)
@@ -89,7 +89,7 @@ struct InjectedErrorTests {
     }
   }
 
-  @Test("after a failed flush of the origin nothing more is recorded in that run")
+  @Test("a run records nothing more after a failed flush of the origin")
   func failedFlush() throws {
     let seed = Seed.current
     var number = 1
@@ -115,7 +115,7 @@ struct InjectedErrorTests {
       let second = try harness.run()
       try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
       try harness.expectMerged(second, comment)
-      // Nothing is taken to be there only because it can be read.
+      // Readable bytes without a record do not count as merged.
       let left = harness.merge.plannedRanges.byteCount - first.state.doneByteCount
       #expect(second.writtenByteCount == left, comment)
       number += 1
@@ -123,7 +123,7 @@ struct InjectedErrorTests {
     #expect(number > 3, "the merge made too few checkpoints; \(seed)")
   }
 
-  @Test("a journal without room, or appended to in part, stops the merge; it resumes when there is")
+  @Test("a merge with a full journal or a short append resumes once there is room")
   func fullJournal() throws {
     let seed = Seed.current
     for number in 2...6 {
@@ -147,7 +147,7 @@ struct InjectedErrorTests {
     }
   }
 
-  @Test("requests that are done in part are gone on with from an aligned place")
+  @Test("short reads and writes continue from an aligned offset to correct bytes")
   func shortRequests() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0xA000)
@@ -169,7 +169,7 @@ struct InjectedErrorTests {
 }
 
 extension PipelineEnd {
-  /// What a run failed with.
+  /// The error that a run failed with; nil for any other end.
   var error: MergeError? {
     guard case .failed(let error) = self else { return nil }
     return error

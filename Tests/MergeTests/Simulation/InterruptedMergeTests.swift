@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Merges in memory: interrupted at every moment")
 struct InterruptedMergeTests {
-  /// A small merge with gaps, neighbours from scattered data blocks, and an odd tail.
+  /// Returns a small merge with gaps, adjacent blocks from scattered data blocks, and an odd tail.
   static func merge(_ transfer: TransferOptions) -> SimulatedMerge {
     var merge = SimulatedMerge(
       thinBlocks: [0, 1, 2, 5, 6, 9, 10, 11, 14], dataBlocks: [4, 5, 1, 8, 2, 3, 9, 7, 0],
@@ -13,7 +13,7 @@ struct InterruptedMergeTests {
     return merge
   }
 
-  /// What a run and the one that resumes it move bytes with.
+  /// The transfer options of a run and of the run that resumes it.
   struct Pair {
     var first, second: TransferOptions
 
@@ -29,7 +29,7 @@ struct InterruptedMergeTests {
     Pair(8, 20_480, 3, 1 << 20),
   ]
 
-  @Test("a merge that is stopped at any reap says so, and resumes to the right bytes")
+  @Test("a merge interrupted at any reap reports it and resumes to correct bytes")
   func everyReap() throws {
     let seed = Seed.current
     for (pairIndex, pair) in Self.pairs.enumerated() {
@@ -43,7 +43,7 @@ struct InterruptedMergeTests {
         try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
         isInterrupted = first.reapCount >= reap
         if first.end == .finished {
-          // Too late to stop anything: then it has to be done.
+          // The request came too late, so the merge must be complete.
           try harness.expectMerged(first, comment)
         } else {
           #expect(first.end == .interrupted && !first.state.isFinished, comment)
@@ -60,7 +60,7 @@ struct InterruptedMergeTests {
     }
   }
 
-  @Test("a merge that is stopped again and again gets done, each time with other options")
+  @Test("a merge interrupted repeatedly finishes, with other options in each run")
   func againAndAgain() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x7000)
@@ -82,7 +82,7 @@ struct InterruptedMergeTests {
   }
 
   @Test(
-    "a merge that is asked not to drain ends 5 s later where a device hangs, and resumes to the right bytes",
+    "a merge told not to drain ends about 5 s after a device hangs, and resumes correctly",
     arguments: [
       DiskFaults.Class(.write, .target), .init(.read, .data), .init(.flush, .target),
       .init(.write, .journal),
@@ -93,7 +93,7 @@ struct InterruptedMergeTests {
       let harness = MergeHarness(
         Self.merge(TransferOptions(queueDepth: 4, ioByteCount: 16_384)),
         seed: seed.value &+ UInt64(reap))
-      // The first write to the journal says that a run begins.
+      // The first write to the journal records the start of the run.
       harness.disk.faults.hangingFrom = [kind: 2]
       var options = MergeHarness.RunOptions()
       options.stopsWaitingAtReap = reap
@@ -112,7 +112,7 @@ struct InterruptedMergeTests {
   }
 
   @Test(
-    "a resumed merge that is asked not to drain ends 5 s later where a device hangs, and appends nothing",
+    "a resumed merge told not to drain ends about 5 s after a device hangs, and appends nothing",
     arguments: [DiskFaults.Class(.read, .target), .init(.read, .data)])
   func hangingWhileResumed(kind: DiskFaults.Class) throws {
     let seed = Seed.current
@@ -125,7 +125,7 @@ struct InterruptedMergeTests {
       try #require(first.end == .interrupted && first.state.doneByteCount > 0, comment)
       let journalByteCount = harness.disk[.journal].byteCount
       harness.disk.faults.hangingFrom = [kind: 1]
-      // The origin is compared with the journal first.
+      // The run first compares the origin with the journal.
       var options = MergeHarness.RunOptions(skipsOriginCheck: false)
       options.stopsWaitingAtReap = reap
       let begin = harness.disk.time.now
@@ -143,7 +143,7 @@ struct InterruptedMergeTests {
     }
   }
 
-  @Test("a plan that is asked not to drain ends 5 s later where the metadata device hangs")
+  @Test("a plan told not to drain ends about 5 s after the metadata device hangs")
   func hangingMetadata() throws {
     let seed = Seed.current
     var reasons: Set<String> = []
@@ -166,7 +166,7 @@ struct InterruptedMergeTests {
     #expect(reasons.contains { $0.contains("did not answer within 5 s") }, "\(reasons)")
   }
 
-  @Test("a merge that is asked not to drain ends 5 s later where the metadata device hangs")
+  @Test("a merge told not to drain ends about 5 s after the metadata device hangs")
   func hangingMetadataInMidMerge() throws {
     let seed = Seed.current
     let harness = MergeHarness(
@@ -188,7 +188,7 @@ struct InterruptedMergeTests {
   }
 
   @Test(
-    "a merge that is asked not to drain records as much as one that drains, if that takes no 5 s")
+    "a merge told not to drain records as much as one that drains, if draining takes less than 5 s")
   func drainsInTime() throws {
     let seed = Seed.current
     for reap in 1...40 {
@@ -208,7 +208,7 @@ struct InterruptedMergeTests {
     }
   }
 
-  @Test("a merge that cannot learn of completions ends with the name of the error")
+  @Test("a merge whose reaps fail reports the system's error and resumes to correct bytes")
   func unknownCompletions() throws {
     let seed = Seed.current
     for reap in 1...20 {
@@ -234,7 +234,7 @@ struct InterruptedMergeTests {
     }
   }
 
-  @Test("comparing that is stopped at any reap does not say that all is equal")
+  @Test("a comparison interrupted at any reap reports completion only if it compared every byte")
   func comparing() throws {
     let seed = Seed.current
     let transfer = TransferOptions(queueDepth: 64, ioByteCount: 65_536)

@@ -2,9 +2,10 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: a spot that can no longer be read when it is looked at again")
+@Suite("Merges in memory: merged bytes that become unreadable in the source")
 struct LateUnreadableTests {
-  @Test("counts as merged no longer, then once, however often the merge is run again")
+  @Test(
+    "a merge with sectors the re-check cannot read is unfinished, and a resume counts them once")
   func metByTheRecheck() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0xC000)
@@ -17,7 +18,7 @@ struct LateUnreadableTests {
 
       var expected = RangeSet()
       for _ in 0..<(round % 3 + 1) {
-        // Of each mapped block the whole is merged, but for the last one's end.
+        // Each mapped block is merged as a whole, except the end of the last one.
         let start = UInt64(Int.random(in: 0..<9 * 128, using: &generator) * 512)
         let bad = ByteRange(start: start, end: start + 512)
         guard let range = merge.originRange(ofData: bad) else { continue }
@@ -45,7 +46,7 @@ struct LateUnreadableTests {
     }
   }
 
-  @Test("is left to the next run where a retry could not read it and the re-check could")
+  @Test("a range that the retry cannot read but the re-check can is left to the next run")
   func readByTheRecheckOnly() throws {
     let seed = Seed.current
     for round in 1...8 {
@@ -57,7 +58,7 @@ struct LateUnreadableTests {
       harness.disk.faults.addBadRange(.read, .data, bad)
       try #require(try harness.run().unreadable.byteCount == 512, comment)
 
-      // The retry is what reads first: as a whole, then by itself.
+      // The retry reads first: the whole transfer, then the range alone.
       harness.disk.faults = DiskFaults()
       harness.disk.faults.failingUpTo[DiskFaults.Class(.read, .data)] = 2
       let third = try harness.run()

@@ -6,7 +6,7 @@ import Testing
 struct MemoryMergeTests {
   static let roundCount = 12
 
-  @Test("a merge writes the mapped blocks, nothing else, and records all of it", arguments: 1...4)
+  @Test("a merge writes exactly the mapped blocks and records all of them", arguments: 1...4)
   func smallBlocks(depth: Int) throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ UInt64(depth) &* 0x1000)
@@ -23,7 +23,7 @@ struct MemoryMergeTests {
     }
   }
 
-  @Test("blocks of any size up to 1 GiB are merged, whatever part of the last one there is")
+  @Test("blocks of any size up to 1 GiB are merged, even if the origin ends within the last one")
   func anyBlockSize() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x5000)
@@ -58,7 +58,7 @@ struct MemoryMergeTests {
     try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
   }
 
-  @Test("damaged sectors of the origin are found, those and no others")
+  @Test("comparing finds exactly the damaged sectors of the origin that are mapped")
   func damagedSectors() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x6000)
@@ -98,13 +98,13 @@ struct MemoryMergeTests {
 }
 
 extension MergeHarness {
-  /// Turns over a bit of a sector of the origin, if there is such a sector.
+  /// Changes one bit of a sector of the origin, if the sector exists.
   fileprivate func damage(sector: Int) -> ByteRange {
     let start = UInt64(sector * 512)
     let end = min(start + 512, disk[.target].byteCount)
     guard start < end else { return ByteRange(start: start, end: start) }
     var bytes = disk[.target].bytes(at: start, count: Int(end - start))
-    // Twice the same sector stays damaged.
+    // The bit is set, or cleared if already set, so the sector always changes.
     bytes[0] |= 0x80
     if bytes == disk[.target].bytes(at: start, count: bytes.count) { bytes[0] &= 0x7F }
     disk.put(bytes, on: .target, at: start)

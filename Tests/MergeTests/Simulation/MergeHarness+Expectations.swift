@@ -3,7 +3,8 @@ import MergeEngine
 import Testing
 
 extension MergeHarness {
-  /// Where the origin is not what the merge should make of it, `unmerged` being as before; else nil.
+  /// Describes the first wrong byte of the origin, where `unmerged` must be unchanged, or returns
+  /// nil.
   func wrongPlace(unmerged: RangeSet = RangeSet()) -> String? {
     let origin = disk[.target]
     let model = merge.model
@@ -39,14 +40,14 @@ extension MergeHarness {
     return nil
   }
 
-  /// That the disk met nothing forbidden.
+  /// Expects that no rule was broken on the disk.
   func expectNoViolation(
     _ comment: Comment, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     try #require(disk.violation == nil, comment, sourceLocation: sourceLocation)
   }
 
-  /// That the merge is finished, right, and recorded as a whole.
+  /// Expects a finished, correct, and completely recorded merge.
   func expectMerged(
     _ result: RunResult, _ comment: Comment, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
@@ -63,7 +64,7 @@ extension MergeHarness {
     try expectRecorded(comment, sourceLocation: sourceLocation)
   }
 
-  /// That the journal's entries cover the plan, each byte once, with the checksums of what is there.
+  /// Expects the journal to cover each planned byte once, with checksums of the origin.
   func expectRecorded(
     _ comment: Comment, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {

@@ -2,23 +2,24 @@ import Fixtures
 import MergeEngine
 import Testing
 
-/// What others did to the devices between two runs.
+/// Changes that other programs made to the devices between two runs.
 struct Disturbance {
-  /// What the data device held before, if that was something else.
+  /// The earlier content of the data device, if it differs.
   var earlierSource: SparseContent?
-  /// What of the origin is not as the earlier run left it.
+  /// Ranges of the origin that may not match the earlier run's records.
   var origin = RangeSet()
 }
 
 extension MergeHarness {
-  /// The same merge when the power comes back and `contents` survived.
+  /// Returns the same merge with the surviving `contents`, after power is restored.
   func afterPowerCut(_ contents: [PowerCut.Device: SparseContent], seed: UInt64) -> MergeHarness {
     MergeHarness(self, on: disk.afterPowerCut(contents, seed: seed))
   }
 
-  /// Runs until the power goes before that operation.
+  /// Runs until the power fails just before `operation`.
   ///
-  /// - Returns: What the power cut found; nil if the run was done before, which then has to be right.
+  /// - Returns: The power cut; nil if the run finished before it, in which case its result is
+  ///   checked.
   func powerCut(
     at operation: Int, _ options: RunOptions, _ comment: Comment
   ) throws -> PowerCut? {
@@ -35,10 +36,10 @@ extension MergeHarness {
     return disk.powerCut
   }
 
-  /// That what survived is what the journal says of it, and nothing else is changed.
+  /// Expects the survivors to match the journal, and nothing else to have changed.
   ///
-  /// `torn`: what a power cut may have filled with garbage. `atLeast`: what the journal said that was
-  /// durable.
+  /// - `torn`: ranges that a power cut may have filled with garbage.
+  /// - `atLeast`: the state that the durable part of the journal records.
   func expectTrue(
     torn: RangeSet, atLeast durable: JournalState, _ disturbance: Disturbance,
     _ comment: Comment
@@ -65,7 +66,8 @@ extension MergeHarness {
     try #require(strange == nil, "\(strange ?? ""): \(comment)")
   }
 
-  /// Where the origin holds neither what it held before nor what it should, torn sectors left out.
+  /// Describes the first byte of the origin that is neither old nor merged, torn sectors aside, or
+  /// nil.
   private func strangePlace(torn: RangeSet, earlierSource: SparseContent?) -> String? {
     let origin = disk[.target]
     let sources = [disk[.data]] + (earlierSource.map { [$0] } ?? [])

@@ -1,12 +1,12 @@
 import MergeEngine
 
-/// What no merge may do to its devices, whatever happens.
+/// Rules that every merge must follow in its requests to devices.
 struct MergeRules {
   private var originWasWritten = false
 
   mutating func beginRun() { originWasWritten = false }
 
-  /// Stops the disk if a request must not be made.
+  /// Stops the disk if a request breaks a rule.
   mutating func check(_ request: IORequest, on disk: SimulatedDisk) {
     guard request.operation == .write else { return }
     let end = request.byteOffset + UInt64(request.byteCount)

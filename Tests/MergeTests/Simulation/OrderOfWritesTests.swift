@@ -2,13 +2,14 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: what is written when")
+@Suite("Merges in memory: the order of writes")
 struct OrderOfWritesTests {
-  @Test("nothing direct is under way on the origin while a tail with a bad spot is written")
+  @Test("no direct request is in flight on the origin while a tail with a bad range is written")
   func badSpotInTail() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0xD000)
-    // The tail is what lies behind the last whole alignment unit: the last sector, or up to a page.
+    // The tail begins at the last 4 KiB boundary: it is the 233 bytes in sector 64 of the last
+    // block.
     let tailSectors: [UInt64] = [0, 7, 40, 55, 63, 64]
     for (round, sector) in tailSectors.enumerated() {
       for depth in [1, 2, 8, 64] {
@@ -19,7 +20,7 @@ struct OrderOfWritesTests {
           merge.originAlignment = generator.chance(oneIn: 2) ? 512 : 4096
           let harness = MergeHarness(merge, seed: generator.next())
           let comment: Comment = "round \(round), sector \(sector): \(merge); \(seed)"
-          // The last block of the origin comes from the first one of the data device.
+          // The origin's last block comes from the first block of the data device.
           let bad = ByteRange(start: sector * 512, end: sector * 512 + 1)
           harness.disk.faults.addBadRange(.read, .data, bad)
           let first = try harness.run()
@@ -27,7 +28,7 @@ struct OrderOfWritesTests {
           try #require(first.end == .finished && !first.unreadable.isEmpty, comment)
           #expect(harness.wrongPlace(unmerged: first.unreadable) == nil, comment)
 
-          // Now the retry writes the tail, and the re-check what was restored.
+          // The retry now writes the tail, and the re-check the restored bytes.
           harness.disk.faults = DiskFaults()
           harness.disk.put([1, 2, 3], on: .target, at: 14 * 65_536 + 32_998)
           harness.disk.put([1, 2, 3], on: .target, at: 13 * 512)
@@ -39,7 +40,7 @@ struct OrderOfWritesTests {
     }
   }
 
-  @Test("bad spots in the tail and before it do not wait for each other, whichever is met first")
+  @Test("bad ranges in the tail and before it do not wait for each other, whichever is met first")
   func badSpotsInTailAndBefore() throws {
     let seed = Seed.current
     for round in 0..<40 {
@@ -47,7 +48,7 @@ struct OrderOfWritesTests {
         TransferOptions(queueDepth: 8, ioByteCount: round % 2 == 0 ? 16_384 : 65_536))
       let harness = MergeHarness(merge, seed: seed.value &+ UInt64(0xE000 + round))
       let comment: Comment = "round \(round): \(merge); \(seed)"
-      // The tail's transfer, and the two blocks before it.
+      // One byte in the tail's transfer and one in each of the two blocks before it.
       for byteOffset: UInt64 in [32_768, 7 * 65_536 + 60_000, 9 * 65_536 + 60_000] {
         harness.disk.faults.addBadRange(
           .read, .data, ByteRange(start: byteOffset, end: byteOffset + 1))
@@ -61,7 +62,7 @@ struct OrderOfWritesTests {
     }
   }
 
-  @Test("a kill at any moment of a rate-limited merge loses the record of little that was written")
+  @Test("a kill at any moment of a rate-limited merge leaves few written bytes unrecorded")
   func littleUnrecorded() throws {
     let seed = Seed.current
     let rate: UInt64 = 1 << 20
@@ -74,8 +75,8 @@ struct OrderOfWritesTests {
       let result = try harness.run()
       try harness.expectNoViolation("\(harness.disk.violation ?? ""): depth \(depth); \(seed)")
       try harness.expectMerged(result, "depth \(depth); \(seed)")
-      // Two intervals, the requests of a checkpoint and those before it at 2 ms each, and the tenth of
-      // a second that the rate limit allows to be caught up; then what is in flight.
+      // Two intervals, the requests of a checkpoint and those before it at 2 ms each, the tenth of
+      // a second of rate-limit catch-up, and then the requests in flight.
       let milliseconds = 2 * 20 + 2 * (UInt64(depth) + 6) + 100
       let bound = milliseconds * rate / 1000 + UInt64(depth) * transfer.ioByteCount
       #expect(bound < harness.merge.model.writtenByteCount / 4)
@@ -83,11 +84,11 @@ struct OrderOfWritesTests {
     }
   }
 
-  @Test("several bad spots in the tail do not wait for each other once they can be read")
+  @Test("several bad ranges in the tail do not wait for each other once they are readable")
   func badSpotsInTail() throws {
     let seed = Seed.current
     for depth in [1, 2, 8, 64] {
-      // The tail begins at the last 4 KiB boundary, and has six whole sectors and a part of one.
+      // The tail begins at the last 4 KiB boundary and contains six whole sectors and part of one.
       let tail = 14 * 65_536 + 32_768
       var merge = SimulatedMerge(
         thinBlocks: [0, 1, 2, 14], dataBlocks: [3, 1, 2, 0],
@@ -107,7 +108,7 @@ struct OrderOfWritesTests {
       harness.disk.faults = DiskFaults()
       try harness.expectMerged(try harness.run(), comment)
 
-      // Each piece of the tail is another transfer to the re-check, and all are to be written again.
+      // Each piece of the tail is a separate transfer in the re-check, and all must be rewritten.
       harness.disk.put(
         before(harness, tail, 6 * 512 + 100), on: .target, at: UInt64(tail))
       let third = try harness.run()
@@ -117,12 +118,12 @@ struct OrderOfWritesTests {
     }
   }
 
-  /// What the origin held before the first run.
+  /// Returns the origin's bytes before the first run.
   private func before(_ harness: MergeHarness, _ byteOffset: Int, _ count: Int) -> [UInt8] {
     harness.before.bytes(at: UInt64(byteOffset), count: count)
   }
 
-  @Test("under a rate limit the lowest transfers are written first, so an interruption loses few")
+  @Test("a rate-limited merge writes the lowest transfers first, so an interruption loses few")
   func rateLimited() throws {
     let seed = Seed.current
     for depth in [2, 8, 32] {
@@ -139,13 +140,13 @@ struct OrderOfWritesTests {
         try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
         isInterrupted = result.reapCount >= reap
         let written = harness.disk.originWrites.reduce(0) { $0 + $1.byteCount }
-        // The limit holds over any time but a tenth of a second.
+        // The rate limit allows a tenth of a second of catch-up.
         let elapsed = harness.disk.time.now - begin + .milliseconds(100)
         let allowed = UInt64(Double(4 << 20) * (elapsed / .seconds(1)))
         #expect(written <= allowed + transfer.ioByteCount, comment)
         let lost = UInt64(depth) * transfer.ioByteCount
         #expect(result.state.doneByteCount + lost >= written, comment)
-        // Among what is written, nothing lies far behind what is not.
+        // Few written bytes lie past the first unwritten one.
         var missing = harness.merge.plannedRanges
         for range in harness.disk.originWrites { missing.remove(range) }
         if let first = missing.ranges.first {

@@ -3,11 +3,11 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Merges in memory: the origin is looked at before a merge goes on")
+@Suite("Merges in memory: the origin check before resuming")
 struct OriginCheckTests {
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 
-  /// A merge that was stopped with at least `count` recorded transfers.
+  /// Returns a merge stopped with at least `count` recorded transfers.
   private static func stopped(recorded count: Int) throws -> MergeHarness {
     for reap in 20...400 {
       let harness = MergeHarness(InterruptedMergeTests.merge(transfer), seed: Seed.current.value)
@@ -25,7 +25,7 @@ struct OriginCheckTests {
     }
   }
 
-  @Test("an origin that holds nothing of what was recorded stops the merge before it writes")
+  @Test("an origin without any recorded bytes stops a resumed merge before it writes")
   func restoredAsAWhole() throws {
     let harness = try Self.stopped(recorded: 10)
     Self.restore(try harness.disk.recordedPieces(), of: harness)
@@ -36,7 +36,8 @@ struct OriginCheckTests {
     try harness.expectMerged(try harness.run(.init(skipsOriginCheck: true)), "not looked at")
   }
 
-  @Test("nine in ten transfers that are not on the origin stop the merge, fewer do not")
+  @Test(
+    "a merge stops if nine in ten recorded transfers are missing from the origin, not if fewer are")
   func threshold() throws {
     for stops in [true, false] {
       let harness = try Self.stopped(recorded: 10)
@@ -54,14 +55,14 @@ struct OriginCheckTests {
     }
   }
 
-  @Test("a source that was written to throughout does not stop the merge")
+  @Test("a source overwritten throughout does not stop a resumed merge")
   func sourceChanged() throws {
     let harness = try Self.stopped(recorded: 10)
     for block in 0..<10 { harness.overwriteSource(block: block) }
     try harness.expectMerged(try harness.run(.init(skipsOriginCheck: false)), "source changed")
   }
 
-  @Test("another origin stops the merge although the source was written to throughout")
+  @Test("a restored origin stops a resumed merge even if every recorded source transfer changed")
   func bothChanged() throws {
     let harness = try Self.stopped(recorded: 10)
     let pieces = try harness.disk.recordedPieces()
@@ -73,7 +74,7 @@ struct OriginCheckTests {
   }
 
   @Test(
-    "a data device without identity stops the merge where one recorded transfer is another one there",
+    "without a data device identity, one changed source transfer stops a resumed merge",
     arguments: [false, true])
   func unidentifiedSource(trusts: Bool) throws {
     let harness = try Self.stopped(recorded: 10)
@@ -90,7 +91,7 @@ struct OriginCheckTests {
     try harness.expectMerged(try harness.run(options), "the source is back")
   }
 
-  @Test("a merge over a finished one is not stopped by an origin that was restored")
+  @Test("a restored origin does not stop a run over a finished merge")
   func finished() throws {
     let harness = MergeHarness(InterruptedMergeTests.merge(Self.transfer), seed: Seed.current.value)
     try harness.expectMerged(try harness.run(), "first")
@@ -100,7 +101,7 @@ struct OriginCheckTests {
 }
 
 extension MergeHarness {
-  /// Gives what the origin has in `range` another source, in place.
+  /// Overwrites the first 512 source bytes of `range` in place.
   fileprivate func changeSource(of range: ByteRange) throws {
     let block = UInt64(merge.model.blockByteCount)
     let mapping = try #require(merge.model.mappings.first { $0.thinBlock == range.start / block })

@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: what they tell of how far they are")
+@Suite("Merges in memory: progress reports")
 struct ProgressTests {
   private final class Observer {
     var moments: [MergeProgress] = []
@@ -10,7 +10,7 @@ struct ProgressTests {
 
   private static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 
-  /// What a run tells, and what it comes to.
+  /// Returns a run's progress reports and its result.
   private func run(
     _ harness: MergeHarness
   ) throws -> (moments: [MergeProgress], result: MergeHarness.RunResult) {
@@ -19,7 +19,7 @@ struct ProgressTests {
     return (observer.moments, result)
   }
 
-  @Test("what is done rises to all there is, with no more in flight than may be")
+  @Test("the done byte count rises to the total, and no more requests are in flight than allowed")
   func figures() throws {
     let seed = Seed.current
     let harness = MergeHarness(InterruptedMergeTests.merge(Self.transfer), seed: seed.value)
@@ -36,17 +36,17 @@ struct ProgressTests {
           (0...Self.transfer.queueDepth).contains(moment.readsInFlight + moment.writesInFlight))
         #expect(!moment.isSalvaging && moment.unreadableByteCount == 0)
       }
-      // Nil until there was one, and then never again.
+      // The time since a checkpoint is nil until the first one, and never after it.
       let hasCheckpoint = moments.map { $0.sinceCheckpoint != nil }
       #expect(hasCheckpoint.first == false, "\(seed)")
-      // A run that finds everything recorded and right has nothing to record.
+      // A run that finds everything recorded and correct records nothing.
       #expect(hasCheckpoint.last == (phases == [.merging]), "\(seed)")
       #expect(hasCheckpoint.drop { !$0 }.allSatisfy { $0 }, "\(seed)")
       #expect(moments.contains { $0.readsInFlight + $0.writesInFlight > 0 }, "\(seed)")
     }
   }
 
-  @Test("a spot that is read again piece by piece is told of, and what of it stays unreadable")
+  @Test("progress reports salvage of a bad range and the bytes that stay unreadable")
   func salvage() throws {
     let seed = Seed.current
     let harness = MergeHarness(InterruptedMergeTests.merge(Self.transfer), seed: seed.value)

@@ -2,9 +2,9 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: metadata that is not what it was when the plan was made")
+@Suite("Merges in memory: metadata changed after planning")
 struct RecycledNodeTests {
-  /// A merge of blocks in every second place, with a mapping tree of three levels.
+  /// Returns a merge of every second block, with a mapping tree of three levels.
   private static func merge(using generator: inout SeededGenerator) -> SimulatedMerge {
     var merge = SimulatedMerge(
       thinBlocks: Array(stride(from: 0, to: 24, by: 2)),
@@ -16,7 +16,7 @@ struct RecycledNodeTests {
     return merge
   }
 
-  @Test("a node that the pool used again stops the merge before anything of it is written")
+  @Test("a reused metadata node stops the merge before any block it maps is written")
   func recycled() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x1_3000)
@@ -41,7 +41,7 @@ struct RecycledNodeTests {
         try harness.expectNoViolation("\(harness.disk.violation ?? ""): \(comment)")
         #expect(first.end.error?.kind == .stopped, "\(first.end); \(comment)")
         #expect(!first.state.isFinished, comment)
-        // A leaf's blocks stay as they were, and so does all behind it.
+        // No block of the changed leaf or past it is written.
         let leaf = tree.leaves.firstIndex(of: node) ?? 0
         let untouched = UInt64(leaf * 3 * 2 * 65_536)
         #expect(harness.disk.originWrites.allSatisfy { $0.end <= untouched }, comment)
@@ -52,11 +52,11 @@ struct RecycledNodeTests {
     }
   }
 
-  /// What is in a block that was given free and used for something else.
+  /// The new content of a metadata block that was freed and reused.
   enum Change: CaseIterable {
-    /// The same node with one mapping or child changed, and a right checksum.
+    /// The same node with one mapping or child changed and a correct checksum.
     case otherValue
-    /// Another node of the same tree, which says truly where it is.
+    /// Another leaf of the same tree, with the correct block number.
     case otherNode
     case zeros
 

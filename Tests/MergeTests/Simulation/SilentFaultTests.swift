@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-@Suite("Merges in memory: devices that do not say what went wrong")
+@Suite("Merges in memory: silent device faults")
 struct SilentFaultTests {
   static let transfer = TransferOptions(queueDepth: 4, ioByteCount: 16_384)
 
@@ -17,7 +17,8 @@ struct SilentFaultTests {
     return harness
   }
 
-  @Test("what an origin lost that only said it was flushed, verify finds and a resumed run mends")
+  @Test(
+    "verify finds bytes lost by an origin that faked its flushes, and a resumed run rewrites them")
   func lyingFlushOfTheOrigin() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x1_1000)
@@ -33,7 +34,7 @@ struct SilentFaultTests {
         try harness.powerCut(
           at: .random(in: 20...500, using: &generator), .init(), comment)
         ?? harness.disk.cutPower()
-      // Nothing of the origin was ever durable.
+      // No write to the origin was ever durable.
       var survivors = cut.survivors(using: &generator)
       survivors[.target] = cut.durable[.target]
       let after = harness.afterPowerCut(survivors, seed: generator.next())
@@ -45,9 +46,9 @@ struct SilentFaultTests {
       lossCount += claimed.isEmpty ? 0 : 1
 
       let trusting = after.afterPowerCut(survivors, seed: generator.next())
-      // What is trusted here is not true: the disk must not hold the journal against the origin.
+      // The trusted records are false here, so the disk must not check them against the origin.
       trusting.disk.faults.lyingFlushes = [.target]
-      // A merge that was finished once is read again all the same.
+      // A merge that once finished is read again even if earlier runs are trusted.
       let isReadAgain = try trusting.disk.journalState().finishedSeconds != nil
       let trusted = try trusting.run(.init(trustsEarlierRuns: true))
       try #require(trusted.isFinished, comment)
@@ -65,7 +66,7 @@ struct SilentFaultTests {
     #expect(trustedLossCount > 5, "too little was lost in trust to prove anything; \(seed)")
   }
 
-  @Test("a journal that only said it was flushed costs work, or is refused as damaged")
+  @Test("after a journal that faked its flushes, a run merges correctly or is refused")
   func lyingFlushOfTheJournal() throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ 0x1_2000)
@@ -85,7 +86,7 @@ struct SilentFaultTests {
           let result = try after.run()
           #expect(result.isFinished && after.wrongPlace() == nil, comment)
         } catch {
-          // A later append survived, and one before it did not.
+          // A later append survived but an earlier one did not.
           #expect(error.kind == .journalConflict && after.disk.originWrites.isEmpty, comment)
         }
         try after.expectNoViolation("\(after.disk.violation ?? ""): \(comment)")
@@ -93,7 +94,7 @@ struct SilentFaultTests {
     }
   }
 
-  @Test("a write that an origin dropped or put elsewhere is found by both ways to verify")
+  @Test("both ways to verify find a write that the origin dropped or misdirected")
   func lostWrites() throws {
     let seed = Seed.current
     let writeCount = try Self.merged(seed: seed.value) { _ in }.disk.originWrites.count
@@ -122,7 +123,7 @@ struct SilentFaultTests {
   }
 
   @Test(
-    "a bit that flips on the way from the source is found by comparing, and mended by merging again"
+    "comparing finds a bit flipped in a read of the source, and another merge corrects it"
   )
   func flippedSource() throws {
     let seed = Seed.current
@@ -135,14 +136,14 @@ struct SilentFaultTests {
       let wrong = harness.wrongPlace()
       let compared = try harness.compare()
       #expect((compared.differences.byteCount == 0) == (wrong == nil), comment)
-      // The journal has the checksums of what arrived: it cannot tell.
+      // The journal has checksums of the bytes that arrived, so it cannot reveal the flip.
       #expect(try harness.compareWithJournal().differences.byteCount == 0, comment)
       try harness.expectMerged(try harness.run(), comment)
     }
   }
 
   @Test(
-    "a bit that flips in what is read of metadata or journal ends in a refusal or in the right bytes",
+    "a bit flipped in a metadata or journal read leads to a refusal, a stop, or correct bytes",
     arguments: [
       (DiskFaults.Device.metadata, MergeError.Kind.refused),
       (DiskFaults.Device.journal, MergeError.Kind.journalConflict),
@@ -171,10 +172,10 @@ struct SilentFaultTests {
     #expect(refusalCount > 10, "hardly a flipped bit was met; \(seed)")
   }
 
-  @Test("a journal whose header is misread once is refused, or its length is the right one")
+  @Test("a journal header misread once is refused, or its byte count is correct")
   func misreadHeader() throws {
     let seed = Seed.current
-    // Nothing stands behind the header, so that reading too much of it brings no other bytes.
+    // Nothing follows the header, so reading too far returns no more bytes.
     let journal = JournalSample(records: []).bytes
     let expected = UInt64(JournalSample.header.encoded.count)
     for round in 1...4000 as ClosedRange<UInt64> {
@@ -192,11 +193,11 @@ struct SilentFaultTests {
   }
 }
 
-@Suite("Merges in memory: what a failed flush left behind is not believed")
+@Suite("Merges in memory: bytes left by a failed flush are not trusted")
 struct FailedFlushTests {
   typealias Class = DiskFaults.Class
 
-  @Test("bytes that can be read but are not recorded are written again by the re-check")
+  @Test("the re-check rewrites bytes that are readable but whose flush failed")
   func rewritten() throws {
     let seed = Seed.current
     let harness = MergeHarness(
@@ -218,7 +219,8 @@ struct FailedFlushTests {
   }
 
   @Test(
-    "records whose flush failed are not gone on from, so that no power cut makes a hole of them")
+    "after a failed journal flush, an interrupted run, and a power cut, the merge resumes correctly"
+  )
   func journal() throws {
     let seed = Seed.current
     for number in 1...6 {
@@ -235,13 +237,13 @@ struct FailedFlushTests {
     }
   }
 
-  @Test("a journal that cannot be read in mid-merge stops the merge, which can be resumed")
+  @Test("a journal read error in mid-merge stops the merge, which can be resumed")
   func unreadableJournal() throws {
     let seed = Seed.current
     let harness = MergeHarness(
       InterruptedMergeTests.merge(SilentFaultTests.transfer), seed: seed.value)
     try harness.expectMerged(try harness.run(), "\(seed)")
-    // Header, records, and the same once more for the re-check: the last of these fails.
+    // A run reads the header and records, then both again for the re-check. The last read fails.
     _ = try harness.run()
     let readCount = try #require(harness.disk.counts[Class(.read, .journal)])
     harness.disk.faults.failing[Class(.read, .journal)] = readCount

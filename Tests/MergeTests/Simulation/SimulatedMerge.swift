@@ -1,7 +1,7 @@
 import Fixtures
 import MergeEngine
 
-/// The pool, the origin and the options of a merge in memory.
+/// The pool, origin, and options of a merge in memory.
 struct SimulatedMerge: CustomStringConvertible {
   var builder: PoolImageBuilder
   var model: ThinModel
@@ -9,12 +9,12 @@ struct SimulatedMerge: CustomStringConvertible {
   var checkpointInterval = Duration.milliseconds(4)
   var dataAlignment = 512
   var originAlignment = 512
-  /// What the devices write as a whole or not at all.
+  /// The size of an atomic write on the devices.
   var sectorByteCount = 512
 
   static let deviceID: UInt32 = 3
 
-  /// A merge of blocks at `thinBlocks`, each in some data block, onto an origin of that size.
+  /// Creates a merge of `thinBlocks`, each in some data block, onto an origin of `originByteCount`.
   init(
     thinBlocks: [Int], dataBlocks: [Int]? = nil, blockByteCount: Int = 65_536,
     originByteCount: Int, transfer: TransferOptions = TransferOptions(ioByteCount: 64 << 10)
@@ -47,11 +47,11 @@ struct SimulatedMerge: CustomStringConvertible {
     draw(using: &generator)
   }
 
-  /// Draws a merge of blocks of `unitCount` times 64 KiB, of which little is written.
+  /// Draws a merge of blocks of `unitCount` times 64 KiB, of which few bytes are written.
   init(unitCount: Int, using generator: inout SeededGenerator) {
     let blockByteCount = unitCount << 16
     let last = Int.random(in: 0...1000, using: &generator)
-    // The end cuts the last block that is written; those behind it are left out.
+    // The origin's end cuts the last written block; the blocks past the end are skipped.
     let thinBlocks = [last, last + 1, last + 2 + .random(in: 0...5, using: &generator)]
     let written = Int.random(in: 1...min(blockByteCount, 6 << 20), using: &generator)
     self.init(
@@ -62,7 +62,7 @@ struct SimulatedMerge: CustomStringConvertible {
     draw(using: &generator)
   }
 
-  /// Draws options that do not go back to single pages where that would take too long.
+  /// Draws a queue depth and a transfer size.
   static func transfer(using generator: inout SeededGenerator) -> TransferOptions {
     let ioByteCounts: [UInt64] = [
       4096, 8192, 12_288, 64 << 10, 100 << 10, 256 << 10, 1 << 20, 4 << 20,
@@ -80,21 +80,21 @@ struct SimulatedMerge: CustomStringConvertible {
     sectorByteCount = max(originAlignment, generator.chance(oneIn: 2) ? 512 : 4096)
   }
 
-  /// What a merge of the content as it is now has to be carried out with.
+  /// The extent options that the merge of the current model needs.
   var extent: ExtentOptions {
     ExtentOptions(
       thinByteCount: model.thinByteCount.map { UInt64($0) },
       pastEnd: MergeEngine.PastEndPolicy(rawValue: model.pastEnd.rawValue) ?? .refuse)
   }
 
-  /// What is written, neighbours joined.
+  /// The written ranges of the origin, with adjacent ones joined.
   var plannedRanges: RangeSet {
     var ranges = RangeSet()
     for write in model.writes { ranges.insert(ByteRange(write.target)) }
     return ranges
   }
 
-  /// The range of the origin that gets its bytes from a range within one data block.
+  /// Returns the range of the origin whose bytes come from a range within one data block, or nil.
   func originRange(ofData range: ByteRange) -> ByteRange? {
     let block = UInt64(model.blockByteCount)
     guard let mapping = model.mappings.first(where: { $0.dataBlock == range.start / block }) else {

@@ -3,15 +3,15 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Storms: whatever a seed draws, the merge is right once the weather is fine")
+@Suite("Storms: the merge finishes correctly after any random faults")
 struct StormTests {
-  /// Which seeds are tried.
+  /// The seeds to try.
   enum Seeds: CustomTestStringConvertible {
-    /// One that found a mistake, which was mended, or one that somebody gave.
+    /// A seed that found a bug, since fixed, or one given by the user.
     case one(UInt64)
-    /// So many from a first one on.
+    /// The given count of seeds, from a first one on.
     case from(UInt64, count: Int)
-    /// From a first one on, as many as so many seconds allow.
+    /// Seeds from a first one on, for the given number of seconds.
     case soak(UInt64, seconds: UInt64)
 
     var testDescription: String {
@@ -23,7 +23,8 @@ struct StormTests {
     }
   }
 
-  /// What is tried in this run: usually what found a mistake before, and the next ones from a fixed seed.
+  /// The cases of this run: by default the seeds that found bugs, then new ones from
+  /// `Seed.current`.
   static let seeds: [Seeds] = {
     if let seed = number("THIN_MERGE_STORM") { return [.one(seed)] }
     if let seconds = number("THIN_MERGE_SOAK_SECONDS") {
@@ -43,7 +44,7 @@ struct StormTests {
     ProcessInfo.processInfo.environment[name].flatMap { UInt64($0) }
   }
 
-  @Test("with every seed", arguments: seeds)
+  @Test("every storm ends in a finished and verified merge", arguments: seeds)
   func storms(_ seeds: Seeds) throws {
     switch seeds {
     case .one(let seed):

@@ -8,16 +8,16 @@ final class VirtualClock: Sendable {
 
   var now: Duration { .nanoseconds(nanoseconds.load(ordering: .relaxed)) }
 
-  /// Whether the engine has slept so often, with nothing in flight in between, that it would for ever.
+  /// True if the engine has slept more than 2000 times in a row with nothing in flight.
   var isStuck: Bool { sleeps.load(ordering: .relaxed) > 2000 }
 
-  /// Something happens.
+  /// Advances the time for an event, which resets the count of sleeps.
   func advance(by duration: Duration) {
     sleeps.store(0, ordering: .relaxed)
     pass(duration)
   }
 
-  /// Nothing happens.
+  /// Advances the time without an event.
   private func sleep(_ duration: Duration) {
     sleeps.add(1, ordering: .relaxed)
     pass(duration)
@@ -29,10 +29,10 @@ final class VirtualClock: Sendable {
       parts.seconds * 1_000_000_000 + parts.attoseconds / 1_000_000_000, ordering: .relaxed)
   }
 
-  /// As the engine wants it.
+  /// The clock in the engine's form.
   var clock: Clock { Clock(now: { self.now }, sleep: { self.sleep($0) }) }
 
-  /// The same, that interrupts what is stuck.
+  /// Returns the same clock, which requests an interruption if the engine is stuck.
   func clock(interrupting interruption: Interruption) -> Clock {
     Clock(
       now: { self.now },
@@ -42,6 +42,6 @@ final class VirtualClock: Sendable {
       })
   }
 
-  /// Seconds since 1970, for what is recorded for people.
+  /// Seconds since 1970, for records that people read.
   var secondsSince1970: Int64 { 1_700_000_000 + now.components.seconds }
 }
