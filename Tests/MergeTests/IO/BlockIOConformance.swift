@@ -1,18 +1,18 @@
 import MergeEngine
 import Testing
 
-/// What every ``BlockIO`` has to do, whatever it is made of.
+/// The rules that every ``BlockIO`` must follow.
 ///
-/// Precondition of each: nothing is in flight, `.data` is a file of `fileByteCount` bytes for reading
-/// and writing, and the slab has room for `requestCountMax` blocks.
+/// - Precondition: Nothing is in flight, `.data` is a file of `fileByteCount` bytes for reading and
+///   writing, and the slab has room for `requestCountMax` blocks.
 enum BlockIOConformance {
   static let blockByteCount = 4096
   static let blockCount = 64
   static let fileByteCount = blockCount * blockByteCount
-  /// How many times nothing may complete before the requests in flight count as lost.
+  /// The number of empty reaps after which the requests in flight count as lost.
   private static let emptyReapCountMax = 400
 
-  /// What a finished request said, by its tag.
+  /// The results of completed requests, by tag.
   typealias Results = [UInt64: Int64]
 
   /// Reaps at least one request.
@@ -26,7 +26,7 @@ enum BlockIOConformance {
     throw SupportError("nothing completed in \(emptyReapCountMax) attempts")
   }
 
-  /// Waits until nothing is enqueued or in flight; stops when nothing comes at many attempts.
+  /// Waits until nothing is enqueued or in flight, but fails if nothing completes in many reaps.
   static func drain<IO: BlockIO & ~Copyable>(_ io: inout IO) throws -> Results {
     var results: Results = [:]
     var batch = CompletionBatch()
@@ -43,7 +43,7 @@ enum BlockIOConformance {
     return results
   }
 
-  /// The bytes that stand for a block after it was written for the `version`th time.
+  /// Returns the content of a block after its `version`th write.
   static func content(of block: Int, version: UInt8 = 0) -> [UInt8] {
     (0..<blockByteCount).map { UInt8(truncatingIfNeeded: $0 &+ block &* 31) ^ version }
   }
@@ -62,7 +62,7 @@ enum BlockIOConformance {
 
   // MARK: The rules
 
-  /// Writes land where they say, and reads bring what is there, several at once in any order.
+  /// Checks that writes and reads use the requested offsets, several at once in any order.
   static func readsAndWritesLand<IO: BlockIO & ~Copyable>(
     _ io: inout IO, using generator: inout some RandomNumberGenerator
   ) throws {
@@ -100,11 +100,11 @@ enum BlockIOConformance {
     }
   }
 
-  /// A completion carries the tag of its request, whatever number that is.
+  /// Checks that a completion carries the tag of its request, for any tag.
   static func tagsComeBack<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
     let tags: [UInt64] = [0, 1, .max, 1 << 63, 0xDEAD_BEEF, 42]
     for (slot, tag) in tags.prefix(io.requestCountMax).enumerated() {
-      // Each asks for another byte count, so that results cannot be mixed up.
+      // Each request has another byte count, so that results cannot be confused.
       io.enqueue(
         IORequest(
           .read, .data, slabByteOffset: slot * blockByteCount, byteCount: 512 * (slot + 1),
@@ -117,7 +117,7 @@ enum BlockIOConformance {
     #expect(results.count == min(tags.count, io.requestCountMax))
   }
 
-  /// Nothing happens before `submit`; requests that are enqueued later go with a later batch.
+  /// Checks that requests start only at `submit`, and later ones only at the next `submit`.
   static func enqueuedIsNotSubmitted<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
     try #require(io.requestCountMax >= 2)
     var batch = CompletionBatch()
@@ -135,8 +135,7 @@ enum BlockIOConformance {
     #expect(try drain(&io) == [2: Int64(blockByteCount)])
   }
 
-  /// As many requests as may be enqueued all complete, batch after batch, though one batch of
-  /// completions holds fewer.
+  /// Checks that the maximum number of requests completes, although a completion batch is smaller.
   static func manyAtOnce<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
     for round in 0..<3 as Range<UInt64> {
       let first = round * 1000
@@ -146,7 +145,7 @@ enum BlockIOConformance {
             .read, .data, byteOffset: UInt64(slot % blockCount * blockByteCount),
             slabByteOffset: slot * blockByteCount, byteCount: blockByteCount,
             tag: first + UInt64(slot)))
-        // Some go in batches of three, some only at the end.
+        // Some requests go in batches of three, the others only at the end.
         if round == 1, slot % 3 == 0 { io.submit() }
       }
       #expect(io.requestCount == io.requestCountMax)
@@ -156,7 +155,7 @@ enum BlockIOConformance {
     }
   }
 
-  /// A flush completes, alone and among other requests.
+  /// Checks that a flush completes, alone and among other requests.
   static func flushCompletes<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
     try #require(io.requestCountMax >= 3)
     io.enqueue(IORequest(.flush, .data, tag: 1))
@@ -173,7 +172,7 @@ enum BlockIOConformance {
     #expect(io.perform(IORequest(.flush, .data, tag: 5)) == 0)
   }
 
-  /// A read across the end is short, one behind it brings nothing; neither is an error.
+  /// Checks that a read across the end is short and one past it is empty, both without an error.
   static func endOfFile<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
     let across = IORequest(
       .read, .data, byteOffset: UInt64(fileByteCount - blockByteCount),
@@ -188,7 +187,8 @@ enum BlockIOConformance {
     #expect(io.perform(behind) == 0)
   }
 
-  /// What fails completes with a negative errno and the request's tag, and hinders no other.
+  /// Checks that a failing request completes with a negative errno and its tag, and hinders no
+  /// other.
   static func errorsAreResults<IO: BlockIO & ~Copyable>(
     _ io: inout IO, writing target: IOFile, errno: Int64
   ) throws {
@@ -206,7 +206,7 @@ enum BlockIOConformance {
     #expect(try drain(&io) == [13: Int64(blockByteCount)])
   }
 
-  /// Reaping of what does not come ends with the time, and of nothing at once.
+  /// Checks that reaping ends at its timeout, and at once if nothing is in flight.
   static func reapingEnds<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
     var batch = CompletionBatch()
     batch.append(IOCompletion(tag: 99, result: 0))
@@ -214,13 +214,13 @@ enum BlockIOConformance {
     #expect(batch.count == 0, "nothing is in flight, and the batch is replaced")
     io.enqueue(IORequest(.read, .data, byteCount: blockByteCount, tag: 1))
     io.submit()
-    // More are wanted than can come. Without an end, the call does not return.
+    // The reap asks for more than can complete: without a timeout it would not return.
     try io.reap(atLeast: 5, timeout: .milliseconds(50), into: &batch)
     let once = batch.count
     #expect(try once + drain(&io).count == 1)
   }
 
-  /// `perform` does one request at once and needs no other call.
+  /// Checks that `perform` completes one request at once and needs no other call.
   static func performing<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
     let bytes = content(of: 9, version: 3)
     store(bytes, &io, at: blockByteCount)

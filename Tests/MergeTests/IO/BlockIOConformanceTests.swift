@@ -2,7 +2,7 @@ import Foundation
 import MergeEngine
 import Testing
 
-/// A file for a queue under test, and the same file where nobody may write.
+/// A file for a queue under test, opened for writing and read-only.
 private final class LinuxAIOBench {
   private let folder: TemporaryFolder
   private let path: String
@@ -13,7 +13,7 @@ private final class LinuxAIOBench {
     try Data(count: BlockIOConformance.fileByteCount).write(to: URL(filePath: path))
   }
 
-  /// A queue of that many requests, on a file past the page cache or through it.
+  /// Returns a queue of `requestCount` requests on the file, with direct or buffered I/O.
   func queue(requestCount: Int, direct: Bool) throws -> LinuxAIO {
     try LinuxAIO(
       requestCount: requestCount,
@@ -26,9 +26,9 @@ private final class LinuxAIOBench {
   }
 }
 
-@Suite("The seam: Linux AIO does what every queue has to do", .waitsForPrograms)
+@Suite("The seam: Linux AIO follows the rules for every queue", .waitsForPrograms)
 struct LinuxAIOConformanceTests {
-  @Test("reads and writes land where they say", arguments: [1, 7, 64], [true, false])
+  @Test("reads and writes use the requested offsets", arguments: [1, 7, 64], [true, false])
   func readsAndWritesLand(requestCount: Int, direct: Bool) throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -44,14 +44,14 @@ struct LinuxAIOConformanceTests {
     try BlockIOConformance.tagsComeBack(&io)
   }
 
-  @Test("what is enqueued waits for the next submit")
+  @Test("an enqueued request waits for the next submit")
   func enqueuedIsNotSubmitted() throws {
     let bench = try LinuxAIOBench()
     var io = try bench.queue(requestCount: 4, direct: true)
     try BlockIOConformance.enqueuedIsNotSubmitted(&io)
   }
 
-  @Test("as many as may be in flight complete", arguments: [1, 63, 64, 65, 200])
+  @Test("the maximum number of requests completes", arguments: [1, 63, 64, 65, 200])
   func manyAtOnce(requestCount: Int) throws {
     let bench = try LinuxAIOBench()
     var io = try bench.queue(requestCount: requestCount, direct: true)
@@ -59,7 +59,7 @@ struct LinuxAIOConformanceTests {
     try BlockIOConformance.manyAtOnce(&io)
   }
 
-  @Test("a flush completes", arguments: [true, false])
+  @Test("a flush completes, alone and among other requests", arguments: [true, false])
   func flushCompletes(direct: Bool) throws {
     let bench = try LinuxAIOBench()
     var io = try bench.queue(requestCount: 4, direct: direct)
@@ -80,14 +80,14 @@ struct LinuxAIOConformanceTests {
     try BlockIOConformance.errorsAreResults(&io, writing: .metadata, errno: Int64(EBADF))
   }
 
-  @Test("reaping respects its time")
+  @Test("reaping ends at its timeout, and at once if nothing is in flight")
   func reapingEnds() throws {
     let bench = try LinuxAIOBench()
     var io = try bench.queue(requestCount: 8, direct: true)
     try BlockIOConformance.reapingEnds(&io)
   }
 
-  @Test("one request at a time needs no queue", arguments: [0, 2])
+  @Test("perform completes one request without any other call", arguments: [0, 2])
   func performing(requestCount: Int) throws {
     let bench = try LinuxAIOBench()
     var io = try bench.queue(requestCount: requestCount, direct: true)

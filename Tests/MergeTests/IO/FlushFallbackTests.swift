@@ -3,9 +3,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("IO: a kernel without flushes by AIO")
+@Suite("IO: flushes on a kernel whose AIO has none")
 struct FlushFallbackTests {
-  @Test("a flush that the queue does not know is made by a call of its own")
+  @Test("a flush that AIO rejects as unknown is made by a system call")
   func ownCall() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("file")
@@ -14,7 +14,7 @@ struct FlushFallbackTests {
     #expect(LinuxAIO.flushResult(of: file.fileDescriptor, -Int64(EINVAL)) == 0)
   }
 
-  @Test("a flush that neither knows has failed")
+  @Test("a flush that both AIO and the system call reject fails")
   func unknownToBoth() {
     let pipe = Pipe()
     let writer = pipe.fileHandleForWriting.fileDescriptor
@@ -22,7 +22,7 @@ struct FlushFallbackTests {
   }
 
   @Test(
-    "the result of anything else stays what it is",
+    "any other result is returned unchanged",
     arguments: [0, 4096, -Int64(EIO), -Int64(EINVAL)])
   func others(result: Int64) throws {
     #expect(LinuxAIO.flushResult(of: -1, result) == result)

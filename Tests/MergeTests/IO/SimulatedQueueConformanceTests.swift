@@ -2,7 +2,7 @@ import Fixtures
 import MergeEngine
 import Testing
 
-/// A simulated disk on which nothing goes wrong and everything may be written.
+/// A simulated disk without rules, and without faults by default.
 private enum SimulatedBench {
   static func queue(requestCount: Int, faults: DiskFaults = DiskFaults()) throws -> SimulatedQueue {
     let blocks = SparseContent(byteCount: UInt64(BlockIOConformance.fileByteCount), base: .zeros)
@@ -18,9 +18,9 @@ private enum SimulatedBench {
   }
 }
 
-@Suite("The seam: the simulated queue does what every queue has to do")
+@Suite("The seam: the simulated queue follows the rules for every queue")
 struct SimulatedQueueConformanceTests {
-  @Test("reads and writes land where they say", arguments: [1, 7, 64])
+  @Test("reads and writes use the requested offsets", arguments: [1, 7, 64])
   func readsAndWritesLand(requestCount: Int) throws {
     var generator = Seed.current.generator
     var io = try SimulatedBench.queue(requestCount: requestCount)
@@ -33,19 +33,19 @@ struct SimulatedQueueConformanceTests {
     try BlockIOConformance.tagsComeBack(&io)
   }
 
-  @Test("what is enqueued waits for the next submit")
+  @Test("an enqueued request waits for the next submit")
   func enqueuedIsNotSubmitted() throws {
     var io = try SimulatedBench.queue(requestCount: 4)
     try BlockIOConformance.enqueuedIsNotSubmitted(&io)
   }
 
-  @Test("as many as may be in flight complete", arguments: [1, 63, 64, 65, 200])
+  @Test("the maximum number of requests completes", arguments: [1, 63, 64, 65, 200])
   func manyAtOnce(requestCount: Int) throws {
     var io = try SimulatedBench.queue(requestCount: requestCount)
     try BlockIOConformance.manyAtOnce(&io)
   }
 
-  @Test("a flush completes")
+  @Test("a flush completes, alone and among other requests")
   func flushCompletes() throws {
     var io = try SimulatedBench.queue(requestCount: 4)
     try BlockIOConformance.flushCompletes(&io)
@@ -66,13 +66,13 @@ struct SimulatedQueueConformanceTests {
       &io, writing: .metadata, errno: -DiskFaults.inputOutputError)
   }
 
-  @Test("reaping respects its time")
+  @Test("reaping ends at its timeout, and at once if nothing is in flight")
   func reapingEnds() throws {
     var io = try SimulatedBench.queue(requestCount: 8)
     try BlockIOConformance.reapingEnds(&io)
   }
 
-  @Test("one request at a time needs no queue", arguments: [1, 2])
+  @Test("perform completes one request without any other call", arguments: [1, 2])
   func performing(requestCount: Int) throws {
     var io = try SimulatedBench.queue(requestCount: requestCount)
     try BlockIOConformance.performing(&io)

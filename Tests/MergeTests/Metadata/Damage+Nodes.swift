@@ -1,6 +1,6 @@
 import Fixtures
 
-/// A node that is read for device 1, and its name in a test.
+/// A node that is read for device 1, with its name in a test.
 private struct NodeUnderTest: Sendable {
   let name: String
   let find: @Sendable (PoolImage) -> Int
@@ -59,7 +59,7 @@ extension Damage {
     }
   }
 
-  /// Damage to the order of keys, with all checksums right.
+  /// Damage to the order of keys, with valid checksums.
   static let ofKeys: [Damage] = [
     Damage("a leaf has equal keys") { image in
       image.damageFirstLeaf { $0.setKey(2, to: $0.key(1)) }
@@ -118,7 +118,7 @@ extension Damage {
     },
   ]
 
-  /// Damage to the shape of a tree, with all checksums right.
+  /// Damage to the shape of a tree, with valid checksums.
   static let ofShape: [Damage] = [
     Damage("a child is block 0") { $0.redirectSecondChild(to: 0) },
     Damage("a child is the held copy") { image in

@@ -1,7 +1,7 @@
 import Fixtures
 
 extension Damage {
-  /// Damage to the metadata file as a whole and to its superblocks.
+  /// Damage to superblocks, and to the metadata and data files as a whole.
   static let ofSuperblocks: [Damage] = [
     Damage("the metadata is empty") { image in
       image.metadataFileByteCount = 0

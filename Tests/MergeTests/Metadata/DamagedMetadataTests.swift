@@ -4,25 +4,30 @@ import Testing
 
 @Suite("Damaged metadata: refused before anything is written", .waitsForPrograms)
 struct DamagedMetadataTests {
-  @Test("metadata file and superblocks", arguments: Damage.ofSuperblocks)
+  @Test(
+    "damaged superblocks, metadata files, and data files are refused",
+    arguments: Damage.ofSuperblocks)
   func superblocks(_ damage: Damage) throws { try expectRefusal(of: damage) }
 
-  @Test("block size", arguments: Damage.ofBlockSize)
+  @Test("a block size that the format does not allow is refused", arguments: Damage.ofBlockSize)
   func blockSize(_ damage: Damage) throws { try expectRefusal(of: damage) }
 
-  @Test("any node", arguments: Damage.ofAnyNode)
+  @Test("a node with a damaged header is refused", arguments: Damage.ofAnyNode)
   func anyNode(_ damage: Damage) throws { try expectRefusal(of: damage) }
 
-  @Test("keys", arguments: Damage.ofKeys)
+  @Test("damaged keys are refused", arguments: Damage.ofKeys)
   func keys(_ damage: Damage) throws { try expectRefusal(of: damage) }
 
-  @Test("the shape of a tree", arguments: Damage.ofShape)
+  @Test("a damaged tree shape is refused", arguments: Damage.ofShape)
   func shape(_ damage: Damage) throws { try expectRefusal(of: damage) }
 
-  @Test("mappings and device details", arguments: Damage.ofDevices)
+  @Test(
+    "damaged mappings and details, and missing devices, are refused", arguments: Damage.ofDevices)
   func devices(_ damage: Damage) throws { try expectRefusal(of: damage) }
 
-  @Test("every verb that reads metadata refuses it", arguments: ["plan", "verify", "devices"])
+  @Test(
+    "every verb that reads metadata refuses a damaged node",
+    arguments: ["plan", "verify", "devices"])
   func otherVerbs(verb: String) throws {
     var image = PoolImageBuilder.sound.build()
     let root = image.held.details.root
@@ -39,7 +44,7 @@ struct DamagedMetadataTests {
     #expect(errorLines(refused).count == 1, "\(refused.standardError)")
   }
 
-  @Test("a pool that needs a check is refused with a hint that names the way on")
+  @Test("the hint for a pool that needs a check names the command that clears the flag")
   func needsCheckHint() throws {
     var image = PoolImageBuilder.sound.build()
     image.editSuperblock { $0.flags = 1 }
@@ -53,7 +58,7 @@ struct DamagedMetadataTests {
     ] {
       #expect(refused.exitStatus == 2)
       #expect(refused.standardError.contains(clearing))
-      // There it would be a mistake of the command line.
+      // With --inactive, --ignore-needs-check would be a mistake on the command line.
       #expect(!refused.standardError.contains("--ignore-needs-check"))
     }
     let listed = try pool.run(["devices", "--metadata", pool.metadata, "--ignore-needs-check"])
@@ -61,7 +66,7 @@ struct DamagedMetadataTests {
   }
 
   @Test(
-    "in place of metadata, a dump and an empty block are told of with what makes metadata of them",
+    "the error for a dump or zeros in place of metadata names a tool or option that helps",
     arguments: [
       ("<superblock uuid=\"\" time=\"0\"/>", "thin_restore"),
       ("<superblock" + String(repeating: " ", count: 5000), "thin_restore"),
@@ -71,7 +76,7 @@ struct DamagedMetadataTests {
     try expectHint(Data(content.utf8), tool)
   }
 
-  @Test("packed metadata is told of with what unpacks it")
+  @Test("the error for packed metadata names the tool that unpacks it")
   func packed() throws {
     let magic: [UInt8] = [0x77, 0xEF, 0x09, 0x63, 0xAA, 0xA0, 0x37, 0xA5]
     try expectHint(Data(magic + [UInt8](repeating: 7, count: 8184)), "thin_metadata_unpack")
@@ -86,7 +91,7 @@ struct DamagedMetadataTests {
     #expect(refused.standardError.contains(tool), "\(refused.standardError)")
   }
 
-  @Test("the rows change what they claim to: the pool they start from is merged")
+  @Test("the undamaged pool that every damage starts from is merged")
   func soundPool() throws {
     let pool = try PoolOnDisk(
       PoolImageBuilder.sound.build(), origin: PoolImageBuilder.origin, fillingData: false)

@@ -4,15 +4,15 @@ import Testing
 
 @testable import MergeEngine
 
-/// One kind of damage to a sound pool, and what an error about it has to name.
+/// One kind of damage to a sound pool.
 struct Damage: Sendable, CustomTestStringConvertible {
-  /// What an error has to name besides the metadata file.
+  /// The subject that an error must name.
   enum Culprit: Sendable {
-    /// Any of these blocks: the one at fault, or the one that points at it.
+    /// The metadata file and any of these blocks: the damaged one, or one that points to it.
     case blocks([Int])
-    /// Nothing more.
+    /// Only the metadata file.
     case metadataFile
-    /// The data file instead of the metadata file.
+    /// The data file.
     case dataFile
   }
 
@@ -37,10 +37,10 @@ struct Damage: Sendable, CustomTestStringConvertible {
 }
 
 extension PoolImageBuilder {
-  /// Bytes of the origin of the pools here.
+  /// The byte count of the origin in these tests.
   static let originByteCount = 8 << 20
 
-  /// The origin of the pools here.
+  /// The content of the origin in these tests.
   static let origin = SectorContent(source: .origin, seed: 1).bytes(in: 0..<originByteCount)
 
   /// A pool with a metadata snapshot of three devices, the first with a tree of four levels.
@@ -58,10 +58,10 @@ extension PoolImageBuilder {
     return builder
   }
 
-  /// The largest data block that the first device maps.
+  /// The highest data block that the first device maps.
   var lastDataBlock: Int { Int(devices[0].mappings.map(\.dataBlock).max() ?? 0) }
 
-  /// A pool with more leaves than are added up at once.
+  /// A pool with more than two planning batches of leaves.
   static var manyLeaves: PoolImageBuilder {
     var builder = PoolImageBuilder(devices: [
       ThinDevice(1, .everyThird(count: 2 * BackgroundPlanner.batchLeafCount + 88))
@@ -71,7 +71,7 @@ extension PoolImageBuilder {
     return builder
   }
 
-  /// A pool whose one device has a tree of single-entry nodes above a leaf.
+  /// Returns a pool whose only device has a chain of single-entry nodes above a leaf.
   static func chain(depth: Int) -> PoolImageBuilder {
     var builder = PoolImageBuilder(devices: [ThinDevice(1, .consecutive(count: 4))])
     builder.extraRootLevelCount = depth - 1
@@ -109,7 +109,7 @@ extension PoolImage {
     return which == .live ? .metadataFile : .blocks([blockNumber(of: .held)])
   }
 
-  /// Makes the second child of the first leaf's parent `child`, and blames parent or child.
+  /// Makes `child` the second child of the first leaf's parent, and blames parent or child.
   mutating func redirectSecondChild(to child: UInt64) -> Damage.Culprit {
     editNode(at: firstParent) { $0.setValue(1, to: child) }
     return .blocks([firstParent, Int(clamping: child)])

@@ -21,7 +21,7 @@ struct UnpackedScenario: SuiteTrait, TestScoping {
 }
 
 extension Trait where Self == UnpackedScenario {
-  /// The images of a scenario, unpacked once for the suite.
+  /// Returns a trait that unpacks a scenario once for the suite.
   static func unpacked(_ name: String) -> Self { UnpackedScenario(name: name) }
 }
 
@@ -38,7 +38,7 @@ struct DeepFixtureTests {
     pool = try PoolOnDisk(sharing: #require(UnpackedScenario.images))
   }
 
-  @Test("a plan counts the mappings of thin_dump")
+  @Test("a plan counts the mappings that thin_dump lists")
   func planAgreesWithDump() throws {
     let mappings = try kernel.mappings()
     let plan = try report(of: pool.plan(0))
@@ -47,7 +47,7 @@ struct DeepFixtureTests {
     #expect(plan["bytes"]?.integer == mappings.count * kernel.scenario.blockSize)
   }
 
-  @Test("mappings behind the end of the origin are refused by default")
+  @Test("a merge refuses mappings past the origin's end by default")
   func refusedByDefault() throws {
     let refused = try pool.merge(0)
     #expect(refused.exitStatus == 2)
@@ -55,7 +55,7 @@ struct DeepFixtureTests {
     #expect(try sha256(ofFile: pool.origin) == kernel.scenario.originSha256)
   }
 
-  @Test("verify before a clipped merge names the first hundred differing ranges")
+  @Test("verify before a clipped merge lists the first hundred differing ranges")
   func verifyBeforeMerge() throws {
     let differing = try kernel.model().differences(data: pool.data, origin: pool.origin)
     let found = try report(of: pool.verify(0, kernel.options), status: 1)
@@ -63,14 +63,14 @@ struct DeepFixtureTests {
     #expect(try byteRanges(found["differences"]) == Array(differing.ranges.prefix(100)))
   }
 
-  @Test("the clipped merge gives what the kernel read up to the end of the origin")
+  @Test("a clipped merge matches the kernel's reads up to the end of the origin")
   func clippedMerge() throws {
     let merge = try pool.merge(0, kernel.options)
     try #require(merge.exitStatus == 0, "\(merge.standardError)")
     #expect(try sha256(ofFile: pool.origin) == kernel.device.mergedOriginSha256)
   }
 
-  @Test("an origin that may grow becomes the whole thin device")
+  @Test("a merge that may grow the origin makes it the whole thin device")
   func grownMerge() throws {
     let merge = try pool.merge(
       0, ["--past-end", "grow", "--thin-size", String(kernel.device.thinBytes)])

@@ -6,12 +6,12 @@ extension KernelDevice: CustomTestStringConvertible {
   /// The name of the device in a test's report.
   public var testDescription: String { description }
 
-  /// The devices whose mappings `thin_dump` printed, without the big scenario.
+  /// Returns the devices whose mappings `thin_dump` printed, without the large scenario.
   static func withDump() throws -> [KernelDevice] {
     try KernelScenario.smallDevices().filter { $0.scenario.metadataSnapHeld }
   }
 
-  /// What the command has to be told to merge this device.
+  /// The command's options for a merge of this device.
   var options: [String] {
     var options = ["--thin-size", String(device.thinBytes)]
     if !scenario.metadataSnapHeld { options.append("--inactive") }
@@ -19,12 +19,12 @@ extension KernelDevice: CustomTestStringConvertible {
     return options
   }
 
-  /// The mappings of the device as `thin_dump` printed them.
+  /// Returns the mappings of the device as `thin_dump` printed them.
   func mappings() throws -> [ThinMapping] {
     try scenario.thinDump().device(device.devId).mappings
   }
 
-  /// The merge that `options` ask for.
+  /// Returns the model of the merge that `options` request.
   func model() throws -> ThinModel {
     try ThinModel(
       blockByteCount: scenario.blockSize, mappings: mappings(),
@@ -34,7 +34,7 @@ extension KernelDevice: CustomTestStringConvertible {
 }
 
 extension ThinModel {
-  /// The sectors in which the origin is not yet what the merge makes of it.
+  /// Returns the sectors where the origin differs from the merge's result.
   func differences(data: String, origin: String) throws -> DifferingRanges {
     let dataFile = try FileHandle(forReadingFrom: URL(filePath: data))
     let originFile = try FileHandle(forReadingFrom: URL(filePath: origin))
@@ -53,7 +53,7 @@ extension ThinModel {
 }
 
 extension ThinDump.Device {
-  /// A device as the `devices` verb lists it, which says nothing of its mappings.
+  /// Creates a device from the listing of the `devices` verb, which has no mappings.
   init(listed device: JSONValue) throws {
     func number(_ name: String) throws -> UInt64 {
       UInt64(try #require(device[name]?.integer, "no \(name) in \(device)"))

@@ -3,10 +3,11 @@ import Foundation
 import Testing
 
 @Suite(
-  "Kernel fixtures: what a real kernel made is merged as that kernel read it", .waitsForPrograms,
+  "Kernel fixtures: a pool made by a real kernel is merged as that kernel read it",
+  .waitsForPrograms,
   .needsZstd)
 struct KernelFixtureTests {
-  @Test("a plan counts the mappings of thin_dump", arguments: try KernelDevice.withDump())
+  @Test("a plan counts the mappings that thin_dump lists", arguments: try KernelDevice.withDump())
   func planAgreesWithDump(_ kernel: KernelDevice) throws {
     let pool = try PoolOnDisk(kernel.scenario)
     let mappings = try kernel.mappings()
@@ -26,7 +27,8 @@ struct KernelFixtureTests {
   }
 
   @Test(
-    "the devices are those of thin_dump", arguments: ["basic", "big-blocks", "deep", "snapshots"])
+    "the devices verb lists the devices that thin_dump lists",
+    arguments: ["basic", "big-blocks", "deep", "snapshots"])
   func devicesAgreeWithDump(scenario name: String) throws {
     let scenario = try KernelScenario.load(name)
     let folder = try TemporaryFolder()
@@ -43,7 +45,7 @@ struct KernelFixtureTests {
   }
 
   @Test(
-    "verify before a merge names exactly the differing sectors",
+    "verify before a merge lists exactly the differing sectors",
     arguments: try KernelDevice.withDump())
   func verifyBeforeMerge(_ kernel: KernelDevice) throws {
     let pool = try PoolOnDisk(kernel.scenario)
@@ -57,7 +59,7 @@ struct KernelFixtureTests {
   }
 
   @Test(
-    "the merged origin is what the kernel read", arguments: try KernelScenario.smallDevices())
+    "a merged origin matches the kernel's reads", arguments: try KernelScenario.smallDevices())
   func mergedOrigin(_ kernel: KernelDevice) throws {
     let pool = try PoolOnDisk(kernel.scenario)
     let merge = try pool.merge(kernel.device.devId, kernel.options)
@@ -66,7 +68,7 @@ struct KernelFixtureTests {
   }
 
   @Test(
-    "verify finds nothing after a merge, with the pool and by the journal alone",
+    "verify finds no difference after a merge, with the pool or with the journal alone",
     arguments: try KernelScenario.smallDevices())
   func verifyAfterMerge(_ kernel: KernelDevice) throws {
     let pool = try PoolOnDisk(kernel.scenario)
@@ -85,7 +87,7 @@ struct KernelFixtureTests {
     #expect(byJournal["differing_bytes"]?.integer == 0)
   }
 
-  @Test("a pool without a metadata snapshot is refused unless it is said to be inactive")
+  @Test("a pool without a metadata snapshot is refused if --inactive is missing")
   func noMetadataSnapshot() throws {
     let pool = try PoolOnDisk(KernelScenario.load("no-snap"))
     let before = try sha256(ofFile: pool.origin)
@@ -97,7 +99,7 @@ struct KernelFixtureTests {
     #expect(try sha256(ofFile: pool.origin) == before)
   }
 
-  @Test("blocks behind the end of a short origin are refused by default")
+  @Test("a merge refuses blocks past the end of a short origin by default")
   func shortOriginRefused() throws {
     let scenario = try KernelScenario.load("short-origin")
     let pool = try PoolOnDisk(scenario)
@@ -107,7 +109,7 @@ struct KernelFixtureTests {
     #expect(try sha256(ofFile: pool.origin) == scenario.originSha256)
   }
 
-  @Test("a short origin that may grow becomes the whole thin device")
+  @Test("a merge that may grow a short origin makes it the whole thin device")
   func shortOriginGrows() throws {
     let scenario = try KernelScenario.load("short-origin")
     let device = try scenario.device(0)

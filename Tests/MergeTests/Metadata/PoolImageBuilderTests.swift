@@ -4,12 +4,12 @@ import Testing
 
 @Suite("Fixtures: the pool image builder")
 struct PoolImageBuilderTests {
-  @Test("the reference checksum gives the published answer")
+  @Test("the reference checksum matches the published check value")
   func publishedChecksum() {
     #expect(~ReferenceCRC32C.register(over: "123456789".utf8) == 0xE306_9283)
   }
 
-  @Test("the checksum of 4092 zero bytes is the known one")
+  @Test("the checksum of 4092 zero bytes matches the known value")
   func zeroChecksum() {
     let zeroes = repeatElement(UInt8(0), count: 4092)
     #expect(ReferenceCRC32C.register(over: zeroes) == 0x58CD_A791)
@@ -66,7 +66,7 @@ struct PoolImageBuilderTests {
   }
 
   @Test(
-    "the reference checksum agrees with what the kernel wrote", .needsZstd,
+    "the reference checksum matches the superblocks that the kernel wrote", .needsZstd,
     arguments: KernelScenario.all)
   func kernelSuperblock(scenario name: String) throws {
     let scenario = try KernelScenario.load(name)
@@ -81,7 +81,7 @@ struct PoolImageBuilderTests {
     #expect(superblock.checksum == image.checksum(of: 0, as: .superblock))
   }
 
-  @Test("trees have the depth that their fill factors ask for", arguments: 1...5)
+  @Test("trees have the depth that their fill factors imply", arguments: 1...5)
   func depths(depth: Int) {
     var builder = PoolImageBuilder(devices: [ThinDevice(1, .everyThird(count: 1 << depth))])
     builder.leafEntryCount = 2

@@ -2,19 +2,19 @@ import Fixtures
 import Foundation
 import Testing
 
-/// A pool and an origin as files in a folder of their own, and the command run over them.
+/// A pool and an origin as files in their own folder, with the command that runs on them.
 struct PoolOnDisk {
   let folder: TemporaryFolder
   let metadata: String
   let data: String
   let origin: String
-  /// The command that is run.
+  /// The path of the command.
   var binaryPath = ThinMergeCommand.binaryPath
 
-  /// Where the journal of a merge onto the origin is, unless one says otherwise.
+  /// The default path of the journal of a merge onto the origin.
   var journal: String { origin + ".thin-merge" }
 
-  /// A built pool and an origin of the given content.
+  /// Writes a built pool and an origin of the given content.
   init(_ image: PoolImage, origin content: Data, fillingData: Bool = true) throws {
     folder = try TemporaryFolder()
     let files = try image.write(to: folder.path, fillingData: fillingData)
@@ -24,7 +24,7 @@ struct PoolOnDisk {
     try content.write(to: URL(filePath: origin))
   }
 
-  /// A pool that a kernel made, unpacked.
+  /// Unpacks a pool that a kernel made.
   init(_ scenario: KernelScenario) throws {
     folder = try TemporaryFolder()
     let images = try scenario.unpack(into: folder.path)
@@ -33,7 +33,7 @@ struct PoolOnDisk {
     origin = images.origin
   }
 
-  /// Images that lie elsewhere, with a copy of the origin.
+  /// Uses images in another folder, with a copy of the origin.
   init(sharing images: KernelScenario.Images) throws {
     folder = try TemporaryFolder()
     metadata = images.metadata
@@ -42,7 +42,7 @@ struct PoolOnDisk {
     try FileManager.default.copyItem(atPath: images.origin, toPath: origin)
   }
 
-  /// The three options that say which thin device.
+  /// Returns the three options that select a thin device.
   func source(_ devID: Int) -> [String] {
     ["--metadata", metadata, "--data", data, "--dev-id", String(devID)]
   }
@@ -80,11 +80,11 @@ struct PoolOnDisk {
     try ThinMergeCommand.run(arguments, binaryPath: binaryPath)
   }
 
-  /// The content of the origin now.
+  /// Returns the current content of the origin.
   func originContent() throws -> Data { try Data(contentsOf: URL(filePath: origin)) }
 }
 
-/// The report of a command that has to end with `status`.
+/// Returns the report of a command that must end with `status`.
 func report(
   of result: CommandResult, status: Int32 = 0, sourceLocation: SourceLocation = #_sourceLocation
 ) throws -> JSONValue {
@@ -93,12 +93,12 @@ func report(
   return try result.report()
 }
 
-/// The lines of standard error that are errors.
+/// Returns the errors among the lines of standard error.
 func errorLines(_ result: CommandResult) -> [Substring] {
   result.standardError.split(separator: "\n").filter { $0.hasPrefix("thin-merge: error: ") }
 }
 
-/// The `{offset, length}` objects of a report as ranges of bytes.
+/// Returns the `{offset, length}` objects of a report as byte ranges.
 func byteRanges(_ value: JSONValue?) throws -> [Range<Int>] {
   try #require(value?.array).map { element in
     let start = try #require(element["offset"]?.integer)

@@ -2,12 +2,12 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Random pools: the command does what a model of ten lines does", .waitsForPrograms)
+@Suite("Random pools: the command agrees with a model of ten lines", .waitsForPrograms)
 struct PoolPropertyTests {
   static let mergesPerDepth = 10
   static let plansPerDepth = 10
 
-  @Test("a merge leaves the origin as the model has it", arguments: 1...4)
+  @Test("a merge leaves the origin as the model predicts", arguments: 1...4)
   func merges(depth: Int) throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ UInt64(depth))
@@ -29,7 +29,7 @@ struct PoolPropertyTests {
     }
   }
 
-  @Test("a plan promises the bytes that the model writes", arguments: 1...4)
+  @Test("a plan predicts the bytes that the model writes", arguments: 1...4)
   func plans(depth: Int) throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ UInt64(depth))
@@ -77,7 +77,7 @@ struct PoolPropertyTests {
     #expect(plan["bytes"]?.integer == mappings.count * builder.blockByteCount, "\(seed)")
   }
 
-  /// The byte offset of the first difference, which names the sectors in the message of a failure.
+  /// Returns the byte offset of the first difference, for the message of a failure.
   private func firstDifference(_ found: Data, _ expected: Data) -> Int? {
     guard found != expected else { return nil }
     return zip(found, expected).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? 0

@@ -2,11 +2,11 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Random damage to metadata: refused, or harmless, but never a crash", .waitsForPrograms)
+@Suite("Random damage to metadata: refused or harmless, but never a crash", .waitsForPrograms)
 struct RandomDamageTests {
   static let rounds = 40
 
-  @Test("a flipped bit in any block that is read is refused")
+  @Test("a flipped bit in any block that a merge reads is refused")
   func flippedBits() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -21,7 +21,7 @@ struct RandomDamageTests {
     }
   }
 
-  @Test("nonsense in a field behind a right checksum is refused or merged, and never a crash")
+  @Test("a random value in a node with a valid checksum is refused or merged, and never a crash")
   func nonsenseFields() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -38,7 +38,7 @@ struct RandomDamageTests {
     }
   }
 
-  @Test("metadata cut behind any of its blocks is refused")
+  @Test("metadata truncated after any of its blocks is refused")
   func cutAnywhere() throws {
     let blockCount = PoolImageBuilder.sound.build().metadata.blockCount
     for remaining in 0..<blockCount {
@@ -48,7 +48,7 @@ struct RandomDamageTests {
     }
   }
 
-  /// A pool whose command is the one with assertions.
+  /// Returns a pool on disk that runs the command built with assertions.
   private func pool(_ image: PoolImage) throws -> PoolOnDisk {
     var pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin, fillingData: false)
     pool.binaryPath = ThinMergeCommand.checkedBinaryPath
@@ -65,12 +65,12 @@ struct RandomDamageTests {
 }
 
 extension PoolImage {
-  /// Every block that a merge of device 1 has to look at.
+  /// Every block that a merge of device 1 reads.
   fileprivate var blocksReadForDevice1: [Int] {
     [0, blockNumber(of: .held)] + held.topLevel.blocks + held.details.blocks + tree.blocks
   }
 
-  /// Overwrites one field of a node that is read, repairs the checksum, and says what it did.
+  /// Overwrites one field of a node that is read, repairs the checksum, and describes the change.
   fileprivate mutating func writeNonsense(using generator: inout some RandomNumberGenerator)
     -> String
   {

@@ -1,7 +1,7 @@
 import Fixtures
 import Foundation
 
-/// A merge drawn from a seed: geometry, mappings and options.
+/// A merge drawn from a seed: geometry, mappings, and options.
 struct RandomMerge: CustomStringConvertible {
   let builder: PoolImageBuilder
   let model: ThinModel
@@ -44,13 +44,13 @@ struct RandomMerge: CustomStringConvertible {
     queueDepth = .random(in: 1...70, using: &generator)
   }
 
-  /// What the command has to be told besides the paths.
+  /// The command's options besides paths and transfer sizes.
   var options: [String] {
     ["--past-end", model.pastEnd.rawValue]
       + (model.thinByteCount.map { ["--thin-size", String($0)] } ?? [])
   }
 
-  /// How the transfers are to be cut, besides.
+  /// The command's options for cutting transfers and for the queue depth.
   var transferOptions: [String] {
     ["--io-size", String(ioByteCount), "--queue-depth", String(queueDepth)]
   }
@@ -64,7 +64,7 @@ struct RandomMerge: CustomStringConvertible {
     """
   }
 
-  /// Mappings with gaps, and pieces that are consecutive on one side, on both, or on none.
+  /// Returns mappings with gaps, in pieces consecutive on one side, on both, or on neither.
   private static func mappings(
     count: Int, using generator: inout some RandomNumberGenerator
   ) -> [ThinMapping] {
@@ -86,14 +86,14 @@ struct RandomMerge: CustomStringConvertible {
     }
   }
 
-  /// How full leaves have to be for a tree of `depth` levels.
+  /// Returns the entries per leaf for a tree of `depth` levels.
   private static func leafEntryCount(count: Int, depth: Int, fanOut: Int) -> Int {
     guard depth > 1 else { return 252 }
     let leafCount = (0..<(depth - 2)).reduce(1) { power, _ in power * fanOut } + 1
     return max(1, count / leafCount)
   }
 
-  /// An origin that ends before, in, at or behind the last mapped block, often at an odd byte.
+  /// Returns the size of an origin that ends before, in, at, or past the last mapped block.
   private static func originByteCount(
     near lastEnd: Int, _ blockByteCount: Int, using generator: inout some RandomNumberGenerator
   ) -> Int {
@@ -108,7 +108,7 @@ struct RandomMerge: CustomStringConvertible {
     }
   }
 
-  /// The thin device's end in whole sectors, or `nil` for one that is not told.
+  /// Returns the thin device's end in whole sectors, or nil for an unspecified one.
   private static func thinByteCount(
     _ lastEnd: Int, _ originByteCount: Int, using generator: inout some RandomNumberGenerator
   ) -> Int? {

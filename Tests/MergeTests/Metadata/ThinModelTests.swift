@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Fixtures: the model of a merge")
 struct ThinModelTests {
-  /// Blocks 1, 3 and 4 of 1 KiB, in data blocks 7, 0 and 1.
+  /// Returns a model of blocks 1, 3, and 4 of 1 KiB, in data blocks 7, 0, and 1.
   private func model(
     originByteCount: Int, thinByteCount: Int? = nil, pastEnd: PastEndPolicy = .refuse
   ) -> ThinModel {
@@ -14,7 +14,7 @@ struct ThinModelTests {
       contentSeed: 9)
   }
 
-  @Test("mapped blocks come from the data device and all else stays")
+  @Test("mapped blocks come from the data device, and all other bytes are unchanged")
   func content() {
     let origin = SectorContent(source: .origin, seed: 9)
     let data = SectorContent(source: .data, seed: 9)
@@ -26,43 +26,43 @@ struct ThinModelTests {
     #expect(model(originByteCount: 6000).originAfter == expected)
   }
 
-  @Test("a block across the end of an origin that is all of the thin device is cut")
+  @Test("a block across the origin's end is clipped if the thin device's size is unknown")
   func cutBlock() {
     #expect(model(originByteCount: 4500).writes.last?.target == 4096..<4500)
   }
 
-  @Test("a block across the end of an origin is refused if the thin device is known to be longer")
+  @Test("a block across the origin's end is refused if the thin device is known to be longer")
   func longerThinDevice() {
     #expect(model(originByteCount: 4500, thinByteCount: 5120).isRefused)
   }
 
-  @Test("a block behind the end of an origin is refused")
+  @Test("a block past the origin's end is refused")
   func blockBehindEnd() {
     #expect(model(originByteCount: 4096).isRefused)
   }
 
-  @Test("nothing behind the end of a shorter thin device is written")
+  @Test("nothing past the end of a shorter thin device is written")
   func shorterThinDevice() {
     #expect(model(originByteCount: 9000, thinByteCount: 3584).writes.last?.target == 3072..<3584)
   }
 
-  @Test("clipping writes up to the end of the origin")
+  @Test("clipping writes up to the origin's end")
   func clipping() {
     #expect(model(originByteCount: 3500, pastEnd: .clip).writtenByteCount == 1024 + 428)
   }
 
-  @Test("an origin grows to the thin device's end if that is known")
+  @Test("an origin grows to the thin device's end if the end is known")
   func growingToThinEnd() {
     let grown = model(originByteCount: 2000, thinByteCount: 8192, pastEnd: .grow)
     #expect(grown.originAfter.count == 8192)
   }
 
-  @Test("an origin grows to the last mapping's end if the thin device's end is not known")
+  @Test("an origin grows to the last mapping's end if the thin device's end is unknown")
   func growingToLastMapping() {
     #expect(model(originByteCount: 2000, pastEnd: .grow).originAfter.count == 5120)
   }
 
-  @Test("neighbouring differing sectors are one range, also across blocks")
+  @Test("adjacent differing sectors form one range, also across blocks")
   func differingRanges() {
     var differing = DifferingRanges()
     let zeroes = Data(count: 1024)
@@ -76,7 +76,7 @@ struct ThinModelTests {
     #expect(differing.ranges == [512..<1536, 4096..<4608])
   }
 
-  @Test("runs are maximal, and end where either side jumps")
+  @Test("runs are maximal and end where either side jumps")
   func runs() {
     let runs = MappedRun.runs(of: [
       ThinMapping(1, 5), ThinMapping(2, 6, time: 3), ThinMapping(4, 7), ThinMapping(5, 9),

@@ -2,7 +2,7 @@ import Fixtures
 import Foundation
 import Testing
 
-/// Something odd about a pool that does not stop a merge.
+/// An oddity of a pool that does not stop a merge.
 struct Oddity: Sendable, CustomTestStringConvertible {
   let name: String
   let pool: PoolImageBuilder
@@ -23,7 +23,7 @@ struct Oddity: Sendable, CustomTestStringConvertible {
 }
 
 extension PoolImageBuilder {
-  /// This pool with something changed.
+  /// Returns this pool with a change.
   func with(_ change: (inout PoolImageBuilder) -> Void) -> PoolImageBuilder {
     var builder = self
     change(&builder)
@@ -34,7 +34,7 @@ extension PoolImageBuilder {
 extension Oddity {
   static let all = sound + rescued
 
-  /// What a merge says in a note, or is told to accept.
+  /// Oddities that a merge reports in a note or accepts with an option.
   private static let rescued: [Oddity] = [
     Oddity("another device is only in the top-level tree") { image in
       image.editNode(at: image.held.details.root) { $0.entryCount -= 1 }
@@ -172,9 +172,9 @@ extension Oddity {
   ]
 }
 
-@Suite("Tolerated metadata: what is odd but sound is merged", .waitsForPrograms)
+@Suite("Tolerated metadata: odd but sound pools are merged", .waitsForPrograms)
 struct ToleratedMetadataTests {
-  @Test("is merged right", arguments: Oddity.all)
+  @Test("a pool with an oddity is merged correctly", arguments: Oddity.all)
   func merged(_ oddity: Oddity) throws {
     var image = oddity.pool.build()
     oddity.make(&image)
@@ -186,7 +186,7 @@ struct ToleratedMetadataTests {
   }
 
   @Test(
-    "what is wrong about other devices, or past all mappings, is noted by every verb that plans")
+    "plan and verify note inconsistent devices and a short data file; devices notes the former")
   func notes() throws {
     var image = PoolImageBuilder.sound.build()
     image.editNode(at: image.held.details.root) { $0.entryCount -= 1 }
@@ -202,7 +202,7 @@ struct ToleratedMetadataTests {
     #expect(devices.standardError.contains("in one tree only"), "\(devices.standardError)")
   }
 
-  @Test("a merge that accepts a wrong count goes on so, without being told again")
+  @Test("a merge started with --ignore-mapping-count resumes without the option")
   func resumedWithWrongCount() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     var image = PoolImageBuilder(devices: [ThinDevice(0, merge.mappings)]).build()
@@ -214,7 +214,7 @@ struct ToleratedMetadataTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("the live trees are merged from an inactive pool, whatever is held")
+  @Test("a merge of an inactive pool reads the live trees despite a held metadata snapshot")
   func inactive() throws {
     let builder = PoolImageBuilder.sound.with {
       $0.liveDevices = [ThinDevice(1, .everyThird(count: 12, startingAt: 1, dataBlock: 20))]
@@ -228,7 +228,7 @@ struct ToleratedMetadataTests {
     #expect(try pool.originContent() == model.originAfter)
   }
 
-  @Test("the held root may be named")
+  @Test("the held root is accepted as --metadata-snap")
   func namedSnapshot() throws {
     let image = PoolImageBuilder.sound.build()
     let pool = try PoolOnDisk(image, origin: Data(count: PoolImageBuilder.originByteCount))
@@ -236,12 +236,12 @@ struct ToleratedMetadataTests {
     #expect(merge.exitStatus == 0, "\(merge.standardError)")
   }
 
-  @Test("a metadata snapshot that is not the held one is refused", arguments: 0...2)
+  @Test("a metadata snapshot other than the held one is refused", arguments: 0...2)
   func otherSnapshot(choice: Int) throws {
     let image = PoolImageBuilder.sound.build()
     let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin)
     let held = image.blockNumber(of: .held)
-    // No block, the superblock's neighbour, and the one behind the snapshot's own.
+    // The superblock, its neighbor, and the block after the held root.
     let other = [0, 1, held + 1][choice]
     try #require(other != held)
     let refused = try pool.merge(1, ["--metadata-snap", String(other)])
@@ -253,7 +253,7 @@ struct ToleratedMetadataTests {
 }
 
 extension ThinModel {
-  /// The merge of a device of a pool onto an origin that has room for it.
+  /// Creates a model of the merge of a pool's device onto an origin that has room for it.
   init(device index: Int, of pool: PoolImageBuilder, contentSeed: UInt16) {
     self.init(
       blockByteCount: pool.blockByteCount, mappings: pool.devices[index].mappings,

@@ -4,9 +4,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Plan: a signal while the mappings are read")
+@Suite("Plan: an interruption while the mappings are read")
 struct InterruptedPlanTests {
-  @Test("is seen long before all are read")
+  @Test("an interruption at the first progress report stops the plan before another report")
   func interrupted() throws {
     var builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 250))])
     builder.leafEntryCount = 1
@@ -25,10 +25,10 @@ struct InterruptedPlanTests {
   }
 }
 
-@Suite("Plan: leaves that are added up together")
+@Suite("Plan: leaves counted in batches")
 struct BatchedPlanTests {
   @Test(
-    "a run goes on from leaf to leaf, and from batch to batch",
+    "a run continues from leaf to leaf and from batch to batch",
     arguments: [1]
       + [1, 2].flatMap { batchCount in
         [-1, 0, 1].map { batchCount * BackgroundPlanner.batchLeafCount + $0 }
@@ -45,11 +45,11 @@ struct BatchedPlanTests {
   }
 }
 
-@Suite("Plan: a data block that is mapped twice")
+@Suite("Plan: a data block mapped twice")
 struct MappedTwiceTests {
   @Test(
-    "is found by the thread, or where there is none, and no more is wanted",
-    // No thread can be had with the largest.
+    "a data block mapped twice is found with or without a thread, and ends the reading of runs",
+    // No thread can be created with the largest stack.
     arguments: [256 << 10, Int.max])
   func found(stackByteCount: Int) throws {
     let builder = PlanBuilder(
@@ -77,7 +77,7 @@ struct MappedTwiceTests {
   }
 }
 
-/// Interrupts at the first report of progress, which is due whenever somebody looks at the clock.
+/// Interrupts at the first progress report, which is due whenever the clock is read.
 private final class Interrupting: MergeObserver {
   let interruption = Interruption()
   private let reports = Atomic<Int>(0)

@@ -3,9 +3,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Metadata: a data block is mapped once within a device")
+@Suite("Metadata: data blocks mapped twice within a device")
 struct DataBlockLedgerTests {
-  @Test("the first block that an earlier run has is found, wherever the two overlap")
+  @Test("the first data block mapped twice is found wherever two runs overlap")
   func overlaps() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -18,7 +18,7 @@ struct DataBlockLedgerTests {
       var ledger = try DataBlockLedger(dataBlockCount: dataBlockCount)
       let found: MappedTwice?
       do throws(MappedTwice) {
-        // In two batches: what the first has counts in the second.
+        // The runs of the first batch count in the second.
         try ledger.enter(runs.span.extracting(first: runs.count / 2))
         try ledger.enter(runs.span.extracting(droppingFirst: runs.count / 2))
         found = nil
@@ -31,7 +31,7 @@ struct DataBlockLedgerTests {
     #expect((200...1800).contains(foundCount), "the sample has to have both; \(seed)")
   }
 
-  /// Many runs of one block, or a few of any length, often at the ends of what 64 bits hold.
+  /// Returns many runs of one block, or a few of any length, often at the ends of 64-bit words.
   private static func runs(
     below dataBlockCount: UInt64, areShort: Bool, using generator: inout SeededGenerator
   ) -> [MappingRun] {

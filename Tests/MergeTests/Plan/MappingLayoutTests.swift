@@ -3,21 +3,21 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Plan: the layout of what is merged")
+@Suite("Plan: the layout of the mappings")
 struct MappingLayoutTests {
   private static let kibibyte: UInt64 = 1 << 10
   private static let block: UInt64 = 64 << 10
 
-  /// Runs in blocks of 64 KiB, and what they must come to.
+  /// Runs of 64 KiB blocks and their expected layout.
   struct Example: Sendable, CustomStringConvertible {
     var description: String
-    /// First block and number of blocks.
+    /// First block and block count of each run.
     var runs: [(UInt64, UInt64)]
-    /// Where the merge ends, in blocks.
+    /// The end of the merge, in blocks.
     var endBlock: UInt64
-    /// Shortest length in blocks, runs, blocks.
+    /// Shortest length in blocks, run count, and block count of each class.
     var lengths: [(UInt64, UInt64, UInt64)]
-    /// Blocks of a cell, and those of each that are merged.
+    /// Blocks in a cell, then the merged blocks in each cell.
     var cellBlockCount: UInt64
     var cells: [UInt64]
   }
@@ -57,7 +57,7 @@ struct MappingLayoutTests {
       cellBlockCount: 4096, cells: [1000] + Array(repeating: 0, count: 254) + [1]),
   ]
 
-  @Test("is what it must be of known runs", arguments: examples)
+  @Test("known runs have the expected layout", arguments: examples)
   func known(_ known: Example) {
     var builder = LayoutBuilder(dataBlockByteCount: Self.block)
     for (first, count) in known.runs {
@@ -75,7 +75,7 @@ struct MappingLayoutTests {
         })
   }
 
-  @Test("reaches as far as a device can")
+  @Test("a layout reaches the end of the largest possible device")
   func largest() {
     let end = UInt64(Int64.max) / Self.block * Self.block
     var builder = LayoutBuilder(dataBlockByteCount: Self.block)
@@ -87,7 +87,7 @@ struct MappingLayoutTests {
     #expect(layout.cells.first == Self.block && layout.cells.last == Self.block)
   }
 
-  @Test("has cells of a power of two that no block is larger than")
+  @Test("a cell is the smallest power of two that is no smaller than a block")
   func blockSizes() {
     for (blockByteCount, cellByteCount) in [
       (64 * Self.kibibyte, 64 * Self.kibibyte), (192 * Self.kibibyte, 256 * Self.kibibyte),
@@ -99,7 +99,7 @@ struct MappingLayoutTests {
     }
   }
 
-  @Test("of a plan is what counting block by block gives")
+  @Test("the layout of a plan matches counting block by block")
   func counted() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -113,7 +113,7 @@ struct MappingLayoutTests {
       #expect(
         layout.runLengths.reduce(0) { $0 + $1.runCount }
           == UInt64(sample.runs.count { $0.thinBlock.rawValue * Self.block < sample.end }), comment)
-      // All samples are so small that a cell is a block.
+      // The samples are so small that a cell is one block.
       for (index, cell) in layout.cells.enumerated() {
         let start = UInt64(index) * Self.block
         let isMapped = sample.blockStarts.contains(start)
@@ -122,7 +122,7 @@ struct MappingLayoutTests {
     }
   }
 
-  @Test("is the same map with fewer and larger cells")
+  @Test("a layout with fewer cells adds up the cells of the original")
   func fewerCells() {
     let layout = MappingLayout(
       runLengths: [], endByteOffset: 5 * Self.block, cellByteCount: Self.block,

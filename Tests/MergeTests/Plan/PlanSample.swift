@@ -2,7 +2,7 @@ import Fixtures
 
 @testable import MergeEngine
 
-/// Mappings and the two ends of a merge, small enough to count everything block by block.
+/// Mappings and the ends of a merge, small enough to count everything block by block.
 struct PlanSample: CustomStringConvertible {
   static let blockByteCount: UInt64 = 65_536
 
@@ -42,7 +42,7 @@ struct PlanSample: CustomStringConvertible {
   func plan() throws(MergeError) -> MergePlan {
     var thread = try planThread()
     var batch = RunBatch()
-    // As they come from leaves: a few at a time, and sometimes none.
+    // The runs arrive as from leaves: a few at a time, and sometimes none.
     for first in stride(from: 0, to: runs.count, by: 3) {
       _ = thread.append(&batch)
       for run in runs[first...].prefix(3) { batch.append(run) }
@@ -60,7 +60,7 @@ struct PlanSample: CustomStringConvertible {
       MergeExtent(originByteCount: originByteCount, options: options),
       dataBlockByteCount: Self.blockByteCount, ioByteCount: ioByteCount)
     let dataBlocks = try DataBlockLedger(dataBlockCount: 1000)
-    // No thread can be had with such a stack.
+    // No thread can be created with such a stack.
     return runs.count.isMultiple(of: 5)
       ? BackgroundPlanner(builder, dataBlocks, stackByteCount: .max)
       : BackgroundPlanner(builder, dataBlocks)
@@ -74,21 +74,21 @@ struct PlanSample: CustomStringConvertible {
 
   // MARK: The same, block by block
 
-  /// Where each mapped block begins.
+  /// The start of each mapped block.
   var blockStarts: [UInt64] {
     runs.flatMap { run in
       (0..<run.blockCount).map { (run.thinBlock.rawValue + $0) * Self.blockByteCount }
     }
   }
 
-  /// Nothing behind this is written.
+  /// The end of the merge; nothing past it is written.
   var end: UInt64 {
     let lastEnd = (blockStarts.last ?? 0) + (blockStarts.isEmpty ? 0 : Self.blockByteCount)
     if options.pastEnd == .grow { return options.thinByteCount ?? max(originByteCount, lastEnd) }
     return min(originByteCount, options.thinByteCount ?? originByteCount)
   }
 
-  /// What a growing origin is extended to, unless it is larger already.
+  /// The size that a growing origin gets, unless it is larger already.
   var grownEnd: UInt64 {
     options.thinByteCount ?? (blockStarts.last.map { $0 + Self.blockByteCount } ?? 0)
   }
@@ -108,7 +108,8 @@ struct PlanSample: CustomStringConvertible {
     }
   }
 
-  /// Whether the thin device shows a block, or knows to show part of one, where no origin is.
+  /// True if a mapped block starts, or is known to extend, past the end of an origin that cannot
+  /// grow.
   var isRefused: Bool {
     guard options.pastEnd == .refuse else { return false }
     guard let thin = options.thinByteCount else {
@@ -119,7 +120,7 @@ struct PlanSample: CustomStringConvertible {
     }
   }
 
-  /// What one write each goes to, cut sector by sector.
+  /// The ranges that single writes cover, cut sector by sector.
   var transfers: [ByteRange] {
     let tail = end - end % UInt64(max(alignmentByteCount, 4096))
     var transfers: [ByteRange] = []

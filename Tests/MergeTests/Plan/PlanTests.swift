@@ -3,9 +3,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Plan: what is counted of the mappings")
+@Suite("Plan: the figures of a plan")
 struct PlanTests {
-  @Test("is what counting block by block gives, under each policy")
+  @Test("the figures match counting block by block, under each policy")
   func counts() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -34,7 +34,7 @@ struct PlanTests {
     #expect(outcomes.count == 4, "\(outcomes); \(seed)")
   }
 
-  @Test("transfers are at most as many and as large as it says, and hardly less")
+  @Test("a plan counts at most one transfer too many, and no transfer is larger than it states")
   func transfers() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -52,7 +52,7 @@ struct PlanTests {
     }
   }
 
-  @Test("no journal of the merge is larger than it says, even if each transfer is a checkpoint")
+  @Test("a journal stays within the planned bound, even with a checkpoint for each transfer")
   func journalBound() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -75,7 +75,7 @@ struct PlanTests {
     }
   }
 
-  @Test("the fingerprint is of what is merged where, and of nothing else")
+  @Test("the fingerprint depends on what is merged where, and on nothing else")
   func fingerprint() throws {
     var generator = SeededGenerator(seed: 4)
     var sample = PlanSample(using: &generator)
@@ -106,7 +106,7 @@ struct PlanTests {
 
 @Suite("Plan: cutting into transfers")
 struct TransferCutsTests {
-  @Test("cuts are at multiples of the I/O size, where the rest begins, and at the end")
+  @Test("cuts are at multiples of the I/O size, at the start of the unaligned tail, and at the end")
   func everywhere() {
     for ioByteCount in [4096, 8192, 12_288, 65_536] as [UInt64] {
       for end in [1, 511, 4095, 4096, 4097, 12_288, 20_000, 70_000] as [UInt64] {
@@ -115,7 +115,7 @@ struct TransferCutsTests {
             ioByteCount: ioByteCount, endByteOffset: end, alignmentByteCount: alignmentByteCount)
           let unit = UInt64(max(alignmentByteCount, 4096))
           #expect(cuts.tailByteOffset == end / unit * unit)
-          // Every place at which some write has to end.
+          // Every offset at which a write must end.
           let places =
             Array(stride(from: ioByteCount, to: end, by: UInt64.Stride(ioByteCount))) + [
               cuts.tailByteOffset, end,
@@ -132,7 +132,7 @@ struct TransferCutsTests {
 
 @Suite("Plan: the journal's largest size")
 struct JournalSizeTests {
-  @Test("holds a header and a run with paths as long as the system allows")
+  @Test("the bound covers a header and an attempt with the longest paths that the system allows")
   func longestPaths() {
     let longest = String(repeating: "/abc", count: 4095 / 4)
     var journal = JournalSample()
@@ -154,7 +154,7 @@ struct JournalSizeTests {
     #expect(UInt64(journal.bytes.count) <= bound)
   }
 
-  @Test("holds entries at the far end of the largest device, one checkpoint for each")
+  @Test("the bound covers entries at the end of the largest device, with a checkpoint for each")
   func largestOffsets() {
     let end = UInt64(Int64.max) / 65_536 * 65_536
     let ioByteCount: UInt64 = 64 << 20
@@ -169,14 +169,14 @@ struct JournalSizeTests {
     let bound = JournalSize.byteCountMax(
       transferCount: 40, endByteOffset: end, ioByteCount: ioByteCount)
     #expect(UInt64(journal.bytes.count) <= bound)
-    // What begins every journal must not hide a bound that is too small for its entries.
+    // The fixed start of a journal must not hide a bound that is too small for its entries.
     let records = journal.recordBytes.dropFirst()
     let beginning = JournalSize.byteCountMax(
       transferCount: 0, endByteOffset: end, ioByteCount: ioByteCount)
     #expect(UInt64(records.reduce(0) { $0 + $1.count }) <= bound - beginning)
   }
 
-  @Test("after very many checkpoints, one waits for company")
+  @Test("after very many checkpoints a small one must wait, but a large one need not")
   func fewLargeCheckpoints() {
     #expect(JournalSize.allowsCheckpoint(of: 1, after: 0))
     #expect(!JournalSize.allowsCheckpoint(of: 1, after: 1 << 40))
