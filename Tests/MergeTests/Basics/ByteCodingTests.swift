@@ -3,13 +3,13 @@ import Testing
 
 @Suite("Units: numbers as bytes")
 struct ByteCodingTests {
-  /// Numbers at which the byte count changes, and their neighbours.
+  /// Numbers at which the byte count changes, and adjacent ones.
   private static let edges: [UInt64] = (0..<64).flatMap { (shift: UInt64) -> [UInt64] in
     let power: UInt64 = 1 << shift
     return [power - 1, power, power | 1]
   }
 
-  @Test("variable numbers come back, in as few bytes as seven bits each allow")
+  @Test("variable-length numbers round-trip in as few bytes as seven bits each allow")
   func roundTrip() {
     for number in Self.edges {
       var writer = ByteWriter()
@@ -23,7 +23,7 @@ struct ByteCodingTests {
     }
   }
 
-  @Test("a variable number that is cut is none")
+  @Test("a truncated variable-length number is rejected")
   func cut() {
     for number in Self.edges {
       var writer = ByteWriter()
@@ -37,7 +37,7 @@ struct ByteCodingTests {
   }
 
   @Test(
-    "a variable number of more than 64 bits is none",
+    "a variable-length number of more than 64 bits is rejected",
     arguments: [
       [UInt8](repeating: 0xFF, count: 9) + [0x02], [UInt8](repeating: 0xFF, count: 9) + [0x7F],
       [UInt8](repeating: 0x80, count: 10) + [0x01], [UInt8](repeating: 0x80, count: 9) + [0x02],
@@ -48,7 +48,7 @@ struct ByteCodingTests {
     #expect(reader.nextVariable() == nil)
   }
 
-  @Test("numbers of fixed width are little endian and come back")
+  @Test("fixed-width numbers are little-endian and round-trip")
   func fixed() {
     var writer = ByteWriter()
     writer.append(0x0102_0304 as UInt32)
@@ -67,7 +67,7 @@ struct ByteCodingTests {
     #expect(reader.next(UInt8.self) == nil)
   }
 
-  @Test("a read of more than there is takes nothing")
+  @Test("a read past the end returns nil and consumes nothing")
   func short() {
     let bytes: [UInt8] = [1, 2, 3]
     var reader = ByteReader(RawSpan(_elements: bytes.span))
@@ -80,7 +80,7 @@ struct ByteCodingTests {
     #expect(reader.next(3) == [1, 2, 3])
   }
 
-  @Test("padding goes up to the next multiple and no further")
+  @Test("padding ends at the next multiple")
   func padding() {
     for byteCount in 0...17 {
       var writer = ByteWriter()

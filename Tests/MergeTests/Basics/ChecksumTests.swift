@@ -10,13 +10,13 @@ struct ChecksumTests {
     CRC32C.checksum(of: RawSpan(_elements: bytes.span))
   }
 
-  @Test("CRC-32C of the usual nine digits")
+  @Test("the CRC-32C of 123456789 is the published value")
   func crc32cOfDigits() {
     #expect(crc32c(Self.digits) == 0xE306_9283)
     #expect(crc32c([UInt8]()) == 0)
   }
 
-  @Test("CRC-64/ECMA-182 of the usual nine digits")
+  @Test("the CRC-64/ECMA-182 of 123456789 is the known value")
   func crc64OfDigits() {
     var crc = CRC64()
     #expect(crc.value == 0)
@@ -24,7 +24,7 @@ struct ChecksumTests {
     #expect(crc.value == 0x6C40_DF5F_0B49_7347)
   }
 
-  @Test("bytes in any two pieces come to the same as in one")
+  @Test("bytes in two pieces have the same checksum as in one")
   func pieces() {
     let bytes = (0..<200).map { UInt8(truncatingIfNeeded: $0 &* 37) }
     var whole = CRC64()
@@ -41,7 +41,7 @@ struct ChecksumTests {
     }
   }
 
-  @Test("random bytes of any count come to what tables written apart say")
+  @Test("the CRC-32C of random bytes matches the reference implementation")
   func reference() {
     let seed = Seed.current
     var generator = seed.generator
@@ -54,10 +54,10 @@ struct ChecksumTests {
   }
 }
 
-@Suite("Checksums: of metadata blocks")
+@Suite("Checksums: metadata blocks")
 struct BlockChecksumTests {
   @Test(
-    "blocks of zeroes",
+    "zero-filled blocks have the known checksum of their kind",
     arguments: [
       (.superblock, 0x58CF_D397), (.btreeNode, 0x58CC_7E82), (.spaceMapBitmap, 0x58CE_0B1A),
       (.spaceMapIndex, 0x58CF_D54F),
@@ -66,7 +66,7 @@ struct BlockChecksumTests {
     expectProven(BlockBytes(), kind, checksum: checksum)
   }
 
-  @Test("a superblock")
+  @Test("a superblock has the known checksum")
   func superblock() {
     var block = BlockBytes()
     for (byteOffset, number) in [
@@ -79,7 +79,7 @@ struct BlockChecksumTests {
     expectProven(block, .superblock, checksum: 0xBDC4_95B9)
   }
 
-  @Test("a leaf")
+  @Test("a leaf has the known checksum")
   func leaf() {
     var block = BlockBytes()
     for (byteOffset, number) in [(4, 2), (16, 2), (20, 252), (24, 8)] as [(Int, UInt32)] {
@@ -91,14 +91,14 @@ struct BlockChecksumTests {
     expectProven(block, .btreeNode, checksum: 0x9D86_FE72)
   }
 
-  /// Expects that the block is proven by that checksum, as that kind alone, and byte for byte.
+  /// Expects the checksum to be valid for this kind of block only, and for these bytes only.
   private func expectProven(_ unsealed: BlockBytes, _ kind: BlockKind, checksum: UInt32) {
     var block = unsealed
     block.set(checksum, at: 0)
     for other in BlockKind.allCases {
       #expect((fault(block, as: other) == nil) == (other == kind), "as \(other)")
     }
-    // What it is taken for tells more than that a checksum is wrong.
+    // The fault names the block's actual kind instead of a wrong checksum.
     let other: BlockKind = kind == .btreeNode ? .superblock : .btreeNode
     #expect(fault(block, as: other)?.reason.hasPrefix("it is a ") == true)
     for byteOffset in stride(from: 0, to: BlockKind.blockByteCount, by: 17) {

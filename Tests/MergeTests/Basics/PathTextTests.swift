@@ -4,10 +4,10 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("Paths as bytes and as text")
+@Suite("Paths: bytes and text")
 struct PathTextTests {
   @Test(
-    "valid UTF-8 is its own text",
+    "valid UTF-8 converts to the same text",
     arguments: ["", "/a b", "/caf\u{E9}", "/\u{FFFD}", "/😀", "/e\u{301}"])
   func valid(text: String) {
     #expect(PathText.text(text.utf8).unicodeScalars.elementsEqual(text.unicodeScalars))
@@ -15,7 +15,7 @@ struct PathTextTests {
     #expect(PathText.isText(text))
   }
 
-  @Test("a byte that is no UTF-8 and the replacement character have different texts")
+  @Test("an invalid UTF-8 byte and the replacement character have different texts")
   func replacementCharacter() {
     let latin1 = PathText.text([0x62, 0xE9, 0x2E])
     #expect(latin1 != PathText.text(Array("b\u{FFFD}.".utf8)))
@@ -23,7 +23,7 @@ struct PathTextTests {
     #expect(PathText.bytes(of: latin1) == [0x62, 0xE9, 0x2E])
   }
 
-  @Test("every sequence of bytes comes back from its text, and two have two texts")
+  @Test("every byte sequence round-trips, and different sequences have different texts")
   func reversible() {
     let seed = Seed.current
     var generator = seed.generator
@@ -47,20 +47,20 @@ struct PathTextTests {
     }
   }
 
-  @Test("a valid name with a scalar that stands for a byte is kept apart from that byte")
+  @Test("a valid name with a scalar that stands for a byte differs from that byte")
   func privateScalar() {
     let text = PathText.text(Array("\u{10FEE9}".utf8))
     #expect(text != PathText.text([0xE9]))
     #expect(PathText.bytes(of: text) == Array("\u{10FEE9}".utf8))
   }
 
-  @Test("a path with a zero within leads nowhere")
+  @Test("a path with a zero byte leads to no file")
   func zero() {
     #expect("/etc/passwd\0.img".systemPath == [0])
     #expect(!FileSystem.exists("/etc\0/x"))
   }
 
-  @Test("what a terminal would act on is shown as an escape")
+  @Test("characters that a terminal would act on are escaped")
   func escaped() {
     let bytes: [UInt8] = [0x1B, 0x5B, 0x32, 0x4B, 0x0D, 0x61, 0x7F, 0xC2, 0x9B, 0x0A, 0xE9, 0x09]
     #expect(TerminalText.escaped(PathText.text(bytes)) == #"\x1B[2K\ra\x7F\xC2\x9B\n\xE9\t"#)

@@ -3,10 +3,10 @@ import Testing
 
 @Suite("Units: sets of ranges")
 struct RangeSetTests {
-  /// All sets of ranges in a few places, each as the bits of the places that are in it.
+  /// The places of the exhaustive test, where each set is given by one bit per place.
   private static let placeCount: UInt64 = 8
 
-  @Test("inserting and removing any range does to any small set what it does to a bitmap")
+  @Test("inserting and removing any range in any small set matches a bitmap")
   func exhaustively() {
     var wrong: [String] = []
     for bits in 0..<(1 << Self.placeCount) as Range<UInt64> {
@@ -35,7 +35,7 @@ struct RangeSetTests {
     #expect(wrong.prefix(3) == [])
   }
 
-  @Test("random ranges over more places do what they do to a bitmap")
+  @Test("random ranges over more places match a bitmap")
   func random() {
     let seed = Seed.current
     var generator = seed.generator
@@ -55,7 +55,7 @@ struct RangeSetTests {
     }
   }
 
-  @Test("the largest numbers are as good as the small ones")
+  @Test("ranges of the largest numbers work like those of small ones")
   func largest() {
     var set = RangeSet()
     set.insert(ByteRange(start: .max - 1, end: .max))
@@ -86,7 +86,7 @@ struct RangeSetTests {
       && set.isEmpty == (bits == 0) && isApart(set)
   }
 
-  /// Whether the ranges rise, do not touch, and none is empty.
+  /// Returns true if the ranges ascend, do not touch, and are not empty.
   private static func isApart(_ set: RangeSet) -> Bool {
     zip(set.ranges, set.ranges.dropFirst()).allSatisfy { $0.end < $1.start }
       && set.ranges.allSatisfy { !$0.isEmpty }
@@ -95,7 +95,7 @@ struct RangeSetTests {
 
 @Suite("Units: ranges of bytes")
 struct ByteRangeTests {
-  @Test("a range knows its bytes")
+  @Test("a range reports its byte count and whether it is empty")
   func counts() {
     #expect(ByteRange(start: 3, end: 10).byteCount == 7)
     #expect(!ByteRange(start: 3, end: 4).isEmpty)
@@ -103,12 +103,12 @@ struct ByteRangeTests {
     #expect(ByteRange(start: 0, end: .max).byteCount == .max)
   }
 
-  @Test("a range that ends before it begins cannot be made")
+  @Test("a range that ends before its start cannot be created")
   func backwards() async {
     await #expect(processExitsWith: .failure) { _ = ByteRange(start: 4, end: 3) }
   }
 
-  @Test("rounding goes to the multiples around a number")
+  @Test("rounding returns the multiples around a number")
   func rounding() {
     for unit in [1, 2, 3, 7, 512, 4096] as [UInt64] {
       for number in 0...(3 * unit) {

@@ -1,12 +1,12 @@
 import Foundation
 import Testing
 
-/// The catalogue of the library's documentation, and the program whose lines it shows.
+/// The library's documentation catalog, and the example program that it shows.
 private enum Catalogue {
   static let folder = PackageFolder.path("Sources/MergeEngine/MergeEngine.docc")
   static let example = PackageFolder.path("Examples/merge-two-files/Sources/merge-two-files")
 
-  /// The lines of each block of Swift in the catalogue's pages, with the page's name before them.
+  /// Returns the lines of each Swift code block in the catalog's pages, with the page's name.
   static func codeBlocks() throws -> [(page: String, lines: [String])] {
     try files(in: folder, ending: ".md").flatMap { page, lines in
       let fences = lines.indices.filter { lines[$0].hasPrefix("```") }
@@ -16,7 +16,7 @@ private enum Catalogue {
     }
   }
 
-  /// Whether the example has these lines, one below the other, at whatever indentation.
+  /// Returns true if the example contains these consecutive lines at any indentation.
   static func exampleHas(_ block: [String]) throws -> Bool {
     try files(in: example, ending: ".swift").contains { _, lines in
       lines.indices.contains { start in
@@ -41,9 +41,9 @@ private enum Catalogue {
   }
 }
 
-@Suite("Library: its documentation", .waitsForPrograms)
+@Suite("Library: documentation", .waitsForPrograms)
 struct DocumentationTests {
-  @Test("every line of Swift in the catalogue is one of the example's")
+  @Test("every Swift code block in the catalog is part of the example")
   func examplesAreCompiled() throws {
     let blocks = try Catalogue.codeBlocks()
     #expect(Set(blocks.map(\.page)).count == 3)
@@ -52,13 +52,14 @@ struct DocumentationTests {
     }
   }
 
-  @Test("a merge takes ten lines")
+  @Test("the first example of a merge has ten lines")
   func tenLines() throws {
     let first = try #require(try Catalogue.codeBlocks().first { $0.page == "MergeTwoFiles.md" })
     #expect(first.lines.count == 10)
   }
 
-  @Test("it is made without a warning, and what is public is described and is what was promised")
+  @Test(
+    "the documentation builds without warnings, and public declarations are described and recorded")
   func interface() throws {
     let folder = try TemporaryFolder()
     let result = try ChildProcess(

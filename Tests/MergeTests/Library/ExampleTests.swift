@@ -2,7 +2,7 @@ import Fixtures
 import Foundation
 import Testing
 
-/// The example, a package of its own, built once for all tests that run it.
+/// The example, which is its own package, built once for all tests that run it.
 private enum Example {
   static let program = Result {
     let scratch = PackageFolder.path(".build/examples")
@@ -21,7 +21,7 @@ private enum Example {
 
 @Suite("Library: the example", .waitsForPrograms, .needsZstd)
 struct ExampleTests {
-  /// A pool that no metadata snapshot is held in, and its kernel's answer.
+  /// A pool without a held metadata snapshot, with the kernel's answer for it.
   private let scenario: KernelScenario
   private let folder: TemporaryFolder
   private let images: KernelScenario.Images
@@ -32,7 +32,7 @@ struct ExampleTests {
     images = try scenario.unpack(into: folder.path)
   }
 
-  @Test("it merges image files into what the kernel read from the thin device")
+  @Test("the example merges image files to the bytes that the kernel read from the thin device")
   func merges() throws {
     let result = try runExample()
     #expect(result.exitStatus == 0, "\(result.standardOutput)\(result.standardError)")
@@ -43,7 +43,7 @@ struct ExampleTests {
     #expect(try isMerged())
   }
 
-  @Test("it goes on with a merge that was stopped")
+  @Test("the example resumes a stopped merge")
   func goesOn() throws {
     let running = try ThinMergeCommand.start(
       [
@@ -64,7 +64,7 @@ struct ExampleTests {
     #expect(try isMerged())
   }
 
-  @Test("it says what is wrong with its files")
+  @Test("the example refuses invalid metadata and reports that nothing was written")
   func refuses() throws {
     try overwrite(images.metadata, with: Data(count: 1 << 20))
     let result = try runExample()
@@ -72,7 +72,7 @@ struct ExampleTests {
     #expect(result.standardOutput.contains("nothing was written"))
   }
 
-  @Test("it ends as the command does, by the kind of the error")
+  @Test("the example exits with the command's status for a busy origin and for a journal conflict")
   func exitStatuses() throws {
     let busy = try withExtendedLifetime(HeldFile.withFileLock(images.origin)) { try runExample() }
     #expect(busy.exitStatus == 5, "\(busy.standardOutput)")

@@ -1,16 +1,16 @@
 import Foundation
 
-/// What a package that depends on the library can name, as the compiler tells it.
+/// The declarations that a dependent package can name, from the compiler's symbol graph.
 struct PublicInterface {
-  /// The modules that were compiled together with the tests.
+  /// The path of the modules that were compiled together with the tests.
   static var modules: String {
     URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "Modules")
       .path(percentEncoded: false)
   }
 
-  /// A line for each declaration: its full name, then how it is declared.
+  /// One line per declaration: its full name, then its declaration.
   let lines: [String]
-  /// The names of those that no comment describes, but for those that the compiler makes itself.
+  /// The names of declarations without a comment, except those that the compiler generates.
   let undescribed: [String]
 
   init(symbolGraph path: String) throws {

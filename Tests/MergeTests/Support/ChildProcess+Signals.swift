@@ -1,19 +1,19 @@
 import Foundation
 
 extension ChildProcess {
-  /// Waits until the program has its own way with `signal`, which the kernel tells in /proc.
+  /// Waits until /proc shows that the program blocks, ignores, or catches `signal`.
   ///
-  /// Before that, while the program is loaded, the signal's default action would end it.
+  /// Until then, while the program is loading, the signal's default action would end it.
   func waitUntilItHandles(_ signal: Int32) throws -> Bool {
     try waitUntil { hasSignal(signal, in: ["SigBlk:", "SigIgn:", "SigCgt:"]) }
   }
 
-  /// Waits until `signal`, which was sent, is pending no more: the kernel has delivered it.
+  /// Waits until the sent `signal` is no longer pending, because the kernel has delivered it.
   func waitUntilTaken(_ signal: Int32) throws -> Bool {
     try waitUntil { !hasSignal(signal, in: ["SigPnd:", "ShdPnd:"]) }
   }
 
-  /// Stops the program for as long as `change` takes, so that nothing of it happens at the same time.
+  /// Stops the program while `change` runs, so that both cannot happen at the same time.
   func whileStopped(_ change: () throws -> Void) throws {
     send(SIGSTOP)
     defer { send(SIGCONT) }
@@ -23,7 +23,7 @@ extension ChildProcess {
     try change()
   }
 
-  /// Whether all threads of the program are stopped.
+  /// True if all threads of the program are stopped.
   private var isStopped: Bool {
     let threads = "/proc/\(processIdentifier)/task"
     let names = (try? FileManager.default.contentsOfDirectory(atPath: threads)) ?? []
@@ -34,7 +34,7 @@ extension ChildProcess {
       }
   }
 
-  /// Whether one of these masks in /proc has the signal.
+  /// Returns true if one of these masks in /proc contains the signal.
   private func hasSignal(_ signal: Int32, in masks: [String]) -> Bool {
     guard
       let status = FileManager.default.contents(atPath: "/proc/\(processIdentifier)/status")

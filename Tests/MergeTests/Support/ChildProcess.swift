@@ -1,6 +1,6 @@
 import Foundation
 
-/// What a finished program said and how it ended.
+/// The output and exit status of a finished program.
 struct CommandResult: Sendable {
   /// The exit status; 128 + the signal's number if a signal ended the program.
   var exitStatus: Int32
@@ -8,30 +8,30 @@ struct CommandResult: Sendable {
   var standardError: String
 }
 
-/// A step of the test's own machinery that failed; never the behaviour under test.
+/// A failed step of the tests' own machinery, never the behavior under test.
 struct SupportError: Error, CustomStringConvertible {
   var description: String
 
   init(_ description: String) { self.description = description }
 
-  /// An error of the call `what` with the text of the current `errno`.
+  /// Returns an error for the call `what` with the text of `code`, by default the current `errno`.
   static func system(_ what: String, code: Int32 = errno) -> SupportError {
     SupportError("\(what): \(unsafe String(cString: strerror(code)))")
   }
 }
 
-/// Where a child's standard output goes.
+/// The destination of a child's standard output.
 enum StandardOutputTarget {
-  /// Kept, and given back in ``CommandResult``.
+  /// Captured and returned in ``CommandResult``.
   case captured
-  /// A pipe that nobody reads: the first write to it fails with EPIPE.
+  /// A pipe without a reader: the first write to it fails with EPIPE.
   case brokenPipe
 }
 
 /// A started program, whose output can be read while it runs.
 ///
-/// Both outputs go to unlinked files, so a child can neither block on a full pipe nor
-/// lose what it wrote before it was killed.
+/// Both outputs go to unlinked files, so a child cannot block on a full pipe or lose output that it
+/// wrote before it was killed.
 final class ChildProcess {
   let processIdentifier: pid_t
   private let standardOutput: FileHandle
@@ -65,25 +65,25 @@ final class ChildProcess {
     }
   }
 
-  /// Whether the program has not ended yet.
+  /// True if the program has not ended.
   var isRunning: Bool { pollExitStatus() == nil }
 
-  /// What the program has written to its standard error so far.
+  /// The standard error that the program has written so far.
   var standardErrorSoFar: String { Self.text(of: standardError) }
 
-  /// What the program has written to its standard output so far.
+  /// The standard output that the program has written so far.
   var standardOutputSoFar: String { Self.text(of: standardOutput) }
 
-  /// Sends `signal`, unless the program has already been seen to end.
+  /// Sends `signal`, unless the program is known to have ended.
   func send(_ signal: Int32) {
     if endedWith == nil { kill(processIdentifier, signal) }
   }
 
-  /// Waits for the end.
+  /// Waits for the program to end.
   ///
-  /// - Parameter processorSecondsMax: The processor time that the program and its descendants may use.
+  /// - Parameter processorSecondsMax: The processor time allowed to the program and its descendants.
   /// - Returns: The exit status and all output.
-  /// - Throws: `SupportError` for a program that ``ProcessWatch`` gives up, which is killed.
+  /// - Throws: `SupportError` for a program that ``ProcessWatch`` gives up and this function kills.
   func wait(
     processorSecondsMax: Int = ProcessWatch.usualProcessorSeconds
   ) throws -> CommandResult {
@@ -100,8 +100,9 @@ final class ChildProcess {
       standardError: standardErrorSoFar)
   }
 
-  /// Waits until `condition` holds; returns whether it did before the program ended.
+  /// Waits until `condition` is true or the program has ended.
   ///
+  /// - Returns: True if `condition` became true.
   /// - Throws: `SupportError` for a program that ``ProcessWatch`` gives up.
   func waitUntil(_ condition: () throws -> Bool) throws -> Bool {
     var held = false
@@ -149,7 +150,7 @@ final class ChildProcess {
 
   private static func unlinkedFile() throws -> FileHandle {
     let path = TemporaryFolder.parent + "/thin-merge-output-" + UUID().uuidString
-    // O_APPEND: the child's writes do not depend on where this side has read to.
+    // With O_APPEND, the child's writes do not depend on this side's read offset.
     let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw SupportError.system("open \(path)") }
     unsafe unlink(path)
@@ -173,7 +174,7 @@ final class ChildProcess {
     unsafe posix_spawn_file_actions_adddup2(&actions, standardOutput, 1)
     unsafe posix_spawn_file_actions_adddup2(&actions, standardError, 2)
 
-    // The threads that run tests have signals blocked, which a child would inherit.
+    // The threads that run tests block signals, and a child would inherit their mask.
     var attributes = posix_spawnattr_t()
     unsafe posix_spawnattr_init(&attributes)
     defer { unsafe posix_spawnattr_destroy(&attributes) }
@@ -201,26 +202,26 @@ final class ChildProcess {
   private static func withCStrings(
     _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Int32
   ) -> Int32 {
-    // SAFETY: the strings live until `body` has returned, and are freed once.
+    // SAFETY: The strings stay allocated until `body` has returned, and are freed once.
     let pointers = unsafe strings.map { unsafe strdup($0) }
     defer { unsafe pointers.forEach { unsafe free($0) } }
     return unsafe body(pointers + [nil])
   }
 }
 
-/// Asks `condition` again and again until it holds or there is a reason to give up, which is returned.
+/// Polls until `condition` is true, or until `givingUp` returns a reason, which is then returned.
 func poll(until condition: () throws -> Bool, givingUp: () -> String?) rethrows -> String? {
   var microseconds: UInt32 = 500
   while try !condition() {
     if let reason = givingUp() { return reason }
     usleep(microseconds)
-    // Seldom where it takes long, so that many tests can wait at once.
+    // Long waits poll less often, so that many tests can wait at once.
     microseconds = min(10_000, microseconds * 5 / 4)
   }
   return nil
 }
 
-/// Asks `condition` a thousand times at most; returns whether it held.
+/// Polls `condition` at most a thousand times, and returns true if it became true.
 func poll(_ condition: () throws -> Bool) rethrows -> Bool {
   var questionCount = 0
   let reason = try poll(until: condition) {
@@ -230,14 +231,14 @@ func poll(_ condition: () throws -> Bool) rethrows -> Bool {
   return reason == nil
 }
 
-/// Programs of the operating system that the tests need.
+/// Operating system programs that the tests need.
 enum Program {
-  /// Runs `arguments[0]` and gives back what it said, whatever its exit status.
+  /// Runs `arguments[0]` and returns its output, whatever its exit status.
   static func run(_ arguments: [String]) throws -> CommandResult {
     try ChildProcess(arguments).wait()
   }
 
-  /// Runs a step of the test's own preparation, which must succeed; returns its output.
+  /// Runs a preparation step, which must succeed, and returns its standard output.
   @discardableResult
   static func mustRun(_ arguments: String...) throws -> String {
     let result = try run(arguments)
@@ -248,7 +249,7 @@ enum Program {
     return result.standardOutput
   }
 
-  /// Removes a file that must be there.
+  /// Removes a file that must exist.
   static func remove(_ path: String) throws {
     try FileManager.default.removeItem(atPath: path)
   }

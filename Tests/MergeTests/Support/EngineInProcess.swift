@@ -3,9 +3,9 @@ import MergeEngine
 
 @testable import thin_merge
 
-/// The engine called as the command calls it, without a process for each call.
+/// The engine, called as the command calls it but without a process for each call.
 enum EngineInProcess {
-  /// What a call came to: the exit status that the command would have, and the error's words.
+  /// The exit status that the command would have, with the error's message or the report's state.
   struct Outcome {
     var exitStatus: Int32
     var message: String
@@ -27,18 +27,18 @@ enum EngineInProcess {
         stateFolder: "/nonexistent", observer: NullObserver(answer: answer)))
   }
 
-  /// Merges, waiting a while where a file is locked.
+  /// Merges, and retries for a while if a file is locked.
   ///
-  /// A program that another test is starting has, for a moment, copies of all our descriptors, and
-  /// with them the locks of a merge that is over.
+  /// A program that another test is starting briefly has copies of this process's descriptors, and
+  /// with them the locks of a finished merge.
   ///
-  /// `answer`: what is said to the question whether the merge may write, once its plan is made.
+  /// - `answer`: the answer to the question whether the merge may write, asked after planning.
   static func merge(
     _ source: MergeSource, onto originPath: String, options: MergeOptions = MergeOptions(),
     answer: @escaping @Sendable () -> Bool = { true }
   ) throws -> Outcome {
     var outcome = Outcome(exitStatus: ExitStatus.busy.rawValue, message: "")
-    // A test that expects a file in use gets its answer after the last attempt.
+    // A test that expects a busy file gets its outcome after the last attempt.
     _ = poll {
       outcome = mergeOnce(source, onto: originPath, options: options, answer: answer)
       return outcome.exitStatus != ExitStatus.busy.rawValue

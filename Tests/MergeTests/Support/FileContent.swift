@@ -1,6 +1,6 @@
 import Foundation
 
-/// The whole content of a file or block device.
+/// Returns the whole content of a file or block device.
 func content(of path: String) throws -> Data {
   guard let handle = FileHandle(forReadingAtPath: path) else {
     throw SupportError.system("open \(path)")
@@ -9,7 +9,7 @@ func content(of path: String) throws -> Data {
   return try handle.readToEnd() ?? Data()
 }
 
-/// Writes `bytes` at `byteOffset` into the same file, which keeps its inode and byte count.
+/// Writes `bytes` at `byteOffset` into the existing file, without replacing or truncating it.
 func overwrite(_ path: String, at byteOffset: Int = 0, with bytes: Data) throws {
   guard let handle = FileHandle(forWritingAtPath: path) else {
     throw SupportError.system("open \(path)")
@@ -19,7 +19,7 @@ func overwrite(_ path: String, at byteOffset: Int = 0, with bytes: Data) throws 
   try handle.write(contentsOf: bytes)
 }
 
-/// The number of bytes in the file.
+/// Returns the byte count of the file.
 func byteCount(ofFile path: String) throws -> Int {
   let attributes = try FileManager.default.attributesOfItem(atPath: path)
   guard let byteCount = attributes[.size] as? NSNumber else {
@@ -28,7 +28,7 @@ func byteCount(ofFile path: String) throws -> Int {
   return byteCount.intValue
 }
 
-/// Byte offsets of the first few 512-byte sectors that differ; a missing tail differs too.
+/// Returns the byte offsets of the first 512-byte sectors that differ, or that one side lacks.
 func differingSectors(_ left: Data, _ right: Data, limit: Int = 8) -> [Int] {
   if left == right { return [] }
   var offsets: [Int] = []
@@ -46,6 +46,6 @@ func differingSectors(_ left: Data, _ right: Data, limit: Int = 8) -> [Int] {
 }
 
 private func closeQuietly(_ handle: FileHandle) {
-  // A file that was only read, or written without a buffer, has nothing to lose at close.
+  // Closing loses nothing: the file was only read, or was written without a buffer.
   try? handle.close()
 }

@@ -1,13 +1,13 @@
 import Foundation
 
-/// A file or device that this process holds, as another program would.
+/// A file or device that this process uses as another program would.
 enum HeldFile {
-  /// Opened O_EXCL, as a mount or another merge opens a block device.
+  /// Opens the file with O_EXCL, as a mount or another merge opens a block device.
   static func exclusively(_ path: String) throws -> FileHandle {
     try opened(path, O_RDONLY | O_EXCL)
   }
 
-  /// With an open-file-description lock for writing, as qemu takes on an image.
+  /// Takes an open-file-description lock for writing, as qemu does on an image.
   static func withOpenFileLock(_ path: String) throws -> FileHandle {
     let handle = try opened(path, O_RDWR)
     let setOpenFileLock: Int32 = 37  // F_OFD_SETLK is not imported
@@ -19,35 +19,36 @@ enum HeldFile {
     return handle
   }
 
-  /// With flock, as another merge holds a regular file.
+  /// Takes an exclusive flock, as another merge does on a regular file.
   static func withFileLock(_ path: String) throws -> FileHandle {
     try locked(path, LOCK_EX)
   }
 
-  /// With flock, as somebody holds it who lets others do the same, but nobody lock it alone.
+  /// Takes a shared flock, which allows other shared locks but no exclusive one.
   static func withSharedFileLock(_ path: String) throws -> FileHandle {
     try locked(path, LOCK_SH)
   }
 
-  /// Whether somebody else has the file's lock.
+  /// Returns true if another holder has locked the file.
   static func isLocked(_ path: String) -> Bool {
     (try? locked(path, LOCK_EX)) == nil
   }
 
-  /// With a lease, so that who opens the file for writing waits until this handle is closed.
+  /// Takes a lease, so that an open for writing waits until this handle is closed.
   static func withLease(_ path: String) throws -> FileHandle {
     let handle = try opened(path, O_RDONLY)
     // F_SETSIG and F_SETLEASE are not imported.
     let (setSignal, setLease): (Int32, Int32) = (10, 1024)
-    // The signal that tells of somebody who waits; this one is ignored, the usual one ends the process.
-    // A program that another test starts has our descriptors for a moment, one for writing among them.
+    // A lease break sends SIGURG, which is ignored; the default signal would end the process. A
+    // program that another test starts briefly has this process's descriptors, perhaps one for
+    // writing, so the lease is retried.
     guard fcntl(handle.fileDescriptor, setSignal, SIGURG) == 0,
       poll({ fcntl(handle.fileDescriptor, setLease, Int32(F_RDLCK)) == 0 })
     else { throw SupportError.system("take a lease on \(path)") }
     return handle
   }
 
-  /// Whether somebody waits for the end of a lease.
+  /// Returns true if an open is waiting for the end of the lease.
   static func leaseIsInTheWay(_ handle: FileHandle) -> Bool {
     let getLease: Int32 = 1025  // F_GETLEASE is not imported
     return fcntl(handle.fileDescriptor, getLease) != Int32(F_RDLCK)

@@ -1,29 +1,29 @@
 import Foundation
 import Testing
 
-/// A published schema of what the command prints, and the check of documents against it.
+/// A published schema of the command's output, with a check of documents against the schema.
 struct JSONSchema {
-  /// Names of the schemas: the reports by their verbs, and the lines of standard error.
+  /// Names of the schemas: the reports by verb, and the lines of standard error.
   static let names = [
     "plan", "merge", "verify", "status", "status-list", "list", "devices", "settle", "messages",
   ]
 
   let name: String
 
-  /// The file, which the package brings.
+  /// The path of the schema file in the package.
   var path: String { PackageFolder.path("docs/schema/\(name)-1.json") }
 
-  /// The schema itself.
+  /// Returns the schema itself.
   func document() throws -> JSONValue {
     try JSONValue(parsing: String(contentsOfFile: path, encoding: .utf8))
   }
 
-  /// What a library that others use says is wrong with a document, a line each; nothing if it is right.
+  /// Returns the errors that a widely used library finds in a document, one per line.
   func complaints(of text: String) throws -> [String] {
     try Self.complaints(of: [(name, text)])
   }
 
-  /// What is wrong with several documents, each held against the schema of that name.
+  /// Returns the errors of several documents, each checked against the schema of that name.
   static func complaints(of documents: [(schema: String, text: String)]) throws -> [String] {
     let python = try #require(Machine.pythonWithSchemas)
     let arguments = documents.flatMap { [JSONSchema(name: $0.schema).path, $0.text] }
@@ -32,7 +32,7 @@ struct JSONSchema {
     return result.standardOutput.split(separator: "\n").map(String.init)
   }
 
-  // A document that fits none of several forms is told what each of them wants.
+  // A document that matches none of several forms gets the errors of each form.
   private static let script = """
     import json, sys
     from jsonschema import Draft202012Validator
@@ -64,7 +64,7 @@ struct JSONSchema {
 }
 
 extension Trait where Self == ConditionTrait {
-  /// Holding documents against a schema.
+  /// Checking documents against a schema needs python3 with jsonschema.
   static var needsJSONSchema: Self {
     .enabled("python3 has no jsonschema that knows draft 2020-12") {
       Machine.pythonWithSchemas != nil
@@ -73,7 +73,7 @@ extension Trait where Self == ConditionTrait {
 }
 
 extension Machine {
-  /// The first python3 with the library that checks documents; Debian's starts faster than a wrapper.
+  /// The first python3 with the jsonschema library; Debian's starts faster than a wrapper.
   static let pythonWithSchemas: String? = ["/usr/bin/python3", "python3"].first { python in
     let probe = try? Program.run([python, "-c", "from jsonschema import Draft202012Validator"])
     return probe?.exitStatus == 0

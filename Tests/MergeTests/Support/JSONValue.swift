@@ -1,6 +1,6 @@
 import Foundation
 
-/// A JSON document, for tests that ask which names are there and of what type.
+/// A JSON document, for tests of the names and types in it.
 enum JSONValue: Decodable, Equatable, Sendable {
   case null
   case boolean(Bool)
@@ -58,7 +58,7 @@ enum JSONValue: Decodable, Equatable, Sendable {
     return elements
   }
 
-  /// The word for the kind of value, as tables in tests write it.
+  /// The name of the value's type, as tables in tests write it.
   var kind: String {
     switch self {
     case .null: "null"
@@ -73,10 +73,10 @@ enum JSONValue: Decodable, Equatable, Sendable {
 }
 
 extension CommandResult {
-  /// The report on standard output, which `--output json` makes one JSON document.
+  /// Returns the report on standard output, which is one JSON document with `--output json`.
   func report() throws -> JSONValue { try JSONValue(parsing: standardOutput) }
 
-  /// Standard error line by line, each of which `--output json` makes one JSON object.
+  /// Returns the lines of standard error, each of which is a JSON object with `--output json`.
   func messages() throws -> [JSONValue] {
     try standardError.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
   }

@@ -2,7 +2,7 @@ import Foundation
 
 @testable import MergeEngine
 
-/// Journals read by the engine's own reader, without a program for each look.
+/// Journals, read by the engine's own reader without running a program.
 enum JournalOnDisk {
   static func reader(of path: String) throws -> JournalReader<LinuxAIO> {
     let file = try OpenFile(path, role: "journal", access: .readOnly, direct: false)
@@ -18,12 +18,12 @@ enum JournalOnDisk {
     return try JournalState(reading: &reader)
   }
 
-  /// Where the records stand, in order, up to the end of the file or the first that is none.
+  /// Returns the byte ranges of the records, up to the end of the file or the first invalid record.
   static func recordRanges(of path: String) throws -> [Range<Int>] {
     try placedRecords(of: path).map { Int($0.byteOffset)..<Int($0.endByteOffset) }
   }
 
-  /// The records, in order, up to the end of the file or the first that is none.
+  /// Returns the records, up to the end of the file or the first invalid record.
   static func records(of path: String) throws -> [JournalRecord] {
     try placedRecords(of: path).map(\.record)
   }
@@ -41,7 +41,7 @@ enum JournalOnDisk {
     return records
   }
 
-  /// The entries that a journal's checkpoints have, in the order of the records.
+  /// Returns the entries of a journal's checkpoints, in the order of the records.
   static func entries(of path: String) throws -> [JournalEntry] {
     try records(of: path).flatMap { record -> [JournalEntry] in
       guard case .checkpoint(let checkpoint) = record else { return [] }
@@ -49,7 +49,7 @@ enum JournalOnDisk {
     }
   }
 
-  /// Puts other records in place of those of a journal, each in an append of its own.
+  /// Replaces the records of a journal, each in an append of its own.
   static func rewrite(_ path: String, _ records: [JournalRecord]) throws {
     let reader = try reader(of: path)
     var bytes = try content(of: path).prefix(Int(reader.headerByteCount))
@@ -67,7 +67,7 @@ enum JournalOnDisk {
     try file.close()
   }
 
-  /// The bytes recorded so far, by a merge that may run; 0 while there is no journal.
+  /// Returns the byte count recorded so far, also by a running merge; 0 if there is no journal.
   static func recordedByteCount(of path: String) throws -> Int {
     guard FileManager.default.fileExists(atPath: path) else { return 0 }
     return try Int(state(of: path).doneByteCount)

@@ -4,8 +4,8 @@ import Foundation
 final class LoopDevice {
   let path: String
 
-  /// Attaches the file `backing`, or `range` of it; with `allowsPartitions` it can be divided like a
-  /// disk.
+  /// Attaches the file `backing`, or `range` of it, as a disk with partitions if
+  /// `allowsPartitions`.
   init(
     backing: String, range: Range<Int>? = nil, sectorByteCount: Int = 512, readOnly: Bool = false,
     allowsPartitions: Bool = false
@@ -24,7 +24,7 @@ final class LoopDevice {
   }
 
   deinit {
-    // Errors cannot be thrown from here; a device still in use goes away with its last user.
+    // A deinit cannot throw; the system detaches a device still in use after its last user.
     _ = try? Program.run(["losetup", "--detach", path])
   }
 }

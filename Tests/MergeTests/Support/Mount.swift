@@ -5,14 +5,14 @@ final class Mount {
   let path: String
   private var isMounted = true
 
-  /// A file system in memory that holds at most `byteCount` bytes.
+  /// Mounts a file system in memory of at most `byteCount` bytes.
   init(tmpfsOf byteCount: Int, at path: String) throws {
     self.path = path
     try Program.mustRun(
       "mount", "-t", "tmpfs", "-o", "size=\(byteCount),mode=0755", "tmpfs", path)
   }
 
-  /// The file system on the block device `device`.
+  /// Mounts the file system on the block device `device`.
   init(device: String, at path: String, readOnly: Bool = false) throws {
     self.path = path
     try Program.mustRun("mount", "-o", readOnly ? "ro" : "rw", device, path)
@@ -29,7 +29,7 @@ final class Mount {
   func unmount() {
     guard isMounted else { return }
     isMounted = false
-    // A lazy unmount at the end of a test must not fail because a killed child lingers.
+    // A lazy unmount succeeds even if a killed child lingers.
     _ = try? Program.run(["umount", "-l", path])
   }
 }

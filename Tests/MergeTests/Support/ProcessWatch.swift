@@ -1,32 +1,35 @@
 import Foundation
 
-/// Decides when a program that a test waits for is given up, without a look at the clock.
+/// Decides when a test gives up a program that it waits for, without reading the clock.
 ///
-/// The program is watched together with all processes that descend from it, at one look in about a
-/// second. It is given up in two cases:
+/// The watch looks about once a second at the program and all its descendants.
 ///
-/// - It has used more processor time, in user and system mode, than it was allowed. An endless loop
-///   ends here. A program that competes with others for the processor uses no more of it.
-/// - It was idle at ``idleLookCountMax`` looks with no progress in between. A look is idle if every
-///   thread of every process sleeps, is stopped or has ended. Progress is a change of the bytes and
-///   calls that the system counts as input and output of these processes, of the output files, or of
-///   the set of processes. A deadlock ends here, also one that wakes up now and then to poll.
+/// It gives the program up in two cases:
 ///
-/// A process that is runnable but not scheduled, or that waits for a disk, is not idle, however slow
-/// the machine is. A merge with a rate limit reads and writes between two looks. Looks are counted and
-/// not timed: where this process is not scheduled either, the next look comes later.
+/// - The program has used more processor time, in user and system mode, than allowed. An endless
+///   loop ends here. Competition for the processor does not increase a program's processor time.
+/// - The program was idle at ``idleLookCountMax`` looks with no progress in between. A look is idle
+///   if every thread of every process sleeps, is stopped, or has ended. Progress is a change of the
+///   bytes and calls that the system counts as input and output of these processes, of the output
+///   files, or of the set of processes. A deadlock ends here, even one that wakes up now and then
+///   to poll.
 ///
-/// A program that writes a line now and then and does nothing else makes progress for ever, and is not
-/// given up.
+/// A process that is runnable but not scheduled, or that waits for a disk, is not idle, however
+/// slow the machine is.
+///
+/// A merge with a rate limit reads and writes between two looks. Looks are counted, not timed: if
+/// this process is not scheduled either, the next look comes later.
+///
+/// A program that only writes a line now and then makes progress forever, and is not given up.
 struct ProcessWatch {
   /// The processor time that a program may use, in seconds.
   ///
   /// A merge in the tests uses less than two.
   static let usualProcessorSeconds = 120
-  /// How many idle looks without progress in between end the wait.
+  /// The number of idle looks without progress in between that ends the wait.
   static let idleLookCountMax = 120
 
-  /// How often ``giveUpReason(outputByteCount:)`` is asked for one look at the system.
+  /// The number of ``giveUpReason(outputByteCount:)`` calls for one look at the system.
   private static let questionsPerLook = 100
 
   let processIdentifier: pid_t
@@ -42,7 +45,7 @@ struct ProcessWatch {
     self.processorSecondsMax = processorSecondsMax
   }
 
-  /// Looks at the system at one question of a wait in ``questionsPerLook``.
+  /// Looks at the system once in ``questionsPerLook`` calls.
   ///
   /// - Parameter outputByteCount: The size of the program's output so far.
   /// - Returns: The reason to give the program up, or nil.
@@ -91,9 +94,9 @@ struct RunningProcess {
   var parentIdentifier: pid_t = 0
   /// User and system time of the process and of its children that it has waited for.
   var processorTicks: Int
-  /// Whether no thread is runnable or waits for a disk.
+  /// True if no thread is runnable or waits for a disk.
   var isIdle: Bool
-  /// The counters of its input and output; nil where they are not this user's to read.
+  /// The counters of the process's input and output; nil if this user may not read them.
   var inputOutput: String?
 
   static let ticksPerSecond = max(1, sysconf(Int32(_SC_CLK_TCK)))
@@ -141,7 +144,7 @@ struct RunningProcess {
     return detailed
   }
 
-  /// Returns the fields of a `stat` file from the state on; the name before may hold any character.
+  /// Returns the fields of a `stat` file after the name, which may contain any character.
   private static func fields(_ path: String) -> [Substring]? {
     guard let text = text(path), let nameEnd = text.lastIndex(of: ")") else {
       return nil

@@ -1,12 +1,12 @@
 import Foundation
 import Testing
 
-@Suite("Giving up a program that a test waits for", .waitsForPrograms)
+@Suite("Support: giving up a program that a test waits for", .waitsForPrograms)
 struct ProcessWatchTests {
   private static let sleeping = RunningProcess(
     identifier: 7, processorTicks: 3, isIdle: true, inputOutput: "rchar: 1")
 
-  /// The look, counted from the first, at which a watch gives up what `look` shows it.
+  /// Returns the look, from 0, at which a watch gives up the processes of `look`, or nil.
   private func lookOfGivingUp(
     atMost lookCount: Int = 10 * ProcessWatch.idleLookCountMax, _ look: (Int) -> [RunningProcess]
   ) -> Int? {
@@ -14,25 +14,25 @@ struct ProcessWatchTests {
     return (0..<lookCount).first { watch.judge(look($0), outputByteCount: 0) != nil }
   }
 
-  @Test("a program that sleeps and does nothing else is given up after many looks")
+  @Test("a program that only sleeps is given up after the maximum number of idle looks")
   func asleep() {
     #expect(lookOfGivingUp { _ in [Self.sleeping] } == ProcessWatch.idleLookCountMax)
   }
 
-  @Test("a program that is runnable and not scheduled is never given up")
+  @Test("a program that is runnable but not scheduled is never given up")
   func runnable() {
     var waiting = Self.sleeping
     waiting.isIdle = false
     #expect(lookOfGivingUp { _ in [waiting] } == nil)
   }
 
-  @Test("a sleeping program is not given up while a process below it is runnable")
+  @Test("a sleeping program is not given up while a descendant is runnable")
   func busyDescendant() {
     let busy = RunningProcess(identifier: 8, processorTicks: 0, isIdle: false, inputOutput: "")
     #expect(lookOfGivingUp { _ in [Self.sleeping, busy] } == nil)
   }
 
-  @Test("input and output at every hundredth look keep a sleeping program from being given up")
+  @Test("a sleeping program with input or output at every hundredth look is never given up")
   func slowInputOutput() {
     #expect(
       lookOfGivingUp { look in
@@ -53,7 +53,7 @@ struct ProcessWatchTests {
     #expect(look != nil)
   }
 
-  @Test("processor time counts as progress where the counters of input and output are secret")
+  @Test("processor time counts as progress if the counters of input and output are unreadable")
   func secretCounters() {
     #expect(
       lookOfGivingUp { look in
@@ -61,7 +61,7 @@ struct ProcessWatchTests {
       } == nil)
   }
 
-  @Test("a program is given up once its processes have used more processor time than is allowed")
+  @Test("a program is given up once its processes exceed the allowed processor time")
   func processorTime() {
     let ticks = ProcessWatch.usualProcessorSeconds * RunningProcess.ticksPerSecond
     let look = lookOfGivingUp { look in
@@ -73,7 +73,7 @@ struct ProcessWatchTests {
     #expect(look == 11)
   }
 
-  @Test("a shell and the program it has started are found, the sleeping ones as idle")
+  @Test("the process tree has a shell and the sleeping program that it started, both idle")
   func tree() throws {
     let shell = try ChildProcess(["sh", "-c", "sleep 1000 & echo ready >&2; wait"])
     #expect(try shell.waitUntil { shell.standardErrorSoFar.contains("ready") })
@@ -90,7 +90,7 @@ struct ProcessWatchTests {
     #expect(try shell.wait().exitStatus == 128 + SIGKILL)
   }
 
-  @Test("an endless loop is given up by its processor time, and killed")
+  @Test("an endless loop is given up for its processor time, and killed")
   func endlessLoop() throws {
     let program = try ChildProcess(["sh", "-c", "while :; do :; done"])
     #expect(throws: SupportError.self) { try program.wait(processorSecondsMax: 0) }

@@ -1,12 +1,12 @@
 import Foundation
 import Testing
 
-/// A file of the package that holds what a test has seen, and what it compares with from then on.
+/// A file of the package that records a test's output for later comparisons.
 enum RecordedText {
-  /// With THIN_MERGE_RECORD=1 the files are written anew in place of being compared.
+  /// True with THIN_MERGE_RECORD=1: the files are rewritten instead of compared.
   static let isRecording = ProcessInfo.processInfo.environment["THIN_MERGE_RECORD"] == "1"
 
-  /// Compares a text with a file, given from the package's folder on, or writes it there.
+  /// Compares a text with a file, given relative to the package folder, or records it there.
   static func expect(
     _ text: String, in name: String, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
@@ -21,7 +21,7 @@ enum RecordedText {
       """, sourceLocation: sourceLocation)
   }
 
-  /// The lines that differ, each with the last heading before it.
+  /// Returns the lines that differ, each with the last heading before it.
   static func difference(from old: String, to new: String) -> String {
     let oldLines = old.split(separator: "\n", omittingEmptySubsequences: false)
     let newLines = new.split(separator: "\n", omittingEmptySubsequences: false)

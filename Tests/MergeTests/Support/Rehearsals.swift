@@ -1,8 +1,8 @@
 import Foundation
 
-/// What was run dry before it was run.
+/// Commands that were run dry before the real run.
 final class Rehearsals: @unchecked Sendable {
-  /// How both ended.
+  /// The ends of a dry run and of the real run after it.
   struct Pair: Sendable, CustomStringConvertible {
     var what: String
     var dry: End
@@ -11,10 +11,10 @@ final class Rehearsals: @unchecked Sendable {
     var description: String { "\(what): \(real); dry: \(dry)" }
   }
 
-  /// How a run ended.
+  /// The end of a run.
   struct End: Equatable, Sendable, CustomStringConvertible {
     var exitStatus: Int32
-    /// Nil where no error was reported.
+    /// Nil if no error was reported.
     var code: String?
     var message: String?
 
@@ -24,17 +24,17 @@ final class Rehearsals: @unchecked Sendable {
   private let lock = NSLock()
   private var collected: [Pair] = []
 
-  /// All so far.
+  /// All pairs so far.
   var pairs: [Pair] { lock.withLock { collected } }
 
-  /// Takes in how something ended.
+  /// Adds the ends of a dry run and of the real run.
   func append(_ what: String, dry: End, real: End) {
     lock.withLock { collected.append(Pair(what: what, dry: dry, real: real)) }
   }
 }
 
 extension Rehearsals.End {
-  /// The end of a command with output for programs.
+  /// Creates the end of a command run with `--output json`.
   init(_ result: CommandResult) {
     let error = try? result.messages().last { $0["type"]?.string == "error" }
     self.init(

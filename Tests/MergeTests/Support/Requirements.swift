@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What a test may need of the machine; a test whose need is not met is reported as skipped.
+/// Requirements of tests on the machine; a test whose requirement is not met is skipped.
 extension Trait where Self == ConditionTrait {
   /// Unpacking the kernel-made images needs zstd.
   static var needsZstd: Self { .enabled("zstd is not installed") { Machine.has("zstd") } }
@@ -14,49 +14,49 @@ extension Trait where Self == ConditionTrait {
     .enabled("no loop devices, or not run as root") { Machine.hasLoopDevices }
   }
 
-  /// A file system on a loop device needs mkfs.ext4 besides.
+  /// A file system on a loop device also needs mkfs.ext4.
   static var needsExt4: Self {
     .enabled("no mkfs.ext4, no loop devices, or not run as root") {
       Machine.hasLoopDevices && Machine.has("mkfs.ext4")
     }
   }
 
-  /// Swapping to a file needs root, and a file system that can.
+  /// Swapping to a file needs root and a file system that supports it.
   static var needsSwap: Self {
     .enabled("the system cannot be made to swap to a file here") { Machine.hasSwap }
   }
 
-  /// Watching the system calls of the command.
+  /// Watching the command's system calls needs strace.
   static var needsTracing: Self {
     .enabled("strace is not installed, or may not trace here") { SystemCallTrace.isPossible }
   }
 
-  /// Listening where the command tells how it goes.
+  /// Helper scripts, such as a receiver of service notifications, need python3.
   static var needsPython: Self { .enabled("python3 is not installed") { Machine.has("python3") } }
 
-  /// Checking the unit.
+  /// Checking the unit needs systemd-analyze.
   static var needsSystemdAnalyze: Self {
     .enabled("systemd-analyze is not installed") { Machine.has("systemd-analyze") }
   }
 
-  /// Checking pages of the manual.
+  /// Checking the manual pages needs mandoc.
   static var needsMandoc: Self { .enabled("mandoc is not installed") { Machine.has("mandoc") } }
 
-  /// Looking at what a terminal shows.
+  /// Reading a terminal's screen needs tmux.
   static var needsTmux: Self { .enabled("tmux is not installed") { Machine.has("tmux") } }
 
-  /// Completing in each shell that there is a script for.
+  /// Testing each completion script needs its shell.
   static var needsShells: Self {
     .enabled("zsh or fish is not installed") { Machine.has("zsh") && Machine.has("fish") }
   }
 
-  /// A mounted file system in memory.
+  /// Mounting a file system in memory needs tmpfs.
   static var needsTmpfs: Self { .enabled("tmpfs cannot be mounted here") { Machine.hasTmpfs } }
 }
 
-/// What this machine has, found out once.
+/// The machine's capabilities, each determined once.
 enum Machine {
-  /// Whether the program `name` is in one of the usual folders.
+  /// Returns true if the program `name` is in PATH, `/usr/sbin`, or `/sbin`.
   static func has(_ name: String) -> Bool {
     let searchPath = ProcessInfo.processInfo.environment["PATH"] ?? ""
     let folders = searchPath.split(separator: ":").map(String.init) + ["/usr/sbin", "/sbin"]

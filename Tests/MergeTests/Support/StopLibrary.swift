@@ -1,13 +1,13 @@
 import Foundation
 import Testing
 
-/// The library that stops a program at a change it makes to files, as `Tests/Oracle/stop.c` says.
+/// The library that stops a program at one of its file changes; see `Tests/Oracle/stop.c`.
 enum StopLibrary {
-  /// Where it was compiled to, beside the tests; nil where there is no compiler.
+  /// The path of the compiled library, next to the tests; nil without a C compiler.
   static let path: String? = {
     let path = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
       .appending(path: "stop.so").path(percentEncoded: false)
-    // Another process of the tests may be using it.
+    // Another process of the tests may be using the library.
     let new = path + ".\(getpid())"
     let compiled = try? Program.run([
       "cc", "-O1", "-shared", "-fPIC", "-o", new, PackageFolder.path("Tests/Oracle/stop.c"),
@@ -20,7 +20,7 @@ enum StopLibrary {
 }
 
 extension Trait where Self == ConditionTrait {
-  /// Stopping the command at a change needs a compiler for C.
+  /// Stopping the command at a change needs a C compiler.
   static var needsStopLibrary: Self {
     .enabled("no C compiler, or no headers of libaio") { StopLibrary.path != nil }
   }

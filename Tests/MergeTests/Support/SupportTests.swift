@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-@Suite("What the tests stand on")
+@Suite("Support: programs, folders, and devices")
 struct SupportTests {
-  @Test("a program's outputs and exit status come back")
+  @Test("a program's outputs and exit status are returned")
   func outputs() throws {
     let result = try Program.run(["sh", "-c", "echo out; echo err >&2; exit 7"])
     #expect(result.exitStatus == 7)
@@ -11,7 +11,7 @@ struct SupportTests {
     #expect(result.standardError == "err\n")
   }
 
-  @Test("a program that a signal ended has 128 plus the signal as exit status")
+  @Test("the exit status of a program that a signal ended is 128 plus the signal's number")
   func killed() throws {
     #expect(try Program.run(["sh", "-c", "kill -9 $$"]).exitStatus == 128 + SIGKILL)
   }
@@ -24,7 +24,7 @@ struct SupportTests {
     #expect(try child.wait().exitStatus == 128 + SIGTERM)
   }
 
-  @Test("a temporary folder is gone with its last reference")
+  @Test("a temporary folder is removed with its last reference")
   func folder() throws {
     var folder: TemporaryFolder? = try TemporaryFolder()
     let path = try #require(folder?.path)
@@ -33,7 +33,7 @@ struct SupportTests {
     #expect(!FileManager.default.fileExists(atPath: path))
   }
 
-  @Test("the digest is the one of SHA-256")
+  @Test("the digest of a file is its SHA-256")
   func digest() throws {
     let folder = try TemporaryFolder()
     try Data("abc".utf8).write(to: URL(filePath: folder.path("abc")))
@@ -42,14 +42,14 @@ struct SupportTests {
         == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
   }
 
-  @Test("a tmpfs folder holds no more than it was made for", .needsTmpfs)
+  @Test("a tmpfs folder does not accept more bytes than its size", .needsTmpfs)
   func tmpfs() throws {
     let folder = try TemporaryFolder(onTmpfsOf: 1 << 16)
     let copied = try Program.run(["dd", "if=/dev/zero", "of=\(folder.path("big"))", "count=256"])
     #expect(copied.exitStatus == 1)
   }
 
-  @Test("a loop device has the sector size asked for", .needsLoopDevices, arguments: [512, 4096])
+  @Test("a loop device has the requested sector size", .needsLoopDevices, arguments: [512, 4096])
   func loopDevice(sectorByteCount: Int) throws {
     let folder = try TemporaryFolder()
     try Data(count: 1 << 20).write(to: URL(filePath: folder.path("backing")))

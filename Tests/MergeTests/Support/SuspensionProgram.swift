@@ -1,13 +1,13 @@
 import Foundation
 import Testing
 
-/// The program that suspends a device of a made-up kernel, as `Tests/Suspension/suspension.c` says.
+/// The program that suspends a device of a simulated kernel; see `Tests/Suspension/suspension.c`.
 enum SuspensionProgram {
-  /// Where it was compiled to, beside the tests; nil where there is no compiler.
+  /// The path of the compiled program, next to the tests; nil without a C compiler.
   private static let path: String? = {
     let path = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
       .appending(path: "suspension").path(percentEncoded: false)
-    // Another process of the tests may be using it.
+    // Another process of the tests may be using the program.
     let new = path + ".\(getpid())"
     let compiled = try? Program.run([
       "cc", "-O1", "-D_Nonnull=", "-o", new,
@@ -23,7 +23,7 @@ enum SuspensionProgram {
 
   static var isThere: Bool { path != nil }
 
-  /// Returns what it printed.
+  /// Runs the program and returns the lines of its output.
   static func run(_ words: [String]) throws -> [String] {
     let result = try Program.run([path ?? ""] + words)
     return result.standardOutput.split(separator: "\n").map(String.init)
@@ -31,7 +31,7 @@ enum SuspensionProgram {
 }
 
 extension Trait where Self == ConditionTrait {
-  /// The program needs a compiler for C.
+  /// The program needs a C compiler.
   static var needsSuspensionProgram: Self {
     .enabled("no C compiler, or no headers of libdevmapper") { SuspensionProgram.isThere }
   }

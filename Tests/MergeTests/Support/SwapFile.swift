@@ -4,7 +4,7 @@ import Foundation
 final class SwapFile {
   let path: String
 
-  /// Makes the file, of `byteCount` bytes without holes, and lets the system swap to it.
+  /// Creates the file, of `byteCount` bytes without holes, and lets the system swap to it.
   init(at path: String, byteCount: Int) throws {
     self.path = path
     try Data(repeating: 0x5a, count: byteCount).write(to: URL(filePath: path))
@@ -14,7 +14,7 @@ final class SwapFile {
   }
 
   deinit {
-    // Errors cannot be thrown from here; a program that is not there was not there for `swapon`.
+    // A deinit cannot throw; if `swapoff` were missing, `swapon` would have failed too.
     _ = try? Program.run(["swapoff", path])
   }
 }

@@ -1,27 +1,28 @@
 import Foundation
 
-/// What a program asked the system to do with files, in order, as strace tells it.
+/// A program's requests to the system for files, in order, as strace reports them.
 ///
-/// Places in a trace are line numbers: what ended at a place came before what began at a later one.
+/// Places in a trace are line numbers: an event that ended at one place preceded an event that
+/// began at a later place.
 struct SystemCallTrace {
   enum Operation { case read, write, flush }
 
-  /// A read, write or flush, in a call of its own or through an AIO queue.
+  /// A read, write, or flush, in a call of its own or through an AIO queue.
   struct Request {
     var operation: Operation
-    /// As the system names the open file.
+    /// The system's name of the open file.
     var path: String
-    /// Nil where the call does not say.
+    /// Nil if the call does not contain the offset.
     var byteOffset: UInt64?
     var byteCount: Int
     var begin: Int
-    /// When the program learned of the end.
+    /// The place where the program learned of the completion.
     var end: Int?
     var result: Int?
 
     var hasSucceeded: Bool { result.map { $0 >= 0 } ?? false }
 
-    /// The bytes that were read or written.
+    /// The range of the bytes read or written.
     var range: Range<UInt64> {
       let start = byteOffset ?? 0
       return start..<start + UInt64(max(0, result ?? 0))
@@ -44,31 +45,32 @@ struct SystemCallTrace {
 
   private(set) var requests: [Request] = []
   private(set) var openings: [Opening] = []
-  /// By `link` and by `rename`.
+  /// Names given by `link` and by `rename`.
   private(set) var namings: [Naming] = []
 
   private static let calls =
     "?open,openat,?creat,write,?writev,pwrite64,?pwritev,?pwritev2,fsync,fdatasync,?link,linkat,"
     + "?rename,renameat,renameat2,io_submit,io_getevents"
 
-  /// Whether a program may be traced here.
+  /// True if this process may trace a program.
   static let isPossible: Bool = {
     guard Machine.has("strace") else { return false }
     let result = try? Program.run(["strace", "-f", "-y", "-e", "trace=openat", "true"])
     return result?.exitStatus == 0
   }()
 
-  /// A wrapper that hides all completions from the 30th io_getevents on; `trace` says `INJECTED` from
-  /// then on.
+  /// Returns a wrapper that hides all completions from the 30th io_getevents on.
+  ///
+  /// The file `trace` contains `INJECTED` from then on.
   static func hanging(trace: String) -> [String] {
-    // -D: the program, and not the tracer, is the process that was started.
+    // With -D, the started process is the program and not the tracer.
     [
       "strace", "-D", "-f", "-qq", "-o", trace, "-e", "trace=io_getevents,?io_pgetevents", "-e",
       "inject=io_getevents,?io_pgetevents:retval=0:delay_enter=20000:when=30+",
     ]
   }
 
-  /// A wrapper under which io_getevents fails from the `first`th call on.
+  /// Returns a wrapper under which io_getevents fails from call number `first` on.
   static func withoutCompletions(from first: Int) -> [String] {
     [
       "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=io_getevents,?io_pgetevents", "-e",
@@ -76,7 +78,7 @@ struct SystemCallTrace {
     ]
   }
 
-  /// Runs `thin-merge` to its end, and gives back what it said and did.
+  /// Runs `thin-merge` to its end, and returns its result and its trace.
   static func ofCommand(
     _ arguments: [String], in folder: TemporaryFolder
   ) throws -> (result: CommandResult, trace: SystemCallTrace) {
@@ -88,7 +90,7 @@ struct SystemCallTrace {
     return (result, try SystemCallTrace(text))
   }
 
-  /// - Throws: `SupportError` where strace says something that is not understood.
+  /// - Throws: `SupportError` for a request in the trace that is not understood.
   init(_ text: String) throws {
     var unfinished: [Substring: (text: Substring, begin: Int)] = [:]
     var inFlight: [String: Int] = [:]

@@ -1,20 +1,20 @@
 import Foundation
 
-/// A folder for one test, removed with everything in it when the last reference goes.
+/// A folder for one test, removed with its content when the last reference goes.
 final class TemporaryFolder {
-  /// Where such folders are made: on the machine's disk, not in memory.
+  /// The parent of the temporary folders: TMPDIR, or a folder on the machine's disk.
   static var parent: String { ProcessInfo.processInfo.environment["TMPDIR"] ?? "/var/tmp" }
 
   let path: String
   private let mount: Mount?
 
-  /// A folder on the machine's disk that every user may look into.
+  /// Creates a folder in `parent` that every user can read.
   init() throws {
     path = try Self.makeFolder()
     mount = nil
   }
 
-  /// A folder that is a file system of its own, in memory, of at most `byteCount` bytes.
+  /// Creates a folder that is its own file system, in memory, of at most `byteCount` bytes.
   init(onTmpfsOf byteCount: Int) throws {
     path = try Self.makeFolder()
     mount = try Mount(tmpfsOf: byteCount, at: path)
@@ -22,20 +22,20 @@ final class TemporaryFolder {
 
   deinit {
     mount?.unmount()
-    // Errors cannot be thrown from here; what is left is in a folder for temporary files.
+    // A deinit cannot throw; remaining files are in a folder for temporary files.
     try? FileManager.default.removeItem(atPath: path)
   }
 
-  /// The path of `name` inside.
+  /// Returns the path of `name` in the folder.
   func path(_ name: String) -> String { path + "/" + name }
 
-  /// Makes a tmpfs folder read-only from here on.
+  /// Makes a tmpfs folder read-only.
   func makeReadOnly() throws { try mount?.remount(options: "ro") }
 
-  /// Changes how much fits into a tmpfs folder.
+  /// Changes the size of a tmpfs folder.
   func resize(to byteCount: Int) throws { try mount?.remount(options: "size=\(byteCount)") }
 
-  /// The names of everything inside, sorted.
+  /// Returns the sorted names of the folder's content.
   func names() throws -> [String] {
     try FileManager.default.contentsOfDirectory(atPath: path).sorted()
   }

@@ -1,21 +1,22 @@
-/// A terminal in memory, which knows what the command writes and no more.
+/// A terminal in memory, which knows only the control sequences that the command writes.
 ///
-/// There are two kinds. Most break a line that is too long into rows, and do so again when their width
-/// changes; the cursor stays with its character. Others cut off what is behind the last column.
+/// A terminal of the kind `breaking` breaks long lines into rows, again after each change of its
+/// width, and the cursor stays with its character. A narrowed terminal of the kind `cutting` loses
+/// everything past its last column.
 struct TerminalModel {
   enum Kind: CaseIterable { case breaking, cutting }
 
   private let kind: Kind
   private(set) var columnCount: Int
-  /// As they were written, however many rows each takes.
+  /// The lines as written, regardless of the rows that each takes.
   private var lines: [[Character]] = [[]]
   private var line = 0
-  /// The cursor's place in its line.
+  /// The cursor's column in its line.
   private var column = 0
-  /// Whether the last column was written to, so that the next character begins a row.
+  /// True if the last column was just written, so that the next character begins a row.
   private var isBehindLastColumn = false
   private var wraps = true
-  /// The beginning of a control sequence.
+  /// The start of an incomplete control sequence.
   private var sequence = ""
 
   init(_ kind: Kind, columnCount: Int) {
@@ -23,7 +24,7 @@ struct TerminalModel {
     self.columnCount = columnCount
   }
 
-  /// The rows that are not empty, without the spaces at their ends.
+  /// The rows that are not empty, without trailing spaces.
   var rows: [String] {
     var rows: [String] = []
     for line in lines {
@@ -53,7 +54,7 @@ struct TerminalModel {
         column = rowStart
         isBehindLastColumn = false
       } else if character == "\n" {
-        // The system makes both of it.
+        // The system translates it to a carriage return and a line feed.
         nextRow()
         isBehindLastColumn = false
       } else {

@@ -1,15 +1,15 @@
 import Foundation
 
-/// A terminal with a script in it: a window of a tmux server of its own, which nobody is attached to.
+/// A terminal that runs a script: a window of its own tmux server, without a client.
 final class TerminalSession {
   static let rowCount = 60
   private let folder: TemporaryFolder
   private var socket: String { folder.path("tmux") }
 
-  /// Starts `script` in a shell; the window stays when that has ended.
+  /// Starts `script` in a shell; the window stays open after the script has ended.
   init(columnCount: Int, environment: [String: String] = [:], script: String) throws {
     folder = try TemporaryFolder()
-    // The server's own locale decides what it takes from a program, and what it shows.
+    // The server's own locale determines the characters that it accepts and shows.
     try tmux(
       [
         "-f", "/dev/null", "-u", "new-session", "-d", "-x", "\(columnCount)", "-y",
@@ -20,26 +20,26 @@ final class TerminalSession {
 
   deinit { _ = try? tmux(["kill-server"]) }
 
-  /// Makes the window so many columns wide.
+  /// Makes the window `columnCount` columns wide.
   func resize(columnCount: Int) throws {
     try tmux(["resize-window", "-x", "\(columnCount)", "-y", "\(Self.rowCount)"])
   }
 
-  /// Presses a key, by tmux's name for it.
+  /// Presses a key, given by its name in tmux.
   func press(_ key: String) throws { try tmux(["send-keys", key]) }
 
   /// Types text.
   func type(_ text: String) throws { try tmux(["send-keys", "-l", text]) }
 
-  /// The rows on the screen that are not empty, without the spaces at their ends.
+  /// Returns the rows on the screen that are not empty, without trailing spaces.
   ///
-  /// `colours`: with the control sequences for colours and the like, if there are any.
+  /// - `colours`: includes the control sequences for colors and other attributes.
   func rows(colours: Bool = false) throws -> [String] {
     try tmux(["capture-pane", "-p"] + (colours ? ["-e"] : []))
       .split(separator: "\n").map(String.init)
   }
 
-  /// Waits until the rows are as `isWanted` says, and gives them back.
+  /// Waits until `isWanted` accepts the rows, and returns them.
   ///
   /// - Throws: `SupportError` once ``ProcessWatch`` gives up the processes of the window.
   @discardableResult
@@ -58,7 +58,7 @@ final class TerminalSession {
     return rows
   }
 
-  /// Returns the process that tmux has started in the window.
+  /// Returns the process that tmux started in the window.
   private func windowProcess() throws -> pid_t {
     let answer = try tmux(["list-panes", "-F", "#{pane_pid}"])
     guard let identifier = pid_t(answer.trimmingCharacters(in: .whitespacesAndNewlines)) else {

@@ -2,34 +2,35 @@ import Foundation
 
 /// The `thin-merge` binary, run as a user would run it.
 enum ThinMergeCommand {
-  /// The binary under test: the one that `THIN_MERGE_COMMAND` names, or else ``checkedBinaryPath``.
+  /// The binary under test: `THIN_MERGE_COMMAND` if set, otherwise ``checkedBinaryPath``.
   ///
-  /// `scripts/test` names the optimised program that is installed.
+  /// `scripts/test` sets the variable to the optimized program that is installed.
   static var binaryPath: String {
     ProcessInfo.processInfo.environment["THIN_MERGE_COMMAND"] ?? checkedBinaryPath
   }
 
-  /// The binary that was built together with the tests, in a debug build with all its assertions.
+  /// The binary built together with the tests, in a debug build with all its assertions.
   ///
-  /// It is run on metadata that is damaged at random, where an assertion can notice what the exit status
-  /// and the output do not show. Damaged journals meet the engine's debug build in the tests' own process.
-  /// `scripts/sanitize` substitutes an optimised build, because each start of a sanitized debug build takes seconds.
+  /// Tests run it on randomly damaged metadata, where an assertion can notice errors that the exit
+  /// status and the output do not show. Damaged journals are read by the engine's debug build in
+  /// the tests' own process. `scripts/sanitize` substitutes an optimized build, because each start
+  /// of a sanitized debug build takes seconds.
   static var checkedBinaryPath: String {
     ProcessInfo.processInfo.environment["THIN_MERGE_CHECKED_COMMAND"]
       ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
       .appending(path: "thin-merge").path(percentEncoded: false)
   }
 
-  /// Arguments that each command gets besides its own.
+  /// Arguments added to those of every command.
   @TaskLocal static var extraArguments: [String] = []
 
-  /// Is told how each command that writes ends, and how its dry run before ended.
+  /// Collects the end of each `merge` and `resume` run, and of the dry run before it.
   @TaskLocal static var rehearsals: Rehearsals?
 
   /// Runs the command to its end.
   ///
-  /// `wrapper` is a command line that the command is appended to, such as `["prlimit", …]`;
-  /// `environment` holds variables set besides those of the test.
+  /// - `wrapper`: a command line that the command is appended to, such as `["prlimit", …]`.
+  /// - `environment`: variables set besides those of the test.
   static func run(
     _ arguments: [String], under wrapper: [String] = [], environment: [String: String] = [:],
     binaryPath: String = Self.binaryPath
@@ -46,7 +47,7 @@ enum ThinMergeCommand {
     return real
   }
 
-  /// Starts the command, to be signalled or watched while it runs.
+  /// Starts the command, so that a test can signal or watch it while it runs.
   static func start(
     _ arguments: [String], under wrapper: [String] = [], environment: [String: String] = [:],
     standardOutputTarget: StandardOutputTarget = .captured
@@ -57,7 +58,7 @@ enum ThinMergeCommand {
       standardOutputTarget: standardOutputTarget)
   }
 
-  /// LeakSanitizer cannot inspect a traced process, so leak detection is disabled under strace.
+  /// Disables leak detection under strace, because LeakSanitizer cannot inspect a traced process.
   private static func variables(
     _ given: [String: String], under wrapper: [String]
   ) -> [String: String] {
@@ -65,15 +66,16 @@ enum ThinMergeCommand {
     return ["LSAN_OPTIONS": "detect_leaks=0"].merging(given) { $1 }
   }
 
-  /// Runs the command as a user without any rights.
+  /// Runs the command as a user without privileges.
   ///
-  /// The binary is copied into `folder` first: where it was built may not be open to everybody.
+  /// The binary is copied into `folder` first, because some users may not have access to its
+  /// folder.
   static func runAsNobody(_ arguments: [String], in folder: TemporaryFolder) throws -> CommandResult
   {
     let copy = folder.path("thin-merge-for-everybody")
     if !FileManager.default.fileExists(atPath: copy) {
-      // Copied by a program of its own: a file that this process writes cannot be executed while a
-      // child that another test is starting still has a copy of the descriptor.
+      // A separate program copies the binary: a file that this process writes cannot be executed
+      // while a child that another test is starting still has a copy of the descriptor.
       try Program.mustRun("install", "-m", "0755", binaryPath, copy)
     }
     return try RunningCommand(asNobody + [copy] + arguments + extraArguments).wait()
@@ -82,5 +84,5 @@ enum ThinMergeCommand {
   private static let asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 }
 
-/// A `thin-merge` that was started and may still run.
+/// A started `thin-merge` that may still be running.
 typealias RunningCommand = ChildProcess

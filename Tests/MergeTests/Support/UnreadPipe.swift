@@ -1,6 +1,6 @@
 import Foundation
 
-/// A pipe with a name that nobody reads until the test does.
+/// A named pipe that nobody reads until the test does.
 final class UnreadPipe {
   let folder: TemporaryFolder
   var path: String { folder.path("pipe") }
@@ -9,27 +9,27 @@ final class UnreadPipe {
   init() throws {
     folder = try TemporaryFolder()
     try Program.mustRun("mkfifo", folder.path("pipe"))
-    // Both ends, so that neither opening it nor writing to it fails.
+    // O_RDWR opens both ends, so that neither opening the pipe nor writing to it fails.
     descriptor = unsafe open(folder.path("pipe"), O_RDWR | O_NONBLOCK | O_CLOEXEC)
     guard descriptor >= 0 else { throw SupportError.system("open a pipe") }
   }
 
   deinit { close(descriptor) }
 
-  /// Fills it, so that whoever writes more waits.
+  /// Fills the pipe, so that the next write waits.
   func fill() {
     let blanks = [UInt8](repeating: UInt8(ascii: " "), count: 4096)
     while unsafe write(descriptor, blanks, blanks.count) > 0 {}
   }
 
-  /// Opens the end to write to; one that `blocks` waits where the pipe is full.
+  /// Opens the write end; with `blocks`, a write waits while the pipe is full.
   func writer(blocks: Bool = true) throws -> FileHandle {
     let writer = unsafe open(path, O_WRONLY | O_CLOEXEC | (blocks ? 0 : O_NONBLOCK))
     guard writer >= 0 else { throw SupportError.system("open a pipe") }
     return FileHandle(fileDescriptor: writer, closeOnDealloc: true)
   }
 
-  /// What is in it now, without the blanks that filled it.
+  /// Returns the current content of the pipe, without the blanks that filled it.
   func read() -> String {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
@@ -41,6 +41,6 @@ final class UnreadPipe {
     return String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespaces)
   }
 
-  /// A wrapper under which a command's standard error goes there.
+  /// A wrapper that directs a command's standard error to the pipe.
   var asStandardError: [String] { ["sh", "-c", "exec \"$@\" 2> \"$0\"", path] }
 }

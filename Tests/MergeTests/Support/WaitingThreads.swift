@@ -3,7 +3,7 @@ import Testing
 
 /// Runs the tests of a suite on threads kept for tests that wait for programs.
 ///
-/// The runner has one thread for each core; tests that wait there keep others from running.
+/// The runner has one thread per core, and tests that wait on it would keep others from running.
 struct WaitsForPrograms: SuiteTrait, TestTrait, TestScoping {
   var isRecursive: Bool { true }
 
@@ -16,14 +16,16 @@ struct WaitsForPrograms: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == WaitsForPrograms {
-  /// The tests mostly wait for other programs, and one more of them than there are cores runs at once.
+  /// A trait of tests that mostly wait for programs; one more of them than cores runs at once.
   static var waitsForPrograms: Self { WaitsForPrograms() }
 }
 
-/// One thread more than there are cores, that take one job after the other.
+/// One thread more than there are cores, each running one job after another.
 ///
-/// A test keeps its thread to its end, so this bounds the tests that have programs running, and not
-/// these programs: a test with several of them waits for none of its own threads.
+/// A test keeps its thread to its end.
+///
+/// The threads therefore limit the tests that have programs running, not the programs: a test with
+/// several of them never waits for a thread of its own.
 final class WaitingThreads: TaskExecutor {
   static let shared = WaitingThreads(
     threadCount: 1 + ProcessInfo.processInfo.activeProcessorCount)
@@ -35,7 +37,7 @@ final class WaitingThreads: TaskExecutor {
       let thread = Thread { [jobs] in
         while true { unsafe jobs.next().runSynchronously(on: Self.shared.asUnownedTaskExecutor()) }
       }
-      // What a thread has by default is not enough for debug builds of deep calls.
+      // The default stack of a thread is too small for deep calls in debug builds.
       thread.stackSize = 8 << 20
       thread.start()
     }
@@ -48,12 +50,12 @@ final class WaitingThreads: TaskExecutor {
   }
 }
 
-/// Jobs, of which the newest is taken first.
+/// A stack of jobs, of which the newest is taken first.
 ///
-/// All tests are added at the start. A suite that runs its tests one after the other adds each when the
-/// last has ended, and would wait behind all others each time.
+/// All tests are added at the start. A serialized suite adds each test after the previous one has
+/// ended, and would otherwise wait behind all other tests each time.
 private final class JobQueue: @unchecked Sendable {
-  // Everything below is guarded by the condition.
+  // The condition guards all properties below.
   private let condition = NSCondition()
   private var jobs: [UnownedJob] = []
 

@@ -3,10 +3,10 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("System: what is cached for a device")
+@Suite("System: writes cached above a device")
 struct CachedWritesTests {
   @Test(
-    "the caches above a device are those of file systems and devices on it, the uppermost first",
+    "the caches above a device are its file systems and stacked devices, uppermost first",
     .needsExt4)
   func order() throws {
     let disk = try Disk()
@@ -25,7 +25,7 @@ struct CachedWritesTests {
   }
 
   @Test(
-    "what is written to a file system and to a device is on the device below afterwards", .needsExt4
+    "writing caches back puts file system and device writes on the device below", .needsExt4
   )
   func writtenBack() throws {
     let disk = try Disk()
@@ -43,11 +43,12 @@ struct CachedWritesTests {
     withExtendedLifetime(device) {}
   }
 
-  @Test("caches that are not written in time are told of, with all that lie below", .needsExt4)
+  @Test(
+    "caches that are not written back in time are reported with all caches below them", .needsExt4)
   func noAnswer() throws {
     let disk = try Disk()
     let time = VirtualClock()
-    // A look at the clock takes a minute.
+    // Each read of the clock takes a minute.
     let clock = Clock(
       now: {
         time.advance(by: .seconds(60))
@@ -59,7 +60,7 @@ struct CachedWritesTests {
       ])
   }
 
-  @Test("a file system that is gone is told of, and what lies below is written")
+  @Test("a missing file system is the only cache reported as failed")
   func failure() throws {
     let gone = StorageAbove.Mount(
       path: "/no/such/folder", device: DeviceNumber(major: 0, minor: 77),
@@ -71,7 +72,8 @@ struct CachedWritesTests {
       caches.writeBack() == [CacheFailure(paths: ["/no/such/folder"], hasAnswered: true)])
   }
 
-  @Test("a mounted file system is found by its number, at the last place that no other mount hides")
+  @Test(
+    "a mounted file system is found by number, at its last mount point that no other mount hides")
   func mountTable() {
     let mounts = StorageAbove.mounts(
       """

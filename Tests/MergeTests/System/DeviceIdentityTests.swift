@@ -5,7 +5,7 @@ import Testing
 
 @Suite("System: what tells a device from others")
 struct DeviceIdentityTests {
-  @Test("an md array has the uuid of the array")
+  @Test("System: identities of devices")
   func array() throws {
     let folder = try attributes(["md/uuid": "8d3bb2b6-6d3a-7bd4-5b7c-3ad7c5a4a4a1"])
     #expect(
@@ -13,7 +13,7 @@ struct DeviceIdentityTests {
   }
 
   @Test(
-    "a uuid or number of zeroes tells no device from others",
+    "a UUID or number that is empty or all zeros identifies no device",
     arguments: ["md/uuid", "wwid", "device/wwid", "serial"],
     ["00000000-0000-0000-0000-000000000000", "0", ""])
   func zeroes(attribute: String, text: String) throws {
@@ -21,7 +21,7 @@ struct DeviceIdentityTests {
     #expect(DeviceIdentity.name(inFolder: folder.path) == "serial-S1")
   }
 
-  @Test("the first present of device-mapper's uuid, world-wide id and serial number counts")
+  @Test("the first present of device-mapper UUID, WWID, and serial number identifies a device")
   func order() throws {
     let folder = try attributes(["dm/uuid": "LVM-1-real", "wwid": "naa.5", "serial": "S1"])
     #expect(DeviceIdentity.name(inFolder: folder.path) == "dm-LVM-1")
@@ -32,7 +32,7 @@ struct DeviceIdentityTests {
   }
 
   @Test(
-    "a loop device does not have the identity of a file that is mounted over its own",
+    "a loop device has no identity while a mount hides its backing file",
     .needsLoopDevices, .needsTmpfs)
   func hiddenFile() throws {
     let folder = try TemporaryFolder()

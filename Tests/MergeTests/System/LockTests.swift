@@ -3,9 +3,9 @@ import MergeEngine
 import Synchronization
 import Testing
 
-@Suite("System: a lock that somebody else has", .needsLoopDevices)
+@Suite("System: locks that another holder has", .needsLoopDevices)
 struct LockTests {
-  @Test("a device that somebody has locked for a moment is locked once that is over")
+  @Test("a device that another holder locks for less than two seconds is locked afterwards")
   func momentOnDevice() throws {
     let (folder, device) = try device()
     let holder = Mutex<FileHandle?>(try HeldFile.withSharedFileLock(device.path))
@@ -21,7 +21,7 @@ struct LockTests {
     withExtendedLifetime(folder) {}
   }
 
-  @Test("a lock goes with its file, although a program that is being started has a copy of it")
+  @Test("closing a file releases its lock although a starting program has a copy of the descriptor")
   func copiedDescriptor() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("file")
@@ -29,7 +29,7 @@ struct LockTests {
     var file: OpenFile? = try OpenFile(
       path, role: "journal", access: .readWrite, direct: false, onlyRegularFiles: true)
     #expect(try file?.lock() == true)
-    // As between fork and exec.
+    // The copy is as that of a child between fork and exec.
     let copy = dup(try #require(file).descriptor)
     defer { close(copy) }
     file = nil
@@ -38,7 +38,7 @@ struct LockTests {
     #expect(try next.lock())
   }
 
-  @Test("a device that stays locked is tried for two seconds")
+  @Test("locking a device that stays locked fails after two seconds")
   func deviceStaysLocked() throws {
     let (folder, device) = try device()
     let holder = try HeldFile.withSharedFileLock(device.path)
@@ -49,7 +49,7 @@ struct LockTests {
     withExtendedLifetime((folder, holder)) {}
   }
 
-  @Test("a file that stays locked is tried for a moment only")
+  @Test("locking a file that stays locked fails within 20 ms")
   func fileStaysLocked() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("file")

@@ -2,7 +2,7 @@ import Glibc
 import MergeEngine
 import Testing
 
-@Suite("System: a program that is asked something", .waitsForPrograms)
+@Suite("System: programs run for an answer or a change", .waitsForPrograms)
 struct ProgramTests {
   @Test("the output of a program that succeeds is returned")
   func output() {
@@ -12,7 +12,7 @@ struct ProgramTests {
   }
 
   @Test(
-    "a program that fails, is killed or is not there has failed",
+    "a program that exits with an error, is killed, or does not exist has failed",
     arguments: [
       ["sh", "-c", "echo one; exit 1"], ["sh", "-c", "kill -9 $$"], ["no-such-program"],
     ])
@@ -21,7 +21,7 @@ struct ProgramTests {
   }
 
   @Test(
-    "nobody waits for what a program has left running, silent or not",
+    "running a program does not wait for its background processes, silent or not",
     arguments: ["exec sleep 100000", "while :; do echo on; done"])
   func leftRunning(script: String) throws {
     let end = MergeEngine.Program.run(["sh", "-c", "sh -c '\(script)' & echo $!"])
@@ -34,7 +34,7 @@ struct ProgramTests {
     kill(number, SIGKILL)
   }
 
-  @Test("all that a program wrote before its end is returned, more than a pipe holds, too")
+  @Test("all output before a program's end is returned, even if it exceeds a pipe's capacity")
   func longOutput() {
     let lines = (1...40_000).map { "\($0)\n" }.joined()
     #expect(
@@ -43,7 +43,7 @@ struct ProgramTests {
   }
 
   @Test(
-    "a program that does not end in time is killed, and is no answer",
+    "a program that does not end in time is killed and gives no answer",
     arguments: ["exec sleep 100000", "exec sleep 100000 >&-"])
   func noAnswer(script: String) throws {
     let folder = try TemporaryFolder()
@@ -54,11 +54,11 @@ struct ProgramTests {
       clock: clock.clock)
     #expect(end == .noAnswer)
     let number = try #require(FileSystem.text(of: marker))
-    // Gone, or dead and not asked about any more.
+    // The process is gone or a zombie.
     #expect(poll { FileSystem.text(of: "/proc/\(number)/status")?.contains("\tZ (") ?? true })
   }
 
-  @Test("a program that changes something and takes too long is told to end, and may still do so")
+  @Test("a program that makes a change and takes too long gets SIGTERM and may still end itself")
   func changeTakesTooLong() throws {
     let folder = try TemporaryFolder()
     let (marker, ended) = (folder.path("process"), folder.path("ended"))
@@ -69,11 +69,11 @@ struct ProgramTests {
         "trap 'touch \(ended); exit 0' TERM; touch \(marker); while :; do sleep 0.01; done",
       ], clock: clock.clock)
     #expect(end == .noAnswer)
-    // It was not killed.
+    // The program was not killed, so its handler could run.
     #expect(poll { FileSystem.exists(ended) })
   }
 
-  @Test("a program that changes something and takes no notice of being told to end is not killed")
+  @Test("a program that makes a change and ignores SIGTERM is not killed")
   func changeIsNotKilled() throws {
     let folder = try TemporaryFolder()
     let marker = folder.path("process")
@@ -89,7 +89,7 @@ struct ProgramTests {
     kill(number, SIGKILL)
   }
 
-  @Test("a program that changes something has more time than one that is asked")
+  @Test("a program that makes a change may take a minute")
   func changeHasMoreTime() throws {
     let folder = try TemporaryFolder()
     let marker = folder.path("process")
@@ -101,7 +101,7 @@ struct ProgramTests {
   }
 }
 
-/// Time that passes a minute at once as soon as a program has made a file, and in which waiting takes long.
+/// A clock that jumps by a minute once a program has created a file, and runs fast while waiting.
 private final class StartedClock: Sendable {
   private let marker: String
   private let waited = VirtualClock()
@@ -114,14 +114,14 @@ private final class StartedClock: Sendable {
   }
 }
 
-/// Time that stands still until a program has made a file, and then passes by steps whenever somebody looks at it.
+/// A clock that stands still until a program has created a file, then advances at each reading.
 private final class SteppingClock: Sendable {
   private let marker: String
   private let first: Duration
   private let step: Duration
   private let passed = VirtualClock()
 
-  /// - `first`: how much has passed when the file is there.
+  /// - `first`: the time at the first reading after the file was created.
   init(marker: String, first: Duration, step: Duration) {
     self.marker = marker
     self.first = first
