@@ -114,7 +114,7 @@ package struct SuperblockEditor: Sendable {
 /// | 20 | 4 | entries at most |
 /// | 24 | 4 | bytes of a value |
 /// | 32 | 8 each | keys |
-/// | behind the last possible key | as above | values |
+/// | after the last possible key | as above | values |
 package struct NodeEditor: Sendable {
   package static let internalFlag: UInt32 = 1
   package static let leafFlag: UInt32 = 2
@@ -153,19 +153,19 @@ package struct NodeEditor: Sendable {
     block.set(key, at: 32 + 8 * index)
   }
 
-  /// The first eight bytes of a value.
+  /// Returns the first eight bytes of a value.
   package func value(_ index: Int) -> UInt64 { block.uint64(at: valueByteOffset(index)) }
 
   package mutating func setValue(_ index: Int, to value: UInt64) {
     block.set(value, at: valueByteOffset(index))
   }
 
-  /// Where value `index` starts, as the header has it now.
+  /// Returns the byte offset of value `index` under the current header.
   package func valueByteOffset(_ index: Int) -> Int {
     32 + 8 * Int(entryCountMax) + Int(valueByteCount) * index
   }
 
-  /// Moves the values to where a header with `newMax` possible entries expects them.
+  /// Moves the values to their offsets under a header with `newMax` possible entries.
   package mutating func relayout(entryCountMax newMax: UInt32) {
     let values = (0..<Int(entryCount)).map { index in
       Array(block.bytes[valueByteOffset(index)..<(valueByteOffset(index) + Int(valueByteCount))])

@@ -1,15 +1,15 @@
 import Foundation
 
-/// A pool that a real kernel made, with what that kernel read from its thin devices.
+/// A pool made by a real kernel, with the bytes that the kernel read from its thin devices.
 package struct KernelScenario: Sendable, Codable {
   /// A thin device and the kernel's answer.
   package struct Device: Sendable, Codable {
     package let devId: Int
     package let thinBytes: Int
     package let mappedBlocks: Int
-    /// The origin after the merge.
+    /// The digest of the origin after the merge.
     package let mergedOriginSha256: String
-    /// The whole thin device.
+    /// The digest of the whole thin device.
     package let thinSha256: String
   }
 
@@ -20,7 +20,7 @@ package struct KernelScenario: Sendable, Codable {
     package let origin: String
   }
 
-  /// What went wrong with a scenario.
+  /// An error of a scenario.
   package struct Failure: Error, CustomStringConvertible {
     package let description: String
   }
@@ -43,14 +43,14 @@ package struct KernelScenario: Sendable, Codable {
     return try JSONDecoder().decode(KernelScenario.self, from: Data(contentsOf: description))
   }
 
-  /// Every device of every scenario that is small enough for a test to unpack for itself.
+  /// Returns every device of every scenario small enough for each test to unpack.
   package static func smallDevices() throws -> [KernelDevice] {
     try all.filter { $0 != "deep" }.map(load).flatMap { scenario in
       try scenario.devices.map { try KernelDevice(scenario, $0.devId) }
     }
   }
 
-  /// The device with this id.
+  /// Returns the device with this id.
   package func device(_ devId: Int) throws -> Device {
     guard let device = devices.first(where: { $0.devId == devId }) else {
       throw Failure(description: "scenario \(scenario) has no device \(devId)")
@@ -58,7 +58,7 @@ package struct KernelScenario: Sendable, Codable {
     return device
   }
 
-  /// Unpacks the three images, sparse, into an existing folder.
+  /// Unpacks the three images, sparsely, into an existing folder.
   package func unpack(into folder: String) throws -> Images {
     Images(
       metadata: try unpackMetadata(into: folder),
@@ -66,7 +66,7 @@ package struct KernelScenario: Sendable, Codable {
       origin: try unpack("origin-before.img", into: folder))
   }
 
-  /// Unpacks the image of the metadata device alone, and returns its path.
+  /// Unpacks only the image of the metadata device, and returns its path.
   package func unpackMetadata(into folder: String) throws -> String {
     try unpack("meta.img", into: folder)
   }
@@ -78,7 +78,7 @@ package struct KernelScenario: Sendable, Codable {
     return path
   }
 
-  /// What `thin_dump` said of the metadata snapshot, if one was held.
+  /// Returns the output of `thin_dump` for the metadata snapshot, if one was held.
   package func thinDump() throws -> ThinDump {
     let plain = Self.folder(of: scenario).appendingPathComponent("thin_dump.xml")
     if FileManager.default.fileExists(atPath: plain.path) {
@@ -93,7 +93,7 @@ package struct KernelScenario: Sendable, Codable {
     Bundle.module.bundleURL.appendingPathComponent("Scenarios").appendingPathComponent(name)
   }
 
-  /// Runs zstd and returns what it wrote to its standard output.
+  /// Runs zstd and returns its standard output.
   private static func zstd(_ arguments: [String]) throws -> Data {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -115,7 +115,7 @@ package struct KernelDevice: Sendable, CustomStringConvertible {
   package let scenario: KernelScenario
   package let device: KernelScenario.Device
 
-  /// The device of a scenario with this id.
+  /// Creates the device with this id of a scenario.
   package init(_ scenario: KernelScenario, _ devId: Int) throws {
     self.scenario = scenario
     device = try scenario.device(devId)

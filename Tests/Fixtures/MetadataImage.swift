@@ -1,6 +1,6 @@
 package import Foundation
 
-/// The kinds of metadata block, each with the constant its checksum is salted with.
+/// The kinds of metadata block, each with the constant that salts its checksum.
 package enum MetadataBlockKind: UInt32, Sendable {
   case superblock = 160_774
   case node = 121_107
@@ -8,7 +8,7 @@ package enum MetadataBlockKind: UInt32, Sendable {
   case metadataIndex = 160_478
 }
 
-/// The bytes of a metadata device, kept as little-endian words.
+/// The bytes of a metadata device, stored as little-endian words.
 package struct MetadataImage: Sendable {
   package static let blockByteCount = 4096
   static let wordsPerBlock = blockByteCount / 8
@@ -23,15 +23,15 @@ package struct MetadataImage: Sendable {
 
   /// The whole image as bytes.
   package var data: Data {
-    // SAFETY: the bytes are copied before the array's storage is given back.
+    // SAFETY: The bytes are copied before the array's storage is released.
     unsafe words.withUnsafeBytes { unsafe Data($0) }
   }
 
-  /// One block, copied out to be looked at or edited.
+  /// A copy of one block, for reading or editing.
   package subscript(block: Int) -> BlockBytes {
     get {
       let slice = words[(block * Self.wordsPerBlock)..<((block + 1) * Self.wordsPerBlock)]
-      // SAFETY: the bytes are copied before the slice's storage is given back.
+      // SAFETY: The bytes are copied before the slice's storage is released.
       return BlockBytes(bytes: unsafe slice.withUnsafeBytes { unsafe [UInt8]($0) })
     }
     set {
@@ -41,24 +41,24 @@ package struct MetadataImage: Sendable {
     }
   }
 
-  /// The checksum the block would have to carry as a block of this kind.
+  /// Returns the checksum that the block must have as a block of this kind.
   package func checksum(of block: Int, as kind: MetadataBlockKind) -> UInt32 {
     let range = (block * Self.wordsPerBlock)..<((block + 1) * Self.wordsPerBlock)
-    // SAFETY: the slice is exactly one block and outlives the call.
+    // SAFETY: The slice is exactly one block and outlives the call.
     let register = unsafe words[range].withUnsafeBufferPointer {
       unsafe ReferenceCRC32C.register(overMetadataBlock: $0)
     }
     return register ^ kind.rawValue
   }
 
-  /// Writes the right checksum for a block of this kind into the block.
+  /// Writes the valid checksum for a block of this kind into the block.
   package mutating func seal(_ block: Int, as kind: MetadataBlockKind) {
     let word = block * Self.wordsPerBlock
     words[word] = words[word] & ~0xFFFF_FFFF | UInt64(checksum(of: block, as: kind))
   }
 }
 
-/// The 4096 bytes of one metadata block with little-endian access at any byte offset.
+/// The 4096 bytes of one metadata block, with little-endian access at any byte offset.
 package struct BlockBytes: Sendable, Equatable {
   package var bytes: [UInt8]
 

@@ -1,24 +1,24 @@
 import Foundation
 
-/// The trees that a superblock points at.
+/// The trees that a superblock points to.
 package struct PoolTrees: Sendable {
-  /// Device id to root of the device's mapping tree.
+  /// The tree from device ids to the roots of mapping trees.
   package let topLevel: TreeShape
-  /// Device id to details.
+  /// The tree from device ids to details.
   package let details: TreeShape
-  /// The mapping tree of each device by device id.
+  /// The mapping tree of each device, by device id.
   package let mappings: [UInt64: TreeShape]
 
-  /// The mapping tree of a device.
+  /// Returns the mapping tree of a device.
   ///
-  /// Precondition: the builder was given it.
+  /// - Precondition: The builder was given the device.
   package func mapping(of devID: UInt64) -> TreeShape {
     guard let shape = mappings[devID] else { preconditionFailure("no device \(devID) was built") }
     return shape
   }
 }
 
-/// A built pool: its metadata, open to damage, and where everything is in it.
+/// A built pool: its metadata, which tests can damage, and the positions of its parts.
 package struct PoolImage: Sendable {
   package var metadata: MetadataImage
   package let blockByteCount: Int
@@ -27,19 +27,19 @@ package struct PoolImage: Sendable {
   /// The trees of the metadata snapshot.
   package let held: PoolTrees
   package let live: PoolTrees
-  /// The metadata block of the held superblock copy.
+  /// The metadata block of the held superblock copy; nil without a metadata snapshot.
   package let heldBlock: Int?
-  /// How long the metadata file is; `nil`: as long as the image.
+  /// The size of the metadata file; nil for the size of the image.
   package var metadataFileByteCount: Int?
-  /// How long the data file is; `nil`: as long as the pool says.
+  /// The size of the data file; nil for the size of the pool.
   package var dataFileByteCount: Int?
-  /// Names this pool in the content of its data blocks.
+  /// The seed that identifies this pool in the content of its data blocks.
   package var contentSeed: UInt16 = 1
 
-  /// Which superblock an edit goes to.
+  /// The superblock that an edit changes.
   package enum Superblock: Sendable { case live, held }
 
-  /// Edits a node and repairs its checksum, unless told not to.
+  /// Edits a node and repairs its checksum unless told not to.
   package mutating func editNode(
     at block: Int, repairingChecksum: Bool = true, _ edit: (inout NodeEditor) -> Void
   ) {
@@ -49,7 +49,7 @@ package struct PoolImage: Sendable {
     if repairingChecksum { metadata.seal(block, as: .node) }
   }
 
-  /// Edits a superblock and repairs its checksum, unless told not to.
+  /// Edits a superblock and repairs its checksum unless told not to.
   package mutating func editSuperblock(
     _ which: Superblock = .live, repairingChecksum: Bool = true,
     _ edit: (inout SuperblockEditor) -> Void
@@ -61,16 +61,16 @@ package struct PoolImage: Sendable {
     if repairingChecksum { metadata.seal(block, as: .superblock) }
   }
 
-  /// Flips bits of one byte and leaves the checksum as it was.
+  /// Flips bits of one byte without repairing the checksum.
   package mutating func flip(_ bits: UInt8, inBlock block: Int, atByte byteOffset: Int) {
     var bytes = metadata[block]
     bytes.bytes[byteOffset] ^= bits
     metadata[block] = bytes
   }
 
-  /// The block of a superblock.
+  /// Returns the block number of a superblock.
   ///
-  /// Precondition for `.held`: a metadata snapshot was built.
+  /// - Precondition: For `.held`, a metadata snapshot was built.
   package func blockNumber(of which: Superblock) -> Int {
     switch which {
     case .live: return 0
@@ -90,8 +90,8 @@ package struct PoolFiles: Sendable {
 extension PoolImage {
   /// Writes `metadata.img` and a sparse `data.img` into a folder.
   ///
-  /// Each sector of a data block that a device maps names its place on the data device, unless
-  /// `fillingData` is false, which leaves the data file one big hole.
+  /// Each sector of a mapped data block contains its position on the data device, unless
+  /// `fillingData` is false, which leaves the whole data file a hole.
   package func write(to folder: String, fillingData: Bool = true) throws -> PoolFiles {
     let files = PoolFiles(metadata: folder + "/metadata.img", data: folder + "/data.img")
     var bytes = metadata.data

@@ -1,5 +1,5 @@
 extension PoolImageBuilder {
-  /// The metadata blocks that all trees of `devices` take.
+  /// Returns the number of metadata blocks in all trees of `devices`.
   func treeNodeCount(_ devices: [ThinDevice]) -> Int {
     let mappings = devices.filter { $0.sharesTreeOf == nil }.map { device in
       mappingWriter.nodeCount(entryCount: device.mappings.count, valueByteCount: 8)
@@ -9,9 +9,9 @@ extension PoolImageBuilder {
       + idWriter.nodeCount(entryCount: devices.count, valueByteCount: 24)
   }
 
-  /// Writes the mapping tree of each device, the top-level tree and the details tree.
+  /// Writes the mapping tree of each device, the top-level tree, and the details tree.
   ///
-  /// `shared`: mapping trees that are there already, by device.
+  /// - `shared`: existing mapping trees, by device.
   func writeTrees(
     _ devices: [ThinDevice], shared: [UInt64: TreeShape] = [:], into image: inout MetadataImage,
     allocating blocks: inout BlockAllocator
@@ -42,7 +42,7 @@ extension PoolImageBuilder {
     return PoolTrees(topLevel: topLevel, details: details, mappings: mappings)
   }
 
-  /// The mapping trees of the metadata snapshot that live devices with the same mappings go on using.
+  /// Returns the mapping trees of the metadata snapshot that unchanged live devices share.
   func treesSharedWithHeld(_ held: PoolTrees) -> [UInt64: TreeShape] {
     guard sharesUnchangedTrees else { return [:] }
     var shared: [UInt64: TreeShape] = [:]
@@ -77,7 +77,7 @@ extension PoolImageBuilder {
     return SpaceMapWriter.writeDataMap(counts: counts, into: &image, allocating: &blocks)
   }
 
-  /// Adds a reference to a shared mapping root for every device after its first.
+  /// Adds a reference to a shared mapping root for each device that shares it with its owner.
   func countReferences(
     _ trees: PoolTrees, of devices: [ThinDevice], into counts: inout [UInt8]
   ) {

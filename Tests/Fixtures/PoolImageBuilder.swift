@@ -1,4 +1,4 @@
-/// A block of a thin device and the data block that holds it.
+/// A block of a thin device and the data block that contains its bytes.
 package struct ThinMapping: Sendable, Equatable {
   package var thinBlock: UInt64
   package var dataBlock: UInt64
@@ -10,16 +10,16 @@ package struct ThinMapping: Sendable, Equatable {
     self.time = time
   }
 
-  /// The mapping as a leaf holds it: data block above 24 bits of time.
+  /// The mapping as stored in a leaf: the data block above 24 bits of time.
   package var packed: UInt64 { dataBlock << 24 | UInt64(time) }
 }
 
 /// A thin device of a built pool.
 package struct ThinDevice: Sendable {
   package var devID: UInt64
-  /// In order of `thinBlock`.
+  /// Mappings in order of `thinBlock`.
   package var mappings: [ThinMapping]
-  /// Another device whose mapping tree this one shares, as a snapshot nobody wrote to does.
+  /// Another device with the same mapping tree, as for a snapshot without writes.
   package var sharesTreeOf: UInt64?
   package var transactionID: UInt64
   package var creationTime: UInt32
@@ -40,7 +40,7 @@ package struct ThinDevice: Sendable {
 
 /// Describes a thin pool and builds its metadata.
 package struct PoolImageBuilder: Sendable {
-  /// Where nodes go on the metadata device.
+  /// The order of nodes on the metadata device.
   package enum Placement: Sendable {
     case sequential
     case shuffled(seed: UInt64)
@@ -48,13 +48,14 @@ package struct PoolImageBuilder: Sendable {
 
   package var blockByteCount = 65_536
   package var dataBlockCount = 256
-  /// `nil`: what the trees take, and a little more.
+  /// The size of the metadata device; nil for the size of the trees and a little more.
   package var metadataBlockCount: Int?
   package var devices: [ThinDevice]
-  /// What the live trees hold; `nil`: they are the same trees as those of the metadata snapshot.
+  /// The devices of the live trees; nil if the live trees are those of the metadata snapshot.
   package var liveDevices: [ThinDevice]?
-  /// Whether live devices whose mappings are as in the metadata snapshot have the same trees, as the kernel
-  /// leaves them; otherwise every live tree is another one.
+  /// True if live devices with unchanged mappings share the metadata snapshot's trees.
+  ///
+  /// The kernel shares them; otherwise every live tree is a separate one.
   package var sharesUnchangedTrees = false
   package var holdsMetadataSnapshot = true
   package var time: UInt32 = 0
@@ -62,9 +63,9 @@ package struct PoolImageBuilder: Sendable {
   package var placement = Placement.sequential
   package var leafEntryCount = 252
   package var internalEntryCount = 252
-  /// Single-entry nodes put above the root of each device's mapping tree.
+  /// The number of single-entry nodes above the root of each device's mapping tree.
   package var extraRootLevelCount = 0
-  /// Details entries in a leaf; small numbers make deep trees of few devices.
+  /// The details entries per leaf; small numbers make deep trees of few devices.
   package var idEntryCount = 252
   package var idInternalEntryCount = 252
 
@@ -80,7 +81,7 @@ package struct PoolImageBuilder: Sendable {
     TreeWriter(leafEntryCount: idEntryCount, internalEntryCount: idInternalEntryCount)
   }
 
-  /// Builds the pool: trees, metadata snapshot, space maps and superblock, all checksums right.
+  /// Builds the pool: trees, metadata snapshot, space maps, and superblock, with valid checksums.
   package func build() -> PoolImage {
     let live = liveDevices ?? devices
     let needed =
@@ -91,7 +92,8 @@ package struct PoolImageBuilder: Sendable {
     var blocks = BlockAllocator(order: blockOrder(upTo: mapped))
 
     let heldTrees = writeTrees(devices, into: &image, allocating: &blocks)
-    // Before the live trees, so that the metadata snapshot stays where it is when those change.
+    // The block precedes the live trees, so that the metadata snapshot stays in place when they
+    // change.
     let heldBlock = holdsMetadataSnapshot ? blocks.next() : nil
     let shared = treesSharedWithHeld(heldTrees)
     let liveTrees =

@@ -1,8 +1,8 @@
-/// CRC-32C written apart from the engine, so that fixtures and engine check each other.
+/// CRC-32C written independently of the engine, so that fixtures and engine check each other.
 package enum ReferenceCRC32C {
   private static let reflectedPolynomial: UInt32 = 0x82F6_3B78
 
-  /// Eight tables of 256 entries: table `k` advances a byte that is followed by `k` zero bytes.
+  /// Eight tables of 256 entries: table `k` advances a byte followed by `k` zero bytes.
   private static let tables: [UInt32] = {
     var tables = [UInt32](repeating: 0, count: 8 * 256)
     for byte in 0..<256 {
@@ -19,7 +19,7 @@ package enum ReferenceCRC32C {
     return tables
   }()
 
-  /// The register after `bytes`, without the final inversion.
+  /// Returns the register after `bytes`, without the final inversion.
   package static func register(
     startingWith start: UInt32 = .max, over bytes: some Sequence<UInt8>
   ) -> UInt32 {
@@ -31,9 +31,10 @@ package enum ReferenceCRC32C {
     return register
   }
 
-  /// The register over bytes 4 to 4095 of a metadata block given as 512 little-endian words.
+  /// Returns the register over bytes 4 to 4095 of a metadata block, given as 512 little-endian
+  /// words.
   static func register(overMetadataBlock words: UnsafeBufferPointer<UInt64>) -> UInt32 {
-    // SAFETY: the caller hands in exactly one block; `tables` lives for the whole call.
+    // SAFETY: The caller passes exactly one block; `tables` lives for the whole call.
     unsafe tables.withUnsafeBufferPointer { table in
       let flags = unsafe UInt32(truncatingIfNeeded: words[0] &>> 32)
       var register = UInt32.max ^ flags

@@ -1,8 +1,8 @@
 package import Foundation
 
-/// Content in which every 512-byte sector names the device and the place it belongs to.
+/// Content in which every 512-byte sector contains its device and its position.
 package struct SectorContent: Sendable {
-  /// The devices whose sectors can be told apart.
+  /// The devices whose sectors can be distinguished.
   package enum Source: UInt8, Sendable {
     case data = 0xDA
     case origin = 0x02
@@ -18,16 +18,16 @@ package struct SectorContent: Sendable {
     self.seed = seed
   }
 
-  /// The bytes of a range of the device.
+  /// Returns the bytes of a range of the device.
   ///
-  /// Precondition: it starts at a sector.
+  /// - Precondition: The range starts at a sector.
   package func bytes(in range: Range<Int>) -> Data {
     precondition(range.lowerBound % Self.sectorByteCount == 0, "content is made by sectors")
     let firstSector = range.lowerBound / Self.sectorByteCount
     let sectorCount = (range.count + Self.sectorByteCount - 1) / Self.sectorByteCount
     let wordsPerSector = Self.sectorByteCount / 8
     let prefix = UInt64(source.rawValue) << 56 | UInt64(seed) << 40
-    // SAFETY: each sector initialises its own 64 words, and together they are all of the capacity.
+    // SAFETY: Each sector initializes its own 64 words, and together they fill the capacity.
     let words = unsafe [UInt64](unsafeUninitializedCapacity: sectorCount * wordsPerSector) {
       buffer, initializedCount in
       guard let base = buffer.baseAddress else { return }
@@ -38,13 +38,13 @@ package struct SectorContent: Sendable {
       }
       initializedCount = sectorCount * wordsPerSector
     }
-    // SAFETY: the bytes are copied before the array's storage is given back.
+    // SAFETY: The bytes are copied before the array's storage is released.
     let bytes = unsafe words.withUnsafeBytes { unsafe Data($0) }
     return bytes.prefix(range.count)
   }
 }
 
-/// A file that is made as one hole and then written in places.
+/// A file that is created as one hole and then written in places.
 package struct SparseFile {
   private let handle: FileHandle
 

@@ -12,7 +12,7 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
     return mixed ^ (mixed >> 31)
   }
 
-  /// True once in `oneIn` draws on average.
+  /// Returns true once in `oneIn` draws on average.
   package mutating func chance(oneIn: Int) -> Bool {
     Int.random(in: 0..<oneIn, using: &self) == 0
   }

@@ -1,7 +1,8 @@
-/// Writes the space maps of a pool, so that other tools accept a built image as well.
+/// Writes the space maps of a pool, so that other tools also accept a built image.
 struct SpaceMapWriter {
   static let entriesPerBitmap = 16_320
-  /// Sparse data devices beyond this get a root with the count only.
+  /// The largest data device with a complete space map; a larger one gets a root with only its
+  /// count.
   static let dataBlockCountMax = 4 << 20
 
   private static let treeWriter = TreeWriter(leafEntryCount: 168, internalEntryCount: 252)
@@ -10,14 +11,14 @@ struct SpaceMapWriter {
     (blockCount + entriesPerBitmap - 1) / entriesPerBitmap
   }
 
-  /// The metadata blocks that a data space map takes.
+  /// Returns the number of metadata blocks in a data space map.
   static func dataNodeCount(dataBlockCount: Int) -> Int {
     guard dataBlockCount <= dataBlockCountMax else { return 0 }
     let bitmaps = bitmapCount(dataBlockCount)
     return bitmaps + treeWriter.nodeCount(entryCount: bitmaps, valueByteCount: 16) + 1
   }
 
-  /// The metadata blocks that a metadata space map takes.
+  /// Returns the number of metadata blocks in a metadata space map.
   static func metadataNodeCount(metadataBlockCount: Int) -> Int {
     bitmapCount(metadataBlockCount) + 2
   }
@@ -39,7 +40,7 @@ struct SpaceMapWriter {
 
   /// Writes the map of the metadata device and returns the four words of its root.
   ///
-  /// `counts` has to include the blocks this map itself takes: they are the next ones of `blocks`.
+  /// - Precondition: `counts` includes the blocks of this map, which are the next ones of `blocks`.
   static func writeMetadataMap(
     counts: [UInt8], into image: inout MetadataImage, allocating blocks: inout BlockAllocator
   ) -> [UInt64] {
@@ -56,7 +57,8 @@ struct SpaceMapWriter {
     ]
   }
 
-  /// Writes the bitmaps and returns two words for each: its block, then free entries and first free.
+  /// Writes the bitmaps and returns two words for each: its block, then first free and free
+  /// entries.
   private static func writeBitmaps(
     counts: [UInt8], into image: inout MetadataImage, allocating blocks: inout BlockAllocator
   ) -> [UInt64] {
@@ -75,7 +77,7 @@ struct SpaceMapWriter {
           firstFree = firstFree ?? index
           continue
         }
-        // The two bits of an entry are stored with the high one first.
+        // The two bits of an entry are stored with the high bit first.
         let bits: UInt64 = count == 1 ? 2 : count == 2 ? 1 : 3
         image.words[start + 2 + index / 32] |= bits << UInt64(2 * (index % 32))
       }
@@ -86,7 +88,7 @@ struct SpaceMapWriter {
     return entries
   }
 
-  /// Writes the tree of the counts that do not fit into a bitmap entry: one leaf.
+  /// Writes the tree of the counts too large for a bitmap entry: one leaf.
   private static func writeCountLeaf(
     counts: [UInt8], at block: Int, into image: inout MetadataImage
   ) {

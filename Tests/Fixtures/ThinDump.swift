@@ -1,4 +1,4 @@
-/// The mappings of a pool's devices as `thin_dump` printed them.
+/// The mappings of a pool's devices, as printed by `thin_dump`.
 package struct ThinDump: Sendable {
   /// A thin device in the dump.
   package struct Device: Sendable, Equatable {
@@ -21,14 +21,14 @@ package struct ThinDump: Sendable {
     }
   }
 
-  /// A line that is not what `thin_dump` prints.
+  /// A line that `thin_dump` does not print.
   package struct Failure: Error, CustomStringConvertible {
     package let description: String
   }
 
   package private(set) var devices: [Device] = []
 
-  /// Reads the dump: one element on each line.
+  /// Reads the dump, which has one element per line.
   package init(xml: String) throws {
     for line in xml.split(separator: "\n") {
       let element = Element(line: line)
@@ -54,7 +54,7 @@ package struct ThinDump: Sendable {
     }
   }
 
-  /// The device with this id.
+  /// Returns the device with this id.
   package func device(_ devID: Int) throws -> Device {
     guard let device = devices.first(where: { $0.devID == UInt64(devID) }) else {
       throw Failure(description: "the dump has no device \(devID)")

@@ -1,12 +1,12 @@
 extension [ThinMapping] {
-  /// Mappings of every third thin block to consecutive data blocks.
+  /// Returns mappings of every third thin block to consecutive data blocks.
   package static func everyThird(
     count: Int, startingAt thinBlock: Int = 0, dataBlock: Int = 0
   ) -> [ThinMapping] {
     (0..<count).map { ThinMapping(UInt64(thinBlock + 3 * $0), UInt64(dataBlock + $0)) }
   }
 
-  /// Mappings of consecutive thin blocks to consecutive data blocks.
+  /// Returns mappings of consecutive thin blocks to consecutive data blocks.
   package static func consecutive(
     count: Int, startingAt thinBlock: Int = 0, dataBlock: Int = 0
   ) -> [ThinMapping] {

@@ -1,11 +1,11 @@
 package import Foundation
 
-/// What happens to mapped blocks behind the origin's end.
+/// The treatment of mapped blocks past the origin's end.
 package enum PastEndPolicy: String, Sendable, CaseIterable {
   case refuse, clip, grow
 }
 
-/// A run: mappings that follow each other on both sides.
+/// A run: mappings that are consecutive on both sides.
 package struct MappedRun: Sendable, Equatable {
   package var thinBlock: UInt64
   package var dataBlock: UInt64
@@ -17,7 +17,7 @@ package struct MappedRun: Sendable, Equatable {
     self.blockCount = blockCount
   }
 
-  /// The maximal runs of mappings in order.
+  /// Returns the maximal runs of mappings in order.
   package static func runs(of mappings: [ThinMapping]) -> [MappedRun] {
     var runs: [MappedRun] = []
     for mapping in mappings {
@@ -34,13 +34,13 @@ package struct MappedRun: Sendable, Equatable {
   }
 }
 
-/// A merge in memory: what the origin has to hold afterwards.
+/// A model of a merge: the content that the origin must have afterwards.
 package struct ThinModel: Sendable {
   package var blockByteCount: Int
-  /// In order of `thinBlock`.
+  /// Mappings in order of `thinBlock`.
   package var mappings: [ThinMapping]
   package var originByteCount: Int
-  /// `nil`: not known, and taken to be the origin's.
+  /// The thin device's size; nil if unknown and assumed to be the origin's.
   package var thinByteCount: Int?
   package var pastEnd: PastEndPolicy
   package var contentSeed: UInt16
@@ -57,7 +57,7 @@ package struct ThinModel: Sendable {
     self.contentSeed = contentSeed
   }
 
-  /// Whether something of the thin device lies behind the origin's end.
+  /// True if mapped bytes of the thin device are past the origin's end.
   package var reachesPastOrigin: Bool {
     mappings.contains { mapping in
       let start = Int(mapping.thinBlock) * blockByteCount
@@ -68,25 +68,25 @@ package struct ThinModel: Sendable {
 
   package var isRefused: Bool { pastEnd == .refuse && reachesPastOrigin }
 
-  /// How long the origin is after the merge.
+  /// The size of the origin after the merge.
   package var mergedOriginByteCount: Int {
     guard pastEnd == .grow else { return originByteCount }
     let lastEnd = mappings.last.map { (Int($0.thinBlock) + 1) * blockByteCount } ?? 0
     return max(originByteCount, thinByteCount ?? lastEnd)
   }
 
-  /// Nothing at or behind this byte is written.
+  /// The end of the writes; nothing at or past this byte is written.
   package var effectiveEnd: Int {
     min(mergedOriginByteCount, thinByteCount ?? mergedOriginByteCount)
   }
 
-  /// One piece of the origin that is written, and where it comes from.
+  /// One written piece of the origin, and the byte offset of its source.
   package struct Write: Sendable, Equatable {
     package var target: Range<Int>
     package var sourceByteOffset: Int
   }
 
-  /// What is written, one piece for each block, in order of the origin.
+  /// The written pieces, one per block, in order of the origin.
   package var writes: [Write] {
     let effectiveEnd = effectiveEnd
     return mappings.compactMap { mapping in
@@ -100,12 +100,12 @@ package struct ThinModel: Sendable {
 
   package var writtenByteCount: Int { writes.reduce(0) { $0 + $1.target.count } }
 
-  /// The origin before the merge.
+  /// The content of the origin before the merge.
   package var originBefore: Data {
     SectorContent(source: .origin, seed: contentSeed).bytes(in: 0..<originByteCount)
   }
 
-  /// The origin after the merge; as before if the merge is refused.
+  /// The content of the origin after the merge; unchanged if the merge is refused.
   package var originAfter: Data {
     var origin = originBefore
     guard !isRefused else { return origin }
@@ -119,16 +119,16 @@ package struct ThinModel: Sendable {
   }
 }
 
-/// Which 512-byte sectors differ between two devices.
+/// The 512-byte sectors that differ between two devices.
 package struct DifferingRanges: Sendable, Equatable {
-  /// Maximal, in order.
+  /// The maximal ranges of differing sectors, in order.
   package private(set) var ranges: [Range<Int>] = []
 
   package init() {}
 
   package var byteCount: Int { ranges.reduce(0) { $0 + $1.count } }
 
-  /// Compares `source` with `origin` by sectors, where both start at byte `start` of the origin.
+  /// Compares `source` with `origin` sector by sector, both from byte `start` of the origin on.
   package mutating func compare(_ source: Data, with origin: Data, at start: Int) {
     guard source != origin else { return }
     let sectorByteCount = SectorContent.sectorByteCount

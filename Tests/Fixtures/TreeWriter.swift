@@ -1,6 +1,6 @@
-/// Where the nodes of one B-tree are.
+/// The positions of the nodes of one B-tree.
 package struct TreeShape: Sendable, Equatable {
-  /// Block numbers by level: the root's level first, the leaves last, each in key order.
+  /// Block numbers by level, from the root to the leaves, each level in key order.
   package let levels: [[Int]]
 
   package var root: Int { levels[0][0] }
@@ -9,7 +9,7 @@ package struct TreeShape: Sendable, Equatable {
   package var blocks: [Int] { levels.flatMap { $0 } }
 }
 
-/// Hands out metadata blocks in a given order.
+/// Allocates metadata blocks in a given order.
 struct BlockAllocator {
   private let order: [Int]
   private(set) var taken: [Int] = []
@@ -24,24 +24,24 @@ struct BlockAllocator {
   }
 }
 
-/// Writes B-trees bottom up, with chosen numbers of entries in a node.
+/// Writes B-trees bottom up, with a chosen number of entries per node.
 struct TreeWriter {
   var leafEntryCount: Int
   var internalEntryCount: Int
-  /// Single-entry nodes put above the root.
+  /// The number of single-entry nodes above the root.
   var extraRootLevelCount = 0
 
-  /// How many entries a node can hold: a multiple of three, as the kernel has it.
+  /// Returns the largest number of entries in a node: a multiple of three, as in the kernel.
   static func entryCountMax(valueByteCount: Int) -> Int {
     (MetadataImage.blockByteCount - 32) / (8 + valueByteCount) / 3 * 3
   }
 
-  /// The number of nodes that a tree of `entryCount` entries takes.
+  /// Returns the number of nodes in a tree of `entryCount` entries.
   func nodeCount(entryCount: Int, valueByteCount: Int) -> Int {
     levelNodeCounts(entryCount: entryCount, valueByteCount: valueByteCount).reduce(0, +)
   }
 
-  /// The number of nodes of each level, leaves first.
+  /// Returns the number of nodes in each level, leaves first.
   private func levelNodeCounts(entryCount: Int, valueByteCount: Int) -> [Int] {
     let leafMax = min(leafEntryCount, Self.entryCountMax(valueByteCount: valueByteCount))
     let internalMax = min(internalEntryCount, Self.entryCountMax(valueByteCount: 8))
