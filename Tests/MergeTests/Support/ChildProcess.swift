@@ -81,7 +81,8 @@ final class ChildProcess {
 
   /// Waits for the program to end.
   ///
-  /// - Parameter processorSecondsMax: The processor time allowed to the program and its descendants.
+  /// - Parameter processorSecondsMax: The processor time allowed to the program and its
+  ///   descendants.
   /// - Returns: The exit status and all output.
   /// - Throws: `SupportError` for a program that ``ProcessWatch`` gives up and this function kills.
   func wait(
