@@ -98,15 +98,14 @@ struct MemoryMergeTests {
 }
 
 extension MergeHarness {
-  /// Changes one bit of a sector of the origin, if the sector exists.
+  /// Changes one byte of a sector of the origin, if the sector exists.
   fileprivate func damage(sector: Int) -> ByteRange {
     let start = UInt64(sector * 512)
     let end = min(start + 512, disk[.target].byteCount)
     guard start < end else { return ByteRange(start: start, end: start) }
     var bytes = disk[.target].bytes(at: start, count: Int(end - start))
-    // The bit is set, or cleared if already set, so the sector always changes.
-    bytes[0] |= 0x80
-    if bytes == disk[.target].bytes(at: start, count: bytes.count) { bytes[0] &= 0x7F }
+    // A sector that is hit again changes again; only 256 hits would restore it.
+    bytes[0] &+= 1
     disk.put(bytes, on: .target, at: start)
     return ByteRange(start: start, end: end)
   }
