@@ -189,8 +189,10 @@ extension MappedDevices {
   /// A layer stays while other active volumes use it: `base-real` under a thin volume, `pool-tpool`
   /// under all of the pool's volumes. The volume itself is not active then. A layer that nothing
   /// uses is a remnant of the volume, which counts as active.
-  func active(_ volume: KnownVolume) -> ActivatedVolumes.ActiveVolume? {
-    let own = device(uuid: volume.mappedUUID())
+  package func active(_ volume: KnownVolume) -> ActivatedVolumes.ActiveVolume? {
+    // LVM gives a pool's own device, a linear one over `-tpool`, the suffix `-pool`.
+    let own =
+      device(uuid: volume.mappedUUID()) ?? device(uuid: volume.mappedUUID(layer: "-pool"))
     guard let shown = own ?? topLayer(of: volume) ?? pool(volume),
       own != nil || shown.openCount == 0
     else { return nil }

@@ -6,6 +6,25 @@ import Testing
 
 @Suite("LVM: volumes activated only for a run", .needsLoopDevices, .waitsForPrograms)
 struct ActivatedVolumesTests {
+  @Test("a pool is active while its own device is there, which LVM puts over the layer in use")
+  func poolActive() {
+    let pool = SimulatedLVM.known("pool")
+    func device(_ layer: String, minor: UInt32, openCount: Int) -> MappedDevice {
+      var device = MappedDevice(
+        name: "vg-pool" + layer, uuid: SimulatedLVM.mappedUUID("pool", layer: layer),
+        number: DeviceNumber(major: 253, minor: minor),
+        liveTable: [
+          TableLine(sectorCount: 8, kind: "thin-pool", arguments: "253:1 253:2 128 0")
+        ])
+      device.openCount = openCount
+      return device
+    }
+    let layer = device("-tpool", minor: 3, openCount: 1)
+    let own = device("-pool", minor: 4, openCount: 0)
+    #expect(MappedDevices([layer, own]).active(pool)?.openCount == 0)
+    #expect(MappedDevices([layer]).active(pool) == nil)
+  }
+
   @Test(
     "a merge activates pool and origin, merges, and deactivates the origin first, then the pool")
   func merged() throws {
