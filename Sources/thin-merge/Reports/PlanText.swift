@@ -78,7 +78,8 @@ struct PlanText {
       let grown = plan.grownOriginByteCount.map { ", extended to \(Amount.exactBytes($0))" }
       text.add("origin size", Amount.exactBytes(origin) + (grown ?? ""))
     }
-    if let name = plan.protectedOriginName {
+    // A finished merge is only compared, and the origin stays read-only for that.
+    if let name = plan.protectedOriginName, !plan.isFinished || plan.isMergedAgain {
       text.add(
         "write-protected", "\(name), by LVM, as an external origin; that is lifted for the merge")
     }
