@@ -151,7 +151,7 @@ extension MergeError {
     MergeError(
       .handoverStepFailed, .stopped, "a step in LVM failed", at: name,
       because: "'\(command[0])': \(failure.text)",
-      hint: "once that is seen to, the same command goes on with the step",
+      hint: "fix that, then run the same command again: it resumes at this step",
       context: Context(name: name))
   }
 
