@@ -91,7 +91,12 @@ struct StreamWriterTests {
     #expect(afterError(.seconds(50)) && !afterError(.seconds(61)))
     let whenStopped = EndPatience.ofErrors(writer, isStopping: { true })
     #expect(whenStopped(.seconds(4)) && !whenStopped(.seconds(6)))
-    _ = pipe.read()
+    // Once the descriptor is closed, a text still waiting would go to the next file of that number.
+    #expect(
+      poll {
+        _ = pipe.read()
+        return !writer.hasIndispensable
+      })
     withExtendedLifetime(handle) {}
   }
 
