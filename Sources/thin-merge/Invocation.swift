@@ -8,7 +8,7 @@ struct Invocation {
 
   /// Runs the command that the arguments name and returns its exit status.
   func exitStatus() -> ExitStatus {
-    let messages = Messages(format: Messages.format(askedIn: arguments))
+    let messages = Messages(askedIn: arguments)
     // For an unknown verb the parser's own `help` command shows the help of the whole command.
     if arguments.first == "help", let verb = arguments.dropFirst().first(where: { $0 != "help" }),
       !verb.hasPrefix("-"), !ThinMerge.verbs.contains(verb)
@@ -32,11 +32,11 @@ struct Invocation {
   }
 
   private func perform(_ verb: any Verb) throws -> ExitStatus {
-    let messages = Messages(format: verb.messageFormat)
+    let messages = Messages(verb)
     let display = ProgressDisplay(verb.progressMode, messages: messages)
     let outcome: Outcome
     do {
-      let session = Session(display: display)
+      let session = Session(display: display, verbosity: verb.outputOptions.verbosity)
       defer { session.volumes.end() }
       outcome = try verb.perform(in: session)
     } catch {
@@ -44,9 +44,13 @@ struct Invocation {
       throw error
     }
     display.finish(isDone: outcome.exitStatus == .done)
-    let delivered = deliver(
-      outcome.report, messages, lost: outcome.exitStatus == .done ? .reportLost : outcome.exitStatus
-    )
+    let isDone = outcome.exitStatus == .done
+    let isPrinted =
+      !isDone || verb.onlyReports || verb.outputFormat == .json
+      || verb.outputOptions.verbosity > .quiet
+    let delivered =
+      isPrinted
+      ? deliver(outcome.report, messages, lost: isDone ? .reportLost : outcome.exitStatus) : .done
     if let failure = outcome.failure { messages.failure(failure) }
     return outcome.exitStatus == .done ? delivered : outcome.exitStatus
   }

@@ -1,12 +1,60 @@
 internal import ArgumentParser
 
-/// The format of the report.
+/// The amount of text that a verb prints.
+enum Verbosity: Comparable, Sendable {
+  /// Errors, and reports that answer a question.
+  case quiet
+  case normal
+  /// Also details that only few readers need.
+  case verbose
+  /// Also each change in device-mapper, and each program that is run.
+  case debug
+}
+
+/// The format, amount and color of what is printed.
 struct OutputArguments: ParsableArguments {
   @Option(
-    help: ArgumentHelp(
-      "The report, on standard output.",
-      valueName: "format"))
+    help: ArgumentHelp("Format of the report on standard output.", valueName: "format"))
   var output: OutputFormat = .text
+
+  @Flag(
+    name: .shortAndLong, help: "Print only errors, and the report of a command that only reports.")
+  var quiet = false
+
+  @Flag(
+    name: .shortAndLong,
+    help: "Print details too: fingerprint, transaction, checksums, submit time.")
+  var verbose = false
+
+  @Flag(help: "Print each step in device-mapper and LVM too, on standard error.")
+  var debug = false
+
+  @Option(help: ArgumentHelp("When to use color; NO_COLOR is honored.", valueName: "when"))
+  var color: ColorMode = .auto
+
+  var verbosity: Verbosity {
+    quiet ? .quiet : debug ? .debug : verbose ? .verbose : .normal
+  }
+
+  /// The layout of the report on standard output.
+  var style: ReportStyle {
+    ReportStyle(
+      format: output, columnCount: Terminal.outputColumnCount, showsDetails: verbosity >= .verbose,
+      colors: ProcessEnvironment.colors(color, isTerminal: Terminal.isStandardOutput))
+  }
+
+  /// The words that give the command the same options again.
+  var words: [String] {
+    (output == .text ? [] : ["--output", output.rawValue]) + (quiet ? ["--quiet"] : [])
+      + (verbose ? ["--verbose"] : []) + (debug ? ["--debug"] : [])
+      + (color == .auto ? [] : ["--color", color.rawValue])
+  }
+
+  func validate() throws {
+    if quiet, verbose || debug {
+      throw ValidationError("--quiet cannot go with --verbose or --debug: give one")
+    }
+  }
 }
 
 /// The way progress is shown on standard error.
@@ -34,8 +82,12 @@ struct ReportArguments: ParsableArguments {
 
   /// The words that give the command the same options again.
   var words: [String] {
-    (progress == .auto ? [] : ["--progress", progress.rawValue])
-      + (output.output == .text ? [] : ["--output", output.output.rawValue])
+    (progress == .auto ? [] : ["--progress", progress.rawValue]) + output.words
+  }
+
+  /// The way progress is shown.
+  var shownProgress: ProgressMode {
+    output.verbosity == .quiet && progress == .auto ? .nothing : progress
   }
 
   func validate() throws {

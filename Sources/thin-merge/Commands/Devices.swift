@@ -34,7 +34,8 @@ struct Devices: Verb {
   @OptionGroup(title: "Source") var source: Source
   @OptionGroup(title: "Output") var output: OutputArguments
 
-  var outputFormat: OutputFormat { output.output }
+  var outputOptions: OutputArguments { output }
+  var onlyReports: Bool { true }
   var progressMode: ProgressMode { .nothing }
 
   func check() throws {

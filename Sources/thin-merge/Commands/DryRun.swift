@@ -6,7 +6,7 @@ struct DryRun {
   let originPath: String
   /// The command that merges.
   let command: ShellCommand
-  let format: OutputFormat
+  let style: ReportStyle
 
   /// Plans, and ends as the merge would have ended.
   ///
@@ -29,7 +29,7 @@ struct DryRun {
     }
     failure = failure ?? report.refusal.map { Failure($0) }
     return Outcome(
-      report, source: source, originPath: originPath, command: command, format: format,
+      report, source: source, originPath: originPath, command: command, style: style,
       failure: failure)
   }
 }
@@ -41,14 +41,15 @@ extension Outcome {
   /// - `refusal`: a reason to refuse the merge that the plan does not contain.
   init(
     _ report: PlanReport, source: ReportedSource, originPath: String?, command: ShellCommand?,
-    format: OutputFormat, refusal: Failure? = nil, failure: Failure? = nil
+    style: ReportStyle, refusal: Failure? = nil, failure: Failure? = nil
   ) {
     let refusal = report.refusal.map { Failure($0) } ?? refusal
     let text = PlanText(
       report: report, source: source, originPath: originPath, mergeCommand: command,
-      refusal: refusal, glyphs: ProcessEnvironment.glyphs, columnCount: Terminal.reportColumnCount)
+      refusal: refusal, glyphs: ProcessEnvironment.glyphs, columnCount: Terminal.reportColumnCount,
+      style: style)
     self.init(
-      report: format == .json
+      report: style.format == .json
         ? JSONText.report(
           PlanDocument(report, source: source, originPath: originPath, refusal: refusal))
         : text.text,

@@ -10,14 +10,14 @@ struct Finishing {
 
   /// Asks, hands over, and reports the merge's status afterwards.
   func outcome(
-    consent: ConsentArguments, format: OutputFormat, _ messageFormat: OutputFormat,
+    consent: ConsentArguments, style: ReportStyle, _ messageFormat: OutputFormat,
     in session: Session
   ) throws -> Outcome {
     let merger = session.merger()
     let before = try merger.status(journalPath: journalPath)
     var failure: Failure?
     if isDry {
-      return try rehearsal(before, yes: consent.yes, format: format, messageFormat, merger)
+      return try rehearsal(before, yes: consent.yes, style: style, messageFormat, merger)
     }
     if !before.isHandedOver || takesName {
       if !consent.yes { try checkCanAsk(before, messageFormat) }
@@ -41,16 +41,16 @@ struct Finishing {
     }
     let status = try merger.status(journalPath: journalPath)
     return Outcome(
-      report: format == .json
-        ? JSONText.report(StatusDocument(status)) : StatusText(report: status).text,
+      report: style.format == .json
+        ? JSONText.report(StatusDocument(status)) : StatusText(report: status, style: style).text,
       failure: failure, exitStatus: failure?.exitStatus ?? .done)
   }
 
   private func rehearsal(
-    _ status: StatusReport, yes: Bool, format: OutputFormat, _ messageFormat: OutputFormat,
+    _ status: StatusReport, yes: Bool, style: ReportStyle, _ messageFormat: OutputFormat,
     _ merger: Merger
   ) throws -> Outcome {
-    var text = StatusText(report: status).text
+    var text = StatusText(report: status, style: style).text
     var failure: Failure?
     if !yes, !status.isHandedOver {
       do throws(Failure) {
@@ -69,7 +69,8 @@ struct Finishing {
       failure = failure ?? Failure(error)
     }
     return Outcome(
-      report: format == .json ? JSONText.report(StatusDocument(status)) : text, failure: failure,
+      report: style.format == .json ? JSONText.report(StatusDocument(status)) : text,
+      failure: failure,
       exitStatus: failure?.exitStatus ?? .done)
   }
 

@@ -13,7 +13,8 @@ struct List: Verb {
 
   @OptionGroup(title: "Output") var output: OutputArguments
 
-  var outputFormat: OutputFormat { output.output }
+  var outputOptions: OutputArguments { output }
+  var onlyReports: Bool { true }
   var progressMode: ProgressMode { .nothing }
 
   func check() throws {}
@@ -22,7 +23,8 @@ struct List: Verb {
     let devices = try session.merger().thinDevices()
     return Outcome(
       report: outputFormat == .json
-        ? JSONText.report(ListDocument(devices)) : ListText(devices: devices).text,
+        ? JSONText.report(ListDocument(devices))
+        : ListText(devices: devices, style: outputOptions.style).text,
       failure: nil, exitStatus: .done)
   }
 }

@@ -16,8 +16,9 @@ struct Merge: Verb {
   @OptionGroup var arguments: MergeArguments
   @OptionGroup(title: "Safety") var rehearsal: DryRunArguments
 
-  var outputFormat: OutputFormat { arguments.report.output.output }
-  var progressMode: ProgressMode { arguments.report.progress }
+  var outputOptions: OutputArguments { arguments.report.output }
+  var onlyReports: Bool { rehearsal.dryRun }
+  var progressMode: ProgressMode { arguments.report.shownProgress }
 
   func check() throws { try arguments.check(originIsOptional: false) }
 
@@ -31,7 +32,7 @@ struct Merge: Verb {
       return try Finishing(
         journalPath: journalPath, takesName: arguments.finish.rename,
         isDry: rehearsal.dryRun
-      ).outcome(consent: consent, format: outputFormat, messageFormat, in: session)
+      ).outcome(consent: consent, style: outputOptions.style, messageFormat, in: session)
     }
     let found = try source.found(by: session.merger())
     let originPath = try found.originPath(typed: target.origin, by: session.merger())
@@ -54,7 +55,7 @@ struct Merge: Verb {
     guard !rehearsal.dryRun else {
       return try DryRun(
         source: reported, originPath: originPath,
-        command: .merge(arguments.words(source)), format: outputFormat
+        command: .merge(arguments.words(source)), style: outputOptions.style
       ).outcome(consent: confirmation) {
         try session.merger(loops: consent.loops)
           .plan(found.source, onto: originPath, options: options)
@@ -70,9 +71,10 @@ struct Merge: Verb {
         ? .verify(source, originPath: target.origin, extent: arguments.extent.options)
         : .verify(journalPath: report.journalPath),
       againCommand: .merge(
-        source, originPath: target.origin, extent: arguments.extent.options, again: true))
+        source, originPath: target.origin, extent: arguments.extent.options, again: true),
+      style: outputOptions.style)
     return Outcome(
-      report, text: text, renames: arguments.finish.rename, format: outputFormat)
+      report, text: text, renames: arguments.finish.rename)
   }
 }
 
@@ -80,9 +82,9 @@ extension Outcome {
   /// Creates the outcome of a merge or a resumed merge.
   ///
   /// - `renames`: true if the origin was to get the thin volume's name.
-  init(_ report: MergeReport, text: MergeText, renames: Bool, format: OutputFormat) {
+  init(_ report: MergeReport, text: MergeText, renames: Bool) {
     self.init(
-      report: format == .json
+      report: text.style.format == .json
         ? JSONText.report(
           MergeDocument(report, source: text.source, originPath: text.originPath)) : text.text,
       failure: report.failure(renames: renames), exitStatus: ExitStatus(report))

@@ -16,8 +16,9 @@ struct Plan: Verb {
 
   @OptionGroup var arguments: MergeArguments
 
-  var outputFormat: OutputFormat { arguments.report.output.output }
-  var progressMode: ProgressMode { arguments.report.progress }
+  var outputOptions: OutputArguments { arguments.report.output }
+  var onlyReports: Bool { true }
+  var progressMode: ProgressMode { arguments.report.shownProgress }
 
   func check() throws {
     try arguments.check(originIsOptional: true)
@@ -44,7 +45,7 @@ struct Plan: Verb {
       found.source, onto: originPath, options: arguments.options(of: found))
     return Outcome(
       report, source: ReportedSource(found, typed: source), originPath: originPath,
-      command: originPath.map { _ in .merge(arguments.words(source)) }, format: outputFormat,
+      command: originPath.map { _ in .merge(arguments.words(source)) }, style: outputOptions.style,
       refusal: refusal)
   }
 }

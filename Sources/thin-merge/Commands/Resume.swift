@@ -41,8 +41,9 @@ struct Resume: Verb {
   @OptionGroup(title: "Output") var report: ReportArguments
   @OptionGroup(title: "Safety") var rehearsal: DryRunArguments
 
-  var outputFormat: OutputFormat { report.output.output }
-  var progressMode: ProgressMode { report.progress }
+  var outputOptions: OutputArguments { report.output }
+  var onlyReports: Bool { rehearsal.dryRun }
+  var progressMode: ProgressMode { report.shownProgress }
 
   func check() throws {
     _ = try Optional(journal).path(of: "<journal>")
@@ -92,14 +93,15 @@ struct Resume: Verb {
       return try Finishing(
         journalPath: status.journalPath, takesName: finish.rename,
         isDry: rehearsal.dryRun
-      ).outcome(consent: consent, format: outputFormat, messageFormat, in: session)
+      ).outcome(consent: consent, style: outputOptions.style, messageFormat, in: session)
     }
     if status.finishedSeconds != nil, !consent.again {
       let refusal = session.merger().refusalAsUnsettled(recorded, metadataPath: places.metadata)
       let failure = refusal.map { Failure($0) }
       return Outcome(
         report: outputFormat == .json
-          ? JSONText.report(StatusDocument(status)) : StatusText(report: status).text,
+          ? JSONText.report(StatusDocument(status))
+          : StatusText(report: status, style: outputOptions.style).text,
         failure: failure, exitStatus: failure?.exitStatus ?? .done)
     }
     var options = options
@@ -116,7 +118,8 @@ struct Resume: Verb {
     }
     guard !rehearsal.dryRun else {
       return try DryRun(
-        source: source, originPath: originPath, command: .resume(words), format: outputFormat
+        source: source, originPath: originPath, command: .resume(words),
+        style: outputOptions.style
       ).outcome(consent: confirmation) {
         try session.merger(loops: consent.loops).plan(recorded, options: options)
       }
@@ -131,7 +134,8 @@ struct Resume: Verb {
         // The thin device may have another origin.
         let origin = places.origin ?? status.originName ?? status.originPath
         return .merge([name, "--origin", origin, "--again"])
-      })
-    return Outcome(report, text: text, renames: finish.rename, format: outputFormat)
+      },
+      style: outputOptions.style)
+    return Outcome(report, text: text, renames: finish.rename)
   }
 }

@@ -22,7 +22,8 @@ struct Settle: Verb {
 
   @OptionGroup(title: "Output") var output: OutputArguments
 
-  var outputFormat: OutputFormat { output.output }
+  var outputOptions: OutputArguments { output }
+  var onlyReports: Bool { list }
   var progressMode: ProgressMode { .nothing }
 
   func check() throws {
@@ -36,7 +37,7 @@ struct Settle: Verb {
     return Outcome(
       report: outputFormat == .json
         ? JSONText.report(SettleDocument(left, isList: list))
-        : SettleText(left: left, isList: list, poolName: pool).text,
+        : SettleText(left: left, isList: list, poolName: pool, style: outputOptions.style).text,
       failure: failure, exitStatus: failure?.exitStatus ?? .done)
   }
 }

@@ -20,7 +20,8 @@ struct Status: Verb {
 
   @OptionGroup(title: "Output") var output: OutputArguments
 
-  var outputFormat: OutputFormat { output.output }
+  var outputOptions: OutputArguments { output }
+  var onlyReports: Bool { true }
   var progressMode: ProgressMode { .nothing }
 
   func check() throws {
@@ -33,13 +34,15 @@ struct Status: Verb {
       let journals = merger.journals()
       return Outcome(
         report: outputFormat == .json
-          ? JSONText.report(StatusListDocument(journals)) : StatusListText(journals: journals).text,
+          ? JSONText.report(StatusListDocument(journals))
+          : StatusListText(journals: journals, style: outputOptions.style).text,
         failure: nil, exitStatus: .done)
     }
     let report = try merger.status(journalPath: merger.journalPath(named: journal))
     return Outcome(
       report: outputFormat == .json
-        ? JSONText.report(StatusDocument(report)) : StatusText(report: report).text,
+        ? JSONText.report(StatusDocument(report))
+        : StatusText(report: report, style: outputOptions.style).text,
       failure: nil, exitStatus: .done)
   }
 }

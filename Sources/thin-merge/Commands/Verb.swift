@@ -3,10 +3,12 @@ internal import MergeEngine
 
 /// A subcommand: options in, one call of the engine, one report out.
 protocol Verb: ParsableCommand {
-  /// The format of the report.
-  var outputFormat: OutputFormat { get }
+  /// The format, amount and color of what is printed.
+  var outputOptions: OutputArguments { get }
   /// The way progress is shown.
   var progressMode: ProgressMode { get }
+  /// True if the report is the purpose of the command, so that it is printed even if quiet.
+  var onlyReports: Bool { get }
   /// Checks the typed options together.
   ///
   /// The parser's `validate` does not serve: it runs before the parser reports an unknown option. A
@@ -18,6 +20,11 @@ protocol Verb: ParsableCommand {
 }
 
 extension Verb {
+  /// The format of the report.
+  var outputFormat: OutputFormat { outputOptions.output }
+
+  var onlyReports: Bool { false }
+
   /// The format of the lines on standard error.
   var messageFormat: OutputFormat {
     Messages.format(output: outputFormat, progress: progressMode)
@@ -41,11 +48,21 @@ struct Session {
   /// The volumes that are active only for the verb.
   let volumes: ActivatedVolumes
 
-  init(display: ProgressDisplay) {
+  private let verbosity: Verbosity
+
+  init(display: ProgressDisplay, verbosity: Verbosity) {
     self.display = display
-    volumes = ProcessEnvironment.environment(
-      observer: Observer(display: display, confirmation: nil, isApproved: false)
+    self.verbosity = verbosity
+    volumes = Self.environment(
+      display, verbosity, Observer(display: display, confirmation: nil, isApproved: false)
     ).makeActivatedVolumes()
+  }
+
+  private static func environment(
+    _ display: ProgressDisplay, _ verbosity: Verbosity, _ observer: Observer
+  ) -> Environment {
+    let environment = ProcessEnvironment.environment(observer: observer)
+    return verbosity >= .debug ? environment.traced { display.trace($0) } : environment
   }
 
   /// Returns the engine, with `confirmation` to ask before anything is written.
@@ -54,9 +71,9 @@ struct Session {
   func merger(
     confirmation: Confirmation? = nil, isApproved: Bool = true, loops: LoopDeviceArguments? = nil
   ) -> Merger {
-    let observer = Observer(
-      display: display, confirmation: confirmation, isApproved: isApproved)
-    var environment = ProcessEnvironment.environment(observer: observer)
+    var environment = Self.environment(
+      display, verbosity,
+      Observer(display: display, confirmation: confirmation, isApproved: isApproved))
     environment.allowsUnseenLoopDevices = loops?.unseenLoopsOk == true
     environment.activatedVolumes = volumes
     return Merger(environment: environment)

@@ -36,8 +36,8 @@ struct Verify: Verb {
   @OptionGroup(title: "Transfers") var queue: QueueArguments<DefaultTransfer>
   @OptionGroup(title: "Output") var report: ReportArguments
 
-  var outputFormat: OutputFormat { report.output.output }
-  var progressMode: ProgressMode { report.progress }
+  var outputOptions: OutputArguments { report.output }
+  var progressMode: ProgressMode { report.shownProgress }
 
   func check() throws {
     try target.journal.checkPath(of: "--journal <path>")
@@ -71,8 +71,9 @@ struct Verify: Verb {
         report: report, source: ReportedSource(status),
         originPath: originPath ?? status.originPath,
         journalPath: journal, leavesOut: false,
-        repairCommand: .resume(journalPath: journal, again: status.finishedSeconds != nil))
-      return Outcome(report, text: text, format: outputFormat)
+        repairCommand: .resume(journalPath: journal, again: status.finishedSeconds != nil),
+        style: outputOptions.style)
+      return Outcome(report, text: text)
     }
     let source = try sourceArguments.source()
     let found = try source.found(by: merger)
@@ -89,15 +90,16 @@ struct Verify: Verb {
         source, originPath: target.origin, extent: extent.options, restarts: true),
       isMerged: isMerged,
       repairCommand: .merge(
-        source, originPath: target.origin, extent: extent.options, again: isMerged))
-    return Outcome(report, text: text, format: outputFormat)
+        source, originPath: target.origin, extent: extent.options, again: isMerged),
+      style: outputOptions.style)
+    return Outcome(report, text: text)
   }
 }
 
 extension Outcome {
-  fileprivate init(_ report: VerifyReport, text: VerifyText, format: OutputFormat) {
+  fileprivate init(_ report: VerifyReport, text: VerifyText) {
     self.init(
-      report: format == .json
+      report: text.style.format == .json
         ? JSONText.report(
           VerifyDocument(
             report, source: text.source, originPath: text.originPath,

@@ -7,7 +7,6 @@ enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
   case text
   /// Programs.
   case json
-
 }
 
 /// A message to the user that is not an error, as the command prints it.
@@ -50,12 +49,17 @@ struct Messages: Sendable {
     case error = 3
     case notice = 5
     case information = 6
+    case debug = 7
   }
 
   /// The format of the lines.
   let format: OutputFormat
   /// True if the systemd journal reads the lines.
   let isForJournal: Bool
+  private let verbosity: Verbosity
+  private let colors: Colors
+  /// The columns at which lines wrap; nil for lines of any length.
+  private let columnCount: Int?
   private let secondsSince1970: @Sendable () -> Int64
   private let write: @Sendable (_ text: String, _ isDispensable: Bool) -> Void
 
@@ -64,6 +68,37 @@ struct Messages: Sendable {
   /// With progress in JSON, every line on standard error is JSON.
   static func format(output: OutputFormat, progress: ProgressMode) -> OutputFormat {
     progress == .json ? .json : output
+  }
+
+  /// Creates the messages that a command line requests, even if the rest of it is invalid.
+  init(askedIn arguments: [String]) {
+    self.init(
+      format: Self.format(askedIn: arguments),
+      colors: ProcessEnvironment.colors(
+        Self.color(askedIn: arguments), isTerminal: Terminal.isStandardError),
+      columnCount: Terminal.errorColumnCount)
+  }
+
+  /// Creates the messages of a verb.
+  init(_ verb: any Verb) {
+    self.init(
+      format: verb.messageFormat, verbosity: verb.outputOptions.verbosity,
+      colors: ProcessEnvironment.colors(
+        verb.outputOptions.color, isTerminal: Terminal.isStandardError),
+      columnCount: Terminal.errorColumnCount)
+  }
+
+  /// Returns the choice of color that a command line requests, even if the rest of it is invalid.
+  static func color(askedIn arguments: [String]) -> ColorMode {
+    let words = arguments.prefix { $0 != "--" }
+    let last = words.indices.reversed().lazy.compactMap { index -> ColorMode? in
+      let parts = words[index].split(separator: "=", maxSplits: 1)
+      guard parts.first == "--color" else { return nil }
+      return ColorMode(
+        rawValue: parts.count == 2
+          ? String(parts[1]) : index + 1 < words.endIndex ? words[index + 1] : "")
+    }.first
+    return last ?? .auto
   }
 
   /// Returns the format that a command line requests, even if the rest of it is invalid.
@@ -87,7 +122,8 @@ struct Messages: Sendable {
   ///
   /// - `isForJournal`: true if the systemd journal reads the lines.
   init(
-    format: OutputFormat, isForJournal: Bool = ProcessEnvironment.standardErrorIsJournal,
+    format: OutputFormat, verbosity: Verbosity = .normal, colors: Colors = .none,
+    columnCount: Int? = nil, isForJournal: Bool = ProcessEnvironment.standardErrorIsJournal,
     secondsSince1970: @autoclosure @escaping @Sendable () -> Int64 =
       ThisSystem
       .secondsSince1970(),
@@ -96,6 +132,9 @@ struct Messages: Sendable {
     }
   ) {
     self.format = format
+    self.verbosity = verbosity
+    self.colors = colors
+    self.columnCount = columnCount
     self.isForJournal = isForJournal
     self.secondsSince1970 = secondsSince1970
     self.write = write
@@ -119,9 +158,9 @@ struct Messages: Sendable {
     switch format {
     case .text:
       let lines =
-        ["thin-merge: error: \(TerminalText.forPeople(failure.message))"]
-        + (failure.hint.map { TerminalText.lines(ofHint: $0) } ?? [])
-      write(.error, lines.map { "\($0)\n" }.joined())
+        wrapped("thin-merge: error: \(TerminalText.forPeople(failure.message))")
+        + (failure.hint.map { TerminalText.lines(ofHint: $0) } ?? []).flatMap(laidOut)
+      write(.error, lines.map { "\(colored($0))\n" }.joined())
     case .json:
       let document = FailureDocument(
         type: "error", code: failure.code, message: failure.message,
@@ -130,15 +169,41 @@ struct Messages: Sendable {
     }
   }
 
-  /// Prints a note.
+  /// Returns a line of a hint, wrapped unless it is a command.
+  private func laidOut(_ line: String) -> [String] { line.hasPrefix("  ") ? [line] : wrapped(line) }
+
+  private func wrapped(_ line: String) -> [String] {
+    columnCount.map { TerminalText.wrapped(line, at: $0, indent: 2) } ?? [line]
+  }
+
+  /// Returns a line with its first words in color, if it begins a message.
+  private func colored(_ line: String) -> String {
+    let starts: [(String, (String) -> String)] = [
+      ("thin-merge: error:", colors.error), ("thin-merge: note:", colors.note),
+      ("hint:", colors.hint),
+    ]
+    guard let (start, color) = starts.first(where: { line.hasPrefix($0.0) }) else { return line }
+    return color(start) + line.dropFirst(start.count)
+  }
+
+  /// Prints a note, unless the command is quiet.
   func note(_ note: Note) {
+    guard verbosity > .quiet else { return }
     switch format {
-    case .text: write(.notice, "thin-merge: note: \(TerminalText.forPeople(note.text))\n")
+    case .text:
+      let lines = wrapped("thin-merge: note: \(TerminalText.forPeople(note.text))")
+      write(.notice, lines.map { "\(colored($0))\n" }.joined())
     case .json:
       write(
         .notice,
         message(NoteDocument(type: "note", code: note.code, message: note.text)))
     }
+  }
+
+  /// Prints a step of the run; nothing in JSON, whose lines are for programs.
+  func trace(_ step: String) {
+    guard format == .text else { return }
+    write(.debug, "thin-merge: debug: \(TerminalText.escaped(step))\n")
   }
 
   /// Prints the verb's progress; dropped if nobody reads.

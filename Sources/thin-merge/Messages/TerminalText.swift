@@ -16,6 +16,34 @@ enum TerminalText {
     }
   }
 
+  /// The fewest columns beside a hanging indent; a deeper indent would leave too little room.
+  private static let wrappedColumnCountMin = 24
+
+  /// Returns a line, wrapped between words if it has more than `columnCount` columns.
+  ///
+  /// A longer word stays whole, so that a path can be copied.
+  ///
+  /// - `indent`: the columns before the second and each later line, the hanging indent.
+  static func wrapped(_ text: String, at columnCount: Int, indent: Int) -> [String] {
+    let indent = columnCount - indent < wrappedColumnCountMin ? min(indent, 4) : indent
+    var lines: [String] = []
+    var line = ""
+    var blanks = ""
+    var hasWords = false
+    for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+      let isFirstOfValue = line.count + blanks.count <= indent
+      if !hasWords || isFirstOfValue || line.count + blanks.count + word.count <= columnCount {
+        line += blanks + word
+      } else {
+        lines.append(line)
+        line = String(repeating: " ", count: indent) + word
+      }
+      blanks = " "
+      hasWords = hasWords || !word.isEmpty
+    }
+    return lines + [line]
+  }
+
   /// Returns the text with control characters and invalid bytes shown as escapes: `\n`, `\x1B`.
   static func escaped(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: { escape($0) != nil }) else { return text }

@@ -4,8 +4,7 @@ internal import Synchronization
 
 /// Shows a verb's progress on standard error, and keeps other lines there from mixing with it.
 ///
-/// The display uses no colors, so `NO_COLOR` changes nothing. If a bar cannot be drawn in place,
-/// lines are shown.
+/// If a bar cannot be drawn in place, lines are shown.
 ///
 /// The window may be resized at any moment, and no bar of the old width may remain. So the width is
 /// read before each redraw. The cursor rests at the bar's beginning: it stays there if a terminal
@@ -139,6 +138,14 @@ final class ProgressDisplay: Sendable {
     state.withLock { state in
       clearBar(&state)
       messages.note(note)
+    }
+  }
+
+  /// Prints a step of the run.
+  func trace(_ step: String) {
+    state.withLock { state in
+      clearBar(&state)
+      messages.trace(step)
     }
   }
 

@@ -3,6 +3,7 @@ internal import MergeEngine
 /// The thin devices that have an external origin, for people: a table, and the obstacles to merges.
 struct ListText {
   var devices: [ThinDeviceListing]
+  var style = ReportStyle.plain
 
   var text: String {
     guard !devices.isEmpty else {

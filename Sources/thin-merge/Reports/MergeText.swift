@@ -9,14 +9,15 @@ struct MergeText {
   var verifyCommand: ShellCommand
   /// The command that merges the thin device as it is after the merge; nil if its name is unknown.
   var againCommand: ShellCommand?
+  var style = ReportStyle.plain
 
   var text: String {
     if let earlier = report.earlier { return text(of: earlier) }
-    var text = ReportText(heading)
+    var text = ReportText(heading, style)
     addTransfers(to: &text)
     addEarlierRuns(to: &text)
     if report.canBeResumed {
-      text.add("checksums", "CRC-32C of every transfer, in the journal \(report.journalPath)")
+      text.addDetail("checksums", "CRC-32C of every transfer, in the journal \(report.journalPath)")
     }
     text.add(plan.remnants, besides: plan.deviceID)
     addEnds(to: &text)
@@ -28,17 +29,19 @@ struct MergeText {
 
   /// Returns the report of a merge that an earlier run had finished.
   private func text(of earlier: MergeReport.Earlier) -> String {
-    let merge = "\(source.thinDevice) onto \(originPath)"
+    let merge = "\(source.thinDevice) into \(originPath)"
     var text = ReportText(
       earlier.isCompared
-        ? "Already merged, still equal: \(merge)." : "Already merged, not compared: \(merge).")
-    text.add("finished at", StatusText.date(earlier.finishedSeconds))
-    text.add("merged", "\(Amount.exactBytes(plan.byteCount)), \(PlanText.blocks(plan))")
+        ? "Already merged, and still identical: \(merge)."
+        : "Already merged, not compared: \(merge).",
+      style)
+    text.add("finished", StatusText.date(earlier.finishedSeconds))
+    text.add("merged", "\(plan.byteCount.formattedByteCount), \(PlanText.blocks(plan))")
     PlanText.addSource(plan, source, to: &text)
     if earlier.isCompared {
       text.add(
         "compared",
-        "\(Amount.exactBytes(report.recheckedByteCount)) in \(Amount.time(report.duration)): no "
+        "\(report.recheckedByteCount.formattedByteCount) in \(Amount.time(report.duration)): no "
           + "difference")
     }
     text.add("journal", report.journalPath)
@@ -46,8 +49,8 @@ struct MergeText {
     addEnds(to: &text)
     guard earlier.isCompared else {
       text.addNext(
-        "Nothing was compared. Keep the thin device until the same command without --no-compare has "
-          + "done so.")
+        "Nothing was compared. Keep the thin device until you have run the same command without "
+          + "--no-compare.")
       return text.text
     }
     if case .done(let handover) = report.handover {
@@ -56,7 +59,7 @@ struct MergeText {
     }
     guard !earlier.sourceMayChange else {
       text.addNext(
-        "The thin device is active and writable. Keep it until it was compared while nothing uses it."
+        "The thin device is active and writable. Keep it until you have compared it while nothing uses it."
       )
       return text.text
     }
@@ -100,7 +103,8 @@ struct MergeText {
       "To compare everything, remove \(handover.thinFullName) and make \(handover.originFullName) an ordinary "
         + "volume:", .resume(journalPath: report.journalPath, finish: true))
     guard isCompared else { return }
-    text.addNext("Or by hand, once nothing uses it:", commands: handover.commands)
+    text.addNext(
+      "Or by hand, when nothing uses \(handover.thinFullName):", commands: handover.commands)
   }
 
   private var plan: PlanReport { report.plan }
@@ -109,55 +113,49 @@ struct MergeText {
 
   private var heading: String {
     guard isFinished else {
-      let way = report.canBeResumed ? "and can be resumed" : "and cannot be resumed"
-      return "The merge of \(source.thinDevice) onto \(originPath) stopped \(way)."
+      let way = report.canBeResumed ? "can" : "cannot"
+      return "The merge of \(source.thinDevice) into \(originPath) stopped. It \(way) be resumed."
     }
     guard plan.byteCount > 0 else {
       let which = plan.mappedBlockCount == 0 ? "of its own" : "that begins before the end"
       return "Nothing was merged: \(source.thinDevice) has no block \(which)."
     }
-    return "Merged \(source.thinDevice) onto \(originPath)."
+    return "Merged \(source.thinDevice) into \(originPath)."
   }
 
   private func addTransfers(to text: inout ReportText) {
     text.add(
       isFinished ? "merged" : "to merge",
-      "\(Amount.exactBytes(plan.byteCount)), \(PlanText.blocks(plan))")
+      "\(plan.byteCount.formattedByteCount), \(PlanText.blocks(plan))")
     PlanText.addSource(plan, source, to: &text)
     let rate = Amount.rate(report.writtenByteCount, in: report.duration)
     text.add(
       "written",
-      Amount.exactBytes(report.writtenByteCount)
+      report.writtenByteCount.formattedByteCount
         + " in \(Amount.time(report.duration))" + (rate.map { ", \($0)" } ?? ""))
     let share = report.submitDuration.seconds / max(report.duration.seconds, 0.001)
-    if share > 0.05 {
-      text.add(
-        "submitting",
-        "\(Amount.time(report.submitDuration)), \(Int((share * 100).rounded()))% "
-          + "of the time: how long the kernel took to accept requests")
-    }
+    text.addDetail(
+      "submit time",
+      "\(Amount.time(report.submitDuration)), \(Int((share * 100).rounded()))% of the time: the "
+        + "kernel accepting requests")
   }
 
   private func addEarlierRuns(to text: inout ReportText) {
     if report.resumedFromByteCount > 0 {
       text.add(
-        "earlier runs", "\(Amount.exactBytes(report.resumedFromByteCount)) were recorded")
+        "earlier runs", "recorded \(report.resumedFromByteCount.formattedByteCount)")
     }
     guard report.recheckedByteCount > 0 else { return }
     let differed =
       report.rewrittenByteCount == 0
       ? "no difference"
-      : "\(report.rewrittenByteCount.formattedByteCount) differed and were written again"
-    text.add("rechecked", "\(report.recheckedByteCount.formattedByteCount) of them: \(differed)")
+      : "\(report.rewrittenByteCount.formattedByteCount) differed and were rewritten"
+    text.add("rechecked", "\(report.recheckedByteCount.formattedByteCount) of that: \(differed)")
   }
 
   private func addEnds(to text: inout ReportText) {
-    if plan.thinByteCountIsAssumed {
-      text.add(
-        "assumed", "thin size not known: taken as \(plan.thinByteCount) bytes")
-    }
     if isFinished, let grown = plan.grownOriginByteCount {
-      text.add("origin size", "extended to \(Amount.exactBytes(grown))")
+      text.add("origin size", "extended to \(grown.formattedByteCount)")
     }
     PlanText.addPastEnd(plan, to: &text)
   }
@@ -168,7 +166,7 @@ struct MergeText {
     let found =
       verification.differingByteCount == 0
       ? "no difference" : "\(verification.differingByteCount.formattedByteCount) differ"
-    text.add("verified", "\(compared) read back and compared: \(found)")
+    text.add("verified", "\(compared) read back: \(found)")
     VerifyText.addRanges(verification, to: &text)
   }
 
@@ -176,9 +174,9 @@ struct MergeText {
     if case .done(let handover) = report.handover { return addHandover(handover, to: &text) }
     guard isFinished else {
       // The error contains the command to resume, and anything to fix first.
-      text.addNext("The origin may be merged in part; keep the thin device.")
+      text.addNext("The origin may be partially merged. Keep the thin device.")
       for note in report.cleanupFailures {
-        text.addNext("Left as it is: \(note.textInCommandTerms).")
+        text.addNext("Not undone: \(note.textInCommandTerms).")
       }
       return
     }
@@ -191,26 +189,28 @@ struct MergeText {
       ].compactMap { $0 }
       for warning in warnings { text.addNext(warning) }
       if !warnings.isEmpty {
-        text.addNext("To compare the origin with what was merged:", verifyCommand)
+        text.addNext("To compare the origin with the merged data:", verifyCommand)
         addAgain(to: &text)
       } else {
-        text.addNext("Keep the thin device until the origin is verified:", verifyCommand)
+        text.addNext("Keep the thin device until you have verified the origin:", verifyCommand)
         addProposal(isCompared: false, to: &text)
       }
       addRelease(to: &text)
     case .different:
       text.addNext(
-        "Keep the thin device. To compare again and write what differs:",
+        "Keep the thin device. To compare again and rewrite the differences:",
         .resume(journalPath: report.journalPath, again: true))
     default:
-      text.addNext("Not all was compared; keep the thin device until it is:", verifyCommand)
+      text.addNext(
+        "The comparison is incomplete. Keep the thin device until you have repeated it:",
+        verifyCommand)
     }
   }
 
   private func addRelease(to text: inout ReportText) {
     guard plan.heldRoot != nil, !plan.isOwnMetadataSnapshot else { return }
     text.addNext(
-      "If the metadata snapshot was taken for this merge, release it: "
-        + "dmsetup message POOL 0 release_metadata_snap")
+      "If you reserved the metadata snapshot for this merge, release it:",
+      commands: ["dmsetup message POOL 0 release_metadata_snap"])
   }
 }

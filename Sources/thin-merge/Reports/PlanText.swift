@@ -12,9 +12,10 @@ struct PlanText {
   /// The characters of the figures.
   var glyphs = Glyphs.ascii
   var columnCount = Terminal.reportColumnCountFallback
+  var style = ReportStyle.plain
 
   var text: String {
-    var text = ReportText(heading)
+    var text = ReportText(heading, style)
     Self.addExtent(report, to: &text)
     Self.addSource(report, source, to: &text)
     Self.addJournal(report, to: &text)

@@ -8,39 +8,58 @@ struct ReportText {
     var value: String
   }
 
+  /// A line below the rows.
+  private enum Line {
+    /// Words that may wrap.
+    case words(String)
+    /// A command or part of a figure, which stays on one line.
+    case fixed(String)
+  }
+
   private let heading: String
+  private let style: ReportStyle
   private var rows: [Row] = []
-  private var figures: [String] = []
-  private var closing: [String] = []
+  private var figures: [Line] = []
+  private var closing: [Line] = []
 
   /// Begins a report.
-  init(_ heading: String) { self.heading = TerminalText.forPeople(heading) }
+  init(_ heading: String, _ style: ReportStyle = .plain) {
+    self.heading = TerminalText.forPeople(heading)
+    self.style = style
+  }
 
   /// Adds a line; an empty label continues the line above.
   mutating func add(_ label: String, _ value: String) {
     rows.append(Row(label: label, value: TerminalText.forPeople(value)))
   }
 
+  /// Adds a line that only few readers need.
+  mutating func addDetail(_ label: String, _ value: String) {
+    if style.showsDetails { add(label, value) }
+  }
+
   /// Adds a figure below its caption.
   mutating func addFigure(_ caption: String, _ lines: [String]) {
-    figures += [caption, ""] + lines.map { "  \($0)" } + [""]
+    figures += [.words(caption), .fixed("")] + lines.map { .fixed("  \($0)") } + [.fixed("")]
   }
 
   /// Adds a next step, and the command for it.
   mutating func addNext(_ sentence: String, _ command: ShellCommand? = nil) {
-    closing.append(TerminalText.forPeople(sentence))
-    if let command { closing.append("  \(command.text)") }
+    closing.append(.words(TerminalText.forPeople(sentence)))
+    if let command { closing.append(.fixed("  \(command.text)")) }
   }
 
   /// Adds a hint, below its subject.
   mutating func add(hint: String) {
-    closing += TerminalText.lines(ofHint: hint).map { "  \($0)" }
+    closing += TerminalText.lines(ofHint: hint).map { line in
+      line.hasPrefix("  ") ? .fixed("  \(line)") : .words("  \(line)")
+    }
   }
 
   /// Adds a next step, and commands of other programs for it.
   mutating func addNext(_ sentence: String, commands: [String]) {
     addNext(sentence)
-    closing += commands.map { "  \(TerminalText.escaped($0))" }
+    closing += commands.map { .fixed("  \(TerminalText.escaped($0))") }
   }
 
   /// Returns what an origin that matches the data read from the thin device means for that thin
@@ -53,26 +72,26 @@ struct ReportText {
   ) -> String {
     if let warning = warning(of: state) ?? warning(of: remnants) { return warning }
     return leavesOut
-      ? "The thin device is needed only for what the merge left out."
-      : "The thin device is not needed any more, unless something is written to it again: all of "
-        + "its blocks are on the origin."
+      ? "You need the thin device only for the blocks that the merge skipped."
+      : "All blocks of the thin device are on the origin. You can remove the thin device, unless "
+        + "it is written to again."
   }
 
   /// The sentence above the command that merges a thin device with later writes.
-  static let mergesAsItIs = "To merge it as it is now:"
+  static let mergesAsItIs = "To merge the thin device with the later writes:"
 
   /// Returns the reason why a completely merged thin device is still needed; nil if there is none.
   static func warning(of state: ThinDeviceState) -> String? {
     switch state {
     case .asMerged: nil
-    case .gone: "The thin device is not there any more."
+    case .gone: "The thin device no longer exists."
     case .writtenSince:
-      "Keep the thin device: it was written to after what is on the origin was read from it."
+      "Keep the thin device: it was written to after the merge read it."
     case .open:
-      "Keep the thin device: somebody has it open, and what is written to it now is not on the origin."
+      "Keep the thin device: it is in use, and later writes to it are not on the origin."
     case .unknown:
-      "Keep the thin device: nothing tells whether it was written to after what is on the origin was "
-        + "read from it. 'thin-merge verify' tells, once the thin device is not active."
+      "Keep the thin device: it may have been written to after the merge read it. To find out, "
+        + "deactivate it and run 'thin-merge verify'."
     }
   }
 
@@ -83,13 +102,13 @@ struct ReportText {
     let ids = Set(remnants.compactMap(\.deviceID)).sorted().map { "\($0)" }
     let whose =
       remnants.contains { $0.deviceID == nil }
-      ? "a merge whose journal is gone or cannot be read"
+      ? "a merge whose journal is missing or unreadable"
       : ids.count == 1
         ? "thin device \(ids[0]), whose merge was given up"
         : "thin devices \(ids.joined(separator: ", ")), whose merges were given up"
     return
-      "Keep the thin device: the origin may not read as it does. Where it has no block of its own, there may be "
-      + "blocks of \(whose)."
+      "Keep the thin device: the origin may differ from it. Where the thin device has no block of "
+      + "its own, the origin may have blocks of \(whose)."
   }
 
   /// Adds the data of given-up merges on the origin, one line each.
@@ -97,33 +116,45 @@ struct ReportText {
     for remnant in remnants {
       guard let remnantID = remnant.deviceID else {
         add(
-          "left there",
-          "an unknown number of bytes of a merge whose journal is gone or cannot be read; they stay "
-            + "wherever this thin device has no block")
+          "remnants",
+          "an unknown amount from a merge whose journal is missing or unreadable; it stays wherever "
+            + "this thin device has no block")
         continue
       }
       let whose =
         remnantID == deviceID
         ? "an earlier state of this thin device" : "thin device \(remnantID)"
       add(
-        "left there",
-        "\(Amount.exactBytes(remnant.recordedByteCount)) or more of \(whose), whose merge was not "
-          + "finished; they stay wherever this thin device has no block")
+        "remnants",
+        "at least \(remnant.recordedByteCount.formattedByteCount) from \(whose), whose merge is "
+          + "unfinished; it stays wherever this thin device has no block")
     }
   }
 
   /// The whole report.
   var text: String {
     let width = rows.map(\.label.count).max() ?? 0
-    var lines = [heading, ""]
+    var lines = wrapped(heading, indent: 0).map(style.colors.heading) + [""]
     for row in rows {
       let padding = String(repeating: " ", count: width - row.label.count)
-      lines.append("  \(row.label)\(padding)  \(row.value)")
+      lines += wrapped("  \(row.label)\(padding)  \(row.value)", indent: width + 4)
     }
     if !rows.isEmpty { lines.append("") }
-    lines += figures
-    if !closing.isEmpty { lines += closing } else { lines.removeLast() }
+    lines += figures.flatMap(laidOut)
+    if !closing.isEmpty { lines += closing.flatMap(laidOut) } else { lines.removeLast() }
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  private func laidOut(_ line: Line) -> [String] {
+    switch line {
+    case .words(let text): wrapped(text, indent: text.prefix { $0 == " " }.count)
+    case .fixed(let text): [text]
+    }
+  }
+
+  private func wrapped(_ text: String, indent: Int) -> [String] {
+    guard let columnCount = style.columnCount else { return [text] }
+    return TerminalText.wrapped(text, at: columnCount, indent: indent)
   }
 
   /// The most ranges in a report for people; a report for programs has more.
@@ -147,7 +178,7 @@ struct ReportText {
       add("", "offset \(padding)\(start), \(Amount.text(range.byteCount, "byte"))")
     }
     if ranges.count > Self.listedRangeCountMax {
-      add("", "--output json lists \(ranges.count)")
+      add("", "… \(ranges.count - Self.listedRangeCountMax) more; --output json lists them")
     }
   }
 }

@@ -7,6 +7,7 @@ struct SettleText {
   var isList: Bool
   /// The pool that was named.
   var poolName: String?
+  var style = ReportStyle.plain
 
   var text: String {
     let shown =
@@ -27,7 +28,7 @@ struct SettleText {
       } else {
         isList ? "an earlier run left this." : "an earlier run had left this."
       }
-    var text = ReportText("An origin without an active pool: \(heading)")
+    var text = ReportText("An origin without an active pool: \(heading)", style)
     add(
       origin.writableLayers, origin.notUndone, origin.error, origin.recordPath,
       origin.recordedSeconds, to: &text)
@@ -44,7 +45,7 @@ struct SettleText {
       } else {
         "an earlier run activated it."
       }
-    var text = ReportText("Volume \(volume.name): \(heading)")
+    var text = ReportText("Volume \(volume.name): \(heading)", style)
     for note in volume.notUndone { text.add("not undone", note.textInCommandTerms) }
     text.add("record", volume.recordPath)
     if isList, !volume.isInUse { text.addNext("It is deactivated by:", .settle()) }
@@ -74,7 +75,7 @@ struct SettleText {
   }
 
   private func text(of pool: PoolLeftovers) -> String {
-    var text = ReportText(heading(of: pool))
+    var text = ReportText(heading(of: pool), style)
     if let snapshot = pool.metadataSnapshot {
       text.add("metadata snapshot", Self.line(snapshot, in: pool))
     }

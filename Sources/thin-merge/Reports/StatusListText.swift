@@ -3,13 +3,14 @@ internal import MergeEngine
 /// The status of all merges whose journals are known, for people.
 struct StatusListText {
   var journals: [JournalListing]
+  var style = ReportStyle.plain
 
   var text: String {
     guard !journals.isEmpty else {
       return
         "No journals of merges are in \(ProcessEnvironment.stateFolder), and no marks there name any.\n"
     }
-    var text = ReportText("\(Amount.text(UInt64(journals.count), "merge")).")
+    var text = ReportText("\(Amount.text(UInt64(journals.count), "merge")).", style)
     for journal in journals {
       guard let status = journal.status else {
         text.add("not read", journal.error?.inCommandTerms.message ?? journal.path)

@@ -4,10 +4,12 @@ internal import MergeEngine
 /// The status of a merge, for people.
 struct StatusText {
   var report: StatusReport
+  var style = ReportStyle.plain
 
   var text: String {
     var text = ReportText(
-      "The merge of \(source.thinDevice) onto \(report.originName ?? report.originPath) \(state).")
+      "The merge of \(source.thinDevice) onto \(report.originName ?? report.originPath) \(state).",
+      style)
     let done = report.doneByteCount
     let total = report.totalByteCount
     text.add(

@@ -15,9 +15,10 @@ struct VerifyText {
   var isMerged = true
   /// The command that rewrites the differences, or merges.
   var repairCommand: ShellCommand
+  var style = ReportStyle.plain
 
   var text: String {
-    var text = ReportText(heading)
+    var text = ReportText(heading, style)
     if journalPath == nil {
       text.add("source", source.place)
     } else {

@@ -45,6 +45,11 @@ enum ProcessEnvironment {
   /// The characters for bars and maps on this terminal.
   static var glyphs: Glyphs { .suited(to: ProcessInfo.processInfo.environment) }
 
+  /// Returns the colors for a stream of this process.
+  static func colors(_ mode: ColorMode, isTerminal: Bool) -> Colors {
+    .chosen(mode, isTerminal: isTerminal, variables: ProcessInfo.processInfo.environment)
+  }
+
   /// Returns true if the terminal can move its cursor.
   static func terminalIsCapable(variables: [String: String]) -> Bool {
     variables["TERM"].map { !$0.isEmpty && $0 != "dumb" } ?? false

@@ -11,15 +11,25 @@ enum Terminal {
   private static let reportColumnCountMax = 100
 
   static var isStandardInput: Bool { isatty(STDIN_FILENO) == 1 }
+  static var isStandardOutput: Bool { isatty(STDOUT_FILENO) == 1 }
   static var isStandardError: Bool { isatty(STDERR_FILENO) == 1 }
 
   /// The current columns of the terminal on standard error.
   static var columnCount: Int { columnCount(of: STDERR_FILENO) ?? columnCountFallback }
 
+  /// The columns at which lines of a report wrap; nil if it does not go to a terminal.
+  static var outputColumnCount: Int? {
+    columnCount(of: STDOUT_FILENO).map { min($0, reportColumnCountMax) }
+  }
+
+  /// The columns at which messages wrap; nil if they do not go to a terminal.
+  static var errorColumnCount: Int? {
+    columnCount(of: STDERR_FILENO).map { min($0, reportColumnCountMax) }
+  }
+
   /// The columns that figures in a report on standard output may take.
   static var reportColumnCount: Int {
-    columnCount(of: STDOUT_FILENO).map { min($0, reportColumnCountMax) }
-      ?? reportColumnCountFallback
+    outputColumnCount ?? reportColumnCountFallback
   }
 
   private static func columnCount(of descriptor: Int32) -> Int? {

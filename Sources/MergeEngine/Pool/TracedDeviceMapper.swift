@@ -1,0 +1,83 @@
+internal import SystemPackage
+
+/// A device-mapper that reports each change before it asks another one to make the change.
+struct TracedDeviceMapper: DeviceMapper {
+  let mapper: any DeviceMapper
+  /// Receives one line for each change.
+  let trace: @Sendable (String) -> Void
+
+  func devices() throws(Errno) -> [MappedDevice] { try mapper.devices() }
+
+  func status(of device: DeviceNumber) throws(Errno) -> [TableLine] {
+    try mapper.status(of: device)
+  }
+
+  func send(_ message: String, to device: DeviceNumber) throws(Errno) {
+    trace("device-mapper: message to \(device): \(message)")
+    try mapper.send(message, to: device)
+  }
+
+  func remove(_ device: MappedDevice) throws(Errno) {
+    trace("device-mapper: remove \(device.name)")
+    try mapper.remove(device)
+  }
+
+  func make(_ device: MappedDevice) throws(Errno) {
+    trace("device-mapper: create \(device.name)")
+    try mapper.make(device)
+  }
+
+  func reload(_ device: MappedDevice, isReadOnly: Bool) throws(Errno) {
+    trace("device-mapper: reload \(device.name), \(isReadOnly ? "read-only" : "writable")")
+    try mapper.reload(device, isReadOnly: isReadOnly)
+  }
+
+  func resume(_ device: MappedDevice) throws(Errno) {
+    trace("device-mapper: resume \(device.name)")
+    try mapper.resume(device)
+  }
+
+  func clear(_ device: MappedDevice) throws(Errno) {
+    trace("device-mapper: clear the inactive table of \(device.name)")
+    try mapper.clear(device)
+  }
+
+  func holders(of device: DeviceNumber) -> [DeviceNumber] { mapper.holders(of: device) }
+
+  func writeBackCaches(above device: DeviceNumber) -> [CacheFailure] {
+    trace("write back the caches above \(device)")
+    return mapper.writeBackCaches(above: device)
+  }
+
+  func send(
+    _ message: String, toPool pool: DeviceNumber, whileSuspended thin: DeviceNumber
+  ) throws(SuspendedMessageFailure) {
+    trace("device-mapper: suspend \(thin), message to \(pool): \(message), resume \(thin)")
+    try mapper.send(message, toPool: pool, whileSuspended: thin)
+  }
+
+  func watchForChanges() -> (() -> Bool)? { mapper.watchForChanges() }
+
+  func commit(_ pool: DeviceNumber) throws(Errno) {
+    trace("device-mapper: commit \(pool)")
+    try mapper.commit(pool)
+  }
+}
+
+extension Environment {
+  /// Returns the same environment, in which each change in device-mapper and each program that is
+  /// run is reported first, in one line.
+  package func traced(by trace: @escaping @Sendable (String) -> Void) -> Environment {
+    var environment = self
+    environment.deviceMapper = TracedDeviceMapper(mapper: deviceMapper, trace: trace)
+    environment.runProgram = { [runProgram] command in
+      trace("run: \(command.map(\.shellQuoted).joined(separator: " "))")
+      return runProgram(command)
+    }
+    environment.runChange = { [runChange] command in
+      trace("run: \(command.map(\.shellQuoted).joined(separator: " "))")
+      return runChange(command)
+    }
+    return environment
+  }
+}
