@@ -173,7 +173,7 @@ extension MergeNote {
     "dev \(originalID) of pool \(pool) was deleted before any of it was merged"
       + (isReplaced ? ", and another thin device now has its number" : "")
       + "; its snapshot, dev \(deviceID), is the only copy and is kept; "
-      + "\(merge) merges it; or discard the copy with: \(delete(deviceID, pool: pool))"
+      + "\(merge) recovers its data; or discard the copy with: \(delete(deviceID, pool: pool))"
   }
 
   /// Returns the command that deletes a thin device of a pool.
@@ -241,7 +241,7 @@ extension MergeNote {
   /// of them.
   static func poolNotSettled(_ pool: String, _ left: PoolRemainder) -> MergeNote {
     MergeNote(
-      .poolNotSettled, "pool \(pool) keeps changes of an earlier run: \(left.text)",
+      .poolNotSettled, "pool \(pool) still has changes from an earlier run: \(left.text)",
       context: Context(pool: pool))
   }
 

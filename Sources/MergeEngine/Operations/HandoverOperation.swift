@@ -371,7 +371,7 @@ extension VerifyReport {
   /// is on the origin.
   fileprivate var reasonToKeep: String? {
     if differingByteCount > 0 { return "\(differingByteCount.formattedByteCount) differ" }
-    if !unreadable.isEmpty { return "part of the thin volume cannot be read" }
+    if !unreadable.isEmpty { return "some of the data cannot be read" }
     if unfinishedMerge != nil { return "the origin has an unfinished merge" }
     if !remnants.isEmpty { return "abandoned merges left blocks on the origin" }
     switch thinDevice {

@@ -133,8 +133,7 @@ extension MergeError {
       at: metadataPath, because: names.joined(separator: ", "),
       hint:
         "these pools corrupt each other's metadata; deactivate them, then check the metadata with"
-        .above(
-          "thin_check \(metadataPath.shellQuoted)"))
+        .above("thin_check \(metadataPath.shellQuoted)"))
   }
 
   /// Returns the error for a device that is not used by the active pool.
@@ -291,8 +290,7 @@ extension MergeError {
     MergeError(
       .poolRecordDamaged, .refused, "cannot read the record of pool \(pool)", at: path,
       because: "the file is corrupt",
-      hint: "check whether a metadata snapshot is held with".above(
-        "dmsetup status \(pool.shellQuoted)")
+      hint: "check for a held metadata snapshot with".above("dmsetup status \(pool.shellQuoted)")
         + "\n" + "then remove the file with".above("rm \(path.shellQuoted)"),
       context: Context(path: path, pool: pool))
   }
