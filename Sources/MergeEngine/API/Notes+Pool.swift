@@ -14,7 +14,7 @@ extension MergeNote {
   }
 
   static func thinDeviceRestored(_ path: String) -> MergeNote {
-    MergeNote(.thinDeviceRestored, "put \(path) back", context: Context(path: path))
+    MergeNote(.thinDeviceRestored, "restored \(path)", context: Context(path: path))
   }
 
   static func thinDeviceStaysRemoved(_ path: String, _ command: String) -> MergeNote {
@@ -25,16 +25,16 @@ extension MergeNote {
   static func thinDeviceOutdated(_ path: String) -> MergeNote {
     MergeNote(
       .thinDeviceOutdated,
-      "\(path), which a merge removed, is not put back: the numbers in its table may be those of another "
-        + "pool or another origin now",
+      "did not restore \(path), which a merge removed: the device numbers in its table may now belong to "
+        + "another pool or origin",
       context: Context(path: path))
   }
 
   static func thinDeviceOriginUnknown(_ path: String, _ command: String) -> MergeNote {
     MergeNote(
       .thinDeviceOriginUnknown,
-      "\(path), which a merge removed, is not put back: nothing tells whether its origin is the same; "
-        + "if it is, \(command)", context: Context(path: path))
+      "did not restore \(path), which a merge removed: whether its origin is still the same device is "
+        + "unknown; if it is, \(command)", context: Context(path: path))
   }
 
   /// - `command`: the command that activates the volume, by its name.
@@ -43,7 +43,7 @@ extension MergeNote {
   ) -> MergeNote {
     MergeNote(
       .cannotRestoreThinDevice,
-      "could not put the thin device back, \(path): \(why(failure, command))",
+      "could not restore the thin device, \(path): \(why(failure, command))",
       context: Context(path: path))
   }
 
@@ -58,7 +58,7 @@ extension MergeNote {
 
   static func volumeStaysActive(_ volume: String) -> MergeNote {
     MergeNote(
-      .volumeStaysActive, "\(volume) stays active: somebody has it open",
+      .volumeStaysActive, "\(volume) stays active because it is open",
       context: Context(name: volume))
   }
 
@@ -70,7 +70,7 @@ extension MergeNote {
   }
 
   static func volumeNotDeactivated(_ volume: String, _ failure: ActivationFailure) -> MergeNote {
-    let command = "it is deactivated by: lvchange -an \(volume.shellQuoted)"
+    let command = "deactivate it with: lvchange -an \(volume.shellQuoted)"
     return MergeNote(
       .volumeNotDeactivated, "could not deactivate \(volume): \(why(failure, command))",
       context: Context(name: volume))
@@ -106,35 +106,36 @@ extension MergeNote {
   ) -> MergeNote {
     MergeNote(
       .cannotRestoreThinDevice,
-      "could not put the thin device back, \(path): \(errno); \(command)",
+      "could not restore the thin device, \(path): \(errno); \(command)",
       context: Context(path: path, errno: errno))
   }
 
   /// Returns the command that creates a thin device again, as part of a sentence.
   static func commandMaking(_ name: String, uuid: String, table: String) -> String {
     let option = uuid.isEmpty ? "" : " --uuid \(uuid.shellQuoted)"
-    return "it is made by: dmsetup create \(name.shellQuoted)\(option) --table \(table.shellQuoted)"
+    return
+      "recreate it with: dmsetup create \(name.shellQuoted)\(option) --table \(table.shellQuoted)"
   }
 
   /// Returns the command that activates an LVM volume, as part of a sentence.
   static func commandActivating(_ volumeName: String) -> String {
-    "it is activated by: lvchange -ay \(volumeName.shellQuoted)"
+    "activate it with: lvchange -ay \(volumeName.shellQuoted)"
   }
 
   static func noSnapshotMade(_ reason: NoSnapshotReason) -> MergeNote {
     let why =
       switch reason {
-      case .asked: "none was asked for"
-      case .metadataSnapshotGiven: "the metadata snapshot that was named is read"
+      case .asked: "none was requested"
+      case .metadataSnapshotGiven: "you named a metadata snapshot"
       case .poolReadOnly: "the pool is read-only"
       case .poolNeedsCheck: "the pool is marked needs_check"
-      case .metadataNearlyUsedUp: "the pool's metadata is nearly used up"
+      case .metadataNearlyUsedUp: "the pool's metadata is nearly full"
       case .dataNearlyUsedUp(let free, let all): "only \(free) of the pool's \(all) blocks are free"
       }
     return MergeNote(
       .noSnapshotMade,
-      "no snapshot of the thin device is made, since \(why): it is merged itself, and must not be written to "
-        + "meanwhile")
+      "the merge reads the thin device itself, not a snapshot, because \(why); do not write to the thin "
+        + "device during the merge")
   }
 
   /// Returns the note for a snapshot whose merge is unfinished.
@@ -145,8 +146,8 @@ extension MergeNote {
   ) -> MergeNote {
     MergeNote(
       .snapshotKept,
-      "dev \(deviceID) of pool \(pool) is a snapshot of dev \(originalID), kept for a merge that is not "
-        + "finished; it keeps up to \(byteCount.formattedByteCount) from being freed",
+      "dev \(deviceID) of pool \(pool), a snapshot of dev \(originalID), is kept for an unfinished merge; "
+        + "it holds up to \(byteCount.formattedByteCount) of the pool",
       context: Context(pool: pool, deviceID: deviceID, counts: ["bytes": byteCount]))
   }
 
@@ -170,9 +171,9 @@ extension MergeNote {
     _ deviceID: UInt32, of originalID: UInt32, pool: String, isReplaced: Bool, merge: String
   ) -> String {
     "dev \(originalID) of pool \(pool) was deleted before any of it was merged"
-      + (isReplaced ? ", and another thin device has its number now" : "")
-      + ": its snapshot, dev \(deviceID), is the only copy of it, and is kept; "
-      + "\(merge) merges it; to give the copy up: \(delete(deviceID, pool: pool))"
+      + (isReplaced ? ", and another thin device now has its number" : "")
+      + "; its snapshot, dev \(deviceID), is the only copy and is kept; "
+      + "\(merge) recovers its data; or discard the copy with: \(delete(deviceID, pool: pool))"
   }
 
   /// Returns the command that deletes a thin device of a pool.
@@ -188,32 +189,34 @@ extension MergeNote {
       .cachesNotWritten,
       "\(paths.joined(separator: ", ")): 'sync' "
         + (hasAnswered ? "failed" : "did not answer in time")
-        + ", so what was written there last may be missing from the snapshot",
+        + "; the snapshot may lack the latest writes there",
       context: Context(path: paths.first))
   }
 
   static func snapshotMade(_ deviceID: UInt32, of path: String) -> MergeNote {
     MergeNote(
       .snapshotMade,
-      "made dev \(deviceID), a snapshot of \(path); it is deleted when it is merged",
+      "created dev \(deviceID), a snapshot of \(path); it is deleted once it is merged",
       context: Context(path: path, deviceID: deviceID))
   }
 
   static func snapshotNotThere(_ deviceID: UInt32, pool: String) -> MergeNote {
     MergeNote(
       .snapshotNotThere,
-      "the snapshot that an earlier run made or was about to make, dev \(deviceID) of pool \(pool), "
-        + "is not there (any more)", context: Context(pool: pool, deviceID: deviceID))
+      "dev \(deviceID) of pool \(pool), a snapshot for an earlier run, no longer exists or was never "
+        + "created", context: Context(pool: pool, deviceID: deviceID))
   }
 
   static func cannotDeleteSnapshot(_ error: MergeError) -> MergeNote {
     MergeNote(
-      .cannotDeleteSnapshot, "\(error.message); the next merge tries again", after: error)
+      .cannotDeleteSnapshot, "\(error.message); the next merge retries", after: error)
   }
 
   static func sourceKept(_ error: MergeError) -> MergeNote {
     MergeNote(
-      .sourceKept, "what was made to be merged from is kept: \(error.message)", after: error)
+      .sourceKept,
+      "the snapshot or metadata snapshot taken for the merge is kept: \(error.message)",
+      after: error)
   }
 
   static func notUndone(_ error: MergeError) -> MergeNote {
@@ -228,9 +231,9 @@ extension MergeNote {
   // MARK: The pool and its metadata snapshot
 
   static func poolLeft(_ pool: String, isSettledInPart: Bool) -> MergeNote {
-    let what = isSettledInPart ? "what is in the way" : "what it did"
+    let what = isSettledInPart ? "the changes that are in the way" : "its changes"
     return MergeNote(
-      .poolLeft, "an earlier run left pool \(pool) without tidying up; undoing \(what)",
+      .poolLeft, "an earlier run did not clean up pool \(pool); undoing \(what)",
       context: Context(pool: pool))
   }
 
@@ -238,23 +241,23 @@ extension MergeNote {
   /// of them.
   static func poolNotSettled(_ pool: String, _ left: PoolRemainder) -> MergeNote {
     MergeNote(
-      .poolNotSettled, "an earlier run left this in pool \(pool), and it stays: \(left.text)",
+      .poolNotSettled, "pool \(pool) still has changes from an earlier run: \(left.text)",
       context: Context(pool: pool))
   }
 
   static func metadataSnapshotOther(_ pool: String) -> MergeNote {
     MergeNote(
       .metadataSnapshotNotOurs,
-      "the metadata snapshot of pool \(pool) is not the one of thin-merge (any more)",
+      "thin-merge's metadata snapshot of pool \(pool) was released, replaced, or never taken",
       context: Context(pool: pool))
   }
 
   static func metadataSnapshotMaybeOurs(_ pool: String) -> MergeNote {
     MergeNote(
       .metadataSnapshotMaybeOurs,
-      "the metadata snapshot of pool \(pool) stays held: a run that was killed was about to take one, the pool has "
-        + "changed since, and nothing tells whether this is that one or another program's; if no other program "
-        + "needs it: \(release(pool))", context: Context(pool: pool))
+      "the metadata snapshot of pool \(pool) stays held: a run was killed while taking one, the pool has "
+        + "changed since, and whether this one is that run's or another program's is unknown; if no other "
+        + "program needs it, release it with: \(release(pool))", context: Context(pool: pool))
   }
 
   /// Returns the command that releases a metadata snapshot.
@@ -272,15 +275,16 @@ extension MergeNote {
       .metadataSnapshotHeld,
       "the metadata snapshot of pool \(pool) is still held: \(error.message)"
         + (deviceID.map { "; it may be the only copy of dev \($0)" } ?? "")
-        + "; the next run tries again, or: \(release(pool))",
+        + "; the next run retries, or release it with: \(release(pool))",
       context: Context(pool: pool, deviceID: deviceID, cause: error))
   }
 
   static func metadataSnapshotHeld(_ pool: String, _ errno: Errno) -> MergeNote {
     MergeNote(
       .metadataSnapshotHeld,
-      "the metadata snapshot of pool \(pool) could not be released (\(errno)); the next run "
-        + "tries again, or: \(release(pool))", context: Context(pool: pool, errno: errno))
+      "the metadata snapshot of pool \(pool) could not be released: \(errno); the next run "
+        + "retries, or release it with: \(release(pool))",
+      context: Context(pool: pool, errno: errno))
   }
 
   static func metadataSnapshotOnlyCopy(
@@ -300,17 +304,17 @@ extension MergeNote {
   package static func onlyCopy(
     _ pool: String, of deviceID: UInt32, isReplaced: Bool, finish: String
   ) -> String {
-    "dev \(deviceID) was deleted before all of it was merged"
-      + (isReplaced ? ", and another thin device has its number now" : "")
-      + ": the metadata snapshot of pool \(pool) is the only copy of it, and stays held; "
-      + "\(finish); to give the copy up: \(release(pool))"
+    "dev \(deviceID) was deleted before its merge finished"
+      + (isReplaced ? ", and another thin device now has its number" : "")
+      + "; the metadata snapshot of pool \(pool) is the only copy and stays held; "
+      + "\(finish); or discard the copy with: \(release(pool))"
   }
 
   static func metadataSnapshotMaybeOnlyCopy(_ pool: String, of deviceID: UInt32) -> MergeNote {
     MergeNote(
       .metadataSnapshotMaybeOnlyCopy,
       "the metadata snapshot of pool \(pool) is still held: it may be the only copy of dev "
-        + "\(deviceID), and the pool changed whenever that was looked at; the next run tries again",
+        + "\(deviceID), and the pool changed during each check; the next run retries",
       context: Context(pool: pool, deviceID: deviceID))
   }
 }

@@ -187,14 +187,15 @@ struct HandoverOperation {
     guard hasChanged?() == false else {
       throw .volumeNotAllMerged(
         handover.thinFullName, handover.originFullName,
-        "devices were activated or removed since it was compared")
+        "devices were activated or removed after the comparison")
     }
     guard let thin = volumes[uuid: handover.thinUUID],
       let merged = MergedVolumes(volumes, thin: thin), merged.others.isEmpty
     else { throw .volumesOnOrigin(handover.originFullName, handover.thinFullName, []) }
     guard try !isActive(handover.thin) else {
       throw .volumeNotAllMerged(
-        handover.thinFullName, handover.originFullName, "somebody has activated it meanwhile")
+        handover.thinFullName, handover.originFullName,
+        "the thin volume was activated after the comparison")
     }
   }
 
@@ -216,7 +217,8 @@ struct HandoverOperation {
     guard found.source.volume == thin.uuids, found.source.deviceID == journal.header.deviceID
     else {
       throw .volumeNotAllMerged(
-        thin.fullName, handover.originFullName, "LVM has given it another number in the pool since")
+        thin.fullName, handover.originFullName,
+        "the thin volume now has another device ID in the pool")
     }
     let originPath = try originPath(handover, journal)
     try ResumeOperation(environment: environment).checkSettled(
@@ -226,7 +228,7 @@ struct HandoverOperation {
     guard session?.cleanupFailures.isEmpty != false else {
       throw .volumeNotAllMerged(
         thin.fullName, handover.originFullName,
-        "what the comparison did to its pool could not be undone")
+        "the comparison's changes to its pool could not be undone")
     }
     return hasChanged
   }
@@ -250,7 +252,7 @@ struct HandoverOperation {
     let hasChanged = environment.deviceMapper.watchForChanges()
     let hasWrite = session?.hasTracedWrite(to: source.deviceID) ?? hasChangedMeanwhile?()
     if let reason = report.reasonToKeep
-      ?? (hasWrite == false ? nil : "it may have been written to while it was compared")
+      ?? (hasWrite == false ? nil : "the thin volume may have changed during the comparison")
     {
       throw .volumeNotAllMerged(handover.thinFullName, handover.originFullName, reason)
     }
@@ -369,15 +371,15 @@ extension VerifyReport {
   /// is on the origin.
   fileprivate var reasonToKeep: String? {
     if differingByteCount > 0 { return "\(differingByteCount.formattedByteCount) differ" }
-    if !unreadable.isEmpty { return "some of it cannot be read" }
-    if unfinishedMerge != nil { return "a merge onto the origin is not finished" }
-    if !remnants.isEmpty { return "merges that were given up have left blocks on the origin" }
+    if !unreadable.isEmpty { return "some of the data cannot be read" }
+    if unfinishedMerge != nil { return "the origin has an unfinished merge" }
+    if !remnants.isEmpty { return "abandoned merges left blocks on the origin" }
     switch thinDevice {
     case .asMerged: return nil
-    case .open: return "somebody has it open"
-    case .writtenSince: return "it was written to meanwhile"
-    case .gone: return "it was removed from its pool meanwhile"
-    case .unknown, nil: return "its pool does not tell whether it was written to meanwhile"
+    case .open: return "the thin volume is open"
+    case .writtenSince: return "the thin volume was written to in the meantime"
+    case .gone: return "the thin volume was removed from its pool in the meantime"
+    case .unknown, nil: return "whether the thin volume was written to in the meantime is unknown"
     }
   }
 }

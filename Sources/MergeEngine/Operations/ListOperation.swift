@@ -51,7 +51,7 @@ struct ListOperation {
         .map {
           ThinDeviceListing.Obstacle(
             code: .otherMergeUnfinished,
-            text: "another merge onto \(thin.originName) is not finished: \($0.file.path)")
+            text: "another merge into \(thin.originName) is unfinished: \($0.file.path)")
         }
       return listing
     }
@@ -134,13 +134,13 @@ struct ListOperation {
     if let device = thin.device, device.isSuspended {
       add(.thinDeviceSuspended, "it is suspended")
     } else if let device = thin.device, device.openCount > 0 {
-      add(.thinDeviceInUse, "somebody has it open")
+      add(.thinDeviceInUse, "it is open")
     }
     if !onOrigin.isEmpty {
       add(
         .originShared,
         "\(onOrigin.map(\.name).joined(separator: ", ")) \(onOrigin.count == 1 ? "is" : "are") "
-          + "on \(thin.originName) too")
+          + "also on \(thin.originName)")
     }
     if thin.isOriginCachedByVolume {
       add(.originCachedByVolume, "LVM caches \(thin.originName) with a cache volume")

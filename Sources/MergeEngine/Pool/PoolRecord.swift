@@ -44,7 +44,7 @@ struct PoolRecord {
     do throws(Errno) {
       try FileSystem.checkCanBeListed(folder)
     } catch {
-      throw .cannotInspect(folder, "folder of the pools' records", error)
+      throw .cannotInspect(folder, "folder of the pool records", error)
     }
   }
 

@@ -10,7 +10,7 @@ by=(--pool pool --dev-id 1 --origin "$origin" --thin-size 16M)
 in_mid_merge by_name merge "${by[@]}" --rate-limit 3M --checkpoint-interval 0.2
 ! activate 1 16M || fail 'it was activated on an origin that is being written'
 expect_exit 5 by_name merge "${by[@]}"
-expect_says 'pool pool is in use.*another run of thin-merge works on it'
+expect_says 'pool pool is in use.*another thin-merge run holds its lock'
 activate 1 16M -
 write "$mapper/thin1" 2 2M 1M
 deactivate thin1

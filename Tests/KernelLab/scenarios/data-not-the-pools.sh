@@ -30,7 +30,7 @@ expect_untouched
 # A thin device may be the metadata device of a pool of its own, so here the data device decides.
 metadata=$mapper/thin2
 expect_exit 2 by_path merge 1 --other-users-ok
-expect_says 'a pool is active on the data device.*whose metadata is elsewhere'
+expect_says 'a pool is active on the data device.*another metadata device'
 expect_untouched
 metadata=$own_metadata
 losetup -d "$shifted"

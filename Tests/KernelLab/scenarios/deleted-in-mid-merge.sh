@@ -31,7 +31,7 @@ for way in INT KILL EIO; do
     expect_end 3
     ;;
   esac
-  expect_says 'dev 1 was deleted before all of it was merged: .* is the only copy of it, and stays held'
+  expect_says 'dev 1 was deleted before its merge finished; .* is the only copy and stays held'
   expect_held
   expect_not_merged_yet
   expect_exit 0 resume "$(the_journal)"

@@ -14,9 +14,9 @@ write "$mapper/thin1" 2 10M 2M
 remember "$mapper/thin1"
 deactivate thin1
 expect_exit 5 by_path merge 1 --no-snapshot
-expect_says "older than the pool's last changes"
+expect_says "older than the pool's latest changes"
 expect_exit 5 resume "$(the_journal)"
-expect_says "older than the pool's last changes"
+expect_says "older than the pool's latest changes"
 expect_not_merged_yet
 # Of the device as it is now it is another merge, which has to be asked for.
 release

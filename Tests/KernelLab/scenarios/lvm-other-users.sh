@@ -14,9 +14,9 @@ lvcreate -q -y -s --thinpool vg/pool -n vm2 vg/base
 expect_exit 2 by_name merge vg/vm1
 expect_says 'vg/vm2'
 expect_exit 0 thin-merge list
-expect_says 'vg/vm1: vg/vm2 is on vg/base too'
+expect_says 'vg/vm1: vg/vm2 is also on vg/base'
 expect_exit 2 by_name merge vg/vm1 --finish --other-users-ok
-expect_says 'cannot take the place of vg/vm1, vg/base: vg/vm2 is on vg/base too'
+expect_says 'cannot replace vg/vm1 with its origin, vg/base: vg/vm2 is also on vg/base'
 lvremove -q -y vg/vm2
 lvcreate -q -y -L 12M --poolmetadatasize 4M -c 64k -T vg/pool2 -Zn
 lvcreate -q -y -s --thinpool vg/pool2 -n vm3 vg/base

@@ -14,7 +14,7 @@ by=(--pool pool --dev-id 1 --origin "$origin" --thin-size 8M)
 dm remove --retry pool
 dm create pool --table "${pool_table% 0 0*} 0 1 read_only"
 expect_exit 2 by_name merge "${by[@]}"
-expect_says 'no metadata snapshot can be taken.*the pool is read-only'
+expect_says 'cannot take a metadata snapshot.*the pool is read-only'
 dm remove --retry pool
 
 labtool needs-check "$mapper/meta"

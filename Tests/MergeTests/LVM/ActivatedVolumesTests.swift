@@ -73,7 +73,7 @@ struct ActivatedVolumesTests {
     let outcome = volumes.merge()
     #expect(
       outcome.error?.hint?.hasSuffix(
-        "then give the same command again:\n  lvchange -an vg/pool_tdata") == true)
+        "volumes with:\n  lvchange -an vg/pool_tdata\nthen run the same command again") == true)
   }
 
   @Test("the next merge that uses a volume activated by a killed run deactivates it")
@@ -139,7 +139,7 @@ struct ActivatedVolumesTests {
     volumes.ends["-base"] = .failed(words: "Logical volume vg/base is used by another device.")
     let outcome = volumes.merge()
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
-    #expect(outcome.notes.contains("vg/base stays active: somebody has it open"))
+    #expect(outcome.notes.contains("vg/base stays active because it is open"))
     #expect(try volumes.recorded() == [])
   }
 
@@ -187,7 +187,7 @@ struct ActivatedVolumesTests {
     #expect(
       outcome.notes.contains(
         "could not deactivate vg/base: LVM says: Volume group vg is busy; "
-          + "it is deactivated by: lvchange -an vg/base"), "\(outcome.notes)")
+          + "deactivate it with: lvchange -an vg/base"), "\(outcome.notes)")
     #expect(try volumes.recorded().count == 1)
     volumes.ends = [:]
     let settled = volumes.pool.run { merger throws(MergeError) in _ = try merger.settle() }

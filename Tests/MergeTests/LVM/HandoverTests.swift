@@ -319,8 +319,8 @@ struct HandoverTests {
     #expect(
       outcome.message.hasSuffix(
         outcome.error?.code == .volumesOnOrigin
-          ? ": vg/\(volume.name) is on vg/\(volume.origin)"
-            + (volume.origin == "base" ? " too" : "") : "vg/\(volume.name)"),
+          ? ": vg/\(volume.name) is \(volume.origin == "base" ? "also " : "")on vg/\(volume.origin)"
+          : "vg/\(volume.name)"),
       "\(outcome.message)")
     #expect(try volumes.pool.isUntouched())
   }

@@ -44,7 +44,7 @@ struct ListTests {
     #expect(device.isActive && device.openCount == 1)
     #expect(device.obstacles.map(\.code) == [.thinDeviceInUse, .originShared])
     let text = ListText(devices: [device]).text
-    #expect(text.contains("vg/vm: vg/vm2 is on vg/base too."), "\(text)")
+    #expect(text.contains("vg/vm: vg/vm2 is also on vg/base."), "\(text)")
   }
 
   @Test("the text list is a table, followed by the obstacles")
@@ -56,7 +56,7 @@ struct ListTests {
         thin1        /dev/sdb  pool     0 bytes      ?  not active       none
 
         In the way of a merge:
-          vg/vm: somebody has it open.
+          vg/vm: it is open.
 
         """)
     #expect(ListText(devices: []).text.hasPrefix("No thin device of this system has"))
@@ -69,7 +69,7 @@ extension ThinDeviceListing {
       name: "vg/vm", poolName: "vg/pool", originName: "vg/base", deviceID: .max >> 8,
       byteCount: 1 << 40, ownByteCount: 1 << 30, isActive: true, openCount: 2, mountPath: "/srv",
       merge: SampleReport.status,
-      obstacles: [Obstacle(code: .thinDeviceInUse, text: "somebody has it open")])
+      obstacles: [Obstacle(code: .thinDeviceInUse, text: "it is open")])
   }
 
   static var bare: ThinDeviceListing {

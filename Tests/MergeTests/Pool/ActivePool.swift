@@ -251,7 +251,7 @@ final class ActivePool {
     return outcome
   }
 
-  static let isLocked = "another run of thin-merge works on it"
+  static let isLocked = "another thin-merge run holds its lock"
   private static let waitsFor = [
     isLocked, "the device is in use: mounted, or held", "has it locked",
   ]

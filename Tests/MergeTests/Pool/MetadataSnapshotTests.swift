@@ -37,7 +37,7 @@ struct MetadataSnapshotTests {
     try old.mapper.writeBySomebodyElse(ThinMapping(24, 50), to: 5)
     let outcome = old.mergeByHand(.metadataSnapshot(block: nil))
     #expect(outcome.exitStatus == 5)
-    #expect(outcome.message.contains("older than the pool's last changes"))
+    #expect(outcome.message.contains("older than the pool's latest changes"))
     #expect(old.mapper.steps == [])
     #expect(try old.isUntouched())
   }
@@ -55,7 +55,8 @@ struct MetadataSnapshotTests {
     try pool.mapper.writeBySomebodyElse(ThinMapping(24, 50), to: 5)
     for outcome in [pool.mergeByHand(.metadataSnapshot(block: nil), itself), try pool.resume()] {
       #expect(outcome.exitStatus == 5, "\(outcome.message)")
-      #expect(outcome.message.contains("older than the pool's last changes"), "\(outcome.message)")
+      #expect(
+        outcome.message.contains("older than the pool's latest changes"), "\(outcome.message)")
     }
     #expect(try !pool.isMerged())
   }
@@ -114,7 +115,7 @@ struct MetadataSnapshotTests {
     }
     let outcome = pool.merge()
     #expect(outcome.exitStatus == 2)
-    #expect(outcome.message.contains("the pool did not commit it"), "\(outcome.message)")
+    #expect(outcome.message.contains("the pool did not commit the snapshot"), "\(outcome.message)")
     #expect(!pool.mapper.isHolding)
     #expect(try pool.isUntouched())
   }

@@ -143,7 +143,7 @@ struct PoolCrashTests {
     pool.bootID = "the next boot"
     let outcome = pool.merge()
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
-    #expect(outcome.notes.contains { $0.contains("is not put back") })
+    #expect(outcome.notes.contains { $0.contains("did not restore") })
     #expect(!pool.mapper.mapped.contains(thin))
     #expect(try pool.recordFiles() == [])
   }
@@ -169,7 +169,7 @@ struct PoolCrashTests {
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
     #expect(
       outcome.notes.filter {
-        $0.contains("dev 16777215 of pool pool is a snapshot of dev 5, kept for a merge")
+        $0.contains("dev 16777215 of pool pool, a snapshot of dev 5, is kept for an unfinished")
           && $0.contains("384 KiB")
       }.count == 1, "\(outcome.notes)")
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 6, 16_777_215])
@@ -289,7 +289,9 @@ struct PoolCrashTests {
     try pool.mapper.replaceBySomebodyElse(16_777_215, with: other)
     let outcome = pool.run { merger throws(MergeError) in _ = try merger.settle() }
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
-    #expect(outcome.notes.contains { $0.contains("is not there (any more)") }, "\(outcome.notes)")
+    #expect(
+      outcome.notes.contains { $0.contains("no longer exists or was never created") },
+      "\(outcome.notes)")
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
     #expect(try pool.recordFiles() == [])
   }
@@ -307,7 +309,7 @@ struct PoolCrashTests {
     try pool.writeRecord(record.replacing(name, with: #""originName" : "another disk""#))
     let outcome = pool.merge()
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
-    #expect(outcome.notes.contains { $0.contains("is not put back") }, "\(outcome.notes)")
+    #expect(outcome.notes.contains { $0.contains("did not restore") }, "\(outcome.notes)")
     #expect(!pool.mapper.mapped.contains { $0.name == "vm" })
   }
 

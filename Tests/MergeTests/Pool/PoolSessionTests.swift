@@ -243,7 +243,7 @@ struct PoolSessionTests {
     pool.mapper.dataBlockCount = 255
     let outcome = pool.merge()
     #expect(outcome.exitStatus == 2)
-    #expect(outcome.message.contains("255 of 65536 are expected"))
+    #expect(outcome.message.contains("device-mapper 255 of 64 KiB"))
     #expect(pool.mapper.steps == [])
   }
 

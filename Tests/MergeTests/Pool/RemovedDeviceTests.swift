@@ -69,7 +69,7 @@ struct RemovedDeviceTests {
     try Self.leave(Self.thin(pool), pool, originParts: Self.parts(pool))
     let outcome = Self.settle(pool)
     #expect(outcome.exitStatus == 0)
-    #expect(outcome.notes.contains { $0.contains("another pool or another origin now") })
+    #expect(outcome.notes.contains { $0.contains("belong to another pool or origin") })
     #expect(!pool.mapper.mapped.contains { $0.name == "vm" })
     #expect(try pool.recordFiles() == [])
   }
@@ -83,7 +83,7 @@ struct RemovedDeviceTests {
     try Self.leave(Self.thin(pool), pool)
     let outcome = Self.settle(pool)
     #expect(outcome.exitStatus == 0)
-    let note = outcome.notes.first { $0.contains("nothing tells whether its origin is the same") }
+    let note = outcome.notes.first { $0.contains("whether its origin is still the same device") }
     #expect(note?.contains("dmsetup create vm --uuid THIN-vm --table") == true, "\(outcome.notes)")
     #expect(!pool.mapper.mapped.contains { $0.name == "vm" })
   }
@@ -102,7 +102,7 @@ struct RemovedDeviceTests {
     pool.mapper.mapped.append(thin)
     let outcome = Self.settle(pool)
     #expect(outcome.exitStatus == 0)
-    #expect(!outcome.notes.contains { $0.contains("removed") || $0.contains("put") })
+    #expect(!outcome.notes.contains { $0.contains("removed") || $0.contains("restore") })
     #expect(!pool.mapper.steps.contains { $0.contains("vm") })
     #expect(try pool.recordFiles() == [])
   }
@@ -144,7 +144,7 @@ struct RemovedDeviceTests {
       mapper.mapped.append(renamed)
       return .succeeded(output: "")
     }
-    #expect(outcome.notes.contains("put /dev/mapper/my--vg-vm back"), "\(outcome.notes)")
+    #expect(outcome.notes.contains("restored /dev/mapper/my--vg-vm"), "\(outcome.notes)")
     #expect(try pool.recordFiles() == [])
   }
 
@@ -155,7 +155,7 @@ struct RemovedDeviceTests {
     #expect(
       outcome.notes.contains {
         $0.hasSuffix(
-          "LVM says: Check of pool failed; it is activated by: lvchange -ay my-vg/vm")
+          "LVM says: Check of pool failed; activate it with: lvchange -ay my-vg/vm")
       }, "\(outcome.notes)")
     #expect(try pool.recordFiles().isEmpty == false)
   }
@@ -168,7 +168,7 @@ struct RemovedDeviceTests {
     #expect(
       outcome.notes.contains { $0.contains("finds no volume with its uuid, 012345-6789-abcd") },
       "\(outcome.notes)")
-    #expect(!outcome.notes.contains { $0.contains("lvchange -ay") || $0.hasPrefix("put") })
+    #expect(!outcome.notes.contains { $0.contains("lvchange -ay") || $0.hasPrefix("restored") })
     #expect(try pool.recordFiles().isEmpty == false)
   }
 
@@ -186,7 +186,7 @@ struct RemovedDeviceTests {
       mapper.mapped.append(renamed)
       return .succeeded(output: "")
     }
-    #expect(outcome.notes.contains("put /dev/mapper/my--vg-vm back"), "\(outcome.notes)")
+    #expect(outcome.notes.contains("restored /dev/mapper/my--vg-vm"), "\(outcome.notes)")
   }
 
   @Test(
@@ -224,7 +224,7 @@ struct RemovedDeviceTests {
     // LVM may have finished since.
     pool.mapper.mapped.append(try Self.volume(pool))
     let later = Self.settle(pool)
-    #expect(!later.notes.contains { $0.contains("could not put") }, "\(later.notes)")
+    #expect(!later.notes.contains { $0.contains("could not restore") }, "\(later.notes)")
     #expect(try pool.recordFiles() == [])
   }
 
@@ -236,7 +236,7 @@ struct RemovedDeviceTests {
     let outcome = Self.settle(pool)
     #expect(
       outcome.notes.contains(
-        "/dev/mapper/my--vg-vm stays removed; it is activated by: lvchange -ay my-vg/vm"),
+        "/dev/mapper/my--vg-vm stays removed; activate it with: lvchange -ay my-vg/vm"),
       "\(outcome.notes)")
     #expect(!pool.mapper.steps.contains { $0.hasPrefix("make") })
   }

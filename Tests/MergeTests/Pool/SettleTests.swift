@@ -294,7 +294,7 @@ struct SettleTests {
     let release = "dmsetup message pool 0 release_metadata_snap"
     #expect(
       answer.outcome.notes.contains {
-        $0.contains("was about to take one") && $0.hasSuffix(release)
+        $0.contains("was killed while taking one") && $0.hasSuffix(release)
       })
     #expect(pool.mapper.isHolding)
     #expect(pool.mapper.steps == [])

@@ -4,7 +4,7 @@ internal import SystemPackage
 
 extension MergeError {
   private static func kernelsLog(_ pool: String) -> String {
-    "see the kernel's log, and the pool's status".above("dmsetup status \(pool.shellQuoted)")
+    "check the kernel log, and the pool's status with".above("dmsetup status \(pool.shellQuoted)")
   }
 
   private init(
@@ -21,29 +21,29 @@ extension MergeError {
   static func noDeviceMapper(_ errno: Errno) -> MergeError {
     let path = "/dev/mapper/control"
     return MergeError(
-      .noDeviceMapper, .refused, "cannot ask device-mapper", at: path, because: errno,
-      hint: "that takes root")
+      .noDeviceMapper, .refused, "cannot query device-mapper", at: path, because: errno,
+      hint: "run this as root")
   }
 
   /// Returns the error for a call that failed after device-mapper had listed the pool.
   static func noDeviceMapper(ofPool pool: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .noDeviceMapper, .refused, "cannot look at device-mapper's devices", at: pool,
-      because: errno, hint: "that takes root; the kernel's log may say more",
+      .noDeviceMapper, .refused, "cannot list device-mapper devices", at: pool,
+      because: errno, hint: "run this as root; the kernel log may say more",
       context: Context(pool: pool))
   }
 
   static func noActivePool(_ name: String) -> MergeError {
     MergeError(
       .noActivePool, .refused, "no active pool", at: name,
-      because: "no device of device-mapper is active on this system", context: Context(name: name))
+      because: "this system has no active device-mapper devices", context: Context(name: name))
   }
 
   static func noSuchPool(_ name: String) -> MergeError {
     MergeError(
       .noSuchPool, .refused, "no such pool", at: name,
-      because: "device-mapper has no thin-pool of that name",
-      hint: "this lists the pools".above("dmsetup ls --target thin-pool"),
+      because: "device-mapper has no thin-pool with that name",
+      hint: "list the pools with".above("dmsetup ls --target thin-pool"),
       context: Context(pool: name))
   }
 
@@ -54,7 +54,7 @@ extension MergeError {
   static func poolNotActive(_ metadataPath: String, isResumed: Bool) -> MergeError {
     MergeError(
       .poolNotActive, isResumed ? .busy : .refused, "the pool is not active", at: metadataPath,
-      because: "no pool of device-mapper has that metadata device",
+      because: "no active device-mapper pool uses that metadata device",
       context: Context(path: metadataPath, circumstances: isResumed ? [.isResumed] : []))
   }
 
@@ -63,8 +63,8 @@ extension MergeError {
   ) -> MergeError {
     MergeError(
       .volumePoolNotActive, .refused, "the thin device's pool is not active", at: name,
-      because: "there is no device \(mappedName)",
-      hint: "activate it".above("lvchange -ay \(volumeName.shellQuoted)"),
+      because: "device-mapper has no device \(mappedName)",
+      hint: "activate the pool with".above("lvchange -ay \(volumeName.shellQuoted)"),
       context: Context(pool: mappedName, name: name))
   }
 
@@ -85,7 +85,7 @@ extension MergeError {
     MergeError(
       .noSuchThinDevice, .refused, "no such thin device", at: name,
       because: role?.inWords
-        ?? "device-mapper has no device of that name, and LVM no thin volume",
+        ?? "neither a device-mapper device nor an LVM thin volume has that name",
       context: Context(name: name))
   }
 
@@ -97,19 +97,20 @@ extension MergeError {
   ) -> MergeError {
     let table =
       targets.count == 1
-      ? "of the target \(targets[0])" : "of \(targets.count) lines; one line 'thin' is expected"
+      ? "its target is \(targets[0])"
+      : "its table has \(targets.count) lines; expected a single 'thin' line"
     return MergeError(
       .notThinDevice, .refused, "not a thin device", at: name,
-      because: role?.inWords ?? "its table is \(table)",
-      hint: "this lists thin devices".above("dmsetup ls --target thin"),
+      because: role?.inWords ?? table,
+      hint: "list thin devices with".above("dmsetup ls --target thin"),
       context: Context(name: name))
   }
 
   static func noPoolOfDevice(_ name: String, _ other: String) -> MergeError {
     MergeError(
       .noPoolOfDevice, .refused, "cannot find the thin device's pool", at: name,
-      because: "its table names \(other), which is no pool",
-      hint: "this shows the tables".above("dmsetup table"),
+      because: "its table names \(other), which is not a pool",
+      hint: "show the device-mapper tables with".above("dmsetup table"),
       context: Context(path: other, name: name))
   }
 
@@ -117,20 +118,22 @@ extension MergeError {
     _ path: String, deviceID: UInt32, shownBy names: [String]
   ) -> MergeError {
     MergeError(
-      .thinDeviceAmbiguous, .refused, "cannot tell how the thin device is meant", at: path,
+      .thinDeviceAmbiguous, .refused, "the thin device is ambiguous", at: path,
       because:
-        "dev \(deviceID) is shown by tables of more than one line, or with different lengths "
-        + "or origins: " + names.joined(separator: ", "),
-      hint: "remove the devices that are not meant; this shows the tables".above("dmsetup table"),
+        "the tables of dev \(deviceID) have more than one line, or differ in length or origin: "
+        + names.joined(separator: ", "),
+      hint: "remove the mapped devices that you do not need; show their tables with"
+        .above("dmsetup table"),
       context: Context(path: path, deviceID: deviceID))
   }
 
   static func severalPools(_ metadataPath: String, _ names: [String]) -> MergeError {
     MergeError(
-      .severalPools, .refused, "several pools are active on the metadata device",
-      at: metadataPath, because: names.joined(separator: ", ") + "; one is expected",
-      hint: "they destroy each other's metadata: take them down, then check it".above(
-        "thin_check \(metadataPath.shellQuoted)"))
+      .severalPools, .refused, "more than one pool is active on the metadata device",
+      at: metadataPath, because: names.joined(separator: ", "),
+      hint:
+        "these pools corrupt each other's metadata; deactivate them, then check the metadata with"
+        .above("thin_check \(metadataPath.shellQuoted)"))
   }
 
   /// Returns the error for a device that is not used by the active pool.
@@ -142,17 +145,15 @@ extension MergeError {
   ) -> MergeError {
     MergeError(
       .notPoolDevice, .refused, "not the pool's \(role) device", at: path,
-      because: "\(expected) is that of pool \(pool), which is active; "
-        + (sharesBlocks
-          ? "this one shares blocks with it, and has other bytes in other places"
-          : "this one is another device"),
+      because: "the active pool \(pool) uses \(expected); this is a different device"
+        + (sharesBlocks ? ", which shares blocks with \(expected) at other offsets" : ""),
       context: Context(path: path, role: "\(role) device", pool: pool, name: expected))
   }
 
   static func poolActiveOnData(_ dataPath: String, pool: String) -> MergeError {
     MergeError(
       .poolActiveOnData, .refused, "a pool is active on the data device", at: dataPath,
-      because: "it is the data device of pool \(pool), whose metadata is elsewhere",
+      because: "pool \(pool) uses it, with another metadata device",
       context: Context(path: dataPath, role: "data device", pool: pool))
   }
 
@@ -160,14 +161,14 @@ extension MergeError {
 
   static func cannotAskPool(_ pool: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotAskPool, .refused, "cannot ask for the pool's status", at: pool, because: errno,
+      .cannotAskPool, .refused, "cannot get the pool's status", at: pool, because: errno,
       hint: kernelsLog(pool), context: Context(pool: pool))
   }
 
   static func poolFailed(_ pool: String) -> MergeError {
     MergeError(
-      pool: pool, .poolFailed, .refused, "the pool is not usable",
-      because: "its status is Fail or Error: the kernel has given it up", hint: kernelsLog(pool))
+      pool: pool, .poolFailed, .refused, "the pool has failed",
+      because: "the kernel reports its status as Fail or Error", hint: kernelsLog(pool))
   }
 
   /// Returns the error for an active pool that is marked `needs_check`.
@@ -178,7 +179,7 @@ extension MergeError {
   ) -> MergeError {
     MergeError(
       .poolNeedsCheck, .refused, "the pool is marked needs_check", at: pool,
-      because: "its metadata may be damaged",
+      because: "the pool's metadata may be damaged",
       hint: "deactivate the pool, then \(clearingNeedsCheck(metadataPath))",
       context: Context(
         path: metadataPath, pool: pool,
@@ -188,8 +189,8 @@ extension MergeError {
   /// Returns the commands that make a pool marked `needs_check` usable again, as part of a hint.
   static func clearingNeedsCheck(_ metadataPath: String) -> String {
     let path = metadataPath.shellQuoted
-    return "check its metadata".above("thin_check \(path)") + "\n"
-      + "once that finds nothing wrong, clear the mark; what is wrong, thin_repair mends in a copy"
+    return "check its metadata with".above("thin_check \(path)") + "\n"
+      + "if it is damaged, repair it into a copy with thin_repair; if not, clear the needs_check flag with"
       .above("thin_check --clear-needs-check-flag \(path)")
   }
 
@@ -201,11 +202,11 @@ extension MergeError {
     expected: (blockCount: UInt64, blockByteCount: UInt64)
   ) -> MergeError {
     MergeError(
-      pool: pool, .poolMismatch, .refused, "the pool's metadata is not what device-mapper says",
-      because: "it tells of \(found.blockCount) blocks of \(found.blockByteCount) bytes; "
-        + "\(expected.blockCount) of \(expected.blockByteCount) are expected",
+      pool: pool, .poolMismatch, .refused, "the pool's metadata does not match device-mapper",
+      because: "the metadata has \(found.blockCount) blocks of \(found.blockByteCount / 1024) KiB, "
+        + "device-mapper \(expected.blockCount) of \(expected.blockByteCount / 1024) KiB",
       hint:
-        "another device may have taken the metadata device's place; this shows the pool's table, where it is the first"
+        "another device may have replaced the metadata device; show the pool's table, which names the metadata device first, with"
         .above("dmsetup table \(pool.shellQuoted)"),
       counts: [
         "blocks": found.blockCount, "block_bytes": found.blockByteCount,
@@ -216,22 +217,22 @@ extension MergeError {
   static func poolActive(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .poolActive, .busy, "the pool is active",
-      because: "the live mappings change under an active pool")
+      because: "an active pool changes its live mappings while they are read")
   }
 
   /// Returns the error for a pool that changed so that the merge would differ from the approved
   /// one.
   static func poolChanged(_ pool: String) -> MergeError {
     MergeError(
-      pool: pool, .poolChanged, .busy, "the pool changed while the question stood",
+      pool: pool, .poolChanged, .busy, "the pool changed after the merge was planned",
       because:
-        "a snapshot would be merged where the thin device itself was to be, or the other way round",
-      hint: "give the same command again")
+        "the merge would now read a snapshot instead of the thin device itself, or vice versa",
+      hint: "run the same command again")
   }
 
   static func poolReadOnly(_ pool: String) -> MergeError {
     MergeError(
-      pool: pool, .poolReadOnly, .refused, "no metadata snapshot can be taken",
+      pool: pool, .poolReadOnly, .refused, cannotTake,
       because: "the pool is read-only")
   }
 
@@ -239,10 +240,11 @@ extension MergeError {
     _ pool: String, freeBlockCount free: UInt64, of blockCount: UInt64, min: UInt64
   ) -> MergeError {
     MergeError(
-      pool: pool, .poolMetadataUsedUp, .refused, "no metadata snapshot is taken",
-      because: "\(free) of \(blockCount) metadata blocks are free; at least \(min) are expected, "
-        + "since the kernel makes a pool read-only whose metadata is used up",
-      hint: "extend the pool's metadata; with LVM".above(
+      pool: pool, .poolMetadataUsedUp, .refused, cannotTake,
+      because:
+        "only \(free) of \(blockCount) metadata blocks are free, and at least \(min) are required; "
+        + "the kernel makes a pool that runs out of metadata read-only",
+      hint: "extend the pool's metadata; with LVM, run".above(
         "lvextend --poolmetadatasize +SIZE VG/POOL"),
       counts: ["free_blocks": free, "blocks": blockCount, "expected_blocks": min])
   }
@@ -251,12 +253,12 @@ extension MergeError {
   static func poolFull(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .poolTakesNoSnapshot, .refused, "cannot make a snapshot of the thin device",
-      because: "the pool is full or read-only, and suspending the thin device would wait for it")
+      because: "the pool is full or read-only, so suspending the thin device would hang")
   }
 
   static func cannotCommitPool(_ pool: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotCommitPool, .refused, "cannot make the pool commit", at: pool, because: errno,
+      .cannotCommitPool, .refused, "cannot commit the pool's metadata", at: pool, because: errno,
       hint: kernelsLog(pool), context: Context(pool: pool))
   }
 
@@ -265,8 +267,8 @@ extension MergeError {
   static func poolInUse(_ pool: String, lockPath: String) -> MergeError {
     MergeError(
       .poolInUse, .busy, "pool \(pool) is in use", at: lockPath,
-      because: "another run of thin-merge works on it",
-      hint: "this shows which it is".above("lsof \(lockPath.shellQuoted)"),
+      because: "another thin-merge run holds its lock",
+      hint: "find that run with".above("lsof \(lockPath.shellQuoted)"),
       context: Context(path: lockPath, pool: pool))
   }
 
@@ -280,16 +282,16 @@ extension MergeError {
     MergeError(
       .poolRecordNewer, .refused, "cannot read the record of pool \(pool)", at: path,
       because: "it was written by a newer thin-merge",
-      hint: "use that version: the record says what is to be undone in the pool",
+      hint: "use that version; the record lists the changes to undo in the pool",
       context: Context(path: path, pool: pool))
   }
 
   static func poolRecordDamaged(_ pool: String, _ path: String) -> MergeError {
     MergeError(
       .poolRecordDamaged, .refused, "cannot read the record of pool \(pool)", at: path,
-      because: "this program wrote it, and it is not what it was",
-      hint: "see whether a metadata snapshot is held".above("dmsetup status \(pool.shellQuoted)")
-        + "\n" + "then remove the file".above("rm \(path.shellQuoted)"),
+      because: "the file is corrupt",
+      hint: "check for a held metadata snapshot with".above("dmsetup status \(pool.shellQuoted)")
+        + "\n" + "then remove the file with".above("rm \(path.shellQuoted)"),
       context: Context(path: path, pool: pool))
   }
 
@@ -298,7 +300,7 @@ extension MergeError {
     MergeError(
       .cannotWritePoolRecord, .refused, "cannot write the record of pool \(pool)", at: path,
       because: errno,
-      hint: "what is done to a pool is written down before; see to that file system first",
+      hint: "fix that file system; changes to a pool are recorded before they are made",
       context: Context(path: path, pool: pool))
   }
 
@@ -316,7 +318,7 @@ extension MergeError {
     fileprivate var inWords: String {
       switch self {
       case .held(let block): "it is at block \(block)"
-      case .old(let block): "it is at block \(block), and older than the pool's last changes"
+      case .old(let block): "it is at block \(block), and older than the pool's latest changes"
       case .takenJustNow: "it was taken just now"
       }
     }
@@ -325,7 +327,7 @@ extension MergeError {
   static func metadataSnapshotForeign(_ pool: String, _ snapshot: ForeignSnapshot) -> MergeError {
     MergeError(
       pool: pool, .metadataSnapshotForeign, .busy,
-      "the pool's metadata snapshot is held by someone else", because: snapshot.inWords)
+      "the pool's metadata snapshot is held by another program", because: snapshot.inWords)
   }
 
   private static let isStillHeld = "the metadata snapshot of an earlier run is still held"
@@ -333,21 +335,22 @@ extension MergeError {
   static func metadataSnapshotLeft(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .metadataSnapshotLeft, .busy, isStillHeld, because: "it could not be released",
-      hint: "release it".above("dmsetup message \(pool.shellQuoted) 0 release_metadata_snap"))
+      hint: "release it with".above("dmsetup message \(pool.shellQuoted) 0 release_metadata_snap"))
   }
 
   static func metadataSnapshotOnlyCopy(_ pool: String, deviceID: UInt32) -> MergeError {
     MergeError(
       pool: pool, .metadataSnapshotOnlyCopy, .busy, isStillHeld,
-      because: "it is the only copy of dev \(deviceID), which was deleted before all of it was "
-        + "merged", deviceID: deviceID)
+      because:
+        "it is the only copy of dev \(deviceID), which was deleted before its merge finished",
+      deviceID: deviceID)
   }
 
   static func metadataSnapshotMaybeOnlyCopy(_ pool: String, deviceID: UInt32) -> MergeError {
     MergeError(
       pool: pool, .metadataSnapshotMaybeOnlyCopy, .busy, isStillHeld,
       because: "it may be the only copy of dev \(deviceID), and could not be released",
-      hint: "the notes above say why; once that is mended, give the same command again",
+      hint: "the notes above give the cause; fix it, then run the same command again",
       deviceID: deviceID)
   }
 
@@ -361,7 +364,7 @@ extension MergeError {
   static func metadataSnapshotNotCommitted(_ pool: String) -> MergeError {
     MergeError(
       pool: pool, .cannotTakeMetadataSnapshot, .refused, cannotTake,
-      because: "the pool did not commit it", hint: kernelsLog(pool))
+      because: "the pool did not commit the snapshot", hint: kernelsLog(pool))
   }
 
   private static let cannotTake = "cannot take a metadata snapshot"
@@ -372,14 +375,14 @@ extension MergeError {
 extension MergeError {
   static func volumeGroupExported(_ name: String, word: String) -> MergeError {
     volumeGroup(
-      name, .volumeGroupExported, "LVM says that it is \(word)",
-      hint: "import it".above("vgimport \(name.shellQuoted)"))
+      name, .volumeGroupExported, "LVM reports it as \(word)",
+      hint: "import it with".above("vgimport \(name.shellQuoted)"))
   }
 
   static func volumeGroupPartial(_ name: String, word: String) -> MergeError {
     volumeGroup(
-      name, .volumeGroupPartial, "LVM says that it is \(word): a physical volume is missing",
-      hint: "this shows which are there".above(
+      name, .volumeGroupPartial, "LVM reports it as \(word); a physical volume is missing",
+      hint: "list its physical volumes with".above(
         "vgs -o pv_name,vg_missing_pv_count \(name.shellQuoted)"))
   }
 
@@ -387,8 +390,8 @@ extension MergeError {
   static func volumeGroupShared(_ name: String, lockType: String) -> MergeError {
     volumeGroup(
       name, .volumeGroupShared,
-      "it is shared between systems: its vg_lock_type is \(lockType)",
-      hint: "lvmlockd(8) says how a volume group that no other system uses becomes a local one")
+      "it is shared with other systems; its vg_lock_type is \(lockType)",
+      hint: "if no other system uses it, make it a local volume group; see lvmlockd(8)")
   }
 
   /// Returns the error for a group that belongs to another system.
@@ -397,9 +400,9 @@ extension MergeError {
   static func volumeGroupForeign(_ name: String, systemID: String, own: String) -> MergeError {
     volumeGroup(
       name, .volumeGroupForeign,
-      "it is another system's: its vg_systemid is \(systemID), "
+      "it belongs to another system; its vg_systemid is \(systemID), "
         + (own.isEmpty ? "and this system has none" : "this system's is \(own)"),
-      hint: "lvmsystemid(7) says how a volume group changes hands")
+      hint: "to transfer the volume group to this system, see lvmsystemid(7)")
   }
 
   private static func volumeGroup(

@@ -9,7 +9,7 @@ extension MergeError {
   static func volumeNotActivated(_ name: String, _ failure: ActivationFailure) -> MergeError {
     MergeError(
       .volumeNotActivated, .refused, "cannot activate the volume", at: name,
-      because: failure.text, hint: "once LVM activates it, give the same command again",
+      because: failure.text, hint: "fix the cause in LVM, then run the same command again",
       context: Context(name: name))
   }
 
@@ -19,25 +19,26 @@ extension MergeError {
     guard code == .volumeNotActivated, !hiddenNames.isEmpty else { return self }
     let words = hiddenNames.map(\.shellQuoted).joined(separator: " ")
     var error = self
-    error.hint = "deactivate what is active of the pool, then give the same command again"
-      .above("lvchange -an \(words)")
+    error.hint =
+      "deactivate the pool's hidden volumes with".above("lvchange -an \(words)")
+      + "\nthen run the same command again"
     return error
   }
 
   static func cannotWriteActivationRecord(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotWriteActivationRecord, .refused, "cannot write the record of a volume", at: path,
+      .cannotWriteActivationRecord, .refused, "cannot record an activated volume", at: path,
       because: errno,
       hint: limitHint(errno)
-        ?? "a volume is activated only once that is recorded; see to that file system first",
+        ?? "fix that file system; a volume is recorded before it is activated",
       context: Context(path: path, errno: errno))
   }
 
   static func activationsLocked(_ path: String) -> MergeError {
     MergeError(
-      .activationsLocked, .busy, "cannot activate a volume", at: path,
-      because: "another run of thin-merge is activating or deactivating one",
-      hint: "this shows which it is".above("lsof \(path.shellQuoted)"),
+      .activationsLocked, .busy, "cannot lock the records of activated volumes", at: path,
+      because: "another thin-merge run is activating or deactivating a volume",
+      hint: "find that run with".above("lsof \(path.shellQuoted)"),
       context: Context(path: path))
   }
 
@@ -46,7 +47,7 @@ extension MergeError {
   static func noVolumesToHandOver(_ name: String) -> MergeError {
     MergeError(
       .noVolumesToHandOver, .refused, "cannot finish the merge in LVM", at: name,
-      because: "its pool is not active, or LVM does not know it as a thin volume on that origin",
+      because: "its pool is not active, or it is not an LVM thin volume on that origin",
       context: Context(name: name))
   }
 
@@ -56,12 +57,13 @@ extension MergeError {
     _ originName: String, _ thinName: String, _ others: [(name: String, on: String)]
   ) -> MergeError {
     MergeError(
-      .volumesOnOrigin, .refused, "cannot take the place of \(thinName)", at: originName,
+      .volumesOnOrigin, .refused, "cannot replace \(thinName) with its origin", at: originName,
       because: others.isEmpty
-        ? "other volumes have come onto one of the two meanwhile"
-        : others.map { "\($0.name) is on \($0.on)" + ($0.on == originName ? " too" : "") }
+        ? "a volume was created on one of the two in the meantime"
+        : others.map { "\($0.name) is " + ($0.on == originName ? "also " : "") + "on \($0.on)" }
           .joined(separator: ", "),
-      hint: "remove what is not needed any more; LVM keeps \(originName) read-only until then",
+      hint:
+        "remove the volumes that you no longer need; until then LVM keeps \(originName) read-only",
       context: Context(name: originName))
   }
 
@@ -69,24 +71,25 @@ extension MergeError {
   static func handoverNotApproved(_ originName: String) -> MergeError {
     MergeError(
       .notApproved, .refused, "not finished in LVM", at: originName,
-      because: "that was not agreed to; nothing was changed", context: Context(name: originName))
+      because: "you did not confirm; nothing was changed", context: Context(name: originName))
   }
 
   static func originShorterThanVolume(
     _ originName: String, _ byteCount: UInt64, thinName: String, thinByteCount: UInt64
   ) -> MergeError {
     MergeError(
-      .originShorterThanVolume, .refused, "\(originName) cannot take the place of \(thinName)",
+      .originShorterThanVolume, .refused, "cannot replace \(thinName) with its origin",
       at: originName,
-      because: "it has \(byteCount) bytes, \(thinName) has \(thinByteCount)",
+      because: "it is smaller than \(thinName): \(byteCount.formattedByteCount), not "
+        + thinByteCount.formattedByteCount,
       context: Context(name: originName))
   }
 
   static func partOfVolumeLeftOut(_ thinName: String) -> MergeError {
     MergeError(
       .volumeNotAllMerged, .refused, "cannot finish the merge in LVM", at: thinName,
-      because: "not all of the volume would be merged",
-      hint: "give the size that LVM has, and leave nothing out", context: Context(name: thinName))
+      because: "the merge would skip part of the volume",
+      hint: "use the size that LVM reports, and skip nothing", context: Context(name: thinName))
   }
 
   /// - `reason`: part of a sentence.
@@ -95,7 +98,7 @@ extension MergeError {
   ) -> MergeError {
     MergeError(
       .volumeNotAllMerged, .refused, "\(thinName) is still needed", at: originName,
-      because: reason, hint: "it is kept as it is, and the origin stays read-only for LVM",
+      because: reason, hint: "thin-merge kept \(thinName), and LVM keeps the origin read-only",
       context: Context(name: thinName))
   }
 
@@ -103,45 +106,47 @@ extension MergeError {
     MergeError(
       .volumeStaysActive, .busy, "cannot deactivate the thin volume", at: thinName,
       because: failure.text,
-      hint: "stop what uses it, such as a guest or a mount, and run the same command again",
+      hint:
+        "shut down the guest or unmount the file system that uses it, then run the same command again",
       context: Context(name: thinName))
   }
 
   static func volumeInUse(_ thinName: String) -> MergeError {
     MergeError(
       .volumeStaysActive, .busy, "cannot deactivate the thin volume", at: thinName,
-      because: "it is open: mounted, or used by another program",
-      hint: "stop what uses it, such as a guest or a mount, and run the same command again",
+      because: "it is open: mounted, or held by another program",
+      hint:
+        "shut down the guest or unmount the file system that uses it, then run the same command again",
       context: Context(name: thinName))
   }
 
   static func volumeGone(_ name: String, uuid: String) -> MergeError {
     MergeError(
-      .volumeNotAsRecorded, .refused, "cannot go on in LVM", at: name,
-      because: "LVM has no volume with its uuid, \(uuid)",
-      hint: "this shows what there is".above("lvs -a"), context: Context(name: name))
+      .volumeNotAsRecorded, .refused, "cannot continue in LVM", at: name,
+      because: "LVM has no volume with its UUID, \(uuid)",
+      hint: "list all volumes with".above("lvs -a"), context: Context(name: name))
   }
 
   static func volumeRenamed(_ name: String, now: String) -> MergeError {
     MergeError(
-      .volumeNotAsRecorded, .refused, "cannot go on in LVM", at: name,
-      because: "the volume is called \(now) now",
-      hint: "give it the name that it had", context: Context(name: name))
+      .volumeNotAsRecorded, .refused, "cannot continue in LVM", at: name,
+      because: "the volume is now named \(now)",
+      hint: "rename it back to \(name)", context: Context(name: name))
   }
 
   static func originNotPlain(_ name: String) -> MergeError {
     MergeError(
-      .volumeNotAsRecorded, .refused, "cannot go on in LVM", at: name,
-      because: "it is a thin volume on an external origin by now",
-      hint: "this shows what it is".above("lvs -a"), context: Context(name: name))
+      .volumeNotAsRecorded, .refused, "cannot continue in LVM", at: name,
+      because: "it is now a thin volume on an external origin",
+      hint: "list all volumes with".above("lvs -a"), context: Context(name: name))
   }
 
   static func volumeNameTaken(_ name: String) -> MergeError {
     MergeError(
       .volumeNotAsRecorded, .refused, "cannot rename the origin", at: name,
-      because: "another volume has that name now",
-      hint: "give that one another name, then run the same command again"
-        .above("lvrename \(name.shellQuoted) OTHER"),
+      because: "another volume now has that name",
+      hint: "rename that volume with".above("lvrename \(name.shellQuoted) OTHER")
+        + "\nthen run the same command again",
       context: Context(name: name))
   }
 
@@ -149,9 +154,9 @@ extension MergeError {
     _ name: String, _ command: [String], _ failure: ActivationFailure
   ) -> MergeError {
     MergeError(
-      .handoverStepFailed, .stopped, "a step in LVM failed", at: name,
+      .handoverStepFailed, .stopped, "an LVM command failed", at: name,
       because: "'\(command[0])': \(failure.text)",
-      hint: "fix that, then run the same command again: it resumes at this step",
+      hint: "fix the cause, then run the same command again; it resumes at this step",
       context: Context(name: name))
   }
 
@@ -159,7 +164,7 @@ extension MergeError {
     MergeError(
       .cannotRecordHandover, .stopped, "cannot write to the journal", at: path, because: errno,
       hint: limitHint(errno)
-        ?? "see to that file system, then give the same command again: it does what is not done yet",
+        ?? "fix that file system, then run the same command again; it takes the remaining steps",
       context: Context(path: path, errno: errno))
   }
 }
