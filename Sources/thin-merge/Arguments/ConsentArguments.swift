@@ -16,7 +16,8 @@ struct ConsentArguments: ParsableArguments {
   @Flag(help: "Do not reread what earlier runs recorded.")
   var trustEarlierRuns = false
 
-  @Flag(help: "Assume an origin without an identity is the one from the earlier run.")
+  @Flag(
+    help: "Assume an origin or a data device without an identity is the one from the earlier run.")
   var sameOrigin = false
 
   @Flag(help: "Accept a copy of the earlier run's data device.")

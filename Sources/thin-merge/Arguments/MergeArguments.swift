@@ -97,6 +97,6 @@ struct MergeArguments: ParsableArguments {
 struct DryRunArguments: ParsableArguments {
   @Flag(
     name: [.customShort("n"), .long],
-    help: "Show what would be done, and exit as if it were; write nothing to the origin.")
+    help: "Show what would be done, and exit with that status; write nothing to the origin.")
   var dryRun = false
 }
