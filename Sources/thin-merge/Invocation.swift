@@ -69,7 +69,7 @@ struct Invocation {
       return fail(.reportLost(lost, because: StandardStream.reason(number)), messages)
     case .notRead:
       return fail(
-        .reportLost(lost, because: "nobody read it, and a signal asked to stop"), messages)
+        .reportLost(lost, because: "nothing read it, and a signal arrived"), messages)
     }
   }
 
@@ -103,16 +103,22 @@ struct Invocation {
 
   /// Returns the hint that leads to the help of a verb, or of the whole command.
   fileprivate static func help(of verb: String?) -> String {
-    "see what there is".above(
+    "show the help with".above(
       (["thin-merge"] + (verb.map { [$0] } ?? []) + ["--help"]).joined(separator: " "))
   }
 }
 
 extension Failure {
   fileprivate static func noVerb(_ verb: String) -> Failure {
-    .usage(
-      "there is no command '\(verb)'; there are \(ThinMerge.verbs.joined(separator: ", "))",
-      hint: Invocation.help(of: nil))
+    let known = ThinMerge.verbs + ["help", "--version"]
+    let nearest = known.min { verb.editDistance(to: $0) < verb.editDistance(to: $1) }
+    let advice =
+      if let nearest, verb.isNear(nearest, letterCount: verb.count) {
+        "did you mean '\(nearest)'?"
+      } else {
+        "the commands are \(ThinMerge.verbs.joined(separator: ", "))"
+      }
+    return .usage("there is no command '\(verb)'; \(advice)", hint: Invocation.help(of: nil))
   }
 }
 
@@ -122,7 +128,7 @@ extension String {
     var text = self
     let choice = ". Please provide one of "
     if text.contains(choice), text.hasSuffix(".") {
-      text = text.dropLast().replacing(choice, with: ": one of ") + " is expected"
+      text = String(text.dropLast()).replacing(choice, with: ": expected one of ")
     }
     text = text.withoutFarSuggestion
     guard let first = text.first, text.dropFirst().first?.isLowercase == true else { return text }
@@ -137,15 +143,21 @@ extension String {
     let sentence = self[..<place.lowerBound]
     let typed = sentence.drop { $0 != "'" }.dropFirst().dropLast()
     let letterCount = typed.drop { $0 == "-" }.count
-    guard typed.editDistance(to: suggested) * 3 <= letterCount else { return String(sentence) }
+    guard typed.isNear(suggested, letterCount: letterCount) else { return String(sentence) }
     return "\(sentence): did you mean '\(suggested)'?"
   }
 }
 
-extension Substring {
+extension StringProtocol {
+  /// Returns true if a typed word is so close to a known one that it is likely misspelled: at most
+  /// one edit for every three of its letters.
+  fileprivate func isNear(_ known: some StringProtocol, letterCount: Int) -> Bool {
+    editDistance(to: known) * 3 <= letterCount
+  }
+
   /// Returns the Levenshtein distance: the fewest insertions, deletions and replacements of
   /// letters.
-  fileprivate func editDistance(to other: Substring) -> Int {
+  fileprivate func editDistance(to other: some StringProtocol) -> Int {
     var distances = Array(0...other.count)
     for (row, letter) in enumerated() {
       var above = distances[0]

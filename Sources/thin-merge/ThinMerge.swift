@@ -7,12 +7,12 @@ struct ThinMerge: ParsableCommand {
 
   static let configuration = CommandConfiguration(
     commandName: "thin-merge",
-    abstract: "Merge a dm-thin device onto its external origin.",
+    abstract: "Merge a thin snapshot back into the thick volume it was created from.",
     discussion: """
-      Exit status: 0 done; 1 verify found differences; 2 refused, the origin was not written to; 3 stopped \
-      early, can be resumed unless the error says otherwise; 4 the journal belongs to another unfinished merge or is damaged; \
-      5 busy, try later; 64 usage; 70 a mistake in this program; 74 all was done, and its report \
-      could not be written.
+      Exit status: 0 success; 1 verify found differences; 2 refused, nothing was written to the \
+      origin; 3 stopped early, can be resumed unless the error says otherwise; 4 the journal \
+      belongs to another unfinished merge, or is damaged; 5 busy, try again later; 64 usage error; \
+      70 a bug in thin-merge; 74 success, but the report could not be written.
       """,
     version: "thin-merge \(versionNumber)",
     subcommands: [
@@ -40,6 +40,6 @@ struct ThinMerge: ParsableCommand {
   }
 
   func run() throws {
-    throw ValidationError("no command given; there are \(Self.verbs.joined(separator: ", "))")
+    throw ValidationError("no command given; use one of \(Self.verbs.joined(separator: ", "))")
   }
 }

@@ -2,10 +2,10 @@ internal import ArgumentParser
 
 /// The checks that the caller requests, and the facts that the caller vouches for.
 struct ConsentArguments: ParsableArguments {
-  @Flag(help: "Read every merged block back afterwards, and compare.")
+  @Flag(help: "Read every merged block back afterwards and compare it.")
   var verify = false
 
-  @Flag(help: "Merge again what differs, although the merge is finished; asks first.")
+  @Flag(help: "Compare a finished merge and rewrite what differs; asks first.")
   var again = false
 
   @Flag(
@@ -13,13 +13,14 @@ struct ConsentArguments: ParsableArguments {
     help: "Do not ask before writing to a block device or removing a volume.")
   var yes = false
 
-  @Flag(help: "Do not read again what earlier runs recorded.")
+  @Flag(help: "Do not reread what earlier runs recorded.")
   var trustEarlierRuns = false
 
-  @Flag(help: "An origin without an identity is that of the earlier run.")
+  @Flag(
+    help: "Assume an origin or a data device without an identity is the one from the earlier run.")
   var sameOrigin = false
 
-  @Flag(help: "The data device is a copy of that of the earlier run.")
+  @Flag(help: "Accept a copy of the earlier run's data device.")
   var sameData = false
 
   @OptionGroup var loops: LoopDeviceArguments
@@ -36,12 +37,12 @@ struct ConsentArguments: ParsableArguments {
   func validate() throws {
     if sameData, again || trustEarlierRuns || verify {
       throw ValidationError(
-        "--same-data goes by the journal's checksums: --verify, --again and --trust-earlier-runs "
-          + "cannot go with it")
+        "--same-data relies on the journal's checksums and cannot be combined with --verify, "
+          + "--again or --trust-earlier-runs")
     }
     if again, trustEarlierRuns {
       throw ValidationError(
-        "--again compares what earlier runs recorded and --trust-earlier-runs does not: give one")
+        "--again compares what earlier runs recorded, and --trust-earlier-runs does not; use one")
     }
   }
 }
@@ -49,6 +50,6 @@ struct ConsentArguments: ParsableArguments {
 /// The caller's word that no loop device uses the file, if the system's loop devices cannot be
 /// seen.
 struct LoopDeviceArguments: ParsableArguments {
-  @Flag(help: "Merge onto a file although loop devices cannot be seen.")
+  @Flag(help: "Merge into a file even if loop devices cannot be seen.")
   var unseenLoopsOk = false
 }

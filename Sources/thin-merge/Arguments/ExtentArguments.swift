@@ -6,20 +6,20 @@ struct ExtentArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Where the thin device ends, if no table says so; nothing past it is merged.",
+      "Size of the thin device, if no table has it; nothing past it is merged.",
       valueName: "size"),
     transform: TypedNumber.size)
   var thinSize: ByteSize?
 
   @Option(
     help: ArgumentHelp(
-      "Mapped blocks past the origin's end: refused, left out, or in an extended file.",
+      "Mapped blocks past the origin's end: refuse them, skip them, or extend the file.",
       valueName: "policy"))
   var pastEnd: PastEndPolicy = .refuse
 
   func validate() throws {
     guard let byteCount = thinSize?.byteCount else { return }
-    guard byteCount > 0 else { throw ValidationError("--thin-size must be above 0") }
+    guard byteCount > 0 else { throw ValidationError("--thin-size must be greater than 0") }
   }
 
   /// True if any of these options was given.

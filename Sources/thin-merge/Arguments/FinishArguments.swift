@@ -3,11 +3,11 @@ internal import ArgumentParser
 /// The handover of LVM's volumes after a merge is finished.
 struct FinishArguments: ParsableArguments {
   @Flag(
-    help: "Compare everything then, remove the thin volume, and make the origin an ordinary volume."
+    help: "Then compare everything, remove the thin volume, and make the origin an ordinary volume."
   )
   var finish = false
 
-  @Flag(help: "With --finish: give the origin the thin volume's name.")
+  @Flag(help: "With --finish: rename the origin to the thin volume's name.")
   var rename = false
 
   /// The words that give the command the same options again.
@@ -17,7 +17,8 @@ struct FinishArguments: ParsableArguments {
 
   func validate() throws {
     guard !rename || finish else {
-      throw ValidationError("--rename renames the origin once --finish has removed the thin volume")
+      throw ValidationError(
+        "--rename needs --finish, which first removes the thin volume of that name")
     }
   }
 }

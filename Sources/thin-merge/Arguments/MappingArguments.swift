@@ -3,26 +3,27 @@ internal import MergeEngine
 
 /// The choice of the mapping tree in the pool's metadata.
 struct MappingArguments: ParsableArguments {
-  @Flag(help: "The pool is not active: read its live mappings.")
+  @Flag(help: "Read the live mappings; the pool must not be active.")
   var inactive = false
 
   @Option(
     name: .customLong("metadata-snap"), parsing: .unconditional,
-    help: ArgumentHelp("Use the metadata snapshot that is held at this block.", valueName: "block"),
+    help: ArgumentHelp("Read the metadata snapshot held at this block.", valueName: "block"),
     transform: TypedNumber.metadataBlock)
   var metadataSnapshotBlock: UInt64?
 
-  @Flag(help: "Read what is held in a pool that is marked needs_check.")
+  @Flag(help: "Read the metadata snapshot held in a pool marked needs_check.")
   var ignoreNeedsCheck = false
 
   func validate() throws {
     if ignoreNeedsCheck, inactive {
       throw ValidationError(
-        "--ignore-needs-check reads a held metadata snapshot and cannot go with --inactive")
+        "--ignore-needs-check reads a held metadata snapshot and cannot be combined with --inactive"
+      )
     }
     if metadataSnapshotBlock != nil, inactive {
       throw ValidationError(
-        "--metadata-snap reads the metadata snapshot and --inactive the live mappings: give one")
+        "--metadata-snap reads the metadata snapshot, and --inactive the live mappings; use one")
     }
   }
 
@@ -57,6 +58,6 @@ extension Optional where Wrapped == String {
   }
 
   private static func isEmpty(_ option: String) -> String {
-    "\(option) is empty: was a variable of a script not set?"
+    "\(option) is empty; is a shell variable unset?"
   }
 }

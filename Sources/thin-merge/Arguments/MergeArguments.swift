@@ -7,22 +7,22 @@ struct MergeArguments: ParsableArguments {
   struct Target: ParsableArguments {
     @Option(
       help: ArgumentHelp(
-        "The block device or file to write to, if no table names it.", valueName: "path"),
+        "Block device or file to write to, if no table names it.", valueName: "path"),
       completion: .file())
     var origin: String?
 
     @Option(
-      help: ArgumentHelp("The journal, in another place than the usual.", valueName: "path"),
+      help: ArgumentHelp("Path of the journal.", valueName: "path"),
       completion: .file())
     var journal: String?
 
-    @Flag(help: "Write onto a qcow2, VMDK, VHD, VHDX or VDI file, or over a LUKS header.")
+    @Flag(help: "Write to a qcow2, VMDK, VHD, VHDX or VDI file, or over a LUKS header.")
     var forceFormat = false
 
-    @Flag(help: "Put an earlier journal aside and begin again.")
+    @Flag(help: "Set an earlier journal aside and start over.")
     var restart = false
 
-    @Flag(help: "Do not read and compare what a finished merge has merged.")
+    @Flag(help: "Do not compare a merge that is already finished.")
     var noCompare = false
   }
 
@@ -42,23 +42,23 @@ struct MergeArguments: ParsableArguments {
     try pool.check(inactive: source.mapping.inactive)
     if target.restart, consent.trustEarlierRuns {
       throw ValidationError(
-        "--restart puts earlier runs aside and --trust-earlier-runs relies on them: give one")
+        "--restart sets earlier runs aside, and --trust-earlier-runs relies on them; use one")
     }
     if target.restart, consent.sameData {
       throw ValidationError(
-        "--restart puts earlier runs aside and --same-data goes on with them: give one")
+        "--restart sets earlier runs aside, and --same-data resumes them; use one")
     }
     if target.restart, consent.again {
       throw ValidationError(
-        "--restart puts the journal aside and --again goes on with it: give one")
+        "--restart sets the journal aside, and --again continues with it; use one")
     }
     if target.noCompare, consent.again || consent.verify || finish.finish {
       throw ValidationError(
-        "--no-compare cannot go with --again, --verify and --finish, which compare")
+        "--no-compare cannot be combined with --again, --verify or --finish, which compare")
     }
     if finish.finish, extent.options.pastEnd != .refuse {
       throw ValidationError(
-        "--finish removes the thin volume, and --past-end leaves a part of it out: give one")
+        "--finish removes the thin volume, and --past-end skips part of it; use one")
     }
   }
 
@@ -97,6 +97,6 @@ struct MergeArguments: ParsableArguments {
 struct DryRunArguments: ParsableArguments {
   @Flag(
     name: [.customShort("n"), .long],
-    help: "Leave the origin as it is; say what would be done, and end with the status of that.")
+    help: "Show what would be done, and exit with that status; write nothing to the origin.")
   var dryRun = false
 }

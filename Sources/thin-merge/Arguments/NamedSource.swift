@@ -69,10 +69,10 @@ extension ResolvedThinDevice {
         message: "no origin, \(source.nameInMessages): "
           + (originHint?.code == .originNotActive
             ? "its external origin is not active"
-            : "neither a table nor LVM names an external origin of it"),
+            : "neither a table nor LVM names its external origin"),
         hints: [
           originHint?.hint
-            ?? "--origin PATH says what is to be written to, if it has one all the same"
+            ?? "if it has one, give its path with --origin PATH"
         ])
     }
     // The origin may be active only for this run; its name is kept for the report.

@@ -3,22 +3,23 @@ internal import MergeEngine
 
 /// The permitted changes to an active pool, its thin devices and the origin.
 struct PoolArguments: ParsableArguments {
-  @Flag(help: "Merge a thin device that is in use, as it is now.")
+  @Flag(help: "Merge the current contents of a thin device that is in use.")
   var snapshot = false
 
-  @Flag(help: "Merge the thin device itself, not a snapshot made for the merge.")
+  @Flag(help: "Merge the thin device itself, not a snapshot of it.")
   var noSnapshot = false
 
-  @Flag(help: "With --no-snapshot: put the thin device back that is removed.")
+  @Flag(help: "With --no-snapshot: put the removed thin device back afterwards.")
   var reactivate = false
 
   @Flag(
     help: """
-      Lift the origin's write protection, even where LVM does not name it as the external origin.
+      Make a write-protected origin writable during the merge, even if LVM does not name it as \
+      the external origin.
       """)
   var makeOriginWritable = false
 
-  @Flag(help: "Merge although others may show the same origin.")
+  @Flag(help: "Merge even if other thin devices use the same origin.")
   var otherUsersOk = false
 
   /// Refuses options for an active pool together with `--inactive`, and options that contradict
@@ -26,13 +27,13 @@ struct PoolArguments: ParsableArguments {
   func check(inactive: Bool) throws {
     if snapshot, noSnapshot {
       throw ValidationError(
-        "--snapshot merges a thin device that is in use and --no-snapshot needs one that is not: "
-          + "give one")
+        "--snapshot merges a thin device that is in use, and --no-snapshot needs one that is not; "
+          + "use one")
     }
     guard inactive, snapshot || noSnapshot || reactivate else { return }
     throw ValidationError(
-      "--inactive is for a pool that is not active: --snapshot, --no-snapshot and --reactivate "
-        + "cannot go with it")
+      "--inactive is for a pool that is not active and cannot be combined with --snapshot, "
+        + "--no-snapshot or --reactivate")
   }
 
   /// The words that give the command the same options again.

@@ -17,13 +17,13 @@ struct SourceArguments: ParsableArguments {
 
   @Argument(
     help: ArgumentHelp(
-      "A volume of LVM, active or not: VG/LV; or an active thin device: /dev/mapper/NAME, NAME.",
+      "LVM volume (VG/LV), active or not; or active thin device (/dev/mapper/NAME or NAME).",
       valueName: "thin-device"),
     completion: Completions.thinDevices)
   var thinDevice: String?
 
   @Option(
-    help: ArgumentHelp("The active pool that the thin device is in.", valueName: "name"),
+    help: ArgumentHelp("Active pool that contains the thin device.", valueName: "name"),
     completion: Completions.pools)
   var pool: String?
 
@@ -39,19 +39,19 @@ struct SourceArguments: ParsableArguments {
 
   @Option(
     name: .customLong("dev-id"), parsing: .unconditional,
-    help: ArgumentHelp("The thin device's number in the pool.", valueName: "number"),
+    help: ArgumentHelp("Thin device's number in the pool.", valueName: "number"),
     completion: Completions.deviceIDs, transform: TypedNumber.deviceID)
   var deviceID: UInt32?
 
   @OptionGroup var mapping: MappingArguments
 
-  @Flag(help: "Accept another count of mappings than the details have.")
+  @Flag(help: "Accept a mapping count that differs from the device details.")
   var ignoreMappingCount = false
 
   func validate() throws {
     if let deviceID, deviceID > Self.deviceIDMax {
       throw ValidationError(
-        "--dev-id \(deviceID) is above \(Self.deviceIDMax), the largest there is")
+        "--dev-id \(deviceID) is above the maximum, \(Self.deviceIDMax)")
     }
   }
 
@@ -65,24 +65,24 @@ struct SourceArguments: ParsableArguments {
   func source() throws -> NamedSource {
     guard isGiven else {
       throw ValidationError(
-        "give what is to be read: a thin device, or --metadata, --data and --dev-id")
+        "no source given; give a thin device, or --metadata, --data and --dev-id")
     }
     if let thinDevice {
       guard deviceID == nil || pool == nil && (metadata == nil || data == nil) else {
         throw ValidationError(
-          "unexpected argument '\(thinDevice)': the source is named already")
+          "unexpected argument '\(thinDevice)': the source is already given")
       }
       guard pool == nil, metadata == nil, data == nil, deviceID == nil else {
         throw ValidationError(
-          "'\(thinDevice)' names all of the source: --pool, --metadata, --data and --dev-id cannot "
-            + "go with it")
+          "'\(thinDevice)' names the whole source and cannot be combined with --pool, --metadata, "
+            + "--data or --dev-id")
       }
       return try active(.device(Optional(thinDevice).path(of: "<thin-device>")))
     }
     if let pool {
       guard metadata == nil, data == nil else {
         throw ValidationError(
-          "--pool names the pool's devices: --metadata and --data cannot go with it")
+          "--pool names the pool's devices and cannot be combined with --metadata or --data")
       }
       return try active(
         .member(pool: Optional(pool).path(of: "--pool <name>"), deviceID: givenDeviceID()))
@@ -114,7 +114,8 @@ struct SourceArguments: ParsableArguments {
 
   private func active(_ selection: ThinDeviceReference) throws -> NamedSource {
     guard !mapping.inactive else {
-      throw ValidationError("--inactive is for the devices of a pool that is not active")
+      throw ValidationError(
+        "--inactive needs --metadata and --data, the devices of a pool that is not active")
     }
     return .thinDevice(
       selection, mappings: mapping.mappingsOfActivePool,

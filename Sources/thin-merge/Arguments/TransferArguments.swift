@@ -14,14 +14,14 @@ enum DefaultTransfer: TransferDefaults {
   static let ioByteCount = TransferOptions().ioByteCount
   static let interval = DecimalSeconds(MergeOptions().checkpointInterval)
 
-  static let queueDepth = "usually \(depth)"
-  static let ioSize = "usually \(ByteSize(byteCount: ioByteCount))"
-  static let checkpointInterval = "usually \(interval)"
+  static let queueDepth = "default: \(depth)"
+  static let ioSize = "default: \(ByteSize(byteCount: ioByteCount))"
+  static let checkpointInterval = "default: \(interval)"
 }
 
 /// The defaults of a resumed merge.
 enum RecordedTransfer: TransferDefaults {
-  static let queueDepth = "as in the journal"
+  static let queueDepth = "default: as in the journal"
   static let ioSize = queueDepth
   static let checkpointInterval = queueDepth
 }
@@ -31,7 +31,7 @@ struct IOSizeArguments<Defaults: TransferDefaults>: ParsableArguments {
   @Option(
     name: .customLong("io-size"), parsing: .unconditional,
     help: ArgumentHelp(
-      "Largest transfer (\(Defaults.ioSize)).", valueName: "size"),
+      "Maximum transfer size (\(Defaults.ioSize)).", valueName: "size"),
     transform: TypedNumber.ioSize)
   var ioSize: ByteSize?
 }
@@ -69,20 +69,20 @@ struct PaceArguments<Defaults: TransferDefaults>: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Most bytes a second written to the origin.", valueName: "size"),
+    help: ArgumentHelp("Maximum bytes per second written to the origin.", valueName: "size"),
     transform: TypedNumber.size)
   var rateLimit: ByteSize?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Time between checkpoints (\(Defaults.checkpointInterval)).", valueName: "seconds"),
+      "Seconds between checkpoints (\(Defaults.checkpointInterval)).", valueName: "seconds"),
     transform: TypedNumber.seconds)
   var checkpointInterval: DecimalSeconds?
 
   func validate() throws {
     if rateLimit?.byteCount == 0 {
-      throw ValidationError("--rate-limit 0 would never end; leave it out for no limit")
+      throw ValidationError("--rate-limit 0 would never finish; omit --rate-limit for no limit")
     }
     if let interval = checkpointInterval,
       !MergeOptions.checkpointIntervalRange.contains(interval.duration)

@@ -16,7 +16,7 @@ enum TypedNumber {
       throw ValidationError(
         ByteSize.isTooLarge(text)
           ? tooLarge
-          : "a whole number with b, s, k, M, G, T or nothing behind it is expected, such as 64k")
+          : "expected a whole number with an optional unit (b, s, k, M, G, T), such as 64k")
     }
     return size
   }
@@ -28,7 +28,7 @@ enum TypedNumber {
     guard range.contains(size.byteCount), size.byteCount.isMultiple(of: range.lowerBound) else {
       let smallest = ByteSize(byteCount: range.lowerBound)
       let largest = ByteSize(byteCount: range.upperBound)
-      throw ValidationError("a multiple of \(smallest), up to \(largest), is expected")
+      throw ValidationError("expected a multiple of \(smallest), up to \(largest)")
     }
     return size
   }
@@ -37,7 +37,7 @@ enum TypedNumber {
   static func seconds(_ text: String) throws -> DecimalSeconds {
     guard let seconds = DecimalSeconds(text) else {
       throw ValidationError(
-        isNumber(text) ? tooLarge : "a number of seconds is expected, such as 5 or 0.2")
+        isNumber(text) ? tooLarge : "expected a number of seconds, such as 5 or 0.2")
     }
     return seconds
   }
@@ -46,7 +46,7 @@ enum TypedNumber {
   static func queueDepth(_ text: String) throws -> Int {
     guard let depth = Int(text) else {
       throw ValidationError(
-        isNumber(text) ? tooLarge : "a whole number is expected, such as \(DefaultTransfer.depth)")
+        isNumber(text) ? tooLarge : "expected a whole number, such as \(DefaultTransfer.depth)")
     }
     return depth
   }
@@ -57,8 +57,7 @@ enum TypedNumber {
       throw ValidationError(
         isNumber(text)
           ? tooLarge
-          : "a whole number is expected, such as 1; 'thin-merge devices' lists those that there "
-            + "are")
+          : "expected a whole number, such as 1; 'thin-merge devices' lists the thin devices")
     }
     return deviceID
   }
@@ -69,7 +68,7 @@ enum TypedNumber {
       throw ValidationError(
         isNumber(text)
           ? tooLarge
-          : "the number of a block is expected, such as 1234; 'dmsetup status' of the pool has it")
+          : "expected a block number, such as 1234; 'dmsetup status' of the pool shows it")
     }
     return block
   }

@@ -44,10 +44,10 @@ struct Confirmation: Sendable {
     guard format == .text, Terminal.isStandardInput else {
       if case .recorded(let journalPath) = target {
         throw .usage(
-          "only the journal names \(originPath) and nobody can be asked: --yes or --origin is required",
-          hint: "see what the journal names".above(
+          "only the journal names \(originPath), and nobody can be asked to confirm; add --yes or --origin",
+          hint: "see what the journal names with".above(
             ShellCommand.status(journalPath: journalPath).text) + "\n"
-            + "if that is right".above(
+            + "if that is right, run".above(
               ShellCommand.resume(
                 [journalPath]
                   + (isTrusted(journalPath, originPath) ? ["--yes"] : ["--origin", originPath])
@@ -55,14 +55,15 @@ struct Confirmation: Sendable {
       }
       if let rewriting, !isDevice {
         throw .usage(
-          "\(rewriting.rawValue) may overwrite what was written to \(originPath) since, and nobody can "
-            + "be asked: --yes is required",
+          "\(rewriting.rawValue) may overwrite later writes to \(originPath), and nobody can be asked "
+            + "to confirm; add --yes",
           hint:
-            "see what differs with the same command without \(rewriting.rawValue), then give --yes")
+            "run the same command without \(rewriting.rawValue) to see what differs, then add --yes"
+        )
       }
       throw .usage(
-        "\(originPath) is a block device and nobody can be asked: --yes is required to write to it",
-        hint: "see what would be written, then give --yes".above(
+        "\(originPath) is a block device, and nobody can be asked to confirm; add --yes to write to it",
+        hint: "check what would be written, then add --yes".above(
           (ShellCommand.given("resume", adding: "--dry-run")
             ?? .merged(adding: "--dry-run")).text))
     }
@@ -89,13 +90,14 @@ struct Confirmation: Sendable {
     let place = place(of: originPath, beside: journalPath)
     throw Failure(
       .targetNotTrusted, .refused,
-      message: "cannot take the target from the journal, \(journalPath): it lies neither beside "
+      message:
+        "cannot trust the origin in the journal, \(journalPath): the journal is neither next to "
         + "\(originPath) nor in \(ProcessEnvironment.stateFolder)",
       hints: [
         place.map {
-          "if that target is right".above(
+          "if that origin is right, run".above(
             ShellCommand.resume([journalPath, "--origin", $0]).text)
-        } ?? "nothing is at that path now: --origin says where the target is"
+        } ?? "nothing is at that path now; give the origin's path with --origin"
       ])
   }
 
@@ -127,7 +129,7 @@ struct Confirmation: Sendable {
 
   /// Returns a short plan followed by the question.
   func question(_ plan: PlanReport) -> String {
-    var text = ReportText("About to merge \(source.thinDevice) onto \(originPath).")
+    var text = ReportText("About to merge \(source.thinDevice) into \(originPath).")
     PlanText.addExtent(plan, to: &text)
     PlanText.addSource(plan, source, to: &text)
     PlanText.addJournal(plan, to: &text)
@@ -140,20 +142,20 @@ struct Confirmation: Sendable {
     if let handover, plan.isFinished, !plan.isMergedAgain {
       return "This merge is finished. \(handover.prefix(1).uppercased())\(handover.dropFirst())"
     }
-    return "\(whatIsWritten(plan)) onto \(TerminalText.forPeople(originPath))"
+    return "\(whatIsWritten(plan)) to \(TerminalText.forPeople(originPath))"
       + (handover.map { ", then \($0)" } ?? "")
   }
 
   private func whatIsWritten(_ plan: PlanReport) -> String {
     if rewriting == .restart {
-      return "This merge is finished. Write all \(plan.byteCount.formattedByteCount) of it again"
+      return "This merge is finished. Write all \(plan.byteCount.formattedByteCount) again"
     }
     guard !plan.isFinished else {
-      return "This merge is finished. Compare all of it again and write what differs"
+      return "This merge is finished. Compare everything again and write what differs"
     }
     let left = (plan.byteCount - min(plan.recordedByteCount, plan.byteCount)).formattedByteCount
     return plan.recordedByteCount == 0
-      ? "Write \(left)" : "Write the \(left) that are left, and what differs,"
+      ? "Write \(left)" : "Write the remaining \(left), and whatever differs,"
   }
 
   /// Returns true if the answer is yes; no answer counts as no.

@@ -5,18 +5,18 @@ internal import MergeEngine
 struct Devices: Verb {
   static let configuration = CommandConfiguration(
     commandName: "devices",
-    abstract: "List the thin devices in a pool's metadata snapshot.",
+    abstract: "List the thin devices in a pool's metadata.",
     usage: """
       thin-merge devices --pool <name> [<options>]
       thin-merge devices --metadata <path> [<options>]
       """,
-    discussion: "In an active pool a metadata snapshot is taken for the list, and released at once."
+    discussion: "In an active pool, takes a metadata snapshot for the list and releases it at once."
   )
 
   /// The pool or metadata device whose thin devices are listed.
   struct Source: ParsableArguments {
     @Option(
-      help: ArgumentHelp("The active pool.", valueName: "name"), completion: Completions.pools)
+      help: ArgumentHelp("Active pool.", valueName: "name"), completion: Completions.pools)
     var pool: String?
 
     @Option(
@@ -44,18 +44,18 @@ struct Devices: Verb {
       throw ValidationError(
         "unexpected argument '\(operand)': "
           + (isNamed
-            ? "the pool is named already"
-            : "a pool is given as --pool \(operand.shellQuoted), a device or an image as --metadata "
+            ? "the pool is already given"
+            : "give a pool as --pool \(operand.shellQuoted), a device or an image as --metadata "
               + operand.shellQuoted))
     }
     guard source.pool != nil || source.metadata != nil else {
-      throw ValidationError("give the pool to be read: --pool <name> or --metadata <path>")
+      throw ValidationError("no pool given; give --pool <name> or --metadata <path>")
     }
     try source.pool.checkPath(of: "--pool <name>")
     try source.metadata.checkPath(of: "--metadata <path>")
     guard source.pool == nil || (source.metadata == nil && !source.mapping.inactive) else {
       throw ValidationError(
-        "--pool names an active pool: --metadata and --inactive cannot go with it")
+        "--pool names an active pool and cannot be combined with --metadata or --inactive")
     }
   }
 

@@ -79,7 +79,7 @@ struct Finishing {
   ) throws(Failure) {
     guard messageFormat == .text, Terminal.isStandardInput else {
       throw .usage(
-        "\(ReportedSource(status).thinDevice) is about to be removed and nobody can be asked: --yes is required"
+        "\(ReportedSource(status).thinDevice) is about to be removed, and nobody can be asked to confirm; add --yes"
       )
     }
   }
@@ -95,7 +95,7 @@ struct Finishing {
   static func notAgreed(_ originName: String) -> Failure {
     Failure(
       .notAgreed, .refused,
-      message: "not finished in LVM, \(originName): that was not agreed to; nothing was changed",
-      hints: ["give the same command again, and answer with y; or add --yes"])
+      message: "not finished in LVM, \(originName): you did not confirm; nothing was changed",
+      hints: ["run the same command again and answer y, or add --yes"])
   }
 }

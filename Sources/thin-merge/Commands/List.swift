@@ -5,10 +5,10 @@ internal import MergeEngine
 struct List: Verb {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "List the thin devices that have an external origin, and how far their merges are.",
+    abstract: "List thin devices that have an external origin, and the progress of their merges.",
     discussion: """
-      Asks device-mapper and LVM, and reads the journals in the usual folder; changes nothing. \
-      Volumes that are not active are listed too.
+      Asks device-mapper and LVM, and reads the journals in the default folder; changes nothing. \
+      Lists inactive volumes too.
       """)
 
   @OptionGroup(title: "Output") var output: OutputArguments

@@ -5,12 +5,13 @@ internal import MergeEngine
 struct Merge: Verb {
   static let configuration = CommandConfiguration(
     commandName: "merge",
-    abstract: "Write a thin device's own blocks onto its external origin.",
+    abstract: "Merge a thin device into its external origin.",
     usage: SourceArguments.usage(
       "merge", origin: " --origin <path>", optionalOrigin: " [--origin <path>]"),
     discussion: """
-      Goes on by itself where an earlier run of the same merge stopped. Ctrl-C stops it in good \
-      order. A size is a number with b, s (512 bytes), k, M, G, T or nothing behind it.
+      Resumes an earlier run of the same merge automatically. Ctrl-C stops the merge cleanly, so \
+      that it can be resumed. A size is a number with an optional unit: b, s (512 bytes), k, M, \
+      G or T.
       """)
 
   @OptionGroup var arguments: MergeArguments
@@ -96,10 +97,11 @@ extension MergeReport {
     guard !cleanupFailures.isEmpty else { return nil }
     return Failure(
       .notPutBack, .stopped,
-      message: "merged, but not everything was put back as it was: "
+      message: "merged, but some changes could not be undone: "
         + cleanupFailures.map(\.textInCommandTerms).joined(separator: "; "),
       hints: [
-        "the next merge or resume tries again, and so does this".above(ShellCommand.settle().text)
+        "the next merge or resume retries that; to retry it now, run".above(
+          ShellCommand.settle().text)
       ])
   }
 
@@ -122,7 +124,7 @@ extension MergeReport {
     failure.message = "merged, but not finished in LVM: \(failure.message)"
     if error.kind != .bug { failure.exitStatus = .stopped }
     failure.hints.append(
-      "to go on".above(
+      "continue with".above(
         ShellCommand.resume(journalPath: journalPath, finish: true, rename: renames).text))
     return failure
   }

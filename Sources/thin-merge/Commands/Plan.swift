@@ -5,13 +5,13 @@ internal import MergeEngine
 struct Plan: Verb {
   static let configuration = CommandConfiguration(
     commandName: "plan",
-    abstract: "Say what a merge would do, without touching the origin.",
+    abstract: "Show what a merge would do; a dry run.",
     usage: SourceArguments.usage(
       "plan", origin: " [--origin <path>]", optionalOrigin: " [--origin <path>]"),
     discussion: """
-      Takes the options of merge, and ends with status 0 where that would be refused. Without an \
-      origin, nothing is said of its end and of the journal's place. In an active pool a metadata \
-      snapshot is taken for the plan, and released at once.
+      Takes the same options as merge, and exits with status 0 even if the merge would be refused. \
+      Without an origin, the plan covers neither the origin's end nor the journal's path. In an \
+      active pool, takes a metadata snapshot for the plan and releases it at once.
       """)
 
   @OptionGroup var arguments: MergeArguments
@@ -26,7 +26,7 @@ struct Plan: Verb {
       case .devices = try arguments.source.source()
     {
       throw ValidationError(
-        "--journal says where the journal of a merge would be: give --origin too")
+        "--journal names the journal of a merge and needs --origin")
     }
   }
 

@@ -5,30 +5,30 @@ internal import MergeEngine
 struct Resume: Verb {
   static let configuration = CommandConfiguration(
     commandName: "resume",
-    abstract: "Go on with a merge; everything is taken from its journal.",
-    discussion: "What is not given here, transfers among it, is as the journal says.")
+    abstract: "Resume an interrupted merge.",
+    discussion: "Takes everything from the merge's journal; options override it.")
 
   /// The current paths of the journal's devices, if they have moved.
   struct Places: ParsableArguments {
     @Option(
-      help: ArgumentHelp("Where the same origin is now.", valueName: "path"),
+      help: ArgumentHelp("Current path of the same origin.", valueName: "path"),
       completion: .file())
     var origin: String?
 
     @Option(
-      help: ArgumentHelp("Where the same metadata device is now.", valueName: "path"),
+      help: ArgumentHelp("Current path of the same metadata device.", valueName: "path"),
       completion: .file())
     var metadata: String?
 
     @Option(
-      help: ArgumentHelp("Where the same data device is now.", valueName: "path"),
+      help: ArgumentHelp("Current path of the same data device.", valueName: "path"),
       completion: .file())
     var data: String?
   }
 
   @Argument(
     help: ArgumentHelp(
-      "The journal of the merge, or the volume that is merged or merged onto.",
+      "Journal of the merge, or its thin volume or origin volume.",
       valueName: "journal"),
     completion: Completions.journals)
   var journal: String

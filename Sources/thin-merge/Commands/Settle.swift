@@ -5,19 +5,19 @@ internal import MergeEngine
 struct Settle: Verb {
   static let configuration = CommandConfiguration(
     commandName: "settle",
-    abstract: "Undo what runs that were killed left in active pools and at origins.",
+    abstract: "Undo what killed runs left behind in active pools and on origins.",
     discussion: """
-      Metadata snapshots are released, snapshots deleted, thin devices resumed and put back, and \
-      origins made read-only again, also those of merges without an active pool. Volumes that were \
-      activated for a run are deactivated. What a merge needs that is not finished is kept.
+      Releases metadata snapshots, deletes snapshots, resumes and restores thin devices, makes \
+      origins read-only again (also those of merges without an active pool), and deactivates \
+      volumes that a run activated. Keeps what an unfinished merge needs.
       """)
 
   @Option(
-    help: ArgumentHelp("Only this active pool.", valueName: "name"),
+    help: ArgumentHelp("Settle only this active pool.", valueName: "name"),
     completion: Completions.pools)
   var pool: String?
 
-  @Flag(help: "List what is left, and what it keeps; change nothing.")
+  @Flag(help: "List what is left behind, and what that keeps in use; change nothing.")
   var list = false
 
   @OptionGroup(title: "Output") var output: OutputArguments
@@ -73,8 +73,8 @@ extension Failure {
   private init(notUndone: [MergeNote], of place: String, nextTry: String) {
     self.init(
       .notPutBack, .stopped,
-      message: "not everything is undone that earlier runs did, \(place): "
+      message: "some changes of earlier runs could not be undone, \(place): "
         + notUndone.map(\.textInCommandTerms).joined(separator: "; "),
-      hints: ["\(nextTry) tries again, and so does this".above(ShellCommand.settle().text)])
+      hints: ["\(nextTry) retries that; to retry it now, run".above(ShellCommand.settle().text)])
   }
 }

@@ -5,15 +5,16 @@ internal import MergeEngine
 struct Status: Verb {
   static let configuration = CommandConfiguration(
     commandName: "status",
-    abstract: "Say how far a merge is, how fast it was, what is left and what to do next.",
+    abstract: "Show the progress of a merge, or of all merges.",
     discussion: """
-      Reads journals only, also while a merge runs. Without an argument it lists all merges whose \
-      journals are in the usual folder.
+      Shows how far a merge is, how fast it was, what is left and what to do next. Only reads \
+      journals; also works during a merge. Without an argument, lists all merges that have their \
+      journal in the default folder.
       """)
 
   @Argument(
     help: ArgumentHelp(
-      "The journal of the merge, or the volume that is merged or merged onto.",
+      "Journal of the merge, or its thin volume or origin volume.",
       valueName: "journal"),
     completion: Completions.journals)
   var journal: String?

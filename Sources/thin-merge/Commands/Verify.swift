@@ -10,22 +10,23 @@ struct Verify: Verb {
       "verify", origin: " --origin <path>", optionalOrigin: " [--origin <path>]")
       + "\nthin-merge verify --journal <path> [--origin <path>] [<options>]",
     discussion: """
-      With --journal no pool is needed: what was merged is read from the origin and compared with \
-      the checksum that was taken when it was read from the pool. Ends with status 1 if anything \
-      differs. Nothing is written to source or origin.
+      With --journal, no pool is needed: verify compares the origin with the checksums that the \
+      merge took of the source. Exits with status 1 if anything differs. Writes nothing to the \
+      source or the origin.
       """)
 
   /// The origin to compare, and the journal to compare it with.
   struct Target: ParsableArguments {
     @Option(
       help: ArgumentHelp(
-        "What is compared, if neither table nor journal names it.", valueName: "path"),
+        "Origin to compare, if neither a table nor the journal names it.", valueName: "path"),
       completion: .file())
     var origin: String?
 
     @Option(
       help: ArgumentHelp(
-        "Compare with the checksums in this journal, or in that of the volume.", valueName: "path"),
+        "Compare with the checksums in this journal, or in this volume's journal.",
+        valueName: "path"),
       completion: .file())
     var journal: String?
   }
@@ -45,15 +46,16 @@ struct Verify: Verb {
     guard target.journal != nil else {
       guard sourceArguments.isGiven else {
         throw ValidationError(
-          "give what to compare with: a thin device, or --metadata, --data and --dev-id, or "
+          "nothing to compare with; give a thin device, or --metadata, --data and --dev-id, or "
             + "--journal")
       }
       return try sourceArguments.checkOrigin(target.origin, isOptional: false)
     }
     guard !sourceArguments.isGiven, !extent.isGiven else {
       throw ValidationError(
-        "--journal needs no source: --metadata, --data, --dev-id, --metadata-snap, --inactive, "
-          + "--ignore-needs-check, --ignore-mapping-count, --thin-size and --past-end cannot go with it"
+        "--journal needs no source and cannot be combined with a thin device, --pool, --metadata, "
+          + "--data, --dev-id, --metadata-snap, --inactive, --ignore-needs-check, "
+          + "--ignore-mapping-count, --thin-size or --past-end"
       )
     }
   }

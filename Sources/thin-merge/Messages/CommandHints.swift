@@ -16,7 +16,7 @@ extension MergeError {
   /// The hint, if it takes an option or a verb of the command; nil if the engine's hint serves.
   private var commandHint: String? {
     if context.circumstances.contains(.devicesAreSwapped) {
-      return "--metadata and --data seem to be swapped"
+      return "--metadata and --data appear to be swapped"
     }
     return fileHint ?? poolHint ?? journalHint ?? comparisonHint
   }
@@ -50,39 +50,39 @@ extension MergeError {
     switch code {
     case .cannotOpen:
       inactiveVolume.map {
-        "if it is a volume of LVM, activate it".above("lvchange -ay \($0.shellQuoted)")
+        "if it is an LVM volume, activate it with".above("lvchange -ay \($0.shellQuoted)")
       }
-    case .noMemory: "a smaller --io-size or --queue-depth takes less"
+    case .noMemory: "use a smaller --io-size or --queue-depth"
     case .dataIsMetadata:
-      "--data is the pool's data device, the second in the pool's table; this shows the table"
+      "--data takes the pool's data device, the second in the pool's table; show the table with"
         .above("dmsetup table POOL")
-    case .originIsPoolDevice: "--origin is the external origin, which lies outside the pool"
+    case .originIsPoolDevice: "--origin takes the external origin, which is outside the pool"
     case .originTooShort:
-      "extend the origin, give --thin-size if the thin device ends there too, or choose "
-        + "--past-end clip (leave them out) or --past-end grow (extend a regular file)"
-    case .originIsContainer, .originIsLUKS: hint(and: "--force-format merges onto it as it is")
-    case .originNotExtensible: "extend the device first, or choose --past-end clip"
-    case .originNotExtended: "merge first, or compare what is there by --past-end clip"
-    case .loopDevicesUnseen: hint(and: "if nothing else uses the file: --unseen-loops-ok")
+      "extend the origin, or set --thin-size if the thin device ends there too, or use "
+        + "--past-end clip (skip what is past the end) or --past-end grow (extend a regular file)"
+    case .originIsContainer, .originIsLUKS: hint(and: "to write to it anyway, add --force-format")
+    case .originNotExtensible: "extend the device first, or use --past-end clip"
+    case .originNotExtended: "merge first, or use --past-end clip to compare up to the origin's end"
+    case .loopDevicesUnseen: hint(and: "if nothing else uses the file, add --unseen-loops-ok")
     case .originMoved where context.journalPath != nil:
-      "put that file back to its path, then go on".above(resume)
+      "move that file back to its path, then resume with".above(resume)
     case .originShortened where context.journalPath != nil:
-      "\(hint ?? ""), and give it the bytes that it had, from a copy; then go on".above(resume)
+      "\(hint ?? ""); restore its lost bytes from a copy, then resume with".above(resume)
     case .originLost:
-      "if it is another disk, give the path of the right one with --origin\n"
-        + "if it was restored or written to, merge all of it again".above(restart)
-    case .deviceMissing: "\(option) says where it is now"
-    case .noSuchThinDeviceID: "this lists them".above(devices)
-    case .someUnreadable: "once the cause is gone, this tries only those".above(resume)
+      "if it is the wrong disk, give the right one with --origin\n"
+        + "if it was restored or written to, merge everything again with".above(restart)
+    case .deviceMissing: "if it has moved, give its current path with \(option)"
+    case .noSuchThinDeviceID: "list the thin devices with".above(devices)
+    case .someUnreadable: "once the cause is fixed, retry only those blocks with".above(resume)
     case .noMetadataSnapshot:
-      hint(and: "give --inactive only if the pool is not active")
+      hint(and: "use --inactive only if the pool is not active")
     case .metadataCountWrong:
       hint(
-        and: "or, since the mappings were read and checked as a whole, give --ignore-mapping-count")
-    case .otherMetadataSnapshot: "without --metadata-snap, the one that is held is used"
+        and: "or add --ignore-mapping-count; all of the mappings were read and checked")
+    case .otherMetadataSnapshot: "omit --metadata-snap to use the metadata snapshot that is held"
     case .metadataNodeChanged:
-      "the metadata snapshot was released, or the pool was active with --inactive: one has to be "
-        + "held until the merge has finished"
+      "the metadata snapshot was released, or --inactive was used on an active pool; keep a "
+        + "metadata snapshot held until the merge has finished"
     default: nil
     }
   }
@@ -114,10 +114,10 @@ extension MergeError {
     }
   }
 
-  /// Returns the engine's hint if there is one; otherwise `place`, after `permission` if access was
-  /// denied.
+  /// Returns the engine's hint if there is one; otherwise `place`, as the alternative to
+  /// `permission` if access was denied.
   private func byRoot(_ permission: String, or place: String) -> String {
-    hint ?? (context.isForbidden ? "\(permission); \(place)" : place)
+    hint ?? (context.isForbidden ? "\(permission), or \(place)" : place)
   }
 
   // MARK: Active pools
@@ -127,146 +127,151 @@ extension MergeError {
   private var poolHint: String? {
     switch code {
     case .noActivePool:
-      "activate the pool, if there is one; with LVM".above("lvchange -ay VG/POOL")
-        + "\nif the kernel lacks the driver, this loads it".above("modprobe dm-thin-pool")
-        + "\nof a pool that is not active, give --metadata, --data, --dev-id and --inactive; LVM activates such devices"
+      "if there is a pool, activate it; in LVM, with".above("lvchange -ay VG/POOL")
+        + "\nif the kernel lacks the driver, load it with".above("modprobe dm-thin-pool")
+        + "\nto read an inactive pool, give --metadata, --data, --dev-id and --inactive; in LVM, activate both devices with"
         .above("lvchange -ay VG/POOL_tmeta VG/POOL_tdata")
     case .poolNotActive:
       "activate it, or merge from its devices with --metadata, --data, --dev-id and --inactive"
     case .noSuchThinDevice:
-      "these list thin devices".above("dmsetup ls --target thin", "lvs")
-        + "\none that is not active and not LVM's: --pool NAME --dev-id N --origin PATH --thin-size SIZE"
+      "list thin devices with".above("dmsetup ls --target thin", "lvs")
+        + "\nif it is neither active nor in LVM, use --pool NAME --dev-id N --origin PATH --thin-size SIZE"
     case .notPoolDevice, .poolActiveOnData:
       "name the thin device instead: --pool \(pool) --dev-id N"
     case .poolNeedsCheck:
       context.circumstances.contains(.holdsMetadataSnapshot)
-        ? hint(and: "or give --ignore-needs-check to read the metadata snapshot that is held") : nil
-    case .poolActive: "leave --inactive out: a metadata snapshot is then taken"
-    case .poolReadOnly: "deactivate it, and merge from its devices with --inactive"
+        ? hint(and: "or add --ignore-needs-check to read the metadata snapshot that is held") : nil
+    case .poolActive: "omit --inactive, so that a metadata snapshot is taken and read"
+    case .poolReadOnly: "deactivate it, then merge from its devices with --inactive"
     case .cannotLockPool:
-      byRoot("root may write there", or: "make its folder writable, or mount a file system there")
+      byRoot("run it as root", or: "make its folder writable, or mount a file system there")
     case .poolTakesNoSnapshot:
-      "extend the pool; or stop what uses the thin device, and leave --snapshot out"
+      "extend the pool, or stop whatever uses the thin device and omit --snapshot"
     case .metadataSnapshotForeign:
-      "this shows it".above("dmsetup status \(pool)")
-        + "\nif nobody needs it any more, release it"
+      "show it with".above("dmsetup status \(pool)")
+        + "\nif it is no longer needed, release it with"
         .above("dmsetup message \(pool) 0 \(Self.release)")
-        + "\nif it is to be merged from: --metadata-snap BLOCK"
+        + "\nto merge from it, add --metadata-snap BLOCK"
     case .metadataSnapshotOnlyCopy:
       finishTheOther
-        + "\nto give the copy up".above("dmsetup message \(pool) 0 \(Self.release)")
+        + "\nto give up that copy, release it with".above(
+          "dmsetup message \(pool) 0 \(Self.release)")
     case .thinDeviceInUse:
       (context.circumstances.contains(.canTakeSnapshot)
-        ? "unmount it, or give --snapshot to merge it as it is now" : "unmount it")
-        + "; these show who uses it".above("lsblk \(path)", "lsof \(path)")
+        ? "unmount it, or add --snapshot to merge its current contents" : "unmount it")
+        + "; see what uses it with".above("lsblk \(path)", "lsof \(path)")
     case .thinDeviceActivated:
-      "deactivate it and resume, without --trust-earlier-runs: everything is compared again"
+      "deactivate it, then resume without --trust-earlier-runs; that compares everything again"
     case .thinDeviceMaybeActivated:
-      "resume without --trust-earlier-runs: everything is compared again"
+      "resume without --trust-earlier-runs; that compares everything again"
     case .cannotRemoveThinDevice:
-      "it is writable and must not change; without --no-snapshot, a snapshot of it is merged"
+      "it is writable and must not change; omit --no-snapshot to merge a snapshot of it"
     case .snapshotIDsUsedUp:
-      "delete those that nobody needs; this lists them".above("thin-merge devices --pool \(pool)")
+      "delete thin devices that are no longer needed; list them with".above(
+        "thin-merge devices --pool \(pool)")
     case .snapshotOfAnother:
       finishTheOther
-        + "\nto give it up, and merge the thin device that has the number now".above(restart)
-    case .numbersOfLVMTooHigh: "--no-snapshot merges the thin device itself"
+        + "\nto give up that merge, and merge the thin device that now has the number, run".above(
+          restart)
+    case .numbersOfLVMTooHigh: "add --no-snapshot to merge the thin device itself"
     case .snapshotUnfinished:
-      "leave --no-snapshot out to go on with it\n"
-        + "to give that merge up, and begin again".above(restart)
-    case .snapshotGone: "make a new one; what is merged already is then merged again".above(restart)
-    case .originShared: "if that is wanted: --other-users-ok"
+      "omit --no-snapshot to resume that merge\n"
+        + "to give up that merge and start over, run".above(restart)
+    case .snapshotGone:
+      "start over with a new snapshot; that merges everything again".above(restart)
+    case .originShared: "if you want that, add --other-users-ok"
     case .originMaybeShared:
-      "what they show would change; if they have another origin, or none: --other-users-ok"
+      "their contents would change; if they have another origin, or none, add --other-users-ok"
     case .noVolumesToHandOver, .volumesOnOrigin, .originShorterThanVolume:
-      hint(and: "without --finish it is merged all the same")
-    case .originReadOnly: "--make-origin-writable lifts that for the time of the merge"
+      hint(and: "to merge anyway, omit --finish")
+    case .originReadOnly: "add --make-origin-writable to make it writable during the merge"
     default: nil
     }
   }
 
   private var finishTheOther: String {
-    "these list the journals of this system, and finish the merge that needs it"
+    "find the merge that needs it, and finish it, with"
       .above("thin-merge status", "thin-merge resume JOURNAL")
   }
 
   // MARK: The journal
 
   private var beginAgain: String {
-    "put this journal aside, and merge from the beginning".above(restart)
+    "set this journal aside and start over with".above(restart)
   }
 
-  private static let lists = "this lists the journals of this system"
+  private static let lists = "list the journals on this system with"
 
   private var journalHint: String? {
     switch code {
     case .noJournal, .noJournalOf: Self.lists.above("thin-merge status")
-    case .journalLocked: "this tells how far that merge is".above(status)
+    case .journalLocked: "check the progress of that merge with".above(status)
     case .twoJournals:
-      "move the older one away; this tells when each was written"
+      "move the older one away; see when each was written with"
         .above("thin-merge status JOURNAL")
     case .journalNotTrusted:
-      "this shows what it names; if that is right, resume a copy that is your own".above(status)
-    case .journalIsDevice: "give --journal with the path of a new file"
-    case .journalOnDevice: "give --journal with a path on another file system"
-    case .noJournalFolder: "make it, or give --journal with a path elsewhere"
-    case .cannotMakeStateFolder: byRoot("root may", or: "--journal names another place")
+      "if the devices in it are right, resume a copy that you own; show them with".above(status)
+    case .journalIsDevice: "use --journal with the path of a new file"
+    case .journalOnDevice: "use --journal with a path on another file system"
+    case .noJournalFolder: "create it, or use --journal with another path"
+    case .cannotMakeStateFolder: byRoot("run it as root", or: "use --journal with another path")
     case .noRoomForJournal:
-      hint ?? "give --journal with a path on a file system that has the room"
+      hint ?? "use --journal with a path on a file system with enough space"
     case .cannotMakeJournal:
-      byRoot("make its folder writable", or: "give --journal with a path elsewhere")
-    case .cannotNameJournal: "give --journal with a path on another file system"
+      byRoot("make its folder writable", or: "use --journal with another path")
+    case .cannotNameJournal: "use --journal with a path on another file system"
     case .journalGone:
-      "the origin may be merged in part: move away what is at that path now, if anything, and merge "
-        + "from the beginning".above(restart)
+      "the origin may be partially merged; if anything is at the journal's path now, move it away, "
+        + "then start over with".above(restart)
     case .journalMoved:
-      "put it back and resume, or give its new path, and --origin with the origin's where that was moved too"
+      "move it back and resume; or resume with its new path, and add --origin if the origin moved too"
         .above("thin-merge resume JOURNAL")
     case .journalIncomplete: Self.fromTheBeginning.above(restart)
     case .journalOfOtherThinDevice, .journalOfOtherEnd, .journalOfOtherDevice, .journalOfOtherSize,
       .journalOfOtherMappings:
       otherMergeHint
     case .noCopyOfData:
-      "give the right one with --data\n" + "or merge all of it again".above(restart)
+      "give the right one with --data\n" + "or merge everything again with".above(restart)
     case .dataNotAsRecorded:
-      "if it is another device, give the path of the right one with --data\n"
-        + "if it was written to since, merge all of it again".above(restart)
+      "if it is the wrong device, give the right one with --data\n"
+        + "if it was written to since, merge everything again with".above(restart)
     case .mergedBytesLost:
       "resume with the data device that was merged from, if it can still be read\n"
-        + "or merge all of it from the copy".above(restart)
+        + "or merge everything from the copy with".above(restart)
     case .notRecordedDevice:
-      "--metadata, --data and --origin say where the same devices are now"
-        + (context.role == "data device" ? "; --same-data takes a copy" : "")
-    case .deviceNotIdentified: "give --same-origin if they are the same"
+      "give the current paths of the same devices with --metadata, --data and --origin"
+        + (context.role == "data device" ? "; for a copy, add --same-data" : "")
+    case .deviceNotIdentified: "if it is the same device, add --same-origin"
     case .otherMergeUnfinished:
-      Self.goOn.above(resume) + "\nor give that merge up; \(Self.stays)".above(restart)
+      Self.goOn.above(resume)
+        + "\nor give up that merge and start over; \(Self.stays)".above(restart)
     case .journalGivenUp: givenUpHint
     case .journalOvertaken:
-      "this tells how far that merge is, and what is left to do".above(status)
+      "check the progress of that merge, and what is left to do, with".above(status)
     case .markWithoutJournal: markHint
     default: kind == .journalConflict ? contentHint : nil
     }
   }
 
-  private static let goOn = "go on with that merge"
+  private static let goOn = "resume that merge with"
 
   private static let stays =
-    "what it wrote then stays on the origin wherever this thin device has no block"
+    "its writes then stay on the origin wherever this thin device has no block"
 
-  private static let fromTheBeginning = "merge from the beginning"
+  private static let fromTheBeginning = "start over with"
 
   private var givenUpHint: String {
     let again = Self.fromTheBeginning.above(restart)
     // A restart may have been killed before it had a journal of its own.
     return context.journalPath == context.path
-      ? again : "this tells how far that merge is".above(status) + "\nor \(again)"
+      ? again : "check the progress of that merge with".above(status) + "\nor \(again)"
   }
 
   private var markHint: String {
     let again = Self.fromTheBeginning.above(restart)
     return context.journalPath == nil
       ? again
-      : "if the journal has another path now, go on from there".above("thin-merge resume JOURNAL")
+      : "if the journal was moved, resume from its new path with".above("thin-merge resume JOURNAL")
         + "\nif it is lost, \(again)"
   }
 
@@ -276,9 +281,10 @@ extension MergeError {
   private var contentHint: String? {
     switch code {
     case .notJournal:
-      "\(Self.lists), and --journal gives that of a merge another place".above("thin-merge status")
+      Self.lists.above("thin-merge status")
+        + "\nto keep a merge's journal elsewhere, use --journal with its path"
     case .journalRecordUnknown:
-      "perhaps another version of thin-merge wrote it, and reads it\n"
+      "if another version of thin-merge wrote it, use that version\n"
         + "if not, \(beginAgain)"
     case .journalUnmapped: beginAgain
     case .journalHeaderCut, .journalHeaderSizeInvalid, .journalHeaderChecksumWrong,
@@ -286,7 +292,7 @@ extension MergeError {
       .journalDamaged, .journalBytesOutside, .journalTooManyRanges, .journalBeyondWatermark,
       .journalBytesTwice, .journalEntryTooLarge, .journalTooManyBytes, .journalOutOfOrder,
       .journalChanged:
-      "the origin may be merged in part; \(beginAgain)"
+      "the origin may be partially merged; \(beginAgain)"
     default: nil
     }
   }
@@ -295,30 +301,30 @@ extension MergeError {
     if code == .journalOfOtherDevice {
       let copy =
         context.role == "data device"
-        ? "; of one that was copied onto another disk: --same-data" : ""
+        ? "; if it was copied to another disk, add --same-data" : ""
       return "give the path of the same file or device\(copy)\n"
-        + "to merge with another one, begin again".above(restart)
+        + "to merge with another one, start over with".above(restart)
     }
     if context.circumstances.contains(.isFinished) {
-      return "--journal with another path keeps this one"
+      return "use --journal with another path to keep this journal"
     }
     if context.circumstances.contains(.isSameThinDevice) {
       return
-        "merge it again from the start: all that it has now is merged, and nothing is lost by that"
+        "start over; that merges its current contents, and nothing is lost"
         .above(restart)
     }
-    let half = "the origin is half merged with dev \(context.deviceID ?? 0); "
+    let half = "the origin is partially merged with dev \(context.deviceID ?? 0); "
     let restart =
-      "\nor put its journal aside, and merge from the beginning; \(Self.stays)".above(restart)
+      "\nor set its journal aside and start over; \(Self.stays)".above(restart)
     let what: String
     switch code {
-    case .journalOfOtherSize: what = "give it the size that it had"
-    case .journalOfOtherMappings: what = "give the metadata as it was"
+    case .journalOfOtherSize: what = "give the \(context.role ?? "device") its recorded size"
+    case .journalOfOtherMappings: what = "give the metadata that merge began with"
     default: return "\(half)\(Self.goOn)".above(resume) + restart
     }
     // Resuming now would be refused for the same reason.
     guard context.circumstances.contains(.isResumed) else {
-      return "\(half)\(what), then go on".above(resume) + restart
+      return "\(half)\(what), then resume with".above(resume) + restart
     }
     return half + what + restart
   }
@@ -326,30 +332,31 @@ extension MergeError {
   // MARK: Comparing
 
   private static let overwrites =
-    "to overwrite on the origin what differs from the thin device"
+    "to overwrite what differs on the origin with the thin device's blocks, run"
 
   private var unsettledHint: String {
     guard context.pool == nil else {
-      return "undo it".above(ShellCommand.settle(pool: context.pool).text)
+      return "undo it with".above(ShellCommand.settle(pool: context.pool).text)
     }
-    return "activate the pool, then undo it".above(ShellCommand.settle().text)
-      + "\nif the pool does not exist any more".above("rm \(path)")
+    return "activate the pool, then undo it with".above(ShellCommand.settle().text)
+      + "\nif the pool no longer exists, delete the record with".above("rm \(path)")
   }
 
   private var comparisonHint: String? {
     switch code {
-    case .sourceChanged: "to merge what was written since".above(again)
+    case .sourceChanged: "to merge what was written since, run".above(again)
     case .originChanged, .bothChanged:
-      "to keep the origin as it is, there is nothing to do\n" + Self.overwrites.above(again)
+      "to keep the origin unchanged, do nothing\n" + Self.overwrites.above(again)
     case .mappingsChanged, .otherMergeFinished:
-      "to merge it as it is now, overwriting what was written to the origin since".above(again)
+      "to merge it again, overwriting what was written to the origin since, run".above(again)
     case .mergeNotSettled: unsettledHint
     case .mergeFinished:
-      "to merge again what differs between thin device and origin".above(resumeAgain)
-    case .recordsMissing: "to merge it again".above(resumeAgain)
+      "to merge again what differs between the thin device and the origin, run".above(resumeAgain)
+    case .recordsMissing: "merge it again with".above(resumeAgain)
     case .checksumsMissing:
-      "compare all with the source".above("thin-merge verify THIN-DEVICE --origin ORIGIN")
-    case .mergeNotFinished: "go on with it".above(resume)
+      "compare everything with the source, with".above(
+        "thin-merge verify THIN-DEVICE --origin ORIGIN")
+    case .mergeNotFinished: "resume it with".above(resume)
     default: nil
     }
   }
@@ -361,10 +368,10 @@ extension MergeError {
   /// The reason, if it is about an option; nil if the engine's words serve.
   private var commandReason: String? {
     switch code {
-    case .poolActive: "--inactive reads the live mappings, which change under an active pool"
+    case .poolActive: "--inactive reads the live mappings, which an active pool keeps changing"
     case .otherMetadataSnapshot:
-      "the metadata snapshot that is held is at block \(context.counts["held_block"] ?? 0); "
-        + "--metadata-snap says \(context.counts["wanted_block"] ?? 0)"
+      "the metadata snapshot is held at block \(context.counts["held_block"] ?? 0), not at block "
+        + "\(context.counts["wanted_block"] ?? 0) as --metadata-snap says"
     case .journalOfOtherEnd: ends
     case .otherMergeFinished: ends.map { Self.afterFinished($0) }
     case .journalGone:
@@ -378,8 +385,8 @@ extension MergeError {
   /// The ends of the two merges, with each merge's choice for blocks past the origin's end.
   private var ends: String? {
     guard let recorded = context.recordedPastEnd, let wanted = context.pastEnd else { return nil }
-    return "it merges up to byte \(context.counts["recorded_end"] ?? 0) "
-      + "(--past-end \(recorded.rawValue)), this merge up to byte \(context.counts["end"] ?? 0) "
+    return "that merge ends at byte \(context.counts["recorded_end"] ?? 0) "
+      + "(--past-end \(recorded.rawValue)), this merge ends at byte \(context.counts["end"] ?? 0) "
       + "(--past-end \(wanted.rawValue))"
   }
 }
@@ -391,15 +398,15 @@ extension MergeNote {
   var textInCommandTerms: String {
     switch code {
     case .originWithoutIdentity:
-      "\(context.path ?? "") has no identity of its own: resuming after a reboot, or by another path, "
+      "\(context.path ?? "") has no identity of its own; resuming after a reboot, or by another path, "
         + "needs --same-origin"
     case .copyNotCompared:
-      "the origin is not compared with a copy of the data device, which may lack what was merged: "
+      "the origin is not compared with a copy of the data device, which may lack merged blocks; "
         + "'thin-merge verify --journal' compares it with the journal's checksums"
     case .poolNotSettled:
-      "\(text); 'thin-merge settle' undoes it"
+      "\(text); undo it with 'thin-merge settle'"
     case .originOfSnapshot:
-      "it is a snapshot of \(context.name ?? ""): --origin PATH says which external origin"
+      "it is a snapshot of \(context.name ?? ""); give its external origin with --origin PATH"
     case .metadataSnapshotOnlyCopy:
       Self.onlyCopy(
         context.pool ?? "", of: context.deviceID ?? 0,
@@ -417,14 +424,14 @@ extension MergeNote {
   /// The hint for a note that explains why the origin is unknown.
   var hint: String {
     guard code == .originNotActive, let name = context.name else { return textInCommandTerms }
-    return "activate it".above("lvchange -ay \(name.shellQuoted)")
+    return "activate it with".above("lvchange -ay \(name.shellQuoted)")
   }
 
   /// Returns the command that merges a thin device of a pool that no mapped device shows, as part
   /// of a sentence.
   static func merging(_ deviceID: UInt32, pool: String) -> String {
     "'thin-merge merge' with "
-      + "\("--pool \(pool.shellQuoted) --dev-id \(deviceID)".commandInSentence) and with --origin and "
-      + "--thin-size as of the thin device"
+      + "\("--pool \(pool.shellQuoted) --dev-id \(deviceID)".commandInSentence) and with the thin "
+      + "device's --origin and --thin-size"
   }
 }

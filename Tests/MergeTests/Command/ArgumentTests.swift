@@ -208,8 +208,8 @@ struct ArgumentTests {
       .replacing(#/"time":"[-0-9T:]+Z"/#, with: #""time":"TIME""#)
     #expect(
       text
-        == #"{"code":"usage","exit_status":64,"hint":"see what there is:\n  thin-merge merge --help","#
-        + #""message":"give what is to be read: a thin device, or --metadata, --data and --dev-id","#
+        == #"{"code":"usage","exit_status":64,"hint":"show the help with:\n  thin-merge merge --help","#
+        + #""message":"no source given; give a thin device, or --metadata, --data and --dev-id","#
         + #""time":"TIME","type":"error","version":"0.1.0"}"# + "\n")
   }
 

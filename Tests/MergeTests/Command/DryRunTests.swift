@@ -162,7 +162,7 @@ struct DryRunTests {
     let merge = try Self.finished()
     let result = try expectNothingLeft(merge, by: merge.mergeArguments(["--again", "-n"]))
     #expect(result.exitStatus == 64)
-    #expect(result.standardError.contains("--yes is required"))
+    #expect(result.standardError.contains("add --yes"))
     #expect(result.standardOutput.contains("Nothing was written to the origin."))
   }
 

@@ -60,15 +60,15 @@ struct FinishTextTests {
     plan.isMergedAgain = true
     #expect(
       Self.textAsked(plan, rewriting: .again).hasSuffix(
-        "\nThis merge is finished. Compare all of it again and write what differs onto vg/base, "
+        "\nThis merge is finished. Compare everything again and write what differs to vg/base, "
           + "then \(Self.asked)"))
     #expect(
       Self.textAsked(plan, rewriting: .restart).hasSuffix(
-        "Write all 6.3 MiB of it again onto vg/base, then \(Self.asked)"))
+        "Write all 6.3 MiB again to vg/base, then \(Self.asked)"))
     plan.isMergedAgain = false
     plan.isFinished = false
     #expect(
-      Self.textAsked(plan).hasSuffix("\nWrite 6.3 MiB onto vg/base, then \(Self.asked)"))
+      Self.textAsked(plan).hasSuffix("\nWrite 6.3 MiB to vg/base, then \(Self.asked)"))
     plan.handover?.takesName = false
     #expect(
       Self.textAsked(plan).hasSuffix(
@@ -97,7 +97,7 @@ struct FinishTextTests {
     #expect(report.failure() == failure)
     #expect(
       failure.message
-        == "not finished in LVM, vg/base: that was not agreed to; nothing was changed")
+        == "not finished in LVM, vg/base: you did not confirm; nothing was changed")
     #expect(ExitStatus(report) == .refused && failure.exitStatus == .refused)
   }
 
@@ -107,9 +107,9 @@ struct FinishTextTests {
     report.handover = .stopped(.volumesOnOrigin("vg/base", "vg/vm1", []))
     #expect(
       report.failure(renames: true)?.hints.last
-        == "to go on".above("thin-merge resume --finish --rename base.img.thin-merge"))
+        == "continue with".above("thin-merge resume --finish --rename base.img.thin-merge"))
     #expect(
       report.failure()?.hints.last
-        == "to go on".above("thin-merge resume --finish base.img.thin-merge"))
+        == "continue with".above("thin-merge resume --finish base.img.thin-merge"))
   }
 }

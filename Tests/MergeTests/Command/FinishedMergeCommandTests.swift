@@ -97,7 +97,7 @@ struct FinishedMergeCommandTests {
       merge,
       says: [
         "\(merge.origin) was written to, or restored from a copy, after the merge", "1 KiB differ",
-        "nothing to do",
+        "do nothing",
       ])
     expectSuccess(try merge.resume(["--again", "--yes"]))
     #expect(try merge.wrongSectors() == [])
@@ -155,7 +155,7 @@ struct FinishedMergeCommandTests {
     for options in [[], ["--dry-run"], elsewhere] {
       let result = try merge.merge(["--restart"] + options)
       #expect(result.exitStatus == 64, "\(options): \(result.standardError)")
-      #expect(result.standardError.contains("--restart may overwrite what was written to"))
+      #expect(result.standardError.contains("--restart may overwrite later writes to"))
     }
     #expect(try content(of: merge.originFile) == origin)
     #expect(try merge.folder.names() == names)

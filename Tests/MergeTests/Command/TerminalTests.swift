@@ -103,11 +103,11 @@ struct TerminalTests {
     let session = try TerminalSession(
       columnCount: 200, environment: ["LC_ALL": "C"],
       script: Self.command(["resume", merge.journal]) + "\necho \"resume: $?\"")
-    try session.waitForRows { $0.last?.hasSuffix(" onto \(merge.origin)? [y/N]") == true }
+    try session.waitForRows { $0.last?.hasSuffix(" to \(merge.origin)? [y/N]") == true }
     try session.type(answer)
     try session.press("Enter")
     let rows = try session.waitForRows { $0.last == "resume: \(exitStatus)" }
-    #expect(rows.contains("About to merge thin device 0 onto \(merge.origin)."), "\(rows)")
+    #expect(rows.contains("About to merge thin device 0 into \(merge.origin)."), "\(rows)")
     #expect(try merge.wrongSectors().isEmpty == (exitStatus == 0))
   }
 

@@ -77,7 +77,7 @@ struct TextReportTests {
     plan.clippedByteCount = 512
     #expect(
       Confirmation(source: SampleReport.reported, originPath: "/dev/x").question(plan) == """
-        About to merge thin device 7 onto /dev/x.
+        About to merge thin device 7 into /dev/x.
 
           to write       6.3 MiB (6553600 bytes), 98 of 100 mapped blocks of 64 KiB in 3 runs
           assumed        thin size not known: taken as 1073741824 bytes
@@ -89,7 +89,7 @@ struct TextReportTests {
           other devices  1 more thin device in this pool
           journal        /base.img.thin-merge, at most 12 KiB
 
-        Write 6.3 MiB onto /dev/x? [y/N] \("")
+        Write 6.3 MiB to /dev/x? [y/N] \("")
         """)
   }
 
@@ -145,7 +145,7 @@ struct TextReportTests {
     let question = Confirmation(source: SampleReport.reported, originPath: "/dev/x").question(plan)
     #expect(
       question.hasSuffix(
-        "\nThis merge is finished. Compare all of it again and write what differs onto /dev/x? [y/N] "
+        "\nThis merge is finished. Compare everything again and write what differs to /dev/x? [y/N] "
       ))
     plan.isMergedAgain = true
     let again = Confirmation(
@@ -160,7 +160,7 @@ struct TextReportTests {
     ).question(plan)
     #expect(
       anew.hasSuffix(
-        "\nThis merge is finished. Write all 6.3 MiB of it again onto /dev/x? [y/N] "))
+        "\nThis merge is finished. Write all 6.3 MiB again to /dev/x? [y/N] "))
   }
 
   @Test("a finished merge's report contains its figures and the verify command")

@@ -71,11 +71,11 @@ struct UsageTests {
     let (merge, resume) = try (
       ThinMergeCommand.run(["help", "merge"]), ThinMergeCommand.run(["resume", "--help"])
     )
-    for usual in ["(usually 64)", "(usually 1M)", "(usually 5)"] {
-      #expect(merge.standardOutput.contains(usual))
+    for value in ["(default: 64)", "(default: 1M)", "(default: 5)"] {
+      #expect(merge.standardOutput.contains(value))
     }
-    #expect(resume.standardOutput.split(separator: "(as in the journal)").count == 4)
-    #expect(!resume.standardOutput.contains("usually"))
+    #expect(resume.standardOutput.split(separator: "(default: as in the journal)").count == 4)
+    #expect(!resume.standardOutput.contains("(default: 64)"))
   }
 
   @Test("the help names all verbs")
@@ -104,6 +104,21 @@ struct UsageTests {
     let answers = ["no active pool, ", "no such thin device, ", "no such pool, "]
     #expect(
       answers.contains(where: result.standardError.contains), "\(result.standardError)")
+  }
+
+  @Test(
+    "a misspelled verb gets a suggestion, and an unknown one the list of verbs",
+    arguments: [
+      (["merg"], "did you mean 'merge'?"), (["help", "sttus"], "did you mean 'status'?"),
+      (["version"], "did you mean '--version'?"), (["hepl"], "the commands are merge, resume"),
+      (["go"], "the commands are merge, resume"), ([""], "the commands are merge, resume"),
+    ])
+  func suggestions(arguments: [String], advice: String) throws {
+    let result = try ThinMergeCommand.run(arguments)
+    #expect(result.exitStatus == 64)
+    #expect(
+      result.standardError.contains("there is no command '\(arguments.last ?? "")'; \(advice)"),
+      "\(result.standardError)")
   }
 
   private func expectUsageError(

@@ -40,7 +40,7 @@ struct CommandInHintTests {
       }
     }
     #expect(Self.hasCommand("see 'lsof /dev/x'"))
-    #expect(Self.hasCommand("to go on: thin-merge resume J"))
+    #expect(Self.hasCommand("continue with: thin-merge resume J"))
   }
 
   @Test(
@@ -102,7 +102,7 @@ struct CommandInHintTests {
       MergeError.cannotOpen(path, "origin", .noSuchFileOrDirectory, isRoot: true).inCommandTerms
         .hint
     }
-    let activate = "if it is a volume of LVM, activate it:\n  lvchange -ay no-vg/base"
+    let activate = "if it is an LVM volume, activate it with:\n  lvchange -ay no-vg/base"
     #expect(hint("no-vg/base") == activate)
     #expect(hint("/dev/no-vg/base") == activate)
     #expect(hint("/dev/mapper/no--vg-base") == activate)

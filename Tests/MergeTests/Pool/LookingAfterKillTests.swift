@@ -82,7 +82,7 @@ struct LookingAfterKillTests {
       #expect(pool.mapper.mapped == expected, "step \(step)")
       #expect(pool.mapper.thinDevices.map(\.devID) == ids, "step \(step)")
       #expect(!pool.mapper.isHolding, "step \(step)")
-      let names = looked.outcome.notes.filter { $0.contains("'thin-merge settle' undoes it") }
+      let names = looked.outcome.notes.filter { $0.contains("undo it with 'thin-merge settle'") }
       #expect(names.count == (isAnythingLeft ? 1 : 0), "step \(step): \(looked.outcome.notes)")
 
       // Everything is still recorded, so settle undoes it.
