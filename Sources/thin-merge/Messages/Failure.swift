@@ -58,18 +58,18 @@ extension Failure {
   /// Returns the failure for a bug in the command.
   static func bug(_ why: String) -> Failure {
     Failure(
-      .bug, .bug, message: "could not go on, the command line: \(why)", hints: [pleaseReport])
+      .bug, .bug, message: "cannot continue, the command line: \(why)", hints: [pleaseReport])
   }
 
   private static let pleaseReport =
-    "this is a mistake in thin-merge; please report it with the whole command"
+    "this is a bug in thin-merge; please report it with the whole command"
 
   /// Creates the failure of a stopped merge, which can be resumed from `journalPath`.
   init(stopping error: MergeError, journalPath: String) {
     self.init(error)
     if error.kind != .bug { exitStatus = .stopped }
     if !hints.contains(where: { $0.contains("thin-merge resume") }) {
-      hints.append("to go on".above(ShellCommand.resume(journalPath: journalPath).text))
+      hints.append("resume the merge".above(ShellCommand.resume(journalPath: journalPath).text))
     }
   }
 
@@ -80,7 +80,7 @@ extension Failure {
     Failure(
       .reportNotWritten, status,
       message: "could not write the report, standard output: \(reason)",
-      hints: ["what was done is done, and only its report is lost"])
+      hints: ["the command did its work; only the report is lost"])
   }
 
   /// Returns the failure for an invalid command line.

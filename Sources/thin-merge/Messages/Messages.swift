@@ -26,11 +26,12 @@ struct Note: Equatable, Sendable {
 
   static let stopping = Note(
     code: Code.stopping.rawValue,
-    text: "stopping in good order; a second Ctrl-C does not drain, a third ends the process at once"
+    text: "stopping after the transfers in flight; a second Ctrl-C stops without waiting for them, a third "
+      + "kills the process"
   )
   static let notDraining = Note(
     code: Code.notDraining.rawValue,
-    text: "not draining: what is in flight is waited for at most 5 s")
+    text: "stopping without waiting: transfers in flight get 5 s to complete")
 }
 
 extension Note {

@@ -13,13 +13,13 @@ struct ExitStatusTests {
       Self.lines(.text) { $0.failure(failure) } == """
         thin-merge: error: could not write, base.img: Input/output error at byte 4096
         hint: look at the kernel's log
-        hint: to go on:
+        hint: resume the merge:
           thin-merge resume 'a b'
 
         """)
     #expect(
       Self.lines(.json) { $0.failure(failure) }
-        == #"{"code":"cannot-write-origin","exit_status":3,"hint":"look at the kernel's log\nto go on:\n  thin-merge resume 'a b'","#
+        == #"{"code":"cannot-write-origin","exit_status":3,"hint":"look at the kernel's log\nresume the merge:\n  thin-merge resume 'a b'","#
         + #""message":"could not write, base.img: Input/output error at byte 4096","#
         + #""time":"1970-01-01T00:00:00Z","type":"error","version":"\#(ThinMerge.versionNumber)"}"#
         + "\n")

@@ -85,7 +85,7 @@ struct TerminalTests {
     try session.waitForRows { _ in
       (try? String(contentsOfFile: trace, encoding: .utf8))?.contains("INJECTED") == true
     }
-    for answer in ["stopping in good order", "at most 5 s"] {
+    for answer in ["stopping after the transfers in flight", "get 5 s"] {
       kill(processID, SIGINT)
       try session.waitForRows { $0.contains { $0.contains(answer) } }
     }
