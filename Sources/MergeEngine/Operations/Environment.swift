@@ -149,6 +149,22 @@ extension Environment {
     }
   }
 
+  /// Returns the same environment, in which each change in device-mapper and each program that is
+  /// run is reported first, in one line.
+  package func traced(by trace: @escaping @Sendable (String) -> Void) -> Environment {
+    var environment = self
+    environment.deviceMapper = TracedDeviceMapper(mapper: deviceMapper, trace: trace)
+    environment.runProgram = { [runProgram] command in
+      trace("run: \(command.map(\.shellQuoted).joined(separator: " "))")
+      return runProgram(command)
+    }
+    environment.runChange = { [runChange] command in
+      trace("run: \(command.map(\.shellQuoted).joined(separator: " "))")
+      return runChange(command)
+    }
+    return environment
+  }
+
   /// Notes that the source may be written to while it is compared.
   func noteThatSourceMayChange() {
     observer.note(.sourceMayChange())

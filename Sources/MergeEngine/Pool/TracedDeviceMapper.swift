@@ -63,21 +63,3 @@ struct TracedDeviceMapper: DeviceMapper {
     try mapper.commit(pool)
   }
 }
-
-extension Environment {
-  /// Returns the same environment, in which each change in device-mapper and each program that is
-  /// run is reported first, in one line.
-  package func traced(by trace: @escaping @Sendable (String) -> Void) -> Environment {
-    var environment = self
-    environment.deviceMapper = TracedDeviceMapper(mapper: deviceMapper, trace: trace)
-    environment.runProgram = { [runProgram] command in
-      trace("run: \(command.map(\.shellQuoted).joined(separator: " "))")
-      return runProgram(command)
-    }
-    environment.runChange = { [runChange] command in
-      trace("run: \(command.map(\.shellQuoted).joined(separator: " "))")
-      return runChange(command)
-    }
-    return environment
-  }
-}

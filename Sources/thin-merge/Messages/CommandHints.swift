@@ -431,7 +431,7 @@ extension MergeNote {
   /// of a sentence.
   static func merging(_ deviceID: UInt32, pool: String) -> String {
     "'thin-merge merge' with "
-      + "\("--pool \(pool.shellQuoted) --dev-id \(deviceID)".commandInSentence) and with the thin "
-      + "device's --origin and --thin-size"
+      + "\("--pool \(pool.shellQuoted) --dev-id \(deviceID)".commandInSentence) and with "
+      + "--origin and --thin-size of the thin device"
   }
 }
