@@ -11,7 +11,7 @@ SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/docs sc
 SCENARIOS := $(wildcard Tests/KernelLab/scenarios/*.sh)
 # Variables that scenarios and the words they are written with share, and files of the guest.
 FROM_THE_LAB := SC2034,SC2154,SC1091
-PYTHON_SCRIPTS := Benchmarks/bench $(wildcard Benchmarks/suite/*.py)
+PYTHON_SCRIPTS := scripts/picture Benchmarks/bench $(wildcard Benchmarks/suite/*.py)
 # The links in Fuzz/Sources are not followed: what they lead to is listed itself.
 SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks) Fuzz Examples
 
@@ -23,7 +23,7 @@ UNLESS_CI := [ "$(CI)" != true ] && echo
 
 export SWIFT PREFIX DESTDIR
 
-.PHONY: help setup build static install uninstall deb deb-check demo docs test kernel-lab lab-full \
+.PHONY: help setup build static install uninstall deb deb-check demo picture docs test kernel-lab lab-full \
   lab-soak soak fuzz instructions sanitize mutate lint format bench clean
 
 help: ## list the targets
@@ -56,6 +56,9 @@ deb-check: ## install, use and remove it in a fresh Debian (needs root and a mir
 
 demo: build ## merge a pool made by a real kernel: plan, interrupt, resume, verify
 	@scripts/demo
+
+picture: build ## draw README's picture of a terminal from a real run
+	@scripts/picture
 
 docs: ## make the library's documentation; a broken link is an error
 	@scripts/setup build

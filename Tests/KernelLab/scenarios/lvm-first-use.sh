@@ -1,4 +1,4 @@
-# LVM: the README's commands, as typed there, with nothing active: list, plan, merge, verify, merge --finish.
+# LVM: the five steps of README, as typed there, with nothing active: list, plan, merge, verify, merge --finish.
 # tier: ci
 # time limit: 240
 make_volumes
