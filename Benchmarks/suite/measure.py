@@ -25,7 +25,7 @@ class Run:
     `seconds` by the wall clock; `processor_seconds` user and system time of the process and its
     children; `machine_seconds` all processor time of the machine meanwhile, kernel threads included;
     `peak_bytes` the most memory that one of its processes had; `read_bytes` what was read from devices.
-    What was not measured is None.
+    A figure that was not measured is None.
     """
 
     def __init__(self, seconds, processor_seconds=None, machine_seconds=None, peak_bytes=None,
@@ -139,7 +139,7 @@ def run_in_turn(contestants, rounds, targets=lambda runs: (), before=lambda: Non
     generator = random.Random(rounds.seed)
 
     def one_round(names, number):
-        # Those that are compared for a target run one behind the other: the machine changes meanwhile.
+        # Those that are compared for a target run one after another: the machine changes meanwhile.
         blocks = [[name for name in names if (name in always) == among] for among in (True, False)]
         for block in generator.sample(blocks, len(blocks)):
             for name in generator.sample(block, len(block)):
@@ -205,7 +205,7 @@ def ratios(over, under, figure):
 
 
 def run_facts(runs):
-    """What is kept of the runs of one comparison, for the results file."""
+    """The facts to keep of the runs of one comparison, for the results file."""
     facts = {}
     for name, of in runs.items():
         done = [run for run in of if run]

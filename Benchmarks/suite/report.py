@@ -261,7 +261,7 @@ def verdicts(rows):
 
 
 def bounds(rows):
-    """What bounds each goal that is missed or open, as bounds.md has it; its first paragraph is about all."""
+    """The bound of each goal that is missed or open, from bounds.md, whose first paragraph is about all."""
     first, _, rest = (BENCHMARKS / "bounds.md").read_text().partition("\n\n- ")
     known = {item[2:item.index("**: ")]: f"- {one_line(item)}\n" for item in rest.split("\n- ")}
     goals = dict.fromkeys(row.goal for row in rows if row.verdict != targets.REACHED)

@@ -15,7 +15,7 @@ RECORDED = "recorded.json"
 
 
 def commit():
-    """What is in the folder, with -dirty where something other than the report was changed since."""
+    """The commit of the folder, with -dirty if something other than the report was changed since."""
     def git(*words):
         return subprocess.run(["git", "-C", REPOSITORY, *words], check=True, capture_output=True,
                               text=True).stdout.strip()
