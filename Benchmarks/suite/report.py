@@ -265,7 +265,7 @@ def bounds(rows):
     first, _, rest = (BENCHMARKS / "bounds.md").read_text().partition("\n\n- ")
     known = {item[2:item.index("**: ")]: f"- {one_line(item)}\n" for item in rest.split("\n- ")}
     goals = dict.fromkeys(row.goal for row in rows if row.verdict != targets.REACHED)
-    return f"## What bounds those that are missed or open\n\n{one_line(first)}\n\n" + "".join(
+    return f"## Why some are missed or open\n\n{one_line(first)}\n\n" + "".join(
         known.get(goal, f"- **{goal}**: not known yet\n") for goal in goals)
 
 
