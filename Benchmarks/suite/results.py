@@ -22,7 +22,7 @@ def commit():
 
     try:
         changed = git("diff", "--name-only", "HEAD", "--", ".",
-                      *(f":!Benchmarks/{name}" for name in ("RESULTS.md", "bounds.md", RECORDED)))
+                      *(f":!Benchmarks/{name}" for name in ("RESULTS.md", "bounds.md", "answered.md", RECORDED)))
         return git("describe", "--always") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
