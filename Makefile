@@ -7,18 +7,20 @@ SWIFT ?= swift
 SHELL_SCRIPTS := .ci/run scripts/setup scripts/test scripts/demo scripts/docs scripts/fuzz \
   scripts/mutate scripts/install scripts/deb scripts/deb-check \
   scripts/sanitize scripts/kernel-lab scripts/oracle scripts/instructions scripts/specialised scripts/sweeps \
+  scripts/spelling \
   Tests/KernelLab/init Tests/KernelLab/boot Tests/KernelLab/scenario Tests/KernelLab/lab.sh
 SCENARIOS := $(wildcard Tests/KernelLab/scenarios/*.sh)
 # Variables that scenarios and the words they are written with share, and files of the guest.
 FROM_THE_LAB := SC2034,SC2154,SC1091
-PYTHON_SCRIPTS := scripts/picture Benchmarks/bench $(wildcard Benchmarks/suite/*.py)
+PYTHON_SCRIPTS := scripts/picture scripts/plain-english scripts/commit-subjects Benchmarks/bench \
+  $(wildcard Benchmarks/suite/*.py)
 # The links in Fuzz/Sources are not followed: what they lead to is listed itself.
 SWIFT_SOURCES := Package.swift Sources Tests $(wildcard Benchmarks) Fuzz Examples
 
 # Where `make install` puts everything, below DESTDIR.
 PREFIX ?= /usr/local
 
-# What a developer may go without, and CI may not.
+# Prints a note for a developer; fails in CI.
 UNLESS_CI := [ "$(CI)" != true ] && echo
 
 export SWIFT PREFIX DESTDIR
@@ -102,12 +104,17 @@ mutate: ## test the tests: break the engine in many ways, one at a time
 	@scripts/setup test
 	@scripts/mutate
 
-lint: ## check formatting, scripts, and that the mutations apply
+lint: ## check formatting, scripts, words, commit subjects, and that the mutations apply
 	@scripts/setup lint
 	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_SOURCES)
 	shellcheck $(SHELL_SCRIPTS)
 	shellcheck --shell bash --exclude $(FROM_THE_LAB) $(SCENARIOS)
 	python3 -c 'import ast, sys; [ast.parse(open(p).read(), p) for p in sys.argv[1:]]' $(PYTHON_SCRIPTS)
+	@# Each check first shows that it finds what it should.
+	scripts/spelling --self-test && scripts/spelling
+	scripts/plain-english --self-test && scripts/plain-english
+	scripts/commit-subjects --self-test && scripts/commit-subjects
+	Benchmarks/bench report --check
 	@git rev-parse --is-inside-work-tree >/dev/null 2>&1 || { \
 	  echo 'lint: note: this is no git work tree; the mutations were not checked'; exit 0; }; \
 	status=0; for patch in Tests/Mutations/*.patch; do git apply --check "$$patch" || { \

@@ -7,8 +7,8 @@
 // system time, peak memory in KiB, and blocks of 512 bytes read from devices, of the program and of the
 // children that it waited for. The exit status is the program's, or 128 and the signal that ended it.
 //
-// What the kernel tells of a child's memory holds what that had of its parent's before exec, so a parent
-// has to be small; this one is linked statically to be so, and to be left alone by LD_PRELOAD.
+// The kernel's figure for a child's peak memory includes its copy of the parent before exec, so the parent
+// has to be small. This one is linked statically to be small, and so that LD_PRELOAD does not affect it.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
@@ -48,7 +48,7 @@ int main(int argc, char **argv) {
   pid_t child = fork();
   if (child < 0) return failed("fork");
   if (child == 0) {
-    // Whoever stops a benchmark kills this process.
+    // A benchmark that is stopped kills this process.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     execvp(argv[2], argv + 2);
     _exit(failed(argv[2]));

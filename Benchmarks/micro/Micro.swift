@@ -13,7 +13,7 @@ private func measured(_ scale: BenchmarkScalingFactor) -> Benchmark.Configuratio
 private let start = ContinuousClock.now
 private let clock = MergeEngine.Clock(now: { start.duration(to: .now) }, sleep: { _ in })
 
-/// What the generated main function registers.
+/// The benchmarks that the generated main function registers.
 let benchmarks: @Sendable () -> Void = {
   let leaf = LeafDecoding(seed: 1)
   Benchmark("leaf of 252 mappings: decode", configuration: measured(.kilo)) { benchmark in

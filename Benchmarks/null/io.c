@@ -142,7 +142,7 @@ int io_getevents(io_context_t context, long count_min, long count_max, struct io
                  struct timespec *timeout) {
   long delivered = deliver(context, count_max, events);
   if (delivered == count_max) return (int)delivered;
-  // What the kernel has is asked for every time: else a flush of the journal would never come.
+  // The kernel is polled every time; otherwise a flush of the journal would never complete.
   struct timespec at_once = {0, 0};
   long missing = count_min > delivered ? count_min - delivered : 0;
   int real = real_getevents(context, missing, count_max - delivered, events + delivered,

@@ -1,4 +1,4 @@
-"""What a merge asks of the heap and of memory, and how soon a resumed one writes."""
+"""How much heap and memory a merge takes, and how soon a resumed one writes."""
 
 import contextlib
 import json
@@ -74,8 +74,8 @@ def memory(work, trixie, seed, keep):
 
 
 def buffer_bytes(largest, depth=64, io_bytes=MIB):
-    """What a merge's slab has for data: `io_bytes` for each request in flight, but no more than two slots
-    for each, which have two buffers of the largest transfer."""
+    """Returns the byte count of a merge's data buffers: `io_bytes` for each request in flight, but no
+    more than two slots for each, which have two buffers of the largest transfer."""
     return min(depth * io_bytes, 2 * depth * 2 * largest)
 
 
@@ -100,7 +100,7 @@ def resume(work, trixie, rounds, seed, keep):
             return until_first_write([command[0], "resume", journal, "--yes", "--progress", "none"],
                                      {**environment, "NULL_FIRST_WRITE": str(noted)}, noted)
 
-        # What swallows I/O is in the way of both.
+        # The library that swallows I/O slows both.
         runs = run_in_turn({"plan": planning.plan(command[0], source, source.folder,
                                                   environment=environment),
                             "resume": resumed}, rounds, lambda runs: [("resume", "plan", "seconds")])

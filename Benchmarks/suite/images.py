@@ -21,7 +21,7 @@ QCOW2_COPIED = 1 << 63
 
 
 class Content:
-    """What stands in the blocks: a piece of noise with a stamp at its head and tail."""
+    """The content of the blocks: a piece of noise with a stamp at its head and tail."""
 
     def __init__(self, seed):
         self.noise = random.Random(seed + 1000).randbytes(4 * MIB)

@@ -1,4 +1,4 @@
-"""What needs device-mapper, in the kernel lab: an emulated machine, so only processor time is told."""
+"""The programs that need device-mapper, in the kernel lab: an emulated machine, so only processor time is told."""
 
 import pathlib
 import re

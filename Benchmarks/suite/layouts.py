@@ -27,7 +27,7 @@ class Layout:
                 yield thin + step, data + step
 
     def transfers(self, io_bytes=MIB):
-        """What goes to the origin in one write: (origin byte, bytes, [(data byte, bytes)])."""
+        """The writes to the origin, one at a time: (origin byte, bytes, [(data byte, bytes)])."""
         pending = None
         for thin, data, count in self.runs:
             start, source = thin * self.block_bytes, data * self.block_bytes

@@ -11,10 +11,10 @@ import time
 from .tools import BenchmarkError, measuring_program, preloaded_library
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
-# With fewer pairs a ratio decides nothing.
+# With fewer pairs a ratio has no verdict.
 PAIRS_MIN = 11
-# Above this half-width of its interval, as a share of the median, a ratio decides nothing.
-DECIDABLE_HALF_WIDTH = 0.05
+# Above this half-width of its interval, as a share of the median, a ratio is measured in further rounds.
+NARROW_HALF_WIDTH = 0.05
 # A contestant this many times slower than the first runs in three rounds, or in one.
 SLOW_FACTOR, VERY_SLOW_FACTOR = 2.5, 20
 
@@ -25,7 +25,7 @@ class Run:
     `seconds` by the wall clock; `processor_seconds` user and system time of the process and its
     children; `machine_seconds` all processor time of the machine meanwhile, kernel threads included;
     `peak_bytes` the most memory that one of its processes had; `read_bytes` what was read from devices.
-    What was not measured is None.
+    A figure that was not measured is None.
     """
 
     def __init__(self, seconds, processor_seconds=None, machine_seconds=None, peak_bytes=None,
@@ -43,7 +43,7 @@ class Run:
 
 
 class Rounds:
-    """How often contestants run: `count` rounds, and more where a ratio is still undecided, up to
+    """How often contestants run: `count` rounds, and more where an interval is still wide, up to
     `count_max` and for no longer than `extra_seconds`. `seed` decides the order in each round."""
 
     def __init__(self, count, count_max, extra_seconds, seed):
@@ -116,7 +116,7 @@ def run_in_turn(contestants, rounds, targets=lambda runs: (), before=lambda: Non
     ahead of each. The result maps each name to its runs, with None for the rounds that it sat out: a
     slow one runs in three rounds, a very slow one not again, its first run counts. `targets` tells, of
     such runs, the ratios that have a target, as arguments of `ratios` by names: whom they name runs in every
-    round, and in more, as `rounds` allows, until the ratios are decided.
+    round, and in more, as `rounds` allows, until the intervals are narrow.
     """
     def one_run(name):
         before()
@@ -139,7 +139,7 @@ def run_in_turn(contestants, rounds, targets=lambda runs: (), before=lambda: Non
     generator = random.Random(rounds.seed)
 
     def one_round(names, number):
-        # Those that are compared for a target run one behind the other: the machine changes meanwhile.
+        # Those that are compared for a target run one after another: the machine changes meanwhile.
         blocks = [[name for name in names if (name in always) == among] for among in (True, False)]
         for block in generator.sample(blocks, len(blocks)):
             for name in generator.sample(block, len(block)):
@@ -156,11 +156,11 @@ def run_in_turn(contestants, rounds, targets=lambda runs: (), before=lambda: Non
     always = {name for over, under, _ in targets(runs) for name in (over, under)}
     begun = time.monotonic()
     for number in range(rounds.count, rounds.count_max):
-        undecided = {name for over, under, figure in targets(runs) for name in (over, under)
-                     if not is_decidable(ratios(runs[over], runs[under], figure))}
-        if not undecided or time.monotonic() - begun > rounds.extra_seconds:
+        wide = {name for over, under, figure in targets(runs) for name in (over, under)
+                     if not is_narrow(ratios(runs[over], runs[under], figure))}
+        if not wide or time.monotonic() - begun > rounds.extra_seconds:
             break
-        one_round([name for name in contestants if name in undecided], number)
+        one_round([name for name in contestants if name in wide], number)
     return runs
 
 
@@ -194,8 +194,8 @@ def half_width(ratio):
     return max(high - median, median - low) / median if median else 0
 
 
-def is_decidable(ratio):
-    return ratio["count"] >= PAIRS_MIN and half_width(ratio) <= DECIDABLE_HALF_WIDTH
+def is_narrow(ratio):
+    return ratio["count"] >= PAIRS_MIN and half_width(ratio) <= NARROW_HALF_WIDTH
 
 
 def ratios(over, under, figure):
@@ -205,7 +205,7 @@ def ratios(over, under, figure):
 
 
 def run_facts(runs):
-    """What is kept of the runs of one comparison, for the results file."""
+    """The facts to keep of the runs of one comparison, for the results file."""
     facts = {}
     for name, of in runs.items():
         done = [run for run in of if run]

@@ -11,8 +11,8 @@ from . import results
 from .measure import run_counting_heap
 from .tools import BENCHMARKS, SCRATCH, built, need_tool
 
-# What bench-rounds does, what a round of it is, and how many are compared: the difference of two counts
-# leaves out what a run costs once.
+# The parts of bench-rounds, a title for a round of each, and the two counts of rounds to compare: their
+# difference does not have the one-time cost of a run.
 LEAVES, ONES = (1, 3), (512, 1536)
 ROUNDS = {"leaf": ("a leaf of 252 mappings decoded", ONES),
           "shuffled-runs": ("1000 leaves of shuffled mappings read, with a reader of their own", LEAVES),

@@ -58,7 +58,7 @@ def plans(results, path):
 
 
 def draw(results, folder):
-    """Plots of what there are results of; older ones of anything go."""
+    """Plots everything that has results, and removes older plots."""
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.svg"):
         old.unlink()

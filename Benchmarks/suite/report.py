@@ -1,12 +1,13 @@
-"""RESULTS.md, tables of everything, and plots, from what the runs have left."""
+"""RESULTS.md from the recorded results; on request, tables of everything and plots."""
 
 import statistics
 
-from . import plots, targets
+from . import targets
 from . import results as results_files
 from .layouts import all_layouts
 from .measure import GIB, MIB, PAIRS_MIN
 from .metadata import MILLIONS
+from .names import QEMU, TOOLS_VERSION, short
 from .tools import BENCHMARKS, BenchmarkError
 
 
@@ -151,19 +152,31 @@ def micros(results):
 
 
 def provenance(made):
-    """What was measured, and with what: of all parts, or of each where they differ."""
-    newest = max(made.values(), key=lambda of: of["date"])
-    text = "\n".join(dict.fromkeys(
-        "{date:.10}, {processors} x {processor}, {memory_gib} GiB, Linux {kernel}.".format(
+    """Machine, kernel and date, and the commit of each part."""
+    text = "; ".join(dict.fromkeys(
+        "{date:.10}, {processors} x {processor}, {memory_gib} GiB, Linux {kernel}".format(
             date=of["date"], **of["machine"])
-        for of in sorted(made.values(), key=lambda of: of["date"], reverse=True))) + "\n"
+        for of in sorted(made.values(), key=lambda of: of["date"], reverse=True))) + "."
     by_commit = {}
     for name, of in made.items():
         by_commit.setdefault(of["commit"], []).append(name)
     if len(by_commit) == 1:
-        return text + f"\nCommit {newest['commit']}.\n"
-    return text + "\n**Parts are of different commits:**\n\n" + "".join(
-        f"- {commit}: {', '.join(names)}\n" for commit, names in by_commit.items())
+        return f"{text} Commit {next(iter(by_commit))}.\n"
+    return f"{text} Commits: " + "; ".join(
+        f"**{commit}** for {', '.join(grouped(names))}" for commit, names in by_commit.items()) + ".\n"
+
+
+def grouped(names):
+    """copy-disk-runs and copy-disk-vm as "copy-disk (runs, vm)"."""
+    groups = {}
+    for name in names:
+        head, _, last = name.partition("-")
+        if "-" in last:
+            first, _, last = last.partition("-")
+            head = f"{head}-{first}"
+        groups.setdefault(head, []).append(last)
+    return [head if of == [""] else f"{head}-{of[0]}" if len(of) == 1 else f"{head} ({', '.join(of)})"
+            for head, of in groups.items()]
 
 
 def failed(failures):
@@ -172,42 +185,120 @@ def failed(failures):
         for part, of in failures.items())
 
 
-def undecided(lines):
-    return ("## Not decidable here\n\nMedians with their 95 % intervals. A figure is undecided if its interval "
-            "contains the target, or extends more than 5 % from the median, even if all of it is on one "
-            "side.\n\n") + table(
-        ["figure", "target", "interval reaches the target", "interval contains it", "interval misses it"],
-        lines, numbers_from=5)
+def merges(results):
+    """How fast each program is on each layout, and what thin-merge and qemu-img take for it."""
+    peers = (QEMU, "ddrescue", "dd for each run", "fio")
+    lines = []
+    for ground, shown in (("ram", "RAM"), ("disk", "disk")):
+        for layout in all_layouts(1):
+            if facts := results.get(f"copy-{ground}-{layout.name}"):
+                runs, mib = facts["runs"], facts["merged_bytes"] / MIB
+                lines.append([
+                    f"{shown}, {layout.name}",
+                    *(f"{mib / runs[name]['seconds']['median']:.0f}" if name in runs else ""
+                      for name in ("thin-merge", *peers)),
+                    *(f"{runs[name]['processor_seconds']['median'] / mib * 1024:.3f}" if name in runs else ""
+                      for name in ("thin-merge", QEMU)),
+                    peak(runs["thin-merge"])])
+    return lines and (
+        "## Merge\n\nA merge of 2 GiB, in MiB/s; then processor time of the process in seconds for each GiB, and peak "
+        "memory in MiB. Medians. *scattered*: 64 KiB blocks, none adjacent to another. *shuffled*: contiguous on the "
+        "origin, in random order in the pool. *runs*: 1 to 64 MiB each. *vm*: many short runs and few long ones. "
+        "*large-blocks*: as scattered, 1 MiB each.\n\n") + table(
+        ["", "**thin-merge**", *(f"`{short(peer)}`" for peer in peers), "processor time",
+         f"of `{short(QEMU)}`", "memory"], lines)
 
 
-def write(work):
-    results, made, failures = results_files.load(work)
-    if not results:
-        raise BenchmarkError(f"{work}: nothing has been measured")
-    plots.draw(results, BENCHMARKS / "plots")
+def readings(results):
+    """How long a plan takes, beside the tools that read the same metadata."""
+    tools = [f"{tool} {TOOLS_VERSION}" for tool in ("thin_check", "thin_dump", "thin_rmap")]
+    lines = []
+    for order in ("shuffled", "contiguous"):
+        for count in MILLIONS.values():
+            if count > 10**7 and (facts := results.get(f"plan-{order}-{count}")):
+                runs = facts["runs"]
+                lines.append([f"{count:,} {order}",
+                              *(f"{runs[name]['seconds']['median']:.3f}" if name in runs else ""
+                                for name in ("thin-merge plan", *tools)),
+                              *(peak(runs[name]) if name in runs else ""
+                                for name in ("thin-merge plan", tools[0]))])
+    return lines and ("## Plan and resume\n\nSeconds to read and check the mappings of a thin device, and peak memory "
+                      "in MiB. Medians.\n\n") + table(
+        ["mappings", "**thin-merge plan**", *(f"`{tool}`" for tool in tools), "memory", "of `thin_check`"], lines)
+
+
+def resumes(results):
+    if not (facts := results.get("resume")):
+        return ""
+    return (f"A resume of a merge of {facts['count']:,} blocks, half of them done, makes its first write after "
+            f"{facts['runs']['resume']['seconds']['median']:.3f} s (median; a plan: "
+            f"{facts['runs']['plan']['seconds']['median']:.3f} s). That whole merge, with the I/O of data and origin "
+            f"swallowed, takes {facts['whole']['seconds']:.1f} s, "
+            f"{facts['whole']['processor_seconds']:.1f} processor seconds and a journal of "
+            f"{facts['whole_journal_bytes'] / MIB:.0f} MiB.\n")
+
+
+def lead(results):
+    """The figures that a user asks for first."""
+    found = {ground: facts for ground in ("RAM", "disk")
+             if (facts := results.get(f"copy-{ground.lower()}-scattered")) and QEMU in facts["speed"]}
+    if not found:
+        return ""
+    return (f"thin-merge merges scattered 64 KiB blocks {both(found, 'speed')} times as fast as `{QEMU}`, and takes "
+            f"{both(found, 'processor')} of its processor time (medians of pairs). `fio`, with the same reads and writes "
+            "and nothing else to do, stands for what the devices give.\n")
+
+
+def both(found, figure):
+    return " and ".join(f"{facts[figure][QEMU]['median']:.3g} ({ground})" for ground, facts in found.items())
+
+
+def verdicts(rows):
+    return ("## Targets\n\nA ratio is the median of pairs of runs, with its 95 % interval. **Reached**: all of the "
+            "interval is on the right side of the target. **Missed**: all of it is on the other. **Open**: it contains "
+            f"the target, or there are fewer than {PAIRS_MIN} pairs. Memory and allocations are counted.\n\n") + table(
+        ["figure", "target", *targets.VERDICTS], targets.lines(rows), numbers_from=5)
+
+
+def bounds(rows):
+    """The bound of each goal that is missed or open, from bounds.md, whose first paragraph is about all."""
+    first, _, rest = (BENCHMARKS / "bounds.md").read_text().partition("\n\n- ")
+    known = {item[2:item.index("**: ")]: f"- {one_line(item)}\n" for item in rest.split("\n- ")}
+    goals = dict.fromkeys(row.goal for row in rows if row.verdict != targets.REACHED)
+    return f"## Why some are missed or open\n\n{one_line(first)}\n\n" + "".join(
+        known.get(goal, f"- **{goal}**: not known yet\n") for goal in goals)
+
+
+def one_line(text):
+    return " ".join(text.split())
+
+
+def page(results, made, failures):
     used = {program: version for of in sorted(made.values(), key=lambda of: of["date"])
             for program, version in of["versions"].items()}
     rows = targets.rows(results)
-    put("RESULTS.md", [
-        "# Results\n\nMade by `Benchmarks/bench report` of what its parts measured last, each by itself; "
-        "[README.md](README.md) says what is measured and how, and what the layouts are. The same command "
-        "makes `tables.md`, with all that was measured, and the folder `plots`; neither is kept.\n",
+    return joined([
+        "# How fast thin-merge is\n",
+        lead(results),
         provenance(made),
         *([failed(failures)] if failures else []),
-        f"## Decided\n\nA ratio is decided if the 95 % interval of its median, of at least {PAIRS_MIN} "
-        "pairs, is on one side of the target and extends at most 5 % from the median. Allocations and "
-        "memory are counts, not samples; of several runs the largest memory figure decides.\n",
-        table(["figure", "target", "measured: median (95 %)", "pairs", "verdict", "that is, in medians"],
-              [row.cells() for row in rows if row.is_decided], numbers_from=6),
-        *([undecided(lines)] if (lines := targets.undecided_lines(rows)) else []),
-        (BENCHMARKS / "bounds.md").read_text(),
+        merges(results),
+        readings(results),
+        resumes(results),
+        verdicts(rows),
+        bounds(rows),
         "Programs: " + "; ".join(
             version if program.split()[0] in version else f"{program} {version}"
-            for program, version in used.items()) + ".\n",
+            for program, version in used.items()) + ". Written by `Benchmarks/bench report` from "
+        "[recorded.json](recorded.json); [README.md](README.md) describes the method, and how to get every figure.\n",
     ])
-    put("tables.md", [
-        "# Tables\n\nWhat [RESULTS.md](RESULTS.md) is of. A figure is the median of runs taken in turn, with "
-        "its range, or with the 95 % interval of the median where it says so.\n",
+
+
+def details(results, made):
+    """Every figure that was recorded, and what was once answered."""
+    return joined([
+        "# Tables\n\nAll recorded figures behind [RESULTS.md](RESULTS.md): medians of runs taken in turn, with their "
+        "range, or with the 95 % interval of the median where the table says so.\n",
         provenance(made),
         section("Merges, loop devices in memory", copies(results, "ram"), "copy-ram"),
         section("Merges, files on the disk", copies(results, "disk"), "copy-disk"),
@@ -215,11 +306,45 @@ def write(work):
         section("Heap, memory and resume", costs(results)),
         section("Micro-benchmarks", micros(results)),
         section("Other mergers, in an emulated machine", others(results)),
+        (BENCHMARKS / "answered.md").read_text(),
     ])
 
 
-def put(name, sections):
-    (BENCHMARKS / name).write_text("\n".join(text.rstrip() + "\n" for text in sections if text))
+def load():
+    results, made, failures = results_files.load()
+    if not results:
+        raise BenchmarkError(f"{BENCHMARKS / results_files.RECORDED}: nothing has been measured")
+    return results, made, failures
+
+
+def write(work):
+    """Records what was measured in the work folder, and makes the page of all that is recorded."""
+    results_files.record(work)
+    put("RESULTS.md", page(*load()))
+
+
+def write_details():
+    results, made, _ = load()
+    try:
+        from . import plots  # Here, since matplotlib is for the plots alone.
+        plots.draw(results, BENCHMARKS / "plots")
+    except ModuleNotFoundError as error:
+        print(f"bench: note: no plots: {error}")
+    put("tables.md", details(results, made))
+
+
+def check():
+    """Fails unless RESULTS.md is the page that the recorded results make."""
+    if (BENCHMARKS / "RESULTS.md").read_text() != page(*load()):
+        raise BenchmarkError("Benchmarks/RESULTS.md is not what Benchmarks/bench report makes of the recorded results")
+
+
+def joined(sections):
+    return "\n".join(text.rstrip() + "\n" for text in sections if text)
+
+
+def put(name, text):
+    (BENCHMARKS / name).write_text(text)
     print(f"written: {BENCHMARKS / name}")
 
 

@@ -7,20 +7,22 @@ import os
 import subprocess
 import time
 
-from .tools import REPOSITORY, BenchmarkError, Trixie, machine_facts, versions
+from .tools import BENCHMARKS, REPOSITORY, BenchmarkError, Trixie, machine_facts, versions
 
 FAILURES = "failures"
+# The last results of each part, and what failed since: RESULTS.md is made of this file alone.
+RECORDED = "recorded.json"
 
 
 def commit():
-    """What is in the folder, with -dirty where something other than the report was changed since."""
+    """The commit of the folder, with -dirty if something other than the report was changed since."""
     def git(*words):
         return subprocess.run(["git", "-C", REPOSITORY, *words], check=True, capture_output=True,
                               text=True).stdout.strip()
 
     try:
         changed = git("diff", "--name-only", "HEAD", "--", ".",
-                      *(f":!Benchmarks/{name}" for name in ("RESULTS.md", "bounds.md")))
+                      *(f":!Benchmarks/{name}" for name in ("RESULTS.md", "bounds.md", "answered.md", RECORDED)))
         return git("describe", "--always") + ("-dirty" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
@@ -38,15 +40,37 @@ def save(work, name, facts):
     print(f"    kept: {path}", flush=True)
 
 
-def load(work):
-    """(facts by name, how they were made by name, errors by part)."""
+def load(folder=BENCHMARKS):
+    """(facts by name, how they were made by name, errors by part), as recorded."""
+    path = folder / RECORDED
+    recorded = json.loads(path.read_text()) if path.exists() else {}
+    failures = recorded.pop(FAILURES, {})
+    return ({name: of["facts"] for name, of in recorded.items()},
+            {name: of["made"] for name, of in recorded.items()}, failures)
+
+
+def record(work, folder=BENCHMARKS):
+    """Replaces in the recorded results those of the parts that have been measured in this work folder."""
     files = {path.stem: json.loads(path.read_text())
              for path in sorted((work / "results").glob("*.json"))}
-    failures = files.pop(FAILURES, {})
-    if old := [name for name, of in files.items() if "made" not in of]:
-        raise BenchmarkError(f"results that do not tell what was measured: {', '.join(old)}")
-    return ({name: of["facts"] for name, of in files.items()},
-            {name: of["made"] for name, of in files.items()}, failures)
+    if old := [name for name, of in files.items() if name != FAILURES and "made" not in of]:
+        raise BenchmarkError(f"results without commit and machine: {', '.join(old)}")
+    if not files:
+        return
+    path = folder / RECORDED
+    recorded = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(as_lines(dict(sorted({**recorded, **files}.items()))) + "\n")
+
+
+def as_lines(value, depth=0):
+    """JSON with a line for each run of each program, so that a difference shows what was measured again."""
+    if not isinstance(value, dict) or depth > 3 or not value:
+        return json.dumps(value, ensure_ascii=False)
+    margin = " " * depth
+    return "{\n" + ",\n".join(
+        f"{margin} {json.dumps(key)}: " + (json.dumps(of, ensure_ascii=False) if key == "made"
+                                          else as_lines(of, depth + 1))
+        for key, of in value.items()) + f"\n{margin}}}"
 
 
 class Attempts:

@@ -1,61 +1,53 @@
 """The figures that are to be reached, and whether they are."""
 
 from .layouts import all_layouts
-from .measure import GIB, MIB, PAIRS_MIN, is_decidable
+from .measure import GIB, MIB, PAIRS_MIN
 from .metadata import MILLIONS
-from .names import QEMU, TOOLS_VERSION
+from .names import QEMU, TOOLS_VERSION, short
 
 # On each ground, the layouts for which the speed against fio has a target.
 AGAINST_FIO = {"ram": {"scattered": 0.9, "runs": 0.9},
                "disk": {layout: 0.95 for layout in ("scattered", "shuffled", "runs", "vm",
                                                     "large-blocks")}}
-# On which side of a target an interval lies: all of it, if it does not hold the target.
-REACHES, HOLDS, MISSES = SIDES = ("reaches", "holds", "misses")
+REACHED, MISSED, OPEN = VERDICTS = ("reached", "missed", "open")
 
 
 class Row:
     """A measured summary against a target, which is a number, or the most or least that there may be of
     something that is counted exactly.
 
-    `goal` is what has the target, and `case` what it was measured on, where there are several; `means` has
-    the medians that a ratio is of.
+    `goal` has the target, and `case` names the input where several were measured. The verdict is open if the
+    interval contains the target, however narrow or wide it is, or if there are too few pairs.
     """
 
-    def __init__(self, goal, case, summary, target, at_least=True, exact=False, means=""):
+    def __init__(self, goal, case, summary, target, at_least=True, exact=False):
         self.goal = goal
         self.case = case
         self.summary = summary
         self.target = f"{'≥' if at_least else '≤'} {target:.3g}"
-        self.means = means
         low, high = summary["interval"]
-        whole = low >= target if at_least else high <= target
-        reaches = high >= target if at_least else low <= target
-        self.side = REACHES if whole else HOLDS if reaches else MISSES
-        self.is_decided = exact or (self.side != HOLDS and is_decidable(summary))
+        reached = low >= target if at_least else high <= target
+        missed = high < target if at_least else low > target
+        self.verdict = REACHED if reached else MISSED if missed else OPEN
+        if not exact and summary["count"] < PAIRS_MIN:
+            self.verdict = OPEN
 
     def measured(self):
         low, high = self.summary["interval"]
         return f"{self.summary['median']:.3g}" + ("" if low == high else f" ({low:.3g} to {high:.3g})")
 
-    def cells(self):
-        """Of the table of what was decided."""
-        verdict = "reached" if self.side == REACHES else "**missed**"
-        return [self.goal + (self.case and f": {self.case}"), self.target, self.measured(),
-                self.summary["count"], verdict, self.means]
-
-    def undecided(self):
+    def shown(self):
         count = self.summary["count"]
-        few = f" of {count} pairs" if count < PAIRS_MIN else ""
+        few = f" of {count} pairs" if 1 < count < PAIRS_MIN else ""
         return (self.case and f"{self.case} ") + self.measured() + few
 
 
-def undecided_lines(rows):
-    """One for each target: what it is, and what was measured, in a column for each side."""
+def lines(rows):
+    """One for each goal: the goal, its target, and the figures in a column for each verdict."""
     goals = {}
     for row in rows:
-        if not row.is_decided:
-            goals.setdefault((row.goal, row.target), []).append(row)
-    return [[*goal, *("; ".join(row.undecided() for row in of if row.side == side) for side in SIDES)]
+        goals.setdefault((row.goal, row.target), []).append(row)
+    return [[*goal, *("; ".join(row.shown() for row in of if row.verdict == verdict) for verdict in VERDICTS)]
             for goal, of in goals.items()]
 
 
@@ -63,15 +55,8 @@ def counted(value):
     return {"median": value, "interval": [value] * 2, "count": 1}
 
 
-def speeds(facts, peer):
-    """Of thin-merge and of that one, by the medians of their seconds."""
-    ours, theirs = (facts["merged_bytes"] / MIB / facts["runs"][name]["seconds"]["median"]
-                    for name in ("thin-merge", peer))
-    return f"{ours:.0f} against {theirs:.0f} MiB/s"
-
-
 def rows(results):
-    """What was measured against each target, as far as there are results."""
+    """Each figure that has a target, as far as there are results."""
     found = []
 
     def add(*arguments, **options):
@@ -83,49 +68,38 @@ def rows(results):
     shown = {"ram": "RAM", "disk": "disk"}
     for (ground, layout), facts in copies.items():
         if facts and layout in AGAINST_FIO[ground]:
-            add(f"{shown[ground]}, speed against fio", layout, facts["speed"]["fio"],
-                AGAINST_FIO[ground][layout], means=speeds(facts, "fio"))
-    if facts := copies["ram", "shuffled"]:
-        add(f"RAM, speed against `{QEMU}`", "shuffled", facts["speed"][QEMU], 1.5,
-            means=speeds(facts, QEMU))
+            add("merge, speed relative to fio", f"{shown[ground]} {layout}", facts["speed"]["fio"],
+                AGAINST_FIO[ground][layout])
     for (ground, layout), facts in copies.items():
         if facts:
             peer = facts["best_peer"]
-            add(f"{shown[ground]}, speed against the best peer", f"{layout}, {peer}",
-                facts["speed"][peer], {"ram": 1.2, "disk": 1.0}[ground], means=speeds(facts, peer))
+            add("merge, speed relative to the fastest peer", f"{shown[ground]} {layout}, {short(peer)}",
+                facts["speed"][peer], {"ram": 1.2, "disk": 1.0}[ground])
+    if facts := copies["ram", "shuffled"]:
+        add(f"merge, speed relative to {short(QEMU)}", "RAM shuffled", facts["speed"][QEMU], 1.5)
     for figure, whose in (("processor", "process"), ("machine", "machine")):
         for (ground, layout), facts in copies.items():
             if facts:
-                ours, theirs = (facts["runs"][name][f"{figure}_seconds"]["median"] * GIB
-                                / facts["merged_bytes"] for name in ("thin-merge", QEMU))
-                add(f"{shown[ground]}, processor time of the {whose} by `{QEMU}`", layout,
-                    facts[figure][QEMU], 0.35, at_least=False,
-                    means=f"{ours:.3f} against {theirs:.3f} s/GiB")
+                add(f"merge, processor time of the {whose} relative to {short(QEMU)}", f"{shown[ground]} {layout}",
+                    facts[figure][QEMU], 0.35, at_least=False)
     if plan := results.get(f"plan-shuffled-{MILLIONS['16.7']}"):
         for tool, target in (("thin_check", 0.35), ("thin_dump", 0.05)):
             name = f"{tool} {TOOLS_VERSION}"
-            ours, theirs = (plan["runs"][of]["seconds"]["median"]
-                            for of in ("thin-merge plan", name))
-            add(f"plan of 16.7 million shuffled mappings, time by {name}", "", plan["time"][name], target,
-                at_least=False, means=f"{ours:.3f} against {theirs:.3f} s")
+            add(f"plan of 16.7 million shuffled mappings, time relative to {name}", "", plan["time"][name],
+                target, at_least=False)
     for ground in AGAINST_FIO:
         if aged := results.get(f"plan-aged-{ground}"):
-            ours, theirs = (aged["runs"][of]["seconds"]["median"]
-                            for of in ("thin-merge plan", "fio"))
-            add(f"{shown[ground]}, plan over scattered nodes, speed against fio", "",
-                aged["speed"]["fio"], 0.9, means=f"{ours:.3f} against {theirs:.3f} s")
+            add("plan over scattered nodes, speed relative to fio", shown[ground], aged["speed"]["fio"], 0.9)
+    if resume := results.get("resume"):
+        add("resume of a half-finished merge, time to its first write relative to a plan", "", resume["time"],
+            1.1, at_least=False)
     found.extend(memory_rows(results))
     if heap := results.get("heap"):
         # Start-up, and a look at the clock now and then, differ by some ten calls from run to run: of half a
         # million transfers, and of 65,000 nodes.
         for figure, title, places in (("per_transfer", "transfer", 4), ("per_node", "node", 3)):
-            add(f"heap allocations per {title}, to {places} decimals", "",
-                counted(abs(round(heap[figure], places))), 0,
-                at_least=False, exact=True)
-    if resume := results.get("resume"):
-        ours, plan = (resume["runs"][of]["seconds"]["median"] for of in ("resume", "plan"))
-        add("resume of a merge half done, until the first new write, by one plan", "", resume["time"],
-            1.1, at_least=False, means=f"{ours:.3f} against {plan:.3f} s")
+            add("heap allocations", f"per {title}, to {places} decimals:", counted(abs(round(heap[figure], places))),
+                0, at_least=False, exact=True)
     return found
 
 
@@ -137,9 +111,9 @@ def memory_rows(results):
     for order in ("shuffled", "contiguous"):
         if plan := results.get(f"plan-{order}-{count}"):
             peak = plan["runs"]["thin-merge plan"]["peak_bytes"]
-            yield Row("most memory of any plan of 100 million mappings, MiB", order,
+            yield Row("plan of 100 million mappings, most memory of any run, MiB", order,
                       counted(peak["range"][1] / MIB), limit / MIB, at_least=False, exact=True)
     if merge := results.get("memory"):
-        yield Row("most memory of a whole merge of 100 million shuffled mappings, MiB", "",
+        yield Row("merge of 100 million shuffled mappings, memory, MiB", "",
                   counted(merge["peak_bytes"] / MIB), (limit + merge["buffer_bytes"]) / MIB,
                   at_least=False, exact=True)

@@ -66,7 +66,7 @@ def installed():
 
 
 def compiled(source, *options):
-    """What becomes of one C file of this folder."""
+    """Compiles one C file of this folder, and returns the path of the result."""
     SCRATCH.mkdir(parents=True, exist_ok=True)
     made = SCRATCH / f"{source.parent.name}-{source.stem}"
     subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", made, source, *options],

@@ -1,4 +1,4 @@
-# What the scenarios are written with. Sizes are in bytes, and `64k` or `8M` will do.
+# Functions for the scenarios. Sizes are in bytes, and `64k` or `8M` will do.
 #
 # A pool is named `pool`, its thin devices `thin1`, `thin2` … by their number, and the external
 # origin is $origin. Everything lies on loop devices over files in memory, which take discards, and
@@ -8,7 +8,7 @@
 readonly work=/lab/work
 readonly mapper=/dev/mapper
 readonly journals=/var/lib/thin-merge
-# Who wrote a sector: told where a comparison fails.
+# The tag names the writer of a sector; a comparison that fails shows it.
 readonly origin_tag=0x0419 stale_tag=0x57a1e
 
 fail() {
@@ -70,7 +70,7 @@ make_pool() {
     loop "$name-data" "$data_size"
     data=$device
   fi
-  # What nobody wrote must not look like zeros.
+  # Blocks that nobody wrote must not look like zeros.
   labtool fill "$data" "$stale_tag"
   bytes "$block" block
   pool_table="0 $(sectors_of "$data") thin-pool $metadata $data $((block / 512)) 0 $# $*"
@@ -194,7 +194,7 @@ remove_volumes() {
 # Keeps what the kernel reads from a thin device, and behind its end from the origin: this is what
 # the origin must be after a merge. remember THIN [ORIGIN]
 remember() { labtool expectation "$1" "${2:-$origin}" "$work/expected"; }
-# Keeps the origin as it is.
+# Records the origin, to be compared later.
 remember_origin() { labtool expectation "$origin" "$origin" "$work/untouched"; }
 
 expect_equal() { labtool compare "$1" "$2" || fail "$2 is not what $1 says"; }
@@ -226,7 +226,7 @@ expect_settled() {
   local left=("$journals"/pools/*.json)
   [[ ! -e ${left[0]} ]] || { cat "${left[0]}"; fail 'the record of the pool is not settled'; }
 }
-# Of what the tool did to the pool, only snapshots of thin devices are left, for merges to go on with.
+# The pool has no traces of the tool except snapshots of thin devices, for merges to resume with.
 expect_snapshot_kept() {
   expect_not_held
   local left=("$journals"/pools/*.json) record

@@ -1,4 +1,4 @@
-/* What the guest of the kernel lab needs beyond a shell: direct I/O with tagged contents, a comparison
+/* The tools that the kernel lab needs beyond a shell: direct I/O with tagged contents, a comparison
  * that says where a wrong sector came from, and a replay of dm-log-writes.
  *
  * Compiled statically by scripts/kernel-lab. It shares nothing with thin-merge.

@@ -12,7 +12,7 @@ private struct Page {
     text = try String(contentsOfFile: PackageFolder.path(path), encoding: .utf8)
   }
 
-  /// What stands between back quotes, and each line that is set off as code.
+  /// The text between back quotes, and each line that is set off as code.
   var code: [String] {
     text.matches(of: #/`([^`\n]+)`/#).map { String($0.output.1) }
       + text.split(separator: "\n").filter { $0.hasPrefix("    ") }.map { String($0.dropFirst(4)) }
@@ -62,7 +62,7 @@ struct DocumentTests {
     #expect(found > 25)
   }
 
-  @Test("what make is told to make, it can make")
+  @Test("every make target in the documents exists")
   func targets() throws {
     let makefile = try Page("Makefile")
     let targets = Set(

@@ -12,7 +12,7 @@ private struct SourceFile: Sendable {
   init(path: String, text: String) {
     self.path = path
     lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-    // Outside of the loop: a debug build makes a pattern anew at each line.
+    // Outside of the loop: a debug build would compile the pattern for each line.
     let text = #/"(?:[^"\\]|\\.)*"/#
     code = lines.map {
       Self.withoutComment($0.contains("\"") ? $0.replacing(text, with: "\"\"") : $0)
@@ -261,7 +261,7 @@ struct TidyTests {
     }
   }
 
-  /// Whether a documentation comment stands above, past any attributes.
+  /// Returns true if a documentation comment is above, past any attributes.
   private static func isDescribed(_ lines: [String], _ index: Int) -> Bool {
     var above = index - 1
     while above >= 0, lines[above].hasPrefix("@") { above -= 1 }

@@ -45,7 +45,7 @@ __attribute__((destructor)) static void count(void) {
     return -1;                                                                                       \
   }
 
-/* Whether a read is of what cannot be read. */
+/* Returns 1 if a read overlaps an unreadable range. */
 static int is_bad(int fd, size_t count, off_t offset) {
   const char *bad = getenv("BAD_READS");
   char name[64], path[4096];

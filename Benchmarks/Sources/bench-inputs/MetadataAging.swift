@@ -43,14 +43,14 @@ struct MetadataAging: ~Copyable {
     try collect(MetadataBlock(node.value(0, in: devices.span)), into: &nodes)
 
     let places = Self.places(of: nodes, isUsed: isUsed, seed: seed)
-    // A free block's content is of no interest: the copy keeps a hole there.
+    // The content of a free block does not matter: the copy keeps a hole there.
     for number in isUsed.indices where isUsed[number] {
       let block = MetadataBlock(UInt64(number))
       var bytes = try read(block)
       let place = places[block]
       if place != nil || block == table {
         let node = try self.node(bytes, at: block)
-        // What a leaf of the device's tree has for values are mappings.
+        // The values in a leaf of the device's tree are mappings, not nodes.
         if block == table || !node.isLeaf { Self.redirect(node, in: &bytes, to: places) }
         bytes[Self.ownNumberByteOffset] = (place ?? block).rawValue
         bytes.seal(as: .btreeNode)

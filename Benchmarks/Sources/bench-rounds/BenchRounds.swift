@@ -4,7 +4,7 @@ internal import MergeEngine
 /// Does one part of the engine's work over and over, for programs that count instructions or heap calls.
 @main
 struct BenchRounds: ParsableCommand {
-  /// What a round is.
+  /// The part that a round runs.
   enum Part: String, CaseIterable, ExpressibleByArgument {
     case leaf
     /// A thousand leaves, by a reader of its own.

@@ -1,4 +1,4 @@
-/* What libFuzzer offers to mutators; its own header comes with no package of the system. */
+/* The functions of libFuzzer for mutators; no package of the system has its header. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

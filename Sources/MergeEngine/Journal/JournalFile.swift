@@ -90,7 +90,7 @@ package enum JournalFile {
           path, MergeError.cannotLockJournal,
           { () throws(Errno) in try locking ? file.lock() : !file.isLockedByAnother })
       else { throw .journalLocked(path) }
-      // Another merge may have put the file aside before it was locked.
+      // Another merge may have set the file aside before it was locked.
       guard file.isStillAtItsPath else { continue }
       try call(path, MergeError.cannotFlushOpenedJournal) { () throws(Errno) in
         try file.forgetCache()

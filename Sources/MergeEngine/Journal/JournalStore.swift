@@ -43,7 +43,7 @@ enum JournalSlot {
   var isOccupied: Bool { if case .empty = self { false } else { true } }
 }
 
-/// Finds, opens, creates and puts aside journals of merges.
+/// Finds, opens, creates and sets aside journals of merges.
 struct JournalStore {
   /// The folder that contains the journals of block devices.
   let stateFolder: String
@@ -260,7 +260,7 @@ struct JournalStore {
     do throws(MergeError) {
       _ = try reader(file)
     } catch {
-      // A corrupt journal may be put aside; a file that was never a journal may not.
+      // A corrupt journal may be set aside; a file that was never a journal may not.
       let magicByteCount = JournalHeader.magic.count
       guard FileSystem.firstBytes(of: file.path, count: magicByteCount) == JournalHeader.magic
       else { throw error }

@@ -190,7 +190,7 @@ struct OriginMarks {
   /// Marks the origin as half merged by `journal`, durably, and removes other overlapping marks.
   ///
   /// - `isUsualPlace`: whether the journal is where a merge onto this path finds it without a mark.
-  /// - `isRestart`: whether the journal of another merge, or of an earlier attempt, was put aside
+  /// - `isRestart`: whether the journal of another merge, or of an earlier attempt, was set aside
   ///   for it.
   /// - Throws: `MergeError` (`refused`) if the mark cannot be set. An origin without a place for
   ///   marks is only noted.

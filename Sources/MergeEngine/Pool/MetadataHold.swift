@@ -268,8 +268,8 @@ package final class MetadataHold {
 
   /// Returns whether a killed run may have taken the held metadata snapshot just before it died.
   ///
-  /// If the pool committed just before the kernel took the metadata snapshot, nothing tells our
-  /// metadata snapshot from one that another program took since.
+  /// If the pool committed just before the kernel took the metadata snapshot, ours cannot
+  /// be told from one that another program took since.
   private func isMaybeOurs(_ hold: PoolState.MetadataHold) throws(MergeError) -> Bool {
     guard hold.held == nil else { return false }
     return try pool.superblock().heldRoot != nil

@@ -88,7 +88,7 @@ package final class OriginSession {
     return true
   }
 
-  /// Checks after the merge that no other device has come to lie on the origin.
+  /// Checks after the merge that no other device uses the origin by now.
   ///
   /// - Throws: `MergeError` (`stopped`).
   package func checkStillUnused() throws(MergeError) {

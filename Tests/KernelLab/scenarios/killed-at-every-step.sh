@@ -34,7 +34,7 @@ killed_at() {
   cat output
   if [[ $way == --snapshot ]]; then wait_until is_active; fi
   if ((status == 137 && kills % 3 == 0)); then
-    # Who only looks leaves what is not in the way.
+    # A verb that only reads leaves anything that is not in its way.
     expect_exit 0 by_name devices --pool pool
     expect_not_held
     expect_exit 0 by_name settle

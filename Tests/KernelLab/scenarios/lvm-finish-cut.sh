@@ -30,7 +30,7 @@ for moment in before after; do
     echo "$moment:$cut" >/tmp/cut
     thin-merge merge vg/vm1 --finish --rename --yes --progress none && status=0 || status=$?
     ((status == 137)) || fail "it was not killed $moment '$cut': $status"
-    # What the next boot would show is right: the volume as it was, or the origin with all of it.
+    # The next boot shows valid data: the unchanged volume, or the origin with all of it.
     vgchange -q -an vg
     expect_exit 0 thin-merge merge vg/vm1 --finish --rename --yes --progress none
     expect_nothing_active

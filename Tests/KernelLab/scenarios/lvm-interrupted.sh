@@ -21,7 +21,7 @@ expect_left_nothing() {
   expect_says 'left nothing'
 }
 make_volumes
-# Stopped, and a guest started since: the merge goes on with what it has a snapshot of, and the rest is merged then.
+# Stopped, and a guest started since: the merge resumes from its snapshot, and newer blocks are merged after that.
 begin
 stop_it INT
 expect_nothing_active

@@ -36,7 +36,7 @@ expect_merged
 dmsetup info -c --noheadings -o name,readonly | grep -E '^vg-base' >layers
 cat layers
 ! grep -v Read-only layers || fail 'a layer of the origin is writable'
-# What users are told to do then: LVM gets the pool's number. The finished merge is compared and handed over by name.
+# The repair that users are told: LVM gets the pool's number. The finished merge is compared and handed over by name.
 lvchange -q -an vg/base
 lvchange -q -an vg/pool_tmeta vg/pool_tdata
 lvm vgcfgbackup -q -f backup vg

@@ -1,4 +1,4 @@
-# With --snapshot, the device in use may be discarded and written anew in mid-merge: the snapshot's data stays.
+# With --snapshot, the device in use may be discarded and written again in mid-merge: the snapshot's data stays.
 # tier: ci
 make_origin 16M
 make_pool --data 64M

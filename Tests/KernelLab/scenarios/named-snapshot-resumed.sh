@@ -1,4 +1,4 @@
-# A merge by --snapshot that was killed goes on with the same snapshot, and deletes it at the end.
+# A merge by --snapshot that was killed resumes with the same snapshot, and deletes it at the end.
 # tier: full
 make_origin 16M
 make_pool --data 64M

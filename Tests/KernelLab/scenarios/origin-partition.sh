@@ -1,4 +1,4 @@
-# The origin is a partition: all other bytes of its disk stay as they were.
+# The origin is a partition: all other bytes of its disk stay unchanged.
 # tier: ci
 loop disk 24M --partscan
 disk=$device

@@ -21,7 +21,7 @@ expect_exit 0 by_name merge thin1 --make-origin-writable
 expect_merged
 read_only || fail 'it stays writable'
 expect_settled
-# Finished, it is compared as it is, read-only.
+# Once finished, it is compared while read-only.
 expect_exit 0 by_name merge thin1
 expect_says 'still equal'
 read_only || fail 'comparing made it writable'

@@ -1,4 +1,4 @@
-# The power is cut while the service merges; in the next boot it waits for the devices, goes on by itself, and finishes.
+# The power is cut while the service merges; in the next boot it waits for the devices, resumes unattended, and finishes.
 # tier: soak
 # boots: systemd
 slice() { dm create "$1" --uuid "LAB-$1" --table "0 $3 linear $DISK $2"; }
@@ -32,7 +32,7 @@ if [[ ! -d $journals/enabled ]]; then
   systemctl enable "$unit"
   mkdir "$journals/enabled"
   cp -d "/etc/systemd/system/multi-user.target.wants/$unit" "$journals/enabled/"
-  # What is written from here on is synced by thin-merge alone, or not at all.
+  # Later writes are synced by thin-merge alone, or not at all.
   sync
   begun=$(done_bytes "$journal")
   systemctl start "$unit"

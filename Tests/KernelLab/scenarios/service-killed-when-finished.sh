@@ -20,7 +20,7 @@ in_mid_merge by_name merge --pool pool --dev-id 1 --origin "$origin" --thin-size
 stop_it INT
 journal=$(the_journal)
 unit=$(systemd-escape --path --template thin-merge@.service "$journal")
-# What is first released is the metadata snapshot, once all is recorded; settling must not be killed by the same.
+# The metadata snapshot is released first, once all is recorded; the same must not kill settling.
 mkdir -p "/run/systemd/system/$unit.d"
 cat >"/run/systemd/system/$unit.d/kill.conf" <<END
 [Service]

@@ -1,4 +1,4 @@
-# The service merges a volume of LVM from its sandbox, and goes on with its handover there: LVM locks, archives and changes.
+# The service merges a volume of LVM from its sandbox, and resumes its handover there: LVM locks, archives and changes.
 # tier: full
 # boots: systemd
 # time limit: 300

@@ -12,7 +12,7 @@ launch='exec' LD_PRELOAD=/lab/labkill.so LAB_KILL=stop:create_snap by_name merge
 running=$!
 wait_until is_stopped
 dm resume thin1
-# What such a snapshot may have in part.
+# Such a snapshot may have a part of this.
 write "$mapper/thin1" 2 1M 1M
 remember "$mapper/thin1"
 kill -CONT "$running"

@@ -18,7 +18,7 @@ expect_merged
 expect_settled
 expect_ids 1
 exec 7<&-
-# What was written since is merged by the next merge.
+# The next merge merges later writes.
 remember "$mapper/thin1"
 expect_exit 4 by_name merge thin1
 expect_says 'was written to after the merge'

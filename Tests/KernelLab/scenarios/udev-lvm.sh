@@ -34,7 +34,7 @@ expect_merged /dev/vg/base
 expect_not_held "$pool"
 expect_no_cookies
 [[ $(blockdev --getro /dev/vg/base) == 1 ]] || fail 'the origin is writable'
-# LVM goes on with the pool and the volume.
+# LVM can still use the pool and the volume.
 lvcreate -q -y -V 8M --thinpool vg/pool -n another
 lvremove -q -y vg/another
 lvchange -q -an vg/vm

@@ -83,7 +83,7 @@ struct DryRunTests {
     #expect(trusting["compared_bytes"]?.integer == 0)
   }
 
-  @Test("a dry run with --restart names the journal to put aside, and leaves it in place")
+  @Test("a dry run with --restart names the journal to set aside, and leaves it in place")
   func restart() throws {
     let merge = try Self.stopped()
     let arguments = merge.mergeArguments(["--restart", "--dry-run"])

@@ -121,7 +121,7 @@ struct FinishedMergeCommandTests {
       merge, says: ["was written to after the merge, and \(merge.origin) was written to, or"])
   }
 
-  @Test("mappings changed after the merge give status 4, and --again puts the old journal aside")
+  @Test("mappings changed after the merge give status 4, and --again sets the old journal aside")
   func mappingsChanged() throws {
     let merge = try Self.finished()
     let pool = PoolImageBuilder(devices: [ThinDevice(0, merge.mappings.dropLast())]).build()

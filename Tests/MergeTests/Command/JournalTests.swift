@@ -106,7 +106,7 @@ struct JournalTests {
     #expect(try merge.wrongSectors().first == range.lowerBound)
   }
 
-  @Test("a restart puts the earlier journal aside and merges everything")
+  @Test("a restart sets the earlier journal aside and merges everything")
   func restart() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -194,7 +194,7 @@ struct OtherJournalTests {
     #expect(try content(of: merge.originFile) == before)
   }
 
-  @Test("the journal of another device's finished merge is put aside")
+  @Test("the journal of another device's finished merge is set aside")
   func finishedOtherDevice() throws {
     let merge = try twoDevices()
     expectSuccess(try merge.merge())

@@ -47,7 +47,7 @@ struct SystemCallOrderTests {
     _ = try traced.expectCheckpointsToBeTrue()
   }
 
-  @Test("a journal that is put aside has its new name durably before the origin is written")
+  @Test("a journal that is set aside has its new name durably before the origin is written")
   func putAside() throws {
     let merge = try Self.mergeWithTail()
     try merge.interruptMerge()

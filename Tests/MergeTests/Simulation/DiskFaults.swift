@@ -64,7 +64,7 @@ struct DiskFaults {
   /// The rate of short requests of a class: one in this many, shortened to an aligned byte count.
   var shortOneIn: [Class: Int] = [:]
 
-  // MARK: What nobody is told of
+  // MARK: Silent faults
 
   /// Devices whose flushes succeed but make nothing durable.
   var lyingFlushes: Set<Device> = []

@@ -106,7 +106,7 @@ final class SimulatedDisk {
     if self.violation == nil { self.violation = violation }
   }
 
-  // MARK: What its queues draw
+  // MARK: Random choices of its queues
 
   /// Returns true one time in `oneIn`, and never if `oneIn` is nil.
   func chance(oneIn: Int?) -> Bool {

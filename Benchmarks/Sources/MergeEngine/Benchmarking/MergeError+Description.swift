@@ -1,4 +1,4 @@
 extension MergeError: CustomStringConvertible {
-  /// What a tool of the suite prints before it ends.
+  /// The text that a tool of the suite prints before it exits.
   public var description: String { message + (hint.map { " (\($0))" } ?? "") }
 }

@@ -1,4 +1,4 @@
-// What the micro-benchmarks call. Each is made anew for every measurement, which begins after that.
+// The work that the micro-benchmarks measure. A measurement starts after its own copy is made.
 
 /// A full leaf, decoded over and over.
 package struct LeafDecoding: Sendable {
@@ -105,7 +105,7 @@ package struct RecordDecoding: Sendable {
     payload = writer.bytes
   }
 
-  /// - Returns: Whether it could be read.
+  /// - Returns: True if it could be read.
   package func decode() -> Bool {
     JournalRecord(
       kindCode: kindCode, payload: RawSpan(_elements: payload.span),

@@ -1,8 +1,8 @@
 /// A pseudo-random permutation of the numbers below a count, by number and without a table.
 ///
 /// Numbers of as many bits as the count takes are mixed by steps that can each be undone (exclusive-or,
-/// multiplication by an odd number, shift and exclusive-or), so that no two come to the same; what
-/// falls behind the count is mixed again.
+/// multiplication by an odd number, shift and exclusive-or), so that no two are mapped to the
+/// same number; a result past the count is mixed again.
 package struct Permutation: Sendable {
   private struct Round {
     var mask: UInt64

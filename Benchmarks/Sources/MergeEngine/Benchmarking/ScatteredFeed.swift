@@ -1,6 +1,6 @@
 /// Transfers of blocks that lie in no order on the data device, rising on the origin with gaps between.
 package struct ScatteredFeed: TransferFeed, ~Copyable {
-  /// What the shape of a merge calls a data block.
+  /// The size of a data block.
   package static let blockByteCount: UInt64 = 64 << 10
 
   private let order: Permutation
@@ -10,7 +10,7 @@ package struct ScatteredFeed: TransferFeed, ~Copyable {
   private var number: UInt64 = 0
   private var targetByteOffset: UInt64 = 0
 
-  /// Every transfer has `segmentCount` blocks, and `gapBlockCount` are left out behind it.
+  /// Every transfer has `segmentCount` blocks, followed by a gap of `gapBlockCount`.
   package init(transferCount: UInt64, segmentCount: UInt64, gapBlockCount: UInt64, seed: UInt64) {
     order = Permutation(count: transferCount * segmentCount, seed: seed)
     self.transferCount = transferCount

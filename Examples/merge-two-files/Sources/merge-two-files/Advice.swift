@@ -1,6 +1,6 @@
 import MergeEngine
 
-/// What a merge that was not begun means, in words.
+/// Explains why a merge was not started.
 func advice(on error: MergeError) -> String {
   let advice =
     switch error.kind {

@@ -1,4 +1,4 @@
-/// What the harness does when something that must hold does not.
+/// Reports an invariant that is violated.
 enum Finding {
   /// Ends the process, which libFuzzer takes for a crash: it keeps the input.
   static func stop(_ what: String) -> Never { fatalError("found: \(what)") }

@@ -8,7 +8,7 @@ internal import Glibc
   static let mediumByteCountMax = 1 << 20
   private static let slabByteCountMax = TreeWalker.slabByteCount
 
-  /// What is there to be read.
+  /// The content of the device.
   private let medium: UnsafeMutableRawPointer
   private(set) var mediumByteCount = 0
   private let slab: UnsafeMutableRawPointer

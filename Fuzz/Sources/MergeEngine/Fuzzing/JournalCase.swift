@@ -1,6 +1,6 @@
 /// One execution over a journal: what `resume`, `status` and `verify --journal` read of it.
 package struct JournalCase {
-  /// What reading a journal came to, as far as it is compared.
+  /// The result of reading a journal, as far as it is compared.
   private struct Reading: Equatable {
     var watermark, doneByteCount, endByteOffset, cutByteOffset, nextSequence, nextSweep: UInt64
     var runCount: UInt64
@@ -34,14 +34,14 @@ package struct JournalCase {
 
   /// Runs the input and stops the process where something does not hold.
   ///
-  /// - Returns: Whether the journal was believed.
+  /// - Returns: True if the journal was accepted.
   @discardableResult
   package func run(_ bytes: [UInt8]) -> Bool {
     let input = JournalInput(decoding: bytes)
     input.expand(into: memory)
     let failing = manner(failing: input.choices.failing, short: input.choices.short)
     guard let reading = reading(failing), failing.failing == 0 else {
-      // What was refused because of an error may be sound; it has to be read without, too.
+      // A journal refused for an I/O error may be valid; it has to be read without the error, too.
       return failing.failing != 0 && check(input)
     }
     guard let again = self.reading(manner(slabByteCount: input.choices.slabByteCount)) else {
@@ -108,7 +108,7 @@ package struct JournalCase {
     checkRangePieces(state, header)
   }
 
-  /// What could not be read is tried again in pieces that a buffer holds.
+  /// Unreadable ranges are retried in pieces that fit in a buffer.
   private func checkRangePieces(_ state: JournalState, _ header: JournalHeader) {
     let cuts = TransferCuts(
       ioByteCount: header.ioByteCount, endByteOffset: header.endByteOffset, alignmentByteCount: 512)
@@ -128,7 +128,7 @@ package struct JournalCase {
     }
   }
 
-  /// Holds a journal against the model, and its records against their encoding.
+  /// Compares a journal with the model, and its records with their encoding.
   private func check(_ input: JournalInput) -> Bool {
     guard let reading = reading(manner(slabByteCount: input.choices.slabByteCount)) else {
       return false
@@ -191,7 +191,7 @@ package struct JournalCase {
       "a record is not what it is encoded to")
   }
 
-  /// A merge goes on behind what it believed, whatever stood there.
+  /// A merge appends after the last accepted record and overwrites what follows it.
   private func checkAppending(to reading: Reading) {
     var expected = reading
     do throws(MergeError) {

@@ -5,7 +5,7 @@
 struct JournalInput {
   static let journalByteCountMax = 256 << 10
 
-  /// What the bytes of choices say.
+  /// The choices that bytes of the input encode.
   struct Choices {
     static let byteCount = 8
     var bytes: [UInt8]

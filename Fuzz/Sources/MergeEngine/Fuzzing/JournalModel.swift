@@ -1,4 +1,4 @@
-/// What a journal recorded, found in the plainest way: each entry without what newer ones cover.
+/// The content of a journal, by the simplest algorithm: each entry minus what newer ones cover.
 struct JournalModel {
   /// More would take the model longer than the reader.
   static let entryCountMax = 256
@@ -10,7 +10,7 @@ struct JournalModel {
   }
 
   private var recorded: [Recorded] = []
-  /// What could not be read, and when that was found.
+  /// The unreadable ranges, each with the sequence number of its record.
   private var unreadable: [(range: ByteRange, sequence: UInt64)] = []
   /// The recorded bytes that no later record names unreadable.
   private var live = RangeSet()

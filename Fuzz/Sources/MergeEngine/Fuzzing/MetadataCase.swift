@@ -1,6 +1,6 @@
 /// One execution over metadata: what `plan`, `merge` and `devices` do with it, up to the data.
 package struct MetadataCase {
-  /// Transfers looked at in one pass; a few blocks can come to millions.
+  /// Transfers checked in one pass; a few blocks can hold millions.
   private static let transferCountMax = 2000
 
   private let memory: FuzzMemory
@@ -11,7 +11,7 @@ package struct MetadataCase {
 
   /// Runs the input and stops the process where something does not hold.
   ///
-  /// - Returns: Whether the metadata was accepted.
+  /// - Returns: True if the metadata was accepted.
   @discardableResult
   package func run(_ bytes: [UInt8]) -> Bool {
     let input = MetadataInput(decoding: bytes)
@@ -157,7 +157,7 @@ package struct MetadataCase {
     Finding.unless(plan.fingerprint == expected, "another fingerprint than that of the runs")
   }
 
-  /// What a pass from `start` on has to give: one segment for each run that is not left out.
+  /// Returns the expected segments of a pass from `start`: one for each run that is not skipped.
   private func segments(
     _ runs: [MappingRun], _ plan: MergePlan, from start: UInt64
   ) -> [Segment] {

@@ -22,7 +22,7 @@ struct MetadataInput {
     }
   }
 
-  /// What the bytes of choices say.
+  /// The choices that bytes of the input encode.
   struct Choices {
     static let byteCount = 24
     var bytes: [UInt8]

@@ -1,6 +1,6 @@
 /// The metadata read in the plainest way: by descending, all in memory.
 ///
-/// What the engine accepts has to be a tree here too, and to come to the same.
+/// Metadata that the engine accepts has to be a tree here too, with the same mappings.
 struct MetadataModel {
   /// An entry of a leaf.
   struct Entry {
