@@ -133,23 +133,12 @@ struct ManualTests {
       // Resume and status need a merge that stopped.
       if ["resume", "status"].contains(page.verb) { try merge.interruptMerge() }
       for example in page.examples {
-        let result = try run(example.script, in: merge.folder)
+        let result = try TypedScript.run(example.script, in: merge.folder)
         #expect(
           result.exitStatus == example.exitStatus,
           "\(page): \(example.script)\n\(result.standardError)")
       }
       if page.verb == "resume" { #expect(try merge.wrongSectors() == []) }
     }
-  }
-
-  /// Runs commands as typed, in a folder, up to the first that fails.
-  private func run(_ script: String, in folder: TemporaryFolder) throws -> CommandResult {
-    let binaries = URL(filePath: ThinMergeCommand.binaryPath).deletingLastPathComponent()
-      .path(percentEncoded: false)
-    let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-    return try ChildProcess(
-      ["sh", "-e", "-c", "cd '\(folder.path)'\n\(script)"],
-      environment: ["PATH": "\(binaries):\(path)"]
-    ).wait()
   }
 }
