@@ -50,6 +50,16 @@ private struct ManualPage: Sendable, CustomStringConvertible {
     lines.filter { $0.hasPrefix(".It ") }.compactMap { Int32($0.dropFirst(".It ".count)) }
   }
 
+  /// The commands of this program in displays; a command is one line.
+  var commands: [String] {
+    var isDisplay = false
+    let source = lines.joined(separator: "\n").replacing(#/\\e\n */#, with: "")
+    return source.replacing("\\-", with: "-").split(separator: "\n").compactMap { line in
+      if line.hasPrefix(".Bd") || line.hasPrefix(".Ed") { isDisplay = line.hasPrefix(".Bd") }
+      return isDisplay && line.hasPrefix("thin-merge ") ? String(line) : nil
+    }
+  }
+
   /// The displays that follow a comment with an exit status.
   var examples: [Example] {
     lines.indices.compactMap { index -> Example? in
@@ -122,6 +132,14 @@ struct ManualTests {
     for page in try ManualPage.all() {
       let result = try Program.run(["mandoc", "-T", "lint", "-W", "warning", page.path])
       #expect(result.exitStatus == 0, "\(result.standardOutput)")
+    }
+  }
+
+  @Test("the command line accepts every command in a display")
+  func commandsAreTaken() throws {
+    for page in try ManualPage.all() {
+      #expect(!page.commands.isEmpty, "\(page)")
+      for command in page.commands { try TypedScript.expectAccepted(command, in: "\(page)") }
     }
   }
 

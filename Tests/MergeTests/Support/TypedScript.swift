@@ -1,4 +1,7 @@
 import Foundation
+import Testing
+
+@testable import thin_merge
 
 /// Commands from a document, run as a user types them.
 enum TypedScript {
@@ -11,5 +14,25 @@ enum TypedScript {
       ["sh", "-e", "-c", "cd '\(folder.path)'\n\(script)"],
       environment: ["PATH": "\(binaries):\(path)"]
     ).wait()
+  }
+
+  /// Expects the command line to accept a command of this program, and returns its verb.
+  @discardableResult static func expectAccepted(
+    _ command: String, in place: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws -> String? {
+    let words = Array(
+      try #require(
+        ShellWords(command).words, "\(place): \(command)", sourceLocation: sourceLocation
+      ).dropFirst())
+    if words.first == "help" {
+      #expect(
+        words.dropFirst().allSatisfy(ThinMerge.verbs.contains), "\(place): \(command)",
+        sourceLocation: sourceLocation)
+    } else {
+      #expect(throws: Never.self, "\(place): \(command)", sourceLocation: sourceLocation) {
+        try ThinMerge.checked(words)
+      }
+    }
+    return words.first
   }
 }
