@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// A page of the package, for people.
-private struct Page {
+struct Page {
   /// From the package's folder on.
   let path: String
   let text: String
@@ -16,6 +16,35 @@ private struct Page {
   var code: [String] {
     text.matches(of: #/`([^`\n]+)`/#).map { String($0.output.1) }
       + text.split(separator: "\n").filter { $0.hasPrefix("    ") }.map { String($0.dropFirst(4)) }
+  }
+
+  /// The lines that are set off as code, other than quoted messages; a command is one line.
+  private var setOffLines: [String] {
+    var fence: Substring?
+    return text.replacing(#/\\\n */#, with: "").split(separator: "\n").compactMap { line in
+      if line.hasPrefix("```") {
+        fence = fence == nil ? line.dropFirst(3) : nil
+        return nil
+      }
+      if let fence { return fence.hasPrefix("message") ? nil : String(line) }
+      return line.hasPrefix("    ") ? String(line.dropFirst(4)) : nil
+    }
+  }
+
+  /// The commands of this program that are set off as code, without comments.
+  var setOffCommands: [String] { setOffLines.compactMap(Self.command) }
+
+  /// The commands of this program, including those in a sentence that have arguments.
+  var commands: [String] {
+    setOffCommands
+      + text.matches(of: #/`(thin-merge [^`\n]+ [^`\n]+)`/#).map { String($0.output.1) }
+  }
+
+  /// Returns the command of this program in a line of code, up to a comment or another command.
+  private static func command(in line: String) -> String? {
+    line.firstMatch(
+      of: #/^(?:.*(?:[ =]|\/s?bin\/))?(thin-merge +.+?)(?: +(?:#|&&|\||;|>|2>).*)?$/#
+    ).map { String($0.output.1) }
   }
 
   /// Where its links within the package lead, from the package's folder on.

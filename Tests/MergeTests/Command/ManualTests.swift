@@ -50,6 +50,16 @@ private struct ManualPage: Sendable, CustomStringConvertible {
     lines.filter { $0.hasPrefix(".It ") }.compactMap { Int32($0.dropFirst(".It ".count)) }
   }
 
+  /// The commands of this program in displays; a command is one line.
+  var commands: [String] {
+    var isDisplay = false
+    let source = lines.joined(separator: "\n").replacing(#/\\e\n */#, with: "")
+    return source.replacing("\\-", with: "-").split(separator: "\n").compactMap { line in
+      if line.hasPrefix(".Bd") || line.hasPrefix(".Ed") { isDisplay = line.hasPrefix(".Bd") }
+      return isDisplay && line.hasPrefix("thin-merge ") ? String(line) : nil
+    }
+  }
+
   /// The displays that follow a comment with an exit status.
   var examples: [Example] {
     lines.indices.compactMap { index -> Example? in
@@ -125,6 +135,14 @@ struct ManualTests {
     }
   }
 
+  @Test("the command line accepts every command in a display")
+  func commandsAreTaken() throws {
+    for page in try ManualPage.all() {
+      #expect(!page.commands.isEmpty, "\(page)")
+      for command in page.commands { try TypedScript.expectAccepted(command, in: "\(page)") }
+    }
+  }
+
   @Test("the examples in the manual end with the exit statuses that the pages give")
   func examples() throws {
     // Only root can query the system's pools.
@@ -133,23 +151,12 @@ struct ManualTests {
       // Resume and status need a merge that stopped.
       if ["resume", "status"].contains(page.verb) { try merge.interruptMerge() }
       for example in page.examples {
-        let result = try run(example.script, in: merge.folder)
+        let result = try TypedScript.run(example.script, in: merge.folder)
         #expect(
           result.exitStatus == example.exitStatus,
           "\(page): \(example.script)\n\(result.standardError)")
       }
       if page.verb == "resume" { #expect(try merge.wrongSectors() == []) }
     }
-  }
-
-  /// Runs commands as typed, in a folder, up to the first that fails.
-  private func run(_ script: String, in folder: TemporaryFolder) throws -> CommandResult {
-    let binaries = URL(filePath: ThinMergeCommand.binaryPath).deletingLastPathComponent()
-      .path(percentEncoded: false)
-    let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
-    return try ChildProcess(
-      ["sh", "-e", "-c", "cd '\(folder.path)'\n\(script)"],
-      environment: ["PATH": "\(binaries):\(path)"]
-    ).wait()
   }
 }

@@ -118,19 +118,26 @@ struct ErrorCatalogueTests {
   }
 }
 
-/// The errors recorded in `Tests/Messages.txt`, which come from the situations.
+/// The errors and notes recorded in `Tests/Messages.txt`; the errors come from the situations.
 struct RecordedMessages {
   private(set) var errors: [ReportedError] = []
+  private(set) var notes: [(code: String, text: String)] = []
 
   init() throws {
     let path = PackageFolder.path("Tests/Messages.txt")
     let text = try String(contentsOfFile: path, encoding: .utf8)
+    var section: Substring = ""
     var exitStatus: Int32 = 0
     var code = ""
     for line in text.split(separator: "\n") {
-      if line.hasPrefix("# Help") { break }
+      if line.hasPrefix("# ") { section = line.dropFirst(2) }
+      guard ["Errors", "Notes"].contains(section) else { continue }
       if let heading = line.firstMatch(of: #/^## .* \[([a-z-]+)\]$/#) {
         code = String(heading.output.1)
+      } else if let heading = line.firstMatch(of: #/^## ([a-z-]+)$/#) {
+        code = String(heading.output.1)
+      } else if let note = line.firstMatch(of: #/^note: (.*)$/#) {
+        notes.append((code, String(note.output.1)))
       } else if let status = line.firstMatch(of: #/^exit (\d+)$/#) {
         exitStatus = Int32(status.output.1) ?? 0
       } else if let message = line.firstMatch(of: #/^error: (.*)$/#) {
@@ -142,5 +149,11 @@ struct RecordedMessages {
         errors[errors.count - 1].hints[last] += "\n" + line
       }
     }
+  }
+
+  /// Returns the lines of each error with a code, then of each note with it.
+  func lines(ofCode code: String) -> [[String]] {
+    errors.filter { $0.code == code }.map(\.lines)
+      + notes.filter { $0.code == code }.map { ["note: \($0.text)"] }
   }
 }
