@@ -26,8 +26,8 @@ struct Note: Equatable, Sendable {
 
   static let stopping = Note(
     code: Code.stopping.rawValue,
-    text: "stopping after the transfers in flight; a second Ctrl-C stops without waiting for them, a "
-      + "third kills the process")
+    text: "stopping after the transfers in flight; a second Ctrl-C does not wait for them, a third "
+      + "kills the process")
   static let notDraining = Note(
     code: Code.notDraining.rawValue,
     text: "stopping without waiting: transfers in flight get 5 s to complete")

@@ -56,7 +56,8 @@ struct FinishedMergeCommandTests {
     #expect(report["finished_time"]?.integer != nil)
     let text = try merge.merge(["--inactive"])
     expectSuccess(text)
-    #expect(text.standardOutput.hasPrefix("Already merged, and still identical: thin device 0 into"))
+    #expect(
+      text.standardOutput.hasPrefix("Already merged, and still identical: thin device 0 into"))
     #expect(text.standardOutput.contains("You can remove the thin device"))
     #expect(try content(of: merge.journal) == journal)
     #expect(try merge.wrongSectors() == [])

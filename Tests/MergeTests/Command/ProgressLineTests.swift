@@ -149,8 +149,8 @@ struct ProgressLineTests {
     }
     #expect(
       screen.text
-        == "thin-merge: note: stopping after the transfers in flight; a second Ctrl-C stops without waiting "
-        + "for them, a third kills the process\n")
+        == "thin-merge: note: stopping after the transfers in flight; a second Ctrl-C does not wait for "
+        + "them, a third kills the process\n")
   }
 }
 
