@@ -77,7 +77,7 @@ struct ProgressBar {
     let (done, all) = (
       Self.number(progress.doneByteCount, unit), Self.number(progress.totalByteCount, unit)
     )
-    return Figure(text: "\(Self.right(done, in: all.count)) of \(all)\(unit)", rank: 3)
+    return Figure(text: "\(Self.right(done, in: all.count)) of \(all)\(unit)", rank: 1)
   }
 
   private var unreadable: Figure? {
@@ -92,14 +92,14 @@ struct ProgressBar {
   private var current: Figure {
     // The average of a finished phase matters more.
     let isOver = isLast && line.isDone
-    return Figure(text: Self.rate(line.pace.current(progress)), rank: isOver ? Self.spareRank : 1)
+    return Figure(text: Self.rate(line.pace.current(progress)), rank: isOver ? Self.spareRank : 3)
   }
 
   private var average: Figure {
     let isOver = isLast && line.isDone
     return Figure(
       text: "average \(Self.rate(RateEstimator.average(progress)))",
-      rank: isOver ? 1 : Self.spareRank)
+      rank: isOver ? 0 : Self.spareRank)
   }
 
   private static func rate(_ bytesPerSecond: Double?) -> String {

@@ -114,8 +114,8 @@ struct StatusText {
     }
   }
 
-  /// Adds the command that merges from the beginning, or the option for it if the thin device's name
-  /// is unknown.
+  /// Adds the command that merges from the beginning, or its option if the thin device's name is
+  /// unknown.
   private func addRestart(_ advice: String, to text: inout ReportText) {
     guard let name = report.thinDeviceName else {
       return text.addNext("\(advice): add --restart to the original merge command.")

@@ -51,7 +51,8 @@ struct VerifyText {
       addRepair(to: &text)
     default:
       text.addNext(
-        "Everything that could be compared matches. Keep the thin device until everything is compared."
+        "Everything that could be compared matches. Keep the thin device until everything is "
+          + "compared."
       )
     }
     return text.text
