@@ -91,7 +91,7 @@ struct StatusText {
       addRestart(
         "If that is refused because the thin device was written to since, start over", to: &text)
     case .givenUp:
-      text.addNext("This merge cannot be resumed.")
+      text.addNext("This merge cannot continue.")
       if let taker = report.givenUp, taker.journalPath != report.journalPath {
         text.addNext(
           "To see the merge that replaced it:", .status(journalPath: taker.journalPath))

@@ -52,8 +52,7 @@ struct VerifyText {
     default:
       text.addNext(
         "Everything that could be compared matches. Keep the thin device until everything is "
-          + "compared."
-      )
+          + "compared.")
     }
     return text.text
   }
