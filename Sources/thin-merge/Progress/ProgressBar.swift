@@ -10,33 +10,36 @@ struct ProgressBar {
   /// True if the bar stays on the screen, so that figures need no constant columns.
   var isLast = false
 
-  /// A figure of the bar, in words and in as few columns as possible.
+  /// A figure of the bar.
   private struct Figure {
-    var words, short: String
+    var text: String
     /// The priority for removal: the highest rank goes first.
     var rank: Int
   }
 
   /// The fewest cells of a useful bar.
   private static let cellCountMin = 4
-  /// The fewest cells beside figures in words; a shorter bar gets short figures.
-  private static let cellCountMinBesideWords = 20
+  /// The fewest cells beside a figure that the bar can do without.
+  private static let cellCountMinBesideSpare = 20
+  /// The rank from which the bar can do without a figure.
+  private static let spareRank = 4
   /// The number of figures that are more important than the cells.
   private static let figureCountBeforeCells = 2
 
   /// Returns the line in at most `columnCount` columns; the least important figures go first.
   func text(columnCount: Int) -> String {
     var shown = figures
-    let words = shown.map { "  \($0.words)" }.joined()
-    let room = columnCount - head.count - words.count - " []".count
-    if room >= Self.cellCountMinBesideWords { return "\(head) [\(cells(room))]\(words)".trimmed }
     while true {
-      let short = shown.map { " \($0.short)" }.joined()
-      let room = columnCount - head.count - short.count
-      if room >= " []".count + Self.cellCountMin {
-        return "\(head) [\(cells(room - " []".count))]\(short)".trimmed
+      let texts = shown.map { "  \($0.text)" }.joined()
+      let room = columnCount - head.count - texts.count
+      let hasSpare = shown.contains { $0.rank >= Self.spareRank }
+      let cellCount = room - " []".count
+      if cellCount >= (hasSpare ? Self.cellCountMinBesideSpare : Self.cellCountMin) {
+        return "\(head) [\(cells(cellCount))]\(texts)".trimmed
       }
-      if room >= 0, shown.count <= Self.figureCountBeforeCells { return (head + short).trimmed }
+      if room >= 0, !hasSpare, shown.count <= Self.figureCountBeforeCells {
+        return (head + texts).trimmed
+      }
       guard let least = shown.indices.max(by: { shown[$0].rank < shown[$1].rank }) else { break }
       shown.remove(at: least)
     }
@@ -61,74 +64,55 @@ struct ProgressBar {
     // Planning reads mappings and moves no bytes, so its speed is meaningless.
     guard progress.phase != .planning else { return [amount, remaining] }
     // A finished phase has no time left, and a current speed only if it took long enough.
-    let isOver = isLast && line.isDone
-    return [
-      amount, unreadable, isOver && line.pace.current(progress) == nil ? nil : current, average,
-      isOver ? nil : remaining, inFlight, checkpoint,
-    ].compactMap(\.self)
+    guard isLast, line.isDone else {
+      return [amount, unreadable, remaining, current, average].compactMap(\.self)
+    }
+    let hasCurrent = line.pace.current(progress) != nil
+    return [amount, unreadable, hasCurrent ? current : nil, average].compactMap(\.self)
   }
 
   private var amount: Figure {
-    let (done, total) = (progress.doneByteCount, progress.totalByteCount)
-    return Figure(
-      words: "\(Self.right(done.formattedByteCount, in: 10)) of \(total.formattedByteCount)",
-      short: "\(Self.right(Amount.shortBytes(done), in: 4))/\(Amount.shortBytes(total))", rank: 2)
+    let total = progress.totalByteCount.formattedByteCount
+    let unit = total.drop { $0 != " " }
+    let (done, all) = (
+      Self.number(progress.doneByteCount, unit), Self.number(progress.totalByteCount, unit)
+    )
+    return Figure(text: "\(Self.right(done, in: all.count)) of \(all)\(unit)", rank: 1)
   }
 
   private var unreadable: Figure? {
     guard progress.unreadableByteCount > 0 else { return nil }
     return Figure(
-      words: "\(progress.unreadableByteCount.formattedByteCount) unreadable",
-      short: "bad \(Self.left(Amount.shortBytes(progress.unreadableByteCount), in: 4))", rank: 3)
+      text: Self.left("\(progress.unreadableByteCount.formattedByteCount) unreadable", in: 21),
+      rank: 2)
   }
 
+  private var remaining: Figure { Figure(text: "ETA \(Self.left(line.remaining, in: 8))", rank: 0) }
+
   private var current: Figure {
-    let rate = line.pace.current(progress)
-    return Figure(words: Self.rate(rate), short: Self.shortRate(rate), rank: 1)
+    // The average of a finished phase matters more.
+    let isOver = isLast && line.isDone
+    return Figure(text: Self.rate(line.pace.current(progress)), rank: isOver ? Self.spareRank : 3)
   }
 
   private var average: Figure {
-    let rate = RateEstimator.average(progress)
+    let isOver = isLast && line.isDone
     return Figure(
-      words: "average \(Self.rate(rate))", short: "avg \(Self.shortRate(rate))", rank: 4)
-  }
-
-  private var remaining: Figure {
-    let text = "ETA \(Self.left(line.remaining, in: 8))"
-    return Figure(words: text, short: text, rank: 0)
-  }
-
-  private var inFlight: Figure {
-    let (reads, writes) = (progress.readsInFlight, progress.writesInFlight)
-    // A comparison writes nothing.
-    guard progress.phase != .verifying else {
-      return Figure(
-        words: Self.left(Amount.text(reads, "read"), in: 8), short: Self.left("r\(reads)", in: 3),
-        rank: 6)
-    }
-    return Figure(
-      words: Self.left("\(Amount.text(reads, "read")), \(Amount.text(writes, "write"))", in: 19),
-      short: Self.left("r\(reads) w\(writes)", in: 7), rank: 6)
-  }
-
-  private var checkpoint: Figure? {
-    guard ![.planning, .verifying].contains(progress.phase) else { return nil }
-    guard let time = progress.sinceCheckpoint else {
-      return Figure(
-        words: Self.left("no checkpoint yet", in: 18), short: Self.left("cp --", in: 6), rank: 5)
-    }
-    let seconds = Int(max(0, time.seconds))
-    return Figure(
-      words: Self.left("checkpoint \(Amount.shortTime(seconds)) ago", in: 18),
-      short: Self.left("cp \(Amount.shortTime(seconds))", in: 6), rank: 5)
+      text: "average \(Self.rate(RateEstimator.average(progress)))",
+      rank: isOver ? 0 : Self.spareRank)
   }
 
   private static func rate(_ bytesPerSecond: Double?) -> String {
-    right(bytesPerSecond.map { Amount.rate($0) } ?? "--", in: 12)
+    left(bytesPerSecond.map { Amount.rate($0) } ?? "--", in: 12)
   }
 
-  private static func shortRate(_ bytesPerSecond: Double?) -> String {
-    right(bytesPerSecond.map { "\(Amount.shortBytes(Amount.whole($0)))/s" } ?? "--", in: 6)
+  /// Returns a byte count in the given unit, with one decimal unless the unit is bytes.
+  private static func number(_ byteCount: UInt64, _ unit: Substring) -> String {
+    let units = [" KiB", " MiB", " GiB", " TiB", " PiB", " EiB"]
+    guard let exponent = units.firstIndex(where: { $0 == unit }) else { return "\(byteCount)" }
+    let divisor = Double(UInt64(1) << (10 * UInt64(exponent + 1)))
+    let tenths = UInt64((Double(byteCount) / divisor * 10).rounded())
+    return "\(tenths / 10).\(tenths % 10)"
   }
 
   private static func left(_ text: String, in columnCount: Int) -> String {

@@ -5,7 +5,7 @@ struct DevicesText {
   var devices: [ThinDevice]
 
   var text: String {
-    guard !devices.isEmpty else { return "There is no thin device in this pool.\n" }
+    guard !devices.isEmpty else { return "This pool has no thin devices.\n" }
     return TextTable(
       heads: ["dev id", "mapped blocks", "transaction", "created", "snapshotted"].map {
         ($0, .right)

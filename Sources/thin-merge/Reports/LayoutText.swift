@@ -33,12 +33,12 @@ struct LayoutText {
       return Self.padded(offset, Self.offsetColumnCount) + "  " + String(row)
     }
     text.addFigure(
-      "Where the blocks lie on the origin, \(cellByteCount.formattedByteCount) to a cell: "
-        + "\(glyphs.map[0]) none, \(glyphs.map[glyphs.map.count - 1]) all.", rows)
+      "Where the blocks are on the origin, \(cellByteCount.formattedByteCount) per cell "
+        + "(\(glyphs.map[0]) none, \(glyphs.map[glyphs.map.count - 1]) all):", rows)
   }
 
   private func addHistogram(to text: inout ReportText) {
-    let lengths = layout.runLengths
+    let lengths = layout.runLengths.filter { $0.runCount > 0 }
     let runs = lengths.map { Amount.text($0.runCount, "run") }
     let bytes = lengths.map { $0.byteCount.formattedByteCount }
     let runColumnCount = runs.map(\.count).max() ?? 0
@@ -56,8 +56,7 @@ struct LayoutText {
         + "  \(Self.padded(bytes[index], byteColumnCount))"
         + (filled.isEmpty ? "" : "  \(filled)")
     }
-    text.addFigure(
-      "How long the runs are, each line up to the next, and their bytes.", rows)
+    text.addFigure("Run lengths (each row up to the next) and bytes:", rows)
   }
 
   /// The columns of an offset or a length: `1023.9 GiB`.

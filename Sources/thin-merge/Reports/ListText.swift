@@ -7,7 +7,7 @@ struct ListText {
 
   var text: String {
     guard !devices.isEmpty else {
-      return "No thin device of this system has an external origin.\n"
+      return "No thin device on this system has an external origin.\n"
     }
     let table = TextTable(
       heads: [
@@ -24,14 +24,14 @@ struct ListText {
       device.obstacles.map { "\(device.name): \($0.text)." }
     }
     guard !obstacles.isEmpty else { return table.text }
-    return table.text + "\nIn the way of a merge:\n"
+    return table.text + "\nObstacles to a merge:\n"
       + obstacles.map { "  \(TerminalText.forPeople($0))\n" }.joined()
   }
 
   private static func state(_ device: ThinDeviceListing) -> String {
     if let path = device.mountPath { return "mounted at \(path)" }
     if device.openCount > 0 { return "open" }
-    return device.isActive ? "active" : "not active"
+    return device.isActive ? "active" : "inactive"
   }
 
   private static func merge(_ device: ThinDeviceListing) -> String {

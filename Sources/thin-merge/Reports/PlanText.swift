@@ -20,69 +20,71 @@ struct PlanText {
     Self.addSource(report, source, to: &text)
     Self.addJournal(report, to: &text)
     Self.addEarlierRuns(report, to: &text)
-    text.add("fingerprint", report.fingerprint)
+    if source.name != nil { text.addDetail("dev id", "\(source.deviceID)") }
+    text.addDetail("fingerprint", report.fingerprint)
     LayoutText(layout: report.layout, glyphs: glyphs, columnCount: columnCount).add(to: &text)
     if let refusal {
-      text.addNext("Nothing was written to the origin. As things are, a merge would be refused:")
+      text.addNext("Nothing was written to the origin. A merge would be refused:")
       text.addNext("  \(refusal.message)")
       if let hint = refusal.hint { text.add(hint: hint) }
     } else if let mergeCommand {
       text.addNext("Nothing was written to the origin. \(whatIsNext)", mergeCommand)
     } else {
-      text.addNext("Nothing was written to the origin. With --origin the plan says more.")
+      text.addNext("Nothing was written to any origin. For a complete plan, add --origin.")
     }
     return text.text
   }
 
   private var heading: String {
-    let merge = source.thinDevice + (originPath.map { " onto \($0)" } ?? "")
+    let place = originPath.map { " into \($0)" } ?? ""
     guard report.isFinished, !report.isMergedAgain else {
-      return "A merge of \(merge) would do this."
+      return "Plan: merge \(source.shortName)\(place)"
     }
+    let merged = "Plan: \(source.shortName) is already merged\(place)"
     return report.handover == nil
-      ? "The merge of \(merge) is finished: nothing would be written."
-      : "The merge of \(merge) is finished, but not yet in LVM."
+      ? "\(merged); nothing would be written" : "\(merged); the steps in LVM remain"
   }
 
   /// The words before the command, by what earlier runs have recorded.
   private var whatIsNext: String {
     guard report.isFinished else {
-      return report.recordedByteCount > 0 ? "To go on:" : "To carry it out:"
+      return report.recordedByteCount > 0 ? "To continue:" : "To merge:"
     }
     if let handover = report.handover {
       return report.isMergedAgain
-        ? "By this command all of it is compared again and what differs is written; then "
+        ? "This command compares everything again and writes what differs; then "
           + "\(Self.willDo(handover)):"
-        : "By this command \(Self.willDo(handover)); with --again, what differs is written first:"
+        : "To write what differs first, add --again. With this command, \(Self.willDo(handover)):"
     }
     if report.isMergedAgain {
-      return "This merge is finished. To compare all of it again and write what differs:"
+      return "This merge is finished. To compare everything again and write what differs:"
     }
     let compared =
-      report.comparedByteCount > 0 ? "source and origin with what was merged" : "nothing"
+      report.comparedByteCount > 0
+      ? "the source and the origin with what was merged," : "nothing"
     return
-      "With --again all of it is compared and what differs is written. The same command compares "
-      + "\(compared), and writes nothing:"
+      "To compare everything and write what differs, add --again. This command compares "
+      + "\(compared) and writes nothing:"
   }
 
-  /// Adds the amount to write, and how the ends of thin device and origin compare.
+  /// Adds the amount to merge, and how the ends of thin device and origin compare.
   static func addExtent(_ plan: PlanReport, to text: inout ReportText) {
-    let label = plan.isMergedAgain ? "to compare" : plan.isFinished ? "merged" : "to write"
-    text.add(label, "\(Amount.exactBytes(plan.byteCount)), \(blocks(plan))")
+    let label = plan.isMergedAgain ? "to compare" : plan.isFinished ? "merged" : "to merge"
+    text.add(label, "\(plan.byteCount.formattedByteCount), \(blocks(plan))")
     if plan.thinByteCountIsAssumed, plan.originByteCount != nil {
-      text.add(
-        "assumed", "thin size not known: taken as \(plan.thinByteCount) bytes")
+      text.add("thin size", "unknown; assuming \(plan.thinByteCount.formattedByteCount)")
     } else if plan.originByteCount != nil {
-      text.add("thin size", Amount.exactBytes(plan.thinByteCount))
+      text.add("thin size", plan.thinByteCount.formattedByteCount)
     }
     if let origin = plan.originByteCount {
-      let grown = plan.grownOriginByteCount.map { ", extended to \(Amount.exactBytes($0))" }
-      text.add("origin size", Amount.exactBytes(origin) + (grown ?? ""))
+      let grown = plan.grownOriginByteCount.map { ", to be extended to \($0.formattedByteCount)" }
+      text.add("origin size", origin.formattedByteCount + (grown ?? ""))
     }
     // A finished merge is only compared, and the origin stays read-only for that.
     if let name = plan.protectedOriginName, !plan.isFinished || plan.isMergedAgain {
       text.add(
-        "write-protected", "\(name), by LVM, as an external origin; that is lifted for the merge")
+        "write-protected",
+        "\(name), by LVM, as an external origin; the merge makes it writable while it runs")
     }
     addPastEnd(plan, to: &text)
     if let handover = plan.handover { text.add("afterwards", willDo(handover)) }
@@ -91,10 +93,12 @@ struct PlanText {
   /// Adds the blocks and bytes past the end, which are skipped.
   static func addPastEnd(_ plan: PlanReport, to text: inout ReportText) {
     if plan.pastEndBlockCount > 0 {
-      text.add("past the end", "\(Amount.text(plan.pastEndBlockCount, "mapped block")) left out")
+      text.add("past the end", "\(Amount.text(plan.pastEndBlockCount, "mapped block")) skipped")
     }
     if plan.clippedByteCount > 0 {
-      text.add("clipped", "\(Amount.exactBytes(plan.clippedByteCount)) of the block across the end")
+      text.add(
+        "clipped",
+        "\(plan.clippedByteCount.formattedByteCount) of the block that crosses the end")
     }
   }
 
@@ -102,8 +106,8 @@ struct PlanText {
   static func willDo(_ handover: VolumeHandover, thinVolumeIsThere: Bool = true) -> String {
     let (thin, origin) = (handover.thinFullName, handover.originFullName)
     let removal = thinVolumeIsThere ? "everything is compared, \(thin) is removed, and " : ""
-    let rename = handover.takesName ? ", which is renamed to \(thin)" : ""
-    return "\(removal)\(origin) \(thinVolumeIsThere ? "" : "is ")made an ordinary volume\(rename)"
+    let rename = handover.takesName ? ", renamed to \(thin)" : ""
+    return "\(removal)\(origin) becomes an ordinary volume\(rename)"
   }
 
   /// Returns the steps in LVM after the merge, as part of a question.
@@ -118,49 +122,49 @@ struct PlanText {
       + (rename.map { "\(ordinary), and \($0)" } ?? "and \(ordinary)")
   }
 
-  /// Adds the source and the mappings that are read.
+  /// Adds the source, and the mappings as a detail.
   static func addSource(
     _ plan: PlanReport, _ source: ReportedSource, to text: inout ReportText
   ) {
     text.add("from", source.dataPath)
     if let snapshotID = plan.snapshotID {
-      text.add("snapshot", "dev \(snapshotID), made of the thin device for this merge")
+      text.add("snapshot", "dev \(snapshotID), taken of the thin device for this merge")
     } else if plan.makesSnapshot {
-      text.add("snapshot", "made of the thin device when the merge begins, and merged")
+      text.add(
+        "snapshot", "taken of the thin device when the merge begins, and merged in its place")
     }
     if plan.isWrittenSinceSnapshot {
-      text.add("written since", "the thin device; that is not merged")
+      text.add("not merged", "writes to the thin device after the snapshot")
     }
     if plan.makesSnapshot || plan.snapshotID != nil, plan.thinDeviceIsOpen {
       text.add(
-        "in use", "the thin device is open; what is written to it after the snapshot is not merged")
+        "in use", "the thin device is open; writes to it after the snapshot are not merged")
     }
     let tree = plan.heldRoot.map { "metadata snapshot at block \($0)" } ?? "live mappings"
-    text.add(
-      "mappings", "\(source.metadataPath), \(tree), transaction \(plan.transactionID)")
+    text.addDetail(
+      "metadata", "\(source.metadataPath), \(tree), transaction \(plan.transactionID)")
     if plan.otherDeviceCount > 0 {
-      text.add(
-        "other devices", "\(Amount.text(plan.otherDeviceCount, "more thin device")) in this pool")
+      text.add("other devices", "\(Amount.text(plan.otherDeviceCount, "thin device")) in this pool")
     }
   }
 
   /// Adds the journal's path and the largest size that it may reach.
   static func addJournal(_ plan: PlanReport, to text: inout ReportText) {
     let path = plan.journalPath.map { "\($0), " } ?? ""
-    text.add("journal", "\(path)at most \(plan.journalByteCountMax.formattedByteCount)")
+    text.add("journal", "\(path)up to \(plan.journalByteCountMax.formattedByteCount)")
   }
 
   /// Adds the use of earlier runs' records, and the journals that are given up.
   private static func addEarlierRuns(_ plan: PlanReport, to text: inout ReportText) {
     if plan.recordedByteCount > 0 {
-      let recorded = "\(Amount.exactBytes(plan.recordedByteCount)) recorded"
+      let recorded = "\(plan.recordedByteCount.formattedByteCount) already merged"
       let writes = !plan.isFinished || plan.isMergedAgain
-      let compared = "read again and compared" + (writes ? "; what differs is written again" : "")
+      let compared = "to be compared" + (writes ? ", and rewritten where it differs" : "")
       text.add(
         "earlier runs",
-        "\(recorded), \(plan.comparedByteCount > 0 ? compared : "not read again")")
+        "\(recorded); \(plan.comparedByteCount > 0 ? compared : "not to be compared")")
     }
-    for path in plan.journalsPutAside { text.add("put aside", "the journal \(path)") }
+    for path in plan.journalsPutAside { text.add("to set aside", "the journal \(path)") }
     text.add(plan.remnants, besides: plan.deviceID)
   }
 

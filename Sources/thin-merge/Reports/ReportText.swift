@@ -211,12 +211,6 @@ enum Amount {
     count == 1 ? "1 \(thing)" : "\(count) \(thing)s"
   }
 
-  /// Returns a byte count, rounded and exact.
-  static func exactBytes(_ byteCount: UInt64) -> String {
-    let rounded = byteCount.formattedByteCount
-    return byteCount < 1024 ? rounded : "\(rounded) (\(byteCount) bytes)"
-  }
-
   /// Returns whole percent; 100 only if everything is done.
   static func percent(_ part: UInt64, of whole: UInt64) -> Int {
     guard part < whole else { return 100 }
@@ -232,33 +226,6 @@ enum Amount {
     let whole = Int(seconds.rounded())
     guard whole >= 3600 else { return "\(whole / 60) min \(whole % 60) s" }
     return "\(whole / 3600) h \(whole % 3600 / 60) min"
-  }
-
-  /// Returns a byte count in at most four columns: `1.2G`, with the units of the options.
-  static func shortBytes(_ byteCount: UInt64) -> String {
-    var value = Double(byteCount)
-    var units = "BKMGTPE"[...]
-    while value >= 999.5, units.count > 1 {
-      value /= 1024
-      units.removeFirst()
-    }
-    let unit = String(units.prefix(1))
-    return (byteCount < 1000 || value >= 9.95 ? "\(Int(value.rounded()))" : fixed(value)) + unit
-  }
-
-  /// Returns whole seconds in at most three columns, for durations of less than a hundred days.
-  static func shortTime(_ seconds: Int) -> String {
-    switch seconds {
-    case ..<100: "\(seconds)s"
-    case ..<6000: "\(seconds / 60)m"
-    case ..<360_000: "\(seconds / 3600)h"
-    default: "\(seconds / 86_400)d"
-    }
-  }
-
-  private static func fixed(_ value: Double) -> String {
-    let tenths = Int((value * 10).rounded())
-    return "\(tenths / 10).\(tenths % 10)"
   }
 
   /// Returns bytes per second; nil if the amount or the time is zero.

@@ -12,6 +12,9 @@ struct ReportedSource: Equatable, Sendable {
     name.map { "thin device \($0) (dev \(deviceID))" } ?? "thin device \(deviceID)"
   }
 
+  /// The thin device in as few words as possible, for a heading or a list.
+  var shortName: String { name ?? "thin device \(deviceID)" }
+
   /// The paths of its blocks and their mappings.
   var place: String { "\(dataPath), mappings in \(metadataPath)" }
 }

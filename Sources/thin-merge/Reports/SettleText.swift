@@ -16,7 +16,7 @@ struct SettleText {
     guard !shown.isEmpty else {
       let place =
         poolName.map { "in pool \(TerminalText.forPeople($0))" } ?? "in any pool or at any origin"
-      return "Earlier runs left nothing \(place).\n"
+      return "Earlier runs left nothing behind \(place).\n"
     }
     return shown.joined(separator: "\n")
   }
@@ -24,31 +24,31 @@ struct SettleText {
   private func text(of origin: OriginLeftovers) -> String {
     let heading =
       if origin.isInUse {
-        "another run works on it, and undoes this itself."
+        "in use by another thin-merge run, which undoes this itself"
       } else {
-        isList ? "an earlier run left this." : "an earlier run had left this."
+        isList ? "left behind by an earlier run" : "cleanup after an earlier run"
       }
-    var text = ReportText("An origin without an active pool: \(heading)", style)
+    var text = ReportText("Origin without an active pool: \(heading)", style)
     add(
       origin.writableLayers, origin.notUndone, origin.error, origin.recordPath,
       origin.recordedSeconds, to: &text)
-    if isList, !origin.isInUse, origin.error == nil { text.addNext("It is undone by:", .settle()) }
+    if isList, !origin.isInUse, origin.error == nil { text.addNext("To undo it:", .settle()) }
     return text.text
   }
 
   private func text(of volume: VolumeLeftovers) -> String {
     let heading =
       if volume.isInUse {
-        "another run uses it, and deactivates it at its end."
+        "in use by another thin-merge run, which deactivates it at the end"
       } else if volume.isUndone {
-        "an earlier run had activated it; that is undone."
+        "activated by an earlier run; undone"
       } else {
-        "an earlier run activated it."
+        "activated by an earlier run"
       }
     var text = ReportText("Volume \(volume.name): \(heading)", style)
     for note in volume.notUndone { text.add("not undone", note.textInCommandTerms) }
     text.add("record", volume.recordPath)
-    if isList, !volume.isInUse { text.addNext("It is deactivated by:", .settle()) }
+    if isList, !volume.isInUse { text.addNext("To deactivate it:", .settle()) }
     return text.text
   }
 
@@ -64,12 +64,12 @@ struct SettleText {
     for line in lines { text.add("origin", line) }
     for journal in journals {
       text.add(
-        "journal", "\(journal.path), of dev \(journal.deviceID) onto \(journal.originPath)")
+        "journal", "\(journal.path), dev \(journal.deviceID) into \(journal.originPath)")
     }
     for note in notUndone { text.add("not undone", note.textInCommandTerms) }
-    if let error { text.add(isList ? "not read" : "not undone", error.inCommandTerms.message) }
+    if let error { text.add(isList ? "unreadable" : "not undone", error.inCommandTerms.message) }
     if let recordPath {
-      let date = seconds.map { ", changed last on \(StatusText.date($0))" } ?? ""
+      let date = seconds.map { ", last changed at \(StatusText.date($0))" } ?? ""
       text.add("record", recordPath + date)
     }
   }
@@ -82,7 +82,7 @@ struct SettleText {
     for snapshot in pool.snapshots {
       text.add("snapshot", Self.line(snapshot))
       if let path = snapshot.suspendedDevicePath {
-        text.add("", "\(path) was suspended for it, and is suspended still")
+        text.add("", "\(path) was suspended for it and is still suspended")
       }
     }
     for device in pool.removedDevices { text.add("thin device", Self.line(device)) }
@@ -94,14 +94,14 @@ struct SettleText {
   }
 
   private func heading(of pool: PoolLeftovers) -> String {
-    let name = pool.poolName.map { "Pool \($0)" } ?? "A pool that is not active"
+    let name = pool.poolName.map { "Pool \($0)" } ?? "Inactive pool"
     return switch pool.state {
     case .active where pool.recordPath == nil && !wasRecorded(pool):
-      "\(name): no run has recorded anything of it."
-    case .inUse: "\(name): another run works on it, and undoes this itself."
-    case .notActive: "\(name): this is recorded, and stays until the pool is active."
-    case .active where isList: "\(name): earlier runs left this."
-    case .active: "\(name): earlier runs had left this."
+      "\(name): no thin-merge run recorded any changes"
+    case .inUse: "\(name): in use by another thin-merge run, which undoes this itself"
+    case .notActive: "\(name): recorded changes, kept until the pool is active"
+    case .active where isList: "\(name): left behind by earlier runs"
+    case .active: "\(name): cleanup after earlier runs"
     }
   }
 
@@ -114,45 +114,46 @@ struct SettleText {
   private static func line(
     _ snapshot: PoolLeftovers.MetadataSnapshot, in pool: PoolLeftovers
   ) -> String {
-    let place = snapshot.block.map { "at block \($0)" } ?? "asked for"
-    guard !snapshot.isUndone else { return "\(place), not held any more" }
+    let place = snapshot.block.map { "at block \($0)" } ?? "requested"
+    guard !snapshot.isUndone else { return "\(place), no longer held" }
     let only =
       snapshot.maybeOnlyCopyOf.map {
-        "; dev \($0) is merged in part from it, and if that was deleted, it is the only copy"
+        "; dev \($0) is partially merged from it; if dev \($0) was deleted, this is the only copy"
       } ?? ""
     guard pool.state != .notActive else { return place + only }
     return switch snapshot.owner {
     case .recorded: "\(place), held by thin-merge" + only
     case .maybe:
-      "\(place), held by a run that was killed as it took one, or by another program"
+      "\(place), held by a run that was killed while taking one, or by another program"
     case .unrecorded:
-      "\(place), held by another program, or by a run that was killed as it took it"
+      "\(place), held by another program, or by a run that was killed while taking it"
     }
   }
 
   private static func line(_ snapshot: PoolLeftovers.Snapshot) -> String {
     let name = "dev \(snapshot.deviceID), a snapshot of dev \(snapshot.originalID)"
-    if snapshot.isUndone { return "\(name), deleted or not there" }
-    if snapshot.isThere == false { return "\(name), which is not there (any more)" }
+    if snapshot.isUndone { return "\(name), deleted or already gone" }
+    if snapshot.isThere == false { return "\(name), gone or never created" }
     let size =
-      snapshot.byteCount.map { ", keeps up to \($0.formattedByteCount) from being freed" } ?? ""
+      snapshot.byteCount.map { ", holds up to \($0.formattedByteCount) of pool space" } ?? ""
     return switch snapshot.use {
-    case .unfinishedMerge: "\(name)\(size), for a merge that is not finished"
+    case .unfinishedMerge: "\(name)\(size), needed by an unfinished merge"
     case .onlyCopy:
-      "\(name)\(size); the thin device it was made of is gone, and this snapshot is the only copy"
+      "\(name)\(size); its thin device is gone, and this snapshot is the only copy"
     case .maybeOnlyCopy:
-      "\(name)\(size); if the thin device it was made of is gone, it is the only copy"
-    case .none: "\(name)\(size), not needed any more"
+      "\(name)\(size); if its thin device is gone, this snapshot is the only copy"
+    case .none: "\(name)\(size), no longer needed"
     }
   }
 
   private static func line(_ device: PoolLeftovers.RemovedDevice) -> String {
     if device.isActive { return "\(device.path), active again" }
-    if device.isUndone { return "\(device.path), not recorded any more" }
-    let command = device.volumeName.map { ": lvchange -ay \($0.shellQuoted)" } ?? ""
+    if device.isUndone { return "\(device.path), no longer recorded" }
+    let command =
+      device.volumeName.map { "; activate it with: lvchange -ay \($0.shellQuoted)" } ?? ""
     return device.isPutBack
-      ? "\(device.path), removed, and to be put back"
-      : "\(device.path), removed, and stays so\(command)"
+      ? "\(device.path), removed; to be put back"
+      : "\(device.path), removed; it stays removed\(command)"
   }
 
   private static func line(_ layer: PoolLeftovers.WritableLayer) -> String {
@@ -161,28 +162,34 @@ struct SettleText {
     return switch layer.isWritable {
     case true?: "\(name), made writable for a merge"
     case false?: "\(name), read-only again"
-    case nil: "\(name), not there (any more)"
+    case nil: "\(name), no such device"
     }
   }
 
   private func addNext(of pool: PoolLeftovers, to text: inout ReportText) {
     guard let name = pool.poolName, pool.state == .active else { return }
     if isList, pool.recordPath != nil {
-      text.addNext("What no unfinished merge needs is undone by:", .settle(pool: name))
+      text.addNext("To undo everything that no unfinished merge needs:", .settle(pool: name))
     }
     if let snapshot = pool.metadataSnapshot, !snapshot.isUndone, snapshot.owner == .unrecorded {
       text.addNext(
-        "If no other program needs the metadata snapshot:", commands: [MergeNote.release(name)])
+        "If no other program needs the metadata snapshot, release it:",
+        commands: [MergeNote.release(name)])
     }
     for copy in pool.snapshots where copy.use == .onlyCopy && !copy.isUndone {
       text.addNext(
-        "\(MergeNote.merging(copy.deviceID, pool: name)) merges dev \(copy.deviceID). To give the copy up:",
-        commands: [MergeNote.delete(copy.deviceID, pool: name)])
+        "To merge dev \(copy.deviceID), with the origin and the size of its thin device:",
+        .merge([
+          "--pool", name, "--dev-id", "\(copy.deviceID)", "--origin", "ORIGIN", "--thin-size",
+          "SIZE",
+        ]))
+      text.addNext(
+        "To give up the copy:", commands: [MergeNote.delete(copy.deviceID, pool: name)])
     }
     for snapshot in pool.snapshots
     where snapshot.use == .unfinishedMerge && snapshot.isThere != false && !snapshot.isUndone {
       text.addNext(
-        "If the merge is given up, which leaves its origin merged in part:",
+        "To give up the merge, which leaves its origin partially merged:",
         commands: [MergeNote.delete(snapshot.deviceID, pool: name)])
     }
   }

@@ -44,6 +44,15 @@ struct ShellCommand: Equatable {
     ShellCommand("verify", source.words + origin(originPath) + extent.words)
   }
 
+  /// Returns the command that compares the origin with the source of a report.
+  static func verify(_ source: ReportedSource, originPath: String) -> ShellCommand {
+    let devices = [
+      "--metadata", source.metadataPath, "--data", source.dataPath, "--dev-id",
+      "\(source.deviceID)",
+    ]
+    return ShellCommand("verify", (source.name.map { [$0] } ?? devices) + origin(originPath))
+  }
+
   /// Returns the command that merges with those words.
   static func merge(_ words: [String]) -> ShellCommand { ShellCommand("merge", words) }
 

@@ -8,28 +8,29 @@ struct StatusListText {
   var text: String {
     guard !journals.isEmpty else {
       return
-        "No journals of merges are in \(ProcessEnvironment.stateFolder), and no marks there name any.\n"
+        "No merge journals are in \(ProcessEnvironment.stateFolder) or named by a mark there.\n"
     }
-    var text = ReportText("\(Amount.text(UInt64(journals.count), "merge")).", style)
+    var text = ReportText("\(Amount.text(UInt64(journals.count), "merge"))", style)
     for journal in journals {
       guard let status = journal.status else {
-        text.add("not read", journal.error?.inCommandTerms.message ?? journal.path)
+        text.add("unreadable", journal.error?.inCommandTerms.message ?? journal.path)
         continue
       }
       text.add(Self.word(status), Self.line(status))
       text.add("", journal.path)
     }
     text.addNext(
-      "More about one: 'thin-merge status' with its journal, or with the name of a volume.")
+      "To show one merge, give its journal or the name of its volume:",
+      .status(journalPath: "JOURNAL"))
     return text.text
   }
 
   /// Returns the status of a merge, in a word or two.
   static func word(_ status: StatusReport) -> String {
-    if status.state == .stopped, status.runCount == 0 { return "not begun" }
+    if status.state == .stopped, status.runCount == 0 { return "not started" }
     return switch status.state {
     case .running: "running"
-    case .stopped: "not finished"
+    case .stopped: "unfinished"
     case .finished: "finished"
     case .verified: "verified"
     case .givenUp: "given up"
@@ -38,8 +39,10 @@ struct StatusListText {
 
   private static func line(_ status: StatusReport) -> String {
     let percent = Amount.percent(status.doneByteCount, of: status.totalByteCount)
+    let origin = status.originName ?? status.originPath
     return
-      "\(ReportedSource(status).thinDevice) onto \(status.originName ?? status.originPath), \(percent)% of "
-      + "\(status.totalByteCount.formattedByteCount), last record \(StatusText.date(status.recordedSeconds))"
+      "\(ReportedSource(status).shortName) into \(origin), \(percent)% of "
+      + "\(status.totalByteCount.formattedByteCount), "
+      + "last record \(StatusText.date(status.recordedSeconds))"
   }
 }

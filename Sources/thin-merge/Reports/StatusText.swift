@@ -8,7 +8,7 @@ struct StatusText {
 
   var text: String {
     var text = ReportText(
-      "The merge of \(source.thinDevice) onto \(report.originName ?? report.originPath) \(state).",
+      "Merge of \(source.shortName) into \(report.originName ?? report.originPath): \(state)",
       style)
     let done = report.doneByteCount
     let total = report.totalByteCount
@@ -23,10 +23,12 @@ struct StatusText {
     text.add(
       "runs",
       report.runCount == 0
-        ? "none; the journal was made on \(Self.date(report.begunSeconds))"
-        : "\(report.runCount), the first on \(Self.date(report.begunSeconds))")
+        ? "none; the journal was created at \(Self.date(report.begunSeconds))"
+        : "\(report.runCount), the first at \(Self.date(report.begunSeconds))")
     text.add("last record", Self.date(report.recordedSeconds))
-    text.add("from", source.place)
+    text.add("from", source.dataPath)
+    if source.name != nil { text.addDetail("dev id", "\(source.deviceID)") }
+    text.addDetail("metadata", source.metadataPath)
     text.add("journal", report.journalPath)
     text.add("unreadable", ranges: report.unreadable, of: report.unreadable.byteCount)
     addNext(to: &text)
@@ -42,19 +44,19 @@ struct StatusText {
 
   private var state: String {
     switch report.state {
-    case .running: "is running"
-    case .stopped where report.runCount == 0: "has not begun"
+    case .running: "running"
+    case .stopped where report.runCount == 0: "not started"
     case .stopped:
       report.doneByteCount < report.totalByteCount
-        ? "is not finished" : "is recorded in full, but its last check is missing"
+        ? "unfinished" : "unfinished; all data is recorded, but the final check is missing"
     case .finished: finished
-    case .verified: "\(finished), and was read back and found right"
-    case .givenUp: "was given up\(givenUpFor)"
+    case .verified: "\(finished), read back and verified"
+    case .givenUp: "given up\(givenUpFor)"
     }
   }
 
   private var finished: String {
-    report.finishedSeconds.map { "finished at \(Self.date($0))" } ?? "is finished"
+    report.finishedSeconds.map { "finished at \(Self.date($0))" } ?? "finished"
   }
 
   private var givenUpFor: String {
@@ -70,7 +72,7 @@ struct StatusText {
     if report.doneByteCount > 0, let writing {
       let perSecond = Double(report.doneByteCount) / writing.seconds
       let seconds = Int64(min(Double(left) / perSecond, 1e15))
-      value += ", \(Amount.time(.seconds(seconds))) at the speed so far"
+      value += ", \(Amount.time(.seconds(seconds))) at the average speed"
     }
     text.add("left", value)
   }
@@ -78,22 +80,25 @@ struct StatusText {
   private func addNext(to text: inout ReportText) {
     switch report.state {
     case .running:
-      text.addNext("Nothing to do: SIGUSR1 makes it print a line, SIGINT stops it in good order.")
+      text.addNext(
+        "Nothing to do. SIGUSR1 makes the merge print its progress; SIGINT stops it cleanly.")
     case .stopped where report.runCount == 0:
       text.addNext(
-        "Nothing was written to the origin. To begin:", .resume(journalPath: report.journalPath))
+        "Nothing was written to the origin. To start the merge:",
+        .resume(journalPath: report.journalPath))
     case .stopped:
       text.addNext(
-        "The origin may be merged in part; keep the thin device. To go on:",
+        "The origin may be partially merged; keep the thin device. To resume:",
         .resume(journalPath: report.journalPath))
-      addRestart("If the thin device was written to since, and that is refused", to: &text)
+      addRestart(
+        "If that is refused because the thin device was written to since, start over", to: &text)
     case .givenUp:
-      text.addNext("Nobody goes on with this merge.")
+      text.addNext("This merge cannot continue.")
       if let taker = report.givenUp, taker.journalPath != report.journalPath {
         text.addNext(
-          "The merge that took its place:", .status(journalPath: taker.journalPath))
+          "To see the merge that replaced it:", .status(journalPath: taker.journalPath))
       } else {
-        addRestart("The origin may be merged in part", to: &text)
+        addRestart("The origin may be partially merged; start over", to: &text)
       }
     case .finished where report.handover != nil, .verified where report.handover != nil:
       addHandover(to: &text)
@@ -106,21 +111,19 @@ struct StatusText {
       addFinish(to: &text)
     case .verified:
       text.addNext(
-        "Nothing is left to do. Before the thin device is removed, compare it with the origin by "
-          + "'thin-merge verify'.")
+        "Nothing is left to do. Before you remove the thin device, compare it with the origin:",
+        .verify(source, originPath: report.originName ?? report.originPath))
     }
   }
 
-  /// Adds the command that merges from the beginning, with the thin device's name.
-  private func addRestart(_ reason: String, to text: inout ReportText) {
+  /// Adds the command that merges from the beginning, or its option if the thin device's name is
+  /// unknown.
+  private func addRestart(_ advice: String, to text: inout ReportText) {
     guard let name = report.thinDeviceName else {
-      return text.addNext(
-        "\(reason): 'thin-merge merge' with --restart merges from the beginning.")
+      return text.addNext("\(advice): add --restart to the original merge command.")
     }
     let origin = report.originName ?? report.originPath
-    text.addNext(
-      "\(reason); this merges from the beginning:",
-      .merge([name, "--origin", origin, "--restart"]))
+    text.addNext("\(advice):", .merge([name, "--origin", origin, "--restart"]))
   }
 
   /// True if the merge is of LVM's volumes.
@@ -141,17 +144,17 @@ struct StatusText {
     guard let handover = report.handover else { return }
     guard !report.isHandedOver else { return text.addNext(Self.done(handover)) }
     text.addNext(
-      "\(handover.originFullName) is about to take the place of \(handover.thinFullName) in LVM. "
-        + "To go on:", .resume(journalPath: report.journalPath, finish: true))
+      "\(handover.originFullName) has not fully replaced \(handover.thinFullName) in LVM yet. To "
+        + "continue:", .resume(journalPath: report.journalPath, finish: true))
   }
 
   /// Returns the result of a handover.
   static func done(_ handover: VolumeHandover) -> String {
     let name =
       handover.takesName
-      ? "\(handover.originFullName) is an ordinary volume, called \(handover.finalFullName) now"
-      : "\(handover.originFullName) is an ordinary volume now"
-    return "\(handover.thinFullName) is removed; \(name). Nothing is left to do."
+      ? "\(handover.originFullName) is now an ordinary volume named \(handover.finalFullName)"
+      : "\(handover.originFullName) is now an ordinary volume"
+    return "\(handover.thinFullName) was removed; \(name). Nothing is left to do."
   }
 
   /// Returns a date in ISO 8601, or the bare number outside of the years 1970 to 9999.

@@ -20,14 +20,15 @@ struct VerifyText {
   var text: String {
     var text = ReportText(heading, style)
     if journalPath == nil {
-      text.add("source", source.place)
+      text.add("from", source.dataPath)
     } else {
-      text.add("merged", "\(source.thinDevice) from \(source.place)")
+      text.add("merged", "\(source.thinDevice) from \(source.dataPath)")
     }
+    text.addDetail("metadata", source.metadataPath)
     let rate = Amount.rate(report.comparedByteCount, in: report.duration)
     text.add(
       "compared",
-      Amount.exactBytes(report.comparedByteCount)
+      report.comparedByteCount.formattedByteCount
         + " in \(Amount.time(report.duration))" + (rate.map { ", \($0)" } ?? ""))
     Self.addRanges(report, to: &text)
     text.add(report.remnants, besides: source.deviceID)
@@ -36,8 +37,8 @@ struct VerifyText {
       addUnfinished(to: &text)
     case .done where journalPath != nil:
       text.addNext(
-        "The thin device was not read. Before it is removed, compare it with the origin by "
-          + "'thin-merge verify'.")
+        "The thin device was not read. Before you remove it, compare it with the origin:",
+        .verify(source, originPath: originPath))
     case .done where report.comparedByteCount == 0 && report.remnants.isEmpty:
       break
     case .done:
@@ -50,7 +51,9 @@ struct VerifyText {
     case .different:
       addRepair(to: &text)
     default:
-      text.addNext("What could be compared is right. Keep the thin device until all is compared.")
+      text.addNext(
+        "Everything that could be compared matches. Keep the thin device until everything is "
+          + "compared.")
     }
     return text.text
   }
@@ -59,14 +62,15 @@ struct VerifyText {
     guard report.unfinishedMerge == nil else { return addUnfinished(to: &text) }
     if let other = report.otherMerge {
       text.addNext(
-        "Keep the thin device. What was merged onto this origin last is thin device \(other.deviceID) of "
-          + "\(ReportedSource(other).place), which a merge of this one would overwrite in part. About that merge:",
+        "Keep the thin device. The last merge into this origin was of thin device "
+          + "\(other.deviceID) of \(ReportedSource(other).place). Merging this one would partly "
+          + "overwrite it. To see that merge:",
         .status(journalPath: other.journalPath))
     } else if isMerged {
       text.addNext("Keep the thin device. To compare again and write what differs:", repairCommand)
     } else {
       text.addNext(
-        "Keep the thin device. No journal tells of a merge of it onto this origin. To merge it:",
+        "Keep the thin device. No journal records a merge of it into this origin. To merge it:",
         repairCommand)
     }
   }
@@ -75,20 +79,20 @@ struct VerifyText {
     guard let merge = report.unfinishedMerge else { return }
     if merge.state == .givenUp {
       text.addNext(
-        "Keep the thin device. A merge onto this origin was given up, and none has taken its place. To merge "
-          + "from the beginning:", restartCommand ?? .merged(adding: "--restart"))
+        "Keep the thin device. A merge into this origin was given up, and no other merge replaced "
+          + "it. To start over:", restartCommand ?? .merged(adding: "--restart"))
     } else if merge.state == .running {
       text.addNext(
-        "Keep the thin device. A merge onto this origin is running; how far it is:",
+        "Keep the thin device. A merge into this origin is running. To see its progress:",
         .status(journalPath: merge.journalPath))
     } else if report.isWrittenSinceMergeStopped, let restartCommand {
       text.addNext(
-        "Keep the thin device. A merge of it onto this origin is not finished, and it was written to, or "
-          + "made anew, after that merge recorded its mappings. To merge it again from the start, which "
-          + "loses nothing:", restartCommand)
+        "Keep the thin device. Its merge into this origin is unfinished, and it was written to or "
+          + "re-created after that merge recorded its mappings. To start over, which loses no data:",
+        restartCommand)
     } else {
       text.addNext(
-        "Keep the thin device. A merge onto this origin is not finished. To go on with it:",
+        "Keep the thin device. A merge into this origin is unfinished. To resume it:",
         .resume(journalPath: merge.journalPath))
     }
   }
@@ -96,9 +100,9 @@ struct VerifyText {
   private var heading: String {
     let comparedWith = journalPath.map { "the checksums in \($0)" } ?? source.thinDevice
     return switch ExitStatus(report) {
-    case .done: "\(originPath) agrees with \(comparedWith)."
+    case .done: "\(originPath) matches \(comparedWith)."
     case .different: "\(originPath) differs from \(comparedWith)."
-    default: "\(originPath) could not be compared in full with \(comparedWith)."
+    default: "\(originPath) could not be fully compared with \(comparedWith)."
     }
   }
 

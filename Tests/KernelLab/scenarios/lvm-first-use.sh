@@ -4,7 +4,7 @@
 make_volumes
 expect_nothing_active
 expect_exit 0 thin-merge list
-expect_says '^vg/vm1 +vg/base +vg/pool +16 MiB +\? +not active +none$'
+expect_says '^vg/vm1 +vg/base +vg/pool +16 MiB +\? +inactive +none$'
 expect_exit 0 thin-merge plan vg/vm1
 expect_says 'write-protected +vg/base, by LVM'
 expect_silent_about 'base-real|dev/mapper'
@@ -18,9 +18,9 @@ expect_base_merged
 expect_exit 0 thin-merge verify vg/vm1 --progress none
 expect_says 'not needed any more'
 expect_exit 0 thin-merge status
-expect_says 'finished +thin device vg/vm1'
+expect_says 'finished +vg/vm1 into vg/base'
 expect_exit 0 thin-merge merge vg/vm1 --finish --yes --progress none
-expect_says 'vg/vm1 is removed; vg/base is an ordinary volume now'
+expect_says 'vg/vm1 was removed; vg/base is now an ordinary volume'
 expect_nothing_active
 expect_volumes 'base:-wi-------' 'pool:twi---t---'
 expect_base_merged

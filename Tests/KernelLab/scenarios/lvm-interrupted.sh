@@ -9,9 +9,9 @@ begin() {
 }
 expect_unfinished() {
   expect_exit 0 thin-merge list
-  expect_says "^vg/vm1 +vg/base .*not finished"
+  expect_says "^vg/vm1 +vg/base .*unfinished"
   expect_exit 0 thin-merge status vg/vm1
-  expect_says 'thin device vg/vm1 .* onto vg/base is not finished'
+  expect_says 'Merge of vg/vm1 into vg/base: unfinished'
   expect_says "^ +thin-merge resume $(the_journal)$"
 }
 expect_left_nothing() {

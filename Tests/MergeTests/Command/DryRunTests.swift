@@ -57,7 +57,7 @@ struct DryRunTests {
       merge, by: merge.mergeArguments(["--dry-run", "--verify", "--rate-limit", "1M"]))
     expectSuccess(result)
     #expect(try merge.newFiles() == [])
-    #expect(result.standardOutput.contains("Nothing was written to the origin. To carry it out:\n"))
+    #expect(result.standardOutput.contains("Nothing was written to the origin. To merge:\n"))
     #expect(result.standardOutput.contains("--verify --rate-limit 1048576\n"))
     #expect(!result.standardOutput.contains("--dry-run"))
   }
@@ -92,7 +92,7 @@ struct DryRunTests {
     #expect(report["recorded_bytes"]?.integer == 0)
     let text = try expectNothingLeft(merge, by: arguments)
     expectSuccess(text)
-    #expect(text.standardOutput.contains("  put aside    the journal \(merge.journal)\n"))
+    #expect(text.standardOutput.contains("  to set aside  the journal \(merge.journal)\n"))
   }
 
   @Test("a dry run with --restart names the journal of another device's unfinished merge")
@@ -140,7 +140,7 @@ struct DryRunTests {
     try merge.restoreOrigin()
     let result = try expectNothingLeft(merge, by: merge.mergeArguments(["-n"]))
     expectError(result, exitStatus: 4, naming: merge.origin)
-    #expect(result.standardOutput.contains("As things are, a merge would be refused:"))
+    #expect(result.standardOutput.contains("A merge would be refused:"))
     let real = try merge.merge()
     #expect(real.standardError == result.standardError)
     expectSuccess(try merge.plan())

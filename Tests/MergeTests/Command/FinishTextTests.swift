@@ -17,8 +17,8 @@ struct FinishTextTests {
   }
 
   private static let steps =
-    "everything is compared, vg/vm1 is removed, and vg/base made an ordinary volume, which is "
-    + "renamed to vg/vm1"
+    "everything is compared, vg/vm1 is removed, and vg/base becomes an ordinary volume, renamed to "
+    + "vg/vm1"
 
   @Test("the plan of a merge that is finished but not in LVM names the handover's steps")
   func planOfFinished() {
@@ -27,18 +27,18 @@ struct FinishTextTests {
       mergeCommand: .merge(["vg/vm1", "--finish", "--rename"]))
     #expect(
       plan.text.hasPrefix(
-        "The merge of thin device 7 onto vg/base is finished, but not yet in LVM.\n"))
+        "Plan: thin device 7 is already merged into vg/base; the steps in LVM remain\n"))
     #expect(
       plan.text.hasSuffix(
         """
-        Nothing was written to the origin. By this command \(Self.steps); with --again, what differs is written first:
+        Nothing was written to the origin. To write what differs first, add --again. With this command, \(Self.steps):
           thin-merge merge vg/vm1 --finish --rename
 
         """))
     #expect(!plan.text.contains("writes nothing"))
     plan.report.isMergedAgain = true
     #expect(
-      plan.text.contains("again and what differs is written; then \(Self.steps):\n"))
+      plan.text.contains("again and writes what differs; then \(Self.steps):\n"))
   }
 
   private static let asked =
@@ -86,7 +86,7 @@ struct FinishTextTests {
         == "Make vg/base an ordinary volume and rename it to vg/vm1? [y/N] ")
     #expect(
       PlanText.willDo(Self.handover, thinVolumeIsThere: false)
-        == "vg/base is made an ordinary volume, which is renamed to vg/vm1")
+        == "vg/base becomes an ordinary volume, renamed to vg/vm1")
   }
 
   @Test("a declined handover of a finished merge gives one message and status 2")

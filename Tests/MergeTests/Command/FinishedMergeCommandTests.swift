@@ -189,7 +189,7 @@ struct FinishedMergeCommandTests {
     let result = try merge.resume()
     expectSuccess(result)
     #expect(
-      try /The merge of thin device 0 onto .* finished at 20\d\d-\d\d-\d\dT.*Z\./.firstMatch(
+      try /Merge of thin device 0 into .*: finished at 20\d\d-\d\d-\d\dT.*Z/.firstMatch(
         in: result.standardOutput) != nil, "\(result.standardOutput)")
     #expect(!result.standardOutput.contains("needed only"))
     let report = try merge.resume(["--output", "json"]).report()
@@ -216,7 +216,7 @@ struct FinishedMergeCommandTests {
     expectSuccess(try merge.merge())
     let result = try ThinMergeCommand.run(["verify"] + mergeOfOther.dropFirst())
     #expect(result.exitStatus == 1)
-    #expect(result.standardOutput.contains("is thin device 0 of "))
+    #expect(result.standardOutput.contains("was of thin device 0 of "))
     #expect(result.standardOutput.hasSuffix("\n  thin-merge status \(merge.journal)\n"))
     #expect(!result.standardOutput.contains("thin-merge merge"), "\(result.standardOutput)")
   }
@@ -226,7 +226,7 @@ struct FinishedMergeCommandTests {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try merge.verify()
     #expect(result.exitStatus == 1)
-    #expect(result.standardOutput.contains("No journal tells of a merge of it onto this origin."))
+    #expect(result.standardOutput.contains("No journal records a merge of it into this origin."))
     #expect(result.standardOutput.contains("\n  thin-merge merge --metadata"))
   }
 

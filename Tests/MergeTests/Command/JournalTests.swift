@@ -282,7 +282,7 @@ struct FinishedJournalTests {
     #expect(
       stopped.standardOutput.hasSuffix(
         """
-        Keep the thin device. A merge onto this origin is not finished. To go on with it:
+        Keep the thin device. A merge into this origin is unfinished. To resume it:
           thin-merge resume \(merge.journal)
 
         """))
@@ -292,7 +292,7 @@ struct FinishedJournalTests {
     #expect(
       running.standardOutput.hasSuffix(
         """
-        Keep the thin device. A merge onto this origin is running; how far it is:
+        Keep the thin device. A merge into this origin is running. To see its progress:
           thin-merge status \(merge.journal)
 
         """))

@@ -31,16 +31,15 @@ struct LayoutTextTests {
       Self.text(Self.layout) == """
         Heading.
 
-        Where the blocks lie on the origin, 1 MiB to a cell: . none, # all.
+        Where the blocks are on the origin, 1 MiB per cell (. none, # all):
 
              0 bytes  #+..............................................
               48 MiB  ................................................
               96 MiB  ...#
 
-        How long the runs are, each line up to the next, and their bytes.
+        Run lengths (each row up to the next) and bytes:
 
               64 KiB  16 runs    1 MiB  ########################################
-             128 KiB   0 runs  0 bytes
              256 KiB    1 run  512 KiB  ####################
 
         """)

@@ -38,34 +38,27 @@ struct ProgressBarTests {
     }
   }
 
-  @Test("a wide bar has every figure in words")
-  func words() {
+  @Test("a wide bar has every figure")
+  func wide() {
     #expect(
-      Self.text(Self.merging, columnCount: 150)
-        == "merging  25% [#####------------------]       1 GiB of 4 GiB     128 MiB/s  "
-        + "average    128 MiB/s  ETA 0:24      1 read, 2 writes     checkpoint 2s ago")
-  }
-
-  @Test("the bar shows a missing checkpoint in place of a checkpoint's age")
-  func noCheckpoint() {
-    var line = Self.merging
-    line.progress.sinceCheckpoint = nil
-    let wide = ProgressBar(line: line, glyphs: .ascii).text(columnCount: 150)
-    #expect(wide.hasSuffix("  no checkpoint yet"), "\(wide)")
-    let narrow = ProgressBar(line: line, glyphs: .ascii).text(columnCount: 79)
-    #expect(narrow.hasSuffix("   cp --"), "\(narrow)")
+      Self.text(Self.merging, columnCount: 102)
+        == "merging  25% [#####----------------]  1.0 of 4.0 GiB  ETA 0:24      128 MiB/s     "
+        + "average 128 MiB/s")
   }
 
   @Test(
     "a narrow bar drops the least important figures first",
     arguments: [
-      (79, "merging  25% [##------] 1.0G/4.0G 128M/s avg 128M/s ETA 0:24     r1 w2   cp 2s"),
-      (74, "merging  25% [##---------] 1.0G/4.0G 128M/s avg 128M/s ETA 0:24     cp 2s"),
-      (65, "merging  25% [##-------] 1.0G/4.0G 128M/s avg 128M/s ETA 0:24"),
-      (55, "merging  25% [##--------] 1.0G/4.0G 128M/s ETA 0:24"),
-      (39, "merging  25% [#---] 128M/s ETA 0:24"),
-      (38, "merging  25% 128M/s ETA 0:24"),
-      (30, "merging  25% ETA 0:24"),
+      (
+        100,
+        "merging  25% [##########-------------------------------]  1.0 of 4.0 GiB  ETA 0:24      128 MiB/s"
+      ),
+      (79, "merging  25% [#####---------------]  1.0 of 4.0 GiB  ETA 0:24      128 MiB/s"),
+      (65, "merging  25% [#-----]  1.0 of 4.0 GiB  ETA 0:24      128 MiB/s"),
+      (62, "merging  25% [####-------------]  1.0 of 4.0 GiB  ETA 0:24"),
+      (47, "merging  25%  1.0 of 4.0 GiB  ETA 0:24"),
+      (39, "merging  25% [##--------]  ETA 0:24"),
+      (30, "merging  25%  ETA 0:24"),
       (20, "merging  25% [#----]"),
       (15, "merging  25%"),
       (11, " 25%"),
@@ -86,7 +79,7 @@ struct ProgressBarTests {
       let line = ProgressSample.line(.merging, done: done, of: 2 << 40, after: .seconds(seconds))
       let text = Self.text(line, columnCount: 79)
       places.insert(
-        ["]", "/", "avg", "ETA", "r1", "cp"].map { mark in
+        ["]", " of ", "ETA"].map { mark in
           text.firstRange(of: mark).map { text.distance(from: text.startIndex, to: $0.lowerBound) }
             ?? -1
         })
@@ -102,13 +95,13 @@ struct ProgressBarTests {
     }
     #expect(
       text(.planning)
-        == "planning  25% [#######---------------------]       1 GiB of 4 GiB  ETA 0:24")
+        == "planning  25% [########-------------------------]  1.0 of 4.0 GiB  ETA 0:24")
     #expect(
       text(.rechecking)
-        == "rechecking  25% [#----] 1.0G/4.0G 128M/s avg 128M/s ETA 0:24     r1 w2   cp 2s")
+        == "rechecking  25% [####-------------]  1.0 of 4.0 GiB  ETA 0:24      128 MiB/s")
     #expect(
       text(.verifying)
-        == "verifying  25% [####-------------] 1.0G/4.0G 128M/s avg 128M/s ETA 0:24     r1")
+        == "verifying  25% [####--------------]  1.0 of 4.0 GiB  ETA 0:24      128 MiB/s")
   }
 
   @Test("the bar shows unreadable bytes and salvaging")
@@ -118,7 +111,7 @@ struct ProgressBarTests {
     line.progress.unreadableByteCount = 12 << 10
     #expect(
       Self.text(line, columnCount: 79)
-        == "salvaging  25% [#----] 1.0G/4.0G bad 12K  128M/s avg 128M/s ETA 0:24     cp 2s")
+        == "salvaging  25% [##-------]  1.0 of 4.0 GiB  12 KiB unreadable      ETA 0:24")
     #expect(Self.text(line, columnCount: 200).contains("  12 KiB unreadable  "))
   }
 
@@ -132,10 +125,10 @@ struct ProgressBarTests {
     }
     #expect(
       text(after: .milliseconds(100))
-        == "merging 100% [############################] 4.0G/4.0G avg  40G/s r1 w2   cp 2s")
+        == "merging 100% [##########################]  4.0 of 4.0 GiB  average 40 GiB/s")
     #expect(
       text(after: .seconds(32))
-        == "merging 100% [#####################] 4.0G/4.0G 128M/s avg 128M/s r1 w2   cp 2s")
+        == "merging 100% [##########################]  4.0 of 4.0 GiB  average 128 MiB/s")
   }
 
   @Test("the bar shows dashes for unknown figures")
@@ -145,27 +138,9 @@ struct ProgressBarTests {
       pace: RateEstimator())
     #expect(
       Self.text(begun, columnCount: 79)
-        == "merging   0% [---------]   0B/10B     -- avg     -- ETA --:--    r1 w2   cp 2s")
+        == "merging   0% [--------------------]   0 of 10 bytes  ETA --:--     --")
     let empty = ProgressSample.line(.verifying, done: 0, of: 0, after: .zero)
     #expect(Self.text(empty, columnCount: 79).hasPrefix("verifying 100% [####"))
-  }
-
-  @Test("a byte count takes at most four columns")
-  func shortBytes() {
-    let expected: [(UInt64, String)] = [
-      (0, "0B"), (999, "999B"), (1000, "1.0K"), (1023, "1.0K"), (1536, "1.5K"), (10_188, "9.9K"),
-      (10_189, "10K"), (1_023_487, "999K"), (1_023_488, "1.0M"), (1 << 40, "1.0T"), (.max, "16E"),
-    ]
-    for (byteCount, text) in expected { #expect(Amount.shortBytes(byteCount) == text) }
-  }
-
-  @Test("a time takes at most three columns")
-  func shortTime() {
-    let expected = [
-      (0, "0s"), (99, "99s"), (100, "1m"), (5999, "99m"), (6000, "1h"), (359_999, "99h"),
-      (360_000, "4d"),
-    ]
-    for (seconds, text) in expected { #expect(Amount.shortTime(seconds) == text) }
   }
 }
 

@@ -27,7 +27,7 @@ struct SchemaTests {
   @Test("lines of JSON progress match the schema beside a text report")
   func progressBesideText() throws {
     let result = try MergeCase().interruptMerge(["--progress", "json"])
-    #expect(result.standardOutput.hasPrefix("The merge of thin device 0 onto "))
+    #expect(result.standardOutput.hasPrefix("Merge of thin device 0 into "))
     #expect(try JSONSchema.complaints(of: result.lines.map { ("messages", $0) }) == [])
     let types = try result.messages().compactMap { $0["type"]?.string }
     #expect(Set(types) == ["progress", "note", "error"], "\(types)")

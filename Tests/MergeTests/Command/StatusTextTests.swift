@@ -11,9 +11,10 @@ struct StatusTextTests {
     status.runCount = 0
     status.doneByteCount = 0
     let text = StatusText(report: status).text
-    #expect(text.hasPrefix("The merge of thin device 7 onto base.img has not begun.\n"))
-    #expect(text.contains("Nothing was written to the origin. To begin:\n  thin-merge resume"))
-    #expect(!text.contains("may be merged in part"))
+    #expect(text.hasPrefix("Merge of thin device 7 into base.img: not started\n"))
+    #expect(
+      text.contains("Nothing was written to the origin. To start the merge:\n  thin-merge resume"))
+    #expect(!text.contains("may be partially merged"))
   }
 
   @Test("the status contains a speed only for a merge that wrote for at least 2 s")
@@ -23,7 +24,7 @@ struct StatusTextTests {
       status.writingSeconds = seconds
       let text = StatusText(report: status).text
       #expect(text.contains("of writing") == hasSpeed)
-      #expect(text.contains("at the speed so far") == hasSpeed)
+      #expect(text.contains("at the average speed") == hasSpeed)
     }
   }
 
@@ -31,20 +32,20 @@ struct StatusTextTests {
   func statusText() {
     #expect(
       StatusText(report: SampleReport.status).text == """
-        The merge of thin device 7 onto base.img is not finished.
+        Merge of thin device 7 into base.img: unfinished
 
           done         3 GiB of 4 GiB, 75%
-          left         1 GiB, 10 s at the speed so far
+          left         1 GiB, 10 s at the average speed
           speed        102.4 MiB/s over 30 s of writing
-          runs         2, the first on 1970-01-01T00:00:00Z
+          runs         2, the first at 1970-01-01T00:00:00Z
           last record  1970-01-02T00:01:01Z
-          from         data, mappings in meta
+          from         data
           journal      /base.img.thin-merge
 
-        The origin may be merged in part; keep the thin device. To go on:
+        The origin may be partially merged; keep the thin device. To resume:
           thin-merge resume /base.img.thin-merge
-        If the thin device was written to since, and that is refused: 'thin-merge merge' with --restart \
-        merges from the beginning.
+        If that is refused because the thin device was written to since, start over: add --restart to \
+        the original merge command.
 
         """)
   }
@@ -57,7 +58,7 @@ struct StatusTextTests {
     #expect(
       StatusText(report: report).text.hasSuffix(
         """
-        If the thin device was written to since, and that is refused; this merges from the beginning:
+        If that is refused because the thin device was written to since, start over:
           thin-merge merge vg/vm1 --origin vg/base --restart
 
         """))
@@ -68,8 +69,8 @@ struct StatusTextTests {
     var report = SampleReport.status
     report.state = .running
     let text = StatusText(report: report).text
-    #expect(text.hasPrefix("The merge of thin device 7 onto base.img is running.\n"))
-    #expect(text.contains("Nothing to do: SIGUSR1 makes it print a line"))
+    #expect(text.hasPrefix("Merge of thin device 7 into base.img: running\n"))
+    #expect(text.contains("Nothing to do. SIGUSR1 makes the merge print its progress"))
     #expect(!text.contains("thin-merge resume"))
     #expect(JSONText.line(StatusDocument(report)).contains(#""state":"running""#))
   }
@@ -81,12 +82,12 @@ struct StatusTextTests {
     report.doneByteCount = report.totalByteCount
     report.finishedSeconds = 86_461
     for (state, words) in [
-      (.finished, "finished at 1970-01-02T00:01:01Z."),
-      (.verified, "finished at 1970-01-02T00:01:01Z, and was read back and found right."),
+      (.finished, "finished at 1970-01-02T00:01:01Z"),
+      (.verified, "finished at 1970-01-02T00:01:01Z, read back and verified"),
     ] as [(StatusReport.State, String)] {
       report.state = state
       let text = StatusText(report: report).text
-      #expect(text.hasPrefix("The merge of thin device 7 onto base.img \(words)\n"))
+      #expect(text.hasPrefix("Merge of thin device 7 into base.img: \(words)\n"))
       #expect(!text.contains("needed"))
     }
   }

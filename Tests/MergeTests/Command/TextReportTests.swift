@@ -45,26 +45,24 @@ struct TextReportTests {
     ).text
     #expect(
       text == """
-        A merge of thin device 7 onto base.img would do this.
+        Plan: merge thin device 7 into base.img
 
-          to write       6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
-          assumed        thin size not known: taken as 1073741824 bytes
-          origin size    1 GiB (1073741824 bytes)
+          to merge       6.3 MiB, 100 mapped blocks of 64 KiB in 3 runs
+          thin size      unknown; assuming 1 GiB
+          origin size    1 GiB
           from           data.img
-          mappings       /dev/pool meta, metadata snapshot at block 42, transaction 5
-          other devices  1 more thin device in this pool
-          journal        /base.img.thin-merge, at most 12 KiB
-          fingerprint    0123456789abcdef-01234567
+          other devices  1 thin device in this pool
+          journal        /base.img.thin-merge, up to 12 KiB
 
-        Where the blocks lie on the origin, 512 MiB to a cell: . none, # all.
+        Where the blocks are on the origin, 512 MiB per cell (. none, # all):
 
              0 bytes  -.
 
-        How long the runs are, each line up to the next, and their bytes.
+        Run lengths (each row up to the next) and bytes:
 
                2 MiB  3 runs  6.3 MiB  #########################################
 
-        Nothing was written to the origin. To carry it out:
+        Nothing was written to the origin. To merge:
           thin-merge merge --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
 
         """)
@@ -79,15 +77,14 @@ struct TextReportTests {
       Confirmation(source: SampleReport.reported, originPath: "/dev/x").question(plan) == """
         About to merge thin device 7 into /dev/x.
 
-          to write       6.3 MiB (6553600 bytes), 98 of 100 mapped blocks of 64 KiB in 3 runs
-          assumed        thin size not known: taken as 1073741824 bytes
-          origin size    1 GiB (1073741824 bytes)
-          past the end   2 mapped blocks left out
-          clipped        512 bytes of the block across the end
+          to merge       6.3 MiB, 98 of 100 mapped blocks of 64 KiB in 3 runs
+          thin size      unknown; assuming 1 GiB
+          origin size    1 GiB
+          past the end   2 mapped blocks skipped
+          clipped        512 bytes of the block that crosses the end
           from           data.img
-          mappings       /dev/pool meta, metadata snapshot at block 42, transaction 5
-          other devices  1 more thin device in this pool
-          journal        /base.img.thin-merge, at most 12 KiB
+          other devices  1 thin device in this pool
+          journal        /base.img.thin-merge, up to 12 KiB
 
         Write 6.3 MiB to /dev/x? [y/N] \("")
         """)
@@ -128,20 +125,20 @@ struct TextReportTests {
     #expect(
       text.hasSuffix(
         """
-        Nothing was written to the origin. With --again all of it is compared and what differs is written. The same \
-        command compares source and origin with what was merged, and writes nothing:
+        Nothing was written to the origin. To compare everything and write what differs, add --again. This command \
+        compares the source and the origin with what was merged, and writes nothing:
           thin-merge merge --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
 
         """))
     #expect(
       text.hasPrefix(
         """
-        The merge of thin device 7 onto base.img is finished: nothing would be written.
+        Plan: thin device 7 is already merged into base.img; nothing would be written
 
-          merged         6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
+          merged         6.3 MiB, 100 mapped blocks of 64 KiB in 3 runs
 
         """))
-    #expect(!text.contains("to write"))
+    #expect(!text.contains("to merge"))
     let question = Confirmation(source: SampleReport.reported, originPath: "/dev/x").question(plan)
     #expect(
       question.hasSuffix(
@@ -171,8 +168,7 @@ struct TextReportTests {
 
           merged         6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
           from           data.img
-          mappings       /dev/pool meta, metadata snapshot at block 42, transaction 5
-          other devices  1 more thin device in this pool
+          other devices  1 thin device in this pool
           written        6.3 MiB (6553600 bytes) in 2.5 s, 2.5 MiB/s
           checksums      CRC-32C of every transfer, in the journal base.img.thin-merge
           assumed        thin size not known: taken as 1073741824 bytes
@@ -218,7 +214,7 @@ struct TextReportTests {
     let text = Self.text(report, source: named)
     #expect(text.hasPrefix("Merged thin device vg/vm1 (dev 7) onto base.img.\n"))
     #expect(
-      text.contains("  snapshot       dev 16777215, made of the thin device for this merge\n"))
+      text.contains("  snapshot       dev 16777215, taken of the thin device for this merge\n"))
   }
 
   @Test("the report of a stopped merge contains its progress and the unreadable ranges")
@@ -240,7 +236,6 @@ struct TextReportTests {
 
           to merge      6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
           from          data.img
-          mappings      /dev/pool meta, metadata snapshot at block 42, transaction 5
           written       6.3 MiB (6553600 bytes) in 2.5 s, 2.5 MiB/s
           submitting    500 ms, 20% of the time: how long the kernel took to accept requests
           earlier runs  1 MiB (1048576 bytes) were recorded
@@ -282,7 +277,7 @@ struct TextReportTests {
     #expect(
       text.hasSuffix(
         """
-        Nothing was written to the origin. As things are, a merge would be refused:
+        Nothing was written to the origin. A merge would be refused:
           no origin, vg/vm1: its external origin is not active
           hint: activate it:
             lvchange -ay vg/base
@@ -295,10 +290,10 @@ struct TextReportTests {
   func verifyText() {
     #expect(
       Self.text(SampleReport.verification) == """
-        base.img agrees with thin device 7.
+        base.img matches thin device 7.
 
-          source    data.img, mappings in /dev/pool meta
-          compared  6.3 MiB (6553600 bytes) in 1 s, 6.3 MiB/s
+          from      data.img
+          compared  6.3 MiB in 1 s, 6.3 MiB/s
 
         \(Self.isNotNeeded)
 
@@ -308,13 +303,13 @@ struct TextReportTests {
         .hasSuffix("\n\n\(Self.isNeededForTheRest)\n"))
     #expect(
       Self.text(SampleReport.verification, journalPath: "j") == """
-        base.img agrees with the checksums in j.
+        base.img matches the checksums in j.
 
-          merged    thin device 7 from data.img, mappings in /dev/pool meta
-          compared  6.3 MiB (6553600 bytes) in 1 s, 6.3 MiB/s
+          merged    thin device 7 from data.img
+          compared  6.3 MiB in 1 s, 6.3 MiB/s
 
-        The thin device was not read. Before it is removed, compare it with the origin by \
-        'thin-merge verify'.
+        The thin device was not read. Before you remove it, compare it with the origin:
+          thin-merge verify --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
 
         """)
     var unfinished = SampleReport.verification
@@ -322,7 +317,7 @@ struct TextReportTests {
     #expect(
       Self.text(unfinished).hasSuffix(
         """
-        Keep the thin device. A merge onto this origin is not finished. To go on with it:
+        Keep the thin device. A merge into this origin is unfinished. To resume it:
           thin-merge resume /base.img.thin-merge
 
         """))
@@ -333,8 +328,8 @@ struct TextReportTests {
       Self.text(different) == """
         base.img differs from thin device 7.
 
-          source     data.img, mappings in /dev/pool meta
-          compared   6.3 MiB (6553600 bytes) in 1 s, 6.3 MiB/s
+          from       data.img
+          compared   6.3 MiB in 1 s, 6.3 MiB/s
           differing  1 KiB in 1 range:
                      offset 4096, 1024 bytes
 
@@ -345,14 +340,14 @@ struct TextReportTests {
     #expect(
       Self.text(different, isMerged: false).hasSuffix(
         """
-        Keep the thin device. No journal tells of a merge of it onto this origin. To merge it:
+        Keep the thin device. No journal records a merge of it into this origin. To merge it:
           thin-merge resume j
 
         """))
     different.otherMerge = SampleReport.status
     #expect(
       Self.text(different).contains(
-        "Keep the thin device. What was merged onto this origin last is "))
+        "Keep the thin device. The last merge into this origin was of "))
     #expect(Self.text(different).hasSuffix(":\n  thin-merge status /base.img.thin-merge\n"))
     for sentence in [Self.isNotNeeded, Self.isNeededForTheRest] {
       #expect(!Self.text(different).contains(sentence))
@@ -364,7 +359,7 @@ struct TextReportTests {
     var merged = SampleReport.merge
     merged.plan.isWrittenSinceSnapshot = true
     let text = Self.text(merged, state: .writtenSince)
-    #expect(text.contains("  written since  the thin device; that is not merged\n"))
+    #expect(text.contains("  not merged     writes to the thin device after the snapshot\n"))
     #expect(text.contains("\n\nKeep the thin device: it was written to after"))
     #expect(text.contains("\nTo compare the origin with what was merged:\n"))
     #expect(!text.contains("--restart"))
@@ -397,7 +392,7 @@ struct TextReportTests {
         16777215                0           12        3            3
 
         """)
-    #expect(DevicesText(devices: []).text == "There is no thin device in this pool.\n")
+    #expect(DevicesText(devices: []).text == "This pool has no thin devices.\n")
   }
 
   @Test("a word is quoted if the shell would split or expand it")

@@ -102,7 +102,7 @@ struct ActivatedVolumesTests {
     #expect(settled.volumes.map(\.isUndone) == [true])
     #expect(volumes.pool.mapper.mapped.isEmpty)
     let text = SettleText(left: listed, isList: true, poolName: nil).text
-    #expect(text.contains("Volume vg/base: an earlier run activated it."), "\(text)")
+    #expect(text.contains("Volume vg/base: activated by an earlier run"), "\(text)")
   }
 
   @Test("settle leaves a volume alone that a killed run activated before a reboot")

@@ -52,14 +52,14 @@ struct ListTests {
     #expect(
       ListText(devices: [.full, .bare]).text == """
         thin device  origin    pool        size    own  state            merge
-        vg/vm        vg/base   vg/pool    1 TiB  1 GiB  mounted at /srv  not finished, 75%
-        thin1        /dev/sdb  pool     0 bytes      ?  not active       none
+        vg/vm        vg/base   vg/pool    1 TiB  1 GiB  mounted at /srv  unfinished, 75%
+        thin1        /dev/sdb  pool     0 bytes      ?  inactive         none
 
-        In the way of a merge:
+        Obstacles to a merge:
           vg/vm: it is open.
 
         """)
-    #expect(ListText(devices: []).text.hasPrefix("No thin device of this system has"))
+    #expect(ListText(devices: []).text.hasPrefix("No thin device on this system has"))
   }
 }
 

@@ -70,7 +70,7 @@ struct SettleTests {
     let text = SettleText(
       left: Leftovers(pools: [], origins: []), isList: true, poolName: nil
     ).text
-    #expect(text == "Earlier runs left nothing in any pool or at any origin.\n")
+    #expect(text == "Earlier runs left nothing behind in any pool or at any origin.\n")
   }
 
   @Test("settle and its list refuse the name of a pool that is not active")
@@ -108,7 +108,7 @@ struct SettleTests {
     }
     let text = SettleText(left: Settling.list(pool).left, isList: true, poolName: nil).text
     #expect(
-      text.contains("dev 16777215, a snapshot of dev 5, keeps up to 384 KiB from being freed"))
+      text.contains("dev 16777215, a snapshot of dev 5, holds up to 384 KiB of pool space"))
     #expect(text.contains("dmsetup message pool 0 'delete 16777215'"))
     #expect(pool.mapper.thinDevices.count == 2)
   }
@@ -129,7 +129,7 @@ struct SettleTests {
         left: Leftovers(pools: left, origins: []), isList: true, poolName: nil
       ).text
       #expect(
-        text.contains("the thin device it was made of is gone, and this snapshot is the only copy"))
+        text.contains("its thin device is gone, and this snapshot is the only copy"))
       #expect(text.contains("--pool pool --dev-id 16777215"))
       #expect(text.contains("dmsetup message pool 0 'delete 16777215'"))
     }
@@ -301,7 +301,7 @@ struct SettleTests {
     let left = Settling.list(pool).left
     #expect(left.pools.first?.metadataSnapshot?.owner == .unrecorded)
     let text = SettleText(left: left, isList: true, poolName: nil).text
-    #expect(text.contains("Pool pool: no run has recorded anything of it."))
+    #expect(text.contains("Pool pool: no thin-merge run recorded any changes"))
     #expect(text.contains(release))
   }
 
@@ -310,7 +310,7 @@ struct SettleTests {
     let pool = try ActivePool()
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 1))
     let text = SettleText(left: Settling.settle(pool).left, isList: false, poolName: nil).text
-    #expect(text.hasPrefix("Pool pool: earlier runs had left this.\n"))
-    #expect(text.contains(", not held any more"))
+    #expect(text.hasPrefix("Pool pool: cleanup after earlier runs\n"))
+    #expect(text.contains(", no longer held"))
   }
 }
