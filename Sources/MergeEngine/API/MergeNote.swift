@@ -157,14 +157,14 @@ package enum ActivationFailure: Equatable, Sendable {
   /// Part of a sentence.
   var text: String {
     switch self {
-    case .devicesSuspended: "LVM was not asked, since a thin device may be suspended"
+    case .devicesSuspended: "LVM was not run, because a thin device may be suspended"
     case .failed(let words):
-      words.isEmpty ? "LVM refused, and did not say why" : "LVM says: \(words)"
+      words.isEmpty ? "LVM failed without a message" : "LVM says: \(words)"
     case .noneSelected(let uuid, let group):
-      "LVM finds no volume with its uuid, \(uuid), in \(group): it is gone or elsewhere, or LVM is set not to "
-        + "activate it; \("lvs -a -o vg_name,lv_name,lv_uuid".commandInSentence) shows where it is"
+      "LVM finds no volume with UUID \(uuid) in \(group); it was removed or moved, or LVM is configured not "
+        + "to activate it; to find it, run \("lvs -a -o vg_name,lv_name,lv_uuid".commandInSentence)"
     case .tookTooLong(let limit):
-      "'lvchange' did not end in \(limit.components.seconds) s, got SIGTERM, and may still run; once it has ended"
+      "'lvchange' did not finish in \(limit.components.seconds) s, got SIGTERM, and may still be running; wait for its end"
     }
   }
 }

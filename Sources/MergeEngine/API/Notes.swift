@@ -8,15 +8,15 @@ extension MergeNote {
   static func fewerRequests(_ taken: Int, of wanted: Int) -> MergeNote {
     MergeNote(
       .fewerRequests,
-      "only \(taken) of \(wanted) requests in flight: fs.aio-max-nr is used up; "
-        + "'sysctl fs.aio-max-nr=1048576' allows more",
+      "only \(taken) of \(wanted) requests can be in flight, because fs.aio-max-nr is exhausted; raise it with "
+        + "'sysctl fs.aio-max-nr=1048576'",
       context: Context(counts: ["requests": UInt64(taken), "wanted": UInt64(wanted)]))
   }
 
   static func noDirectIO(_ path: String) -> MergeNote {
     MergeNote(
       .noDirectIO,
-      "\(path): its file system has no direct I/O; reads and writes go through the page cache",
+      "\(path): its file system does not support direct I/O; using the page cache",
       context: Context(path: path))
   }
 
@@ -27,8 +27,8 @@ extension MergeNote {
   static func thinSizeAssumed(_ byteCount: UInt64, isOfOrigin: Bool) -> MergeNote {
     MergeNote(
       .thinSizeAssumed,
-      "thin size not known: taken as \(byteCount) bytes, "
-        + (isOfOrigin ? "the origin's end" : "the end of the last mapping"),
+      "thin device size unknown; assuming \(byteCount.formattedByteCount), "
+        + (isOfOrigin ? "the origin's size" : "the end of the last mapping"),
       context: Context(counts: ["bytes": byteCount]))
   }
 
@@ -36,8 +36,8 @@ extension MergeNote {
   static func devicesDisagree(_ reason: String, path: String) -> MergeNote {
     MergeNote(
       .devicesDisagree,
-      "the metadata is wrong about other thin devices, \(path): \(reason); those that are in one "
-        + "tree only are left out", context: Context(path: path))
+      "the metadata is damaged, but not for this thin device, \(path): \(reason); devices that only one "
+        + "tree contains are skipped", context: Context(path: path))
   }
 
   static func mappingCountIgnored(
@@ -45,7 +45,7 @@ extension MergeNote {
   ) -> MergeNote {
     MergeNote(
       .mappingCountIgnored,
-      "\(path): \(reason); the mappings are those of its tree, which was checked as a whole",
+      "\(path): \(reason); using the mappings in its tree, all of which was checked",
       context: Context(path: path, deviceID: deviceID))
   }
 
@@ -55,35 +55,36 @@ extension MergeNote {
   ) -> MergeNote {
     MergeNote(
       .dataShorterThanPool,
-      "\(path) has \(byteCount) bytes, and the pool's metadata says \(poolByteCount); all mappings of "
-        + "this thin device lie before its end",
+      "\(path) has \(byteCount) bytes, but \(poolByteCount) according to the pool's metadata; all mappings "
+        + "of this thin device are within it",
       context: Context(path: path, counts: ["bytes": byteCount, "pool_bytes": poolByteCount]))
   }
 
   static func copyNotCompared() -> MergeNote {
     MergeNote(
       .copyNotCompared,
-      "the origin is not compared with a copy of the data device, which may lack what was merged; it can "
-        + "be compared with the journal's checksums")
+      "the origin is not compared with the copy of the data device, which may lack merged data; compare "
+        + "the origin with the journal's checksums")
   }
 
   static func sourceMayChange() -> MergeNote {
     MergeNote(
       .sourceMayChange,
-      "the thin device is active and writable: what changes now may show as a difference")
+      "the thin device is active and writable; writes during the comparison may appear as differences"
+    )
   }
 
   static func poolOptionsUnused() -> MergeNote {
     MergeNote(
       .poolOptionsUnused,
-      "the devices are not those of an active pool: what may be done to one is not needed")
+      "the devices are not those of an active pool; permissions for active pools have no effect")
   }
 
   static func originWithoutIdentity(_ path: String) -> MergeNote {
     MergeNote(
       .originWithoutIdentity,
-      "\(path) has no identity of its own: resuming after a reboot, or by another path, needs to "
-        + "be told that it is the same", context: Context(path: path))
+      "\(path) has no UUID, WWID or serial number; to resume after a reboot or by another path, you must "
+        + "confirm that it is the same device", context: Context(path: path))
   }
 
   /// Returns the note for an origin that is written even though it begins like a container.
@@ -92,28 +93,28 @@ extension MergeNote {
   static func originHasFormat(_ path: String, _ format: String) -> MergeNote {
     MergeNote(
       .originHasFormat,
-      "\(path) begins as \(format) does, and is written to as it is: byte 0 of the thin device goes to "
-        + "its byte 0", context: Context(path: path, name: format))
+      "\(path) looks like a \(format) image, but is written to as a raw device: byte 0 of the thin device "
+        + "goes to its byte 0", context: Context(path: path, name: format))
   }
 
   static func originWithoutName(_ path: String) -> MergeNote {
     MergeNote(
       .originWithoutName,
-      "\(path): the file has no name; what is merged is lost once nobody has it open",
+      "\(path): the file has no name; its data is lost when the last program closes it",
       context: Context(path: path))
   }
 
   static func originNotMarked(_ path: String, _ errno: Errno) -> MergeNote {
     MergeNote(
       .originNotMarked,
-      "\(path) cannot be marked as half merged (\(errno)): another merge, by another name of the "
-        + "origin or with another journal, would not notice this one",
+      "\(path) cannot be marked as partially merged (\(errno)); another merge, by another name of the "
+        + "origin or with another journal, will not detect this one",
       context: Context(path: path, errno: errno))
   }
 
   static func mergeUnfinished(_ originPath: String, deviceID: UInt32) -> MergeNote {
     MergeNote(
-      .mergeUnfinished, "\(originPath): a merge of dev \(deviceID) onto it is not finished",
+      .mergeUnfinished, "\(originPath): a merge of dev \(deviceID) into it is unfinished",
       context: Context(path: originPath, deviceID: deviceID))
   }
 
@@ -124,14 +125,14 @@ extension MergeNote {
 
   static func journalInMemory(_ path: String) -> MergeNote {
     MergeNote(
-      .journalInMemory, "\(path) is in memory: the merge cannot be resumed after a reboot",
+      .journalInMemory, "\(path) is in memory; the merge cannot be resumed after a reboot",
       context: Context(path: path))
   }
 
   static func journalOnOverlay(_ path: String) -> MergeNote {
     MergeNote(
       .journalOnOverlay,
-      "\(path) is on an overlay: the merge may not be resumable after a reboot",
+      "\(path) is on an overlay file system; the merge may not be resumable after a reboot",
       context: Context(path: path))
   }
 
@@ -147,7 +148,7 @@ extension MergeNote {
   static func originShared(by names: [String]) -> MergeNote {
     let list = names.joined(separator: ", ")
     return MergeNote(
-      .originShared, "what other thin devices on this origin show changes: \(list)",
+      .originShared, "the content of other thin devices on this origin changes: \(list)",
       context: Context(name: list))
   }
 
@@ -158,7 +159,7 @@ extension MergeNote {
       .joined(separator: ", ")
     return MergeNote(
       .originMaybeShared,
-      "the pool has thin devices that are not active, and nothing tells whether they are on this "
+      "the pool has inactive thin devices that may be on this "
         + "origin: dev \(list)", context: Context(counts: ["devices": UInt64(devices.count)]))
   }
 
@@ -180,28 +181,28 @@ extension MergeNote {
   static func consentWithoutNames(_ journalPath: String) -> MergeNote {
     MergeNote(
       .consentWithoutNames,
-      "\(journalPath) is of a version of thin-merge that recorded consent to other thin devices on the "
-        + "origin, and not to which: consent to all of them is needed again",
+      "\(journalPath) was written by a version of thin-merge that recorded consent without the names of the "
+        + "other thin devices on the origin; confirm again for all of them",
       context: Context(path: journalPath))
   }
 
   static func originOfSnapshot(_ volumeName: String) -> MergeNote {
     MergeNote(
-      .originOfSnapshot, "it is a snapshot of \(volumeName), which is no external origin",
+      .originOfSnapshot, "it is a snapshot of \(volumeName), which is not an external origin",
       context: Context(name: volumeName))
   }
 
   static func originMadeWritableAgain(_ path: String) -> MergeNote {
     MergeNote(
       .originMadeWritableAgain,
-      "\(path) was made read-only in mid-merge, as LVM does when it loads a thin device anew; it is writable again",
+      "\(path) became read-only during the merge, as when LVM reloads a thin device; it is writable again",
       context: Context(path: path))
   }
 
   static func originNotActive(_ volumeName: String) -> MergeNote {
     MergeNote(
       .originNotActive,
-      "its external origin \(volumeName) is not active: lvchange -ay \(volumeName.shellQuoted)",
+      "its external origin \(volumeName) is inactive; activate it with: lvchange -ay \(volumeName.shellQuoted)",
       context: Context(name: volumeName))
   }
 

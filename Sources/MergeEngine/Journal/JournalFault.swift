@@ -39,7 +39,7 @@ extension JournalFault {
   static func cannotRead(_ errno: Errno) -> JournalFault {
     var fault = JournalFault(
       .cannotReadJournal, "\(errno)",
-      hint: "the kernel's log may say more about the device that it is on")
+      hint: "see the kernel log about the device that it is on")
     fault.errorNumber = errno.rawValue
     return fault
   }
@@ -47,35 +47,35 @@ extension JournalFault {
   // MARK: The header
 
   static func notOne() -> JournalFault {
-    JournalFault(.notJournal, "it is not a journal of thin-merge")
+    JournalFault(.notJournal, "it is not a thin-merge journal")
   }
 
   static func cutInFirstBytes() -> JournalFault {
-    JournalFault(.journalHeaderCut, "it is cut short within its header")
+    JournalFault(.journalHeaderCut, "it is truncated within its header")
   }
 
   static func headerCut() -> JournalFault {
-    JournalFault(.journalHeaderCut, "its header is cut short")
+    JournalFault(.journalHeaderCut, "its header is truncated")
   }
 
   static func version(_ version: UInt32, expected: UInt32) -> JournalFault {
     JournalFault(
-      .journalVersionUnknown, "its format version is \(version); \(expected) is expected",
-      hint: "another version of thin-merge wrote it, and reads it",
+      .journalVersionUnknown, "its format version is \(version); expected \(expected)",
+      hint: "use the version of thin-merge that wrote it",
       counts: ["version": UInt64(version)])
   }
 
   static func newer() -> JournalFault {
     JournalFault(
       .journalNewer, "it was written by a newer thin-merge",
-      hint: "use the version that began this merge")
+      hint: "use the version that started this merge")
   }
 
   static func headerSize(_ byteCount: UInt32, unit: UInt64, max: Int) -> JournalFault {
     JournalFault(
       .journalHeaderSizeInvalid,
-      "its header says that it has \(byteCount) bytes; a multiple of \(unit), up to \(max), is "
-        + "expected", counts: ["bytes": UInt64(byteCount)])
+      "its header's size field is \(byteCount); expected a multiple of \(unit), at most \(max)",
+      counts: ["bytes": UInt64(byteCount)])
   }
 
   static func headerChecksum() -> JournalFault {
@@ -83,7 +83,7 @@ extension JournalFault {
   }
 
   static func headerField() -> JournalFault {
-    JournalFault(.journalHeaderFieldInvalid, "its header lacks a field that this version needs")
+    JournalFault(.journalHeaderFieldInvalid, "its header lacks a field that this version requires")
   }
 
   // MARK: Records
@@ -96,58 +96,58 @@ extension JournalFault {
   static func recordUnknown(at byteOffset: UInt64) -> JournalFault {
     JournalFault(
       at: byteOffset, .journalRecordUnknown,
-      "the record at byte \(byteOffset) cannot be understood")
+      "this version does not understand the record at byte \(byteOffset)")
   }
 
   /// Returns the fault for an invalid record before later appends, which no torn write leaves.
   static func damaged(at byteOffset: UInt64) -> JournalFault {
     JournalFault(
       at: byteOffset, .journalDamaged,
-      "it is damaged: no valid record at byte \(byteOffset), but valid ones behind it")
+      "it is damaged: the record at byte \(byteOffset) is invalid, but later records are valid")
   }
 
   static func unreadableOutside(at byteOffset: UInt64) -> JournalFault {
     JournalFault(
       at: byteOffset, .journalBytesOutside,
-      "the record at byte \(byteOffset) names unreadable bytes that the merge does not have")
+      "the record at byte \(byteOffset) lists unreadable bytes outside the merge")
   }
 
   static func checkpointOutside(at byteOffset: UInt64) -> JournalFault {
     JournalFault(
       at: byteOffset, .journalBytesOutside,
-      "the checkpoint at byte \(byteOffset) names bytes that the merge does not have")
+      "the checkpoint at byte \(byteOffset) lists bytes outside the merge")
   }
 
   static func tooManyUnreadable(max: Int) -> JournalFault {
-    JournalFault(.journalTooManyRanges, "it names more than \(max) unreadable ranges")
+    JournalFault(.journalTooManyRanges, "it lists more than \(max) unreadable ranges")
   }
 
   static func behindWatermark(at byteOffset: UInt64) -> JournalFault {
     JournalFault(
       at: byteOffset, .journalBeyondWatermark,
-      "the checkpoint at byte \(byteOffset) records bytes behind its watermark")
+      "the checkpoint at byte \(byteOffset) records bytes past its watermark")
   }
 
   static func recordedTwice(at byteOffset: UInt64) -> JournalFault {
     JournalFault(
       at: byteOffset, .journalBytesTwice,
-      "the checkpoint at byte \(byteOffset) records bytes again that were not unreadable")
+      "the checkpoint at byte \(byteOffset) records bytes twice, although they were readable")
   }
 
   static func entrySize(_ byteCount: UInt64, at byteOffset: UInt64, max: UInt64) -> JournalFault {
     JournalFault(
       at: byteOffset, .journalEntryTooLarge,
-      "an entry at byte \(byteOffset) has \(byteCount) bytes; at most \(max) are expected")
+      "the entry at byte \(byteOffset) covers \(byteCount) bytes; expected at most \(max)")
   }
 
   static func tooManyBytes() -> JournalFault {
-    JournalFault(.journalTooManyBytes, "its entries come to more bytes than the merge has")
+    JournalFault(.journalTooManyBytes, "its entries cover more bytes than the merge has")
   }
 
   static func notRising(at byteOffset: UInt64) -> JournalFault {
     JournalFault(
       at: byteOffset, .journalOutOfOrder,
-      "the entries at byte \(byteOffset) do not follow those before; rising ones are expected")
+      "the entries at byte \(byteOffset) are not in ascending order")
   }
 
   /// Returns the fault for a record that was different when the journal was first read.

@@ -96,7 +96,7 @@ struct JournalMatch {
     if wanted.byteCount == found.grownOriginByteCount { identity.byteCount = wanted.byteCount }
     if identity.hasSameBytes(as: wanted), identity.byteCount == wanted.byteCount { return nil }
     let origin = JournalDifference.RecordedRole(
-      name: "origin", use: "merged onto", foundPath: found.originPath, path: path)
+      name: "origin", use: "merged into", foundPath: found.originPath, path: path)
     return difference(origin, identity, wanted)
   }
 

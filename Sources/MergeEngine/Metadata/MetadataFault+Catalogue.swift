@@ -10,20 +10,21 @@ extension MetadataFault {
   static func cannotRead(_ block: MetadataBlock?, result: Int64) -> MetadataFault {
     guard result < 0 else {
       return MetadataFault(
-        .metadataCutShort, block, "cannot be read: the metadata ends inside it")
+        .metadataCutShort, block, "cannot be read: the metadata ends within it")
     }
     let errno = Errno(result: result)
     return MetadataFault(
       .metadataUnreadable, block, "cannot be read: \(errno)",
       hint: MergeError.limitHint(errno, call: "io_submit")
-        ?? "the kernel's log may say more about the device", errno: errno)
+        ?? "see the kernel log about the device", errno: errno)
   }
 
   static func cannotWait(_ errno: Errno) -> MetadataFault {
     guard errno != .canceled else {
       return MetadataFault(
         .interrupted, nil,
-        "signals came while it was being read; it did not answer within 5 s", isDamage: false)
+        "signals arrived while it was being read, and the device did not respond within 5 s",
+        isDamage: false)
     }
     return MetadataFault(
       .cannotWait, nil, "cannot wait for reads: \(errno)", hint: MergeError.asynchronousHint(errno),
@@ -34,7 +35,7 @@ extension MetadataFault {
 
   static func blockKind(_ block: MetadataBlock, is found: String, expected: String) -> MetadataFault
   {
-    MetadataFault(.metadataWrongBlockKind, block, "it is a \(found); a \(expected) is expected")
+    MetadataFault(.metadataWrongBlockKind, block, "it is a \(found); expected a \(expected)")
   }
 
   static func checksum(
@@ -42,7 +43,7 @@ extension MetadataFault {
   ) -> MetadataFault {
     MetadataFault(
       .metadataChecksumWrong, block,
-      "the checksum is \(hex(found)); \(hex(expected)) is expected of a \(kind)")
+      "the checksum is \(hex(found)); expected \(hex(expected)) for a \(kind)")
   }
 
   private static func hex(_ number: UInt32) -> String {
@@ -53,7 +54,7 @@ extension MetadataFault {
   // MARK: Superblocks
 
   private static let whereMetadataIs =
-    "the metadata device is the first in the pool's table, with LVM VG-POOL_tmeta; this shows the table"
+    "use the metadata device, the first device in the pool's table (VG-POOL_tmeta in LVM); show the table with"
     .above("dmsetup table POOL")
 
   /// Returns the fault for a file that is shorter than a superblock.
@@ -62,8 +63,8 @@ extension MetadataFault {
   static func tooShort(_ byteCount: UInt64, blockByteCount: Int, first: [UInt8]) -> MetadataFault {
     MetadataFault(
       .notMetadata, nil,
-      "not the metadata of a thin pool: it has \(byteCount) bytes, at least one block of "
-        + "\(blockByteCount) is expected", hint: dumpHint(first) ?? whereMetadataIs)
+      "not the metadata of a thin pool: it has \(byteCount) bytes; expected at least one block of "
+        + "\(blockByteCount)", hint: dumpHint(first) ?? whereMetadataIs)
   }
 
   /// Returns the fault for a block without the magic number of a superblock.
@@ -81,7 +82,7 @@ extension MetadataFault {
         .notMetadata, block, "not the metadata of a thin pool: the block is empty",
         hint:
           whereMetadataIs + "\n"
-          + "if this is it, it was never formatted, or was wiped; this may make a superblock in a copy"
+          + "if it is that device, it was never formatted or was wiped; try to create a superblock in a copy with"
           .above(
             "thin_repair -i METADATA -o COPY --transaction-id ID --data-block-size SECTORS "
               + "--nr-data-blocks COUNT")
@@ -95,56 +96,57 @@ extension MetadataFault {
   /// Returns a hint to the tool that turns a dump into metadata; nil if the bytes begin no dump.
   private static func dumpHint(_ first: [UInt8]) -> String? {
     if first.starts(with: Array("<superblock".utf8)) {
-      return "it is a dump in XML; this makes metadata of it".above(
+      return "it is an XML dump; convert it to metadata with".above(
         "thin_restore -i DUMP -o METADATA")
     }
     if first.starts(with: [0x77, 0xEF, 0x09, 0x63, 0xAA, 0xA0, 0x37, 0xA5]) {
-      return "it is packed metadata; unpack it".above("thin_metadata_unpack -i PACKED -o METADATA")
+      return "it is packed metadata; unpack it with".above(
+        "thin_metadata_unpack -i PACKED -o METADATA")
     }
     return nil
   }
 
   static func superblockMisplaced(_ block: MetadataBlock, says own: UInt64) -> MetadataFault {
     MetadataFault(
-      .metadataMisplaced, block, "the superblock says it is block \(own); \(block) is expected")
+      .metadataMisplaced, block, "the superblock's block number is \(own); expected \(block)")
   }
 
   static func superblockVersion(_ block: MetadataBlock, _ version: UInt32) -> MetadataFault {
     MetadataFault(
       .metadataSuperblockInvalid, block,
-      "the superblock's version is \(version); 1 or 2 is expected")
+      "the superblock's version is \(version); expected 1 or 2")
   }
 
   static func incompatibleFeatures(_ block: MetadataBlock, _ flags: UInt32) -> MetadataFault {
     MetadataFault(
       .metadataSuperblockInvalid, block,
-      "the incompatible-feature flags are 0x\(String(flags, radix: 16)); 0 is expected")
+      "the incompatible-feature flags are 0x\(String(flags, radix: 16)); expected 0")
   }
 
   static func dataBlockSize(_ block: MetadataBlock, sectorCount: UInt32) -> MetadataFault {
     MetadataFault(
       .metadataSuperblockInvalid, block,
-      "the data block size is \(sectorCount) sectors; a multiple of 128 from 128 to 2097152 is "
-        + "expected")
+      "the data block size is \(sectorCount) sectors; expected a multiple of 128 from 128 to 2097152"
+    )
   }
 
   static func metadataBlockSize(_ block: MetadataBlock, sectorCount: UInt32) -> MetadataFault {
     MetadataFault(
       .metadataSuperblockInvalid, block,
-      "the metadata block size is \(sectorCount) sectors; 8 is expected")
+      "the metadata block size is \(sectorCount) sectors; expected 8")
   }
 
   static func snapshotCounter(_ block: MetadataBlock, _ time: UInt32, max: UInt32) -> MetadataFault
   {
     MetadataFault(
       .metadataSuperblockInvalid, block,
-      "the snapshot counter is \(time), above the \(max) that mappings can hold")
+      "the snapshot counter is \(time); expected at most \(max)")
   }
 
   static func noBlocks() -> MetadataFault {
     MetadataFault(
       .metadataSuperblockInvalid, superblock,
-      "the pool has no metadata blocks; at least 1 is expected")
+      "the pool has no metadata blocks; expected at least 1")
   }
 
   static func cut(blockCount: UInt64, there: UInt64) -> MetadataFault {
@@ -153,9 +155,9 @@ extension MetadataFault {
     let isPossible = blockCount <= MetadataBounds.blockCountMax && !byteCount.overflow
     return MetadataFault(
       .metadataCutShort, superblock,
-      "the metadata is cut short: the pool has \(blockCount) metadata blocks, \(there) are there",
+      "the metadata is truncated: the pool has \(blockCount) metadata blocks, but only \(there) are present",
       hint: isPossible
-        ? "copy the whole device; of a copy whose rest was left out because it was never used, this lengthens it"
+        ? "copy the whole device; if only the unused end is missing in this copy, extend the copy with"
           .above("truncate --size \(byteCount.partialValue) COPY")
         : nil)
   }
@@ -163,7 +165,7 @@ extension MetadataFault {
   static func dataBlockCount(_ count: UInt64, max: UInt64) -> MetadataFault {
     MetadataFault(
       .metadataSuperblockInvalid, superblock,
-      "the pool has \(count) data blocks; at most \(max) are possible, and no more than "
+      "the pool has \(count) data blocks; expected at most \(max), and at most "
         + "\(Int64.max) bytes")
   }
 
@@ -182,14 +184,15 @@ extension MetadataFault {
   static func noSnapshot() -> MetadataFault {
     MetadataFault(
       .noMetadataSnapshot, superblock, "no metadata snapshot is held",
-      hint: "of an active pool, take one".above("dmsetup message POOL 0 reserve_metadata_snap"),
+      hint: "if the pool is active, reserve one with".above(
+        "dmsetup message POOL 0 reserve_metadata_snap"),
       isDamage: false)
   }
 
   static func otherSnapshot(at held: MetadataBlock, wanted: UInt64) -> MetadataFault {
     MetadataFault(
       .otherMetadataSnapshot, superblock,
-      "the metadata snapshot that is held is at block \(held); block \(wanted) is wanted",
+      "the held metadata snapshot is at block \(held), not at block \(wanted)",
       isDamage: false,
       counts: ["held_block": held.rawValue, "wanted_block": wanted])
   }
@@ -203,7 +206,7 @@ extension MetadataFault {
   static func snapshotHoldsAnother(_ block: MetadataBlock) -> MetadataFault {
     MetadataFault(
       .metadataSnapshotInvalid, block,
-      "the metadata snapshot holds another one; none is expected")
+      "the metadata snapshot itself has a metadata snapshot; expected none")
   }
 
   static func snapshotBlockSize(
@@ -211,24 +214,24 @@ extension MetadataFault {
   ) -> MetadataFault {
     MetadataFault(
       .metadataSnapshotInvalid, block,
-      "the metadata snapshot's data block size is \(byteCount) bytes, the pool's \(expected)")
+      "the metadata snapshot's data block size is \(byteCount) bytes; the pool's is \(expected)")
   }
 
   static func snapshotTime(_ block: MetadataBlock, _ time: UInt32, max: UInt32) -> MetadataFault {
     MetadataFault(
       .metadataSnapshotInvalid, block,
-      "the metadata snapshot's time is \(time), above the pool's \(max)")
+      "the metadata snapshot's time is \(time), later than the pool's, \(max)")
   }
 
   // MARK: Nodes
 
   static func nodeMisplaced(_ block: MetadataBlock, says own: UInt64) -> MetadataFault {
     MetadataFault(
-      .metadataMisplaced, block, "the node says it is block \(own); \(block) is expected")
+      .metadataMisplaced, block, "the node's block number is \(own); expected \(block)")
   }
 
   static func nodeFlags(_ block: MetadataBlock, _ flags: UInt32) -> MetadataFault {
-    MetadataFault(.metadataNodeInvalid, block, "the node's flags are \(flags); 1 or 2 is expected")
+    MetadataFault(.metadataNodeInvalid, block, "the node's flags are \(flags); expected 1 or 2")
   }
 
   static func nodeValueSize(_ block: MetadataBlock, _ byteCount: UInt32, expected: Int)
@@ -236,24 +239,24 @@ extension MetadataFault {
   {
     MetadataFault(
       .metadataNodeInvalid, block,
-      "the node's values have \(byteCount) bytes; \(expected) is expected")
+      "the node's values have \(byteCount) bytes; expected \(expected)")
   }
 
   static func nodeRoom(_ block: MetadataBlock, _ count: UInt32, max: Int) -> MetadataFault {
     MetadataFault(
-      .metadataNodeInvalid, block, "the node has room for \(count) entries; 1 to \(max) is expected"
+      .metadataNodeInvalid, block, "the node has space for \(count) entries; expected 1 to \(max)"
     )
   }
 
   static func nodeEntryCount(_ block: MetadataBlock, _ count: UInt32, max: UInt32) -> MetadataFault
   {
     MetadataFault(
-      .metadataNodeInvalid, block, "the node has \(count) entries; at most \(max) is expected")
+      .metadataNodeInvalid, block, "the node has \(count) entries; expected at most \(max)")
   }
 
   static func nodeEmpty(_ block: MetadataBlock) -> MetadataFault {
     MetadataFault(
-      .metadataNodeInvalid, block, "an internal node has no entries; at least 1 is expected")
+      .metadataNodeInvalid, block, "an internal node has no entries; expected at least 1")
   }
 
   static func keyBelow(_ block: MetadataBlock, _ key: UInt64, min: UInt64) -> MetadataFault {
@@ -265,12 +268,12 @@ extension MetadataFault {
     -> MetadataFault
   {
     MetadataFault(
-      .metadataKeysInvalid, block, "key \(key) follows key \(previous); rising keys are expected")
+      .metadataKeysInvalid, block, "key \(key) follows key \(previous); expected ascending keys")
   }
 
   static func keyAbove(_ block: MetadataBlock, _ key: UInt64, max: UInt64) -> MetadataFault {
     MetadataFault(
-      .metadataKeysInvalid, block, "the last key is \(key), above the \(max) that the parent allows"
+      .metadataKeysInvalid, block, "the last key is \(key), above the parent's limit \(max)"
     )
   }
 
@@ -281,7 +284,7 @@ extension MetadataFault {
   ) -> MetadataFault {
     MetadataFault(
       .metadataTreeInvalid, parent,
-      "it leads to block \(child); a node in 1 to \(blockCount - 1) is expected"
+      "it points to block \(child); expected a node in 1 to \(blockCount - 1)"
         + (isHeldRoot ? ", not the metadata snapshot itself" : ""))
   }
 
@@ -293,19 +296,19 @@ extension MetadataFault {
     MetadataFault(
       .metadataTreeInvalid, block,
       isLeafExpected
-        ? "an internal node where a leaf is expected: not all leaves are equally deep"
-        : "a leaf where an internal node is expected: not all leaves are equally deep")
+        ? "it is an internal node; expected a leaf, because all leaves have the same depth"
+        : "it is a leaf; expected an internal node, because all leaves have the same depth")
   }
 
   static func reachedTwice(_ block: MetadataBlock) -> MetadataFault {
     MetadataFault(
-      .metadataTreeInvalid, block, "the node is reached twice; once is expected in a tree")
+      .metadataTreeInvalid, block, "two paths in the tree lead to the node; expected one")
   }
 
   static func nodeChanged(_ block: MetadataBlock) -> MetadataFault {
     MetadataFault(
-      .metadataNodeChanged, block, "the node changed since the plan was made",
-      hint: "the metadata snapshot was released, or the pool was active: one has to be held until "
+      .metadataNodeChanged, block, "the node changed after the merge was planned",
+      hint: "the metadata snapshot was released, or the pool was active; hold one until "
         + "the merge has finished")
   }
 
@@ -319,10 +322,10 @@ extension MetadataFault {
   {
     MetadataFault(
       .metadataDevicesDisagree, block,
-      "device \(deviceID) is in the \(tree) tree only; both are expected to have it",
+      "device \(deviceID) is only in the \(tree) tree; expected in both",
       hint:
-        "restore the metadata from a copy of an earlier time, if there is one; thin_repair drops "
-        + "a device that only one tree has", deviceID: deviceID)
+        "restore the metadata from an earlier copy, if there is one; thin_repair drops "
+        + "a device that is in only one tree", deviceID: deviceID)
   }
 
   static func otherDevices(_ block: MetadataBlock, detailsCount: UInt64, mappingCount: UInt64)
@@ -330,13 +333,13 @@ extension MetadataFault {
   {
     MetadataFault(
       .metadataDevicesDisagree, block,
-      "the details tree has other devices (\(detailsCount)) than the mapping tree "
-        + "(\(mappingCount)); the same are expected")
+      "the details tree has \(detailsCount) devices and the mapping tree \(mappingCount), not all the same; "
+        + "expected the same devices")
   }
 
   static func deviceID(_ block: MetadataBlock, _ id: UInt64, max: UInt64) -> MetadataFault {
     MetadataFault(
-      .metadataDevicesDisagree, block, "the device id is \(id); at most \(max) is expected")
+      .metadataDevicesDisagree, block, "the device id is \(id); expected at most \(max)")
   }
 
   /// Returns the fault for a device whose details and tree have different mapping counts.
@@ -347,20 +350,20 @@ extension MetadataFault {
   ) -> MetadataFault {
     MetadataFault(
       .metadataCountWrong, block,
-      "device \(deviceID) has \(found) mappings; its details say \(expected)",
+      "device \(deviceID) has \(found) mappings, but \(expected) according to its details",
       hint: MetadataFault.repairHint(path), deviceID: deviceID,
       counts: ["mappings": found, "counted": expected])
   }
 
   private static func repairHint(_ path: String) -> String {
-    "once the pool is not active, this makes a copy whose counts are right, in a file of the same size; merge from "
-      + "that".above("thin_repair -i \(path.shellQuoted) -o COPY")
+    "deactivate the pool, create a copy with correct counts in a file of the same size, and merge from that "
+      + "copy".above("thin_repair -i \(path.shellQuoted) -o COPY")
   }
 
   static func thinBlock(_ block: MetadataBlock, _ thinBlock: ThinBlock) -> MetadataFault {
     MetadataFault(
       .metadataMappingInvalid, block,
-      "thin block \(thinBlock) ends past the largest offset that a device can have")
+      "thin block \(thinBlock) ends past the largest possible offset")
   }
 
   static func dataBlock(
@@ -368,7 +371,7 @@ extension MetadataFault {
   ) -> MetadataFault {
     MetadataFault(
       .metadataMappingInvalid, block,
-      "thin block \(thinBlock) is mapped to data block \(dataBlock); one below \(count) is expected"
+      "thin block \(thinBlock) is mapped to data block \(dataBlock); expected one below \(count)"
     )
   }
 
@@ -379,8 +382,8 @@ extension MetadataFault {
   ) -> MetadataFault {
     MetadataFault(
       .dataTooShort, block,
-      "thin block \(thinBlock) is mapped to data block \(dataBlock) of \(blockByteCount) bytes; "
-        + "\(count) whole blocks are there", isDamage: false,
+      "thin block \(thinBlock) is mapped to data block \(dataBlock) of \(blockByteCount) bytes, but the device has "
+        + "only \(count) whole blocks", isDamage: false,
       counts: [
         "data_block": dataBlock.rawValue, "blocks": count, "block_bytes": blockByteCount,
       ])
@@ -389,10 +392,10 @@ extension MetadataFault {
   static func mappedTwice(_ dataBlock: DataBlock, by thinBlock: ThinBlock) -> MetadataFault {
     MetadataFault(
       .metadataMappedTwice, nil,
-      "data block \(dataBlock) is mapped twice, the second time by thin block \(thinBlock); once is "
-        + "expected within a device",
-      hint: "thin_check does not look for that; this lists both mappings".above(
+      "data block \(dataBlock) is mapped twice, the second time by thin block \(thinBlock); expected once "
+        + "per device",
+      hint: "thin_check does not detect this; list both mappings with".above(
         "thin_dump METADATA")
-        + "\nwhat was written by way of one may have overwritten what the other had")
+        + "\nwrites through one mapping may have overwritten the data of the other")
   }
 }

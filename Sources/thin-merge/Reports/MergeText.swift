@@ -113,8 +113,8 @@ struct MergeText {
 
   private var heading: String {
     guard isFinished else {
-      let way = report.canBeResumed ? "can" : "cannot"
-      return "The merge of \(source.thinDevice) into \(originPath) stopped. It \(way) be resumed."
+      let way = report.canBeResumed ? "can be resumed" : "cannot be resumed"
+      return "Merge of \(source.thinDevice) into \(originPath): stopped, \(way)"
     }
     guard plan.byteCount > 0 else {
       let which = plan.mappedBlockCount == 0 ? "of its own" : "that begins before the end"

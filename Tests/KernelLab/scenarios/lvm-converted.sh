@@ -33,4 +33,4 @@ expect_merged /dev/mapper/vg-base-real
 # Neither is active: LVM is asked for the origin, which is activated for the comparison.
 lvchange -q -an vg/vm1
 expect_exit 0 by_name merge vg/vm1
-expect_says 'Already merged, still equal'
+expect_says 'Already merged, and still identical'

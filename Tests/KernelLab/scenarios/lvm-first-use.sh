@@ -16,7 +16,7 @@ expect_silent_about 'base-real'
 expect_nothing_active
 expect_base_merged
 expect_exit 0 thin-merge verify vg/vm1 --progress none
-expect_says 'not needed any more'
+expect_says 'You can remove the thin device'
 expect_exit 0 thin-merge status
 expect_says 'finished +vg/vm1 into vg/base'
 expect_exit 0 thin-merge merge vg/vm1 --finish --yes --progress none

@@ -37,7 +37,7 @@ rm -r "$journals"
 in_mid_merge by_name merge vg/vm "${slowly[@]}"
 lvrename -q vg vm vm2
 expect_end 0
-expect_says 'not needed any more'
+expect_says 'You can remove the thin device'
 expect_merged "$origin"
 expect_not_held "$pool"
 # Only its lower layer is there: LVM makes that read-only with each activation of the thin volume.

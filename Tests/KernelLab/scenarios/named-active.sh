@@ -7,7 +7,7 @@ scatter "$mapper/thin1" 1 40
 remember "$mapper/thin1"
 table=$(dm table thin1)
 expect_exit 0 by_name merge thin1
-expect_says 'The thin device is not needed any more'
+expect_says 'You can remove the thin device'
 expect_merged
 expect_settled
 expect_ids 1

@@ -23,7 +23,7 @@ read_only || fail 'it stays writable'
 expect_settled
 # Once finished, it is compared while read-only.
 expect_exit 0 by_name merge thin1
-expect_says 'still equal'
+expect_says 'still identical'
 read_only || fail 'comparing made it writable'
 # Killed, it stays writable until the next run.
 forget_merges

@@ -8,7 +8,7 @@ remember_origin
 exec 7<"$mapper/thin1"
 LD_PRELOAD=/lab/labkill.so LAB_KILL=refuse:create_snap expect_exit 2 by_name merge thin1 --snapshot
 expect_says 'labkill: refused create_snap'
-expect_says 'cannot make a snapshot of the thin device'
+expect_says 'cannot create a snapshot of the thin device'
 [[ $(dmsetup info -c --noheadings -o suspended thin1) == Active ]] || fail 'it is suspended'
 expect_untouched
 expect_settled

@@ -24,4 +24,4 @@ expect_exit 4 by_name merge thin1
 expect_says 'was written to after the merge'
 expect_exit 0 by_name merge thin1 --again
 expect_merged
-expect_says 'The thin device is not needed any more'
+expect_says 'You can remove the thin device'

@@ -65,7 +65,7 @@ struct FinishedMarkTests {
       merge.origin = device.path
       let text = try merge.merge(["--yes"])
       expectSuccess(text)
-      #expect(text.standardOutput.hasPrefix("Already merged, still equal:"), "\(text)")
+      #expect(text.standardOutput.hasPrefix("Already merged, and still identical:"), "\(text)")
       try Self.write(onto: merge)
       expectSuccess(try merge.merge(["--again", "--yes"]))
     }

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Command: remnants of given-up merges", .waitsForPrograms)
 struct RemnantTests {
-  private static let isNotNeeded = "not needed any more"
+  private static let isNotNeeded = "You can remove the thin device"
 
   private func recorded(_ report: JSONValue) -> [Int?] {
     report["remnants"]?.array?.map { $0["recorded_bytes"]?.integer } ?? []
@@ -19,9 +19,9 @@ struct RemnantTests {
   /// Expects a report that names the remnants' thin device, and that never calls a thin device
   /// unneeded.
   private func expectNamed(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) {
-    #expect(text.contains("  left there "), "\(text)", sourceLocation: sourceLocation)
+    #expect(text.contains("  remnants "), "\(text)", sourceLocation: sourceLocation)
     #expect(
-      text.contains("or more of thin device 0, whose merge was not finished; they stay wherever"),
+      text.contains("from thin device 0, whose merge is unfinished; it stays wherever"),
       "\(text)", sourceLocation: sourceLocation)
     #expect(!text.contains(Self.isNotNeeded), "\(text)", sourceLocation: sourceLocation)
     #expect(!text.contains("until the origin"), "\(text)", sourceLocation: sourceLocation)
@@ -50,7 +50,7 @@ struct RemnantTests {
     expectSuccess(merged)
     expectNamed(merged.standardOutput)
     #expect(
-      merged.standardOutput.contains("Keep the thin device: the origin may not read as it does."))
+      merged.standardOutput.contains("Keep the thin device: the origin may differ from it."))
     for (verb, options) in [("verify", []), ("merge", [])] as [(String, [String])] {
       let later = try run(verb, options)
       expectSuccess(later)
@@ -82,7 +82,7 @@ struct RemnantTests {
     try merge.replaceMappings(merge.mappings.dropFirst())
     let merged = try merge.merge(["--restart"])
     expectSuccess(merged)
-    #expect(merged.standardOutput.contains("or more of an earlier state of this thin device"))
+    #expect(merged.standardOutput.contains("from an earlier state of this thin device"))
     #expect(!merged.standardOutput.contains(Self.isNotNeeded))
   }
 
@@ -143,7 +143,7 @@ struct RemnantTests {
       let result = try run(verb, options)
       #expect(
         result.standardOutput.contains(
-          "  an unknown number of bytes of a merge whose journal is gone or cannot be read"
+          "  an unknown amount from a merge whose journal is missing or unreadable"
         ),
         "\(verb): \(result.standardOutput)")
       #expect(!result.standardOutput.contains(Self.isNotNeeded), "\(verb)")

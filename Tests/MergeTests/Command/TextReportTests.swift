@@ -100,7 +100,7 @@ struct TextReportTests {
     #expect(
       text.hasPrefix("Nothing was merged: thin device 7 has no block that begins before the end.\n")
     )
-    #expect(!text.contains("until the origin is verified"))
+    #expect(!text.contains("until you have verified the origin"))
     #expect(text.contains(Self.isNeededForTheRest))
     report.plan.pastEndBlockCount = 0
     report.plan.mappedBlockCount = 0
@@ -164,19 +164,17 @@ struct TextReportTests {
   func mergeText() {
     #expect(
       Self.text(SampleReport.merge) == """
-        Merged thin device 7 onto base.img.
+        Merged thin device 7 into base.img.
 
-          merged         6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
+          merged         6.3 MiB, 100 mapped blocks of 64 KiB in 3 runs
           from           data.img
           other devices  1 thin device in this pool
-          written        6.3 MiB (6553600 bytes) in 2.5 s, 2.5 MiB/s
-          checksums      CRC-32C of every transfer, in the journal base.img.thin-merge
-          assumed        thin size not known: taken as 1073741824 bytes
+          written        6.3 MiB in 2.5 s, 2.5 MiB/s
 
-        Keep the thin device until the origin is verified:
+        Keep the thin device until you have verified the origin:
           thin-merge verify --metadata '/dev/pool meta' --data data.img --dev-id 7 --origin base.img
-        If the metadata snapshot was taken for this merge, release it: dmsetup message POOL 0 \
-        release_metadata_snap
+        If you reserved the metadata snapshot for this merge, release it:
+          dmsetup message POOL 0 release_metadata_snap
 
         """)
   }
@@ -197,7 +195,8 @@ struct TextReportTests {
     clipped.plan.clippedByteCount = 1
     #expect(Self.text(clipped).hasSuffix("\n\n\(Self.isNeededForTheRest)\n"))
     report.plan.isOwnMetadataSnapshot = false
-    #expect(Self.text(report).contains("\(Self.isNotNeeded)\nIf the metadata snapshot was taken"))
+    #expect(
+      Self.text(report).contains("\(Self.isNotNeeded)\nIf you reserved the metadata snapshot"))
     report.verification?.differingByteCount = 512
     for sentence in [Self.isNotNeeded, Self.isNeededForTheRest] {
       #expect(!Self.text(report).contains(sentence))
@@ -212,7 +211,7 @@ struct TextReportTests {
     var named = SampleReport.reported
     named.name = "vg/vm1"
     let text = Self.text(report, source: named)
-    #expect(text.hasPrefix("Merged thin device vg/vm1 (dev 7) onto base.img.\n"))
+    #expect(text.hasPrefix("Merged thin device vg/vm1 (dev 7) into base.img.\n"))
     #expect(
       text.contains("  snapshot       dev 16777215, taken of the thin device for this merge\n"))
   }
@@ -232,20 +231,18 @@ struct TextReportTests {
     ]
     #expect(
       Self.text(report) == """
-        The merge of thin device 7 onto base.img stopped and can be resumed.
+        Merge of thin device 7 into base.img: stopped, can be resumed
 
-          to merge      6.3 MiB (6553600 bytes), 100 mapped blocks of 64 KiB in 3 runs
+          to merge      6.3 MiB, 100 mapped blocks of 64 KiB in 3 runs
           from          data.img
-          written       6.3 MiB (6553600 bytes) in 2.5 s, 2.5 MiB/s
-          submitting    500 ms, 20% of the time: how long the kernel took to accept requests
-          earlier runs  1 MiB (1048576 bytes) were recorded
-          rechecked     1 MiB of them: 64 KiB differed and were written again
-          checksums     CRC-32C of every transfer, in the journal base.img.thin-merge
+          written       6.3 MiB in 2.5 s, 2.5 MiB/s
+          earlier runs  recorded 1 MiB
+          rechecked     1 MiB of that: 64 KiB differed and were rewritten
           unreadable    513 bytes in 2 ranges:
                         offset   512, 512 bytes
                         offset 65536, 1 byte
 
-        The origin may be merged in part; keep the thin device.
+        The origin may be partially merged. Keep the thin device.
 
         """)
   }
@@ -260,8 +257,8 @@ struct TextReportTests {
     #expect(
       Self.text(report).hasSuffix(
         """
-        The origin may be merged in part; keep the thin device.
-        Left as it is: dev 7 was deleted, and the metadata snapshot is the only copy.
+        The origin may be partially merged. Keep the thin device.
+        Not undone: dev 7 was deleted, and the metadata snapshot is the only copy.
 
         """))
   }
@@ -361,17 +358,20 @@ struct TextReportTests {
     let text = Self.text(merged, state: .writtenSince)
     #expect(text.contains("  not merged     writes to the thin device after the snapshot\n"))
     #expect(text.contains("\n\nKeep the thin device: it was written to after"))
-    #expect(text.contains("\nTo compare the origin with what was merged:\n"))
+    #expect(text.contains("\nTo compare the origin with the merged data:\n"))
     #expect(!text.contains("--restart"))
-    #expect(!text.contains("until the origin is verified"))
-    #expect(text.contains("\nTo merge it as it is now:\n  thin-merge merge vg/vm1 --again\n"))
+    #expect(!text.contains("until you have verified the origin"))
+    #expect(
+      text.contains(
+        "\nTo merge the thin device with the later writes:\n  thin-merge merge vg/vm1 --again\n"))
     var compared = SampleReport.merge
     compared.verification = SampleReport.verification
     #expect(
       Self.text(compared, state: .writtenSince)
-        .contains("\nTo merge it as it is now:\n  thin-merge merge vg/vm1 --again\n"))
+        .contains(
+          "\nTo merge the thin device with the later writes:\n  thin-merge merge vg/vm1 --again\n"))
     let gone = Self.text(SampleReport.merge, state: .gone)
-    #expect(gone.contains("\n\nThe thin device is not there any more.\nTo compare the origin"))
+    #expect(gone.contains("\n\nThe thin device no longer exists.\nTo compare the origin"))
     #expect(!gone.contains("Keep the thin device"))
   }
 

@@ -74,7 +74,7 @@ struct UsageTests {
     for value in ["(default: 64)", "(default: 1M)", "(default: 5)"] {
       #expect(merge.standardOutput.contains(value))
     }
-    #expect(resume.standardOutput.split(separator: "(default: as in the journal)").count == 4)
+    #expect(resume.standardOutput.matches(of: /\(default: as in\s+the\s+journal\)/).count == 3)
     #expect(!resume.standardOutput.contains("(default: 64)"))
   }
 

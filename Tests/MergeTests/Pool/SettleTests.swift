@@ -223,7 +223,7 @@ struct SettleTests {
     // Only a settle of the active pool releases the metadata snapshot.
     pool.mapper.mapped = mapped
     let active = try Self.resumed(pool, until: .mergeNotSettled)
-    #expect(active.hint == "undo it:\n  thin-merge settle --pool pool")
+    #expect(active.hint == "undo it with:\n  thin-merge settle --pool pool")
     #expect(pool.mapper.isHolding)
     #expect(Settling.settle(pool).failure == nil)
     #expect(!pool.mapper.isHolding)

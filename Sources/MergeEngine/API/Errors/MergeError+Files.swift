@@ -4,13 +4,13 @@ internal import SystemPackage
 
 extension MergeError {
   private static let asynchronousCalls =
-    "a sandbox, such as a container's seccomp profile, has to allow io_setup, io_submit, io_getevents, "
+    "a sandbox, such as a container's seccomp profile, must allow io_setup, io_submit, io_getevents, "
     + "io_pgetevents and io_destroy"
 
   /// Returns the remedy for a refusal of asynchronous I/O by the system.
   static func asynchronousHint(_ errno: Errno) -> String {
     errno == .notPermitted || errno == .permissionDenied
-      ? asynchronousCalls : "the kernel has to be one with CONFIG_AIO, and \(asynchronousCalls)"
+      ? asynchronousCalls : "the kernel must be built with CONFIG_AIO, and \(asynchronousCalls)"
   }
 
   /// Returns the remedy for a limit or a sandbox indicated by an error number; nil for any other
@@ -20,15 +20,15 @@ extension MergeError {
   static func limitHint(_ errno: Errno, call: String? = nil) -> String? {
     switch errno {
     case .tooManyOpenFiles:
-      "this shows the limit on open files, which a service sets by LimitNOFILE=".above("ulimit -n")
+      "show the limit on open files (LimitNOFILE= in a service) with".above("ulimit -n")
     case .tooManyOpenFilesInSystem:
-      "this shows the limit on open files".above("sysctl fs.file-max")
+      "show the limit on open files with".above("sysctl fs.file-max")
     case .fileTooLarge:
-      "this shows the limit on file sizes, which a service sets by LimitFSIZE=; the file system has one of its own"
+      "the file system has a limit on file sizes; show that of the process (LimitFSIZE= in a service) with"
         .above("ulimit -f")
     case .notPermitted, .noFunction:
       call.map {
-        "a sandbox, such as a container's seccomp profile, or an old kernel refuses \($0)"
+        "a sandbox, such as a container's seccomp profile, or an old kernel rejects \($0)"
       }
     default: nil
     }
@@ -43,8 +43,8 @@ extension MergeError {
     let expected = onlyRegularFiles ? "a regular file" : "a regular file or a block device"
     return MergeError(
       .wrongFileKind, .refused, "cannot use the \(role)", at: path,
-      because: "it is \(kind.inWords); \(expected) is expected",
-      hint: kind == .symbolicLink ? "give the path that it leads to" : nil,
+      because: "it is \(kind.inWords); expected \(expected)",
+      hint: kind == .symbolicLink ? "use the path that it points to" : nil,
       context: Context(path: path, role: role))
   }
 
@@ -57,9 +57,9 @@ extension MergeError {
     let isForbidden = errno == .permissionDenied || errno == .notPermitted
     let hint =
       isRoot
-      ? "these show whether it is immutable, and how its file system is mounted"
+      ? "check whether it is immutable, and how its file system is mounted, with"
         .above("lsattr -d \(path.shellQuoted)", "findmnt -T \(path.shellQuoted)")
-      : "root may use it, as a rule; this shows who else".above("ls -ld \(path.shellQuoted)")
+      : "run the command as root; or show who may use it with".above("ls -ld \(path.shellQuoted)")
     return MergeError(
       .cannotOpen, .refused, "cannot open the \(role)", at: path, because: errno,
       hint: isForbidden ? hint : limitHint(errno), context: Context(path: path, role: role))
@@ -70,7 +70,7 @@ extension MergeError {
       .deviceInUse, .busy, "cannot open the \(role)", at: path,
       because: "the device is in use: mounted, or held by another program",
       hint:
-        "these show who uses it".above("lsblk \(path.shellQuoted)", "lsof \(path.shellQuoted)"),
+        "find its users with".above("lsblk \(path.shellQuoted)", "lsof \(path.shellQuoted)"),
       context: Context(path: path, role: role))
   }
 
@@ -78,7 +78,7 @@ extension MergeError {
     MergeError(
       .fileReplaced, .refused, "cannot open the \(role)", at: path,
       because: "it was replaced while being opened",
-      hint: "see what replaces it, then give the same command again",
+      hint: "find out what replaces it, then run the same command again",
       context: Context(path: path, role: role))
   }
 
@@ -97,11 +97,11 @@ extension MergeError {
         .above("losetup -d \(path.shellQuoted)")
     } else if mappedName != nil {
       hint =
-        "its device-mapper table is read-only, which blockdev cannot lift: what made the device has to load the "
-        + "table again for writing"
+        "its device-mapper table is read-only, which blockdev cannot change; reload the table for writing "
+        + "with the tool that created the device"
     } else {
       hint =
-        "if it is meant to be written to, this lifts that"
+        "if it should be writable, run"
         .above("blockdev --setrw \(path.shellQuoted)")
     }
     return MergeError(
@@ -112,28 +112,29 @@ extension MergeError {
 
   static func cannotAskSize(_ path: String, _ role: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotInspect, .refused, "cannot ask the \(role) for its size", at: path, because: errno,
-      hint: "the kernel's log may say more", context: Context(path: path, role: role))
+      .cannotInspect, .refused, "cannot get the size of the \(role)", at: path, because: errno,
+      hint: "see the kernel log", context: Context(path: path, role: role))
   }
 
   static func cannotInspect(_ path: String, _ role: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotInspect, .refused, "cannot look at the \(role)", at: path, because: errno,
-      hint: limitHint(errno, call: "statx") ?? "the kernel's log may say more",
+      .cannotInspect, .refused, "cannot inspect the \(role)", at: path, because: errno,
+      hint: limitHint(errno, call: "statx") ?? "see the kernel log",
       context: Context(path: path, role: role))
   }
 
   static func metadataUnderLoopDevice(_ path: String, _ loop: String) -> MergeError {
     underLoopDevice(
       path, loop, "the file is in use",
-      because: "\(loop) lies over it: the pool may be active on it")
+      because: "\(loop) is attached to it; the pool may be active on it")
   }
 
   static func originUnderLoopDevice(_ path: String, _ loop: String) -> MergeError {
     underLoopDevice(
       path, loop, "the origin is in use",
-      because: "\(loop) shows the same bytes: what uses that device would not see the merge, or "
-        + "destroy it")
+      because:
+        "\(loop) has the same bytes; a program that uses it would not see the merge, or would "
+        + "overwrite it")
   }
 
   private static func underLoopDevice(
@@ -142,16 +143,16 @@ extension MergeError {
     MergeError(
       .underLoopDevice, .busy, what, at: path, because: why,
       hint:
-        "once nothing uses the device, this frees the file".above("losetup -d \(loop.shellQuoted)"),
+        "when nothing uses that device, detach it with".above("losetup -d \(loop.shellQuoted)"),
       context: Context(path: path, name: loop))
   }
 
   /// Returns the error for a block device that is missing from sysfs.
   static func deviceUnseen(_ path: String, _ role: String, number: String) -> MergeError {
     MergeError(
-      .deviceUnseen, .refused, "cannot see what the \(role) is made of", at: path,
+      .deviceUnseen, .refused, "cannot tell what the \(role) consists of", at: path,
       because: "there is no /sys/dev/block/\(number)",
-      hint: "this shows it".above("mount -t sysfs sysfs /sys"),
+      hint: "mount sysfs with".above("mount -t sysfs sysfs /sys"),
       context: Context(path: path, role: role))
   }
 
@@ -160,35 +161,36 @@ extension MergeError {
     let (cause, hint): (String, String?) =
       switch why {
       case .noSysfs:
-        ("there is no /sys/block", "this shows them".above("mount -t sysfs sysfs /sys"))
+        ("there is no /sys/block", "mount sysfs with".above("mount -t sysfs sysfs /sys"))
       case .node(let node, let errno):
         (
           "\(node) is in use and cannot be opened: \(errno)",
-          errno == .noSuchFileOrDirectory ? "a node of that name in /dev shows it" : nil
+          errno == .noSuchFileOrDirectory ? "create that node in /dev" : nil
         )
       case .file(let node):
         (
-          "the file under \(node) is not at the path that the kernel has for it",
-          "merge where that file can be seen, outside of a container"
+          "the file under \(node) is not at the path that the kernel reports",
+          "merge where that file is visible, such as outside of the container"
         )
       }
     return MergeError(
-      .loopDevicesUnseen, .refused, "cannot see whether a loop device lies over the origin's file",
+      .loopDevicesUnseen, .refused,
+      "cannot tell whether a loop device is attached to the origin's file",
       at: path,
       because: cause, hint: hint)
   }
 
   static func buffersTooLarge(_ byteCount: UInt64) -> MergeError {
     MergeError(
-      .buffersTooLarge, .refused, "cannot take buffers", at: "memory",
-      because: "\(byteCount.formattedByteCount) are more than a program can have",
+      .buffersTooLarge, .refused, "cannot allocate buffers", at: "memory",
+      because: "\(byteCount.formattedByteCount) exceeds the address space",
       context: Context(counts: ["bytes": byteCount]))
   }
 
   static func noMemory(_ byteCount: UInt64, _ errno: Errno) -> MergeError {
     MergeError(
-      .noMemory, .refused, "cannot take buffers", at: "memory",
-      because: "\(byteCount.formattedByteCount) wanted: \(errno)",
+      .noMemory, .refused, "cannot allocate buffers", at: "memory",
+      because: "\(byteCount.formattedByteCount): \(errno)",
       context: Context(counts: ["bytes": byteCount], errno: errno))
   }
 
@@ -196,7 +198,7 @@ extension MergeError {
     MergeError(
       .requestsUsedUp, .busy, "cannot start asynchronous I/O", at: "the kernel",
       because: "all its requests (fs.aio-max-nr) are in use",
-      hint: "this allows more".above("sysctl fs.aio-max-nr=1048576"), context: Context())
+      hint: "raise the limit with".above("sysctl fs.aio-max-nr=1048576"), context: Context())
   }
 
   static func noAsynchronousIO(_ errno: Errno) -> MergeError {

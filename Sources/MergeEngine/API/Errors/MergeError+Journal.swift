@@ -10,8 +10,8 @@ extension MergeError {
     // Missing permission has another number; even root gets this one for an immutable folder or in
     // a sandbox.
     errno == .notPermitted
-      ? "a sandbox, such as a container's seccomp profile, has to allow open, link, rename and fsync; this shows "
-        + "whether the journal's folder is immutable".above("lsattr -d FOLDER")
+      ? "a sandbox, such as a container's seccomp profile, must allow open, link, rename and fsync; check "
+        + "whether the journal's directory is immutable with".above("lsattr -d FOLDER")
       : limitHint(errno)
   }
 
@@ -24,7 +24,7 @@ extension MergeError {
   static func journalLocked(_ path: String) -> MergeError {
     MergeError(
       .journalLocked, .busy, "cannot use the journal", at: path,
-      because: "another merge has it locked")
+      because: "another thin-merge run has it locked")
   }
 
   static func journalNotTrusted(_ path: String, _ doubt: JournalDoubt) -> MergeError {
@@ -35,40 +35,40 @@ extension MergeError {
   static func journalIsDevice(_ path: String, _ other: String) -> MergeError {
     MergeError(
       .journalIsDevice, .refused, "cannot use the journal", at: path,
-      because: "it is \(other) itself, or shares its blocks",
+      because: "it is \(other), or overlaps it",
       context: Context(path: path, role: "journal", name: other))
   }
 
   static func journalOnDevice(_ path: String, _ other: String) -> MergeError {
     MergeError(
-      .journalOnDevice, .refused, "cannot make the journal", at: path,
+      .journalOnDevice, .refused, "cannot create the journal", at: path,
       because: "its file system is on \(other), a device of this merge",
       context: Context(path: path, role: "journal", name: other))
   }
 
   static func noJournalFolder(_ path: String, folder: String) -> MergeError {
     MergeError(
-      .noJournalFolder, .refused, "cannot make the journal", at: path,
-      because: "there is no folder \(folder)",
+      .noJournalFolder, .refused, "cannot create the journal", at: path,
+      because: "the directory \(folder) does not exist",
       context: Context(path: path, role: "journal", name: folder))
   }
 
   static func cannotMakeStateFolder(_ folder: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotMakeStateFolder, .refused, "cannot make the folder for journals", at: folder,
+      .cannotMakeStateFolder, .refused, "cannot create the directory for journals", at: folder,
       because: errno, hint: folderHint(errno))
   }
 
   static func noRoomForJournal(_ path: String, _ byteCount: UInt64, _ errno: Errno) -> MergeError {
     MergeError(
-      .noRoomForJournal, .refused, "no room for the journal", at: path,
-      because: "it may come to \(byteCount.formattedByteCount): \(errno)", hint: limitHint(errno),
+      .noRoomForJournal, .refused, "not enough space for the journal", at: path,
+      because: "it may need \(byteCount.formattedByteCount): \(errno)", hint: limitHint(errno),
       context: Context(path: path, counts: ["bytes": byteCount], errno: errno))
   }
 
   static func cannotMakeJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotMakeJournal, .refused, "cannot make the journal", at: path, because: errno,
+      .cannotMakeJournal, .refused, "cannot create the journal", at: path, because: errno,
       hint: folderHint(errno))
   }
 
@@ -76,27 +76,28 @@ extension MergeError {
   /// another.
   static func cannotNameJournal(_ path: String) -> MergeError {
     MergeError(
-      .cannotNameJournal, .refused, "cannot make the journal", at: path,
-      because: "its file system has neither hard links nor a rename that does not replace")
+      .cannotNameJournal, .refused, "cannot create the journal", at: path,
+      because: "its file system supports neither hard links nor a rename that never replaces a file"
+    )
   }
 
   static func cannotLockJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotLockJournal, .refused, "cannot lock the journal", at: path, because: errno,
-      hint: limitHint(errno, call: "flock") ?? "its file system has to be one with locks")
+      hint: limitHint(errno, call: "flock") ?? "use a file system that supports locks")
   }
 
   /// Returns the error for a failed flush while a run takes over an existing journal.
   static func cannotFlushOpenedJournal(_ path: String, _ errno: Errno) -> MergeError {
     var error = cannotFlushJournal(path, errno)
-      .hinting("the kernel's log may say more about the device that it is on")
+      .hinting("see the kernel log about the device that it is on")
     error.kind = .refused
     return error
   }
 
   static func cannotFlushJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotFlushJournal, .stopped, "cannot make the journal durable", at: path, because: errno)
+      .cannotFlushJournal, .stopped, "cannot flush the journal", at: path, because: errno)
   }
 
   static func cannotAppendJournal(_ path: String, _ errno: Errno) -> MergeError {
@@ -109,34 +110,35 @@ extension MergeError {
   static func cannotRecordGivenUp(_ path: String, _ errno: Errno) -> MergeError {
     var error = cannotAppendJournal(path, errno)
     error.kind = .refused
-    error.hint = error.hint ?? "make room on its file system, then give the same command again"
+    error.hint = error.hint ?? "free space on its file system, then run the same command again"
     return error
   }
 
   static func cannotInspectJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotInspect, .refused, "cannot look at the journal", at: path, because: errno,
-      hint: "the kernel's log may say more", context: Context(path: path, role: "journal"))
+      .cannotInspect, .refused, "cannot inspect the journal", at: path, because: errno,
+      hint: "see the kernel log", context: Context(path: path, role: "journal"))
   }
 
   static func cannotCutJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotCutJournal, .refused, "cannot cut the journal's torn end", at: path, because: errno,
+      .cannotCutJournal, .refused, "cannot truncate the torn record at the journal's end", at: path,
+      because: errno,
       hint:
-        "nothing was changed; see to the journal's file system, then give the same command again"
+        "nothing was changed; fix the journal's file system, then run the same command again"
     )
   }
 
   static func cannotRenameJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotRenameJournal, .refused, "cannot put the journal aside", at: path, because: errno,
-      hint: folderHint(errno) ?? "its folder has to be writable")
+      .cannotRenameJournal, .refused, "cannot set the journal aside", at: path, because: errno,
+      hint: folderHint(errno) ?? "make its directory writable")
   }
 
   static func cannotRemoveJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotRemoveJournal, .refused, "cannot remove the journal", at: path, because: errno,
-      hint: folderHint(errno) ?? "its folder has to be writable")
+      hint: folderHint(errno) ?? "make its directory writable")
   }
 
   /// Returns the error for a journal that was removed or replaced during the merge.
@@ -156,7 +158,7 @@ extension MergeError {
   /// - `cause`: the error that stopped the merge before the move was noticed.
   static func journalMoved(_ path: String, after cause: MergeError? = nil) -> MergeError {
     MergeError(
-      .journalMoved, .stopped, "the journal is not at its path any more", at: path,
+      .journalMoved, .stopped, "the journal is no longer at its path", at: path,
       because: cause.map { journalHasMoved(after: $0) }
         ?? "it was moved during the merge, or something is mounted over it",
       context: Context(path: path, cause: cause))
@@ -164,18 +166,18 @@ extension MergeError {
 
   /// Returns the sentence about a merge that `cause` stopped and whose journal was moved.
   package static func journalHasMoved(after cause: MergeError) -> String {
-    "\(cause.code == .interrupted ? "a signal came" : cause.message); the journal was moved during the merge, or "
+    "\(cause.code == .interrupted ? "a signal arrived" : cause.message); the journal was moved during the merge, or "
       + "something is mounted over it"
   }
 
   /// Returns the sentence about a merge that `cause` stopped and whose journal was lost.
   package static func journalIsGone(after cause: MergeError) -> String {
     // The details of an interruption only help a user who can resume.
-    journalIsGone(cause.code == .interrupted ? "a signal came" : cause.message)
+    journalIsGone(cause.code == .interrupted ? "a signal arrived" : cause.message)
   }
 
   private static func journalIsGone(_ why: String) -> String {
-    "\(why); there is nothing to resume from"
+    "\(why); the merge cannot be resumed"
   }
 }
 
@@ -192,10 +194,10 @@ enum JournalDoubt: Equatable {
   fileprivate var inWords: String {
     switch self {
     case .owner(let user, let isAskedByRoot):
-      "it belongs to user \(user)" + (isAskedByRoot ? "" : ", neither to root nor to you")
+      "it belongs to user \(user)" + (isAskedByRoot ? "" : ", not to root or to you")
     case .mode(let mode):
-      "others than its owner may write to it (mode \(String(mode, radix: 8)))"
-    case .nameCount(let count): "it has \(count) names; one is expected"
+      "users other than its owner may write to it (mode \(String(mode, radix: 8)))"
+    case .nameCount(let count): "it has \(count) hard links; expected 1"
     }
   }
 }

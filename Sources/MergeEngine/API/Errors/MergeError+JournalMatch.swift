@@ -5,21 +5,21 @@ extension MergeError {
     MergeError(
       .noJournalOf, .journalConflict, "no such journal", at: name,
       because:
-        "there is no file of that name, and no journal of a merge from or onto such a device",
+        "no file has that name, and no journal records a merge of or into such a device",
       context: Context(name: name))
   }
 
   static func severalJournals(_ name: String, _ paths: [String]) -> MergeError {
     MergeError(
-      .severalJournals, .journalConflict, "several merges are not finished", at: name,
+      .severalJournals, .journalConflict, "several merges are unfinished", at: name,
       because: "their journals are \(paths.joined(separator: ", "))",
-      hint: "give the path of one", context: Context(name: name))
+      hint: "use the path of one journal", context: Context(name: name))
   }
 
   static func twoJournals(_ paths: [String]) -> MergeError {
     MergeError(
       .twoJournals, .journalConflict, "the origin has two journals", at: paths[0],
-      because: "\(paths.dropFirst().joined(separator: ", ")) is of the same device",
+      because: "\(paths.dropFirst().joined(separator: ", ")) is for the same device",
       context: Context(path: paths[0]))
   }
 
@@ -36,9 +36,9 @@ extension MergeError {
     context.deviceID = deviceID
     if isFinished { context.circumstances.insert(.isFinished) }
     if isResumed { context.circumstances.insert(.isResumed) }
-    var what = "the journal is of another merge"
+    var what = "the journal belongs to another merge"
     if case .mappings(_, _, let changed?) = difference, !isFinished {
-      what = "\(changed) was written to, or made anew, after the merge recorded its mappings"
+      what = "\(changed) was written to or recreated after the merge recorded its mappings"
     }
     return MergeError(
       difference.code, .journalConflict, what, at: path, because: difference.inWords,
@@ -47,20 +47,23 @@ extension MergeError {
 
   static func notRecordedDevice(_ path: String, _ role: String) -> MergeError {
     MergeError(
-      .notRecordedDevice, .journalConflict, "the journal is of another merge", at: path,
-      because: "it is another \(role) than the journal's", context: Context(path: path, role: role))
+      .notRecordedDevice, .journalConflict, "the journal belongs to another merge", at: path,
+      because: "it is not the \(role) in the journal", context: Context(path: path, role: role))
   }
 
   static func bootedSince(_ journalPath: String) -> MergeError {
     deviceNotIdentified(
-      journalPath, "a device of this merge has no identity, and the system was booted since")
+      journalPath,
+      "a device of this merge has no UUID, WWID or serial number, and the machine has rebooted since"
+    )
   }
 
   static func foundElsewhere(
     _ journalPath: String, _ role: String, now: String, before: String
   ) -> MergeError {
     deviceNotIdentified(
-      journalPath, "the \(role) has no identity, and is \(now); it was \(before)", role)
+      journalPath,
+      "the \(role) has no UUID, WWID or serial number, and is \(now); it was \(before)", role)
   }
 
   /// Returns the error for a device without an identity either in the journal or on the system.
@@ -70,15 +73,15 @@ extension MergeError {
     deviceNotIdentified(
       journalPath,
       now.isEmpty
-        ? "the \(role) has no identity now; it was \(before)"
-        : "the \(role) had no identity; it is \(now) now", role)
+        ? "the \(role) no longer has a UUID, WWID or serial number; it had \(before)"
+        : "the \(role) had no UUID, WWID or serial number; now it has \(now)", role)
   }
 
   private static func deviceNotIdentified(
     _ path: String, _ why: String, _ role: String? = nil
   ) -> MergeError {
     MergeError(
-      .deviceNotIdentified, .journalConflict, "cannot tell whether these are the same devices",
+      .deviceNotIdentified, .journalConflict, "cannot confirm that these are the same devices",
       at: path, because: why, context: Context(path: path, role: role))
   }
 
@@ -91,7 +94,8 @@ extension MergeError {
       .noCopyOfData, .journalConflict, "the data device is not a copy of the original",
       at: journalPath,
       because: "it has none of the first transfers in the journal",
-      hint: "give the right one", context: Context(path: journalPath, counts: ["bytes": byteCount]))
+      hint: "use the right data device",
+      context: Context(path: journalPath, counts: ["bytes": byteCount]))
   }
 
   /// Returns the error for a data device that has no identity and whose bytes differ from those
@@ -102,11 +106,11 @@ extension MergeError {
     _ path: String, journalPath: String, changed: Int, of count: Int
   ) -> MergeError {
     MergeError(
-      .dataNotAsRecorded, .journalConflict, "the data device has other bytes than those recorded",
+      .dataNotAsRecorded, .journalConflict, "the data device differs from the recorded checksums",
       at: path,
       because:
-        "\(changed) of the first \(count) recorded transfers differ, and no identity tells that "
-        + "it is the same device: it is another one, or was written to since; nothing was written",
+        "\(changed) of the first \(count) recorded transfers differ, and it has no identity to compare; "
+        + "it is another device, or was written to since; nothing was written",
       context: Context(
         path: path, role: "data device", journalPath: journalPath,
         counts: ["changed": UInt64(changed), "transfers": UInt64(count)]))
@@ -118,10 +122,11 @@ extension MergeError {
     _ originPath: String, journalPath: String, byteCount: UInt64, firstByteOffset: UInt64
   ) -> MergeError {
     MergeError(
-      .mergedBytesLost, .stopped, "some of what was merged is lost", at: originPath,
-      because: "\(byteCount.formattedByteCount), the first at byte \(firstByteOffset), are as they "
-        + "were recorded neither on the origin nor on the copy of the data device",
-      hint: "resume with the data device that was merged from, if it can still be read",
+      .mergedBytesLost, .stopped, "some merged data is lost", at: originPath,
+      because:
+        "\(byteCount.formattedByteCount), the first at byte \(firstByteOffset), match the journal neither "
+        + "on the origin nor on the copy of the data device",
+      hint: "resume with the original data device, if it is still readable",
       context: Context(
         path: originPath, journalPath: journalPath,
         counts: ["bytes": byteCount, "byte": firstByteOffset]))
@@ -148,7 +153,7 @@ extension MergeError {
   static func mergeFinished(_ journalPath: String) -> MergeError {
     MergeError(
       .mergeFinished, .refused, "the merge is finished", at: journalPath,
-      because: "nothing is left to resume")
+      because: "there is nothing to resume")
   }
 
   /// Returns the error for a finished merge with leftovers in its pool.
@@ -160,11 +165,12 @@ extension MergeError {
   ) -> MergeError {
     MergeError(
       .mergeNotSettled, .busy,
-      "the merge is finished, and what a run left in its pool is not undone", at: journalPath,
-      because: "left in \(pool.map { "pool \($0)" } ?? "a pool that is not active") is "
-        + left.joined(separator: ", ") + ", according to \(recordPath)",
+      "the merge is finished, but a run's changes to its pool are not undone", at: journalPath,
+      because:
+        "according to \(recordPath), \(pool.map { "pool \($0)" } ?? "an inactive pool") still has "
+        + left.joined(separator: ", "),
       hint: pool == nil
-        ? "settling undoes it once the pool is active" : "settling the pool undoes it",
+        ? "activate the pool, then settle it" : "settle the pool",
       context: Context(path: recordPath, journalPath: journalPath, pool: pool))
   }
 
@@ -221,7 +227,7 @@ extension MergeError {
   ) -> MergeError {
     partlyCompared(
       .checksumsMissing, journalPath, byteCount, planned,
-      "the journal has checksums of \(byteCount) of \(planned) bytes")
+      "the journal has checksums for \(byteCount) of \(planned) bytes")
   }
 
   static func mergeNotFinished(
@@ -230,25 +236,25 @@ extension MergeError {
     let how =
       byteCount < planned
       ? "\(byteCount) of \(planned) bytes are recorded"
-      : "all bytes are recorded, but not yet checked to be those of the source still"
+      : "all bytes are recorded, but the source has not yet been checked for changes"
     return partlyCompared(
-      .mergeNotFinished, journalPath, byteCount, planned, "the merge is not finished: \(how)")
+      .mergeNotFinished, journalPath, byteCount, planned, "the merge is unfinished: \(how)")
   }
 
   private static func partlyCompared(
     _ code: Code, _ journalPath: String, _ byteCount: UInt64, _ planned: UInt64, _ why: String
   ) -> MergeError {
     MergeError(
-      code, .stopped, "only part of the merge could be compared", at: journalPath, because: why,
+      code, .stopped, "only part of the merge was compared", at: journalPath, because: why,
       context: Context(path: journalPath, counts: ["bytes": byteCount, "planned_bytes": planned]))
   }
 
   static func notAllCompared(_ originPath: String, byteCount: UInt64) -> MergeError {
     MergeError(
-      .notAllCompared, .stopped, "not everything could be compared", at: originPath,
-      because: "\(byteCount) bytes of the source or of the origin cannot be read",
+      .notAllCompared, .stopped, "the comparison is incomplete", at: originPath,
+      because: "\(byteCount.formattedByteCount) of the source or the origin are unreadable",
       hint:
-        "the kernel's log may say more; once the cause is gone, the same command compares again",
+        "see the kernel log; fix the cause, then run the same command again",
       context: Context(path: originPath, counts: ["bytes": byteCount]))
   }
 
@@ -256,8 +262,9 @@ extension MergeError {
   /// checked.
   static func journalUnmapped(byteOffset: UInt64) -> MergeError {
     MergeError(
-      .journalUnmapped, .journalConflict, "the journal names bytes that the device does not map",
-      at: "origin byte \(byteOffset)", because: "it is of the same mappings, and says otherwise",
+      .journalUnmapped, .journalConflict,
+      "the journal records bytes that the thin device does not map",
+      at: "origin byte \(byteOffset)", because: "its fingerprint is that of the same mappings",
       context: Context(counts: ["byte": byteOffset]))
   }
 
@@ -265,7 +272,7 @@ extension MergeError {
   static func recordedNotMapped(_ journalPath: String, byteOffset: UInt64) -> MergeError {
     journalIncomplete(
       journalPath, byteOffset,
-      "byte \(byteOffset) of the origin is recorded, and the device does not map it")
+      "byte \(byteOffset) of the origin is recorded, but the thin device does not map it")
   }
 
   /// Returns the error for a planned byte that no entry records.
@@ -291,7 +298,7 @@ struct RecordedDifference {
 
   /// The difference, as part of a sentence.
   fileprivate var inWords: String {
-    "\(byteCount.formattedByteCount) differ from what was merged, the first at byte "
+    "\(byteCount.formattedByteCount) differ from the merged data, the first at byte "
       + "\(firstByteOffset) of the origin"
   }
 }
@@ -316,7 +323,7 @@ enum JournalDifference: Equatable {
   struct RecordedRole: Equatable {
     /// "origin" or "data device".
     var name: String
-    /// "merged onto" or "merged from".
+    /// "merged into" or "merged from".
     var use: String
     var foundPath: String
     var path: String
@@ -353,18 +360,18 @@ enum JournalDifference: Equatable {
   fileprivate var inWords: String {
     switch self {
     case .deviceID(let found, let wanted):
-      "it is the journal of device \(found), this merge is of device \(wanted)"
+      "it records a merge of dev \(found), not of dev \(wanted)"
     case .device(let role, let found, let wanted):
       "the \(role.name) \(role.path) is not the one that was \(role.use)"
         + (role.foundPath == role.path ? "" : ", \(role.foundPath)")
-        + "; a copy counts as another (\(Self.name(wanted)), not \(Self.name(found)))"
+        + "; a copy is a different device (\(Self.name(wanted)), not \(Self.name(found)))"
     case .byteCount(let role, let found, let wanted):
       "the \(role.name) \(role.path) has \(wanted) bytes; it had \(found)"
     case .end(let found, let foundPolicy, let wanted, let policy):
-      "it merges up to byte \(found) (past the end: \(foundPolicy.rawValue)), this merge up to "
+      "that merge ends at byte \(found) (past the end: \(foundPolicy.rawValue)), this merge ends at "
         + "byte \(wanted) (past the end: \(policy.rawValue))"
     case .mappings(let found, let wanted, _):
-      "the device's mappings changed: the fingerprint is \(wanted), the journal's \(found)"
+      "the thin device's mappings changed: fingerprint \(wanted), in the journal \(found)"
     }
   }
 

@@ -9,7 +9,7 @@ extension MergeError {
   static func originIsPoolDevice(_ path: String, _ role: String, _ other: String) -> MergeError {
     MergeError(
       .originIsPoolDevice, .refused, "cannot use the origin", at: path,
-      because: "it is the pool's \(role) device \(other), or shares its blocks",
+      because: "it is the pool's \(role) device, \(other), or overlaps it",
       context: Context(path: path, role: "origin", name: other))
   }
 
@@ -17,13 +17,13 @@ extension MergeError {
     MergeError(
       .fileReplaced, .refused, "cannot use the origin", at: path,
       because: "it was replaced while being opened",
-      hint: "see what replaces it, then give the same command again")
+      hint: "find out what replaces it, then run the same command again")
   }
 
   static func cannotLockOrigin(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotLockOrigin, .refused, "cannot lock the origin", at: path, because: errno,
-      hint: limitHint(errno, call: "flock") ?? "its file system has to be one with locks")
+      hint: limitHint(errno, call: "flock") ?? "use a file system that supports locks")
   }
 
   /// Returns the error for a flock of the whole file, as taken by other merges.
@@ -32,8 +32,8 @@ extension MergeError {
   static func originLocked(_ path: String, file: String) -> MergeError {
     MergeError(
       .originLocked, .busy, "the origin is in use", at: path,
-      because: "another program has \(name(file, of: path)) locked, perhaps another merge",
-      hint: "this shows which it is".above("lsof \(file.shellQuoted)"))
+      because: "\(name(file, of: path)) is locked by another program, perhaps another merge",
+      hint: "find the program with".above("lsof \(file.shellQuoted)"))
   }
 
   /// Returns the error for an origin whose merge is still running, if only its record names the
@@ -42,8 +42,8 @@ extension MergeError {
     let lockPath = recordPath + ".lock"
     return MergeError(
       .originLocked, .busy, "the origin is in use", at: recordPath,
-      because: "another run of thin-merge works on it",
-      hint: "this shows which it is".above("lsof \(lockPath.shellQuoted)"))
+      because: "another thin-merge run is working on it",
+      hint: "find the run with".above("lsof \(lockPath.shellQuoted)"))
   }
 
   private static func name(_ file: String, of path: String) -> String {
@@ -55,22 +55,22 @@ extension MergeError {
     MergeError(
       .originPartLocked, .busy, "the origin is in use", at: path,
       because:
-        "another program has \(name(file, of: path)) locked in part, perhaps a virtual machine",
-      hint: "end it first; this shows which it is".above("lsof \(file.shellQuoted)"))
+        "part of \(name(file, of: path)) is locked by another program, perhaps a virtual machine",
+      hint: "stop that program first; find it with".above("lsof \(file.shellQuoted)"))
   }
 
   static func originIsSwap(_ path: String, file: String) -> MergeError {
     MergeError(
       .originIsSwap, .busy, "the origin is in use", at: path,
       because: "the system swaps to " + (file == path ? "it" : "the file under it, \(file)"),
-      hint: "this frees it".above("swapoff \(file.shellQuoted)"))
+      hint: "stop swapping to it with".above("swapoff \(file.shellQuoted)"))
   }
 
   static func originTooShort(_ path: String, byteCount: UInt64, blockCount: UInt64) -> MergeError {
     MergeError(
       .originTooShort, .refused, "the origin is too short", at: path,
-      because: "it ends at byte \(byteCount), and \(blockCount) mapped blocks lie behind or across "
-        + "that end",
+      because: "it ends at byte \(byteCount), and \(blockCount) mapped blocks are past or across "
+        + "its end",
       context: Context(
         path: path, role: "origin", counts: ["bytes": byteCount, "blocks": blockCount]))
   }
@@ -94,25 +94,26 @@ extension MergeError {
   ) -> MergeError {
     MergeError(
       .originNotExtended, .refused, "cannot compare", at: path,
-      because: "the origin has \(byteCount) bytes and was not extended to \(endByteOffset) yet",
+      because:
+        "the origin has \(byteCount) bytes and has not been extended to \(endByteOffset) yet",
       context: Context(path: path, counts: ["bytes": byteCount, "end": endByteOffset]))
   }
 
   static func noRoomForHoles(_ path: String, _ range: ByteRange, _ errno: Errno) -> MergeError {
     MergeError(
-      .noRoomForHoles, .refused, "no room for the holes of the origin", at: path,
+      .noRoomForHoles, .refused, "not enough space for the holes in the origin", at: path,
       because: "bytes \(range.start) to \(range.end): \(errno)",
       hint: limitHint(errno) ?? makeRoom,
       context: Context(path: path, range: range, errno: errno))
   }
 
-  private static let makeRoom = "make room on its file system, then give the same command again"
+  private static let makeRoom = "free space on its file system, then run the same command again"
 
   /// Returns the error for holes that do not fit into the free space; none of them was allocated.
   static func noRoomForHoles(_ path: String, byteCount: UInt64, free: UInt64) -> MergeError {
     MergeError(
-      .noRoomForHoles, .refused, "no room for the holes of the origin", at: path,
-      because: "\(byteCount.formattedByteCount) are needed, and its file system has "
+      .noRoomForHoles, .refused, "not enough space for the holes in the origin", at: path,
+      because: "they need \(byteCount.formattedByteCount), and its file system has "
         + "\(free.formattedByteCount) free", hint: makeRoom,
       context: Context(path: path, counts: ["bytes": byteCount, "free_bytes": free]))
   }
@@ -122,22 +123,22 @@ extension MergeError {
       .cannotWriteOrigin, .stopped, "cannot write to the origin",
       at: "\(path), byte \(byteOffset)", because: errno,
       hint: errno == .notPermitted
-        ? "a device refuses so that was made read-only in mid-merge, as LVM does when it loads a thin device anew; "
-          + "a sandbox or an old kernel refuses io_submit so" : limitHint(errno, call: "io_submit"),
+        ? "the device may have become read-only during the merge, as when LVM reloads a thin device; "
+          + "or a sandbox or an old kernel rejects io_submit" : limitHint(errno, call: "io_submit"),
       context: Context(path: path, counts: ["byte": byteOffset]))
   }
 
   static func cannotFlushOrigin(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotFlushOrigin, .stopped, "cannot make the origin's blocks durable", at: path,
+      .cannotFlushOrigin, .stopped, "cannot flush the origin", at: path,
       because: errno)
   }
 
   /// Returns the error for a failed flush of earlier runs' writes, before any of them is checked.
   static func cannotFlushEarlierRuns(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotFlushOrigin, .stopped, "cannot make durable what earlier runs wrote", at: path,
-      because: errno, hint: "nothing is lost; once the device is well, the same command goes on")
+      .cannotFlushOrigin, .stopped, "cannot flush the writes of earlier runs", at: path,
+      because: errno, hint: "no progress is lost; fix the device, then run the same command again")
   }
 
   static func cannotWait(_ originPath: String, _ errno: Errno) -> MergeError {
@@ -153,14 +154,15 @@ extension MergeError {
   static func originMoved(_ path: String, file: String, journalPath: String?) -> MergeError {
     let what =
       file == path
-      ? "another file is there, or none" : "it lies on \(file), which is another file now, or gone"
+      ? "another file is there, or none" : "the file under it, \(file), was replaced or removed"
     return MergeError(
-      .originMoved, .stopped, "the origin is not at its path any more", at: path,
+      .originMoved, .stopped, "the origin is no longer at its path", at: path,
       because: "\(what); "
         + (journalPath == nil
-          ? "what was compared is the file that was there"
-          : "the blocks went to the file that was there"),
-      hint: journalPath == nil ? "the same command compares what is there now" : nil,
+          ? "the file that was there was compared"
+          : "the blocks were written to the file that was there"),
+      hint: journalPath == nil
+        ? "to compare the file that is there now, run the same command again" : nil,
       context: Context(path: path, journalPath: journalPath))
   }
 
@@ -171,9 +173,9 @@ extension MergeError {
     _ path: String, byteCount: UInt64, before: UInt64, journalPath: String?
   ) -> MergeError {
     MergeError(
-      .originShortened, .stopped, "the origin became shorter meanwhile", at: path,
-      because: "it has \(byteCount) bytes now, and had \(before): what was behind is lost",
-      hint: "see what made it shorter",
+      .originShortened, .stopped, "the origin became shorter during the run", at: path,
+      because: "it has \(byteCount) bytes and had \(before); the data past its new end is lost",
+      hint: "find out what truncated it",
       context: Context(
         path: path, journalPath: journalPath,
         counts: ["bytes": byteCount, "bytes_before": before]))
@@ -181,25 +183,26 @@ extension MergeError {
 
   static func originLost(_ path: String, missing: Int, of count: Int) -> MergeError {
     MergeError(
-      .originLost, .journalConflict, "the origin does not hold what was merged", at: path,
-      because: "\(missing) of the first \(count) recorded transfers are not there: it is another "
-        + "disk, was restored from a copy, or was written to; nothing was written",
+      .originLost, .journalConflict, "the origin does not contain the merged data", at: path,
+      because:
+        "\(missing) of the first \(count) recorded transfers are missing; it is another disk, "
+        + "was restored from a copy, or was written to; nothing was written",
       context: Context(
         path: path, counts: ["missing": UInt64(missing), "transfers": UInt64(count)]))
   }
 
   static func cannotMarkOrigin(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotMarkOrigin, .refused, "cannot mark the origin as half merged", at: path,
+      .cannotMarkOrigin, .refused, "cannot mark the origin as partially merged", at: path,
       because: errno,
       hint: limitHint(errno, call: "fsetxattr")
-        ?? "see to its file system, then give the same command again")
+        ?? "fix its file system, then run the same command again")
   }
 
   static func notApproved(_ originPath: String) -> MergeError {
     MergeError(
       .notApproved, .refused, "not merged", at: originPath,
-      because: "writing was not agreed to; nothing was written")
+      because: "you did not confirm; nothing was written")
   }
 
   /// Returns the error for an origin file whose byte offsets differ from those of the device in it.
@@ -207,19 +210,19 @@ extension MergeError {
   /// - `format`: the container's name.
   static func originIsContainer(_ path: String, _ format: String) -> MergeError {
     MergeError(
-      .originIsContainer, .refused, "cannot merge onto the origin", at: path,
-      because: "it is a \(format) image, which the blocks of a thin device would destroy",
-      hint: "make it raw first".above("qemu-img convert -O raw \(path.shellQuoted) RAW"),
+      .originIsContainer, .refused, "cannot merge into the origin", at: path,
+      because: "it is a \(format) image, which a merge would destroy",
+      hint: "convert it to raw first".above("qemu-img convert -O raw \(path.shellQuoted) RAW"),
       context: Context(path: path, name: format))
   }
 
   static func originIsLUKS(_ path: String) -> MergeError {
     MergeError(
-      .originIsLUKS, .refused, "cannot merge onto the origin", at: path,
+      .originIsLUKS, .refused, "cannot merge into the origin", at: path,
       because:
-        "it begins with a LUKS header, which the first block of the thin device, without that "
-        + "header, would replace: nothing on the origin could be decrypted any more",
-      hint: "see whether it is the origin of this thin device",
+        "it begins with a LUKS header, which the first block of the thin device would overwrite; "
+        + "nothing on the origin could then be decrypted",
+      hint: "check that it is the origin of this thin device",
       context: Context(path: path, name: "LUKS"))
   }
 
@@ -228,24 +231,25 @@ extension MergeError {
   /// Returns the error for an origin whose name matches both a file and a volume.
   static func originAmbiguous(_ text: String, volumePath: String) -> MergeError {
     MergeError(
-      .originAmbiguous, .refused, "the origin may be either of two", at: text,
-      because: "a file of that path and a logical volume of that name, \(volumePath), are there",
-      hint: "give './\(text)' for the file, or '\(volumePath)' for the volume",
+      .originAmbiguous, .refused, "the origin is ambiguous", at: text,
+      because:
+        "both a file with that path and a logical volume with that name, \(volumePath), exist",
+      hint: "use './\(text)' for the file, or '\(volumePath)' for the volume",
       context: Context(path: text, name: volumePath))
   }
 
   static func originShared(_ path: String, by names: [String]) -> MergeError {
     MergeError(
-      .originShared, .refused, "other thin devices show this origin", at: path,
-      because: "what they show would change: \(names.joined(separator: ", "))")
+      .originShared, .refused, "other thin devices use this origin", at: path,
+      because: "a merge would change their content: \(names.joined(separator: ", "))")
   }
 
   static func originHasSnapshots(_ path: String, _ names: [String]) -> MergeError {
     MergeError(
       .originHasSnapshots, .refused, "the origin has classic snapshots", at: path,
       because:
-        "a merge writes past them, and they would show what it wrote: \(names.joined(separator: ", "))",
-      hint: "remove those that are not needed any more".above(
+        "a merge bypasses them, so that their content would change: \(names.joined(separator: ", "))",
+      hint: "remove the snapshots that you no longer need".above(
         names.map { "lvremove \($0.shellQuoted)" }),
       context: Context(path: path))
   }
@@ -255,22 +259,23 @@ extension MergeError {
   /// - `note`: the list of those devices.
   static func originMaybeShared(_ pool: String, _ note: MergeNote) -> MergeError {
     MergeError(
-      .originMaybeShared, .refused, "other thin devices may show this origin", at: pool,
+      .originMaybeShared, .refused, "other thin devices may use this origin", at: pool,
       because: note.text, context: Context(pool: pool))
   }
 
   static func originSuspended(_ path: String, name: String) -> MergeError {
     MergeError(
       .originSuspended, .busy, "the origin is suspended", at: path,
-      because: "writes to it would wait",
-      hint: "if nobody needs it suspended, resume it".above("dmsetup resume \(name.shellQuoted)"),
+      because: "writes to it would block",
+      hint: "if nothing needs it suspended, resume it with".above(
+        "dmsetup resume \(name.shellQuoted)"),
       context: Context(path: path, name: name))
   }
 
   static func originInUse(_ path: String, by holder: String) -> MergeError {
     MergeError(
-      .originInUse, .busy, "the origin is in use", at: path, because: "\(holder) lies on it",
-      hint: "this shows what lies on it".above("lsblk \(path.shellQuoted)"),
+      .originInUse, .busy, "the origin is in use", at: path, because: "\(holder) is on top of it",
+      hint: "show what is on top of it with".above("lsblk \(path.shellQuoted)"),
       context: Context(path: path, name: holder))
   }
 
@@ -284,7 +289,7 @@ extension MergeError {
   static func originReadOnly(_ path: String) -> MergeError {
     MergeError(
       .originReadOnly, .refused, "cannot write to the origin", at: path,
-      because: "device-mapper has it read-only, as LVM does with external origins")
+      because: "it is read-only in device-mapper, as LVM sets external origins")
   }
 
   /// Returns the error for an origin that is read-only because of a target that cannot be reloaded.
@@ -296,10 +301,10 @@ extension MergeError {
   static func originReadOnlyForGood(
     _ path: String, kind: String, isMirror: Bool, volumeName: String?, kinds: [String]
   ) -> MergeError {
-    let copy = "make a device of the same size, copy the origin to it, and merge onto that copy"
+    let copy = "create a device of the same size, copy the origin to it, and merge into that copy"
     let hint =
       if let name = volumeName?.shellQuoted, isMirror {
-        "\(copy); or have LVM make it a linear volume, without a mirror, while nothing else uses it"
+        "\(copy); or convert it to a linear volume, without a mirror, while nothing else uses it"
           .above("lvchange -ay \(name)", "lvconvert -m0 \(name)", "lvchange -an \(name)")
       } else {
         copy
@@ -307,7 +312,7 @@ extension MergeError {
     return MergeError(
       .originReadOnlyForGood, .refused, "cannot write to the origin", at: path,
       because:
-        "device-mapper has it read-only, and its target is \(kind); that is lifted only for "
+        "it is read-only in device-mapper with target \(kind); only these targets can be made writable: "
         + kinds.joined(separator: ", "), hint: hint)
   }
 
@@ -318,10 +323,10 @@ extension MergeError {
   /// blocks (seen on 6.1).
   static func originCachedByVolume(_ name: String) -> MergeError {
     MergeError(
-      .originCachedByVolume, .refused, "cannot merge onto a volume with a cache volume", at: name,
+      .originCachedByVolume, .refused, "cannot merge into a volume with a cache volume", at: name,
       because:
-        "LVM maps a cache volume wrongly while its volume is an external origin, and spoils it",
-      hint: "deactivate it and all thin volumes on it; LVM then takes the cache off"
+        "while such a volume is an external origin, LVM maps its cache wrongly and corrupts its data",
+      hint: "deactivate it and all thin volumes on it, then remove the cache with"
         .above("lvconvert --uncache \(name.shellQuoted)"),
       context: Context(name: name))
   }
@@ -329,10 +334,10 @@ extension MergeError {
   static func cannotReadOriginRecord(_ path: String, _ recordPath: String) -> MergeError {
     MergeError(
       .cannotReadOriginRecord, .refused, "cannot read the record of the origin", at: recordPath,
-      because: "a newer thin-merge wrote it, or it is damaged",
+      because: "it was written by a newer thin-merge, or it is damaged",
       hint:
-        "it names the layers of \(path) that have to be read-only again: see to that, then remove "
-        + "the file", context: Context(path: recordPath))
+        "it lists the layers of \(path) that must be made read-only again; do that, then remove the "
+        + "file", context: Context(path: recordPath))
   }
 
   /// Returns the error for a change that is not made because it cannot be recorded first.
@@ -343,7 +348,7 @@ extension MergeError {
       .cannotWriteOriginRecord, .refused, "cannot write the record of the origin", at: recordPath,
       because: errno,
       hint: limitHint(errno)
-        ?? "\(path) is made writable only once that is recorded; see to that file system first",
+        ?? "\(path) is made writable only after the change is recorded; fix that file system first",
       context: Context(path: recordPath, errno: errno))
   }
 
@@ -352,7 +357,7 @@ extension MergeError {
       .cannotMakeOriginWritable, .refused, "cannot make the origin writable", at: path,
       because: errno,
       hint:
-        "what lies under it may be read-only; this shows it".above("lsblk -s \(path.shellQuoted)")
+        "a device under it may be read-only; show them with".above("lsblk -s \(path.shellQuoted)")
     )
   }
 }

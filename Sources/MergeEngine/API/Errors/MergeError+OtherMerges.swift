@@ -3,8 +3,8 @@
 extension MergeError {
   static func otherMergeUnfinished(_ path: String, deviceID: UInt32) -> MergeError {
     MergeError(
-      .otherMergeUnfinished, .journalConflict, "the origin is half merged", at: path,
-      because: "a merge of dev \(deviceID) is recorded there and not finished",
+      .otherMergeUnfinished, .journalConflict, "the origin is partially merged", at: path,
+      because: "an unfinished merge of dev \(deviceID) is recorded there",
       context: Context(path: path, deviceID: deviceID))
   }
 
@@ -12,7 +12,7 @@ extension MergeError {
     let place = taker.journalPath == path ? "" : ", whose journal is \(taker.journalPath)"
     return MergeError(
       .journalGivenUp, .journalConflict, "cannot use the journal", at: path,
-      because: "its merge was given up for a merge of dev \(taker.deviceID)\(place)",
+      because: "its merge was abandoned for a merge of dev \(taker.deviceID)\(place)",
       context: Context(path: path, journalPath: taker.journalPath, deviceID: taker.deviceID))
   }
 
@@ -23,10 +23,10 @@ extension MergeError {
     _ path: String, by later: String, isSameMerge: Bool
   ) -> MergeError {
     MergeError(
-      .journalOvertaken, .journalConflict, "cannot go on with the merge", at: path,
+      .journalOvertaken, .journalConflict, "cannot resume the merge", at: path,
       because: isSameMerge
-        ? "the same merge went on with another journal, \(later)"
-        : "a later merge onto the same origin is recorded in \(later)",
+        ? "it was resumed with another journal, \(later)"
+        : "a later merge into the same origin is recorded in \(later)",
       context: Context(path: path, journalPath: later))
   }
 
@@ -41,14 +41,15 @@ extension MergeError {
     }
     if case .unusable(let error) = doubt { context = context.caused(by: error) }
     return MergeError(
-      .markWithoutJournal, .journalConflict, "the origin may be half merged", at: originPath,
+      .markWithoutJournal, .journalConflict, "the origin may be partially merged", at: originPath,
       because: doubt.inWords(journalPath: journalPath), context: context)
   }
   /// Returns the error for a merge that another run finished before this one could begin.
   static func finishedMeanwhile(_ path: String) -> MergeError {
     MergeError(
       .otherMergeFinished, .journalConflict, "another merge of these devices is finished", at: path,
-      because: afterFinished("another run finished it meanwhile"), context: Context(path: path))
+      because: afterFinished("another run finished it in the meantime"),
+      context: Context(path: path))
   }
 
   /// Returns the error for a merge that a mark at its origin calls finished, but whose journal is
@@ -66,13 +67,13 @@ extension MergeError {
       } else if journalPath.isEmpty {
         "the mark does not name its journal"
       } else {
-        "nothing tells that the journal at \(journalPath) is its own"
+        "the journal at \(journalPath) may belong to another merge"
       }
     var context = Context(path: originPath)
     if let error { context = context.caused(by: error) }
     return MergeError(
       .otherMergeFinished, .journalConflict, "this merge is finished", at: originPath,
-      because: afterFinished("a mark at the origin says so, and \(why)"), context: context)
+      because: afterFinished("a mark on the origin records it, but \(why)"), context: context)
   }
 
   /// Returns the error for a finished merge that was followed by another merge onto the same
@@ -80,7 +81,7 @@ extension MergeError {
   static func finishedBefore(_ path: String) -> MergeError {
     MergeError(
       .otherMergeFinished, .journalConflict, "this merge is finished", at: path,
-      because: afterFinished("another one was merged onto the same origin since"),
+      because: afterFinished("another merge into the same origin came after it"),
       context: Context(path: path))
   }
 }
@@ -104,13 +105,13 @@ enum MarkDoubt: Equatable {
   fileprivate func inWords(journalPath: String) -> String {
     let marked = "it has the mark of a merge"
     return switch self {
-    case .gone: "\(marked) whose journal is not at its path, \(journalPath)"
+    case .gone: "\(marked) whose journal is missing, \(journalPath)"
     case .replaced:
-      "\(marked) whose journal is not at its path; another one is there, \(journalPath)"
-    case .unusable(let error): "\(marked) whose journal cannot be used: \(error.message)"
+      "\(marked) whose journal was replaced by another one, \(journalPath)"
+    case .unusable(let error): "\(marked) whose journal is unusable: \(error.message)"
     case .unnamed: "\(marked), which does not name its journal"
     case .copied: "it is a copy of a file with the mark of a merge"
-    case .newer: "it has a mark that another version of thin-merge made"
+    case .newer: "it has a mark from another version of thin-merge"
     }
   }
 }

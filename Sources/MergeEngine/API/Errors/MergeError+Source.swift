@@ -7,7 +7,7 @@ extension MergeError {
   static func dataIsMetadata(_ path: String) -> MergeError {
     MergeError(
       .dataIsMetadata, .refused, "cannot use the data device", at: path,
-      because: "it is the metadata device, or shares its blocks")
+      because: "it is the metadata device, or overlaps it")
   }
 
   /// Returns the error for a data device that ends before a block mapped by the thin device.
@@ -19,7 +19,7 @@ extension MergeError {
     MergeError(
       .dataTooShort, .refused, "the data device is too short", at: path,
       because: "it has \(byteCount) bytes; \(why)",
-      hint: "give the data device of the same pool; if this is a copy, copy all of it",
+      hint: "use the data device of the same pool; if it is a copy, copy it completely",
       context: Context(
         path: path, role: "data device",
         counts: counts.merging(["bytes": byteCount]) { own, _ in own }))
@@ -28,8 +28,8 @@ extension MergeError {
   static func thinSizeInvalid(_ byteCount: UInt64) -> MergeError {
     MergeError(
       .thinSizeInvalid, .refused, "cannot use the thin size", at: "\(byteCount) bytes",
-      because: "1 to \(Int64.max) is expected",
-      hint: "this tells the size of a thin device".above("blockdev --getsize64 DEVICE"),
+      because: "expected 1 to \(Int64.max)",
+      hint: "show the size of a thin device with".above("blockdev --getsize64 DEVICE"),
       context: Context(counts: ["bytes": byteCount]))
   }
 
@@ -37,9 +37,10 @@ extension MergeError {
     _ deviceID: UInt32, metadataPath: String, otherCount: UInt64, isInactive: Bool
   ) -> MergeError {
     MergeError(
-      .noSuchThinDeviceID, .refused, "no device \(deviceID) in the metadata", at: metadataPath,
+      .noSuchThinDeviceID, .refused, "no thin device \(deviceID) in the metadata", at: metadataPath,
       because: otherCount == 0
-        ? "it has none" : "it has \(otherCount == 1 ? "one other" : "\(otherCount) others")",
+        ? "there are none"
+        : "there \(otherCount == 1 ? "is one other" : "are \(otherCount) others")",
       context: Context(
         path: metadataPath, deviceID: deviceID, counts: ["others": otherCount],
         circumstances: isInactive ? [.isInactive] : []))
@@ -48,7 +49,7 @@ extension MergeError {
   /// Returns the same failure to read the metadata, with the hint that the two devices seem to be
   /// swapped.
   func ofSwappedDevices() -> MergeError {
-    var error = hinting("metadata and data device seem to be swapped")
+    var error = hinting("the metadata and data devices seem to be swapped")
     error.context.circumstances.insert(.devicesAreSwapped)
     return error
   }
@@ -57,8 +58,8 @@ extension MergeError {
     _ dataPath: String, byteCount: UInt64, rangeCount: Int, journalPath: String
   ) -> MergeError {
     MergeError(
-      .someUnreadable, .stopped, "some blocks cannot be read", at: dataPath,
-      because: "\(byteCount) bytes in \(rangeCount) ranges; everything else is merged",
+      .someUnreadable, .stopped, "some blocks are unreadable", at: dataPath,
+      because: "\(byteCount.formattedByteCount) in \(rangeCount) ranges; everything else is merged",
       context: Context(
         path: dataPath, journalPath: journalPath,
         counts: ["bytes": byteCount, "ranges": UInt64(rangeCount)]))
@@ -66,9 +67,9 @@ extension MergeError {
 
   static func tooMuchUnreadable(_ originPath: String, rangeCountMax: Int) -> MergeError {
     MergeError(
-      .tooMuchUnreadable, .stopped, "too much cannot be read", at: originPath,
-      because: "more than \(rangeCountMax) ranges of it have no source that can be read",
-      hint: "the pool's data device may be failing: see the kernel's log",
+      .tooMuchUnreadable, .stopped, "too many unreadable ranges", at: originPath,
+      because: "more than \(rangeCountMax)",
+      hint: "the pool's data device may be failing; see the kernel log",
       context: Context(path: originPath, counts: ["ranges_max": UInt64(rangeCountMax)]))
   }
 
@@ -76,16 +77,16 @@ extension MergeError {
     MergeError(
       .metadataChanging, .busy, "cannot read the live mappings", at: metadataPath,
       because: "the pool changed them each time they were read",
-      hint: "try again when less is written to the pool")
+      hint: "try again when there are fewer writes to the pool")
   }
 
   static func metadataChanged(_ metadataPath: String, isInactive: Bool) -> MergeError {
     MergeError(
       .metadataChanged, .stopped, "the metadata changed during the merge", at: metadataPath,
       because: isInactive
-        ? "the superblock is another one: the pool was active"
-        : "the metadata snapshot was released, so blocks may have been used again",
-      hint: "hold a metadata snapshot until the merge has finished, and resume",
+        ? "the superblock is different; the pool was active"
+        : "the metadata snapshot was released, so its blocks may have been reused",
+      hint: "hold a metadata snapshot until the merge has finished, then resume",
       context: Context(path: metadataPath, circumstances: isInactive ? [.isInactive] : []))
   }
 
@@ -93,15 +94,15 @@ extension MergeError {
   /// come up.
   static func deviceMissing(_ path: String, _ role: String) -> MergeError {
     MergeError(
-      .deviceMissing, .busy, "cannot go on", at: path,
-      because: "it is not there, or not there yet", context: Context(path: path, role: role))
+      .deviceMissing, .busy, "cannot continue", at: path,
+      because: "it does not exist, or not yet", context: Context(path: path, role: role))
   }
 
   /// Returns the error for a device of zero bytes, such as one whose server is not connected.
   static func deviceEmpty(_ path: String, _ role: String) -> MergeError {
     MergeError(
       .deviceMissing, .busy, "cannot use the \(role)", at: path,
-      because: "the device has 0 bytes: what it shows is not there, or not there yet",
+      because: "the device has 0 bytes; it is not set up, or not yet",
       context: Context(path: path, role: role))
   }
 }
@@ -111,29 +112,29 @@ extension MergeError {
 extension MergeError {
   static func interruptedPlanning(_ metadataPath: String) -> MergeError {
     interrupted(
-      metadataPath, "a signal came while the mappings were being read; nothing was written")
+      metadataPath, "a signal arrived while the mappings were being read; nothing was written")
   }
 
   static func interruptedSuspending(_ path: String) -> MergeError {
-    interrupted(path, "a signal came while it was being suspended; nothing was written")
+    interrupted(path, "a signal arrived while it was being suspended; nothing was written")
   }
 
   static func interruptedAllocating(_ originPath: String) -> MergeError {
     interrupted(
-      originPath, "a signal came while its holes were being allocated; nothing was written")
+      originPath, "a signal arrived while its holes were being allocated; nothing was written")
   }
 
   static func interruptedChecking(_ originPath: String) -> MergeError {
-    interrupted(originPath, "a signal came before this run wrote anything")
+    interrupted(originPath, "a signal arrived before this run wrote anything")
   }
 
   static func interruptedMerging(_ originPath: String) -> MergeError {
-    interrupted(originPath, "a signal came; what is recorded is durable")
+    interrupted(originPath, "a signal arrived; progress is saved")
   }
 
   static func interruptedComparing(_ originPath: String) -> MergeError {
-    interrupted(originPath, "a signal came before all was compared")
-      .hinting("nothing was changed; the same command compares again")
+    interrupted(originPath, "a signal arrived before the comparison was complete")
+      .hinting("nothing was changed; to compare, run the same command again")
   }
 
   /// Returns the error for an interrupted wait for a device that does not answer.

@@ -17,8 +17,8 @@ extension MergeError {
       because: "LVM did not answer in \(limit.components.seconds) s"
         + (names.isEmpty ? "" : "; suspended: \(words.joined(separator: ", "))"),
       hint: names.isEmpty
-        ? "this shows what it waits for".above("ps -C lvs -o pid,stat,wchan")
-        : "if nobody needs it suspended, this ends the wait for it"
+        ? "see what LVM is waiting for with".above("ps -C lvs -o pid,stat,wchan")
+        : "if nothing needs that device suspended, resume it with"
           .above("dmsetup resume \(words[0])"),
       context: Context(name: volume, counts: ["suspended_devices": UInt64(names.count)]))
   }
@@ -32,8 +32,8 @@ extension MergeError {
     MergeError(
       .thinDeviceInUse, .busy, "the thin device is in use", at: path,
       because: isReadOnly
-        ? "it is read-only and open: who opened it before that may still write"
-        : "it is writable and open: mounted, or used by another program",
+        ? "it is open and read-only now, but programs that opened it earlier may still write to it"
+        : "it is open for writing: mounted, or used by another program",
       context: Context(
         path: path, circumstances: takesSnapshot ? [.canTakeSnapshot] : []))
   }
@@ -41,23 +41,23 @@ extension MergeError {
   static func thinDeviceJustActivated(_ path: String) -> MergeError {
     MergeError(
       .thinDeviceJustActivated, .busy, "the thin device is in use", at: path,
-      because: "it was activated while a snapshot of it was made",
-      hint: "give the same command again: the snapshot is then made through it")
+      because: "it was activated while a snapshot of it was being created",
+      hint: "run the same command again; it creates a new snapshot")
   }
 
   static func suspendTooLong(_ path: String) -> MergeError {
     MergeError(
-      .suspendTooLong, .busy, "cannot make a snapshot of the thin device", at: path,
+      .suspendTooLong, .busy, "cannot create a snapshot of the thin device", at: path,
       because:
-        "suspending it was given up after 5 s: what was in flight on it was not done by then",
-      hint: "it goes on as before; try again when less is written to it, or to its pool")
+        "it could not be suspended within 5 s, because its I/O in flight did not complete",
+      hint: "it is active as before; try again when there are fewer writes to it and its pool")
   }
 
   static func thinDeviceResumed(_ path: String) -> MergeError {
     MergeError(
-      .thinDeviceResumed, .busy, "cannot make a snapshot of the thin device", at: path,
-      because: "it was suspended for that, and something else resumed it, twice",
-      hint: "try again once no other program works on it")
+      .thinDeviceResumed, .busy, "cannot create a snapshot of the thin device", at: path,
+      because: "it was suspended for the snapshot, and another program resumed it, twice",
+      hint: "try again when no other program manages it")
   }
 
   /// Returns the error for a thin device behind several mapped devices, which makes a consistent
@@ -65,36 +65,37 @@ extension MergeError {
   static func thinDeviceInUseTwice(_ path: String, through names: [String]) -> MergeError {
     MergeError(
       .thinDeviceInUseTwice, .busy, "the thin device is in use", at: path,
-      because: "it can be written to through \(names.count) devices, and a snapshot needs them "
-        + "suspended together: " + names.joined(separator: ", "),
-      hint: "take away those that are not needed".above("dmsetup remove NAME"),
+      because: "\(names.count) devices can write to it, and a snapshot requires all of them to be "
+        + "suspended at once: " + names.joined(separator: ", "),
+      hint: "remove the devices that you do not need".above("dmsetup remove NAME"),
       context: Context(path: path, counts: ["devices": UInt64(names.count)]))
   }
 
   static func thinDeviceChanging(_ path: String, name: String, deviceID: UInt32) -> MergeError {
     let word = name.shellQuoted
     return MergeError(
-      .thinDeviceChanging, .busy, "the thin device is about to be changed", at: path,
-      because: "a table with dev \(deviceID) in it was loaded and is not live yet",
+      .thinDeviceChanging, .busy, "the thin device is about to change", at: path,
+      because: "an inactive table that contains dev \(deviceID) is loaded",
       hint:
-        "this drops that table".above("dmsetup clear \(word)") + "\n"
-        + "this makes it live".above("dmsetup resume \(word)"),
+        "drop that table with".above("dmsetup clear \(word)") + "\n"
+        + "or activate it with".above("dmsetup resume \(word)"),
       context: Context(path: path, deviceID: deviceID, name: name))
   }
 
   static func thinDeviceSuspended(_ path: String, name: String) -> MergeError {
     MergeError(
       .thinDeviceSuspended, .busy, "the thin device is suspended", at: path,
-      because: "somebody is about to change something about it",
-      hint: "if nobody is, resume it".above("dmsetup resume \(name.shellQuoted)"),
+      because: "another program may be about to change it",
+      hint: "if no program is, resume it with".above("dmsetup resume \(name.shellQuoted)"),
       context: Context(path: path, name: name))
   }
 
   static func thinDeviceActivated(_ path: String) -> MergeError {
     MergeError(
       .thinDeviceActivated, .stopped, "the thin device was activated or changed during the merge",
-      at: path, because: "what was written to it may be merged in part, or not at all",
-      hint: "deactivate it and resume without trusting earlier runs: everything is compared again")
+      at: path, because: "writes to it may be merged only partially, or not at all",
+      hint:
+        "deactivate it, then resume without trusting earlier runs, so that everything is compared")
   }
 
   /// Returns the error for a thin device that is inactive but may have been active during the
@@ -103,15 +104,15 @@ extension MergeError {
     MergeError(
       .thinDeviceMaybeActivated, .stopped,
       "the thin device may have been activated during the merge", at: "\(pool), dev \(deviceID)",
-      because: "device-mapper had an event meanwhile, such as a device that was made or removed; "
-        + "what was written to the thin device then may be merged in part, or not at all",
-      hint: "resume without trusting earlier runs: everything is compared again",
+      because: "device-mapper created or removed devices during the merge; "
+        + "writes to the thin device may be merged only partially, or not at all",
+      hint: "resume without trusting earlier runs, so that everything is compared",
       context: Context(pool: pool, deviceID: deviceID))
   }
 
   static func cannotRemoveThinDevice(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotRemoveThinDevice, .busy, "cannot remove the thin device for the time of the merge",
+      .cannotRemoveThinDevice, .busy, "cannot remove the thin device for the merge",
       at: path, because: errno)
   }
 
@@ -131,16 +132,16 @@ extension MergeError {
   }
 
   private static func waits(_ name: String) -> String {
-    "what uses it waits until it is resumed".above("dmsetup resume \(name.shellQuoted)")
+    "its users are blocked until you resume it with".above("dmsetup resume \(name.shellQuoted)")
   }
 
   // MARK: Snapshots
 
   static func cannotMakeSnapshot(_ path: String, pool: String, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotMakeSnapshot, .refused, "cannot make a snapshot of the thin device", at: path,
+      .cannotMakeSnapshot, .refused, "cannot create a snapshot of the thin device", at: path,
       because: errno,
-      hint: "see the kernel's log, and the pool's status"
+      hint: "see the kernel log and the pool's status with"
         .above("dmsetup status \(pool.shellQuoted)"),
       context: Context(path: path, pool: pool))
   }
@@ -152,9 +153,9 @@ extension MergeError {
     _ path: String, pool: String, _ ids: ClosedRange<UInt32>, drawCount: Int
   ) -> MergeError {
     MergeError(
-      .snapshotIDsUsedUp, .refused, "cannot make a snapshot of the thin device", at: path,
+      .snapshotIDsUsedUp, .refused, "cannot create a snapshot of the thin device", at: path,
       because:
-        "\(drawCount) numbers drawn from \(ids.lowerBound) to \(ids.upperBound) are all in use",
+        "\(drawCount) random device ids between \(ids.lowerBound) and \(ids.upperBound) are all in use",
       context: Context(path: path, pool: pool))
   }
 
@@ -166,9 +167,9 @@ extension MergeError {
     _ pool: String, highest: UInt32, _ ids: ClosedRange<UInt32>
   ) -> MergeError {
     MergeError(
-      .numbersOfLVMTooHigh, .refused, "cannot make a snapshot of the thin device", at: pool,
-      because: "LVM has numbers up to \(highest) there, and would take those of snapshots, "
-        + "\(ids.lowerBound) and above, for its own",
+      .numbersOfLVMTooHigh, .refused, "cannot create a snapshot of the thin device", at: pool,
+      because: "LVM uses device ids up to \(highest) in it, and could assign the ids of snapshots, "
+        + "\(ids.lowerBound) and above, to its own volumes",
       context: Context(pool: pool, counts: ["highest_number": UInt64(highest)]))
   }
 
@@ -177,7 +178,7 @@ extension MergeError {
   {
     MergeError(
       .snapshotUnfinished, .refused, "a snapshot of the thin device is being merged", at: pool,
-      because: "an earlier run made dev \(deviceID) of dev \(original) for that",
+      because: "an earlier run created dev \(deviceID) from dev \(original) for that merge",
       context: Context(pool: pool, deviceID: deviceID))
   }
 
@@ -187,24 +188,24 @@ extension MergeError {
       .snapshotOfAnother, .refused, "a snapshot of an earlier thin device is being merged",
       at: pool,
       because:
-        "an earlier run made dev \(deviceID) of dev \(original) for that, and another thin device "
-        + "has that number now",
+        "an earlier run created dev \(deviceID) from dev \(original) for that merge, and another thin "
+        + "device has that number now",
       context: Context(pool: pool, deviceID: deviceID))
   }
 
   static func snapshotInUse(_ path: String, name: String, deviceID: UInt32) -> MergeError {
     MergeError(
-      .snapshotInUse, .busy, "the snapshot that is merged is in use", at: path,
-      because: "dev \(deviceID) is for this merge only",
-      hint: "this frees it".above("dmsetup remove \(name.shellQuoted)"),
+      .snapshotInUse, .busy, "the snapshot being merged is in use", at: path,
+      because: "dev \(deviceID) is only for this merge",
+      hint: "deactivate it with".above("dmsetup remove \(name.shellQuoted)"),
       context: Context(path: path, deviceID: deviceID, name: name))
   }
 
   static func snapshotGone(_ pool: String, deviceID: UInt32, isReplaced: Bool) -> MergeError {
     MergeError(
-      .snapshotGone, .refused, "the snapshot that an earlier run made is gone", at: pool,
+      .snapshotGone, .refused, "the snapshot that an earlier run created is gone", at: pool,
       because: isReplaced
-        ? "dev \(deviceID) is another one" : "there is no dev \(deviceID)",
+        ? "another thin device has the number \(deviceID) now" : "there is no dev \(deviceID)",
       context: Context(pool: pool, deviceID: deviceID))
   }
 
@@ -212,16 +213,16 @@ extension MergeError {
     -> MergeError
   {
     MergeError(
-      .snapshotLeft, .busy, "a snapshot that is merged could not be deleted yet", at: pool,
-      because: "dev \(deviceID), made of dev \(original)", hint: "the next merge tries again",
+      .snapshotLeft, .busy, "a merged snapshot is not deleted yet", at: pool,
+      because: "dev \(deviceID), created from dev \(original)", hint: "the next merge tries again",
       context: Context(pool: pool, deviceID: deviceID))
   }
 
   static func cannotDeleteSnapshot(_ pool: String, deviceID: UInt32, _ errno: Errno) -> MergeError {
     MergeError(
-      .cannotDeleteSnapshot, .busy, "cannot delete the snapshot that was made for a merge",
+      .cannotDeleteSnapshot, .busy, "cannot delete the snapshot that was created for a merge",
       at: pool, because: "dev \(deviceID): \(errno)",
-      hint: "the next merge tries again; this deletes it now"
+      hint: "the next merge tries again; or delete it now with"
         .above("dmsetup message \(pool.shellQuoted) 0 'delete \(deviceID)'"),
       context: Context(pool: pool, deviceID: deviceID, errno: errno))
   }
