@@ -47,7 +47,7 @@ package struct MetadataFault: Error, Equatable, Sendable {
   }
 
   private static func checkHint(_ path: String) -> String {
-    "if this is the pool's metadata device, this says more, once the pool is not active"
+    "if this is the pool's metadata device, deactivate the pool and check it with"
       .above("thin_check \(path.shellQuoted)")
   }
 }

@@ -236,7 +236,7 @@ extension MergeError {
       "if it is the wrong device, give the right one with --data\n"
         + "if it was written to since, merge everything again with".above(restart)
     case .mergedBytesLost:
-      "resume with the data device that was merged from, if it can still be read\n"
+      "resume with the original data device, if it is still readable\n"
         + "or merge everything from the copy with".above(restart)
     case .notRecordedDevice:
       "give the current paths of the same devices with --metadata, --data and --origin"
@@ -404,7 +404,7 @@ extension MergeNote {
       "the origin is not compared with a copy of the data device, which may lack merged blocks; "
         + "'thin-merge verify --journal' compares it with the journal's checksums"
     case .poolNotSettled:
-      "\(text); undo it with 'thin-merge settle'"
+      "\(text); undo them with 'thin-merge settle'"
     case .originOfSnapshot:
       "it is a snapshot of \(context.name ?? ""); give its external origin with --origin PATH"
     case .metadataSnapshotOnlyCopy:

@@ -72,7 +72,7 @@ struct PlanText {
     let label = plan.isMergedAgain ? "to compare" : plan.isFinished ? "merged" : "to merge"
     text.add(label, "\(plan.byteCount.formattedByteCount), \(blocks(plan))")
     if plan.thinByteCountIsAssumed, plan.originByteCount != nil {
-      text.add("thin size", "unknown; assuming \(plan.thinByteCount.formattedByteCount)")
+      text.add("thin size", "\(plan.thinByteCount.formattedByteCount), assumed")
     } else if plan.originByteCount != nil {
       text.add("thin size", plan.thinByteCount.formattedByteCount)
     }

@@ -104,8 +104,8 @@ struct ReportText {
       remnants.contains { $0.deviceID == nil }
       ? "a merge whose journal is missing or unreadable"
       : ids.count == 1
-        ? "thin device \(ids[0]), whose merge was given up"
-        : "thin devices \(ids.joined(separator: ", ")), whose merges were given up"
+        ? "thin device \(ids[0]), whose merge was abandoned"
+        : "thin devices \(ids.joined(separator: ", ")), whose merges were abandoned"
     return
       "Keep the thin device: the origin may differ from it. Where the thin device has no block of "
       + "its own, the origin may have blocks of \(whose)."

@@ -15,7 +15,7 @@ activate 1 16M -
 write "$mapper/thin1" 2 2M 1M
 deactivate thin1
 expect_end 0
-expect_says 'Keep the thin device: it was written to after what is on the origin was read from it'
+expect_says 'Keep the thin device: it was written to after the merge read it'
 expect_merged
 expect_settled
 expect_ids 1

@@ -24,7 +24,7 @@ for moment in between in-the-middle; do
     pool_message 'delete 1'
     expect_end 0
   fi
-  expect_says 'The thin device is not there any more'
+  expect_says 'The thin device no longer exists'
   expect_merged
   expect_settled
   expect_ids

@@ -31,7 +31,7 @@ rm -r "$journals"
 in_mid_merge by_name merge vg/vm "${slowly[@]}"
 lvchange -q --refresh vg/base
 expect_end 0
-expect_says 'made read-only in mid-merge'
+expect_says 'became read-only during the merge'
 expect_read_only
 rm -r "$journals"
 in_mid_merge by_name merge vg/vm "${slowly[@]}"
@@ -57,9 +57,9 @@ rm -r "$journals"
 in_mid_merge by_name merge vg/vm2 "${slowly[@]}"
 lvremove -q -y vg/vm2
 expect_end 3
-expect_says 'made read-only in mid-merge'
+expect_says 'became read-only during the merge'
 expect_exit 0 resume "$(the_journal)" --make-origin-writable
-expect_says 'The thin device is not there any more'
+expect_says 'The thin device no longer exists'
 expect_merged "$origin"
 expect_not_held "$pool"
 lvcreate -q -y -V 8M --thinpool vg/pool -n another

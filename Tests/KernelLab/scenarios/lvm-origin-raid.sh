@@ -2,7 +2,7 @@
 # tier: full
 make_volumes --type raid1 -m1
 expect_exit 2 by_name merge vg/vm1
-expect_says 'its target is raid'
+expect_says 'with target raid'
 expect_says 'create a device of the same size, copy the origin to it, and merge into that copy'
 expect_says 'lvconvert -m0 vg/base'
 expect_nothing_active

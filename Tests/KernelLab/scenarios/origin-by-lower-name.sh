@@ -17,14 +17,14 @@ deactivate thin2
 by=(--pool pool --thin-size 16M --other-users-ok)
 other=$(losetup --show --find "$file")
 expect_exit 5 by_name merge "${by[@]}" --dev-id 1 --origin "$origin"
-expect_says "$other shows the same bytes"
+expect_says "$other has the same bytes"
 losetup -d "$other"
 in_mid_merge by_name merge "${by[@]}" --dev-id 1 --origin "$origin" --rate-limit 3M --checkpoint-interval 0.2
 stop_it INT
 ((status == 3)) || fail "exit status $status"
 deactivate base
 expect_exit 4 by_name merge "${by[@]}" --dev-id 2 --origin "$disk"
-expect_says 'not finished'
+expect_says 'unfinished'
 dm create base --table "0 $(sectors_of "$disk") linear $disk 0"
 expect_exit 0 resume "$(the_journal)"
 expect_merged

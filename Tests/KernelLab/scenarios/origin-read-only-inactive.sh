@@ -66,5 +66,5 @@ read_only || fail 'it stays writable'
 # Another device on the lower layer.
 dm create other --readonly --table "0 8 linear $mapper/base-real 0"
 expect_exit 5 by_path merge 1 "${options[@]}" --again
-expect_says 'other lies on it'
+expect_says 'other is on top of it'
 read_only || fail 'a refused merge changed it'

@@ -1,4 +1,4 @@
-# A write to the thin device takes long, and the suspend waits for it: it is given up after 5 s, and nothing is changed.
+# A write to the thin device takes long, and the suspend waits for it: it is could not be suspended within 5 s, and nothing is changed.
 # tier: full
 make_origin 8M
 loop slow 32M
@@ -12,7 +12,7 @@ dd if=/dev/zero of="$mapper/thin1" bs=64k count=1 seek=1 oflag=direct &
 writer=$!
 sleep 1
 expect_exit 5 by_name merge thin1 --snapshot
-expect_says 'given up after 5 s'
+expect_says 'could not be suspended within 5 s'
 kill -0 "$writer" || fail 'the write has ended'
 [[ $(dmsetup info -c --noheadings -o suspended thin1) == Active ]] || fail 'it is suspended'
 wait "$writer"

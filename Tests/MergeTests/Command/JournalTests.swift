@@ -278,7 +278,7 @@ struct FinishedJournalTests {
     #expect(stopped.exitStatus == 1)
     #expect(
       stopped.standardError.contains(
-        "note: \(merge.origin): a merge of dev 0 onto it is not finished\n"))
+        "note: \(merge.origin): a merge of dev 0 into it is unfinished\n"))
     #expect(
       stopped.standardOutput.hasSuffix(
         """

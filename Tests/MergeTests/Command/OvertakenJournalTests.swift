@@ -34,7 +34,7 @@ struct GivenUpMergeTests {
       ] {
         let result = try ThinMergeCommand.run(arguments)
         expectError(result, exitStatus: 4, naming: moved)
-        #expect(result.standardError.contains("given up for a merge of dev 1"), "\(arguments)")
+        #expect(result.standardError.contains("abandoned for a merge of dev 1"), "\(arguments)")
         #expect(result.standardError.contains("thin-merge status \(merge.journal)"))
       }
     }

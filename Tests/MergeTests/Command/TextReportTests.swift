@@ -48,7 +48,7 @@ struct TextReportTests {
         Plan: merge thin device 7 into base.img
 
           to merge       6.3 MiB, 100 mapped blocks of 64 KiB in 3 runs
-          thin size      unknown; assuming 1 GiB
+          thin size      1 GiB, assumed
           origin size    1 GiB
           from           data.img
           other devices  1 thin device in this pool
@@ -78,7 +78,7 @@ struct TextReportTests {
         About to merge thin device 7 into /dev/x.
 
           to merge       6.3 MiB, 98 of 100 mapped blocks of 64 KiB in 3 runs
-          thin size      unknown; assuming 1 GiB
+          thin size      1 GiB, assumed
           origin size    1 GiB
           past the end   2 mapped blocks skipped
           clipped        512 bytes of the block that crosses the end

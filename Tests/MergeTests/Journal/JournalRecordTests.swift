@@ -53,7 +53,7 @@ struct JournalHeaderTests {
     let fault = #expect(throws: JournalFault.self) {
       _ = try JournalHeader.byteCount(of: bytes)
     }
-    #expect(fault?.reason == "its format version is 2; 1 is expected")
+    #expect(fault?.reason == "its format version is 2; expected 1")
   }
 
   @Test("a header with impossible values is rejected despite a valid checksum")

@@ -163,7 +163,7 @@ struct InterruptedMergeTests {
       }
       #expect(harness.disk.time.now - begin < Interruption.waitMax + .seconds(2), "\(seed)")
     }
-    #expect(reasons.contains { $0.contains("did not answer within 5 s") }, "\(reasons)")
+    #expect(reasons.contains { $0.contains("did not respond within 5 s") }, "\(reasons)")
   }
 
   @Test("a merge told not to drain ends about 5 s after the metadata device hangs")

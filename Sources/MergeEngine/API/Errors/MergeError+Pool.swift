@@ -252,7 +252,7 @@ extension MergeError {
   /// Returns the error for a full pool, where suspending a thin device would never return.
   static func poolFull(_ pool: String) -> MergeError {
     MergeError(
-      pool: pool, .poolTakesNoSnapshot, .refused, "cannot make a snapshot of the thin device",
+      pool: pool, .poolTakesNoSnapshot, .refused, "cannot create a snapshot of the thin device",
       because: "the pool is full or read-only, so suspending the thin device would hang")
   }
 
