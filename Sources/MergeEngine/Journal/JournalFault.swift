@@ -83,7 +83,7 @@ extension JournalFault {
   }
 
   static func headerField() -> JournalFault {
-    JournalFault(.journalHeaderFieldInvalid, "its header lacks a field that this version requires")
+    JournalFault(.journalHeaderFieldInvalid, "its header lacks a field that this version requires, or has an invalid one")
   }
 
   // MARK: Records

@@ -18,7 +18,7 @@ struct PathBytesTests {
       mv $'base-\\xe9.img' origin.img
       """, in: merge)
     expectSuccess(result)
-    #expect(result.standardOutput.contains(#"onto base-\xE9.img."#), "\(result.standardOutput)")
+    #expect(result.standardOutput.contains(#"into base-\xE9.img."#), "\(result.standardOutput)")
     #expect(try merge.wrongSectors() == [])
   }
 

@@ -59,9 +59,9 @@ struct OriginConsentTests {
     let refused = try pool.resume()
     #expect(refused.exitStatus == 2)
     #expect(refused.error?.code == .originShared)
-    #expect(refused.message.hasSuffix("what they show would change: newcomer"))
+    #expect(refused.message.hasSuffix("a merge would change their content: newcomer"))
     #expect(refused.hint.contains("--other-users-ok"))
-    #expect(!refused.notes.contains { $0.contains("and not to which") }, "\(refused.notes)")
+    #expect(!refused.notes.contains { $0.contains("consent without the names") }, "\(refused.notes)")
     #expect(try pool.originContent() == before)
     // The journal keeps the consent of the run that got it.
     try pool.cutData()
@@ -140,7 +140,7 @@ struct OriginConsentTests {
       pool.mapper.mapped.append(newcomer)
     }
     #expect(outcome.exitStatus == 2)
-    #expect(outcome.message.hasSuffix("what they show would change: newcomer"))
+    #expect(outcome.message.hasSuffix("a merge would change their content: newcomer"))
     #expect(try pool.isUntouched())
     #expect(!pool.mapper.isHolding)
   }
@@ -268,7 +268,7 @@ struct OriginConsentTests {
     let refused = try pool.resume()
     #expect(refused.exitStatus == 2)
     #expect(refused.message.hasSuffix("dev 6"), "\(refused.message)")
-    #expect(refused.notes.contains { $0.contains("and not to which") }, "\(refused.notes)")
+    #expect(refused.notes.contains { $0.contains("consent without the names") }, "\(refused.notes)")
   }
 
   @Test("a journal's header stores no consent to other thin devices")

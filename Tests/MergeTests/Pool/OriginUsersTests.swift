@@ -54,7 +54,7 @@ struct OriginUsersTests {
     }
     let outcome = pool.merge()
     #expect(outcome.exitStatus == 3, "\(outcome.message)")
-    #expect(outcome.message.contains("253:400 lies on it"), "\(outcome.message)")
+    #expect(outcome.message.contains("253:400 is on top of it"), "\(outcome.message)")
     #expect(!pool.mapper.isHolding)
   }
 

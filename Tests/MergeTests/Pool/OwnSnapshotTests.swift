@@ -267,7 +267,7 @@ struct OwnSnapshotTests {
     }
     let outcome = pool.merge()
     #expect(outcome.exitStatus == 5, "\(outcome.message)")
-    #expect(outcome.message.contains("activated while a snapshot of it was made"))
+    #expect(outcome.message.contains("activated while a snapshot of it was being created"))
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
     #expect(try pool.isUntouched())
     #expect(try pool.recordFiles() == [])

@@ -166,7 +166,7 @@ struct RemovedDeviceTests {
     // LVM succeeds even if the selection matches nothing.
     let outcome = try Self.settleVolume(pool) { _ in .succeeded(output: "") }
     #expect(
-      outcome.notes.contains { $0.contains("finds no volume with its uuid, 012345-6789-abcd") },
+      outcome.notes.contains { $0.contains("finds no volume with UUID 012345-6789-abcd") },
       "\(outcome.notes)")
     #expect(!outcome.notes.contains { $0.contains("lvchange -ay") || $0.hasPrefix("restored") })
     #expect(try pool.recordFiles().isEmpty == false)
@@ -218,7 +218,7 @@ struct RemovedDeviceTests {
     let pool = try ActivePool()
     let outcome = try Self.settleVolume(pool) { _ in .noAnswer }
     #expect(
-      outcome.notes.contains { $0.contains("did not end in 120 s, got SIGTERM") },
+      outcome.notes.contains { $0.contains("did not finish in 120 s, got SIGTERM") },
       "\(outcome.notes)")
     #expect(try pool.recordFiles().isEmpty == false)
     // LVM may have finished since.

@@ -217,7 +217,7 @@ struct SettleTests {
     let unsettled = try Self.resumed(pool, until: .mergeNotSettled)
     #expect(unsettled.error?.code == .mergeNotSettled, "\(unsettled.message)")
     #expect(unsettled.exitStatus == ExitStatus.busy.rawValue)
-    #expect(unsettled.message.contains("a pool that is not active is the metadata snapshot"))
+    #expect(unsettled.message.contains("an inactive pool still has the metadata snapshot"))
     #expect(unsettled.message.hasSuffix(pool.recordPath))
     #expect(unsettled.hint.contains("rm \(pool.recordPath)"))
     // Only a settle of the active pool releases the metadata snapshot.

@@ -110,7 +110,7 @@ extension MergeError {
   static func cannotRecordGivenUp(_ path: String, _ errno: Errno) -> MergeError {
     var error = cannotAppendJournal(path, errno)
     error.kind = .refused
-    error.hint = error.hint ?? "free space on its file system, then run the same command again"
+    error.hint = error.hint ?? "fix its file system, then run the same command again"
     return error
   }
 
