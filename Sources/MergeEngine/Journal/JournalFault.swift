@@ -83,7 +83,8 @@ extension JournalFault {
   }
 
   static func headerField() -> JournalFault {
-    JournalFault(.journalHeaderFieldInvalid, "its header lacks a field that this version requires, or has an invalid one")
+    JournalFault(
+      .journalHeaderFieldInvalid, "its header lacks a required field or has an invalid one")
   }
 
   // MARK: Records

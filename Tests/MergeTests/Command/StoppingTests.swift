@@ -85,7 +85,8 @@ struct HangingDeviceTests {
     running.send(SIGINT)
     try #require(try running.waitUntil { running.standardErrorSoFar.contains("stopping") })
     running.send(SIGINT)
-    try #require(try running.waitUntil { running.standardErrorSoFar.contains("get 5 s to complete") })
+    try #require(
+      try running.waitUntil { running.standardErrorSoFar.contains("get 5 s to complete") })
     running.send(SIGINT)
     let result = try running.wait()
     #expect(result.exitStatus == 3)

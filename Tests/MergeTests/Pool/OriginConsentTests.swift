@@ -61,7 +61,8 @@ struct OriginConsentTests {
     #expect(refused.error?.code == .originShared)
     #expect(refused.message.hasSuffix("a merge would change their content: newcomer"))
     #expect(refused.hint.contains("--other-users-ok"))
-    #expect(!refused.notes.contains { $0.contains("consent without the names") }, "\(refused.notes)")
+    #expect(
+      !refused.notes.contains { $0.contains("consent without the names") }, "\(refused.notes)")
     #expect(try pool.originContent() == before)
     // The journal keeps the consent of the run that got it.
     try pool.cutData()
