@@ -148,7 +148,7 @@ extension MergeNote {
   static func originShared(by names: [String]) -> MergeNote {
     let list = names.joined(separator: ", ")
     return MergeNote(
-      .originShared, "the content of other thin devices on this origin changes: \(list)",
+      .originShared, "the merge changes the content of other thin devices on this origin: \(list)",
       context: Context(name: list))
   }
 
@@ -195,7 +195,7 @@ extension MergeNote {
   static func originMadeWritableAgain(_ path: String) -> MergeNote {
     MergeNote(
       .originMadeWritableAgain,
-      "\(path) became read-only during the merge, as when LVM reloads a thin device; it is writable again",
+      "\(path) became read-only during the merge, as happens when LVM reloads a thin device; it is writable again",
       context: Context(path: path))
   }
 

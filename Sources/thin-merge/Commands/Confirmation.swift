@@ -45,7 +45,7 @@ struct Confirmation: Sendable {
       if case .recorded(let journalPath) = target {
         throw .usage(
           "only the journal names \(originPath), and nobody can be asked to confirm; add --yes or --origin",
-          hint: "see what the journal names with".above(
+          hint: "show the devices that the journal names with".above(
             ShellCommand.status(journalPath: journalPath).text) + "\n"
             + "if that is right, run".above(
               ShellCommand.resume(

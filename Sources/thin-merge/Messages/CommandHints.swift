@@ -149,7 +149,7 @@ extension MergeError {
       "extend the pool, or stop whatever uses the thin device and omit --snapshot"
     case .metadataSnapshotForeign:
       "show it with".above("dmsetup status \(pool)")
-        + "\nif it is no longer needed, release it with"
+        + "\nif the metadata snapshot is no longer needed, release it with"
         .above("dmsetup message \(pool) 0 \(Self.release)")
         + "\nto merge from it, add --metadata-snap BLOCK"
     case .metadataSnapshotOnlyCopy:
@@ -171,12 +171,12 @@ extension MergeError {
         "thin-merge devices --pool \(pool)")
     case .snapshotOfAnother:
       finishTheOther
-        + "\nto give up that merge, and merge the thin device that now has the number, run".above(
+        + "\nto abandon that merge, and merge the thin device that now has the number, run".above(
           restart)
     case .numbersOfLVMTooHigh: "add --no-snapshot to merge the thin device itself"
     case .snapshotUnfinished:
       "omit --no-snapshot to resume that merge\n"
-        + "to give up that merge and start over, run".above(restart)
+        + "to abandon that merge and start over, run".above(restart)
     case .snapshotGone:
       "start over with a new snapshot; that merges everything again".above(restart)
     case .originShared: "if you want that, add --other-users-ok"
@@ -244,7 +244,7 @@ extension MergeError {
     case .deviceNotIdentified: "if it is the same device, add --same-origin"
     case .otherMergeUnfinished:
       Self.goOn.above(resume)
-        + "\nor give up that merge and start over; \(Self.stays)".above(restart)
+        + "\nor abandon that merge and start over; \(Self.stays)".above(restart)
     case .journalGivenUp: givenUpHint
     case .journalOvertaken:
       "check the progress of that merge, and what is left to do, with".above(status)
@@ -256,7 +256,7 @@ extension MergeError {
   private static let goOn = "resume that merge with"
 
   private static let stays =
-    "its writes then stay on the origin wherever this thin device has no block"
+    "that merge's writes then stay on the origin wherever this thin device has no block"
 
   private static let fromTheBeginning = "start over with"
 
@@ -310,12 +310,12 @@ extension MergeError {
     }
     if context.circumstances.contains(.isSameThinDevice) {
       return
-        "start over; that merges its current contents, and nothing is lost"
+        "start over; that merges the current contents, and nothing is lost"
         .above(restart)
     }
     let half = "the origin is partially merged with dev \(context.deviceID ?? 0); "
     let restart =
-      "\nor set its journal aside and start over; \(Self.stays)".above(restart)
+      "\nor set that journal aside and start over; \(Self.stays)".above(restart)
     let what: String
     switch code {
     case .journalOfOtherSize: what = "give the \(context.role ?? "device") its recorded size"

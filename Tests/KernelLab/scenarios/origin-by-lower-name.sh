@@ -17,7 +17,7 @@ deactivate thin2
 by=(--pool pool --thin-size 16M --other-users-ok)
 other=$(losetup --show --find "$file")
 expect_exit 5 by_name merge "${by[@]}" --dev-id 1 --origin "$origin"
-expect_says "$other has the same bytes"
+expect_says "$other maps the same bytes"
 losetup -d "$other"
 in_mid_merge by_name merge "${by[@]}" --dev-id 1 --origin "$origin" --rate-limit 3M --checkpoint-interval 0.2
 stop_it INT

@@ -133,7 +133,7 @@ extension MergeError {
     underLoopDevice(
       path, loop, "the origin is in use",
       because:
-        "\(loop) has the same bytes; a program that uses it would not see the merge, or would "
+        "\(loop) maps the same bytes; a program that uses \(loop) would not see the merged data, or would "
         + "overwrite it")
   }
 

@@ -132,13 +132,13 @@ extension MergeError {
   static func cannotRenameJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotRenameJournal, .refused, "cannot set the journal aside", at: path, because: errno,
-      hint: folderHint(errno) ?? "make its directory writable")
+      hint: folderHint(errno) ?? "make the journal's directory writable")
   }
 
   static func cannotRemoveJournal(_ path: String, _ errno: Errno) -> MergeError {
     MergeError(
       .cannotRemoveJournal, .refused, "cannot remove the journal", at: path, because: errno,
-      hint: folderHint(errno) ?? "make its directory writable")
+      hint: folderHint(errno) ?? "make the journal's directory writable")
   }
 
   /// Returns the error for a journal that was removed or replaced during the merge.

@@ -93,7 +93,7 @@ extension MergeError {
     MergeError(
       .noCopyOfData, .journalConflict, "the data device is not a copy of the original",
       at: journalPath,
-      because: "it has none of the first transfers in the journal",
+      because: "it matches none of the first transfers in the journal",
       hint: "use the right data device",
       context: Context(path: journalPath, counts: ["bytes": byteCount]))
   }
@@ -371,7 +371,7 @@ enum JournalDifference: Equatable {
       "that merge ends at byte \(found) (past the end: \(foundPolicy.rawValue)), this merge ends at "
         + "byte \(wanted) (past the end: \(policy.rawValue))"
     case .mappings(let found, let wanted, _):
-      "the thin device's mappings changed: fingerprint \(wanted), in the journal \(found)"
+      "the thin device's mappings changed: the fingerprint is \(wanted); the journal has \(found)"
     }
   }
 

@@ -123,7 +123,7 @@ extension MergeError {
       .cannotWriteOrigin, .stopped, "cannot write to the origin",
       at: "\(path), byte \(byteOffset)", because: errno,
       hint: errno == .notPermitted
-        ? "the device may have become read-only during the merge, as when LVM reloads a thin device; "
+        ? "the device may have become read-only during the merge, as happens when LVM reloads a thin device; "
           + "or a sandbox or an old kernel rejects io_submit" : limitHint(errno, call: "io_submit"),
       context: Context(path: path, counts: ["byte": byteOffset]))
   }
@@ -248,7 +248,7 @@ extension MergeError {
     MergeError(
       .originHasSnapshots, .refused, "the origin has classic snapshots", at: path,
       because:
-        "a merge bypasses them, so that their content would change: \(names.joined(separator: ", "))",
+        "a merge would bypass them and so change their content: \(names.joined(separator: ", "))",
       hint: "remove the snapshots that you no longer need".above(
         names.map { "lvremove \($0.shellQuoted)" }),
       context: Context(path: path))
@@ -336,8 +336,8 @@ extension MergeError {
       .cannotReadOriginRecord, .refused, "cannot read the record of the origin", at: recordPath,
       because: "it was written by a newer thin-merge, or it is damaged",
       hint:
-        "it lists the layers of \(path) that must be made read-only again; do that, then remove the "
-        + "file", context: Context(path: recordPath))
+        "the record lists the layers of \(path) to make read-only again; do that, then remove the "
+        + "record", context: Context(path: recordPath))
   }
 
   /// Returns the error for a change that is not made because it cannot be recorded first.
@@ -357,7 +357,8 @@ extension MergeError {
       .cannotMakeOriginWritable, .refused, "cannot make the origin writable", at: path,
       because: errno,
       hint:
-        "a device under it may be read-only; show them with".above("lsblk -s \(path.shellQuoted)")
+        "a device beneath it may be read-only; list those devices with"
+        .above("lsblk -s \(path.shellQuoted)")
     )
   }
 }
