@@ -289,7 +289,7 @@ extension MergeError {
   static func originReadOnly(_ path: String) -> MergeError {
     MergeError(
       .originReadOnly, .refused, "cannot write to the origin", at: path,
-      because: "it is read-only in device-mapper, as LVM sets external origins")
+      because: "it is read-only in device-mapper, as external origins are in LVM")
   }
 
   /// Returns the error for an origin that is read-only because of a target that cannot be reloaded.
