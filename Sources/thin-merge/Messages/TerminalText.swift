@@ -21,7 +21,7 @@ enum TerminalText {
 
   /// Returns a line, wrapped between words if it has more than `columnCount` columns.
   ///
-  /// A longer word stays whole, so that a path can be copied.
+  /// A longer word stays whole, so that a path can be copied, and so does a number with its unit.
   ///
   /// - `indent`: the columns before the second and each later line, the hanging indent.
   static func wrapped(_ text: String, at columnCount: Int, indent: Int) -> [String] {
@@ -30,7 +30,7 @@ enum TerminalText {
     var line = ""
     var blanks = ""
     var hasWords = false
-    for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+    for word in wordsWithUnits(text) {
       let isFirstOfValue = line.count + blanks.count <= indent
       if !hasWords || isFirstOfValue || line.count + blanks.count + word.count <= columnCount {
         line += blanks + word
@@ -42,6 +42,20 @@ enum TerminalText {
       hasWords = hasWords || !word.isEmpty
     }
     return lines + [line]
+  }
+
+  /// Returns the words of a text, each number together with the unit of bytes that follows it.
+  private static func wordsWithUnits(_ text: String) -> [String] {
+    var words: [String] = []
+    for word in text.split(separator: " ", omittingEmptySubsequences: false) {
+      let isUnit = word.wholeMatch(of: /(bytes|[KMGTPE]iB)(\/s)?[,.;:)]*/) != nil
+      if isUnit, words.last?.last?.isNumber == true {
+        words[words.count - 1] += " " + word
+      } else {
+        words.append(String(word))
+      }
+    }
+    return words
   }
 
   /// Returns the text with control characters and invalid bytes shown as escapes: `\n`, `\x1B`.

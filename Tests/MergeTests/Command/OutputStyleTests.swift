@@ -43,6 +43,13 @@ struct OutputStyleTests {
     #expect(lines.joined(separator: " ").split(separator: " ").count == 4 * 60 + 2)
   }
 
+  @Test("a number and its unit of bytes stay on one line", arguments: 24...60)
+  func units(columnCount: Int) {
+    let text = "a journal of up to 306.3 KiB, written at 31 MiB/s, with 12 bytes left"
+    let lines = TerminalText.wrapped(text, at: columnCount, indent: 2)
+    #expect(lines.allSatisfy { $0.last?.isNumber == false }, "\(lines)")
+  }
+
   @Test("a report without a width has one line for each value")
   func unwrapped() {
     var text = ReportText("Merged.")
