@@ -32,7 +32,7 @@ do throws(MergeError) {
   case .finished:
     print("finished: \(report.writtenByteCount) of \(report.plan.byteCount) bytes written now")
   case .stopped(let error):
-    print("stopped, run it again to go on: \(error.message)")
+    print("stopped; run it again to resume: \(error.message)")
     exit(3)
   }
 } catch {
