@@ -80,9 +80,9 @@ struct TracedRun: Sendable {
   }
 }
 
-@Suite("Effects: the command's changes to files and devices, in order", .waitsForPrograms)
+@Suite("Effects: the order of the command's changes to files and devices", .waitsForPrograms)
 struct CommandEffectsTests {
-  @Test("effects on files match Tests/Effects/files.txt", .needsTracing)
+  @Test("the command's effects on files match the record in Tests/Effects/files.txt", .needsTracing)
   func files() throws {
     try RecordedText.expect(
       TracedRun.record("The command on files: what it asked the system for.", TracedRun.onFiles),
@@ -90,7 +90,8 @@ struct CommandEffectsTests {
   }
 
   @Test(
-    "effects on block devices match Tests/Effects/devices.txt", .needsTracing, .needsLoopDevices)
+    "the command's effects on block devices match the record in Tests/Effects/devices.txt",
+    .needsTracing, .needsLoopDevices)
   func devices() throws {
     try RecordedText.expect(
       TracedRun.record(

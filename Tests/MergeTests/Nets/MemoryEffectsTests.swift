@@ -75,9 +75,9 @@ private struct MemoryRun: Sendable {
   }
 }
 
-@Suite("Effects: a merge's writes and flushes on a simulated disk, in order")
+@Suite("Effects: the order of a merge's writes and flushes on a simulated disk")
 struct MemoryEffectsTests {
-  @Test("effects on a disk in memory match Tests/Effects/memory.txt")
+  @Test("a merge's effects on an in-memory disk match the record in Tests/Effects/memory.txt")
   func memory() throws {
     var record = EffectRecord(
       "Merges on a disk in memory: what is written, and what is made durable.")

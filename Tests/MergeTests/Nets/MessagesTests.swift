@@ -21,10 +21,10 @@ private struct AllMessages {
 }
 
 @Suite(
-  "Messages: all texts for people", .waitsForPrograms, .needsLoopDevices, .needsSwap, .needsTmpfs,
+  "Messages: all user-facing text", .waitsForPrograms, .needsLoopDevices, .needsSwap, .needsTmpfs,
   .needsExt4, .needsPython, .needsTracing)
 struct MessagesTests {
-  @Test("all messages match Tests/Messages.txt")
+  @Test("all user-facing messages match the record in Tests/Messages.txt")
   func messages() async throws {
     var messages = AllMessages()
     messages.begin("Errors")

@@ -5,10 +5,10 @@ import Testing
 @testable import MergeEngine
 
 @Suite(
-  "Old against new: exit status, origin and journal", .waitsForPrograms, .needsOracle,
+  "Old vs. new program: exit status, origin and journal", .waitsForPrograms, .needsOracle,
   .serialized)
 struct OldAgainstNewTests {
-  @Test("the old and the new program agree on every damaged image")
+  @Test("on damaged metadata images, the old and new programs differ only as intended")
   func images() throws {
     var differences = Differences()
     let all =
@@ -38,7 +38,8 @@ struct OldAgainstNewTests {
     try differences.expectIntended("image")
   }
 
-  @Test("the old and the new program agree on every crafted journal with impossible numbers")
+  @Test(
+    "on crafted journals with impossible values, the old and new programs differ only as intended")
   func craftedJournals() throws {
     var differences = Differences()
     let merge = try MergeCase(scatteredBlocks: 4)
@@ -57,7 +58,7 @@ struct OldAgainstNewTests {
     try differences.expectIntended("journal")
   }
 
-  @Test("the old and the new program agree on journals cut or changed at chosen bytes")
+  @Test("on truncated or corrupted journals, the old and new programs differ only as intended")
   func damagedJournals() throws {
     var differences = Differences()
     let merge = try MergeCase(scatteredBlocks: 12)
@@ -94,7 +95,7 @@ struct OldAgainstNewTests {
     try journal.write(to: URL(filePath: merge.journal))
   }
 
-  @Test("the old and the new program agree on valid and invalid argument lists")
+  @Test("on valid and invalid command lines, the old and new programs differ only as intended")
   func arguments() throws {
     var differences = Differences()
     let merge = try MergeCase(scatteredBlocks: 4)

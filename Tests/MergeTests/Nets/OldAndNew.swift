@@ -152,9 +152,9 @@ struct Differences {
   }
 }
 
-@Suite("Old against new: the intended differences")
+@Suite("Old vs. new program: the list of intended differences")
 struct IntendedDifferencesTests {
-  @Test("every intended difference names a case of a compared kind")
+  @Test("the list of intended differences contains only cases of the kinds that are compared")
   func kinds() throws {
     #expect(Differences.isCase("image: no root, plan"))
     #expect(!Differences.isCase("images: no root, plan"))

@@ -14,7 +14,7 @@ struct ReleasedFormatTests {
     return PackageFolder.path(ReleasedFormats.folder + name)
   }
 
-  @Test("an unfinished journal of 0.1.0 is read with its runs, done bytes and unreadable ranges")
+  @Test("an unfinished 0.1.0 journal is read with its run count, progress and unreadable ranges")
   func unfinished() throws {
     let state = try JournalOnDisk.state(of: try Self.path("unfinished.journal"))
     #expect(!state.isFinished && !state.isVerified && !state.hasTornEnd)
@@ -35,7 +35,7 @@ struct ReleasedFormatTests {
     #expect(header.originPath == "/srv/thin-merge/origin.img")
   }
 
-  @Test("a finished journal of 0.1.0 is read as finished and verified")
+  @Test("a finished journal written by 0.1.0 is read as finished and verified")
   func finished() throws {
     let state = try JournalOnDisk.state(of: try Self.path("finished.journal"))
     #expect(state.isFinished && state.isVerified && !state.hasTornEnd)
@@ -44,7 +44,7 @@ struct ReleasedFormatTests {
   }
 
   @Test(
-    "status reports an unfinished and a finished journal of 0.1.0",
+    "status reports the correct state and progress for journals written by 0.1.0",
     arguments: [
       ("unfinished", StatusReport.State.stopped, 655_360), ("finished", .verified, 760_897),
     ])
@@ -56,7 +56,7 @@ struct ReleasedFormatTests {
     #expect(report.originPath == "/srv/thin-merge/origin.img")
   }
 
-  @Test("a journal of 0.1.0 is read with its checkpoint entries and their checksums")
+  @Test("a journal written by 0.1.0 is read, including its checkpoint entries and their checksums")
   func entries() throws {
     let bytes = try content(of: try Self.path("finished.journal"))
     let entries = try JournalOnDisk.entries(of: try Self.path("finished.journal"))
@@ -72,7 +72,7 @@ struct ReleasedFormatTests {
     503642544, 328071087, 85386638, 2766634578, 3337759369,
   ]
 
-  @Test("a 0.1.0 pool record with a snapshot is read with everything that is to be undone")
+  @Test("a 0.1.0 pool record with a snapshot is read, including everything that must be undone")
   func snapshot() throws {
     let record = try Self.record("snapshot.json")
     #expect(record.format == 1 && !record.isSettled && record.removals.isEmpty)
@@ -90,7 +90,8 @@ struct ReleasedFormatTests {
     #expect(snapshot.thinDevice?.number == DeviceNumber(major: 253, minor: 301))
   }
 
-  @Test("a 0.1.0 pool record with a removed device is read with everything that is to be undone")
+  @Test(
+    "a 0.1.0 pool record with a removed device is read, including everything that must be undone")
   func removal() throws {
     let record = try Self.record("removal.json")
     #expect(record.format == 1 && !record.isSettled && record.snapshots.isEmpty)
@@ -107,7 +108,7 @@ struct ReleasedFormatTests {
     try JSONDecoder().decode(PoolState.self, from: content(of: path(name)))
   }
 
-  @Test("a pool state with every field set is encoded as it was decoded")
+  @Test("a pool state with every field set survives a decode/encode round trip")
   func everyFieldOfAPoolState() throws {
     let device = """
       {"name": "vm", "uuid": "id", "number": {"major": 253, "minor": 7}, "openCount": 1,

@@ -121,11 +121,12 @@ final class StoppedMerge {
 }
 
 @Suite(
-  "Old against new: merges stopped by the other program", .waitsForPrograms, .needsOracle,
+  "Old vs. new program: merges that one program stops and the other finishes", .waitsForPrograms,
+  .needsOracle,
   .serialized)
 struct StoppedByTheOtherTests {
   @Test(
-    "each program resumes the other's stopped merge to the right origin",
+    "each program finishes a merge that the other left stopped, with the correct origin content",
     arguments: StoppedMerge.Point.allCases, Generation.allCases)
   func stops(point: StoppedMerge.Point, first: Generation) throws {
     let merge = try StoppedMerge(point, by: first)

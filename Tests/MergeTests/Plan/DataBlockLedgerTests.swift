@@ -3,9 +3,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Metadata: data blocks mapped twice within a device")
+@Suite("Metadata: data blocks mapped twice within one thin device")
 struct DataBlockLedgerTests {
-  @Test("the first data block mapped twice is found wherever two runs overlap")
+  @Test("the first data block mapped twice is found no matter where two runs overlap")
   func overlaps() throws {
     let seed = Seed.current
     var generator = seed.generator

@@ -57,7 +57,7 @@ struct MappingLayoutTests {
       cellBlockCount: 4096, cells: [1000] + Array(repeating: 0, count: 254) + [1]),
   ]
 
-  @Test("known runs have the expected layout", arguments: examples)
+  @Test("sample runs produce the expected layout", arguments: examples)
   func known(_ known: Example) {
     var builder = LayoutBuilder(dataBlockByteCount: Self.block)
     for (first, count) in known.runs {
@@ -75,7 +75,7 @@ struct MappingLayoutTests {
         })
   }
 
-  @Test("a layout reaches the end of the largest possible device")
+  @Test("a layout covers the largest possible device, up to its last block")
   func largest() {
     let end = UInt64(Int64.max) / Self.block * Self.block
     var builder = LayoutBuilder(dataBlockByteCount: Self.block)
@@ -87,7 +87,7 @@ struct MappingLayoutTests {
     #expect(layout.cells.first == Self.block && layout.cells.last == Self.block)
   }
 
-  @Test("a cell is the smallest power of two that is no smaller than a block")
+  @Test("on a small device, a layout's cell size is the block size rounded up to a power of two")
   func blockSizes() {
     for (blockByteCount, cellByteCount) in [
       (64 * Self.kibibyte, 64 * Self.kibibyte), (192 * Self.kibibyte, 256 * Self.kibibyte),
@@ -99,7 +99,7 @@ struct MappingLayoutTests {
     }
   }
 
-  @Test("the layout of a plan matches counting block by block")
+  @Test("a plan's layout matches a block-by-block count")
   func counted() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -122,7 +122,7 @@ struct MappingLayoutTests {
     }
   }
 
-  @Test("a layout with fewer cells adds up the cells of the original")
+  @Test("reducing the number of cells in a layout sums adjacent cells")
   func fewerCells() {
     let layout = MappingLayout(
       runLengths: [], endByteOffset: 5 * Self.block, cellByteCount: Self.block,

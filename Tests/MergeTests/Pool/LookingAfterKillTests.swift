@@ -62,7 +62,7 @@ struct LookingAfterKillTests {
   }
 
   @Test(
-    "a verb that only reads undoes blocking leftovers of a kill at any step, and reports the rest",
+    "after a kill at any step, a read-only verb undoes only what blocks it, and reports the rest",
     arguments: PoolCrashTests.Way.allCases, Look.allCases)
   func looked(way: PoolCrashTests.Way, look: Look) throws {
     var step = 0
@@ -97,7 +97,7 @@ struct LookingAfterKillTests {
   }
 
   @Test(
-    "a plan reads a killed run's metadata snapshot that is named by its block, and keeps it")
+    "plan can read a killed run's metadata snapshot by its block number, without releasing it")
   func namedBlock() throws {
     let pool = try ActivePool()
     // The kill comes just before the snapshot is created, after the metadata snapshot was recorded.
@@ -115,7 +115,7 @@ struct LookingAfterKillTests {
   }
 
   @Test(
-    "a plan knows the size of a thin device that a killed run removed, without restoring the device"
+    "plan finds the size of a thin device that a killed run removed, without restoring the device"
   )
   func sizeOfRemoved() throws {
     let pool = try ActivePool()

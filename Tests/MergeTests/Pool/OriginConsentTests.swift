@@ -36,7 +36,8 @@ struct OriginConsentTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("resume needs no new consent for thin devices that were agreed to, active or not")
+  @Test(
+    "resume needs no new consent for thin devices that the user agreed to, whether active or not")
   func agreedTo() throws {
     for isActiveLater in [true, false] {
       let pool = try ActivePool(otherIDs: [6, 7])
@@ -49,7 +50,8 @@ struct OriginConsentTests {
     }
   }
 
-  @Test("resume refuses a thin device that was activated since, and names only that one")
+  @Test(
+    "if a thin device was activated after a merge stopped, resume refuses and names only that one")
   func activatedSince() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -71,7 +73,7 @@ struct OriginConsentTests {
     try Self.expectMerged(pool, pool.resume())
   }
 
-  @Test("resume refuses inactive thin devices that were created since, and names only those")
+  @Test("if thin devices were created after a merge stopped, resume refuses and names only those")
   func madeSince() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool)
@@ -91,7 +93,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "resume refuses a thin device that was recreated with the ID of one that was agreed to",
+    "resume does not apply consent for a deleted thin device to a new one with the same ID",
     arguments: [true, false])
   func madeAnew(isActive: Bool) throws {
     let pool = try ActivePool(otherIDs: [6])
@@ -107,7 +109,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "resume asks again about another pool's thin device unless a UUID identifies it",
+    "resume requires new consent for another pool's thin device unless the device has a UUID",
     arguments: ["", "THIN-stranger"])
   func ofAnotherPool(uuid: String) throws {
     let pool = try ActivePool()
@@ -132,7 +134,7 @@ struct OriginConsentTests {
     }
   }
 
-  @Test("a thin device that is activated on the origin while the user is asked is refused")
+  @Test("a merge is refused if a thin device is activated on the origin during the prompt")
   func activatedDuringQuestion() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -169,7 +171,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "an inactive thin device created while the user is asked is refused, and only it is named",
+    "if an inactive thin device is created during the prompt, the refusal names only that device",
     arguments: [
       PoolOptions(), PoolOptions(allowsOtherUsers: true),
       PoolOptions(mergesThinDeviceItself: true, allowsOtherUsers: true),
@@ -182,7 +184,7 @@ struct OriginConsentTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a thin device that is recreated while the user is asked is not covered by the consent")
+  @Test("consent does not cover a thin device that is recreated during the confirmation prompt")
   func madeAnewDuringQuestion() throws {
     let pool = try ActivePool(otherIDs: [6, 7])
     let outcome = pool.merge(
@@ -191,7 +193,7 @@ struct OriginConsentTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a thin device that is deleted while the user is asked needs no consent")
+  @Test("a thin device that is deleted during the confirmation prompt needs no consent")
   func goneDuringQuestion() throws {
     let pool = try ActivePool(otherIDs: [6, 7])
     let outcome = pool.merge(.member(pool: "pool", deviceID: 5), Self.agrees) {
@@ -201,7 +203,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "a merge with a kept snapshot refuses a thin device that is created while the user is asked",
+    "continuing a merge is refused if a thin device is created during the confirmation prompt",
     arguments: [true, false])
   func madeDuringQuestionOfLaterRun(resumes: Bool) throws {
     let pool = try ActivePool(otherIDs: [6])
@@ -218,7 +220,8 @@ struct OriginConsentTests {
     try Self.expectMerged(pool, pool.resume(Self.resumeOptions(Self.agrees)))
   }
 
-  @Test("an active thin device that was recreated while the user is asked is refused by its name")
+  @Test(
+    "if an active thin device is recreated during the prompt, the refusal gives the device's name")
   func activeMadeAnew() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -230,7 +233,7 @@ struct OriginConsentTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a thin device created after another program's metadata snapshot needs consent")
+  @Test("a thin device created after another program took a metadata snapshot needs consent")
   func youngerThanMetadataSnapshot() throws {
     let pool = try ActivePool(otherIDs: [6])
     try pool.mapper.holdForSomebodyElse()
@@ -242,7 +245,7 @@ struct OriginConsentTests {
     try Self.expectMerged(pool, merged)
   }
 
-  @Test("a merge is refused if the live mappings are unreadable after the user agreed")
+  @Test("a merge is refused if the pool's live mappings become unreadable during the prompt")
   func unreadableAfterQuestion() throws {
     let pool = try ActivePool()
     let outcome = pool.merge(.member(pool: "pool", deviceID: 5)) {
@@ -253,7 +256,7 @@ struct OriginConsentTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("journaled consent that names no thin device covers none, and resume reports it")
+  @Test("resume rejects consent in a journal that names no thin devices, and says so")
   func consentWithoutNames() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool)
@@ -272,7 +275,7 @@ struct OriginConsentTests {
     #expect(refused.notes.contains { $0.contains("consent without the names") }, "\(refused.notes)")
   }
 
-  @Test("a journal's header stores no consent to other thin devices")
+  @Test("a journal's header does not store consent to changing other thin devices")
   func headerWithoutConsent() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool, PoolOptions(reactivates: true, allowsOtherUsers: true))

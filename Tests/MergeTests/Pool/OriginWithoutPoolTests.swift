@@ -12,7 +12,7 @@ struct OriginWithoutPoolTests {
   private static let writable = PoolOptions(makesOriginWritable: true)
 
   @Test(
-    "a merge makes a read-only origin writable, lower layer first, and read-only again afterwards")
+    "a merge makes a read-only origin writable, lower layer first, and restores it afterward")
   func madeWritable() throws {
     let pool = try ActivePool.withoutPool()
     let mapped = pool.mapper.mapped
@@ -30,7 +30,7 @@ struct OriginWithoutPoolTests {
   }
 
   @Test(
-    "merge and plan refuse a read-only origin without --make-origin-writable, and merge hints at it"
+    "merge and plan refuse a read-only origin, and merge suggests --make-origin-writable"
   )
   func refused() throws {
     let pool = try ActivePool.withoutPool()
@@ -50,7 +50,7 @@ struct OriginWithoutPoolTests {
     #expect(pool.mapper.steps == [])
   }
 
-  @Test("a stopped merge leaves the origin read-only, and resume merges the rest")
+  @Test("a stopped merge makes the origin read-only again, and resume merges the rest")
   func stopped() throws {
     let pool = try ActivePool.withoutPool()
     let mapped = pool.mapper.mapped
@@ -65,7 +65,7 @@ struct OriginWithoutPoolTests {
   }
 
   @Test(
-    "a merge is refused if a layer cannot be made writable, and the next run restores the others")
+    "a merge is refused if an origin layer cannot be made writable, and the next run cleans up")
   func notMadeWritable() throws {
     let pool = try ActivePool.withoutPool()
     let mapped = pool.mapper.mapped
@@ -88,7 +88,7 @@ struct OriginWithoutPoolTests {
   enum NextRun: CaseIterable, Sendable { case sameMerge, otherOrigin, activePool }
 
   @Test(
-    "the run after a kill at any step makes the origin read-only again",
+    "after a kill at any step, the next run makes the origin read-only again",
     arguments: NextRun.allCases)
   func killed(next: NextRun) throws {
     var step = 0
@@ -127,7 +127,7 @@ struct OriginWithoutPoolTests {
     #expect(step >= 16)
   }
 
-  @Test("plan after a kill at any step changes nothing and predicts the next merge's refusal")
+  @Test("after a kill at any step, plan changes nothing and predicts whether a merge is refused")
   func plannedAfterKill() throws {
     var step = 0
     while true {
@@ -156,7 +156,7 @@ struct OriginWithoutPoolTests {
   enum Difference: CaseIterable, Sendable { case uuid, number, table, boot }
 
   @Test(
-    "a device that merely has the name of a layer made writable is left unchanged",
+    "a device is not changed merely because it has the name of a layer that was made writable",
     arguments: Difference.allCases)
   func otherDevice(difference: Difference) throws {
     let pool = try ActivePool.withoutPool()
@@ -180,7 +180,7 @@ struct OriginWithoutPoolTests {
     #expect(pool.originRecords() == [])
   }
 
-  @Test("a run leaves the origin of another running merge writable")
+  @Test("a run does not make the origin of another running merge read-only")
   func otherRun() throws {
     let pool = try ActivePool.withoutPool()
     let other = pool.folder.path("other.img")
@@ -200,7 +200,8 @@ struct OriginWithoutPoolTests {
     #expect(isWritable)
   }
 
-  @Test("another pool's thin devices on the origin are refused, unless the user consents")
+  @Test(
+    "a merge is refused if another pool's thin devices use the origin, unless the user consents")
   func otherUsers() throws {
     let pool = try ActivePool.withoutPool()
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -214,7 +215,7 @@ struct OriginWithoutPoolTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("a merge is refused or stopped when something is stacked on a lower layer of the origin")
+  @Test("a merge is refused or stopped if a device is stacked on a lower layer of the origin")
   func heldBelow() throws {
     for isEarly in [true, false] {
       let pool = try ActivePool.withoutPool()
@@ -231,7 +232,8 @@ struct OriginWithoutPoolTests {
     }
   }
 
-  @Test("an origin that is suspended, or has a target that cannot be made writable, is refused")
+  @Test(
+    "an origin that is suspended, or has a target type that cannot be made writable, is refused")
   func unsuitable() throws {
     let pool = try ActivePool.withoutPool()
     pool.mapper.mapped[0].isSuspended = true

@@ -8,7 +8,8 @@ import Testing
   "Pool: changes to a thin device while its snapshot is merged", .needsLoopDevices,
   .waitsForPrograms)
 struct OwnSnapshotTests {
-  @Test("a merge of a snapshot succeeds if the thin device is activated but not written during it")
+  @Test(
+    "a merge from a snapshot succeeds if the thin device is activated, but not written, meanwhile")
   func activated() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -20,7 +21,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.mapped.contains(thin))
   }
 
-  @Test("the report of a merge marks a thin device that is still open as open")
+  @Test("if the thin device is still open after a merge, the report says so")
   func open() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -30,7 +31,7 @@ struct OwnSnapshotTests {
     #expect(pool.thinDeviceState == .open)
   }
 
-  @Test("writes to the thin device during the merge are not merged, and the report mentions them")
+  @Test("writes to a thin device during its merge are not merged, but are mentioned in the report")
   func written() throws {
     let pool = try ActivePool()
     pool.whenMerging = {
@@ -45,7 +46,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a merge finishes from its snapshot if the thin device is deleted during it")
+  @Test("a merge finishes from its snapshot even if the thin device is deleted meanwhile")
   func deleted() throws {
     let pool = try ActivePool()
     pool.whenMerging = {
@@ -59,7 +60,7 @@ struct OwnSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("resume ignores writes to the thin device since the merge stopped")
+  @Test("resume does not merge writes made to the thin device after the merge stopped")
   func writtenInBetween() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -75,7 +76,8 @@ struct OwnSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("resume finishes from the snapshot if the thin device was deleted since the merge stopped")
+  @Test(
+    "resume finishes from the snapshot even if the thin device was deleted after the merge stopped")
   func deletedInBetween() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -86,7 +88,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.isEmpty)
   }
 
-  @Test("merge refuses to continue from a snapshot whose thin device's number was reused")
+  @Test("merge refuses to continue from a snapshot if the thin device's ID was reused")
   func replacedInBetween() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -141,7 +143,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a deleted device's snapshot survives devices and a declined merge, and either number merges it",
+    "a deleted device's snapshot is kept until merged, and can be merged by either device ID",
     arguments: [true, false], [5, 16_777_215] as [UInt32])
   func onlyCopy(isKilled: Bool, deviceID: UInt32) throws {
     let pool = try ActivePool()
@@ -162,7 +164,7 @@ struct OwnSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a merge from a snapshot that is the only copy can be stopped and resumed")
+  @Test("a merge from a snapshot that is a deleted device's only copy can be stopped and resumed")
   func onlyCopyStopped() throws {
     let pool = try ActivePool()
     try Self.onlyCopyIsLeft(pool, isKilled: true)
@@ -175,7 +177,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.isEmpty)
   }
 
-  @Test("a snapshot that is the only copy is not used to merge a new device with the same number")
+  @Test("the snapshot of a deleted thin device is not used to merge a new device with the same ID")
   func onlyCopyOfReplaced() throws {
     let pool = try ActivePool()
     let other = Fixtures.ThinDevice(5, [ThinMapping(2, 70)], transactionID: 9)
@@ -188,7 +190,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
   }
 
-  @Test("settle deletes a snapshot from which nothing was written while the thin device exists")
+  @Test("settle deletes a snapshot if nothing was merged from it and the thin device still exists")
   func notTheOnlyCopy() throws {
     let pool = try ActivePool()
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
@@ -200,7 +202,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a snapshot deleted by another program is dropped, and the second merge afterwards succeeds")
+    "if another program deletes the snapshot, the next merge is refused and the one after succeeds")
   func snapshotDeleted() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -213,7 +215,7 @@ struct OwnSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("the pool record marks the snapshot as merged before the verification ends")
+  @Test("the pool record marks the snapshot as merged before the snapshot is deleted")
   func killedAtTheEnd() throws {
     let pool = try ActivePool()
     var record: Data?
@@ -230,7 +232,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a merge without a snapshot stops if its device may have been active, and resume compares all",
+    "a snapshotless merge stops if its device may have been active, and resume rechecks everything",
     arguments: [false, true])
   func itselfActivated(verifies: Bool) throws {
     let pool = try ActivePool()
@@ -258,7 +260,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a thin device activated while its snapshot is created is refused, and the snapshot is deleted")
+    "a merge is refused, and its snapshot deleted, if the device is activated during snapshotting")
   func activatedJustThen() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -274,7 +276,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a snapshot is recreated once, and only once, if another program resumes the suspended device")
+    "if another program resumes the suspended device, creating the snapshot is retried only once")
   func resumedByOthers() throws {
     for (times, exitStatus) in [(1, 0), (2, 5)] as [(Int, Int32)] {
       let pool = try ActivePool()
@@ -288,7 +290,7 @@ struct OwnSnapshotTests {
     }
   }
 
-  @Test("a snapshot contains writes made to the thin device while the user was asked")
+  @Test("a snapshot contains writes made to the thin device during the confirmation prompt")
   func writtenWhileAsked() throws {
     let pool = try ActivePool()
     let outcome = pool.merge(whenAsked: {
@@ -304,7 +306,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "without room for a snapshot, a merge falls back to the thin device itself and notes it"
+    "without room for a snapshot, a merge reads the thin device itself, and a note says so"
   )
   func noRoom() throws {
     let pool = try ActivePool()
@@ -318,7 +320,7 @@ struct OwnSnapshotTests {
       "\(outcome.notes)")
   }
 
-  @Test("--snapshot creates a snapshot even if little of the pool is free")
+  @Test("--snapshot creates a snapshot even if the pool is nearly full")
   func littleRoom() throws {
     let pool = try ActivePool()
     pool.mapper.usedDataBlockCount = 231
@@ -332,7 +334,7 @@ struct OwnSnapshotTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("a merge reads the metadata snapshot that the user names, and creates no snapshot")
+  @Test("a merge from a metadata snapshot that the user specified creates no snapshot of its own")
   func metadataSnapshotNamed() throws {
     let pool = try ActivePool()
     try pool.mapper.holdForSomebodyElse(afterChange: false)

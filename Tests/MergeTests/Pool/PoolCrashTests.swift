@@ -3,7 +3,7 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Pool: killed runs", .needsLoopDevices, .waitsForPrograms)
+@Suite("Pool: recovery after killed runs", .needsLoopDevices, .waitsForPrograms)
 struct PoolCrashTests {
   /// A copy of the state folder as a killed process left it.
   private struct State {
@@ -74,7 +74,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "the next merge completes a killed run and undoes its leftovers, whatever step the kill was at",
+    "after a kill at any step, the next merge finishes the work and undoes all leftovers",
     arguments: Way.allCases)
   func settled(way: Way) throws {
     var step = 0
@@ -96,7 +96,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "shell completion of a device number changes nothing in a pool that a killed run left",
+    "after a kill at any step, shell completion of a device ID changes nothing in the pool",
     arguments: Way.allCases)
   func completed(way: Way) throws {
     var step = 0
@@ -119,7 +119,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "a merge leaves alone a metadata snapshot that another program took after a killed run",
+    "a merge does not release a metadata snapshot that another program took after a killed run",
     arguments: 0...3)
   func takenSince(step: Int) throws {
     let pool = try ActivePool()
@@ -132,7 +132,7 @@ struct PoolCrashTests {
     #expect(pool.mapper.steps == [])
   }
 
-  @Test("a merge does not restore a thin device that a run killed before the reboot had removed")
+  @Test("a thin device that a killed run removed before a reboot is not restored afterward")
   func earlierBoot() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -157,7 +157,7 @@ struct PoolCrashTests {
     try pool.restoreData()
   }
 
-  @Test("a merge of another thin device keeps and reports the snapshot of a stopped merge")
+  @Test("merging another thin device keeps the snapshot of a stopped merge, and reports it")
   func secondSnapshot() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool)
@@ -178,7 +178,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "a thin device suspended by another program after a stopped or killed merge stays suspended",
+    "a thin device that another program suspends after a stopped or killed merge stays suspended",
     arguments: [false, true])
   func suspendedSince(afterKilledRun: Bool) throws {
     let pool = try ActivePool()
@@ -198,7 +198,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "a stopped merge keeps its snapshot, and --restart replaces it"
+    "a stopped merge keeps its snapshot until --restart replaces it"
   )
   func restart() throws {
     let pool = try ActivePool()
@@ -218,7 +218,7 @@ struct PoolCrashTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("the next run makes an origin read-only again that a killed run made writable")
+  @Test("if a killed run made an origin writable, the next run makes it read-only again")
   func writeProtection() throws {
     // A layer over the origin, as LVM makes it, exists only in the list of mapped devices. It is
     // never opened.
@@ -237,7 +237,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "the next run does not make an unrelated device with the origin's name read-only",
+    "the next run does not make a device read-only merely because it has the origin's name",
     arguments: [("UUID-2", 400), ("UUID-1", 401)] as [(String, UInt32)])
   func otherOrigin(uuid: String, minor: UInt32) throws {
     let pool = try ActivePool()
@@ -255,7 +255,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "the next run clears the origin's loaded table only if a killed run loaded it")
+    "the next run clears an origin's inactive table only if a killed run loaded that table")
   func loadedTable() throws {
     for isOwn in [true, false] {
       let pool = try ActivePool()
@@ -279,7 +279,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "the next run keeps another program's thin device that has a killed run's snapshot number",
+    "the next run keeps another program's thin device that has the ID of a killed run's snapshot",
     arguments: [8, 9, 10])
   func snapshotNumberTaken(step: Int) throws {
     let pool = try ActivePool()
@@ -296,7 +296,8 @@ struct PoolCrashTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a merge does not restore a removed thin device over another origin")
+  @Test(
+    "a thin device that a killed run removed is not restored if its origin is now another device")
   func otherOriginUnderThinDevice() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -325,7 +326,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "a pool record with an unknown required feature or a newer format is refused and unchanged",
+    "a pool record with an unknown required feature or a newer format is refused and not modified",
     arguments: [
       ActivePool.recordOfANewerVersion, #"{"format":2}"#,
       #"{"format":1,"requiredFeatures":9223372036854775808,"removals":[],"madeWritable":[]}"#,
@@ -343,7 +344,7 @@ struct PoolCrashTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a pool record that requires no feature is accepted, and its unknown fields are ignored")
+  @Test("a pool record that requires no features is accepted, and its unknown fields are ignored")
   func recordWithoutFeatures() throws {
     let pool = try ActivePool()
     try pool.writeRecord(

@@ -17,7 +17,7 @@ struct PoolSessionTests {
   ]
   private static let itself = PoolOptions(mergesThinDeviceItself: true)
 
-  @Test("a merge of an inactive thin device creates a snapshot, merges it and deletes it")
+  @Test("merging an inactive thin device creates a snapshot, merges from it, and deletes it")
   func inactive() throws {
     let pool = try ActivePool()
     let outcome = pool.merge()
@@ -29,7 +29,7 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("--no-snapshot merges an inactive thin device itself")
+  @Test("with --no-snapshot, an inactive thin device is merged without creating a snapshot")
   func inactiveItself() throws {
     let pool = try ActivePool()
     let outcome = pool.merge(.member(pool: "pool", deviceID: 5), Self.itself)
@@ -40,7 +40,7 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("an active read-only thin device is merged when only its name is given")
+  @Test("an active read-only thin device can be merged by its name alone")
   func readOnly() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -53,7 +53,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "an active thin device that is not open is suspended for its snapshot and stays active")
+    "an active thin device that is not open is suspended only for its snapshot, and stays active")
   func active() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -70,7 +70,7 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a merge waits for a thin device that is open for a moment")
+  @Test("a merge waits if the thin device is open only briefly")
   func openForAMoment() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -86,7 +86,7 @@ struct PoolSessionTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("an open read-only thin device is refused, and --snapshot merges a snapshot of it")
+  @Test("an open read-only thin device is refused, but can be merged with --snapshot")
   func readOnlyAndOpen() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -122,7 +122,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "--no-snapshot removes an active thin device for the merge, and --reactivate restores it")
+    "--no-snapshot removes an active thin device for the merge, and --reactivate restores it after")
   func removed() throws {
     for reactivates in [false, true] {
       let options = PoolOptions(mergesThinDeviceItself: true, reactivates: reactivates)
@@ -142,7 +142,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "a merge changes nothing before the user agrees to it",
+    "a merge that the user declines changes nothing",
     arguments: [
       PoolOptions(), PoolOptions(mergesThinDeviceItself: true, reactivates: true),
       PoolOptions(allowsOpenThinDevice: true),
@@ -159,7 +159,7 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("an open thin device is refused, and --snapshot merges a snapshot of it")
+  @Test("an open thin device is refused, but can be merged with --snapshot")
   func snapshot() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -182,7 +182,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "a snapshot succeeds if the thin device gets another device number while the user is asked"
+    "a snapshot succeeds even if the thin device's device number changes during the prompt"
   )
   func renumbered() throws {
     let pool = try ActivePool()
@@ -197,7 +197,7 @@ struct PoolSessionTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a snapshot gets another number if the first one drawn is taken")
+  @Test("a snapshot gets another ID if the first random choice is already taken")
   func takenID() throws {
     let pool = try ActivePool(otherIDs: [16_777_215])
     var thin = try pool.thin()
@@ -210,7 +210,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "a thin device written while the user is asked is planned twice, with each note given once")
+    "if a write during the prompt forces a second plan, each note is still given only once")
   func notedOnce() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin())
@@ -237,7 +237,7 @@ struct PoolSessionTests {
     }
   }
 
-  @Test("metadata whose data size differs from the pool's status is refused")
+  @Test("metadata is refused if it disagrees with the pool's status about the data device's size")
   func otherMetadata() throws {
     let pool = try ActivePool()
     pool.mapper.dataBlockCount = 255
@@ -262,7 +262,7 @@ struct PoolSessionTests {
     #expect(pool.mapper.mapped.contains(thin))
   }
 
-  @Test("the devices of an active pool are listed by the pool's name")
+  @Test("the thin devices of an active pool can be listed by the pool's name")
   func devices() throws {
     let pool = try ActivePool(otherIDs: [8])
     let outcome = pool.run { merger throws(MergeError) in
@@ -272,7 +272,7 @@ struct PoolSessionTests {
     #expect(!pool.mapper.isHolding)
   }
 
-  @Test("a merge is refused if a loaded, not yet live table contains the thin device")
+  @Test("a merge is refused if a table that is loaded but not yet live contains the thin device")
   func pendingTable() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -350,7 +350,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "the hint for a pool that needs a check offers a held metadata snapshot only if there is one")
+    "the hint for a pool that needs a check suggests a held metadata snapshot only if one exists")
   func needsCheckHint() throws {
     let pool = try ActivePool()
     pool.mapper.needsCheck = true
@@ -367,7 +367,8 @@ struct PoolSessionTests {
     #expect(pool.mapper.steps == [])
   }
 
-  @Test("a thin device that cannot be resumed is reported, and the next run resumes it")
+  @Test(
+    "if a suspended thin device cannot be resumed, the merge says so, and the next run resumes it")
   func resumeFails() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -385,7 +386,7 @@ struct PoolSessionTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("a second run on the same pool is refused as busy")
+  @Test("a second concurrent run on the same pool is refused as busy")
   func oneRun() throws {
     let pool = try ActivePool()
     var inner: ActivePool.Outcome?

@@ -48,7 +48,8 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "an origin without room for its holes is refused before the thin device is touched", .needsTmpfs
+    "a merge without space to fill the origin's holes is refused before touching the thin device",
+    .needsTmpfs
   )
   func noRoomForHoles() throws {
     let watched = try Watched()
@@ -62,7 +63,7 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "a merge without enough memory for its buffers is refused before the thin device is touched")
+    "a merge without enough memory for its buffers is refused before touching the thin device")
   func noMemory() throws {
     let watched = try Watched()
     var options = MergeOptions()
@@ -73,7 +74,7 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "a full file system under the journal is refused before the thin device is touched", .needsTmpfs
+    "a merge without space for its journal is refused before touching the thin device", .needsTmpfs
   )
   func noRoomForJournal() throws {
     let watched = try Watched()
@@ -84,7 +85,7 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "merging again without room in the finished merge's journal is refused before the thin device is touched",
+    "a repeated merge without space in its journal is refused before touching the thin device",
     .needsTmpfs)
   func noRoomForJournalAgain() throws {
     let watched = try Watched()
@@ -97,7 +98,8 @@ struct RefusedBeforeSuspendTests {
     try watched.expectRefused(Self.merge(watched.pool, options), .noRoomForJournal)
   }
 
-  @Test("an origin locked while the user is asked is refused before the thin device is touched")
+  @Test(
+    "a merge is refused before touching the thin device if the origin is locked during the prompt")
   func lockedMeanwhile() throws {
     let watched = try Watched()
     var lock: FileHandle?
@@ -110,7 +112,7 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "an origin that got another merge while the user is asked is refused before the thin device is touched"
+    "a merge is refused before touching the thin device if another one began during the prompt"
   )
   func begunMeanwhile() throws {
     let other = try ActivePool()
@@ -129,7 +131,7 @@ struct RefusedBeforeSuspendTests {
     try watched.expectRefused(outcome, .otherMergeUnfinished)
   }
 
-  @Test("resume refuses an origin that lost its merged data, before any device is removed")
+  @Test("before removing any device, resume refuses an origin that has lost its merged data")
   func originLost() throws {
     let watched = try Watched()
     let pool = watched.pool

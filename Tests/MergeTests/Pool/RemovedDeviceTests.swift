@@ -62,7 +62,8 @@ struct RemovedDeviceTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a removed thin device is not restored if its origin's number has another table now")
+  @Test(
+    "a removed thin device is not restored if its origin's device number has a different table now")
   func otherTable() throws {
     let pool = try ActivePool()
     pool.mapper.mapped.append(try Self.origin(pool, startSector: 8))
@@ -75,7 +76,7 @@ struct RemovedDeviceTests {
   }
 
   @Test(
-    "a thin device with an unidentifiable origin is not restored, and the command to do so is given"
+    "if a thin device's origin cannot be identified, a note gives the command to restore the device"
   )
   func unknownOrigin() throws {
     let pool = try ActivePool()
@@ -131,7 +132,7 @@ struct RemovedDeviceTests {
     return outcome
   }
 
-  @Test("LVM restores a removed volume by the UUIDs of volume and group, not by its name")
+  @Test("a removed LVM volume is restored by the UUIDs of the volume and its group, not by name")
   func volume() throws {
     let pool = try ActivePool()
     var renamed = try Self.volume(pool)
@@ -148,7 +149,7 @@ struct RemovedDeviceTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a volume that LVM fails to activate stays recorded, with LVM's error in the note")
+  @Test("a removed volume that LVM fails to activate stays recorded, and a note gives LVM's error")
   func volumeNotActivated() throws {
     let pool = try ActivePool()
     let outcome = try Self.settleVolume(pool) { _ in .failed(words: "Check of pool failed") }
@@ -160,7 +161,7 @@ struct RemovedDeviceTests {
     #expect(try pool.recordFiles().isEmpty == false)
   }
 
-  @Test("a volume whose UUID LVM does not find is neither reported as restored nor given a command")
+  @Test("if LVM finds no volume with a UUID, the note neither claims a restore nor gives a command")
   func volumeOfThatName() throws {
     let pool = try ActivePool()
     // LVM succeeds even if the selection matches nothing.
@@ -172,7 +173,7 @@ struct RemovedDeviceTests {
     #expect(try pool.recordFiles().isEmpty == false)
   }
 
-  @Test("a volume is restored although another volume is active under its name")
+  @Test("a removed volume is restored even if another volume is active under the same name")
   func nameOfAnother() throws {
     let pool = try ActivePool()
     var another = try Self.volume(pool)
@@ -190,7 +191,7 @@ struct RemovedDeviceTests {
   }
 
   @Test(
-    "a removed volume's name means that volume, or the one to which LVM has given the name since",
+    "a removed volume's name refers to that volume unless LVM has since reassigned the name",
     arguments: [("vm", 5), ("another", 8)] as [(String, UInt32)])
   func nameGivenAway(uuidName: String, deviceID: UInt32) throws {
     let pool = try ActivePool(otherIDs: [8])
@@ -213,7 +214,7 @@ struct RemovedDeviceTests {
   }
 
   @Test(
-    "a note gives the timeout if LVM is too slow to restore a volume, and the next run tries again")
+    "if LVM times out while restoring a volume, a note says so and the volume stays recorded")
   func volumeTakesTooLong() throws {
     let pool = try ActivePool()
     let outcome = try Self.settleVolume(pool) { _ in .noAnswer }
@@ -228,7 +229,7 @@ struct RemovedDeviceTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("the note about an LVM volume that stays removed gives the lvchange command")
+  @Test("if an LVM volume stays removed, a note gives the lvchange command that activates it")
   func volumeStaysRemoved() throws {
     let pool = try ActivePool()
     pool.mapper.mapped.append(try Self.origin(pool))

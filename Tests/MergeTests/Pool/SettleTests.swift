@@ -9,7 +9,7 @@ import Testing
 @Suite("Pool: settling the leftovers of a killed run", .needsLoopDevices, .waitsForPrograms)
 struct SettleTests {
   @Test(
-    "settle undoes the leftovers of a run that was killed at any step",
+    "settle undoes a killed run's leftovers, no matter at which step the run was killed",
     arguments: PoolCrashTests.Way.allCases)
   func settled(way: PoolCrashTests.Way) throws {
     var step = 0
@@ -32,7 +32,7 @@ struct SettleTests {
   }
 
   @Test(
-    "listing the leftovers of a run that was killed at any step changes nothing",
+    "listing a killed run's leftovers changes nothing, no matter at which step the run was killed",
     arguments: PoolCrashTests.Way.allCases)
   func listed(way: PoolCrashTests.Way) throws {
     var step = 0
@@ -54,7 +54,7 @@ struct SettleTests {
     #expect(isFound)
   }
 
-  @Test("settle and its list report that nothing is left, and create no file")
+  @Test("settle and settle --list report that nothing is left, and create no files")
   func nothingLeft() throws {
     let pool = try ActivePool()
     for answer in [Settling.settle(pool), Settling.list(pool)] {
@@ -73,7 +73,7 @@ struct SettleTests {
     #expect(text == "Earlier runs left nothing behind in any pool or at any origin.\n")
   }
 
-  @Test("settle and its list refuse the name of a pool that is not active")
+  @Test("settle and settle --list refuse the name of a pool that is not active")
   func noSuchPool() throws {
     let pool = try ActivePool()
     #expect(Settling.settle(pool, name: "other").outcome.exitStatus == 2)
@@ -90,7 +90,7 @@ struct SettleTests {
   }
 
   @Test(
-    "the snapshot of an unfinished merge is kept and listed with its size, origin and journal")
+    "settle keeps the snapshot of an unfinished merge and lists its size, origin and journal")
   func unfinished() throws {
     let pool = try Self.stopped()
     let answer = Settling.settle(pool)
@@ -113,7 +113,8 @@ struct SettleTests {
     #expect(pool.mapper.thinDevices.count == 2)
   }
 
-  @Test("settle keeps and lists a deleted device's snapshot as the only copy, and exits with 3")
+  @Test(
+    "settle keeps a deleted device's snapshot, lists it as the only copy, and exits with status 3")
   func onlyCopy() throws {
     let pool = try ActivePool()
     // The kill comes just after the snapshot was created.
@@ -139,7 +140,7 @@ struct SettleTests {
   }
 
   @Test(
-    "without a recorded creation time, a thin device counts as the original if it is older",
+    "without a recorded creation time, a thin device older than a snapshot counts as its original",
     arguments: [false, true])
   func recordWithoutCreation(isReplaced: Bool) throws {
     let pool = try ActivePool()
@@ -160,7 +161,7 @@ struct SettleTests {
     #expect(pool.mapper.thinDevices.count == (isReplaced ? 2 : 1))
   }
 
-  @Test("settle exits with 5 while another run works on a pool, and the list reports it")
+  @Test("while another run uses a pool, settle exits with status 5 and settle --list says so")
   func inUse() throws {
     let pool = try Self.stopped()
     let lock = try OpenFile(
@@ -173,7 +174,7 @@ struct SettleTests {
     #expect(left.pools.first?.error?.code == .poolInUse)
   }
 
-  @Test("the record of an inactive pool is listed and kept, with status 0")
+  @Test("settle lists and keeps the record of an inactive pool, and exits with status 0")
   func notActive() throws {
     let pool = try Self.stopped()
     pool.mapper.mapped = []
@@ -205,7 +206,7 @@ struct SettleTests {
   }
 
   @Test(
-    "resume of a finished merge exits with 5 until its killed run's pool leftovers are undone",
+    "resume of a finished merge exits with status 5 until a killed run's leftovers are undone",
     arguments: [(.inactive, 4), (.itself, 2)] as [(PoolCrashTests.Way, Int)])
   func finishedAndLeft(way: PoolCrashTests.Way, step: Int) throws {
     let pool = try ActivePool()
@@ -230,7 +231,7 @@ struct SettleTests {
     #expect(try pool.resume().error?.code == .mergeFinished)
   }
 
-  @Test("leftovers of another pool or another merge do not affect a finished merge")
+  @Test("resume reports a merge as finished despite leftovers of other pools or merges")
   func leftByOthers() throws {
     let pool = try ActivePool(otherIDs: [6])
     let options = PoolOptions(allowsOtherUsers: true)
@@ -253,7 +254,7 @@ struct SettleTests {
   }
 
   @Test(
-    "the list reports an unreadable record, and settle is refused and keeps the record",
+    "settle --list reports an unreadable record; settle is refused and keeps the record",
     arguments: ["{}", ActivePool.recordOfANewerVersion])
   func unreadable(text: String) throws {
     let pool = try ActivePool()
@@ -265,7 +266,8 @@ struct SettleTests {
     #expect(try String(contentsOfFile: pool.recordPath, encoding: .utf8) == text)
   }
 
-  @Test("settle exits with 3 if a metadata snapshot cannot be released, and keeps its record")
+  @Test(
+    "settle exits with status 3, and keeps the record, if a metadata snapshot cannot be released")
   func notReleased() throws {
     let pool = try ActivePool()
     // The kill comes just after the metadata snapshot was taken.
@@ -280,7 +282,7 @@ struct SettleTests {
   }
 
   @Test(
-    "settle reports how to release a metadata snapshot that may not be the killed run's"
+    "settle explains how to release a metadata snapshot that a killed run may not have taken"
   )
   func maybeOurs() throws {
     let pool = try ActivePool()
@@ -305,7 +307,7 @@ struct SettleTests {
     #expect(text.contains(release))
   }
 
-  @Test("the report of settle lists what was undone")
+  @Test("settle's report lists the leftovers that were undone")
   func reportOfUndone() throws {
     let pool = try ActivePool()
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 1))
