@@ -28,7 +28,7 @@ struct OldAgainstNewTests {
           for name in try pool.folder.names() where !names.contains(name) {
             try Program.remove(pool.folder.path(name))
           }
-          // The same file is reused, with its original length.
+          // Overwrites the existing file, and restores its original length.
           try PoolImageBuilder.origin.write(to: URL(filePath: pool.origin))
           try MergeCase.removeMarks(of: pool.origin)
         }
@@ -118,7 +118,8 @@ struct OldAgainstNewTests {
   }
 }
 
-/// Command lines over the files of a case, which are named META, DATA, ORIGIN and JOURNAL.
+/// Command lines in which META, DATA, ORIGIN and JOURNAL stand for the paths of a test case's
+/// files.
 private enum ArgumentLists {
   private static let source = ["--metadata", "META", "--data", "DATA", "--dev-id", "0"]
   private static let target = ["--origin", "ORIGIN"]
@@ -137,7 +138,7 @@ private enum ArgumentLists {
         [verb, "a", "b"], [verb, "--frobnicate"], [verb, "--output"], [verb, "--output", "xml"],
       ]
     }
-    // Without arguments, the new program's `status` lists all merges.
+    // Excludes `status` without arguments, with which only the new program lists all merges.
     .filter { $0 != ["status"] }
 
   private static let withOptions: [[String]] = [

@@ -4,9 +4,10 @@ import Testing
 
 @testable import thin_merge
 
-/// Tests that files written by released versions are read with their full content.
+/// Tests that everything in files written by released versions can be read.
 ///
-/// The files are never regenerated: a later version must read files of an earlier one.
+/// The files are never regenerated, because later versions must be able to read what earlier
+/// versions wrote.
 @Suite("Formats: files written by released versions")
 struct ReleasedFormatTests {
   private static func path(_ name: String) throws -> String {
@@ -66,7 +67,8 @@ struct ReleasedFormatTests {
     #expect(entries.map(\.checksum) == Self.checksums)
   }
 
-  // The CRC-32C of each block of the data file in the origin's order, and of the tail.
+  // The CRC-32C of each mapped block, in the origin's order, followed by that of the unaligned
+  // tail.
   private static let checksums: [UInt32] = [
     1917618504, 2143651671, 1767806326, 1691851625, 1147711796, 1239531307, 1601875210, 1391698709,
     503642544, 328071087, 85386638, 2766634578, 3337759369,

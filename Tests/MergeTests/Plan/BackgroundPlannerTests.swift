@@ -49,7 +49,7 @@ struct BatchedPlanTests {
 struct MappedTwiceTests {
   @Test(
     "a data block mapped twice is detected with or without a thread, and no more runs are read",
-    // No thread can be created with the largest stack.
+    // Creating a thread fails if its stack size is `Int.max`.
     arguments: [256 << 10, Int.max])
   func found(stackByteCount: Int) throws {
     let builder = PlanBuilder(
@@ -77,7 +77,9 @@ struct MappedTwiceTests {
   }
 }
 
-/// Interrupts at the first progress report, which is due whenever the clock is read.
+/// An observer that requests an interruption at the first progress report.
+///
+/// Its clock advances by a second at each reading, so a report is always due.
 private final class Interrupting: MergeObserver {
   let interruption = Interruption()
   private let reports = Atomic<Int>(0)

@@ -8,17 +8,19 @@ struct MappingLayoutTests {
   private static let kibibyte: UInt64 = 1 << 10
   private static let block: UInt64 = 64 << 10
 
-  /// Runs of 64 KiB blocks and their expected layout.
+  /// Sample runs of 64 KiB blocks, and the layout expected for them.
   struct Example: Sendable, CustomStringConvertible {
     var description: String
-    /// First block and block count of each run.
+    /// The first block and the block count of each run.
     var runs: [(UInt64, UInt64)]
-    /// The end of the merge, in blocks.
+    /// The offset at which the merge ends, in blocks.
     var endBlock: UInt64
-    /// Shortest length in blocks, run count, and block count of each class.
+    /// For each class of run lengths: the minimum length in blocks, the number of runs, and the
+    /// total number of blocks in them.
     var lengths: [(UInt64, UInt64, UInt64)]
-    /// Blocks in a cell, then the merged blocks in each cell.
+    /// The number of blocks that each cell covers.
     var cellBlockCount: UInt64
+    /// The number of merged blocks in each cell.
     var cells: [UInt64]
   }
 
@@ -113,7 +115,7 @@ struct MappingLayoutTests {
       #expect(
         layout.runLengths.reduce(0) { $0 + $1.runCount }
           == UInt64(sample.runs.count { $0.thinBlock.rawValue * Self.block < sample.end }), comment)
-      // The samples are so small that a cell is one block.
+      // The samples are small enough that each cell covers one block.
       for (index, cell) in layout.cells.enumerated() {
         let start = UInt64(index) * Self.block
         let isMapped = sample.blockStarts.contains(start)

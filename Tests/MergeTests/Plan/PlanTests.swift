@@ -174,7 +174,8 @@ struct JournalSizeTests {
     let bound = JournalSize.byteCountMax(
       transferCount: 40, endByteOffset: end, ioByteCount: ioByteCount)
     #expect(UInt64(journal.bytes.count) <= bound)
-    // The fixed start of a journal must not hide a bound that is too small for its entries.
+    // The space allowed for a journal's start must not mask a bound that is too small for the
+    // entries.
     let records = journal.recordBytes.dropFirst()
     let beginning = JournalSize.byteCountMax(
       transferCount: 0, endByteOffset: end, ioByteCount: ioByteCount)

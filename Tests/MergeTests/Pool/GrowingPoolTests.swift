@@ -77,7 +77,7 @@ extension ActivePool {
     grow(metadata, folder.path("metadata.img"), to: 512 * 4096)
   }
 
-  /// Doubles the data device, as another program would.
+  /// Doubles the size of the data device, as another program would.
   fileprivate func growData() {
     mapper.dataBlockCount = 512
     grow(data, folder.path("data.img"), to: 512 * Self.blockByteCount)

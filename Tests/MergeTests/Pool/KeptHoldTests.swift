@@ -9,9 +9,9 @@ import Testing
 struct KeptHoldTests {
   private static let byNumber = ThinDeviceReference.member(pool: "pool", deviceID: 5)
 
-  /// Stops a merge in the middle with unreadable blocks.
+  /// Runs a merge that stops midway at unreadable blocks.
   ///
-  /// - `meanwhile`: runs once the metadata snapshot is held and the merge has begun.
+  /// - `meanwhile`: an action that runs after the metadata snapshot is taken and merging has begun.
   private static func stopped(
     _ pool: ActivePool, _ options: PoolOptions = PoolOptions(mergesThinDeviceItself: true),
     _ meanwhile: @escaping () -> Void
@@ -108,8 +108,9 @@ struct KeptHoldTests {
   @Test(
     "a thin device counts as still present only if its held and live trees share a mapping",
     arguments: [
-      // In order: the last mapping is left; it moved to another thin block; the device was
-      // recreated with a later creation time, or in another transaction; no mapping is left.
+      // In order: the device's last mapping remains; that mapping has moved to another thin block;
+      // the device was recreated with a later creation time, or in another transaction; no mapping
+      // remains.
       (Fixtures.ThinDevice(5, [ThinMapping(0, 70), ThinMapping(23, 35)]), true),
       (Fixtures.ThinDevice(5, [ThinMapping(0, 70), ThinMapping(22, 35)]), false),
       (Fixtures.ThinDevice(5, [ThinMapping(23, 35)], creationTime: 1), false),
@@ -179,7 +180,7 @@ struct KeptHoldTests {
     let pool = try ActivePool()
     try pool.addBase(isReadOnly: true)
     let mapped = pool.mapper.mapped
-    // Steps 0 to 2 reserve the metadata snapshot, and load and resume the origin's table.
+    // Steps 0 to 2 take the metadata snapshot, load the origin's new table, and resume the origin.
     pool.mapper.happensAfter[2] = { [unowned mapper = pool.mapper] in
       try? mapper.replaceBySomebodyElse(5)
     }
@@ -220,8 +221,10 @@ struct KeptHoldTests {
 
 @Suite("Pool: the fate of a thin device, as determined from the metadata")
 struct ThinDeviceFateTests {
-  /// Returns the fate of device 5 between a held and a live tree of several levels, with other
-  /// devices around it.
+  /// Returns the fate of thin device 5, given its mappings in the held and the live metadata.
+  ///
+  /// The trees have several levels and also contain other devices. If `live` is nil, the device has
+  /// been deleted.
   private static func fate(
     _ held: [ThinMapping], _ live: [ThinMapping]?, leafEntryCount: Int = 3
   ) throws -> ThinDeviceFate? {

@@ -53,8 +53,8 @@ struct KeptSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  /// Renames the origin in the record, as happens when an origin without an identity gets a new
-  /// name after a reboot.
+  /// Renames the origin in the pool record, as if a reboot had given a new name to an origin that
+  /// has no persistent identity.
   private static func renameOrigin(of pool: ActivePool) throws {
     let name = #/"originName" : "[^"]*"/#
     let record = try String(contentsOfFile: pool.recordPath, encoding: .utf8)

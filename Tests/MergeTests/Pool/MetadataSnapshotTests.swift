@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Pool: the metadata snapshot of an active pool", .needsLoopDevices, .waitsForPrograms)
 struct MetadataSnapshotTests {
-  /// The messages that the pool gets when a metadata snapshot is taken and released.
+  /// The messages sent to the pool to take and then release a metadata snapshot.
   private static let lookedAt = ["reserve_metadata_snap", "release_metadata_snap"]
 
   @Test("a merge is refused if another program holds a metadata snapshot, which stays held")

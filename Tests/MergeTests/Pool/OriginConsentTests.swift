@@ -17,7 +17,8 @@ struct OriginConsentTests {
     return options
   }
 
-  /// Stops a merge in the middle, with consent to the thin devices that existed then.
+  /// Runs a merge that stops midway, by default with consent to changing the thin devices that
+  /// exist then.
   private static func stopped(_ pool: ActivePool, _ options: PoolOptions = agrees) throws {
     try pool.cutData()
     let outcome = pool.merge(.member(pool: "pool", deviceID: 5), options)
@@ -66,7 +67,7 @@ struct OriginConsentTests {
     #expect(
       !refused.notes.contains { $0.contains("consent without the names") }, "\(refused.notes)")
     #expect(try pool.originContent() == before)
-    // The journal keeps the consent of the run that got it.
+    // The journal keeps the consent that was given in an earlier run.
     try pool.cutData()
     #expect(try pool.resume(Self.resumeOptions(Self.agrees)).exitStatus == 3)
     try pool.restoreData()
@@ -120,7 +121,7 @@ struct OriginConsentTests {
     pool.mapper.mapped += [
       MappedDevice(name: "other", uuid: "POOL-2", number: other, liveTable: []), stranger,
     ]
-    // The consent is valid within the run that got it.
+    // Consent is always valid within the run in which it was given.
     try Self.stopped(pool)
     let before = try pool.originContent()
     let resumed = try pool.resume()
@@ -148,7 +149,7 @@ struct OriginConsentTests {
     #expect(!pool.mapper.isHolding)
   }
 
-  /// Returns an action that creates a thin device while the user is asked.
+  /// Returns an action that creates a thin device with the given ID, and replaces any existing one.
   private static func make(_ id: UInt64, in pool: ActivePool) -> () -> Void {
     {
       #expect(throws: Never.self) {
@@ -158,7 +159,7 @@ struct OriginConsentTests {
     }
   }
 
-  /// Expects that an inactive thin device was refused before any change.
+  /// Checks that a run was refused, before any change, because of the given inactive thin devices.
   private static func expectRefused(
     _ outcome: ActivePool.Outcome, _ devices: String, _ pool: ActivePool
   ) {

@@ -75,7 +75,8 @@ struct OriginWithoutPoolTests {
     let outcome = pool.mergeInactive(Self.writable)
     #expect(outcome.error?.code == .cannotMakeOriginWritable)
     #expect(try pool.isUntouched())
-    // The lower layer was made writable and cannot be restored either. The next run restores it.
+    // The lower layer was already made writable and cannot be restored either. The next run
+    // restores it.
     #expect(
       outcome.notes.contains { $0.contains("could not make /dev/mapper/base-real read-only") })
     pool.mapper.fails = [:]
@@ -84,7 +85,7 @@ struct OriginWithoutPoolTests {
     #expect(pool.mapper.mapped == mapped)
   }
 
-  /// The run after a killed run.
+  /// The kind of run that follows a killed run.
   enum NextRun: CaseIterable, Sendable { case sameMerge, otherOrigin, activePool }
 
   @Test(
@@ -115,7 +116,8 @@ struct OriginWithoutPoolTests {
         #expect(pool.mapper.mapped == mapped, "step \(step)")
       case .activePool:
         pool.mapper.mapped.append(try #require(pool.inactive))
-        // A fully merged origin is compared without being made writable.
+        // If everything is already merged, a run only compares the origin, which need not become
+        // writable.
         let outcome = pool.merge()
         #expect(
           try outcome.error?.code == (pool.isMerged() ? nil : .originReadOnly), "step \(step)")
@@ -134,12 +136,14 @@ struct OriginWithoutPoolTests {
       let pool = try ActivePool.withoutPool()
       guard try pool.isKilled(at: step, { _ = pool.mergeInactive(Self.writable) }) else { break }
       let (mapped, records) = (pool.mapper.mapped, pool.originRecords())
-      // A fully merged origin is compared without being made writable.
+      // If everything is already merged, a run only compares the origin, which need not become
+      // writable.
       let refusal: MergeError.Code? = try pool.isMerged() ? nil : .originReadOnly
       #expect(try pool.planInactive(PoolOptions())?.code == refusal, "step \(step)")
       #expect(try pool.planInactive(Self.writable) == nil, "step \(step)")
       #expect(pool.mapper.steps == [], "step \(step)")
-      // A plan through the active pool also only reserves and releases a metadata snapshot.
+      // A plan from the active pool takes and releases a metadata snapshot, but changes nothing
+      // else.
       pool.mapper.mapped.append(try #require(pool.inactive))
       #expect(try pool.planActive(PoolOptions())?.code == refusal, "step \(step)")
       #expect(try pool.planActive(Self.writable) == nil, "step \(step)")
@@ -160,7 +164,7 @@ struct OriginWithoutPoolTests {
     arguments: Difference.allCases)
   func otherDevice(difference: Difference) throws {
     let pool = try ActivePool.withoutPool()
-    // The kill comes just after the lower layer was made writable.
+    // The run is killed just after it made the lower layer writable.
     #expect(try pool.isKilled(at: 3) { _ = pool.mergeInactive(Self.writable) })
     let index = try #require(pool.mapper.mapped.firstIndex { $0.name == "base-real" })
     #expect(!pool.mapper.mapped[index].isReadOnly)
@@ -186,7 +190,7 @@ struct OriginWithoutPoolTests {
     let other = pool.folder.path("other.img")
     try Data(count: ActivePool.blockCount * ActivePool.blockByteCount)
       .write(to: URL(filePath: other))
-    // Only one of the two runs can open the metadata device itself.
+    // The inner run reads a copy, because only one of the two runs can open the metadata device.
     let copy = pool.folder.path("copy.img")
     try Program.mustRun("cp", pool.folder.path("metadata.img"), copy)
     var isWritable = false
@@ -258,8 +262,8 @@ struct OriginWithoutPoolTests {
 }
 
 extension ActivePool {
-  /// Returns an inactive pool over a read-only origin `base` with a lower layer `base-real`, as LVM
-  /// makes them.
+  /// Returns an inactive pool whose read-only origin `base` has a lower layer `base-real`, as LVM
+  /// would create it.
   ///
   /// The lower layer exists only in the list of mapped devices and is never opened.
   static func withoutPool() throws -> ActivePool {
@@ -296,7 +300,7 @@ extension ActivePool {
     }
   }
 
-  /// Returns the refusal that a plan of the merge reports, if any.
+  /// Plans a merge from the inactive pool, and returns the refusal that the plan reports, if any.
   func planInactive(_ options: PoolOptions) throws -> MergeError? {
     var refusal: MergeError?
     let outcome = run { [origin, inactiveSource] merger throws(MergeError) in
@@ -308,7 +312,7 @@ extension ActivePool {
     return refusal
   }
 
-  /// Returns the refusal that a plan of a merge from the active pool reports, if any.
+  /// Plans a merge from the active pool, and returns the refusal that the plan reports, if any.
   func planActive(_ options: PoolOptions) throws -> MergeError? {
     var refusal: MergeError?
     let outcome = run { [origin] merger throws(MergeError) in
@@ -321,10 +325,10 @@ extension ActivePool {
     return refusal
   }
 
-  /// Runs `run` with a kill at the given step, and restores the state folder to its content at the
-  /// kill.
+  /// Calls `run` with a simulated kill at the given step, and then restores the state folder to its
+  /// content at the time of the kill.
   ///
-  /// - Returns: False if the run finished before that step.
+  /// - Returns: False if `run` finished without reaching that step.
   func isKilled(at step: Int, _ run: () -> Void) throws -> Bool {
     let copy = try TemporaryFolder()
     mapper.diesAt = step

@@ -98,7 +98,7 @@ struct OwnSnapshotTests {
     let refused = pool.merge()
     #expect(refused.exitStatus == 2)
     #expect(refused.message.contains("another thin device has that number now"))
-    // The new device may be on the same origin.
+    // The new device may use the same origin.
     let unasked = try pool.resume()
     #expect(unasked.error?.code == .originMaybeShared)
     #expect(unasked.message.hasSuffix("origin: dev 5"), "\(unasked.message)")
@@ -111,13 +111,15 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  /// Leaves a snapshot as the only copy of a deleted thin device: the run is killed before it
-  /// records the snapshot's creation, or it is refused before it writes anything from the snapshot.
+  /// Runs a merge that leaves a snapshot as the only copy of a thin device that is then deleted.
+  ///
+  /// - `isKilled`: true to kill the run before it records that the snapshot was created; false to
+  ///   have the run refused before it writes anything from the snapshot.
   private static func onlyCopyIsLeft(
     _ pool: ActivePool, isKilled: Bool, replacement: Fixtures.ThinDevice? = nil
   ) throws {
     if isKilled {
-      // The kill comes just after the snapshot was created.
+      // The run is killed just after it created the snapshot.
       #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
       try pool.mapper.replaceBySomebodyElse(5, with: replacement)
     } else {
@@ -125,7 +127,7 @@ struct OwnSnapshotTests {
         try? mapper.replaceBySomebodyElse(5, with: replacement)
         mapper.fails["reserve_metadata_snap"] = .noMemory
       }
-      // The write makes the run plan the merge again after the snapshot is created.
+      // This write makes the run plan the merge again after it created the snapshot.
       let refused = pool.merge(whenAsked: { [mapper = pool.mapper] in
         #expect(throws: Never.self) { try mapper.writeBySomebodyElse(ThinMapping(12, 50), to: 5) }
       })
@@ -156,7 +158,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [16_777_215])
     let outcome = pool.merge(selection, restarts: true)
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
-    // The write while the user was asked is in the snapshot too.
+    // If the run was refused, the snapshot also contains the write made during the prompt.
     #expect(try pool.isMerged() == isKilled)
     #expect(pool.thinDeviceState == .gone)
     #expect(pool.cleanupFailures == [])
@@ -219,8 +221,8 @@ struct OwnSnapshotTests {
   func killedAtTheEnd() throws {
     let pool = try ActivePool()
     var record: Data?
-    // The pool is examined twice before the end: for the decision to delete the snapshot, and
-    // again just before the deletion.
+    // Near its end, the run examines the pool twice: to decide whether to delete the snapshot, and
+    // again just before it does so.
     pool.mapper.told = { [unowned pool] step in
       if step == "release_metadata_snap", pool.mapper.thinDevices.count == 2 {
         record = FileManager.default.contents(atPath: pool.recordPath)
@@ -247,7 +249,7 @@ struct OwnSnapshotTests {
     #expect(outcome.error?.code == .thinDeviceMaybeActivated)
     #expect(outcome.hint.contains("--trust-earlier-runs"))
     #expect(!pool.mapper.isHolding)
-    // The data of a write to the thin device is only in the data device.
+    // A write to an already mapped block changes only the data device, not the pool's metadata.
     let written = Data(repeating: 7, count: ActivePool.blockByteCount)
     let data = try FileHandle(forWritingTo: URL(filePath: pool.folder.path("data.img")))
     try data.seek(toOffset: UInt64(40 * ActivePool.blockByteCount))

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Pool: recovery after killed runs", .needsLoopDevices, .waitsForPrograms)
 struct PoolCrashTests {
-  /// A copy of the state folder as a killed process left it.
+  /// A copy of the state folder as it was when a run was killed.
   private struct State {
     private let copy: TemporaryFolder
 
@@ -41,7 +41,7 @@ struct PoolCrashTests {
     }
 
     func prepare(_ pool: ActivePool) throws {
-      // A commit of pending changes moves the pool's roots.
+      // Committing these pending changes moves the roots of the pool's trees.
       pool.mapper.hasUncommittedChanges = true
       switch self {
       case .inactive, .itself: break
@@ -54,17 +54,17 @@ struct PoolCrashTests {
     }
   }
 
-  /// Merges with a kill at the given step, and restores the state folder to its content at the
-  /// kill.
+  /// Runs a merge with a simulated kill at the given step, and then restores the state folder to
+  /// its content at the time of the kill.
   ///
-  /// - Returns: False if the merge finished before that step.
+  /// - Returns: False if the merge finished without reaching that step.
   static func killed(
     _ pool: ActivePool, _ way: Way, at step: Int
   ) throws -> Bool {
     var left: State?
     pool.mapper.diesAt = step
     pool.mapper.dies = { left = try? State(of: pool) }
-    // Breaks the cycle by which the pool would retain itself and its loop devices.
+    // Breaks a reference cycle that would keep the pool and its loop devices alive.
     defer { pool.mapper.dies = {} }
     _ = pool.merge(way.selection, way.options)
     let wasKilled = pool.mapper.isDead
@@ -137,7 +137,7 @@ struct PoolCrashTests {
     let pool = try ActivePool()
     let thin = try pool.thin()
     pool.mapper.mapped.append(thin)
-    // The kill comes just after the thin device was removed.
+    // The run is killed just after it removed the thin device.
     #expect(try Self.killed(pool, .reactivated, at: 3))
     #expect(!pool.mapper.mapped.contains(thin))
     pool.bootID = "the next boot"
@@ -148,7 +148,7 @@ struct PoolCrashTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  /// Stops a merge of a snapshot of `vm` after some data was written.
+  /// Runs a merge from a snapshot of `vm` that stops after writing some data.
   private static func stopped(_ pool: ActivePool) throws {
     try Way.snapshot.prepare(pool)
     try pool.cutData()
@@ -185,7 +185,8 @@ struct PoolCrashTests {
     try Self.stopped(pool)
     if afterKilledRun {
       pool.mapper.revive()
-      // The kill comes just after a metadata snapshot was taken, so there is something to settle.
+      // The run is killed just after it took a metadata snapshot, so there is something to clean
+      // up.
       #expect(try Self.killed(pool, .snapshot, at: 1))
     }
     let index = try #require(pool.mapper.mapped.firstIndex { $0.name == "vm" })
@@ -220,8 +221,8 @@ struct PoolCrashTests {
 
   @Test("if a killed run made an origin writable, the next run makes it read-only again")
   func writeProtection() throws {
-    // A layer over the origin, as LVM makes it, exists only in the list of mapped devices. It is
-    // never opened.
+    // The layer over the origin is like one that LVM creates. It exists only in the list of mapped
+    // devices and is never opened.
     let pool = try ActivePool()
     let record = """
       {"format":1,"removals":[],

@@ -50,9 +50,9 @@ struct PoolDevicesTests {
   /// The data device's size in sectors.
   private static let dataSectorCount: UInt64 = 32768
 
-  /// Puts a linear device between the pool and its data device.
+  /// Inserts a linear device between the pool and its data device.
   ///
-  /// It exists only in the list of mapped devices.
+  /// The linear device exists only in the list of mapped devices.
   private static func putLinear(
     under pool: ActivePool, sectorCount: UInt64, startSector: UInt64
   ) throws {
@@ -125,7 +125,7 @@ struct PoolDevicesTests {
   @Test("a thin device of the pool is refused as the pool's data device")
   func thinDeviceAsData() throws {
     let pool = try ActivePool()
-    // The mapped device is listed as a thin device, but its bytes come from the kernel's loop
+    // The device is listed as a thin device, but is really a loop device over the pool's data
     // device.
     let upper = try LoopDevice(backing: pool.data.path, readOnly: true)
     var thin = try pool.thin("other", id: 6, hasOrigin: false)
@@ -155,8 +155,8 @@ struct PoolDevicesTests {
     for name in ["metadata", "data"] {
       try Program.mustRun("cp", folder.path("\(name).img"), folder.path("inner-\(name).img"))
     }
-    // The kernel reports that the inner data device lies on `outer`, and `outer` on its data
-    // device.
+    // According to the kernel, the inner data device is stacked on `outer`, and `outer` on its own
+    // data device.
     let lower = try LoopDevice(backing: folder.path("inner-data.img"))
     let outer = try LoopDevice(backing: lower.path)
     let inner = try LoopDevice(backing: outer.path, readOnly: true)

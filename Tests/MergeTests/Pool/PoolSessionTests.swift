@@ -8,10 +8,10 @@ import Testing
 
 @Suite("Pool: merging from an active pool", .needsLoopDevices, .waitsForPrograms)
 struct PoolSessionTests {
-  /// The messages that the pool gets when a metadata snapshot is taken and released.
+  /// The messages sent to the pool to take and then release a metadata snapshot.
   private static let lookedAt = ["reserve_metadata_snap", "release_metadata_snap"]
 
-  /// The messages that the pool gets when a thin device without writers is merged.
+  /// The messages sent to the pool to merge a thin device that is inactive or read-only.
   private static let snapshotMerged = [
     "reserve_metadata_snap", "create_snap 16777215 5", "release_metadata_snap", "delete 16777215",
   ]
@@ -92,7 +92,7 @@ struct PoolSessionTests {
     var thin = try pool.thin()
     thin.isReadOnly = true
     thin.openCount = 1
-    // The alias is a second, unopened device of the same thin device.
+    // The alias is a second mapped device for the same thin device, and is not open.
     var alias = try pool.thin("alias", minor: 302)
     alias.isReadOnly = true
     pool.mapper.mapped += [alias, thin]

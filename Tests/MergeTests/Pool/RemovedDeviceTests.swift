@@ -7,7 +7,7 @@ import Testing
 struct RemovedDeviceTests {
   private static let base = DeviceNumber(major: 253, minor: 400)
 
-  /// Returns a thin device over an origin that is identified only by its table.
+  /// Returns a thin device whose origin can be identified only by the origin's table.
   private static func thin(_ pool: ActivePool) throws -> MappedDevice {
     var thin = try pool.thin()
     thin.liveTable[0].arguments = "\(SimulatedDeviceMapper.poolNumber) 5 \(base)"
@@ -24,13 +24,13 @@ struct RemovedDeviceTests {
       ])
   }
 
-  /// Returns the origin's parts as a merge records them.
+  /// Returns a description of the origin's parts, in the form in which a merge records it.
   private static func parts(_ pool: ActivePool) throws -> String {
     let disk = try pool.number(pool.origin.path)
     return "(0 3072 linear \(disk) 0, \(DeviceIdentity.name(disk)))"
   }
 
-  /// Writes the record of a run that was killed after it removed a thin device.
+  /// Writes a pool record as a run would leave it if killed after removing a thin device.
   private static func leave(
     _ thin: MappedDevice, _ pool: ActivePool, originName: String = "", originParts: String? = nil,
     isPutBack: Bool = true
@@ -44,7 +44,7 @@ struct RemovedDeviceTests {
     try pool.writeRecord(String(decoding: try JSONEncoder().encode(state), as: UTF8.self))
   }
 
-  /// Settles the leftovers of a killed run.
+  /// Cleans up what killed runs left behind in the pool.
   private static func settle(_ pool: ActivePool) -> ActivePool.Outcome {
     pool.run { merger throws(MergeError) in
       if let error = try merger.settle(pool: "pool").pools.first?.error { throw error }
@@ -97,7 +97,7 @@ struct RemovedDeviceTests {
     pool.mapper.mapped.append(try Self.origin(pool))
     var thin = try Self.thin(pool)
     try Self.leave(thin, pool, originParts: Self.parts(pool), isPutBack: isPutBack)
-    // LVM gives the volume another number, and perhaps another name.
+    // LVM reactivates the volume with a different device number, and possibly a different name.
     thin.number.minor += 7
     if isPutBack { thin.name = "renamed" }
     pool.mapper.mapped.append(thin)
@@ -118,7 +118,7 @@ struct RemovedDeviceTests {
     return volume
   }
 
-  /// Settles the leftovers of a run that removed an LVM volume.
+  /// Cleans up after a killed run that had removed an LVM volume.
   private static func settleVolume(
     _ pool: ActivePool,
     _ runChange: @escaping @Sendable ([String]) -> MergeEngine.Program.End
@@ -222,7 +222,7 @@ struct RemovedDeviceTests {
       outcome.notes.contains { $0.contains("did not finish in 120 s, got SIGTERM") },
       "\(outcome.notes)")
     #expect(try pool.recordFiles().isEmpty == false)
-    // LVM may have finished since.
+    // LVM may have finished in the meantime.
     pool.mapper.mapped.append(try Self.volume(pool))
     let later = Self.settle(pool)
     #expect(!later.notes.contains { $0.contains("could not restore") }, "\(later.notes)")

@@ -48,7 +48,8 @@ struct SettleOriginTests {
     #expect(step >= 16)
   }
 
-  /// Leaves the origin's lower layer writable: the merge is killed just after making it so.
+  /// Returns an inactive pool after a merge that was killed just after making the origin's lower
+  /// layer writable.
   private static func writableOrigin() throws -> ActivePool {
     let pool = try ActivePool.withoutPool()
     let options = PoolOptions(makesOriginWritable: true)

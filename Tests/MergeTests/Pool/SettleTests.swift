@@ -80,7 +80,7 @@ struct SettleTests {
     #expect(Settling.list(pool, name: "other").outcome.exitStatus == 2)
   }
 
-  /// Stops a merge at unreadable blocks, with its snapshot kept.
+  /// Returns a pool on which a merge stopped at unreadable blocks and kept its snapshot.
   private static func stopped() throws -> ActivePool {
     let pool = try ActivePool()
     try pool.cutData()
@@ -117,7 +117,7 @@ struct SettleTests {
     "settle keeps a deleted device's snapshot, lists it as the only copy, and exits with status 3")
   func onlyCopy() throws {
     let pool = try ActivePool()
-    // The kill comes just after the snapshot was created.
+    // The run is killed just after it created the snapshot.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
     try pool.mapper.replaceBySomebodyElse(5)
     for _ in 0..<2 {
@@ -144,7 +144,7 @@ struct SettleTests {
     arguments: [false, true])
   func recordWithoutCreation(isReplaced: Bool) throws {
     let pool = try ActivePool()
-    // The kill comes just after the snapshot was created.
+    // The run is killed just after it created the snapshot.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
     let record = try Data(contentsOf: URL(filePath: pool.recordPath))
     var fields = try #require(try JSONSerialization.jsonObject(with: record) as? [String: Any])
@@ -189,10 +189,10 @@ struct SettleTests {
     #expect(try Settling.files(pool) == files)
   }
 
-  /// Resumes until the error has the given code.
+  /// Retries `resume` for a while, until it fails with the given error code.
   ///
-  /// A program that another test starts briefly has the locks of this process, so that the pool
-  /// seems to be in use.
+  /// While another test starts a program, the child process may briefly keep the locks of this
+  /// process held, which makes the pool appear to be in use.
   private static func resumed(
     _ pool: ActivePool, until code: MergeError.Code
   ) throws -> ActivePool.Outcome {
@@ -210,7 +210,8 @@ struct SettleTests {
     arguments: [(.inactive, 4), (.itself, 2)] as [(PoolCrashTests.Way, Int)])
   func finishedAndLeft(way: PoolCrashTests.Way, step: Int) throws {
     let pool = try ActivePool()
-    // The kill comes just before the metadata snapshot is released. Then the pool is deactivated.
+    // The run is killed just before it releases the metadata snapshot. Then the pool is
+    // deactivated.
     #expect(try PoolCrashTests.killed(pool, way, at: step))
     let mapped = pool.mapper.mapped
     pool.mapper.mapped = []
@@ -221,7 +222,7 @@ struct SettleTests {
     #expect(unsettled.message.contains("an inactive pool still has the metadata snapshot"))
     #expect(unsettled.message.hasSuffix(pool.recordPath))
     #expect(unsettled.hint.contains("rm \(pool.recordPath)"))
-    // Only a settle of the active pool releases the metadata snapshot.
+    // The metadata snapshot is released only if settle runs while the pool is active.
     pool.mapper.mapped = mapped
     let active = try Self.resumed(pool, until: .mergeNotSettled)
     #expect(active.hint == "undo it with:\n  thin-merge settle --pool pool")
@@ -270,7 +271,7 @@ struct SettleTests {
     "settle exits with status 3, and keeps the record, if a metadata snapshot cannot be released")
   func notReleased() throws {
     let pool = try ActivePool()
-    // The kill comes just after the metadata snapshot was taken.
+    // The run is killed just after it took the metadata snapshot.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 1))
     pool.mapper.fails["release_metadata_snap"] = .resourceBusy
     let answer = Settling.settle(pool)
@@ -286,8 +287,8 @@ struct SettleTests {
   )
   func maybeOurs() throws {
     let pool = try ActivePool()
-    // The kill comes just before the metadata snapshot is taken. Then the pool commits a change,
-    // and a metadata snapshot is taken.
+    // The run is killed just before it takes a metadata snapshot. Then another program changes the
+    // pool and takes a metadata snapshot.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 0))
     try pool.mapper.holdForSomebodyElse()
     #expect(Settling.list(pool).pools.first?.metadataSnapshot?.owner == .maybe)

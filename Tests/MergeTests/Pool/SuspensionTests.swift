@@ -58,7 +58,7 @@ struct SuspensionTests {
       try SuspensionProgram.run(["stop:create_snap", "unkillable"]) == [
         "tool: suspend", "watchdog: 10 s are over", "watchdog: kills the tool",
         "watchdog: 10 s are over", "watchdog: resume",
-        // A tool that continued anyway would find the device active.
+        // If the tool continued anyway, it would find that the device is active.
         "tool: create_snap 7 1", "tool: resume of a device that is active",
         "returns: resumed by others, EBUSY",
       ])
