@@ -28,8 +28,8 @@ private struct PoolRun: Sendable {
         lookAround()
         effects.add(step)
       }
-      // Also reads the pool record whenever devices are listed. It does not name the device that is
-      // written from until after the last step.
+      // Also reads the pool record whenever the devices are listed, because a change to the record
+      // after the last step would otherwise be missed.
       pool.mapper.whenLookedAt = { [unowned self] in lookAtRecord() }
       defer {
         pool.mapper.told = { _ in }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import thin_merge
 
-/// Tests that everything in files written by released versions can be read.
+/// Tests that this version can read the full content of files written by released versions.
 ///
 /// The files are never regenerated, because later versions must be able to read what earlier
 /// versions wrote.

@@ -23,7 +23,7 @@ enum ReleasedFormats {
     try makeRecord("removal.json", .reactivated, at: 7)
   }
 
-  /// The folder for the merge's files. Its path becomes part of the journal.
+  /// The folder for the merge's files, whose path becomes part of the journal.
   private static let place = "/srv/thin-merge"
 
   private static func makeJournals() throws {

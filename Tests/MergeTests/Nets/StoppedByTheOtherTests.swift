@@ -14,7 +14,7 @@ final class StoppedMerge {
   enum Point: CaseIterable, Sendable {
     case merge, retry, recheck
 
-    /// The number of times that each program is stopped in a run from that state.
+    /// The number of times that each program is stopped while running from this state.
     var stopCount: Int { self == .merge ? 40 : 30 }
   }
 

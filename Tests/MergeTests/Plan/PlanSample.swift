@@ -81,7 +81,9 @@ struct PlanSample: CustomStringConvertible {
     }
   }
 
-  /// The byte offset at which the merge ends. Nothing past this offset is written.
+  /// The byte offset at which the merge ends.
+  ///
+  /// Nothing past this offset is written.
   var end: UInt64 {
     let lastEnd = (blockStarts.last ?? 0) + (blockStarts.isEmpty ? 0 : Self.blockByteCount)
     if options.pastEnd == .grow { return options.thinByteCount ?? max(originByteCount, lastEnd) }

@@ -30,9 +30,9 @@ final class ActivePool {
   var runChange: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed(words: "") }
   /// True if LVM volumes are activated when a verb needs them.
   var activatesVolumes = false
-  /// The cleanup failures in the report of the last merge that returned one.
+  /// The cleanup failures in the most recent merge report.
   private(set) var cleanupFailures: [MergeNote] = []
-  /// The thin device's state in the report of the last merge that returned one.
+  /// The thin device's state in the most recent merge report; nil if there is no report yet.
   private(set) var thinDeviceState: ThinDeviceState?
   /// The plan that the last run submitted for approval; nil if the run submitted none.
   private(set) var planAskedOf: PlanReport?

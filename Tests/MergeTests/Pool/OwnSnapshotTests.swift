@@ -111,7 +111,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  /// Runs a merge that leaves a snapshot as the only copy of a thin device that is then deleted.
+  /// Stops a merge early and deletes its thin device, which leaves a snapshot as the only copy.
   ///
   /// - `isKilled`: true to kill the run before it records that the snapshot was created; false to
   ///   have the run refused before it writes anything from the snapshot.

@@ -24,10 +24,14 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   var fails: [String: Errno] = [:]
   /// The completed steps, in order.
   private(set) var steps: [String] = []
-  /// The point at which the process dies: 2n is just before step n, and 2n + 1 just after step n.
-  /// Steps are numbered from 0.
+  /// The point at which the simulated process dies.
+  ///
+  /// The value 2n means just before step n, and 2n + 1 just after step n, with steps numbered from
+  /// 0.
   var diesAt: Int?
-  /// An action that runs when the simulated process dies. Later requests change nothing.
+  /// An action that runs when the simulated process dies.
+  ///
+  /// After its death, the process cannot change anything.
   var dies: () -> Void = {}
   private(set) var isDead = false
   /// An action that receives the name of each step just before the step is performed.
