@@ -7,7 +7,7 @@ struct EffectText {
     if lines.last != line { lines.append(line) }
   }
 
-  /// Returns the lines, with each repeated sequence that contains `line` reduced to one repetition.
+  /// Returns the lines, with each repeating sequence that contains `line` shown only once.
   ///
   /// How often such a sequence repeats depends on sizes and timing.
   func folded(roundsOf line: String) -> [String] {

@@ -66,8 +66,7 @@ struct MessagesTests {
     try RecordedText.expect(messages.text, in: "Tests/Messages.txt")
   }
 
-  /// Runs the situations in parallel, and returns the error that each of them reports, in their
-  /// order.
+  /// Runs the situations in parallel, and returns the error from each of them, in the same order.
   private static func reported(_ situations: [ErrorSituation]) async throws -> [ReportedError] {
     try await withThrowingTaskGroup(of: (Int, ReportedError).self) { group in
       for (index, situation) in situations.enumerated() {

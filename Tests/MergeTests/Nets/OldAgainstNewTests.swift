@@ -138,7 +138,7 @@ private enum ArgumentLists {
         [verb, "a", "b"], [verb, "--frobnicate"], [verb, "--output"], [verb, "--output", "xml"],
       ]
     }
-    // Excludes `status` without arguments, with which only the new program lists all merges.
+    // Excludes `status` without arguments: only the new program accepts it, and lists all merges.
     .filter { $0 != ["status"] }
 
   private static let withOptions: [[String]] = [

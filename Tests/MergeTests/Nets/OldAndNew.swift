@@ -3,8 +3,8 @@ import Testing
 
 @testable import MergeEngine
 
-/// The program of an earlier commit, built by `scripts/oracle`, to compare the program under test
-/// with.
+/// The program of an earlier commit, built by `scripts/oracle`, against which the program under
+/// test is checked.
 enum Oracle {
   /// The folder that contains the earlier program, and the library that stops programs; nil if not
   /// set.

@@ -110,7 +110,7 @@ extension PoolState {
 
 @Suite("Effects: the order of changes to a pool", .needsLoopDevices, .waitsForPrograms)
 struct PoolEffectsTests {
-  @Test("effects on a simulated pool match the record in Tests/Effects/pool.txt")
+  @Test("the effects of runs on a simulated pool match the record in Tests/Effects/pool.txt")
   func pool() throws {
     var record = EffectRecord(
       "Merges from a simulated pool: each step, and what was written down before it.")

@@ -58,7 +58,7 @@ struct TracedEffects {
     case "flock", "ioctl", "fcntl":
       guard let opened, let what = arguments.firstMatch(of: #/^\d+<[^>]*>, ([A-Z0-9_|]+)/#),
         !what.output.1.hasPrefix("F_GETF"), !what.output.1.hasPrefix("F_SETF"),
-        // Unlocks are omitted, because their order varies: a lock is released when its file is
+        // Unlocks are omitted because their timing varies: a lock is released when its file is
         // closed.
         what.output.1 != "LOCK_UN"
       else { return }

@@ -159,7 +159,7 @@ struct JournalSizeTests {
   }
 
   @Test(
-    "the journal size bound covers entries at the end of the largest device, each in a checkpoint")
+    "the journal size bound covers entries at the end of the largest device, one per checkpoint")
   func largestOffsets() {
     let end = UInt64(Int64.max) / 65_536 * 65_536
     let ioByteCount: UInt64 = 64 << 20

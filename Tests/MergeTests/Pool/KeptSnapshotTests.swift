@@ -33,7 +33,8 @@ struct KeptSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a merge onto another origin creates its own snapshot, and keeps that of a stopped merge")
+  @Test(
+    "a merge onto another origin creates its own snapshot and keeps the stopped merge's snapshot")
   func anotherOrigin() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()

@@ -24,7 +24,7 @@ struct MetadataSnapshotTests {
   }
 
   @Test(
-    "if pool devices are given by path, a held metadata snapshot is accepted only if up to date")
+    "if pool devices are given by path, a held metadata snapshot is accepted only if it is current")
   func heldAndFresh() throws {
     let fresh = try ActivePool()
     try fresh.mapper.holdForSomebodyElse()
@@ -123,7 +123,7 @@ struct MetadataSnapshotTests {
   }
 
   @Test(
-    "merging an active pool's devices by path involves the same checks and snapshots as by name")
+    "merging from an active pool by device path makes the same checks and snapshots as by name")
   func byHand() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()

@@ -52,7 +52,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "if a thin device was activated after a merge stopped, resume refuses and names only that one")
+    "if a thin device was activated after a merge stopped, resume refuses, naming only that device")
   func activatedSince() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -74,7 +74,8 @@ struct OriginConsentTests {
     try Self.expectMerged(pool, pool.resume())
   }
 
-  @Test("if thin devices were created after a merge stopped, resume refuses and names only those")
+  @Test(
+    "if thin devices were created after a merge stopped, resume refuses, naming only those devices")
   func madeSince() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool)
@@ -135,7 +136,8 @@ struct OriginConsentTests {
     }
   }
 
-  @Test("a merge is refused if a thin device is activated on the origin during the prompt")
+  @Test(
+    "a merge is refused if a thin device is activated on the origin during the confirmation prompt")
   func activatedDuringQuestion() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -172,7 +174,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "if an inactive thin device is created during the prompt, the refusal names only that device",
+    "if a thin device is created during the confirmation prompt, the refusal names only that device",
     arguments: [
       PoolOptions(), PoolOptions(allowsOtherUsers: true),
       PoolOptions(mergesThinDeviceItself: true, allowsOtherUsers: true),
@@ -222,7 +224,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "if an active thin device is recreated during the prompt, the refusal gives the device's name")
+    "the refusal names an active thin device that was recreated during the confirmation prompt")
   func activeMadeAnew() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -246,7 +248,7 @@ struct OriginConsentTests {
     try Self.expectMerged(pool, merged)
   }
 
-  @Test("a merge is refused if the pool's live mappings become unreadable during the prompt")
+  @Test("a merge is refused if live mappings become unreadable during the confirmation prompt")
   func unreadableAfterQuestion() throws {
     let pool = try ActivePool()
     let outcome = pool.merge(.member(pool: "pool", deviceID: 5)) {
@@ -257,7 +259,7 @@ struct OriginConsentTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("resume rejects consent in a journal that names no thin devices, and says so")
+  @Test("resume rejects a journaled consent that names no thin devices, and says so")
   func consentWithoutNames() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool)

@@ -10,7 +10,7 @@ import Testing
   "Pool: device names and other users of the origin", .needsLoopDevices, .waitsForPrograms)
 struct OriginUsersTests {
   @Test(
-    "a merge is refused, naming other active thin devices on the origin, unless the user consents")
+    "unless the user consents, an error names the other active thin devices on the origin")
   func otherUsers() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -25,7 +25,7 @@ struct OriginUsersTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("a merge is refused, listing other inactive thin devices by ID, unless the user consents")
+  @Test("unless the user consents, an error lists the IDs of thin devices whose origin is unknown")
   func unknownUsers() throws {
     let pool = try ActivePool(otherIDs: [6, 7])
     let refused = pool.merge()
@@ -46,7 +46,7 @@ struct OriginUsersTests {
     #expect(pool.merge().message.contains("dev 9 (shares blocks), 2"))
   }
 
-  @Test("a merge stops at the end if another device was stacked on the origin during the merge")
+  @Test("a merge fails at the end if another device was stacked on the origin during the merge")
   func originHeldMeanwhile() throws {
     let pool = try ActivePool()
     let number = try pool.number(pool.origin.path)
@@ -84,7 +84,7 @@ struct OriginUsersTests {
   }
 
   @Test(
-    "the file behind an active pool's metadata loop device is recognized as the pool's metadata")
+    "the backing file of an active pool's metadata device is recognized as the pool's metadata")
   func fileUnderPool() throws {
     let pool = try ActivePool()
     let outcome = pool.mergeByHand(

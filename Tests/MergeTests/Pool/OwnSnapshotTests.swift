@@ -234,7 +234,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a snapshotless merge stops if its device may have been active, and resume rechecks everything",
+    "a --no-snapshot merge stops if its device may have been active, and resume rechecks all blocks",
     arguments: [false, true])
   func itselfActivated(verifies: Bool) throws {
     let pool = try ActivePool()
@@ -262,7 +262,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a merge is refused, and its snapshot deleted, if the device is activated during snapshotting")
+    "if a thin device is activated during its snapshot, the merge is refused and cleans up")
   func activatedJustThen() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -278,7 +278,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "if another program resumes the suspended device, creating the snapshot is retried only once")
+    "if another program resumes the suspended device, snapshot creation is retried only once")
   func resumedByOthers() throws {
     for (times, exitStatus) in [(1, 0), (2, 5)] as [(Int, Int32)] {
       let pool = try ActivePool()

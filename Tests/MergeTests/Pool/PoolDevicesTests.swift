@@ -148,7 +148,7 @@ struct PoolDevicesTests {
   }
 
   @Test(
-    "a pool whose data device is stacked on another active pool can be merged as an inactive pool")
+    "a pool stacked on another active pool can be merged from as an inactive pool")
   func poolInAPool() throws {
     let pool = try ActivePool()
     let folder = pool.folder

@@ -40,7 +40,7 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("an active read-only thin device can be merged by its name alone")
+  @Test("an active read-only thin device can be merged by specifying only its name")
   func readOnly() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -70,7 +70,7 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a merge waits if the thin device is open only briefly")
+  @Test("a merge waits until a briefly opened thin device is closed")
   func openForAMoment() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -122,7 +122,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "--no-snapshot removes an active thin device for the merge, and --reactivate restores it after")
+    "with --no-snapshot, a merge removes an active thin device; --reactivate restores the device")
   func removed() throws {
     for reactivates in [false, true] {
       let options = PoolOptions(mergesThinDeviceItself: true, reactivates: reactivates)
@@ -182,7 +182,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "a snapshot succeeds even if the thin device's device number changes during the prompt"
+    "a snapshot succeeds even if the device number changes during the confirmation prompt"
   )
   func renumbered() throws {
     let pool = try ActivePool()
@@ -210,7 +210,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "if a write during the prompt forces a second plan, each note is still given only once")
+    "if a write during the confirmation prompt forces a second plan, no note is repeated")
   func notedOnce() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin())
@@ -262,7 +262,7 @@ struct PoolSessionTests {
     #expect(pool.mapper.mapped.contains(thin))
   }
 
-  @Test("the thin devices of an active pool can be listed by the pool's name")
+  @Test("the thin devices of an active pool can be listed by specifying the pool's name")
   func devices() throws {
     let pool = try ActivePool(otherIDs: [8])
     let outcome = pool.run { merger throws(MergeError) in
@@ -318,7 +318,7 @@ struct PoolSessionTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a thin device suspended by another program is refused and stays suspended")
+  @Test("a merge refuses a thin device that another program suspended, and leaves it suspended")
   func suspended() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()

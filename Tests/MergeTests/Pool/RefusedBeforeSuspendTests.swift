@@ -48,7 +48,7 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "a merge without space to fill the origin's holes is refused before touching the thin device",
+    "a merge without space for the origin's holes is refused before the thin device is touched",
     .needsTmpfs
   )
   func noRoomForHoles() throws {
@@ -63,7 +63,7 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "a merge without enough memory for its buffers is refused before touching the thin device")
+    "a merge without enough memory for its buffers is refused before the thin device is touched")
   func noMemory() throws {
     let watched = try Watched()
     var options = MergeOptions()
@@ -74,7 +74,8 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "a merge without space for its journal is refused before touching the thin device", .needsTmpfs
+    "a merge without space for its journal is refused before the thin device is touched",
+    .needsTmpfs
   )
   func noRoomForJournal() throws {
     let watched = try Watched()
@@ -85,7 +86,7 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "a repeated merge without space in its journal is refused before touching the thin device",
+    "repeating a merge without space for its journal is refused before the thin device is touched",
     .needsTmpfs)
   func noRoomForJournalAgain() throws {
     let watched = try Watched()
@@ -99,7 +100,7 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "a merge is refused before touching the thin device if the origin is locked during the prompt")
+    "an origin locked during the confirmation prompt is refused before the thin device is touched")
   func lockedMeanwhile() throws {
     let watched = try Watched()
     var lock: FileHandle?
@@ -112,7 +113,7 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "a merge is refused before touching the thin device if another one began during the prompt"
+    "if another merge begins on the origin during the confirmation prompt, the merge is refused"
   )
   func begunMeanwhile() throws {
     let other = try ActivePool()
@@ -131,7 +132,7 @@ struct RefusedBeforeSuspendTests {
     try watched.expectRefused(outcome, .otherMergeUnfinished)
   }
 
-  @Test("before removing any device, resume refuses an origin that has lost its merged data")
+  @Test("resume refuses an origin that has lost its merged data, without removing any device first")
   func originLost() throws {
     let watched = try Watched()
     let pool = watched.pool

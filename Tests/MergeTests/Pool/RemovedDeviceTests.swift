@@ -161,7 +161,7 @@ struct RemovedDeviceTests {
     #expect(try pool.recordFiles().isEmpty == false)
   }
 
-  @Test("if LVM finds no volume with a UUID, the note neither claims a restore nor gives a command")
+  @Test("if LVM cannot find a volume by UUID, no note claims a restore or suggests a command")
   func volumeOfThatName() throws {
     let pool = try ActivePool()
     // LVM succeeds even if the selection matches nothing.

@@ -72,7 +72,8 @@ struct SettleOriginTests {
     #expect(pool.originRecords() == [])
   }
 
-  @Test("two layers of the same volume are listed on one line under the volume's name")
+  @Test(
+    "two writable layers of the same origin volume are listed on one line under the volume's name")
   func layersOfOneVolume() {
     var left = PoolLeftovers(poolName: "pool", state: .active)
     left.writableLayers = ["/dev/mapper/vg-base-real", "/dev/mapper/vg-base"].map {

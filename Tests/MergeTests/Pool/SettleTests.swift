@@ -90,7 +90,7 @@ struct SettleTests {
   }
 
   @Test(
-    "settle keeps the snapshot of an unfinished merge and lists its size, origin and journal")
+    "settle keeps an unfinished merge's snapshot, and lists its size, origin and journal")
   func unfinished() throws {
     let pool = try Self.stopped()
     let answer = Settling.settle(pool)
@@ -161,7 +161,7 @@ struct SettleTests {
     #expect(pool.mapper.thinDevices.count == (isReplaced ? 2 : 1))
   }
 
-  @Test("while another run uses a pool, settle exits with status 5 and settle --list says so")
+  @Test("while another run is using a pool, settle exits with status 5, and settle --list says so")
   func inUse() throws {
     let pool = try Self.stopped()
     let lock = try OpenFile(
@@ -206,7 +206,7 @@ struct SettleTests {
   }
 
   @Test(
-    "resume of a finished merge exits with status 5 until a killed run's leftovers are undone",
+    "resuming a finished merge exits with status 5 until a killed run's leftovers are undone",
     arguments: [(.inactive, 4), (.itself, 2)] as [(PoolCrashTests.Way, Int)])
   func finishedAndLeft(way: PoolCrashTests.Way, step: Int) throws {
     let pool = try ActivePool()
@@ -283,7 +283,7 @@ struct SettleTests {
   }
 
   @Test(
-    "settle explains how to release a metadata snapshot that a killed run may not have taken"
+    "settle explains how to release a metadata snapshot that a killed run may or may not have taken"
   )
   func maybeOurs() throws {
     let pool = try ActivePool()

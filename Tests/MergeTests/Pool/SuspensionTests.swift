@@ -4,7 +4,7 @@ import Testing
   "Suspension: sending a message while a thin device is suspended", .waitsForPrograms,
   .needsSuspensionProgram)
 struct SuspensionTests {
-  @Test("a device is suspended only while its message is sent, without freezing its file system")
+  @Test("a device is suspended only while a message is sent, without freezing its file system")
   func done() throws {
     #expect(
       try SuspensionProgram.run([]) == [
@@ -79,7 +79,7 @@ struct SuspensionTests {
     #expect(lines.suffix(2) == ["tool: resume", "returns: resumed by others, EIO"])
   }
 
-  @Test("it is not an error if another program resumes the device after the message")
+  @Test("it is not an error if another program resumes the device after the message was sent")
   func resumedByOthersAfterwards() throws {
     #expect(try SuspensionProgram.run(["resume:resume"]).last == "returns: done")
   }

@@ -52,7 +52,7 @@ struct ThinTablesTests {
   }
 
   @Test(
-    "a pool needs 2% of its metadata blocks to be free, but at least 16 blocks",
+    "a pool must have 2% of its metadata blocks, and at least 16 blocks, free",
     arguments: [
       ("4016/4096", 80, 81), ("241/256", 15, 16), ("300/256", 0, 16),
       ("0/1000000", 1_000_000, 20_000),
