@@ -174,7 +174,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "if a thin device is created during the confirmation prompt, the refusal names only that device",
+    "the refusal names only the thin device that was created during the confirmation prompt",
     arguments: [
       PoolOptions(), PoolOptions(allowsOtherUsers: true),
       PoolOptions(mergesThinDeviceItself: true, allowsOtherUsers: true),

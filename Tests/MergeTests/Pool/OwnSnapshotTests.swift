@@ -234,7 +234,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a --no-snapshot merge stops if its device may have been active, and resume rechecks all blocks",
+    "a --no-snapshot merge stops if its device may have been active; resume rechecks all blocks",
     arguments: [false, true])
   func itselfActivated(verifies: Bool) throws {
     let pool = try ActivePool()
