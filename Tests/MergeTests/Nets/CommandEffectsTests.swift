@@ -3,18 +3,19 @@ import Foundation
 import MergeEngine
 import Testing
 
-/// A run of the command with recorded effects.
+/// A run of the `thin-merge` command whose effects are traced and recorded.
 struct TracedRun: Sendable {
   let name: String
-  /// Prepares the situation and runs the command under the tracer.
+  /// A closure that sets up the situation and runs the command under `strace`.
   let run: @Sendable (Situation) throws -> Void
 
-  /// The files and devices of a run.
+  /// The files and devices that a traced run uses, and the effects recorded for it.
   final class Situation {
     let merge: MergeCase
     let state: TemporaryFolder
     var devices: [LoopDevice] = []
-    /// The fixed names of paths that vary from run to run, such as those of loop devices.
+    /// Paths that vary from run to run, such as those of loop devices, each with a fixed
+    /// replacement.
     var names: [(String, String)] = []
     fileprivate var effects: [String] = []
     fileprivate var end = ""
@@ -26,7 +27,8 @@ struct TracedRun: Sendable {
 
     var environment: [String: String] { ["STATE_DIRECTORY": state.path] }
 
-    /// Runs the command under the tracer, optionally with injected faults or another wrapper.
+    /// Runs the command under `strace`, optionally with injected faults or an additional wrapper
+    /// command.
     func trace(_ arguments: [String], _ options: [String] = []) throws {
       let output = merge.folder.path("trace")
       let result = try ThinMergeCommand.run(
@@ -39,7 +41,7 @@ struct TracedRun: Sendable {
       end = "exit \(result.exitStatus)"
     }
 
-    /// Runs a merge that stops at the first byte past the first 1 MiB of the origin.
+    /// Runs a merge that stops when it tries to write past the first 1 MiB of the origin.
     func stop(_ options: [String] = []) throws {
       let result = try ThinMergeCommand.run(
         merge.mergeArguments(MergeCase.steadily + options), under: ["prlimit", "--fsize=1048576"],
@@ -47,7 +49,8 @@ struct TracedRun: Sendable {
       guard result.exitStatus == 3 else { throw SupportError(result.standardError) }
     }
 
-    /// Puts a loop device in place of a file.
+    /// Attaches a loop device to a file, registers a fixed name for the device, and returns its
+    /// path.
     func attach(_ file: String, as name: String, readOnly: Bool = false) throws -> String {
       let device = try LoopDevice(backing: file, readOnly: readOnly)
       devices.append(device)
@@ -61,7 +64,7 @@ struct TracedRun: Sendable {
     self.run = run
   }
 
-  /// Returns the effects of all runs, in order.
+  /// Performs the given runs in order, and returns their effects as text.
   static func record(_ about: String, _ runs: [TracedRun]) throws -> String {
     var record = EffectRecord(about)
     for run in runs {
@@ -72,17 +75,17 @@ struct TracedRun: Sendable {
     return record.text
   }
 
-  /// Returns a merge whose last mapped block is cut at an offset that only a buffered write can end
-  /// at.
+  /// Returns a merge whose last mapped block is cut off at an unaligned offset, so that the end can
+  /// be written only by a buffered write.
   private static func mergeWithTail() throws -> MergeCase {
     let builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 12))])
     return try MergeCase(pool: builder.build(), originByteCount: 33 * 65_536 + 40_001)
   }
 }
 
-@Suite("Effects: the command's changes to files and devices, in order", .waitsForPrograms)
+@Suite("Effects: the order of the command's changes to files and devices", .waitsForPrograms)
 struct CommandEffectsTests {
-  @Test("effects on files match Tests/Effects/files.txt", .needsTracing)
+  @Test("the command's effects on files match the record in Tests/Effects/files.txt", .needsTracing)
   func files() throws {
     try RecordedText.expect(
       TracedRun.record("The command on files: what it asked the system for.", TracedRun.onFiles),
@@ -90,7 +93,8 @@ struct CommandEffectsTests {
   }
 
   @Test(
-    "effects on block devices match Tests/Effects/devices.txt", .needsTracing, .needsLoopDevices)
+    "the command's effects on block devices match the record in Tests/Effects/devices.txt",
+    .needsTracing, .needsLoopDevices)
   func devices() throws {
     try RecordedText.expect(
       TracedRun.record(
@@ -238,8 +242,8 @@ extension TracedRun {
 
   private static let oneAtATime = ["--queue-depth", "1", "--io-size", "64k"]
 
-  /// Merges with everything past the ninth block of the data file unreadable, and then restores the
-  /// file.
+  /// Runs a merge while everything past the ninth block of the data file is unreadable, and then
+  /// restores the file.
   private static func leaveUnread(_ merge: MergeCase) throws {
     let data = merge.dataFile
     let outcome = try EngineInProcess.merge(
@@ -258,6 +262,6 @@ extension TracedRun {
 }
 
 extension TracedRun.Situation {
-  /// The options with which plan and verify name the source and the origin.
+  /// The command-line options that tell `plan` and `verify` which source and origin to use.
   fileprivate var targets: [String] { merge.sourceArguments + ["--origin", merge.origin] }
 }

@@ -1,15 +1,15 @@
-/// The effects of a run, one per line, in the order in which they occurred.
+/// The effects of a run, one per line, in order of occurrence.
 struct EffectText {
   private(set) var lines: [String] = []
 
-  /// Adds an effect, unless it repeats the last one.
+  /// Adds an effect, unless it is identical to the previous one.
   mutating func add(_ line: String) {
     if lines.last != line { lines.append(line) }
   }
 
-  /// Returns the lines, with repeated rounds that contain `line` folded into one.
+  /// Returns the lines, with each repeating sequence that contains `line` shown only once.
   ///
-  /// The number of rounds depends on sizes and timing.
+  /// How often such a sequence repeats depends on sizes and timing.
   func folded(roundsOf line: String) -> [String] {
     var result: [String] = []
     var place = 0
@@ -27,7 +27,7 @@ struct EffectText {
       result += lines[place..<place + count].map { "  " + $0 }
       let first = place
       place += count
-      // The last round may be incomplete.
+      // The last repetition may be incomplete.
       while place < lines.count, lines[place] == lines[first + (place - first) % count] {
         place += 1
       }
@@ -43,7 +43,7 @@ struct EffectText {
   }
 }
 
-/// The runs and their effects, as text for a file under Tests/Effects.
+/// A list of runs and their effects, as the text of a file under Tests/Effects.
 struct EffectRecord {
   private(set) var text: String
 

@@ -2,10 +2,10 @@ import Fixtures
 import MergeEngine
 import Testing
 
-/// A sequence of runs over the simulated disk, the last one with recorded effects.
+/// A sequence of runs on a simulated disk, in which the effects of the last run are recorded.
 private struct MemoryRun: Sendable {
   let name: String
-  /// Takes the harness through the runs and records the last one.
+  /// A closure that performs the runs and records the effects of the last one.
   let run: @Sendable (inout Recorded) throws -> Void
 
   init(_ name: String, _ run: @escaping @Sendable (inout Recorded) throws -> Void) {
@@ -13,7 +13,7 @@ private struct MemoryRun: Sendable {
     self.run = run
   }
 
-  /// A merge, and the effects of its recorded run.
+  /// A merge on a simulated disk, and the effects of the run that was recorded.
   struct Recorded {
     let harness: MergeHarness
     private(set) var effects = EffectText()
@@ -24,7 +24,7 @@ private struct MemoryRun: Sendable {
       quieten()
     }
 
-    /// Disables random faults.
+    /// Disables random faults, and injects only the given ones.
     mutating func quieten(_ faults: DiskFaults = DiskFaults()) {
       var faults = faults
       faults.takesFewerOneIn = nil
@@ -32,7 +32,7 @@ private struct MemoryRun: Sendable {
       harness.disk.faults = faults
     }
 
-    /// Runs the merge, and records its effects.
+    /// Runs the merge and records its effects.
     mutating func record(_ options: MergeHarness.RunOptions = .init()) throws {
       let seen = Seen()
       harness.disk.told = { request, result in
@@ -41,7 +41,7 @@ private struct MemoryRun: Sendable {
         let name = device == .target ? "origin" : "\(device)"
         let verb =
           request.operation == .flush ? "flush" : device == .journal ? "append to" : "write"
-        // The request and the completion of a flush are separate effects.
+        // A flush is recorded as two effects: its request and its completion.
         switch (result, request.operation) {
         case (nil, .flush): seen.effects.add("flush \(name): asked for")
         case (nil, _): seen.effects.add("\(verb) \(name)")
@@ -75,9 +75,9 @@ private struct MemoryRun: Sendable {
   }
 }
 
-@Suite("Effects: a merge's writes and flushes on a simulated disk, in order")
+@Suite("Effects: the order of a merge's writes and flushes on a simulated disk")
 struct MemoryEffectsTests {
-  @Test("effects on a disk in memory match Tests/Effects/memory.txt")
+  @Test("a merge's effects on an in-memory disk match the record in Tests/Effects/memory.txt")
   func memory() throws {
     var record = EffectRecord(
       "Merges on a disk in memory: what is written, and what is made durable.")

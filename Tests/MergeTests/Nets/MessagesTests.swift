@@ -4,7 +4,7 @@ import Testing
 
 @testable import thin_merge
 
-/// All messages for people, as one text.
+/// All user-facing messages, collected into one text.
 private struct AllMessages {
   private(set) var text = "All that thin-merge says to people, written by a test.\n"
 
@@ -14,17 +14,17 @@ private struct AllMessages {
     text += "\n## \(heading)\n" + lines.map { $0.isEmpty ? "\n" : $0 + "\n" }.joined()
   }
 
-  /// Adds an error, with its code in the heading.
+  /// Adds an error under a heading that contains the error's code.
   mutating func add(_ name: String, _ error: ReportedError) {
     add("\(name) [\(error.code)]", ["exit \(error.exitStatus)"] + error.lines)
   }
 }
 
 @Suite(
-  "Messages: all texts for people", .waitsForPrograms, .needsLoopDevices, .needsSwap, .needsTmpfs,
+  "Messages: all user-facing text", .waitsForPrograms, .needsLoopDevices, .needsSwap, .needsTmpfs,
   .needsExt4, .needsPython, .needsTracing)
 struct MessagesTests {
-  @Test("all messages match Tests/Messages.txt")
+  @Test("all user-facing messages match the record in Tests/Messages.txt")
   func messages() async throws {
     var messages = AllMessages()
     messages.begin("Errors")
@@ -66,7 +66,7 @@ struct MessagesTests {
     try RecordedText.expect(messages.text, in: "Tests/Messages.txt")
   }
 
-  /// Returns the errors of the situations, which run in parallel.
+  /// Runs the situations in parallel, and returns the error from each of them, in the same order.
   private static func reported(_ situations: [ErrorSituation]) async throws -> [ReportedError] {
     try await withThrowingTaskGroup(of: (Int, ReportedError).self) { group in
       for (index, situation) in situations.enumerated() {
@@ -84,7 +84,7 @@ struct MessagesTests {
   }
 }
 
-/// A run of the command over files, with its output.
+/// A sample run of the command on files, whose output is added to the recorded messages.
 private struct SampleRun: Sendable {
   let name: String
   let run: @Sendable (MergeCase) throws -> CommandResult
@@ -153,7 +153,7 @@ private struct SampleRun: Sendable {
     },
   ]
 
-  /// Stops a merge at the first byte past the first 1 MiB of the origin.
+  /// Runs a merge that stops when it tries to write past the first 1 MiB of the origin.
   private static func stop(_ merge: MergeCase) throws {
     _ = try merge.merge(
       ["--queue-depth", "1", "--io-size", "64k"], under: ["prlimit", "--fsize=1048576"])
@@ -166,12 +166,12 @@ private struct SampleRun: Sendable {
     return text.replacing(merge.folder.path, with: "FOLDER").replacing("█", with: "#")
       .replacing("·", with: ".")
       .replacing(#/\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?( UTC|Z)?/#, with: "DATE")
-      // Removes the rate, which is printed only if the run took measurable time.
+      // Removes the rate, which is printed only if a run took a measurable amount of time.
       .replacing(#/, [\d.]+ (bytes|KiB|MiB|GiB)/s( on average)?/#, with: "")
       .replacing(#/\b[\d.]+ (µs|ms|s|min|h)\b/#, with: "TIME")
       .replacing(#/"(\w*seconds\w*|bytes_per_second)" ?: ?[\d.]+/#) { "\"\($0.output.1)\": NUMBER" }
       .split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-      // Removes lines that appear only in a slow run, and the padding to the widest line.
+      // Removes lines that appear only in slow runs, and the padding that aligns columns.
       .filter {
         !$0.contains(#/^  submitting |^thin-merge: (merging|rechecking|retrying|verifying):/#)
       }

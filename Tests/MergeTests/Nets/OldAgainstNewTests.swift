@@ -5,10 +5,10 @@ import Testing
 @testable import MergeEngine
 
 @Suite(
-  "Old against new: exit status, origin and journal", .waitsForPrograms, .needsOracle,
+  "Old vs. new program: exit status, origin and journal", .waitsForPrograms, .needsOracle,
   .serialized)
 struct OldAgainstNewTests {
-  @Test("the old and the new program agree on every damaged image")
+  @Test("on damaged metadata images, the old and new programs differ only as intended")
   func images() throws {
     var differences = Differences()
     let all =
@@ -28,7 +28,7 @@ struct OldAgainstNewTests {
           for name in try pool.folder.names() where !names.contains(name) {
             try Program.remove(pool.folder.path(name))
           }
-          // The same file is reused, with its original length.
+          // Overwrites the existing file, and restores its original length.
           try PoolImageBuilder.origin.write(to: URL(filePath: pool.origin))
           try MergeCase.removeMarks(of: pool.origin)
         }
@@ -38,7 +38,8 @@ struct OldAgainstNewTests {
     try differences.expectIntended("image")
   }
 
-  @Test("the old and the new program agree on every crafted journal with impossible numbers")
+  @Test(
+    "on crafted journals with impossible values, the old and new programs differ only as intended")
   func craftedJournals() throws {
     var differences = Differences()
     let merge = try MergeCase(scatteredBlocks: 4)
@@ -57,7 +58,7 @@ struct OldAgainstNewTests {
     try differences.expectIntended("journal")
   }
 
-  @Test("the old and the new program agree on journals cut or changed at chosen bytes")
+  @Test("on truncated or corrupted journals, the old and new programs differ only as intended")
   func damagedJournals() throws {
     var differences = Differences()
     let merge = try MergeCase(scatteredBlocks: 12)
@@ -94,7 +95,7 @@ struct OldAgainstNewTests {
     try journal.write(to: URL(filePath: merge.journal))
   }
 
-  @Test("the old and the new program agree on valid and invalid argument lists")
+  @Test("on valid and invalid command lines, the old and new programs differ only as intended")
   func arguments() throws {
     var differences = Differences()
     let merge = try MergeCase(scatteredBlocks: 4)
@@ -117,7 +118,8 @@ struct OldAgainstNewTests {
   }
 }
 
-/// Command lines over the files of a case, which are named META, DATA, ORIGIN and JOURNAL.
+/// Command lines in which META, DATA, ORIGIN and JOURNAL stand for the paths of a test case's
+/// files.
 private enum ArgumentLists {
   private static let source = ["--metadata", "META", "--data", "DATA", "--dev-id", "0"]
   private static let target = ["--origin", "ORIGIN"]
@@ -136,7 +138,7 @@ private enum ArgumentLists {
         [verb, "a", "b"], [verb, "--frobnicate"], [verb, "--output"], [verb, "--output", "xml"],
       ]
     }
-    // Without arguments, the new program's `status` lists all merges.
+    // Excludes `status` without arguments: only the new program accepts it, and lists all merges.
     .filter { $0 != ["status"] }
 
   private static let withOptions: [[String]] = [

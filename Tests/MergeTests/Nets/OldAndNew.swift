@@ -3,16 +3,19 @@ import Testing
 
 @testable import MergeEngine
 
-/// The program of an earlier commit, built by `scripts/oracle`, and the program under test.
+/// The program of an earlier commit, built by `scripts/oracle`, against which the program under
+/// test is checked.
 enum Oracle {
-  /// The folder with the earlier program and the library that stops programs.
+  /// The folder that contains the earlier program, and the library that stops programs; nil if not
+  /// set.
   static let folder = ProcessInfo.processInfo.environment["THIN_MERGE_ORACLE"]
 
   static var program: String { (folder ?? "") + "/thin-merge" }
   static var stopper: String { (folder ?? "") + "/stop.so" }
 
-  /// Returns the reason for each case with an intended difference, from a file with one case per
-  /// line.
+  /// Returns the reason for each intended difference, keyed by case name.
+  ///
+  /// The reasons are read from a file with one case per line.
   static func intendedDifferences() throws -> [String: String] {
     let text = try String(
       contentsOfFile: PackageFolder.path("Tests/Oracle/intended-differences.txt"), encoding: .utf8)
@@ -27,7 +30,7 @@ enum Oracle {
 }
 
 extension Trait where Self == ConditionTrait {
-  /// A condition that the program of an earlier commit is available.
+  /// A condition that enables a test only if the program of an earlier commit is available.
   static var needsOracle: Self {
     .enabled("THIN_MERGE_ORACLE does not say where scripts/oracle built one") {
       Oracle.folder != nil
@@ -35,7 +38,7 @@ extension Trait where Self == ConditionTrait {
   }
 }
 
-/// The old or the new program.
+/// The program to run: either that of an earlier commit, or the one under test.
 enum Generation: CaseIterable, Sendable {
   case old, new
 
@@ -49,13 +52,14 @@ enum Generation: CaseIterable, Sendable {
   }
 }
 
-/// The state that a run left behind, without values that vary from run to run.
+/// The exit status, origin and journals that a run left behind, without values that vary from run
+/// to run.
 struct Left: Equatable {
   var exitStatus: Int32
   var origin: Data
   var journals: [String: String]
 
-  /// Reads the current state of the folder.
+  /// Combines the exit status of a run with the current content of its folder.
   init(_ result: CommandResult, in folder: TemporaryFolder) throws {
     exitStatus = result.exitStatus
     let originPath = folder.path("origin.img")
@@ -66,8 +70,8 @@ struct Left: Equatable {
       .reduce(into: [:]) { $0[$1] = try Self.text(ofJournal: folder.path($1)) }
   }
 
-  /// Returns a journal's records without times and boot IDs, or the bytes of a file that is not a
-  /// journal.
+  /// Returns a journal's header and records as text, without times and boot IDs; if the file is not
+  /// a valid journal, returns its bytes in Base64.
   private static func text(ofJournal path: String) throws -> String {
     do {
       var header = try JournalOnDisk.reader(of: path).header
@@ -115,11 +119,11 @@ struct Left: Equatable {
   }
 }
 
-/// The cases run by both programs, and their differences.
+/// The number of cases that both programs ran, and the cases in which their results differed.
 struct Differences {
   private static let kinds = ["image", "journal", "damage", "arguments"]
 
-  /// Returns true if a name begins with a kind of compared cases.
+  /// Returns true if a case name begins with one of the known kinds, as in `image: no root, plan`.
   static func isCase(_ name: String) -> Bool {
     kinds.contains { name.hasPrefix($0 + ": ") }
   }
@@ -127,7 +131,9 @@ struct Differences {
   private(set) var found: [String: String] = [:]
   private(set) var caseCount = 0
 
-  /// Runs both programs on the same state of a folder, which `prepare` sets up before each run.
+  /// Runs both programs with the same arguments, and records the first difference in their results.
+  ///
+  /// Before each run, `prepare` restores the folder to the same state.
   mutating func compare(
     _ name: String, in folder: TemporaryFolder, _ arguments: [String],
     prepare: () throws -> Void
@@ -140,7 +146,7 @@ struct Differences {
     if let difference = old.difference(to: new) { found[name] = difference }
   }
 
-  /// Expects exactly the intended differences of a kind.
+  /// Checks that the differences found are exactly the intended differences of the given kind.
   func expectIntended(_ kind: String) throws {
     let intended = try Oracle.intendedDifferences().filter { $0.key.hasPrefix(kind + ": ") }
     for (name, difference) in found.sorted(by: { $0.key < $1.key }) where intended[name] == nil {
@@ -152,9 +158,9 @@ struct Differences {
   }
 }
 
-@Suite("Old against new: the intended differences")
+@Suite("Old vs. new program: the list of intended differences")
 struct IntendedDifferencesTests {
-  @Test("every intended difference names a case of a compared kind")
+  @Test("the list of intended differences contains only cases of the kinds that are compared")
   func kinds() throws {
     #expect(Differences.isCase("image: no root, plan"))
     #expect(!Differences.isCase("images: no root, plan"))

@@ -3,10 +3,10 @@ import MergeEngine
 import SystemPackage
 import Testing
 
-/// A sequence of runs over a simulated pool, the last one with recorded effects.
+/// A sequence of runs on a simulated pool, in which the effects of the last run are recorded.
 private struct PoolRun: Sendable {
   let name: String
-  /// Takes the pool through the runs and records the last one.
+  /// A closure that performs the runs and records the effects of the last one.
   let run: @Sendable (Recorded) throws -> Void
 
   init(_ name: String, _ run: @escaping @Sendable (Recorded) throws -> Void) {
@@ -14,7 +14,7 @@ private struct PoolRun: Sendable {
     self.run = run
   }
 
-  /// A pool, and the effects of a run on it.
+  /// A simulated pool, and the recorded effects of a run on that pool.
   final class Recorded {
     let pool: ActivePool
     private(set) var effects = EffectText()
@@ -22,14 +22,14 @@ private struct PoolRun: Sendable {
 
     init() throws { pool = try ActivePool() }
 
-    /// Runs the merge, and records each step with the state on disk before it.
+    /// Performs a run, and records each step together with the state on disk just before that step.
     func record(_ run: (ActivePool) throws -> ActivePool.Outcome) throws {
       pool.mapper.told = { [unowned self] step in
         lookAround()
         effects.add(step)
       }
-      // The record is also read between steps, since it states after the last step which device is
-      // written from.
+      // Also reads the pool record whenever the devices are listed, because a change to the record
+      // after the last step would otherwise be missed.
       pool.mapper.whenLookedAt = { [unowned self] in lookAtRecord() }
       defer {
         pool.mapper.told = { _ in }
@@ -41,7 +41,7 @@ private struct PoolRun: Sendable {
       end = pool.mapper.isDead ? "killed" : "exit \(outcome.exitStatus)"
     }
 
-    /// Adds the state of the record, the journal and the origin.
+    /// Adds the current states of the pool record, the journal and the origin.
     private func lookAround() {
       lookAtRecord()
       effects.addState("journal: \(journalText)", after: "journal: ")
@@ -79,7 +79,7 @@ private struct PoolRun: Sendable {
 }
 
 extension EffectText {
-  /// Adds a line of state, unless it is the same as the last line with this prefix.
+  /// Adds a state line, unless the last line with the same prefix is identical.
   fileprivate mutating func addState(_ line: String, after prefix: String) {
     let last = lines.last { $0.hasPrefix(prefix) }
     if last != line { add(line) }
@@ -87,7 +87,7 @@ extension EffectText {
 }
 
 extension PoolState {
-  /// The record's content as text, without values that vary from run to run.
+  /// The content of the pool record as text, without values that vary from run to run.
   fileprivate var text: String {
     var words: [String] = []
     if let hold = metadataHold {
@@ -108,9 +108,9 @@ extension PoolState {
   }
 }
 
-@Suite("Effects: the changes to a pool, in order", .needsLoopDevices, .waitsForPrograms)
+@Suite("Effects: the order of changes to a pool", .needsLoopDevices, .waitsForPrograms)
 struct PoolEffectsTests {
-  @Test("effects on a pool match Tests/Effects/pool.txt")
+  @Test("the effects of runs on a simulated pool match the record in Tests/Effects/pool.txt")
   func pool() throws {
     var record = EffectRecord(
       "Merges from a simulated pool: each step, and what was written down before it.")
@@ -211,7 +211,8 @@ struct PoolEffectsTests {
     },
   ]
 
-  /// Runs a merge that stops at unreadable blocks after another program deleted the thin device.
+  /// Runs a merge during which another program deletes the thin device, and which then stops at
+  /// unreadable blocks.
   private static func mergeDeleting(_ pool: ActivePool) -> ActivePool.Outcome {
     pool.merge(
       .member(pool: "pool", deviceID: 5), PoolOptions(mergesThinDeviceItself: true),
@@ -224,7 +225,7 @@ struct PoolEffectsTests {
     recorded.pool.mapper.mapped.append(thin)
   }
 
-  /// The runs after a killed run, for some steps of each way.
+  /// Runs that follow a killed run, for selected kill steps of each kind of merge.
   private static let killed: [PoolRun] = PoolCrashTests.Way.allCases.flatMap { way in
     let steps: [Int] =
       switch way {

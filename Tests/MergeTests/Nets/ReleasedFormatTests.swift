@@ -4,9 +4,10 @@ import Testing
 
 @testable import thin_merge
 
-/// Tests that files written by released versions are read with their full content.
+/// Tests that this version can read the full content of files written by released versions.
 ///
-/// The files are never regenerated: a later version must read files of an earlier one.
+/// The files are never regenerated, because later versions must be able to read what earlier
+/// versions wrote.
 @Suite("Formats: files written by released versions")
 struct ReleasedFormatTests {
   private static func path(_ name: String) throws -> String {
@@ -14,7 +15,7 @@ struct ReleasedFormatTests {
     return PackageFolder.path(ReleasedFormats.folder + name)
   }
 
-  @Test("an unfinished journal of 0.1.0 is read with its runs, done bytes and unreadable ranges")
+  @Test("an unfinished 0.1.0 journal is read with its run count, progress and unreadable ranges")
   func unfinished() throws {
     let state = try JournalOnDisk.state(of: try Self.path("unfinished.journal"))
     #expect(!state.isFinished && !state.isVerified && !state.hasTornEnd)
@@ -35,7 +36,7 @@ struct ReleasedFormatTests {
     #expect(header.originPath == "/srv/thin-merge/origin.img")
   }
 
-  @Test("a finished journal of 0.1.0 is read as finished and verified")
+  @Test("a finished journal written by 0.1.0 is read as finished and verified")
   func finished() throws {
     let state = try JournalOnDisk.state(of: try Self.path("finished.journal"))
     #expect(state.isFinished && state.isVerified && !state.hasTornEnd)
@@ -44,7 +45,7 @@ struct ReleasedFormatTests {
   }
 
   @Test(
-    "status reports an unfinished and a finished journal of 0.1.0",
+    "status reports the correct state and progress for journals written by 0.1.0",
     arguments: [
       ("unfinished", StatusReport.State.stopped, 655_360), ("finished", .verified, 760_897),
     ])
@@ -56,7 +57,7 @@ struct ReleasedFormatTests {
     #expect(report.originPath == "/srv/thin-merge/origin.img")
   }
 
-  @Test("a journal of 0.1.0 is read with its checkpoint entries and their checksums")
+  @Test("a journal written by 0.1.0 is read, including its checkpoint entries and their checksums")
   func entries() throws {
     let bytes = try content(of: try Self.path("finished.journal"))
     let entries = try JournalOnDisk.entries(of: try Self.path("finished.journal"))
@@ -66,13 +67,14 @@ struct ReleasedFormatTests {
     #expect(entries.map(\.checksum) == Self.checksums)
   }
 
-  // The CRC-32C of each block of the data file in the origin's order, and of the tail.
+  // The CRC-32C of each mapped block, in the origin's order, followed by that of the unaligned
+  // tail.
   private static let checksums: [UInt32] = [
     1917618504, 2143651671, 1767806326, 1691851625, 1147711796, 1239531307, 1601875210, 1391698709,
     503642544, 328071087, 85386638, 2766634578, 3337759369,
   ]
 
-  @Test("a 0.1.0 pool record with a snapshot is read with everything that is to be undone")
+  @Test("a 0.1.0 pool record with a snapshot is read, including everything that must be undone")
   func snapshot() throws {
     let record = try Self.record("snapshot.json")
     #expect(record.format == 1 && !record.isSettled && record.removals.isEmpty)
@@ -90,7 +92,8 @@ struct ReleasedFormatTests {
     #expect(snapshot.thinDevice?.number == DeviceNumber(major: 253, minor: 301))
   }
 
-  @Test("a 0.1.0 pool record with a removed device is read with everything that is to be undone")
+  @Test(
+    "a 0.1.0 pool record with a removed device is read, including everything that must be undone")
   func removal() throws {
     let record = try Self.record("removal.json")
     #expect(record.format == 1 && !record.isSettled && record.snapshots.isEmpty)
@@ -107,7 +110,7 @@ struct ReleasedFormatTests {
     try JSONDecoder().decode(PoolState.self, from: content(of: path(name)))
   }
 
-  @Test("a pool state with every field set is encoded as it was decoded")
+  @Test("a pool state with every field set survives a decode/encode round trip")
   func everyFieldOfAPoolState() throws {
     let device = """
       {"name": "vm", "uuid": "id", "number": {"major": 253, "minor": 7}, "openCount": 1,

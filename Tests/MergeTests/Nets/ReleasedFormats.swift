@@ -2,13 +2,15 @@ import Fixtures
 import Foundation
 import MergeEngine
 
-/// Generates the files under Tests/Released, once per version, with that version's program.
+/// Generates the files under Tests/Released, once for each version, with that version's program.
 enum ReleasedFormats {
   static let folder = "Tests/Released/0.1.0/"
 
-  /// The result of generating the files, which happens only as root with THIN_MERGE_RECORD=formats.
+  /// The result of generating the files, which requires root and happens only if the environment
+  /// contains THIN_MERGE_RECORD=formats.
   ///
-  /// The generation fails if the folder exists, since its files belong to another version.
+  /// Generation fails if the folder already exists, because its files were written by another
+  /// version.
   static let made: Result<Void, any Error> = Result {
     guard ProcessInfo.processInfo.environment["THIN_MERGE_RECORD"] == "formats" else { return }
     let path = PackageFolder.path(folder)
@@ -21,7 +23,7 @@ enum ReleasedFormats {
     try makeRecord("removal.json", .reactivated, at: 7)
   }
 
-  /// The folder of the merge's files, which the journal contains.
+  /// The folder for the merge's files, whose path becomes part of the journal.
   private static let place = "/srv/thin-merge"
 
   private static func makeJournals() throws {
@@ -46,7 +48,7 @@ enum ReleasedFormats {
 
     try content.write(to: URL(filePath: origin))
     try run(arguments, under: ["prlimit", "--fsize=1048576"], exitStatus: 3)
-    // Everything past the tenth block of the data device becomes unreadable after the merge is
+    // Everything past the tenth block of the data file becomes unreadable after the merge is
     // planned.
     let outcome = try EngineInProcess.merge(
       MergeSource(metadataPath: pool.metadata, dataPath: pool.data, deviceID: 0), onto: origin,
@@ -67,7 +69,7 @@ enum ReleasedFormats {
     }
   }
 
-  /// Keeps the record that a killed run leaves behind.
+  /// Kills a run at the given step, and saves the pool record that the run leaves behind.
   private static func makeRecord(_ name: String, _ way: PoolCrashTests.Way, at step: Int) throws {
     let pool = try ActivePool()
     try way.prepare(pool)

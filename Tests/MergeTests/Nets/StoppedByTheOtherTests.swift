@@ -2,18 +2,19 @@ import Fixtures
 import Foundation
 import Testing
 
-/// A merge that can be restored to one state and run repeatedly.
+/// A merge that can repeatedly be reset to a saved state and run from there.
 final class StoppedMerge {
   let merge: MergeCase
   private let journal: Data?
   private let origin: Data
   private let expected: Data
 
-  /// The state of the merge before the run that is stopped.
+  /// The state from which the stopped run starts: a new merge, or one with blocks to retry or
+  /// re-check.
   enum Point: CaseIterable, Sendable {
     case merge, retry, recheck
 
-    /// The number of stops from that state, in each direction.
+    /// The number of times that each program is stopped while running from this state.
     var stopCount: Int { self == .merge ? 40 : 30 }
   }
 
@@ -21,7 +22,8 @@ final class StoppedMerge {
     merge = try MergeCase(scatteredBlocks: 16)
     expected = try merge.expectedOrigin()
     if point != .merge {
-      // Everything past an offset of the data file is left to retry, and the rest to re-check.
+      // Data past an offset is unreadable, which leaves those blocks to retry, and the others to
+      // re-check.
       let last = try #require(merge.mappings.map(\.dataBlock).max())
       let left = point == .retry ? last / 2 : last
       let result = try first.run(
@@ -32,7 +34,7 @@ final class StoppedMerge {
       try #require(result.exitStatus == 3, "\(result.standardError)")
     }
     if point == .recheck {
-      // The overwritten sectors give the re-check something to write.
+      // Overwrites some merged sectors, which gives the re-check something to write.
       for mapping in merge.mappings.prefix(4)
       where mapping.dataBlock != merge.mappings.map(\.dataBlock).max() {
         try overwrite(
@@ -45,7 +47,7 @@ final class StoppedMerge {
     origin = try content(of: merge.originFile)
   }
 
-  /// Options for small requests and many checkpoints.
+  /// Command-line options that make requests small and checkpoints frequent.
   static let inSteps = [
     "--queue-depth", "3", "--io-size", "16k", "--checkpoint-interval", "0.01",
     "--rate-limit", "16M", "--yes",
@@ -67,7 +69,7 @@ final class StoppedMerge {
       environment: environment.merging(["LD_PRELOAD": Oracle.stopper]) { $1 })
   }
 
-  /// Returns the number of changes that a complete run makes.
+  /// Returns the number of changes to files that a complete run of the given program makes.
   func changeCount(by generation: Generation) throws -> Int {
     try restore()
     let file = merge.folder.path("count")
@@ -76,9 +78,9 @@ final class StoppedMerge {
     return try #require(Int(text.trimmingCharacters(in: .whitespacesAndNewlines)))
   }
 
-  /// Stops a program at a change, or at an earlier one if the program ends before that.
+  /// Stops a program at the given change, or at an earlier one if it makes fewer changes.
   ///
-  /// The number of changes depends on timing, but every run makes at least one.
+  /// The number of changes varies with timing, but every run makes at least one.
   private func stop(
     _ program: Generation, _ way: String, at change: Int
   ) throws -> CommandResult {
@@ -91,9 +93,11 @@ final class StoppedMerge {
     }
   }
 
-  /// Stops one program, resumes the merge with the other, and returns the fault, if any.
+  /// Stops one program, finishes the merge with the other, and describes the first problem found,
+  /// if any.
   ///
-  /// - `resumes`: gives the other program `resume` and the journal, if there is one.
+  /// - `resumes`: true to finish the merge with `resume`, if there is a journal, instead of
+  ///   `merge`.
   func complaint(
     stopping first: Generation, _ way: String, at change: Int, resumes: Bool, stopped: inout Int
   ) throws -> String? {
@@ -121,11 +125,12 @@ final class StoppedMerge {
 }
 
 @Suite(
-  "Old against new: merges stopped by the other program", .waitsForPrograms, .needsOracle,
+  "Old vs. new program: merges that one program stops and the other finishes", .waitsForPrograms,
+  .needsOracle,
   .serialized)
 struct StoppedByTheOtherTests {
   @Test(
-    "each program resumes the other's stopped merge to the right origin",
+    "each program finishes a merge that the other left stopped, with the correct origin content",
     arguments: StoppedMerge.Point.allCases, Generation.allCases)
   func stops(point: StoppedMerge.Point, first: Generation) throws {
     let merge = try StoppedMerge(point, by: first)
@@ -139,7 +144,7 @@ struct StoppedByTheOtherTests {
         stopping: first, way, at: change, resumes: stop / 2 % 2 == 0, stopped: &stopped)
       #expect(complaint == nil, "\(way) at change \(change) of \(changeCount)")
     }
-    // One stop may hit a change whose failure does not stop the program.
+    // One attempt may hit a change whose failure does not stop the program.
     #expect(stopped >= point.stopCount - 1)
   }
 }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The changes and locks that the command requested from the system, in order.
+/// The changes and locks that a traced run of the command requested from the kernel, in order.
 struct TracedEffects {
   private(set) var effects = EffectText()
   private let names: [(String, String)]
@@ -11,12 +11,14 @@ struct TracedEffects {
     + "mkdirat,fsync,fdatasync,ioctl,io_submit,pwrite64,fallocate,ftruncate,"
     + "fsetxattr,fremovexattr"
 
-  /// Returns the strace command line that writes these calls to `output`.
+  /// Returns the `strace` command line that records the traced system calls in the file `output`.
   static func tracing(to output: String) -> [String] {
     ["strace", "-f", "-y", "-v", "-s", "256", "-e", "trace=" + calls, "-o", output]
   }
 
-  /// - `names`: fixed names for paths that vary from run to run.
+  /// Parses the output of `strace`.
+  ///
+  /// - `names`: path prefixes that vary from run to run, each with its fixed replacement.
   init(_ trace: String, names: [(String, String)]) {
     self.names = names.sorted { $0.0.count > $1.0.count }
     for line in trace.split(separator: "\n") {
@@ -56,7 +58,8 @@ struct TracedEffects {
     case "flock", "ioctl", "fcntl":
       guard let opened, let what = arguments.firstMatch(of: #/^\d+<[^>]*>, ([A-Z0-9_|]+)/#),
         !what.output.1.hasPrefix("F_GETF"), !what.output.1.hasPrefix("F_SETF"),
-        // The time of the unlock varies: the lock is released when its file is closed.
+        // Unlocks are omitted because their timing varies: a lock is released when its file is
+        // closed.
         what.output.1 != "LOCK_UN"
       else { return }
       effects.add("\(name) \(opened) \(what.output.1)\(end)")
@@ -75,9 +78,9 @@ struct TracedEffects {
     }
   }
 
-  /// Returns true if a call only asks a loop device what it shows.
+  /// Returns true if a system call only queries which file a loop device is attached to.
   ///
-  /// The command asks all of them, in the order of their numbers.
+  /// The command queries every loop device of the system, in numerical order.
   private static func isQuestionToLoopDevice(_ call: String) -> Bool {
     call.contains("LOOP_GET_STATUS64")
       || call.firstMatch(of: #/^open(?:at)?\(.*"/dev/loop\d+", O_RDONLY\|O_CLOEXEC\)/#) != nil
@@ -90,16 +93,18 @@ struct TracedEffects {
     }
   }
 
-  /// Returns the flags that affect the use of the file, in their original order.
+  /// Returns the open flags in their original order, without `O_CLOEXEC` and `O_LARGEFILE`.
   private static func telling(_ flags: Substring) -> String {
     flags.split(separator: "|").filter { $0 != "O_CLOEXEC" && $0 != "O_LARGEFILE" }
       .joined(separator: "|")
   }
 
-  /// Returns a path with its fixed name, or nil if the path does not belong to the test.
+  /// Returns a path with its varying parts replaced, or nil if the path does not belong to the
+  /// test.
   private func known(_ path: String) -> String? {
     guard let (prefix, name) = names.first(where: { path.hasPrefix($0.0) }) else { return nil }
-    // Temporary files' names contain the process, and journals' names the identity of a file.
+    // The name of a temporary file contains a process ID, and the name of a journal contains a
+    // file's identity.
     return (name + path.dropFirst(prefix.count)).replacing(#/file-\d+-\d+\.\d+/#, with: "FILE")
       .replacing(#/@[0-9a-f]{10}(?=\.journal)/#, with: "@ID")
       .replacing(#/\.\d+(?=\.new$|$)/#, with: ".NUMBER").replacing(" (deleted)", with: "")

@@ -4,9 +4,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Plan: an interruption while the mappings are read")
+@Suite("Plan: an interruption while mappings are being read")
 struct InterruptedPlanTests {
-  @Test("an interruption at the first progress report stops the plan before another report")
+  @Test("an interruption during the first progress report stops planning before a second report")
   func interrupted() throws {
     var builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 250))])
     builder.leafEntryCount = 1
@@ -25,10 +25,10 @@ struct InterruptedPlanTests {
   }
 }
 
-@Suite("Plan: leaves counted in batches")
+@Suite("Plan: mapping leaves processed in batches")
 struct BatchedPlanTests {
   @Test(
-    "a run continues from leaf to leaf and from batch to batch",
+    "a run of consecutive mappings continues across leaf and batch boundaries",
     arguments: [1]
       + [1, 2].flatMap { batchCount in
         [-1, 0, 1].map { batchCount * BackgroundPlanner.batchLeafCount + $0 }
@@ -45,11 +45,11 @@ struct BatchedPlanTests {
   }
 }
 
-@Suite("Plan: a data block mapped twice")
+@Suite("Plan: a data block that is mapped twice")
 struct MappedTwiceTests {
   @Test(
-    "a data block mapped twice is found with or without a thread, and ends the reading of runs",
-    // No thread can be created with the largest stack.
+    "a data block mapped twice is detected with or without a thread, and no more runs are read",
+    // Creating a thread fails if its stack size is `Int.max`.
     arguments: [256 << 10, Int.max])
   func found(stackByteCount: Int) throws {
     let builder = PlanBuilder(
@@ -77,7 +77,9 @@ struct MappedTwiceTests {
   }
 }
 
-/// Interrupts at the first progress report, which is due whenever the clock is read.
+/// An observer that requests an interruption at the first progress report.
+///
+/// Its clock advances by a second at each reading, so a report is always due.
 private final class Interrupting: MergeObserver {
   let interruption = Interruption()
   private let reports = Atomic<Int>(0)

@@ -3,9 +3,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Metadata: data blocks mapped twice within a device")
+@Suite("Metadata: data blocks mapped twice within one thin device")
 struct DataBlockLedgerTests {
-  @Test("the first data block mapped twice is found wherever two runs overlap")
+  @Test("the first data block mapped twice is found no matter where two runs overlap")
   func overlaps() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -18,7 +18,7 @@ struct DataBlockLedgerTests {
       var ledger = try DataBlockLedger(dataBlockCount: dataBlockCount)
       let found: MappedTwice?
       do throws(MappedTwice) {
-        // The runs of the first batch count in the second.
+        // The ledger remembers the first batch, so overlaps between the two batches are found too.
         try ledger.enter(runs.span.extracting(first: runs.count / 2))
         try ledger.enter(runs.span.extracting(droppingFirst: runs.count / 2))
         found = nil
@@ -31,7 +31,9 @@ struct DataBlockLedgerTests {
     #expect((200...1800).contains(foundCount), "the sample has to have both; \(seed)")
   }
 
-  /// Returns many runs of one block, or a few of any length, often at the ends of 64-bit words.
+  /// Returns either up to 100 runs of one block each, or up to 6 runs of any length.
+  ///
+  /// Many runs begin at a multiple of 64 blocks, where a 64-bit word of the ledger's bitmap begins.
   private static func runs(
     below dataBlockCount: UInt64, areShort: Bool, using generator: inout SeededGenerator
   ) -> [MappingRun] {

@@ -8,17 +8,19 @@ struct MappingLayoutTests {
   private static let kibibyte: UInt64 = 1 << 10
   private static let block: UInt64 = 64 << 10
 
-  /// Runs of 64 KiB blocks and their expected layout.
+  /// Sample runs of 64 KiB blocks, and the layout expected for them.
   struct Example: Sendable, CustomStringConvertible {
     var description: String
-    /// First block and block count of each run.
+    /// The first block and the block count of each run.
     var runs: [(UInt64, UInt64)]
-    /// The end of the merge, in blocks.
+    /// The offset at which the merge ends, in blocks.
     var endBlock: UInt64
-    /// Shortest length in blocks, run count, and block count of each class.
+    /// For each class of run lengths: the minimum length in blocks, the number of runs, and the
+    /// total number of blocks in them.
     var lengths: [(UInt64, UInt64, UInt64)]
-    /// Blocks in a cell, then the merged blocks in each cell.
+    /// The number of blocks that each cell covers.
     var cellBlockCount: UInt64
+    /// The number of merged blocks in each cell.
     var cells: [UInt64]
   }
 
@@ -57,7 +59,7 @@ struct MappingLayoutTests {
       cellBlockCount: 4096, cells: [1000] + Array(repeating: 0, count: 254) + [1]),
   ]
 
-  @Test("known runs have the expected layout", arguments: examples)
+  @Test("sample runs produce the expected layout", arguments: examples)
   func known(_ known: Example) {
     var builder = LayoutBuilder(dataBlockByteCount: Self.block)
     for (first, count) in known.runs {
@@ -75,7 +77,7 @@ struct MappingLayoutTests {
         })
   }
 
-  @Test("a layout reaches the end of the largest possible device")
+  @Test("a layout covers the largest possible device, up to its last block")
   func largest() {
     let end = UInt64(Int64.max) / Self.block * Self.block
     var builder = LayoutBuilder(dataBlockByteCount: Self.block)
@@ -87,7 +89,7 @@ struct MappingLayoutTests {
     #expect(layout.cells.first == Self.block && layout.cells.last == Self.block)
   }
 
-  @Test("a cell is the smallest power of two that is no smaller than a block")
+  @Test("on a small device, a layout's cell size is the block size rounded up to a power of two")
   func blockSizes() {
     for (blockByteCount, cellByteCount) in [
       (64 * Self.kibibyte, 64 * Self.kibibyte), (192 * Self.kibibyte, 256 * Self.kibibyte),
@@ -99,7 +101,7 @@ struct MappingLayoutTests {
     }
   }
 
-  @Test("the layout of a plan matches counting block by block")
+  @Test("a plan's layout matches a block-by-block count")
   func counted() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -113,7 +115,7 @@ struct MappingLayoutTests {
       #expect(
         layout.runLengths.reduce(0) { $0 + $1.runCount }
           == UInt64(sample.runs.count { $0.thinBlock.rawValue * Self.block < sample.end }), comment)
-      // The samples are so small that a cell is one block.
+      // The samples are small enough that each cell covers one block.
       for (index, cell) in layout.cells.enumerated() {
         let start = UInt64(index) * Self.block
         let isMapped = sample.blockStarts.contains(start)
@@ -122,7 +124,7 @@ struct MappingLayoutTests {
     }
   }
 
-  @Test("a layout with fewer cells adds up the cells of the original")
+  @Test("reducing the number of cells in a layout sums adjacent cells")
   func fewerCells() {
     let layout = MappingLayout(
       runLengths: [], endByteOffset: 5 * Self.block, cellByteCount: Self.block,

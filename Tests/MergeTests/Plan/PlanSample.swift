@@ -2,7 +2,7 @@ import Fixtures
 
 @testable import MergeEngine
 
-/// Mappings and the ends of a merge, small enough to count everything block by block.
+/// Random mappings, sizes and options of a merge, small enough to check a plan block by block.
 struct PlanSample: CustomStringConvertible {
   static let blockByteCount: UInt64 = 65_536
 
@@ -42,7 +42,7 @@ struct PlanSample: CustomStringConvertible {
   func plan() throws(MergeError) -> MergePlan {
     var thread = try planThread()
     var batch = RunBatch()
-    // The runs arrive as from leaves: a few at a time, and sometimes none.
+    // As if read from leaves, the runs arrive a few at a time, and some batches are empty.
     for first in stride(from: 0, to: runs.count, by: 3) {
       _ = thread.append(&batch)
       for run in runs[first...].prefix(3) { batch.append(run) }
@@ -60,7 +60,7 @@ struct PlanSample: CustomStringConvertible {
       MergeExtent(originByteCount: originByteCount, options: options),
       dataBlockByteCount: Self.blockByteCount, ioByteCount: ioByteCount)
     let dataBlocks = try DataBlockLedger(dataBlockCount: 1000)
-    // No thread can be created with such a stack.
+    // Creating a thread fails if its stack size is `Int.max`.
     return runs.count.isMultiple(of: 5)
       ? BackgroundPlanner(builder, dataBlocks, stackByteCount: .max)
       : BackgroundPlanner(builder, dataBlocks)
@@ -72,23 +72,25 @@ struct PlanSample: CustomStringConvertible {
       + "\(options.pastEnd), io \(ioByteCount), alignment \(alignmentByteCount)"
   }
 
-  // MARK: The same, block by block
+  // MARK: Expected values, computed block by block
 
-  /// The start of each mapped block.
+  /// The byte offset of each mapped block.
   var blockStarts: [UInt64] {
     runs.flatMap { run in
       (0..<run.blockCount).map { (run.thinBlock.rawValue + $0) * Self.blockByteCount }
     }
   }
 
-  /// The end of the merge; nothing past it is written.
+  /// The byte offset at which the merge ends.
+  ///
+  /// Nothing past this offset is written.
   var end: UInt64 {
     let lastEnd = (blockStarts.last ?? 0) + (blockStarts.isEmpty ? 0 : Self.blockByteCount)
     if options.pastEnd == .grow { return options.thinByteCount ?? max(originByteCount, lastEnd) }
     return min(originByteCount, options.thinByteCount ?? originByteCount)
   }
 
-  /// The size that a growing origin gets, unless it is larger already.
+  /// The size in bytes to which the origin is grown, unless it is already larger.
   var grownEnd: UInt64 {
     options.thinByteCount ?? (blockStarts.last.map { $0 + Self.blockByteCount } ?? 0)
   }
@@ -108,8 +110,8 @@ struct PlanSample: CustomStringConvertible {
     }
   }
 
-  /// True if a mapped block starts, or is known to extend, past the end of an origin that cannot
-  /// grow.
+  /// True if the plan must be refused because a mapped block starts, or is known to extend, past
+  /// the end of the origin.
   var isRefused: Bool {
     guard options.pastEnd == .refuse else { return false }
     guard let thin = options.thinByteCount else {
@@ -120,7 +122,7 @@ struct PlanSample: CustomStringConvertible {
     }
   }
 
-  /// The ranges that single writes cover, cut sector by sector.
+  /// The ranges that the individual writes are expected to cover, built up sector by sector.
   var transfers: [ByteRange] {
     let tail = end - end % UInt64(max(alignmentByteCount, 4096))
     var transfers: [ByteRange] = []

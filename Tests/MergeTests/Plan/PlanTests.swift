@@ -3,9 +3,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Plan: the figures of a plan")
+@Suite("Plan: the numbers in a plan")
 struct PlanTests {
-  @Test("the figures match counting block by block, under each policy")
+  @Test("a plan's numbers match a block-by-block count under each past-end policy")
   func counts() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -34,7 +34,8 @@ struct PlanTests {
     #expect(outcomes.count == 4, "\(outcomes); \(seed)")
   }
 
-  @Test("a plan counts at most one transfer too many, and no transfer is larger than it states")
+  @Test(
+    "a plan counts at most one extra transfer, and no transfer exceeds the planned maximum size")
   func transfers() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -52,7 +53,7 @@ struct PlanTests {
     }
   }
 
-  @Test("a journal stays within the planned bound, even with a checkpoint for each transfer")
+  @Test("a journal stays within its planned maximum size, even with a checkpoint for each transfer")
   func journalBound() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -75,7 +76,9 @@ struct PlanTests {
     }
   }
 
-  @Test("the fingerprint depends on what is merged where, and on nothing else")
+  @Test(
+    "a plan's fingerprint depends on mappings, origin size and past-end policy, but not on I/O size"
+  )
   func fingerprint() throws {
     var generator = SeededGenerator(seed: 4)
     var sample = PlanSample(using: &generator)
@@ -104,9 +107,10 @@ struct PlanTests {
   ]
 }
 
-@Suite("Plan: cutting into transfers")
+@Suite("Plan: splitting a merge into transfers")
 struct TransferCutsTests {
-  @Test("cuts are at multiples of the I/O size, at the start of the unaligned tail, and at the end")
+  @Test(
+    "transfers are split at multiples of the I/O size, before the unaligned tail, and at the end")
   func everywhere() {
     for ioByteCount in [4096, 8192, 12_288, 65_536] as [UInt64] {
       for end in [1, 511, 4095, 4096, 4097, 12_288, 20_000, 70_000] as [UInt64] {
@@ -130,9 +134,9 @@ struct TransferCutsTests {
   }
 }
 
-@Suite("Plan: the journal's largest size")
+@Suite("Plan: the maximum size of a journal")
 struct JournalSizeTests {
-  @Test("the bound covers a header and an attempt with the longest paths that the system allows")
+  @Test("the journal size bound covers a header and an attempt record with paths of maximum length")
   func longestPaths() {
     let longest = String(repeating: "/abc", count: 4095 / 4)
     var journal = JournalSample()
@@ -154,7 +158,8 @@ struct JournalSizeTests {
     #expect(UInt64(journal.bytes.count) <= bound)
   }
 
-  @Test("the bound covers entries at the end of the largest device, with a checkpoint for each")
+  @Test(
+    "the journal size bound covers entries at the end of the largest device, one per checkpoint")
   func largestOffsets() {
     let end = UInt64(Int64.max) / 65_536 * 65_536
     let ioByteCount: UInt64 = 64 << 20
@@ -169,14 +174,15 @@ struct JournalSizeTests {
     let bound = JournalSize.byteCountMax(
       transferCount: 40, endByteOffset: end, ioByteCount: ioByteCount)
     #expect(UInt64(journal.bytes.count) <= bound)
-    // The fixed start of a journal must not hide a bound that is too small for its entries.
+    // The space allowed for a journal's start must not mask a bound that is too small for the
+    // entries.
     let records = journal.recordBytes.dropFirst()
     let beginning = JournalSize.byteCountMax(
       transferCount: 0, endByteOffset: end, ioByteCount: ioByteCount)
     #expect(UInt64(records.reduce(0) { $0 + $1.count }) <= bound - beginning)
   }
 
-  @Test("after very many checkpoints a small one must wait, but a large one need not")
+  @Test("after a very large number of checkpoints, small ones must wait but large ones need not")
   func fewLargeCheckpoints() {
     #expect(JournalSize.allowsCheckpoint(of: 1, after: 0))
     #expect(!JournalSize.allowsCheckpoint(of: 1, after: 1 << 40))

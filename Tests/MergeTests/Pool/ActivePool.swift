@@ -6,7 +6,7 @@ import Testing
 
 @testable import thin_merge
 
-/// An active pool over loop devices, with a thin device `vm` on an external origin.
+/// A simulated active pool on loop devices, with a thin device (ID 5) that has an external origin.
 final class ActivePool {
   static let blockByteCount = 65_536
   static let blockCount = 24
@@ -18,38 +18,39 @@ final class ActivePool {
   var bootID = "tests"
   let metadata: LoopDevice
   let data: LoopDevice
-  /// An action that runs once, when merging of blocks begins.
+  /// An action that runs once, when the merging phase begins.
   var whenMerging: () -> Void = {}
-  /// An action that runs once, when comparison of blocks after the merge begins.
+  /// An action that runs once, when the verification after a merge begins.
   var whenVerifying: () -> Void = {}
-  /// The UUID of the pool's mapped device, which names the pool's record.
+  /// The UUID of the pool's mapped device, from which the name of the pool's record is derived.
   var poolUUID = "POOL-1"
-  /// A stand-in for system programs that only print, such as `lvs`.
+  /// A stand-in for system programs that only print information, such as `lvs`.
   var runProgram: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed(words: "") }
   /// A stand-in for system programs that change something, such as `lvchange`.
   var runChange: @Sendable ([String]) -> MergeEngine.Program.End = { _ in .failed(words: "") }
-  /// True if LVM volumes are activated where a verb needs them.
+  /// True if LVM volumes are activated when a verb needs them.
   var activatesVolumes = false
-  /// The cleanup failures of the last merge that returned a report.
+  /// The cleanup failures in the most recent merge report.
   private(set) var cleanupFailures: [MergeNote] = []
-  /// The thin device's state in the report of the last merge that returned one.
+  /// The thin device's state in the most recent merge report; nil if there is no report yet.
   private(set) var thinDeviceState: ThinDeviceState?
-  /// The plan that the last run asked to have approved; nil if the run did not ask.
+  /// The plan that the last run submitted for approval; nil if the run submitted none.
   private(set) var planAskedOf: PlanReport?
-  /// The snapshot that the last merge read in place of the thin device.
+  /// The ID of the snapshot that the last merge read instead of the thin device; nil if there was
+  /// none.
   private(set) var snapshotID: UInt32?
   /// The number of runs so far.
   ///
-  /// Each run gets its own second, which is part of a journal's ID.
+  /// Each run is given a different time in seconds, because the time is part of a journal's ID.
   private var runCount: Int64 = 0
-  /// The pool's mapped device, if the pool was deactivated.
+  /// The pool's mapped device, saved when the pool is deactivated; nil if it never was.
   var inactive: MappedDevice?
   private let before: Data
   private let dataContent: Data
 
   /// The thin device's mappings.
   ///
-  /// The pool may contain other devices too.
+  /// The pool may also contain other thin devices.
   static let mappings = [0, 3, 4, 9, 17, 23].enumerated().map {
     ThinMapping(UInt64($0.element), UInt64(40 - $0.offset))
   }
@@ -88,7 +89,7 @@ final class ActivePool {
     return number
   }
 
-  /// A mapped thin device of the pool.
+  /// Returns a mapped device for one of the pool's thin devices.
   func thin(
     _ name: String = "vm", id: Int = 5, minor: UInt32 = 301, hasOrigin: Bool = true
   ) throws -> MappedDevice {
@@ -102,7 +103,7 @@ final class ActivePool {
       ])
   }
 
-  /// The result of a run.
+  /// The result of running a verb on the simulated pool.
   struct Outcome {
     var exitStatus: Int32
     /// The error, or nil if the run succeeded.
@@ -112,7 +113,7 @@ final class ActivePool {
     var notes: [String]
   }
 
-  /// An observer that records notes and lets merges write, unless `agrees` is false.
+  /// An observer that records notes, and approves plans unless `agrees` is false.
   private final class Listener: MergeObserver, @unchecked Sendable {
     var notes: [String] = []
     var agrees = true
@@ -131,7 +132,7 @@ final class ActivePool {
     }
   }
 
-  /// A deterministic replacement for random numbers: descends from the top of the range.
+  /// A deterministic substitute for random numbers, which counts down from the top of the range.
   private final class SinkingNumbers: @unchecked Sendable {
     private var count: UInt32 = 0
 
@@ -143,7 +144,7 @@ final class ActivePool {
 
   /// Merges the thin device as the command does.
   ///
-  /// - `whenAsked`: runs when the plan is ready and the merge is about to begin.
+  /// - `whenAsked`: an action that runs when the plan is submitted for approval.
   func merge(
     _ selection: ThinDeviceReference = .member(pool: "pool", deviceID: 5),
     _ pool: PoolOptions = PoolOptions(), agrees: Bool = true, restarts: Bool = false,
@@ -164,7 +165,7 @@ final class ActivePool {
     }
   }
 
-  /// Merges from the pool's devices, given by their paths.
+  /// Merges from the pool's metadata and data devices, which are specified by path.
   func mergeByHand(
     _ mappings: MergeSource.Mappings, _ options: PoolOptions = PoolOptions(),
     metadataPath: String? = nil, dataPath: String? = nil
@@ -179,10 +180,10 @@ final class ActivePool {
     }
   }
 
-  /// A reference to the thin device by its number, which works whether or not it is active.
+  /// A reference to the thin device by its ID, which works even if the device is not active.
   static let byNumber = ThinDeviceReference.member(pool: "pool", deviceID: 5)
 
-  /// Begins a merge that creates a snapshot, and stops it with unreadable blocks.
+  /// Runs a merge that creates a snapshot and then stops at unreadable blocks.
   func stopInMidMerge() throws {
     try cutData()
     #expect(merge(Self.byNumber).exitStatus == 3)
@@ -210,14 +211,14 @@ final class ActivePool {
     }
   }
 
-  /// Truncates the data device's file, so that half of the thin device's blocks cannot be read.
+  /// Truncates the data device's file, which makes half of the thin device's blocks unreadable.
   func cutData() throws {
     let file = try FileHandle(forWritingTo: URL(filePath: folder.path("data.img")))
     try file.truncate(atOffset: UInt64(38 * Self.blockByteCount))
     try file.close()
   }
 
-  /// Inverts a sector of the origin that was already merged.
+  /// Inverts every bit of an origin sector that was already merged.
   func overwriteOrigin() throws {
     let byteOffset = Int(Self.mappings[0].thinBlock) * Self.blockByteCount
     let file = try FileHandle(forUpdating: URL(filePath: origin.path))
@@ -235,10 +236,11 @@ final class ActivePool {
     try file.close()
   }
 
-  /// Runs one verb on the simulated system, and retries for a while if the pool is locked.
+  /// Runs one verb on the simulated system, and retries for a while if a device or the pool is in
+  /// use.
   ///
-  /// A program that another test is starting briefly has copies of all descriptors of this process,
-  /// and with them the locks of a run that has ended.
+  /// While another test starts a program, the child process briefly has copies of all file
+  /// descriptors of this process, which keep the locks of a finished run held.
   func run(
     agrees: Bool = true, waits: Bool = true, whenAsked: @escaping () -> Void = {},
     _ body: (Merger) throws(MergeError) -> Void
@@ -313,21 +315,22 @@ final class ActivePool {
 
   func isMerged() throws -> Bool { try originContent() == merged }
 
-  /// A pool record from a newer version, with one feature unknown to this version.
+  /// A pool record such as a newer version might write, with a required feature unknown to this
+  /// version.
   static let recordOfANewerVersion = """
     {"format":1,"requiredFeatures":4,"removals":[],"madeWritable":[],"journals":["a","b"]}
     """
 
   var recordPath: String { "\(state)/pools/\(poolUUID).json" }
 
-  /// Writes a record for the next run to find.
+  /// Writes a pool record for the next run to find.
   func writeRecord(_ text: String) throws {
     try FileManager.default.createDirectory(
       atPath: state + "/pools", withIntermediateDirectories: true)
     try Data(text.utf8).write(to: URL(filePath: recordPath))
   }
 
-  /// Returns the name of the pool's record, if there is one.
+  /// Returns the file names of all pool records in the state folder.
   func recordFiles() throws -> [String] {
     let pools = state + "/pools"
     guard FileManager.default.fileExists(atPath: pools) else { return [] }
@@ -338,7 +341,7 @@ final class ActivePool {
 }
 
 extension Clock {
-  /// The same clock, except that each wait takes a thousandth of its duration.
+  /// The same clock, except that each wait takes only a thousandth of its nominal duration.
   fileprivate var skipping: Clock {
     let skipped = Mutex(Duration.zero)
     return Clock(

@@ -2,9 +2,9 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Pool: growing data and metadata devices", .needsLoopDevices, .waitsForPrograms)
+@Suite("Pool: data and metadata devices that grow", .needsLoopDevices, .waitsForPrograms)
 struct GrowingPoolTests {
-  @Test("a merge measures the metadata device again when it grows during the merge")
+  @Test("a merge succeeds even if the pool's metadata device grows meanwhile")
   func metadataDuringMerge() throws {
     let pool = try ActivePool()
     let outcome = pool.merge(whenAsked: { pool.growMetadata() })
@@ -15,7 +15,7 @@ struct GrowingPoolTests {
   }
 
   @Test(
-    "metadata is accepted when its device grows between the size query and the superblock read")
+    "metadata is accepted even if its device grows between the size query and the superblock read")
   func metadataWhileSuperblockIsRead() throws {
     let pool = try ActivePool()
     let file = try OpenFile(pool.metadata.path, role: "metadata device", access: .readOnly)
@@ -34,7 +34,7 @@ struct GrowingPoolTests {
     #expect(metadata.live.metadataBlockCount == 512)
   }
 
-  @Test("a merge succeeds when the data device grows during it")
+  @Test("a merge succeeds even if the pool's data device grows meanwhile")
   func dataDuringMerge() throws {
     let pool = try ActivePool()
     let outcome = pool.merge(whenAsked: { pool.growData() })
@@ -44,7 +44,7 @@ struct GrowingPoolTests {
   }
 
   @Test(
-    "a stopped merge resumes after its data and metadata devices have grown",
+    "a stopped merge can be finished after the pool's data and metadata devices have grown",
     arguments: [true, false])
   func betweenRuns(isResumed: Bool) throws {
     let pool = try ActivePool()
@@ -58,7 +58,7 @@ struct GrowingPoolTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("both 'merge' and 'resume' finish a stopped merge after its data file has grown")
+  @Test("both 'merge' and 'resume' can finish a stopped merge after the data file has grown")
   func dataFile() throws {
     for isResumed in [true, false] {
       let merge = try MergeCase(scatteredBlocks: 8)
@@ -77,7 +77,7 @@ extension ActivePool {
     grow(metadata, folder.path("metadata.img"), to: 512 * 4096)
   }
 
-  /// Doubles the data device, as another program would.
+  /// Doubles the size of the data device, as another program would.
   fileprivate func growData() {
     mapper.dataBlockCount = 512
     grow(data, folder.path("data.img"), to: 512 * Self.blockByteCount)

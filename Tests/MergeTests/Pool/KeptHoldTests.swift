@@ -4,14 +4,14 @@ import MergeEngine
 import Testing
 
 @Suite(
-  "Pool: a thin device that is merged without a snapshot and deleted meanwhile", .needsLoopDevices,
+  "Pool: deletion of a thin device while it is merged without a snapshot", .needsLoopDevices,
   .waitsForPrograms)
 struct KeptHoldTests {
   private static let byNumber = ThinDeviceReference.member(pool: "pool", deviceID: 5)
 
-  /// Stops a merge in the middle with unreadable blocks.
+  /// Runs a merge that stops midway at unreadable blocks.
   ///
-  /// - `meanwhile`: runs once the metadata snapshot is held and the merge has begun.
+  /// - `meanwhile`: an action that runs after the metadata snapshot is taken and merging has begun.
   private static func stopped(
     _ pool: ActivePool, _ options: PoolOptions = PoolOptions(mergesThinDeviceItself: true),
     _ meanwhile: @escaping () -> Void
@@ -42,7 +42,7 @@ struct KeptHoldTests {
   enum NextRun: CaseIterable, Sendable { case resume, merge, mergeFromTheBeginning }
 
   @Test(
-    "a stopped merge keeps a deleted device's metadata snapshot, and the next run finishes from it",
+    "if a thin device is deleted mid-merge, the next run finishes from the held metadata snapshot",
     arguments: NextRun.allCases)
   func deleted(next: NextRun) throws {
     let pool = try ActivePool()
@@ -59,7 +59,7 @@ struct KeptHoldTests {
   }
 
   @Test(
-    "resume merges a deleted snapshot of an open device from the held metadata snapshot")
+    "if an open device's snapshot is deleted, resume merges from the held metadata snapshot")
   func deletedSnapshot() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -83,7 +83,7 @@ struct KeptHoldTests {
   }
 
   @Test(
-    "resume merges a deleted thin device whose number was reused, and leaves the new device alone")
+    "resume merges a deleted thin device whose ID was reused, and leaves the new device alone")
   func replaced() throws {
     let pool = try ActivePool()
     // The new device was created without a snapshot, so its times equal those of the deleted one.
@@ -106,10 +106,11 @@ struct KeptHoldTests {
   }
 
   @Test(
-    "a thin device counts as present only if its held and live trees share a mapping",
+    "a thin device counts as still present only if its held and live trees share a mapping",
     arguments: [
-      // In order: the last mapping is left; it moved to another thin block; the device was
-      // recreated with a later creation time, or in another transaction; no mapping is left.
+      // In order: the device's last mapping remains; that mapping has moved to another thin block;
+      // the device was recreated with a later creation time, or in another transaction; no mapping
+      // remains.
       (Fixtures.ThinDevice(5, [ThinMapping(0, 70), ThinMapping(23, 35)]), true),
       (Fixtures.ThinDevice(5, [ThinMapping(0, 70), ThinMapping(22, 35)]), false),
       (Fixtures.ThinDevice(5, [ThinMapping(23, 35)], creationTime: 1), false),
@@ -124,7 +125,7 @@ struct KeptHoldTests {
     if !isThere { Self.expectKept(pool, outcome.notes) }
   }
 
-  @Test("a stopped merge keeps its metadata snapshot if the live trees cannot be read")
+  @Test("a stopped merge keeps its metadata snapshot if the pool's live trees are unreadable")
   func unknown() throws {
     let pool = try ActivePool()
     let outcome = try Self.stopped(pool) {
@@ -145,7 +146,7 @@ struct KeptHoldTests {
   }
 
   @Test(
-    "after a kill, plan, devices and merge keep a deleted device's metadata snapshot; resume uses it"
+    "after a kill, plan, devices and merge leave a deleted device's metadata snapshot for resume"
   )
   func killed() throws {
     let pool = try ActivePool(otherIDs: [6])
@@ -173,13 +174,13 @@ struct KeptHoldTests {
   }
 
   @Test(
-    "resuming the merge of a deleted thin device leaves its origin read-only and nothing undone"
+    "resuming a deleted thin device's merge completes all cleanup and leaves the origin read-only"
   )
   func readOnlyOrigin() throws {
     let pool = try ActivePool()
     try pool.addBase(isReadOnly: true)
     let mapped = pool.mapper.mapped
-    // Steps 0 to 2 reserve the metadata snapshot, and load and resume the origin's table.
+    // Steps 0 to 2 take the metadata snapshot, load the origin's new table, and resume the origin.
     pool.mapper.happensAfter[2] = { [unowned mapper = pool.mapper] in
       try? mapper.replaceBySomebodyElse(5)
     }
@@ -196,7 +197,7 @@ struct KeptHoldTests {
   }
 
   @Test(
-    "a merge of a deleted thin device is given up when its metadata snapshot is released by hand")
+    "a merge of a deleted thin device is abandoned if its metadata snapshot is released manually")
   func givenUp() throws {
     let pool = try ActivePool()
     _ = try Self.stopped(pool) { try? pool.mapper.replaceBySomebodyElse(5) }
@@ -218,10 +219,12 @@ struct KeptHoldTests {
   }
 }
 
-@Suite("Pool: the fate of a thin device, as read from the metadata")
+@Suite("Pool: the fate of a thin device, as determined from the metadata")
 struct ThinDeviceFateTests {
-  /// Returns the fate of device 5 between a held and a live tree of several levels, with other
-  /// devices around it.
+  /// Returns the fate of thin device 5, given its mappings in the held and the live metadata.
+  ///
+  /// The trees have several levels and also contain other devices. If `live` is nil, the device has
+  /// been deleted.
   private static func fate(
     _ held: [ThinMapping], _ live: [ThinMapping]?, leafEntryCount: Int = 3
   ) throws -> ThinDeviceFate? {
@@ -251,7 +254,7 @@ struct ThinDeviceFateTests {
   private static let held = mappings(200, at: 1000)
 
   @Test(
-    "one shared mapping at any position proves that a thin device exists, in trees of any size"
+    "one shared mapping, at any position, proves that a thin device still exists"
   )
   func there() throws {
     #expect(try Self.fate(Self.held, Self.held) == .there)
@@ -267,7 +270,7 @@ struct ThinDeviceFateTests {
     }
   }
 
-  @Test("a device with the same number but no shared mapping counts as another device")
+  @Test("a thin device with the same ID but no shared mapping counts as a different device")
   func replaced() throws {
     #expect(try Self.fate(Self.held, Self.mappings(200, at: 1001)) == .replaced)
     #expect(try Self.fate(Self.held, Self.mappings(50, by: 5, at: 2000)) == .replaced)
@@ -275,7 +278,7 @@ struct ThinDeviceFateTests {
     #expect(try Self.fate(Self.held, []) == .replaced)
   }
 
-  @Test("a missing device counts as deleted unless it had no mappings")
+  @Test("a missing thin device counts as deleted unless it had no mappings")
   func deleted() throws {
     #expect(try Self.fate(Self.held, nil) == .deleted)
     #expect(try Self.fate([], nil) == .there)

@@ -7,7 +7,7 @@ import Testing
 @Suite(
   "Pool: the snapshot kept for a stopped merge", .needsLoopDevices, .waitsForPrograms)
 struct KeptSnapshotTests {
-  @Test("a restarted merge keeps the earlier snapshot until the new merge writes")
+  @Test("if a restarted merge cannot create a snapshot, the stopped merge's snapshot is kept")
   func restarted() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -20,7 +20,7 @@ struct KeptSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a restarted merge that stops too keeps its own snapshot and deletes the earlier one")
+  @Test("if a restarted merge also stops, its own snapshot is kept and the earlier one is deleted")
   func restartedAndStopped() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -33,7 +33,8 @@ struct KeptSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a merge onto another origin creates its own snapshot and leaves the kept one alone")
+  @Test(
+    "a merge onto another origin creates its own snapshot and keeps the stopped merge's snapshot")
   func anotherOrigin() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -53,8 +54,8 @@ struct KeptSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  /// Renames the origin in the record, as happens when an origin without an identity gets a new
-  /// name after a reboot.
+  /// Renames the origin in the pool record, as if a reboot had given a new name to an origin that
+  /// has no persistent identity.
   private static func renameOrigin(of pool: ActivePool) throws {
     let name = #/"originName" : "[^"]*"/#
     let record = try String(contentsOfFile: pool.recordPath, encoding: .utf8)
@@ -65,7 +66,7 @@ struct KeptSnapshotTests {
   }
 
   @Test(
-    "a kept snapshot is found by its merge's journal when the origin has a new name after a reboot")
+    "a stopped merge's snapshot is found by its journal ID if a reboot has renamed the origin")
   func foundByJournal() throws {
     for isResumed in [false, true] {
       let pool = try ActivePool()
@@ -82,7 +83,7 @@ struct KeptSnapshotTests {
   }
 
   @Test(
-    "a restarted merge deletes the earlier snapshot even if its origin was renamed by a reboot"
+    "a restarted merge deletes the earlier snapshot even if a reboot has renamed the origin"
   )
   func givenUpByJournal() throws {
     let pool = try ActivePool()
@@ -94,7 +95,8 @@ struct KeptSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a 0.1.0 record of a snapshot, which has no journal ID, is matched by the origin alone")
+  @Test(
+    "a snapshot record written by 0.1.0, which has no journal ID, is matched by the origin alone")
   func foundByOrigin() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -108,7 +110,7 @@ struct KeptSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a stopped merge resumes when its origin is given as a lower layer of a device stack")
+  @Test("a stopped merge can be finished if its origin is the lower layer of a device stack")
   func lowerLayer() throws {
     let pool = try ActivePool()
     let top = try LoopDevice(backing: pool.origin.path)
@@ -137,7 +139,7 @@ struct KeptSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a metadata snapshot held by another program serves a merge that is stopped and resumed")
+  @Test("a merge from another program's metadata snapshot can be stopped and resumed")
   func heldBySomebodyElse() throws {
     let pool = try ActivePool()
     try pool.mapper.holdForSomebodyElse(afterChange: false)

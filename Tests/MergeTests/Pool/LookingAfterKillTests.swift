@@ -10,11 +10,11 @@ import Testing
   "Pool: plan, devices and verify after a killed run", .needsLoopDevices,
   .waitsForPrograms)
 struct LookingAfterKillTests {
-  /// The verbs that only read a pool's mappings.
+  /// A verb that only reads a pool's mappings.
   enum Look: CaseIterable, Sendable {
     case plan, planAgain, devices, verify
 
-    /// Runs the verb, and returns the refusal that a plan reports.
+    /// Runs the verb, and returns the refusal if the verb is a plan that reports one.
     func run(
       _ merger: Merger, _ pool: ActivePool, _ options: PoolOptions
     ) throws(MergeError) -> MergeError? {
@@ -34,7 +34,7 @@ struct LookingAfterKillTests {
     }
   }
 
-  /// The result of a verb that only reads.
+  /// The result of running a verb that only reads a pool.
   private struct Looked {
     var outcome: ActivePool.Outcome
     var refusal: MergeError?
@@ -50,7 +50,8 @@ struct LookingAfterKillTests {
     return Looked(outcome: outcome, refusal: refusal)
   }
 
-  /// Returns true if anything is left behind, apart from a suspension or a metadata snapshot.
+  /// Returns true if a killed run left anything behind besides a suspended device or a metadata
+  /// snapshot.
   private static func isAnythingLeft(in pool: ActivePool) throws -> Bool {
     var pools: [PoolLeftovers] = []
     _ = pool.run { merger throws(MergeError) in pools = try merger.leftovers(pool: "pool").pools }
@@ -62,7 +63,7 @@ struct LookingAfterKillTests {
   }
 
   @Test(
-    "a verb that only reads undoes blocking leftovers of a kill at any step, and reports the rest",
+    "after a kill at any step, a read-only verb undoes only what blocks it, and reports the rest",
     arguments: PoolCrashTests.Way.allCases, Look.allCases)
   func looked(way: PoolCrashTests.Way, look: Look) throws {
     var step = 0
@@ -85,7 +86,7 @@ struct LookingAfterKillTests {
       let names = looked.outcome.notes.filter { $0.contains("undo it with 'thin-merge settle'") }
       #expect(names.count == (isAnythingLeft ? 1 : 0), "step \(step): \(looked.outcome.notes)")
 
-      // Everything is still recorded, so settle undoes it.
+      // The remaining leftovers are still recorded, so settle undoes them.
       _ = poll {
         _ = pool.run { merger throws(MergeError) in _ = try merger.settle() }
         return pool.mapper.mapped == before
@@ -97,10 +98,11 @@ struct LookingAfterKillTests {
   }
 
   @Test(
-    "a plan reads a killed run's metadata snapshot that is named by its block, and keeps it")
+    "plan can read a killed run's metadata snapshot by its block number, without releasing it")
   func namedBlock() throws {
     let pool = try ActivePool()
-    // The kill comes just before the snapshot is created, after the metadata snapshot was recorded.
+    // The run is killed after it recorded the metadata snapshot, just before it creates the
+    // snapshot.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 2))
     let block = try #require(pool.mapper.heldBlock)
     let outcome = pool.run { merger throws(MergeError) in
@@ -115,12 +117,12 @@ struct LookingAfterKillTests {
   }
 
   @Test(
-    "a plan knows the size of a thin device that a killed run removed, without restoring the device"
+    "plan finds the size of a thin device that a killed run removed, without restoring the device"
   )
   func sizeOfRemoved() throws {
     let pool = try ActivePool()
     try PoolCrashTests.Way.reactivated.prepare(pool)
-    // The kill comes just after the thin device was removed.
+    // The run is killed just after it removed the thin device.
     #expect(try PoolCrashTests.killed(pool, .reactivated, at: 3))
     #expect(!pool.mapper.mapped.contains { $0.name == "vm" })
     var isAssumed = true

@@ -9,7 +9,7 @@ import Testing
 struct MergedItselfTests {
   private static let itself = PoolOptions(mergesThinDeviceItself: true)
 
-  @Test("a merge without a snapshot stops when the thin device is activated during it")
+  @Test("a merge without a snapshot stops if the thin device is activated during the merge")
   func activatedMeanwhile() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -40,7 +40,7 @@ struct MergedItselfTests {
   }
 
   @Test(
-    "a thin device that was briefly active after its merge is reported as unknown, not as merged")
+    "if a thin device was briefly active after its merge, its state is reported as unknown")
   func activatedForAMoment() throws {
     for isActivated in [false, true] {
       let pool = try ActivePool()
@@ -58,7 +58,7 @@ struct MergedItselfTests {
   }
 
   @Test(
-    "a merge of a read-only thin device without a snapshot stops when the device becomes writable")
+    "a merge of a read-only thin device without a snapshot stops if the device becomes writable")
   func writableMeanwhile() throws {
     for isLoaded in [false, true] {
       let pool = try ActivePool()
@@ -95,7 +95,7 @@ struct MergedItselfTests {
   }
 
   @Test(
-    "a merge without a snapshot succeeds although its thin device is opened and gets a table loaded"
+    "opening a thin device or loading a table for it does not stop a merge without a snapshot"
   )
   func openedAtCheckpoint() throws {
     let pool = try ActivePool()

@@ -8,10 +8,10 @@ import Testing
 
 @Suite("Pool: the metadata snapshot of an active pool", .needsLoopDevices, .waitsForPrograms)
 struct MetadataSnapshotTests {
-  /// The messages that the pool gets when a metadata snapshot is taken and released.
+  /// The messages sent to the pool to take and then release a metadata snapshot.
   private static let lookedAt = ["reserve_metadata_snap", "release_metadata_snap"]
 
-  @Test("a merge is refused while another program holds a metadata snapshot, and leaves it alone")
+  @Test("a merge is refused if another program holds a metadata snapshot, which stays held")
   func heldByAnother() throws {
     let pool = try ActivePool()
     try pool.mapper.holdForSomebodyElse()
@@ -23,7 +23,8 @@ struct MetadataSnapshotTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("with devices given by path, a held metadata snapshot is accepted only if it is up to date")
+  @Test(
+    "if pool devices are given by path, a held metadata snapshot is accepted only if it is current")
   func heldAndFresh() throws {
     let fresh = try ActivePool()
     try fresh.mapper.holdForSomebodyElse()
@@ -43,7 +44,7 @@ struct MetadataSnapshotTests {
   }
 
   @Test(
-    "merge and resume both refuse too old a metadata snapshot when the thin device itself is merged"
+    "merge and resume refuse an outdated metadata snapshot if the thin device itself is merged"
   )
   func heldAndOldByResume() throws {
     let pool = try ActivePool()
@@ -61,7 +62,7 @@ struct MetadataSnapshotTests {
     #expect(try !pool.isMerged())
   }
 
-  @Test("resume uses the metadata snapshot named by --metadata-snap, however old it is")
+  @Test("resume uses the metadata snapshot specified by --metadata-snap, no matter how old it is")
   func namedAndResumed() throws {
     let pool = try ActivePool()
     try pool.mapper.holdForSomebodyElse()
@@ -76,7 +77,7 @@ struct MetadataSnapshotTests {
     #expect(pool.mapper.isHolding)
   }
 
-  @Test("--metadata-snap merges from a held metadata snapshot and does not release it")
+  @Test("a merge with --metadata-snap reads a held metadata snapshot and does not release it")
   func givenSnapshot() throws {
     let pool = try ActivePool()
     try pool.mapper.holdForSomebodyElse()
@@ -87,7 +88,7 @@ struct MetadataSnapshotTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("plan and verify hold a metadata snapshot only while they read")
+  @Test("plan and verify hold a metadata snapshot only while reading")
   func reading() throws {
     let pool = try ActivePool()
     let planned = pool.run { [origin = pool.origin.path] merger throws(MergeError) in
@@ -107,7 +108,8 @@ struct MetadataSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a merge is refused if status and superblock name different metadata snapshot blocks")
+  @Test(
+    "a merge is refused if pool status and superblock disagree on the metadata snapshot's block")
   func blocksDiffer() throws {
     let pool = try ActivePool()
     pool.mapper.happensAfter[0] = { [unowned mapper = pool.mapper] in
@@ -121,7 +123,7 @@ struct MetadataSnapshotTests {
   }
 
   @Test(
-    "paths of an active pool's devices get the same checks as the pool, and a metadata snapshot")
+    "merging from an active pool by device path makes the same checks and snapshots as by name")
   func byHand() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()

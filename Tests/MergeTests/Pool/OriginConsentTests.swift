@@ -17,7 +17,8 @@ struct OriginConsentTests {
     return options
   }
 
-  /// Stops a merge in the middle, with consent to the thin devices that existed then.
+  /// Runs a merge that stops midway, by default with consent to changing the thin devices that
+  /// exist then.
   private static func stopped(_ pool: ActivePool, _ options: PoolOptions = agrees) throws {
     try pool.cutData()
     let outcome = pool.merge(.member(pool: "pool", deviceID: 5), options)
@@ -36,7 +37,8 @@ struct OriginConsentTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("resume needs no new consent for thin devices that were agreed to, active or not")
+  @Test(
+    "resume needs no new consent for thin devices that the user agreed to, whether active or not")
   func agreedTo() throws {
     for isActiveLater in [true, false] {
       let pool = try ActivePool(otherIDs: [6, 7])
@@ -49,7 +51,8 @@ struct OriginConsentTests {
     }
   }
 
-  @Test("resume refuses a thin device that was activated since, and names only that one")
+  @Test(
+    "if a thin device was activated after a merge stopped, resume refuses, naming only that device")
   func activatedSince() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -64,14 +67,15 @@ struct OriginConsentTests {
     #expect(
       !refused.notes.contains { $0.contains("consent without the names") }, "\(refused.notes)")
     #expect(try pool.originContent() == before)
-    // The journal keeps the consent of the run that got it.
+    // The journal keeps the consent that was given in an earlier run.
     try pool.cutData()
     #expect(try pool.resume(Self.resumeOptions(Self.agrees)).exitStatus == 3)
     try pool.restoreData()
     try Self.expectMerged(pool, pool.resume())
   }
 
-  @Test("resume refuses inactive thin devices that were created since, and names only those")
+  @Test(
+    "if thin devices were created after a merge stopped, resume refuses, naming only those devices")
   func madeSince() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool)
@@ -91,7 +95,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "resume refuses a thin device that was recreated with the ID of one that was agreed to",
+    "resume does not apply consent for a deleted thin device to a new one with the same ID",
     arguments: [true, false])
   func madeAnew(isActive: Bool) throws {
     let pool = try ActivePool(otherIDs: [6])
@@ -107,7 +111,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "resume asks again about another pool's thin device unless a UUID identifies it",
+    "resume requires new consent for another pool's thin device unless the device has a UUID",
     arguments: ["", "THIN-stranger"])
   func ofAnotherPool(uuid: String) throws {
     let pool = try ActivePool()
@@ -118,7 +122,7 @@ struct OriginConsentTests {
     pool.mapper.mapped += [
       MappedDevice(name: "other", uuid: "POOL-2", number: other, liveTable: []), stranger,
     ]
-    // The consent is valid within the run that got it.
+    // Consent is always valid within the run in which it was given.
     try Self.stopped(pool)
     let before = try pool.originContent()
     let resumed = try pool.resume()
@@ -132,7 +136,8 @@ struct OriginConsentTests {
     }
   }
 
-  @Test("a thin device that is activated on the origin while the user is asked is refused")
+  @Test(
+    "a merge is refused if a thin device is activated on the origin during the confirmation prompt")
   func activatedDuringQuestion() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -146,7 +151,7 @@ struct OriginConsentTests {
     #expect(!pool.mapper.isHolding)
   }
 
-  /// Returns an action that creates a thin device while the user is asked.
+  /// Returns an action that creates a thin device with the given ID, and replaces any existing one.
   private static func make(_ id: UInt64, in pool: ActivePool) -> () -> Void {
     {
       #expect(throws: Never.self) {
@@ -156,7 +161,7 @@ struct OriginConsentTests {
     }
   }
 
-  /// Expects that an inactive thin device was refused before any change.
+  /// Checks that a run was refused, before any change, because of the given inactive thin devices.
   private static func expectRefused(
     _ outcome: ActivePool.Outcome, _ devices: String, _ pool: ActivePool
   ) {
@@ -169,7 +174,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "an inactive thin device created while the user is asked is refused, and only it is named",
+    "the refusal names only the thin device that was created during the confirmation prompt",
     arguments: [
       PoolOptions(), PoolOptions(allowsOtherUsers: true),
       PoolOptions(mergesThinDeviceItself: true, allowsOtherUsers: true),
@@ -182,7 +187,7 @@ struct OriginConsentTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a thin device that is recreated while the user is asked is not covered by the consent")
+  @Test("consent does not cover a thin device that is recreated during the confirmation prompt")
   func madeAnewDuringQuestion() throws {
     let pool = try ActivePool(otherIDs: [6, 7])
     let outcome = pool.merge(
@@ -191,7 +196,7 @@ struct OriginConsentTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a thin device that is deleted while the user is asked needs no consent")
+  @Test("a thin device that is deleted during the confirmation prompt needs no consent")
   func goneDuringQuestion() throws {
     let pool = try ActivePool(otherIDs: [6, 7])
     let outcome = pool.merge(.member(pool: "pool", deviceID: 5), Self.agrees) {
@@ -201,7 +206,7 @@ struct OriginConsentTests {
   }
 
   @Test(
-    "a merge with a kept snapshot refuses a thin device that is created while the user is asked",
+    "continuing a merge is refused if a thin device is created during the confirmation prompt",
     arguments: [true, false])
   func madeDuringQuestionOfLaterRun(resumes: Bool) throws {
     let pool = try ActivePool(otherIDs: [6])
@@ -218,7 +223,8 @@ struct OriginConsentTests {
     try Self.expectMerged(pool, pool.resume(Self.resumeOptions(Self.agrees)))
   }
 
-  @Test("an active thin device that was recreated while the user is asked is refused by its name")
+  @Test(
+    "the refusal names an active thin device that was recreated during the confirmation prompt")
   func activeMadeAnew() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -230,7 +236,7 @@ struct OriginConsentTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a thin device created after another program's metadata snapshot needs consent")
+  @Test("a thin device created after another program took a metadata snapshot needs consent")
   func youngerThanMetadataSnapshot() throws {
     let pool = try ActivePool(otherIDs: [6])
     try pool.mapper.holdForSomebodyElse()
@@ -242,7 +248,7 @@ struct OriginConsentTests {
     try Self.expectMerged(pool, merged)
   }
 
-  @Test("a merge is refused if the live mappings are unreadable after the user agreed")
+  @Test("a merge is refused if live mappings become unreadable during the confirmation prompt")
   func unreadableAfterQuestion() throws {
     let pool = try ActivePool()
     let outcome = pool.merge(.member(pool: "pool", deviceID: 5)) {
@@ -253,7 +259,7 @@ struct OriginConsentTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("journaled consent that names no thin device covers none, and resume reports it")
+  @Test("resume rejects a journaled consent that names no thin devices, and says so")
   func consentWithoutNames() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool)
@@ -272,7 +278,7 @@ struct OriginConsentTests {
     #expect(refused.notes.contains { $0.contains("consent without the names") }, "\(refused.notes)")
   }
 
-  @Test("a journal's header stores no consent to other thin devices")
+  @Test("a journal's header does not store consent to changing other thin devices")
   func headerWithoutConsent() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool, PoolOptions(reactivates: true, allowsOtherUsers: true))

@@ -9,7 +9,8 @@ import Testing
 @Suite(
   "Pool: device names and other users of the origin", .needsLoopDevices, .waitsForPrograms)
 struct OriginUsersTests {
-  @Test("other active thin devices on the origin are refused by name, unless the user consents")
+  @Test(
+    "unless the user consents, an error names the other active thin devices on the origin")
   func otherUsers() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -24,7 +25,7 @@ struct OriginUsersTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("thin devices without a table are refused by number, unless the user consents")
+  @Test("unless the user consents, an error lists the IDs of thin devices whose origin is unknown")
   func unknownUsers() throws {
     let pool = try ActivePool(otherIDs: [6, 7])
     let refused = pool.merge()
@@ -38,14 +39,14 @@ struct OriginUsersTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("among inactive thin devices, a refusal lists those that share blocks first")
+  @Test("a refusal lists inactive thin devices that share blocks with the merged one before others")
   func kin() throws {
     let pool = try ActivePool(otherIDs: [2])
     try pool.mapper.send("create_snap 9 5", to: SimulatedDeviceMapper.poolNumber)
     #expect(pool.merge().message.contains("dev 9 (shares blocks), 2"))
   }
 
-  @Test("a merge stops at its end if another device has been stacked on the origin")
+  @Test("a merge fails at the end if another device was stacked on the origin during the merge")
   func originHeldMeanwhile() throws {
     let pool = try ActivePool()
     let number = try pool.number(pool.origin.path)
@@ -58,7 +59,7 @@ struct OriginUsersTests {
     #expect(!pool.mapper.isHolding)
   }
 
-  @Test("a thin device without an external origin has no origin path to merge onto")
+  @Test("a thin device without an external origin provides no origin path to merge onto")
   func noOrigin() throws {
     let pool = try ActivePool()
     pool.mapper.mapped.append(try pool.thin(hasOrigin: false))
@@ -70,7 +71,7 @@ struct OriginUsersTests {
     #expect(outcome.exitStatus == 0)
   }
 
-  @Test("the data device of an active pool is refused together with foreign metadata")
+  @Test("an active pool's data device is refused in combination with a copy of the pool's metadata")
   func dataOfActivePool() throws {
     let pool = try ActivePool()
     try Program.mustRun(
@@ -82,7 +83,8 @@ struct OriginUsersTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a file under an active pool's loop device is recognized as that pool's metadata")
+  @Test(
+    "the backing file of an active pool's metadata device is recognized as the pool's metadata")
   func fileUnderPool() throws {
     let pool = try ActivePool()
     let outcome = pool.mergeByHand(
@@ -104,7 +106,7 @@ struct OriginUsersTests {
     #expect(pool.mapper.steps == [])
   }
 
-  @Test("two mapped devices of one thin device that disagree on its origin are refused by name")
+  @Test("a merge is refused if two mapped devices of the same thin device have different origins")
   func aliases() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -117,7 +119,9 @@ struct OriginUsersTests {
     #expect(outcome.message.contains("vm, other"))
   }
 
-  @Test("a volume group with this system's ID, or with none, is accepted", arguments: ["", "here"])
+  @Test(
+    "a volume group is accepted if its system ID is empty or matches this system",
+    arguments: ["", "here"])
   func ownGroup(systemID: String) throws {
     let pool = try ActivePool()
     pool.mapper.mapped.append(try pool.thin("vg-vm"))

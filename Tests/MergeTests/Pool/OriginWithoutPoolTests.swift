@@ -12,7 +12,7 @@ struct OriginWithoutPoolTests {
   private static let writable = PoolOptions(makesOriginWritable: true)
 
   @Test(
-    "a merge makes a read-only origin writable, lower layer first, and read-only again afterwards")
+    "a merge makes a read-only origin writable, lower layer first, and restores it afterward")
   func madeWritable() throws {
     let pool = try ActivePool.withoutPool()
     let mapped = pool.mapper.mapped
@@ -30,7 +30,7 @@ struct OriginWithoutPoolTests {
   }
 
   @Test(
-    "merge and plan refuse a read-only origin without --make-origin-writable, and merge hints at it"
+    "merge and plan refuse a read-only origin, and merge suggests --make-origin-writable"
   )
   func refused() throws {
     let pool = try ActivePool.withoutPool()
@@ -50,7 +50,7 @@ struct OriginWithoutPoolTests {
     #expect(pool.mapper.steps == [])
   }
 
-  @Test("a stopped merge leaves the origin read-only, and resume merges the rest")
+  @Test("a stopped merge makes the origin read-only again, and resume merges the rest")
   func stopped() throws {
     let pool = try ActivePool.withoutPool()
     let mapped = pool.mapper.mapped
@@ -65,7 +65,7 @@ struct OriginWithoutPoolTests {
   }
 
   @Test(
-    "a merge is refused if a layer cannot be made writable, and the next run restores the others")
+    "a merge is refused if an origin layer cannot be made writable, and the next run cleans up")
   func notMadeWritable() throws {
     let pool = try ActivePool.withoutPool()
     let mapped = pool.mapper.mapped
@@ -75,7 +75,8 @@ struct OriginWithoutPoolTests {
     let outcome = pool.mergeInactive(Self.writable)
     #expect(outcome.error?.code == .cannotMakeOriginWritable)
     #expect(try pool.isUntouched())
-    // The lower layer was made writable and cannot be restored either. The next run restores it.
+    // The lower layer was already made writable and cannot be restored either. The next run
+    // restores it.
     #expect(
       outcome.notes.contains { $0.contains("could not make /dev/mapper/base-real read-only") })
     pool.mapper.fails = [:]
@@ -84,11 +85,11 @@ struct OriginWithoutPoolTests {
     #expect(pool.mapper.mapped == mapped)
   }
 
-  /// The run after a killed run.
+  /// The kind of run that follows a killed run.
   enum NextRun: CaseIterable, Sendable { case sameMerge, otherOrigin, activePool }
 
   @Test(
-    "the run after a kill at any step makes the origin read-only again",
+    "after a kill at any step, the next run makes the origin read-only again",
     arguments: NextRun.allCases)
   func killed(next: NextRun) throws {
     var step = 0
@@ -115,7 +116,8 @@ struct OriginWithoutPoolTests {
         #expect(pool.mapper.mapped == mapped, "step \(step)")
       case .activePool:
         pool.mapper.mapped.append(try #require(pool.inactive))
-        // A fully merged origin is compared without being made writable.
+        // If everything is already merged, a run only compares the origin, which need not become
+        // writable.
         let outcome = pool.merge()
         #expect(
           try outcome.error?.code == (pool.isMerged() ? nil : .originReadOnly), "step \(step)")
@@ -127,19 +129,21 @@ struct OriginWithoutPoolTests {
     #expect(step >= 16)
   }
 
-  @Test("plan after a kill at any step changes nothing and predicts the next merge's refusal")
+  @Test("after a kill at any step, plan changes nothing and predicts whether a merge is refused")
   func plannedAfterKill() throws {
     var step = 0
     while true {
       let pool = try ActivePool.withoutPool()
       guard try pool.isKilled(at: step, { _ = pool.mergeInactive(Self.writable) }) else { break }
       let (mapped, records) = (pool.mapper.mapped, pool.originRecords())
-      // A fully merged origin is compared without being made writable.
+      // If everything is already merged, a run only compares the origin, which need not become
+      // writable.
       let refusal: MergeError.Code? = try pool.isMerged() ? nil : .originReadOnly
       #expect(try pool.planInactive(PoolOptions())?.code == refusal, "step \(step)")
       #expect(try pool.planInactive(Self.writable) == nil, "step \(step)")
       #expect(pool.mapper.steps == [], "step \(step)")
-      // A plan through the active pool also only reserves and releases a metadata snapshot.
+      // A plan from the active pool takes and releases a metadata snapshot, but changes nothing
+      // else.
       pool.mapper.mapped.append(try #require(pool.inactive))
       #expect(try pool.planActive(PoolOptions())?.code == refusal, "step \(step)")
       #expect(try pool.planActive(Self.writable) == nil, "step \(step)")
@@ -156,11 +160,11 @@ struct OriginWithoutPoolTests {
   enum Difference: CaseIterable, Sendable { case uuid, number, table, boot }
 
   @Test(
-    "a device that merely has the name of a layer made writable is left unchanged",
+    "a device is not changed merely because it has the name of a layer that was made writable",
     arguments: Difference.allCases)
   func otherDevice(difference: Difference) throws {
     let pool = try ActivePool.withoutPool()
-    // The kill comes just after the lower layer was made writable.
+    // The run is killed just after it made the lower layer writable.
     #expect(try pool.isKilled(at: 3) { _ = pool.mergeInactive(Self.writable) })
     let index = try #require(pool.mapper.mapped.firstIndex { $0.name == "base-real" })
     #expect(!pool.mapper.mapped[index].isReadOnly)
@@ -180,13 +184,13 @@ struct OriginWithoutPoolTests {
     #expect(pool.originRecords() == [])
   }
 
-  @Test("a run leaves the origin of another running merge writable")
+  @Test("a run does not make the origin of another running merge read-only")
   func otherRun() throws {
     let pool = try ActivePool.withoutPool()
     let other = pool.folder.path("other.img")
     try Data(count: ActivePool.blockCount * ActivePool.blockByteCount)
       .write(to: URL(filePath: other))
-    // Only one of the two runs can open the metadata device itself.
+    // The inner run reads a copy, because only one of the two runs can open the metadata device.
     let copy = pool.folder.path("copy.img")
     try Program.mustRun("cp", pool.folder.path("metadata.img"), copy)
     var isWritable = false
@@ -200,7 +204,8 @@ struct OriginWithoutPoolTests {
     #expect(isWritable)
   }
 
-  @Test("another pool's thin devices on the origin are refused, unless the user consents")
+  @Test(
+    "a merge is refused if another pool's thin devices use the origin, unless the user consents")
   func otherUsers() throws {
     let pool = try ActivePool.withoutPool()
     pool.mapper.mapped.append(try pool.thin("sibling", id: 6, minor: 302))
@@ -214,7 +219,7 @@ struct OriginWithoutPoolTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("a merge is refused or stopped when something is stacked on a lower layer of the origin")
+  @Test("a merge is refused or stopped if a device is stacked on a lower layer of the origin")
   func heldBelow() throws {
     for isEarly in [true, false] {
       let pool = try ActivePool.withoutPool()
@@ -231,7 +236,8 @@ struct OriginWithoutPoolTests {
     }
   }
 
-  @Test("an origin that is suspended, or has a target that cannot be made writable, is refused")
+  @Test(
+    "an origin that is suspended, or has a target type that cannot be made writable, is refused")
   func unsuitable() throws {
     let pool = try ActivePool.withoutPool()
     pool.mapper.mapped[0].isSuspended = true
@@ -256,8 +262,8 @@ struct OriginWithoutPoolTests {
 }
 
 extension ActivePool {
-  /// Returns an inactive pool over a read-only origin `base` with a lower layer `base-real`, as LVM
-  /// makes them.
+  /// Returns an inactive pool whose read-only origin `base` has a lower layer `base-real`, as LVM
+  /// would create it.
   ///
   /// The lower layer exists only in the list of mapped devices and is never opened.
   static func withoutPool() throws -> ActivePool {
@@ -294,7 +300,7 @@ extension ActivePool {
     }
   }
 
-  /// Returns the refusal that a plan of the merge reports, if any.
+  /// Plans a merge from the inactive pool, and returns the refusal that the plan reports, if any.
   func planInactive(_ options: PoolOptions) throws -> MergeError? {
     var refusal: MergeError?
     let outcome = run { [origin, inactiveSource] merger throws(MergeError) in
@@ -306,7 +312,7 @@ extension ActivePool {
     return refusal
   }
 
-  /// Returns the refusal that a plan of a merge from the active pool reports, if any.
+  /// Plans a merge from the active pool, and returns the refusal that the plan reports, if any.
   func planActive(_ options: PoolOptions) throws -> MergeError? {
     var refusal: MergeError?
     let outcome = run { [origin] merger throws(MergeError) in
@@ -319,10 +325,10 @@ extension ActivePool {
     return refusal
   }
 
-  /// Runs `run` with a kill at the given step, and restores the state folder to its content at the
-  /// kill.
+  /// Calls `run` with a simulated kill at the given step, and then restores the state folder to its
+  /// content at the time of the kill.
   ///
-  /// - Returns: False if the run finished before that step.
+  /// - Returns: False if `run` finished without reaching that step.
   func isKilled(at step: Int, _ run: () -> Void) throws -> Bool {
     let copy = try TemporaryFolder()
     mapper.diesAt = step

@@ -8,7 +8,8 @@ import Testing
   "Pool: changes to a thin device while its snapshot is merged", .needsLoopDevices,
   .waitsForPrograms)
 struct OwnSnapshotTests {
-  @Test("a merge of a snapshot succeeds if the thin device is activated but not written during it")
+  @Test(
+    "a merge from a snapshot succeeds if the thin device is activated, but not written, meanwhile")
   func activated() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -20,7 +21,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.mapped.contains(thin))
   }
 
-  @Test("the report of a merge marks a thin device that is still open as open")
+  @Test("if the thin device is still open after a merge, the report says so")
   func open() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -30,7 +31,7 @@ struct OwnSnapshotTests {
     #expect(pool.thinDeviceState == .open)
   }
 
-  @Test("writes to the thin device during the merge are not merged, and the report mentions them")
+  @Test("writes to a thin device during its merge are not merged, but are mentioned in the report")
   func written() throws {
     let pool = try ActivePool()
     pool.whenMerging = {
@@ -45,7 +46,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a merge finishes from its snapshot if the thin device is deleted during it")
+  @Test("a merge finishes from its snapshot even if the thin device is deleted meanwhile")
   func deleted() throws {
     let pool = try ActivePool()
     pool.whenMerging = {
@@ -59,7 +60,7 @@ struct OwnSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("resume ignores writes to the thin device since the merge stopped")
+  @Test("resume does not merge writes made to the thin device after the merge stopped")
   func writtenInBetween() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -75,7 +76,8 @@ struct OwnSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("resume finishes from the snapshot if the thin device was deleted since the merge stopped")
+  @Test(
+    "resume finishes from the snapshot even if the thin device was deleted after the merge stopped")
   func deletedInBetween() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -86,7 +88,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.isEmpty)
   }
 
-  @Test("merge refuses to continue from a snapshot whose thin device's number was reused")
+  @Test("merge refuses to continue from a snapshot if the thin device's ID was reused")
   func replacedInBetween() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -96,7 +98,7 @@ struct OwnSnapshotTests {
     let refused = pool.merge()
     #expect(refused.exitStatus == 2)
     #expect(refused.message.contains("another thin device has that number now"))
-    // The new device may be on the same origin.
+    // The new device may use the same origin.
     let unasked = try pool.resume()
     #expect(unasked.error?.code == .originMaybeShared)
     #expect(unasked.message.hasSuffix("origin: dev 5"), "\(unasked.message)")
@@ -109,13 +111,15 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  /// Leaves a snapshot as the only copy of a deleted thin device: the run is killed before it
-  /// records the snapshot's creation, or it is refused before it writes anything from the snapshot.
+  /// Stops a merge early and deletes its thin device, which leaves a snapshot as the only copy.
+  ///
+  /// - `isKilled`: true to kill the run before it records that the snapshot was created; false to
+  ///   have the run refused before it writes anything from the snapshot.
   private static func onlyCopyIsLeft(
     _ pool: ActivePool, isKilled: Bool, replacement: Fixtures.ThinDevice? = nil
   ) throws {
     if isKilled {
-      // The kill comes just after the snapshot was created.
+      // The run is killed just after it created the snapshot.
       #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
       try pool.mapper.replaceBySomebodyElse(5, with: replacement)
     } else {
@@ -123,7 +127,7 @@ struct OwnSnapshotTests {
         try? mapper.replaceBySomebodyElse(5, with: replacement)
         mapper.fails["reserve_metadata_snap"] = .noMemory
       }
-      // The write makes the run plan the merge again after the snapshot is created.
+      // This write makes the run plan the merge again after it created the snapshot.
       let refused = pool.merge(whenAsked: { [mapper = pool.mapper] in
         #expect(throws: Never.self) { try mapper.writeBySomebodyElse(ThinMapping(12, 50), to: 5) }
       })
@@ -141,7 +145,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a deleted device's snapshot survives devices and a declined merge, and either number merges it",
+    "a deleted device's snapshot is kept until merged, and can be merged by either device ID",
     arguments: [true, false], [5, 16_777_215] as [UInt32])
   func onlyCopy(isKilled: Bool, deviceID: UInt32) throws {
     let pool = try ActivePool()
@@ -154,7 +158,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [16_777_215])
     let outcome = pool.merge(selection, restarts: true)
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
-    // The write while the user was asked is in the snapshot too.
+    // If the run was refused, the snapshot also contains the write made during the prompt.
     #expect(try pool.isMerged() == isKilled)
     #expect(pool.thinDeviceState == .gone)
     #expect(pool.cleanupFailures == [])
@@ -162,7 +166,7 @@ struct OwnSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a merge from a snapshot that is the only copy can be stopped and resumed")
+  @Test("a merge from a snapshot that is a deleted device's only copy can be stopped and resumed")
   func onlyCopyStopped() throws {
     let pool = try ActivePool()
     try Self.onlyCopyIsLeft(pool, isKilled: true)
@@ -175,7 +179,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.isEmpty)
   }
 
-  @Test("a snapshot that is the only copy is not used to merge a new device with the same number")
+  @Test("the snapshot of a deleted thin device is not used to merge a new device with the same ID")
   func onlyCopyOfReplaced() throws {
     let pool = try ActivePool()
     let other = Fixtures.ThinDevice(5, [ThinMapping(2, 70)], transactionID: 9)
@@ -188,7 +192,7 @@ struct OwnSnapshotTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5, 16_777_215])
   }
 
-  @Test("settle deletes a snapshot from which nothing was written while the thin device exists")
+  @Test("settle deletes a snapshot if nothing was merged from it and the thin device still exists")
   func notTheOnlyCopy() throws {
     let pool = try ActivePool()
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
@@ -200,7 +204,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a snapshot deleted by another program is dropped, and the second merge afterwards succeeds")
+    "if another program deletes the snapshot, the next merge is refused and the one after succeeds")
   func snapshotDeleted() throws {
     let pool = try ActivePool()
     try pool.stopInMidMerge()
@@ -213,12 +217,12 @@ struct OwnSnapshotTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("the pool record marks the snapshot as merged before the verification ends")
+  @Test("the pool record marks the snapshot as merged before the snapshot is deleted")
   func killedAtTheEnd() throws {
     let pool = try ActivePool()
     var record: Data?
-    // The pool is examined twice before the end: for the decision to delete the snapshot, and
-    // again just before the deletion.
+    // Near its end, the run examines the pool twice: to decide whether to delete the snapshot, and
+    // again just before it does so.
     pool.mapper.told = { [unowned pool] step in
       if step == "release_metadata_snap", pool.mapper.thinDevices.count == 2 {
         record = FileManager.default.contents(atPath: pool.recordPath)
@@ -230,7 +234,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a merge without a snapshot stops if its device may have been active, and resume compares all",
+    "a --no-snapshot merge stops if its device may have been active; resume rechecks all blocks",
     arguments: [false, true])
   func itselfActivated(verifies: Bool) throws {
     let pool = try ActivePool()
@@ -245,7 +249,7 @@ struct OwnSnapshotTests {
     #expect(outcome.error?.code == .thinDeviceMaybeActivated)
     #expect(outcome.hint.contains("--trust-earlier-runs"))
     #expect(!pool.mapper.isHolding)
-    // The data of a write to the thin device is only in the data device.
+    // A write to an already mapped block changes only the data device, not the pool's metadata.
     let written = Data(repeating: 7, count: ActivePool.blockByteCount)
     let data = try FileHandle(forWritingTo: URL(filePath: pool.folder.path("data.img")))
     try data.seek(toOffset: UInt64(40 * ActivePool.blockByteCount))
@@ -258,7 +262,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a thin device activated while its snapshot is created is refused, and the snapshot is deleted")
+    "if a thin device is activated during its snapshot, the merge is refused and cleans up")
   func activatedJustThen() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -274,7 +278,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "a snapshot is recreated once, and only once, if another program resumes the suspended device")
+    "if another program resumes the suspended device, snapshot creation is retried only once")
   func resumedByOthers() throws {
     for (times, exitStatus) in [(1, 0), (2, 5)] as [(Int, Int32)] {
       let pool = try ActivePool()
@@ -288,7 +292,7 @@ struct OwnSnapshotTests {
     }
   }
 
-  @Test("a snapshot contains writes made to the thin device while the user was asked")
+  @Test("a snapshot contains writes made to the thin device during the confirmation prompt")
   func writtenWhileAsked() throws {
     let pool = try ActivePool()
     let outcome = pool.merge(whenAsked: {
@@ -304,7 +308,7 @@ struct OwnSnapshotTests {
   }
 
   @Test(
-    "without room for a snapshot, a merge falls back to the thin device itself and notes it"
+    "without room for a snapshot, a merge reads the thin device itself, and a note says so"
   )
   func noRoom() throws {
     let pool = try ActivePool()
@@ -318,7 +322,7 @@ struct OwnSnapshotTests {
       "\(outcome.notes)")
   }
 
-  @Test("--snapshot creates a snapshot even if little of the pool is free")
+  @Test("--snapshot creates a snapshot even if the pool is nearly full")
   func littleRoom() throws {
     let pool = try ActivePool()
     pool.mapper.usedDataBlockCount = 231
@@ -332,7 +336,7 @@ struct OwnSnapshotTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("a merge reads the metadata snapshot that the user names, and creates no snapshot")
+  @Test("a merge from a metadata snapshot that the user specified creates no snapshot of its own")
   func metadataSnapshotNamed() throws {
     let pool = try ActivePool()
     try pool.mapper.holdForSomebodyElse(afterChange: false)

@@ -3,9 +3,9 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Pool: killed runs", .needsLoopDevices, .waitsForPrograms)
+@Suite("Pool: recovery after killed runs", .needsLoopDevices, .waitsForPrograms)
 struct PoolCrashTests {
-  /// A copy of the state folder as a killed process left it.
+  /// A copy of the state folder as it was when a run was killed.
   private struct State {
     private let copy: TemporaryFolder
 
@@ -41,7 +41,7 @@ struct PoolCrashTests {
     }
 
     func prepare(_ pool: ActivePool) throws {
-      // A commit of pending changes moves the pool's roots.
+      // Committing these pending changes moves the roots of the pool's trees.
       pool.mapper.hasUncommittedChanges = true
       switch self {
       case .inactive, .itself: break
@@ -54,17 +54,17 @@ struct PoolCrashTests {
     }
   }
 
-  /// Merges with a kill at the given step, and restores the state folder to its content at the
-  /// kill.
+  /// Runs a merge with a simulated kill at the given step, and then restores the state folder to
+  /// its content at the time of the kill.
   ///
-  /// - Returns: False if the merge finished before that step.
+  /// - Returns: False if the merge finished without reaching that step.
   static func killed(
     _ pool: ActivePool, _ way: Way, at step: Int
   ) throws -> Bool {
     var left: State?
     pool.mapper.diesAt = step
     pool.mapper.dies = { left = try? State(of: pool) }
-    // Breaks the cycle by which the pool would retain itself and its loop devices.
+    // Breaks a reference cycle that would keep the pool and its loop devices alive.
     defer { pool.mapper.dies = {} }
     _ = pool.merge(way.selection, way.options)
     let wasKilled = pool.mapper.isDead
@@ -74,7 +74,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "the next merge completes a killed run and undoes its leftovers, whatever step the kill was at",
+    "after a kill at any step, the next merge finishes the work and undoes all leftovers",
     arguments: Way.allCases)
   func settled(way: Way) throws {
     var step = 0
@@ -96,7 +96,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "shell completion of a device number changes nothing in a pool that a killed run left",
+    "after a kill at any step, shell completion of a device ID changes nothing in the pool",
     arguments: Way.allCases)
   func completed(way: Way) throws {
     var step = 0
@@ -119,7 +119,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "a merge leaves alone a metadata snapshot that another program took after a killed run",
+    "a merge does not release a metadata snapshot that another program took after a killed run",
     arguments: 0...3)
   func takenSince(step: Int) throws {
     let pool = try ActivePool()
@@ -132,12 +132,12 @@ struct PoolCrashTests {
     #expect(pool.mapper.steps == [])
   }
 
-  @Test("a merge does not restore a thin device that a run killed before the reboot had removed")
+  @Test("a thin device that a killed run removed before a reboot is not restored afterward")
   func earlierBoot() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
     pool.mapper.mapped.append(thin)
-    // The kill comes just after the thin device was removed.
+    // The run is killed just after it removed the thin device.
     #expect(try Self.killed(pool, .reactivated, at: 3))
     #expect(!pool.mapper.mapped.contains(thin))
     pool.bootID = "the next boot"
@@ -148,7 +148,7 @@ struct PoolCrashTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  /// Stops a merge of a snapshot of `vm` after some data was written.
+  /// Runs a merge from a snapshot of `vm` that stops after writing some data.
   private static func stopped(_ pool: ActivePool) throws {
     try Way.snapshot.prepare(pool)
     try pool.cutData()
@@ -157,7 +157,7 @@ struct PoolCrashTests {
     try pool.restoreData()
   }
 
-  @Test("a merge of another thin device keeps and reports the snapshot of a stopped merge")
+  @Test("merging another thin device keeps the snapshot of a stopped merge, and reports it")
   func secondSnapshot() throws {
     let pool = try ActivePool(otherIDs: [6])
     try Self.stopped(pool)
@@ -178,14 +178,15 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "a thin device suspended by another program after a stopped or killed merge stays suspended",
+    "a thin device that another program suspends after a stopped or killed merge stays suspended",
     arguments: [false, true])
   func suspendedSince(afterKilledRun: Bool) throws {
     let pool = try ActivePool()
     try Self.stopped(pool)
     if afterKilledRun {
       pool.mapper.revive()
-      // The kill comes just after a metadata snapshot was taken, so there is something to settle.
+      // The run is killed just after it took a metadata snapshot, so there is something to clean
+      // up.
       #expect(try Self.killed(pool, .snapshot, at: 1))
     }
     let index = try #require(pool.mapper.mapped.firstIndex { $0.name == "vm" })
@@ -198,7 +199,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "a stopped merge keeps its snapshot, and --restart replaces it"
+    "a stopped merge keeps its snapshot until --restart replaces it"
   )
   func restart() throws {
     let pool = try ActivePool()
@@ -218,10 +219,10 @@ struct PoolCrashTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("the next run makes an origin read-only again that a killed run made writable")
+  @Test("if a killed run made an origin writable, the next run makes it read-only again")
   func writeProtection() throws {
-    // A layer over the origin, as LVM makes it, exists only in the list of mapped devices. It is
-    // never opened.
+    // The layer over the origin is like one that LVM creates. It exists only in the list of mapped
+    // devices and is never opened.
     let pool = try ActivePool()
     let record = """
       {"format":1,"removals":[],
@@ -237,7 +238,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "the next run does not make an unrelated device with the origin's name read-only",
+    "the next run does not make a device read-only merely because it has the origin's name",
     arguments: [("UUID-2", 400), ("UUID-1", 401)] as [(String, UInt32)])
   func otherOrigin(uuid: String, minor: UInt32) throws {
     let pool = try ActivePool()
@@ -255,7 +256,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "the next run clears the origin's loaded table only if a killed run loaded it")
+    "the next run clears an origin's inactive table only if a killed run loaded that table")
   func loadedTable() throws {
     for isOwn in [true, false] {
       let pool = try ActivePool()
@@ -279,7 +280,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "the next run keeps another program's thin device that has a killed run's snapshot number",
+    "the next run keeps another program's thin device that has the ID of a killed run's snapshot",
     arguments: [8, 9, 10])
   func snapshotNumberTaken(step: Int) throws {
     let pool = try ActivePool()
@@ -296,7 +297,8 @@ struct PoolCrashTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a merge does not restore a removed thin device over another origin")
+  @Test(
+    "a thin device that a killed run removed is not restored if its origin is now another device")
   func otherOriginUnderThinDevice() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -325,7 +327,7 @@ struct PoolCrashTests {
   }
 
   @Test(
-    "a pool record with an unknown required feature or a newer format is refused and unchanged",
+    "a pool record with an unknown required feature or a newer format is refused and not modified",
     arguments: [
       ActivePool.recordOfANewerVersion, #"{"format":2}"#,
       #"{"format":1,"requiredFeatures":9223372036854775808,"removals":[],"madeWritable":[]}"#,
@@ -343,7 +345,7 @@ struct PoolCrashTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a pool record that requires no feature is accepted, and its unknown fields are ignored")
+  @Test("a pool record that requires no features is accepted, and its unknown fields are ignored")
   func recordWithoutFeatures() throws {
     let pool = try ActivePool()
     try pool.writeRecord(

@@ -7,7 +7,8 @@ import Testing
 @Suite(
   "Pool: devices given by path", .needsLoopDevices, .waitsForPrograms)
 struct PoolDevicesTests {
-  @Test("VG/LV means the volume, even if a relative path of that name links to another device")
+  @Test(
+    "VG/LV refers to the volume, even if a relative path with that name links to another device")
   func volumeBesideLink() throws {
     let pool = try ActivePool()
     let folder = ".build"
@@ -23,7 +24,8 @@ struct PoolDevicesTests {
     #expect(ThinDeviceName("./" + link).device(in: devices) == other)
   }
 
-  @Test("a linear device overlaps the range of the disk that it maps, unless LVM made it")
+  @Test(
+    "a linear device overlaps the range of the disk that it maps, unless LVM created the device")
   func linear() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("disk.img")
@@ -48,9 +50,9 @@ struct PoolDevicesTests {
   /// The data device's size in sectors.
   private static let dataSectorCount: UInt64 = 32768
 
-  /// Puts a linear device between the pool and its data device.
+  /// Inserts a linear device between the pool and its data device.
   ///
-  /// It exists only in the list of mapped devices.
+  /// The linear device exists only in the list of mapped devices.
   private static func putLinear(
     under pool: ActivePool, sectorCount: UInt64, startSector: UInt64
   ) throws {
@@ -77,7 +79,7 @@ struct PoolDevicesTests {
   }
 
   @Test(
-    "the disk under a linear data device is refused if the linear device covers only part of it",
+    "the disk under a linear data device is refused if the device maps only part of that disk",
     arguments: [(30720, 2048), (30720, 0)] as [(UInt64, UInt64)])
   func diskUnderData(sectorCount: UInt64, startSector: UInt64) throws {
     let pool = try ActivePool()
@@ -86,7 +88,7 @@ struct PoolDevicesTests {
     try Self.expectRefusal(outcome, pool, naming: pool.data.path)
   }
 
-  @Test("the disk under a linear data device of the same size is accepted as that data device")
+  @Test("the disk under a linear data device is accepted if the device maps all of that disk")
   func wholeDiskUnderData() throws {
     let pool = try ActivePool()
     try Self.putLinear(under: pool, sectorCount: Self.dataSectorCount, startSector: 0)
@@ -96,7 +98,7 @@ struct PoolDevicesTests {
   }
 
   @Test(
-    "a loop device over part of the data device's file is refused",
+    "a loop device over only part of the data device's backing file is refused",
     arguments: [1 << 20..<16 << 20, 0..<15 << 20])
   func loopOverPart(range: Range<Int>) throws {
     let pool = try ActivePool()
@@ -107,7 +109,7 @@ struct PoolDevicesTests {
   }
 
   @Test(
-    "the data device's file, or another loop device over all of it, is accepted as the data device"
+    "the data device's backing file, or another loop device over that whole file, is accepted"
   )
   func wholeFile() throws {
     let pool = try ActivePool()
@@ -123,7 +125,7 @@ struct PoolDevicesTests {
   @Test("a thin device of the pool is refused as the pool's data device")
   func thinDeviceAsData() throws {
     let pool = try ActivePool()
-    // The mapped device is listed as a thin device, but its bytes come from the kernel's loop
+    // The device is listed as a thin device, but is really a loop device over the pool's data
     // device.
     let upper = try LoopDevice(backing: pool.data.path, readOnly: true)
     var thin = try pool.thin("other", id: 6, hasOrigin: false)
@@ -135,7 +137,7 @@ struct PoolDevicesTests {
   }
 
   @Test(
-    "a loop device over part of the metadata device's file is refused",
+    "a loop device over only part of the metadata device's backing file is refused",
     arguments: [0..<256 << 10, 4096..<1 << 20])
   func loopOverPartOfMetadata(range: Range<Int>) throws {
     let pool = try ActivePool()
@@ -145,15 +147,16 @@ struct PoolDevicesTests {
     withExtendedLifetime(part) {}
   }
 
-  @Test("a pool whose data device lies on another active pool is merged as inactive")
+  @Test(
+    "a pool stacked on another active pool can be merged from as an inactive pool")
   func poolInAPool() throws {
     let pool = try ActivePool()
     let folder = pool.folder
     for name in ["metadata", "data"] {
       try Program.mustRun("cp", folder.path("\(name).img"), folder.path("inner-\(name).img"))
     }
-    // The kernel reports that the inner data device lies on `outer`, and `outer` on its data
-    // device.
+    // According to the kernel, the inner data device is stacked on `outer`, and `outer` on its own
+    // data device.
     let lower = try LoopDevice(backing: folder.path("inner-data.img"))
     let outer = try LoopDevice(backing: lower.path)
     let inner = try LoopDevice(backing: outer.path, readOnly: true)

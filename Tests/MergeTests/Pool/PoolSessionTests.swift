@@ -8,16 +8,16 @@ import Testing
 
 @Suite("Pool: merging from an active pool", .needsLoopDevices, .waitsForPrograms)
 struct PoolSessionTests {
-  /// The messages that the pool gets when a metadata snapshot is taken and released.
+  /// The messages sent to the pool to take and then release a metadata snapshot.
   private static let lookedAt = ["reserve_metadata_snap", "release_metadata_snap"]
 
-  /// The messages that the pool gets when a thin device without writers is merged.
+  /// The messages sent to the pool to merge a thin device that is inactive or read-only.
   private static let snapshotMerged = [
     "reserve_metadata_snap", "create_snap 16777215 5", "release_metadata_snap", "delete 16777215",
   ]
   private static let itself = PoolOptions(mergesThinDeviceItself: true)
 
-  @Test("a merge of an inactive thin device creates a snapshot, merges it and deletes it")
+  @Test("merging an inactive thin device creates a snapshot, merges from it, and deletes it")
   func inactive() throws {
     let pool = try ActivePool()
     let outcome = pool.merge()
@@ -29,7 +29,7 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("--no-snapshot merges an inactive thin device itself")
+  @Test("with --no-snapshot, an inactive thin device is merged without creating a snapshot")
   func inactiveItself() throws {
     let pool = try ActivePool()
     let outcome = pool.merge(.member(pool: "pool", deviceID: 5), Self.itself)
@@ -40,7 +40,7 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("an active read-only thin device is merged when only its name is given")
+  @Test("an active read-only thin device can be merged by specifying only its name")
   func readOnly() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -53,7 +53,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "an active thin device that is not open is suspended for its snapshot and stays active")
+    "an active thin device that is not open is suspended only for its snapshot, and stays active")
   func active() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -70,7 +70,7 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a merge waits for a thin device that is open for a moment")
+  @Test("a merge waits until a briefly opened thin device is closed")
   func openForAMoment() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -86,13 +86,13 @@ struct PoolSessionTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("an open read-only thin device is refused, and --snapshot merges a snapshot of it")
+  @Test("an open read-only thin device is refused, but can be merged with --snapshot")
   func readOnlyAndOpen() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
     thin.isReadOnly = true
     thin.openCount = 1
-    // The alias is a second, unopened device of the same thin device.
+    // The alias is a second mapped device for the same thin device, and is not open.
     var alias = try pool.thin("alias", minor: 302)
     alias.isReadOnly = true
     pool.mapper.mapped += [alias, thin]
@@ -122,7 +122,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "--no-snapshot removes an active thin device for the merge, and --reactivate restores it")
+    "with --no-snapshot, a merge removes an active thin device; --reactivate restores the device")
   func removed() throws {
     for reactivates in [false, true] {
       let options = PoolOptions(mergesThinDeviceItself: true, reactivates: reactivates)
@@ -142,7 +142,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "a merge changes nothing before the user agrees to it",
+    "a merge that the user declines changes nothing",
     arguments: [
       PoolOptions(), PoolOptions(mergesThinDeviceItself: true, reactivates: true),
       PoolOptions(allowsOpenThinDevice: true),
@@ -159,7 +159,7 @@ struct PoolSessionTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("an open thin device is refused, and --snapshot merges a snapshot of it")
+  @Test("an open thin device is refused, but can be merged with --snapshot")
   func snapshot() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -182,7 +182,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "a snapshot succeeds if the thin device gets another device number while the user is asked"
+    "a snapshot succeeds even if the device number changes during the confirmation prompt"
   )
   func renumbered() throws {
     let pool = try ActivePool()
@@ -197,7 +197,7 @@ struct PoolSessionTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a snapshot gets another number if the first one drawn is taken")
+  @Test("a snapshot gets another ID if the first random choice is already taken")
   func takenID() throws {
     let pool = try ActivePool(otherIDs: [16_777_215])
     var thin = try pool.thin()
@@ -210,7 +210,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "a thin device written while the user is asked is planned twice, with each note given once")
+    "if a write during the confirmation prompt forces a second plan, no note is repeated")
   func notedOnce() throws {
     let pool = try ActivePool(otherIDs: [6])
     pool.mapper.mapped.append(try pool.thin())
@@ -237,7 +237,7 @@ struct PoolSessionTests {
     }
   }
 
-  @Test("metadata whose data size differs from the pool's status is refused")
+  @Test("metadata is refused if it disagrees with the pool's status about the data device's size")
   func otherMetadata() throws {
     let pool = try ActivePool()
     pool.mapper.dataBlockCount = 255
@@ -262,7 +262,7 @@ struct PoolSessionTests {
     #expect(pool.mapper.mapped.contains(thin))
   }
 
-  @Test("the devices of an active pool are listed by the pool's name")
+  @Test("the thin devices of an active pool can be listed by specifying the pool's name")
   func devices() throws {
     let pool = try ActivePool(otherIDs: [8])
     let outcome = pool.run { merger throws(MergeError) in
@@ -272,7 +272,7 @@ struct PoolSessionTests {
     #expect(!pool.mapper.isHolding)
   }
 
-  @Test("a merge is refused if a loaded, not yet live table contains the thin device")
+  @Test("a merge is refused if a table that is loaded but not yet live contains the thin device")
   func pendingTable() throws {
     let pool = try ActivePool()
     let thin = try pool.thin()
@@ -318,7 +318,7 @@ struct PoolSessionTests {
     #expect(pool.mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a thin device suspended by another program is refused and stays suspended")
+  @Test("a merge refuses a thin device that another program suspended, and leaves it suspended")
   func suspended() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -350,7 +350,7 @@ struct PoolSessionTests {
   }
 
   @Test(
-    "the hint for a pool that needs a check offers a held metadata snapshot only if there is one")
+    "the hint for a pool that needs a check suggests a held metadata snapshot only if one exists")
   func needsCheckHint() throws {
     let pool = try ActivePool()
     pool.mapper.needsCheck = true
@@ -367,7 +367,8 @@ struct PoolSessionTests {
     #expect(pool.mapper.steps == [])
   }
 
-  @Test("a thin device that cannot be resumed is reported, and the next run resumes it")
+  @Test(
+    "if a suspended thin device cannot be resumed, the merge says so, and the next run resumes it")
   func resumeFails() throws {
     let pool = try ActivePool()
     var thin = try pool.thin()
@@ -385,7 +386,7 @@ struct PoolSessionTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("a second run on the same pool is refused as busy")
+  @Test("a second concurrent run on the same pool is refused as busy")
   func oneRun() throws {
     let pool = try ActivePool()
     var inner: ActivePool.Outcome?

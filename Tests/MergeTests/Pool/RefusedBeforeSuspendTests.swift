@@ -48,7 +48,8 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "an origin without room for its holes is refused before the thin device is touched", .needsTmpfs
+    "a merge without space for the origin's holes is refused before the thin device is touched",
+    .needsTmpfs
   )
   func noRoomForHoles() throws {
     let watched = try Watched()
@@ -73,7 +74,8 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "a full file system under the journal is refused before the thin device is touched", .needsTmpfs
+    "a merge without space for its journal is refused before the thin device is touched",
+    .needsTmpfs
   )
   func noRoomForJournal() throws {
     let watched = try Watched()
@@ -84,7 +86,7 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "merging again without room in the finished merge's journal is refused before the thin device is touched",
+    "repeating a merge without space for its journal is refused before the thin device is touched",
     .needsTmpfs)
   func noRoomForJournalAgain() throws {
     let watched = try Watched()
@@ -97,7 +99,8 @@ struct RefusedBeforeSuspendTests {
     try watched.expectRefused(Self.merge(watched.pool, options), .noRoomForJournal)
   }
 
-  @Test("an origin locked while the user is asked is refused before the thin device is touched")
+  @Test(
+    "an origin locked during the confirmation prompt is refused before the thin device is touched")
   func lockedMeanwhile() throws {
     let watched = try Watched()
     var lock: FileHandle?
@@ -110,7 +113,7 @@ struct RefusedBeforeSuspendTests {
   }
 
   @Test(
-    "an origin that got another merge while the user is asked is refused before the thin device is touched"
+    "if another merge begins on the origin during the confirmation prompt, the merge is refused"
   )
   func begunMeanwhile() throws {
     let other = try ActivePool()
@@ -129,7 +132,7 @@ struct RefusedBeforeSuspendTests {
     try watched.expectRefused(outcome, .otherMergeUnfinished)
   }
 
-  @Test("resume refuses an origin that lost its merged data, before any device is removed")
+  @Test("resume refuses an origin that has lost its merged data, without removing any device first")
   func originLost() throws {
     let watched = try Watched()
     let pool = watched.pool

@@ -7,7 +7,7 @@ import Testing
 struct RemovedDeviceTests {
   private static let base = DeviceNumber(major: 253, minor: 400)
 
-  /// Returns a thin device over an origin that is identified only by its table.
+  /// Returns a thin device whose origin can be identified only by the origin's table.
   private static func thin(_ pool: ActivePool) throws -> MappedDevice {
     var thin = try pool.thin()
     thin.liveTable[0].arguments = "\(SimulatedDeviceMapper.poolNumber) 5 \(base)"
@@ -24,13 +24,13 @@ struct RemovedDeviceTests {
       ])
   }
 
-  /// Returns the origin's parts as a merge records them.
+  /// Returns a description of the origin's parts, in the form in which a merge records it.
   private static func parts(_ pool: ActivePool) throws -> String {
     let disk = try pool.number(pool.origin.path)
     return "(0 3072 linear \(disk) 0, \(DeviceIdentity.name(disk)))"
   }
 
-  /// Writes the record of a run that was killed after it removed a thin device.
+  /// Writes a pool record as a run would leave it if killed after removing a thin device.
   private static func leave(
     _ thin: MappedDevice, _ pool: ActivePool, originName: String = "", originParts: String? = nil,
     isPutBack: Bool = true
@@ -44,7 +44,7 @@ struct RemovedDeviceTests {
     try pool.writeRecord(String(decoding: try JSONEncoder().encode(state), as: UTF8.self))
   }
 
-  /// Settles the leftovers of a killed run.
+  /// Cleans up what killed runs left behind in the pool.
   private static func settle(_ pool: ActivePool) -> ActivePool.Outcome {
     pool.run { merger throws(MergeError) in
       if let error = try merger.settle(pool: "pool").pools.first?.error { throw error }
@@ -62,7 +62,8 @@ struct RemovedDeviceTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a removed thin device is not restored if its origin's number has another table now")
+  @Test(
+    "a removed thin device is not restored if its origin's device number has a different table now")
   func otherTable() throws {
     let pool = try ActivePool()
     pool.mapper.mapped.append(try Self.origin(pool, startSector: 8))
@@ -75,7 +76,7 @@ struct RemovedDeviceTests {
   }
 
   @Test(
-    "a thin device with an unidentifiable origin is not restored, and the command to do so is given"
+    "if a thin device's origin cannot be identified, a note gives the command to restore the device"
   )
   func unknownOrigin() throws {
     let pool = try ActivePool()
@@ -96,7 +97,7 @@ struct RemovedDeviceTests {
     pool.mapper.mapped.append(try Self.origin(pool))
     var thin = try Self.thin(pool)
     try Self.leave(thin, pool, originParts: Self.parts(pool), isPutBack: isPutBack)
-    // LVM gives the volume another number, and perhaps another name.
+    // LVM reactivates the volume with a different device number, and possibly a different name.
     thin.number.minor += 7
     if isPutBack { thin.name = "renamed" }
     pool.mapper.mapped.append(thin)
@@ -117,7 +118,7 @@ struct RemovedDeviceTests {
     return volume
   }
 
-  /// Settles the leftovers of a run that removed an LVM volume.
+  /// Cleans up after a killed run that had removed an LVM volume.
   private static func settleVolume(
     _ pool: ActivePool,
     _ runChange: @escaping @Sendable ([String]) -> MergeEngine.Program.End
@@ -131,7 +132,7 @@ struct RemovedDeviceTests {
     return outcome
   }
 
-  @Test("LVM restores a removed volume by the UUIDs of volume and group, not by its name")
+  @Test("a removed LVM volume is restored by the UUIDs of the volume and its group, not by name")
   func volume() throws {
     let pool = try ActivePool()
     var renamed = try Self.volume(pool)
@@ -148,7 +149,7 @@ struct RemovedDeviceTests {
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("a volume that LVM fails to activate stays recorded, with LVM's error in the note")
+  @Test("a removed volume that LVM fails to activate stays recorded, and a note gives LVM's error")
   func volumeNotActivated() throws {
     let pool = try ActivePool()
     let outcome = try Self.settleVolume(pool) { _ in .failed(words: "Check of pool failed") }
@@ -160,7 +161,7 @@ struct RemovedDeviceTests {
     #expect(try pool.recordFiles().isEmpty == false)
   }
 
-  @Test("a volume whose UUID LVM does not find is neither reported as restored nor given a command")
+  @Test("if LVM cannot find a volume by UUID, no note claims a restore or suggests a command")
   func volumeOfThatName() throws {
     let pool = try ActivePool()
     // LVM succeeds even if the selection matches nothing.
@@ -172,7 +173,7 @@ struct RemovedDeviceTests {
     #expect(try pool.recordFiles().isEmpty == false)
   }
 
-  @Test("a volume is restored although another volume is active under its name")
+  @Test("a removed volume is restored even if another volume is active under the same name")
   func nameOfAnother() throws {
     let pool = try ActivePool()
     var another = try Self.volume(pool)
@@ -190,7 +191,7 @@ struct RemovedDeviceTests {
   }
 
   @Test(
-    "a removed volume's name means that volume, or the one to which LVM has given the name since",
+    "a removed volume's name refers to that volume unless LVM has since reassigned the name",
     arguments: [("vm", 5), ("another", 8)] as [(String, UInt32)])
   func nameGivenAway(uuidName: String, deviceID: UInt32) throws {
     let pool = try ActivePool(otherIDs: [8])
@@ -213,7 +214,7 @@ struct RemovedDeviceTests {
   }
 
   @Test(
-    "a note gives the timeout if LVM is too slow to restore a volume, and the next run tries again")
+    "if LVM times out while restoring a volume, a note says so and the volume stays recorded")
   func volumeTakesTooLong() throws {
     let pool = try ActivePool()
     let outcome = try Self.settleVolume(pool) { _ in .noAnswer }
@@ -221,14 +222,14 @@ struct RemovedDeviceTests {
       outcome.notes.contains { $0.contains("did not finish in 120 s, got SIGTERM") },
       "\(outcome.notes)")
     #expect(try pool.recordFiles().isEmpty == false)
-    // LVM may have finished since.
+    // LVM may have finished in the meantime.
     pool.mapper.mapped.append(try Self.volume(pool))
     let later = Self.settle(pool)
     #expect(!later.notes.contains { $0.contains("could not restore") }, "\(later.notes)")
     #expect(try pool.recordFiles() == [])
   }
 
-  @Test("the note about an LVM volume that stays removed gives the lvchange command")
+  @Test("if an LVM volume stays removed, a note gives the lvchange command that activates it")
   func volumeStaysRemoved() throws {
     let pool = try ActivePool()
     pool.mapper.mapped.append(try Self.origin(pool))

@@ -7,11 +7,11 @@ import Testing
 @testable import thin_merge
 
 @Suite(
-  "Pool: settling the origins of killed merges without an active pool", .needsLoopDevices,
+  "Pool: settling origins left by killed merges when no pool is active", .needsLoopDevices,
   .waitsForPrograms)
 struct SettleOriginTests {
   @Test(
-    "an origin left writable by a kill at any step is listed and settled without an active pool"
+    "settle lists and restores an origin that a kill left writable, even if no pool is active"
   )
   func originWithoutPool() throws {
     var step = 0
@@ -48,7 +48,8 @@ struct SettleOriginTests {
     #expect(step >= 16)
   }
 
-  /// Leaves the origin's lower layer writable: the merge is killed just after making it so.
+  /// Returns an inactive pool after a merge that was killed just after making the origin's lower
+  /// layer writable.
   private static func writableOrigin() throws -> ActivePool {
     let pool = try ActivePool.withoutPool()
     let options = PoolOptions(makesOriginWritable: true)
@@ -56,7 +57,7 @@ struct SettleOriginTests {
     return pool
   }
 
-  @Test("settle exits with 3 if an origin cannot be made read-only, and keeps its record")
+  @Test("settle exits with status 3, and keeps the record, if an origin cannot be made read-only")
   func originNotRestored() throws {
     let pool = try Self.writableOrigin()
     pool.mapper.fails["reload"] = .resourceBusy
@@ -71,7 +72,8 @@ struct SettleOriginTests {
     #expect(pool.originRecords() == [])
   }
 
-  @Test("two layers of one volume are listed as one line under the volume's name")
+  @Test(
+    "two writable layers of the same origin volume are listed on one line under the volume's name")
   func layersOfOneVolume() {
     var left = PoolLeftovers(poolName: "pool", state: .active)
     left.writableLayers = ["/dev/mapper/vg-base-real", "/dev/mapper/vg-base"].map {
@@ -82,7 +84,8 @@ struct SettleOriginTests {
     #expect(text.components(separatedBy: "made writable").count == 2)
   }
 
-  @Test("settle exits with 2 for an unreadable origin record, and with 5 for one in use")
+  @Test(
+    "settle exits with status 2 for an unreadable origin record, and with 5 for a record in use")
   func originNotHad() throws {
     let pool = try ActivePool.withoutPool()
     try pool.writeOriginRecord("{}")
@@ -99,7 +102,7 @@ struct SettleOriginTests {
     #expect(inUse.mapper.steps == [])
   }
 
-  @Test("origin records are looked up in the folder of pool records, not in that of journals")
+  @Test("origin records are looked up in the pool records' folder, not in the journals' folder")
   func folderOfOriginRecords() throws {
     let pool = try Self.writableOrigin()
     var environment = Environment(stateFolder: pool.folder.path("journals"))
@@ -110,7 +113,7 @@ struct SettleOriginTests {
     #expect(left.origins.map(\.recordPath) == [pool.originRecordPath])
   }
 
-  @Test("settle for one pool leaves the origins of other merges alone")
+  @Test("settle for a single pool leaves the origins of unrelated merges alone")
   func originBesidePool() throws {
     let pool = try Self.writableOrigin()
     pool.mapper.mapped.append(try #require(pool.inactive))

@@ -9,7 +9,7 @@ import Testing
 @Suite("Pool: settling the leftovers of a killed run", .needsLoopDevices, .waitsForPrograms)
 struct SettleTests {
   @Test(
-    "settle undoes the leftovers of a run that was killed at any step",
+    "settle undoes a killed run's leftovers, no matter at which step the run was killed",
     arguments: PoolCrashTests.Way.allCases)
   func settled(way: PoolCrashTests.Way) throws {
     var step = 0
@@ -32,7 +32,7 @@ struct SettleTests {
   }
 
   @Test(
-    "listing the leftovers of a run that was killed at any step changes nothing",
+    "listing a killed run's leftovers changes nothing, no matter at which step the run was killed",
     arguments: PoolCrashTests.Way.allCases)
   func listed(way: PoolCrashTests.Way) throws {
     var step = 0
@@ -54,7 +54,7 @@ struct SettleTests {
     #expect(isFound)
   }
 
-  @Test("settle and its list report that nothing is left, and create no file")
+  @Test("settle and settle --list report that nothing is left, and create no files")
   func nothingLeft() throws {
     let pool = try ActivePool()
     for answer in [Settling.settle(pool), Settling.list(pool)] {
@@ -73,14 +73,14 @@ struct SettleTests {
     #expect(text == "Earlier runs left nothing behind in any pool or at any origin.\n")
   }
 
-  @Test("settle and its list refuse the name of a pool that is not active")
+  @Test("settle and settle --list refuse the name of a pool that is not active")
   func noSuchPool() throws {
     let pool = try ActivePool()
     #expect(Settling.settle(pool, name: "other").outcome.exitStatus == 2)
     #expect(Settling.list(pool, name: "other").outcome.exitStatus == 2)
   }
 
-  /// Stops a merge at unreadable blocks, with its snapshot kept.
+  /// Returns a pool on which a merge stopped at unreadable blocks and kept its snapshot.
   private static func stopped() throws -> ActivePool {
     let pool = try ActivePool()
     try pool.cutData()
@@ -90,7 +90,7 @@ struct SettleTests {
   }
 
   @Test(
-    "the snapshot of an unfinished merge is kept and listed with its size, origin and journal")
+    "settle keeps an unfinished merge's snapshot, and lists its size, origin and journal")
   func unfinished() throws {
     let pool = try Self.stopped()
     let answer = Settling.settle(pool)
@@ -113,10 +113,11 @@ struct SettleTests {
     #expect(pool.mapper.thinDevices.count == 2)
   }
 
-  @Test("settle keeps and lists a deleted device's snapshot as the only copy, and exits with 3")
+  @Test(
+    "settle keeps a deleted device's snapshot, lists it as the only copy, and exits with status 3")
   func onlyCopy() throws {
     let pool = try ActivePool()
-    // The kill comes just after the snapshot was created.
+    // The run is killed just after it created the snapshot.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
     try pool.mapper.replaceBySomebodyElse(5)
     for _ in 0..<2 {
@@ -139,11 +140,11 @@ struct SettleTests {
   }
 
   @Test(
-    "without a recorded creation time, a thin device counts as the original if it is older",
+    "without a recorded creation time, a thin device older than a snapshot counts as its original",
     arguments: [false, true])
   func recordWithoutCreation(isReplaced: Bool) throws {
     let pool = try ActivePool()
-    // The kill comes just after the snapshot was created.
+    // The run is killed just after it created the snapshot.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 3))
     let record = try Data(contentsOf: URL(filePath: pool.recordPath))
     var fields = try #require(try JSONSerialization.jsonObject(with: record) as? [String: Any])
@@ -160,7 +161,7 @@ struct SettleTests {
     #expect(pool.mapper.thinDevices.count == (isReplaced ? 2 : 1))
   }
 
-  @Test("settle exits with 5 while another run works on a pool, and the list reports it")
+  @Test("while another run is using a pool, settle exits with status 5, and settle --list says so")
   func inUse() throws {
     let pool = try Self.stopped()
     let lock = try OpenFile(
@@ -173,7 +174,7 @@ struct SettleTests {
     #expect(left.pools.first?.error?.code == .poolInUse)
   }
 
-  @Test("the record of an inactive pool is listed and kept, with status 0")
+  @Test("settle lists and keeps the record of an inactive pool, and exits with status 0")
   func notActive() throws {
     let pool = try Self.stopped()
     pool.mapper.mapped = []
@@ -188,10 +189,10 @@ struct SettleTests {
     #expect(try Settling.files(pool) == files)
   }
 
-  /// Resumes until the error has the given code.
+  /// Retries `resume` for a while, until it fails with the given error code.
   ///
-  /// A program that another test starts briefly has the locks of this process, so that the pool
-  /// seems to be in use.
+  /// While another test starts a program, the child process may briefly keep the locks of this
+  /// process held, which makes the pool appear to be in use.
   private static func resumed(
     _ pool: ActivePool, until code: MergeError.Code
   ) throws -> ActivePool.Outcome {
@@ -205,11 +206,12 @@ struct SettleTests {
   }
 
   @Test(
-    "resume of a finished merge exits with 5 until its killed run's pool leftovers are undone",
+    "resuming a finished merge exits with status 5 until a killed run's leftovers are undone",
     arguments: [(.inactive, 4), (.itself, 2)] as [(PoolCrashTests.Way, Int)])
   func finishedAndLeft(way: PoolCrashTests.Way, step: Int) throws {
     let pool = try ActivePool()
-    // The kill comes just before the metadata snapshot is released. Then the pool is deactivated.
+    // The run is killed just before it releases the metadata snapshot. Then the pool is
+    // deactivated.
     #expect(try PoolCrashTests.killed(pool, way, at: step))
     let mapped = pool.mapper.mapped
     pool.mapper.mapped = []
@@ -220,7 +222,7 @@ struct SettleTests {
     #expect(unsettled.message.contains("an inactive pool still has the metadata snapshot"))
     #expect(unsettled.message.hasSuffix(pool.recordPath))
     #expect(unsettled.hint.contains("rm \(pool.recordPath)"))
-    // Only a settle of the active pool releases the metadata snapshot.
+    // The metadata snapshot is released only if settle runs while the pool is active.
     pool.mapper.mapped = mapped
     let active = try Self.resumed(pool, until: .mergeNotSettled)
     #expect(active.hint == "undo it with:\n  thin-merge settle --pool pool")
@@ -230,7 +232,7 @@ struct SettleTests {
     #expect(try pool.resume().error?.code == .mergeFinished)
   }
 
-  @Test("leftovers of another pool or another merge do not affect a finished merge")
+  @Test("resume reports a merge as finished despite leftovers of other pools or merges")
   func leftByOthers() throws {
     let pool = try ActivePool(otherIDs: [6])
     let options = PoolOptions(allowsOtherUsers: true)
@@ -253,7 +255,7 @@ struct SettleTests {
   }
 
   @Test(
-    "the list reports an unreadable record, and settle is refused and keeps the record",
+    "settle --list reports an unreadable record; settle is refused and keeps the record",
     arguments: ["{}", ActivePool.recordOfANewerVersion])
   func unreadable(text: String) throws {
     let pool = try ActivePool()
@@ -265,10 +267,11 @@ struct SettleTests {
     #expect(try String(contentsOfFile: pool.recordPath, encoding: .utf8) == text)
   }
 
-  @Test("settle exits with 3 if a metadata snapshot cannot be released, and keeps its record")
+  @Test(
+    "settle exits with status 3, and keeps the record, if a metadata snapshot cannot be released")
   func notReleased() throws {
     let pool = try ActivePool()
-    // The kill comes just after the metadata snapshot was taken.
+    // The run is killed just after it took the metadata snapshot.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 1))
     pool.mapper.fails["release_metadata_snap"] = .resourceBusy
     let answer = Settling.settle(pool)
@@ -280,12 +283,12 @@ struct SettleTests {
   }
 
   @Test(
-    "settle reports how to release a metadata snapshot that may not be the killed run's"
+    "settle explains how to release a metadata snapshot that a killed run may or may not have taken"
   )
   func maybeOurs() throws {
     let pool = try ActivePool()
-    // The kill comes just before the metadata snapshot is taken. Then the pool commits a change,
-    // and a metadata snapshot is taken.
+    // The run is killed just before it takes a metadata snapshot. Then another program changes the
+    // pool and takes a metadata snapshot.
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 0))
     try pool.mapper.holdForSomebodyElse()
     #expect(Settling.list(pool).pools.first?.metadataSnapshot?.owner == .maybe)
@@ -305,7 +308,7 @@ struct SettleTests {
     #expect(text.contains(release))
   }
 
-  @Test("the report of settle lists what was undone")
+  @Test("settle's report lists the leftovers that were undone")
   func reportOfUndone() throws {
     let pool = try ActivePool()
     #expect(try PoolCrashTests.killed(pool, .inactive, at: 1))

@@ -3,9 +3,9 @@ import MergeEngine
 
 @testable import thin_merge
 
-/// Settling over a simulated pool, and the resulting output of the command.
+/// Helpers that run the engine's side of `settle` on a simulated pool.
 enum Settling {
-  /// The result of an engine call and the resulting failure of the command.
+  /// The result of an engine call, and the failure that the command would report for it.
   struct Answer {
     var outcome: ActivePool.Outcome
     var left: Leftovers
@@ -19,7 +19,8 @@ enum Settling {
     var outcome = ActivePool.Outcome(exitStatus: -1, message: "not run", hint: "", notes: [])
     _ = poll {
       outcome = pool.run { merger throws(MergeError) in left = try merger.settle(pool: name) }
-      // As in `run`: a program that another test starts briefly has the locks of this process.
+      // As in `ActivePool.run`, a program that another test is starting may briefly keep locks
+      // held.
       return !left.pools.contains { $0.error?.code == .poolInUse }
         && !left.origins.contains { $0.isInUse }
     }
@@ -39,7 +40,7 @@ enum Settling {
     return Answer(outcome: outcome, left: left)
   }
 
-  /// Returns the content of every file in the state folder.
+  /// Returns the content of every file in the state folder, keyed by relative path.
   static func files(_ pool: ActivePool) throws -> [String: Data] {
     let names =
       FileManager.default.enumerator(atPath: pool.state)?.compactMap { $0 as? String } ?? []

@@ -3,55 +3,63 @@ import Foundation
 import MergeEngine
 import SystemPackage
 
-/// A device-mapper with one thin pool, whose metadata is rebuilt after every change.
+/// A simulated device-mapper with one thin pool, whose metadata is rewritten after every change.
 ///
 /// A metadata snapshot shares its trees with the pool until the pool changes.
 ///
-/// The pool's devices are real block devices. Mapped devices exist only in the list. Everything
-/// runs on one thread, that of the test.
+/// The pool's metadata and data devices are real block devices. Mapped devices exist only in the
+/// list `mapped`. Everything runs on the test's own thread.
 final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   static let poolNumber = DeviceNumber(major: 253, minor: 300)
 
   var mapped: [MappedDevice] = [] {
     didSet { if mapped.map(\.name) != oldValue.map(\.name) { changeCount += 1 } }
   }
-  /// The number of times that a mapped device was created or removed.
+  /// The number of times the set of mapped devices changed.
   private var changeCount = 0
   var mode = "rw"
   var needsCheck = false
-  /// The errors to return, by the first word of a step, or by `devices`, `status` or `commit`.
+  /// The errors to return, keyed by the first word of a step, or by `devices`, `status`, `commit`
+  /// or `reload`.
   var fails: [String: Errno] = [:]
   /// The completed steps, in order.
   private(set) var steps: [String] = []
-  /// The point at which the process dies, from 0: 2n is just before step n, 2n + 1 just after it.
+  /// The point at which the simulated process dies.
+  ///
+  /// The value 2n means just before step n, and 2n + 1 just after step n, with steps numbered from
+  /// 0.
   var diesAt: Int?
-  /// Called at the death, after which the process can do nothing more.
+  /// An action that runs when the simulated process dies.
+  ///
+  /// After its death, the process cannot change anything.
   var dies: () -> Void = {}
   private(set) var isDead = false
-  /// Called with every step before it is made.
+  /// An action that receives the name of each step just before the step is performed.
   var told: (String) -> Void = { _ in }
-  /// Actions that run just after a step, by the step's index from 0.
+  /// Actions that run just after a step, keyed by the step's index from 0.
   var happensAfter: [Int: () -> Void] = [:]
-  /// An action that runs whenever the devices are listed.
+  /// An action that runs whenever the mapped devices are listed.
   var whenLookedAt: () -> Void = {}
-  /// The devices that the kernel reports as stacked on a device.
+  /// For each device, the devices that the kernel reports as stacked on top of it.
   var holders: [DeviceNumber: [DeviceNumber]] = [:]
   /// True if the pool's trees have uncommitted changes.
   ///
-  /// The next commit moves their roots.
+  /// If so, the next commit moves the roots of the trees.
   var hasUncommittedChanges = false
-  /// The metadata snapshot's block in the pool's status, if it differs from the superblock's.
+  /// The metadata snapshot's block that the pool's status reports, if different from the block in
+  /// the superblock.
   var reportedHeldBlock: Int?
-  /// The number of times that another program resumes a thin device while it is suspended for a
-  /// snapshot.
+  /// The number of upcoming snapshots during which another program resumes the suspended thin
+  /// device.
   var resumedByOthers = 0
-  /// The used data blocks in the pool's status.
+  /// The number of used data blocks that the pool's status reports.
   var usedDataBlockCount = 30
-  /// The used and total metadata blocks in the pool's status.
+  /// The used and total metadata blocks, as the pool's status reports them.
   var metadataUsage = "20/256"
-  /// The live superblock's metadata block count once the pool has grown.
+  /// The metadata block count in the live superblock after the metadata device has grown; nil
+  /// before.
   var grownMetadataBlockCount: UInt64?
-  /// True if the live trees are unreadable, from the next change on.
+  /// True to make the live trees unreadable, starting with the next change.
   var damagesLiveTrees = false
 
   private(set) var thinDevices: [Fixtures.ThinDevice]
@@ -65,9 +73,10 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
   private var hasChangedSinceHold = false
   /// The number of commits that moved the roots.
   private var generation: UInt64 = 0
-  /// True for each loaded, not yet live table that is read-only.
+  /// For each device whose loaded table is not yet live, keyed by name: true if that table is
+  /// read-only.
   private var loadedReadOnly: [String: Bool] = [:]
-  /// The data device's size in blocks in the pool's status.
+  /// The data device's size in blocks, as the pool's status reports it.
   var dataBlockCount = 256
   private let metadataPath: String
 
@@ -85,20 +94,20 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     return builder
   }
 
-  /// Takes a metadata snapshot as another program, optionally after a change.
+  /// Takes a metadata snapshot as another program would, optionally after a change to the pool.
   func holdForSomebodyElse(afterChange: Bool = true) throws {
     if afterChange { transactionID += 1 }
     hold()
     try write()
   }
 
-  /// Releases the metadata snapshot as another program, whoever took it.
+  /// Releases the metadata snapshot as another program would, no matter which program took it.
   func releaseBySomebodyElse() throws {
     heldDevices = nil
     try write()
   }
 
-  /// Maps a block of a thin device as another program.
+  /// Maps a block of a thin device, as a write by another program would.
   func writeBySomebodyElse(_ mapping: ThinMapping, to id: UInt64) throws {
     guard let index = thinDevices.firstIndex(where: { $0.devID == id }) else {
       throw SupportError("no device \(id)")
@@ -109,8 +118,10 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     try changeBySomebodyElse()
   }
 
-  /// Deletes a thin device as another program, and optionally creates one of that number as
-  /// `create_thin` does, which leaves the pool's time unchanged.
+  /// Deletes a thin device as another program would, and optionally creates a new one with the same
+  /// ID.
+  ///
+  /// Like `create_thin`, this leaves the pool's time unchanged.
   func replaceBySomebodyElse(_ id: UInt64, with new: Fixtures.ThinDevice? = nil) throws {
     giveOwnTrees(toSnapshotsOf: id)
     thinDevices.removeAll { $0.devID == id }
@@ -118,7 +129,8 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     try changeBySomebodyElse()
   }
 
-  /// Gives each snapshot that shares a device's tree its own copy, before the device changes.
+  /// Gives each snapshot of a device its own copy of the mappings, before those of the device
+  /// change.
   private func giveOwnTrees(toSnapshotsOf id: UInt64) {
     let mappings = thinDevices.first { $0.devID == id }?.mappings ?? []
     for index in thinDevices.indices where thinDevices[index].sharesTreeOf == id {
@@ -261,7 +273,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     }
   }
 
-  /// The failures that writing back caches returns.
+  /// The failures to return when caches are written back.
   var cacheFailures: [CacheFailure] = []
 
   func writeBackCaches(above device: DeviceNumber) -> [CacheFailure] {
@@ -276,7 +288,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     guard let index = mapped.firstIndex(where: { $0.number == thin }) else {
       throw SuspendedMessageFailure(.suspending, .noSuchAddressOrDevice)
     }
-    // Runs without the watchdog, so that tests also see what a killed watchdog leaves undone.
+    // There is no watchdog here, so tests also cover what a killed watchdog would leave undone.
     try suspendedStep(.suspending, "suspend") { mapped[index].isSuspended = true }
     var failure: SuspendedMessageFailure?
     do throws(SuspendedMessageFailure) {
@@ -297,7 +309,7 @@ final class SimulatedDeviceMapper: DeviceMapper, @unchecked Sendable {
     if let failure { throw failure }
   }
 
-  /// The error of a resume after a snapshot, if any.
+  /// The error to return when a thin device is resumed after a snapshot; nil for none.
   var resumeFails: Errno?
 
   func commit(_ pool: DeviceNumber) throws(Errno) {

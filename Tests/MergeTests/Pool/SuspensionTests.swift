@@ -1,10 +1,10 @@
 import Testing
 
 @Suite(
-  "Suspension: a message while a thin device is suspended", .waitsForPrograms,
+  "Suspension: sending a message while a thin device is suspended", .waitsForPrograms,
   .needsSuspensionProgram)
 struct SuspensionTests {
-  @Test("a device is suspended only for the message, without freezing a file system on it")
+  @Test("a device is suspended only while a message is sent, without freezing its file system")
   func done() throws {
     #expect(
       try SuspensionProgram.run([]) == [
@@ -13,7 +13,7 @@ struct SuspensionTests {
   }
 
   @Test(
-    "the watchdog resumes a device whose tool was killed during the suspension",
+    "the watchdog resumes a device if the tool was killed while the device was suspended",
     arguments: ["create_snap", "status", "resume"])
   func killed(before change: String) throws {
     let lines = try SuspensionProgram.run(["kill:\(change)"])
@@ -25,7 +25,7 @@ struct SuspensionTests {
   }
 
   @Test(
-    "the watchdog kills a tool that is stopped for 10 s, and then resumes the device",
+    "if the tool is stopped for 10 s, the watchdog kills the tool and then resumes the device",
     arguments: ["create_snap", "status", "resume"], [[], ["no-pidfd"]])
   func stopped(before change: String, options: [String]) throws {
     let lines = try SuspensionProgram.run(["stop:\(change)"] + options)
@@ -38,13 +38,13 @@ struct SuspensionTests {
       ])
   }
 
-  @Test("a slow suspend does not shorten the 10 s that the snapshot has")
+  @Test("a slow suspend does not shorten the 10 s allowed for the snapshot")
   func slowSuspend() throws {
     let lines = try SuspensionProgram.run(["stop:create_snap", "slow"])
     #expect(lines.first { $0.hasPrefix("watchdog") } == "watchdog: 10 s are over", "\(lines)")
   }
 
-  @Test("no snapshot is created without a watchdog that would resume the device")
+  @Test("no snapshot is created if there is no watchdog to resume the device")
   func noWatchdog() throws {
     #expect(
       try SuspensionProgram.run(["no-watchdog"]) == [
@@ -58,14 +58,14 @@ struct SuspensionTests {
       try SuspensionProgram.run(["stop:create_snap", "unkillable"]) == [
         "tool: suspend", "watchdog: 10 s are over", "watchdog: kills the tool",
         "watchdog: 10 s are over", "watchdog: resume",
-        // A tool that continued anyway would find the device active.
+        // If the tool continued anyway, it would find that the device is active.
         "tool: create_snap 7 1", "tool: resume of a device that is active",
         "returns: resumed by others, EBUSY",
       ])
   }
 
   @Test(
-    "a message fails if another program resumes the device before its status is checked",
+    "a message counts as failed if another program resumes the device before the status check",
     arguments: ["create_snap", "status"])
   func resumedByOthers(before change: String) throws {
     let lines = try SuspensionProgram.run(["resume:\(change)"])
@@ -73,18 +73,18 @@ struct SuspensionTests {
     #expect(lines.last == "returns: resumed by others, EBUSY")
   }
 
-  @Test("a device with an unknown suspension state counts as resumed by another program")
+  @Test("a device whose suspension state is unknown counts as resumed by another program")
   func statusFails() throws {
     let lines = try SuspensionProgram.run(["refuse:status"])
     #expect(lines.suffix(2) == ["tool: resume", "returns: resumed by others, EIO"])
   }
 
-  @Test("a resume by another program after the message is no failure")
+  @Test("it is not an error if another program resumes the device after the message was sent")
   func resumedByOthersAfterwards() throws {
     #expect(try SuspensionProgram.run(["resume:resume"]).last == "returns: done")
   }
 
-  @Test("a device is resumed if its message is refused")
+  @Test("a device is resumed even if the message sent during its suspension is refused")
   func refused() throws {
     #expect(
       try SuspensionProgram.run(["refuse:create_snap"]) == [
@@ -101,7 +101,8 @@ struct SuspensionTests {
       ])
   }
 
-  @Test("the watchdog retries a failed resume, and only its failure too is reported")
+  @Test(
+    "the watchdog retries a failed resume, and an error is reported only if the retry also fails")
   func resumeFails() throws {
     #expect(
       try SuspensionProgram.run(["refuse:resume"]).suffix(2) == [
@@ -114,7 +115,7 @@ struct SuspensionTests {
   }
 
   @Test(
-    "nothing is suspended if the tool or the watchdog cannot lock its memory",
+    "no device is suspended if the tool or the watchdog cannot lock its memory",
     arguments: ["no-memory", "no-tool-memory"])
   func noMemory(whose: String) throws {
     #expect(try SuspensionProgram.run([whose]) == ["returns: preparing, ENOMEM"])

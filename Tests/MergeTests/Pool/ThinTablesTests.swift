@@ -3,7 +3,8 @@ import Testing
 
 @Suite("Pool: device-mapper tables, status lines and names")
 struct ThinTablesTests {
-  @Test("a thin device's table contains pool, ID and origin, with minor numbers above 255")
+  @Test(
+    "a thin device's table is parsed into pool, ID and origin, even with minor numbers above 255")
   func thin() throws {
     let line = TableLine(sectorCount: 2048, kind: "thin", arguments: "254:300 7 7:65536 ")
     let thin = try #require(ThinTarget(line))
@@ -24,7 +25,7 @@ struct ThinTablesTests {
     #expect(ThinTarget(TableLine(sectorCount: 1, kind: kind, arguments: arguments)) == nil)
   }
 
-  @Test("a pool's table contains its devices and its block size in sectors")
+  @Test("a pool's table is parsed into its metadata device, data device and block size")
   func pool() throws {
     let line = TableLine(
       sectorCount: 9, kind: "thin-pool", arguments: "254:1 254:2 384 0 1 skip_block_zeroing ")
@@ -37,7 +38,7 @@ struct ThinTablesTests {
   }
 
   @Test(
-    "a pool's status is parsed with and without the words that newer kernels add",
+    "a pool's status is parsed with or without the fields that newer kernels add",
     arguments: [
       ("1 1651/16384 3/2048 38 rw discard_passdown queue_if_no_space - 1024 ", 38, false),
       ("1 1651/16384 3/2048 - ro no_discard_passdown error_if_no_space needs_check 8 ", nil, true),
@@ -51,7 +52,7 @@ struct ThinTablesTests {
   }
 
   @Test(
-    "a pool must have 2 % of its metadata free, and at least 16 blocks",
+    "a pool must have 2% of its metadata blocks, and at least 16 blocks, free",
     arguments: [
       ("4016/4096", 80, 81), ("241/256", 15, 16), ("300/256", 0, 16),
       ("0/1000000", 1_000_000, 20_000),
@@ -65,13 +66,14 @@ struct ThinTablesTests {
   }
 
   @Test(
-    "a pool that has failed in the kernel has no status", arguments: ["Fail", "Error", "-", ""])
+    "the status of a pool that has failed in the kernel is rejected",
+    arguments: ["Fail", "Error", "-", ""])
   func failed(words: String) {
     #expect(PoolStatus([TableLine(sectorCount: 1, kind: "thin-pool", arguments: words)]) == nil)
   }
 
   @Test(
-    "a logical volume is recognized by each of its names",
+    "a logical volume is recognized by any form of its name",
     arguments: [
       ("vg/vm1", "vg", "vm1"), ("/dev/vg/vm1", "vg", "vm1"), ("/dev/mapper/vg-vm1", "vg", "vm1"),
       ("/dev/mapper/my--vg-lv--1", "my-vg", "lv-1"), ("my-vg/lv-1", "my-vg", "lv-1"),
@@ -82,7 +84,7 @@ struct ThinTablesTests {
   }
 
   @Test(
-    "a text that is not a logical volume's name is rejected",
+    "text that is not the name of a logical volume is rejected",
     arguments: [
       "vm1", "/dev/sda", "/dev/mapper/vm1", "a/b/c", "/", "", "-a/b", "vg/", "/dev/mapper/a-b-c",
     ])
@@ -90,12 +92,12 @@ struct ThinTablesTests {
     #expect(ThinDeviceName(text).logicalVolume == nil)
   }
 
-  @Test("LVM's mapped name doubles the dashes in group and volume names")
+  @Test("the mapped name of an LVM volume doubles the dashes in group and volume names")
   func dashes() {
     #expect(ThinDeviceName.mappedName(group: "my-vg", volume: "a--b") == "my--vg-a----b")
   }
 
-  @Test("a device's node has the name that libdevmapper gives it")
+  @Test("special characters in a device node's name are escaped the way libdevmapper escapes them")
   func nodes() {
     let device = MappedDevice(
       name: "a b/é", number: DeviceNumber(major: 1, minor: 1), liveTable: [])
