@@ -31,7 +31,7 @@ rm -r "$journals"
 in_mid_merge by_name merge vg/vm "${slowly[@]}"
 lvchange -q --refresh vg/base
 expect_end 0
-expect_says 'became read-only during the merge'
+expect_says 'bec[ao]me read-only during the merge'
 expect_read_only
 rm -r "$journals"
 in_mid_merge by_name merge vg/vm "${slowly[@]}"
@@ -57,7 +57,7 @@ rm -r "$journals"
 in_mid_merge by_name merge vg/vm2 "${slowly[@]}"
 lvremove -q -y vg/vm2
 expect_end 3
-expect_says 'became read-only during the merge'
+expect_says 'bec[ao]me read-only during the merge'
 expect_exit 0 resume "$(the_journal)" --make-origin-writable
 expect_says 'The thin device no longer exists'
 expect_merged "$origin"
