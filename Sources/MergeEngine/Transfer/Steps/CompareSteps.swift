@@ -84,8 +84,7 @@ package struct CompareChecksumStep: TransferStep, ~Copyable {
   package mutating func inspect(
     _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, target: RawSpan
   ) -> Verdict {
-    // What remains of a partly unreadable entry has no checksum of its own, so it cannot be
-    // compared.
+    // The readable rest of an entry has no checksum of its own, so it cannot be compared.
     guard let recordedChecksum else { return .keep }
     comparedByteCount += range.byteCount
     if CRC32C.checksum(of: target) != recordedChecksum { differences.append(range) }
