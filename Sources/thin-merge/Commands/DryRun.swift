@@ -8,7 +8,8 @@ struct DryRun {
   let command: ShellCommand
   let style: ReportStyle
 
-  /// Plans the merge, and returns the outcome that the merge would have if it were refused.
+  /// Plans the merge, and returns the plan with any failure that would keep the merge from
+  /// starting.
   ///
   /// - `consent`: checks that consent was given or can be asked for, as a merge does first.
   /// - Throws: The error that the merge would throw, if it cannot be planned.

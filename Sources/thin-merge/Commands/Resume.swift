@@ -60,7 +60,7 @@ struct Resume: Verb {
     return [journal] + moved + consent.words + finish.words + pool.words + pace.words + report.words
   }
 
-  /// The options for the engine.
+  /// The options in the form that the engine takes.
   var options: ResumeOptions {
     var options = ResumeOptions()
     options.metadataPath = places.metadata

@@ -20,7 +20,7 @@ struct Note: Equatable, Sendable {
   enum Code: String, CaseIterable {
     /// A request to stop the verb was received.
     case stopping = "stopping"
-    /// The verb ends without waiting for transfers in flight.
+    /// The verb stops without draining: transfers in flight get only 5 s to complete.
     case notDraining = "not-draining"
   }
 
