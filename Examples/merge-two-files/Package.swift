@@ -1,7 +1,8 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-// A program that merges with the engine. Elsewhere, the dependency is the repository's URL instead of a path.
+// This package is a program that uses the merge engine. Outside this repository, depend on the
+// repository's URL instead of a path.
 
 let package = Package(
   name: "merge-two-files",

@@ -1,8 +1,8 @@
-/// The verbs: the operations on a thin device and its external origin.
+/// The operations on a thin device and its external origin, called verbs.
 ///
-/// Each verb runs to its end on the calling thread and uses Linux AIO. Several threads may run
-/// verbs at once, for different origins. With active pools only one thread may, since libdevmapper
-/// is not thread-safe.
+/// Each verb runs to completion on the calling thread and uses Linux AIO. Several threads may run
+/// verbs at once for different origins. With active pools, only one thread may run verbs, because
+/// libdevmapper is not thread-safe.
 public struct Merger: Sendable {
   private let environment: Environment
 
@@ -17,9 +17,9 @@ public struct Merger: Sendable {
   /// - Parameters:
   ///   - reference: The name.
   ///   - mappings: The mapping tree to read; copied into ``ResolvedThinDevice/source``.
-  ///   - ignoresNeedsCheck: Copied into the source as well.
+  ///   - ignoresNeedsCheck: Copied into ``ResolvedThinDevice/source``, like `mappings`.
   /// - Returns: The input for a merge of the device.
-  /// - Throws: `MergeError` (`refused`) if there is no such device, the device is not thin, or its
+  /// - Throws: `MergeError` (`refused`) if there is no such device, it is not a thin device, or its
   ///   pool is not active.
   public func resolve(
     _ reference: ThinDeviceReference, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
@@ -35,7 +35,8 @@ public struct Merger: Sendable {
   ///   - metadataPath: The pool's metadata device, or a file with its content.
   ///   - mappings: The state of the metadata to read.
   ///   - ignoresNeedsCheck: As in ``MergeSource``.
-  /// - Returns: All thin devices; the metadata does not tell which of them have an external origin.
+  /// - Returns: All thin devices; the metadata does not record which of them have an external
+  ///   origin.
   /// - Throws: `MergeError`: `refused` if the metadata is corrupt or unreadable, `busy` if it is in
   ///   use.
   public func devices(
@@ -53,7 +54,7 @@ public struct Merger: Sendable {
   ///   - ignoresNeedsCheck: As in ``MergeSource``.
   /// - Returns: All thin devices, active or not.
   /// - Throws: `MergeError`: `refused` if no pool of that name is active or its metadata is
-  ///   corrupt, `busy` if someone else holds a metadata snapshot.
+  ///   corrupt, `busy` if another program holds a metadata snapshot.
   public func devices(
     pool name: String, mappings: MergeSource.Mappings = .ownMetadataSnapshot,
     ignoresNeedsCheck: Bool = false
@@ -62,31 +63,31 @@ public struct Merger: Sendable {
       pool: name, mappings: mappings, ignoresNeedsCheck: ignoresNeedsCheck)
   }
 
-  /// Returns the leftovers of earlier runs: in pools, active or not, at origins, and of activated
+  /// Returns what earlier runs left behind in pools (active or not), at origins, and as activated
   /// volumes.
   ///
-  /// Changes nothing and locks nobody out.
+  /// Changes nothing, and takes no lock that would block other processes.
   ///
   /// - Parameter name: The pool's name, in device-mapper or as `VG/LV`; nil for all pools, origins
   ///   and volumes.
-  /// - Returns: The pools with leftovers, including the named one in any case, and the origins and
-  ///   volumes that have a record.
+  /// - Returns: The pools with leftovers, and the origins and volumes that have a record. A pool
+  ///   given by `name` is always included.
   /// - Throws: `MergeError` (`refused`) if device-mapper cannot be queried, no pool of that name is
   ///   active, or the records are unreadable.
   public func leftovers(pool name: String? = nil) throws(MergeError) -> Leftovers {
     try SettleOperation(environment: environment).leftovers(pool: name)
   }
 
-  /// Undoes the leftovers of killed runs in active pools, at origins used without an active pool,
-  /// and of activated volumes, as every merge does first.
+  /// Cleans up after killed runs, as every merge does first: in active pools, at origins used
+  /// without an active pool, and among the volumes that those runs activated.
   ///
-  /// Anything needed by an unfinished merge is kept. Records of inactive pools stay.
+  /// Anything that an unfinished merge needs is kept, and so are the records of inactive pools.
   ///
   /// - Parameter name: The pool's name, in device-mapper or as `VG/LV`; nil for every pool, origin
   ///   and volume that has a record.
-  /// - Returns: The pools, origins and volumes that have a record, including the named pool in any
-  ///   case, with the changes undone and those left; ``PoolLeftovers/error`` or
-  ///   ``OriginLeftovers/error`` is the reason that a pool or origin could not be settled.
+  /// - Returns: The pools, origins and volumes that have a record, each with the changes that were
+  ///   undone and those that remain. A pool given by `name` is always included. If a pool or origin
+  ///   could not be settled, ``PoolLeftovers/error`` or ``OriginLeftovers/error`` is the reason.
   /// - Throws: `MergeError` (`refused`) as ``leftovers(pool:)`` does.
   public func settle(pool name: String? = nil) throws(MergeError) -> Leftovers {
     try SettleOperation(environment: environment).settle(pool: name)
@@ -94,19 +95,19 @@ public struct Merger: Sendable {
 
   /// Returns the plan of ``merge(_:onto:options:)``; writes nothing to the origin.
   ///
-  /// The whole mapping tree is read and checked. The report contains any current reason to refuse
-  /// the merge, such as an origin in use or another merge's journal, except those that only writing
+  /// The whole mapping tree is read and checked. The report contains any reason to refuse the merge
+  /// now, such as an origin in use or another merge's journal, except for reasons that only writing
   /// can reveal.
   ///
   /// - Parameters:
   ///   - source: The source to merge.
-  ///   - originPath: The origin to write; if nil, the report lacks the origin's end and the
+  ///   - originPath: The origin to write; if nil, the report omits the origin's end and the
   ///     journal.
-  ///   - options: All other options. No journal is renamed, nothing is compared, and the observer
-  ///     is not asked for approval.
+  ///   - options: All other options. Planning renames no journal, compares no data, and does not
+  ///     ask the observer for approval.
   /// - Returns: The plan.
   /// - Throws: `MergeError`: `refused` for metadata and sizes that a merge would refuse, `busy` if
-  ///   the mappings cannot be read now, `stopped` if interrupted.
+  ///   the mappings cannot be read at the moment, `stopped` if interrupted.
   public func plan(
     _ source: MergeSource, onto originPath: String?, options: MergeOptions = MergeOptions()
   ) throws(MergeError) -> PlanReport {
@@ -118,8 +119,8 @@ public struct Merger: Sendable {
   ///
   /// - Returns: The plan, with any reason to refuse the merge.
   /// - Throws: `MergeError` as ``plan(_:onto:options:)`` does; also `refused` if the merge is
-  ///   finished, unless ``ResumeOptions/mergesAgain`` is set, and `busy` if a device or the pool is
-  ///   not there (yet).
+  ///   finished, unless ``ResumeOptions/mergesAgain`` is set, and `busy` if a device or the pool
+  ///   does not exist (yet).
   public func plan(
     _ recorded: RecordedMerge, options: ResumeOptions = ResumeOptions()
   ) throws(MergeError) -> PlanReport {
@@ -127,7 +128,7 @@ public struct Merger: Sendable {
   }
 
   /// Returns the thin devices in the metadata without locking an active pool: leftovers of earlier
-  /// runs stay, and only a metadata snapshot that is already held is read.
+  /// runs are not cleaned up, and a metadata snapshot is read only if one is already held.
   package func devicesAsTheyAre(
     metadataPath: String, mappings: MergeSource.Mappings
   ) throws(MergeError) -> [ThinDevice] {
@@ -135,7 +136,7 @@ public struct Merger: Sendable {
       metadataPath: metadataPath, mappings: mappings)
   }
 
-  /// Returns the status of a journal's merge; works while the merge runs.
+  /// Returns the status of the merge that a journal records, even while that merge is running.
   ///
   /// - Throws: `MergeError`: `journalConflict` if the file is not a journal or is corrupt,
   ///   `refused` if it cannot be opened or read.
@@ -146,7 +147,7 @@ public struct Merger: Sendable {
   /// Returns the thin devices of this system that have an external origin, including inactive LVM
   /// volumes.
   ///
-  /// Changes neither a pool nor a volume.
+  /// Changes no pool and no volume.
   ///
   /// - Throws: `MergeError`: `refused` if device-mapper cannot be queried, `busy` if LVM does not
   ///   answer.
@@ -154,16 +155,16 @@ public struct Merger: Sendable {
     try ListOperation(environment: environment).list()
   }
 
-  /// Returns the journals in the state folder, and those named by marks there, with the status of
-  /// each merge.
+  /// Returns the journals in the state folder, and those that marks in that folder name, each with
+  /// the status of its merge.
   public func journals() -> [JournalListing] { StatusOperation(environment: environment).all() }
 
-  /// Returns the path of a journal that is given as a path, or by the name of its merge's thin
-  /// device or origin: a volume or a mapped device.
+  /// Returns the path of a journal, given either that path or the name of the merge's thin device
+  /// or origin, which may be a volume or a mapped device.
   ///
-  /// - Parameter text: A path, or the name.
-  /// - Returns: A path unchanged; for a name with several merges, the unfinished one, or else the
-  ///   latest.
+  /// - Parameter text: The journal's path, or the name of the thin device or origin.
+  /// - Returns: A path is returned unchanged. If several merges match a name, the result is the
+  ///   journal of the unfinished merge, or else of the latest.
   /// - Throws: `MergeError`: `journalConflict` if there is no such journal, or several merges are
   ///   unfinished; `busy` if LVM does not answer.
   public func journalPath(named text: String) throws(MergeError) -> String {
@@ -177,8 +178,8 @@ public struct Merger: Sendable {
     try ThinDeviceLookup(environment: environment).originPath(named: text)
   }
 
-  /// Returns the finished merge of the same thin device, data device and origin; nil if none can be
-  /// found without reading the pool.
+  /// Returns the finished merge of the given source onto the given origin; nil if none can be found
+  /// without reading the pool.
   package func finishedMerge(
     of source: MergeSource, onto originPath: String, journalPath: String?
   ) -> StatusReport? {
@@ -188,22 +189,22 @@ public struct Merger: Sendable {
 
   // MARK: Merging
 
-  /// Writes the device's blocks onto the origin, resuming an earlier run that stopped.
+  /// Writes the thin device's blocks onto the origin, resuming an earlier run that stopped.
   ///
-  /// If the journal of the same merge exists, recorded bytes are not written again unless they
+  /// If a journal of the same merge exists, bytes recorded in it are not written again unless they
   /// differ. If that merge is finished, source and origin are compared with its records and nothing
-  /// is written: ``MergeReport/earlier-swift.property``. An origin that is a block device is opened
-  /// exclusively; one that is a file is locked.
+  /// is written; see ``MergeReport/earlier-swift.property``. A block device is opened exclusively
+  /// as the origin; a file is locked.
   ///
   /// - Parameters:
-  ///   - source: The source to merge; it must not change during the merge, and is never written.
-  ///   - originPath: A block device or a regular file, written in place.
+  ///   - source: The source to merge; it must not change during the merge, and is never written to.
+  ///   - originPath: A block device or a regular file, which is written in place.
   ///   - options: All other options.
   /// - Returns: The result. A merge that stops after it has begun throws no error; its report's
   ///   state is ``MergeReport/State-swift.enum/stopped(_:)``.
   /// - Throws: `MergeError`: `refused`, `busy` or `journalConflict` if this run has written
   ///   nothing, including when source or origin changed since the merge was finished; `stopped` if
-  ///   it was interrupted, or a device failed, before its first write.
+  ///   this run was interrupted, or a device failed, before the first write.
   public func merge(
     _ source: MergeSource, onto originPath: String, options: MergeOptions = MergeOptions()
   ) throws(MergeError) -> MergeReport {
@@ -211,12 +212,13 @@ public struct Merger: Sendable {
       source, onto: originPath, options: options)
   }
 
-  /// Resumes the merge of a journal; the journal supplies everything that `options` leaves unset.
+  /// Resumes the merge that a journal records; the journal supplies everything that `options`
+  /// leaves unset.
   ///
   /// - Throws: `MergeError` as ``merge(_:onto:options:)`` does; also `refused` if the merge is
   ///   finished, unless ``ResumeOptions/mergesAgain`` is set, `busy` if a finished merge has
-  ///   leftovers in its pool, or if a device or the pool is not there (yet), and `journalConflict`
-  ///   if the devices are not the journal's.
+  ///   leftovers in its pool, or if a device or the pool does not exist (yet), and
+  ///   `journalConflict` if the devices are not those in the journal.
   public func resume(
     journalPath: String, options: ResumeOptions = ResumeOptions()
   ) throws(MergeError) -> MergeReport {
@@ -226,15 +228,15 @@ public struct Merger: Sendable {
   /// Reads the journal of a merge to be resumed.
   ///
   /// - Throws: `MergeError`: `busy` while a merge has the journal open; `journalConflict` if the
-  ///   file is not a journal, is corrupt, or its merge was given up for another one; `refused` if
-  ///   it cannot be opened or read.
+  ///   file is not a journal, is corrupt, or its merge was abandoned in favor of another; `refused`
+  ///   if it cannot be opened or read.
   public func recordedMerge(journalPath: String) throws(MergeError) -> RecordedMerge {
     let journal = try environment.journals.open(FileSystem.absolute(journalPath))
     if let taker = journal.state.givenUp { throw .journalGivenUp(journal.file.path, for: taker) }
     return RecordedMerge(journal)
   }
 
-  /// Returns the error for a finished merge with leftovers in its pool; nil if there are none.
+  /// Returns the error to report if a finished merge has leftovers in its pool; nil if it has none.
   package func refusalAsUnsettled(
     _ merge: RecordedMerge, metadataPath: String?
   ) -> MergeError? {
@@ -253,15 +255,15 @@ public struct Merger: Sendable {
     try ResumeOperation(environment: environment.notingOnce).resume(recorded, options: options)
   }
 
-  /// Lets the origin take the place of a thin LVM volume whose merge is finished, as
+  /// Replaces a thin LVM volume whose merge is finished with its origin, as
   /// ``MergeOptions/handsOver`` does; resumes an earlier call that was interrupted.
   ///
   /// - Parameters:
   ///   - journalPath: The journal of the merge.
   ///   - takesName: True to give the origin the thin volume's name.
   /// - Returns: The completed handover.
-  /// - Throws: `MergeError`: `refused` or `busy` if nothing was changed; `stopped` if a step failed
-  ///   in LVM.
+  /// - Throws: `MergeError`: `refused` or `busy` if nothing was changed; `stopped` if a step in LVM
+  ///   failed.
   @discardableResult
   public func handOver(
     journalPath: String, takesName: Bool = false
@@ -277,7 +279,8 @@ public struct Merger: Sendable {
     }
   }
 
-  /// Returns the plan of ``handOver(journalPath:takesName:)``; refuses if the thin volume is open.
+  /// Returns the plan of ``handOver(journalPath:takesName:)``; throws an error if the thin volume
+  /// is open.
   package func rehearsedHandover(
     journalPath: String, takesName: Bool
   ) throws(MergeError) -> PlannedHandover {
@@ -291,9 +294,9 @@ public struct Merger: Sendable {
     try HandoverOperation(environment: environment).plan(journalPath, takesName: takesName)
   }
 
-  /// Returns the journal of a merge whose thin volume had this name and was removed, so that the
-  /// name now leads nowhere or to the origin; nil if the name belongs to a volume that can be
-  /// merged.
+  /// Returns the path of the journal of a merge whose thin volume had this name and has been
+  /// removed, so the name is now unused or belongs to the origin; nil if the name belongs to a
+  /// volume that can be merged.
   ///
   /// - Throws: `MergeError` (`busy`) if LVM does not answer.
   package func handoverJournalPath(named text: String) throws(MergeError) -> String? {
@@ -307,13 +310,13 @@ public struct Merger: Sendable {
   ///
   /// - Parameters:
   ///   - source: The merged source.
-  ///   - originPath: The origin of the merge; read past the page cache, never written.
-  ///   - extent: As it was for the merge.
+  ///   - originPath: The origin of the merge; it is read with direct I/O and never written to.
+  ///   - extent: The extent options that the merge used.
   ///   - transfer: The transfer settings; the rate limit does not apply to reads.
-  /// - Returns: The result; ``VerifyReport/incomplete`` is set by an error or an interruption on
-  ///   the way.
-  /// - Throws: `MergeError`: `refused` or `busy` where a plan does, `stopped` if interrupted during
-  ///   planning.
+  /// - Returns: The result; ``VerifyReport/incomplete`` is set if an error or an interruption cut
+  ///   the comparison short.
+  /// - Throws: `MergeError`: `refused` or `busy` in the same cases as a plan, `stopped` if
+  ///   interrupted during planning.
   public func verify(
     _ source: MergeSource, against originPath: String,
     extent: ExtentOptions = ExtentOptions(), transfer: TransferOptions = TransferOptions()
@@ -322,15 +325,15 @@ public struct Merger: Sendable {
       source, against: originPath, extent: extent, transfer: transfer)
   }
 
-  /// Compares the origin with the checksums in a journal; needs no pool.
+  /// Compares the origin with the checksums in a journal; does not need the pool.
   ///
   /// - Parameters:
   ///   - journalPath: The journal, finished or not. If it is unfinished or lacks checksums for part
   ///     of the plan, only the recorded part is compared, and ``VerifyReport/incomplete`` is set.
   ///   - originPath: The origin's current path; nil for the path in the journal.
   ///   - transfer: The transfer settings; the rate limit does not apply to reads.
-  /// - Returns: The result; ``VerifyReport/incomplete`` is set by an error or an interruption on
-  ///   the way.
+  /// - Returns: The result; ``VerifyReport/incomplete`` is set if an error or an interruption cut
+  ///   the comparison short.
   /// - Throws: `MergeError`: `journalConflict` if the file is not a journal or is corrupt,
   ///   `refused` if the journal or the origin cannot be opened.
   public func verify(

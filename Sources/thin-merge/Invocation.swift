@@ -9,7 +9,7 @@ struct Invocation {
   /// Runs the command that the arguments name and returns its exit status.
   func exitStatus() -> ExitStatus {
     let messages = Messages(askedIn: arguments)
-    // For an unknown verb the parser's own `help` command shows the help of the whole command.
+    // For an unknown verb, the parser's own `help` command shows the help for the whole command.
     if arguments.first == "help", let verb = arguments.dropFirst().first(where: { $0 != "help" }),
       !verb.hasPrefix("-"), !ThinMerge.verbs.contains(verb)
     {
@@ -55,7 +55,8 @@ struct Invocation {
     return outcome.exitStatus == .done ? delivered : outcome.exitStatus
   }
 
-  // Writes the report. A reader that closed the pipe early is no failure; a full disk is one.
+  // Writes the report. It is not a failure if the reader closes the pipe early, but a full disk is
+  // one.
   //
   // `lost`: the exit status if the report is lost.
   private func deliver(
@@ -78,7 +79,8 @@ struct Invocation {
     return failure.exitStatus
   }
 
-  // Handles an error of the argument parser: requested help, or a mistake in the arguments.
+  // Handles an error from the argument parser, which is either a request for help or a mistake in
+  // the arguments.
   private func answer(_ error: any Error, _ messages: Messages) -> ExitStatus {
     guard ThinMerge.exitCode(for: error) != .success else {
       var text = ThinMerge.fullMessage(for: error)
@@ -101,7 +103,7 @@ struct Invocation {
       .usage(message.asSentencePart, hint: Self.help(of: verb)), messages)
   }
 
-  /// Returns the hint that leads to the help of a verb, or of the whole command.
+  /// Returns a hint that refers to the help for a verb, or for the whole command.
   fileprivate static func help(of verb: String?) -> String {
     "show the help with".above(
       (["thin-merge"] + (verb.map { [$0] } ?? []) + ["--help"]).joined(separator: " "))
@@ -123,7 +125,7 @@ extension Failure {
 }
 
 extension String {
-  /// The parser's message as part of a sentence, to follow a colon.
+  /// The parser's message as part of a sentence, suitable after a colon.
   fileprivate var asSentencePart: String {
     var text = self
     let choice = ". Please provide one of "
@@ -135,7 +137,8 @@ extension String {
     return first.lowercased() + text.dropFirst()
   }
 
-  /// The text without the parser's suggestion for an unknown option, if the two differ too much.
+  /// The text, minus the parser's suggestion for an unknown option if the suggestion is too
+  /// different from that option.
   private var withoutFarSuggestion: String {
     let question = ". Did you mean '"
     guard let place = firstRange(of: question), hasSuffix("'?") else { return self }
@@ -149,14 +152,14 @@ extension String {
 }
 
 extension StringProtocol {
-  /// Returns true if a typed word is so close to a known one that it is likely misspelled: at most
-  /// one edit for every three of its letters.
+  /// Returns true if a typed word is so similar to a known one that it is probably a misspelling:
+  /// at most one edit for every three letters.
   fileprivate func isNear(_ known: some StringProtocol, letterCount: Int) -> Bool {
     editDistance(to: known) * 3 <= letterCount
   }
 
-  /// Returns the Levenshtein distance: the fewest insertions, deletions and replacements of
-  /// letters.
+  /// Returns the Levenshtein distance to `other`: the minimum number of letters to insert, delete
+  /// or replace.
   fileprivate func editDistance(to other: some StringProtocol) -> Int {
     var distances = Array(0...other.count)
     for (row, letter) in enumerated() {

@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// The command.
+/// The `thin-merge` command.
 @main
 struct ThinMerge: ParsableCommand {
   static let versionNumber = "0.1.0"
@@ -29,10 +29,10 @@ struct ThinMerge: ParsableCommand {
     exit(withError: ExitCode(status.rawValue))
   }
 
-  /// The names of the commands.
+  /// The names of all verbs.
   static let verbs = configuration.subcommands.compactMap { $0.configuration.commandName }
 
-  /// Returns the typed command after checking its options together.
+  /// Returns the parsed command after checking that its options are valid in combination.
   static func checked(_ arguments: [String]) throws -> any ParsableCommand {
     let command = try parseAsRoot(arguments)
     try (command as? any Verb)?.check()

@@ -1,22 +1,23 @@
 internal import SystemPackage
 
-/// The device or file that a merge writes to, open for writing and protected from other users.
+/// The device or file that a merge writes to, open for writing and protected from other processes.
 struct DeviceTarget {
   let file: OpenFile
-  /// The same file opened through the page cache, for its unaligned tail.
+  /// The same file, opened for buffered I/O to write its unaligned tail.
   let buffered: OpenFile
-  /// The locked file: `file` itself, or the file under its loop devices; nil for a disk, and where
-  /// no path leads to the file.
+  /// The locked regular file: `file` itself, or the file under its loop devices; nil for a disk, or
+  /// if no path leads to the file.
   let backing: OpenFile?
 
-  /// Opens and locks the file at `path`, which must be the file that was checked before.
+  /// Opens and locks the file at `path`, which must be the file that was checked earlier
+  /// (`looked`).
   ///
-  /// - `use`: the way in which other users are kept off the file.
-  /// - `linearParts`: the mapped devices of which the file may be one.
-  /// - `allowsUnseenLoopDevices`: whether loop devices that cannot be seen are assumed to lie over
+  /// - `use`: how other processes are kept from using the file.
+  /// - `linearParts`: the linear mapped devices, one of which may be the file.
+  /// - `allowsUnseenLoopDevices`: whether to assume that loop devices that cannot be inspected use
   ///   other files.
-  /// - `clock`: limits the time for which a lock is retried.
-  /// - Throws: `MergeError`: `busy` where another process uses the file.
+  /// - `clock`: limits how long a lock is retried.
+  /// - Throws: `MergeError`: `busy` if another process uses the file.
   init(
     _ path: String, use: OriginUse, lookedAt looked: OpenFile,
     linearParts: StorageExtent.LinearParts, allowsUnseenLoopDevices: Bool, clock: Clock
@@ -30,10 +31,11 @@ struct DeviceTarget {
     }
   }
 
-  /// Makes every check that can refuse an origin, without opening it for writing.
+  /// Runs every check that can refuse an origin, without opening the origin for writing.
   ///
-  /// - `looked`: the same file, open for reading.
-  /// - `isMadeWritable`: whether its write protection is lifted before it is opened.
+  /// - `looked`: the origin, open for reading.
+  /// - `isMadeWritable`: whether the merge will lift the origin's write protection before opening
+  ///   it.
   /// - Throws: `MergeError` as opening the origin does.
   static func check(
     _ looked: OpenFile, use: OriginUse, isMadeWritable: Bool,
@@ -57,9 +59,10 @@ struct DeviceTarget {
     _ = try take(file, linearParts, allowsUnseenLoopDevices: allowsUnseenLoopDevices, clock)
   }
 
-  /// Protects an origin, and the file under its loop devices, from other users.
+  /// Protects an origin, and the file under its loop devices, from other processes.
   ///
-  /// - Returns: The file itself, or the file under its loop devices.
+  /// - Returns: The locked regular file: `file` itself, or the file under its loop devices; nil for
+  ///   a disk, or if no path leads to the file.
   private static func take(
     _ file: OpenFile, _ linearParts: StorageExtent.LinearParts, allowsUnseenLoopDevices: Bool,
     _ clock: Clock
@@ -76,8 +79,8 @@ struct DeviceTarget {
     return backing
   }
 
-  /// Checks that no loop device was attached over the origin's bytes meanwhile, which no lock
-  /// prevents.
+  /// Checks that no loop device has been attached to the origin's bytes since it was opened; no
+  /// lock prevents that.
   ///
   /// - Throws: `MergeError` (`busy`) if one was.
   func checkStillAlone(
@@ -104,7 +107,8 @@ struct DeviceTarget {
     do throws(Errno) {
       isLocked = try file.lock(clock)
     } catch {
-      // NFS locks only files that are open for writing; the lock is taken once the file is.
+      // NFS locks only files that are open for writing, so the lock is taken once the file is
+      // opened for writing.
       if error == .badFileDescriptor { return }
       throw .cannotLockOrigin(file.path, error)
     }
@@ -125,8 +129,7 @@ struct DeviceTarget {
     }
   }
 
-  /// Allocates disk space for a hole; returns false where the file system cannot allocate in
-  /// advance.
+  /// Allocates disk space for a hole; returns false if the file system cannot allocate in advance.
   func allocate(_ range: ByteRange) throws(MergeError) -> Bool {
     do throws(Errno) {
       try file.allocate(range)

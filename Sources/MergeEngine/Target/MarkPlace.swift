@@ -1,32 +1,33 @@
 internal import SystemPackage
 
-/// The storage of the marks of merges onto an origin, reached from every name of the origin.
+/// The storage for the marks that merges leave on an origin, reachable through every name of the
+/// origin.
 ///
 /// The marks of a file are extended attributes of its inode, which hard links, bind mounts and loop
-/// devices share. They are in the namespace `user`, so any process that may write to the file may
-/// set them. `trusted` needs `CAP_SYS_ADMIN`, which a merge of image files does without, and is not
-/// visible in a user namespace; `security` belongs to the policy modules. The kernel supports
-/// `user` attributes on regular files only, so the marks of a disk are files in the state folder,
-/// whose names contain the disk's identity.
+/// devices share. They are in the `user` namespace, so any process that may write to the file may
+/// set them. The `trusted` namespace requires `CAP_SYS_ADMIN`, which merging image files does not,
+/// and is not visible in a user namespace; `security` belongs to the policy modules. The kernel
+/// supports `user` attributes on regular files only, so the marks of a disk are files in the state
+/// folder, whose names contain the disk's identity.
 ///
-/// Each mark is of a range, since two loop devices or partitions may be of one file or disk. A mark
-/// of the whole file is the attribute `user.thin-merge.0-end`, or `user.thin-merge-finished.0-end`
-/// once its merge is finished.
+/// Each mark covers a byte range, because several loop devices or partitions may share one file or
+/// disk. A mark that covers the whole file is the attribute `user.thin-merge.0-end`, or
+/// `user.thin-merge-finished.0-end` once its merge is finished.
 ///
-/// Where a file has no attributes, or only its inode is known, its marks are in the state folder
-/// too, under the inode's number. After the file is deleted, or after a reboot, that number may
-/// belong to another file.
+/// If a file does not support attributes, or only its inode is known, its marks are in the state
+/// folder too, under the inode number. After the file is deleted, or after a reboot, that number
+/// may belong to another file.
 struct MarkPlace {
   /// The kind of merge that a mark records.
   enum Kind: CaseIterable {
     case unfinishedMerge
     case finishedMerge
 
-    /// The name of an attribute up to its range.
+    /// The part of an attribute's name that precedes the range.
     fileprivate var attributePrefix: String {
       self == .unfinishedMerge ? "user.thin-merge." : "user.thin-merge-finished."
     }
-    /// The text between identity and range in the name of a file.
+    /// The text between the identity and the range in a mark file's name.
     fileprivate var fileInfix: String { self == .unfinishedMerge ? ".mark." : ".finished." }
   }
 
@@ -36,21 +37,21 @@ struct MarkPlace {
     let name: String
     let range: ByteRange
     let bytes: [UInt8]
-    /// True if the mark is an attribute, which is copied with its file.
+    /// True if the mark is an extended attribute, which may be copied along with its file.
     let isAttribute: Bool
   }
 
-  /// The file whose attributes are the marks; nil for a disk, and for a file that cannot be
+  /// The file whose attributes store the marks; nil for a disk, or for a file that cannot be
   /// reached.
   private let file: OpenFile?
   private let stateFolder: String
-  /// The name of the disk, or of the file's inode, in the state folder.
+  /// The name that identifies the disk, or the file's inode, in the state folder.
   private let name: String
   /// True if `name` may belong to another disk or file after a reboot.
   private let isOfBoot: Bool
 
   /// - `extent`: the origin's bytes.
-  /// - `file`: the file that contains them, if it could be opened.
+  /// - `file`: the file that contains those bytes, if it could be opened.
   /// - `identity`: a disk's unique name; may be empty.
   init(_ extent: StorageExtent, in file: OpenFile?, identity: String, stateFolder: String) {
     switch extent.layer {
@@ -71,7 +72,7 @@ struct MarkPlace {
     self.isOfBoot = isOfBoot
   }
 
-  /// Returns the stored marks of a kind.
+  /// Returns the stored marks of the given kind.
   func stored(_ kind: Kind) throws(Errno) -> [Stored] {
     let attributes = try file?.attributes(prefix: kind.attributePrefix) ?? []
     let prefix = name + kind.fileInfix
@@ -91,10 +92,11 @@ struct MarkPlace {
 
   /// Stores a mark of a range durably, replacing any mark of the same kind and range.
   ///
-  /// - `processID`: this process, for names of temporary files.
-  /// - `bytes`: returns the mark, with the boot's id in it if the mark is valid for this boot only.
+  /// - `processID`: the id of this process, used in the names of temporary files.
+  /// - `bytes`: returns the mark's content, including the boot id if the mark is valid for this
+  ///   boot only.
   /// - Returns: The mark's name.
-  /// - Throws: `Errno` of the file's attributes; for a disk, of the state folder.
+  /// - Throws: `Errno` from the file's attributes; for a disk, from the state folder.
   func put(
     _ kind: Kind, _ range: ByteRange, processID: Int32, _ bytes: (_ isOfBoot: Bool) -> [UInt8]
   ) throws(Errno) -> String {
@@ -117,7 +119,7 @@ struct MarkPlace {
     let name = self.name + kind.fileInfix + Self.text(range)
     try FileSystem.makeFolders(stateFolder)
     let temporary = "\(stateFolder)/.\(name).\(processID)"
-    // A killed process with the same id left this file.
+    // This file was left by a killed process that had the same id.
     if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
     let made = try FileSystem.make(temporary)
     do throws(Errno) {
@@ -145,7 +147,7 @@ struct MarkPlace {
   /// True if marks can be stored in attributes of the origin itself.
   var isOfFile: Bool { file != nil }
 
-  /// Returns the file's current number of names; 1 for a disk.
+  /// Returns the file's current number of hard links; 1 for a disk.
   func nameCountNow() throws(MergeError) -> UInt32 { try file?.nameCountNow() ?? 1 }
 
   private static func text(_ range: ByteRange) -> String {

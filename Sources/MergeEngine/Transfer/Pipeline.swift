@@ -1,10 +1,10 @@
 internal import SystemPackage
 
-/// The one loop that moves bytes: it reads transfers, inspects them, writes them if the step says
+/// The loop that moves all data: it reads transfers, inspects them, writes them if the step says
 /// so, and accounts for them.
 ///
 /// The feed supplies transfers. The step decides what is read and what is written. The ledger
-/// records the results. The pipeline owns all three, and the queue, for one pass.
+/// records the results. For one pass, the pipeline owns all three as well as the queue.
 ///
 /// The pipeline uses one thread, a fixed number of slots, and at most `depth` reads and writes in
 /// flight. Writes go first because they free slots.
@@ -22,14 +22,15 @@ package struct Pipeline<
   private var slots: SlotTable
   /// Slots with reads to enqueue, in plan order.
   private var readQueue: SlotQueue
-  /// Slots with a write to enqueue; the earliest in the plan goes first, to be recorded first.
+  /// Slots with a write to enqueue; the earliest in the plan comes first, so that it is recorded
+  /// first.
   private var writeQueue: SlotHeap
   /// Slots with a bad spot, the earliest in the plan first.
   ///
-  /// The tail waits until nothing else is left, so it must not come before other slots.
+  /// The unaligned tail waits until no other work is left, so it must not precede other slots.
   private var salvageQueue: SlotHeap
   private var salvage: Salvage?
-  /// The next ticket to inspect, for steps that inspect in order.
+  /// The next ticket to inspect, for steps that inspect transfers in plan order.
   private var nextInspected: UInt64 = 0
   private var limiter: RateLimiter
   private var isWritingTail = false
@@ -39,13 +40,13 @@ package struct Pipeline<
   private var doneByteCount: UInt64 = 0
   private var unreadable = RangeSet()
   private var isFeedEmpty = false
-  /// True if a transfer that had begun was abandoned.
+  /// True if a transfer was abandoned after it had begun.
   private var hasAbandoned = false
   private var transfer = Transfer()
 
   /// Runs until the feed is empty and everything is recorded, or until the run is stopped.
   ///
-  /// - `io` and `ledger`: owned by the pipeline during the pass, then handed back.
+  /// - `io` and `ledger`: owned by the pipeline during the pass and handed back afterward.
   /// - `progress`: the progress so far; updated and reported several times a second.
   package static func pass(
     _ shape: PipelineShape, _ io: inout IO, feed: consuming Feed, step: consuming Step,
@@ -106,7 +107,8 @@ package struct Pipeline<
       if control.interruption.isRequested || ledger.failure != nil || failure != nil {
         isStopping = true
       }
-      // Nothing waits for its turn while stopping: the slot before it may have been abandoned.
+      // While stopping, no slot waits for its turn, because the slot before it may have been
+      // abandoned.
       if isStopping {
         for slot in slots.indices where slots[slot].state == .arrived { abandon(slot) }
       }
@@ -162,11 +164,11 @@ package struct Pipeline<
     // A signal that arrives just before the wait is noticed only after it, so the wait is limited.
     let limit = Duration.milliseconds(200)
     let timeout = writeQueue.isEmpty ? limit : min(limit, limiter.delay(now: now) ?? limit)
-    // A salvage proceeds one unit or piece at a time.
+    // A salvage proceeds one unit or piece at a time, so it waits for a single completion.
     try requests.wait(timeout, forOne: salvage != nil, clock: control.clock)
   }
 
-  /// Assigns transfers to free slots while their reads can be enqueued soon.
+  /// Assigns transfers to free slots as long as their reads can be enqueued soon.
   private mutating func takeTransfers() {
     while !isStopping, !isFeedEmpty,
       readQueue.isEmpty || requests.hasRoom,
@@ -223,7 +225,7 @@ package struct Pipeline<
     slots.release(slot)
   }
 
-  /// Abandons a transfer that had begun: it is not recorded, and the next run repeats it.
+  /// Abandons the transfer in a slot: the transfer is not recorded, and the next run repeats it.
   private mutating func abandon(_ slot: Int) {
     hasAbandoned = true
     slots.release(slot)
@@ -234,7 +236,7 @@ package struct Pipeline<
       requests.hasRoom
     {
       if isStopping, slots[slot].nextRead == 0 {
-        // No read of this transfer was enqueued yet, so there is nothing to wait for.
+        // No read of this transfer has been enqueued yet, so there is nothing to wait for.
         readQueue.removeFirst()
         abandon(slot)
         continue
@@ -264,7 +266,7 @@ package struct Pipeline<
     inspectInOrder()
   }
 
-  /// Inspects arrived slots in plan order; the next slot goes to salvage if it has a bad spot.
+  /// Inspects arrived slots in plan order, up to the first one with a bad spot, which is salvaged.
   private mutating func inspectInOrder() {
     while let slot = slots.slot(withTicket: nextInspected), slots[slot].state == .arrived,
       !slots[slot].hasBadSpot
@@ -294,7 +296,8 @@ package struct Pipeline<
     }
   }
 
-  /// Returns the step's verdict on bytes of a slot's transfer, all of which have been read.
+  /// Returns the step's verdict on a range of a slot's transfer; the whole range must have been
+  /// read.
   private mutating func verdict(
     _ slot: Int, _ range: ByteRange, recordedChecksum: UInt32?
   ) -> Verdict {
@@ -324,19 +327,21 @@ package struct Pipeline<
     }
   }
 
-  /// Returns true if a slot may be written or salvaged now; a slot in the tail waits until it is
-  /// alone.
+  /// Returns true if a slot may be written or salvaged now; a slot in the unaligned tail must wait
+  /// until no other work is left.
   ///
   /// The tail goes through the page cache, so no direct request may be in flight on the target. The
-  /// tail is last in the plan and waits until nothing else is left. After bad spots the tail may be
-  /// several transfers, which go one by one; none waits for another's slot to be freed.
+  /// tail is last in the plan and waits until nothing else is left. If there are bad spots, the
+  /// tail may consist of several transfers; these are processed one by one, and none of them waits
+  /// for another's slot to be freed.
   private func mayTouchTail(_ slot: Int) -> Bool {
     guard slots.isInTail(slot) else { return true }
     return requests.isIdle
       && slots.indices.allSatisfy { slots[$0].state == .free || slots.isInTail($0) }
   }
 
-  /// True if the tail is being written or salvaged, so that nothing may be read from the target.
+  /// True while the unaligned tail is being written or salvaged; nothing may be read from the
+  /// target during that time.
   private var isTailUnderWay: Bool {
     if isWritingTail { return true }
     guard let slot = salvage?.slot else { return false }
@@ -378,7 +383,7 @@ package struct Pipeline<
     readUnit()
   }
 
-  /// Enqueues the reads of the salvage's current unit.
+  /// Enqueues the reads for the salvage's current unit.
   private mutating func readUnit() {
     guard let current = salvage else { return }
     if Step.readsSource, let request = slots.sourceRead(current) {
@@ -403,14 +408,14 @@ package struct Pipeline<
     inspectPieces(now: now)
   }
 
-  /// Inspects readable stretches until one must be written or none is left.
+  /// Inspects the readable pieces of the salvage until one must be written or none are left.
   private mutating func inspectPieces(now: Duration) {
     while let current = salvage, let piece = current.piece {
       switch verdict(current.slot, piece, recordedChecksum: nil) {
       case .write(let checksum):
         salvage?.beginPiece(checksum: checksum)
         slots.beginPiece(current.slot)
-        // This write cannot wait for the rate limit, but later writes wait for it.
+        // The rate limit cannot delay this write, but it delays later writes to compensate.
         limiter.pass(piece.byteCount, now: now)
         return requests.enqueueWrite(slots.write(piece, of: current.slot))
       case .keep:

@@ -1,13 +1,14 @@
-/// A pipeline's use of its queue and slab.
+/// The parameters for a pipeline's use of its queue and slab.
 package struct PipelineShape: Sendable {
-  /// Maximum number of the ledger's requests in flight, in addition to `depth`.
+  /// The maximum number of ledger requests in flight, in addition to the `depth` reads and writes.
   package static let ledgerRequestCount = 4
 
-  /// Two slots per request are enough, one to read and one to write; fewer buffers stay in the
-  /// processor's cache.
+  /// The number of slots per request: one to read and one to write are enough, and a small number
+  /// of buffers stays in the processor's cache.
   private static let slotsPerRequest = 2
 
-  /// The limit on data in flight: bytes per request, or a number of transfers if that is more.
+  /// The limit on data in flight, in bytes per request; `transferCountMin` transfers are allowed if
+  /// those are more.
   ///
   /// A few large transfers keep the devices busy; more would not fit in the processor's cache.
   private static let byteCountPerRequest: UInt64 = 128 << 10
@@ -15,21 +16,21 @@ package struct PipelineShape: Sendable {
 
   /// Maximum number of reads and writes in flight.
   package let depth: Int
-  /// No transfer begins while those in slots have this many bytes.
+  /// The number of bytes in slots at which no further transfer begins.
   package let byteCountMax: UInt64
   package let slotCount: Int
-  /// Bytes of one buffer; a slot has two if both sides are read.
+  /// The size of one buffer; a slot has two buffers if both source and target are read.
   package let bufferByteCount: Int
   package let buffersPerSlot: Int
   package let segmentCountMax: Int
   package let dataAlignmentByteCount: Int
   package let targetAlignmentByteCount: Int
-  /// Start of the unaligned tail, which cannot be written directly.
+  /// The start of the unaligned tail, which cannot be written with direct I/O.
   package let tailByteOffset: UInt64
   package let rateLimit: UInt64?
 
   /// - `slabByteCount`: bytes reserved for the pipeline at the start of the slab.
-  /// - `transferByteCountMax`: bytes of the largest transfer.
+  /// - `transferByteCountMax`: the maximum size of a transfer.
   package init(
     depth: Int, slabByteCount: Int, transferByteCountMax: UInt64, readsBothSides: Bool,
     dataBlockByteCount: UInt64, dataAlignmentByteCount: Int, targetAlignmentByteCount: Int,
@@ -39,8 +40,8 @@ package struct PipelineShape: Sendable {
     byteCountMax = max(
       UInt64(depth) * Self.byteCountPerRequest,
       min(UInt64(depth), Self.transferCountMin) * transferByteCountMax)
-    // A multiple of every alignment: each buffer is aligned and has room for a read that is rounded
-    // up.
+    // A multiple of every alignment, so that each buffer is aligned and has room for a read that is
+    // rounded up.
     bufferByteCount = Int(
       transferByteCountMax.roundedUp(
         toMultipleOf: UInt64(max(4096, dataAlignmentByteCount, targetAlignmentByteCount))))
@@ -55,15 +56,15 @@ package struct PipelineShape: Sendable {
     self.rateLimit = rateLimit
   }
 
-  /// Returns the slab bytes needed for transfers of up to `largest` bytes, without the ledger's
-  /// part.
+  /// Returns the number of slab bytes needed for transfers of up to `largest` bytes, not counting
+  /// the ledger's part.
   package static func slabByteCount(depth: Int, ioByteCount: UInt64, largest: UInt64) -> Int {
     let bothSides = 2 * largest.roundedUp(toMultipleOf: 4096)
     let usable = UInt64(slotsPerRequest * depth) * bothSides
     return Int(max(min(UInt64(depth) * ioByteCount, usable), bothSides))
   }
 
-  /// The unit of reading in search of bad spots.
+  /// The number of bytes per read when searching a transfer for bad spots.
   var salvageByteCount: Int { max(dataAlignmentByteCount, targetAlignmentByteCount, 512) }
 
   func sourceBuffer(_ slot: Int) -> Int { slot * bufferByteCount * buffersPerSlot }

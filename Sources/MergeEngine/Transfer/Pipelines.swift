@@ -10,18 +10,19 @@ package struct PassResult<Step: TransferStep & ~Copyable>: ~Copyable {
   package let end: PipelineEnd
   package let step: Step
   package let writtenByteCount: UInt64
-  /// Ranges of the target that could not be processed because a side was unreadable.
+  /// Ranges of the target that could not be processed because the source or the target was
+  /// unreadable.
   package let unreadable: RangeSet
 }
 
-// All pipelines of the product. Each is specialized for LinuxAIO only and adds about 30 KiB to the
-// program.
+// These are all the pipelines in the program. Each is specialized only for LinuxAIO and adds about
+// 30 KiB to the program.
 
 /// The pipeline that merges the planned transfers.
 typealias CopyPipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable> =
   Pipeline<IO, PlannedTransfers<Source>, CopyStep, Checkpointer>
 
-/// The pipeline that retries ranges that could not be read before.
+/// The pipeline that retries ranges that could not be read earlier.
 typealias RetryPipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable> =
   Pipeline<IO, PieceTransfers<Source, GivenPieces>, CopyStep, Checkpointer>
 
@@ -37,7 +38,7 @@ typealias ComparePipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable
 typealias CompareChecksumPipeline<IO: BlockIO & ~Copyable> =
   Pipeline<IO, TargetOnlyTransfers<JournaledPieces<IO>>, CompareChecksumStep, NoLedger>
 
-/// The pipeline that compares source and target, each with all of a journal's checksums.
+/// The pipeline that compares both source and target with all of a journal's checksums.
 typealias CompareRecordedPipeline<IO: BlockIO & ~Copyable, Source: RunSource & ~Copyable> =
   Pipeline<IO, PieceTransfers<Source, JournaledPieces<IO>>, CompareRecordedStep, NoLedger>
 

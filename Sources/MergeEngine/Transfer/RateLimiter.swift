@@ -6,7 +6,7 @@ struct RateLimiter {
 
   init(bytesPerSecond: UInt64?) { self.bytesPerSecond = bytesPerSecond }
 
-  /// Returns the time until the next bytes may pass; nil if they may pass now.
+  /// Returns the time until more bytes may be written; nil if they may be written now.
   func delay(now: Duration) -> Duration? {
     guard let nextAllowed, nextAllowed > now else { return nil }
     return nextAllowed - now

@@ -1,6 +1,7 @@
 internal import SystemPackage
 
-/// A queue that counts its reads and writes, so that callers can keep at most `depth` in flight.
+/// A queue that counts its reads and writes so that callers can keep at most `depth` of them in
+/// flight.
 struct RequestQueue<IO: BlockIO & ~Copyable>: ~Copyable {
   var io: IO
   private let depth: Int
@@ -15,7 +16,7 @@ struct RequestQueue<IO: BlockIO & ~Copyable>: ~Copyable {
 
   var isIdle: Bool { readCount + writeCount == 0 }
   var hasRoom: Bool { readCount + writeCount < depth }
-  /// True if there is room for a read of each side.
+  /// True if there is room for two reads: one from the source and one from the target.
   var hasRoomForBoth: Bool { readCount + writeCount + 2 <= depth }
 
   mutating func enqueueRead(_ request: IORequest) {
@@ -31,14 +32,15 @@ struct RequestQueue<IO: BlockIO & ~Copyable>: ~Copyable {
   mutating func endRead() { readCount -= 1 }
   mutating func endWrite() { writeCount -= 1 }
 
-  /// Number of requests that completed in the last wait.
+  /// The number of requests that completed during the last wait.
   var completionCount: Int { batch.count }
   subscript(index: Int) -> IOCompletion { batch[index] }
 
   /// Submits enqueued requests, then waits for completions or the timeout.
   ///
-  /// Waking for each completion costs processor time, and half of the requests keep the devices
-  /// busy. If more than half are slow, the timeout bounds the wait of the others.
+  /// Waking up for each completion costs processor time, and half of the requests are enough to
+  /// keep the devices busy, so the wait is for the other half. If more than half are slow, the
+  /// timeout limits how long the completed ones wait.
   mutating func wait(_ timeout: Duration, forOne: Bool, clock: Clock) throws(Errno) {
     io.submit()
     if io.requestCount > 0 {
@@ -51,7 +53,8 @@ struct RequestQueue<IO: BlockIO & ~Copyable>: ~Copyable {
   }
 }
 
-/// The owner of a completion: a kind of request, a slot, and a segment of the slot.
+/// The identity of a completed request: the kind of request, the slot, and the segment within the
+/// slot.
 enum RequestTag: UInt8 {
   case sourceRead, targetRead, targetWrite
   case salvageSource, salvageTarget, salvageWrite

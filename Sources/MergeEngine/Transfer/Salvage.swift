@@ -1,42 +1,44 @@
-/// A transfer with a failed read, processed in smaller pieces.
+/// A transfer in which a read failed, processed in smaller pieces.
 ///
-/// First, every unit of the transfer is read by itself. Then each readable stretch is inspected
-/// and, if the step says so, written. The rest is reported as unreadable.
+/// First, each unit of the transfer is read separately. Then each readable piece is inspected and,
+/// if the step says so, written. The rest is reported as unreadable.
 struct Salvage {
   let slot: Int
   private let range: ByteRange
   private let unitByteCountMax: Int
-  /// Start of the unit being read, relative to the transfer's first byte.
+  /// The start of the unit being read, relative to the transfer's first byte.
   private(set) var position = 0
   private var pendingReadCount = 0
   private var unitIsBad = false
-  /// True if a side ends in the unit; the rest of the source's segment is then bad without trying.
+  /// True if a read of the unit found the end of its device; unless the target is read too, the
+  /// rest of the source's segment then counts as bad without being tried.
   private var endsEarly = false
   private var bad = RangeSet()
-  /// Readable stretches still to be inspected; the one being written comes first.
+  /// The readable pieces that are still to be inspected; the piece being written comes first.
   private var pieces: [ByteRange] = []
-  /// Entries for the pieces that were written.
+  /// Journal entries for the pieces that were written.
   private(set) var entries: [JournalEntry] = []
-  /// Checksum of the piece being written.
+  /// The checksum of the piece being written.
   private var checksum: UInt32 = 0
 
-  /// - `unitByteCountMax`: bytes per read, a multiple of both sides' alignments.
+  /// - `unitByteCountMax`: the number of bytes per read; a multiple of the alignments of both
+  ///   source and target.
   init(slot: Int, range: ByteRange, unitByteCountMax: Int) {
     self.slot = slot
     self.range = range
     self.unitByteCountMax = unitByteCountMax
   }
 
-  /// Bytes of the unit being read.
+  /// The size of the unit being read.
   var unitByteCount: Int { min(unitByteCountMax, Int(range.byteCount) - position) }
   var unreadable: [ByteRange] { bad.ranges }
   var piece: ByteRange? { pieces.first }
 
   mutating func readBegan() { pendingReadCount += 1 }
 
-  /// Records the result of a read of the unit.
+  /// Records the result of one read of the current unit.
   ///
-  /// - Returns: True if it was the unit's last read.
+  /// - Returns: True if no more reads of the unit are pending.
   mutating func readCompleted(_ result: Int64) -> Bool {
     if result < Int64(unitByteCount) { unitIsBad = true }
     if result == 0 { endsEarly = true }
@@ -46,8 +48,8 @@ struct Salvage {
 
   /// Advances to the next unit.
   ///
-  /// - `segmentEnd`: end of the bytes that are bad if the source ends in this unit, relative to the
-  ///   transfer's first byte; nil if the target is read too.
+  /// - `segmentEnd`: the end of the bytes that count as bad if the source ends in this unit,
+  ///   relative to the transfer's first byte; nil if the target is read too.
   /// - Returns: False after the last unit; the pieces are then available.
   mutating func advance(segmentEnd: Int?) -> Bool {
     let unitStart = range.start + UInt64(position)
@@ -74,7 +76,7 @@ struct Salvage {
 
   mutating func beginPiece(checksum: UInt32) { self.checksum = checksum }
 
-  /// Records a piece that was written to the target in full.
+  /// Records that a piece was completely written to the target.
   mutating func pieceWritten(_ piece: ByteRange) {
     entries.append(
       JournalEntry(start: piece.start, byteCount: piece.byteCount, checksum: checksum))

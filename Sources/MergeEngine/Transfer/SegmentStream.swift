@@ -1,6 +1,7 @@
-/// A source's runs as segments, from a byte of the target on, clipped at the effective end.
+/// A source's runs as segments, starting at a given byte of the target and clipped at the effective
+/// end.
 ///
-/// A class, because one sweep after another reads it and none of them owns it.
+/// This is a class because successive sweeps read from it and none of them owns it.
 package final class SegmentStream<Source: RunSource & ~Copyable> {
   package let cuts: TransferCuts
   private var source: Source
@@ -10,7 +11,7 @@ package final class SegmentStream<Source: RunSource & ~Copyable> {
   private var current: Segment?
   private var firstByteOffset: UInt64 = 0
 
-  /// - Precondition: The source's first pass is over; `restart` begins the stream.
+  /// - Precondition: The source's first pass is complete. Call `restart` to begin the stream.
   package init(
     _ source: consuming Source, dataBlockByteCount: UInt64, cuts: TransferCuts
   ) {
@@ -19,7 +20,7 @@ package final class SegmentStream<Source: RunSource & ~Copyable> {
     self.cuts = cuts
   }
 
-  /// Restarts the stream at a byte of the target.
+  /// Restarts the stream at the given byte of the target.
   package func restart(from byteOffset: UInt64) throws(MergeError) {
     try source.restart(from: ThinBlock(byteOffset / dataBlockByteCount))
     batch.removeAll()
@@ -68,7 +69,7 @@ package final class SegmentStream<Source: RunSource & ~Copyable> {
         byteCount: segment.byteCount - byteCount)
   }
 
-  /// Skips everything before a byte of the target.
+  /// Skips everything before the given byte of the target.
   package func skip(to byteOffset: UInt64) throws(MergeError) {
     while let segment = try peek(), segment.targetByteOffset < byteOffset {
       take(min(segment.byteCount, byteOffset - segment.targetByteOffset))

@@ -1,14 +1,14 @@
-/// A buffer, or one for each side, and the state of the transfer in it.
+/// One buffer, or one each for source and target, and the state of the transfer that occupies it.
 struct Slot {
   enum State: UInt8 {
     case free
-    /// Reads are waiting to be enqueued or in flight; the kernel owns the bytes.
+    /// Reads are waiting to be enqueued or are in flight; the kernel owns the bytes.
     case reading
     /// All bytes have arrived; the slot waits for its turn to be inspected.
     case arrived
     /// The write is queued or in flight; the kernel owns the bytes until it completes.
     case writing
-    /// Being reread unit by unit.
+    /// The transfer is being reread unit by unit after a read failed.
     case salvaging
   }
 
@@ -18,11 +18,11 @@ struct Slot {
   var recordedChecksum: UInt32?
   var checksum: UInt32 = 0
   var segmentCount = 0
-  /// The index of the next read to enqueue; the target's read comes last.
+  /// The index of the next read to enqueue; the read of the target comes last.
   var nextRead = 0
   var pendingReadCount = 0
   var hasBadSpot = false
-  /// Bytes of the target's side read so far, and bytes of the write written so far.
+  /// The number of bytes read from the target so far; `writtenByteCount` counts those written.
   var targetDoneByteCount = 0
   var writtenByteCount = 0
 
@@ -37,11 +37,11 @@ struct SlotSegment {
   var doneByteCount = 0
 }
 
-/// The effect of one completion on its read or write: complete, more to transfer, or bad.
+/// The state of a read or write after one completion: complete, more to transfer, or failed.
 enum Arrival: Equatable { case complete, more, bad }
 
-/// The slots of a pipeline: the free ones, the transfers in the others, how far each has been read
-/// and written, and the requests for the rest.
+/// A pipeline's slots: which ones are free, which transfers occupy the others, how much of each has
+/// been read and written, and the requests for the rest.
 struct SlotTable {
   private let shape: PipelineShape
   private let readsSource: Bool
@@ -49,9 +49,9 @@ struct SlotTable {
   private var slots: [Slot]
   private var segments: [SlotSegment]
   private var free: [Int]
-  /// Slots by ticket; empty unless slots are looked up in plan order.
+  /// The slots, indexed by ticket; empty unless slots are looked up in plan order.
   private var slotByTicket: [Int]
-  /// Total bytes of all transfers that occupy a slot.
+  /// The total size of all transfers that occupy a slot.
   private(set) var byteCount: UInt64 = 0
 
   init(_ shape: PipelineShape, readsSource: Bool, readsTarget: Bool, isOrdered: Bool) {
@@ -115,7 +115,7 @@ struct SlotTable {
 
   // MARK: State changes
 
-  /// Returns the number of reads that a slot's transfer takes.
+  /// Returns the number of reads that a slot's transfer requires.
   private func readCount(_ slot: Int) -> Int { slots[slot].segmentCount + (readsTarget ? 1 : 0) }
 
   /// Returns true if every read of a slot has been requested.
@@ -132,7 +132,7 @@ struct SlotTable {
     return index < slots[slot].segmentCount ? sourceRead(slot, segment: index) : targetRead(slot)
   }
 
-  /// Marks a slot whose bytes have all arrived.
+  /// Marks a slot as having received all of its bytes.
   @inline(__always)
   mutating func arrived(_ slot: Int) { slots[slot].state = .arrived }
 
@@ -150,7 +150,7 @@ struct SlotTable {
 
   // MARK: Requests
 
-  /// Returns the read for the rest of a segment.
+  /// Returns a request to read the rest of a segment.
   @inline(__always)
   func sourceRead(_ slot: Int, segment index: Int) -> IORequest {
     let segment = segment(slot, index)
@@ -162,7 +162,7 @@ struct SlotTable {
       tag: RequestTag.sourceRead.tag(slot: slot, segment: index))
   }
 
-  /// Returns the read for the rest of a slot's target side.
+  /// Returns a request to read the rest of a slot's range from the target.
   func targetRead(_ slot: Int) -> IORequest {
     let done = slots[slot].targetDoneByteCount
     return IORequest(
@@ -172,12 +172,13 @@ struct SlotTable {
       tag: RequestTag.targetRead.tag(slot: slot))
   }
 
-  /// Returns the write for the rest of a slot's transfer.
+  /// Returns a request to write the rest of a slot's transfer.
   func write(_ slot: Int) -> IORequest {
     write(slots[slot].range, of: slot, .targetWrite)
   }
 
-  /// Returns the source read for a salvage's unit; nil if the transfer has no segments.
+  /// Returns a request to read a salvage's current unit from the source; nil if the transfer has no
+  /// segments.
   func sourceRead(_ salvage: Salvage) -> IORequest? {
     let slot = salvage.slot
     guard let segment = segment(of: slot, at: salvage.position) else { return nil }
@@ -189,7 +190,7 @@ struct SlotTable {
       tag: RequestTag.salvageSource.tag(slot: slot))
   }
 
-  /// Returns the target read for a salvage's unit.
+  /// Returns a request to read a salvage's current unit from the target.
   func targetRead(_ salvage: Salvage) -> IORequest {
     let slot = salvage.slot
     return IORequest(
@@ -199,7 +200,7 @@ struct SlotTable {
       tag: RequestTag.salvageTarget.tag(slot: slot))
   }
 
-  /// Returns the write for the rest of a salvage's piece.
+  /// Returns a request to write the rest of a salvage's current piece.
   func write(_ piece: ByteRange, of slot: Int) -> IORequest {
     write(piece, of: slot, .salvageWrite)
   }
@@ -223,7 +224,7 @@ struct SlotTable {
 
   // MARK: Completions
 
-  /// Records the result of a segment's read: a byte count or an error.
+  /// Records the result of reading a segment: a byte count or an error.
   @inline(__always)
   mutating func sourceArrived(_ slot: Int, segment index: Int, _ result: Int64) -> Arrival {
     let place = slot * shape.segmentCountMax + index
@@ -232,7 +233,7 @@ struct SlotTable {
       &segments[place].doneByteCount, by: result, of: byteCount, shape.dataAlignmentByteCount)
   }
 
-  /// Records the result of a target read: a byte count or an error.
+  /// Records the result of reading from the target: a byte count or an error.
   mutating func targetArrived(_ slot: Int, _ result: Int64) -> Arrival {
     let byteCount = slots[slot].byteCount
     return Self.advance(
@@ -251,14 +252,16 @@ struct SlotTable {
       &slots[slot].writtenByteCount, by: result, of: byteCount, shape.targetAlignmentByteCount)
   }
 
-  /// Removes a finished read from a slot's pending reads.
+  /// Removes one read from a slot's pending reads; with `isBad`, marks the slot as having a bad
+  /// spot.
   @inline(__always)
   mutating func endRead(_ slot: Int, isBad: Bool) {
     if isBad { slots[slot].hasBadSpot = true }
     slots[slot].pendingReadCount -= 1
   }
 
-  // A short direct request continues at the last aligned boundary, not where it stopped.
+  // After a short direct read or write, the next request starts at the last aligned boundary, not
+  // at the byte where the short one stopped.
   private static func advance(
     _ done: inout Int, by result: Int64, of byteCount: Int, _ alignment: Int
   ) -> Arrival {

@@ -13,13 +13,13 @@ package struct Segment: Equatable, Sendable {
 
 /// A contiguous piece of the target, made of one or more segments of the data device.
 ///
-/// A feed reuses the same value for each transfer, so the steady state allocates nothing.
+/// A feed reuses the same value for each transfer, so no memory is allocated in the steady state.
 package struct Transfer: Equatable, Sendable {
   package var start: UInt64 = 0
   package var byteCount: UInt64 = 0
-  /// The source's segments; empty if only the target is read.
+  /// The segments of the source; empty if only the target is read.
   package var segments: [Segment] = []
-  /// The checksum that the journal contains for these bytes.
+  /// The checksum recorded in the journal for these bytes; nil if there is none.
   package var recordedChecksum: UInt32?
 
   package init() { segments.reserveCapacity(64) }

@@ -1,4 +1,4 @@
-/// A number of bytes as people type it: `4096`, `8s`, `64k`, `1MiB`.
+/// A number of bytes in the form that people type: `4096`, `8s`, `64k`, `1MiB`.
 struct ByteSize: Equatable, Sendable {
   /// The number of bytes.
   var byteCount: UInt64
@@ -14,11 +14,11 @@ struct ByteSize: Equatable, Sendable {
     byteCount = product
   }
 
-  /// Returns true if a text is a size whose bytes do not fit in 64 bits.
+  /// Returns true if the text is a valid size but its number of bytes does not fit in 64 bits.
   static func isTooLarge(_ text: String) -> Bool { parts(text) != nil && ByteSize(text) == nil }
 
   private static func parts(_ text: String) -> (digits: Substring, unitByteCount: UInt64)? {
-    // The standard library's parser would accept a sign too.
+    // The standard library's parser would also accept a sign.
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     guard !digits.isEmpty,
       let unit = unitByteCount(text.dropFirst(digits.count).lowercased())
@@ -26,7 +26,8 @@ struct ByteSize: Equatable, Sendable {
     return (digits, unit)
   }
 
-  // `KB` and the like are not accepted: half of their readers take them for powers of ten.
+  // Units such as `KB` are not accepted, because half of the people who read them take them for
+  // powers of ten.
   private static func unitByteCount(_ unit: String) -> UInt64? {
     switch unit {
     case "", "b": 1
@@ -41,7 +42,7 @@ struct ByteSize: Equatable, Sendable {
 }
 
 extension ByteSize: CustomStringConvertible {
-  /// The size in the largest unit that divides it.
+  /// The size in the largest unit that divides it evenly.
   var description: String {
     let units: [Character] = ["k", "M", "G", "T"]
     var value = byteCount

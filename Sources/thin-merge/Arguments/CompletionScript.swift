@@ -1,13 +1,13 @@
-/// The argument parser's scripts for shells, with three additions.
+/// The argument parser's shell completion scripts, with three additions.
 ///
-/// - `--option=value` is completed like `--option value`. zsh needs a mark for options that take
-///   both forms; bash splits the first form into three words.
+/// - `--option=value` is completed like `--option value`. zsh needs a marker for options that
+///   accept both forms; bash splits the first form into three words.
 /// - For an empty journal operand, the journals in the default places are offered; otherwise all
-///   files, since a journal may have any name. The shells list the files, because they know how to
-///   quote.
-/// - `help` completes verbs.
+///   files are, because a journal may have any name. The shells themselves list the files because
+///   they know how to quote names.
+/// - The operand of `help` is completed with the verbs.
 enum CompletionScript {
-  /// Returns the script with the additions, for any of the shells.
+  /// Returns the completion script of any supported shell with the additions made.
   static func mended(_ script: String) -> String {
     script.split(separator: "\n", omittingEmptySubsequences: false).map { mended(line: String($0)) }
       .joined(separator: "\n")
@@ -18,7 +18,7 @@ enum CompletionScript {
     if let action = line.firstRange(of: #"-fa '(set -l exts \'journal\'"#) {
       return line[..<action.lowerBound] + fishJournals
     }
-    // A zsh option is '--option[What it is for.]:value:ACTION'; a flag has no colons.
+    // In zsh, an option is '--option[Description.]:value:ACTION'; a flag has no colons.
     guard line.drop(while: { $0 == " " }).hasPrefix("'--"), line.contains("]:"),
       let bracket = line.firstIndex(of: "[")
     else { return line }
@@ -58,7 +58,7 @@ enum CompletionScript {
     """,
   ]
 
-  // A second colon would end the action.
+  // The action must not contain a colon, which would end it.
   private static let zsh = [
     #"        ':journal:_files -g '\''*.journal *.thin-merge'\'''"#:
       #"        ':journal:{local -a list;[[ -n "$PREFIX" ]] || "#

@@ -2,37 +2,37 @@ internal import ArgumentParser
 internal import FoundationEssentials
 internal import MergeEngine
 
-/// The completions for the values of options and operands.
+/// Shell completions for the values of options and operands.
 enum Completions {
-  /// Thin devices by all their names: active ones of device-mapper, and those of LVM, active or
-  /// not.
+  /// Thin devices by every name: device-mapper's names for active devices, and LVM's names for
+  /// active and inactive ones.
   static let thinDevices = CompletionKind.shellCommand(
     "\(mappedDevices(target: "thin")) | sed -e p -e 's,^,/dev/mapper/,'; "
       + "lvs --noheadings --separator / -o vg_name,lv_name -S segtype=thin 2>/dev/null "
       + "| xargs -r -n 1 | sed -e p -e 's,^,/dev/,'")
-  /// Active pools, by device-mapper's names.
+  /// Active pools, by their names in device-mapper.
   static let pools = CompletionKind.shellCommand(mappedDevices(target: "thin-pool"))
-  /// Journals; ``CompletionScript`` refines these.
+  /// Journal files; ``CompletionScript`` refines this completion.
   static let journals = CompletionKind.file(extensions: ["journal", "thin-merge"])
-  /// The numbers of thin devices in the metadata that the command line names.
+  /// The ids of the thin devices in the metadata that the command line names.
   static let deviceIDs = CompletionKind.custom { words, _, _ in
     TypedMetadata(words: words).deviceIDs().map { String($0) }
   }
 
-  // Without such devices, dmsetup prints a message on a line without a tab.
+  // If there are no such devices, dmsetup prints a message on a line that contains no tab.
   private static func mappedDevices(target: String) -> String {
     "dmsetup ls --target \(target) 2>/dev/null | cut -s -f 1"
   }
 }
 
-/// The metadata that an incomplete command line names.
+/// The pool metadata that an incomplete command line names.
 struct TypedMetadata: Equatable {
-  /// The path; nil if the metadata is not named, or named by a pool.
+  /// The metadata's path; nil if the command line names no metadata, or names it by its pool.
   var path: String?
   /// The mapping tree to read.
   var mappings: MergeSource.Mappings
 
-  /// Parses the words of a command line as a shell passes them, with quotes.
+  /// Parses the words of a command line as the shell passes them, which may still be quoted.
   init(words: [String]) {
     let words = words.map { Self.unquoted($0) }
     var path: String?
@@ -49,10 +49,10 @@ struct TypedMetadata: Equatable {
     mappings = words.contains("--inactive") ? .inactivePool : .metadataSnapshot(block: nil)
   }
 
-  /// Returns the numbers of the thin devices; none if the metadata cannot be read.
+  /// Returns the ids of the thin devices; an empty array if the metadata cannot be read.
   func deviceIDs() -> [UInt32] {
     guard let path, !path.isEmpty else { return [] }
-    // No observer: nothing is printed while a line is being typed.
+    // There is no observer, because nothing may be printed while a command line is being typed.
     let merger = Merger(environment: ProcessEnvironment.environment(observer: nil))
     let devices = try? merger.devicesAsTheyAre(metadataPath: path, mappings: mappings)
     return (devices ?? []).map(\.deviceID)

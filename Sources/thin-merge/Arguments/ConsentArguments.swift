@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// The checks that the caller requests, and the facts that the caller vouches for.
+/// Options for the checks that the user requests and the facts that the user vouches for.
 struct ConsentArguments: ParsableArguments {
   @Flag(help: "Read every merged block back afterwards and compare it.")
   var verify = false
@@ -25,7 +25,7 @@ struct ConsentArguments: ParsableArguments {
 
   @OptionGroup var loops: LoopDeviceArguments
 
-  /// The words that give the command the same options again.
+  /// The command-line words that specify the same options.
   var words: [String] {
     [
       (verify, "--verify"), (again, "--again"), (yes, "--yes"),
@@ -47,8 +47,8 @@ struct ConsentArguments: ParsableArguments {
   }
 }
 
-/// The caller's word that no loop device uses the file, if the system's loop devices cannot be
-/// seen.
+/// The option with which the user vouches that no loop device uses the file, for when the system's
+/// loop devices cannot be seen.
 struct LoopDeviceArguments: ParsableArguments {
   @Flag(help: "Merge into a file even if loop devices cannot be seen.")
   var unseenLoopsOk = false

@@ -1,4 +1,4 @@
-/// A number of seconds as people type it: `5`, `0.2`.
+/// A number of seconds in the form that people type: `5`, `0.2`.
 struct DecimalSeconds: Equatable, Sendable {
   /// The duration.
   var duration: Duration
@@ -6,7 +6,8 @@ struct DecimalSeconds: Equatable, Sendable {
   /// Creates a value from a duration.
   init(_ duration: Duration) { self.duration = duration }
 
-  /// Parses digits with at most one point and nine decimals; returns nil for any other text.
+  /// Parses digits with at most one decimal point and at most nine decimal places; returns nil for
+  /// any other text.
   init?(_ text: String) {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     guard let whole = parts.first, parts.count <= 2, let seconds = Self.number(whole) else {
@@ -27,7 +28,7 @@ struct DecimalSeconds: Equatable, Sendable {
 }
 
 extension DecimalSeconds: CustomStringConvertible {
-  /// The seconds, with decimals only if there are any.
+  /// The number of seconds, with decimal places only if it is not a whole number.
   var description: String {
     let (seconds, attoseconds) = duration.components
     return attoseconds == 0 ? "\(seconds)" : "\(duration.seconds)"

@@ -1,7 +1,7 @@
 public import ArgumentParser
 internal import MergeEngine
 
-/// The thin device's size, and the treatment of blocks past the origin's end.
+/// Options for the thin device's size and for the treatment of blocks past the origin's end.
 struct ExtentArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
@@ -25,17 +25,17 @@ struct ExtentArguments: ParsableArguments {
   /// True if any of these options was given.
   var isGiven: Bool { thinSize != nil || pastEnd != .refuse }
 
-  /// The words that give the command the same options again.
+  /// The command-line words that specify the same options.
   var words: [String] { options.words }
 
-  /// The options for the engine.
+  /// The options in the form that the engine takes.
   var options: ExtentOptions {
     ExtentOptions(thinByteCount: thinSize?.byteCount, pastEnd: pastEnd)
   }
 }
 
 extension ExtentOptions {
-  /// The words that give the command these options.
+  /// The command-line words that specify these options.
   var words: [String] {
     var words: [String] = []
     if let byteCount = thinByteCount { words += ["--thin-size", String(byteCount)] }

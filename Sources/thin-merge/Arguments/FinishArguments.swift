@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// The handover of LVM's volumes after a merge is finished.
+/// Options for handing over LVM volumes after a merge is finished.
 struct FinishArguments: ParsableArguments {
   @Flag(
     help: "Then compare everything, remove the thin volume, and make the origin an ordinary volume."
@@ -10,7 +10,7 @@ struct FinishArguments: ParsableArguments {
   @Flag(help: "With --finish: rename the origin to the thin volume's name.")
   var rename = false
 
-  /// The words that give the command the same options again.
+  /// The command-line words that specify the same options.
   var words: [String] {
     [(finish, "--finish"), (rename, "--rename")].filter(\.0).map(\.1)
   }

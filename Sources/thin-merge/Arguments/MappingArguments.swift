@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// The choice of the mapping tree in the pool's metadata.
+/// Options that select the mapping tree in the pool's metadata.
 struct MappingArguments: ParsableArguments {
   @Flag(help: "Read the live mappings; the pool must not be active.")
   var inactive = false
@@ -32,7 +32,7 @@ struct MappingArguments: ParsableArguments {
     inactive ? .inactivePool : .metadataSnapshot(block: metadataSnapshotBlock)
   }
 
-  /// The mapping tree of an active pool to read.
+  /// The mapping tree to read in an active pool.
   var mappingsOfActivePool: MergeSource.Mappings {
     metadataSnapshotBlock != nil || ignoreNeedsCheck
       ? .metadataSnapshot(block: metadataSnapshotBlock) : .ownMetadataSnapshot

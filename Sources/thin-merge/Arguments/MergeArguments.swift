@@ -1,9 +1,9 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// All options of a merge, shared by `merge` and `plan`.
+/// The options that `merge` and `plan` share.
 struct MergeArguments: ParsableArguments {
-  /// The target of the merge, its journal, and the treatment of earlier runs.
+  /// Options for the merge's target, its journal, and the treatment of earlier runs.
   struct Target: ParsableArguments {
     @Option(
       help: ArgumentHelp(
@@ -35,7 +35,7 @@ struct MergeArguments: ParsableArguments {
   @OptionGroup(title: "Transfers") var pace: PaceArguments<DefaultTransfer>
   @OptionGroup(title: "Output") var report: ReportArguments
 
-  /// Checks the typed options together.
+  /// Checks that the typed options are valid in combination.
   func check(originIsOptional: Bool) throws {
     try source.checkOrigin(target.origin, isOptional: originIsOptional)
     try target.journal.checkPath(of: "--journal <path>")
@@ -62,7 +62,7 @@ struct MergeArguments: ParsableArguments {
     }
   }
 
-  /// The options for the engine.
+  /// The options in the form that the engine takes.
   var options: MergeOptions {
     var options = MergeOptions(
       extent: extent.options, transfer: pace.transfer, journalPath: target.journal,
@@ -75,14 +75,14 @@ struct MergeArguments: ParsableArguments {
     return options
   }
 
-  /// Returns the options for the engine for a thin device that was found.
+  /// Returns the engine's options for merging a thin device that has been resolved.
   func options(of found: ResolvedThinDevice) -> MergeOptions {
     var options = options
     options.extent = found.extent(options.extent)
     return options
   }
 
-  /// Returns the words that give the command the same options again.
+  /// Returns the command-line words that specify the same options for the given source.
   func words(_ source: NamedSource) -> [String] {
     source.words + (target.origin.map { ["--origin", $0] } ?? []) + extent.words + pool.words
       + (target.journal.map { ["--journal", $0] } ?? [])
@@ -93,7 +93,7 @@ struct MergeArguments: ParsableArguments {
   }
 }
 
-/// The choice to report what a writing verb would do, without doing it.
+/// The option to report what a verb would write, without writing anything.
 struct DryRunArguments: ParsableArguments {
   @Flag(
     name: [.customShort("n"), .long],

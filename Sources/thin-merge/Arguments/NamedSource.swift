@@ -1,10 +1,10 @@
 internal import MergeEngine
 
-/// A source as the command line names it.
+/// The source of a merge in the form in which the command line names it.
 enum NamedSource: Equatable {
-  /// A source named by the pool's two devices, or images of them.
+  /// A source given as the pool's metadata and data devices, or as images of them.
   case devices(MergeSource)
-  /// A source named as device-mapper or LVM knows it.
+  /// A source given by its name in device-mapper or LVM.
   case thinDevice(
     ThinDeviceReference, mappings: MergeSource.Mappings, ignoresNeedsCheck: Bool,
     ignoresMappingCount: Bool = false)
@@ -22,7 +22,7 @@ enum NamedSource: Equatable {
     }
   }
 
-  /// The name of the thin device, if the source was given by name.
+  /// The name of the thin device; nil if the source was not given by name.
   var name: String? {
     if case .thinDevice(.device(let name), _, _, _) = self { name } else { nil }
   }
@@ -61,7 +61,7 @@ enum NamedSource: Equatable {
 }
 
 extension ResolvedThinDevice {
-  /// Returns the typed origin, or the one that the thin device's table names.
+  /// Returns the origin that was typed, or else the one named in the thin device's table.
   func originPath(typed: String?, by merger: Merger) throws -> String {
     guard let path = try typed.map(merger.originPath) ?? originPath else {
       throw Failure(
@@ -75,12 +75,13 @@ extension ResolvedThinDevice {
             ?? "if it has one, give its path with --origin PATH"
         ])
     }
-    // The origin may be active only for this run; its name is kept for the report.
+    // The origin may be active only for this run, so its name is saved for the report.
     _ = VolumeNames.system.inText(path)
     return path
   }
 
-  /// Returns the typed extent, with the thin device's size if that is known and was not typed.
+  /// Returns the extent options as typed, with the thin device's size filled in if it is known and
+  /// was not typed.
   func extent(_ typed: ExtentOptions) -> ExtentOptions {
     var extent = typed
     if extent.thinByteCount == nil { extent.thinByteCount = thinByteCount }

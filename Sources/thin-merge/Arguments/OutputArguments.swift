@@ -2,16 +2,16 @@ internal import ArgumentParser
 
 /// The amount of text that a verb prints.
 enum Verbosity: Comparable, Sendable {
-  /// Errors, and reports that answer a question.
+  /// Only errors, and the reports of verbs that exist only to report.
   case quiet
   case normal
-  /// Also details that only few readers need.
+  /// The usual output, plus details that few readers need.
   case verbose
-  /// Also each change in device-mapper, and each program that is run.
+  /// Verbose output, plus each change in device-mapper and each program that is run.
   case debug
 }
 
-/// The format, amount and color of what is printed.
+/// Options for the format, amount and color of the output.
 struct OutputArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp("Format of the report on standard output.", valueName: "format"))
@@ -43,7 +43,7 @@ struct OutputArguments: ParsableArguments {
       colors: ProcessEnvironment.colors(color, isTerminal: Terminal.isStandardOutput))
   }
 
-  /// The words that give the command the same options again.
+  /// The command-line words that specify the same options.
   var words: [String] {
     (output == .text ? [] : ["--output", output.rawValue]) + (quiet ? ["--quiet"] : [])
       + (verbose ? ["--verbose"] : []) + (debug ? ["--debug"] : [])
@@ -59,19 +59,19 @@ struct OutputArguments: ParsableArguments {
 
 /// The way progress is shown on standard error.
 enum ProgressMode: String, CaseIterable, ExpressibleByArgument, Sendable {
-  /// A bar on a terminal, lines elsewhere; nothing with JSON output.
+  /// A bar on a terminal, lines otherwise; nothing with JSON output.
   case auto
   /// A line that is redrawn in place.
   case bar
   /// A line every few seconds.
   case lines
-  /// A JSON object per second, and every other line as JSON too.
+  /// One JSON object per second; all other lines on standard error are JSON too.
   case json
-  /// Nothing.
+  /// No progress.
   case nothing = "none"
 }
 
-/// The display of progress, and the report.
+/// Options for the progress display and the report.
 struct ReportArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -80,7 +80,7 @@ struct ReportArguments: ParsableArguments {
 
   @OptionGroup var output: OutputArguments
 
-  /// The words that give the command the same options again.
+  /// The command-line words that specify the same options.
   var words: [String] {
     (progress == .auto ? [] : ["--progress", progress.rawValue]) + output.words
   }

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// The permitted changes to an active pool, its thin devices and the origin.
+/// Options that permit changes to an active pool, its thin devices and the origin.
 struct PoolArguments: ParsableArguments {
   @Flag(help: "Merge the current contents of a thin device that is in use.")
   var snapshot = false
@@ -22,8 +22,8 @@ struct PoolArguments: ParsableArguments {
   @Flag(help: "Merge even if other thin devices use the same origin.")
   var otherUsersOk = false
 
-  /// Refuses options for an active pool together with `--inactive`, and options that contradict
-  /// each other.
+  /// Rejects options that contradict each other, and options for an active pool if `--inactive` is
+  /// given.
   func check(inactive: Bool) throws {
     if snapshot, noSnapshot {
       throw ValidationError(
@@ -36,7 +36,7 @@ struct PoolArguments: ParsableArguments {
         + "--no-snapshot or --reactivate")
   }
 
-  /// The words that give the command the same options again.
+  /// The command-line words that specify the same options.
   var words: [String] {
     [
       (snapshot, "--snapshot"), (noSnapshot, "--no-snapshot"), (reactivate, "--reactivate"),
@@ -44,7 +44,7 @@ struct PoolArguments: ParsableArguments {
     ].filter(\.0).map(\.1)
   }
 
-  /// The options for the engine.
+  /// The options in the form that the engine takes.
   var options: PoolOptions {
     PoolOptions(
       allowsOpenThinDevice: snapshot, mergesThinDeviceItself: noSnapshot, reactivates: reactivate,

@@ -1,12 +1,12 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// The source of a merge: one thin device of a pool.
+/// Options that name the source of a merge, which is one thin device in a pool.
 struct SourceArguments: ParsableArguments {
-  /// The largest thin device number in a pool.
+  /// The largest id that a thin device in a pool can have.
   static let deviceIDMax: UInt32 = 16_777_215
 
-  /// Returns the three ways to name a source, each a line of a verb's usage.
+  /// Returns a verb's usage: three lines, one for each way to name a source.
   static func usage(_ verb: String, origin: String, optionalOrigin: String) -> String {
     """
     thin-merge \(verb) <thin-device>\(optionalOrigin) [<options>]
@@ -96,8 +96,8 @@ struct SourceArguments: ParsableArguments {
     return .devices(source)
   }
 
-  /// Checks that the source is named completely, and an origin too, unless a thin device's table
-  /// may name it.
+  /// Checks that the source is named completely and that an origin is given, unless the origin can
+  /// be found in a thin device's table.
   func checkOrigin(_ origin: String?, isOptional: Bool) throws {
     let source = try source()
     try origin.checkPath(of: "--origin <path>")

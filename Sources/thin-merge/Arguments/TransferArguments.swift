@@ -1,14 +1,14 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// The defaults for transfers, in the words of a help text.
+/// Default values for transfer options, as worded in help text.
 protocol TransferDefaults {
   static var queueDepth: String { get }
   static var ioSize: String { get }
   static var checkpointInterval: String { get }
 }
 
-/// The defaults of most verbs.
+/// The default transfer options of most verbs.
 enum DefaultTransfer: TransferDefaults {
   static let depth = TransferOptions().queueDepth
   static let ioByteCount = TransferOptions().ioByteCount
@@ -19,14 +19,14 @@ enum DefaultTransfer: TransferDefaults {
   static let checkpointInterval = "default: \(interval)"
 }
 
-/// The defaults of a resumed merge.
+/// The default transfer options of a resumed merge.
 enum RecordedTransfer: TransferDefaults {
   static let queueDepth = "default: as in the journal"
   static let ioSize = queueDepth
   static let checkpointInterval = queueDepth
 }
 
-/// The size of the largest transfer.
+/// The option for the maximum size of a transfer.
 struct IOSizeArguments<Defaults: TransferDefaults>: ParsableArguments {
   @Option(
     name: .customLong("io-size"), parsing: .unconditional,
@@ -36,7 +36,7 @@ struct IOSizeArguments<Defaults: TransferDefaults>: ParsableArguments {
   var ioSize: ByteSize?
 }
 
-/// The number and the size of requests.
+/// Options for the number and size of requests.
 struct QueueArguments<Defaults: TransferDefaults>: ParsableArguments {
   @Option(
     parsing: .unconditional,
@@ -55,7 +55,7 @@ struct QueueArguments<Defaults: TransferDefaults>: ParsableArguments {
     }
   }
 
-  /// The options for the engine.
+  /// The options in the form that the engine takes.
   var options: TransferOptions {
     TransferOptions(
       queueDepth: queueDepth ?? DefaultTransfer.depth,
@@ -63,7 +63,7 @@ struct QueueArguments<Defaults: TransferDefaults>: ParsableArguments {
   }
 }
 
-/// The rate limit and the interval between checkpoints.
+/// Options for the rate limit and the interval between checkpoints.
 struct PaceArguments<Defaults: TransferDefaults>: ParsableArguments {
   @OptionGroup var queue: QueueArguments<Defaults>
 
@@ -92,7 +92,7 @@ struct PaceArguments<Defaults: TransferDefaults>: ParsableArguments {
     }
   }
 
-  /// The words that give the command the same options again.
+  /// The command-line words that specify the same options.
   var words: [String] {
     let given: [(String, String?)] = [
       ("--queue-depth", queue.queueDepth.map { String($0) }),
@@ -103,7 +103,7 @@ struct PaceArguments<Defaults: TransferDefaults>: ParsableArguments {
     return given.flatMap { option, value in value.map { [option, $0] } ?? [] }
   }
 
-  /// The transfer options for the engine.
+  /// The transfer options in the form that the engine takes.
   var transfer: TransferOptions {
     var options = queue.options
     options.rateLimit = rateLimit?.byteCount

@@ -1,11 +1,12 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// The parsers for numbers in options; their errors name what is expected.
+/// Parsers for numbers in options; their errors say what kind of value is expected.
 enum TypedNumber {
   private static let tooLarge = "too large"
 
-  /// Returns true if a text is a whole number; if parsing failed, the number is too large.
+  /// Returns true if the text is a whole number, which means that it is too large if parsing it
+  /// failed.
   private static func isNumber(_ text: String) -> Bool {
     !text.isEmpty && text.allSatisfy { $0.isASCII && $0.isNumber }
   }
@@ -21,7 +22,7 @@ enum TypedNumber {
     return size
   }
 
-  /// Parses the size of the largest transfer.
+  /// Parses the maximum size of a transfer.
   static func ioSize(_ text: String) throws -> ByteSize {
     let size = try size(text)
     let range = TransferOptions.ioByteCountRange
@@ -51,7 +52,7 @@ enum TypedNumber {
     return depth
   }
 
-  /// Parses a thin device's number.
+  /// Parses a thin device's id.
   static func deviceID(_ text: String) throws -> UInt32 {
     guard let deviceID = UInt32(text) else {
       throw ValidationError(

@@ -1,32 +1,32 @@
 internal import MergeEngine
 
-/// The question before a write to a block device or to a target that was not typed, and before a
-/// finished merge is merged again.
+/// The question asked before writing to a block device or to a target that was not typed, and
+/// before a finished merge is merged again.
 struct Confirmation: Sendable {
   /// The source of the merge.
   let source: ReportedSource
-  /// The path of the target, as typed or as in the journal.
+  /// The path of the target, as typed or as recorded in the journal.
   let originPath: String
 
-  /// The option that has a finished merge written again; nil without one.
+  /// The option that causes a finished merge to be written again; nil if no such option was given.
   var rewriting: Rewriting?
 
-  /// The options that have a finished merge written again.
+  /// The options that cause a finished merge to be written again.
   enum Rewriting: String {
     case again = "--again"
     case restart = "--restart"
   }
 
-  /// The source of the target's path.
+  /// Where the target's path came from.
   enum Target {
     case typed
     case recorded(journalPath: String)
   }
 
-  /// Returns the question that writing to `originPath` needs; nil if it needs none.
+  /// Returns the question to ask before writing to `originPath`; nil if there is no need to ask.
   ///
-  /// - Throws: A usage failure if a question is needed, `--yes` is missing and nobody can answer; a
-  ///   refusal if `--yes` is given but the journal that names the target is not trusted.
+  /// - Throws: A usage failure if a question is needed but `--yes` is missing and there is no one
+  ///   to ask; a refusal if `--yes` is given but the journal that names the target is not trusted.
   static func needed(
     _ source: ReportedSource, originPath: String, target: Target = .typed, yes: Bool,
     rewriting: Rewriting? = nil, format: OutputFormat
@@ -70,11 +70,11 @@ struct Confirmation: Sendable {
     return Confirmation(source: source, originPath: originPath, rewriting: rewriting)
   }
 
-  /// Returns true if, with `--yes`, a journal may name the target: only from where journals are
-  /// made.
+  /// Returns true if a journal is trusted to name the target with `--yes`, which requires that the
+  /// journal is in a place where journals are created.
   private static func isTrusted(_ journalPath: String, _ originPath: String) -> Bool {
     let folder = FileSystem.resolved(FileSystem.folder(of: journalPath))
-    // A missing target is refused later, with its own message.
+    // A missing target is refused later, with a message of its own.
     let target = FileSystem.resolved(originPath).map { FileSystem.folder(of: $0) }
     let places = [
       FileSystem.resolved(ProcessEnvironment.stateFolder),
@@ -101,8 +101,8 @@ struct Confirmation: Sendable {
       ])
   }
 
-  /// Returns the target's path now: its old path, or beside the journal if both were moved; nil if
-  /// it is at neither.
+  /// Returns the target's current path, which is its old path, or a path next to the journal if
+  /// both were moved; nil if the target is in neither place.
   private static func place(of originPath: String, beside journalPath: String) -> String? {
     guard FileSystem.resolved(originPath) == nil else { return originPath }
     let suffix = ".thin-merge"
@@ -118,7 +118,7 @@ struct Confirmation: Sendable {
   static func isGiven(_ question: String) -> Bool {
     StandardStream.error.write(question)
     let isStopping = { Signals.interruption.isRequested }
-    // Nobody can answer a question that was not read.
+    // A question that was never displayed cannot be answered.
     guard StandardStream.error.waitUntilWritten(while: { _ in !isStopping() }) != .notRead else {
       return false
     }
@@ -158,7 +158,7 @@ struct Confirmation: Sendable {
       ? "Write \(left)" : "Write the remaining \(left), and whatever differs,"
   }
 
-  /// Returns true if the answer is yes; no answer counts as no.
+  /// Returns true if the answer is yes; a missing answer counts as no.
   static func isConsent(_ answer: String?) -> Bool {
     ["y", "yes"].contains(answer?.lowercased().filter { !$0.isWhitespace })
   }

@@ -1,17 +1,18 @@
 internal import MergeEngine
 
-/// The output of a dry run, in place of merging.
+/// A dry run, which reports a plan instead of merging.
 struct DryRun {
   let source: ReportedSource
   let originPath: String
-  /// The command that merges.
+  /// The command that performs the merge.
   let command: ShellCommand
   let style: ReportStyle
 
-  /// Plans, and ends as the merge would have ended.
+  /// Plans the merge, and returns the plan with any failure that would keep the merge from
+  /// starting.
   ///
-  /// - `consent`: checks for consent, or somebody to ask, as a merge does first.
-  /// - Throws: The merge's error, if there is no plan.
+  /// - `consent`: checks that consent was given or can be asked for, as a merge does first.
+  /// - Throws: The error that the merge would throw, if it cannot be planned.
   func outcome(
     consent: () throws(Failure) -> Confirmation?, plan: () throws -> PlanReport
   ) throws -> Outcome {
@@ -35,10 +36,10 @@ struct DryRun {
 }
 
 extension Outcome {
-  /// Creates the outcome of planning.
+  /// Creates the outcome that reports a plan.
   ///
-  /// - `command`: the command that carries the plan out; nil without an origin.
-  /// - `refusal`: a reason to refuse the merge that the plan does not contain.
+  /// - `command`: the command that carries out the plan; nil if no origin is known.
+  /// - `refusal`: a reason to refuse the merge that is not in the plan.
   init(
     _ report: PlanReport, source: ReportedSource, originPath: String?, command: ShellCommand?,
     style: ReportStyle, refusal: Failure? = nil, failure: Failure? = nil

@@ -1,14 +1,14 @@
 internal import MergeEngine
 
-/// The last step of a merge in LVM, once all data is merged: the origin takes the thin volume's
-/// place.
+/// The last step of a merge of LVM volumes, after all data is merged: the thin volume is replaced
+/// by its origin.
 struct Finishing {
   let journalPath: String
   let takesName: Bool
-  /// True if the steps are only listed.
+  /// True if the steps are to be listed but not carried out.
   let isDry: Bool
 
-  /// Asks, hands over, and reports the merge's status afterwards.
+  /// Asks for consent, hands over, and reports the merge's status afterward.
   func outcome(
     consent: ConsentArguments, style: ReportStyle, _ messageFormat: OutputFormat,
     in session: Session
@@ -84,14 +84,14 @@ struct Finishing {
     }
   }
 
-  /// Returns the question that names every step.
+  /// Returns the question to ask before the handover, which names every step.
   static func question(_ planned: PlannedHandover) -> String {
     let steps = PlanText.isAsked(planned.handover, thinVolumeIsThere: planned.thinVolumeIsThere)
     return TerminalText.forPeople("\(steps.prefix(1).uppercased())\(steps.dropFirst())? [y/N] ")
   }
 
-  /// Returns the failure after the answer no; `originName`: the volume that was to become an
-  /// ordinary one.
+  /// Returns the failure to report if the user answers no; `originName` is the volume that would
+  /// have become an ordinary one.
   static func notAgreed(_ originName: String) -> Failure {
     Failure(
       .notAgreed, .refused,

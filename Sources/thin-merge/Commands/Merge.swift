@@ -29,7 +29,7 @@ struct Merge: Verb {
     if arguments.finish.finish, !target.restart, !consent.again, let name = source.name,
       let journalPath = try session.merger().handoverJournalPath(named: name)
     {
-      // The thin volume is already gone, so that only its handover is left.
+      // The thin volume has already been removed, so only the handover remains to be done.
       return try Finishing(
         journalPath: journalPath, takesName: arguments.finish.rename,
         isDry: rehearsal.dryRun
@@ -80,9 +80,9 @@ struct Merge: Verb {
 }
 
 extension Outcome {
-  /// Creates the outcome of a merge or a resumed merge.
+  /// Creates the outcome of a new or resumed merge.
   ///
-  /// - `renames`: true if the origin was to get the thin volume's name.
+  /// - `renames`: true if the origin was supposed to get the thin volume's name.
   init(_ report: MergeReport, text: MergeText, renames: Bool) {
     self.init(
       report: text.style.format == .json
@@ -105,10 +105,10 @@ extension MergeReport {
       ])
   }
 
-  /// Returns the failure for standard error; nil if there is none, or if the report contains it
-  /// all.
+  /// Returns the failure to print on standard error; nil if there is none, or if the report already
+  /// contains all of it.
   ///
-  /// - `renames`: true if the origin was to get the thin volume's name.
+  /// - `renames`: true if the origin was supposed to get the thin volume's name.
   func failure(renames: Bool = false) -> Failure? {
     switch state {
     case .stopped(let error) where !canBeResumed: Failure(error)

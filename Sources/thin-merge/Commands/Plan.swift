@@ -38,7 +38,7 @@ struct Plan: Verb {
     do {
       originPath = try found.originPath(typed: arguments.target.origin, by: merger)
     } catch let failure as Failure {
-      // For images, the merge is given the origin on the command line.
+      // For image files, the origin of a merge is given on the command line.
       refusal = source.name == nil ? nil : failure
     }
     let report = try merger.plan(

@@ -8,7 +8,7 @@ struct Resume: Verb {
     abstract: "Resume an interrupted merge.",
     discussion: "Takes everything from the merge's journal; options override it.")
 
-  /// The current paths of the journal's devices, if they have moved.
+  /// The current paths of the devices in the journal, if they have changed.
   struct Places: ParsableArguments {
     @Option(
       help: ArgumentHelp("Current path of the same origin.", valueName: "path"),
@@ -52,7 +52,7 @@ struct Resume: Verb {
     try places.origin.checkPath(of: "--origin <path>")
   }
 
-  /// The words that give the command the same options again.
+  /// The command-line words that specify the same options.
   private var words: [String] {
     let moved = [
       ("--origin", places.origin), ("--metadata", places.metadata), ("--data", places.data),
@@ -60,7 +60,7 @@ struct Resume: Verb {
     return [journal] + moved + consent.words + finish.words + pool.words + pace.words + report.words
   }
 
-  /// The options for the engine.
+  /// The options in the form that the engine takes.
   var options: ResumeOptions {
     var options = ResumeOptions()
     options.metadataPath = places.metadata
@@ -82,7 +82,7 @@ struct Resume: Verb {
   }
 
   func perform(in session: Session) throws -> Outcome {
-    // The journal names the devices that the question and the report are about.
+    // The devices in the question and the report are those named in the journal.
     let merger = session.merger()
     let recorded = try merger.recordedMerge(journalPath: merger.journalPath(named: journal))
     let status = recorded.status
@@ -131,7 +131,7 @@ struct Resume: Verb {
       verifyCommand: .verify(journalPath: report.journalPath),
       againCommand: source.name.map { name in
         if case .proposed = report.handover { return .merge([name, "--again"]) }
-        // The thin device may have another origin.
+        // The thin device may now have a different origin.
         let origin = places.origin ?? status.originName ?? status.originPath
         return .merge([name, "--origin", origin, "--again"])
       },

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// Undoes what killed runs left in active pools and at origins, or lists it.
+/// Cleans up what killed runs left in active pools and at origins, or lists it.
 struct Settle: Verb {
   static let configuration = CommandConfiguration(
     commandName: "settle",
@@ -43,8 +43,8 @@ struct Settle: Verb {
 }
 
 extension Failure {
-  /// Creates the failure for changes that could not be undone; nil if there are none, or if only
-  /// inactive pools have recorded ones.
+  /// Creates the failure for changes that could not be undone; nil if all were undone, or if all
+  /// that remain are recorded for inactive pools.
   init?(settling left: Leftovers) {
     let errors =
       left.pools.filter { $0.state != .notActive }.compactMap(\.error)

@@ -1,19 +1,20 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// A subcommand: options in, one call of the engine, one report out.
+/// A subcommand, which takes options, calls the engine, and returns a report.
 protocol Verb: ParsableCommand {
-  /// The format, amount and color of what is printed.
+  /// The options for the format, amount and color of the output.
   var outputOptions: OutputArguments { get }
   /// The way progress is shown.
   var progressMode: ProgressMode { get }
-  /// True if the report is the purpose of the command, so that it is printed even if quiet.
+  /// True if the command exists only to print a report, so the report is printed even with
+  /// `--quiet`.
   var onlyReports: Bool { get }
-  /// Checks the typed options together.
+  /// Checks that the typed options are valid in combination.
   ///
-  /// The parser's `validate` does not serve: it runs before the parser reports an unknown option. A
-  /// misspelled option leaves a value without an option, and `validate` would complain about that
-  /// value instead.
+  /// The parser's `validate` is not suitable because it runs before the parser reports an unknown
+  /// option. A misspelled option leaves its value without an option, and `validate` would complain
+  /// about that value instead.
   func check() throws
   /// Runs the verb and returns its outcome.
   func perform(in session: Session) throws -> Outcome
@@ -35,17 +36,17 @@ extension Verb {
 struct Outcome {
   /// The report, for standard output.
   var report: String
-  /// The failure for standard error, after the report.
+  /// The failure to print on standard error after the report.
   var failure: Failure?
   /// The exit status of the command.
   var exitStatus: ExitStatus
 }
 
-/// The surroundings of one run of a verb.
+/// The context in which a verb runs.
 struct Session {
   /// The display of progress and messages.
   let display: ProgressDisplay
-  /// The volumes that are active only for the verb.
+  /// The volumes that are activated only while the verb runs.
   let volumes: ActivatedVolumes
 
   private let verbosity: Verbosity
@@ -65,9 +66,9 @@ struct Session {
     return verbosity >= .debug ? environment.traced { display.trace($0) } : environment
   }
 
-  /// Returns the engine, with `confirmation` to ask before anything is written.
+  /// Returns the engine, set up to ask `confirmation` before anything is written.
   ///
-  /// `isApproved`: false to refuse every write without a question.
+  /// `isApproved`: false to refuse every write without asking.
   func merger(
     confirmation: Confirmation? = nil, isApproved: Bool = true, loops: LoopDeviceArguments? = nil
   ) -> Merger {

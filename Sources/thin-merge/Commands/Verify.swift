@@ -15,7 +15,7 @@ struct Verify: Verb {
       source or the origin.
       """)
 
-  /// The origin to compare, and the journal to compare it with.
+  /// The origin to compare, and the journal to compare the origin with.
   struct Target: ParsableArguments {
     @Option(
       help: ArgumentHelp(
@@ -111,7 +111,7 @@ extension Outcome {
 }
 
 extension VerifyReport {
-  /// The failure for standard error; nil if the report contains it all.
+  /// The failure to print on standard error; nil if the report already contains all of it.
   var failure: Failure? {
     guard let incomplete else { return nil }
     var failure = Failure(incomplete)

@@ -1,11 +1,12 @@
 internal import MergeEngine
 internal import SystemPackage
 
-// The hints that name the command's options and verbs, which the engine does not know, by error
-// code.
+// Hints by error code, for errors whose hints name options and verbs of the command, which the
+// engine does not know.
 
 extension MergeError {
-  /// The error with its hint, and its reason if that is about an option, in terms of the command.
+  /// The error with its hint in terms of the command's verbs and options, and also its reason if
+  /// the reason concerns an option.
   var inCommandTerms: MergeError {
     var error = self
     error.why = commandReason ?? why
@@ -13,7 +14,8 @@ extension MergeError {
     return error
   }
 
-  /// The hint, if it takes an option or a verb of the command; nil if the engine's hint serves.
+  /// The hint, if it has to name an option or a verb of the command; nil if the engine's hint is
+  /// good enough.
   private var commandHint: String? {
     if context.circumstances.contains(.devicesAreSwapped) {
       return "--metadata and --data appear to be swapped"
@@ -27,21 +29,21 @@ extension MergeError {
   private var resume: String { ShellCommand.resume(journalPath: journal).text }
   private var status: String { ShellCommand.status(journalPath: journal).text }
 
-  /// The command that merges from the beginning.
+  /// The command that restarts the merge from the beginning.
   private var restart: String {
     let name = context.circumstances.contains(.isSameThinDevice) ? context.name : nil
     return ShellCommand.merged(name.flatMap { $0.contains(" ") ? nil : $0 }, adding: "--restart")
       .text
   }
 
-  /// The command that compares a finished merge again and writes what differs: as typed, or by its
-  /// journal.
+  /// The command that compares a finished merge again and rewrites any differences, with the source
+  /// as typed or named by the journal.
   private var again: String { ShellCommand.merged(adding: "--again").text }
   private var resumeAgain: String {
     ShellCommand.resume(journalPath: journal, again: true).text
   }
 
-  /// Returns the engine's hint with another one below it.
+  /// Returns the engine's hint followed by another hint on the next line.
   private func hint(and other: String) -> String { (hint.map { $0 + "\n" } ?? "") + other }
 
   // MARK: Devices and files
@@ -87,7 +89,8 @@ extension MergeError {
     }
   }
 
-  /// The command that lists the thin devices in the metadata; with `--pool` if that was given.
+  /// The command that lists the thin devices in the metadata; uses `--pool` if that option was
+  /// given.
   private var devices: String {
     if let pool = ShellCommand.givenValue(of: "--pool") {
       return "thin-merge devices --pool \(pool.shellQuoted)"
@@ -96,7 +99,8 @@ extension MergeError {
       + (context.circumstances.contains(.isInactive) ? " --inactive" : "")
   }
 
-  /// The LVM volume that the path names, if it can be nothing else: an inactive volume has no node.
+  /// The LVM volume that the path names, if it cannot name anything else; an inactive volume has no
+  /// device node.
   private var inactiveVolume: String? {
     guard context.errorNumber == Errno.noSuchFileOrDirectory.rawValue,
       let (group, volume) = ThinDeviceName(place).logicalVolume,
@@ -105,7 +109,7 @@ extension MergeError {
     return "\(group)/\(volume)"
   }
 
-  /// The option that gives a device of this role.
+  /// The command-line option that names the device with this role.
   private var option: String {
     switch context.role {
     case "metadata device": "--metadata"
@@ -114,7 +118,7 @@ extension MergeError {
     }
   }
 
-  /// Returns the engine's hint if there is one; otherwise `place`, as the alternative to
+  /// Returns the engine's hint if there is one; otherwise `place`, offered as an alternative to
   /// `permission` if access was denied.
   private func byRoot(_ permission: String, or place: String) -> String {
     hint ?? (context.isForbidden ? "\(permission), or \(place)" : place)
@@ -262,7 +266,7 @@ extension MergeError {
 
   private var givenUpHint: String {
     let again = Self.fromTheBeginning.above(restart)
-    // A restart may have been killed before it had a journal of its own.
+    // A restart may have been killed before it created its own journal.
     return context.journalPath == context.path
       ? again : "check the progress of that merge with".above(status) + "\nor \(again)"
   }
@@ -277,7 +281,8 @@ extension MergeError {
 
   /// The hint for an unusable journal, if the error is a journal conflict.
   ///
-  /// An error after a run has written gets no hint: the journal was valid when the run began.
+  /// An error that occurs after a run has written gets no hint, because the journal was valid when
+  /// the run began.
   private var contentHint: String? {
     switch code {
     case .notJournal:
@@ -365,7 +370,8 @@ extension MergeError {
 // MARK: Reasons
 
 extension MergeError {
-  /// The reason, if it is about an option; nil if the engine's words serve.
+  /// The reason in terms of the command, if it concerns an option; nil if the engine's wording is
+  /// good enough.
   private var commandReason: String? {
     switch code {
     case .poolActive: "--inactive reads the live mappings, which an active pool keeps changing"
@@ -382,7 +388,7 @@ extension MergeError {
     }
   }
 
-  /// The ends of the two merges, with each merge's choice for blocks past the origin's end.
+  /// The end of each of the two merges, with that merge's choice for blocks past the origin's end.
   private var ends: String? {
     guard let recorded = context.recordedPastEnd, let wanted = context.pastEnd else { return nil }
     return "that merge ends at byte \(context.counts["recorded_end"] ?? 0) "
@@ -394,7 +400,7 @@ extension MergeError {
 // MARK: Notes
 
 extension MergeNote {
-  /// The note in terms of the command.
+  /// The note's text in terms of the command's verbs and options.
   var textInCommandTerms: String {
     switch code {
     case .originWithoutIdentity:
@@ -427,8 +433,8 @@ extension MergeNote {
     return "activate it with".above("lvchange -ay \(name.shellQuoted)")
   }
 
-  /// Returns the command that merges a thin device of a pool that no mapped device shows, as part
-  /// of a sentence.
+  /// Returns, as part of a sentence, the command that merges a thin device that is in a pool but is
+  /// not active as a mapped device.
   static func merging(_ deviceID: UInt32, pool: String) -> String {
     "'thin-merge merge' with "
       + "\("--pool \(pool.shellQuoted) --dev-id \(deviceID)".commandInSentence) and with "

@@ -2,7 +2,7 @@ internal import MergeEngine
 
 /// The exit status of the command.
 enum ExitStatus: Int32, CaseIterable, Sendable {
-  /// Everything was done.
+  /// The command completed successfully.
   case done = 0
   /// A comparison found differences.
   case different = 1
@@ -18,10 +18,10 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
   case usage = 64
   /// A bug in this program.
   case bug = 70
-  /// Everything was done, but the report could not be written.
+  /// The command did its work, but the report could not be written.
   case reportLost = 74
 
-  /// Creates the status that stands for a kind of failure.
+  /// Creates the status for a kind of failure.
   init(_ kind: MergeError.Kind) {
     self =
       switch kind {
@@ -33,7 +33,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
       }
   }
 
-  /// Creates the status of a comparison.
+  /// Creates the status for the result of a comparison.
   init(_ report: VerifyReport) {
     if report.differingByteCount > 0 {
       self = .different
@@ -44,13 +44,13 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     }
   }
 
-  /// Creates the status of a merge.
+  /// Creates the status for the result of a merge.
   init(_ report: MergeReport) {
     switch report.state {
     case .finished:
       let verified = report.verification.map { ExitStatus($0) } ?? .done
       if case .stopped(let error) = report.handover, verified == .done {
-        // After the answer no, nothing was tried.
+        // If the answer was no, nothing was attempted.
         self =
           error.code == .notApproved ? .refused : error.kind == .bug ? .bug : .stopped
       } else {

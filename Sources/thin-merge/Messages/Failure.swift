@@ -1,17 +1,17 @@
 internal import MergeEngine
 
-/// The reason for an exit status other than 0, in words for the person who called the command.
+/// The reason for an exit status other than 0, worded for the person who ran the command.
 struct Failure: Error, Equatable, Sendable {
   /// The reason, for programs: a code of the engine, or one of ``FailureCode``.
   var code: String
-  /// The action that failed, its place, and the cause.
+  /// The action that failed, where it failed, and why.
   var message: String
-  /// The remedies: words, with commands below them as in ``MergeError/hint``.
+  /// The remedies: text with commands below it, as in ``MergeError/hint``.
   var hints: [String]
   /// The exit status of the command.
   var exitStatus: ExitStatus
 
-  /// All hints as one text; nil if there are none.
+  /// All hints joined into one text; nil if there are none.
   var hint: String? { hints.isEmpty ? nil : hints.joined(separator: "\n") }
 }
 
@@ -25,11 +25,11 @@ enum FailureCode: String, CaseIterable, Sendable {
   case reportNotWritten = "report-not-written"
   /// The external origin of the thin device is unknown.
   case noOrigin = "no-origin"
-  /// Only a journal names the target, and anybody may have created the journal.
+  /// Only a journal names the target, and anyone could have created that journal.
   case targetNotTrusted = "target-not-trusted"
   /// A question was answered with no.
   case notAgreed = "not-agreed"
-  /// Some changes that were made to a pool for a merge are not undone.
+  /// Some changes that were made to a pool for a merge have not been undone.
   case notPutBack = "not-put-back"
   /// A bug in the command.
   case bug = "bug"
@@ -64,7 +64,7 @@ extension Failure {
   private static let pleaseReport =
     "this is a bug in thin-merge; please report it with the whole command"
 
-  /// Creates the failure of a stopped merge, which can be resumed from `journalPath`.
+  /// Creates the failure for a stopped merge, which can be resumed from `journalPath`.
   init(stopping error: MergeError, journalPath: String) {
     self.init(error)
     if error.kind != .bug { exitStatus = .stopped }
@@ -75,7 +75,7 @@ extension Failure {
 
   /// Returns the failure for a report that did not reach standard output.
   ///
-  /// `status`: the exit status, since something else may have failed too.
+  /// `status`: the exit status, which depends on whether something else failed too.
   static func reportLost(_ status: ExitStatus, because reason: String) -> Failure {
     Failure(
       .reportNotWritten, status,

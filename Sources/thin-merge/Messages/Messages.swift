@@ -1,26 +1,26 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// The audience of the report and of the lines on standard error.
+/// The format of the report and of the lines on standard error.
 enum OutputFormat: String, CaseIterable, ExpressibleByArgument, Sendable {
-  /// People.
+  /// Text for people.
   case text
-  /// Programs.
+  /// JSON for programs.
   case json
 }
 
 /// A message to the user that is not an error, as the command prints it.
 struct Note: Equatable, Sendable {
-  /// The kind of note, for programs: a code of the engine, or one of the command's own.
+  /// The kind of note, for programs: one of the engine's codes or one of the command's own.
   var code: String
-  /// One sentence, for people.
+  /// The note as one sentence, for people.
   var text: String
 
   /// The codes of the command's own notes.
   enum Code: String, CaseIterable {
-    /// A stop of the verb was requested.
+    /// A request to stop the verb was received.
     case stopping = "stopping"
-    /// Transfers in flight are not drained.
+    /// The verb stops without draining: transfers in flight get only 5 s to complete.
     case notDraining = "not-draining"
   }
 
@@ -34,17 +34,17 @@ struct Note: Equatable, Sendable {
 }
 
 extension Note {
-  /// Creates the note for a note of the engine.
+  /// Creates a note from one of the engine's notes.
   init(_ note: MergeNote) {
     self.init(code: note.code.rawValue, text: note.textInCommandTerms)
   }
 }
 
-/// Lines on standard error: sentences, or one JSON object each.
+/// Writes lines to standard error, each a sentence or a JSON object.
 ///
-/// For the systemd journal each line begins with its priority, as in sd-daemon(3).
+/// For the systemd journal, each line begins with its priority, as described in sd-daemon(3).
 struct Messages: Sendable {
-  /// The priority of a line, as numbered in syslog(3).
+  /// The priority of a line; raw values are those in syslog(3).
   private enum Priority: Int {
     case error = 3
     case notice = 5
@@ -54,23 +54,24 @@ struct Messages: Sendable {
 
   /// The format of the lines.
   let format: OutputFormat
-  /// True if the systemd journal reads the lines.
+  /// True if the lines go to the systemd journal.
   let isForJournal: Bool
   private let verbosity: Verbosity
   private let colors: Colors
-  /// The columns at which lines wrap; nil for lines of any length.
+  /// The column at which lines wrap; nil if lines do not wrap.
   private let columnCount: Int?
   private let secondsSince1970: @Sendable () -> Int64
   private let write: @Sendable (_ text: String, _ isDispensable: Bool) -> Void
 
-  /// Returns the format of the lines for the requested formats of report and progress.
+  /// Returns the format of lines on standard error for the requested report and progress formats.
   ///
   /// With progress in JSON, every line on standard error is JSON.
   static func format(output: OutputFormat, progress: ProgressMode) -> OutputFormat {
     progress == .json ? .json : output
   }
 
-  /// Creates the messages that a command line requests, even if the rest of it is invalid.
+  /// Creates messages in the format that a command line requests, even if the rest of the command
+  /// line is invalid.
   init(askedIn arguments: [String]) {
     self.init(
       format: Self.format(askedIn: arguments),
@@ -79,7 +80,7 @@ struct Messages: Sendable {
       columnCount: Terminal.errorColumnCount)
   }
 
-  /// Creates the messages of a verb.
+  /// Creates messages with the output options of a verb.
   init(_ verb: any Verb) {
     self.init(
       format: verb.messageFormat, verbosity: verb.outputOptions.verbosity,
@@ -88,7 +89,8 @@ struct Messages: Sendable {
       columnCount: Terminal.errorColumnCount)
   }
 
-  /// Returns the choice of color that a command line requests, even if the rest of it is invalid.
+  /// Returns the color mode that a command line requests, even if the rest of the command line is
+  /// invalid.
   static func color(askedIn arguments: [String]) -> ColorMode {
     let words = arguments.prefix { $0 != "--" }
     let last = words.indices.reversed().lazy.compactMap { index -> ColorMode? in
@@ -101,7 +103,8 @@ struct Messages: Sendable {
     return last ?? .auto
   }
 
-  /// Returns the format that a command line requests, even if the rest of it is invalid.
+  /// Returns the format that a command line requests, even if the rest of the command line is
+  /// invalid.
   static func format(askedIn arguments: [String]) -> OutputFormat {
     var output = OutputFormat.text
     var progress = ProgressMode.auto
@@ -118,9 +121,10 @@ struct Messages: Sendable {
     return format(output: output, progress: progress)
   }
 
-  /// Creates lines of `format` that go to `write`, with a flag for lines to drop if nobody reads.
+  /// Creates messages in `format` that are passed to `write`, along with a flag that is true for
+  /// lines that may be dropped if no process reads them.
   ///
-  /// - `isForJournal`: true if the systemd journal reads the lines.
+  /// - `isForJournal`: true if the lines go to the systemd journal.
   init(
     format: OutputFormat, verbosity: Verbosity = .normal, colors: Colors = .none,
     columnCount: Int? = nil, isForJournal: Bool = ProcessEnvironment.standardErrorIsJournal,
@@ -144,7 +148,7 @@ struct Messages: Sendable {
     JSONText.message(document, seconds: secondsSince1970())
   }
 
-  /// Writes whole lines, with the priority if the systemd journal reads them.
+  /// Writes whole lines, each with its priority if they go to the systemd journal.
   private func write(_ priority: Priority, _ text: String) {
     let isDispensable = priority != .error
     guard isForJournal else { return write(text, isDispensable) }
@@ -153,7 +157,7 @@ struct Messages: Sendable {
       text.split(separator: "\n").map { "\(prefix)\($0)\n" }.joined(), isDispensable)
   }
 
-  /// Prints the reason why the command fails.
+  /// Prints the reason for the command's failure.
   func failure(_ failure: Failure) {
     switch format {
     case .text:
@@ -176,7 +180,7 @@ struct Messages: Sendable {
     columnCount.map { TerminalText.wrapped(line, at: $0, indent: 2) } ?? [line]
   }
 
-  /// Returns a line with its first words in color, if it begins a message.
+  /// Returns a line with its opening words in color if the line begins a message.
   private func colored(_ line: String) -> String {
     let starts: [(String, (String) -> String)] = [
       ("thin-merge: error:", colors.error), ("thin-merge: note:", colors.note),
@@ -200,13 +204,13 @@ struct Messages: Sendable {
     }
   }
 
-  /// Prints a step of the run; nothing in JSON, whose lines are for programs.
+  /// Prints a step of the run; prints nothing in JSON format, which is for programs.
   func trace(_ step: String) {
     guard format == .text else { return }
     write(.debug, "thin-merge: debug: \(TerminalText.escaped(step))\n")
   }
 
-  /// Prints the verb's progress; dropped if nobody reads.
+  /// Prints the verb's progress; the line is dropped if no process reads standard error.
   func progress(_ line: ProgressLine, as format: OutputFormat) {
     switch format {
     case .text: write(.information, "thin-merge: \(line.detailedSentence)\n")
@@ -214,7 +218,8 @@ struct Messages: Sendable {
     }
   }
 
-  /// Writes part of a display for people, unchanged; dropped if nobody reads.
+  /// Writes part of a display for people unchanged; the text is dropped if no process reads
+  /// standard error.
   func raw(_ text: String) { write(text, true) }
 }
 

@@ -1,29 +1,31 @@
 internal import MergeEngine
 
-/// Text from outside, such as the name of a file, on its way to a terminal.
+/// Prepares text for a terminal; the text may contain untrusted parts such as file names.
 enum TerminalText {
-  /// Returns a sentence or a value for people, with LVM's names for volumes.
+  /// Returns a sentence or a value in the form shown to people: escaped, and with LVM's names for
+  /// volumes.
   static func forPeople(_ text: String) -> String { escaped(VolumeNames.system.inText(text)) }
 
-  /// Returns the lines of a hint: words after `hint: `, and commands after two spaces, ready to
-  /// copy.
+  /// Returns the lines of a hint, ready to print: text follows `hint: `, and commands are indented
+  /// by two spaces so that they are easy to copy.
   static func lines(ofHint hint: String, names: VolumeNames = .system) -> [String] {
     hint.split(separator: "\n").map { part in
       let line = String(part)
       guard line.hasPrefix("  ") else { return "hint: \(escaped(names.inText(line)))" }
-      // Other programs do not accept LVM's names for every device.
+      // Other programs do not accept LVM's names for all devices.
       return escaped(line.hasPrefix("  thin-merge ") ? names.inText(line) : line)
     }
   }
 
-  /// The fewest columns beside a hanging indent; a deeper indent would leave too little room.
+  /// The minimum number of columns next to a hanging indent; a deeper indent would leave too little
+  /// room for text.
   private static let wrappedColumnCountMin = 24
 
-  /// Returns a line, wrapped between words if it has more than `columnCount` columns.
+  /// Returns a line, wrapped between words if it is wider than `columnCount` columns.
   ///
-  /// A longer word stays whole, so that a path can be copied, and so does a number with its unit.
+  /// A word that is too long is not split, so that a path can be copied. A number stays with its unit.
   ///
-  /// - `indent`: the columns before the second and each later line, the hanging indent.
+  /// - `indent`: the hanging indent: the number of columns before the second and each later line.
   static func wrapped(_ text: String, at columnCount: Int, indent: Int) -> [String] {
     let indent = columnCount - indent < wrappedColumnCountMin ? min(indent, 4) : indent
     var lines: [String] = []
@@ -64,7 +66,7 @@ enum TerminalText {
     return text.unicodeScalars.map { escape($0) ?? String($0) }.joined()
   }
 
-  /// Returns the escape for a scalar; nil if the scalar is safe for a terminal.
+  /// Returns the escape sequence for a scalar; nil if the scalar is safe to print on a terminal.
   private static func escape(_ scalar: Unicode.Scalar) -> String? {
     if let byte = PathText.byte(of: scalar) { return hexadecimal([byte]) }
     switch scalar.value {

@@ -1,17 +1,18 @@
 internal import MergeEngine
 internal import Synchronization
 
-/// Gives devices LVM's names in texts for people: `vg/base` in place of `/dev/mapper/vg-base-real`.
+/// Replaces device paths with LVM names in text for people: `vg/base` instead of
+/// `/dev/mapper/vg-base-real`.
 ///
-/// Commands in a sentence keep their names: commands in quotes, and the words after `dmsetup`,
-/// which knows no LVM names.
+/// Names inside commands are kept: in quoted commands, and in the words after `dmsetup`, which does
+/// not know LVM's names.
 struct VolumeNames: Sendable {
-  /// Returns the LVM name of the volume that a node shows, whole or by a layer below it; nil for
-  /// another device, or none.
+  /// Returns the LVM name of the volume that a device node belongs to, whether the node is the
+  /// volume or a layer beneath it; nil if the node belongs to no volume or does not exist.
   let volumeName: @Sendable (_ node: String) -> String?
 
-  /// The names on this system, from sysfs now or earlier in this run: a volume that was activated
-  /// for a run is gone when the report is written.
+  /// The names on this system, read from sysfs now or earlier in this run, because a volume that
+  /// was activated for the run is no longer active when the report is written.
   static let system = VolumeNames { node in
     let now = volumeName(of: node)
     return seen.withLock { seen in
@@ -22,7 +23,7 @@ struct VolumeNames: Sendable {
 
   private static let seen = Mutex<[String: String]>([:])
 
-  /// Uses a name for a node if no name is known from a device there.
+  /// Remembers a name to use for a device node if the system does not provide one.
   static func remember(_ name: String, of node: String) {
     seen.withLock { $0[node] = $0[node] ?? name }
   }
@@ -36,7 +37,7 @@ struct VolumeNames: Sendable {
   }
 
   private static let folder = "/dev/mapper/"
-  /// LVM's pools have this at the end of their names in device-mapper, without a path.
+  /// The suffix of LVM pool names in device-mapper, which are shown without a path.
   private static let poolSuffix = "-tpool"
 
   /// Returns the text with LVM's names for volumes.
@@ -64,8 +65,8 @@ struct VolumeNames: Sendable {
     }.joined(separator: " ")
   }
 
-  /// Returns the LVM name of the volume that a word names, by node or mapped name, whole or by a
-  /// layer.
+  /// Returns the LVM name of the volume that a word names; the word may be a device node or a
+  /// mapped device's name, of the volume or of one of its layers.
   private func volume(_ word: String) -> String? {
     let isPool = word.hasSuffix(Self.poolSuffix)
     guard word.hasPrefix(Self.folder) || isPool && !word.contains("/") else { return nil }
@@ -74,7 +75,7 @@ struct VolumeNames: Sendable {
 }
 
 extension StatusReport {
-  /// Makes texts use the origin's LVM name, which the journal contains, if the origin is not
+  /// Makes text for people use the origin's LVM name, taken from the journal, if the origin is not
   /// active.
   func rememberOriginName() {
     guard let originName else { return }
@@ -82,7 +83,7 @@ extension StatusReport {
     let name = isHandedOver ? handover?.finalFullName ?? originName : originName
     VolumeNames.remember(name, of: originPath)
     guard let mappedName = ThinDeviceName(originName).mappedName else { return }
-    // The origin may be known by another layer now.
+    // The origin may now be known by a different layer.
     for layer in ["", "-real"] {
       VolumeNames.remember(name, of: "/dev/mapper/\(mappedName)\(layer)")
     }

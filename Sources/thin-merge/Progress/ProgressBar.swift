@@ -1,32 +1,32 @@
 internal import MergeEngine
 
-/// One moment of a phase, as a line that is redrawn in place.
+/// The progress of a phase at one moment, shown as a line that is redrawn in place.
 ///
-/// The choice of figures depends only on the width and the phase, and each figure keeps the columns
-/// that it may need, so nothing jumps between redraws.
+/// Which figures are shown depends only on the width and the phase, and each figure reserves the
+/// columns that it may need, so nothing jumps between redraws.
 struct ProgressBar {
   var line: ProgressLine
   var glyphs: Glyphs
-  /// True if the bar stays on the screen, so that figures need no constant columns.
+  /// True if the bar stays on the screen and is not redrawn, so figures need no fixed width.
   var isLast = false
 
   /// A figure of the bar.
   private struct Figure {
     var text: String
-    /// The priority for removal: the highest rank goes first.
+    /// The priority for removal; the figure with the highest rank is removed first.
     var rank: Int
   }
 
-  /// The fewest cells of a useful bar.
+  /// The minimum number of cells in a useful bar.
   private static let cellCountMin = 4
-  /// The fewest cells beside a figure that the bar can do without.
+  /// The minimum number of cells next to a figure that the bar can do without.
   private static let cellCountMinBesideSpare = 20
-  /// The rank from which the bar can do without a figure.
+  /// The lowest rank of a figure that the bar can do without.
   private static let spareRank = 4
-  /// The number of figures that are more important than the cells.
+  /// The number of figures that are more important than the bar's cells.
   private static let figureCountBeforeCells = 2
 
-  /// Returns the line in at most `columnCount` columns; the least important figures go first.
+  /// Returns the line in at most `columnCount` columns, dropping the least important figures first.
   func text(columnCount: Int) -> String {
     var shown = figures
     while true {
@@ -63,7 +63,7 @@ struct ProgressBar {
   private var figures: [Figure] {
     // Planning reads mappings and moves no bytes, so its speed is meaningless.
     guard progress.phase != .planning else { return [amount, remaining] }
-    // A finished phase has no time left, and a current speed only if it took long enough.
+    // A finished phase has no time remaining, and has a current speed only if it took long enough.
     guard isLast, line.isDone else {
       return [amount, unreadable, remaining, current, average].compactMap(\.self)
     }
@@ -90,7 +90,7 @@ struct ProgressBar {
   private var remaining: Figure { Figure(text: "ETA \(Self.left(line.remaining, in: 8))", rank: 0) }
 
   private var current: Figure {
-    // The average of a finished phase matters more.
+    // For a finished phase, the average speed matters more.
     let isOver = isLast && line.isDone
     return Figure(text: Self.rate(line.pace.current(progress)), rank: isOver ? Self.spareRank : 3)
   }

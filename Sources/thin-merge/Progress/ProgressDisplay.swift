@@ -2,16 +2,18 @@ internal import FoundationEssentials
 internal import MergeEngine
 internal import Synchronization
 
-/// Shows a verb's progress on standard error, and keeps other lines there from mixing with it.
+/// Shows a verb's progress on standard error, and keeps other lines there from getting mixed up
+/// with it.
 ///
 /// If a bar cannot be drawn in place, lines are shown.
 ///
-/// The window may be resized at any moment, and no bar of the old width may remain. So the width is
-/// read before each redraw. The cursor rests at the bar's beginning: it stays there if a terminal
-/// wraps the bar or cuts it off, and from there all rows of the bar are cleared. A bar that became
-/// too wide after the width was read is cut off at the last column instead of wrapping.
+/// The window may be resized at any moment, and no bar of the old width may remain on the screen.
+/// So the width is read before each redraw. The cursor is left at the bar's beginning: it stays
+/// there if the terminal wraps the bar or cuts it off, and from there all rows of the bar can be
+/// cleared. If the bar has become too wide since the width was read, it is cut off at the last
+/// column instead of wrapping.
 final class ProgressDisplay: Sendable {
-  /// The style of the display, after `auto` is resolved.
+  /// The style of the progress display, after `auto` is resolved.
   enum Style: Sendable {
     /// `journalLines`: lines for the systemd journal.
     case bar, lines, journalLines, json, nothing
@@ -34,18 +36,19 @@ final class ProgressDisplay: Sendable {
     var isBarOnScreen = false
   }
 
-  /// The state of signals, as the display reads and sets it.
+  /// The functions with which the display reads and sets the state of signals.
   struct Requests: Sendable {
     /// Returns true if a status line was requested since the last call.
     var takeStatus: @Sendable () -> Bool
     /// Returns true if the verb was asked to stop.
     var isStopping: @Sendable () -> Bool
-    /// Returns true if the verb was asked not to drain.
+    /// Returns true if the verb was asked to stop without draining transfers in flight.
     var isNotDraining: @Sendable () -> Bool
-    /// Records whether a bar is shown, which the cursor must leave at the end of the process.
+    /// Records whether a bar is shown, so that the cursor is moved off the bar when the process
+    /// ends.
     var barIsShown: @Sendable (Bool) -> Void
 
-    /// The signals of this process.
+    /// The functions for the signals that this process receives.
     static let process = Requests(
       takeStatus: { Signals.takeStatusRequest() },
       isStopping: { Signals.interruption.isRequested },
@@ -63,7 +66,7 @@ final class ProgressDisplay: Sendable {
   private let hasSaidNotDraining = Atomic<Bool>(false)
   private let state = Mutex(State())
 
-  /// Creates a display in `style` that also informs `service`.
+  /// Creates a display in `style` that also reports to `service`.
   init(
     style: Style, messages: Messages, glyphs: Glyphs,
     columnCount: @escaping @Sendable () -> Int, requests: Requests, service: ServiceStatus? = nil
@@ -90,7 +93,7 @@ final class ProgressDisplay: Sendable {
         variables: process.environment, processID: process.processIdentifier))
   }
 
-  /// Returns the style for a mode, an output format, and a terminal or none.
+  /// Returns the style for a mode and an output format, depending on whether there is a terminal.
   static func style(
     _ mode: ProgressMode, format: OutputFormat, canMoveCursor: Bool, isForJournal: Bool = false
   ) -> Style {
@@ -105,7 +108,7 @@ final class ProgressDisplay: Sendable {
 
   /// Records the verb's progress, and shows it if an update is due.
   func progress(_ progress: MergeProgress) {
-    // Transfers in flight have to complete and be recorded, which can take a while.
+    // Stopping can take a while, because transfers in flight must complete and be recorded.
     if requests.isStopping(), !hasSaidStopping.exchange(true, ordering: .relaxed) {
       note(.stopping)
     }
@@ -125,7 +128,8 @@ final class ProgressDisplay: Sendable {
       state.isShown = false
       service?.progress(line, isStopping: requests.isStopping())
       if requests.takeStatus() { showStatus(line, &state) }
-      // The first line would be empty of news; the first bar shows that the verb is running.
+      // The first line would have nothing to report, but the first bar shows that the verb is
+      // running.
       let isLines = style == .lines || style == .journalLines
       let shownAt = state.shownAt ?? (isLines ? .zero : .zero - style.interval)
       guard progress.elapsed - shownAt >= style.interval else { return }
@@ -149,12 +153,12 @@ final class ProgressDisplay: Sendable {
     }
   }
 
-  /// Clears the bar, to make room for other text.
+  /// Clears the bar to make room for other text.
   func clear() {
     state.withLock { clearBar(&$0) }
   }
 
-  /// Shows the last moment, and leaves the cursor on a new line.
+  /// Shows the final state of the progress, and leaves the cursor on a new line.
   func finish(isDone: Bool = true) {
     if isDone { service?.finish() }
     state.withLock { state in
@@ -181,11 +185,12 @@ final class ProgressDisplay: Sendable {
 
   private func showLast(_ state: inout State) {
     guard let line = state.line else { return }
-    // Planning is usually over in a moment, and then is not worth its own line.
+    // Planning usually takes only a moment, and then it does not deserve a line of its own.
     if line.progress.phase == .planning, state.isBarOnScreen || state.shownAt == nil {
       return clearBar(&state)
     }
-    // A bar is redrawn once more: it stays, and the window may have been resized.
+    // A bar is redrawn one last time, because it stays on the screen and the window may have been
+    // resized.
     if !state.isShown || state.isBarOnScreen { show(line, isLast: true, &state) }
     guard state.isBarOnScreen else { return }
     messages.raw("\n")
@@ -212,7 +217,8 @@ final class ProgressDisplay: Sendable {
     requests.barIsShown(isOnScreen)
   }
 
-  /// Clears from the cursor to the end, including rows that the terminal has wrapped.
+  /// The sequence that clears from the cursor to the end of the screen, including any wrapped rows
+  /// of the bar.
   private static let clearToEnd = "\u{1B}[J"
   private static let noWrap = "\u{1B}[?7l"
   private static let wrap = "\u{1B}[?7h"

@@ -1,17 +1,17 @@
 internal import MergeEngine
 
-/// One moment of a phase, as a line.
+/// The progress of a phase at one moment, shown as a line of text.
 struct ProgressLine {
   var progress: MergeProgress
   var pace: RateEstimator
 
-  /// The current activity, in a word.
+  /// The current activity, as a single word.
   var phase: String { progress.isSalvaging ? "salvaging" : progress.phase.rawValue }
 
   /// True if the phase is complete.
   var isDone: Bool { progress.doneByteCount >= progress.totalByteCount }
 
-  /// The progress, in a sentence.
+  /// The progress, as a sentence.
   var sentence: String {
     var parts = ["\(amount) (\(wholePercent)%)"]
     if progress.unreadableByteCount > 0 {
@@ -29,7 +29,7 @@ struct ProgressLine {
       .compactMap(\.self)
   }
 
-  /// The sentence, with requests in flight and the last checkpoint, for logs.
+  /// The progress as a sentence for logs, including requests in flight and the last checkpoint.
   var detailedSentence: String {
     // Planning moves no bytes, and a complete phase has nothing in flight.
     guard progress.phase != .planning, !isDone else { return sentence }
@@ -41,7 +41,7 @@ struct ProgressLine {
     return "\(sentence), \(reads)\(writes) in flight\(checkpoint ?? "")"
   }
 
-  /// Whole percent; 100 only if everything is done.
+  /// The progress in whole percent; it is 100 only if everything is done.
   var wholePercent: Int { Amount.percent(progress.doneByteCount, of: progress.totalByteCount) }
 
   private var amount: String {
@@ -49,7 +49,7 @@ struct ProgressLine {
     return "\(done) of \(progress.totalByteCount.formattedByteCount)"
   }
 
-  /// The remaining time, as on a clock.
+  /// The remaining time, formatted like a clock.
   var remaining: String {
     guard let seconds = pace.remainingSeconds(progress), seconds < 8_640_000 else { return "--:--" }
     let whole = Int(seconds.rounded(.up))
@@ -62,7 +62,7 @@ struct ProgressLine {
   private static func twoDigits(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
 }
 
-/// One moment of a phase, for programs.
+/// The progress of a phase at one moment, in a form for programs.
 struct ProgressDocument: Encodable {
   private let type = "progress"
   private let phase: String

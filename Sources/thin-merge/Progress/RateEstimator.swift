@@ -1,15 +1,16 @@
 internal import MergeEngine
 
-/// The speed of a phase, current and average, and its remaining time.
+/// Estimates the current speed, average speed and remaining time of a phase.
 ///
-/// Times come from the phase itself, so that no clock is needed.
+/// Elapsed times are part of the recorded progress, so no clock is needed.
 struct RateEstimator {
   private struct Sample {
     var elapsed: Duration
     var byteCount: UInt64
   }
 
-  /// The window of the current speed: long enough to be steady, short enough to follow a slow spot.
+  /// The period over which the current speed is measured: long enough to be steady, short enough to
+  /// reveal a slow spot.
   private static let window = Duration.seconds(5)
   private static let sampleInterval = Duration.milliseconds(250)
   private var samples: [Sample] = []
@@ -19,7 +20,8 @@ struct RateEstimator {
     let sample = Sample(elapsed: progress.elapsed, byteCount: progress.doneByteCount)
     if let last = samples.last, sample.elapsed - last.elapsed < Self.sampleInterval { return }
     samples.append(sample)
-    // The first sample stays just outside the window, so that the window is always covered.
+    // The first sample stays just outside the window, so that the samples always cover the whole
+    // window.
     while samples.count > 2, sample.elapsed - samples[1].elapsed >= Self.window {
       samples.removeFirst()
     }
@@ -36,7 +38,7 @@ struct RateEstimator {
   /// Returns bytes per second since the phase began; nil while there is too little data.
   static func average(_ progress: MergeProgress) -> Double? {
     let seconds = progress.elapsed.seconds
-    // A complete phase gets an average from as little as 1 ms.
+    // A complete phase gets an average even if it took as little as 1 ms.
     let isDone =
       progress.doneByteCount >= progress.totalByteCount
       && progress.doneByteCount > progress.earlierByteCount

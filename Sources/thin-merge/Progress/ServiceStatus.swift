@@ -1,13 +1,14 @@
 internal import MergeEngine
 internal import Synchronization
 
-/// Informs a service manager that the work has begun, about its progress, and that it is alive.
+/// Tells a service manager that the work has begun, how far it has progressed, and that it is still
+/// alive.
 ///
-/// A merge is reported as ready after its checks, so that starting a service fails if its merge is
-/// refused. Watchdog messages come from progress, not from a timer, which would keep reporting a
-/// merge that hangs as alive.
+/// A merge is reported as ready only after its checks, so that the service fails to start if the
+/// merge is refused. Watchdog messages are triggered by progress and not by a timer, because a
+/// timer would keep reporting a hung merge as alive.
 final class ServiceStatus: Sendable {
-  /// The shortest time between two status messages.
+  /// The minimum time between two status messages.
   private static let interval = Duration.seconds(1)
 
   private struct State {
@@ -22,7 +23,7 @@ final class ServiceStatus: Sendable {
   private let watchdogInterval: Duration?
   private let state = Mutex(State())
 
-  /// Creates a status that `send` delivers; `send` returns whether the message was accepted.
+  /// Creates a status that is delivered by `send`, which returns whether the message was accepted.
   ///
   /// - `watchdog`: the time within which the manager expects a message.
   init(
@@ -34,7 +35,8 @@ final class ServiceStatus: Sendable {
     watchdogInterval = watchdog.map { $0 / 2 }
   }
 
-  /// Creates a status for the manager that a service's variables name; nil without one.
+  /// Creates a status for the service manager named in the environment variables; nil if they name
+  /// none.
   convenience init?(variables: [String: String], processID: Int32) {
     guard let address = variables["NOTIFY_SOCKET"], let socket = NotifySocket(address: address)
     else { return nil }
@@ -44,8 +46,8 @@ final class ServiceStatus: Sendable {
       now: { start.duration(to: .now) }, send: { socket.send($0) })
   }
 
-  /// Returns the time within which a manager expects a message from this process; nil if it expects
-  /// none.
+  /// Returns the time within which the service manager expects a watchdog message from this
+  /// process; nil if it expects none.
   static func watchdog(variables: [String: String], processID: Int32) -> Duration? {
     guard let microseconds = variables["WATCHDOG_USEC"].flatMap({ Int64($0) }), microseconds > 0
     else { return nil }
@@ -53,7 +55,7 @@ final class ServiceStatus: Sendable {
     return .microseconds(microseconds)
   }
 
-  /// Reports one moment.
+  /// Reports the current progress.
   func progress(_ line: ProgressLine, isStopping: Bool) {
     let now = now()
     state.withLock { state in
@@ -68,7 +70,7 @@ final class ServiceStatus: Sendable {
       let tells = Self.isDue(state.toldAt, now, Self.interval) || !message.isEmpty
       guard tells else { return }
       message.append("STATUS=\(line.sentence)")
-      // A message that was not accepted is sent again with the next moment.
+      // A message that was not accepted is sent again with the next progress report.
       guard send(message.joined(separator: "\n")) else { return }
       state.isReady = isReady
       state.isStopping = state.isStopping || isStopping

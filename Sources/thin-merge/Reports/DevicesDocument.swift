@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// The thin devices of a pool, for programs.
+/// The thin devices of a pool, as JSON for programs.
 struct DevicesDocument: Encodable {
   private let schema = "thin-merge/devices/1"
   private let devices: [DeviceDocument]

@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// The thin devices of a pool, for people: a table.
+/// The thin devices of a pool, as a table for people.
 struct DevicesText {
   var devices: [ThinDevice]
 

@@ -1,15 +1,15 @@
-/// The characters for bars and maps.
+/// The characters used to draw bars and maps.
 ///
-/// Each is one column wide.
+/// Each character is one column wide.
 struct Glyphs: Equatable, Sendable {
-  /// The cells of a bar, from empty to full.
+  /// The characters for a cell of a bar, from empty to full.
   let bar: [Character]
-  /// The cells of a map, from no merged bytes to completely covered.
+  /// The characters for a cell of a map, from no merged bytes to completely covered.
   let map: [Character]
 
   /// Characters that every terminal shows correctly.
   static let ascii = Glyphs(bar: Array("-#"), map: Array(".-=+*#"))
-  /// Block characters, which fill a cell by eighths.
+  /// Block characters, which fill a cell in steps of one eighth.
   static let blocks = Glyphs(bar: Array(" ▏▎▍▌▋▊▉█"), map: Array("·▁▂▃▄▅▆▇█"))
 
   /// Returns the characters that the terminal and the locale can show.
@@ -33,8 +33,8 @@ struct Glyphs: Equatable, Sendable {
       (0..<cellCount).map { bar[min(max(filled - $0 * steps, 0), steps)] })
   }
 
-  /// Returns a cell of a map: the first only for nothing, the last only for a cell that is all
-  /// covered.
+  /// Returns the character for a cell of a map: the first one only if nothing is covered, the last
+  /// one only if the whole cell is covered.
   func mapCell(_ part: UInt64, of whole: UInt64) -> Character {
     guard part > 0 else { return map[0] }
     guard part < whole else { return map[map.count - 1] }

@@ -1,25 +1,26 @@
 internal import FoundationEssentials
 internal import MergeEngine
 
-/// JSON as the command writes it: keys are sorted, so that two outputs can be compared.
+/// Encodes JSON with sorted keys, so that two outputs of the command can be compared.
 enum JSONText {
-  /// Returns a report on several lines, with this program's version.
+  /// Returns a report as multiline JSON, including this program's version.
   static func report(_ document: some Encodable) -> String {
     text(
       Stamped(document: document),
       formatting: [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes])
   }
 
-  /// Returns a message on one line, with this program's version and the time of writing.
+  /// Returns a message as JSON on one line, including this program's version and the time of
+  /// writing.
   ///
-  /// - `seconds`: the time of writing, since 1970.
+  /// - `seconds`: the time of writing, in seconds since 1970.
   static func message(
     _ document: some Encodable, seconds: Int64
   ) -> String {
     line(Stamped(document: document, time: StatusText.date(seconds)))
   }
 
-  /// Returns one object on one line.
+  /// Returns a document as one JSON object on one line.
   static func line(_ document: some Encodable) -> String {
     text(document, formatting: [.sortedKeys, .withoutEscapingSlashes])
   }
@@ -32,14 +33,14 @@ enum JSONText {
     do {
       return readable(String(decoding: try encoder.encode(document), as: UTF8.self)) + "\n"
     } catch {
-      // Only a number that is infinite or NaN cannot be encoded, and no document contains one.
+      // Encoding fails only for numbers that are infinite or NaN, and no document contains any.
       preconditionFailure("a document cannot be encoded: \(error)")
     }
   }
 }
 
 extension JSONText {
-  /// Returns the text with a replacement character for every invalid byte, as other programs print
+  /// Returns the text with a replacement character for each invalid byte, as other programs print
   /// it.
   private static func readable(_ text: String) -> String {
     guard !PathText.isText(text) else { return text }
@@ -47,14 +48,14 @@ extension JSONText {
     return String(String.UnicodeScalarView(scalars))
   }
 
-  /// Returns a path that is not valid text in base 64; nil for a path that is.
+  /// Returns a path that is not valid text, encoded in Base64; nil for a path that is valid text.
   static func base64(_ path: String?) -> String? {
     guard let path, !PathText.isText(path) else { return nil }
     return Data(PathText.bytes(of: path)).base64EncodedString()
   }
 }
 
-/// A document with the version and the time.
+/// A document with the program's version and the time added.
 private struct Stamped<Document: Encodable>: Encodable {
   let document: Document
   /// The time in RFC 3339 format; nil in reports.
@@ -72,7 +73,8 @@ private struct Stamped<Document: Encodable>: Encodable {
   }
 }
 
-/// An optional that is written as `null` rather than omitted, so that its key is always present.
+/// An optional that is encoded as `null` instead of being omitted, so that its key is always
+/// present.
 @propertyWrapper
 struct Nullable<Value: Encodable>: Encodable {
   var wrappedValue: Value?
@@ -89,7 +91,7 @@ struct Nullable<Value: Encodable>: Encodable {
   }
 }
 
-/// A range of the origin.
+/// A byte range of the origin, as JSON for programs.
 struct RangeDocument: Encodable {
   var offset: UInt64
   var length: UInt64
@@ -101,7 +103,7 @@ struct RangeDocument: Encodable {
 }
 
 extension Duration {
-  /// The duration in seconds, to the thousandth.
+  /// The duration in seconds, to the nearest thousandth.
   var seconds: Double {
     let (seconds, attoseconds) = components
     return Double(seconds) + Double(attoseconds / 1_000_000_000_000_000) / 1000

@@ -1,17 +1,17 @@
 internal import MergeEngine
 
-/// The places of the merged bytes and the lengths of their runs, as figures in a report for people.
+/// Figures in a report for people that show where the merged bytes are and how long their runs are.
 struct LayoutText {
   var layout: MappingLayout
   var glyphs: Glyphs
-  /// The columns that the figures may take.
+  /// The number of columns that the figures may use.
   var columnCount: Int
 
-  /// The columns before a figure's lines.
+  /// The number of columns by which a figure's lines are indented.
   private static let margin = 2
   private static let mapRowCountMax = 4
 
-  /// Adds both figures, if there is something to show.
+  /// Adds both figures to a report, if there is anything to show.
   func add(to text: inout ReportText) {
     guard !layout.runLengths.isEmpty else { return }
     addMap(to: &text)
@@ -19,7 +19,7 @@ struct LayoutText {
   }
 
   private func addMap(to text: inout ReportText) {
-    // Rows begin at round offsets if a row has a multiple of 16 cells.
+    // If a row has a multiple of 16 cells, rows begin at round offsets.
     let room = columnCount - Self.margin - Self.offsetColumnCount - 2
     let rowCellCount = max(8, room / 16 * 16)
     let (cellByteCount, cells) = layout.cells(atMost: rowCellCount * Self.mapRowCountMax)
@@ -49,7 +49,7 @@ struct LayoutText {
     let rows = lengths.indices.map { index in
       let bar = glyphs.bar(
         Double(lengths[index].byteCount) / Double(most), cellCount: max(0, cellCount))
-      // The empty part of the bar would look like a value here.
+      // Here, the empty part of the bar would look like a value.
       let filled = bar.prefix { $0 != glyphs.bar[0] }
       return Self.padded(lengths[index].byteCountMin.formattedByteCount, Self.offsetColumnCount)
         + "  \(Self.padded(runs[index], runColumnCount))"
@@ -59,7 +59,7 @@ struct LayoutText {
     text.addFigure("Run lengths (each row up to the next) and bytes:", rows)
   }
 
-  /// The columns of an offset or a length: `1023.9 GiB`.
+  /// The width in columns of an offset or a length, such as `1023.9 GiB`.
   private static let offsetColumnCount = 10
 
   private static func padded(_ text: String, _ columnCount: Int) -> String {

@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// The thin devices that have an external origin, for programs.
+/// The thin devices that have an external origin, as JSON for programs.
 struct ListDocument: Encodable {
   private let schema = "thin-merge/list/1"
   private let devices: [DeviceDocument]

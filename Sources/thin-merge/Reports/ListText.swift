@@ -1,6 +1,7 @@
 internal import MergeEngine
 
-/// The thin devices that have an external origin, for people: a table, and the obstacles to merges.
+/// The thin devices that have an external origin, as a table for people, with anything that
+/// prevents a merge.
 struct ListText {
   var devices: [ThinDeviceListing]
   var style = ReportStyle.plain

@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// The result of a merge, for programs: the plan's fields and the result's own.
+/// The result of a merge, as JSON for programs: the fields of the plan plus those of the result.
 struct MergeDocument: Encodable {
   private let report: MergeReport
   private let source: SourceFields
@@ -27,7 +27,7 @@ private struct MergeFields: Encodable {
   let writtenByteCount, resumedFromByteCount, recheckedByteCount, rewrittenByteCount: UInt64
   let seconds, submitSeconds: Double
   let checkpointCount: UInt64
-  /// True if everything was read back and found equal; false also if no verification was requested.
+  /// True if everything was read back and matched; also false if no verification was requested.
   let isVerified: Bool
   @Nullable var verification: VerifyFields?
   let thinDeviceState: String
@@ -83,7 +83,7 @@ private struct MergeFields: Encodable {
   }
 }
 
-/// The state of the handover in LVM, in which the origin takes the thin volume's place.
+/// The state of the handover in LVM, which replaces the thin volume with its origin.
 struct HandoverDocument: Encodable {
   private let state: String
   @Nullable private var thinVolume: String?
@@ -117,7 +117,7 @@ struct HandoverDocument: Encodable {
   }
 }
 
-/// The reason for an early end.
+/// The reason that a merge stopped early.
 struct StopDocument: Encodable {
   private let code: String
   private let message: String

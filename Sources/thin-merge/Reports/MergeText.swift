@@ -1,13 +1,14 @@
 internal import MergeEngine
 
-/// The result of a merge, for people.
+/// The result of a merge, as text for people.
 struct MergeText {
   var report: MergeReport
   var source: ReportedSource
   var originPath: String
   /// The command that compares the origin with the merged data.
   var verifyCommand: ShellCommand
-  /// The command that merges the thin device as it is after the merge; nil if its name is unknown.
+  /// The command that merges the thin device again in its current state; nil if the device's name
+  /// is unknown.
   var againCommand: ShellCommand?
   var style = ReportStyle.plain
 
@@ -67,15 +68,15 @@ struct MergeText {
     return text.text
   }
 
-  /// Adds the completed handover in LVM, after which nothing is left to do.
+  /// Adds the completed handover in LVM, after which there is nothing left to do.
   private func addHandover(_ handover: VolumeHandover, to text: inout ReportText) {
     text.addNext(StatusText.done(handover))
   }
 
   private func addNotNeeded(to text: inout ReportText) {
-    // The error contains the reason why the thin device is still needed.
+    // The error explains why the thin device is still needed.
     if case .stopped = report.handover { return }
-    // If a repair lost the thin device's mappings, its blocks may still be recoverable.
+    // If a metadata repair lost the thin device's mappings, its blocks may still be recoverable.
     guard plan.mappedBlockCount > 0 || !plan.remnants.isEmpty else { return addRelease(to: &text) }
     let leavesOut = plan.pastEndBlockCount > 0 || plan.clippedByteCount > 0
     text.addNext(
@@ -86,15 +87,15 @@ struct MergeText {
     addRelease(to: &text)
   }
 
-  /// Adds the command that merges later writes to the thin device.
+  /// Adds the command that merges any writes made to the thin device after the merge.
   private func addAgain(to text: inout ReportText) {
     guard report.thinDevice == .writtenSince, let againCommand else { return }
     text.addNext(ReportText.mergesAsItIs, againCommand)
   }
 
-  /// Adds the next steps for users of LVM.
+  /// Adds the next steps for LVM users.
   ///
-  /// - `isCompared`: true if the origin is known to have everything.
+  /// - `isCompared`: true if the origin is known to contain all merged data.
   private func addProposal(isCompared: Bool, to text: inout ReportText) {
     guard case .proposed(let handover) = report.handover, report.thinDevice == .asMerged,
       report.unreadable.isEmpty
@@ -173,7 +174,7 @@ struct MergeText {
   private func addNext(to text: inout ReportText) {
     if case .done(let handover) = report.handover { return addHandover(handover, to: &text) }
     guard isFinished else {
-      // The error contains the command to resume, and anything to fix first.
+      // The error contains the command to resume with, and anything that must be fixed first.
       text.addNext("The origin may be partially merged. Keep the thin device.")
       for note in report.cleanupFailures {
         text.addNext("Not undone: \(note.textInCommandTerms).")

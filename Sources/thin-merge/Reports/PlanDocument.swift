@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// A plan, for programs.
+/// The plan of a merge, as JSON for programs.
 struct PlanDocument: Encodable {
   private let report: PlanReport
   private let source: SourceFields
@@ -44,7 +44,7 @@ struct PlanDocument: Encodable {
   }
 }
 
-/// The reason why a merge would be refused.
+/// The reason that a merge would be refused, as JSON for programs.
 private struct RefusalDocument: Encodable {
   private let code: String
   private let message: String
@@ -64,7 +64,7 @@ private struct RefusalDocument: Encodable {
   }
 }
 
-/// A journal.
+/// A merge's journal, as JSON for programs.
 private struct JournalDocument: Encodable {
   private let journalPath: String
   private let journalBase64: String?
@@ -80,7 +80,7 @@ private struct JournalDocument: Encodable {
   }
 }
 
-/// The runs with a length from one power of two up to the next.
+/// The runs whose length is between one power of two and the next.
 private struct RunLengthDocument: Encodable {
   private let byteCountMin, runCount, byteCount: UInt64
 
@@ -188,7 +188,7 @@ struct PlanFields: Encodable {
   }
 }
 
-/// The data that a given-up merge left on the origin.
+/// The data that an abandoned merge left on the origin.
 struct RemnantDocument: Encodable {
   private let deviceID: UInt32?
   private let recordedByteCount: UInt64

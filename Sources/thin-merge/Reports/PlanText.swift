@@ -1,15 +1,15 @@
 internal import MergeEngine
 
-/// A plan, for people.
+/// The plan of a merge, as text for people.
 struct PlanText {
   var report: PlanReport
   var source: ReportedSource
   var originPath: String?
-  /// The command that carries the plan out; nil without an origin.
+  /// The command that carries out the plan; nil if no origin is known.
   var mergeCommand: ShellCommand?
-  /// The reason why a merge would be refused.
+  /// The reason that the merge would be refused; nil if there is none.
   var refusal: Failure?
-  /// The characters of the figures.
+  /// The characters used to draw the figures.
   var glyphs = Glyphs.ascii
   var columnCount = Terminal.reportColumnCountFallback
   var style = ReportStyle.plain
@@ -45,7 +45,7 @@ struct PlanText {
       ? "\(merged); nothing would be written" : "\(merged); the steps in LVM remain"
   }
 
-  /// The words before the command, by what earlier runs have recorded.
+  /// The sentence that introduces the command, which depends on what earlier runs have recorded.
   private var whatIsNext: String {
     guard report.isFinished else {
       return report.recordedByteCount > 0 ? "To continue:" : "To merge:"
@@ -67,7 +67,8 @@ struct PlanText {
       + "\(compared) and writes nothing:"
   }
 
-  /// Adds the amount to merge, and how the ends of thin device and origin compare.
+  /// Adds the amount of data to merge, and a comparison of where the thin device and the origin
+  /// end.
   static func addExtent(_ plan: PlanReport, to text: inout ReportText) {
     let label = plan.isMergedAgain ? "to compare" : plan.isFinished ? "merged" : "to merge"
     text.add(label, "\(plan.byteCount.formattedByteCount), \(blocks(plan))")
@@ -80,7 +81,7 @@ struct PlanText {
       let grown = plan.grownOriginByteCount.map { ", to be extended to \($0.formattedByteCount)" }
       text.add("origin size", origin.formattedByteCount + (grown ?? ""))
     }
-    // A finished merge is only compared, and the origin stays read-only for that.
+    // A finished merge is only compared, and the origin can stay read-only for a comparison.
     if let name = plan.protectedOriginName, !plan.isFinished || plan.isMergedAgain {
       text.add(
         "write-protected",
@@ -90,7 +91,7 @@ struct PlanText {
     if let handover = plan.handover { text.add("afterwards", willDo(handover)) }
   }
 
-  /// Adds the blocks and bytes past the end, which are skipped.
+  /// Adds the blocks and bytes that are skipped because they are past the end.
   static func addPastEnd(_ plan: PlanReport, to text: inout ReportText) {
     if plan.pastEndBlockCount > 0 {
       text.add("past the end", "\(Amount.text(plan.pastEndBlockCount, "mapped block")) skipped")
@@ -102,7 +103,7 @@ struct PlanText {
     }
   }
 
-  /// Returns the steps in LVM after the merge, as a statement.
+  /// Returns the LVM steps that follow the merge, as part of a statement.
   static func willDo(_ handover: VolumeHandover, thinVolumeIsThere: Bool = true) -> String {
     let (thin, origin) = (handover.thinFullName, handover.originFullName)
     let removal = thinVolumeIsThere ? "everything is compared, \(thin) is removed, and " : ""
@@ -110,7 +111,7 @@ struct PlanText {
     return "\(removal)\(origin) becomes an ordinary volume\(rename)"
   }
 
-  /// Returns the steps in LVM after the merge, as part of a question.
+  /// Returns the LVM steps that follow the merge, as part of a question.
   static func isAsked(_ handover: VolumeHandover, thinVolumeIsThere: Bool = true) -> String {
     let (thin, origin) = (handover.thinFullName, handover.originFullName)
     let ordinary = "make \(origin) an ordinary volume"
@@ -122,7 +123,7 @@ struct PlanText {
       + (rename.map { "\(ordinary), and \($0)" } ?? "and \(ordinary)")
   }
 
-  /// Adds the source, and the mappings as a detail.
+  /// Adds the source of the merge, and the mappings as a detail.
   static func addSource(
     _ plan: PlanReport, _ source: ReportedSource, to text: inout ReportText
   ) {
@@ -148,13 +149,13 @@ struct PlanText {
     }
   }
 
-  /// Adds the journal's path and the largest size that it may reach.
+  /// Adds the journal's path and the maximum size that the journal may reach.
   static func addJournal(_ plan: PlanReport, to text: inout ReportText) {
     let path = plan.journalPath.map { "\($0), " } ?? ""
     text.add("journal", "\(path)up to \(plan.journalByteCountMax.formattedByteCount)")
   }
 
-  /// Adds the use of earlier runs' records, and the journals that are given up.
+  /// Adds how the records of earlier runs are used, and which journals are abandoned.
   private static func addEarlierRuns(_ plan: PlanReport, to text: inout ReportText) {
     if plan.recordedByteCount > 0 {
       let recorded = "\(plan.recordedByteCount.formattedByteCount) already merged"

@@ -1,19 +1,19 @@
 internal import ArgumentParser
 
-/// The layout of a report for people, or JSON.
+/// The format of a report (text or JSON) and the layout of its text.
 struct ReportStyle {
   var format = OutputFormat.text
-  /// The columns at which lines wrap; nil for lines of any length.
+  /// The column at which lines wrap; nil if lines do not wrap.
   var columnCount: Int?
-  /// True if the report includes details that only few readers need.
+  /// True if the report includes details that few readers need.
   var showsDetails = false
   var colors = Colors.none
 
-  /// Lines of any length, without color and details.
+  /// A style without line wrapping, color or details.
   static let plain = ReportStyle()
 }
 
-/// The choice to color text.
+/// The choice of when to color text.
 enum ColorMode: String, CaseIterable, ExpressibleByArgument, Sendable {
   /// Color on a terminal, unless `NO_COLOR` is set.
   case auto
@@ -21,16 +21,16 @@ enum ColorMode: String, CaseIterable, ExpressibleByArgument, Sendable {
   case never
 }
 
-/// The colors of a terminal, or none.
+/// The colors to use in text for a terminal, which may be none.
 ///
-/// Colors repeat what the words say: no fact is given by color alone.
+/// Colors only emphasize what the words say; nothing is expressed by color alone.
 struct Colors: Equatable, Sendable {
   private let isOn: Bool
 
   static let none = Colors(isOn: false)
   static let ansi = Colors(isOn: true)
 
-  /// Returns the colors for a stream.
+  /// Returns the colors to use for a stream.
   ///
   /// `NO_COLOR` turns colors off unless it is empty (no-color.org).
   static func chosen(
@@ -50,7 +50,7 @@ struct Colors: Equatable, Sendable {
   func note(_ text: String) -> String { colored(text, "33") }
   func hint(_ text: String) -> String { colored(text, "36") }
 
-  /// Returns the text between the code of a rendition and its end, as in ECMA-48.
+  /// Returns the text between the ECMA-48 codes that begin and end a rendition.
   private func colored(_ text: String, _ code: String) -> String {
     isOn ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text
   }

@@ -2,15 +2,15 @@ internal import MergeEngine
 
 /// A report for people: a sentence, aligned lines of label and value, figures, and the next steps.
 struct ReportText {
-  /// A line with its label.
+  /// A line of the report with its label.
   private struct Row {
     var label: String
     var value: String
   }
 
-  /// A line below the rows.
+  /// A line below the labeled rows.
   private enum Line {
-    /// Words that may wrap.
+    /// Text that may wrap.
     case words(String)
     /// A command or part of a figure, which stays on one line.
     case fixed(String)
@@ -22,51 +22,51 @@ struct ReportText {
   private var figures: [Line] = []
   private var closing: [Line] = []
 
-  /// Begins a report.
+  /// Begins a report with the given heading.
   init(_ heading: String, _ style: ReportStyle = .plain) {
     self.heading = TerminalText.forPeople(heading)
     self.style = style
   }
 
-  /// Adds a line; an empty label continues the line above.
+  /// Adds a line with a label; an empty label continues the line above.
   mutating func add(_ label: String, _ value: String) {
     rows.append(Row(label: label, value: TerminalText.forPeople(value)))
   }
 
-  /// Adds a line that only few readers need.
+  /// Adds a line with details that few readers need.
   mutating func addDetail(_ label: String, _ value: String) {
     if style.showsDetails { add(label, value) }
   }
 
-  /// Adds a figure below its caption.
+  /// Adds a figure with a caption above it.
   mutating func addFigure(_ caption: String, _ lines: [String]) {
     figures += [.words(caption), .fixed("")] + lines.map { .fixed("  \($0)") } + [.fixed("")]
   }
 
-  /// Adds a next step, and the command for it.
+  /// Adds a sentence that describes a next step, and the command for that step.
   mutating func addNext(_ sentence: String, _ command: ShellCommand? = nil) {
     closing.append(.words(TerminalText.forPeople(sentence)))
     if let command { closing.append(.fixed("  \(command.text)")) }
   }
 
-  /// Adds a hint, below its subject.
+  /// Adds a hint below the line that it refers to.
   mutating func add(hint: String) {
     closing += TerminalText.lines(ofHint: hint).map { line in
       line.hasPrefix("  ") ? .fixed("  \(line)") : .words("  \(line)")
     }
   }
 
-  /// Adds a next step, and commands of other programs for it.
+  /// Adds a sentence that describes a next step, and commands of other programs for that step.
   mutating func addNext(_ sentence: String, commands: [String]) {
     addNext(sentence)
     closing += commands.map { .fixed("  \(TerminalText.escaped($0))") }
   }
 
-  /// Returns what an origin that matches the data read from the thin device means for that thin
-  /// device.
+  /// Returns a statement on whether the thin device is still needed, given that the origin matches
+  /// the data that was read from it.
   ///
   /// - `leavesOut`: true if some blocks of the thin device were skipped on purpose.
-  /// - `remnants`: the data of given-up merges on the origin.
+  /// - `remnants`: data on the origin that was left there by abandoned merges.
   static func whatIsLeft(
     in state: ThinDeviceState, leavesOut: Bool, remnants: [MergeRemnant] = []
   ) -> String {
@@ -77,10 +77,12 @@ struct ReportText {
         + "it is written to again."
   }
 
-  /// The sentence above the command that merges a thin device with later writes.
+  /// The sentence that introduces the command for merging a thin device that was written to after
+  /// its merge.
   static let mergesAsItIs = "To merge the thin device with the later writes:"
 
-  /// Returns the reason why a completely merged thin device is still needed; nil if there is none.
+  /// Returns a warning about a completely merged thin device that is still needed or no longer
+  /// exists; nil if there is nothing to warn about.
   static func warning(of state: ThinDeviceState) -> String? {
     switch state {
     case .asMerged: nil
@@ -95,7 +97,7 @@ struct ReportText {
     }
   }
 
-  /// Returns the reason why a completely merged origin does not read as the thin device; nil if
+  /// Returns the reason that a completely merged origin may differ from the thin device; nil if
   /// there is none.
   static func warning(of remnants: [MergeRemnant]) -> String? {
     guard !remnants.isEmpty else { return nil }
@@ -111,7 +113,7 @@ struct ReportText {
       + "its own, the origin may have blocks of \(whose)."
   }
 
-  /// Adds the data of given-up merges on the origin, one line each.
+  /// Adds the data that abandoned merges left on the origin, one line per merge.
   mutating func add(_ remnants: [MergeRemnant], besides deviceID: UInt32) {
     for remnant in remnants {
       guard let remnantID = remnant.deviceID else {
@@ -131,7 +133,7 @@ struct ReportText {
     }
   }
 
-  /// The whole report.
+  /// The complete report as text.
   var text: String {
     let width = rows.map(\.label.count).max() ?? 0
     var lines = wrapped(heading, indent: 0).map(style.colors.heading) + [""]
@@ -157,12 +159,14 @@ struct ReportText {
     return TerminalText.wrapped(text, at: columnCount, indent: indent)
   }
 
-  /// The most ranges in a report for people; a report for programs has more.
+  /// The maximum number of ranges listed in a report for people; a report for programs may list
+  /// more.
   private static let listedRangeCountMax = 12
 
   /// Adds ranges of the origin, one per line.
   ///
-  /// `countMax`: the most ranges that the report keeps; at this number there may be more.
+  /// `countMax`: the maximum number of ranges that the engine records; if `ranges` has that many,
+  /// there may be more.
   mutating func add(
     _ label: String, ranges: [ByteRange], of byteCount: UInt64, countMax: Int = .max
   ) {
@@ -183,7 +187,7 @@ struct ReportText {
   }
 }
 
-/// Rows of cells under column heads, each column as wide as its widest cell.
+/// A table with column headings, in which each column is as wide as its widest cell.
 struct TextTable {
   /// The alignment of a column's cells.
   enum Alignment { case left, right }
@@ -206,18 +210,18 @@ struct TextTable {
 
 /// Quantities formatted for people.
 enum Amount {
-  /// Returns a number of things: `1 run`, `2 runs`.
+  /// Returns a count with its noun: `1 run`, `2 runs`.
   static func text(_ count: some BinaryInteger, _ thing: String) -> String {
     count == 1 ? "1 \(thing)" : "\(count) \(thing)s"
   }
 
-  /// Returns whole percent; 100 only if everything is done.
+  /// Returns a share in whole percent, which is 100 only if everything is done.
   static func percent(_ part: UInt64, of whole: UInt64) -> Int {
     guard part < whole else { return 100 }
     return min(99, Int(Double(part) / Double(whole) * 100))
   }
 
-  /// Returns a duration.
+  /// Returns a duration as text.
   static func time(_ duration: Duration) -> String {
     let seconds = max(0, duration.seconds)
     guard seconds >= 0.995 else { return "\(Int((seconds * 1000).rounded())) ms" }
@@ -228,14 +232,14 @@ enum Amount {
     return "\(whole / 3600) h \(whole % 3600 / 60) min"
   }
 
-  /// Returns bytes per second; nil if the amount or the time is zero.
+  /// Returns a rate in bytes per second as text; nil if the amount or the time is zero.
   static func rate(_ byteCount: UInt64, in duration: Duration) -> String? {
     let seconds = duration.seconds
     guard byteCount > 0, seconds > 0 else { return nil }
     return rate(Double(byteCount) / seconds)
   }
 
-  /// Returns bytes per second.
+  /// Returns a rate in bytes per second as text.
   static func rate(_ bytesPerSecond: Double) -> String {
     "\(whole(bytesPerSecond).formattedByteCount)/s"
   }
@@ -253,6 +257,6 @@ enum Amount {
 }
 
 extension [ByteRange] {
-  /// The bytes of all ranges.
+  /// The total number of bytes in all ranges.
   var byteCount: UInt64 { reduce(0) { $0 &+ $1.byteCount } }
 }

@@ -1,33 +1,34 @@
 internal import MergeEngine
 
-/// The subject of a report: a thin device, as the command line or a journal names it.
+/// The thin device that a report is about, as the command line or a journal names it.
 struct ReportedSource: Equatable, Sendable {
-  /// The name of a thin device of an active pool, as typed; nil if it was not named.
+  /// The name of the thin device in an active pool, as typed; nil if the device was not given by
+  /// name.
   var name: String?
   var deviceID: UInt32
   var metadataPath, dataPath: String
 
-  /// The thin device, for use within a sentence.
+  /// The wording for the thin device within a sentence.
   var thinDevice: String {
     name.map { "thin device \($0) (dev \(deviceID))" } ?? "thin device \(deviceID)"
   }
 
-  /// The thin device in as few words as possible, for a heading or a list.
+  /// The shortest wording for the thin device, for a heading or a list.
   var shortName: String { name ?? "thin device \(deviceID)" }
 
-  /// The paths of its blocks and their mappings.
+  /// The paths of the devices that contain the thin device's blocks and its mappings.
   var place: String { "\(dataPath), mappings in \(metadataPath)" }
 }
 
 extension ReportedSource {
-  /// Creates the description of a source that was typed and found.
+  /// Creates the description of a source that was typed and has been resolved.
   init(_ found: ResolvedThinDevice, typed: NamedSource) {
     self.init(
       name: typed.name, deviceID: found.source.deviceID, metadataPath: found.source.metadataPath,
       dataPath: found.source.dataPath)
   }
 
-  /// Creates the description of the source of a journal's merge.
+  /// Creates the description of the source of a merge that is recorded in a journal.
   init(_ status: StatusReport) {
     self.init(
       name: status.thinDeviceName, deviceID: status.deviceID, metadataPath: status.metadataPath,
@@ -35,7 +36,8 @@ extension ReportedSource {
   }
 }
 
-/// The source and the origin, in every report of a merge; the thin device's number is separate.
+/// The fields for source and origin that every report on a merge contains; the thin device's id is
+/// a separate field.
 struct SourceFields: Encodable {
   @Nullable private var name: String?
   private let metadataPath, dataPath: String
@@ -44,7 +46,7 @@ struct SourceFields: Encodable {
 
   init(_ source: ReportedSource, originPath: String?) {
     name = source.name
-    // A report may be read in another working directory than the command's.
+    // A report may be read in a different working directory from the command's.
     metadataPath = FileSystem.absolute(source.metadataPath)
     dataPath = FileSystem.absolute(source.dataPath)
     self.originPath = originPath.map { FileSystem.absolute($0) }

@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// The leftovers of earlier runs in pools and at origins, for programs.
+/// What earlier runs left behind in pools and at origins, as JSON for programs.
 struct SettleDocument: Encodable {
   private let schema = "thin-merge/settle/1"
   private let isList: Bool
@@ -105,7 +105,7 @@ private struct VolumeDocument: Encodable {
   }
 }
 
-/// The common fields of the records of pools and origins.
+/// The fields that the records for pools and for origins have in common.
 private struct RecordDocument: Encodable {
   @Nullable var path: String?
   let pathBase64: String?

@@ -1,11 +1,11 @@
 internal import MergeEngine
 
-/// The leftovers of earlier runs in pools and at origins, for people.
+/// A text for people about the things that earlier runs left behind in pools and at origins.
 struct SettleText {
   var left: Leftovers
-  /// True if nothing was to be undone.
+  /// True if leftovers are only listed, not undone.
   var isList: Bool
-  /// The pool that was named.
+  /// The name of the pool that was given; nil if none was.
   var poolName: String?
   var style = ReportStyle.plain
 
@@ -52,14 +52,14 @@ struct SettleText {
     return text.text
   }
 
-  /// Adds the common fields of the records of pools and origins.
+  /// Adds the fields that the records for pools and for origins have in common.
   private func add(
     _ layers: [PoolLeftovers.WritableLayer], _ notUndone: [MergeNote], _ error: MergeError?,
     _ recordPath: String?, _ seconds: Int64?, journals: [PoolLeftovers.Journal] = [],
     to text: inout ReportText
   ) {
     var lines: [String] = []
-    // Two layers of one volume have the same text.
+    // The lines for two layers of the same volume are identical.
     for line in layers.map(Self.line) where !lines.contains(line) { lines.append(line) }
     for line in lines { text.add("origin", line) }
     for journal in journals {
@@ -105,7 +105,7 @@ struct SettleText {
     }
   }
 
-  /// Returns true if a record contained something that was undone.
+  /// Returns true if a pool's record contained changes that have been undone.
   private func wasRecorded(_ pool: PoolLeftovers) -> Bool {
     !pool.snapshots.isEmpty || !pool.removedDevices.isEmpty || !pool.writableLayers.isEmpty
       || pool.metadataSnapshot?.isUndone == true

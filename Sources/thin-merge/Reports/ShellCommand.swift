@@ -6,11 +6,13 @@ struct ShellCommand: Equatable {
 
   private init(_ verb: String, _ words: [String]) { self.words = ["thin-merge", verb] + words }
 
-  /// The command, quoted where the shell would split a word.
+  /// The command as text, with quotes around words that a shell would not take literally.
   var text: String { words.map { $0.shellQuoted }.joined(separator: " ") }
 
-  /// Returns the command that resumes a merge; with `again`, a finished one; with `finish`, its
-  /// handover in LVM; and with `rename`, the handover that gives the origin the thin volume's name.
+  /// Returns the command that resumes a merge.
+  ///
+  /// `again` resumes a finished merge, `finish` carries out the handover in LVM, and `rename` makes
+  /// the handover give the origin the thin volume's name.
   static func resume(
     journalPath: String, again: Bool = false, finish: Bool = false, rename: Bool = false
   ) -> ShellCommand {
@@ -19,7 +21,7 @@ struct ShellCommand: Equatable {
         + [journalPath])
   }
 
-  /// Returns the command that resumes a merge with those words.
+  /// Returns the `resume` command with the given words.
   static func resume(_ words: [String]) -> ShellCommand { ShellCommand("resume", words) }
 
   /// Returns the command that reports a merge's status.
@@ -27,7 +29,8 @@ struct ShellCommand: Equatable {
     ShellCommand("status", [journalPath])
   }
 
-  /// Returns the command that undoes leftovers in a pool; with nil, in all pools and at origins.
+  /// Returns the command that undoes leftovers in the given pool; if `pool` is nil, in all pools
+  /// and at all origins.
   static func settle(pool: String? = nil) -> ShellCommand {
     ShellCommand("settle", pool.map { ["--pool", $0] } ?? [])
   }
@@ -53,11 +56,11 @@ struct ShellCommand: Equatable {
     return ShellCommand("verify", (source.name.map { [$0] } ?? devices) + origin(originPath))
   }
 
-  /// Returns the command that merges with those words.
+  /// Returns the `merge` command with the given words.
   static func merge(_ words: [String]) -> ShellCommand { ShellCommand("merge", words) }
 
-  /// Returns the command that merges a source; with `again`, a finished merge; with `restarts`,
-  /// from the beginning.
+  /// Returns the command that merges a source; `again` repeats a finished merge, and `restarts`
+  /// starts from the beginning.
   static func merge(
     _ source: NamedSource, originPath: String?, extent: ExtentOptions, again: Bool = false,
     restarts: Bool = false
@@ -67,14 +70,14 @@ struct ShellCommand: Equatable {
         + (restarts ? ["--restart"] : []))
   }
 
-  /// Returns the typed merge with one more option; or a merge of the given thin device, or of an
-  /// unknown one.
+  /// Returns the typed merge command with one more option; if none was typed, a merge command for
+  /// the given thin device, or with placeholders if that is nil.
   static func merged(_ thinDevice: String? = nil, adding option: String) -> ShellCommand {
     given("merge", adding: option)
       ?? merge((thinDevice.map { [$0] } ?? ["THIN-DEVICE", "--origin", "ORIGIN"]) + [option])
   }
 
-  /// Returns the typed command with one more option; nil if it was of another verb.
+  /// Returns the typed command with one more option; nil if a different verb was typed.
   ///
   /// Options that conflict with the new one, or that prevent the merge, are dropped.
   static func given(

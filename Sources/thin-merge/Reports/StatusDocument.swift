@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// The status of a merge, for programs.
+/// The status of a merge, as JSON for programs.
 struct StatusDocument: Encodable {
   private let schema = "thin-merge/status/1"
   private let state: String
@@ -66,7 +66,7 @@ struct StatusDocument: Encodable {
   }
 }
 
-/// The time when a merge was given up, and the merge that replaced it.
+/// The time at which a merge was abandoned, and the merge that replaced it.
 private struct GivenUpDocument: Encodable {
   private let seconds: Int64
   private let deviceID: UInt32

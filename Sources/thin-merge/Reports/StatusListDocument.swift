@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// The status of all merges whose journals are known, for programs.
+/// The status of all merges whose journals are known, as JSON for programs.
 struct StatusListDocument: Encodable {
   private let schema = "thin-merge/status-list/1"
   private let journals: [JournalDocument]
@@ -34,7 +34,7 @@ struct StatusListDocument: Encodable {
   }
 }
 
-/// A merge in a list, for programs.
+/// The entry for a merge in a list, as JSON for programs.
 struct MergeSummary: Encodable {
   private let state: String
   @Nullable private var thinDeviceName: String?

@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// The status of all merges whose journals are known, for people.
+/// The status of all merges whose journals are known, as text for people.
 struct StatusListText {
   var journals: [JournalListing]
   var style = ReportStyle.plain

@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import MergeEngine
 
-/// The status of a merge, for people.
+/// The status of a merge, as text for people.
 struct StatusText {
   var report: StatusReport
   var style = ReportStyle.plain
@@ -116,8 +116,8 @@ struct StatusText {
     }
   }
 
-  /// Adds the command that merges from the beginning, or its option if the thin device's name is
-  /// unknown.
+  /// Adds the command that restarts the merge from the beginning, or just the option for that if
+  /// the thin device's name is unknown.
   private func addRestart(_ advice: String, to text: inout ReportText) {
     guard let name = report.thinDeviceName else {
       return text.addNext("\(advice): add --restart to the original merge command.")
@@ -126,7 +126,7 @@ struct StatusText {
     text.addNext("\(advice):", .merge([name, "--origin", origin, "--restart"]))
   }
 
-  /// True if the merge is of LVM's volumes.
+  /// True if the merge is between LVM volumes.
   private var isOfVolumes: Bool {
     report.originName != nil && report.thinDeviceName?.hasPrefix("/") == false
   }
@@ -148,7 +148,7 @@ struct StatusText {
         + "continue:", .resume(journalPath: report.journalPath, finish: true))
   }
 
-  /// Returns the result of a handover.
+  /// Returns the result of a handover, as text for people.
   static func done(_ handover: VolumeHandover) -> String {
     let name =
       handover.takesName
@@ -157,7 +157,8 @@ struct StatusText {
     return "\(handover.thinFullName) was removed; \(name). Nothing is left to do."
   }
 
-  /// Returns a date in ISO 8601, or the bare number outside of the years 1970 to 9999.
+  /// Returns a date in ISO 8601 format, or the bare number for dates outside the years 1970 to
+  /// 9999.
   static func date(_ secondsSince1970: Int64) -> String {
     guard (0...253_402_300_799).contains(secondsSince1970) else { return "\(secondsSince1970)" }
     return Date(timeIntervalSince1970: Double(secondsSince1970)).formatted(.iso8601)

@@ -1,13 +1,14 @@
 internal import MergeEngine
 
-/// The result of a comparison, for programs.
+/// The result of a comparison, as JSON for programs.
 struct VerifyDocument: Encodable {
   private let report: VerifyReport
   private let source: SourceFields
   private let deviceID: UInt32
   private let journalPath: String?
 
-  /// - `journalPath`: the journal that the origin was compared with; nil if it was the thin device.
+  /// - `journalPath`: the journal that the origin was compared with; nil if it was compared with
+  ///   the thin device.
   init(
     _ report: VerifyReport, source: ReportedSource, originPath: String, journalPath: String?
   ) {
@@ -44,7 +45,7 @@ struct VerifyDocument: Encodable {
   }
 }
 
-/// The fields of every comparison.
+/// The fields that every report on a comparison contains.
 struct VerifyFields: Encodable {
   private let comparedByteCount, differingByteCount: UInt64
   private let granularity: String

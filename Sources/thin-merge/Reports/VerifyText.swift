@@ -1,19 +1,19 @@
 internal import MergeEngine
 
-/// The result of a comparison, for people.
+/// The result of a comparison, as text for people.
 struct VerifyText {
   var report: VerifyReport
   var source: ReportedSource
   var originPath: String
-  /// The journal that the origin was compared with; nil if it was the thin device.
+  /// The journal that the origin was compared with; nil if it was compared with the thin device.
   var journalPath: String?
-  /// True if the thin device may have blocks that were not to be compared.
+  /// True if the thin device may have blocks that the comparison skipped on purpose.
   var leavesOut: Bool
-  /// The command that merges from the beginning.
+  /// The command that restarts the merge from the beginning.
   var restartCommand: ShellCommand?
   /// True if a merge of the thin device onto the origin is recorded.
   var isMerged = true
-  /// The command that rewrites the differences, or merges.
+  /// The command that rewrites the differences, or that merges if no merge is recorded.
   var repairCommand: ShellCommand
   var style = ReportStyle.plain
 
@@ -106,7 +106,7 @@ struct VerifyText {
     }
   }
 
-  /// Adds the ranges that differ, and those that could not be compared.
+  /// Adds the ranges that differ, and the ranges that could not be compared.
   static func addRanges(_ report: VerifyReport, to text: inout ReportText) {
     text.add(
       "differing", ranges: report.differences, of: report.differingByteCount,

@@ -1,15 +1,15 @@
 internal import MergeEngine
 
-/// The time that the command waits at its end for readers that take nothing.
+/// The time that the command waits before it exits for readers that accept no output.
 ///
-/// All locks are released by then. A pager may be open for hours; a user who asked the command to
-/// stop does not want to wait that long.
+/// All locks have been released by then. A pager may stay open for hours, but a user who asked the
+/// command to stop does not want to wait that long.
 enum EndPatience {
-  /// The limit for error messages, which must not be lost if they can be written.
+  /// The time limit for error messages, which must not be lost if they can be written.
   private static let forErrors = Duration.seconds(60)
-  /// The limit for progress and notes.
+  /// The time limit for progress and notes.
   private static let forNotes = Duration.seconds(1)
-  /// The limit for all text, once the command was asked to stop.
+  /// The time limit for all text once the command has been asked to stop.
   private static let whenStopping = Duration.seconds(5)
 
   /// Returns the condition under which `StreamWriter` keeps waiting for a reader of standard error.

@@ -1,14 +1,14 @@
 internal import Glibc
 
-/// The socket that informs a service manager about its service.
+/// A socket for sending a service manager messages about the service.
 ///
-/// A message consists of lines `NAME=VALUE`, as in systemd's `sd_notify`.
+/// A message consists of `NAME=VALUE` lines, as in systemd's `sd_notify`.
 final class NotifySocket: Sendable {
   private let number: Int32
 
-  /// Connects to `address`: a path, or `@` and an abstract name.
+  /// Connects to `address`, which is a path, or `@` followed by an abstract name.
   ///
-  /// Returns nil if nothing listens there; the service runs all the same.
+  /// Returns nil if no process is listening there; the service still runs.
   init?(address text: String) {
     guard let first = text.utf8.first, text.utf8.count > 1,
       first == UInt8(ascii: "/") || first == UInt8(ascii: "@")
@@ -22,7 +22,8 @@ final class NotifySocket: Sendable {
     guard name.count < room else { return nil }
     if first == UInt8(ascii: "@") { name[0] = 0 }
     unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: name) }
-    // The length delimits an abstract name: one more zero byte would be another name.
+    // The length delimits an abstract name: a name with one more zero byte would be a different
+    // name.
     let length = socklen_t(MemoryLayout<sockaddr_un>.size - room + name.count)
 
     let descriptor = socket(
@@ -44,7 +45,7 @@ final class NotifySocket: Sendable {
 
   /// Sends one message without waiting, and returns whether it was accepted.
   ///
-  /// A manager that does not read must not delay a merge.
+  /// A merge must not be delayed by a manager that does not read its messages.
   @discardableResult
   func send(_ message: String) -> Bool {
     // SAFETY: the call reads the bytes within the closure.

@@ -1,9 +1,9 @@
 internal import FoundationEssentials
 internal import MergeEngine
 
-/// The settings that the command takes from the system and its variables.
+/// Settings that the command takes from the system and from environment variables.
 enum ProcessEnvironment {
-  /// Returns the engine's environment, with an observer if somebody is to be informed.
+  /// Returns the engine's environment, with an observer if events are to be reported.
   static func environment(observer: (any MergeObserver)?) -> MergeEngine.Environment {
     var environment = MergeEngine.Environment(
       stateFolder: stateFolder,
@@ -13,39 +13,39 @@ enum ProcessEnvironment {
     return environment
   }
 
-  /// Returns the folder above the records and locks of pools: for root always the same, regardless
-  /// of variables.
+  /// Returns the folder that contains the records and locks of pools; for root, it is always the
+  /// same, regardless of environment variables.
   ///
-  /// `sudo -E` and the like pass on the variables of another service, and two runs on one pool must
-  /// know of each other.
+  /// Commands such as `sudo -E` can pass on another service's variables, and two runs on the same
+  /// pool must be aware of each other.
   static func poolStateFolder(stateFolder: String, isRoot: Bool) -> String {
     isRoot ? usualStateFolder : stateFolder
   }
 
-  /// True if the systemd journal reads standard error.
+  /// True if standard error goes to the systemd journal.
   static var standardErrorIsJournal: Bool {
     StandardStream.errorIsJournal(variables: ProcessInfo.processInfo.environment)
   }
 
   private static let usualStateFolder = "/var/lib/thin-merge"
 
-  /// The folder of this process's journals.
+  /// The folder for the merge journals that this process creates.
   static var stateFolder: String {
     stateFolder(variables: ProcessInfo.processInfo.environment)
   }
 
-  /// Returns the folder of the journals: the one that systemd created for the service, or the
+  /// Returns the folder for merge journals: the one that systemd created for the service, or the
   /// default.
   static func stateFolder(variables: [String: String]) -> String {
-    // A service may have several folders; the first is its own.
+    // A service may have several state folders; the first one is used.
     let first = variables["STATE_DIRECTORY"]?.split(separator: ":").first
     return first.map { String($0) } ?? usualStateFolder
   }
 
-  /// The characters for bars and maps on this terminal.
+  /// The characters used to draw bars and maps on this terminal.
   static var glyphs: Glyphs { .suited(to: ProcessInfo.processInfo.environment) }
 
-  /// Returns the colors for a stream of this process.
+  /// Returns the colors to use for one of this process's output streams.
   static func colors(_ mode: ColorMode, isTerminal: Bool) -> Colors {
     .chosen(mode, isTerminal: isTerminal, variables: ProcessInfo.processInfo.environment)
   }

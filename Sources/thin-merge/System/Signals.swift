@@ -2,10 +2,10 @@ internal import Glibc
 internal import MergeEngine
 internal import Synchronization
 
-/// The only place where signals reach the program.
+/// The only place in the program that handles signals.
 ///
-/// A handler takes no context argument, so it can only reach global state. These four values are
-/// the only state that is shared with handlers; everything else gets them as arguments.
+/// A signal handler takes no context argument, so it can only access global state. These four
+/// values are the only state shared with handlers; all other code gets them as arguments.
 enum Signals {
   /// The stop request, made by the first of SIGINT, SIGTERM and SIGHUP.
   static let interruption = Interruption()
@@ -13,18 +13,19 @@ enum Signals {
   private static let interruptCount = Atomic<Int>(0)
   private static let cursorIsOnBar = Atomic<Bool>(false)
 
-  /// Returns true if SIGUSR1 arrived since the last call.
+  /// Returns true if SIGUSR1 has arrived since the last call.
   static func takeStatusRequest() -> Bool {
     statusWanted.exchange(false, ordering: .relaxed)
   }
 
-  /// Records whether the cursor is on a bar, which a signal that ends the process has to leave.
+  /// Records whether the cursor is on a progress bar, so that a signal that ends the process moves
+  /// it off the bar.
   static func barIsShown(_ isShown: Bool) {
     cursorIsOnBar.store(isShown, ordering: .relaxed)
   }
 
-  /// Ignores signals that would end the process silently, and handles requests to stop or for
-  /// status.
+  /// Ignores signals that would end the process silently, and installs handlers for signals that
+  /// request a stop or a status line.
   static func install() {
     ignore(SIGPIPE)
     ignore(SIGXFSZ)
@@ -35,7 +36,7 @@ enum Signals {
     barIsShown(false)
     handle(SIGINT, interrupt)
     handle(SIGTERM, stop)
-    // Under nohup, SIGHUP is ignored from the start and stays so.
+    // Under nohup, SIGHUP is ignored from the start and stays ignored.
     if !isIgnored(SIGHUP) { handle(SIGHUP, stop) }
     handle(SIGUSR1, wantStatus)
     // A parent that started this process from a worker thread passes on that thread's signal mask.
@@ -45,7 +46,8 @@ enum Signals {
   // SAFETY: the handlers use only atomics, `poll`, `write` and `_exit`, which POSIX allows at any
   // moment; the arguments of the calls below live on the stack for the duration of the call.
 
-  // A lost connection sends several of these signals, from shell and kernel; they are one request.
+  // When a connection is lost, the shell and the kernel send several of these signals, which count
+  // as one request.
   private static let stop: @convention(c) (Int32) -> Void = { _ in interruption.request() }
 
   private static let interrupt: @convention(c) (Int32) -> Void = { _ in
@@ -58,7 +60,7 @@ enum Signals {
     }
   }
 
-  /// Moves the cursor to the next line, unless the terminal accepts nothing now.
+  /// Moves the cursor to the next line, unless the terminal currently accepts no output.
   private static func endLine() {
     var terminal = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
     var end = UInt8(ascii: "\n")
@@ -76,7 +78,8 @@ enum Signals {
   private static func handle(_ number: Int32, _ handler: @escaping @convention(c) (Int32) -> Void) {
     var action = sigaction()
     unsafe action.__sigaction_handler.sa_handler = handler
-    // System calls restart after a signal; waits for a person use `poll`, which never restarts.
+    // System calls restart after a signal, but waiting for user input uses `poll`, which never
+    // restarts.
     action.sa_flags = Int32(SA_RESTART)
     _ = unsafe sigaction(number, &action, nil)
   }

@@ -2,10 +2,10 @@ internal import Glibc
 internal import MergeEngine
 internal import Synchronization
 
-/// Writes texts to a descriptor, in order, on its own thread.
+/// Writes texts to a file descriptor in order, on a thread of its own.
 ///
-/// A stopped terminal, or a pipe that nobody reads, blocks only that thread. The thread blocks all
-/// signals, so they still reach the verb.
+/// A stopped terminal, or a pipe that no process reads, blocks only that thread. The thread masks
+/// all signals, so signals are still delivered to the verb's thread.
 final class StreamWriter: Sendable {
   private struct Text {
     var bytes: [UInt8]
@@ -13,7 +13,7 @@ final class StreamWriter: Sendable {
   }
 
   private struct State {
-    /// Texts not yet written; the thread is writing the first.
+    /// The texts not yet written; the thread is currently writing the first one.
     var waiting: [Text] = []
     var waitingByteCount = 0
     var writtenByteCount: UInt64 = 0
@@ -25,15 +25,15 @@ final class StreamWriter: Sendable {
   /// The result of a wait for the reader.
   enum End: Equatable {
     case written
-    /// The system's first error.
+    /// The number of the first error that the system returned.
     case failed(Int32)
     /// The reader accepted nothing for the whole wait.
     case notRead
   }
 
-  /// The unread bytes above which dispensable text is dropped.
+  /// The number of unwritten bytes above which dispensable text is dropped.
   private static let dispensableByteCountMax = 64 << 10
-  /// The time that a caller waits for its text if no other text is ahead of it.
+  /// The time that a caller waits for its text to be written if no other text is ahead of it.
   private static let patienceAtOnce = Duration.milliseconds(100)
 
   private let descriptor: Int32
@@ -46,9 +46,9 @@ final class StreamWriter: Sendable {
     self.clock = clock
   }
 
-  /// Hands over a text, and gives the reader a moment to accept it.
+  /// Hands over a text to be written, and gives the reader a moment to accept it.
   ///
-  /// `isDispensable`: true for text that is dropped if too much is unread.
+  /// `isDispensable`: true for text that is dropped if too much text is still unwritten.
   func write(_ text: String, isDispensable: Bool = false) {
     guard !text.isEmpty else { return }
     let text = Text(bytes: Array(text.utf8), isDispensable: isDispensable)
@@ -68,9 +68,10 @@ final class StreamWriter: Sendable {
     if !isStalled { _ = waitUntilWritten { $0 < Self.patienceAtOnce } }
   }
 
-  /// Waits until everything handed over is written.
+  /// Waits until all text that was handed over has been written.
   ///
-  /// `isPatient`: called repeatedly with the time for which the reader has accepted nothing.
+  /// `isPatient`: called repeatedly with the time during which the reader has accepted nothing;
+  /// returns false to stop waiting.
   func waitUntilWritten(while isPatient: (Duration) -> Bool) -> End {
     var (written, isDone) = progress
     var movedAt = clock.now()
@@ -86,7 +87,7 @@ final class StreamWriter: Sendable {
     return state.withLock { $0.errno }.map { .failed($0) } ?? .written
   }
 
-  /// True while text is waiting that must not be lost if it can be written.
+  /// True while any waiting text must not be lost if it can be written.
   var hasIndispensable: Bool {
     state.withLock { $0.waiting.contains { !$0.isDispensable } }
   }
@@ -99,7 +100,7 @@ final class StreamWriter: Sendable {
     guard !state.hasThread else { return }
     state.hasThread =
       (try? SystemThread(stackByteCount: 64 << 10) { [self] in writeForEver() }.detach()) != nil
-    // If no thread can be created, the caller that hands over a text writes it.
+    // If no thread can be created, the caller that hands over a text writes it itself.
     guard !state.hasThread else { return }
     for text in state.waiting { state.errno = state.errno ?? write(text.bytes) { _ in } }
     state.waiting = []
@@ -121,7 +122,7 @@ final class StreamWriter: Sendable {
     }
   }
 
-  /// Writes all of `bytes`; returns the error number of a failure, or nil.
+  /// Writes all of `bytes`; returns the error number if that fails, or nil.
   private func write(_ bytes: [UInt8], _ moved: (Int) -> Void) -> Int32? {
     // SAFETY: the pointer is used only within the closure, for the bytes of the buffer.
     unsafe bytes.withUnsafeBytes { bytes in
@@ -142,8 +143,8 @@ final class StreamWriter: Sendable {
     }
   }
 
-  /// Waits for the reader of a nonblocking descriptor; another program that shares it may have set
-  /// that mode.
+  /// Waits until a nonblocking descriptor accepts more; another program that shares the descriptor
+  /// may have made it nonblocking.
   private func waitForRoom() {
     var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
     _ = unsafe poll(&room, 1, -1)

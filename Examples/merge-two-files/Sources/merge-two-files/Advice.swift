@@ -13,7 +13,7 @@ func advice(on error: MergeError) -> String {
   return "\(error.message)\n\(advice)" + (error.hint.map { "\nhint: \($0)" } ?? "")
 }
 
-/// How the program ends after an error, which is how `thin-merge` ends.
+/// Returns the exit status for an error, which is the same as that of `thin-merge`.
 func exitStatus(of error: MergeError) -> Int32 {
   switch error.kind {
   case .refused: 2

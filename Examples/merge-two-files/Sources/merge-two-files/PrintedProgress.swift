@@ -1,6 +1,6 @@
 import MergeEngine
 
-/// Prints how far a merge is.
+/// Prints the progress of a merge.
 struct PrintedProgress: MergeObserver {
   func note(_ note: MergeNote) { print("note: \(note.text)") }
 

@@ -1,5 +1,5 @@
-// Merges a thin device of a pool in two files onto a third, the image of its external origin. Run again
-// after it was stopped, it goes on.
+// Merges a thin device from a pool stored in two files onto a third file, the image of the device's
+// external origin. If the program was stopped, running it again resumes the merge.
 //
 //     swift run --package-path Examples/merge-two-files merge-two-files METADATA DATA DEV-ID ORIGIN
 
@@ -17,7 +17,8 @@ let interruption = Interruption()
 for number in [SIGINT, SIGTERM, SIGHUP] {
   signal(number) { number in
     interruption.request()
-    // A lost connection sends SIGHUP more than once; a second Ctrl-C ends the process at once.
+    // A lost connection sends SIGHUP more than once, so only a second Ctrl-C ends the process
+    // immediately.
     if number == SIGINT { signal(number, SIG_DFL) }
   }
 }

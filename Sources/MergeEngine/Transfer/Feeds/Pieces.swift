@@ -1,17 +1,17 @@
-/// Pieces of the target in rising order.
+/// A source of pieces of the target, in ascending order.
 package protocol PieceSource: ~Copyable {
   mutating func next() throws(MergeError) -> RecordedPiece?
 }
 
-/// A journal's recorded pieces, minus the ranges found unreadable since, which are retried
-/// separately.
+/// The pieces recorded in a journal, minus any ranges that were later found unreadable; those are
+/// retried separately.
 package struct JournaledPieces<IO: BlockIO & ~Copyable>: PieceSource, ~Copyable {
   private var reader: JournalReader<IO>
   private var entries: EntryStream
   private let unreadable: [ByteRange]
   /// The first unreadable range that ends after the current piece's start.
   private var nextUnreadable = 0
-  /// The rest of the current piece.
+  /// The part of the current piece that has not been returned yet.
   private var current: RecordedPiece?
 
   package init(_ reader: consuming JournalReader<IO>, _ state: JournalState) {
@@ -33,7 +33,7 @@ package struct JournaledPieces<IO: BlockIO & ~Copyable>: PieceSource, ~Copyable 
         current = nil
         return piece
       }
-      // The parts around the hole have no checksum of their own.
+      // The parts before and after the hole have no checksum of their own.
       let hole = unreadable[nextUnreadable]
       current =
         hole.end < piece.range.end
@@ -66,7 +66,7 @@ package struct FirstPieces<Pieces: PieceSource & ~Copyable>: PieceSource, ~Copya
   }
 }
 
-/// Given ranges, cut to the size of a buffer.
+/// The given ranges, split into pieces that fit in a buffer.
 package struct GivenPieces: PieceSource, ~Copyable {
   private let ranges: [ByteRange]
   private let cuts: TransferCuts

@@ -1,10 +1,11 @@
-/// A source of a pipeline's transfers, in rising order.
+/// A source of a pipeline's transfers, in ascending order.
 package protocol TransferFeed: ~Copyable {
   /// Fills `transfer` with the next transfer; returns false after the last.
   mutating func next(_ transfer: inout Transfer) throws(MergeError) -> Bool
 }
 
-/// The whole plan: segments adjacent on the target form one transfer, cut by ``TransferCuts``.
+/// Transfers for the whole plan: segments that are adjacent on the target form one transfer, split
+/// by ``TransferCuts``.
 package struct PlannedTransfers<Source: RunSource & ~Copyable>: TransferFeed, ~Copyable {
   private let segments: SegmentStream<Source>
 
@@ -29,7 +30,8 @@ package struct PlannedTransfers<Source: RunSource & ~Copyable>: TransferFeed, ~C
   }
 }
 
-/// Given pieces of the plan, one transfer each: recorded by the journal, or unreadable before.
+/// Transfers for given pieces of the plan, one transfer per piece; the pieces were recorded in the
+/// journal, or were unreadable in an earlier attempt.
 package struct PieceTransfers<
   Source: RunSource & ~Copyable, Pieces: PieceSource & ~Copyable
 >: TransferFeed, ~Copyable {
@@ -38,7 +40,7 @@ package struct PieceTransfers<
 
   /// Starts at the stream's current position, which must be before the first piece.
   ///
-  /// - Precondition: The pieces rise.
+  /// - Precondition: The pieces are in ascending order.
   package init(_ segments: SegmentStream<Source>, pieces: consuming Pieces) {
     self.segments = segments
     self.pieces = pieces
@@ -64,7 +66,7 @@ package struct PieceTransfers<
   }
 }
 
-/// Given pieces of the target, without the source.
+/// Transfers for given pieces of the target, with no source data.
 package struct TargetOnlyTransfers<Pieces: PieceSource & ~Copyable>: TransferFeed, ~Copyable {
   private var pieces: Pieces
 

@@ -2,18 +2,19 @@ internal import SystemPackage
 
 /// The ledger that makes a merge's progress durable while the pipeline keeps running.
 ///
-/// A checkpoint has four steps, each begun when the one before has completed: flush the target,
-/// append the records, flush the journal, forget the transfers covered. It covers the transfers
-/// that had completed when the flush of the target was issued, up to the first that had not. Before
-/// the records are appended, `look` checks that the copied data has not changed. After a failed
-/// flush, check or append, nothing more is recorded.
+/// A checkpoint has four steps, each begun when the previous one has completed: flush the target,
+/// append the records, flush the journal, and forget the transfers that the checkpoint covers.
+/// Those are the transfers that had completed when the flush of the target was issued, up to the
+/// first that had not. Before the records are appended, `look` checks that the copied data has not
+/// changed. After a failed flush, check or append, nothing more is recorded.
 package struct Checkpointer: TransferLedger, ~Copyable {
-  /// The limit on transfers, and below on bytes, that wait for a checkpoint.
+  /// The maximum number of transfers that may wait for a checkpoint; `waitingByteCountMax` limits
+  /// their bytes.
   package static let waitingCountMax = 128 << 10
   package static let waitingByteCountMax: UInt64 = 8 << 30
-  /// A checkpoint is due after this many bytes, however little time has passed.
+  /// The number of bytes after which a checkpoint is due, no matter how little time has passed.
   package static let dueByteCount: UInt64 = 4 << 30
-  /// Bytes of the slab in which a checkpoint's records are built.
+  /// The number of slab bytes reserved for building a checkpoint's records.
   package static let slabByteCount = 4 << 20
 
   private enum Step {
@@ -33,7 +34,8 @@ package struct Checkpointer: TransferLedger, ~Copyable {
 
   package private(set) var failure: MergeError?
   package private(set) var checkpointCount: UInt64 = 0
-  /// Bytes of the plan that this run made durable and recorded, each counted once.
+  /// The number of bytes of the plan that this run made durable and recorded, each byte counted
+  /// once.
   package private(set) var recordedByteCount: UInt64 = 0
   package private(set) var watermark: UInt64
   package private(set) var journal: JournalEncoder
@@ -50,21 +52,23 @@ package struct Checkpointer: TransferLedger, ~Copyable {
   private let journalPath: String
 
   private var step = Step.idle
-  /// A ring of transfers by ticket, starting with the oldest that is not durable.
+  /// A ring buffer of transfers indexed by ticket; the oldest one is the first that is not yet
+  /// durable.
   ///
-  /// The array grows with the tickets, because a short merge needs little of the full ring.
+  /// The array grows as tickets are issued, because a short merge needs only a small part of the
+  /// full ring.
   private var waiting: [Waiting]
   private var firstTicket: UInt64 = 0
   private var nextTicket: UInt64 = 0
-  /// The number of transfers at the front that have ended.
+  /// The number of consecutive transfers, from the oldest on, that have ended.
   private var endedCount = 0
   private var waitingByteCount: UInt64 = 0
   private var pieces: [UInt64: (entries: [JournalEntry], unreadable: [ByteRange])] = [:]
   private var lastCheckpoint: Duration
   private var appendedByteCount = 0
 
-  /// - `slabByteOffset`: start of the `slabByteCount` bytes of the queue's slab reserved for this
-  ///   ledger.
+  /// - `slabByteOffset`: the start of the `slabByteCount` bytes that are reserved for this ledger
+  ///   in the queue's slab.
   /// - `look`: checks the copied data and throws if it may have changed.
   package init(
     journal: JournalEncoder, watermark: UInt64, nextSweep: UInt64, interval: Duration,
@@ -225,9 +229,10 @@ package struct Checkpointer: TransferLedger, ~Copyable {
     failure = error
   }
 
-  /// Encodes records of the first `count` transfers and appends them, half a buffer at a time.
+  /// Encodes records for the first `count` transfers and appends them, filling up to half of the
+  /// buffer at a time.
   ///
-  /// The other half leaves room for all pieces of one transfer with bad spots.
+  /// The other half is kept free for all the pieces of one transfer that has bad spots.
   private mutating func append<IO: BlockIO & ~Copyable>(
     _ count: Int, _ io: inout IO, now: Duration
   ) {
@@ -308,7 +313,7 @@ private struct CheckpointBuilder {
     passed = watermark
   }
 
-  /// Marks everything before `end` as done; only the merging sweep moves the watermark.
+  /// Marks everything before `end` as done; only a merge sweep moves the watermark.
   mutating func pass(to end: UInt64) {
     if checkpoint.kind == .merge { passed = max(passed, end) }
   }

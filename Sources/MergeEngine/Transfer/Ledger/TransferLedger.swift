@@ -4,35 +4,37 @@ package enum TransferOutcome: Equatable, Sendable {
   case merged(checksum: UInt32)
   /// The target is unchanged; nothing is recorded.
   case unchanged
-  /// Some bytes could not be read; the rest was merged in these pieces.
+  /// Some bytes could not be read; the rest were merged as these pieces.
   case pieces([JournalEntry], unreadable: [ByteRange])
 }
 
-/// The record of a pipeline's transfers, from which durable progress is journaled.
+/// A record of a pipeline's transfers, used to write durable progress to the journal.
 ///
-/// Totals for reports are counted by the pipeline itself.
+/// The pipeline itself counts the totals for reports.
 package protocol TransferLedger: ~Copyable {
-  /// True if no transfer may begin until some are durable.
+  /// True if no transfer may begin until some earlier ones are durable.
   var isFull: Bool { get }
-  /// True if every ended transfer is recorded and no request of the ledger is in flight.
+  /// True if every ended transfer is recorded and the ledger has no request in flight.
   var isSettled: Bool { get }
   /// The first error in flushing or recording; nothing is recorded after it.
   var failure: MergeError? { get }
-  /// Returns the time since the last checkpoint became durable; nil if there was none.
+  /// Returns the time since the last checkpoint became durable; nil if there has been no
+  /// checkpoint.
   func sinceCheckpoint(now: Duration) -> Duration?
 
-  /// Registers a transfer that begins; transfers begin in plan order.
+  /// Registers the start of a transfer; transfers start in plan order.
   /// - Returns: The ticket to pass to `ended`.
   mutating func began(_ range: ByteRange) -> UInt64
   mutating func ended(_ ticket: UInt64, _ outcome: TransferOutcome)
-  /// Enqueues requests that are due; with `isLast`, every ended transfer is due.
+  /// Enqueues the requests that are due; if `isLast` is true, every ended transfer is due to be
+  /// recorded.
   mutating func advance<IO: BlockIO & ~Copyable>(_ io: inout IO, now: Duration, isLast: Bool)
   /// Handles the completion of one of the ledger's requests.
   mutating func completed<IO: BlockIO & ~Copyable>(
     _ completion: IOCompletion, _ io: inout IO, now: Duration)
 }
 
-/// A ledger that records nothing, for comparing.
+/// A ledger that records nothing, used for comparisons.
 package struct NoLedger: TransferLedger, ~Copyable {
   private var nextTicket: UInt64 = 0
 

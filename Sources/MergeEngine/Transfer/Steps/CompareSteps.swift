@@ -1,4 +1,4 @@
-/// The step of verify: compares source and target sector by sector.
+/// The step for verify: compares source and target sector by sector.
 package struct CompareStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { true }
   package static var readsTarget: Bool { true }
@@ -18,7 +18,7 @@ package struct CompareStep: TransferStep, ~Copyable {
   }
 }
 
-/// The step that compares source and target, each with the checksum recorded at the merge.
+/// The step that compares both source and target with the checksum recorded during the merge.
 package struct CompareRecordedStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { true }
   package static var readsTarget: Bool { true }
@@ -27,11 +27,11 @@ package struct CompareRecordedStep: TransferStep, ~Copyable {
   package private(set) var comparedByteCount: UInt64 = 0
   package private(set) var sourceDifferences = Differences()
   package private(set) var targetDifferences = Differences()
-  /// Number of transfers compared with a recorded checksum.
+  /// The number of transfers compared with a recorded checksum.
   package private(set) var recordedCount = 0
-  /// Number of those transfers whose source no longer matches the recorded checksum.
+  /// The number of transfers whose source no longer matches the recorded checksum.
   package private(set) var changedSourceCount = 0
-  /// Number of those transfers whose target matches neither the recorded checksum nor the source.
+  /// The number of transfers whose target matches neither the recorded checksum nor the source.
   package private(set) var missingOnTargetCount = 0
 
   package init() {}
@@ -42,7 +42,8 @@ package struct CompareRecordedStep: TransferStep, ~Copyable {
     comparedByteCount += range.byteCount
     let isEqual = source.hasSameBytes(as: target)
     guard let recordedChecksum else {
-      // Part of an entry has no checksum of its own, so the side that changed is unknown.
+      // Part of an entry has no checksum of its own, so it is unknown whether source or target
+      // changed.
       if !isEqual { appendToBoth(range) }
       return .keep
     }
@@ -51,7 +52,8 @@ package struct CompareRecordedStep: TransferStep, ~Copyable {
       isEqual ? isSourceAsRecorded : CRC32C.checksum(of: target) == recordedChecksum
     recordedCount += 1
     if !isSourceAsRecorded { changedSourceCount += 1 }
-    // A run that stopped while writing changed source bytes may not have recorded them.
+    // A run that stopped while writing changed source bytes may have written bytes that it did not
+    // record.
     if !isTargetAsRecorded, !isEqual { missingOnTargetCount += 1 }
     switch (isSourceAsRecorded, isTargetAsRecorded) {
     case (true, true) where isEqual: break
@@ -68,7 +70,7 @@ package struct CompareRecordedStep: TransferStep, ~Copyable {
   }
 }
 
-/// The step of verify by journal: compares the target with the recorded checksums.
+/// The step for verifying against a journal: compares the target with the recorded checksums.
 package struct CompareChecksumStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { false }
   package static var readsTarget: Bool { true }
@@ -82,7 +84,7 @@ package struct CompareChecksumStep: TransferStep, ~Copyable {
   package mutating func inspect(
     _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, target: RawSpan
   ) -> Verdict {
-    // The remainder of a partly unreadable entry has no checksum of its own and proves nothing.
+    // The readable rest of an entry has no checksum of its own, so it cannot be compared.
     guard let recordedChecksum else { return .keep }
     comparedByteCount += range.byteCount
     if CRC32C.checksum(of: target) != recordedChecksum { differences.append(range) }
@@ -90,8 +92,8 @@ package struct CompareChecksumStep: TransferStep, ~Copyable {
   }
 }
 
-/// Differing ranges in rising order, neighbors joined; all bytes are counted, the first ranges
-/// kept.
+/// Differing ranges in ascending order, with adjacent ranges joined; all of their bytes are
+/// counted, but only the first ranges are kept.
 package struct Differences: Equatable, Sendable {
   package private(set) var byteCount: UInt64 = 0
   package private(set) var first: [ByteRange] = []

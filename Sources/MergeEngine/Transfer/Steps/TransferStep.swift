@@ -1,4 +1,4 @@
-/// The action for a transfer once its bytes have been read.
+/// The action to take on a transfer after its bytes have been read.
 package enum Verdict: Equatable, Sendable {
   /// Write the source's bytes to the target and record their checksum.
   case write(checksum: UInt32)
@@ -6,20 +6,21 @@ package enum Verdict: Equatable, Sendable {
   case keep
 }
 
-/// The part of a pipeline that chooses the sides to read and the action that follows.
+/// The part of a pipeline that chooses whether to read source, target or both, and what to do with
+/// the bytes.
 package protocol TransferStep: ~Copyable {
   static var readsSource: Bool { get }
   static var readsTarget: Bool { get }
   /// True if transfers are inspected in plan order.
   static var isOrdered: Bool { get }
 
-  /// Inspects the bytes of `range`; the span of a side that is not read is empty.
+  /// Inspects the bytes of `range`; `source` or `target` is empty if the step does not read it.
   mutating func inspect(
     _ range: ByteRange, recordedChecksum: UInt32?, source: RawSpan, target: RawSpan
   ) -> Verdict
 }
 
-/// The step of merge: checksums the source's bytes and writes them.
+/// The step for merge: computes the checksum of the source's bytes and has them written.
 package struct CopyStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { true }
   package static var readsTarget: Bool { false }
@@ -34,11 +35,11 @@ package struct CopyStep: TransferStep, ~Copyable {
   }
 }
 
-/// The step of a recheck: writes the source's bytes again unless source, target and record of an
-/// earlier run agree.
+/// The step for a recheck: has the source's bytes written again unless source, target and the
+/// checksum recorded by an earlier run agree.
 ///
-/// With `keepsRecorded`, the source is a copy that may lack some of the data and the record
-/// decides: source bytes that were not recorded never replace target bytes that were.
+/// With `keepsRecorded`, the source is a copy that may lack some of the data, so the recorded
+/// checksum decides: source bytes that do not match it never replace target bytes that do.
 package struct RecheckStep: TransferStep, ~Copyable {
   package static var readsSource: Bool { true }
   package static var readsTarget: Bool { true }
@@ -46,9 +47,10 @@ package struct RecheckStep: TransferStep, ~Copyable {
 
   package private(set) var checkedByteCount: UInt64 = 0
   package private(set) var rewrittenByteCount: UInt64 = 0
-  /// With `keepsRecorded`: bytes not known to be as recorded on either side.
+  /// With `keepsRecorded`, the number of bytes not known to match the record on either source or
+  /// target.
   package private(set) var lostByteCount: UInt64 = 0
-  /// The lowest offset of those lost bytes; nil if there are none.
+  /// The lowest offset of any bytes counted in `lostByteCount`; nil if there are none.
   package private(set) var lowestLostByteOffset: UInt64?
   private let keepsRecorded: Bool
 
@@ -60,7 +62,7 @@ package struct RecheckStep: TransferStep, ~Copyable {
     checkedByteCount += range.byteCount
     let checksum = CRC32C.checksum(of: source)
     // Equal bytes that were not recorded may be left over from a failed flush: they can be read,
-    // but no later flush makes them durable.
+    // but no later flush will make them durable.
     let isEqual = source.hasSameBytes(as: target)
     guard checksum == recordedChecksum, isEqual else {
       if keepsRecorded, checksum != recordedChecksum, !(recordedChecksum == nil && isEqual) {
