@@ -176,7 +176,8 @@ package enum JournalRecord: Equatable, Sendable {
   }
 
   /// Decodes a record; returns nil if the kind is unknown or the payload is invalid for that kind.
-  /// The reader then rejects the journal.
+  ///
+  /// The reader rejects a journal that contains such a record.
   init?(kindCode: UInt32, payload: RawSpan, dataBlockByteCount: UInt64) {
     var reader = ByteReader(payload)
     switch Kind(rawValue: kindCode) {

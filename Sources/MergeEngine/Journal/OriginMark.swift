@@ -5,7 +5,7 @@
 ///     thin-merge 1
 ///     0f3c…-1764460000-9a41c07d      the journal's ID
 ///     file-1234-1764450000.5         the identity of the marked file or disk
-///     f2a7…                          the boot ID if the mark is valid only until reboot; else empty
+///     f2a7…                          the boot ID if the mark expires at reboot; else empty
 ///     restart                        if an unfinished merge was replaced; else empty
 ///     /srv/base.img.thin-merge       the journal's path
 struct OriginMark: Equatable {

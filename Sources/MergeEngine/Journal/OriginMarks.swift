@@ -14,7 +14,7 @@ internal import SystemPackage
 /// | before `finished` | this journal's | runs, not finished | the origin is half merged |
 /// | before the mark is removed | this journal's | finished | the merge is finished |
 /// | in a restart, before the mark is set | the earlier journal's | new, no run | half merged |
-/// | in a restart, before its run is recorded | this journal's, of a restart | no run | half merged |
+/// | in a restart, before its run is recorded | this journal's, a restart's | no run | half merged |
 struct OriginMarks {
   private let place: MarkPlace
   private let range: ByteRange
@@ -81,8 +81,8 @@ struct OriginMarks {
 
   // MARK: Reading marks
 
-  /// Checks that the origin has no mark of an unfinished merge, except for the mark of `own`.
-  /// Changes nothing.
+  /// Checks that the origin has no mark of an unfinished merge, except for the mark of `own`;
+  /// changes nothing.
   ///
   /// - Throws: `MergeError` (`journalConflict`) if another merge is unfinished or might be.
   func check(for own: OpenJournal?) throws(MergeError) {

@@ -5,7 +5,7 @@
 /// of recorded bytes, and the fingerprint's byte count, all as variable-length integers, followed
 /// by the fingerprint as text.
 enum RecordedRemnants {
-  /// The maximum number of remnants stored. It is never reached in practice, since each remnant
+  /// The maximum number of remnants stored, which is never reached in practice, since each remnant
   /// comes from an abandoned merge.
   static let countMax = 1024
   private static let unknownID = DeviceTrees.deviceIDMax + 1

@@ -7,7 +7,7 @@
 /// creation time and transaction ID, and the mapped device name. Integers are variable-length; a
 /// name is stored as its byte count followed by its bytes.
 enum RecordedSharers {
-  /// The maximum number of bytes stored, which leaves room for the paths in a run's record. The
+  /// The maximum number of bytes stored, which leaves room for the paths in a run's record; the
   /// user is asked again about devices that do not fit.
   static let byteCountMax = 40 << 10
 
@@ -52,8 +52,8 @@ enum RecordedSharers {
     writer.append(bytes)
   }
 
-  /// Decodes the thin devices. Returns none if the bytes are invalid; the user is then asked again
-  /// about all of them.
+  /// Decodes the thin devices; returns none if the bytes are invalid, so that the user is asked
+  /// again about all of them.
   static func decoded(_ bytes: [UInt8]) -> [OriginSharer] {
     var reader = ByteReader(RawSpan(_elements: bytes.span))
     var sharers: [OriginSharer] = []
