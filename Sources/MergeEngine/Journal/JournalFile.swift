@@ -58,8 +58,8 @@ package enum JournalFile {
     return String(repeating: "0", count: 10 - digits.count) + digits
   }
 
-  /// Returns the journal name used by builds before the release of 0.1.0. Several devices could
-  /// share such a name.
+  /// Returns the journal name used by builds before the release of 0.1.0, which several devices
+  /// could share.
   private static func earlierPlainName(_ text: String) -> String {
     String(
       text.prefix(200).map {

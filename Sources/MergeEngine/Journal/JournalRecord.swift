@@ -58,7 +58,7 @@ package enum JournalRecord: Equatable, Sendable {
   package struct Checkpoint: Equatable, Sendable {
     package var seconds: Int64
     package var kind: SweepKind
-    /// The sweep's sequence number. Within one sweep, entries are in ascending order.
+    /// The sweep's sequence number; within one sweep, entries are in ascending order.
     package var sweep: UInt64
     /// The origin byte offset before which the whole plan is durable or recorded as unreadable.
     package var watermark: UInt64
@@ -78,7 +78,8 @@ package enum JournalRecord: Equatable, Sendable {
   /// The maximum number of entries in one record; a larger checkpoint is split into several
   /// records.
   package static let entryCountMax = 2048
-  /// The maximum sweep number. No real journal comes close to it, because each sweep takes a run.
+  /// The maximum sweep number, which no real journal comes close to, because each sweep takes a
+  /// run.
   package static let sweepMax: UInt64 = 1 << 48
   /// The maximum payload size in bytes; a frame that declares more is invalid.
   package static let payloadByteCountMax = 64 << 10

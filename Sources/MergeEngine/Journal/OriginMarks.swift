@@ -14,7 +14,7 @@ internal import SystemPackage
 /// | before `finished` | this journal's | runs, not finished | the origin is half merged |
 /// | before the mark is removed | this journal's | finished | the merge is finished |
 /// | in a restart, before the mark is set | the earlier journal's | new, no run | half merged |
-/// | in a restart, before its run is recorded | this journal's, a restart's | no run | half merged |
+/// | in a restart, before the run is recorded | this journal's, a restart's | no run | half merged |
 struct OriginMarks {
   private let place: MarkPlace
   private let range: ByteRange

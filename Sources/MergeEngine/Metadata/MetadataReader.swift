@@ -188,8 +188,9 @@ package struct MetadataReader {
     var keys: [UInt64]
     var values: [UInt64]
 
-    /// Returns the index of the last key that is at most `key`; nil if there is none. Keys must be
-    /// in ascending order.
+    /// Returns the index of the last key that is at most `key`; nil if there is none.
+    ///
+    /// The keys must be in ascending order.
     func index(of key: UInt64) -> Int? {
       var (low, high) = (0, keys.count)
       while low < high {

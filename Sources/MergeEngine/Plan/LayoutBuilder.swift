@@ -7,14 +7,14 @@ struct LayoutBuilder {
 
   /// The total size of all runs in bytes.
   private var byteCount: UInt64 = 0
-  /// The numbers of runs, and below the total bytes in those runs, indexed by the binary logarithm
-  /// of a run's length, rounded down.
+  /// The number of runs of each length, indexed by the binary logarithm of the length, rounded
+  /// down; `runByteCounts` has the total bytes of those runs.
   private var runCounts = InlineArray<64, UInt64>(repeating: 0)
   private var runByteCounts = InlineArray<64, UInt64>(repeating: 0)
   private var cells = InlineArray<256, UInt64>(repeating: 0)
   /// The binary logarithm of a cell's size in bytes.
   private var cellPower: Int
-  /// The index of the cell in which the last run ended, and below the end of that cell.
+  /// The index of the cell in which the last run ended; that cell ends at `cellEnd`.
   private var cell = 0
   private var cellEnd: UInt64
   /// The part of `byteCount` that has been added to `cells`; the rest belongs to the cell at index
