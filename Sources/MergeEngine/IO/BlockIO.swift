@@ -3,67 +3,68 @@
 internal import Glibc
 package import SystemPackage
 
-/// The pipelines' queue of reads, writes and flushes on a few files.
+/// A queue of reads, writes, and flushes on a few files.
 ///
-/// The product uses ``LinuxAIO``, tests a simulated disk. Bytes travel through a slab that the
-/// queue owns, because the kernel keeps using a buffer after the call returns; requests name places
-/// in the slab. Nobody may touch the bytes of a request between `submit` and its completion.
+/// The product uses ``LinuxAIO``; tests use a simulated disk. Data passes through a slab of memory
+/// that the queue owns, because the kernel keeps using a buffer after the call returns. Requests
+/// refer to positions in the slab. The bytes of a request must not be touched between `submit` and
+/// the completion of the request.
 package protocol BlockIO: ~Copyable {
-  /// Maximum number of requests that are enqueued or in flight.
+  /// The maximum number of requests that may be enqueued or in flight.
   var requestCountMax: Int { get }
-  /// Number of requests that are enqueued or in flight.
+  /// The number of requests that are enqueued or in flight.
   var requestCount: Int { get }
   var slabByteCount: Int { get }
-  /// Total time spent handing requests to the device.
+  /// The total time spent handing requests to the device.
   var submitDuration: Duration { get }
 
-  /// Adds a request to the batch.
+  /// Adds a request to the batch that the next `submit` hands to the device.
   ///
   /// - Precondition: `requestCount < requestCountMax`.
   mutating func enqueue(_ request: IORequest)
 
-  /// Hands the batch to the device; requests that the device does not accept yet stay enqueued.
+  /// Hands the batch to the device; requests that the device cannot accept yet stay enqueued.
   mutating func submit()
 
-  /// Waits for completions, and replaces the batch's content with them.
+  /// Waits for completions and replaces the contents of `batch` with them.
   ///
   /// The wait ends when `minimum` requests have completed, the batch is full, the timeout expires,
   /// or a signal arrives.
   ///
-  /// - Throws: `Errno` if completions can no longer be received; `.canceled` if the wait was given
-  ///   up. Requests may then still be in flight: the queue's memory is never freed, every later
-  ///   `reap` throws the same error, and the queue is unusable.
+  /// - Throws: `Errno` if completions can no longer be received; `.canceled` if the wait was
+  ///   abandoned. Requests may still be in flight after an error, so the queue's memory is never
+  ///   freed, every later `reap` throws the same error, and the queue is unusable.
   mutating func reap(
     atLeast minimum: Int, timeout: Duration?, into batch: inout CompletionBatch
   ) throws(Errno)
 
-  /// Performs one request and waits for it.
+  /// Performs one request and waits for it to complete.
   ///
   /// - Precondition: Nothing else is enqueued or in flight.
-  /// - Returns: The number of bytes done, or a negative errno.
+  /// - Returns: The number of bytes transferred, or a negative errno.
   mutating func perform(_ request: IORequest) -> Int64
 
   @_lifetime(borrow self)
   borrowing func bytes(at slabByteOffset: Int, count byteCount: Int) -> RawSpan
 
-  /// Copies bytes that were built in memory into the slab.
+  /// Copies bytes from elsewhere in memory into the slab.
   mutating func store(_ bytes: RawSpan, at slabByteOffset: Int)
 }
 
-/// An open file that a request can name.
+/// The open files that a request can refer to.
 package enum IOFile: UInt8, CaseIterable, Sendable {
   case metadata
   case data
-  /// The file that is written, or compared with the source.
+  /// The file that is written to, or compared with the source.
   case target
-  /// The target through the page cache, for the unaligned tail.
+  /// The target, accessed through the page cache because its tail is not aligned.
   case targetBuffered
   case journal
 }
 
-/// A read, write or flush.
+/// A read, write, or flush request.
 package struct IORequest {
-  /// The kind of a request.
+  /// The kind of operation that a request performs.
   package enum Operation: UInt8, Sendable {
     case read, write
     /// Makes durable all writes to the file that completed before the flush was issued.
@@ -91,10 +92,10 @@ package struct IORequest {
   }
 }
 
-/// The result of a request.
+/// The result of a completed request.
 package struct IOCompletion: BitwiseCopyable {
   package var tag: UInt64
-  /// The number of bytes done, or a negative errno.
+  /// The number of bytes transferred, or a negative errno.
   package var result: Int64
 
   package init(tag: UInt64, result: Int64) {
@@ -103,7 +104,8 @@ package struct IOCompletion: BitwiseCopyable {
   }
 }
 
-/// Completions of one `reap`, in a fixed place so that reaping allocates nothing.
+/// The completions from one `reap`, stored in preallocated memory so that reaping allocates
+/// nothing.
 package struct CompletionBatch: ~Copyable {
   package static let capacity = 64
   private var completions = FixedArray<IOCompletion>(capacity: capacity)
@@ -116,6 +118,8 @@ package struct CompletionBatch: ~Copyable {
 
   package mutating func removeAll() { completions.removeAll() }
 
+  /// Adds a completion to the batch.
+  ///
   /// - Precondition: The batch contains fewer than `capacity` completions.
   package mutating func append(_ completion: IOCompletion) { completions.append(completion) }
 }

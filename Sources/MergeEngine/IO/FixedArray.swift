@@ -1,10 +1,11 @@
-/// An array of fixed capacity, allocated once: appending neither reallocates nor checks uniqueness.
+/// An array of fixed capacity, allocated once, so that appending neither reallocates nor checks for
+/// unique ownership.
 ///
-/// A page of it uses physical memory only once an element in it is appended.
+/// Each page of the array takes up physical memory only once an element is stored in that page.
 @safe package struct FixedArray<Element: BitwiseCopyable>: ~Copyable {
   package let capacity: Int
   package private(set) var count = 0
-  // SAFETY: allocated in init, and the first `count` elements are initialized; nobody else has the
+  // SAFETY: allocated in init, and the first `count` elements are initialized; nothing else has the
   // pointer, and `BitwiseCopyable` elements need no deinitialization.
   private let elements: UnsafeMutablePointer<Element>
 
@@ -18,7 +19,9 @@
 
   package mutating func removeAll() { count = 0 }
 
-  /// - Precondition: `count` is below the capacity.
+  /// Adds an element to the end of the array.
+  ///
+  /// - Precondition: `count` is less than the capacity.
   @inline(__always)
   package mutating func append(_ element: Element) {
     precondition(count < capacity)
@@ -29,8 +32,8 @@
   package var span: Span<Element> {
     @_lifetime(borrow self)
     borrowing get {
-      // SAFETY: initialized by append, valid as long as `self`; appending needs exclusive access to
-      // `self`.
+      // SAFETY: the elements were initialized by `append` and are valid as long as `self`;
+      // appending requires exclusive access to `self`.
       let span = unsafe Span(_unsafeStart: elements, count: count)
       return unsafe _overrideLifetime(span, borrowing: self)
     }

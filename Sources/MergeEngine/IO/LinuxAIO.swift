@@ -2,7 +2,8 @@ internal import CAIO
 internal import Glibc
 package import SystemPackage
 
-/// ``BlockIO`` on kernel AIO (libaio): one context, one slab, used by one thread.
+/// A ``BlockIO`` queue that uses kernel AIO (libaio), with one context and one slab, for a single
+/// thread.
 ///
 /// Control blocks are kept in a fixed array, one per request. A completion identifies its control
 /// block by index, so neither submitting nor reaping allocates.
@@ -11,48 +12,52 @@ package import SystemPackage
   package private(set) var requestCount = 0
   package var slabByteCount: Int { slab.byteCount }
 
-  /// Total time spent in `io_submit`, which blocks when the device's own queue is full.
+  /// The total time spent in `io_submit`, which blocks when the device's own queue is full.
   package private(set) var submitDuration = Duration.zero
 
   private var slab: BufferSlab
   private var files: [IOFile: OpenFile]
   private let clock: Clock
-  /// The AIO context; nil if no requests in flight were wanted.
+  /// The AIO context; nil if the queue was created with room for no requests.
   ///
   /// Creating and destroying a context takes tens of milliseconds.
   private let context: OpaquePointer?
   private let blocks: UnsafeMutablePointer<iocb>
   private let events: UnsafeMutablePointer<io_event>
-  /// The callers' tags, by control block.
+  /// The callers' tags, indexed by control block.
   private var tags: [UInt64]
-  /// The descriptor that a flush is for, by control block; -1 for reads and writes.
+  /// The file descriptor that each flush applies to, indexed by control block; -1 for reads and
+  /// writes.
   private var flushed: [CInt]
   private var freeBlocks: [Int]
   /// Enqueued requests that the kernel has not accepted yet, in order, with room for all control
   /// blocks.
   private let waiting: UnsafeMutablePointer<UnsafeMutablePointer<iocb>?>
   private var waitingCount = 0
-  /// Completions of requests that `io_submit` refused.
+  /// Completions of requests that `io_submit` rejected.
   private var refused: [IOCompletion] = []
   private var descriptors: [CInt]
   private let isWaitOver: @Sendable () -> Bool
-  /// The error that ended waiting; every later `reap` throws it.
+  /// The error that made waiting impossible; every later `reap` throws this error.
   private var failure: Errno?
 
-  /// The longest wait between two calls of `isWaitOver` if there is no timeout.
+  /// The maximum wait between two calls to `isWaitOver` when there is no timeout.
   private static let waitAtOnce = Duration.milliseconds(200)
 
-  /// The time for which the kernel has accepted no request while it had none in flight.
+  /// The length of time during which the kernel has accepted no requests while none were in flight.
   private var shortage = Duration.zero
   private static let shortageStep = Duration.milliseconds(1)
-  /// After this long, the kernel lacks a resource that this process cannot free.
+  /// The time after which the kernel is assumed to lack a resource that this process cannot free.
   private static let shortageMax = Duration.seconds(10)
 
-  /// - `requestCount`: requests wanted in flight, 0 if only `perform` is used; fewer are allocated
-  ///   when `fs.aio-max-nr` is exhausted.
-  /// - `atLeast`: the smallest number that is tried.
-  /// - `isWaitOver`: returns true once nobody waits any longer for requests in flight.
-  /// - `note`: called when fewer were allocated.
+  /// Creates a queue.
+  ///
+  /// - `requestCount`: the number of requests wanted in flight, or 0 if only `perform` is used;
+  ///   fewer are allocated if `fs.aio-max-nr` is exhausted.
+  /// - `atLeast`: the smallest number of requests to try.
+  /// - `isWaitOver`: a closure that returns true once the queue must stop waiting for requests in
+  ///   flight.
+  /// - `note`: called if fewer requests were allocated than wanted.
   /// - Throws: `MergeError` if not even the minimum is available.
   package init(
     requestCount wanted: Int, atLeast minimum: Int = 1, slabByteCount: Int,
@@ -64,7 +69,7 @@ package import SystemPackage
     var taken = wanted
     var context: OpaquePointer?
     var status = wanted == 0 ? 0 : unsafe io_setup(CInt(taken), &context)
-    // A quarter each time, because a first queue must leave room for a second.
+    // The number is quartered each time, so that a first queue leaves room for a second one.
     while status == -EAGAIN, taken > minimum {
       taken = max(minimum, taken / 4)
       status = unsafe io_setup(CInt(taken), &context)
@@ -95,10 +100,10 @@ package import SystemPackage
   }
 
   deinit {
-    // After a failed wait, requests may be in flight that nothing can wait for. The context and the
-    // slab are left to them.
+    // After a failed wait, requests may still be in flight, and nothing can wait for them. The
+    // context and the slab are left in place for those requests.
     if failure == nil, let context = unsafe context {
-      // io_destroy waits for requests in flight, so that the slab outlives every request.
+      // io_destroy waits for requests in flight, so the slab outlives every request.
       if requestCount > waitingCount || !(unsafe Self.destroyInBackground(context)) {
         unsafe io_destroy(context)
       }
@@ -110,9 +115,10 @@ package import SystemPackage
 
   /// Destroys an idle context on a separate thread; returns false if no thread can be started.
   ///
-  /// The kernel waits for two RCU grace periods even if nothing is in flight: tens of milliseconds.
+  /// Even if nothing is in flight, the kernel waits for two RCU grace periods, which takes tens of
+  /// milliseconds.
   private static func destroyInBackground(_ context: OpaquePointer) -> Bool {
-    // SAFETY: from here on only the thread uses the context.
+    // SAFETY: from here on, only the new thread uses the context.
     nonisolated(unsafe) let context = unsafe context
     do throws(Errno) {
       try SystemThread(stackByteCount: 64 << 10) { unsafe io_destroy(context) }.detach()
@@ -135,8 +141,8 @@ package import SystemPackage
     tags[index] = request.tag
     flushed[index] = request.operation == .flush ? descriptor : -1
     // SAFETY: the control block is free, so the kernel does not access it; the buffer lies inside
-    // the slab, which outlives the context. The pipelines guarantee that nobody touches it in
-    // flight.
+    // the slab, which outlives the context. The pipelines guarantee that nothing touches the buffer
+    // while the request is in flight.
     let block = unsafe blocks + index
     switch request.operation {
     case .read:
@@ -171,8 +177,8 @@ package import SystemPackage
       } else if taken == 0 || taken == -EAGAIN {
         break
       } else {
-        // The first request is at fault; it completes with the error, as if the device had returned
-        // it.
+        // The first request is at fault, so it completes with the error, as if the device had
+        // returned that error.
         guard let block = unsafe waiting[first] else { break }
         let index = unsafe block - blocks
         refused.append(IOCompletion(tag: UInt64(index), result: Int64(taken)))
@@ -195,8 +201,8 @@ package import SystemPackage
     }
     let inKernel = requestCount - waitingCount
     guard inKernel > 0, let context = unsafe context else {
-      // The kernel accepts nothing now, and has nothing in flight whose completion could end the
-      // shortage.
+      // The kernel accepts nothing right now, and nothing is in flight whose completion could end
+      // the shortage.
       if waitingCount > 0, batch.count == 0 { waitForKernel() }
       return
     }
@@ -213,7 +219,7 @@ package import SystemPackage
       got = unsafe io_getevents(context, isOver ? 0 : wanted, room, events, &time)
       if isOver, got == 0, wanted > 0 { throw fail(.canceled) }
     } while got == 0 && wanted > 0 && timeout == nil
-    // A signal (-EINTR) is no failure: the caller checks its stop flag and calls again.
+    // A signal (-EINTR) is not a failure: the caller checks its stop flag and calls again.
     guard got >= 0 || got == -EINTR || got == -EAGAIN else {
       throw fail(Errno(rawValue: -got))
     }
@@ -223,10 +229,10 @@ package import SystemPackage
     }
   }
 
-  /// Waits for the kernel to accept requests while it has none in flight.
+  /// Waits for the kernel to accept requests when none are in flight.
   ///
   /// Fails all waiting requests with `EAGAIN` if the kernel has accepted none for too long, or if
-  /// nobody waits any longer.
+  /// `isWaitOver` returns true.
   private mutating func waitForKernel() {
     shortage += Self.shortageStep
     guard shortage > Self.shortageMax || isWaitOver() else { return clock.sleep(Self.shortageStep) }
@@ -253,10 +259,10 @@ package import SystemPackage
     requestCount -= 1
   }
 
-  /// Returns the result of a request; a flush that AIO does not support is made by `fdatasync`
-  /// instead.
+  /// Returns the result of a request; if AIO does not support the flush, calls `fdatasync` instead.
   ///
-  /// Linux supports AIO flushes since 4.18. The later `fdatasync` covers at least the same writes.
+  /// Linux has supported AIO flushes since version 4.18. Since `fdatasync` runs later than the
+  /// failed flush, it covers at least the same writes.
   static func flushResult(of descriptor: CInt, _ result: Int64) -> Int64 {
     guard descriptor >= 0, result == -Int64(EINVAL) else { return result }
     do throws(Errno) {
@@ -271,7 +277,8 @@ package import SystemPackage
     precondition(requestCount == 0)
     let descriptor = descriptors[Int(request.file.rawValue)]
     precondition(descriptor >= 0, "the file is not open")
-    // SAFETY: the buffer lies inside the slab, and the call returns before anyone else uses it.
+    // SAFETY: the buffer lies inside the slab, and the call returns before anything else uses the
+    // buffer.
     let buffer = unsafe slab.address(at: request.slabByteOffset, count: request.byteCount)
     while true {
       let result =

@@ -1,21 +1,21 @@
 internal import CAIO
 internal import Glibc
 
-/// One bit per block; memory is allocated as bits in it are first set.
+/// A bitmap with one bit per block, whose memory is allocated as bits are first set.
 @safe package struct PagedBitmap: ~Copyable {
   private let bitCount: UInt64
   private let words: UnsafeMutablePointer<UInt64>
   private let slab: BufferSlab
 
   package init(bitCount: UInt64) throws(MergeError) {
-    // Bits are set in no order, so with small pages every access would miss the TLB.
+    // Bits are set in no particular order, so with small pages every access would miss the TLB.
     slab = try BufferSlab(byteCount: Int(clamping: bitCount / 8 + 8), pages: .large)
     self.bitCount = bitCount
     // SAFETY: the slab is page-aligned, zero-filled, and lives as long as this value.
     unsafe words = slab.address(at: 0, count: slab.byteCount).assumingMemoryBound(to: UInt64.self)
   }
 
-  /// Prefetches a bit that will be set soon.
+  /// Prefetches the memory of a bit that will be set soon.
   ///
   /// - Precondition: `index` is below the bit count.
   @inline(__always)
@@ -25,23 +25,23 @@ internal import Glibc
     unsafe caio_expect(words + Int(truncatingIfNeeded: index &>> 6))
   }
 
-  /// Sets the bit; returns true if it was clear before.
+  /// Sets the bit at `index`; returns true if the bit was clear before.
   ///
   /// - Precondition: `index` is below the bit count.
   @inline(__always)
   package mutating func insert(_ index: UInt64) -> Bool {
     precondition(index < bitCount)
     let mask = 1 as UInt64 &<< (index & 63)
-    // SAFETY: index / 64 is inside, by the precondition and the size allocated in init.
+    // SAFETY: index / 64 is in bounds, given the precondition and the size allocated in init.
     let word = unsafe words + Int(truncatingIfNeeded: index &>> 6)
     let old = unsafe word.pointee
     unsafe word.pointee = old | mask
     return old & mask == 0
   }
 
-  /// Sets `count` bits from `first` on.
+  /// Sets `count` bits, starting at `first`.
   ///
-  /// If one of them was already set, it is unspecified which of the others are set.
+  /// If any of the bits was already set, it is unspecified which of the other bits get set.
   ///
   /// - Precondition: `first + count` does not exceed the bit count.
   /// - Returns: The first bit that was already set; nil if all were clear.
@@ -76,7 +76,8 @@ internal import Glibc
   }
 }
 
-/// A 32-bit number per block; a page of memory is allocated when a number in it is first stored.
+/// An array with one 32-bit integer per block; each page of memory is allocated when an integer is
+/// first stored in that page.
 @safe package struct PagedNumbers: ~Copyable {
   private let count: UInt64
   private let numbers: UnsafeMutablePointer<UInt32>
@@ -89,7 +90,9 @@ internal import Glibc
     unsafe numbers = slab.address(at: 0, count: slab.byteCount).assumingMemoryBound(to: UInt32.self)
   }
 
-  /// - Precondition: `index` is below the count, for both accessors.
+  /// The integer at `index`.
+  ///
+  /// - Precondition: `index` is less than the count, for both reading and writing.
   package subscript(index: UInt64) -> UInt32 {
     get {
       precondition(index < count)

@@ -1,20 +1,23 @@
-/// The recorded pieces of a journal in rising order; where records overlap, only the newest.
+/// A stream of a journal's recorded pieces in ascending order; where records overlap, only the
+/// newest is returned.
 ///
-/// Later sweeps over the plan record pieces again. The stream merges the journal's chains of
-/// sweeps, with one record of each in memory. An entry that a newer one overlaps keeps its
-/// remainder, without a checksum, since the checksum covered the whole entry.
+/// Later sweeps over the plan may record the same pieces again. The stream merges the journal's
+/// chains of sweeps, keeping one record of each chain in memory. If a newer entry overlaps an older
+/// one, the remainder of the older entry is returned without a checksum, since its checksum covered
+/// the whole entry.
 package struct EntryStream: ~Copyable {
-  /// The read position in one chain.
+  /// The read position in one chain of sweeps.
   private struct Cursor {
     var sweeps: [JournalState.Sweep]
     var sweep = 0
-    /// The end of the previous record, and the sequence number of the next one.
+    /// The byte offset at which the previous record ends, and the sequence number of the next
+    /// record.
     var byteOffset: UInt64
     var nextSequence: UInt64
     var entries: [JournalEntry] = []
     var next = 0
     var sequence: UInt64 = 0
-    /// The remainder of the next entry.
+    /// The part of the next entry that has not been returned yet.
     var head: RecordedPiece?
   }
 
@@ -29,7 +32,7 @@ package struct EntryStream: ~Copyable {
     }
   }
 
-  /// Returns the next piece; nil after the last.
+  /// Returns the next piece; nil after the last one.
   ///
   /// - Throws: `MergeError` if the journal has changed since it was first read, or is unreadable.
   package mutating func next<IO: BlockIO & ~Copyable>(
@@ -38,8 +41,8 @@ package struct EntryStream: ~Copyable {
     do throws(JournalFault) {
       for index in cursors.indices where cursors[index].head == nil { try advance(index, &reader) }
       while let first = firstCursor(), let piece = cursors[first].head {
-        // The piece is returned up to where a newer one begins; its remainder waits for the next
-        // pass.
+        // The piece is returned only up to the start of a newer one; its remainder waits for the
+        // next pass.
         var end = piece.range.end
         var covered: UInt64?
         for (other, cursor) in cursors.enumerated()
@@ -82,7 +85,7 @@ package struct EntryStream: ~Copyable {
     return found
   }
 
-  /// Removes the part of a chain's head before `end`.
+  /// Removes the part of a chain's next entry that lies before `end`.
   private mutating func drop<IO: BlockIO & ~Copyable>(
     upTo end: UInt64, _ index: Int, _ reader: inout JournalReader<IO>
   ) throws(JournalFault) {
@@ -92,7 +95,7 @@ package struct EntryStream: ~Copyable {
       range: ByteRange(start: end, end: head.range.end), checksum: nil)
   }
 
-  /// Moves to the chain's next entry, reading further records as needed.
+  /// Advances a chain to its next entry, reading more records as needed.
   private mutating func advance<IO: BlockIO & ~Copyable>(
     _ index: Int, _ reader: inout JournalReader<IO>
   ) throws(JournalFault) {
@@ -130,7 +133,7 @@ package struct EntryStream: ~Copyable {
   }
 }
 
-/// A piece of the origin and its CRC-32C; nil if unknown.
+/// A recorded piece of the origin and its CRC-32C, which is nil if unknown.
 package struct RecordedPiece: Equatable, Sendable {
   package var range: ByteRange
   package var checksum: UInt32?

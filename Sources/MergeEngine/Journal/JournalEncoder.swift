@@ -1,9 +1,9 @@
-/// Numbers records and encodes them in appends to one journal.
+/// Numbers records and encodes them into appends to one journal.
 ///
-/// Each append has its own blocks of the file, so a torn write of a block cannot destroy a record
-/// that was already durable.
+/// Each append starts in a new block of the file, so a torn write of a block cannot destroy a
+/// record that was already durable.
 package struct JournalEncoder {
-  /// The alignment of appends: no device in use has larger sectors.
+  /// The alignment of appends in bytes; no device in use has larger sectors.
   package static let appendAlignmentByteCount: UInt64 = 4096
 
   /// The byte offset of the next append.
@@ -14,10 +14,12 @@ package struct JournalEncoder {
   private let headerChecksum: UInt32
   private let dataBlockByteCount: UInt64
   private var writer = ByteWriter()
-  /// A reused buffer, which avoids an allocation for each record.
+  /// A buffer that is reused to avoid an allocation for each record.
   private var payload = ByteWriter()
 
-  /// - `endByteOffset`: the end of the last record.
+  /// Creates an encoder that continues a journal.
+  ///
+  /// - `endByteOffset`: the byte offset at which the last record ends.
   package init(
     endByteOffset: UInt64, nextSequence: UInt64, headerChecksum: UInt32, dataBlockByteCount: UInt64
   ) {
@@ -28,7 +30,7 @@ package struct JournalEncoder {
     self.dataBlockByteCount = dataBlockByteCount
   }
 
-  /// The bytes of the records added since the last append.
+  /// The total size in bytes of the records added since the last append.
   package var pendingByteCount: Int { writer.bytes.count }
 
   package mutating func add(_ record: JournalRecord) {
@@ -39,13 +41,13 @@ package struct JournalEncoder {
     nextSequence += 1
   }
 
-  /// Returns the bytes of the next append: the added records, then zeros.
+  /// Returns the bytes of the next append: the added records, padded with zeros.
   package mutating func appendBytes() -> [UInt8] {
     writer.pad(toMultipleOf: Int(Self.appendAlignmentByteCount))
     return writer.bytes
   }
 
-  /// Starts the next append, after this one was written.
+  /// Starts the next append, once the current one has been written.
   package mutating func advance() {
     endByteOffset += UInt64(writer.bytes.count)
     writer.removeAll()

@@ -1,4 +1,4 @@
-/// A piece of the origin that was written, and the checksum of its new content.
+/// A piece of the origin that was written and the checksum of its new content.
 package struct JournalEntry: Equatable, Sendable {
   package var start: UInt64
   package var byteCount: UInt64
@@ -15,29 +15,33 @@ package struct JournalEntry: Equatable, Sendable {
   }
 }
 
-/// Packs ranges of the origin, each by its distance from the previous one.
+/// Packs ranges of the origin, storing the distance of each range from the previous one.
 ///
-/// A range is two variable-length numbers: its distance from the end of the previous range and its
-/// length, in sectors of 512 bytes. Only the last piece of an origin may have another byte count;
-/// its length is stored as 0 sectors, then the byte count. An entry is its range, then four bytes
-/// of checksum.
+/// A range is stored as two variable-length integers: its distance from the end of the previous
+/// range and its length, both in 512-byte sectors. Only the last piece of an origin may have a
+/// length that is not a whole number of sectors; that length is stored as 0 sectors followed by the
+/// byte count. An entry is a range followed by a four-byte checksum.
 struct RangePacker {
   static let unitByteCount: UInt64 = 512
-  /// The largest packed entry: a 54-bit gap (8 bytes), 0 sectors and a 63-bit byte count (1 + 9
-  /// bytes), and the checksum.
+  /// The maximum size of a packed entry in bytes: a 54-bit gap (8 bytes), 0 sectors and a 63-bit
+  /// byte count (1 + 9 bytes), and the checksum.
   static let entryByteCountMax = 8 + 10 + 4
 
   private var previousEnd: UInt64 = 0
-  /// The byte offset from which the next range's distance is counted; at most 2⁶³.
+  /// The byte offset from which the next range's distance is measured; at most 2⁶³.
   private var nextBase: UInt64 { previousEnd.roundedUp(toMultipleOf: Self.unitByteCount) }
 
-  /// - Precondition: Entries rise, and start at multiples of 512.
+  /// Packs an entry into `writer`.
+  ///
+  /// - Precondition: Entries are packed in ascending order and start at multiples of 512.
   mutating func pack(_ entry: JournalEntry, into writer: inout ByteWriter) {
     pack(entry.range, into: &writer)
     writer.append(entry.checksum)
   }
 
-  /// - Precondition: Ranges rise, and start at multiples of 512.
+  /// Packs a range into `writer`.
+  ///
+  /// - Precondition: Ranges are packed in ascending order and start at multiples of 512.
   mutating func pack(_ range: ByteRange, into writer: inout ByteWriter) {
     precondition(range.start >= previousEnd && range.start.isMultiple(of: Self.unitByteCount))
     writer.appendVariable((range.start - nextBase) / Self.unitByteCount)
@@ -50,12 +54,12 @@ struct RangePacker {
     previousEnd = range.end
   }
 
-  /// Returns nil if the bytes are not an entry.
+  /// Unpacks the next entry; returns nil if the bytes are not a valid entry.
   @inline(__always)
   @_lifetime(reader: copy reader)
   mutating func unpackEntry(_ reader: inout ByteReader) -> JournalEntry? {
-    // A resume decodes millions of entries before it writes, nearly all of them in eight bytes or
-    // less.
+    // Resuming decodes millions of entries before it writes anything, and nearly all of them take
+    // up at most eight bytes.
     if let word = reader.peek(UInt64.self),
       let (gap, sectors, byteCount) = ShortVariable.two(word), sectors > 0
     {
@@ -71,7 +75,7 @@ struct RangePacker {
     return JournalEntry(start: range.start, byteCount: range.byteCount, checksum: checksum)
   }
 
-  /// Returns nil if the bytes are not a range.
+  /// Unpacks the next range; returns nil if the bytes are not a valid range.
   @inline(__always)
   @_lifetime(reader: copy reader)
   mutating func unpack(_ reader: inout ByteReader) -> ByteRange? {
@@ -82,12 +86,12 @@ struct RangePacker {
     return next(gap: distance, byteCount: byteCount)
   }
 
-  /// Returns nil if the range ends past the largest file offset.
+  /// Returns the next range; nil if it would end past the maximum file offset.
   ///
   /// - Precondition: The gap is less than 2⁶³.
   @inline(__always)
   private mutating func next(gap: UInt64, byteCount: UInt64) -> ByteRange? {
-    // At most 2⁶³ plus less than 2⁶³: the sum fits.
+    // The base is at most 2⁶³ and the gap is less than 2⁶³, so the sum fits.
     let start = nextBase &+ gap
     let (end, overflow) = start.addingReportingOverflow(byteCount)
     guard !overflow, end <= UInt64(Int64.max) else { return nil }
@@ -95,7 +99,8 @@ struct RangePacker {
     return ByteRange(start: start, end: end)
   }
 
-  /// Returns nil if the sectors exceed the largest file size.
+  /// Converts a number of sectors to bytes; returns nil if the result exceeds the maximum file
+  /// size.
   @inline(__always)
   private static func byteCount(of sectors: UInt64) -> UInt64? {
     sectors <= UInt64(Int64.max) / unitByteCount ? sectors &* unitByteCount : nil

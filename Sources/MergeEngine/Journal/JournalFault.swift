@@ -1,14 +1,14 @@
 internal import SystemPackage
 
-/// A defect of a journal, or the failure to read it.
+/// A defect in a journal, or a failure to read one.
 package struct JournalFault: Error, Equatable, Sendable {
-  /// The reason, for programs.
+  /// The machine-readable reason for the fault.
   package var code: MergeError.Code
-  /// The reason, as a sentence.
+  /// The reason for the fault, as text for people.
   package var reason: String
-  /// The remedy, if it is known here.
+  /// A suggested remedy, if one is known.
   private var hint: String?
-  /// The numbers that the reason contains.
+  /// The numbers that the reason mentions, by name.
   private var counts: [String: UInt64]
   private var errorNumber: Int32?
 
@@ -21,7 +21,7 @@ package struct JournalFault: Error, Equatable, Sendable {
     self.counts = counts
   }
 
-  /// Returns the fault as an error; used only before anything was written.
+  /// Returns the fault as an error; used only before anything has been written.
   package func conflict(path: String) -> MergeError {
     let isReadError = code == .cannotReadJournal
     var error = MergeError(
@@ -93,14 +93,16 @@ extension JournalFault {
     self.init(code, reason, counts: ["byte": byteOffset])
   }
 
-  /// Returns the fault for an unknown record with a valid checksum, which no torn write leaves.
+  /// Returns the fault for an unknown record with a valid checksum, which a torn write cannot
+  /// produce.
   static func recordUnknown(at byteOffset: UInt64) -> JournalFault {
     JournalFault(
       at: byteOffset, .journalRecordUnknown,
       "this version does not understand the record at byte \(byteOffset)")
   }
 
-  /// Returns the fault for an invalid record before later appends, which no torn write leaves.
+  /// Returns the fault for an invalid record that is followed by later appends, which a torn write
+  /// cannot produce.
   static func damaged(at byteOffset: UInt64) -> JournalFault {
     JournalFault(
       at: byteOffset, .journalDamaged,
@@ -151,7 +153,7 @@ extension JournalFault {
       "the entries at byte \(byteOffset) are not in ascending order")
   }
 
-  /// Returns the fault for a record that was different when the journal was first read.
+  /// Returns the fault for a record that has changed since the journal was first read.
   static func changed(at byteOffset: UInt64) -> JournalFault {
     JournalFault(
       at: byteOffset, .journalChanged, "it changed at byte \(byteOffset) while being read")

@@ -1,6 +1,7 @@
-/// Encodes tagged fields, so that a reader can skip unknown ones.
+/// Encodes tagged fields, so that a reader can skip fields that it does not know.
 ///
-/// Each is: tag (2 bytes), 0 (2 bytes), byte count of the value (4 bytes), value.
+/// Each field consists of a tag (2 bytes), zeros (2 bytes), the byte count of the value (4 bytes),
+/// and the value.
 struct FieldWriter<Tag: RawRepresentable> where Tag.RawValue == UInt16 {
   private var writer = ByteWriter()
   var bytes: [UInt8] { writer.bytes }
@@ -23,11 +24,11 @@ struct FieldWriter<Tag: RawRepresentable> where Tag.RawValue == UInt16 {
   }
 }
 
-/// Finds fields by tag; if a tag repeats, the last field counts.
+/// Decodes tagged fields and finds them by tag; if a tag is repeated, the last field wins.
 struct FieldReader<Tag: RawRepresentable & Hashable> where Tag.RawValue == UInt16 {
   private var values: [Tag: [UInt8]] = [:]
 
-  /// Reads up to the first field that is cut off or has tag 0, which is padding.
+  /// Reads fields until one is truncated or has tag 0, which marks padding.
   init(_ bytes: RawSpan) {
     var reader = ByteReader(bytes)
     while let number = reader.next(UInt16.self), number != 0, reader.next(UInt16.self) != nil,
@@ -43,7 +44,8 @@ struct FieldReader<Tag: RawRepresentable & Hashable> where Tag.RawValue == UInt1
     return reader.next(UInt64.self)
   }
 
-  /// Returns the number of an optional field; nil if its value is not a number.
+  /// Returns the integer in an optional field: `absent` if there is no such field, nil if its value
+  /// is not an integer.
   func number(_ tag: Tag, ifAbsent absent: UInt64) -> UInt64? {
     values[tag] == nil ? absent : number(tag)
   }

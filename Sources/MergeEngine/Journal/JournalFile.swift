@@ -1,10 +1,12 @@
 internal import SystemPackage
 
-/// Places journals, and creates, opens, renames and removes their files.
+/// Determines where journals are stored, and creates, opens, renames, and removes their files.
 package enum JournalFile {
-  /// Returns the default path: beside a regular file, or in the state folder for a block device.
+  /// Returns the default path of a journal: next to the origin if it is a regular file, or in the
+  /// state folder if it is a block device.
   ///
-  /// - Throws: `MergeError` (`journalConflict`) if the state folder has two journals of the device.
+  /// - Throws: `MergeError` (`journalConflict`) if the state folder contains two journals for the
+  ///   device.
   package static func place(
     of origin: OpenFile, identity: DeviceIdentity, stateFolder: String
   ) throws(MergeError) -> String {
@@ -19,11 +21,12 @@ package enum JournalFile {
     }
   }
 
-  /// Returns the path of a block device's journal: `vg-base@1f3c2a9b40.journal`.
+  /// Returns the path of a block device's journal, with a file name such as
+  /// `vg-base@1f3c2a9b40.journal`.
   ///
-  /// The part before the `@` is a readable name, which may change; the part after it is derived
-  /// from the identity. A journal with another readable name, or named by an earlier version, is
-  /// found too.
+  /// The part before the `@` is a human-readable name, which may change; the part after it is
+  /// derived from the device's identity. A journal with a different human-readable name, or one
+  /// named by an earlier version, is also found.
   static func devicePlace(
     _ identity: DeviceIdentity, number: DeviceNumber, nameForPeople: String, stateFolder: String
   ) throws(MergeError) -> String {
@@ -44,10 +47,10 @@ package enum JournalFile {
     return "\(stateFolder)/\(found.first ?? FileSystem.plainName(nameForPeople) + suffix)"
   }
 
-  /// Returns 40 bits of the identity, in hexadecimal.
+  /// Returns a 40-bit hash of the device's identity, in hexadecimal.
   ///
-  /// Two of a thousand devices collide on one system in two million; the journal's header tells
-  /// them apart.
+  /// On a system with a thousand devices, the chance of a collision is one in two million. The
+  /// journal's header tells colliding devices apart.
   private static func shortID(_ identity: DeviceIdentity) -> String {
     var sum = CRC64()
     sum.update(RawSpan(_elements: Array(identity.name.utf8).span))
@@ -55,7 +58,7 @@ package enum JournalFile {
     return String(repeating: "0", count: 10 - digits.count) + digits
   }
 
-  /// Returns the name of a journal in builds before the release of 0.1.0, which several devices
+  /// Returns the journal name used by builds before the release of 0.1.0, which several devices
   /// could share.
   private static func earlierPlainName(_ text: String) -> String {
     String(
@@ -72,16 +75,17 @@ package enum JournalFile {
     return try? JournalHeader(decoding: bytes)
   }
 
-  /// Opens the file at `path`, which may be a journal.
+  /// Opens the file at `path`, which may or may not be a journal.
   package static func file(
     at path: String, access: OpenFile.Access = .readOnly
   ) throws(MergeError) -> OpenFile {
     try OpenFile(path, role: "journal", access: access, direct: false, onlyRegularFiles: true)
   }
 
-  /// Opens the journal at `path`, locked if `locking`; returns nil if there is none.
+  /// Opens the journal at `path`, and locks it if `locking` is true; returns nil if there is no
+  /// journal.
   ///
-  /// - Throws: `MergeError`, `busy` if another merge has locked it.
+  /// - Throws: `MergeError` (`busy`) if another merge has locked the journal.
   package static func open(_ path: String, locking: Bool = true) throws(MergeError) -> OpenFile? {
     while FileSystem.isNamed(path) {
       let file = try file(at: path, access: locking ? .readWrite : .readOnly)
@@ -100,12 +104,13 @@ package enum JournalFile {
     return nil
   }
 
-  /// Checks that only root or this user can have written the open journal.
+  /// Checks that only root or the current user can have written the open journal.
   ///
-  /// A journal names the devices that are written to. Its folder is not checked: other users who
-  /// can write there can only place a file that is refused.
+  /// This matters because a journal names the devices that a merge writes to. The journal's folder
+  /// is not checked: other users who can write to the folder can only plant a file that is then
+  /// refused.
   ///
-  /// - Throws: `MergeError` (`refused`) if another user can have written it.
+  /// - Throws: `MergeError` (`refused`) if another user could have written the journal.
   package static func checkIsOwn(_ file: OpenFile) throws(MergeError) {
     let path = file.path
     let doubt = try call(path, MergeError.cannotInspectJournal) { () throws(Errno) in
@@ -117,7 +122,7 @@ package enum JournalFile {
 
   /// Checks that a journal of `byteCount` bytes can be created, without creating it.
   ///
-  /// - Throws: `MergeError`, as `make` and `allocate` would.
+  /// - Throws: `MergeError`, the same error that `make` or `allocate` would throw.
   package static func checkCanBeMade(_ path: String, byteCount: UInt64) throws(MergeError) {
     let folder = FileSystem.nearestFolder(FileSystem.folder(of: path))
     try call(path, MergeError.cannotMakeJournal) { () throws(Errno) in
@@ -128,7 +133,7 @@ package enum JournalFile {
     }
   }
 
-  /// Checks that a journal that was opened for reading could be opened for writing.
+  /// Checks that a journal that was opened for reading could also be opened for writing.
   package static func checkCanBeAppended(_ file: OpenFile) throws(MergeError) {
     do throws(Errno) {
       try FileSystem.checkCanBeWritten(file.path)
@@ -144,7 +149,7 @@ package enum JournalFile {
     }
   }
 
-  /// Creates a locked journal, whose name appears only once its header is complete.
+  /// Creates a locked journal whose name appears in the folder only once the header is complete.
   package static func make(
     _ path: String, header: [UInt8], processID: Int32
   ) throws(MergeError) -> OpenFile {
@@ -153,7 +158,7 @@ package enum JournalFile {
     let temporary = "\(folder)/.\(name).\(processID)"
     var canBeNamed = true
     do throws(Errno) {
-      // A killed process with the same ID may have left a temporary file.
+      // A killed process that had the same ID may have left a temporary file.
       if FileSystem.exists(temporary) { try FileSystem.remove(temporary) }
       let made = try FileSystem.make(temporary)
       do throws(Errno) {
@@ -180,9 +185,9 @@ package enum JournalFile {
     }
   }
 
-  /// Renames a journal, to free its name for a new one.
+  /// Renames a journal to free its name for a new journal.
   ///
-  /// - Returns: The new name: the old one with the suffix, and with a number if that name is taken.
+  /// - Returns: The new name: the old name plus the suffix, plus a number if that name is taken.
   package static func putAside(_ file: OpenFile, suffix: String) throws(MergeError) -> String {
     var name = file.path + suffix
     var number = 2
@@ -197,7 +202,7 @@ package enum JournalFile {
     return name
   }
 
-  /// Removes a journal without a recorded run.
+  /// Removes a journal that has no recorded run.
   package static func remove(_ file: OpenFile) throws(MergeError) {
     try call(file.path, MergeError.cannotRemoveJournal) { () throws(Errno) in
       try FileSystem.remove(file.path)
@@ -212,7 +217,7 @@ package enum JournalFile {
     do throws(Errno) {
       try file.allocate(ByteRange(start: 0, end: byteCount))
     } catch {
-      // Some file systems cannot allocate; the journal may then run out of space later.
+      // Some file systems cannot preallocate space; the journal may then run out of space later.
       if error.meansNoAllocation { return }
       throw .noRoomForJournal(file.path, byteCount, error)
     }

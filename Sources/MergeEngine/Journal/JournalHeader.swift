@@ -1,11 +1,11 @@
-/// The description of a merge at the start of its journal, written once.
+/// The description of a merge, written once at the start of its journal.
 ///
-/// Magic, format version, byte count, then fields (tag, byte count, value), then a CRC-32C.
-/// `docs/journal-format.md` describes the whole format.
+/// The header consists of a magic number, the format version, the byte count, fields (tag, byte
+/// count, value), and a CRC-32C. `docs/journal-format.md` describes the whole format.
 package struct JournalHeader: Equatable, Sendable {
   package static let magic: [UInt8] = Array("thinmerg".utf8)
   package static let formatVersion: UInt32 = 1
-  /// The largest header accepted; real ones are far smaller.
+  /// The maximum header size accepted, in bytes; real headers are far smaller.
   package static let byteCountMax = 1 << 20
 
   // The properties that a resumed merge must match.
@@ -16,15 +16,18 @@ package struct JournalHeader: Equatable, Sendable {
   package var pastEnd: PastEndPolicy
   package var dataIdentity: DeviceIdentity
   package var originIdentity: DeviceIdentity
-  /// The size that the origin is extended to; `originIdentity` has its size before.
+  /// The size in bytes to which the origin is extended; `originIdentity` contains the original
+  /// size.
   package var grownOriginByteCount: UInt64?
   package var thinByteCount: UInt64?
 
-  // Further properties, for resuming and for display.
+  // Other properties, used for resuming and for display.
   package var plannedByteCount: UInt64
-  /// The thin device's readable name: the LVM name of a volume, else the name as typed.
+  /// The thin device's human-readable name: its LVM name if it is a volume, otherwise the name that
+  /// the user typed.
   package var thinDeviceName: String?
-  /// The UUIDs of the thin volume and its group; nil if it is not an LVM volume.
+  /// The UUIDs of the thin volume and its volume group; nil if the thin device is not an LVM
+  /// volume.
   package var thinVolume: VolumeUUIDs?
   package var metadataPath: String
   package var dataPath: String
@@ -32,7 +35,7 @@ package struct JournalHeader: Equatable, Sendable {
   package var mappings: MergeSource.Mappings
   package var ignoresNeedsCheck: Bool
   package var ignoresMappingCount = false
-  /// The blocks that the replaced merges left on the origin.
+  /// The blocks left on the origin by the merges that this one replaced.
   package var remnants: [MergeRemnant] = []
   package var transactionID: UInt64
   package var heldRoot: UInt64
@@ -55,12 +58,13 @@ package struct JournalHeader: Equatable, Sendable {
     case requiredFeatures, ignoresMappingCount, remnants, thinDeviceName, thinVolume
   }
 
-  /// The features that a journal may require of its reader, a bit each; none exists yet.
+  /// The known features that a journal may require its reader to support, one bit each; none exist
+  /// yet.
   ///
-  /// Bit 0 is never used: a fixture sets it.
+  /// Bit 0 will never be assigned, because a test fixture sets it.
   private static let knownFeatures: UInt64 = 0
 
-  /// The header's bytes in the file, checksum included.
+  /// The header's bytes as stored in the file, including the checksum.
   package var encoded: [UInt8] {
     var fields = FieldWriter<Tag>()
     fields.append(.crc64, fingerprint.crc64)
@@ -118,7 +122,8 @@ package struct JournalHeader: Equatable, Sendable {
 
   /// Returns the size of the header that begins with these 16 bytes.
   ///
-  /// - Throws: `JournalFault` if they do not begin a header of a known version.
+  /// - Throws: `JournalFault` if the bytes are not the start of a header with a known format
+  ///   version.
   package static func byteCount(of first: [UInt8]) throws(JournalFault) -> Int {
     var reader = ByteReader(RawSpan(_elements: first.span))
     guard reader.next(8) == magic else {
@@ -152,9 +157,9 @@ extension VolumeUUIDs {
 }
 
 extension JournalHeader {
-  /// Decodes a whole header.
+  /// Decodes a complete header.
   ///
-  /// - Throws: `JournalFault` if it is corrupt.
+  /// - Throws: `JournalFault` if the header is corrupt or requires a newer version.
   package init(decoding bytes: [UInt8]) throws(JournalFault) {
     let byteCount = try Self.byteCount(of: Array(bytes.prefix(16)))
     guard bytes.count == byteCount else { throw .headerCut() }

@@ -1,21 +1,21 @@
-/// Compares the merge that a journal records with the one that is wanted now.
+/// Compares the merge recorded in a journal with the merge requested now.
 ///
 /// `JournalStore` acts on the result.
 struct JournalMatch {
-  /// The merge that is wanted.
+  /// The merge requested now.
   let wanted: JournalHeader
   let bootID: String
   let originIsTheSame: Bool
-  /// True if the user declares the data device a copy of the journal's.
+  /// True if the user states that the data device is a copy of the one recorded in the journal.
   var dataIsTheSame = false
-  /// The places of devices without an identity, as a run would record them now.
+  /// The locations of devices without an identity, as a run would record them now.
   var dataPlace = ""
   var originPlace = ""
-  /// The thin device's name in messages.
+  /// The name used for the thin device in messages.
   var sourceName = "the thin device"
 
-  /// Returns the first difference between the journal's merge and the wanted one; nil if they are
-  /// the same.
+  /// Returns the first difference between the journal's merge and the requested merge; nil if they
+  /// are the same.
   func difference(from found: JournalHeader) -> JournalDifference? {
     if found.deviceID != wanted.deviceID {
       return .deviceID(found: found.deviceID, wanted: wanted.deviceID)
@@ -23,8 +23,8 @@ struct JournalMatch {
     let data = JournalDifference.RecordedRole(
       name: "data device", use: "merged from", foundPath: found.dataPath, path: wanted.dataPath)
     var dataIdentity = found.dataIdentity
-    // A pool may grow, and the plan has checked that all mappings lie on the device. Without an
-    // identity, the size is the only way to tell devices apart.
+    // A pool may have grown, and the plan has already checked that all mappings lie within the
+    // device. Without an identity, the size is the only way to tell devices apart.
     if !dataIdentity.name.isEmpty { dataIdentity.byteCount = wanted.dataIdentity.byteCount }
     let isOtherNode =
       found.dataIdentity.name != wanted.dataIdentity.name
@@ -49,8 +49,8 @@ struct JournalMatch {
       changed: found.hasIdentifiedData(wanted.dataIdentity) ? sourceName : nil)
   }
 
-  /// Returns the reason to doubt that devices without an identity are those of the last run; nil if
-  /// there is none.
+  /// Returns a reason to doubt that devices without an identity are the ones that the last run
+  /// used; nil if there is no such reason.
   func doubt(
     _ path: String, _ found: JournalHeader, lastAttempt: JournalRecord.Attempt?
   ) -> MergeError? {
@@ -76,9 +76,9 @@ struct JournalMatch {
     return nil
   }
 
-  /// Returns true for a journal of the same thin device, data device and origin.
+  /// Returns true if the journal is for the same thin device, data device, and origin.
   ///
-  /// A data device with the same mappings is a copy of the journal's.
+  /// A different data device with the same mappings counts as a copy of the journal's data device.
   func isOfSameDevices(_ found: JournalHeader) -> Bool {
     found.deviceID == wanted.deviceID
       && (found.dataIdentity.hasSameBytes(as: wanted.dataIdentity)
@@ -87,7 +87,8 @@ struct JournalMatch {
         || found.originIdentity.hasSameBytes(as: wanted.originIdentity))
   }
 
-  /// Returns the difference between a journal's origin and another one; nil if they are the same.
+  /// Returns the difference between a journal's origin and the given device; nil if they are the
+  /// same.
   static func originDifference(
     from found: JournalHeader, _ wanted: DeviceIdentity, path: String
   ) -> JournalDifference? {
@@ -115,7 +116,7 @@ struct JournalMatch {
 }
 
 extension JournalHeader {
-  /// Returns true if a data device is identified as the journal's.
+  /// Returns true if `identity` shows that a data device is the one recorded in the journal.
   func hasIdentifiedData(_ identity: DeviceIdentity) -> Bool {
     !dataIdentity.name.isEmpty && dataIdentity.hasSameBytes(as: identity)
   }

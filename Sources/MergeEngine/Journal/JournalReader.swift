@@ -1,10 +1,10 @@
 internal import SystemPackage
 
-/// Reads a journal's header and records through its own queue.
+/// Reads a journal's header and records through an I/O queue of its own.
 package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
   package static var slabByteCount: Int { 256 << 10 }
 
-  /// The content at a byte offset of the journal.
+  /// The content found at a byte offset of the journal.
   enum Found {
     case record(JournalRecord, frame: RecordFrame, nextByteOffset: UInt64)
     case invalid
@@ -12,7 +12,7 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     case end
   }
 
-  /// A record and its byte offsets.
+  /// A record and its position in the journal.
   struct Placed {
     var record: JournalRecord
     var frame: RecordFrame
@@ -24,16 +24,18 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
   package let byteCount: UInt64
   package let header: JournalHeader
   package let headerByteCount: UInt64
-  /// The CRC-32C of the whole header, its last four bytes included, which begins each record's
-  /// checksum.
+  /// The CRC-32C of the whole header, including its last four bytes; the first input to every
+  /// record's checksum.
   package let headerChecksum: UInt32
-  /// The CRC-32C in the header's last four bytes, which differs from header to header.
+  /// The CRC-32C stored in the header's last four bytes, which differs from one header to the next.
   package let headerProof: UInt32
   private var io: IO
   private var windowByteOffset: UInt64 = 0
   private var windowByteCount = 0
 
-  /// - Throws: `MergeError`, `journalConflict` for a file that is not a journal or is corrupt.
+  /// Reads and checks the journal's header.
+  ///
+  /// - Throws: `MergeError` (`journalConflict`) if the file is not a journal or is corrupt.
   package init(path: String, byteCount: UInt64, io: consuming IO) throws(MergeError) {
     var io = io
     do throws(JournalFault) {
@@ -45,7 +47,7 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
       headerChecksum = CRC32C.checksum(of: RawSpan(_elements: bytes.span))
       headerProof = RawSpan(_elements: bytes.span).littleEndian(
         at: bytes.count - 4, as: UInt32.self)
-      // The size is that of the bytes whose checksum was checked.
+      // This is the size of the bytes whose checksum was verified.
       self.headerByteCount = UInt64(bytes.count)
     } catch {
       throw error.conflict(path: path)
@@ -55,7 +57,7 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     self.io = io
   }
 
-  /// Reads any number of bytes, a slab at a time; returns fewer at the end of the file.
+  /// Reads `count` bytes, one slab at a time; returns fewer at the end of the file.
   private static func read(
     _ byteOffset: UInt64, count: Int, _ byteCount: UInt64, _ io: inout IO
   ) throws(JournalFault) -> [UInt8] {
@@ -74,14 +76,15 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     return bytes
   }
 
-  /// The bytes of the last read.
+  /// The bytes returned by the last read.
   private var window: RawSpan {
     @_lifetime(borrow self)
     borrowing get { io.bytes(at: 0, count: windowByteCount) }
   }
 
-  /// Returns the position of bytes in the window, valid until the next call; shorter at the end of
-  /// the file.
+  /// Returns the position of the requested bytes in the window, reading them first if needed.
+  ///
+  /// The position is valid until the next call, and covers fewer bytes at the end of the file.
   private mutating func place(_ byteOffset: UInt64, count: Int) throws(JournalFault) -> Range<Int> {
     let there = byteOffset < byteCount ? min(UInt64(count), byteCount - byteOffset) : 0
     guard there > 0 else { return 0..<0 }
@@ -123,15 +126,16 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
       let record = JournalRecord(
         kindCode: frame.kindCode, payload: payload, dataBlockByteCount: header.dataBlockByteCount)
     else {
-      // The checksum is valid, so this is not a torn write: a newer version wrote it, or the file
-      // was crafted.
+      // The checksum is valid, so this is not a torn write: a newer version wrote the record, or
+      // the file was crafted.
       throw .recordUnknown(at: byteOffset)
     }
     return .record(
       record, frame: frame, nextByteOffset: byteOffset + UInt64(frame.recordByteCount))
   }
 
-  /// Returns the next record: in the same append, or at the beginning of the next one.
+  /// Returns the next record, either from the same append or from the start of the next one; nil if
+  /// there is none.
   mutating func record(
     following byteOffset: UInt64, sequence: UInt64
   ) throws(JournalFault) -> Placed? {
@@ -147,8 +151,8 @@ package struct JournalReader<IO: BlockIO & ~Copyable>: ~Copyable {
     return nil
   }
 
-  /// Returns true if a later append proves the bytes at `byteOffset` corrupt: it began after record
-  /// `sequence` was durable, or begins with that record.
+  /// Returns true if a later append proves that the bytes at `byteOffset` are corrupt, because the
+  /// append began after record `sequence` was durable or because it begins with that record.
   mutating func hasAppend(
     behind byteOffset: UInt64, after sequence: UInt64
   ) throws(JournalFault) -> Bool {

@@ -1,32 +1,33 @@
 /// One record of a journal.
 package enum JournalRecord: Equatable, Sendable {
-  /// A run began, so an earlier `finished` no longer counts.
+  /// A run began; any earlier `finished` record no longer counts.
   case attempt(Attempt)
   case checkpoint(Checkpoint)
-  /// Ranges of the origin whose source could not be read.
+  /// Ranges of the origin whose source data could not be read.
   case unreadable([ByteRange])
-  /// All of the plan is recorded and durable.
+  /// The entire plan is durable and recorded.
   case finished(seconds: Int64)
-  /// The origin was read back and is correct.
+  /// The origin was read back and found correct.
   case verified(seconds: Int64)
-  /// Another merge replaced this one, which cannot be resumed.
+  /// Another merge replaced this one, so this one cannot be resumed.
   case givenUp(StatusReport.GivenUp)
   /// The origin is about to take the thin volume's place in LVM.
   case handover(VolumeHandover, seconds: Int64)
   /// The origin has taken the thin volume's place.
   case handedOver(seconds: Int64)
-  /// The handover was dropped, because something blocked its first step.
+  /// The handover was dropped because its first step was blocked.
   case handoverDropped(seconds: Int64)
 
-  /// One run of the merge, as it began.
+  /// The details of one run of a merge, recorded when the run began.
   package struct Attempt: Equatable, Sendable {
     package var seconds: Int64
     package var bootID: String
     package var metadataPath, dataPath, originPath: String
-    /// The place of a device without an identity, which distinguishes it until the next boot; else
-    /// empty.
+    /// The location of a device without an identity, which tells it apart from other devices until
+    /// the next boot; empty if the device has an identity.
     package var dataPlace, originPlace: String
-    /// Thin devices that share the origin, or may, and that this run was allowed to change.
+    /// Thin devices that share the origin, or might share it, and that this run was allowed to
+    /// change.
     package var agreedSharers: [OriginSharer]
 
     package init(
@@ -49,17 +50,17 @@ package enum JournalRecord: Equatable, Sendable {
     case merge = 0
     /// A retry of unreadable ranges.
     case retry = 1
-    /// A re-read of recorded ranges, whose entries replace the earlier ones.
+    /// A re-read of recorded ranges; its entries replace the earlier ones.
     case recheck = 2
   }
 
-  /// The pieces that became durable since the previous checkpoint.
+  /// The pieces of the origin that became durable since the previous checkpoint.
   package struct Checkpoint: Equatable, Sendable {
     package var seconds: Int64
     package var kind: SweepKind
-    /// The number of the sweep; entries rise within a sweep.
+    /// The sweep's sequence number; within one sweep, entries are in ascending order.
     package var sweep: UInt64
-    /// All of the plan before this byte of the origin is durable or recorded as unreadable.
+    /// The origin byte offset before which the whole plan is durable or recorded as unreadable.
     package var watermark: UInt64
     package var entries: [JournalEntry]
 
@@ -74,13 +75,15 @@ package enum JournalRecord: Equatable, Sendable {
     }
   }
 
-  /// The most entries in one record; a larger checkpoint is split into several records.
+  /// The maximum number of entries in one record; a larger checkpoint is split into several
+  /// records.
   package static let entryCountMax = 2048
-  /// The largest sweep number, which no journal gets near, since each sweep takes a run.
+  /// The maximum sweep number, which no real journal comes close to, because each sweep takes a
+  /// run.
   package static let sweepMax: UInt64 = 1 << 48
-  /// The largest payload; a frame with a larger byte count is invalid.
+  /// The maximum payload size in bytes; a frame that declares more is invalid.
   package static let payloadByteCountMax = 64 << 10
-  /// The most ranges in one record of unreadable ranges.
+  /// The maximum number of ranges in one record of unreadable ranges.
   package static let rangeCountMax = 2048
 
   private enum Kind: UInt32 {
@@ -113,10 +116,10 @@ package enum JournalRecord: Equatable, Sendable {
     return kind.rawValue
   }
 
-  /// Appends the record's payload.
+  /// Appends the record's payload to `writer`.
   ///
-  /// - `dataBlockByteCount`: the size of a thin block. The watermark is stored as a block number
-  ///   and a byte offset in that block.
+  /// - `dataBlockByteCount`: the size of a thin block in bytes. The watermark is stored as a block
+  ///   number and a byte offset within that block.
   func encodePayload(into writer: inout ByteWriter, dataBlockByteCount: UInt64) {
     switch self {
     case .attempt(let attempt):
@@ -173,8 +176,9 @@ package enum JournalRecord: Equatable, Sendable {
     }
   }
 
-  /// Returns nil if the kind is unknown or the payload is invalid for it; the reader then refuses
-  /// the journal.
+  /// Decodes a record; returns nil if the kind is unknown or the payload is invalid for that kind.
+  ///
+  /// The reader rejects a journal that contains such a record.
   init?(kindCode: UInt32, payload: RawSpan, dataBlockByteCount: UInt64) {
     var reader = ByteReader(payload)
     switch Kind(rawValue: kindCode) {
@@ -264,10 +268,10 @@ package enum JournalRecord: Equatable, Sendable {
       entries: entries)
   }
 
-  /// Returns fewer entries if the bytes end early or are invalid.
+  /// Decodes `count` entries; returns fewer if the bytes end early or are invalid.
   private static func entries(_ count: Int, from first: ByteReader) -> [JournalEntry] {
     [JournalEntry](capacity: count) { entries in
-      // A local copy keeps the position in a register; a captured reader stays in memory.
+      // A local copy keeps the read position in a register; a captured reader would stay in memory.
       var reader = first
       var packer = RangePacker()
       for _ in 0..<count {
@@ -278,22 +282,23 @@ package enum JournalRecord: Equatable, Sendable {
   }
 }
 
-/// The frame of a record: appended one after another, each with a checksum.
+/// The frame around each record in a journal, including the record's checksum.
 ///
-/// Records begin at multiples of 8 bytes, the first one of an append at a multiple of 4096.
+/// Each record starts at a multiple of 8 bytes; the first record of each append starts at a
+/// multiple of 4096.
 ///
 /// | offset | bytes | field |
 /// |---:|---:|---|
 /// | 0 | 4 | "TMr1" |
 /// | 4 | 4 | kind |
-/// | 8 | 8 | sequence number, from 1, one more each |
-/// | 16 | 8 | sequence number of the first record of the same append |
-/// | 24 | 4 | bytes of the payload |
-/// | 28 | 4 | CRC-32C of the header's checksum, bytes 0..<28 and the payload, salted by kind |
+/// | 8 | 8 | sequence number, starting at 1 and incremented for each record |
+/// | 16 | 8 | sequence number of the first record in the same append |
+/// | 24 | 4 | payload size in bytes |
+/// | 28 | 4 | CRC-32C of journal header's checksum, bytes 0..<28 and payload; salted by kind |
 /// | 32 | … | payload, then zeros up to a multiple of 8 |
 ///
-/// An append is synced before the next one begins. A crash may lose any records of the last append,
-/// but none of an earlier one.
+/// Each append is synced before the next one begins. A crash may lose any records of the last
+/// append, but none from earlier appends.
 package struct RecordFrame: Equatable, Sendable {
   package static let byteCount = 32
   static let magic: UInt32 = 0x3172_4D54
@@ -301,15 +306,15 @@ package struct RecordFrame: Equatable, Sendable {
 
   package var kindCode: UInt32
   package var sequence: UInt64
-  /// The sequence number of the first record of the same append.
+  /// The sequence number of the first record in the same append.
   package var appendSequence: UInt64
   package var payloadByteCount: Int
   private var checksum: UInt32
 
-  /// The size of the record in the file, padding included.
+  /// The record's size in the file, including padding.
   package var recordByteCount: Int { (Self.byteCount + payloadByteCount + 7) / 8 * 8 }
 
-  /// Returns nil if the bytes cannot begin a record.
+  /// Decodes a frame; returns nil if the bytes cannot be the start of a record.
   init?(_ bytes: RawSpan) {
     var reader = ByteReader(bytes)
     guard reader.next(UInt32.self) == Self.magic, let kindCode = reader.next(UInt32.self),
@@ -335,19 +340,20 @@ package struct RecordFrame: Equatable, Sendable {
     checksum = 0
   }
 
-  /// Returns true if the record can begin there: the first record of an append must be aligned.
+  /// Returns true if the record may start at `byteOffset`: the first record of an append must be
+  /// aligned.
   func mayStand(at byteOffset: UInt64) -> Bool {
     appendSequence < sequence
       || appendSequence == sequence
         && byteOffset.isMultiple(of: JournalEncoder.appendAlignmentByteCount)
   }
 
-  /// Returns true if the checksum is that of this frame and `payload`.
+  /// Returns true if the stored checksum matches this frame and `payload`.
   func proves(_ payload: RawSpan, headerChecksum: UInt32) -> Bool {
     checksum == Self.checksum(self, payload, headerChecksum)
   }
 
-  /// Appends a whole record; `payload` is a reused buffer.
+  /// Appends a complete record to `writer`; `payload` is a reused scratch buffer.
   static func append(
     _ record: JournalRecord, sequence: UInt64, appendSequence: UInt64, headerChecksum: UInt32,
     dataBlockByteCount: UInt64, payload: inout ByteWriter, to writer: inout ByteWriter
@@ -367,7 +373,7 @@ package struct RecordFrame: Equatable, Sendable {
     for index in words.indices { writer.append(words[index]) }
   }
 
-  /// Bytes 0..<28 of the frame.
+  /// Bytes 0..<28 of the frame, as 32-bit words.
   private var words: InlineArray<7, UInt32> {
     [
       Self.magic, kindCode, UInt32(truncatingIfNeeded: sequence),

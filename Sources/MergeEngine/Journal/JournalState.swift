@@ -1,6 +1,6 @@
-/// The valid content of a journal.
+/// The valid content of a journal, as gathered from its records.
 package struct JournalState: Sendable {
-  /// Consecutive checkpoints whose entries rise from the first to the last.
+  /// Consecutive checkpoints whose entries are in ascending order throughout.
   struct Sweep: Sendable {
     var firstByteOffset: UInt64
     var firstSequence: UInt64
@@ -9,66 +9,71 @@ package struct JournalState: Sendable {
     var lastEnd: UInt64
   }
 
-  /// The sweep whose checkpoints are being read, and the chain that it is part of.
+  /// The sweep whose checkpoints are being read, and the chain that contains the sweep.
   private struct OpenSweep {
     var sweep: UInt64
     var chain: Int
   }
 
-  /// The most unreadable ranges that may wait for a retry; a merge with more is not resumed.
+  /// The maximum number of unreadable ranges that may await a retry; a merge with more cannot be
+  /// resumed.
   package static let unreadableCountMax = 64 << 10
 
   package private(set) var watermark: UInt64 = 0
-  /// The bytes recorded, each counted once.
+  /// The number of bytes recorded, each counted only once.
   package private(set) var doneByteCount: UInt64 = 0
   package private(set) var unreadable = RangeSet()
   package private(set) var isFinished = false
   package private(set) var isVerified = false
-  /// The time at which the merge last finished, even if a later run began.
+  /// The time when the merge last finished, even if another run began later; nil if it never
+  /// finished.
   package private(set) var finishedSeconds: Int64?
-  /// The merge that replaced this one; nil if there is none.
+  /// The merge that replaced this one; nil if none did.
   package private(set) var givenUp: StatusReport.GivenUp?
-  /// The handover in LVM of a finished merge; nil if it has not begun or was dropped.
+  /// The LVM handover of a finished merge; nil if the handover has not begun or was dropped.
   package private(set) var handover: VolumeHandover?
-  /// True if the handover is complete.
+  /// True if the LVM handover is complete.
   package private(set) var isHandedOver = false
   package private(set) var lastAttempt: JournalRecord.Attempt?
   package private(set) var attemptCount: UInt64 = 0
-  /// The recognizable thin devices that any run was allowed to change.
+  /// The thin devices that any run was allowed to change and that can be recognized again.
   package private(set) var agreedSharers = AgreedSharers()
   package private(set) var lastSeconds: Int64
-  /// The time that runs took, each from its begin to its last record.
+  /// The total duration of all runs in seconds, each measured from its start to its last record.
   package private(set) var writingSeconds: Int64 = 0
-  /// The largest entry, and so the buffer size that a re-read of entries needs.
+  /// The size of the largest entry in bytes, which is also the buffer size needed to re-read
+  /// entries.
   package private(set) var entryByteCountMax: UInt64 = 0
   package private(set) var nextSequence: UInt64 = 1
   package private(set) var nextSweep: UInt64 = 0
-  /// The end of the last record.
+  /// The byte offset at which the last record ends.
   package private(set) var endByteOffset: UInt64
   /// The size to truncate the file to before appending.
   ///
-  /// The last record's block stays if it was written in full, since it may be durable. A block that
-  /// the file ends inside was never durable, and zeros must not complete it to a valid record.
+  /// The last record's block is kept if it was written in full, since it may be durable. If the
+  /// file ends in the middle of a block, that block was never durable, and padding it with zeros
+  /// must not turn it into a valid record.
   package private(set) var cutByteOffset: UInt64
-  /// True if the file ends in a torn append that must be cut off.
+  /// True if the file has a torn tail that must be cut off.
   package private(set) var hasTornEnd = false
-  /// Chains of sweeps, each with entries that rise throughout.
+  /// Chains of sweeps; within each chain, all entries are in ascending order.
   ///
-  /// A sweep that begins before the end of any chain starts a new one.
+  /// A sweep that begins before the end of any chain starts a new chain.
   private(set) var chains: [[Sweep]] = []
-  /// The header's limits: no byte past `limit` is recorded, nor more than `plannedByteCount`.
+  /// The limits set by the header: no byte past `limit` may be recorded, and no more than
+  /// `plannedByteCount` bytes in all.
   private let limit: UInt64
   private let plannedByteCount: UInt64
   private static let passedSecondsMax: Int64 = 1 << 40
   private var open: OpenSweep?
   private var attemptBegan: Int64
 
-  /// Reads all records.
+  /// Reads all records of a journal.
   ///
-  /// - `isBeingWritten`: whether a merge is appending. That merge checked the bytes after the last
-  ///   record when it began; bytes there now may have been appended during this read.
+  /// - `isBeingWritten`: whether a merge is appending right now. That merge checked for a torn tail
+  ///   when it began, so any bytes after the last record may have been appended during this read.
   /// - Throws: `MergeError` (`journalConflict`) if an invalid record is followed by records that
-  ///   were appended after it was durable: the journal is then corrupt, not only torn by a crash.
+  ///   were appended after it was durable: the journal is then corrupt, not just torn by a crash.
   package init<IO: BlockIO & ~Copyable>(
     reading reader: inout JournalReader<IO>, isBeingWritten: Bool = false
   ) throws(MergeError) {
@@ -126,7 +131,8 @@ package struct JournalState: Sendable {
         }
         let passed = ByteRange(
           start: min(range.start, watermark), end: min(range.end, watermark))
-        // Ranges that the re-check cannot read were recorded before; a retry counts them again.
+        // Ranges that a re-check cannot read were counted when first recorded; a retry will count
+        // them again.
         doneByteCount -= min(unreadable.insert(passed), doneByteCount)
         unreadable.insert(range)
       }
@@ -151,13 +157,14 @@ package struct JournalState: Sendable {
       lastSeconds = seconds
     case .givenUp(let taker):
       givenUp = taker
-      // No run wrote since the previous record, so `writingSeconds` stays.
+      // No run has written anything since the previous record, so `writingSeconds` does not change.
       lastSeconds = taker.seconds
     }
   }
 
   private mutating func note(_ seconds: Int64) {
-    // The clock may be set, and the journal may be crafted: implausible intervals are ignored.
+    // The clock may have been adjusted, or the journal crafted, so implausible intervals are
+    // ignored.
     let (passed, overflow) = seconds.subtractingReportingOverflow(max(lastSeconds, attemptBegan))
     if !overflow, (0...Self.passedSecondsMax).contains(passed) {
       writingSeconds = min(writingSeconds + passed, Self.passedSecondsMax)
@@ -165,11 +172,11 @@ package struct JournalState: Sendable {
     lastSeconds = seconds
   }
 
-  /// Rejects entries that would count bytes twice.
+  /// Rejects a checkpoint whose entries would count bytes twice.
   ///
-  /// A merge sweep continues at the watermark, and a retry covers only unreadable ranges, so the
-  /// byte counts of their entries can be added up. The re-check replaces entries, all of them
-  /// before the watermark.
+  /// A merge sweep continues from the watermark, and a retry covers only unreadable ranges, so the
+  /// byte counts of their entries can simply be added up. A re-check only replaces entries, all of
+  /// which are before the watermark.
   private func checkEntries(
     of checkpoint: JournalRecord.Checkpoint, at byteOffset: UInt64
   ) throws(JournalFault) {
@@ -207,7 +214,8 @@ package struct JournalState: Sendable {
       byteCount &+= entry.byteCount
       largest = max(largest, entry.byteCount)
     }
-    // At most `JournalRecord.entryCountMax` entries of at most this size: the sum did not overflow.
+    // The sum cannot have overflowed: there are at most `JournalRecord.entryCountMax` entries, each
+    // at most this size.
     guard largest <= TransferOptions.ioByteCountRange.upperBound else {
       throw .entrySize(
         largest, at: byteOffset, max: TransferOptions.ioByteCountRange.upperBound)
@@ -238,8 +246,8 @@ package struct JournalState: Sendable {
       return
     }
     // A sweep extends the first chain only if it begins after the end of all chains. The reader
-    // sees only the head of each chain, so it would take an older entry for the newest where
-    // another chain's entry reaches past the end of this chain.
+    // sees only the head of each chain, so without this rule it would mistake an older entry for
+    // the newest wherever another chain's entry extends past the end of this chain.
     let isBehindAll = chains.allSatisfy { ($0.last?.lastEnd ?? 0) <= first.start }
     let chain = isBehindAll ? 0 : chains.count
     if chain == chains.count { chains.append([]) }
@@ -249,12 +257,12 @@ package struct JournalState: Sendable {
 }
 
 extension JournalState {
-  /// Returns true if a run reads recorded ranges again.
+  /// Returns true if a run must read the recorded ranges again.
   ///
-  /// A run over a finished merge has nothing else to do.
+  /// If the merge is already finished, a run has nothing else to do.
   ///
-  /// - `trusted`: whether earlier runs are trusted.
-  /// - `byCopy`: whether the source is a copy of theirs.
+  /// - `trusted`: whether the results of earlier runs are trusted.
+  /// - `byCopy`: whether the source is a copy of the one that earlier runs read.
   func isReadAgain(trusted: Bool, byCopy: Bool) -> Bool {
     !trusted || byCopy || finishedSeconds != nil
   }

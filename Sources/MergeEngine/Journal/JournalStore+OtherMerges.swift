@@ -1,9 +1,10 @@
 internal import SystemPackage
 
-// Journals of other merges onto the same origin.
+// Journals of other merges into the same origin.
 
 extension JournalStore {
-  /// Records unfinished merges as given up and renames their journals, so that none is resumed.
+  /// Records that unfinished merges are abandoned and renames their journals, so that no run
+  /// resumes from them.
   func putAside(
     _ files: [OpenFile], for taker: StatusReport.GivenUp
   ) throws(MergeError) {
@@ -13,11 +14,11 @@ extension JournalStore {
     }
   }
 
-  /// Records in the journal of an unfinished merge, durably, that it is given up.
+  /// Durably records in the journal of an unfinished merge that the merge is abandoned.
   ///
-  /// Under whatever name it is found later, no run resumes it over the other merge's data. A
-  /// finished journal stays finished. No run resumes a journal that is unreadable or that other
-  /// users can write to.
+  /// Whatever name the journal is later found under, no run will resume from it and overwrite the
+  /// new merge's data. The journal of a finished merge is left unchanged. So is a journal that is
+  /// unreadable or that other users can write to, since no run would resume from it anyway.
   func recordGivenUp(
     _ file: OpenFile, for taker: StatusReport.GivenUp
   ) throws(MergeError) {
@@ -31,8 +32,8 @@ extension JournalStore {
     }
   }
 
-  /// Returns the blocks that the merges of these journals left on the origin, including those in
-  /// their headers.
+  /// Returns the blocks that the merges of these journals left on the origin, including the blocks
+  /// from earlier merges that the journals' headers record.
   func remnants(of files: [OpenFile]) -> [MergeRemnant] {
     var remnants: [MergeRemnant] = []
     for file in files {
@@ -52,11 +53,12 @@ extension JournalStore {
     return remnants
   }
 
-  /// Checks that the wanted merge is not an earlier, finished one, which would overwrite the merges
-  /// after it.
+  /// Checks that the requested merge has not already finished: repeating it would overwrite the
+  /// merges that came after it.
   ///
-  /// - `path`: the journal that took the place of the finished ones.
-  /// - Throws: `MergeError` (`journalConflict`) if the wanted merge is one of them.
+  /// - `path`: the path of the current journal. Journals of finished merges have the same path plus
+  ///   a number.
+  /// - Throws: `MergeError` (`journalConflict`) if the requested merge has already finished.
   func checkIsNotFinished(before path: String, _ match: JournalMatch) throws(MergeError) {
     var number = 1
     while FileSystem.exists("\(path).\(number)") {
@@ -71,21 +73,23 @@ extension JournalStore {
     }
   }
 
-  /// Checks that a journal elsewhere does not hide a half merged origin.
+  /// Checks that using a journal at a nondefault path does not hide the fact that the origin is
+  /// half merged.
   ///
-  /// - Throws: `MergeError` (`journalConflict`) if the default place has an unfinished journal.
+  /// - Throws: `MergeError` (`journalConflict`) if the journal at the default path belongs to an
+  ///   unfinished merge.
   func checkUsualPlace(_ usualPath: String, chosen: String) throws(MergeError) {
     guard let other = try other(usualPath, than: chosen) else { return }
     try other.checkIsSettled()
   }
 
-  /// Checks that the journal is the latest of its origin: resuming an older one would lose what was
-  /// written since.
+  /// Checks that the journal is the most recent one for its origin: resuming from an older journal
+  /// would lose data written since then.
   ///
-  /// - `marked`: the path of this journal in the origin's mark; nil without such a mark. A mark
-  ///   exists only while its merge is the latest.
-  /// - `finished`: the journals of finished merges that marks name.
-  /// - Throws: `MergeError` (`journalConflict`) if another journal is later.
+  /// - `marked`: the path of this journal as recorded in the origin's mark; nil if there is no such
+  ///   mark. A mark exists only while its merge is the most recent one.
+  /// - `finished`: the paths of the journals of finished merges, as recorded in marks.
+  /// - Throws: `MergeError` (`journalConflict`) if another journal is more recent.
   func checkIsLatest(
     _ journal: OpenJournal, usualPath: String, marked: String?, finished: [String]
   ) throws(MergeError) {
@@ -94,7 +98,7 @@ extension JournalStore {
         other.isOfSameOrigin(as: journal.header)
       else { continue }
       if other.id == journal.id {
-        // Either copy of a journal may be resumed, unless the other one has more records.
+        // A run may resume from either copy of a journal, unless the other copy has more records.
         guard other.state.nextSequence > journal.state.nextSequence else { continue }
         throw .journalOvertaken(journal.file.path, by: path, isSameMerge: true)
       }
@@ -106,14 +110,16 @@ extension JournalStore {
     }
   }
 
-  /// A journal opened only for reading.
+  /// Another merge's journal, or a copy of this one, opened only for reading.
   private struct Other {
     let path: String
     let header: JournalHeader
     let state: JournalState
     let id: String
 
-    /// - Throws: `MergeError` (`journalConflict`) if the merge has begun and is not finished.
+    /// Checks that the journal's merge either never began or is finished.
+    ///
+    /// - Throws: `MergeError` (`journalConflict`) if the merge began but did not finish.
     func checkIsSettled() throws(MergeError) {
       guard state.attemptCount > 0, !state.isFinished else { return }
       if let taker = state.givenUp { throw .journalGivenUp(path, for: taker) }
@@ -126,11 +132,11 @@ extension JournalStore {
     }
   }
 
-  /// Returns the journal at `path`; nil if there is none, or if it is the chosen one under another
-  /// name.
+  /// Returns the journal at `path`; nil if there is none, or if it is the journal at `chosen`,
+  /// possibly under another name.
   private func other(_ path: String, than chosen: String) throws(MergeError) -> Other? {
     guard chosen != path, FileSystem.exists(path) else { return nil }
-    // Any user may own the file: at worst, its content makes this merge be refused.
+    // Any user may own the file: at worst, its content causes this merge to be refused.
     let file = try JournalFile.file(at: path)
     if FileSystem.exists(chosen) {
       let there = try JournalFile.file(at: chosen)

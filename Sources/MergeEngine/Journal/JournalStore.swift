@@ -1,11 +1,11 @@
 internal import SystemPackage
 
-/// The journal of a merge as it was read: a new one, or one from an earlier run.
+/// A merge's journal, either new or from an earlier run, with its content as of when it was read.
 ///
-/// It is locked unless it was opened only for reading.
+/// The journal is locked unless it was opened only for reading.
 struct OpenJournal {
   var file: OpenFile
-  /// The file's version from before the read.
+  /// The file's version just before the file was read.
   let version: OpenFile.Version
   let header: JournalHeader
   let headerByteCount: UInt64
@@ -21,20 +21,20 @@ struct OpenJournal {
   }
 }
 
-/// The journal found where a merge keeps its own.
+/// The journal found at the path where a merge would keep its own journal.
 ///
-/// Its file is locked unless it was opened only for reading.
+/// The journal is locked unless it was opened only for reading.
 enum JournalSlot {
   case empty
-  /// A journal of the same merge, to resume.
+  /// A journal of the same merge, to resume from.
   case sameMerge(OpenJournal)
-  /// A journal of another merge without a recorded run. A run is recorded before it writes, so the
-  /// origin is untouched.
+  /// A journal of another merge that never recorded a run. Every run is recorded before it writes,
+  /// so the origin is untouched.
   case neverStarted(OpenFile)
-  /// A journal to keep under another name.
+  /// A journal that is kept, but under another name.
   case superseded(OpenFile, suffix: String)
 
-  /// The journal of the same merge; nil if there is none.
+  /// The journal found, if it belongs to the same merge; otherwise nil.
   var journalOfSameMerge: OpenJournal? {
     if case .sameMerge(let journal) = self { journal } else { nil }
   }
@@ -43,17 +43,17 @@ enum JournalSlot {
   var isOccupied: Bool { if case .empty = self { false } else { true } }
 }
 
-/// Finds, opens, creates and sets aside journals of merges.
+/// Finds, opens, creates, and sets aside the journals of merges.
 struct JournalStore {
-  /// The folder that contains the journals of block devices.
+  /// The folder that contains the journals of merges whose origin is a block device.
   let stateFolder: String
-  /// The ID of this process, for names of temporary files.
+  /// This process's ID, used in the names of temporary files.
   let processID: Int32
   let clock: Clock
-  /// Receives the notes for the user.
+  /// A closure that receives notes for the user.
   let note: (MergeNote) -> Void
 
-  /// Opens a reader of the journal at its current size.
+  /// Creates a reader for the journal, based on the file's current size.
   func reader(_ file: OpenFile) throws(MergeError) -> JournalReader<LinuxAIO> {
     // A running merge may be appending, so the size is read again.
     let byteCount = try file.byteCountNow()
@@ -64,9 +64,9 @@ struct JournalStore {
         files: [.journal: file], clock: clock))
   }
 
-  /// Returns the default path of the journal of merges onto `origin`.
+  /// Returns the default path of the journal for merges into `origin`.
   ///
-  /// - Throws: `MergeError` (`journalConflict`) if two journals of the origin exist there.
+  /// - Throws: `MergeError` (`journalConflict`) if two journals for the origin exist.
   func usualPath(of origin: OpenFile) throws(MergeError) -> String {
     try JournalFile.place(of: origin, identity: DeviceIdentity(origin), stateFolder: stateFolder)
   }
@@ -97,16 +97,16 @@ struct JournalStore {
 
   /// Opens the journal at `path`, which must exist, for reading without a lock.
   ///
-  /// Any user may own the journal: `status` only shows its content, and a comparison by the journal
-  /// opens the origin it names only for reading.
+  /// Any user may own the journal: `status` only displays its content, and a comparison based on
+  /// the journal opens the origin that it names only for reading.
   func file(_ path: String) throws(MergeError) -> OpenFile {
     guard !FileSystem.isMissing(path) else { throw .noJournal(path) }
     return try JournalFile.file(at: path)
   }
 
-  /// Reads a journal, or returns `earlier` if it is the same unchanged file.
+  /// Reads a journal, or returns `earlier` if that is the same file and it has not changed since.
   ///
-  /// - `earlier`: the journal at the same path as read before it was locked.
+  /// - `earlier`: the journal at the same path, as it was read before being locked.
   func read(
     _ file: OpenFile, earlier: OpenJournal? = nil, isNew: Bool = false
   ) throws(MergeError) -> OpenJournal {
@@ -124,7 +124,7 @@ struct JournalStore {
       isNew: isNew)
   }
 
-  /// Returns the ID of a journal, which may be in use; nil if no merge could resume from it.
+  /// Returns the ID of a journal, even one in use; nil if no merge could resume from the journal.
   func id(of file: OpenFile) -> String? {
     do throws(MergeError) {
       try JournalFile.checkIsOwn(file)
@@ -135,7 +135,7 @@ struct JournalStore {
     }
   }
 
-  /// Returns the ID of the journal at `path`; nil if there is none.
+  /// Returns the ID of the journal at `path`; nil if there is no usable journal.
   func id(at path: String) -> String? { (try? file(path)).flatMap { id(of: $0) } }
 
   /// Reads a journal that no process had locked when it was opened.
@@ -143,18 +143,19 @@ struct JournalStore {
     do throws(MergeError) {
       return try read(file)
     } catch {
-      // A merge that began meanwhile may be appending: the journal is locked, not corrupt.
+      // A merge that started in the meantime may be appending: the journal is locked, not corrupt.
       throw file.isLockedByAnother ? .journalLocked(file.path) : error
     }
   }
 
-  /// Finds the journal at the merge's path; changes nothing.
+  /// Finds the journal at the merge's path, without changing anything.
   ///
-  /// - `mergesAgain`: whether another merge may follow a finished one of the same devices.
-  /// - `resumed`: the only journal accepted, finished or not.
+  /// - `mergesAgain`: whether another merge may follow a finished merge of the same devices.
+  /// - `resumed`: the journal to resume from, finished or not; nil to accept any suitable journal.
   /// - `locking`: whether the journal will be written to. A reader must not lock out a merge that
-  ///   begins meanwhile.
-  /// - Throws: `MergeError`, `journalConflict` if another merge is unfinished there.
+  ///   starts in the meantime.
+  /// - Throws: `MergeError` (`journalConflict`) if the journal belongs to another, unfinished
+  ///   merge.
   func find(
     _ path: String, match: JournalMatch, restarts: Bool, mergesAgain: Bool = false,
     resuming resumed: OpenJournal? = nil, locking: Bool = true
@@ -183,10 +184,10 @@ struct JournalStore {
     return .sameMerge(journal)
   }
 
-  /// Checks that the wanted merge may resume from the journal.
+  /// Checks that the requested merge may resume from the journal.
   ///
-  /// - Throws: `MergeError` (`journalConflict`) if the journal is of another merge, was given up,
-  ///   or may be of other devices.
+  /// - Throws: `MergeError` (`journalConflict`) if the journal's merge is a different one or was
+  ///   abandoned, or if its devices may be different.
   private func check(
     _ journal: OpenJournal, _ match: JournalMatch, isResumed: Bool
   ) throws(MergeError) {
@@ -202,9 +203,9 @@ struct JournalStore {
     }
   }
 
-  /// Removes or renames the journal that `find` returned, unless it is resumed.
+  /// Removes or renames the journal that `find` returned, unless the merge resumes from it.
   ///
-  /// - `taker`: the merge that replaces an unfinished one.
+  /// - `taker`: the merge that replaces the journal's merge if that is unfinished.
   func clear(
     _ path: String, found: JournalSlot, for taker: StatusReport.GivenUp
   ) throws(MergeError) {
@@ -218,19 +219,19 @@ struct JournalStore {
     }
   }
 
-  /// Opens the journals of the unfinished merges that a restarted merge gives up.
+  /// Opens the journals of the unfinished merges that a restarted merge abandons.
   ///
   /// - `chosen`: the path of the restarted merge's own journal, which is skipped.
   /// - `locking`: whether to lock the journals.
-  /// - Throws: `MergeError`: `busy` if a merge has one locked, `refused` if one cannot be put
-  ///   aside.
+  /// - Throws: `MergeError`: `busy` if another merge has locked one of the journals, `refused` if
+  ///   one cannot be set aside.
   func givenUp(
     _ paths: [String], besides chosen: String, locking: Bool
   ) throws(MergeError) -> [OpenFile] {
     var files: [OpenFile] = []
     let own = try? JournalFile.file(at: chosen)
     for path in paths where path != chosen {
-      // A file with two names can be locked only once.
+      // A file with two names can be locked only once, so the second name is skipped.
       guard let there = try? JournalFile.file(at: path), own?.isSameFile(as: there) != true,
         !files.contains(where: there.isSameFile),
         let file = try unfinished(path, locking: locking)
@@ -241,8 +242,8 @@ struct JournalStore {
     return files
   }
 
-  /// Opens the journal of an unfinished merge; returns nil for any file that no merge could resume
-  /// from.
+  /// Opens the journal at `path` if its merge is unfinished; returns nil if no merge could resume
+  /// from the file.
   private func unfinished(_ path: String, locking: Bool) throws(MergeError) -> OpenFile? {
     do throws(MergeError) {
       guard let file = try JournalFile.open(path, locking: locking) else { return nil }
@@ -279,7 +280,7 @@ struct JournalStore {
     try JournalFile.checkCanBeMade(path, byteCount: byteCountMax)
   }
 
-  /// Creates the merge's journal and allocates its largest size.
+  /// Creates the merge's journal and allocates disk space for its maximum size.
   func make(
     _ path: String, header: JournalHeader, byteCountMax: UInt64
   ) throws(MergeError) -> OpenJournal {
@@ -321,9 +322,9 @@ struct JournalStore {
     }
   }
 
-  /// Checks that the journal is neither one of the merge's devices nor on one of them.
+  /// Checks that the journal is not one of the merge's devices and is not stored on one.
   ///
-  /// - `involved`: the open files of the merge.
+  /// - `involved`: the files and devices that the merge has open.
   func checkPlace(_ path: String, of involved: [OpenFile]) throws(MergeError) {
     let folder = FileSystem.folder(of: path)
     if FileSystem.exists(path) {
@@ -344,7 +345,7 @@ struct JournalStore {
     }
   }
 
-  /// Checks that there is room for what `prepare` allocates.
+  /// Checks that there is enough free disk space for `prepare` to allocate.
   func checkRoom(for journal: OpenJournal, byteCountMax: UInt64) throws(MergeError) {
     let byteCount = spaceByteCount(journal, byteCountMax: byteCountMax)
     let allocated = journal.file.allocatedByteCount
@@ -353,17 +354,17 @@ struct JournalStore {
     }
   }
 
-  /// Returns the size that a resumed journal may reach: its end, the unfinished share of
-  /// `byteCountMax`, and 64 KiB.
+  /// Returns the maximum size that a resumed journal may reach: its current end, plus the
+  /// unfinished share of `byteCountMax`, plus 64 KiB.
   private func spaceByteCount(_ journal: OpenJournal, byteCountMax: UInt64) -> UInt64 {
     let planned = Double(max(1, journal.header.plannedByteCount))
     let left = max(0, 1 - Double(journal.state.doneByteCount) / planned)
     return journal.state.endByteOffset + UInt64(Double(byteCountMax) * left) + 64 << 10
   }
 
-  /// Appends a record to a locked journal, durably.
+  /// Durably appends a record to a locked journal.
   ///
-  /// `journal` does not include the record.
+  /// `journal` itself is not updated to include the record.
   func append(_ record: JournalRecord, to journal: OpenJournal) throws(Errno) {
     var encoder = journal.encoder
     encoder.add(record)
@@ -375,11 +376,11 @@ struct JournalStore {
     try journal.file.synchronize()
   }
 
-  /// Cuts off a torn end and allocates the journal's space again.
+  /// Cuts off a torn tail and reallocates the journal's disk space.
   func prepare(_ journal: OpenJournal, byteCountMax: UInt64) throws(MergeError) {
     guard !journal.isNew else { return }
     do throws(Errno) {
-      // The records that were read have been durable since the journal was opened.
+      // Every record that was read has been durable since the journal was opened.
       if journal.state.hasTornEnd {
         try journal.file.setByteCount(journal.state.cutByteOffset)
         try journal.file.synchronize()

@@ -1,24 +1,24 @@
-/// The mark of an unfinished merge, stored at its origin.
+/// A mark that records a merge, stored with the merge's origin.
 ///
-/// Lines of text, the path last, since it may contain any character:
+/// The mark consists of lines of text. The path comes last because it may contain any character:
 ///
 ///     thin-merge 1
 ///     0f3c…-1764460000-9a41c07d      the journal's ID
 ///     file-1234-1764450000.5         the identity of the marked file or disk
-///     f2a7…                          the boot, if that has no identity; else empty
+///     f2a7…                          the boot ID if the mark expires at reboot; else empty
 ///     restart                        if an unfinished merge was replaced; else empty
 ///     /srv/base.img.thin-merge       the journal's path
 struct OriginMark: Equatable {
   var journalID: String
   var identity: String
   var bootID: String
-  /// True if another merge had begun before, so the origin is half merged before this merge's first
-  /// run.
+  /// True if another merge had already begun, so the origin is half merged even before this merge's
+  /// first run.
   var isOfRestart = false
-  /// The journal's path; empty if there was no room for it.
+  /// The path of the merge's journal; empty if the mark had no room for the path.
   var journalPath: String
 
-  /// The fingerprint of the merge's mappings, which the journal's ID begins with.
+  /// The fingerprint of the merge's mappings, which is the first part of the journal's ID.
   var fingerprint: String {
     journalID.split(separator: "-").prefix(2).joined(separator: "-")
   }
@@ -42,7 +42,7 @@ struct OriginMark: Equatable {
     self.journalPath = journalPath
   }
 
-  /// Returns nil if the bytes are not a mark of this version.
+  /// Decodes a mark; returns nil if the bytes are not a mark in this version's format.
   init?(decoding bytes: [UInt8]) {
     let lines = bytes.split(separator: 0x0A, maxSplits: 5, omittingEmptySubsequences: false)
     let texts = lines.map { PathText.text($0) }
@@ -58,7 +58,7 @@ struct OriginMark: Equatable {
 }
 
 extension OpenJournal {
-  /// The identifier of this journal and its copies.
+  /// The ID shared by this journal and its copies.
   var id: String { header.journalID(proof: headerProof) }
 }
 

@@ -1,20 +1,20 @@
 internal import SystemPackage
 
-/// The marks of merges at an origin, under any of its names.
+/// The marks that merges leave on an origin, found under any of the origin's names.
 ///
-/// A mark is set once the journal has its name and before its first run is recorded. Once
-/// `finished` is recorded, a mark of another kind replaces it. That mark blocks no merge: it tells
-/// a user who repeats the merge that nothing is left to do, and is removed when another merge
-/// begins. A crash leaves one of these states:
+/// A mark is set after the journal gets its name and before the journal's first run is recorded.
+/// Once `finished` is recorded, a mark of a second kind replaces the first one. The second mark
+/// blocks no merge: it tells a user who repeats the merge that nothing is left to do, and it is
+/// removed when another merge begins. A crash leaves one of these states:
 ///
 /// | crash | mark | journal | meaning |
 /// |---|---|---|---|
-/// | before the mark | none | no run | nothing was written |
-/// | before the run is recorded | its own | no run | nothing was written |
-/// | before `finished` | its own | runs, not finished | the origin is half merged |
-/// | before the mark is removed | its own | finished | the merge is finished |
-/// | in a restart, before the mark | the earlier journal's | no run, in its place | half merged |
-/// | in a restart, before its run is recorded | its own, of a restart | no run | half merged |
+/// | before the mark is set | none | no run | nothing was written |
+/// | before the run is recorded | this journal's | no run | nothing was written |
+/// | before `finished` | this journal's | runs, not finished | the origin is half merged |
+/// | before the mark is removed | this journal's | finished | the merge is finished |
+/// | in a restart, before the mark is set | the earlier journal's | new, no run | half merged |
+/// | in a restart, before the run is recorded | this journal's, a restart's | no run | half merged |
 struct OriginMarks {
   private let place: MarkPlace
   private let range: ByteRange
@@ -25,10 +25,10 @@ struct OriginMarks {
 
   /// The meaning of a mark, given the journal that it names.
   private enum Standing {
-    /// The mark is of the caller's own journal.
+    /// The mark belongs to the caller's own journal.
     case own
-    /// The merge wrote nothing or is finished, or the mark is stale: of another boot or another
-    /// file.
+    /// The merge wrote nothing or is finished, or the mark is stale: set during another boot or for
+    /// another file.
     case settled
     case unfinished(StatusOfMark)
     /// The progress of the merge cannot be determined.
@@ -42,9 +42,10 @@ struct OriginMarks {
   }
 
   /// - `backing`: the file under the origin's loop devices, or the origin itself; nil to search for
-  ///   it.
-  /// - `linearParts`: the mapped devices that the origin may be one of.
-  /// - `stateFolder`: the folder of the marks of disks, whatever folder this run's journals are in.
+  ///   that file.
+  /// - `linearParts`: the mapped devices, one of which may be the origin.
+  /// - `stateFolder`: the folder that contains the marks for disks, regardless of where this run's
+  ///   journals are stored.
   init(
     of origin: OpenFile, backing: OpenFile? = nil, linearParts: StorageExtent.LinearParts,
     stateFolder: String, bootID: String, journals: JournalStore
@@ -65,7 +66,7 @@ struct OriginMarks {
       bootID: bootID, journals: journals)
   }
 
-  /// - `range`: the origin's bytes in the file or disk with that identity.
+  /// - `range`: the bytes that the origin occupies in the file or disk named by `identity`.
   init(
     of origin: OpenFile, range: ByteRange, identity: String, place: MarkPlace, bootID: String,
     journals: JournalStore
@@ -78,12 +79,12 @@ struct OriginMarks {
     self.journals = journals
   }
 
-  // MARK: Looking
+  // MARK: Reading marks
 
-  /// Checks that the origin has no mark of an unfinished merge other than that of `own`; changes
-  /// nothing.
+  /// Checks that the origin has no mark of an unfinished merge, except for the mark of `own`;
+  /// changes nothing.
   ///
-  /// - Throws: `MergeError` (`journalConflict`) if another merge is unfinished, or may be.
+  /// - Throws: `MergeError` (`journalConflict`) if another merge is unfinished or might be.
   func check(for own: OpenJournal?) throws(MergeError) {
     for mark in try overlapping() {
       switch standing(of: mark, for: own) {
@@ -97,7 +98,7 @@ struct OriginMarks {
     }
   }
 
-  /// Returns the paths of the journals of unfinished merges that marks name.
+  /// Returns the journal paths of the unfinished merges that the origin's marks record.
   func unfinishedJournals() -> [String] {
     ((try? overlapping()) ?? []).compactMap { mark in
       if case .unfinished(let found) = standing(of: mark, for: nil) {
@@ -108,7 +109,7 @@ struct OriginMarks {
     }
   }
 
-  /// Returns the latest merges onto the origin that are finished and marked.
+  /// Returns the most recent finished merges into the origin that the origin's marks record.
   ///
   /// - `known`: the path of a journal to skip.
   func finishedMerges(besides known: String) -> [MarkedMerge] {
@@ -124,8 +125,8 @@ struct OriginMarks {
     }
   }
 
-  /// Returns unfinished merges onto the origin that only a mark records, or a mark copied from
-  /// another file.
+  /// Returns merges into the origin whose progress is unknown, because only a mark records them or
+  /// because the mark was copied from another file.
   func lostMerges(besides own: OpenJournal?) -> [MarkedMerge] {
     ((try? overlapping()) ?? []).compactMap { stored in
       guard case .unknown = standing(of: stored, for: own) else { return nil }
@@ -134,8 +135,8 @@ struct OriginMarks {
     }
   }
 
-  /// Returns the path that this journal's mark names; nil without such a mark, empty if the mark
-  /// has no path.
+  /// Returns the path recorded in this journal's mark; nil if there is no such mark, empty if the
+  /// mark has no path.
   func place(of journal: OpenJournal) -> String? {
     ((try? overlapping()) ?? []).compactMap { OriginMark(decoding: $0.bytes) }
       .first { $0.journalID == journal.id && $0.identity == identity }?.journalPath
@@ -156,9 +157,10 @@ struct OriginMarks {
       return .unknown(.newer, journalPath: "")
     }
     guard mark.bootID.isEmpty || mark.bootID == bootID else { return .settled }
-    // A copy of a file may include its attributes, and is then as half merged as the original.
+    // Copying a file may also copy its attributes; the copy is then as half merged as the original.
     guard mark.identity == identity else {
-      // Inode numbers are reused, so a mark in the state folder may be of a file that is gone.
+      // Inode numbers are reused, so a mark in the state folder may belong to a file that no longer
+      // exists.
       guard stored.isAttribute else { return .settled }
       return .unknown(.copied, journalPath: mark.journalPath)
     }
@@ -185,15 +187,17 @@ struct OriginMarks {
         journalPath: path, deviceID: journal.header.deviceID, givenUp: journal.state.givenUp))
   }
 
-  // MARK: Changing
+  // MARK: Changing marks
 
-  /// Marks the origin as half merged by `journal`, durably, and removes other overlapping marks.
+  /// Durably marks the origin as half merged by the merge of `journal`, and removes other
+  /// overlapping marks.
   ///
-  /// - `isUsualPlace`: whether the journal is where a merge onto this path finds it without a mark.
+  /// - `isUsualPlace`: whether the journal is at the path where a merge into this origin looks even
+  ///   without a mark.
   /// - `isRestart`: whether the journal of another merge, or of an earlier attempt, was set aside
-  ///   for it.
-  /// - Throws: `MergeError` (`refused`) if the mark cannot be set. An origin without a place for
-  ///   marks is only noted.
+  ///   to make room for this journal.
+  /// - Throws: `MergeError` (`refused`) if the mark cannot be set. If there is nowhere to store a
+  ///   mark, the user is only notified.
   func set(
     _ journal: OpenJournal, isUsualPlace: Bool, isRestart: Bool = false
   ) throws(MergeError) {
@@ -207,7 +211,8 @@ struct OriginMarks {
       do throws(Errno) {
         name = try put(.unfinishedMerge, mark)
       } catch {
-        // Some file systems keep all attributes of a file in one block, too small for a long path.
+        // Some file systems keep all of a file's attributes in one block, which is too small for a
+        // long path.
         guard [.noSpace, .argListTooLong, .outOfRange].contains(error) else { throw error }
         mark.journalPath = ""
         name = try put(.unfinishedMerge, mark)
@@ -219,8 +224,8 @@ struct OriginMarks {
     for finished in (try? overlapping(.finishedMerge)) ?? [] { try? place.remove(finished) }
   }
 
-  /// Returns true if a mark shows that the origin is, or may be, half merged before the first run
-  /// of `journal`.
+  /// Returns true if a mark shows that the origin is, or may be, half merged even before the first
+  /// run of `journal`.
   private func isOfHalfMerged(_ stored: MarkPlace.Stored, for journal: OpenJournal) -> Bool {
     switch standing(of: stored, for: journal) {
     case .own: OriginMark(decoding: stored.bytes)?.isOfRestart == true
@@ -247,9 +252,9 @@ struct OriginMarks {
     journals.note(.originNotMarked(origin.path, errno))
   }
 
-  /// Removes settled marks, and the mark of `own` if its merge is finished.
+  /// Removes marks that no longer matter, and the mark of `own` if its merge is finished.
   ///
-  /// Errors are ignored: a leftover mark has the same meaning next time.
+  /// Errors are ignored: a leftover mark will mean the same thing next time.
   func removeSettled(_ own: OpenJournal? = nil) {
     for mark in (try? overlapping()) ?? [] {
       switch standing(of: mark, for: own) {
@@ -272,7 +277,7 @@ struct OriginMarks {
       journalID: journal.id, identity: identity, bootID: "",
       journalPath: FileSystem.absolute(journal.file.path))
     if (try? put(.finishedMerge, mark)) == nil {
-      // The path may not fit twice.
+      // There may not be room for the path in both marks.
       mark.journalPath = ""
       _ = try? put(.finishedMerge, mark)
     }
@@ -280,18 +285,18 @@ struct OriginMarks {
   }
 }
 
-/// A merge that a mark at its origin records.
+/// A merge recorded by a mark on its origin.
 struct MarkedMerge {
   enum Journal {
     case journal(OpenJournal)
-    /// The path has no journal, an unreadable one, or another merge's; with the error, if there is
-    /// one.
+    /// The mark's path leads to no journal, to an unreadable one, or to another merge's. The
+    /// associated value is the error, if there was one.
     case lost(MergeError?)
   }
 
   /// The fingerprint of the merge's mappings, as text; empty if the mark is unreadable.
   let fingerprint: String
-  /// The journal's path; empty if the mark has none.
+  /// The path of the merge's journal; empty if the mark does not record it.
   let path: String
   let journal: Journal
 

@@ -1,10 +1,12 @@
-/// The blocks that unfinished merges left on the origin, in the header of the journal that replaced
-/// theirs.
+/// Blocks left on the origin by unfinished merges, as recorded in the header of the journal that
+/// replaced those merges' journals.
 ///
-/// Each remnant is the thin device's number (the highest plus one if it is unknown), the recorded
-/// bytes, and the fingerprint's byte count, all variable-length; then the fingerprint as text.
+/// Each remnant is stored as the thin device's ID (the maximum ID plus one if unknown), the number
+/// of recorded bytes, and the fingerprint's byte count, all as variable-length integers, followed
+/// by the fingerprint as text.
 enum RecordedRemnants {
-  /// The most remnants stored, more than occur: each is of a merge that was given up.
+  /// The maximum number of remnants stored, which is never reached in practice, since each remnant
+  /// comes from an abandoned merge.
   static let countMax = 1024
   private static let unknownID = DeviceTrees.deviceIDMax + 1
 
@@ -20,7 +22,7 @@ enum RecordedRemnants {
     return writer.bytes
   }
 
-  /// Returns the remnants before the first invalid one.
+  /// Decodes remnants up to the first invalid one.
   static func decoded(_ bytes: [UInt8]) -> [MergeRemnant] {
     var reader = ByteReader(RawSpan(_elements: bytes.span))
     var remnants: [MergeRemnant] = []
@@ -43,14 +45,15 @@ enum RecordedRemnants {
 extension MergeRemnant {
   /// Returns the remnant of a merge whose journal is lost or corrupt.
   ///
-  /// - `fingerprint`: as text; may be empty.
+  /// - `fingerprint`: the fingerprint of the merge's mappings, as text; may be empty.
   static func unknown(fingerprint: String) -> MergeRemnant {
     MergeRemnant(deviceID: nil, fingerprint: fingerprint, recordedByteCount: 0)
   }
 }
 
 extension OriginMarks {
-  /// The blocks that earlier merges left on the origin, as far as its marks lead to their journals.
+  /// The blocks that earlier merges left on the origin, as far as the origin's marks and their
+  /// journals show.
   var remnants: [MergeRemnant] {
     let lost = lostMerges(besides: nil).flatMap { merge -> [MergeRemnant] in
       guard case .journal(let journal) = merge.journal else {
@@ -66,7 +69,8 @@ extension OriginMarks {
 }
 
 extension OpenJournal {
-  /// The blocks left on the origin if this merge is given up, including those of earlier merges.
+  /// The blocks left on the origin if this journal's merge is abandoned, including blocks from
+  /// earlier merges.
   fileprivate var remnants: [MergeRemnant] {
     guard state.attemptCount > 0, !state.isFinished else { return header.remnants }
     return header.remnants + [
@@ -78,8 +82,8 @@ extension OpenJournal {
 }
 
 extension [MergeRemnant] {
-  /// Returns the remnants that a merge with that fingerprint does not overwrite, one for each
-  /// fingerprint.
+  /// Returns the remnants that a merge with the given fingerprint does not overwrite, combined into
+  /// one remnant per fingerprint.
   func besides(_ fingerprint: String) -> [MergeRemnant] {
     reduce(into: []) { kept, remnant in
       guard remnant.fingerprint != fingerprint else { return }

@@ -1,12 +1,14 @@
-/// The thin devices that a run was allowed to change, as stored in its record.
+/// Encodes and decodes the list of thin devices that a run was allowed to change, as stored in the
+/// run's record.
 ///
-/// They are sorted by pool and ID. Each is a byte of flags (1: a pool's name follows, else the pool
-/// is the previous one; 2: the creation follows; 4: a mapped device's name follows), the pool's
-/// name, the ID minus the previous ID in the same pool, the creation's time and transaction, and
-/// the mapped device's name. Numbers are variable-length; a name is its byte count and its bytes.
+/// The devices are sorted by pool and ID. Each device is stored as a byte of flags (1: a pool name
+/// follows, otherwise the pool is the previous device's; 2: creation details follow; 4: a mapped
+/// device name follows), the pool name, the difference from the previous ID in the same pool, the
+/// creation time and transaction ID, and the mapped device name. Integers are variable-length; a
+/// name is stored as its byte count followed by its bytes.
 enum RecordedSharers {
-  /// The most bytes stored, given the room for paths in a run's record; the user is asked again
-  /// about the rest.
+  /// The maximum number of bytes stored, which leaves room for the paths in a run's record; the
+  /// user is asked again about devices that do not fit.
   static let byteCountMax = 40 << 10
 
   private static let (hasPool, hasCreation, hasMappedName): (UInt8, UInt8, UInt8) = (1, 2, 4)
@@ -50,7 +52,8 @@ enum RecordedSharers {
     writer.append(bytes)
   }
 
-  /// Returns no sharers if the bytes are invalid; the user is then asked again about all.
+  /// Decodes the thin devices; returns none if the bytes are invalid, so that the user is asked
+  /// again about all of them.
   static func decoded(_ bytes: [UInt8]) -> [OriginSharer] {
     var reader = ByteReader(RawSpan(_elements: bytes.span))
     var sharers: [OriginSharer] = []

@@ -1,4 +1,4 @@
-/// The kinds of metadata blocks; each kind salts its checksum with a different number.
+/// The kinds of metadata blocks, each of which salts its checksum with a different number.
 ///
 /// The checksum is in bytes 0..<4 of a block: CRC-32C, without the final inversion, of the other
 /// bytes, XORed with the salt (dm-block-manager.c, dm_bm_checksum).
@@ -8,9 +8,11 @@ package enum BlockKind: UInt32, CaseIterable {
   case spaceMapBitmap = 240779
   case spaceMapIndex = 160478
 
-  /// The size of every metadata block.
+  /// The size of every metadata block, in bytes.
   package static let blockByteCount = 4096
 
+  /// Checks the checksum of a block that must be of this kind.
+  ///
   /// - Throws: `MetadataFault` if the block's checksum does not match this kind.
   package func check(_ bytes: RawSpan, of block: MetadataBlock) throws(MetadataFault) {
     let stored = bytes.littleEndian(at: 0, as: UInt32.self)
@@ -33,14 +35,16 @@ package enum BlockKind: UInt32, CaseIterable {
   }
 }
 
-/// The metadata blocks that a tree may use.
+/// The limits on the metadata blocks that a tree may use.
 package struct MetadataBounds: Sendable {
-  /// The maximum that a metadata space map can count: 255 index entries of 16320 blocks each.
+  /// The maximum number of blocks that a metadata space map can track: 255 index entries of 16320
+  /// blocks each.
   package static let blockCountMax: UInt64 = 255 * 16320
 
   /// The number of blocks in the metadata space map, from the live superblock.
   package let blockCount: UInt64
-  /// The block of a metadata snapshot's superblock, which is never a node.
+  /// The block that contains a metadata snapshot's superblock, which is never a tree node; nil if
+  /// there is none.
   package let heldRoot: MetadataBlock?
 
   package init(blockCount: UInt64, heldRoot: MetadataBlock?) {
@@ -48,7 +52,9 @@ package struct MetadataBounds: Sendable {
     self.heldRoot = heldRoot
   }
 
-  /// - `parent`: the block that refers to `block`; nil for the superblock.
+  /// Checks that a block may be a tree node.
+  ///
+  /// - `parent`: the block that refers to `block`; nil if that is the superblock.
   /// - Throws: `MetadataFault` if `block` cannot be a node.
   package func check(
     _ block: MetadataBlock, from parent: MetadataBlock?

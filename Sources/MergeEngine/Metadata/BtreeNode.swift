@@ -1,20 +1,22 @@
-/// The checked header of a btree node, with which the entries are read from the node's bytes.
+/// The checked header of a btree node, used to read entries from the node's bytes.
 ///
 /// | offset | bytes | field |
 /// |---:|---:|---|
 /// | 0 | 4 | checksum |
 /// | 4 | 4 | flags: 1 internal, 2 leaf |
 /// | 8 | 8 | own block number |
-/// | 16 | 4 | entries |
-/// | 20 | 4 | entries that fit |
-/// | 24 | 4 | bytes of a value |
+/// | 16 | 4 | number of entries |
+/// | 20 | 4 | maximum number of entries |
+/// | 24 | 4 | size of a value in bytes |
 /// | 32 | 8 each | keys, as many as fit |
 /// | after | … | values, as many as fit |
 ///
-/// Little endian; dm-btree-internal.h. Entries past the last may contain anything.
+/// All fields are little endian; see dm-btree-internal.h. Slots after the last entry may contain
+/// anything.
 package struct BtreeNode {
   package static let headerByteCount = 32
-  /// Maximum number of children of an internal node: keys and values have 8 bytes each.
+  /// The maximum number of children of an internal node, whose keys and values take up 8 bytes
+  /// each.
   package static let childCountMax =
     (BlockKind.blockByteCount - headerByteCount) / (MemoryLayout<UInt64>.size * 2)
 
@@ -24,10 +26,10 @@ package struct BtreeNode {
   private let valuesByteOffset: Int
   private let valueByteCount: Int
 
-  /// Checks the header of the node in `bytes`, which came from `block`.
+  /// Checks the header of the node in `bytes`, which were read from `block`.
   ///
-  /// - `leafValueByteCount`: bytes of a value in the tree's leaves.
-  /// - Throws: `MetadataFault` naming the field and the expected value.
+  /// - `leafValueByteCount`: the size in bytes of each value in the tree's leaves.
+  /// - Throws: `MetadataFault`, which names the invalid field and the expected value.
   package init(
     _ bytes: RawSpan, at block: MetadataBlock, leafValueByteCount: Int
   ) throws(MetadataFault) {
@@ -65,7 +67,10 @@ package struct BtreeNode {
     valuesByteOffset = Self.headerByteCount + 8 * Int(entryCountMax)
   }
 
-  /// - Precondition: `index` is below `entryCount` and `bytes` are the node's, for all accessors.
+  /// Returns the key at `index`.
+  ///
+  /// - Precondition: For this and all other accessors, `index` is less than `entryCount` and
+  ///   `bytes` belong to the node.
   @inline(__always)
   package func key(_ index: Int, in bytes: RawSpan) -> UInt64 {
     bytes.littleEndian(at: Self.headerByteCount &+ 8 &* index, as: UInt64.self)
@@ -77,22 +82,22 @@ package struct BtreeNode {
     bytes.littleEndianNumbers(at: Self.headerByteCount, count: entryCount)
   }
 
-  /// Returns all values, in the same way as ``keys(in:)``.
+  /// Returns all values of the node in `bytes`, which must be aligned to 8 bytes in memory.
   ///
-  /// - Precondition: A value has 8 bytes.
+  /// - Precondition: Each value is 8 bytes long.
   @_lifetime(copy bytes)
   func values(in bytes: RawSpan) -> Span<UInt64> {
     precondition(valueByteCount == MemoryLayout<UInt64>.size)
     return bytes.littleEndianNumbers(at: valuesByteOffset, count: entryCount)
   }
 
-  /// Returns the place of a key in the node's bytes.
+  /// Returns the range of the node's bytes that a key occupies.
   package func keyBytes(_ index: Int) -> Range<Int> {
     let start = Self.headerByteCount + 8 * index
     return start..<start + 8
   }
 
-  /// Returns the first 8 bytes of a value.
+  /// Returns the first 8 bytes of the value at `index`.
   @inline(__always)
   package func value(_ index: Int, in bytes: RawSpan) -> UInt64 {
     bytes.littleEndian(at: valueByteOffset(index), as: UInt64.self)
@@ -101,9 +106,11 @@ package struct BtreeNode {
   @inline(__always)
   package func valueByteOffset(_ index: Int) -> Int { valuesByteOffset &+ valueByteCount &* index }
 
-  /// Checks that the keys rise strictly and lie in the range that the parent allows.
+  /// Checks that the keys are in strictly ascending order and within the range that the parent
+  /// allows.
   ///
-  /// A parent's key may be lower than the child's first key, because deleting does not raise it.
+  /// A parent's key may be lower than the child's first key, because deleting an entry does not
+  /// raise the parent's key.
   package func checkKeys(
     in bytes: RawSpan, of block: MetadataBlock, within range: ClosedRange<UInt64>
   ) throws(MetadataFault) {

@@ -1,4 +1,4 @@
-/// The details that a pool stores for a thin device, 24 bytes.
+/// The details that a pool stores for each thin device, in 24 bytes.
 ///
 /// | offset | bytes | field |
 /// |---:|---:|---|
@@ -7,7 +7,7 @@
 /// | 16 | 4 | snapshot counter at creation |
 /// | 20 | 4 | snapshot counter when it last took part in a snapshot |
 ///
-/// Little endian; dm-thin-metadata.c, struct disk_device_details.
+/// All fields are little endian; see dm-thin-metadata.c, struct disk_device_details.
 package struct DeviceDetails: Equatable, Sendable {
   package static let byteCount = 24
 
@@ -24,27 +24,27 @@ package struct DeviceDetails: Equatable, Sendable {
   }
 }
 
-/// The two trees whose keys are thin devices, read one after the other and checked against each
+/// The two trees whose keys are thin device IDs, read one after the other and checked against each
 /// other.
 package struct DeviceTrees: Equatable, Sendable {
   package static let deviceIDMax: UInt64 = (1 << 24) - 1
 
-  /// The wanted device's details and, below, its mapping tree's root; nil if there is no such
-  /// device.
+  /// The details of the requested device; nil if there is no such device.
   package private(set) var details: DeviceDetails?
   package private(set) var mappingRoot: MetadataBlock?
   package private(set) var deviceCount: UInt64 = 0
-  /// Faults of the trees that do not concern the wanted device.
+  /// Faults in the trees that do not affect the requested device.
   package private(set) var otherFaults: [MetadataFault] = []
 
-  /// Reads both trees; `list`, if given, receives every device that is in both.
+  /// Reads both trees, and passes every device that is in both to `list`, if given.
   ///
-  /// - Throws: `MetadataFault`, also if only one of the trees contains the wanted device.
+  /// - Throws: `MetadataFault` if a tree is invalid, or if only one of the trees contains the
+  ///   requested device.
   package init<IO: BlockIO & ~Copyable>(
     _ superblock: Superblock, bounds: MetadataBounds, wanted: UInt32?, _ io: inout IO,
     _ ledger: inout NodeLedger, list: ((UInt32, DeviceDetails, MetadataBlock) -> Void)? = nil
   ) throws(MetadataFault) {
-    // Filled only if `list` is given: 32 bytes for each of at most 2^24 devices.
+    // Filled only if `list` is given, since it takes 32 bytes for each of up to 2^24 devices.
     var listed: [(id: UInt32, details: DeviceDetails)] = []
     let details = try Self.walk(
       superblock.detailsRoot, valueByteCount: DeviceDetails.byteCount, bounds, &io, &ledger
@@ -70,7 +70,7 @@ package struct DeviceTrees: Equatable, Sendable {
         self.details == nil ? superblock.detailsRoot : superblock.mappingRoot,
         deviceID: wanted ?? 0, tree: self.details == nil ? "mapping" : "details")
     }
-    // If nothing else is wrong, an out-of-range id is in both trees, so one fault is enough.
+    // If nothing else is wrong, an out-of-range ID is in both trees, so one fault is enough.
     otherFaults = [details.outOfRange ?? roots.outOfRange].compactMap { $0 }
     if details.count != roots.count || details.checksum != roots.checksum {
       otherFaults.append(
@@ -79,11 +79,11 @@ package struct DeviceTrees: Equatable, Sendable {
     }
   }
 
-  /// The ids of a tree in condensed form: their count and the checksum of their sequence.
+  /// A summary of the IDs in a tree: the number of IDs and a checksum of their sequence.
   private struct IDs {
     var count: UInt64
     var checksum: UInt64
-    /// The fault for the first id that no thin device can have; such ids are not counted.
+    /// The fault for the first ID that no thin device can have; such IDs are not counted.
     var outOfRange: MetadataFault?
   }
 

@@ -1,7 +1,7 @@
 /// The mappings in a leaf of a device's tree, read in place.
 ///
-/// A key is a thin block; a value is a data block in its upper 40 bits and a time in the lower 24
-/// (dm-thin-metadata.c, pack_block_time).
+/// Each key is a thin block. Each value contains a data block in its upper 40 bits and a time in
+/// its lower 24 bits (dm-thin-metadata.c, pack_block_time).
 package struct MappingLeaf: ~Escapable {
   package static let valueByteCount = 8
 
@@ -9,7 +9,7 @@ package struct MappingLeaf: ~Escapable {
   private let keys: Span<UInt64>
   private let values: Span<UInt64>
 
-  /// - `bytes`: the node's bytes, which came from `block`.
+  /// - `bytes`: the node's bytes, as read from `block`.
   @_lifetime(copy bytes)
   init(_ node: BtreeNode, in bytes: RawSpan, of block: MetadataBlock) {
     self.block = block
@@ -25,7 +25,9 @@ package struct MappingLeaf: ~Escapable {
   @inline(__always)
   func dataBlock(_ index: Int) -> DataBlock { DataBlock(values[index] >> 24) }
 
-  /// - Throws: `MetadataFault` if the last thin block ends past the largest byte offset, 2^63 - 1.
+  /// Checks that the leaf's thin blocks end within the maximum byte offset.
+  ///
+  /// - Throws: `MetadataFault` if the last thin block ends past the maximum byte offset, 2^63 - 1.
   func checkEnd(dataBlockByteCount: UInt64) throws(MetadataFault) {
     guard let index = indices.last else { return }
     let last = thinBlock(index)
@@ -34,10 +36,12 @@ package struct MappingLeaf: ~Escapable {
     }
   }
 
-  /// - `largest`: the largest data block in the leaf.
-  /// - `there`: the number of data blocks that exist, at most the pool's.
-  /// - Throws: `MetadataFault` for the first data block past the pool's end, or else past the data
-  ///   device's end.
+  /// Checks that all data blocks in the leaf exist.
+  ///
+  /// - `largest`: the highest-numbered data block in the leaf.
+  /// - `there`: the number of data blocks that exist, at most the number in the pool.
+  /// - Throws: `MetadataFault` for the first data block past the end of the pool or, if there is
+  ///   none, past the end of the data device.
   func checkDataBlocks(
     largest: DataBlock, there: UInt64, in tree: borrowing MappingTree
   ) throws(MetadataFault) {

@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-// The catalogue of faults in a pool's metadata.
+// The catalog of faults in a pool's metadata.
 
 extension MetadataFault {
   private static let superblock = MetadataBlock(0)
@@ -93,7 +93,8 @@ extension MetadataFault {
       hint: dumpHint(first) ?? whereMetadataIs)
   }
 
-  /// Returns a hint to the tool that turns a dump into metadata; nil if the bytes begin no dump.
+  /// Returns a hint that names the tool for converting a dump to metadata; nil if the bytes are not
+  /// the start of a dump.
   private static func dumpHint(_ first: [UInt8]) -> String? {
     if first.starts(with: Array("<superblock".utf8)) {
       return "it is an XML dump; convert it to metadata with".above(
@@ -150,7 +151,7 @@ extension MetadataFault {
   }
 
   static func cut(blockCount: UInt64, there: UInt64) -> MetadataFault {
-    // An impossible block count could overflow as a byte count.
+    // An impossible block count could overflow when converted to a byte count.
     let byteCount = blockCount.multipliedReportingOverflow(by: UInt64(BlockKind.blockByteCount))
     let isPossible = blockCount <= MetadataBounds.blockCountMax && !byteCount.overflow
     return MetadataFault(
@@ -169,9 +170,9 @@ extension MetadataFault {
         + "\(Int64.max) bytes")
   }
 
-  /// Returns the fault for a pool marked needs_check whose devices or images are read.
+  /// Returns the fault for a pool that cannot be read because it is marked needs_check.
   ///
-  /// - `holdsSnapshot`: true if a metadata snapshot is held that could be read instead.
+  /// - `holdsSnapshot`: true if the pool holds a metadata snapshot.
   static func needsCheck(_ path: String, holdsSnapshot: Bool) -> MetadataFault {
     MetadataFault(
       .poolNeedsCheck, superblock, "the pool is marked needs_check",
@@ -314,9 +315,9 @@ extension MetadataFault {
 
   // MARK: Devices and mappings
 
-  /// Returns the fault for a device in only one of the two trees.
+  /// Returns the fault for a thin device that is in only one of the two device trees.
   ///
-  /// - `tree`: the tree that contains the device, as part of a sentence.
+  /// - `tree`: the name of the tree that contains the device, to be used in a sentence.
   static func deviceInOneTree(_ block: MetadataBlock, deviceID: UInt32, tree: String)
     -> MetadataFault
   {
@@ -342,9 +343,9 @@ extension MetadataFault {
       .metadataDevicesDisagree, block, "the device id is \(id); expected at most \(max)")
   }
 
-  /// Returns the fault for a device whose details and tree have different mapping counts.
+  /// Returns the fault for a device whose details and tree disagree about the number of mappings.
   ///
-  /// - `path`: the path of the metadata for the hint.
+  /// - `path`: the path of the metadata, to be used in the hint.
   static func mappingCount(
     _ block: MetadataBlock, deviceID: UInt32, found: UInt64, expected: UInt64, path: String
   ) -> MetadataFault {
@@ -375,7 +376,8 @@ extension MetadataFault {
     )
   }
 
-  /// Returns the fault for a data block that the pool has but that lies past the data device's end.
+  /// Returns the fault for a data block that is within the pool but past the end of the data
+  /// device.
   static func dataBlockBehindEnd(
     _ block: MetadataBlock, _ dataBlock: DataBlock, of thinBlock: ThinBlock, count: UInt64,
     blockByteCount: UInt64

@@ -1,22 +1,23 @@
 internal import SystemPackage
 
-/// A fault in a pool's metadata and the block that has it.
+/// A fault in a pool's metadata, and the block that contains the fault.
 package struct MetadataFault: Error, Equatable, Sendable {
-  /// The machine-readable reason.
+  /// The machine-readable reason for the fault.
   package var code: MergeError.Code
   package var block: MetadataBlock?
-  /// The reason in words.
+  /// The human-readable reason for the fault.
   package var reason: String
   private var hint: String?
-  /// True if the metadata is damaged; false if it is only unusable for the purpose.
+  /// True if the metadata is damaged; false if it is intact but cannot be used for the current
+  /// purpose.
   package var isDamage: Bool
   private var deviceID: UInt32?
-  /// The amounts that the reason mentions.
+  /// The numbers that the reason mentions, by name.
   private var counts: [String: UInt64]
   private var errorNumber: Int32?
   private var circumstances: Set<MergeError.Context.Circumstance>
 
-  /// Describes a fault; the catalogue defines the individual faults.
+  /// Creates a fault; the individual faults are defined in the catalog.
   init(
     _ code: MergeError.Code, _ block: MetadataBlock?, _ reason: String, hint: String? = nil,
     isDamage: Bool = true, deviceID: UInt32? = nil, counts: [String: UInt64] = [:],
@@ -33,7 +34,7 @@ package struct MetadataFault: Error, Equatable, Sendable {
     errorNumber = errno?.rawValue
   }
 
-  /// Returns the fault as an error; nothing was written yet.
+  /// Returns the fault as an error; used only before anything has been written.
   package func refusal(path: String) -> MergeError {
     if code == .interrupted { return .interruptedReading(path, because: reason) }
     var context = MergeError.Context(

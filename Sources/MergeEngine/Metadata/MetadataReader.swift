@@ -2,7 +2,7 @@
 package struct MetadataReader {
   package let metadata: OpenFile
   private let clock: Clock
-  /// The maker of the closure that returns true once a queue must stop waiting.
+  /// A factory for closures that return true once a queue must stop waiting.
   private let waitLimit: @Sendable () -> @Sendable () -> Bool
 
   package init(
@@ -32,17 +32,17 @@ package struct MetadataReader {
       ignoresNeedsCheck: ignoresNeedsCheck, &io)
   }
 
-  /// Opens a queue for reading trees.
+  /// Creates a queue for reading trees.
   package func treeQueue() throws(MergeError) -> LinuxAIO {
     try LinuxAIO(
       requestCount: TreeWalker.requestCount, slabByteCount: TreeWalker.slabByteCount,
       files: [.metadata: metadata], clock: clock, isWaitOver: waitLimit())
   }
 
-  /// Returns every thin device, by rising id.
+  /// Returns every thin device, in ascending order of ID.
   ///
-  /// - `tolerating`: receives faults that make the two device trees disagree, and devices in both
-  ///   trees are returned. If nil, the first fault is thrown.
+  /// - `tolerating`: a closure that receives faults that make the two device trees disagree; the
+  ///   devices that are in both trees are then returned. If nil, the first fault is thrown.
   package func devices(
     in pool: PoolMetadata, tolerating: ((MetadataFault) -> Void)? = nil
   ) throws(MergeError) -> [Device] {
@@ -65,7 +65,7 @@ package struct MetadataReader {
     return devices
   }
 
-  /// Returns the live superblock, even if a metadata snapshot is held.
+  /// Returns the live superblock, even if the pool holds a metadata snapshot.
   package func liveSuperblock() throws(MergeError) -> Superblock { try live().live }
 
   /// Reads the superblocks for access to the live trees.
@@ -73,9 +73,11 @@ package struct MetadataReader {
     try superblocks(.inactivePool, ignoresNeedsCheck: true)
   }
 
-  /// Returns those of `ids` that exist in the live trees, all read from one consistent state.
+  /// Returns the devices among `ids` that exist in the live trees, all read from one consistent
+  /// state.
   ///
-  /// - Throws: `MergeError`; `busy` if the pool's metadata still changed in the last attempt.
+  /// - Throws: `MergeError`; `busy` if the pool's metadata was still changing during the last
+  ///   attempt.
   package func liveDevices(_ ids: Set<UInt32>) throws(MergeError) -> [Device] {
     let found = try readLive { live throws(MergeError) in
       try devices(in: live).filter { ids.contains($0.id) }
@@ -84,19 +86,21 @@ package struct MetadataReader {
     return found
   }
 
-  /// Determines the fate of a thin device since a metadata snapshot was taken.
+  /// Determines what has happened to a thin device since a metadata snapshot was taken.
   ///
-  /// - `liveID`: the device's id now, or the id of a snapshot of it.
-  /// - Returns: nil if the pool's metadata still changed in the last attempt.
+  /// - `liveID`: the device's current ID, or the ID of a snapshot of the device.
+  /// - Returns: The device's fate, or nil if the pool's metadata was still changing during the last
+  ///   attempt.
   package func fate(
     of id: UInt32, as liveID: UInt32, since held: PoolMetadata
   ) throws(MergeError) -> ThinDeviceFate? {
     try readLive { live throws(MergeError) in try fate(of: id, as: liveID, held, live) }
   }
 
-  /// Reads the live trees, and retries if they changed meanwhile.
+  /// Reads the live trees, and retries if they change during the read.
   ///
-  /// - Returns: nil if they still changed in the last attempt.
+  /// - Returns: The result of `body`, or nil if the trees were still changing during the last
+  ///   attempt.
   func readLive<Result>(
     _ body: (PoolMetadata) throws(MergeError) -> Result
   ) throws(MergeError) -> Result? {
@@ -116,7 +120,7 @@ package struct MetadataReader {
     return nil
   }
 
-  /// The number of attempts to read live trees that change meanwhile.
+  /// The maximum number of attempts to read the live trees if they keep changing.
   private static let liveReadCountMax = 5
 
   private func fate(
@@ -127,8 +131,8 @@ package struct MetadataReader {
       old.details.mappedBlockCount > 0
     else { return .there }
     guard let new = try devices(in: live).first(where: { $0.id == liveID }) else { return .deleted }
-    // Equal times prove nothing: creating a device without a snapshot does not advance the pool's
-    // time.
+    // Equal creation times prove nothing: creating a device that is not a snapshot does not advance
+    // the pool's time.
     let isSame =
       new.details.creationTime == old.details.creationTime
       && new.details.transactionID == old.details.transactionID
@@ -138,11 +142,11 @@ package struct MetadataReader {
     return .there
   }
 
-  /// Returns true if two devices map a common thin block to the same data block.
+  /// Returns true if two devices map the same thin block to the same data block.
   ///
-  /// The trees of one device share nodes unless every leaf was changed since; in that case the
-  /// first leaves show the answer. All leaves of the smaller tree are read only if nothing is
-  /// found.
+  /// An older and a newer tree of the same device share nodes unless every leaf has changed since.
+  /// Even then, the first leaves usually reveal a shared mapping. All leaves of the smaller tree
+  /// are read only if no mapping is shared.
   private func shareMapping(
     _ one: (device: Device, pool: PoolMetadata), _ other: (device: Device, pool: PoolMetadata)
   ) throws(MergeError) -> Bool {
@@ -166,7 +170,7 @@ package struct MetadataReader {
           continue
         }
         for (key, value) in zip(node.keys, node.values) {
-          // Keys rise, so each leaf of the other tree is read once.
+          // Keys are in ascending order, so each leaf of the other tree is read only once.
           if leaf.lastKey.map({ key > $0 }) ?? true {
             leaf = try self.leaf(for: key, of: large.device, in: large.pool, &io)
           }
@@ -184,7 +188,9 @@ package struct MetadataReader {
     var keys: [UInt64]
     var values: [UInt64]
 
-    /// Returns the index of the last key that is not above `key`, given rising keys.
+    /// Returns the index of the last key that is at most `key`; nil if there is none.
+    ///
+    /// The keys must be in ascending order.
     func index(of key: UInt64) -> Int? {
       var (low, high) = (0, keys.count)
       while low < high {
@@ -224,7 +230,8 @@ package struct MetadataReader {
     }
   }
 
-  /// Returns the ids of devices that share their tree's root, or a child of it, with `device`.
+  /// Returns the IDs of devices whose trees share the root, or a child of the root, with the tree
+  /// of `device`.
   ///
   /// Such devices are snapshots of each other or of a common device.
   package func kin(
@@ -254,7 +261,7 @@ package struct MetadataReader {
     }
   }
 
-  /// Reads a node of a tree whose values are 8-byte numbers.
+  /// Reads a node of a tree whose values are 8-byte integers.
   private func node(
     at block: MetadataBlock, level: Int, in pool: PoolMetadata, _ io: inout LinuxAIO
   ) throws(MetadataFault) -> Node {
@@ -276,9 +283,9 @@ package struct MetadataReader {
   }
 }
 
-/// The fate of a thin device that was being merged.
+/// The possible fates of a thin device that was being merged.
 package enum ThinDeviceFate: Equatable, Sendable {
   case there, deleted
-  /// Another thin device has the same id now.
+  /// Another thin device now has the same ID.
   case replaced
 }

@@ -1,6 +1,7 @@
-/// The nodes that were read and their checksums, so that a second pass can detect a changed tree.
+/// The nodes read so far and their checksums, so that a second pass can detect changes to a tree.
 ///
-/// One bit and four bytes per metadata block, allocated as they are touched.
+/// The ledger needs one bit and four bytes per metadata block; memory is allocated when it is first
+/// touched.
 package struct NodeLedger: ~Copyable {
   private enum Pass { case recording, comparing }
 
@@ -15,11 +16,13 @@ package struct NodeLedger: ~Copyable {
     self.checksums = checksums
   }
 
-  /// Begins comparing nodes with the first pass.
+  /// Starts comparing nodes with the ones recorded in the first pass.
   package mutating func beginComparing() { pass = .comparing }
 
-  /// - Throws: `MetadataFault` for a node reached twice in the first pass (a cycle, or two
-  ///   parents), and for a node in a later pass that differs from the first pass.
+  /// Records a node in the first pass, or compares it with the recorded one in a later pass.
+  ///
+  /// - Throws: `MetadataFault` if a node is reached twice in the first pass (because of a cycle or
+  ///   two parents), or if a node in a later pass differs from the first pass.
   package mutating func enter(
     _ block: MetadataBlock, checksum: UInt32
   ) throws(MetadataFault) {

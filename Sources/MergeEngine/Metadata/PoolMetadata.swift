@@ -1,15 +1,18 @@
-/// A pool's checked superblocks: the live one for bounds, and the one whose trees are read.
+/// A pool's checked superblocks: the live one, which sets the bounds, and the one whose trees are
+/// read.
 package struct PoolMetadata: Equatable, Sendable {
-  /// The limit on data blocks: a mapping has 40 bits for a data block's number.
+  /// The maximum number of data blocks: a mapping has 40 bits for the number of a data block.
   private static let dataBlockCountMax: UInt64 = 1 << 40
-  /// The number of attempts: a read during a write of the live superblock may be torn.
+  /// The maximum number of attempts to read the live superblock, since a read that overlaps a write
+  /// may be torn.
   private static let liveReadCountMax = 5
 
   package let path: String
   package let live: Superblock
-  /// The metadata snapshot's superblock, or the live one for an inactive pool.
+  /// The superblock whose trees are read: the metadata snapshot's, or the live one if the pool is
+  /// inactive.
   package let superblock: Superblock
-  /// The block of the metadata snapshot's superblock; nil for an inactive pool.
+  /// The block that contains the metadata snapshot's superblock; nil if the pool is inactive.
   package let heldRoot: MetadataBlock?
 
   package var bounds: MetadataBounds {
@@ -18,8 +21,9 @@ package struct PoolMetadata: Equatable, Sendable {
 
   /// Reads the superblocks through `io`, whose slab must have room for one block.
   ///
-  /// - `byteCount`: returns the current size of the metadata device, which may grow at any time.
-  /// - Throws: `MergeError` (`refused`) naming the block and the expected value.
+  /// - `byteCount`: a closure that returns the current size of the metadata device in bytes; the
+  ///   device may grow at any time.
+  /// - Throws: `MergeError` (`refused`), which names the block and the expected value.
   package init<IO: BlockIO & ~Copyable>(
     path: String, byteCount: () throws(MergeError) -> UInt64, mappings: MergeSource.Mappings,
     ignoresNeedsCheck: Bool, _ io: inout IO
@@ -36,8 +40,8 @@ package struct PoolMetadata: Equatable, Sendable {
     } catch {
       throw error.refusal(path: path)
     }
-    // The size is read again: blocks that the superblock counts may have been added since the first
-    // read.
+    // The size is read again because blocks that the superblock counts may have been added since
+    // the first read.
     let byteCount = try byteCount()
     do throws(MetadataFault) {
       try self.init(
@@ -143,17 +147,18 @@ package struct PoolMetadata: Equatable, Sendable {
   }
 }
 
-/// One device's mapping tree and its bounds.
+/// The mapping tree of one thin device, and the limits on the blocks in the tree.
 package struct MappingTree: Sendable {
   package var path: String
   package var root: MetadataBlock
   package var bounds: MetadataBounds
   package var dataBlockCount: UInt64
   package var dataBlockByteCount: UInt64
-  /// Bytes of the data device; nil if unknown.
+  /// The size of the data device in bytes; nil if unknown.
   package var dataByteCount: UInt64?
 
-  /// The number of data blocks that exist: the pool's, or fewer if the data device is shorter.
+  /// The number of data blocks that actually exist: the pool's number, or fewer if the data device
+  /// is shorter.
   var dataBlockCountThere: UInt64 {
     min(dataBlockCount, dataByteCount.map { $0 / dataBlockByteCount } ?? dataBlockCount)
   }

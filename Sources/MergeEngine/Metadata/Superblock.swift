@@ -14,17 +14,18 @@
 /// | 192 | 8 | metadata blocks (first field of the metadata space map's root) |
 /// | 320 | 8 | root of the mapping tree |
 /// | 328 | 8 | root of the details tree |
-/// | 336 | 4 | data block size, sectors |
-/// | 340 | 4 | metadata block size, sectors; 8 |
-/// | 360 | 4 | features that a reader must know; none exist |
+/// | 336 | 4 | data block size in sectors |
+/// | 340 | 4 | metadata block size in sectors, always 8 |
+/// | 360 | 4 | features that a reader must support; none exist |
 ///
-/// Little endian; dm-thin-metadata.c, struct thin_disk_superblock.
+/// All fields are little endian; see dm-thin-metadata.c, struct thin_disk_superblock.
 package struct Superblock: Equatable, Sendable {
   package static let magic: UInt64 = 27_022_010
   package static let sectorByteCount: UInt64 = 512
-  /// The valid sizes of a data block; a size must be a multiple of the smallest.
+  /// The range of valid data block sizes in bytes; every size must be a multiple of the smallest
+  /// one.
   package static let dataBlockByteCountRange: ClosedRange<UInt64> = (64 << 10)...(1 << 30)
-  /// The maximum time: a mapping's 64 bits contain a data block's number and a time of 24 bits.
+  /// The maximum time: the 64 bits of a mapping contain a data block number and a 24-bit time.
   package static let timeMax: UInt32 = (1 << 24) - 1
 
   /// True if the pool is marked needs_check; `PoolMetadata` refuses such a pool by default.
@@ -38,7 +39,7 @@ package struct Superblock: Equatable, Sendable {
   package var detailsRoot: MetadataBlock
   package var dataBlockByteCount: UInt64
 
-  /// Returns true if a file or device begins with a pool's superblock.
+  /// Returns true if the file or device at `path` begins with a pool's superblock.
   static func isFirst(in path: String) -> Bool {
     guard let bytes = FileSystem.firstBytes(of: path, count: 40), bytes.count == 40 else {
       return false
@@ -46,9 +47,9 @@ package struct Superblock: Equatable, Sendable {
     return RawSpan(_elements: bytes.span).littleEndian(at: 32, as: UInt64.self) == magic
   }
 
-  /// Reads the superblock in `bytes`, which came from `block`.
+  /// Decodes the superblock in `bytes`, which were read from `block`.
   ///
-  /// - Throws: `MetadataFault` if `bytes` are no superblock, are damaged, or need an unknown
+  /// - Throws: `MetadataFault` if `bytes` are not a superblock, are damaged, or require an unknown
   ///   feature.
   package init(_ bytes: RawSpan, at block: MetadataBlock) throws(MetadataFault) {
     let magic = bytes.littleEndian(at: 32, as: UInt64.self)

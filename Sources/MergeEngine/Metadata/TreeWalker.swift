@@ -1,29 +1,28 @@
 internal import SystemPackage
 
-/// A reader of a btree, leaf by leaf in key order, with many nodes in flight and in constant
-/// memory.
+/// Reads a btree leaf by leaf in key order, with many reads in flight and in constant memory.
 ///
-/// All children of one internal node, a *family*, are read together into one region of the slab:
-/// they are sorted by block number, and neighbors are joined into one read. Each level above the
-/// leaves has one family at a time, the leaf level up to four, so that leaves are ready when
-/// needed.
+/// All children of one internal node, called a *family*, are read together into one region of the
+/// slab. They are sorted by block number, and adjacent blocks are combined into one read. Each
+/// level above the leaves has one family at a time; the leaf level has up to four, so that leaves
+/// are ready when needed.
 package struct TreeWalker: ~Copyable {
-  /// A node to read, and the keys that its parent allows in it.
+  /// A node to read, and the range of keys that the node's parent allows.
   private struct Child {
     var block = MetadataBlock(0)
     var keys: ClosedRange<UInt64> = 0...UInt64.max
-    /// Index of the block in the family's region of the slab.
+    /// The index of the block in the family's region of the slab.
     var place = 0
   }
 
   private struct Family {
     var childCount = 0
-    /// The first child that was not handed out yet.
+    /// The index of the first child that has not been handed out yet.
     var next = 0
     var unreadCount = 0
   }
 
-  /// Consecutive places of a region that are read in one request.
+  /// Consecutive places in a region that are read with one request.
   private struct Read {
     var region = 0
     var firstPlace = 0
@@ -34,15 +33,16 @@ package struct TreeWalker: ~Copyable {
   private enum Expansion { case made, notYet, exhausted }
 
   private static let childCountMax = BtreeNode.childCountMax
-  /// The limit on levels: a sound tree has at most five, and the kernel allows fewer than this.
+  /// The maximum number of levels; a valid tree has at most five, and the kernel's own limit is
+  /// below this one.
   package static let levelCountMax = 16
   private static let leafFamilyCountMax = 4
   private static let regionCount = levelCountMax + leafFamilyCountMax
   private static let regionByteCount = childCountMax * BlockKind.blockByteCount
   private static let joinedCountMax = 64
-  /// Leaves handed out between two checks for room to enqueue more reads.
+  /// The number of leaves handed out between checks for room to enqueue more reads.
   private static let refillLeafCount = 32
-  /// Bytes that a queue's slab must have.
+  /// The size in bytes that a queue's slab must have.
   package static let slabByteCount = regionCount * regionByteCount
   package static let requestCount = 128
 
@@ -60,7 +60,8 @@ package struct TreeWalker: ~Copyable {
   private var order: [UInt64] = []
   private var batch = CompletionBatch()
 
-  /// Walks the tree at `root`, starting with the leaf where `firstKey` is or would be.
+  /// Prepares to walk the tree at `root`, starting with the leaf that contains, or would contain,
+  /// `firstKey`.
   package init(
     root: MetadataBlock, bounds: MetadataBounds, leafValueByteCount: Int, firstKey: UInt64 = 0
   ) throws(MetadataFault) {
@@ -81,7 +82,7 @@ package struct TreeWalker: ~Copyable {
     planReads(region: 0)
   }
 
-  /// Passes the next leaf to `body`; returns false after the last.
+  /// Passes the next leaf to `body`; returns false after the last leaf.
   ///
   /// - Throws: `MetadataFault` from reading, from the checks, or from `body`.
   package mutating func nextLeaf<IO: BlockIO & ~Copyable>(
@@ -132,7 +133,7 @@ package struct TreeWalker: ~Copyable {
     }
   }
 
-  /// Makes as many families of leaves as there is room for, without waiting.
+  /// Creates as many families of leaves as there is room for, without waiting.
   private mutating func readAhead<IO: BlockIO & ~Copyable>(
     _ level: Int, _ io: inout IO, _ ledger: inout NodeLedger
   ) throws(MetadataFault) {
@@ -143,7 +144,7 @@ package struct TreeWalker: ~Copyable {
     io.submit()
   }
 
-  /// Makes the family of the next node at `level`.
+  /// Creates the family of the next node at `level`.
   private mutating func expand<IO: BlockIO & ~Copyable>(
     _ level: Int, waiting: Bool, _ io: inout IO, _ ledger: inout NodeLedger
   ) throws(MetadataFault) -> Expansion {
@@ -184,7 +185,8 @@ package struct TreeWalker: ~Copyable {
     return (node, child)
   }
 
-  /// Makes the family of a node; returns false if all its children lie before the first key.
+  /// Creates the family of a node; returns false if all of the node's children lie before the first
+  /// key.
   private mutating func makeFamily(
     of node: BtreeNode, _ bytes: RawSpan, _ parent: Child, at level: Int
   ) throws(MetadataFault) -> Bool {
@@ -228,12 +230,14 @@ package struct TreeWalker: ~Copyable {
     io.bytes(at: byteOffset(region, child.place), count: BlockKind.blockByteCount)
   }
 
-  /// Assigns the family's nodes places in device order and joins neighbors into one read.
+  /// Assigns places to a family's nodes in device order, and combines adjacent blocks into one
+  /// read.
   private mutating func planReads(region: Int) {
     let base = region * Self.childCountMax
     let count = families[region].childCount
     order.removeAll(keepingCapacity: true)
-    // A block number has 22 bits and a child index 8, so both fit one number that sorts by block.
+    // A block number takes 22 bits and a child index takes 8, so both fit into one integer that
+    // sorts by block.
     for index in 0..<count {
       order.append(children[base + index].block.rawValue << 8 | UInt64(index))
     }
@@ -256,7 +260,7 @@ package struct TreeWalker: ~Copyable {
     }
   }
 
-  /// Sorts `order` in place: it is short and often already sorted, and sorting must not allocate.
+  /// Sorts `order` in place without allocating; `order` is short and often already sorted.
   private mutating func sortRising() {
     for index in 1..<max(1, order.count) {
       let moved = order[index]
@@ -293,15 +297,16 @@ package struct TreeWalker: ~Copyable {
     while families[region].unreadCount > 0 {
       pump(&io)
       io.submit()
-      // Waking for each node costs processor time. Waiting for half of the requests, as the
-      // pipeline does, measured no cheaper here than a quarter, and the last node of a family is
-      // awaited in any case.
+      // Waking up for each node costs CPU time. Waiting for half of the requests, as the pipeline
+      // does, measured no cheaper here than waiting for a quarter, and the last node of a family
+      // must be waited for in any case.
       try reap(atLeast: max(1, io.requestCount / 4), timeout: nil, &io)
       for index in 0..<batch.count { try arrived(batch[index]) }
     }
   }
 
-  /// Keeps the device reading while leaves are handed out, without waiting for it.
+  /// Keeps the device busy reading while leaves are handed out, without waiting for reads to
+  /// complete.
   private mutating func refill<IO: BlockIO & ~Copyable>(_ io: inout IO) throws(MetadataFault) {
     guard firstRead < reads.count else { return }
     if io.requestCount > 0 {

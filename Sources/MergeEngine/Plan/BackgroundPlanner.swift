@@ -1,21 +1,21 @@
 internal import SystemPackage
 
-/// Adds runs to a plan and finds data blocks that are in two of them, on a separate thread, while
-/// the tree's next leaves are read and checked.
+/// Adds runs to a plan and finds data blocks that are mapped twice, on a separate thread, while the
+/// tree's next leaves are read and checked.
 ///
-/// Without a thread, the planner does the work on the caller's.
+/// If no thread can be created, the planner does the work on the caller's thread.
 struct BackgroundPlanner: ~Copyable {
-  /// The state that the two threads hand to each other.
+  /// The state that the two threads hand back and forth.
   ///
   /// SAFETY: a thread that has waited for one semaphore has exclusive access to the other fields
   /// until it signals the other semaphore.
   private final class Work: @unchecked Sendable {
     var builder: PlanBuilder
     var dataBlocks: DataBlockLedger
-    /// The first duplicate found; later runs are not checked.
+    /// The first data block found to be mapped twice; runs added later are ignored.
     var mappedTwice: MappedTwice?
     var batch = RunBatch(leafCount: BackgroundPlanner.batchLeafCount)
-    /// True if no further batch will be given.
+    /// True if no more batches will be supplied.
     var isEnd = false
     let given = Semaphore(0)
     let done = Semaphore(1)
@@ -25,7 +25,7 @@ struct BackgroundPlanner: ~Copyable {
       self.dataBlocks = dataBlocks
     }
 
-    /// Adds the given batches until the end.
+    /// Adds the supplied batches until there are no more.
     func run() {
       while true {
         given.wait()
@@ -46,11 +46,12 @@ struct BackgroundPlanner: ~Copyable {
     }
   }
 
-  /// The number of leaves per batch: waking a thread can cost as much as adding up ten leaves.
+  /// The number of leaves per batch, chosen because waking a thread can cost as much as processing
+  /// ten leaves.
   static let batchLeafCount = 256
 
   private let work: Work
-  /// Nil where no thread could be created, and once the plan is finished.
+  /// The background thread; nil if no thread could be created, or once the plan is finished.
   private var thread: SystemThread?
 
   init(
@@ -70,9 +71,9 @@ struct BackgroundPlanner: ~Copyable {
     if let thread { Self.end(work, thread) }
   }
 
-  /// Takes the batch's runs, and leaves an empty batch for `batchLeafCount` leaves.
+  /// Takes the runs in `batch`, and leaves an empty batch with room for `batchLeafCount` leaves.
   ///
-  /// - Returns: False where no more runs are wanted, since a data block is mapped twice.
+  /// - Returns: False if no more runs are wanted, because a data block is mapped twice.
   mutating func append(_ batch: inout RunBatch) -> Bool {
     guard thread != nil else {
       work.append(batch)
@@ -87,7 +88,7 @@ struct BackgroundPlanner: ~Copyable {
     return isWanted
   }
 
-  /// Returns the builder with all appended runs.
+  /// Waits for the work to finish, and returns the builder with all appended runs.
   ///
   /// - Throws: `MappedTwice` for the first data block that is mapped twice.
   consuming func finish() throws(MappedTwice) -> PlanBuilder {

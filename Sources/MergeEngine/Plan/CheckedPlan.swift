@@ -1,7 +1,8 @@
-/// The input of a plan besides the metadata.
+/// The inputs to a plan, other than the metadata itself.
 package struct PlanRequest {
   package var source: MergeSource
-  /// Returns the current size of the metadata device, which may grow at any time.
+  /// A closure that returns the current size of the metadata device in bytes; the device may grow
+  /// at any time.
   package var metadataByteCount: () throws(MergeError) -> UInt64
   package var dataByteCount: UInt64
   package var originPath: String?
@@ -9,27 +10,27 @@ package struct PlanRequest {
   package var ioByteCount: UInt64
 }
 
-/// A source of runs after its first pass: checked as a whole, counted, and ready to be streamed.
+/// A source of runs after the first pass over it: fully checked, counted, and ready to be streamed.
 package struct CheckedPlan<Source: RunSource & ~Copyable>: ~Copyable {
   package let pool: PoolMetadata
   package let details: DeviceDetails
   package let deviceCount: UInt64
-  /// Faults in the metadata that do not prevent a merge of this device.
+  /// Faults in the metadata that do not prevent this device from being merged.
   package let toleratedFaults: [MetadataFault]
   package let mappingRoot: MetadataBlock
   package let plan: MergePlan
   package let thinByteCount: UInt64?
-  /// The runs, already read once.
+  /// The source of the runs, which has already been read once.
   package let source: Source
 }
 
 extension CheckedPlan where Source: ~Copyable {
-  /// The number of leaves read between two checks for an interruption.
+  /// The number of leaves read between checks for an interruption.
   private static var leafCountAtOnce: Int { 32 }
 
-  /// Reads and checks the whole tree.
+  /// Reads and checks a thin device's whole mapping tree.
   ///
-  /// - Throws: `MergeError`: `refused` for any fault, `stopped` on an interruption.
+  /// - Throws: `MergeError`: `refused` for any fault, `stopped` if interrupted.
   package init<IO: BlockIO & ~Copyable>(
     _ request: PlanRequest, metadata queue: consuming IO, control: RunControl
   ) throws(MergeError) where Source == WholeDevice<IO> {
@@ -100,12 +101,13 @@ extension CheckedPlan where Source: ~Copyable {
     self.source = device
   }
 
-  /// Makes the first pass over a source: adds up all its runs, and finds data blocks that are in
-  /// two of them.
+  /// Makes the first pass over a source, adding all of its runs to a plan and finding data blocks
+  /// that are mapped twice.
   ///
   /// - `path`: the path of the metadata, for messages.
-  /// - `total`, `done`: bytes of all mapped blocks, and of those read so far.
-  /// - Throws: `MergeError`: `stopped` on an interruption, and the source's errors.
+  /// - `total`, `done`: the number of bytes in all mapped blocks, and in the mapped blocks read so
+  ///   far.
+  /// - Throws: `MergeError`: `stopped` if interrupted, or any error from the source.
   private static func addUp(
     _ source: inout Source, _ builder: PlanBuilder, _ dataBlocks: consuming DataBlockLedger,
     path: String, total: UInt64, control: RunControl, done: (borrowing Source) -> UInt64
@@ -135,8 +137,8 @@ extension CheckedPlan where Source: ~Copyable {
     }
   }
 
-  /// Returns the first pass's error, attributed to the data device where a mapping lies past its
-  /// end.
+  /// Returns an error from the first pass, attributed to the data device if a mapping lies past the
+  /// end of that device.
   private static func error(_ error: MergeError, _ request: PlanRequest) -> MergeError {
     guard error.code == .dataTooShort else { return error }
     return .dataTooShort(

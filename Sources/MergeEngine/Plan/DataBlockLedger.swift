@@ -2,8 +2,8 @@
 ///
 /// The ledger has one bit per data block; memory is allocated when it is first touched.
 package struct DataBlockLedger: ~Copyable {
-  /// The prefetch distance in runs: their bits are scattered over memory, so the processor needs
-  /// many fetches in flight.
+  /// The prefetch distance in runs, which is large because the runs' bits are scattered across
+  /// memory and the processor needs many fetches in flight.
   private static let runsAhead = 32
 
   private var seen: PagedBitmap
@@ -12,10 +12,10 @@ package struct DataBlockLedger: ~Copyable {
     seen = try PagedBitmap(bitCount: dataBlockCount)
   }
 
-  /// Enters the data blocks of runs.
+  /// Records the data blocks of runs.
   ///
-  /// - Precondition: The runs' data blocks are below the data block count.
-  /// - Throws: `MappedTwice` for the first data block that was entered before.
+  /// - Precondition: The numbers of all data blocks in `runs` are less than the data block count.
+  /// - Throws: `MappedTwice` for the first data block that was already recorded.
   package mutating func enter(_ runs: Span<MappingRun>) throws(MappedTwice) {
     for index in runs.indices {
       if index + Self.runsAhead < runs.count {

@@ -1,6 +1,6 @@
-/// Two checksums of a merge's mappings, independent of the tree that contains them.
+/// Two checksums of a merge's mappings, independent of the tree that contains the mappings.
 ///
-/// A fingerprint proves the mappings, never the content of the blocks.
+/// A fingerprint identifies the mappings but not the content of the blocks.
 package struct Fingerprint: Equatable, Sendable, CustomStringConvertible {
   package var crc64: UInt64
   package var crc32c: UInt32
@@ -19,11 +19,11 @@ package struct Fingerprint: Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// Computes a ``Fingerprint`` of maximal runs and, at the end, of the header fields.
+/// Computes a ``Fingerprint`` from maximal runs of mappings, followed by header fields.
 ///
-/// The input of both checksums is, little endian: 24 bytes for each run (first thin block, first
-/// data block, block count), then block size in bytes (8 bytes), device id (4), effective end in
-/// bytes (8), past-end policy (1, ``PastEndPolicy/code``).
+/// Both checksums have the same little-endian input: 24 bytes for each run (first thin block, first
+/// data block, block count), then the block size in bytes (8 bytes), the device ID (4), the
+/// effective end in bytes (8), and the past-end policy (1, ``PastEndPolicy/code``).
 struct FingerprintBuilder {
   private var crc64 = CRC64()
   private var crc32c = CRC32C()

@@ -1,23 +1,24 @@
 /// Builds a ``MappingLayout`` from a stream of runs.
 ///
-/// The end of the last run is not known in advance, so the cells double in size whenever the map is
-/// too short. Memory is fixed, and a run costs a few additions.
+/// The end of the last run is not known in advance, so the cells of the map double in size whenever
+/// the map is too short. Memory use is fixed, and each run costs only a few additions.
 struct LayoutBuilder {
   static let cellCountMax = 256
 
-  /// Bytes of all runs.
+  /// The total size of all runs in bytes.
   private var byteCount: UInt64 = 0
-  /// The number of runs, and their bytes, indexed by the binary logarithm of a run's length,
-  /// rounded down.
+  /// The number of runs of each length, indexed by the binary logarithm of the length, rounded
+  /// down; `runByteCounts` has the total bytes of those runs.
   private var runCounts = InlineArray<64, UInt64>(repeating: 0)
   private var runByteCounts = InlineArray<64, UInt64>(repeating: 0)
   private var cells = InlineArray<256, UInt64>(repeating: 0)
   /// The binary logarithm of a cell's size in bytes.
   private var cellPower: Int
-  /// The cell in which the last run ended, and the end of that cell.
+  /// The index of the cell in which the last run ended; that cell ends at `cellEnd`.
   private var cell = 0
   private var cellEnd: UInt64
-  /// The part of `byteCount` that is in `cells`; the rest belongs to `cell`.
+  /// The part of `byteCount` that has been added to `cells`; the rest belongs to the cell at index
+  /// `cell`.
   private var cellsByteCount: UInt64 = 0
 
   /// Creates an empty layout whose cells are no smaller than a block.
@@ -28,14 +29,14 @@ struct LayoutBuilder {
     cellEnd = 1 << UInt64(cellPower)
   }
 
-  /// Adds a run of the origin.
+  /// Adds a run of bytes on the origin.
   ///
   /// - Precondition: The run is not empty, starts at or past the end of the previous run, and ends
   ///   below 2^63.
   @inline(__always)
   mutating func add(from start: UInt64, to end: UInt64) {
     let runByteCount = end - start
-    // While runs stay in one cell, no cell has to be looked up.
+    // As long as runs stay within one cell, no cell has to be looked up.
     if end > cellEnd { addAcrossCells(from: start, to: end) }
     let power = UInt64.bitWidth - 1 - runByteCount.leadingZeroBitCount
     // No sum can exceed 2^63.
@@ -44,8 +45,8 @@ struct LayoutBuilder {
     byteCount &+= runByteCount
   }
 
-  // Each iteration after the first moves to another cell, which a pass over the mappings does once
-  // per cell.
+  // Each iteration after the first moves to another cell, which happens only once per cell in a
+  // pass over the mappings.
   private mutating func addAcrossCells(from start: UInt64, to end: UInt64) {
     fillCell()
     cover(end)
@@ -60,7 +61,7 @@ struct LayoutBuilder {
     cellsByteCount += end - start
   }
 
-  /// Adds the missing bytes to the last run's cell.
+  /// Adds the bytes that are not in `cells` yet to the cell of the last run.
   private mutating func fillCell() {
     cells[cell] += byteCount - cellsByteCount
     cellsByteCount = byteCount
@@ -76,7 +77,7 @@ struct LayoutBuilder {
     }
   }
 
-  /// Returns the layout of the added runs, with a map up to `endByteOffset`.
+  /// Returns the layout of the added runs, with a map that extends to `endByteOffset`.
   ///
   /// - Precondition: No run ends past `endByteOffset`, which is below 2^63.
   mutating func finish(endByteOffset: UInt64) -> MappingLayout {

@@ -1,10 +1,10 @@
-/// The numbers of a merge: the result of the first pass over the mappings.
+/// The figures that describe a merge, as computed by the first pass over the mappings.
 package struct MergePlan: Equatable, Sendable {
   package var deviceID: UInt32
   package var dataBlockByteCount: UInt64
   package var mappedBlockCount: UInt64
   package var runCount: UInt64
-  /// Bytes to be written to the origin.
+  /// The number of bytes to be written to the origin.
   package var byteCount: UInt64
   /// The end of the merge on the origin: no byte at or past this offset is written.
   package var endByteOffset: UInt64
@@ -12,15 +12,15 @@ package struct MergePlan: Equatable, Sendable {
   package var pastEndBlockCount: UInt64
   package var clippedByteCount: UInt64
   package var transferCount: UInt64
-  /// Bytes of the largest transfer.
+  /// The size of the largest transfer in bytes.
   package var transferByteCountMax: UInt64
   package var fingerprint: Fingerprint
   package var layout: MappingLayout
-  /// The data block of thin block 0; nil where thin block 0 is not mapped.
+  /// The data block to which thin block 0 is mapped; nil if thin block 0 is not mapped.
   package var firstDataBlock: DataBlock?
 }
 
-/// Accumulates a plan from the runs of a device, without storing them.
+/// Accumulates a plan from the runs of a device without storing the runs.
 struct PlanBuilder {
   private let extent: MergeExtent
   private let dataBlockByteCount: UInt64
@@ -30,7 +30,8 @@ struct PlanBuilder {
   private var runCount: UInt64 = 0
   private var pastEndBlockCount: UInt64 = 0
   private var clippedByteCount: UInt64 = 0
-  /// Mapped blocks past the thin device's own end, which readers of the device cannot see.
+  /// The number of mapped blocks past the end of the thin device, which readers of the device
+  /// cannot see.
   private var pastThinBlockCount: UInt64 = 0
   private var lastMappingEnd: UInt64 = 0
   private var firstDataBlock: DataBlock?
@@ -44,13 +45,14 @@ struct PlanBuilder {
     layout = LayoutBuilder(dataBlockByteCount: dataBlockByteCount)
   }
 
-  /// Adds the next runs.
+  /// Adds the runs in the next batch.
   ///
-  /// - Precondition: The runs' ends in bytes fit into 63 bits, as the reader has checked.
+  /// - Precondition: The byte offsets at which runs end fit into 63 bits, as the reader has already
+  ///   checked.
   mutating func append(_ batch: borrowing RunBatch) {
     let runs = batch.runs
     fingerprint.append(runs)
-    // Keys ascend, so block 0 is in the first run or in none.
+    // Keys are in ascending order, so block 0 is in the first run or in none.
     if runCount == 0, !runs.isEmpty, runs[0].thinBlock.rawValue == 0 {
       firstDataBlock = runs[0].dataBlock
     }
@@ -80,7 +82,10 @@ struct PlanBuilder {
     if end > firstPastThin { pastThinBlockCount += (end - firstPastThin) / dataBlockByteCount }
   }
 
-  /// - Throws: `MergeError` (`refused`) where the policy does not allow blocks to be skipped.
+  /// Returns the finished plan.
+  ///
+  /// - Throws: `MergeError` (`refused`) if blocks would be skipped but the policy does not allow
+  ///   that.
   mutating func finish(
     deviceID: UInt32, mappedBlockCount: UInt64, originPath: String?
   ) throws(MergeError) -> MergePlan {
@@ -111,9 +116,10 @@ struct PlanBuilder {
   }
 }
 
-/// The end of a merge on the origin, from the sizes of both devices and the policy.
+/// The end of a merge on the origin, as determined by the sizes of both devices and the past-end
+/// policy.
 package struct MergeExtent: Equatable, Sendable {
-  /// Nil where no origin was given.
+  /// The size of the origin in bytes; nil if no origin was given.
   package let originByteCount: UInt64?
   package let thinByteCount: UInt64?
   package let pastEnd: PastEndPolicy
@@ -124,21 +130,22 @@ package struct MergeExtent: Equatable, Sendable {
     pastEnd = options.pastEnd
   }
 
-  /// The offset at and past which mapped bytes are skipped; nil if the last mapping determines the
-  /// end.
+  /// The byte offset at and beyond which mapped bytes are skipped; nil if the last mapping
+  /// determines the end.
   package var limitByteOffset: UInt64? {
     guard let originByteCount else { return thinByteCount }
     guard pastEnd == .grow else { return min(originByteCount, thinByteCount ?? originByteCount) }
     return thinByteCount
   }
 
-  /// Returns the effective end, given the end of the last mapping.
+  /// Returns the byte offset at which the merge effectively ends, given the end of the last
+  /// mapping.
   package func endByteOffset(lastMappingEnd: UInt64) -> UInt64 {
     if let limitByteOffset { return limitByteOffset }
     return max(originByteCount ?? 0, lastMappingEnd)
   }
 
-  /// Returns the size that the origin is extended to; nil if its size does not change.
+  /// Returns the size in bytes to which the origin is extended; nil if the size does not change.
   package func grownOriginByteCount(lastMappingEnd: UInt64) -> UInt64? {
     guard pastEnd == .grow, let originByteCount else { return nil }
     let end = thinByteCount ?? lastMappingEnd

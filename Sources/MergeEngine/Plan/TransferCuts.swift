@@ -1,42 +1,44 @@
-/// The cuts of the plan's byte ranges into transfers: at multiples of the I/O size on the origin,
-/// so that cuts do not depend on the start of a run, and at the start of the unaligned tail.
+/// The positions on the origin at which the byte ranges of a plan are cut into transfers.
+///
+/// Cuts are made at multiples of the I/O size, so that they do not depend on where a run starts,
+/// and at the start of the unaligned tail.
 package struct TransferCuts: Equatable, Sendable {
   package let ioByteCount: UInt64
-  /// The effective end.
+  /// The byte offset at which the merge effectively ends.
   package let endByteOffset: UInt64
-  /// The start of the unaligned tail, which cannot be written directly; the effective end if there
-  /// is no tail.
+  /// The start of the unaligned tail, which cannot be written with direct I/O; equal to
+  /// `endByteOffset` if there is no such tail.
   package let tailByteOffset: UInt64
 
-  /// - `alignmentByteCount`: the unit of direct writes to the origin.
+  /// - `alignmentByteCount`: the alignment in bytes that direct writes to the origin require.
   package init(ioByteCount: UInt64, endByteOffset: UInt64, alignmentByteCount: Int) {
     self.ioByteCount = ioByteCount
     self.endByteOffset = endByteOffset
     tailByteOffset = endByteOffset.roundedDown(toMultipleOf: UInt64(max(alignmentByteCount, 4096)))
   }
 
-  /// Returns the latest end of a transfer that starts at `start`.
+  /// Returns the farthest byte offset at which a transfer that starts at `start` may end.
   package func cut(after start: UInt64) -> UInt64 {
     let window = start.roundedDown(toMultipleOf: ioByteCount) + ioByteCount
     return min(window, start < tailByteOffset ? tailByteOffset : endByteOffset)
   }
 }
 
-/// Counts the transfers that ``TransferCuts`` makes of bytes of the origin.
+/// Counts the transfers into which ``TransferCuts`` cuts byte ranges of the origin.
 struct TransferCounter {
   private(set) var count: UInt64 = 0
-  /// Bytes of the largest transfer.
+  /// The size of the largest transfer in bytes.
   private(set) var byteCountMax: UInt64 = 0
   private let ioByteCount: UInt64
-  /// The range of consecutive bytes that are not counted yet.
+  /// The start of the range of consecutive bytes that have not been counted yet.
   private var openStart: UInt64 = 0
   private var openEnd: UInt64 = 0
-  /// The end of the window of the I/O size in which the last counted byte lies.
+  /// The end of the I/O-sized window that contains the last counted byte.
   private var windowEnd: UInt64 = 0
 
   init(ioByteCount: UInt64) { self.ioByteCount = ioByteCount }
 
-  /// Adds bytes.
+  /// Adds a range of bytes.
   ///
   /// - Precondition: The range is not empty, and starts at or past the end of the previous one.
   @inline(__always)
@@ -49,7 +51,7 @@ struct TransferCounter {
   }
 
   /// Counts the remaining bytes, plus one transfer for a possible cut at the start of the unaligned
-  /// tail, so `count` is an upper bound.
+  /// tail, which makes `count` an upper bound.
   mutating func finish() {
     countOpen()
     if openEnd > openStart { count += 1 }
@@ -58,7 +60,8 @@ struct TransferCounter {
   @inline(__always)
   private mutating func countOpen() {
     guard openStart < openEnd else { return }
-    // Many scattered blocks lie in one window of the I/O size; those need no division.
+    // Many scattered blocks lie in the same I/O-sized window; only the first of them needs a
+    // division.
     if openStart >= windowEnd {
       windowEnd = openStart.roundedDown(toMultipleOf: ioByteCount) &+ ioByteCount
     }
