@@ -30,7 +30,7 @@ struct PlainNameTests {
   }
 
   @Test(
-    "a journal's file name contains its device's name and identity; a renamed device still finds it"
+    "a journal is named after its device's name and identity, and is found if the name changes"
   )
   func deviceName() throws {
     let state = try TemporaryFolder()
