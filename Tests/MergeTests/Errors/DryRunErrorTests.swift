@@ -2,7 +2,7 @@ import Testing
 
 @testable import thin_merge
 
-/// Repeats every situation in which a command fails, with a dry run before each command.
+/// Tests that repeat every error situation with a dry run before each command.
 @Suite("Errors: dry runs of merges that fail", .waitsForPrograms, .needsTracing)
 struct DryRunErrorTests {
   private static let situations = ErrorSituations.all.flatMap(\.situations)

@@ -13,7 +13,7 @@ final class HintFollower: @unchecked Sendable {
     var error: ReportedError?
   }
 
-  /// Follows the hints of each error that a situation on image files produces; nil if hints are not
+  /// The follower for the hints of errors from situations on image files; nil if hints are not
   /// followed.
   @TaskLocal static var current: HintFollower?
 
@@ -41,8 +41,10 @@ final class HintFollower: @unchecked Sendable {
     }.filter(canFollow)
   }
 
-  /// Runs the command, then up to two more: each time one fails, the first command in the hints of
-  /// its error.
+  /// Runs the command.
+  ///
+  /// If a command fails, the first command in the hints of its error is run next, up to three
+  /// commands in all.
   func follow(_ error: ReportedError) throws {
     let commands = Self.commands(in: error)
     guard commands.indices.contains(index) else { return }

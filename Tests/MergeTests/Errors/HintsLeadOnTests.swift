@@ -3,7 +3,7 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-/// Tests that error codes have hints, and that the commands in a hint lead to a solution.
+/// Tests that errors have hints, and that running a hint's commands makes progress.
 @Suite("Errors: running the commands from hints", .waitsForPrograms, .needsTracing)
 struct HintsLeadOnTests {
   private static let situations = ErrorSituations.all.flatMap(\.situations)

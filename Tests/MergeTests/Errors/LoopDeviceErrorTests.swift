@@ -8,7 +8,7 @@ import Testing
   .needsLoopDevices)
 struct LoopDeviceErrorTests {
   @Test(
-    "every misuse of a loop device causes the expected error code and exit status",
+    "every problem with a loop device causes the expected error code and exit status",
     arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 

@@ -14,18 +14,18 @@ struct StopErrorTests {
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   @Test(
-    "if a system call on the origin or metadata is refused, the error has the matching code",
+    "if a system call on the origin or metadata is refused, a merge fails with a matching error",
     .needsTracing, arguments: refused)
   func ofSystem(_ situation: ErrorSituation) throws { try situation.check() }
 
   @Test(
-    "if a system call on the origin's device is refused, the merge fails with the matching code",
+    "if a system call on the origin's device is refused, the merge fails with a matching error",
     .needsTracing,
     .needsLoopDevices)
   func ofSystemAndDevice() throws { try Self.refusedOfDevice.check() }
 
   @Test(
-    "if a system call is refused even to root, the command fails with the matching error code",
+    "if a system call is refused even to root, the command fails with a matching error",
     .needsTracing,
     .needsRoot)
   func ofSystemAndRoot() throws { try Self.refusedToRoot.check() }
@@ -299,10 +299,9 @@ extension MergeReport {
   }
 }
 
-/// Approves a merge after running an action.
+/// An observer that runs one action before it approves a merge, and another at every note.
 ///
-/// The action can instead run when a given note is reported, such as the note about the assumed end
-/// of the thin device.
+/// One such note states which end was assumed for the thin device.
 private struct Agreeing: MergeObserver {
   let happens: @Sendable () -> Void
   let planned: @Sendable () -> Void

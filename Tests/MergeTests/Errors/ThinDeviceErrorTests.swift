@@ -283,8 +283,7 @@ struct ThinDeviceErrorTests {
   private static let itself = PoolOptions(mergesThinDeviceItself: true)
   private static let snapshot = PoolOptions(allowsOpenThinDevice: true)
 
-  /// Returns a situation in which a merge of the device `vm` fails, or of device 5 if there is no
-  /// `vm`.
+  /// Returns a situation in which the device `vm` is merged, or device 5 if there is no `vm`.
   private static func row(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     _ options: PoolOptions = PoolOptions(),
@@ -312,7 +311,7 @@ extension ActivePool {
     mapper.mapped.append(thin)
   }
 
-  /// Adds a thin device that another program created to an LVM pool.
+  /// Adds a thin device to an LVM pool, as if another program had created it.
   ///
   /// Its device ID is in the range used for snapshots.
   fileprivate func addNumberOfLVM() throws {

@@ -126,7 +126,7 @@ struct VolumeErrorTests {
 
   private static let handOver: @Sendable (inout MergeOptions) -> Void = { $0.handsOver = true }
 
-  /// Returns a situation in which merging `vg/vm` the way the command does fails.
+  /// Returns a situation in which `vg/vm` is merged the way the command merges it.
   private static func merge(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     adjust: @escaping @Sendable (inout MergeOptions) -> Void = { _ in },

@@ -125,8 +125,8 @@ struct TornAppendTests {
     ])
   }
 
-  /// Returns the byte ranges to zero: the middle 4 KiB of a record, and the aligned page that
-  /// contains its middle.
+  /// Returns the byte ranges that a test zeroes: the middle 4 KiB of a record, and the aligned page
+  /// that contains its middle.
   ///
   /// Ranges that extend beyond the record are omitted.
   private static func holes(in record: [UInt8], at start: Int) -> [Range<Int>] {

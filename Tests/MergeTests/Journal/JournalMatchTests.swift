@@ -7,7 +7,7 @@ struct JournalMatchTests {
   enum Device: CaseIterable, Sendable { case origin, data }
 
   @Test(
-    "if a device has an identity only in the journal or only now, the user must vouch for it",
+    "if only the journal or only the system identifies a device, the user must vouch for it",
     arguments: Device.allCases,
     [true, false])
   func identityOfOne(device: Device, isKnownNow: Bool) {
@@ -44,7 +44,7 @@ struct JournalMatchTests {
   }
 
   @Test(
-    "mappings count as a change to the same thin device only if its data device is identified"
+    "changed mappings are attributed to the same thin device only if its data device is known"
   )
   func otherMappings() {
     for isKnown in [true, false] {

@@ -270,7 +270,8 @@ extension JournalScratch.Verdict {
 }
 
 extension JournalSample {
-  /// Records, by name, with valid checksums but extreme values that no merge would write.
+  /// Journal records, by name: one normal set, and others with extreme values that no merge would
+  /// write.
   static let extremes: [String: [JournalRecord]] = [
     "none": whole.records,
     "sweep number": [

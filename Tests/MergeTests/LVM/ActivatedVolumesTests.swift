@@ -42,7 +42,7 @@ struct ActivatedVolumesTests {
     #expect(try volumes.recorded() == [])
   }
 
-  @Test("a merge leaves volumes active if they were already active before it")
+  @Test("a merge leaves volumes active if they were already active when it started")
   func activeBefore() throws {
     let volumes = try InactiveVolumes()
     volumes.activate("pool")

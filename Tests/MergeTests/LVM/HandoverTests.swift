@@ -124,7 +124,9 @@ struct HandoverTests {
     #expect(try Self.status(volumes).handover == nil)
   }
 
-  @Test("if a handover is killed while it compares, its journal records that the volume was active")
+  @Test(
+    "a handover killed during its comparison has recorded in the journal that the volume was active"
+  )
   func killedWhileComparing() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -237,7 +239,7 @@ struct HandoverTests {
   }
 
   @Test(
-    "the plan for an interrupted handover shows the thin volume as gone and the requested rename")
+    "the plan for an interrupted handover shows the volume as removed and the rename as requested")
   func plannedRest() throws {
     let volumes = try InactiveVolumes()
     volumes.ends["writable base"] = .noAnswer

@@ -4,13 +4,13 @@ import Testing
 
 @testable import MergeEngine
 
-/// One kind of damage that a test does to a sound pool.
+/// One kind of damage that a test applies to a sound pool.
 struct Damage: Sendable, CustomTestStringConvertible {
   /// The damaged file or blocks that an error must name.
   enum Culprit: Sendable {
     /// The metadata file and at least one of these blocks, such as the damaged block or its parent.
     case blocks([Int])
-    /// The metadata file, without any particular block.
+    /// The metadata file, with no particular block.
     case metadataFile
     /// The data file of the pool.
     case dataFile

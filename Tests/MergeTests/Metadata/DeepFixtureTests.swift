@@ -70,7 +70,7 @@ struct DeepFixtureTests {
     #expect(try sha256(ofFile: pool.origin) == kernel.device.mergedOriginSha256)
   }
 
-  @Test("a merge that may grow the origin makes it identical to the whole thin device")
+  @Test("with --past-end grow, a merge makes the origin identical to the whole thin device")
   func grownMerge() throws {
     let merge = try pool.merge(
       0, ["--past-end", "grow", "--thin-size", String(kernel.device.thinBytes)])

@@ -114,7 +114,7 @@ struct KernelFixtureTests {
     #expect(try sha256(ofFile: pool.origin) == scenario.originSha256)
   }
 
-  @Test("a merge that may grow a short origin makes it identical to the whole thin device")
+  @Test("with --past-end grow, a merge makes a short origin identical to the whole thin device")
   func shortOriginGrows() throws {
     let scenario = try KernelScenario.load("short-origin")
     let device = try scenario.device(0)

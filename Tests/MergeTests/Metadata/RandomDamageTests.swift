@@ -67,7 +67,7 @@ struct RandomDamageTests {
 }
 
 extension PoolImage {
-  /// The numbers of all metadata blocks that a merge of device 1 reads.
+  /// The block numbers of all metadata blocks that a merge of device 1 reads.
   fileprivate var blocksReadForDevice1: [Int] {
     [0, blockNumber(of: .held)] + held.topLevel.blocks + held.details.blocks + tree.blocks
   }

@@ -42,7 +42,7 @@ struct ThinModelTests {
     #expect(model(originByteCount: 4096).isRefused)
   }
 
-  @Test("nothing past the end of a shorter thin device is written")
+  @Test("nothing is written past the end of a thin device that is shorter than its origin")
   func shorterThinDevice() {
     #expect(model(originByteCount: 9000, thinByteCount: 3584).writes.last?.target == 3072..<3584)
   }
@@ -53,13 +53,13 @@ struct ThinModelTests {
   }
 
   @Test(
-    "an origin that may grow ends where the thin device ends, if the thin device's size is known")
+    "a growing origin ends where the thin device ends, if the thin device's size is known")
   func growingToThinEnd() {
     let grown = model(originByteCount: 2000, thinByteCount: 8192, pastEnd: .grow)
     #expect(grown.originAfter.count == 8192)
   }
 
-  @Test("an origin that may grow ends after the last mapped block if the thin size is unknown")
+  @Test("a growing origin ends after the last mapped block if the thin device's size is unknown")
   func growingToLastMapping() {
     #expect(model(originByteCount: 2000, pastEnd: .grow).originAfter.count == 5120)
   }
@@ -78,7 +78,7 @@ struct ThinModelTests {
     #expect(differing.ranges == [512..<1536, 4096..<4608])
   }
 
-  @Test("runs of mappings are as long as possible, and end wherever either side is not contiguous")
+  @Test("runs of mappings are as long as possible, and end where either device is not contiguous")
   func runs() {
     let runs = MappedRun.runs(of: [
       ThinMapping(1, 5), ThinMapping(2, 6, time: 3), ThinMapping(4, 7), ThinMapping(5, 9),
