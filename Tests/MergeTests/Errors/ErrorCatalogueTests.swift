@@ -56,7 +56,7 @@ struct ErrorCatalogueTests {
     #expect(ErrorSamples.notBroughtAbout.count == 18)
   }
 
-  @Test("every note code has a sample note")
+  @Test("every note code of the engine has a sample note")
   func everyNoteHasASample() {
     #expect(Set(MergeNote.Code.allCases) == Set(ErrorSamples.notes.map(\.code)))
   }
