@@ -4,9 +4,10 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Errors: the list of codes")
+@Suite("Errors: the documented list of codes")
 struct CodeListTests {
-  @Test("docs/schema/codes.md lists every code with its description in the source")
+  @Test(
+    "docs/schema/codes.md lists every error and note code, with the description from the source")
   func list() throws {
     let errors = try Self.rows(
       "MergeEngine/API/MergeErrorCode.swift", of: MergeError.Code.allCases.map(\.rawValue))
@@ -38,7 +39,7 @@ struct CodeListTests {
       """, in: "docs/schema/codes.md")
   }
 
-  /// Returns the cases of an enumeration as a table, each with its one-line comment from the source
+  /// Returns a table of the cases of an enumeration, each with its one-line comment from the source
   /// file.
   private static func rows(_ file: String, of codes: [String]) throws -> String {
     let source = try String(

@@ -4,17 +4,17 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Errors: commands in hints")
+@Suite("Errors: shell commands suggested by hints")
 struct CommandInHintTests {
-  /// Names that a user may give to files and devices and that would make a pasted command run
-  /// `reboot`.
+  /// File and device names that would make a pasted command run `reboot` if they were not quoted.
   private static let names = ["x;reboot", "a b;reboot", "it's;reboot;", "$(reboot)", "\n;reboot;"]
 
-  @Test("a shell takes a name in a command as one word, even inside quotes around the command")
+  @Test(
+    "in a suggested command, a shell treats a name as one word, even if quotes enclose the command")
   func quoted() {
     for name in Self.names {
       let texts = Self.texts(name)
-      // The texts must contain commands at all.
+      // Makes sure that the texts contain commands at all.
       #expect(texts.count { !Self.commands(in: $0).isEmpty } > 60)
       for text in texts {
         for command in Self.commands(in: text) {
@@ -24,7 +24,7 @@ struct CommandInHintTests {
     }
   }
 
-  @Test("a command in a hint is on its own line, indented by two blanks, below a line of words")
+  @Test("each command in a hint is on its own line, indented by two spaces, below a line of prose")
   func lines() {
     for hint in Self.hints("PATH") + Self.hints("a b") {
       #expect(hint.split(separator: "\n").first?.hasPrefix("  ") == false, "\(hint)")
@@ -34,7 +34,7 @@ struct CommandInHintTests {
           #expect(Self.programs.contains(String(program)), "\(hint)")
           continue
         }
-        // A line of words contains no command in quotes or after a colon.
+        // A line of prose contains no command, whether in quotes or after a colon.
         #expect(!Self.hasCommand(line), "\(hint)")
         #expect(!line.hasSuffix("."), "\(hint)")
       }
@@ -44,7 +44,7 @@ struct CommandInHintTests {
   }
 
   @Test(
-    "a name in a command of a hint is quoted once, so that a shell takes it as exactly one word")
+    "a name in a hint's command is quoted exactly once, and a shell reads it as a single word")
   func quotedOnce() {
     for name in Self.names {
       let commands = Self.hints(name).flatMap { Self.ownLines(in: $0) }
@@ -59,7 +59,7 @@ struct CommandInHintTests {
     }
   }
 
-  @Test("the command line accepts every command of this program in a hint, with its options")
+  @Test("the command-line parser accepts every thin-merge command in a hint, including its options")
   func commandsAreTaken() throws {
     var verbs: Set<String> = []
     for hint in Self.hints("/srv/a b/J") {
@@ -70,7 +70,7 @@ struct CommandInHintTests {
       }
     }
     #expect(verbs == ["devices", "merge", "resume", "settle", "status", "verify"])
-    // The check rejects invalid command lines.
+    // Confirms that the parser rejects invalid command lines.
     for words in [
       ["merge", "J", "--restart", "--again"], ["resume", "J", "--restart"], ["go", "J"],
     ] {
@@ -78,7 +78,8 @@ struct CommandInHintTests {
     }
   }
 
-  @Test("a repeated command gets the new option and loses the options that conflict with it")
+  @Test(
+    "a command suggested for a retry gains the new option and drops the options it conflicts with")
   func repeated() {
     #expect(
       ShellCommand.merged("vg/vm1", adding: "--restart").text
@@ -96,7 +97,7 @@ struct CommandInHintTests {
   }
 
   @Test(
-    "the hint for a missing volume node is to activate the volume, but not for a missing file")
+    "a missing volume device node gets a hint to activate the volume; a missing file does not")
   func inactiveVolume() {
     func hint(_ path: String) -> String? {
       MergeError.cannotOpen(path, "origin", .noSuchFileOrDirectory, isRoot: true).inCommandTerms
@@ -111,13 +112,13 @@ struct CommandInHintTests {
     }
   }
 
-  @Test("a command within a sentence is quoted unless it contains quotes itself")
+  @Test("a command within a sentence is quoted unless the command already contains quotes")
   func sentence() {
     #expect("lsof /dev/x".commandInSentence == "'lsof /dev/x'")
     #expect("lsof \("a b".shellQuoted)".commandInSentence == "lsof 'a b'")
   }
 
-  @Test("the test's shell check finds a name that a shell would run as a command")
+  @Test("the shell check used by these tests detects a name that a shell would run as a command")
   func seen() {
     for text in ["'lsof 'x;reboot'' shows which", "see: lsof x;reboot", "lsof \"$(reboot)\""] {
       #expect(
@@ -127,8 +128,8 @@ struct CommandInHintTests {
 
   // MARK: Texts
 
-  /// Returns the hints about things with the given name: the command's for every code, and the
-  /// engine's.
+  /// Returns the hints for errors about a file or device with the given name: one set for every
+  /// error code, and those of errors that the engine creates.
   private static func hints(_ name: String) -> [String] {
     let context = MergeError.Context(
       path: name, journalPath: name, pool: name, deviceID: 5, name: name)
@@ -146,7 +147,7 @@ struct CommandInHintTests {
     return errors.flatMap { [$0.hint, $0.inCommandTerms.hint] }.compactMap { $0 }
   }
 
-  /// Returns the hints, notes and commands about things with the given name.
+  /// Returns the hints, notes and commands about a file or device with the given name.
   private static func texts(_ name: String) -> [String] {
     let making = MergeNote.commandMaking(name, uuid: name, table: name)
     let notes: [MergeNote] = [
@@ -198,8 +199,8 @@ struct CommandInHintTests {
 
   // MARK: Shell words
 
-  /// Returns each command in a text with all that follows, as a user may copy it, and any quote
-  /// before it.
+  /// Returns each command in a text, together with any quote before it and everything after it,
+  /// since a user may copy that much.
   private static func commands(in text: String) -> [Substring] {
     text.matches(
       of:
@@ -210,12 +211,12 @@ struct CommandInHintTests {
     ).map { text[$0.range.lowerBound...] }
   }
 
-  /// Returns the commands of a hint without their indentation.
+  /// Returns the commands in a hint, without their indentation.
   private static func ownLines(in hint: String) -> [String] {
     hint.split(separator: "\n").filter { $0.hasPrefix("  ") }.map { String($0.dropFirst(2)) }
   }
 
-  /// The programs with which a command in a hint begins.
+  /// The programs that a command in a hint may start with.
   private static let programs: Set = [
     "blockdev", "dmsetup", "findmnt", "losetup", "ls", "lsattr", "lsblk", "lsof", "lvchange",
     "lvconvert",
@@ -224,7 +225,7 @@ struct CommandInHintTests {
     "thin_repair", "thin_restore", "truncate", "ulimit", "vgimport", "vgs",
   ]
 
-  /// Returns true if a command is in the middle of words.
+  /// Returns true if the prose contains a command.
   private static func hasCommand(_ words: some StringProtocol) -> Bool {
     String(words).contains(
       #/
@@ -234,8 +235,8 @@ struct CommandInHintTests {
       /#)
   }
 
-  /// Returns the text outside single quotes, including text in double quotes, which a shell
-  /// expands.
+  /// Returns the text outside single quotes, including text in double quotes, since a shell expands
+  /// that.
   private static func unquoted(_ text: Substring) -> String {
     var rest = text
     var found = ""

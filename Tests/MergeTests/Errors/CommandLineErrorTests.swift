@@ -4,11 +4,14 @@ import Testing
 
 @Suite("Errors: invalid command lines", .waitsForPrograms)
 struct CommandLineErrorTests {
-  @Test("each invalid command line ends with its code and exit status", arguments: situations)
+  @Test(
+    "every invalid command line fails with the expected error code and exit status",
+    arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   @Test(
-    "each invalid command line for a device ends with its code and exit status", .needsLoopDevices,
+    "every invalid command line that names a device fails with the expected code and exit status",
+    .needsLoopDevices,
     arguments: ofDevices)
   func ofDevice(_ situation: ErrorSituation) throws { try situation.check() }
 

@@ -2,13 +2,13 @@ import Testing
 
 @testable import thin_merge
 
-/// Situations in which a merge fails, each run again with a dry run first.
-@Suite("Errors: dry runs", .waitsForPrograms, .needsTracing)
+/// Tests that repeat every error situation with a dry run before each command.
+@Suite("Errors: dry runs of merges that fail", .waitsForPrograms, .needsTracing)
 struct DryRunErrorTests {
   private static let situations = ErrorSituations.all.flatMap(\.situations)
 
-  /// The codes of failures that only a write, the comparison of a finished merge or an answer
-  /// reveals.
+  /// Codes of failures that a dry run cannot detect: only a write, the comparison of a finished
+  /// merge or the answer to a prompt reveals them.
   private static let unknown: Set<String> = [
     "cannot-append-journal", "cannot-cut-journal", "cannot-lock-journal",
     "cannot-make-state-folder", "cannot-mark-origin",
@@ -20,15 +20,15 @@ struct DryRunErrorTests {
   ]
 
   @Test(
-    "a dry run ends with the merge's error, or with success where only the merge can find it",
+    "a dry run reports the merge's error, or succeeds if only a real merge can detect the error",
     arguments: situations)
   func endsAsTheMerge(situation: ErrorSituation) throws {
     for pair in try situation.rehearsed() where pair.dry != pair.real {
-      // These faults occur once and change the pool's state.
+      // These faults occur only once, in the dry run, and change the pool's state.
       guard !["cannot-take-metadata-snapshot", "snapshot-gone"].contains(pair.dry.code) else {
         continue
       }
-      // A merge that stops has passed all checks of a dry run.
+      // A merge that stops partway has passed all the checks that a dry run makes.
       let isStopped = pair.real.exitStatus == ExitStatus.stopped.rawValue
       #expect(pair.dry.exitStatus == 0, "\(pair)")
       #expect(isStopped || Self.unknown.contains(pair.real.code ?? ""), "\(pair)")

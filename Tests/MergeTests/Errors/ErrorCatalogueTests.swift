@@ -4,7 +4,7 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-/// All situations, by area.
+/// All error situations that the tests produce, by area.
 enum ErrorSituations {
   static let all: [(area: String, situations: [ErrorSituation])] = [
     (
@@ -32,12 +32,12 @@ enum ErrorSituations {
   ]
 }
 
-@Suite("Errors: the catalogues")
+@Suite("Errors: the catalogs of codes, messages and situations")
 struct ErrorCatalogueTests {
   private static let codes =
     MergeError.Code.allCases.map(\.rawValue) + FailureCode.allCases.map(\.rawValue)
 
-  @Test("metadata with an impossible block count gets no hint to extend a copy")
+  @Test("the error for an impossible metadata block count does not suggest extending a copy")
   func impossibleBlockCount() {
     for count in [UInt64.max, 1 << 52, MetadataBounds.blockCountMax + 1] {
       let error = MetadataFault.cut(blockCount: count, there: 1).refusal(path: "METADATA")
@@ -47,7 +47,7 @@ struct ErrorCatalogueTests {
     #expect(error.hint?.contains("truncate --size 12288") == true)
   }
 
-  @Test("every code has a situation or is listed among those that no test can produce")
+  @Test("every error code is produced by a test or listed as impossible to produce in one")
   func everyCodeIsMet() {
     let met = Set(ErrorSituations.all.flatMap(\.situations).map(\.code))
     let stated = Set(ErrorSamples.notBroughtAbout.map(\.error.code))
@@ -56,19 +56,19 @@ struct ErrorCatalogueTests {
     #expect(ErrorSamples.notBroughtAbout.count == 18)
   }
 
-  @Test("every note code has a sample")
+  @Test("every note code of the engine has a sample note")
   func everyNoteHasASample() {
     #expect(Set(MergeNote.Code.allCases) == Set(ErrorSamples.notes.map(\.code)))
   }
 
-  @Test("codes are lower-case words joined by hyphens")
+  @Test("error and note codes are lower-case words joined by hyphens")
   func codesAreWords() {
     for code in Self.codes + MergeNote.Code.allCases.map(\.rawValue) {
       #expect(code.wholeMatch(of: #/[a-z]+(-[a-z]+)*/#) != nil, "\(code)")
     }
   }
 
-  @Test("situations have unique names")
+  @Test("within an area, no two error situations have the same name")
   func names() {
     let names = ErrorSituations.all.flatMap { area, situations in
       situations.map { "\(area): \($0.testDescription)" }
@@ -76,12 +76,14 @@ struct ErrorCatalogueTests {
     #expect(Set(names).count == names.count)
   }
 
-  @Test("an error states what failed, where and why, and each hint is a line above its commands")
+  @Test(
+    "an error states what failed, where and why, and no line of its text or hints ends in a period")
   func shape() throws {
     let messages = try RecordedMessages()
     #expect(messages.errors.count > 300)
     for error in messages.errors {
-      // An error starts in lower case. An upper-case word here stands for a path.
+      // An error message starts with a lower-case letter. An upper-case first word is a placeholder
+      // for a path.
       let first = error.message.prefix { $0 != " " }
       let isPath = first.contains("/") || first.allSatisfy(\.isUppercase)
       #expect(isPath || error.message.first?.isUppercase == false, "\(error.message)")
@@ -94,12 +96,12 @@ struct ErrorCatalogueTests {
     }
   }
 
-  @Test("no error message shows internals such as types, traces or bare error numbers")
+  @Test("no error message exposes internals such as type names, stack traces or bare error numbers")
   func insides() throws {
     for text in try RecordedMessages().errors.flatMap(\.lines) {
       #expect(!Self.showsInsides(text), "\(text)")
     }
-    // The check detects internals.
+    // Confirms that the check detects internals.
     let insides = [
       "cannot read, PATH: Optional(5)", "cannot read, PATH: errno 5", "Swift.DecodingError",
       "JournalFault(reason: \"cut\")", "at 0x00007f3a1c2d", "Fatal error: index out of range",
@@ -108,7 +110,8 @@ struct ErrorCatalogueTests {
     for text in insides { #expect(Self.showsInsides(text), "\(text)") }
   }
 
-  // Internals: types and enumeration cases, optionals, bare error numbers, addresses, source files.
+  // Detects type and enumeration case names, optionals, bare error numbers, addresses and source
+  // files.
   private static func showsInsides(_ text: String) -> Bool {
     text.contains(
       #/
@@ -118,7 +121,9 @@ struct ErrorCatalogueTests {
   }
 }
 
-/// The errors and notes recorded in `Tests/Messages.txt`; the errors come from the situations.
+/// The errors and notes recorded in `Tests/Messages.txt`.
+///
+/// The errors are those that the situations produce.
 struct RecordedMessages {
   private(set) var errors: [ReportedError] = []
   private(set) var notes: [(code: String, text: String)] = []
@@ -151,7 +156,7 @@ struct RecordedMessages {
     }
   }
 
-  /// Returns the lines of each error with a code, then of each note with it.
+  /// Returns the lines of each error that has the given code, followed by those of each such note.
   func lines(ofCode code: String) -> [[String]] {
     errors.filter { $0.code == code }.map(\.lines)
       + notes.filter { $0.code == code }.map { ["note: \($0.text)"] }

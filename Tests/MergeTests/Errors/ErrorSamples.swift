@@ -3,9 +3,9 @@ import SystemPackage
 @testable import MergeEngine
 @testable import thin_merge
 
-/// Errors that no test can produce, and notes, with sample values.
+/// Sample errors that no test can produce, and sample notes.
 enum ErrorSamples {
-  /// Errors from bugs that are unknown, from changes between two consecutive calls, and from
+  /// Errors caused by undiscovered bugs, by changes between two consecutive system calls, or by
   /// hardware that no test machine has.
   static let notBroughtAbout: [(name: String, error: ReportedError)] = [
     sample(
@@ -63,7 +63,7 @@ enum ErrorSamples {
     groupName: "vg", thinName: "vm1", originName: "base", groupUUID: "G", thinUUID: "T",
     originUUID: "O", takesName: true, staysActive: false)
 
-  /// Errors whose wording in the library differs from that of the command.
+  /// Errors that the library words differently from the command.
   static let ofLibrary: [MergeError] = [
     .poolActive("POOL"), .poolNeedsCheck("POOL", metadataPath: "METADATA", holdsSnapshot: true),
     .finishedOtherwise(
@@ -80,7 +80,7 @@ enum ErrorSamples {
     ).ofSwappedDevices(),
   ]
 
-  /// Every note of the engine.
+  /// A sample of every note that the engine can report.
   static let notes: [MergeNote] = [
     .fewerRequests(32, of: 64), .noDirectIO("ORIGIN"),
     .volumeActivated("vg/pool"), .volumeDeactivated("vg/pool"), .volumeStaysActive("vg/base"),

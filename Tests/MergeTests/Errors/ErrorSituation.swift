@@ -3,18 +3,18 @@ import Testing
 
 @testable import thin_merge
 
-/// A situation that a user can meet, with the code and exit status of its error.
+/// A failure that a user can encounter, with the expected error code and exit status.
 ///
-/// The error's text is in `Tests/Messages.txt`, which `MessagesTests` writes from the same
-/// situations.
+/// The expected text of the error is in `Tests/Messages.txt`, which `MessagesTests` generates from
+/// the same situations.
 struct ErrorSituation: Sendable, CustomTestStringConvertible {
   let testDescription: String
-  /// The code in JSON.
+  /// The expected error code, as it appears in JSON output.
   let code: String
   let exitStatus: ExitStatus
   private let once: Once
 
-  /// - `meet`: produces the situation and returns its error.
+  /// - `meet`: produces the situation and returns the resulting error.
   init(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     meet: @escaping @Sendable () throws -> ReportedError
@@ -25,8 +25,9 @@ struct ErrorSituation: Sendable, CustomTestStringConvertible {
     once = Once(meet)
   }
 
-  /// Creates a situation of a command over image files, whose folder is named `FOLDER` in the
-  /// error.
+  /// Creates a situation in which a command is run on image files.
+  ///
+  /// The error shows their folder as `FOLDER`.
   init(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     command: @escaping @Sendable (MergeCase) throws -> CommandResult
@@ -37,21 +38,24 @@ struct ErrorSituation: Sendable, CustomTestStringConvertible {
     }
   }
 
-  /// Creates a situation of an invalid command line.
+  /// Creates a situation in which the command line is invalid.
   init(_ arguments: [String]) {
     let words = arguments.isEmpty ? "no command" : "'\(arguments.joined(separator: " "))'"
     self.init("\(words) makes no sense", FailureCode.usage.rawValue, .usage) {
-      // Text output keeps the command line unchanged, while JSON would add an option.
+      // Uses text output, since requesting JSON would add an option to the command line.
       try ThinMergeCommand.$extraArguments.withValue([]) {
         try ReportedError(ThinMergeCommand.run(arguments))
       }
     }
   }
 
-  /// Returns the command's error, and produces the situation only once for all callers.
+  /// Returns the command's error.
+  ///
+  /// The situation is produced only once, for all callers.
   func reported() throws -> ReportedError { try once.reported() }
 
-  /// Produces the situation again, with a dry run before each command.
+  /// Produces the situation again, with a dry run before each command, and returns the paired
+  /// results.
   func rehearsed() throws -> [Rehearsals.Pair] {
     let rehearsals = Rehearsals()
     try ThinMergeCommand.$rehearsals.withValue(rehearsals) {
@@ -60,8 +64,8 @@ struct ErrorSituation: Sendable, CustomTestStringConvertible {
     return rehearsals.pairs
   }
 
-  /// Produces the situation again for each command in its hints, and returns the result of each
-  /// command.
+  /// Produces the situation again for each command in its error's hints, runs the command, and
+  /// returns the results.
   func followed() throws -> [HintFollower.Step] {
     try HintFollower.commands(in: reported()).indices.flatMap { index in
       let follower = HintFollower(index: index)
@@ -70,7 +74,7 @@ struct ErrorSituation: Sendable, CustomTestStringConvertible {
     }
   }
 
-  /// Produces the situation, and compares its code and exit status.
+  /// Produces the situation, and checks that the error has the expected code and exit status.
   func check() throws {
     let reported = try reported()
     #expect(reported.code == code, "\(reported.message)")
@@ -95,13 +99,13 @@ private final class Once: @unchecked Sendable {
   }
 
   func metAgain() throws -> ReportedError {
-    // Only JSON output contains the code.
+    // Requests JSON because text output does not contain the error code.
     try ThinMergeCommand.$extraArguments.withValue(["--output", "json"]) { try meet() }
   }
 }
 
 extension MergeCase {
-  /// Runs the command while strace makes the given calls on one file fail.
+  /// Runs the command while strace makes the given system calls on one file fail.
   func run(
     _ arguments: [String], refusing calls: String, on path: String, with errno: String
   ) throws -> CommandResult {
@@ -113,7 +117,7 @@ extension MergeCase {
       ])
   }
 
-  /// Interrupts a merge of few blocks long before its end.
+  /// Interrupts a merge of a few blocks long before it ends.
   @discardableResult
   func interruptEarly(_ options: [String] = []) throws -> CommandResult {
     try interruptMerge(afterCheckpoints: 1, ["--rate-limit", "64k"] + options)

@@ -10,7 +10,7 @@ import Testing
   .needsSwap, .needsTmpfs, .needsExt4, .needsPython)
 struct FileErrorTests {
   @Test(
-    "each situation with an unusable file or device ends with its code and exit status",
+    "every unusable file or device causes the expected error code and exit status",
     arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
@@ -343,7 +343,8 @@ struct FileErrorTests {
     },
   ]
 
-  /// Returns a situation with an engine error that no command line of a test can produce.
+  /// Returns a situation that consists of an engine error that no command line in a test can
+  /// produce.
   private static func ofValue(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     make: @escaping @Sendable () throws(MergeError) -> Void

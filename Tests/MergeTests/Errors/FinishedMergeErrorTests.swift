@@ -8,7 +8,7 @@ import Testing
 @Suite("Errors: finished merges, and origins that lost merged data", .waitsForPrograms)
 struct FinishedMergeErrorTests {
   @Test(
-    "each situation of a finished merge or a restored origin ends with its code and exit status",
+    "every error about a finished merge or a restored origin has the expected code and exit status",
     arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
@@ -72,7 +72,7 @@ struct FinishedMergeErrorTests {
 }
 
 extension MergeCase {
-  /// Overwrites a sector of the source's fourth mapped block in place.
+  /// Overwrites, in place, one sector of the fourth mapped block of the merge's source.
   fileprivate func changeSource() throws {
     try overwrite(
       dataFile, at: Int(mappings[3].dataBlock) * blockByteCount,

@@ -3,12 +3,13 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-/// The path from each code to its hint, and from the hint onward.
-@Suite("Errors: following hints", .waitsForPrograms, .needsTracing)
+/// Tests that errors have hints, and that running a hint's commands makes progress.
+@Suite("Errors: running the commands from hints", .waitsForPrograms, .needsTracing)
 struct HintsLeadOnTests {
   private static let situations = ErrorSituations.all.flatMap(\.situations)
 
-  @Test("every error has a hint, except under the codes whose reason suffices")
+  @Test(
+    "every error has a hint, except those with a code whose stated reason already implies the fix")
   func everyCodeHasAHint() throws {
     var codes: (all: Set<String>, withoutHint: Set<String>) = ([], [])
     for error in try RecordedMessages().errors {
@@ -20,13 +21,13 @@ struct HintsLeadOnTests {
     #expect(codes.withoutHint == Self.saysItAll)
   }
 
-  /// The codes under which some errors have no hint, because the reason implies the action.
+  /// The codes of errors that may lack a hint because the stated reason already implies what to do.
   private static let saysItAll: Set = [
     "cannot-open", "interrupted", "not-approved", "buffers-too-large", "wrong-file-kind",
   ]
 
   @Test(
-    "following a hint's commands never leads back to an earlier error",
+    "running the commands from hints never leads back to an error that was already reported",
     arguments: situations)
   func leadsOn(situation: ErrorSituation) throws {
     let steps = try situation.followed()
@@ -37,7 +38,7 @@ struct HintsLeadOnTests {
     }
   }
 
-  @Test("over 50 recorded hints contain a command that can be followed")
+  @Test("over 50 commands in the recorded hints can be run unchanged")
   func someCanBeFollowed() throws {
     let commands = try RecordedMessages().errors.flatMap(\.commands)
     #expect(commands.count > 200)

@@ -8,17 +8,19 @@ import Testing
 @Suite("Errors: unusable journals", .waitsForPrograms)
 struct JournalErrorTests {
   @Test(
-    "each situation with an unusable journal ends with its code and exit status",
+    "every unusable journal causes the expected error code and exit status",
     arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   @Test(
-    "each journal situation that needs root ends with its code and exit status", .needsLoopDevices,
+    "every unusable journal that takes root to set up causes the expected code and exit status",
+    .needsLoopDevices,
     arguments: asRoot)
   func ofRoot(_ situation: ErrorSituation) throws { try situation.check() }
 
   @Test(
-    "each refused system call on the journal ends with its code and exit status", .needsTracing,
+    "if a system call on the journal is refused, the error has the matching code and exit status",
+    .needsTracing,
     arguments: refused)
   func ofSystem(_ situation: ErrorSituation) throws { try situation.check() }
 
@@ -83,7 +85,8 @@ struct JournalErrorTests {
       })
   ]
 
-  /// Situations that only root can produce: loop devices, and a user with fewer rights.
+  /// Situations that take root to produce, because they use loop devices or switch to an
+  /// unprivileged user.
   static let asRoot: [ErrorSituation] = [
     ErrorSituation(
       "the journal may not be renamed by the user", "cannot-rename-journal", .refused,
@@ -110,7 +113,7 @@ struct JournalErrorTests {
       }),
   ]
 
-  /// Situations in which the system refuses a call on the journal.
+  /// Situations in which a system call on the journal is refused.
   static let refused: [ErrorSituation] = [
     ErrorSituation(
       "the file system has no room to record that a merge is given up", "cannot-append-journal",
@@ -162,7 +165,7 @@ struct JournalErrorTests {
 
   // MARK: Preparation
 
-  /// Returns a situation of a finished merge whose journal was damaged.
+  /// Returns a situation in which the journal of a finished merge is damaged.
   private static func damaged(
     _ name: String, _ code: String,
     _ damage: @escaping @Sendable (Data) throws -> Data
@@ -182,7 +185,7 @@ struct JournalErrorTests {
     return journal
   }
 
-  /// Returns a situation of a crafted journal.
+  /// Returns a situation in which a crafted journal has valid checksums but impossible contents.
   private static func crafted(with what: String, _ code: String) -> ErrorSituation {
     ErrorSituation("a crafted journal has \(what)", code, .journalConflict) {
       let journal = try #require(CraftedJournalTests.journals[what])

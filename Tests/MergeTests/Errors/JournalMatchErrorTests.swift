@@ -5,15 +5,15 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Errors: journals of another merge", .waitsForPrograms)
+@Suite("Errors: journals that belong to another merge", .waitsForPrograms)
 struct JournalMatchErrorTests {
   @Test(
-    "each situation with another merge's journal ends with its code and exit status",
+    "every use of another merge's journal causes the expected error code and exit status",
     arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   @Test(
-    "each situation with a device unlike the journal's ends with its code and exit status",
+    "a device that differs from the one in the journal causes the expected code and exit status",
     .needsLoopDevices, arguments: ofDevices)
   func ofDevice(_ situation: ErrorSituation) throws { try situation.check() }
 
@@ -226,7 +226,8 @@ struct JournalMatchErrorTests {
 
   // MARK: Preparation
 
-  /// Returns a situation with a journal in place of the wanted one, both as `describe` sets them.
+  /// Returns a situation in which another journal is in place of the expected one; `describe` sets
+  /// the contents of both.
   private static func foundInPlace(
     _ name: String, _ code: String,
     dataPlace: String = "inode 7 on 0:40", originPlace: String = "device 43:0 at /dev/nbd0",
@@ -272,7 +273,7 @@ struct JournalMatchErrorTests {
     return (merge, arguments)
   }
 
-  /// Resumes an unfinished merge with a copy in place of one of its files.
+  /// Resumes an unfinished merge after one of its files was replaced with a copy.
   private static func goingOn(
     withCopyOf file: (MergeCase) -> String, as option: String
   ) throws -> ReportedError {
@@ -286,7 +287,7 @@ struct JournalMatchErrorTests {
     ])
   }
 
-  /// Returns the identity of a file in the journal.
+  /// Returns the identity under which a journal records the file.
   private static func identity(of path: String) throws -> String {
     DeviceIdentity(try OpenFile(path, role: "file", access: .readOnly)).name
   }

@@ -4,15 +4,15 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Errors: journals that others may have written", .waitsForPrograms, .needsTracing)
+@Suite("Errors: journals that other users may have written", .waitsForPrograms, .needsTracing)
 struct JournalTrustErrorTests {
   @Test(
-    "each situation with an untrusted journal ends with its code and exit status",
+    "every untrusted journal causes the expected error code and exit status",
     arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   @Test(
-    "each situation with an untrusted journal that needs root ends with its code and exit status",
+    "every untrusted journal that takes root to set up causes the expected code and exit status",
     .needsRoot, arguments: asRoot)
   func ofRoot(_ situation: ErrorSituation) throws { try situation.check() }
 
@@ -54,7 +54,8 @@ struct JournalTrustErrorTests {
       }),
   ]
 
-  /// Returns a situation of an unfinished merge whose journal is changed by a program.
+  /// Returns a situation in which a program such as chmod alters the journal of an unfinished
+  /// merge.
   private static func changed(
     _ name: String, _ program: String, _ argument: String
   ) -> ErrorSituation {

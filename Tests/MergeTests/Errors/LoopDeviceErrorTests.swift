@@ -4,11 +4,12 @@ import Testing
 @testable import thin_merge
 
 @Suite(
-  "Errors: loop devices and other users of the origin's file", .waitsForPrograms,
+  "Errors: loop devices and other uses of the origin's file", .waitsForPrograms,
   .needsLoopDevices)
 struct LoopDeviceErrorTests {
   @Test(
-    "each situation with a loop device ends with its code and exit status", arguments: situations)
+    "every problem with a loop device causes the expected error code and exit status",
+    arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   static let situations: [ErrorSituation] = [

@@ -8,11 +8,11 @@ import Testing
 @Suite("Errors: unusable metadata", .waitsForPrograms)
 struct MetadataErrorTests {
   @Test(
-    "each situation with unusable metadata ends with its code and exit status",
+    "unusable pool metadata of every kind causes the expected error code and exit status",
     arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
-  /// One situation for each kind of damage that has a test, and others.
+  /// One situation for each kind of metadata damage that has a test, plus some others.
   static let situations = ofDamage + others
 
   private static let ofDamage = damages.map { damage in
@@ -27,7 +27,7 @@ struct MetadataErrorTests {
     damage.name.contains("of the top-level tree") || damage.name.hasSuffix("of the other kind")
   }
 
-  /// Every kind of damage; damage to any node only for the nodes of one tree.
+  /// Every kind of metadata damage, except that damage to arbitrary nodes is limited to one tree.
   private static let damages =
     Damage.ofSuperblocks + Damage.ofBlockSize
     + Damage.ofAnyNode.filter(isOfOneTree) + Damage.ofKeys
@@ -65,7 +65,8 @@ struct MetadataErrorTests {
     },
   ]
 
-  /// Returns a situation with another block in place of a node, with a valid checksum for its kind.
+  /// Returns a situation in which a block of another kind, with a valid checksum for that kind,
+  /// replaces a node.
   private static func ofOtherBlock(_ kind: BlockKind, _ inWords: String) -> ErrorSituation {
     ErrorSituation("\(inWords) is in the place of a node", "metadata-wrong-block-kind", .refused) {
       var block = [UInt8](repeating: 0, count: BlockKind.blockByteCount)
@@ -80,7 +81,7 @@ struct MetadataErrorTests {
     }
   }
 
-  /// Returns a situation with a fault as the engine words it.
+  /// Returns a situation that consists of the engine's error for the given metadata fault.
   private static func ofValue(
     _ name: String, _ code: String, _ fault: MetadataFault
   ) -> ErrorSituation {
@@ -89,7 +90,7 @@ struct MetadataErrorTests {
     }
   }
 
-  /// The expected code for each kind of damage.
+  /// The expected error code for each kind of metadata damage.
   private static let codes = Dictionary(
     uniqueKeysWithValues: damagesByCode.flatMap { code, names in names.map { ($0, code) } })
 
@@ -236,7 +237,7 @@ struct MetadataErrorTests {
 }
 
 extension Damage {
-  /// Returns a pool with this damage, and an origin.
+  /// Returns an on-disk pool with this damage, together with an origin.
   fileprivate func spoiledPool() throws -> PoolOnDisk {
     var image = pool.build()
     _ = damage(&image)

@@ -5,10 +5,11 @@ import Testing
 @testable import thin_merge
 
 @Suite(
-  "Errors: marks of unfinished merges", .waitsForPrograms, .needsTracing)
+  "Errors: origins marked by unfinished merges", .waitsForPrograms, .needsTracing)
 struct OriginMarkErrorTests {
   @Test(
-    "each situation with an origin mark ends with its code and exit status", arguments: situations)
+    "if an origin mark blocks a command, the error has the expected code and exit status",
+    arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   static let situations = marked + notMarked

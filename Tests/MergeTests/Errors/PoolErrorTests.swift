@@ -6,10 +6,11 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("Errors: unusable active pools", .waitsForPrograms, .needsLoopDevices)
+@Suite("Errors: active pools that cannot be used", .waitsForPrograms, .needsLoopDevices)
 struct PoolErrorTests {
   @Test(
-    "each situation with an unusable pool ends with its code and exit status", arguments: situations
+    "every unusable active pool causes the expected error code and exit status",
+    arguments: situations
   )
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
@@ -95,7 +96,8 @@ struct PoolErrorTests {
     },
   ]
 
-  /// Returns a situation of an active volume whose group has these attributes in LVM.
+  /// Returns a situation in which LVM reports the given attributes for the volume group of an
+  /// active volume.
   private static func ofGroup(
     _ name: String, _ code: String, lockType: String = "", systemID: String = "",
     exported: String = "", partial: String = "", ownID: String = "here"
@@ -276,7 +278,7 @@ struct PoolErrorTests {
 
   // MARK: Preparation
 
-  /// Returns a situation of a merge from a pool that `prepare` has changed.
+  /// Returns a situation in which a merge reads from a pool that `prepare` has changed.
   private static func row(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     _ selection: ThinDeviceReference = .member(pool: "pool", deviceID: 5),
@@ -288,7 +290,8 @@ struct PoolErrorTests {
       agrees: agrees, prepare: prepare)
   }
 
-  /// Returns a situation of resuming a finished merge that could not release its metadata snapshot.
+  /// Returns a situation in which a merge that finished without releasing its metadata snapshot is
+  /// resumed.
   private static func leftByFinished(
     _ name: String, then change: @escaping @Sendable (ActivePool) -> Void
   ) -> ErrorSituation {
@@ -305,7 +308,7 @@ struct PoolErrorTests {
     }
   }
 
-  /// Returns a situation of a merge onto a read-only origin without an active pool.
+  /// Returns a situation in which the origin of a merge is read-only and the pool is not active.
   private static func ofOrigin(
     _ name: String, _ code: String, prepare: @escaping @Sendable (ActivePool) throws -> Void
   ) -> ErrorSituation {
@@ -319,7 +322,8 @@ struct PoolErrorTests {
     }
   }
 
-  /// Returns a situation of a merge from the pool's or other devices, given by path.
+  /// Returns a situation in which a merge is given its devices by path, whether or not they belong
+  /// to the pool.
   private static func byPath(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     prepare: @escaping @Sendable (ActivePool, inout MergeSource) throws -> Void
@@ -338,7 +342,7 @@ struct PoolErrorTests {
 }
 
 extension ErrorSituation {
-  /// Creates a situation of a merge from an active pool.
+  /// Creates a situation in which a merge reads from an active pool.
   init(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     pool selection: ThinDeviceReference, options: PoolOptions = PoolOptions(), agrees: Bool = true,
@@ -353,7 +357,7 @@ extension ErrorSituation {
 }
 
 extension ActivePool {
-  /// Adds a device `base`, linear by default, that the origin is from now on.
+  /// Maps the origin as a device-mapper device named `base`, which is linear by default.
   func addBase(isReadOnly: Bool = false, kind: String = "linear") throws {
     mapper.mapped.append(
       MappedDevice(
@@ -365,7 +369,7 @@ extension ActivePool {
         ]))
   }
 
-  /// Returns the command's error for a merge of the thin device.
+  /// Merges the thin device, and returns the error that the command reports.
   func reportedByMerge(
     _ selection: ThinDeviceReference = .member(pool: "pool", deviceID: 5),
     _ options: PoolOptions = PoolOptions(), agrees: Bool = true, restarts: Bool = false,
@@ -391,8 +395,8 @@ extension ActivePool {
     let found = try merger.resolve(selection)
     var merge = MergeOptions(restarts: restarts, mergesAgain: again, pool: options)
     merge.extent.thinByteCount = found.thinByteCount
-    // A device number in a pool has no table that gives the origin, so a user would have typed the
-    // path.
+    // A device ID within a pool does not identify a table that names the origin, so a user would
+    // have typed the path.
     var typed: String?
     if case .member = selection { typed = found.originPath ?? self.origin.path }
     do {
@@ -409,7 +413,7 @@ extension ActivePool {
     }
   }
 
-  /// Returns the command's error for a verb that fails.
+  /// Returns the error that the command reports when the given verb fails.
   func reported(
     agrees: Bool = true, waits: Bool = true, whenAsked: @escaping () -> Void = {},
     _ body: (Merger) throws(MergeError) -> Failure?

@@ -4,15 +4,17 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-/// The command's type, since the test runner has one of the same name.
+/// The command's exit status type.
+///
+/// The alias is needed because the testing library has a type of the same name.
 typealias ExitStatus = thin_merge.ExitStatus
 
-/// An error as the command reports it.
+/// An error in the form in which the command reports it.
 struct ReportedError: Equatable, Sendable {
   var code: String
-  /// The text: what failed, on what, and why.
+  /// The message text, which states what failed, on which file or device, and why.
   var message: String
-  /// The hints: a line of words, each followed by its commands.
+  /// The hints, each of which is a line of prose followed by its commands.
   var hints: [String]
   var exitStatus: Int32
 
@@ -23,7 +25,8 @@ struct ReportedError: Equatable, Sendable {
     self.exitStatus = exitStatus
   }
 
-  /// Reads the only error from a command's standard error, in text or as the last line of JSON.
+  /// Parses the single error in a command's standard error, given either as text or as the last
+  /// line of JSON.
   init(_ result: CommandResult) throws {
     let lines = result.standardError.split(separator: "\n").map(String.init)
     if let last = lines.last, last.hasPrefix("{") {
@@ -41,7 +44,9 @@ struct ReportedError: Equatable, Sendable {
       hints: Self.hints(in: line["hint"]?.string ?? ""), exitStatus: exitStatus)
   }
 
-  /// Text has no code, except that of an invalid command line.
+  /// Parses an error in text form.
+  ///
+  /// The text does not contain an error code, but an invalid command line implies one.
   private init(text lines: [String], exitStatus: Int32) throws {
     let errors = lines.indices.filter { lines[$0].hasPrefix(Self.errorPrefix) }
     guard errors.count == 1, let error = errors.first else {
@@ -58,10 +63,10 @@ struct ReportedError: Equatable, Sendable {
         }.joined(separator: "\n")), exitStatus: exitStatus)
   }
 
-  /// Creates the error as the command words it.
+  /// Creates the error that the command reports for the given engine error.
   init(_ error: MergeError) { self.init(Failure(error)) }
 
-  /// Creates the error with which the command ends.
+  /// Creates the error that the command reports for the given failure.
   init(_ failure: Failure) {
     self.init(
       code: failure.code, message: failure.message,
@@ -73,7 +78,8 @@ struct ReportedError: Equatable, Sendable {
   private static let hintPrefix = "hint: "
   private static let commandPrefix = "  "
 
-  /// Returns the parts of a hint: each line of words with the commands below it.
+  /// Splits the text of a hint into its parts, each of which is a line of prose with the commands
+  /// below it.
   static func hints(in text: String) -> [String] {
     text.split(separator: "\n").reduce(into: []) { hints, line in
       if line.hasPrefix(commandPrefix), !hints.isEmpty {
@@ -89,26 +95,26 @@ struct ReportedError: Equatable, Sendable {
     hints.flatMap { $0.split(separator: "\n").dropFirst().map { String($0.dropFirst(2)) } }
   }
 
-  /// The lines of the error, as the command prints them.
+  /// The lines of the error in the form in which the command prints them.
   var lines: [String] {
     ["error: \(message)"] + hints.flatMap { "hint: \($0)".components(separatedBy: "\n") }
   }
 
-  /// Returns the error, after following its hints if a follower is set.
+  /// Follows the hints of the error if a follower is set, and returns the error itself.
   func followed() throws -> ReportedError {
     try HintFollower.current?.follow(self)
     return self
   }
 
-  /// Returns the error with fixed names in place of texts that vary from run to run.
+  /// Returns the error with fixed names in place of strings that vary from run to run.
   func naming(_ names: [(String, String)]) -> ReportedError {
     func named(_ text: String) -> String {
-      // Replaces the longest first, since `/dev/loop12` contains `/dev/loop1`.
+      // Replaces the longest strings first, since `/dev/loop12` contains `/dev/loop1`.
       names.sorted { $0.0.count > $1.0.count }
         .reduce(text) { text, name in
           let parts = text.components(separatedBy: name.0)
           return parts.dropFirst().reduce(parts[0]) { text, part in
-            // Skips a match within the longer path of a device without a fixed name.
+            // Skips a match that is only part of the longer path of another device.
             let isLonger = name.0.last?.isNumber == true && part.first?.isNumber == true
             return text + (isLonger ? name.0 : name.1) + part
           }

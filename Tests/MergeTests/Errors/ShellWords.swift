@@ -1,6 +1,6 @@
-/// The words into which a shell splits a command.
+/// The words that a shell splits a command into.
 struct ShellWords {
-  /// The words, or nil if a quote is not closed or the shell would do more than split words.
+  /// The words; nil if a quote is not closed or if the shell would do more than split words.
   let words: [String]?
 
   init(_ command: String) { words = Self.split(command) }
@@ -33,7 +33,7 @@ struct ShellWords {
     return words
   }
 
-  /// Returns the bytes between `$'` and `'`.
+  /// Returns the bytes that the text between `$'` and `'` stands for.
   private static func escaped(_ rest: inout Substring) -> [UInt8]? {
     var bytes: [UInt8] = []
     while let letter = rest.popFirst(), letter != "'" {

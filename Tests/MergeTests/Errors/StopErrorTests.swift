@@ -6,25 +6,27 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-@Suite("Errors: commands that stop", .waitsForPrograms)
+@Suite("Errors: commands that stop before they finish", .waitsForPrograms)
 struct StopErrorTests {
   @Test(
-    "each situation that stops a command ends with its code and exit status", arguments: situations)
+    "whatever stops a command early, the error has the expected code and exit status",
+    arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   @Test(
-    "each refused system call on the origin or metadata ends with its code and exit status",
+    "if a system call on the origin or metadata is refused, a merge fails with a matching error",
     .needsTracing, arguments: refused)
   func ofSystem(_ situation: ErrorSituation) throws { try situation.check() }
 
   @Test(
-    "a refused system call on the origin's device ends with its code and exit status",
+    "if a system call on the origin's device is refused, the merge fails with a matching error",
     .needsTracing,
     .needsLoopDevices)
   func ofSystemAndDevice() throws { try Self.refusedOfDevice.check() }
 
   @Test(
-    "a system call refused even to root ends with its code and exit status", .needsTracing,
+    "if a system call is refused even to root, the command fails with a matching error",
+    .needsTracing,
     .needsRoot)
   func ofSystemAndRoot() throws { try Self.refusedToRoot.check() }
 
@@ -154,7 +156,7 @@ struct StopErrorTests {
     },
   ]
 
-  /// Situations in which the system refuses a call, most on the origin.
+  /// Situations in which a system call, usually one on the origin, is refused.
   static let refused: [ErrorSituation] = [
     ErrorSituation(
       "reads of the metadata cannot be waited for", "cannot-wait", .refused,
@@ -194,7 +196,7 @@ struct StopErrorTests {
     ErrorSituation(
       "a sandbox refuses to make the journal durable", "cannot-make-journal", .refused
     ) {
-      // A dry run creates no journal, so it cannot fail in this way.
+      // A dry run creates no journal, so it cannot fail this way.
       ReportedError(MergeError.cannotMakeJournal("JOURNAL", .notPermitted))
     },
     ErrorSituation(
@@ -204,14 +206,14 @@ struct StopErrorTests {
       }),
   ]
 
-  /// A situation in which root is refused what other users are refused for lack of rights.
+  /// A situation in which even root is denied permission to open the origin.
   static let refusedToRoot = ErrorSituation(
     "root may not open the origin", "cannot-open", .refused,
     command: { merge in
       try merge.run(merge.mergeArguments(), refusing: "openat", on: merge.origin, with: "EPERM")
     })
 
-  /// A situation in which a call on an origin device is refused.
+  /// A situation in which a system call on the origin, a block device, is refused.
   static let refusedOfDevice = ErrorSituation(
     "the device of the origin is gone", "cannot-inspect", .refused
   ) {
@@ -225,7 +227,7 @@ struct StopErrorTests {
     ).naming([(device.path, "DEVICE")])
   }
 
-  /// Situations in which files of a merge are removed while it runs.
+  /// Situations in which files that a merge uses are removed while the merge runs.
   private static let movedFiles: [ErrorSituation] = [
     ErrorSituation(
       "the origin is removed during the merge", "origin-moved", .stopped,
@@ -255,7 +257,7 @@ struct StopErrorTests {
 
   // MARK: Preparation
 
-  /// Returns a situation of a merge on a simulated disk with faults.
+  /// Returns a situation in which a merge runs on a simulated disk that injects faults.
   private static func failing(
     _ name: String, _ code: String,
     _ faults: @escaping @Sendable (inout DiskFaults) -> Void
@@ -269,7 +271,7 @@ struct StopErrorTests {
     }
   }
 
-  /// Returns a situation of a merge whose metadata changes after it was planned.
+  /// Returns a situation in which the metadata changes after the merge was planned.
   private static func changing(
     _ name: String, _ code: String,
     mappings: MergeSource.Mappings = .metadataSnapshot(block: nil),
@@ -289,7 +291,7 @@ struct StopErrorTests {
 }
 
 extension MergeReport {
-  /// Returns the report of a merge that finished.
+  /// Runs a merge to the end, and returns its report.
   fileprivate static func finished() throws -> MergeReport {
     let merge = try MergeCase(scatteredBlocks: 1)
     return try merge.merger(Interruption())
@@ -297,8 +299,9 @@ extension MergeReport {
   }
 }
 
-/// Approves a merge, after an action; or runs an action at a note, such as the one on which end was
-/// assumed for the thin device.
+/// An observer that runs one action before it approves a merge, and another at every note.
+///
+/// One such note states which end was assumed for the thin device.
 private struct Agreeing: MergeObserver {
   let happens: @Sendable () -> Void
   let planned: @Sendable () -> Void
@@ -316,7 +319,7 @@ extension MergeCase {
     MergeSource(metadataPath: metadata, dataPath: data, deviceID: 0)
   }
 
-  /// Returns the engine as the command calls it.
+  /// Returns a merge engine that is set up the way the command sets it up.
   fileprivate func merger(
     _ interruption: Interruption, whenAsked happens: @escaping @Sendable () -> Void = {},
     whenPlanned planned: @escaping @Sendable () -> Void = {}
@@ -327,7 +330,7 @@ extension MergeCase {
         observer: Agreeing(happens: happens, planned: planned)))
   }
 
-  /// Returns the command's error for a merge that does not finish.
+  /// Runs a merge that does not finish, and returns the error that the command reports.
   fileprivate func stopped(
     by interruption: Interruption, mappings: MergeSource.Mappings = .metadataSnapshot(block: nil),
     whenAsked happens: @escaping @Sendable () -> Void = {}
@@ -350,7 +353,8 @@ extension MergeCase {
 }
 
 extension MergeCase {
-  /// Merges, and makes a change while the process is stopped after the journal's first checkpoint.
+  /// Starts a merge, stops its process after the journal's first checkpoint, makes the change, and
+  /// lets the merge continue.
   fileprivate func changingFiles(_ change: () throws -> Void) throws -> CommandResult {
     let running = try startMerge(Self.slowly + ["--rate-limit", "128k"])
     try #require(try running.waitUntilCheckpoint(1, in: journal))

@@ -10,7 +10,7 @@ import Testing
   "Errors: thin devices and origins in use", .waitsForPrograms, .needsLoopDevices)
 struct ThinDeviceErrorTests {
   @Test(
-    "each situation with a thin device or origin in use ends with its code and exit status",
+    "every thin device or origin in use causes the expected error code and exit status",
     arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
@@ -283,7 +283,7 @@ struct ThinDeviceErrorTests {
   private static let itself = PoolOptions(mergesThinDeviceItself: true)
   private static let snapshot = PoolOptions(allowsOpenThinDevice: true)
 
-  /// Returns a situation of a merge of `vm` if there is such a device, or else of device 5.
+  /// Returns a situation in which the device `vm` is merged, or device 5 if there is no `vm`.
   private static func row(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     _ options: PoolOptions = PoolOptions(),
@@ -300,7 +300,9 @@ struct ThinDeviceErrorTests {
 }
 
 extension ActivePool {
-  /// Adds a thin device that is open by default.
+  /// Adds a thin device to the mapped devices.
+  ///
+  /// It is open unless the open count is set to 0.
   fileprivate func addThin(
     _ name: String = "vm", minor: UInt32 = 301, openCount: Int = 1
   ) throws {
@@ -309,7 +311,9 @@ extension ActivePool {
     mapper.mapped.append(thin)
   }
 
-  /// Adds another program's thin device to an LVM pool, with a number in the range of snapshots.
+  /// Adds a thin device to an LVM pool, as if another program had created it.
+  ///
+  /// Its device ID is in the range used for snapshots.
   fileprivate func addNumberOfLVM() throws {
     mapper.mapped[0].name = "vg-pool-tpool"
     mapper.mapped[0].uuid = "LVM-\(String(repeating: "a", count: 64))-tpool"
@@ -317,9 +321,9 @@ extension ActivePool {
       16_777_000, with: Fixtures.ThinDevice(16_777_000, [ThinMapping(1, 70)]))
   }
 
-  /// Leaves a snapshot by a merge that began to write and did not finish.
+  /// Leaves a snapshot behind by running a merge that starts to write but does not finish.
   fileprivate func leaveSnapshot() throws {
-    // The truncated data device makes some blocks unreadable.
+    // Truncating the data device makes some blocks unreadable.
     let options = PoolOptions(allowsOpenThinDevice: true)
     try Program.mustRun("truncate", "--size", "2M", folder.path("data.img"))
     _ = merge(.device("vm"), options)

@@ -8,7 +8,9 @@ import Testing
 struct VolumeErrorTests {
   private typealias Volume = SimulatedLVM.Volume
 
-  @Test("each situation with LVM volumes ends with its code and exit status", arguments: situations)
+  @Test(
+    "every problem with LVM volumes causes the expected error code and exit status",
+    arguments: situations)
   func situation(_ situation: ErrorSituation) throws { try situation.check() }
 
   static let situations = activation + names + handovers
@@ -124,7 +126,7 @@ struct VolumeErrorTests {
 
   private static let handOver: @Sendable (inout MergeOptions) -> Void = { $0.handsOver = true }
 
-  /// Returns a situation of merging `vg/vm` as the command does.
+  /// Returns a situation in which `vg/vm` is merged the way the command merges it.
   private static func merge(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     adjust: @escaping @Sendable (inout MergeOptions) -> Void = { _ in },
@@ -145,7 +147,7 @@ struct VolumeErrorTests {
     }
   }
 
-  /// Returns a situation of handing over `vg/vm` after its merge finished.
+  /// Returns a situation in which `vg/vm` is handed over after its merge has finished.
   private static func finished(
     _ name: String, _ code: String, _ exitStatus: ExitStatus,
     prepare: @escaping @Sendable (InactiveVolumes) throws -> Void

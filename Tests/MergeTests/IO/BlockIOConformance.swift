@@ -1,21 +1,21 @@
 import MergeEngine
 import Testing
 
-/// The rules that every ``BlockIO`` must follow.
+/// Checks of the rules that every ``BlockIO`` must follow.
 ///
-/// - Precondition: Nothing is in flight, `.data` is a file of `fileByteCount` bytes for reading and
-///   writing, and the slab has room for `requestCountMax` blocks.
+/// - Precondition: No request is in flight, `.data` is a file of `fileByteCount` bytes that is open
+///   for reading and writing, and the slab has room for `requestCountMax` blocks.
 enum BlockIOConformance {
   static let blockByteCount = 4096
   static let blockCount = 64
   static let fileByteCount = blockCount * blockByteCount
-  /// The number of empty reaps after which the requests in flight count as lost.
+  /// The number of consecutive empty reaps after which the requests in flight are considered lost.
   private static let emptyReapCountMax = 400
 
   /// The results of completed requests, by tag.
   typealias Results = [UInt64: Int64]
 
-  /// Reaps at least one request.
+  /// Reaps until at least one request has completed.
   static func reapOne<IO: BlockIO & ~Copyable>(
     _ io: inout IO, into batch: inout CompletionBatch
   ) throws {
@@ -26,7 +26,8 @@ enum BlockIOConformance {
     throw SupportError("nothing completed in \(emptyReapCountMax) attempts")
   }
 
-  /// Waits until nothing is enqueued or in flight, but fails if nothing completes in many reaps.
+  /// Waits until no requests are enqueued or in flight, and fails if many reaps in a row complete
+  /// none.
   static func drain<IO: BlockIO & ~Copyable>(_ io: inout IO) throws -> Results {
     var results: Results = [:]
     var batch = CompletionBatch()
@@ -43,7 +44,7 @@ enum BlockIOConformance {
     return results
   }
 
-  /// Returns the content of a block after its `version`th write.
+  /// Returns the content that write number `version` stores in a block.
   static func content(of block: Int, version: UInt8 = 0) -> [UInt8] {
     (0..<blockByteCount).map { UInt8(truncatingIfNeeded: $0 &+ block &* 31) ^ version }
   }
@@ -62,7 +63,8 @@ enum BlockIOConformance {
 
   // MARK: The rules
 
-  /// Checks that writes and reads use the requested offsets, several at once in any order.
+  /// Checks that writes and reads use the requested offsets, even if several are in flight in
+  /// random order.
   static func readsAndWritesLand<IO: BlockIO & ~Copyable>(
     _ io: inout IO, using generator: inout some RandomNumberGenerator
   ) throws {
@@ -100,11 +102,11 @@ enum BlockIOConformance {
     }
   }
 
-  /// Checks that a completion carries the tag of its request, for any tag.
+  /// Checks that a completion carries the tag of its request, whatever the tag.
   static func tagsComeBack<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
     let tags: [UInt64] = [0, 1, .max, 1 << 63, 0xDEAD_BEEF, 42]
     for (slot, tag) in tags.prefix(io.requestCountMax).enumerated() {
-      // Each request has another byte count, so that results cannot be confused.
+      // Each request has a different byte count, so that their results cannot be mixed up.
       io.enqueue(
         IORequest(
           .read, .data, slabByteOffset: slot * blockByteCount, byteCount: 512 * (slot + 1),
@@ -117,7 +119,7 @@ enum BlockIOConformance {
     #expect(results.count == min(tags.count, io.requestCountMax))
   }
 
-  /// Checks that requests start only at `submit`, and later ones only at the next `submit`.
+  /// Checks that an enqueued request does not start until the next call of `submit`.
   static func enqueuedIsNotSubmitted<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
     try #require(io.requestCountMax >= 2)
     var batch = CompletionBatch()
@@ -135,7 +137,8 @@ enum BlockIOConformance {
     #expect(try drain(&io) == [2: Int64(blockByteCount)])
   }
 
-  /// Checks that the maximum number of requests completes, although a completion batch is smaller.
+  /// Checks that the maximum number of requests completes, even if a completion batch has less
+  /// room.
   static func manyAtOnce<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
     for round in 0..<3 as Range<UInt64> {
       let first = round * 1000
@@ -145,7 +148,8 @@ enum BlockIOConformance {
             .read, .data, byteOffset: UInt64(slot % blockCount * blockByteCount),
             slabByteOffset: slot * blockByteCount, byteCount: blockByteCount,
             tag: first + UInt64(slot)))
-        // Some requests go in batches of three, the others only at the end.
+        // In one round, submits requests in groups of three. Otherwise they are all submitted at
+        // the end.
         if round == 1, slot % 3 == 0 { io.submit() }
       }
       #expect(io.requestCount == io.requestCountMax)
@@ -155,7 +159,7 @@ enum BlockIOConformance {
     }
   }
 
-  /// Checks that a flush completes, alone and among other requests.
+  /// Checks that a flush completes, both by itself and among other requests.
   static func flushCompletes<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
     try #require(io.requestCountMax >= 3)
     io.enqueue(IORequest(.flush, .data, tag: 1))
@@ -172,7 +176,8 @@ enum BlockIOConformance {
     #expect(io.perform(IORequest(.flush, .data, tag: 5)) == 0)
   }
 
-  /// Checks that a read across the end is short and one past it is empty, both without an error.
+  /// Checks that a read across the end of the file is short, and a read past the end is empty,
+  /// without errors.
   static func endOfFile<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
     let across = IORequest(
       .read, .data, byteOffset: UInt64(fileByteCount - blockByteCount),
@@ -187,8 +192,8 @@ enum BlockIOConformance {
     #expect(io.perform(behind) == 0)
   }
 
-  /// Checks that a failing request completes with a negative errno and its tag, and hinders no
-  /// other.
+  /// Checks that a failing request completes with a negative errno and its own tag, and does not
+  /// affect other requests.
   static func errorsAreResults<IO: BlockIO & ~Copyable>(
     _ io: inout IO, writing target: IOFile, errno: Int64
   ) throws {
@@ -206,7 +211,7 @@ enum BlockIOConformance {
     #expect(try drain(&io) == [13: Int64(blockByteCount)])
   }
 
-  /// Checks that reaping ends at its timeout, and at once if nothing is in flight.
+  /// Checks that a reap ends when its timeout expires, or immediately if no request is in flight.
   static func reapingEnds<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
     var batch = CompletionBatch()
     batch.append(IOCompletion(tag: 99, result: 0))
@@ -214,13 +219,14 @@ enum BlockIOConformance {
     #expect(batch.count == 0, "nothing is in flight, and the batch is replaced")
     io.enqueue(IORequest(.read, .data, byteCount: blockByteCount, tag: 1))
     io.submit()
-    // The reap asks for more than can complete: without a timeout it would not return.
+    // Asks for more completions than are possible, so the reap would never return without a
+    // timeout.
     try io.reap(atLeast: 5, timeout: .milliseconds(50), into: &batch)
     let once = batch.count
     #expect(try once + drain(&io).count == 1)
   }
 
-  /// Checks that `perform` completes one request at once and needs no other call.
+  /// Checks that `perform` completes a request immediately, without any other call.
   static func performing<IO: BlockIO & ~Copyable>(_ io: inout IO) throws {
     let bytes = content(of: 9, version: 3)
     store(bytes, &io, at: blockByteCount)

@@ -2,7 +2,7 @@ import Foundation
 import MergeEngine
 import Testing
 
-/// A file for a queue under test, opened for writing and read-only.
+/// A temporary file for the queue under test, which opens it both read-write and read-only.
 private final class LinuxAIOBench {
   private let folder: TemporaryFolder
   private let path: String
@@ -13,7 +13,8 @@ private final class LinuxAIOBench {
     try Data(count: BlockIOConformance.fileByteCount).write(to: URL(filePath: path))
   }
 
-  /// Returns a queue of `requestCount` requests on the file, with direct or buffered I/O.
+  /// Returns a queue with room for `requestCount` requests on the file, with direct or buffered
+  /// I/O.
   func queue(requestCount: Int, direct: Bool) throws -> LinuxAIO {
     try LinuxAIO(
       requestCount: requestCount,
@@ -26,9 +27,9 @@ private final class LinuxAIOBench {
   }
 }
 
-@Suite("The seam: Linux AIO follows the rules for every queue", .waitsForPrograms)
+@Suite("Block I/O: Linux AIO follows the rules for all I/O queues", .waitsForPrograms)
 struct LinuxAIOConformanceTests {
-  @Test("reads and writes use the requested offsets", arguments: [1, 7, 64], [true, false])
+  @Test("reads and writes access the requested offsets", arguments: [1, 7, 64], [true, false])
   func readsAndWritesLand(requestCount: Int, direct: Bool) throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -37,21 +38,23 @@ struct LinuxAIOConformanceTests {
     try BlockIOConformance.readsAndWritesLand(&io, using: &generator)
   }
 
-  @Test("completions carry their requests' tags", arguments: [1, 3, 16])
+  @Test("each completion carries the tag of its request", arguments: [1, 3, 16])
   func tagsComeBack(requestCount: Int) throws {
     let bench = try LinuxAIOBench()
     var io = try bench.queue(requestCount: requestCount, direct: true)
     try BlockIOConformance.tagsComeBack(&io)
   }
 
-  @Test("an enqueued request waits for the next submit")
+  @Test("an enqueued request does not start until the next call of submit")
   func enqueuedIsNotSubmitted() throws {
     let bench = try LinuxAIOBench()
     var io = try bench.queue(requestCount: 4, direct: true)
     try BlockIOConformance.enqueuedIsNotSubmitted(&io)
   }
 
-  @Test("the maximum number of requests completes", arguments: [1, 63, 64, 65, 200])
+  @Test(
+    "the maximum number of requests can be in flight, and all of them complete",
+    arguments: [1, 63, 64, 65, 200])
   func manyAtOnce(requestCount: Int) throws {
     let bench = try LinuxAIOBench()
     var io = try bench.queue(requestCount: requestCount, direct: true)
@@ -59,35 +62,37 @@ struct LinuxAIOConformanceTests {
     try BlockIOConformance.manyAtOnce(&io)
   }
 
-  @Test("a flush completes, alone and among other requests", arguments: [true, false])
+  @Test("a flush completes, both by itself and among other requests", arguments: [true, false])
   func flushCompletes(direct: Bool) throws {
     let bench = try LinuxAIOBench()
     var io = try bench.queue(requestCount: 4, direct: direct)
     try BlockIOConformance.flushCompletes(&io)
   }
 
-  @Test("a read past the end is short or empty", arguments: [true, false])
+  @Test(
+    "a read across the end of the file is short, and a read past the end is empty",
+    arguments: [true, false])
   func endOfFile(direct: Bool) throws {
     let bench = try LinuxAIOBench()
     var io = try bench.queue(requestCount: 4, direct: direct)
     try BlockIOConformance.endOfFile(&io)
   }
 
-  @Test("a failed request completes with a negative errno", arguments: [true, false])
+  @Test("a failed request completes with a negative errno as its result", arguments: [true, false])
   func errorsAreResults(direct: Bool) throws {
     let bench = try LinuxAIOBench()
     var io = try bench.queue(requestCount: 4, direct: direct)
     try BlockIOConformance.errorsAreResults(&io, writing: .metadata, errno: Int64(EBADF))
   }
 
-  @Test("reaping ends at its timeout, and at once if nothing is in flight")
+  @Test("a reap ends when its timeout expires, or immediately if no request is in flight")
   func reapingEnds() throws {
     let bench = try LinuxAIOBench()
     var io = try bench.queue(requestCount: 8, direct: true)
     try BlockIOConformance.reapingEnds(&io)
   }
 
-  @Test("perform completes one request without any other call", arguments: [0, 2])
+  @Test("the perform method completes a request without any other call", arguments: [0, 2])
   func performing(requestCount: Int) throws {
     let bench = try LinuxAIOBench()
     var io = try bench.queue(requestCount: requestCount, direct: true)

@@ -3,9 +3,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("IO: flushes on a kernel whose AIO has none")
+@Suite("I/O: flushes on a kernel whose AIO does not support them")
 struct FlushFallbackTests {
-  @Test("a flush that AIO rejects as unknown is made by a system call")
+  @Test("a flush that Linux AIO rejects as unsupported is done by a system call instead")
   func ownCall() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("file")
@@ -14,7 +14,7 @@ struct FlushFallbackTests {
     #expect(LinuxAIO.flushResult(of: file.fileDescriptor, -Int64(EINVAL)) == 0)
   }
 
-  @Test("a flush that both AIO and the system call reject fails")
+  @Test("a flush fails if both Linux AIO and the system call reject it")
   func unknownToBoth() {
     let pipe = Pipe()
     let writer = pipe.fileHandleForWriting.fileDescriptor
@@ -22,7 +22,7 @@ struct FlushFallbackTests {
   }
 
   @Test(
-    "any other result is returned unchanged",
+    "unless the fallback system call succeeds, the result of a flush is returned unchanged",
     arguments: [0, 4096, -Int64(EIO), -Int64(EINVAL)])
   func others(result: Int64) throws {
     #expect(LinuxAIO.flushResult(of: -1, result) == result)

@@ -2,12 +2,12 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Checkpoints: more transfers than fit in the waiting ring")
+@Suite("Checkpoints: more transfers than fit in the ring of waiting transfers")
 struct CheckpointRingTests {
   private static let unit: UInt64 = 4096
   private static let transferCount = UInt64(Checkpointer.waitingCountMax) + 1000
 
-  @Test("every transfer is recorded in order, with thousands of transfers between checkpoints")
+  @Test("every transfer is recorded in order, even with thousands of transfers between checkpoints")
   func all() throws {
     let disk = Self.disk()
     try Self.record(on: disk)

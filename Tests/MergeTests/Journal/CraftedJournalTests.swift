@@ -2,14 +2,16 @@ import Testing
 
 @testable import MergeEngine
 
-/// A crafted journal of several appends, each of several records.
+/// A crafted journal that consists of several appends, each with several records.
 struct Appends {
   var header = JournalSample.header
-  /// The block size by which the records' numbers are encoded, independent of the header.
+  /// The data block size used to encode the records.
+  ///
+  /// It need not match the header.
   var dataBlockByteCount: UInt64 = 65_536
   var appends: [[JournalRecord]] = []
 
-  /// The encoded header, and each append's encoded records.
+  /// The encoded header, and the encoded records of each append.
   var parts: (header: [UInt8], appends: [[[UInt8]]]) {
     let encoded = header.encoded
     var encoder = JournalEncoder(
@@ -27,7 +29,7 @@ struct Appends {
     return (encoded, records)
   }
 
-  /// The index of the append whose bytes the disk has lost, if any.
+  /// The index of the append whose bytes are zeroed, as if the disk had lost them; nil for none.
   var lostAppend: Int?
 
   var bytes: [UInt8] {
@@ -44,7 +46,7 @@ struct TornAppendTests {
   private typealias Sample = JournalSample
 
   @Test(
-    "a lost page in any but the last record of the final append is a torn end"
+    "in the final append, a lost page in any record but the last counts as a torn tail"
   )
   func pageLost() throws {
     let scratch = try JournalScratch()
@@ -71,12 +73,12 @@ struct TornAppendTests {
     }
   }
 
-  @Test("a record that is cut within trailing zeros does not reappear when the journal is extended")
+  @Test("a record cut off within its trailing zeros does not reappear when the journal is extended")
   func cutWithinZeros() throws {
     var torn = Self.appends
     torn.appends.removeLast(2)
-    // The bytes of each record end in zeros, so the second one becomes whole as soon as zeros
-    // follow.
+    // Each record ends in zeros, so zeros after the cut would make the second record complete
+    // again.
     torn.appends.append([.finished(seconds: 0), .finished(seconds: 0)])
     let bytes = torn.bytes
     let firstEnd = bytes.count - 4096 + RecordFrame.byteCount + 8
@@ -89,7 +91,7 @@ struct TornAppendTests {
     #expect(try scratch.state(of: goneOnWith).nextSequence == state.nextSequence)
   }
 
-  @Test("a lost page in a record before a later append is damage")
+  @Test("a lost page in a record that is followed by a later append counts as damage")
   func damage() throws {
     let scratch = try JournalScratch()
     let parts = Self.appends.parts
@@ -107,7 +109,7 @@ struct TornAppendTests {
     }
   }
 
-  /// A run, then an append of three checkpoint records, then a smaller append.
+  /// Three appends: a run, then three checkpoint records, then one smaller checkpoint record.
   private static var appends: Appends {
     func entries(_ first: UInt64, _ count: UInt64) -> [JournalEntry] {
       (first..<first + count).map { Sample.entry($0 * 1024, 512, UInt32($0) + 1) }
@@ -123,8 +125,10 @@ struct TornAppendTests {
     ])
   }
 
-  /// The 4 KiB in the middle of a record, and the whole page near the middle, if they lie within
-  /// the record.
+  /// Returns the byte ranges that a test zeroes: the middle 4 KiB of a record, and the aligned page
+  /// that contains its middle.
+  ///
+  /// Ranges that extend beyond the record are omitted.
   private static func holes(in record: [UInt8], at start: Int) -> [Range<Int>] {
     let middle = start + record.count / 2
     let page = (middle - 4095 + 4095) / 4096 * 4096
@@ -140,15 +144,15 @@ struct TornAppendTests {
   }
 }
 
-@Suite("Journal: valid checksums over impossible numbers")
+@Suite("Journal: valid checksums but impossible values")
 struct CraftedJournalTests {
   private typealias Sample = JournalSample
 
   @Test(
-    "a journal with valid checksums and impossible numbers is refused as a conflict",
+    "a journal with valid checksums but impossible values is refused as a conflict",
     arguments: CraftedJournalTests.journals.keys.sorted())
   func refused(name: String) async {
-    // The exit test also proves that no number traps.
+    // The exit test also proves that no value makes the process trap.
     await #expect(processExitsWith: .success) { [name] in
       let crafted = try #require(CraftedJournalTests.journals[name])
       let verdict = try JournalScratch().verdict(on: crafted.bytes)
@@ -159,7 +163,7 @@ struct CraftedJournalTests {
     }
   }
 
-  @Test("a crafted journal with plausible numbers is accepted")
+  @Test("a crafted journal with plausible values is accepted")
   func believed() throws {
     let crafted = Self.journal([
       Sample.run, Sample.checkpoint(watermark: 5 << 20, [Sample.entry(0, 4 << 20)]),
@@ -261,7 +265,7 @@ struct CraftedJournalTests {
     return journals
   }()
 
-  /// Journals that would count bytes as merged twice or too early.
+  /// Crafted journals that, if accepted, would count bytes as merged twice or too early.
   private static var countedTwice: [String: Appends] {
     let half = Sample.header.plannedByteCount / 2
     let end = Sample.header.endByteOffset
@@ -304,7 +308,7 @@ struct CraftedJournalTests {
     ]
   }
 
-  @Test("bytes reported unreadable do not count as done until a later entry covers them")
+  @Test("bytes recorded as unreadable do not count as done until a later entry covers them")
   func unreadableMeanwhile() throws {
     let scratch = try JournalScratch()
     var records = [

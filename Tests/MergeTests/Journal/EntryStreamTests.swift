@@ -3,7 +3,7 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Journal: entries in order of the origin")
+@Suite("Journal: entries sorted by offset on the origin")
 struct EntryStreamTests {
   private static let unit: UInt64 = 512
 
@@ -13,7 +13,7 @@ struct EntryStreamTests {
     #expect(try pieces(of: [JournalSample.run, .finished(seconds: 1)]) == [])
   }
 
-  @Test("a sweep over several records yields all of its entries")
+  @Test("a sweep over several records yields all of their entries")
   func oneSweep() throws {
     let found = try pieces(of: [
       JournalSample.checkpoint(
@@ -25,7 +25,7 @@ struct EntryStreamTests {
     #expect(found.map(\.checksum) == [1, 2, 3])
   }
 
-  @Test("a sweep that records pieces again yields the newest entry of each piece")
+  @Test("if later sweeps record pieces again, only the newest entry for each piece is yielded")
   func newest() throws {
     let found = try pieces(of: [
       JournalSample.checkpoint(
@@ -39,7 +39,7 @@ struct EntryStreamTests {
     #expect(found.map(\.checksum) == [0, 21, 2, 13])
   }
 
-  @Test("the rest of an entry that smaller, newer entries overlap is yielded without a checksum")
+  @Test("if newer entries overlap part of an entry, the rest is yielded without a checksum")
   func smallerPieces() throws {
     let found = try pieces(of: [
       JournalSample.checkpoint(watermark: 4096, [JournalSample.entry(0, 4096, 1)]),
@@ -73,7 +73,7 @@ struct EntryStreamTests {
       ])
   }
 
-  @Test("random sweeps yield exactly the entries that no later entry overlaps, and no byte twice")
+  @Test("with random sweeps, exactly the entries that no later entry overlaps keep their checksums")
   func model() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -89,7 +89,7 @@ struct EntryStreamTests {
       }
       let expected = Self.newest(of: records)
       try #require(whole == expected, "round \(round), \(records); \(seed)")
-      // The pieces cover every recorded byte, and no byte twice.
+      // Together, the pieces cover every recorded byte exactly once.
       var covered = RangeSet()
       var byteCount: UInt64 = 0
       for piece in found { byteCount += covered.insert(piece.range) }
@@ -99,8 +99,10 @@ struct EntryStreamTests {
     }
   }
 
-  /// Returns a sweep over a plan, and further sweeps that record parts of it again: whole entries,
-  /// pieces of them, or pieces skipped earlier, with records of other kinds in between.
+  /// Returns the records of a first sweep over a random plan, and of later sweeps that record parts
+  /// of the plan again: whole entries, pieces of entries, or pieces skipped earlier.
+  ///
+  /// Records of other kinds are interspersed.
   private static func sweeps(using generator: inout SeededGenerator) -> [JournalRecord] {
     var checksum: UInt32 = 0
     var current: [JournalEntry] = []
@@ -130,7 +132,7 @@ struct EntryStreamTests {
       recorded.sort { $0.start < $1.start }
       records += Self.records(.recheck, sweep: sweep, recorded, using: &generator)
       current = newest(of: records)
-      // An entry stays valid if every piece of it was skipped.
+      // An entry remains valid if all of its pieces were skipped.
       let before = leftOut.filter { range in !newlyLeftOut.contains { overlap($0, range) } }
       leftOut = (before + newlyLeftOut).filter { range in
         !current.contains { overlap($0.range, range) }
@@ -139,7 +141,7 @@ struct EntryStreamTests {
     return records
   }
 
-  /// Returns the whole range, or two or three pieces of it.
+  /// Returns the range, either whole or split into two or three pieces.
   private static func pieces(
     of range: ByteRange, using generator: inout SeededGenerator
   ) -> [ByteRange] {
@@ -159,7 +161,7 @@ struct EntryStreamTests {
     one.start < other.end && other.start < one.end
   }
 
-  /// Returns the records of one sweep as a merge writes them, a few entries at a time.
+  /// Returns the records of one sweep the way a merge writes them, with a few entries in each.
   private static func records(
     _ kind: JournalRecord.SweepKind, sweep: UInt64, _ entries: [JournalEntry],
     using generator: inout SeededGenerator
@@ -179,7 +181,7 @@ struct EntryStreamTests {
     return records
   }
 
-  /// Returns the entries that no entry of a later record overlaps, in order of the origin.
+  /// Returns the entries that no entry in a later record overlaps, sorted by offset on the origin.
   private static func newest(of records: [JournalRecord]) -> [JournalEntry] {
     var found: [(record: Int, entry: JournalEntry)] = []
     for (index, record) in records.enumerated() {
@@ -195,7 +197,7 @@ struct EntryStreamTests {
     .map(\.entry).sorted { $0.start < $1.start }
   }
 
-  /// Returns every range that has an entry in some record.
+  /// Returns every range for which some record contains an entry.
   private static func recorded(_ records: [JournalRecord]) -> RangeSet {
     var ranges = RangeSet()
     for case .checkpoint(let checkpoint) in records {

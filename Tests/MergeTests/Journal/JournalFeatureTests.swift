@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Journal: format versions and required features")
 struct JournalFeatureTests {
-  @Test("a journal of version 0.1.0 is read with the state that this version wrote")
+  @Test("a journal written by version 0.1.0 is read with the state that it recorded")
   func version010() throws {
     let state = try JournalScratch().state(of: JournalFixture.finishedByVersion010.bytes())
     #expect(state.isFinished && state.isVerified && !state.hasTornEnd)
@@ -14,26 +14,26 @@ struct JournalFeatureTests {
   }
 
   @Test(
-    "a journal with an unknown required feature is refused, and --restart is not offered")
+    "a journal that requires an unknown feature is refused, and no hint suggests --restart")
   func unknownFeature() throws {
     try expectNewer(JournalFixture.requiringUnknownFeature.bytes())
   }
 
   @Test(
-    "a journal with any single unknown bit in its required features is refused",
+    "a journal with any single unknown bit set in its required features is refused",
     arguments: [0, 1, 31, 32, 63] as [UInt64])
   func everyBit(bit: UInt64) throws {
     let header = JournalSample.header.encoded.settingField(50, to: 1 << bit)
     try expectNewer(header)
   }
 
-  @Test("a journal that requires no feature is accepted")
+  @Test("a journal that requires no features is accepted")
   func noFeature() throws {
     let bytes = JournalSample.header.encoded.settingField(50, to: 0)
     #expect(try JournalScratch().reader(of: bytes).header == JournalSample.header)
   }
 
-  @Test("a header's list of merge remnants is decoded as it was encoded")
+  @Test("a journal header's list of merge remnants survives an encode/decode round trip")
   func remnants() throws {
     var header = JournalSample.header
     header.remnants = [
@@ -41,19 +41,19 @@ struct JournalFeatureTests {
       MergeRemnant(deviceID: 0, fingerprint: "", recordedByteCount: 0),
     ]
     #expect(try JournalScratch().reader(of: header.encoded).header == header)
-    // A truncated list yields its whole elements.
+    // A truncated list yields only its complete elements.
     let bytes = RecordedRemnants.encoded(header.remnants)
     #expect(RecordedRemnants.decoded(Array(bytes.dropLast())) == [header.remnants[0]])
     #expect(RecordedRemnants.decoded([]) == [])
   }
 
-  @Test("required features that are not an 8-byte number are refused")
+  @Test("a journal is refused if its required-features field is not an 8-byte integer")
   func notANumber() throws {
     try expectNewer(JournalSample.header.encoded.settingField(50, toBytes: [0, 0, 0, 0]))
   }
 
   @Test(
-    "a header with an unknown code for the kind of mappings is refused",
+    "a journal header with an unknown code for the kind of mappings is refused",
     arguments: [3, 255, .max] as [UInt64])
   func unknownMappings(code: UInt64) throws {
     let bytes = JournalSample.header.encoded.settingField(36, to: code)
@@ -78,14 +78,16 @@ struct JournalFeatureTests {
 }
 
 extension [UInt8] {
-  /// Returns the header with a field set to a number.
+  /// Returns the encoded header with the given field set to an integer.
   ///
   /// The field is added if it is missing.
   func settingField(_ tag: UInt16, to number: UInt64) -> [UInt8] {
     settingField(tag, toBytes: (0..<8).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) })
   }
 
-  /// Returns the header with a field set to a value, of the same length if the field exists.
+  /// Returns the encoded header with the given field set to a value.
+  ///
+  /// If the field already exists, the new value must have the same length as the old one.
   func settingField(_ tag: UInt16, toBytes value: [UInt8]) -> [UInt8] {
     var header = Array(dropLast(4))
     var place = 16

@@ -2,12 +2,12 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Journal: devices with an identity only in the journal or only in the system")
+@Suite("Journal: devices whose identity is known only to the journal or only to the system")
 struct JournalMatchTests {
   enum Device: CaseIterable, Sendable { case origin, data }
 
   @Test(
-    "a device identified only in the journal or only now needs the user to vouch for it",
+    "if only the journal or only the system identifies a device, the user must vouch for it",
     arguments: Device.allCases,
     [true, false])
   func identityOfOne(device: Device, isKnownNow: Bool) {
@@ -24,7 +24,7 @@ struct JournalMatchTests {
   }
 
   @Test(
-    "another identity means another device, even if the user says that it is the same",
+    "a device with a different identity is another device, even if the user says it is the same",
     arguments: [true, false])
   func otherIdentity(isSaidToBeSame: Bool) {
     var wanted = JournalSample.header
@@ -34,7 +34,7 @@ struct JournalMatchTests {
     #expect(match.difference(from: JournalSample.header)?.code == .journalOfOtherDevice)
   }
 
-  @Test("an origin of another size is another origin, even without an identity")
+  @Test("an origin of a different size is treated as a different origin, even without an identity")
   func otherLength() {
     var (journal, wanted) = (JournalSample.header, JournalSample.header)
     journal.originIdentity.name = ""
@@ -44,7 +44,7 @@ struct JournalMatchTests {
   }
 
   @Test(
-    "other mappings count as a change of the same thin device only if its data device is identified"
+    "changed mappings are attributed to the same thin device only if its data device is known"
   )
   func otherMappings() {
     for isKnown in [true, false] {

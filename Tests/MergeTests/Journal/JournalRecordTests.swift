@@ -2,9 +2,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Journal: encoding of the header")
+@Suite("Journal: encoding and decoding of the header")
 struct JournalHeaderTests {
-  @Test("a header is decoded as it was encoded")
+  @Test("a journal header survives an encode/decode round trip")
   func roundTrip() throws {
     var headers = [JournalSample.header]
     headers.append(JournalSample.header)
@@ -25,7 +25,7 @@ struct JournalHeaderTests {
     }
   }
 
-  @Test("a header with any single bit flipped is rejected")
+  @Test("a journal header with any single bit flipped is rejected")
   func flippedBits() {
     let bytes = JournalSample.header.encoded
     for bit in 0..<8 * bytes.count {
@@ -35,7 +35,7 @@ struct JournalHeaderTests {
     }
   }
 
-  @Test("a header that is truncated or has an extra byte is rejected")
+  @Test("a journal header that is truncated or has an extra byte is rejected")
   func cut() {
     let bytes = JournalSample.header.encoded
     for byteCount in 0..<bytes.count {
@@ -46,7 +46,8 @@ struct JournalHeaderTests {
     #expect(throws: JournalFault.self) { try JournalHeader(decoding: bytes + [0]) }
   }
 
-  @Test("a header of another format version is rejected, and the reason gives the version")
+  @Test(
+    "a journal header with an unknown format version is rejected, and the error states the version")
   func otherVersion() {
     var bytes = JournalSample.header.encoded
     bytes[8] = 2
@@ -56,7 +57,7 @@ struct JournalHeaderTests {
     #expect(fault?.reason == "its format version is 2; expected 1")
   }
 
-  @Test("a header with impossible values is rejected despite a valid checksum")
+  @Test("a journal header with impossible values is rejected even if its checksum is valid")
   func impossibleValues() {
     let changes: [(inout JournalHeader) -> Void] = [
       { $0.dataBlockByteCount = 0 }, { $0.ioByteCount = 0 }, { $0.ioByteCount = 5000 },
@@ -72,12 +73,12 @@ struct JournalHeaderTests {
   }
 }
 
-@Suite("Journal: encoding of records")
+@Suite("Journal: encoding and decoding of records")
 struct JournalRecordTests {
   private static let blockByteCount: UInt64 = 65_536
   private static let headerChecksum: UInt32 = 0xCAFE_F00D
 
-  /// At least one record of each kind, with the smallest and the largest possible contents.
+  /// At least one journal record of each kind, including records with extreme contents.
   static let records: [JournalRecord] = [
     JournalSample.run,
     .attempt(
@@ -110,7 +111,7 @@ struct JournalRecordTests {
       StatusReport.GivenUp(seconds: -1, deviceID: .max, journalPath: "/srv/é.thin-merge")),
   ]
 
-  @Test("a record is decoded as it was encoded", arguments: records.indices)
+  @Test("a journal record survives an encode/decode round trip", arguments: records.indices)
   func roundTrip(index: Int) {
     let record = Self.records[index]
     let bytes = encoded(record)
@@ -120,7 +121,8 @@ struct JournalRecordTests {
     #expect(RecordFrame(RawSpan(_elements: bytes.span))?.recordByteCount == bytes.count)
   }
 
-  @Test("a record with the maximum number of entries is decoded, and its size is within the limit")
+  @Test(
+    "a record with the maximum number of entries stays within the size limit and can be decoded")
   func largest() {
     let entries = (0..<UInt64(JournalRecord.entryCountMax)).map {
       JournalSample.entry($0 << 42, 1 << 41, UInt32($0))
@@ -131,7 +133,7 @@ struct JournalRecordTests {
     #expect(decoded(bytes) == record)
   }
 
-  @Test("a run's record contains over 2000 agreed devices beside paths of 4096 bytes")
+  @Test("a run's record has room for over 2000 agreed devices in addition to paths of 4096 bytes")
   func manySharers() throws {
     let sharers = (0..<UInt32(20_000)).map {
       OriginSharer(
@@ -152,7 +154,7 @@ struct JournalRecordTests {
     #expect(attempt.agreedSharers == Array(sharers.prefix(attempt.agreedSharers.count)))
   }
 
-  @Test("a truncated list of agreed devices yields only its whole elements")
+  @Test("a truncated list of agreed devices yields only its complete elements")
   func cutSharers() {
     let sharers = [
       OriginSharer(poolName: "LVM-1", deviceID: 2),
@@ -169,7 +171,7 @@ struct JournalRecordTests {
     #expect(RecordedSharers.decoded([1, 1, 65, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F]) == [])
   }
 
-  @Test("entries are decoded as they were encoded, whatever the lengths of their numbers")
+  @Test("entries survive an encode/decode round trip, whatever the lengths of their integers")
   func byteCounts() {
     let sectors: [UInt64] = [1, 127, 128, 16_383, 16_384, 1 << 30]
     for gap in [0] + sectors {
@@ -186,9 +188,9 @@ struct JournalRecordTests {
     }
   }
 
-  @Test("a record with an entry past 2^63 bytes is rejected")
+  @Test("a record with an entry that ends at or past byte offset 2^63 is rejected")
   func pastEveryEnd() {
-    // Each gap and count is in sectors, from the end of an entry that ends at the last sector.
+    // Each gap and count is in sectors. The gap follows an entry that ends at the last sector.
     let lastEnd = UInt64(Int64.max) / 512 * 512
     for (gap, count) in [(0, 1), (1, 1), (0, 16_384), (16_384, 1), (0, UInt64.max >> 9)] {
       var payload = ByteWriter()
@@ -208,11 +210,11 @@ struct JournalRecordTests {
     }
   }
 
-  @Test("a record with any single bit flipped is rejected", arguments: records.indices)
+  @Test("a journal record with any single bit flipped is rejected", arguments: records.indices)
   func flippedBits(index: Int) {
     let bytes = encoded(Self.records[index])
     let payloadByteCount = RecordFrame(RawSpan(_elements: bytes.span))?.payloadByteCount ?? 0
-    // The padding to a multiple of 8 carries no information.
+    // Skips the padding to a multiple of 8 bytes, which carries no information.
     for bit in 0..<8 * (RecordFrame.byteCount + payloadByteCount) {
       var damaged = bytes
       damaged[bit / 8] ^= 1 << (bit % 8)
@@ -220,7 +222,7 @@ struct JournalRecordTests {
     }
   }
 
-  @Test("a record that is truncated at any byte is rejected", arguments: records.indices)
+  @Test("a journal record truncated at any byte is rejected", arguments: records.indices)
   func cut(index: Int) {
     let bytes = encoded(Self.records[index])
     let byteCount =
@@ -228,7 +230,7 @@ struct JournalRecordTests {
     for cut in 0..<byteCount { #expect(decoded(Array(bytes.prefix(cut))) == nil) }
   }
 
-  @Test("a record of another journal is rejected", arguments: records.indices)
+  @Test("a record that was written for another journal is rejected", arguments: records.indices)
   func otherJournal(index: Int) {
     let bytes = encoded(Self.records[index])
     for bit in 0..<32 {
@@ -236,7 +238,9 @@ struct JournalRecordTests {
     }
   }
 
-  @Test("a record with the code of another kind is rejected", arguments: records.indices)
+  @Test(
+    "a record whose kind code is replaced with that of another kind is rejected",
+    arguments: records.indices)
   func otherKind(index: Int) {
     let record = Self.records[index]
     for kind in 0...7 as ClosedRange<UInt32> where kind != record.kindCode {
@@ -246,14 +250,14 @@ struct JournalRecordTests {
     }
   }
 
-  @Test("a record with another sequence number is rejected")
+  @Test("a record with an altered sequence number is rejected")
   func otherSequence() {
     var bytes = encoded(.finished(seconds: 5))
     bytes[8] &+= 1
     #expect(decoded(bytes) == nil)
   }
 
-  @Test("decoding a random payload never traps, and an accepted record survives another encoding")
+  @Test("decoding a random payload never traps, and any accepted record survives a round trip")
   func nonsense() {
     let seed = Seed.current
     var generator = seed.generator
@@ -276,13 +280,14 @@ struct JournalRecordTests {
     #expect(decodedCount > 0, "\(seed)")
   }
 
-  @Test("an entry decoded on the fast path equals its numbers decoded one by one")
+  @Test(
+    "decoding an entry on the fast path gives the same result as decoding its integers one by one")
   func shortEntries() {
     let seed = Seed.current
     var generator = seed.generator
     var shortCount = 0
     for round in 1...20_000 {
-      // Numbers of one to three bytes, including zeros with redundant bytes.
+      // Integers of one to three bytes, including zeros encoded with redundant bytes.
       let bytes = (0..<24).map { _ in
         [
           0, 0x80, UInt8.random(in: 0...0x7F, using: &generator),
@@ -317,7 +322,7 @@ struct JournalRecordTests {
     return writer.bytes
   }
 
-  /// Returns the record as a journal reader decodes it, or nil if the reader rejects it.
+  /// Decodes a record the way a journal reader does, and returns nil if the reader would reject it.
   private func decoded(
     _ bytes: [UInt8], headerChecksum: UInt32 = headerChecksum
   ) -> JournalRecord? {

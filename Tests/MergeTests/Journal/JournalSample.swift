@@ -2,15 +2,15 @@ import Foundation
 
 @testable import MergeEngine
 
-/// A journal described by a test and encoded as the engine writes it.
+/// A journal that a test describes, encoded the way the engine writes it.
 struct JournalSample {
   var header = Self.header
   var records: [JournalRecord] = []
 
-  /// The bytes of the whole file.
+  /// The bytes of the whole journal file.
   var bytes: [UInt8] { header.encoded + recordBytes.flatMap { $0 } }
 
-  /// The encoded records, each in an append of its own.
+  /// The encoded records, each in its own append.
   var recordBytes: [[UInt8]] {
     let encoded = header.encoded
     var encoder = JournalEncoder(
@@ -23,7 +23,7 @@ struct JournalSample {
     }
   }
 
-  /// The offsets at which the header and each record end, without the padding of their last block.
+  /// The byte offsets at which the header and each record end, excluding the padding that follows.
   var ends: [Int] {
     var start = header.encoded.count
     var ends = [start]
@@ -34,7 +34,7 @@ struct JournalSample {
     return ends
   }
 
-  /// The offsets worth a test: every byte that carries information, and some of the padding.
+  /// The byte offsets worth testing: all bytes that carry information, and some of the padding.
   var telltalePlaces: [Int] {
     let bytes = bytes
     let ends = ends
@@ -49,7 +49,7 @@ struct JournalSample {
     CRC32C.checksum(of: RawSpan(_elements: bytes.span))
   }
 
-  /// A header in which no two fields are equal.
+  /// A sample header with varied field values, so that tests notice swapped fields.
   static let header = JournalHeader(
     fingerprint: Fingerprint(crc64: 0x0123_4567_89AB_CDEF, crc32c: 0x8765_4321), deviceID: 7,
     dataBlockByteCount: 65_536, endByteOffset: 9_999_999, pastEnd: .clip,
@@ -68,7 +68,7 @@ struct JournalSample {
       seconds: 1_700_000_001, bootID: "boot", metadataPath: "meta", dataPath: "data",
       originPath: "origin"))
 
-  /// Returns a checkpoint of the given entries.
+  /// Returns a checkpoint record with the given entries.
   static func checkpoint(
     _ kind: JournalRecord.SweepKind = .merge, sweep: UInt64 = 0, watermark: UInt64,
     _ entries: [JournalEntry], seconds: Int64 = 1_700_000_002
@@ -104,7 +104,7 @@ struct JournalSample {
     ])
 }
 
-/// A file for reading one journal after another.
+/// A scratch file that a test uses to read one journal after another.
 final class JournalScratch {
   private let folder: TemporaryFolder
   private let path: String
@@ -124,7 +124,8 @@ final class JournalScratch {
     return try JournalState(reading: &reader)
   }
 
-  /// Returns the engine's reading of the journal, or the error with which the journal is refused.
+  /// Returns the state that the engine reads from the journal, or the error if it refuses the
+  /// journal.
   func verdict(on bytes: [UInt8]) throws -> Verdict {
     do throws(MergeError) {
       return .believed(Believed(try readOrRefuse(bytes).get()))
@@ -148,7 +149,7 @@ final class JournalScratch {
     case refused(MergeError)
   }
 
-  /// The comparable parts of a journal's state.
+  /// The parts of a journal's state that tests compare.
   struct Believed: Equatable {
     var watermark, doneByteCount, endByteOffset, nextSequence: UInt64
     var unreadable: RangeSet

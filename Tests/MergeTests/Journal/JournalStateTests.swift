@@ -2,11 +2,11 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Journal: the state read from it")
+@Suite("Journal: the state that is read from a journal")
 struct JournalStateTests {
   private typealias Sample = JournalSample
 
-  @Test("a header alone means that nothing is done")
+  @Test("a journal that contains only a header means that nothing has been merged yet")
   func headerAlone() throws {
     let sample = JournalSample()
     let state = try JournalScratch().state(of: sample.bytes)
@@ -17,7 +17,7 @@ struct JournalStateTests {
     #expect(state.lastSeconds == Sample.header.madeSeconds)
   }
 
-  @Test("the state after each record reflects the records up to that one")
+  @Test("the state read after each record reflects that record and all earlier ones")
   func prefixes() throws {
     let expected: [(watermark: UInt64, done: UInt64, unreadable: UInt64, runs: UInt64)] = [
       (0, 0, 0, 1), (8192, 8192, 0, 1), (8192, 8192, 4096, 1), (20_480, 16_384, 4096, 1),
@@ -39,7 +39,7 @@ struct JournalStateTests {
     }
   }
 
-  @Test("a new run clears the finished and verified states")
+  @Test("a new run in a journal clears its finished and verified states")
   func newRun() throws {
     var sample = Sample.whole
     sample.records.append(Sample.run)
@@ -47,7 +47,7 @@ struct JournalStateTests {
     #expect(!state.isFinished && !state.isVerified)
   }
 
-  @Test("a given-up merge is reported, and the time until it was given up is not writing time")
+  @Test("an abandoned merge is reported, and the idle time before abandonment is not writing time")
   func givenUp() throws {
     let taker = StatusReport.GivenUp(
       seconds: 1_800_000_000, deviceID: 9, journalPath: "/srv/other.thin-merge")
@@ -60,7 +60,7 @@ struct JournalStateTests {
     #expect(state.writingSeconds == before.writingSeconds)
   }
 
-  @Test("an unreadable range stays unreadable only where no later entry covers it")
+  @Test("an unreadable range remains unreadable except in the parts that later entries cover")
   func unreadable() throws {
     let sample = JournalSample(records: [
       .unreadable([ByteRange(start: 0, end: 8192), ByteRange(start: 16_384, end: 24_576)]),
@@ -76,7 +76,7 @@ struct JournalStateTests {
         == [ByteRange(start: 0, end: 4096), ByteRange(start: 20_480, end: 24_576)])
   }
 
-  @Test("writing time is the sum of each run's time from its start to its last record")
+  @Test("writing time is the sum, over all runs, of the time from a run's start to its last record")
   func seconds() throws {
     func run(_ seconds: Int64) -> JournalRecord {
       .attempt(
@@ -94,7 +94,7 @@ struct JournalStateTests {
     #expect(state.lastSeconds == 1007)
   }
 
-  @Test("a decreasing watermark is damage")
+  @Test("a journal in which the watermark decreases is treated as damaged")
   func watermarkGoesBack() throws {
     try expectDamage([
       Sample.checkpoint(watermark: 1024, [Sample.entry(0, 1024)]),
@@ -102,7 +102,7 @@ struct JournalStateTests {
     ])
   }
 
-  @Test("entries that go backwards within one sweep are damage")
+  @Test("entries whose offsets go backward within one sweep are treated as damage")
   func entriesGoBack() throws {
     try expectDamage([
       Sample.checkpoint(watermark: 2048, [Sample.entry(0, 2048)]),
@@ -112,7 +112,7 @@ struct JournalStateTests {
   }
 
   @Test(
-    "reading extreme numbers does not end the process",
+    "reading extreme values from a journal does not crash the process",
     arguments: JournalSample.extremes.keys.sorted())
   func extremes(name: String) async {
     await #expect(processExitsWith: .success) { [name] in
@@ -133,9 +133,9 @@ struct JournalStateTests {
   }
 }
 
-@Suite("Journal: damage and torn ends")
+@Suite("Journal: damage and torn tails")
 struct JournalDamageStateTests {
-  @Test("a journal that is cut at any byte is read up to its last whole record")
+  @Test("a journal truncated at any byte is read up to its last complete record")
   func cut() throws {
     let sample = JournalSample.whole
     let bytes = sample.bytes
@@ -148,7 +148,8 @@ struct JournalDamageStateTests {
         continue
       }
       let expected = try scratch.verdict(on: Array(bytes.prefix(ends[whole])))
-      // Any bytes may follow in a whole block. A block that is cut was never appended.
+      // If the record's last block is whole, its padding may contain any bytes. A truncated block
+      // means that the append did not complete.
       let nextAppend = (ends[whole] + 4095) / 4096 * 4096
       #expect(
         verdict == expected.torn(byteCount > ends[whole] && byteCount != nextAppend),
@@ -156,7 +157,8 @@ struct JournalDamageStateTests {
     }
   }
 
-  @Test("a flipped bit is a torn end in the last record, and damage anywhere else")
+  @Test(
+    "a flipped bit is a torn tail in the last record, damage before it, and harmless in padding")
   func flippedBits() throws {
     let sample = JournalSample.whole
     let bytes = sample.bytes
@@ -167,7 +169,7 @@ struct JournalDamageStateTests {
     let unread = Self.unread(of: sample)
     let lastStart = bytes.count - (sample.recordBytes.last?.count ?? 0)
     for byte in sample.telltalePlaces {
-      // Other tests flip all bits of the header and of single records.
+      // Flips only some bits. Other tests flip every bit of the header and of individual records.
       for bit in byte % 8 == 0 ? [0, 3, 7] : [byte % 8] {
         var damaged = bytes
         damaged[byte] ^= 1 << bit
@@ -186,7 +188,7 @@ struct JournalDamageStateTests {
     }
   }
 
-  @Test("a journal with a missing, repeated or swapped record is damaged")
+  @Test("a journal with a missing, repeated or swapped record is treated as damaged")
   func otherOrder() throws {
     let sample = JournalSample.whole
     let records = sample.recordBytes
@@ -200,14 +202,15 @@ struct JournalDamageStateTests {
       try expectRefused(scratch.verdict(on: sample.header.encoded + twice.flatMap { $0 }))
       var swapped = records
       swapped.swapAt(index, index + 1)
-      // Only an older record is valid after the record at the very end.
+      // Skips a swap of the last two records, after which the only valid record at the end is an
+      // older one.
       if index + 1 < records.count - 1 {
         try expectRefused(scratch.verdict(on: sample.header.encoded + swapped.flatMap { $0 }))
       }
     }
   }
 
-  @Test("records of another journal after the last one are only a torn end")
+  @Test("records of another journal after the last record count only as a torn tail")
   func otherJournalBehind() throws {
     var other = JournalSample.whole
     other.header.madeSeconds += 1
@@ -217,7 +220,7 @@ struct JournalDamageStateTests {
     #expect(try scratch.verdict(on: JournalSample.whole.bytes + strange) == whole.torn(true))
   }
 
-  @Test("garbage or zeroes after the last record are only a torn end")
+  @Test("garbage or zeros after the last record count only as a torn tail")
   func garbageBehind() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -232,7 +235,7 @@ struct JournalDamageStateTests {
     }
   }
 
-  /// Returns the offsets of the padding after payloads.
+  /// Returns the byte offsets of the padding after the records' payloads.
   private static func unread(of sample: JournalSample) -> Set<Int> {
     var unread: Set<Int> = []
     var start = sample.header.encoded.count
@@ -258,7 +261,7 @@ struct JournalDamageStateTests {
 }
 
 extension JournalScratch.Verdict {
-  /// Returns the same verdict with or without a torn end.
+  /// Returns this verdict with its torn-tail flag set or cleared.
   fileprivate func torn(_ isTorn: Bool) -> Self {
     guard case .believed(var believed) = self else { return self }
     believed.hasTornEnd = isTorn
@@ -267,7 +270,8 @@ extension JournalScratch.Verdict {
 }
 
 extension JournalSample {
-  /// Journals with valid checksums that no merge writes.
+  /// Journal records, by name: one normal set, and others with extreme values that no merge would
+  /// write.
   static let extremes: [String: [JournalRecord]] = [
     "none": whole.records,
     "sweep number": [

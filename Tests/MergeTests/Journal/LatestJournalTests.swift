@@ -3,7 +3,7 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Journal: comparison with another journal onto the same origin")
+@Suite("Journal: comparison with another journal for the same origin")
 struct LatestJournalTests {
   private let folder: TemporaryFolder
   private let journals = JournalStore(
@@ -11,7 +11,7 @@ struct LatestJournalTests {
 
   init() throws { folder = try TemporaryFolder() }
 
-  /// Returns the code of the refusal, or nil if the journal is accepted.
+  /// Returns the error code if the journal is refused, or nil if it is accepted.
   private func refusal(
     _ one: JournalSample, beside usual: JournalSample, marked: Bool = false
   ) throws -> MergeError.Code? {
@@ -39,7 +39,7 @@ struct LatestJournalTests {
   private static let all = JournalSample.checkpoint(
     watermark: 4096, [JournalSample.entry(0, 4096)])
 
-  /// Returns a journal of the given thin device whose run began at the given time.
+  /// Returns a journal for the given thin device, with a run that began at the given time.
   private static func sample(
     of deviceID: UInt32, at seconds: Int64, _ records: [JournalRecord] = []
   ) -> JournalSample {
@@ -49,7 +49,8 @@ struct LatestJournalTests {
     return sample
   }
 
-  @Test("a journal is refused unless its run began after the other finished or the mark names it")
+  @Test(
+    "a journal is refused if its run began before another merge finished, unless a mark names it")
   func finished() throws {
     let usual = Self.sample(of: 1, at: 100, [Self.all, .finished(seconds: 200)])
     #expect(try refusal(Self.sample(of: 2, at: 50), beside: usual) == .journalOvertaken)
@@ -59,7 +60,7 @@ struct LatestJournalTests {
   }
 
   @Test(
-    "a journal is refused beside an unfinished or given-up one, but not beside one without a run"
+    "a journal is refused if another merge is unfinished or abandoned, but not if it never ran"
   )
   func unfinished() throws {
     let one = Self.sample(of: 2, at: 300)
@@ -72,7 +73,8 @@ struct LatestJournalTests {
     #expect(try refusal(one, beside: never) == nil)
   }
 
-  @Test("a copy of a journal is refused if the other has more records, whatever the mark names")
+  @Test(
+    "of two copies of a journal, the one with fewer records is refused, whatever the mark names")
   func copy() throws {
     let begun = Self.sample(of: 1, at: 100)
     let further = Self.sample(of: 1, at: 100, [Self.all])
@@ -83,7 +85,7 @@ struct LatestJournalTests {
     }
   }
 
-  @Test("a journal onto another origin does not affect the check")
+  @Test("an unfinished journal for another origin does not prevent a journal from being accepted")
   func otherOrigin() throws {
     var usual = Self.sample(of: 1, at: 100)
     usual.header.originIdentity.name = "file-99-9.9"

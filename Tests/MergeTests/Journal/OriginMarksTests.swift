@@ -3,9 +3,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Marks of unfinished merges: disks, with marks in the state folder")
+@Suite("Origin marks: disks whose marks are stored in the state folder")
 struct OriginMarksTests {
-  /// An origin that stands in for a disk, and journals in the state folder.
+  /// An origin file that stands in for a disk, with a state folder for journals and marks.
   private final class Disk {
     let folder: TemporaryFolder
     let origin: OpenFile
@@ -33,7 +33,7 @@ struct OriginMarksTests {
         bootID: bootID, journals: journals)
     }
 
-    /// Returns the journal of a merge that began and recorded nothing else, except optionally its
+    /// Creates and returns a journal that records only the start of a merge and, optionally, its
     /// end.
     func journal(_ name: String, deviceID: UInt32 = 5, finished: Bool = false) throws -> OpenJournal
     {
@@ -67,7 +67,8 @@ struct OriginMarksTests {
     }
   }
 
-  @Test("a mark refuses every merge but that of its journal, until that merge finishes")
+  @Test(
+    "a mark blocks every merge except the one whose journal it names, until that merge finishes")
   func mark() throws {
     let disk = try Disk()
     let own = try disk.journal("own")
@@ -87,7 +88,7 @@ struct OriginMarksTests {
       try disk.names() == ["other", "own", "wwid-t10.ATA%20%20Disk%201.finished.0-end"])
   }
 
-  @Test("a mark applies to merges that overlap its range")
+  @Test("a mark blocks only merges that overlap its range")
   func ranges() throws {
     let disk = try Disk()
     let own = try disk.journal("own")
@@ -100,7 +101,7 @@ struct OriginMarksTests {
     }
   }
 
-  @Test("a mark of a finished merge no longer refuses, and is removed when settled")
+  @Test("a mark left by a finished merge no longer blocks other merges, and settling removes it")
   func finished() throws {
     let disk = try Disk()
     let own = try disk.journal("own", finished: true)
@@ -110,7 +111,8 @@ struct OriginMarksTests {
     #expect(try disk.names() == ["own"])
   }
 
-  @Test("a mark refuses if its journal is missing, replaced or writable by others")
+  @Test(
+    "an origin is refused if the journal its mark names is missing, replaced or writable by others")
   func doubts() throws {
     let disk = try Disk()
     try disk.marks().set(try disk.journal("own"), isUsualPlace: true)
@@ -126,7 +128,7 @@ struct OriginMarksTests {
     #expect(refusal(disk.marks()) == .markWithoutJournal)
   }
 
-  @Test("a mark of a disk without an identity applies only within its boot")
+  @Test("a mark on a disk without an identity is valid only until the next boot")
   func boots() throws {
     let disk = try Disk()
     try disk.marks(identity: "").set(try disk.journal("own"), isUsualPlace: true)
@@ -134,7 +136,7 @@ struct OriginMarksTests {
     #expect(refusal(disk.marks(identity: "", bootID: "the next boot")) == nil)
   }
 
-  @Test("a mark of a file applies after a reboot, even if the file system has no birth times")
+  @Test("a mark on a file remains valid after a reboot, even if the file system has no birth times")
   func bootsOfFile() throws {
     let disk = try Disk()
     func marks(bootID: String) -> OriginMarks {
@@ -161,7 +163,7 @@ struct OriginMarksTests {
     #expect(refusal(disk.marks(8192..<9000)) == .otherMergeUnfinished)
   }
 
-  @Test("a mark is decoded as it was encoded, with any journal path")
+  @Test("a mark survives an encode/decode round trip, whatever its journal path contains")
   func coding() {
     for path in ["/a/b", "", "/with\nlines\n", PathText.text([0x2F, 0xE9, 0x0A])] {
       let mark = OriginMark(journalID: "1", identity: "file-2", bootID: "", journalPath: path)

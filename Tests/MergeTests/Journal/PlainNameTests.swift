@@ -3,9 +3,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("File names of devices and pools")
+@Suite("File names derived from devices and pools")
 struct PlainNameTests {
-  @Test("a plain text is its own file name, and different texts get different names")
+  @Test("a plain string is its own file name, and distinct strings get distinct file names")
   func names() {
     let plain = "LVM-aB3_x.y"
     #expect(FileSystem.plainName(plain) == plain)
@@ -29,7 +29,9 @@ struct PlainNameTests {
       stateFolder: state.path)
   }
 
-  @Test("a device's journal is named by name and identity, and is found under another name")
+  @Test(
+    "a journal is named after its device's name and identity, and is found if the name changes"
+  )
   func deviceName() throws {
     let state = try TemporaryFolder()
     let path = try Self.place(in: state)
@@ -42,14 +44,14 @@ struct PlainNameTests {
     #expect(other.hasPrefix(state.path("other@")))
   }
 
-  @Test("a device without an identity has a journal named by its device number")
+  @Test("the journal of a device without an identity is named after the device number")
   func numbered() throws {
     let state = try TemporaryFolder()
     let unknown = DeviceIdentity(name: "", byteCount: 4096)
     #expect(try Self.place(unknown, in: state) == state.path("device-8:0.journal"))
   }
 
-  @Test("two journals of one device are refused, and the error names both")
+  @Test("two journals for the same device are refused, and the error names both")
   func twoJournals() throws {
     let state = try TemporaryFolder()
     let path = try Self.place(in: state)
@@ -61,7 +63,7 @@ struct PlainNameTests {
     #expect(error?.message.contains("wwid-a%20b.journal") == true)
   }
 
-  @Test("a journal with an earlier version's file name is found if it belongs to the device")
+  @Test("a journal with a file name from an earlier version is found if it belongs to the device")
   func earlierName() throws {
     let state = try TemporaryFolder()
     let released = state.path("wwid-a%20b.journal")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Journal: resuming after reading it without a lock")
+@Suite("Journal: resuming after reading a journal without a lock")
 struct ResumedJournalTests {
   private static let records = [
     JournalSample.run,
@@ -28,7 +28,7 @@ struct ResumedJournalTests {
     #expect(looked.state.doneByteCount == 8192)
   }
 
-  @Test("resume uses records that another run appended after the first read")
+  @Test("resuming uses records that another run appended after the journal was first read")
   func appendedMeanwhile() throws {
     try write(Self.records.dropLast())
     let looked = try journals.open(path)
@@ -37,7 +37,7 @@ struct ResumedJournalTests {
     #expect(try found(after: looked).doneByteCount == 8192)
   }
 
-  @Test("resume ignores records that another run cut off after the first read")
+  @Test("resuming ignores records that another run cut off after the journal was first read")
   func cutMeanwhile() throws {
     try write(Self.records)
     let looked = try journals.open(path)
@@ -46,7 +46,7 @@ struct ResumedJournalTests {
     #expect(try found(after: looked).doneByteCount == 4096)
   }
 
-  @Test("resume uses the file that another run put in the journal's place after the first read")
+  @Test("if another run replaced the journal after it was first read, resuming uses the new file")
   func replacedMeanwhile() throws {
     try write(Self.records)
     let looked = try journals.open(path)
@@ -55,14 +55,14 @@ struct ResumedJournalTests {
     #expect(try found(after: looked).doneByteCount == 4096)
   }
 
-  @Test("opening the journal for the lock skips a file that was replaced during the opening")
+  @Test("if the journal is replaced while it is being opened for locking, the new file is opened")
   func replacedBeforeTheLock() throws {
     try write(Self.records)
     let replacement = folder.path("replacement")
     try Data(JournalSample(records: []).bytes).write(to: URL(filePath: replacement))
     let lease = try HeldFile.withLease(path)
     let opening = Opening(path)
-    // The kernel has resolved the name by the time it makes the opening wait.
+    // By the time the kernel makes the open call wait, it has already resolved the name.
     while !HeldFile.leaseIsInTheWay(lease), !opening.hasEnded { sched_yield() }
     try FileManager.default.removeItem(atPath: path)
     try FileManager.default.moveItem(atPath: replacement, toPath: path)
@@ -71,7 +71,7 @@ struct ResumedJournalTests {
     #expect(try opening.inode.get() == there.inode)
   }
 
-  @Test("resume fails if the journal was removed after the first read")
+  @Test("resuming fails if the journal was removed after it was first read")
   func removedMeanwhile() throws {
     try write(Self.records)
     let looked = try journals.open(path)
@@ -80,7 +80,7 @@ struct ResumedJournalTests {
   }
 
   @Test(
-    "reading a journal that is being written does not report a gap before a new record as damage")
+    "while a journal is being written, a gap before its newest record is not reported as damage")
   func beingWritten() throws {
     let scratch = try JournalScratch()
     let sample = JournalSample(records: Self.records)
@@ -91,7 +91,9 @@ struct ResumedJournalTests {
     #expect(try JournalState(reading: &reader, isBeingWritten: true).doneByteCount == 0)
   }
 
-  /// Writes into the existing file, if there is one, so that its inode stays the same.
+  /// Writes a journal with the given records.
+  ///
+  /// An existing file is overwritten in place, which keeps its inode.
   private func write(_ records: some Sequence<JournalRecord>) throws {
     let bytes = Data(JournalSample(records: Array(records)).bytes)
     guard let file = FileHandle(forWritingAtPath: path) else {
@@ -111,7 +113,7 @@ struct ResumedJournalTests {
   }
 }
 
-/// A journal that another thread is opening.
+/// A journal file that is being opened on another thread.
 private final class Opening: @unchecked Sendable {
   private let condition = NSCondition()
   private var result: Result<UInt64?, MergeError>?
@@ -133,7 +135,9 @@ private final class Opening: @unchecked Sendable {
 
   var hasEnded: Bool { condition.withLock { result != nil } }
 
-  /// Waits for the opening to end, and returns the inode of the opened file.
+  /// The inode number of the opened file, or the error.
+  ///
+  /// Reading this property waits until the attempt to open the file ends.
   var inode: Result<UInt64?, MergeError> {
     condition.lock()
     defer { condition.unlock() }

@@ -4,9 +4,11 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("LVM: volumes activated only for a run", .needsLoopDevices, .waitsForPrograms)
+@Suite(
+  "LVM: volumes that are activated only for the duration of a run", .needsLoopDevices,
+  .waitsForPrograms)
 struct ActivatedVolumesTests {
-  @Test("a pool is active while its own device is there, which LVM puts over the layer in use")
+  @Test("a pool counts as active only if its own device exists on top of the pool's internal layer")
   func poolActive() {
     let pool = SimulatedLVM.known("pool")
     func device(_ layer: String, minor: UInt32, openCount: Int) -> MappedDevice {
@@ -26,7 +28,7 @@ struct ActivatedVolumesTests {
   }
 
   @Test(
-    "a merge activates pool and origin, merges, and deactivates the origin first, then the pool")
+    "a merge activates the pool, then the origin, and deactivates them in reverse order at the end")
   func merged() throws {
     let volumes = try InactiveVolumes()
     let outcome = volumes.merge()
@@ -40,7 +42,7 @@ struct ActivatedVolumesTests {
     #expect(try volumes.recorded() == [])
   }
 
-  @Test("a merge leaves volumes active that were active before")
+  @Test("a merge leaves volumes active if they were already active when it started")
   func activeBefore() throws {
     let volumes = try InactiveVolumes()
     volumes.activate("pool")
@@ -48,7 +50,7 @@ struct ActivatedVolumesTests {
     #expect(volumes.changes == ["+base", "-base"])
   }
 
-  @Test("a volume is recorded before LVM is told to activate it")
+  @Test("a volume is recorded as activated before LVM is told to activate it")
   func recordedBefore() throws {
     let volumes = try InactiveVolumes()
     volumes.ends["+pool"] = .failed(words: "Volume group vg is busy")
@@ -60,7 +62,7 @@ struct ActivatedVolumesTests {
     #expect(try volumes.recorded() == [])
   }
 
-  @Test("the hint names the active data volume that keeps LVM from activating the pool")
+  @Test("if an active data volume keeps LVM from activating the pool, the hint names that volume")
   func hiddenVolumeActive() throws {
     let volumes = try InactiveVolumes()
     volumes.pool.mapper.mapped = [
@@ -76,7 +78,8 @@ struct ActivatedVolumesTests {
         "volumes with:\n  lvchange -an vg/pool_tdata\nthen run the same command again") == true)
   }
 
-  @Test("the next merge that uses a volume activated by a killed run deactivates it")
+  @Test(
+    "a volume that a killed run activated is deactivated by the next merge that uses the volume")
   func killed() throws {
     let volumes = try InactiveVolumes()
     try volumes.activateAndDie("pool")
@@ -86,7 +89,7 @@ struct ActivatedVolumesTests {
     #expect(try volumes.recorded() == [])
   }
 
-  @Test("settle lists and deactivates a volume that a killed run activated")
+  @Test("the settle verb lists and deactivates a volume that a killed run left active")
   func settled() throws {
     let volumes = try InactiveVolumes()
     try volumes.activateAndDie("base")
@@ -105,7 +108,7 @@ struct ActivatedVolumesTests {
     #expect(text.contains("Volume vg/base: activated by an earlier run"), "\(text)")
   }
 
-  @Test("settle leaves a volume alone that a killed run activated before a reboot")
+  @Test("the settle verb does not touch a volume that a killed run activated before a reboot")
   func rebooted() throws {
     let volumes = try InactiveVolumes()
     try volumes.activateAndDie("base")
@@ -116,7 +119,7 @@ struct ActivatedVolumesTests {
     #expect(try volumes.recorded() == [])
   }
 
-  @Test("the last of two runs that use a volume deactivates it")
+  @Test("a volume that two runs use is deactivated by the last run to finish with it")
   func shared() throws {
     let volumes = try InactiveVolumes()
     var environment = Environment(stateFolder: volumes.pool.state)
@@ -132,7 +135,7 @@ struct ActivatedVolumesTests {
     #expect(volumes.changes.last == "-pool")
   }
 
-  @Test("a volume that another program has opened stays active, without failing the merge")
+  @Test("a volume that another program opened stays active, and the merge still succeeds")
   func opened() throws {
     let volumes = try InactiveVolumes()
     volumes.open("base")
@@ -144,7 +147,7 @@ struct ActivatedVolumesTests {
   }
 
   @Test(
-    "a volume counts as inactive if only a layer is left, used by another volume",
+    "a volume counts as inactive if only an internal layer that another volume uses remains",
     arguments: ["base", "pool"])
   func layerLeft(name: String) throws {
     let volumes = try InactiveVolumes()
@@ -158,7 +161,7 @@ struct ActivatedVolumesTests {
   }
 
   @Test(
-    "an error about a volume that is not thin gives its role in LVM, active or not",
+    "an error about a volume that is not thin states the volume's role in LVM, even if inactive",
     arguments: [
       ("base", "it is the external origin of vg/vm, vg/other"), ("pool", "it is a thin pool"),
     ])
@@ -179,7 +182,7 @@ struct ActivatedVolumesTests {
   }
 
   @Test(
-    "a note gives the command if LVM fails to deactivate a volume, and the next run tries again")
+    "if LVM fails to deactivate a volume, a note gives the command, and the next run retries it")
   func notDeactivated() throws {
     let volumes = try InactiveVolumes()
     volumes.ends["-base"] = .failed(words: "Volume group vg is busy")

@@ -3,7 +3,9 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("LVM: the origin replaces a merged volume", .needsLoopDevices, .waitsForPrograms)
+@Suite(
+  "LVM: handing over, so that the origin replaces the merged thin volume", .needsLoopDevices,
+  .waitsForPrograms)
 struct HandoverTests {
   private typealias Volume = SimulatedLVM.Volume
 
@@ -22,7 +24,7 @@ struct HandoverTests {
       .status(journalPath: path)
   }
 
-  @Test("a finished handover has removed the thin volume and made the origin writable")
+  @Test("a handover removes the thin volume and makes the origin writable")
   func finished() throws {
     let volumes = try InactiveVolumes()
     let outcome = Self.handOver(volumes)
@@ -34,7 +36,7 @@ struct HandoverTests {
     #expect(try volumes.pool.isMerged())
   }
 
-  @Test("a handover gives the origin the thin volume's name if asked to")
+  @Test("a handover renames the origin to the thin volume's name if requested")
   func renamed() throws {
     let volumes = try InactiveVolumes()
     #expect(Self.handOver(volumes, takesName: true).exitStatus == 0)
@@ -44,7 +46,7 @@ struct HandoverTests {
     #expect(volumes.lvm.volumes.map(\.name) == ["pool", "vm"])
   }
 
-  @Test("the note about deactivating a renamed origin uses its new name")
+  @Test("after a handover renames the origin, the note about deactivating it uses the new name")
   func renamedNotes() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -57,7 +59,7 @@ struct HandoverTests {
     #expect(!outcome.notes.contains("deactivated vg/base"), "\(outcome.notes)")
   }
 
-  @Test("the origin stays active if the thin volume was active")
+  @Test("after a handover, the origin stays active if the thin volume was active")
   func active() throws {
     let volumes = try InactiveVolumes()
     for name in ["pool", "base", "vm"] { volumes.activate(name) }
@@ -67,7 +69,7 @@ struct HandoverTests {
     #expect(volumes.isActive("base"))
   }
 
-  @Test("the notes do not report that an origin that stays active will be deactivated")
+  @Test("if the origin stays active after a handover, no note says that it will be deactivated")
   func activeNotes() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -84,7 +86,7 @@ struct HandoverTests {
   }
 
   @Test(
-    "an interrupted handover resumes at the first step that is not done",
+    "an interrupted handover resumes at the first step that was not completed",
     arguments: ["remove vm", "writable base", "rename base vm"], [false, true])
   func cutOff(step: String, isDone: Bool) throws {
     let volumes = try InactiveVolumes()
@@ -107,7 +109,7 @@ struct HandoverTests {
     #expect(try Self.status(volumes).isHandedOver)
   }
 
-  @Test("a refused handover leaves an active thin volume active")
+  @Test("if a handover is refused, an active thin volume stays active")
   func putBack() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -122,7 +124,9 @@ struct HandoverTests {
     #expect(try Self.status(volumes).handover == nil)
   }
 
-  @Test("the journal of a run killed during the comparison records that the volume was active")
+  @Test(
+    "a handover killed during its comparison has recorded in the journal that the volume was active"
+  )
   func killedWhileComparing() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -131,7 +135,7 @@ struct HandoverTests {
     volumes.pool.whenVerifying = { [unowned volumes] in
       let handover = try? Self.status(volumes).handover
       #expect(handover?.thinFullName == "vg/vm")
-      // The next run knows only the content of the journal.
+      // Keeps a copy of the journal, since its content is all that the next run would know.
       try? FileManager.default.copyItem(atPath: path, toPath: path + ".killed")
     }
     let outcome = volumes.pool.run { merger throws(MergeError) in
@@ -143,7 +147,7 @@ struct HandoverTests {
     #expect(killed?.staysActive == true)
   }
 
-  @Test("a handover keeps a volume that is activated between the comparison and its removal")
+  @Test("a handover does not remove a thin volume that was activated after the comparison")
   func activatedMeanwhile() throws {
     let volumes = try InactiveVolumes()
     volumes.pool.whenVerifying = { [unowned volumes] in volumes.activatesWhenListed = "vm" }
@@ -153,7 +157,7 @@ struct HandoverTests {
     #expect(volumes.isActive("vm"))
   }
 
-  @Test("a handover succeeds although other devices are created during the comparison")
+  @Test("a handover succeeds even if other devices are created during the comparison")
   func busySystem() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -170,7 +174,7 @@ struct HandoverTests {
   }
 
   @Test(
-    "a snapshot during the comparison reveals a write to the thin volume, and the volume is kept")
+    "a thin volume that is written during the comparison is detected by a snapshot and kept")
   func tracedWrites() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -188,7 +192,7 @@ struct HandoverTests {
     #expect(mapper.thinDevices.map(\.devID) == [5])
   }
 
-  @Test("a later handover can rename the origin after the thin volume was removed")
+  @Test("a later handover can rename the origin after an earlier one removed the thin volume")
   func renamedLater() throws {
     let volumes = try InactiveVolumes()
     #expect(Self.handOver(volumes).exitStatus == 0)
@@ -200,11 +204,12 @@ struct HandoverTests {
     #expect(volumes.lvm.volumes.map(\.name) == ["pool", "vm"])
   }
 
-  @Test("a volume that LVM made thin again does not match its earlier handover")
+  @Test(
+    "if LVM turns a handed-over volume into a thin volume again, the old handover does not apply")
   func secondCycle() throws {
     let volumes = try InactiveVolumes()
     #expect(Self.handOver(volumes, takesName: true).exitStatus == 0)
-    // lvconvert gives the thin volume the name and UUID of the volume that it was made from.
+    // lvconvert gives the new thin volume the name and UUID of the volume that it converts.
     volumes.edit {
       $0.volumes = [
         $0.volumes[0], Volume(name: "base2"),
@@ -217,7 +222,7 @@ struct HandoverTests {
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
   }
 
-  @Test("the plan of a handover changes nothing")
+  @Test("planning a handover changes neither LVM nor the journal")
   func planned() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -234,7 +239,7 @@ struct HandoverTests {
   }
 
   @Test(
-    "the plan of an interrupted handover contains the remaining steps and the requested new name")
+    "the plan for an interrupted handover shows the volume as removed and the rename as requested")
   func plannedRest() throws {
     let volumes = try InactiveVolumes()
     volumes.ends["writable base"] = .noAnswer
@@ -248,7 +253,7 @@ struct HandoverTests {
   }
 
   @Test(
-    "a repeated finished merge asks for approval of the handover, even if the volume is open",
+    "repeating a finished merge asks for approval of the handover, even if the volume is open",
     arguments: [false, true])
   func askedAgain(isOpen: Bool) throws {
     let volumes = try InactiveVolumes()
@@ -261,7 +266,7 @@ struct HandoverTests {
     #expect(asked.handover?.takesName == true)
   }
 
-  @Test("declining the handover of a finished merge leaves LVM unchanged")
+  @Test("declining the handover after a finished merge leaves the LVM volumes unchanged")
   func notAgreed() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -272,7 +277,8 @@ struct HandoverTests {
     #expect(volumes.lvm.volumes.map(\.name) == names)
   }
 
-  @Test("a dry run of resume or merge is refused while the thin volume is open")
+  @Test(
+    "while the thin volume is open, a dry run of resume or merge refuses the handover")
   func rehearsedInUse() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -292,7 +298,7 @@ struct HandoverTests {
     #expect(merged.error?.code == .volumeStaysActive, "\(merged.message)")
   }
 
-  @Test("the journal contains the handover before its first step is taken")
+  @Test("a handover is recorded in the journal before its first step is carried out")
   func recordedFirst() throws {
     let volumes = try InactiveVolumes()
     volumes.ends["remove vm"] = .failed(words: "Volume group vg is busy")
@@ -304,7 +310,7 @@ struct HandoverTests {
   }
 
   @Test(
-    "a merge with handover is refused, naming any other volume on the origin or the thin volume",
+    "a merge with handover is refused if another volume uses the origin or the thin volume",
     arguments: [
       Volume(name: "snap", origin: "base"), Volume(name: "snap", origin: "vm"),
       Volume(name: "vm2", pool: "pool2", origin: "base", thinID: "1"),
@@ -334,7 +340,7 @@ struct HandoverTests {
     #expect(try volumes.pool.isUntouched())
   }
 
-  @Test("a handover keeps the thin volume if the origin was written after the merge")
+  @Test("a handover does not remove the thin volume if the origin was modified after the merge")
   func originChanged() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -348,7 +354,7 @@ struct HandoverTests {
     #expect(try Self.status(volumes).handover == nil)
   }
 
-  @Test("a handover keeps a thin volume in use, and leaves the origin read-only")
+  @Test("if the thin volume is in use, a handover keeps it and leaves the origin read-only")
   func inUse() throws {
     let volumes = try InactiveVolumes()
     #expect(volumes.merge().exitStatus == 0)
@@ -362,7 +368,7 @@ struct HandoverTests {
     #expect(!volumes.changes.contains { $0.contains(" ") })
   }
 
-  @Test("a handover removes the thin volume by UUID, not another volume that has its name now")
+  @Test("a handover removes the thin volume by UUID, even if another volume now has the name")
   func nameGivenAway() throws {
     let volumes = try InactiveVolumes()
     volumes.ends["remove vm"] = .noAnswer
@@ -380,7 +386,7 @@ struct HandoverTests {
     #expect(volumes.lvm.volumes.map(\.name) == ["pool", "base", "vm"])
   }
 
-  @Test("a handover does not rename the origin over another volume")
+  @Test("a handover does not rename the origin if another volume already has the new name")
   func nameTaken() throws {
     let volumes = try InactiveVolumes()
     volumes.ends["rename base vm"] = .noAnswer

@@ -2,20 +2,21 @@ import Foundation
 import MergeEngine
 import Testing
 
-/// An inactive LVM pool and its origin, whose devices and metadata follow the commands given to
-/// LVM.
+/// A simulated inactive LVM pool and its origin.
+///
+/// LVM commands change their devices and metadata.
 final class InactiveVolumes: @unchecked Sendable {
   let pool: ActivePool
   private(set) var lvm: SimulatedLVM
-  /// The changes requested from LVM: `+pool` to activate a volume, `-base` to deactivate one, or
-  /// verb and volume.
+  /// The changes requested from LVM, such as `+pool` for activation, `-base` for deactivation, or a
+  /// verb and a volume as in `remove vm`.
   private(set) var changes: [String] = []
-  /// The results of changes that LVM does not carry out.
+  /// The results that LVM reports for changes it does not carry out, by change.
   var ends: [String: MergeEngine.Program.End] = [:]
-  /// The results of changes that LVM carries out nevertheless.
+  /// The results that LVM reports for changes it does carry out, by change.
   var endsOnceDone: [String: MergeEngine.Program.End] = [:]
   private var devices: [String: MappedDevice]
-  /// The volume that another program activates at the next `lvs`.
+  /// The name of a volume that another program activates when `lvs` is run next.
   var activatesWhenListed: String?
 
   init(_ others: [SimulatedLVM.Volume] = [], otherIDs: [UInt64] = []) throws {
@@ -41,13 +42,14 @@ final class InactiveVolumes: @unchecked Sendable {
     if let device = devices[name] { pool.mapper.mapped.append(device) }
   }
 
-  /// Marks a volume as opened by another program from its next activation on.
+  /// Makes a volume appear opened by another program from its next activation onward.
   func open(_ name: String) {
     devices[name]?.uuid = SimulatedLVM.mappedUUID(name)
     devices[name]?.openCount = 1
   }
 
-  /// Marks an active volume as left only as a layer, which another active volume uses.
+  /// Makes deactivation leave only an internal layer of the volume, which another active volume
+  /// uses.
   func useLayer(of name: String) {
     for index in pool.mapper.mapped.indices
     where pool.mapper.mapped[index].uuid == devices[name]?.uuid {
@@ -60,7 +62,7 @@ final class InactiveVolumes: @unchecked Sendable {
     pool.mapper.mapped.contains { $0.uuid == devices[name]?.uuid }
   }
 
-  /// Changes LVM's metadata.
+  /// Edits the simulated LVM metadata.
   func edit(_ change: (inout SimulatedLVM) -> Void) { change(&lvm) }
 
   private func change(_ words: [String]) -> MergeEngine.Program.End {
@@ -79,7 +81,7 @@ final class InactiveVolumes: @unchecked Sendable {
     return endsOnceDone[change.text] ?? .succeeded(output: "")
   }
 
-  /// Renames a volume's mapped device, whether or not it is active.
+  /// Renames a volume's device-mapper device, whether or not the volume is active.
   private func renameDevice(_ name: String, to new: String) {
     guard var device = devices.removeValue(forKey: name) else { return }
     device.name = "vg-\(new)" + device.name.dropFirst("vg-\(name)".count)
@@ -90,9 +92,9 @@ final class InactiveVolumes: @unchecked Sendable {
     }
   }
 
-  /// Merges `vg/vm` as the command does.
+  /// Merges `vg/vm` the way the command does.
   ///
-  /// - `adjust`: sets further options.
+  /// - `adjust`: sets additional merge options.
   func merge(
     agrees: Bool = true, _ adjust: (inout MergeOptions) -> Void = { _ in }
   ) -> ActivePool.Outcome {
@@ -106,7 +108,7 @@ final class InactiveVolumes: @unchecked Sendable {
     }
   }
 
-  /// Returns the file names of the records of activated volumes.
+  /// Returns the names of the files that record which volumes were activated.
   func recorded() throws -> [String] {
     let folder = pool.state + "/volumes"
     guard FileManager.default.fileExists(atPath: folder) else { return [] }
@@ -114,7 +116,7 @@ final class InactiveVolumes: @unchecked Sendable {
       .filter { $0.hasSuffix(".json") }.sorted()
   }
 
-  /// Activates a volume as a run does that is killed afterwards.
+  /// Activates a volume the way a run does, and leaves it active as if the run were then killed.
   func activateAndDie(_ name: String) throws {
     var environment = Environment(stateFolder: pool.state)
     environment.runChange = pool.runChange

@@ -6,7 +6,7 @@ import Testing
 @testable import thin_merge
 
 @Suite(
-  "Command: the list of thin devices with an external origin", .needsLoopDevices,
+  "Command: listing thin devices that have an external origin", .needsLoopDevices,
   .waitsForPrograms)
 struct ListTests {
   private typealias Volume = SimulatedLVM.Volume
@@ -20,7 +20,7 @@ struct ListTests {
     return listed
   }
 
-  @Test("an inactive volume is listed with its origin and pool, without activating anything")
+  @Test("an inactive thin volume is listed with its origin and pool, and nothing is activated")
   func inactive() throws {
     let volumes = try InactiveVolumes([Volume(name: "data", pool: "pool", thinID: "6")])
     let listed = try Self.list(volumes)
@@ -33,7 +33,7 @@ struct ListTests {
   }
 
   @Test(
-    "the list contains the obstacles to a merge: an open device and other volumes on the origin")
+    "the list shows obstacles to a merge, such as an open device or other volumes on the origin")
   func obstacles() throws {
     let volumes = try InactiveVolumes([
       Volume(name: "vm2", pool: "pool", origin: "base", thinID: "6")
@@ -47,7 +47,7 @@ struct ListTests {
     #expect(text.contains("vg/vm: vg/vm2 is also on vg/base."), "\(text)")
   }
 
-  @Test("the text list is a table, followed by the obstacles")
+  @Test("thin devices are listed in a text table, followed by the obstacles to merging them")
   func table() {
     #expect(
       ListText(devices: [.full, .bare]).text == """
@@ -88,10 +88,10 @@ extension JournalListing {
   }
 }
 
-@Suite("Command: lines for the systemd journal")
+@Suite("Command: lines written to the systemd journal")
 struct JournalLinesTests {
   @Test(
-    "each error, hint, note and progress line starts with its systemd journal priority")
+    "in the systemd journal, each error, hint, note and progress line starts with its priority")
   func priorities() {
     let lines = Mutex("")
     let messages = Messages(format: .text, isForJournal: true) { text, _ in
@@ -105,13 +105,13 @@ struct JournalLinesTests {
     #expect(starts == ["<3>thin-m", "<3>hint: ", "<5>thin-m", "<6>thin-m"])
   }
 
-  @Test("standard error is not taken for the systemd journal without a matching JOURNAL_STREAM")
+  @Test("standard error counts as the systemd journal only if JOURNAL_STREAM matches it")
   func elsewhere() {
     #expect(!StandardStream.errorIsJournal(variables: [:]))
     #expect(!StandardStream.errorIsJournal(variables: ["JOURNAL_STREAM": "1:2"]))
   }
 
-  @Test("progress is printed once a minute to the systemd journal, and every 5 s to a file")
+  @Test("progress is printed every minute to the systemd journal, and every 5 seconds to a file")
   func interval() {
     let style = ProgressDisplay.style(
       .auto, format: .text, canMoveCursor: false, isForJournal: true)

@@ -1,12 +1,12 @@
 import MergeEngine
 import Testing
 
-@Suite("LVM: the volumes of a group, as listed by lvs")
+@Suite("LVM: parsing the volumes of a group as listed by lvs")
 struct LogicalVolumesTests {
   private typealias Volume = SimulatedLVM.Volume
 
-  /// The volumes that lvm2 2.03.16 lists for a cached external origin, its thin volumes and an
-  /// external origin in another pool.
+  /// Returns the volumes that lvm2 2.03.16 lists for a cached external origin and its thin volumes,
+  /// and for an external origin that is in another pool.
   private static func volumes() throws -> LogicalVolumes {
     let lvm = SimulatedLVM([
       Volume(name: "base", pool: "[c_cpool]", origin: "[base_corig]"),
@@ -26,7 +26,7 @@ struct LogicalVolumesTests {
   }
 
   @Test(
-    "a thin volume's external origin is the volume below it that is not in its pool",
+    "a thin volume's external origin is the volume underneath it that is not in the same pool",
     arguments: [
       ("vm1", "base"), ("snap", "base"), ("vm2", "image"), ("alone", nil), ("clone", nil),
       ("image", nil),
@@ -37,7 +37,7 @@ struct LogicalVolumesTests {
     #expect(volumes.externalOrigin(of: volume)?.name == origin)
   }
 
-  @Test("a thin volume has a device number, size and pool, and a cached volume has no pool")
+  @Test("a thin volume has a device ID, size and pool, while a cached volume has no thin pool")
   func fields() throws {
     let volumes = try Self.volumes()
     let vm1 = try #require(volumes["vm1"])
@@ -50,7 +50,7 @@ struct LogicalVolumesTests {
   }
 
   @Test(
-    "an origin's thin volumes are told apart from its classic snapshots and hidden parts")
+    "an origin's thin volumes are distinguished from its classic snapshots and hidden volumes")
   func users() throws {
     let volumes = try Self.volumes()
     let base = try #require(volumes["base"])
@@ -58,7 +58,7 @@ struct LogicalVolumesTests {
     #expect(volumes.classicSnapshots(of: base).map(\.name) == ["classic"])
   }
 
-  @Test("a volume's mapped device has LVM's name and UUID, with the name's dashes doubled")
+  @Test("a volume's device-mapper name and UUID match LVM's scheme, with dashes in names doubled")
   func mappedDevice() {
     let volume = KnownVolume(
       group: "v-g", name: "vm-1", groupUUID: "abcdef-ghij", uuid: "klmnop-qrst")
@@ -68,7 +68,7 @@ struct LogicalVolumesTests {
   }
 
   @Test(
-    "a report without volumes, or no report, yields no group",
+    "an lvs report without volumes, or no report at all, yields no volume group",
     arguments: [nil, "", "{}", #"{"report":[]}"#, #"{"report":[{"lv":[]}]}"#])
   func noGroup(text: String?) throws {
     let end: MergeEngine.Program.End =

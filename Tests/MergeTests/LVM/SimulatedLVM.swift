@@ -1,10 +1,10 @@
 import Foundation
 import MergeEngine
 
-/// A volume group as LVM lists it.
+/// A simulated LVM volume group that answers queries and change commands.
 struct SimulatedLVM: Sendable {
   struct Volume: Sendable {
-    /// The name, in the brackets that LVM prints for hidden volumes.
+    /// The volume name, in brackets if the volume is hidden, as in the output of LVM.
     var name: String
     var pool = ""
     var origin = ""
@@ -13,22 +13,22 @@ struct SimulatedLVM: Sendable {
     var data = ""
     var byteCount = UInt64(ActivePool.blockCount * ActivePool.blockByteCount)
     var isReadOnly = false
-    /// The name from which the UUID is made; nil for the volume's own name.
+    /// The name that the UUID is derived from; nil to use the volume's own name.
     var uuidName: String?
   }
 
   static let group = "vg"
   static let groupUUID = String(repeating: "g", count: 32)
   var volumes: [Volume]
-  /// True if LVM answers at all.
+  /// True if LVM answers commands at all.
   var answers = true
 
   init(_ volumes: [Volume]) { self.volumes = volumes }
 
-  /// Creates the pool of ``ActivePool`` as volume `pool`, its thin device 5 as `vm`, and its origin
-  /// as `base`.
+  /// Creates a group that contains the pool of ``ActivePool`` as `pool`, thin device 5 as `vm`, and
+  /// the origin as `base`.
   ///
-  /// - `transactionID`: the number of transactions that LVM has counted in the pool.
+  /// - `transactionID`: the transaction ID of the pool according to LVM.
   init(_ others: [Volume], transactionID: UInt64) {
     volumes =
       [
@@ -37,7 +37,7 @@ struct SimulatedLVM: Sendable {
       ] + others
   }
 
-  /// Returns the UUID of a volume's mapped device.
+  /// Returns the device-mapper UUID of a volume.
   static func mappedUUID(_ name: String, layer: String = "") -> String {
     "LVM-" + groupUUID + characters(name) + layer
   }
@@ -60,7 +60,7 @@ struct SimulatedLVM: Sendable {
     }.joined(separator: "-")
   }
 
-  /// Answers as LVM's query programs do.
+  /// Answers a command line the way LVM's query programs do.
   func run(_ words: [String]) -> MergeEngine.Program.End {
     guard answers else { return .noAnswer }
     guard words.first == "lvs", isSelected(words) else { return .failed(words: "") }
@@ -84,7 +84,7 @@ struct SimulatedLVM: Sendable {
       || words.suffix(2) == ["--select", "vg_uuid=\"\(Self.printed(Self.groupUUID))\""]
   }
 
-  /// The change that an LVM command requests.
+  /// A change that an LVM command requests.
   enum Change {
     case activate(String)
     case deactivate(String)
@@ -103,7 +103,8 @@ struct SimulatedLVM: Sendable {
     }
   }
 
-  /// Returns the requested change, or nil for a command that changes or selects nothing here.
+  /// Returns the change that a command requests, or nil if it changes nothing or selects no volume
+  /// of this group.
   func change(_ words: [String]) -> Change? {
     if words.first == "lvrename", words.count == 5, words[1] == "--", words[2] == Self.group {
       return volumes.contains { $0.name == words[3] } ? .rename(words[3], to: words[4]) : nil
@@ -136,7 +137,7 @@ struct SimulatedLVM: Sendable {
     }
   }
 
-  /// Renames a volume, which keeps its UUID.
+  /// Renames a volume without changing its UUID.
   mutating func rename(_ name: String, to new: String) {
     for index in volumes.indices where volumes[index].name == name {
       volumes[index].uuidName = volumes[index].uuidName ?? name
@@ -146,8 +147,9 @@ struct SimulatedLVM: Sendable {
 }
 
 extension ActivePool {
-  /// Turns the pool and origin into `vg/pool` and `vg/base`, with only the layer that LVM puts
-  /// under a thin volume mapped for the origin.
+  /// Turns the pool and origin into `vg/pool` and `vg/base`.
+  ///
+  /// Of the origin's devices, only the `-real` layer that LVM puts under a thin volume is mapped.
   func become(_ lvm: SimulatedLVM, isOriginReadOnly: Bool = false) throws {
     mapper.mapped[0].name = "vg-pool-tpool"
     poolUUID = SimulatedLVM.mappedUUID("pool", layer: "-tpool")

@@ -3,10 +3,10 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("LVM: volume names in text for people")
+@Suite("LVM: volume names in human-readable text")
 struct VolumeNamesTests {
-  /// The names of some devices that LVM makes for an external origin, a thin volume and its pool,
-  /// and of a dmsetup device.
+  /// The names of devices that LVM creates for an external origin, a thin volume and its pool, and
+  /// the name of a device that LVM did not create.
   private static let names = VolumeNames { node in
     let uuid = "LVM-" + String(repeating: "x", count: 64)
     let device: (name: String, uuid: String)? =
@@ -22,7 +22,7 @@ struct VolumeNamesTests {
   }
 
   @Test(
-    "text for people shows LVM devices by their LVM names and is otherwise unchanged",
+    "human-readable text shows LVM devices by their LVM names and is otherwise unchanged",
     arguments: [
       ("/dev/mapper/v--g-base-real", "v-g/base"),
       (
@@ -54,7 +54,7 @@ struct VolumeNamesTests {
   }
 
   @Test(
-    "a hint uses LVM's names in its words and this program's commands, but not in other commands"
+    "a hint uses LVM names in its prose and in thin-merge commands, but not in other commands"
   )
   func hint() {
     let hint = "v--g-pool-tpool is in use; merge onto /dev/mapper/v--g-base-real".above(
@@ -70,7 +70,8 @@ struct VolumeNamesTests {
       ])
   }
 
-  @Test("an inactive origin is shown by its name in the journal, whichever layer is mentioned")
+  @Test(
+    "an inactive origin is shown by the name that the journal records, whichever layer is named")
   func remembered() {
     var status = SampleReport.status
     status.originPath = "/dev/mapper/remembered-origin-real"
@@ -82,7 +83,7 @@ struct VolumeNamesTests {
         == "interrupted, remembered/origin: onto remembered/origin")
   }
 
-  @Test("an origin renamed by a handover is shown by its new name")
+  @Test("an origin that a handover renamed is shown by its new name")
   func renamed() {
     var status = SampleReport.status
     status.originPath = "/dev/mapper/remembered-base-real"

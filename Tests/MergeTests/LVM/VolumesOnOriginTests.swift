@@ -4,11 +4,12 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("Pool: users of an origin, according to LVM", .needsLoopDevices, .waitsForPrograms)
+@Suite("Pool: volumes that use an origin, according to LVM", .needsLoopDevices, .waitsForPrograms)
 struct VolumesOnOriginTests {
   private typealias Volume = SimulatedLVM.Volume
 
-  /// Returns an LVM pool with the given volumes besides the merged one, none of them active.
+  /// Returns an LVM pool that contains the given volumes, all inactive, in addition to the one to
+  /// merge.
   private static func pool(
     _ otherIDs: [UInt64], _ volumes: [Volume], transactionID: UInt64 = 7, answers: Bool = true
   ) throws -> ActivePool {
@@ -21,7 +22,7 @@ struct VolumesOnOriginTests {
 
   private static let merged = ThinDeviceReference.member(pool: "vg-pool-tpool", deviceID: 5)
 
-  @Test("volumes with another origin, or without one, do not prevent a merge")
+  @Test("other thin volumes do not prevent a merge if they have a different origin or none")
   func elsewhere() throws {
     let pool = try Self.pool(
       [6, 7],
@@ -36,7 +37,7 @@ struct VolumesOnOriginTests {
   }
 
   @Test(
-    "a volume on the origin is refused by name, including a snapshot and one in another pool",
+    "a merge is refused if another volume uses the origin, even as a snapshot or from another pool",
     arguments: [
       Volume(name: "vm2", pool: "pool", origin: "base", thinID: "6"),
       Volume(name: "vm2", pool: "pool", origin: "vm", thinID: "6"),
@@ -57,7 +58,8 @@ struct VolumesOnOriginTests {
     #expect(agreed.notes.contains { $0.contains("vg/vm2") }, "\(agreed.notes)")
   }
 
-  @Test("an origin with a classic snapshot is refused even with consent to other users")
+  @Test(
+    "an origin with a classic snapshot is refused even if other users of the origin are allowed")
   func classicSnapshot() throws {
     let pool = try Self.pool([], [Volume(name: "snap", origin: "base")])
     let outcome = pool.merge(Self.merged, PoolOptions(allowsOtherUsers: true))
@@ -66,7 +68,8 @@ struct VolumesOnOriginTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("a thin device unknown to LVM is refused by its number, without the known ones")
+  @Test(
+    "a merge is refused if LVM does not know a thin device, and the error names only that device")
   func unknown() throws {
     let pool = try Self.pool([6, 9], [Volume(name: "data", pool: "pool", thinID: "6")])
     let refused = pool.merge(Self.merged)
@@ -75,14 +78,14 @@ struct VolumesOnOriginTests {
     #expect(!refused.message.contains("6"), "\(refused.message)")
   }
 
-  @Test("LVM's volumes are ignored if LVM and the pool disagree on the transaction ID")
+  @Test("LVM's list of volumes is ignored if LVM and the pool disagree on the transaction ID")
   func otherTransaction() throws {
     let pool = try Self.pool(
       [6], [Volume(name: "data", pool: "pool", thinID: "6")], transactionID: 6)
     #expect(pool.merge(Self.merged).error?.code == .originMaybeShared)
   }
 
-  @Test("a merge exits as busy if LVM does not answer")
+  @Test("a merge exits with the busy status if LVM does not answer")
   func silent() throws {
     let pool = try Self.pool([6], [], answers: false)
     let outcome = pool.merge(Self.merged)
@@ -90,7 +93,7 @@ struct VolumesOnOriginTests {
     #expect(try pool.isUntouched())
   }
 
-  @Test("an origin given as a volume name is found even if only its lower layer is active")
+  @Test("an origin given by its LVM volume name is found even if only its lower layer is active")
   func originNamed() throws {
     let pool = try Self.pool([], [])
     let outcome = pool.run { merger throws(MergeError) in
@@ -104,7 +107,7 @@ struct VolumesOnOriginTests {
     #expect(outcome.exitStatus == 0, "\(outcome.message)")
   }
 
-  /// Returns the devices of an inactive LVM pool whose hidden volumes were activated by hand.
+  /// Returns an inactive LVM pool whose hidden volumes were activated manually.
   private static func hiddenVolumes(
     _ volumes: [Volume], transactionID: UInt64 = 7
   ) throws -> ActivePool {
@@ -122,7 +125,8 @@ struct VolumesOnOriginTests {
     return pool
   }
 
-  @Test("with hidden volumes activated by hand, LVM's origin is made writable without an option")
+  @Test(
+    "if hidden volumes were activated manually, LVM's origin is made writable without an option")
   func activatedByHand() throws {
     let pool = try Self.hiddenVolumes([])
     let outcome = pool.mergeInactive(PoolOptions())
@@ -130,7 +134,7 @@ struct VolumesOnOriginTests {
     #expect(try pool.isMerged())
   }
 
-  @Test("with hidden volumes of another transaction ID, the origin needs --make-origin-writable")
+  @Test("if LVM and the pool disagree on the transaction ID, --make-origin-writable is required")
   func otherTransactionByHand() throws {
     let pool = try Self.hiddenVolumes([], transactionID: 6)
     #expect(pool.mergeInactive(PoolOptions()).error?.code == .originReadOnly)
@@ -139,7 +143,7 @@ struct VolumesOnOriginTests {
   }
 
   @Test(
-    "with hidden volumes activated by hand, other volumes on the origin are refused by name",
+    "after manual activation of hidden volumes, other volumes on the origin still block a merge",
     arguments: [UInt64(6), 7])
   func othersByHand(transactionID: UInt64) throws {
     let options = PoolOptions(makesOriginWritable: true)

@@ -1,12 +1,13 @@
 import Foundation
 import Testing
 
-/// The library's documentation catalog, and the example program that it shows.
+/// The library's documentation catalog and the example program that its pages quote.
 private enum Catalogue {
   static let folder = PackageFolder.path("Sources/MergeEngine/MergeEngine.docc")
   static let example = PackageFolder.path("Examples/merge-two-files/Sources/merge-two-files")
 
-  /// Returns the lines of each Swift code block in the catalog's pages, with the page's name.
+  /// Returns the lines of each Swift code block in the documentation catalog, with the name of its
+  /// page.
   static func codeBlocks() throws -> [(page: String, lines: [String])] {
     try files(in: folder, ending: ".md").flatMap { page, lines in
       let fences = lines.indices.filter { lines[$0].hasPrefix("```") }
@@ -16,7 +17,7 @@ private enum Catalogue {
     }
   }
 
-  /// Returns true if the example contains these consecutive lines at any indentation.
+  /// Returns true if the example program contains these consecutive lines, at any indentation.
   static func exampleHas(_ block: [String]) throws -> Bool {
     try files(in: example, ending: ".swift").contains { _, lines in
       lines.indices.contains { start in
@@ -43,7 +44,7 @@ private enum Catalogue {
 
 @Suite("Library: documentation", .waitsForPrograms)
 struct DocumentationTests {
-  @Test("every Swift code block in the catalog is part of the example")
+  @Test("every Swift code block in the documentation catalog is part of the example program")
   func examplesAreCompiled() throws {
     let blocks = try Catalogue.codeBlocks()
     #expect(Set(blocks.map(\.page)).count == 3)
@@ -52,14 +53,15 @@ struct DocumentationTests {
     }
   }
 
-  @Test("the first example of a merge has ten lines")
+  @Test("the first merge example in the documentation is ten lines long")
   func tenLines() throws {
     let first = try #require(try Catalogue.codeBlocks().first { $0.page == "MergeTwoFiles.md" })
     #expect(first.lines.count == 10)
   }
 
   @Test(
-    "the documentation builds without warnings, and public declarations are described and recorded")
+    "the documentation builds without warnings, and public declarations are documented and recorded"
+  )
   func interface() throws {
     let folder = try TemporaryFolder()
     let result = try ChildProcess(

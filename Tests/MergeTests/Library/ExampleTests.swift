@@ -2,7 +2,7 @@ import Fixtures
 import Foundation
 import Testing
 
-/// The example, which is its own package, built once for all tests that run it.
+/// The example program, which is a separate package and is built once for all tests that run it.
 private enum Example {
   static let program = Result {
     let scratch = PackageFolder.path(".build/examples")
@@ -19,9 +19,9 @@ private enum Example {
   }
 }
 
-@Suite("Library: the example", .waitsForPrograms, .needsZstd)
+@Suite("Library: the example program", .waitsForPrograms, .needsZstd)
 struct ExampleTests {
-  /// A pool without a held metadata snapshot, with the kernel's answer for it.
+  /// A recorded pool without a held metadata snapshot, and the bytes that the kernel read from it.
   private let scenario: KernelScenario
   private let folder: TemporaryFolder
   private let images: KernelScenario.Images
@@ -32,7 +32,9 @@ struct ExampleTests {
     images = try scenario.unpack(into: folder.path)
   }
 
-  @Test("the example merges image files to the bytes that the kernel read from the thin device")
+  @Test(
+    "the example program merges image files and produces the bytes that the kernel read"
+  )
   func merges() throws {
     let result = try runExample()
     #expect(result.exitStatus == 0, "\(result.standardOutput)\(result.standardError)")
@@ -43,7 +45,7 @@ struct ExampleTests {
     #expect(try isMerged())
   }
 
-  @Test("the example resumes a stopped merge")
+  @Test("the example program resumes a merge that was interrupted")
   func goesOn() throws {
     let running = try ThinMergeCommand.start(
       [
@@ -64,7 +66,7 @@ struct ExampleTests {
     #expect(try isMerged())
   }
 
-  @Test("the example refuses invalid metadata and reports that nothing was written")
+  @Test("the example program refuses invalid metadata and reports that nothing was written")
   func refuses() throws {
     try overwrite(images.metadata, with: Data(count: 1 << 20))
     let result = try runExample()
@@ -72,7 +74,8 @@ struct ExampleTests {
     #expect(result.standardOutput.contains("nothing was written"))
   }
 
-  @Test("the example exits with the command's status for a busy origin and for a journal conflict")
+  @Test(
+    "for a busy origin or a journal conflict, the example exits with the same status as thin-merge")
   func exitStatuses() throws {
     let busy = try withExtendedLifetime(HeldFile.withFileLock(images.origin)) { try runExample() }
     #expect(busy.exitStatus == 5, "\(busy.standardOutput)")

@@ -1,16 +1,16 @@
 import Foundation
 
-/// The declarations that a dependent package can name, from the compiler's symbol graph.
+/// The public declarations of the library, as listed in the compiler's symbol graph.
 struct PublicInterface {
-  /// The path of the modules that were compiled together with the tests.
+  /// The path of the folder that contains the modules compiled with the tests.
   static var modules: String {
     URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent().appending(path: "Modules")
       .path(percentEncoded: false)
   }
 
-  /// One line per declaration: its full name, then its declaration.
+  /// One line per public declaration, with its full name followed by the declaration itself.
   let lines: [String]
-  /// The names of declarations without a comment, except those that the compiler generates.
+  /// The names of public declarations that have no doc comment, except compiler-generated ones.
   let undescribed: [String]
 
   init(symbolGraph path: String) throws {

@@ -3,7 +3,7 @@ import Fixtures
 @testable import MergeEngine
 
 extension Damage {
-  /// Damage to mappings and device details, with valid checksums.
+  /// Damage to mappings and device details in blocks that still have valid checksums.
   static let ofDevices: [Damage] = [
     Damage("a data block is the first past the pool's end") { image in
       let dataBlock = UInt64(image.dataBlockCount)
@@ -56,7 +56,7 @@ extension Damage {
 }
 
 extension PoolImage {
-  /// Edits the details entry of a device and blames the metadata file.
+  /// Edits the details entry of a device, and returns the metadata file as the culprit.
   fileprivate mutating func editDetails(
     of devID: UInt64, _ edit: (inout NodeEditor, Int) -> Void
   ) -> Damage.Culprit {

@@ -1,6 +1,6 @@
 import Fixtures
 
-/// A node that is read for device 1, with its name in a test.
+/// A B-tree node that is read when device 1 is merged, with its name for test descriptions.
 private struct NodeUnderTest: Sendable {
   let name: String
   let find: @Sendable (PoolImage) -> Int
@@ -23,7 +23,7 @@ private struct NodeUnderTest: Sendable {
 }
 
 extension Damage {
-  /// Damage that any node may have.
+  /// Damage that can affect any B-tree node.
   static let ofAnyNode: [Damage] = NodeUnderTest.all.flatMap { node in
     [
       damage(of: node, "has a wrong checksum", repairingChecksum: false) {
@@ -59,7 +59,7 @@ extension Damage {
     }
   }
 
-  /// Damage to the order of keys, with valid checksums.
+  /// Damage to the order of keys in nodes that still have valid checksums.
   static let ofKeys: [Damage] = [
     Damage("a leaf has equal keys") { image in
       image.damageFirstLeaf { $0.setKey(2, to: $0.key(1)) }
@@ -118,7 +118,7 @@ extension Damage {
     },
   ]
 
-  /// Damage to the shape of a tree, with valid checksums.
+  /// Damage to the shape of a tree whose nodes still have valid checksums.
   static let ofShape: [Damage] = [
     Damage("a child is block 0") { $0.redirectSecondChild(to: 0) },
     Damage("a child is the held copy") { image in

@@ -1,7 +1,7 @@
 import Fixtures
 
 extension Damage {
-  /// Damage to superblocks, and to the metadata and data files as a whole.
+  /// Damage to the superblocks, or to the metadata or data file as a whole.
   static let ofSuperblocks: [Damage] = [
     Damage("the metadata is empty") { image in
       image.metadataFileByteCount = 0
@@ -132,7 +132,7 @@ extension Damage {
     },
   ]
 
-  /// Block sizes in sectors that the format does not allow.
+  /// Damage that sets the data block size to a number of sectors that the format does not allow.
   static let ofBlockSize: [Damage] = ([0, 64, 129, 2_097_280, .max] as [UInt32]).map {
     sectorCount in
     Damage("data blocks are of \(sectorCount) sectors") { image in

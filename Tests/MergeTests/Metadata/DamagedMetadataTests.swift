@@ -5,28 +5,31 @@ import Testing
 @Suite("Damaged metadata: refused before anything is written", .waitsForPrograms)
 struct DamagedMetadataTests {
   @Test(
-    "damaged superblocks, metadata files, and data files are refused",
+    "pools with damaged superblocks, metadata files or data files are refused",
     arguments: Damage.ofSuperblocks)
   func superblocks(_ damage: Damage) throws { try expectRefusal(of: damage) }
 
-  @Test("a block size that the format does not allow is refused", arguments: Damage.ofBlockSize)
+  @Test(
+    "a pool with a data block size that the format does not allow is refused",
+    arguments: Damage.ofBlockSize)
   func blockSize(_ damage: Damage) throws { try expectRefusal(of: damage) }
 
-  @Test("a node with a damaged header is refused", arguments: Damage.ofAnyNode)
+  @Test("a merge is refused if a metadata node has a damaged header", arguments: Damage.ofAnyNode)
   func anyNode(_ damage: Damage) throws { try expectRefusal(of: damage) }
 
-  @Test("damaged keys are refused", arguments: Damage.ofKeys)
+  @Test("a merge is refused if keys in the metadata trees are damaged", arguments: Damage.ofKeys)
   func keys(_ damage: Damage) throws { try expectRefusal(of: damage) }
 
-  @Test("a damaged tree shape is refused", arguments: Damage.ofShape)
+  @Test("a merge is refused if the shape of a metadata tree is damaged", arguments: Damage.ofShape)
   func shape(_ damage: Damage) throws { try expectRefusal(of: damage) }
 
   @Test(
-    "damaged mappings and details, and missing devices, are refused", arguments: Damage.ofDevices)
+    "a merge is refused if mappings or device details are damaged, or if the device is missing",
+    arguments: Damage.ofDevices)
   func devices(_ damage: Damage) throws { try expectRefusal(of: damage) }
 
   @Test(
-    "every verb that reads metadata refuses a damaged node",
+    "every verb that reads metadata refuses a pool with a damaged node",
     arguments: ["plan", "verify", "devices"])
   func otherVerbs(verb: String) throws {
     var image = PoolImageBuilder.sound.build()
@@ -58,7 +61,7 @@ struct DamagedMetadataTests {
     ] {
       #expect(refused.exitStatus == 2)
       #expect(refused.standardError.contains(clearing))
-      // With --inactive, --ignore-needs-check would be a mistake on the command line.
+      // The hint must not suggest --ignore-needs-check, which is not allowed with --inactive.
       #expect(!refused.standardError.contains("--ignore-needs-check"))
     }
     let listed = try pool.run(["devices", "--metadata", pool.metadata, "--ignore-needs-check"])
@@ -66,7 +69,7 @@ struct DamagedMetadataTests {
   }
 
   @Test(
-    "the error for a dump or zeros in place of metadata names a tool or option that helps",
+    "if the metadata is actually an XML dump or all zeros, the error names a tool or option to use",
     arguments: [
       ("<superblock uuid=\"\" time=\"0\"/>", "thin_restore"),
       ("<superblock" + String(repeating: " ", count: 5000), "thin_restore"),
@@ -76,7 +79,7 @@ struct DamagedMetadataTests {
     try expectHint(Data(content.utf8), tool)
   }
 
-  @Test("the error for packed metadata names the tool that unpacks it")
+  @Test("if the metadata file is packed, the error names the tool that unpacks it")
   func packed() throws {
     let magic: [UInt8] = [0x77, 0xEF, 0x09, 0x63, 0xAA, 0xA0, 0x37, 0xA5]
     try expectHint(Data(magic + [UInt8](repeating: 7, count: 8184)), "thin_metadata_unpack")
@@ -91,7 +94,7 @@ struct DamagedMetadataTests {
     #expect(refused.standardError.contains(tool), "\(refused.standardError)")
   }
 
-  @Test("the undamaged pool that every damage starts from is merged")
+  @Test("the sound pool that the damage tests start from can be merged")
   func soundPool() throws {
     let pool = try PoolOnDisk(
       PoolImageBuilder.sound.build(), origin: PoolImageBuilder.origin, fillingData: false)

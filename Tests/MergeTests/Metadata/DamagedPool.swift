@@ -4,15 +4,15 @@ import Testing
 
 @testable import MergeEngine
 
-/// One kind of damage to a sound pool.
+/// One kind of damage that a test applies to a sound pool.
 struct Damage: Sendable, CustomTestStringConvertible {
-  /// The subject that an error must name.
+  /// The damaged file or blocks that an error must name.
   enum Culprit: Sendable {
-    /// The metadata file and any of these blocks: the damaged one, or one that points to it.
+    /// The metadata file and at least one of these blocks, such as the damaged block or its parent.
     case blocks([Int])
-    /// Only the metadata file.
+    /// The metadata file, with no particular block.
     case metadataFile
-    /// The data file.
+    /// The data file of the pool.
     case dataFile
   }
 
@@ -37,13 +37,13 @@ struct Damage: Sendable, CustomTestStringConvertible {
 }
 
 extension PoolImageBuilder {
-  /// The byte count of the origin in these tests.
+  /// The size in bytes of the origin in the damage tests.
   static let originByteCount = 8 << 20
 
-  /// The content of the origin in these tests.
+  /// The content of the origin before a merge in the damage tests.
   static let origin = SectorContent(source: .origin, seed: 1).bytes(in: 0..<originByteCount)
 
-  /// A pool with a metadata snapshot of three devices, the first with a tree of four levels.
+  /// A sound pool with three devices in its metadata snapshot, the first with a four-level tree.
   static var sound: PoolImageBuilder {
     var builder = PoolImageBuilder(devices: [
       ThinDevice(1, .everyThird(count: 40, startingAt: 6)),
@@ -61,7 +61,7 @@ extension PoolImageBuilder {
   /// The highest data block that the first device maps.
   var lastDataBlock: Int { Int(devices[0].mappings.map(\.dataBlock).max() ?? 0) }
 
-  /// A pool with more than two planning batches of leaves.
+  /// A pool with enough leaves for more than two planning batches.
   static var manyLeaves: PoolImageBuilder {
     var builder = PoolImageBuilder(devices: [
       ThinDevice(1, .everyThird(count: 2 * BackgroundPlanner.batchLeafCount + 88))
@@ -71,7 +71,8 @@ extension PoolImageBuilder {
     return builder
   }
 
-  /// Returns a pool whose only device has a chain of single-entry nodes above a leaf.
+  /// Returns a pool with one device, whose mapping tree is a chain of single-entry nodes above a
+  /// leaf.
   static func chain(depth: Int) -> PoolImageBuilder {
     var builder = PoolImageBuilder(devices: [ThinDevice(1, .consecutive(count: 4))])
     builder.extraRootLevelCount = depth - 1
@@ -80,28 +81,29 @@ extension PoolImageBuilder {
 }
 
 extension PoolImage {
-  /// The mapping tree of device 1 in the metadata snapshot.
+  /// The shape of the mapping tree of device 1 in the metadata snapshot.
   var tree: TreeShape { held.mapping(of: 1) }
 
-  /// The first leaf of the mapping tree of device 1.
+  /// The block number of the first leaf in the mapping tree of device 1.
   var firstLeaf: Int { tree.leaves[0] }
 
-  /// The parent of the first leaf of device 1.
+  /// The block number of the parent of the first leaf in the mapping tree of device 1.
   var firstParent: Int { tree.levels[tree.depth - 2][0] }
 
-  /// Edits the first leaf of device 1 and blames it.
+  /// Edits the first leaf of device 1, and returns that block as the culprit.
   mutating func damageFirstLeaf(_ edit: (inout NodeEditor) -> Void) -> Damage.Culprit {
     editNode(at: firstLeaf, edit)
     return .blocks([firstLeaf])
   }
 
-  /// Edits the parent of the first leaf of device 1 and blames it.
+  /// Edits the parent of device 1's first leaf, and returns the parent's block as the culprit.
   mutating func damageFirstParent(_ edit: (inout NodeEditor) -> Void) -> Damage.Culprit {
     editNode(at: firstParent, edit)
     return .blocks([firstParent])
   }
 
-  /// Edits a superblock and blames it.
+  /// Edits a superblock, and returns the culprit: the metadata file for the live superblock, or
+  /// else the block of the held copy.
   mutating func damageSuperblock(
     _ which: Superblock = .live, _ edit: (inout SuperblockEditor) -> Void
   ) -> Damage.Culprit {
@@ -109,7 +111,8 @@ extension PoolImage {
     return which == .live ? .metadataFile : .blocks([blockNumber(of: .held)])
   }
 
-  /// Makes `child` the second child of the first leaf's parent, and blames parent or child.
+  /// Makes `child` the second child of the first leaf's parent, and returns both blocks as possible
+  /// culprits.
   mutating func redirectSecondChild(to child: UInt64) -> Damage.Culprit {
     editNode(at: firstParent) { $0.setValue(1, to: child) }
     return .blocks([firstParent, Int(clamping: child)])

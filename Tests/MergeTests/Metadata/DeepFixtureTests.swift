@@ -2,7 +2,7 @@ import Fixtures
 import Foundation
 import Testing
 
-/// Unpacks a scenario once for all tests of a suite.
+/// A trait that unpacks the images of a kernel scenario once for all tests in a suite.
 struct UnpackedScenario: SuiteTrait, TestScoping {
   @TaskLocal static var images: KernelScenario.Images?
 
@@ -21,12 +21,12 @@ struct UnpackedScenario: SuiteTrait, TestScoping {
 }
 
 extension Trait where Self == UnpackedScenario {
-  /// Returns a trait that unpacks a scenario once for the suite.
+  /// Returns a trait that unpacks the given kernel scenario once for the whole suite.
   static func unpacked(_ name: String) -> Self { UnpackedScenario(name: name) }
 }
 
 @Suite(
-  "Kernel fixtures: a tree of three levels and 62000 scattered mappings", .waitsForPrograms,
+  "Kernel fixtures: a three-level tree with 62000 scattered mappings", .waitsForPrograms,
   .needsZstd, .unpacked("deep"), .serialized)
 struct DeepFixtureTests {
   let kernel: KernelDevice
@@ -38,7 +38,7 @@ struct DeepFixtureTests {
     pool = try PoolOnDisk(sharing: #require(UnpackedScenario.images))
   }
 
-  @Test("a plan counts the mappings that thin_dump lists")
+  @Test("a plan reports as many mapped blocks as thin_dump lists")
   func planAgreesWithDump() throws {
     let mappings = try kernel.mappings()
     let plan = try report(of: pool.plan(0))
@@ -47,7 +47,7 @@ struct DeepFixtureTests {
     #expect(plan["bytes"]?.integer == mappings.count * kernel.scenario.blockSize)
   }
 
-  @Test("a merge refuses mappings past the origin's end by default")
+  @Test("by default, a merge is refused if mappings extend past the origin's end")
   func refusedByDefault() throws {
     let refused = try pool.merge(0)
     #expect(refused.exitStatus == 2)
@@ -55,7 +55,7 @@ struct DeepFixtureTests {
     #expect(try sha256(ofFile: pool.origin) == kernel.scenario.originSha256)
   }
 
-  @Test("verify before a clipped merge lists the first hundred differing ranges")
+  @Test("before a clipped merge, the verify verb lists the first hundred differing ranges")
   func verifyBeforeMerge() throws {
     let differing = try kernel.model().differences(data: pool.data, origin: pool.origin)
     let found = try report(of: pool.verify(0, kernel.options), status: 1)
@@ -63,14 +63,14 @@ struct DeepFixtureTests {
     #expect(try byteRanges(found["differences"]) == Array(differing.ranges.prefix(100)))
   }
 
-  @Test("a clipped merge matches the kernel's reads up to the end of the origin")
+  @Test("a clipped merge yields the bytes that the kernel read, up to the end of the origin")
   func clippedMerge() throws {
     let merge = try pool.merge(0, kernel.options)
     try #require(merge.exitStatus == 0, "\(merge.standardError)")
     #expect(try sha256(ofFile: pool.origin) == kernel.device.mergedOriginSha256)
   }
 
-  @Test("a merge that may grow the origin makes it the whole thin device")
+  @Test("with --past-end grow, a merge makes the origin identical to the whole thin device")
   func grownMerge() throws {
     let merge = try pool.merge(
       0, ["--past-end", "grow", "--thin-size", String(kernel.device.thinBytes)])

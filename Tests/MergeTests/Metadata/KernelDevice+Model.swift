@@ -3,15 +3,16 @@ import Foundation
 import Testing
 
 extension KernelDevice: CustomTestStringConvertible {
-  /// The name of the device in a test's report.
+  /// The description of the device in test output.
   public var testDescription: String { description }
 
-  /// Returns the devices whose mappings `thin_dump` printed, without the large scenario.
+  /// Returns the devices for which a `thin_dump` listing exists, excluding those of the large
+  /// scenario.
   static func withDump() throws -> [KernelDevice] {
     try KernelScenario.smallDevices().filter { $0.scenario.metadataSnapHeld }
   }
 
-  /// The command's options for a merge of this device.
+  /// The command-line options for merging this device.
   var options: [String] {
     var options = ["--thin-size", String(device.thinBytes)]
     if !scenario.metadataSnapHeld { options.append("--inactive") }
@@ -19,12 +20,12 @@ extension KernelDevice: CustomTestStringConvertible {
     return options
   }
 
-  /// Returns the mappings of the device as `thin_dump` printed them.
+  /// Returns the mappings of the device, as listed by `thin_dump`.
   func mappings() throws -> [ThinMapping] {
     try scenario.thinDump().device(device.devId).mappings
   }
 
-  /// Returns the model of the merge that `options` request.
+  /// Returns a model of the merge that `options` requests.
   func model() throws -> ThinModel {
     try ThinModel(
       blockByteCount: scenario.blockSize, mappings: mappings(),
@@ -34,7 +35,7 @@ extension KernelDevice: CustomTestStringConvertible {
 }
 
 extension ThinModel {
-  /// Returns the sectors where the origin differs from the merge's result.
+  /// Returns the sector ranges in which the origin differs from the result of the merge.
   func differences(data: String, origin: String) throws -> DifferingRanges {
     let dataFile = try FileHandle(forReadingFrom: URL(filePath: data))
     let originFile = try FileHandle(forReadingFrom: URL(filePath: origin))
@@ -53,7 +54,7 @@ extension ThinModel {
 }
 
 extension ThinDump.Device {
-  /// Creates a device from the listing of the `devices` verb, which has no mappings.
+  /// Creates a device, without mappings, from an entry in the JSON output of the `devices` verb.
   init(listed device: JSONValue) throws {
     func number(_ name: String) throws -> UInt64 {
       UInt64(try #require(device[name]?.integer, "no \(name) in \(device)"))

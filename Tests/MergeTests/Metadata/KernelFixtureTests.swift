@@ -3,11 +3,13 @@ import Foundation
 import Testing
 
 @Suite(
-  "Kernel fixtures: a pool made by a real kernel is merged as that kernel read it",
+  "Kernel fixtures: merging pools that a real kernel created",
   .waitsForPrograms,
   .needsZstd)
 struct KernelFixtureTests {
-  @Test("a plan counts the mappings that thin_dump lists", arguments: try KernelDevice.withDump())
+  @Test(
+    "a plan reports as many mapped blocks as thin_dump lists",
+    arguments: try KernelDevice.withDump())
   func planAgreesWithDump(_ kernel: KernelDevice) throws {
     let pool = try PoolOnDisk(kernel.scenario)
     let mappings = try kernel.mappings()
@@ -19,7 +21,9 @@ struct KernelFixtureTests {
     #expect(plan["bytes"]?.integer == mappings.count * kernel.scenario.blockSize)
   }
 
-  @Test("a plan for an origin counts the bytes to write", arguments: try KernelDevice.withDump())
+  @Test(
+    "a plan that includes an origin reports the number of bytes to write",
+    arguments: try KernelDevice.withDump())
   func planForOrigin(_ kernel: KernelDevice) throws {
     let pool = try PoolOnDisk(kernel.scenario)
     let plan = try report(of: pool.planForOrigin(kernel.device.devId, kernel.options))
@@ -27,7 +31,7 @@ struct KernelFixtureTests {
   }
 
   @Test(
-    "the devices verb lists the devices that thin_dump lists",
+    "the devices verb lists the same devices as thin_dump",
     arguments: ["basic", "big-blocks", "deep", "snapshots"])
   func devicesAgreeWithDump(scenario name: String) throws {
     let scenario = try KernelScenario.load(name)
@@ -45,7 +49,7 @@ struct KernelFixtureTests {
   }
 
   @Test(
-    "verify before a merge lists exactly the differing sectors",
+    "before a merge, the verify verb lists exactly the sectors that differ",
     arguments: try KernelDevice.withDump())
   func verifyBeforeMerge(_ kernel: KernelDevice) throws {
     let pool = try PoolOnDisk(kernel.scenario)
@@ -59,7 +63,8 @@ struct KernelFixtureTests {
   }
 
   @Test(
-    "a merged origin matches the kernel's reads", arguments: try KernelScenario.smallDevices())
+    "a merged origin contains the bytes that the kernel read from the thin device",
+    arguments: try KernelScenario.smallDevices())
   func mergedOrigin(_ kernel: KernelDevice) throws {
     let pool = try PoolOnDisk(kernel.scenario)
     let merge = try pool.merge(kernel.device.devId, kernel.options)
@@ -68,7 +73,7 @@ struct KernelFixtureTests {
   }
 
   @Test(
-    "verify finds no difference after a merge, with the pool or with the journal alone",
+    "after a merge, verify finds no differences, whether it uses the pool or only the journal",
     arguments: try KernelScenario.smallDevices())
   func verifyAfterMerge(_ kernel: KernelDevice) throws {
     let pool = try PoolOnDisk(kernel.scenario)
@@ -87,7 +92,7 @@ struct KernelFixtureTests {
     #expect(byJournal["differing_bytes"]?.integer == 0)
   }
 
-  @Test("a pool without a metadata snapshot is refused if --inactive is missing")
+  @Test("a pool without a metadata snapshot is refused unless --inactive is given")
   func noMetadataSnapshot() throws {
     let pool = try PoolOnDisk(KernelScenario.load("no-snap"))
     let before = try sha256(ofFile: pool.origin)
@@ -99,7 +104,7 @@ struct KernelFixtureTests {
     #expect(try sha256(ofFile: pool.origin) == before)
   }
 
-  @Test("a merge refuses blocks past the end of a short origin by default")
+  @Test("by default, a merge is refused if blocks are mapped past the end of a short origin")
   func shortOriginRefused() throws {
     let scenario = try KernelScenario.load("short-origin")
     let pool = try PoolOnDisk(scenario)
@@ -109,7 +114,7 @@ struct KernelFixtureTests {
     #expect(try sha256(ofFile: pool.origin) == scenario.originSha256)
   }
 
-  @Test("a merge that may grow a short origin makes it the whole thin device")
+  @Test("with --past-end grow, a merge makes a short origin identical to the whole thin device")
   func shortOriginGrows() throws {
     let scenario = try KernelScenario.load("short-origin")
     let device = try scenario.device(0)

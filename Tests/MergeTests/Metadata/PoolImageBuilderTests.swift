@@ -4,19 +4,19 @@ import Testing
 
 @Suite("Fixtures: the pool image builder")
 struct PoolImageBuilderTests {
-  @Test("the reference checksum matches the published check value")
+  @Test("the reference CRC-32C implementation produces the published check value")
   func publishedChecksum() {
     #expect(~ReferenceCRC32C.register(over: "123456789".utf8) == 0xE306_9283)
   }
 
-  @Test("the checksum of 4092 zero bytes matches the known value")
+  @Test("the CRC-32C of 4092 zero bytes matches the known value")
   func zeroChecksum() {
     let zeroes = repeatElement(UInt8(0), count: 4092)
     #expect(ReferenceCRC32C.register(over: zeroes) == 0x58CD_A791)
   }
 
   @Test(
-    "an empty block of each kind gets the known checksum",
+    "an all-zero metadata block of each kind gets the known checksum",
     arguments: [
       (MetadataBlockKind.superblock, 0x58CF_D397 as UInt32), (.node, 0x58CC_7E82),
       (.bitmap, 0x58CE_0B1A), (.metadataIndex, 0x58CF_D54F),
@@ -25,7 +25,7 @@ struct PoolImageBuilderTests {
     #expect(MetadataImage(blockCount: 1).checksum(of: 0, as: kind) == checksum)
   }
 
-  @Test("a known superblock gets its known checksum")
+  @Test("a superblock with known contents gets the known checksum")
   func knownSuperblock() {
     var superblock = SuperblockEditor()
     superblock.magic = SuperblockEditor.magic
@@ -49,7 +49,7 @@ struct PoolImageBuilderTests {
     #expect(image.checksum(of: 0, as: .superblock) == 0xBDC4_95B9)
   }
 
-  @Test("a known leaf gets its known checksum")
+  @Test("a leaf node with known contents gets the known checksum")
   func knownLeaf() {
     var node = NodeEditor()
     node.flags = NodeEditor.leafFlag
@@ -66,7 +66,7 @@ struct PoolImageBuilderTests {
   }
 
   @Test(
-    "the reference checksum matches the superblocks that the kernel wrote", .needsZstd,
+    "the reference checksum matches the one in superblocks that the kernel wrote", .needsZstd,
     arguments: KernelScenario.all)
   func kernelSuperblock(scenario name: String) throws {
     let scenario = try KernelScenario.load(name)
@@ -81,7 +81,7 @@ struct PoolImageBuilderTests {
     #expect(superblock.checksum == image.checksum(of: 0, as: .superblock))
   }
 
-  @Test("trees have the depth that their fill factors imply", arguments: 1...5)
+  @Test("a built tree has the depth implied by its number of entries per node", arguments: 1...5)
   func depths(depth: Int) {
     var builder = PoolImageBuilder(devices: [ThinDevice(1, .everyThird(count: 1 << depth))])
     builder.leafEntryCount = 2
@@ -89,7 +89,9 @@ struct PoolImageBuilderTests {
     #expect(builder.build().held.mapping(of: 1).depth == depth)
   }
 
-  @Test("an edit repairs the checksum unless told not to", arguments: [true, false])
+  @Test(
+    "editing a node repairs the node's checksum unless the test asks to keep it",
+    arguments: [true, false])
   func editing(repairing: Bool) {
     var image = PoolImageBuilder(devices: [ThinDevice(1, [ThinMapping(0, 0)])]).build()
     let leaf = image.held.mapping(of: 1).root

@@ -2,12 +2,14 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Random pools: the command agrees with a model of ten lines", .waitsForPrograms)
+@Suite("Random pools: the command agrees with a simple model of a merge", .waitsForPrograms)
 struct PoolPropertyTests {
   static let mergesPerDepth = 10
   static let plansPerDepth = 10
 
-  @Test("a merge leaves the origin as the model predicts", arguments: 1...4)
+  @Test(
+    "merging a random pool leaves the origin with the content that the model predicts",
+    arguments: 1...4)
   func merges(depth: Int) throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ UInt64(depth))
@@ -29,7 +31,7 @@ struct PoolPropertyTests {
     }
   }
 
-  @Test("a plan predicts the bytes that the model writes", arguments: 1...4)
+  @Test("a plan predicts the same number of bytes to write as the model", arguments: 1...4)
   func plans(depth: Int) throws {
     let seed = Seed.current
     var generator = SeededGenerator(seed: seed.value &+ UInt64(depth))
@@ -51,7 +53,7 @@ struct PoolPropertyTests {
     }
   }
 
-  @Test("a plan counts the runs of over a million mappings")
+  @Test("a plan reports the correct number of runs for over a million mappings")
   func millionMappings() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -77,7 +79,7 @@ struct PoolPropertyTests {
     #expect(plan["bytes"]?.integer == mappings.count * builder.blockByteCount, "\(seed)")
   }
 
-  /// Returns the byte offset of the first difference, for the message of a failure.
+  /// Returns the byte offset of the first difference, for use in a failure message.
   private func firstDifference(_ found: Data, _ expected: Data) -> Int? {
     guard found != expected else { return nil }
     return zip(found, expected).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? 0

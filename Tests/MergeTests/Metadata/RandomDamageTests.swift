@@ -6,7 +6,7 @@ import Testing
 struct RandomDamageTests {
   static let rounds = 40
 
-  @Test("a flipped bit in any block that a merge reads is refused")
+  @Test("a merge is refused if a bit is flipped in any metadata block that it reads")
   func flippedBits() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -21,7 +21,8 @@ struct RandomDamageTests {
     }
   }
 
-  @Test("a random value in a node with a valid checksum is refused or merged, and never a crash")
+  @Test(
+    "a random value in a node with a valid checksum is either refused or merged, without a crash")
   func nonsenseFields() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -38,7 +39,7 @@ struct RandomDamageTests {
     }
   }
 
-  @Test("metadata truncated after any of its blocks is refused")
+  @Test("a merge is refused if the metadata file is truncated after any of its blocks")
   func cutAnywhere() throws {
     let blockCount = PoolImageBuilder.sound.build().metadata.blockCount
     for remaining in 0..<blockCount {
@@ -48,7 +49,8 @@ struct RandomDamageTests {
     }
   }
 
-  /// Returns a pool on disk that runs the command built with assertions.
+  /// Writes the pool to disk, and sets it up to run the thin-merge build that has assertions
+  /// enabled.
   private func pool(_ image: PoolImage) throws -> PoolOnDisk {
     var pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin, fillingData: false)
     pool.binaryPath = ThinMergeCommand.checkedBinaryPath
@@ -65,12 +67,13 @@ struct RandomDamageTests {
 }
 
 extension PoolImage {
-  /// Every block that a merge of device 1 reads.
+  /// The block numbers of all metadata blocks that a merge of device 1 reads.
   fileprivate var blocksReadForDevice1: [Int] {
     [0, blockNumber(of: .held)] + held.topLevel.blocks + held.details.blocks + tree.blocks
   }
 
-  /// Overwrites one field of a node that is read, repairs the checksum, and describes the change.
+  /// Overwrites a random field of a node that a merge reads, repairs the checksum, and returns a
+  /// description of the change.
   fileprivate mutating func writeNonsense(using generator: inout some RandomNumberGenerator)
     -> String
   {

@@ -1,7 +1,7 @@
 import Fixtures
 import Foundation
 
-/// A merge drawn from a seed: geometry, mappings, and options.
+/// A randomly generated merge: its geometry, mappings and options.
 struct RandomMerge: CustomStringConvertible {
   let builder: PoolImageBuilder
   let model: ThinModel
@@ -10,7 +10,7 @@ struct RandomMerge: CustomStringConvertible {
 
   static let mappedByteCountMax = 12 << 20
 
-  /// Draws a merge whose mapping tree has about `depth` levels.
+  /// Generates a random merge whose mapping tree has about `depth` levels.
   init(
     depth: Int, mappedByteCountMax: Int = Self.mappedByteCountMax,
     using generator: inout some RandomNumberGenerator
@@ -44,13 +44,13 @@ struct RandomMerge: CustomStringConvertible {
     queueDepth = .random(in: 1...70, using: &generator)
   }
 
-  /// The command's options besides paths and transfer sizes.
+  /// The command-line options, except for paths, the transfer size and the queue depth.
   var options: [String] {
     ["--past-end", model.pastEnd.rawValue]
       + (model.thinByteCount.map { ["--thin-size", String($0)] } ?? [])
   }
 
-  /// The command's options for cutting transfers and for the queue depth.
+  /// The command-line options for the transfer size and the queue depth.
   var transferOptions: [String] {
     ["--io-size", String(ioByteCount), "--queue-depth", String(queueDepth)]
   }
@@ -64,7 +64,8 @@ struct RandomMerge: CustomStringConvertible {
     """
   }
 
-  /// Returns mappings with gaps, in pieces consecutive on one side, on both, or on neither.
+  /// Returns random mappings that include gaps, with stretches that are contiguous on the thin
+  /// device, on the data device, on both, or on neither.
   private static func mappings(
     count: Int, using generator: inout some RandomNumberGenerator
   ) -> [ThinMapping] {
@@ -86,14 +87,15 @@ struct RandomMerge: CustomStringConvertible {
     }
   }
 
-  /// Returns the entries per leaf for a tree of `depth` levels.
+  /// Returns the number of entries per leaf that results in a tree of `depth` levels.
   private static func leafEntryCount(count: Int, depth: Int, fanOut: Int) -> Int {
     guard depth > 1 else { return 252 }
     let leafCount = (0..<(depth - 2)).reduce(1) { power, _ in power * fanOut } + 1
     return max(1, count / leafCount)
   }
 
-  /// Returns the size of an origin that ends before, in, at, or past the last mapped block.
+  /// Returns a random size for an origin that ends before, within, exactly at the end of, or past
+  /// the last mapped block.
   private static func originByteCount(
     near lastEnd: Int, _ blockByteCount: Int, using generator: inout some RandomNumberGenerator
   ) -> Int {
@@ -108,7 +110,8 @@ struct RandomMerge: CustomStringConvertible {
     }
   }
 
-  /// Returns the thin device's end in whole sectors, or nil for an unspecified one.
+  /// Returns a random thin device size in bytes, a multiple of the sector size, or nil to leave the
+  /// size unspecified.
   private static func thinByteCount(
     _ lastEnd: Int, _ originByteCount: Int, using generator: inout some RandomNumberGenerator
   ) -> Int? {

@@ -2,7 +2,7 @@ import Fixtures
 import Foundation
 import Testing
 
-/// An oddity of a pool that does not stop a merge.
+/// An oddity in a pool that does not prevent a merge.
 struct Oddity: Sendable, CustomTestStringConvertible {
   let name: String
   let pool: PoolImageBuilder
@@ -23,7 +23,7 @@ struct Oddity: Sendable, CustomTestStringConvertible {
 }
 
 extension PoolImageBuilder {
-  /// Returns this pool with a change.
+  /// Returns a copy of this builder with the given change applied.
   func with(_ change: (inout PoolImageBuilder) -> Void) -> PoolImageBuilder {
     var builder = self
     change(&builder)
@@ -34,7 +34,7 @@ extension PoolImageBuilder {
 extension Oddity {
   static let all = sound + rescued
 
-  /// Oddities that a merge reports in a note or accepts with an option.
+  /// Oddities that a merge reports in a note, or accepts if an option is given.
   private static let rescued: [Oddity] = [
     Oddity("another device is only in the top-level tree") { image in
       image.editNode(at: image.held.details.root) { $0.entryCount -= 1 }
@@ -174,7 +174,7 @@ extension Oddity {
 
 @Suite("Tolerated metadata: odd but sound pools are merged", .waitsForPrograms)
 struct ToleratedMetadataTests {
-  @Test("a pool with an oddity is merged correctly", arguments: Oddity.all)
+  @Test("a pool with an oddity in its metadata is merged correctly", arguments: Oddity.all)
   func merged(_ oddity: Oddity) throws {
     var image = oddity.pool.build()
     oddity.make(&image)
@@ -186,7 +186,8 @@ struct ToleratedMetadataTests {
   }
 
   @Test(
-    "plan and verify note inconsistent devices and a short data file; devices notes the former")
+    "plan, verify and devices note inconsistent devices; plan and verify note a short data file"
+  )
   func notes() throws {
     var image = PoolImageBuilder.sound.build()
     image.editNode(at: image.held.details.root) { $0.entryCount -= 1 }
@@ -202,7 +203,7 @@ struct ToleratedMetadataTests {
     #expect(devices.standardError.contains("only one tree contains"), "\(devices.standardError)")
   }
 
-  @Test("a merge started with --ignore-mapping-count resumes without the option")
+  @Test("a merge started with --ignore-mapping-count can be resumed without that option")
   func resumedWithWrongCount() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     var image = PoolImageBuilder(devices: [ThinDevice(0, merge.mappings)]).build()
@@ -214,7 +215,7 @@ struct ToleratedMetadataTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a merge of an inactive pool reads the live trees despite a held metadata snapshot")
+  @Test("a merge with --inactive reads the live trees even if a metadata snapshot is held")
   func inactive() throws {
     let builder = PoolImageBuilder.sound.with {
       $0.liveDevices = [ThinDevice(1, .everyThird(count: 12, startingAt: 1, dataBlock: 20))]
@@ -228,7 +229,7 @@ struct ToleratedMetadataTests {
     #expect(try pool.originContent() == model.originAfter)
   }
 
-  @Test("the held root is accepted as --metadata-snap")
+  @Test("--metadata-snap accepts the block number of the pool's held metadata snapshot")
   func namedSnapshot() throws {
     let image = PoolImageBuilder.sound.build()
     let pool = try PoolOnDisk(image, origin: Data(count: PoolImageBuilder.originByteCount))
@@ -236,12 +237,14 @@ struct ToleratedMetadataTests {
     #expect(merge.exitStatus == 0, "\(merge.standardError)")
   }
 
-  @Test("a metadata snapshot other than the held one is refused", arguments: 0...2)
+  @Test(
+    "--metadata-snap is refused if it names a block other than the held metadata snapshot",
+    arguments: 0...2)
   func otherSnapshot(choice: Int) throws {
     let image = PoolImageBuilder.sound.build()
     let pool = try PoolOnDisk(image, origin: PoolImageBuilder.origin)
     let held = image.blockNumber(of: .held)
-    // The superblock, its neighbor, and the block after the held root.
+    // The choices are the superblock, the block after it, and the block after the held root.
     let other = [0, 1, held + 1][choice]
     try #require(other != held)
     let refused = try pool.merge(1, ["--metadata-snap", String(other)])
@@ -253,7 +256,7 @@ struct ToleratedMetadataTests {
 }
 
 extension ThinModel {
-  /// Creates a model of the merge of a pool's device onto an origin that has room for it.
+  /// Creates a model of merging a device of the pool into an origin that is large enough.
   init(device index: Int, of pool: PoolImageBuilder, contentSeed: UInt16) {
     self.init(
       blockByteCount: pool.blockByteCount, mappings: pool.devices[index].mappings,
