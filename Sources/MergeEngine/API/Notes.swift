@@ -83,7 +83,7 @@ extension MergeNote {
   static func originWithoutIdentity(_ path: String) -> MergeNote {
     MergeNote(
       .originWithoutIdentity,
-      "\(path) has no UUID, WWID or serial number; to resume after a reboot or by another path, you must "
+      "\(path) has no stable identity; to resume after a reboot or by another path, you must "
         + "confirm that it is the same device", context: Context(path: path))
   }
 

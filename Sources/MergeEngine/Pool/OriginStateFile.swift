@@ -46,7 +46,7 @@ final class OriginStateFile {
     } catch {
       throw .cannotWriteOriginRecord(originPath, path, error)
     }
-    guard let lock else { throw .originLocked(originPath, file: path + ".lock") }
+    guard let lock else { throw .originRecordInUse(path) }
     guard FileSystem.exists(path) else {
       return OriginStateFile(path, OriginState(), of: originPath, lock: lock)
     }

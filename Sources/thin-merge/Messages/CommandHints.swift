@@ -404,8 +404,8 @@ extension MergeNote {
   var textInCommandTerms: String {
     switch code {
     case .originWithoutIdentity:
-      "\(context.path ?? "") has no identity of its own; resuming after a reboot, or by another path, "
-        + "needs --same-origin"
+      "\(context.path ?? "") has no stable identity; to resume after a reboot or by another path, add "
+        + "--same-origin"
     case .copyNotCompared:
       "the origin is not compared with a copy of the data device, which may lack merged blocks; "
         + "'thin-merge verify --journal' compares it with the journal's checksums"

@@ -16,7 +16,7 @@ dd if="$origin" of=mounted/origin.img bs=1M status=none
 origin=mounted/origin.img
 limited() { (ulimit -f 4096 && "$@"); }
 expect_exit 3 limited by_path merge 1
-expect_says 'has no identity of its own'
+expect_says 'has no stable identity'
 expect_says 'ulimit -f'
 [[ -f $origin.thin-merge ]] || fail 'there is no journal beside the origin'
 inode=$(stat -c %i "$origin")
@@ -24,7 +24,7 @@ umount mounted
 mount -t vfat "$stick" mounted
 [[ $(stat -c %i "$origin") != "$inode" ]] || fail 'the file has the inode that it had'
 expect_exit 4 resume "$origin.thin-merge"
-expect_says 'no identity'
+expect_says 'no stable identity'
 expect_exit 0 resume "$origin.thin-merge" --same-origin
 expect_says 'verified'
 expect_merged

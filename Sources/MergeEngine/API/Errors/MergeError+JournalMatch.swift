@@ -54,7 +54,7 @@ extension MergeError {
   static func bootedSince(_ journalPath: String) -> MergeError {
     deviceNotIdentified(
       journalPath,
-      "a device of this merge has no UUID, WWID or serial number, and the machine has rebooted since"
+      "a device of this merge has no stable identity, and the machine has rebooted since"
     )
   }
 
@@ -63,7 +63,7 @@ extension MergeError {
   ) -> MergeError {
     deviceNotIdentified(
       journalPath,
-      "the \(role) has no UUID, WWID or serial number, and is \(now); it was \(before)", role)
+      "the \(role) has no stable identity, and is \(now); it was \(before)", role)
   }
 
   /// Returns the error for a device without an identity either in the journal or on the system.
@@ -73,8 +73,8 @@ extension MergeError {
     deviceNotIdentified(
       journalPath,
       now.isEmpty
-        ? "the \(role) no longer has a UUID, WWID or serial number; it had \(before)"
-        : "the \(role) had no UUID, WWID or serial number; now it has \(now)", role)
+        ? "the \(role) no longer has a stable identity; it was \(before)"
+        : "the \(role) had no stable identity; now it is \(now)", role)
   }
 
   private static func deviceNotIdentified(
