@@ -14,7 +14,7 @@ package struct PipelineShape: Sendable {
   private static let byteCountPerRequest: UInt64 = 128 << 10
   private static let transferCountMin: UInt64 = 8
 
-  /// Maximum number of reads and writes in flight.
+  /// The maximum number of reads and writes in flight.
   package let depth: Int
   /// The number of bytes in slots at which no further transfer begins.
   package let byteCountMax: UInt64

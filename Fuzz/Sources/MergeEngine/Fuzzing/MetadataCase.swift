@@ -159,7 +159,8 @@ package struct MetadataCase {
     Finding.unless(plan.fingerprint == expected, "another fingerprint than that of the runs")
   }
 
-  /// Returns the expected segments of a pass from `start`: one for each run that is not skipped.
+  /// Returns the segments expected from a pass that begins at `start`: one for each run that is not
+  /// skipped.
   private func segments(
     _ runs: [MappingRun], _ plan: MergePlan, from start: UInt64
   ) -> [Segment] {

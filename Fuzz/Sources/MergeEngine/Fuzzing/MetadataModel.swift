@@ -2,7 +2,7 @@
 ///
 /// If the engine accepts metadata, this model must also read it as a tree with the same mappings.
 struct MetadataModel {
-  /// An entry of a leaf.
+  /// An entry in a leaf of a tree.
   struct Entry {
     var key: UInt64
     var valueByteOffset: Int
