@@ -67,8 +67,9 @@ struct JournalInput {
     }
   }
 
-  /// Creates an input that encodes a journal. The header and each record become one chunk each; all
-  /// other data is split at zeros.
+  /// Creates an input that encodes a journal.
+  ///
+  /// The header and each record become one chunk each; all other data is split at zeros.
   init(choices: [UInt8], journal: [UInt8]) {
     self.init(choices: choices, chunks: [])
     var end = 0
