@@ -1,9 +1,9 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-// A package of its own, so that nothing of it reaches a user of the engine. The engine is compiled
-// here once more, by way of symbolic links: instrumented, and with the harness in the same module,
-// where its generic code is specialised for the harness's queue.
+// This is a separate package, so that none of it reaches users of the engine. It compiles the
+// engine a second time, through symbolic links, with instrumentation. The harness is in the same
+// module as the engine, so the engine's generic code is specialized for the harness's queue.
 
 let settings: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
@@ -18,7 +18,7 @@ let settings: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
 ]
 
-/// A target without a main function: that is libFuzzer's.
+/// Returns an executable target without a main function, because libFuzzer provides one.
 func fuzzTarget(_ name: String) -> Target {
   .executableTarget(
     name: name, dependencies: ["MergeEngine"],

@@ -6,7 +6,7 @@
 public struct Merger: Sendable {
   private let environment: Environment
 
-  /// Creates verbs that run in `environment`.
+  /// Creates a merger whose verbs run in `environment`.
   public init(environment: Environment = Environment()) { self.environment = environment }
 
   // MARK: Inspecting
@@ -15,7 +15,7 @@ public struct Merger: Sendable {
   /// device is not active, from LVM.
   ///
   /// - Parameters:
-  ///   - reference: The name.
+  ///   - reference: The name of the thin device.
   ///   - mappings: The mapping tree to read; copied into ``ResolvedThinDevice/source``.
   ///   - ignoresNeedsCheck: Copied into ``ResolvedThinDevice/source``, like `mappings`.
   /// - Returns: The input for a merge of the device.
@@ -88,7 +88,7 @@ public struct Merger: Sendable {
   /// - Returns: The pools, origins and volumes that have a record, each with the changes that were
   ///   undone and those that remain. A pool given by `name` is always included. If a pool or origin
   ///   could not be settled, ``PoolLeftovers/error`` or ``OriginLeftovers/error`` is the reason.
-  /// - Throws: `MergeError` (`refused`) as ``leftovers(pool:)`` does.
+  /// - Throws: `MergeError` (`refused`) in the same cases as ``leftovers(pool:)``.
   public func settle(pool name: String? = nil) throws(MergeError) -> Leftovers {
     try SettleOperation(environment: environment).settle(pool: name)
   }
@@ -155,8 +155,8 @@ public struct Merger: Sendable {
     try ListOperation(environment: environment).list()
   }
 
-  /// Returns the journals in the state folder, and those that marks in that folder name, each with
-  /// the status of its merge.
+  /// Returns the journals in the state folder, and any others that marks in that folder refer to,
+  /// each with the status of its merge.
   public func journals() -> [JournalListing] { StatusOperation(environment: environment).all() }
 
   /// Returns the path of a journal, given either that path or the name of the merge's thin device
@@ -171,7 +171,7 @@ public struct Merger: Sendable {
     try JournalLookup(environment: environment).path(named: text)
   }
 
-  /// Returns the path of an origin that may be named as a logical volume.
+  /// Returns the path of an origin that may be given as the name of a logical volume.
   ///
   /// - Throws: `MergeError` (`refused`) if the text names both a file and an active volume.
   package func originPath(named text: String) throws(MergeError) -> String {
@@ -193,8 +193,8 @@ public struct Merger: Sendable {
   ///
   /// If a journal of the same merge exists, bytes recorded in it are not written again unless they
   /// differ. If that merge is finished, source and origin are compared with its records and nothing
-  /// is written; see ``MergeReport/earlier-swift.property``. A block device is opened exclusively
-  /// as the origin; a file is locked.
+  /// is written; see ``MergeReport/earlier-swift.property``. The origin is opened exclusively if it
+  /// is a block device, and locked if it is a file.
   ///
   /// - Parameters:
   ///   - source: The source to merge; it must not change during the merge, and is never written to.
@@ -255,7 +255,7 @@ public struct Merger: Sendable {
     try ResumeOperation(environment: environment.notingOnce).resume(recorded, options: options)
   }
 
-  /// Replaces a thin LVM volume whose merge is finished with its origin, as
+  /// Replaces a thin LVM volume with its origin after the merge is finished, as
   /// ``MergeOptions/handsOver`` does; resumes an earlier call that was interrupted.
   ///
   /// - Parameters:

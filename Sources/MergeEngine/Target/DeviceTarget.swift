@@ -36,7 +36,7 @@ struct DeviceTarget {
   /// - `looked`: the origin, open for reading.
   /// - `isMadeWritable`: whether the merge will lift the origin's write protection before opening
   ///   it.
-  /// - Throws: `MergeError` as opening the origin does.
+  /// - Throws: `MergeError`, for the same reasons as opening the origin for writing.
   static func check(
     _ looked: OpenFile, use: OriginUse, isMadeWritable: Bool,
     linearParts: StorageExtent.LinearParts, allowsUnseenLoopDevices: Bool, clock: Clock
@@ -82,7 +82,7 @@ struct DeviceTarget {
   /// Checks that no loop device has been attached to the origin's bytes since it was opened; no
   /// lock prevents that.
   ///
-  /// - Throws: `MergeError` (`busy`) if one was.
+  /// - Throws: `MergeError` (`busy`) if a loop device has been attached.
   func checkStillAlone(
     linearParts: StorageExtent.LinearParts, allowsUnseenLoopDevices: Bool, clock: Clock
   ) throws(MergeError) {

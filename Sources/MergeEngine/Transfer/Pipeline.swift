@@ -62,7 +62,7 @@ package struct Pipeline<
     return parts.result
   }
 
-  /// The values that a pipeline hands back.
+  /// The values that a pipeline hands back at the end of a pass.
   private struct Parts: ~Copyable {
     let io: IO
     let ledger: Ledger

@@ -7,16 +7,16 @@ package struct PipelineShape: Sendable {
   /// of buffers stays in the processor's cache.
   private static let slotsPerRequest = 2
 
-  /// The limit on data in flight, in bytes per request; `transferCountMin` transfers are allowed if
-  /// those are more.
+  /// The limit on data in flight, in bytes per request; up to `transferCountMin` transfers are
+  /// allowed even if they exceed it.
   ///
   /// A few large transfers keep the devices busy; more would not fit in the processor's cache.
   private static let byteCountPerRequest: UInt64 = 128 << 10
   private static let transferCountMin: UInt64 = 8
 
-  /// Maximum number of reads and writes in flight.
+  /// The maximum number of reads and writes in flight.
   package let depth: Int
-  /// The number of bytes in slots at which no further transfer begins.
+  /// The number of bytes in slots at which no more transfers begin.
   package let byteCountMax: UInt64
   package let slotCount: Int
   /// The size of one buffer; a slot has two buffers if both source and target are read.

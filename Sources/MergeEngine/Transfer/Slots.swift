@@ -82,7 +82,7 @@ struct SlotTable {
     }
   }
 
-  /// Returns the slot with `ticket`; nil if no slot has it.
+  /// Returns the slot whose transfer has the given ticket; nil if there is none.
   ///
   /// - Precondition: The table was created with `isOrdered`.
   func slot(withTicket ticket: UInt64) -> Int? {

@@ -43,7 +43,7 @@ struct MappingArguments: ParsableArguments {
 }
 
 extension Optional where Wrapped == String {
-  /// Returns the path.
+  /// Returns the path that was given to an option.
   ///
   /// - Throws: A validation error if the path is missing or empty.
   func path(of option: String) throws -> String {

@@ -57,13 +57,13 @@ struct OutputArguments: ParsableArguments {
   }
 }
 
-/// The way progress is shown on standard error.
+/// The mode in which progress is shown on standard error.
 enum ProgressMode: String, CaseIterable, ExpressibleByArgument, Sendable {
   /// A bar on a terminal, lines otherwise; nothing with JSON output.
   case auto
-  /// A line that is redrawn in place.
+  /// A progress bar that is redrawn in place.
   case bar
-  /// A line every few seconds.
+  /// A new line every few seconds.
   case lines
   /// One JSON object per second; all other lines on standard error are JSON too.
   case json
@@ -85,7 +85,7 @@ struct ReportArguments: ParsableArguments {
     (progress == .auto ? [] : ["--progress", progress.rawValue]) + output.words
   }
 
-  /// The way progress is shown.
+  /// The mode in which progress is shown, taking other options into account.
   var shownProgress: ProgressMode {
     output.verbosity == .quiet && progress == .auto ? .nothing : progress
   }

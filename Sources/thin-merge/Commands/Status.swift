@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import MergeEngine
 
-/// Reports the progress of merges.
+/// Reports the status of merges.
 struct Status: Verb {
   static let configuration = CommandConfiguration(
     commandName: "status",

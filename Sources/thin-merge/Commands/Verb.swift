@@ -5,7 +5,7 @@ internal import MergeEngine
 protocol Verb: ParsableCommand {
   /// The options for the format, amount and color of the output.
   var outputOptions: OutputArguments { get }
-  /// The way progress is shown.
+  /// The mode in which progress is shown.
   var progressMode: ProgressMode { get }
   /// True if the command exists only to print a report, so the report is printed even with
   /// `--quiet`.

@@ -5,8 +5,7 @@ internal import SystemPackage
 // engine does not know.
 
 extension MergeError {
-  /// The error with its hint in terms of the command's verbs and options, and also its reason if
-  /// the reason concerns an option.
+  /// The error with its hint and its reason worded in terms of the command's verbs and options.
   var inCommandTerms: MergeError {
     var error = self
     error.why = commandReason ?? why
@@ -36,8 +35,8 @@ extension MergeError {
       .text
   }
 
-  /// The command that compares a finished merge again and rewrites any differences, with the source
-  /// as typed or named by the journal.
+  /// The command that compares a finished merge again and rewrites any differences; `resumeAgain`
+  /// does the same but names the journal.
   private var again: String { ShellCommand.merged(adding: "--again").text }
   private var resumeAgain: String {
     ShellCommand.resume(journalPath: journal, again: true).text
@@ -370,8 +369,7 @@ extension MergeError {
 // MARK: Reasons
 
 extension MergeError {
-  /// The reason in terms of the command, if it concerns an option; nil if the engine's wording is
-  /// good enough.
+  /// The reason in terms of the command's options; nil if the engine's wording is good enough.
   private var commandReason: String? {
     switch code {
     case .poolActive: "--inactive reads the live mappings, which an active pool keeps changing"

@@ -2,7 +2,7 @@ internal import MergeEngine
 
 /// The reason for an exit status other than 0, worded for the person who ran the command.
 struct Failure: Error, Equatable, Sendable {
-  /// The reason, for programs: a code of the engine, or one of ``FailureCode``.
+  /// The reason, for programs: one of the engine's error codes, or a ``FailureCode``.
   var code: String
   /// The action that failed, where it failed, and why.
   var message: String
@@ -17,7 +17,8 @@ struct Failure: Error, Equatable, Sendable {
 
 /// The reason for a failure of the command itself, not of the engine.
 ///
-/// The raw value appears in the JSON. It never changes; later versions add others.
+/// The raw value appears in JSON output. Raw values never change, but later versions may add new
+/// ones.
 enum FailureCode: String, CaseIterable, Sendable {
   /// The command line is invalid.
   case usage = "usage"
@@ -27,7 +28,7 @@ enum FailureCode: String, CaseIterable, Sendable {
   case noOrigin = "no-origin"
   /// Only a journal names the target, and anyone could have created that journal.
   case targetNotTrusted = "target-not-trusted"
-  /// A question was answered with no.
+  /// The user answered no to a question.
   case notAgreed = "not-agreed"
   /// Some changes that were made to a pool for a merge have not been undone.
   case notPutBack = "not-put-back"
@@ -43,7 +44,7 @@ extension Failure {
     self.init(code: code.rawValue, message: message, hints: hints, exitStatus: exitStatus)
   }
 
-  /// Creates a failure from an error of the engine.
+  /// Creates a failure from an error that the engine threw.
   init(_ error: MergeError) {
     let error = error.inCommandTerms
     var hints = error.hint.map { [$0] } ?? []

@@ -40,7 +40,7 @@ struct VolumeNames: Sendable {
   /// The suffix of LVM pool names in device-mapper, which are shown without a path.
   private static let poolSuffix = "-tpool"
 
-  /// Returns the text with LVM's names for volumes.
+  /// Returns the text with the device names of volumes replaced by LVM's names.
   func inText(_ text: String) -> String {
     guard text.contains(Self.folder) || text.contains(Self.poolSuffix) else { return text }
     return text.split(separator: "'", omittingEmptySubsequences: false).enumerated().map {

@@ -5,7 +5,7 @@ internal import Synchronization
 /// Shows a verb's progress on standard error, and keeps other lines there from getting mixed up
 /// with it.
 ///
-/// If a bar cannot be drawn in place, lines are shown.
+/// If a bar cannot be drawn in place, lines are shown instead.
 ///
 /// The window may be resized at any moment, and no bar of the old width may remain on the screen.
 /// So the width is read before each redraw. The cursor is left at the bar's beginning: it stays

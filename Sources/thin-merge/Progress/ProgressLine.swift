@@ -8,7 +8,7 @@ struct ProgressLine {
   /// The current activity, as a single word.
   var phase: String { progress.isSalvaging ? "salvaging" : progress.phase.rawValue }
 
-  /// True if the phase is complete.
+  /// True if the current phase is complete.
   var isDone: Bool { progress.doneByteCount >= progress.totalByteCount }
 
   /// The progress, as a sentence.

@@ -28,7 +28,7 @@ struct MergeText {
     return text.text
   }
 
-  /// Returns the report of a merge that an earlier run had finished.
+  /// Returns the report for a merge that an earlier run finished.
   private func text(of earlier: MergeReport.Earlier) -> String {
     let merge = "\(source.thinDevice) into \(originPath)"
     var text = ReportText(

@@ -113,7 +113,7 @@ private struct MapDocument: Encodable {
   }
 }
 
-/// The fields of the plan, which every report of a merge contains.
+/// The plan's fields, which every report on a merge contains.
 struct PlanFields: Encodable {
   private let deviceID: UInt32
   @Nullable private var snapshotID: UInt32?

@@ -1,6 +1,7 @@
 internal import MergeEngine
 
-/// A report for people: a sentence, aligned lines of label and value, figures, and the next steps.
+/// A report for people: a sentence, aligned lines with labels and values, figures, and the next
+/// steps.
 struct ReportText {
   /// A line of the report with its label.
   private struct Row {
@@ -163,7 +164,7 @@ struct ReportText {
   /// more.
   private static let listedRangeCountMax = 12
 
-  /// Adds ranges of the origin, one per line.
+  /// Adds a list of ranges of the origin, one per line.
   ///
   /// `countMax`: the maximum number of ranges that the engine records; if `ranges` has that many,
   /// there may be more.
@@ -244,7 +245,7 @@ enum Amount {
     "\(whole(bytesPerSecond).formattedByteCount)/s"
   }
 
-  /// Returns the nearest whole number that can be represented.
+  /// Returns the nearest whole number that fits in a `UInt64`.
   static func whole(_ value: Double) -> UInt64 {
     guard value > 0 else { return 0 }
     return UInt64(exactly: value.rounded()) ?? .max

@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// What earlier runs left behind in pools and at origins, as JSON for programs.
+/// The leftovers from earlier runs in pools and at origins, as JSON for programs.
 struct SettleDocument: Encodable {
   private let schema = "thin-merge/settle/1"
   private let isList: Bool

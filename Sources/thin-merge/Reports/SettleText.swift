@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// A text for people about the things that earlier runs left behind in pools and at origins.
+/// The leftovers from earlier runs in pools and at origins, as text for people.
 struct SettleText {
   var left: Leftovers
   /// True if leftovers are only listed, not undone.

@@ -47,7 +47,7 @@ struct ShellCommand: Equatable {
     ShellCommand("verify", source.words + origin(originPath) + extent.words)
   }
 
-  /// Returns the command that compares the origin with the source of a report.
+  /// Returns the command that compares the origin with the source that a report is about.
   static func verify(_ source: ReportedSource, originPath: String) -> ShellCommand {
     let devices = [
       "--metadata", source.metadataPath, "--data", source.dataPath, "--dev-id",

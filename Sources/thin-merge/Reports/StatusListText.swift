@@ -25,7 +25,7 @@ struct StatusListText {
     return text.text
   }
 
-  /// Returns the status of a merge, in a word or two.
+  /// Returns a merge's status in one or two words.
   static func word(_ status: StatusReport) -> String {
     if status.state == .stopped, status.runCount == 0 { return "not started" }
     return switch status.state {

@@ -1,6 +1,6 @@
 internal import MergeEngine
 
-/// The time that the command waits before it exits for readers that accept no output.
+/// The time that the command, before it exits, waits for readers that accept no output.
 ///
 /// All locks have been released by then. A pager may stay open for hours, but a user who asked the
 /// command to stop does not want to wait that long.

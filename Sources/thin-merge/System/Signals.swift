@@ -43,8 +43,8 @@ enum Signals {
     unblock([SIGINT, SIGTERM, SIGHUP, SIGUSR1])
   }
 
-  // SAFETY: the handlers use only atomics, `poll`, `write` and `_exit`, which POSIX allows at any
-  // moment; the arguments of the calls below live on the stack for the duration of the call.
+  // SAFETY: the handlers use only atomics, `poll`, `write` and `_exit`, which are allowed in signal
+  // handlers; the arguments of the calls below live on the stack for the duration of each call.
 
   // When a connection is lost, the shell and the kernel send several of these signals, which count
   // as one request.

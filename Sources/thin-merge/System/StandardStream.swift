@@ -23,14 +23,14 @@ enum StandardStream {
   static func errorIsJournal(variables: [String: String]) -> Bool {
     guard let stream = variables["JOURNAL_STREAM"] else { return false }
     var status = stat()
-    // SAFETY: the call fills the structure given.
+    // SAFETY: the call only fills the given structure.
     guard unsafe fstat(STDERR_FILENO, &status) == 0 else { return false }
     return stream == "\(status.st_dev):\(status.st_ino)"
   }
 
   /// Returns the system's description of an error number.
   static func reason(_ number: Int32) -> String {
-    // SAFETY: the returned string is valid until this thread's next such call.
+    // SAFETY: the returned string is valid until this thread's next call to `strerror`.
     guard let text = unsafe strerror(number) else { return "error \(number)" }
     return unsafe String(cString: text)
   }

@@ -22,12 +22,12 @@ final class StreamWriter: Sendable {
     var hasThread = false
   }
 
-  /// The result of a wait for the reader.
+  /// The result of waiting for the reader.
   enum End: Equatable {
     case written
     /// The number of the first error that the system returned.
     case failed(Int32)
-    /// The reader accepted nothing for the whole wait.
+    /// The reader accepted nothing for as long as the caller was willing to wait.
     case notRead
   }
 

@@ -1,6 +1,6 @@
-/// Reports an invariant that is violated.
+/// Reports violated invariants to libFuzzer.
 enum Finding {
-  /// Ends the process, which libFuzzer takes for a crash: it keeps the input.
+  /// Ends the process; libFuzzer treats that as a crash and saves the input.
   static func stop(_ what: String) -> Never { fatalError("found: \(what)") }
 
   static func unless(_ holds: Bool, _ what: @autoclosure () -> String) {

@@ -1,21 +1,24 @@
 internal import Glibc
 
-/// The content of the device or file that is read, and the slab it is read into.
+/// The memory for the content of the simulated device or file, and for the slab into which that
+/// content is read.
 ///
-/// Taken once for all executions: a slab of its own for each would cost more than everything else.
+/// It is allocated only once and shared by all executions, because allocating a slab for each would
+/// cost more than everything else.
 @safe package final class FuzzMemory {
   static let pageByteCount = 4096
   static let mediumByteCountMax = 1 << 20
   private static let slabByteCountMax = TreeWalker.slabByteCount
 
-  /// The content of the device.
+  /// The content of the simulated device.
   private let medium: UnsafeMutableRawPointer
   private(set) var mediumByteCount = 0
   private let slab: UnsafeMutableRawPointer
-  /// Bytes from the beginning of each page of the slab that were read in this execution.
+  /// For each page of the slab, the number of bytes at its start that this execution has filled by
+  /// reading.
   private var filled: [UInt16]
 
-  /// Requests of the execution, in flight and in all.
+  /// The execution's requests that are in flight; `requestTotal` counts all of its requests.
   var requests: [IORequest] = []
   var requestTotal = 0
 
@@ -31,35 +34,36 @@ internal import Glibc
     unsafe slab.deallocate()
   }
 
-  /// Makes the medium empty.
+  /// Empties the medium for a new execution.
   func begin() {
     mediumByteCount = 0
     beginReading()
   }
 
-  /// Forgets what was read: another queue begins.
+  /// Forgets all requests and all bytes read into the slab, because a new queue is used.
   func beginReading() {
     requests.removeAll(keepingCapacity: true)
     requestTotal = 0
     for page in filled.indices { filled[page] = 0 }
   }
 
-  /// Lengthens the medium by zeros, or cuts it.
+  /// Extends the medium with zeros, or truncates it.
   ///
-  /// Precondition: not above ``mediumByteCountMax``.
+  /// Precondition: `byteCount` is at most ``mediumByteCountMax``.
   func resize(_ byteCount: Int) {
     precondition(byteCount >= 0 && byteCount <= Self.mediumByteCountMax)
     if byteCount > mediumByteCount {
-      // SAFETY: inside of the medium, by the precondition.
+      // SAFETY: the bytes are within the medium, by the precondition.
       unsafe memset(medium + mediumByteCount, 0, byteCount - mediumByteCount)
     }
     mediumByteCount = byteCount
   }
 
-  /// Precondition: the bytes lie in the medium.
+  /// Precondition: the byte range is within the medium.
   func write(_ bytes: RawSpan, at byteOffset: Int) {
     precondition(byteOffset >= 0 && byteOffset <= mediumByteCount - bytes.byteCount)
-    // SAFETY: inside of the medium, by the precondition; the source is another object.
+    // SAFETY: the bytes are within the medium, by the precondition; the source is a different
+    // object.
     unsafe bytes.withUnsafeBytes { source in
       guard let base = source.baseAddress else { return }
       unsafe (medium + byteOffset).copyMemory(from: base, byteCount: source.count)
@@ -68,33 +72,33 @@ internal import Glibc
 
   func write<Number: FixedWidthInteger & BitwiseCopyable>(_ number: Number, at byteOffset: Int) {
     precondition(byteOffset >= 0 && byteOffset <= mediumByteCount - MemoryLayout<Number>.size)
-    // SAFETY: inside of the medium, by the precondition.
+    // SAFETY: the bytes are within the medium, by the precondition.
     unsafe (medium + byteOffset).storeBytes(of: number.littleEndian, as: Number.self)
   }
 
-  /// The number in the medium; 0 where it ends before.
+  /// Returns the integer at an offset in the medium; 0 if the medium ends before the integer does.
   func number<Number: FixedWidthInteger & BitwiseCopyable>(
     at byteOffset: Int, as type: Number.Type
   ) -> Number {
     guard byteOffset >= 0, byteOffset <= mediumByteCount - MemoryLayout<Number>.size else {
       return 0
     }
-    // SAFETY: inside of the medium; every bit pattern is a number.
+    // SAFETY: the bytes are within the medium, and every bit pattern is a valid integer.
     return Number(littleEndian: unsafe (medium + byteOffset).loadUnaligned(as: type))
   }
 
   func checksum(_ range: Range<Int>) -> UInt32 { CRC32C.checksum(of: mediumBytes(range)) }
 
-  /// Precondition: the bytes lie in the medium.
+  /// Precondition: the byte range is within the medium.
   @_lifetime(borrow self)
   func mediumBytes(_ range: Range<Int>) -> RawSpan {
     precondition(range.lowerBound >= 0 && range.upperBound <= mediumByteCount)
-    // SAFETY: inside of the medium, which lives as long as `self`.
+    // SAFETY: the bytes are within the medium, which lives as long as `self`.
     let buffer = unsafe UnsafeRawBufferPointer(start: medium + range.lowerBound, count: range.count)
     return unsafe _overrideLifetime(RawSpan(_unsafeBytes: buffer), borrowing: self)
   }
 
-  /// Nobody may look at these bytes of the slab until they are read.
+  /// Marks a request's bytes in the slab as invalid until they have been read.
   func take(_ request: IORequest) {
     let end = request.slabByteOffset + request.byteCount
     var page = request.slabByteOffset / Self.pageByteCount
@@ -105,9 +109,9 @@ internal import Glibc
     }
   }
 
-  /// Reads into the slab, zeros where the medium is shorter than the device.
+  /// Reads a request's bytes into the slab, with zeros for any bytes past the medium's end.
   ///
-  /// Precondition: the bytes lie in the slab.
+  /// Precondition: the bytes are within the slab.
   func read(_ request: IORequest, count: Int) {
     precondition(
       request.slabByteOffset >= 0 && count >= 0
@@ -115,7 +119,8 @@ internal import Glibc
     let there =
       request.byteOffset < UInt64(mediumByteCount)
       ? min(count, mediumByteCount - Int(request.byteOffset)) : 0
-    // SAFETY: inside of the slab by the precondition, and of the medium by the minimum.
+    // SAFETY: the bytes are within the slab by the precondition, and within the medium because the
+    // count is limited.
     unsafe (slab + request.slabByteOffset).copyMemory(
       from: medium + (there > 0 ? Int(request.byteOffset) : 0), byteCount: there)
     unsafe memset(slab + request.slabByteOffset + there, 0, count - there)
@@ -133,7 +138,8 @@ internal import Glibc
     }
   }
 
-  /// Stops where bytes are looked at that were not read in this execution, or are being read.
+  /// Returns bytes of the slab; stops the process if any of them have not been read in this
+  /// execution, or are still being read.
   @_lifetime(borrow self)
   func slabBytes(at byteOffset: Int, count: Int) -> RawSpan {
     let end = byteOffset + count
@@ -147,7 +153,7 @@ internal import Glibc
         "bytes \(byteOffset)..<\(end) of the slab are looked at; page \(page) has \(filled[page])")
       page += 1
     }
-    // SAFETY: inside of the slab, which lives as long as `self`.
+    // SAFETY: the bytes are within the slab, which lives as long as `self`.
     let buffer = unsafe UnsafeRawBufferPointer(start: slab + byteOffset, count: count)
     return unsafe _overrideLifetime(RawSpan(_unsafeBytes: buffer), borrowing: self)
   }

@@ -1,22 +1,23 @@
-/// ``BlockIO`` over bytes in memory, which stops at whatever a reader must not do.
+/// A ``BlockIO`` queue over bytes in memory that stops the process if a reader does anything
+/// forbidden.
 ///
-/// It must not write, read another file, look at bytes that were not read, wait for nothing, or make
-/// requests without end.
+/// A reader must not write, read any other file, access bytes that have not been read, wait when no
+/// request is in flight, or make an endless series of requests.
 struct FuzzQueue: BlockIO, ~Copyable {
-  /// How the queue behaves; every choice is one that a device may make.
+  /// The queue's behavior; a real device may behave in any of these ways.
   struct Manner {
     var target: IOFile
-    /// Bytes of the device; behind the medium they are zeros.
+    /// The size of the device; bytes past the medium's end are zeros.
     var deviceByteCount: UInt64
     var requestCountMax = TreeWalker.requestCount
     var slabByteCount = TreeWalker.slabByteCount
-    /// Decides the order in which requests complete; 0: as they were made.
+    /// The seed for the order in which requests complete; 0 for the order in which they were made.
     var order: UInt8 = 0
-    /// Which request fails, from 1.
+    /// The request that fails, counted from 1; 0 for none.
     var failing = 0
-    /// Which request is cut short, from 1.
+    /// The request that completes with too few bytes, counted from 1; 0 for none.
     var short = 0
-    /// A reader that needs more does not come to an end.
+    /// The maximum number of requests; a reader that needs more is assumed never to finish.
     var requestTotalMax = 20_000
   }
 
@@ -71,7 +72,7 @@ struct FuzzQueue: BlockIO, ~Copyable {
       slabByteOffset >= 0 && byteCount >= 0 && slabByteOffset + byteCount <= slabByteCount,
       "bytes outside of the slab are looked at")
     let bytes = memory.slabBytes(at: slabByteOffset, count: byteCount)
-    // SAFETY: the memory lives at least as long as the queue, which keeps it.
+    // SAFETY: the memory lives at least as long as the queue, which holds a reference to it.
     return unsafe _overrideLifetime(bytes, borrowing: self)
   }
 

@@ -1,6 +1,6 @@
-/// One execution over a journal: what `resume`, `status` and `verify --journal` read of it.
+/// One execution with a journal, which reads what `resume`, `status` and `verify --journal` read.
 package struct JournalCase {
-  /// The result of reading a journal, as far as it is compared.
+  /// The parts of a journal that are compared after the journal has been read.
   private struct Reading: Equatable {
     var watermark, doneByteCount, endByteOffset, cutByteOffset, nextSequence, nextSweep: UInt64
     var runCount: UInt64
@@ -32,7 +32,7 @@ package struct JournalCase {
 
   package init(_ memory: FuzzMemory) { self.memory = memory }
 
-  /// Runs the input and stops the process where something does not hold.
+  /// Runs the input, and stops the process if any invariant is violated.
   ///
   /// - Returns: True if the journal was accepted.
   @discardableResult
@@ -41,7 +41,8 @@ package struct JournalCase {
     input.expand(into: memory)
     let failing = manner(failing: input.choices.failing, short: input.choices.short)
     guard let reading = reading(failing), failing.failing == 0 else {
-      // A journal refused for an I/O error may be valid; it has to be read without the error, too.
+      // A journal refused because of an I/O error may be valid, so it must also be read without the
+      // error.
       return failing.failing != 0 && check(input)
     }
     guard let again = self.reading(manner(slabByteCount: input.choices.slabByteCount)) else {
@@ -65,7 +66,7 @@ package struct JournalCase {
       path: "journal", byteCount: UInt64(memory.mediumByteCount), io: FuzzQueue(memory, manner))
   }
 
-  /// Nil where the journal is refused.
+  /// Reads the journal; returns nil if it is refused.
   private func reading(_ manner: FuzzQueue.Manner) -> Reading? {
     do throws(MergeError) {
       var reader = try reader(manner)
@@ -108,7 +109,7 @@ package struct JournalCase {
     checkRangePieces(state, header)
   }
 
-  /// Unreadable ranges are retried in pieces that fit in a buffer.
+  /// Checks the pieces in which unreadable ranges are retried, each of which must fit in a buffer.
   private func checkRangePieces(_ state: JournalState, _ header: JournalHeader) {
     let cuts = TransferCuts(
       ioByteCount: header.ioByteCount, endByteOffset: header.endByteOffset, alignmentByteCount: 512)
@@ -128,7 +129,7 @@ package struct JournalCase {
     }
   }
 
-  /// Compares a journal with the model, and its records with their encoding.
+  /// Compares a journal with the model, and its records with their encodings.
   private func check(_ input: JournalInput) -> Bool {
     guard let reading = reading(manner(slabByteCount: input.choices.slabByteCount)) else {
       return false
@@ -170,7 +171,7 @@ package struct JournalCase {
 
   private func checkHeader(_ header: JournalHeader) {
     let encoded = header.encoded
-    // Texts that were no texts grow when they are made ones.
+    // Strings that were not valid UTF-8 grow when they are made valid.
     guard encoded.count <= JournalHeader.byteCountMax else { return }
     do throws(JournalFault) {
       let decoded = try JournalHeader(decoding: encoded)
@@ -191,7 +192,8 @@ package struct JournalCase {
       "a record is not what it is encoded to")
   }
 
-  /// A merge appends after the last accepted record and overwrites what follows it.
+  /// Checks that a merge can append after the last accepted record, overwriting whatever follows
+  /// it.
   private func checkAppending(to reading: Reading) {
     var expected = reading
     do throws(MergeError) {
@@ -216,7 +218,7 @@ package struct JournalCase {
     guard var found = self.reading(manner()) else {
       Finding.stop("a journal is refused once the merge has gone on")
     }
-    // The first record after another run's last one tells the time of that run.
+    // The first record after the last one of another run reveals the time spent in that run.
     found.writingSeconds = expected.writingSeconds
     expected.isVerified = found.isVerified
     Finding.unless(found == expected, "going on with a merge changes what was recorded")

@@ -1,11 +1,12 @@
-/// An input of the journal fuzzer: how it is read, and a journal in few bytes.
+/// An input for the journal fuzzer: a compactly encoded journal, and choices for how to read it.
 ///
-/// 8 bytes of choices (``Choices``) are followed by chunks, each: where it begins (1), its bytes (2),
-/// the bytes. Zeros between chunks, of which a journal has many, take no room.
+/// An input starts with 8 bytes of choices (``Choices``). They are followed by chunks, each
+/// consisting of its place (1 byte), its byte count (2 bytes) and its content. The many zeros
+/// between chunks of a journal take up no space.
 struct JournalInput {
   static let journalByteCountMax = 256 << 10
 
-  /// The choices that bytes of the input encode.
+  /// The choices encoded in the first bytes of an input.
   struct Choices {
     static let byteCount = 8
     var bytes: [UInt8]
@@ -14,7 +15,7 @@ struct JournalInput {
     var repairsChecksums: Bool { flags & 3 != 3 }
     var renumbersRecords: Bool { flags & 4 == 0 }
     var appends: Bool { flags & 8 != 0 }
-    /// The reader's own, or the least that holds any record.
+    /// The reader's usual slab size, or the minimum size that has room for any record.
     var slabByteCount: Int {
       flags & 16 == 0
         ? JournalReader<FuzzQueue>.slabByteCount : JournalRecord.payloadByteCountMax
@@ -23,12 +24,13 @@ struct JournalInput {
     var short: Int { bytes[1] & 3 == 2 ? Int(bytes[1] >> 2) : 0 }
   }
 
-  /// Bytes without long zeros.
+  /// A piece of the journal that contains no long run of zeros.
   struct Chunk {
-    /// Where the chunk begins.
+    /// The code for where the chunk begins.
     ///
-    /// 0, 1, 2: at the next multiple of a record's, a sector's, a page's bytes; from 3 on: behind one
-    /// word of zeros, two words, and so on.
+    /// 0, 1 and 2 stand for the next multiple of 8 bytes (a record's alignment), of a sector and of
+    /// a page; 3 and up stand for one 8-byte word of zeros after the next multiple of 8 bytes, two
+    /// words, and so on.
     var place: UInt8 = 0
     var bytes: [UInt8]
 
@@ -51,7 +53,7 @@ struct JournalInput {
     self.chunks = chunks
   }
 
-  /// Any bytes are an input.
+  /// Decodes an input; any bytes are valid.
   init(decoding bytes: [UInt8]) {
     var reader = ByteReader(RawSpan(_elements: bytes.span))
     choices = Choices(
@@ -65,7 +67,9 @@ struct JournalInput {
     }
   }
 
-  /// A journal as chunks: the header and each record one, more where zeros divide them.
+  /// Creates an input that encodes a journal.
+  ///
+  /// The header and each record become one chunk each; all other data is split at zeros.
   init(choices: [UInt8], journal: [UInt8]) {
     self.init(choices: choices, chunks: [])
     var end = 0
@@ -79,7 +83,7 @@ struct JournalInput {
       append(journal, position..<min(position + byteCount, journal.count), &end)
       position = (end + 7) / 8 * 8
     }
-    // Zeros at the end are part of the file.
+    // Zeros at the end are also part of the file.
     let rest = max(journal.count / 8 * 8, (end + 7) / 8 * 8)
     if rest <= journal.count {
       append(journal, rest..<journal.count, &end)
@@ -88,9 +92,9 @@ struct JournalInput {
     }
   }
 
-  /// Bytes from a place on that are no padding; 0 where padding begins.
+  /// Returns the number of bytes from `position` to the next padding; 0 if padding begins there.
   private static func chunkByteCount(_ journal: [UInt8], at position: Int) -> Int {
-    // The header as a whole, so that it can be decoded.
+    // The header stays in one chunk, so that it can be decoded.
     if position == 0 { return Int(journal.number(at: 12, UInt32.self)) }
     if journal.number(at: position, UInt32.self) == RecordFrame.magic {
       return RecordFrame.byteCount + Int(journal.number(at: position + 24, UInt32.self))
@@ -113,7 +117,7 @@ struct JournalInput {
       end = range.upperBound
       return
     }
-    // Too far for one step.
+    // The distance is too great for one chunk, so an empty chunk is put in between.
     precondition(range.lowerBound.isMultiple(of: 8) && range.lowerBound > end + 8 * 200)
     let middle = min(range.lowerBound, end + 8 * 200) / 8 * 8
     append(journal, middle..<middle, &end)
@@ -131,7 +135,7 @@ struct JournalInput {
     return writer.bytes
   }
 
-  /// Lays the journal out as it stands in the file, with checksums as the choices say.
+  /// Lays out the journal as in a file, and repairs checksums if the choices say so.
   func expand(into memory: FuzzMemory) {
     memory.begin()
     for chunk in chunks {
@@ -143,7 +147,7 @@ struct JournalInput {
     if choices.repairsChecksums { repair(memory) }
   }
 
-  /// Makes the header's checksum right, and those of all that look like records.
+  /// Corrects the checksums of the header and of everything that looks like a record.
   private func repair(_ memory: FuzzMemory) {
     let headerByteCount = Int(memory.number(at: 12, as: UInt32.self))
     guard headerByteCount >= 24, headerByteCount <= memory.mediumByteCount else { return }
@@ -162,7 +166,7 @@ struct JournalInput {
       }
       if choices.renumbersRecords {
         memory.write(sequence, at: position + 8)
-        // Only where an append may begin is a record the first of one.
+        // A record can be the first of an append only at an offset where an append may begin.
         let append = memory.number(at: position + 16, as: UInt64.self)
         let most = position.isMultiple(of: 4096) ? sequence : sequence - 1
         memory.write(min(append, most), at: position + 16)
@@ -173,7 +177,8 @@ struct JournalInput {
     }
   }
 
-  /// As RecordFrame has it; that both agree is seen when the seeds are made.
+  /// Corrects a record's checksum as `RecordFrame` computes it; making the seeds checks that both
+  /// agree.
   private func repairRecord(_ range: Range<Int>, _ headerChecksum: UInt32, _ memory: FuzzMemory) {
     var first = ByteWriter()
     first.append(headerChecksum)

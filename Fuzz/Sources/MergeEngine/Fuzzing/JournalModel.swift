@@ -1,6 +1,7 @@
-/// The content of a journal, by the simplest algorithm: each entry minus what newer ones cover.
+/// A model of a journal's content that uses the simplest algorithm: each entry minus the parts that
+/// newer entries cover.
 struct JournalModel {
-  /// More would take the model longer than the reader.
+  /// The maximum number of entries, because with more, the model would take longer than the reader.
   static let entryCountMax = 256
 
   private struct Recorded {
@@ -12,9 +13,10 @@ struct JournalModel {
   private var recorded: [Recorded] = []
   /// The unreadable ranges, each with the sequence number of its record.
   private var unreadable: [(range: ByteRange, sequence: UInt64)] = []
-  /// The recorded bytes that no later record names unreadable.
+  /// The recorded bytes that no later record lists as unreadable.
   private var live = RangeSet()
-  /// True once an entry counts bytes again; a re-check replaces entries and counts none.
+  /// True if an entry has counted the same bytes again; rechecks do not matter, because they
+  /// replace entries without counting bytes.
   private(set) var countsTwice = false
   var isTooLarge: Bool { recorded.count + unreadable.count > Self.entryCountMax }
 
@@ -34,11 +36,11 @@ struct JournalModel {
     }
   }
 
-  /// In rising order; with a checksum where an entry is there as a whole.
+  /// The remaining pieces in ascending order; a piece has a checksum if it is a complete entry.
   var pieces: [RecordedPiece] { Self.pieces(recorded, unreadable) }
 
-  /// The bytes that count as done; nil where merging would never leave such a journal, and the count
-  /// is only bounded.
+  /// The number of bytes that count as done; nil if the journal is one that a merge would never
+  /// leave behind, for which the number is not exactly known.
   var doneByteCount: UInt64? {
     let merged = recorded.filter { !$0.isRecheck }
     let byteCount = merged.reduce(0 as UInt64) { $0 + $1.entry.byteCount }

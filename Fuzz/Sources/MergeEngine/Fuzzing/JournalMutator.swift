@@ -1,12 +1,12 @@
 internal import Fixtures
 
-/// Changes inputs of the journal fuzzer with what is known of records.
+/// Mutates inputs for the journal fuzzer, using knowledge of the record format.
 package struct JournalMutator {
   private var generator: SeededGenerator
 
   package init(seed: UInt32) { generator = SeededGenerator(seed: UInt64(seed)) }
 
-  /// Another input, with at most `byteCountMax` bytes.
+  /// Returns a mutated copy of the input, with at most `byteCountMax` bytes.
   package mutating func mutate(_ bytes: [UInt8], byteCountMax: Int) -> [UInt8] {
     var input = JournalInput(decoding: bytes)
     mutate(&input)
@@ -38,7 +38,7 @@ package struct JournalMutator {
     }
   }
 
-  /// Mutates what a record says, and makes its frame say how much that is.
+  /// Mutates a record's payload, and updates the payload length in the record's frame.
   private mutating func mutatePayload(_ chunk: inout JournalInput.Chunk) {
     guard chunk.bytes.count > RecordFrame.byteCount,
       chunk.bytes.number(at: 0, UInt32.self) == RecordFrame.magic
@@ -49,7 +49,8 @@ package struct JournalMutator {
     chunk.bytes.set(UInt32(payload.count), at: 24)
   }
 
-  /// Puts a packed number that begins or ends something in the place of a byte of what a record says.
+  /// Replaces a byte of a record's payload with one or two variable-length integers that are close
+  /// to a power of two.
   private mutating func putNumber(_ chunk: inout JournalInput.Chunk) {
     guard chunk.bytes.count > RecordFrame.byteCount else { return }
     var writer = ByteWriter()
@@ -86,7 +87,8 @@ package struct JournalMutator {
     input.chunks[0].bytes = header.encoded
   }
 
-  /// A sound record in a small world, in which records often meet.
+  /// Returns a valid record whose ranges are in a small space, so that the ranges of different
+  /// records often overlap.
   private mutating func record() -> JournalInput.Chunk {
     let seconds = Int64(1_700_000_000 + Int.random(in: 0..<100, using: &generator))
     let record: JournalRecord =

@@ -1,5 +1,6 @@
 extension Seeds {
-  /// Journals as the engine writes them: of merges that went well, were interrupted, met bad spots.
+  /// Returns journals as the engine writes them, from merges that succeeded, were interrupted, or
+  /// found bad spots.
   package static func journals(_ memory: FuzzMemory) throws -> [Seed] {
     var seeds: [Seed] = []
     for (name, header, appends) in stories {
@@ -9,7 +10,8 @@ extension Seeds {
         let choices = [flags] + [UInt8](repeating: 0, count: JournalInput.Choices.byteCount - 1)
         let input = JournalInput(choices: choices, journal: journal)
         input.expand(into: memory)
-        // Also proves that the harness repairs what the engine has written to what it was.
+        // This also proves that the harness's repair leaves a journal written by the engine
+        // unchanged.
         guard memory.mediumByteCount == journal.count,
           memory.mediumBytes(0..<journal.count).copiedBytes(at: 0, count: journal.count) == journal
         else { Finding.stop("the seed \(name) is not the journal that it was made from") }
@@ -80,7 +82,8 @@ extension Seeds {
     return stories
   }
 
-  /// Checkpoints of transfers of 4 KiB, given by their numbers; a merging sweep moves the watermark.
+  /// Returns a checkpoint of 4 KiB transfers with the given indexes; only a merge sweep moves the
+  /// watermark.
   private static func checkpoint(
     _ sweep: UInt64, _ numbers: Range<UInt64>, _ kind: JournalRecord.SweepKind = .merge,
     watermark: UInt64 = 80

@@ -1,6 +1,8 @@
-/// One execution over metadata: what `plan`, `merge` and `devices` do with it, up to the data.
+/// One execution with pool metadata, which does what `plan`, `merge` and `devices` do with
+/// metadata, but reads no data.
 package struct MetadataCase {
-  /// Transfers checked in one pass; a few blocks can hold millions.
+  /// The maximum number of transfers checked in one pass, because a few blocks can contain
+  /// millions.
   private static let transferCountMax = 2000
 
   private let memory: FuzzMemory
@@ -9,7 +11,7 @@ package struct MetadataCase {
 
   package init(_ memory: FuzzMemory) { self.memory = memory }
 
-  /// Runs the input and stops the process where something does not hold.
+  /// Runs the input, and stops the process if any invariant is violated.
   ///
   /// - Returns: True if the metadata was accepted.
   @discardableResult
@@ -98,7 +100,7 @@ package struct MetadataCase {
     let expected = segments(runs, plan, from: 0)
     try checkTransfers(stream, plan, expected)
     let changed = try change(input)
-    // By 128 bits, since both ends go up to 63.
+    // This is computed with 128 bits because an end can have up to 63 bits.
     let product = plan.endByteOffset.multipliedFullWidth(by: choices.restart)
     let start = (256 as UInt64).dividingFullWidth(product).quotient
     do throws(MergeError) {
@@ -111,7 +113,7 @@ package struct MetadataCase {
     }
   }
 
-  /// Changes a block behind the first pass's back; true if there is one to be changed.
+  /// Changes a block between passes; returns true if the input has a block to change.
   private func change(_ input: MetadataInput) throws(MergeError) -> Bool {
     guard let block = input.choices.changedBlock, block < input.blocks.count else { return false }
     let byteOffset = block * BlockKind.blockByteCount + BtreeNode.headerByteCount + 8
@@ -157,7 +159,8 @@ package struct MetadataCase {
     Finding.unless(plan.fingerprint == expected, "another fingerprint than that of the runs")
   }
 
-  /// Returns the expected segments of a pass from `start`: one for each run that is not skipped.
+  /// Returns the segments expected from a pass that begins at `start`: one for each run that is not
+  /// skipped.
   private func segments(
     _ runs: [MappingRun], _ plan: MergePlan, from start: UInt64
   ) -> [Segment] {
@@ -177,7 +180,7 @@ package struct MetadataCase {
   ) throws(MergeError) {
     var pieces = expected[...]
     while let segment = try stream.peek() {
-      // A later pass may begin in the middle of a run, never cut one anywhere else.
+      // A later pass may begin in the middle of a run, but must not split one anywhere else.
       Finding.unless(pieces.popFirst() == segment, "a later pass gives another \(segment)")
       stream.take(segment.byteCount)
     }
@@ -215,7 +218,8 @@ package struct MetadataCase {
       count <= plan.transferCount, "\(count) transfers; the plan has \(plan.transferCount)")
   }
 
-  /// Takes a transfer's segment off the front of what is expected.
+  /// Removes a transfer's segment from the front of the expected segments; stops the process if
+  /// they do not match.
   private func take(_ segment: Segment, _ pieces: inout ArraySlice<Segment>) {
     guard var first = pieces.popFirst() else { Finding.stop("more is transferred than planned") }
     Finding.unless(

@@ -1,11 +1,13 @@
-/// An input of the metadata fuzzer: what the merge is told, and metadata blocks in few bytes.
+/// An input for the metadata fuzzer: the options of a merge, and compactly encoded metadata blocks.
 ///
-/// A block is stored as its first bytes and, of a node, its values: most of a node is room for entries
-/// that it does not have, and mutations there are lost. 24 bytes of choices (``Choices``) are followed
-/// by the blocks from block 0 on, each: bytes of the head (2), bytes of the values (2), head, values.
+/// A block is stored as its first bytes (the head) and, for a node, its values. The rest is
+/// omitted, because most of a node is unused space for entries, where mutations would have no
+/// effect. An input starts with 24 bytes of choices (``Choices``). They are followed by the blocks,
+/// starting with block 0, each consisting of the head's byte count (2 bytes), the values' byte
+/// count (2 bytes), the head and the values.
 struct MetadataInput {
   static let blockCountMax = FuzzMemory.mediumByteCountMax / BlockKind.blockByteCount
-  /// Where a node says how many entries have room, which is where its values begin.
+  /// The offset of a node's maximum entry count, which determines where the node's values begin.
   static let entryCountMaxByteOffset = 20
 
   struct Block: Equatable {
@@ -14,7 +16,7 @@ struct MetadataInput {
 
     var isSuperblock: Bool { head.number(at: 32, UInt64.self) == Superblock.magic }
 
-    /// Where the values go; nil where they have no room.
+    /// The offset of the values within the block; nil if the values do not fit.
     var valuesByteOffset: Int? {
       let roomCount = Int(head.number(at: MetadataInput.entryCountMaxByteOffset, UInt32.self))
       let start = BtreeNode.headerByteCount + 8 * min(roomCount, BlockKind.blockByteCount)
@@ -22,7 +24,7 @@ struct MetadataInput {
     }
   }
 
-  /// The choices that bytes of the input encode.
+  /// The choices encoded in the first bytes of an input.
   struct Choices {
     static let byteCount = 24
     var bytes: [UInt8]
@@ -42,15 +44,15 @@ struct MetadataInput {
       return UInt64(bytes.number(at: 12, UInt32.self)) << (bytes[1] >> 3 & 7) * 5
     }
     var order: UInt8 { bytes[2] }
-    /// The block that changes between the passes; nil for none.
+    /// The index of the block that changes between the passes; nil for none.
     var changedBlock: Int? { bytes[3] == 0 ? nil : Int(bytes[3]) - 1 }
     var deviceID: UInt32 { bytes.number(at: 4, UInt32.self) }
     var originByteCount: UInt64 { UInt64(bytes.number(at: 8, UInt32.self)) * 512 }
     var ioByteCount: UInt64 { 4096 * (1 + UInt64(bytes[16]) * 64) }
-    /// From where on the last pass reads, in 256ths of the whole.
+    /// The position at which the last pass starts, in 256ths of the whole.
     var restart: UInt64 { UInt64(bytes[18]) }
     var requestCountMax: Int { 1 + Int(bytes[19]) % TreeWalker.requestCount }
-    /// Blocks of the device behind those that are given.
+    /// The number of additional blocks on the device after those in the input.
     var extraBlockCount: UInt64 { UInt64(bytes[20]) << 14 }
     var failing: Int { bytes[21] & 3 == 1 ? Int(bytes[21] >> 2) : 0 }
     var short: Int { bytes[21] & 3 == 2 ? Int(bytes[21] >> 2) : 0 }
@@ -64,7 +66,7 @@ struct MetadataInput {
     self.blocks = blocks
   }
 
-  /// Any bytes are an input.
+  /// Decodes an input; any bytes are valid.
   init(decoding bytes: [UInt8]) {
     var reader = ByteReader(RawSpan(_elements: bytes.span))
     choices = Choices(
@@ -91,7 +93,7 @@ struct MetadataInput {
     return writer.bytes
   }
 
-  /// Lays the blocks out as a device has them, with checksums as the choices say.
+  /// Lays out the blocks as on a device, and repairs checksums if the choices say so.
   func expand(into memory: FuzzMemory) {
     memory.begin()
     memory.resize(blocks.count * BlockKind.blockByteCount)
@@ -122,7 +124,7 @@ struct MetadataInput {
 }
 
 extension [UInt8] {
-  /// The little-endian number at `byteOffset`; what lies behind the end counts as zeros.
+  /// Returns the little-endian integer at `byteOffset`; bytes past the end count as zeros.
   func number<Number: FixedWidthInteger>(at byteOffset: Int, _ type: Number.Type) -> Number {
     var number: Number = 0
     for index in 0..<MemoryLayout<Number>.size where byteOffset + index < count {
@@ -131,7 +133,7 @@ extension [UInt8] {
     return number
   }
 
-  /// Stores a number as far as there is room.
+  /// Stores an integer in little-endian order, dropping any bytes that do not fit.
   mutating func set<Number: FixedWidthInteger>(_ number: Number, at byteOffset: Int) {
     for index in 0..<MemoryLayout<Number>.size where byteOffset + index < count {
       self[byteOffset + index] = UInt8(truncatingIfNeeded: number >> Number(8 * index))

@@ -1,21 +1,21 @@
-/// The metadata read in the plainest way: by descending, all in memory.
+/// A model that reads metadata in the simplest way: by recursive descent, entirely in memory.
 ///
-/// Metadata that the engine accepts has to be a tree here too, with the same mappings.
+/// If the engine accepts metadata, this model must also read it as a tree with the same mappings.
 struct MetadataModel {
-  /// An entry of a leaf.
+  /// An entry in a leaf of a tree.
   struct Entry {
     var key: UInt64
     var valueByteOffset: Int
   }
 
-  /// Enough for any tree in the few blocks of an input.
+  /// The maximum number of nodes, which is enough for any tree in the few blocks of an input.
   private static let nodeCountMax = 1024
 
   private let memory: FuzzMemory
 
   init(_ memory: FuzzMemory) { self.memory = memory }
 
-  /// The entries of all leaves; nil for what is no tree in the blocks that are there.
+  /// Returns the entries of all leaves; nil if the existing blocks do not form a tree.
   func entries(root: UInt64, leafValueByteCount: Int) -> [Entry]? {
     var entries: [Entry] = []
     var budget = Self.nodeCountMax
@@ -63,7 +63,7 @@ struct MetadataModel {
     return true
   }
 
-  /// The mappings of a tree as maximal runs, and how many mappings they are.
+  /// Returns the mappings of a tree as maximal runs; nil if the blocks do not form a tree.
   func runs(root: UInt64) -> [MappingRun]? {
     guard let entries = entries(root: root, leafValueByteCount: 8) else { return nil }
     var runs: [MappingRun] = []
@@ -82,8 +82,8 @@ struct MetadataModel {
     return runs
   }
 
-  /// Makes the device's details say how many mappings it has, so that damage to the mappings gets past
-  /// that check.
+  /// Corrects the mapping count in a device's details, so that damaged mappings get past the check
+  /// of that count.
   func repairMappedCount(_ deviceID: UInt32, isInactive: Bool) {
     let held = isInactive ? 0 : memory.number(at: 56, as: UInt64.self)
     guard held < memory.mediumByteCount / BlockKind.blockByteCount else { return }

@@ -1,6 +1,6 @@
 internal import Fixtures
 
-/// Changes inputs of the metadata fuzzer with what is known of trees.
+/// Mutates inputs for the metadata fuzzer, using knowledge of the tree format.
 package struct MetadataMutator {
   private static let superblockFields = [4, 8, 44, 48, 56, 64, 192, 320, 328, 336, 340, 360]
   private static let nodeFields = [4, 16, 20, 24]
@@ -8,7 +8,7 @@ package struct MetadataMutator {
 
   package init(seed: UInt32) { generator = SeededGenerator(seed: UInt64(seed)) }
 
-  /// Another input, with at most `byteCountMax` bytes.
+  /// Returns a mutated copy of the input, with at most `byteCountMax` bytes.
   package mutating func mutate(_ bytes: [UInt8], byteCountMax: Int) -> [UInt8] {
     var input = MetadataInput(decoding: bytes)
     mutate(&input)
@@ -46,7 +46,7 @@ package struct MetadataMutator {
     }
   }
 
-  /// Numbers at which something begins or ends, or that are a block's.
+  /// Returns a random integer that is likely to be a boundary value or the number of a block.
   private mutating func number(_ input: MetadataInput) -> UInt64 {
     switch Int.random(in: 0..<4, using: &generator) {
     case 0: UInt64.random(in: 0...UInt64(input.blocks.count), using: &generator)
@@ -88,7 +88,7 @@ package struct MetadataMutator {
     guard count > 0 else { return }
     let index = 8 * Int.random(in: 0..<count, using: &generator)
     var value = number(input)
-    // As a mapping has it: the block above the time.
+    // A mapping's value has this format: the block number is above 24 bits of time.
     if Bool.random(using: &generator) { value <<= 24 }
     input.blocks[block].values.set(value, at: index)
   }
@@ -113,13 +113,13 @@ package struct MetadataMutator {
     let fields = isSuperblock ? Self.superblockFields : Self.nodeFields
     let field = fields.randomElement(using: &generator) ?? 4
     if !isSuperblock, generator.chance(oneIn: 4) {
-      // Room for about as many entries as there are.
+      // The maximum is set close to the actual number of entries.
       let count = input.blocks[block].head.number(at: 16, UInt32.self)
       let step = UInt32.random(in: 0...4, using: &generator)
       return input.blocks[block].head.set(count &+ step &- 2, at: 20)
     }
     if Bool.random(using: &generator) {
-      // Most limits are near what is there.
+      // Most limits are close to the existing value.
       let old = input.blocks[block].head.number(at: field, UInt32.self)
       let step = UInt32.random(in: 0...8, using: &generator)
       return input.blocks[block].head.set(old &+ step &- 4, at: field)
@@ -156,7 +156,7 @@ package struct MetadataMutator {
     }
   }
 
-  /// Takes a node apart and puts it together with another count of entries.
+  /// Decodes a node, edits its entries, and encodes it again with the new number of entries.
   private mutating func editEntries(
     _ block: Int, _ input: inout MetadataInput,
     _ edit: (inout SeededGenerator, inout [UInt64], inout [UInt8], Int) -> Void
@@ -176,7 +176,8 @@ package struct MetadataMutator {
     input.blocks[block] = node
   }
 
-  /// Makes everything that leads to a block lead to a new node with that block as its child.
+  /// Inserts a new node above a block: everything that pointed to the block points to the new node,
+  /// whose only child is the block.
   private mutating func putNodeAbove(_ block: Int, _ input: inout MetadataInput) {
     guard input.blocks.count < MetadataInput.blockCountMax else { return }
     let above = UInt64(input.blocks.count)

@@ -1,18 +1,18 @@
 internal import Fixtures
 internal import Foundation
 
-/// The inputs that fuzzing begins with, made from the fixtures.
+/// The inputs that fuzzing starts with, made from the test fixtures.
 package enum Seeds {
-  /// An input with the name of its file.
+  /// A seed input and the name of its file.
   package struct Seed {
     var name: String
     var bytes: [UInt8]
   }
 
-  /// Names the folder that seeds are to be written to.
+  /// The environment variable that names the folder to write seeds to.
   private static let variable = "THIN_MERGE_SEEDS"
 
-  /// Writes seeds and ends the process if the environment asks for that.
+  /// Writes seeds and ends the process if the environment variable for that is set.
   package static func writeIfAsked(_ make: () throws -> [Seed]) {
     guard let folder = ProcessInfo.processInfo.environment[variable] else { return }
     do {
@@ -27,7 +27,8 @@ package enum Seeds {
     exit(0)
   }
 
-  /// Pools that a kernel made, cut down to a few entries in a node, and pools of the builder.
+  /// Returns seeds from pools that a kernel made, reduced to a few entries per node, and from pools
+  /// made by the image builder.
   package static func metadata(_ memory: FuzzMemory) throws -> [Seed] {
     var seeds: [Seed] = []
     let folder = FileManager.default.temporaryDirectory.appending(
@@ -72,7 +73,8 @@ package enum Seeds {
     return seeds
   }
 
-  /// The same pool onto origins of several sizes, with other ways to be read.
+  /// Returns choices for merging one pool onto origins of several sizes, with different ways of
+  /// reading the pool.
   private static func variants(_ pool: PoolExcerpt.Pool) -> [[UInt8]] {
     func choices(flags: UInt8, pastEnd: UInt8, sectorCount: UInt32, order: UInt8) -> [UInt8] {
       var writer = ByteWriter()
@@ -113,9 +115,9 @@ package enum Seeds {
   }
 }
 
-/// The blocks of a pool that a merge of one device reads, with fewer entries and renumbered.
+/// The blocks of a pool that a merge of one device reads, renumbered and with fewer entries.
 struct PoolExcerpt {
-  /// Where the excerpt is taken from.
+  /// The pool that an excerpt is taken from.
   struct Pool {
     var deviceID: UInt64
     var block: (Int) -> BlockBytes
@@ -158,7 +160,8 @@ struct PoolExcerpt {
     copyNode(block, entryCountMax: entryCountMax) { $2 }
   }
 
-  /// Copies a tree; `leafValue` may lead a leaf's value elsewhere.
+  /// Copies a tree and returns the index of the copied root; `leafValue` returns the new value for
+  /// each leaf entry.
   private mutating func copyNode(
     _ block: Int, entryCountMax: Int = 252,
     leafValue: (inout PoolExcerpt, UInt64, UInt64) -> UInt64

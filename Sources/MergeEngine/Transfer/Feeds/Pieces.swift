@@ -46,7 +46,7 @@ package struct JournaledPieces<IO: BlockIO & ~Copyable>: PieceSource, ~Copyable 
   }
 }
 
-/// The first pieces with a known checksum, at most `count` of them.
+/// The first pieces of another source that have a known checksum, limited to `count` pieces.
 package struct FirstPieces<Pieces: PieceSource & ~Copyable>: PieceSource, ~Copyable {
   private var pieces: Pieces
   private var left: Int

@@ -9,7 +9,7 @@ package protocol TransferFeed: ~Copyable {
 package struct PlannedTransfers<Source: RunSource & ~Copyable>: TransferFeed, ~Copyable {
   private let segments: SegmentStream<Source>
 
-  /// Starts at the stream's current position.
+  /// Creates a feed that starts at the stream's current position.
   package init(_ segments: SegmentStream<Source>) { self.segments = segments }
 
   package mutating func next(_ transfer: inout Transfer) throws(MergeError) -> Bool {
@@ -38,7 +38,8 @@ package struct PieceTransfers<
   private let segments: SegmentStream<Source>
   private var pieces: Pieces
 
-  /// Starts at the stream's current position, which must be before the first piece.
+  /// Creates a feed that starts at the stream's current position, which must not be past the first
+  /// piece.
   ///
   /// - Precondition: The pieces are in ascending order.
   package init(_ segments: SegmentStream<Source>, pieces: consuming Pieces) {

@@ -299,7 +299,7 @@ package struct Checkpointer: TransferLedger, ~Copyable {
   }
 }
 
-/// A builder that packs entries into checkpoint records of bounded size.
+/// A builder that packs entries into checkpoint records of limited size.
 private struct CheckpointBuilder {
   private var checkpoint: JournalRecord.Checkpoint
   private var passed: UInt64
