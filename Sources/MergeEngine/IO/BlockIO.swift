@@ -57,7 +57,7 @@ package enum IOFile: UInt8, CaseIterable, Sendable {
   case data
   /// The file that is written to, or compared with the source.
   case target
-  /// The target, accessed through the page cache because its tail is not aligned.
+  /// The target, accessed through the page cache in order to handle its unaligned tail.
   case targetBuffered
   case journal
 }

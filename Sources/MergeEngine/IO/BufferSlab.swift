@@ -57,6 +57,8 @@ internal import SystemPackage
   /// Keeps the memory until the process ends, because the kernel may still write to it.
   mutating func keep() { isKept = true }
 
+  /// Returns the bytes at a byte offset of the slab.
+  ///
   /// - Precondition: The bytes lie inside the slab.
   @_lifetime(borrow self)
   package borrowing func bytes(at byteOffset: Int, count: Int) -> RawSpan {

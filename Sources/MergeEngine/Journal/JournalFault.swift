@@ -4,7 +4,7 @@ internal import SystemPackage
 package struct JournalFault: Error, Equatable, Sendable {
   /// The machine-readable reason for the fault.
   package var code: MergeError.Code
-  /// The reason for the fault, as text for people.
+  /// The human-readable reason for the fault.
   package var reason: String
   /// A suggested remedy, if one is known.
   private var hint: String?

@@ -56,8 +56,8 @@ extension JournalStore {
   /// Checks that the requested merge has not already finished: repeating it would overwrite the
   /// merges that came after it.
   ///
-  /// - `path`: the path of the current journal. Journals of finished merges have the same path plus
-  ///   a number.
+  /// - `path`: the path of the current journal. Journals of earlier, finished merges are looked up
+  ///   under the same path plus a number.
   /// - Throws: `MergeError` (`journalConflict`) if the requested merge has already finished.
   func checkIsNotFinished(before path: String, _ match: JournalMatch) throws(MergeError) {
     var number = 1

@@ -14,7 +14,7 @@ internal import SystemPackage
 /// | before `finished` | this journal's | runs, not finished | the origin is half merged |
 /// | before the mark is removed | this journal's | finished | the merge is finished |
 /// | in a restart, before the mark is set | the earlier journal's | new, no run | half merged |
-/// | in a restart, before the run is recorded | this journal's, a restart's | no run | half merged |
+/// | in a restart, before its first run | this journal's, of a restart | no run | half merged |
 struct OriginMarks {
   private let place: MarkPlace
   private let range: ByteRange
@@ -197,7 +197,7 @@ struct OriginMarks {
   /// - `isRestart`: whether the journal of another merge, or of an earlier attempt, was set aside
   ///   to make room for this journal.
   /// - Throws: `MergeError` (`refused`) if the mark cannot be set. If there is nowhere to store a
-  ///   mark, the user is only notified.
+  ///   mark, the user is at most notified.
   func set(
     _ journal: OpenJournal, isUsualPlace: Bool, isRestart: Bool = false
   ) throws(MergeError) {

@@ -172,7 +172,7 @@ extension MetadataFault {
 
   /// Returns the fault for a pool that cannot be read because it is marked needs_check.
   ///
-  /// - `holdsSnapshot`: true if the pool holds a metadata snapshot.
+  /// - `holdsSnapshot`: true if the mappings are read from a metadata snapshot that the pool holds.
   static func needsCheck(_ path: String, holdsSnapshot: Bool) -> MetadataFault {
     MetadataFault(
       .poolNeedsCheck, superblock, "the pool is marked needs_check",
