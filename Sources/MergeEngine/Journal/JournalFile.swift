@@ -202,6 +202,23 @@ package enum JournalFile {
     return name
   }
 
+  /// The suffix of a finished merge's journal that is set aside.
+  package static let finishedSuffix = ".1"
+
+  /// Returns the paths under which `putAside` has stored journals, sorted by name.
+  ///
+  /// For the journal `a` and the suffix `.1`, these are `a.1`, `a.1.2`, `a.1.3` and so on, without
+  /// those that were removed since.
+  package static func pathsAside(of path: String, suffix: String) -> [String] {
+    let folder = FileSystem.folder(of: path)
+    let first = (FilePath(path).lastComponent?.string ?? "") + suffix
+    return FileSystem.names(in: folder).filter { name in
+      guard name.hasPrefix(first) else { return false }
+      let rest = name.dropFirst(first.count)
+      return rest.isEmpty || (rest.first == "." && UInt64(rest.dropFirst()) != nil)
+    }.sorted().map { "\(folder)/\($0)" }
+  }
+
   /// Removes a journal that has no recorded run.
   package static func remove(_ file: OpenFile) throws(MergeError) {
     try call(file.path, MergeError.cannotRemoveJournal) { () throws(Errno) in

@@ -56,20 +56,17 @@ extension JournalStore {
   /// Checks that the requested merge has not already finished: repeating it would overwrite the
   /// merges that came after it.
   ///
-  /// - `path`: the path of the current journal. Journals of earlier, finished merges are looked up
-  ///   under the same path plus a number.
+  /// - `path`: the path of the current journal, next to which journals of earlier, finished merges
+  ///   were set aside.
   /// - Throws: `MergeError` (`journalConflict`) if the requested merge has already finished.
   func checkIsNotFinished(before path: String, _ match: JournalMatch) throws(MergeError) {
-    var number = 1
-    while FileSystem.exists("\(path).\(number)") {
-      let earlier = "\(path).\(number)"
+    for earlier in JournalFile.pathsAside(of: path, suffix: JournalFile.finishedSuffix) {
       if let journal = try? open(earlier), journal.state.isFinished,
         match.isOfSameDevices(journal.header),
         journal.header.fingerprint == match.wanted.fingerprint
       {
         throw .finishedBefore(earlier)
       }
-      number += 1
     }
   }
 

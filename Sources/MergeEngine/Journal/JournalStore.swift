@@ -177,7 +177,7 @@ struct JournalStore {
           throw .finishedOtherwise(file.path, difference, sourceName: match.sourceName)
         }
         if !mergesAgain { try checkIsNotFinished(before: file.path, match) }
-        return .superseded(file, suffix: ".1")
+        return .superseded(file, suffix: JournalFile.finishedSuffix)
       }
     }
     try check(journal, match, isResumed: resumed != nil)

@@ -132,6 +132,21 @@ struct FinishedMarkTests {
     expectSuccess(try merge.merge(["--again", "--yes"]))
   }
 
+  @Test("every finished merge that was followed by another one is refused, not only the first")
+  func followedByOthers() throws {
+    let merge = try MergeCase.twoDevices()
+    expectSuccess(try merge.merge())
+    let other = merge.argumentsOfDevice1("merge", onto: merge.origin)
+    expectSuccess(try ThinMergeCommand.run(other))
+    expectSuccess(try merge.merge(["--again", "--yes"]))
+    let later = try Self.write(onto: merge)
+    let second = merge.journal + ".1.2"
+    expectError(try ThinMergeCommand.run(other), exitStatus: 4, naming: second)
+    try Program.remove(merge.journal + ".1")
+    expectError(try ThinMergeCommand.run(other), exitStatus: 4, naming: second)
+    #expect(try content(of: merge.originFile) == later)
+  }
+
   @Test("a merge of another device removes the finished mark while it runs, and sets it at its end")
   func otherMerge() throws {
     let merge = try MergeCase.twoDevices()
