@@ -205,7 +205,7 @@ struct BadDeviceTests {
     #expect(plan["refused"]?["code"]?.string == "device-read-only")
   }
 
-  @Test("a merge onto a block device needs --yes if nobody can be asked")
+  @Test("a merge onto a block device needs --yes if there is no terminal to ask for confirmation")
   func needsConfirmation() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)

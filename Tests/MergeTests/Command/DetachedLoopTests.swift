@@ -5,9 +5,9 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Command: a loop device that is being detached", .waitsForPrograms, .needsLoopDevices)
+@Suite("Command: loop devices being detached", .waitsForPrograms, .needsLoopDevices)
 struct DetachedLoopTests {
-  @Test("a search waits until a loop device is detached, and then finds none over the origin")
+  @Test("a search waits for a loop device to detach, and then finds none over the origin")
   func waitedFor() throws {
     let detaching = try Detaching()
     let clock = Clock(now: { .zero }, sleep: { _ in detaching.end() })
@@ -18,7 +18,7 @@ struct DetachedLoopTests {
     #expect(detaching.hasEnded)
   }
 
-  @Test("a loop device that stays half detached is reported as unseen after at least 2 s")
+  @Test("a loop device that stays half detached is reported as not visible after at least 2 s")
   func waitedForInVain() throws {
     let detaching = try Detaching()
     let slept = Mutex(Duration.zero)

@@ -100,7 +100,7 @@ struct HalfRecordedMergeTests {
   }
 
   @Test(
-    "a half-recorded merge is unfinished for every verb, even if its journal claims it finished",
+    "every verb treats a half-recorded merge as unfinished, even if its journal says finished",
     arguments: [[], ["--trust-earlier-runs"]], [false, true])
   func half(options: [String], isSecondHalf: Bool) throws {
     let crafted = try CraftedMerge()
@@ -122,7 +122,7 @@ struct HalfRecordedMergeTests {
   }
 
   @Test(
-    "recorded bytes that the device does not map do not count towards a finished merge",
+    "recorded bytes that the thin device does not map do not count toward finishing a merge",
     arguments: [[], ["--trust-earlier-runs"]])
   func unmapped(options: [String]) throws {
     let crafted = try CraftedMerge()
@@ -133,7 +133,7 @@ struct HalfRecordedMergeTests {
     #expect(try crafted.merge.status()["state"]?.string == "stopped")
   }
 
-  @Test("verify --journal is incomplete if part of an entry was replaced")
+  @Test("verify --journal reports an incomplete comparison if part of a journal entry was replaced")
   func replacedInPart() throws {
     let crafted = try CraftedMerge()
     let merge = crafted.merge

@@ -5,7 +5,7 @@ import Testing
   "Command: an unidentifiable data device", .waitsForPrograms, .needsLoopDevices)
 struct UnidentifiedDataTests {
   @Test(
-    "a merge is not resumed from an unidentifiable data device with other bytes than recorded",
+    "a merge is not resumed if an unidentifiable data device no longer has the recorded bytes",
     arguments: [[], ["--trust-earlier-runs"], ["--same-origin"]])
   func otherBytes(options: [String]) throws {
     let (merge, device) = try MergeCase.stoppedOnUnidentifiedData()
