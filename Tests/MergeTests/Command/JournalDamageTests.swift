@@ -92,7 +92,7 @@ struct JournalDamageTests {
   // bit.
 
   @Test(
-    "a merge with a journal cut at any byte is refused or completes correctly",
+    "a merge whose journal is cut short at any byte is refused or completes correctly",
     arguments: InterruptedMerge.parts)
   func cut(part: Int) throws {
     let interrupted = try InterruptedMerge()
@@ -104,7 +104,7 @@ struct JournalDamageTests {
   }
 
   @Test(
-    "a merge with a journal with any byte changed is refused or completes correctly",
+    "a merge whose journal has any single byte changed is refused or completes correctly",
     arguments: InterruptedMerge.parts)
   func flipped(part: Int) throws {
     let interrupted = try InterruptedMerge()
@@ -121,7 +121,7 @@ struct JournalDamageTests {
   }
 
   @Test(
-    "a merge with a journal that ends in zeros, as after a power cut, is refused or completes correctly"
+    "a merge whose journal ends in zeros after a power cut is refused or completes correctly"
   )
   func zeroed() throws {
     let interrupted = try InterruptedMerge()
@@ -135,7 +135,7 @@ struct JournalDamageTests {
     }
   }
 
-  @Test("a merge with garbage after the journal's last record is refused or completes correctly")
+  @Test("a merge with garbage after the last journal record is refused or completes correctly")
   func tailOfGarbage() throws {
     let interrupted = try InterruptedMerge()
     let seed = Seed.current

@@ -3,7 +3,7 @@ import Foundation
 import MergeEngine
 import Testing
 
-@Suite("Command: metadata that changes during a merge", .waitsForPrograms)
+@Suite("Command: metadata changes during a merge", .waitsForPrograms)
 struct MetadataChangesTests {
   /// The change to the pool between the plan and the end of the merge.
   enum Change: String, CaseIterable {
@@ -13,7 +13,7 @@ struct MetadataChangesTests {
   }
 
   @Test(
-    "a merge whose metadata changes is not recorded as finished, and completes once it is restored",
+    "a merge whose metadata changes is left unfinished, and completes once it is restored",
     arguments: Change.allCases)
   func changed(_ change: Change) throws {
     let image = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 8))]).build()

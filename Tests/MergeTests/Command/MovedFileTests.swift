@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Command: files moved, removed or replaced during a merge", .waitsForPrograms)
 struct MovedFileTests {
-  @Test("--same-data resumes from a copy of the data device that lacks merged blocks")
+  @Test("--same-data resumes from a copy of the data device that lacks already merged blocks")
   func copiedData() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptMerge(["--rate-limit", "256k"])
@@ -70,7 +70,7 @@ struct MovedFileTests {
   }
 
   @Test(
-    "a loop device whose file is replaced during a merge stops the merge", .needsLoopDevices)
+    "a merge stops if the file behind one of its loop devices is replaced", .needsLoopDevices)
   func fileOfLoopDevice() throws {
     let merge = try MergeCase(scatteredBlocks: 16)
     let device = try LoopDevice(backing: merge.originFile)
@@ -91,7 +91,7 @@ struct MovedFileTests {
   }
 
   @Test(
-    "a deleted journal ends the merge, and no resume command is named",
+    "a merge whose journal is deleted ends, and suggests no resume command",
     arguments: [true, false])
   func journal(isStopped: Bool) throws {
     let merge = try MergeCase(scatteredBlocks: 16)
@@ -103,7 +103,7 @@ struct MovedFileTests {
     #expect(!result.standardOutput.contains("can be resumed"), "\(result.standardOutput)")
   }
 
-  @Test("a merge whose folder was renamed resumes with the new paths of journal and origin")
+  @Test("a merge whose folder was renamed can be resumed with the new journal and origin paths")
   func renamedFolder() throws {
     let folder = try TemporaryFolder()
     let (before, after) = (folder.path("before"), folder.path("after"))
@@ -125,7 +125,7 @@ struct MovedFileTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("an origin without a name is merged with a note")
+  @Test("merging onto an origin that no longer has a name prints a note")
   func deletedFile() throws {
     let merge = try MergeCase(scatteredBlocks: 2)
     let arguments = merge.mergeArguments(["--journal", merge.folder.path("journal")])

@@ -5,10 +5,10 @@ import Testing
 @testable import MergeEngine
 
 @Suite(
-  "Command: origin marks after a kill",
+  "Command: origin marks after a merge is killed",
   .waitsForPrograms, .needsStopLibrary)
 struct OriginMarkCrashTests {
-  @Test("a first merge killed at any file change blocks other merges exactly while half merged")
+  @Test("a first merge killed at any file change blocks others only if the origin is half merged")
   func firstMerge() throws {
     let merge = try MergeCase.twoDevices(blockCount: 4)
     let link = merge.folder.path("link.img")
@@ -37,7 +37,7 @@ struct OriginMarkCrashTests {
     #expect(changeCount > 15)
   }
 
-  @Test("a restart killed at any file change blocks other merges unless it finished")
+  @Test("a restart killed at any file change blocks other merges unless it had finished")
   func restart() throws {
     let merge = try MergeCase.twoDevices(blockCount: 4)
     let link = merge.folder.path("link.img")

@@ -51,7 +51,7 @@ enum OtherName: CaseIterable, Sendable {
 }
 
 @Suite(
-  "Command: an unfinished merge and the other names of its origin", .waitsForPrograms,
+  "Command: unfinished merges and other names for their origins", .waitsForPrograms,
   .needsLoopDevices)
 struct OriginMarkTests {
   /// Options that skip the blocks past the end of the part that a name shows.
@@ -80,7 +80,7 @@ struct OriginMarkTests {
   }
 
   @Test(
-    "--restart by another name of the origin replaces the mark",
+    "--restart through another name for the origin replaces the mark",
     arguments: OtherName.allCases.dropLast())
   func restart(name: OtherName) throws {
     let merge = try MergeCase.twoDevices()
@@ -107,7 +107,7 @@ struct OriginMarkTests {
       .flatMap { OriginMark(decoding: $0)?.journalPath }
   }
 
-  @Test("a merge onto a file is refused after an unfinished merge onto a loop device over it")
+  @Test("a merge onto a file is refused after an unfinished merge onto its loop device")
   func loopDeviceFirst() throws {
     let merge = try MergeCase.twoDevices()
     var device: LoopDevice? = try LoopDevice(backing: merge.originFile)
@@ -123,7 +123,7 @@ struct OriginMarkTests {
   }
 
   @Test(
-    "an unfinished journal elsewhere is found without --journal and with another --journal"
+    "an unfinished journal at a custom path is found without --journal or with a different one"
   )
   func journalElsewhere() throws {
     let merge = try MergeCase.twoDevices()
@@ -146,7 +146,7 @@ struct OriginMarkTests {
       try ThinMergeCommand.run(merge.argumentsOfDevice1("merge", onto: merge.originFile)))
   }
 
-  @Test("a finished merge is refused once another merge has begun on its origin")
+  @Test("repeating a finished merge is refused once another merge has started on its origin")
   func finishedThenOther() throws {
     let merge = try MergeCase.twoDevices()
     expectSuccess(try merge.merge())
@@ -161,7 +161,7 @@ struct OriginMarkTests {
   }
 
   @Test(
-    "a mark without its journal blocks merges until --restart or a resume from the moved journal",
+    "a mark whose journal is missing blocks merges until --restart, or a resume from its new path",
     arguments: [true, false])
   func journalGone(isReplaced: Bool) throws {
     let merge = try MergeCase.twoDevices()
@@ -191,7 +191,7 @@ struct OriginMarkTests {
     #expect(try MergeCase.markNames(of: merge.originFile) == [])
   }
 
-  @Test("a copy of a half-merged file is blocked by the copied mark")
+  @Test("merging onto a copy of a half-merged file is blocked by the mark copied with it")
   func copied() throws {
     let merge = try MergeCase.twoDevices()
     try merge.interruptMerge()
@@ -219,7 +219,7 @@ struct OriginMarkTests {
     #expect(try merge.verify().standardOutput.contains("thin-merge resume \(merge.journal)"))
   }
 
-  @Test("a half-merged file in a file system without attributes is found by another name")
+  @Test("a half-merged file is recognized under another name even without extended attributes")
   func noAttributes() throws {
     let folder = try TemporaryFolder()
     try Program.mustRun("mount", "-t", "ramfs", "ramfs", folder.path)

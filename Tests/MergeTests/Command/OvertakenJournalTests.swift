@@ -4,7 +4,7 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Command: given-up merges", .waitsForPrograms)
+@Suite("Command: abandoned merges", .waitsForPrograms)
 struct GivenUpMergeTests {
   /// Returns a stopped merge of device 0 that a finished merge of device 1 replaced, with later
   /// writes to the origin.
@@ -19,7 +19,7 @@ struct GivenUpMergeTests {
   }
 
   @Test(
-    "a given-up merge is not resumed by any name of its journal, even if the other journal is gone")
+    "an abandoned merge cannot be resumed by any name of its journal")
   func resumed() throws {
     let merge = try Self.givenUp()
     let origin = try content(of: merge.originFile)
@@ -41,7 +41,7 @@ struct GivenUpMergeTests {
     #expect(try content(of: merge.originFile) == origin)
   }
 
-  @Test("status reports a given-up merge and the merge that took its place")
+  @Test("the status of an abandoned merge names the merge that replaced it")
   func status() throws {
     let merge = try Self.givenUp()
     let old = merge.journal + ".old"
@@ -55,7 +55,7 @@ struct GivenUpMergeTests {
     #expect(!text.contains("resume"))
   }
 
-  @Test("a given-up merge that none has replaced yet is refused until --restart")
+  @Test("an abandoned merge that has not been replaced yet is refused without --restart")
   func killedRestart() throws {
     let merge = try Self.givenUp()
     try Program.mustRun("mv", merge.journal + ".old", merge.journal)
@@ -121,7 +121,7 @@ struct OvertakenJournalTests {
     try expectOvertaken(merge, elsewhere)
   }
 
-  @Test("a journal is resumed if another merge finished before it began")
+  @Test("a journal can be resumed if the other merge finished before this one started")
   func earlierMerge() throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     expectSuccess(

@@ -7,7 +7,7 @@ import Testing
 @Suite(
   "Command: the kernel's request queue", .waitsForPrograms, .needsTracing)
 struct QueueTests {
-  @Test("buffers are unmapped only after the queue that may still read into them is destroyed")
+  @Test("buffers are unmapped only after the I/O queue that may still be filling them is destroyed")
   func destroyedBeforeItsBuffers() throws {
     var builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 400))])
     builder.leafEntryCount = 1
@@ -41,7 +41,7 @@ struct QueueTests {
   }
 
   @Test(
-    "a failing io_getevents ends every verb with the system's error and a hint about seccomp",
+    "if io_getevents fails, every verb ends with the system error and a hint about seccomp",
     arguments: [["plan"], ["merge"], ["verify"], ["devices"]])
   func completionsThatCannotBeHad(verb: [String]) throws {
     let merge = try MergeCase()

@@ -7,7 +7,7 @@ import Testing
 @Suite("Command: JSON output and its schemas", .waitsForPrograms, .needsJSONSchema)
 struct SchemaTests {
   @Test(
-    "every printed report and line matches its schema",
+    "every printed JSON report and line matches its schema",
     arguments: PrintedDocument.all)
   func printed(document: PrintedDocument) throws {
     let result = try document.run()
@@ -24,7 +24,7 @@ struct SchemaTests {
     #expect(try JSONSchema.complaints(of: texts) == [])
   }
 
-  @Test("lines of JSON progress match the schema beside a text report")
+  @Test("JSON progress lines match their schema even if the report is text")
   func progressBesideText() throws {
     let result = try MergeCase().interruptMerge(["--progress", "json"])
     #expect(result.standardOutput.hasPrefix("Merge of thin device 0 into "))
@@ -33,7 +33,7 @@ struct SchemaTests {
     #expect(Set(types) == ["progress", "note", "error"], "\(types)")
   }
 
-  @Test("a usage error with JSON progress is one object that matches the schema")
+  @Test("a usage error with JSON progress is printed as one object that matches the schema")
   func usageBesideText() throws {
     let result = try ThinMergeCommand.run(["verify", "--progress", "json"])
     #expect(result.lines.count == 1)
@@ -58,7 +58,7 @@ struct SchemaTests {
     #expect(try JSONSchema.complaints(of: documents) == [])
   }
 
-  @Test("the error line for a bug matches the schema")
+  @Test("the error line printed for an internal bug matches the schema")
   func bug() throws {
     let lines = Lines()
     Messages(format: .json) { text, _ in lines.append(text) }
@@ -68,7 +68,7 @@ struct SchemaTests {
   }
 
   @Test(
-    "an invalid document is rejected with the expected complaint",
+    "an invalid document fails schema validation with the expected message",
     arguments: WrongDocument.all)
   func wrong(document: WrongDocument) throws {
     let schema = JSONSchema(name: document.schema)
@@ -77,7 +77,7 @@ struct SchemaTests {
     #expect(complaints.contains { $0.contains(document.complaint) }, "\(complaints)")
   }
 
-  @Test("a schema's id, its file and the name in its documents agree", arguments: JSONSchema.names)
+  @Test("a schema's ID, its file name and the name in its documents agree", arguments: JSONSchema.names)
   func identity(name: String) throws {
     let schema = try JSONSchema(name: name).document()
     #expect(schema["$id"] == .string("urn:thin-merge:schema:\(name):1"))
@@ -86,7 +86,7 @@ struct SchemaTests {
   }
 
   @Test(
-    "every object in a schema requires and allows exactly the described names",
+    "every object in a schema requires and allows exactly the fields it describes",
     arguments: JSONSchema.names)
   func closed(name: String) throws {
     let objects = try JSONSchema(name: name).document().objects
@@ -103,7 +103,7 @@ struct SchemaTests {
     }
   }
 
-  @Test("fields that two schemas share are described alike")
+  @Test("fields shared by two schemas have the same description")
   func alike() throws {
     let plan = try JSONSchema(name: "plan").document()["properties"]?.members ?? [:]
     let merge = try JSONSchema(name: "merge").document()
@@ -128,7 +128,7 @@ struct SchemaTests {
     for name in ["range", "stop"] { #expect(merge["$defs"]?[name] == verify["$defs"]?[name]) }
   }
 
-  @Test("the page about the schemas names every file")
+  @Test("the documentation page about the schemas lists every schema file")
   func page() throws {
     let folder = PackageFolder.path("docs/schema")
     let page = try String(contentsOfFile: folder + "/README.md", encoding: .utf8)

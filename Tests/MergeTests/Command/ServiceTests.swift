@@ -48,7 +48,7 @@ private struct Manager {
 @Suite("Command: running as a service", .waitsForPrograms)
 struct ServiceTests {
   @Test(
-    "a service manager receives ready, status, watchdog and stopping messages",
+    "the service manager receives ready, status, watchdog and stopping messages",
     .needsPython, arguments: [false, true])
   func notifications(isAbstract: Bool) throws {
     let merge = try MergeCase()
@@ -94,7 +94,7 @@ struct ServiceTests {
   }
 
   @Test(
-    "a merge completes if nobody listens on the notify socket",
+    "a merge completes even if nothing listens on the notify socket",
     arguments: ["/nowhere/notify", "@thin-merge-nobody", "", "/", "vsock:2:1", "@"])
   func nobody(address: String) throws {
     let merge = try MergeCase(scatteredBlocks: 2)
@@ -104,7 +104,7 @@ struct ServiceTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("the watchdog interval applies unless it is for another process")
+  @Test("the watchdog interval is ignored if it is meant for another process")
   func watchdog() {
     func interval(_ variables: [String: String]) -> Duration? {
       ServiceStatus.watchdog(variables: variables, processID: 7)
@@ -117,7 +117,7 @@ struct ServiceTests {
     #expect(interval(["WATCHDOG_USEC": "soon"]) == nil)
   }
 
-  @Test("an undelivered message is repeated, and the watchdog is notified at half its interval")
+  @Test("undelivered service messages are resent, and the watchdog is notified at half its interval")
   func repetition() {
     let sent = Mutex<[String]>([])
     let isTaken = Atomic(false)
@@ -146,7 +146,7 @@ struct ServiceTests {
     #expect(tell(2001, .merging)?.hasPrefix("WATCHDOG=1\nSTATUS=") == true)
   }
 
-  @Test("systemd-analyze verify accepts the unit without a message", .needsSystemdAnalyze)
+  @Test("systemd-analyze verify accepts the systemd unit without printing anything", .needsSystemdAnalyze)
   func unit() throws {
     let folder = try TemporaryFolder()
     let binaries = URL(filePath: ThinMergeCommand.binaryPath).deletingLastPathComponent()
@@ -161,7 +161,7 @@ struct ServiceTests {
     #expect(!result.standardError.contains("thin-merge"), "\(result.standardError)")
   }
 
-  @Test("the unit restarts only after the exit status busy or an abnormal end")
+  @Test("the systemd unit restarts only after it exits as busy or ends abnormally")
   func statuses() throws {
     let text = try String(
       contentsOfFile: PackageFolder.path("packaging/thin-merge@.service"), encoding: .utf8)
@@ -174,7 +174,7 @@ struct ServiceTests {
   }
 
   @Test(
-    "the unit runs settle after every end of a run, and ignores a failure of settle")
+    "the systemd unit runs settle whenever a run ends, and ignores a settle failure")
   func settling() throws {
     let text = try String(
       contentsOfFile: PackageFolder.path("packaging/thin-merge@.service"), encoding: .utf8)
@@ -182,7 +182,7 @@ struct ServiceTests {
   }
 
   @Test(
-    "a service with a finished merge starts and ends successfully without its devices", .needsPython
+    "the service for a finished merge starts and succeeds even if its devices are missing", .needsPython
   )
   func finished() throws {
     let merge = try MergeCase(scatteredBlocks: 2)
