@@ -310,7 +310,7 @@ struct ArgumentTests {
 struct SignalTests {
   // These tests run on threads that block signals, like those that may start a program.
 
-  @Test("SIGHUP requests a stop, and SIGUSR1 requests a status line once")
+  @Test("SIGHUP requests a stop, and each SIGUSR1 requests one status line")
   func first() async {
     await #expect(processExitsWith: .exitCode(42)) {
       Signals.install()
@@ -324,7 +324,7 @@ struct SignalTests {
     }
   }
 
-  @Test("SIGTERM and SIGHUP never end the process, and the second SIGINT requests no draining")
+  @Test("SIGTERM and SIGHUP never end the process; a second SIGINT requests a stop without draining")
   func second() async {
     await #expect(processExitsWith: .exitCode(42)) {
       Signals.install()
@@ -335,7 +335,7 @@ struct SignalTests {
     }
   }
 
-  @Test("the third SIGINT ends the process at once")
+  @Test("a third SIGINT ends the process immediately")
   func third() async {
     await #expect(processExitsWith: .exitCode(3)) {
       Signals.install()
@@ -344,7 +344,7 @@ struct SignalTests {
     }
   }
 
-  @Test("a SIGHUP that is ignored from the start stays ignored")
+  @Test("SIGHUP stays ignored if it was ignored when the process started")
   func hangUp() async {
     await #expect(processExitsWith: .exitCode(42)) {
       signal(SIGHUP, SIG_IGN)

@@ -76,7 +76,7 @@ private struct ManualPage: Sendable, CustomStringConvertible {
 
 @Suite("Command: the manual", .waitsForPrograms, .needsZstd)
 struct ManualTests {
-  @Test("a page has an entry for every option in the help, and for no other")
+  @Test("each manual page has an entry for exactly the options listed in the help")
   func options() throws {
     for page in try ManualPage.all() {
       let result = try ThinMergeCommand.run((page.verb.map { [$0] } ?? []) + ["--help"])
@@ -88,7 +88,7 @@ struct ManualTests {
     }
   }
 
-  @Test("every page has the standard sections and lists only existing exit statuses")
+  @Test("every manual page has the standard sections and lists only exit statuses that exist")
   func sections() throws {
     let known = ExitStatus.allCases.map(\.rawValue)
     for page in try ManualPage.all() {
@@ -104,7 +104,7 @@ struct ManualTests {
     #expect(try ManualPage(verb: "status").exitStatuses == [0, 2, 4, 5, 64, 70, 74])
   }
 
-  @Test("the page of the command links to the pages of its verbs")
+  @Test("the manual page of the command links to the pages of its verbs")
   func verbs() throws {
     let help = try ThinMergeCommand.run(["--help"]).standardOutput
     let named = try #require(help.split(separator: "SUBCOMMANDS:\n").last).split(separator: "\n")
@@ -117,7 +117,7 @@ struct ManualTests {
     }
   }
 
-  @Test("the manual and the changelog have the program's version")
+  @Test("the manual and the changelog give the program's current version")
   func version() throws {
     let version = try ThinMergeCommand.run(["--version"]).standardOutput.trimmingCharacters(
       in: .newlines)
@@ -127,7 +127,7 @@ struct ManualTests {
     #expect("thin-merge \(newest)".hasPrefix(version))
   }
 
-  @Test("every page passes mandoc's lint", .needsMandoc)
+  @Test("every manual page passes mandoc lint", .needsMandoc)
   func lint() throws {
     for page in try ManualPage.all() {
       let result = try Program.run(["mandoc", "-T", "lint", "-W", "warning", page.path])
@@ -135,7 +135,7 @@ struct ManualTests {
     }
   }
 
-  @Test("the command line accepts every command in a display")
+  @Test("every command shown in the manual is accepted by the command-line parser")
   func commandsAreTaken() throws {
     for page in try ManualPage.all() {
       #expect(!page.commands.isEmpty, "\(page)")
@@ -143,7 +143,7 @@ struct ManualTests {
     }
   }
 
-  @Test("the examples in the manual end with the exit statuses that the pages give")
+  @Test("the examples in the manual exit with the statuses that the pages give")
   func examples() throws {
     // Only root can query the system's pools.
     for page in try ManualPage.all() where page.verb != "settle" || geteuid() == 0 {

@@ -32,7 +32,7 @@ struct OriginFormatTests {
   }
 
   @Test(
-    "every container format is recognized by its signature",
+    "every disk image container format is recognized by its signature",
     arguments: [
       (0, [0x51, 0x46, 0x49, 0xFB], .qcow2), (0, Array("KDMV".utf8), .vmdk),
       (0, Array("# Disk DescriptorFile".utf8), .vmdk), (0, Array("conectix".utf8), .vhd),
@@ -46,7 +46,7 @@ struct OriginFormatTests {
     #expect(DiskFormat(first: Array(first.prefix(offset + bytes.count - 1))) == nil)
   }
 
-  @Test("merge and plan refuse a container file unless --force-format is given")
+  @Test("merge and plan refuse a disk image container file unless --force-format is given")
   func container() throws {
     let merge = try Self.merge(beginning: Self.qcow2)
     let before = try content(of: merge.originFile)
@@ -64,7 +64,7 @@ struct OriginFormatTests {
     #expect(result.standardError.contains("looks like a qcow2 image"))
   }
 
-  @Test("a VHD of fixed size is recognized by its footer")
+  @Test("a fixed-size VHD is recognized by its footer")
   func footer() throws {
     let merge = try Self.merge(beginning: [])
     try Self.put(
@@ -75,7 +75,7 @@ struct OriginFormatTests {
   }
 
   @Test(
-    "a loop device over a container file is refused unless --force-format is given",
+    "a loop device backed by a container file is refused unless --force-format is given",
     .needsLoopDevices)
   func behindLoopDevice() throws {
     let merge = try Self.merge(beginning: Self.qcow2)
@@ -93,7 +93,7 @@ struct OriginFormatTests {
   }
 
   @Test(
-    "a loop device over part of a container file is refused unless --force-format is given",
+    "a loop device over part of a container file is also refused without --force-format",
     .needsLoopDevices)
   func partOfContainer() throws {
     let merge = try Self.merge(beginning: Self.qcow2)
@@ -109,7 +109,7 @@ struct OriginFormatTests {
     expectSuccess(try merge.resume())
   }
 
-  @Test("a LUKS header is replaced only by the same one unless --force-format is given")
+  @Test("a LUKS header may be replaced only by an identical one unless --force-format is given")
   func luksHeader() throws {
     let other = try Self.merge(beginning: Self.luks("one"))
     for plan in [try other.plan(["--output", "json"]).report()] {

@@ -91,7 +91,7 @@ struct ShellTests {
   ]
 
   @Test(
-    "a shell completes verbs, options, words, paths, thin devices and their numbers, and journals",
+    "shells complete verbs, options, option values, paths, thin devices, device IDs and journals",
     .needsTmux,
     .needsShells, arguments: Shell.allCases)
   func completes(shell: Shell) throws {

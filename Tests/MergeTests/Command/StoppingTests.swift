@@ -2,9 +2,9 @@ import Fixtures
 import Foundation
 import Testing
 
-@Suite("Command: stopping by a signal", .waitsForPrograms)
+@Suite("Command: merges stopped by a signal", .waitsForPrograms)
 struct StoppingTests {
-  @Test("a signal stops the merge with status 3", arguments: [SIGINT, SIGTERM, SIGHUP])
+  @Test("a signal stops a merge with exit status 3", arguments: [SIGINT, SIGTERM, SIGHUP])
   func exitStatus(signal: Int32) throws {
     let (_, result) = try stoppedMerge(by: signal)
     #expect(result.exitStatus == 3, "\(result.standardError)")
@@ -25,13 +25,13 @@ struct StoppingTests {
   }
 
   @Test(
-    "all bytes written before the signal are recorded", arguments: [SIGINT, SIGTERM, SIGHUP])
+    "all bytes written before a stop signal are recorded in the journal", arguments: [SIGINT, SIGTERM, SIGHUP])
   func allRecorded(signal: Int32) throws {
     let (merge, _) = try stoppedMerge(by: signal)
     #expect(try merge.writtenByteCount() == merge.status()["done_bytes"]?.integer)
   }
 
-  @Test("SIGUSR1 prints a line, and the merge completes")
+  @Test("SIGUSR1 prints a progress line, and the merge runs to completion")
   func statusLine() throws {
     let merge = try MergeCase()
     let running = try merge.startMerge(MergeCase.slowly + ["--progress", "none"])
@@ -44,7 +44,7 @@ struct StoppingTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a merge completes if the reader of its report is gone")
+  @Test("a merge completes even if the reader of its report has exited")
   func brokenPipe() throws {
     let merge = try MergeCase()
     let running = try ThinMergeCommand.start(
@@ -64,9 +64,9 @@ struct StoppingTests {
   }
 }
 
-@Suite("Command: signals while a device hangs", .waitsForPrograms, .needsTracing)
+@Suite("Command: signals while a device is hung", .waitsForPrograms, .needsTracing)
 struct HangingDeviceTests {
-  @Test("a second SIGINT ends a merge on a hanging device with an error message")
+  @Test("a second SIGINT ends a merge on a hung device with an error message")
   func secondInterrupt() throws {
     let (merge, running) = try hangingMerge()
     running.send(SIGINT)
@@ -79,7 +79,7 @@ struct HangingDeviceTests {
     withExtendedLifetime(merge) {}
   }
 
-  @Test("a third SIGINT ends a merge on a hanging device at once, without an error message")
+  @Test("a third SIGINT ends a merge on a hung device immediately, without an error message")
   func thirdInterrupt() throws {
     let (merge, running) = try hangingMerge()
     running.send(SIGINT)
@@ -96,7 +96,7 @@ struct HangingDeviceTests {
   }
 
   @Test(
-    "repeated SIGHUP and SIGTERM do not end a merge that drains",
+    "repeated SIGHUP and SIGTERM do not end a merge that is draining its requests",
     arguments: [
       [SIGHUP, SIGHUP], [SIGTERM, SIGTERM], [SIGHUP, SIGTERM], [SIGINT, SIGHUP],
       [SIGHUP, SIGHUP, SIGTERM, SIGHUP],
@@ -148,7 +148,7 @@ struct RandomStopTests {
   private static let transferByteCount = 16 << 10
 
   @Test(
-    "a merge stopped repeatedly by signals completes correctly",
+    "a merge that is stopped repeatedly by signals completes correctly",
     arguments: [SIGINT, SIGTERM, SIGHUP])
   func signals(signal: Int32) throws {
     try stopAgainAndAgain(stopCount: 12) { running in
@@ -158,7 +158,7 @@ struct RandomStopTests {
     }
   }
 
-  @Test("a merge killed repeatedly completes correctly")
+  @Test("a merge that is killed repeatedly completes correctly")
   func kills() throws {
     try stopAgainAndAgain(stopCount: 50) { running in
       running.send(SIGKILL)
@@ -166,7 +166,7 @@ struct RandomStopTests {
     }
   }
 
-  @Test("a merge stopped repeatedly by random signals completes correctly")
+  @Test("a merge that is stopped repeatedly by random signals completes correctly")
   func mixed() throws {
     var generator = Seed.current.generator
     try stopAgainAndAgain(stopCount: 20) { running in
@@ -226,7 +226,7 @@ struct RandomStopTests {
 struct WrittenAgainTests {
   // `OrderOfWritesTests` checks that a kill loses little, with a clock independent of the machine's
   // load.
-  @Test("a killed merge has written all bytes that its journal records", .needsTmpfs)
+  @Test("all bytes recorded in the journal of a killed merge have been written to the origin", .needsTmpfs)
   func killed() throws {
     let seed = Seed.current
     var generator = seed.generator
@@ -247,7 +247,7 @@ struct WrittenAgainTests {
     }
   }
 
-  @Test("a merge stopped by signals writes nothing twice")
+  @Test("a merge that is stopped by signals and resumed writes no bytes twice")
   func signalled() throws {
     let merge = try MergeCase()
     var written = 0

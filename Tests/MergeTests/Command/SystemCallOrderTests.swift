@@ -23,7 +23,7 @@ struct SystemCallOrderTests {
     #expect(begun != nil, "that a run began is not durable when it writes")
   }
 
-  @Test("a checkpoint's data is durable before its append, and the append before the next one")
+  @Test("a checkpoint's data is durable before its append starts, and each append before the next")
   func checkpoints() throws {
     let merge = try Self.mergeWithTail()
     let traced = try Traced(merge, Self.inManySteps)
@@ -31,7 +31,7 @@ struct SystemCallOrderTests {
     #expect(checkpointCount > 3, "too few to show anything")
   }
 
-  @Test("an earlier run's journal and data are flushed before a resume relies on them")
+  @Test("a resume flushes the previous run's journal and data before relying on them")
   func resumed() throws {
     let merge = try Self.mergeWithTail()
     try merge.interruptMerge()
@@ -47,7 +47,7 @@ struct SystemCallOrderTests {
     _ = try traced.expectCheckpointsToBeTrue()
   }
 
-  @Test("a journal that is set aside has its new name durably before the origin is written")
+  @Test("the rename that sets a journal aside is durable before the origin is written to")
   func putAside() throws {
     let merge = try Self.mergeWithTail()
     try merge.interruptMerge()
@@ -194,7 +194,7 @@ private struct Traced {
 @Suite("Command: injected system call errors", .waitsForPrograms, .needsTracing)
 struct InjectedSystemCallTests {
   @Test(
-    "a system call that accepts nothing for now, or is interrupted, is retried",
+    "a system call that is interrupted, or temporarily accepts nothing, is retried",
     arguments: [
       "io_submit:error=EAGAIN:when=1+2", "io_submit:error=EINTR:when=1+3",
       "io_getevents:error=EINTR:when=1+2", "pwrite64:error=EINTR:when=1+2",
@@ -209,7 +209,7 @@ struct InjectedSystemCallTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("a merge whose requests are never accepted is refused, and nothing is written")
+  @Test("a merge is refused with nothing written if the kernel never accepts its I/O requests")
   func neverTaken() throws {
     let merge = try MergeCase(scatteredBlocks: 12)
     let result = try ThinMergeCommand.run(
@@ -220,7 +220,7 @@ struct InjectedSystemCallTests {
     #expect(try merge.changedSectors() == [])
   }
 
-  @Test("a failed flush of the journal stops the merge, which can be resumed")
+  @Test("a failed journal flush stops the merge, which can then be resumed")
   func journalNotDurable() throws {
     let merge = try MergeCase(scatteredBlocks: 12)
     let result = try ThinMergeCommand.run(

@@ -14,7 +14,7 @@ struct Tail: Sendable, CustomTestStringConvertible {
   }
 }
 
-@Suite("Command: ends within a block", .waitsForPrograms)
+@Suite("Command: ends that are not block-aligned", .waitsForPrograms)
 struct TailTests {
   static let blockByteCount = 65_536
   /// Enough blocks before the tail that many requests are in flight when the tail is reached.
@@ -24,7 +24,7 @@ struct TailTests {
 
   static let originTails = [1, 511, 512, 513, 4095, 4096, 4097, 10_000, 61_440, 65_535]
 
-  @Test("an origin of odd byte count is merged to its last byte", arguments: originTails)
+  @Test("an origin whose size is not block-aligned is merged to its last byte", arguments: originTails)
   func oddOrigin(tail: Int) throws {
     let merge = try merge(originTail: tail)
     expectSuccess(try merge.merge(["--io-size", "4k", "--verify"]))
@@ -42,7 +42,7 @@ struct TailTests {
   }
 
   @Test(
-    "a merge of an odd thin device onto an odd origin ends at the shorter one",
+    "a merge of an unaligned thin device onto an unaligned origin ends at the shorter one's end",
     arguments: [
       Tail(originByteCount: 5000, thinByteCount: 4999),
       Tail(originByteCount: 4097, thinByteCount: 4096),
@@ -57,7 +57,7 @@ struct TailTests {
   }
 
   @Test(
-    "an unaligned tail is merged after transfers of every size", arguments: ["4k", "64k", "1M"])
+    "an unaligned tail is merged correctly at every transfer size", arguments: ["4k", "64k", "1M"])
   func transferSizes(ioSize: String) throws {
     let merge = try merge(originTail: 5001)
     expectSuccess(try merge.merge(["--io-size", ioSize, "--queue-depth", "64"]))
@@ -73,7 +73,7 @@ struct TailTests {
   }
 
   @Test(
-    "an odd thin device on a block device is merged to its last byte", .needsLoopDevices,
+    "a thin device of unaligned size is merged onto a block device to its last byte", .needsLoopDevices,
     arguments: [512, 4096], [1, 512, 513, 4095, 4096, 4097, 10_001])
   func onDevice(sectorByteCount: Int, tail: Int) throws {
     let merge = try merge(originTail: Self.blockByteCount)
@@ -87,7 +87,7 @@ struct TailTests {
   }
 
   @Test(
-    "data and origin may have different sector sizes", .needsLoopDevices, arguments: [512, 4096])
+    "the data device and the origin may have different sector sizes", .needsLoopDevices, arguments: [512, 4096])
   func differentSectors(dataSectorByteCount: Int) throws {
     let merge = try merge(originTail: 8192)
     let origin = try LoopDevice(
@@ -125,7 +125,7 @@ struct PastEndTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("the report counts the blocks that --past-end clip skips")
+  @Test("the report includes the number of blocks that --past-end clip skips")
   func clippedAreReported() throws {
     let merge = try merge()
     let result = try merge.merge(["--past-end", "clip", "--output", "json"])

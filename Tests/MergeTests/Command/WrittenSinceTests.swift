@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-@Suite("Command: a thin device written to after its merge stopped", .waitsForPrograms)
+@Suite("Command: thin devices written to after a merge stopped", .waitsForPrograms)
 struct WrittenSinceTests {
-  @Test("after writes to the thin device, every verb but status names --restart and not resume")
+  @Test("after writes to the thin device, all verbs except status suggest --restart and not resume")
   func noCircle() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
