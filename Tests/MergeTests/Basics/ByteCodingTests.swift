@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Units: encoding integers as bytes")
 struct ByteCodingTests {
-  /// Numbers at which the byte count changes, and adjacent ones.
+  /// Integers at which the encoded byte count changes, and their neighbors.
   private static let edges: [UInt64] = (0..<64).flatMap { (shift: UInt64) -> [UInt64] in
     let power: UInt64 = 1 << shift
     return [power - 1, power, power | 1]

@@ -91,14 +91,14 @@ struct BlockChecksumTests {
     expectProven(block, .btreeNode, checksum: 0x9D86_FE72)
   }
 
-  /// Expects the checksum to be valid for this kind of block only, and for these bytes only.
+  /// Expects the checksum to be valid only for this kind of block and only for these bytes.
   private func expectProven(_ unsealed: BlockBytes, _ kind: BlockKind, checksum: UInt32) {
     var block = unsealed
     block.set(checksum, at: 0)
     for other in BlockKind.allCases {
       #expect((fault(block, as: other) == nil) == (other == kind), "as \(other)")
     }
-    // The fault names the block's actual kind instead of a wrong checksum.
+    // The fault reports the block's actual kind rather than a bad checksum.
     let other: BlockKind = kind == .btreeNode ? .superblock : .btreeNode
     #expect(fault(block, as: other)?.reason.hasPrefix("it is a ") == true)
     for byteOffset in stride(from: 0, to: BlockKind.blockByteCount, by: 17) {

@@ -3,7 +3,8 @@ import Testing
 
 @Suite("Units: sets of ranges")
 struct RangeSetTests {
-  /// The places of the exhaustive test, where each set is given by one bit per place.
+  /// The number of positions in the exhaustive test, which encodes each set with one bit per
+  /// position.
   private static let placeCount: UInt64 = 8
 
   @Test("inserting or removing any range in any small set matches a reference bitmap")
@@ -86,7 +87,8 @@ struct RangeSetTests {
       && set.isEmpty == (bits == 0) && isApart(set)
   }
 
-  /// Returns true if the ranges ascend, do not touch, and are not empty.
+  /// Returns true if the ranges in the set are in ascending order, separated by gaps, and not
+  /// empty.
   private static func isApart(_ set: RangeSet) -> Bool {
     zip(set.ranges, set.ranges.dropFirst()).allSatisfy { $0.end < $1.start }
       && set.ranges.allSatisfy { !$0.isEmpty }

@@ -297,7 +297,7 @@ struct ArgumentTests {
   private static func exitCode(_ words: [String]) -> ExitCode {
     do {
       var command = try ThinMerge.checked(words)
-      // Without a verb, parsing succeeds and running fails.
+      // Without a verb, parsing succeeds but running the command fails.
       if command is ThinMerge { try command.run() }
       return .success
     } catch {
@@ -308,7 +308,7 @@ struct ArgumentTests {
 
 @Suite("Command: signals")
 struct SignalTests {
-  // These tests run on threads that block signals, like those that may start a program.
+  // These tests run on threads that block signals, as do all threads that may start a program.
 
   @Test("SIGHUP requests a stop, and each SIGUSR1 requests one status line")
   func first() async {

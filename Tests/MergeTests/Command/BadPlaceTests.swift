@@ -51,7 +51,7 @@ struct BadJournalPlaceTests {
   func fullFolder() throws {
     let merge = try MergeCase()
     let place = try TemporaryFolder(onTmpfsOf: 1 << 16)
-    // The header fits, but not everything that follows.
+    // The journal's header fits, but not everything that follows it.
     _ = try Program.run(
       ["dd", "if=/dev/zero", "of=\(place.path("filler"))", "bs=4k", "count=12"])
     try expectNoMerge(merge, journal: place.path("journal"))
@@ -143,7 +143,7 @@ struct BadJournalPlaceTests {
 }
 
 extension MergeCase {
-  /// Gives everybody access to the folder and the images, for runs as another user.
+  /// Gives all users access to the folder and the images, so that tests can run as another user.
   func openToEverybody() throws {
     try Program.mustRun("chmod", "0777", folder.path)
     try Program.mustRun("chmod", "0666", metadataFile, dataFile, originFile)

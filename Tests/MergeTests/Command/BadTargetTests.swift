@@ -4,7 +4,7 @@ import Testing
 /// A defect in the source or target of a merge.
 struct BadTarget: Sendable, CustomTestStringConvertible {
   let testDescription: String
-  /// Creates the defect, and returns the path that the error has to name.
+  /// Creates the defect and returns the path that the error must name.
   let spoil: @Sendable (MergeCase) throws -> String
 
   init(_ description: String, spoil: @escaping @Sendable (MergeCase) throws -> String) {
@@ -218,7 +218,8 @@ struct BadDeviceTests {
 }
 
 extension MergeCase {
-  /// Merges onto a block device without a question; the journal stays in the test's folder.
+  /// Merges onto a block device without asking for confirmation, and keeps the journal in the
+  /// test's folder.
   func mergeOntoDevice(_ options: [String] = []) throws -> CommandResult {
     try merge(["--yes", "--journal", folder.path("device.journal")] + options)
   }

@@ -62,7 +62,7 @@ struct CompletionTests {
     #expect(TypedMetadata(words: ["thin-merge", "plan"] + words).path == "/a b/m")
   }
 
-  /// Returns bash's completions for the last of `words`.
+  /// Returns the completions that bash offers for the last of `words`.
   private func bash(_ words: [String]) throws -> [String] {
     let script = """
       source <("$0" --generate-completion-script bash)

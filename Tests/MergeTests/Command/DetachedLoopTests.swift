@@ -29,14 +29,14 @@ struct DetachedLoopTests {
       Issue.record("\(found)")
       return
     }
-    // Another test's loop device may be in this state too, which adds to the time.
+    // Another test's loop device may be detaching too, which adds to the time slept.
     #expect(slept.withLock { $0 } >= .seconds(2))
     detaching.end()
   }
 }
 
-/// A loop device over another file than the origin's, after the request to detach it and before its
-/// last close.
+/// A loop device, not backed by the origin, that was asked to detach but has not been closed for
+/// the last time.
 private final class Detaching: @unchecked Sendable {
   let origin: StorageExtent
   let path: String
@@ -55,7 +55,8 @@ private final class Detaching: @unchecked Sendable {
     let device = try LoopDevice(backing: files[1])
     path = device.path
     let opened = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    // LOOP_CLR_FD in the kernel's linux/loop.h; detaching completes with the last close.
+    // 0x4C01 is LOOP_CLR_FD in the kernel's linux/loop.h; the device detaches when it is last
+    // closed.
     guard opened >= 0, ioctl(opened, 0x4C01) == 0 else { throw SupportError.system(path) }
     descriptor = Mutex(opened)
   }

@@ -41,7 +41,7 @@ struct DeviceJournalTests {
     let elsewhere = merge.folder.path("elsewhere")
     let arguments = merge.mergeArguments(["--journal", elsewhere, "--output", "json"])
     let environment = ["STATE_DIRECTORY": state.path]
-    // Without --yes, nothing is written.
+    // Without --yes, the command writes nothing.
     let equal = try ThinMergeCommand.run(arguments, environment: environment)
     expectSuccess(equal)
     #expect(try equal.report()["changed"] == .boolean(false))
@@ -64,7 +64,7 @@ struct DeviceJournalTests {
     let spare = merge.folder.path("spare.img")
     try Program.mustRun("truncate", "--size", "1M", spare)
     first = nil
-    // This device takes the first one's number, so that the next device gets another.
+    // This device takes the first device's number, so the next one gets a different number.
     let inBetween = try LoopDevice(backing: spare)
     let second = try LoopDevice(backing: merge.originFile)
     expectSuccess(try merge.resume(["--origin", second.path, "--yes"]))

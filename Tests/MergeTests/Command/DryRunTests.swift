@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Command: dry runs", .waitsForPrograms)
 struct DryRunTests {
-  /// The contents, marks and times of all files in a folder, which a command could change.
+  /// The state of all files in a folder that a command could change: contents, marks and times.
   private struct FolderState: Equatable {
     private struct File: Equatable {
       var content: Data
@@ -190,7 +190,7 @@ struct DryRunTests {
   }
 }
 
-/// Expects one error line of JSON with this code, and the exit status.
+/// Expects one JSON error line with the given code, and the given exit status.
 private func expectError(
   _ result: CommandResult, exitStatus: Int32, inJSONWith code: String,
   sourceLocation: SourceLocation = #_sourceLocation

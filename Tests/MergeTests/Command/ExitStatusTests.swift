@@ -31,7 +31,7 @@ struct ExitStatusTests {
   }
 
   @Test(
-    "every kind of failure has its own documented exit status",
+    "every kind of failure maps to the expected exit status",
     arguments: [
       (.refused, 2), (.stopped, 3), (.journalConflict, 4), (.busy, 5), (.bug, 70),
     ] as [(MergeError.Kind, Int32)])

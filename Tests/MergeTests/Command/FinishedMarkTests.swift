@@ -8,7 +8,7 @@ import Testing
 struct FinishedMarkTests {
   private static let attribute = "user.thin-merge-finished.0-end"
 
-  /// Expects that the finished merge, repeated, does not overwrite later writes to its origin.
+  /// Expects that repeating the finished merge does not overwrite later writes to its origin.
   private func expectFound(
     _ merge: MergeCase, onto path: String, _ options: [String] = [],
     sourceLocation: SourceLocation = #_sourceLocation
@@ -19,7 +19,7 @@ struct FinishedMarkTests {
     #expect(result.exitStatus == 4, "\(result.standardError)", sourceLocation: sourceLocation)
   }
 
-  /// Overwrites some merged bytes, and returns the origin's new content.
+  /// Overwrites some merged bytes on the origin, and returns the new content.
   @discardableResult
   private static func write(onto merge: MergeCase) throws -> Data {
     try overwrite(
@@ -73,7 +73,7 @@ struct FinishedMarkTests {
     #expect(try merge.newFiles() == ["origin.img.thin-merge"])
   }
 
-  /// The fate of a finished merge's journal.
+  /// What happens to the journal of a finished merge.
   enum Fate: CaseIterable, Sendable {
     case deleted, moved, damaged, writableByOthers, replaced
   }

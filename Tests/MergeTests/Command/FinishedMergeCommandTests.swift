@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Command: repeating a finished merge", .waitsForPrograms)
 struct FinishedMergeCommandTests {
-  /// Returns a finished merge of eight blocks.
+  /// Returns a case whose merge of eight blocks has finished.
   private static func finished() throws -> MergeCase {
     let merge = try MergeCase(scatteredBlocks: 8)
     expectSuccess(try merge.merge())
@@ -24,7 +24,7 @@ struct FinishedMergeCommandTests {
       with: Data(repeating: 0x33, count: 1024))
   }
 
-  /// Expects status 4 with these words, and that neither origin nor journal changes.
+  /// Expects status 4 and an error with the given words, and no change to the origin or journal.
   private func expectLeftAlone(
     _ merge: MergeCase, says words: [String], sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
@@ -169,7 +169,7 @@ struct FinishedMergeCommandTests {
   func interruptedAgain() throws {
     let merge = try Self.finished()
     try Self.changeSource(merge)
-    // The new run record cancels `finished`.
+    // The new run record cancels the earlier `finished` record.
     let journal = try JournalOnDisk.recordRanges(of: merge.journal)
     expectSuccess(try merge.merge(["--again", "--yes"]))
     let afterRun = try JournalOnDisk.recordRanges(of: merge.journal)[journal.count].upperBound

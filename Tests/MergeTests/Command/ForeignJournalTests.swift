@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Command: untrusted journals", .waitsForPrograms, .needsRoot)
 struct ForeignJournalTests {
-  /// Commands after which another user can write to the journal, or has another name for it.
+  /// Commands that let another user write to the journal, or give that user another name for it.
   static let ways = [
     ["chown", "65534"], ["chmod", "0620"], ["chmod", "0602"], ["ln"],
   ]

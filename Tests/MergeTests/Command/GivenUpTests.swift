@@ -59,7 +59,7 @@ struct RefusedRestartTests {
     }
   }
 
-  /// Expects that `refused` changes neither origin nor journal, and creates no other file.
+  /// Expects that `refused` changes neither the origin nor the journal, and creates no files.
   private func expectKept(
     _ merge: MergeCase, sourceLocation: SourceLocation = #_sourceLocation,
     _ refused: () throws -> Void
@@ -76,7 +76,7 @@ struct RefusedRestartTests {
 
 @Suite("Command: merges that fail before they start", .waitsForPrograms)
 struct NeverBegunTests {
-  /// Limits under which a merge makes some progress, but may not complete.
+  /// Resource limits under which a merge makes some progress but may not complete.
   static let limits: [[String]] =
     (3...12).map { ["prlimit", "--nofile=\($0)"] }
     + [32, 48, 64, 80, 96, 128].map { ["prlimit", "--as=\($0 << 20)"] }
@@ -144,7 +144,8 @@ struct JournalElsewhereTests {
     expectSuccess(try merge.merge(["--journal", elsewhere, "--restart"]))
     #expect(try merge.wrongSectors() == [])
     #expect(try JournalOnDisk.state(of: elsewhere).isFinished)
-    // Nobody resumes the given-up merge over later writes to the origin.
+    // No later command may resume the abandoned merge, which would overwrite later writes to the
+    // origin.
     #expect(!FileManager.default.fileExists(atPath: merge.journal))
     try expectGivenUp(merge.journal + ".old", was: journal, for: elsewhere)
   }
@@ -163,7 +164,7 @@ struct JournalElsewhereTests {
       elsewhere + ".old", was: journal, for: merge.originFile + ".thin-merge")
   }
 
-  /// Expects a journal with its old content and the record that its merge was given up.
+  /// Expects a journal that has its old content plus a record that its merge was abandoned.
   private func expectGivenUp(_ path: String, was journal: Data, for taker: String) throws {
     #expect(try content(of: path).starts(with: journal))
     let givenUp = try JournalOnDisk.state(of: path).givenUp

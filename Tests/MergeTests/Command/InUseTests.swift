@@ -22,7 +22,7 @@ struct InUseTests {
     let disk = try LoopDevice(backing: merge.originFile, allowsPartitions: true)
     let partition = disk.path + "p1"
     try Program.mustRun("addpart", disk.path, "1", "2048", "8192")
-    // The node appears once udev, or the kernel's devtmpfs, has created it.
+    // The device node appears once udev or the kernel's devtmpfs has created it.
     #expect(poll { FileManager.default.fileExists(atPath: partition) })
     try Program.mustRun("mkfs.ext4", "-q", partition)
     let mount = try Mount(device: partition, at: folder.path, readOnly: true)

@@ -73,7 +73,7 @@ struct UnreadableSourceTests {
     }
   }
 
-  /// Returns the reported ranges, with adjacent ones joined.
+  /// Returns the reported ranges, with adjacent ranges merged into one.
   private func joined(_ reported: [JSONValue]) throws -> [Range<Int>] {
     var ranges: [Range<Int>] = []
     for range in reported {
@@ -142,15 +142,16 @@ struct UnwritableOriginTests {
       "--journal", merge.folder.path("journal"),
     ]
     let stopped = try merge.merge(options)
-    // If the file system can allocate in advance, the merge is refused (2); otherwise the write
-    // that finds no room stops it (3).
+    // If the file system can preallocate space, the merge is refused (2); otherwise, a write that
+    // finds no space stops it (3).
     #expect([2, 3].contains(stopped.exitStatus), "\(stopped.standardError)")
     try place.resize(to: 64 << 20)
     expectSuccess(try merge.merge(options))
     #expect(try differingSectors(content(of: merge.origin), mergedOverHoles(merge, grown)) == [])
   }
 
-  /// Returns the grown origin: `grown` with zeros where nothing is mapped past the old end.
+  /// Returns the expected grown origin: `grown`, but with zeros wherever no block is mapped past
+  /// the old end.
   private func mergedOverHoles(_ merge: MergeCase, _ grown: Data) -> Data {
     var expected = grown
     let mapped = Set(merge.mappings.map { Int($0.thinBlock) })
@@ -169,6 +170,6 @@ struct UnwritableOriginTests {
 }
 
 extension MergeCase {
-  /// Restores the data file's content and keeps its inode.
+  /// Restores the data file's content without changing its inode.
   fileprivate func putDataBack() throws { try overwrite(dataFile, with: dataBefore) }
 }

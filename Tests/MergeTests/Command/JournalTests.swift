@@ -22,7 +22,7 @@ struct JournalTests {
     try merge.interruptMerge()
     let torn = Data(repeating: 0xAB, count: 4096)
     let journal = try FileHandle(forUpdating: URL(filePath: merge.journal))
-    // The torn write is far enough from the end that no record of the next run overwrites it.
+    // The torn write is so far past the end that no record of the next run overwrites it.
     try journal.seek(
       toOffset: UInt64(JournalOnDisk.state(of: merge.journal).endByteOffset) + 512 << 10)
     try journal.write(contentsOf: torn)

@@ -15,7 +15,8 @@ struct LayoutTextTests {
     return text.text
   }
 
-  /// 100 cells: the first completely merged, the second half merged, the last merged up to the end.
+  /// 100 cells: the first completely mapped, the second half mapped, and the last mapped to its
+  /// end.
   private static let layout = MappingLayout(
     runLengths: [
       MappingLayout.RunLength(byteCountMin: 65_536, runCount: 16, byteCount: mebibyte),

@@ -82,8 +82,8 @@ struct LoopStackTests {
 
   // MARK: Other users of the file under the origin
 
-  /// Expects that a merge onto a loop device over the origin's file, and a plan of it, are refused
-  /// as busy.
+  /// Expects that merging onto a loop device over the origin's file, and planning that merge, are
+  /// refused as busy.
   private func expectBusy(
     _ merge: MergeCase, naming name: String, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
@@ -176,7 +176,7 @@ struct LoopStackTests {
 @Suite(
   "Command: loop devices that cannot be seen", .waitsForPrograms, .needsLoopDevices)
 struct UnseenLoopDeviceTests {
-  /// Ways to hide loop devices; each is a shell script that runs its arguments.
+  /// Shell scripts that each hide loop devices in a different way, then run their arguments.
   static let ways = [
     "without sysfs": "umount -R -l /sys && exec \"$@\"",
     "without nodes": "mount -t tmpfs tmpfs /dev && mknod -m 666 /dev/null c 1 3 && exec \"$@\"",

@@ -116,7 +116,7 @@ struct RemnantTests {
     #expect(try devices(first.report()) == [1])
   }
 
-  /// The fate of a stopped merge's journal.
+  /// What happens to the journal of a stopped merge.
   enum Fate: CaseIterable, Sendable {
     case deleted, damaged, damagedWithoutMark, elsewhere
   }

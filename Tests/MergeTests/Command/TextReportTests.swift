@@ -351,7 +351,7 @@ struct TextReportTests {
     }
   }
 
-  @Test("a merge's report warns if the thin device is gone, or was written to during the merge")
+  @Test("a merge's report warns if the thin device is gone, or was written to after the snapshot")
   func writtenSince() {
     var merged = SampleReport.merge
     merged.plan.isWrittenSinceSnapshot = true
