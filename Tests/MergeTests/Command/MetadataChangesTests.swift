@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Command: metadata changes during a merge", .waitsForPrograms)
 struct MetadataChangesTests {
-  /// The change to the pool between the plan and the end of the merge.
+  /// A change made to the pool between the plan and the end of the merge.
   enum Change: String, CaseIterable {
     case snapshotReleased
     case snapshotReplaced
@@ -38,7 +38,7 @@ struct MetadataChangesTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  /// Returns the superblocks by their block numbers.
+  /// Returns the pool's superblocks, keyed by block number.
   private static func superblocks(of image: PoolImage, after change: Change?) -> [Int: Data] {
     var image = image
     switch change {

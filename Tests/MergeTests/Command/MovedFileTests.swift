@@ -10,7 +10,7 @@ struct MovedFileTests {
     try merge.interruptMerge(["--rate-limit", "256k"])
     let copy = merge.folder.path("copy.img")
     var content = merge.dataBefore
-    // The first block is already merged; the copy has zeros at its beginning.
+    // The first block has already been merged, so the copy has zeros in its place.
     content.replaceSubrange(0..<16_384, with: Data(count: 16_384))
     try content.write(to: URL(filePath: copy))
     #expect(try merge.resume(["--data", copy]).standardError.contains("--same-data"))
@@ -18,7 +18,8 @@ struct MovedFileTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  /// Starts a merge, runs `meanwhile` while the process is stopped, and lets the process continue.
+  /// Starts a merge, suspends its process while `meanwhile` runs, and then lets the process
+  /// continue.
   private func merge(
     _ merge: MergeCase, stopping: Bool, _ meanwhile: () throws -> Void
   ) throws -> CommandResult {
@@ -56,7 +57,8 @@ struct MovedFileTests {
   func truncatedOrigin() throws {
     let merge = try MergeCase(scatteredBlocks: 16)
     let result = try self.merge(merge, stopping: false) {
-      // The new end is past the last mapped block, so no write extends the file again.
+      // The truncated file still extends past the last mapped block, so no write makes it longer
+      // again.
       try Program.mustRun("truncate", "--size", "-4096", merge.originFile)
     }
     expectError(result, exitStatus: 3, naming: merge.origin)

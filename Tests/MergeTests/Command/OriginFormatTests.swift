@@ -8,13 +8,15 @@ import Testing
 struct OriginFormatTests {
   private static let qcow2: [UInt8] = [0x51, 0x46, 0x49, 0xFB, 0, 0, 0, 3]
 
-  /// Returns the parts of a LUKS header with this UUID that the check reads.
+  /// Returns a LUKS header with the given UUID, containing only the parts that the format check
+  /// reads.
   private static func luks(_ uuid: String) -> [UInt8] {
     Array("LUKS".utf8) + [0xBA, 0xBE, 0, 2] + [UInt8](repeating: 0, count: 160)
       + Array(uuid.utf8) + [UInt8](repeating: 0, count: 40 - uuid.utf8.count)
   }
 
-  /// Returns a case whose thin block 0 is mapped or not, and whose origin begins with these bytes.
+  /// Returns a case whose origin begins with the given bytes, and whose thin block 0 is mapped only
+  /// if `mapsFirst` is true.
   private static func merge(beginning bytes: [UInt8], mapsFirst: Bool = true) throws -> MergeCase {
     let mappings = [ThinMapping].everyThird(count: 8, startingAt: mapsFirst ? 0 : 1)
     let merge = try MergeCase(

@@ -58,7 +58,7 @@ struct OriginMarkCrashTests {
           "merge", onto: merge.originFile, ["--restart"] + MergeCase.steadily), at: changeCount)
       if result.exitStatus == 0 { break }
       try #require(result.exitStatus == 128 + SIGKILL)
-      // A finished merge may still have its mark, which then blocks nothing.
+      // A finished merge may still have its mark, but that mark no longer blocks other merges.
       let isFinished =
         try isThere(merge.journal) && JournalOnDisk.state(of: merge.journal).isFinished
       try Program.mustRun("ln", merge.originFile, link)

@@ -4,26 +4,27 @@ import Testing
 
 @testable import MergeEngine
 
-/// Another path to the bytes of an origin.
+/// Another path that leads to the bytes of an origin.
 enum OtherName: CaseIterable, Sendable {
   case hardLink, symbolicLink, bindMount, loopDevice, loopDeviceOverPart
 
   private static let folderName = "elsewhere"
 
-  /// Returns the journal's path in the error: its default place for this name, or the place in the
-  /// mark.
+  /// Returns the journal path that the error names: the default path for this name, or the path
+  /// stored in the mark.
   func journal(_ merge: MergeCase) -> String {
     self == .bindMount
       ? merge.folder.path(Self.folderName + "/origin.img.thin-merge") : merge.journal
   }
 
-  /// The error's code, which depends on whether this name leads to the journal's default place.
+  /// The expected error code, which depends on whether this name leads to the journal's default
+  /// path.
   var code: String {
     [.symbolicLink, .bindMount].contains(self)
       ? "journal-of-other-thin-device" : "other-merge-unfinished"
   }
 
-  /// Calls `body` with a path that leads to the same file.
+  /// Calls `body` with another path that leads to the origin's file.
   func with<Result>(_ merge: MergeCase, _ body: (String) throws -> Result) throws -> Result {
     let link = merge.folder.path("link.img")
     switch self {
@@ -54,11 +55,11 @@ enum OtherName: CaseIterable, Sendable {
   "Command: unfinished merges and other names for their origins", .waitsForPrograms,
   .needsLoopDevices)
 struct OriginMarkTests {
-  /// Options that skip the blocks past the end of the part that a name shows.
+  /// Options that skip blocks past the end of the origin, for names that show only part of it.
   private static let clipped = ["--past-end", "clip", "--yes"]
 
   @Test(
-    "a merge by another name of a half-merged origin is refused and names the journal",
+    "merging under another name onto a half-merged origin is refused, and the journal is named",
     arguments: OtherName.allCases
   )
   func otherMerge(name: OtherName) throws {
@@ -95,7 +96,7 @@ struct OriginMarkTests {
           && content(of: merge.originFile) != merge.before
           && Self.markedJournal(of: merge.originFile) != merge.journal
       }
-      // Through a symbolic link, the journal is the same file.
+      // A symbolic link leads to the same journal file.
       if name != .symbolicLink { #expect(isMarked) }
       expectSuccess(try running.wait())
     }

@@ -6,8 +6,8 @@ import Testing
 
 @Suite("Command: abandoned merges", .waitsForPrograms)
 struct GivenUpMergeTests {
-  /// Returns a stopped merge of device 0 that a finished merge of device 1 replaced, with later
-  /// writes to the origin.
+  /// Returns a stopped merge of device 0 that was replaced by a finished merge of device 1, after
+  /// which the origin was written to.
   private static func givenUp() throws -> MergeCase {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     try merge.interruptEarly()
@@ -131,11 +131,12 @@ struct OvertakenJournalTests {
     expectSuccess(try merge.resume())
   }
 
-  /// Expects that neither resume nor merge uses the journal, and that both name the later journal.
+  /// Expects resume and merge to refuse to use the journal, and to name the later journal in their
+  /// errors.
   private func expectOvertaken(_ merge: MergeCase, _ path: String) throws {
     let origin = try content(of: merge.originFile)
     let journals = try [merge.journal, path].map { try content(of: $0) }
-    // If the journal in the default place is unfinished, merge is refused because of that one.
+    // If the journal at the default path is unfinished, merge is refused because of that journal.
     expectError(
       try merge.merge(["--journal", path]), exitStatus: 4, naming: merge.journal)
     for arguments in [["resume", path, "--yes"], ["resume", path, "--yes", "--dry-run"]] {

@@ -66,7 +66,7 @@ struct PathBytesTests {
     #expect(result.standardOutput.hasPrefix("thin-merge "), "\(result.standardError)")
   }
 
-  /// Runs a script in the folder of a merge.
+  /// Runs a bash script in the folder of the given merge.
   private func bash(_ script: String, in merge: MergeCase) throws -> CommandResult {
     try Program.run([
       "bash", "-c", "cd \(merge.folder.path.shellQuoted) || exit 99\n" + script,
@@ -75,7 +75,7 @@ struct PathBytesTests {
 }
 
 extension MergeCase {
-  /// Returns a command line for a shell, with the origin as written in the shell.
+  /// Returns a shell command line that contains `origin` verbatim, in shell syntax.
   fileprivate func command(_ verb: String, origin: String) -> String {
     ([ThinMergeCommand.binaryPath, verb] + sourceArguments).map(\.shellQuoted)
       .joined(separator: " ") + " --origin \(origin)"

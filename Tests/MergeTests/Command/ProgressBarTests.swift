@@ -146,7 +146,7 @@ struct ProgressBarTests {
 
 @Suite("Command: the progress bar in a window")
 struct ProgressBarInWindowTests {
-  /// A display, its terminal, and the terminal width that the display knows.
+  /// A progress display, its terminal, and the terminal width as the display knows it.
   private final class Window: Sendable {
     private let terminal: Mutex<TerminalModel>
     private let knownColumnCount: Atomic<Int>
@@ -207,12 +207,12 @@ struct ProgressBarInWindowTests {
     let seed = Seed.current
     var generator = seed.generator
     let window = Window(kind, columnCount: 120)
-    // This line fits every width, so it is never wrapped or cut.
+    // This line fits at every width, so it is never wrapped or truncated.
     window.write("before\n")
     let display = window.display()
     for second in 0..<500 {
       let columnCount = Int.random(in: 6...200, using: &generator)
-      // The width may change just after the display has read it.
+      // The terminal width may change just after the display has read it.
       window.resize(columnCount: columnCount, isKnown: false)
       if Bool.random(using: &generator) { display.progress(Self.progress(2 * second)) }
       window.resize(columnCount: columnCount)
@@ -289,8 +289,8 @@ struct ProgressBarInWindowTests {
     }
   }
 
-  /// Expects exactly one bar below `above`; stops at the first failure, since later ones would
-  /// repeat it.
+  /// Expects exactly one bar below `above`. Stops at the first failure, because later ones would
+  /// only repeat it.
   private func expectOneBar(
     in window: Window, above: [String], _ comment: String,
     sourceLocation: SourceLocation = #_sourceLocation
@@ -300,7 +300,7 @@ struct ProgressBarInWindowTests {
       Array(rows.prefix(above.count)) == above, "\(comment): \(rows)",
       sourceLocation: sourceLocation)
     let bars = rows.dropFirst(above.count)
-    // Four columns have no room for anything.
+    // Four columns or fewer have no room for anything more.
     guard window.columnCount > 4 else {
       try #require(bars.isEmpty, "\(comment): \(rows)", sourceLocation: sourceLocation)
       return

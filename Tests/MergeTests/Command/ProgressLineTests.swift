@@ -154,7 +154,7 @@ struct ProgressLineTests {
   }
 }
 
-/// Standard error in memory.
+/// A stand-in for standard error that keeps the output in memory.
 private final class Screen: Sendable {
   private let lines = Mutex("")
   private let statusWanted = Atomic(false)

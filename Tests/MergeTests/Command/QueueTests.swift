@@ -16,9 +16,9 @@ struct QueueTests {
     pool.editNode(at: pool.held.mapping(of: 0).leaves[5]) { $0.flags = 0 }
     let merge = try MergeCase(pool: pool, originByteCount: 65_536)
     let trace = merge.folder.path("trace")
-    // The plan fails at a leaf of the first node, while the leaves of the second are being read.
-    // The tracer delays the destruction of a queue, so that an unmapping that does not wait comes
-    // first.
+    // The plan fails at a leaf of the first node while leaves of the second are still being read.
+    // The tracer delays the destruction of a queue, so an unmapping that fails to wait for it
+    // happens first.
     let result = try ThinMergeCommand.run(
       ["plan"] + merge.sourceArguments,
       under: [

@@ -16,8 +16,8 @@ struct RemnantTests {
     report["remnants"]?.array?.map { $0["dev_id"]?.integer } ?? []
   }
 
-  /// Expects a report that names the remnants' thin device, and that never calls a thin device
-  /// unneeded.
+  /// Expects a report that names the thin device whose remnants were left, and never says that a
+  /// thin device is no longer needed.
   private func expectNamed(_ text: String, sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(text.contains("  remnants "), "\(text)", sourceLocation: sourceLocation)
     #expect(
@@ -101,7 +101,7 @@ struct RemnantTests {
     try #require(try running.waitUntilCheckpoint(1, in: merge.journal))
     running.send(SIGINT)
     #expect(try running.wait().exitStatus == 3)
-    // This is the state after a kill before the first run is recorded.
+    // This is the state if the merge was killed before it recorded its first run.
     let header = try JournalOnDisk.reader(of: merge.journal).header
     let journal = try content(of: merge.journal)
     try Data(header.encoded).write(to: URL(filePath: merge.journal))

@@ -90,7 +90,7 @@ struct JSONReportTests {
     #expect(report["bytes"]?.integer == merge.mappedByteCount)
     #expect(report["thin_size_assumed"] == .boolean(true))
     expectSubject(of: report, merge)
-    // Every third block is mapped, so each is its own run.
+    // Every third block is mapped, so each mapped block is a run of its own.
     let lengths = try #require(report["run_lengths"]?.array)
     #expect(lengths.map { $0["min_bytes"]?.integer } == [merge.blockByteCount])
     #expect(lengths.map { $0["runs"]?.integer } == [merge.mappings.count])
@@ -268,7 +268,7 @@ struct JSONReportTests {
     let report = try result.report()
     for (name, kind) in names {
       let found = report[name]?.kind
-      // A number of seconds may be whole.
+      // A number of seconds may be printed as an integer.
       #expect(
         found == kind || (kind == "number" && found == "integer"),
         "\(name) is \(found ?? "missing")", sourceLocation: sourceLocation)

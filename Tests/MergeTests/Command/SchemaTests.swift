@@ -92,7 +92,7 @@ struct SchemaTests {
     let objects = try JSONSchema(name: name).document().objects
     #expect(!objects.isEmpty)
     for object in objects {
-      // The bytes of a path are present only if the path is not valid text.
+      // A path's bytes are included only if the path is not valid text.
       let names = (object["properties"]?.members.keys.sorted() ?? [])
         .filter { !$0.hasSuffix("_base64") }
       #expect(object["required"]?.array?.compactMap(\.string).sorted() == names)
@@ -108,7 +108,7 @@ struct SchemaTests {
     let plan = try JSONSchema(name: "plan").document()["properties"]?.members ?? [:]
     let merge = try JSONSchema(name: "merge").document()
     let verify = try JSONSchema(name: "verify").document()
-    // A plan is possible without an origin; a merge is not.
+    // A plan can be made without an origin, but a merge cannot.
     for (name, property) in merge["properties"]?.members ?? [:]
     where plan[name] != nil && !["schema", "origin", "origin_bytes", "journal"].contains(name) {
       #expect(plan[name] == property, "\(name)")
@@ -116,7 +116,7 @@ struct SchemaTests {
     for name in ["thin_device", "metadata", "data", "origin", "remnants"] {
       #expect(merge["properties"]?[name] == verify["properties"]?[name], "\(name)")
     }
-    // The subject of the comparison belongs to the enclosing report.
+    // The enclosing report says what was compared.
     let around = [
       "schema", "dev_id", "thin_device", "metadata", "data", "origin", "journal",
       "unfinished_journal", "thin_device_state", "remnants", "version",
@@ -139,7 +139,8 @@ struct SchemaTests {
   }
 }
 
-/// A valid document, a change that makes it invalid, and the schema's complaint.
+/// A valid document, a change that makes it invalid, and the validation error expected from the
+/// schema.
 struct WrongDocument: Sendable, CustomTestStringConvertible {
   let schema: String
   let right: String
@@ -203,9 +204,9 @@ struct WrongDocument: Sendable, CustomTestStringConvertible {
   ]
 }
 
-/// Printed lines, for a test to inspect.
+/// A collection of printed lines, for a test to inspect.
 private final class Lines: @unchecked Sendable {
-  // Only the test's thread writes this.
+  // Only the test's thread writes to this property.
   private(set) var all: [String] = []
 
   func append(_ text: String) { all.append(text) }
@@ -217,13 +218,13 @@ extension CommandResult {
 }
 
 extension JSONValue {
-  /// The members of an object; empty for any other value.
+  /// The members of a JSON object; empty for any other JSON value.
   fileprivate var members: [String: JSONValue] {
     guard case .object(let members) = self else { return [:] }
     return members
   }
 
-  /// Every object schema within this one.
+  /// Every object schema nested in this schema.
   fileprivate var objects: [JSONValue] {
     switch self {
     case .object(let members):

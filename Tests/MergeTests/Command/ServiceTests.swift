@@ -5,7 +5,7 @@ import Testing
 @testable import MergeEngine
 @testable import thin_merge
 
-/// A socket like a service manager's, read by a separate program.
+/// A stand-in for the service manager's socket, read by a separate program.
 private struct Manager {
   /// The value of `NOTIFY_SOCKET` for a service.
   let address: String
@@ -30,7 +30,7 @@ private struct Manager {
     try #require(isListening)
   }
 
-  /// The messages so far, each with its lines.
+  /// The messages received so far, each split into lines.
   var messages: [[String]] {
     listener.standardOutputSoFar.split(separator: "\n").dropFirst().map { line in
       line.dropFirst().dropLast().replacing("\\n", with: "\n").split(separator: "\n").map(
@@ -38,7 +38,7 @@ private struct Manager {
     }
   }
 
-  /// Waits for a message with this line.
+  /// Waits for a message that contains the given line.
   func waitFor(_ line: String) throws -> Bool {
     let listener = listener
     return try listener.waitUntil { messages.contains { $0.contains(line) } }
@@ -82,7 +82,7 @@ struct ServiceTests {
     let merge = try MergeCase()
     let manager = try Manager(address: merge.folder.path("notify"))
     let environment = ["NOTIFY_SOCKET": manager.address]
-    // Blocks past the end are known only after all mappings have been read.
+    // Blocks past the origin's end are known only after all mappings have been read.
     try Program.mustRun("truncate", "--size", "1M", merge.origin)
     let refused = try ThinMergeCommand.run(merge.mergeArguments(), environment: environment)
     #expect(refused.exitStatus == 2)
@@ -169,7 +169,7 @@ struct ServiceTests {
     #expect(lines.contains("RestartForceExitStatus=\(ExitStatus.busy.rawValue)"))
     // No other exit status restarts the unit.
     #expect(lines.contains("Restart=on-abnormal"))
-    // A boot does not wait for the unit.
+    // The unit does not delay the boot.
     #expect(lines.contains("After=multi-user.target"))
   }
 

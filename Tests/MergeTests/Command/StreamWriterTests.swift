@@ -91,7 +91,8 @@ struct StreamWriterTests {
     #expect(afterError(.seconds(50)) && !afterError(.seconds(61)))
     let whenStopped = EndPatience.ofErrors(writer, isStopping: { true })
     #expect(whenStopped(.seconds(4)) && !whenStopped(.seconds(6)))
-    // Once the descriptor is closed, a text still waiting would go to the next file of that number.
+    // If text were still waiting when the descriptor is closed, it would go to the next file that
+    // gets the same descriptor.
     #expect(
       poll {
         _ = pipe.read()
@@ -136,7 +137,7 @@ struct UnreadErrorTests {
       merge.mergeArguments(MergeCase.slowly + ["--progress", "json"]), under: pipe.asStandardError)
     try #require(try running.waitUntilCheckpoint(2, in: merge.journal))
     running.send(SIGTERM)
-    // A merge counts as stopped once nobody locks its journal.
+    // A merge counts as stopped once no process holds a lock on its journal.
     let stopped = try running.waitUntil {
       try merge.status()["state"] == .string("stopped")
     }

@@ -3,7 +3,7 @@ import Foundation
 @testable import MergeEngine
 import Testing
 
-/// The order that only the traced system calls show: each step is durable before the next one.
+/// Tests of ordering that only traced system calls reveal: each step is durable before the next.
 @Suite("Command: the order of system calls", .waitsForPrograms, .needsTracing)
 struct SystemCallOrderTests {
   @Test("a new journal and its name are durable before the first write to the origin")
@@ -80,20 +80,21 @@ struct SystemCallOrderTests {
     }
   }
 
-  /// Options for small requests and many checkpoints.
+  /// Options that make a merge use small requests and many checkpoints.
   private static let inManySteps = [
     "--io-size", "16k", "--queue-depth", "4", "--checkpoint-interval", "0.01",
     "--rate-limit", "16M",
   ]
 
-  /// Returns a case whose last mapped block is cut at a byte that only a buffered write can end at.
+  /// Returns a case whose last mapped block is cut at an unaligned byte, where only a buffered
+  /// write can end.
   private static func mergeWithTail() throws -> MergeCase {
     let builder = PoolImageBuilder(devices: [ThinDevice(0, .everyThird(count: 40))])
     return try MergeCase(pool: builder.build(), originByteCount: 117 * 65_536 + 40_001)
   }
 }
 
-/// A merge that ran under a tracer.
+/// The trace of a merge that ran under a system call tracer.
 private struct Traced {
   let trace: SystemCallTrace
   private let merge: MergeCase
@@ -107,8 +108,8 @@ private struct Traced {
     self.trace = trace
   }
 
-  /// Returns true for the journal's path, and for the name under which this run created the
-  /// journal.
+  /// Returns true for the journal's path, and for the temporary name under which this run created
+  /// the journal.
   func isOfJournal(_ path: String) -> Bool {
     path == merge.journal || path.contains(".origin.img.thin-merge.")
   }
@@ -123,7 +124,7 @@ private struct Traced {
 
   func firstOriginWrite() throws -> SystemCallTrace.Request { try #require(originWrites.first) }
 
-  /// Returns a flush that began after one place in the trace, and succeeded before another.
+  /// Returns a flush that began after one position in the trace and succeeded before another.
   func flush(
     of path: String, after begin: Int?, before end: Int
   ) -> SystemCallTrace.Request? {
@@ -134,8 +135,8 @@ private struct Traced {
     }
   }
 
-  /// Expects that each append began after the data of its records, and the previous append, were
-  /// durable.
+  /// Expects each append to begin only after the data that its records cover, and the previous
+  /// append, were durable.
   ///
   /// - Returns: The number of checkpoints.
   func expectCheckpointsToBeTrue() throws -> Int {
@@ -177,8 +178,8 @@ private struct Traced {
     return count
   }
 
-  /// Returns true if all bytes of a range were written and then flushed before a place in the
-  /// trace.
+  /// Returns true if all bytes of a range were written and then flushed before the given position
+  /// in the trace.
   private func isDurable(_ range: ByteRange, at place: Int) -> Bool {
     var missing = RangeSet()
     missing.insert(range)
@@ -190,7 +191,7 @@ private struct Traced {
   }
 }
 
-/// Errors that the system may return at any time, injected by the tracer.
+/// Tests of errors that the system may return at any time, injected by the tracer.
 @Suite("Command: injected system call errors", .waitsForPrograms, .needsTracing)
 struct InjectedSystemCallTests {
   @Test(

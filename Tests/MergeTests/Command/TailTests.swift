@@ -2,11 +2,12 @@ import Fixtures
 import Foundation
 import Testing
 
-/// A merge whose last block is partial.
+/// A merge in which the last mapped block is only partly covered by the origin or the thin device.
 struct Tail: Sendable, CustomTestStringConvertible {
-  /// The bytes of the last mapped block that the origin has.
+  /// The number of bytes of the last mapped block that fit on the origin.
   var originByteCount: Int
-  /// The bytes of the last mapped block that the thin device has; nil if its size is not given.
+  /// The number of bytes of the last mapped block that are inside the thin device; nil if its size
+  /// is not given.
   var thinByteCount: Int?
 
   var testDescription: String {
@@ -17,7 +18,8 @@ struct Tail: Sendable, CustomTestStringConvertible {
 @Suite("Command: ends that are not block-aligned", .waitsForPrograms)
 struct TailTests {
   static let blockByteCount = 65_536
-  /// Enough blocks before the tail that many requests are in flight when the tail is reached.
+  /// Mappings with enough blocks before the tail that many requests are in flight when it is
+  /// reached.
   static let mappings: [ThinMapping] =
     .everyThird(count: 20) + .consecutive(count: 40, startingAt: 64, dataBlock: 100)
   static let lastBlockStart = 103 * blockByteCount

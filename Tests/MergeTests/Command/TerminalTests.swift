@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Command: a real terminal", .waitsForPrograms, .needsTmux)
 struct TerminalTests {
-  /// Options so slow that the merge is always stopped before its end.
+  /// Options that make a merge so slow that it is always stopped before its end.
   private static let verySlowly = [
     "--rate-limit", "4k", "--io-size", "4k", "--queue-depth", "4", "--checkpoint-interval", "0.2",
   ]
@@ -43,7 +43,7 @@ struct TerminalTests {
     ] {
       try session.resize(columnCount: columnCount)
       let bar = try Regex(pattern)
-      // If rows are wrapped, tmux moves the rows above them out of sight.
+      // If rows wrap, tmux scrolls the rows above them off the screen.
       try session.waitForRows { rows in
         rows.last?.wholeMatch(of: bar) != nil && [[], ["before"]].contains(rows.dropLast())
       }

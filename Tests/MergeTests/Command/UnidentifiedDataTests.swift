@@ -26,8 +26,8 @@ struct UnidentifiedDataTests {
 }
 
 extension MergeCase {
-  /// Returns a stopped merge from a loop device whose file was deleted, so that nothing identifies
-  /// the device.
+  /// Returns a stopped merge from a loop device whose backing file was deleted, so nothing
+  /// identifies the device.
   static func stoppedOnUnidentifiedData() throws -> (merge: MergeCase, device: LoopDevice) {
     let merge = try MergeCase(scatteredBlocks: 8)
     let file = merge.folder.path("unnamed.img")

@@ -100,7 +100,7 @@ struct UsageTests {
   func noSuchDevice(arguments: [String]) throws {
     let result = try ThinMergeCommand.run(arguments)
     #expect(result.exitStatus == 2)
-    // The last two answers are given only if the system has mapped devices.
+    // The last two error messages occur only if the system has device-mapper devices.
     let answers = ["no active pool, ", "no such thin device, ", "no such pool, "]
     #expect(
       answers.contains(where: result.standardError.contains), "\(result.standardError)")

@@ -20,7 +20,8 @@ struct WrittenSinceTests {
       #expect(said.contains("--restart"), "\(name): \(said)")
       #expect(!said.contains("thin-merge resume"), "\(name): \(said)")
     }
-    // status reads only the journal: the resume that it names may be refused, the restart is not.
+    // The status verb reads only the journal, so the resume that it suggests may be refused. The
+    // restart that it also suggests is not.
     let status = try ThinMergeCommand.run(["status", merge.journal]).standardOutput
     #expect(status.contains("thin-merge resume") && status.contains("--restart"), "\(status)")
     expectSuccess(try merge.merge(["--restart"]))
