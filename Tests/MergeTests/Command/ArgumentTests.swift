@@ -213,7 +213,8 @@ struct ArgumentTests {
         + #""time":"TIME","type":"error","version":"0.1.0"}"# + "\n")
   }
 
-  @Test("a thin device of an active pool can be given as one argument, or as a pool and a device ID")
+  @Test(
+    "a thin device of an active pool can be given as one argument, or as a pool and a device ID")
   func thinDevices() throws {
     let named = try #require(try ThinMerge.checked(["merge", "vg/vm1"]) as? Merge)
     #expect(
@@ -324,7 +325,8 @@ struct SignalTests {
     }
   }
 
-  @Test("SIGTERM and SIGHUP never end the process; a second SIGINT requests a stop without draining")
+  @Test(
+    "SIGTERM and SIGHUP never end the process; a second SIGINT requests a stop without draining")
   func second() async {
     await #expect(processExitsWith: .exitCode(42)) {
       Signals.install()

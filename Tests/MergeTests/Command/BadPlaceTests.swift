@@ -83,7 +83,8 @@ struct BadJournalPlaceTests {
   }
 
   @Test(
-    "an existing file that is not a journal is not overwritten by one", arguments: [[], ["--restart"]])
+    "an existing file that is not a journal is not overwritten by one",
+    arguments: [[], ["--restart"]])
   func foreignFile(options: [String]) throws {
     let merge = try MergeCase()
     try Data("a letter, not a journal\n".utf8).write(to: URL(filePath: merge.journal))

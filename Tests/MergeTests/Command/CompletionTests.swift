@@ -6,7 +6,9 @@ import Testing
 
 @Suite("Command: completion in shells", .waitsForPrograms)
 struct CompletionTests {
-  @Test("bash completes the IDs of the thin devices in the metadata named on the command line", .needsZstd)
+  @Test(
+    "bash completes the IDs of the thin devices in the metadata named on the command line",
+    .needsZstd)
   func deviceIDs() throws {
     let merge = try MergeCase(kernel: "snapshots")
     let line = ["merge", "--metadata", merge.metadata, "--dev-id", ""]

@@ -167,7 +167,8 @@ struct DryRunTests {
   }
 
   @Test(
-    "a dry run without room for the origin's holes exits with status 2 and allocates nothing", .needsTmpfs)
+    "a dry run without room for the origin's holes exits with status 2 and allocates nothing",
+    .needsTmpfs)
   func holes() throws {
     let place = try TemporaryFolder(onTmpfsOf: 1 << 18)
     let merge = try MergeCase(scatteredBlocks: 8)

@@ -20,7 +20,8 @@ struct FinishTextTests {
     "everything is compared, vg/vm1 is removed, and vg/base becomes an ordinary volume, renamed to "
     + "vg/vm1"
 
-  @Test("the plan lists the handover steps of a merge that is finished but not yet handed over in LVM")
+  @Test(
+    "the plan lists the handover steps of a merge that is finished but not yet handed over in LVM")
   func planOfFinished() {
     var plan = PlanText(
       report: Self.finishedPlan, source: SampleReport.reported, originPath: "vg/base",

@@ -39,7 +39,8 @@ struct FinishedMarkTests {
     #expect(try content(of: merge.originFile) == later)
   }
 
-  @Test("writes made after a merge are not overwritten, even if its journal is not in the default path")
+  @Test(
+    "writes made after a merge are not overwritten, even if its journal is not in the default path")
   func journalElsewhere() throws {
     let merge = try MergeCase.twoDevices()
     let elsewhere = merge.folder.path("kept.journal")
@@ -73,7 +74,7 @@ struct FinishedMarkTests {
     #expect(try merge.newFiles() == ["origin.img.thin-merge"])
   }
 
-  /// What happens to the journal of a finished merge.
+  /// A change to the journal of a finished merge.
   enum Fate: CaseIterable, Sendable {
     case deleted, moved, damaged, writableByOthers, replaced
   }

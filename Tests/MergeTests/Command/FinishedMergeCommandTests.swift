@@ -43,7 +43,8 @@ struct FinishedMergeCommandTests {
     #expect(try merge.folder.names() == names, sourceLocation: sourceLocation)
   }
 
-  @Test("repeating a finished merge exits with status 0 and changes nothing if the data still matches")
+  @Test(
+    "repeating a finished merge exits with status 0 and changes nothing if the data still matches")
   func stillEqual() throws {
     let merge = try Self.finished()
     let journal = try content(of: merge.journal)
@@ -230,7 +231,9 @@ struct FinishedMergeCommandTests {
     #expect(result.standardOutput.contains("\n  thin-merge merge --metadata"))
   }
 
-  @Test("a finished merge onto a block device is compared without asking for confirmation", .needsLoopDevices)
+  @Test(
+    "a finished merge onto a block device is compared without asking for confirmation",
+    .needsLoopDevices)
   func device() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let device = try LoopDevice(backing: merge.originFile)

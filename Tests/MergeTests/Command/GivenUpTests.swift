@@ -46,7 +46,8 @@ struct RefusedRestartTests {
     try holder.close()
   }
 
-  @Test("a restart refused because the thin device is missing leaves the unfinished journal in place")
+  @Test(
+    "a restart refused because the thin device is missing leaves the unfinished journal in place")
   func noSuchDevice() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()
@@ -214,7 +215,8 @@ struct JournalElsewhereTests {
     #expect(try content(of: merge.originFile) == origin)
   }
 
-  @Test("--journal does not hide a merge that another process finishes while the user is being asked")
+  @Test(
+    "--journal does not hide a merge that another process finishes while the user is being asked")
   func finishedMeanwhile() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let elsewhere = merge.folder.path("elsewhere")

@@ -31,7 +31,8 @@ struct InUseTests {
     mount.unmount()
   }
 
-  @Test("a device that another program has opened exclusively is reported as busy", .needsLoopDevices)
+  @Test(
+    "a device that another program has opened exclusively is reported as busy", .needsLoopDevices)
   func heldExclusively() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)

@@ -130,7 +130,8 @@ struct UnwritableOriginTests {
     #expect(try merge.writtenByteCount() >= recorded)
   }
 
-  @Test("a merge that grows an origin on a full file system succeeds once there is room", .needsTmpfs)
+  @Test(
+    "a merge that grows an origin on a full file system succeeds once there is room", .needsTmpfs)
   func fullFileSystem() throws {
     let place = try TemporaryFolder(onTmpfsOf: 2 << 20)
     let merge = try MergeCase()

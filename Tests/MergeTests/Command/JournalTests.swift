@@ -76,7 +76,8 @@ struct JournalTests {
     #expect(try merge.wrongSectors() == [])
   }
 
-  @Test("an origin restored between runs is refused with no writes, and --restart merges it in full")
+  @Test(
+    "an origin restored between runs is refused with no writes, and --restart merges it in full")
   func originRestored() throws {
     for goOn in [{ try $0.merge($1) }, { try $0.resume($1) }]
       as [(MergeCase, [String]) throws -> CommandResult]
@@ -181,7 +182,8 @@ struct OtherJournalTests {
     #expect(try content(of: other) == before)
   }
 
-  @Test("a merge onto another device's unfinished merge is refused, with resume and --restart hints")
+  @Test(
+    "a merge onto another device's unfinished merge is refused, with resume and --restart hints")
   func otherDevice() throws {
     let merge = try twoDevices()
     try merge.interruptMerge()

@@ -16,7 +16,9 @@ final class MergeCase {
   let before: Data
   let dataBefore: Data
 
-  /// The metadata path passed to a merge. Tests may replace this path and the ones below.
+  /// The metadata path passed to a merge.
+  ///
+  /// Tests may replace this path and the ones below.
   var metadata: String
   var data: String
   var origin: String
@@ -79,6 +81,7 @@ final class MergeCase {
   }
 
   /// Returns the expected origin after the merge, computed from the data file's current content.
+  ///
   /// For bytes that a test cut from that file, the old content is used.
   func expectedOrigin(thinByteCount: Int? = nil) throws -> Data {
     var expected = before

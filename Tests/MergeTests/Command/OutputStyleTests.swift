@@ -31,7 +31,8 @@ struct OutputStyleTests {
   }
 
   @Test(
-    "no line of a wrapped report is wider than the terminal, unless a single word is", arguments: 30...120)
+    "no line of a wrapped report is wider than the terminal, unless a single word is",
+    arguments: 30...120)
   func widths(columnCount: Int) {
     let words = (0..<60).map { String(repeating: "w", count: $0 % 13 + 1) }.joined(separator: " ")
     var text = ReportText(words, ReportStyle(columnCount: columnCount))

@@ -289,8 +289,9 @@ struct ProgressBarInWindowTests {
     }
   }
 
-  /// Expects exactly one bar below `above`. Stops at the first failure, because later ones would
-  /// only repeat it.
+  /// Expects exactly one bar below `above`.
+  ///
+  /// Stops at the first failure, because later ones would only repeat it.
   private func expectOneBar(
     in window: Window, above: [String], _ comment: String,
     sourceLocation: SourceLocation = #_sourceLocation

@@ -5,8 +5,10 @@
 enum ProgressSample {
   static let gibibyte: UInt64 = 1 << 30
 
-  /// Returns the progress of a phase with one read in flight. If the phase has writes and
-  /// checkpoints, two writes are also in flight, and the last checkpoint was 2.5 s ago.
+  /// Returns the progress of a phase with one read in flight.
+  ///
+  /// If the phase has writes and checkpoints, two writes are also in flight, and the last
+  /// checkpoint was 2.5 s ago.
   static func progress(
     _ phase: MergeProgress.Phase, done: UInt64, of total: UInt64, after elapsed: Duration
   ) -> MergeProgress {

@@ -131,7 +131,9 @@ struct NoRoomTests {
     #expect(try place.names() == ["filler"])
   }
 
-  @Test("the hint for a read-only state folder suggests --journal, not running as root", .needsLoopDevices)
+  @Test(
+    "the hint for a read-only state folder suggests --journal, not running as root",
+    .needsLoopDevices)
   func readOnlyStateFolder() throws {
     let place = try TemporaryFolder(onTmpfsOf: 1 << 16)
     try place.makeReadOnly()
@@ -160,7 +162,8 @@ struct EmptyDeviceTests {
     #expect(result.standardError.contains("0 bytes"), "\(result.standardError)")
   }
 
-  @Test("resuming onto an origin of 0 bytes exits with status 5, and succeeds once the origin is back")
+  @Test(
+    "resuming onto an origin of 0 bytes exits with status 5, and succeeds once the origin is back")
   func resumed() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)

@@ -116,7 +116,7 @@ struct RemnantTests {
     #expect(try devices(first.report()) == [1])
   }
 
-  /// What happens to the journal of a stopped merge.
+  /// A change to the journal of a stopped merge.
   enum Fate: CaseIterable, Sendable {
     case deleted, damaged, damagedWithoutMark, elsewhere
   }
@@ -152,7 +152,8 @@ struct RemnantTests {
     #expect(report["remnants"]?.array?.first?["dev_id"] == .null)
   }
 
-  @Test("verify reports remnants under another name of the origin, or with a journal at another path")
+  @Test(
+    "verify reports remnants under another name of the origin, or with a journal at another path")
   func otherName() throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     try merge.interruptEarly()

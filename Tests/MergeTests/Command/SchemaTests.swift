@@ -77,7 +77,8 @@ struct SchemaTests {
     #expect(complaints.contains { $0.contains(document.complaint) }, "\(complaints)")
   }
 
-  @Test("a schema's ID, its file name and the name in its documents agree", arguments: JSONSchema.names)
+  @Test(
+    "a schema's ID, its file name and the name in its documents agree", arguments: JSONSchema.names)
   func identity(name: String) throws {
     let schema = try JSONSchema(name: name).document()
     #expect(schema["$id"] == .string("urn:thin-merge:schema:\(name):1"))

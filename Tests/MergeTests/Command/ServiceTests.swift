@@ -117,7 +117,8 @@ struct ServiceTests {
     #expect(interval(["WATCHDOG_USEC": "soon"]) == nil)
   }
 
-  @Test("undelivered service messages are resent, and the watchdog is notified at half its interval")
+  @Test(
+    "undelivered service messages are resent, and the watchdog is notified at half its interval")
   func repetition() {
     let sent = Mutex<[String]>([])
     let isTaken = Atomic(false)
@@ -146,7 +147,9 @@ struct ServiceTests {
     #expect(tell(2001, .merging)?.hasPrefix("WATCHDOG=1\nSTATUS=") == true)
   }
 
-  @Test("systemd-analyze verify accepts the systemd unit without printing anything", .needsSystemdAnalyze)
+  @Test(
+    "systemd-analyze verify accepts the systemd unit without printing anything",
+    .needsSystemdAnalyze)
   func unit() throws {
     let folder = try TemporaryFolder()
     let binaries = URL(filePath: ThinMergeCommand.binaryPath).deletingLastPathComponent()
@@ -182,7 +185,8 @@ struct ServiceTests {
   }
 
   @Test(
-    "the service for a finished merge starts and succeeds even if its devices are missing", .needsPython
+    "the service for a finished merge starts and succeeds even if its devices are missing",
+    .needsPython
   )
   func finished() throws {
     let merge = try MergeCase(scatteredBlocks: 2)

@@ -25,7 +25,8 @@ struct StoppingTests {
   }
 
   @Test(
-    "all bytes written before a stop signal are recorded in the journal", arguments: [SIGINT, SIGTERM, SIGHUP])
+    "all bytes written before a stop signal are recorded in the journal",
+    arguments: [SIGINT, SIGTERM, SIGHUP])
   func allRecorded(signal: Int32) throws {
     let (merge, _) = try stoppedMerge(by: signal)
     #expect(try merge.writtenByteCount() == merge.status()["done_bytes"]?.integer)
@@ -227,7 +228,9 @@ struct RandomStopTests {
 struct WrittenAgainTests {
   // `OrderOfWritesTests` checks how much progress a kill loses, using a clock that does not depend
   // on the machine's load.
-  @Test("all bytes recorded in the journal of a killed merge have been written to the origin", .needsTmpfs)
+  @Test(
+    "all bytes recorded in the journal of a killed merge have been written to the origin",
+    .needsTmpfs)
   func killed() throws {
     let seed = Seed.current
     var generator = seed.generator

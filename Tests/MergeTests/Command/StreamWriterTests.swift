@@ -6,7 +6,8 @@ import Testing
 
 @Suite("Command: unread standard output and standard error")
 struct StreamWriterTests {
-  @Test("writing to a full pipe does not block the caller, and the text arrives once the pipe is read")
+  @Test(
+    "writing to a full pipe does not block the caller, and the text arrives once the pipe is read")
   func fullPipe() throws {
     let pipe = try UnreadPipe()
     pipe.fill()
@@ -76,7 +77,8 @@ struct StreamWriterTests {
     withExtendedLifetime(full) {}
   }
 
-  @Test("the program waits longer for an error message to be written than for a note, but not forever")
+  @Test(
+    "the program waits longer for an error message to be written than for a note, but not forever")
   func patience() throws {
     let pipe = try UnreadPipe()
     pipe.fill()

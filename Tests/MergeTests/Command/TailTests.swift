@@ -26,7 +26,8 @@ struct TailTests {
 
   static let originTails = [1, 511, 512, 513, 4095, 4096, 4097, 10_000, 61_440, 65_535]
 
-  @Test("an origin whose size is not block-aligned is merged to its last byte", arguments: originTails)
+  @Test(
+    "an origin whose size is not block-aligned is merged to its last byte", arguments: originTails)
   func oddOrigin(tail: Int) throws {
     let merge = try merge(originTail: tail)
     expectSuccess(try merge.merge(["--io-size", "4k", "--verify"]))
@@ -75,7 +76,8 @@ struct TailTests {
   }
 
   @Test(
-    "a thin device of unaligned size is merged onto a block device to its last byte", .needsLoopDevices,
+    "a thin device of unaligned size is merged onto a block device to its last byte",
+    .needsLoopDevices,
     arguments: [512, 4096], [1, 512, 513, 4095, 4096, 4097, 10_001])
   func onDevice(sectorByteCount: Int, tail: Int) throws {
     let merge = try merge(originTail: Self.blockByteCount)
@@ -89,7 +91,8 @@ struct TailTests {
   }
 
   @Test(
-    "the data device and the origin may have different sector sizes", .needsLoopDevices, arguments: [512, 4096])
+    "the data device and the origin may have different sector sizes", .needsLoopDevices,
+    arguments: [512, 4096])
   func differentSectors(dataSectorByteCount: Int) throws {
     let merge = try merge(originTail: 8192)
     let origin = try LoopDevice(

@@ -133,7 +133,8 @@ struct TerminalTests {
   }
 
   @Test(
-    "the map in a plan is as wide as the terminal, up to 100 columns", arguments: [50, 80, 100, 150])
+    "the map in a plan is as wide as the terminal, up to 100 columns",
+    arguments: [50, 80, 100, 150])
   func plan(columnCount: Int) throws {
     let merge = try MergeCase(scatteredBlocks: 60)
     let session = try TerminalSession(
