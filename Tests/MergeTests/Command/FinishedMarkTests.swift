@@ -57,7 +57,7 @@ struct FinishedMarkTests {
   }
 
   @Test(
-    "a finished merge is compared through a loop device over its origin, and merged with --again")
+    "a finished merge can be compared through a loop device, and merged again with --again")
   func comparedByLoopDevice() throws {
     let merge = try MergeCase.twoDevices()
     expectSuccess(try merge.merge())

@@ -196,7 +196,7 @@ struct OtherJournalTests {
     #expect(try content(of: merge.originFile) == before)
   }
 
-  @Test("the journal of another device's finished merge is set aside")
+  @Test("a merge sets aside the journal of another device's finished merge")
   func finishedOtherDevice() throws {
     let merge = try twoDevices()
     expectSuccess(try merge.merge())

@@ -8,7 +8,7 @@ import Testing
   "Command: origin marks after a merge is killed",
   .waitsForPrograms, .needsStopLibrary)
 struct OriginMarkCrashTests {
-  @Test("a first merge killed at any file change blocks others only if the origin is half merged")
+  @Test("after a kill at any file change, a merge blocks others if and only if it is half done")
   func firstMerge() throws {
     let merge = try MergeCase.twoDevices(blockCount: 4)
     let link = merge.folder.path("link.img")

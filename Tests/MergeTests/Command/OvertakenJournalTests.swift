@@ -19,7 +19,7 @@ struct GivenUpMergeTests {
   }
 
   @Test(
-    "an abandoned merge cannot be resumed by any name of its journal")
+    "an abandoned merge cannot be resumed from its moved journal, even if the newer one is gone")
   func resumed() throws {
     let merge = try Self.givenUp()
     let origin = try content(of: merge.originFile)

@@ -239,7 +239,7 @@ struct ProgressBarInWindowTests {
     #expect(window.rows[1].hasPrefix("merging   0% ["))
   }
 
-  @Test("the last progress bar of every phase except planning stays on the screen")
+  @Test("the final bar of each phase except planning stays on the screen")
   func phases() {
     let window = Window(.breaking, columnCount: 60)
     let display = window.display()
