@@ -5,7 +5,7 @@ import Testing
 
 @testable import thin_merge
 
-@Suite("Command: arguments")
+@Suite("Command: command-line arguments")
 struct ArgumentTests {
   private static let source = ["--metadata", "meta", "--data", "data", "--dev-id", "7"]
   private static let merge = ["merge"] + source + ["--origin", "origin"]

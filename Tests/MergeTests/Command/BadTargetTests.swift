@@ -178,7 +178,7 @@ struct BadDeviceTests {
     expectError(try merge.mergeOntoDevice(), exitStatus: 2, naming: origin.path)
   }
 
-  @Test("a plan over the block devices of an inactive pool contains no refusal")
+  @Test("a plan that uses the block devices of an inactive pool reports no refusal")
   func planOverDevices() throws {
     let merge = try MergeCase()
     let devices = try [merge.metadataFile, merge.dataFile, merge.originFile].map {
@@ -194,7 +194,7 @@ struct BadDeviceTests {
     expectSuccess(try merge.mergeOntoDevice())
   }
 
-  @Test("a plan onto a read-only device contains the refusal")
+  @Test("a plan onto a read-only device reports that the merge would be refused")
   func planOntoReadOnlyDevice() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile, readOnly: true)

@@ -118,7 +118,7 @@ struct InUseTests {
     try holder.close()
   }
 
-  @Test("a device can be merged onto once it is no longer in use", .needsLoopDevices)
+  @Test("a device can be merged onto once nothing else is using it", .needsLoopDevices)
   func released() throws {
     let merge = try MergeCase()
     let device = try LoopDevice(backing: merge.originFile)

@@ -107,7 +107,7 @@ struct JournalTests {
     #expect(try merge.wrongSectors().first == range.lowerBound)
   }
 
-  @Test("a restart sets the earlier journal aside and merges everything")
+  @Test("--restart sets the earlier journal aside and merges everything again")
   func restart() throws {
     let merge = try MergeCase()
     try merge.interruptMerge()

@@ -4,7 +4,7 @@ import Testing
 
 @testable import MergeEngine
 
-@Suite("Command: origins with a disk format", .waitsForPrograms)
+@Suite("Command: origins that contain a known disk format", .waitsForPrograms)
 struct OriginFormatTests {
   private static let qcow2: [UInt8] = [0x51, 0x46, 0x49, 0xFB, 0, 0, 0, 3]
 
@@ -104,7 +104,7 @@ struct OriginFormatTests {
     try expectRefusedUnlessForced(merge, onto: device)
   }
 
-  @Test("a resume does not need --force-format again")
+  @Test("--force-format does not have to be repeated when a merge is resumed")
   func resumed() throws {
     let merge = try Self.merge(beginning: Self.qcow2, mapsFirst: false)
     try merge.interruptEarly(["--force-format"])

@@ -204,7 +204,7 @@ struct OriginMarkTests {
     #expect(try merge.refusalOfDevice1(onto: merge.originFile) == nil)
   }
 
-  @Test("plan, verify and status do not change the mark")
+  @Test("plan, verify and status do not change the origin's mark")
   func looking() throws {
     let merge = try MergeCase.twoDevices()
     try merge.interruptMerge()
@@ -242,7 +242,7 @@ struct OriginMarkTests {
     expectSuccess(try mergeOtherOntoLoopDevice())
   }
 
-  @Test("a merge whose mark cannot be set is refused, and nothing is written")
+  @Test("a merge is refused, with nothing written, if its mark cannot be set on the origin")
   func cannotMark() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     let result = try ThinMergeCommand.run(

@@ -81,7 +81,7 @@ struct GivenUpMergeTests {
 
 @Suite("Command: outdated journals", .waitsForPrograms)
 struct OvertakenJournalTests {
-  @Test("a copy of a journal from before its merge finished is not resumed")
+  @Test("a copy of a journal that was made before its merge finished cannot be resumed")
   func copy() throws {
     let merge = try MergeCase(scatteredBlocks: 8)
     try merge.interruptEarly()
@@ -92,7 +92,7 @@ struct OvertakenJournalTests {
     try expectOvertaken(merge, copy)
   }
 
-  @Test("a copy of a journal from before its merge was resumed is not resumed")
+  @Test("a copy of a journal that was made before its merge was resumed cannot be resumed")
   func copyOfUnfinished() throws {
     for isElsewhere in [false, true] {
       let merge = try MergeCase(scatteredBlocks: 8)
@@ -108,7 +108,7 @@ struct OvertakenJournalTests {
     }
   }
 
-  @Test("a journal is not resumed after another merge finished, even without a mark")
+  @Test("a journal cannot be resumed after another merge has finished, even without a mark")
   func otherMerge() throws {
     let merge = try MergeCase.twoDevices(blockCount: 8)
     let elsewhere = merge.folder.path("elsewhere")

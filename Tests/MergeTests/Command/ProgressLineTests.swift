@@ -104,7 +104,7 @@ struct ProgressLineTests {
         """)
   }
 
-  @Test("JSON progress is one object per line")
+  @Test("JSON progress is printed as one object per line")
   func json() {
     let screen = Screen()
     let display = screen.display(.json, format: .json)

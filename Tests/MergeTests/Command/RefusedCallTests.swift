@@ -117,7 +117,9 @@ struct NoRoomTests {
     expectSuccess(try merge.verify())
   }
 
-  @Test("a journal folder created for a refused merge is removed", .needsLoopDevices)
+  @Test(
+    "if a merge is refused, the journal folder that was created for it is removed",
+    .needsLoopDevices)
   func stateFolder() throws {
     let place = try TemporaryFolder(onTmpfsOf: 1 << 16)
     _ = try Program.run(

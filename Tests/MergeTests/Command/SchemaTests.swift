@@ -40,7 +40,7 @@ struct SchemaTests {
     #expect(try JSONSchema.complaints(of: result.lines.map { ("messages", $0) }) == [])
   }
 
-  @Test("documents with extreme values match their schemas")
+  @Test("JSON documents with extreme values match their schemas")
   func extremes() throws {
     let documents = [
       ("merge", JSONText.report(MergeDocument(.extreme, source: .extreme, originPath: "/o"))),

@@ -64,7 +64,7 @@ struct StatusTextTests {
         """))
   }
 
-  @Test("the status of a running merge reports that there is nothing to do")
+  @Test("the status of a running merge says that no action is needed")
   func runningText() {
     var report = SampleReport.status
     report.state = .running

@@ -15,7 +15,7 @@ struct Tail: Sendable, CustomTestStringConvertible {
   }
 }
 
-@Suite("Command: ends that are not block-aligned", .waitsForPrograms)
+@Suite("Command: origins and thin devices of unaligned size", .waitsForPrograms)
 struct TailTests {
   static let blockByteCount = 65_536
   /// Mappings with enough blocks before the tail that many requests are in flight when it is
@@ -112,7 +112,7 @@ struct TailTests {
   }
 }
 
-@Suite("Command: mapped blocks past the origin's end", .waitsForPrograms)
+@Suite("Command: mapped blocks past the end of the origin", .waitsForPrograms)
 struct PastEndTests {
   static let originByteCount = 50 * 65_536
 

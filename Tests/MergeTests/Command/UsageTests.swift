@@ -8,7 +8,7 @@ struct UsageTests {
   static let merge = ["merge"] + source + ["--origin", "origin.img"]
 
   @Test(
-    "a merge without a required option is a usage error",
+    "a merge command that lacks a required option is a usage error",
     arguments: [
       ["merge"],
       ["merge"] + source,
